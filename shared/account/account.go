@@ -1,0 +1,151 @@
+// Package account holds who may sign in, and the rules about it: ids, e-mail
+// addresses, names, roles. It does no I/O; store keeps accounts, functions act
+// on them.
+package account
+
+import (
+	"encoding/json"
+	"net/mail"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/voiceassist/gateway/shared/document"
+	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/uid"
+)
+
+// The limits of what an account holds.
+const (
+	MaxEmail       = 254      // bytes; the longest path of RFC 5321 section 4.5.3.1.3
+	MaxName        = 100      // characters; longer ones are nobody's name
+	MaxPreferences = 16 << 10 // bytes of compact JSON
+)
+
+// Errors of accounts. ErrEmailTaken is what the store returns when two
+// registrations race, too.
+var (
+	ErrNotFound   = uid.ErrUnknown
+	ErrEmailTaken = fault.New(fault.Conflict, "email_taken", "An account with this e-mail address exists already.")
+	ErrBadEmail   = fault.New(fault.Invalid, "invalid_email", "Must be an e-mail address such as ada@example.org, of at most 254 bytes.")
+	ErrBadName    = fault.New(fault.Invalid, "invalid_name", "Must be at most 100 characters, without control characters.")
+	ErrBadRole    = fault.New(fault.Invalid, "invalid_role", `Must be "user" or "admin".`)
+	ErrLastAdmin  = fault.New(fault.Conflict, "last_admin", "This is the last enabled administrator; appoint another one first.")
+)
+
+// An ID names an account: a UUIDv7 in canonical form.
+type ID string
+
+// NewID returns a fresh id.
+func NewID() ID { return ID(uid.New()) }
+
+// ParseID returns the id that s spells, or [ErrNotFound].
+func ParseID(s string) (ID, error) {
+	u, err := uid.Parse(s)
+	return ID(u), err
+}
+
+// An Email is a bare addr-spec (RFC 5322 section 3.4.1) in canonical form:
+// Unicode NFC and lower case, so that two spellings of one mailbox are equal.
+type Email string
+
+// ParseEmail returns the canonical form of s. Quoted local parts, address
+// literals and display names are refused: nobody signs in with them, and they
+// hide look-alikes. Lower-casing the local part departs from RFC 5321 section
+// 2.4 on purpose, see docs/divergences.md.
+func ParseEmail(s string) (Email, error) {
+	s = strings.ToLower(norm.NFC.String(strings.TrimSpace(s)))
+	s = norm.NFC.String(s) // a lower-cased letter may compose anew
+	if len(s) > MaxEmail || !printable(s) || strings.ContainsAny(s, " \"[]()\\") {
+		return "", ErrBadEmail
+	}
+	a, err := mail.ParseAddress(s)
+	if err != nil || a.Name != "" || a.Address != s {
+		return "", ErrBadEmail
+	}
+	local, domain, _ := strings.Cut(s, "@")
+	if len(local) > 64 || !validDomain(domain) { // RFC 5321 section 4.5.3.1.1
+		return "", ErrBadEmail
+	}
+	return Email(s), nil
+}
+
+// validDomain reports whether every label of d has a length and an alphabet
+// that DNS can carry (RFC 1035 section 2.3.4); international names pass as
+// they are.
+func validDomain(d string) bool {
+	for label := range strings.SplitSeq(d, ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for _, r := range label {
+			if r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) {
+				return false
+			}
+		}
+	}
+	return d != ""
+}
+
+// ParseName returns a person's name in Unicode NFC without surrounding space;
+// the empty name is a name not given.
+func ParseName(s string) (string, error) {
+	s = norm.NFC.String(strings.TrimSpace(s))
+	if utf8.RuneCountInString(s) > MaxName || !printable(s) {
+		return "", ErrBadName
+	}
+	return s, nil
+}
+
+// ParsePreferences returns the preferences in raw, a JSON object.
+func ParsePreferences(raw json.RawMessage) (document.Object, error) {
+	return document.ParseObject(raw, MaxPreferences)
+}
+
+// printable reports whether s is UTF-8 without control and format characters,
+// so that no log line, mail header or page can be broken by it.
+func printable(s string) bool {
+	return utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool {
+		return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
+	}) < 0
+}
+
+// A Role says what an account may do.
+type Role string
+
+// The roles.
+const (
+	User  Role = "user"
+	Admin Role = "admin"
+)
+
+// ParseRole returns the role that s names, or [ErrBadRole].
+func ParseRole(s string) (Role, error) {
+	if r := Role(s); r == User || r == Admin {
+		return r, nil
+	}
+	return "", ErrBadRole
+}
+
+// An Account is one person who may sign in. The password hash is not part of
+// it: only the store and the password check ever hold that.
+type Account struct {
+	ID              ID
+	Email           Email
+	FullName        string // "" when not given
+	Role            Role
+	Preferences     document.Object
+	NextcloudUserID string     // "" until the account there is known to be ours
+	DisabledAt      *time.Time // nil while enabled
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
+}
+
+// Disabled reports whether the account may not sign in.
+func (a Account) Disabled() bool { return a.DisabledAt != nil }
+
+// Admin reports whether the account may act on other accounts.
+func (a Account) Admin() bool { return a.Role == Admin }

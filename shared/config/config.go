@@ -1,0 +1,163 @@
+// Package config turns the environment into typed settings.
+//
+// An [Env] reads through an injected lookup, checks each value where it is
+// read, and tells all mistakes together: one line each, with the variable, what
+// it got and what it takes. A [Secret] never prints itself. Nothing outside this
+// package and the main packages reads the environment.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A Secret is a string that will not print itself.
+type Secret string
+
+const redacted = "[secret]"
+
+// String hides the secret.
+func (Secret) String() string { return redacted }
+
+// GoString hides the secret.
+func (Secret) GoString() string { return redacted }
+
+// LogValue hides the secret.
+func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText hides the secret.
+func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// Reveal returns the string itself. Every call is a place to review.
+func (s Secret) Reveal() string { return string(s) }
+
+// An Env reads settings and collects what is wrong with them. It is for one
+// goroutine, at the start.
+type Env struct {
+	lookup func(string) (string, bool)
+	errs   []error
+}
+
+// New returns an Env that reads through lookup, such as [os.LookupEnv]. A
+// variable that is set to the empty string counts as unset.
+func New(lookup func(string) (string, bool)) *Env { return &Env{lookup: lookup} }
+
+// Map returns an Env over m.
+func Map(m map[string]string) *Env {
+	return New(func(k string) (string, bool) { v, ok := m[k]; return v, ok })
+}
+
+// Err returns every mistake found so far, or nil.
+func (e *Env) Err() error { return errors.Join(e.errs...) }
+
+// Refuse records that the variable holds got, which is not what it takes.
+func (e *Env) Refuse(name, got, takes string) {
+	e.errs = append(e.errs, fmt.Errorf("%s is %q; it takes %s", name, got, takes))
+}
+
+// RefuseSecret is [Env.Refuse] for values that must not be shown; got says what
+// is wrong with the value without quoting it.
+func (e *Env) RefuseSecret(name, got, takes string) {
+	e.errs = append(e.errs, fmt.Errorf("%s %s; it takes %s", name, got, takes))
+}
+
+func (e *Env) get(name string) (string, bool) {
+	v, ok := e.lookup(name)
+	v = strings.TrimSpace(v)
+	return v, ok && v != ""
+}
+
+// String returns the variable, or def where it is unset.
+func (e *Env) String(name, def string) string {
+	if v, ok := e.get(name); ok {
+		return v
+	}
+	return def
+}
+
+// Secret returns the variable, or the empty secret.
+func (e *Env) Secret(name string) Secret { return Secret(e.String(name, "")) }
+
+// Int returns the variable as a whole number from lo to hi, or def.
+func (e *Env) Int(name string, def, lo, hi int) int {
+	v, ok := e.get(name)
+	if !ok {
+		return def
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n < lo || n > hi {
+		e.Refuse(name, v, fmt.Sprintf("a whole number from %d to %d", lo, hi))
+		return def
+	}
+	return n
+}
+
+// Bool returns the variable, "true" or "false" ("1", "0", "yes" and "no" pass
+// too), or def.
+func (e *Env) Bool(name string, def bool) bool {
+	v, ok := e.get(name)
+	if !ok {
+		return def
+	}
+	switch strings.ToLower(v) {
+	case "true", "1", "yes":
+		return true
+	case "false", "0", "no":
+		return false
+	}
+	e.Refuse(name, v, `"true" or "false"`)
+	return def
+}
+
+// OneOf returns the variable, one of the allowed words, or the first of them.
+func (e *Env) OneOf(name string, allowed ...string) string {
+	v, ok := e.get(name)
+	if !ok {
+		return allowed[0]
+	}
+	if !slices.Contains(allowed, v) {
+		e.Refuse(name, v, "one of "+strings.Join(allowed, ", "))
+		return allowed[0]
+	}
+	return v
+}
+
+// URL returns the variable as an absolute URL of one of the schemes, without a
+// trailing slash, or nil where it is unset. A password in it is not shown in
+// the error.
+func (e *Env) URL(name string, schemes ...string) *url.URL {
+	v, ok := e.get(name)
+	if !ok {
+		return nil
+	}
+	takes := "an absolute URL with the scheme " + strings.Join(schemes, " or ")
+	u, err := url.Parse(v)
+	if err != nil {
+		e.RefuseSecret(name, "cannot be parsed as a URL", takes)
+		return nil
+	}
+	if !slices.Contains(schemes, u.Scheme) || u.Host == "" {
+		e.Refuse(name, u.Redacted(), takes)
+		return nil
+	}
+	u.Path = strings.TrimRight(u.Path, "/")
+	return u
+}
+
+// List returns the comma-separated items of the variable, trimmed, without
+// empty ones.
+func (e *Env) List(name string) []string {
+	v, _ := e.get(name)
+	var items []string
+	for item := range strings.SplitSeq(v, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}
