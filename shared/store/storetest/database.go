@@ -1,0 +1,195 @@
+package storetest
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"net/url"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// templates holds one template database for each migration that the process
+// has asked for; see own for why it is a variable.
+//
+//nolint:gochecknoglobals // see own
+var templates workshop
+
+// opTimeout bounds each statement on the server; the slowest copies a template.
+const opTimeout = time.Minute
+
+// FromTemplate returns the URL of a database of tb's own on [Cluster], with the
+// schema that migrate makes; it is dropped, under open connections too, when tb
+// ends. migrate runs once per process, in a database from which all others are
+// copied; it must close its connections. Functions are told apart by their code,
+// so what two closures of one literal capture must not differ. Safe for
+// concurrent use.
+func FromTemplate(tb testing.TB, migrate func(ctx context.Context, dsn string) error) (dsn string) {
+	tb.Helper()
+	dsn, drop, err := templates.database(context.WithoutCancel(tb.Context()), Cluster(tb), migrate)
+	if err != nil {
+		tb.Fatalf("PostgreSQL database for the test: %v", err)
+	}
+	tb.Cleanup(func() {
+		if err := drop(); err != nil {
+			tb.Errorf("PostgreSQL database of the test: %v", err)
+		}
+	})
+	return dsn
+}
+
+// A workshop makes databases on one server, over one connection.
+type workshop struct {
+	mu    sync.Mutex
+	conn  *pgx.Conn // nil until the first database
+	admin string    // the URL behind conn
+	name  string    // begins the name of every database made here
+	made  int
+	ready map[uintptr]template // by the code of the migration
+}
+
+// A template is a migrated database, or why there is none.
+type template struct {
+	name string
+	err  error
+}
+
+// database returns the URL of a fresh copy of the migrated template.
+func (w *workshop) database(ctx context.Context, admin string,
+	migrate func(context.Context, string) error,
+) (dsn string, drop func() error, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.open(ctx, admin); err != nil {
+		return "", nil, err
+	}
+	code := reflect.ValueOf(migrate).Pointer()
+	if _, ok := w.ready[code]; !ok {
+		name, err := w.template(ctx, migrate)
+		w.ready[code] = template{name, err}
+	}
+	source := w.ready[code]
+	if source.err != nil {
+		return "", nil, source.err
+	}
+	name := w.next()
+	if err := w.exec(ctx, "CREATE DATABASE "+name+" TEMPLATE "+source.name); err != nil {
+		return "", nil, err
+	}
+	drop = func() error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.exec(ctx, "DROP DATABASE "+name+" WITH (FORCE)")
+	}
+	return w.url(name), drop, nil
+}
+
+// open connects, once, and takes the lock that says that this process lives.
+func (w *workshop) open(ctx context.Context, admin string) error {
+	if w.conn != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, opTimeout)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, admin)
+	if err != nil {
+		return err
+	}
+	var b [8]byte
+	rand.Read(b[:])                           //nolint:errcheck // never fails
+	key := binary.BigEndian.Uint64(b[:]) >> 1 // PostgreSQL's bigint has a sign
+	w.conn, w.admin, w.ready = conn, admin, map[uintptr]template{}
+	w.name = fmt.Sprintf("voiceassist_test_%d_", key)
+	if err := w.exec(ctx, fmt.Sprintf("SELECT pg_advisory_lock(%d)", key)); err != nil {
+		return err
+	}
+	return w.sweep(ctx)
+}
+
+// sweep drops what test processes left behind that were killed: a server that
+// outlives them, at TEST_DATABASE_URL, would fill up. Who holds the lock whose
+// key is in the names is alive.
+func (w *workshop) sweep(ctx context.Context) error {
+	rows, err := w.conn.Query(ctx, `
+		SELECT datname FROM (
+			SELECT datname, split_part(datname, '_', 3)::bigint AS key
+			FROM pg_database WHERE datname ~ '^voiceassist_test_[0-9]+_[0-9]+$' OFFSET 0
+		) AS ours
+		WHERE NOT EXISTS (
+			SELECT FROM pg_locks
+			WHERE locktype = 'advisory' AND (classid::bigint << 32 | objid::bigint) = key)`)
+	if err != nil {
+		return err
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := w.exec(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// template makes a database, migrates it and closes it to everyone, since
+// PostgreSQL copies none that is in use.
+func (w *workshop) template(ctx context.Context, migrate func(context.Context, string) error) (string, error) {
+	name := w.next()
+	if err := w.exec(ctx, "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
+		return name, err
+	}
+	if err := migrate(ctx, w.url(name)); err != nil {
+		return name, fmt.Errorf("migrate the template: %w", err)
+	}
+	return name, w.exec(ctx, "ALTER DATABASE "+name+" WITH ALLOW_CONNECTIONS false")
+}
+
+// next returns a name that nobody has. It needs no quotes in SQL.
+func (w *workshop) next() string {
+	w.made++
+	return fmt.Sprint(w.name, w.made)
+}
+
+func (w *workshop) exec(ctx context.Context, sql string) error {
+	ctx, cancel := context.WithTimeout(ctx, opTimeout)
+	defer cancel()
+	if _, err := w.conn.Exec(ctx, sql); err != nil {
+		verb, _, _ := strings.Cut(sql, " voiceassist")
+		return fmt.Errorf("%s: %w", strings.ToLower(verb), err)
+	}
+	return nil
+}
+
+// url returns the URL of another database on the same server.
+func (w *workshop) url(database string) string {
+	u, err := url.Parse(w.admin)
+	if err != nil {
+		panic("pgx took a URL that url.Parse does not take") // impossible: it uses url.Parse
+	}
+	u.Path = "/" + database
+	return u.String()
+}
+
+// close drops the templates and ends the connection.
+func (w *workshop) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), opTimeout)
+	defer cancel()
+	for _, t := range w.ready {
+		w.exec(ctx, "DROP DATABASE "+t.name+" WITH (FORCE)") //nolint:errcheck // sweep finds it next time
+	}
+	w.conn.Close(ctx) //nolint:errcheck // the process ends here
+	w.conn = nil
+}

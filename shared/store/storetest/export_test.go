@@ -1,0 +1,10 @@
+package storetest
+
+import "context"
+
+// Sweep does what the first database of a process does at the server.
+func Sweep(ctx context.Context, admin string) error {
+	var w workshop
+	defer w.close()
+	return w.open(ctx, admin)
+}

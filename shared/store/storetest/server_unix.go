@@ -1,0 +1,209 @@
+//go:build unix
+
+package storetest
+
+import (
+	"bufio"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	startTimeout = time.Minute // far above the second it takes, for busy machines
+	startTries   = 5           // ports; another process may take one before the server does
+)
+
+var errPortTaken = errors.New("the port was taken")
+
+// watch runs the server "$@" and removes the directory $0 after it. It stops the
+// server at the end of its standard input, which the kernel brings about when
+// the test process is gone, whatever killed it.
+const watch = `
+"$@" &
+server=$!
+exec 3<&0
+{ cat <&3; kill -QUIT $server; } >/dev/null 2>&1 &
+wait $server
+rm -rf "$0"
+`
+
+// startServer makes a cluster in a temporary directory and serves it.
+func startServer() (*server, error) {
+	bin, err := programs()
+	if err != nil {
+		return nil, err
+	}
+	for try := 1; ; try++ {
+		s, err := serveNew(bin)
+		if err == nil || try == startTries || !errors.Is(err, errPortTaken) {
+			return s, err
+		}
+	}
+}
+
+func serveNew(bin string) (*server, error) {
+	who, err := servant()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "voiceassist-postgres-")
+	if err != nil {
+		return nil, err
+	}
+	s, err := who.serve(bin, dir)
+	if err != nil {
+		os.RemoveAll(dir) //nolint:errcheck // the error that led here matters more
+		return nil, err
+	}
+	return s, nil
+}
+
+// An identity is whom the server's programs run as; nil is ourselves.
+type identity struct{ *syscall.Credential }
+
+// servant returns who shall run the server: PostgreSQL refuses to be root.
+func servant() (identity, error) {
+	if os.Geteuid() != 0 {
+		return identity{}, nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, errUID := strconv.ParseUint(u.Uid, 10, 32)
+		gid, errGID := strconv.ParseUint(u.Gid, 10, 32)
+		if errUID == nil && errGID == nil {
+			return identity{&syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, nil
+		}
+	}
+	return identity{}, errors.New(`cannot run as root, and there is no user "postgres" or "nobody" to run as`)
+}
+
+// own hands the files to the identity.
+func (who identity) own(paths ...string) error {
+	if who.Credential == nil {
+		return nil
+	}
+	for _, path := range paths {
+		if err := os.Chown(path, int(who.Uid), int(who.Gid)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// command returns a command in dir in a session of its own, so that an
+// interrupt at the terminal reaches the tests and not the server under them.
+func (who identity) command(dir, name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...)
+	cmd.Dir = dir
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "PG") })
+	cmd.Env = append(cmd.Env, "LC_ALL=C", "TZ=UTC")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: who.Credential}
+	return cmd
+}
+
+// serve makes a cluster in dir and serves it on a free port.
+func (who identity) serve(bin, dir string) (*server, error) {
+	password, file, data := rand.Text(), filepath.Join(dir, "password"), filepath.Join(dir, "data")
+	if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
+		return nil, err
+	}
+	if err := who.own(dir, file); err != nil {
+		return nil, err
+	}
+	out, err := who.command(dir, filepath.Join(bin, "initdb"), "--pgdata="+data,
+		"--username=postgres", "--pwfile="+file, "--auth=scram-sha-256",
+		"--encoding=UTF8", "--locale=C", "--no-sync").CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("initdb: %w: %s", err, strings.TrimSpace(string(out)))
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	stop, err := who.start(dir, filepath.Join(bin, "postgres"), "-D", data,
+		"-c", "listen_addresses=127.0.0.1", "-c", "port="+port, "-c", "unix_socket_directories=",
+		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
+		"-c", "max_connections=200", "-c", "shared_buffers=64MB", "-c", "autovacuum=off",
+		"-c", "wal_level=minimal", "-c", "max_wal_senders=0", "-c", "logging_collector=off")
+	if err != nil {
+		return nil, err
+	}
+	dsn := url.URL{
+		Scheme: "postgres", User: url.UserPassword("postgres", password),
+		Host: net.JoinHostPort("127.0.0.1", port), Path: "/postgres", RawQuery: "sslmode=disable",
+	}
+	return &server{dsn: dsn.String(), stop: stop}, nil
+}
+
+// start runs the server and returns once it takes connections. stop returns
+// when the server has ended and dir is gone.
+func (who identity) start(dir, name string, args ...string) (stop func(), err error) {
+	cmd := who.command(dir, "/bin/sh", append([]string{"-c", watch, dir, name}, args...)...)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	log, err := cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	stop = func() {
+		in.Close()               //nolint:errcheck // a pipe
+		io.Copy(io.Discard, log) //nolint:errcheck // read to its end, as Wait requires
+		cmd.Wait()               //nolint:errcheck // how it ends does not matter
+	}
+	late := time.AfterFunc(startTimeout, func() { in.Close() }) //nolint:errcheck // a pipe
+	defer late.Stop()
+	if err := awaitReady(log); err != nil {
+		stop()
+		return nil, err
+	}
+	go io.Copy(io.Discard, log) //nolint:errcheck // so that the server can always write
+	return stop, nil
+}
+
+// awaitReady reads the server's log until it says that it is ready.
+func awaitReady(log io.Reader) error {
+	var said []string
+	for lines := bufio.NewScanner(log); lines.Scan(); {
+		line := lines.Text()
+		if strings.Contains(line, "database system is ready to accept connections") {
+			return nil
+		}
+		if strings.Contains(line, "could not bind") {
+			return errPortTaken
+		}
+		said = append(said, line)
+	}
+	return fmt.Errorf("the server ended before it was ready: %s", strings.Join(said, " | "))
+}
+
+// freePort returns a TCP port that was free a moment ago.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close() //nolint:errcheck // nothing was written
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, err
+}
