@@ -1,0 +1,129 @@
+// Package keyring draws every symmetric key of the gateway from one configured
+// secret, with HKDF-SHA256 (RFC 5869): one key for each purpose, so that no two
+// uses ever share one, and what leaks from one use says nothing about another.
+//
+// Start with [New]. A [Ring] may hold previous secrets next to the current one:
+// what they protected is still read, while everything new uses the current
+// secret. The package refuses secrets that can be guessed, and none of its
+// types prints what it holds.
+package keyring
+
+import (
+	"crypto/hkdf"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/voiceassist/gateway/shared/config"
+)
+
+// The info labels of HKDF-Expand (RFC 5869 section 2.3). Each ends in NUL, which
+// no purpose holds, so that no label and purpose read as another pair.
+const (
+	labelKey = "voiceassist gateway key v1\x00"
+	labelID  = "voiceassist gateway key id v1\x00"
+)
+
+const redacted = "[keys]"
+
+// A Ring holds the current secret and previous ones, as HKDF pseudo-random keys.
+// It is immutable and safe for concurrent use.
+type Ring struct {
+	extracted [][]byte // one per secret, current first
+}
+
+// New returns a ring that writes with current and still reads what the previous
+// secrets wrote. It fails where a secret is too weak to be one; the error does
+// not quote it. Empty and repeated previous secrets are left out.
+func New(current config.Secret, previous ...config.Secret) (*Ring, error) {
+	ring := &Ring{}
+	seen := map[config.Secret]bool{"": true}
+	for i, secret := range append([]config.Secret{current}, previous...) {
+		if i > 0 && seen[secret] {
+			continue
+		}
+		seen[secret] = true
+		if got := weakness(secret); got != "" {
+			return nil, fmt.Errorf("secret %d of the key ring %s; it takes %s", i+1, got, takes)
+		}
+		// No salt: the secrets are random already, and a salt would have to be kept.
+		prk, err := hkdf.Extract(sha256.New, []byte(secret.Reveal()), nil)
+		if err != nil {
+			return nil, fmt.Errorf("extract secret %d of the key ring: %w", i+1, err)
+		}
+		ring.extracted = append(ring.extracted, prk)
+	}
+	return ring, nil
+}
+
+// Derive returns the keys for a purpose: one per secret, current first. The same
+// secret and purpose always give the same key. A purpose is a constant of the
+// caller's, such as "refresh token v1", and holds no NUL.
+func (r *Ring) Derive(purpose string) Keys {
+	keys := make(Keys, 0, len(r.extracted))
+	for _, prk := range r.extracted {
+		var k Key
+		copy(k.ID[:], expand(prk, labelID+purpose, len(k.ID)))
+		copy(k.Bytes[:], expand(prk, labelKey+purpose, len(k.Bytes)))
+		keys = append(keys, k)
+	}
+	return keys
+}
+
+func expand(prk []byte, info string, size int) []byte {
+	out, err := hkdf.Expand(sha256.New, prk, info, size)
+	if err != nil {
+		panic("keyring: expand: " + err.Error()) // only for more than 8160 bytes
+	}
+	return out
+}
+
+// String hides the secrets.
+func (r *Ring) String() string { return redacted }
+
+// Format hides the secrets from every verb; without it, fmt would print
+// unexported fields.
+func (r *Ring) Format(f fmt.State, _ rune) { hide(f) }
+
+// A Key is one derived key. The id names it openly, beside what it protects, and
+// is derived too: it says nothing about the key or the secret.
+type Key struct {
+	ID    [4]byte
+	Bytes [32]byte
+}
+
+// String hides the key.
+func (Key) String() string { return redacted }
+
+// GoString hides the key.
+func (Key) GoString() string { return redacted }
+
+// Format hides the key from every verb, %x and %d too.
+func (Key) Format(f fmt.State, _ rune) { hide(f) }
+
+// LogValue hides the key.
+func (Key) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText hides the key.
+func (Key) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// Keys are the keys for one purpose, current first and never empty.
+type Keys []Key
+
+// Current returns the key to write with.
+func (k Keys) Current() Key { return k[0] }
+
+// ByID returns the key to read with, and false where no secret of the ring gives
+// that id.
+func (k Keys) ByID(id [4]byte) (Key, bool) {
+	for _, key := range k {
+		if key.ID == id { // not secret, so no constant-time compare
+			return key, true
+		}
+	}
+	return Key{}, false
+}
+
+// hide cannot report a failed write: neither can fmt.
+func hide(f fmt.State) { _, _ = io.WriteString(f, redacted) }

@@ -1,0 +1,92 @@
+package keyring
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"strings"
+
+	"github.com/voiceassist/gateway/shared/config"
+)
+
+// The variables of this package.
+const (
+	Variable         = "JWT_SECRET"           // the current secret
+	VariablePrevious = "JWT_PREVIOUS_SECRETS" // earlier ones, separated by commas
+)
+
+const (
+	minSecret   = 32 // bytes; 256 bits, if they are random
+	minDistinct = 8  // different bytes; 32 random ones have about 30
+	generated   = 48 // random bytes; 64 characters, which is what HS512 asks for
+
+	takes = "32 random bytes or more, such as `openssl rand -base64 48` prints"
+)
+
+// placeholders returns what stands in example files, in lower case.
+func placeholders() []string {
+	return []string{
+		"changeme", "change-me", "change_me", "placeholder",
+		"your-secret", "your_secret", "secret-key", "secret_key",
+	}
+}
+
+// Generate returns a new random secret: unpadded base64url (RFC 4648 section 5)
+// of 384 bits. It cannot fail: [rand.Read] ends the program if the system has no
+// entropy.
+func Generate() config.Secret {
+	b := make([]byte, generated)
+	_, _ = rand.Read(b)
+	return config.Secret(base64.RawURLEncoding.EncodeToString(b))
+}
+
+// Read returns JWT_SECRET, or "" where it is unset: the caller knows whether to
+// make one or to give up. A weak secret is refused through env, and "" returned.
+func Read(env *config.Env) config.Secret {
+	secret := env.Secret(Variable)
+	if secret == "" {
+		return ""
+	}
+	if got := weakness(secret); got != "" {
+		env.RefuseSecret(Variable, got, takes)
+		return ""
+	}
+	return secret
+}
+
+// ReadPrevious returns the secrets in JWT_PREVIOUS_SECRETS, which are still read
+// with after a rotation. Weak ones are refused through env.
+func ReadPrevious(env *config.Env) []config.Secret {
+	var secrets []config.Secret
+	for _, item := range env.List(VariablePrevious) {
+		secret := config.Secret(item)
+		if got := weakness(secret); got != "" {
+			env.RefuseSecret(VariablePrevious, "has an item that "+got, takes)
+			continue
+		}
+		secrets = append(secrets, secret)
+	}
+	return secrets
+}
+
+// weakness says what makes s no secret, without quoting it, or returns "".
+func weakness(s config.Secret) string {
+	plain := s.Reveal()
+	if len(plain) < minSecret {
+		return fmt.Sprintf("has %d bytes", len(plain))
+	}
+	lower := strings.ToLower(plain)
+	for _, word := range placeholders() {
+		if strings.Contains(lower, word) {
+			return "is the placeholder of an example"
+		}
+	}
+	distinct := make(map[byte]struct{})
+	for i := range len(plain) {
+		distinct[plain[i]] = struct{}{}
+	}
+	if len(distinct) < minDistinct {
+		return fmt.Sprintf("has only %d different bytes", len(distinct))
+	}
+	return ""
+}
