@@ -1,0 +1,81 @@
+package signin
+
+import "time"
+
+// A Verdict is what a genuine refresh token means for its login. Its zero value
+// is [Unknown].
+type Verdict int
+
+// The verdicts.
+const (
+	Unknown Verdict = iota // the counter is ahead of ours: nothing can be told; change nothing
+	Rotate                 // the current token: give out the next one
+	Repeat                 // the one before, within the grace period: make the same answer again
+	Reuse                  // an older one, or after the grace period: revoke the login
+	Revoked                // the login was ended
+	Expired                // the login was not used for too long
+)
+
+// Judge says what a genuine token with counter means for l, for a rotation whose
+// compare-and-swap did not match. The first that holds decides:
+//
+//  1. the login is revoked: [Revoked], whatever the token, since it cannot be
+//     ended twice;
+//  2. it expired (now is at or past ExpiresAt): [Expired], since even a stolen
+//     token opens nothing any more;
+//  3. the counter is ahead of the login's, or negative: [Unknown]. We signed it,
+//     yet our record is older, as after a restored backup; that is nobody's theft;
+//  4. it is the login's: [Rotate];
+//  5. it is the one before, and at most grace has passed since RotatedAt:
+//     [Repeat]. A clock behind the one that rotated counts as no time passed;
+//  6. else [Reuse].
+func Judge(l Login, counter int64, now time.Time, grace time.Duration) Verdict {
+	switch {
+	case l.RevokedAt != nil:
+		return Revoked
+	case !now.Before(l.ExpiresAt):
+		return Expired
+	case counter > l.Counter || counter < 0:
+		return Unknown
+	case counter == l.Counter:
+		return Rotate
+	case counter == l.Counter-1 && now.Sub(l.RotatedAt) <= grace:
+		return Repeat
+	}
+	return Reuse
+}
+
+// Err returns what the sender of the token is told, nil for [Rotate] and
+// [Repeat].
+func (v Verdict) Err() error {
+	switch v {
+	case Rotate, Repeat:
+		return nil
+	case Reuse:
+		return ErrReused
+	case Revoked:
+		return ErrRevoked
+	case Expired:
+		return ErrExpired
+	case Unknown:
+	}
+	return ErrInvalidRefresh
+}
+
+// String returns the word for v, for logs and test failures.
+func (v Verdict) String() string {
+	switch v {
+	case Rotate:
+		return "rotate"
+	case Repeat:
+		return "repeat"
+	case Reuse:
+		return "reuse"
+	case Revoked:
+		return "revoked"
+	case Expired:
+		return "expired"
+	case Unknown:
+	}
+	return "unknown"
+}

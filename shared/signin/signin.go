@@ -1,0 +1,105 @@
+// Package signin holds the rules of one signed-in device, a "login": when it
+// starts, what its refresh tokens look like, and what a refresh token that comes
+// back means. It does no I/O and has no clock; store keeps logins.
+//
+// A refresh token is derived from the login, not stored ([Codec]). Rotation is a
+// compare-and-swap on the login's counter; where that does not match, [Judge]
+// says why.
+package signin
+
+import (
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/uid"
+)
+
+// How long things last unless configured otherwise.
+const (
+	RefreshLifetime = 7 * 24 * time.Hour // of disuse; each rotation starts it anew
+	Grace           = 30 * time.Second   // for a client that lost the answer, or two tabs at once
+)
+
+const (
+	maxDevice  = 200 // bytes; browsers send some 120
+	maxAddress = 45  // bytes; the longest text of an IPv6 address
+)
+
+// What a refresh token that is not accepted gets.
+var (
+	ErrInvalidRefresh = fault.New(fault.InvalidToken, "invalid_token", "This token is not one of ours.")
+	ErrExpired        = fault.New(fault.InvalidToken, "token_expired", "This token has expired; sign in again.")
+	ErrReused         = fault.New(fault.InvalidToken, "token_reused",
+		"This token was used before, so the login has been ended for safety; sign in again.")
+	ErrRevoked = fault.New(fault.InvalidToken, "login_revoked", "This login has been ended; sign in again.")
+)
+
+// An ID names a login: a UUIDv7 in canonical form.
+type ID string
+
+// NewID returns a fresh id.
+func NewID() ID { return ID(uid.New()) }
+
+// ParseID returns the id that s spells, or [uid.ErrUnknown].
+func ParseID(s string) (ID, error) {
+	u, err := uid.Parse(s)
+	return ID(u), err
+}
+
+// A Login is one device that somebody signed in on.
+type Login struct {
+	ID        ID
+	UserID    account.ID
+	Counter   int64 // of the refresh token that is good now; 0 at first, one more at each rotation
+	CreatedAt time.Time
+	RotatedAt time.Time  // the last use
+	ExpiresAt time.Time  // the end unless used again; at this moment it is over
+	RevokedAt *time.Time // nil while it may be used
+	Device    string     // what the client calls itself, see [CleanDevice]
+	Address   string     // where it was used last
+}
+
+// Start returns a new login of user from now on. It expires after the lifetime
+// of disuse. Times are in UTC and whole microseconds, as the store keeps them.
+func Start(user account.ID, userAgent, address string, now time.Time, lifetime time.Duration) Login {
+	now = now.UTC().Truncate(time.Microsecond)
+	return Login{
+		ID:        NewID(),
+		UserID:    user,
+		CreatedAt: now,
+		RotatedAt: now,
+		ExpiresAt: now.Add(lifetime),
+		Device:    CleanDevice(userAgent),
+		Address:   clean(address, maxAddress),
+	}
+}
+
+// Active reports whether the login may be used at now.
+func (l Login) Active(now time.Time) bool {
+	return l.RevokedAt == nil && now.Before(l.ExpiresAt)
+}
+
+// CleanDevice returns what a User-Agent header calls the device, fit to be shown
+// and logged: printable UTF-8 of at most 200 bytes, whole characters only. What
+// is neither printable nor a space is left out.
+func CleanDevice(userAgent string) string { return clean(userAgent, maxDevice) }
+
+func clean(s string, limit int) string {
+	var b strings.Builder
+	for _, r := range strings.ToValidUTF8(s, "") {
+		if unicode.IsSpace(r) {
+			r = ' '
+		}
+		if !unicode.IsPrint(r) || b.Len() == 0 && r == ' ' {
+			continue
+		}
+		if b.Len()+len(string(r)) > limit {
+			break
+		}
+		b.WriteRune(r)
+	}
+	return strings.TrimRight(b.String(), " ")
+}
