@@ -11,6 +11,7 @@ package fault
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -147,4 +148,17 @@ func (f Fields) Err() error {
 	e := New(Invalid, "validation_failed", "Some values are not acceptable; errors lists each.")
 	e.Fields = f
 	return e
+}
+
+// ParseField parses one input of a request with the rule of its type. What is
+// wrong goes to f, once a field: an input that was refused already is not
+// looked at again. The result counts only when f stays empty.
+func ParseField[In, Out any](f *Fields, field string, raw In, parse func(In) (Out, error)) Out {
+	if slices.ContainsFunc(*f, func(known Field) bool { return known.Field == field }) {
+		var none Out
+		return none
+	}
+	out, err := parse(raw)
+	f.Parse(field, err)
+	return out
 }

@@ -1,0 +1,67 @@
+// Package conversation holds conversation sessions: what a user talks about
+// with the assistant, as a title and a context that the clients define.
+package conversation
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/document"
+	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/uid"
+)
+
+// The limits of a session.
+const (
+	MaxTitle   = 200      // characters
+	MaxContext = 64 << 10 // bytes of compact JSON
+)
+
+// Errors of sessions.
+var (
+	ErrNotFound = uid.ErrUnknown
+	ErrBadTitle = fault.New(fault.Invalid, "invalid_title", "Must be 1 to 200 characters, without control characters.")
+)
+
+// An ID names a session: a UUIDv7 in canonical form. Ids sort by creation.
+type ID string
+
+// NewID returns a fresh id.
+func NewID() ID { return ID(uid.New()) }
+
+// ParseID returns the id that s spells, or [ErrNotFound].
+func ParseID(s string) (ID, error) {
+	u, err := uid.Parse(s)
+	return ID(u), err
+}
+
+// A Session is one conversation of one user.
+type Session struct {
+	ID        ID              `json:"id"`
+	UserID    account.ID      `json:"user_id"`
+	Title     string          `json:"title"`
+	Context   document.Object `json:"context"`
+	CreatedAt time.Time       `json:"created_at"`
+	UpdatedAt time.Time       `json:"updated_at"`
+}
+
+// ParseTitle returns s in Unicode NFC without surrounding space.
+func ParseTitle(s string) (string, error) {
+	s = norm.NFC.String(strings.TrimSpace(s))
+	if n := utf8.RuneCountInString(s); n < 1 || n > MaxTitle || !utf8.ValidString(s) ||
+		strings.IndexFunc(s, unicode.IsControl) >= 0 {
+		return "", ErrBadTitle
+	}
+	return s, nil
+}
+
+// ParseContext returns the context in raw, a JSON object.
+func ParseContext(raw json.RawMessage) (document.Object, error) {
+	return document.ParseObject(raw, MaxContext)
+}

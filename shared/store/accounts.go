@@ -1,0 +1,239 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/document"
+	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/signin"
+)
+
+const accountColumns = `users.id, users.email, users.full_name, users.role, users.preferences,
+	users.disabled_at, users.created_at, users.updated_at`
+
+func accountDest(a *account.Account) []any {
+	return []any{
+		&a.ID, &a.Email, &a.FullName, &a.Role, &a.Preferences,
+		maybeInstant{&a.DisabledAt}, instant{&a.CreatedAt}, instant{&a.UpdatedAt},
+	}
+}
+
+// searchText is what [Statements.Accounts] looks in; made here, since the
+// engines fold the case of letters differently.
+func searchText(email account.Email, name string) string {
+	return strings.ToLower(string(email) + " " + name)
+}
+
+// CreateAccount inserts a. Of two concurrent calls with one e-mail address one
+// succeeds and the other gets [account.ErrEmailTaken].
+func (s *Statements) CreateAccount(ctx context.Context, a account.Account, hash config.Secret) error {
+	_, err := s.exec(ctx, `
+		INSERT INTO users (id, email, full_name, role, preferences, password_hash, search,
+			disabled_at, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		string(a.ID), string(a.Email), a.FullName, string(a.Role), a.Preferences.String(), hash.Reveal(),
+		searchText(a.Email, a.FullName), atOrNull(a.DisabledAt), at(a.CreatedAt), at(a.UpdatedAt))
+	if err != nil && s.dialect.Duplicate(err) {
+		return account.ErrEmailTaken.Because(err)
+	}
+	if err != nil {
+		return fmt.Errorf("create account: %w", err)
+	}
+	return nil
+}
+
+// AccountByEmail returns the account and its password hash, or
+// [account.ErrNotFound].
+func (s *Statements) AccountByEmail(ctx context.Context, email account.Email) (account.Account, config.Secret, error) {
+	return s.accountAndHash(ctx, "account by email", `users.email = $1`, string(email))
+}
+
+// AccountAndHash returns the account and its password hash, or
+// [account.ErrNotFound].
+func (s *Statements) AccountAndHash(ctx context.Context, id account.ID) (account.Account, config.Secret, error) {
+	return s.accountAndHash(ctx, "account and hash", `users.id = $1`, string(id))
+}
+
+func (s *Statements) accountAndHash(
+	ctx context.Context, what, where string, arg string,
+) (account.Account, config.Secret, error) {
+	var a account.Account
+	var hash string
+	err := s.one(ctx, account.ErrNotFound, append(accountDest(&a), &hash),
+		`SELECT `+accountColumns+`, users.password_hash FROM users WHERE `+where, arg)
+	if err != nil {
+		return account.Account{}, "", fmt.Errorf("%s: %w", what, err)
+	}
+	return a, config.Secret(hash), nil
+}
+
+// Account returns the account, or [account.ErrNotFound].
+func (s *Statements) Account(ctx context.Context, id account.ID) (account.Account, error) {
+	var a account.Account
+	err := s.one(ctx, account.ErrNotFound, accountDest(&a),
+		`SELECT `+accountColumns+` FROM users WHERE users.id = $1`, string(id))
+	if err != nil {
+		return account.Account{}, fmt.Errorf("account: %w", err)
+	}
+	return a, nil
+}
+
+// SignedIn returns the enabled account whose live login this is, or
+// [signin.ErrRevoked]. It is the one statement that every authenticated
+// request makes, so whatever ends a login takes effect at the next request.
+func (s *Statements) SignedIn(
+	ctx context.Context, id account.ID, login signin.ID, now time.Time,
+) (account.Account, error) {
+	var a account.Account
+	err := s.one(ctx, signin.ErrRevoked, accountDest(&a), `
+		SELECT `+accountColumns+`
+		FROM logins JOIN users ON users.id = logins.user_id
+		WHERE logins.id = $1 AND users.id = $2 AND logins.revoked_at IS NULL
+			AND logins.expires_at > $3 AND users.disabled_at IS NULL`,
+		string(login), string(id), at(now))
+	if err != nil {
+		return account.Account{}, fmt.Errorf("account signed in: %w", err)
+	}
+	return a, nil
+}
+
+// A Page bounds a listing that is sorted newest first.
+type Page struct {
+	Before string // the id of the last row of the page before; "" for the first page
+	Skip   int    // rows to leave out, for clients without a cursor; its cost grows with it
+	Limit  int    // rows at most
+}
+
+const newest = "ffffffff-ffff-ffff-ffff-ffffffffffff" // sorts after every id
+
+func (p Page) before() string {
+	if p.Before == "" {
+		return newest
+	}
+	return p.Before
+}
+
+// Accounts returns a page of the accounts whose e-mail address or name
+// contains search, in any case, newest first.
+func (s *Statements) Accounts(ctx context.Context, search string, p Page) ([]account.Account, error) {
+	list := make([]account.Account, 0, p.Limit)
+	err := s.each(ctx, func(row scanner) error {
+		var a account.Account
+		if err := row.Scan(accountDest(&a)...); err != nil {
+			return err
+		}
+		list = append(list, a)
+		return nil
+	}, `
+		SELECT `+accountColumns+` FROM users
+		WHERE users.search LIKE $1 ESCAPE '!' AND users.id < $2
+		ORDER BY users.id DESC LIMIT $3 OFFSET $4`,
+		contains(strings.ToLower(search)), p.before(), p.Limit, p.Skip)
+	if err != nil {
+		return nil, fmt.Errorf("accounts: %w", err)
+	}
+	return list, nil
+}
+
+// Changes are the fields of an account to set; nil leaves one as it is.
+type Changes struct {
+	Email       *account.Email
+	FullName    *string
+	Preferences *document.Object
+	Role        *account.Role
+	Disabled    *bool
+}
+
+// ChangeAccount applies c to the account as the caller read it and returns the
+// result. It returns [account.ErrEmailTaken] when the new address belongs to
+// another account, and [ErrChanged] when the account changed since it was read.
+func (s *Statements) ChangeAccount(
+	ctx context.Context, was account.Account, c Changes, now time.Time,
+) (account.Account, error) {
+	a := was
+	set(&a.Email, c.Email)
+	set(&a.FullName, c.FullName)
+	set(&a.Preferences, c.Preferences)
+	set(&a.Role, c.Role)
+	if c.Disabled != nil && *c.Disabled != was.Disabled() {
+		a.DisabledAt = nil
+		if *c.Disabled {
+			t := at(now)
+			a.DisabledAt = &t
+		}
+	}
+	a.UpdatedAt = at(now)
+	if !a.UpdatedAt.After(was.UpdatedAt) {
+		a.UpdatedAt = was.UpdatedAt.Add(time.Microsecond) // the version must move, whatever the clock does
+	}
+	n, err := s.exec(ctx, `
+		UPDATE users SET email = $3, full_name = $4, preferences = $5, role = $6, search = $7,
+			disabled_at = $8, updated_at = $9
+		WHERE id = $1 AND updated_at = $2`,
+		string(a.ID), at(was.UpdatedAt), string(a.Email), a.FullName, a.Preferences.String(), string(a.Role),
+		searchText(a.Email, a.FullName), atOrNull(a.DisabledAt), a.UpdatedAt)
+	switch {
+	case err != nil && s.dialect.Duplicate(err):
+		return account.Account{}, account.ErrEmailTaken.Because(err)
+	case err != nil:
+		return account.Account{}, fmt.Errorf("change account: %w", err)
+	case n == 0:
+		return account.Account{}, ErrChanged
+	}
+	return a, nil
+}
+
+// ErrChanged is returned by a compare-and-swap whose row changed in between;
+// the caller reads again.
+var ErrChanged = fault.New(fault.Conflict, "changed_meanwhile",
+	"Somebody else changed this at the same moment; read it again and repeat the change.")
+
+func set[T any](field *T, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+// SetPasswordHash replaces the hash if it still is the one that was verified;
+// else it returns [ErrChanged], so of two concurrent changes one wins.
+func (s *Statements) SetPasswordHash(ctx context.Context, id account.ID, from, to config.Secret) error {
+	n, err := s.exec(ctx, `
+		UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2`,
+		string(id), from.Reveal(), to.Reveal())
+	if err != nil {
+		return fmt.Errorf("set password hash: %w", err)
+	}
+	if n == 0 {
+		return ErrChanged
+	}
+	return nil
+}
+
+// OtherAdmins returns how many enabled administrators there are beside id.
+func (s *Statements) OtherAdmins(ctx context.Context, id account.ID) (int, error) {
+	var n int
+	err := s.one(ctx, nil, []any{&n}, `
+		SELECT COUNT(*) FROM users WHERE role = 'admin' AND disabled_at IS NULL AND id <> $1`, string(id))
+	if err != nil {
+		return 0, fmt.Errorf("count other admins: %w", err)
+	}
+	return n, nil
+}
+
+// DeleteAccount removes the account with its logins and sessions; it returns
+// [account.ErrNotFound] when there is none.
+func (s *Statements) DeleteAccount(ctx context.Context, id account.ID) error {
+	n, err := s.exec(ctx, `DELETE FROM users WHERE id = $1`, string(id))
+	if err != nil {
+		return fmt.Errorf("delete account: %w", err)
+	}
+	if n == 0 {
+		return account.ErrNotFound
+	}
+	return nil
+}

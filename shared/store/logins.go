@@ -1,0 +1,144 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/signin"
+)
+
+const loginColumns = `logins.id, logins.user_id, logins.counter, logins.device, logins.address,
+	logins.created_at, logins.rotated_at, logins.expires_at, logins.revoked_at`
+
+func loginDest(l *signin.Login) []any {
+	return []any{
+		&l.ID, &l.UserID, &l.Counter, &l.Device, &l.Address,
+		instant{&l.CreatedAt}, instant{&l.RotatedAt}, instant{&l.ExpiresAt}, maybeInstant{&l.RevokedAt},
+	}
+}
+
+// StartLogin inserts l if its account exists and is enabled; else it returns
+// [account.ErrNotFound].
+func (s *Statements) StartLogin(ctx context.Context, l signin.Login) error {
+	n, err := s.exec(ctx, `
+		INSERT INTO logins (id, user_id, counter, device, address, created_at, rotated_at, expires_at)
+		SELECT $1, users.id, $3, $4, $5, $6, $7, $8 FROM users
+		WHERE users.id = $2 AND users.disabled_at IS NULL`,
+		string(l.ID), string(l.UserID), l.Counter, l.Device, l.Address,
+		at(l.CreatedAt), at(l.RotatedAt), at(l.ExpiresAt))
+	if err != nil {
+		return fmt.Errorf("start login: %w", err)
+	}
+	if n == 0 {
+		return account.ErrNotFound
+	}
+	return nil
+}
+
+// A Rotation is a login whose next refresh token is good now.
+type Rotation struct {
+	Login signin.Login
+	Role  account.Role
+}
+
+// RotateLogin moves the login from counter to the next and keeps it until
+// expires, if counter is the current one and the login is live; matched tells.
+// Of concurrent calls with one counter exactly one matches.
+func (s *Statements) RotateLogin(
+	ctx context.Context, id signin.ID, counter int64, now, expires time.Time,
+) (r Rotation, matched bool, err error) {
+	err = s.one(ctx, errNoMatch, append(loginDest(&r.Login), &r.Role), `
+		UPDATE logins SET counter = counter + 1, rotated_at = $3, expires_at = $4
+		WHERE id = $1 AND counter = $2 AND revoked_at IS NULL AND expires_at > $3
+			AND EXISTS (SELECT 1 FROM users WHERE users.id = logins.user_id AND users.disabled_at IS NULL)
+		RETURNING `+loginColumns+`, (SELECT users.role FROM users WHERE users.id = logins.user_id)`,
+		string(id), counter, at(now), at(expires))
+	switch err {
+	case nil:
+		return r, true, nil
+	case errNoMatch:
+		return Rotation{}, false, nil
+	}
+	return Rotation{}, false, fmt.Errorf("rotate login: %w", err)
+}
+
+// Login returns the login with its account's role, or
+// [signin.ErrInvalidRefresh]; that of a disabled account reads as revoked.
+func (s *Statements) Login(ctx context.Context, id signin.ID) (Rotation, error) {
+	var r Rotation
+	var disabled *time.Time
+	err := s.one(ctx, signin.ErrInvalidRefresh, append(loginDest(&r.Login), &r.Role, maybeInstant{&disabled}), `
+		SELECT `+loginColumns+`, users.role, users.disabled_at
+		FROM logins JOIN users ON users.id = logins.user_id WHERE logins.id = $1`, string(id))
+	if err != nil {
+		return Rotation{}, fmt.Errorf("login: %w", err)
+	}
+	if r.Login.RevokedAt == nil {
+		r.Login.RevokedAt = disabled
+	}
+	return r, nil
+}
+
+// Logins returns the live logins of the user, the last used first.
+func (s *Statements) Logins(ctx context.Context, user account.ID, now time.Time) ([]signin.Login, error) {
+	list := []signin.Login{}
+	err := s.each(ctx, func(row scanner) error {
+		var l signin.Login
+		if err := row.Scan(loginDest(&l)...); err != nil {
+			return err
+		}
+		list = append(list, l)
+		return nil
+	}, `
+		SELECT `+loginColumns+` FROM logins
+		WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2
+		ORDER BY rotated_at DESC, id DESC`, string(user), at(now))
+	if err != nil {
+		return nil, fmt.Errorf("logins: %w", err)
+	}
+	return list, nil
+}
+
+// RevokeLogin ends the login of the user and reports whether it was live.
+func (s *Statements) RevokeLogin(
+	ctx context.Context, user account.ID, id signin.ID, reason string, now time.Time,
+) (bool, error) {
+	n, err := s.exec(ctx, `
+		UPDATE logins SET revoked_at = $3, revoked_reason = $4
+		WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > $3`,
+		string(id), string(user), at(now), reason)
+	if err != nil {
+		return false, fmt.Errorf("revoke login: %w", err)
+	}
+	return n > 0, nil
+}
+
+// RevokeLogins ends every live login of the user but the one to keep ("" keeps
+// none) and returns how many there were.
+func (s *Statements) RevokeLogins(
+	ctx context.Context, user account.ID, keep signin.ID, reason string, now time.Time,
+) (int64, error) {
+	if keep == "" {
+		keep = newest // no login has this id
+	}
+	n, err := s.exec(ctx, `
+		UPDATE logins SET revoked_at = $3, revoked_reason = $4
+		WHERE user_id = $1 AND id <> $2 AND revoked_at IS NULL AND expires_at > $3`,
+		string(user), string(keep), at(now), reason)
+	if err != nil {
+		return 0, fmt.Errorf("revoke logins: %w", err)
+	}
+	return n, nil
+}
+
+// ForgetLogins deletes logins that expired before the time given; until then a
+// late refresh is told why it is refused.
+func (s *Statements) ForgetLogins(ctx context.Context, before time.Time) (int64, error) {
+	n, err := s.exec(ctx, `DELETE FROM logins WHERE expires_at < $1`, at(before))
+	if err != nil {
+		return 0, fmt.Errorf("forget logins: %w", err)
+	}
+	return n, nil
+}

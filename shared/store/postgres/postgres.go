@@ -1,0 +1,96 @@
+// Package postgres opens a store on PostgreSQL with pgx.
+package postgres
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/store"
+)
+
+// The sizes of the pool.
+const (
+	ServerConns   = 16 // of one process that serves many requests at once
+	FunctionConns = 2  // of one Lambda instance, which serves one at a time
+)
+
+// How long a connection is kept. Both stay under what pools and NAT gateways
+// in between allow an idle connection (AWS: 350 s).
+const (
+	connLifetime = 15 * time.Minute
+	connIdle     = 2 * time.Minute
+	connTimeout  = 3 * time.Second
+)
+
+// Open returns a store on the database that url names. Nothing is dialled
+// until the first statement, so a start costs no round trip, and a connection
+// that died while the process was frozen is replaced before use.
+func Open(url config.Secret, conns int) (*store.DB, error) {
+	c, err := pgx.ParseConfig(url.Reveal())
+	if err != nil {
+		return nil, errors.New("DATABASE_URL cannot be parsed; it takes postgres://user:password@host:5432/name?sslmode=verify-full")
+	}
+	if !strings.Contains(url.Reveal(), "default_query_exec_mode=") {
+		// Named prepared statements break behind a transaction pooler; caching
+		// only their descriptions works behind one and costs no round trip.
+		c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	}
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = connTimeout
+	}
+	db := stdlib.OpenDB(*c)
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	db.SetConnMaxLifetime(connLifetime)
+	db.SetConnMaxIdleTime(connIdle)
+	return store.New(db, &store.Dialect{
+		Engine:      store.PostgreSQL,
+		SkipLocked:  " FOR UPDATE SKIP LOCKED",
+		Retryable:   coded("40001", "40P01"),
+		Duplicate:   coded("23505"),
+		Orphan:      coded("23503"),
+		Unreachable: unreachable,
+	}), nil
+}
+
+// coded reports errors with one of the SQLSTATEs (PostgreSQL appendix A).
+func coded(states ...string) func(error) bool {
+	return func(err error) bool {
+		e, ok := errors.AsType[*pgconn.PgError](err)
+		return ok && slices.Contains(states, e.Code)
+	}
+}
+
+// unreachable reports errors of the connection rather than of the statement:
+// refused, cut, timed out, shutting down, or no slot left.
+func unreachable(err error) bool {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P") || e.Code == "53300"
+	}
+	if errors.Is(err, context.Canceled) {
+		return false // the caller left
+	}
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	_, network := errors.AsType[net.Error](err)
+	return connecting || network || errors.Is(err, driver.ErrBadConn) ||
+		errors.Is(err, context.DeadlineExceeded) || pgconn.Timeout(err) || pgconn.SafeToRetry(err)
+}
+
+// CheckURL reports whether url is one that Open takes, without dialling.
+func CheckURL(url config.Secret) error {
+	if _, err := pgx.ParseConfig(url.Reveal()); err != nil {
+		return fmt.Errorf("not a PostgreSQL URL")
+	}
+	return nil
+}

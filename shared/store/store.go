@@ -1,0 +1,194 @@
+// Package store is the only place with SQL.
+//
+// A [DB] speaks to PostgreSQL or to the embedded SQLite with one text per
+// statement; subpackages postgres and sqlite open one, what differs sits in a
+// [Dialect]. Each method of [Statements] is one statement and one round trip.
+// Where two writes must be true together, [DB.Update] runs them in one
+// transaction.
+//
+// Time comes in as an argument and is kept in microseconds; ids come from the
+// caller. No session state is used, so a transaction pooler may stand between.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/fault"
+)
+
+// SchemaVersion is the newest migration that this code relies on. An older
+// schema is refused by readiness; a newer one is tolerated.
+const SchemaVersion = 1
+
+// PostgreSQL and SQLite are the engines' names.
+const (
+	PostgreSQL = "postgres"
+	SQLite     = "sqlite"
+)
+
+// ErrUnavailable is returned when the database cannot be reached or does not
+// answer in time.
+var ErrUnavailable = fault.New(fault.Unavailable, "database_unavailable",
+	"The database does not answer; try again shortly.").After(2 * time.Second)
+
+// A Dialect is what differs between the engines beyond the DDL.
+type Dialect struct {
+	Engine      string           // PostgreSQL or SQLite
+	SkipLocked  string           // appended to the SELECT that leases rows
+	Retryable   func(error) bool // a serialization failure: run the transaction again
+	Duplicate   func(error) bool // a unique constraint was violated
+	Orphan      func(error) bool // a foreign key names a row that is gone
+	Unreachable func(error) bool // the database was not there to answer
+}
+
+// A DB is a database with the gateway's schema. It is safe for concurrent use.
+type DB struct {
+	Statements
+
+	sql *sql.DB
+}
+
+// New returns a DB over an opened handle. Use the Open of subpackage postgres
+// or sqlite instead.
+func New(handle *sql.DB, d *Dialect) *DB {
+	return &DB{Statements: Statements{on: handle, dialect: d}, sql: handle}
+}
+
+// Engine returns [PostgreSQL] or [SQLite].
+func (db *DB) Engine() string { return db.dialect.Engine }
+
+// Handle returns the handle beneath, for migrations; everything else has a
+// method here.
+func (db *DB) Handle() *sql.DB { return db.sql }
+
+// Close closes all connections.
+func (db *DB) Close() error { return db.sql.Close() }
+
+// Ping reports whether the database answers.
+func (db *DB) Ping(ctx context.Context) error { return db.check(db.sql.PingContext(ctx)) }
+
+// Schema returns the version of the schema that the database has, 0 when it
+// was never migrated.
+func (db *DB) Schema(ctx context.Context) (int64, error) {
+	var version int64
+	err := db.sql.QueryRowContext(ctx, `
+		SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied`).Scan(&version)
+	if err := db.check(err); err != nil {
+		return 0, fmt.Errorf("schema version: %w", err)
+	}
+	return version, nil
+}
+
+// A Tx is one transaction: the same statements, standing or falling together.
+type Tx struct {
+	Statements
+}
+
+const maxAttempts = 8 // of one transaction under contention; with the backoff below about a second
+
+// Update runs fn in a serializable transaction, commits if fn returns nil and
+// rolls back otherwise, also when fn panics. On a serialization failure fn runs
+// again, at most maxAttempts times in all, with jittered pauses that obey ctx;
+// so fn must have no effect outside tx, and must not hash, call out or sleep.
+func (db *DB) Update(ctx context.Context, fn func(tx *Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		err := db.once(ctx, fn)
+		if err == nil || !db.dialect.Retryable(err) {
+			return err
+		}
+		if attempt == maxAttempts {
+			return ErrUnavailable.Because(err)
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return err
+		}
+	}
+}
+
+func (db *DB) once(ctx context.Context, fn func(tx *Tx) error) (err error) {
+	tx, err := db.sql.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable})
+	if err != nil {
+		return fmt.Errorf("begin: %w", db.check(err))
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it is a no-op; before, the first error tells more
+	if err := fn(&Tx{Statements{on: tx, dialect: db.dialect}}); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", db.check(err))
+	}
+	return nil
+}
+
+// pause waits 1-2 ms after the first attempt and twice as long after each.
+func pause(ctx context.Context, attempt int) error {
+	base := time.Millisecond << attempt
+	t := time.NewTimer(base/2 + rand.N(base/2))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Statements are what can be asked of the database, one statement a method, on
+// a [DB] each by itself or on a [Tx] together.
+type Statements struct {
+	on interface {
+		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+		QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	}
+	dialect *Dialect
+}
+
+// exec runs a statement and returns how many rows it changed.
+func (s *Statements) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	result, err := s.on.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, s.check(err)
+	}
+	return result.RowsAffected()
+}
+
+// one runs a query for one row; no row is missing.
+func (s *Statements) one(ctx context.Context, missing error, dest []any, query string, args ...any) error {
+	err := s.on.QueryRowContext(ctx, query, args...).Scan(dest...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return missing
+	}
+	return s.check(err)
+}
+
+// each runs a query and calls scan for every row.
+func (s *Statements) each(ctx context.Context, scan func(row scanner) error, query string, args ...any) error {
+	rows, err := s.on.QueryContext(ctx, query, args...)
+	if err != nil {
+		return s.check(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return s.check(err)
+		}
+	}
+	return s.check(rows.Err())
+}
+
+type scanner interface{ Scan(dest ...any) error }
+
+// check turns the absence of the database into [ErrUnavailable] and leaves
+// every other error as it is.
+func (s *Statements) check(err error) error {
+	if err != nil && s.dialect.Unreachable(err) {
+		return ErrUnavailable.Because(err)
+	}
+	return err
+}

@@ -1,0 +1,170 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/document"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/migrations"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
+
+// noon is when most tests happen, with more digits than the store keeps.
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 123_456_789, time.UTC) //nolint:gochecknoglobals // a constant
+
+func kept(t time.Time) time.Time { return t.Truncate(time.Microsecond) }
+
+// someone returns an account that is in db, with the hash "hash".
+func someone(t *testing.T, db *store.DB, email string) account.Account {
+	t.Helper()
+	a := account.Account{
+		ID: account.NewID(), Email: account.Email(email), FullName: "Ada Lovelace", Role: account.User,
+		Preferences: document.Empty, CreatedAt: kept(noon), UpdatedAt: kept(noon),
+	}
+	if err := db.CreateAccount(t.Context(), a, "hash"); err != nil {
+		t.Fatalf("create %s: %v", email, err)
+	}
+	return a
+}
+
+func TestSchemaVersion_IsTheNewestMigration(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		steps, err := migrations.Status(t.Context(), db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := steps[len(steps)-1]
+		if last.Version != store.SchemaVersion || !last.Applied {
+			t.Errorf("the newest migration is %+v, store.SchemaVersion is %d", last, store.SchemaVersion)
+		}
+		if got, err := db.Schema(t.Context()); err != nil || got != store.SchemaVersion {
+			t.Errorf("Schema() = %d, %v, want %d", got, err, store.SchemaVersion)
+		}
+		if n, err := migrations.Up(t.Context(), db); err != nil || n != 0 {
+			t.Errorf("a second Up applied %d, %v; want none", n, err)
+		}
+	})
+}
+
+func TestMigrations_RunOnceBesideThemselves(t *testing.T) {
+	t.Parallel()
+	dsn := storetest.FromTemplate(t, func(context.Context, string) error { return nil })
+	var wg sync.WaitGroup
+	applied := make([]int, 4)
+	for i := range applied {
+		wg.Go(func() {
+			db := storetest.OpenPostgres(t, dsn)
+			defer db.Close()
+			n, err := migrations.Up(t.Context(), db)
+			if err != nil {
+				t.Errorf("Up %d: %v", i, err)
+			}
+			applied[i] = n
+		})
+	}
+	wg.Wait()
+	total := 0
+	for _, n := range applied {
+		total += n
+	}
+	if total != store.SchemaVersion {
+		t.Errorf("four migrators applied %v, want %d in all", applied, store.SchemaVersion)
+	}
+}
+
+func TestUpdate_RollsBackOnErrorAndPanic(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		refused := errors.New("refused")
+		create := func(tx *store.Tx, email account.Email) {
+			a := account.Account{ID: account.NewID(), Email: email, Role: account.User, CreatedAt: noon, UpdatedAt: noon}
+			if err := tx.CreateAccount(t.Context(), a, "hash"); err != nil {
+				t.Fatalf("create: %v", err)
+			}
+		}
+		err := db.Update(t.Context(), func(tx *store.Tx) error {
+			create(tx, "error@example.org")
+			return refused
+		})
+		if !errors.Is(err, refused) {
+			t.Errorf("Update = %v, want the error of fn", err)
+		}
+		func() {
+			defer func() { recover() }() //nolint:errcheck // the panic is the point
+			db.Update(t.Context(), func(tx *store.Tx) error {
+				create(tx, "panic@example.org")
+				panic("stop")
+			})
+		}()
+		all, err := db.Accounts(t.Context(), "", store.Page{Limit: 10})
+		if err != nil || len(all) != 0 {
+			t.Errorf("after rollbacks there are %v, %v; want no accounts", all, err)
+		}
+	})
+}
+
+func TestUpdate_SerializesWhatReadsBeforeItWrites(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		who := someone(t, db, "ada@example.org")
+		var wg sync.WaitGroup
+		const writers = 8
+		for range writers {
+			wg.Go(func() {
+				err := db.Update(t.Context(), func(tx *store.Tx) error {
+					a, err := tx.Account(t.Context(), who.ID)
+					if err != nil {
+						return err
+					}
+					longer := a.FullName + "x"
+					_, err = tx.ChangeAccount(t.Context(), a, store.Changes{FullName: &longer}, noon)
+					return err
+				})
+				if err != nil {
+					t.Errorf("Update: %v", err)
+				}
+			})
+		}
+		wg.Wait()
+		a, err := db.Account(t.Context(), who.ID)
+		if err != nil || len(a.FullName) != len(who.FullName)+writers {
+			t.Errorf("after %d writers the name is %q, %v: an update was lost", writers, a.FullName, err)
+		}
+	})
+}
+
+func TestUnreachableDatabase_IsUnavailable(t *testing.T) {
+	t.Parallel()
+	db := storetest.OpenPostgres(t, "postgres://nobody@127.0.0.1:1/none?sslmode=disable")
+	defer db.Close()
+	if _, err := db.Account(t.Context(), account.NewID()); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("a refused connection is %v, want ErrUnavailable", err)
+	}
+	err := db.Update(t.Context(), func(*store.Tx) error { return nil })
+	if !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("a refused transaction is %v, want ErrUnavailable", err)
+	}
+	if err := db.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("Ping = %v, want ErrUnavailable", err)
+	}
+}
+
+func TestSecretsOfTheURL_StayOutOfErrors(t *testing.T) {
+	t.Parallel()
+	db := storetest.OpenPostgres(t, "postgres://ada:hunter2@127.0.0.1:1/none?sslmode=disable")
+	defer db.Close()
+	err := db.Ping(t.Context())
+	if err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("Ping = %v; want an error without the password", err)
+	}
+}

@@ -1,0 +1,79 @@
+package storetest
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/migrations"
+	"github.com/voiceassist/gateway/shared/store/postgres"
+	"github.com/voiceassist/gateway/shared/store/sqlite"
+)
+
+// SQLite returns a migrated store in a file of its own, closed when tb ends.
+func SQLite(tb testing.TB) *store.DB {
+	tb.Helper()
+	db, err := sqlite.Open(filepath.Join(tb.TempDir(), "gateway.db"))
+	if err != nil {
+		tb.Fatalf("open test store: %v", err)
+	}
+	tb.Cleanup(func() { closing(tb, db) })
+	if _, err := migrations.Up(tb.Context(), db); err != nil {
+		tb.Fatalf("migrate test store: %v", err)
+	}
+	return db
+}
+
+// Postgres returns a migrated store in a database of its own, dropped when tb
+// ends. The TestMain of the package must call [Run].
+func Postgres(tb testing.TB) *store.DB {
+	tb.Helper()
+	db := OpenPostgres(tb, FromTemplate(tb, migrate))
+	tb.Cleanup(func() { closing(tb, db) })
+	return db
+}
+
+// Each runs test once on each engine, in parallel, as a subtest named after it.
+func Each(t *testing.T, test func(t *testing.T, db *store.DB)) {
+	t.Helper()
+	for name, open := range map[string]func(testing.TB) *store.DB{
+		store.SQLite: SQLite, store.PostgreSQL: Postgres,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t))
+		})
+	}
+}
+
+const conns = 8 // enough for tests that race
+
+// OpenPostgres returns a store on the database that dsn names, as it is; the
+// caller closes it.
+func OpenPostgres(tb testing.TB, dsn string) *store.DB {
+	tb.Helper()
+	db, err := postgres.Open(config.Secret(dsn), conns)
+	if err != nil {
+		tb.Fatalf("open test store: %v", err)
+	}
+	return db
+}
+
+func migrate(ctx context.Context, dsn string) error {
+	db, err := postgres.Open(config.Secret(dsn), 2) // the lock holds one, the migration runs on the other
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = migrations.Up(ctx, db)
+	return err
+}
+
+func closing(tb testing.TB, db *store.DB) {
+	tb.Helper()
+	if err := db.Close(); err != nil {
+		tb.Errorf("close test store: %v", err)
+	}
+}

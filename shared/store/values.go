@@ -1,0 +1,79 @@
+package store
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// at returns t as it is kept: in UTC, in whole microseconds.
+func at(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+// atOrNull is [at] for a time that may be absent.
+func atOrNull(t *time.Time) any {
+	if t == nil {
+		return nil
+	}
+	return at(*t)
+}
+
+// orNull returns nil for the empty string.
+func orNull[S ~string](s S) any {
+	if s == "" {
+		return nil
+	}
+	return string(s)
+}
+
+// instant scans a time: PostgreSQL gives one, SQLite the microseconds.
+type instant struct{ to *time.Time }
+
+func (i instant) Scan(value any) error {
+	switch v := value.(type) {
+	case time.Time:
+		*i.to = v.UTC()
+	case int64:
+		*i.to = time.UnixMicro(v).UTC()
+	default:
+		return fmt.Errorf("scan %T as a time", value)
+	}
+	return nil
+}
+
+// maybeInstant scans a time that may be absent.
+type maybeInstant struct{ to **time.Time }
+
+func (i maybeInstant) Scan(value any) error {
+	if value == nil {
+		*i.to = nil
+		return nil
+	}
+	var t time.Time
+	if err := (instant{&t}).Scan(value); err != nil {
+		return err
+	}
+	*i.to = &t
+	return nil
+}
+
+// maybeText scans a text that may be absent; absent is "".
+type maybeText[S ~string] struct{ to *S }
+
+func (m maybeText[S]) Scan(value any) error {
+	var s sql.NullString
+	if err := s.Scan(value); err != nil {
+		return err
+	}
+	*m.to = S(s.String)
+	return nil
+}
+
+// contains returns the LIKE pattern that matches s anywhere, for ESCAPE '!'.
+func contains(s string) string {
+	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(s) + "%"
+}
+
+// errNoMatch tells a compare-and-swap that matched no row from a failure.
+var errNoMatch = errors.New("no row matched")
