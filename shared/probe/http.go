@@ -1,0 +1,118 @@
+package probe
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+)
+
+// maxAnswer is far more than any of the answers asked for here; bytes.
+const maxAnswer = 64 << 10
+
+// Qdrant returns a probe of the Qdrant server at base: GET /readyz, which waits
+// for its shards, or /healthz where the server is too old to have it.
+func Qdrant(base *url.URL) Probe {
+	c := client(nil)
+	return func(ctx context.Context) error {
+		status, _, err := get(ctx, c, base.JoinPath("readyz"))
+		if err == nil && status == http.StatusNotFound {
+			status, _, err = get(ctx, c, base.JoinPath("healthz"))
+		}
+		if err != nil {
+			return err
+		}
+		return expectOK(status)
+	}
+}
+
+// Nextcloud returns a probe of the Nextcloud server at base: status.php must say
+// that it is installed, not in maintenance, and not waiting for an upgrade. Its
+// certificate is checked against roots, or against the system's when nil.
+func Nextcloud(base *url.URL, roots *x509.CertPool) Probe {
+	c := client(roots)
+	return func(ctx context.Context) error {
+		status, body, err := get(ctx, c, base.JoinPath("status.php"))
+		if err != nil {
+			return err
+		}
+		return judge(status, body)
+	}
+}
+
+// untrustedDomain is the code in the answer of a Nextcloud that is called by a
+// host name which its trusted_domains do not list.
+const untrustedDomain = 15
+
+// judge reads what status.php answered.
+func judge(status int, body []byte) error {
+	var said struct {
+		Installed      *bool `json:"installed"`
+		Maintenance    bool  `json:"maintenance"`
+		NeedsDBUpgrade bool  `json:"needsDbUpgrade"`
+		Code           int   `json:"code"`
+	}
+	err := json.Unmarshal(body, &said)
+	switch {
+	case status == http.StatusBadRequest && said.Code == untrustedDomain:
+		return &Failure{Text: "the host name it is called by is not in its trusted_domains"}
+	case said.Maintenance: // with status 503, too
+		return &Failure{Text: "in maintenance mode"}
+	case status != http.StatusOK:
+		return expectOK(status)
+	case err != nil || said.Installed == nil:
+		return &Failure{Text: "the answer is not that of a Nextcloud", cause: err}
+	case !*said.Installed:
+		return &Failure{Text: "not installed yet"}
+	case said.NeedsDBUpgrade:
+		return &Failure{Text: "waiting for the upgrade of its database"}
+	}
+	return nil
+}
+
+// expectOK refuses every status but 200. A redirect is refused, too: the
+// configured address is not the one that serves.
+func expectOK(status int) error {
+	if status != http.StatusOK {
+		return &Failure{Text: fmt.Sprintf("answered with status %d", status)}
+	}
+	return nil
+}
+
+// client returns an HTTP client that keeps one connection and follows nothing.
+func client(roots *x509.CertPool) *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			Proxy:               http.ProxyFromEnvironment,
+			TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+			MaxIdleConnsPerHost: 1,
+			IdleConnTimeout:     Timeout, // a probe every second reuses it, a rare one leaves none
+			ForceAttemptHTTP2:   true,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// get returns the status and the body, at most [maxAnswer] of it.
+func get(ctx context.Context, c *http.Client, u *url.URL) (status int, body []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
+	if err != nil {
+		return 0, nil, Failed(err)
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return 0, nil, Failed(err)
+	}
+	body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
+		return 0, nil, Failed(err)
+	}
+	return resp.StatusCode, body, nil
+}
