@@ -1,0 +1,185 @@
+// Package endpoint turns a typed function into an http.Handler, and several of
+// them into the gateway that clients see.
+//
+// A function takes a context and a request value and returns a response value
+// or an error; it has no ResponseWriter, so it cannot answer twice or forget to
+// return. [JSON], [Authed] and [Admins] decode strictly, validate, call and
+// encode. [New] mounts routes and puts around them what every answer needs:
+// correlation id, security headers, CORS, problems for every failure, one log
+// event. The same handler runs under Lambda and in the binary.
+//
+// endpoint is the only package that writes response bodies; what must stream or
+// answer in another form uses [Raw].
+package endpoint
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/token"
+)
+
+// A Route is one entry of the mux: a pattern as [http.ServeMux] takes it, with
+// its method, and what serves it.
+type Route struct {
+	Pattern string
+	Handler http.Handler
+}
+
+// Routes are what a function serves.
+type Routes []Route
+
+// None is the request or response of a function that needs or gives nothing;
+// as a response it is an empty body.
+type None struct{}
+
+func (None) empty() {}
+
+// A Binder is a request that takes values from outside the body: path, query,
+// headers. Bind runs after the body was decoded and before Validate.
+type Binder interface {
+	Bind(r *http.Request) error
+}
+
+// A Validator is a request that checks itself, reporting every wrong field at
+// once as a fault of kind [fault.Invalid].
+type Validator interface {
+	Validate() error
+}
+
+// A Header is a response with headers of its own.
+type Header interface {
+	Header(h http.Header)
+}
+
+// An Authenticator finds out for whom a bearer token speaks. An empty token is
+// a request without one. Its errors are faults.
+type Authenticator interface {
+	Authenticate(ctx context.Context, bearer string) (token.Caller, error)
+}
+
+// requestTime bounds one call of a function. It is under the 29 s after which
+// API Gateway gives up, so that the caller gets our answer and not its.
+const requestTime = 25 * time.Second
+
+// JSON adapts fn to HTTP for callers that need no token.
+func JSON[Req, Resp any](status int, fn func(context.Context, Req) (Resp, error)) http.Handler {
+	dec := newDecoder[Req]()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), requestTime)
+		defer cancel()
+		var req Req
+		if err := dec.decode(w, r, &req); err != nil {
+			Reject(w, r, err)
+			return
+		}
+		answer(w, r, status)(fn(ctx, req))
+	})
+}
+
+// Authed adapts fn to HTTP for callers with a bearer token of a live login.
+// The token is checked before the body is read.
+func Authed[Req, Resp any](
+	a Authenticator, status int, fn func(context.Context, token.Caller, Req) (Resp, error),
+) http.Handler {
+	return restricted(a, status, nil, fn)
+}
+
+// ErrForbidden is what a caller gets who is not an administrator.
+var ErrForbidden = fault.New(fault.Forbidden, "admin_required", "Only administrators may do this.")
+
+// Admins is [Authed] for administrators; everybody else gets [ErrForbidden].
+func Admins[Req, Resp any](
+	a Authenticator, status int, fn func(context.Context, token.Caller, Req) (Resp, error),
+) http.Handler {
+	return restricted(a, status, func(c token.Caller) error {
+		if !c.Account.Admin() {
+			return ErrForbidden
+		}
+		return nil
+	}, fn)
+}
+
+func restricted[Req, Resp any](
+	a Authenticator, status int, allowed func(token.Caller) error,
+	fn func(context.Context, token.Caller, Req) (Resp, error),
+) http.Handler {
+	dec := newDecoder[Req]()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), requestTime)
+		defer cancel()
+		caller, err := Authenticate(ctx, a, r)
+		if err == nil && allowed != nil {
+			err = allowed(caller)
+		}
+		var req Req
+		if err == nil {
+			err = dec.decode(w, r, &req)
+		}
+		if err != nil {
+			Reject(w, r, err)
+			return
+		}
+		answer(w, r, status)(fn(ctx, caller, req))
+	})
+}
+
+// Raw adapts a handler that writes its own answers and returns the error of
+// those it did not write. It is for what no typed response can say: streams,
+// pages, the key set.
+func Raw(fn func(w http.ResponseWriter, r *http.Request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := fn(w, r); err != nil {
+			Reject(w, r, err)
+		}
+	})
+}
+
+// answer returns what writes the outcome of a function.
+func answer(w http.ResponseWriter, r *http.Request, status int) func(resp any, err error) {
+	return func(resp any, err error) {
+		if err != nil {
+			Reject(w, r, err)
+			return
+		}
+		if h, ok := resp.(Header); ok {
+			h.Header(w.Header())
+		}
+		if _, ok := resp.(interface{ empty() }); ok {
+			w.WriteHeader(status)
+			return
+		}
+		write(w, r, status, "application/json", resp)
+	}
+}
+
+// write sends body as JSON with its length.
+func write(w http.ResponseWriter, r *http.Request, status int, contentType string, body any) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // the content type is JSON and sniffing is off
+	if err := enc.Encode(body); err != nil {
+		if _, failing := body.(problem); !failing {
+			Reject(w, r, err)
+		}
+		return
+	}
+	WriteBytes(w, r, status, contentType, b.Bytes())
+}
+
+// WriteBytes sends a body that is ready, with its length, and nothing but the
+// headers to HEAD. An error of the connection has nobody left to be told to.
+func WriteBytes(w http.ResponseWriter, r *http.Request, status int, contentType string, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		w.Write(body) //nolint:errcheck // see above
+	}
+}

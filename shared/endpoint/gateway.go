@@ -1,0 +1,202 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/fault"
+)
+
+// Settings are what every function and the binary share about answering.
+type Settings struct {
+	Log     *slog.Logger
+	Origins Origins          // browsers' origins that may call us
+	Proxies Proxies          // whose X-Forwarded-For is believed
+	Now     func() time.Time // for the duration in the log
+	Observe func(Event)      // called once per request with what the log gets; may be nil
+}
+
+// An Event is one answered request.
+type Event struct {
+	Method string
+	Route  string // the pattern that matched, "" for none
+	Status int
+	Took   time.Duration
+}
+
+// An exchange is what is noted about one request on its way.
+type exchange struct {
+	origin audit.Origin
+	fault  *fault.Error
+	user   string
+}
+
+type exchangeKey struct{}
+
+// exchangeOf returns the exchange of r; a handler that runs without [New], as
+// in a test of its own, gets one nobody reads.
+func exchangeOf(r *http.Request) *exchange {
+	if x, ok := r.Context().Value(exchangeKey{}).(*exchange); ok {
+		return x
+	}
+	return &exchange{}
+}
+
+// Origin returns where r came from, for logins and the audit trail.
+func Origin(r *http.Request) audit.Origin { return exchangeOf(r).origin }
+
+// New returns the handler of routes with everything around them. It panics
+// when two patterns conflict, as [http.ServeMux] does.
+func New(s Settings, routes ...Route) http.Handler {
+	mux := http.NewServeMux()
+	for _, r := range routes {
+		mux.Handle(r.Pattern, r.Handler)
+	}
+	g := &gateway{Settings: s, mux: mux, csrf: s.Origins.protection()}
+	return http.HandlerFunc(g.serve)
+}
+
+type gateway struct {
+	Settings
+
+	mux  *http.ServeMux
+	csrf *http.CrossOriginProtection
+}
+
+func (g *gateway) serve(w http.ResponseWriter, r *http.Request) {
+	start := g.Now()
+	x := &exchange{origin: g.origin(r)}
+	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+	out := &recorder{ResponseWriter: w}
+	standardHeaders(out.Header(), r, x.origin.CorrelationID)
+
+	route, aborted := g.dispatch(out, r)
+
+	status := out.status
+	if status == 0 {
+		status = http.StatusOK // what net/http sends for a handler that wrote nothing
+	}
+	g.report(r, x, Event{Method: r.Method, Route: route, Status: status, Took: g.Now().Sub(start)})
+	if aborted {
+		panic(http.ErrAbortHandler) // the answer is cut off already; cut the connection, too
+	}
+}
+
+// dispatch serves r and returns the pattern that did, and whether the handler
+// gave up in the middle of its answer.
+func (g *gateway) dispatch(w *recorder, r *http.Request) (route string, aborted bool) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		err, _ := p.(error)
+		aborted = errors.Is(err, http.ErrAbortHandler) || w.status != 0
+		cause := fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		if w.status == 0 {
+			Reject(w, r, cause)
+		} else {
+			exchangeOf(r).fault = fault.Of(cause)
+		}
+	}()
+	if g.Origins.serve(w, r) {
+		return "", false // a preflight, answered
+	}
+	if hasRefreshCookie(r) && g.csrf.Check(r) != nil {
+		Reject(w, r, errCrossOrigin)
+		return "", false
+	}
+	handler, pattern := g.mux.Handler(r)
+	if pattern == "" {
+		notRouted(w, r, handler)
+		return "", false
+	}
+	g.mux.ServeHTTP(w, r)
+	return pattern, false
+}
+
+var (
+	errNoRoute  = fault.New(fault.NotFound, "not_found", "There is nothing at this address.")
+	errNoMethod = fault.New(fault.MethodNotAllowed, "method_not_allowed", "This address does not take this method; Allow lists those it does.")
+)
+
+// notRouted answers what no pattern matched. The mux's own handler knows
+// whether another method would have fitted; its text is not ours.
+func notRouted(w http.ResponseWriter, r *http.Request, handler http.Handler) {
+	probe := &recorder{ResponseWriter: discard{header: http.Header{}}}
+	handler.ServeHTTP(probe, r)
+	if probe.status != http.StatusMethodNotAllowed {
+		Reject(w, r, errNoRoute)
+		return
+	}
+	w.Header().Set("Allow", probe.Header().Get("Allow"))
+	Reject(w, r, errNoMethod)
+}
+
+// report writes the one log event of a request. Only faults of ours and of
+// what we depend on are worth waking somebody.
+func (g *gateway) report(r *http.Request, x *exchange, e Event) {
+	level := slog.LevelInfo
+	attrs := []slog.Attr{
+		slog.String("method", e.Method), slog.String("route", e.Route), slog.Int("status", e.Status),
+		slog.Duration("took", e.Took), slog.String("correlation_id", x.origin.CorrelationID),
+		slog.String("address", x.origin.Address),
+	}
+	if x.user != "" {
+		attrs = append(attrs, slog.String("user_id", x.user))
+	}
+	if f := x.fault; f != nil {
+		attrs = append(attrs, slog.String("code", f.Code))
+		if cause := f.Unwrap(); cause != nil {
+			attrs = append(attrs, slog.String("cause", cause.Error()))
+		}
+		switch f.Kind {
+		case fault.Internal:
+			level = slog.LevelError
+		case fault.Unavailable:
+			level = slog.LevelWarn
+		default:
+		}
+	}
+	g.Log.LogAttrs(r.Context(), level, "request", attrs...)
+	if g.Observe != nil {
+		g.Observe(e)
+	}
+}
+
+// A recorder remembers the final status of an answer.
+type recorder struct {
+	http.ResponseWriter
+
+	status int
+}
+
+func (w *recorder) WriteHeader(status int) {
+	if w.status == 0 && status >= http.StatusOK {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets [http.ResponseController] reach the connection.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// discard is an answer that goes nowhere.
+type discard struct{ header http.Header }
+
+func (d discard) Header() http.Header       { return d.header }
+func (discard) Write(b []byte) (int, error) { return len(b), nil }
+func (discard) WriteHeader(int)             {}

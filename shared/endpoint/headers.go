@@ -1,0 +1,38 @@
+package endpoint
+
+import (
+	"net"
+	"net/http"
+)
+
+// The headers of every answer. An answer that may be cached, framed or scripted
+// replaces the header concerned.
+const (
+	contentPolicy     = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+	permissionsPolicy = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+	transportSecurity = "max-age=31536000; includeSubDomains"
+)
+
+func standardHeaders(h http.Header, r *http.Request, correlationID string) {
+	h.Set(correlationHeader, correlationID)
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", contentPolicy)
+	h.Set("Cross-Origin-Resource-Policy", "same-site")
+	h.Set("Permissions-Policy", permissionsPolicy)
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	if !local(r.Host) {
+		h.Set("Strict-Transport-Security", transportSecurity)
+	}
+}
+
+// local reports whether host is the machine itself. Browsers keep HSTS per
+// host name over all ports, so it would break every other development server
+// on localhost.
+func local(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return host == "localhost" || host == "127.0.0.1" || host == "::1" || host == "[::1]"
+}

@@ -1,0 +1,24 @@
+package endpoint
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// An Optional is a field of a partial update (RFC 7396): absent leaves the
+// value as it is, null resets it, anything else replaces it.
+type Optional[T any] struct {
+	Value T
+	Set   bool // the field was sent
+	Null  bool // it was null
+}
+
+// UnmarshalJSON notes that the field was sent.
+func (o *Optional[T]) UnmarshalJSON(b []byte) error {
+	o.Set = true
+	o.Null = bytes.Equal(b, []byte("null"))
+	if o.Null {
+		return nil
+	}
+	return json.Unmarshal(b, &o.Value)
+}

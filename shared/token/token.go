@@ -1,0 +1,47 @@
+// Package token makes and checks access tokens: JWTs (RFC 7519) in the profile
+// of RFC 9068, signed with the one configured algorithm.
+//
+// [Keys] sign and verify. A verified token says which account and login it was
+// made for; whether that login still lives, only the store knows, so the check
+// of a request is bearer.Check. The package follows RFC 8725: one algorithm, an
+// explicit type, issuer and audience always checked, headers that could bring
+// keys along refused.
+package token
+
+import (
+	"time"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/signin"
+)
+
+// Lifetime is that of an access token unless configured otherwise.
+const Lifetime = 15 * time.Minute
+
+// Leeway is how far the clocks of two instances may differ.
+const Leeway = 10 * time.Second
+
+// What a request with no token, or with one that is not accepted, gets.
+var (
+	ErrMissing = fault.New(fault.Unauthenticated, "missing_token", "This needs an access token: Authorization: Bearer.")
+	ErrInvalid = fault.New(fault.InvalidToken, "invalid_token", "This token is not one of ours.")
+	ErrExpired = fault.New(fault.InvalidToken, "token_expired", "This token has expired; refresh it or sign in again.")
+)
+
+// A Caller is who an access token of a live login speaks for. Only bearer.Check
+// makes one, so a function that takes a Caller was authenticated.
+type Caller struct {
+	Account account.Account
+	Login   signin.ID
+}
+
+// Claims are what a verified access token says.
+type Claims struct {
+	Subject   account.ID   // sub
+	Login     signin.ID    // sid
+	Role      account.Role // as of signing; decisions ask the store
+	IssuedAt  time.Time
+	ExpiresAt time.Time
+	ID        string // jti
+}
