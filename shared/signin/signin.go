@@ -28,6 +28,10 @@ const (
 	maxAddress = 45  // bytes; the longest text of an IPv6 address
 )
 
+// ErrNotFound is what the id of a login gets that is not there, not the user's,
+// or over.
+var ErrNotFound = uid.ErrUnknown
+
 // What a refresh token that is not accepted gets.
 var (
 	ErrInvalidRefresh = fault.New(fault.InvalidToken, "invalid_token", "This token is not one of ours.")

@@ -44,17 +44,17 @@ type Rotation struct {
 }
 
 // RotateLogin moves the login from counter to the next and keeps it until
-// expires, if counter is the current one and the login is live; matched tells.
+// expires, noting the address it was used from, if counter is the current one and the login is live; matched tells.
 // Of concurrent calls with one counter exactly one matches.
 func (s *Statements) RotateLogin(
-	ctx context.Context, id signin.ID, counter int64, now, expires time.Time,
+	ctx context.Context, id signin.ID, counter int64, address string, now, expires time.Time,
 ) (r Rotation, matched bool, err error) {
 	err = s.one(ctx, errNoMatch, append(loginDest(&r.Login), &r.Role), `
-		UPDATE logins SET counter = counter + 1, rotated_at = $3, expires_at = $4
+		UPDATE logins SET counter = counter + 1, rotated_at = $3, expires_at = $4, address = $5
 		WHERE id = $1 AND counter = $2 AND revoked_at IS NULL AND expires_at > $3
 			AND EXISTS (SELECT 1 FROM users WHERE users.id = logins.user_id AND users.disabled_at IS NULL)
 		RETURNING `+loginColumns+`, (SELECT users.role FROM users WHERE users.id = logins.user_id)`,
-		string(id), counter, at(now), at(expires))
+		string(id), counter, at(now), at(expires), address)
 	switch err {
 	case nil:
 		return r, true, nil

@@ -1,0 +1,116 @@
+// Package refresh is the function behind POST /api/auth/refresh: a refresh
+// token for the next pair of tokens (RFC 6749 section 6, with the rotation of
+// RFC 9700 section 4.14.2). It loses nothing: whoever did not see the answer
+// asks again within the grace period.
+package refresh
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/grant"
+	"github.com/voiceassist/gateway/shared/signin"
+	"github.com/voiceassist/gateway/shared/store"
+)
+
+var (
+	errMissing = fault.New(fault.Unauthenticated, "missing_token",
+		"This needs a refresh token, in the body or as the cookie.")
+	errContended = fault.New(fault.Unavailable, "contended",
+		"Too many requests use this login at once; try again.").After(time.Second)
+)
+
+// A Function refreshes logins.
+type Function struct {
+	DB     *store.DB
+	Tokens *grant.Issuer
+	Now    func() time.Time
+}
+
+// Routes returns what the function serves.
+func (f *Function) Routes() endpoint.Routes {
+	return endpoint.Routes{
+		{Pattern: "POST /api/auth/refresh", Handler: endpoint.JSON(http.StatusOK, f.refresh)},
+	}
+}
+
+type request struct {
+	RefreshToken config.Secret `json:"refresh_token"`
+
+	transport string // the answer goes the way that the token came
+	origin    audit.Origin
+}
+
+// Bind takes the cookie where the body holds no token.
+func (q *request) Bind(r *http.Request) error {
+	q.origin = endpoint.Origin(r)
+	q.transport = grant.Body
+	if q.RefreshToken != "" {
+		return nil
+	}
+	c, err := r.Cookie(endpoint.RefreshCookie)
+	if err != nil || c.Value == "" {
+		return errMissing
+	}
+	q.RefreshToken, q.transport = config.Secret(c.Value), grant.Cookie
+	return nil
+}
+
+// attempts bounds the loop of [Function.refresh]. One round is the rule, a
+// second needs another refresh between two statements of this one.
+const attempts = 3
+
+func (f *Function) refresh(ctx context.Context, q request) (grant.Pair, error) {
+	id, counter, err := f.Tokens.Refresh.Decode(q.RefreshToken.Reveal())
+	if err != nil {
+		return grant.Pair{}, err // a forged token costs no statement
+	}
+	now := f.Now()
+	for range attempts {
+		next, matched, err := f.DB.RotateLogin(ctx, id, counter, q.origin.Address, now, now.Add(f.Tokens.Lifetime))
+		if err != nil {
+			return grant.Pair{}, err
+		}
+		if matched {
+			return f.Tokens.Pair(next.Login, next.Role, q.transport, now)
+		}
+		is, err := f.DB.Login(ctx, id)
+		if err != nil {
+			return grant.Pair{}, err
+		}
+		switch verdict := signin.Judge(is.Login, counter, now, f.Tokens.Grace); verdict {
+		case signin.Rotate:
+			continue
+		case signin.Repeat:
+			return f.Tokens.Pair(is.Login, is.Role, q.transport, now)
+		case signin.Reuse:
+			return grant.Pair{}, f.revoke(ctx, is.Login, q.origin, now)
+		default:
+			return grant.Pair{}, verdict.Err()
+		}
+	}
+	return grant.Pair{}, errContended
+}
+
+// revoke ends the login whose old token came back: somebody else has a copy.
+// The revocation commits, although the request fails.
+func (f *Function) revoke(ctx context.Context, l signin.Login, origin audit.Origin, now time.Time) error {
+	err := f.DB.Update(ctx, func(tx *store.Tx) error {
+		live, err := tx.RevokeLogin(ctx, l.UserID, l.ID, string(audit.RefreshReused), now)
+		if err != nil || !live {
+			return err
+		}
+		event := audit.New(audit.RefreshReused, l.UserID, origin, now)
+		event.Login = l.ID
+		return tx.Audit(ctx, event)
+	})
+	if err != nil {
+		return err
+	}
+	return signin.ErrReused
+}
