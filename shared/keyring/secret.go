@@ -18,9 +18,12 @@ const (
 const (
 	minSecret   = 32 // bytes; 256 bits, if they are random
 	minDistinct = 8  // different bytes; 32 random ones have about 30
-	generated   = 48 // random bytes; 64 characters, which is what HS512 asks for
+	generated   = 48 // random bytes; 64 characters
+)
 
-	takes = "32 random bytes or more, such as `openssl rand -base64 48` prints"
+// Takes says what a secret must be.
+const (
+	Takes = "32 random bytes or more, such as `openssl rand -base64 48` prints"
 )
 
 // placeholders returns what stands in example files, in lower case.
@@ -48,7 +51,7 @@ func Read(env *config.Env) config.Secret {
 		return ""
 	}
 	if got := weakness(secret); got != "" {
-		env.RefuseSecret(Variable, got, takes)
+		env.RefuseSecret(Variable, got, Takes)
 		return ""
 	}
 	return secret
@@ -61,7 +64,7 @@ func ReadPrevious(env *config.Env) []config.Secret {
 	for _, item := range env.List(VariablePrevious) {
 		secret := config.Secret(item)
 		if got := weakness(secret); got != "" {
-			env.RefuseSecret(VariablePrevious, "has an item that "+got, takes)
+			env.RefuseSecret(VariablePrevious, "has an item that "+got, Takes)
 			continue
 		}
 		secrets = append(secrets, secret)

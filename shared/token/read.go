@@ -26,9 +26,6 @@ func Read(env *config.Env, ring *keyring.Ring) *Keys {
 		Audience:  env.String("JWT_AUDIENCE", "voiceassist"),
 		Lifetime:  time.Duration(env.Int("ACCESS_TOKEN_EXPIRE_MINUTES", int(Lifetime/time.Minute), 1, 24*60)) * time.Minute,
 	}
-	if ring == nil {
-		return nil // JWT_SECRET was refused; that is told already
-	}
 	if o.Algorithm[:2] != "HS" {
 		path := env.String(privateFile, "")
 		key, err := readPEM(path, parsePrivate)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -33,13 +32,30 @@ const (
 	connTimeout  = 3 * time.Second
 )
 
+// Read returns the store that DATABASE_URL names, with a pool of
+// DATABASE_MAX_CONNECTIONS, or nil where it is unset or refused.
+func Read(env *config.Env, conns int) *store.DB {
+	const variable = "DATABASE_URL"
+	url := env.Secret(variable)
+	conns = env.Int("DATABASE_MAX_CONNECTIONS", conns, 1, 1000)
+	if url == "" {
+		return nil
+	}
+	db, err := Open(url, conns)
+	if err != nil {
+		env.RefuseSecret(variable, err.Error(), "postgres://user:password@host:5432/name?sslmode=verify-full")
+		return nil
+	}
+	return db
+}
+
 // Open returns a store on the database that url names. Nothing is dialled
 // until the first statement, so a start costs no round trip, and a connection
 // that died while the process was frozen is replaced before use.
 func Open(url config.Secret, conns int) (*store.DB, error) {
 	c, err := pgx.ParseConfig(url.Reveal())
 	if err != nil {
-		return nil, errors.New("DATABASE_URL cannot be parsed; it takes postgres://user:password@host:5432/name?sslmode=verify-full")
+		return nil, errors.New("cannot be parsed as a PostgreSQL URL") // its error may quote the password
 	}
 	if !strings.Contains(url.Reveal(), "default_query_exec_mode=") {
 		// Named prepared statements break behind a transaction pooler; caching
@@ -85,12 +101,4 @@ func unreachable(err error) bool {
 	_, network := errors.AsType[net.Error](err)
 	return connecting || network || errors.Is(err, driver.ErrBadConn) ||
 		errors.Is(err, context.DeadlineExceeded) || pgconn.Timeout(err) || pgconn.SafeToRetry(err)
-}
-
-// CheckURL reports whether url is one that Open takes, without dialling.
-func CheckURL(url config.Secret) error {
-	if _, err := pgx.ParseConfig(url.Reveal()); err != nil {
-		return fmt.Errorf("not a PostgreSQL URL")
-	}
-	return nil
 }

@@ -1,0 +1,71 @@
+// Package setup builds from the environment what functions are made of. The
+// binary and every Lambda function call the same code, so a setting means the
+// same in each of them. What is wrong is collected in the [config.Env]; nothing
+// that was built may be used before its Err was asked.
+package setup
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/grant"
+	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/signin"
+	"github.com/voiceassist/gateway/shared/token"
+)
+
+// Ring returns the keys drawn from JWT_SECRET, which must be set, and from
+// JWT_PREVIOUS_SECRETS.
+func Ring(env *config.Env) *keyring.Ring {
+	if env.Secret(keyring.Variable) == "" {
+		env.RefuseSecret(keyring.Variable, "is not set", keyring.Takes)
+	}
+	secret := keyring.Read(env)
+	if secret == "" {
+		secret = keyring.Generate() // for nobody: it lets the other mistakes be found, too
+	}
+	ring, err := keyring.New(secret, keyring.ReadPrevious(env)...)
+	if err != nil {
+		panic("setup: " + err.Error()) // Read and ReadPrevious let no such secret through
+	}
+	return ring
+}
+
+// Issuer returns what makes and reads the tokens of both kinds.
+func Issuer(env *config.Env, ring *keyring.Ring) *grant.Issuer {
+	return grant.ReadIssuer(env, token.Read(env, ring), signin.NewCodec(ring.Derive(signin.Purpose)))
+}
+
+// Log returns the logger that LOG_LEVEL (debug, info, warn, error) asks for, or
+// DEBUG=true; one JSON object a line.
+func Log(env *config.Env, w io.Writer) *slog.Logger {
+	levels := map[string]slog.Level{
+		"info": slog.LevelInfo, "debug": slog.LevelDebug, "warn": slog.LevelWarn, "error": slog.LevelError,
+	}
+	level := levels[env.OneOf("LOG_LEVEL", "info", "debug", "warn", "error")]
+	if env.Bool("DEBUG", false) {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+}
+
+// Settings returns what all endpoints share: ALLOWED_ORIGINS, TRUSTED_PROXIES.
+func Settings(env *config.Env, log *slog.Logger) endpoint.Settings {
+	return endpoint.Settings{
+		Log: log, Origins: endpoint.ReadOrigins(env), Proxies: endpoint.ReadProxies(env), Now: time.Now,
+	}
+}
+
+// Handler returns what serves the routes of one function, or everything that
+// is wrong with the environment.
+func Handler(env *config.Env, log *slog.Logger, routes endpoint.Routes) (http.Handler, error) {
+	s := Settings(env, log)
+	if err := env.Err(); err != nil {
+		return nil, err
+	}
+	return endpoint.New(s, routes...), nil
+}
