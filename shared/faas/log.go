@@ -1,0 +1,56 @@
+package faas
+
+import (
+	"context"
+	"io"
+	"log/slog"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/voiceassist/gateway/shared/config"
+)
+
+// levelOf reads LOG_LEVEL, and DEBUG, which is the older way to say debug.
+func levelOf(env *config.Env) slog.Level {
+	var level slog.Level // its zero is info
+	if name := env.String("LOG_LEVEL", "info"); level.UnmarshalText([]byte(name)) != nil {
+		env.Refuse("LOG_LEVEL", name, "one of debug, info, warn, error")
+	}
+	if env.Bool("DEBUG", false) {
+		level = min(level, slog.LevelDebug)
+	}
+	return level
+}
+
+// newLog returns the log of a function: JSON lines with the names of fields
+// that Lambda's own filters and metrics look for ("timestamp", "message").
+func newLog(w io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(invocationHandler{slog.NewJSONHandler(w, &slog.HandlerOptions{
+		Level: level, ReplaceAttr: lambdacontext.ReplaceAttr,
+	})})
+}
+
+// An invocationHandler adds to each line the ids under which Lambda and X-Ray
+// know the invocation.
+type invocationHandler struct{ slog.Handler }
+
+// Handle adds the ids of ctx and writes the line.
+func (h invocationHandler) Handle(ctx context.Context, r slog.Record) error {
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		r.AddAttrs(slog.String("request_id", lc.AwsRequestID))
+	}
+	if trace, ok := ctx.Value(traceKey).(string); ok && trace != "" {
+		r.AddAttrs(slog.String("trace_id", trace))
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+// WithAttrs keeps the ids on lines of derived loggers.
+func (h invocationHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return invocationHandler{h.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup keeps the ids on lines of derived loggers.
+func (h invocationHandler) WithGroup(name string) slog.Handler {
+	return invocationHandler{h.Handler.WithGroup(name)}
+}

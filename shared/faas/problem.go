@@ -1,0 +1,76 @@
+package faas
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+)
+
+// A problem is the body of an answer that comes from here instead of the
+// handler (RFC 9457), in the form of the handler's own.
+type problem struct {
+	Type          string `json:"type"`
+	Title         string `json:"title"`
+	Status        int    `json:"status"`
+	Detail        string `json:"detail"`
+	Instance      string `json:"instance,omitempty"`
+	Code          string `json:"code"`
+	CorrelationID string `json:"correlation_id,omitempty"`
+}
+
+var ( //nolint:gochecknoglobals // constants
+	malformed = problem{Status: http.StatusBadRequest, Code: "malformed_request",
+		Detail: "The request cannot be understood."}
+	broken = problem{Status: http.StatusInternalServerError, Code: "internal_error",
+		Detail: "Something went wrong on our side."}
+	notOpen = problem{Status: http.StatusServiceUnavailable, Code: "starting",
+		Detail: "This service could not start yet; try again shortly."}
+)
+
+// refusing is [refuse] for [exchange].
+func refusing(ctx context.Context, q request, p problem) func(*recorder, *http.Request) {
+	return func(out *recorder, _ *http.Request) { refuse(ctx, out, q, p) }
+}
+
+// refuse answers q with p.
+func refuse(ctx context.Context, w http.ResponseWriter, q request, p problem) {
+	p.Instance = q.path
+	p.CorrelationID = correlationID(ctx, q.header)
+	p.send(w)
+}
+
+// send writes p.
+func (p problem) send(w http.ResponseWriter) {
+	p.Type, p.Title = "urn:voiceassist:problem:"+p.Code, http.StatusText(p.Status)
+	h := w.Header()
+	if p.CorrelationID != "" {
+		h.Set(correlationHeader, p.CorrelationID)
+	}
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(p.Status)
+	json.NewEncoder(w).Encode(p) //nolint:errcheck,errchkjson // plain strings, into a buffer
+}
+
+const correlationHeader = "X-Correlation-ID"
+
+// correlationID returns the caller's own id if it may stand in our logs, else
+// the one Lambda gave the invocation.
+func correlationID(ctx context.Context, h http.Header) string {
+	id := h.Get(correlationHeader)
+	odd := strings.ContainsFunc(id, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') &&
+			c != '.' && c != '_' && c != '-'
+	})
+	if id != "" && len(id) <= 128 && !odd {
+		return id
+	}
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		return lc.AwsRequestID
+	}
+	return ""
+}
