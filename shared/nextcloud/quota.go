@@ -1,0 +1,105 @@
+package nextcloud
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// A Quota is how many bytes a user may store, or one of the negative values.
+type Quota int64
+
+// What a quota can be besides a number of bytes; the numbers are Nextcloud's.
+const (
+	UnknownQuota Quota = -2 // the server said something that is no quota
+	Unlimited    Quota = -3
+)
+
+const (
+	megabyte Quota = 1 << 20 // Nextcloud counts in powers of 1024
+	gigabyte Quota = 1 << 30
+	maxQuota       = 1 << 53 // bytes; beyond it JSON numbers lose digits
+)
+
+// ErrBadQuota is what [ParseQuota] returns.
+var ErrBadQuota = errors.New("takes `N MB`, `N GB` or `none`, N a whole number")
+
+// ParseQuota reads the forms that Nextcloud stores as they are meant: "N MB",
+// "N GB" and "none". It refuses the ones that Nextcloud takes and misreads: to
+// it "5 GiB" is 5 bytes.
+func ParseQuota(s string) (Quota, error) {
+	if s == "none" {
+		return Unlimited, nil
+	}
+	number, unit, _ := strings.Cut(s, " ")
+	size := map[string]Quota{"MB": megabyte, "GB": gigabyte}[unit]
+	n, err := strconv.ParseUint(number, 10, 63)
+	if err != nil || size == 0 || n > uint64(maxQuota/size) {
+		return UnknownQuota, ErrBadQuota
+	}
+	return Quota(n) * size, nil
+}
+
+// FormatQuota returns the form that [ParseQuota] reads. Bytes that are no whole
+// number of MB are rounded up; an unknown quota is "".
+func FormatQuota(q Quota) string {
+	switch {
+	case q == Unlimited:
+		return "none"
+	case q < 0:
+		return ""
+	case q != 0 && q%gigabyte == 0:
+		return strconv.FormatInt(int64(q/gigabyte), 10) + " GB"
+	default:
+		return strconv.FormatInt(int64((q+megabyte-1)/megabyte), 10) + " MB"
+	}
+}
+
+// String returns [FormatQuota].
+func (q Quota) String() string { return FormatQuota(q) }
+
+// Near reports whether got is what the server reads back after q was set. It
+// keeps one decimal of the largest unit: 1500 MB come back as 1.5 GB.
+func (q Quota) Near(got Quota) bool {
+	if q < 0 || got < 0 {
+		return q == got && q == Unlimited
+	}
+	unit := Quota(1)
+	for unit<<10 <= max(q, got) && unit < 1<<50 {
+		unit <<= 10
+	}
+	diff := q - got
+	if diff < 0 {
+		diff = -diff
+	}
+	return diff <= unit/20+1 // half a decimal, and the cut-off fraction of a byte
+}
+
+// UnmarshalJSON reads what the server answers: "none", another word, a number
+// of bytes, -3, or a number too large for an integer. It never fails: a quota
+// that makes no sense is [UnknownQuota] and must not hide the user.
+func (q *Quota) UnmarshalJSON(b []byte) error {
+	*q = UnknownQuota
+	var word string
+	if json.Unmarshal(b, &word) == nil {
+		switch parsed, err := ParseQuota(word); {
+		case err == nil:
+			*q = parsed
+		case word == "default": // of a server without a default quota
+			*q = Unlimited
+		}
+		return nil
+	}
+	n, err := strconv.ParseFloat(string(bytes.TrimSpace(b)), 64)
+	switch {
+	case err != nil || math.IsNaN(n):
+	case n >= math.MaxInt64:
+		*q = math.MaxInt64
+	case n >= 0 || n == float64(Unlimited):
+		*q = Quota(n)
+	}
+	return nil
+}

@@ -1,0 +1,253 @@
+package nextcloud
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/config"
+)
+
+// editWindow is how long a server counts edits: 50 in it, for each caller. It
+// does not tell when the next one is free; after this long it is.
+const editWindow = 10 * time.Minute
+
+// A NewUser is everything about a user in the one call that is not counted
+// against the limit of edits.
+type NewUser struct {
+	ID          string        // a-z A-Z 0-9 space _ . @ - ', 64 of them at most
+	Password    config.Secret // must satisfy the server's policy
+	Email       string        // not checked by the server
+	DisplayName string        // 64 characters at most
+	Quota       string        // as [ParseQuota] reads it; "" is the server's default
+}
+
+// A User is an account as the server knows it.
+type User struct {
+	ID          string // in the letter case of its creation
+	Enabled     bool
+	Email       string // "" when there is none
+	DisplayName string
+	Quota       Quota
+	Used        int64     // bytes
+	Free        int64     // bytes; -1 until the first login, and when not limited by a number
+	LastLogin   time.Time // zero before the first
+}
+
+// The keys that [Client.Edit] takes.
+const (
+	KeyEmail       = "email"
+	KeyDisplayName = "displayname"
+	KeyQuota       = "quota"
+	KeyPassword    = "password"
+)
+
+// CreateUser makes a user. A quota that the server would misread is
+// [ErrInvalid] before anything is sent. After every failure but that the user
+// may be there: 101 is also the loser's answer of a race, 102 is also told
+// after the account was made.
+func (c *Client) CreateUser(ctx context.Context, u NewUser) error {
+	const op = "create user"
+	if u.ID == "" {
+		return &Error{Op: op, Kind: ErrInvalid}
+	}
+	form := url.Values{"userid": {u.ID}, "password": {u.Password.Reveal()}}
+	if u.Email != "" {
+		form.Set("email", u.Email)
+	}
+	if u.DisplayName != "" {
+		form.Set("displayName", u.DisplayName)
+	}
+	if u.Quota != "" {
+		if _, err := ParseQuota(u.Quota); err != nil {
+			return &Error{Op: op, Kind: ErrInvalid, cause: err}
+		}
+		form.Set("quota", u.Quota)
+	}
+	return c.do(ctx, call{
+		op: op, method: http.MethodPost, path: []string{"cloud", "users"}, form: form,
+		as: c.admin, writes: true,
+		kinds: map[int]error{metaExists: ErrExists, metaInvalid: ErrInvalid, metaWeakPassword: ErrWeakPassword},
+	})
+}
+
+// User returns the user of that id, in whatever letter case it is asked for.
+func (c *Client) User(ctx context.Context, id string) (User, error) {
+	var raw rawUser
+	err := c.onUser(ctx, id, call{
+		op: "get user", method: http.MethodGet, data: &raw,
+		// 998 is what those get who may not see a user that exists.
+		kinds: map[int]error{metaNotFound: ErrNoUser, metaNoUser: ErrForbidden},
+	})
+	if err != nil {
+		return User{}, err
+	}
+	return raw.user(), nil
+}
+
+// Enable lets the user log in again. An enabled user is fine, too.
+func (c *Client) Enable(ctx context.Context, id string) error {
+	return c.switchUser(ctx, "enable user", id, "enable")
+}
+
+// Disable keeps the user from logging in, app passwords included, and keeps the
+// files. A disabled user is fine, too. The client's own account is refused.
+func (c *Client) Disable(ctx context.Context, id string) error {
+	return c.switchUser(ctx, "disable user", id, "disable")
+}
+
+func (c *Client) switchUser(ctx context.Context, op, id, verb string) error {
+	if c.isAdmin(id) {
+		return &Error{Op: op, Kind: ErrInvalid}
+	}
+	return c.onUser(ctx, id, call{
+		op: op, method: http.MethodPut, path: []string{verb}, writes: true,
+		kinds: map[int]error{metaInvalid: ErrNoUser, metaNotFound: ErrNoUser, metaNoUser: ErrNoUser},
+	})
+}
+
+// DeleteUser removes the user with all files and app passwords, at once. The
+// client's own account is refused.
+func (c *Client) DeleteUser(ctx context.Context, id string) error {
+	const op = "delete user"
+	if c.isAdmin(id) {
+		return &Error{Op: op, Kind: ErrInvalid}
+	}
+	return c.onUser(ctx, id, call{
+		op: op, method: http.MethodDelete, writes: true,
+		kinds: map[int]error{metaNotFound: ErrNoUser, metaNoUser: ErrNoUser},
+	})
+}
+
+// Edit sets one of the Key… properties. The server takes 50 edits in 10 minutes
+// from one caller, then it is [ErrRateLimited].
+func (c *Client) Edit(ctx context.Context, id, key, value string) error {
+	k := call{
+		op: "edit " + key + " of user", method: http.MethodPut, writes: true,
+		form: url.Values{"key": {key}, "value": {value}},
+		kinds: map[int]error{
+			metaNotFound: ErrNoUser, metaNoUser: ErrNoUser,
+			metaInvalid: ErrInvalid, metaExists: ErrInvalid,
+		},
+	}
+	switch key {
+	case KeyEmail, KeyDisplayName:
+	case KeyPassword:
+		k.kinds[metaBadKey] = ErrWeakPassword
+	case KeyQuota:
+		if _, err := ParseQuota(value); err != nil {
+			return &Error{Op: k.op, Kind: ErrInvalid, cause: err}
+		}
+	default:
+		return &Error{Op: "edit user", Kind: ErrInvalid} // the server would take some of them
+	}
+	return c.onUser(ctx, id, k)
+}
+
+// Users returns the ids that match search in id, display name or e-mail, sorted
+// by the server; "" matches all. limit 0 is no limit.
+func (c *Client) Users(ctx context.Context, search string, limit, offset int) ([]string, error) {
+	query := url.Values{}
+	if search != "" {
+		query.Set("search", search)
+	}
+	if limit > 0 { // the server takes 0 by its word
+		query.Set("limit", strconv.Itoa(limit))
+	}
+	if offset > 0 {
+		query.Set("offset", strconv.Itoa(offset))
+	}
+	var list struct {
+		Users []word `json:"users"`
+	}
+	const op = "list users"
+	err := c.do(ctx, call{
+		op: op, method: http.MethodGet, path: []string{"cloud", "users"}, query: query,
+		as: c.admin, data: &list,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if list.Users == nil { // an answer without the list must not read as "nobody is there"
+		return nil, &Error{Op: op, Kind: ErrBadAnswer, Status: http.StatusOK, cause: errData}
+	}
+	ids := make([]string, len(list.Users))
+	for i, id := range list.Users {
+		ids[i] = string(id)
+	}
+	return ids, nil
+}
+
+// onUser makes a call on /cloud/users/{id}, as the administrator.
+func (c *Client) onUser(ctx context.Context, id string, k call) error {
+	if !isSegment(id) {
+		return &Error{Op: k.op, Kind: ErrNoUser} // no server has such an id
+	}
+	k.path = append([]string{"cloud", "users", id}, k.path...)
+	k.as = c.admin
+	return c.do(ctx, k)
+}
+
+// isSegment reports whether id can stand in a path and mean itself; an empty
+// one would be the list of users, dots are resolved by proxies.
+func isSegment(id string) bool {
+	return id != "" && id != "." && id != ".." && !strings.ContainsAny(id, "/\\\x00")
+}
+
+func (c *Client) isAdmin(id string) bool { return strings.EqualFold(id, c.admin.user) }
+
+// rawUser is the answer about one user. An account's own view of itself does
+// not say whether it is enabled: it is, or there was no answer.
+type rawUser struct {
+	ID          word    `json:"id"`
+	Enabled     *bool   `json:"enabled"`
+	Email       *string `json:"email"`
+	DisplayName word    `json:"displayname"`
+	LastLogin   float64 `json:"lastLogin"` // milliseconds
+	Quota       struct {
+		Quota Quota    `json:"quota"`
+		Used  float64  `json:"used"`
+		Free  *float64 `json:"free"`
+	} `json:"quota"`
+}
+
+// UnmarshalJSON refuses data without an id: PHP makes an empty list of what
+// should be an object.
+func (r *rawUser) UnmarshalJSON(b []byte) error {
+	type plain rawUser
+	p := plain{}
+	p.Quota.Quota = UnknownQuota
+	if err := json.Unmarshal(b, &p); err != nil {
+		return err
+	}
+	if p.ID == "" {
+		return errData
+	}
+	*r = rawUser(p)
+	return nil
+}
+
+func (r *rawUser) user() User {
+	u := User{
+		ID:          string(r.ID),
+		Enabled:     r.Enabled == nil || *r.Enabled,
+		DisplayName: string(r.DisplayName),
+		Quota:       r.Quota.Quota,
+		Used:        int64(r.Quota.Used),
+		Free:        -1,
+	}
+	if r.Email != nil {
+		u.Email = *r.Email
+	}
+	if r.Quota.Free != nil && *r.Quota.Free >= 0 {
+		u.Free = int64(*r.Quota.Free)
+	}
+	if r.LastLogin > 0 {
+		u.LastLogin = time.UnixMilli(int64(r.LastLogin)).UTC()
+	}
+	return u
+}
