@@ -81,7 +81,7 @@ func (f Function) Invoke(ctx context.Context, payload []byte) (answer []byte, er
 	k := kindOf(payload)
 	switch {
 	case k == schedule && f.Job != nil:
-		return nil, f.runSchedule(ctx, payload)
+		return f.runSchedule(ctx, payload)
 	case k == queue && f.Job != nil:
 		return f.runQueue(ctx, payload)
 	case fronts[k].read != nil && f.HTTP != nil:

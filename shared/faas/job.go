@@ -35,15 +35,15 @@ const (
 
 // runSchedule runs the job once. Its failure is the function's, so that Lambda
 // tries again and counts it.
-func (f Function) runSchedule(ctx context.Context, payload []byte) error {
+func (f Function) runSchedule(ctx context.Context, payload []byte) ([]byte, error) {
 	e, err := decode[events.EventBridgeEvent](payload)
 	if err != nil {
-		return failure("UnknownEvent", err.Error())
+		return nil, failure("UnknownEvent", err.Error())
 	}
 	if err := f.run(ctx, Event{Source: Schedule, ID: e.ID, At: e.Time, Body: string(e.Detail)}); err != nil {
-		return failure("JobFailed", err.Error())
+		return nil, failure("JobFailed", err.Error())
 	}
-	return nil
+	return []byte("null"), nil
 }
 
 // runQueue runs the job once for each message and returns those that failed to

@@ -70,7 +70,7 @@ func (q request) restore(r *http.Request) error {
 		target += "?" + q.query
 	}
 	u, err := url.ParseRequestURI(target)
-	if err != nil || q.method == "" {
+	if err != nil {
 		return errors.New("the request line cannot be parsed")
 	}
 	r.Method = q.method // the adapter writes it in capitals; methods are case-sensitive (RFC 9110 section 9.1)

@@ -1,0 +1,95 @@
+package faastest
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// bootstraps are those that this test process built. They are the one mutable
+// variable here: a build per test would cost a second each, and testing knows
+// no value that all tests of a process share.
+//
+//nolint:gochecknoglobals // see above
+var bootstraps workshop
+
+// Build returns the path of the executable of a main package, given as go build
+// takes it from the folder of the test, built as it is for Lambda. Each package
+// is built once in a test process, by the first call. Safe for concurrent use.
+func Build(tb testing.TB, pkg string) (bootstrap string) {
+	tb.Helper()
+	path, err := bootstraps.build(pkg)
+	if err != nil {
+		tb.Fatalf("build %s: %v", pkg, err)
+	}
+	return path
+}
+
+// Run runs the tests of a package and then removes what [Build] built:
+//
+//	func TestMain(m *testing.M) { os.Exit(faastest.Run(m)) }
+//
+// Packages without it leave the executables in the temporary folder.
+func Run(m *testing.M) int {
+	defer bootstraps.clear()
+	return m.Run()
+}
+
+type workshop struct {
+	mu    sync.Mutex
+	dir   string
+	built map[string]func() (string, error)
+}
+
+func (w *workshop) build(pkg string) (string, error) {
+	w.mu.Lock()
+	once, ok := w.built[pkg]
+	if !ok {
+		if w.built == nil {
+			w.built = map[string]func() (string, error){}
+		}
+		n := len(w.built)
+		once = sync.OnceValues(func() (string, error) { return w.compile(pkg, n) })
+		w.built[pkg] = once
+	}
+	w.mu.Unlock()
+	return once()
+}
+
+func (w *workshop) compile(pkg string, n int) (string, error) {
+	dir, err := w.folder()
+	if err != nil {
+		return "", err
+	}
+	out := filepath.Join(dir, fmt.Sprint(n), "bootstrap")
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false",
+		"-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", out, pkg)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if msg, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, msg)
+	}
+	return out, nil
+}
+
+func (w *workshop) folder() (string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dir != "" {
+		return w.dir, nil
+	}
+	dir, err := os.MkdirTemp("", "faastest-")
+	w.dir = dir
+	return dir, err
+}
+
+func (w *workshop) clear() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dir != "" {
+		os.RemoveAll(w.dir) //nolint:errcheck // what stays is in the temporary folder
+	}
+	w.dir, w.built = "", nil
+}

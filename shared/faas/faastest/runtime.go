@@ -1,0 +1,139 @@
+package faastest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+)
+
+// A runtimeAPI is the side of the Lambda Runtime API (2018-06-01) and of the
+// Extensions API (2020-01-01) that a bootstrap talks to.
+type runtimeAPI struct {
+	calls      chan *call
+	ready      chan struct{} // closed when the function asks for its first event
+	initErrors chan *FunctionError
+
+	started    sync.Once
+	extensions atomic.Int32
+	count      atomic.Int64
+
+	mu      sync.Mutex
+	running map[string]*call
+}
+
+// A call is one event on its way.
+type call struct {
+	ctx     context.Context
+	payload []byte
+	done    chan outcome
+}
+
+type outcome struct {
+	payload []byte
+	err     error
+}
+
+func newCall(ctx context.Context, payload []byte) *call {
+	return &call{ctx: ctx, payload: payload, done: make(chan outcome, 1)}
+}
+
+func newRuntimeAPI() *runtimeAPI {
+	return &runtimeAPI{
+		calls: make(chan *call), ready: make(chan struct{}),
+		initErrors: make(chan *FunctionError, 1), running: map[string]*call{},
+	}
+}
+
+func (a *runtimeAPI) mux() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", a.next)
+	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", a.response)
+	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", a.failure)
+	mux.HandleFunc("POST /2018-06-01/runtime/init/error", a.initError)
+	mux.HandleFunc("POST /2020-01-01/extension/register", a.register)
+	mux.HandleFunc("GET /2020-01-01/extension/event/next", func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done() // without events to wait for, none comes
+	})
+	return mux
+}
+
+func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
+	a.started.Do(func() { close(a.ready) })
+	select {
+	case <-r.Context().Done():
+	case c := <-a.calls:
+		id := fmt.Sprintf("00000000-0000-4000-8000-%012d", a.count.Add(1))
+		a.mu.Lock()
+		a.running[id] = c
+		a.mu.Unlock()
+		h := w.Header()
+		deadline, _ := c.ctx.Deadline() // Invoke sets one
+		h.Set("Content-Type", "application/json")
+		h.Set("Lambda-Runtime-Aws-Request-Id", id)
+		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(deadline.UnixMilli(), 10))
+		h.Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-central-1:123456789012:function:test")
+		h.Set("Lambda-Runtime-Trace-Id", "Root=1-67a1b2c3-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=1")
+		w.Write(c.payload) //nolint:errcheck // the call times out then
+	}
+}
+
+// settle ends the running call that the request names.
+func (a *runtimeAPI) settle(w http.ResponseWriter, r *http.Request, judge func(body []byte) outcome) {
+	body, err := io.ReadAll(r.Body)
+	id := r.PathValue("id")
+	a.mu.Lock()
+	c, ok := a.running[id]
+	delete(a.running, id)
+	a.mu.Unlock()
+	if err != nil || !ok {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	c.done <- judge(body)
+	w.WriteHeader(http.StatusAccepted)
+}
+
+func (a *runtimeAPI) response(w http.ResponseWriter, r *http.Request) {
+	a.settle(w, r, func(body []byte) outcome { return outcome{payload: body} })
+}
+
+func (a *runtimeAPI) failure(w http.ResponseWriter, r *http.Request) {
+	a.settle(w, r, func(body []byte) outcome { return outcome{err: errorOf(body)} })
+}
+
+func (a *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	select {
+	case a.initErrors <- errorOf(body):
+		w.WriteHeader(http.StatusAccepted)
+	default:
+		w.WriteHeader(http.StatusForbidden) // it was told already
+	}
+}
+
+func (a *runtimeAPI) register(w http.ResponseWriter, _ *http.Request) {
+	a.extensions.Add(1)
+	w.Header().Set("Lambda-Extension-Identifier", "test")
+	w.WriteHeader(http.StatusOK)
+}
+
+// wantsSIGTERM reports whether an extension registered, which is what makes
+// Lambda send SIGTERM.
+func (a *runtimeAPI) wantsSIGTERM() bool { return a.extensions.Load() > 0 }
+
+func errorOf(body []byte) *FunctionError {
+	var e FunctionError
+	if err := json.Unmarshal(body, &e); err != nil {
+		return &FunctionError{Type: "Runtime.UnreadableError", Message: string(body)}
+	}
+	return &e
+}
