@@ -60,10 +60,10 @@ func Settings(env *config.Env, log *slog.Logger) endpoint.Settings {
 	}
 }
 
-// Handler returns what serves the routes of one function, or everything that
-// is wrong with the environment.
-func Handler(env *config.Env, log *slog.Logger, routes endpoint.Routes) (http.Handler, error) {
-	s := Settings(env, log)
+// Handler returns what serves the routes of one function, logging through
+// [slog.Default], or everything that is wrong with the environment.
+func Handler(env *config.Env, routes endpoint.Routes) (http.Handler, error) {
+	s := Settings(env, slog.Default())
 	if err := env.Err(); err != nil {
 		return nil, err
 	}

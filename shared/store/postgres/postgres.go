@@ -33,17 +33,18 @@ const (
 )
 
 // Read returns the store that DATABASE_URL names, with a pool of
-// DATABASE_MAX_CONNECTIONS, or nil where it is unset or refused.
+// DATABASE_MAX_CONNECTIONS (conns where unset), or nil where it is refused.
 func Read(env *config.Env, conns int) *store.DB {
-	const variable = "DATABASE_URL"
+	const variable, takes = "DATABASE_URL", "postgres://user:password@host:5432/name?sslmode=verify-full"
 	url := env.Secret(variable)
 	conns = env.Int("DATABASE_MAX_CONNECTIONS", conns, 1, 1000)
 	if url == "" {
+		env.RefuseSecret(variable, "is not set", takes)
 		return nil
 	}
 	db, err := Open(url, conns)
 	if err != nil {
-		env.RefuseSecret(variable, err.Error(), "postgres://user:password@host:5432/name?sslmode=verify-full")
+		env.RefuseSecret(variable, err.Error(), takes)
 		return nil
 	}
 	return db

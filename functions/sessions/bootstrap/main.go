@@ -1,0 +1,30 @@
+// Command bootstrap is the sessions function on AWS Lambda.
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/voiceassist/gateway/functions/sessions"
+	"github.com/voiceassist/gateway/shared/bearer"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/setup"
+	"github.com/voiceassist/gateway/shared/store/postgres"
+	"github.com/voiceassist/gateway/shared/token"
+)
+
+func main() { faas.Main(open) }
+
+// open wires the store and the check of tokens.
+func open(_ context.Context, env *config.Env) (http.Handler, error) {
+	db := postgres.Read(env, postgres.FunctionConns)
+	f := &sessions.Function{
+		Callers: &bearer.Check{Keys: token.Read(env, setup.Ring(env)), DB: db, Now: time.Now},
+		DB:      db,
+		Now:     time.Now,
+	}
+	h, err := setup.Handler(env, f.Routes())
+	return faas.Closing(h, db.Close), err
+}
