@@ -1,0 +1,64 @@
+# The commands of the project. `make` lists them.
+
+GO        ?= go
+FUNCTIONS := register login refresh logout users sessions ncprovision jwks health
+BUILD     := build
+RELEASE   := -trimpath -ldflags='-s -w'
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo certs test test-race lint build image up down clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## start the gateway on the embedded database, with a Nextcloud for development
+	$(GO) run ./cmd/gateway serve --dev-nextcloud
+
+demo: ## play the whole way against the running gateway
+	@scripts/demo
+
+certs: ## make a local certificate authority with mkcert, which the gateway then signs with
+	$(GO) tool mkcert -install
+
+test: ## run all tests, on SQLite and PostgreSQL
+	@scripts/postgresql
+	$(GO) test -shuffle=on ./...
+
+test-race: ## run all tests under the race detector
+	@scripts/postgresql
+	$(GO) test -race -shuffle=on ./...
+
+lint: ## check the form: gofmt, vet, staticcheck
+	@unformatted="$$(gofmt -l .)"; [ -z "$$unformatted" ] || { echo "not gofmt'ed: $$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) mod verify
+
+build: gateway $(foreach arch,arm64 amd64,$(FUNCTIONS:%=$(BUILD)/lambda/$(arch)/%/bootstrap)) ## build the binary and every function, for Lambda's both architectures
+
+.PHONY: gateway
+gateway:
+	CGO_ENABLED=0 $(GO) build $(RELEASE) -o $(BUILD)/gateway ./cmd/gateway
+
+# build/lambda/<architecture>/<function>/bootstrap; go build knows what is up to date.
+.PHONY: FORCE
+$(BUILD)/lambda/%/bootstrap: FORCE
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(firstword $(subst /, ,$*)) \
+		$(GO) build $(RELEASE) -tags lambda.norpc -o $@ ./functions/$(lastword $(subst /, ,$*))/bootstrap
+
+# SAM calls build-<logical id>, with ARTIFACTS_DIR.
+build-%Function:
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build $(RELEASE) -tags lambda.norpc \
+		-o $(ARTIFACTS_DIR)/bootstrap ./functions/$(shell echo $* | tr A-Z a-z)/bootstrap
+
+image: ## build the container image
+	docker build -t voiceassist/gateway .
+
+up: ## start gateway, PostgreSQL and Nextcloud in containers
+	docker compose up --build --detach --wait
+
+down: ## stop the containers; their data stays
+	docker compose down
+
+clean: ## remove what was built
+	rm -rf $(BUILD)
