@@ -1,0 +1,141 @@
+package nextcloudtest
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+)
+
+// A Fault answers a request in place of the server, which is next. It may call
+// next before or after it misbehaves, or not at all.
+type Fault func(w http.ResponseWriter, r *http.Request, next http.Handler)
+
+// Fail asks choose about every request from now on; the fault that it returns
+// answers, and none where it returns nil. Fail(nil) ends it. choose is called
+// from many goroutines at once.
+func (s *Server) Fail(choose func(*http.Request) Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail = choose
+}
+
+// Times returns a chooser for [Server.Fail] that fails the first n requests
+// that match; a nil match is every request.
+func Times(n int, fault Fault, match func(*http.Request) bool) func(*http.Request) Fault {
+	var left atomic.Int64
+	left.Store(int64(n))
+	return func(r *http.Request) Fault {
+		if (match != nil && !match(r)) || left.Add(-1) < 0 {
+			return nil
+		}
+		return fault
+	}
+}
+
+// On matches requests of one method whose path ends in suffix.
+func On(method, suffix string) func(*http.Request) bool {
+	return func(r *http.Request) bool {
+		return r.Method == method && bytes.HasSuffix([]byte(r.URL.Path), []byte(suffix))
+	}
+}
+
+// Slow waits until the channel is closed or the client is gone, and then goes
+// on as usual: a client that gave up does not stop the server.
+func Slow(until <-chan struct{}) Fault {
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		select {
+		case <-until:
+		case <-r.Context().Done():
+		}
+		next.ServeHTTP(w, r)
+	}
+}
+
+// Crash answers 500 without any effect.
+func Crash() Fault {
+	return func(w http.ResponseWriter, r *http.Request, _ http.Handler) { render(w, r, 2, crashed()) }
+}
+
+// CrashAfter answers 500 although the call had its effect.
+func CrashAfter() Fault {
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		next.ServeHTTP(&buffer{}, r)
+		render(w, r, 2, crashed())
+	}
+}
+
+// Maintenance answers one call as [Server.SetMaintenance] does all of them.
+func Maintenance() Fault {
+	return func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
+		w.Header().Set("X-Nextcloud-Maintenance-Mode", "1")
+		render(w, r, 2, reply{code: 503, message: "Service unavailable", bare: true})
+	}
+}
+
+// Answer answers with that status, content type and body, without any effect.
+// A positive retryAfter is sent along, in seconds.
+func Answer(status int, contentType, body string, retryAfter time.Duration) Fault {
+	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+		if retryAfter > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
+		}
+		answer(w, status, contentType, body)
+	}
+}
+
+// CutBefore breaks the connection without any effect.
+func CutBefore() Fault {
+	return func(http.ResponseWriter, *http.Request, http.Handler) { cut() }
+}
+
+// CutAfter breaks the connection after the call had its effect, before a byte
+// of the answer.
+func CutAfter() Fault {
+	return func(_ http.ResponseWriter, r *http.Request, next http.Handler) {
+		next.ServeHTTP(&buffer{}, r)
+		cut()
+	}
+}
+
+// CutInside breaks the connection in the middle of the answer's body.
+func CutInside() Fault {
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		var b buffer
+		next.ServeHTTP(&b, r)
+		for name, values := range b.Header() {
+			w.Header()[name] = values
+		}
+		w.Header().Set("Content-Length", strconv.Itoa(b.body.Len()))
+		w.WriteHeader(b.status)
+		_, _ = w.Write(b.body.Bytes()[:b.body.Len()/2])
+		_ = http.NewResponseController(w).Flush() // where it cannot, the cut comes earlier
+		cut()
+	}
+}
+
+// cut closes the connection in the one way that net/http offers to handlers of
+// both HTTP versions.
+func cut() { panic(http.ErrAbortHandler) }
+
+// A buffer keeps an answer that nobody is to see yet.
+type buffer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+// Header returns the header to be sent.
+func (b *buffer) Header() http.Header {
+	if b.header == nil {
+		b.header = http.Header{}
+	}
+	return b.header
+}
+
+// WriteHeader keeps the status.
+func (b *buffer) WriteHeader(status int) { b.status = status }
+
+// Write keeps a part of the body.
+func (b *buffer) Write(p []byte) (int, error) { return b.body.Write(p) }

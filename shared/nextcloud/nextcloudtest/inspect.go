@@ -1,0 +1,187 @@
+package nextcloudtest
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/config"
+)
+
+// A User is what the server knows of an account, for tests to compare.
+type User struct {
+	ID           string
+	Email        string
+	DisplayName  string // "" until one was set
+	Quota        string // as stored: "50 MB", "none", "default"
+	Enabled      bool
+	AppPasswords []string // their names, sorted
+	LastLogin    time.Time
+}
+
+// Users returns all accounts, the administrator's too, sorted by id.
+func (s *Server) Users() []User {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]User, 0, len(s.accounts))
+	for _, a := range s.accounts {
+		u := User{
+			ID: a.id, Email: a.email, DisplayName: a.displayName, Quota: a.quota,
+			Enabled: !a.disabled, LastLogin: a.lastLogin,
+		}
+		for _, t := range s.tokens {
+			if t.owner == a {
+				u.AppPasswords = append(u.AppPasswords, t.name)
+			}
+		}
+		slices.Sort(u.AppPasswords)
+		all = append(all, u)
+	}
+	slices.SortFunc(all, func(a, b User) int { return strings.Compare(a.ID, b.ID) })
+	return all
+}
+
+// User returns the account of that id in whatever letter case.
+func (s *Server) User(id string) (User, bool) {
+	for _, u := range s.Users() {
+		if strings.EqualFold(u.ID, id) {
+			return u, true
+		}
+	}
+	return User{}, false
+}
+
+// A Call is one request that was answered.
+type Call struct {
+	Method string
+	Path   string // decoded, with the folder of the installation
+	User   string // of the credentials, right or wrong; "" without any
+	Status int    // 0 when the connection was cut before one
+}
+
+// Calls returns every request since the start, in the order of their ends.
+func (s *Server) Calls() []Call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.calls)
+}
+
+// maxCalls bounds what is remembered: the development server runs for days.
+const maxCalls = 10_000
+
+func (s *Server) record(r *http.Request, status int) {
+	user, _, _ := r.BasicAuth()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.calls) >= maxCalls {
+		s.calls = slices.Delete(s.calls, 0, maxCalls/2)
+	}
+	s.calls = append(s.calls, Call{r.Method, r.URL.Path, user, status})
+}
+
+// Opens reports whether the name and password, or app password, open an account
+// now, without a login: no strike and nothing revived.
+func (s *Server) Opens(user string, password config.Secret) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t, ok := s.tokens[password.Reveal()]; ok {
+		look := *t
+		return look.alive(user, s.opts.Now()) && !t.owner.disabled
+	}
+	a := s.named(user)
+	return a != nil && !a.disabled && password != "" && a.password == password.Reveal()
+}
+
+// AddUser makes an account as somebody else would, without any check. One that
+// is there is replaced, and its app passwords are gone.
+func (s *Server) AddUser(id string, password config.Secret, email string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old := s.find(id); old != nil {
+		s.drop(old)
+	}
+	a := newAccount(id, password.Reveal())
+	a.email = email
+	s.accounts[strings.ToLower(id)] = a
+}
+
+// RemoveUser deletes an account behind the clients' back.
+func (s *Server) RemoveUser(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.find(id); a != nil {
+		s.drop(a)
+	}
+}
+
+// SetUsed says how many bytes the user has stored.
+func (s *Server) SetUsed(id string, bytes int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.find(id); a != nil {
+		a.used = bytes
+	}
+}
+
+// SetPassword changes a password as the server's administrator would.
+func (s *Server) SetPassword(id string, password config.Secret) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.find(id); a != nil {
+		a.setPassword(password.Reveal())
+	}
+}
+
+// SetDefaultQuota sets what "default" means; it is "none" at first.
+func (s *Server) SetDefaultQuota(quota string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.defaultQuota = quota
+}
+
+// SetMaintenance switches the maintenance mode.
+func (s *Server) SetMaintenance(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.maintenance = on
+}
+
+// SetAllowListed exempts every address from strikes, or ends that.
+func (s *Server) SetAllowListed(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.allowListed = on
+}
+
+// SetKeepTokens lets app passwords that are made from now on outlive changes of
+// the password (the server's option auth.storeCryptedPassword=false).
+func (s *Server) SetKeepTokens(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keepTokens = on
+}
+
+// Strike adds failed logins of a user from an address, now.
+func (s *Server) Strike(address, user string, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for range n {
+		s.strikes = append(s.strikes, strike{address, strings.ToLower(user), s.opts.Now()})
+	}
+}
+
+// Strikes returns how many failed logins the server remembers.
+func (s *Server) Strikes() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.strikes)
+}
+
+// Forgive forgets all strikes and counted edits.
+func (s *Server) Forgive() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.strikes = nil
+	clear(s.edits)
+}

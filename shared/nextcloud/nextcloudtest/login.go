@@ -1,0 +1,200 @@
+package nextcloudtest
+
+import (
+	"crypto/rand"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// How failed logins slow an address down, as the real server does.
+const (
+	strikeMemory = 12 * time.Hour         // how long a failed login counts
+	lockWindow   = 30 * time.Minute       // more than lockStrikes in it lock the address out
+	lockStrikes  = 10                     //
+	firstDelay   = 200 * time.Millisecond // for one strike; doubled for each further one
+	longestDelay = 25 * time.Second       //
+)
+
+// tokenCheck is how long an app password is believed before the server looks
+// whether the user's password is still the one it was made with.
+const tokenCheck = 5 * time.Minute
+
+// A strike is a failed login.
+type strike struct {
+	address string
+	user    string // as it was given, in lower case
+	at      time.Time
+}
+
+// A token is an app password.
+type token struct {
+	owner      *account
+	loginName  string // it opens the account under this name only, or the e-mail
+	name       string // among the user's devices
+	generation int    // of the password it was made with
+	checked    time.Time
+	dead       bool
+	forever    bool // made when the server did not keep the password with it
+}
+
+// A caller is who a request speaks for; account is nil for nobody.
+type caller struct {
+	account  *account
+	password string // the one it came with
+	token    *token // when that is an app password
+}
+
+// What became of a login.
+type loginOutcome int
+
+const (
+	loginNone     loginOutcome = iota // nobody: no credentials, or those of no known kind
+	loginDone                         //
+	loginRefused                      // a strike
+	loginDisabled                     // the account; no strike
+	loginLocked                       // too many strikes; the credentials were not looked at
+)
+
+// login checks the credentials of a request. WebDAV takes an empty password for
+// a wrong one, OCS for none.
+func (s *Server) login(r *http.Request, dav bool) (caller, loginOutcome) {
+	user, password, given := r.BasicAuth()
+	if !given || (password == "" && !dav) {
+		return caller{}, loginNone
+	}
+	s.mu.Lock()
+	now, from := s.opts.Now(), address(r)
+	delay, locked := s.throttle(from, now)
+	s.mu.Unlock()
+	if locked {
+		return caller{}, loginLocked
+	}
+	s.opts.Delay(r.Context(), delay)
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	who := s.open(user, password, now)
+	switch {
+	case who.account == nil:
+		if !s.allowListed {
+			s.strikes = append(s.strikes, strike{from, strings.ToLower(user), now})
+		}
+		return caller{}, loginRefused
+	case who.account.disabled:
+		return who, loginDisabled
+	}
+	s.forgive(from, user)
+	if who.account.lastLogin.IsZero() {
+		who.account.used = max(who.account.used, skeleton)
+	}
+	who.account.lastLogin = now
+	return who, loginDone
+}
+
+// open finds the account that the name and password open together.
+func (s *Server) open(user, password string, now time.Time) caller {
+	if t, ok := s.tokens[password]; ok {
+		if t.alive(user, now) {
+			return caller{t.owner, password, t}
+		}
+		return caller{}
+	}
+	a := s.named(user)
+	if a == nil || password == "" || a.password != password {
+		return caller{}
+	}
+	for _, t := range s.tokens { // one login with the new password revives the old tokens
+		if t.owner == a {
+			t.generation, t.dead = a.generation, false
+		}
+	}
+	return caller{account: a, password: password}
+}
+
+// named finds an account by id in any letter case, or by an e-mail address that
+// only one account has.
+func (s *Server) named(user string) *account {
+	if a := s.find(user); a != nil {
+		return a
+	}
+	var found *account
+	for _, a := range s.accounts {
+		if a.email == "" || !strings.EqualFold(a.email, user) {
+			continue
+		}
+		if found != nil {
+			return nil
+		}
+		found = a
+	}
+	return found
+}
+
+// alive reports whether the token opens its account under that name. It dies
+// when the check finds another password than the one it was made with.
+func (t *token) alive(user string, now time.Time) bool {
+	if user != t.loginName && (t.owner.email == "" || user != t.owner.email) {
+		return false
+	}
+	if now.Sub(t.checked) >= tokenCheck {
+		t.checked = now
+		t.dead = t.dead || (!t.forever && t.generation != t.owner.generation)
+	}
+	return !t.dead
+}
+
+// throttle returns how long an address waits before its credentials are looked
+// at, or that they are not.
+func (s *Server) throttle(from string, now time.Time) (delay time.Duration, locked bool) {
+	if s.allowListed {
+		return 0, false
+	}
+	recent := 0
+	for _, k := range s.strikes {
+		age := now.Sub(k.at)
+		if k.address != from || age >= strikeMemory {
+			continue
+		}
+		if age < lockWindow {
+			recent++
+		}
+		delay = min(max(2*delay, firstDelay), longestDelay)
+	}
+	return delay, recent > lockStrikes
+}
+
+// forgive drops the strikes of a user who logged in; those of others stay.
+func (s *Server) forgive(from, user string) {
+	kept := s.strikes[:0]
+	for _, k := range s.strikes {
+		if k.address != from || k.user != strings.ToLower(user) {
+			kept = append(kept, k)
+		}
+	}
+	s.strikes = kept
+}
+
+// newAppPassword makes a token for who came with the real password.
+func (s *Server) newAppPassword(q query) reply {
+	if q.who.token != nil {
+		return refused(403, "You cannot request an new apppassword with an apppassword")
+	}
+	user, _, _ := q.r.BasicAuth()
+	plain := rand.Text() + rand.Text() + rand.Text() // 26 characters each
+	plain = plain[:72]
+	s.tokens[plain] = &token{
+		owner: q.who.account, loginName: user, name: q.r.UserAgent(),
+		generation: q.who.account.generation, checked: s.opts.Now(), forever: s.keepTokens,
+	}
+	return ok(object{{"apppassword", plain}})
+}
+
+// dropAppPassword makes the token worthless that the call came with.
+func (s *Server) dropAppPassword(q query) reply {
+	if q.who.token == nil {
+		return refused(403, "no app password in use")
+	}
+	delete(s.tokens, q.who.password)
+	return ok(nil)
+}

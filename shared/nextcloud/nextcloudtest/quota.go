@@ -1,0 +1,131 @@
+package nextcloudtest
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// The words that stand in place of a size.
+const (
+	quotaNone    = "none"
+	quotaDefault = "default"
+)
+
+// storedQuota returns what is kept of a quota: sizes are rounded to what people
+// read. A negative one becomes "?", which no server can store.
+func storedQuota(value string) (stored string, valid bool) {
+	if value == quotaNone || value == quotaDefault {
+		return value, true
+	}
+	n, valid := sizeOf(value)
+	if !valid {
+		return "", false
+	}
+	return humanSize(n), true
+}
+
+// sizeOf reads a size as Nextcloud does: a number, or whatever number stands in
+// front and the unit at the very end. So "5GiB" is 5 bytes and "1,5 GB" is 1 GB.
+func sizeOf(value string) (float64, bool) {
+	s := strings.ToLower(value)
+	if n, err := strconv.ParseFloat(strings.TrimSpace(s), 64); err == nil {
+		return n, true
+	}
+	unit := sizeUnit.FindString(s)
+	if unit == "" {
+		return 0, false
+	}
+	n, _ := strconv.ParseFloat(sizeNumber.FindString(s), 64) // none is 0
+	return math.Round(n * unitSize(unit[0])), true
+}
+
+var (
+	sizeUnit   = regexp.MustCompile(`([kmgtp]b?|b)$`)
+	sizeNumber = regexp.MustCompile(`^\s*[+-]?\d+(\.\d+)?`)
+)
+
+func unitSize(letter byte) float64 {
+	return math.Pow(1024, float64(strings.IndexByte("bkmgtp", letter)))
+}
+
+// humanSize rounds at every step, to whole KB and then to one decimal.
+func humanSize(n float64) string {
+	if n < 0 {
+		return "?"
+	}
+	if n < 1024 {
+		return decimal(n) + " B"
+	}
+	if n = math.Round(n / 1024); n < 1024 {
+		return decimal(n) + " KB"
+	}
+	for _, unit := range []string{"MB", "GB", "TB"} {
+		if n = math.Round(n/1024*10) / 10; n < 1024 {
+			return decimal(n) + " " + unit
+		}
+	}
+	return decimal(math.Round(n/1024*10)/10) + " PB"
+}
+
+func decimal(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
+
+// quotaValue is the quota in an account's data: a word, or a number.
+func quotaValue(stored string) any {
+	if stored == quotaNone {
+		return quotaNone
+	}
+	n, _ := sizeOf(stored)
+	if n >= 1<<53 {
+		return n
+	}
+	return int64(n)
+}
+
+// quotaObject is the "quota" of an account. Before the first login there is no
+// folder to measure.
+func (s *Server) quotaObject(a *account) object {
+	stored := a.quota
+	if stored == quotaDefault {
+		stored = s.defaultQuota
+	}
+	if a.lastLogin.IsZero() {
+		return object{{"quota", quotaValue(stored)}, {"used", 0}}
+	}
+	if stored == quotaNone {
+		return object{
+			{"free", int64(freeDisk)}, {"used", a.used}, {"total", freeDisk + a.used},
+			{"relative", 0}, {"quota", -3},
+		}
+	}
+	limit, _ := sizeOf(stored)
+	total, relative := int64(limit), 100.0
+	if total == 0 {
+		total = a.used
+	} else {
+		relative = math.Round(float64(a.used)/limit*100*100) / 100
+	}
+	return object{
+		{"free", max(int64(limit)-a.used, 0)}, {"used", a.used}, {"total", total},
+		{"relative", relative}, {"quota", quotaValue(stored)},
+	}
+}
+
+// freeDisk is what an unlimited user finds free, in bytes.
+const freeDisk = int64(75 << 30)
+
+// availableBytes is the quota-available-bytes property (RFC 4331 section 3),
+// with Nextcloud's -3 for "as much as there is".
+func (s *Server) availableBytes(a *account) string {
+	stored := a.quota
+	if stored == quotaDefault {
+		stored = s.defaultQuota
+	}
+	if stored == quotaNone {
+		return "-3"
+	}
+	limit, _ := sizeOf(stored)
+	return fmt.Sprint(max(int64(limit)-a.used, 0))
+}
