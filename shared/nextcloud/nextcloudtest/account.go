@@ -70,7 +70,7 @@ func (a *account) matches(word string) bool {
 // is enabled, everybody sees who may see the own properties.
 func (s *Server) data(a *account, who caller) object {
 	var d object
-	scoped := func(name string, value any, scope string) {
+	scoped := func(name string, value, scope any) {
 		d = append(d, member{name, value})
 		if a == who.account {
 			d = append(d, member{strings.Replace(name, "display-name", "displayname", 1) + "Scope", scope})
@@ -93,7 +93,7 @@ func (s *Server) data(a *account, who caller) object {
 		email = a.email
 	}
 	scoped("email", email, "v2-federated")
-	scoped("additional_mail", []any{}, "v2-federated")
+	scoped("additional_mail", []any{}, []any{})
 	d = append(d, member{"displayname", a.name()})
 	scoped("display-name", a.name(), "v2-federated")
 	for _, property := range []string{

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -37,7 +38,7 @@ func Times(n int, fault Fault, match func(*http.Request) bool) func(*http.Reques
 // On matches requests of one method whose path ends in suffix.
 func On(method, suffix string) func(*http.Request) bool {
 	return func(r *http.Request) bool {
-		return r.Method == method && bytes.HasSuffix([]byte(r.URL.Path), []byte(suffix))
+		return r.Method == method && strings.HasSuffix(r.URL.Path, suffix)
 	}
 }
 
@@ -55,14 +56,14 @@ func Slow(until <-chan struct{}) Fault {
 
 // Crash answers 500 without any effect.
 func Crash() Fault {
-	return func(w http.ResponseWriter, r *http.Request, _ http.Handler) { render(w, r, 2, crashed()) }
+	return func(w http.ResponseWriter, r *http.Request, _ http.Handler) { render(w, r, versionOf(r), crashed()) }
 }
 
 // CrashAfter answers 500 although the call had its effect.
 func CrashAfter() Fault {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		next.ServeHTTP(&buffer{}, r)
-		render(w, r, 2, crashed())
+		render(w, r, versionOf(r), crashed())
 	}
 }
 
@@ -70,8 +71,15 @@ func CrashAfter() Fault {
 func Maintenance() Fault {
 	return func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
 		w.Header().Set("X-Nextcloud-Maintenance-Mode", "1")
-		render(w, r, 2, reply{code: 503, message: "Service unavailable", bare: true})
+		render(w, r, versionOf(r), inMaintenance())
 	}
+}
+
+func versionOf(r *http.Request) int {
+	if strings.Contains(r.URL.Path, "/ocs/v1.php/") {
+		return 1
+	}
+	return 2
 }
 
 // Answer answers with that status, content type and body, without any effect.

@@ -24,6 +24,8 @@ func ok(data any) reply                      { return reply{code: http.StatusOK,
 func refused(code int, message string) reply { return reply{code: code, message: message} }
 func crashed() reply                         { return reply{code: 500, message: "Internal Server Error\n", bare: true} }
 
+func inMaintenance() reply { return reply{code: 503, message: "Service unavailable", bare: true} }
+
 // serveOCS answers a call of the given version below /ocs/v*.php/.
 func (s *Server) serveOCS(w http.ResponseWriter, r *http.Request, version int, path string) {
 	s.mu.Lock()
@@ -31,7 +33,7 @@ func (s *Server) serveOCS(w http.ResponseWriter, r *http.Request, version int, p
 	s.mu.Unlock()
 	if maintenance {
 		w.Header().Set("X-Nextcloud-Maintenance-Mode", "1")
-		render(w, r, version, reply{code: 503, message: "Service unavailable", bare: true})
+		render(w, r, version, inMaintenance())
 		return
 	}
 	who, outcome := s.login(r, false)
