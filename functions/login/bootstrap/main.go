@@ -1,0 +1,27 @@
+// Command bootstrap is the login function on AWS Lambda.
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/voiceassist/gateway/functions/login"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/password"
+	"github.com/voiceassist/gateway/shared/setup"
+	"github.com/voiceassist/gateway/shared/store/postgres"
+)
+
+func main() { faas.Main(open) }
+
+// open wires the store, the passwords and the tokens.
+func open(_ context.Context, env *config.Env) (http.Handler, error) {
+	db := postgres.Read(env, postgres.FunctionConns)
+	f := &login.Function{
+		DB: db, Passwords: password.Read(env), Tokens: setup.Issuer(env, setup.Ring(env)), Now: time.Now,
+	}
+	h, err := setup.Handler(env, f.Routes())
+	return faas.Closing(h, db.Close), err
+}

@@ -1,0 +1,132 @@
+// Package login is the function behind POST /api/auth/login: e-mail address and
+// password for a pair of tokens, as JSON or as the form of OAuth 2.0's password
+// grant (RFC 6749 section 4.3.2).
+package login
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/grant"
+	"github.com/voiceassist/gateway/shared/password"
+	"github.com/voiceassist/gateway/shared/signin"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/validation"
+)
+
+// errIncorrect is the one answer to an unknown address, a wrong password and a
+// disabled account, so that nobody learns which accounts exist.
+var errIncorrect = fault.New(fault.Unauthenticated, "incorrect_credentials", "Incorrect credentials")
+
+// A Function signs people in.
+type Function struct {
+	DB        *store.DB
+	Passwords *password.Hasher
+	Tokens    *grant.Issuer
+	Now       func() time.Time
+}
+
+// Routes returns what the function serves.
+func (f *Function) Routes() endpoint.Routes {
+	return endpoint.Routes{
+		{Pattern: "POST /api/auth/login", Handler: endpoint.JSON(http.StatusOK, f.login)},
+	}
+}
+
+// A request is the JSON or the form. What the password grant sends beyond the
+// name and the password means nothing here and is accepted.
+type request struct {
+	Email     string        `json:"email"`
+	Username  string        `json:"username" form:"username" validate:"required_without=Email"`
+	Password  config.Secret `json:"password" form:"password" validate:"required"`
+	Transport string        `json:"transport" form:"transport" validate:"omitempty,oneof=body cookie"`
+
+	GrantType    string        `json:"-" form:"grant_type"`
+	Scope        string        `json:"-" form:"scope"`
+	ClientID     string        `json:"-" form:"client_id"`
+	ClientSecret config.Secret `json:"-" form:"client_secret"`
+
+	origin audit.Origin
+}
+
+// Bind notes where the request came from.
+func (q *request) Bind(r *http.Request) error {
+	q.origin = endpoint.Origin(r)
+	return nil
+}
+
+// Validate checks that a name and a password were sent. Whether they could be
+// right is not told apart from whether they are.
+func (q *request) Validate() error {
+	wrong := validation.Check(q)
+	wrong.Check(q.Email == "" || q.Username == "" || q.Email == q.Username, "username", "not_allowed",
+		"Must be left out, or be the same, when email is sent.")
+	return wrong.Err()
+}
+
+func (q *request) name() string {
+	if q.Email != "" {
+		return q.Email
+	}
+	return q.Username
+}
+
+func (f *Function) login(ctx context.Context, q request) (grant.Pair, error) {
+	who, hash, err := f.account(ctx, q.name())
+	if err != nil {
+		return grant.Pair{}, err
+	}
+	// An unknown account has no hash, and takes as long to refuse as any other.
+	err = f.Passwords.Verify(ctx, hash, q.Password)
+	switch {
+	case errors.Is(err, password.ErrMismatch):
+		return grant.Pair{}, errIncorrect.Because(err)
+	case err != nil:
+		return grant.Pair{}, err
+	case who.Disabled():
+		return grant.Pair{}, errIncorrect.Because(errors.New("the account is disabled"))
+	}
+	now := f.Now()
+	l := signin.Start(who.ID, q.origin.Device, q.origin.Address, now, f.Tokens.Lifetime)
+	err = f.DB.StartLogin(ctx, l)
+	if errors.Is(err, account.ErrNotFound) { // deleted or disabled since it was read
+		return grant.Pair{}, errIncorrect.Because(err)
+	}
+	if err != nil {
+		return grant.Pair{}, err
+	}
+	f.strengthen(ctx, who.ID, hash, q.Password)
+	return f.Tokens.Pair(l, who.Role, q.Transport, now)
+}
+
+// account returns who is called name; nobody is an account without a hash. So
+// is a name that is no e-mail address.
+func (f *Function) account(ctx context.Context, name string) (account.Account, config.Secret, error) {
+	email, err := account.ParseEmail(name)
+	if err != nil {
+		return account.Account{}, "", nil //nolint:nilerr // see above
+	}
+	who, hash, err := f.DB.AccountByEmail(ctx, email)
+	if errors.Is(err, account.ErrNotFound) {
+		return account.Account{}, "", nil
+	}
+	return who, hash, err
+}
+
+// strengthen replaces a hash that was made at a lower cost. It may fail without
+// harm: the old hash stays good, and the next login tries again.
+func (f *Function) strengthen(ctx context.Context, id account.ID, hash, plain config.Secret) {
+	if !f.Passwords.NeedsRehash(hash) {
+		return
+	}
+	if stronger, err := f.Passwords.Rehash(ctx, plain); err == nil {
+		_ = f.DB.SetPasswordHash(ctx, id, hash, stronger)
+	}
+}
