@@ -12,12 +12,12 @@ import (
 
 // levelOf reads LOG_LEVEL, and DEBUG, which is the older way to say debug.
 func levelOf(env *config.Env) slog.Level {
-	var level slog.Level // its zero is info
-	if name := env.String("LOG_LEVEL", "info"); level.UnmarshalText([]byte(name)) != nil {
-		env.Refuse("LOG_LEVEL", name, "one of debug, info, warn, error")
+	levels := map[string]slog.Level{
+		"info": slog.LevelInfo, "debug": slog.LevelDebug, "warn": slog.LevelWarn, "error": slog.LevelError,
 	}
+	level := levels[env.OneOf("LOG_LEVEL", "info", "debug", "warn", "error")]
 	if env.Bool("DEBUG", false) {
-		level = min(level, slog.LevelDebug)
+		level = slog.LevelDebug
 	}
 	return level
 }

@@ -95,7 +95,7 @@ func TestMain_ReportsInOneLineWhyItCannotStart(t *testing.T) {
 		{"a wrong value", []string{"COST=99"}, `COST is "99"; it takes a whole number from 10 to 15`},
 		{
 			"every wrong value, no secret", []string{"COST=99", "KEY=hunter2", "LOG_LEVEL=loud"},
-			`LOG_LEVEL is "loud"; it takes one of debug, info, warn, error; ` +
+			`LOG_LEVEL is "loud"; it takes one of info, debug, warn, error; ` +
 				`COST is "99"; it takes a whole number from 10 to 15; KEY has 7 bytes; it takes 32 bytes or more`,
 		},
 		{"a failure", []string{"START=fails"}, "open the store:; no such host"},
@@ -170,7 +170,7 @@ func TestMain_LogLevel(t *testing.T) {
 	for _, tt := range []struct {
 		env    string
 		logged bool
-	}{{"LOG_LEVEL=warn", false}, {"LOG_LEVEL=INFO", true}, {"DEBUG=true", true}} {
+	}{{"LOG_LEVEL=warn", false}, {"LOG_LEVEL=info", true}, {"DEBUG=true", true}} {
 		p := start(t, tt.env)
 		get(t, p, faastest.FrontV2, "/cost")
 		p.Shutdown()
