@@ -40,6 +40,9 @@ func get(t *testing.T, p *faastest.Process, front faastest.Front, path string) s
 	if err != nil {
 		t.Fatal(err)
 	}
+	if after := resp.Header.Get("Retry-After"); after != "" {
+		return fmt.Sprintf("%d after %s %s", resp.StatusCode, after, b)
+	}
 	return fmt.Sprintf("%d %s", resp.StatusCode, b)
 }
 
@@ -157,7 +160,7 @@ func TestMain_LogsJSONWithTheIdsOfTheInvocation(t *testing.T) {
 	}
 	delete(line, "timestamp")
 	want := map[string]any{
-		"level": "INFO", "message": "asked", "cost": 12.0, "request_id": "00000000-0000-4000-8000-000000000001",
+		"level": "INFO", "message": "asked", "part": "cost", "cost": 12.0, "request_id": "00000000-0000-4000-8000-000000000001",
 		"trace_id": "Root=1-67a1b2c3-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=1",
 	}
 	if diff := cmp.Diff(want, line); diff != "" {
@@ -194,7 +197,7 @@ func TestLazy_OpensAtTheFirstRequestThatSucceeds(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	got := get(t, p, faastest.FrontV2, "/lazy")
-	if !strings.HasPrefix(got, "503 ") || !strings.Contains(got, `"starting"`) || strings.Contains(got, "timeout") {
+	if !strings.HasPrefix(got, "503 after 1 ") || !strings.Contains(got, `"starting"`) || strings.Contains(got, "timeout") {
 		t.Errorf("a failed open = %q, want a 503 that does not tell why", got)
 	}
 	if got := get(t, p, faastest.FrontV2, "/lazy"); !strings.HasPrefix(got, "500 ") {

@@ -28,7 +28,7 @@ func open(ctx context.Context, env *config.Env) (faas.Function, error) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /cost", func(w http.ResponseWriter, r *http.Request) {
-		slog.InfoContext(r.Context(), "asked", slog.Int("cost", cost))
+		slog.With(slog.String("part", "cost")).InfoContext(r.Context(), "asked", slog.Int("cost", cost))
 		fmt.Fprintf(w, "%d %d", cost, os.Getpid())
 	})
 	mux.HandleFunc("GET /panic", func(http.ResponseWriter, *http.Request) { panic("boom") })
