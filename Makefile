@@ -47,9 +47,10 @@ $(BUILD)/lambda/%/bootstrap: FORCE
 		$(GO) build $(RELEASE) -tags lambda.norpc -o $@ ./functions/$(lastword $(subst /, ,$*))/bootstrap
 
 # SAM calls build-<logical id>, with ARTIFACTS_DIR.
+LAMBDA_GOARCH ?= arm64
 build-%Function:
-	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build $(RELEASE) -tags lambda.norpc \
-		-o $(ARTIFACTS_DIR)/bootstrap ./functions/$(shell echo $* | tr A-Z a-z)/bootstrap
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(LAMBDA_GOARCH) $(GO) build $(RELEASE) -buildvcs=false -tags lambda.norpc \
+		-o "$(ARTIFACTS_DIR)/bootstrap" ./functions/$$(echo $* | tr A-Z a-z)/bootstrap
 
 image: ## build the container image
 	docker build -t voiceassist/gateway .

@@ -161,3 +161,16 @@ func (e *Env) List(name string) []string {
 	}
 	return items
 }
+
+// LogLevel returns the level that LOG_LEVEL names (debug, info, warn, error);
+// DEBUG=true is the older way to say debug.
+func (e *Env) LogLevel() slog.Level {
+	levels := map[string]slog.Level{
+		"info": slog.LevelInfo, "debug": slog.LevelDebug, "warn": slog.LevelWarn, "error": slog.LevelError,
+	}
+	level := levels[e.OneOf("LOG_LEVEL", "info", "debug", "warn", "error")]
+	if e.Bool("DEBUG", false) {
+		level = slog.LevelDebug
+	}
+	return level
+}

@@ -6,21 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
-
-	"github.com/voiceassist/gateway/shared/config"
 )
-
-// levelOf reads LOG_LEVEL, and DEBUG, which is the older way to say debug.
-func levelOf(env *config.Env) slog.Level {
-	levels := map[string]slog.Level{
-		"info": slog.LevelInfo, "debug": slog.LevelDebug, "warn": slog.LevelWarn, "error": slog.LevelError,
-	}
-	level := levels[env.OneOf("LOG_LEVEL", "info", "debug", "warn", "error")]
-	if env.Bool("DEBUG", false) {
-		level = slog.LevelDebug
-	}
-	return level
-}
 
 // newLog returns the log of a function: JSON lines with the names of fields
 // that Lambda's own filters and metrics look for ("timestamp", "message").

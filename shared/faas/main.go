@@ -112,7 +112,7 @@ func start(
 			err = startError(strings.ReplaceAll(err.Error(), "\n", "; "))
 		}
 	}()
-	slog.SetDefault(newLog(os.Stdout, levelOf(env)))
+	slog.SetDefault(newLog(os.Stdout, env.LogLevel()))
 	f, err = open(ctx, env)
 	if err == nil {
 		err = env.Err()

@@ -40,17 +40,10 @@ func Issuer(env *config.Env, ring *keyring.Ring) *grant.Issuer {
 	return grant.ReadIssuer(env, token.Read(env, ring), signin.NewCodec(ring.Derive(signin.Purpose)))
 }
 
-// Log returns the logger that LOG_LEVEL (debug, info, warn, error) asks for, or
-// DEBUG=true; one JSON object a line.
+// Log returns the logger of the level that the environment asks for; one JSON
+// object a line.
 func Log(env *config.Env, w io.Writer) *slog.Logger {
-	levels := map[string]slog.Level{
-		"info": slog.LevelInfo, "debug": slog.LevelDebug, "warn": slog.LevelWarn, "error": slog.LevelError,
-	}
-	level := levels[env.OneOf("LOG_LEVEL", "info", "debug", "warn", "error")]
-	if env.Bool("DEBUG", false) {
-		level = slog.LevelDebug
-	}
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: env.LogLevel()}))
 }
 
 // Settings returns what all endpoints share: ALLOWED_ORIGINS, TRUSTED_PROXIES.
