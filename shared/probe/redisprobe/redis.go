@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/url"
 	"strings"
+	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -16,7 +17,8 @@ import (
 // A Redis probes one server over one connection, which it opens at first use and
 // again after a failure.
 type Redis struct {
-	client *redis.Client
+	opts   *redis.Options
+	client atomic.Pointer[redis.Client]
 }
 
 // Open returns a probe of the server at u, redis:// or rediss:// (over TLS) with
@@ -34,14 +36,17 @@ func Open(u *url.URL) (*Redis, error) {
 	// One round trip at the start instead of three: a probe has no use for them.
 	opts.DisableIdentity = true
 	opts.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	return &Redis{client: redis.NewClient(opts)}, nil
+	r := &Redis{opts: opts}
+	r.client.Store(redis.NewClient(opts))
+	return r, nil
 }
 
 // Check sends PING, at most for [probe.Timeout]. It is a [probe.Probe].
 func (r *Redis) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, probe.Timeout)
 	defer cancel()
-	err := r.client.Ping(ctx).Err()
+	client := r.client.Load()
+	err := client.Ping(ctx).Err()
 	if err == nil {
 		return nil
 	}
@@ -50,9 +55,20 @@ func (r *Redis) Check(ctx context.Context) error {
 		// The first word of Redis' answer is its code, the rest may be anything.
 		code, _, _ := strings.Cut(said.Error(), " ")
 		failure.Text = "answered with the error " + code
+	} else {
+		r.renew(client)
 	}
 	return failure
 }
 
+// renew puts a new client in the place of one that failed. A pool that could not
+// dial answers with that error for up to a second more without trying, and a
+// probe must not call a server down that came back.
+func (r *Redis) renew(failed *redis.Client) {
+	if r.client.CompareAndSwap(failed, redis.NewClient(r.opts)) {
+		failed.Close() //nolint:errcheck // it failed already
+	}
+}
+
 // Close ends the connection.
-func (r *Redis) Close() error { return r.client.Close() }
+func (r *Redis) Close() error { return r.client.Load().Close() }
