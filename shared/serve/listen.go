@@ -1,0 +1,87 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// A door is one listener and its server.
+type door struct {
+	variable string
+	addr     string
+	listener net.Listener
+	server   *http.Server
+}
+
+// door returns a door that does not listen yet and leads nowhere.
+func (s *Server) door(ctx context.Context, variable, addr string) *door {
+	base := context.WithoutCancel(ctx) // the stop must not end what is in flight
+	return &door{variable: variable, addr: addr, server: &http.Server{
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		ErrorLog:          log.New(errorLog{s.Endpoint.Log}, "", 0),
+		BaseContext:       func(net.Listener) context.Context { return base },
+	}}
+}
+
+// listen opens the door. Its error is one line that names the variable.
+func (d *door) listen(ctx context.Context) (err error) {
+	var lc net.ListenConfig
+	if d.listener, err = lc.Listen(ctx, "tcp", d.addr); err != nil {
+		return fmt.Errorf("%s: %w", d.variable, err)
+	}
+	return nil
+}
+
+// serve returns nil once the server is shut down.
+func (d *door) serve() error {
+	var err error
+	if d.server.TLSConfig != nil {
+		err = d.server.ServeTLS(d.listener, "", "")
+	} else {
+		err = d.server.Serve(d.listener)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve on %s: %w", d.variable, err)
+}
+
+func closeAll(doors []*door) {
+	for _, d := range doors {
+		d.listener.Close() //nolint:errcheck // nothing was accepted, and the start failed already
+	}
+}
+
+// portOf returns the port of a TCP listener.
+func portOf(addr net.Addr) string {
+	if tcp, ok := addr.(*net.TCPAddr); ok {
+		return strconv.Itoa(tcp.Port)
+	}
+	return ""
+}
+
+// errorLog takes what net/http says about connections. A handshake that fails
+// is the internet knocking and tells an operator nothing.
+type errorLog struct{ log *slog.Logger }
+
+func (e errorLog) Write(line []byte) (int, error) {
+	text := strings.TrimSpace(string(line))
+	level := slog.LevelInfo
+	if strings.HasPrefix(text, "http: TLS handshake error") {
+		level = slog.LevelDebug
+	}
+	e.log.LogAttrs(context.Background(), level, "http server", slog.String("text", text))
+	return len(line), nil
+}
