@@ -16,8 +16,8 @@ import (
 // just renewed a certificate, and nothing beside the handshakes of a minute.
 const recheck = time.Minute
 
-// TLS returns the configuration of the HTTPS listener: TLS 1.2 or later, HTTP/2,
-// and a certificate that follows its files while the server runs.
+// TLS returns the configuration of the HTTPS listener: TLS 1.2 or later, and a
+// certificate that follows its files while the server runs. net/http adds HTTP/2.
 //
 // The certificate is that of SSL_CERT_FILE and SSL_KEY_FILE. Where they are not
 // set it is one made for [Names], signed by mkcert's root where this machine has
@@ -32,11 +32,7 @@ func TLS(s Settings, now func() time.Time, log *slog.Logger) (*tls.Config, error
 	if err := k.refresh(context.Background()); err != nil {
 		return nil, err
 	}
-	return &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		NextProtos:     []string{"h2", "http/1.1"},
-		GetCertificate: k.get,
-	}, nil
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: k.get}, nil
 }
 
 // A keeper holds the certificate that serves.

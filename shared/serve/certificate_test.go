@@ -37,6 +37,7 @@ func TestTLS_OfTheOperatorFollowsItsFiles(t *testing.T) {
 		{"half a pair is no pair", func() { write(t, g.CertFile, bob.cert) }, time.Minute, "ada.example"},
 		{"a client in the same minute", func() { write(t, g.KeyFile, bob.key) }, 59 * time.Second, "ada.example"},
 		{"a client after it", func() {}, time.Second, "bob.example"},
+		{"a key alone", func() { write(t, g.KeyFile, ada.key) }, time.Minute, "bob.example"},
 		{"a file that is gone", func() { remove(t, g.CertFile) }, time.Hour, "bob.example"},
 	} {
 		step.do()
@@ -49,6 +50,9 @@ func TestTLS_OfTheOperatorFollowsItsFiles(t *testing.T) {
 		if !strings.Contains(g.log.String(), want) {
 			t.Errorf("the log does not say %q:\n%s", want, &g.log)
 		}
+	}
+	if got := strings.Count(g.log.String(), "does not match"); got != 2 {
+		t.Errorf("two pairs that do not match are told of %d times:\n%s", got, &g.log)
 	}
 }
 
@@ -100,6 +104,36 @@ func TestTLS_TakesNothingOlderThan12(t *testing.T) {
 	g.open(t)
 	if g.config.MinVersion != tls.VersionTLS12 {
 		t.Errorf("MinVersion = %x", g.config.MinVersion)
+	}
+}
+
+func TestTLS_OneHandshakeLooksAtTheFilesAndTheOthersGoOn(t *testing.T) {
+	t.Parallel()
+	f := newMade(t)
+	looking, looked := make(chan struct{}), make(chan struct{})
+	asked := 0
+	config, err := serve.TLS(f.Settings, func() time.Time {
+		if asked++; asked == 2 {
+			close(looking)
+			<-looked
+		}
+		return day
+	}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := make(chan error, 1)
+	go func() {
+		_, err := config.GetCertificate(&tls.ClientHelloInfo{})
+		first <- err
+	}()
+	<-looking
+	if cert, err := config.GetCertificate(&tls.ClientHelloInfo{}); cert == nil || err != nil {
+		t.Errorf("GetCertificate = %v, %v while another one looks", cert, err)
+	}
+	close(looked)
+	if err := <-first; err != nil || asked != 2 {
+		t.Errorf("the time was asked for %d times, want 2; %v", asked, err)
 	}
 }
 

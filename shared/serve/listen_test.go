@@ -64,11 +64,17 @@ func TestRun_LogsFailedHandshakesForDebuggingOnly(t *testing.T) {
 	}
 }
 
-func TestRun_StopsWhenItsContextHasEndedBefore(t *testing.T) {
+func TestRun_WithoutMetricsHasNoListenerForThem(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	s := server(t, http.NotFoundHandler())
-	s.Ready = func(serve.Addresses) { cancel() }
+	s.Metrics = nil
+	s.Ready = func(a serve.Addresses) {
+		if a.Metrics != nil {
+			t.Errorf("it listens on %v", a.Metrics)
+		}
+		cancel()
+	}
 	if err := s.Run(ctx); err != nil {
 		t.Errorf("Run = %v, want nil", err)
 	}

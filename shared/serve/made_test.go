@@ -3,7 +3,6 @@ package serve_test
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -75,9 +74,12 @@ func TestTLS_KeepsWhatItMadeForItselfAlone(t *testing.T) {
 func TestTLS_MakesAnewOnlyWhatIsNoLongerRight(t *testing.T) {
 	t.Parallel()
 	const anew, same = true, false
-	foreign := sign(t, &x509.Certificate{
-		Subject: pkix.Name{CommonName: "voiceassist.local"}, DNSNames: []string{"localhost"},
-		NotBefore: day, NotAfter: day.Add(years),
+	hosts, addrs := serve.Names()
+	fewerHosts := sign(t, &x509.Certificate{
+		DNSNames: hosts[1:], IPAddresses: addrs, NotBefore: day, NotAfter: day.Add(years),
+	})
+	fewerAddrs := sign(t, &x509.Certificate{
+		DNSNames: hosts, IPAddresses: addrs[1:], NotBefore: day, NotAfter: day.Add(years),
 	})
 	tests := []struct {
 		name   string
@@ -90,8 +92,9 @@ func TestTLS_MakesAnewOnlyWhatIsNoLongerRight(t *testing.T) {
 		{"it expires in 30 days", nothing, later(367 * 24 * time.Hour), anew},
 		{"the clock went back", nothing, later(-2 * time.Hour), anew},
 		{"the file was cut off", nothing, cut, anew},
-		{"the file has no key", nothing, replace(foreign.cert), anew},
-		{"the names changed", nothing, replace(append(foreign.cert, foreign.key...)), anew},
+		{"the file has no key", nothing, replace(fewerHosts.cert), anew},
+		{"the names changed", nothing, replace(append(fewerHosts.cert, fewerHosts.key...)), anew},
+		{"the addresses changed", nothing, replace(append(fewerAddrs.cert, fewerAddrs.key...)), anew},
 		{"a root appeared", nothing, installed("one", 10*years), anew},
 		{"the root stayed", installed("one", 10*years), nothing, same},
 		{"the root changed", installed("one", 10*years), installed("one", 10*years), anew},
@@ -115,6 +118,9 @@ func TestTLS_MakesAnewOnlyWhatIsNoLongerRight(t *testing.T) {
 			if got := !f.leaf(t).Equal(first); got != tt.want {
 				t.Errorf("made anew at the next start: %v, want %v", got, tt.want)
 			}
+			if diff := cmp.Diff(hosts, f.leaf(t).DNSNames) + cmp.Diff(len(addrs), len(f.leaf(t).IPAddresses)); diff != "" {
+				t.Errorf("the names differ (-want +got):\n%s", diff)
+			}
 			if f.leaf(t).NotAfter.Before(f.now.Add(30 * 24 * time.Hour)) {
 				t.Errorf("it expires at %v", f.leaf(t).NotAfter)
 			}
@@ -124,6 +130,16 @@ func TestTLS_MakesAnewOnlyWhatIsNoLongerRight(t *testing.T) {
 				t.Errorf("the process that runs has another one than the new one, %v", err)
 			}
 		})
+	}
+}
+
+func TestTLS_EndsNoLaterThanItsRoot(t *testing.T) {
+	t.Parallel()
+	f := newMade(t)
+	f.install(t, root(t, "one", 100*24*time.Hour))
+	f.open(t)
+	if got, want := f.leaf(t).NotAfter, f.root(t).NotAfter; !got.Equal(want) {
+		t.Errorf("it ends at %v, its root at %v", got, want)
 	}
 }
 
@@ -171,6 +187,21 @@ func TestTLS_SaysWhereItCannotKeepACertificate(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "make a certificate in "+f.TLSDir) ||
 		strings.Contains(err.Error(), "\n") {
 		t.Errorf("TLS = %v, want one line with the folder", err)
+	}
+}
+
+func TestTLS_LeavesNoDraftBehind(t *testing.T) {
+	t.Parallel()
+	f := newMade(t)
+	if err := os.MkdirAll(filepath.Join(f.file(), "in the way"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := serve.TLS(f.Settings, f.clock, slog.New(slog.DiscardHandler)); err == nil {
+		t.Error("TLS made a file where a folder is")
+	}
+	files, err := filepath.Glob(filepath.Join(f.TLSDir, "*"))
+	if diff := cmp.Diff([]string{f.file()}, files); diff != "" || err != nil {
+		t.Errorf("the files differ (-want +got), %v:\n%s", err, diff)
 	}
 }
 

@@ -100,28 +100,34 @@ func TestRun_MetricsHaveAnAddressOfTheirOwn(t *testing.T) {
 
 func TestRun_NamesTheVariableOfAnAddressInUse(t *testing.T) {
 	t.Parallel()
+	used, free := listener(t), listener(t)
+	free.Close()
+	for variable, change := range map[string]func(*serve.Settings, string){
+		"HTTP_ADDR":    func(s *serve.Settings, addr string) { s.HTTPAddr = addr },
+		"HTTPS_ADDR":   func(s *serve.Settings, addr string) { s.HTTPSAddr = addr },
+		"METRICS_ADDR": func(s *serve.Settings, addr string) { s.MetricsAddr = addr },
+	} {
+		s := server(t, http.NotFoundHandler())
+		s.HTTPAddr = free.Addr().String()
+		change(&s.Settings, used.Addr().String())
+		s.Ready = func(serve.Addresses) { t.Errorf("with %s in use it is ready", variable) }
+		want := variable + ": listen tcp " + used.Addr().String() + ": bind: address already in use"
+		if err := s.Run(t.Context()); err == nil || err.Error() != want {
+			t.Errorf("Run = %v, want %s", err, want)
+		}
+		refused(t, free.Addr())
+	}
+}
+
+// listener returns one on a port that was free.
+func listener(t *testing.T) net.Listener {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	used := l.Addr().String()
-	for variable, change := range map[string]func(*serve.Settings){
-		"HTTP_ADDR":    func(s *serve.Settings) { s.HTTPAddr = used },
-		"HTTPS_ADDR":   func(s *serve.Settings) { s.HTTPSAddr = used },
-		"METRICS_ADDR": func(s *serve.Settings) { s.MetricsAddr = used },
-	} {
-		s := server(t, http.NotFoundHandler())
-		change(&s.Settings)
-		s.Ready = func(serve.Addresses) { t.Errorf("with %s in use it is ready", variable) }
-		err := s.Run(t.Context())
-		if want := variable + ": listen tcp " + used + ": bind: address already in use"; err == nil || err.Error() != want {
-			t.Errorf("Run = %v, want %s", err, want)
-		}
-		if _, err := net.Dial("tcp", s.HTTPAddr); s.HTTPAddr != used && err == nil {
-			t.Errorf("%s is still listened on", s.HTTPAddr)
-		}
-	}
+	t.Cleanup(func() { l.Close() })
+	return l
 }
 
 func TestRun_FailsOnACertificateThatIsNone(t *testing.T) {
