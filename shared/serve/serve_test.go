@@ -115,7 +115,11 @@ func TestRun_NamesTheVariableOfAnAddressInUse(t *testing.T) {
 		if err := s.Run(t.Context()); err == nil || err.Error() != want {
 			t.Errorf("Run = %v, want %s", err, want)
 		}
-		refused(t, free.Addr())
+		l, err := net.Listen("tcp", free.Addr().String())
+		if err != nil {
+			t.Fatalf("with %s in use, HTTP_ADDR is still listened on: %v", variable, err)
+		}
+		l.Close()
 	}
 }
 
