@@ -33,7 +33,7 @@ func Build(tb testing.TB, pkg string) (bootstrap string) {
 //	func TestMain(m *testing.M) { os.Exit(faastest.Run(m)) }
 //
 // Packages without it leave the executables in the temporary folder.
-func Run(m *testing.M) int {
+func Run(m interface{ Run() int }) int {
 	defer bootstraps.clear()
 	return m.Run()
 }

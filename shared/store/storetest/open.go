@@ -30,9 +30,16 @@ func SQLite(tb testing.TB) *store.DB {
 // ends. The TestMain of the package must call [Run].
 func Postgres(tb testing.TB) *store.DB {
 	tb.Helper()
-	db := OpenPostgres(tb, FromTemplate(tb, migrate))
+	db := OpenPostgres(tb, PostgresURL(tb))
 	tb.Cleanup(func() { closing(tb, db) })
 	return db
+}
+
+// PostgresURL returns the URL of such a database, for programs that open it
+// themselves.
+func PostgresURL(tb testing.TB) string {
+	tb.Helper()
+	return FromTemplate(tb, migrate)
 }
 
 // Each runs test once on each engine, in parallel, as a subtest named after it.
