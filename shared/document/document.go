@@ -45,3 +45,13 @@ func (o Object) String() string {
 	}
 	return string(o)
 }
+
+// UnmarshalJSON takes any object, of any size.
+func (o *Object) UnmarshalJSON(raw []byte) error {
+	parsed, err := ParseObject(raw, len(raw))
+	if err != nil {
+		return err
+	}
+	*o = parsed
+	return nil
+}

@@ -145,7 +145,7 @@ func (g *gateway) report(r *http.Request, x *exchange, e Event) {
 	level := slog.LevelInfo
 	attrs := []slog.Attr{
 		slog.String("method", e.Method), slog.String("route", e.Route), slog.Int("status", e.Status),
-		slog.Duration("took", e.Took), slog.String("correlation_id", x.origin.CorrelationID),
+		slog.Float64("took_ms", float64(e.Took.Microseconds())/1000), slog.String("correlation_id", x.origin.CorrelationID),
 		slog.String("address", x.origin.Address),
 	}
 	if x.user != "" {

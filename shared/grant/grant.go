@@ -69,7 +69,7 @@ func (i *Issuer) Pair(l signin.Login, role account.Role, transport string, now t
 	p := Pair{
 		AccessToken: access, TokenType: "bearer",
 		ExpiresIn:        int(i.Access.Lifetime() / time.Second),
-		RefreshExpiresIn: int(l.ExpiresAt.Sub(now) / time.Second),
+		RefreshExpiresIn: int(l.ExpiresAt.Sub(now.Truncate(time.Microsecond)) / time.Second), // as the login keeps time
 	}
 	if transport == Cookie {
 		p.cookie = refreshCookie(refresh, p.RefreshExpiresIn)
