@@ -1,0 +1,316 @@
+package test_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/joho/godotenv"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/keyring"
+)
+
+// A composition is what these tests read of docker-compose.yml.
+type composition struct {
+	Services map[string]service `yaml:"services"`
+}
+
+type service struct {
+	Image       string             `yaml:"image"`
+	Build       string             `yaml:"build"`
+	Restart     string             `yaml:"restart"`
+	ReadOnly    bool               `yaml:"read_only"`
+	CapDrop     []string           `yaml:"cap_drop"`
+	SecurityOpt []string           `yaml:"security_opt"`
+	Ports       []string           `yaml:"ports"`
+	Volumes     []string           `yaml:"volumes"`
+	Environment map[string]*string `yaml:"environment"` // nil takes the value of .env
+	Healthcheck struct {
+		Test    any  `yaml:"test"`
+		Disable bool `yaml:"disable"`
+	} `yaml:"healthcheck"`
+	DependsOn map[string]struct {
+		Condition string `yaml:"condition"`
+	} `yaml:"depends_on"`
+}
+
+// checked reports whether a health check says how the service does: its own, or
+// that of our image.
+func (s service) checked() bool {
+	return !s.Healthcheck.Disable && (s.Healthcheck.Test != nil || s.Build != "")
+}
+
+func TestCompose_TakesOnlyVariablesThatTheExampleExplains(t *testing.T) {
+	t.Parallel()
+	_, explained := example(t)
+	for name := range taken(t) {
+		if !slices.Contains(explained, name) {
+			t.Errorf("docker-compose.yml takes %s, which .env.example does not explain", name)
+		}
+	}
+}
+
+func TestCompose_StopsWithASentenceWhereASecretIsMissing(t *testing.T) {
+	t.Parallel()
+	set, _ := example(t)
+	for name, how := range taken(t) {
+		secret := strings.HasSuffix(name, "_PASSWORD") || strings.HasSuffix(name, "_SECRET")
+		if !secret {
+			continue
+		}
+		if !strings.HasPrefix(how, ":?set it in .env; openssl rand ") {
+			t.Errorf("${%s%s}: a secret has no default", name, how)
+		}
+		value, ok := set[name]
+		if !ok {
+			t.Errorf("%s is commented out in .env.example, and docker-compose.yml needs it", name)
+		}
+		if value != "" && name != keyring.Variable {
+			t.Errorf("%s has a value in .env.example, and nothing refuses it", name)
+		}
+	}
+}
+
+func TestCompose_GivesTheGatewayOnlyVariablesThatItReads(t *testing.T) {
+	t.Parallel()
+	read := variables(t)
+	for _, name := range []string{"gateway", "migrate"} {
+		for variable := range compose(t).Services[name].Environment {
+			if !slices.Contains(read, variable) {
+				t.Errorf("%s is given %s, which no code reads", name, variable)
+			}
+		}
+	}
+}
+
+func TestEnvExample_ExplainsEveryVariableThatTheCodeReads(t *testing.T) {
+	t.Parallel()
+	_, explained := example(t)
+	foreign := []string{"AWS_LAMBDA_RUNTIME_API", "XDG_DATA_HOME"}
+	for _, name := range variables(t) {
+		if !slices.Contains(explained, name) && !slices.Contains(foreign, name) {
+			t.Errorf(".env.example does not explain %s", name)
+		}
+	}
+}
+
+func TestEnvExample_HoldsAPlaceholderThatTheGatewayRefuses(t *testing.T) {
+	t.Parallel()
+	set, _ := example(t)
+	env := config.Map(set)
+	keyring.Read(env)
+	if err := env.Err(); err == nil || !strings.Contains(err.Error(), "placeholder") {
+		t.Errorf("JWT_SECRET=%s: %v, want that it is a placeholder", set[keyring.Variable], err)
+	}
+}
+
+func TestCompose_KnowsHowEveryServiceDoes(t *testing.T) {
+	t.Parallel()
+	all := compose(t).Services
+	awaited := map[string]bool{}
+	for name, s := range all {
+		for on, how := range s.DependsOn {
+			switch how.Condition {
+			case "service_completed_successfully":
+				awaited[on] = true
+			case "service_healthy":
+				if !all[on].checked() {
+					t.Errorf("%s waits for the health of %s, which has no check", name, on)
+				}
+			default:
+				t.Errorf("%s depends on %s with the condition %q", name, on, how.Condition)
+			}
+		}
+	}
+	for name, s := range all {
+		oneShot := s.Restart == "no" && awaited[name]
+		if oneShot == s.checked() {
+			t.Errorf("%s has a health check: %v, ends by itself and is waited for: %v; want one of the two",
+				name, s.checked(), oneShot)
+		}
+	}
+	if !awaited["migrate"] {
+		t.Error("the gateway does not wait for the migrations")
+	}
+}
+
+func TestCompose_PinsImages(t *testing.T) {
+	t.Parallel()
+	pinned := regexp.MustCompile(`^[a-z/]+:v?[0-9]+(\.[0-9]+)*(-[a-z]+)?$`)
+	for name, s := range compose(t).Services {
+		if s.Build == "" && !pinned.MatchString(s.Image) {
+			t.Errorf("%s runs %q, which is no image of one version", name, s.Image)
+		}
+	}
+}
+
+func TestCompose_LocksTheGatewayDown(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"gateway", "migrate"} {
+		s := compose(t).Services[name]
+		if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) ||
+			!slices.Contains(s.SecurityOpt, "no-new-privileges:true") {
+			t.Errorf("%s may write to its image or gain privileges: %+v", name, s)
+		}
+	}
+}
+
+func TestCompose_PublishesNothingButTheGateway(t *testing.T) {
+	t.Parallel()
+	want := map[string][]string{
+		"gateway":   {"${HTTPS_PORT:-8443}:${HTTPS_PORT:-8443}", "${HTTP_PORT:-8000}:${HTTP_PORT:-8000}"},
+		"nextcloud": {"127.0.0.1:${NEXTCLOUD_PORT:-8080}:80"},
+	}
+	got := map[string][]string{}
+	for name, s := range compose(t).Services {
+		if len(s.Ports) > 0 {
+			got[name] = s.Ports
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the published ports differ (-want +got):\n%s", diff)
+	}
+}
+
+func TestDockerfile_EndsInAnImageOfNothingElse(t *testing.T) {
+	t.Parallel()
+	text := read(t, "Dockerfile")
+	stages := regexp.MustCompile(`(?m)^FROM .*$`).FindAllStringIndex(text, -1)
+	first, last := stages[0], stages[len(stages)-1]
+	if got := text[last[0]:last[1]]; got != "FROM scratch" {
+		t.Errorf("the last stage is %q, want FROM scratch", got)
+	}
+	version := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(read(t, "go.mod"))[1]
+	if got := text[first[0]:first[1]]; !strings.Contains(got, " golang:"+version+"-") {
+		t.Errorf("it is built by %q, and go.mod wants Go %s", got, version)
+	}
+	for _, want := range []string{
+		"\nUSER 65532:65532\n", "\nVOLUME /data\n", `CMD ["/gateway", "healthcheck"]`, "\nEXPOSE 8443 8000\n",
+	} {
+		if !strings.Contains(text[last[0]:], want) {
+			t.Errorf("the last stage has no %q", want)
+		}
+	}
+}
+
+func TestDockerignore_LetsInWhatTheBinaryIsBuiltFrom(t *testing.T) {
+	t.Parallel()
+	ignore := strings.Split(read(t, ".dockerignore"), "\n")
+	if !slices.Contains(ignore, "*") {
+		t.Fatal(".dockerignore does not begin by letting nothing in")
+	}
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := exec.CommandContext(t.Context(), "go", "list", "-e", "-deps", "-f",
+		`{{if .Module}}{{if .Module.Main}}{{.Dir}}{{end}}{{end}}`, "./cmd/gateway")
+	list.Dir = root
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dirs := strings.Fields(string(out))
+	if len(dirs) == 0 {
+		t.Fatal("the binary is built from nothing")
+	}
+	for _, dir := range dirs {
+		rel, err := filepath.Rel(root, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		top, _, _ := strings.Cut(rel, "/")
+		if !slices.Contains(ignore, "!"+top) || slices.Contains(strings.Split(rel, "/"), "testdata") {
+			t.Errorf(".dockerignore keeps %s out, which the binary is built from", rel)
+		}
+	}
+}
+
+func compose(t *testing.T) composition {
+	t.Helper()
+	var c composition
+	if err := yaml.Unmarshal([]byte(read(t, "docker-compose.yml")), &c); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// taken returns the variables that docker-compose.yml takes from .env, and what
+// follows the name: its default, or the sentence where it is missing.
+func taken(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, m := range regexp.MustCompile(`[^$]\$\{([A-Z_]+)([^}]*)\}`).FindAllStringSubmatch(read(t, "docker-compose.yml"), -1) {
+		all[m[1]] = m[2]
+	}
+	for _, s := range compose(t).Services {
+		for name, value := range s.Environment {
+			if value == nil {
+				all[name] = ""
+			}
+		}
+	}
+	return all
+}
+
+// example returns what .env.example sets, and every name that stands in it,
+// commented out or not.
+func example(t *testing.T) (set map[string]string, explained []string) {
+	t.Helper()
+	text := read(t, ".env.example")
+	set, err := godotenv.Unmarshal(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^#?([A-Z][A-Z0-9_]*)=`).FindAllStringSubmatch(text, -1) {
+		explained = append(explained, m[1])
+	}
+	return set, explained
+}
+
+// variables returns the names of variables in the code: quoted, in capitals with
+// an underscore between, and the few without one.
+func variables(t *testing.T) []string {
+	t.Helper()
+	name := regexp.MustCompile(`"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|DEBUG|CAROOT)"`)
+	var names []string
+	for _, top := range []string{"../cmd", "../functions", "../shared"} {
+		err := filepath.WalkDir(top, func(path string, d os.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case d.IsDir() && (strings.HasSuffix(d.Name(), "test") || d.Name() == "testdata"):
+				return filepath.SkipDir
+			case !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+				return nil
+			}
+			text, err := os.ReadFile(path)
+			for _, m := range name.FindAllSubmatch(text, -1) {
+				names = append(names, string(m[1]))
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// read returns a file of the project.
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
