@@ -29,6 +29,10 @@ func TLS(s Settings, now func() time.Time, log *slog.Logger) (*tls.Config, error
 	if s.CertFile != "" {
 		k.load = (&given{cert: s.CertFile, key: s.KeyFile}).load
 	}
+	if s.TrustFile != "" {
+		log.Info(VariableCert+" is set without "+VariableKey+": taken for the authorities that this machine trusts",
+			slog.String("file", s.TrustFile))
+	}
 	if err := k.refresh(context.Background()); err != nil {
 		return nil, err
 	}

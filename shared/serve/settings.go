@@ -32,11 +32,14 @@ type Settings struct {
 	MetricsAddr string // "" for no metrics
 	CertFile    string // PEM, leaf first; "" to make one
 	KeyFile     string // PEM; "" exactly when CertFile is
+	TrustFile   string // SSL_CERT_FILE where it is not a certificate of ours, see [Read]
 	TLSDir      string // the folder that keeps the certificate that was made
 	CARoot      string // mkcert's folder, which need not exist; "" for none
 }
 
-// Read returns the settings in the environment. It opens no file.
+// Read returns the settings in the environment. It opens no file. SSL_CERT_FILE
+// alone is none of ours: many machines set it, to the bundle of authorities that
+// OpenSSL and Go trust.
 func Read(env *config.Env) Settings {
 	s := Settings{
 		HTTPAddr:    address(env, VariableHTTP, ":8000"),
@@ -47,8 +50,8 @@ func Read(env *config.Env) Settings {
 		TLSDir:      filepath.Join(env.String("DATA_DIR", ".data"), "tls"),
 		CARoot:      caRoot(env, runtime.GOOS),
 	}
-	if s.CertFile != "" && s.KeyFile == "" {
-		env.RefuseSecret(VariableKey, "is not set", "the file with the key of "+VariableCert)
+	if s.KeyFile == "" {
+		s.CertFile, s.TrustFile = "", s.CertFile
 	}
 	if s.KeyFile != "" && s.CertFile == "" {
 		env.RefuseSecret(VariableCert, "is not set", "the file with the certificate of "+VariableKey)

@@ -32,6 +32,10 @@ func TestRead(t *testing.T) {
 				CertFile: "c.pem", KeyFile: "k.pem", TLSDir: "/data/tls", CARoot: "/ca",
 			},
 		},
+		{
+			"SSL_CERT_FILE alone is what the machine trusts", map[string]string{"SSL_CERT_FILE": "ca.pem"},
+			serve.Settings{HTTPAddr: ":8000", HTTPSAddr: ":8443", TLSDir: ".data/tls", TrustFile: "ca.pem"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -50,7 +54,6 @@ func TestRead_RefusesInOneLineForEachVariable(t *testing.T) {
 		{"a port alone", "HTTP_ADDR", "8000", `HTTP_ADDR is "8000"; it takes an address`},
 		{"a port by name", "HTTPS_ADDR", ":https", `HTTPS_ADDR is ":https"; it takes an address`},
 		{"a port past the last", "METRICS_ADDR", ":65536", `METRICS_ADDR is ":65536"; it takes an address`},
-		{"a certificate without its key", "SSL_CERT_FILE", "c.pem", "SSL_KEY_FILE is not set; it takes"},
 		{"a key without its certificate", "SSL_KEY_FILE", "k.pem", "SSL_CERT_FILE is not set; it takes"},
 	}
 	for _, tt := range tests {
