@@ -38,12 +38,9 @@ func (f *Function) Routes() endpoint.Routes {
 // Fresh is how long an answer of a dependency is good for, however many ask.
 const Fresh = time.Second
 
-// Database returns the probe of the database.
-func Database(db *store.DB) probe.Probe { return probe.Cached(db.Ping, Fresh) }
-
-// Schema returns the probe that fails while the schema is older than the code
+// schema returns the probe that fails while the schema is older than the code
 // needs. A newer one serves older code (expand, then contract).
-func Schema(db *store.DB) probe.Probe {
+func schema(db *store.DB) probe.Probe {
 	return probe.Cached(func(ctx context.Context) error {
 		version, err := db.Schema(ctx)
 		if err == nil && version < store.SchemaVersion {

@@ -14,12 +14,14 @@ import (
 )
 
 const accountColumns = `users.id, users.email, users.full_name, users.role, users.preferences,
-	users.disabled_at, users.created_at, users.updated_at`
+	users.disabled_at, users.created_at, users.updated_at,
+	COALESCE((SELECT nextcloud_id FROM nextcloud_accounts WHERE user_id = users.id AND owned), '')`
 
 func accountDest(a *account.Account) []any {
 	return []any{
 		&a.ID, &a.Email, &a.FullName, &a.Role, &a.Preferences,
 		maybeInstant{&a.DisabledAt}, instant{&a.CreatedAt}, instant{&a.UpdatedAt},
+		&a.NextcloudUserID,
 	}
 }
 

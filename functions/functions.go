@@ -1,0 +1,77 @@
+// Package functions mounts every function on one list of routes: for the
+// binary, and for tests that need the whole. On Lambda each function runs by
+// itself, from its own bootstrap, and this package is not linked.
+package functions
+
+import (
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/voiceassist/gateway/functions/health"
+	"github.com/voiceassist/gateway/functions/jwks"
+	"github.com/voiceassist/gateway/functions/login"
+	"github.com/voiceassist/gateway/functions/logout"
+	"github.com/voiceassist/gateway/functions/ncprovision"
+	"github.com/voiceassist/gateway/functions/refresh"
+	"github.com/voiceassist/gateway/functions/register"
+	"github.com/voiceassist/gateway/functions/sessions"
+	"github.com/voiceassist/gateway/functions/users"
+	"github.com/voiceassist/gateway/shared/bearer"
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/enrol"
+	"github.com/voiceassist/gateway/shared/grant"
+	"github.com/voiceassist/gateway/shared/password"
+	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/store"
+)
+
+// Parts are what the functions are made of. The zero value serves nothing, but
+// its Routes can be listed.
+type Parts struct {
+	DB         *store.DB
+	Tokens     *grant.Issuer
+	Passwords  *password.Hasher
+	Wishes     *provision.Wisher
+	Reconciler *provision.Reconciler
+
+	Health *health.Function
+
+	Now func() time.Time
+}
+
+// Office returns what enrols people.
+func (p *Parts) Office() *enrol.Office {
+	return &enrol.Office{DB: p.DB, Passwords: p.Passwords, Wishes: p.Wishes, Now: p.Now}
+}
+
+// Routes returns the routes of all functions.
+func (p *Parts) Routes() endpoint.Routes {
+	callers := &bearer.Check{DB: p.DB, Now: p.Now}
+	keys := &jwks.Function{}
+	if p.Tokens != nil {
+		callers.Keys, keys.Keys = p.Tokens.Access, p.Tokens.Access
+	}
+	return slices.Concat(
+		(&register.Function{Office: p.Office()}).Routes(),
+		(&login.Function{DB: p.DB, Passwords: p.Passwords, Tokens: p.Tokens, Now: p.Now}).Routes(),
+		(&refresh.Function{DB: p.DB, Tokens: p.Tokens, Now: p.Now}).Routes(),
+		(&logout.Function{DB: p.DB, Tokens: p.Tokens, Now: p.Now}).Routes(),
+		(&users.Function{
+			Callers: callers, DB: p.DB, Office: p.Office(), Passwords: p.Passwords, Wishes: p.Wishes, Now: p.Now,
+		}).Routes(),
+		(&sessions.Function{Callers: callers, DB: p.DB, Now: p.Now}).Routes(),
+		(&ncprovision.Function{
+			Callers: callers, DB: p.DB, Reconciler: p.Reconciler, Public: p.public(), Now: p.Now,
+		}).Routes(),
+		keys.Routes(),
+		p.Health.Routes(),
+	)
+}
+
+func (p *Parts) public() *url.URL {
+	if p.Wishes == nil {
+		return nil
+	}
+	return p.Wishes.PublicURL
+}

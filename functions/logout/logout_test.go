@@ -1,0 +1,101 @@
+package logout_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/functions/functionstest"
+	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+const path = "/api/auth/logout"
+
+func body(refresh string) map[string]string { return map[string]string{"refresh_token": refresh} }
+
+func me(g *functionstest.Gateway, access string) functionstest.Answer {
+	return g.Do("GET", "/api/users/me", nil, functionstest.Bearer(access))
+}
+
+func TestLogout_EndsTheLoginAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, send := range map[string]func(g *functionstest.Gateway, p functionstest.Pair) functionstest.Answer{
+		"by the access token": func(g *functionstest.Gateway, p functionstest.Pair) functionstest.Answer {
+			return g.Do("POST", path, nil, functionstest.Bearer(p.Access))
+		},
+		"by the refresh token": func(g *functionstest.Gateway, p functionstest.Pair) functionstest.Answer {
+			return g.Do("POST", path, body(p.Refresh))
+		},
+		"by the cookie": func(g *functionstest.Gateway, p functionstest.Pair) functionstest.Answer {
+			return g.Do("POST", path, nil, functionstest.Cookie(p.Refresh))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := functionstest.New(t, storetest.SQLite(t))
+			id, p := g.Person()
+			other := g.Login(functionstest.Email, functionstest.Password)
+
+			a := send(g, p).Want(http.StatusNoContent, "")
+			if value, set := a.RefreshCookie(); !set || value != "" {
+				t.Errorf("the cookie is not cleared: %v", a.Header["Set-Cookie"])
+			}
+			me(g, p.Access).Want(http.StatusUnauthorized, "login_revoked")
+			g.Do("POST", "/api/auth/refresh", body(p.Refresh)).Want(http.StatusUnauthorized, "login_revoked")
+			me(g, other.Access).Want(http.StatusOK, "")
+			send(g, p).Want(http.StatusNoContent, "") // already logged out
+
+			events, err := g.DB.AuditOf(t.Context(), id, 10)
+			if err != nil || len(events) != 2 || events[0].Name != audit.LoggedOut || events[0].Login == "" {
+				t.Errorf("audited %+v, %v; want one logout on top", events, err)
+			}
+		})
+	}
+}
+
+func TestLogout_OfEveryLogin(t *testing.T) {
+	t.Parallel()
+	g := functionstest.New(t, storetest.SQLite(t))
+	_, p := g.Person()
+	other := g.Login(functionstest.Email, functionstest.Password)
+	g.Register("bob@example.org", functionstest.Password)
+	bob := g.Login("bob@example.org", functionstest.Password)
+
+	g.Do("POST", path+"?all=perhaps", nil, functionstest.Bearer(p.Access)).Want(http.StatusUnprocessableEntity, "validation_failed")
+	g.Do("POST", path+"?all=true", nil).Want(http.StatusUnauthorized, "missing_token")
+	g.Do("POST", path+"?all=true", nil, functionstest.Bearer(p.Access)).Want(http.StatusNoContent, "")
+	me(g, p.Access).Want(http.StatusUnauthorized, "login_revoked")
+	me(g, other.Access).Want(http.StatusUnauthorized, "login_revoked")
+	me(g, bob.Access).Want(http.StatusOK, "")
+
+	fresh := g.Login(functionstest.Email, functionstest.Password)
+	g.Do("POST", path+"?all=true", nil, functionstest.Bearer(p.Access)).Want(http.StatusUnauthorized, "login_revoked")
+	me(g, fresh.Access).Want(http.StatusOK, "") // an ended login has no say over others
+}
+
+func TestLogout_WithoutALogin(t *testing.T) {
+	t.Parallel()
+	g := functionstest.New(t, storetest.SQLite(t))
+	_, p := g.Person()
+	for _, test := range []struct {
+		name   string
+		body   any
+		option functionstest.Option
+		status int
+		code   string
+	}{
+		{"nothing is sent", nil, func(*http.Request) {}, 204, ""},
+		{"a cookie that is none of ours is taken away", nil, functionstest.Cookie("x"), 204, ""},
+		{"a forged refresh token", body(p.Refresh + "x"), func(*http.Request) {}, 401, "invalid_token"},
+		{"a forged access token", nil, functionstest.Bearer(p.Access + "x"), 401, "invalid_token"},
+		{"an unknown field", map[string]string{"token": "x"}, func(*http.Request) {}, 422, "validation_failed"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			g.In(t).Do("POST", path, test.body, test.option).Want(test.status, test.code)
+		})
+	}
+	g.Advance(time.Hour)
+	g.Do("POST", path, nil, functionstest.Bearer(p.Access)).Want(http.StatusUnauthorized, "token_expired")
+	g.Do("POST", path, body(p.Refresh)).Want(http.StatusNoContent, "")
+}

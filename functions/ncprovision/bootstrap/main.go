@@ -1,0 +1,36 @@
+// Command bootstrap is the ncprovision function on AWS Lambda: its calls, and
+// its job on schedule.
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/voiceassist/gateway/functions/ncprovision"
+	"github.com/voiceassist/gateway/shared/bearer"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/setup"
+	"github.com/voiceassist/gateway/shared/store/postgres"
+	"github.com/voiceassist/gateway/shared/token"
+)
+
+func main() { faas.MainJob(open) }
+
+// open wires the store, the check of tokens and the reconciler.
+func open(_ context.Context, env *config.Env) (faas.Function, error) {
+	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
+	f := &ncprovision.Function{
+		Callers:    &bearer.Check{Keys: token.Read(env, ring), DB: db, Now: time.Now},
+		DB:         db,
+		Reconciler: provision.ReadReconciler(env, db, ring),
+		Public:     provision.Read(env).PublicURL,
+		Now:        time.Now,
+	}
+	h, err := setup.Handler(env, f.Routes())
+	return faas.Function{
+		HTTP: h, Close: db.Close,
+		Job: func(ctx context.Context, _ faas.Event) error { return f.Run(ctx) },
+	}, err
+}

@@ -1,0 +1,188 @@
+// Package ncprovision is the function that keeps accounts in Nextcloud as
+// wished: it tells people and administrators where accounts stand, and works on
+// schedule.
+package ncprovision
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/nextcloud"
+	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/token"
+	"github.com/voiceassist/gateway/shared/wish"
+)
+
+var errNoNextcloud = fault.New(fault.Conflict, "nextcloud_disabled", "This gateway has no Nextcloud.")
+
+// A Function looks after accounts in Nextcloud.
+type Function struct {
+	Callers    endpoint.Authenticator
+	DB         *store.DB
+	Reconciler *provision.Reconciler // nil: there is no Nextcloud
+	Public     *url.URL              // where users reach Nextcloud; nil: there is none
+	Now        func() time.Time
+}
+
+// Routes returns what the function serves.
+func (f *Function) Routes() endpoint.Routes {
+	const ok = http.StatusOK
+	return endpoint.Routes{
+		{Pattern: "GET /api/users/me/nextcloud", Handler: endpoint.Authed(f.Callers, ok, f.mine)},
+		{Pattern: "GET /api/nextcloud/accounts", Handler: endpoint.Admins(f.Callers, ok, f.list)},
+		{Pattern: "POST /api/nextcloud/accounts/{user_id}/retry", Handler: endpoint.Admins(f.Callers, ok, f.retry)},
+		{Pattern: "POST /api/nextcloud/reconcile", Handler: endpoint.Admins(f.Callers, ok, f.reconcile)},
+	}
+}
+
+// A standing is where the caller's account stands.
+type standing struct {
+	Status       wish.Status `json:"status"`
+	UserID       *string     `json:"user_id"`    // in Nextcloud; null until it is known to be ours
+	URL          *string     `json:"url"`        // null without a Nextcloud
+	WebDAVURL    *string     `json:"webdav_url"` // null until the account is known to be ours
+	Quota        *quota      `json:"quota"`      // null until it was seen
+	LastSyncedAt *time.Time  `json:"last_synced_at"`
+	LastError    *string     `json:"last_error"` // a stable word
+}
+
+// A quota is in bytes, as last seen. Without a limit, available and total are
+// null.
+type quota struct {
+	Used      int64  `json:"used"`
+	Available *int64 `json:"available"`
+	Total     *int64 `json:"total"`
+}
+
+func (f *Function) mine(ctx context.Context, caller token.Caller, _ endpoint.None) (standing, error) {
+	n, err := f.DB.NextcloudAccount(ctx, caller.Account.ID)
+	if fault.Of(err) != nil && fault.Of(err).Kind == fault.NotFound {
+		return standing{Status: wish.Pending}, nil // made before there were wishes
+	}
+	if err != nil {
+		return standing{}, err
+	}
+	s := standing{Status: n.Status, LastSyncedAt: n.LastSyncedAt, LastError: orNull(n.LastError), Quota: quotaOf(n)}
+	if f.Public != nil {
+		s.URL = orNull(f.Public.String())
+		if n.Owned {
+			s.UserID = &n.NextcloudID
+			s.WebDAVURL = orNull(nextcloud.New(nextcloud.Config{URL: f.Public}).WebDAVURL(n.NextcloudID))
+		}
+	}
+	return s, nil
+}
+
+func quotaOf(n wish.Account) *quota {
+	if n.Used == nil {
+		return nil
+	}
+	q := &quota{Used: *n.Used, Total: n.Total}
+	if n.Total != nil {
+		free := max(0, *n.Total-*n.Used)
+		q.Available = &free
+	}
+	return q
+}
+
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// An entry is one account as administrators see it.
+type entry struct {
+	UserID          account.ID    `json:"user_id"`
+	NextcloudUserID string        `json:"nextcloud_user_id"`
+	Email           account.Email `json:"email"`
+	Wish            wish.State    `json:"wish"`
+	Status          wish.Status   `json:"status"`
+	Attempts        int           `json:"attempts"`
+	NextTryAt       *time.Time    `json:"next_try_at"` // null for nothing to do
+	LastSyncedAt    *time.Time    `json:"last_synced_at"`
+	LastError       *string       `json:"last_error"`
+	UpdatedAt       time.Time     `json:"updated_at"`
+}
+
+func entryOf(n wish.Account) entry {
+	return entry{
+		UserID: n.UserID, NextcloudUserID: n.NextcloudID, Email: n.Email, Wish: n.State, Status: n.Status,
+		Attempts: n.Attempts, NextTryAt: n.DueAt, LastSyncedAt: n.LastSyncedAt, LastError: orNull(n.LastError),
+		UpdatedAt: n.UpdatedAt,
+	}
+}
+
+type list struct {
+	page   endpoint.PageQuery
+	status wish.Status
+}
+
+// Bind reads the page and the status.
+func (q *list) Bind(r *http.Request) error {
+	if err := q.page.Bind(r); err != nil {
+		return err
+	}
+	var wrong fault.Fields
+	q.status = fault.ParseField(&wrong, "status", r.URL.Query().Get("status"), wish.ParseStatus)
+	return wrong.Err()
+}
+
+func (f *Function) list(ctx context.Context, _ token.Caller, q list) (endpoint.List[entry], error) {
+	rows, err := f.DB.NextcloudAccounts(ctx, q.status, store.Page{
+		Before: q.page.Before, Skip: q.page.Skip, Limit: q.page.Limit + 1,
+	})
+	if err != nil {
+		return endpoint.List[entry]{}, err
+	}
+	return endpoint.PageOf(q.page, rows, func(n wish.Account) string { return string(n.UserID) }, entryOf), nil
+}
+
+type byID struct{ id account.ID }
+
+// Bind reads the id from the path.
+func (q *byID) Bind(r *http.Request) (err error) {
+	q.id, err = account.ParseID(r.PathValue("user_id"))
+	return err
+}
+
+// retry makes an account due now, also one in conflict or given up.
+func (f *Function) retry(ctx context.Context, _ token.Caller, q byID) (entry, error) {
+	n, err := f.DB.RetryNextcloud(ctx, q.id, f.Now())
+	if err != nil {
+		return entry{}, err
+	}
+	if f.Reconciler != nil {
+		f.Reconciler.Wake()
+	}
+	return entryOf(n), nil
+}
+
+// batch is small enough for the time of one request.
+const batch = 10
+
+func (f *Function) reconcile(ctx context.Context, _ token.Caller, _ endpoint.None) (provision.Result, error) {
+	if f.Reconciler == nil {
+		return provision.Result{}, errNoNextcloud
+	}
+	return f.Reconciler.RunBatch(ctx, batch)
+}
+
+// Run works until nothing is due that can be done now, or until ctx ends: the
+// job of a schedule, which comes again.
+func (f *Function) Run(ctx context.Context) error {
+	for f.Reconciler != nil && ctx.Err() == nil {
+		r, err := f.Reconciler.RunBatch(ctx, batch)
+		if err != nil || r.Claimed == 0 {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,188 @@
+package refresh_test
+
+import (
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/functions/functionstest"
+	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/signin"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
+
+func refresh(g *functionstest.Gateway, token string) functionstest.Answer {
+	return g.Do("POST", "/api/auth/refresh", map[string]string{"refresh_token": token})
+}
+
+func pair(a functionstest.Answer) (p functionstest.Pair) {
+	a.Into(&p)
+	return p
+}
+
+func TestRefresh(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		g := functionstest.New(t, db)
+		_, first := g.Person()
+		second := pair(refresh(g, first.Refresh).Want(http.StatusOK, ""))
+		if second.Refresh == first.Refresh {
+			t.Fatal("the refresh token did not change")
+		}
+		g.Do("GET", "/api/users/me", nil, functionstest.Bearer(second.Access)).Want(http.StatusOK, "")
+
+		// The answer was lost: within the grace period the same one is made again.
+		g.Advance(signin.Grace)
+		again := pair(refresh(g, first.Refresh).Want(http.StatusOK, ""))
+		if again.Refresh != second.Refresh {
+			t.Error("the repeated request got another refresh token: a second branch")
+		}
+		pair(refresh(g, again.Refresh).Want(http.StatusOK, ""))
+	})
+}
+
+func TestRefresh_AnOldTokenRevokesOnlyItsLogin(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		g := functionstest.New(t, db)
+		id, first := g.Person()
+		other := g.Login(functionstest.Email, functionstest.Password)
+		second := pair(refresh(g, first.Refresh).Want(http.StatusOK, ""))
+		third := pair(refresh(g, second.Refresh).Want(http.StatusOK, ""))
+
+		refresh(g, first.Refresh).Want(http.StatusUnauthorized, "token_reused")
+
+		me := func(access string) functionstest.Answer {
+			return g.Do("GET", "/api/users/me", nil, functionstest.Bearer(access))
+		}
+		me(third.Access).Want(http.StatusUnauthorized, "login_revoked")
+		refresh(g, third.Refresh).Want(http.StatusUnauthorized, "login_revoked")
+		refresh(g, first.Refresh).Want(http.StatusUnauthorized, "login_revoked")
+		me(other.Access).Want(http.StatusOK, "")
+		refresh(g, other.Refresh).Want(http.StatusOK, "")
+
+		events, err := db.AuditOf(t.Context(), id, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reuses := 0
+		for _, e := range events {
+			if e.Name == audit.RefreshReused {
+				reuses++
+			}
+		}
+		if reuses != 1 {
+			t.Errorf("the reuse was audited %d times, want once", reuses)
+		}
+	})
+}
+
+func TestRefresh_AUsedTokenAfterTheGracePeriodIsReuse(t *testing.T) {
+	t.Parallel()
+	g := functionstest.New(t, storetest.SQLite(t))
+	_, first := g.Person()
+	second := pair(refresh(g, first.Refresh).Want(http.StatusOK, ""))
+	g.Advance(signin.Grace + time.Microsecond)
+	refresh(g, first.Refresh).Want(http.StatusUnauthorized, "token_reused")
+	refresh(g, second.Refresh).Want(http.StatusUnauthorized, "login_revoked")
+}
+
+func TestRefresh_ParallelRequestsWithOneTokenAllWork(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		const clients = 40
+		g := functionstest.New(t, db)
+		_, first := g.Person()
+		answers := make([]functionstest.Answer, clients)
+		var wg sync.WaitGroup
+		for i := range answers {
+			wg.Go(func() { answers[i] = refresh(g, first.Refresh) })
+		}
+		wg.Wait()
+		next := map[string]bool{}
+		for _, a := range answers {
+			p := pair(a.Want(http.StatusOK, ""))
+			next[p.Refresh] = true
+			g.Do("GET", "/api/users/me", nil, functionstest.Bearer(p.Access)).Want(http.StatusOK, "")
+		}
+		if len(next) != 1 {
+			t.Errorf("%d parallel refreshes made %d branches, want 1", clients, len(next))
+		}
+		for token := range next {
+			refresh(g, token).Want(http.StatusOK, "")
+		}
+	})
+}
+
+func TestRefresh_Refuses(t *testing.T) {
+	t.Parallel()
+	g := functionstest.New(t, storetest.SQLite(t))
+	_, p := g.Person()
+	forged := []byte(p.Refresh)
+	forged[len(forged)-1] ^= 1
+	for _, test := range []struct {
+		name, token, code string
+	}{
+		{"no token", "", "missing_token"},
+		{"a forged token", string(forged), "invalid_token"},
+		{"an access token", p.Access, "invalid_token"},
+		{"a token of another gateway", functionstest.New(t, storetest.SQLite(t)).Tokens.Refresh.Encode(signin.NewID(), 0).Reveal(), "invalid_token"},
+		{"a login that never was", g.Tokens.Refresh.Encode(signin.NewID(), 0).Reveal(), "invalid_token"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			g := g.In(t)
+			a := refresh(g, test.token).Want(http.StatusUnauthorized, test.code)
+			if challenge := a.Header.Get("WWW-Authenticate"); !strings.HasPrefix(challenge, "Bearer") {
+				t.Errorf("WWW-Authenticate is %q", challenge)
+			}
+		})
+	}
+	refresh(g, p.Refresh).Want(http.StatusOK, "") // none of it harmed the login
+}
+
+func TestRefresh_AfterTheLifetime(t *testing.T) {
+	t.Parallel()
+	g := functionstest.New(t, storetest.SQLite(t))
+	_, p := g.Person()
+	g.Advance(signin.RefreshLifetime - time.Second)
+	p = pair(refresh(g, p.Refresh).Want(http.StatusOK, "")) // use starts the lifetime anew
+	g.Advance(signin.RefreshLifetime - time.Second)
+	p = pair(refresh(g, p.Refresh).Want(http.StatusOK, ""))
+	g.Advance(signin.RefreshLifetime)
+	refresh(g, p.Refresh).Want(http.StatusUnauthorized, "token_expired")
+}
+
+func TestRefresh_ByCookie(t *testing.T) {
+	t.Parallel()
+	g := functionstest.New(t, storetest.SQLite(t))
+	g.Register(functionstest.Email, functionstest.Password)
+	login := g.Do("POST", "/api/auth/login", map[string]string{
+		"email": functionstest.Email, "password": functionstest.Password, "transport": "cookie",
+	}).Want(http.StatusOK, "")
+	first, set := login.RefreshCookie()
+	if !set || login.Get("refresh_token") != "" {
+		t.Fatalf("the login set a cookie: %v; its body: %s", set, login.Body)
+	}
+	for _, attribute := range []string{"Path=/api/auth", "HttpOnly", "Secure", "SameSite=Strict"} {
+		if c := login.Header.Get("Set-Cookie"); !strings.Contains(c, attribute) {
+			t.Errorf("the cookie lacks %s: %s", attribute, c)
+		}
+	}
+	a := g.Do("POST", "/api/auth/refresh", nil, functionstest.Cookie(first)).Want(http.StatusOK, "")
+	if next, set := a.RefreshCookie(); !set || next == first || a.Get("refresh_token") != "" {
+		t.Errorf("the refresh set a new cookie: %v; its body: %s", set, a.Body)
+	}
+	lost := g.Do("POST", "/api/auth/refresh", nil, functionstest.Cookie("garbage")).Want(http.StatusUnauthorized, "invalid_token")
+	if _, set := lost.RefreshCookie(); set {
+		t.Error("a refused refresh touched the cookie, which another tab may just have renewed")
+	}
+	g.Do("POST", "/api/auth/refresh", nil, functionstest.Cookie(first),
+		functionstest.Header("Origin", "https://evil.example.com"),
+		functionstest.Header("Sec-Fetch-Site", "cross-site")).Want(http.StatusForbidden, "cross_origin")
+}

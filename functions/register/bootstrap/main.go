@@ -1,0 +1,29 @@
+// Command bootstrap is the register function on AWS Lambda.
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/voiceassist/gateway/functions/register"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/enrol"
+	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/password"
+	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/setup"
+	"github.com/voiceassist/gateway/shared/store/postgres"
+)
+
+func main() { faas.Main(open) }
+
+// open wires the store, the passwords and the wishes for Nextcloud.
+func open(_ context.Context, env *config.Env) (http.Handler, error) {
+	db := postgres.Read(env, postgres.FunctionConns)
+	f := &register.Function{Office: &enrol.Office{
+		DB: db, Passwords: password.Read(env), Wishes: provision.ReadWisher(env, setup.Ring(env)), Now: time.Now,
+	}}
+	h, err := setup.Handler(env, f.Routes())
+	return faas.Closing(h, db.Close), err
+}

@@ -1,0 +1,71 @@
+// Package register is the function behind POST /api/auth/register: a person
+// makes an account for themselves.
+package register
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/enrol"
+	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/password"
+	"github.com/voiceassist/gateway/shared/validation"
+)
+
+// A Function registers people.
+type Function struct {
+	Office *enrol.Office
+}
+
+// Routes returns what the function serves.
+func (f *Function) Routes() endpoint.Routes {
+	return endpoint.Routes{
+		{Pattern: "POST /api/auth/register", Handler: endpoint.JSON(http.StatusOK, f.register)},
+	}
+}
+
+type request struct {
+	Email    string        `json:"email" validate:"required"`
+	Password config.Secret `json:"password" validate:"required"`
+	FullName string        `json:"full_name"`
+
+	person enrol.Person
+	origin audit.Origin
+}
+
+// Bind notes where the request came from.
+func (q *request) Bind(r *http.Request) error {
+	q.origin = endpoint.Origin(r)
+	return nil
+}
+
+// Validate parses every field.
+func (q *request) Validate() error {
+	wrong := validation.Check(q)
+	q.person = enrol.Person{
+		Email:    fault.ParseField(&wrong, "email", q.Email, account.ParseEmail),
+		FullName: fault.ParseField(&wrong, "full_name", q.FullName, account.ParseName),
+		Role:     account.User,
+	}
+	q.person.Password = fault.ParseField(&wrong, "password", q.Password, func(plain config.Secret) (password.Password, error) {
+		return password.Parse(plain.Reveal(), q.person.Email)
+	})
+	return wrong.Err()
+}
+
+type response struct {
+	Message string          `json:"message"`
+	User    account.Profile `json:"user"`
+}
+
+func (f *Function) register(ctx context.Context, q request) (response, error) {
+	a, err := f.Office.Enrol(ctx, q.person, "", q.origin)
+	if err != nil {
+		return response{}, err
+	}
+	return response{Message: "User created successfully", User: a.Profile()}, nil
+}

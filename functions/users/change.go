@@ -1,0 +1,87 @@
+package users
+
+import (
+	"context"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/token"
+)
+
+// apply changes the account, with what follows from it: a disabled account has
+// no logins, Nextcloud learns the new mail, name or state, and the audit trail
+// what a reviewer asks for. All of it or nothing.
+func (f *Function) apply(
+	ctx context.Context, caller token.Caller, id account.ID, c store.Changes, origin audit.Origin,
+) (account.Profile, error) {
+	var after account.Account
+	now := f.Now()
+	err := f.DB.Update(ctx, func(tx *store.Tx) error {
+		before, err := tx.Account(ctx, id)
+		if err != nil {
+			return err
+		}
+		after, err = tx.ChangeAccount(ctx, before, c, now)
+		if err != nil {
+			return err
+		}
+		if before.Admin() && !before.Disabled() && (!after.Admin() || after.Disabled()) {
+			if err := keepsAdmin(ctx, tx, before); err != nil {
+				return err
+			}
+		}
+		if after.Disabled() && !before.Disabled() {
+			if _, err := tx.RevokeLogins(ctx, id, "", string(audit.Disabled), now); err != nil {
+				return err
+			}
+		}
+		if told(before) != told(after) {
+			if err := f.Wishes.Changed(ctx, tx, after, now); err != nil {
+				return err
+			}
+		}
+		for _, name := range events(before, after) {
+			event := eventBy(caller, name, id, origin, now)
+			if name == audit.RoleChanged {
+				event.Detail = string(after.Role)
+			}
+			if err := tx.Audit(ctx, event); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return account.Profile{}, err
+	}
+	f.Wishes.Wake()
+	return after.Profile(), nil
+}
+
+// What Nextcloud is told of an account.
+type known struct {
+	email    account.Email
+	name     string
+	disabled bool
+}
+
+func told(a account.Account) known { return known{a.Email, a.FullName, a.Disabled()} }
+
+// events names what changed, as far as reviewers ask for it.
+func events(before, after account.Account) []audit.Name {
+	var names []audit.Name
+	if before.Email != after.Email {
+		names = append(names, audit.EmailChanged)
+	}
+	if before.Role != after.Role {
+		names = append(names, audit.RoleChanged)
+	}
+	switch {
+	case after.Disabled() && !before.Disabled():
+		names = append(names, audit.Disabled)
+	case before.Disabled() && !after.Disabled():
+		names = append(names, audit.Enabled)
+	}
+	return names
+}

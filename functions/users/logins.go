@@ -1,0 +1,69 @@
+package users
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/signin"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/token"
+)
+
+// A login is one device as its owner sees it.
+type login struct {
+	ID        signin.ID `json:"id"`
+	Device    string    `json:"device"`
+	Address   string    `json:"address"`
+	CreatedAt time.Time `json:"created_at"`
+	LastUsed  time.Time `json:"last_used_at"`
+	ExpiresAt time.Time `json:"expires_at"`
+	Current   bool      `json:"current"` // the one that asks
+}
+
+func (f *Function) logins(ctx context.Context, caller token.Caller, _ endpoint.None) ([]login, error) {
+	live, err := f.DB.Logins(ctx, caller.Account.ID, f.Now())
+	if err != nil {
+		return nil, err
+	}
+	list := make([]login, len(live))
+	for i, l := range live {
+		list[i] = login{
+			ID: l.ID, Device: l.Device, Address: l.Address, CreatedAt: l.CreatedAt,
+			LastUsed: l.RotatedAt, ExpiresAt: l.ExpiresAt, Current: l.ID == caller.Login,
+		}
+	}
+	return list, nil
+}
+
+type endLogin struct {
+	id     signin.ID
+	origin audit.Origin
+}
+
+// Bind reads the id from the path.
+func (q *endLogin) Bind(r *http.Request) (err error) {
+	q.origin = endpoint.Origin(r)
+	q.id, err = signin.ParseID(r.PathValue("id"))
+	return err
+}
+
+// endLogin ends one of the caller's own logins; that of somebody else, or one
+// that is over, is not found.
+func (f *Function) endLogin(ctx context.Context, caller token.Caller, q endLogin) (endpoint.None, error) {
+	now := f.Now()
+	event := audit.New(audit.LoginRevoked, caller.Account.ID, q.origin, now)
+	event.Login = q.id
+	return endpoint.None{}, f.DB.Update(ctx, func(tx *store.Tx) error {
+		live, err := tx.RevokeLogin(ctx, caller.Account.ID, q.id, string(audit.LoginRevoked), now)
+		if err != nil {
+			return err
+		}
+		if !live {
+			return signin.ErrNotFound
+		}
+		return tx.Audit(ctx, event)
+	})
+}

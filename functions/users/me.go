@@ -1,0 +1,168 @@
+package users
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/document"
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/password"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/token"
+	"github.com/voiceassist/gateway/shared/validation"
+)
+
+// me returns the caller's account; the check of the token has read it already.
+func (*Function) me(_ context.Context, caller token.Caller, _ endpoint.None) (account.Profile, error) {
+	return caller.Account.Profile(), nil
+}
+
+// A changeMe request changes the fields that are present. null resets a name
+// or the preferences.
+type changeMe struct {
+	FullName        endpoint.Optional[string]          `json:"full_name"`
+	Email           endpoint.Optional[string]          `json:"email"`
+	Preferences     endpoint.Optional[json.RawMessage] `json:"preferences"`
+	CurrentPassword config.Secret                      `json:"current_password"`
+
+	changes store.Changes
+	origin  audit.Origin
+}
+
+// Bind notes where the request came from.
+func (q *changeMe) Bind(r *http.Request) error {
+	q.origin = endpoint.Origin(r)
+	return nil
+}
+
+// Validate parses the fields that are present.
+func (q *changeMe) Validate() error {
+	var wrong fault.Fields
+	if q.FullName.Set {
+		name := fault.ParseField(&wrong, "full_name", q.FullName.Value, account.ParseName)
+		q.changes.FullName = &name
+	}
+	if q.Email.Set {
+		email := fault.ParseField(&wrong, "email", q.Email.Value, account.ParseEmail)
+		q.changes.Email = &email
+		wrong.Check(q.CurrentPassword != "", "current_password", "required", "Is required to change the e-mail address.")
+	}
+	if q.Preferences.Set {
+		preferences := document.Empty
+		if !q.Preferences.Null {
+			preferences = fault.ParseField(&wrong, "preferences", q.Preferences.Value, account.ParsePreferences)
+		}
+		q.changes.Preferences = &preferences
+	}
+	return wrong.Err()
+}
+
+func (f *Function) changeMe(ctx context.Context, caller token.Caller, q changeMe) (account.Profile, error) {
+	if q.changes.Email != nil {
+		if _, err := f.confirm(ctx, caller.Account.ID, q.CurrentPassword); err != nil {
+			return account.Profile{}, err
+		}
+	}
+	return f.apply(ctx, caller, caller.Account.ID, q.changes, q.origin)
+}
+
+type changePassword struct {
+	OldPassword config.Secret `json:"old_password" validate:"required"`
+	NewPassword config.Secret `json:"new_password" validate:"required"`
+
+	origin audit.Origin
+}
+
+// Bind notes where the request came from.
+func (q *changePassword) Bind(r *http.Request) error {
+	q.origin = endpoint.Origin(r)
+	return nil
+}
+
+// Validate checks that both are there; what makes a good password depends on
+// whose it is.
+func (q *changePassword) Validate() error { return validation.Check(q).Err() }
+
+type message struct {
+	Message string `json:"message"`
+}
+
+// changePassword sets a new password and ends every other login. Of two changes
+// at once one wins; the other is told that its old password is not correct.
+func (f *Function) changePassword(ctx context.Context, caller token.Caller, q changePassword) (message, error) {
+	who := caller.Account
+	var wrong fault.Fields
+	fresh := fault.ParseField(&wrong, "new_password", q.NewPassword, func(plain config.Secret) (password.Password, error) {
+		return password.Parse(plain.Reveal(), who.Email)
+	})
+	if err := wrong.Err(); err != nil {
+		return message{}, err
+	}
+	old, err := f.confirm(ctx, who.ID, q.OldPassword)
+	if err != nil {
+		return message{}, err
+	}
+	hash, err := f.Passwords.Hash(ctx, fresh)
+	if err != nil {
+		return message{}, err
+	}
+	now := f.Now()
+	event := eventBy(caller, audit.PasswordChanged, who.ID, q.origin, now)
+	err = f.DB.Update(ctx, func(tx *store.Tx) error {
+		if err := tx.SetPasswordHash(ctx, who.ID, old, hash); err != nil {
+			return err
+		}
+		if _, err := tx.RevokeLogins(ctx, who.ID, caller.Login, string(audit.PasswordChanged), now); err != nil {
+			return err
+		}
+		if err := f.Wishes.PasswordChanged(ctx, tx, who, fresh.Reveal(), now); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, event)
+	})
+	if errors.Is(err, store.ErrChanged) {
+		return message{}, errIncorrectPassword.Because(err)
+	}
+	if err != nil {
+		return message{}, err
+	}
+	f.Wishes.Wake()
+	return message{Message: "Password updated successfully"}, nil
+}
+
+type deleteMe struct {
+	Password config.Secret `json:"password" validate:"required"`
+
+	origin audit.Origin
+}
+
+// Bind notes where the request came from.
+func (q *deleteMe) Bind(r *http.Request) error {
+	q.origin = endpoint.Origin(r)
+	return nil
+}
+
+// Validate checks that the password is there.
+func (q *deleteMe) Validate() error { return validation.Check(q).Err() }
+
+func (f *Function) deleteMe(ctx context.Context, caller token.Caller, q deleteMe) (endpoint.None, error) {
+	who := caller.Account.ID
+	if _, err := f.confirm(ctx, who, q.Password); err != nil {
+		return endpoint.None{}, err
+	}
+	return endpoint.None{}, f.remove(ctx, who, eventBy(caller, audit.Deleted, who, q.origin, f.Now()))
+}
+
+// incorrect makes of a mismatch the answer to somebody who is logged in.
+func incorrect(err error) error {
+	if errors.Is(err, password.ErrMismatch) {
+		return errIncorrectPassword.Because(err)
+	}
+	return err
+}

@@ -1,0 +1,112 @@
+// Package users is the function behind /api/users: what people do with their
+// own account, and administrators with those of others.
+package users
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/enrol"
+	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/password"
+	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/token"
+)
+
+var errIncorrectPassword = fault.New(fault.Malformed, "incorrect_password", "The current password is not correct.")
+
+// A Function manages accounts.
+type Function struct {
+	Callers   endpoint.Authenticator
+	DB        *store.DB
+	Office    *enrol.Office
+	Passwords *password.Hasher
+	Wishes    *provision.Wisher
+	Now       func() time.Time
+}
+
+// Routes returns what the function serves.
+func (f *Function) Routes() endpoint.Routes {
+	const ok, created, none = http.StatusOK, http.StatusCreated, http.StatusNoContent
+	return endpoint.Routes{
+		{Pattern: "GET /api/users/me", Handler: endpoint.Authed(f.Callers, ok, f.me)},
+		{Pattern: "PUT /api/users/me", Handler: endpoint.Authed(f.Callers, ok, f.changeMe)},
+		{Pattern: "PATCH /api/users/me", Handler: endpoint.Authed(f.Callers, ok, f.changeMe)},
+		{Pattern: "DELETE /api/users/me", Handler: endpoint.Authed(f.Callers, none, f.deleteMe)},
+		{Pattern: "POST /api/users/change-password", Handler: endpoint.Authed(f.Callers, ok, f.changePassword)},
+		{Pattern: "GET /api/users/me/logins", Handler: endpoint.Authed(f.Callers, ok, f.logins)},
+		{Pattern: "DELETE /api/users/me/logins/{id}", Handler: endpoint.Authed(f.Callers, none, f.endLogin)},
+
+		{Pattern: "GET /api/users", Handler: endpoint.Admins(f.Callers, ok, f.list)},
+		{Pattern: "POST /api/users", Handler: endpoint.Admins(f.Callers, created, f.create)},
+		{Pattern: "GET /api/users/{id}", Handler: endpoint.Admins(f.Callers, ok, f.one)},
+		{Pattern: "PATCH /api/users/{id}", Handler: endpoint.Admins(f.Callers, ok, f.change)},
+		{Pattern: "DELETE /api/users/{id}", Handler: endpoint.Admins(f.Callers, none, f.delete)},
+	}
+}
+
+// confirm checks the caller's own password, for what a stolen access token
+// must not be enough for, and returns the hash that it fits.
+func (f *Function) confirm(ctx context.Context, who account.ID, plain config.Secret) (config.Secret, error) {
+	_, hash, err := f.DB.AccountAndHash(ctx, who)
+	if err != nil {
+		return "", err
+	}
+	if err := f.Passwords.Verify(ctx, hash, plain); err != nil {
+		return "", incorrect(err)
+	}
+	return hash, nil
+}
+
+// remove deletes the account with all that hangs on it, and wishes its
+// Nextcloud account away.
+func (f *Function) remove(ctx context.Context, id account.ID, event audit.Event) error {
+	err := f.DB.Update(ctx, func(tx *store.Tx) error {
+		a, err := tx.Account(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := keepsAdmin(ctx, tx, a); err != nil {
+			return err
+		}
+		if err := f.Wishes.Deleted(ctx, tx, a, event.At); err != nil {
+			return err
+		}
+		if err := tx.DeleteAccount(ctx, id); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, event)
+	})
+	if err == nil {
+		f.Wishes.Wake()
+	}
+	return err
+}
+
+// keepsAdmin refuses what would leave nobody to administer.
+func keepsAdmin(ctx context.Context, tx *store.Tx, leaving account.Account) error {
+	if !leaving.Admin() || leaving.Disabled() {
+		return nil
+	}
+	others, err := tx.OtherAdmins(ctx, leaving.ID)
+	if err == nil && others == 0 {
+		err = account.ErrLastAdmin
+	}
+	return err
+}
+
+// eventBy returns an event about user by the caller.
+func eventBy(caller token.Caller, name audit.Name, user account.ID, origin audit.Origin, now time.Time) audit.Event {
+	event := audit.New(name, user, origin, now)
+	event.Login = caller.Login
+	if user != caller.Account.ID {
+		event.Actor = caller.Account.ID
+	}
+	return event
+}

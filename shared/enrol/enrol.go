@@ -1,0 +1,67 @@
+// Package enrol is the one way an account comes to be, whoever asks for it: the
+// person at registration, an administrator, or the operator at the command
+// line.
+package enrol
+
+import (
+	"context"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/document"
+	"github.com/voiceassist/gateway/shared/password"
+	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/store"
+)
+
+// An Office enrols people. It is safe for concurrent use.
+type Office struct {
+	DB        *store.DB
+	Passwords *password.Hasher
+	Wishes    *provision.Wisher
+	Now       func() time.Time
+}
+
+// A Person is who is to be enrolled.
+type Person struct {
+	Email    account.Email
+	FullName string
+	Role     account.Role
+	Password password.Password
+}
+
+// Enrol creates the account, the wish for its Nextcloud account and the audit
+// row in one transaction. Actor is the administrator who does it, "" when it is
+// the person. Of concurrent calls with one e-mail address one succeeds and the
+// others get [account.ErrEmailTaken]. A taken address costs the same hash as a
+// free one.
+func (o *Office) Enrol(
+	ctx context.Context, p Person, actor account.ID, origin audit.Origin,
+) (account.Account, error) {
+	hash, err := o.Passwords.Hash(ctx, p.Password)
+	if err != nil {
+		return account.Account{}, err
+	}
+	now := o.Now().UTC().Truncate(time.Microsecond)
+	a := account.Account{
+		ID: account.NewID(), Email: p.Email, FullName: p.FullName, Role: p.Role,
+		Preferences: document.Empty, CreatedAt: now, UpdatedAt: now,
+	}
+	event := audit.New(audit.Registered, a.ID, origin, now)
+	event.Actor = actor
+	err = o.DB.Update(ctx, func(tx *store.Tx) error {
+		if err := tx.CreateAccount(ctx, a, hash); err != nil {
+			return err
+		}
+		if err := o.Wishes.Register(ctx, tx, a, p.Password.Reveal(), now); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, event)
+	})
+	if err != nil {
+		return account.Account{}, err
+	}
+	o.Wishes.Wake()
+	return a, nil
+}

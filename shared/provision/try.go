@@ -1,0 +1,243 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/nextcloud"
+	"github.com/voiceassist/gateway/shared/wish"
+)
+
+// What a try can end with, besides the errors of the directory.
+var (
+	errConflict = errors.New("the account is not ours")
+	errLost     = errors.New("the account was removed behind our back")
+	errNotTaken = errors.New("the new password does not open the account")
+)
+
+// A try is one attempt to make one wish true.
+type try struct {
+	*Reconciler
+
+	lease   string
+	account wish.Account
+	outcome wish.Outcome
+}
+
+// run compares wish and fact and acts. Everything it does may be done again.
+func (t *try) run(ctx context.Context) error {
+	u, err := t.look(ctx)
+	if t.account.State == wish.Present {
+		switch {
+		case errors.Is(err, nextcloud.ErrNoUser) && t.account.Owned:
+			return t.beginAnew()
+		case errors.Is(err, nextcloud.ErrNoUser):
+			u, err = t.create(ctx)
+		case err == nil && !t.account.Owned:
+			err = t.prove(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		return t.adjust(ctx, u)
+	}
+	return t.retire(ctx, u, err)
+}
+
+// look returns the account as Nextcloud has it.
+func (t *try) look(ctx context.Context) (nextcloud.User, error) {
+	u, err := t.directory.User(ctx, t.account.NextcloudID)
+	t.reached("looked")
+	return u, err
+}
+
+// create makes the account, everything in the one call. Where it is uncertain
+// who made what is there afterwards, the first password decides.
+func (t *try) create(ctx context.Context) (nextcloud.User, error) {
+	n := t.account
+	first, err := t.box.Open(n.First, string(n.UserID))
+	if err != nil {
+		return nextcloud.User{}, err
+	}
+	made := t.directory.CreateUser(ctx, nextcloud.NewUser{
+		ID: n.NextcloudID, Password: first, Email: string(n.Email), DisplayName: displayName(n), Quota: n.Quota,
+	})
+	t.reached("created")
+	if made == nil {
+		if err := t.own(ctx); err != nil {
+			return nextcloud.User{}, err
+		}
+		return t.look(ctx)
+	}
+	u, err := t.look(ctx)
+	switch {
+	case errors.Is(err, nextcloud.ErrNoUser):
+		return u, made
+	case err != nil:
+		return u, err
+	}
+	return u, t.prove(ctx)
+}
+
+// prove finds out whether the account is ours: only then does the first
+// password open it. What is not ours is never touched.
+func (t *try) prove(ctx context.Context) error {
+	first, err := t.box.Open(t.account.First, string(t.account.UserID))
+	if err != nil {
+		return err
+	}
+	_, err = t.directory.Authenticate(ctx, t.account.NextcloudID, first)
+	t.reached("proved")
+	switch {
+	case errors.Is(err, nextcloud.ErrUnauthorized):
+		return errConflict
+	case err != nil:
+		return err
+	}
+	return t.own(ctx)
+}
+
+// own commits that the account is ours, before anything is done to it: once the
+// first password is replaced, it proves nothing any more.
+func (t *try) own(ctx context.Context) error {
+	if err := t.db.OwnNextcloud(ctx, t.account.UserID, t.lease, t.now()); err != nil {
+		return err
+	}
+	t.account.Owned, t.outcome.Owned = true, true
+	t.reached("owned")
+	return nil
+}
+
+// beginAnew prepares for making an account again that is gone, with a first
+// password that was never used.
+func (t *try) beginAnew() error {
+	first, err := firstPassword(t.box, t.account.UserID)
+	if err != nil {
+		return err
+	}
+	t.outcome.Owned, t.outcome.First = false, first
+	return errLost
+}
+
+// adjust changes what differs from the wish. Each change is counted by
+// Nextcloud, so what agrees is left alone.
+func (t *try) adjust(ctx context.Context, u nextcloud.User) error {
+	n := t.account
+	if !u.Enabled {
+		err := t.directory.Enable(ctx, n.NextcloudID)
+		t.reached("enabled")
+		if err != nil {
+			return err
+		}
+	}
+	if !strings.EqualFold(u.Email, string(n.Email)) {
+		if err := t.edit(ctx, nextcloud.KeyEmail, string(n.Email)); err != nil {
+			return err
+		}
+	}
+	if name := displayName(n); name != "" && name != u.DisplayName {
+		if err := t.edit(ctx, nextcloud.KeyDisplayName, name); err != nil {
+			return err
+		}
+	}
+	if want, err := nextcloud.ParseQuota(n.Quota); err == nil && !want.Near(u.Quota) {
+		if err := t.edit(ctx, nextcloud.KeyQuota, n.Quota); err != nil {
+			return err
+		}
+		u.Quota = want
+	}
+	if err := t.setPassword(ctx); err != nil {
+		return err
+	}
+	t.outcome.Status = wish.Active
+	t.outcome.Used = &u.Used
+	if u.Quota >= 0 {
+		total := int64(u.Quota)
+		t.outcome.Total = &total
+	}
+	return nil
+}
+
+func (t *try) edit(ctx context.Context, key, value string) error {
+	err := t.directory.Edit(ctx, t.account.NextcloudID, key, value)
+	t.reached("edited " + key)
+	return err
+}
+
+// setPassword sets the password that waits, and signs in with it once: app
+// passwords die some minutes after a change unless somebody does. A password
+// that Nextcloud's policy refuses, or that no key opens any more, is given up:
+// the account works without it.
+func (t *try) setPassword(ctx context.Context) error {
+	if t.account.Password == nil {
+		return nil
+	}
+	plain, err := t.box.Open(t.account.Password, string(t.account.UserID))
+	if err != nil {
+		t.outcome.Password, t.outcome.LastError = nil, PasswordLost
+		return nil
+	}
+	err = t.edit(ctx, nextcloud.KeyPassword, plain.Reveal())
+	if errors.Is(err, nextcloud.ErrWeakPassword) {
+		t.outcome.Password, t.outcome.LastError = nil, PasswordRefused
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return t.signIn(ctx, plain)
+}
+
+func (t *try) signIn(ctx context.Context, plain config.Secret) error {
+	_, err := t.directory.Authenticate(ctx, t.account.NextcloudID, plain)
+	t.reached("signed in")
+	switch {
+	case errors.Is(err, nextcloud.ErrUnauthorized):
+		return errNotTaken
+	case err != nil:
+		return err
+	}
+	t.outcome.Password = nil
+	return nil
+}
+
+// retire disables or deletes the account, if there is one and it is ours.
+func (t *try) retire(ctx context.Context, u nextcloud.User, err error) error {
+	t.outcome.Status, t.outcome.Password = wish.Inactive, nil
+	switch {
+	case errors.Is(err, nextcloud.ErrNoUser):
+		return nil
+	case err != nil:
+		return err
+	}
+	if !t.account.Owned {
+		if err := t.prove(ctx); err != nil {
+			return err
+		}
+	}
+	if t.account.State == wish.Absent {
+		err = t.directory.DeleteUser(ctx, t.account.NextcloudID)
+		t.reached("deleted")
+		if errors.Is(err, nextcloud.ErrNoUser) {
+			err = nil
+		}
+	} else if u.Enabled {
+		err = t.directory.Disable(ctx, t.account.NextcloudID)
+		t.reached("disabled")
+	}
+	return err
+}
+
+// maxDisplayName is what Nextcloud takes, in characters.
+const maxDisplayName = 64
+
+// displayName returns the name for Nextcloud, "" to leave it as it is.
+func displayName(n wish.Account) string {
+	if utf8.RuneCountInString(n.FullName) <= maxDisplayName {
+		return n.FullName
+	}
+	return strings.TrimSpace(string([]rune(n.FullName)[:maxDisplayName]))
+}

@@ -1,0 +1,107 @@
+package provision
+
+import (
+	"context"
+	"crypto/rand"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/seal"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/wish"
+)
+
+// A Wisher records what accounts in Nextcloud shall be. Its methods take the
+// transaction of the change that the wish follows from, so that both hold or
+// neither. Wishes are recorded without a Nextcloud, too: one that is configured
+// later gets everybody. It is safe for concurrent use.
+type Wisher struct {
+	Settings
+
+	Box    *seal.Box
+	Notify func() // called by [Wisher.Wake]; may be nil
+}
+
+// Wake tells the reconciler of this process that there is work. Call it after
+// the commit; it does not block.
+func (w *Wisher) Wake() {
+	if w.Notify != nil {
+		w.Notify()
+	}
+}
+
+// Register wishes an account for a, which was just made with that password.
+func (w *Wisher) Register(
+	ctx context.Context, tx *store.Tx, a account.Account, plain config.Secret, now time.Time,
+) error {
+	return w.wish(ctx, tx, a, plain, now)
+}
+
+// Changed wishes what follows from a new address, name or state of a.
+func (w *Wisher) Changed(ctx context.Context, tx *store.Tx, a account.Account, now time.Time) error {
+	return w.wish(ctx, tx, a, "", now)
+}
+
+// PasswordChanged wishes that the password opens Nextcloud.
+func (w *Wisher) PasswordChanged(
+	ctx context.Context, tx *store.Tx, a account.Account, plain config.Secret, now time.Time,
+) error {
+	if !w.syncs() {
+		return nil
+	}
+	return w.wish(ctx, tx, a, plain, now)
+}
+
+// Deleted wishes what the policy says for the account of a deleted user.
+func (w *Wisher) Deleted(ctx context.Context, tx *store.Tx, a account.Account, now time.Time) error {
+	if w.OnDelete == wish.Present || w.OnDelete == "" {
+		return nil
+	}
+	n, err := w.account(a)
+	if err != nil {
+		return err
+	}
+	n.State = w.OnDelete
+	return tx.WishNextcloud(ctx, n, string(a.ID), now)
+}
+
+func (w *Wisher) syncs() bool { return w.URL != nil && w.PasswordSync }
+
+func (w *Wisher) wish(
+	ctx context.Context, tx *store.Tx, a account.Account, plain config.Secret, now time.Time,
+) error {
+	n, err := w.account(a)
+	if err != nil {
+		return err
+	}
+	if plain != "" && w.syncs() {
+		if n.Password, err = w.Box.Seal(plain, string(a.ID)); err != nil {
+			return err
+		}
+	}
+	return tx.WishNextcloud(ctx, n, string(a.ID), now)
+}
+
+// account returns the wish for a, with a first password in case it is the first
+// wish.
+func (w *Wisher) account(a account.Account) (wish.Account, error) {
+	first, err := firstPassword(w.Box, a.ID)
+	if err != nil {
+		return wish.Account{}, err
+	}
+	n := wish.Account{
+		UserID: a.ID, NextcloudID: wish.ID(a, w.ByEmail), First: first,
+		Wish: wish.Wish{State: wish.Present, Email: a.Email, FullName: a.FullName, Quota: w.Quota},
+	}
+	if a.Disabled() {
+		n.State = wish.Disabled
+	}
+	return n, nil
+}
+
+// firstPassword returns a sealed random password. What is around the random
+// part is for policies that ask for every class of characters.
+func firstPassword(box *seal.Box, id account.ID) ([]byte, error) {
+	return box.Seal(config.Secret("va-"+rand.Text()+"-7!"), string(id))
+}

@@ -1,0 +1,206 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/wish"
+)
+
+const nextcloudColumns = `user_id, nextcloud_id, wish, email, full_name, quota, password, first_password,
+	version, owned, status, attempts, due_at, last_error, last_synced_at, used_bytes, total_bytes,
+	created_at, updated_at`
+
+func nextcloudDest(n *wish.Account) []any {
+	return []any{
+		&n.UserID, &n.NextcloudID, &n.State, &n.Email, &n.FullName, &n.Quota, &n.Password, &n.First,
+		&n.Version, &n.Owned, &n.Status, &n.Attempts, maybeInstant{&n.DueAt}, &n.LastError,
+		maybeInstant{&n.LastSyncedAt}, &n.Used, &n.Total, instant{&n.CreatedAt}, instant{&n.UpdatedAt},
+	}
+}
+
+// WishNextcloud records n's wish, due now. The first wish for a user stores the
+// Nextcloud id and the first password, too; where another row has that id, spare
+// is taken instead. A later one keeps both, replaces the rest, and keeps a
+// password that waits unless it brings one. An account in conflict stays so.
+func (s *Statements) WishNextcloud(ctx context.Context, n wish.Account, spare string, now time.Time) error {
+	_, err := s.exec(ctx, `
+		INSERT INTO nextcloud_accounts (user_id, nextcloud_id, wish, email, full_name, quota, password,
+			first_password, version, owned, status, attempts, due_at, last_error, created_at, updated_at)
+		VALUES ($1, CASE WHEN EXISTS (SELECT 1 FROM nextcloud_accounts WHERE nextcloud_id = $2 AND user_id <> $1)
+				THEN $3 ELSE $2 END,
+			$4, $5, $6, $7, $8, $9, 1, FALSE, 'pending', 0, $10, '', $10, $10)
+		ON CONFLICT (user_id) DO UPDATE SET
+			wish = excluded.wish, email = excluded.email, full_name = excluded.full_name,
+			quota = excluded.quota, password = COALESCE(excluded.password, nextcloud_accounts.password),
+			version = nextcloud_accounts.version + 1, attempts = 0, updated_at = excluded.updated_at,
+			status = CASE WHEN nextcloud_accounts.status = 'conflict' THEN 'conflict' ELSE 'pending' END,
+			due_at = CASE WHEN nextcloud_accounts.status = 'conflict' THEN NULL ELSE excluded.due_at END`,
+		string(n.UserID), n.NextcloudID, spare, string(n.State), string(n.Email), n.FullName, n.Quota,
+		bytesOrNull(n.Password), n.First, at(now))
+	if err != nil {
+		return fmt.Errorf("wish for Nextcloud: %w", err)
+	}
+	return nil
+}
+
+func bytesOrNull(b []byte) any {
+	if b == nil {
+		return nil
+	}
+	return b
+}
+
+// LeaseNextcloud leases up to n due accounts to the holder named lease until
+// the time given. Concurrent calls lease different ones.
+func (s *Statements) LeaseNextcloud(
+	ctx context.Context, lease string, now, until time.Time, n int,
+) ([]wish.Account, error) {
+	list, err := s.nextcloudAccounts(ctx, `
+		UPDATE nextcloud_accounts SET lease = $1, lease_until = $3
+		WHERE user_id IN (
+			SELECT user_id FROM nextcloud_accounts
+			WHERE due_at <= $2 AND (lease_until IS NULL OR lease_until <= $2)
+			ORDER BY due_at LIMIT $4`+s.dialect.SkipLocked+`)
+		RETURNING `+nextcloudColumns, lease, at(now), at(until), n)
+	if err != nil {
+		return nil, fmt.Errorf("lease for Nextcloud: %w", err)
+	}
+	return list, nil
+}
+
+// OwnNextcloud notes, as soon as it is known, that the account is ours. It
+// returns [ErrChanged] when the lease was lost.
+func (s *Statements) OwnNextcloud(ctx context.Context, user account.ID, lease string, now time.Time) error {
+	n, err := s.exec(ctx, `
+		UPDATE nextcloud_accounts SET owned = TRUE, updated_at = $3 WHERE user_id = $1 AND lease = $2`,
+		string(user), lease, at(now))
+	return leased("own Nextcloud account", n, err)
+}
+
+// SettleNextcloud ends the lease with what became of the try at n. A wish that
+// changed meanwhile stays due. It returns [ErrChanged] when the lease was lost.
+func (s *Statements) SettleNextcloud(
+	ctx context.Context, n wish.Account, lease string, o wish.Outcome, now time.Time,
+) error {
+	var synced *time.Time
+	if o.Synced {
+		synced = &now
+	}
+	rows, err := s.exec(ctx, `
+		UPDATE nextcloud_accounts SET
+			owned = $4, first_password = $5,
+			password = CASE WHEN version = $3 THEN $6 ELSE password END,
+			status = CASE WHEN version = $3 THEN $7 ELSE status END,
+			due_at = CASE WHEN version = $3 THEN $8 ELSE due_at END,
+			attempts = CASE WHEN version = $3 THEN $9 ELSE attempts END,
+			last_error = $10, last_synced_at = COALESCE($11, last_synced_at),
+			used_bytes = COALESCE($12, used_bytes), total_bytes = CASE WHEN $13 THEN $14 ELSE total_bytes END,
+			lease = NULL, lease_until = NULL, updated_at = $15
+		WHERE user_id = $1 AND lease = $2`,
+		string(n.UserID), lease, n.Version, o.Owned, o.First, bytesOrNull(o.Password), string(o.Status),
+		atOrNull(o.DueAt), o.Attempts, o.LastError, atOrNull(synced), o.Used, o.Used != nil, o.Total, at(now))
+	return leased("settle Nextcloud account", rows, err)
+}
+
+// ForgetNextcloud deletes the row of an account that is gone as wished. A wish
+// that changed meanwhile keeps it, which is [ErrChanged], as is a lost lease.
+func (s *Statements) ForgetNextcloud(ctx context.Context, n wish.Account, lease string) error {
+	rows, err := s.exec(ctx, `
+		DELETE FROM nextcloud_accounts WHERE user_id = $1 AND lease = $2 AND version = $3`,
+		string(n.UserID), lease, n.Version)
+	return leased("forget Nextcloud account", rows, err)
+}
+
+// ReleaseNextcloud gives back what is still leased, untried.
+func (s *Statements) ReleaseNextcloud(ctx context.Context, lease string) error {
+	_, err := s.exec(ctx, `
+		UPDATE nextcloud_accounts SET lease = NULL, lease_until = NULL WHERE lease = $1`, lease)
+	if err != nil {
+		return fmt.Errorf("release leases: %w", err)
+	}
+	return nil
+}
+
+func leased(what string, rows int64, err error) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	if rows == 0 {
+		return fmt.Errorf("%s: %w", what, ErrChanged)
+	}
+	return nil
+}
+
+// NextcloudDue returns how many accounts are due.
+func (s *Statements) NextcloudDue(ctx context.Context, now time.Time) (int, error) {
+	var n int
+	err := s.one(ctx, nil, []any{&n}, `SELECT COUNT(*) FROM nextcloud_accounts WHERE due_at <= $1`, at(now))
+	if err != nil {
+		return 0, fmt.Errorf("count due Nextcloud accounts: %w", err)
+	}
+	return n, nil
+}
+
+// NextcloudAccount returns the wish for the user's account and what is known of
+// it, or [account.ErrNotFound].
+func (s *Statements) NextcloudAccount(ctx context.Context, user account.ID) (wish.Account, error) {
+	var n wish.Account
+	err := s.one(ctx, account.ErrNotFound, nextcloudDest(&n),
+		`SELECT `+nextcloudColumns+` FROM nextcloud_accounts WHERE user_id = $1`, string(user))
+	if err != nil {
+		return wish.Account{}, fmt.Errorf("Nextcloud account: %w", err)
+	}
+	return n, nil
+}
+
+// NextcloudAccounts returns a page of the accounts of that status ("" for all),
+// newest first.
+func (s *Statements) NextcloudAccounts(ctx context.Context, status wish.Status, p Page) ([]wish.Account, error) {
+	list, err := s.nextcloudAccounts(ctx, `
+		SELECT `+nextcloudColumns+` FROM nextcloud_accounts
+		WHERE ($1 = '' OR status = $1) AND user_id < $2 ORDER BY user_id DESC LIMIT $3 OFFSET $4`,
+		string(status), p.before(), p.Limit, p.Skip)
+	if err != nil {
+		return nil, fmt.Errorf("Nextcloud accounts: %w", err)
+	}
+	return list, nil
+}
+
+// RetryNextcloud makes the account due now, whatever its status; it returns
+// [account.ErrNotFound] when there is none.
+func (s *Statements) RetryNextcloud(ctx context.Context, user account.ID, now time.Time) (wish.Account, error) {
+	var n wish.Account
+	err := s.one(ctx, account.ErrNotFound, nextcloudDest(&n), `
+		UPDATE nextcloud_accounts SET status = 'pending', attempts = 0, due_at = $2, updated_at = $2
+		WHERE user_id = $1 RETURNING `+nextcloudColumns, string(user), at(now))
+	if err != nil {
+		return wish.Account{}, fmt.Errorf("retry Nextcloud account: %w", err)
+	}
+	return n, nil
+}
+
+// RecheckNextcloud makes every account that is in order due now, for a
+// Nextcloud that lost them. It returns how many there are.
+func (s *Statements) RecheckNextcloud(ctx context.Context, now time.Time) (int64, error) {
+	n, err := s.exec(ctx, `UPDATE nextcloud_accounts SET due_at = $1 WHERE status = 'active'`, at(now))
+	if err != nil {
+		return 0, fmt.Errorf("recheck Nextcloud accounts: %w", err)
+	}
+	return n, nil
+}
+
+func (s *Statements) nextcloudAccounts(ctx context.Context, query string, args ...any) ([]wish.Account, error) {
+	list := []wish.Account{}
+	err := s.each(ctx, func(row scanner) error {
+		var n wish.Account
+		if err := row.Scan(nextcloudDest(&n)...); err != nil {
+			return err
+		}
+		list = append(list, n)
+		return nil
+	}, query, args...)
+	return list, err
+}

@@ -1,0 +1,111 @@
+// Package wish says what somebody's account in Nextcloud shall be, and what is
+// known of it. It does no I/O: functions write wishes, store keeps them,
+// provision makes them true.
+package wish
+
+import (
+	"strings"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/fault"
+)
+
+// A State is what an account shall be.
+type State string
+
+// The states.
+const (
+	Present  State = "present"  // there and enabled
+	Disabled State = "disabled" // not usable; its files stay
+	Absent   State = "absent"   // gone, with its files
+)
+
+// A Status is where an account stands, as clients and administrators see it.
+type Status string
+
+// The statuses.
+const (
+	Pending  Status = "pending"  // the wish is not true yet
+	Active   Status = "active"   // there, enabled, as wished
+	Inactive Status = "disabled" // not usable, as wished
+	Conflict Status = "conflict" // the id belongs to an account that is not ours; it is left alone
+	Failed   Status = "failed"   // tried often enough; somebody must look
+)
+
+// ErrBadStatus is what [ParseStatus] returns.
+var ErrBadStatus = fault.New(fault.Invalid, "invalid_status",
+	"Must be pending, active, disabled, conflict or failed.")
+
+// ParseStatus returns the status that s names; "" is every status.
+func ParseStatus(s string) (Status, error) {
+	switch st := Status(s); st {
+	case "", Pending, Active, Inactive, Conflict, Failed:
+		return st, nil
+	}
+	return "", ErrBadStatus
+}
+
+// A Wish is what an account shall be.
+type Wish struct {
+	State    State
+	Email    account.Email
+	FullName string
+	Quota    string // as Nextcloud takes it: "5 GB", "none"
+	Password []byte // sealed; waits to be set; nil for none
+}
+
+// An Account is the wish for one account and what is known of it.
+type Account struct {
+	Wish
+
+	UserID       account.ID
+	NextcloudID  string // never changes once stored
+	Version      int64  // of the wish; each change counts up
+	First        []byte // sealed: the password it is made with, which proves that it is ours
+	Owned        bool   // proved to be ours
+	Status       Status
+	Attempts     int        // failures in a row
+	DueAt        *time.Time // when to try next; nil for nothing to do
+	LastError    string     // a stable word; "" for none
+	LastSyncedAt *time.Time // when wish and fact last agreed
+	Used         *int64     // bytes, when last seen
+	Total        *int64     // bytes; nil while unknown or without limit
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+}
+
+// An Outcome is what became of one try.
+type Outcome struct {
+	Owned     bool
+	First     []byte     // sealed, as [Account.First]
+	Password  []byte     // what still waits; nil once it is set
+	Status    Status     // unless the wish changed meanwhile
+	Attempts  int        //
+	DueAt     *time.Time // unless the wish changed meanwhile
+	LastError string
+	Synced    bool // wish and fact agree
+	Used      *int64
+	Total     *int64
+}
+
+// maxID is the length of a Nextcloud user id, in characters.
+const maxID = 64
+
+// ID returns the Nextcloud id for an account: its e-mail address where
+// Nextcloud takes it, else the account's own id. byEmail false is always the
+// latter.
+func ID(a account.Account, byEmail bool) string {
+	email := string(a.Email)
+	if byEmail && len(email) <= maxID && strings.IndexFunc(email, refused) < 0 {
+		return email
+	}
+	return string(a.ID)
+}
+
+// refused reports characters that Nextcloud takes in no id: it takes
+// a-z A-Z 0-9 space _ . @ - '
+func refused(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') &&
+		!strings.ContainsRune(" _.@-'", r)
+}
