@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/functions"
+	"github.com/voiceassist/gateway/functions/health"
 	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
@@ -61,15 +63,24 @@ func (g *Gateway) In(tb testing.TB) *Gateway { //nolint:thelper // not a check
 // New returns a gateway on db. Passwords cost as little as bcrypt allows.
 func New(tb testing.TB, db *store.DB) *Gateway {
 	tb.Helper()
+	return NewWith(tb, db, nil)
+}
+
+// NewWith is [New] with settings.
+func NewWith(tb testing.TB, db *store.DB, extra map[string]string) *Gateway {
+	tb.Helper()
 	g := &Gateway{tb: tb, world: &world{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}
-	env := config.Map(map[string]string{
+	vars := map[string]string{
 		keyring.Variable: keyring.Generate().Reveal(), "ALLOWED_ORIGINS": Origin, "LOG_LEVEL": "debug",
-	})
+	}
+	maps.Copy(vars, extra)
+	env := config.Map(vars)
 	ring := setup.Ring(env)
 	const cheapest, slots, queue = 4, 4, 1000
 	g.Parts = &functions.Parts{
 		DB: db, Tokens: setup.Issuer(env, ring), Passwords: password.New(cheapest, slots, queue), Now: g.time,
-		Wishes: provision.ReadWisher(env, ring),
+		Wishes: provision.ReadWisher(env, ring), Reconciler: provision.ReadReconciler(env, db, ring),
+		Health: health.Read(env, db),
 	}
 	settings := setup.Settings(env, slog.New(slog.NewJSONHandler(g.world, nil)))
 	settings.Now = g.time

@@ -1,0 +1,119 @@
+package health_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/functions/functionstest"
+	"github.com/voiceassist/gateway/functions/health"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/probe"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
+
+type readiness struct {
+	Status string
+	Checks map[string]struct{ Status, Error string }
+}
+
+func ready(t *testing.T, f *health.Function) (int, readiness, string) {
+	t.Helper()
+	mux := http.NewServeMux()
+	for _, r := range f.Routes() {
+		mux.Handle(r.Pattern, r.Handler)
+	}
+	rec := httptest.NewRecorder()
+	mux.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/ready", http.NoBody))
+	var body readiness
+	if err := json.Unmarshal(rec.Body.Bytes(), &body); err != nil {
+		t.Fatalf("%v in %s", err, rec.Body)
+	}
+	return rec.Code, body, rec.Body.String()
+}
+
+func TestReady(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		g := functionstest.New(t, db)
+		a := g.Do("GET", "/ready", nil).Want(http.StatusOK, "")
+		for check, want := range map[string]string{
+			"database": "ok", "schema": "ok", "redis": "disabled", "qdrant": "disabled", "nextcloud": "disabled",
+		} {
+			if got := a.Get("checks", check, "status"); got != want {
+				t.Errorf("%s is %q, want %q", check, got, want)
+			}
+		}
+		if g.Do("GET", "/health", nil).Want(http.StatusOK, "").Get("status") != "ok" {
+			t.Error("not healthy")
+		}
+	})
+}
+
+func TestReady_WithAnEmptyDatabase(t *testing.T) {
+	t.Parallel()
+	db := storetest.OpenPostgres(t, storetest.FromTemplate(t, func(context.Context, string) error { return nil }))
+	t.Cleanup(func() { db.Close() })
+	status, body, _ := ready(t, health.Read(config.Map(nil), db))
+	if status != http.StatusServiceUnavailable || body.Checks["database"].Status != "ok" || body.Checks["schema"].Status != "failed" {
+		t.Errorf("%d %+v", status, body)
+	}
+}
+
+func TestReady_WithADependencyDown(t *testing.T) {
+	t.Parallel()
+	fine := func(context.Context) error { return nil }
+	f := &health.Function{Now: time.Now, Database: fine, Schema: fine, Qdrant: func(context.Context) error {
+		return probe.Failed(errors.New("dial tcp 10.0.0.5:6333: secret"))
+	}}
+	status, body, text := ready(t, f)
+	if status != http.StatusServiceUnavailable || body.Status != "unavailable" ||
+		body.Checks["qdrant"].Error == "" || body.Checks["database"].Status != "ok" {
+		t.Errorf("%d %s", status, text)
+	}
+	if strings.Contains(text, "10.0.0.5") || strings.Contains(text, "secret") {
+		t.Errorf("the body leaks the cause: %s", text)
+	}
+}
+
+func TestReady_AsksAllAtOnce(t *testing.T) {
+	t.Parallel()
+	all := make(chan struct{})
+	arrived := make(chan struct{}, 3)
+	wait := func(ctx context.Context) error {
+		arrived <- struct{}{}
+		select {
+		case <-all:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	go func() {
+		for range 3 {
+			<-arrived
+		}
+		close(all)
+	}()
+	if status, _, text := ready(t, &health.Function{Now: time.Now, Database: wait, Schema: wait, Redis: wait}); status != http.StatusOK {
+		t.Errorf("one after the other: %s", text)
+	}
+}
+
+func TestRead_RefusesWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	env := config.Map(map[string]string{"REDIS_URL": "http://x", "QDRANT_URL": "x", "NEXTCLOUD_URL": "ftp://x"})
+	health.Read(env, nil)
+	if n := strings.Count(env.Err().Error()+"\n", "\n"); n != 3 {
+		t.Errorf("%d lines, want 3: %v", n, env.Err())
+	}
+}

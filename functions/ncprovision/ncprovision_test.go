@@ -1,0 +1,119 @@
+package ncprovision_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"testing"
+
+	"github.com/voiceassist/gateway/functions/functionstest"
+	"github.com/voiceassist/gateway/functions/ncprovision"
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
+
+const minePath = "/api/users/me/nextcloud"
+
+func TestNextcloud_FromRegistrationToActive(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: functionstest.Password})
+		server := httptest.NewServer(cloud)
+		t.Cleanup(server.Close)
+		g := functionstest.NewWith(t, db, map[string]string{
+			"NEXTCLOUD_URL": server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": functionstest.Password,
+			"NEXTCLOUD_PUBLIC_URL": "https://cloud.example.org/nc",
+		})
+		_, p := g.Person()
+		ada := functionstest.Bearer(p.Access)
+
+		before := g.Do("GET", minePath, nil, ada).Want(http.StatusOK, "")
+		if before.Get("status") != "pending" || before.Get("user_id") != "" || before.Get("quota") != "" ||
+			before.Get("url") != "https://cloud.example.org/nc" {
+			t.Errorf("before: %s", before.Body)
+		}
+		_, root := g.Admin("root@example.org")
+		admin := functionstest.Bearer(root.Access)
+		g.Do("POST", "/api/nextcloud/reconcile", nil, ada).Want(http.StatusForbidden, "admin_required")
+		done := g.Do("POST", "/api/nextcloud/reconcile", nil, admin).Want(http.StatusOK, "")
+		if done.Body != `{"claimed":2,"succeeded":2,"failed":0,"remaining":0}`+"\n" {
+			t.Errorf("reconcile: %s", done.Body)
+		}
+		after := g.Do("GET", minePath, nil, ada).Want(http.StatusOK, "")
+		for name, want := range map[string]string{
+			"status": "active", "user_id": functionstest.Email, "last_error": "",
+			"webdav_url": "https://cloud.example.org/nc/remote.php/dav/files/" + functionstest.Email + "/",
+			"quota":      `{"available":5368709120,"total":5368709120,"used":0}`,
+		} {
+			if got := after.Get(name); got != want {
+				t.Errorf("%s is %q, want %q", name, got, want)
+			}
+		}
+		if got := g.Do("GET", "/api/users/me", nil, ada).Get("nextcloud_user_id"); got != functionstest.Email {
+			t.Errorf("nextcloud_user_id is %q", got)
+		}
+		if !cloud.Opens(functionstest.Email, functionstest.Password) {
+			t.Error("the gateway's password does not open Nextcloud")
+		}
+	})
+}
+
+func TestNextcloud_AdministratorsSeeWhatIsNotInSync(t *testing.T) {
+	t.Parallel()
+	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: functionstest.Password})
+	server := httptest.NewServer(cloud)
+	t.Cleanup(server.Close)
+	g := functionstest.NewWith(t, storetest.SQLite(t), map[string]string{
+		"NEXTCLOUD_URL": server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": functionstest.Password,
+	})
+	cloud.AddUser(functionstest.Email, "somebody else's", "")
+	id, p := g.Person()
+	_, root := g.Admin("root@example.org")
+	admin := functionstest.Bearer(root.Access)
+	job := &ncprovision.Function{DB: g.DB, Reconciler: g.Reconciler, Now: g.Now}
+	if err := job.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mine := g.Do("GET", minePath, nil, functionstest.Bearer(p.Access)).Want(http.StatusOK, "")
+	if mine.Get("status") != "conflict" || mine.Get("user_id") != "" || mine.Get("last_error") != "id_taken" {
+		t.Errorf("mine: %s", mine.Body)
+	}
+	var list []struct {
+		UserID string `json:"user_id"`
+		Status string
+	}
+	const accounts = "/api/nextcloud/accounts"
+	g.Do("GET", accounts+"?status=conflict", nil, admin).Want(http.StatusOK, "").Into(&list)
+	if len(list) != 1 || list[0].UserID != string(id) {
+		t.Errorf("in conflict: %+v", list)
+	}
+	g.Do("GET", accounts, nil, admin).Want(http.StatusOK, "").Into(&list)
+	if len(list) != 2 {
+		t.Errorf("all: %+v", list)
+	}
+	g.Do("GET", accounts+"?status=lost", nil, admin).Want(422, "validation_failed")
+	cloud.RemoveUser(functionstest.Email)
+	g.Do("POST", accounts+"/"+string(id)+"/retry", nil, admin).Want(http.StatusOK, "")
+	g.Do("POST", accounts+"/x/retry", nil, admin).Want(http.StatusNotFound, "not_found")
+	g.Do("POST", accounts+"/019ce000-0000-7000-8000-000000000000/retry", nil, admin).Want(http.StatusNotFound, "not_found")
+	if err := job.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := g.Do("GET", minePath, nil, functionstest.Bearer(p.Access)).Get("status"); got != "active" {
+		t.Errorf("after the retry: %s", got)
+	}
+}
+
+func TestNextcloud_WithoutOne(t *testing.T) {
+	t.Parallel()
+	g := functionstest.New(t, storetest.SQLite(t))
+	_, root := g.Admin("root@example.org")
+	admin := functionstest.Bearer(root.Access)
+	if got := g.Do("GET", minePath, nil, admin).Want(http.StatusOK, ""); got.Get("status") != "pending" || got.Get("url") != "" {
+		t.Errorf("got %s", got.Body)
+	}
+	g.Do("POST", "/api/nextcloud/reconcile", nil, admin).Want(http.StatusConflict, "nextcloud_disabled")
+}

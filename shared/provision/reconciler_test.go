@@ -1,0 +1,450 @@
+package provision_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/document"
+	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/nextcloud"
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
+	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+	"github.com/voiceassist/gateway/shared/wish"
+)
+
+func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
+
+const (
+	adminPassword = "the administrator's own password"
+	adasPassword  = config.Secret("correct horse battery staple")
+)
+
+// A world is a gateway's store and a Nextcloud.
+type world struct {
+	t      *testing.T
+	db     *store.DB
+	cloud  *nextcloudtest.Server
+	url    string
+	wisher *provision.Wisher
+	ring   *keyring.Ring
+
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newWorld(t *testing.T, db *store.DB, env map[string]string) *world {
+	t.Helper()
+	w := &world{t: t, db: db, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	w.cloud = nextcloudtest.New(nextcloudtest.Options{AdminPassword: adminPassword, Now: w.time})
+	server := httptest.NewServer(w.cloud)
+	t.Cleanup(server.Close)
+	w.url = server.URL
+	all := map[string]string{
+		"NEXTCLOUD_URL": server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": adminPassword,
+	}
+	for k, v := range env {
+		all[k] = v
+	}
+	e := config.Map(all)
+	var err error
+	if w.ring, err = keyring.New(keyring.Generate()); err != nil {
+		t.Fatal(err)
+	}
+	w.wisher = provision.ReadWisher(e, w.ring)
+	if err := e.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *world) time() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *world) advance(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
+
+// reconciler returns a fresh one, as after a restart.
+func (w *world) reconciler() *provision.Reconciler {
+	w.t.Helper()
+	base, err := url.Parse(w.url)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	client := nextcloud.New(nextcloud.Config{URL: base, AdminUser: "admin", AdminPassword: adminPassword})
+	w.t.Cleanup(client.Close)
+	return provision.New(w.db, client, w.wisher.Box, w.time)
+}
+
+// register makes an account with its wish, as registration does.
+func (w *world) register(email string) account.Account {
+	w.t.Helper()
+	a := account.Account{
+		ID: account.NewID(), Email: account.Email(email), FullName: "Ada Lovelace", Role: account.User,
+		Preferences: document.Empty, CreatedAt: w.time(), UpdatedAt: w.time(),
+	}
+	w.update(func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.CreateAccount(ctx, a, "hash"); err != nil {
+			return err
+		}
+		return w.wisher.Register(ctx, tx, a, adasPassword, w.time())
+	})
+	return a
+}
+
+func (w *world) update(fn func(ctx context.Context, tx *store.Tx) error) {
+	w.t.Helper()
+	if err := w.db.Update(w.t.Context(), func(tx *store.Tx) error { return fn(w.t.Context(), tx) }); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// batch runs one batch of r.
+func (w *world) batch(r *provision.Reconciler) provision.Result {
+	w.t.Helper()
+	res, err := r.RunBatch(w.t.Context(), 100)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return res
+}
+
+func (w *world) known(a account.Account) wish.Account {
+	w.t.Helper()
+	n, err := w.db.NextcloudAccount(w.t.Context(), a.ID)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return n
+}
+
+// settled fails the test unless a's account is there, once, as wished.
+func (w *world) settled(a account.Account, password config.Secret) {
+	w.t.Helper()
+	n := w.known(a)
+	if n.Status != wish.Active || n.DueAt != nil || n.Password != nil || !n.Owned || n.LastSyncedAt == nil {
+		w.t.Errorf("the row is %+v", n)
+	}
+	if users := w.cloud.Users(); len(users) != 2 {
+		w.t.Errorf("Nextcloud has %d users, want the administrator and one more: %+v", len(users), users)
+	}
+	u, ok := w.cloud.User(n.NextcloudID)
+	if !ok || !u.Enabled || u.Email != string(a.Email) || u.DisplayName != a.FullName || u.Quota != "5 GB" {
+		w.t.Errorf("Nextcloud has %+v", u)
+	}
+	if !w.cloud.Opens(n.NextcloudID, password) {
+		w.t.Error("the password does not open the account")
+	}
+	got, err := w.db.Account(w.t.Context(), a.ID)
+	if err != nil || got.NextcloudUserID != n.NextcloudID {
+		w.t.Errorf("the account's Nextcloud id is %q, %v", got.NextcloudUserID, err)
+	}
+}
+
+func TestReconciler_MakesTheAccount(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db, nil)
+		a := w.register("ada@example.org")
+		if got := w.batch(w.reconciler()); got != (provision.Result{Claimed: 1, Succeeded: 1}) {
+			t.Errorf("got %+v", got)
+		}
+		w.settled(a, adasPassword)
+		if n := w.known(a); n.NextcloudID != "ada@example.org" || n.Total == nil || *n.Total != 5<<30 {
+			t.Errorf("got %+v", n)
+		}
+		calls := len(w.cloud.Calls())
+		if got := w.batch(w.reconciler()); got != (provision.Result{}) || len(w.cloud.Calls()) != calls {
+			t.Errorf("with nothing to do: %+v, %d calls", got, len(w.cloud.Calls())-calls)
+		}
+	})
+}
+
+// errCrash is what a simulated crash panics with.
+type errCrash struct{}
+
+// TestReconciler_SurvivesACrashAnywhere stops the reconciler after every single
+// call and commit of one user's provisioning, in turn, and starts it again.
+func TestReconciler_SurvivesACrashAnywhere(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		points := 0
+		for at := 1; ; at++ {
+			t.Run(fmt.Sprint("point ", at), func(t *testing.T) {
+				w := newWorld(t, db, map[string]string{})
+				a := w.register(fmt.Sprintf("ada%d@example.org", at))
+				r := w.reconciler()
+				seen := 0
+				provision.OnReached(r, func(string) {
+					if seen++; seen == at {
+						panic(errCrash{})
+					}
+				})
+				if !crashes(w, r) {
+					points = at - 1 // it ran to its end
+				}
+				w.advance(time.Hour) // the lease runs out
+				for range 3 {
+					w.batch(w.reconciler())
+				}
+				w.settled(a, adasPassword)
+			})
+			if points > 0 || t.Failed() {
+				break
+			}
+		}
+		if points < 7 { // look, create, own, look, edit, sign in, settle
+			t.Errorf("only %d points were tried", points)
+		}
+	})
+}
+
+// crashes runs a batch and reports whether it crashed.
+func crashes(w *world, r *provision.Reconciler) (crashed bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			if _, ok := p.(errCrash); !ok {
+				panic(p)
+			}
+			crashed = true
+		}
+	}()
+	w.batch(r)
+	return false
+}
+
+func TestReconciler_SurvivesALostAnswer(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]nextcloudtest.Fault{
+		"cut after the effect": nextcloudtest.CutAfter(), "cut before it": nextcloudtest.CutBefore(),
+		"500 after the effect": nextcloudtest.CrashAfter(), "500 before it": nextcloudtest.Crash(),
+		"maintenance": nextcloudtest.Maintenance(),
+	} {
+		for _, method := range []string{http.MethodPost, http.MethodGet, http.MethodPut} {
+			t.Run(method+" "+name, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, storetest.SQLite(t), nil)
+				a := w.register("ada@example.org")
+				w.cloud.Fail(nextcloudtest.Times(1, fault, nextcloudtest.On(method, "")))
+				r := w.reconciler()
+				for range 4 {
+					w.batch(r)
+					w.advance(time.Hour)
+				}
+				w.settled(a, adasPassword)
+			})
+		}
+	}
+}
+
+func TestReconciler_TwoAtOnceDoNothingTwice(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		const people = 10
+		w := newWorld(t, db, nil)
+		for i := range people {
+			w.register(fmt.Sprintf("user%d@example.org", i))
+		}
+		var wg sync.WaitGroup
+		results := make([]provision.Result, 2)
+		for i := range results {
+			r := w.reconciler()
+			wg.Go(func() {
+				for range people {
+					res, err := r.RunBatch(t.Context(), 2)
+					if err != nil {
+						t.Error(err)
+					}
+					results[i].Succeeded += res.Succeeded
+				}
+			})
+		}
+		wg.Wait()
+		if got := results[0].Succeeded + results[1].Succeeded; got != people {
+			t.Errorf("%d accounts were made, want %d", got, people)
+		}
+		creates := 0
+		for _, c := range w.cloud.Calls() {
+			if c.Method == http.MethodPost && strings.HasSuffix(c.Path, "/users") {
+				creates++
+			}
+		}
+		if creates != people || len(w.cloud.Users()) != people+1 {
+			t.Errorf("%d create calls for %d people, %d users", creates, people, len(w.cloud.Users()))
+		}
+	})
+}
+
+func TestReconciler_NeverTouchesAForeignAccount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), nil)
+	w.cloud.AddUser("ada@example.org", "her own password", "somebody@example.com")
+	a := w.register("ada@example.org")
+	w.batch(w.reconciler())
+	if n := w.known(a); n.Status != wish.Conflict || n.LastError != provision.IDTaken || n.Owned || n.DueAt != nil {
+		t.Errorf("the row is %+v", n)
+	}
+	w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Deleted(ctx, tx, a, w.time()) })
+	w.batch(w.reconciler())
+	u, ok := w.cloud.User("ada@example.org")
+	if !ok || !u.Enabled || u.Email != "somebody@example.com" || !w.cloud.Opens("ada@example.org", "her own password") {
+		t.Errorf("the foreign account was changed: %+v", u)
+	}
+}
+
+func TestReconciler_FollowsTheWish(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_ON_DELETE": "delete"})
+	a := w.register("ada@example.org")
+	r := w.reconciler()
+	w.batch(r)
+
+	a.Email, a.FullName = "countess@example.org", "Ada King"
+	w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Changed(ctx, tx, a, w.time()) })
+	w.update(func(ctx context.Context, tx *store.Tx) error {
+		return w.wisher.PasswordChanged(ctx, tx, a, "an entirely new passphrase", w.time())
+	})
+	w.batch(r)
+	w.settled(a, "an entirely new passphrase")
+	if n := w.known(a); n.NextcloudID != "ada@example.org" {
+		t.Errorf("the Nextcloud id followed the address: %s", n.NextcloudID)
+	}
+
+	disabled := w.time()
+	a.DisabledAt = &disabled
+	w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Changed(ctx, tx, a, w.time()) })
+	w.batch(r)
+	if u, _ := w.cloud.User("ada@example.org"); u.Enabled || w.known(a).Status != wish.Inactive {
+		t.Errorf("not disabled: %+v", u)
+	}
+
+	w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Deleted(ctx, tx, a, w.time()) })
+	w.batch(r)
+	if _, there := w.cloud.User("ada@example.org"); there {
+		t.Error("not deleted")
+	}
+	if _, err := w.db.NextcloudAccount(t.Context(), a.ID); err == nil {
+		t.Error("the row outlived the deletion")
+	}
+}
+
+func TestReconciler_MakesALostAccountAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_PASSWORD_SYNC": "false"})
+	a := w.register("ada@example.org")
+	r := w.reconciler()
+	w.batch(r)
+	w.cloud.RemoveUser("ada@example.org")
+	if _, err := w.db.RecheckNextcloud(t.Context(), w.time()); err != nil {
+		t.Fatal(err)
+	}
+	w.batch(r)
+	w.batch(r)
+	if n := w.known(a); n.Status != wish.Active || !n.Owned {
+		t.Errorf("the row is %+v", n)
+	}
+	if _, there := w.cloud.User("ada@example.org"); !there {
+		t.Error("the account was not made again")
+	}
+}
+
+func TestReconciler_StopsAtTheFirstRefusalOfTheAdministrator(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), nil)
+	for i := range 5 {
+		w.register(fmt.Sprintf("user%d@example.org", i))
+	}
+	w.cloud.SetPassword("admin", "another password")
+	r := w.reconciler()
+	for range 5 {
+		w.batch(r)
+		w.advance(time.Second)
+	}
+	if n := len(w.cloud.Calls()); n != 1 {
+		t.Errorf("%d calls with a refused password, want 1: each is a strike", n)
+	}
+	w.cloud.SetPassword("admin", adminPassword)
+	w.advance(time.Hour)
+	if got := w.batch(r); got.Succeeded != 5 {
+		t.Errorf("after the cool-down: %+v", got)
+	}
+}
+
+func TestReconciler_GivesUpAndTriesAgainWhenAsked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), nil)
+	a := w.register("ada@example.org")
+	w.cloud.Fail(func(*http.Request) nextcloudtest.Fault {
+		return nextcloudtest.Answer(http.StatusOK, "text/html", "<html>a login page</html>", 0)
+	})
+	r := w.reconciler()
+	for range 10 {
+		w.batch(r)
+		w.advance(time.Hour)
+	}
+	if n := w.known(a); n.Status != wish.Failed || n.LastError != provision.Unexpected || n.DueAt != nil {
+		t.Fatalf("the row is %+v", n)
+	}
+	w.cloud.Fail(nil)
+	if _, err := w.db.RetryNextcloud(t.Context(), a.ID, w.time()); err != nil {
+		t.Fatal(err)
+	}
+	w.batch(r)
+	w.settled(a, adasPassword)
+}
+
+func TestReconciler_AWishThatChangesMeanwhileIsNotLost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), nil)
+	a := w.register("ada@example.org")
+	r := w.reconciler()
+	a.FullName = "Ada King"
+	changed := false
+	provision.OnReached(r, func(point string) {
+		if point == "signed in" && !changed {
+			changed = true
+			w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Changed(ctx, tx, a, w.time()) })
+		}
+	})
+	w.batch(r)
+	w.batch(r)
+	w.settled(a, adasPassword)
+}
+
+func TestReconciler_LoopWakesAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), nil)
+	r := w.reconciler()
+	settled := make(chan struct{}, 1)
+	provision.OnReached(r, func(point string) {
+		if point == "settled" {
+			settled <- struct{}{}
+		}
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { r.Loop(ctx) })
+	a := w.register("ada@example.org")
+	r.Wake()
+	<-settled
+	cancel()
+	wg.Wait()
+	w.settled(a, adasPassword)
+}
