@@ -5,128 +5,144 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"sync"
-	"time"
+	"strings"
 
 	"golang.org/x/crypto/bcrypt"
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/fault"
 )
 
-// Cost is the default cost of bcrypt: about 250 ms of one core in 2025.
-const Cost = 12
+// The bounds of BCRYPT_COST. Each step doubles the time; 12 takes about a
+// quarter of a second.
+const (
+	DefaultCost = 12
+	minCost     = 10 // OWASP Password Storage Cheat Sheet
+	maxCost     = 16
+)
 
-// queuePerSlot is how many wait for each hash that runs: at the default cost
-// the last of them gets its turn within some 4 seconds.
-const queuePerSlot = 16
+const (
+	queuePerSlot = 16     // some 4 s of waiting at the default cost
+	maxQueue     = 100000 // calls; past that it is memory, not patience
+)
 
-// ErrBusy is returned when the queue is full.
-var ErrBusy = fault.New(fault.Unavailable, "busy",
-	"Too many passwords are being checked right now; try again shortly.").After(2 * time.Second)
+// ErrMismatch says that the password is not the one of the hash, or that there
+// is no hash. Callers turn it into an answer of their own.
+var ErrMismatch = errors.New("password mismatch")
 
-// A Hasher hashes and checks passwords, a bounded number at a time, so that a
-// flood of logins leaves the other cores to other calls. It is safe for
-// concurrent use.
+// A Hasher hashes and verifies passwords with bcrypt. It is safe for concurrent
+// use.
 type Hasher struct {
-	cost  int
-	slots chan struct{} // holds one for each hash that runs
-	queue chan struct{} // holds one for each call that runs or waits
-	dummy func() config.Secret
+	cost   int
+	gate   gate
+	nobody []byte // what stands for the hash of an account that is not there
+
+	generate func(plain []byte, cost int) ([]byte, error)
+	compare  func(hash, plain []byte) error
 }
 
-// New returns a hasher of that cost, which runs slots hashes at once and lets
-// queue calls wait.
+// New returns a hasher that hashes at the cost, [bcrypt.MinCost] to
+// [bcrypt.MaxCost], and lets at most slots calls run and queue calls wait.
 func New(cost, slots, queue int) *Hasher {
 	return &Hasher{
-		cost:  cost,
-		slots: make(chan struct{}, slots),
-		queue: make(chan struct{}, slots+queue),
-		dummy: sync.OnceValue(func() config.Secret {
-			hash, err := bcrypt.GenerateFromPassword([]byte("nobody's password"), cost)
-			if err != nil {
-				panic("password: " + err.Error()) // a cost that bcrypt does not take
-			}
-			return config.Secret(hash)
-		}),
+		cost: cost,
+		gate: newGate(slots, queue),
+		// In form a hash of the cost, and of no password that anybody could find.
+		// It is written, not computed, so that the first stranger is not refused
+		// later than the second.
+		nobody:   fmt.Appendf(nil, "$2a$%02d$%s", cost, strings.Repeat(".", 53)),
+		generate: bcrypt.GenerateFromPassword,
+		compare:  bcrypt.CompareHashAndPassword,
 	}
 }
 
-// Read returns the hasher that BCRYPT_COST (12; 10 to 16) asks for, with one
-// slot for each core that Go may use.
+// Read returns the hasher that the environment asks for: BCRYPT_COST, and
+// PASSWORD_QUEUE, how many may wait. As many run as there are processors for Go.
 func Read(env *config.Env) *Hasher {
 	slots := runtime.GOMAXPROCS(0)
-	return New(env.Int("BCRYPT_COST", Cost, 10, 16), slots, queuePerSlot*slots)
+	return New(
+		env.Int("BCRYPT_COST", DefaultCost, minCost, maxCost),
+		slots,
+		env.Int("PASSWORD_QUEUE", queuePerSlot*slots, 0, maxQueue),
+	)
 }
 
-// Hash returns the bcrypt hash of p, [ErrBusy], or the error of ctx.
+// Hash returns the hash under which to store p. It fails with [ErrBusy], with
+// the error of ctx when that ends while it waits, and for the zero Password.
 func (h *Hasher) Hash(ctx context.Context, p Password) (config.Secret, error) {
-	return h.hash(ctx, p.Reveal())
+	if p.plain == "" {
+		return "", errors.New("hash password: it was never parsed")
+	}
+	return h.hash(ctx, p.plain.Reveal())
 }
 
-// Rehash returns a new hash of a password that Verify accepted: one that was
-// good enough when it was set stays so.
-func (h *Hasher) Rehash(ctx context.Context, plain config.Secret) (config.Secret, error) {
-	return h.hash(ctx, norm.NFC.String(plain.Reveal()))
+// Rehash returns a hash at the present cost of a password that was just
+// verified. It asks no more of it than that: rules that came later do not hold
+// for passwords that were there before. Errors are those of [Hasher.Hash].
+func (h *Hasher) Rehash(ctx context.Context, verified config.Secret) (config.Secret, error) {
+	plain, ok := normalise(verified.Reveal())
+	if !ok {
+		return "", fmt.Errorf("rehash password: %w", ErrMismatch)
+	}
+	return h.hash(ctx, plain)
 }
 
-func (h *Hasher) hash(ctx context.Context, plain string) (hash config.Secret, err error) {
-	err = h.enter(ctx, func() error {
-		b, err := bcrypt.GenerateFromPassword([]byte(plain), h.cost)
-		hash = config.Secret(b)
+func (h *Hasher) hash(ctx context.Context, plain string) (config.Secret, error) {
+	var hash []byte
+	err := h.gate.do(ctx, func() (err error) {
+		hash, err = h.generate([]byte(plain), h.cost)
 		return err
 	})
 	if err != nil {
 		return "", fmt.Errorf("hash password: %w", err)
 	}
-	return hash, nil
+	return config.Secret(hash), nil
 }
 
-// Verify returns nil when plain is the password of hash, else [ErrMismatch]; or
-// [ErrBusy], or the error of ctx. The empty hash, of nobody, costs the same as
-// any other and never matches; so does a text longer than bcrypt looks at.
+// Verify returns nil if plain is the password of the hash, else [ErrMismatch].
+// The empty hash, that of an account which does not exist, and a plain that no
+// account can have cost the same bcrypt as any other and never match. It fails
+// with [ErrBusy], with the error of ctx when that ends while it waits, and
+// where hash is no bcrypt hash.
 func (h *Hasher) Verify(ctx context.Context, hash, plain config.Secret) error {
-	text := []byte(norm.NFC.String(plain.Reveal()))
-	matchable := hash != "" && len(text) <= MaxLength
-	return h.enter(ctx, func() error {
-		against := hash
-		if hash == "" {
-			against = h.dummy()
-		}
-		err := bcrypt.CompareHashAndPassword([]byte(against.Reveal()), text[:min(len(text), MaxLength)])
-		switch {
-		case errors.Is(err, bcrypt.ErrMismatchedHashAndPassword), err == nil && !matchable:
-			return ErrMismatch
-		case err != nil:
-			return fmt.Errorf("verify password: %w", err)
-		}
+	stored, known := []byte(hash.Reveal()), hash != ""
+	if !known {
+		stored = h.nobody
+	}
+	typed, possible := normalise(plain.Reveal())
+	var mismatch error
+	err := h.gate.do(ctx, func() error {
+		mismatch = h.compare(stored, []byte(typed))
 		return nil
 	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("verify password: %w", err)
+	case errors.Is(mismatch, bcrypt.ErrMismatchedHashAndPassword), mismatch == nil && !(known && possible):
+		return ErrMismatch
+	case mismatch != nil:
+		return fmt.Errorf("verify password: %w", mismatch)
+	}
+	return nil
 }
 
-// NeedsRehash reports whether the hash was made at a lower cost than today's.
+// NeedsRehash reports whether hash was made at a lower cost than hashes are
+// made now.
 func (h *Hasher) NeedsRehash(hash config.Secret) bool {
 	cost, err := bcrypt.Cost([]byte(hash.Reveal()))
 	return err == nil && cost < h.cost
 }
 
-// enter runs work when a slot is free.
-func (h *Hasher) enter(ctx context.Context, work func() error) error {
-	select {
-	case h.queue <- struct{}{}:
-		defer func() { <-h.queue }()
-	default:
-		return ErrBusy
+// normalise returns plain as [Parse] would, cut to what bcrypt looks at, and
+// whether it can be a password at all. What is too long, or holds the NUL with
+// which bcrypt ends its key, could otherwise pass for another one.
+func normalise(plain string) (typed string, possible bool) {
+	if len(plain) > maxRaw {
+		return plain[:MaxBytes], false
 	}
-	select {
-	case h.slots <- struct{}{}:
-		defer func() { <-h.slots }()
-	case <-ctx.Done():
-		return ctx.Err()
+	typed = norm.NFC.String(plain)
+	if len(typed) > MaxBytes {
+		return typed[:MaxBytes], false
 	}
-	if err := ctx.Err(); err != nil {
-		return err // both were ready; the caller has left
-	}
-	return work()
+	return typed, typed != "" && !strings.ContainsRune(typed, 0)
 }

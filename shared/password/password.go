@@ -1,18 +1,17 @@
-// Package password decides what is a good password, and hashes and checks
-// passwords with bcrypt behind a gate that bounds how many run at once.
+// Package password says which passwords are good, and turns them into bcrypt
+// hashes and back into yes or no, without letting the hashes take the machine.
 //
-// [Parse] makes a [Password]; a [Hasher] does the rest.
+// [Parse] makes a [Password] for an account that gets a new one. A [Hasher]
+// hashes it and verifies what is typed at login; bcrypt is work for the CPU, so
+// its gate bounds how many run and how many wait. Nothing here prints a
+// password, and no fault quotes one.
 package password
 
 import (
-	"bytes"
-	"compress/gzip"
-	_ "embed"
-	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -22,84 +21,87 @@ import (
 	"github.com/voiceassist/gateway/shared/fault"
 )
 
-// The limits of a password, in bytes of UTF-8 after normalisation.
+// The length of a password after normalisation.
 const (
-	MinLength = 8  // NIST SP 800-63B section 3.1.1.2
-	MaxLength = 72 // what bcrypt looks at
+	MinBytes = 8  // NIST SP 800-63B section 5.1.1.1 asks for as many characters
+	MaxBytes = 72 // bcrypt looks at no more
 )
 
-// What is wrong with a password that is refused.
+// maxRaw bounds what is worth normalising, in bytes. NFC shortens no text to
+// less than a quarter, so whatever is longer is too long in any case.
+const maxRaw = 8 * MaxBytes
+
+// What is wrong with a password.
 var (
 	ErrTooShort = fault.New(fault.Invalid, "password_too_short", "Must be at least 8 bytes long.")
-	ErrTooLong  = fault.New(fault.Invalid, "password_too_long", "Must be at most 72 bytes long.")
-	ErrInvalid  = fault.New(fault.Invalid, "invalid_password", "Must be UTF-8 text without NUL.")
-	ErrEmail    = fault.New(fault.Invalid, "password_is_email", "Must not be the e-mail address.")
-	ErrCommon   = fault.New(fault.Invalid, "password_common", "Is one of the most common passwords; choose another.")
+	ErrTooLong  = fault.New(fault.Invalid, "password_too_long", "Must be at most 72 bytes long, which is 72 letters of English or fewer of other scripts.")
+	ErrCommon   = fault.New(fault.Invalid, "password_common", "Is one of the passwords that are tried first; choose another one.")
+	ErrIsEmail  = fault.New(fault.Invalid, "password_is_email", "Must not be the e-mail address or its first part.")
+	ErrInvalid  = fault.New(fault.Invalid, "invalid_password", "Must be text in UTF-8 without the NUL character.")
 )
 
-// A Password is one that may be set. It does not print itself.
+const redacted = "[password]"
+
+// A Password is one that an account may have, in Unicode NFC. Only [Parse]
+// makes one; the zero value is none, and is not hashed. It does not print
+// itself.
 type Password struct{ plain config.Secret }
 
-// Parse returns plain, in Unicode NFC so that every keyboard gives the same
-// bytes, as a password for the account with that address. It refuses what
-// [MinLength] and [MaxLength] do, the address or the part of it before the @,
-// and the 20,000 most common passwords, in any case. It asks for no classes of
-// characters (NIST SP 800-63B section 3.1.1.2).
+// Parse returns plain in Unicode NFC, so that it is the same password from
+// every keyboard (RFC 8265 section 4.2), or says in which way the account with
+// that address may not have it. With an empty address that rule is left out.
 func Parse(plain string, email account.Email) (Password, error) {
-	p := norm.NFC.String(plain)
-	lower := strings.ToLower(p)
-	local, _, _ := strings.Cut(string(email), "@")
-	switch {
-	case !utf8.ValidString(plain) || strings.ContainsRune(p, 0):
-		return Password{}, ErrInvalid
-	case len(p) < MinLength:
-		return Password{}, ErrTooShort
-	case len(p) > MaxLength:
+	if len(plain) > maxRaw {
 		return Password{}, ErrTooLong
-	case email != "" && (lower == string(email) || lower == local):
-		return Password{}, ErrEmail
-	case common(lower):
+	}
+	if !utf8.ValidString(plain) || strings.ContainsRune(plain, 0) {
+		return Password{}, ErrInvalid // to bcrypt, "a" and "a\x00a" are one password
+	}
+	plain = norm.NFC.String(plain)
+	switch {
+	case len(plain) < MinBytes:
+		return Password{}, ErrTooShort
+	case len(plain) > MaxBytes:
+		return Password{}, ErrTooLong
+	}
+	folded := fold(plain)
+	switch {
+	case names(folded, email):
+		return Password{}, ErrIsEmail
+	case common(folded):
 		return Password{}, ErrCommon
 	}
-	return Password{config.Secret(p)}, nil
+	return Password{plain: config.Secret(plain)}, nil
 }
 
-// Reveal returns the text, in NFC. Every call is a place to review.
-func (p Password) Reveal() string { return p.plain.Reveal() }
+// fold returns plain as the rules compare it: the way [account.ParseEmail]
+// writes addresses, without space around.
+func fold(plain string) string {
+	return norm.NFC.String(strings.ToLower(strings.TrimSpace(plain)))
+}
+
+// names reports whether folded is the address or its local part.
+func names(folded string, email account.Email) bool {
+	local, _, _ := strings.Cut(string(email), "@")
+	return email != "" && (folded == string(email) || folded == local)
+}
+
+// Reveal returns the password for those who must pass it on. Every call is a
+// place to review.
+func (p Password) Reveal() config.Secret { return p.plain }
 
 // String hides the password.
-func (p Password) String() string { return p.plain.String() }
+func (Password) String() string { return redacted }
 
-// Format hides the password from every verb.
-func (p Password) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, p.plain.String()) }
+// GoString hides the password.
+func (Password) GoString() string { return redacted }
 
-// The list is that of Django, made by Royce Williams from leaked passwords; its
-// licence lies beside it.
-//
-//go:embed common-passwords.txt.gz
-var packed []byte
+// Format hides the password from every verb; without it, fmt would print the
+// unexported field.
+func (Password) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
-// list is unpacked at first use, one password a line; most functions never
-// need it.
-var list = sync.OnceValue(func() []byte { //nolint:gochecknoglobals // a cache
-	r, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		panic("password: the embedded list: " + err.Error())
-	}
-	text, err := io.ReadAll(r)
-	if err != nil {
-		panic("password: the embedded list: " + err.Error())
-	}
-	return append([]byte{'\n'}, text...)
-})
+// LogValue hides the password.
+func (Password) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// common reports whether lower, in lower case, stands on the list. A line break
-// could match two lines at once, so such a password is not looked up.
-func common(lower string) bool {
-	return !strings.ContainsRune(lower, '\n') && bytes.Contains(list(), []byte("\n"+lower+"\n"))
-}
-
-// ErrMismatch is returned by [Hasher.Verify] for a wrong password and for an
-// account that does not exist. It is told to the caller by the function, in
-// its own words.
-var ErrMismatch = errors.New("the password does not match")
+// MarshalText hides the password.
+func (Password) MarshalText() ([]byte, error) { return []byte(redacted), nil }

@@ -1,95 +1,120 @@
-// Package seal keeps secrets that must be given back: AES-256-GCM (NIST SP
-// 800-38D) under keys of a keyring. A stolen database without the configured
-// secret opens none of them.
+// Package seal keeps secrets that must be given back: passwords and tokens for
+// other systems, at rest in a database that may be copied. A sealed secret opens
+// only with a key of the ring and for the owner that it was sealed for.
+//
+// A [Box] seals with the current key and opens with any; after a rotation,
+// [Box.NeedsReseal] finds what to seal anew before the old key is dropped.
 package seal
 
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/rand"
 	"errors"
+	"fmt"
+	"io"
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/keyring"
 )
 
-// The layout of a box, in bytes:
-//
-//	version 1 | key id 4 | nonce 12 | ciphertext and tag
+// A sealed secret is the version (1 byte), the key id (4), the nonce (12), the
+// ciphertext (as long as the secret) and the tag (16). The first two are
+// authenticated as well.
 const (
 	version   = 1
-	atKey     = 1
-	atNonce   = atKey + 4
-	atText    = atNonce + nonceSize
-	nonceSize = 12
+	headerLen = 5
+	nonceLen  = 12
+	tagLen    = 16
+
+	// Overhead is how many bytes longer than the secret its sealed form is.
+	Overhead = headerLen + nonceLen + tagLen
 )
 
-// ErrOpen is returned for whatever does not open: not a box, changed, sealed
-// for something else or under a key that is gone.
-var ErrOpen = errors.New("the box does not open")
+// ErrOpen is what everything gets that does not open: it was damaged, sealed
+// with a key that is gone, or for somebody else. Which of them, nobody learns.
+var ErrOpen = errors.New("sealed secret does not open")
 
-// A Box seals under the current key and opens under all. It is immutable and
-// safe for concurrent use. A nonce is random: one key is good for some four
-// billion boxes (SP 800-38D section 8.3).
-type Box struct{ keys keyring.Keys }
+// A Box seals and opens with AES-256-GCM (NIST SP 800-38D). It is immutable,
+// safe for concurrent use and does not print itself. Nonces are random, which
+// is good for 2^32 secrets a key (section 8.3).
+type Box struct {
+	current [4]byte
+	byID    map[[4]byte]cipher.AEAD
+}
 
-// New returns a box with these keys.
-func New(keys keyring.Keys) *Box { return &Box{keys: keys} }
-
-// Seal returns plain in a box that opens for the same additional data only,
-// such as the id of the row that keeps it.
-func (b *Box) Seal(plain config.Secret, aad string) ([]byte, error) {
-	key := b.keys.Current()
-	gcm, err := open(key)
-	if err != nil {
-		return nil, err
+// New returns a box over keys, which are for this purpose alone.
+func New(keys keyring.Keys) *Box {
+	b := &Box{current: keys.Current().ID, byID: make(map[[4]byte]cipher.AEAD, len(keys))}
+	for _, key := range keys {
+		if _, taken := b.byID[key.ID]; !taken { // should two ids ever collide, the newer key stands
+			b.byID[key.ID] = aead(key)
+		}
 	}
-	box := append([]byte{version}, key.ID[:]...)
-	nonce := make([]byte, nonceSize)
-	_, _ = rand.Read(nonce) // never fails
-	box = append(box, nonce...)
-	return gcm.Seal(box, nonce, []byte(plain.Reveal()), additional(box[:atNonce], aad)), nil
+	return b
+}
+
+func aead(key keyring.Key) cipher.AEAD {
+	block, err := aes.NewCipher(key.Bytes[:])
+	if err != nil {
+		panic("seal: " + err.Error()) // only for another length than 32 bytes
+	}
+	gcm, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		panic("seal: " + err.Error()) // only for a block of another length than 16 bytes
+	}
+	return gcm
+}
+
+// Seal returns plain sealed with the current key. It opens only together with
+// the same aad, which names the owner and is not secret. Each call gives another
+// result. The error is always nil; it is there for keys that are elsewhere.
+func (b *Box) Seal(plain config.Secret, aad string) ([]byte, error) {
+	header := append(make([]byte, 0, Overhead+len(plain)), version)
+	header = append(header, b.current[:]...)
+	return b.byID[b.current].Seal(header, nil, []byte(plain.Reveal()), bound(header, aad)), nil
 }
 
 // Open returns what was sealed, or [ErrOpen].
 func (b *Box) Open(box []byte, aad string) (config.Secret, error) {
-	key, ok := b.key(box)
-	if !ok {
+	id, ok := keyID(box)
+	key, known := b.byID[id]
+	if !ok || !known {
 		return "", ErrOpen
 	}
-	gcm, err := open(key)
+	plain, err := key.Open(nil, nil, box[headerLen:], bound(box[:headerLen], aad))
 	if err != nil {
-		return "", err
-	}
-	plain, err := gcm.Open(nil, box[atNonce:atText], box[atText:], additional(box[:atNonce], aad))
-	if err != nil {
-		return "", ErrOpen
+		return "", ErrOpen // err says no more
 	}
 	return config.Secret(plain), nil
 }
 
-// NeedsReseal reports whether the box is under another key than the current.
+// NeedsReseal reports whether box was sealed with anything but the current key.
+// That it opens, it does not say.
 func (b *Box) NeedsReseal(box []byte) bool {
-	key, ok := b.key(box)
-	return ok && key.ID != b.keys.Current().ID
+	id, ok := keyID(box)
+	return !ok || id != b.current
 }
 
-func (b *Box) key(box []byte) (keyring.Key, bool) {
-	if len(box) < atText || box[0] != version {
-		return keyring.Key{}, false
+// keyID returns the id in the header of box, and whether it can be a sealed
+// secret at all.
+func keyID(box []byte) (id [4]byte, ok bool) {
+	if len(box) < Overhead || box[0] != version {
+		return id, false
 	}
-	return b.keys.ByID([4]byte(box[atKey:atNonce]))
+	return [4]byte(box[1:headerLen]), true
 }
 
-// additional binds the head of the box, too.
-func additional(head []byte, aad string) []byte {
-	return append(head[:len(head):len(head)], aad...)
+// bound returns what is authenticated next to the secret. The header has one
+// length, so no two pairs read the same.
+func bound(header []byte, aad string) []byte {
+	return append(header[:headerLen:headerLen], aad...)
 }
 
-func open(key keyring.Key) (cipher.AEAD, error) {
-	block, err := aes.NewCipher(key.Bytes[:])
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCM(block)
-}
+const redacted = "[box]"
+
+// String hides the keys.
+func (b *Box) String() string { return redacted }
+
+// Format hides the keys from every verb; without it, fmt would print the
+// ciphers.
+func (b *Box) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
