@@ -1,0 +1,275 @@
+package endpoint_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/token"
+)
+
+// A thing is a request with a field of every kind that requests have.
+type thing struct {
+	Name   string                             `json:"name" form:"name"`
+	Secret config.Secret                      `json:"secret" form:"secret"`
+	Count  int                                `json:"count"`
+	Maybe  endpoint.Optional[string]          `json:"maybe"`
+	Any    endpoint.Optional[json.RawMessage] `json:"any"`
+}
+
+func (q *thing) Validate() error {
+	var wrong fault.Fields
+	wrong.Check(q.Name != "bad", "name", "bad_name", "Must not be bad.")
+	wrong.Check(q.Count >= 0, "count", "negative", "Must not be negative.")
+	return wrong.Err()
+}
+
+type echo struct {
+	Name  string `json:"name"`
+	Set   bool   `json:"set"`
+	Null  bool   `json:"null"`
+	Value string `json:"value"`
+	Any   string `json:"any"`
+}
+
+// callers knows three tokens.
+type callers struct{}
+
+func (callers) Authenticate(_ context.Context, bearer string) (token.Caller, error) {
+	switch bearer {
+	case "":
+		return token.Caller{}, token.ErrMissing
+	case "user":
+		return token.Caller{Account: account.Account{ID: "ada", Role: account.User}}, nil
+	case "admin":
+		return token.Caller{Account: account.Account{ID: "root", Role: account.Admin}}, nil
+	}
+	return token.Caller{}, token.ErrInvalid
+}
+
+// A rig is a gateway with a route for everything that can happen.
+type rig struct {
+	handler http.Handler
+	log     bytes.Buffer
+	events  []endpoint.Event
+}
+
+func newRig(t *testing.T, origins ...string) *rig {
+	t.Helper()
+	r := &rig{}
+	fails := func(err error) http.Handler {
+		return endpoint.JSON(http.StatusOK, func(context.Context, endpoint.None) (echo, error) { return echo{}, err })
+	}
+	r.handler = endpoint.New(endpoint.Settings{
+		Log: slog.New(slog.NewJSONHandler(&r.log, nil)), Origins: origins, Now: time.Now,
+		Observe: func(e endpoint.Event) { r.events = append(r.events, e) },
+	}, endpoint.Routes{
+		{Pattern: "POST /things", Handler: endpoint.JSON(http.StatusCreated, func(_ context.Context, q thing) (echo, error) {
+			return echo{q.Name, q.Maybe.Set, q.Maybe.Null, q.Maybe.Value, string(q.Any.Value)}, nil
+		})},
+		{Pattern: "GET /things", Handler: endpoint.JSON(http.StatusOK, func(context.Context, endpoint.None) (echo, error) {
+			return echo{Name: "<b>&"}, nil
+		})},
+		{Pattern: "DELETE /things/{id}", Handler: endpoint.JSON(http.StatusNoContent,
+			func(context.Context, endpoint.None) (endpoint.None, error) { return endpoint.None{}, nil })},
+		{Pattern: "GET /mine", Handler: endpoint.Authed(callers{}, http.StatusOK,
+			func(_ context.Context, c token.Caller, _ endpoint.None) (echo, error) {
+				return echo{Name: string(c.Account.ID)}, nil
+			})},
+		{Pattern: "POST /mine", Handler: endpoint.Authed(callers{}, http.StatusOK,
+			func(context.Context, token.Caller, thing) (echo, error) { return echo{}, nil })},
+		{Pattern: "GET /all", Handler: endpoint.Admins(callers{}, http.StatusOK,
+			func(context.Context, token.Caller, endpoint.None) (echo, error) { return echo{}, nil })},
+		{Pattern: "GET /broken", Handler: fails(errors.New("dial tcp 10.0.0.5:5432: hunter2"))},
+		{Pattern: "GET /down", Handler: fails(fault.New(fault.Unavailable, "down", "Down.").After(1500 * time.Millisecond))},
+		{Pattern: "GET /late", Handler: fails(context.DeadlineExceeded)},
+		{Pattern: "GET /panic", Handler: endpoint.JSON(http.StatusOK,
+			func(context.Context, endpoint.None) (echo, error) { panic("hunter2") })},
+		{Pattern: "GET /half", Handler: endpoint.Raw(func(w http.ResponseWriter, _ *http.Request) error {
+			w.WriteHeader(http.StatusOK)
+			panic("in the middle")
+		})},
+	}...)
+	return r
+}
+
+// do sends a request; each option is a "Name: value" header.
+func (r *rig) do(t *testing.T, method, target, body string, headers ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	req := httptest.NewRequestWithContext(t.Context(), method, "https://gateway.example.org"+target, strings.NewReader(body))
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		if value == "" {
+			req.Header.Del(name)
+			continue
+		}
+		req.Header[http.CanonicalHeaderKey(name)] = append(req.Header[http.CanonicalHeaderKey(name)], value)
+		if name == "Content-Type" {
+			req.Header.Set(name, value)
+		}
+	}
+	rec := httptest.NewRecorder()
+	r.handler.ServeHTTP(rec, req)
+	return rec
+}
+
+func code(t *testing.T, rec *httptest.ResponseRecorder) string {
+	t.Helper()
+	var p struct {
+		Type, Title, Detail, Instance, Code string
+		Status                              int
+		CorrelationID                       string `json:"correlation_id"`
+	}
+	if err := json.Unmarshal(rec.Body.Bytes(), &p); err != nil {
+		t.Fatalf("%d %s is no problem: %v", rec.Code, rec.Body, err)
+	}
+	if p.Status != rec.Code || p.Type != "urn:voiceassist:problem:"+p.Code || p.Title != http.StatusText(rec.Code) ||
+		p.Detail == "" || p.Instance == "" || p.CorrelationID != rec.Header().Get("X-Correlation-ID") ||
+		rec.Header().Get("Content-Type") != "application/problem+json" {
+		t.Errorf("not a whole problem: %d %v %s", rec.Code, rec.Header(), rec.Body)
+	}
+	return p.Code
+}
+
+func TestEveryKindOfFaultHasAStatus(t *testing.T) {
+	t.Parallel()
+	for _, k := range fault.Kinds() {
+		if status := endpoint.StatusOf(k); http.StatusText(status) == "" || status < 400 {
+			t.Errorf("kind %d is answered with %d", k, status)
+		}
+	}
+}
+
+func TestDecode_BadInput(t *testing.T) {
+	t.Parallel()
+	big := `{"name":"` + strings.Repeat("x", endpoint.MaxBody) + `"}`
+	exact := `{"name":"` + strings.Repeat("x", endpoint.MaxBody-11) + `"}`
+	for _, test := range []struct {
+		name, contentType, body string
+		status                  int
+		code                    string
+	}{
+		{"a good one", "application/json", `{"name":"a"}`, 201, ""},
+		{"with a charset", "application/json; charset=UTF-8", `{"name":"a"}`, 201, ""},
+		{"spaces around", "application/json", " \n{\"name\":\"a\"}\n ", 201, ""},
+		{"nothing at all", "", "", 201, ""},
+		{"of just the largest size", "application/json", exact, 201, ""},
+		{"a byte larger", "application/json", exact + " ", 413, "body_too_large"},
+		{"much larger", "application/json", big, 413, "body_too_large"},
+		{"JSON by name, nothing in it", "application/json", "", 400, "malformed_json"},
+		{"cut off", "application/json", `{"name":"a`, 400, "malformed_json"},
+		{"an array", "application/json", `[]`, 400, "malformed_json"},
+		{"a string", "application/json", `"a"`, 400, "malformed_json"},
+		{"null", "application/json", `null`, 400, "malformed_json"},
+		{"two objects", "application/json", `{}{}`, 400, "malformed_json"},
+		{"text after it", "application/json", `{} x`, 400, "malformed_json"},
+		{"a comment", "application/json", `{/**/}`, 400, "malformed_json"},
+		{"a trailing comma", "application/json", `{"name":"a",}`, 400, "malformed_json"},
+		{"NaN", "application/json", `{"count":NaN}`, 400, "malformed_json"},
+		{"a byte order mark", "application/json", "\ufeff{}", 400, "malformed_json"},
+		{"a member twice", "application/json", `{"name":"a","name":"b"}`, 400, "malformed_json"},
+		{"a member twice, escaped", "application/json", `{"name":"a","n\u0061me":"b"}`, 400, "malformed_json"},
+		{"a member twice, deep inside", "application/json", `{"any":{"a":[{"b":1,"b":2}]}}`, 400, "malformed_json"},
+		{"too deep", "application/json", `{"any":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`, 400, "malformed_json"},
+		{"deep enough for anybody", "application/json", `{"any":` + strings.Repeat("[", 99) + strings.Repeat("]", 99) + `}`, 201, ""},
+		{"not UTF-8", "application/json", "{\"name\":\"\xff\"}", 400, "malformed_json"},
+		{"an unknown member", "application/json", `{"nome":"a"}`, 422, "validation_failed"},
+		{"a member in other letters", "application/json", `{"Name":"a"}`, 422, "validation_failed"},
+		{"a wrong type", "application/json", `{"name":1}`, 422, "validation_failed"},
+		{"a fraction for a count", "application/json", `{"count":1.5}`, 422, "validation_failed"},
+		{"a count out of range", "application/json", `{"count":1e30}`, 422, "validation_failed"},
+		{"a wrong type in an optional", "application/json", `{"maybe":1}`, 422, "validation_failed"},
+		{"refused by its own rule", "application/json", `{"name":"bad","count":-1}`, 422, "validation_failed"},
+		{"no content type", "", `{"name":"a"}`, 415, "unsupported_media_type"},
+		{"text", "text/plain", `{"name":"a"}`, 415, "unsupported_media_type"},
+		{"latin-1", "application/json; charset=latin1", `{"name":"a"}`, 415, "unsupported_media_type"},
+		{"a content type that is none", ";;;", `{"name":"a"}`, 415, "unsupported_media_type"},
+		{"a form", "application/x-www-form-urlencoded", "name=a&secret=b", 201, ""},
+		{"an unknown field", "application/x-www-form-urlencoded", "nome=a", 422, "validation_failed"},
+		{"a field that JSON alone has", "application/x-www-form-urlencoded", "count=1", 422, "validation_failed"},
+		{"a field twice", "application/x-www-form-urlencoded", "name=a&name=b", 422, "validation_failed"},
+		{"an escape that is none", "application/x-www-form-urlencoded", "name=%zz", 400, "malformed_form"},
+		{"a semicolon", "application/x-www-form-urlencoded", "name=a;secret=b", 400, "malformed_form"},
+		{"not UTF-8, escaped", "application/x-www-form-urlencoded", "name=%ff", 422, "validation_failed"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			rec := newRig(t).do(t, "POST", "/things", test.body, "Content-Type: "+test.contentType)
+			if rec.Code != test.status {
+				t.Fatalf("got %d %.300s, want %d", rec.Code, rec.Body, test.status)
+			}
+			if test.code != "" && code(t, rec) != test.code {
+				t.Errorf("got %s, want %s", rec.Body, test.code)
+			}
+		})
+	}
+}
+
+func TestDecode_TellsEveryWrongField(t *testing.T) {
+	t.Parallel()
+	rec := newRig(t).do(t, "POST", "/things", `{"name":"bad","count":-1}`)
+	var p struct{ Errors []fault.Field }
+	if err := json.Unmarshal(rec.Body.Bytes(), &p); err != nil || len(p.Errors) != 2 ||
+		p.Errors[0] != (fault.Field{Field: "name", Code: "bad_name", Message: "Must not be bad."}) {
+		t.Errorf("got %s, %v", rec.Body, err)
+	}
+}
+
+func TestOptional_TellsAbsentFromNull(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{}`: `"set":false,"null":false,"value":""`, `{"maybe":null}`: `"set":true,"null":true,"value":""`,
+		`{"maybe":""}`: `"set":true,"null":false,"value":""`, `{"maybe":"x"}`: `"set":true,"null":false,"value":"x"`,
+	} {
+		if rec := newRig(t).do(t, "POST", "/things", body); !strings.Contains(rec.Body.String(), want) {
+			t.Errorf("%s: got %s, want %s", body, rec.Body, want)
+		}
+	}
+}
+
+func TestAuthed(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, method, path string
+		headers            []string
+		status             int
+		challenge          string
+	}{
+		{"a user", "GET", "/mine", []string{"Authorization: Bearer user"}, 200, ""},
+		{"the scheme in any case", "GET", "/mine", []string{"Authorization: bEARER user"}, 200, ""},
+		{"nobody", "GET", "/mine", nil, 401, `Bearer realm="voiceassist"`},
+		{"another scheme", "GET", "/mine", []string{"Authorization: Basic dXNlcjp4"}, 401, `Bearer realm="voiceassist"`},
+		{"a wrong token", "GET", "/mine", []string{"Authorization: Bearer x"}, 401, `Bearer realm="voiceassist", error="invalid_token", error_description="invalid_token"`},
+		{"two headers", "GET", "/mine", []string{"Authorization: Bearer user", "Authorization: Bearer admin"}, 400, ""},
+		{"nobody, with a broken body", "POST", "/mine", nil, 401, `Bearer realm="voiceassist"`},
+		{"an administrator", "GET", "/all", []string{"Authorization: Bearer admin"}, 200, ""},
+		{"a user where administrators go", "GET", "/all", []string{"Authorization: Bearer user"}, 403, ""},
+		{"nobody where administrators go", "GET", "/all", nil, 401, `Bearer realm="voiceassist"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			body := ""
+			if test.method == "POST" {
+				body = `{"`
+			}
+			rec := newRig(t).do(t, test.method, test.path, body, test.headers...)
+			if rec.Code != test.status || rec.Header().Get("WWW-Authenticate") != test.challenge {
+				t.Errorf("got %d %q, want %d %q", rec.Code, rec.Header().Get("WWW-Authenticate"), test.status, test.challenge)
+			}
+		})
+	}
+}

@@ -1,0 +1,231 @@
+package endpoint_test
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/endpoint"
+)
+
+func TestAnswer_HidesItsCauseAndLogsIt(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{"/broken": "hunter2", "/panic": "hunter2"} {
+		r := newRig(t)
+		rec := r.do(t, "GET", path, "")
+		if rec.Code != http.StatusInternalServerError || code(t, rec) != "internal_error" {
+			t.Errorf("%s: got %d %s", path, rec.Code, rec.Body)
+		}
+		if strings.Contains(rec.Body.String(), "hunter2") || strings.Contains(rec.Body.String(), "10.0.0.5") ||
+			strings.Contains(rec.Body.String(), "goroutine") {
+			t.Errorf("%s: the body tells the cause: %s", path, rec.Body)
+		}
+		var line struct {
+			Level, Cause string
+			ID           string `json:"correlation_id"`
+		}
+		if err := json.Unmarshal(r.log.Bytes(), &line); err != nil || line.Level != "ERROR" ||
+			!strings.Contains(line.Cause, want) || line.ID != rec.Header().Get("X-Correlation-ID") {
+			t.Errorf("%s: logged %s, %v", path, &r.log, err)
+		}
+	}
+}
+
+func TestAnswer_ThatIsCutOffCutsTheConnection(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	defer func() {
+		if p, _ := recover().(error); !errors.Is(p, http.ErrAbortHandler) {
+			t.Errorf("got the panic %v, want http.ErrAbortHandler: the client would take half an answer for a whole one", p)
+		}
+		if !strings.Contains(r.log.String(), "in the middle") {
+			t.Errorf("logged %s", &r.log)
+		}
+	}()
+	r.do(t, "GET", "/half", "")
+}
+
+func TestAnswer_WhenSomethingIsDown(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{"/down": "2", "/late": "2"} {
+		r := newRig(t)
+		rec := r.do(t, "GET", path, "")
+		if rec.Code != http.StatusServiceUnavailable || rec.Header().Get("Retry-After") != want {
+			t.Errorf("%s: got %d, Retry-After %q", path, rec.Code, rec.Header().Get("Retry-After"))
+		}
+		if !strings.Contains(r.log.String(), `"level":"WARN"`) {
+			t.Errorf("%s: logged %s", path, &r.log)
+		}
+	}
+}
+
+func TestRouting(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, method, path string
+		status             int
+		code, allow        string
+	}{
+		{"an address that is none", "GET", "/nothing", 404, "not_found", ""},
+		{"the root", "GET", "/", 404, "not_found", ""},
+		{"a method that does not fit", "PUT", "/things", 405, "method_not_allowed", "GET, HEAD, POST"},
+		{"a method of nobody's", "BREW", "/things", 405, "method_not_allowed", "GET, HEAD, POST"},
+		{"OPTIONS that is no preflight", "OPTIONS", "/things", 405, "method_not_allowed", "GET, HEAD, POST"},
+		{"no answer's body", "DELETE", "/things/1", 204, "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			rec := r.do(t, test.method, test.path, "")
+			if rec.Code != test.status || rec.Header().Get("Allow") != test.allow {
+				t.Errorf("got %d, Allow %q, want %d, %q", rec.Code, rec.Header().Get("Allow"), test.status, test.allow)
+			}
+			if test.code != "" && code(t, rec) != test.code {
+				t.Errorf("got %s, want %s", rec.Body, test.code)
+			}
+			if test.status == 204 && (rec.Body.Len() != 0 || rec.Header().Get("Content-Type") != "") {
+				t.Errorf("an empty answer has %v %q", rec.Header(), rec.Body)
+			}
+			if len(r.events) != 1 || r.events[0].Status != test.status || r.events[0].Method != test.method {
+				t.Errorf("observed %+v", r.events)
+			}
+		})
+	}
+}
+
+func TestHead_HasTheHeadersOfGet(t *testing.T) {
+	t.Parallel()
+	got := newRig(t).do(t, "GET", "/things", "")
+	head := newRig(t).do(t, "HEAD", "/things", "")
+	if head.Code != 200 || head.Body.Len() != 0 || head.Header().Get("Content-Length") != got.Header().Get("Content-Length") {
+		t.Errorf("HEAD gives %d, %v, %q", head.Code, head.Header(), head.Body)
+	}
+	if !strings.Contains(got.Body.String(), `"<b>&"`) {
+		t.Errorf("JSON is escaped for HTML: %s", got.Body)
+	}
+}
+
+func TestCorrelationID(t *testing.T) {
+	t.Parallel()
+	for id, sane := range map[string]bool{
+		"a": true, "A-b_c.9": true, strings.Repeat("x", 128): true,
+		strings.Repeat("x", 129): false, "a b": false, "a\tb": false, "ä": false, `"`: false, "<script>": false,
+	} {
+		got := newRig(t).do(t, "GET", "/things", "", "X-Correlation-ID: "+id).Header().Get("X-Correlation-ID")
+		if (got == id) != sane || got == "" {
+			t.Errorf("%q is answered with %q", id, got)
+		}
+	}
+	first := newRig(t).do(t, "GET", "/things", "").Header().Get("X-Correlation-ID")
+	if second := newRig(t).do(t, "GET", "/things", "").Header().Get("X-Correlation-ID"); first == second || first == "" {
+		t.Errorf("two requests got the ids %q and %q", first, second)
+	}
+}
+
+func TestHeaders_OnEveryAnswer(t *testing.T) {
+	t.Parallel()
+	for _, target := range []string{"/things", "/nothing", "/broken", "/mine", "/panic"} {
+		h := newRig(t).do(t, "GET", target, "").Header()
+		for name, want := range map[string]string{
+			"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
+			"Referrer-Policy": "no-referrer", "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+			"Server": "",
+		} {
+			if got := h.Get(name); got != want {
+				t.Errorf("%s: %s is %q, want %q", target, name, got, want)
+			}
+		}
+		if !strings.HasPrefix(h.Get("Content-Security-Policy"), "default-src 'none'") || h.Get("Permissions-Policy") == "" {
+			t.Errorf("%s: %v", target, h)
+		}
+	}
+	r := httptest.NewRequestWithContext(t.Context(), "GET", "https://localhost:8443/things", http.NoBody)
+	rec := httptest.NewRecorder()
+	newRig(t).handler.ServeHTTP(rec, r)
+	if rec.Header().Get("Strict-Transport-Security") != "" {
+		t.Error("localhost is told to use HTTPS for a year, on every port")
+	}
+}
+
+const app = "https://app.example.org"
+
+func TestCORS(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		method  string
+		headers []string
+		status  int
+		allowed bool
+	}{
+		{"a page that may", "GET", []string{"Origin: " + app}, 200, true},
+		{"a page that may not", "GET", []string{"Origin: https://evil.example.com"}, 200, false},
+		{"a page that begins alike", "GET", []string{"Origin: " + app + ".evil.com"}, 200, false},
+		{"null", "GET", []string{"Origin: null"}, 200, false},
+		{"no page", "GET", nil, 200, false},
+		{"a preflight", "OPTIONS", []string{"Origin: " + app, "Access-Control-Request-Method: POST"}, 204, true},
+		{"a preflight of another", "OPTIONS", []string{"Origin: null", "Access-Control-Request-Method: POST"}, 204, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			rec := newRig(t, app).do(t, test.method, "/things", "", test.headers...)
+			h := rec.Header()
+			origin := ""
+			if test.allowed {
+				origin = app
+			}
+			if rec.Code != test.status || h.Get("Access-Control-Allow-Origin") != origin ||
+				(h.Get("Access-Control-Allow-Credentials") == "true") != test.allowed {
+				t.Errorf("got %d %v", rec.Code, h)
+			}
+			if !strings.Contains(h.Get("Vary"), "Origin") {
+				t.Errorf("Vary is %q: a cache would give one page's answer to another", h.Get("Vary"))
+			}
+			preflight := test.allowed && test.method == "OPTIONS"
+			if (h.Get("Access-Control-Allow-Methods") != "") != preflight || (h.Get("Access-Control-Max-Age") != "") != preflight {
+				t.Errorf("got %v", h)
+			}
+		})
+	}
+}
+
+func TestReadOrigins_TakesExactOriginsOnly(t *testing.T) {
+	t.Parallel()
+	for origin, ok := range map[string]bool{
+		"https://app.example.org": true, "http://localhost:3000": true, "https://a.org,https://b.org": true,
+		"*": false, "null": false, "https://*.example.org": false, "app.example.org": false,
+		"https://app.example.org/": false, "https://app.example.org/x": false, "ftp://a.org": false,
+		"https://user@a.org": false, "https://": false,
+	} {
+		env := config.Map(map[string]string{"ALLOWED_ORIGINS": origin})
+		endpoint.ReadOrigins(env)
+		if (env.Err() == nil) != ok {
+			t.Errorf("%s: %v", origin, env.Err())
+		}
+	}
+}
+
+func TestRefreshCookie_OfAnotherSiteIsRefused(t *testing.T) {
+	t.Parallel()
+	cookie := "Cookie: " + endpoint.RefreshCookie + "=x"
+	for _, test := range []struct {
+		name    string
+		headers []string
+		status  int
+	}{
+		{"no browser", []string{cookie}, 204},
+		{"the same origin", []string{cookie, "Sec-Fetch-Site: same-origin"}, 204},
+		{"a page that may", []string{cookie, "Origin: " + app, "Sec-Fetch-Site: cross-site"}, 204},
+		{"another site", []string{cookie, "Origin: https://evil.example.com", "Sec-Fetch-Site: cross-site"}, 403},
+		{"another site in an old browser", []string{cookie, "Origin: https://evil.example.com"}, 403},
+		{"another site without the cookie", []string{"Origin: https://evil.example.com", "Sec-Fetch-Site: cross-site"}, 204},
+	} {
+		if rec := newRig(t, app).do(t, "DELETE", "/things/1", "", test.headers...); rec.Code != test.status {
+			t.Errorf("%s: got %d, want %d", test.name, rec.Code, test.status)
+		}
+	}
+}
