@@ -1,0 +1,212 @@
+// Package gateway_test holds the rules about the house itself: who may import
+// whom, and that the code, the deployment template and the description of the
+// interface name the same routes.
+package gateway_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/voiceassist/gateway/functions"
+	"github.com/voiceassist/gateway/shared/reference"
+)
+
+const module = "github.com/voiceassist/gateway/"
+
+// TestImports holds every package to its line in the table: packages of ours
+// first, then what of others it may use beyond the standard library.
+func TestImports(t *testing.T) {
+	t.Parallel()
+	found := imports(t)
+	for pkg, imported := range found {
+		allowed, known := allowedImports[pkg]
+		if !known {
+			t.Errorf("%s is not in the table; it imports %v", pkg, imported)
+			continue
+		}
+		for _, i := range imported {
+			if !slices.Contains(strings.Fields(allowed), i) {
+				t.Errorf("%s may not import %s", pkg, i)
+			}
+		}
+		for _, i := range strings.Fields(allowed) {
+			if !slices.Contains(imported, i) {
+				t.Errorf("%s does not import %s; take it out of the table", pkg, i)
+			}
+		}
+	}
+	for pkg := range allowedImports {
+		if _, exists := found[pkg]; !exists {
+			t.Errorf("%s is in the table, and is gone", pkg)
+		}
+	}
+}
+
+// imports returns what every package imports beyond the standard library, its
+// tests aside; packages of ours without the module's name.
+func imports(t *testing.T) map[string][]string {
+	t.Helper()
+	found := map[string]map[string]bool{}
+	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") ||
+			strings.Contains(file, "testdata") || strings.HasPrefix(file, ".aws-sam") {
+			return err
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		pkg := path.Dir(filepath.ToSlash(file))
+		if found[pkg] == nil {
+			found[pkg] = map[string]bool{}
+		}
+		for _, spec := range parsed.Imports {
+			name, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			if ours, ok := strings.CutPrefix(name, module); ok {
+				found[pkg][ours] = true
+			} else if strings.Contains(strings.Split(name, "/")[0], ".") {
+				found[pkg][name] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sorted := map[string][]string{}
+	for pkg, set := range found {
+		sorted[pkg] = slices.Sorted(maps.Keys(set))
+	}
+	return sorted
+}
+
+// TestStandardLibraryHomes holds what only some packages may use.
+func TestStandardLibraryHomes(t *testing.T) {
+	t.Parallel()
+	for _, rule := range []struct {
+		use   *regexp.Regexp
+		homes []string // prefixes of files
+		why   string
+	}{
+		{regexp.MustCompile(`"database/sql"`), []string{"shared/store/"}, "SQL lives in the store"},
+		{regexp.MustCompile(`os\.(Getenv|LookupEnv|Environ)\b`),
+			[]string{"cmd/gateway/main.go", "shared/config/", "shared/faas/", "shared/store/storetest/"}, "settings come through config"},
+		{regexp.MustCompile(`\bendpoint\.Raw\(`),
+			[]string{"functions/health/", "functions/jwks/", "shared/reference/", "shared/serve/"}, "only what is listed may write its own answers"},
+		{regexp.MustCompile(`\bfunc init\(\)`), nil, "nothing happens before main"},
+	} {
+		err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(file)
+			if err != nil {
+				return err
+			}
+			home := slices.ContainsFunc(rule.homes, func(h string) bool { return strings.HasPrefix(filepath.ToSlash(file), h) })
+			if rule.use.Match(text) && !home {
+				t.Errorf("%s: %s: %s", file, rule.use, rule.why)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestRoutesAreDescribed compares the mux with the description of the
+// interface.
+func TestRoutesAreDescribed(t *testing.T) {
+	t.Parallel()
+	described := slices.Sorted(slices.Values(reference.Operations()))
+	if diff := cmp.Diff(described, slices.Sorted(maps.Keys(routes()))); diff != "" {
+		t.Errorf("docs/openapi.json (-) and the code (+) differ:\n%s", diff)
+	}
+}
+
+// routes returns the patterns of the code.
+func routes() map[string]bool {
+	patterns := map[string]bool{}
+	for _, r := range (&functions.Parts{}).Routes() {
+		patterns[r.Pattern] = true
+	}
+	return patterns
+}
+
+// TestTemplateDeploysEveryFunction compares template.yaml with the folders of
+// functions and the paths of the code.
+func TestTemplateDeploysEveryFunction(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template struct {
+		Resources map[string]struct {
+			Type       string `yaml:"Type"`
+			Properties struct {
+				Events map[string]struct {
+					Type       string `yaml:"Type"`
+					Properties struct {
+						Path   string `yaml:"Path"`
+						Method string `yaml:"Method"`
+					} `yaml:"Properties"`
+				} `yaml:"Events"`
+			} `yaml:"Properties"`
+		} `yaml:"Resources"`
+	}
+	if err := yaml.Unmarshal(text, &template); err != nil {
+		t.Fatal(err)
+	}
+	var deployed, paths []string
+	for id, r := range template.Resources {
+		if r.Type != "AWS::Serverless::Function" {
+			continue
+		}
+		deployed = append(deployed, strings.ToLower(strings.TrimSuffix(id, "Function")))
+		for _, e := range r.Properties.Events {
+			if e.Type == "HttpApi" && e.Properties.Path != "" {
+				paths = append(paths, e.Properties.Path)
+			}
+		}
+	}
+	bootstraps, err := filepath.Glob("functions/*/bootstrap/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	folders := make([]string, len(bootstraps))
+	for i, file := range bootstraps {
+		folders[i] = strings.Split(filepath.ToSlash(file), "/")[1]
+	}
+	slices.Sort(deployed)
+	if diff := cmp.Diff(folders, deployed); diff != "" {
+		t.Errorf("functions/ (-) and template.yaml (+) differ:\n%s", diff)
+	}
+	var want []string
+	for pattern := range routes() {
+		_, p, _ := strings.Cut(pattern, " ")
+		want = append(want, p)
+	}
+	slices.Sort(want)
+	slices.Sort(paths)
+	if diff := cmp.Diff(slices.Compact(want), paths); diff != "" {
+		t.Errorf("the paths of the code (-) and of template.yaml (+) differ:\n%s", diff)
+	}
+}

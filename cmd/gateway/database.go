@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/migrations"
+	"github.com/voiceassist/gateway/shared/store/postgres"
+	"github.com/voiceassist/gateway/shared/store/sqlite"
+)
+
+// openDatabase opens PostgreSQL where DATABASE_URL is set, else the embedded
+// SQLite in DATA_DIR, which migrates itself.
+func openDatabase(ctx context.Context, env *config.Env) (*store.DB, error) {
+	if env.Secret("DATABASE_URL") != "" {
+		db := postgres.Read(env, postgres.ServerConns)
+		return db, env.Err()
+	}
+	db, err := sqlite.Open(filepath.Join(dataDir(env), databaseFile))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := migrations.Up(ctx, db); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+func migrateCommand(vars *variables) *cobra.Command {
+	c := &cobra.Command{Use: "migrate", Short: "Bring the database's schema up to date, or tell where it stands"}
+	c.AddCommand(
+		&cobra.Command{
+			Use: "up", Short: "Apply the migrations that are missing", Args: cobra.NoArgs,
+			RunE: func(c *cobra.Command, _ []string) error {
+				return withDatabase(c.Context(), vars, func(db *store.DB) error {
+					n, err := migrations.Up(c.Context(), db)
+					if err == nil {
+						fmt.Fprintf(c.OutOrStdout(), "%d migrations applied; the schema is at version %d\n", n, store.SchemaVersion)
+					}
+					return err
+				})
+			},
+		},
+		&cobra.Command{
+			Use: "status", Short: "List the migrations and whether the database has them", Args: cobra.NoArgs,
+			RunE: func(c *cobra.Command, _ []string) error {
+				return withDatabase(c.Context(), vars, func(db *store.DB) error {
+					steps, err := migrations.Status(c.Context(), db)
+					for _, s := range steps {
+						state := "missing"
+						if s.Applied {
+							state = "applied"
+						}
+						fmt.Fprintf(c.OutOrStdout(), "%-8s %s\n", state, s.Name)
+					}
+					return err
+				})
+			},
+		},
+	)
+	return c
+}
+
+// withDatabase runs fn on the configured database.
+func withDatabase(ctx context.Context, vars *variables, fn func(*store.DB) error) error {
+	env, err := vars.env()
+	if err != nil {
+		return err
+	}
+	db, err := openDatabase(ctx, env)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return fn(db)
+}

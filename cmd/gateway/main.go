@@ -1,0 +1,66 @@
+// Command gateway is the whole VoiceAssist gateway in one binary: the server
+// over HTTPS, the migrations of its schema, and what an operator does by hand.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run executes one command and returns the exit code: 0 when it did its work,
+// 1 when not. What went wrong stands on stderr, one line for each mistake.
+func run(
+	ctx context.Context, args []string, lookup func(string) (string, bool), stdout, stderr io.Writer,
+) int {
+	root := &cobra.Command{
+		Use:           "gateway",
+		Short:         "The VoiceAssist gateway: accounts, conversation sessions and a Nextcloud account for everybody",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       version(),
+	}
+	vars := &variables{process: lookup}
+	root.AddCommand(serveCommand(vars), migrateCommand(vars), userCommand(vars), nextcloudCommand(vars),
+		healthcheckCommand(vars), versionCommand())
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(stderr, err)
+		return 1
+	}
+	return 0
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		Run:   func(c *cobra.Command, _ []string) { fmt.Fprintln(c.OutOrStdout(), version()) },
+	}
+}
+
+// version returns the module version or the commit that the binary was built
+// from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	return info.Main.Version
+}

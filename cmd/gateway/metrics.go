@@ -1,0 +1,49 @@
+package main
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/voiceassist/gateway/shared/endpoint"
+)
+
+// metrics counts what the server does, for GET /metrics on METRICS_ADDR.
+type metrics struct {
+	registry *prometheus.Registry
+	duration *prometheus.HistogramVec
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "gateway_http_request_duration_seconds",
+			Help: "How long requests took, by the route's pattern, the method and the status.",
+			// From a token check over the bcrypt of a login to the request's limit.
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 25},
+		}, []string{"route", "method", "status"}),
+	}
+	m.registry.MustRegister(m.duration, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// observe counts one answer. Methods that no route takes share one label, or a
+// client could make as many series as it likes.
+func (m *metrics) observe(e endpoint.Event) {
+	method := e.Method
+	if e.Route == "" {
+		method = "other"
+	}
+	m.duration.WithLabelValues(e.Route, method, strconv.Itoa(e.Status)).Observe(e.Took.Seconds())
+}
+
+func (m *metrics) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
+	return mux
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
+)
+
+func nextcloudCommand(vars *variables) *cobra.Command {
+	c := &cobra.Command{Use: "nextcloud", Short: "Look after the accounts in Nextcloud"}
+	c.AddCommand(&cobra.Command{
+		Use:   "reconcile",
+		Short: "Do now what is due, until nothing is left that can be done",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return withParts(c.Context(), vars, c.ErrOrStderr(), func(all *parts) error {
+				return reconcile(c.Context(), all, c.OutOrStdout())
+			})
+		},
+	})
+	return c
+}
+
+const batch = 50 // accounts leased at a time
+
+// reconcile runs batches until one finds nothing to claim.
+func reconcile(ctx context.Context, p *parts, out io.Writer) error {
+	if p.Reconciler == nil {
+		return errors.New("NEXTCLOUD_URL is not set: there is nothing to reconcile with")
+	}
+	failed := 0
+	for {
+		r, err := p.Reconciler.RunBatch(ctx, batch)
+		if err != nil {
+			return err
+		}
+		failed += r.Failed
+		fmt.Fprintf(out, "claimed %d, succeeded %d, failed %d, remaining %d\n", r.Claimed, r.Succeeded, r.Failed, r.Remaining)
+		if r.Claimed == 0 {
+			break
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d accounts could not be reconciled; GET /api/nextcloud/accounts tells why", failed)
+	}
+	return nil
+}
+
+// startDevNextcloud runs a Nextcloud in memory on a free port of this machine
+// and points the settings at it. Its accounts are gone when it stops.
+func startDevNextcloud(vars *variables, env *config.Env, w io.Writer) (stop func(), err error) {
+	if env.String("NEXTCLOUD_URL", "") != "" {
+		return nil, errors.New("--dev-nextcloud: NEXTCLOUD_URL is set; a gateway works with one Nextcloud")
+	}
+	const admin = "admin"
+	password := keyring.Generate()
+	server := &http.Server{
+		Handler:           nextcloudtest.New(nextcloudtest.Options{AdminUser: admin, AdminPassword: password}),
+		ReadHeaderTimeout: time.Second,
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("--dev-nextcloud: %w", err)
+	}
+	go server.Serve(listener) //nolint:errcheck // it ends with Close
+	url := "http://" + listener.Addr().String()
+	vars.kept["NEXTCLOUD_URL"] = url
+	vars.kept["NEXTCLOUD_ADMIN_USER"] = admin
+	vars.kept["NEXTCLOUD_ADMIN_PASSWORD"] = password.Reveal()
+	fmt.Fprintf(w, "FOR DEVELOPMENT ONLY: a Nextcloud in memory runs at %s; it forgets everything when it stops\n", url)
+	return func() { server.Close() }, nil //nolint:errcheck // nothing is left to lose
+}

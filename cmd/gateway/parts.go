@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/voiceassist/gateway/functions"
+	"github.com/voiceassist/gateway/functions/health"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/password"
+	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/setup"
+)
+
+// parts are what the commands work with.
+type parts struct {
+	functions.Parts
+
+	env *config.Env
+	log *slog.Logger
+}
+
+// open builds everything from the settings. The caller closes the database.
+// Nothing but the database file is touched before every setting was checked.
+func open(ctx context.Context, vars *variables, env *config.Env, log *slog.Logger) (*parts, error) {
+	p := &parts{env: env, log: log}
+	kept, err := vars.keepSecret(env)
+	if err != nil {
+		return nil, err
+	}
+	if kept && env.Secret("DATABASE_URL") != "" {
+		p.log.WarnContext(ctx, keyring.Variable+" is not set: this machine made its own, and others that share the database will not know it",
+			slog.String("file", secretPath(env)))
+	}
+	ring := setup.Ring(env)
+	p.Parts = functions.Parts{
+		Tokens: setup.Issuer(env, ring), Passwords: password.Read(env),
+		Wishes: provision.ReadWisher(env, ring), Now: time.Now,
+	}
+	if err := env.Err(); err != nil {
+		return nil, err
+	}
+	if p.DB, err = openDatabase(ctx, env); err != nil {
+		return nil, err
+	}
+	p.Health = health.Read(env, p.DB)
+	if p.Reconciler = provision.ReadReconciler(env, p.DB, ring); p.Reconciler != nil {
+		p.Wishes.Notify = p.Reconciler.Wake
+	}
+	if err := env.Err(); err != nil {
+		p.DB.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// withParts runs fn with everything built, logging to stderr.
+func withParts(ctx context.Context, vars *variables, logs io.Writer, fn func(*parts) error) error {
+	env, err := vars.env()
+	if err != nil {
+		return err
+	}
+	p, err := open(ctx, vars, env, setup.Log(env, logs))
+	if err != nil {
+		return err
+	}
+	defer p.DB.Close()
+	return fn(p)
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/reference"
+	"github.com/voiceassist/gateway/shared/serve"
+	"github.com/voiceassist/gateway/shared/setup"
+)
+
+func serveCommand(vars *variables) *cobra.Command {
+	var dev bool
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve over HTTPS until SIGTERM",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return runServer(c.Context(), vars, dev, c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	c.Flags().BoolVar(&dev, "dev-nextcloud", false, "also run a Nextcloud in memory, for development only")
+	return c
+}
+
+// runServer serves until ctx ends. Logs go to stdout, where container runtimes
+// collect them; what stops the start goes to stderr.
+func runServer(ctx context.Context, vars *variables, dev bool, stdout, stderr io.Writer) error {
+	env, err := vars.env()
+	if err != nil {
+		return err
+	}
+	if dev {
+		stop, err := startDevNextcloud(vars, env, stderr)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
+	at, log := serve.Read(env), setup.Log(env, stdout)
+	settings := setup.Settings(env, log)
+	p, err := open(ctx, vars, env, log)
+	if err != nil {
+		return err
+	}
+	defer p.DB.Close()
+	m := newMetrics()
+	settings.Observe = m.observe
+	routes := append(p.Routes(), reference.Routes()...)
+	slog.SetDefault(log)
+
+	if dev { // that Nextcloud has just started, and knows nobody
+		if _, err := p.DB.RecheckNextcloud(ctx, p.Now()); err != nil {
+			return err
+		}
+	}
+	background, stop := context.WithCancel(ctx)
+	done := p.work(background)
+	server := &serve.Server{
+		Settings: at, Endpoint: settings, Handler: endpoint.New(settings, routes...), Metrics: m.handler(),
+		Ready: func(a serve.Addresses) { greet(stderr, log, a) },
+	}
+	err = server.Run(ctx)
+	stop()
+	<-done // the store closes after its last user
+	return err
+}
+
+// greet tells where the gateway listens.
+func greet(w io.Writer, log *slog.Logger, a serve.Addresses) {
+	log.Info("serving", slog.String("version", version()), slog.String("https", a.HTTPS.String()),
+		slog.String("http", a.HTTP.String()))
+	fmt.Fprintf(w, "VoiceAssist gateway: https on %s, http on %s\n", a.HTTPS, a.HTTP)
+}
+
+const (
+	housekeeping = time.Hour      // between two rounds
+	remembered   = 24 * time.Hour // how long an expired login is told apart from one that never was
+)
+
+// work runs what the gateway does without being asked, until ctx ends; the
+// channel is closed then.
+func (p *parts) work(ctx context.Context) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		reconciled := make(chan struct{})
+		go func() {
+			defer close(reconciled)
+			p.Reconciler.Loop(ctx)
+		}()
+		p.tidy(ctx)
+		<-reconciled
+	}()
+	return done
+}
+
+// tidy forgets logins that ended long ago.
+func (p *parts) tidy(ctx context.Context) {
+	t := time.NewTicker(housekeeping)
+	defer t.Stop()
+	for {
+		n, err := p.DB.ForgetLogins(ctx, p.Now().Add(-remembered))
+		switch {
+		case errors.Is(err, context.Canceled):
+			return
+		case err != nil:
+			p.log.LogAttrs(ctx, slog.LevelWarn, "forget logins", slog.String("cause", err.Error()))
+		case n > 0:
+			p.log.LogAttrs(ctx, slog.LevelDebug, "forget logins", slog.Int64("count", n))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/enrol"
+	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/password"
+	"github.com/voiceassist/gateway/shared/store"
+)
+
+// atTheConsole is the origin of what an operator does by hand.
+var atTheConsole = audit.Origin{Device: "command line"}
+
+func userCommand(vars *variables) *cobra.Command {
+	c := &cobra.Command{Use: "user", Short: "Make accounts and appoint administrators"}
+	c.AddCommand(userCreateCommand(vars), userSetRoleCommand(vars))
+	return c
+}
+
+func userCreateCommand(vars *variables) *cobra.Command {
+	var (
+		name  string
+		admin bool
+	)
+	c := &cobra.Command{
+		Use:   "create EMAIL",
+		Short: "Make an account; the password is the first line of standard input",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			plain, err := bufio.NewReader(c.InOrStdin()).ReadString('\n')
+			plain = strings.TrimRight(plain, "\r\n")
+			if err != nil && plain == "" {
+				return errors.New("no password on standard input")
+			}
+			p, err := person(args[0], name, plain, admin)
+			if err != nil {
+				return err
+			}
+			return withParts(c.Context(), vars, c.ErrOrStderr(), func(all *parts) error {
+				a, err := all.Office().Enrol(c.Context(), p, "", atTheConsole)
+				if err == nil {
+					fmt.Fprintf(c.OutOrStdout(), "created %s %s as %s\n", a.ID, a.Email, a.Role)
+				}
+				return spoken(err)
+			})
+		},
+	}
+	c.Flags().StringVar(&name, "name", "", "full name")
+	c.Flags().BoolVar(&admin, "admin", false, "as an administrator")
+	c.SetIn(os.Stdin)
+	return c
+}
+
+// person parses what is to become an account, telling all that is wrong.
+func person(email, name, plain string, admin bool) (enrol.Person, error) {
+	var wrong fault.Fields
+	p := enrol.Person{
+		Email:    fault.ParseField(&wrong, "e-mail", email, account.ParseEmail),
+		FullName: fault.ParseField(&wrong, "name", name, account.ParseName),
+		Role:     account.User,
+	}
+	if admin {
+		p.Role = account.Admin
+	}
+	p.Password = fault.ParseField(&wrong, "password", plain, func(plain string) (password.Password, error) {
+		return password.Parse(plain, p.Email)
+	})
+	return p, spoken(wrong.Err())
+}
+
+func userSetRoleCommand(vars *variables) *cobra.Command {
+	return &cobra.Command{
+		Use:   "set-role EMAIL user|admin",
+		Short: "Appoint an administrator, or dismiss one",
+		Args:  cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			email, err := account.ParseEmail(args[0])
+			if err != nil {
+				return spoken(err)
+			}
+			role, err := account.ParseRole(args[1])
+			if err != nil {
+				return spoken(err)
+			}
+			return withDatabase(c.Context(), vars, func(db *store.DB) error {
+				if err := setRole(c.Context(), db, email, role, time.Now()); err != nil {
+					return spoken(err)
+				}
+				fmt.Fprintf(c.OutOrStdout(), "%s is %s\n", email, role)
+				return nil
+			})
+		},
+	}
+}
+
+// setRole does what it says, even to the last administrator: at the console
+// another one can be appointed.
+func setRole(ctx context.Context, db *store.DB, email account.Email, role account.Role, now time.Time) error {
+	return db.Update(ctx, func(tx *store.Tx) error {
+		a, _, err := tx.AccountByEmail(ctx, email)
+		if err != nil || a.Role == role {
+			return err
+		}
+		if _, err := tx.ChangeAccount(ctx, a, store.Changes{Role: &role}, now); err != nil {
+			return err
+		}
+		event := audit.New(audit.RoleChanged, a.ID, atTheConsole, now)
+		event.Detail = string(role)
+		return tx.Audit(ctx, event)
+	})
+}
+
+// spoken turns a fault into sentences for the console.
+func spoken(err error) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return err
+	}
+	if len(f.Fields) == 0 {
+		return errors.New(f.Detail)
+	}
+	lines := make([]string, len(f.Fields))
+	for i, field := range f.Fields {
+		lines[i] = field.Field + ": " + field.Message
+	}
+	return errors.New(strings.Join(lines, "\n"))
+}

@@ -1,0 +1,128 @@
+package reference
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"html/template"
+	"slices"
+	"strings"
+)
+
+//go:embed page.html
+var layout string
+
+//go:embed style.css
+var style string
+
+// render returns the page, and the content security policy that allows its
+// style and nothing else.
+func render(d *document) (page, policy string) {
+	t := template.Must(template.New("page").Funcs(template.FuncMap{
+		"prose":     prose,
+		"pieces":    pieces,
+		"pretty":    pretty,
+		"last":      last,
+		"tagged":    d.tagged,
+		"needs":     needs,
+		"codes":     codes,
+		"contains":  func(list []string, item string) bool { return slices.Contains(list, item) },
+		"schemaAt":  func(ref string) string { return "schema-" + last(ref) },
+		"described": func(ref string) string { return d.schema(last(ref)).Description },
+	}).Parse(layout))
+	var b bytes.Buffer
+	err := t.Execute(&b, struct {
+		*document
+		Style template.CSS
+	}{d, template.CSS(style)}) //nolint:gosec // our own file
+	if err != nil {
+		panic("reference: " + err.Error()) // template and document are parts of the program
+	}
+	return b.String(), "default-src 'none'; style-src 'sha256-" + digest(style) + "'; " +
+		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}
+
+// schema returns the schema of that name.
+func (d *document) schema(name string) schema {
+	for _, s := range d.Components.Schemas {
+		if s.Name == name {
+			return s.Value
+		}
+	}
+	return schema{}
+}
+
+// tagged returns the operations that have the tag.
+func (d *document) tagged(tag string) []*operation {
+	return slices.DeleteFunc(d.operations(), func(o *operation) bool { return !slices.Contains(o.Tags, tag) })
+}
+
+// needs says what a caller must send to be let in.
+func needs(o *operation) string {
+	var ways []string
+	for _, way := range o.Security {
+		switch {
+		case way["bearer"] != nil:
+			ways = append(ways, "an access token")
+		case way["refreshCookie"] != nil:
+			ways = append(ways, "the refresh cookie")
+		default:
+			ways = append(ways, "none of them")
+		}
+	}
+	if len(ways) == 0 {
+		return "No token."
+	}
+	return "Takes " + strings.Join(ways, " or ") + "."
+}
+
+// codes returns the problem codes of s in words, "" where it is no problem.
+func codes(s schema) []string {
+	var list []string
+	for _, property := range s.Properties {
+		if property.Name == "code" {
+			for _, raw := range property.Value.Enum {
+				list = append(list, strings.Trim(string(raw), `"`))
+			}
+		}
+	}
+	return list
+}
+
+// A piece is a part of a sentence.
+type piece struct {
+	Text string
+	Code bool // as programs write it
+}
+
+// prose splits text into paragraphs of pieces. Of Markdown it knows blank lines
+// and backticks; the document uses no more.
+func prose(text string) [][]piece {
+	if text == "" {
+		return nil
+	}
+	var paragraphs [][]piece
+	for p := range strings.SplitSeq(text, "\n\n") {
+		paragraphs = append(paragraphs, pieces(p))
+	}
+	return paragraphs
+}
+
+func pieces(text string) []piece {
+	var list []piece
+	code := false
+	for part := range strings.SplitSeq(text, "`") {
+		if part != "" {
+			list = append(list, piece{part, code})
+		}
+		code = !code
+	}
+	return list
+}
+
+// pretty returns JSON on several lines.
+func pretty(raw json.RawMessage) (string, error) {
+	var b bytes.Buffer
+	err := json.Indent(&b, raw, "", "  ")
+	return b.String(), err
+}
