@@ -66,7 +66,6 @@ type parameter struct {
 
 type header struct {
 	Ref         string `json:"$ref"`
-	Required    bool   `json:"required"`
 	Description string `json:"description"`
 }
 
@@ -158,9 +157,6 @@ func load() *document {
 	var d document
 	if err := json.Unmarshal([]byte(docs.OpenAPI()), &d); err != nil {
 		panic("reference: docs/openapi.json: " + err.Error()) // it is part of the program
-	}
-	for _, r := range d.Components.Responses {
-		d.settle(&r)
 	}
 	for i := range d.Paths {
 		for _, o := range d.Paths[i].Value.operations() {

@@ -57,23 +57,19 @@ func (d *document) tagged(tag string) []*operation {
 	return slices.DeleteFunc(d.operations(), func(o *operation) bool { return !slices.Contains(o.Tags, tag) })
 }
 
-// needs says what a caller must send to be let in.
+// needs says what a caller may prove itself with.
 func needs(o *operation) string {
-	var ways []string
-	for _, way := range o.Security {
-		switch {
-		case way["bearer"] != nil:
-			ways = append(ways, "an access token")
-		case way["refreshCookie"] != nil:
-			ways = append(ways, "the refresh cookie")
-		default:
-			ways = append(ways, "none of them")
+	words := make([]string, len(o.Security))
+	for i, way := range o.Security {
+		words[i] = "none"
+		for name := range way {
+			words[i] = name
 		}
 	}
-	if len(ways) == 0 {
-		return "No token."
+	if len(words) == 0 {
+		return "none"
 	}
-	return "Takes " + strings.Join(ways, " or ") + "."
+	return strings.Join(words, " or ")
 }
 
 // codes returns the problem codes of s in words, "" where it is no problem.
