@@ -50,6 +50,7 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"shared/probe/redisprobe":         "github.com/redis/go-redis/v9 github.com/redis/go-redis/v9/maintnotifications shared/probe",
 	"shared/provision":                "shared/account shared/config shared/keyring shared/nextcloud shared/seal shared/store shared/uid shared/wish",
 	"shared/reference":                "docs shared/endpoint",
+	"shared/reference/referencetest":  "docs github.com/santhosh-tekuri/jsonschema/v6",
 	"shared/seal":                     "shared/config shared/keyring",
 	"shared/serve":                    "shared/config shared/endpoint shared/fault",
 	"shared/setup":                    "shared/config shared/endpoint shared/grant shared/keyring shared/signin shared/token",

@@ -1,0 +1,174 @@
+package test_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/faas/faastest"
+)
+
+// answerTime bounds every request of the tests; it is long, as two cores do
+// all tests at once.
+const answerTime = time.Minute
+
+// A process is a running gateway binary.
+type process struct {
+	cmd    *exec.Cmd
+	https  string // its base URL
+	plain  string // that of plain HTTP
+	client *http.Client
+	stdout *buffer
+	stderr *buffer
+	exited chan struct{}
+}
+
+// gateway returns the path of the built binary.
+func gateway(tb testing.TB) string {
+	tb.Helper()
+	return faastest.Build(tb, "../cmd/gateway")
+}
+
+// start starts `gateway serve` on free ports with the settings of env, keeping
+// its data in dir, and waits until it listens. It is killed when tb ends.
+func start(tb testing.TB, dir string, args []string, env ...string) *process {
+	tb.Helper()
+	p := &process{stdout: &buffer{}, stderr: &buffer{}, exited: make(chan struct{})}
+	p.cmd = exec.Command(gateway(tb), append([]string{"serve"}, args...)...)
+	p.cmd.Dir = dir // no .env of the project
+	p.cmd.Env = append([]string{
+		"DATA_DIR=" + dir, "HTTP_ADDR=127.0.0.1:0", "HTTPS_ADDR=127.0.0.1:0", "BCRYPT_COST=10",
+		"CAROOT=" + filepath.Join(dir, "no-mkcert"), "ALLOWED_ORIGINS=https://app.example.org",
+	}, env...)
+	p.cmd.Stdout = p.stdout
+	stderr, err := p.cmd.StderrPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	listening := make(chan []string, 1)
+	go func() {
+		defer close(p.exited)
+		greeting := regexp.MustCompile(`https on (\S+), http on (\S+)`)
+		for lines := bufio.NewScanner(stderr); lines.Scan(); {
+			p.stderr.Write(append(lines.Bytes(), '\n'))
+			if found := greeting.FindStringSubmatch(lines.Text()); found != nil {
+				listening <- found
+			}
+		}
+		p.cmd.Wait() //nolint:errcheck // ProcessState tells
+	}()
+	tb.Cleanup(func() {
+		p.kill()
+		if tb.Failed() {
+			tb.Logf("the gateway said:\n%s\n%s", p.stderr, p.stdout)
+		}
+	})
+	select {
+	case found := <-listening:
+		p.https, p.plain = "https://"+found[1], "http://"+found[2]
+	case <-p.exited:
+		tb.Fatalf("the gateway did not start:\n%s\n%s", p.stderr, p.stdout)
+	}
+	p.client = client(tb, filepath.Join(dir, "tls", "gateway.pem"))
+	return p
+}
+
+// client returns a client that trusts the certificate in the file and nothing
+// else, and follows no redirects.
+func client(tb testing.TB, file string) *http.Client {
+	tb.Helper()
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	transport := &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true,
+	}
+	tb.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{
+		Transport: transport, Timeout: answerTime,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// public is the address under which the gateway is known in the network, as
+// far as the tests go; the certificate names it.
+const public = "https://voiceassist.local"
+
+// target returns the gateway at its [public] address.
+func (p *process) target() target {
+	transport := p.client.Transport.(*http.Transport).Clone() //nolint:forcetypeassert // made above
+	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, strings.TrimPrefix(p.https, "https://"))
+	}
+	c := *p.client
+	c.Transport = transport
+	return target{client: &c, url: public}
+}
+
+// kill ends the process at once, as kill -9 does.
+func (p *process) kill() {
+	p.cmd.Process.Kill() //nolint:errcheck // it may have ended
+	<-p.exited
+}
+
+// stop asks the process to end and returns its exit code.
+func (p *process) stop(tb testing.TB) int {
+	tb.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		tb.Fatal(err)
+	}
+	<-p.exited
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// command runs another command of the binary on the same data and returns what
+// it printed and its exit code.
+func command(tb testing.TB, dir, stdin string, env []string, args ...string) (output string, code int) {
+	tb.Helper()
+	cmd := exec.Command(gateway(tb), args...)
+	cmd.Dir = dir
+	cmd.Env = append([]string{"DATA_DIR=" + dir, "BCRYPT_COST=10"}, env...)
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		tb.Fatal(err)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// buffer is a bytes.Buffer for several goroutines.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}

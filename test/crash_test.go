@@ -1,0 +1,148 @@
+package test_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/voiceassist/gateway/shared/keyring"
+)
+
+// TestKillLosesNoAnsweredWrite kills the gateway, as kill -9 does, while
+// clients write, and looks for everything that was answered after the restart.
+func TestKillLosesNoAnsweredWrite(t *testing.T) {
+	t.Parallel()
+	for engine, url := range map[string]func(t *testing.T) []string{
+		"sqlite":   func(*testing.T) []string { return nil },
+		"postgres": func(t *testing.T) []string { t.Helper(); return []string{"DATABASE_URL=" + database(t)} },
+	} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			env := append(url(t), "JWT_SECRET="+keyring.Generate().Reveal())
+			for round := range 3 {
+				killWhileWriting(t, dir, env, round)
+			}
+		})
+	}
+}
+
+// written is what a client was told to be kept.
+type written struct {
+	email    string
+	access   string
+	refresh  string
+	sessions []string // Locations
+	title    string   // the last answered title of the first session
+}
+
+func killWhileWriting(t *testing.T, dir string, env []string, round int) {
+	t.Helper()
+	const writers, enough = 4, 25 // answered writes of one client, after which the kill comes
+	p := start(t, dir, nil, env...)
+	clients := make([]written, writers)
+	reached := make(chan struct{}, writers)
+	var wg sync.WaitGroup
+	for i := range clients {
+		clients[i].email = fmt.Sprintf("writer%d.%d@example.com", round, i)
+		wg.Go(func() { write(p, &clients[i], enough, reached) })
+	}
+	<-reached
+	p.kill() // in the middle of what the others write
+	wg.Wait()
+
+	p = start(t, dir, nil, env...)
+	for i := range clients {
+		verify(t, p, &clients[i])
+	}
+	if code := p.stop(t); code != 0 {
+		t.Errorf("SIGTERM ended the gateway with %d", code)
+	}
+}
+
+// write registers, logs in and writes until the gateway is gone, noting only
+// what was answered.
+func write(p *process, w *written, enough int, reached chan<- struct{}) {
+	account := fmt.Sprintf(`{"email":%q,"password":"correct horse battery staple"}`, w.email)
+	if !call(p, "POST", "/api/auth/register", "", account, nil) {
+		w.email = ""
+		return
+	}
+	var pair struct {
+		Access  string `json:"access_token"`
+		Refresh string `json:"refresh_token"`
+	}
+	if !call(p, "POST", "/api/auth/login", "", account, &pair) {
+		return
+	}
+	w.access, w.refresh = pair.Access, pair.Refresh
+	for n := 0; ; n++ {
+		var s struct{ ID, Title string }
+		if !call(p, "POST", "/api/sessions", w.access, fmt.Sprintf(`{"title":"%d"}`, n), &s) {
+			return
+		}
+		w.sessions = append(w.sessions, "/api/sessions/"+s.ID)
+		if !call(p, "PATCH", w.sessions[0], w.access, fmt.Sprintf(`{"title":"changed %d"}`, n), &s) {
+			w.title = "" // whether the change was kept, nobody was told
+			return
+		}
+		w.title = s.Title
+		if !call(p, "POST", "/api/auth/refresh", "", fmt.Sprintf(`{"refresh_token":%q}`, w.refresh), &pair) {
+			return // lost, or never made: the token in hand must still work
+		}
+		w.access, w.refresh = pair.Access, pair.Refresh
+		if n == enough {
+			reached <- struct{}{}
+		}
+	}
+}
+
+// call reports whether the request was answered with success.
+func call(p *process, method, path, access, body string, into any) bool {
+	r, err := http.NewRequest(method, p.https+path, strings.NewReader(body))
+	if err != nil {
+		return false
+	}
+	r.Header.Set("Content-Type", "application/json")
+	if access != "" {
+		r.Header.Set("Authorization", "Bearer "+access)
+	}
+	resp, err := p.client.Do(r)
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	return err == nil && resp.StatusCode < 300 && (into == nil || json.Unmarshal(text, into) == nil)
+}
+
+// verify looks for all that the client was told to be kept.
+func verify(t *testing.T, p *process, w *written) {
+	t.Helper()
+	if w.email == "" {
+		return // not even the account was answered
+	}
+	login := fmt.Sprintf(`{"email":%q,"password":"correct horse battery staple"}`, w.email)
+	if !call(p, "POST", "/api/auth/login", "", login, nil) {
+		t.Errorf("%s was registered, and cannot log in", w.email)
+	}
+	if w.access == "" {
+		return
+	}
+	for _, at := range w.sessions {
+		if !call(p, "GET", at, w.access, "", nil) {
+			t.Errorf("%s of %s was answered, and is lost", at, w.email)
+		}
+	}
+	var first struct{ Title string }
+	if w.title != "" && (!call(p, "GET", w.sessions[0], w.access, "", &first) || first.Title != w.title) {
+		t.Errorf("the title of %s is %q, the answered change says %q", w.sessions[0], first.Title, w.title)
+	}
+	if !call(p, "POST", "/api/auth/refresh", "", fmt.Sprintf(`{"refresh_token":%q}`, w.refresh), nil) {
+		t.Errorf("the refresh token of %s does not work after the restart", w.email)
+	}
+}

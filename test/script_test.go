@@ -1,0 +1,162 @@
+package test_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A step is one request of the acceptance script and what it must get. ${name}
+// in path, header and body stands for what an earlier step saved.
+type step struct {
+	name   string
+	method string
+	path   string
+	header string // one line, "Name: value"; several are separated by \n
+	body   string // JSON when it begins with a brace, else a form
+	status int
+	code   string            // of the problem, for failures
+	save   map[string]string // name → member of the JSON body, or "header:Name", or "cookie"
+}
+
+// An exchange is a step's answer in a form that can be compared between
+// gateways: what differs from run to run is replaced by what it is.
+type exchange struct {
+	Step   string
+	Status int
+	Header []string
+	Body   string
+}
+
+// A target is a gateway to play the script against.
+type target struct {
+	client *http.Client
+	url    string
+	check  func(tb testing.TB, r *http.Request, body []byte, resp *http.Response, answer []byte)
+}
+
+// play runs the script and returns what every step got. A step with another
+// status or code than it must have fails the test.
+func play(t *testing.T, g target, script []step, saved map[string]string) []exchange {
+	t.Helper()
+	var exchanges []exchange
+	for _, s := range script {
+		resp, body := g.send(t, s, saved)
+		if resp.StatusCode != s.status {
+			t.Fatalf("%s: got %d %s, want %d", s.name, resp.StatusCode, body, s.status)
+		}
+		if s.code != "" && !strings.Contains(body, `"code":"`+s.code+`"`) {
+			t.Fatalf("%s: got %s, want the code %s", s.name, body, s.code)
+		}
+		for name, from := range s.save {
+			saved[name] = pick(t, s, resp, body, from)
+		}
+		exchanges = append(exchanges, exchange{s.name, resp.StatusCode, masked(resp.Header), mask(body)})
+	}
+	return exchanges
+}
+
+func (g target) send(t *testing.T, s step, saved map[string]string) (*http.Response, string) {
+	t.Helper()
+	fill := func(text string) string {
+		for name, value := range saved {
+			text = strings.ReplaceAll(text, "${"+name+"}", value)
+		}
+		return text
+	}
+	sent := fill(s.body)
+	r, err := http.NewRequestWithContext(t.Context(), s.method, g.url+fill(s.path), strings.NewReader(sent))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("User-Agent", "acceptance script")
+	if sent != "" {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if sent[0] == '{' {
+			r.Header.Set("Content-Type", "application/json")
+		}
+	}
+	for line := range strings.SplitSeq(fill(s.header), "\n") {
+		if name, value, ok := strings.Cut(line, ": "); ok {
+			r.Header.Set(name, value)
+		}
+	}
+	resp, err := g.client.Do(r)
+	if err != nil {
+		t.Fatalf("%s: %v", s.name, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatalf("%s: %v", s.name, err)
+	}
+	if g.check != nil {
+		g.check(t, r, []byte(sent), resp, body)
+	}
+	return resp, string(body)
+}
+
+// pick returns what a step saves.
+func pick(t *testing.T, s step, resp *http.Response, body, from string) string {
+	t.Helper()
+	if name, ok := strings.CutPrefix(from, "header:"); ok {
+		return resp.Header.Get(name)
+	}
+	if from == "cookie" {
+		return resp.Cookies()[0].Value
+	}
+	var v any
+	if err := json.Unmarshal([]byte(body), &v); err != nil {
+		t.Fatalf("%s: %v in %s", s.name, err, body)
+	}
+	for name := range strings.SplitSeq(from, ".") {
+		object, _ := v.(map[string]any)
+		v = object[name]
+	}
+	text, ok := v.(string)
+	if !ok {
+		t.Fatalf("%s: no %s in %s", s.name, from, body)
+	}
+	return text
+}
+
+// masks replace what differs from run to run, longest first.
+var masks = []struct {
+	pattern *regexp.Regexp
+	as      string
+}{
+	{regexp.MustCompile(`eyJ[\w-]+\.[\w-]+\.[\w-]+`), "<access token>"},
+	{regexp.MustCompile(`[\w-]{80}`), "<refresh token>"},
+	{regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), "<id>"},
+	{regexp.MustCompile(`cursor=[\w-]+`), "cursor=<cursor>"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "<time>"},
+	{regexp.MustCompile(`"latency_ms":[\d.]+`), `"latency_ms":<ms>`},
+	{regexp.MustCompile(`"address":"[^"]*"`), `"address":"<address>"`},
+}
+
+func mask(text string) string {
+	for _, m := range masks {
+		text = m.pattern.ReplaceAllString(text, m.as)
+	}
+	return text
+}
+
+// masked returns the headers in order, without those that the transport adds.
+func masked(h http.Header) []string {
+	var lines []string
+	for name, values := range h {
+		switch name {
+		case "Date", "Content-Length", "Alt-Svc":
+			continue
+		}
+		for _, v := range values {
+			lines = append(lines, name+": "+mask(v))
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}

@@ -1,0 +1,155 @@
+package test_test
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/voiceassist/gateway/shared/keyring"
+)
+
+func get(t *testing.T, c *http.Client, url string) (*http.Response, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := c.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, string(body)
+}
+
+func TestServe_WithNothingConfigured(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := start(t, dir, nil, "METRICS_ADDR=127.0.0.1:0")
+
+	resp, body := get(t, p.client, p.https+"/ready")
+	if resp.StatusCode != http.StatusOK || resp.Proto != "HTTP/2.0" || resp.TLS.Version < tls.VersionTLS12 {
+		t.Errorf("%s over TLS %x: %d %s", resp.Proto, resp.TLS.Version, resp.StatusCode, body)
+	}
+	var ready struct {
+		Checks map[string]struct{ Status string }
+	}
+	if err := json.Unmarshal([]byte(body), &ready); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"database": "ok", "schema": "ok", "redis": "disabled", "qdrant": "disabled", "nextcloud": "disabled",
+	} {
+		if got := ready.Checks[name].Status; got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if resp, _ := get(t, p.client, p.plain+"/api/users/me?a=b"); resp.StatusCode != http.StatusPermanentRedirect ||
+		resp.Header.Get("Location") != p.https+"/api/users/me?a=b" {
+		t.Errorf("plain HTTP leads to %d %s", resp.StatusCode, resp.Header.Get("Location"))
+	}
+	if resp, body := get(t, p.client, p.plain+"/health"); resp.StatusCode != http.StatusOK {
+		t.Errorf("health over plain HTTP: %d %s", resp.StatusCode, body)
+	}
+	for _, path := range []string{"/openapi.json", "/docs"} {
+		if resp, _ := get(t, p.client, p.https+path); resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: %d", path, resp.StatusCode)
+		}
+	}
+	secret, err := os.ReadFile(filepath.Join(dir, "jwt_secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, code := command(t, dir, "", []string{"HTTP_ADDR=" + strings.TrimPrefix(p.plain, "http://")}, "healthcheck"); code != 0 {
+		t.Errorf("healthcheck: %s", out)
+	}
+	if code := p.stop(t); code != 0 {
+		t.Errorf("SIGTERM ended the gateway with %d", code)
+	}
+	if strings.Contains(p.stdout.String()+p.stderr.String(), strings.TrimSpace(string(secret))) {
+		t.Error("the secret is in the output")
+	}
+	if info, err := os.Stat(filepath.Join(dir, "jwt_secret")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the secret's file is %v, %v", info.Mode(), err)
+	}
+
+	again := start(t, dir, nil)
+	kept, err := os.ReadFile(filepath.Join(dir, "jwt_secret"))
+	if err != nil || string(kept) != string(secret) {
+		t.Errorf("the secret did not outlive the restart, %v", err)
+	}
+	again.stop(t)
+	if out, code := command(t, dir, "", []string{"HTTP_ADDR=127.0.0.1:1"}, "healthcheck"); code != 1 {
+		t.Errorf("healthcheck of nothing: %d %s", code, out)
+	}
+}
+
+func TestServe_RefusesWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		env  []string
+		want []string // each on a line of its own
+		hide string
+	}{
+		{"a short secret", []string{"JWT_SECRET=hunter2hunter2"}, []string{"JWT_SECRET has 14 bytes; it takes"}, "hunter2"},
+		{"the placeholder", []string{"JWT_SECRET=change-me-change-me-change-me-change-me"}, []string{"JWT_SECRET is the placeholder"}, ""},
+		{"everything at once", []string{"BCRYPT_COST=99", "ALLOWED_ORIGINS=*", "ACCESS_TOKEN_EXPIRE_MINUTES=x", "HTTPS_ADDR=8443"},
+			[]string{`BCRYPT_COST is "99"; it takes`, `ALLOWED_ORIGINS is "*"; it takes`, `ACCESS_TOKEN_EXPIRE_MINUTES is "x"; it takes`, `HTTPS_ADDR is "8443"; it takes`}, ""},
+		{"a database URL that is none", []string{"JWT_SECRET=" + keyring.Generate().Reveal(), "DATABASE_URL=mysql://root:hunter2@db"},
+			[]string{"DATABASE_URL cannot be parsed"}, "hunter2"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			out, code := command(t, t.TempDir(), "", test.env, "serve")
+			if code != 1 {
+				t.Errorf("exit code %d, want 1", code)
+			}
+			for _, want := range test.want {
+				if !strings.Contains("\n"+out, "\n"+want) {
+					t.Errorf("no line begins with %q in\n%s", want, out)
+				}
+			}
+			if test.hide != "" && strings.Contains(out, test.hide) {
+				t.Errorf("the value is shown:\n%s", out)
+			}
+		})
+	}
+}
+
+func TestUserAndMigrateCommands(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, step := range []struct {
+		args  []string
+		stdin string
+		code  int
+		want  string
+	}{
+		{[]string{"migrate", "up"}, "", 0, "the schema is at version"},
+		{[]string{"migrate", "status"}, "", 0, "applied"},
+		{[]string{"user", "create", "ada@example.com", "--name", "Ada"}, "correct horse battery staple\n", 0, "created "},
+		{[]string{"user", "create", "ada@example.com"}, "correct horse battery staple\n", 1, "exists already"},
+		{[]string{"user", "create", "nobody"}, "short\n", 1, "e-mail: Must be an e-mail address"},
+		{[]string{"user", "create", "bob@example.com"}, "", 1, "no password on standard input"},
+		{[]string{"user", "set-role", "ada@example.com", "admin"}, "", 0, "ada@example.com is admin"},
+		{[]string{"user", "set-role", "ada@example.com", "king"}, "", 1, `Must be "user" or "admin"`},
+		{[]string{"user", "set-role", "bob@example.com", "admin"}, "", 1, "There is no such thing."},
+		{[]string{"version"}, "", 0, ""},
+		{[]string{"sever"}, "", 1, "unknown command"},
+	} {
+		out, code := command(t, dir, step.stdin, nil, step.args...)
+		if code != step.code || !strings.Contains(out, step.want) {
+			t.Errorf("%v: %d %s; want %d %s", step.args, code, out, step.code, step.want)
+		}
+	}
+}

@@ -1,0 +1,165 @@
+package test_test
+
+import (
+	"net/http"
+	"os"
+	"path"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/voiceassist/gateway/shared/faas/faastest"
+	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/reference/referencetest"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+const rootPassword = "correct horse battery staple\n"
+
+// TestEveryWayAnswersAlike plays the acceptance script against the binary on
+// both engines and against the functions as Lambda runs them, holds every answer
+// against the API description, and compares them all.
+func TestEveryWayAnswersAlike(t *testing.T) {
+	t.Parallel()
+	got := map[string][]exchange{}
+	t.Run("ways", func(t *testing.T) {
+		type result struct {
+			way       string
+			exchanges []exchange
+		}
+		results := make(chan result, 3)
+		for way, run := range map[string]func(t *testing.T) []exchange{
+			"binary on SQLite":     func(t *testing.T) []exchange { return onBinary(t) },
+			"binary on PostgreSQL": func(t *testing.T) []exchange { return onBinary(t, "DATABASE_URL="+database(t)) },
+			"functions on Lambda":  onLambda,
+		} {
+			t.Run(way, func(t *testing.T) {
+				t.Parallel()
+				results <- result{way, run(t)}
+			})
+		}
+		t.Cleanup(func() {
+			close(results)
+			for r := range results {
+				got[r.way] = r.exchanges
+			}
+		})
+	})
+	want := got["binary on SQLite"]
+	if len(want) != len(acceptance()) {
+		t.Fatalf("%d of %d steps were played", len(want), len(acceptance()))
+	}
+	for way, exchanges := range got {
+		if diff := cmp.Diff(want, exchanges); diff != "" {
+			t.Errorf("%s answers differently (- binary on SQLite, + %s):\n%s", way, way, diff)
+		}
+	}
+}
+
+// database returns the URL of a migrated database of its own.
+func database(t *testing.T) string {
+	t.Helper()
+	return storetest.PostgresURL(t)
+}
+
+func onBinary(t *testing.T, env ...string) []exchange {
+	t.Helper()
+	dir := t.TempDir()
+	env = append(env, "JWT_SECRET="+keyring.Generate().Reveal())
+	admin(t, dir, env)
+	g := start(t, dir, nil, env...).target()
+	g.check = referencetest.Check
+	return play(t, g, acceptance(), map[string]string{"admin": "root@example.com"})
+}
+
+// admin makes the administrator of the script.
+func admin(t *testing.T, dir string, env []string) {
+	t.Helper()
+	if out, code := command(t, dir, rootPassword, env, "user", "create", "--admin", "root@example.com"); code != 0 {
+		t.Fatalf("user create: %s", out)
+	}
+}
+
+func onLambda(t *testing.T) []exchange {
+	t.Helper()
+	env := []string{
+		"DATABASE_URL=" + database(t), "JWT_SECRET=" + keyring.Generate().Reveal(),
+		"ALLOWED_ORIGINS=https://app.example.org", "BCRYPT_COST=10",
+	}
+	admin(t, t.TempDir(), env)
+	g := target{
+		client: &http.Client{Transport: deploy(t, env...)}, url: public,
+		check: referencetest.Check,
+	}
+	return play(t, g, acceptance(), map[string]string{"admin": "root@example.com"})
+}
+
+// deploy starts the bootstrap of every function and routes to them as
+// template.yaml says.
+func deploy(t *testing.T, env ...string) http.RoundTripper {
+	t.Helper()
+	api := lambdas{mux: http.NewServeMux(), byPattern: map[string]http.RoundTripper{}}
+	for name, paths := range templateRoutes(t) {
+		function := faastest.FrontV2.Client(faastest.Start(t, faastest.Build(t, "../functions/"+name+"/bootstrap"), env...))
+		for _, p := range paths {
+			if p == "" || p == "$default" { // whatever no other route takes
+				p = "/"
+			}
+			api.mux.Handle(p, http.NotFoundHandler()) // the mux only finds the pattern
+			api.byPattern[p] = function
+		}
+	}
+	return api
+}
+
+// lambdas is an HTTP API in front of functions.
+type lambdas struct {
+	mux       *http.ServeMux
+	byPattern map[string]http.RoundTripper
+}
+
+func (l lambdas) RoundTrip(r *http.Request) (*http.Response, error) {
+	_, pattern := l.mux.Handler(r)
+	return l.byPattern[pattern].RoundTrip(r)
+}
+
+// templateRoutes returns the paths of each function in template.yaml, by the
+// name of its folder.
+func templateRoutes(t *testing.T) map[string][]string {
+	t.Helper()
+	text, err := os.ReadFile(path.Join("..", "template.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template struct {
+		Resources map[string]struct {
+			Type       string `yaml:"Type"`
+			Properties struct {
+				Events map[string]struct {
+					Type       string `yaml:"Type"`
+					Properties struct {
+						Path string `yaml:"Path"`
+					} `yaml:"Properties"`
+				} `yaml:"Events"`
+			} `yaml:"Properties"`
+		} `yaml:"Resources"`
+	}
+	if err := yaml.Unmarshal(text, &template); err != nil {
+		t.Fatal(err)
+	}
+	routes := map[string][]string{}
+	for id, resource := range template.Resources {
+		if resource.Type != "AWS::Serverless::Function" {
+			continue
+		}
+		name := strings.ToLower(strings.TrimSuffix(id, "Function"))
+		for _, e := range resource.Properties.Events {
+			if e.Type == "HttpApi" {
+				routes[name] = append(routes[name], e.Properties.Path)
+			}
+		}
+	}
+	return routes
+}
