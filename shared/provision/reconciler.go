@@ -99,13 +99,12 @@ func (r *Reconciler) RunBatch(ctx context.Context, n int) (res Result, err error
 		if err != nil {
 			return Result{}, err
 		}
-		for i, row := range rows {
+		for _, row := range rows {
 			if ctx.Err() != nil || !r.open(r.now()) || r.now().Sub(start) > leaseTime/2 {
 				// What was begun is settled; the rest goes back at once.
 				if err := r.db.ReleaseNextcloud(context.WithoutCancel(ctx), lease); err != nil {
 					return res, err
 				}
-				rows = rows[:i]
 				break
 			}
 			ok, err := r.one(ctx, lease, row)

@@ -151,7 +151,7 @@ func (s *Statements) NextcloudAccount(ctx context.Context, user account.ID) (wis
 	err := s.one(ctx, account.ErrNotFound, nextcloudDest(&n),
 		`SELECT `+nextcloudColumns+` FROM nextcloud_accounts WHERE user_id = $1`, string(user))
 	if err != nil {
-		return wish.Account{}, fmt.Errorf("Nextcloud account: %w", err)
+		return wish.Account{}, fmt.Errorf("account in Nextcloud: %w", err)
 	}
 	return n, nil
 }
@@ -164,7 +164,7 @@ func (s *Statements) NextcloudAccounts(ctx context.Context, status wish.Status, 
 		WHERE ($1 = '' OR status = $1) AND user_id < $2 ORDER BY user_id DESC LIMIT $3 OFFSET $4`,
 		string(status), p.before(), p.Limit, p.Skip)
 	if err != nil {
-		return nil, fmt.Errorf("Nextcloud accounts: %w", err)
+		return nil, fmt.Errorf("accounts in Nextcloud: %w", err)
 	}
 	return list, nil
 }
