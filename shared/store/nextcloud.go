@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/account"
@@ -24,7 +25,8 @@ func nextcloudDest(n *wish.Account) []any {
 // WishNextcloud records n's wish, due now. The first wish for a user stores the
 // Nextcloud id and the first password, too; where another row has that id, spare
 // is taken instead. A later one keeps both, replaces the rest, and keeps a
-// password that waits unless it brings one. An account in conflict stays so.
+// password that waits unless it brings one or the account is no longer wished.
+// An account in conflict stays so.
 func (s *Statements) WishNextcloud(ctx context.Context, n wish.Account, spare string, now time.Time) error {
 	_, err := s.exec(ctx, `
 		INSERT INTO nextcloud_accounts (user_id, nextcloud_id, wish, email, full_name, quota, password,
@@ -34,7 +36,9 @@ func (s *Statements) WishNextcloud(ctx context.Context, n wish.Account, spare st
 			$4, $5, $6, $7, $8, $9, 1, FALSE, 'pending', 0, $10, '', $10, $10)
 		ON CONFLICT (user_id) DO UPDATE SET
 			wish = excluded.wish, email = excluded.email, full_name = excluded.full_name,
-			quota = excluded.quota, password = COALESCE(excluded.password, nextcloud_accounts.password),
+			quota = excluded.quota,
+			password = CASE WHEN excluded.wish = 'present'
+				THEN COALESCE(excluded.password, nextcloud_accounts.password) END,
 			version = nextcloud_accounts.version + 1, attempts = 0, updated_at = excluded.updated_at,
 			status = CASE WHEN nextcloud_accounts.status = 'conflict' THEN 'conflict' ELSE 'pending' END,
 			due_at = CASE WHEN nextcloud_accounts.status = 'conflict' THEN NULL ELSE excluded.due_at END`,
@@ -53,21 +57,46 @@ func bytesOrNull(b []byte) any {
 	return b
 }
 
+// LeaveNextcloud leaves an account that is ours as it is, for good: nothing is
+// due any more, and no password waits.
+func (s *Statements) LeaveNextcloud(ctx context.Context, user account.ID, now time.Time) error {
+	_, err := s.exec(ctx, `
+		UPDATE nextcloud_accounts SET password = NULL, due_at = NULL, status = 'active',
+			version = version + 1, updated_at = $2
+		WHERE user_id = $1 AND owned`, string(user), at(now))
+	if err != nil {
+		return fmt.Errorf("leave Nextcloud account: %w", err)
+	}
+	return nil
+}
+
+// DropNextcloud drops the wish for an account that is not known to be ours.
+func (s *Statements) DropNextcloud(ctx context.Context, user account.ID) error {
+	_, err := s.exec(ctx, `DELETE FROM nextcloud_accounts WHERE user_id = $1 AND NOT owned`, string(user))
+	if err != nil {
+		return fmt.Errorf("drop Nextcloud account: %w", err)
+	}
+	return nil
+}
+
 // LeaseNextcloud leases up to n due accounts to the holder named lease until
-// the time given. Concurrent calls lease different ones.
+// the time given, and returns them in the order they fell due: one that keeps
+// failing comes after those that wait. Concurrent calls lease different ones.
 func (s *Statements) LeaseNextcloud(
 	ctx context.Context, lease string, now, until time.Time, n int,
 ) ([]wish.Account, error) {
 	list, err := s.nextcloudAccounts(ctx, `
-		UPDATE nextcloud_accounts SET lease = $1, lease_until = $3
-		WHERE user_id IN (
+		WITH due AS MATERIALIZED ( -- else a plan may run it once for each row, past the limit
 			SELECT user_id FROM nextcloud_accounts
 			WHERE due_at <= $2 AND (lease_until IS NULL OR lease_until <= $2)
 			ORDER BY due_at LIMIT $4`+s.dialect.SkipLocked+`)
+		UPDATE nextcloud_accounts SET lease = $1, lease_until = $3
+		WHERE user_id IN (SELECT user_id FROM due)
 		RETURNING `+nextcloudColumns, lease, at(now), at(until), n)
 	if err != nil {
 		return nil, fmt.Errorf("lease for Nextcloud: %w", err)
 	}
+	slices.SortStableFunc(list, func(a, b wish.Account) int { return a.DueAt.Compare(*b.DueAt) })
 	return list, nil
 }
 
@@ -182,10 +211,12 @@ func (s *Statements) RetryNextcloud(ctx context.Context, user account.ID, now ti
 	return n, nil
 }
 
-// RecheckNextcloud makes every account that is in order due now, for a
-// Nextcloud that lost them. It returns how many there are.
+// RecheckNextcloud makes every account that is in order and whose user is there
+// due now, for a Nextcloud that lost them. It returns how many there are.
 func (s *Statements) RecheckNextcloud(ctx context.Context, now time.Time) (int64, error) {
-	n, err := s.exec(ctx, `UPDATE nextcloud_accounts SET due_at = $1 WHERE status = 'active'`, at(now))
+	n, err := s.exec(ctx, `
+		UPDATE nextcloud_accounts SET due_at = $1
+		WHERE status = 'active' AND EXISTS (SELECT 1 FROM users WHERE users.id = nextcloud_accounts.user_id)`, at(now))
 	if err != nil {
 		return 0, fmt.Errorf("recheck Nextcloud accounts: %w", err)
 	}

@@ -1,0 +1,252 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+	"github.com/voiceassist/gateway/shared/uid"
+	"github.com/voiceassist/gateway/shared/wish"
+)
+
+// wished returns the wish for a new account, which is in db and due at noon
+// plus after.
+func wished(t *testing.T, db *store.DB, id string, after time.Duration) wish.Account {
+	t.Helper()
+	n := wish.Account{
+		UserID: account.NewID(), NextcloudID: id, First: []byte("first of " + id),
+		Wish: wish.Wish{
+			State: wish.Present, Email: "ada@example.org", FullName: "Ada Lovelace", Quota: "5 GB",
+			Password: []byte("box"),
+		},
+	}
+	if err := db.WishNextcloud(t.Context(), n, "spare-"+id, noon.Add(after)); err != nil {
+		t.Fatalf("wish for %s: %v", id, err)
+	}
+	return row(t, db, n.UserID)
+}
+
+func row(t *testing.T, db *store.DB, user account.ID) wish.Account {
+	t.Helper()
+	n, err := db.NextcloudAccount(t.Context(), user)
+	if err != nil {
+		t.Fatalf("Nextcloud account: %v", err)
+	}
+	return n
+}
+
+// lease leases what is due a minute past noon.
+func lease(t *testing.T, db *store.DB, n int) (holder string, rows []wish.Account) {
+	t.Helper()
+	holder = uid.New()
+	now := noon.Add(time.Minute)
+	rows, err := db.LeaseNextcloud(t.Context(), holder, now, now.Add(time.Minute), n)
+	if err != nil {
+		t.Fatalf("lease: %v", err)
+	}
+	return holder, rows
+}
+
+func TestWishNextcloud_IsReadBackAsWritten(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		n := wished(t, db, "ada@example.org", 0)
+		due := kept(noon)
+		want := wish.Account{
+			Wish: wish.Wish{
+				State: wish.Present, Email: "ada@example.org", FullName: "Ada Lovelace", Quota: "5 GB",
+				Password: []byte("box"),
+			},
+			UserID: n.UserID, NextcloudID: "ada@example.org", Version: 1, First: []byte("first of ada@example.org"),
+			Status: wish.Pending, DueAt: &due, CreatedAt: due, UpdatedAt: due,
+		}
+		if diff := cmp.Diff(want, n); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+		if _, err := db.NextcloudAccount(t.Context(), account.NewID()); !errors.Is(err, account.ErrNotFound) {
+			t.Errorf("nobody's account is %v", err)
+		}
+	})
+}
+
+func TestWishNextcloud_ALaterWish(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		was := wished(t, db, "ada@example.org", 0)
+		next := was
+		next.NextcloudID, next.First, next.Password = "countess@example.org", []byte("another"), nil
+		next.Email, next.FullName, next.Quota = "countess@example.org", "Ada King", "10 GB"
+		again := func(now time.Time) wish.Account {
+			t.Helper()
+			if err := db.WishNextcloud(t.Context(), next, "spare", now); err != nil {
+				t.Fatal(err)
+			}
+			return row(t, db, was.UserID)
+		}
+
+		n := again(noon.Add(time.Hour))
+		if n.NextcloudID != was.NextcloudID || string(n.First) != string(was.First) {
+			t.Errorf("the id or the first password changed: %s, %s", n.NextcloudID, n.First)
+		}
+		if n.Email != next.Email || n.FullName != next.FullName || n.Quota != next.Quota || n.Version != 2 ||
+			!n.DueAt.Equal(kept(noon.Add(time.Hour))) {
+			t.Errorf("the wish did not change: %+v", n)
+		}
+		if string(n.Password) != "box" {
+			t.Errorf("a wish without a password dropped the one that waits: %q", n.Password)
+		}
+		next.Password = []byte("new box")
+		if n = again(noon); string(n.Password) != "new box" {
+			t.Errorf("a new password did not replace the one that waits: %q", n.Password)
+		}
+		next.State, next.Password = wish.Absent, nil
+		if n = again(noon); n.Password != nil || n.State != wish.Absent {
+			t.Errorf("a password waits for an account that is to go: %+v", n)
+		}
+	})
+}
+
+func TestWishNextcloud_LeavesAConflictToAPerson(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		wished(t, db, "ada@example.org", 0)
+		holder, rows := lease(t, db, 1)
+		settle(t, db, rows[0], holder, wish.Outcome{First: rows[0].First, Status: wish.Conflict, LastError: "id_taken"})
+		if err := db.WishNextcloud(t.Context(), rows[0], "spare", noon); err != nil {
+			t.Fatal(err)
+		}
+		if n := row(t, db, rows[0].UserID); n.Status != wish.Conflict || n.DueAt != nil {
+			t.Errorf("a new wish tries again by itself: %s, due %v", n.Status, n.DueAt)
+		}
+		n, err := db.RetryNextcloud(t.Context(), rows[0].UserID, noon)
+		if err != nil || n.Status != wish.Pending || n.DueAt == nil {
+			t.Errorf("retry gives %+v, %v", n, err)
+		}
+		if _, err := db.RetryNextcloud(t.Context(), account.NewID(), noon); !errors.Is(err, account.ErrNotFound) {
+			t.Errorf("retry of nobody is %v", err)
+		}
+	})
+}
+
+func TestWishNextcloud_ATakenIDIsNotGivenTwice(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		wished(t, db, "ada@example.org", 0)
+		if n := wished(t, db, "ada@example.org", 0); n.NextcloudID != "spare-ada@example.org" {
+			t.Errorf("the second has the id %s", n.NextcloudID)
+		}
+	})
+}
+
+func settle(t *testing.T, db *store.DB, n wish.Account, holder string, o wish.Outcome) {
+	t.Helper()
+	if err := db.SettleNextcloud(t.Context(), n, holder, o, noon.Add(time.Hour)); err != nil {
+		t.Fatalf("settle: %v", err)
+	}
+}
+
+func TestNextcloud_TheUserSeesTheIDOnceItIsOurs(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		a := someone(t, db, "ada@example.org")
+		n := wish.Account{UserID: a.ID, NextcloudID: "ada", First: []byte("x"), Wish: wish.Wish{State: wish.Present}}
+		if err := db.WishNextcloud(t.Context(), n, "spare", noon); err != nil {
+			t.Fatal(err)
+		}
+		seen := func() string {
+			t.Helper()
+			got, err := db.Account(t.Context(), a.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all, err := db.Accounts(t.Context(), "", store.Page{Limit: 1})
+			if err != nil || all[0].NextcloudUserID != got.NextcloudUserID {
+				t.Errorf("the list says %+v, %v", all, err)
+			}
+			return got.NextcloudUserID
+		}
+		if got := seen(); got != "" {
+			t.Errorf("before it is ours: %q", got)
+		}
+		holder, _ := lease(t, db, 1)
+		if err := db.OwnNextcloud(t.Context(), a.ID, holder, noon); err != nil {
+			t.Fatal(err)
+		}
+		if got := seen(); got != "ada" {
+			t.Errorf("once it is ours: %q", got)
+		}
+		if err := db.DeleteAccount(t.Context(), a.ID); err != nil {
+			t.Fatal(err)
+		}
+		if got := row(t, db, a.ID); !got.Owned {
+			t.Errorf("the row did not outlive the user: %+v", got)
+		}
+	})
+}
+
+func TestNextcloud_LeftAlone(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ours, unmade := wished(t, db, "ours", -time.Second), wished(t, db, "unmade", 0)
+		holder, _ := lease(t, db, 1)
+		if err := db.OwnNextcloud(t.Context(), ours.UserID, holder, noon); err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range []wish.Account{ours, unmade} {
+			if err := db.LeaveNextcloud(t.Context(), n.UserID, noon); err != nil {
+				t.Fatal(err)
+			}
+			if err := db.DropNextcloud(t.Context(), n.UserID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := row(t, db, ours.UserID)
+		if got.Password != nil || got.DueAt != nil || got.Version != 2 || !got.Owned {
+			t.Errorf("what is ours: %+v", got)
+		}
+		if _, err := db.NextcloudAccount(t.Context(), unmade.UserID); !errors.Is(err, account.ErrNotFound) {
+			t.Errorf("what was not made: %v", err)
+		}
+		if n, err := db.RecheckNextcloud(t.Context(), noon); err != nil || n != 0 {
+			t.Errorf("%d accounts of users who are gone are checked again, %v", n, err)
+		}
+	})
+}
+
+func TestNextcloudAccounts_PageByStatus(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		for i := range 3 {
+			wished(t, db, fmt.Sprint("user", i), time.Duration(i)*time.Second)
+		}
+		holder, rows := lease(t, db, 1)
+		settle(t, db, rows[0], holder, wish.Outcome{First: rows[0].First, Status: wish.Failed})
+		names := func(status wish.Status, p store.Page) (names []string) {
+			t.Helper()
+			list, err := db.NextcloudAccounts(t.Context(), status, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, n := range list {
+				names = append(names, n.NextcloudID)
+			}
+			return names
+		}
+		if diff := cmp.Diff([]string{"user2", "user1", "user0"}, names("", store.Page{Limit: 9})); diff != "" {
+			t.Errorf("all, newest first (-want +got)\n%s", diff)
+		}
+		if diff := cmp.Diff([]string{"user0"}, names(wish.Failed, store.Page{Limit: 9})); diff != "" {
+			t.Errorf("failed (-want +got)\n%s", diff)
+		}
+		p := store.Page{Limit: 1, Before: string(row(t, db, rows[0].UserID).UserID)}
+		if got := names("", p); got != nil {
+			t.Errorf("before the oldest: %v", got)
+		}
+	})
+}

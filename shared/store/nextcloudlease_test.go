@@ -1,0 +1,192 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+	"github.com/voiceassist/gateway/shared/uid"
+	"github.com/voiceassist/gateway/shared/wish"
+)
+
+func TestLeaseNextcloud(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		var want []account.ID
+		for i := range 4 { // the later made, the earlier due
+			n := wished(t, db, fmt.Sprint("user", i), -time.Duration(i)*time.Second)
+			want = append([]account.ID{n.UserID}, want...)
+		}
+		wished(t, db, "tomorrow", 24*time.Hour)
+
+		var got []account.ID
+		first, rows := lease(t, db, 3)
+		if len(rows) != 3 {
+			t.Fatalf("leased %d, want the 3 asked for", len(rows))
+		}
+		_, rest := lease(t, db, 3)
+		for _, n := range append(rows, rest...) {
+			got = append(got, n.UserID)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("not what is due, in the order it fell due (-want +got)\n%s", diff)
+		}
+		if _, again := lease(t, db, 3); len(again) != 0 {
+			t.Errorf("%d were leased twice", len(again))
+		}
+		if err := db.ReleaseNextcloud(t.Context(), first); err != nil {
+			t.Fatal(err)
+		}
+		if _, again := lease(t, db, 9); len(again) != 3 {
+			t.Errorf("after the release %d can be leased, want 3", len(again))
+		}
+		later := noon.Add(2 * time.Minute) // when the leases have run out
+		again, err := db.LeaseNextcloud(t.Context(), uid.New(), later, later.Add(time.Minute), 9)
+		if err != nil || len(again) != 4 {
+			t.Errorf("after the leases ran out: %d, %v, want 4", len(again), err)
+		}
+		if due, err := db.NextcloudDue(t.Context(), later); err != nil || due != 4 {
+			t.Errorf("%d are due, %v, want 4", due, err)
+		}
+	})
+}
+
+func TestLeaseNextcloud_SharedByMany(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		const accounts, workers, batch = 40, 4, 3
+		for i := range accounts {
+			wished(t, db, fmt.Sprint("user", i), 0)
+		}
+		var (
+			wg    sync.WaitGroup
+			mu    sync.Mutex
+			times = map[account.ID]int{}
+		)
+		for range workers {
+			wg.Go(func() {
+				for range accounts {
+					now := noon.Add(time.Minute)
+					rows, err := db.LeaseNextcloud(t.Context(), uid.New(), now, now.Add(time.Minute), batch)
+					if err != nil || len(rows) > batch {
+						t.Errorf("leased %d, %v, want at most %d", len(rows), err, batch)
+					}
+					mu.Lock()
+					for _, n := range rows {
+						times[n.UserID]++
+					}
+					mu.Unlock()
+				}
+			})
+		}
+		wg.Wait()
+		if len(times) != accounts {
+			t.Errorf("%d of %d were leased", len(times), accounts)
+		}
+		for id, n := range times {
+			if n != 1 {
+				t.Errorf("%s was leased %d times", id, n)
+			}
+		}
+	})
+}
+
+func TestSettleNextcloud(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		wished(t, db, "ada@example.org", 0)
+		holder, rows := lease(t, db, 1)
+		used, total := int64(7), int64(5<<30)
+		settle(t, db, rows[0], holder, wish.Outcome{
+			Owned: true, First: rows[0].First, Status: wish.Active, Synced: true, Used: &used, Total: &total,
+		})
+		n := row(t, db, rows[0].UserID)
+		synced := kept(noon.Add(time.Hour))
+		want := rows[0]
+		want.Owned, want.Status, want.Password, want.DueAt = true, wish.Active, nil, nil
+		want.LastSyncedAt, want.UpdatedAt, want.Used, want.Total = &synced, synced, &used, &total
+		if diff := cmp.Diff(want, n); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+		err := db.SettleNextcloud(t.Context(), rows[0], holder, wish.Outcome{First: rows[0].First}, noon)
+		if !errors.Is(err, store.ErrChanged) {
+			t.Errorf("settled twice under one lease: %v", err)
+		}
+		if _, again := lease(t, db, 1); len(again) != 0 {
+			t.Error("what is settled is due again")
+		}
+	})
+}
+
+func TestSettleNextcloud_KeepsAWishThatCameMeanwhile(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		n := wished(t, db, "ada@example.org", 0)
+		holder, rows := lease(t, db, 1)
+		n.FullName, n.Password = "Ada King", []byte("new box")
+		if err := db.WishNextcloud(t.Context(), n, "spare", noon); err != nil {
+			t.Fatal(err)
+		}
+		settle(t, db, rows[0], holder, wish.Outcome{
+			Owned: true, First: rows[0].First, Status: wish.Failed, Attempts: 8, Synced: true,
+		})
+		got := row(t, db, n.UserID)
+		if got.Status != wish.Pending || got.DueAt == nil || got.Attempts != 0 || string(got.Password) != "new box" {
+			t.Errorf("the new wish was lost: %+v", got)
+		}
+		if !got.Owned || got.LastSyncedAt == nil {
+			t.Errorf("what was found out was lost: %+v", got)
+		}
+		if _, again := lease(t, db, 1); len(again) != 1 {
+			t.Error("the new wish is not due")
+		}
+	})
+}
+
+func TestNextcloud_OnlyTheHolderOfTheLeaseWrites(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		n := wished(t, db, "ada@example.org", 0)
+		lease(t, db, 1)
+		other := uid.New()
+		for name, err := range map[string]error{
+			"own":    db.OwnNextcloud(t.Context(), n.UserID, other, noon),
+			"settle": db.SettleNextcloud(t.Context(), n, other, wish.Outcome{First: n.First, Status: wish.Active}, noon),
+			"forget": db.ForgetNextcloud(t.Context(), n, other),
+		} {
+			if !errors.Is(err, store.ErrChanged) {
+				t.Errorf("%s without the lease: %v, want ErrChanged", name, err)
+			}
+		}
+		if got := row(t, db, n.UserID); got.Owned || got.Status != wish.Pending {
+			t.Errorf("the row changed: %+v", got)
+		}
+	})
+}
+
+func TestForgetNextcloud_NotAWishThatCameMeanwhile(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		n := wished(t, db, "ada@example.org", 0)
+		holder, rows := lease(t, db, 1)
+		if err := db.WishNextcloud(t.Context(), n, "spare", noon); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.ForgetNextcloud(t.Context(), rows[0], holder); !errors.Is(err, store.ErrChanged) {
+			t.Errorf("forget = %v, want ErrChanged", err)
+		}
+		if err := db.ForgetNextcloud(t.Context(), row(t, db, n.UserID), holder); err != nil {
+			t.Error(err)
+		}
+		if _, err := db.NextcloudAccount(t.Context(), n.UserID); !errors.Is(err, account.ErrNotFound) {
+			t.Errorf("the forgotten row: %v", err)
+		}
+	})
+}
