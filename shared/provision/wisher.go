@@ -56,7 +56,10 @@ func (w *Wisher) PasswordChanged(
 // Deleted wishes what the policy says for the account of a deleted user.
 func (w *Wisher) Deleted(ctx context.Context, tx *store.Tx, a account.Account, now time.Time) error {
 	if w.OnDelete == wish.Present || w.OnDelete == "" {
-		return nil
+		if err := tx.LeaveNextcloud(ctx, a.ID, now); err != nil {
+			return err
+		}
+		return tx.DropNextcloud(ctx, a.ID)
 	}
 	n, err := w.account(a)
 	if err != nil {
