@@ -34,6 +34,7 @@ const (
 	leaseTime = 5 * time.Minute // of a batch; after half of it nothing new is begun
 	loopBatch = 20              // accounts that the loop leases at a time
 	interval  = 5 * time.Second // between two looks of the loop when nobody wakes it
+	room      = 5 * time.Second // what one account takes on a slow day; with less left, none is begun
 )
 
 // A Reconciler makes wishes true. It is safe for concurrent use, and any number
@@ -89,8 +90,9 @@ type Result struct {
 
 // RunBatch tries up to n due accounts, one after the other. One failure does
 // not stop the next, but what concerns Nextcloud as a whole does: it being
-// down, asking to wait, or refusing the administrator. The error is of the
-// database; what is leased and not tried is given back.
+// down, asking to wait, or refusing the administrator. So does the deadline of
+// ctx, while there still is time to say what was done. The error is of the
+// database or of ctx; what is leased and not tried is given back.
 func (r *Reconciler) RunBatch(ctx context.Context, n int) (res Result, err error) {
 	start := r.now()
 	if r.open(start) {
@@ -100,7 +102,7 @@ func (r *Reconciler) RunBatch(ctx context.Context, n int) (res Result, err error
 			return Result{}, err
 		}
 		for _, row := range rows {
-			if ctx.Err() != nil || !r.open(r.now()) || r.now().Sub(start) > leaseTime/2 {
+			if ctx.Err() != nil || late(ctx) || !r.open(r.now()) || r.now().Sub(start) > leaseTime/2 {
 				// What was begun is settled; the rest goes back at once.
 				if err := r.db.ReleaseNextcloud(context.WithoutCancel(ctx), lease); err != nil {
 					return res, err
@@ -121,6 +123,13 @@ func (r *Reconciler) RunBatch(ctx context.Context, n int) (res Result, err error
 	}
 	res.Remaining, err = r.db.NextcloudDue(ctx, r.now())
 	return res, err
+}
+
+// late reports whether the deadline leaves no time for one more account. It is
+// on the machine's clock, as all deadlines are.
+func late(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) < room
 }
 
 // one tries one account and settles what became of it.
