@@ -19,7 +19,7 @@ const (
 	RateLimited     = "rate_limited"          // Nextcloud asks to wait
 	Unavailable     = "nextcloud_unavailable" // down, in maintenance, or too slow
 	Removed         = "account_removed"       // somebody removed it; it is made again
-	PasswordLost    = "password_lost"         // the sealed password does not open; the next change sets it
+	PasswordLost    = "password_lost"         // a sealed password does not open; the next change sets one
 	PasswordRefused = "password_refused"      // Nextcloud's policy refuses it; the account keeps its old one
 	Refused         = "refused"               // Nextcloud refuses what we ask for
 	Unexpected      = "unexpected_answer"     // what answers is not what we know as Nextcloud
@@ -43,21 +43,22 @@ func (r *Reconciler) failed(ctx context.Context, t *try, failure error, now time
 		return
 	case errors.Is(failure, errLost):
 		o.LastError = Removed
+	case errors.Is(failure, errKeyLost):
+		o.LastError = PasswordLost
 	case errors.Is(failure, nextcloud.ErrUnauthorized), errors.Is(failure, nextcloud.ErrForbidden):
 		o.LastError, wait = AdminRefused, coolDown
 		r.close(now.Add(coolDown))
 	case errors.Is(failure, nextcloud.ErrRateLimited):
 		// One caller's limit: other accounts may need no call that counts.
 		o.LastError, wait = RateLimited, max(nextcloud.RetryAfter(failure), firstPause)
-	case errors.Is(failure, nextcloud.ErrUnavailable), errors.Is(failure, nextcloud.ErrUncertain):
+	case errors.Is(failure, nextcloud.ErrUnavailable):
 		o.LastError, wait = Unavailable, r.outage(failure, now)
 	default:
-		o.LastError = Unexpected
-		if errors.Is(failure, nextcloud.ErrRefused) {
-			o.LastError = Refused
-		}
+		// Of this account alone: a try begins with a call that only reads, so a
+		// Nextcloud that is down, or has locked us out, shows itself there.
+		o.LastError = wordFor(failure)
 		o.Attempts++
-		wait = pause(o.Attempts)
+		wait = max(nextcloud.RetryAfter(failure), pause(o.Attempts))
 	}
 	slog.LogAttrs(ctx, slog.LevelWarn, "account in Nextcloud",
 		slog.String("user_id", string(t.account.UserID)), slog.String("code", o.LastError),
@@ -68,6 +69,17 @@ func (r *Reconciler) failed(ctx context.Context, t *try, failure error, now time
 	}
 	due := now.Add(wait)
 	o.DueAt = &due
+}
+
+// wordFor returns the word for a failure of one account.
+func wordFor(failure error) string {
+	switch {
+	case errors.Is(failure, nextcloud.ErrUncertain):
+		return Unavailable
+	case errors.Is(failure, nextcloud.ErrRefused):
+		return Refused
+	}
+	return Unexpected
 }
 
 // pause returns how long to wait after so many failures, with jitter.

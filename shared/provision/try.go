@@ -16,6 +16,7 @@ var (
 	errConflict = errors.New("the account is not ours")
 	errLost     = errors.New("the account was removed behind our back")
 	errNotTaken = errors.New("the new password does not open the account")
+	errKeyLost  = errors.New("the sealed first password does not open")
 )
 
 // A try is one attempt to make one wish true.
@@ -33,7 +34,7 @@ func (t *try) run(ctx context.Context) error {
 	if t.account.State == wish.Present {
 		switch {
 		case errors.Is(err, nextcloud.ErrNoUser) && t.account.Owned:
-			return t.beginAnew()
+			return t.beginAnew(errLost)
 		case errors.Is(err, nextcloud.ErrNoUser):
 			u, err = t.create(ctx)
 		case err == nil && !t.account.Owned:
@@ -59,8 +60,8 @@ func (t *try) look(ctx context.Context) (nextcloud.User, error) {
 func (t *try) create(ctx context.Context) (nextcloud.User, error) {
 	n := t.account
 	first, err := t.box.Open(n.First, string(n.UserID))
-	if err != nil {
-		return nextcloud.User{}, err
+	if err != nil { // nobody is there whom it would have to open
+		return nextcloud.User{}, t.beginAnew(errKeyLost)
 	}
 	made := t.directory.CreateUser(ctx, nextcloud.NewUser{
 		ID: n.NextcloudID, Password: first, Email: string(n.Email), DisplayName: displayName(n), Quota: n.Quota,
@@ -86,18 +87,28 @@ func (t *try) create(ctx context.Context) (nextcloud.User, error) {
 // password open it. What is not ours is never touched.
 func (t *try) prove(ctx context.Context) error {
 	first, err := t.box.Open(t.account.First, string(t.account.UserID))
-	if err != nil {
-		return err
+	if err != nil { // it cannot be proved any more
+		return errConflict
 	}
-	_, err = t.directory.Authenticate(ctx, t.account.NextcloudID, first)
+	ours, err := t.opens(ctx, first)
 	t.reached("proved")
 	switch {
-	case errors.Is(err, nextcloud.ErrUnauthorized):
-		return errConflict
 	case err != nil:
 		return err
+	case !ours:
+		return errConflict
 	}
 	return t.own(ctx)
+}
+
+// opens reports whether the password opens the account itself: a login name
+// can be the address of another account, too.
+func (t *try) opens(ctx context.Context, password config.Secret) (bool, error) {
+	u, err := t.directory.Authenticate(ctx, t.account.NextcloudID, password)
+	if errors.Is(err, nextcloud.ErrUnauthorized) {
+		return false, nil
+	}
+	return err == nil && strings.EqualFold(u.ID, t.account.NextcloudID), err
 }
 
 // own commits that the account is ours, before anything is done to it: once the
@@ -111,15 +122,15 @@ func (t *try) own(ctx context.Context) error {
 	return nil
 }
 
-// beginAnew prepares for making an account again that is gone, with a first
-// password that was never used.
-func (t *try) beginAnew() error {
+// beginAnew prepares for making an account that is not there, with a first
+// password that was never used, and returns why.
+func (t *try) beginAnew(why error) error {
 	first, err := firstPassword(t.box, t.account.UserID)
 	if err != nil {
 		return err
 	}
 	t.outcome.Owned, t.outcome.First = false, first
-	return errLost
+	return why
 }
 
 // adjust changes what differs from the wish. Each change is counted by
@@ -134,17 +145,17 @@ func (t *try) adjust(ctx context.Context, u nextcloud.User) error {
 		}
 	}
 	if !strings.EqualFold(u.Email, string(n.Email)) {
-		if err := t.edit(ctx, nextcloud.KeyEmail, string(n.Email)); err != nil {
+		if err := t.set(ctx, nextcloud.KeyEmail, string(n.Email)); err != nil {
 			return err
 		}
 	}
 	if name := displayName(n); name != "" && name != u.DisplayName {
-		if err := t.edit(ctx, nextcloud.KeyDisplayName, name); err != nil {
+		if err := t.set(ctx, nextcloud.KeyDisplayName, name); err != nil {
 			return err
 		}
 	}
 	if want, err := nextcloud.ParseQuota(n.Quota); err == nil && !want.Near(u.Quota) {
-		if err := t.edit(ctx, nextcloud.KeyQuota, n.Quota); err != nil {
+		if err := t.set(ctx, nextcloud.KeyQuota, n.Quota); err != nil {
 			return err
 		}
 		u.Quota = want
@@ -159,6 +170,18 @@ func (t *try) adjust(ctx context.Context, u nextcloud.User) error {
 		t.outcome.Total = &total
 	}
 	return nil
+}
+
+// set edits a property. A value that Nextcloud does not take is given up and
+// told: the account works without it, and the rest is still to be done. An edit
+// is stricter than the call that makes an account, which takes any address.
+func (t *try) set(ctx context.Context, key, value string) error {
+	err := t.edit(ctx, key, value)
+	if errors.Is(err, nextcloud.ErrInvalid) {
+		t.outcome.LastError = Refused
+		return nil
+	}
+	return err
 }
 
 func (t *try) edit(ctx context.Context, key, value string) error {
@@ -192,13 +215,13 @@ func (t *try) setPassword(ctx context.Context) error {
 }
 
 func (t *try) signIn(ctx context.Context, plain config.Secret) error {
-	_, err := t.directory.Authenticate(ctx, t.account.NextcloudID, plain)
+	ours, err := t.opens(ctx, plain)
 	t.reached("signed in")
 	switch {
-	case errors.Is(err, nextcloud.ErrUnauthorized):
-		return errNotTaken
 	case err != nil:
 		return err
+	case !ours:
+		return errNotTaken
 	}
 	t.outcome.Password = nil
 	return nil
