@@ -424,8 +424,23 @@ func TestReconciler_AWishThatChangesMeanwhileIsNotLost(t *testing.T) {
 		}
 	})
 	w.batch(r)
+	if n := w.known(a); n.Status != wish.Pending || n.DueAt == nil {
+		t.Errorf("the new wish reads as done: %+v", n)
+	}
 	w.batch(r)
 	w.settled(a, adasPassword)
+}
+
+func TestReconciler_NeverTouchesAForeignAccount_NorAtDeletion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_ON_DELETE": "delete"})
+	w.cloud.AddUser("ada@example.org", "her own password", "")
+	a := w.register("ada@example.org") // deleted again before anybody tried to make it
+	w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Deleted(ctx, tx, a, w.time()) })
+	w.batch(w.reconciler())
+	if u, ok := w.cloud.User("ada@example.org"); !ok || !u.Enabled {
+		t.Errorf("the foreign account was deleted or disabled: %+v", u)
+	}
 }
 
 func TestReconciler_LoopWakesAtOnce(t *testing.T) {

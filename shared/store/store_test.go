@@ -11,6 +11,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/document"
+	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/migrations"
 	"github.com/voiceassist/gateway/shared/store/storetest"
@@ -167,4 +168,30 @@ func TestSecretsOfTheURL_StayOutOfErrors(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("Ping = %v; want an error without the password", err)
 	}
+}
+
+// TestRotateLogin_OfADisabledAccount disables the account alone, as somebody
+// who works on the database by hand would.
+func TestRotateLogin_OfADisabledAccount(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		a := someone(t, db, "ada@example.org")
+		l := signin.Start(a.ID, "device", "192.0.2.1", noon, signin.RefreshLifetime)
+		if err := db.StartLogin(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+		disabled := true
+		if _, err := db.ChangeAccount(t.Context(), a, store.Changes{Disabled: &disabled}, noon); err != nil {
+			t.Fatal(err)
+		}
+		if _, matched, err := db.RotateLogin(t.Context(), l.ID, 0, "192.0.2.1", noon, noon.Add(time.Hour)); matched || err != nil {
+			t.Errorf("the login of a disabled account was rotated, %v", err)
+		}
+		if r, err := db.Login(t.Context(), l.ID); err != nil || r.Login.Active(noon) {
+			t.Errorf("the login of a disabled account is live: %+v, %v", r, err)
+		}
+		if err := db.StartLogin(t.Context(), signin.Start(a.ID, "", "", noon, time.Hour)); !errors.Is(err, account.ErrNotFound) {
+			t.Errorf("a disabled account started a login: %v", err)
+		}
+	})
 }
