@@ -122,6 +122,11 @@ func badInput(bearer string) []step {
 		post("a wrong type", register, `{"email":7,"password":"correct horse"}`, 422, "validation_failed"),
 		post("nothing in it", register, `{}`, 422, "validation_failed"),
 		post("values that are not acceptable", register, `{"email":"a","password":"b","full_name":"c\u0000"}`, 422, "validation_failed"),
+		post("20,000 arrays in each other", "/api/sessions", `{"context":`+strings.Repeat("[", 20_000)+strings.Repeat("]", 20_000)+`}`, 400, "malformed_json"),
+		post("a password of 73 bytes", register, `{"email":"a@example.com","password":"`+strings.Repeat("aB3$", 18)+`x"}`, 422, "validation_failed"),
+		post("NUL in a password", register, `{"email":"a@example.com","password":"correct\u0000horse"}`, 422, "validation_failed"),
+		post("2 MiB", register, `{"email":"`+strings.Repeat("a", 2<<20)+`"}`, 413, "body_too_large"),
+		post("2 MiB for a session", "/api/sessions", `{"title":"`+strings.Repeat("a", 2<<20)+`"}`, 413, "body_too_large"),
 		post("a megabyte too much", register, `{"email":"`+strings.Repeat("a", 1<<20)+`"}`, 413, "body_too_large"),
 		{name: "no token", method: "GET", path: "/api/users/me", status: 401, code: "missing_token"},
 		{name: "a bad token", method: "GET", path: "/api/users/me", header: "Authorization: Bearer x.y.z", status: 401, code: "invalid_token"},
@@ -130,6 +135,11 @@ func badInput(bearer string) []step {
 		{name: "an id that is none", method: "GET", path: "/api/sessions/1", header: bearer, status: 404, code: "not_found"},
 		{name: "somebody else's session", method: "GET", path: "/api/sessions/019ce000-0000-7000-8000-000000000000", header: bearer, status: 404, code: "not_found"},
 		{name: "a bad page", method: "GET", path: "/api/sessions?limit=0", header: bearer, status: 422, code: "validation_failed"},
+		{name: "100,000 rows", method: "GET", path: "/api/sessions?limit=100000", header: bearer, status: 422, code: "validation_failed"},
+		{name: "change somebody else's session", method: "PATCH", path: "/api/sessions/019ce000-0000-7000-8000-000000000000", header: bearer, body: `{"title":"x"}`, status: 404, code: "not_found"},
+		{name: "delete somebody else's session", method: "DELETE", path: "/api/sessions/019ce000-0000-7000-8000-000000000000", header: bearer, status: 404, code: "not_found"},
+		{name: "end somebody else's login", method: "DELETE", path: "/api/users/me/logins/019ce000-0000-7000-8000-000000000000", header: bearer, status: 404, code: "not_found"},
+		{name: "a user's own role", method: "PATCH", path: "/api/users/me", header: bearer, body: `{"role":"admin"}`, status: 422, code: "validation_failed"},
 		{name: "a method that does not fit", method: "PUT", path: "/api/sessions", header: bearer, body: `{}`, status: 405, code: "method_not_allowed"},
 	}
 }

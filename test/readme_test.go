@@ -72,7 +72,8 @@ func TestDemo(t *testing.T) {
 	cmd := exec.Command("../scripts/demo")
 	cmd.Env = append(os.Environ(), "GATEWAY="+p.https, "CACERT="+filepath.Join(dir, "tls", "gateway.pem"))
 	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), `"status":"active"`) || !strings.HasSuffix(string(out), "All of it works.\n") {
+	if err != nil || !strings.Contains(string(out), `"status":"active"`) ||
+		!strings.Contains(string(out), `"total":5368709120`) || !strings.HasSuffix(string(out), "All of it works.\n") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -1,0 +1,109 @@
+package test_test
+
+import (
+	"database/sql"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/reference/referencetest"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/sqlite"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+// TestBadInputChangesNothing plays every request that is not acceptable, and
+// compares every row of the store before and after.
+func TestBadInputChangesNothing(t *testing.T) {
+	t.Parallel()
+	for engine, open := range map[string]func(t *testing.T, dir string) (env []string, db func() *store.DB){
+		"sqlite": func(t *testing.T, dir string) ([]string, func() *store.DB) {
+			t.Helper()
+			return nil, func() *store.DB {
+				db, err := sqlite.Open(filepath.Join(dir, "gateway.db"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return db
+			}
+		},
+		"postgres": func(t *testing.T, _ string) ([]string, func() *store.DB) {
+			t.Helper()
+			url := database(t)
+			return []string{"DATABASE_URL=" + url}, func() *store.DB { return storetest.OpenPostgres(t, url) }
+		},
+	} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			env, db := open(t, dir)
+			g := start(t, dir, nil, append(env, "JWT_SECRET="+keyring.Generate().Reveal())...).target()
+			g.check = referencetest.Check
+			saved := map[string]string{}
+			play(t, g, acceptance()[:2], saved) // register, log in
+			before := rows(t, db())
+			if len(before) < 4 {
+				t.Fatalf("only %d rows to compare: %v", len(before), before)
+			}
+			play(t, g, badInput("Authorization: Bearer ${access}"), saved)
+			if diff := cmp.Diff(before, rows(t, db())); diff != "" {
+				t.Errorf("the store changed (- before, + after):\n%s", diff)
+			}
+		})
+	}
+}
+
+// rows returns every row of every table as text, in order, and closes db.
+func rows(t *testing.T, db *store.DB) []string {
+	t.Helper()
+	defer db.Close()
+	var all []string
+	for _, table := range []string{"users", "logins", "sessions", "audit_events", "nextcloud_accounts"} {
+		found, err := db.Handle().QueryContext(t.Context(), "SELECT * FROM "+table) //nolint:gosec // a constant
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, texts(t, table, found)...)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func texts(t *testing.T, table string, found *sql.Rows) []string {
+	t.Helper()
+	defer found.Close()
+	columns, err := found.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for found.Next() {
+		values, dest := make([]any, len(columns)), make([]any, len(columns))
+		for i := range values {
+			dest[i] = &values[i]
+		}
+		if err := found.Scan(dest...); err != nil {
+			t.Fatal(err)
+		}
+		row := map[string]string{}
+		for i, name := range columns {
+			row[name] = fmt.Sprint(values[i])
+		}
+		var b strings.Builder
+		b.WriteString(table)
+		for _, name := range slices.Sorted(maps.Keys(row)) {
+			fmt.Fprintf(&b, " %s=%s", name, row[name])
+		}
+		all = append(all, b.String())
+	}
+	if err := found.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
