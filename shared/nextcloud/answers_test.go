@@ -114,11 +114,10 @@ func TestClient_Answers(t *testing.T) {
 	}
 }
 
-// ServeHTTP gives the answer; following a redirect is the end of the test.
+// ServeHTTP gives the answer. Who follows a redirect finds success there.
 func (tt handmade) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/login" {
-		w.WriteHeader(http.StatusTeapot)
-		return
+		tt.status, tt.contentType, tt.body, tt.header = http.StatusOK, jsonType, made, nil
 	}
 	for name, value := range tt.header {
 		w.Header().Set(name, value)
@@ -166,10 +165,29 @@ func TestClient_Users_RefusesAnAnswerWithoutTheList(t *testing.T) {
 
 func TestClient_AppPassword_RefusesAnAnswerWithoutOne(t *testing.T) {
 	t.Parallel()
-	client := dial(t, handmade{status: 200, contentType: jsonType, body: made}, time.Minute)
-	_, err := client.AppPassword(t.Context(), "ada", adaPassword)
-	wantError(t, err, nextcloud.ErrBadAnswer)
-	wantError(t, err, nextcloud.ErrUncertain)
+	for _, body := range []string{made, meta(200)} {
+		client := dial(t, handmade{status: 200, contentType: jsonType, body: body}, time.Minute)
+		_, err := client.AppPassword(t.Context(), "ada", adaPassword)
+		wantError(t, err, nextcloud.ErrBadAnswer)
+		wantError(t, err, nextcloud.ErrUncertain)
+	}
+}
+
+func TestError_TellsOperatorsOneShortLine(t *testing.T) {
+	t.Parallel()
+	body := strings.ReplaceAll(meta(109), `"m"`, `"line one\nline two `+strings.Repeat("x", 500)+`\n"`)
+	client := dial(t, handmade{status: 400, contentType: jsonType, body: body}, time.Minute)
+	_, err := client.User(t.Context(), "ada")
+	want := `nextcloud: get user: refused (status 400, code 109, "line one\nline two ` + strings.Repeat("x", 182) + `…")`
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	body = strings.ReplaceAll(meta(109), `"m"`, `"Internal Server Error\n"`)
+	client = dial(t, handmade{status: 400, contentType: jsonType, body: body}, time.Minute)
+	_, err = client.User(t.Context(), "ada")
+	if want = `nextcloud: get user: refused (status 400, code 109, "Internal Server Error")`; err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
 }
 
 func TestClient_Status_RefusesWhatIsNoStatus(t *testing.T) {

@@ -162,8 +162,12 @@ func TestClient_CallsOnAUserThatIsNotThere(t *testing.T) {
 		for _, id := range []string{"nobody", "nobody@example.org", "a b", "a%2Fb", "a?b#c", "", ".", "..", "a/b", `a\b`} {
 			t.Run(name+" "+id, func(t *testing.T) {
 				t.Parallel()
-				_, client := open(t)
+				server, client := open(t)
 				wantError(t, call(client, id), nextcloud.ErrNoUser)
+				unsafe := id == "" || id == "." || id == ".." || strings.ContainsAny(id, `/\`)
+				if sent := len(server.Calls()) > 0; sent == unsafe {
+					t.Errorf("sent is %v, want %v", sent, !unsafe)
+				}
 			})
 		}
 	}

@@ -97,6 +97,8 @@ func TestClient_GivesUp(t *testing.T) {
 			t.Cleanup(func() { close(goOn) }) // before the server waits for its requests
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
+			// A client without a time-out of its own would wait here for ever.
+			defer time.AfterFunc(10*time.Second, cancel).Stop()
 			if tt.cancel {
 				go func() { <-arrived; cancel() }()
 			}
