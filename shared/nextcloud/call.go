@@ -88,8 +88,12 @@ func (c *Client) send(ctx context.Context, k call, u *url.URL) (answer, *Error) 
 // request builds the HTTP request.
 func (k call) request(ctx context.Context, u *url.URL) (*http.Request, error) {
 	var body io.Reader = http.NoBody
-	if k.form != nil {
+	switch {
+	case k.form != nil:
 		body = strings.NewReader(k.form.Encode())
+	case k.writes && k.method == http.MethodGet:
+		// net/http repeats a GET without a body when a reused connection breaks.
+		body = io.NopCloser(strings.NewReader(""))
 	}
 	req, err := http.NewRequestWithContext(ctx, k.method, u.String(), body)
 	if err != nil {

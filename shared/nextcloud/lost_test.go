@@ -53,9 +53,14 @@ func TestClient_AppPassword_IsUncertainWhenTheAnswerIsLost(t *testing.T) {
 	t.Parallel()
 	server, client := open(t)
 	server.AddUser("ada", adaPassword, "")
+	_, err := client.Status(t.Context()) // so that a connection is there to be used again
+	must(t, err)
 	server.Fail(nextcloudtest.Times(1, nextcloudtest.CutAfter(), nil))
-	_, err := client.AppPassword(t.Context(), "ada", adaPassword)
+	_, err = client.AppPassword(t.Context(), "ada", adaPassword)
 	wantError(t, err, nextcloud.ErrUncertain)
+	if got, _ := server.User("ada"); len(got.AppPasswords) != 1 {
+		t.Errorf("%d app passwords, want the one whose answer was lost", len(got.AppPasswords))
+	}
 }
 
 func TestClient_NothingListens(t *testing.T) {

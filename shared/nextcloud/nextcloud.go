@@ -46,7 +46,8 @@ type Config struct {
 }
 
 // A Client calls one Nextcloud server. It is safe for concurrent use, reuses
-// connections, follows no redirects, keeps no cookies and never repeats a call.
+// connections, follows no redirects, keeps no cookies and never repeats a call
+// that has an effect.
 type Client struct {
 	base    url.URL
 	admin   credentials
