@@ -63,6 +63,29 @@ func TestReadme(t *testing.T) {
 	}
 }
 
+// TestAPIGuide runs the commands of docs/api.md, which fail unless each is
+// answered with success.
+func TestAPIGuide(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := start(t, dir, nil)
+	text, err := os.ReadFile("../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var script strings.Builder
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		script.WriteString(block[1])
+	}
+	commands := strings.NewReplacer(
+		"https://localhost:8443", p.https, ".data/tls/", filepath.Join(dir, "tls")+"/",
+	).Replace(script.String())
+	out, err := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", commands).CombinedOutput()
+	if err != nil || strings.Count(commands, "api ") < 7 {
+		t.Errorf("%v\n%s\n%s", err, commands, out)
+	}
+}
+
 // TestDemo plays scripts/demo, which waits until the account in Nextcloud is
 // active.
 func TestDemo(t *testing.T) {

@@ -57,6 +57,9 @@ type Email string
 // hide look-alikes. Lower-casing the local part departs from RFC 5321 section
 // 2.4 on purpose, see docs/divergences.md.
 func ParseEmail(s string) (Email, error) {
+	if !utf8.ValidString(s) {
+		return "", ErrBadEmail // lower-casing would make it valid
+	}
 	s = strings.ToLower(norm.NFC.String(strings.TrimSpace(s)))
 	s = norm.NFC.String(s) // a lower-cased letter may compose anew
 	if len(s) > MaxEmail || !printable(s) || strings.ContainsAny(s, " \"[]()\\") {

@@ -89,15 +89,17 @@ type Outcome struct {
 	Total     *int64
 }
 
-// maxID is the length of a Nextcloud user id, in characters.
-const maxID = 64
+const (
+	maxID    = 64         // characters of a Nextcloud user id
+	reserved = "appdata_" // with this begin folders of Nextcloud's own
+)
 
 // ID returns the Nextcloud id for an account: its e-mail address where
 // Nextcloud takes it, else the account's own id. byEmail false is always the
 // latter.
 func ID(a account.Account, byEmail bool) string {
 	email := string(a.Email)
-	if byEmail && len(email) <= maxID && strings.IndexFunc(email, refused) < 0 {
+	if byEmail && len(email) <= maxID && strings.IndexFunc(email, refused) < 0 && !strings.HasPrefix(email, reserved) {
 		return email
 	}
 	return string(a.ID)

@@ -19,6 +19,7 @@ func TestID(t *testing.T) {
 		{"an address that Nextcloud takes", "ada.l_o-v'e@example.org", true, "ada.l_o-v'e@example.org"},
 		{"by account id when so configured", "ada@example.org", false, id},
 		{"a character that it refuses", "ada+voice@example.org", true, id},
+		{"the name of a folder of Nextcloud's own", "appdata_x@example.org", true, id},
 		{"letters of other scripts", "ädä@example.org", true, id},
 		{"64 characters fit", strings.Repeat("a", 52) + "@example.org", true, strings.Repeat("a", 52) + "@example.org"},
 		{"65 do not", strings.Repeat("a", 53) + "@example.org", true, id},

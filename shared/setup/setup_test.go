@@ -1,0 +1,64 @@
+package setup_test
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/setup"
+)
+
+func TestHandler_TellsEveryMistakeAtOnce(t *testing.T) {
+	t.Parallel()
+	env := config.Map(map[string]string{"JWT_ALGORITHM": "none", "ALLOWED_ORIGINS": "*", "TRUSTED_PROXIES": "x"})
+	setup.Issuer(env, setup.Ring(env))
+	h, err := setup.Handler(env, nil)
+	if h != nil || err == nil {
+		t.Fatal("a function with a wrong environment serves")
+	}
+	for _, want := range []string{"JWT_SECRET is not set", `JWT_ALGORITHM is "none"`, `ALLOWED_ORIGINS is "*"`, `TRUSTED_PROXIES is "x"`} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not told: %v", want, err)
+		}
+	}
+}
+
+func TestHandler_Serves(t *testing.T) {
+	t.Parallel()
+	env := config.Map(map[string]string{keyring.Variable: keyring.Generate().Reveal()})
+	if setup.Issuer(env, setup.Ring(env)).Access == nil {
+		t.Error("no keys")
+	}
+	h, err := setup.Handler(env, endpoint.Routes{{Pattern: "GET /x", Handler: http.NotFoundHandler()}})
+	if h == nil || err != nil {
+		t.Errorf("got %v, %v", h, err)
+	}
+}
+
+func TestLog_HasTheLevelAskedFor(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		env  map[string]string
+		want string // of debug, info, warn, error
+	}{
+		{nil, "info warn error"},
+		{map[string]string{"LOG_LEVEL": "warn"}, "warn error"},
+		{map[string]string{"DEBUG": "true", "LOG_LEVEL": "error"}, "debug info warn error"},
+	} {
+		var b bytes.Buffer
+		log := setup.Log(config.Map(test.env), &b)
+		for level, name := range map[slog.Level]string{
+			slog.LevelDebug: "debug", slog.LevelInfo: "info", slog.LevelWarn: "warn", slog.LevelError: "error",
+		} {
+			log.Log(t.Context(), level, name)
+			if written := strings.Contains(b.String(), `"msg":"`+name+`"`); written != strings.Contains(test.want, name) {
+				t.Errorf("%v: %s is written: %v", test.env, name, written)
+			}
+		}
+	}
+}
