@@ -53,6 +53,9 @@ func (r *Reconciler) failed(ctx context.Context, t *try, failure error, now time
 		o.LastError, wait = RateLimited, max(nextcloud.RetryAfter(failure), firstPause)
 	case errors.Is(failure, nextcloud.ErrUnavailable):
 		o.LastError, wait = Unavailable, r.outage(failure, now)
+	case errors.Is(failure, nextcloud.ErrBadAnswer) && !errors.Is(failure, nextcloud.ErrUncertain):
+		// To a call that only reads: a proxy's error page, or no Nextcloud at all.
+		o.LastError, wait = Unexpected, r.outage(failure, now)
 	default:
 		// Of this account alone: a try begins with a call that only reads, so a
 		// Nextcloud that is down, or has locked us out, shows itself there.
@@ -74,6 +77,8 @@ func (r *Reconciler) failed(ctx context.Context, t *try, failure error, now time
 // wordFor returns the word for a failure of one account.
 func wordFor(failure error) string {
 	switch {
+	case errors.Is(failure, nextcloud.ErrBadAnswer):
+		return Unexpected
 	case errors.Is(failure, nextcloud.ErrUncertain):
 		return Unavailable
 	case errors.Is(failure, nextcloud.ErrRefused):

@@ -391,9 +391,8 @@ func TestReconciler_GivesUpAndTriesAgainWhenAsked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a := w.register("ada@example.org")
-	w.cloud.Fail(func(*http.Request) nextcloudtest.Fault {
-		return nextcloudtest.Answer(http.StatusOK, "text/html", "<html>a login page</html>", 0)
-	})
+	page := nextcloudtest.Answer(http.StatusOK, "text/html", "<html>a login page</html>", 0)
+	w.cloud.Fail(nextcloudtest.Times(100, page, nextcloudtest.On(http.MethodPost, "")))
 	r := w.reconciler()
 	for range 10 {
 		w.batch(r)
@@ -406,6 +405,28 @@ func TestReconciler_GivesUpAndTriesAgainWhenAsked(t *testing.T) {
 	if _, err := w.db.RetryNextcloud(t.Context(), a.ID, w.time()); err != nil {
 		t.Fatal(err)
 	}
+	w.batch(r)
+	w.settled(a, adasPassword)
+}
+
+// TestReconciler_AProxysErrorPageParksNobody puts a page of somebody else's
+// before every answer of Nextcloud.
+func TestReconciler_AProxysErrorPageParksNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), nil)
+	a := w.register("ada@example.org")
+	w.cloud.Fail(func(*http.Request) nextcloudtest.Fault {
+		return nextcloudtest.Answer(http.StatusOK, "text/html", "<html>bad gateway</html>", 0)
+	})
+	r := w.reconciler()
+	for range 20 {
+		w.batch(r)
+		w.advance(time.Hour)
+	}
+	if n := w.known(a); n.Status != wish.Pending || n.LastError != provision.Unexpected || n.DueAt == nil {
+		t.Errorf("the row is %+v", n)
+	}
+	w.cloud.Fail(nil)
 	w.batch(r)
 	w.settled(a, adasPassword)
 }

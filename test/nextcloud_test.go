@@ -1,0 +1,78 @@
+package test_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/voiceassist/gateway/shared/faas/faastest"
+	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
+)
+
+const cloudPassword = "the administrator's own password"
+
+// TestScheduleReconcilesOnLambda registers through one function, and lets the
+// schedule's event make the account in Nextcloud through another.
+func TestScheduleReconcilesOnLambda(t *testing.T) {
+	t.Parallel()
+	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: cloudPassword})
+	server := httptest.NewServer(cloud)
+	t.Cleanup(server.Close)
+	env := []string{
+		"DATABASE_URL=" + database(t), "JWT_SECRET=" + keyring.Generate().Reveal(), "BCRYPT_COST=10",
+		"NEXTCLOUD_URL=" + server.URL, "NEXTCLOUD_ADMIN_USER=admin", "NEXTCLOUD_ADMIN_PASSWORD=" + cloudPassword,
+	}
+	g := target{client: &http.Client{Transport: deploy(t, env...)}, url: public}
+	saved := map[string]string{}
+	play(t, g, acceptance()[:2], saved) // register, log in
+	mine := step{name: "where Nextcloud stands", method: "GET", path: "/api/users/me/nextcloud",
+		header: "Authorization: Bearer ${access}", status: 200}
+	if before := play(t, g, []step{mine}, saved)[0].Body; !strings.Contains(before, `"status":"pending"`) {
+		t.Errorf("before the schedule: %s", before)
+	}
+
+	event, err := os.ReadFile("../events/schedule.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := faastest.Start(t, faastest.Build(t, "../functions/ncprovision/bootstrap"), env...)
+	if out, err := job.Invoke(t.Context(), event); err != nil || string(out) != "null" {
+		t.Fatalf("the job answered %s, %v", out, err)
+	}
+	if after := play(t, g, []step{mine}, saved)[0].Body; !strings.Contains(after, `"status":"active"`) ||
+		!strings.Contains(after, `"total":5368709120`) {
+		t.Errorf("after the schedule: %s", after)
+	}
+	if !cloud.Opens("test@example.com", "SecurePass123!") {
+		t.Error("the gateway's password does not open Nextcloud")
+	}
+	if strings.Contains(job.Log(), "SecurePass123!") || strings.Contains(job.Log(), cloudPassword) {
+		t.Errorf("a password is in the log:\n%s", job.Log())
+	}
+}
+
+// TestReconcileCommand does by hand what the loop does by itself.
+func TestReconcileCommand(t *testing.T) {
+	t.Parallel()
+	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: cloudPassword})
+	server := httptest.NewServer(cloud)
+	t.Cleanup(server.Close)
+	dir := t.TempDir()
+	env := []string{
+		"NEXTCLOUD_URL=" + server.URL, "NEXTCLOUD_ADMIN_USER=admin", "NEXTCLOUD_ADMIN_PASSWORD=" + cloudPassword,
+	}
+	admin(t, dir, env)
+	out, code := command(t, dir, "", env, "nextcloud", "reconcile")
+	if code != 0 || !strings.Contains(out, "claimed 1, succeeded 1, failed 0, remaining 0\n") {
+		t.Errorf("%d %s", code, out)
+	}
+	if u, ok := cloud.User("root@example.com"); !ok || u.Quota != "5 GB" {
+		t.Errorf("Nextcloud has %+v", u)
+	}
+	if out, code := command(t, dir, "", nil, "nextcloud", "reconcile"); code != 1 || !strings.Contains(out, "NEXTCLOUD_URL is not set") {
+		t.Errorf("without a Nextcloud: %d %s", code, out)
+	}
+}
