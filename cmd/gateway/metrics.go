@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -13,8 +14,9 @@ import (
 
 // metrics counts what the server does, for GET /metrics on METRICS_ADDR.
 type metrics struct {
-	registry *prometheus.Registry
-	duration *prometheus.HistogramVec
+	registry   *prometheus.Registry
+	duration   *prometheus.HistogramVec
+	statements prometheus.Histogram
 }
 
 func newMetrics() *metrics {
@@ -26,8 +28,13 @@ func newMetrics() *metrics {
 			// From a token check over the bcrypt of a login to the request's limit.
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 25},
 		}, []string{"route", "method", "status"}),
+		statements: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "gateway_store_statement_duration_seconds",
+			Help:    "How long statements of the store took, with the wait for a connection.",
+			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .1, .5, 2.5},
+		}),
 	}
-	m.registry.MustRegister(m.duration, collectors.NewGoCollector(),
+	m.registry.MustRegister(m.duration, m.statements, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -41,6 +48,9 @@ func (m *metrics) observe(e endpoint.Event) {
 	}
 	m.duration.WithLabelValues(e.Route, method, strconv.Itoa(e.Status)).Observe(e.Took.Seconds())
 }
+
+// statement counts one statement of the store.
+func (m *metrics) statement(took time.Duration) { m.statements.Observe(took.Seconds()) }
 
 func (m *metrics) handler() http.Handler {
 	mux := http.NewServeMux()

@@ -53,6 +53,7 @@ func runServer(ctx context.Context, vars *variables, dev bool, stdout, stderr io
 	defer p.DB.Close()
 	m := newMetrics()
 	settings.Observe = m.observe
+	p.DB.Observe(m.statement)
 	routes := append(p.Routes(), reference.Routes()...)
 	slog.SetDefault(log)
 

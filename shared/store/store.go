@@ -66,6 +66,10 @@ func (db *DB) Engine() string { return db.dialect.Engine }
 // method here.
 func (db *DB) Handle() *sql.DB { return db.sql }
 
+// Observe calls fn after every statement with how long it took. Call it before
+// the first statement; fn is called concurrently.
+func (db *DB) Observe(fn func(took time.Duration)) { db.observe = fn }
+
 // Close closes all connections.
 func (db *DB) Close() error { return db.sql.Close() }
 
@@ -116,7 +120,7 @@ func (db *DB) once(ctx context.Context, fn func(tx *Tx) error) (err error) {
 		return fmt.Errorf("begin: %w", db.check(err))
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it is a no-op; before, the first error tells more
-	if err := fn(&Tx{Statements{on: tx, dialect: db.dialect}}); err != nil {
+	if err := fn(&Tx{Statements{on: tx, dialect: db.dialect, observe: db.observe}}); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -147,10 +151,19 @@ type Statements struct {
 		QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 	}
 	dialect *Dialect
+	observe func(took time.Duration) // may be nil
+}
+
+// took tells the observer of a statement that began at start.
+func (s *Statements) took(start time.Time) {
+	if s.observe != nil {
+		s.observe(time.Since(start))
+	}
 }
 
 // exec runs a statement and returns how many rows it changed.
 func (s *Statements) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	defer s.took(time.Now())
 	result, err := s.on.ExecContext(ctx, query, args...)
 	if err != nil {
 		return 0, s.check(err)
@@ -160,6 +173,7 @@ func (s *Statements) exec(ctx context.Context, query string, args ...any) (int64
 
 // one runs a query for one row; no row is missing.
 func (s *Statements) one(ctx context.Context, missing error, dest []any, query string, args ...any) error {
+	defer s.took(time.Now())
 	err := s.on.QueryRowContext(ctx, query, args...).Scan(dest...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return missing
@@ -169,6 +183,7 @@ func (s *Statements) one(ctx context.Context, missing error, dest []any, query s
 
 // each runs a query and calls scan for every row.
 func (s *Statements) each(ctx context.Context, scan func(row scanner) error, query string, args ...any) error {
+	defer s.took(time.Now())
 	rows, err := s.on.QueryContext(ctx, query, args...)
 	if err != nil {
 		return s.check(err)
