@@ -52,7 +52,7 @@ type standing struct {
 	LastError    *string     `json:"last_error"` // a stable word
 }
 
-// A quota is in bytes, as last seen. Without a limit, available and total are
+// A quota is in bytes, not older than a minute while Nextcloud answers. Without a limit, available and total are
 // null.
 type quota struct {
 	Used      int64  `json:"used"`
@@ -64,6 +64,9 @@ func (f *Function) mine(ctx context.Context, caller token.Caller, _ endpoint.Non
 	n, err := f.DB.NextcloudAccount(ctx, caller.Account.ID)
 	if fault.Of(err) != nil && fault.Of(err).Kind == fault.NotFound {
 		return standing{Status: wish.Pending}, nil // made before there were wishes
+	}
+	if err == nil && f.Reconciler != nil {
+		n, err = f.Reconciler.Usage(ctx, n)
 	}
 	if err != nil {
 		return standing{}, err

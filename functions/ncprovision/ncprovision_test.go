@@ -46,17 +46,51 @@ func TestNextcloud_FromRegistrationToActive(t *testing.T) {
 		for name, want := range map[string]string{
 			"status": "active", "user_id": functionstest.Email, "last_error": "",
 			"webdav_url": "https://cloud.example.org/nc/remote.php/dav/files/" + functionstest.Email + "/",
-			"quota":      `{"available":5368709120,"total":5368709120,"used":0}`,
 		} {
 			if got := after.Get(name); got != want {
 				t.Errorf("%s is %q, want %q", name, got, want)
 			}
+		}
+		if got := after.Get("quota", "total"); got != "5368709120" {
+			t.Errorf("the quota is %s, want 5 GiB", got)
 		}
 		if got := g.Do("GET", "/api/users/me", nil, ada).Get("nextcloud_user_id"); got != functionstest.Email {
 			t.Errorf("nextcloud_user_id is %q", got)
 		}
 		if !cloud.Opens(functionstest.Email, functionstest.Password) {
 			t.Error("the gateway's password does not open Nextcloud")
+		}
+	})
+}
+
+func TestNextcloud_TellsHowMuchTheAccountHolds(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: functionstest.Password})
+		server := httptest.NewServer(cloud)
+		t.Cleanup(server.Close)
+		g := functionstest.NewWith(t, db, map[string]string{
+			"NEXTCLOUD_URL": server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": functionstest.Password,
+		})
+		_, p := g.Person()
+		used := func() string {
+			return g.Do("GET", minePath, nil, functionstest.Bearer(p.Access)).Want(http.StatusOK, "").Get("quota", "used")
+		}
+		if _, err := g.Reconciler.RunBatch(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		cloud.SetUsed(functionstest.Email, 1<<20)
+		if got := used(); got != "1048576" {
+			t.Errorf("used is %s, want what Nextcloud says now", got)
+		}
+		calls := len(cloud.Calls())
+		cloud.SetUsed(functionstest.Email, 2<<20)
+		if got := used(); got != "1048576" || len(cloud.Calls()) != calls {
+			t.Errorf("asked again within the minute: %s, %d calls", got, len(cloud.Calls())-calls)
+		}
+		cloud.Fail(func(*http.Request) nextcloudtest.Fault { return nextcloudtest.Maintenance() })
+		if got := used(); got != "1048576" {
+			t.Errorf("with Nextcloud in maintenance used is %s, want what was last seen", got)
 		}
 	})
 }

@@ -1,0 +1,40 @@
+package provision
+
+import (
+	"context"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/wish"
+)
+
+const (
+	usageFresh = time.Minute     // how long what Nextcloud said is good for
+	usageTime  = 2 * time.Second // that a person waits for it at most
+)
+
+// Usage returns n with how much the account holds. It asks Nextcloud at most
+// once a minute for each account, however many processes there are; in between,
+// and where Nextcloud does not answer at once, what was last seen has to do.
+// The error is of the database.
+func (r *Reconciler) Usage(ctx context.Context, n wish.Account) (wish.Account, error) {
+	now := r.now()
+	if !n.Owned || !r.open(now) {
+		return n, nil
+	}
+	mine, err := r.db.ClaimUsage(ctx, n.UserID, now.Add(-usageFresh), now)
+	if err != nil || !mine {
+		return n, err
+	}
+	asking, cancel := context.WithTimeout(ctx, usageTime)
+	defer cancel()
+	u, err := r.directory.User(asking, n.NextcloudID)
+	if err != nil {
+		return n, nil //nolint:nilerr // see above
+	}
+	n.Used, n.Total = &u.Used, nil
+	if u.Quota >= 0 {
+		total := int64(u.Quota)
+		n.Total = &total
+	}
+	return n, r.db.NoteUsage(ctx, n.UserID, *n.Used, n.Total)
+}

@@ -1,0 +1,33 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/account"
+)
+
+// ClaimUsage reports whether the caller is to ask Nextcloud how much the user's
+// account holds: nobody did since the time given, and of concurrent calls one
+// is. Only accounts that are ours can be asked about.
+func (s *Statements) ClaimUsage(ctx context.Context, user account.ID, since, now time.Time) (bool, error) {
+	n, err := s.exec(ctx, `
+		UPDATE nextcloud_accounts SET seen_at = $3
+		WHERE user_id = $1 AND owned AND (seen_at IS NULL OR seen_at < $2)`, string(user), at(since), at(now))
+	if err != nil {
+		return false, fmt.Errorf("claim usage: %w", err)
+	}
+	return n > 0, nil
+}
+
+// NoteUsage keeps what Nextcloud said, in bytes; total is nil without a limit.
+func (s *Statements) NoteUsage(ctx context.Context, user account.ID, used int64, total *int64) error {
+	_, err := s.exec(ctx, `
+		UPDATE nextcloud_accounts SET used_bytes = $2, total_bytes = $3 WHERE user_id = $1`,
+		string(user), used, total)
+	if err != nil {
+		return fmt.Errorf("note usage: %w", err)
+	}
+	return nil
+}
