@@ -22,6 +22,7 @@ type Directory interface {
 	CreateUser(ctx context.Context, u nextcloud.NewUser) error
 	User(ctx context.Context, id string) (nextcloud.User, error)
 	Authenticate(ctx context.Context, id string, password config.Secret) (nextcloud.User, error)
+	AppPassword(ctx context.Context, id string, password config.Secret) (config.Secret, error)
 	Edit(ctx context.Context, id, key, value string) error
 	Enable(ctx context.Context, id string) error
 	Disable(ctx context.Context, id string) error
@@ -135,7 +136,7 @@ func late(ctx context.Context) bool {
 // one tries one account and settles what became of it.
 func (r *Reconciler) one(ctx context.Context, lease string, n wish.Account) (ok bool, err error) {
 	t := &try{Reconciler: r, lease: lease, account: n, outcome: wish.Outcome{
-		Owned: n.Owned, First: n.First, Password: n.Password,
+		Owned: n.Owned, First: n.First, Password: n.Password, App: n.App,
 	}}
 	failure := t.run(ctx)
 	if ctx.Err() != nil {

@@ -26,6 +26,7 @@ type try struct {
 	lease   string
 	account wish.Account
 	outcome wish.Outcome
+	real    config.Secret // the account's own password, where this try came to know it
 }
 
 // run compares wish and fact and acts. Everything it does may be done again.
@@ -68,6 +69,7 @@ func (t *try) create(ctx context.Context) (nextcloud.User, error) {
 	})
 	t.reached("created")
 	if made == nil {
+		t.real = first
 		if err := t.own(ctx); err != nil {
 			return nextcloud.User{}, err
 		}
@@ -98,6 +100,7 @@ func (t *try) prove(ctx context.Context) error {
 	case !ours:
 		return errConflict
 	}
+	t.real = first
 	return t.own(ctx)
 }
 
@@ -118,6 +121,7 @@ func (t *try) own(ctx context.Context) error {
 		return err
 	}
 	t.account.Owned, t.outcome.Owned = true, true
+	t.outcome.App = nil // of an account that is gone
 	t.reached("owned")
 	return nil
 }
@@ -161,6 +165,9 @@ func (t *try) adjust(ctx context.Context, u nextcloud.User) error {
 		u.Quota = want
 	}
 	if err := t.setPassword(ctx); err != nil {
+		return err
+	}
+	if err := t.fetchAppPassword(ctx); err != nil {
 		return err
 	}
 	t.outcome.Status = wish.Active
@@ -223,8 +230,44 @@ func (t *try) signIn(ctx context.Context, plain config.Secret) error {
 	case !ours:
 		return errNotTaken
 	}
-	t.outcome.Password = nil
+	t.outcome.Password, t.real = nil, plain
 	return nil
+}
+
+// fetchAppPassword gets the app password with which the gateway reaches the
+// files, once: each fetch makes another. It takes the account's own password,
+// which is known when it was just set, and as long as none ever was.
+func (t *try) fetchAppPassword(ctx context.Context) error {
+	if t.outcome.App != nil {
+		return nil
+	}
+	if t.real == "" && t.account.LastSyncedAt == nil {
+		first, err := t.box.Open(t.account.First, string(t.account.UserID))
+		if err == nil {
+			t.real = first
+		}
+	}
+	if t.real == "" {
+		t.lacksAppPassword()
+		return nil
+	}
+	app, err := t.directory.AppPassword(ctx, t.account.NextcloudID, t.real)
+	t.reached("app password")
+	switch {
+	case errors.Is(err, nextcloud.ErrUnauthorized), errors.Is(err, nextcloud.ErrForbidden):
+		t.lacksAppPassword() // of this account; the administrator is not refused
+		return nil
+	case err != nil:
+		return err
+	}
+	t.outcome.App, err = t.box.Seal(app, string(t.account.UserID))
+	return err
+}
+
+func (t *try) lacksAppPassword() {
+	if t.outcome.LastError == "" {
+		t.outcome.LastError = NoAppPassword
+	}
 }
 
 // retire disables or deletes the account, if there is one and it is ours.

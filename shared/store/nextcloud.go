@@ -12,13 +12,14 @@ import (
 
 const nextcloudColumns = `user_id, nextcloud_id, wish, email, full_name, quota, password, first_password,
 	version, owned, status, attempts, due_at, last_error, last_synced_at, used_bytes, total_bytes,
-	created_at, updated_at`
+	created_at, updated_at, app_password`
 
 func nextcloudDest(n *wish.Account) []any {
 	return []any{
 		&n.UserID, &n.NextcloudID, &n.State, &n.Email, &n.FullName, &n.Quota, &n.Password, &n.First,
 		&n.Version, &n.Owned, &n.Status, &n.Attempts, maybeInstant{&n.DueAt}, &n.LastError,
 		maybeInstant{&n.LastSyncedAt}, &n.Used, &n.Total, instant{&n.CreatedAt}, instant{&n.UpdatedAt},
+		&n.App,
 	}
 }
 
@@ -127,10 +128,11 @@ func (s *Statements) SettleNextcloud(
 			attempts = CASE WHEN version = $3 THEN $9 ELSE attempts END,
 			last_error = $10, last_synced_at = COALESCE($11, last_synced_at),
 			used_bytes = COALESCE($12, used_bytes), total_bytes = CASE WHEN $13 THEN $14 ELSE total_bytes END,
-			lease = NULL, lease_until = NULL, updated_at = $15
+			app_password = $16, lease = NULL, lease_until = NULL, updated_at = $15
 		WHERE user_id = $1 AND lease = $2`,
 		string(n.UserID), lease, n.Version, o.Owned, o.First, bytesOrNull(o.Password), string(o.Status),
-		atOrNull(o.DueAt), o.Attempts, o.LastError, atOrNull(synced), o.Used, o.Used != nil, o.Total, at(now))
+		atOrNull(o.DueAt), o.Attempts, o.LastError, atOrNull(synced), o.Used, o.Used != nil, o.Total, at(now),
+		bytesOrNull(o.App))
 	return leased("settle Nextcloud account", rows, err)
 }
 

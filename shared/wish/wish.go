@@ -63,6 +63,7 @@ type Account struct {
 	NextcloudID  string // never changes once stored
 	Version      int64  // of the wish; each change counts up
 	First        []byte // sealed: the password it is made with, which proves that it is ours
+	App          []byte // sealed: the app password with which we reach its files; nil for none
 	Owned        bool   // proved to be ours
 	Status       Status
 	Attempts     int        // failures in a row
@@ -80,6 +81,7 @@ type Outcome struct {
 	Owned     bool
 	First     []byte     // sealed, as [Account.First]
 	Password  []byte     // what still waits; nil once it is set
+	App       []byte     // sealed, as [Account.App]
 	Status    Status     // unless the wish changed meanwhile
 	Attempts  int        //
 	DueAt     *time.Time // unless the wish changed meanwhile
