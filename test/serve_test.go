@@ -139,7 +139,7 @@ func TestUserAndMigrateCommands(t *testing.T) {
 		{[]string{"migrate", "status"}, "", 0, "applied"},
 		{[]string{"user", "create", "ada@example.com", "--name", "Ada"}, "correct horse battery staple\n", 0, "created "},
 		{[]string{"user", "create", "ada@example.com"}, "correct horse battery staple\n", 1, "exists already"},
-		{[]string{"user", "create", "nobody"}, "short\n", 1, "e-mail: Must be an e-mail address"},
+		{[]string{"user", "create", "nobody"}, "short\n", 1, "email: Must be an e-mail address"},
 		{[]string{"user", "create", "bob@example.com"}, "", 1, "no password on standard input"},
 		{[]string{"user", "set-role", "ada@example.com", "admin"}, "", 0, "ada@example.com is admin"},
 		{[]string{"user", "set-role", "ada@example.com", "king"}, "", 1, `Must be "user" or "admin"`},

@@ -13,9 +13,9 @@ import (
 
 	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/enrol"
 	"github.com/voiceassist/gateway/shared/fault"
-	"github.com/voiceassist/gateway/shared/password"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -64,18 +64,12 @@ func userCreateCommand(vars *variables) *cobra.Command {
 
 // person parses what is to become an account, telling all that is wrong.
 func person(email, name, plain string, admin bool) (enrol.Person, error) {
-	var wrong fault.Fields
-	p := enrol.Person{
-		Email:    fault.ParseField(&wrong, "e-mail", email, account.ParseEmail),
-		FullName: fault.ParseField(&wrong, "name", name, account.ParseName),
-		Role:     account.User,
-	}
+	role := account.User
 	if admin {
-		p.Role = account.Admin
+		role = account.Admin
 	}
-	p.Password = fault.ParseField(&wrong, "password", plain, func(plain string) (password.Password, error) {
-		return password.Parse(plain, p.Email)
-	})
+	var wrong fault.Fields
+	p := enrol.Parse(&wrong, email, name, string(role), config.Secret(plain))
 	return p, spoken(wrong.Err())
 }
 

@@ -11,8 +11,6 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/enrol"
-	"github.com/voiceassist/gateway/shared/fault"
-	"github.com/voiceassist/gateway/shared/password"
 	"github.com/voiceassist/gateway/shared/validation"
 )
 
@@ -46,14 +44,7 @@ func (q *request) Bind(r *http.Request) error {
 // Validate parses every field.
 func (q *request) Validate() error {
 	wrong := validation.Check(q)
-	q.person = enrol.Person{
-		Email:    fault.ParseField(&wrong, "email", q.Email, account.ParseEmail),
-		FullName: fault.ParseField(&wrong, "full_name", q.FullName, account.ParseName),
-		Role:     account.User,
-	}
-	q.person.Password = fault.ParseField(&wrong, "password", q.Password, func(plain config.Secret) (password.Password, error) {
-		return password.Parse(plain.Reveal(), q.person.Email)
-	})
+	q.person = enrol.Parse(&wrong, q.Email, q.FullName, string(account.User), q.Password)
 	return wrong.Err()
 }
 

@@ -10,7 +10,6 @@ import (
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/enrol"
 	"github.com/voiceassist/gateway/shared/fault"
-	"github.com/voiceassist/gateway/shared/password"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/token"
 	"github.com/voiceassist/gateway/shared/validation"
@@ -67,14 +66,7 @@ func (q *create) Validate() error {
 	if q.Role == "" {
 		q.Role = string(account.User)
 	}
-	q.person = enrol.Person{
-		Email:    fault.ParseField(&wrong, "email", q.Email, account.ParseEmail),
-		FullName: fault.ParseField(&wrong, "full_name", q.FullName, account.ParseName),
-		Role:     fault.ParseField(&wrong, "role", q.Role, account.ParseRole),
-	}
-	q.person.Password = fault.ParseField(&wrong, "password", q.Password, func(plain config.Secret) (password.Password, error) {
-		return password.Parse(plain.Reveal(), q.person.Email)
-	})
+	q.person = enrol.Parse(&wrong, q.Email, q.FullName, q.Role, q.Password)
 	return wrong.Err()
 }
 

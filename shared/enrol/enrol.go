@@ -9,7 +9,9 @@ import (
 
 	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/document"
+	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/password"
 	"github.com/voiceassist/gateway/shared/provision"
 	"github.com/voiceassist/gateway/shared/store"
@@ -29,6 +31,21 @@ type Person struct {
 	FullName string
 	Role     account.Role
 	Password password.Password
+}
+
+// Parse returns who is to be enrolled, noting in wrong every input that is not
+// acceptable under its name on the wire. The person counts only when wrong
+// stays empty.
+func Parse(wrong *fault.Fields, email, fullName, role string, plain config.Secret) Person {
+	p := Person{
+		Email:    fault.ParseField(wrong, "email", email, account.ParseEmail),
+		FullName: fault.ParseField(wrong, "full_name", fullName, account.ParseName),
+		Role:     fault.ParseField(wrong, "role", role, account.ParseRole),
+	}
+	p.Password = fault.ParseField(wrong, "password", plain, func(plain config.Secret) (password.Password, error) {
+		return password.Parse(plain.Reveal(), p.Email)
+	})
+	return p
 }
 
 // Enrol creates the account, the wish for its Nextcloud account and the audit
