@@ -51,9 +51,15 @@ func killWhileWriting(t *testing.T, dir string, env []string, round int) {
 		clients[i].email = fmt.Sprintf("writer%d.%d@example.com", round, i)
 		wg.Go(func() { write(p, &clients[i], enough, reached) })
 	}
-	<-reached
+	gaveUp := make(chan struct{})
+	go func() { wg.Wait(); close(gaveUp) }()
+	select {
+	case <-reached:
+	case <-gaveUp:
+		t.Fatal("every client was refused before the kill")
+	}
 	p.kill() // in the middle of what the others write
-	wg.Wait()
+	<-gaveUp
 
 	p = start(t, dir, nil, env...)
 	for i := range clients {
