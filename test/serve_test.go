@@ -1,6 +1,7 @@
 package test_test
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
 func get(t *testing.T, c *http.Client, url string) (*http.Response, string) {
@@ -123,6 +125,31 @@ func TestServe_RefusesWhatIsWrong(t *testing.T) {
 				t.Errorf("the value is shown:\n%s", out)
 			}
 		})
+	}
+}
+
+func TestCommands_OnADatabaseThatWasNeverMigrated(t *testing.T) {
+	t.Parallel()
+	url := storetest.FromTemplate(t, func(context.Context, string) error { return nil })
+	env := []string{"DATABASE_URL=" + url, "JWT_SECRET=" + keyring.Generate().Reveal()}
+	dir := t.TempDir()
+	for _, args := range [][]string{
+		{"user", "create", "ada@example.com"}, {"user", "set-role", "ada@example.com", "admin"},
+	} {
+		out, code := command(t, dir, "correct horse battery staple\n", env, args...)
+		if code != 1 || !strings.Contains(out, "must be at") || !strings.Contains(out, "run gateway migrate up") {
+			t.Errorf("%v: %d %s", args, code, out)
+		}
+	}
+	p := start(t, dir, nil, env...)
+	if resp, body := get(t, p.client, p.https+"/ready"); resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "migrate up") {
+		t.Errorf("ready: %d %s", resp.StatusCode, body)
+	}
+	if out, code := command(t, dir, "", env, "migrate", "up"); code != 0 {
+		t.Fatalf("migrate up: %s", out)
+	}
+	if out, code := command(t, dir, "correct horse battery staple\n", env, "user", "create", "ada@example.com"); code != 0 {
+		t.Errorf("after the migration: %s", out)
 	}
 }
 

@@ -32,6 +32,17 @@ func openDatabase(ctx context.Context, env *config.Env) (*store.DB, error) {
 	return db, nil
 }
 
+// migrated returns an error that says what to do when the schema is older than
+// this binary needs.
+func migrated(ctx context.Context, db *store.DB) error {
+	version, err := db.Schema(ctx)
+	if err == nil && version < store.SchemaVersion {
+		err = fmt.Errorf("the database's schema is at version %d and must be at %d: run gateway migrate up",
+			version, store.SchemaVersion)
+	}
+	return err
+}
+
 func migrateCommand(vars *variables) *cobra.Command {
 	c := &cobra.Command{Use: "migrate", Short: "Bring the database's schema up to date, or tell where it stands"}
 	c.AddCommand(

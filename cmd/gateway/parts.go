@@ -68,5 +68,8 @@ func withParts(ctx context.Context, vars *variables, logs io.Writer, fn func(*pa
 		return err
 	}
 	defer p.DB.Close()
+	if err := migrated(ctx, p.DB); err != nil {
+		return spoken(err)
+	}
 	return fn(p)
 }

@@ -88,6 +88,9 @@ func userSetRoleCommand(vars *variables) *cobra.Command {
 				return spoken(err)
 			}
 			return withDatabase(c.Context(), vars, func(db *store.DB) error {
+				if err := migrated(c.Context(), db); err != nil {
+					return spoken(err)
+				}
 				if err := setRole(c.Context(), db, email, role, time.Now()); err != nil {
 					return spoken(err)
 				}

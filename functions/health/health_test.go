@@ -64,7 +64,8 @@ func TestReady_WithAnEmptyDatabase(t *testing.T) {
 	db := storetest.OpenPostgres(t, storetest.FromTemplate(t, func(context.Context, string) error { return nil }))
 	t.Cleanup(func() { db.Close() })
 	status, body, _ := ready(t, health.Read(config.Map(nil), db))
-	if status != http.StatusServiceUnavailable || body.Checks["database"].Status != "ok" || body.Checks["schema"].Status != "failed" {
+	if status != http.StatusServiceUnavailable || body.Checks["database"].Status != "ok" || body.Checks["schema"].Status != "failed" ||
+		!strings.Contains(body.Checks["schema"].Error, "version 0") {
 		t.Errorf("%d %+v", status, body)
 	}
 }

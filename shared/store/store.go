@@ -43,6 +43,7 @@ type Dialect struct {
 	Retryable   func(error) bool // a serialization failure: run the transaction again
 	Duplicate   func(error) bool // a unique constraint was violated
 	Orphan      func(error) bool // a foreign key names a row that is gone
+	NoTable     func(error) bool // a table does not exist
 	Unreachable func(error) bool // the database was not there to answer
 }
 
@@ -82,6 +83,9 @@ func (db *DB) Schema(ctx context.Context) (int64, error) {
 	var version int64
 	err := db.sql.QueryRowContext(ctx, `
 		SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied`).Scan(&version)
+	if err != nil && db.dialect.NoTable(err) {
+		return 0, nil
+	}
 	if err := db.check(err); err != nil {
 		return 0, fmt.Errorf("schema version: %w", err)
 	}

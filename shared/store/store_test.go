@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/migrations"
+	"github.com/voiceassist/gateway/shared/store/sqlite"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
@@ -194,4 +196,21 @@ func TestRotateLogin_OfADisabledAccount(t *testing.T) {
 			t.Errorf("a disabled account started a login: %v", err)
 		}
 	})
+}
+
+func TestSchema_OfAnEmptyDatabaseIsZero(t *testing.T) {
+	t.Parallel()
+	lite, err := sqlite.Open(filepath.Join(t.TempDir(), "empty.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := storetest.OpenPostgres(t, storetest.FromTemplate(t, func(context.Context, string) error { return nil }))
+	for _, db := range []*store.DB{lite, full} {
+		if got, err := db.Schema(t.Context()); got != 0 || err != nil {
+			t.Errorf("%s: got %d, %v", db.Engine(), got, err)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }

@@ -77,6 +77,7 @@ func Open(url config.Secret, conns int) (*store.DB, error) {
 		Retryable:   coded("40001", "40P01"),
 		Duplicate:   coded("23505"),
 		Orphan:      coded("23503"),
+		NoTable:     coded("42P01"),
 		Unreachable: unreachable,
 	}), nil
 }

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
@@ -54,6 +55,7 @@ func Open(path string) (*store.DB, error) {
 		Retryable:   coded(lib.SQLITE_BUSY, lib.SQLITE_LOCKED),
 		Duplicate:   extended(lib.SQLITE_CONSTRAINT_UNIQUE, lib.SQLITE_CONSTRAINT_PRIMARYKEY),
 		Orphan:      extended(lib.SQLITE_CONSTRAINT_FOREIGNKEY),
+		NoTable:     noTable,
 		Unreachable: unreachable,
 	}), nil
 }
@@ -82,6 +84,13 @@ func extended(codes ...int) func(error) bool {
 		}
 		return false
 	}
+}
+
+// noTable reports a statement on a table that does not exist, for which SQLite
+// has no code of its own.
+func noTable(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && e.Code() == lib.SQLITE_ERROR && strings.Contains(e.Error(), "no such table")
 }
 
 // unreachable reports a request whose time ran out while it waited; a lock that
