@@ -50,7 +50,7 @@ var described = sync.OnceValues(func() (*document, error) { //nolint:gochecknogl
 })
 
 // location is where the compiler finds the document.
-const location = "openapi.json"
+const location = "docs:///openapi.json"
 
 // A compiler builds a document out of the JSON of an OpenAPI document. Its
 // methods take the place of something as a JSON pointer, since that is how
