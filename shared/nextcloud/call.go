@@ -141,7 +141,7 @@ func withoutURL(err error) error {
 
 // judge says what an answer means. Its Kind is nil when the call succeeded.
 func (k call) judge(got answer) *Error {
-	e := &Error{Op: k.op, Status: got.status, RetryAfter: retryAfter(got.header)}
+	e := &Error{Op: k.op, Status: got.status, RetryAfter: RetryAfterHeader(got.header)}
 	doc, err := decode(got.header.Get("Content-Type"), got.body)
 	if len(got.body) > maxAnswer {
 		err = errTooLarge
@@ -218,9 +218,10 @@ func (k call) judgeStatus(e *Error, got answer, err error) {
 // maxRetryAfter bounds what a server can make us wait.
 const maxRetryAfter = 24 * time.Hour
 
-// retryAfter reads Retry-After (RFC 9110 section 10.2.3): seconds, or a date,
-// which is counted from the server's own clock.
-func retryAfter(h http.Header) time.Duration {
+// RetryAfterHeader reads Retry-After (RFC 9110 section 10.2.3): seconds, or a
+// date, which is counted from the server's own clock. It is a day at most, and
+// 0 where the header is missing or makes no sense.
+func RetryAfterHeader(h http.Header) time.Duration {
 	value := h.Get("Retry-After")
 	if s, err := strconv.ParseUint(value, 10, 32); err == nil {
 		return min(time.Duration(s)*time.Second, maxRetryAfter)

@@ -1,6 +1,6 @@
 // Package nextcloud is a client of the provisioning side of a Nextcloud server:
-// accounts, their quota and their app passwords, over OCS v2. Files are not its
-// business; [Client.WebDAVURL] says where they are.
+// accounts, their quota and their app passwords, over OCS v2. Their files are the
+// business of package webdav; [Client.WebDAVURL] says where they are.
 //
 // Start at [New]. Every failure is an [*Error] that matches one of the Err…
 // values, chosen so that a reconciler can decide what to do next: the status
@@ -11,6 +11,7 @@ package nextcloud
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -74,17 +75,24 @@ func New(c Config) *Client {
 		admin:   credentials{c.AdminUser, c.AdminPassword},
 		timeout: c.Timeout,
 		http: &http.Client{
-			Transport: &http.Transport{
-				Proxy:                  http.ProxyFromEnvironment,
-				TLSClientConfig:        &tls.Config{RootCAs: c.Roots, MinVersion: tls.VersionTLS12},
-				TLSHandshakeTimeout:    c.Timeout,
-				MaxIdleConnsPerHost:    idleConns,
-				IdleConnTimeout:        time.Minute,
-				MaxResponseHeaderBytes: maxHeader,
-				ForceAttemptHTTP2:      true,
-			},
+			Transport:     Transport(c.Roots, c.Timeout),
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
+	}
+}
+
+// Transport returns what carries calls to a Nextcloud, over HTTP or TLS. It
+// bounds connecting; how long an answer may take is the caller's to bound.
+func Transport(roots *x509.CertPool, connect time.Duration) *http.Transport {
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: connect}).DialContext,
+		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    connect,
+		MaxIdleConnsPerHost:    idleConns,
+		IdleConnTimeout:        time.Minute,
+		MaxResponseHeaderBytes: maxHeader,
+		ForceAttemptHTTP2:      true,
 	}
 }
 

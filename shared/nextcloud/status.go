@@ -31,7 +31,7 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 		NeedsDBUpgrade bool   `json:"needsDbUpgrade"`
 		Version        string `json:"versionstring"`
 	}
-	e := &Error{Op: op, Kind: ErrBadAnswer, Status: got.status, RetryAfter: retryAfter(got.header)}
+	e := &Error{Op: op, Kind: ErrBadAnswer, Status: got.status, RetryAfter: RetryAfterHeader(got.header)}
 	switch err := json.Unmarshal(got.body, &said); {
 	case err == nil && said.Installed != nil: // older servers send 503 in maintenance
 		return Status{*said.Installed, said.Maintenance, said.NeedsDBUpgrade, said.Version}, nil
