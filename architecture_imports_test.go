@@ -5,7 +5,8 @@ package gateway_test
 //   - no function imports another; only functions/functions.go knows all;
 //   - the nouns and rules (fault, account, conversation, signin, token, wish …)
 //     do no I/O and import no adapter;
-//   - endpoint, store, nextcloud and faas never import each other;
+//   - endpoint, store, nextcloud and faas never import each other; webdav has its
+//     transport and its errors from nextcloud;
 //   - each third-party package has one home.
 var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"cmd/gateway":                     "functions functions/health github.com/joho/godotenv github.com/prometheus/client_golang/prometheus github.com/prometheus/client_golang/prometheus/collectors github.com/prometheus/client_golang/prometheus/promhttp github.com/spf13/cobra shared/account shared/audit shared/config shared/endpoint shared/enrol shared/fault shared/keyring shared/nextcloud/nextcloudtest shared/password shared/provision shared/reference shared/serve shared/setup shared/store shared/store/migrations shared/store/postgres shared/store/sqlite",
@@ -64,4 +65,5 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"shared/uid":                      "github.com/google/uuid shared/fault",
 	"shared/validation":               "github.com/go-playground/validator/v10 shared/fault",
 	"shared/wish":                     "shared/account shared/fault",
+	"shared/webdav":                   "golang.org/x/text/unicode/norm shared/config shared/fault shared/nextcloud",
 }

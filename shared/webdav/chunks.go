@@ -1,0 +1,205 @@
+package webdav
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/nextcloud"
+)
+
+const (
+	maxChunks  = 9_999 // of one upload; Nextcloud takes numbers to 10000
+	chunkTries = 4     // of one chunk; each is held in memory, so that the upload goes on where it was
+)
+
+// putChunks stores a file through an upload folder ("chunked upload v2"): its
+// parts are put beside each other, then joined and moved to p at once.
+func (f *Folder) putChunks(
+	ctx context.Context, p Path, u Upload, from *source, there Entry, exists bool,
+) (stored Stored, err error) {
+	if u.Size > f.client.Chunk*maxChunks {
+		return Stored{}, &Error{Op: "put", Kind: ErrTooLarge}
+	}
+	id, target := "gateway-"+strings.ToLower(rand.Text()), f.of(p).String()
+	defer func() {
+		if err != nil {
+			f.abandon(ctx, id)
+		}
+	}()
+	_, err = f.run(ctx, call{
+		op: "begin upload", method: "MKCOL", url: f.upload(id), header: http.Header{"Destination": {target}},
+		ok: []int{http.StatusCreated, http.StatusMethodNotAllowed}, // the latter to a second try
+	})
+	if err != nil {
+		return Stored{}, err
+	}
+	total, err := f.sendChunks(ctx, id, target, from)
+	if err != nil {
+		return Stored{}, err
+	}
+	return f.joinChunks(ctx, p, id, total, u, there, exists)
+}
+
+// sendChunks puts the parts, one after the other, and returns their size. While
+// one is on its way the next is read.
+func (f *Folder) sendChunks(ctx context.Context, id, target string, from *source) (total int64, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	read := readChunks(ctx, from, f.client.Chunk)
+	for n := 1; ; n++ {
+		c, more := <-read.full
+		switch {
+		case !more:
+			return total, ctx.Err()
+		case c.err != nil:
+			return total, &Error{Op: "put", Kind: ErrSource, cause: c.err}
+		case n > maxChunks:
+			return total, &Error{Op: "put", Kind: ErrTooLarge}
+		}
+		if err := f.sendChunk(ctx, id, target, n, c.data); err != nil {
+			return total, err
+		}
+		total += int64(len(c.data))
+		read.empty <- c.data[:0]
+	}
+}
+
+// sendChunk puts one part, and again when it did not arrive: the server writes
+// each of them anew.
+func (f *Folder) sendChunk(ctx context.Context, id, target string, n int, data []byte) error {
+	for try := 1; ; try++ {
+		sum := sha256.New()
+		resp, err := f.run(ctx, call{
+			op: "put chunk", method: http.MethodPut, url: f.upload(id, fmt.Sprintf("%05d", n)),
+			header: http.Header{"Destination": {target}, "X-Hash": {"sha256"}},
+			body:   io.TeeReader(bytes.NewReader(data), sum), size: int64(len(data)),
+			ok: []int{http.StatusCreated, http.StatusNoContent},
+		})
+		if err == nil {
+			if err = arrived(resp, sum.Sum(nil)); err == nil {
+				return nil
+			}
+		}
+		if try == chunkTries || !errors.Is(err, nextcloud.ErrUnavailable) && !errors.Is(err, ErrLocked) {
+			return err
+		}
+		if gone := sleep(ctx, time.Duration(try*try)*250*time.Millisecond); gone != nil {
+			return err
+		}
+	}
+}
+
+func arrived(resp *http.Response, sum []byte) error {
+	if sameHash(resp.Header, sum) {
+		return nil
+	}
+	return &Error{Op: "put chunk", Kind: ErrCorrupted, Status: resp.StatusCode}
+}
+
+// joinChunks makes the file appear.
+func (f *Folder) joinChunks(
+	ctx context.Context, p Path, id string, total int64, u Upload, there Entry, exists bool,
+) (Stored, error) {
+	header := http.Header{
+		"Destination": {f.of(p).String()}, "Oc-Total-Length": {strconv.FormatInt(total, 10)}, "Overwrite": {"T"},
+	}
+	if !exists && u.IfNoneMatch != "" {
+		header.Set("Overwrite", "F")
+	}
+	if u.IfMatch != "" { // the same file still, as far as a second can tell
+		header.Set("If", "<"+f.of(p).String()+"> (["+there.ETag+"])")
+	}
+	resp, err := f.run(ctx, call{
+		op: "join chunks", method: "MOVE", url: f.upload(id, ".file"), header: header, patient: true, moves: true,
+		ok: []int{http.StatusCreated, http.StatusNoContent},
+	})
+	if err != nil {
+		return Stored{}, err
+	}
+	return Stored{ETag: resp.Header.Get("Etag"), Created: resp.StatusCode == http.StatusCreated}, nil
+}
+
+// abandon removes the parts of an upload that failed; where it cannot, the
+// server forgets them after a day.
+func (f *Folder) abandon(ctx context.Context, id string) {
+	ctx, cancel := afterwards(ctx)
+	defer cancel()
+	f.run(ctx, call{ //nolint:errcheck // see above
+		op: "abandon upload", method: http.MethodDelete, url: f.upload(id),
+		ok: []int{http.StatusNoContent, http.StatusNotFound},
+	})
+}
+
+// reading is a body being read part by part, into two buffers by turns.
+type reading struct {
+	full  chan chunk  // closed behind the last one
+	empty chan []byte // to be filled
+}
+
+type chunk struct {
+	data []byte
+	err  error
+}
+
+// readChunks reads from in parts of that size; a body of nothing is one empty
+// part. It ends with ctx, or with the Read that is under way then.
+func readChunks(ctx context.Context, from io.Reader, size int64) reading {
+	r := reading{full: make(chan chunk), empty: make(chan []byte, 2)}
+	r.empty <- nil
+	r.empty <- nil
+	go func() {
+		defer close(r.full)
+		for first := true; ; first = false {
+			var data []byte
+			select {
+			case data = <-r.empty:
+			case <-ctx.Done():
+				return
+			}
+			data, err := fill(data, from, size)
+			ended := errors.Is(err, io.EOF)
+			if ended {
+				err = nil
+			}
+			if len(data) == 0 && err == nil && !first {
+				return
+			}
+			select {
+			case r.full <- chunk{data, err}:
+			case <-ctx.Done():
+				return
+			}
+			if ended || err != nil {
+				return
+			}
+		}
+	}()
+	return r
+}
+
+// fill reads up to size bytes. The buffer grows with what comes, so that a
+// small file takes little.
+func fill(data []byte, from io.Reader, size int64) ([]byte, error) {
+	for int64(len(data)) < size {
+		if len(data) == cap(data) {
+			grown := make([]byte, len(data), min(size, max(64<<10, 4*int64(cap(data)))))
+			copy(grown, data)
+			data = grown
+		}
+		n, err := from.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		if err != nil {
+			return data, err
+		}
+	}
+	return data, nil
+}
