@@ -19,6 +19,8 @@ var (
 	ErrExists = errors.New("the user exists")
 	// ErrNoUser: there is no user of that id.
 	ErrNoUser = errors.New("there is no such user")
+	// ErrNoGroup: there is no group of that name.
+	ErrNoGroup = errors.New("there is no such group")
 	// ErrUnauthorized: wrong password, or a disabled or unknown account. It
 	// counts as a strike that slows the server for all calls from this address:
 	// do not try the same again.

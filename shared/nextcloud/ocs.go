@@ -15,7 +15,8 @@ const (
 	metaOK           = 200
 	metaInvalid      = 101 // on enable and disable: no such user
 	metaExists       = 102 // on create; on edit: a value that is not acceptable
-	metaBadKey       = 103 // on edit: the password policy, or not allowed
+	metaBadKey       = 103 // on edit: the password policy, or not allowed; on a group: no such user
+	metaNoGroup      = 104
 	metaWeakPassword = 107
 	metaForbidden    = 403
 	metaNotFound     = 404

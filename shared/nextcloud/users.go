@@ -3,6 +3,7 @@ package nextcloud
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -24,6 +25,7 @@ type NewUser struct {
 	Email       string        // not checked by the server
 	DisplayName string        // 64 characters at most
 	Quota       string        // as [ParseQuota] reads it; "" is the server's default
+	Groups      []string      // that it is a member of from the start; each must exist
 }
 
 // A User is an account as the server knows it.
@@ -32,6 +34,7 @@ type User struct {
 	Enabled     bool
 	Email       string // "" when there is none
 	DisplayName string
+	Groups      []string
 	Quota       Quota
 	Used        int64     // bytes
 	Free        int64     // bytes; -1 until the first login, and when not limited by a number
@@ -68,10 +71,13 @@ func (c *Client) CreateUser(ctx context.Context, u NewUser) error {
 		}
 		form.Set("quota", u.Quota)
 	}
+	for _, group := range u.Groups {
+		form.Add("groups[]", group)
+	}
 	return c.do(ctx, call{
 		op: op, method: http.MethodPost, path: []string{"cloud", "users"}, form: form,
 		as: c.admin, writes: true,
-		kinds: map[int]error{metaExists: ErrExists, metaInvalid: ErrInvalid, metaWeakPassword: ErrWeakPassword},
+		kinds: map[int]error{metaExists: ErrExists, metaInvalid: ErrInvalid, metaNoGroup: ErrNoGroup, metaWeakPassword: ErrWeakPassword},
 	})
 }
 
@@ -126,7 +132,21 @@ func (c *Client) DeleteUser(ctx context.Context, id string) error {
 // Edit sets one of the Key… properties. The server takes 50 edits in 10 minutes
 // from one caller, then it is [ErrRateLimited].
 func (c *Client) Edit(ctx context.Context, id, key, value string) error {
+	return c.edit(ctx, id, c.admin, key, value)
+}
+
+// EditOwn is [Client.Edit] by the user, with the real password: the limit is
+// that user's own then. Some servers do not let users change all of it.
+func (c *Client) EditOwn(ctx context.Context, id string, password config.Secret, key, value string) error {
+	if id == "" || password == "" || strings.Contains(id, ":") {
+		return &Error{Op: "edit " + key + " of oneself", Kind: ErrUnauthorized, cause: errNoCredentials}
+	}
+	return c.edit(ctx, id, credentials{id, password}, key, value)
+}
+
+func (c *Client) edit(ctx context.Context, id string, as credentials, key, value string) error {
 	k := call{
+		as: as,
 		op: "edit " + key + " of user", method: http.MethodPut, writes: true,
 		form: url.Values{"key": {key}, "value": {value}},
 		kinds: map[int]error{
@@ -146,6 +166,28 @@ func (c *Client) Edit(ctx context.Context, id, key, value string) error {
 		return &Error{Op: "edit user", Kind: ErrInvalid} // the server would take some of them
 	}
 	return c.onUser(ctx, id, k)
+}
+
+// AddGroup makes a group. One that is there is fine, too.
+func (c *Client) AddGroup(ctx context.Context, group string) error {
+	err := c.do(ctx, call{
+		op: "add group", method: http.MethodPost, path: []string{"cloud", "groups"}, as: c.admin, writes: true,
+		form: url.Values{"groupid": {group}}, kinds: map[int]error{metaExists: ErrExists, metaInvalid: ErrInvalid},
+	})
+	if errors.Is(err, ErrExists) {
+		return nil
+	}
+	return err
+}
+
+// AddToGroup makes the user a member of the group, which must exist. A member
+// is fine, too.
+func (c *Client) AddToGroup(ctx context.Context, id, group string) error {
+	return c.onUser(ctx, id, call{
+		op: "add to group", method: http.MethodPost, path: []string{"groups"}, writes: true,
+		form:  url.Values{"groupid": {group}},
+		kinds: map[int]error{metaExists: ErrNoGroup, metaBadKey: ErrNoUser, metaNotFound: ErrNoUser, metaNoUser: ErrNoUser},
+	})
 }
 
 // Users returns the ids that match search in id, display name or e-mail, sorted
@@ -188,7 +230,9 @@ func (c *Client) onUser(ctx context.Context, id string, k call) error {
 		return &Error{Op: k.op, Kind: ErrNoUser} // no server has such an id
 	}
 	k.path = append([]string{"cloud", "users", id}, k.path...)
-	k.as = c.admin
+	if k.as.user == "" {
+		k.as = c.admin
+	}
 	return c.do(ctx, k)
 }
 
@@ -208,6 +252,7 @@ type rawUser struct {
 	Email       *string `json:"email"`
 	DisplayName word    `json:"displayname"`
 	LastLogin   float64 `json:"lastLogin"` // milliseconds
+	Groups      []word  `json:"groups"`
 	Quota       struct {
 		Quota Quota    `json:"quota"`
 		Used  float64  `json:"used"`
@@ -239,6 +284,9 @@ func (r *rawUser) user() User {
 		Quota:       r.Quota.Quota,
 		Used:        int64(r.Quota.Used),
 		Free:        -1,
+	}
+	for _, group := range r.Groups {
+		u.Groups = append(u.Groups, string(group))
 	}
 	if r.Email != nil {
 		u.Email = *r.Email
