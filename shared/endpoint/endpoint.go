@@ -57,6 +57,11 @@ type Header interface {
 	Header(h http.Header)
 }
 
+// A Status is a response that chooses among several of success.
+type Status interface {
+	Status() int
+}
+
 // An Authenticator finds out for whom a bearer token speaks. An empty token is
 // a request without one. Its errors are faults.
 type Authenticator interface {
@@ -147,6 +152,9 @@ func answer(w http.ResponseWriter, r *http.Request, status int) func(resp any, e
 			Reject(w, r, err)
 			return
 		}
+		if s, ok := resp.(Status); ok {
+			status = s.Status()
+		}
 		if h, ok := resp.(Header); ok {
 			h.Header(w.Header())
 		}
@@ -156,6 +164,11 @@ func answer(w http.ResponseWriter, r *http.Request, status int) func(resp any, e
 		}
 		write(w, r, status, "application/json", resp)
 	}
+}
+
+// Write sends a body as JSON, for handlers of [Raw].
+func Write(w http.ResponseWriter, r *http.Request, status int, body any) {
+	write(w, r, status, "application/json", body)
 }
 
 // write sends body as JSON with its length.

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"path"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
@@ -112,6 +114,10 @@ func (g *gateway) dispatch(w *recorder, r *http.Request) (route string, aborted 
 		Reject(w, r, errCrossOrigin)
 		return "", false
 	}
+	if !canonical(r.URL.EscapedPath()) {
+		Reject(w, r, errNotCanonical)
+		return "", false
+	}
 	handler, pattern := g.mux.Handler(r)
 	if pattern == "" {
 		notRouted(w, r, handler)
@@ -122,9 +128,17 @@ func (g *gateway) dispatch(w *recorder, r *http.Request) (route string, aborted 
 }
 
 var (
-	errNoRoute  = fault.New(fault.NotFound, "not_found", "There is nothing at this address.")
-	errNoMethod = fault.New(fault.MethodNotAllowed, "method_not_allowed", "This address does not take this method; Allow lists those it does.")
+	errNoRoute      = fault.New(fault.NotFound, "not_found", "There is nothing at this address.")
+	errNotCanonical = fault.New(fault.Malformed, "bad_path", "The path has an empty segment, or one of dots; send what it leads to.")
+	errNoMethod     = fault.New(fault.MethodNotAllowed, "method_not_allowed", "This address does not take this method; Allow lists those it does.")
 )
+
+// canonical reports whether a path means what it says. The mux would redirect
+// to what others lead to, which may be another resource than was meant.
+func canonical(escaped string) bool {
+	return escaped != "" && escaped == path.Clean(escaped) ||
+		strings.HasSuffix(escaped, "/") && strings.TrimSuffix(escaped, "/") == path.Clean(escaped) || escaped == "/"
+}
 
 // notRouted answers what no pattern matched. The mux's own handler knows
 // whether another method would have fitted; its text is not ours.

@@ -24,9 +24,11 @@ var statusOf = map[fault.Kind]int{ //nolint:gochecknoglobals // a constant table
 	fault.Conflict:             http.StatusConflict,
 	fault.PreconditionFailed:   http.StatusPreconditionFailed,
 	fault.TooLarge:             http.StatusRequestEntityTooLarge,
+	fault.RangeNotSatisfiable:  http.StatusRequestedRangeNotSatisfiable,
 	fault.UnsupportedMediaType: http.StatusUnsupportedMediaType,
 	fault.RateLimited:          http.StatusTooManyRequests,
 	fault.Unavailable:          http.StatusServiceUnavailable,
+	fault.InsufficientStorage:  http.StatusInsufficientStorage,
 }
 
 // StatusOf returns the HTTP status that faults of the kind are answered with,
@@ -75,6 +77,10 @@ func Reject(w http.ResponseWriter, r *http.Request, err error) {
 		CorrelationID: x.origin.CorrelationID, Errors: f.Fields,
 	})
 }
+
+// Note keeps the fault of err for the log event of r, whose answer has begun
+// already and can only be cut off.
+func Note(r *http.Request, err error) { exchangeOf(r).fault = fault.Of(err) }
 
 // classify returns the fault of err; an error of the context is nobody's bug.
 func classify(ctx context.Context, err error) *fault.Error {

@@ -31,9 +31,11 @@ const (
 	Conflict                         // the state of the thing stands against it
 	PreconditionFailed               // a condition the caller set does not hold
 	TooLarge                         // more bytes than allowed
+	RangeNotSatisfiable              // the thing has no such bytes
 	UnsupportedMediaType             // a content type this endpoint does not read
 	RateLimited                      // too often
 	Unavailable                      // something we depend on does not answer
+	InsufficientStorage              // there is no room for it
 
 	kinds // how many there are
 )

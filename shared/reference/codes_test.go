@@ -30,6 +30,7 @@ var kinds = map[string]fault.Kind{
 	"NotFound": fault.NotFound, "MethodNotAllowed": fault.MethodNotAllowed, "Conflict": fault.Conflict,
 	"PreconditionFailed": fault.PreconditionFailed, "TooLarge": fault.TooLarge,
 	"UnsupportedMediaType": fault.UnsupportedMediaType, "RateLimited": fault.RateLimited, "Unavailable": fault.Unavailable,
+	"RangeNotSatisfiable": fault.RangeNotSatisfiable, "InsufficientStorage": fault.InsufficientStorage,
 }
 
 // collected is every code that the source can put into an answer.

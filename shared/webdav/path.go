@@ -95,6 +95,15 @@ func checkName(name string) error {
 // String returns the path as people write it, "" for the folder itself.
 func (p Path) String() string { return p.text }
 
+// Escaped returns the path as it stands in a URL.
+func (p Path) Escaped() string {
+	names := p.segments()
+	for i, name := range names {
+		names[i] = escape(name)
+	}
+	return strings.Join(names, "/")
+}
+
 // IsRoot reports whether p is the folder itself.
 func (p Path) IsRoot() bool { return p.text == "" }
 
