@@ -141,10 +141,14 @@ type Account struct {
 	FullName        string // "" when not given
 	Role            Role
 	Preferences     document.Object
-	NextcloudUserID string     // "" until the account there is known to be ours
-	DisabledAt      *time.Time // nil while enabled
-	CreatedAt       time.Time
-	UpdatedAt       time.Time
+	NextcloudUserID string // "" until the account there is known to be ours
+
+	// NextcloudWantsPassword: the account there lacks the user's password, and
+	// whoever comes to know it shall pass it on. It is read with the hash only.
+	NextcloudWantsPassword bool
+	DisabledAt             *time.Time // nil while enabled
+	CreatedAt              time.Time
+	UpdatedAt              time.Time
 }
 
 // Disabled reports whether the account may not sign in.

@@ -27,6 +27,8 @@ const (
 	LoggedOutAll    Name = "logged_out_everywhere"
 	LoginRevoked    Name = "login_revoked"
 	RefreshReused   Name = "refresh_token_reused"
+	AppIssued       Name = "app_password_issued"
+	AppRevoked      Name = "app_password_revoked"
 )
 
 // An Origin is where a request came from, as the log and the audit trail keep

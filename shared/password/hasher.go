@@ -133,6 +133,13 @@ func (h *Hasher) NeedsRehash(hash config.Secret) bool {
 	return err == nil && cost < h.cost
 }
 
+// Typed returns a password that was verified as other systems got it from
+// [Parse]: in Unicode's form NFC.
+func Typed(verified config.Secret) config.Secret {
+	plain, _ := normalise(verified.Reveal())
+	return config.Secret(plain)
+}
+
 // normalise returns plain as [Parse] would, cut to what bcrypt looks at, and
 // whether it can be a password at all. What is too long, or holds the NUL with
 // which bcrypt ends its key, could otherwise pass for another one.

@@ -33,46 +33,52 @@ const (
 	coolDown     = 5 * time.Minute  // after a refused administrator: each try is a strike against the whole subnet
 )
 
-// failed decides what becomes of an account after a failure.
-func (r *Reconciler) failed(ctx context.Context, t *try, failure error, now time.Time) {
+// failed decides what becomes of an account after a failure. The error is of
+// the database.
+func (r *Reconciler) failed(ctx context.Context, t *try, failure error, now time.Time) (err error) {
 	o := &t.outcome
 	o.Status, o.Attempts = wish.Pending, t.account.Attempts
 	wait := time.Duration(0)
 	switch {
 	case errors.Is(failure, errConflict):
 		o.LastError, o.Status = IDTaken, wish.Conflict
-		return
+		return r.proved(ctx)
 	case errors.Is(failure, errLost):
 		o.LastError = Removed
 	case errors.Is(failure, errKeyLost):
 		o.LastError = PasswordLost
 	case errors.Is(failure, nextcloud.ErrUnauthorized), errors.Is(failure, nextcloud.ErrForbidden):
 		o.LastError, wait = AdminRefused, coolDown
-		r.close(now.Add(coolDown))
+		err = r.refused(ctx, now)
 	case errors.Is(failure, nextcloud.ErrRateLimited):
 		// One caller's limit: other accounts may need no call that counts.
-		o.LastError, wait = RateLimited, max(nextcloud.RetryAfter(failure), firstPause)
+		o.LastError, wait = RateLimited, r.paced(failure, t, now)
+		err = r.db.PauseNextcloudEdits(ctx, now.Add(max(nextcloud.RetryAfter(failure), firstPause)))
 	case errors.Is(failure, nextcloud.ErrUnavailable):
-		o.LastError, wait = Unavailable, r.outage(failure, now)
+		o.LastError = Unavailable
+		wait, err = r.outage(ctx, failure, now)
 	case errors.Is(failure, nextcloud.ErrBadAnswer) && !errors.Is(failure, nextcloud.ErrUncertain):
 		// To a call that only reads: a proxy's error page, or no Nextcloud at all.
-		o.LastError, wait = Unexpected, r.outage(failure, now)
+		o.LastError = Unexpected
+		wait, err = r.outage(ctx, failure, now)
 	default:
 		// Of this account alone: a try begins with a call that only reads, so a
 		// Nextcloud that is down, or has locked us out, shows itself there.
 		o.LastError = wordFor(failure)
 		o.Attempts++
 		wait = max(nextcloud.RetryAfter(failure), pause(o.Attempts))
+		err = r.proved(ctx)
 	}
 	slog.LogAttrs(ctx, slog.LevelWarn, "account in Nextcloud",
 		slog.String("user_id", string(t.account.UserID)), slog.String("code", o.LastError),
 		slog.Int("attempts", o.Attempts), slog.String("cause", failure.Error()))
 	if o.Attempts >= maxAttempts {
 		o.Status = wish.Failed
-		return
+		return err
 	}
 	due := now.Add(wait)
 	o.DueAt = &due
+	return err
 }
 
 // wordFor returns the word for a failure of one account.
@@ -80,7 +86,7 @@ func wordFor(failure error) string {
 	switch {
 	case errors.Is(failure, nextcloud.ErrBadAnswer):
 		return Unexpected
-	case errors.Is(failure, nextcloud.ErrUncertain):
+	case errors.Is(failure, nextcloud.ErrUncertain), errors.Is(failure, errFiles):
 		return Unavailable
 	case errors.Is(failure, nextcloud.ErrRefused):
 		return Refused
@@ -97,38 +103,12 @@ func pause(attempts int) time.Duration {
 	return d - d/4 + rand.N(d/2)
 }
 
-// open reports whether Nextcloud may be called.
-func (r *Reconciler) open(now time.Time) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return !now.Before(r.closedUntil)
-}
-
-// close stops all calls of this reconciler until then.
-func (r *Reconciler) close(until time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if until.After(r.closedUntil) {
-		r.closedUntil = until
+// paced returns how long an account waits whose edit was one too many: until
+// edits are taken again, and a while, so that not all come at once.
+func (r *Reconciler) paced(failure error, t *try, now time.Time) time.Duration {
+	wait := max(nextcloud.RetryAfter(failure), firstPause)
+	if until := t.gate.EditsUntil; until != nil {
+		wait = max(wait, until.Sub(now))
 	}
-}
-
-// outage stops all calls for as long as Nextcloud asks, or longer with each
-// failure in a row.
-func (r *Reconciler) outage(failure error, now time.Time) time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.unavailable++
-	wait := max(nextcloud.RetryAfter(failure), pause(r.unavailable))
-	if until := now.Add(wait); until.After(r.closedUntil) {
-		r.closedUntil = until
-	}
-	return wait
-}
-
-// worked notes that Nextcloud answered.
-func (r *Reconciler) worked() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.unavailable = 0
+	return wait + rand.N(wait/2)
 }

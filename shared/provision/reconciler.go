@@ -2,6 +2,9 @@ package provision
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
@@ -27,13 +30,18 @@ type Directory interface {
 	Enable(ctx context.Context, id string) error
 	Disable(ctx context.Context, id string) error
 	DeleteUser(ctx context.Context, id string) error
+	AddGroup(ctx context.Context, group string) error
+	AddToGroup(ctx context.Context, id, group string) error
+	// EditOwn is Edit by the account itself, which is counted for it alone.
+	EditOwn(ctx context.Context, id string, password config.Secret, key, value string) error
+	// Touch reaches the account's files with its app password.
+	Touch(ctx context.Context, id string, app config.Secret) error
 }
-
-var _ Directory = (*nextcloud.Client)(nil)
 
 const (
 	leaseTime = 5 * time.Minute // of a batch; after half of it nothing new is begun
 	loopBatch = 20              // accounts that the loop leases at a time
+	workers   = 4               // accounts at a time: Nextcloud spends most of each call on one hash
 	interval  = 5 * time.Second // between two looks of the loop when nobody wakes it
 	room      = 5 * time.Second // what one account takes on a slow day; with less left, none is begun
 )
@@ -44,22 +52,31 @@ type Reconciler struct {
 	db        *store.DB
 	directory Directory
 	box       *seal.Box
+	key       string // stands for the administrator's credentials, see gate.go
+	group     string // that every account is in; "" for none
 	now       func() time.Time
 	wake      chan struct{}
 	reached   func(point string) // for tests: called after each call and commit
-
-	mu          sync.Mutex
-	closedUntil time.Time // no call before
-	unavailable int       // answers in a row that Nextcloud did not give
 }
 
-// New returns a reconciler of the wishes in db. The box opens what the Wisher
-// sealed.
-func New(db *store.DB, directory Directory, box *seal.Box, now func() time.Time) *Reconciler {
+// New returns a reconciler of the wishes in db, for the Nextcloud of the
+// settings. The ring opens what the Wisher sealed.
+func New(db *store.DB, s Settings, ring *keyring.Ring, now func() time.Time) *Reconciler {
 	return &Reconciler{
-		db: db, directory: directory, box: box, now: now,
+		db: db, directory: connect(s), box: newBox(ring), key: keyOf(s, ring), group: s.Group, now: now,
 		wake: make(chan struct{}, 1), reached: func(string) {},
 	}
+}
+
+// keyOf returns what stands for the administrator's credentials: who has the
+// database cannot guess them by it.
+func keyOf(s Settings, ring *keyring.Ring) string {
+	key := ring.Derive("nextcloud administrator v1").Current()
+	mac := hmac.New(sha256.New, key.Bytes[:])
+	for _, part := range []string{s.URL.String(), s.Admin, s.Password.Reveal()} {
+		mac.Write([]byte(part + "\x00"))
+	}
+	return hex.EncodeToString(mac.Sum(nil)[:16])
 }
 
 // ReadReconciler returns the reconciler for the Nextcloud in the environment,
@@ -75,10 +92,7 @@ func ReadReconciler(env *config.Env, db *store.DB, ring *keyring.Ring) *Reconcil
 	if s.Password == "" {
 		env.RefuseSecret("NEXTCLOUD_ADMIN_PASSWORD", "is not set", "the administrator's own password, as NEXTCLOUD_URL is set")
 	}
-	client := nextcloud.New(nextcloud.Config{
-		URL: s.URL, AdminUser: s.Admin, AdminPassword: s.Password, Roots: s.Roots,
-	})
-	return New(db, client, newBox(ring), time.Now)
+	return New(db, s, ring, time.Now)
 }
 
 // A Result is what a batch did.
@@ -89,41 +103,107 @@ type Result struct {
 	Remaining int `json:"remaining"` // accounts that are still due
 }
 
-// RunBatch tries up to n due accounts, one after the other. One failure does
-// not stop the next, but what concerns Nextcloud as a whole does: it being
-// down, asking to wait, or refusing the administrator. So does the deadline of
-// ctx, while there still is time to say what was done. The error is of the
-// database or of ctx; what is leased and not tried is given back.
+// RunBatch tries up to n due accounts, a few at a time. One failure does not
+// stop the next, but what concerns Nextcloud as a whole does, in every process:
+// it being down, asking to wait, or refusing the administrator. So does the
+// deadline of ctx, while there still is time to say what was done. The error is
+// of the database or of ctx; what is leased and not tried is given back.
 func (r *Reconciler) RunBatch(ctx context.Context, n int) (res Result, err error) {
 	start := r.now()
-	if r.open(start) {
-		lease := uid.New()
-		rows, err := r.db.LeaseNextcloud(ctx, lease, start, start.Add(leaseTime), n)
-		if err != nil {
-			return Result{}, err
+	open, trial, err := r.enter(ctx)
+	if open && trial { // with one account
+		res, err = r.lease(ctx, 1)
+		if err == nil && res.Claimed == 0 {
+			err = r.db.EndTrialOfNextcloud(ctx)
 		}
-		for _, row := range rows {
-			if ctx.Err() != nil || late(ctx) || !r.open(r.now()) || r.now().Sub(start) > leaseTime/2 {
-				// What was begun is settled; the rest goes back at once.
-				if err := r.db.ReleaseNextcloud(context.WithoutCancel(ctx), lease); err != nil {
-					return res, err
-				}
-				break
-			}
-			ok, err := r.one(ctx, lease, row)
-			if err != nil {
-				return res, errors.Join(err, r.db.ReleaseNextcloud(context.WithoutCancel(ctx), lease))
-			}
-			res.Claimed++
-			if ok {
-				res.Succeeded++
-			} else {
-				res.Failed++
-			}
-		}
+		open = res.Claimed > 0
+		n--
 	}
-	res.Remaining, err = r.db.NextcloudDue(ctx, r.now())
+	if err == nil && open && n > 0 {
+		var more Result
+		more, err = r.lease(ctx, n)
+		res.Claimed += more.Claimed
+		res.Succeeded += more.Succeeded
+		res.Failed += more.Failed
+	}
+	if err != nil {
+		return res, err
+	}
+	res.Remaining, err = r.db.NextcloudDue(ctx, start)
 	return res, err
+}
+
+// lease leases up to n accounts and tries them.
+func (r *Reconciler) lease(ctx context.Context, n int) (res Result, err error) {
+	start, lease := r.now(), uid.New()
+	rows, err := r.db.LeaseNextcloud(ctx, lease, start, start.Add(leaseTime), n)
+	if err != nil || len(rows) == 0 {
+		return Result{}, err
+	}
+	b := &batch{Reconciler: r, lease: lease, rows: rows, until: start.Add(leaseTime / 2), trial: n == 1}
+	var others sync.WaitGroup
+	for range min(workers, len(rows)) - 1 {
+		others.Go(func() { b.work(ctx) })
+	}
+	b.work(ctx)
+	others.Wait()
+	// What was begun is settled; the rest goes back at once.
+	return b.res, errors.Join(b.err, ctx.Err(), r.release(ctx, lease))
+}
+
+// A batch is leased accounts, shared by workers.
+type batch struct {
+	*Reconciler
+
+	lease string
+	until time.Time // begin none later
+	trial bool
+
+	mu   sync.Mutex
+	rows []wish.Account // not begun
+	res  Result
+	err  error // of the database
+}
+
+// work tries one account after the other.
+func (b *batch) work(ctx context.Context) {
+	for {
+		n, ok := b.next(ctx)
+		if !ok {
+			return
+		}
+		done, ok, err := b.one(ctx, b.lease, n, b.trial)
+		b.mu.Lock()
+		switch {
+		case done && ok:
+			b.res.Claimed++
+			b.res.Succeeded++
+		case done:
+			b.res.Claimed++
+			b.res.Failed++
+		}
+		b.err = errors.Join(b.err, err)
+		b.mu.Unlock()
+	}
+}
+
+// next returns an account to begin, unless it is time to stop.
+func (b *batch) next(ctx context.Context) (wish.Account, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.rows) == 0 || b.err != nil || ctx.Err() != nil || late(ctx) || b.now().After(b.until) {
+		return wish.Account{}, false
+	}
+	n := b.rows[0]
+	b.rows = b.rows[1:]
+	return n, true
+}
+
+// release gives back what was leased and not tried, also when ctx has ended.
+func (r *Reconciler) release(ctx context.Context, lease string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), room)
+	defer cancel()
+	return r.db.ReleaseNextcloud(ctx, lease)
 }
 
 // late reports whether the deadline leaves no time for one more account. It is
@@ -133,37 +213,48 @@ func late(ctx context.Context) bool {
 	return ok && time.Until(deadline) < room
 }
 
-// one tries one account and settles what became of it.
-func (r *Reconciler) one(ctx context.Context, lease string, n wish.Account) (ok bool, err error) {
-	t := &try{Reconciler: r, lease: lease, account: n, outcome: wish.Outcome{
-		Owned: n.Owned, First: n.First, Password: n.Password, App: n.App,
+// one tries one account and settles what became of it. It is not done with
+// while Nextcloud may not be called; on trial, it is what finds out.
+func (r *Reconciler) one(ctx context.Context, lease string, n wish.Account, trial bool) (done, ok bool, err error) {
+	gate, err := r.db.NextcloudGate(ctx, r.key, r.now())
+	if err != nil || !gate.Proved && !trial {
+		return false, false, err
+	}
+	t := &try{Reconciler: r, lease: lease, account: n, gate: gate, outcome: wish.Outcome{
+		Owned: n.Owned, First: n.First, Password: n.Password, Personal: n.Personal, WantsPassword: n.WantsPassword,
 	}}
 	failure := t.run(ctx)
 	if ctx.Err() != nil {
-		return false, ctx.Err()
+		return false, false, ctx.Err()
 	}
 	now := r.now()
+	switch {
+	case failure != nil:
+		err = r.failed(ctx, t, failure, now)
+	case !gate.Proved:
+		err = r.proved(ctx)
+	}
+	if err != nil {
+		return false, false, err
+	}
 	if failure == nil {
-		r.worked()
 		if n.State == wish.Absent {
 			err = r.db.ForgetNextcloud(ctx, n, lease)
 			if !errors.Is(err, store.ErrChanged) {
 				r.reached("forgotten")
-				return true, err
+				return true, true, err
 			}
 			// A new wish came while the old one was carried out: settle, and
 			// begin again.
 		}
 		t.outcome.Synced = true
-	} else {
-		r.failed(ctx, t, failure, now)
 	}
 	err = r.db.SettleNextcloud(ctx, n, lease, t.outcome, now)
 	r.reached("settled")
 	if errors.Is(err, store.ErrChanged) {
-		return false, nil // the lease ran out: whoever has it now settles
+		return true, false, nil // the lease ran out: whoever has it now settles
 	}
-	return failure == nil, err
+	return true, failure == nil, err
 }
 
 // Loop runs batches until ctx ends: at once when woken, else every few seconds.

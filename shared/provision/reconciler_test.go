@@ -299,12 +299,14 @@ func TestReconciler_AWishThatChangesMeanwhileIsNotLost(t *testing.T) {
 	a.FullName = "Ada King"
 	changed := false
 	provision.OnReached(r, func(point string) {
-		if point == "signed in" && !changed {
+		if point == "app password kept" && !changed {
 			changed = true
 			w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Changed(ctx, tx, a, w.time()) })
 		}
 	})
-	w.batch(r)
+	if _, err := r.RunBatch(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
 	if n := w.known(a); n.Status != wish.Pending || n.DueAt == nil {
 		t.Errorf("the new wish reads as done: %+v", n)
 	}

@@ -36,6 +36,7 @@ type Settings struct {
 	Password     config.Secret // the administrator's
 	Roots        *x509.CertPool
 	Quota        string     // of new accounts
+	Group        string     // that every account is in; "" for none
 	ByEmail      bool       // Nextcloud ids are e-mail addresses where they can be
 	PasswordSync bool       // the gateway's password opens Nextcloud, too
 	OnDelete     wish.State // what becomes of the account of a deleted user
@@ -50,6 +51,7 @@ func Read(env *config.Env) Settings {
 		Password:     env.Secret("NEXTCLOUD_ADMIN_PASSWORD"),
 		Roots:        ReadRoots(env),
 		Quota:        env.String("NEXTCLOUD_DEFAULT_QUOTA", DefaultQuota),
+		Group:        env.String("NEXTCLOUD_GROUP", ""),
 		ByEmail:      env.OneOf("NEXTCLOUD_USER_ID", "email", "uuid") == "email",
 		PasswordSync: env.Bool("NEXTCLOUD_PASSWORD_SYNC", true),
 	}

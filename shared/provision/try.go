@@ -3,11 +3,15 @@ package provision
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/nextcloud"
+	"github.com/voiceassist/gateway/shared/seal"
+	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/wish"
 )
 
@@ -17,6 +21,9 @@ var (
 	errLost     = errors.New("the account was removed behind our back")
 	errNotTaken = errors.New("the new password does not open the account")
 	errKeyLost  = errors.New("the sealed first password does not open")
+
+	errAppRefused = errors.New("the app password is refused")
+	errFiles      = errors.New("the files cannot be reached")
 )
 
 // A try is one attempt to make one wish true.
@@ -25,6 +32,7 @@ type try struct {
 
 	lease   string
 	account wish.Account
+	gate    store.Gate // as it was when the try began
 	outcome wish.Outcome
 	real    config.Secret // the account's own password, where this try came to know it
 }
@@ -64,10 +72,7 @@ func (t *try) create(ctx context.Context) (nextcloud.User, error) {
 	if err != nil { // nobody is there whom it would have to open
 		return nextcloud.User{}, t.beginAnew(errKeyLost)
 	}
-	made := t.directory.CreateUser(ctx, nextcloud.NewUser{
-		ID: n.NextcloudID, Password: first, Email: string(n.Email), DisplayName: displayName(n), Quota: n.Quota,
-	})
-	t.reached("created")
+	made := t.make(ctx, first)
 	if made == nil {
 		t.real = first
 		if err := t.own(ctx); err != nil {
@@ -83,6 +88,51 @@ func (t *try) create(ctx context.Context) (nextcloud.User, error) {
 		return u, err
 	}
 	return u, t.prove(ctx)
+}
+
+// make is the call that makes the account, and the group first where it lacks.
+func (t *try) make(ctx context.Context, first config.Secret) error {
+	n := t.account
+	u := nextcloud.NewUser{
+		ID: n.NextcloudID, Password: first, Email: string(n.Email), DisplayName: displayName(n), Quota: n.Quota,
+	}
+	if t.group != "" {
+		u.Groups = []string{t.group}
+	}
+	made := t.directory.CreateUser(ctx, u)
+	t.reached("created")
+	if !errors.Is(made, nextcloud.ErrNoGroup) {
+		return made
+	}
+	if err := t.addGroup(ctx); err != nil {
+		return err
+	}
+	made = t.directory.CreateUser(ctx, u)
+	t.reached("created")
+	return made
+}
+
+func (t *try) addGroup(ctx context.Context) error {
+	err := t.directory.AddGroup(ctx, t.group)
+	t.reached("group added")
+	return err
+}
+
+// join puts the account into the group that all are in.
+func (t *try) join(ctx context.Context, u nextcloud.User) error {
+	if t.group == "" || slices.Contains(u.Groups, t.group) {
+		return nil
+	}
+	err := t.directory.AddToGroup(ctx, t.account.NextcloudID, t.group)
+	t.reached("joined")
+	if !errors.Is(err, nextcloud.ErrNoGroup) {
+		return err
+	}
+	if err = t.addGroup(ctx); err == nil {
+		err = t.directory.AddToGroup(ctx, t.account.NextcloudID, t.group)
+		t.reached("joined")
+	}
+	return err
 }
 
 // prove finds out whether the account is ours: only then does the first
@@ -121,7 +171,7 @@ func (t *try) own(ctx context.Context) error {
 		return err
 	}
 	t.account.Owned, t.outcome.Owned = true, true
-	t.outcome.App = nil // of an account that is gone
+	t.account.App, t.account.Personal, t.outcome.Personal = nil, false, false // of an account that is gone
 	t.reached("owned")
 	return nil
 }
@@ -164,12 +214,18 @@ func (t *try) adjust(ctx context.Context, u nextcloud.User) error {
 		}
 		u.Quota = want
 	}
+	if err := t.join(ctx, u); err != nil {
+		return err
+	}
 	if err := t.setPassword(ctx); err != nil {
 		return err
 	}
-	if err := t.fetchAppPassword(ctx); err != nil {
+	if err := t.reachFiles(ctx); err != nil {
 		return err
 	}
+	// Whoever signs in next brings the password that the account lacks.
+	lacks := !t.outcome.Personal || t.outcome.LastError == NoAppPassword
+	t.outcome.WantsPassword = lacks && t.outcome.LastError != PasswordRefused
 	t.outcome.Status = wish.Active
 	t.outcome.Used = &u.Used
 	if u.Quota >= 0 {
@@ -191,7 +247,13 @@ func (t *try) set(ctx context.Context, key, value string) error {
 	return err
 }
 
+// errPaced is what an edit gets without being made while none would be taken.
+var errPaced = fmt.Errorf("edits are paused: %w", nextcloud.ErrRateLimited)
+
 func (t *try) edit(ctx context.Context, key, value string) error {
+	if t.gate.EditsUntil != nil {
+		return errPaced
+	}
 	err := t.directory.Edit(ctx, t.account.NextcloudID, key, value)
 	t.reached("edited " + key)
 	return err
@@ -210,7 +272,7 @@ func (t *try) setPassword(ctx context.Context) error {
 		t.outcome.Password, t.outcome.LastError = nil, PasswordLost
 		return nil
 	}
-	err = t.edit(ctx, nextcloud.KeyPassword, plain.Reveal())
+	err = t.changePassword(ctx, plain)
 	if errors.Is(err, nextcloud.ErrWeakPassword) {
 		t.outcome.Password, t.outcome.LastError = nil, PasswordRefused
 		return nil
@@ -218,7 +280,31 @@ func (t *try) setPassword(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	t.outcome.Password, t.outcome.Personal, t.real = nil, true, plain
+	if t.account.App == nil { // fetching one signs in
+		return nil
+	}
 	return t.signIn(ctx, plain)
+}
+
+// changePassword sets the account's password: as the account itself while only
+// the first one opens it, since that is not counted among the edits of the
+// administrator, of which there are few.
+func (t *try) changePassword(ctx context.Context, plain config.Secret) error {
+	first, err := t.box.Open(t.account.First, string(t.account.UserID))
+	if t.account.Personal || err != nil {
+		return t.edit(ctx, nextcloud.KeyPassword, plain.Reveal())
+	}
+	err = t.directory.EditOwn(ctx, t.account.NextcloudID, first, nextcloud.KeyPassword, plain.Reveal())
+	t.reached("edited own " + nextcloud.KeyPassword)
+	switch {
+	case errors.Is(err, nextcloud.ErrUnauthorized), errors.Is(err, nextcloud.ErrForbidden),
+		errors.Is(err, nextcloud.ErrInvalid), errors.Is(err, nextcloud.ErrRateLimited):
+		// It was changed before, when we could not note it; or this server does
+		// not let its users.
+		return t.edit(ctx, nextcloud.KeyPassword, plain.Reveal())
+	}
+	return err
 }
 
 func (t *try) signIn(ctx context.Context, plain config.Secret) error {
@@ -230,22 +316,58 @@ func (t *try) signIn(ctx context.Context, plain config.Secret) error {
 	case !ours:
 		return errNotTaken
 	}
-	t.outcome.Password, t.real = nil, plain
 	return nil
 }
 
-// fetchAppPassword gets the app password with which the gateway reaches the
-// files, once: each fetch makes another. It takes the account's own password,
-// which is known when it was just set, and as long as none ever was.
-func (t *try) fetchAppPassword(ctx context.Context) error {
-	if t.outcome.App != nil {
-		return nil
-	}
-	if t.real == "" && t.account.LastSyncedAt == nil {
-		first, err := t.box.Open(t.account.First, string(t.account.UserID))
+// reachFiles makes sure that the gateway reaches the account's files, which
+// also makes the folder the first time. An app password that is refused is
+// replaced.
+func (t *try) reachFiles(ctx context.Context) error {
+	if t.account.App != nil {
+		app, err := t.box.Open(t.account.App, string(t.account.UserID))
 		if err == nil {
-			t.real = first
+			err = t.touch(ctx, app)
 		}
+		if !errors.Is(err, errAppRefused) && !errors.Is(err, seal.ErrOpen) {
+			return err
+		}
+		if err := t.keepApp(ctx, nil); err != nil {
+			return err
+		}
+	}
+	return t.fetchAppPassword(ctx)
+}
+
+func (t *try) touch(ctx context.Context, app config.Secret) error {
+	err := t.directory.Touch(ctx, t.account.NextcloudID, app)
+	t.reached("touched")
+	switch {
+	case err == nil, errors.Is(err, nextcloud.ErrMaintenance):
+		return err
+	case errors.Is(err, nextcloud.ErrUnauthorized):
+		return errAppRefused
+	}
+	// Whatever it is, it is this account's: the administrator is not meant, and
+	// the calls before it were answered.
+	return fmt.Errorf("%w: %v", errFiles, err) //nolint:errorlint // see above
+}
+
+// keepApp commits the app password at once: each fetch makes another.
+func (t *try) keepApp(ctx context.Context, sealed []byte) error {
+	err := t.db.KeepNextcloudApp(ctx, t.account.UserID, t.lease, sealed, t.now())
+	if err == nil {
+		t.account.App = sealed
+		t.reached("app password kept")
+	}
+	return err
+}
+
+// fetchAppPassword gets the app password with which the gateway reaches the
+// files. It takes the account's own password: the first one, or one that was
+// just set; the user's own is known only then.
+func (t *try) fetchAppPassword(ctx context.Context) error {
+	if t.real == "" && !t.outcome.Personal {
+		t.real, _ = t.box.Open(t.account.First, string(t.account.UserID)) // else it stays unknown
 	}
 	if t.real == "" {
 		t.lacksAppPassword()
@@ -260,8 +382,14 @@ func (t *try) fetchAppPassword(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	t.outcome.App, err = t.box.Seal(app, string(t.account.UserID))
-	return err
+	sealed, err := t.box.Seal(app, string(t.account.UserID))
+	if err != nil {
+		return err
+	}
+	if err := t.keepApp(ctx, sealed); err != nil {
+		return err
+	}
+	return t.touch(ctx, app)
 }
 
 func (t *try) lacksAppPassword() {
@@ -272,7 +400,7 @@ func (t *try) lacksAppPassword() {
 
 // retire disables or deletes the account, if there is one and it is ours.
 func (t *try) retire(ctx context.Context, u nextcloud.User, err error) error {
-	t.outcome.Status, t.outcome.Password = wish.Inactive, nil
+	t.outcome.Status, t.outcome.Password, t.outcome.WantsPassword = wish.Inactive, nil, false
 	switch {
 	case errors.Is(err, nextcloud.ErrNoUser):
 		return nil

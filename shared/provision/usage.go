@@ -2,8 +2,10 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/wish"
 )
 
@@ -14,20 +16,24 @@ const (
 
 // Usage returns n with how much the account holds. It asks Nextcloud at most
 // once a minute for each account, however many processes there are; in between,
-// and where Nextcloud does not answer at once, what was last seen has to do.
+// while Nextcloud may not be called, and where it does not answer at once, what
+// was last seen has to do.
 // The error is of the database.
 func (r *Reconciler) Usage(ctx context.Context, n wish.Account) (wish.Account, error) {
 	now := r.now()
-	if !n.Owned || !r.open(now) {
+	if !n.Owned {
 		return n, nil
 	}
-	mine, err := r.db.ClaimUsage(ctx, n.UserID, now.Add(-usageFresh), now)
+	mine, err := r.db.ClaimUsage(ctx, n.UserID, r.key, now.Add(-usageFresh), now)
 	if err != nil || !mine {
 		return n, err
 	}
 	asking, cancel := context.WithTimeout(ctx, usageTime)
 	defer cancel()
 	u, err := r.directory.User(asking, n.NextcloudID)
+	if errors.Is(err, nextcloud.ErrUnauthorized) {
+		return n, r.refused(ctx, now)
+	}
 	if err != nil {
 		return n, nil //nolint:nilerr // see above
 	}

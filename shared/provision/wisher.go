@@ -53,6 +53,20 @@ func (w *Wisher) PasswordChanged(
 	return w.wish(ctx, tx, a, plain, now)
 }
 
+// HandOver gives the account the password of a user who just signed in, where
+// it lacks it: it was made before passwords were passed on, was made again, or
+// the gateway lost its own key to it.
+func (w *Wisher) HandOver(ctx context.Context, db *store.DB, id account.ID, plain config.Secret, now time.Time) error {
+	if !w.syncs() {
+		return nil
+	}
+	sealed, err := w.Box.Seal(plain, string(id))
+	if err != nil {
+		return err
+	}
+	return db.HandOverNextcloud(ctx, id, sealed, now)
+}
+
 // Deleted wishes what the policy says for the account of a deleted user.
 func (w *Wisher) Deleted(ctx context.Context, tx *store.Tx, a account.Account, now time.Time) error {
 	if w.OnDelete == wish.Present || w.OnDelete == "" {

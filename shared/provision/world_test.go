@@ -81,13 +81,7 @@ func (w *world) advance(d time.Duration) {
 // reconciler returns a fresh one, as after a restart.
 func (w *world) reconciler() *provision.Reconciler {
 	w.t.Helper()
-	base, err := url.Parse(w.url)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	client := nextcloud.New(nextcloud.Config{URL: base, AdminUser: "admin", AdminPassword: adminPassword})
-	w.t.Cleanup(client.Close)
-	return provision.New(w.db, client, w.wisher.Box, w.time)
+	return provision.New(w.db, w.wisher.Settings, w.ring, w.time)
 }
 
 // register makes an account with its wish, as registration does.

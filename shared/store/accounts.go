@@ -66,8 +66,10 @@ func (s *Statements) accountAndHash(
 ) (account.Account, config.Secret, error) {
 	var a account.Account
 	var hash string
-	err := s.one(ctx, account.ErrNotFound, append(accountDest(&a), &hash),
-		`SELECT `+accountColumns+`, users.password_hash FROM users WHERE `+where, arg)
+	err := s.one(ctx, account.ErrNotFound, append(accountDest(&a), &hash, &a.NextcloudWantsPassword), `
+		SELECT `+accountColumns+`, users.password_hash,
+			EXISTS (SELECT 1 FROM nextcloud_accounts WHERE user_id = users.id AND wants_password)
+		FROM users WHERE `+where, arg)
 	if err != nil {
 		return account.Account{}, "", fmt.Errorf("%s: %w", what, err)
 	}

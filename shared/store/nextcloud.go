@@ -12,14 +12,14 @@ import (
 
 const nextcloudColumns = `user_id, nextcloud_id, wish, email, full_name, quota, password, first_password,
 	version, owned, status, attempts, due_at, last_error, last_synced_at, used_bytes, total_bytes,
-	created_at, updated_at, app_password`
+	created_at, updated_at, app_password, personal, wants_password`
 
 func nextcloudDest(n *wish.Account) []any {
 	return []any{
 		&n.UserID, &n.NextcloudID, &n.State, &n.Email, &n.FullName, &n.Quota, &n.Password, &n.First,
 		&n.Version, &n.Owned, &n.Status, &n.Attempts, maybeInstant{&n.DueAt}, &n.LastError,
 		maybeInstant{&n.LastSyncedAt}, &n.Used, &n.Total, instant{&n.CreatedAt}, instant{&n.UpdatedAt},
-		&n.App,
+		&n.App, &n.Personal, &n.WantsPassword,
 	}
 }
 
@@ -40,6 +40,7 @@ func (s *Statements) WishNextcloud(ctx context.Context, n wish.Account, spare st
 			quota = excluded.quota,
 			password = CASE WHEN excluded.wish = 'present'
 				THEN COALESCE(excluded.password, nextcloud_accounts.password) END,
+			wants_password = nextcloud_accounts.wants_password AND excluded.password IS NULL,
 			version = nextcloud_accounts.version + 1, attempts = 0, updated_at = excluded.updated_at,
 			status = CASE WHEN nextcloud_accounts.status = 'conflict' THEN 'conflict' ELSE 'pending' END,
 			due_at = CASE WHEN nextcloud_accounts.status = 'conflict' THEN NULL ELSE excluded.due_at END`,
@@ -101,13 +102,40 @@ func (s *Statements) LeaseNextcloud(
 	return list, nil
 }
 
-// OwnNextcloud notes, as soon as it is known, that the account is ours. It
-// returns [ErrChanged] when the lease was lost.
+// OwnNextcloud notes, as soon as it is known, that the account is ours; what
+// was known of one before it holds no more. It returns [ErrChanged] when the
+// lease was lost.
 func (s *Statements) OwnNextcloud(ctx context.Context, user account.ID, lease string, now time.Time) error {
 	n, err := s.exec(ctx, `
-		UPDATE nextcloud_accounts SET owned = TRUE, updated_at = $3 WHERE user_id = $1 AND lease = $2`,
+		UPDATE nextcloud_accounts SET owned = TRUE, personal = FALSE, app_password = NULL, updated_at = $3
+		WHERE user_id = $1 AND lease = $2`,
 		string(user), lease, at(now))
 	return leased("own Nextcloud account", n, err)
+}
+
+// KeepNextcloudApp keeps the app password that was just fetched, sealed, since
+// each fetch makes another; nil forgets one that is refused. It returns
+// [ErrChanged] when the lease was lost.
+func (s *Statements) KeepNextcloudApp(
+	ctx context.Context, user account.ID, lease string, app []byte, now time.Time,
+) error {
+	n, err := s.exec(ctx, `
+		UPDATE nextcloud_accounts SET app_password = $3, updated_at = $4 WHERE user_id = $1 AND lease = $2`,
+		string(user), lease, bytesOrNull(app), at(now))
+	return leased("keep app password", n, err)
+}
+
+// HandOverNextcloud records the user's own password, sealed, where it is wanted.
+func (s *Statements) HandOverNextcloud(ctx context.Context, user account.ID, password []byte, now time.Time) error {
+	_, err := s.exec(ctx, `
+		UPDATE nextcloud_accounts SET password = $2, wants_password = FALSE, version = version + 1,
+			attempts = 0, due_at = $3, updated_at = $3
+		WHERE user_id = $1 AND wants_password AND wish = 'present' AND status <> 'conflict'`,
+		string(user), password, at(now))
+	if err != nil {
+		return fmt.Errorf("hand over password: %w", err)
+	}
+	return nil
 }
 
 // SettleNextcloud ends the lease with what became of the try at n. A wish that
@@ -128,11 +156,11 @@ func (s *Statements) SettleNextcloud(
 			attempts = CASE WHEN version = $3 THEN $9 ELSE attempts END,
 			last_error = $10, last_synced_at = COALESCE($11, last_synced_at),
 			used_bytes = COALESCE($12, used_bytes), total_bytes = CASE WHEN $13 THEN $14 ELSE total_bytes END,
-			app_password = $16, lease = NULL, lease_until = NULL, updated_at = $15
+			personal = $16, wants_password = CASE WHEN version = $3 THEN $17 ELSE wants_password END, lease = NULL, lease_until = NULL, updated_at = $15
 		WHERE user_id = $1 AND lease = $2`,
 		string(n.UserID), lease, n.Version, o.Owned, o.First, bytesOrNull(o.Password), string(o.Status),
 		atOrNull(o.DueAt), o.Attempts, o.LastError, atOrNull(synced), o.Used, o.Used != nil, o.Total, at(now),
-		bytesOrNull(o.App))
+		o.Personal, o.WantsPassword)
 	return leased("settle Nextcloud account", rows, err)
 }
 

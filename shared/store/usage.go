@@ -10,11 +10,15 @@ import (
 
 // ClaimUsage reports whether the caller is to ask Nextcloud how much the user's
 // account holds: nobody did since the time given, and of concurrent calls one
-// is. Only accounts that are ours can be asked about.
-func (s *Statements) ClaimUsage(ctx context.Context, user account.ID, since, now time.Time) (bool, error) {
+// is. Only accounts that are ours can be asked about, and only while the gate is
+// open for the credentials that key stands for.
+func (s *Statements) ClaimUsage(
+	ctx context.Context, user account.ID, key string, since, now time.Time,
+) (bool, error) {
 	n, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET seen_at = $3
-		WHERE user_id = $1 AND owned AND (seen_at IS NULL OR seen_at < $2)`, string(user), at(since), at(now))
+		WHERE user_id = $1 AND owned AND (seen_at IS NULL OR seen_at < $2)
+			AND EXISTS (SELECT 1 FROM nextcloud_gate WHERE proved = $4)`, string(user), at(since), at(now), key)
 	if err != nil {
 		return false, fmt.Errorf("claim usage: %w", err)
 	}

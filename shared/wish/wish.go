@@ -59,36 +59,42 @@ type Wish struct {
 type Account struct {
 	Wish
 
-	UserID       account.ID
-	NextcloudID  string // never changes once stored
-	Version      int64  // of the wish; each change counts up
-	First        []byte // sealed: the password it is made with, which proves that it is ours
-	App          []byte // sealed: the app password with which we reach its files; nil for none
-	Owned        bool   // proved to be ours
-	Status       Status
-	Attempts     int        // failures in a row
-	DueAt        *time.Time // when to try next; nil for nothing to do
-	LastError    string     // a stable word; "" for none
-	LastSyncedAt *time.Time // when wish and fact last agreed
-	Used         *int64     // bytes, when last seen
-	Total        *int64     // bytes; nil while unknown or without limit
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
+	UserID      account.ID
+	NextcloudID string // never changes once stored
+	Version     int64  // of the wish; each change counts up
+	First       []byte // sealed: the password it is made with, which proves that it is ours
+	App         []byte // sealed: the app password with which we reach its files; nil for none
+	Owned       bool   // proved to be ours
+	Personal    bool   // the user's own password opens it; else the first one does
+	// WantsPassword: the user's own password is needed, and the next login that
+	// brings it shall hand it over.
+	WantsPassword bool
+	Status        Status
+	Attempts      int        // failures in a row
+	DueAt         *time.Time // when to try next; nil for nothing to do
+	LastError     string     // a stable word; "" for none
+	LastSyncedAt  *time.Time // when wish and fact last agreed
+	Used          *int64     // bytes, when last seen
+	Total         *int64     // bytes; nil while unknown or without limit
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
 }
 
 // An Outcome is what became of one try.
 type Outcome struct {
-	Owned     bool
-	First     []byte     // sealed, as [Account.First]
-	Password  []byte     // what still waits; nil once it is set
-	App       []byte     // sealed, as [Account.App]
-	Status    Status     // unless the wish changed meanwhile
-	Attempts  int        //
-	DueAt     *time.Time // unless the wish changed meanwhile
-	LastError string
-	Synced    bool // wish and fact agree
-	Used      *int64
-	Total     *int64
+	Owned    bool
+	First    []byte // sealed, as [Account.First]
+	Password []byte // what still waits; nil once it is set
+	Personal bool   // as [Account.Personal]
+	// WantsPassword is that of [Account], unless the wish changed meanwhile.
+	WantsPassword bool
+	Status        Status     // unless the wish changed meanwhile
+	Attempts      int        //
+	DueAt         *time.Time // unless the wish changed meanwhile
+	LastError     string
+	Synced        bool // wish and fact agree
+	Used          *int64
+	Total         *int64
 }
 
 const (

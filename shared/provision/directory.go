@@ -1,0 +1,31 @@
+package provision
+
+import (
+	"context"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/nextcloud"
+	"github.com/voiceassist/gateway/shared/webdav"
+)
+
+// A Nextcloud is a [Directory]: accounts over OCS, their files over WebDAV.
+type directory struct {
+	*nextcloud.Client
+
+	files *webdav.Client
+}
+
+var _ Directory = directory{}
+
+func connect(s Settings) Directory {
+	return directory{
+		nextcloud.New(nextcloud.Config{URL: s.URL, AdminUser: s.Admin, AdminPassword: s.Password, Roots: s.Roots}),
+		webdav.New(webdav.Config{URL: s.URL, Roots: s.Roots}),
+	}
+}
+
+// Touch asks for the folder itself: the first time, Nextcloud makes it.
+func (d directory) Touch(ctx context.Context, id string, app config.Secret) error {
+	_, err := d.files.Folder(id, app).Stat(ctx, webdav.Path{})
+	return err
+}

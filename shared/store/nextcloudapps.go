@@ -1,0 +1,67 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/uid"
+	"github.com/voiceassist/gateway/shared/wish"
+)
+
+const appPasswordColumns = `id, user_id, name, app_password, created_at`
+
+func appPasswordDest(a *wish.AppPassword) []any {
+	return []any{&a.ID, &a.UserID, &a.Name, &a.Sealed, instant{&a.CreatedAt}}
+}
+
+// AddAppPassword inserts a.
+func (s *Statements) AddAppPassword(ctx context.Context, a wish.AppPassword) error {
+	_, err := s.exec(ctx, `
+		INSERT INTO nextcloud_app_passwords (`+appPasswordColumns+`) VALUES ($1, $2, $3, $4, $5)`,
+		string(a.ID), string(a.UserID), a.Name, a.Sealed, at(a.CreatedAt))
+	if err != nil {
+		return fmt.Errorf("add app password: %w", err)
+	}
+	return nil
+}
+
+// AppPasswords returns the user's app passwords, newest first.
+func (s *Statements) AppPasswords(ctx context.Context, user account.ID) ([]wish.AppPassword, error) {
+	list := []wish.AppPassword{}
+	err := s.each(ctx, func(row scanner) error {
+		var a wish.AppPassword
+		if err := row.Scan(appPasswordDest(&a)...); err != nil {
+			return err
+		}
+		list = append(list, a)
+		return nil
+	}, `SELECT `+appPasswordColumns+` FROM nextcloud_app_passwords WHERE user_id = $1 ORDER BY id DESC`, string(user))
+	if err != nil {
+		return nil, fmt.Errorf("app passwords: %w", err)
+	}
+	return list, nil
+}
+
+// AppPassword returns one of the user's app passwords, or
+// [uid.ErrUnknown].
+func (s *Statements) AppPassword(ctx context.Context, user account.ID, id wish.AppPasswordID) (wish.AppPassword, error) {
+	var a wish.AppPassword
+	err := s.one(ctx, uid.ErrUnknown, appPasswordDest(&a), `
+		SELECT `+appPasswordColumns+` FROM nextcloud_app_passwords WHERE user_id = $1 AND id = $2`,
+		string(user), string(id))
+	if err != nil {
+		return wish.AppPassword{}, fmt.Errorf("app password: %w", err)
+	}
+	return a, nil
+}
+
+// RemoveAppPassword deletes one of the user's app passwords; one that is gone
+// is fine.
+func (s *Statements) RemoveAppPassword(ctx context.Context, user account.ID, id wish.AppPasswordID) error {
+	_, err := s.exec(ctx, `DELETE FROM nextcloud_app_passwords WHERE user_id = $1 AND id = $2`, string(user), string(id))
+	if err != nil {
+		return fmt.Errorf("remove app password: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,53 @@
+package wish
+
+import (
+	"time"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/uid"
+)
+
+// MaxAppPasswords is how many app passwords one user may have at a time.
+const MaxAppPasswords = 50
+
+// Errors of app passwords.
+var (
+	ErrManyAppPasswords = fault.New(fault.Conflict, "too_many_app_passwords", "You have 50 app passwords; revoke one first.")
+	ErrBadAppName       = fault.New(fault.Invalid, "invalid_app_name",
+		"Must have 1 to 100 printable characters of ASCII, as Nextcloud shows no others.")
+)
+
+// An AppPasswordID is a UUIDv7.
+type AppPasswordID string
+
+// NewAppPasswordID returns a new id.
+func NewAppPasswordID() AppPasswordID { return AppPasswordID(uid.New()) }
+
+// ParseAppPasswordID returns the id that s spells, or [uid.ErrUnknown].
+func ParseAppPasswordID(s string) (AppPasswordID, error) {
+	u, err := uid.Parse(s)
+	return AppPasswordID(u), err
+}
+
+// An AppPassword opens a user's account in Nextcloud to a client of theirs.
+type AppPassword struct {
+	ID        AppPasswordID
+	UserID    account.ID
+	Name      string // of the client, as the user calls it
+	Sealed    []byte
+	CreatedAt time.Time
+}
+
+// ParseAppName checks the name of a client.
+func ParseAppName(s string) (string, error) {
+	if s == "" || len(s) > 100 || s[0] == ' ' || s[len(s)-1] == ' ' {
+		return "", ErrBadAppName
+	}
+	for _, c := range []byte(s) {
+		if c < ' ' || c > '~' {
+			return "", ErrBadAppName
+		}
+	}
+	return s, nil
+}
