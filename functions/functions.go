@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/voiceassist/gateway/functions/files"
 	"github.com/voiceassist/gateway/functions/health"
 	"github.com/voiceassist/gateway/functions/jwks"
 	"github.com/voiceassist/gateway/functions/login"
@@ -34,6 +35,7 @@ type Parts struct {
 	Passwords  *password.Hasher
 	Wishes     *provision.Wisher
 	Reconciler *provision.Reconciler
+	Storage    *provision.Storage
 
 	Health *health.Function
 
@@ -54,7 +56,7 @@ func (p *Parts) Routes() endpoint.Routes {
 	}
 	return slices.Concat(
 		(&register.Function{Office: p.Office()}).Routes(),
-		(&login.Function{DB: p.DB, Passwords: p.Passwords, Tokens: p.Tokens, Now: p.Now}).Routes(),
+		(&login.Function{DB: p.DB, Passwords: p.Passwords, Tokens: p.Tokens, Wishes: p.Wishes, Now: p.Now}).Routes(),
 		(&refresh.Function{DB: p.DB, Tokens: p.Tokens, Now: p.Now}).Routes(),
 		(&logout.Function{DB: p.DB, Tokens: p.Tokens, Now: p.Now}).Routes(),
 		(&users.Function{
@@ -62,8 +64,10 @@ func (p *Parts) Routes() endpoint.Routes {
 		}).Routes(),
 		(&sessions.Function{Callers: callers, DB: p.DB, Now: p.Now}).Routes(),
 		(&ncprovision.Function{
-			Callers: callers, DB: p.DB, Reconciler: p.Reconciler, Public: p.public(), Now: p.Now,
+			Callers: callers, DB: p.DB, Reconciler: p.Reconciler, Apps: p.Storage.AppPasswords(),
+			Passwords: p.Passwords, Public: p.public(), Now: p.Now,
 		}).Routes(),
+		(&files.Function{Callers: callers, Storage: p.Storage}).Routes(),
 		keys.Routes(),
 		p.Health.Routes(),
 	)

@@ -47,8 +47,9 @@ func open(ctx context.Context, vars *variables, env *config.Env, log *slog.Logge
 		return nil, err
 	}
 	p.Health = health.Read(env, p.DB)
+	p.Storage = provision.ReadStorage(env, p.DB, ring, p.Now)
 	if p.Reconciler = provision.ReadReconciler(env, p.DB, ring); p.Reconciler != nil {
-		p.Wishes.Notify = p.Reconciler.Wake
+		p.Wishes.Notify, p.Storage.Notify = p.Reconciler.Wake, p.Reconciler.Wake
 	}
 	if err := env.Err(); err != nil {
 		p.DB.Close()

@@ -80,7 +80,8 @@ func NewWith(tb testing.TB, db *store.DB, extra map[string]string) *Gateway {
 	g.Parts = &functions.Parts{
 		DB: db, Tokens: setup.Issuer(env, ring), Passwords: password.New(cheapest, slots, queue), Now: g.time,
 		Wishes: provision.ReadWisher(env, ring), Reconciler: provision.ReadReconciler(env, db, ring),
-		Health: health.Read(env, db),
+		Storage: provision.ReadStorage(env, db, ring, g.time),
+		Health:  health.Read(env, db),
 	}
 	settings := setup.Settings(env, slog.New(slog.NewJSONHandler(g.world, nil)))
 	settings.Now = g.time

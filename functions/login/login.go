@@ -16,6 +16,7 @@ import (
 	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/grant"
 	"github.com/voiceassist/gateway/shared/password"
+	"github.com/voiceassist/gateway/shared/provision"
 	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/validation"
@@ -30,6 +31,7 @@ type Function struct {
 	DB        *store.DB
 	Passwords *password.Hasher
 	Tokens    *grant.Issuer
+	Wishes    *provision.Wisher
 	Now       func() time.Time
 }
 
@@ -103,7 +105,16 @@ func (f *Function) login(ctx context.Context, q request) (grant.Pair, error) {
 		return grant.Pair{}, err
 	}
 	f.strengthen(ctx, who.ID, hash, q.Password)
+	f.handOver(ctx, who, q.Password, now)
 	return f.Tokens.Pair(l, who.Role, q.Transport, now)
+}
+
+// handOver gives Nextcloud the password where it lacks it. It may fail without
+// harm: the next login tries again.
+func (f *Function) handOver(ctx context.Context, who account.Account, plain config.Secret, now time.Time) {
+	if who.NextcloudWantsPassword && f.Wishes.HandOver(ctx, f.DB, who.ID, password.Typed(plain), now) == nil {
+		f.Wishes.Wake()
+	}
 }
 
 // account returns who is called name; nobody is an account without a hash. So

@@ -13,28 +13,32 @@ import (
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/nextcloud"
+	"github.com/voiceassist/gateway/shared/password"
 	"github.com/voiceassist/gateway/shared/provision"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/token"
 	"github.com/voiceassist/gateway/shared/wish"
 )
 
-var errNoNextcloud = fault.New(fault.Conflict, "nextcloud_disabled", "This gateway has no Nextcloud.")
-
 // A Function looks after accounts in Nextcloud.
 type Function struct {
 	Callers    endpoint.Authenticator
 	DB         *store.DB
 	Reconciler *provision.Reconciler // nil: there is no Nextcloud
-	Public     *url.URL              // where users reach Nextcloud; nil: there is none
+	Apps       *provision.AppPasswords
+	Passwords  *password.Hasher
+	Public     *url.URL // where users reach Nextcloud; nil: there is none
 	Now        func() time.Time
 }
 
 // Routes returns what the function serves.
 func (f *Function) Routes() endpoint.Routes {
-	const ok = http.StatusOK
+	const ok, created, none = http.StatusOK, http.StatusCreated, http.StatusNoContent
 	return endpoint.Routes{
 		{Pattern: "GET /api/users/me/nextcloud", Handler: endpoint.Authed(f.Callers, ok, f.mine)},
+		{Pattern: "POST /api/users/me/nextcloud/app-password", Handler: endpoint.Authed(f.Callers, created, f.issue)},
+		{Pattern: "GET /api/users/me/nextcloud/app-passwords", Handler: endpoint.Authed(f.Callers, ok, f.apps)},
+		{Pattern: "DELETE /api/users/me/nextcloud/app-passwords/{id}", Handler: endpoint.Authed(f.Callers, none, f.revoke)},
 		{Pattern: "GET /api/nextcloud/accounts", Handler: endpoint.Admins(f.Callers, ok, f.list)},
 		{Pattern: "POST /api/nextcloud/accounts/{user_id}/retry", Handler: endpoint.Admins(f.Callers, ok, f.retry)},
 		{Pattern: "POST /api/nextcloud/reconcile", Handler: endpoint.Admins(f.Callers, ok, f.reconcile)},
@@ -173,7 +177,7 @@ const batch = 10
 
 func (f *Function) reconcile(ctx context.Context, _ token.Caller, _ endpoint.None) (provision.Result, error) {
 	if f.Reconciler == nil {
-		return provision.Result{}, errNoNextcloud
+		return provision.Result{}, provision.ErrNoNextcloud
 	}
 	return f.Reconciler.RunBatch(ctx, batch)
 }

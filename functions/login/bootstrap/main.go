@@ -10,17 +10,19 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/faas"
 	"github.com/voiceassist/gateway/shared/password"
+	"github.com/voiceassist/gateway/shared/provision"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store/postgres"
 )
 
 func main() { faas.Main(open) }
 
-// open wires the store, the passwords and the tokens.
+// open wires the store, the passwords, the tokens and the wishes.
 func open(_ context.Context, env *config.Env) (http.Handler, error) {
-	db := postgres.Read(env, postgres.FunctionConns)
+	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
 	f := &login.Function{
-		DB: db, Passwords: password.Read(env), Tokens: setup.Issuer(env, setup.Ring(env)), Now: time.Now,
+		DB: db, Passwords: password.Read(env), Tokens: setup.Issuer(env, ring),
+		Wishes: provision.ReadWisher(env, ring), Now: time.Now,
 	}
 	h, err := setup.Handler(env, f.Routes())
 	return faas.Closing(h, db.Close), err

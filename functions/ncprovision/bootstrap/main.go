@@ -10,6 +10,7 @@ import (
 	"github.com/voiceassist/gateway/shared/bearer"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/password"
 	"github.com/voiceassist/gateway/shared/provision"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store/postgres"
@@ -25,6 +26,8 @@ func open(_ context.Context, env *config.Env) (faas.Function, error) {
 		Callers:    &bearer.Check{Keys: token.Read(env, ring), DB: db, Now: time.Now},
 		DB:         db,
 		Reconciler: provision.ReadReconciler(env, db, ring),
+		Apps:       provision.ReadStorage(env, db, ring, time.Now).AppPasswords(),
+		Passwords:  password.Read(env),
 		Public:     provision.Read(env).PublicURL,
 		Now:        time.Now,
 	}

@@ -34,6 +34,9 @@ type answer struct {
 	content map[string]*jsonschema.Schema // by media type; none for no body
 }
 
+// anything is the media type of what may be anything.
+const anything = "*/*"
+
 type header struct {
 	name     string
 	required bool
@@ -81,9 +84,10 @@ func compile(text string) (*document, error) {
 		methodNotAllowed: c.answer("/components/responses/MethodNotAllowed"),
 	}
 	for path := range c.members("/paths") {
-		d.mux.Handle(path, http.NotFoundHandler()) // only its pattern is of use
-		d.paths[path] = map[string]*operation{}
 		at := "/paths/" + escape(path)
+		path = strings.Replace(path, "{path}", "{path...}", 1) // OpenAPI knows no rest of a path
+		d.mux.Handle(path, http.NotFoundHandler())             // only its pattern is of use
+		d.paths[path] = map[string]*operation{}
 		for method := range c.members(at) {
 			if method != "parameters" {
 				d.paths[path][strings.ToUpper(method)] = c.operation(at, at+"/"+method)

@@ -105,6 +105,9 @@ func (a *answer) check(x exchange) []string {
 	}
 	media, _, err := mime.ParseMediaType(contentType)
 	schema, known := a.content[media]
+	if a.content[anything] != nil && !known {
+		return wrong
+	}
 	if err != nil || !known {
 		return append(wrong, fmt.Sprintf("%d: is of type %q, and the document lists %v",
 			x.resp.StatusCode, contentType, a.types()))
@@ -131,6 +134,7 @@ func (o *operation) checkRequest(x exchange) []string {
 		if o.bodyRequired {
 			wrong = append(wrong, "was accepted without a body, and the document requires one")
 		}
+	case o.body[anything] != nil:
 	case o.body[media] == nil:
 		wrong = append(wrong, fmt.Sprintf("was accepted with a body of type %q, which the document does not list", media))
 	case media == "application/x-www-form-urlencoded":

@@ -1,0 +1,31 @@
+// Command bootstrap is the files function on AWS Lambda.
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/voiceassist/gateway/functions/files"
+	"github.com/voiceassist/gateway/shared/bearer"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/setup"
+	"github.com/voiceassist/gateway/shared/store/postgres"
+	"github.com/voiceassist/gateway/shared/token"
+)
+
+func main() { faas.Main(open) }
+
+// open wires the store, the check of tokens and the storage.
+func open(_ context.Context, env *config.Env) (http.Handler, error) {
+	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
+	f := &files.Function{
+		Callers: &bearer.Check{Keys: token.Read(env, ring), DB: db, Now: time.Now},
+		Storage: provision.ReadStorage(env, db, ring, time.Now),
+		MaxBody: files.LambdaBody,
+	}
+	h, err := setup.Handler(env, f.Routes())
+	return faas.Closing(h, db.Close), err
+}

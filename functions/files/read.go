@@ -1,0 +1,124 @@
+package files
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/webdav"
+)
+
+// An entry is a file or a folder of a listing.
+type entry struct {
+	Name        string     `json:"name"`
+	Path        string     `json:"path"`         // from the user's folder on, not escaped
+	Type        string     `json:"type"`         // file, folder
+	Size        int64      `json:"size"`         // bytes; of a folder, of all that is in it
+	ContentType *string    `json:"content_type"` // null for a folder
+	ETag        string     `json:"etag"`         // as it goes into If-Match
+	ModifiedAt  *time.Time `json:"modified_at"`  // null when unknown
+}
+
+func entryOf(e webdav.Entry) entry {
+	out := entry{Name: e.Path.Name(), Path: e.Path.String(), Type: "file", Size: e.Size, ETag: e.ETag}
+	if e.Folder {
+		out.Type = "folder"
+	} else {
+		out.ContentType = &e.ContentType
+	}
+	if !e.ModifiedAt.IsZero() {
+		at := e.ModifiedAt.UTC()
+		out.ModifiedAt = &at
+	}
+	return out
+}
+
+// read answers GET and HEAD: of a folder with its listing, of a file with its
+// content.
+func (f *Function) read(w http.ResponseWriter, r *http.Request, t target) error {
+	if t.folder {
+		return f.list(w, r, t)
+	}
+	get := t.Get
+	if r.Method == http.MethodHead {
+		get = t.Head
+	}
+	d, err := get(r.Context(), t.path, r.Header)
+	if err != nil {
+		return err
+	}
+	defer d.Body.Close()
+	if f.MaxBody > 0 && r.Method != http.MethodHead && d.Status != http.StatusNotModified && (d.Size < 0 || d.Size > f.MaxBody) {
+		return f.tooLargeHere(t)
+	}
+	return f.send(w, r, d)
+}
+
+func (f *Function) list(w http.ResponseWriter, r *http.Request, t target) error {
+	found, err := t.List(r.Context(), t.path)
+	if err != nil {
+		return err
+	}
+	list := make([]entry, len(found))
+	for i, e := range found {
+		list[i] = entryOf(e)
+	}
+	endpoint.Write(w, r, http.StatusOK, list)
+	return nil
+}
+
+// send passes the content on as it comes. Once it began, all that is left to
+// say of a failure is to cut the connection: a client must not take half a file
+// for a whole one.
+func (f *Function) send(w http.ResponseWriter, r *http.Request, d *webdav.Download) error {
+	h := w.Header()
+	for name, values := range d.Header {
+		h[name] = values
+	}
+	h.Set("Accept-Ranges", "bytes")
+	h.Set("Cache-Control", "private, no-cache") // kept, but asked about each time
+	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
+	if d.Size >= 0 && d.Status != http.StatusNotModified {
+		h.Set("Content-Length", strconv.FormatInt(d.Size, 10))
+	}
+	w.WriteHeader(d.Status)
+	if r.Method == http.MethodHead || d.Status == http.StatusNotModified {
+		return nil
+	}
+	from := failing{Reader: d.Body}
+	n, err := copyAll(&flowing{Writer: w, flow: f.flow(w, sendTime)}, &from)
+	if from.err != nil || err == nil && d.Size >= 0 && n != d.Size {
+		endpoint.Note(r, errors.Join(errUnavailable, from.err))
+		panic(http.ErrAbortHandler)
+	}
+	return nil // what failed then is the client's side
+}
+
+// failing remembers that the storage failed, rather than the client.
+type failing struct {
+	io.Reader
+
+	err error
+}
+
+// Read reads on.
+func (f *failing) Read(p []byte) (int, error) {
+	n, err := f.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		f.err = err
+	}
+	return n, err
+}
+
+// buffers are what content is copied through.
+var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }} //nolint:gochecknoglobals // has no state
+
+func copyAll(to io.Writer, from io.Reader) (int64, error) {
+	b := buffers.Get().(*[64 << 10]byte) //nolint:forcetypeassert // nothing else is put there
+	defer buffers.Put(b)
+	return io.CopyBuffer(to, from, b[:])
+}

@@ -1,0 +1,153 @@
+package files
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/token"
+	"github.com/voiceassist/gateway/shared/webdav"
+)
+
+var (
+	errPartial  = fault.New(fault.Malformed, "partial_put", "A file is stored whole; Content-Range is not taken (RFC 9110 section 14.5).")
+	errEncoding = fault.New(fault.UnsupportedMediaType, "unsupported_encoding", "A file is stored as it is sent; Content-Encoding is not taken.")
+	errBody     = fault.New(fault.Malformed, "unexpected_body", "A folder is made without a body; a file has no slash at the end of its address.")
+)
+
+// write answers PUT: a file, or with a slash at the end of the address a folder.
+func (f *Function) write(w http.ResponseWriter, r *http.Request, t target) error {
+	switch {
+	case r.Header.Get("Content-Range") != "":
+		return errPartial
+	case r.Header.Get("Content-Encoding") != "":
+		return errEncoding
+	case t.folder:
+		return f.makeFolder(w, r, t)
+	case f.MaxBody > 0 && r.ContentLength > f.MaxBody:
+		return f.tooLargeHere(t)
+	}
+	stored, err := t.Put(r.Context(), t.path, webdav.Upload{
+		Body: &arriving{Reader: r.Body, flow: f.flow(w, storeTime)}, Size: r.ContentLength,
+		IfMatch: r.Header.Get("If-Match"), IfNoneMatch: r.Header.Get("If-None-Match"),
+	})
+	if err != nil {
+		return err
+	}
+	if stored.ETag != "" {
+		w.Header().Set("ETag", stored.ETag)
+	}
+	made(w, t.path, stored.Created, "")
+	return nil
+}
+
+// made answers what left something at p, which was not there before or was.
+func made(w http.ResponseWriter, p webdav.Path, created bool, slash string) {
+	if !created {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	w.Header().Set("Location", address(p)+slash)
+	w.WriteHeader(http.StatusCreated)
+}
+
+func (f *Function) makeFolder(w http.ResponseWriter, r *http.Request, t target) error {
+	if r.ContentLength != 0 {
+		return errBody
+	}
+	created, err := t.MakeFolder(r.Context(), t.path)
+	if err != nil {
+		return err
+	}
+	if !created && r.Header.Get("If-None-Match") == "*" {
+		return errPrecondition
+	}
+	made(w, t.path, created, "/")
+	return nil
+}
+
+// remove answers DELETE: a file, or a folder with all that is in it.
+func (f *Function) remove(w http.ResponseWriter, r *http.Request, t target) error {
+	if t.path.IsRoot() {
+		return wrongPath(errWhole)
+	}
+	if err := t.Delete(r.Context(), t.path, r.Header.Get("If-Match")); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// A transplant moves or copies.
+type transplant struct {
+	MoveTo    endpoint.Optional[string] `json:"move_to"`
+	CopyTo    endpoint.Optional[string] `json:"copy_to"`
+	Overwrite bool                      `json:"overwrite"`
+
+	from, to webdav.Path
+}
+
+// Bind reads the path of what is to move.
+func (q *transplant) Bind(r *http.Request) (err error) {
+	q.from, _, err = pathOf(r)
+	return err
+}
+
+// Validate parses the destination.
+func (q *transplant) Validate() error {
+	var wrong fault.Fields
+	field, to := "move_to", q.MoveTo
+	if q.CopyTo.Set {
+		field, to = "copy_to", q.CopyTo
+	}
+	wrong.Check(q.MoveTo.Set != q.CopyTo.Set && !to.Null, field, "required", "Send one of move_to and copy_to.")
+	q.to = fault.ParseField(&wrong, field, to.Value, webdav.ParsePath)
+	switch {
+	case len(wrong) > 0:
+	case q.from.IsRoot():
+		return wrongPath(errWhole)
+	case q.from.Holds(q.to), q.to.Holds(q.from):
+		wrong.Parse(field, errInside)
+	}
+	return wrong.Err()
+}
+
+// transplanted is the answer: where it is now.
+type transplanted struct {
+	endpoint.None
+
+	to      webdav.Path
+	created bool
+}
+
+// Status says whether something new is there, or something was replaced.
+func (t transplanted) Status() int {
+	if t.created {
+		return http.StatusCreated
+	}
+	return http.StatusNoContent
+}
+
+// Header tells where.
+func (t transplanted) Header(h http.Header) {
+	if t.created {
+		h.Set("Location", address(t.to))
+	}
+}
+
+func (f *Function) transplant(ctx context.Context, caller token.Caller, q transplant) (transplanted, error) {
+	o, err := f.Storage.Open(ctx, caller.Account.ID)
+	if err != nil {
+		return transplanted{}, err
+	}
+	do := o.Move
+	if q.CopyTo.Set {
+		do = o.Copy
+	}
+	created, err := do(ctx, q.from, q.to, q.Overwrite)
+	if err != nil {
+		return transplanted{}, f.tell(ctx, o, err)
+	}
+	return transplanted{to: q.to, created: created}, nil
+}

@@ -1,0 +1,120 @@
+package ncprovision
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/password"
+	"github.com/voiceassist/gateway/shared/token"
+	"github.com/voiceassist/gateway/shared/validation"
+	"github.com/voiceassist/gateway/shared/wish"
+)
+
+var errIncorrectPassword = fault.New(fault.Malformed, "incorrect_password", "The current password is not correct.")
+
+// An app password is a credential for the user's own WebDAV clients.
+type appPassword struct {
+	ID        wish.AppPasswordID `json:"id"`
+	Name      string             `json:"name"`
+	CreatedAt time.Time          `json:"created_at"`
+}
+
+func appPasswordOf(a wish.AppPassword) appPassword {
+	return appPassword{ID: a.ID, Name: a.Name, CreatedAt: a.CreatedAt}
+}
+
+// issued is an app password with what only this answer shows.
+type issued struct {
+	appPassword
+
+	UserID    string `json:"user_id"` // the login name, in exactly this letter case
+	Password  string `json:"password"`
+	WebDAVURL string `json:"webdav_url"`
+}
+
+// Header tells where it is revoked.
+func (i issued) Header(h http.Header) {
+	h.Set("Location", "/api/users/me/nextcloud/app-passwords/"+string(i.ID))
+}
+
+type issue struct {
+	Name     string        `json:"name" validate:"required"`
+	Password config.Secret `json:"password"`
+
+	origin audit.Origin
+}
+
+// Bind notes where the request came from.
+func (q *issue) Bind(r *http.Request) error {
+	q.origin = endpoint.Origin(r)
+	return nil
+}
+
+// Validate checks the name.
+func (q *issue) Validate() error {
+	wrong := validation.Check(q)
+	fault.ParseField(&wrong, "name", q.Name, wish.ParseAppName)
+	return wrong.Err()
+}
+
+// issue makes an app password. The user's own password is checked here first: a
+// wrong one that Nextcloud sees makes it slow down everybody.
+func (f *Function) issue(ctx context.Context, caller token.Caller, q issue) (issued, error) {
+	needs, err := f.Apps.Needs(ctx, caller.Account.ID)
+	if err != nil {
+		return issued{}, err
+	}
+	if needs && q.Password != "" {
+		_, hash, err := f.DB.AccountAndHash(ctx, caller.Account.ID)
+		if err != nil {
+			return issued{}, err
+		}
+		err = f.Passwords.Verify(ctx, hash, q.Password)
+		if errors.Is(err, password.ErrMismatch) {
+			return issued{}, errIncorrectPassword.Because(err)
+		}
+		if err != nil {
+			return issued{}, err
+		}
+	}
+	event := audit.New(audit.AppIssued, caller.Account.ID, q.origin, f.Now())
+	event.Login, event.Detail = caller.Login, q.Name
+	i, err := f.Apps.Issue(ctx, q.Name, password.Typed(q.Password), event)
+	if err != nil {
+		return issued{}, err
+	}
+	return issued{appPasswordOf(i.AppPassword), i.Login, i.Password.Reveal(), i.WebDAVURL}, nil
+}
+
+func (f *Function) apps(ctx context.Context, caller token.Caller, _ endpoint.None) ([]appPassword, error) {
+	held, err := f.Apps.List(ctx, caller.Account.ID)
+	list := make([]appPassword, len(held))
+	for i, a := range held {
+		list[i] = appPasswordOf(a)
+	}
+	return list, err
+}
+
+type byAppID struct {
+	id     wish.AppPasswordID
+	origin audit.Origin
+}
+
+// Bind reads the id from the path.
+func (q *byAppID) Bind(r *http.Request) (err error) {
+	q.origin = endpoint.Origin(r)
+	q.id, err = wish.ParseAppPasswordID(r.PathValue("id"))
+	return err
+}
+
+func (f *Function) revoke(ctx context.Context, caller token.Caller, q byAppID) (endpoint.None, error) {
+	event := audit.New(audit.AppRevoked, caller.Account.ID, q.origin, f.Now())
+	event.Login, event.Detail = caller.Login, string(q.id)
+	return endpoint.None{}, f.Apps.Revoke(ctx, q.id, event)
+}
