@@ -53,7 +53,9 @@ func (r *Reconciler) failed(ctx context.Context, t *try, failure error, now time
 	case errors.Is(failure, nextcloud.ErrRateLimited):
 		// One caller's limit: other accounts may need no call that counts.
 		o.LastError, wait = RateLimited, r.paced(failure, t, now)
-		err = r.db.PauseNextcloudEdits(ctx, now.Add(max(nextcloud.RetryAfter(failure), firstPause)))
+		if !errors.Is(failure, errPaced) {
+			err = r.db.PauseNextcloudEdits(ctx, now.Add(max(nextcloud.RetryAfter(failure), firstPause)))
+		}
 	case errors.Is(failure, nextcloud.ErrUnavailable):
 		o.LastError = Unavailable
 		wait, err = r.outage(ctx, failure, now)

@@ -2,6 +2,7 @@ package provision_test
 
 import (
 	"context"
+	"errors"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/document"
+	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/keyring"
 	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
@@ -155,12 +157,23 @@ func (w *world) settled(a account.Account, password config.Secret) {
 // appPasswordOpens reports whether app is an app password that opens the account.
 func (w *world) appPasswordOpens(id string, app config.Secret) bool {
 	w.t.Helper()
+	u, err := w.client().Authenticate(w.t.Context(), id, app)
+	return err == nil && u.ID == id && len(app) == 72 // as Nextcloud makes them
+}
+
+// client is the administrator's own view.
+func (w *world) client() *nextcloud.Client {
+	w.t.Helper()
 	base, err := url.Parse(w.url)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	client := nextcloud.New(nextcloud.Config{URL: base, AdminUser: "admin", AdminPassword: adminPassword})
-	defer client.Close()
-	u, err := client.Authenticate(w.t.Context(), id, app)
-	return err == nil && u.ID == id && len(app) == 72 // as Nextcloud makes them
+	w.t.Cleanup(client.Close)
+	return client
+}
+
+// isNotReady reports whether err says when to try again.
+func isNotReady(err error) bool {
+	return errors.Is(err, provision.ErrNotReady) && fault.Of(err).RetryAfter > 0
 }

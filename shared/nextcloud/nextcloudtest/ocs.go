@@ -118,10 +118,18 @@ func (s *Server) actions(path []string) (methods map[string]action, subject stri
 		return map[string]action{"GET": s.newAppPassword}, ""
 	case joined == "core/apppassword":
 		return map[string]action{"DELETE": s.dropAppPassword}, ""
+	case joined == "cloud/groups":
+		return map[string]action{"GET": s.listGroups, "POST": s.addGroup}, ""
+	case len(path) == 3 && path[0] == "cloud" && path[1] == "groups" && path[2] != "":
+		return map[string]action{"DELETE": s.removeGroup}, path[2]
+	case len(path) == 4 && path[0] == "cloud" && path[1] == "groups" && path[3] == "users":
+		return map[string]action{"GET": s.members}, path[2]
 	case len(path) < 3 || path[0] != "cloud" || path[1] != "users" || path[2] == "":
 		return nil, ""
 	case len(path) == 3:
 		return map[string]action{"GET": s.get, "PUT": s.edit, "DELETE": s.remove}, path[2]
+	case len(path) == 4 && path[3] == "groups":
+		return map[string]action{"GET": s.groupsOf, "POST": s.join, "DELETE": s.leave}, path[2]
 	case len(path) == 4 && path[3] == "enable":
 		return map[string]action{"PUT": s.enable}, path[2]
 	case len(path) == 4 && path[3] == "disable":
