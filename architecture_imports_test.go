@@ -38,6 +38,7 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"shared/bearer":                   "shared/endpoint shared/store shared/token",
 	"shared/config":                   "",
 	"shared/conversation":             "golang.org/x/text/unicode/norm shared/account shared/document shared/fault shared/uid",
+	"shared/doctor":                   "shared/config shared/nextcloud shared/provision shared/webdav",
 	"shared/document":                 "shared/fault",
 	"shared/endpoint":                 "shared/audit shared/config shared/fault shared/signin shared/token shared/uid",
 	"shared/enrol":                    "shared/account shared/audit shared/config shared/document shared/fault shared/password shared/provision shared/store",

@@ -28,7 +28,7 @@ func nextcloudCommand(vars *variables) *cobra.Command {
 				return reconcile(c.Context(), all, c.OutOrStdout())
 			})
 		},
-	})
+	}, doctorCommand(vars))
 	return c
 }
 

@@ -1,0 +1,102 @@
+package doctor
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxNames bounds how many names of a certificate are told.
+const maxNames = 5
+
+// certificate says everything that is wrong with a chain that was refused; the
+// refusal itself tells only the first. cause is that refusal.
+func (x *examination) certificate(chain []*x509.Certificate, cause error) []Finding {
+	leaf, now := chain[0], x.Now()
+	var found []Finding
+	switch {
+	case now.After(leaf.NotAfter):
+		found = append(found, failed("Renew the certificate; if the date is wrong, set the clock of this machine.",
+			"the certificate expired on %s", leaf.NotAfter.UTC().Format(time.DateOnly))...)
+	case now.Before(leaf.NotBefore):
+		found = append(found, failed("Set the clock of this machine, or of the one that made the certificate.",
+			"the certificate is not valid before %s", leaf.NotBefore.UTC().Format(time.DateTime))...)
+	}
+	if leaf.VerifyHostname(x.base.Hostname()) != nil {
+		found = append(found, failed("Use a name of the certificate in NEXTCLOUD_URL, or have one made for "+x.base.Hostname()+".",
+			"the certificate is for %s, not for %s", names(leaf), x.base.Hostname())...)
+	}
+	if !x.vouched(chain) {
+		found = append(found, failed(x.authorityCure(),
+			"the certificate is signed by an authority that is not trusted: %s", shownName(leaf.Issuer.String()))...)
+	}
+	if len(found) == 0 { // a constraint of the authority, a use it is not for
+		reason := "the chain is not acceptable"
+		if e, ok := errors.AsType[x509.CertificateInvalidError](cause); ok {
+			reason = e.Error()
+		}
+		return failed("Have a certificate for a TLS server made.", "the certificate is refused: %s", reason)
+	}
+	return found
+}
+
+// vouched reports whether an authority that we trust signed the chain, whatever
+// its names and dates.
+func (x *examination) vouched(chain []*x509.Certificate) bool {
+	between := x509.NewCertPool()
+	for _, c := range chain[1:] {
+		between.AddCert(c)
+	}
+	at := x.Now()
+	if leaf := chain[0]; at.After(leaf.NotAfter) || at.Before(leaf.NotBefore) {
+		at = leaf.NotAfter // its dates are told apart
+	}
+	_, err := chain[0].Verify(x509.VerifyOptions{
+		Roots: x.Settings.Roots, Intermediates: between, CurrentTime: at,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+	})
+	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
+	_, system := errors.AsType[x509.SystemRootsError](err)
+	return !unknown && !system
+}
+
+func (x *examination) authorityCure() string {
+	if x.Settings.Roots != nil {
+		return "Put the certificate of that authority into the file of NEXTCLOUD_CA_FILE, in PEM; " +
+			"where it is set, those of the system do not count. A server must send its intermediate certificates, too."
+	}
+	return "Set NEXTCLOUD_CA_FILE to a file with the certificate of that authority, in PEM. " +
+		"If it is a public one, let the server send its intermediate certificates, too."
+}
+
+// names returns what a certificate is for.
+func names(c *x509.Certificate) string {
+	all := slices.Clone(c.DNSNames)
+	for _, ip := range c.IPAddresses {
+		all = append(all, ip.String())
+	}
+	if len(all) == 0 {
+		return "no name"
+	}
+	if len(all) > maxNames {
+		all = append(all[:maxNames], fmt.Sprintf("%d more", len(all)-maxNames))
+	}
+	return shownName(strings.Join(all, ", "))
+}
+
+// shownName keeps a name from a certificate to what a line of text can hold.
+func shownName(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, s)
+	if len(s) > maxShown {
+		return s[:maxShown] + "…"
+	}
+	return s
+}

@@ -1,0 +1,71 @@
+package doctor
+
+import (
+	"context"
+	"net/url"
+	"path"
+	"strings"
+)
+
+// statusPage is where a Nextcloud says what it is, in its folder.
+const statusPage = "/status.php"
+
+// statusOfFolder returns the address of status.php of an installation.
+func statusOfFolder(base *url.URL) *url.URL {
+	u := *base
+	u.Path += statusPage
+	return &u
+}
+
+// redirected tells where a server sends us. The gateway does not follow: a
+// redirect could carry the administrator's password to another host.
+func (x *examination) redirected(l landing) []Finding {
+	to, err := statusOfFolder(x.base).Parse(l.header.Get("Location"))
+	if err != nil || to.Host == "" {
+		return failed(proxyCure, "the server redirects to something that is no address (status %d)", l.status)
+	}
+	folder, isStatus := strings.CutSuffix(to.Path, statusPage)
+	if !isStatus || to.Scheme != "https" && to.Scheme != "http" {
+		return failed("Set NEXTCLOUD_URL to the address of Nextcloud itself. If that is a login page before Nextcloud: "+proxyCure,
+			"the server redirects to %s (status %d)", shown(to), l.status)
+	}
+	there := &url.URL{Scheme: to.Scheme, Host: to.Host, Path: folder}
+	if there.String() == x.base.String() {
+		return failed(proxyCure+" A proxy that ends TLS must say so to Nextcloud: overwriteprotocol in its config.php.",
+			"the server redirects to the same address (status %d)", l.status)
+	}
+	return failed("Set NEXTCLOUD_URL="+shown(there), "the server redirects to %s (status %d)", shown(there), l.status)
+}
+
+// maxPlaces bounds how many folders are asked for a Nextcloud.
+const maxPlaces = 6
+
+// search looks for a Nextcloud near the configured folder and returns its
+// address, or nil: in /nextcloud below, in the folders above, and in /nextcloud
+// below the root.
+func (x *examination) search(ctx context.Context) *url.URL {
+	for _, folder := range places(x.base.Path) {
+		u := &url.URL{Scheme: x.base.Scheme, Host: x.base.Host, Path: folder}
+		l, err := x.land(ctx, statusOfFolder(u))
+		if err != nil {
+			return nil
+		}
+		if _, isOne := l.said(); isOne {
+			return u
+		}
+	}
+	return nil
+}
+
+func places(folder string) []string {
+	const usual = "/nextcloud"
+	all := []string{folder + usual}
+	for at := folder; at != "" && len(all) < maxPlaces-1; {
+		at = strings.TrimRight(path.Dir(at), "/")
+		all = append(all, at)
+	}
+	if folder != "" && folder != usual {
+		all = append(all, usual)
+	}
+	return all
+}

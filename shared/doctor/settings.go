@@ -1,0 +1,74 @@
+package doctor
+
+import (
+	"context"
+	"net/netip"
+	"regexp"
+	"strings"
+)
+
+// address checks NEXTCLOUD_URL by itself.
+func (x *examination) address(context.Context) []Finding {
+	u := x.Settings.URL
+	if u == nil {
+		return failed("Set NEXTCLOUD_URL to the address of Nextcloud, with the folder where there is one: "+
+			"https://cloud.example.org/nextcloud", "NEXTCLOUD_URL is not set")
+	}
+	var found []Finding
+	if u.Scheme == "http" && !near(u.Hostname()) {
+		found = append(found, warning("Use https in NEXTCLOUD_URL; for a certificate of your own authority set NEXTCLOUD_CA_FILE.",
+			"NEXTCLOUD_URL is plain http: passwords and files travel readable to %s", u.Hostname()))
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		found = append(found, warning("Take it out; NEXTCLOUD_ADMIN_USER and NEXTCLOUD_ADMIN_PASSWORD say who calls.",
+			"NEXTCLOUD_URL holds more than an address; it is ignored"))
+	}
+	if len(found) == 0 {
+		return fine("NEXTCLOUD_URL is %s", shown(u))
+	}
+	return found
+}
+
+// near reports whether a host is one that plain HTTP reaches without leaving
+// networks of our own: this machine, a private address, a name without a dot
+// such as a container's, or what is kept for private names.
+func near(host string) bool {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast()
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	return !strings.Contains(host, ".") || strings.HasSuffix(host, ".localhost") || strings.HasSuffix(host, ".internal")
+}
+
+// credentials checks user and password by their looks.
+func (x *examination) credentials(context.Context) []Finding {
+	var found []Finding
+	if x.Settings.Admin == "" {
+		found = failed("Set NEXTCLOUD_ADMIN_USER to the id of an account in the group admin.", "NEXTCLOUD_ADMIN_USER is not set")
+	}
+	if strings.Contains(x.Settings.Admin, ":") {
+		found = failed("Use an account whose id has no colon.", "NEXTCLOUD_ADMIN_USER has a colon, which cannot be sent as a user's name")
+	}
+	switch {
+	case x.password() == "":
+		found = append(found, failed("Set NEXTCLOUD_ADMIN_PASSWORD to the password of that account.",
+			"NEXTCLOUD_ADMIN_PASSWORD is not set")...)
+	case isAppPassword(x.password().Reveal()):
+		found = append(found, warning(realCure, "NEXTCLOUD_ADMIN_PASSWORD looks like an app password"))
+	}
+	if len(found) == 0 {
+		return fine("user and password are set")
+	}
+	return found
+}
+
+const realCure = "Set NEXTCLOUD_ADMIN_PASSWORD to the account's real password: current versions of Nextcloud refuse " +
+	"app passwords for making accounts. An account of its own in the group admin, without two-factor login, is best."
+
+// isAppPassword reports whether a password has a form in which Nextcloud makes
+// app passwords: five groups of five for people, 72 characters for programs.
+func isAppPassword(s string) bool { return appPassword().MatchString(s) }
+
+func appPassword() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:[A-Za-z0-9]{5}(?:-[A-Za-z0-9]{5}){4}|[A-Za-z0-9]{72})$`)
+}
