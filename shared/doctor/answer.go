@@ -82,7 +82,7 @@ func (x *examination) answers(ctx context.Context) []Finding {
 	case l.status == http.StatusBadRequest:
 		return fine("a server answers, and refuses the host name")
 	case l.status >= 300 && l.status < 400 && l.header.Get("Location") != "":
-		return x.redirected(l)
+		return x.redirected(ctx, l)
 	}
 	return x.noNextcloud(ctx, l)
 }
@@ -103,16 +103,17 @@ func wantsTLS(body []byte) bool {
 func (x *examination) noNextcloud(ctx context.Context, l landing) []Finding {
 	const log = "Look into the log of the web server, or of the proxy before it, at this time."
 	switch {
-	case l.status == http.StatusUnauthorized, l.status == http.StatusForbidden, l.status == http.StatusProxyAuthRequired:
-		return failed(proxyCure, "something before Nextcloud refuses status.php (status %d)", l.status)
 	case l.status == http.StatusTooManyRequests:
 		return failed("Wait, and raise the limit of what stands before Nextcloud for this machine.", "too many calls (status 429)")
 	case l.status >= http.StatusInternalServerError:
 		return failed(log, "the server is in trouble (status %d)", l.status)
 	}
 	if there := x.search(ctx); there != nil {
-		return failed("Set NEXTCLOUD_URL="+shown(there), "there is no Nextcloud at %s (status %d), but at %s",
-			shown(x.base), l.status, shown(there))
+		return x.elsewhere(l, there)
+	}
+	switch l.status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
+		return failed(proxyCure, "something before Nextcloud refuses status.php (status %d)", l.status)
 	}
 	return failed("Set NEXTCLOUD_URL to the address at which the browser shows Nextcloud, without /login or /index.php. "+proxyCure,
 		"what answers at %s is no Nextcloud (status %d)", shown(x.base), l.status)

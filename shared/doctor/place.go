@@ -19,13 +19,16 @@ func statusOfFolder(base *url.URL) *url.URL {
 
 // redirected tells where a server sends us. The gateway does not follow: a
 // redirect could carry the administrator's password to another host.
-func (x *examination) redirected(l landing) []Finding {
+func (x *examination) redirected(ctx context.Context, l landing) []Finding {
 	to, err := statusOfFolder(x.base).Parse(l.header.Get("Location"))
 	if err != nil || to.Host == "" {
 		return failed(proxyCure, "the server redirects to something that is no address (status %d)", l.status)
 	}
 	folder, isStatus := strings.CutSuffix(to.Path, statusPage)
 	if !isStatus || to.Scheme != "https" && to.Scheme != "http" {
+		if near := x.search(ctx); near != nil {
+			return x.elsewhere(l, near)
+		}
 		return failed("Set NEXTCLOUD_URL to the address of Nextcloud itself. If that is a login page before Nextcloud: "+proxyCure,
 			"the server redirects to %s (status %d)", shown(to), l.status)
 	}
@@ -35,6 +38,12 @@ func (x *examination) redirected(l landing) []Finding {
 			"the server redirects to the same address (status %d)", l.status)
 	}
 	return failed("Set NEXTCLOUD_URL="+shown(there), "the server redirects to %s (status %d)", shown(there), l.status)
+}
+
+// elsewhere says where the Nextcloud is that was looked for.
+func (x *examination) elsewhere(l landing, there *url.URL) []Finding {
+	return failed("Set NEXTCLOUD_URL="+shown(there), "there is no Nextcloud at %s (status %d), but at %s",
+		shown(x.base), l.status, shown(there))
 }
 
 // maxPlaces bounds how many folders are asked for a Nextcloud.

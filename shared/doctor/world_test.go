@@ -106,7 +106,7 @@ func examine(t *testing.T, s provision.Settings, change ...func(*doctor.Config))
 	}
 	r := report(doctor.Examine(t.Context(), c))
 	for _, secret := range []string{s.Password.Reveal(), adminPassword, "hunter2", bodyWords} {
-		if text := r.String(); secret != "" && strings.Contains(text, secret) {
+		if text := r.String(); len(secret) > 1 && strings.Contains(text, secret) {
 			t.Errorf("%q shows in\n%s", secret, text)
 		}
 	}
