@@ -38,6 +38,10 @@ func (f *Function) Routes() endpoint.Routes {
 // Fresh is how long an answer of a dependency is good for, however many ask.
 const Fresh = time.Second
 
+// FreshNextcloud is [Fresh] for Nextcloud, which starts PHP for every question
+// and whose state an administrator changes by hand.
+const FreshNextcloud = 5 * time.Second
+
 // schema returns the probe that fails while the schema is older than the code
 // needs. A newer one serves older code (expand, then contract).
 func schema(db *store.DB) probe.Probe {

@@ -8,12 +8,14 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
 	"github.com/voiceassist/gateway/functions/health"
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/probe"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
@@ -108,6 +110,58 @@ func TestReady_AsksAllAtOnce(t *testing.T) {
 	if status, _, text := ready(t, &health.Function{Now: time.Now, Database: wait, Schema: wait, Redis: wait}); status != http.StatusOK {
 		t.Errorf("one after the other: %s", text)
 	}
+}
+
+// TestReady_AsksNextcloudOnceForAll also holds that no question carries a
+// credential, so that the protection against guessed passwords counts none.
+func TestReady_AsksNextcloudOnceForAll(t *testing.T) {
+	t.Parallel()
+	var waiting sync.WaitGroup
+	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: "hunter2"})
+	f := nextcloudHealth(t, cloud)
+	for range 20 {
+		waiting.Go(func() {
+			if status, body, text := ready(t, f); status != http.StatusOK || body.Checks["nextcloud"].Status != "ok" {
+				t.Errorf("%d %s", status, text)
+			}
+		})
+	}
+	waiting.Wait()
+	ready(t, f)
+	calls := cloud.Calls()
+	if len(calls) != 1 || calls[0].Path != "/status.php" || calls[0].User != "" {
+		t.Errorf("Nextcloud was asked %+v, want status.php once, by nobody", calls)
+	}
+}
+
+func TestReady_TellsThatNextcloudIsNotUsable(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, status, want string }{
+		{"maintenance", `{"installed":true,"maintenance":true}`, "in maintenance mode"},
+		{"an upgrade", `{"installed":true,"needsDbUpgrade":true}`, "waiting for the upgrade of its database"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			cloud := nextcloudtest.New(nextcloudtest.Options{})
+			cloud.Fail(func(*http.Request) nextcloudtest.Fault {
+				return nextcloudtest.Answer(http.StatusOK, "application/json", c.status, 0)
+			})
+			status, body, text := ready(t, nextcloudHealth(t, cloud))
+			if status != http.StatusServiceUnavailable || body.Checks["nextcloud"].Error != c.want {
+				t.Errorf("%d %s", status, text)
+			}
+		})
+	}
+}
+
+// nextcloudHealth returns the function for that Nextcloud, as it is configured.
+func nextcloudHealth(t *testing.T, cloud *nextcloudtest.Server) *health.Function {
+	t.Helper()
+	server := httptest.NewServer(cloud)
+	t.Cleanup(server.Close)
+	f := health.Read(config.Map(map[string]string{"NEXTCLOUD_URL": server.URL}), &store.DB{})
+	f.Database, f.Schema = nil, nil
+	return f
 }
 
 func TestRead_RefusesWhatIsWrong(t *testing.T) {

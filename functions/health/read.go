@@ -26,7 +26,7 @@ func Read(env *config.Env, db *store.DB) *Function {
 		f.Qdrant = probe.Cached(probe.Qdrant(u), Fresh)
 	}
 	if u := env.URL(provision.VariableURL, "http", "https"); u != nil {
-		f.Nextcloud = probe.Cached(probe.Nextcloud(u, provision.ReadRoots(env)), Fresh)
+		f.Nextcloud = probe.Cached(probe.Nextcloud(u, provision.ReadRoots(env)), FreshNextcloud)
 	}
 	return f
 }
