@@ -89,18 +89,30 @@ func TestScratch_ALostAnswerToTheRemovalIsSettled(t *testing.T) {
 	w.cleared(t)
 }
 
-// TestScratch_ARefusedAdministratorIsNotTriedAgain stands for a password that
-// is changed while we examine.
-func TestScratch_ARefusedAdministratorIsNotTriedAgain(t *testing.T) {
+// TestARefusedAdministratorIsNotTriedAgain changes the password while we
+// examine.
+func TestARefusedAdministratorIsNotTriedAgain(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.cloud.Fail(nextcloudtest.Times(1, func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
-		w.cloud.SetPassword("admin", "another one")
-		next.ServeHTTP(rw, r)
-	}, nextcloudtest.On(http.MethodPost, "/cloud/users")))
-	w.examine(t).only(t, doctor.Failed, "scratch-account", "refused")
-	if w.cloud.Strikes() != 1 {
-		t.Errorf("%d strikes, want one", w.cloud.Strikes())
+	const old = "va-doctor-20260102030405-abcdefghijklm"
+	for _, c := range []struct{ method, suffix, check string }{
+		{http.MethodGet, "/cloud/users", "admin-rights"},
+		{http.MethodGet, "/getapppassword", "admin-password"},
+		{http.MethodDelete, old, "leftovers"},
+		{http.MethodPost, "/cloud/users", "scratch-account"},
+	} {
+		t.Run(c.check, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.cloud.AddUser(old, "hunter2", "")
+			w.cloud.Fail(nextcloudtest.Times(1, func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+				w.cloud.SetPassword("admin", "another one")
+				next.ServeHTTP(rw, r)
+			}, nextcloudtest.On(c.method, c.suffix)))
+			w.examine(t).only(t, doctor.Failed, c.check, "refused")
+			if w.cloud.Strikes() != 1 {
+				t.Errorf("%d strikes, want one", w.cloud.Strikes())
+			}
+		})
 	}
 }
 
