@@ -23,7 +23,9 @@ type account struct {
 	admin       bool
 	disabled    bool
 	lastLogin   time.Time
-	used        int64 // bytes
+	extra       int64 // bytes that it is said to store beyond its files
+	files       *node // nil until the first login
+	uploads     *node // parts; nil for none
 }
 
 func newAccount(id, password string) *account {

@@ -1,11 +1,7 @@
 package nextcloudtest
 
 import (
-	"encoding/xml"
-	"errors"
 	"fmt"
-	"hash/fnv"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -34,8 +30,8 @@ const (
 		"No 'Authorization: Basic' header found. Either the client didn't send one, or the server is misconfigured"
 )
 
-// serveFiles answers below /remote.php/dav/files/.
-func (s *Server) serveFiles(w http.ResponseWriter, r *http.Request, path string) {
+// serveDAV answers below /remote.php/dav/.
+func (s *Server) serveDAV(w http.ResponseWriter, r *http.Request, path string) {
 	s.mu.Lock()
 	maintenance := s.maintenance
 	s.mu.Unlock()
@@ -47,7 +43,14 @@ func (s *Server) serveFiles(w http.ResponseWriter, r *http.Request, path string)
 	who, outcome := s.login(r, true)
 	switch outcome {
 	case loginDone:
-		s.serveFolder(w, r, path, who.account)
+		switch kind, below, _ := strings.Cut(path, "/"); kind {
+		case "files":
+			s.serveFolder(w, r, below, who.account)
+		case "uploads":
+			s.serveUploads(w, r, below, who.account)
+		default:
+			refuse(w, r, &davFault{404, "NotFound", "File not found: " + kind + " in 'root'"})
+		}
 	case loginLocked:
 		answer(w, http.StatusTooManyRequests, davXML, tooManyRequests)
 	case loginDisabled:
@@ -87,105 +90,42 @@ func (s *Server) serveFolder(w http.ResponseWriter, r *http.Request, path string
 		webServerNotFound(w)
 		return
 	}
+	names, f := split(below)
 	s.mu.Lock()
 	owner := s.find(user)
+	c := &davCall{Server: s, w: w, r: r, who: who, root: s.home(who), names: names}
 	s.mu.Unlock()
 	switch {
 	case owner == nil:
-		davError(w, http.StatusNotFound, sabre+"NotFound", "Principal with name "+user+" not found")
-	case below == "" && r.Method == "PROPFIND":
-		s.propfind(w, r, segment, owner, who)
-	case owner == who && s.opts.Files != nil:
-		s.opts.Files(who.id).ServeHTTP(w, r)
-	case r.Method == "PROPFIND" || r.Method == http.MethodGet || r.Method == http.MethodHead:
-		davError(w, http.StatusNotFound, sabre+"NotFound", "File with name //"+below+" could not be located")
-	default:
-		davError(w, http.StatusNotImplemented, sabre+"NotImplemented", "There was no plugin in the system")
-	}
-}
-
-// propfind answers PROPFIND of a root, which has no children here.
-func (s *Server) propfind(w http.ResponseWriter, r *http.Request, segment string, owner, who *account) {
-	wanted, err := wantedProps(r.Body)
-	if err != nil {
-		davError(w, http.StatusBadRequest, sabre+"BadRequest", "The XML is not well-formed")
+		f = &davFault{404, "NotFound", "Principal with name " + user + " not found"}
+	case f != nil:
+	case owner == who:
+		c.serve()
 		return
+	case r.Method == "PROPFIND" && len(names) == 0:
+		c.root = &node{children: map[string]*node{}}
+		f = c.propfindForeign()
+	case r.Method == "PROPFIND", r.Method == http.MethodGet, r.Method == http.MethodHead, r.Method == http.MethodDelete:
+		f = notFound(names)
+	default:
+		f = &davFault{403, "Forbidden", "Permission denied to create file"}
 	}
-	s.mu.Lock()
+	if f != nil {
+		refuse(w, r, f)
+	}
+}
+
+// propfindForeign answers PROPFIND of the root of another user.
+func (c *davCall) propfindForeign() *davFault {
+	wanted, err := wantedProps(c.r.Body)
+	if err != nil {
+		return &davFault{400, "BadRequest", "The XML is not well-formed"}
+	}
 	known := map[string]string{"d:resourcetype": "<d:collection/>"}
-	if owner == who {
-		s.rootProps(known, owner)
-	}
-	s.mu.Unlock()
-	var found, missing strings.Builder
-	for _, name := range wanted {
-		value, has := known[name]
-		switch {
-		case has:
-			fmt.Fprintf(&found, "<%s>%s</%s>", name, value, name)
-		case r.ContentLength != 0:
-			fmt.Fprintf(&missing, "<%s/>", name)
-		}
-	}
-	body := propstat(found.String(), "200 OK")
-	if missing.Len() > 0 {
-		body += propstat(missing.String(), "404 Not Found")
-	}
-	answer(w, http.StatusMultiStatus, davXML, "<?xml version=\"1.0\"?>\n"+
-		`<d:multistatus xmlns:d="DAV:" xmlns:s="http://sabredav.org/ns" `+
-		`xmlns:oc="http://owncloud.org/ns" xmlns:nc="http://nextcloud.org/ns"><d:response><d:href>`+
-		s.opts.BasePath+"/remote.php/dav/files/"+href(segment)+"/</d:href>"+body+"</d:response></d:multistatus>\n")
-}
-
-func propstat(props, status string) string {
-	return "<d:propstat><d:prop>" + props + "</d:prop><d:status>HTTP/1.1 " + status + "</d:status></d:propstat>"
-}
-
-// rootProps adds the properties that only the owner sees.
-func (s *Server) rootProps(known map[string]string, a *account) {
-	sum := fnv.New32a()
-	_, _ = io.WriteString(sum, a.id) // a hash takes everything
-	number := sum.Sum32() % 1_000_000
-	for name, value := range map[string]string{
-		"d:getlastmodified":       a.lastLogin.UTC().Format(http.TimeFormat),
-		"d:getetag":               fmt.Sprintf("&quot;%013x&quot;", uint64(a.used)<<20|uint64(number)),
-		"d:quota-used-bytes":      fmt.Sprint(a.used),
-		"d:quota-available-bytes": s.availableBytes(a),
-		"oc:fileid":               fmt.Sprint(number),
-		"oc:id":                   fmt.Sprintf("%08doc1bbel1r9q0", number),
-		"oc:permissions":          "RGDNVCK",
-		"oc:size":                 fmt.Sprint(a.used),
-		"nc:has-preview":          "false",
-	} {
-		known[name] = value
-	}
-}
-
-// wantedProps reads the properties that a PROPFIND asks for (RFC 4918 section
-// 14.20); without a body it is the few that Nextcloud gives by itself.
-func wantedProps(body io.Reader) ([]string, error) {
-	var doc struct {
-		XMLName xml.Name `xml:"DAV: propfind"`
-		Prop    struct {
-			Names []struct{ XMLName xml.Name } `xml:",any"`
-		} `xml:"DAV: prop"`
-	}
-	switch err := xml.NewDecoder(body).Decode(&doc); {
-	case errors.Is(err, io.EOF):
-		return []string{
-			"d:getlastmodified", "d:resourcetype", "d:quota-used-bytes", "d:quota-available-bytes", "d:getetag",
-		}, nil
-	case err != nil:
-		return nil, err
-	}
-	prefix := map[string]string{"DAV:": "d:", "http://owncloud.org/ns": "oc:", "http://nextcloud.org/ns": "nc:"}
-	var names []string
-	for _, n := range doc.Prop.Names {
-		if p, ok := prefix[n.XMLName.Space]; ok {
-			names = append(names, p+n.XMLName.Local)
-		}
-	}
-	return names, nil
+	answer(c.w, http.StatusMultiStatus, davXML, multistatus+"<d:response><d:href>"+
+		hrefPath(strings.TrimRight(c.r.URL.EscapedPath(), "/"))+"/</d:href>"+
+		propstats(known, wanted, c.r.ContentLength != 0)+"</d:response></d:multistatus>\n")
+	return nil
 }
 
 // href writes a segment as Nextcloud does: lower-case hex, the at sign and the
@@ -195,6 +135,11 @@ func href(segment string) string {
 	if err != nil {
 		return segment
 	}
+	return hrefOf(plain)
+}
+
+// hrefOf is href of a name that is not escaped.
+func hrefOf(plain string) string {
 	var b strings.Builder
 	for _, c := range []byte(plain) {
 		switch {

@@ -36,6 +36,10 @@ func (p params) get(name string) string {
 func readParams(r *http.Request) (p params, broken bool) {
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if kind != "application/json" {
+		if r.Method == http.MethodDelete { // PHP reads the body of that, too
+			r = r.Clone(r.Context())
+			r.Method = http.MethodPost
+		}
 		if err := r.ParseForm(); err != nil {
 			return nil, true
 		}

@@ -1,6 +1,7 @@
 package nextcloudtest
 
 import (
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -144,8 +145,69 @@ func (s *Server) SetUsed(id string, bytes int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if a := s.find(id); a != nil {
-		a.used = bytes
+		a.extra = bytes - s.home(a).size
 	}
+}
+
+// File returns what the user stores at a path, and whether anything is there.
+func (s *Server) File(user, path string) (content []byte, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.find(user)
+	if a == nil || a.files == nil {
+		return nil, false
+	}
+	n, err := walk(a.files, strings.Split(path, "/"))
+	if err != nil || n.folder() {
+		return nil, false
+	}
+	from, err := n.open()
+	if err != nil {
+		return nil, false
+	}
+	if closer, ok := from.(io.Closer); ok {
+		defer closer.Close()
+	}
+	content, err = io.ReadAll(from)
+	return content, err == nil
+}
+
+// Paths returns what the user stores, sorted, folders with a slash at the end,
+// but for the file that is there from the start.
+func (s *Server) Paths(user string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.find(user)
+	if a == nil || a.files == nil {
+		return nil
+	}
+	var all []string
+	var list func(n *node, at string)
+	list = func(n *node, at string) {
+		for _, name := range n.names() {
+			child := n.children[name]
+			switch {
+			case child.folder():
+				all = append(all, at+name+"/")
+				list(child, at+name+"/")
+			case at+name != "welcome.txt":
+				all = append(all, at+name)
+			}
+		}
+	}
+	list(a.files, "")
+	slices.Sort(all)
+	return all
+}
+
+// Uploads returns how many uploads of the user are under way or were left.
+func (s *Server) Uploads(user string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.find(user); a != nil && a.uploads != nil {
+		return len(a.uploads.children)
+	}
+	return 0
 }
 
 // SetPassword changes a password as the server's administrator would.

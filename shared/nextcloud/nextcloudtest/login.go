@@ -85,9 +85,7 @@ func (s *Server) login(r *http.Request, dav bool) (caller, loginOutcome) {
 		return who, loginDisabled
 	}
 	s.forgive(from, user)
-	if who.account.lastLogin.IsZero() {
-		who.account.used = max(who.account.used, skeleton)
-	}
+	s.home(who.account)
 	who.account.lastLogin = now
 	return who, loginDone
 }

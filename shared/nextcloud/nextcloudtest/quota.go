@@ -96,19 +96,19 @@ func (s *Server) quotaObject(a *account) object {
 	}
 	if stored == quotaNone {
 		return object{
-			{"free", int64(freeDisk)}, {"used", a.used}, {"total", freeDisk + a.used},
+			{"free", int64(freeDisk)}, {"used", s.usedBy(a)}, {"total", freeDisk + s.usedBy(a)},
 			{"relative", 0}, {"quota", -3},
 		}
 	}
 	limit, _ := sizeOf(stored)
 	total, relative := int64(limit), 100.0
 	if total == 0 {
-		total = a.used
+		total = s.usedBy(a)
 	} else {
-		relative = math.Round(float64(a.used)/limit*100*100) / 100
+		relative = math.Round(float64(s.usedBy(a))/limit*100*100) / 100
 	}
 	return object{
-		{"free", max(int64(limit)-a.used, 0)}, {"used", a.used}, {"total", total},
+		{"free", max(int64(limit)-s.usedBy(a), 0)}, {"used", s.usedBy(a)}, {"total", total},
 		{"relative", relative}, {"quota", quotaValue(stored)},
 	}
 }
@@ -119,13 +119,22 @@ const freeDisk = int64(75 << 30)
 // availableBytes is the quota-available-bytes property (RFC 4331 section 3),
 // with Nextcloud's -3 for "as much as there is".
 func (s *Server) availableBytes(a *account) string {
+	free := s.free(a)
+	if free < 0 {
+		return "-3"
+	}
+	return fmt.Sprint(free)
+}
+
+// limit returns the quota in bytes, and whether there is one.
+func (s *Server) limit(a *account) (int64, bool) {
 	stored := a.quota
 	if stored == quotaDefault {
 		stored = s.defaultQuota
 	}
 	if stored == quotaNone {
-		return "-3"
+		return 0, false
 	}
 	limit, _ := sizeOf(stored)
-	return fmt.Sprint(max(int64(limit)-a.used, 0))
+	return int64(limit), true
 }

@@ -1,6 +1,9 @@
 package nextcloudtest_test
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
@@ -31,6 +34,7 @@ func scenarios() map[string][]step {
 		"maintenance":         maintenance(),
 		"quota after a login": quotas(),
 		"the root of files":   files(),
+		"groups":              groups(),
 	}
 }
 
@@ -259,5 +263,40 @@ func files() []step {
 			addUser("em@il.example"), login("em@il.example")),
 			`dav-login-lowercase-path-exact dav-uid-lowercase-in-path dav-uid-exact-in-path
 			dav-uid-email-raw dav-uid-email-encoded dav-uid-space-pct20 dav-uid-space-plus`},
+	}
+}
+
+func groups() []step {
+	both := func(names string) string {
+		return strings.ReplaceAll(names, "*", "v1") + " " + strings.ReplaceAll(names, "*", "v2")
+	}
+	return []step{
+		{all(addUser("p1"), addUser("u_full"), dropGroup("voice")), "group-create-ok-v2 group-create-empty group-list " +
+			both("group-create-dup-* group-delete-nonexistent-* group-get-nonexistent-*")},
+		{all(joinGroup("u_full", "voice")), both("group-get-users-* user-groups-get-*")},
+		{nil, both("user-group-add-* user-group-add-again-* user-group-add-empty-* user-group-add-nogroup-* " +
+			"user-group-add-nouser-* user-groups-get-after-*")},
+		{nil, both("user-group-remove-* user-group-remove-again-* user-group-remove-nogroup-*")},
+	}
+}
+
+// dropGroup deletes a group that the server starts with.
+func dropGroup(name string) func(*replay) { return asAdmin("DELETE", "groups/"+name, "") }
+
+func joinGroup(user, group string) func(*replay) {
+	return asAdmin("POST", "users/"+user+"/groups", "groupid="+group)
+}
+
+// asAdmin makes a call that was not recorded.
+func asAdmin(method, path, form string) func(*replay) {
+	return func(r *replay) {
+		req := httptest.NewRequestWithContext(r.t.Context(), method, "/ocs/v2.php/cloud/"+path, strings.NewReader(form))
+		req.Header.Set("OCS-APIRequest", "true")
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.SetBasicAuth("admin", "admin-Secret-123")
+		rec := httptest.NewRecorder()
+		if r.server.ServeHTTP(rec, req); rec.Code != http.StatusOK {
+			r.t.Fatalf("%s %s: %d %s", method, path, rec.Code, rec.Body)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 // Package nextcloudtest is a Nextcloud server in memory: it answers the
-// provisioning calls, status.php and the root of each user's files as a real
-// Nextcloud 27 does. Its test replays exchanges recorded from one. It serves
+// provisioning calls, status.php, and each user's files over WebDAV with chunked
+// uploads, as a real Nextcloud 27 does. The contents of files are on disk. Its
+// test replays exchanges recorded from one. It serves
 // tests and the development server, so it imports neither testing nor
 // net/http/httptest.
 //
@@ -32,10 +33,9 @@ type Options struct {
 	// Delay waits as long as the server makes those wait whose address has
 	// strikes: up to 25 seconds. nil does not wait.
 	Delay func(context.Context, time.Duration)
-	// Files serves what is below /remote.php/dav/files/{user}/ but for PROPFIND
-	// of the root, with credentials checked and the folder being the caller's
-	// own; the path is as the client sent it. nil answers 404 and 501.
-	Files func(user string) http.Handler
+	// Dir is where a folder for what users store is made; "" is the system's for
+	// temporary files. [Server.Close] removes it.
+	Dir string
 }
 
 // A Server is an [http.Handler] that is safe for concurrent use.
@@ -54,6 +54,10 @@ type Server struct {
 	keepTokens   bool // auth.storeCryptedPassword=false: new tokens outlive password changes
 	defaultQuota string
 	fail         func(*http.Request) Fault
+	dir          string         // where contents are; "" until there is one
+	lastID       int            // of a node
+	lastTag      int            // of a folder
+	uploading    map[*node]bool // new files on their way
 }
 
 // New returns a server with the administrator as its only user.
@@ -75,6 +79,7 @@ func New(o Options) *Server {
 		tokens:       map[string]*token{},
 		edits:        map[string][]time.Time{},
 		defaultQuota: quotaNone,
+		uploading:    map[*node]bool{},
 	}
 	for _, g := range o.Groups {
 		s.groups[g] = true
@@ -104,7 +109,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve dispatches by the entry point, as the web server before PHP does.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	path, ok := strings.CutPrefix(r.URL.EscapedPath(), s.opts.BasePath)
-	if !ok || strings.Contains(strings.ToLower(path), "%2f") {
+	if !ok || strings.Contains(strings.ToLower(path), "%2f") || strings.Contains(path, "%00") {
 		webServerNotFound(w)
 		return
 	}
@@ -115,8 +120,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.serveOCS(w, r, 1, strings.TrimPrefix(path, "/ocs/v1.php/"))
 	case strings.HasPrefix(path, "/ocs/v2.php/"):
 		s.serveOCS(w, r, 2, strings.TrimPrefix(path, "/ocs/v2.php/"))
-	case strings.HasPrefix(path, "/remote.php/dav/files/"):
-		s.serveFiles(w, r, strings.TrimPrefix(path, "/remote.php/dav/files/"))
+	case strings.HasPrefix(path, "/remote.php/dav/"):
+		s.serveDAV(w, r, strings.TrimPrefix(path, "/remote.php/dav/"))
 	default:
 		webServerNotFound(w)
 	}

@@ -3,8 +3,6 @@ package nextcloudtest_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -98,33 +96,30 @@ func TestServer_DelaysTheAddress(t *testing.T) {
 
 func TestServer_FilesAreForTheirOwner(t *testing.T) {
 	t.Parallel()
-	s := nextcloudtest.New(nextcloudtest.Options{
-		AdminPassword: "secret",
-		Files: func(user string) http.Handler {
-			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				_, _ = io.WriteString(w, user+" "+r.URL.Path)
-			})
-		},
+	s := nextcloudtest.New(nextcloudtest.Options{AdminPassword: "secret"})
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
 	})
 	s.AddUser("Ada", "lovelace", "")
-	tests := []struct{ name, method, path, user, password, want string }{
-		{"the owner reads", "GET", "/remote.php/dav/files/ada/a.txt", "Ada", "lovelace", "200 Ada /remote.php/dav/files/ada/a.txt"},
-		{"the owner lists a folder", "PROPFIND", "/remote.php/dav/files/ada/b/", "Ada", "lovelace", "200 Ada /remote.php/dav/files/ada/b/"},
-		{"somebody else finds nothing", "GET", "/remote.php/dav/files/ada/a.txt", "admin", "secret", "404"},
-		{"a wrong password", "GET", "/remote.php/dav/files/ada/a.txt", "Ada", "byron", "401"},
+	tests := []struct {
+		name, method, path, user, password string
+		want                               int
+	}{
+		{"the owner stores", "PUT", "/remote.php/dav/files/ada/a.txt", "Ada", "lovelace", 201},
+		{"the owner reads", "GET", "/remote.php/dav/files/ada/a.txt", "Ada", "lovelace", 200},
+		{"somebody else finds nothing", "GET", "/remote.php/dav/files/ada/a.txt", "admin", "secret", 404},
+		{"somebody else stores nothing", "PUT", "/remote.php/dav/files/ada/b.txt", "admin", "secret", 403},
+		{"a wrong password", "GET", "/remote.php/dav/files/ada/a.txt", "Ada", "byron", 401},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			rec := ask(t, s, tt.method, tt.path, tt.user, tt.password)
-			got := fmt.Sprint(rec.Code)
-			if rec.Code == http.StatusOK {
-				got += " " + rec.Body.String()
-			}
-			if got != tt.want {
-				t.Errorf("got %s, want %s", got, tt.want)
-			}
-		})
+		if got := ask(t, s, tt.method, tt.path, tt.user, tt.password).Code; got != tt.want {
+			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
+		}
+	}
+	if got := s.Paths("ada"); len(got) != 1 || got[0] != "a.txt" {
+		t.Errorf("it has %q", got)
 	}
 }
 

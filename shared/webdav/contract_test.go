@@ -1,0 +1,621 @@
+package webdav_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/nextcloud"
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
+	"github.com/voiceassist/gateway/shared/webdav"
+)
+
+// A server is where the contract is tried: the test server always, and a real
+// Nextcloud where the environment names one.
+type server struct {
+	url   *url.URL
+	admin *nextcloud.Client
+}
+
+// servers returns all that there are, by name.
+func servers(t *testing.T) map[string]server {
+	t.Helper()
+	const password = "the administrator's own password"
+	fake := nextcloudtest.New(nextcloudtest.Options{AdminPassword: password})
+	t.Cleanup(func() { must(t, fake.Close()) })
+	listening := httptest.NewServer(fake)
+	t.Cleanup(listening.Close)
+	all := map[string]server{"nextcloudtest": connect(t, listening.URL, "admin", password)}
+	if os.Getenv("NEXTCLOUD_CONTRACT") == "1" {
+		all["real"] = connect(t, os.Getenv("NEXTCLOUD_URL"), os.Getenv("NEXTCLOUD_ADMIN_USER"),
+			config.Secret(os.Getenv("NEXTCLOUD_ADMIN_PASSWORD")))
+	}
+	return all
+}
+
+func connect(t *testing.T, base, user string, password config.Secret) server {
+	t.Helper()
+	u, err := url.Parse(base)
+	must(t, err)
+	return server{u, nextcloud.New(nextcloud.Config{URL: u, AdminUser: user, AdminPassword: password})}
+}
+
+// A person is a user of their own for one case.
+type person struct {
+	server
+
+	id     string
+	app    config.Secret
+	folder *webdav.Folder
+}
+
+func (s server) person(t *testing.T, quota string, c webdav.Config) person {
+	t.Helper()
+	p := person{server: s, id: "contract-" + strings.ToLower(rand.Text())}
+	secret := config.Secret("va-" + rand.Text() + "-7!")
+	must(t, s.admin.CreateUser(t.Context(), nextcloud.NewUser{ID: p.id, Password: secret, Quota: quota}))
+	t.Cleanup(func() {
+		if err := s.admin.DeleteUser(context.WithoutCancel(t.Context()), p.id); err != nil {
+			t.Error(err)
+		}
+	})
+	var err error
+	p.app, err = s.admin.AppPassword(t.Context(), p.id, secret)
+	must(t, err)
+	c.URL = s.url
+	client := webdav.New(c)
+	t.Cleanup(client.Close)
+	p.folder = client.Folder(p.id, p.app)
+	return p
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantError(t *testing.T, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("got %v, want %v", err, want)
+	}
+}
+
+func at(t *testing.T, path string) webdav.Path {
+	t.Helper()
+	p, err := webdav.ParsePath(path)
+	must(t, err)
+	return p
+}
+
+func (p person) put(t *testing.T, path, content string) webdav.Stored {
+	t.Helper()
+	stored, err := p.folder.Put(t.Context(), at(t, path), upload(content))
+	must(t, err)
+	return stored
+}
+
+func upload(content string) webdav.Upload {
+	return webdav.Upload{Body: strings.NewReader(content), Size: int64(len(content))}
+}
+
+func (p person) content(t *testing.T, path string) string {
+	t.Helper()
+	d, err := p.folder.Get(t.Context(), at(t, path), nil)
+	must(t, err)
+	body, err := io.ReadAll(d.Body)
+	must(t, errors.Join(err, d.Body.Close()))
+	if d.Size != int64(len(body)) {
+		t.Errorf("%d bytes of %q, and %d were told", len(body), path, d.Size)
+	}
+	return string(body)
+}
+
+// paths lists everything below the folder, folders with a slash.
+func (p person) paths(t *testing.T, below string) []string {
+	t.Helper()
+	list, err := p.folder.List(t.Context(), at(t, below))
+	must(t, err)
+	var all []string
+	for _, e := range list {
+		path := e.Path.String()
+		if e.Folder {
+			all = append(all, path+"/")
+			all = append(all, p.paths(t, path)...)
+			continue
+		}
+		if !slices.Contains(skeleton(), path) {
+			all = append(all, path)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// skeleton is what a home folder holds from the start.
+func skeleton() []string { return []string{"welcome.txt", "Readme.md", "Nextcloud.png"} }
+
+func (p person) want(t *testing.T, paths ...string) {
+	t.Helper()
+	if diff := cmp.Diff(paths, p.paths(t, "")); diff != "" {
+		t.Errorf("what is there (-want +got):\n%s", diff)
+	}
+}
+
+func TestContract(t *testing.T) {
+	t.Parallel()
+	for where, s := range servers(t) {
+		t.Run(where, func(t *testing.T) {
+			t.Parallel()
+			for name, try := range map[string]func(*testing.T, server){
+				"a file is stored, read and replaced":             storeReadReplace,
+				"conditions of PUT":                               conditionsOfPut,
+				"a file that changes during the upload is kept":   changedMeanwhile,
+				"large and endless bodies go up in chunks":        chunks,
+				"a body that breaks off changes nothing":          brokenBody,
+				"names come back as they were sent":               names,
+				"folders":                                         folders,
+				"moving and copying":                              movingAndCopying,
+				"deleting":                                        deleting,
+				"ranges and conditions of GET":                    readingParts,
+				"a full storage takes nothing and keeps all":      fullStorage,
+				"somebody else's folder is not there":             foreignFolder,
+				"credentials that are refused, accounts disabled": refusedCredentials,
+			} {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					try(t, s)
+				})
+			}
+		})
+	}
+}
+
+func storeReadReplace(t *testing.T, s server) {
+	p := s.person(t, "", webdav.Config{})
+	stored := p.put(t, "notes.txt", "first")
+	if !stored.Created || !strings.HasPrefix(stored.ETag, `"`) {
+		t.Errorf("got %+v", stored)
+	}
+	e, err := p.folder.Stat(t.Context(), at(t, "notes.txt"))
+	must(t, err)
+	if e.Size != 5 || e.Folder || e.ETag != stored.ETag || e.ContentType != "text/plain" || e.ModifiedAt.IsZero() {
+		t.Errorf("got %+v", e)
+	}
+	if got := p.put(t, "notes.txt", "the second version"); got.Created {
+		t.Errorf("got %+v", got)
+	}
+	if got := p.content(t, "notes.txt"); got != "the second version" {
+		t.Errorf("it is %q", got)
+	}
+	if got := p.put(t, "notes.txt", ""); got.Created || p.content(t, "notes.txt") != "" {
+		t.Errorf("replaced by nothing: %+v", got)
+	}
+	if got := p.put(t, "empty", ""); !got.Created || p.content(t, "empty") != "" {
+		t.Errorf("an empty file: %+v", got)
+	}
+	if _, err := p.folder.Put(t.Context(), at(t, "no/notes.txt"), upload("x")); !errors.Is(err, webdav.ErrNoParent) {
+		t.Errorf("without a parent: %v", err)
+	}
+	if _, err := p.folder.Put(t.Context(), at(t, "notes.txt/x"), upload("x")); !errors.Is(err, webdav.ErrNoParent) {
+		t.Errorf("below a file: %v", err)
+	}
+	_, err = p.folder.MakeFolder(t.Context(), at(t, "folder"))
+	must(t, err)
+	for _, path := range []string{"folder", ""} {
+		_, err = p.folder.Put(t.Context(), at(t, path), upload("x"))
+		wantError(t, err, webdav.ErrIsFolder)
+	}
+	p.want(t, "empty", "folder/", "notes.txt")
+}
+
+func conditionsOfPut(t *testing.T, s server) {
+	p := s.person(t, "", webdav.Config{})
+	put := func(path, content, ifMatch, ifNoneMatch string) error {
+		u := upload(content)
+		u.IfMatch, u.IfNoneMatch = ifMatch, ifNoneMatch
+		_, err := p.folder.Put(t.Context(), at(t, path), u)
+		return err
+	}
+	must(t, put("a", "1", "", "*"))
+	wantError(t, put("a", "2", "", "*"), webdav.ErrPrecondition)
+	e, err := p.folder.Stat(t.Context(), at(t, "a"))
+	must(t, err)
+	wantError(t, put("a", "3", `"another"`, ""), webdav.ErrPrecondition)
+	wantError(t, put("a", "4", `"another", W/`+e.ETag, ""), webdav.ErrPrecondition)
+	wantError(t, put("a", "5", "", e.ETag), webdav.ErrPrecondition)
+	wantError(t, put("b", "6", "*", ""), webdav.ErrPrecondition)
+	if got := p.content(t, "a"); got != "1" {
+		t.Errorf("it is %q", got)
+	}
+	must(t, put("a", "7", `"another", `+e.ETag, ""))
+	must(t, put("a", "8", "*", `"another"`))
+	if got := p.content(t, "a"); got != "8" {
+		t.Errorf("it is %q", got)
+	}
+	p.want(t, "a")
+}
+
+// The condition holds when the upload begins, and not any more when it ends.
+func changedMeanwhile(t *testing.T, s server) {
+	p := s.person(t, "", webdav.Config{})
+	before := p.put(t, "a", "before")
+	meanwhile := func() {
+		for now := before; now.ETag == before.ETag; { // which change with the second
+			now = p.put(t, "a", "meanwhile")
+		}
+	}
+	u := upload("after")
+	u.IfMatch, u.Body = before.ETag, &during{Reader: u.Body, do: meanwhile}
+	_, err := p.folder.Put(t.Context(), at(t, "a"), u)
+	wantError(t, err, webdav.ErrPrecondition)
+	if got := p.content(t, "a"); got != "meanwhile" {
+		t.Errorf("it is %q", got)
+	}
+	u = upload("new")
+	u.IfNoneMatch, u.Size = "*", -1
+	u.Body = &during{Reader: u.Body, do: func() { p.put(t, "b", "somebody was faster") }}
+	_, err = p.folder.Put(t.Context(), at(t, "b"), u)
+	wantError(t, err, webdav.ErrPrecondition)
+	if got := p.content(t, "b"); got != "somebody was faster" {
+		t.Errorf("it is %q", got)
+	}
+}
+
+// during does something while it is read.
+type during struct {
+	io.Reader
+
+	do func()
+}
+
+func (d *during) Read(b []byte) (int, error) {
+	if d.do != nil {
+		d.do()
+		d.do = nil
+	}
+	return d.Reader.Read(b)
+}
+
+func chunks(t *testing.T, s server) {
+	p := s.person(t, "", webdav.Config{Whole: 1 << 20, Chunk: 1 << 20})
+	large := make([]byte, 5<<20+3)
+	_, err := rand.Read(large)
+	must(t, err)
+	stored := p.put(t, "large", string(large))
+	if !stored.Created || p.content(t, "large") != string(large) {
+		t.Errorf("it is not what was sent: %+v", stored)
+	}
+	exact := large[:2<<20]
+	if stored := p.put(t, "large", string(exact)); stored.Created || p.content(t, "large") != string(exact) {
+		t.Errorf("it is not what was sent: %+v", stored)
+	}
+	for i, content := range [][]byte{large, nil, []byte("x")} {
+		path := fmt.Sprint("endless ", i)
+		stored, err := p.folder.Put(t.Context(), at(t, path), webdav.Upload{Body: iotest.OneByteReader(bytes.NewReader(content[:min(len(content), 2000)])), Size: -1})
+		must(t, err)
+		if got := p.content(t, path); !stored.Created || got != string(content[:min(len(content), 2000)]) {
+			t.Errorf("%s has %d bytes of %d: %+v", path, len(got), len(content), stored)
+		}
+	}
+	_, err = p.folder.Put(t.Context(), at(t, "no/large"), webdav.Upload{Body: bytes.NewReader(large), Size: -1})
+	wantError(t, err, webdav.ErrNoParent)
+}
+
+func brokenBody(t *testing.T, s server) {
+	p := s.person(t, "", webdav.Config{Whole: 4 << 20, Chunk: 1 << 20})
+	p.put(t, "old", "as it was")
+	half := strings.NewReader(strings.Repeat("x", 2<<20))
+	for name, body := range map[string]io.Reader{
+		"ends early":  half,
+		"breaks":      io.MultiReader(strings.NewReader(strings.Repeat("x", 2<<20)), iotest.ErrReader(errors.New("reset by peer"))),
+		"breaks soon": iotest.ErrReader(errors.New("reset by peer")),
+	} {
+		for _, path := range []string{"old", "new"} {
+			_, err := p.folder.Put(t.Context(), at(t, path), webdav.Upload{Body: body, Size: 3 << 20})
+			if !errors.Is(err, webdav.ErrSource) {
+				t.Errorf("%s, %s: %v", name, path, err)
+			}
+		}
+	}
+	if got := p.content(t, "old"); got != "as it was" {
+		t.Errorf("it is %q", got)
+	}
+	p.want(t, "old")
+}
+
+func names(t *testing.T, s server) {
+	p := s.person(t, "", webdav.Config{})
+	_, err := p.folder.MakeFolder(t.Context(), at(t, "f"))
+	must(t, err)
+	for name, want := range map[string]string{
+		"a b":                    "",
+		"100%":                   "",
+		"%2e%2e":                 "",
+		"#1?x=y&z;p+q=":          "",
+		"ünïcödé – 日本語 🎉":        "",
+		" blank at both ends ":   "",
+		"...":                    "",
+		".hidden":                "",
+		`"quoted" 'it' <b>*|:@$`: "",
+		"nfd a\u0308":            "nfd \u00e4",
+		strings.Repeat("n", 200): "",
+		strings.Repeat("ä", 100): "",
+	} {
+		if want == "" {
+			want = name
+		}
+		p.put(t, "f/"+name, name)
+		if got := p.content(t, "f/"+name); got != name {
+			t.Errorf("%q has %q", name, got)
+		}
+		if got := p.content(t, "f/"+want); got != name {
+			t.Errorf("%q has %q", want, got)
+		}
+		list, err := p.folder.List(t.Context(), at(t, "f"))
+		must(t, err)
+		if len(list) != 1 || list[0].Path.String() != "f/"+want || list[0].Path.Name() != want {
+			t.Errorf("%q is listed as %+v", name, list)
+		}
+		must(t, p.folder.Delete(t.Context(), at(t, "f/"+name), ""))
+		made, err := p.folder.MakeFolder(t.Context(), at(t, "f/"+name))
+		must(t, err)
+		p.put(t, "f/"+name+"/x", "inside")
+		inside, err := p.folder.List(t.Context(), at(t, "f/"+name))
+		must(t, err)
+		if !made || len(inside) != 1 || inside[0].Path.String() != "f/"+want+"/x" {
+			t.Errorf("in %q is %+v", name, inside)
+		}
+		must(t, p.folder.Delete(t.Context(), at(t, "f/"+name), ""))
+	}
+}
+
+func folders(t *testing.T, s server) {
+	p := s.person(t, "", webdav.Config{})
+	make := func(path string) (bool, error) { return p.folder.MakeFolder(t.Context(), at(t, path)) }
+	made, err := make("a")
+	must(t, err)
+	if !made {
+		t.Error("it was there")
+	}
+	if made, err = make("a"); err != nil || made {
+		t.Errorf("made again: %v, %v", made, err)
+	}
+	if made, err = make(""); err != nil || made {
+		t.Errorf("the folder itself: %v, %v", made, err)
+	}
+	p.put(t, "file", "x")
+	_, err = make("file")
+	wantError(t, err, webdav.ErrIsFile)
+	_, err = make("no/b")
+	wantError(t, err, webdav.ErrNoParent)
+	_, err = make("file/b")
+	wantError(t, err, webdav.ErrNoParent)
+	_, err = make("a/b")
+	must(t, err)
+	p.put(t, "a/b/1", "12345")
+	p.put(t, "a/2", "123")
+	p.want(t, "a/", "a/2", "a/b/", "a/b/1", "file")
+	e, err := p.folder.Stat(t.Context(), at(t, "a"))
+	must(t, err)
+	if !e.Folder || e.Size != 8 || e.ContentType != "" || e.ETag == "" {
+		t.Errorf("got %+v", e)
+	}
+	_, err = p.folder.List(t.Context(), at(t, "file"))
+	wantError(t, err, webdav.ErrIsFile)
+	_, err = p.folder.List(t.Context(), at(t, "no"))
+	wantError(t, err, webdav.ErrNotFound)
+	_, err = p.folder.Stat(t.Context(), at(t, "no"))
+	wantError(t, err, webdav.ErrNotFound)
+	root, err := p.folder.Stat(t.Context(), webdav.Path{})
+	must(t, err)
+	if !root.Folder {
+		t.Errorf("the folder itself is %+v", root)
+	}
+}
+
+func movingAndCopying(t *testing.T, s server) {
+	p := s.person(t, "", webdav.Config{})
+	for _, path := range []string{"a", "a/b", "c"} {
+		_, err := p.folder.MakeFolder(t.Context(), at(t, path))
+		must(t, err)
+	}
+	p.put(t, "a/1", "one")
+	p.put(t, "2", "two")
+	do := func(call func(context.Context, webdav.Path, webdav.Path, bool) (bool, error), from, to string, overwrite bool) (bool, error) {
+		return call(t.Context(), at(t, from), at(t, to), overwrite)
+	}
+	made, err := do(p.folder.Copy, "a/1", "c/ä 1%", false)
+	if must(t, err); !made || p.content(t, "c/ä 1%") != "one" {
+		t.Error("the copy is not there")
+	}
+	made, err = do(p.folder.Move, "c/ä 1%", "3", false)
+	if must(t, err); !made || p.content(t, "3") != "one" {
+		t.Error("what was moved is not there")
+	}
+	_, err = do(p.folder.Move, "3", "2", false)
+	wantError(t, err, webdav.ErrExists)
+	_, err = do(p.folder.Copy, "3", "2", false)
+	wantError(t, err, webdav.ErrExists)
+	made, err = do(p.folder.Move, "3", "2", true)
+	if must(t, err); made || p.content(t, "2") != "one" {
+		t.Error("what was there was not replaced")
+	}
+	_, err = do(p.folder.Move, "2", "a", true)
+	wantError(t, err, webdav.ErrIsFolder)
+	_, err = do(p.folder.Move, "2", "a", false)
+	wantError(t, err, webdav.ErrExists)
+	_, err = do(p.folder.Move, "no", "x", false)
+	wantError(t, err, webdav.ErrNotFound)
+	_, err = do(p.folder.Move, "2", "no/x", false)
+	wantError(t, err, webdav.ErrNoParent)
+	_, err = do(p.folder.Move, "a", "a/b/c", false)
+	wantError(t, err, nextcloud.ErrForbidden)
+	_, err = do(p.folder.Copy, "a", "a", true)
+	wantError(t, err, nextcloud.ErrForbidden)
+	_, err = do(p.folder.Copy, "a/b", "a", true)
+	wantError(t, err, nextcloud.ErrForbidden)
+	_, err = do(p.folder.Copy, "a", "c/copy", false)
+	must(t, err)
+	_, err = do(p.folder.Move, "a", "c/moved", false)
+	must(t, err)
+	p.want(t, "2", "c/", "c/copy/", "c/copy/1", "c/copy/b/", "c/moved/", "c/moved/1", "c/moved/b/")
+}
+
+func deleting(t *testing.T, s server) {
+	p := s.person(t, "", webdav.Config{})
+	_, err := p.folder.MakeFolder(t.Context(), at(t, "a"))
+	must(t, err)
+	p.put(t, "a/1", "one")
+	stored := p.put(t, "2", "two")
+	wantError(t, p.folder.Delete(t.Context(), at(t, "2"), `"another"`), webdav.ErrPrecondition)
+	must(t, p.folder.Delete(t.Context(), at(t, "2"), stored.ETag))
+	wantError(t, p.folder.Delete(t.Context(), at(t, "2"), ""), webdav.ErrNotFound)
+	wantError(t, p.folder.Delete(t.Context(), webdav.Path{}, ""), nextcloud.ErrForbidden)
+	p.want(t, "a/", "a/1")
+	must(t, p.folder.Delete(t.Context(), at(t, "a"), ""))
+	p.want(t)
+}
+
+func readingParts(t *testing.T, s server) {
+	p := s.person(t, "", webdav.Config{})
+	_, err := p.folder.MakeFolder(t.Context(), at(t, "folder"))
+	must(t, err)
+	stored := p.put(t, "a.html", "0123456789")
+	for _, tt := range []struct {
+		name, header, value, body, part string
+		status                          int
+		err                             error
+	}{
+		{name: "all", status: 200, body: "0123456789"},
+		{name: "a range", header: "Range", value: "bytes=2-4", status: 206, body: "234", part: "bytes 2-4/10"},
+		{name: "an open range", header: "Range", value: "bytes=8-", status: 206, body: "89", part: "bytes 8-9/10"},
+		{name: "the end", header: "Range", value: "bytes=-3", status: 206, body: "789", part: "bytes 7-9/10"},
+		{name: "behind the end", header: "Range", value: "bytes=10-", err: webdav.ErrRange},
+		{name: "it did not change", header: "If-None-Match", value: stored.ETag, status: 304},
+		{name: "it did change", header: "If-None-Match", value: `"another"`, status: 200, body: "0123456789"},
+		{name: "it is another", header: "If-Match", value: `"another"`, err: webdav.ErrPrecondition},
+		{name: "it is that one", header: "If-Match", value: stored.ETag, status: 200, body: "0123456789"},
+	} {
+		header := http.Header{"Cookie": {"not=ours"}, "Authorization": {"Bearer not-theirs"}}
+		if tt.header != "" {
+			header.Set(tt.header, tt.value)
+		}
+		d, err := p.folder.Get(t.Context(), at(t, "a.html"), header)
+		if tt.err != nil {
+			if !errors.Is(err, tt.err) {
+				t.Errorf("%s: %v", tt.name, err)
+			}
+			continue
+		}
+		must(t, err)
+		body, err := io.ReadAll(d.Body)
+		must(t, errors.Join(err, d.Body.Close()))
+		if d.Status != tt.status || string(body) != tt.body || d.Header.Get("Content-Range") != tt.part || d.Header.Get("Etag") != stored.ETag {
+			t.Errorf("%s: %d %q %v", tt.name, d.Status, body, d.Header)
+		}
+		if d.Status == 200 && (strings.Contains(d.Header.Get("Content-Type"), "html") || d.Header.Get("Content-Disposition") == "" || d.Header.Get("Last-Modified") == "") {
+			t.Errorf("%s: %v", tt.name, d.Header)
+		}
+	}
+	d, err := p.folder.Head(t.Context(), at(t, "a.html"), nil)
+	must(t, err)
+	if must(t, d.Body.Close()); d.Status != 200 || d.Size != 10 || d.Header.Get("Etag") != stored.ETag {
+		t.Errorf("HEAD: %+v", d)
+	}
+	for path, want := range map[string]error{"folder": webdav.ErrIsFolder, "": webdav.ErrIsFolder, "no": webdav.ErrNotFound} {
+		for _, read := range []func(context.Context, webdav.Path, http.Header) (*webdav.Download, error){p.folder.Get, p.folder.Head} {
+			_, err := read(t.Context(), at(t, path), nil)
+			wantError(t, err, want)
+		}
+	}
+}
+
+func fullStorage(t *testing.T, s server) {
+	p := s.person(t, "5 MB", webdav.Config{Whole: 7 << 20, Chunk: 1 << 20})
+	p.put(t, "old", "as it was")
+	six := strings.Repeat("x", 6<<20)
+	for name, u := range map[string]webdav.Upload{
+		"whole":   upload(six),
+		"large":   upload(six + six),
+		"endless": {Body: strings.NewReader(six), Size: -1},
+	} {
+		for _, path := range []string{"new", "old"} {
+			u.Body = strings.NewReader(six + six[:max(0, int(u.Size)-len(six))])
+			_, err := p.folder.Put(t.Context(), at(t, path), u)
+			if !errors.Is(err, webdav.ErrQuota) {
+				t.Errorf("%s, %s: %v", name, path, err)
+			}
+		}
+	}
+	if got := p.content(t, "old"); got != "as it was" {
+		t.Errorf("it is %q", got)
+	}
+	p.put(t, "small", "there is room for this")
+	p.want(t, "old", "small")
+}
+
+func foreignFolder(t *testing.T, s server) {
+	ada, bob := s.person(t, "", webdav.Config{}), s.person(t, "", webdav.Config{})
+	bob.put(t, "secret", "bob's")
+	client := webdav.New(webdav.Config{URL: s.url})
+	defer client.Close()
+	c := credentials{user: ada.id, password: ada.app, of: bob.id, base: s.url}
+	for _, method := range []string{"GET", "PROPFIND", "PUT", "DELETE"} {
+		if status := c.call(t, method, "secret"); status < 400 {
+			t.Errorf("%s of bob's file by ada is %d", method, status)
+		}
+	}
+	if got := bob.content(t, "secret"); got != "bob's" {
+		t.Errorf("it is %q", got)
+	}
+}
+
+// credentials of one user for the folder of another: what the client cannot do.
+type credentials struct {
+	user, of string
+	password config.Secret
+	base     *url.URL
+}
+
+func (c credentials) call(t *testing.T, method, path string) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method,
+		strings.TrimRight(c.base.String(), "/")+"/remote.php/dav/files/"+url.PathEscape(c.of)+"/"+path, http.NoBody)
+	must(t, err)
+	req.SetBasicAuth(c.user, c.password.Reveal())
+	resp, err := http.DefaultClient.Do(req)
+	must(t, err)
+	must(t, resp.Body.Close())
+	return resp.StatusCode
+}
+
+func refusedCredentials(t *testing.T, s server) {
+	p := s.person(t, "", webdav.Config{})
+	must(t, s.admin.Disable(t.Context(), p.id))
+	_, err := p.folder.Stat(t.Context(), webdav.Path{})
+	wantError(t, err, webdav.ErrDisabled)
+	_, err = p.folder.Put(t.Context(), at(t, "x"), upload("x"))
+	wantError(t, err, webdav.ErrDisabled)
+	must(t, s.admin.Enable(t.Context(), p.id))
+	p.put(t, "x", "x")
+	must(t, s.admin.RevokeAppPassword(t.Context(), p.id, p.app))
+	_, err = p.folder.Stat(t.Context(), webdav.Path{}) // the one strike of all
+	wantError(t, err, nextcloud.ErrUnauthorized)
+}
