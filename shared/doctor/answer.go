@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"io"
@@ -67,6 +68,9 @@ func (l landing) said() (status, bool) {
 // answers asks whether a Nextcloud answers at the address.
 func (x *examination) answers(ctx context.Context) []Finding {
 	l, err := x.land(ctx, statusOfFolder(x.base))
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return x.refusedTLS(err) // of one of several servers, or behind a proxy
+	}
 	if err != nil {
 		t := broken(err)
 		return failed(t.cure, "no HTTP answer: %s", t.text)

@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"net"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,7 +84,7 @@ func (a authority) issue(t *testing.T, change func(*x509.Certificate)) tls.Certi
 // overTLS returns a Nextcloud with that certificate; the settings trust ours.
 func overTLS(t *testing.T, c *tls.Config, ours authority) *world {
 	t.Helper()
-	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: adminPassword, Files: files()})
+	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: adminPassword, Dir: t.TempDir()})
 	s := httptest.NewUnstartedServer(cloud)
 	s.TLS = c
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -160,6 +161,21 @@ func TestTLS_WithoutOurAuthorityTheSystemDecides(t *testing.T) {
 	w := overTLS(t, &tls.Config{Certificates: []tls.Certificate{ours.issue(t, nil)}}, ours)
 	w.settings.Roots = nil
 	w.examine(t).only(t, doctor.Failed, "tls", "not trusted", "Set NEXTCLOUD_CA_FILE")
+}
+
+// TestTLS_OneOfSeveralServers meets a good certificate first and then a bad one,
+// as behind a balancer.
+func TestTLS_OneOfSeveralServers(t *testing.T) {
+	t.Parallel()
+	ours := newAuthority(t, "ours")
+	good, bad := ours.issue(t, nil), newAuthority(t, "theirs").issue(t, nil)
+	var first atomic.Bool
+	overTLS(t, &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		if first.CompareAndSwap(false, true) {
+			return &tls.Config{Certificates: []tls.Certificate{good}}, nil
+		}
+		return &tls.Config{Certificates: []tls.Certificate{bad}}, nil
+	}}, ours).examine(t).only(t, doctor.Failed, "http", "not trusted: CN=theirs", "NEXTCLOUD_CA_FILE")
 }
 
 func TestTLS_NoHandshake(t *testing.T) {

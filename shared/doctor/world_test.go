@@ -1,15 +1,11 @@
 package doctor_test
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/voiceassist/gateway/shared/doctor"
@@ -37,7 +33,7 @@ func newWorld(t *testing.T) *world {
 func inFolder(t *testing.T, folder string) *world {
 	t.Helper()
 	cloud := nextcloudtest.New(nextcloudtest.Options{
-		AdminPassword: adminPassword, BasePath: folder, Files: files(),
+		AdminPassword: adminPassword, BasePath: folder, Dir: t.TempDir(),
 	})
 	return &world{cloud, settingsFor(t, serve(t, cloud)+folder)}
 }
@@ -57,36 +53,6 @@ func settingsFor(t *testing.T, address string) provision.Settings {
 		t.Fatal(err)
 	}
 	return provision.Settings{URL: u, Admin: "admin", Password: adminPassword}
-}
-
-// files serves the files of each user from memory, in one folder.
-func files() func(user string) http.Handler {
-	var mu sync.Mutex
-	stored := map[string][]byte{}
-	return func(string) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			body, _ := io.ReadAll(r.Body)
-			mu.Lock()
-			defer mu.Unlock()
-			content, there := stored[r.URL.Path]
-			w.Header().Set("ETag", `"1"`)
-			switch {
-			case r.Method == http.MethodPut:
-				stored[r.URL.Path] = body
-				sum := sha256.Sum256(body)
-				w.Header().Set("X-Hash-SHA256", hex.EncodeToString(sum[:]))
-				w.WriteHeader(http.StatusCreated)
-			case !there:
-				w.WriteHeader(http.StatusNotFound)
-			case r.Method == http.MethodGet:
-				w.WriteHeader(http.StatusOK)
-				_, _ = w.Write(content)
-			case r.Method == http.MethodDelete:
-				delete(stored, r.URL.Path)
-				w.WriteHeader(http.StatusNoContent)
-			}
-		})
-	}
 }
 
 // A report is what an examination found.
