@@ -30,7 +30,7 @@ func doctorOutput(t *testing.T, env map[string]string, args ...string) (code int
 
 func cloud(t *testing.T) (*nextcloudtest.Server, map[string]string) {
 	t.Helper()
-	c := nextcloudtest.New(nextcloudtest.Options{AdminPassword: cloudPassword})
+	c := nextcloudtest.New(nextcloudtest.Options{AdminPassword: cloudPassword, Dir: t.TempDir()})
 	server := httptest.NewServer(c)
 	t.Cleanup(server.Close)
 	return c, map[string]string{
@@ -55,6 +55,18 @@ func TestDoctor_AGoodServerIsToldLineByLine(t *testing.T) {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
+	}
+}
+
+func TestDoctor_MakesAnAccountAndRemovesIt(t *testing.T) {
+	t.Parallel()
+	c, env := cloud(t)
+	code, out, problems := doctorOutput(t, env)
+	if code != 0 || problems != "" || !strings.Contains(out, "ok       dav-get: the file comes back as it was\n") {
+		t.Errorf("exit code %d, %q\n%s", code, problems, out)
+	}
+	if all := c.Users(); len(all) != 1 || len(all[0].AppPasswords) != 0 {
+		t.Errorf("left behind: %+v", all)
 	}
 }
 

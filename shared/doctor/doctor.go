@@ -201,7 +201,7 @@ func (x *examination) steps() []step {
 		{check: checkPut, needs: on(checkList), run: x.put, limit: phaseLimit, timed: true, writes: true},
 		{check: checkGet, needs: on(checkPut), run: x.get, limit: phaseLimit, timed: true, writes: true},
 		{check: checkDelete, needs: on(checkPut), run: x.remove, limit: phaseLimit, timed: true, writes: true},
-		{check: checkRemoval, run: x.removeScratch, limit: removalLimit, timed: true, writes: true, always: true},
+		{check: checkRemoval, needs: on(checkScratch), run: x.removeScratch, limit: removalLimit, timed: true, writes: true, always: true},
 	}
 }
 
@@ -250,8 +250,6 @@ func (x *examination) prevented(ctx context.Context, s step) string {
 		return "nothing was to be changed"
 	case ctx.Err() != nil:
 		return "the examination was interrupted"
-	case s.always:
-		return "no account was made"
 	}
 	return ""
 }
