@@ -48,7 +48,7 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"shared/grant":                    "shared/account shared/config shared/endpoint shared/signin shared/token",
 	"shared/keyring":                  "shared/config",
 	"shared/nextcloud":                "shared/config",
-	"shared/nextcloud/nextcloudtest":  "shared/config",
+	"shared/nextcloud/nextcloudtest":  "golang.org/x/text/unicode/norm shared/config",
 	"shared/password":                 "golang.org/x/crypto/bcrypt golang.org/x/text/unicode/norm shared/account shared/config shared/fault",
 	"shared/probe":                    "",
 	"shared/probe/redisprobe":         "github.com/redis/go-redis/v9 github.com/redis/go-redis/v9/maintnotifications shared/probe",

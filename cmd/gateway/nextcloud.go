@@ -65,8 +65,9 @@ func startDevNextcloud(vars *variables, env *config.Env, w io.Writer) (stop func
 	}
 	const admin = "admin"
 	password := keyring.Generate()
+	cloud := nextcloudtest.New(nextcloudtest.Options{AdminUser: admin, AdminPassword: password})
 	server := &http.Server{
-		Handler:           nextcloudtest.New(nextcloudtest.Options{AdminUser: admin, AdminPassword: password}),
+		Handler:           cloud,
 		ReadHeaderTimeout: time.Second,
 		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 	}
@@ -80,5 +81,8 @@ func startDevNextcloud(vars *variables, env *config.Env, w io.Writer) (stop func
 	vars.kept["NEXTCLOUD_ADMIN_USER"] = admin
 	vars.kept["NEXTCLOUD_ADMIN_PASSWORD"] = password.Reveal()
 	fmt.Fprintf(w, "FOR DEVELOPMENT ONLY: a Nextcloud in memory runs at %s; it forgets everything when it stops\n", url)
-	return func() { server.Close() }, nil //nolint:errcheck // nothing is left to lose
+	return func() {
+		server.Close() //nolint:errcheck // nothing is left to lose
+		cloud.Close()  //nolint:errcheck // nor here
+	}, nil
 }
