@@ -44,8 +44,9 @@ type Gateway struct {
 	*functions.Parts
 	*world
 
-	tb      testing.TB
-	handler http.Handler
+	tb       testing.TB
+	settings endpoint.Settings
+	handler  http.Handler
 }
 
 // A world is what changes around the gateway.
@@ -57,7 +58,7 @@ type world struct {
 
 // In returns the same gateway for a subtest.
 func (g *Gateway) In(tb testing.TB) *Gateway { //nolint:thelper // not a check
-	return &Gateway{Parts: g.Parts, world: g.world, tb: tb, handler: g.handler}
+	return &Gateway{Parts: g.Parts, world: g.world, tb: tb, settings: g.settings, handler: g.handler}
 }
 
 // New returns a gateway on db. Passwords cost as little as bcrypt allows.
@@ -88,9 +89,16 @@ func NewWith(tb testing.TB, db *store.DB, extra map[string]string) *Gateway {
 	if err := env.Err(); err != nil {
 		tb.Fatal(err)
 	}
+	g.settings = settings
 	g.handler = endpoint.New(settings, g.Routes()...)
 	return g
 }
+
+// Settings returns those of the gateway, for one that is put together otherwise.
+func (g *Gateway) Settings() endpoint.Settings { return g.settings }
+
+// Handle lets another handler answer from now on.
+func (g *Gateway) Handle(h http.Handler) { g.handler = h }
 
 func (w *world) time() time.Time {
 	w.mu.Lock()

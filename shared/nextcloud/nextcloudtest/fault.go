@@ -2,6 +2,7 @@ package nextcloudtest
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -122,6 +123,44 @@ func CutInside() Fault {
 		cut()
 	}
 }
+
+// Corrupt changes a byte of the body on its way in, as a broken line does.
+func Corrupt() Fault {
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		r.Body = &corrupting{ReadCloser: r.Body}
+		next.ServeHTTP(w, r)
+	}
+}
+
+type corrupting struct {
+	io.ReadCloser
+
+	done bool
+}
+
+// Read changes the first byte.
+func (c *corrupting) Read(p []byte) (int, error) {
+	n, err := c.ReadCloser.Read(p)
+	if n > 0 && !c.done {
+		p[0] ^= 1
+		c.done = true
+	}
+	return n, err
+}
+
+// CutUpload breaks the connection when n bytes of the body have arrived.
+func CutUpload(n int64) Fault {
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		r.Body = io.NopCloser(io.MultiReader(io.LimitReader(r.Body, n), broken{}))
+		next.ServeHTTP(&buffer{}, r)
+		cut()
+	}
+}
+
+type broken struct{}
+
+// Read fails.
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 // cut closes the connection in the one way that net/http offers to handlers of
 // both HTTP versions.

@@ -219,6 +219,18 @@ func (s *Server) SetPassword(id string, password config.Secret) {
 	}
 }
 
+// RevokeAll makes every app password of the user worthless, as somebody does who
+// clears the list of devices.
+func (s *Server) RevokeAll(user string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for plain, t := range s.tokens {
+		if strings.EqualFold(t.owner.id, user) {
+			delete(s.tokens, plain)
+		}
+	}
+}
+
 // SetDefaultQuota sets what "default" means; it is "none" at first.
 func (s *Server) SetDefaultQuota(quota string) {
 	s.mu.Lock()

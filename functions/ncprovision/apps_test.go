@@ -1,0 +1,163 @@
+package ncprovision_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/voiceassist/gateway/functions/functionstest"
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+const (
+	issuePath = "/api/users/me/nextcloud/app-password"
+	appsPath  = "/api/users/me/nextcloud/app-passwords"
+)
+
+// appWorld is a gateway with a Nextcloud and ada, whose account is there.
+func appWorld(t *testing.T, db *store.DB, sync string) (*functionstest.Gateway, *nextcloudtest.Server, functionstest.Option) {
+	t.Helper()
+	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: functionstest.Password})
+	server := httptest.NewServer(cloud)
+	t.Cleanup(server.Close)
+	g := functionstest.NewWith(t, db, map[string]string{
+		"NEXTCLOUD_URL": server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": functionstest.Password,
+		"NEXTCLOUD_PUBLIC_URL": "https://cloud.example.org", "NEXTCLOUD_PASSWORD_SYNC": sync,
+	})
+	_, p := g.Person()
+	reconcile(t, g)
+	return g, cloud, functionstest.Bearer(p.Access)
+}
+
+func reconcile(t *testing.T, g *functionstest.Gateway) {
+	t.Helper()
+	if res, err := g.Reconciler.RunBatch(t.Context(), 10); err != nil || res.Failed > 0 {
+		t.Fatalf("%+v, %v", res, err)
+	}
+}
+
+func TestAppPasswords(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		g, cloud, ada := appWorld(t, db, "true")
+		got := g.Do("POST", issuePath, map[string]string{"name": "My phone", "password": functionstest.Password}, ada).
+			Want(http.StatusCreated, "")
+		secret, id := config.Secret(got.Get("password")), got.Get("id")
+		if !cloud.Opens(functionstest.Email, secret) || got.Get("user_id") != functionstest.Email ||
+			got.Get("webdav_url") != "https://cloud.example.org/remote.php/dav/files/ada@example.org/" ||
+			got.Header.Get("Location") != appsPath+"/"+id {
+			t.Errorf("got %v %s", got.Header, got.Body)
+		}
+		if u, _ := cloud.User(functionstest.Email); strings.Join(u.AppPasswords, ", ") != "My phone, VoiceAssist gateway" {
+			t.Errorf("Nextcloud lists %q", u.AppPasswords)
+		}
+		list := g.Do("GET", appsPath, nil, ada).Want(http.StatusOK, "")
+		var held []struct{ ID, Name string }
+		list.Into(&held)
+		if len(held) != 1 || held[0].ID != id || held[0].Name != "My phone" || strings.Contains(list.Body, secret.Reveal()) {
+			t.Errorf("got %s", list.Body)
+		}
+
+		g.Register("bob@example.org", functionstest.Password)
+		bob := functionstest.Bearer(g.Login("bob@example.org", functionstest.Password).Access)
+		g.Do("DELETE", appsPath+"/"+id, nil, bob).Want(http.StatusNotFound, "not_found")
+		g.Do("DELETE", appsPath+"/nonsense", nil, ada).Want(http.StatusNotFound, "not_found")
+		if !cloud.Opens(functionstest.Email, secret) {
+			t.Fatal("somebody else revoked it")
+		}
+		g.Do("DELETE", appsPath+"/"+id, nil, ada).Want(http.StatusNoContent, "")
+		g.Do("DELETE", appsPath+"/"+id, nil, ada).Want(http.StatusNotFound, "not_found")
+		if cloud.Opens(functionstest.Email, secret) {
+			t.Error("it opens the account although it was revoked")
+		}
+		if got := strings.TrimSpace(g.Do("GET", appsPath, nil, ada).Want(http.StatusOK, "").Body); got != "[]" {
+			t.Errorf("got %s", got)
+		}
+		for _, shown := range []string{secret.Reveal(), functionstest.Password} {
+			if strings.Contains(g.Log(), shown) {
+				t.Error("the log shows a password")
+			}
+		}
+		events, err := db.AuditOf(t.Context(), account.ID(g.Do("GET", "/api/users/me", nil, ada).Get("id")), 10)
+		if err != nil || len(events) < 2 || events[0].Name != "app_password_revoked" || events[1].Name != "app_password_issued" {
+			t.Errorf("the trail is %+v, %v", events, err)
+		}
+	})
+}
+
+// What Nextcloud would have to refuse is refused here: each refusal there is a
+// strike against everybody.
+func TestAppPasswords_AskForThePasswordFirst(t *testing.T) {
+	t.Parallel()
+	g, cloud, ada := appWorld(t, storetest.SQLite(t), "true")
+	strikes := cloud.Strikes()
+	g.Do("POST", issuePath, `{"name":"x","password":"wrong"}`, ada).Want(http.StatusBadRequest, "incorrect_password")
+	g.Do("POST", issuePath, `{"name":"x"}`, ada).Want(http.StatusUnprocessableEntity, "validation_failed")
+	for _, name := range []string{"", " x", "ü", strings.Repeat("x", 101), "a\tb"} {
+		g.Do("POST", issuePath, map[string]string{"name": name, "password": functionstest.Password}, ada).
+			Want(http.StatusUnprocessableEntity, "validation_failed")
+	}
+	g.Do("POST", issuePath, `{"name":"x"}`).Want(http.StatusUnauthorized, "missing_token")
+	if got := cloud.Strikes() - strikes; got != 0 {
+		t.Errorf("%d strikes", got)
+	}
+	if u, _ := cloud.User(functionstest.Email); len(u.AppPasswords) != 1 {
+		t.Errorf("Nextcloud lists %q", u.AppPasswords)
+	}
+
+	// Another password waits to be passed on: ours is not Nextcloud's.
+	g.Do("POST", "/api/users/change-password", map[string]string{
+		"old_password": functionstest.Password, "new_password": "an entirely new passphrase",
+	}, ada).Want(http.StatusOK, "")
+	g.Do("POST", issuePath, `{"name":"x","password":"an entirely new passphrase"}`, ada).
+		Want(http.StatusConflict, "nextcloud_password_differs")
+	reconcile(t, g)
+	g.Do("POST", issuePath, `{"name":"x","password":"an entirely new passphrase"}`, ada).Want(http.StatusCreated, "")
+}
+
+func TestAppPasswords_TakeNoPasswordWhereTheGatewayKnowsIt(t *testing.T) {
+	t.Parallel()
+	g, cloud, ada := appWorld(t, storetest.SQLite(t), "false")
+	got := g.Do("POST", issuePath, `{"name":"My phone"}`, ada).Want(http.StatusCreated, "")
+	if !cloud.Opens(functionstest.Email, config.Secret(got.Get("password"))) {
+		t.Error("it does not open the account")
+	}
+}
+
+func TestAppPasswords_Faults(t *testing.T) {
+	t.Parallel()
+	g, cloud, ada := appWorld(t, storetest.SQLite(t), "true")
+	body := map[string]string{"name": "My phone", "password": functionstest.Password}
+	id := g.Do("POST", issuePath, body, ada).Want(http.StatusCreated, "").Get("id")
+	for _, fault := range []nextcloudtest.Fault{nextcloudtest.Maintenance(), nextcloudtest.CutBefore(), nextcloudtest.Crash()} {
+		cloud.Fail(func(*http.Request) nextcloudtest.Fault { return fault })
+		if got := g.Do("POST", issuePath, body, ada).Want(http.StatusServiceUnavailable, "nextcloud_unavailable"); got.Header.Get("Retry-After") == "" {
+			t.Error("no Retry-After")
+		}
+		g.Do("DELETE", appsPath+"/"+id, nil, ada).Want(http.StatusServiceUnavailable, "nextcloud_unavailable")
+	}
+	cloud.Fail(nil)
+	cloud.RevokeAll(functionstest.Email) // somebody cleared the list of devices
+	g.Do("DELETE", appsPath+"/"+id, nil, ada).Want(http.StatusNoContent, "")
+
+	none := functionstest.New(t, storetest.SQLite(t))
+	_, p := none.Person()
+	none.Do("POST", issuePath, body, functionstest.Bearer(p.Access)).Want(http.StatusConflict, "nextcloud_disabled")
+	if got := strings.TrimSpace(none.Do("GET", appsPath, nil, functionstest.Bearer(p.Access)).Want(http.StatusOK, "").Body); got != "[]" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestAppPasswords_AreLimited(t *testing.T) {
+	t.Parallel()
+	g, _, ada := appWorld(t, storetest.SQLite(t), "false")
+	for range 50 {
+		g.Do("POST", issuePath, `{"name":"x"}`, ada).Want(http.StatusCreated, "")
+	}
+	g.Do("POST", issuePath, `{"name":"x"}`, ada).Want(http.StatusConflict, "too_many_app_passwords")
+}
