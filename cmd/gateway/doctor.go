@@ -41,7 +41,7 @@ func doctorCommand(vars *variables) *cobra.Command {
 				}
 			}
 			if n := doctor.Failures(all); n > 0 {
-				return fmt.Errorf("Nextcloud cannot be used as it is; failures: %d", n)
+				return fmt.Errorf("the Nextcloud cannot be used as it is; failures: %d", n)
 			}
 			return nil
 		},

@@ -85,7 +85,7 @@ func TestDoctor_AFailureIsTheExitCode(t *testing.T) {
 	c, env := cloud(t)
 	env["NEXTCLOUD_ADMIN_PASSWORD"] = "hunter2"
 	code, out, problems := doctorOutput(t, env)
-	if code != 1 || !strings.Contains(out, "failed   admin: ") || problems != "Nextcloud cannot be used as it is; failures: 1\n" {
+	if code != 1 || !strings.Contains(out, "failed   admin: ") || problems != "the Nextcloud cannot be used as it is; failures: 1\n" {
 		t.Errorf("exit code %d, %q\n%s", code, problems, out)
 	}
 	if c.Strikes() != 1 {

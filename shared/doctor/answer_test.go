@@ -40,14 +40,14 @@ func TestHTTP_WhatIsNoNextcloud(t *testing.T) {
 			[]string{"most likely", "occ config:system:set trusted_domains N --value 127.0.0.1,"}},
 		{"nginx that was to be spoken to over TLS", page(400, "text/html", "<h1>The plain HTTP request was sent to HTTPS port</h1>"),
 			"http", []string{"speaks TLS", "https"}},
-		{"a login page before it", http.RedirectHandler("https://hunter2@sso.example.org/login?token=hunter2#hunter2", 302), "http",
+		{"a login page before it", http.RedirectHandler("https://hunter2@sso.example.org/login?token=hunter2#hunter2", http.StatusFound), "http",
 			[]string{"redirects to https://sso.example.org/login (status 302)", "login page"}},
 		{"a redirect to itself", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, r.URL.Path, http.StatusFound)
 		}), "http", []string{"the same address", "overwriteprotocol"}},
-		{"to https at another host", http.RedirectHandler("https://cloud.example.org/nc/status.php?hunter2", 301), "http",
+		{"to https at another host", http.RedirectHandler("https://cloud.example.org/nc/status.php?hunter2", http.StatusMovedPermanently), "http",
 			[]string{"redirects to https://cloud.example.org/nc", "Set NEXTCLOUD_URL=https://cloud.example.org/nc"}},
-		{"to no address", http.RedirectHandler("mailto:hunter2", 301), "http", []string{"no address"}},
+		{"to no address", http.RedirectHandler("mailto:hunter2", http.StatusMovedPermanently), "http", []string{"no address"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
