@@ -66,7 +66,7 @@ func TestReconcileCommand(t *testing.T) {
 	}
 	admin(t, dir, env)
 	out, code := command(t, dir, "", env, "nextcloud", "reconcile")
-	if code != 0 || !strings.Contains(out, "claimed 1, succeeded 1, failed 0, remaining 0\n") {
+	if code != 0 || !strings.Contains(out, "done 1, failed 0, left 0, ") {
 		t.Errorf("%d %s", code, out)
 	}
 	if u, ok := cloud.User("root@example.com"); !ok || u.Quota != "5 GB" {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,43 +18,11 @@ import (
 
 func nextcloudCommand(vars *variables) *cobra.Command {
 	c := &cobra.Command{Use: "nextcloud", Short: "Look after the accounts in Nextcloud"}
-	c.AddCommand(&cobra.Command{
-		Use:   "reconcile",
-		Short: "Do now what is due, until nothing is left that can be done",
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return withParts(c.Context(), vars, c.ErrOrStderr(), func(all *parts) error {
-				return reconcile(c.Context(), all, c.OutOrStdout())
-			})
-		},
-	}, doctorCommand(vars))
+	c.AddCommand(reconcileCommand(vars), sweepCommand(vars), doctorCommand(vars))
 	return c
 }
 
-const batch = 50 // accounts leased at a time
-
-// reconcile runs batches until one finds nothing to claim.
-func reconcile(ctx context.Context, p *parts, out io.Writer) error {
-	if p.Reconciler == nil {
-		return errors.New("NEXTCLOUD_URL is not set: there is nothing to reconcile with")
-	}
-	failed := 0
-	for {
-		r, err := p.Reconciler.RunBatch(ctx, batch)
-		if err != nil {
-			return err
-		}
-		failed += r.Failed
-		fmt.Fprintf(out, "claimed %d, succeeded %d, failed %d, remaining %d\n", r.Claimed, r.Succeeded, r.Failed, r.Remaining)
-		if r.Claimed == 0 {
-			break
-		}
-	}
-	if failed > 0 {
-		return fmt.Errorf("%d accounts could not be reconciled; GET /api/nextcloud/accounts tells why", failed)
-	}
-	return nil
-}
+var errNoNextcloud = errors.New("NEXTCLOUD_URL is not set: there is no Nextcloud to look after")
 
 // startDevNextcloud runs a Nextcloud in memory on a free port of this machine
 // and points the settings at it. Its accounts are gone when it stops.

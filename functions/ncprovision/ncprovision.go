@@ -182,13 +182,16 @@ func (f *Function) reconcile(ctx context.Context, _ token.Caller, _ endpoint.Non
 	return f.Reconciler.RunBatch(ctx, batch)
 }
 
-// Run works until nothing is due that can be done now, or until ctx ends: the
-// job of a schedule, which comes again.
+// Run works until nothing is due that can be done now, and then compares both
+// sides once a day, or until ctx ends: the job of a schedule, which comes again.
 func (f *Function) Run(ctx context.Context) error {
 	for f.Reconciler != nil && ctx.Err() == nil {
 		r, err := f.Reconciler.RunBatch(ctx, batch)
-		if err != nil || r.Claimed == 0 {
+		if err != nil {
 			return err
+		}
+		if r.Claimed == 0 {
+			return f.Reconciler.SweepDaily(ctx)
 		}
 	}
 	return nil

@@ -224,6 +224,52 @@ func (c *Client) Users(ctx context.Context, search string, limit, offset int) ([
 	return ids, nil
 }
 
+// UserDetails returns the users of a page, in no order; past the end there are
+// none. A page can hold more than limit where the server has several sources of
+// users. Each user costs the server as much as [Client.User] does.
+func (c *Client) UserDetails(ctx context.Context, limit, offset int) ([]User, error) {
+	var page struct {
+		Users rawUsers `json:"users"`
+	}
+	const op = "list users with details"
+	err := c.do(ctx, call{
+		op: op, method: http.MethodGet, path: []string{"cloud", "users", "details"}, as: c.admin, data: &page,
+		query: url.Values{"limit": {strconv.Itoa(limit)}, "offset": {strconv.Itoa(offset)}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if page.Users == nil { // as with Users
+		return nil, &Error{Op: op, Kind: ErrBadAnswer, Status: http.StatusOK, cause: errData}
+	}
+	users := make([]User, 0, len(page.Users))
+	for _, raw := range page.Users {
+		users = append(users, raw.user())
+	}
+	return users, nil
+}
+
+// rawUsers is an object of users by id, which PHP makes a list of when it is
+// empty or when its keys count up from 0.
+type rawUsers []rawUser
+
+func (r *rawUsers) UnmarshalJSON(b []byte) error {
+	list, byID := []rawUser{}, map[string]rawUser{}
+	if len(b) > 0 && b[0] == '[' {
+		err := json.Unmarshal(b, &list)
+		*r = list
+		return err
+	}
+	if err := json.Unmarshal(b, &byID); err != nil || string(b) == "null" {
+		return err
+	}
+	for _, u := range byID {
+		list = append(list, u)
+	}
+	*r = list
+	return nil
+}
+
 // onUser makes a call on /cloud/users/{id}, as the administrator.
 func (c *Client) onUser(ctx context.Context, id string, k call) error {
 	if !isSegment(id) {

@@ -24,6 +24,7 @@ import (
 type Directory interface {
 	CreateUser(ctx context.Context, u nextcloud.NewUser) error
 	User(ctx context.Context, id string) (nextcloud.User, error)
+	UserDetails(ctx context.Context, limit, offset int) ([]nextcloud.User, error)
 	Authenticate(ctx context.Context, id string, password config.Secret) (nextcloud.User, error)
 	AppPassword(ctx context.Context, id string, password config.Secret) (config.Secret, error)
 	Edit(ctx context.Context, id, key, value string) error
@@ -53,7 +54,9 @@ type Reconciler struct {
 	directory Directory
 	box       *seal.Box
 	key       string // stands for the administrator's credentials, see gate.go
+	admin     string // the administrator's id
 	group     string // that every account is in; "" for none
+	byEmail   bool   // as [Settings.ByEmail]
 	now       func() time.Time
 	wake      chan struct{}
 	reached   func(point string) // for tests: called after each call and commit
@@ -63,7 +66,8 @@ type Reconciler struct {
 // settings. The ring opens what the Wisher sealed.
 func New(db *store.DB, s Settings, ring *keyring.Ring, now func() time.Time) *Reconciler {
 	return &Reconciler{
-		db: db, directory: connect(s), box: newBox(ring), key: keyOf(s, ring), group: s.Group, now: now,
+		db: db, directory: connect(s), box: newBox(ring), key: keyOf(s, ring),
+		admin: s.Admin, group: s.Group, byEmail: s.ByEmail, now: now,
 		wake: make(chan struct{}, 1), reached: func(string) {},
 	}
 }
@@ -131,6 +135,31 @@ func (r *Reconciler) RunBatch(ctx context.Context, n int) (res Result, err error
 	}
 	res.Remaining, err = r.db.NextcloudDue(ctx, start)
 	return res, err
+}
+
+// An Outlook is what is left to be done, and when.
+type Outlook struct {
+	store.Outlook
+
+	Wait    time.Duration // until something may be done; 0 for now
+	Refused bool          // Nextcloud refuses the administrator
+}
+
+// Outlook returns what is left to be done.
+func (r *Reconciler) Outlook(ctx context.Context) (Outlook, error) {
+	now := r.now()
+	left, err := r.db.NextcloudOutlook(ctx, now)
+	if err != nil {
+		return Outlook{}, err
+	}
+	gate, err := r.db.NextcloudGate(ctx, r.key, now)
+	o := Outlook{Outlook: left, Refused: gate.Refused}
+	for _, until := range []*time.Time{left.Next, gate.Closed} {
+		if until != nil {
+			o.Wait = max(o.Wait, until.Sub(now))
+		}
+	}
+	return o, err
 }
 
 // lease leases up to n accounts and tries them.
@@ -258,7 +287,7 @@ func (r *Reconciler) one(ctx context.Context, lease string, n wish.Account, tria
 }
 
 // Loop runs batches until ctx ends: at once when woken, else every few seconds.
-// A nil reconciler waits for the end.
+// Idle, it compares both sides once a day. A nil reconciler waits for the end.
 func (r *Reconciler) Loop(ctx context.Context) {
 	if r == nil {
 		<-ctx.Done()
@@ -271,6 +300,11 @@ func (r *Reconciler) Loop(ctx context.Context) {
 		}
 		if err == nil && res.Claimed == loopBatch {
 			continue
+		}
+		if err == nil && res.Claimed == 0 {
+			if err := r.SweepDaily(ctx); err != nil && ctx.Err() == nil {
+				slog.LogAttrs(ctx, slog.LevelWarn, "reconcile", slog.String("cause", err.Error()))
+			}
 		}
 		t := time.NewTimer(interval + rand.N(interval/2))
 		select {

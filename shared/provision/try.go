@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/nextcloud"
@@ -120,7 +118,7 @@ func (t *try) addGroup(ctx context.Context) error {
 
 // join puts the account into the group that all are in.
 func (t *try) join(ctx context.Context, u nextcloud.User) error {
-	if t.group == "" || slices.Contains(u.Groups, t.group) {
+	if !groupDiffers(t.group, u) {
 		return nil
 	}
 	err := t.directory.AddToGroup(ctx, t.account.NextcloudID, t.group)
@@ -198,21 +196,21 @@ func (t *try) adjust(ctx context.Context, u nextcloud.User) error {
 			return err
 		}
 	}
-	if !strings.EqualFold(u.Email, string(n.Email)) {
+	if emailDiffers(n, u) {
 		if err := t.set(ctx, nextcloud.KeyEmail, string(n.Email)); err != nil {
 			return err
 		}
 	}
-	if name := displayName(n); name != "" && name != u.DisplayName {
-		if err := t.set(ctx, nextcloud.KeyDisplayName, name); err != nil {
+	if nameDiffers(n, u) {
+		if err := t.set(ctx, nextcloud.KeyDisplayName, displayName(n)); err != nil {
 			return err
 		}
 	}
-	if want, err := nextcloud.ParseQuota(n.Quota); err == nil && !want.Near(u.Quota) {
+	if quotaDiffers(n, u) {
 		if err := t.set(ctx, nextcloud.KeyQuota, n.Quota); err != nil {
 			return err
 		}
-		u.Quota = want
+		u.Quota, _ = nextcloud.ParseQuota(n.Quota) // it parses, or it would not differ
 	}
 	if err := t.join(ctx, u); err != nil {
 		return err
@@ -423,15 +421,4 @@ func (t *try) retire(ctx context.Context, u nextcloud.User, err error) error {
 		t.reached("disabled")
 	}
 	return err
-}
-
-// maxDisplayName is what Nextcloud takes, in characters.
-const maxDisplayName = 64
-
-// displayName returns the name for Nextcloud, "" to leave it as it is.
-func displayName(n wish.Account) string {
-	if utf8.RuneCountInString(n.FullName) <= maxDisplayName {
-		return n.FullName
-	}
-	return strings.TrimSpace(string([]rune(n.FullName)[:maxDisplayName]))
 }

@@ -113,7 +113,10 @@ type Page struct {
 	Limit  int    // rows at most
 }
 
-const newest = "ffffffff-ffff-ffff-ffff-ffffffffffff" // sorts after every id
+const (
+	oldest = "00000000-0000-0000-0000-000000000000" // sorts before every id
+	newest = "ffffffff-ffff-ffff-ffff-ffffffffffff" // sorts after every id
+)
 
 func (p Page) before() string {
 	if p.Before == "" {

@@ -11,6 +11,7 @@ import (
 type Gate struct {
 	Proved     bool       // the credentials were accepted: anybody may call
 	Closed     *time.Time // nobody may call before; nil for anybody may try
+	Refused    bool       // Closed is since the credentials were refused
 	EditsUntil *time.Time // no edit will be taken before; nil for not known
 	Outages    int        // in a row
 }
@@ -37,6 +38,7 @@ func (s *Statements) NextcloudGate(ctx context.Context, key string, now time.Tim
 	}
 	if !g.Proved {
 		g.Closed = max
+		g.Refused = refused != nil && refused.After(now)
 	}
 	if g.EditsUntil != nil && !g.EditsUntil.After(now) {
 		g.EditsUntil = nil
@@ -95,6 +97,12 @@ func (s *Statements) ClaimSweep(ctx context.Context, since, now time.Time) (bool
 		return false, fmt.Errorf("claim sweep: %w", err)
 	}
 	return n > 0, nil
+}
+
+// PostponeSweep lets the next sweep be claimed as if the last one had been at
+// the time given.
+func (s *Statements) PostponeSweep(ctx context.Context, last time.Time) error {
+	return s.gate(ctx, `swept_at = $1`, at(last))
 }
 
 func (s *Statements) gate(ctx context.Context, set string, args ...any) error {

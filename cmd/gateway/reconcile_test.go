@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/document"
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
+	"github.com/voiceassist/gateway/shared/store"
+)
+
+// A shell runs commands on one database with one Nextcloud.
+type shell struct {
+	t     *testing.T
+	env   map[string]string
+	cloud *nextcloudtest.Server
+}
+
+func newShell(t *testing.T) shell {
+	t.Helper()
+	c, env := cloud(t)
+	env["DATA_DIR"] = t.TempDir()
+	return shell{t, env, c}
+}
+
+func (s shell) lookup(name string) (string, bool) { v, ok := s.env[name]; return v, ok }
+
+func (s shell) run(ctx context.Context, args ...string) (code int, stdout, stderr string) {
+	s.t.Helper()
+	var out, problems bytes.Buffer
+	code = run(ctx, append([]string{"nextcloud"}, args...), s.lookup, &out, &problems)
+	return code, out.String(), problems.String()
+}
+
+// register makes n accounts as registration does, short of the hash.
+func (s shell) register(n int) {
+	s.t.Helper()
+	err := withParts(s.t.Context(), &variables{process: s.lookup}, io.Discard, func(p *parts) error {
+		return p.DB.Update(s.t.Context(), func(tx *store.Tx) error {
+			for i := range n {
+				now := p.Now()
+				a := account.Account{
+					ID: account.NewID(), Email: account.Email(fmt.Sprintf("user-%04d@example.org", i)), FullName: "Ada",
+					Role: account.User, Preferences: document.Empty, CreatedAt: now, UpdatedAt: now,
+				}
+				if err := tx.CreateAccount(s.t.Context(), a, "hash"); err != nil {
+					return err
+				}
+				if err := p.Wishes.Register(s.t.Context(), tx, a, config.Secret("SecurePass123!"), now); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+var progressLine = regexp.MustCompile(`^done (\d+), failed (\d+), left (\d+), \d+\.\d/s, (time left \S+|took \S+)(; waiting \S+)?$`)
+
+func TestReconcile_AThousandFreshUsers(t *testing.T) {
+	t.Parallel()
+	const users = 1000
+	s := newShell(t)
+	s.register(users)
+	code, out, problems := s.run(t.Context(), "reconcile")
+	if code != 0 || problems != "" {
+		t.Errorf("exit code %d, %s", code, problems)
+	}
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	for _, line := range lines {
+		if !progressLine.MatchString(line) {
+			t.Errorf("no progress: %q", line)
+		}
+	}
+	if first, last := lines[0], lines[len(lines)-1]; !strings.HasPrefix(first, "done 0, failed 0, left 1000, ") ||
+		!strings.HasPrefix(last, "done 1000, failed 0, left 0, ") {
+		t.Errorf("from %q\nto %q", first, last)
+	}
+	if all := s.cloud.Users(); len(all) != users+1 {
+		t.Errorf("Nextcloud has %d accounts", len(all))
+	}
+	edits := 0
+	for _, c := range s.cloud.Calls() {
+		if c.Method == "PUT" && c.User == "admin" && strings.Count(c.Path, "/") == 5 {
+			edits++
+		}
+	}
+	if edits > 0 { // of which Nextcloud takes 50 in 10 minutes
+		t.Errorf("the administrator edited %d accounts", edits)
+	}
+}
+
+func TestReconcile_TellsWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	s.register(2)
+	s.cloud.AddUser("user-0000@example.org", "theirs", "")
+	code, out, problems := s.run(t.Context(), "reconcile")
+	if code != 1 || !strings.Contains(out, "done 1, failed 1, left 0, ") || !strings.Contains(problems, "somebody must look at: 1;") {
+		t.Errorf("a conflict: %d\n%s%s", code, out, problems)
+	}
+
+	s = newShell(t)
+	s.register(2)
+	s.cloud.SetMaintenance(true)
+	code, out, problems = s.run(t.Context(), "reconcile", "--no-wait")
+	if code != 1 || !strings.Contains(out, "left 2, 0.0/s, time left unknown; waiting ") || !strings.Contains(problems, "are left: 2;") {
+		t.Errorf("maintenance: %d\n%s%s", code, out, problems)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), time.Second)
+	defer stop()
+	if code, out, _ = s.run(ctx, "reconcile"); code != 1 || !strings.Contains(out, "done 0, ") {
+		t.Errorf("interrupted while it waits: %d\n%s", code, out)
+	}
+	s.cloud.SetMaintenance(false)
+	if code, out, problems = s.run(t.Context(), "reconcile"); code != 0 || !strings.Contains(out, "done 2, failed 0, left 0, ") {
+		t.Errorf("after it: %d\n%s%s", code, out, problems)
+	}
+
+	s = newShell(t)
+	s.register(1)
+	s.env["NEXTCLOUD_ADMIN_PASSWORD"] = "wrong"
+	for range 2 {
+		code, _, problems = s.run(t.Context(), "reconcile")
+		if code != 1 || !strings.Contains(problems, "refused the administrator") {
+			t.Errorf("refused: %d %s", code, problems)
+		}
+	}
+	if n := s.cloud.Strikes(); n != 1 {
+		t.Errorf("%d strikes", n)
+	}
+}
+
+func TestSweepCommand(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	s.register(3)
+	if code, out, problems := s.run(t.Context(), "reconcile"); code != 0 {
+		t.Fatal(out, problems)
+	}
+	s.cloud.Set("user-0000@example.org", "quota", "1 GB")
+	s.cloud.SetEnabled("user-0001@example.org", false)
+	s.cloud.AddUser("nobody@example.org", "x", "")
+
+	code, plan, problems := s.run(t.Context(), "sweep", "--plan")
+	for _, want := range []string{
+		"disabled      user-0001@example.org (user ",
+		"orphan        nobody@example.org\n",
+		`): is "1 GB", should be "5 GB"`,
+		"compared 3, differ 2, orphans 1, not at rest 0, not ours 1\n",
+	} {
+		if code != 0 || !strings.Contains(plan, want) {
+			t.Errorf("exit code %d, no %q in\n%s%s", code, want, plan, problems)
+		}
+	}
+	var report struct {
+		Compared int
+		Drifts   []struct {
+			Kind string
+		}
+		Due int
+	}
+	code, out, _ := s.run(t.Context(), "sweep", "--apply", "--json")
+	if err := json.Unmarshal([]byte(out), &report); code != 0 || err != nil || report.Due != 2 || len(report.Drifts) != 3 {
+		t.Errorf("exit code %d, %v\n%s", code, err, out)
+	}
+	if code, out, problems := s.run(t.Context(), "reconcile"); code != 0 || !strings.Contains(out, "done 2, ") {
+		t.Errorf("exit code %d\n%s%s", code, out, problems)
+	}
+	if _, out, _ := s.run(t.Context(), "sweep", "--plan"); !strings.Contains(out, "differ 0, orphans 1,") {
+		t.Error(out)
+	}
+	for _, args := range [][]string{{"sweep"}, {"sweep", "--plan", "--apply"}} {
+		if code, _, problems := s.run(t.Context(), args...); code != 1 || problems != "say either --plan or --apply\n" {
+			t.Errorf("%v: %d %s", args, code, problems)
+		}
+	}
+}

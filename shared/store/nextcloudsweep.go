@@ -1,0 +1,77 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/wish"
+)
+
+// NextcloudAccountsAfter returns up to n accounts in the order of their users'
+// ids, beginning after the one given; "" begins at the first. The second list
+// holds those of them that were left in Nextcloud when their users were deleted.
+func (s *Statements) NextcloudAccountsAfter(
+	ctx context.Context, after account.ID, n int,
+) (list []wish.Account, left map[account.ID]bool, err error) {
+	if after == "" {
+		after = oldest
+	}
+	left = map[account.ID]bool{}
+	err = s.each(ctx, func(row scanner) error {
+		var (
+			a    wish.Account
+			gone bool
+		)
+		if err := row.Scan(append(nextcloudDest(&a), &gone)...); err != nil {
+			return err
+		}
+		if gone {
+			left[a.UserID] = true
+		}
+		list = append(list, a)
+		return nil
+	}, `SELECT `+nextcloudColumns+`,
+			wish = 'present' AND NOT EXISTS (SELECT 1 FROM users WHERE users.id = nextcloud_accounts.user_id)
+		FROM nextcloud_accounts WHERE user_id > $1 ORDER BY user_id LIMIT $2`, string(after), n)
+	if err != nil {
+		return nil, nil, fmt.Errorf("accounts in Nextcloud: %w", err)
+	}
+	return list, left, nil
+}
+
+// RecheckNextcloudAccount makes an account due that was found to differ from
+// its wish, unless something happened to it since it was read as n. It reports
+// whether it did.
+func (s *Statements) RecheckNextcloudAccount(ctx context.Context, n wish.Account, now time.Time) (bool, error) {
+	rows, err := s.exec(ctx, `
+		UPDATE nextcloud_accounts SET due_at = $3
+		WHERE user_id = $1 AND version = $2 AND due_at IS NULL AND status IN ('active', 'disabled')`,
+		string(n.UserID), n.Version, at(now))
+	if err != nil {
+		return false, fmt.Errorf("recheck Nextcloud account: %w", err)
+	}
+	return rows > 0, nil
+}
+
+// An Outlook is how much is left to be done for accounts in Nextcloud.
+type Outlook struct {
+	Due     int        // accounts to be tried now
+	Left    int        // accounts to be tried now or later
+	GivenUp int        // accounts in conflict or failed: somebody must look
+	Next    *time.Time // when the first of Left falls due; nil for none
+}
+
+// NextcloudOutlook returns what is left to be done.
+func (s *Statements) NextcloudOutlook(ctx context.Context, now time.Time) (Outlook, error) {
+	var o Outlook
+	err := s.one(ctx, nil, []any{&o.Due, &o.Left, &o.GivenUp, maybeInstant{&o.Next}}, `
+		SELECT COUNT(CASE WHEN due_at <= $1 THEN 1 END), COUNT(due_at),
+			COUNT(CASE WHEN status IN ('failed', 'conflict') THEN 1 END), MIN(due_at)
+		FROM nextcloud_accounts`, at(now))
+	if err != nil {
+		return Outlook{}, fmt.Errorf("outlook for Nextcloud: %w", err)
+	}
+	return o, nil
+}
