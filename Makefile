@@ -6,10 +6,10 @@ BUILD     := build
 RELEASE   := -trimpath -ldflags='-s -w'
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo certs test test-race lint build image up down clean
+.PHONY: help run demo certs test test-race test-nextcloud lint build image up down clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start the gateway on the embedded database, with a Nextcloud for development
 	$(GO) run ./cmd/gateway serve --dev-nextcloud
@@ -27,6 +27,9 @@ test: ## run all tests, on SQLite and PostgreSQL
 test-race: ## run all tests under the race detector
 	@scripts/postgresql
 	$(GO) test -race -shuffle=on ./...
+
+test-nextcloud: ## run the contract of the Nextcloud clients against a real one
+	NEXTCLOUD_CONTRACT=1 $(GO) test -count=1 -run Contract ./shared/nextcloud/... ./shared/webdav/...
 
 lint: ## check the form: gofmt, vet, staticcheck
 	@unformatted="$$(gofmt -l .)"; [ -z "$$unformatted" ] || { echo "not gofmt'ed: $$unformatted"; exit 1; }

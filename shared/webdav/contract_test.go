@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -20,63 +18,27 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/nextcloud"
-	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest/contract"
 	"github.com/voiceassist/gateway/shared/webdav"
 )
 
-// A server is where the contract is tried: the test server always, and a real
-// Nextcloud where the environment names one.
-type server struct {
-	url   *url.URL
-	admin *nextcloud.Client
-}
-
-// servers returns all that there are, by name.
-func servers(t *testing.T) map[string]server {
-	t.Helper()
-	const password = "the administrator's own password"
-	fake := nextcloudtest.New(nextcloudtest.Options{AdminPassword: password})
-	t.Cleanup(func() { must(t, fake.Close()) })
-	listening := httptest.NewServer(fake)
-	t.Cleanup(listening.Close)
-	all := map[string]server{"nextcloudtest": connect(t, listening.URL, "admin", password)}
-	if os.Getenv("NEXTCLOUD_CONTRACT") == "1" {
-		all["real"] = connect(t, os.Getenv("NEXTCLOUD_URL"), os.Getenv("NEXTCLOUD_ADMIN_USER"),
-			config.Secret(os.Getenv("NEXTCLOUD_ADMIN_PASSWORD")))
-	}
-	return all
-}
-
-func connect(t *testing.T, base, user string, password config.Secret) server {
-	t.Helper()
-	u, err := url.Parse(base)
-	must(t, err)
-	return server{u, nextcloud.New(nextcloud.Config{URL: u, AdminUser: user, AdminPassword: password})}
-}
-
 // A person is a user of their own for one case.
 type person struct {
-	server
+	contract.Server
 
 	id     string
 	app    config.Secret
 	folder *webdav.Folder
 }
 
-func (s server) person(t *testing.T, quota string, c webdav.Config) person {
+func newPerson(t *testing.T, s contract.Server, quota string, c webdav.Config) person {
 	t.Helper()
-	p := person{server: s, id: "contract-" + strings.ToLower(rand.Text())}
-	secret := config.Secret("va-" + rand.Text() + "-7!")
-	must(t, s.admin.CreateUser(t.Context(), nextcloud.NewUser{ID: p.id, Password: secret, Quota: quota}))
-	t.Cleanup(func() {
-		if err := s.admin.DeleteUser(context.WithoutCancel(t.Context()), p.id); err != nil {
-			t.Error(err)
-		}
-	})
+	user := s.NewUser(t, quota)
+	p := person{Server: s, id: user.ID}
 	var err error
-	p.app, err = s.admin.AppPassword(t.Context(), p.id, secret)
+	p.app, err = s.Admin.AppPassword(t.Context(), p.id, user.Password)
 	must(t, err)
-	c.URL = s.url
+	c.URL = s.URL
 	client := webdav.New(c)
 	t.Cleanup(client.Close)
 	p.folder = client.Folder(p.id, p.app)
@@ -159,36 +121,25 @@ func (p person) want(t *testing.T, paths ...string) {
 }
 
 func TestContract(t *testing.T) {
-	t.Parallel()
-	for where, s := range servers(t) {
-		t.Run(where, func(t *testing.T) {
-			t.Parallel()
-			for name, try := range map[string]func(*testing.T, server){
-				"a file is stored, read and replaced":             storeReadReplace,
-				"conditions of PUT":                               conditionsOfPut,
-				"a file that changes during the upload is kept":   changedMeanwhile,
-				"large and endless bodies go up in chunks":        chunks,
-				"a body that breaks off changes nothing":          brokenBody,
-				"names come back as they were sent":               names,
-				"folders":                                         folders,
-				"moving and copying":                              movingAndCopying,
-				"deleting":                                        deleting,
-				"ranges and conditions of GET":                    readingParts,
-				"a full storage takes nothing and keeps all":      fullStorage,
-				"somebody else's folder is not there":             foreignFolder,
-				"credentials that are refused, accounts disabled": refusedCredentials,
-			} {
-				t.Run(name, func(t *testing.T) {
-					t.Parallel()
-					try(t, s)
-				})
-			}
-		})
-	}
+	contract.Run(t, map[string]func(*testing.T, contract.Server){
+		"a file is stored, read and replaced":             storeReadReplace,
+		"conditions of PUT":                               conditionsOfPut,
+		"a file that changes during the upload is kept":   changedMeanwhile,
+		"large and endless bodies go up in chunks":        chunks,
+		"a body that breaks off changes nothing":          brokenBody,
+		"names come back as they were sent":               names,
+		"folders":                                         folders,
+		"moving and copying":                              movingAndCopying,
+		"deleting":                                        deleting,
+		"ranges and conditions of GET":                    readingParts,
+		"a full storage takes nothing and keeps all":      fullStorage,
+		"somebody else's folder is not there":             foreignFolder,
+		"credentials that are refused, accounts disabled": refusedCredentials,
+	})
 }
 
-func storeReadReplace(t *testing.T, s server) {
-	p := s.person(t, "", webdav.Config{})
+func storeReadReplace(t *testing.T, s contract.Server) {
+	p := newPerson(t, s, "", webdav.Config{})
 	stored := p.put(t, "notes.txt", "first")
 	if !stored.Created || !strings.HasPrefix(stored.ETag, `"`) {
 		t.Errorf("got %+v", stored)
@@ -225,8 +176,8 @@ func storeReadReplace(t *testing.T, s server) {
 	p.want(t, "empty", "folder/", "notes.txt")
 }
 
-func conditionsOfPut(t *testing.T, s server) {
-	p := s.person(t, "", webdav.Config{})
+func conditionsOfPut(t *testing.T, s contract.Server) {
+	p := newPerson(t, s, "", webdav.Config{})
 	put := func(path, content, ifMatch, ifNoneMatch string) error {
 		u := upload(content)
 		u.IfMatch, u.IfNoneMatch = ifMatch, ifNoneMatch
@@ -253,8 +204,8 @@ func conditionsOfPut(t *testing.T, s server) {
 }
 
 // The condition holds when the upload begins, and not any more when it ends.
-func changedMeanwhile(t *testing.T, s server) {
-	p := s.person(t, "", webdav.Config{})
+func changedMeanwhile(t *testing.T, s contract.Server) {
+	p := newPerson(t, s, "", webdav.Config{})
 	before := p.put(t, "a", "before")
 	meanwhile := func() {
 		for now := before; now.ETag == before.ETag; { // which change with the second
@@ -293,8 +244,8 @@ func (d *during) Read(b []byte) (int, error) {
 	return d.Reader.Read(b)
 }
 
-func chunks(t *testing.T, s server) {
-	p := s.person(t, "", webdav.Config{Whole: 1 << 20, Chunk: 1 << 20})
+func chunks(t *testing.T, s contract.Server) {
+	p := newPerson(t, s, "", webdav.Config{Whole: 1 << 20, Chunk: 1 << 20})
 	large := make([]byte, 5<<20+3)
 	_, err := rand.Read(large)
 	must(t, err)
@@ -318,8 +269,8 @@ func chunks(t *testing.T, s server) {
 	wantError(t, err, webdav.ErrNoParent)
 }
 
-func brokenBody(t *testing.T, s server) {
-	p := s.person(t, "", webdav.Config{Whole: 4 << 20, Chunk: 1 << 20})
+func brokenBody(t *testing.T, s contract.Server) {
+	p := newPerson(t, s, "", webdav.Config{Whole: 4 << 20, Chunk: 1 << 20})
 	p.put(t, "old", "as it was")
 	half := strings.NewReader(strings.Repeat("x", 2<<20))
 	for name, body := range map[string]io.Reader{
@@ -340,8 +291,8 @@ func brokenBody(t *testing.T, s server) {
 	p.want(t, "old")
 }
 
-func names(t *testing.T, s server) {
-	p := s.person(t, "", webdav.Config{})
+func names(t *testing.T, s contract.Server) {
+	p := newPerson(t, s, "", webdav.Config{})
 	_, err := p.folder.MakeFolder(t.Context(), at(t, "f"))
 	must(t, err)
 	for name, want := range map[string]string{
@@ -386,8 +337,8 @@ func names(t *testing.T, s server) {
 	}
 }
 
-func folders(t *testing.T, s server) {
-	p := s.person(t, "", webdav.Config{})
+func folders(t *testing.T, s contract.Server) {
+	p := newPerson(t, s, "", webdav.Config{})
 	make := func(path string) (bool, error) { return p.folder.MakeFolder(t.Context(), at(t, path)) }
 	made, err := make("a")
 	must(t, err)
@@ -430,8 +381,8 @@ func folders(t *testing.T, s server) {
 	}
 }
 
-func movingAndCopying(t *testing.T, s server) {
-	p := s.person(t, "", webdav.Config{})
+func movingAndCopying(t *testing.T, s contract.Server) {
+	p := newPerson(t, s, "", webdav.Config{})
 	for _, path := range []string{"a", "a/b", "c"} {
 		_, err := p.folder.MakeFolder(t.Context(), at(t, path))
 		must(t, err)
@@ -478,8 +429,8 @@ func movingAndCopying(t *testing.T, s server) {
 	p.want(t, "2", "c/", "c/copy/", "c/copy/1", "c/copy/b/", "c/moved/", "c/moved/1", "c/moved/b/")
 }
 
-func deleting(t *testing.T, s server) {
-	p := s.person(t, "", webdav.Config{})
+func deleting(t *testing.T, s contract.Server) {
+	p := newPerson(t, s, "", webdav.Config{})
 	_, err := p.folder.MakeFolder(t.Context(), at(t, "a"))
 	must(t, err)
 	p.put(t, "a/1", "one")
@@ -493,8 +444,8 @@ func deleting(t *testing.T, s server) {
 	p.want(t)
 }
 
-func readingParts(t *testing.T, s server) {
-	p := s.person(t, "", webdav.Config{})
+func readingParts(t *testing.T, s contract.Server) {
+	p := newPerson(t, s, "", webdav.Config{})
 	_, err := p.folder.MakeFolder(t.Context(), at(t, "folder"))
 	must(t, err)
 	stored := p.put(t, "a.html", "0123456789")
@@ -547,8 +498,8 @@ func readingParts(t *testing.T, s server) {
 	}
 }
 
-func fullStorage(t *testing.T, s server) {
-	p := s.person(t, "5 MB", webdav.Config{Whole: 7 << 20, Chunk: 1 << 20})
+func fullStorage(t *testing.T, s contract.Server) {
+	p := newPerson(t, s, "5 MB", webdav.Config{Whole: 7 << 20, Chunk: 1 << 20})
 	p.put(t, "old", "as it was")
 	six := strings.Repeat("x", 6<<20)
 	for name, u := range map[string]webdav.Upload{
@@ -571,12 +522,12 @@ func fullStorage(t *testing.T, s server) {
 	p.want(t, "old", "small")
 }
 
-func foreignFolder(t *testing.T, s server) {
-	ada, bob := s.person(t, "", webdav.Config{}), s.person(t, "", webdav.Config{})
+func foreignFolder(t *testing.T, s contract.Server) {
+	ada, bob := newPerson(t, s, "", webdav.Config{}), newPerson(t, s, "", webdav.Config{})
 	bob.put(t, "secret", "bob's")
-	client := webdav.New(webdav.Config{URL: s.url})
+	client := webdav.New(webdav.Config{URL: s.URL})
 	defer client.Close()
-	c := credentials{user: ada.id, password: ada.app, of: bob.id, base: s.url}
+	c := credentials{user: ada.id, password: ada.app, of: bob.id, base: s.URL}
 	for _, method := range []string{"GET", "PROPFIND", "PUT", "DELETE"} {
 		if status := c.call(t, method, "secret"); status < 400 {
 			t.Errorf("%s of bob's file by ada is %d", method, status)
@@ -606,16 +557,16 @@ func (c credentials) call(t *testing.T, method, path string) int {
 	return resp.StatusCode
 }
 
-func refusedCredentials(t *testing.T, s server) {
-	p := s.person(t, "", webdav.Config{})
-	must(t, s.admin.Disable(t.Context(), p.id))
+func refusedCredentials(t *testing.T, s contract.Server) {
+	p := newPerson(t, s, "", webdav.Config{})
+	must(t, s.Admin.Disable(t.Context(), p.id))
 	_, err := p.folder.Stat(t.Context(), webdav.Path{})
 	wantError(t, err, webdav.ErrDisabled)
 	_, err = p.folder.Put(t.Context(), at(t, "x"), upload("x"))
 	wantError(t, err, webdav.ErrDisabled)
-	must(t, s.admin.Enable(t.Context(), p.id))
+	must(t, s.Admin.Enable(t.Context(), p.id))
 	p.put(t, "x", "x")
-	must(t, s.admin.RevokeAppPassword(t.Context(), p.id, p.app))
+	must(t, s.Admin.RevokeAppPassword(t.Context(), p.id, p.app))
 	_, err = p.folder.Stat(t.Context(), webdav.Path{}) // the one strike of all
 	wantError(t, err, nextcloud.ErrUnauthorized)
 }

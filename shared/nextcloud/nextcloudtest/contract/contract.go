@@ -1,0 +1,158 @@
+// Package contract says where the contract suites are tried: what the clients
+// of Nextcloud rely on holds at the test server always, and at a real Nextcloud
+// where the environment names one (make test-nextcloud). What it makes there is
+// removed again.
+package contract
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/nextcloud"
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
+)
+
+// A Server is one place where a contract is tried.
+type Server struct {
+	URL   *url.URL
+	Admin *nextcloud.Client
+
+	user     string
+	password config.Secret
+}
+
+// A User of a Server is one case's own.
+type User struct {
+	ID       string
+	Password config.Secret
+}
+
+// Run tries every case, by its name, at every server, side by side. The
+// variables of a real one are those of the gateway, and NEXTCLOUD_CONTRACT=1.
+func Run(t *testing.T, cases map[string]func(*testing.T, Server)) {
+	t.Helper()
+	t.Parallel()
+	for where, s := range servers(t) {
+		t.Run(where, func(t *testing.T) {
+			t.Parallel()
+			for name, try := range cases {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					try(t, s)
+				})
+			}
+		})
+	}
+}
+
+func servers(t *testing.T) map[string]Server {
+	t.Helper()
+	const password = "the administrator's own password"
+	fake := nextcloudtest.New(nextcloudtest.Options{AdminPassword: password})
+	listening := httptest.NewServer(fake)
+	t.Cleanup(func() {
+		listening.Close()
+		if err := fake.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	all := map[string]Server{"nextcloudtest": connect(t, listening.URL, "admin", password)}
+	if os.Getenv("NEXTCLOUD_CONTRACT") == "1" {
+		all["real"] = connect(t, set(t, "NEXTCLOUD_URL"), set(t, "NEXTCLOUD_ADMIN_USER"),
+			config.Secret(set(t, "NEXTCLOUD_ADMIN_PASSWORD")))
+	}
+	return all
+}
+
+func set(t *testing.T, variable string) string {
+	t.Helper()
+	value := os.Getenv(variable)
+	if value == "" {
+		t.Fatalf("%s is not set: it takes a real Nextcloud to try the contract there", variable)
+	}
+	return value
+}
+
+func connect(t *testing.T, base, user string, password config.Secret) Server {
+	t.Helper()
+	u, err := url.Parse(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := nextcloud.New(nextcloud.Config{URL: u, AdminUser: user, AdminPassword: password})
+	t.Cleanup(admin.Close)
+	return Server{u, admin, user, password}
+}
+
+// As returns the client of a user, right or wrong.
+func (s Server) As(t *testing.T, user string, password config.Secret) *nextcloud.Client {
+	t.Helper()
+	return connect(t, s.URL.String(), user, password).Admin
+}
+
+// NewID returns an id that nobody has, whose account is removed at the end,
+// should there be one.
+func (s Server) NewID(t *testing.T) string {
+	t.Helper()
+	id := "contract-" + strings.ToLower(rand.Text())
+	s.Remove(t, id)
+	return id
+}
+
+// Remove removes an account at the end of the test.
+func (s Server) Remove(t *testing.T, id string) {
+	t.Helper()
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		if _, err := s.Admin.User(ctx, id); err != nil {
+			return
+		}
+		if err := s.Admin.DeleteUser(ctx, id); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// NewGroup returns the name of a group that does not exist, and that is removed
+// at the end of the test, should it exist then.
+func (s Server) NewGroup(t *testing.T) string {
+	t.Helper()
+	group := "contract-" + strings.ToLower(rand.Text())
+	t.Cleanup(func() { // a call that no client of ours makes
+		r, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodDelete,
+			s.URL.JoinPath("ocs/v2.php/cloud/groups", group).String(), http.NoBody)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		r.Header.Set("OCS-APIRequest", "true")
+		r.SetBasicAuth(s.user, s.password.Reveal())
+		if answer, err := http.DefaultClient.Do(r); err != nil {
+			t.Error(err)
+		} else {
+			answer.Body.Close()
+		}
+	})
+	return group
+}
+
+// NewUser makes a user with that quota; "" is the server's default.
+func (s Server) NewUser(t *testing.T, quota string) User {
+	t.Helper()
+	u := User{s.NewID(t), NewPassword()}
+	err := s.Admin.CreateUser(t.Context(), nextcloud.NewUser{ID: u.ID, Password: u.Password, Quota: quota})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// NewPassword returns a password that policies take.
+func NewPassword() config.Secret { return config.Secret("va-" + rand.Text() + "-7!") }
