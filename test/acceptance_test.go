@@ -43,7 +43,6 @@ func acceptance() []step {
 		step{name: "delete it", method: "DELETE", path: "${session}", header: bearer, status: 204},
 		step{name: "it is gone", method: "GET", path: "${session}", header: bearer, status: 404, code: "not_found"},
 
-		step{name: "where Nextcloud stands", method: "GET", path: "/api/users/me/nextcloud", header: bearer, status: 200},
 		step{name: "log in with a cookie", method: "POST", path: "/api/auth/login", header: app,
 			body: `{"email":"test@example.com","password":"SecurePass123!","transport":"cookie"}`, status: 200,
 			save: map[string]string{"cookie": "cookie"}},
@@ -65,9 +64,10 @@ func acceptance() []step {
 		step{name: "disable the user", method: "PATCH", path: "${eve}", header: "Authorization: Bearer ${root}", body: `{"disabled":true}`, status: 200},
 		step{name: "a disabled user", method: "POST", path: "/api/auth/login",
 			body: `{"email":"eve@example.com","password":"correct horse battery staple"}`, status: 401, code: "incorrect_credentials"},
-		step{name: "accounts in Nextcloud", method: "GET", path: "/api/nextcloud/accounts?status=active", header: "Authorization: Bearer ${root}", status: 200},
+		step{name: "accounts in Nextcloud", method: "GET", path: "/api/nextcloud/accounts?status=conflict", header: "Authorization: Bearer ${root}", status: 200},
 		step{name: "delete the user", method: "DELETE", path: "${eve}", header: "Authorization: Bearer ${root}", status: 204},
 
+		storage(bearer),
 		badInput(bearer),
 
 		step{name: "change the password", method: "POST", path: "/api/users/change-password", header: bearer,
@@ -80,6 +80,77 @@ func acceptance() []step {
 
 		step{name: "the keys", method: "GET", path: "/.well-known/jwks.json", status: 200},
 		step{name: "health", method: "GET", path: "/health", status: 200},
+	)
+}
+
+// storage is the user's folder in Nextcloud, and the way to it with other
+// clients.
+func storage(bearer string) []step {
+	const (
+		root    = "Authorization: Bearer ${root}"
+		files   = "/api/files/"
+		apps    = "/api/users/me/nextcloud/app-password"
+		strange = "a%20b%25%23%3F%2B%3B%F0%9F%8E%A7%C3%A4.txt"
+	)
+	do := func(name, method, path, body string, status int, code string, headers ...string) step {
+		return step{name: name, method: method, path: files + path, header: strings.Join(append(headers, bearer), "\n"),
+			body: body, status: status, code: code}
+	}
+	saving := func(s step, name, from string) step {
+		s.save = map[string]string{name: from}
+		return s
+	}
+	return slicesOf(
+		step{name: "now, not at the next interval", method: "POST", path: "/api/nextcloud/reconcile", header: root, status: 200},
+		step{name: "Nextcloud has the account", method: "GET", path: "/api/users/me/nextcloud", header: bearer, status: 200, until: `"status":"active"`},
+
+		do("make a folder", "PUT", "Documents/", "", 201, ""),
+		do("make it again", "PUT", "Documents/", "", 204, ""),
+		do("an empty folder", "GET", "Documents/", "", 200, ""),
+		saving(do("store a file", "PUT", "Documents/"+strange, "0123456789", 201, ""), "etag", "header:Etag"),
+		do("list the folder", "GET", "Documents/", "", 200, ""),
+		do("read the file", "GET", "Documents/"+strange, "", 200, ""),
+		do("its head", "HEAD", "Documents/"+strange, "", 200, ""),
+		do("a part of it", "GET", "Documents/"+strange, "", 206, "", "Range: bytes=2-4"),
+		do("behind its end", "GET", "Documents/"+strange, "", 416, "range_not_satisfiable", "Range: bytes=10-"),
+		do("it has not changed", "GET", "Documents/"+strange, "", 304, "", "If-None-Match: ${etag}"),
+		do("only if it is new", "PUT", "Documents/"+strange, "x", 412, "precondition_failed", "If-None-Match: *"),
+		do("only if it is another", "PUT", "Documents/"+strange, "x", 412, "precondition_failed", `If-Match: "other"`),
+		do("replace it", "PUT", "Documents/"+strange, "abc", 204, "", "If-Match: ${etag}"),
+		do("what is there now", "GET", "Documents/"+strange, "", 200, ""),
+		do("nothing at all", "PUT", "empty", "", 201, ""),
+		do("which is read", "GET", "empty", "", 200, ""),
+		do("a name of 200 bytes", "PUT", strings.Repeat("n", 200), "x", 201, ""),
+		do("one of 201", "PUT", strings.Repeat("n", 201), "x", 422, "name_too_long"),
+		do("a letter in two parts", "PUT", "a%CC%88", "x", 201, ""),
+		do("is one in Nextcloud", "GET", "%C3%A4", "", 200, ""),
+		do("a copy", "POST", "empty", `{"copy_to":"Documents/copy"}`, 201, ""),
+		do("onto a file", "POST", "empty", `{"move_to":"Documents/copy"}`, 412, "file_exists"),
+		do("onto it all the same", "POST", "empty", `{"move_to":"Documents/copy","overwrite":true}`, 204, ""),
+		do("into itself", "POST", "Documents", `{"move_to":"Documents/x"}`, 422, "invalid_destination"),
+		do("two ways at once", "POST", "Documents", `{"move_to":"a","copy_to":"b"}`, 422, "required"),
+		do("it moved away", "GET", "empty", "", 404, "file_not_found"),
+		do("without a folder to lie in", "PUT", "no/file", "x", 409, "parent_missing"),
+		do("a folder as a file", "GET", "Documents", "", 409, "is_folder"),
+		do("a file as a folder", "GET", "Documents/copy/", "", 409, "is_file"),
+		do("out of the folder", "GET", "%2e%2e%2froot@example.com/welcome.txt", "", 400, "bad_path"),
+		do("out of it with a backslash", "PUT", "..%5cx", "x", 422, "invalid_path"),
+		do("out of it with NUL", "PUT", "x%00y", "x", 422, "invalid_path"),
+		do("somebody else's file", "GET", "root@example.com/welcome.txt", "", 404, "file_not_found"),
+		do("the folder as a whole", "DELETE", "", "", 422, "whole_folder"),
+		do("delete the folder", "DELETE", "Documents/", "", 204, ""),
+		do("it is gone", "DELETE", "Documents/", "", 404, "file_not_found"),
+		step{name: "without a token", method: "GET", path: files, status: 401, code: "missing_token"},
+
+		step{name: "credentials for WebDAV, without the password", method: "POST", path: apps, header: bearer,
+			body: `{"name":"laptop"}`, status: 422, code: "validation_failed"},
+		step{name: "with a wrong one", method: "POST", path: apps, header: bearer,
+			body: `{"name":"laptop","password":"wrong"}`, status: 400, code: "incorrect_password"},
+		step{name: "with the password", method: "POST", path: apps, header: bearer,
+			body: `{"name":"laptop","password":"SecurePass123!"}`, status: 201, save: map[string]string{"app": "header:Location"}},
+		step{name: "which there are", method: "GET", path: apps + "s", header: bearer, status: 200},
+		step{name: "revoke them", method: "DELETE", path: "${app}", header: bearer, status: 204},
+		step{name: "they are gone", method: "DELETE", path: "${app}", header: bearer, status: 404, code: "not_found"},
 	)
 }
 

@@ -14,17 +14,27 @@ import (
 
 const cloudPassword = "the administrator's own password"
 
+// nextcloud starts the test server and returns the settings of a gateway that
+// uses it.
+func nextcloud(t *testing.T, cloud *nextcloudtest.Server) []string {
+	t.Helper()
+	server := httptest.NewServer(cloud)
+	t.Cleanup(func() {
+		server.Close()
+		if err := cloud.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return []string{"NEXTCLOUD_URL=" + server.URL, "NEXTCLOUD_ADMIN_USER=admin", "NEXTCLOUD_ADMIN_PASSWORD=" + cloudPassword}
+}
+
 // TestScheduleReconcilesOnLambda registers through one function, and lets the
 // schedule's event make the account in Nextcloud through another.
 func TestScheduleReconcilesOnLambda(t *testing.T) {
 	t.Parallel()
 	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: cloudPassword})
-	server := httptest.NewServer(cloud)
-	t.Cleanup(server.Close)
-	env := []string{
-		"DATABASE_URL=" + database(t), "JWT_SECRET=" + keyring.Generate().Reveal(), "BCRYPT_COST=10",
-		"NEXTCLOUD_URL=" + server.URL, "NEXTCLOUD_ADMIN_USER=admin", "NEXTCLOUD_ADMIN_PASSWORD=" + cloudPassword,
-	}
+	env := append(nextcloud(t, cloud),
+		"DATABASE_URL="+database(t), "JWT_SECRET="+keyring.Generate().Reveal(), "BCRYPT_COST=10")
 	g := target{client: &http.Client{Transport: deploy(t, env...)}, url: public}
 	saved := map[string]string{}
 	play(t, g, acceptance()[:2], saved) // register, log in
@@ -58,12 +68,8 @@ func TestScheduleReconcilesOnLambda(t *testing.T) {
 func TestReconcileCommand(t *testing.T) {
 	t.Parallel()
 	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: cloudPassword})
-	server := httptest.NewServer(cloud)
-	t.Cleanup(server.Close)
 	dir := t.TempDir()
-	env := []string{
-		"NEXTCLOUD_URL=" + server.URL, "NEXTCLOUD_ADMIN_USER=admin", "NEXTCLOUD_ADMIN_PASSWORD=" + cloudPassword,
-	}
+	env := nextcloud(t, cloud)
 	admin(t, dir, env)
 	out, code := command(t, dir, "", env, "nextcloud", "reconcile")
 	if code != 0 || !strings.Contains(out, "done 1, failed 0, left 0, ") {

@@ -114,7 +114,7 @@ func (g *gateway) dispatch(w *recorder, r *http.Request) (route string, aborted 
 		Reject(w, r, errCrossOrigin)
 		return "", false
 	}
-	if !canonical(r.URL.EscapedPath()) {
+	if !canonical(r.URL.Path) {
 		Reject(w, r, errNotCanonical)
 		return "", false
 	}
@@ -134,10 +134,11 @@ var (
 )
 
 // canonical reports whether a path means what it says. The mux would redirect
-// to what others lead to, which may be another resource than was meant.
-func canonical(escaped string) bool {
-	return escaped != "" && escaped == path.Clean(escaped) ||
-		strings.HasSuffix(escaped, "/") && strings.TrimSuffix(escaped, "/") == path.Clean(escaped) || escaped == "/"
+// to what others lead to, which may be another resource than was meant. It looks
+// at the path without its escapes, which is all that API Gateway hands over.
+func canonical(decoded string) bool {
+	return decoded != "" && decoded == path.Clean(decoded) ||
+		strings.HasSuffix(decoded, "/") && strings.TrimSuffix(decoded, "/") == path.Clean(decoded) || decoded == "/"
 }
 
 // notRouted answers what no pattern matched. The mux's own handler knows

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -73,10 +74,14 @@ func Reject(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	write(w, r, status, "application/problem+json", problem{
 		Type: "urn:voiceassist:problem:" + f.Code, Title: http.StatusText(status), Status: status,
-		Detail: f.Detail, Instance: r.URL.EscapedPath(), Code: f.Code,
+		Detail: f.Detail, Instance: instance(r.URL), Code: f.Code,
 		CorrelationID: x.origin.CorrelationID, Errors: f.Fields,
 	})
 }
+
+// instance is the path with the escapes it needs, which is all that is known of
+// it behind API Gateway.
+func instance(u *url.URL) string { return (&url.URL{Path: u.Path}).EscapedPath() }
 
 // Note keeps the fault of err for the log event of r, whose answer has begun
 // already and can only be cut off.
