@@ -102,7 +102,7 @@ func storage(bearer string) []step {
 	}
 	return slicesOf(
 		step{name: "now, not at the next interval", method: "POST", path: "/api/nextcloud/reconcile", header: root, status: 200},
-		step{name: "Nextcloud has the account", method: "GET", path: "/api/users/me/nextcloud", header: bearer, status: 200, until: `"status":"active"`},
+		hasStorage,
 
 		do("make a folder", "PUT", "Documents/", "", 201, ""),
 		do("make it again", "PUT", "Documents/", "", 204, ""),
@@ -153,6 +153,10 @@ func storage(bearer string) []step {
 		step{name: "they are gone", method: "DELETE", path: "${app}", header: bearer, status: 404, code: "not_found"},
 	)
 }
+
+// hasStorage waits for the account in Nextcloud.
+var hasStorage = step{name: "Nextcloud has the account", method: "GET", path: "/api/users/me/nextcloud", //nolint:gochecknoglobals // a constant
+	header: "Authorization: Bearer ${access}", status: 200, until: `"status":"active"`}
 
 // slicesOf flattens steps and lists of steps.
 func slicesOf(parts ...any) []step {

@@ -22,23 +22,7 @@ import (
 // compares every row of the store before and after.
 func TestBadInputChangesNothing(t *testing.T) {
 	t.Parallel()
-	for engine, open := range map[string]func(t *testing.T, dir string) (env []string, db func() *store.DB){
-		"sqlite": func(t *testing.T, dir string) ([]string, func() *store.DB) {
-			t.Helper()
-			return nil, func() *store.DB {
-				db, err := sqlite.Open(filepath.Join(dir, "gateway.db"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				return db
-			}
-		},
-		"postgres": func(t *testing.T, _ string) ([]string, func() *store.DB) {
-			t.Helper()
-			url := database(t)
-			return []string{"DATABASE_URL=" + url}, func() *store.DB { return storetest.OpenPostgres(t, url) }
-		},
-	} {
+	for engine, open := range engines {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
@@ -59,12 +43,32 @@ func TestBadInputChangesNothing(t *testing.T) {
 	}
 }
 
+// engines are the databases, each with the settings of a gateway that keeps its
+// data in dir, and a way to look into it.
+var engines = map[string]func(t *testing.T, dir string) (env []string, db func() *store.DB){ //nolint:gochecknoglobals // a constant
+	"sqlite": func(t *testing.T, dir string) ([]string, func() *store.DB) {
+		t.Helper()
+		return nil, func() *store.DB {
+			db, err := sqlite.Open(filepath.Join(dir, "gateway.db"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return db
+		}
+	},
+	"postgres": func(t *testing.T, _ string) ([]string, func() *store.DB) {
+		t.Helper()
+		url := database(t)
+		return []string{"DATABASE_URL=" + url}, func() *store.DB { return storetest.OpenPostgres(t, url) }
+	},
+}
+
 // rows returns every row of every table as text, in order, and closes db.
 func rows(t *testing.T, db *store.DB) []string {
 	t.Helper()
 	defer db.Close()
 	var all []string
-	for _, table := range []string{"users", "logins", "sessions", "audit_events", "nextcloud_accounts"} {
+	for _, table := range []string{"users", "logins", "sessions", "audit_events", "nextcloud_accounts", "nextcloud_app_passwords", "nextcloud_gate"} {
 		found, err := db.Handle().QueryContext(t.Context(), "SELECT * FROM "+table) //nolint:gosec // a constant
 		if err != nil {
 			t.Fatal(err)
@@ -94,6 +98,9 @@ func texts(t *testing.T, table string, found *sql.Rows) []string {
 		row := map[string]string{}
 		for i, name := range columns {
 			row[name] = fmt.Sprint(values[i])
+			if b, ok := values[i].([]byte); ok {
+				row[name] = string(b)
+			}
 		}
 		var b strings.Builder
 		b.WriteString(table)

@@ -68,20 +68,20 @@ func (f *Folder) sendChunks(ctx context.Context, id, target string, from *source
 		if err := f.sendChunk(ctx, id, target, n, c.data); err != nil {
 			return total, err
 		}
-		total += int64(len(c.data))
-		read.empty <- c.data[:0]
+		total += c.data.size()
+		read.empty <- c.data
 	}
 }
 
 // sendChunk puts one part, and again when it did not arrive: the server writes
 // each of them anew.
-func (f *Folder) sendChunk(ctx context.Context, id, target string, n int, data []byte) error {
+func (f *Folder) sendChunk(ctx context.Context, id, target string, n int, data *data) error {
 	for try := 1; ; try++ {
 		sum := sha256.New()
 		resp, err := f.run(ctx, call{
 			op: "put chunk", method: http.MethodPut, url: f.upload(id, fmt.Sprintf("%05d", n)),
 			header: http.Header{"Destination": {target}, "X-Hash": {"sha256"}},
-			body:   io.TeeReader(bytes.NewReader(data), sum), size: int64(len(data)),
+			body:   io.TeeReader(data.reader(), sum), size: data.size(),
 			ok: []int{http.StatusCreated, http.StatusNoContent},
 		})
 		if err == nil {
@@ -141,40 +141,40 @@ func (f *Folder) abandon(ctx context.Context, id string) {
 
 // reading is a body being read part by part, into two buffers by turns.
 type reading struct {
-	full  chan chunk  // closed behind the last one
-	empty chan []byte // to be filled
+	full  chan chunk // closed behind the last one
+	empty chan *data // to be filled
 }
 
 type chunk struct {
-	data []byte
+	data *data
 	err  error
 }
 
 // readChunks reads from in parts of that size; a body of nothing is one empty
 // part. It ends with ctx, or with the Read that is under way then.
 func readChunks(ctx context.Context, from io.Reader, size int64) reading {
-	r := reading{full: make(chan chunk), empty: make(chan []byte, 2)}
-	r.empty <- nil
-	r.empty <- nil
+	r := reading{full: make(chan chunk), empty: make(chan *data, 2)}
+	r.empty <- &data{}
+	r.empty <- &data{}
 	go func() {
 		defer close(r.full)
 		for first := true; ; first = false {
-			var data []byte
+			var d *data
 			select {
-			case data = <-r.empty:
+			case d = <-r.empty:
 			case <-ctx.Done():
 				return
 			}
-			data, err := fill(data, from, size)
+			err := d.fill(from, size)
 			ended := errors.Is(err, io.EOF)
 			if ended {
 				err = nil
 			}
-			if len(data) == 0 && err == nil && !first {
+			if d.size() == 0 && err == nil && !first {
 				return
 			}
 			select {
-			case r.full <- chunk{data, err}:
+			case r.full <- chunk{d, err}:
 			case <-ctx.Done():
 				return
 			}
@@ -186,20 +186,48 @@ func readChunks(ctx context.Context, from io.Reader, size int64) reading {
 	return r
 }
 
-// fill reads up to size bytes. The buffer grows with what comes, so that a
-// small file takes little.
-func fill(data []byte, from io.Reader, size int64) ([]byte, error) {
-	for int64(len(data)) < size {
-		if len(data) == cap(data) {
-			grown := make([]byte, len(data), min(size, max(64<<10, 4*int64(cap(data)))))
-			copy(grown, data)
-			data = grown
+// data is a part of a body in memory. It takes as much as has come, in pieces
+// that are all used again.
+type data struct {
+	pieces [][]byte // all but the last are full
+}
+
+const pieceSize = 256 << 10
+
+// fill reads up to size bytes, over what was there.
+func (d *data) fill(from io.Reader, size int64) error {
+	for i := range d.pieces {
+		d.pieces[i] = d.pieces[i][:0]
+	}
+	for i := 0; size > 0; {
+		if i == len(d.pieces) {
+			d.pieces = append(d.pieces, make([]byte, 0, pieceSize))
 		}
-		n, err := from.Read(data[len(data):cap(data)])
-		data = data[:len(data)+n]
+		piece := d.pieces[i]
+		n, err := from.Read(piece[len(piece):min(pieceSize, len(piece)+int(min(size, pieceSize)))])
+		d.pieces[i], size = piece[:len(piece)+n], size-int64(n)
 		if err != nil {
-			return data, err
+			return err
+		}
+		if len(d.pieces[i]) == pieceSize {
+			i++
 		}
 	}
-	return data, nil
+	return nil
+}
+
+func (d *data) size() (n int64) {
+	for _, piece := range d.pieces {
+		n += int64(len(piece))
+	}
+	return n
+}
+
+// reader reads it from its beginning.
+func (d *data) reader() io.Reader {
+	pieces := make([]io.Reader, len(d.pieces))
+	for i, piece := range d.pieces {
+		pieces[i] = bytes.NewReader(piece)
+	}
+	return io.MultiReader(pieces...)
 }

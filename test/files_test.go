@@ -1,0 +1,240 @@
+package test_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
+)
+
+// TestFiles_AGibibyteTakesLittleMemory carries a file of a GiB up and down
+// through the built binary, once anew and once over what is there, which are
+// different ways up.
+func TestFiles_AGibibyteTakesLittleMemory(t *testing.T) {
+	const size, most = 1 << 30, 64 << 20
+	_, through, p := places(t, func(h http.Handler) http.Handler { return h })
+	for _, status := range []int{http.StatusCreated, http.StatusNoContent} {
+		up, down := through.up(t, size, status), through.down(t, size)
+		t.Logf("1 GiB up in %v, down in %v", up, down)
+	}
+	used := p.peakMemory(t)
+	t.Logf("at most %d KiB of memory", used>>10)
+	if used > most {
+		t.Errorf("the gateway took %d bytes of memory", used)
+	}
+}
+
+// TestFiles_AreStreamed compares with direct transfers, to and from a Nextcloud
+// that is not infinitely fast: whoever first takes a file and then passes it on
+// has half of the throughput.
+func TestFiles_AreStreamed(t *testing.T) {
+	const size, rate, share = 128 << 20, 100 << 20, 0.9
+	direct, through, _ := places(t, func(h http.Handler) http.Handler { return paced(h, rate) })
+	status := http.StatusCreated
+	up := func(p place) time.Duration { return p.up(t, size, status) }
+	down := func(p place) time.Duration { return p.down(t, size) }
+	var best [2]float64
+	for range 3 { // the best of three, as other tests run on the same cores
+		for i, move := range []func(place) time.Duration{up, down} {
+			alone, ours := move(direct), move(through)
+			t.Logf("directly in %v, through the gateway in %v", alone, ours)
+			best[i] = max(best[i], float64(alone)/float64(ours))
+		}
+		if min(best[0], best[1]) >= share {
+			return
+		}
+		status = http.StatusNoContent
+	}
+	t.Errorf("up and down have only %.2f of the throughput", best)
+}
+
+// places starts a Nextcloud behind TLS and the binary, and returns where a user
+// may put a file: directly, and through the binary.
+func places(t *testing.T, wrap func(http.Handler) http.Handler) (direct, through place, p *process) {
+	t.Helper()
+	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: cloudPassword})
+	server := httptest.NewTLSServer(wrap(cloud))
+	t.Cleanup(func() {
+		server.Close()
+		if err := cloud.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	dir := t.TempDir()
+	ca := filepath.Join(dir, "nextcloud.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p = start(t, dir, nil, "JWT_SECRET="+keyring.Generate().Reveal(),
+		"NEXTCLOUD_URL="+server.URL, "NEXTCLOUD_CA_FILE="+ca, "NEXTCLOUD_ADMIN_USER=admin", "NEXTCLOUD_ADMIN_PASSWORD="+cloudPassword)
+	saved := map[string]string{}
+	play(t, p.target(), append(acceptance()[:2], hasStorage), saved)
+	direct = place{server.Client(), server.URL + "/remote.php/dav/files/test%40example.com/direct", func(r *http.Request) {
+		r.SetBasicAuth("test@example.com", "SecurePass123!")
+		r.Header.Set("X-Hash", "sha256") // as the gateway asks for it
+	}}
+	through = place{http1(p.client), p.https + "/api/files/through", func(r *http.Request) {
+		r.Header.Set("Authorization", "Bearer "+saved["access"])
+	}}
+	return direct, through, p
+}
+
+// paced is h for clients that send and take that many bytes a second at most.
+func paced(h http.Handler, rate int) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p := &pace{rate: rate, began: time.Now()}
+		r.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.TeeReader(r.Body, p), r.Body}
+		h.ServeHTTP(pacedWriter{w, p}, r)
+	})
+}
+
+// A pace takes what is written to it at a rate.
+type pace struct {
+	rate, total int
+	began       time.Time
+}
+
+func (p *pace) Write(b []byte) (int, error) {
+	p.total += len(b)
+	due := p.began.Add(time.Duration(p.total) * time.Second / time.Duration(p.rate))
+	if ahead := time.Until(due); ahead > 10*time.Millisecond {
+		<-time.After(ahead)
+	}
+	return len(b), nil
+}
+
+type pacedWriter struct {
+	http.ResponseWriter
+	*pace
+}
+
+func (w pacedWriter) Write(b []byte) (int, error) {
+	w.pace.Write(b) //nolint:errcheck // never fails
+	return w.ResponseWriter.Write(b)
+}
+
+// http1 returns a client as c for HTTP/1.1, which the transfers without the
+// gateway speak, too.
+func http1(c *http.Client) *http.Client {
+	transport := c.Transport.(*http.Transport).Clone() //nolint:forcetypeassert // made by client
+	transport.TLSClientConfig.NextProtos = nil         // where the first use left HTTP/2
+	transport.Protocols = new(http.Protocols)
+	transport.Protocols.SetHTTP1(true)
+	return &http.Client{Transport: transport}
+}
+
+// peakMemory returns the most bytes of memory that the process ever held.
+func (p *process) peakMemory(t *testing.T) int {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kib, err := strconv.Atoi(string(regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(status)[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kib << 10
+}
+
+// A place takes a file and gives it back.
+type place struct {
+	client *http.Client
+	url    string
+	with   func(*http.Request)
+}
+
+func (p place) up(t *testing.T, size, status int) time.Duration {
+	t.Helper()
+	return p.do(t, http.MethodPut, &content{size: size}, status, func(io.Reader) error { return nil })
+}
+
+func (p place) down(t *testing.T, size int) time.Duration {
+	t.Helper()
+	came := content{size: size}
+	took := p.do(t, http.MethodGet, http.NoBody, http.StatusOK, func(r io.Reader) error {
+		_, err := io.CopyBuffer(&came, r, make([]byte, len(came.block)))
+		return err
+	})
+	if came.at != size {
+		t.Fatalf("%d bytes came", came.at)
+	}
+	return took
+}
+
+func (p place) do(t *testing.T, method string, body io.Reader, status int, take func(io.Reader) error) time.Duration {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, p.url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, ok := body.(*content); ok {
+		r.ContentLength = int64(c.size)
+	}
+	p.with(r)
+	began := time.Now()
+	resp, err := p.client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != status {
+		t.Fatalf("%s %s is %s", method, p.url, resp.Status)
+	}
+	if err := take(resp.Body); err != nil {
+		t.Fatalf("%s %s: %v", method, p.url, err)
+	}
+	return time.Since(began)
+}
+
+// content is that many bytes of which no block is like another: read, they are
+// produced; written, compared.
+type content struct {
+	size  int
+	at    int
+	block [64 << 10]byte
+}
+
+// next returns some of the next bytes, n at most.
+func (c *content) next(n int) []byte {
+	from := c.at % len(c.block)
+	if from == 0 {
+		binary.BigEndian.PutUint64(c.block[:], uint64(c.at))
+	}
+	some := c.block[from:min(from+n, len(c.block), from+c.size-c.at)]
+	c.at += len(some)
+	return some
+}
+
+func (c *content) Read(p []byte) (int, error) {
+	if c.at == c.size {
+		return 0, io.EOF
+	}
+	return copy(p, c.next(len(p))), nil
+}
+
+func (c *content) Write(p []byte) (n int, err error) {
+	for n < len(p) {
+		at, want := c.at, c.next(len(p)-n)
+		if len(want) == 0 || !bytes.Equal(p[n:n+len(want)], want) {
+			return n, fmt.Errorf("other bytes at %d", at)
+		}
+		n += len(want)
+	}
+	return n, nil
+}

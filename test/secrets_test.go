@@ -1,0 +1,222 @@
+package test_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
+)
+
+// TestSecretsAreNowhereInTheClear lets the gateway handle every kind of secret,
+// with a Nextcloud that works and then refuses it, at the most talkative log
+// level, and looks for each of them in the store, the logs, the output of the
+// commands, and the answers that are errors.
+func TestSecretsAreNowhereInTheClear(t *testing.T) {
+	t.Parallel()
+	for engine, open := range engines {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			seen := &secrets{of: map[string]string{}, kinds: map[string]bool{}}
+			cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: cloudPassword})
+			server := httptest.NewServer(seen.watch(cloud))
+			t.Cleanup(server.Close)
+			dir := t.TempDir()
+			env, db := open(t, dir)
+			secret := keyring.Generate().Reveal()
+			seen.add("JWT_SECRET", secret)
+			seen.add("Nextcloud's administrator", cloudPassword)
+			env = append(env, "LOG_LEVEL=debug", "JWT_SECRET="+secret,
+				"NEXTCLOUD_URL="+server.URL, "NEXTCLOUD_ADMIN_USER=admin", "NEXTCLOUD_ADMIN_PASSWORD="+cloudPassword)
+			admin(t, dir, env)
+			seen.add("root's password", strings.TrimSpace(rootPassword))
+			p := start(t, dir, nil, env...)
+			g, saved := p.target(), map[string]string{"admin": "root@example.com"}
+			var errorsTold strings.Builder
+			g.check = func(_ testing.TB, _ *http.Request, sent []byte, resp *http.Response, answer []byte) {
+				seen.ofRequest(sent)
+				seen.ofAnswer(resp, answer)
+				if resp.StatusCode >= 400 {
+					errorsTold.Write(answer)
+				}
+			}
+			play(t, g, acceptance(), saved)
+
+			// All of it again, at a Nextcloud that refuses the gateway's credentials,
+			// and repeats what it was sent.
+			play(t, g, []step{{name: "log in", method: "POST", path: "/api/auth/login",
+				body: `{"username":"test@example.com","password":"an entirely new passphrase"}`, status: 200, save: map[string]string{"access": "access_token"}}}, saved)
+			cloud.RevokeAll("test@example.com")
+			cloud.SetPassword("admin", "another one")
+			cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
+				user, password, _ := r.BasicAuth()
+				body, _ := io.ReadAll(r.Body) //nolint:errcheck // what came of it
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				if strings.HasPrefix(r.URL.Path, "/ocs/") && user == "admin" {
+					return nextcloudtest.Answer(http.StatusInternalServerError, "text/html", "<p>"+user+":"+password+" sent "+string(body)+"</p>", 0)
+				}
+				return nil
+			})
+			bearer := "Authorization: Bearer ${access}"
+			for _, s := range []step{
+				{method: "GET", path: "/api/files/", header: bearer},
+				{method: "POST", path: "/api/users/me/nextcloud/app-password", header: bearer, body: `{"name":"x","password":"an entirely new passphrase"}`},
+				{method: "POST", path: "/api/users/change-password", header: bearer, body: `{"old_password":"wrong old one","new_password":"qwertyuiop"}`},
+				{method: "POST", path: "/api/users/change-password", header: bearer, body: `{"old_password":"an entirely new passphrase","new_password":"the third passphrase"}`},
+				{method: "POST", path: "/api/auth/login", body: `{"email":"test@example.com","password":"the third passphrase","transport":7}`},
+				{method: "POST", path: "/api/nextcloud/reconcile", header: "Authorization: Bearer ${root}"},
+			} {
+				g.send(t, s, saved)
+			}
+			var told strings.Builder
+			for _, args := range [][]string{{"doctor", "--json"}, {"reconcile", "--no-wait"}, {"sweep", "--plan"}} {
+				out, code := command(t, dir, "", env, append([]string{"nextcloud"}, args...)...)
+				if code == 0 {
+					t.Errorf("%s worked, and had nothing to tell: %s", args, out)
+				}
+				told.WriteString(out)
+			}
+			p.stop(t)
+
+			places := map[string]string{
+				"an error": errorsTold.String(), "a command": told.String(), "the log": p.stdout.String(), "standard error": p.stderr.String(),
+				"the rows": strings.Join(rows(t, db()), "\n"),
+			}
+			files, err := filepath.Glob(filepath.Join(dir, "gateway.db*"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, file := range files {
+				content, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				places[filepath.Base(file)] = string(content)
+			}
+			seen.lookFor(t, places)
+		})
+	}
+}
+
+// secrets are all that must not be found, each with what it is.
+type secrets struct {
+	mu    sync.Mutex
+	of    map[string]string
+	kinds map[string]bool // that there were
+}
+
+func (s *secrets) add(what, secret string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if secret != "" && secret != "wrong" && secret != "b" { // too short to be looked for
+		s.of[secret], s.kinds[what] = what, true
+	}
+}
+
+// watch notes the secrets that go to and come from Nextcloud.
+func (s *secrets) watch(h http.Handler) http.Handler {
+	token := regexp.MustCompile(`"apppassword":"([^"]+)"`)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		s.add("a credential of "+user+" at Nextcloud", password)
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if form, err := url.ParseQuery(string(body)); err == nil {
+			s.add("a password sent to Nextcloud", form.Get("password"))
+			if form.Get("key") == "password" {
+				s.add("a password set in Nextcloud", form.Get("value"))
+			}
+		}
+		out := httptest.NewRecorder()
+		h.ServeHTTP(out, r)
+		for _, found := range token.FindAllStringSubmatch(out.Body.String(), -1) {
+			s.add("an app password", found[1])
+		}
+		for name, values := range out.Header() {
+			w.Header()[name] = values
+		}
+		w.WriteHeader(out.Code)
+		w.Write(out.Body.Bytes()) //nolint:errcheck // to a client that is gone
+	})
+}
+
+func (s *secrets) ofRequest(sent []byte) {
+	var body map[string]any
+	if json.Unmarshal(sent, &body) != nil {
+		return
+	}
+	for _, field := range []string{"password", "old_password", "new_password"} {
+		if text, ok := body[field].(string); ok && !strings.Contains(text, "\x00") {
+			s.add("a "+field, text)
+		}
+	}
+}
+
+func (s *secrets) ofAnswer(resp *http.Response, answer []byte) {
+	for _, c := range resp.Cookies() {
+		s.add("a cookie", c.Value)
+	}
+	var body map[string]any
+	if json.Unmarshal(answer, &body) != nil {
+		return
+	}
+	for _, field := range []string{"access_token", "refresh_token", "password"} {
+		if text, ok := body[field].(string); ok {
+			s.add("an answer's "+field, text)
+		}
+	}
+}
+
+// lookFor fails the test for each secret that is at one of the places, as it is
+// or in a form that anybody can turn back.
+func (s *secrets) lookFor(t *testing.T, places map[string]string) {
+	t.Helper()
+	for secret, what := range s.of {
+		forms := []string{
+			secret, url.QueryEscape(secret), hex.EncodeToString([]byte(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret))),
+			inBase64(secret), inBase64("admin:" + secret), inBase64("test@example.com:" + secret),
+		}
+		for place, text := range places {
+			for _, form := range forms {
+				if at := strings.Index(text, form); at >= 0 {
+					t.Errorf("%s is in %s: …%q…", what, place, text[max(0, at-80):min(len(text), at+80)])
+				}
+			}
+		}
+	}
+	for _, what := range []string{
+		"a password", "a new_password", "an app password", "a password sent to Nextcloud", "a password set in Nextcloud",
+		"an answer's access_token", "an answer's refresh_token", "an answer's password", "a cookie",
+		"a credential of test@example.com at Nextcloud",
+	} {
+		if !s.kinds[what] {
+			t.Errorf("the script had no %s: %v", what, s.kinds)
+		}
+	}
+	for place, text := range places {
+		if text == "" && place != "standard error" {
+			t.Errorf("nothing was written to %s", place)
+		}
+	}
+}
+
+// inBase64 is the text in base64 without its end, which depends on what follows.
+func inBase64(text string) string {
+	encoded := base64.RawStdEncoding.EncodeToString([]byte(text))
+	return encoded[:max(8, len(encoded)-2)]
+}
