@@ -61,7 +61,7 @@ func reconcile(ctx context.Context, r *provision.Reconciler, p *progress, longes
 			return p.verdict(o)
 		}
 		if o.Refused {
-			return errors.New("Nextcloud refused the administrator, and is not asked again for some minutes: gateway nextcloud doctor tells more")
+			return errors.New("the administrator is refused by Nextcloud, which is not asked again for some minutes: gateway nextcloud doctor tells more")
 		}
 		if o.Wait == 0 {
 			res, err := r.RunBatch(ctx, batch)

@@ -54,7 +54,7 @@ type Comparison struct {
 func (c Comparison) Drifted() int { return len(c.drifted) }
 
 // ErrNotNow is what a sweep gets while Nextcloud may not be called.
-var ErrNotNow = errors.New("Nextcloud is not called now: it did not answer, or refused the administrator; GET /api/nextcloud/accounts tells more")
+var ErrNotNow = errors.New("no call to Nextcloud now: it did not answer, or refused the administrator; GET /api/nextcloud/accounts tells more")
 
 const (
 	sweepPage = 50 // users that Nextcloud tells of in one call; each costs it some milliseconds
