@@ -134,7 +134,7 @@ func TestReconcile_TellsWhatIsLeft(t *testing.T) {
 	s.env["NEXTCLOUD_ADMIN_PASSWORD"] = "wrong"
 	for range 2 {
 		code, _, problems = s.run(t.Context(), "reconcile")
-		if code != 1 || !strings.Contains(problems, "refused the administrator") {
+		if code != 1 || !strings.Contains(problems, "refused by Nextcloud") {
 			t.Errorf("refused: %d %s", code, problems)
 		}
 	}
