@@ -21,7 +21,7 @@ const (
 	Removed         = "account_removed"       // somebody removed it; it is made again
 	PasswordLost    = "password_lost"         // a sealed password does not open; the next change sets one
 	PasswordRefused = "password_refused"      // Nextcloud's policy refuses it; the account keeps its old one
-	NoAppPassword   = "app_password_refused"  // the files cannot be reached until the password changes
+	NoAppPassword   = "app_password_refused"  // the files cannot be reached until the next login hands the password over
 	Refused         = "refused"               // Nextcloud refuses what we ask for
 	Unexpected      = "unexpected_answer"     // what answers is not what we know as Nextcloud
 )
