@@ -1,11 +1,15 @@
 package test_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/voiceassist/gateway/shared/faas/faastest"
 	"github.com/voiceassist/gateway/shared/keyring"
@@ -81,4 +85,51 @@ func TestReconcileCommand(t *testing.T) {
 	if out, code := command(t, dir, "", nil, "nextcloud", "reconcile"); code != 1 || !strings.Contains(out, "NEXTCLOUD_URL is not set") {
 		t.Errorf("without a Nextcloud: %d %s", code, out)
 	}
+}
+
+// TestADownNextcloudIsNotFelt registers and logs in at a gateway whose Nextcloud
+// takes connections and never answers, and at one without any, by turns. When
+// it answers again, everybody gets their account.
+func TestADownNextcloudIsNotFelt(t *testing.T) {
+	t.Parallel()
+	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: cloudPassword})
+	var back atomic.Bool
+	cloud.Fail(func(*http.Request) nextcloudtest.Fault {
+		if back.Load() {
+			return nil
+		}
+		return func(_ http.ResponseWriter, r *http.Request, _ http.Handler) {
+			<-r.Context().Done()
+			panic(http.ErrAbortHandler)
+		}
+	})
+	down := start(t, t.TempDir(), nil, append(nextcloud(t, cloud), "JWT_SECRET="+keyring.Generate().Reveal())...).target()
+	without := start(t, t.TempDir(), nil, "JWT_SECRET="+keyring.Generate().Reveal()).target()
+	took := map[bool][]time.Duration{}
+	saved := map[string]string{}
+	for i := range 9 {
+		body := fmt.Sprintf(`{"email":"user%d@example.com","password":"SecurePass123!"}`, i)
+		for _, isDown := range []bool{true, false} {
+			g, token := without, "other"
+			if isDown {
+				g, token = down, "access"
+			}
+			began := time.Now()
+			play(t, g, []step{
+				{name: "register", method: "POST", path: "/api/auth/register", body: body, status: 200},
+				{name: "log in", method: "POST", path: "/api/auth/login", body: body, status: 200, save: map[string]string{token: "access_token"}},
+			}, saved)
+			took[isDown] = append(took[isDown], time.Since(began))
+		}
+	}
+	for _, times := range took {
+		slices.Sort(times)
+	}
+	with, alone := took[true][4], took[false][4]
+	t.Logf("register and log in: %v with Nextcloud down, %v without any (medians of 9)", with, alone)
+	if with > 2*alone {
+		t.Error("it is felt")
+	}
+	back.Store(true)
+	play(t, down, []step{hasStorage}, saved)
 }
