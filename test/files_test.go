@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/keyring"
-	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 )
 
 // TestFiles_AGibibyteTakesLittleMemory carries a file of a GiB up and down
@@ -64,21 +63,14 @@ func TestFiles_AreStreamed(t *testing.T) {
 // may put a file: directly, and through the binary.
 func places(t *testing.T, wrap func(http.Handler) http.Handler) (direct, through place, p *process) {
 	t.Helper()
-	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: cloudPassword})
-	server := httptest.NewTLSServer(wrap(cloud))
-	t.Cleanup(func() {
-		server.Close()
-		if err := cloud.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	server := httptest.NewTLSServer(wrap(newNextcloud(t)))
+	t.Cleanup(server.Close)
 	dir := t.TempDir()
 	ca := filepath.Join(dir, "nextcloud.pem")
 	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p = start(t, dir, nil, "JWT_SECRET="+keyring.Generate().Reveal(),
-		"NEXTCLOUD_URL="+server.URL, "NEXTCLOUD_CA_FILE="+ca, "NEXTCLOUD_ADMIN_USER=admin", "NEXTCLOUD_ADMIN_PASSWORD="+cloudPassword)
+	p = start(t, dir, nil, append(settings(server), "NEXTCLOUD_CA_FILE="+ca, "JWT_SECRET="+keyring.Generate().Reveal())...)
 	saved := map[string]string{}
 	play(t, p.target(), append(acceptance()[:2], hasStorage), saved)
 	direct = place{server.Client(), server.URL + "/remote.php/dav/files/test%40example.com/direct", func(r *http.Request) {

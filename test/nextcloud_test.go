@@ -18,17 +18,28 @@ import (
 
 const cloudPassword = "the administrator's own password"
 
-// nextcloud starts the test server and returns the settings of a gateway that
-// uses it.
-func nextcloud(t *testing.T, cloud *nextcloudtest.Server) []string {
+// newNextcloud returns a test server that no address leads to yet.
+func newNextcloud(t *testing.T) *nextcloudtest.Server {
 	t.Helper()
-	server := httptest.NewServer(cloud)
+	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: cloudPassword})
 	t.Cleanup(func() {
-		server.Close()
 		if err := cloud.Close(); err != nil {
 			t.Error(err)
 		}
 	})
+	return cloud
+}
+
+// listen gives a Nextcloud an address and returns the settings of a gateway that
+// uses it.
+func listen(t *testing.T, cloud http.Handler) []string {
+	t.Helper()
+	server := httptest.NewServer(cloud)
+	t.Cleanup(server.Close)
+	return settings(server)
+}
+
+func settings(server *httptest.Server) []string {
 	return []string{"NEXTCLOUD_URL=" + server.URL, "NEXTCLOUD_ADMIN_USER=admin", "NEXTCLOUD_ADMIN_PASSWORD=" + cloudPassword}
 }
 
@@ -36,8 +47,8 @@ func nextcloud(t *testing.T, cloud *nextcloudtest.Server) []string {
 // schedule's event make the account in Nextcloud through another.
 func TestScheduleReconcilesOnLambda(t *testing.T) {
 	t.Parallel()
-	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: cloudPassword})
-	env := append(nextcloud(t, cloud),
+	cloud := newNextcloud(t)
+	env := append(listen(t, cloud),
 		"DATABASE_URL="+database(t), "JWT_SECRET="+keyring.Generate().Reveal(), "BCRYPT_COST=10")
 	g := target{client: &http.Client{Transport: deploy(t, env...)}, url: public}
 	saved := map[string]string{}
@@ -71,9 +82,9 @@ func TestScheduleReconcilesOnLambda(t *testing.T) {
 // TestReconcileCommand does by hand what the loop does by itself.
 func TestReconcileCommand(t *testing.T) {
 	t.Parallel()
-	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: cloudPassword})
+	cloud := newNextcloud(t)
 	dir := t.TempDir()
-	env := nextcloud(t, cloud)
+	env := listen(t, cloud)
 	admin(t, dir, env)
 	out, code := command(t, dir, "", env, "nextcloud", "reconcile")
 	if code != 0 || !strings.Contains(out, "done 1, failed 0, left 0, ") {
@@ -92,7 +103,7 @@ func TestReconcileCommand(t *testing.T) {
 // it answers again, everybody gets their account.
 func TestADownNextcloudIsNotFelt(t *testing.T) {
 	t.Parallel()
-	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: cloudPassword})
+	cloud := newNextcloud(t)
 	var back atomic.Bool
 	cloud.Fail(func(*http.Request) nextcloudtest.Fault {
 		if back.Load() {
@@ -103,7 +114,7 @@ func TestADownNextcloudIsNotFelt(t *testing.T) {
 			panic(http.ErrAbortHandler)
 		}
 	})
-	down := start(t, t.TempDir(), nil, append(nextcloud(t, cloud), "JWT_SECRET="+keyring.Generate().Reveal())...).target()
+	down := start(t, t.TempDir(), nil, append(listen(t, cloud), "JWT_SECRET="+keyring.Generate().Reveal())...).target()
 	without := start(t, t.TempDir(), nil, "JWT_SECRET="+keyring.Generate().Reveal()).target()
 	took := map[bool][]time.Duration{}
 	saved := map[string]string{}

@@ -48,11 +48,11 @@ func play(t *testing.T, g target, script []step, saved map[string]string) []exch
 	var exchanges []exchange
 	for _, s := range script {
 		resp, body := g.send(t, s, saved)
-		for pause := time.NewTicker(50 * time.Millisecond); resp.StatusCode == s.status && !strings.Contains(body, s.until); {
+		for deadline := time.After(answerTime); resp.StatusCode == s.status && !strings.Contains(body, s.until); {
 			select {
-			case <-pause.C:
+			case <-time.After(50 * time.Millisecond):
 				resp, body = g.send(t, s, saved)
-			case <-time.After(answerTime):
+			case <-deadline:
 				t.Fatalf("%s: got %s, and no %s", s.name, body, s.until)
 			}
 		}

@@ -30,16 +30,13 @@ func TestSecretsAreNowhereInTheClear(t *testing.T) {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
 			seen := &secrets{of: map[string]string{}, kinds: map[string]bool{}}
-			cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: cloudPassword})
-			server := httptest.NewServer(seen.watch(cloud))
-			t.Cleanup(server.Close)
+			cloud := newNextcloud(t)
 			dir := t.TempDir()
 			env, db := open(t, dir)
 			secret := keyring.Generate().Reveal()
 			seen.add("JWT_SECRET", secret)
 			seen.add("Nextcloud's administrator", cloudPassword)
-			env = append(env, "LOG_LEVEL=debug", "JWT_SECRET="+secret,
-				"NEXTCLOUD_URL="+server.URL, "NEXTCLOUD_ADMIN_USER=admin", "NEXTCLOUD_ADMIN_PASSWORD="+cloudPassword)
+			env = append(append(env, listen(t, seen.watch(cloud))...), "LOG_LEVEL=debug", "JWT_SECRET="+secret)
 			admin(t, dir, env)
 			seen.add("root's password", strings.TrimSpace(rootPassword))
 			p := start(t, dir, nil, env...)

@@ -12,7 +12,6 @@ import (
 
 	"github.com/voiceassist/gateway/shared/faas/faastest"
 	"github.com/voiceassist/gateway/shared/keyring"
-	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/reference/referencetest"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
@@ -69,7 +68,7 @@ func onBinary(t *testing.T, env ...string) []exchange {
 	t.Helper()
 	dir := t.TempDir()
 	env = append(env, "JWT_SECRET="+keyring.Generate().Reveal())
-	env = append(env, nextcloud(t, nextcloudtest.New(nextcloudtest.Options{AdminPassword: cloudPassword}))...)
+	env = append(env, listen(t, newNextcloud(t))...)
 	admin(t, dir, env)
 	g := start(t, dir, nil, env...).target()
 	g.check = referencetest.Check
@@ -90,7 +89,7 @@ func onLambda(t *testing.T) []exchange {
 		"DATABASE_URL=" + database(t), "JWT_SECRET=" + keyring.Generate().Reveal(),
 		"ALLOWED_ORIGINS=https://app.example.org", "BCRYPT_COST=10",
 	}
-	env = append(env, nextcloud(t, nextcloudtest.New(nextcloudtest.Options{AdminPassword: cloudPassword}))...)
+	env = append(env, listen(t, newNextcloud(t))...)
 	admin(t, t.TempDir(), env)
 	g := target{
 		client: &http.Client{Transport: deploy(t, env...)}, url: public,
