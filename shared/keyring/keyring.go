@@ -9,11 +9,14 @@
 package keyring
 
 import (
+	"bytes"
 	"crypto/hkdf"
 	"crypto/sha256"
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
+	"sync/atomic"
 
 	"github.com/voiceassist/gateway/shared/config"
 )
@@ -27,17 +30,28 @@ const (
 
 const redacted = "[keys]"
 
-// A Ring holds the current secret and previous ones, as HKDF pseudo-random keys.
-// It is immutable and safe for concurrent use.
+// A Ring holds the current secret and other ones, as HKDF pseudo-random keys.
+// It is safe for concurrent use and changes only by [Ring.Replace].
 type Ring struct {
-	extracted [][]byte // one per secret, current first
+	extracted atomic.Pointer[[][]byte] // one per secret, current first
 }
 
 // New returns a ring that writes with current and still reads what the previous
 // secrets wrote. It fails where a secret is too weak to be one; the error does
 // not quote it. Empty and repeated previous secrets are left out.
 func New(current config.Secret, previous ...config.Secret) (*Ring, error) {
-	ring := &Ring{}
+	r := &Ring{}
+	if _, err := r.Replace(current, previous...); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Replace puts other secrets in place of those of the ring, as New takes them,
+// and reports whether they are others. What was derived before changes with
+// them. After an error the ring is what it was.
+func (r *Ring) Replace(current config.Secret, previous ...config.Secret) (changed bool, err error) {
+	var extracted [][]byte
 	seen := map[config.Secret]bool{"": true}
 	for i, secret := range append([]config.Secret{current}, previous...) {
 		if i > 0 && seen[secret] {
@@ -45,31 +59,23 @@ func New(current config.Secret, previous ...config.Secret) (*Ring, error) {
 		}
 		seen[secret] = true
 		if got := weakness(secret); got != "" {
-			return nil, fmt.Errorf("secret %d of the key ring %s; it takes %s", i+1, got, Takes)
+			return false, fmt.Errorf("secret %d of the key ring %s; it takes %s", i+1, got, Takes)
 		}
 		// No salt: the secrets are random already, and a salt would have to be kept.
 		prk, err := hkdf.Extract(sha256.New, []byte(secret.Reveal()), nil)
 		if err != nil {
-			return nil, fmt.Errorf("extract secret %d of the key ring: %w", i+1, err)
+			return false, fmt.Errorf("extract secret %d of the key ring: %w", i+1, err)
 		}
-		ring.extracted = append(ring.extracted, prk)
+		extracted = append(extracted, prk)
 	}
-	return ring, nil
+	old := r.extracted.Swap(&extracted)
+	return old == nil || !slices.EqualFunc(*old, extracted, bytes.Equal), nil
 }
 
 // Derive returns the keys for a purpose: one per secret, current first. The same
 // secret and purpose always give the same key. A purpose is a constant of the
 // caller's, such as "refresh token v1", and holds no NUL.
-func (r *Ring) Derive(purpose string) Keys {
-	keys := make(Keys, 0, len(r.extracted))
-	for _, prk := range r.extracted {
-		var k Key
-		copy(k.ID[:], expand(prk, labelID+purpose, len(k.ID)))
-		copy(k.Bytes[:], expand(prk, labelKey+purpose, len(k.Bytes)))
-		keys = append(keys, k)
-	}
-	return keys
-}
+func (r *Ring) Derive(purpose string) Keys { return Keys{&derivation{ring: r, purpose: purpose}} }
 
 func expand(prk []byte, info string, size int) []byte {
 	out, err := hkdf.Expand(sha256.New, prk, info, size)
@@ -108,22 +114,56 @@ func (Key) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText hides the key.
 func (Key) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// Keys are the keys for one purpose, current first and never empty.
-type Keys []Key
+// Keys are the keys for one purpose, never none. They follow their ring, and are
+// safe for concurrent use.
+type Keys struct{ of *derivation }
+
+// A derivation keeps what was derived, until the ring changes.
+type derivation struct {
+	ring    *Ring
+	purpose string
+	made    atomic.Pointer[derived]
+}
+
+type derived struct {
+	from *[][]byte
+	keys []Key
+}
+
+// All returns the keys, current first.
+func (k Keys) All() []Key {
+	from := k.of.ring.extracted.Load()
+	if made := k.of.made.Load(); made != nil && made.from == from {
+		return made.keys
+	}
+	keys := make([]Key, len(*from))
+	for i, prk := range *from {
+		copy(keys[i].ID[:], expand(prk, labelID+k.of.purpose, len(keys[i].ID)))
+		copy(keys[i].Bytes[:], expand(prk, labelKey+k.of.purpose, len(keys[i].Bytes)))
+	}
+	k.of.made.Store(&derived{from, keys})
+	return keys
+}
 
 // Current returns the key to write with.
-func (k Keys) Current() Key { return k[0] }
+func (k Keys) Current() Key { return k.All()[0] }
 
 // ByID returns the key to read with, and false where no secret of the ring gives
 // that id.
 func (k Keys) ByID(id [4]byte) (Key, bool) {
-	for _, key := range k {
+	for _, key := range k.All() {
 		if key.ID == id { // not secret, so no constant-time compare
 			return key, true
 		}
 	}
 	return Key{}, false
 }
+
+// String hides the keys.
+func (Keys) String() string { return redacted }
+
+// Format hides the keys from every verb.
+func (Keys) Format(f fmt.State, _ rune) { hide(f) }
 
 // hide cannot report a failed write: neither can fmt.
 func hide(f fmt.State) { _, _ = io.WriteString(f, redacted) }

@@ -70,8 +70,8 @@ func TestKeys_WriteWithTheCurrentAndReadWithAll(t *testing.T) {
 	t.Parallel()
 	old := ring(t, first).Derive("p").Current()
 	keys := ring(t, second, "", first, first, second).Derive("p")
-	if len(keys) != 2 {
-		t.Fatalf("two different secrets gave %d keys, want 2", len(keys))
+	if n := len(keys.All()); n != 2 {
+		t.Fatalf("two different secrets gave %d keys, want 2", n)
 	}
 	if keys.Current() != ring(t, second).Derive("p").Current() {
 		t.Error("the current key is not that of the current secret")
@@ -176,19 +176,20 @@ func TestKeys_NeverPrintThemselves(t *testing.T) {
 	keys := r.Derive("p")
 	var out bytes.Buffer
 	log := slog.New(slog.NewJSONHandler(&out, nil))
-	log.Info("m", slog.Any("ring", r), slog.Any("keys", keys), slog.Any("key", keys[0]))
+	log.Info("m", slog.Any("ring", r), slog.Any("keys", keys), slog.Any("key", keys.Current()))
 	slog.New(slog.NewTextHandler(&out, nil)).Info("m", slog.Any("ring", r), slog.Any("keys", keys))
 	j, err := json.Marshal(map[string]any{"ring": r, "keys": keys})
 	if err != nil {
 		t.Fatal(err)
 	}
 	out.Write(j)
-	for _, v := range []any{r, keys, keys[0], &keys[0], struct{ K keyring.Keys }{keys}} {
+	for _, v := range []any{r, keys, keys.Current(), &keys.All()[0], struct{ K keyring.Keys }{keys}} {
 		fmt.Fprintf(&out, "%v %+v %#v %s %q %x %X %d\n", v, v, v, v, v, v, v, v)
 	}
-	out.WriteString(r.String() + keys[0].String() + keys[0].GoString())
+	out.WriteString(r.String() + keys.Current().String() + keys.Current().GoString())
 
-	b := keys[0].Bytes[:3]
+	current := keys.Current()
+	b := current.Bytes[:3]
 	for _, leak := range []string{
 		fmt.Sprintf("%x", b), fmt.Sprintf("%X", b), fmt.Sprintf("%d %d %d", b[0], b[1], b[2]),
 		fmt.Sprintf("%d,%d,%d", b[0], b[1], b[2]), fmt.Sprintf("%#x, %#x", b[0], b[1]), string(b),
@@ -196,5 +197,30 @@ func TestKeys_NeverPrintThemselves(t *testing.T) {
 		if strings.Contains(out.String(), leak) {
 			t.Errorf("the key shows as %q in\n%s", leak, out.String())
 		}
+	}
+}
+
+func TestRing_ReplaceReachesWhatWasDerived(t *testing.T) {
+	t.Parallel()
+	r := ring(t, first)
+	keys := r.Derive("p")
+	old := keys.Current()
+	if changed, err := r.Replace(second, first); err != nil || !changed {
+		t.Fatalf("changed %v, %v", changed, err)
+	}
+	if keys.Current() != ring(t, second).Derive("p").Current() {
+		t.Error("the current key is still that of the secret that was replaced")
+	}
+	if _, ok := keys.ByID(old.ID); !ok {
+		t.Error("the key of the secret before is gone")
+	}
+	if changed, err := r.Replace(second, first, first); err != nil || changed {
+		t.Errorf("the same secrets count as changed: %v, %v", changed, err)
+	}
+	if changed, err := r.Replace("weak"); err == nil || changed {
+		t.Errorf("a weak secret is taken: %v, %v", changed, err)
+	}
+	if keys.Current() != ring(t, second).Derive("p").Current() {
+		t.Error("a refused secret changed the keys")
 	}
 }

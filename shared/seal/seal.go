@@ -34,24 +34,13 @@ const (
 // with a key that is gone, or for somebody else. Which of them, nobody learns.
 var ErrOpen = errors.New("sealed secret does not open")
 
-// A Box seals and opens with AES-256-GCM (NIST SP 800-38D). It is immutable,
-// safe for concurrent use and does not print itself. Nonces are random, which
-// is good for 2^32 secrets a key (section 8.3).
-type Box struct {
-	current [4]byte
-	byID    map[[4]byte]cipher.AEAD
-}
+// A Box seals and opens with AES-256-GCM (NIST SP 800-38D). It is safe for
+// concurrent use and does not print itself. Nonces are random, which is good for
+// 2^32 secrets a key (section 8.3).
+type Box struct{ keys keyring.Keys }
 
 // New returns a box over keys, which are for this purpose alone.
-func New(keys keyring.Keys) *Box {
-	b := &Box{current: keys.Current().ID, byID: make(map[[4]byte]cipher.AEAD, len(keys))}
-	for _, key := range keys {
-		if _, taken := b.byID[key.ID]; !taken { // should two ids ever collide, the newer key stands
-			b.byID[key.ID] = aead(key)
-		}
-	}
-	return b
-}
+func New(keys keyring.Keys) *Box { return &Box{keys: keys} }
 
 func aead(key keyring.Key) cipher.AEAD {
 	block, err := aes.NewCipher(key.Bytes[:])
@@ -69,19 +58,20 @@ func aead(key keyring.Key) cipher.AEAD {
 // the same aad, which names the owner and is not secret. Each call gives another
 // result. The error is always nil; it is there for keys that are elsewhere.
 func (b *Box) Seal(plain config.Secret, aad string) ([]byte, error) {
+	key := b.keys.Current()
 	header := append(make([]byte, 0, Overhead+len(plain)), version)
-	header = append(header, b.current[:]...)
-	return b.byID[b.current].Seal(header, nil, []byte(plain.Reveal()), bound(header, aad)), nil
+	header = append(header, key.ID[:]...)
+	return aead(key).Seal(header, nil, []byte(plain.Reveal()), bound(header, aad)), nil
 }
 
 // Open returns what was sealed, or [ErrOpen].
 func (b *Box) Open(box []byte, aad string) (config.Secret, error) {
 	id, ok := keyID(box)
-	key, known := b.byID[id]
+	key, known := b.keys.ByID(id)
 	if !ok || !known {
 		return "", ErrOpen
 	}
-	plain, err := key.Open(nil, nil, box[headerLen:], bound(box[:headerLen], aad))
+	plain, err := aead(key).Open(nil, nil, box[headerLen:], bound(box[:headerLen], aad))
 	if err != nil {
 		return "", ErrOpen // err says no more
 	}
@@ -92,7 +82,7 @@ func (b *Box) Open(box []byte, aad string) (config.Secret, error) {
 // That it opens, it does not say.
 func (b *Box) NeedsReseal(box []byte) bool {
 	id, ok := keyID(box)
-	return !ok || id != b.current
+	return !ok || id != b.keys.Current().ID
 }
 
 // keyID returns the id in the header of box, and whether it can be a sealed
