@@ -7,8 +7,8 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"math/big"
+	"time"
 )
 
 // A publicKey is a JSON Web Key (RFC 7517; RFC 8037 for Ed25519). The fields
@@ -48,22 +48,18 @@ func describe(algorithm string, pub crypto.PublicKey) publicKey {
 	return p
 }
 
+// PublishFor is how long verifiers may keep the key set: so long must a new key
+// be published before it signs.
+const PublishFor = time.Hour
+
 // JWKS returns the key set to publish (RFC 7517 section 5): the public keys of
-// an asymmetric algorithm, none of a symmetric one.
+// an asymmetric algorithm, the signing one first; none of a symmetric one.
 func (k *Keys) JWKS() []byte {
 	set := struct {
 		Keys []publicKey `json:"keys"`
-	}{Keys: k.public}
+	}{Keys: k.set.Load().public}
 	if set.Keys == nil {
 		set.Keys = []publicKey{}
 	}
 	return encode(set)
-}
-
-func encode(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic("token: encode: " + err.Error()) // strings only
-	}
-	return b
 }

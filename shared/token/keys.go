@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -26,6 +27,10 @@ const (
 	tokenType = "at+jwt" // RFC 9068 section 2.1; nothing else of ours can be taken for an access token
 	maxToken  = 4 << 10  // bytes; ours have some 500
 	minRSA    = 2048     // bits, RFC 7518 section 3.3
+	minE      = 1 << 16  // an RSA exponent is larger and odd, FIPS 186-5 section 5.1
+
+	// MaxLifetime is the longest that a token may be configured to live.
+	MaxLifetime = 24 * time.Hour
 )
 
 // Options say how tokens are signed.
@@ -33,79 +38,134 @@ type Options struct {
 	Algorithm string             // HS256, HS384, HS512, EdDSA, ES256 or RS256 (RFC 7518 section 3.1, RFC 8037)
 	Ring      *keyring.Ring      // for HS algorithms
 	Private   crypto.Signer      // for the others
-	Previous  []crypto.PublicKey // whose tokens are still accepted after a rotation
+	Accepted  []crypto.PublicKey // which are published and accepted, too: the next key, and previous ones
 	Issuer    string
 	Audience  string
 	Lifetime  time.Duration
 }
 
 // Keys sign access tokens with the current key, and verify those of the current
-// and previous ones. They are immutable and safe for concurrent use.
+// and of the other accepted ones. They are safe for concurrent use, and change
+// only by [Keys.Reload].
 type Keys struct {
-	method   jwt.SigningMethod
-	signing  any
-	kid      string
-	byID     map[string]any // what verifies the tokens with that kid
-	public   []publicKey    // what [Keys.JWKS] publishes
-	parser   *jwt.Parser
+	set      atomic.Pointer[keySet]
+	load     func() (*keySet, error)
 	issuer   string
 	audience string
 	lifetime time.Duration
 }
 
+// A keySet is what tokens are signed and verified with at one time.
+type keySet struct {
+	method   jwt.SigningMethod
+	header   string         // of new tokens, encoded
+	signing  any            // the key of new tokens
+	byHeader map[string]any // encoded header → what verifies the tokens that begin with it
+	public   []publicKey    // what [Keys.JWKS] publishes
+}
+
 // NewKeys returns the keys for o, or an error when a key does not fit the
 // algorithm.
 func NewKeys(o Options) (*Keys, error) {
-	k := &Keys{
-		method: jwt.GetSigningMethod(o.Algorithm), byID: map[string]any{},
-		issuer: o.Issuer, audience: o.Audience, lifetime: o.Lifetime,
-		// Times are checked below, against the time that the caller tells.
-		parser: jwt.NewParser(jwt.WithValidMethods([]string{o.Algorithm}), jwt.WithStrictDecoding(),
-			jwt.WithoutClaimsValidation()),
+	return newKeys(o, func() (Options, error) { return o, nil })
+}
+
+// newKeys returns keys that [Keys.Reload] asks load for.
+func newKeys(o Options, load func() (Options, error)) (*Keys, error) {
+	k := &Keys{issuer: o.Issuer, audience: o.Audience, lifetime: o.Lifetime}
+	k.load = func() (*keySet, error) {
+		o, err := load()
+		if err != nil {
+			return nil, err
+		}
+		return newKeySet(o)
 	}
+	_, err := k.Reload()
+	return k, err
+}
+
+// Reload reads the keys again, from where they came, and reports whether the
+// key of new tokens or the accepted ones changed. After an error the keys are
+// what they were.
+func (k *Keys) Reload() (changed bool, err error) {
+	fresh, err := k.load()
+	if err != nil {
+		return false, err
+	}
+	old := k.set.Swap(fresh)
+	return old == nil || !old.same(fresh), nil
+}
+
+// same compares headers, each of which names its key.
+func (s *keySet) same(other *keySet) bool {
+	if s.header != other.header || len(s.byHeader) != len(other.byHeader) {
+		return false
+	}
+	for header := range s.byHeader {
+		if _, both := other.byHeader[header]; !both {
+			return false
+		}
+	}
+	return true
+}
+
+func newKeySet(o Options) (*keySet, error) {
+	s := &keySet{method: jwt.GetSigningMethod(o.Algorithm), byHeader: map[string]any{}}
 	switch o.Algorithm {
 	case "HS256", "HS384", "HS512":
-		k.shared(o.Ring)
-		return k, nil
+		s.shared(o.Ring)
+		return s, nil
 	case "EdDSA", "ES256", "RS256":
-		return k, k.asymmetric(o)
+		return s, s.asymmetric(o)
 	}
 	return nil, fmt.Errorf("%q is no algorithm for access tokens", o.Algorithm)
 }
 
 // shared sets up HMAC: 64 bytes a key, which is what the longest hash asks for
 // (RFC 7518 section 3.2).
-func (k *Keys) shared(ring *keyring.Ring) {
-	firsts, seconds := ring.Derive(purpose), ring.Derive(second)
-	for i, key := range firsts {
-		kid := hex.EncodeToString(key.ID[:])
-		secret := append(key.Bytes[:], seconds[i].Bytes[:]...)
-		k.byID[kid] = secret
-		if i == 0 {
-			k.kid, k.signing = kid, secret
-		}
+func (s *keySet) shared(ring *keyring.Ring) {
+	firsts, seconds := ring.Derive(purpose).All(), ring.Derive(second).All()
+	for i := range min(len(firsts), len(seconds)) { // of one length, unless the ring changes at this moment
+		s.accept(hex.EncodeToString(firsts[i].ID[:]), append(firsts[i].Bytes[:], seconds[i].Bytes[:]...), nil)
 	}
 }
 
-func (k *Keys) asymmetric(o Options) error {
+func (s *keySet) asymmetric(o Options) error {
 	if o.Private == nil {
 		return errors.New("the algorithm needs a private key")
 	}
-	for i, pub := range append([]crypto.PublicKey{o.Private.Public()}, o.Previous...) {
-		if err := fits(o.Algorithm, pub); err != nil {
+	for _, pub := range append([]crypto.PublicKey{o.Private.Public()}, o.Accepted...) {
+		if err := Fits(o.Algorithm, pub); err != nil {
 			return err
 		}
 		p := describe(o.Algorithm, pub)
-		k.byID[p.KeyID] = pub
-		k.public = append(k.public, p)
-		if i == 0 {
-			k.kid, k.signing = p.KeyID, o.Private
+		if s.accept(p.KeyID, pub, o.Private) {
+			s.public = append(s.public, p)
 		}
 	}
 	return nil
 }
 
-func fits(algorithm string, pub crypto.PublicKey) error {
+// accept takes the tokens of one more key and reports whether it is new. The
+// first key signs, with signing where that is another value.
+func (s *keySet) accept(kid string, verifying, signing any) bool {
+	header := headerOf(s.method.Alg(), kid)
+	if _, known := s.byHeader[header]; known {
+		return false
+	}
+	s.byHeader[header] = verifying
+	if s.header == "" {
+		s.header, s.signing = header, signing
+		if signing == nil {
+			s.signing = verifying
+		}
+	}
+	return true
+}
+
+// Fits returns an error where pub is no key for the algorithm: of another kind,
+// on another curve, or weak (RFC 8725 sections 3.2, 3.4 and 3.5).
+func Fits(algorithm string, pub crypto.PublicKey) error {
 	ok := false
 	switch key := pub.(type) {
 	case ed25519.PublicKey:
@@ -113,7 +173,7 @@ func fits(algorithm string, pub crypto.PublicKey) error {
 	case *ecdsa.PublicKey:
 		ok = algorithm == "ES256" && key.Curve == elliptic.P256()
 	case *rsa.PublicKey:
-		ok = algorithm == "RS256" && key.N.BitLen() >= minRSA
+		ok = algorithm == "RS256" && key.N.BitLen() >= minRSA && key.E > minE && key.E%2 == 1
 	}
 	if !ok {
 		return fmt.Errorf("a key of this kind or size does not fit %s", algorithm)
@@ -126,53 +186,32 @@ func (k *Keys) Lifetime() time.Duration { return k.lifetime }
 
 // Sign returns a new access token (RFC 9068 section 2.2).
 func (k *Keys) Sign(who account.ID, role account.Role, login signin.ID, now time.Time) (string, error) {
-	t := jwt.NewWithClaims(k.method, wire{
-		Issuer: k.issuer, Audience: k.audience, Subject: string(who), Login: string(login), Role: string(role),
-		IssuedAt: now.Unix(), ExpiresAt: now.Add(k.lifetime).Unix(), ID: uid.New(),
-	})
-	t.Header["typ"], t.Header["kid"] = tokenType, k.kid
-	signed, err := t.SignedString(k.signing)
+	s := k.set.Load()
+	text := s.header + "." + base64url.EncodeToString(encode(k.wireOf(Claims{
+		Subject: who, Login: login, Role: role, IssuedAt: now, ExpiresAt: now.Add(k.lifetime), ID: uid.New(),
+	})))
+	signature, err := s.method.Sign(text, s.signing)
 	if err != nil {
 		return "", fmt.Errorf("sign access token: %w", err)
 	}
-	return signed, nil
+	return text + "." + base64url.EncodeToString(signature), nil
 }
 
 // Verify returns what raw says, if one of the keys signed it and it is good at
 // now; else [ErrInvalid] or [ErrExpired].
 func (k *Keys) Verify(raw string, now time.Time) (Claims, error) {
-	if len(raw) > maxToken {
-		return Claims{}, ErrInvalid.Because(errors.New("too long"))
-	}
-	var w wire
-	if _, err := k.parser.ParseWithClaims(raw, &w, k.verifying); err != nil {
+	payload, err := k.set.Load().open(raw)
+	if err != nil {
 		return Claims{}, ErrInvalid.Because(err)
 	}
-	c, err := w.claims()
+	c, err := k.parse(payload)
 	switch {
 	case err != nil:
 		return Claims{}, ErrInvalid.Because(err)
-	case w.Issuer != k.issuer, w.Audience != k.audience:
-		return Claims{}, ErrInvalid.Because(errors.New("of another issuer or for another audience"))
 	case c.IssuedAt.After(now.Add(Leeway)):
 		return Claims{}, ErrInvalid.Because(errors.New("issued in the future"))
 	case !now.Before(c.ExpiresAt.Add(Leeway)):
 		return Claims{}, ErrExpired
 	}
 	return c, nil
-}
-
-// verifying returns the key for a token by its header, which holds exactly what
-// ours hold: an embedded key, a key URL or a critical extension is refused with
-// every other surprise (RFC 8725 sections 3.10 and 3.11).
-func (k *Keys) verifying(t *jwt.Token) (any, error) {
-	kid, _ := t.Header["kid"].(string)
-	key, known := k.byID[kid]
-	switch {
-	case len(t.Header) != 3 || t.Header["typ"] != tokenType:
-		return nil, errors.New("not the header of an access token")
-	case !known:
-		return nil, errors.New("unknown key id")
-	}
-	return key, nil
 }

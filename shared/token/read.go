@@ -40,7 +40,7 @@ func Read(env *config.Env, ring *keyring.Ring) *Keys {
 				env.Refuse(previousFile, path, "a file with a PEM public key for "+o.Algorithm+" ("+err.Error()+")")
 				return nil
 			}
-			o.Previous = []crypto.PublicKey{pub}
+			o.Accepted = []crypto.PublicKey{pub}
 		}
 	}
 	keys, err := NewKeys(o)
