@@ -90,7 +90,11 @@ func (f *Function) send(w http.ResponseWriter, r *http.Request, d *webdav.Downlo
 		return nil
 	}
 	from := failing{Reader: d.Body}
+	release := endpoint.Gather(r)
 	n, err := copyAll(&flowing{Writer: w, flow: f.flow(w, sendTime)}, &from)
+	if gone := release(); err == nil {
+		err = gone
+	}
 	if from.err != nil || err == nil && d.Size >= 0 && n != d.Size {
 		endpoint.Note(r, errors.Join(errUnavailable, from.err))
 		panic(http.ErrAbortHandler)

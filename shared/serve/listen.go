@@ -32,6 +32,7 @@ func (s *Server) door(ctx context.Context, variable, addr string) *door {
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ErrorLog:          log.New(errorLog{s.Endpoint.Log}, "", 0),
 		BaseContext:       func(net.Listener) context.Context { return base },
+		ConnContext:       withGatherer,
 	}}
 }
 
@@ -48,7 +49,7 @@ func (d *door) listen(ctx context.Context) (err error) {
 func (d *door) serve() error {
 	var err error
 	if d.server.TLSConfig != nil {
-		err = d.server.ServeTLS(d.listener, "", "")
+		err = d.server.ServeTLS(gathering{d.listener}, "", "")
 	} else {
 		err = d.server.Serve(d.listener)
 	}
