@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	maxChunks  = 9_999 // of one upload; Nextcloud takes numbers to 10000
-	chunkTries = 4     // of one chunk; each is held in memory, so that the upload goes on where it was
+	maxChunks  = 9_999   // of one upload; Nextcloud takes numbers to 10000
+	minChunk   = 1 << 20 // bytes, unless the configured one is smaller
+	chunkTries = 4       // of one chunk; each is held in memory, so that the upload goes on where it was
 )
 
 // putChunks stores a file through an upload folder ("chunked upload v2"): its
@@ -29,6 +30,8 @@ func (f *Folder) putChunks(
 	if u.Size > f.client.Chunk*maxChunks {
 		return Stored{}, &Error{Op: "put", Kind: ErrTooLarge}
 	}
+	f.client.uploads.Add(1)
+	defer f.client.uploads.Add(-1)
 	id, target := "gateway-"+strings.ToLower(rand.Text()), f.of(p).String()
 	defer func() {
 		if err != nil {
@@ -54,7 +57,7 @@ func (f *Folder) putChunks(
 func (f *Folder) sendChunks(ctx context.Context, id, target string, from *source) (total int64, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	read := readChunks(ctx, from, f.client.Chunk)
+	read := readChunks(ctx, from, f.client.chunkSize(from.size))
 	for n := 1; ; n++ {
 		c, more := <-read.full
 		switch {
@@ -139,6 +142,24 @@ func (f *Folder) abandon(ctx context.Context, id string) {
 	})
 }
 
+// chunkSize returns a function of the size in bytes of the next part of an
+// upload of that size, -1 for unknown. Uploads share the memory that one would
+// take, so that many at once do not take many times as much; yet no part is so
+// small that their numbers would run out.
+func (c *Client) chunkSize(size int64) func() int64 {
+	n, sent := int64(0), int64(0)
+	return func() int64 {
+		least := c.Chunk * n / maxChunks // of an unknown size: more as numbers run out
+		if size >= 0 {
+			least = (size-sent)/max(1, maxChunks-1-n) + 1
+		}
+		next := max(c.Chunk/max(1, c.uploads.Load()), least, minChunk)
+		next = min(next, c.Chunk)
+		n, sent = n+1, sent+next
+		return next
+	}
+}
+
 // reading is a body being read part by part, into two buffers by turns.
 type reading struct {
 	full  chan chunk // closed behind the last one
@@ -150,9 +171,9 @@ type chunk struct {
 	err  error
 }
 
-// readChunks reads from in parts of that size; a body of nothing is one empty
-// part. It ends with ctx, or with the Read that is under way then.
-func readChunks(ctx context.Context, from io.Reader, size int64) reading {
+// readChunks reads from in parts of the sizes that size tells; a body of nothing
+// is one empty part. It ends with ctx, or with the Read that is under way then.
+func readChunks(ctx context.Context, from io.Reader, size func() int64) reading {
 	r := reading{full: make(chan chunk), empty: make(chan *data, 2)}
 	r.empty <- &data{}
 	r.empty <- &data{}
@@ -165,7 +186,7 @@ func readChunks(ctx context.Context, from io.Reader, size int64) reading {
 			case <-ctx.Done():
 				return
 			}
-			err := d.fill(from, size)
+			err := d.fill(from, size())
 			ended := errors.Is(err, io.EOF)
 			if ended {
 				err = nil
@@ -196,6 +217,10 @@ const pieceSize = 256 << 10
 
 // fill reads up to size bytes, over what was there.
 func (d *data) fill(from io.Reader, size int64) error {
+	if need := int((size + pieceSize - 1) / pieceSize); len(d.pieces) > need {
+		clear(d.pieces[need:]) // others may need the memory
+		d.pieces = d.pieces[:need]
+	}
 	for i := range d.pieces {
 		d.pieces[i] = d.pieces[i][:0]
 	}

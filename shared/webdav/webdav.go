@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/config"
@@ -46,15 +47,16 @@ type Config struct {
 	Idle     time.Duration // between two parts of a transfer; 0 is [DefaultIdle]
 	Assembly time.Duration // for joining the chunks of an upload; 0 is [DefaultAssembly]
 	Whole    int64         // bytes of a new file that may go in one request; 0 is [DefaultWhole]
-	Chunk    int64         // bytes of one chunk, two of which are held in memory; 0 is [DefaultChunk]
+	Chunk    int64         // bytes of one chunk, two of which are held in memory, less where uploads share it; 0 is [DefaultChunk]
 }
 
 // A Client reaches one server. It is safe for concurrent use.
 type Client struct {
 	Config
 
-	base url.URL
-	http *http.Client
+	base    url.URL
+	http    *http.Client
+	uploads atomic.Int64 // in chunks, under way
 }
 
 // New returns a client; it does not call the server.
