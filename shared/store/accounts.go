@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/document"
 	"github.com/voiceassist/gateway/shared/fault"
@@ -16,6 +17,8 @@ import (
 const accountColumns = `users.id, users.email, users.full_name, users.role, users.preferences,
 	users.disabled_at, users.created_at, users.updated_at,
 	COALESCE((SELECT nextcloud_id FROM nextcloud_accounts WHERE user_id = users.id AND owned), '')`
+
+const wantsPassword = `EXISTS (SELECT 1 FROM nextcloud_accounts WHERE user_id = users.id AND wants_password)`
 
 func accountDest(a *account.Account) []any {
 	return []any{
@@ -55,6 +58,24 @@ func (s *Statements) AccountByEmail(ctx context.Context, email account.Email) (a
 	return s.accountAndHash(ctx, "account by email", `users.email = $1`, string(email))
 }
 
+// AccountForLogin is [Statements.AccountByEmail], and tells whether somebody
+// signed in to the account from the client's network before, and not as the
+// thief whose login had to be ended.
+func (s *Statements) AccountForLogin(
+	ctx context.Context, email account.Email, address string,
+) (a account.Account, hash config.Secret, familiar bool, err error) {
+	var text string
+	err = s.one(ctx, account.ErrNotFound, append(accountDest(&a), &text, &a.NextcloudWantsPassword, &familiar), `
+		SELECT `+accountColumns+`, users.password_hash, `+wantsPassword+`,
+			EXISTS (SELECT 1 FROM logins WHERE user_id = users.id AND network = $2 AND network <> ''
+				AND (revoked_reason IS NULL OR revoked_reason = $3))
+		FROM users WHERE users.email = $1`, string(email), network(address), string(audit.LoggedOut))
+	if err != nil {
+		return account.Account{}, "", false, fmt.Errorf("account for login: %w", err)
+	}
+	return a, config.Secret(text), familiar, nil
+}
+
 // AccountAndHash returns the account and its password hash, or
 // [account.ErrNotFound].
 func (s *Statements) AccountAndHash(ctx context.Context, id account.ID) (account.Account, config.Secret, error) {
@@ -67,8 +88,7 @@ func (s *Statements) accountAndHash(
 	var a account.Account
 	var hash string
 	err := s.one(ctx, account.ErrNotFound, append(accountDest(&a), &hash, &a.NextcloudWantsPassword), `
-		SELECT `+accountColumns+`, users.password_hash,
-			EXISTS (SELECT 1 FROM nextcloud_accounts WHERE user_id = users.id AND wants_password)
+		SELECT `+accountColumns+`, users.password_hash, `+wantsPassword+`
 		FROM users WHERE `+where, arg)
 	if err != nil {
 		return account.Account{}, "", fmt.Errorf("%s: %w", what, err)

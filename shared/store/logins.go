@@ -3,9 +3,11 @@ package store
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/signin"
 )
 
@@ -23,11 +25,11 @@ func loginDest(l *signin.Login) []any {
 // [account.ErrNotFound].
 func (s *Statements) StartLogin(ctx context.Context, l signin.Login) error {
 	n, err := s.exec(ctx, `
-		INSERT INTO logins (id, user_id, counter, device, address, created_at, rotated_at, expires_at)
-		SELECT $1, users.id, $3, $4, $5, $6, $7, $8 FROM users
+		INSERT INTO logins (id, user_id, counter, device, address, created_at, rotated_at, expires_at, network)
+		SELECT $1, users.id, $3, $4, $5, $6, $7, $8, $9 FROM users
 		WHERE users.id = $2 AND users.disabled_at IS NULL`,
 		string(l.ID), string(l.UserID), l.Counter, l.Device, l.Address,
-		at(l.CreatedAt), at(l.RotatedAt), at(l.ExpiresAt))
+		at(l.CreatedAt), at(l.RotatedAt), at(l.ExpiresAt), network(l.Address))
 	if err != nil {
 		return fmt.Errorf("start login: %w", err)
 	}
@@ -35,6 +37,15 @@ func (s *Statements) StartLogin(ctx context.Context, l signin.Login) error {
 		return account.ErrNotFound
 	}
 	return nil
+}
+
+// network returns what the client at an address has of addresses, "" for none.
+func network(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil {
+		return ""
+	}
+	return ratelimit.Network(a)
 }
 
 // A Rotation is a login whose next refresh token is good now.
@@ -50,11 +61,11 @@ func (s *Statements) RotateLogin(
 	ctx context.Context, id signin.ID, counter int64, address string, now, expires time.Time,
 ) (r Rotation, matched bool, err error) {
 	err = s.one(ctx, errNoMatch, append(loginDest(&r.Login), &r.Role), `
-		UPDATE logins SET counter = counter + 1, rotated_at = $3, expires_at = $4, address = $5
+		UPDATE logins SET counter = counter + 1, rotated_at = $3, expires_at = $4, address = $5, network = $6
 		WHERE id = $1 AND counter = $2 AND revoked_at IS NULL AND expires_at > $3
 			AND EXISTS (SELECT 1 FROM users WHERE users.id = logins.user_id AND users.disabled_at IS NULL)
 		RETURNING `+loginColumns+`, (SELECT users.role FROM users WHERE users.id = logins.user_id)`,
-		string(id), counter, at(now), at(expires), address)
+		string(id), counter, at(now), at(expires), address, network(address))
 	switch err {
 	case nil:
 		return r, true, nil

@@ -23,7 +23,7 @@ import (
 
 // SchemaVersion is the newest migration that this code relies on. An older
 // schema is refused by readiness; a newer one is tolerated.
-const SchemaVersion = 5
+const SchemaVersion = 6
 
 // PostgreSQL and SQLite are the engines' names.
 const (

@@ -1,0 +1,64 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/ratelimit"
+)
+
+// RateLimits keeps limits for all processes on the database. It implements
+// [ratelimit.Store] and [ratelimit.Sweeper].
+type RateLimits struct{ on *Statements }
+
+// RateLimits returns the limits kept in the database.
+func (s *Statements) RateLimits() RateLimits { return RateLimits{s} }
+
+var (
+	_ ratelimit.Store   = RateLimits{}
+	_ ratelimit.Sweeper = RateLimits{}
+)
+
+// Take judges a request in one statement: [ratelimit.Bounds.Take] in SQL. The
+// row lock that the upsert takes makes it atomic at any level of isolation.
+func (r RateLimits) Take(
+	ctx context.Context, key ratelimit.Key, l ratelimit.Limit, now time.Time,
+) (kept time.Time, allowed bool, err error) {
+	b := l.At(now)
+	var micros int64
+	err = r.on.one(ctx, nil, []any{&micros, &allowed}, `
+		INSERT INTO rate_limits (key, kept, allowed) VALUES ($1, $2, TRUE)
+		ON CONFLICT (key) DO UPDATE SET
+			kept = CASE
+				WHEN rate_limits.kept <= $3 THEN $2
+				WHEN rate_limits.kept <= $4 THEN rate_limits.kept + $5
+				WHEN rate_limits.kept <= $6 THEN rate_limits.kept
+				ELSE $6
+			END,
+			allowed = rate_limits.kept <= $4
+		RETURNING kept, allowed`,
+		key[:], b.Now+b.Interval, b.Now, b.Last, b.Interval, b.Full)
+	if err != nil {
+		return time.Time{}, false, fmt.Errorf("take from a rate limit: %w", err)
+	}
+	return time.UnixMicro(micros), allowed, nil
+}
+
+const (
+	swept = 10_000      // rows of one sweep at most
+	late  = time.Minute // by which the clock of another process may be behind
+)
+
+// Sweep deletes rows that are at their full burst again, which is as if they
+// were not there.
+func (r RateLimits) Sweep(ctx context.Context, now time.Time) error {
+	_, err := r.on.exec(ctx, `
+		DELETE FROM rate_limits WHERE key IN (
+			SELECT key FROM rate_limits WHERE kept < $1 LIMIT $2`+r.on.dialect.SkipLocked+`)`,
+		now.Add(-late).UnixMicro(), swept)
+	if err != nil {
+		return fmt.Errorf("sweep rate limits: %w", err)
+	}
+	return nil
+}
