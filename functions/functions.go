@@ -24,6 +24,7 @@ import (
 	"github.com/voiceassist/gateway/shared/grant"
 	"github.com/voiceassist/gateway/shared/password"
 	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -36,6 +37,7 @@ type Parts struct {
 	Wishes     *provision.Wisher
 	Reconciler *provision.Reconciler
 	Storage    *provision.Storage
+	Limits     *ratelimit.Limiter
 
 	Health *health.Function
 
@@ -56,16 +58,17 @@ func (p *Parts) Routes() endpoint.Routes {
 	}
 	return slices.Concat(
 		(&register.Function{Office: p.Office()}).Routes(),
-		(&login.Function{DB: p.DB, Passwords: p.Passwords, Tokens: p.Tokens, Wishes: p.Wishes, Now: p.Now}).Routes(),
-		(&refresh.Function{DB: p.DB, Tokens: p.Tokens, Now: p.Now}).Routes(),
+		(&login.Function{DB: p.DB, Passwords: p.Passwords, Tokens: p.Tokens, Wishes: p.Wishes, Limits: p.Limits, Now: p.Now}).Routes(),
+		(&refresh.Function{DB: p.DB, Tokens: p.Tokens, Limits: p.Limits, Now: p.Now}).Routes(),
 		(&logout.Function{DB: p.DB, Tokens: p.Tokens, Now: p.Now}).Routes(),
 		(&users.Function{
-			Callers: callers, DB: p.DB, Office: p.Office(), Passwords: p.Passwords, Wishes: p.Wishes, Now: p.Now,
+			Callers: callers, DB: p.DB, Office: p.Office(), Passwords: p.Passwords, Wishes: p.Wishes, Limits: p.Limits,
+			Now: p.Now,
 		}).Routes(),
 		(&sessions.Function{Callers: callers, DB: p.DB, Now: p.Now}).Routes(),
 		(&ncprovision.Function{
 			Callers: callers, DB: p.DB, Reconciler: p.Reconciler, Apps: p.Storage.AppPasswords(),
-			Passwords: p.Passwords, Public: p.public(), Now: p.Now,
+			Passwords: p.Passwords, Limits: p.Limits, Public: p.public(), Now: p.Now,
 		}).Routes(),
 		(&files.Function{Callers: callers, Storage: p.Storage}).Routes(),
 		keys.Routes(),

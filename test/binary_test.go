@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/faas/faastest"
+	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 
 // answerTime bounds every request of the tests; it is long, as two cores do
@@ -43,16 +44,17 @@ func gateway(tb testing.TB) string {
 }
 
 // start starts `gateway serve` on free ports with the settings of env, keeping
-// its data in dir, and waits until it listens. It is killed when tb ends.
+// its data in dir, and waits until it listens. It is killed when tb ends. How
+// often one may call is not limited, unless env limits it.
 func start(tb testing.TB, dir string, args []string, env ...string) *process {
 	tb.Helper()
 	p := &process{stdout: &buffer{}, stderr: &buffer{}, exited: make(chan struct{})}
 	p.cmd = exec.Command(gateway(tb), append([]string{"serve"}, args...)...)
 	p.cmd.Dir = dir // no .env of the project
-	p.cmd.Env = append([]string{
+	p.cmd.Env = append(unlimited(), append([]string{
 		"DATA_DIR=" + dir, "HTTP_ADDR=127.0.0.1:0", "HTTPS_ADDR=127.0.0.1:0", "BCRYPT_COST=10",
 		"CAROOT=" + filepath.Join(dir, "no-mkcert"), "ALLOWED_ORIGINS=https://app.example.org",
-	}, env...)
+	}, env...)...)
 	p.cmd.Stdout = p.stdout
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -87,6 +89,25 @@ func start(tb testing.TB, dir string, args []string, env ...string) *process {
 	}
 	p.client = client(tb, filepath.Join(dir, "tls", "gateway.pem"))
 	return p
+}
+
+// unlimited returns the settings under which one may call as often as one likes.
+func unlimited() []string {
+	var env []string
+	for name, value := range ratelimit.Off() {
+		env = append(env, name+"="+value)
+	}
+	return env
+}
+
+// usualLimits returns settings that undo unlimited, for tests that do what a
+// person would do.
+func usualLimits() []string {
+	var env []string
+	for name := range ratelimit.Off() {
+		env = append(env, name+"=")
+	}
+	return env
 }
 
 // client returns a client that trusts the certificate in the file and nothing

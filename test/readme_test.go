@@ -18,7 +18,7 @@ var changing = regexp.MustCompile(`"(id|user_id|access_token|refresh_token|creat
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	p := start(t, dir, []string{"--dev-nextcloud"})
+	p := start(t, dir, []string{"--dev-nextcloud"}, usualLimits()...)
 	text, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +68,7 @@ func TestReadme(t *testing.T) {
 func TestAPIGuide(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	p := start(t, dir, nil)
+	p := start(t, dir, nil, usualLimits()...)
 	text, err := os.ReadFile("../docs/api.md")
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +91,7 @@ func TestAPIGuide(t *testing.T) {
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	p := start(t, dir, []string{"--dev-nextcloud"})
+	p := start(t, dir, []string{"--dev-nextcloud"}, usualLimits()...)
 	cmd := exec.Command("../scripts/demo")
 	cmd.Env = append(os.Environ(), "GATEWAY="+p.https, "CACERT="+filepath.Join(dir, "tls", "gateway.pem"))
 	out, err := cmd.CombinedOutput()

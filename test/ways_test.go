@@ -89,6 +89,7 @@ func onLambda(t *testing.T) []exchange {
 		"DATABASE_URL=" + database(t), "JWT_SECRET=" + keyring.Generate().Reveal(),
 		"ALLOWED_ORIGINS=https://app.example.org", "BCRYPT_COST=10",
 	}
+	env = append(env, unlimited()...)
 	env = append(env, listen(t, newNextcloud(t))...)
 	admin(t, t.TempDir(), env)
 	g := target{

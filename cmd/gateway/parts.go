@@ -12,6 +12,7 @@ import (
 	"github.com/voiceassist/gateway/shared/keyring"
 	"github.com/voiceassist/gateway/shared/password"
 	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/ratelimit/redislimit"
 	"github.com/voiceassist/gateway/shared/setup"
 )
 
@@ -46,7 +47,7 @@ func open(ctx context.Context, vars *variables, env *config.Env, log *slog.Logge
 	if p.DB, err = openDatabase(ctx, env); err != nil {
 		return nil, err
 	}
-	p.Health = health.Read(env, p.DB)
+	p.Health, p.Limits = health.Read(env, p.DB), setup.Limits(env, ring, p.DB, redislimit.Read, p.Now)
 	p.Storage = provision.ReadStorage(env, p.DB, ring, p.Now)
 	if p.Reconciler = provision.ReadReconciler(env, p.DB, ring); p.Reconciler != nil {
 		p.Wishes.Notify, p.Storage.Notify = p.Reconciler.Wake, p.Reconciler.Wake

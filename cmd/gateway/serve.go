@@ -51,6 +51,8 @@ func runServer(ctx context.Context, vars *variables, dev bool, stdout, stderr io
 		return err
 	}
 	defer p.DB.Close()
+	defer p.Limits.Close()
+	settings.Limits = p.Limits
 	if err := migrated(ctx, p.DB); err != nil {
 		// Others may migrate at this moment, and /ready tells until they did.
 		log.WarnContext(ctx, "the gateway is not ready", slog.String("cause", err.Error()))

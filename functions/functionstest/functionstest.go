@@ -25,6 +25,8 @@ import (
 	"github.com/voiceassist/gateway/shared/keyring"
 	"github.com/voiceassist/gateway/shared/password"
 	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/ratelimit"
+	"github.com/voiceassist/gateway/shared/ratelimit/redislimit"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store"
 )
@@ -67,13 +69,14 @@ func New(tb testing.TB, db *store.DB) *Gateway {
 	return NewWith(tb, db, nil)
 }
 
-// NewWith is [New] with settings.
+// NewWith is [New] with settings. Nothing is limited but what they limit.
 func NewWith(tb testing.TB, db *store.DB, extra map[string]string) *Gateway {
 	tb.Helper()
 	g := &Gateway{tb: tb, world: &world{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}
 	vars := map[string]string{
 		keyring.Variable: keyring.Generate().Reveal(), "ALLOWED_ORIGINS": Origin, "LOG_LEVEL": "debug",
 	}
+	maps.Copy(vars, ratelimit.Off())
 	maps.Copy(vars, extra)
 	env := config.Map(vars)
 	ring := setup.Ring(env)
@@ -83,9 +86,11 @@ func NewWith(tb testing.TB, db *store.DB, extra map[string]string) *Gateway {
 		Wishes: provision.ReadWisher(env, ring), Reconciler: provision.ReadReconciler(env, db, ring),
 		Storage: provision.ReadStorage(env, db, ring, g.time),
 		Health:  health.Read(env, db),
+		Limits:  setup.Limits(env, ring, db, redislimit.Read, g.time),
 	}
 	settings := setup.Settings(env, slog.New(slog.NewJSONHandler(g.world, nil)))
-	settings.Now = g.time
+	settings.Now, settings.Limits = g.time, g.Limits
+	tb.Cleanup(func() { g.Limits.Close() })
 	if err := env.Err(); err != nil {
 		tb.Fatal(err)
 	}

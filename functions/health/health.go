@@ -13,6 +13,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/probe"
+	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -30,8 +31,8 @@ type Function struct {
 // Routes returns what the function serves.
 func (f *Function) Routes() endpoint.Routes {
 	return endpoint.Routes{
-		{Pattern: "GET /health", Handler: endpoint.Raw(f.health)},
-		{Pattern: "GET /ready", Handler: endpoint.Raw(f.ready)},
+		{Pattern: "GET /health", Handler: endpoint.Raw(f.health), Limit: ratelimit.Unlimited},
+		{Pattern: "GET /ready", Handler: endpoint.Raw(f.ready), Limit: ratelimit.Unlimited},
 	}
 }
 

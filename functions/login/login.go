@@ -17,6 +17,7 @@ import (
 	"github.com/voiceassist/gateway/shared/grant"
 	"github.com/voiceassist/gateway/shared/password"
 	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/validation"
@@ -32,13 +33,14 @@ type Function struct {
 	Passwords *password.Hasher
 	Tokens    *grant.Issuer
 	Wishes    *provision.Wisher
+	Limits    *ratelimit.Limiter
 	Now       func() time.Time
 }
 
 // Routes returns what the function serves.
 func (f *Function) Routes() endpoint.Routes {
 	return endpoint.Routes{
-		{Pattern: "POST /api/auth/login", Handler: endpoint.JSON(http.StatusOK, f.login)},
+		{Pattern: "POST /api/auth/login", Handler: endpoint.JSON(http.StatusOK, f.login), Limit: ratelimit.Login},
 	}
 }
 
@@ -81,7 +83,7 @@ func (q *request) name() string {
 }
 
 func (f *Function) login(ctx context.Context, q request) (grant.Pair, error) {
-	who, hash, err := f.account(ctx, q.name())
+	who, hash, err := f.account(ctx, q)
 	if err != nil {
 		return grant.Pair{}, err
 	}
@@ -117,18 +119,25 @@ func (f *Function) handOver(ctx context.Context, who account.Account, plain conf
 	}
 }
 
-// account returns who is called name; nobody is an account without a hash. So
-// is a name that is no e-mail address.
-func (f *Function) account(ctx context.Context, name string) (account.Account, config.Secret, error) {
-	email, err := account.ParseEmail(name)
+// account returns whom the request names; nobody is an account without a hash.
+// So is a name that is no e-mail address.
+//
+// The tries on one account are limited, whoever makes them and whether or not
+// there is one. The limit of the client's address alone holds where somebody
+// signed in before: whoever tries from everywhere else cannot lock the owner out.
+func (f *Function) account(ctx context.Context, q request) (account.Account, config.Secret, error) {
+	email, err := account.ParseEmail(q.name())
 	if err != nil {
 		return account.Account{}, "", nil //nolint:nilerr // see above
 	}
-	who, hash, err := f.DB.AccountByEmail(ctx, email)
-	if errors.Is(err, account.ErrNotFound) {
-		return account.Account{}, "", nil
+	who, hash, familiar, err := f.DB.AccountForLogin(ctx, email, q.origin.Address)
+	if err != nil && !errors.Is(err, account.ErrNotFound) {
+		return account.Account{}, "", err
 	}
-	return who, hash, err
+	if familiar {
+		return who, hash, nil
+	}
+	return who, hash, f.Limits.Account(ctx, ratelimit.Login, string(email))
 }
 
 // strengthen replaces a hash that was made at a lower cost. It may fail without

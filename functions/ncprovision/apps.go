@@ -11,6 +11,7 @@ import (
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/password"
+	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/token"
 	"github.com/voiceassist/gateway/shared/validation"
 	"github.com/voiceassist/gateway/shared/wish"
@@ -71,6 +72,9 @@ func (f *Function) issue(ctx context.Context, caller token.Caller, q issue) (iss
 		return issued{}, err
 	}
 	if needs && q.Password != "" {
+		if err := f.Limits.Account(ctx, ratelimit.Password, string(caller.Account.ID)); err != nil {
+			return issued{}, err
+		}
 		_, hash, err := f.DB.AccountAndHash(ctx, caller.Account.ID)
 		if err != nil {
 			return issued{}, err

@@ -15,6 +15,7 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/password"
 	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/token"
 	"github.com/voiceassist/gateway/shared/wish"
@@ -27,6 +28,7 @@ type Function struct {
 	Reconciler *provision.Reconciler // nil: there is no Nextcloud
 	Apps       *provision.AppPasswords
 	Passwords  *password.Hasher
+	Limits     *ratelimit.Limiter
 	Public     *url.URL // where users reach Nextcloud; nil: there is none
 	Now        func() time.Time
 }
@@ -36,7 +38,7 @@ func (f *Function) Routes() endpoint.Routes {
 	const ok, created, none = http.StatusOK, http.StatusCreated, http.StatusNoContent
 	return endpoint.Routes{
 		{Pattern: "GET /api/users/me/nextcloud", Handler: endpoint.Authed(f.Callers, ok, f.mine)},
-		{Pattern: "POST /api/users/me/nextcloud/app-password", Handler: endpoint.Authed(f.Callers, created, f.issue)},
+		{Pattern: "POST /api/users/me/nextcloud/app-password", Handler: endpoint.Authed(f.Callers, created, f.issue), Limit: ratelimit.Password},
 		{Pattern: "GET /api/users/me/nextcloud/app-passwords", Handler: endpoint.Authed(f.Callers, ok, f.apps)},
 		{Pattern: "DELETE /api/users/me/nextcloud/app-passwords/{id}", Handler: endpoint.Authed(f.Callers, none, f.revoke)},
 		{Pattern: "GET /api/nextcloud/accounts", Handler: endpoint.Admins(f.Callers, ok, f.list)},

@@ -14,6 +14,7 @@ import (
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/grant"
+	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/store"
 )
@@ -29,13 +30,14 @@ var (
 type Function struct {
 	DB     *store.DB
 	Tokens *grant.Issuer
+	Limits *ratelimit.Limiter
 	Now    func() time.Time
 }
 
 // Routes returns what the function serves.
 func (f *Function) Routes() endpoint.Routes {
 	return endpoint.Routes{
-		{Pattern: "POST /api/auth/refresh", Handler: endpoint.JSON(http.StatusOK, f.refresh)},
+		{Pattern: "POST /api/auth/refresh", Handler: endpoint.JSON(http.StatusOK, f.refresh), Limit: ratelimit.Refresh},
 	}
 }
 
@@ -69,6 +71,9 @@ func (f *Function) refresh(ctx context.Context, q request) (grant.Pair, error) {
 	id, counter, err := f.Tokens.Refresh.Decode(q.RefreshToken.Reveal())
 	if err != nil {
 		return grant.Pair{}, err // a forged token costs no statement
+	}
+	if err := f.Limits.Account(ctx, ratelimit.Refresh, string(id)); err != nil {
+		return grant.Pair{}, err
 	}
 	now := f.Now()
 	for range attempts {

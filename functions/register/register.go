@@ -11,6 +11,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/enrol"
+	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/validation"
 )
 
@@ -22,7 +23,7 @@ type Function struct {
 // Routes returns what the function serves.
 func (f *Function) Routes() endpoint.Routes {
 	return endpoint.Routes{
-		{Pattern: "POST /api/auth/register", Handler: endpoint.JSON(http.StatusOK, f.register)},
+		{Pattern: "POST /api/auth/register", Handler: endpoint.JSON(http.StatusOK, f.register), Limit: ratelimit.Register},
 	}
 }
 

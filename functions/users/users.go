@@ -15,6 +15,7 @@ import (
 	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/password"
 	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/token"
 )
@@ -28,6 +29,7 @@ type Function struct {
 	Office    *enrol.Office
 	Passwords *password.Hasher
 	Wishes    *provision.Wisher
+	Limits    *ratelimit.Limiter
 	Now       func() time.Time
 }
 
@@ -38,8 +40,8 @@ func (f *Function) Routes() endpoint.Routes {
 		{Pattern: "GET /api/users/me", Handler: endpoint.Authed(f.Callers, ok, f.me)},
 		{Pattern: "PUT /api/users/me", Handler: endpoint.Authed(f.Callers, ok, f.changeMe)},
 		{Pattern: "PATCH /api/users/me", Handler: endpoint.Authed(f.Callers, ok, f.changeMe)},
-		{Pattern: "DELETE /api/users/me", Handler: endpoint.Authed(f.Callers, none, f.deleteMe)},
-		{Pattern: "POST /api/users/change-password", Handler: endpoint.Authed(f.Callers, ok, f.changePassword)},
+		{Pattern: "DELETE /api/users/me", Handler: endpoint.Authed(f.Callers, none, f.deleteMe), Limit: ratelimit.Password},
+		{Pattern: "POST /api/users/change-password", Handler: endpoint.Authed(f.Callers, ok, f.changePassword), Limit: ratelimit.Password},
 		{Pattern: "GET /api/users/me/logins", Handler: endpoint.Authed(f.Callers, ok, f.logins)},
 		{Pattern: "DELETE /api/users/me/logins/{id}", Handler: endpoint.Authed(f.Callers, none, f.endLogin)},
 
@@ -52,8 +54,12 @@ func (f *Function) Routes() endpoint.Routes {
 }
 
 // confirm checks the caller's own password, for what a stolen access token
-// must not be enough for, and returns the hash that it fits.
+// must not be enough for, and returns the hash that it fits. Whoever has the
+// token may not guess the password with it.
 func (f *Function) confirm(ctx context.Context, who account.ID, plain config.Secret) (config.Secret, error) {
+	if err := f.Limits.Account(ctx, ratelimit.Password, string(who)); err != nil {
+		return "", err
+	}
 	_, hash, err := f.DB.AccountAndHash(ctx, who)
 	if err != nil {
 		return "", err

@@ -14,13 +14,13 @@ import (
 
 const correlationHeader = "X-Correlation-ID"
 
-func (g *gateway) origin(r *http.Request) audit.Origin {
+func origin(r *http.Request, client netip.Addr) audit.Origin {
 	id := r.Header.Get(correlationHeader)
 	if !saneID(id) {
 		id = uid.New()
 	}
 	return audit.Origin{
-		Address:       g.Proxies.client(r).String(),
+		Address:       client.String(),
 		Device:        signin.CleanDevice(r.UserAgent()),
 		CorrelationID: id,
 	}

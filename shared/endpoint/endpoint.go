@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/token"
 )
 
@@ -29,6 +30,7 @@ import (
 type Route struct {
 	Pattern string
 	Handler http.Handler
+	Limit   ratelimit.Policy // beside [ratelimit.General]; "" for none, or [ratelimit.Unlimited]
 }
 
 // Routes are what a function serves.

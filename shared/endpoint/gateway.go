@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"path"
 	"runtime/debug"
 	"strings"
@@ -13,15 +14,17 @@ import (
 
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 
 // Settings are what every function and the binary share about answering.
 type Settings struct {
 	Log     *slog.Logger
-	Origins Origins          // browsers' origins that may call us
-	Proxies Proxies          // whose X-Forwarded-For is believed
-	Now     func() time.Time // for the duration in the log
-	Observe func(Event)      // called once per request with what the log gets; may be nil
+	Origins Origins            // browsers' origins that may call us
+	Proxies Proxies            // whose X-Forwarded-For is believed
+	Limits  *ratelimit.Limiter // how often a client may call; nil: as often as it likes
+	Now     func() time.Time   // for the duration in the log
+	Observe func(Event)        // called once per request with what the log gets; may be nil
 }
 
 // An Event is one answered request.
@@ -35,6 +38,7 @@ type Event struct {
 // An exchange is what is noted about one request on its way.
 type exchange struct {
 	origin audit.Origin
+	client netip.Addr
 	fault  *fault.Error
 	user   string
 }
@@ -56,24 +60,26 @@ func Origin(r *http.Request) audit.Origin { return exchangeOf(r).origin }
 // New returns the handler of routes with everything around them. It panics
 // when two patterns conflict, as [http.ServeMux] does.
 func New(s Settings, routes ...Route) http.Handler {
-	mux := http.NewServeMux()
+	g := &gateway{Settings: s, mux: http.NewServeMux(), csrf: s.Origins.protection(), policies: map[string]ratelimit.Policy{}}
 	for _, r := range routes {
-		mux.Handle(r.Pattern, r.Handler)
+		g.mux.Handle(r.Pattern, r.Handler)
+		g.policies[r.Pattern] = r.Limit
 	}
-	g := &gateway{Settings: s, mux: mux, csrf: s.Origins.protection()}
 	return http.HandlerFunc(g.serve)
 }
 
 type gateway struct {
 	Settings
 
-	mux  *http.ServeMux
-	csrf *http.CrossOriginProtection
+	mux      *http.ServeMux
+	csrf     *http.CrossOriginProtection
+	policies map[string]ratelimit.Policy // by pattern
 }
 
 func (g *gateway) serve(w http.ResponseWriter, r *http.Request) {
 	start := g.Now()
-	x := &exchange{origin: g.origin(r)}
+	x := &exchange{client: g.Proxies.client(r)}
+	x.origin = origin(r, x.client)
 	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	out := &recorder{ResponseWriter: w}
 	standardHeaders(out.Header(), r, x.origin.CorrelationID)
@@ -110,6 +116,11 @@ func (g *gateway) dispatch(w *recorder, r *http.Request) (route string, aborted 
 	if g.Origins.serve(w, r) {
 		return "", false // a preflight, answered
 	}
+	handler, pattern := g.mux.Handler(r)
+	if err := g.admit(w, r, pattern); err != nil {
+		Reject(w, r, err)
+		return pattern, false
+	}
 	if hasRefreshCookie(r) && g.csrf.Check(r) != nil {
 		Reject(w, r, errCrossOrigin)
 		return "", false
@@ -118,13 +129,31 @@ func (g *gateway) dispatch(w *recorder, r *http.Request) (route string, aborted 
 		Reject(w, r, errNotCanonical)
 		return "", false
 	}
-	handler, pattern := g.mux.Handler(r)
 	if pattern == "" {
 		notRouted(w, r, handler)
 		return "", false
 	}
 	g.mux.ServeHTTP(w, r)
 	return pattern, false
+}
+
+// admit counts r against the limit of all requests and that of its route, and
+// tells the client the one that it is nearer to. Nothing of r was looked at but
+// its address, so what is over the limit costs next to nothing.
+func (g *gateway) admit(w http.ResponseWriter, r *http.Request, pattern string) error {
+	policy := g.policies[pattern]
+	if policy == ratelimit.Unlimited {
+		return nil
+	}
+	client := exchangeOf(r).client
+	told := g.Limits.Client(r.Context(), ratelimit.General, client)
+	if told.Err() == nil && policy != "" {
+		if own := g.Limits.Client(r.Context(), policy, client); own.Tighter(told) {
+			told = own
+		}
+	}
+	told.Header(w.Header())
+	return told.Err()
 }
 
 var (

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 
 // statusOf is the whole mapping from domain to HTTP.
@@ -68,6 +69,9 @@ func Reject(w http.ResponseWriter, r *http.Request, err error) {
 	h.Set("Cache-Control", "no-store")
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", challenge(f))
+	}
+	if refusal, ok := errors.AsType[*ratelimit.Refusal](err); ok {
+		refusal.Verdict.Header(h)
 	}
 	if f.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds()))))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 
 // healthPath is the one thing that plain HTTP answers: probes of containers and
@@ -22,6 +23,7 @@ var errHost = fault.New(fault.Malformed, "bad_host", "The Host header names no h
 func (s *Server) plain(port string) http.Handler {
 	redirect := endpoint.New(s.Endpoint, endpoint.Route{
 		Pattern: "/",
+		Limit:   ratelimit.Unlimited, // what it leads to is not
 		Handler: endpoint.Raw(func(w http.ResponseWriter, r *http.Request) error {
 			host, err := secureHost(r.Host, port)
 			if err != nil {

@@ -14,7 +14,9 @@ import (
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/grant"
 	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/signin"
+	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/token"
 )
 
@@ -46,6 +48,38 @@ func Log(env *config.Env, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: env.LogLevel()}))
 }
 
+// Limits returns what bounds how often the clients of a server call. redis reads
+// REDIS_URL for the store there; it is an argument, as the client would double
+// the size of a function.
+func Limits(
+	env *config.Env, ring *keyring.Ring, db *store.DB, redis func(*config.Env) ratelimit.Store, now func() time.Time,
+) *ratelimit.Limiter {
+	return ratelimit.Read(env, ring, ratelimit.Stores{
+		Usual: ratelimit.InMemory, Database: db.RateLimits(), Redis: redis, Report: reportLimits,
+	}, now)
+}
+
+// FunctionLimits is [Limits] for a function. Its memory is that of one instance
+// of many, so the database is what counts where nothing else is set. ring and db
+// are nil for a function that has none.
+func FunctionLimits(env *config.Env, ring *keyring.Ring, db *store.DB) *ratelimit.Limiter {
+	s := ratelimit.Stores{Usual: ratelimit.InDatabase, Sparing: true, Report: reportLimits}
+	if db != nil {
+		s.Database = db.RateLimits()
+	}
+	return ratelimit.Read(env, ring, s, time.Now)
+}
+
+// reportLimits tells operators when limits are counted by each process for
+// itself, and when they no longer are.
+func reportLimits(err error) {
+	if err != nil {
+		slog.Warn("the store of rate limits does not answer; each process counts for itself", slog.String("cause", err.Error()))
+		return
+	}
+	slog.Info("the store of rate limits answers again")
+}
+
 // Settings returns what all endpoints share: ALLOWED_ORIGINS, TRUSTED_PROXIES.
 func Settings(env *config.Env, log *slog.Logger) endpoint.Settings {
 	return endpoint.Settings{
@@ -55,8 +89,9 @@ func Settings(env *config.Env, log *slog.Logger) endpoint.Settings {
 
 // Handler returns what serves the routes of one function, logging through
 // [slog.Default], or everything that is wrong with the environment.
-func Handler(env *config.Env, routes endpoint.Routes) (http.Handler, error) {
+func Handler(env *config.Env, limits *ratelimit.Limiter, routes endpoint.Routes) (http.Handler, error) {
 	s := Settings(env, slog.Default())
+	s.Limits = limits
 	if err := env.Err(); err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ func TestHandler_TellsEveryMistakeAtOnce(t *testing.T) {
 	t.Parallel()
 	env := config.Map(map[string]string{"JWT_ALGORITHM": "none", "ALLOWED_ORIGINS": "*", "TRUSTED_PROXIES": "x"})
 	setup.Issuer(env, setup.Ring(env))
-	h, err := setup.Handler(env, nil)
+	h, err := setup.Handler(env, nil, nil)
 	if h != nil || err == nil {
 		t.Fatal("a function with a wrong environment serves")
 	}
@@ -34,7 +34,7 @@ func TestHandler_Serves(t *testing.T) {
 	if setup.Issuer(env, setup.Ring(env)).Access == nil {
 		t.Error("no keys")
 	}
-	h, err := setup.Handler(env, endpoint.Routes{{Pattern: "GET /x", Handler: http.NotFoundHandler()}})
+	h, err := setup.Handler(env, nil, endpoint.Routes{{Pattern: "GET /x", Handler: http.NotFoundHandler()}})
 	if h == nil || err != nil {
 		t.Errorf("got %v, %v", h, err)
 	}

@@ -26,6 +26,6 @@ func open(_ context.Context, env *config.Env) (http.Handler, error) {
 		Storage: provision.ReadStorage(env, db, ring, time.Now),
 		MaxBody: files.LambdaBody,
 	}
-	h, err := setup.Handler(env, f.Routes())
+	h, err := setup.Handler(env, setup.FunctionLimits(env, ring, db), f.Routes())
 	return faas.Closing(h, db.Close), err
 }

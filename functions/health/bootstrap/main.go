@@ -17,6 +17,6 @@ func main() { faas.Main(open) }
 // open wires the store and the probes of what is configured.
 func open(_ context.Context, env *config.Env) (http.Handler, error) {
 	db := postgres.Read(env, postgres.FunctionConns)
-	h, err := setup.Handler(env, health.Read(env, db).Routes())
+	h, err := setup.Handler(env, setup.FunctionLimits(env, nil, nil), health.Read(env, db).Routes())
 	return faas.Closing(h, db.Close), err
 }

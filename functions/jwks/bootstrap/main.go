@@ -16,6 +16,7 @@ func main() { faas.Main(open) }
 
 // open wires the keys, and nothing else.
 func open(_ context.Context, env *config.Env) (http.Handler, error) {
-	f := &jwks.Function{Keys: token.Read(env, setup.Ring(env))}
-	return setup.Handler(env, f.Routes())
+	ring := setup.Ring(env)
+	f := &jwks.Function{Keys: token.Read(env, ring)}
+	return setup.Handler(env, setup.FunctionLimits(env, ring, nil), f.Routes())
 }

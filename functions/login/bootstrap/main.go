@@ -20,10 +20,11 @@ func main() { faas.Main(open) }
 // open wires the store, the passwords, the tokens and the wishes.
 func open(_ context.Context, env *config.Env) (http.Handler, error) {
 	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
+	limits := setup.FunctionLimits(env, ring, db)
 	f := &login.Function{
 		DB: db, Passwords: password.Read(env), Tokens: setup.Issuer(env, ring),
-		Wishes: provision.ReadWisher(env, ring), Now: time.Now,
+		Wishes: provision.ReadWisher(env, ring), Limits: limits, Now: time.Now,
 	}
-	h, err := setup.Handler(env, f.Routes())
+	h, err := setup.Handler(env, limits, f.Routes())
 	return faas.Closing(h, db.Close), err
 }

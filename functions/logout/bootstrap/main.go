@@ -17,8 +17,8 @@ func main() { faas.Main(open) }
 
 // open wires the store and the tokens.
 func open(_ context.Context, env *config.Env) (http.Handler, error) {
-	db := postgres.Read(env, postgres.FunctionConns)
-	f := &logout.Function{DB: db, Tokens: setup.Issuer(env, setup.Ring(env)), Now: time.Now}
-	h, err := setup.Handler(env, f.Routes())
+	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
+	f := &logout.Function{DB: db, Tokens: setup.Issuer(env, ring), Now: time.Now}
+	h, err := setup.Handler(env, setup.FunctionLimits(env, ring, db), f.Routes())
 	return faas.Closing(h, db.Close), err
 }

@@ -22,16 +22,18 @@ func main() { faas.MainJob(open) }
 // open wires the store, the check of tokens and the reconciler.
 func open(_ context.Context, env *config.Env) (faas.Function, error) {
 	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
+	limits := setup.FunctionLimits(env, ring, db)
 	f := &ncprovision.Function{
 		Callers:    &bearer.Check{Keys: token.Read(env, ring), DB: db, Now: time.Now},
 		DB:         db,
 		Reconciler: provision.ReadReconciler(env, db, ring),
 		Apps:       provision.ReadStorage(env, db, ring, time.Now).AppPasswords(),
 		Passwords:  password.Read(env),
+		Limits:     limits,
 		Public:     provision.Read(env).PublicURL,
 		Now:        time.Now,
 	}
-	h, err := setup.Handler(env, f.Routes())
+	h, err := setup.Handler(env, limits, f.Routes())
 	return faas.Function{
 		HTTP: h, Close: db.Close,
 		Job: func(ctx context.Context, _ faas.Event) error { return f.Run(ctx) },

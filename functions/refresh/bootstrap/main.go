@@ -17,8 +17,9 @@ func main() { faas.Main(open) }
 
 // open wires the store and the tokens.
 func open(_ context.Context, env *config.Env) (http.Handler, error) {
-	db := postgres.Read(env, postgres.FunctionConns)
-	f := &refresh.Function{DB: db, Tokens: setup.Issuer(env, setup.Ring(env)), Now: time.Now}
-	h, err := setup.Handler(env, f.Routes())
+	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
+	limits := setup.FunctionLimits(env, ring, db)
+	f := &refresh.Function{DB: db, Tokens: setup.Issuer(env, ring), Limits: limits, Now: time.Now}
+	h, err := setup.Handler(env, limits, f.Routes())
 	return faas.Closing(h, db.Close), err
 }

@@ -20,10 +20,10 @@ func main() { faas.Main(open) }
 
 // open wires the store, the passwords and the wishes for Nextcloud.
 func open(_ context.Context, env *config.Env) (http.Handler, error) {
-	db := postgres.Read(env, postgres.FunctionConns)
+	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
 	f := &register.Function{Office: &enrol.Office{
-		DB: db, Passwords: password.Read(env), Wishes: provision.ReadWisher(env, setup.Ring(env)), Now: time.Now,
+		DB: db, Passwords: password.Read(env), Wishes: provision.ReadWisher(env, ring), Now: time.Now,
 	}}
-	h, err := setup.Handler(env, f.Routes())
+	h, err := setup.Handler(env, setup.FunctionLimits(env, ring, db), f.Routes())
 	return faas.Closing(h, db.Close), err
 }

@@ -19,12 +19,12 @@ func main() { faas.Main(open) }
 
 // open wires the store and the check of tokens.
 func open(_ context.Context, env *config.Env) (http.Handler, error) {
-	db := postgres.Read(env, postgres.FunctionConns)
+	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
 	f := &sessions.Function{
-		Callers: &bearer.Check{Keys: token.Read(env, setup.Ring(env)), DB: db, Now: time.Now},
+		Callers: &bearer.Check{Keys: token.Read(env, ring), DB: db, Now: time.Now},
 		DB:      db,
 		Now:     time.Now,
 	}
-	h, err := setup.Handler(env, f.Routes())
+	h, err := setup.Handler(env, setup.FunctionLimits(env, ring, db), f.Routes())
 	return faas.Closing(h, db.Close), err
 }

@@ -24,6 +24,7 @@ func main() { faas.Main(open) }
 func open(_ context.Context, env *config.Env) (http.Handler, error) {
 	db := postgres.Read(env, postgres.FunctionConns)
 	ring := setup.Ring(env)
+	limits := setup.FunctionLimits(env, ring, db)
 	passwords, wishes := password.Read(env), provision.ReadWisher(env, ring)
 	f := &users.Function{
 		Callers:   &bearer.Check{Keys: token.Read(env, ring), DB: db, Now: time.Now},
@@ -31,8 +32,9 @@ func open(_ context.Context, env *config.Env) (http.Handler, error) {
 		Office:    &enrol.Office{DB: db, Passwords: passwords, Wishes: wishes, Now: time.Now},
 		Passwords: passwords,
 		Wishes:    wishes,
+		Limits:    limits,
 		Now:       time.Now,
 	}
-	h, err := setup.Handler(env, f.Routes())
+	h, err := setup.Handler(env, limits, f.Routes())
 	return faas.Closing(h, db.Close), err
 }
