@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/keyring"
 )
 
 // A Policy names a limit, on the wire too.
@@ -42,7 +43,7 @@ var ErrLimited = fault.New(fault.RateLimited, "rate_limited", "Too many requests
 // address nor an e-mail address is in any store.
 type Limiter struct {
 	limits map[Policy]Limit
-	mac    []byte
+	keys   func() keyring.Key // of now: a secret may be replaced
 	now    func() time.Time
 	memory *Memory
 	fence  *fence            // nil: there is no store but memory
@@ -101,7 +102,8 @@ func (l *Limiter) take(ctx context.Context, p Policy, key Key, limit Limit) Deci
 }
 
 func (l *Limiter) key(p Policy, kind, subject string) (k Key) {
-	mac := hmac.New(sha256.New, l.mac)
+	secret := l.keys()
+	mac := hmac.New(sha256.New, secret.Bytes[:])
 	fmt.Fprintf(mac, "%s\x00%s\x00%s", p, kind, subject)
 	copy(k[:], mac.Sum(nil))
 	return k

@@ -104,13 +104,12 @@ func Read(env *config.Env, ring *keyring.Ring, stores Stores, now func() time.Ti
 		}
 	}
 	if ring != nil {
-		key := ring.Derive(Purpose).Current()
-		l.mac = key.Bytes[:]
-	} else {
-		l.mac = make([]byte, 32)
-		rand.Read(l.mac) //nolint:errcheck // never fails
-		l.fence = nil
+		l.keys = ring.Derive(Purpose).Current
+		return l
 	}
+	var own keyring.Key
+	rand.Read(own.Bytes[:]) //nolint:errcheck // never fails
+	l.keys, l.fence = func() keyring.Key { return own }, nil
 	return l
 }
 
