@@ -1,0 +1,17 @@
+package secrets
+
+import "github.com/voiceassist/gateway/shared/config"
+
+// Hosts returns where the secrets of s are asked for.
+func Hosts(s *Source) []string {
+	var hosts []string
+	for _, ref := range s.refs {
+		hosts = append(hosts, ref.host())
+	}
+	return hosts
+}
+
+// Of returns Values with one setting.
+func Of(name, value string) *Values {
+	return &Values{settings: map[string]config.Secret{name: config.Secret(value)}}
+}
