@@ -7,6 +7,7 @@
 package config
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -37,9 +38,10 @@ func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 func (s Secret) Reveal() string { return string(s) }
 
 // An Env reads settings and collects what is wrong with them. It is for one
-// goroutine, at the start.
+// goroutine, at the start; only [Env.Renew] may be called later, by many.
 type Env struct {
 	lookup func(string) (string, bool)
+	renew  func(context.Context, string) Secret
 	errs   []error
 }
 
@@ -50,6 +52,20 @@ func New(lookup func(string) (string, bool)) *Env { return &Env{lookup: lookup} 
 // Map returns an Env over m.
 func Map(m map[string]string) *Env {
 	return New(func(k string) (string, bool) { v, ok := m[k]; return v, ok })
+}
+
+// RenewWith makes renew answer [Env.Renew], for settings that can change while
+// the process runs. It must be safe for concurrent use.
+func (e *Env) RenewWith(renew func(ctx context.Context, name string) Secret) { e.renew = renew }
+
+// Renew is for a credential that was refused by whom it is for: it returns what
+// the variable holds by now, which may be the same, or the empty secret where
+// settings stay what they were at the start. Safe for concurrent use.
+func (e *Env) Renew(ctx context.Context, name string) Secret {
+	if e.renew == nil {
+		return ""
+	}
+	return e.renew(ctx, name)
 }
 
 // Err returns every mistake found so far, or nil.

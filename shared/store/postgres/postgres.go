@@ -3,6 +3,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"net"
@@ -10,9 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/store"
@@ -35,14 +34,30 @@ const (
 // Read returns the store that DATABASE_URL names, with a pool of
 // DATABASE_MAX_CONNECTIONS (conns where unset), or nil where it is refused.
 func Read(env *config.Env, conns int) *store.DB {
-	const variable, takes = "DATABASE_URL", "postgres://user:password@host:5432/name?sslmode=verify-full"
+	return read(env, "DATABASE_URL", env.Int("DATABASE_MAX_CONNECTIONS", conns, 1, 1000))
+}
+
+// ReadDirect is [Read] for what needs a session of the server's own, and so must
+// not go through a pooler: MIGRATE_DATABASE_URL where it is set, with two
+// connections.
+func ReadDirect(env *config.Env) *store.DB {
+	const variable = "MIGRATE_DATABASE_URL"
+	if env.Secret(variable) == "" {
+		return read(env, "DATABASE_URL", directConns)
+	}
+	return read(env, variable, directConns)
+}
+
+const directConns = 2 // a migration holds its lock on one and works on the other
+
+func read(env *config.Env, variable string, conns int) *store.DB {
+	const takes = "postgres://user:password@host:5432/name?sslmode=verify-full"
 	url := env.Secret(variable)
-	conns = env.Int("DATABASE_MAX_CONNECTIONS", conns, 1, 1000)
 	if url == "" {
 		env.RefuseSecret(variable, "is not set", takes)
 		return nil
 	}
-	db, err := Open(url, conns)
+	db, err := open(url, conns, func(ctx context.Context) config.Secret { return env.Renew(ctx, variable) })
 	if err != nil {
 		env.RefuseSecret(variable, err.Error(), takes)
 		return nil
@@ -54,19 +69,15 @@ func Read(env *config.Env, conns int) *store.DB {
 // until the first statement, so a start costs no round trip, and a connection
 // that died while the process was frozen is replaced before use.
 func Open(url config.Secret, conns int) (*store.DB, error) {
-	c, err := pgx.ParseConfig(url.Reveal())
+	return open(url, conns, func(context.Context) config.Secret { return "" })
+}
+
+func open(url config.Secret, conns int, renew func(context.Context) config.Secret) (*store.DB, error) {
+	c, err := newConnector(url, renew)
 	if err != nil {
-		return nil, errors.New("cannot be parsed as a PostgreSQL URL") // its error may quote the password
+		return nil, err
 	}
-	if !strings.Contains(url.Reveal(), "default_query_exec_mode=") {
-		// Named prepared statements break behind a transaction pooler; caching
-		// only their descriptions works behind one and costs no round trip.
-		c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
-	}
-	if c.ConnectTimeout == 0 {
-		c.ConnectTimeout = connTimeout
-	}
-	db := stdlib.OpenDB(*c)
+	db := sql.OpenDB(c)
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
 	db.SetConnMaxLifetime(connLifetime)
@@ -91,10 +102,11 @@ func coded(states ...string) func(error) bool {
 }
 
 // unreachable reports errors of the connection rather than of the statement:
-// refused, cut, timed out, shutting down, or no slot left.
+// refused, cut, timed out, shutting down, no slot left, or not for us (a wrong
+// password is put right by somebody else than the caller).
 func unreachable(err error) bool {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P") || e.Code == "53300"
+		return refused(err) || strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P") || e.Code == "53300"
 	}
 	if errors.Is(err, context.Canceled) {
 		return false // the caller left

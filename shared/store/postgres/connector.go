@@ -1,0 +1,95 @@
+package postgres
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/voiceassist/gateway/shared/config"
+)
+
+// A connector opens connections with the credentials of a URL that may rotate:
+// when the server refuses them, it asks for the URL of now and, if that is
+// another one, connects with it at once. So whoever waits for the connection
+// does not feel the rotation, and connections that are open live on.
+type connector struct {
+	renew func(context.Context) config.Secret // returns "" where nothing rotates
+
+	mu      sync.Mutex
+	url     config.Secret
+	connect driver.Connector
+}
+
+func newConnector(url config.Secret, renew func(context.Context) config.Secret) (*connector, error) {
+	c, err := parse(url)
+	if err != nil {
+		return nil, err
+	}
+	return &connector{renew: renew, url: url, connect: c}, nil
+}
+
+// Connect opens one connection.
+func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	url, connect := c.current()
+	conn, err := connect.Connect(ctx)
+	if err == nil || !refused(err) {
+		return conn, err
+	}
+	fresh := c.renew(ctx)
+	if fresh == "" || fresh == url {
+		return nil, err
+	}
+	connect, parseErr := parse(fresh)
+	if parseErr != nil {
+		return nil, errors.Join(err, parseErr)
+	}
+	conn, err = connect.Connect(ctx)
+	if err == nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.url, c.connect = fresh, connect
+	}
+	return conn, err
+}
+
+// Driver returns that of pgx.
+func (c *connector) Driver() driver.Driver {
+	_, connect := c.current()
+	return connect.Driver()
+}
+
+func (c *connector) current() (config.Secret, driver.Connector) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.url, c.connect
+}
+
+// parse returns what connects to url. Nothing is dialled.
+func parse(url config.Secret) (driver.Connector, error) {
+	c, err := pgx.ParseConfig(url.Reveal())
+	if err != nil {
+		return nil, errors.New("cannot be parsed as a PostgreSQL URL") // its error may quote the password
+	}
+	if !strings.Contains(url.Reveal(), "default_query_exec_mode=") {
+		// Named prepared statements break behind a transaction pooler; caching
+		// only their descriptions works behind one and costs no round trip.
+		c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	}
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = connTimeout
+	}
+	return stdlib.GetConnector(*c), nil
+}
+
+// refused reports that the server did not take the credentials: SQLSTATE class
+// 28, invalid authorization (PostgreSQL appendix A).
+func refused(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && strings.HasPrefix(e.Code, "28")
+}
