@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/secrets"
 )
 
 // Main runs the handler that open returns as a Lambda function. It does not
@@ -24,10 +25,15 @@ import (
 //	func main() { faas.Main(open) }
 //
 // open reads the settings and wires; it must not dial, as it is part of every
-// cold start (see [Lazy]). Its failure, and every setting that env refuses, are
-// reported to Lambda in one line before the process ends; the line goes to
-// operators, so it must hold no secret. The context of open ends with the
-// instance. A handler made by [Closing] is closed then.
+// cold start. Its failure, and every setting that env refuses, are reported to
+// Lambda in one line before the process ends; the line goes to operators, so it
+// must hold no secret. The context of open ends with the instance. A handler
+// made by [Closing] is closed then.
+//
+// Where SECRETS_ARNS names secrets (see package secrets), open is called by the
+// first event instead, since settings may be in them, and again when they have
+// changed: a handler is closed, and its context ends, when the requests that it
+// serves are done. As long as open cannot succeed, requests get 503.
 //
 // Logs are JSON lines on standard output, through [slog.Default], from LOG_LEVEL
 // on, with the ids of the invocation.
@@ -44,12 +50,21 @@ func Main(open func(ctx context.Context, env *config.Env) (http.Handler, error))
 
 // MainJob is [Main] for a function that has jobs, with HTTP or without.
 func MainJob(open func(ctx context.Context, env *config.Env) (Function, error)) {
-	os.Exit(run(open))
+	os.Exit(run(start(open)))
+}
+
+type opener func(context.Context, *config.Env) (Function, error)
+
+// An instance is what a function's process runs.
+type instance struct {
+	lambda.Handler
+
+	close func() error // nil: there is nothing to close
 }
 
 // run returns the exit code of a function that did not start; it does not
 // return from one that did.
-func run(open func(context.Context, *config.Env) (Function, error)) int {
+func run(start func(ctx context.Context) (instance, error)) int {
 	api := os.Getenv("AWS_LAMBDA_RUNTIME_API")
 	if api == "" {
 		fmt.Fprintln(os.Stderr, "This is an AWS Lambda function; run the gateway program to serve without Lambda.")
@@ -57,20 +72,20 @@ func run(open func(context.Context, *config.Env) (Function, error)) int {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	f, err := start(ctx, config.New(os.LookupEnv), open)
+	f, err := start(ctx)
 	if err != nil {
 		slog.LogAttrs(ctx, slog.LevelError, "start", slog.String("cause", err.Error()))
 		reportInit(ctx, api, err)
 		return 1
 	}
 	var opts []lambda.Option
-	if f.Close != nil { // asking for SIGTERM costs a round trip, so only where there is something to do
+	if f.close != nil { // asking for SIGTERM costs a round trip, so only where there is something to do
 		opts = append(opts, lambda.WithEnableSIGTERM(func() {
 			stop()
-			os.Exit(closed(f.Close))
+			os.Exit(closed(f.close))
 		}))
 	}
-	lambda.StartWithOptions(f, opts...)
+	lambda.StartWithOptions(f.Handler, opts...)
 	return 1
 }
 
@@ -98,26 +113,45 @@ func closed(close func() error) int {
 	return 0
 }
 
-// start sets the log up and opens the function. What env refused is an error
-// even where open took no notice.
-func start(
-	ctx context.Context, env *config.Env, open func(context.Context, *config.Env) (Function, error),
-) (f Function, err error) {
+// start returns what sets the log up and opens the function, or leaves that to
+// its first event.
+func start(open opener) func(context.Context) (instance, error) {
+	return func(ctx context.Context) (instance, error) {
+		env := config.New(os.LookupEnv)
+		slog.SetDefault(newLog(os.Stdout, env.LogLevel()))
+		source := secrets.Read(env)
+		if source == nil {
+			f, err := opening(ctx, env, open)
+			return instance{f, f.Close}, err
+		}
+		l := newLate(ctx, os.LookupEnv, source.Fetch, open)
+		return instance{l, l.Close}, notStarted(env.Err())
+	}
+}
+
+// opening calls open. A panic is an error, and so is what env refused even where
+// open took no notice.
+func opening(ctx context.Context, env *config.Env, open opener) (f Function, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			slog.LogAttrs(ctx, slog.LevelError, "panic", slog.String("stack", string(debug.Stack())))
 			err = fmt.Errorf("panic: %v", p)
 		}
-		if err != nil {
-			err = startError(strings.ReplaceAll(err.Error(), "\n", "; "))
-		}
+		err = notStarted(err)
 	}()
-	slog.SetDefault(newLog(os.Stdout, env.LogLevel()))
 	f, err = open(ctx, env)
 	if err == nil {
 		err = env.Err()
 	}
 	return f, err
+}
+
+// notStarted returns err as a line.
+func notStarted(err error) error {
+	if err == nil {
+		return nil
+	}
+	return startError(strings.ReplaceAll(err.Error(), "\n", "; "))
 }
 
 // A startError is one line about why the function cannot start.

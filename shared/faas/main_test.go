@@ -193,26 +193,6 @@ func TestMain_OutsideLambdaSaysSo(t *testing.T) {
 	}
 }
 
-func TestLazy_OpensAtTheFirstRequestThatSucceeds(t *testing.T) {
-	t.Parallel()
-	p := start(t)
-	got := get(t, p, faastest.FrontV2, "/lazy")
-	if !strings.HasPrefix(got, "503 after 1 ") || !strings.Contains(got, `"starting"`) || strings.Contains(got, "timeout") {
-		t.Errorf("a failed open = %q, want a 503 that does not tell why", got)
-	}
-	if got := get(t, p, faastest.FrontV2, "/lazy"); !strings.HasPrefix(got, "500 ") {
-		t.Errorf("an open that panics = %q, want 500", got)
-	}
-	for range 2 {
-		if got := get(t, p, faastest.FrontV2, "/lazy"); got != "200 opened at try 3" {
-			t.Errorf("got %q, want the third try to hold", got)
-		}
-	}
-	if !strings.Contains(p.Log(), "fetch the key: timeout") {
-		t.Errorf("the log does not tell why: %s", p.Log())
-	}
-}
-
 func TestClosing_IsServedAndClosed(t *testing.T) {
 	t.Parallel()
 	closed := errors.New("closed")

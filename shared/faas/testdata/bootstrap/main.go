@@ -32,16 +32,10 @@ func open(ctx context.Context, env *config.Env) (faas.Function, error) {
 		fmt.Fprintf(w, "%d %d", cost, os.Getpid())
 	})
 	mux.HandleFunc("GET /panic", func(http.ResponseWriter, *http.Request) { panic("boom") })
-	tries := 0
-	mux.Handle("GET /lazy", faas.Lazy(func(context.Context) (http.Handler, error) {
-		switch tries++; tries {
-		case 1:
-			return nil, errors.New("fetch the key: timeout")
-		case 2:
-			panic("half open")
-		}
-		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, "opened at try %d", tries) }), nil
-	}))
+	redis := env.Secret("REDIS_URL") // from a secret, or not
+	mux.HandleFunc("GET /redis", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, "%s %t", redis.Reveal(), ctx.Err() == nil)
+	})
 	f := faas.Function{HTTP: mux, Job: job}
 	if env.Bool("CLOSES", false) {
 		f.Close = func() error {
