@@ -18,6 +18,7 @@ import (
 // at a time, as an instance does; further ones wait. Safe for concurrent use.
 type Process struct {
 	cmd    *exec.Cmd
+	began  time.Time // just before the process was started
 	api    *runtimeAPI
 	log    *buffer
 	exited chan struct{} // closed when the process has ended
@@ -56,6 +57,7 @@ func Start(tb testing.TB, bootstrap string, env ...string) *Process {
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256", "_HANDLER=bootstrap", "TZ=:UTC",
 	}, env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	p.began = time.Now()
 	if err := p.cmd.Start(); err != nil {
 		server.Close() //nolint:errcheck // the start failed already
 		tb.Fatalf("start the bootstrap: %v", err)
@@ -115,6 +117,11 @@ func (p *Process) InitError() *FunctionError {
 		return nil
 	}
 }
+
+// InitTime returns how long the function took from its exec to its first
+// question for an event, which is what a cold start waits for. Ask [InitError]
+// before whether it came so far.
+func (p *Process) InitTime() time.Duration { return p.api.asked.Sub(p.began) }
 
 // Shutdown ends the process as Lambda does: with SIGTERM where it registered
 // for that, else at once. It waits for the end and returns the exit code, -1

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A runtimeAPI is the side of the Lambda Runtime API (2018-06-01) and of the
@@ -16,6 +17,7 @@ import (
 type runtimeAPI struct {
 	calls      chan *call
 	ready      chan struct{} // closed when the function asks for its first event
+	asked      time.Time     // when that was; may be read once ready is closed
 	initErrors chan *FunctionError
 
 	started    sync.Once
@@ -56,14 +58,21 @@ func (a *runtimeAPI) mux() http.Handler {
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", a.failure)
 	mux.HandleFunc("POST /2018-06-01/runtime/init/error", a.initError)
 	mux.HandleFunc("POST /2020-01-01/extension/register", a.register)
-	mux.HandleFunc("GET /2020-01-01/extension/event/next", func(_ http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /2020-01-01/extension/event/next", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Lambda-Extension-Identifier") != extensionID {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
 		<-r.Context().Done() // without events to wait for, none comes
 	})
 	return mux
 }
 
 func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
-	a.started.Do(func() { close(a.ready) })
+	a.started.Do(func() {
+		a.asked = time.Now()
+		close(a.ready)
+	})
 	select {
 	case <-r.Context().Done():
 	case c := <-a.calls:
@@ -120,10 +129,28 @@ func (a *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (a *runtimeAPI) register(w http.ResponseWriter, _ *http.Request) {
+// extensionID names the one extension that can register.
+const extensionID = "6f1a1c1e-0000-4000-8000-000000000001"
+
+// register takes an extension until the function has asked for its first event,
+// as Lambda does.
+func (a *runtimeAPI) register(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Events []string `json:"events"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil || len(body.Events) > 0 || r.Header.Get("Lambda-Extension-Name") == "" {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	select {
+	case <-a.ready:
+		w.WriteHeader(http.StatusForbidden)
+		return
+	default:
+	}
 	a.extensions.Add(1)
-	w.Header().Set("Lambda-Extension-Identifier", "test")
-	w.WriteHeader(http.StatusOK)
+	w.Header().Set("Lambda-Extension-Identifier", extensionID)
+	fmt.Fprint(w, `{"functionName":"test","functionVersion":"$LATEST","handler":"bootstrap"}`)
 }
 
 // wantsSIGTERM reports whether an extension registered, which is what makes
