@@ -78,14 +78,13 @@ func run(start func(ctx context.Context) (instance, error)) int {
 		reportInit(ctx, api, err)
 		return 1
 	}
-	var opts []lambda.Option
 	if f.close != nil { // asking for SIGTERM costs a round trip, so only where there is something to do
-		opts = append(opts, lambda.WithEnableSIGTERM(func() {
+		onSIGTERM(ctx, api, func() {
 			stop()
 			os.Exit(closed(f.close))
-		}))
+		})
 	}
-	lambda.StartWithOptions(f.Handler, opts...)
+	lambda.Start(f.Handler)
 	return 1
 }
 

@@ -1,0 +1,80 @@
+package faas
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// onSIGTERM calls end when Lambda is about to end the instance, 500 ms before
+// it does. Lambda sends SIGTERM only where an extension is registered, so one
+// registers that waits for no event. The runtime library can do that too
+// (WithEnableSIGTERM), with an HTTP client of its own that costs every cold
+// start half a millisecond more. A failure is logged: the function works
+// without.
+func onSIGTERM(ctx context.Context, api string, end func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM)
+	conn, err := registerExtension(ctx, api)
+	if err != nil {
+		slog.LogAttrs(ctx, slog.LevelWarn, "ask for SIGTERM", slog.String("cause", err.Error()))
+	}
+	go func() {
+		<-signals
+		if conn != nil { // kept until here, as the extension is where somebody waits for its events
+			conn.Close() //nolint:errcheck // the process ends
+		}
+		end()
+	}()
+}
+
+// registerExtension registers an internal extension (Extensions API 2020-01-01)
+// and returns the connection on which it waits for its events, of which there
+// are none.
+func registerExtension(ctx context.Context, api string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", api)
+	if err != nil {
+		return nil, err
+	}
+	if err := register(ctx, conn, api); err != nil {
+		conn.Close() //nolint:errcheck // the first error tells more
+		return nil, err
+	}
+	return conn, nil
+}
+
+func register(ctx context.Context, conn net.Conn, api string) error {
+	deadline, _ := ctx.Deadline()
+	if err := conn.SetDeadline(deadline); err != nil {
+		return err
+	}
+	const name, events = "bootstrap", `{"events":[]}`
+	_, err := fmt.Fprintf(conn, "POST /2020-01-01/extension/register HTTP/1.1\r\nHost: %s\r\nLambda-Extension-Name: %s\r\n"+
+		"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", api, name, len(events), events)
+	if err != nil {
+		return err
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return err
+	}
+	resp.Body.Close() //nolint:errcheck // nothing of it is needed
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("Lambda answers %s", resp.Status)
+	}
+	_, err = fmt.Fprintf(conn, "GET /2020-01-01/extension/event/next HTTP/1.1\r\nHost: %s\r\nLambda-Extension-Identifier: %s\r\n\r\n",
+		api, resp.Header.Get("Lambda-Extension-Identifier"))
+	if err != nil {
+		return err
+	}
+	return conn.SetDeadline(time.Time{})
+}
