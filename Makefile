@@ -4,9 +4,12 @@ GO        ?= go
 FUNCTIONS := register login refresh logout users sessions ncprovision files jwks health
 BUILD     := build
 RELEASE   := -trimpath -ldflags='-s -w'
+# What a function needs of neither (docs/performance.md): the old way of Lambda
+# to call, HTTP/2, and PostgreSQL types of Go values that no statement here sends.
+TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo certs test test-race test-nextcloud lint build image up down clean
+.PHONY: help run demo certs test test-race test-nextcloud cold-start lint build image up down clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +34,9 @@ test-race: ## run all tests under the race detector
 test-nextcloud: ## run the contract of the Nextcloud clients against a real one
 	NEXTCLOUD_CONTRACT=1 $(GO) test -count=1 -run Contract ./shared/nextcloud/... ./shared/webdav/...
 
+cold-start: ## measure the start of every function next to an empty one
+	@$(GO) test -count=1 -v -run '^TestColdStart$$' ./test
+
 lint: ## check the form: gofmt, vet, staticcheck
 	@unformatted="$$(gofmt -l .)"; [ -z "$$unformatted" ] || { echo "not gofmt'ed: $$unformatted"; exit 1; }
 	$(GO) vet ./...
@@ -47,12 +53,12 @@ gateway:
 .PHONY: FORCE
 $(BUILD)/lambda/%/bootstrap: FORCE
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(firstword $(subst /, ,$*)) \
-		$(GO) build $(RELEASE) -tags lambda.norpc -o $@ ./functions/$(lastword $(subst /, ,$*))/bootstrap
+		$(GO) build $(RELEASE) -tags $(TAGS) -o $@ ./functions/$(lastword $(subst /, ,$*))/bootstrap
 
 # SAM calls build-<logical id>, with ARTIFACTS_DIR.
 LAMBDA_GOARCH ?= arm64
 build-%Function:
-	CGO_ENABLED=0 GOOS=linux GOARCH=$(LAMBDA_GOARCH) $(GO) build $(RELEASE) -buildvcs=false -tags lambda.norpc \
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(LAMBDA_GOARCH) $(GO) build $(RELEASE) -buildvcs=false -tags $(TAGS) \
 		-o "$(ARTIFACTS_DIR)/bootstrap" ./functions/$$(echo $* | tr A-Z a-z)/bootstrap
 
 image: ## build the container image

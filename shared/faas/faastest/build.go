@@ -16,6 +16,9 @@ import (
 //nolint:gochecknoglobals // see above
 var bootstraps workshop
 
+// Tags are the build tags of functions; the Makefile has them, too.
+const Tags = "lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes"
+
 // Build returns the path of the executable of a main package, given as go build
 // takes it from the folder of the test, built as it is for Lambda. Each package
 // is built once in a test process, by the first call. Safe for concurrent use.
@@ -66,7 +69,7 @@ func (w *workshop) compile(pkg string, n int) (string, error) {
 	}
 	out := filepath.Join(dir, fmt.Sprint(n), "bootstrap")
 	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false",
-		"-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", out, pkg)
+		"-tags", Tags, "-ldflags", "-s -w", "-o", out, pkg)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if msg, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w\n%s", err, msg)

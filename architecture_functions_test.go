@@ -1,0 +1,93 @@
+package gateway_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/voiceassist/gateway/shared/faas/faastest"
+)
+
+// TestFunctionsLinkOnlyWhatTheyNeed holds the weight of cold starts: what every
+// function would pay for belongs to the functions named here, and to no other.
+func TestFunctionsLinkOnlyWhatTheyNeed(t *testing.T) {
+	t.Parallel()
+	linked := linkedByFunctions(t)
+	for _, rule := range []struct {
+		pkg string   // and what is in its folder
+		may []string // functions that need it
+	}{
+		{"modernc.org/sqlite", nil},
+		{"github.com/spf13/cobra", nil},
+		{"github.com/joho/godotenv", nil},
+		{"github.com/prometheus", nil},
+		{"github.com/aws/aws-sdk-go", nil},
+		{"github.com/aws/aws-sdk-go-v2", nil},
+		{"github.com/aws/smithy-go", nil},
+		{module + "docs", nil},
+		{module + "shared/reference", nil},
+		{module + "shared/serve", nil},
+		{"text/template", nil}, // its calls by name make the linker keep every method there is
+		{"html/template", nil},
+		{"testing", nil},
+		{"net/http/pprof", nil},
+		{"github.com/redis/go-redis", []string{"health"}},
+		{"github.com/pressly/goose", []string{"migrate"}},
+		{"github.com/go-playground/validator", []string{"login", "ncprovision", "register", "sessions", "users"}},
+		{"golang.org/x/crypto/bcrypt", []string{"login", "ncprovision", "register", "users"}},
+	} {
+		for name, deps := range linked {
+			links := slices.ContainsFunc(deps, func(d string) bool { return d == rule.pkg || strings.HasPrefix(d, rule.pkg+"/") })
+			if may := slices.Contains(rule.may, name); links != may {
+				t.Errorf("%s links %s: %t, want %t", name, rule.pkg, links, may)
+			}
+		}
+	}
+	if i := slices.IndexFunc(linked["jwks"], func(d string) bool { return strings.HasPrefix(d, "github.com/jackc/") }); i >= 0 {
+		t.Errorf("jwks links %s, and needs no database", linked["jwks"][i])
+	}
+}
+
+// linkedByFunctions returns every package in each function's executable, by the
+// name of the function's folder.
+func linkedByFunctions(t *testing.T) map[string][]string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-tags", faastest.Tags,
+		"-f", `{{.ImportPath}} {{join .Deps " "}}`, "./functions/...")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	linked := map[string][]string{}
+	for line := range strings.Lines(string(out)) {
+		pkgs := strings.Fields(line)
+		if folder, name := path.Split(pkgs[0]); name == "bootstrap" {
+			linked[path.Base(folder)] = pkgs[1:]
+		}
+	}
+	if len(linked) < 10 || len(linked["jwks"]) < 100 {
+		t.Fatalf("go list names %d functions: %s", len(linked), out)
+	}
+	return linked
+}
+
+// TestFunctionsAreBuiltAlike compares the build tags of the tests with those of
+// the Makefile, by which functions are deployed.
+func TestFunctionsAreBuiltAlike(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if line := fmt.Sprintf("\nTAGS      := %s\n", faastest.Tags); !strings.Contains(string(text), line) {
+		t.Errorf("the Makefile lacks %q", line)
+	}
+	if n := strings.Count(string(text), "-tags"); n != strings.Count(string(text), "-tags $(TAGS)") || n == 0 {
+		t.Errorf("the Makefile builds with other tags than $(TAGS)")
+	}
+}

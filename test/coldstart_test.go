@@ -1,0 +1,275 @@
+package test_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"cmp"
+	"compress/flate"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/faas/faastest"
+	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/ratelimit"
+)
+
+// What a function may cost beyond the least that Lambda can run, an empty
+// function of aws-lambda-go. A test on a machine with other work fails at
+// [tolerance] times the durations; bytes are the same everywhere.
+const (
+	initBudget     = 2 * time.Millisecond   // from exec to the first question for an event
+	bareInitBudget = 600 * time.Microsecond // the same, for what links neither database nor validator
+	warmBudget     = 200 * time.Microsecond // of a request to a process that runs
+	zipBudget      = 5.2                    // MB, of the deployed archive
+	memoryBudget   = 16                     // MB, the most that was ever resident
+
+	tolerance = 2
+)
+
+const (
+	coldRuns     = 40 // of each function, in turns
+	warmRequests = 20 // of each run
+	attempts     = 3  // before a machine with other work is believed
+	mega         = 1e6
+)
+
+// A subject is a function to measure, and a request that it answers without
+// the database.
+type subject struct {
+	name, pkg string
+	bare      bool // links neither database nor validator
+	method    string
+	path      string
+	body      string
+	status    int
+}
+
+func subjects() []subject {
+	of := func(name, method, path, body string, status int) subject {
+		return subject{name: name, pkg: "../functions/" + name + "/bootstrap", method: method, path: path, body: body, status: status}
+	}
+	jwks := of("jwks", "GET", "/.well-known/jwks.json", "", 200)
+	jwks.bare = true
+	return []subject{
+		{name: "hello", pkg: "../shared/faas/testdata/hello", method: "GET", path: "/"},
+		jwks,
+		of("health", "GET", "/health", "", 200),
+		of("logout", "POST", "/api/auth/logout", `{"refresh_token":"x"}`, 401),
+		of("refresh", "POST", "/api/auth/refresh", `{"refresh_token":"x"}`, 401),
+		of("files", "GET", "/api/files/", "", 401),
+		of("sessions", "GET", "/api/sessions", "", 401),
+		of("login", "POST", "/api/auth/login", `{}`, 422),
+		of("register", "POST", "/api/auth/register", `{}`, 422),
+		of("users", "GET", "/api/users/me", "", 401),
+		of("ncprovision", "GET", "/api/nextcloud/accounts", "", 401),
+	}
+}
+
+// A series is what all runs of one subject took.
+type series struct {
+	subject
+
+	binary, archive   float64 // MB
+	init, first, warm []time.Duration
+	memory            float64 // MB, the most of any run
+}
+
+func median(d []time.Duration) time.Duration {
+	sorted := slices.Sorted(slices.Values(d))
+	return sorted[len(sorted)/2]
+}
+
+// TestColdStart measures every function next to an empty one. It is not
+// parallel: the other tests of this package wait until it is through.
+func TestColdStart(t *testing.T) {
+	all := make([]*series, 0, len(subjects()))
+	for _, s := range subjects() {
+		m := &series{subject: s}
+		m.binary, m.archive = sizes(t, faastest.Build(t, s.pkg))
+		all = append(all, m)
+	}
+	var over []string
+	for attempt := 1; attempt <= attempts; attempt++ {
+		if !t.Run("measure", func(t *testing.T) { measure(t, all) }) {
+			return
+		}
+		if over = excesses(all); len(over) == 0 {
+			break
+		}
+		t.Logf("attempt %d of %d: %s", attempt, attempts, strings.Join(over, "; "))
+	}
+	report(t.Output(), all)
+	for _, o := range over {
+		t.Error(o)
+	}
+}
+
+// measure starts every subject coldRuns times, in turns, so that what else the
+// machine does meets all of them alike.
+func measure(t *testing.T, all []*series) {
+	t.Helper()
+	for _, m := range all {
+		m.init, m.first, m.warm, m.memory = nil, nil, nil, 0
+	}
+	for i := range coldRuns {
+		for n := range all {
+			all[(i+n)%len(all)].run(t) // nobody always follows the same one
+		}
+	}
+}
+
+// run starts the subject once, and asks it.
+func (m *series) run(t *testing.T) {
+	t.Helper()
+	p := faastest.Start(t, faastest.Build(t, m.pkg), alone()...)
+	defer p.Shutdown()
+	if e := p.InitError(); e != nil {
+		t.Fatalf("%s does not start: %v", m.name, e)
+	}
+	m.init = append(m.init, p.InitTime())
+	event := m.event(t)
+	for i := range 1 + warmRequests {
+		start := time.Now()
+		answer, err := p.Invoke(t.Context(), event)
+		took := time.Since(start)
+		if want := fmt.Sprintf(`"statusCode":%d`, m.status); err != nil || m.status != 0 && !bytes.Contains(answer, []byte(want)) {
+			t.Fatalf("%s answers %s, %v; want %s", m.name, answer, err, want)
+		}
+		if i == 0 {
+			m.first = append(m.first, took)
+		} else {
+			m.warm = append(m.warm, took)
+		}
+	}
+	m.memory = max(m.memory, peak(t, p.PID()))
+}
+
+// alone returns the settings of a function that reaches nobody, and counts
+// requests without refusing one.
+func alone() []string {
+	env := []string{
+		"DATABASE_URL=postgres://gateway:x@127.0.0.1:1/gateway", "JWT_SECRET=" + keyring.Generate().Reveal(),
+		"NEXTCLOUD_URL=http://127.0.0.1:1", "NEXTCLOUD_ADMIN_USER=admin", "NEXTCLOUD_ADMIN_PASSWORD=x",
+		"RATE_LIMIT_STORE=memory",
+	}
+	for name := range ratelimit.Off() {
+		env = append(env, name+"=100000")
+	}
+	return env
+}
+
+func (m *series) event(t *testing.T) []byte {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), m.method, public+m.path, strings.NewReader(m.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	event, err := faastest.FrontV2.Event(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return event
+}
+
+// excesses returns what is over budget, and by how much. A duration is when
+// its median and its least are both: only other work raises the one alone.
+func excesses(all []*series) []string {
+	hello := all[0]
+	var over []string
+	for _, m := range all[1:] {
+		budget := initBudget
+		if m.bare {
+			budget = bareInitBudget
+		}
+		for _, c := range []struct {
+			what         string
+			got, against []time.Duration
+			budget       time.Duration
+		}{
+			{"init", m.init, hello.init, budget}, {"a warm request", m.warm, hello.warm, warmBudget},
+		} {
+			more := min(median(c.got)-median(c.against), slices.Min(c.got)-slices.Min(c.against))
+			if more > tolerance*c.budget {
+				over = append(over, fmt.Sprintf("%s: %s takes %v more than the empty function's, want at most %v", m.name, c.what, more, tolerance*c.budget))
+			}
+		}
+		if m.archive > zipBudget {
+			over = append(over, fmt.Sprintf("%s: the archive has %.2f MB, want at most %v", m.name, m.archive, zipBudget))
+		}
+		if m.memory > memoryBudget {
+			over = append(over, fmt.Sprintf("%s: %.1f MB were resident, want at most %v", m.name, m.memory, memoryBudget))
+		}
+	}
+	return over
+}
+
+// report prints what was measured as a table, the cheapest first.
+func report(w io.Writer, all []*series) {
+	hello := all[0]
+	rest := slices.SortedStableFunc(slices.Values(all[1:]), func(a, b *series) int { return cmp.Compare(median(a.init), median(b.init)) })
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "function\tbinary MB\tzip MB\tinit ms\tto hello\tfirst answer ms\twarm ms\tto hello\tmemory MB\t")
+	for _, m := range append([]*series{hello}, rest...) {
+		fmt.Fprintf(table, "%s\t%.2f\t%.2f\t%s\t%+.2f\t%s\t%s\t%+.2f\t%.1f\t\n", m.name, m.binary, m.archive,
+			ms(median(m.init)), millis(median(m.init)-median(hello.init)), ms(median(m.first)),
+			ms(median(m.warm)), millis(median(m.warm)-median(hello.warm)), m.memory)
+	}
+	table.Flush() //nolint:errcheck // the output of a test
+}
+
+func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func ms(d time.Duration) string { return fmt.Sprintf("%.2f", millis(d)) }
+
+// sizes returns how large the bootstrap is, and the archive that is deployed.
+func sizes(t *testing.T, bootstrap string) (binary, archive float64) {
+	t.Helper()
+	text, err := os.ReadFile(bootstrap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) })
+	f, err := z.Create("bootstrap")
+	if err == nil {
+		_, err = f.Write(text)
+	}
+	if err == nil {
+		err = z.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return float64(len(text)) / mega, float64(b.Len()) / mega
+}
+
+// peak returns how much memory the process ever had resident, in MB; 0 where
+// the system does not say.
+func peak(t *testing.T, pid int) float64 {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		return 0
+	}
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(text), "VmHWM:")
+	var kB float64
+	if _, err := fmt.Sscan(after, &kB); err != nil {
+		t.Fatalf("no peak in %s", text)
+	}
+	return kB * 1024 / mega
+}
