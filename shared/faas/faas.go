@@ -1,6 +1,7 @@
 // Package faas runs an http.Handler, and jobs, under AWS Lambda. It is the only
 // package that knows Lambda; start with [Main], or [MainJob] for a function
-// that also works without being asked by HTTP.
+// that also works without being asked by HTTP, or [MainResource] for one that a
+// deployment asks.
 //
 // One handler serves every front that may stand before a function: API Gateway
 // HTTP APIs (payload 2.0) and REST APIs (payload 1.0), Function URLs, and load
@@ -56,10 +57,12 @@ const Margin = 500 * time.Millisecond
 // A Function is what one Lambda function does. It is a [lambda.Handler], safe
 // for concurrent use when its parts are.
 type Function struct {
-	HTTP  http.Handler // nil: requests are refused
-	Job   Job          // nil: jobs are refused
-	Close func() error // called when the instance ends; may be nil
-	Log   *slog.Logger // for panics and failed jobs; nil is [slog.Default]
+	HTTP     http.Handler // nil: requests are refused
+	Job      Job          // nil: jobs are refused
+	Resource Resource     // nil: changes of custom resources are refused
+	Command  Command      // nil: commands are refused
+	Close    func() error // called when the instance ends; may be nil
+	Log      *slog.Logger // for panics and failed jobs; nil is [slog.Default]
 }
 
 // Handler returns the Lambda handler of h, which serves requests of every
@@ -84,6 +87,10 @@ func (f Function) Invoke(ctx context.Context, payload []byte) (answer []byte, er
 		return f.runSchedule(ctx, payload)
 	case k == queue && f.Job != nil:
 		return f.runQueue(ctx, payload)
+	case k == customResource && f.Resource != nil:
+		return f.change(ctx, payload)
+	case k == command && f.Command != nil:
+		return f.command(ctx, payload)
 	case fronts[k].read != nil && f.HTTP != nil:
 		return f.serve(ctx, fronts[k], payload)
 	}

@@ -13,23 +13,32 @@ const (
 	loadBalancer
 	schedule
 	queue
+	customResource
+	command
 )
 
 // String names the kind for errors.
 func (k kind) String() string {
 	return [...]string{
 		"unknown", "HTTP API", "Function URL", "REST API", "load balancer", "schedule", "queue",
+		"custom resource", "command",
 	}[k]
 }
 
 // A shape is the part of an event that tells its kind. All of it is written by
-// AWS; clients fill only strings further down.
+// AWS, or by somebody who may invoke the function; clients fill only strings
+// further down.
 type shape struct {
 	Records []struct {
 		EventSource string `json:"eventSource"`
 	} `json:"Records"`
-	DetailType     string `json:"detail-type"`
-	HTTPMethod     string `json:"httpMethod"`
+	DetailType string `json:"detail-type"`
+	HTTPMethod string `json:"httpMethod"`
+	Action     string `json:"action"`
+
+	RequestType string `json:"RequestType"`
+	ResponseURL string `json:"ResponseURL"`
+
 	MethodArn      string `json:"methodArn"` // asks an authorizer
 	RouteArn       string `json:"routeArn"`  // likewise
 	RequestContext struct {
@@ -59,6 +68,10 @@ func kindOf(payload []byte) kind {
 		return httpAPI
 	case s.HTTPMethod != "":
 		return restAPI
+	case s.RequestType != "" && s.ResponseURL != "":
+		return customResource
+	case s.Action != "":
+		return command
 	}
 	return unknown
 }

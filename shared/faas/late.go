@@ -2,7 +2,7 @@ package faas
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -119,8 +119,10 @@ func (l *late) replace(ctx context.Context, v *secrets.Values) {
 	}
 	before := l.now
 	l.now, l.bad, l.badErr = &opened{Function: f, with: v, stop: stop}, nil, nil
-	slog.LogAttrs(ctx, slog.LevelInfo, "opened", slog.Any("settings_from_secrets", v.Names()),
-		slog.Any("versions", v.Versions()), slog.Int("ignored_members", v.Ignored()))
+	if len(v.Versions()) > 0 {
+		slog.LogAttrs(ctx, slog.LevelInfo, "opened", slog.Any("settings_from_secrets", v.Names()),
+			slog.Any("versions", v.Versions()), slog.Int("ignored_members", v.Ignored()))
+	}
 	if before != nil && before.users == 0 {
 		before.end(ctx)
 	}
@@ -197,6 +199,8 @@ func unopened(err error) Function {
 			w.Header().Set("Retry-After", "1")
 			p.send(w)
 		}),
-		Job: func(context.Context, Event) error { return errors.New("open: " + err.Error()) },
+		Job:      func(context.Context, Event) error { return fmt.Errorf("open: %w", err) },
+		Resource: func(context.Context, map[string]any) (map[string]any, error) { return nil, fmt.Errorf("open: %w", err) },
+		Command:  func(context.Context, string) (any, error) { return nil, fmt.Errorf("open: %w", err) },
 	}
 }

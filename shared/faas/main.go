@@ -53,6 +53,14 @@ func MainJob(open func(ctx context.Context, env *config.Env) (Function, error)) 
 	os.Exit(run(start(open)))
 }
 
+// MainResource is [MainJob] for a function that has a Resource. It is opened by
+// its first event, secrets or not: a function that cannot start answers nobody,
+// and CloudFormation would wait an hour for it. The failure is the answer
+// instead.
+func MainResource(open func(ctx context.Context, env *config.Env) (Function, error)) {
+	os.Exit(run(startLate(open)))
+}
+
 type opener func(context.Context, *config.Env) (Function, error)
 
 // An instance is what a function's process runs.
@@ -113,12 +121,10 @@ func closed(close func() error) int {
 }
 
 // start returns what sets the log up and opens the function, or leaves that to
-// its first event.
+// its first event where there are secrets to be fetched.
 func start(open opener) func(context.Context) (instance, error) {
 	return func(ctx context.Context) (instance, error) {
-		env := config.New(os.LookupEnv)
-		slog.SetDefault(newLog(os.Stdout, env.LogLevel()))
-		source := secrets.Read(env)
+		env, source := prepare()
 		if source == nil {
 			f, err := opening(ctx, env, open)
 			return instance{f, f.Close}, err
@@ -126,6 +132,32 @@ func start(open opener) func(context.Context) (instance, error) {
 		l := newLate(ctx, os.LookupEnv, source.Fetch, open)
 		return instance{l, l.Close}, notStarted(env.Err())
 	}
+}
+
+// startLate returns what leaves everything to the first event, its own failure
+// included.
+func startLate(open opener) func(context.Context) (instance, error) {
+	return func(ctx context.Context) (instance, error) {
+		env, source := prepare()
+		err := notStarted(env.Err())
+		l := newLate(ctx, os.LookupEnv, func(ctx context.Context) (*secrets.Values, error) {
+			switch {
+			case err != nil:
+				return nil, err
+			case source == nil:
+				return &secrets.Values{}, nil
+			}
+			return source.Fetch(ctx)
+		}, open)
+		return instance{l, l.Close}, nil
+	}
+}
+
+// prepare sets the log up and reads which secrets there are, if any.
+func prepare() (*config.Env, *secrets.Source) {
+	env := config.New(os.LookupEnv)
+	slog.SetDefault(newLog(os.Stdout, env.LogLevel()))
+	return env, secrets.Read(env)
 }
 
 // opening calls open. A panic is an error, and so is what env refused even where

@@ -1,0 +1,177 @@
+package faastest
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+// A Stack is CloudFormation as a custom resource sees it: it makes requests and
+// takes the answers at a presigned URL, over TLS, under the name that AWS uses.
+// A function reaches it through the variables of [Stack.Env]: a proxy, and a
+// certificate authority that it trusts. Safe for concurrent use.
+type Stack struct {
+	env     []string
+	answers chan StackAnswer
+
+	mu    sync.Mutex
+	fails []int
+}
+
+// A StackAnswer is what a function told CloudFormation.
+type StackAnswer struct {
+	Status             string
+	Reason             string
+	PhysicalResourceID string `json:"PhysicalResourceId"`
+	StackID            string `json:"StackId"`
+	RequestID          string `json:"RequestId"`
+	LogicalResourceID  string `json:"LogicalResourceId"`
+	Data               map[string]string
+}
+
+const (
+	stackHost = "cloudformation-custom-resource-response-eucentral1.s3.eu-central-1.amazonaws.com"
+	stackPath = "/arn%3Aaws%3Acloudformation%3Aeu-central-1%3A123456789012%3Astack/gateway/0"
+	stackSeal = "X-Amz-Signature=0123456789abcdef" // of the presigned URL
+	maxAnswer = 4096                               // bytes that CloudFormation takes
+)
+
+// NewStack starts a stack that ends with tb.
+func NewStack(tb testing.TB) *Stack {
+	tb.Helper()
+	s := &Stack{answers: make(chan StackAnswer, 100)}
+	ca, certificate := certify(tb, stackHost)
+	file := filepath.Join(tb.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, ca, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	bucket := httptest.NewUnstartedServer(http.HandlerFunc(s.take))
+	bucket.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	bucket.StartTLS()
+	tb.Cleanup(bucket.Close)
+	proxy := httptest.NewServer(tunnel(bucket.Listener.Addr().String()))
+	tb.Cleanup(proxy.Close)
+	s.env = []string{"HTTPS_PROXY=" + proxy.URL, "SSL_CERT_FILE=" + file}
+	return s
+}
+
+// Env returns the variables by which a function reaches the stack.
+func (s *Stack) Env() []string { return s.env }
+
+// Request returns the event of a request of the type (Create, Update, Delete).
+func (s *Stack) Request(tb testing.TB, kind string, properties map[string]any) []byte {
+	tb.Helper()
+	e := map[string]any{
+		"RequestType": kind, "RequestId": "7bfe2d54-0c3c-4b1b-9a5e-1f0b6f4d2a11",
+		"ResponseURL":  "https://" + stackHost + stackPath + "?" + stackSeal,
+		"StackId":      "arn:aws:cloudformation:eu-central-1:123456789012:stack/gateway/0",
+		"ResourceType": "Custom::Migration", "LogicalResourceId": "Migration",
+		"ResourceProperties": properties,
+	}
+	if kind != "Create" {
+		e["PhysicalResourceId"], e["OldResourceProperties"] = "physical-1", map[string]any{}
+	}
+	b, err := json.Marshal(e)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b
+}
+
+// Answers returns the channel of what was answered.
+func (s *Stack) Answers() <-chan StackAnswer { return s.answers }
+
+// Fail makes the next answers fail with these statuses.
+func (s *Stack) Fail(statuses ...int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fails = append(s.fails, statuses...)
+}
+
+// take is the bucket. The URL is signed without a content type, so a request
+// that has one is refused.
+func (s *Stack) take(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, typed := r.Header["Content-Type"]
+	var a StackAnswer
+	switch {
+	case len(s.fails) > 0:
+		w.WriteHeader(s.fails[0])
+		s.fails = s.fails[1:]
+	case r.Method != http.MethodPut || r.Host != stackHost || r.URL.EscapedPath() != stackPath ||
+		r.URL.RawQuery != stackSeal || typed:
+		w.WriteHeader(http.StatusForbidden)
+	case r.ContentLength < 0: // S3 takes no chunks
+		w.WriteHeader(http.StatusLengthRequired)
+	case err != nil || len(body) > maxAnswer || json.Unmarshal(body, &a) != nil:
+		w.WriteHeader(http.StatusBadRequest)
+	default:
+		s.answers <- a
+	}
+}
+
+// tunnel is a proxy that leads everything to addr.
+func tunnel(addr string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodConnect || r.Host != stackHost+":443" {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		to, err := (&net.Dialer{}).DialContext(r.Context(), "tcp", addr)
+		if err != nil {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		defer to.Close()
+		w.WriteHeader(http.StatusOK)
+		from, buffered, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer from.Close()
+		go io.Copy(to, buffered) //nolint:errcheck // a tunnel ends somehow
+		io.Copy(from, to)        //nolint:errcheck // likewise
+	}
+}
+
+// certify returns a new authority, in PEM, and a certificate of it for host.
+func certify(tb testing.TB, host string) ([]byte, tls.Certificate) {
+	tb.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template(host), template(host), key.Public(), key)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// template is a certificate for host that signs itself.
+func template(host string) *x509.Certificate {
+	return &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{host},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true,
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+}
