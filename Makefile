@@ -1,7 +1,7 @@
 # The commands of the project. `make` lists them.
 
 GO        ?= go
-FUNCTIONS := register login refresh logout users sessions ncprovision files jwks health
+FUNCTIONS := register login refresh logout users sessions ncprovision files jwks health migrate
 BUILD     := build
 RELEASE   := -trimpath -ldflags='-s -w'
 # What a function needs of neither (docs/performance.md): the old way of Lambda

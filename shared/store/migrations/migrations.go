@@ -62,6 +62,10 @@ func Status(ctx context.Context, db *store.DB) ([]Step, error) {
 	return steps, nil
 }
 
+// Whoever waits for the lock asks for it every lockPoll seconds, lockPolls times:
+// five minutes in all.
+const lockPoll, lockPolls = 1, 300
+
 func provider(db *store.DB) (*goose.Provider, error) {
 	engine := db.Engine()
 	dir, err := fs.Sub(files, engine)
@@ -75,7 +79,7 @@ func provider(db *store.DB) (*goose.Provider, error) {
 	dialect := goose.DialectSQLite3
 	if engine == store.PostgreSQL {
 		dialect = goose.DialectPostgres
-		locker, err := lock.NewPostgresSessionLocker()
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(lockPoll, lockPolls))
 		if err != nil {
 			return nil, fmt.Errorf("migration lock: %w", err)
 		}

@@ -1,0 +1,20 @@
+// Command bootstrap is the migrate function on AWS Lambda.
+package main
+
+import (
+	"context"
+
+	"github.com/voiceassist/gateway/functions/migrate"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/store/postgres"
+)
+
+func main() { faas.MainResource(open) }
+
+// open wires the store, past any pooler.
+func open(_ context.Context, env *config.Env) (faas.Function, error) {
+	db := postgres.ReadDirect(env)
+	f := &migrate.Function{DB: db}
+	return faas.Function{Resource: f.Resource, Command: f.Command, Close: db.Close}, env.Err()
+}

@@ -1,0 +1,113 @@
+// Package migrate brings the database's schema up to date at a deployment. It
+// has no routes: a stack asks for it as a custom resource, and people do with
+// aws lambda invoke.
+//
+// Each migration runs in a transaction of its own and all of them under an
+// advisory lock, so a call that fails or is cut off leaves nothing half done,
+// calls beside each other wait, and a call too many does nothing. What was
+// migrated is never taken back: old code runs on the new schema.
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/migrations"
+)
+
+// A Function migrates one database.
+type Function struct {
+	DB *store.DB // over a direct connection: the lock belongs to a session
+}
+
+// Resource migrates for a stack. The property SchemaVersion, where it is given,
+// is the version that the stack's functions need; it makes the stack ask again
+// when that changes. A schema that is newer than this code is good, too.
+func (f *Function) Resource(ctx context.Context, properties map[string]any) (map[string]any, error) {
+	needs, err := version(properties["SchemaVersion"])
+	if err != nil {
+		return nil, err
+	}
+	if needs > store.SchemaVersion { // before anything is done
+		return nil, fmt.Errorf("the stack needs version %d of the schema, and this function knows version %d: "+
+			"deploy its code with the stack", needs, store.SchemaVersion)
+	}
+	r, err := f.up(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"SchemaVersion": strconv.FormatInt(r.Version, 10), "Applied": strconv.Itoa(r.Applied)}, nil
+}
+
+// Command answers a person: "up" migrates, "status" tells where the schema
+// stands and changes nothing.
+func (f *Function) Command(ctx context.Context, action string) (any, error) {
+	switch action {
+	case "up":
+		return f.up(ctx)
+	case "status":
+		return f.status(ctx)
+	}
+	return nil, errors.New(`the action is none; there are "up" and "status"`)
+}
+
+// A Result is what "up" did.
+type Result struct {
+	Applied int   `json:"applied"` // migrations, by this call
+	Version int64 `json:"version"` // of the schema, now
+}
+
+func (f *Function) up(ctx context.Context) (Result, error) {
+	n, err := migrations.Up(ctx, f.DB)
+	if err != nil {
+		return Result{}, err
+	}
+	v, err := f.DB.Schema(ctx)
+	if err == nil && v < store.SchemaVersion {
+		err = fmt.Errorf("the schema is at version %d after all migrations, and must be at %d", v, store.SchemaVersion)
+	}
+	return Result{Applied: n, Version: v}, err
+}
+
+// A Status is where a schema stands.
+type Status struct {
+	Version int64  `json:"version"` // of the schema
+	Needs   int64  `json:"needs"`   // what this code needs; less is too old
+	Steps   []Step `json:"steps"`   // what this code knows, oldest first
+}
+
+// A Step is one migration.
+type Step struct {
+	Version int64  `json:"version"`
+	Name    string `json:"name"`
+	Applied bool   `json:"applied"`
+}
+
+func (f *Function) status(ctx context.Context) (Status, error) {
+	v, err := f.DB.Schema(ctx)
+	if err != nil {
+		return Status{}, err
+	}
+	known, err := migrations.Status(ctx, f.DB)
+	s := Status{Version: v, Needs: store.SchemaVersion, Steps: make([]Step, len(known))}
+	for i, k := range known {
+		s.Steps[i] = Step(k)
+	}
+	return s, err
+}
+
+// version reads a property. CloudFormation makes a string of every number.
+func version(property any) (int64, error) {
+	if property == nil {
+		return 0, nil
+	}
+	s, ok := property.(string)
+	n, err := strconv.ParseInt(s, 10, 64)
+	if !ok || err != nil || n < 0 {
+		return 0, errors.New("the property SchemaVersion is no whole number")
+	}
+	return n, nil
+}

@@ -1,0 +1,283 @@
+package migrate_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/voiceassist/gateway/shared/faas/faastest"
+	"github.com/voiceassist/gateway/shared/secrets/secretstest"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(faastest.Run(withCluster{m})) }
+
+// withCluster runs the tests while a PostgreSQL can be had.
+type withCluster struct{ m *testing.M }
+
+func (w withCluster) Run() int { return storetest.Run(w.m) }
+
+// A deployment is the function as it is delivered, the stack that asks it and
+// its database.
+type deployment struct {
+	*faastest.Process
+
+	stack *faastest.Stack
+	url   string
+	conn  *pgx.Conn
+}
+
+// empty returns the URL of a database without a schema.
+func empty(t *testing.T) string {
+	t.Helper()
+	return storetest.FromTemplate(t, func(context.Context, string) error { return nil })
+}
+
+// deploy starts the function on the database. It reads the URL from variable.
+func deploy(t *testing.T, variable, dsn string, env ...string) *deployment {
+	t.Helper()
+	d := &deployment{stack: faastest.NewStack(t), url: dsn}
+	env = append(append(env, variable+"="+dsn), d.stack.Env()...)
+	d.Process = faastest.Start(t, faastest.Build(t, "./bootstrap"), env...)
+	if e := d.InitError(); e != nil {
+		t.Fatalf("init error: %v", e)
+	}
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(context.WithoutCancel(t.Context())) }) //nolint:errcheck // it ends with the database
+	d.conn = conn
+	return d
+}
+
+// ask returns what the stack is told, in short.
+func (d *deployment) ask(ctx context.Context, t *testing.T, kind, version string) string {
+	t.Helper()
+	properties := map[string]any{"ServiceToken": "arn:aws:lambda:eu-central-1:123456789012:function:migrate"}
+	if version != "" {
+		properties["SchemaVersion"] = version
+	}
+	if b, err := d.Invoke(ctx, d.stack.Request(t, kind, properties)); err != nil || string(b) != "null" {
+		t.Errorf("Invoke = %s, %v; want null", b, err)
+	}
+	select {
+	case a := <-d.stack.Answers():
+		return strings.TrimSpace(fmt.Sprintf("%s %s%s %s", a.Status, a.Reason, a.Data["SchemaVersion"], a.Data["Applied"]))
+	default:
+		return "no answer"
+	}
+}
+
+// exec runs SQL on the database.
+func (d *deployment) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	if _, err := d.conn.Exec(t.Context(), sql, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// schema returns the version of the schema and how many tables there are.
+func (d *deployment) schema(t *testing.T) (version, tables int) {
+	t.Helper()
+	err := d.conn.QueryRow(t.Context(), `
+		SELECT (SELECT max(version_id) FROM goose_db_version WHERE is_applied),
+			(SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public')`).Scan(&version, &tables)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return version, tables
+}
+
+var newest = strconv.Itoa(store.SchemaVersion) //nolint:gochecknoglobals // a constant
+
+func done(version, applied any) string { return fmt.Sprintf("SUCCESS %v %v", version, applied) }
+
+func TestMigrate_BringsTheSchemaUpForAStack(t *testing.T) {
+	t.Parallel()
+	d := deploy(t, "DATABASE_URL", empty(t))
+	for _, tt := range []struct{ name, kind, version, want string }{
+		{"deleted before it was created", "Delete", "", "SUCCESS"},
+		{"created", "Create", newest, done(newest, newest)},
+		{"created again, as Lambda does after a failure", "Create", newest, done(newest, 0)},
+		{"updated", "Update", newest, done(newest, 0)},
+		{"updated by a stack that needs less: a rollback", "Update", "1", done(newest, 0)},
+		{"updated by a stack that does not say", "Update", "", done(newest, 0)},
+		{"needed newer than the function is", "Update", "999", "FAILED the stack needs version 999 of the schema, and this " +
+			"function knows version " + newest + ": deploy its code with the stack"},
+		{"no version", "Update", "newest", "FAILED the property SchemaVersion is no whole number"},
+		{"deleted", "Delete", newest, "SUCCESS"},
+	} {
+		if got := d.ask(t.Context(), t, tt.kind, tt.version); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+	if v, tables := d.schema(t); v != store.SchemaVersion || tables < 5 {
+		t.Errorf("version %d with %d tables after the deletion; want everything there", v, tables)
+	}
+}
+
+func TestMigrate_AnswersPeople(t *testing.T) {
+	t.Parallel()
+	d := deploy(t, "MIGRATE_DATABASE_URL", empty(t), "DATABASE_URL=postgres://pooler.invalid/x")
+	invoke := func(action string) string {
+		b, err := d.Invoke(t.Context(), []byte(`{"action":"`+action+`"}`))
+		if err != nil {
+			return err.Error()
+		}
+		return string(b)
+	}
+	status := func() (version, needs, applied, known int) {
+		var s struct {
+			Version, Needs int
+			Steps          []struct{ Applied bool }
+		}
+		if err := json.Unmarshal([]byte(invoke("status")), &s); err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range s.Steps {
+			if step.Applied {
+				applied++
+			}
+		}
+		return s.Version, s.Needs, applied, len(s.Steps)
+	}
+	if v, needs, applied, known := status(); v != 0 || needs != store.SchemaVersion || applied != 0 || known != store.SchemaVersion {
+		t.Errorf("before: version %d of %d, %d of %d steps", v, needs, applied, known)
+	}
+	if got, want := invoke("up"), `{"applied":`+newest+`,"version":`+newest+`}`; got != want {
+		t.Errorf("up = %s, want %s", got, want)
+	}
+	if got, want := invoke("up"), `{"applied":0,"version":`+newest+`}`; got != want {
+		t.Errorf("up again = %s, want %s", got, want)
+	}
+	if v, _, applied, known := status(); v != store.SchemaVersion || applied != known {
+		t.Errorf("after: version %d, %d of %d steps", v, applied, known)
+	}
+	if got, want := invoke("down"), `Function.CommandFailed: the action is none; there are "up" and "status"`; got != want {
+		t.Errorf("down = %s, want %s", got, want)
+	}
+}
+
+// A migration that fails takes nothing with it and keeps what was before; when
+// its cause is gone, the next call goes on from there.
+func TestMigrate_AFailedMigrationLeavesNothingHalfDone(t *testing.T) {
+	t.Parallel()
+	d := deploy(t, "DATABASE_URL", empty(t))
+	d.exec(t, "CREATE TABLE audit_events (in_the_way int)") // the last table of the first migration
+	got := d.ask(t.Context(), t, "Create", newest)
+	if !strings.HasPrefix(got, "FAILED migrate up: ") || !strings.Contains(got, `"audit_events" already exists`) {
+		t.Errorf("got %s, want the failure told", got)
+	}
+	if v, tables := d.schema(t); v != 0 || tables != 2 { // goose's own, and the one in the way
+		t.Errorf("version %d with %d tables; want nothing done", v, tables)
+	}
+	if strings.ContainsAny(got, "\n") {
+		t.Errorf("the reason has more than a line: %q", got)
+	}
+	d.exec(t, "DROP TABLE audit_events")
+	if got, want := d.ask(t.Context(), t, "Update", newest), done(newest, newest); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// An old function, as after a rollback, on a schema that a newer one migrated.
+func TestMigrate_ANewerSchemaIsGood(t *testing.T) {
+	t.Parallel()
+	d := deploy(t, "DATABASE_URL", storetest.PostgresURL(t))
+	d.exec(t, "INSERT INTO goose_db_version (version_id, is_applied) VALUES ($1, true)", store.SchemaVersion+1)
+	if got, want := d.ask(t.Context(), t, "Update", newest), done(store.SchemaVersion+1, 0); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestMigrate_BesideItselfEveryMigrationIsAppliedOnce(t *testing.T) {
+	t.Parallel()
+	dsn := empty(t)
+	var (
+		all     sync.WaitGroup
+		answers = make([]string, 3)
+	)
+	for i := range answers {
+		d := deploy(t, "DATABASE_URL", dsn)
+		all.Go(func() { answers[i] = d.ask(t.Context(), t, "Create", newest) })
+	}
+	all.Wait()
+	total := 0
+	for _, a := range answers {
+		applied, err := strconv.Atoi(a[strings.LastIndexByte(a, ' ')+1:])
+		if err != nil || !strings.HasPrefix(a, "SUCCESS "+newest) {
+			t.Errorf("an answer is %s", a)
+		}
+		total += applied
+	}
+	if total != store.SchemaVersion {
+		t.Errorf("%v: %d migrations applied in all, want %d", answers, total, store.SchemaVersion)
+	}
+}
+
+// lockID is the key of goose's advisory lock.
+const lockID = 4097083626
+
+// The lock is held by somebody, and the function's time ends. It must tell the
+// stack, and must not be in the way afterwards.
+func TestMigrate_OutOfTimeIsToldAndCanBeTriedAgain(t *testing.T) {
+	t.Parallel()
+	d := deploy(t, "DATABASE_URL", empty(t))
+	d.exec(t, "SELECT pg_advisory_lock($1)", lockID)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
+	defer cancel()
+	if got := d.ask(ctx, t, "Create", newest); !strings.HasPrefix(got, "FAILED ") || !strings.Contains(got, "context deadline exceeded") {
+		t.Errorf("got %s, want it out of time", got)
+	}
+	d.exec(t, "SELECT pg_advisory_unlock($1)", lockID)
+	if got, want := d.ask(t.Context(), t, "Create", newest), done(newest, newest); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestMigrate_TakesItsDatabaseFromASecretAndDoesNotTellIt(t *testing.T) {
+	t.Parallel()
+	server := secretstest.New(t)
+	dsn := empty(t)
+	wrong, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong.Host, wrong.User = "127.0.0.1:1", url.UserPassword("gateway", "hunter2")
+	server.Put(t, "own", map[string]string{"DATABASE_URL": wrong.String()})
+	server.Put(t, "app", map[string]string{"DATABASE_URL": "postgres://pooler.invalid/x"})
+	d := deploy(t, "UNUSED", dsn, server.Env("own", "app")...)
+	got := d.ask(t.Context(), t, "Create", newest)
+	if !strings.HasPrefix(got, "FAILED migrate up: ") || !strings.Contains(got, "127.0.0.1") {
+		t.Errorf("nobody listens: %s", got)
+	}
+	if strings.Contains(got+d.Log(), "hunter2") {
+		t.Errorf("the password shows in %s or in %s", got, d.Log())
+	}
+	server.Put(t, "own", map[string]string{"MIGRATE_DATABASE_URL": dsn})
+	e := deploy(t, "UNUSED", dsn, server.Env("own", "app")...)
+	if got, want := e.ask(t.Context(), t, "Create", newest), done(newest, newest); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestMigrate_WithoutADatabaseSaysSo(t *testing.T) {
+	t.Parallel()
+	d := deploy(t, "UNUSED", empty(t))
+	const want = "FAILED open: DATABASE_URL is not set; it takes postgres://user:password@host:5432/name?sslmode=verify-full"
+	if diff := cmp.Diff(want, d.ask(t.Context(), t, "Create", newest)); diff != "" {
+		t.Errorf("answer (-want +got):\n%s", diff)
+	}
+}
