@@ -57,6 +57,8 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"shared/probe/redisprobe":                 "github.com/redis/go-redis/v9 github.com/redis/go-redis/v9/maintnotifications shared/probe",
 	"shared/provision":                        "shared/account shared/audit shared/config shared/fault shared/keyring shared/nextcloud shared/seal shared/store shared/uid shared/webdav shared/wish",
 	"shared/ratelimit":                        "shared/config shared/fault shared/keyring",
+	"shared/ratelimit/ratelimittest":          "shared/ratelimit",
+	"shared/ratelimit/redislimit/redistest":   "",
 	"shared/ratelimit/redislimit":             "github.com/redis/go-redis/v9 github.com/redis/go-redis/v9/maintnotifications shared/config shared/ratelimit",
 	"shared/reference":                        "docs shared/endpoint",
 	"shared/reference/referencetest":          "docs github.com/santhosh-tekuri/jsonschema/v6",

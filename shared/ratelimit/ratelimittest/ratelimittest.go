@@ -1,0 +1,107 @@
+// Package ratelimittest is what every store of rate limits must do, as tests and
+// benchmarks that each store runs on itself.
+package ratelimittest
+
+import (
+	"context"
+	"encoding/binary"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/ratelimit"
+)
+
+// Noon is when the tests take place.
+var Noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant
+
+// Key returns the n-th key, spread as MACs are.
+func Key(n int) (k ratelimit.Key) {
+	r := rand.New(rand.NewPCG(uint64(n), 1)) //nolint:gosec // not a secret
+	binary.BigEndian.PutUint64(k[:8], r.Uint64())
+	binary.BigEndian.PutUint64(k[8:], uint64(n)) //nolint:gosec // not negative
+	return k
+}
+
+// Judges holds s to the rule: what it says is what [ratelimit.Bounds.Take] says,
+// along a walk of requests that come at once, late, and from clocks that are
+// ahead and behind.
+func Judges(t *testing.T, s ratelimit.Store) {
+	t.Helper()
+	const steps = 300
+	r := rand.New(rand.NewPCG(7, 7)) //nolint:gosec // the same walk each time
+	limits := []ratelimit.Limit{ratelimit.PerMinute(1), ratelimit.PerMinute(5), ratelimit.PerMinute(7), ratelimit.PerMinute(100)}
+	kept := map[int]int64{}
+	now := Noon
+	for i := range steps {
+		n := r.IntN(len(limits))
+		switch r.IntN(10) {
+		case 0:
+			now = now.Add(-time.Duration(r.IntN(200)) * time.Second)
+		case 1:
+			now = now.Add(time.Duration(r.IntN(200)) * time.Second)
+		default:
+			now = now.Add(time.Duration(r.IntN(3000)) * time.Millisecond / 2)
+		}
+		want, passes := limits[n].At(now).Take(kept[n])
+		kept[n] = want
+		got, allowed, err := s.Take(t.Context(), Key(n), limits[n], now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.UnixMicro() != want || allowed != passes {
+			t.Fatalf("step %d, limit of %d: keeps %d and %v, want %d and %v", i, limits[n].Burst, got.UnixMicro(), allowed, want, passes)
+		}
+	}
+}
+
+// SharesExactly lets 50 requests of one key at once go to the stores in turn,
+// which are of one server: exactly the burst passes.
+func SharesExactly(t *testing.T, stores ...ratelimit.Store) {
+	t.Helper()
+	const requests, burst = 50, 5
+	for round := range 5 {
+		var passed atomic.Int64
+		var wg sync.WaitGroup
+		for i := range requests {
+			s := stores[i%len(stores)]
+			wg.Go(func() {
+				_, allowed, err := s.Take(t.Context(), Key(1000+round), ratelimit.PerMinute(burst), Noon)
+				if err != nil {
+					t.Error(err)
+				}
+				if allowed {
+					passed.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if passed.Load() != burst {
+			t.Errorf("round %d: %d of %d passed, want %d", round, passed.Load(), requests, burst)
+		}
+	}
+}
+
+// Bench measures a store with eight clients: all on one key, and on 100,000.
+func Bench(b *testing.B, s ratelimit.Store) {
+	b.Helper()
+	for name, keys := range map[string]int{"one key": 1, "100000 keys": 100_000} {
+		b.Run(name, func(b *testing.B) {
+			b.SetParallelism(4) // of two processors
+			var n atomic.Int64
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					i := int(n.Add(1))
+					_, _, err := s.Take(context.Background(), Key(i%keys), ratelimit.PerMinute(100), Noon.Add(time.Duration(i)*time.Microsecond))
+					if err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "takes/s")
+		})
+	}
+}

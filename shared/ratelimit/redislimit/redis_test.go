@@ -1,0 +1,152 @@
+package redislimit_test
+
+import (
+	"net"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/ratelimit"
+	"github.com/voiceassist/gateway/shared/ratelimit/ratelimittest"
+	"github.com/voiceassist/gateway/shared/ratelimit/redislimit"
+	"github.com/voiceassist/gateway/shared/ratelimit/redislimit/redistest"
+)
+
+func open(tb testing.TB, u *url.URL) *redislimit.Store {
+	tb.Helper()
+	s, err := redislimit.Open(u)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { s.Close() })
+	return s
+}
+
+func TestStore_JudgesByTheRule(t *testing.T) {
+	t.Parallel()
+	ratelimittest.Judges(t, open(t, redistest.Start(t).URL()))
+}
+
+func TestStore_SharesOneBudgetExactly(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	ratelimittest.SharesExactly(t, open(t, server.URL()), open(t, server.URL()))
+}
+
+func TestStore_KeysExpireAndHoldNoAddress(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	l := limiter(t, server.URL(), time.Now, nil)
+	l.Account(t.Context(), ratelimit.Login, "ada@example.org") //nolint:errcheck // passes
+	opts, err := redis.ParseURL(server.URL().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := redis.NewClient(opts)
+	defer c.Close()
+	names, err := c.Keys(t.Context(), "*").Result()
+	if err != nil || len(names) != 1 || !strings.HasPrefix(names[0], "voiceassist:limit:") || strings.Contains(names[0], "ada") {
+		t.Fatalf("Redis holds %q, %v", names, err)
+	}
+	ttl, err := c.PTTL(t.Context(), names[0]).Result()
+	if err != nil || ttl <= 0 || ttl > 12*time.Second {
+		t.Errorf("the key lives for %v, %v; it is at its full burst in 12 s", ttl, err)
+	}
+}
+
+// limiter returns a limiter under the usual settings that counts in Redis.
+func limiter(tb testing.TB, u *url.URL, now func() time.Time, report func(error)) *ratelimit.Limiter {
+	tb.Helper()
+	ring, err := keyring.New(keyring.Generate())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	env := config.Map(map[string]string{"RATE_LIMIT_STORE": "redis", "REDIS_URL": u.String()})
+	l := ratelimit.Read(env, ring, ratelimit.Stores{Usual: ratelimit.InMemory, Redis: redislimit.Read, Report: report}, now)
+	if err := env.Err(); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { l.Close() })
+	return l
+}
+
+// TestStore_GoesDownAndComesBack kills the server under a limiter and starts it
+// again: requests stay limited, none waits, and the store is used again.
+func TestStore_GoesDownAndComesBack(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	now := ratelimittest.Noon
+	var reports []error
+	l := limiter(t, server.URL(), func() time.Time { return now }, func(err error) { reports = append(reports, err) })
+	passed := func(n int) (passed int) {
+		for range n {
+			if l.Account(t.Context(), ratelimit.Login, "ada@example.org") == nil {
+				passed++
+			}
+		}
+		return passed
+	}
+	if got := passed(3); got != 3 {
+		t.Fatalf("%d of 3 pass", got)
+	}
+	server.Stop()
+	start := time.Now()
+	if got := passed(50); got != 2 {
+		t.Errorf("%d pass while Redis is down, want the 2 that were left", got)
+	}
+	if took := time.Since(start); took > 2*time.Second {
+		t.Errorf("50 requests without Redis took %v", took)
+	}
+	if len(reports) != 1 || reports[0] == nil {
+		t.Errorf("reported %v", reports)
+	}
+	server.Restart(t)
+	now = now.Add(time.Minute)
+	if got := passed(6); got != 5 {
+		t.Errorf("%d of 6 pass after Redis is back, want 5", got)
+	}
+	if len(reports) != 2 || reports[1] != nil {
+		t.Errorf("reported %v", reports)
+	}
+}
+
+func TestStore_AServerThatIsSlowIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	l := limiter(t, &url.URL{Scheme: "redis", Host: silent.Addr().String()}, time.Now, func(error) {})
+	start := time.Now()
+	for range 100 {
+		l.Account(t.Context(), ratelimit.Login, "ada@example.org") //nolint:errcheck // some do not pass
+	}
+	if took := time.Since(start); took > 2*time.Second {
+		t.Errorf("100 requests took %v", took)
+	}
+}
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ url, want string }{
+		{"", `RATE_LIMIT_STORE is "redis"; it takes redis only where REDIS_URL is set`},
+		{"http://127.0.0.1", "REDIS_URL is"},
+		{"redis://:hunter2@127.0.0.1/none", "REDIS_URL is no URL such as"},
+	} {
+		env := config.Map(map[string]string{"REDIS_URL": test.url})
+		redislimit.Read(env)
+		if err := env.Err(); err == nil || !strings.HasPrefix(err.Error(), test.want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: %v", test.url, err)
+		}
+	}
+}
+
+func BenchmarkStore(b *testing.B) {
+	ratelimittest.Bench(b, open(b, redistest.Start(b).URL()))
+}

@@ -1,0 +1,146 @@
+// Package redistest runs a real Redis for a test: the installed redis-server, on
+// a free port of 127.0.0.1, with its data in memory alone.
+package redistest
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	startTimeout = time.Minute // far above the milliseconds it takes, for busy machines
+	startTries   = 5           // ports; another process may take one before the server does
+)
+
+// watch runs the server "$@" and stops it at the end of standard input, which the
+// kernel brings about when the test process is gone, whatever killed it.
+const watch = `
+"$@" &
+server=$!
+exec 3<&0
+{ cat <&3; kill -KILL $server; } >/dev/null 2>&1 &
+wait $server
+`
+
+// A Server is a Redis server of one test.
+type Server struct {
+	port string
+	stop func()
+}
+
+// Start starts a server, which ends with tb. Where there is no redis-server, tb
+// fails and says what to install; it never skips.
+func Start(tb testing.TB) *Server {
+	tb.Helper()
+	s := &Server{}
+	for try := 1; ; try++ {
+		var err error
+		if s.port, err = freePort(); err != nil {
+			tb.Fatal(err)
+		}
+		if err = s.run(); err == nil {
+			break
+		}
+		if try == startTries || errors.Is(err, exec.ErrNotFound) {
+			tb.Fatalf("Redis for tests: %v; install redis-server (Debian: apt-get install redis-server)", err)
+		}
+	}
+	tb.Cleanup(s.Stop)
+	return s
+}
+
+// URL returns the server's address as REDIS_URL takes it.
+func (s *Server) URL() *url.URL {
+	return &url.URL{Scheme: "redis", Host: "127.0.0.1:" + s.port, Path: "/0"}
+}
+
+// Stop ends the server at once, as a crash does; what it held is lost. Stopped
+// twice is stopped.
+func (s *Server) Stop() {
+	if s.stop != nil {
+		s.stop()
+		s.stop = nil
+	}
+}
+
+// Restart starts the stopped server again, on the same port.
+func (s *Server) Restart(tb testing.TB) {
+	tb.Helper()
+	if err := s.run(); err != nil {
+		tb.Fatalf("start Redis again: %v", err)
+	}
+}
+
+func (s *Server) run() error {
+	program, err := exec.LookPath("redis-server")
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command("/bin/sh", "-c", watch, "sh", program, "--bind", "127.0.0.1", "--port", s.port,
+		"--save", "", "--appendonly", "no", "--daemonize", "no", "--logfile", "")
+	cmd.Dir = "/"
+	detach(cmd)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	log, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	stop := func() {
+		in.Close()               //nolint:errcheck // a pipe
+		io.Copy(io.Discard, log) //nolint:errcheck // read to its end, as Wait requires
+		cmd.Wait()               //nolint:errcheck // how it ends does not matter
+	}
+	late := time.AfterFunc(startTimeout, func() { in.Close() }) //nolint:errcheck // a pipe
+	defer late.Stop()
+	if err := awaitReady(log); err != nil {
+		stop()
+		return err
+	}
+	drained := make(chan struct{})
+	go func() { // so that the server can always write
+		defer close(drained)
+		io.Copy(io.Discard, log) //nolint:errcheck // see above
+	}()
+	s.stop = func() {
+		in.Close() //nolint:errcheck // a pipe
+		<-drained
+		cmd.Wait() //nolint:errcheck // how it ends does not matter
+	}
+	return nil
+}
+
+// awaitReady reads the server's log until it says that it is ready.
+func awaitReady(log io.Reader) error {
+	var said []string
+	for lines := bufio.NewScanner(log); lines.Scan(); {
+		if strings.Contains(lines.Text(), "Ready to accept connections") {
+			return nil
+		}
+		said = append(said, lines.Text())
+	}
+	return fmt.Errorf("it did not start: %s", strings.Join(said, "\n"))
+}
+
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, err
+}
