@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -149,6 +150,11 @@ func Bearer(access string) Option { return Header("Authorization", "Bearer "+acc
 
 // Header sets a header.
 func Header(name, value string) Option { return func(r *http.Request) { r.Header.Set(name, value) } }
+
+// From sends from another address.
+func From(address string) Option {
+	return func(r *http.Request) { r.RemoteAddr = net.JoinHostPort(address, "40000") }
+}
 
 // Cookie sends the refresh cookie.
 func Cookie(refresh string) Option {
