@@ -1,9 +1,10 @@
 package endpoint
 
 import (
-	"net"
+	"iter"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/voiceassist/gateway/shared/audit"
@@ -38,16 +39,23 @@ func saneID(id string) bool {
 // Proxies are the networks whose X-Forwarded-For is believed.
 type Proxies []netip.Prefix
 
-// ReadProxies reads TRUSTED_PROXIES, addresses and networks in CIDR form.
+// ReadProxies reads TRUSTED_PROXIES, addresses and networks in CIDR form. One that
+// anybody may be in, such as 0.0.0.0/0, is refused.
 func ReadProxies(env *config.Env) Proxies {
+	const variable, takes = "TRUSTED_PROXIES", "addresses or networks such as 10.0.0.0/8, separated by commas"
 	var trusted Proxies
-	for _, item := range env.List("TRUSTED_PROXIES") {
+	for _, item := range env.List(variable) {
 		prefix, err := netip.ParsePrefix(item)
 		if addr, bare := netip.ParseAddr(item); bare == nil {
 			prefix, err = addr.Prefix(addr.BitLen())
 		}
 		if err != nil {
-			env.Refuse("TRUSTED_PROXIES", item, "addresses or networks such as 10.0.0.0/8, separated by commas")
+			env.Refuse(variable, item, takes)
+			continue
+		}
+		prefix = unmap(prefix)
+		if prefix.Bits() < widest(prefix.Addr()) {
+			env.Refuse(variable, item, takes+", but none so wide that clients are in it: they could choose their address")
 			continue
 		}
 		trusted = append(trusted, prefix.Masked())
@@ -55,39 +63,89 @@ func ReadProxies(env *config.Env) Proxies {
 	return trusted
 }
 
+// widest returns the shortest prefix that a network of proxies may have: that of
+// 10.0.0.0/8 and fc00::/7. In a wider network there are clients, and a client that
+// counts as a proxy chooses its address.
+func widest(a netip.Addr) int {
+	const v4, v6 = 8, 7
+	switch {
+	case a.Is4():
+		return v4
+	case a.Is4In6():
+		return mapped + v4
+	}
+	return v6
+}
+
+const mapped = 96 // bits of the prefix of IPv4-mapped addresses, ::ffff:0:0/96
+
+// unmap returns a network of IPv4-mapped addresses as one of IPv4, as which
+// addresses are compared.
+func unmap(p netip.Prefix) netip.Prefix {
+	if p.Addr().Is4In6() && p.Bits() >= mapped {
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mapped)
+	}
+	return p
+}
+
+// maxHops bounds how far back a chain of proxies is followed.
+const maxHops = 32
+
 // client returns the address a request came from: that of the connection, or,
 // behind trusted proxies, the rightmost hop of X-Forwarded-For that is not one
-// of them. Whatever stands left of that hop, the client may have invented.
+// of them; the leftmost when all are. Whatever stands left of that hop, the
+// client may have invented. A hop that is no address ends the search at the proxy
+// that wrote it, an empty one, too: it stands for a client that the proxy could
+// not name, and not for the one before.
+//
+// Behind API Gateway the connection's address is that of its requestContext, so
+// the answer is the same on Lambda.
 func (p Proxies) client(r *http.Request) netip.Addr {
-	addr := parseAddr(r.RemoteAddr)
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0 && p.trust(addr); i-- {
-		hop := parseAddr(strings.TrimSpace(hops[i]))
-		if !hop.IsValid() {
-			break // a proxy of ours writes addresses; what it passed on is not one
+	addr, n := parseAddr(r.RemoteAddr), 0
+	for text := range hops(r.Header.Values("X-Forwarded-For")) {
+		hop := parseAddr(text)
+		if n++; n > maxHops || !p.trust(addr) || !hop.IsValid() {
+			break
 		}
 		addr = hop
 	}
 	return addr
 }
 
-func (p Proxies) trust(addr netip.Addr) bool {
-	for _, prefix := range p {
-		if prefix.Contains(addr) {
-			return true
+// hops yields the elements of the lines of one header, the last one first.
+func hops(lines []string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, line := range slices.Backward(lines) {
+			for comma := len(line); comma >= 0; {
+				line = line[:comma]
+				comma = strings.LastIndexByte(line, ',')
+				if !yield(strings.Trim(line[comma+1:], " \t")) {
+					return
+				}
+			}
 		}
 	}
-	return false
 }
 
-// parseAddr reads an address with or without a port or brackets; an
-// IPv4-mapped IPv6 address is the IPv4 address.
+func (p Proxies) trust(addr netip.Addr) bool {
+	return slices.ContainsFunc(p, func(prefix netip.Prefix) bool { return prefix.Contains(addr) })
+}
+
+// parseAddr reads an address with or without a port; an IPv6 address may stand in
+// brackets, and must with a port. An IPv4-mapped address is the IPv4 address, and
+// a zone, which means something on one machine only, is left out.
 func parseAddr(s string) netip.Addr {
-	if host, _, err := net.SplitHostPort(s); err == nil {
-		s = host
+	if with, err := netip.ParseAddrPort(s); err == nil {
+		return with.Addr().Unmap().WithZone("")
 	}
-	addr, err := netip.ParseAddr(strings.Trim(s, "[]"))
-	if err != nil {
+	inner, bracketed := strings.CutPrefix(s, "[")
+	if bracketed {
+		if inner, bracketed = strings.CutSuffix(inner, "]"); !bracketed {
+			return netip.Addr{}
+		}
+	}
+	addr, err := netip.ParseAddr(inner)
+	if err != nil || bracketed && addr.Is4() {
 		return netip.Addr{}
 	}
 	return addr.Unmap().WithZone("")

@@ -60,6 +60,30 @@ func TestAddress(t *testing.T) {
 		{"garbage", "10.0.0.0/8", "10.1.2.3:5000", []string{"unknown"}, "10.1.2.3"},
 		{"garbage behind a hop", "10.0.0.0/8", "10.1.2.3:5000", []string{"203.0.113.9, unknown"}, "10.1.2.3"},
 		{"an empty header", "10.0.0.0/8", "10.1.2.3:5000", []string{""}, "10.1.2.3"},
+		{"an empty element", "10.0.0.0/8", "10.1.2.3:5000", []string{"6.6.6.6, "}, "10.1.2.3"},
+		{"an empty line after a forged one", "10.0.0.0/8", "10.1.2.3:5000", []string{"6.6.6.6", ""}, "10.1.2.3"},
+		{"tabs and blanks", "10.0.0.0/8", "10.1.2.3:5000", []string{"6.6.6.6 ,\t 203.0.113.9 \t"}, "203.0.113.9"},
+		{"all are ours", "10.0.0.0/8", "10.1.2.3:5000", []string{"10.9.9.9, 10.8.8.8"}, "10.9.9.9"},
+		{"all are ours, in two lines", "10.0.0.0/8", "10.1.2.3:5000", []string{"10.9.9.9", "10.8.8.8"}, "10.9.9.9"},
+		{"the proxy's own address in IPv6", "10.0.0.0/8", "[::ffff:10.1.2.3]:5000", []string{"203.0.113.9"}, "203.0.113.9"},
+		{"a hop of IPv4 in IPv6", "10.0.0.0/8", "10.1.2.3:5000", []string{"6.6.6.6, ::ffff:203.0.113.9"}, "203.0.113.9"},
+		{"one of ours in IPv6, written so", "10.0.0.0/8", "10.1.2.3:5000", []string{"203.0.113.9, ::ffff:10.4.4.4"}, "203.0.113.9"},
+		{"a network of IPv4 in IPv6", "::ffff:10.0.0.0/104", "10.1.2.3:5000", []string{"203.0.113.9"}, "203.0.113.9"},
+		{"a proxy of IPv6", "fd00::/8", "[fd00::1]:5000", []string{"2001:db8::9"}, "2001:db8::9"},
+		{"a hop with a zone", "10.0.0.0/8", "10.1.2.3:5000", []string{"fe80::9%eth0"}, "fe80::9"},
+		{"a hop in brackets alone", "10.0.0.0/8", "10.1.2.3:5000", []string{"[2001:db8::9]"}, "2001:db8::9"},
+		{"brackets around IPv4", "10.0.0.0/8", "10.1.2.3:5000", []string{"[203.0.113.9]"}, "10.1.2.3"},
+		{"half a bracket", "10.0.0.0/8", "10.1.2.3:5000", []string{"[2001:db8::9"}, "10.1.2.3"},
+		{"brackets twice", "10.0.0.0/8", "10.1.2.3:5000", []string{"[[2001:db8::9]]"}, "10.1.2.3"},
+		{"no port", "10.0.0.0/8", "10.1.2.3:5000", []string{"203.0.113.9:"}, "10.1.2.3"},
+		{"a port that is none", "10.0.0.0/8", "10.1.2.3:5000", []string{"203.0.113.9:99999"}, "10.1.2.3"},
+		{"the form of Forwarded", "10.0.0.0/8", "10.1.2.3:5000", []string{"for=203.0.113.9"}, "10.1.2.3"},
+		{"in quotes", "10.0.0.0/8", "10.1.2.3:5000", []string{`"203.0.113.9"`}, "10.1.2.3"},
+		{"octal", "10.0.0.0/8", "10.1.2.3:5000", []string{"0203.0.0113.9"}, "10.1.2.3"},
+		{"a whole network", "10.0.0.0/8", "10.1.2.3:5000", []string{"203.0.113.0/24"}, "10.1.2.3"},
+		{"a name", "10.0.0.0/8", "10.1.2.3:5000", []string{"localhost"}, "10.1.2.3"},
+		{"a chain without end", "10.0.0.0/8", "10.1.2.3:5000", []string{"203.0.113.9" + strings.Repeat(", 10.1.1.1", 10_000)}, "10.1.1.1"},
+		{"no address", "10.0.0.0/8", "@", []string{"203.0.113.9"}, "invalid IP"},
 	} {
 		if got := address(t, test.trusted, test.remote, test.forwarded...); got != test.want {
 			t.Errorf("%s: got %s, want %s", test.name, got, test.want)
@@ -67,26 +91,73 @@ func TestAddress(t *testing.T) {
 	}
 }
 
-func TestReadProxies_RefusesWhatIsNoNetwork(t *testing.T) {
+func TestReadProxies_RefusesWhatIsNoProxys(t *testing.T) {
 	t.Parallel()
-	env := config.Map(map[string]string{"TRUSTED_PROXIES": "10.0.0.0/8, proxy.example.org, 10.0.0.0/99"})
-	endpoint.ReadProxies(env)
-	if got := strings.Count(env.Err().Error(), "TRUSTED_PROXIES is"); got != 2 {
-		t.Errorf("%d mistakes were found, want 2: %v", got, env.Err())
+	for _, item := range []string{
+		"proxy.example.org", "10.0.0.0/99", "10.0.0.0/", "10.0.0.1-10.0.0.9", "*",
+		"0.0.0.0/0", "::/0", "0.0.0.0/1", "128.0.0.0/1", "2000::/3", "::ffff:0.0.0.0/96", "::ffff:0:0/95", "::ffff:10.0.0.0/97", "8.0.0.0/7",
+	} {
+		env := config.Map(map[string]string{"TRUSTED_PROXIES": "10.0.0.0/8, " + item})
+		endpoint.ReadProxies(env)
+		if err := env.Err(); err == nil || !strings.HasPrefix(err.Error(), `TRUSTED_PROXIES is "`+item+`"; it takes `) {
+			t.Errorf("%s: %v", item, err)
+		}
+	}
+	env := config.Map(map[string]string{"TRUSTED_PROXIES": "10.0.0.0/8,fc00::/7,192.0.2.7,2001:db8::1,::ffff:10.0.0.0/104,fe80::1%eth0"})
+	if proxies := endpoint.ReadProxies(env); env.Err() != nil || len(proxies) != 6 {
+		t.Errorf("got %v, %v", proxies, env.Err())
 	}
 }
 
-// FuzzAddress holds that behind no proxy nothing a client writes changes its
-// address, and behind one the address is always an address.
-func FuzzAddress(f *testing.F) {
+// FuzzForwardedFor holds what the address of a client is worth: behind no proxy
+// nothing that is sent changes it; behind proxies it is the proxy's, or a hop
+// that has nothing but proxies to its right. What a client can write stands to
+// the left of the hop that the first proxy wrote, its real address.
+func FuzzForwardedFor(f *testing.F) {
 	f.Add("203.0.113.9")
 	f.Add("a, b,, [::1]:9, 10.0.0.1")
-	f.Fuzz(func(t *testing.T, forwarded string) {
-		if got := address(t, "", "192.0.2.1:5000", forwarded); got != "192.0.2.1" {
-			t.Errorf("%q made the address %s", forwarded, got)
+	f.Add("6.6.6.6, ::ffff:10.0.0.1, [fd00::1]:80,")
+	f.Add("10.0.0.1, unknown, 10.0.0.2\t, for=1.1.1.1")
+	const proxies, proxy = "10.0.0.0/8,fd00::/8", "10.1.2.3"
+	trusted := func(a netip.Addr) bool {
+		return netip.MustParsePrefix("10.0.0.0/8").Contains(a) || netip.MustParsePrefix("fd00::/8").Contains(a)
+	}
+	f.Fuzz(func(t *testing.T, sent string) {
+		if got := address(t, "", "192.0.2.1:5000", sent); got != "192.0.2.1" {
+			t.Errorf("%q made the address %s", sent, got)
 		}
-		if _, err := netip.ParseAddr(address(t, "0.0.0.0/0", "192.0.2.1:5000", forwarded)); err != nil {
-			t.Errorf("%q: %v", forwarded, err)
+		if got := address(t, proxies, "192.0.2.1:5000", sent); got != "192.0.2.1" {
+			t.Errorf("%q from a stranger made the address %s", sent, got)
+		}
+		// The client sends, the proxy appends the address it sees.
+		for _, real := range []string{"203.0.113.9", "2001:db8::9"} {
+			for _, lines := range [][]string{{sent + ", " + real}, {sent, real}} {
+				if got := address(t, proxies, proxy+":5000", lines...); got != real {
+					t.Errorf("%q of a client at %s made the address %s", sent, real, got)
+				}
+			}
+		}
+		// Whatever a proxy passes on: what is found has only proxies to its right.
+		got, err := netip.ParseAddr(address(t, proxies, proxy+":5000", sent))
+		if err != nil {
+			t.Fatalf("%q: %v", sent, err)
+		}
+		right := strings.Split(sent, ",")
+		for i := len(right) - 1; i >= 0 && got.String() != proxy; i-- {
+			text := strings.Trim(right[i], " \t")
+			hop, err := netip.ParseAddr(text)
+			if with, bad := netip.ParseAddrPort(text); bad == nil {
+				hop, err = with.Addr(), nil
+			} else if err != nil {
+				hop, err = netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
+			}
+			if hop = hop.Unmap().WithZone(""); err == nil && hop == got {
+				break
+			}
+			if err != nil || !trusted(hop) {
+				t.Errorf("%q made the address %s, and %q stands right of it", sent, got, text)
+				break
+			}
 		}
 	})
 }

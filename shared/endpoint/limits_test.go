@@ -1,0 +1,142 @@
+package endpoint_test
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/ratelimit"
+)
+
+// limitedRig serves a call that counts how often it was reached and whether its
+// body was read, under limits of general requests and of 2 logins a minute.
+type limitedRig struct {
+	handler http.Handler
+	reached int
+}
+
+func newLimitedRig(t *testing.T, general string) *limitedRig {
+	t.Helper()
+	env := config.Map(map[string]string{
+		"RATE_LIMIT_PER_MINUTE": general, "LOGIN_RATE_LIMIT_PER_MINUTE": "2", "TRUSTED_PROXIES": "10.0.0.0/8",
+	})
+	now := func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
+	rig := &limitedRig{}
+	reach := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { rig.reached++ })
+	rig.handler = endpoint.New(endpoint.Settings{
+		Log: slog.New(slog.DiscardHandler), Origins: endpoint.Origins{app}, Proxies: endpoint.ReadProxies(env), Now: now,
+		Limits: ratelimit.Read(env, nil, ratelimit.Stores{Usual: ratelimit.InMemory}, now),
+	}, endpoint.Routes{
+		{Pattern: "GET /things", Handler: reach},
+		{Pattern: "POST /login", Handler: reach, Limit: ratelimit.Login},
+		{Pattern: "GET /health", Handler: reach, Limit: ratelimit.Unlimited},
+	}...)
+	if err := env.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return rig
+}
+
+// a body that must not be looked at before the limit.
+type untouched struct{ t *testing.T }
+
+func (u untouched) Read([]byte) (int, error) {
+	u.t.Error("the body of a request over the limit is read")
+	return 0, fmt.Errorf("unread")
+}
+
+func (r *limitedRig) do(t *testing.T, method, path string, headers ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	req := httptest.NewRequestWithContext(t.Context(), method, "https://gateway.example.org"+path, untouched{t})
+	req.RemoteAddr = "10.1.2.3:5000" // a proxy
+	req.Header.Set("X-Forwarded-For", "203.0.113.9")
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		req.Header.Set(name, value)
+	}
+	rec := httptest.NewRecorder()
+	r.handler.ServeHTTP(rec, req)
+	return rec
+}
+
+func TestLimits_AreToldOnEveryAnswer(t *testing.T) {
+	t.Parallel()
+	rig := newLimitedRig(t, "100")
+	for i, step := range []struct {
+		method, path     string
+		status           int
+		policy, left     string
+		retry, forwarded string
+	}{
+		{"GET", "/things", 200, `"default";q=100;w=60`, `"default";r=99;t=1`, "", ""},
+		{"GET", "/nothing", 404, `"default";q=100;w=60`, `"default";r=98;t=1`, "", ""},
+		{"POST", "/things", 405, `"default";q=100;w=60`, `"default";r=97;t=1`, "", ""},
+		{"GET", "/a//b", 400, `"default";q=100;w=60`, `"default";r=96;t=1`, "", ""},
+		{"POST", "/login", 200, `"login";q=2;w=60`, `"login";r=1;t=30`, "", ""},
+		{"POST", "/login", 200, `"login";q=2;w=60`, `"login";r=0;t=30`, "", ""},
+		{"POST", "/login", 429, `"login";q=2;w=60`, `"login";r=0;t=30`, "30", ""},
+		{"POST", "/login", 429, `"login";q=2;w=60`, `"login";r=0;t=30`, "30", "6.6.6.6, 203.0.113.9"}, // forged
+		{"POST", "/login", 200, `"login";q=2;w=60`, `"login";r=1;t=30`, "", "203.0.113.10"},
+		{"GET", "/things", 200, `"default";q=100;w=60`, `"default";r=91;t=1`, "", ""},
+		{"GET", "/health", 200, "", "", "", ""},
+	} {
+		var headers []string
+		if step.forwarded != "" {
+			headers = append(headers, "X-Forwarded-For: "+step.forwarded)
+		}
+		rec := rig.do(t, step.method, step.path, headers...)
+		h := rec.Header()
+		if rec.Code != step.status || h.Get("RateLimit-Policy") != step.policy || h.Get("RateLimit") != step.left || h.Get("Retry-After") != step.retry {
+			t.Errorf("step %d, %s %s: got %d %v", i+1, step.method, step.path, rec.Code, h)
+		}
+	}
+}
+
+func TestLimits_ARefusalIsAProblemAPageMayRead(t *testing.T) {
+	t.Parallel()
+	rig := newLimitedRig(t, "1")
+	rig.do(t, "GET", "/things")
+	rec := rig.do(t, "GET", "/things", "Origin: "+app)
+	h := rec.Header()
+	if rec.Code != http.StatusTooManyRequests || code(t, rec) != "rate_limited" || h.Get("Content-Type") != "application/problem+json" ||
+		h.Get("Access-Control-Allow-Origin") != app || !strings.Contains(h.Get("Access-Control-Expose-Headers"), "RateLimit-Policy") {
+		t.Errorf("got %d %v %s", rec.Code, h, rec.Body)
+	}
+	if rig.reached != 1 {
+		t.Errorf("%d requests were served, want 1", rig.reached)
+	}
+}
+
+func TestLimits_LeavePreflightsAndHealthAlone(t *testing.T) {
+	t.Parallel()
+	rig := newLimitedRig(t, "1")
+	for range 3 {
+		if rec := rig.do(t, "OPTIONS", "/things", "Origin: "+app, "Access-Control-Request-Method: GET"); rec.Code != http.StatusNoContent {
+			t.Errorf("a preflight gets %d", rec.Code)
+		}
+		if rec := rig.do(t, "GET", "/health"); rec.Code != http.StatusOK {
+			t.Errorf("/health gets %d", rec.Code)
+		}
+	}
+	if rec := rig.do(t, "GET", "/things"); rec.Code != http.StatusOK {
+		t.Errorf("they were counted: %d", rec.Code)
+	}
+}
+
+func TestLimits_AreRefusedBeforeACookieOfAnotherOrigin(t *testing.T) {
+	t.Parallel()
+	rig := newLimitedRig(t, "1")
+	forged := []string{"Origin: https://evil.example.com", "Cookie: " + endpoint.RefreshCookie + "=x"}
+	if rec := rig.do(t, "POST", "/login", forged...); rec.Code != http.StatusForbidden {
+		t.Errorf("got %d", rec.Code)
+	}
+	if rec := rig.do(t, "POST", "/login", forged...); rec.Code != http.StatusTooManyRequests {
+		t.Errorf("forged requests are not counted: %d", rec.Code)
+	}
+}
