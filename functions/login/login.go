@@ -60,9 +60,13 @@ type request struct {
 	origin audit.Origin
 }
 
-// Bind notes where the request came from.
+// Bind notes where the request came from. A page of a foreign origin may not set
+// the cookie: it would sign its visitors in, as somebody of its choice.
 func (q *request) Bind(r *http.Request) error {
 	q.origin = endpoint.Origin(r)
+	if q.Transport == grant.Cookie {
+		return endpoint.CrossOrigin(r)
+	}
 	return nil
 }
 

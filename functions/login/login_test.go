@@ -120,3 +120,20 @@ func TestLogin_StrengthensAnOldHash(t *testing.T) {
 	}
 	g.Login(functionstest.Email, functionstest.Password)
 }
+
+// TestLogin_ByAForeignPage: a form that a foreign page submits may not plant the
+// cookie of a login of its choice.
+func TestLogin_ByAForeignPage(t *testing.T) {
+	t.Parallel()
+	g := functionstest.New(t, storetest.SQLite(t))
+	g.Register(functionstest.Email, functionstest.Password)
+	form := functionstest.Form{"username": {functionstest.Email}, "password": {functionstest.Password}, "transport": {"cookie"}}
+	for _, origin := range []string{"https://evil.example.com", "null", "https://sibling.example.org"} {
+		a := g.Do("POST", path, form, functionstest.Header("Origin", origin)).Want(http.StatusForbidden, "cross_origin")
+		if _, set := a.RefreshCookie(); set {
+			t.Errorf("a page of %s set the cookie", origin)
+		}
+	}
+	g.Do("POST", path, form, functionstest.Header("Origin", functionstest.Origin)).Want(http.StatusOK, "")
+	g.Do("POST", path, form).Want(http.StatusOK, "")
+}

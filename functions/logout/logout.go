@@ -45,9 +45,6 @@ type request struct {
 // Bind notes what else may tell which login is meant.
 func (q *request) Bind(r *http.Request) (err error) {
 	q.origin = endpoint.Origin(r)
-	if c, err := r.Cookie(endpoint.RefreshCookie); err == nil {
-		q.cookie = config.Secret(c.Value)
-	}
 	switch all := r.URL.Query().Get("all"); all {
 	case "", "false":
 	case "true":
@@ -57,7 +54,10 @@ func (q *request) Bind(r *http.Request) (err error) {
 		wrong.Check(false, "all", "not_allowed", "Must be true or false.")
 		return wrong.Err()
 	}
-	q.access, err = endpoint.Bearer(r)
+	if q.access, err = endpoint.Bearer(r); err != nil || q.access != "" || q.RefreshToken != "" {
+		return err // the cookie has no say then
+	}
+	q.cookie, err = endpoint.RefreshToken(r)
 	return err
 }
 

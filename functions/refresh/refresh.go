@@ -55,11 +55,14 @@ func (q *request) Bind(r *http.Request) error {
 	if q.RefreshToken != "" {
 		return nil
 	}
-	c, err := r.Cookie(endpoint.RefreshCookie)
-	if err != nil || c.Value == "" {
+	cookie, err := endpoint.RefreshToken(r)
+	if err != nil {
+		return err
+	}
+	if cookie == "" {
 		return errMissing
 	}
-	q.RefreshToken, q.transport = config.Secret(c.Value), grant.Cookie
+	q.RefreshToken, q.transport = cookie, grant.Cookie
 	return nil
 }
 

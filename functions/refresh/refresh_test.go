@@ -169,10 +169,8 @@ func TestRefresh_ByCookie(t *testing.T) {
 	if !set || login.Get("refresh_token") != "" {
 		t.Fatalf("the login set a cookie: %v; its body: %s", set, login.Body)
 	}
-	for _, attribute := range []string{"Path=/api/auth", "HttpOnly", "Secure", "SameSite=Strict"} {
-		if c := login.Header.Get("Set-Cookie"); !strings.Contains(c, attribute) {
-			t.Errorf("the cookie lacks %s: %s", attribute, c)
-		}
+	if got, want := login.Header.Get("Set-Cookie"), "__Secure-refresh_token="+first+"; Path=/api/auth; Max-Age=604800; HttpOnly; Secure; SameSite=Strict"; got != want {
+		t.Errorf("the cookie is %s, want %s", got, want)
 	}
 	a := g.Do("POST", "/api/auth/refresh", nil, functionstest.Cookie(first)).Want(http.StatusOK, "")
 	if next, set := a.RefreshCookie(); !set || next == first || a.Get("refresh_token") != "" {
@@ -185,4 +183,79 @@ func TestRefresh_ByCookie(t *testing.T) {
 	g.Do("POST", "/api/auth/refresh", nil, functionstest.Cookie(first),
 		functionstest.Header("Origin", "https://evil.example.com"),
 		functionstest.Header("Sec-Fetch-Site", "cross-site")).Want(http.StatusForbidden, "cross_origin")
+}
+
+// TestRefresh_TheLoserNeverClearsTheCookie sends the cookie of one login many
+// times at once, with and without a grace period. Every answer that touches the
+// cookie sets the one token that is good, or another tab would be signed out.
+func TestRefresh_TheLoserNeverClearsTheCookie(t *testing.T) {
+	t.Parallel()
+	for grace, losers := range map[string]int{"30": http.StatusOK, "0": http.StatusUnauthorized} {
+		t.Run(grace+" s of grace", func(t *testing.T) {
+			t.Parallel()
+			storetest.Each(t, func(t *testing.T, db *store.DB) {
+				const tabs = 24
+				g := functionstest.NewWith(t, db, map[string]string{"REFRESH_TOKEN_GRACE_SECONDS": grace})
+				g.Register(functionstest.Email, functionstest.Password)
+				first, _ := login(g).RefreshCookie()
+				answers := make([]functionstest.Answer, tabs)
+				var wg sync.WaitGroup
+				for i := range answers {
+					wg.Go(func() {
+						if i > 0 && grace == "0" {
+							g.Advance(time.Millisecond) // or the clock stands, and no time is within no grace
+						}
+						answers[i] = g.Do("POST", "/api/auth/refresh", nil, functionstest.Cookie(first))
+					})
+				}
+				wg.Wait()
+				good := map[string]bool{}
+				for _, a := range answers {
+					value, set := a.RefreshCookie()
+					if set != (a.Status == http.StatusOK) {
+						t.Errorf("%d %s sets the cookie: %v", a.Status, a.Body, set)
+					}
+					if set {
+						good[value] = true
+					}
+					if a.Status != http.StatusOK && a.Status != losers {
+						t.Errorf("got %d %s", a.Status, a.Body)
+					}
+				}
+				if len(good) != 1 || good[""] || good[first] {
+					t.Errorf("the cookie was set to %d different tokens", len(good))
+				}
+			})
+		})
+	}
+}
+
+func login(g *functionstest.Gateway) functionstest.Answer {
+	return g.Do("POST", "/api/auth/login", map[string]string{
+		"email": functionstest.Email, "password": functionstest.Password, "transport": "cookie",
+	}).Want(http.StatusOK, "")
+}
+
+// TestCookie_ThatASiblingTossed: a page of another host of the domain can set a
+// cookie of the same name, with the token of its own login, and browsers send
+// both. Nobody is signed in as somebody else by that, and nothing is revoked.
+func TestCookie_ThatASiblingTossed(t *testing.T) {
+	t.Parallel()
+	g := functionstest.New(t, storetest.SQLite(t))
+	g.Register(functionstest.Email, functionstest.Password)
+	g.Register("mallory@example.org", functionstest.Password)
+	mallory := g.Login("mallory@example.org", functionstest.Password).Refresh
+	mine, _ := login(g).RefreshCookie()
+	for _, order := range [][]string{{mine, mallory}, {mallory, mine}, {"", mine}, {mine, mine}} {
+		for _, path := range []string{"/api/auth/refresh", "/api/auth/logout"} {
+			a := g.Do("POST", path, nil, functionstest.Cookie(order[0]), functionstest.Cookie(order[1])).
+				Want(http.StatusBadRequest, "several_cookies")
+			if _, set := a.RefreshCookie(); set {
+				t.Errorf("%s touches the cookie", path)
+			}
+		}
+	}
+	g.Do("POST", "/api/auth/refresh", nil, functionstest.Cookie(mine)).Want(http.StatusOK, "")
+	g.Do("POST", "/api/auth/refresh", map[string]string{"refresh_token": mallory}, functionstest.Cookie(mine), functionstest.Cookie(mallory)).
+		Want(http.StatusOK, "")
 }

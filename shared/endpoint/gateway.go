@@ -37,10 +37,11 @@ type Event struct {
 
 // An exchange is what is noted about one request on its way.
 type exchange struct {
-	origin audit.Origin
-	client netip.Addr
-	fault  *fault.Error
-	user   string
+	foreign bool // a page of a foreign origin made a browser send it
+	origin  audit.Origin
+	client  netip.Addr
+	fault   *fault.Error
+	user    string
 }
 
 type exchangeKey struct{}
@@ -121,7 +122,9 @@ func (g *gateway) dispatch(w *recorder, r *http.Request) (route string, aborted 
 		Reject(w, r, err)
 		return pattern, false
 	}
-	if hasRefreshCookie(r) && g.csrf.Check(r) != nil {
+	x := exchangeOf(r)
+	x.foreign = g.csrf.Check(r) != nil
+	if x.foreign && hasRefreshCookie(r) {
 		Reject(w, r, errCrossOrigin)
 		return "", false
 	}

@@ -199,7 +199,14 @@ func TestReadOrigins_TakesExactOriginsOnly(t *testing.T) {
 		"https://app.example.org": true, "http://localhost:3000": true, "https://a.org,https://b.org": true,
 		"*": false, "null": false, "https://*.example.org": false, "app.example.org": false,
 		"https://app.example.org/": false, "https://app.example.org/x": false, "ftp://a.org": false,
-		"https://user@a.org": false, "https://": false,
+		"https://user@a.org": false, "https://": false, "https://a.org:8443": true, "https://192.0.2.1": true,
+		"https://[2001:db8::1]:8443": true, "https://xn--bcher-kva.example": true, "http://intra_net": true,
+		"https://a.org:443": false, "http://a.org:80": false, "https://a.org:": false, "https://a.org:0": false,
+		"https://a.org:65536": false, "https://a.org:08443": false, "https://a.org:x": false,
+		"HTTPS://a.org": false, "https://A.org": false, "https://bücher.example": false, "https://a.org?": false,
+		"https://a.org#x": false, "https://a..org": false, "https://a.org%2f": false, "https://a b.org": false,
+		"https://127.1": false, "https://0x7f000001": false, "https://2130706433": false, "https://[::ffff:192.0.2.1]": false,
+		"https://[2001:DB8::1]": false, "https://[fe80::1%25eth0]": false, "//a.org": false, "https:a.org": false,
 	} {
 		env := config.Map(map[string]string{"ALLOWED_ORIGINS": origin})
 		endpoint.ReadOrigins(env)
@@ -223,6 +230,13 @@ func TestRefreshCookie_OfAnotherSiteIsRefused(t *testing.T) {
 		{"another site", []string{cookie, "Origin: https://evil.example.com", "Sec-Fetch-Site: cross-site"}, 403},
 		{"another site in an old browser", []string{cookie, "Origin: https://evil.example.com"}, 403},
 		{"another site without the cookie", []string{"Origin: https://evil.example.com", "Sec-Fetch-Site: cross-site"}, 204},
+		{"a sibling of the same site", []string{cookie, "Origin: https://blog.example.org", "Sec-Fetch-Site: same-site"}, 403},
+		{"a sandboxed page", []string{cookie, "Origin: null", "Sec-Fetch-Site: cross-site"}, 403},
+		{"a sandboxed page in an old browser", []string{cookie, "Origin: null"}, 403},
+		{"our own page in an old browser", []string{cookie, "Origin: https://gateway.example.org"}, 204},
+		{"a page that may, in an old browser", []string{cookie, "Origin: " + app}, 204},
+		{"the cookie twice", []string{cookie, cookie, "Origin: https://evil.example.com"}, 403},
+		{"a user who typed the address", []string{cookie, "Sec-Fetch-Site: none"}, 204},
 	} {
 		if rec := newRig(t, app).do(t, "DELETE", "/things/1", "", test.headers...); rec.Code != test.status {
 			t.Errorf("%s: got %d, want %d", test.name, rec.Code, test.status)

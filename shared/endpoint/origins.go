@@ -2,8 +2,10 @@ package endpoint
 
 import (
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/voiceassist/gateway/shared/config"
@@ -17,9 +19,34 @@ const RefreshCookie = "__Secure-refresh_token"
 var errCrossOrigin = fault.New(fault.Forbidden, "cross_origin",
 	"A page of another origin may not use the refresh cookie.")
 
-func hasRefreshCookie(r *http.Request) bool {
-	_, err := r.Cookie(RefreshCookie)
-	return err == nil
+var errManyCookies = fault.New(fault.Malformed, "several_cookies",
+	"The refresh cookie came more than once: another site of the same domain has set one, too.")
+
+func hasRefreshCookie(r *http.Request) bool { return len(r.CookiesNamed(RefreshCookie)) > 0 }
+
+// RefreshToken returns the value of the refresh cookie of r, "" where there is
+// none. A cookie that comes twice was set by a sibling domain, perhaps with the
+// token of somebody else, and nothing tells which is ours (RFC 6265 section 8.6).
+func RefreshToken(r *http.Request) (config.Secret, error) {
+	switch cookies := r.CookiesNamed(RefreshCookie); len(cookies) {
+	case 0:
+		return "", nil
+	case 1:
+		return config.Secret(cookies[0].Value), nil
+	default:
+		return "", errManyCookies
+	}
+}
+
+// CrossOrigin returns the fault of a request that a page of a foreign origin
+// made a browser send. Those with the refresh cookie never come so far; it is for
+// calls that set the cookie, or a page could sign its visitors in as somebody
+// else.
+func CrossOrigin(r *http.Request) error {
+	if exchangeOf(r).foreign {
+		return errCrossOrigin
+	}
+	return nil
 }
 
 // Origins are the origins whose pages may call the gateway with credentials
@@ -33,16 +60,49 @@ type Origins []string
 func ReadOrigins(env *config.Env) Origins {
 	var origins Origins
 	for _, item := range env.List("ALLOWED_ORIGINS") {
-		u, err := url.Parse(item)
-		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" ||
-			strings.ToLower(item) != u.Scheme+"://"+u.Host || strings.Contains(item, "*") {
+		if !exact(item) {
 			env.Refuse("ALLOWED_ORIGINS", item,
-				"exact origins such as https://app.example.org, separated by commas, without path, * or null")
+				"exact origins as browsers send them, such as https://app.example.org, separated by commas, "+
+					"in lower case, without path, default port, * or null")
 			continue
 		}
 		origins = append(origins, item)
 	}
 	return origins
+}
+
+// exact reports whether browsers write an origin in this way (HTML Standard
+// section 7.1.1, the ASCII serialisation): any other spelling would allow nobody,
+// and somebody would look for the mistake elsewhere.
+func exact(item string) bool {
+	u, err := url.Parse(item)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" {
+		return false
+	}
+	origin, port := u.Scheme+"://"+u.Host, u.Port()
+	if n, err := strconv.ParseUint(port, 10, 16); port != "" &&
+		(err != nil || n == 0 || strconv.FormatUint(n, 10) != port || port == defaultPorts[u.Scheme]) {
+		return false
+	}
+	return item == origin && !strings.HasSuffix(item, ":") && exactHost(u.Hostname())
+}
+
+var defaultPorts = map[string]string{"http": "80", "https": "443"} //nolint:gochecknoglobals // a constant
+
+// exactHost reports whether host is an address in its shortest form, or a name
+// in lower case and ASCII that is no number, which browsers take for an address.
+func exactHost(host string) bool {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.String() == host && addr.Zone() == "" && !addr.Is4In6()
+	}
+	labels := strings.Split(host, ".")
+	for _, label := range labels {
+		if label == "" || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+			return false
+		}
+	}
+	last := labels[len(labels)-1]
+	return strings.Trim(last, "0123456789") != "" && !strings.HasPrefix(last, "0x")
 }
 
 const (
