@@ -69,7 +69,7 @@ func register(ctx context.Context, conn net.Conn, api string) error {
 	}
 	resp.Body.Close() //nolint:errcheck // nothing of it is needed
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("Lambda answers %s", resp.Status)
+		return fmt.Errorf("register an extension: %s", resp.Status)
 	}
 	_, err = fmt.Fprintf(conn, "GET /2020-01-01/extension/event/next HTTP/1.1\r\nHost: %s\r\nLambda-Extension-Identifier: %s\r\n\r\n",
 		api, resp.Header.Get("Lambda-Extension-Identifier"))
