@@ -84,7 +84,7 @@ func parse(url config.Secret) (driver.Connector, error) {
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = connTimeout
 	}
-	return stdlib.GetConnector(*c), nil
+	return stdlib.GetConnector(*c, alive()...), nil
 }
 
 // refused reports that the server did not take the credentials: SQLSTATE class

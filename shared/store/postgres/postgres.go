@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"strings"
@@ -23,10 +24,13 @@ const (
 	FunctionConns = 2  // of one Lambda instance, which serves one at a time
 )
 
-// How long a connection is kept. Both stay under what pools and NAT gateways
-// in between allow an idle connection (AWS: 350 s).
+// How long a connection is kept. connIdle stays under what pools and NAT gateways
+// in between allow an idle connection (AWS: 350 s); the jitter keeps processes
+// that began together from connecting anew together. connTimeout is one try to
+// connect, which must leave the request time for an answer.
 const (
 	connLifetime = 15 * time.Minute
+	connJitter   = 5 * time.Minute
 	connIdle     = 2 * time.Minute
 	connTimeout  = 3 * time.Second
 )
@@ -80,7 +84,7 @@ func open(url config.Secret, conns int, renew func(context.Context) config.Secre
 	db := sql.OpenDB(c)
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
-	db.SetConnMaxLifetime(connLifetime)
+	db.SetConnMaxLifetime(connLifetime - rand.N(connJitter))
 	db.SetConnMaxIdleTime(connIdle)
 	return store.New(db, &store.Dialect{
 		Engine:      store.PostgreSQL,

@@ -1,0 +1,140 @@
+package postgres_test
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/postgres"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
+
+// TestPool_ReplacesDeadConnections cuts every connection of a pool in each way
+// in which somebody says so. The statement after it succeeds, at once: nothing
+// rests long enough to be asked.
+func TestPool_ReplacesDeadConnections(t *testing.T) {
+	t.Parallel()
+	for name, cut := range map[string]func(t *testing.T, direct string, line *storetest.Line){
+		"the server ends them": func(t *testing.T, direct string, _ *storetest.Line) { t.Helper(); terminate(t, direct) },
+		"the line resets them": func(_ *testing.T, _ string, line *storetest.Line) { line.Reset() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			direct := storetest.PostgresURL(t)
+			line := storetest.NewLine(t, direct)
+			db := storetest.OpenPostgres(t, line.URL())
+			defer db.Close()
+			query := func() error {
+				_, err := db.Accounts(t.Context(), "", store.Page{Limit: 1})
+				return err
+			}
+			update := func() error {
+				return db.Update(t.Context(), func(tx *store.Tx) error {
+					_, err := tx.Accounts(t.Context(), "", store.Page{Limit: 1})
+					return err
+				})
+			}
+			if err := query(); err != nil {
+				t.Fatal(err)
+			}
+			for what, statement := range map[string]func() error{"query": query, "transaction": update} {
+				before := line.Made()
+				cut(t, direct, line)
+				if err := statement(); err != nil {
+					t.Errorf("the first %s after it: %v", what, err)
+				}
+				if made := line.Made() - before; made != 1 {
+					t.Errorf("%d connections were made, want 1 in place of the dead one", made)
+				}
+			}
+		})
+	}
+}
+
+// terminate ends all connections to the database but its own, and returns when
+// they are gone.
+func terminate(t *testing.T, url string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	const wait = 5000 // ms
+	tag, err := conn.Exec(t.Context(), `
+		SELECT pg_terminate_backend(pid, $1) FROM pg_stat_activity
+		WHERE datname = current_database() AND pid <> pg_backend_pid()`, wait)
+	if err != nil || tag.RowsAffected() == 0 {
+		t.Fatalf("terminated %d connections, %v", tag.RowsAffected(), err)
+	}
+}
+
+func TestLives_AsksAndDoesNotAskForLong(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		rest    time.Duration
+		mute    bool
+		want    bool
+		atLeast time.Duration
+		atMost  time.Duration
+	}{
+		{"just used", 0, false, true, 0, postgres.PingTimeout},
+		{"rested, and the server is there", 2 * postgres.PingAfter, false, true, 0, postgres.PingTimeout},
+		{"rested, and the line is mute", 2 * postgres.PingAfter, true, false, postgres.PingTimeout, 10 * postgres.PingTimeout},
+		{"rested for long", postgres.ConnIdle, true, false, 0, postgres.PingTimeout},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			line := storetest.NewLine(t, storetest.PostgresURL(t))
+			c := connect(t, line.URL())
+			if tt.mute {
+				line.Mute()
+			}
+			postgres.Rest(c, tt.rest)
+			start := time.Now()
+			got := postgres.Lives(t.Context(), c)
+			took := time.Since(start)
+			if got != tt.want || got == c.IsClosed() {
+				t.Errorf("lives: %t, closed: %t; want %t", got, c.IsClosed(), tt.want)
+			}
+			if took < tt.atLeast || took > tt.atMost {
+				t.Errorf("that took %v, want %v to %v", took, tt.atLeast, tt.atMost)
+			}
+		})
+	}
+}
+
+func TestHungUp(t *testing.T) {
+	t.Parallel()
+	direct := storetest.PostgresURL(t)
+	c := connect(t, direct)
+	if postgres.HungUp(c.PgConn().Conn()) {
+		t.Error("a connection at rest hung up")
+	}
+	terminate(t, direct)
+	if !postgres.HungUp(c.PgConn().Conn()) {
+		t.Error("a connection that the server closed did not hang up")
+	}
+}
+
+// connect returns a connection as the pool has them.
+func connect(t *testing.T, url string) *pgx.Conn {
+	t.Helper()
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := stdlib.GetConnector(*config, postgres.Alive()...).Connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn.(*stdlib.Conn).Conn() //nolint:forcetypeassert // it is pgx's driver
+}

@@ -1,0 +1,20 @@
+package postgres
+
+import (
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const ConnIdle, PingAfter, PingTimeout = connIdle, pingAfter, pingTimeout
+
+var (
+	Alive  = alive  //nolint:gochecknoglobals // constants
+	Lives  = lives  //nolint:gochecknoglobals // constants
+	HungUp = hungUp //nolint:gochecknoglobals // constants
+)
+
+// Rest makes c one that was used so long ago.
+func Rest(c *pgx.Conn, ago time.Duration) {
+	c.PgConn().CustomData()[lastUse] = time.Now().Round(0).Add(-ago)
+}

@@ -1,0 +1,150 @@
+package storetest
+
+import (
+	"net"
+	"net/url"
+	"sync"
+	"testing"
+)
+
+// A Line lies between a program and a server of [Cluster], and can be cut the
+// ways real ones are. Connections that are made after a cut work. Safe for
+// concurrent use.
+type Line struct {
+	listener net.Listener
+	server   string // host and port
+	url      string
+
+	mu    sync.Mutex
+	made  int
+	ends  sync.WaitGroup
+	calls map[*lineCall]bool // that are open
+}
+
+// A lineCall is one connection and its other half.
+type lineCall struct {
+	client, server net.Conn
+
+	mu    sync.Mutex
+	cut   bool
+	muted bool
+}
+
+// NewLine returns a line to the database that dsn names; it ends with tb.
+func NewLine(tb testing.TB, dsn string) *Line {
+	tb.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		tb.Fatal("a DSN of this package is no URL")
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatalf("line to PostgreSQL: %v", err)
+	}
+	l := &Line{listener: listener, server: u.Host, calls: map[*lineCall]bool{}}
+	u.Host = listener.Addr().String()
+	l.url = u.String()
+	l.ends.Go(l.serve)
+	tb.Cleanup(func() {
+		listener.Close() //nolint:errcheck // nothing was written
+		l.Reset()
+		l.ends.Wait()
+	})
+	return l
+}
+
+// URL returns that of the database behind the line.
+func (l *Line) URL() string { return l.url }
+
+// Made returns how many connections were made.
+func (l *Line) Made() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.made
+}
+
+// Reset ends every connection with a RST, as a router does that forgot it, or a
+// server that was killed.
+func (l *Line) Reset() {
+	l.each(func(c *lineCall) { c.end() })
+}
+
+// Mute keeps every connection open and lets nothing through any more, as a
+// router does that drops what it does not know.
+func (l *Line) Mute() {
+	l.each(func(c *lineCall) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.muted = true
+	})
+}
+
+func (l *Line) each(do func(*lineCall)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c := range l.calls {
+		do(c)
+	}
+}
+
+func (l *Line) serve() {
+	for {
+		client, err := l.listener.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial("tcp", l.server)
+		if err != nil {
+			client.Close() //nolint:errcheck // the client sees it
+			continue
+		}
+		c := &lineCall{client: client, server: server}
+		l.mu.Lock()
+		l.made++
+		l.calls[c] = true
+		l.mu.Unlock()
+		l.ends.Go(func() { c.copy(c.server, c.client) })
+		l.ends.Go(func() {
+			c.copy(c.client, c.server)
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			delete(l.calls, c)
+		})
+	}
+}
+
+// copy passes on what one side says until it or the line ends.
+func (c *lineCall) copy(to, from net.Conn) {
+	defer c.end()
+	b := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(b)
+		c.mu.Lock()
+		muted := c.muted
+		c.mu.Unlock()
+		if n > 0 && !muted {
+			if _, err := to.Write(b[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// end closes both sides, without a farewell.
+func (c *lineCall) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cut {
+		return
+	}
+	c.cut = true
+	for _, conn := range []net.Conn{c.client, c.server} {
+		if tcp, ok := conn.(*net.TCPConn); ok {
+			tcp.SetLinger(0) //nolint:errcheck // what Close sends then is a RST
+		}
+		conn.Close() //nolint:errcheck // it may be closed
+	}
+}
