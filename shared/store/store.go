@@ -16,13 +16,15 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/fault"
 )
 
 // SchemaVersion is the newest migration that this code relies on. An older
-// schema is refused by readiness; a newer one is tolerated.
+// schema is refused, by readiness and by every statement; a newer one is
+// tolerated.
 const SchemaVersion = 6
 
 // PostgreSQL and SQLite are the engines' names.
@@ -51,13 +53,16 @@ type Dialect struct {
 type DB struct {
 	Statements
 
-	sql *sql.DB
+	sql    *sql.DB
+	enough atomic.Bool // the schema was found to be new enough
 }
 
 // New returns a DB over an opened handle. Use the Open of subpackage postgres
 // or sqlite instead.
 func New(handle *sql.DB, d *Dialect) *DB {
-	return &DB{Statements: Statements{on: handle, dialect: d}, sql: handle}
+	db := &DB{Statements: Statements{on: handle, dialect: d}, sql: handle}
+	db.fit = db.newEnough
+	return db
 }
 
 // Engine returns [PostgreSQL] or [SQLite].
@@ -76,21 +81,6 @@ func (db *DB) Close() error { return db.sql.Close() }
 
 // Ping reports whether the database answers.
 func (db *DB) Ping(ctx context.Context) error { return db.check(db.sql.PingContext(ctx)) }
-
-// Schema returns the version of the schema that the database has, 0 when it
-// was never migrated.
-func (db *DB) Schema(ctx context.Context) (int64, error) {
-	var version int64
-	err := db.sql.QueryRowContext(ctx, `
-		SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied`).Scan(&version)
-	if err != nil && db.dialect.NoTable(err) {
-		return 0, nil
-	}
-	if err := db.check(err); err != nil {
-		return 0, fmt.Errorf("schema version: %w", err)
-	}
-	return version, nil
-}
 
 // A Tx is one transaction: the same statements, standing or falling together.
 type Tx struct {
@@ -119,12 +109,15 @@ func (db *DB) Update(ctx context.Context, fn func(tx *Tx) error) error {
 }
 
 func (db *DB) once(ctx context.Context, fn func(tx *Tx) error) (err error) {
+	if err := db.fit(ctx); err != nil {
+		return err
+	}
 	tx, err := db.sql.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable})
 	if err != nil {
 		return fmt.Errorf("begin: %w", db.check(err))
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it is a no-op; before, the first error tells more
-	if err := fn(&Tx{Statements{on: tx, dialect: db.dialect, observe: db.observe}}); err != nil {
+	if err := fn(&Tx{Statements{on: tx, dialect: db.dialect, observe: db.observe, fit: always}}); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -155,7 +148,8 @@ type Statements struct {
 		QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 	}
 	dialect *Dialect
-	observe func(took time.Duration) // may be nil
+	observe func(took time.Duration)        // may be nil
+	fit     func(ctx context.Context) error // whether the schema is
 }
 
 // took tells the observer of a statement that began at start.
@@ -167,6 +161,9 @@ func (s *Statements) took(start time.Time) {
 
 // exec runs a statement and returns how many rows it changed.
 func (s *Statements) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	if err := s.fit(ctx); err != nil {
+		return 0, err
+	}
 	defer s.took(time.Now())
 	result, err := s.on.ExecContext(ctx, query, args...)
 	if err != nil {
@@ -177,6 +174,9 @@ func (s *Statements) exec(ctx context.Context, query string, args ...any) (int64
 
 // one runs a query for one row; no row is missing.
 func (s *Statements) one(ctx context.Context, missing error, dest []any, query string, args ...any) error {
+	if err := s.fit(ctx); err != nil {
+		return err
+	}
 	defer s.took(time.Now())
 	err := s.on.QueryRowContext(ctx, query, args...).Scan(dest...)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -187,6 +187,9 @@ func (s *Statements) one(ctx context.Context, missing error, dest []any, query s
 
 // each runs a query and calls scan for every row.
 func (s *Statements) each(ctx context.Context, scan func(row scanner) error, query string, args ...any) error {
+	if err := s.fit(ctx); err != nil {
+		return err
+	}
 	defer s.took(time.Now())
 	rows, err := s.on.QueryContext(ctx, query, args...)
 	if err != nil {

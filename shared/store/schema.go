@@ -1,0 +1,52 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/fault"
+)
+
+// ErrSchemaOutdated is returned by every statement while the schema is older
+// than [SchemaVersion]: half of them would work, and write what the migration to
+// come does not expect.
+var ErrSchemaOutdated = fault.New(fault.Unavailable, "schema_outdated",
+	"The database is being prepared for this version of the service; try again shortly.").After(10 * time.Second)
+
+// Schema returns the version of the schema that the database has, 0 when it
+// was never migrated.
+func (db *DB) Schema(ctx context.Context) (int64, error) {
+	var version int64
+	err := db.sql.QueryRowContext(ctx, `
+		SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied`).Scan(&version)
+	if err != nil && db.dialect.NoTable(err) {
+		return 0, nil
+	}
+	if err := db.check(err); err != nil {
+		return 0, fmt.Errorf("schema version: %w", err)
+	}
+	return version, nil
+}
+
+// newEnough returns [ErrSchemaOutdated] where the schema is. It asks before the
+// first statement, so that opening a database costs nothing, and not again once
+// the answer was good: schemas only grow.
+func (db *DB) newEnough(ctx context.Context) error {
+	if db.enough.Load() {
+		return nil
+	}
+	version, err := db.Schema(ctx)
+	if err != nil {
+		return err
+	}
+	if version < SchemaVersion {
+		return ErrSchemaOutdated.Because(fmt.Errorf(
+			"the schema is at version %d and must be at %d: run gateway migrate up", version, SchemaVersion))
+	}
+	db.enough.Store(true)
+	return nil
+}
+
+// always lets the statements of a transaction pass: it would not have begun.
+func always(context.Context) error { return nil }
