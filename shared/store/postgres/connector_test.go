@@ -1,0 +1,127 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/postgres"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
+
+// A keeper holds the URL that Renew returns.
+type keeper struct {
+	url   atomic.Value
+	asked atomic.Int64
+}
+
+func (k *keeper) renew(_ context.Context, name string) config.Secret {
+	if name != "DATABASE_URL" {
+		return ""
+	}
+	k.asked.Add(1)
+	return config.Secret(k.url.Load().(string))
+}
+
+// open returns a store for dsn, and what holds the URL from now on.
+func open(t *testing.T, dsn string) (*store.DB, *keeper) {
+	t.Helper()
+	k := &keeper{}
+	k.url.Store(dsn)
+	env := config.Map(map[string]string{"DATABASE_URL": dsn})
+	env.RenewWith(k.renew)
+	db := postgres.Read(env, 2)
+	if err := env.Err(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db, k
+}
+
+// ask has the database answer, and counts how often the URL was renewed.
+func ask(t *testing.T, db *store.DB, k *keeper, renewed int64) {
+	t.Helper()
+	if v, err := db.Schema(t.Context()); err != nil || v != store.SchemaVersion {
+		t.Errorf("Schema() = %d, %v", v, err)
+	}
+	if n := k.asked.Load(); n != renewed {
+		t.Errorf("renewed %d times, want %d", n, renewed)
+	}
+}
+
+// password returns that of a URL.
+func password(t *testing.T, dsn string) string {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _ := u.User.Password()
+	return p
+}
+
+func TestConnector_ARotatedPasswordIsNotFelt(t *testing.T) {
+	t.Parallel()
+	role, first := storetest.NewRole(t, storetest.PostgresURL(t))
+	db, k := open(t, first)
+	ask(t, db, k, 0)
+	k.url.Store(role.Rotate())
+	ask(t, db, k, 0) // what is open lives on
+	db.Handle().SetMaxIdleConns(0) // from here on every statement connects anew
+	ask(t, db, k, 1)
+	ask(t, db, k, 1) // it was remembered
+}
+
+func TestConnector_ARefusalIsForSomebodyElseToPutRight(t *testing.T) {
+	t.Parallel()
+	role, first := storetest.NewRole(t, storetest.PostgresURL(t))
+	last := role.Rotate()
+	for name, renewed := range map[string]string{
+		"nothing rotates": "", "it is still the same": first, "it is no URL": "postgres://" + first + ":%zz",
+		"the new one is as wrong": strings.Replace(first, password(t, first), "hunter2", 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db, k := open(t, first)
+			k.url.Store(renewed)
+			_, err := db.Schema(t.Context())
+			if !errors.Is(err, store.ErrUnavailable) {
+				t.Errorf("got %v, want %v", err, store.ErrUnavailable)
+			}
+			for _, secret := range []string{password(t, first), "hunter2"} {
+				if cause := errors.Unwrap(err); strings.Contains(err.Error(), secret) || cause != nil && strings.Contains(cause.Error(), secret) {
+					t.Errorf("the error holds the password: %v", err)
+				}
+			}
+			k.url.Store(last)
+			ask(t, db, k, 2)
+		})
+	}
+}
+
+func TestReadDirect_GoesPastThePooler(t *testing.T) {
+	t.Parallel()
+	direct := storetest.PostgresURL(t)
+	for name, vars := range map[string]map[string]string{
+		"its own variable": {"MIGRATE_DATABASE_URL": direct, "DATABASE_URL": "postgres://pooler.invalid/x"},
+		"the only one":     {"DATABASE_URL": direct},
+	} {
+		db := postgres.ReadDirect(config.Map(vars))
+		if v, err := db.Schema(t.Context()); err != nil || v != store.SchemaVersion {
+			t.Errorf("%s: Schema() = %d, %v", name, v, err)
+		}
+		db.Close()
+	}
+	env := config.Map(nil)
+	if db := postgres.ReadDirect(env); db != nil || env.Err() == nil {
+		t.Errorf("nothing set: %v, %v; want it refused", db, env.Err())
+	}
+}
