@@ -101,11 +101,15 @@ func onLambda(t *testing.T) []exchange {
 
 // deploy starts the bootstrap of every function and routes to them as
 // template.yaml says.
-func deploy(t *testing.T, env ...string) http.RoundTripper {
+func deploy(t *testing.T, env ...string) lambdas {
 	t.Helper()
-	api := lambdas{mux: http.NewServeMux(), byPattern: map[string]http.RoundTripper{}}
+	api := lambdas{
+		mux: http.NewServeMux(), byPattern: map[string]http.RoundTripper{}, processes: map[string]*faastest.Process{},
+	}
 	for name, paths := range templateRoutes(t) {
-		function := faastest.FrontV2.Client(faastest.Start(t, faastest.Build(t, "../functions/"+name+"/bootstrap"), env...))
+		p := faastest.Start(t, faastest.Build(t, "../functions/"+name+"/bootstrap"), env...)
+		api.processes[name] = p
+		function := faastest.FrontV2.Client(p)
 		for _, p := range paths {
 			if p == "" || p == "$default" { // whatever no other route takes
 				p = "/"
@@ -125,6 +129,7 @@ func deploy(t *testing.T, env ...string) http.RoundTripper {
 type lambdas struct {
 	mux       *http.ServeMux
 	byPattern map[string]http.RoundTripper
+	processes map[string]*faastest.Process // by the name of the function
 }
 
 func (l lambdas) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -1,0 +1,117 @@
+package test_test
+
+import (
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/keyring"
+	vault "github.com/voiceassist/gateway/shared/secrets" // secrets are something else in this package
+	"github.com/voiceassist/gateway/shared/secrets/secretstest"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+// TestFunctionsLiveThroughARotation plays the acceptance script against
+// functions that have everything secret from Secrets Manager, and goes on while
+// the password of their database rotates.
+func TestFunctionsLiveThroughARotation(t *testing.T) {
+	t.Parallel()
+	manager := secretstest.New(t)
+	role, first := storetest.NewRole(t, database(t))
+	secret := keyring.Generate().Reveal()
+	arn := manager.Put(t, "gateway", map[string]string{"DATABASE_URL": first, "JWT_SECRET": secret, "POSTGRES_USER": "not ours"})
+	cloud := manager.Put(t, "nextcloud", map[string]string{
+		"NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": cloudPassword,
+	})
+	address := listen(t, newNextcloud(t))[0] // not secret
+	admin(t, t.TempDir(), []string{"DATABASE_URL=" + first, "JWT_SECRET=" + secret})
+
+	env := append(manager.Env(arn, cloud), address, "ALLOWED_ORIGINS=https://app.example.org", "BCRYPT_COST=10")
+	api := deploy(t, append(env, unlimited()...)...)
+	for name, p := range api.processes {
+		if e := p.InitError(); e != nil {
+			t.Fatalf("%s does not start: %v", name, e)
+		}
+	}
+	if n := manager.Fetches(); n != 0 {
+		t.Errorf("%d fetches before anybody asked", n)
+	}
+	g := target{client: &http.Client{Transport: api}, url: public}
+	saved := map[string]string{"admin": "root@example.com"}
+	play(t, g, acceptance(), saved)
+	if n, functions := manager.Fetches(), len(api.processes); n == 0 || n > 2*functions {
+		t.Errorf("%d fetches of 2 secrets by %d functions, want one each at most", n, functions)
+	}
+
+	<-time.After(vault.MinAge) // values are not doubted before
+	login := step{name: "log in", method: "POST", path: "/api/auth/login",
+		body: "username=test@example.com&password=an entirely new passphrase", status: 200, save: map[string]string{"access": "access_token"}}
+	me := step{name: "me", method: "GET", path: "/api/users/me", header: "Authorization: Bearer ${access}", status: 200}
+	second := role.Rotate()
+	manager.Put(t, "gateway", map[string]string{"DATABASE_URL": second, "JWT_SECRET": secret})
+	role.Disconnect() // so that everything connects anew
+	for _, s := range []step{login, me, me, login} {
+		again(t, g, s, saved)
+	}
+	event, err := os.ReadFile("../events/schedule.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := api.processes["ncprovision"].Invoke(t.Context(), event); err != nil || string(out) != "null" {
+		t.Errorf("the job answered %s, %v", out, err)
+	}
+
+	for _, name := range []string{"login", "users"} {
+		if n := strings.Count(api.processes[name].Log(), `"message":"opened"`); n != 2 {
+			t.Errorf("%s was opened %d times, want 2", name, n)
+		}
+	}
+	if n := manager.Refused(); n != 0 {
+		t.Errorf("%d requests to Secrets Manager had a bad signature", n)
+	}
+	for name, p := range api.processes {
+		for _, s := range []string{secret, cloudPassword, password(t, first), password(t, second), secretstest.SecretKey, secretstest.SessionToken} {
+			if strings.Contains(p.Log(), s) {
+				t.Errorf("the log of %s holds %s", name, s)
+			}
+		}
+	}
+}
+
+// again sends a step until it gets its status. Until then a client may only be
+// told to come again.
+func again(t *testing.T, g target, s step, saved map[string]string) {
+	t.Helper()
+	for deadline := time.After(answerTime); ; {
+		resp, body := g.send(t, s, saved)
+		if resp.StatusCode == s.status {
+			for name, from := range s.save {
+				saved[name] = pick(t, s, resp, body, from)
+			}
+			return
+		}
+		if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+			t.Fatalf("%s: got %d %s, want %d, or 503 with Retry-After", s.name, resp.StatusCode, body, s.status)
+		}
+		t.Logf("%s: %s", s.name, body)
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-deadline:
+			t.Fatalf("%s: still %d %s", s.name, resp.StatusCode, body)
+		}
+	}
+}
+
+// password returns that of a URL.
+func password(t *testing.T, dsn string) string {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _ := u.User.Password()
+	return p
+}
