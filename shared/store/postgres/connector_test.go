@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,8 +13,6 @@ import (
 	"github.com/voiceassist/gateway/shared/store/postgres"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
-
-func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
 
 // A keeper holds the URL that Renew returns.
 type keeper struct {
