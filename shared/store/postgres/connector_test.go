@@ -71,7 +71,7 @@ func TestConnector_ARotatedPasswordIsNotFelt(t *testing.T) {
 	db, k := open(t, first)
 	ask(t, db, k, 0)
 	k.url.Store(role.Rotate())
-	ask(t, db, k, 0) // what is open lives on
+	ask(t, db, k, 0)               // what is open lives on
 	db.Handle().SetMaxIdleConns(0) // from here on every statement connects anew
 	ask(t, db, k, 1)
 	ask(t, db, k, 1) // it was remembered
