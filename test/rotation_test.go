@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/faas/faastest"
 	"github.com/voiceassist/gateway/shared/keyring"
 	vault "github.com/voiceassist/gateway/shared/secrets" // secrets are something else in this package
 	"github.com/voiceassist/gateway/shared/secrets/secretstest"
@@ -115,34 +114,4 @@ func password(t *testing.T, dsn string) string {
 	}
 	p, _ := u.User.Password()
 	return p
-}
-
-// TestJWKSAsksForNoSIGTERM holds the cold start of the one function that has
-// nothing to close, with and without secrets.
-func TestJWKSAsksForNoSIGTERM(t *testing.T) {
-	t.Parallel()
-	manager := secretstest.New(t)
-	secret := keyring.Generate().Reveal()
-	arn := manager.Put(t, "gateway", map[string]string{"JWT_SECRET": secret})
-	for _, env := range [][]string{{"JWT_SECRET=" + secret}, manager.Env(arn)} {
-		p := faastest.Start(t, faastest.Build(t, "../functions/jwks/bootstrap"), env...)
-		resp, err := faastest.FrontV2.Client(p).RoundTrip(request(t, "/.well-known/jwks.json"))
-		if err != nil || resp.StatusCode != http.StatusOK {
-			t.Errorf("got %v, %v", resp, err)
-			continue
-		}
-		resp.Body.Close()
-		if code := p.Shutdown(); code != -1 {
-			t.Errorf("exit code %d, want it killed without a warning", code)
-		}
-	}
-}
-
-func request(t *testing.T, path string) *http.Request {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, public+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
 }

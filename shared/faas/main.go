@@ -38,30 +38,14 @@ import (
 // Logs are JSON lines on standard output, through [slog.Default], from LOG_LEVEL
 // on, with the ids of the invocation.
 func Main(open func(ctx context.Context, env *config.Env) (http.Handler, error)) {
-	MainJob(serving(open))
-}
-
-// MainStateless is [Main] for a handler that has nothing to be closed. Where it
-// is opened by the first event, nobody else could tell before, and the question
-// for SIGTERM would cost every cold start half a millisecond.
-func MainStateless(open func(ctx context.Context, env *config.Env) (http.Handler, error)) {
-	os.Exit(run(func(ctx context.Context) (instance, error) {
-		f, err := start(serving(open))(ctx)
-		f.close = nil
-		return f, err
-	}))
-}
-
-// serving opens a function of one handler.
-func serving(open func(context.Context, *config.Env) (http.Handler, error)) opener {
-	return func(ctx context.Context, env *config.Env) (Function, error) {
+	MainJob(func(ctx context.Context, env *config.Env) (Function, error) {
 		h, err := open(ctx, env)
 		f := Function{HTTP: h}
 		if c, ok := h.(io.Closer); ok {
 			f.Close = c.Close
 		}
 		return f, err
-	}
+	})
 }
 
 // MainJob is [Main] for a function that has jobs, with HTTP or without.

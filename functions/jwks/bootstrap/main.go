@@ -12,7 +12,7 @@ import (
 	"github.com/voiceassist/gateway/shared/token"
 )
 
-func main() { faas.MainStateless(open) }
+func main() { faas.Main(open) }
 
 // open wires the keys, and nothing else.
 func open(_ context.Context, env *config.Env) (http.Handler, error) {
