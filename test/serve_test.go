@@ -145,8 +145,12 @@ func TestCommands_OnADatabaseThatWasNeverMigrated(t *testing.T) {
 	if resp, body := get(t, p.client, p.https+"/ready"); resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "migrate up") {
 		t.Errorf("ready: %d %s", resp.StatusCode, body)
 	}
-	if out, code := command(t, dir, "", env, "migrate", "up"); code != 0 {
+	direct := []string{"MIGRATE_DATABASE_URL=" + url, "DATABASE_URL=postgres://x@127.0.0.1:1/pooler"}
+	if out, code := command(t, dir, "", direct, "migrate", "up"); code != 0 {
 		t.Fatalf("migrate up: %s", out)
+	}
+	if out, code := command(t, dir, "", env, "migrate", "status"); code != 0 || strings.Contains(out, "missing") {
+		t.Errorf("migrate status: %d %s", code, out)
 	}
 	if out, code := command(t, dir, "correct horse battery staple\n", env, "user", "create", "ada@example.com"); code != 0 {
 		t.Errorf("after the migration: %s", out)

@@ -32,6 +32,15 @@ func openDatabase(ctx context.Context, env *config.Env) (*store.DB, error) {
 	return db, nil
 }
 
+// openDirect is [openDatabase] for migrations, past any pooler.
+func openDirect(ctx context.Context, env *config.Env) (*store.DB, error) {
+	if env.Secret("MIGRATE_DATABASE_URL") != "" || env.Secret("DATABASE_URL") != "" {
+		db := postgres.ReadDirect(env)
+		return db, env.Err()
+	}
+	return openDatabase(ctx, env)
+}
+
 // migrated returns an error that says what to do when the schema is older than
 // this binary needs.
 func migrated(ctx context.Context, db *store.DB) error {
@@ -49,7 +58,7 @@ func migrateCommand(vars *variables) *cobra.Command {
 		&cobra.Command{
 			Use: "up", Short: "Apply the migrations that are missing", Args: cobra.NoArgs,
 			RunE: func(c *cobra.Command, _ []string) error {
-				return withDatabase(c.Context(), vars, func(db *store.DB) error {
+				return withDatabase(c.Context(), vars, openDirect, func(db *store.DB) error {
 					n, err := migrations.Up(c.Context(), db)
 					if err == nil {
 						fmt.Fprintf(c.OutOrStdout(), "%d migrations applied; the schema is at version %d\n", n, store.SchemaVersion)
@@ -61,7 +70,7 @@ func migrateCommand(vars *variables) *cobra.Command {
 		&cobra.Command{
 			Use: "status", Short: "List the migrations and whether the database has them", Args: cobra.NoArgs,
 			RunE: func(c *cobra.Command, _ []string) error {
-				return withDatabase(c.Context(), vars, func(db *store.DB) error {
+				return withDatabase(c.Context(), vars, openDirect, func(db *store.DB) error {
 					steps, err := migrations.Status(c.Context(), db)
 					for _, s := range steps {
 						state := "missing"
@@ -78,13 +87,16 @@ func migrateCommand(vars *variables) *cobra.Command {
 	return c
 }
 
-// withDatabase runs fn on the configured database.
-func withDatabase(ctx context.Context, vars *variables, fn func(*store.DB) error) error {
+// withDatabase runs fn on the configured database, as open opens it.
+func withDatabase(
+	ctx context.Context, vars *variables,
+	open func(context.Context, *config.Env) (*store.DB, error), fn func(*store.DB) error,
+) error {
 	env, err := vars.env()
 	if err != nil {
 		return err
 	}
-	db, err := openDatabase(ctx, env)
+	db, err := open(ctx, env)
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ func userSetRoleCommand(vars *variables) *cobra.Command {
 			if err != nil {
 				return spoken(err)
 			}
-			return withDatabase(c.Context(), vars, func(db *store.DB) error {
+			return withDatabase(c.Context(), vars, openDatabase, func(db *store.DB) error {
 				if err := migrated(c.Context(), db); err != nil {
 					return spoken(err)
 				}
