@@ -41,12 +41,14 @@ type Parts struct {
 
 	Health *health.Function
 
+	SilentRegistration bool // see [enrol.ReadSilent]
+
 	Now func() time.Time
 }
 
 // Office returns what enrols people.
 func (p *Parts) Office() *enrol.Office {
-	return &enrol.Office{DB: p.DB, Passwords: p.Passwords, Wishes: p.Wishes, Now: p.Now}
+	return &enrol.Office{DB: p.DB, Passwords: p.Passwords, Wishes: p.Wishes, Now: p.Now, Silent: p.SilentRegistration}
 }
 
 // Routes returns the routes of all functions.

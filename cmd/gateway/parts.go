@@ -9,6 +9,7 @@ import (
 	"github.com/voiceassist/gateway/functions"
 	"github.com/voiceassist/gateway/functions/health"
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/enrol"
 	"github.com/voiceassist/gateway/shared/keyring"
 	"github.com/voiceassist/gateway/shared/password"
 	"github.com/voiceassist/gateway/shared/provision"
@@ -39,7 +40,7 @@ func open(ctx context.Context, vars *variables, env *config.Env, log *slog.Logge
 	ring := setup.Ring(env)
 	p.Parts = functions.Parts{
 		Tokens: setup.Issuer(env, ring), Passwords: password.Read(env),
-		Wishes: provision.ReadWisher(env, ring), Now: time.Now,
+		Wishes: provision.ReadWisher(env, ring), Now: time.Now, SilentRegistration: enrol.ReadSilent(env),
 	}
 	if err := env.Err(); err != nil {
 		return nil, err

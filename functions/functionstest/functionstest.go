@@ -23,6 +23,7 @@ import (
 	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/enrol"
 	"github.com/voiceassist/gateway/shared/keyring"
 	"github.com/voiceassist/gateway/shared/password"
 	"github.com/voiceassist/gateway/shared/provision"
@@ -85,9 +86,10 @@ func NewWith(tb testing.TB, db *store.DB, extra map[string]string) *Gateway {
 	g.Parts = &functions.Parts{
 		DB: db, Tokens: setup.Issuer(env, ring), Passwords: password.New(cheapest, slots, queue), Now: g.time,
 		Wishes: provision.ReadWisher(env, ring), Reconciler: provision.ReadReconciler(env, db, ring),
-		Storage: provision.ReadStorage(env, db, ring, g.time),
-		Health:  health.Read(env, db),
-		Limits:  setup.Limits(env, ring, db, redislimit.Read, g.time),
+		Storage:            provision.ReadStorage(env, db, ring, g.time),
+		Health:             health.Read(env, db),
+		SilentRegistration: enrol.ReadSilent(env),
+		Limits:             setup.Limits(env, ring, db, redislimit.Read, g.time),
 	}
 	settings := setup.Settings(env, slog.New(slog.NewJSONHandler(g.world, nil)))
 	settings.Now, settings.Limits = g.time, g.Limits

@@ -55,7 +55,7 @@ type response struct {
 }
 
 func (f *Function) register(ctx context.Context, q request) (response, error) {
-	a, err := f.Office.Enrol(ctx, q.person, "", q.origin)
+	a, err := f.Office.Register(ctx, q.person, q.origin)
 	if err != nil {
 		return response{}, err
 	}

@@ -1,7 +1,9 @@
 package register_test
 
 import (
+	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -107,4 +109,41 @@ func TestRegister_TellsEveryWrongField(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRegister_Silent: with a taken address nothing is made, changed or told.
+func TestRegister_Silent(t *testing.T) {
+	t.Parallel()
+	g := functionstest.NewWith(t, storetest.SQLite(t), map[string]string{"REGISTRATION_CONFLICT": "silent"})
+	id := g.Register(functionstest.Email, functionstest.Password)
+	register := func(email string) functionstest.Answer {
+		return g.Do("POST", path, map[string]string{"email": email, "password": "another good passphrase", "full_name": "Eve"},
+			functionstest.Header("X-Correlation-ID", "same")).Want(http.StatusOK, "")
+	}
+	fresh, taken := register("eve@example.org"), register("ADA@example.org")
+	hide := func(a functionstest.Answer, email string) string {
+		return strings.NewReplacer(a.Get("user", "id"), "<id>", email, "<email>").Replace(a.Body)
+	}
+	if got, want := hide(taken, functionstest.Email), hide(fresh, "eve@example.org"); got != want {
+		t.Errorf("taken: %s\nfresh: %s", got, want)
+	}
+	for name := range fresh.Header {
+		if name != "Content-Length" && taken.Header.Get(name) != fresh.Header.Get(name) {
+			t.Errorf("%s is %q, and %q of a fresh one", name, taken.Header.Get(name), fresh.Header.Get(name))
+		}
+	}
+	if taken.Get("user", "id") == string(id) {
+		t.Error("the id of the account is told")
+	}
+	if _, err := g.DB.Account(t.Context(), account.ID(taken.Get("user", "id"))); !errors.Is(err, account.ErrNotFound) {
+		t.Errorf("there is an account of the id that was told: %v", err)
+	}
+	g.Login(functionstest.Email, functionstest.Password)
+	events, err := g.DB.AuditOf(t.Context(), id, 10)
+	if err != nil || !slices.ContainsFunc(events, func(e audit.Event) bool { return e.Name == audit.RegistrationRefused }) {
+		t.Errorf("audited: %+v, %v", events, err)
+	}
+	_, admin := g.Admin("root@example.org")
+	g.Do("POST", "/api/users", map[string]string{"email": functionstest.Email, "password": functionstest.Password},
+		functionstest.Bearer(admin.Access)).Want(http.StatusConflict, "email_taken")
 }

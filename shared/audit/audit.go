@@ -16,19 +16,22 @@ type Name string
 
 // The events.
 const (
-	Registered      Name = "account_registered"
-	PasswordChanged Name = "password_changed"
-	EmailChanged    Name = "email_changed"
-	RoleChanged     Name = "role_changed"
-	Disabled        Name = "account_disabled"
-	Enabled         Name = "account_enabled"
-	Deleted         Name = "account_deleted"
-	LoggedOut       Name = "logged_out"
-	LoggedOutAll    Name = "logged_out_everywhere"
-	LoginRevoked    Name = "login_revoked"
-	RefreshReused   Name = "refresh_token_reused"
-	AppIssued       Name = "app_password_issued"
-	AppRevoked      Name = "app_password_revoked"
+	Registered Name = "account_registered"
+	// RegistrationRefused: somebody registered with the address of the account,
+	// and was not told that it is taken.
+	RegistrationRefused Name = "registration_refused"
+	PasswordChanged     Name = "password_changed"
+	EmailChanged        Name = "email_changed"
+	RoleChanged         Name = "role_changed"
+	Disabled            Name = "account_disabled"
+	Enabled             Name = "account_enabled"
+	Deleted             Name = "account_deleted"
+	LoggedOut           Name = "logged_out"
+	LoggedOutAll        Name = "logged_out_everywhere"
+	LoginRevoked        Name = "login_revoked"
+	RefreshReused       Name = "refresh_token_reused"
+	AppIssued           Name = "app_password_issued"
+	AppRevoked          Name = "app_password_revoked"
 )
 
 // An Origin is where a request came from, as the log and the audit trail keep

@@ -5,6 +5,7 @@ package enrol
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/account"
@@ -23,6 +24,14 @@ type Office struct {
 	Passwords *password.Hasher
 	Wishes    *provision.Wisher
 	Now       func() time.Time
+	Silent    bool // see [ReadSilent]
+}
+
+// ReadSilent reads REGISTRATION_CONFLICT: whether a person who registers an
+// address that is taken is told so (reveal, the default) or is answered like
+// everybody else (silent).
+func ReadSilent(env *config.Env) bool {
+	return env.OneOf("REGISTRATION_CONFLICT", "reveal", "silent") == "silent"
 }
 
 // A Person is who is to be enrolled.
@@ -48,6 +57,43 @@ func Parse(wrong *fault.Fields, email, fullName, role string, plain config.Secre
 	return p
 }
 
+// Register enrols a person who asks for it. In a silent office, a taken address
+// is answered with an account that looks like a new one and is nobody's; the
+// trail tells whom it would have concerned.
+func (o *Office) Register(ctx context.Context, p Person, origin audit.Origin) (account.Account, error) {
+	a, err := o.Enrol(ctx, p, "", origin)
+	if o.Silent && errors.Is(err, account.ErrEmailTaken) {
+		return o.pretend(ctx, p, origin)
+	}
+	return a, err
+}
+
+// pretend returns the account that p would have got. The row that it writes is
+// for reviewers, and takes as long to commit as an account.
+func (o *Office) pretend(ctx context.Context, p Person, origin audit.Origin) (account.Account, error) {
+	a := o.account(p)
+	err := o.DB.Update(ctx, func(tx *store.Tx) error {
+		owner, _, err := tx.AccountByEmail(ctx, p.Email)
+		if errors.Is(err, account.ErrNotFound) {
+			return nil // deleted this moment: there is nobody to tell it of
+		}
+		if err != nil {
+			return err
+		}
+		return tx.Audit(ctx, audit.New(audit.RegistrationRefused, owner.ID, origin, a.CreatedAt))
+	})
+	return a, err
+}
+
+// account returns a new account of p.
+func (o *Office) account(p Person) account.Account {
+	now := o.Now().UTC().Truncate(time.Microsecond)
+	return account.Account{
+		ID: account.NewID(), Email: p.Email, FullName: p.FullName, Role: p.Role,
+		Preferences: document.Empty, CreatedAt: now, UpdatedAt: now,
+	}
+}
+
 // Enrol creates the account, the wish for its Nextcloud account and the audit
 // row in one transaction. Actor is the administrator who does it, "" when it is
 // the person. Of concurrent calls with one e-mail address one succeeds and the
@@ -60,11 +106,8 @@ func (o *Office) Enrol(
 	if err != nil {
 		return account.Account{}, err
 	}
-	now := o.Now().UTC().Truncate(time.Microsecond)
-	a := account.Account{
-		ID: account.NewID(), Email: p.Email, FullName: p.FullName, Role: p.Role,
-		Preferences: document.Empty, CreatedAt: now, UpdatedAt: now,
-	}
+	a := o.account(p)
+	now := a.CreatedAt
 	event := audit.New(audit.Registered, a.ID, origin, now)
 	event.Actor = actor
 	err = o.DB.Update(ctx, func(tx *store.Tx) error {

@@ -23,6 +23,7 @@ func open(_ context.Context, env *config.Env) (http.Handler, error) {
 	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
 	f := &register.Function{Office: &enrol.Office{
 		DB: db, Passwords: password.Read(env), Wishes: provision.ReadWisher(env, ring), Now: time.Now,
+		Silent: enrol.ReadSilent(env),
 	}}
 	h, err := setup.Handler(env, setup.FunctionLimits(env, ring, db), f.Routes())
 	return faas.Closing(h, db.Close), err

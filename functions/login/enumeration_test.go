@@ -1,0 +1,105 @@
+package login_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/functions/functionstest"
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/grant"
+	"github.com/voiceassist/gateway/shared/password"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
+
+// TestLogin_TellsNothingByItsTime mixes many logins of an unknown, a disabled
+// and an existing account, and compares how long each kind took. It holds that
+// the comparison finds a login that returns early, in the same way.
+func TestLogin_TellsNothingByItsTime(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		g := functionstest.New(t, db)
+		const cost, slots, queue = 6, 4, 1000
+		*g.Passwords = *password.New(cost, slots, queue) // what must hide the rest takes 3 ms, not 250
+		g.Person()
+		disabled := g.Register("eve@example.org", functionstest.Password)
+		_, admin := g.Admin("root@example.org")
+		g.Do("PATCH", "/api/users/"+string(disabled), map[string]bool{"disabled": true}, functionstest.Bearer(admin.Access)).
+			Want(http.StatusOK, "")
+
+		if told := toldApart(g); len(told) > 0 {
+			t.Errorf("the time tells kinds of accounts apart: %v", told)
+		}
+		g.Handle(endpoint.New(g.Settings(), endpoint.Route{
+			Pattern: "POST " + path, Handler: endpoint.JSON(http.StatusOK, (&naive{g}).login),
+		}))
+		if told := toldApart(g); len(told) < 2 {
+			t.Errorf("of a login that returns early only this was found: %v", told)
+		}
+	})
+}
+
+// naive is the login that everybody writes first.
+type naive struct{ *functionstest.Gateway }
+
+type naiveRequest struct {
+	Email    string        `json:"email"`
+	Password config.Secret `json:"password"`
+}
+
+func (n *naive) login(ctx context.Context, q naiveRequest) (grant.Pair, error) {
+	errIncorrect := fault.New(fault.Unauthenticated, "incorrect_credentials", "Incorrect credentials")
+	who, hash, err := n.DB.AccountByEmail(ctx, account.Email(q.Email))
+	if err != nil || who.Disabled() {
+		return grant.Pair{}, errIncorrect
+	}
+	return grant.Pair{}, errIncorrect.Because(n.Passwords.Verify(ctx, hash, q.Password))
+}
+
+// toldApart returns which kinds of accounts their times or answers tell apart.
+func toldApart(g *functionstest.Gateway) []string {
+	const samples = 100
+	emails := map[string]string{
+		"unknown": "nobody@example.org", "disabled": "eve@example.org", "existing": functionstest.Email,
+	}
+	var order []string
+	for kind := range emails {
+		for range samples {
+			order = append(order, kind)
+		}
+	}
+	rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+	took, answers := map[string][]time.Duration{}, map[string]string{}
+	varies := regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+	for _, kind := range order {
+		body := map[string]string{"email": emails[kind], "password": "a wrong passphrase"}
+		begin := time.Now()
+		a := g.Do("POST", path, body)
+		took[kind] = append(took[kind], time.Since(begin))
+		answers[kind] = varies.ReplaceAllString(fmt.Sprint(a.Status, a.Header, a.Body), "<id>")
+	}
+	var told []string
+	for _, pair := range []string{"unknown existing", "disabled existing", "unknown disabled"} {
+		a, b, _ := strings.Cut(pair, " ")
+		if p := functionstest.Longer(took[a], took[b]); math.Abs(p-0.5) > functionstest.Telling {
+			told = append(told, fmt.Sprintf("%s takes longer than %s with probability %.2f", a, b, p))
+		}
+		if answers[a] != answers[b] {
+			told = append(told, fmt.Sprintf("%s is answered with %s, %s with %s", a, answers[a], b, answers[b]))
+		}
+	}
+	return told
+}
