@@ -40,7 +40,7 @@ type process struct {
 // gateway returns the path of the built binary.
 func gateway(tb testing.TB) string {
 	tb.Helper()
-	return faastest.Build(tb, "../cmd/gateway")
+	return faastest.Program(tb, "../cmd/gateway")
 }
 
 // start starts `gateway serve` on free ports with the settings of env, keeping

@@ -24,7 +24,19 @@ const Tags = "lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes"
 // is built once in a test process, by the first call. Safe for concurrent use.
 func Build(tb testing.TB, pkg string) (bootstrap string) {
 	tb.Helper()
-	path, err := bootstraps.build(pkg)
+	return built(tb, pkg, Tags)
+}
+
+// Program is [Build] for an executable that runs elsewhere than on Lambda, and
+// speaks HTTP/2.
+func Program(tb testing.TB, pkg string) (path string) {
+	tb.Helper()
+	return built(tb, pkg, "")
+}
+
+func built(tb testing.TB, pkg, tags string) string {
+	tb.Helper()
+	path, err := bootstraps.build(pkg, tags)
 	if err != nil {
 		tb.Fatalf("build %s: %v", pkg, err)
 	}
@@ -47,7 +59,7 @@ type workshop struct {
 	built map[string]func() (string, error)
 }
 
-func (w *workshop) build(pkg string) (string, error) {
+func (w *workshop) build(pkg, tags string) (string, error) {
 	w.mu.Lock()
 	once, ok := w.built[pkg]
 	if !ok {
@@ -55,21 +67,21 @@ func (w *workshop) build(pkg string) (string, error) {
 			w.built = map[string]func() (string, error){}
 		}
 		n := len(w.built)
-		once = sync.OnceValues(func() (string, error) { return w.compile(pkg, n) })
+		once = sync.OnceValues(func() (string, error) { return w.compile(pkg, tags, n) })
 		w.built[pkg] = once
 	}
 	w.mu.Unlock()
 	return once()
 }
 
-func (w *workshop) compile(pkg string, n int) (string, error) {
+func (w *workshop) compile(pkg, tags string, n int) (string, error) {
 	dir, err := w.folder()
 	if err != nil {
 		return "", err
 	}
 	out := filepath.Join(dir, fmt.Sprint(n), "bootstrap")
 	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false",
-		"-tags", Tags, "-ldflags", "-s -w", "-o", out, pkg)
+		"-tags", tags, "-ldflags", "-s -w", "-o", out, pkg)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if msg, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w\n%s", err, msg)
