@@ -1,7 +1,9 @@
 package postgres_test
 
 import (
+	"net"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 
@@ -137,4 +139,40 @@ func connect(t *testing.T, url string) *pgx.Conn {
 	}
 	t.Cleanup(func() { conn.Close() })
 	return conn.(*stdlib.Conn).Conn() //nolint:forcetypeassert // it is pgx's driver
+}
+
+// TestHungUp_WaitsForNoReader asks about a connection that somebody reads from,
+// as pgx does in the background after a slow write.
+func TestHungUp_WaitsForNoReader(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	began := make(chan struct{})
+	go func() {
+		defer close(ended)
+		close(began)
+		c.Read(make([]byte, 1)) //nolint:errcheck // it ends with the connection
+	}()
+	<-began
+	for range 100 { // the reader has begun to wait by the last of them, if not before
+		runtime.Gosched()
+		if postgres.HungUp(c) {
+			t.Error("a connection that is read from counts as hung up")
+		}
+	}
+	server.Close()
+	<-ended
+	c.Close()
 }

@@ -24,11 +24,12 @@ func hungUp(conn net.Conn) bool {
 		return true // it is closed
 	}
 	hungUp := false
-	err = raw.Read(func(fd uintptr) (done bool) {
+	// Not Read, which would wait for pgx: after a write that did not go out at once
+	// it reads in the background, until the server says something.
+	err = raw.Control(func(fd uintptr) {
 		var b [1]byte
 		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		hungUp = err != syscall.EAGAIN && err != syscall.EINTR //nolint:errorlint // errno; with data or at the end it is nil
-		return true
 	})
 	return hungUp || err != nil
 }
