@@ -1,0 +1,226 @@
+package test_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/voiceassist/gateway/shared/faas/faastest"
+	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/ratelimit/redislimit/redistest"
+)
+
+// A door is one way into a gateway: a request from an address.
+type door func(t *testing.T, from, method, path, body string, headers ...string) *http.Response
+
+// asks sends a request through rt.
+func asks(t *testing.T, rt http.RoundTripper, base, from, method, path, body string, headers ...string) *http.Response {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, base+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.RemoteAddr = from + ":40000" // for the emulated front
+	if body != "" {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Set(name, value)
+	}
+	resp, err := rt.RoundTrip(r)
+	if err != nil {
+		t.Error(err)
+		return &http.Response{Header: http.Header{}}
+	}
+	io.Copy(io.Discard, resp.Body) //nolint:errcheck // only the head matters
+	resp.Body.Close()
+	return resp
+}
+
+// binaryDoor is the binary behind a proxy of ours, which appends the address.
+func binaryDoor(t *testing.T, env ...string) door {
+	t.Helper()
+	p := start(t, t.TempDir(), nil, append(append(usualLimits(), "TRUSTED_PROXIES=127.0.0.1"), env...)...)
+	way := p.target()
+	return func(t *testing.T, from, method, path, body string, headers ...string) *http.Response {
+		t.Helper()
+		chain := "X-Forwarded-For: " + from
+		for i, h := range headers {
+			if forged, ok := strings.CutPrefix(h, "X-Forwarded-For: "); ok {
+				chain, headers[i] = "X-Forwarded-For: "+forged+", "+from, "X-Unused: x"
+			}
+		}
+		return asks(t, way.client.Transport, way.url, from, method, path, body, append(headers, chain)...)
+	}
+}
+
+// loginFunction is the login function behind an HTTP API, one instance of it.
+func loginFunction(t *testing.T, env ...string) door {
+	t.Helper()
+	front := faastest.FrontV2.Client(faastest.Start(t, faastest.Build(t, "../functions/login/bootstrap"), append([]string{"BCRYPT_COST=10"}, env...)...))
+	return func(t *testing.T, from, method, path, body string, headers ...string) *http.Response {
+		t.Helper()
+		return asks(t, front, public, from, method, path, body, headers...)
+	}
+}
+
+const loginAddress = "/api/auth/login"
+
+func credentials(email string) string {
+	return url.Values{"username": {email}, "password": {"wrong, and long enough"}}.Encode()
+}
+
+// TestLimits_TwoProcessesShareOneBudget lets 50 logins at once go to two
+// processes: exactly 5 are looked at, from one address, and on one account from
+// an address each.
+func TestLimits_TwoProcessesShareOneBudget(t *testing.T) {
+	t.Parallel()
+	for store, open := range map[string]func(t *testing.T) [2]door{
+		"binaries on a database": func(t *testing.T) [2]door {
+			t.Helper()
+			env := []string{"DATABASE_URL=" + database(t), "JWT_SECRET=" + keyring.Generate().Reveal(), "RATE_LIMIT_STORE=database"}
+			return [2]door{binaryDoor(t, env...), binaryDoor(t, env...)}
+		},
+		"binaries on Redis": func(t *testing.T) [2]door {
+			t.Helper()
+			env := []string{
+				"DATABASE_URL=" + database(t), "JWT_SECRET=" + keyring.Generate().Reveal(),
+				"RATE_LIMIT_STORE=redis", "REDIS_URL=" + redistest.Start(t).URL().String(),
+			}
+			return [2]door{binaryDoor(t, env...), binaryDoor(t, env...)}
+		},
+		"instances of a function": func(t *testing.T) [2]door {
+			t.Helper()
+			env := []string{"DATABASE_URL=" + database(t), "JWT_SECRET=" + keyring.Generate().Reveal()}
+			return [2]door{loginFunction(t, env...), loginFunction(t, env...)}
+		},
+	} {
+		t.Run(store, func(t *testing.T) {
+			t.Parallel()
+			doors := open(t)
+			for name, request := range map[string]func(n int) (from, email string){
+				"one address": func(n int) (string, string) { return "203.0.113.9", fmt.Sprintf("p%d@example.org", n) },
+				"one account": func(n int) (string, string) { return fmt.Sprintf("203.0.%d.1", n), "ada@example.org" },
+			} {
+				const requests = 50
+				var mu sync.Mutex
+				got := map[int]int{}
+				var wg sync.WaitGroup
+				for n := range requests {
+					from, email := request(n)
+					wg.Go(func() {
+						resp := doors[n%2](t, from, "POST", loginAddress, credentials(email))
+						mu.Lock()
+						defer mu.Unlock()
+						got[resp.StatusCode]++
+					})
+				}
+				wg.Wait()
+				if diff := cmp.Diff(map[int]int{401: 5, 429: requests - 5}, got); diff != "" {
+					t.Errorf("%s: (-want +got)\n%s", name, diff)
+				}
+			}
+		})
+	}
+}
+
+// TestLimits_EveryWayAlike plays one client, who also forges its address, against
+// the binary on both engines and the function as Lambda runs it, and compares
+// what each says.
+func TestLimits_EveryWayAlike(t *testing.T) {
+	t.Parallel()
+	secret := "JWT_SECRET=" + keyring.Generate().Reveal()
+	type told struct {
+		Status              int
+		Policy, Limit, Wait string
+	}
+	all := map[string][]told{}
+	for way, d := range map[string]door{
+		"binary in memory":       binaryDoor(t, secret),
+		"binary on the database": binaryDoor(t, secret, "DATABASE_URL="+database(t), "RATE_LIMIT_STORE=database"),
+		"function":               loginFunction(t, secret, "DATABASE_URL="+database(t)),
+	} {
+		for i, from := range []string{
+			"203.0.113.9", "203.0.113.9", "203.0.113.9", "203.0.113.9", "203.0.113.9", "203.0.113.9", "203.0.113.9", "203.0.113.10",
+		} {
+			// Each time another account and, before the real one, another forged address.
+			resp := d(t, from, "POST", loginAddress, credentials(fmt.Sprintf("p%d@example.org", i)),
+				fmt.Sprintf("X-Forwarded-For: 6.6.6.%d", i))
+			answer := told{resp.StatusCode, resp.Header.Get("RateLimit-Policy"), resp.Header.Get("RateLimit"), resp.Header.Get("Retry-After")}
+			// The seconds run while the passwords are checked.
+			answer.Limit, _, _ = strings.Cut(answer.Limit, ";t=")
+			if answer.Wait != "" {
+				answer.Wait = "some"
+			}
+			all[way] = append(all[way], answer)
+		}
+	}
+	want := []told{}
+	for i, status := range []int{401, 401, 401, 401, 401, 429, 429, 401} {
+		answer := told{status, `"login";q=5;w=60`, fmt.Sprintf(`"login";r=%d`, max(0, 4-i)), ""}
+		if status == 429 {
+			answer.Wait = "some"
+		}
+		want = append(want, answer)
+	}
+	want[7].Limit = `"login";r=4`
+	for way, got := range all {
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", way, diff)
+		}
+	}
+}
+
+// TestLimits_WithoutRedis ends Redis under a gateway: logins stay limited, all
+// else goes on, and the log has one line about it.
+func TestLimits_WithoutRedis(t *testing.T) {
+	t.Parallel()
+	redis := redistest.Start(t)
+	p := start(t, t.TempDir(), nil, append(usualLimits(), "RATE_LIMIT_STORE=redis", "REDIS_URL="+redis.URL().String())...)
+	way := p.target()
+	ask := func(method, path, body string) int {
+		return asks(t, way.client.Transport, way.url, "", method, path, body).StatusCode
+	}
+	if got := ask("POST", loginAddress, credentials("ada@example.org")); got != http.StatusUnauthorized {
+		t.Errorf("a login with Redis: %d", got)
+	}
+	redis.Stop()
+	got := map[int]int{}
+	for n := range 20 {
+		got[ask("POST", loginAddress, credentials(fmt.Sprintf("p%d@example.org", n)))]++
+	}
+	if diff := cmp.Diff(map[int]int{401: 4, 429: 16}, got); diff != "" {
+		t.Errorf("logins without Redis: (-want +got)\n%s", diff)
+	}
+	if got := ask("GET", "/.well-known/jwks.json", ""); got != http.StatusOK {
+		t.Errorf("another call without Redis: %d", got)
+	}
+	if n := strings.Count(p.stdout.String(), "the store of rate limits does not answer"); n != 1 {
+		t.Errorf("the log tells it %d times", n)
+	}
+}
+
+func TestLimits_RefuseTheStart(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ setting, want string }{
+		{"RATE_LIMIT_STORE=redis", `RATE_LIMIT_STORE is "redis"; it takes redis only where REDIS_URL is set`},
+		{"RATE_LIMIT_STORE=file", `RATE_LIMIT_STORE is "file"; it takes one of memory, database, redis`},
+		{"RATE_LIMIT_PER_MINUTE=-1", `RATE_LIMIT_PER_MINUTE is "-1"; it takes a whole number of requests from 1 to 100000, or off`},
+		{"TRUSTED_PROXIES=0.0.0.0/0", `TRUSTED_PROXIES is "0.0.0.0/0"; it takes `},
+		{"TRUSTED_PROXIES=::/0", `TRUSTED_PROXIES is "::/0"; it takes `},
+	} {
+		t.Run(test.setting, func(t *testing.T) {
+			t.Parallel()
+			if out, code := command(t, t.TempDir(), "", []string{test.setting}, "serve"); code != 1 || !strings.Contains(out, test.want) {
+				t.Errorf("exit code %d, %s", code, out)
+			}
+		})
+	}
+}
