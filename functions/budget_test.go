@@ -29,6 +29,10 @@ func TestStatements(t *testing.T) {
 		_, p := g.Person()
 		ada := functionstest.Bearer(p.Access)
 		refresh := map[string]string{"refresh_token": p.Refresh}
+		logIn := int64(2)
+		if db.Engine() == store.SQLite {
+			logIn = 3 // the login and its event are one statement on PostgreSQL only
+		}
 		at := g.Do("POST", "/api/sessions", `{"title":"x"}`, ada).Header.Get("Location")
 		for _, test := range []struct {
 			name, method, path string
@@ -38,8 +42,9 @@ func TestStatements(t *testing.T) {
 			want               int64
 		}{
 			{"me", "GET", "/api/users/me", nil, ada, 200, 1},
-			{"log in", "POST", "/api/auth/login", functionstest.Form{"username": {functionstest.Email}, "password": {functionstest.Password}}, ada, 200, 2},
-			{"log in as nobody", "POST", "/api/auth/login", functionstest.Form{"username": {"x@example.org"}, "password": {"x"}}, ada, 401, 1},
+			{"log in", "POST", "/api/auth/login", functionstest.Form{"username": {functionstest.Email}, "password": {functionstest.Password}}, ada, 200, logIn},
+			{"log in as nobody", "POST", "/api/auth/login", functionstest.Form{"username": {"x@example.org"}, "password": {"x"}}, ada, 401, 2},
+			{"log in with a wrong password", "POST", "/api/auth/login", functionstest.Form{"username": {functionstest.Email}, "password": {"x"}}, ada, 401, 2},
 			{"refresh", "POST", "/api/auth/refresh", refresh, ada, 200, 1},
 			{"refresh again", "POST", "/api/auth/refresh", refresh, ada, 200, 2},
 			{"a forged refresh token", "POST", "/api/auth/refresh", map[string]string{"refresh_token": p.Refresh[:79] + "!"}, ada, 401, 0},
@@ -61,7 +66,8 @@ func TestStatements(t *testing.T) {
 
 // TestStatements_OfLimits holds what the limits cost the database where they are
 // kept in it: on Lambda, where only what guards passwords is, and on servers that
-// share everything. Who is known to be over a limit costs nothing.
+// share everything. A login has its event in one more on SQLite, which is counted
+// here. Who is known to be over a limit costs nothing.
 func TestStatements_OfLimits(t *testing.T) {
 	t.Parallel()
 	right := credentials(functionstest.Email, functionstest.Password)
@@ -74,9 +80,9 @@ func TestStatements_OfLimits(t *testing.T) {
 	}{
 		{"me", "GET", "/api/users/me", nil, from(1), 200, 1, 2},
 		{"health", "GET", "/health", nil, from(1), 200, 0, 0},
-		{"log in where one did before", "POST", loginPath, right, functionstest.From("192.0.2.7"), 200, 3, 4},
-		{"log in elsewhere", "POST", loginPath, right, from(2), 200, 4, 5},
-		{"log in as nobody", "POST", loginPath, credentials("x@example.org", "x"), from(2), 401, 3, 4},
+		{"log in where one did before", "POST", loginPath, right, functionstest.From("192.0.2.7"), 200, 4, 5},
+		{"log in elsewhere", "POST", loginPath, right, from(2), 200, 5, 6},
+		{"log in as nobody", "POST", loginPath, credentials("x@example.org", "x"), from(2), 401, 4, 5},
 		{"refresh", "POST", "/api/auth/refresh", nil, from(1), 200, 1, 4},
 	} {
 		for way, want := range map[string]int64{"function": test.function, "server": test.server} {

@@ -91,7 +91,9 @@ func NewWith(tb testing.TB, db *store.DB, extra map[string]string) *Gateway {
 		SilentRegistration: enrol.ReadSilent(env),
 		Limits:             setup.Limits(env, ring, db, redislimit.Read, g.time),
 	}
-	settings := setup.Settings(env, slog.New(slog.NewJSONHandler(g.world, nil)))
+	log := slog.New(slog.NewJSONHandler(g.world, nil))
+	db.LogTo(log)
+	settings := setup.Settings(env, log)
 	settings.Now, settings.Limits = g.time, g.Limits
 	tb.Cleanup(func() { g.Limits.Close() })
 	if err := env.Err(); err != nil {

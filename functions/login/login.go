@@ -6,6 +6,7 @@ package login
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -35,6 +36,8 @@ type Function struct {
 	Wishes    *provision.Wisher
 	Limits    *ratelimit.Limiter
 	Now       func() time.Time
+
+	failures audit.Allowance
 }
 
 // Routes returns what the function serves.
@@ -94,18 +97,22 @@ func (f *Function) login(ctx context.Context, q request) (grant.Pair, error) {
 	// An unknown account has no hash, and takes as long to refuse as any other.
 	err = f.Passwords.Verify(ctx, hash, q.Password)
 	switch {
+	case errors.Is(err, password.ErrMismatch) && who.ID == "":
+		return grant.Pair{}, f.refuse(ctx, who, q.origin, audit.UnknownAccount)
 	case errors.Is(err, password.ErrMismatch):
-		return grant.Pair{}, errIncorrect.Because(err)
+		return grant.Pair{}, f.refuse(ctx, who, q.origin, audit.WrongPassword)
 	case err != nil:
 		return grant.Pair{}, err
 	case who.Disabled():
-		return grant.Pair{}, errIncorrect.Because(errors.New("the account is disabled"))
+		return grant.Pair{}, f.refuse(ctx, who, q.origin, audit.DisabledAccount)
 	}
 	now := f.Now()
 	l := signin.Start(who.ID, q.origin.Device, q.origin.Address, now, f.Tokens.Lifetime)
-	err = f.DB.StartLogin(ctx, l)
+	event := audit.New(audit.LoggedIn, who.ID, q.origin, now)
+	event.Login = l.ID
+	err = f.DB.StartLogin(ctx, l, event)
 	if errors.Is(err, account.ErrNotFound) { // deleted or disabled since it was read
-		return grant.Pair{}, errIncorrect.Because(err)
+		return grant.Pair{}, f.refuse(ctx, who, q.origin, audit.DisabledAccount)
 	}
 	if err != nil {
 		return grant.Pair{}, err
@@ -113,6 +120,27 @@ func (f *Function) login(ctx context.Context, q request) (grant.Pair, error) {
 	f.strengthen(ctx, who.ID, hash, q.Password)
 	f.handOver(ctx, who, q.Password, now)
 	return f.Tokens.Pair(l, who.Role, q.Transport, now)
+}
+
+// refuse audits a login that failed and returns the answer to it. It costs the
+// same for an unknown account as for any other. A flood is logged and not kept
+// in full: what rows there may be in a minute is bounded.
+func (f *Function) refuse(ctx context.Context, who account.Account, origin audit.Origin, why string) error {
+	now := f.Now()
+	event := audit.New(audit.LoginFailed, who.ID, origin, now)
+	event.Detail = why
+	keep, omitted := f.failures.Take(now)
+	if !keep {
+		f.DB.Report(ctx, event)
+		return errIncorrect.Because(errors.New(why))
+	}
+	if omitted > 0 {
+		event.Detail += fmt.Sprintf("; before it, %d failed logins were only logged", omitted)
+	}
+	if err := f.DB.Audit(ctx, event); err != nil {
+		return err
+	}
+	return errIncorrect.Because(errors.New(why))
 }
 
 // handOver gives Nextcloud the password where it lacks it. It may fail without

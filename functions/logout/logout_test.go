@@ -47,7 +47,7 @@ func TestLogout_EndsTheLoginAtOnce(t *testing.T) {
 			send(g, p).Want(http.StatusNoContent, "") // already logged out
 
 			events, err := g.DB.AuditOf(t.Context(), id, 10)
-			if err != nil || len(events) != 2 || events[0].Name != audit.LoggedOut || events[0].Login == "" {
+			if err != nil || len(events) != 4 || events[0].Name != audit.LoggedOut || events[0].Login == "" {
 				t.Errorf("audited %+v, %v; want one logout on top", events, err)
 			}
 		})

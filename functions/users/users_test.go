@@ -75,11 +75,11 @@ func TestMe_Change(t *testing.T) {
 		if got := g.Do("GET", mePath, nil, ada).Get("email"); got != "ada2@example.org" {
 			t.Errorf("the address is %s", got)
 		}
-		g.Login("ada2@example.org", functionstest.Password)
 		events, err := db.AuditOf(t.Context(), id, 1)
 		if err != nil || events[0].Name != audit.EmailChanged {
 			t.Errorf("audited %+v, %v", events, err)
 		}
+		g.Login("ada2@example.org", functionstest.Password)
 	})
 }
 

@@ -1,9 +1,12 @@
-// Package audit names the events that security reviews ask for. An event is
-// written in the transaction of what it tells, so there is no change without
-// its row and no row without its change.
+// Package audit names the events that security reviews ask for, and chains them
+// so that the removal or change of one shows. An event is written in the
+// transaction of what it tells, so there is no change without its row and no row
+// without its change; the package itself does no I/O.
 package audit
 
 import (
+	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/account"
@@ -20,9 +23,11 @@ const (
 	// RegistrationRefused: somebody registered with the address of the account,
 	// and was not told that it is taken.
 	RegistrationRefused Name = "registration_refused"
+	LoggedIn            Name = "logged_in"
+	LoginFailed         Name = "login_failed" // the detail is why: WrongPassword and so on
 	PasswordChanged     Name = "password_changed"
 	EmailChanged        Name = "email_changed"
-	RoleChanged         Name = "role_changed"
+	RoleChanged         Name = "role_changed" // the detail is the new role
 	Disabled            Name = "account_disabled"
 	Enabled             Name = "account_enabled"
 	Deleted             Name = "account_deleted"
@@ -32,6 +37,29 @@ const (
 	RefreshReused       Name = "refresh_token_reused"
 	AppIssued           Name = "app_password_issued"
 	AppRevoked          Name = "app_password_revoked"
+	IDTaken             Name = "nextcloud_conflict" // the account's id in Nextcloud belongs to somebody else
+	KeyPublished        Name = "key_published"      // the next signing key or secret is known to all, and not used
+	KeyRotated          Name = "key_rotated"        // it is used from now on
+	KeyDropped          Name = "key_dropped"        // the one before it is not accepted any more
+	TrailAdopted        Name = "audit_adopted"      // a broken trail was taken as it is; the detail is what was wrong
+)
+
+// Names returns all names, sorted.
+func Names() []Name {
+	names := []Name{
+		Registered, RegistrationRefused, LoggedIn, LoginFailed, PasswordChanged, EmailChanged, RoleChanged, Disabled, Enabled, Deleted,
+		LoggedOut, LoggedOutAll, LoginRevoked, RefreshReused, AppIssued, AppRevoked, IDTaken,
+		KeyPublished, KeyRotated, KeyDropped, TrailAdopted,
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Why a login failed. Clients see none of it.
+const (
+	UnknownAccount  = "unknown account" // the name is not kept: people type passwords there
+	WrongPassword   = "wrong password"
+	DisabledAccount = "disabled account"
 )
 
 // An Origin is where a request came from, as the log and the audit trail keep
@@ -47,7 +75,7 @@ type Event struct {
 	ID     string
 	At     time.Time
 	Name   Name
-	User   account.ID // whom it concerns
+	User   account.ID // whom it concerns; "" for nobody we know
 	Actor  account.ID // who did it, when that was somebody else; else ""
 	Login  signin.ID  // through which login; "" for none
 	Detail string     // what else a reviewer needs
@@ -57,4 +85,22 @@ type Event struct {
 // New returns an event about user.
 func New(name Name, user account.ID, origin Origin, now time.Time) Event {
 	return Event{ID: uid.New(), At: now, Name: name, User: user, Origin: origin}
+}
+
+// Alarming reports whether somebody should look at the event at once.
+func (e Event) Alarming() bool { return e.Name == RefreshReused || e.Name == IDTaken }
+
+// LogAttrs returns the event for the log, which has the same facts as the row.
+func (e Event) LogAttrs() []slog.Attr {
+	attrs := []slog.Attr{slog.String("event", string(e.Name)), slog.String("event_id", e.ID)}
+	for _, optional := range []struct{ key, value string }{
+		{"user_id", string(e.User)}, {"actor_id", string(e.Actor)}, {"login_id", string(e.Login)},
+		{"detail", e.Detail}, {"correlation_id", e.Origin.CorrelationID}, {"address", e.Origin.Address},
+		{"device", e.Origin.Device},
+	} {
+		if optional.value != "" {
+			attrs = append(attrs, slog.String(optional.key, optional.value))
+		}
+	}
+	return attrs
 }

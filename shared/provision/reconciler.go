@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/keyring"
 	"github.com/voiceassist/gateway/shared/nextcloud"
@@ -278,12 +279,29 @@ func (r *Reconciler) one(ctx context.Context, lease string, n wish.Account, tria
 		}
 		t.outcome.Synced = true
 	}
-	err = r.db.SettleNextcloud(ctx, n, lease, t.outcome, now)
+	err = r.settle(ctx, t, now)
 	r.reached("settled")
 	if errors.Is(err, store.ErrChanged) {
 		return true, false, nil // the lease ran out: whoever has it now settles
 	}
 	return true, failure == nil, err
+}
+
+// settle ends the lease with what became of the try. That an account turns out
+// to be somebody else's is an event for reviewers.
+func (r *Reconciler) settle(ctx context.Context, t *try, now time.Time) error {
+	n := t.account
+	if t.outcome.Status != wish.Conflict || n.Status == wish.Conflict {
+		return r.db.SettleNextcloud(ctx, n, t.lease, t.outcome, now)
+	}
+	event := audit.New(audit.IDTaken, n.UserID, audit.Origin{}, now)
+	event.Detail = n.NextcloudID
+	return r.db.Update(ctx, func(tx *store.Tx) error {
+		if err := tx.SettleNextcloud(ctx, n, t.lease, t.outcome, now); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, event)
+	})
 }
 
 // Loop runs batches until ctx ends: at once when woken, else every few seconds.

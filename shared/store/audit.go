@@ -3,13 +3,15 @@ package store
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"time"
 
 	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/signin"
 )
 
-// Audit inserts e.
+// Audit inserts e, and puts it into the log when it is committed.
 func (s *Statements) Audit(ctx context.Context, e audit.Event) error {
 	_, err := s.exec(ctx, `
 		INSERT INTO audit_events (id, at, event, user_id, actor_id, login_id, address, device,
@@ -20,28 +22,82 @@ func (s *Statements) Audit(ctx context.Context, e audit.Event) error {
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
+	s.audited(ctx, e)
 	return nil
+}
+
+// audited reports e now, or, within a transaction, once it is committed.
+func (s *Statements) audited(ctx context.Context, e audit.Event) {
+	if s.pending != nil {
+		*s.pending = append(*s.pending, e)
+		return
+	}
+	s.Report(ctx, e)
+}
+
+// Report puts e into the log and nowhere else; it is for events that are too
+// many to be kept.
+func (s *Statements) Report(ctx context.Context, e audit.Event) {
+	log, level := s.log, slog.LevelInfo
+	if log == nil {
+		log = slog.Default()
+	}
+	if e.Alarming() {
+		level = slog.LevelWarn
+	}
+	log.LogAttrs(ctx, level, "audit", e.LogAttrs()...)
+}
+
+const eventColumns = `id, at, event, user_id, actor_id, login_id, address, device, correlation_id, detail`
+
+func eventDest(e *audit.Event) []any {
+	return []any{
+		&e.ID, instant{&e.At}, &e.Name, maybeText[account.ID]{&e.User},
+		maybeText[account.ID]{&e.Actor}, maybeText[signin.ID]{&e.Login},
+		&e.Origin.Address, &e.Origin.Device, &e.Origin.CorrelationID, &e.Detail,
+	}
+}
+
+// events runs a query for events.
+func (s *Statements) events(ctx context.Context, query string, args ...any) ([]audit.Event, error) {
+	list := []audit.Event{}
+	err := s.each(ctx, func(row scanner) error {
+		var e audit.Event
+		if err := row.Scan(eventDest(&e)...); err != nil {
+			return err
+		}
+		list = append(list, e)
+		return nil
+	}, query, args...)
+	return list, err
+}
+
+// An AuditFilter chooses events; what is empty chooses all.
+type AuditFilter struct {
+	User  account.ID // whom they concern
+	Name  audit.Name
+	Since time.Time
+	Limit int
+}
+
+// AuditEvents returns the last events that the filter chooses, newest first.
+func (s *Statements) AuditEvents(ctx context.Context, f AuditFilter) ([]audit.Event, error) {
+	query, args := `SELECT `+eventColumns+` FROM audit_events WHERE at >= $1`, []any{at(f.Since), f.Limit}
+	for _, part := range []struct{ column, value string }{{"user_id", string(f.User)}, {"event", string(f.Name)}} {
+		if part.value != "" {
+			args = append(args, part.value)
+			query += fmt.Sprintf(` AND %s = $%d`, part.column, len(args))
+		}
+	}
+	list, err := s.events(ctx, query+` ORDER BY id DESC LIMIT $2`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("audit events: %w", err)
+	}
+	return list, nil
 }
 
 // AuditOf returns the last events that concern the user, newest first, at most
 // limit.
 func (s *Statements) AuditOf(ctx context.Context, user account.ID, limit int) ([]audit.Event, error) {
-	list := []audit.Event{}
-	err := s.each(ctx, func(row scanner) error {
-		var e audit.Event
-		err := row.Scan(&e.ID, instant{&e.At}, &e.Name, maybeText[account.ID]{&e.User},
-			maybeText[account.ID]{&e.Actor}, maybeText[signin.ID]{&e.Login},
-			&e.Origin.Address, &e.Origin.Device, &e.Origin.CorrelationID, &e.Detail)
-		if err != nil {
-			return err
-		}
-		list = append(list, e)
-		return nil
-	}, `
-		SELECT id, at, event, user_id, actor_id, login_id, address, device, correlation_id, detail
-		FROM audit_events WHERE user_id = $1 ORDER BY id DESC LIMIT $2`, string(user), limit)
-	if err != nil {
-		return nil, fmt.Errorf("audit of user: %w", err)
-	}
-	return list, nil
+	return s.AuditEvents(ctx, AuditFilter{User: user, Since: time.Unix(0, 0), Limit: limit})
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/signin"
 )
@@ -21,21 +22,52 @@ func loginDest(l *signin.Login) []any {
 	}
 }
 
-// StartLogin inserts l if its account exists and is enabled; else it returns
-// [account.ErrNotFound].
-func (s *Statements) StartLogin(ctx context.Context, l signin.Login) error {
-	n, err := s.exec(ctx, `
-		INSERT INTO logins (id, user_id, counter, device, address, created_at, rotated_at, expires_at, network)
-		SELECT $1, users.id, $3, $4, $5, $6, $7, $8, $9 FROM users
-		WHERE users.id = $2 AND users.disabled_at IS NULL`,
+// StartLogin inserts l and the event that tells of it, if its account exists and
+// is enabled; else it returns [account.ErrNotFound]. On PostgreSQL it is one
+// statement. SQLite knows none that writes two tables, and has no network
+// between two.
+func (db *DB) StartLogin(ctx context.Context, l signin.Login, e audit.Event) error {
+	if db.Engine() == PostgreSQL {
+		return db.startAudited(ctx, l, e)
+	}
+	return db.Update(ctx, func(tx *Tx) error {
+		n, err := tx.exec(ctx, insertLogin, loginArgs(l)...)
+		if err != nil {
+			return fmt.Errorf("start login: %w", err)
+		}
+		if n == 0 {
+			return account.ErrNotFound
+		}
+		return tx.Audit(ctx, e)
+	})
+}
+
+const insertLogin = `
+	INSERT INTO logins (id, user_id, counter, device, address, created_at, rotated_at, expires_at, network)
+	SELECT $1, users.id, $3, $4, $5, $6, $7, $8, $9 FROM users
+	WHERE users.id = $2 AND users.disabled_at IS NULL`
+
+func loginArgs(l signin.Login) []any {
+	return []any{
 		string(l.ID), string(l.UserID), l.Counter, l.Device, l.Address,
-		at(l.CreatedAt), at(l.RotatedAt), at(l.ExpiresAt), network(l.Address))
+		at(l.CreatedAt), at(l.RotatedAt), at(l.ExpiresAt), network(l.Address),
+	}
+}
+
+func (s *Statements) startAudited(ctx context.Context, l signin.Login, e audit.Event) error {
+	n, err := s.exec(ctx, `
+		WITH started AS (`+insertLogin+` RETURNING id, user_id)
+		INSERT INTO audit_events (id, at, event, user_id, login_id, address, device, correlation_id, detail)
+		SELECT $10, $11, $12, started.user_id, started.id, $13, $14, $15, $16 FROM started`,
+		append(loginArgs(l), e.ID, at(e.At), string(e.Name), e.Origin.Address, e.Origin.Device,
+			e.Origin.CorrelationID, e.Detail)...)
 	if err != nil {
 		return fmt.Errorf("start login: %w", err)
 	}
 	if n == 0 {
 		return account.ErrNotFound
 	}
+	s.audited(ctx, e)
 	return nil
 }
 

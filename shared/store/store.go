@@ -6,6 +6,8 @@
 // Where two writes must be true together, [DB.Update] runs them in one
 // transaction.
 //
+// Audit events go into the log, too, once they are committed.
+//
 // Time comes in as an argument and is kept in microseconds; ids come from the
 // caller. No session state is used, so a transaction pooler may stand between.
 package store
@@ -15,17 +17,19 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
+	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/fault"
 )
 
 // SchemaVersion is the newest migration that this code relies on. An older
 // schema is refused, by readiness and by every statement; a newer one is
 // tolerated.
-const SchemaVersion = 6
+const SchemaVersion = 7
 
 // PostgreSQL and SQLite are the engines' names.
 const (
@@ -76,6 +80,10 @@ func (db *DB) Handle() *sql.DB { return db.sql }
 // the first statement; fn is called concurrently.
 func (db *DB) Observe(fn func(took time.Duration)) { db.observe = fn }
 
+// LogTo makes log the one that audit events go to; unset, it is [slog.Default].
+// Call it before the first statement.
+func (db *DB) LogTo(log *slog.Logger) { db.log = log }
+
 // Close closes all connections.
 func (db *DB) Close() error { return db.sql.Close() }
 
@@ -117,11 +125,15 @@ func (db *DB) once(ctx context.Context, fn func(tx *Tx) error) (err error) {
 		return fmt.Errorf("begin: %w", db.check(err))
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it is a no-op; before, the first error tells more
-	if err := fn(&Tx{Statements{on: tx, dialect: db.dialect, observe: db.observe, fit: always}}); err != nil {
+	var pending []audit.Event
+	if err := fn(&Tx{Statements{on: tx, dialect: db.dialect, observe: db.observe, fit: always, pending: &pending}}); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", db.check(err))
+	}
+	for _, e := range pending {
+		db.Report(ctx, e)
 	}
 	return nil
 }
@@ -150,6 +162,8 @@ type Statements struct {
 	dialect *Dialect
 	observe func(took time.Duration)        // may be nil
 	fit     func(ctx context.Context) error // whether the schema is
+	log     *slog.Logger                    // for audit events; may be nil
+	pending *[]audit.Event                  // of a transaction: for the log when it is committed
 }
 
 // took tells the observer of a statement that began at start.

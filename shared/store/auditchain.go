@@ -1,0 +1,172 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/audit"
+)
+
+// A SealedHead is the head of the chain as it is kept. Before the first event
+// its MAC is the zero one.
+type SealedHead struct {
+	audit.Head
+
+	MAC audit.MAC
+}
+
+const headColumns = `seq, hash, pruned_seq, pruned_hash, mac`
+
+func headDest(h *SealedHead) []any {
+	return []any{&h.Seq, fixed(h.Hash[:]), &h.Pruned.Seq, fixed(h.Pruned.Hash[:]), fixed(h.MAC[:])}
+}
+
+// AuditHead returns the head of the chain, the zero one where it was taken away.
+func (s *Statements) AuditHead(ctx context.Context) (SealedHead, error) {
+	var h SealedHead
+	err := s.one(ctx, errNoMatch, headDest(&h), `SELECT `+headColumns+` FROM audit_chain WHERE id = 1`)
+	if err != nil && err != errNoMatch {
+		return SealedHead{}, fmt.Errorf("head of the audit chain: %w", err)
+	}
+	return h, nil
+}
+
+// LockAuditHead returns the head, as AuditHead does, and keeps every other process from changing it
+// until the transaction ends.
+func (tx *Tx) LockAuditHead(ctx context.Context) (SealedHead, error) {
+	var h SealedHead
+	err := tx.one(ctx, errNoMatch, headDest(&h), `UPDATE audit_chain SET id = 1 WHERE id = 1 RETURNING `+headColumns)
+	if err != nil && err != errNoMatch {
+		return SealedHead{}, fmt.Errorf("lock the audit chain: %w", err)
+	}
+	return h, nil
+}
+
+// MoveAuditHead keeps another head.
+func (tx *Tx) MoveAuditHead(ctx context.Context, h SealedHead) error {
+	n, err := tx.exec(ctx, `
+		UPDATE audit_chain SET seq = $1, hash = $2, pruned_seq = $3, pruned_hash = $4, mac = $5 WHERE id = 1`,
+		h.Seq, h.Hash[:], h.Pruned.Seq, h.Pruned.Hash[:], h.MAC[:])
+	if err == nil && n == 0 {
+		err = errors.New("its row is missing")
+	}
+	if err != nil {
+		return fmt.Errorf("move the audit chain: %w", err)
+	}
+	return nil
+}
+
+// UnchainedEvents returns events that have no place in the chain yet, the oldest
+// first.
+func (s *Statements) UnchainedEvents(ctx context.Context, limit int) ([]audit.Event, error) {
+	list, err := s.events(ctx, `
+		SELECT `+eventColumns+` FROM audit_events WHERE seq IS NULL ORDER BY id LIMIT $1`, limit)
+	if err != nil {
+		return nil, fmt.Errorf("unchained audit events: %w", err)
+	}
+	return list, nil
+}
+
+// CountUnchained returns how many events have no place in the chain yet, and
+// when the oldest of them happened.
+func (s *Statements) CountUnchained(ctx context.Context) (n int64, oldest *time.Time, err error) {
+	err = s.one(ctx, nil, []any{&n, maybeInstant{&oldest}}, `
+		SELECT COUNT(*), MIN(at) FROM audit_events WHERE seq IS NULL`)
+	if err != nil {
+		return 0, nil, fmt.Errorf("count unchained audit events: %w", err)
+	}
+	return n, oldest, nil
+}
+
+// ChainEvent gives an event its place.
+func (tx *Tx) ChainEvent(ctx context.Context, id string, l audit.Link, mac audit.MAC) error {
+	n, err := tx.exec(ctx, `
+		UPDATE audit_events SET seq = $2, hash = $3, mac = $4 WHERE id = $1 AND seq IS NULL`,
+		id, l.Seq, l.Hash[:], mac[:])
+	if err != nil {
+		return fmt.Errorf("chain audit event: %w", err)
+	}
+	if n == 0 {
+		return ErrChanged
+	}
+	return nil
+}
+
+// UnchainEvents takes its place from every event, and begins the chain anew.
+func (tx *Tx) UnchainEvents(ctx context.Context) error {
+	_, err := tx.exec(ctx, `
+		INSERT INTO audit_chain (id) VALUES (1)
+		ON CONFLICT (id) DO UPDATE SET seq = 0, hash = NULL, pruned_seq = 0, pruned_hash = NULL, mac = NULL`)
+	if err == nil {
+		_, err = tx.exec(ctx, `UPDATE audit_events SET seq = NULL, hash = NULL, mac = NULL WHERE seq IS NOT NULL`)
+	}
+	if err != nil {
+		return fmt.Errorf("begin the audit chain anew: %w", err)
+	}
+	return nil
+}
+
+// A ChainedEvent is an event in its place.
+type ChainedEvent struct {
+	audit.Event
+	audit.Link
+
+	MAC audit.MAC
+}
+
+// ChainedEvents returns the events behind the place after, in order.
+func (s *Statements) ChainedEvents(ctx context.Context, after int64, limit int) ([]ChainedEvent, error) {
+	list := make([]ChainedEvent, 0, limit)
+	err := s.each(ctx, func(row scanner) error {
+		var e ChainedEvent
+		err := row.Scan(append(eventDest(&e.Event), &e.Seq, fixed(e.Hash[:]), fixed(e.MAC[:]))...)
+		list = append(list, e)
+		return err
+	}, `
+		SELECT `+eventColumns+`, seq, hash, mac FROM audit_events
+		WHERE seq > $1 ORDER BY seq LIMIT $2`, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("chained audit events: %w", err)
+	}
+	return list, nil
+}
+
+// ChainedAt returns the link at a place, and false where none is.
+func (s *Statements) ChainedAt(ctx context.Context, seq int64) (audit.Link, bool, error) {
+	l := audit.Link{Seq: seq}
+	err := s.one(ctx, errNoMatch, []any{fixed(l.Hash[:])}, `SELECT hash FROM audit_events WHERE seq = $1`, seq)
+	switch err {
+	case nil:
+		return l, true, nil
+	case errNoMatch:
+		return audit.Link{}, false, nil
+	}
+	return audit.Link{}, false, fmt.Errorf("audit chain at a place: %w", err)
+}
+
+// PruneEvents deletes the events up to the place and returns how many there
+// were.
+func (tx *Tx) PruneEvents(ctx context.Context, upTo int64) (int64, error) {
+	n, err := tx.exec(ctx, `DELETE FROM audit_events WHERE seq <= $1`, upTo)
+	if err != nil {
+		return 0, fmt.Errorf("prune audit events: %w", err)
+	}
+	return n, nil
+}
+
+// fixed scans bytes into an array; null, and what is of another length, leaves
+// it zero, which is the hash and the MAC of nothing.
+func fixed(into []byte) sql.Scanner { return fixedBytes(into) }
+
+type fixedBytes []byte
+
+func (f fixedBytes) Scan(value any) error {
+	clear(f)
+	if b, ok := value.([]byte); ok && len(b) == len(f) {
+		copy(f, b)
+	}
+	return nil
+}
