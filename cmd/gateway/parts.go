@@ -15,11 +15,14 @@ import (
 	"github.com/voiceassist/gateway/shared/provision"
 	"github.com/voiceassist/gateway/shared/ratelimit/redislimit"
 	"github.com/voiceassist/gateway/shared/setup"
+	"github.com/voiceassist/gateway/shared/trail"
 )
 
 // parts are what the commands work with.
 type parts struct {
 	functions.Parts
+
+	Trail *trail.Trail
 
 	env *config.Env
 	log *slog.Logger
@@ -48,6 +51,8 @@ func open(ctx context.Context, vars *variables, env *config.Env, log *slog.Logge
 	if p.DB, err = openDatabase(ctx, env); err != nil {
 		return nil, err
 	}
+	p.DB.LogTo(log)
+	p.Trail = trail.Read(env, p.DB, ring)
 	p.Health, p.Limits = health.Read(env, p.DB), setup.Limits(env, ring, p.DB, redislimit.Read, p.Now)
 	p.Storage = provision.ReadStorage(env, p.DB, ring, p.Now)
 	if p.Reconciler = provision.ReadReconciler(env, p.DB, ring); p.Reconciler != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -98,13 +99,11 @@ func (p *parts) work(ctx context.Context) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		reconciled := make(chan struct{})
-		go func() {
-			defer close(reconciled)
-			p.Reconciler.Loop(ctx)
-		}()
+		var others sync.WaitGroup
+		others.Go(func() { p.Reconciler.Loop(ctx) })
+		others.Go(func() { p.Trail.Loop(ctx) })
 		p.tidy(ctx)
-		<-reconciled
+		others.Wait()
 	}()
 	return done
 }

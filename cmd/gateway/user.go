@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"time"
@@ -88,6 +89,7 @@ func userSetRoleCommand(vars *variables) *cobra.Command {
 				return spoken(err)
 			}
 			return withDatabase(c.Context(), vars, openDatabase, func(db *store.DB) error {
+				db.LogTo(slog.New(slog.NewJSONHandler(c.ErrOrStderr(), nil)))
 				if err := migrated(c.Context(), db); err != nil {
 					return spoken(err)
 				}

@@ -5,6 +5,8 @@ package ncprovision
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"time"
@@ -18,6 +20,7 @@ import (
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/token"
+	"github.com/voiceassist/gateway/shared/trail"
 	"github.com/voiceassist/gateway/shared/wish"
 )
 
@@ -27,6 +30,7 @@ type Function struct {
 	DB         *store.DB
 	Reconciler *provision.Reconciler // nil: there is no Nextcloud
 	Apps       *provision.AppPasswords
+	Trail      *trail.Trail // nil: another process looks after it
 	Passwords  *password.Hasher
 	Limits     *ratelimit.Limiter
 	Public     *url.URL // where users reach Nextcloud; nil: there is none
@@ -184,9 +188,26 @@ func (f *Function) reconcile(ctx context.Context, _ token.Caller, _ endpoint.Non
 	return f.Reconciler.RunBatch(ctx, batch)
 }
 
-// Run works until nothing is due that can be done now, and then compares both
-// sides once a day, or until ctx ends: the job of a schedule, which comes again.
+// Run looks after the audit trail, works until nothing is due that can be done
+// now, and then compares both sides once a day, or until ctx ends: the job of a
+// schedule, which comes again. A trail that is broken stops nothing else.
 func (f *Function) Run(ctx context.Context) error {
+	return errors.Join(f.keepTrail(ctx), f.provision(ctx))
+}
+
+func (f *Function) keepTrail(ctx context.Context) error {
+	if f.Trail == nil {
+		return nil
+	}
+	chained, pruned, err := f.Trail.Keep(ctx)
+	if chained+pruned > 0 {
+		slog.InfoContext(ctx, "audit trail", slog.String("head", f.Trail.Seen()),
+			slog.Int64("chained", chained), slog.Int64("pruned", pruned))
+	}
+	return err
+}
+
+func (f *Function) provision(ctx context.Context) error {
 	for f.Reconciler != nil && ctx.Err() == nil {
 		r, err := f.Reconciler.RunBatch(ctx, batch)
 		if err != nil {

@@ -5,12 +5,16 @@ import (
 	"net/http/httptest"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
 	"github.com/voiceassist/gateway/functions/ncprovision"
+	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/keyring"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
+	"github.com/voiceassist/gateway/shared/trail"
 )
 
 func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
@@ -150,4 +154,24 @@ func TestNextcloud_WithoutOne(t *testing.T) {
 		t.Errorf("got %s", got.Body)
 	}
 	g.Do("POST", "/api/nextcloud/reconcile", nil, admin).Want(http.StatusConflict, "nextcloud_disabled")
+}
+
+// TestRun_LooksAfterTheAuditTrail is for Lambda, where nothing else does.
+func TestRun_LooksAfterTheAuditTrail(t *testing.T) {
+	t.Parallel()
+	db := storetest.SQLite(t)
+	g := functionstest.New(t, db)
+	g.Person()
+	ring, err := keyring.New(keyring.Generate())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &ncprovision.Function{DB: db, Trail: trail.New(db, ring, 0, time.Now), Now: time.Now}
+	if err := f.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r, err := f.Trail.Verify(t.Context(), audit.Link{})
+	if err != nil || !r.OK || r.Events != 2 || r.Unchained != 0 {
+		t.Errorf("got %+v, %v; want 2 events in their places", r, err)
+	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store/postgres"
 	"github.com/voiceassist/gateway/shared/token"
+	"github.com/voiceassist/gateway/shared/trail"
 )
 
 func main() { faas.MainJob(open) }
@@ -29,6 +30,7 @@ func open(_ context.Context, env *config.Env) (faas.Function, error) {
 		Reconciler: provision.ReadReconciler(env, db, ring),
 		Apps:       provision.ReadStorage(env, db, ring, time.Now).AppPasswords(),
 		Passwords:  password.Read(env),
+		Trail:      trail.Read(env, db, ring),
 		Limits:     limits,
 		Public:     provision.Read(env).PublicURL,
 		Now:        time.Now,

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/trail"
+)
+
+func auditCommand(vars *variables) *cobra.Command {
+	c := &cobra.Command{Use: "audit", Short: "Read the audit trail, and verify that nobody changed it"}
+	c.AddCommand(auditVerifyCommand(vars), auditListCommand(vars), auditAdoptCommand(vars))
+	return c
+}
+
+func auditVerifyCommand(vars *variables) *cobra.Command {
+	var asJSON, readOnly bool
+	var head string
+	c := &cobra.Command{
+		Use:   "verify",
+		Short: "Verify that no event was removed or changed; exit with 1 and name the first place where one was",
+		Long: `Verify that no event of the audit trail was removed or changed. With --head,
+also that the trail passed where it was when that head was logged ("audit trail",
+head): a trail that was cut, or made anew, did not. Events that have no place in
+the chain yet get one first, unless --read-only is given.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			var witness audit.Link
+			if head != "" {
+				var err error
+				if witness, err = trail.ParseLink(head); err != nil {
+					return fmt.Errorf("--head: %w", err)
+				}
+			}
+			return withParts(c.Context(), vars, c.ErrOrStderr(), func(p *parts) error {
+				if !readOnly {
+					_, _, err := p.Trail.Keep(c.Context())
+					if _, broken := errors.AsType[*trail.Broken](err); err != nil && !broken {
+						return err
+					}
+				}
+				r, err := p.Trail.Verify(c.Context(), witness)
+				if err != nil {
+					return spoken(err)
+				}
+				return tellReport(c.OutOrStdout(), r, asJSON)
+			})
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "tell it for programs")
+	c.Flags().BoolVar(&readOnly, "read-only", false, "write nothing")
+	c.Flags().StringVar(&head, "head", "", "PLACE:HASH of a head from the log")
+	return c
+}
+
+// tellReport writes the report; a trail that is broken is an error.
+func tellReport(w io.Writer, r trail.Report, asJSON bool) error {
+	switch {
+	case asJSON:
+		if err := json.NewEncoder(w).Encode(r); err != nil {
+			return err
+		}
+	case r.OK:
+		fmt.Fprintf(w, "ok: %d events, none removed or changed; %d older ones were pruned\nhead: %s\n", r.Events, r.Pruned, r.Head)
+	}
+	if !asJSON && r.OlderSecret > 0 {
+		fmt.Fprintf(w, "%d events were sealed with secrets that are not kept any more; later ones vouch for them\n", r.OlderSecret)
+	}
+	if !asJSON && r.Unchained > 0 {
+		fmt.Fprintf(w, "%d events have no place yet, the oldest of %s\n", r.Unchained, r.Oldest.Format(time.RFC3339))
+	}
+	if !asJSON && r.Stale {
+		fmt.Fprintln(w, "warning: nothing gives places to events; does a gateway run on this database?")
+	}
+	if !r.OK {
+		return r.Broken
+	}
+	return nil
+}
+
+func auditListCommand(vars *variables) *cobra.Command {
+	var (
+		user, event, since string
+		limit              int
+		asJSON             bool
+	)
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List events, the newest first",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			f, err := auditFilter(event, since, limit, time.Now())
+			if err != nil {
+				return err
+			}
+			return withDatabase(c.Context(), vars, openDatabase, func(db *store.DB) error {
+				if err := migrated(c.Context(), db); err != nil {
+					return spoken(err)
+				}
+				if user != "" {
+					if f.User, err = whom(c, db, user); err != nil {
+						return err
+					}
+				}
+				events, err := db.AuditEvents(c.Context(), f)
+				if err != nil {
+					return spoken(err)
+				}
+				return tellEvents(c.OutOrStdout(), events, asJSON)
+			})
+		},
+	}
+	c.Flags().StringVar(&user, "user", "", "only what concerns this account: its address or id")
+	c.Flags().StringVar(&event, "event", "", "only events of this name, such as login_failed")
+	c.Flags().StringVar(&since, "since", "", "only from then on: a duration such as 24h, or a time such as 2026-11-24T12:00:00Z")
+	c.Flags().IntVar(&limit, "limit", 100, "how many at most")
+	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
+	return c
+}
+
+func auditFilter(event, since string, limit int, now time.Time) (store.AuditFilter, error) {
+	f := store.AuditFilter{Name: audit.Name(event), Since: time.Unix(0, 0), Limit: limit}
+	if limit < 1 {
+		return f, fmt.Errorf("--limit is %d; it takes 1 or more", limit)
+	}
+	if known := audit.Names(); event != "" {
+		names := make([]string, len(known))
+		found := false
+		for i, n := range known {
+			names[i], found = string(n), found || n == f.Name
+		}
+		if !found {
+			return f, fmt.Errorf("--event is %q; it takes one of %s", event, strings.Join(names, ", "))
+		}
+	}
+	if since == "" {
+		return f, nil
+	}
+	if d, err := time.ParseDuration(since); err == nil && d >= 0 {
+		f.Since = now.Add(-d)
+		return f, nil
+	}
+	t, err := time.Parse(time.RFC3339, since)
+	if err != nil {
+		return f, fmt.Errorf("--since is %q; it takes a duration such as 24h, or a time such as 2026-11-24T12:00:00Z", since)
+	}
+	f.Since = t
+	return f, nil
+}
+
+// whom returns the account with that id or address. That of an id need not be
+// there any more.
+func whom(c *cobra.Command, db *store.DB, name string) (account.ID, error) {
+	if id, err := account.ParseID(name); err == nil {
+		return id, nil
+	}
+	email, err := account.ParseEmail(name)
+	if err != nil {
+		return "", fmt.Errorf("--user is %q; it takes an e-mail address or an id", name)
+	}
+	a, _, err := db.AccountByEmail(c.Context(), email)
+	if errors.Is(err, account.ErrNotFound) {
+		return "", fmt.Errorf("nobody has the address %s; events of an account that was deleted are found by its id", email)
+	}
+	return a.ID, spoken(err)
+}
+
+// An auditLine is an event for programs.
+type auditLine struct {
+	ID            string    `json:"id"`
+	At            time.Time `json:"at"`
+	Event         string    `json:"event"`
+	UserID        string    `json:"user_id,omitempty"`
+	ActorID       string    `json:"actor_id,omitempty"`
+	LoginID       string    `json:"login_id,omitempty"`
+	Detail        string    `json:"detail,omitempty"`
+	Address       string    `json:"address,omitempty"`
+	Device        string    `json:"device,omitempty"`
+	CorrelationID string    `json:"correlation_id,omitempty"`
+}
+
+func tellEvents(w io.Writer, events []audit.Event, asJSON bool) error {
+	if asJSON {
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		for _, e := range events {
+			err := enc.Encode(auditLine{
+				e.ID, e.At, string(e.Name), string(e.User), string(e.Actor), string(e.Login), e.Detail,
+				e.Origin.Address, e.Origin.Device, e.Origin.CorrelationID,
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "TIME\tEVENT\tUSER\tBY\tADDRESS\tDEVICE\tDETAIL")
+	for _, e := range events {
+		cells := []string{e.At.Format(time.RFC3339), string(e.Name), string(e.User), string(e.Actor), e.Origin.Address, e.Origin.Device, e.Detail}
+		for i, cell := range cells { // what clients sent may hold what a terminal obeys
+			cells[i] = strings.Trim(strconv.QuoteToGraphic(cell), `"`)
+		}
+		fmt.Fprintln(table, strings.Join(cells, "\t"))
+	}
+	return table.Flush()
+}
+
+func auditAdoptCommand(vars *variables) *cobra.Command {
+	return &cobra.Command{
+		Use:   "adopt",
+		Short: "Take a broken trail as it stands, after it was looked into; the trail will tell",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return withParts(c.Context(), vars, c.ErrOrStderr(), func(p *parts) error {
+				r, err := p.Trail.Adopt(c.Context(), atTheConsole)
+				if err != nil {
+					return spoken(err)
+				}
+				if _, _, err := p.Trail.Keep(c.Context()); err != nil {
+					return spoken(err)
+				}
+				fmt.Fprintf(c.OutOrStdout(), "adopted (%s); restart every process\nhead: %s\n", r.Broken.Reason, p.Trail.Seen())
+				return nil
+			})
+		},
+	}
+}

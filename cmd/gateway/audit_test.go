@@ -1,0 +1,186 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/sqlite"
+	"github.com/voiceassist/gateway/shared/trail"
+)
+
+// A console runs commands on one folder of data.
+type console struct {
+	*testing.T
+
+	env map[string]string
+}
+
+func newConsole(t *testing.T) console {
+	t.Helper()
+	return console{t, map[string]string{"DATA_DIR": t.TempDir(), "RATE_LIMIT_STORE": "memory"}}
+}
+
+// do runs a command and wants the exit code.
+func (c console) do(code int, args ...string) (stdout, stderr string) {
+	c.Helper()
+	var out, problems bytes.Buffer
+	got := run(c.Context(), args, func(name string) (string, bool) { v, ok := c.env[name]; return v, ok }, &out, &problems)
+	if got != code {
+		c.Fatalf("gateway %s: exit code %d, want %d\n%s%s", strings.Join(args, " "), got, code, out.String(), problems.String())
+	}
+	return out.String(), problems.String()
+}
+
+// store runs fn on the database.
+func (c console) store(fn func(ctx context.Context, db *store.DB)) {
+	c.Helper()
+	db, err := sqlite.Open(filepath.Join(c.env["DATA_DIR"], databaseFile))
+	if err != nil {
+		c.Fatal(err)
+	}
+	defer db.Close()
+	fn(c.Context(), db)
+}
+
+// happen writes n events of a user.
+func (c console) happen(user account.ID, n int) {
+	c.store(func(ctx context.Context, db *store.DB) {
+		for range n {
+			e := audit.New(audit.LoggedIn, user, audit.Origin{Address: "192.0.2.7", Device: "tele\tphone \x1b[31m", CorrelationID: "c"}, time.Now())
+			if err := db.Audit(ctx, e); err != nil {
+				c.Fatal(err)
+			}
+		}
+	})
+}
+
+func TestAuditVerify(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t)
+	c.do(0, "migrate", "up")
+	out, _ := c.do(0, "audit", "verify")
+	if !strings.HasPrefix(out, "ok: 0 events") {
+		t.Errorf("an empty trail: %s", out)
+	}
+	c.happen(account.NewID(), 5)
+	out, _ = c.do(0, "audit", "verify", "--read-only")
+	if !strings.Contains(out, "5 events have no place yet") {
+		t.Errorf("read-only: %s", out)
+	}
+	out, _ = c.do(0, "audit", "verify")
+	head := regexp.MustCompile(`head: (5:[0-9a-f]{64})`).FindStringSubmatch(out)
+	if !strings.HasPrefix(out, "ok: 5 events") || head == nil {
+		t.Fatalf("got %s", out)
+	}
+	c.happen(account.NewID(), 2)
+	c.do(0, "audit", "verify", "--head", head[1])
+	_, problems := c.do(1, "audit", "verify", "--head", "nonsense")
+	if !strings.Contains(problems, "--head: not a head as the log has it") {
+		t.Errorf("got %s", problems)
+	}
+	other := strings.Replace(head[1], "5:", "6:", 1)
+	_, problems = c.do(1, "audit", "verify", "--head", other)
+	if !strings.Contains(problems, "made anew") {
+		t.Errorf("got %s", problems)
+	}
+
+	c.store(func(ctx context.Context, db *store.DB) {
+		if _, err := db.Handle().ExecContext(ctx, `DELETE FROM audit_events WHERE seq = 3`); err != nil {
+			t.Fatal(err)
+		}
+	})
+	_, problems = c.do(1, "audit", "verify")
+	if !strings.Contains(problems, "the audit trail is broken at place 3: 1 events are missing before event ") {
+		t.Errorf("got %s", problems)
+	}
+	out, _ = c.do(1, "audit", "verify", "--json")
+	var r trail.Report
+	if err := json.Unmarshal([]byte(out), &r); err != nil || r.OK || r.Broken == nil || r.Broken.Seq != 3 {
+		t.Errorf("got %s, %v", out, err)
+	}
+	out, _ = c.do(0, "audit", "adopt")
+	if !strings.Contains(out, "adopted (1 events are missing") {
+		t.Errorf("got %s", out)
+	}
+	if out, _ = c.do(0, "audit", "verify"); !strings.HasPrefix(out, "ok: 7 events") { // six, and the one that tells
+		t.Errorf("got %s", out)
+	}
+	_, problems = c.do(1, "audit", "adopt")
+	if !strings.Contains(problems, "nothing to adopt") {
+		t.Errorf("got %s", problems)
+	}
+}
+
+func TestAuditList(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t)
+	c.do(0, "migrate", "up")
+	ada := account.NewID()
+	c.happen(ada, 3)
+	c.happen(account.NewID(), 2)
+	count := func(args ...string) int {
+		t.Helper()
+		out, _ := c.do(0, append([]string{"audit", "list", "--json"}, args...)...)
+		n := 0
+		for line := range strings.Lines(out) {
+			var e auditLine
+			if err := json.Unmarshal([]byte(line), &e); err != nil || e.Event != "logged_in" || e.Address != "192.0.2.7" {
+				t.Errorf("%v: %s", err, line)
+			}
+			n++
+		}
+		return n
+	}
+	for _, test := range []struct {
+		want int
+		args []string
+	}{
+		{5, nil}, {2, []string{"--limit", "2"}}, {3, []string{"--user", string(ada)}}, {0, []string{"--user", string(account.NewID())}},
+		{5, []string{"--event", "logged_in"}}, {0, []string{"--event", "logged_out"}}, {5, []string{"--since", "1h"}},
+		{0, []string{"--since", time.Now().Add(time.Hour).Format(time.RFC3339)}}, {5, []string{"--since", "2020-01-01T00:00:00Z"}},
+		{1, []string{"--user", string(ada), "--event", "logged_in", "--since", "1h", "--limit", "1"}},
+	} {
+		if got := count(test.args...); got != test.want {
+			t.Errorf("%v: %d events, want %d", test.args, got, test.want)
+		}
+	}
+	out, _ := c.do(0, "audit", "list")
+	if lines := strings.Split(strings.TrimSpace(out), "\n"); len(lines) != 6 || !strings.HasPrefix(lines[0], "TIME") || strings.ContainsAny(out, "\x1b\t") {
+		t.Errorf("got %q", out)
+	}
+	for _, bad := range [][]string{
+		{"--event", "nonsense"}, {"--since", "yesterday"}, {"--since", "-1h"}, {"--limit", "0"}, {"--user", "nobody"}, {"--user", "nobody@example.org"},
+	} {
+		if _, problems := c.do(1, append([]string{"audit", "list"}, bad...)...); problems == "" {
+			t.Errorf("%v: no word of what is wrong", bad)
+		}
+	}
+}
+
+func TestUserSetRole_IsAudited(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t)
+	c.do(0, "migrate", "up")
+	c.store(func(ctx context.Context, db *store.DB) {
+		a := account.Account{ID: account.NewID(), Email: "ada@example.org", Role: account.User, CreatedAt: time.Now(), UpdatedAt: time.Now()}
+		if err := db.CreateAccount(ctx, a, "hash"); err != nil {
+			t.Fatal(err)
+		}
+	})
+	_, log := c.do(0, "user", "set-role", "ada@example.org", "admin")
+	if !strings.Contains(log, `"event":"role_changed"`) || !strings.Contains(log, `"device":"command line"`) {
+		t.Errorf("logged %s", log)
+	}
+	if out, _ := c.do(0, "audit", "list", "--user", "ada@example.org"); !strings.Contains(out, "role_changed") || !strings.Contains(out, "command line") {
+		t.Errorf("got %s", out)
+	}
+}

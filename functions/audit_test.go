@@ -1,0 +1,186 @@
+package functions_test
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/voiceassist/gateway/functions/functionstest"
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+// byCommand are the events that only commands write, and the one of a setting;
+// their tests are elsewhere.
+var byCommand = []audit.Name{audit.KeyPublished, audit.KeyRotated, audit.KeyDropped, audit.TrailAdopted, audit.RegistrationRefused} //nolint:gochecknoglobals // a constant
+
+// TestEverySecurityEvent makes each event happen, and wants it as a row and as a
+// line of the log, with the same facts: correlation id, address, device.
+func TestEverySecurityEvent(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: functionstest.Password})
+		server := httptest.NewServer(cloud)
+		t.Cleanup(server.Close)
+		g := functionstest.NewWith(t, db, map[string]string{
+			"NEXTCLOUD_URL": server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": functionstest.Password,
+		})
+		happen(t, g, cloud)
+
+		events, err := db.AuditEvents(t.Context(), store.AuditFilter{Since: time.Unix(0, 0), Limit: 1000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen, lines := map[audit.Name]bool{}, auditLines(t, g.Log())
+		for _, e := range events {
+			seen[e.Name] = true
+			want := map[string]string{
+				"event": string(e.Name), "event_id": e.ID, "user_id": string(e.User), "actor_id": string(e.Actor), "login_id": string(e.Login),
+				"detail": e.Detail, "correlation_id": e.Origin.CorrelationID, "address": e.Origin.Address, "device": e.Origin.Device,
+			}
+			maps.DeleteFunc(want, func(_, v string) bool { return v == "" })
+			if diff := cmp.Diff(want, lines[e.ID]); diff != "" {
+				t.Errorf("%s: the row (-) and the log (+) differ:\n%s", e.Name, diff)
+			}
+			if e.Name == audit.IDTaken {
+				continue // no request did it
+			}
+			if e.Origin.Address != "192.0.2.7" || e.Origin.Device != "test device" || e.Origin.CorrelationID == "" {
+				t.Errorf("%s came from %+v", e.Name, e.Origin)
+			}
+			if e.User == "" && e.Detail != audit.UnknownAccount {
+				t.Errorf("%s concerns nobody", e.Name)
+			}
+		}
+		if len(lines) != len(events) {
+			t.Errorf("%d lines for %d events", len(lines), len(events))
+		}
+		for _, name := range audit.Names() {
+			if !seen[name] && !slices.Contains(byCommand, name) {
+				t.Errorf("%s never happened", name)
+			}
+		}
+	})
+}
+
+func auditLines(t *testing.T, log string) map[string]map[string]string {
+	t.Helper()
+	lines := map[string]map[string]string{}
+	for line := range strings.Lines(log) {
+		var fields map[string]any
+		if err := json.Unmarshal([]byte(line), &fields); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		if fields["msg"] != "audit" {
+			continue
+		}
+		facts := map[string]string{}
+		for name, value := range fields {
+			if text, ok := value.(string); ok && name != "time" && name != "level" && name != "msg" {
+				facts[name] = text
+			}
+		}
+		lines[facts["event_id"]] = facts
+	}
+	return lines
+}
+
+// happen makes every event of a request happen.
+func happen(t *testing.T, g *functionstest.Gateway, cloud *nextcloudtest.Server) {
+	t.Helper()
+	cloud.AddUser("eve@example.org", "somebody else's", "")
+	id, p := g.Person()
+	_, root := g.Admin("root@example.org")
+	ada, admin := functionstest.Bearer(p.Access), functionstest.Bearer(root.Access)
+	eve := string(g.Register("eve@example.org", functionstest.Password))
+	if _, err := g.Reconciler.RunBatch(t.Context(), 10); err != nil {
+		t.Fatal(err)
+	}
+	login := func(email, password string, status int) {
+		t.Helper()
+		g.Do("POST", "/api/auth/login", map[string]string{"email": email, "password": password}).Want(status, "")
+	}
+	login("nobody@example.org", "my password, by mistake", http.StatusUnauthorized)
+	login(functionstest.Email, "wrong", http.StatusUnauthorized)
+	for _, change := range []string{`{"role":"admin"}`, `{"role":"user"}`, `{"disabled":true}`} {
+		g.Do("PATCH", "/api/users/"+eve, change, admin).Want(http.StatusOK, "")
+	}
+	login("eve@example.org", functionstest.Password, http.StatusUnauthorized)
+	g.Do("PATCH", "/api/users/"+eve, `{"disabled":false}`, admin).Want(http.StatusOK, "")
+	g.Do("DELETE", "/api/users/"+eve, nil, admin).Want(http.StatusNoContent, "")
+
+	issued := g.Do("POST", "/api/users/me/nextcloud/app-password", map[string]string{"name": "x", "password": functionstest.Password}, ada).
+		Want(http.StatusCreated, "")
+	g.Do("DELETE", "/api/users/me/nextcloud/app-passwords/"+issued.Get("id"), nil, ada).Want(http.StatusNoContent, "")
+	const next = "another horse battery staple"
+	g.Do("PATCH", "/api/users/me", map[string]string{"email": "ada2@example.org", "current_password": functionstest.Password}, ada).Want(http.StatusOK, "")
+	g.Do("POST", "/api/users/change-password", map[string]string{"old_password": functionstest.Password, "new_password": next}, ada).Want(http.StatusOK, "")
+
+	g.Login("ada2@example.org", next)
+	var live []struct {
+		ID      string
+		Current bool
+	}
+	g.Do("GET", "/api/users/me/logins", nil, ada).Want(http.StatusOK, "").Into(&live)
+	for _, l := range live {
+		if !l.Current {
+			g.Do("DELETE", "/api/users/me/logins/"+l.ID, nil, ada).Want(http.StatusNoContent, "")
+		}
+	}
+	stolen := g.Login("ada2@example.org", next)
+	var fresh functionstest.Pair
+	g.Do("POST", "/api/auth/refresh", map[string]string{"refresh_token": stolen.Refresh}).Want(http.StatusOK, "").Into(&fresh)
+	g.Advance(time.Minute)
+	g.Do("POST", "/api/auth/refresh", map[string]string{"refresh_token": stolen.Refresh}).Want(http.StatusUnauthorized, "token_reused")
+	g.Do("POST", "/api/auth/logout", nil, ada).Want(http.StatusNoContent, "")
+	g.Do("POST", "/api/auth/logout?all=true", nil, functionstest.Bearer(g.Login("ada2@example.org", next).Access)).Want(http.StatusNoContent, "")
+	if a, err := g.DB.Account(t.Context(), id); err != nil || a.Email != account.Email("ada2@example.org") {
+		t.Fatal(a, err)
+	}
+}
+
+// TestFailedLogins_AreBounded floods the login: each failure is in the log, and
+// a minute's rows are bounded, whatever the attacker changes.
+func TestFailedLogins_AreBounded(t *testing.T) {
+	t.Parallel()
+	g := functionstest.New(t, storetest.SQLite(t))
+	const tries, perMinute = 100, 60
+	flood := func() {
+		for range tries {
+			g.Do("POST", "/api/auth/login", functionstest.Form{"username": {"x@example.org"}, "password": {"x"}}).Want(http.StatusUnauthorized, "")
+		}
+	}
+	rows := func() []audit.Event {
+		events, err := g.DB.AuditEvents(t.Context(), store.AuditFilter{Name: audit.LoginFailed, Since: time.Unix(0, 0), Limit: 1000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return events
+	}
+	flood()
+	if n := len(rows()); n != perMinute {
+		t.Errorf("%d failures made %d rows, want %d", tries, n, perMinute)
+	}
+	if n := strings.Count(g.Log(), `"event":"login_failed"`); n != tries {
+		t.Errorf("%d are in the log, want all %d", n, tries)
+	}
+	g.Advance(time.Minute)
+	flood()
+	after := rows()
+	if len(after) != 2*perMinute {
+		t.Errorf("after a minute there are %d rows, want %d", len(after), 2*perMinute)
+	}
+	if want := "unknown account; before it, 40 failed logins were only logged"; after[perMinute-1].Detail != want {
+		t.Errorf("the first of the next minute says %q, want %q", after[perMinute-1].Detail, want)
+	}
+}
