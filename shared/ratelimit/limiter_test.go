@@ -41,6 +41,9 @@ func (s *store) set(err error, hangs bool) {
 func (s *store) Take(ctx context.Context, k ratelimit.Key, l ratelimit.Limit, now time.Time) (time.Time, bool, error) {
 	s.asked.Add(1)
 	s.keys.Store(k, true)
+	if err := ctx.Err(); err != nil {
+		return time.Time{}, false, err
+	}
 	s.mu.Lock()
 	err, hangs := s.err, s.hangs
 	s.mu.Unlock()
@@ -355,6 +358,13 @@ func TestVerdict_IsToldAsStructuredFields(t *testing.T) {
 	h := http.Header{}
 	l.Client(t.Context(), ratelimit.Login, home).Header(h)
 	if h.Get("RateLimit-Policy") != `"login";q=5;w=60` || h.Get("RateLimit") != `"login";r=4;t=12` {
+		t.Errorf("got %v", h)
+	}
+	// Seconds are rounded up: whoever waits for them has waited long enough.
+	ratelimit.Verdict{
+		Policy: ratelimit.General, Limit: ratelimit.PerMinute(7), Decision: ratelimit.Decision{Next: 8_571_428 * time.Microsecond},
+	}.Header(h)
+	if h.Get("RateLimit") != `"default";r=0;t=9` {
 		t.Errorf("got %v", h)
 	}
 }
