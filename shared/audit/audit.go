@@ -38,9 +38,6 @@ const (
 	AppIssued           Name = "app_password_issued"
 	AppRevoked          Name = "app_password_revoked"
 	IDTaken             Name = "nextcloud_conflict" // the account's id in Nextcloud belongs to somebody else
-	KeyPublished        Name = "key_published"      // the next signing key or secret is known to all, and not used
-	KeyRotated          Name = "key_rotated"        // it is used from now on
-	KeyDropped          Name = "key_dropped"        // the one before it is not accepted any more
 	TrailAdopted        Name = "audit_adopted"      // a broken trail was taken as it is; the detail is what was wrong
 )
 
@@ -49,7 +46,7 @@ func Names() []Name {
 	names := []Name{
 		Registered, RegistrationRefused, LoggedIn, LoginFailed, PasswordChanged, EmailChanged, RoleChanged, Disabled, Enabled, Deleted,
 		LoggedOut, LoggedOutAll, LoginRevoked, RefreshReused, AppIssued, AppRevoked, IDTaken,
-		KeyPublished, KeyRotated, KeyDropped, TrailAdopted,
+		TrailAdopted,
 	}
 	slices.Sort(names)
 	return names

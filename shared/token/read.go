@@ -7,59 +7,97 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/keyring"
 )
 
-// Read returns the keys that the environment asks for: JWT_ALGORITHM,
-// JWT_PRIVATE_KEY_FILE, JWT_PREVIOUS_PUBLIC_KEY_FILE, JWT_ISSUER, JWT_AUDIENCE
-// and ACCESS_TOKEN_EXPIRE_MINUTES. What is wrong goes to env; the keys are nil
-// then.
+// The variables of the keys of EdDSA, ES256 and RS256, in PEM: each names a file
+// with _FILE behind it, or holds the text itself, for functions, which have no
+// files.
+const (
+	variablePrivate  = "JWT_PRIVATE_KEY"
+	variableNext     = "JWT_NEXT_PUBLIC_KEY"     // published before it signs
+	variablePrevious = "JWT_PREVIOUS_PUBLIC_KEY" // accepted until its tokens are gone
+)
+
+// Read returns the keys that the environment asks for: JWT_ALGORITHM, the keys
+// above, JWT_ISSUER, JWT_AUDIENCE and ACCESS_TOKEN_EXPIRE_MINUTES. What is wrong
+// goes to env; the keys are nil then.
 func Read(env *config.Env, ring *keyring.Ring) *Keys {
-	const privateFile, previousFile = "JWT_PRIVATE_KEY_FILE", "JWT_PREVIOUS_PUBLIC_KEY_FILE"
 	o := Options{
 		Algorithm: env.OneOf("JWT_ALGORITHM", "HS256", "HS384", "HS512", "EdDSA", "ES256", "RS256"),
 		Ring:      ring,
 		Issuer:    env.String("JWT_ISSUER", "voiceassist"),
 		Audience:  env.String("JWT_AUDIENCE", "voiceassist"),
-		Lifetime:  time.Duration(env.Int("ACCESS_TOKEN_EXPIRE_MINUTES", int(Lifetime/time.Minute), 1, 24*60)) * time.Minute,
+		Lifetime: time.Duration(env.Int("ACCESS_TOKEN_EXPIRE_MINUTES", int(Lifetime/time.Minute), 1,
+			int(MaxLifetime/time.Minute))) * time.Minute,
 	}
 	if o.Algorithm[:2] != "HS" {
-		path := env.String(privateFile, "")
-		key, err := readPEM(path, parsePrivate)
-		if err != nil {
-			env.Refuse(privateFile, path, "a file with a PEM private key for "+o.Algorithm+" ("+err.Error()+")")
+		key, ok := readKey(env, variablePrivate, "private", o.Algorithm, parsePrivate)
+		if !ok {
 			return nil
 		}
 		o.Private = key
-		if path := env.String(previousFile, ""); path != "" {
-			pub, err := readPEM(path, x509.ParsePKIXPublicKey)
-			if err != nil {
-				env.Refuse(previousFile, path, "a file with a PEM public key for "+o.Algorithm+" ("+err.Error()+")")
+		for _, name := range []string{variableNext, variablePrevious} {
+			if env.String(name, "") == "" && env.String(name+"_FILE", "") == "" {
+				continue
+			}
+			pub, ok := readKey(env, name, "public", o.Algorithm, x509.ParsePKIXPublicKey)
+			if !ok {
 				return nil
 			}
-			o.Accepted = []crypto.PublicKey{pub}
+			if err := Fits(o.Algorithm, pub); err != nil {
+				env.RefuseSecret(name, "holds "+err.Error(), "a public key for "+o.Algorithm)
+				return nil
+			}
+			o.Accepted = append(o.Accepted, pub)
 		}
 	}
 	keys, err := NewKeys(o)
 	if err != nil {
-		env.Refuse(privateFile, env.String(privateFile, ""), "a key that fits JWT_ALGORITHM ("+err.Error()+")")
+		env.Refuse(variablePrivate+"_FILE", env.String(variablePrivate+"_FILE", ""), "a key that fits JWT_ALGORITHM ("+err.Error()+")")
 		return nil
 	}
 	return keys
 }
 
+// readKey parses the key in the variable, or in the file that the one with _FILE
+// names; ok is false after a mistake, which is in env.
+func readKey[K any](env *config.Env, name, kind, algorithm string, parse func(der []byte) (K, error)) (key K, ok bool) {
+	takes := "a PEM " + kind + " key for " + algorithm
+	if text := env.Secret(name); text != "" {
+		// Some ways to set a variable keep no line breaks.
+		key, err := decodePEM([]byte(strings.ReplaceAll(text.Reveal(), `\n`, "\n")), parse)
+		if err != nil {
+			env.RefuseSecret(name, "cannot be read ("+err.Error()+")", takes)
+		}
+		return key, err == nil
+	}
+	path := env.String(name+"_FILE", "")
+	key, err := readPEM(path, parse)
+	if err != nil {
+		env.Refuse(name+"_FILE", path, "a file with "+takes+" ("+err.Error()+")")
+	}
+	return key, err == nil
+}
+
 // readPEM parses the first block of a PEM file.
 func readPEM[K any](path string, parse func(der []byte) (K, error)) (K, error) {
-	var none K
 	text, err := os.ReadFile(path)
 	if err != nil {
+		var none K
 		return none, err
 	}
+	return decodePEM(text, parse)
+}
+
+func decodePEM[K any](text []byte, parse func(der []byte) (K, error)) (K, error) {
 	block, _ := pem.Decode(text)
 	if block == nil {
+		var none K
 		return none, errors.New("no PEM block")
 	}
 	return parse(block.Bytes)

@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"crypto"
 	"crypto/x509"
 	"encoding/pem"
 	"os"
@@ -82,5 +83,81 @@ func TestRead_RefusesWhatIsWrong(t *testing.T) {
 		if err := env.Err(); err == nil || !strings.HasPrefix(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want %s", test.name, err, test.want)
 		}
+	}
+}
+
+// TestRead_PublishesTheNextKeyBeforeItSigns goes through a rotation by settings,
+// with the keys as text, as functions have them.
+func TestRead_PublishesTheNextKeyBeforeItSigns(t *testing.T) {
+	t.Parallel()
+	olds, nexts := signers(t), signers(t)
+	for algorithm, old := range olds {
+		next := nexts[algorithm]
+		read := func(vars map[string]string) *token.Keys {
+			vars["JWT_ALGORITHM"] = algorithm
+			env := config.Map(vars)
+			keys := token.Read(env, ring(t))
+			if env.Err() != nil {
+				t.Fatal(env.Err())
+			}
+			return keys
+		}
+		steps := []*token.Keys{
+			read(map[string]string{"JWT_PRIVATE_KEY": private(t, old)}),
+			read(map[string]string{"JWT_PRIVATE_KEY": private(t, old), "JWT_NEXT_PUBLIC_KEY": public(t, next)}),
+			read(map[string]string{"JWT_PRIVATE_KEY": strings.ReplaceAll(private(t, next), "\n", `\n`), "JWT_PREVIOUS_PUBLIC_KEY": public(t, old)}),
+			read(map[string]string{"JWT_PRIVATE_KEY": private(t, next)}),
+		}
+		for i, published := range []int{1, 2, 2, 1} {
+			if n := strings.Count(string(steps[i].JWKS()), `"kid"`); n != published {
+				t.Errorf("%s, step %d: %d keys are published, want %d", algorithm, i, n, published)
+			}
+		}
+		for i := range len(steps) - 1 { // processes are one step apart
+			for _, pair := range [][2]*token.Keys{{steps[i], steps[i+1]}, {steps[i+1], steps[i]}} {
+				if i == len(steps)-2 && pair[0] == steps[i+1] || i != len(steps)-2 {
+					raw, err := pair[0].Sign(account.NewID(), account.User, signin.NewID(), now)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if _, err := pair[1].Verify(raw, now); err != nil {
+						t.Errorf("%s, steps %d and %d: a token is refused: %v", algorithm, i, i+1, err)
+					}
+				}
+			}
+		}
+		raw, err := steps[0].Sign(account.NewID(), account.User, signin.NewID(), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := steps[3].Verify(raw, now); err == nil {
+			t.Errorf("%s: a key that was taken out is still accepted", algorithm)
+		}
+	}
+}
+
+func private(t *testing.T, key crypto.Signer) string {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
+func public(t *testing.T, key crypto.Signer) string {
+	t.Helper()
+	der, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+}
+
+func TestRead_ShowsNoKeyInAMistake(t *testing.T) {
+	t.Parallel()
+	env := config.Map(map[string]string{"JWT_ALGORITHM": "EdDSA", "JWT_PRIVATE_KEY": "MC4CAQAwBQYDK2VwBCIEIA-a-secret"})
+	if token.Read(env, ring(t)) != nil || env.Err() == nil || strings.Contains(env.Err().Error(), "a-secret") {
+		t.Errorf("got %v", env.Err())
 	}
 }
