@@ -52,14 +52,14 @@ func TestFetch_TakesTheSettingsOfEverySecret(t *testing.T) {
 	server := secretstest.New(t)
 	own := server.Put(t, "gateway/migrate", map[string]string{"DATABASE_URL": "postgres://direct"})
 	server.Put(t, "gateway", map[string]string{
-		"DATABASE_URL": "postgres://pooled", "JWT_SECRET": password,
+		"DATABASE_URL": "postgres://pooled", "JWT_SECRET": password, "JWT_PRIVATE_KEY": "PEM",
 		"LD_PRELOAD": "/tmp/x.so", "AWS_LAMBDA_RUNTIME_API": "evil:80", "username": "rotated by somebody else",
 	})
 	v, err := source(t, server.Env(own, "gateway")...).Fetch(t.Context()) // one by ARN, one by name
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"DATABASE_URL", "JWT_SECRET"}, v.Names()); diff != "" {
+	if diff := cmp.Diff([]string{"DATABASE_URL", "JWT_PRIVATE_KEY", "JWT_SECRET"}, v.Names()); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)
 	}
 	if got := get(v, "DATABASE_URL"); got != "postgres://direct" {
