@@ -108,7 +108,8 @@ func (c *davCall) get() *davFault {
 	h.Set("ETag", etag)
 	h.Set("OC-ETag", etag)
 	h.Set("Content-Type", served(seen.name))
-	h.Set("Content-Disposition", "attachment; filename*=UTF-8''"+url.PathEscape(seen.name)+`; filename="`+seen.name+`"`)
+	escaped := strings.ReplaceAll(url.QueryEscape(seen.name), "+", "%20") // in both, as recorded
+	h.Set("Content-Disposition", "attachment; filename*=UTF-8''"+escaped+`; filename="`+escaped+`"`)
 	if seen.checksum != "" {
 		h.Set("OC-Checksum", seen.checksum)
 	}
