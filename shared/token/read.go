@@ -84,6 +84,16 @@ func readKey[K any](env *config.Env, name, kind, algorithm string, parse func(de
 	return key, err == nil
 }
 
+// ReadPublic is [Read] for who only publishes the keys. It needs no secret, as
+// nothing is published of one.
+func ReadPublic(env *config.Env) *Keys {
+	ring, err := keyring.New(keyring.Generate()) // which signs nothing
+	if err != nil {
+		panic("token: " + err.Error()) // of a secret just made
+	}
+	return Read(env, ring)
+}
+
 // readPEM parses the first block of a PEM file.
 func readPEM[K any](path string, parse func(der []byte) (K, error)) (K, error) {
 	text, err := os.ReadFile(path)
