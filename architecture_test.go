@@ -18,7 +18,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/voiceassist/gateway/functions"
 	"github.com/voiceassist/gateway/shared/reference"
@@ -159,34 +158,10 @@ func routes() map[string]bool {
 // functions and the paths of the code.
 func TestTemplateDeploysEveryFunction(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("template.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var template struct {
-		Resources map[string]struct {
-			Type       string `yaml:"Type"`
-			Properties struct {
-				Events map[string]struct {
-					Type       string `yaml:"Type"`
-					Properties struct {
-						Path   string `yaml:"Path"`
-						Method string `yaml:"Method"`
-					} `yaml:"Properties"`
-				} `yaml:"Events"`
-			} `yaml:"Properties"`
-		} `yaml:"Resources"`
-	}
-	if err := yaml.Unmarshal(text, &template); err != nil {
-		t.Fatal(err)
-	}
 	var deployed, paths []string
-	for id, r := range template.Resources {
-		if r.Type != "AWS::Serverless::Function" {
-			continue
-		}
-		deployed = append(deployed, strings.ToLower(strings.TrimSuffix(id, "Function")))
-		for _, e := range r.Properties.Events {
+	for name, f := range readTemplate(t).functions(t) {
+		deployed = append(deployed, name)
+		for _, e := range f.Events {
 			if e.Type == "HttpApi" && e.Properties.Path != "" {
 				paths = append(paths, e.Properties.Path)
 			}

@@ -30,10 +30,10 @@ const Variable = "SECRETS_ARNS"
 
 const maxRefs = 8
 
-// settings are the variables that a secret may hold. What else is in one, such
+// Settings returns the variables that a secret may hold. What else is in one, such
 // as the members that a rotation function of AWS keeps there, is not for us: a
 // secret must not be able to turn every knob of a function.
-func settings() []string {
+func Settings() []string {
 	return []string{
 		"DATABASE_URL", "MIGRATE_DATABASE_URL", "REDIS_URL", "QDRANT_URL",
 		"JWT_SECRET", "JWT_PREVIOUS_SECRETS",
@@ -81,7 +81,7 @@ func (v *Values) add(text string) error {
 	if json.Unmarshal([]byte(text), &members) != nil || members == nil { // the error may quote it
 		return errors.New("its value is no JSON object")
 	}
-	known := settings()
+	known := Settings()
 	for name, raw := range members {
 		if !slices.Contains(known, name) {
 			v.ignored++
