@@ -9,7 +9,7 @@ RELEASE   := -trimpath -ldflags='-s -w'
 TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo certs test test-race test-nextcloud cold-start lint build image up down clean
+.PHONY: help run demo certs test test-race test-nextcloud cold-start lint build image up down sam-check sam-local sam-acceptance clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,7 @@ cold-start: ## measure the start of every function next to an empty one
 lint: ## check the form: gofmt, vet, staticcheck
 	@unformatted="$$(gofmt -l .)"; [ -z "$$unformatted" ] || { echo "not gofmt'ed: $$unformatted"; exit 1; }
 	$(GO) vet ./...
+	$(GO) vet -tags sam ./test
 	$(GO) tool staticcheck ./...
 	$(GO) mod verify
 
@@ -55,11 +56,23 @@ $(BUILD)/lambda/%/bootstrap: FORCE
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(firstword $(subst /, ,$*)) \
 		$(GO) build $(RELEASE) -tags $(TAGS) -o $@ ./functions/$(lastword $(subst /, ,$*))/bootstrap
 
-# SAM calls build-<logical id>, with ARTIFACTS_DIR.
+# SAM calls build-<logical id>, with ARTIFACTS_DIR. What changes the artifact
+# changes the version that the alias leads to; parameters must, too, and stand in
+# samconfig.toml.
 LAMBDA_GOARCH ?= arm64
 build-%Function:
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(LAMBDA_GOARCH) $(GO) build $(RELEASE) -buildvcs=false -tags $(TAGS) \
 		-o "$(ARTIFACTS_DIR)/bootstrap" ./functions/$$(echo $* | tr A-Z a-z)/bootstrap
+	cksum < samconfig.toml > "$(ARTIFACTS_DIR)/parameters"
+
+sam-check: ## check the template and build the functions with the AWS SAM CLI
+	@scripts/sam-check
+
+sam-local: ## run the functions as on AWS, on PostgreSQL and Nextcloud in containers
+	@scripts/sam-local
+
+sam-acceptance: ## play the acceptance script against sam local start-api (needs Docker)
+	$(GO) test -tags sam -count=1 -v -run '^TestSAM_AnswersAlike$$' ./test
 
 image: ## build the container image
 	docker build -t voiceassist/gateway .

@@ -1,0 +1,91 @@
+package test_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// samLocal runs scripts/sam-local in a folder of its own, with a docker and a
+// sam-api that only tell how they were called, and returns what was said and the
+// settings that were made.
+func samLocal(t *testing.T, dotenv string) (calls string, env map[string]map[string]string) {
+	t.Helper()
+	dir := t.TempDir()
+	write := func(name, text string, mode os.FileMode) {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("scripts/sam-local", read(t, "scripts/sam-local"), 0o755)
+	write("env.json.example", read(t, "env.json.example"), 0o644)
+	write("bin/docker", "#!/bin/sh\necho docker \"$@\"\n", 0o755)
+	write("scripts/sam-api", "#!/bin/sh\necho sam-api \"$@\"\n", 0o755)
+	if dotenv != "" {
+		write(".env", dotenv, 0o600)
+	}
+	cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "scripts/sam-local"), "--port", "3999")
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"))
+	out, _ := cmd.CombinedOutput() //nolint:errcheck // the calls tell
+	if raw, err := os.ReadFile(filepath.Join(dir, "env.json")); err == nil {
+		if err := json.Unmarshal(raw, &env); err != nil {
+			t.Fatalf("%v\n%s", err, raw)
+		}
+	}
+	return string(out), env
+}
+
+func TestSAMLocal_GivesTheFunctionsTheServicesOfCompose(t *testing.T) {
+	t.Parallel()
+	calls, env := samLocal(t, "JWT_SECRET=a+b/c=\nPOSTGRES_PASSWORD=0af3\nNEXTCLOUD_ADMIN_USER=admin\nNEXTCLOUD_ADMIN_PASSWORD=9b\n")
+	const docker = "docker compose --file docker-compose.yml --file docker-compose.sam.yml "
+	want := docker + "up --detach postgres nextcloud\n" + docker + "run --build --rm migrate\n" +
+		"sam-api --env-vars env.json --docker-network voiceassist_sam --port 3999\n"
+	if !strings.HasSuffix(calls, want) {
+		t.Errorf("called:\n%swant:\n%s", calls, want)
+	}
+	if got := env["Parameters"]["DATABASE_URL"]; got != "postgres://gateway:0af3@postgres:5432/gateway?sslmode=disable" {
+		t.Errorf("DATABASE_URL is %q", got)
+	}
+	if got := env["Parameters"]["JWT_SECRET"] + " " + env["NcprovisionFunction"]["NEXTCLOUD_ADMIN_PASSWORD"]; got != "a+b/c= 9b" {
+		t.Errorf("the secrets are %q", got)
+	}
+	var over struct {
+		Services map[string]any                   `yaml:"services"`
+		Networks map[string]struct{ Name string } `yaml:"networks"`
+	}
+	if err := yaml.Unmarshal([]byte(read(t, "docker-compose.sam.yml")), &over); err != nil {
+		t.Fatal(err)
+	}
+	if over.Networks["sam"].Name != "voiceassist_sam" {
+		t.Errorf("the network is called %q", over.Networks["sam"].Name)
+	}
+	for name := range over.Services {
+		if _, ok := compose(t).Services[name]; !ok {
+			t.Errorf("docker-compose.yml has no service %s", name)
+		}
+	}
+}
+
+func TestSAMLocal_StopsWhereASecretIsMissing(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, dotenv, want string }{
+		{"no .env", "", "there is no .env"},
+		{"no password", "JWT_SECRET=x\n", "POSTGRES_PASSWORD in .env is empty"},
+		{"one that does not go into a URL", "JWT_SECRET=x\nPOSTGRES_PASSWORD=a@b\n", "POSTGRES_PASSWORD in .env is empty, or holds more"},
+	} {
+		calls, env := samLocal(t, tt.dotenv)
+		if !strings.Contains(calls, tt.want) || strings.Contains(calls, "docker ") || env != nil {
+			t.Errorf("%s: said %q and made %v, want %q and nothing", tt.name, calls, env, tt.want)
+		}
+	}
+}
