@@ -87,7 +87,8 @@ func TestFunctionsAreBuiltAlike(t *testing.T) {
 	if line := fmt.Sprintf("\nTAGS      := %s\n", faastest.Tags); !strings.Contains(string(text), line) {
 		t.Errorf("the Makefile lacks %q", line)
 	}
-	if n := strings.Count(string(text), "-tags"); n != strings.Count(string(text), "-tags $(TAGS)") || n == 0 {
+	builds := strings.ReplaceAll(string(text), "-tags sam", "") // chooses tests
+	if n := strings.Count(builds, "-tags"); n != strings.Count(builds, "-tags $(TAGS)") || n == 0 {
 		t.Errorf("the Makefile builds with other tags than $(TAGS)")
 	}
 }

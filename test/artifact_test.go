@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/voiceassist/gateway/shared/faas/faastest"
 )
 
 const (
@@ -92,7 +94,7 @@ func builtFrom(path, pkg, goarch string) (string, error) {
 		return "", fmt.Errorf("was built from %s, want %s", info.Path, module+pkg)
 	}
 	want := map[string]string{
-		"CGO_ENABLED": "0", "GOOS": "linux", "GOARCH": goarch, "-tags": "lambda.norpc", "-trimpath": "true",
+		"CGO_ENABLED": "0", "GOOS": "linux", "GOARCH": goarch, "-tags": faastest.Tags, "-trimpath": "true",
 	}
 	for _, s := range info.Settings {
 		if w, ok := want[s.Key]; ok && s.Value != w {
@@ -130,7 +132,7 @@ func TestArtifact_RefusesWhatLambdaCannotRun(t *testing.T) {
 	build := func(t *testing.T, goarch string, flags ...string) string {
 		t.Helper()
 		folder := t.TempDir()
-		args := append([]string{"build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc"}, flags...)
+		args := append([]string{"build", "-trimpath", "-buildvcs=false", "-tags", faastest.Tags}, flags...)
 		cmd := exec.CommandContext(t.Context(), "go", append(args, "-o", filepath.Join(folder, "bootstrap"), "../"+hello)...)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch)
 		if out, err := cmd.CombinedOutput(); err != nil {
