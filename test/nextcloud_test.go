@@ -67,6 +67,9 @@ func TestScheduleReconcilesOnLambda(t *testing.T) {
 	if out, err := job.Invoke(t.Context(), event); err != nil || string(out) != "null" {
 		t.Fatalf("the job answered %s, %v", out, err)
 	}
+	if log := job.Log(); !strings.Contains(log, `"OldestUnprovisionedSeconds":0`) || !strings.Contains(log, `"_aws":{`) {
+		t.Errorf("the run told nothing of how long somebody waits:\n%s", log)
+	}
 	if after := play(t, g, []step{mine}, saved)[0].Body; !strings.Contains(after, `"status":"active"`) ||
 		!strings.Contains(after, `"total":5368709120`) {
 		t.Errorf("after the schedule: %s", after)

@@ -219,3 +219,13 @@ func (f *Function) provision(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Waiting returns how long the account waits that waits longest to be there for
+// the first time.
+func (f *Function) Waiting(ctx context.Context) (time.Duration, error) {
+	since, err := f.DB.OldestUnprovisioned(ctx)
+	if err != nil || since == nil {
+		return 0, err
+	}
+	return max(0, f.Now().Sub(*since)), nil
+}

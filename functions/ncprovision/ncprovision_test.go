@@ -34,6 +34,11 @@ func TestNextcloud_FromRegistrationToActive(t *testing.T) {
 		_, p := g.Person()
 		ada := functionstest.Bearer(p.Access)
 
+		job := &ncprovision.Function{DB: g.DB, Now: g.Now}
+		g.Advance(time.Minute)
+		if waiting, err := job.Waiting(t.Context()); err != nil || waiting != time.Minute {
+			t.Errorf("after a minute somebody waits for %v, %v", waiting, err)
+		}
 		before := g.Do("GET", minePath, nil, ada).Want(http.StatusOK, "")
 		if before.Get("status") != "pending" || before.Get("user_id") != "" || before.Get("quota") != "" ||
 			before.Get("url") != "https://cloud.example.org/nc" {
@@ -45,6 +50,9 @@ func TestNextcloud_FromRegistrationToActive(t *testing.T) {
 		done := g.Do("POST", "/api/nextcloud/reconcile", nil, admin).Want(http.StatusOK, "")
 		if done.Body != `{"claimed":2,"succeeded":2,"failed":0,"remaining":0}`+"\n" {
 			t.Errorf("reconcile: %s", done.Body)
+		}
+		if waiting, err := job.Waiting(t.Context()); err != nil || waiting != 0 {
+			t.Errorf("with everybody served somebody waits for %v, %v", waiting, err)
 		}
 		after := g.Do("GET", minePath, nil, ada).Want(http.StatusOK, "")
 		for name, want := range map[string]string{

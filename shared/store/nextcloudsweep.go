@@ -75,3 +75,16 @@ func (s *Statements) NextcloudOutlook(ctx context.Context, now time.Time) (Outlo
 	}
 	return o, nil
 }
+
+// OldestUnprovisioned returns since when the account waits that waits longest to
+// be there for the first time; nil for none. One in conflict does not count:
+// whoever registers somebody else's address makes one.
+func (s *Statements) OldestUnprovisioned(ctx context.Context) (since *time.Time, err error) {
+	err = s.one(ctx, nil, []any{maybeInstant{&since}}, `
+		SELECT MIN(created_at) FROM nextcloud_accounts
+		WHERE wish = 'present' AND last_synced_at IS NULL AND status IN ('pending', 'failed')`)
+	if err != nil {
+		return nil, fmt.Errorf("oldest unprovisioned account: %w", err)
+	}
+	return since, nil
+}

@@ -4,6 +4,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"os"
 	"time"
 
 	"github.com/voiceassist/gateway/functions/ncprovision"
@@ -38,6 +40,18 @@ func open(_ context.Context, env *config.Env) (faas.Function, error) {
 	h, err := setup.Handler(env, limits, f.Routes())
 	return faas.Function{
 		HTTP: h, Close: db.Close,
-		Job: func(ctx context.Context, _ faas.Event) error { return f.Run(ctx) },
+		Job: func(ctx context.Context, _ faas.Event) error { return errors.Join(f.Run(ctx), measure(ctx, f)) },
 	}, err
+}
+
+// measure tells how long somebody waits for an account, after each run: also one
+// whose time is up, which is when it matters.
+func measure(ctx context.Context, f *ncprovision.Function) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), faas.Margin/2)
+	defer cancel()
+	waiting, err := f.Waiting(ctx)
+	if err != nil {
+		return err
+	}
+	return faas.Seconds(os.Stdout, "OldestUnprovisionedSeconds", waiting, time.Now())
 }
