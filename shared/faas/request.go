@@ -2,6 +2,7 @@ package faas
 
 import (
 	"crypto/tls"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,10 +51,19 @@ type request struct {
 	multiValue bool // the answer's headers are lists; load balancers only
 }
 
+// plain returns the body as it was sent.
+func (q request) plain() (string, error) {
+	if !q.base64 {
+		return q.body, nil
+	}
+	b, err := base64.StdEncoding.DecodeString(q.body)
+	return string(b), err
+}
+
 // event returns the part of q that the adapter converts. Headers, host and
 // query would come out damaged, so they stay behind for [request.restore].
 func (q request) event() events.APIGatewayV2HTTPRequest {
-	e := events.APIGatewayV2HTTPRequest{RawPath: "/", Body: q.body, IsBase64Encoded: q.base64}
+	e := events.APIGatewayV2HTTPRequest{RawPath: "/", Body: q.body}
 	e.RequestContext.DomainName = "function"
 	e.RequestContext.HTTP.Method = q.method
 	return e

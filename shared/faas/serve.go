@@ -17,9 +17,11 @@ func (f Function) serve(ctx context.Context, via front, payload []byte) ([]byte,
 	if err != nil {
 		return nil, failure("UnknownEvent", err.Error())
 	}
-	if !isToken(q.method) { // the adapter would print it
+	body, err := q.plain()
+	if err != nil || !isToken(q.method) { // the adapter would print both
 		return exchange(ctx, via, q, blank, refusing(ctx, q, malformed))
 	}
+	q.body, q.base64 = body, false
 	b, err := exchange(ctx, via, q, q, func(out *recorder, r *http.Request) {
 		if err := q.restore(r); err != nil {
 			refuse(ctx, out, q, malformed)
@@ -28,7 +30,7 @@ func (f Function) serve(ctx context.Context, via front, payload []byte) ([]byte,
 		f.handle(out, q, r)
 	})
 	switch {
-	case err != nil: // the body is no base64; the handler never ran
+	case err != nil: // the handler never ran
 		return exchange(ctx, via, q, blank, refusing(ctx, q, malformed))
 	case len(b) > via.limit:
 		f.log().LogAttrs(ctx, slog.LevelError, "answer too large for Lambda",
