@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"net"
 	"net/url"
 	"sync"
@@ -15,9 +16,12 @@ type Line struct {
 	server   string // host and port
 	url      string
 
+	ends sync.WaitGroup
+
 	mu    sync.Mutex
+	ended *sync.Cond // with mu; a connection ended
 	made  int
-	ends  sync.WaitGroup
+	taken int                // of those made, how many the client took leave of
 	calls map[*lineCall]bool // that are open
 }
 
@@ -42,6 +46,7 @@ func NewLine(tb testing.TB, dsn string) *Line {
 		tb.Fatalf("line to PostgreSQL: %v", err)
 	}
 	l := &Line{listener: listener, server: u.Host, calls: map[*lineCall]bool{}}
+	l.ended = sync.NewCond(&l.mu)
 	u.Host = listener.Addr().String()
 	l.url = u.String()
 	l.ends.Go(l.serve)
@@ -61,6 +66,18 @@ func (l *Line) Made() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.made
+}
+
+// Farewells waits until no connection is open and returns how many of them ended
+// as they should: the client said so (Terminate, PostgreSQL section 55.7)
+// instead of being gone.
+func (l *Line) Farewells() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(l.calls) > 0 {
+		l.ended.Wait()
+	}
+	return l.taken
 }
 
 // Reset ends every connection with a RST, as a router does that forgot it, or a
@@ -103,18 +120,31 @@ func (l *Line) serve() {
 		l.made++
 		l.calls[c] = true
 		l.mu.Unlock()
-		l.ends.Go(func() { c.copy(c.server, c.client) })
-		l.ends.Go(func() {
-			c.copy(c.client, c.server)
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			delete(l.calls, c)
-		})
+		l.ends.Go(func() { l.pass(c) })
 	}
 }
 
-// copy passes on what one side says until it or the line ends.
-func (c *lineCall) copy(to, from net.Conn) {
+// pass serves one connection.
+func (l *Line) pass(c *lineCall) {
+	var (
+		both sync.WaitGroup
+		last []byte
+	)
+	both.Go(func() { last = c.copy(c.server, c.client) })
+	both.Go(func() { c.copy(c.client, c.server) })
+	both.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if bytes.HasSuffix(last, []byte("X\x00\x00\x00\x04")) {
+		l.taken++
+	}
+	delete(l.calls, c)
+	l.ended.Broadcast()
+}
+
+// copy passes on what one side says until it or the line ends, and returns the
+// last of it.
+func (c *lineCall) copy(to, from net.Conn) (last []byte) {
 	defer c.end()
 	b := make([]byte, 32<<10)
 	for {
@@ -122,13 +152,16 @@ func (c *lineCall) copy(to, from net.Conn) {
 		c.mu.Lock()
 		muted := c.muted
 		c.mu.Unlock()
+		if n > 0 {
+			last = bytes.Clone(b[:n])
+		}
 		if n > 0 && !muted {
 			if _, err := to.Write(b[:n]); err != nil {
-				return
+				return last
 			}
 		}
 		if err != nil {
-			return
+			return last
 		}
 	}
 }

@@ -1,0 +1,275 @@
+package test_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/faas/faastest"
+	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/ratelimit"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+// A visit is what a function is asked that needs the database. ${access} and
+// ${refresh} are tokens of an administrator, of a login for this visit alone.
+type visit struct {
+	method, path, body string
+	status             int
+}
+
+func visits() map[string]visit {
+	return map[string]visit{
+		"files":       {"GET", "/api/files/", "", 409},
+		"health":      {"GET", "/ready", "", 200},
+		"login":       {"POST", "/api/auth/login", `{"email":"nobody@example.com","password":"wrong"}`, 401},
+		"logout":      {"POST", "/api/auth/logout", `{"refresh_token":"${refresh}"}`, 204},
+		"ncprovision": {"GET", "/api/nextcloud/accounts", "", 200},
+		"refresh":     {"POST", "/api/auth/refresh", `{"refresh_token":"${refresh}"}`, 200},
+		"register":    {"POST", "/api/auth/register", `{"email":"ada@example.com","password":"correct horse battery"}`, 200},
+		"sessions":    {"GET", "/api/sessions", "", 200},
+		"users":       {"GET", "/api/users/me", "", 200},
+	}
+}
+
+// shutdownTime is what Lambda leaves a function between SIGTERM and SIGKILL.
+const shutdownTime = 500 * time.Millisecond
+
+// TestFunctions_UnderTheRuntimeInterface drives every function, as it is
+// deployed, over Lambda's own protocol from its start to its end.
+func TestFunctions_UnderTheRuntimeInterface(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	for _, s := range subjects()[1:] {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			line := storetest.NewLine(t, h.database)
+			p := faastest.Start(t, faastest.Build(t, s.pkg), h.with(line.URL())...)
+			if e := p.InitError(); e != nil {
+				t.Fatalf("init: %v", e)
+			}
+			for _, which := range []string{"first", "warm"} {
+				if got := ask(t, p, visit{s.method, s.path, s.body, 0}, nil); got.StatusCode != s.status {
+					t.Errorf("the %s answer is %d, want %d", which, got.StatusCode, s.status)
+				}
+			}
+			if n := line.Made(); n != 0 {
+				t.Errorf("%d connections to the database were made before a request needed one", n)
+			}
+			refused(t, p)
+			v, data := visits()[s.name]
+			if !data {
+				if code := p.Shutdown(); code != -1 || line.Made() != 0 {
+					t.Errorf("exit code %d, %d connections; want a process that asks nobody and is killed", code, line.Made())
+				}
+				return
+			}
+			tokens := h.login(t)
+			if got := ask(t, p, v, tokens); got.StatusCode != v.status {
+				t.Errorf("an answer from the database is %d, want %d", got.StatusCode, v.status)
+			}
+			made := line.Made()
+			if made < 1 || made > 2 {
+				t.Errorf("%d connections were made, want 1 or 2", made)
+			}
+			start := time.Now()
+			code := p.Shutdown()
+			if took := time.Since(start); code != 0 || took > shutdownTime {
+				t.Errorf("after SIGTERM: exit code %d after %v, want 0 within %v", code, took, shutdownTime)
+			}
+			if n := line.Farewells(); n != made {
+				t.Errorf("%d of %d connections were closed, the others cut", n, made)
+			}
+		})
+	}
+}
+
+// refused sends what is no request, and what is a bad one: an error of the
+// function and an answer to the client, and neither harms the next event.
+func refused(t *testing.T, p *faastest.Process) {
+	t.Helper()
+	_, err := p.Invoke(t.Context(), []byte(`{"source":"aws.s3","detail-type":"Object Created"}`))
+	if e, ok := errors.AsType[*faastest.FunctionError](err); !ok || e.Type != "Function.UnknownEvent" {
+		t.Errorf("an event of another service = %v, want Function.UnknownEvent", err)
+	}
+	event := `{"version":"2.0","rawPath":"/","requestContext":{"http":{"method":"POST"}},"body":"%","isBase64Encoded":true}`
+	answer, err := p.Invoke(t.Context(), []byte(event))
+	if err != nil || !bytes.Contains(answer, []byte(`"statusCode":400`)) || !bytes.Contains(answer, []byte("malformed_request")) {
+		t.Errorf("a body that is no base64 = %s, %v; want 400", answer, err)
+	}
+}
+
+// A house is a database with an administrator, and what functions are told.
+type house struct {
+	database string
+	env      []string
+	door     *faastest.Process // the login function
+}
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	h := &house{database: database(t), env: []string{"JWT_SECRET=" + keyring.Generate().Reveal(), "BCRYPT_COST=10"}}
+	for name, off := range ratelimit.Off() {
+		h.env = append(h.env, name+"="+off)
+	}
+	admin(t, t.TempDir(), h.with(h.database))
+	h.door = faastest.Start(t, faastest.Build(t, "../functions/login/bootstrap"), h.with(h.database)...)
+	return h
+}
+
+// with returns the settings for the database at url.
+func (h *house) with(url string) []string {
+	return append([]string{"DATABASE_URL=" + url}, h.env...)
+}
+
+// login returns the tokens of a new login of the administrator.
+func (h *house) login(t *testing.T) map[string]string {
+	t.Helper()
+	v := visit{"POST", "/api/auth/login", `{"email":"root@example.com","password":"` + strings.TrimSpace(rootPassword) + `"}`, 200}
+	resp := ask(t, h.door, v, nil)
+	b, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != v.status {
+		t.Fatalf("log in: %d %s, %v", resp.StatusCode, b, err)
+	}
+	tokens := map[string]string{}
+	for name, member := range map[string]string{"access": "access_token", "refresh": "refresh_token"} {
+		tokens[name] = pick(t, step{name: "log in"}, resp, string(b), member)
+	}
+	return tokens
+}
+
+// ask sends v through an HTTP API, with the tokens where there are some.
+func ask(t *testing.T, p *faastest.Process, v visit, tokens map[string]string) *http.Response {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), v.method, public+v.path, strings.NewReader(strings.ReplaceAll(v.body, "${refresh}", tokens["refresh"])))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	} else if tokens != nil {
+		r.Header.Set("Authorization", "Bearer "+tokens["access"])
+	}
+	resp, err := faastest.FrontV2.Client(p).RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp
+}
+
+// TestFunctions_SayWhatIsMissing starts every function without settings, and
+// with wrong ones: it reports in one line what it lacks, and ends.
+func TestFunctions_SayWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	const secret, url = "hunter2-hunter2", "postgres://ada:hunter2@:bad/"
+	for _, s := range subjects()[1:] {
+		needs := []string{"DATABASE_URL is not set", "JWT_SECRET is not set"}
+		switch s.name {
+		case "jwks":
+			needs = needs[1:]
+		case "health":
+			needs = needs[:1]
+		}
+		for name, tt := range map[string]struct {
+			env  []string
+			want []string
+		}{
+			"nothing is set": {nil, needs},
+			"all is wrong": {
+				[]string{"LOG_LEVEL=loud", "JWT_SECRET=" + secret, "DATABASE_URL=" + url},
+				[]string{"LOG_LEVEL is \"loud\"; it takes one of"},
+			},
+		} {
+			t.Run(s.name+", "+name, func(t *testing.T) {
+				t.Parallel()
+				p := faastest.Start(t, faastest.Build(t, s.pkg), tt.env...)
+				e := p.InitError()
+				if e == nil || e.Type != "Function.StartFailed" || strings.Contains(e.Message, "\n") {
+					t.Fatalf("init error %v, want Function.StartFailed in one line", e)
+				}
+				for _, want := range tt.want {
+					if !strings.Contains(e.Message, want) {
+						t.Errorf("the error lacks %q: %s", want, e.Message)
+					}
+				}
+				if code := p.Wait(); code != 1 {
+					t.Errorf("exit code %d, want 1", code)
+				}
+				if said := p.Log() + e.Message; strings.Contains(said, "hunter2") {
+					t.Errorf("a secret was told: %s", said)
+				}
+			})
+		}
+	}
+}
+
+// TestFunctions_RefuseAnOlderSchema starts every function on a database that
+// waits for its migration, and migrates.
+func TestFunctions_RefuseAnOlderSchema(t *testing.T) {
+	t.Parallel()
+	const cure = "run gateway migrate up"
+	h := newHouse(t)
+	tokens := map[string]map[string]string{}
+	for name := range visits() {
+		tokens[name] = h.login(t)
+	}
+	db := storetest.OpenPostgres(t, h.database)
+	defer db.Close()
+	mark := func(applied bool) {
+		if _, err := db.Handle().ExecContext(t.Context(), "UPDATE goose_db_version SET is_applied = $1 WHERE version_id > 0", applied); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mark(false)
+	started := map[string]*faastest.Process{}
+	for name, v := range visits() {
+		p := faastest.Start(t, faastest.Build(t, "../functions/"+name+"/bootstrap"), h.with(h.database)...)
+		started[name] = p
+		resp := ask(t, p, v, tokens[name])
+		body, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: %d %s, %v; want 503 with Retry-After", name, resp.StatusCode, body, err)
+		}
+		problem := `"code":"schema_outdated"`
+		if name == "health" { // which tells of the schema among others
+			problem = cure
+		}
+		if !strings.Contains(string(body), problem) {
+			t.Errorf("%s: the answer lacks %s: %s", name, problem, body)
+		}
+	}
+	mark(true)
+	for name, v := range visits() {
+		if name == "health" {
+			continue // it asks once a second
+		}
+		if resp := ask(t, started[name], v, tokens[name]); resp.StatusCode != v.status {
+			t.Errorf("%s: %d after the migration, want %d", name, resp.StatusCode, v.status)
+		}
+		started[name].Shutdown()
+		if log := started[name].Log(); !strings.Contains(log, cure) {
+			t.Errorf("%s: the log lacks %q: %s", name, cure, log)
+		}
+	}
+}
+
+// TestFunctions_TolerateANewerSchema is how a deployment goes: migrate first.
+func TestFunctions_TolerateANewerSchema(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	db := storetest.OpenPostgres(t, h.database)
+	defer db.Close()
+	if _, err := db.Handle().ExecContext(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, TRUE)"); err != nil {
+		t.Fatal(err)
+	}
+	for name, v := range visits() {
+		p := faastest.Start(t, faastest.Build(t, "../functions/"+name+"/bootstrap"), h.with(h.database)...)
+		if resp := ask(t, p, v, h.login(t)); resp.StatusCode != v.status {
+			t.Errorf("%s: %d, want %d", name, resp.StatusCode, v.status)
+		}
+	}
+}
