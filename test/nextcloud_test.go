@@ -67,6 +67,7 @@ func TestScheduleReconcilesOnLambda(t *testing.T) {
 	if out, err := job.Invoke(t.Context(), event); err != nil || string(out) != "null" {
 		t.Fatalf("the job answered %s, %v", out, err)
 	}
+	job.Shutdown() // the log is whole then
 	if log := job.Log(); !strings.Contains(log, `"OldestUnprovisionedSeconds":0`) || !strings.Contains(log, `"_aws":{`) {
 		t.Errorf("the run told nothing of how long somebody waits:\n%s", log)
 	}
