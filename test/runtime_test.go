@@ -170,7 +170,7 @@ func TestFunctions_SayWhatIsMissing(t *testing.T) {
 		needs := []string{"DATABASE_URL is not set", "JWT_SECRET is not set"}
 		switch s.name {
 		case "jwks":
-			needs = needs[1:]
+			needs = nil // it publishes what needs no secret
 		case "health":
 			needs = needs[:1]
 		}
@@ -188,6 +188,12 @@ func TestFunctions_SayWhatIsMissing(t *testing.T) {
 				t.Parallel()
 				p := faastest.Start(t, faastest.Build(t, s.pkg), tt.env...)
 				e := p.InitError()
+				if len(tt.want) == 0 {
+					if e != nil {
+						t.Errorf("init: %v", e)
+					}
+					return
+				}
 				if e == nil || e.Type != "Function.StartFailed" || strings.Contains(e.Message, "\n") {
 					t.Fatalf("init error %v, want Function.StartFailed in one line", e)
 				}
