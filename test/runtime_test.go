@@ -11,7 +11,6 @@ import (
 
 	"github.com/voiceassist/gateway/shared/faas/faastest"
 	"github.com/voiceassist/gateway/shared/keyring"
-	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
@@ -113,9 +112,7 @@ type house struct {
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	h := &house{database: database(t), env: []string{"JWT_SECRET=" + keyring.Generate().Reveal(), "BCRYPT_COST=10"}}
-	for name, off := range ratelimit.Off() {
-		h.env = append(h.env, name+"="+off)
-	}
+	h.env = append(h.env, unlimited()...)
 	admin(t, t.TempDir(), h.with(h.database))
 	h.door = faastest.Start(t, faastest.Build(t, "../functions/login/bootstrap"), h.with(h.database)...)
 	return h

@@ -19,8 +19,9 @@ import (
 const rootPassword = "correct horse battery staple\n"
 
 // TestEveryWayAnswersAlike plays the acceptance script against the binary on
-// both engines and against the functions as Lambda runs them, holds every answer
-// against the API description, and compares them all.
+// both engines and against the functions as Lambda runs them, with the database
+// behind a transaction pooler, too; holds every answer against the API
+// description, and compares them all.
 func TestEveryWayAnswersAlike(t *testing.T) {
 	t.Parallel()
 	got := map[string][]exchange{}
@@ -29,11 +30,17 @@ func TestEveryWayAnswersAlike(t *testing.T) {
 			way       string
 			exchanges []exchange
 		}
-		results := make(chan result, 3)
+		results := make(chan result, 5)
 		for way, run := range map[string]func(t *testing.T) []exchange{
 			"binary on SQLite":     func(t *testing.T) []exchange { return onBinary(t) },
 			"binary on PostgreSQL": func(t *testing.T) []exchange { return onBinary(t, "DATABASE_URL="+database(t)) },
-			"functions on Lambda":  onLambda,
+			"functions on Lambda":  func(t *testing.T) []exchange { return onLambda(t, database(t)) },
+			"functions behind PgBouncer": func(t *testing.T) []exchange {
+				return onLambda(t, storetest.Pooler(t, database(t)))
+			},
+			"functions behind a pooler that cannot describe": func(t *testing.T) []exchange {
+				return onLambda(t, storetest.Pooler(t, database(t))+"&default_query_exec_mode=exec")
+			},
 		} {
 			t.Run(way, func(t *testing.T) {
 				t.Parallel()
@@ -83,10 +90,10 @@ func admin(t *testing.T, dir string, env []string) {
 	}
 }
 
-func onLambda(t *testing.T) []exchange {
+func onLambda(t *testing.T, database string) []exchange {
 	t.Helper()
 	env := []string{
-		"DATABASE_URL=" + database(t), "JWT_SECRET=" + keyring.Generate().Reveal(),
+		"DATABASE_URL=" + database, "JWT_SECRET=" + keyring.Generate().Reveal(),
 		"ALLOWED_ORIGINS=https://app.example.org", "BCRYPT_COST=10",
 	}
 	env = append(env, unlimited()...)

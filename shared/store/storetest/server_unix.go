@@ -30,12 +30,13 @@ var errPortTaken = errors.New("the port was taken")
 
 // watch runs the server "$@" and removes the directory $0 after it. It stops the
 // server at the end of its standard input, which the kernel brings about when
-// the test process is gone, whatever killed it.
+// the test process is gone, whatever killed it. PostgreSQL stops at once by the
+// first signal, PgBouncer by the second.
 const watch = `
 "$@" &
 server=$!
 exec 3<&0
-{ cat <&3; kill -QUIT $server; } >/dev/null 2>&1 &
+{ cat <&3; kill -QUIT $server; kill -TERM $server; } >/dev/null 2>&1 &
 wait $server
 rm -rf "$0"
 `
@@ -136,7 +137,7 @@ func (who identity) serve(bin, dir string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	stop, err := who.start(dir, filepath.Join(bin, "postgres"), "-D", data,
+	stop, err := who.start(dir, "database system is ready to accept connections", filepath.Join(bin, "postgres"), "-D", data,
 		"-c", "listen_addresses=127.0.0.1", "-c", "port="+port, "-c", "unix_socket_directories=",
 		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
 		"-c", "max_connections=200", "-c", "shared_buffers=64MB", "-c", "autovacuum=off",
@@ -151,9 +152,10 @@ func (who identity) serve(bin, dir string) (*server, error) {
 	return &server{dsn: dsn.String(), stop: stop}, nil
 }
 
-// start runs the server and returns once it takes connections. stop returns
-// when the server has ended and dir is gone.
-func (who identity) start(dir, name string, args ...string) (stop func(), err error) {
+// start runs the server and returns once it takes connections, which it says
+// with the words of ready. stop returns when the server has ended and dir is
+// gone.
+func (who identity) start(dir, ready, name string, args ...string) (stop func(), err error) {
 	cmd := who.command(dir, "/bin/sh", append([]string{"-c", watch, dir, name}, args...)...)
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -173,7 +175,7 @@ func (who identity) start(dir, name string, args ...string) (stop func(), err er
 	}
 	late := time.AfterFunc(startTimeout, func() { in.Close() }) //nolint:errcheck // a pipe
 	defer late.Stop()
-	if err := awaitReady(log); err != nil {
+	if err := awaitReady(log, ready); err != nil {
 		stop()
 		return nil, err
 	}
@@ -182,14 +184,14 @@ func (who identity) start(dir, name string, args ...string) (stop func(), err er
 }
 
 // awaitReady reads the server's log until it says that it is ready.
-func awaitReady(log io.Reader) error {
+func awaitReady(log io.Reader, ready string) error {
 	var said []string
 	for lines := bufio.NewScanner(log); lines.Scan(); {
 		line := lines.Text()
-		if strings.Contains(line, "database system is ready to accept connections") {
+		if strings.Contains(line, ready) {
 			return nil
 		}
-		if strings.Contains(line, "could not bind") {
+		if strings.Contains(line, "could not bind") || strings.Contains(line, "Address already in use") {
 			return errPortTaken
 		}
 		said = append(said, line)
