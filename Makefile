@@ -9,7 +9,7 @@ RELEASE   := -trimpath -ldflags='-s -w'
 TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo certs test test-race test-nextcloud cold-start lint build image up down sam-check sam-local sam-acceptance clean
+.PHONY: help run demo certs test test-race test-nextcloud fuzz cold-start lint build image up down sam-check sam-local sam-acceptance clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ test-race: ## run all tests under the race detector
 
 test-nextcloud: ## run the contract of the Nextcloud clients against a real one
 	NEXTCLOUD_CONTRACT=1 $(GO) test -count=1 -run Contract ./shared/nextcloud/... ./shared/webdav/...
+
+T ?= 30s
+fuzz: ## fuzz every parser, each for T (30s)
+	@scripts/fuzz $(T)
 
 cold-start: ## measure the start of every function next to an empty one
 	@$(GO) test -count=1 -v -run '^TestColdStart$$' ./test
