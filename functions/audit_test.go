@@ -62,6 +62,16 @@ func TestEverySecurityEvent(t *testing.T) {
 				t.Errorf("%s concerns nobody", e.Name)
 			}
 		}
+		refused := map[string]int{}
+		for _, e := range events {
+			if e.Name == audit.PasswordRefused && e.Login != "" {
+				refused[e.Detail]++
+			}
+		}
+		want := map[string]int{audit.ToChangePassword: 1, audit.ToChangeEmail: 1, audit.ToDelete: 1, audit.ToIssueApp: 1}
+		if diff := cmp.Diff(want, refused); diff != "" {
+			t.Errorf("what refused passwords were to confirm differs (-want +got):\n%s", diff)
+		}
 		if len(lines) != len(events) {
 			t.Errorf("%d lines for %d events", len(lines), len(events))
 		}
@@ -119,6 +129,14 @@ func happen(t *testing.T, g *functionstest.Gateway, cloud *nextcloudtest.Server)
 	g.Do("PATCH", "/api/users/"+eve, `{"disabled":false}`, admin).Want(http.StatusOK, "")
 	g.Do("DELETE", "/api/users/"+eve, nil, admin).Want(http.StatusNoContent, "")
 
+	for _, wrong := range []struct{ method, path, body string }{
+		{"POST", "/api/users/me/nextcloud/app-password", `{"name":"x","password":"wrong"}`},
+		{"PATCH", "/api/users/me", `{"email":"ada2@example.org","current_password":"wrong"}`},
+		{"POST", "/api/users/change-password", `{"old_password":"wrong","new_password":"another horse battery staple"}`},
+		{"DELETE", "/api/users/me", `{"password":"wrong"}`},
+	} {
+		g.Do(wrong.method, wrong.path, wrong.body, ada).Want(http.StatusBadRequest, "incorrect_password")
+	}
 	issued := g.Do("POST", "/api/users/me/nextcloud/app-password", map[string]string{"name": "x", "password": functionstest.Password}, ada).
 		Want(http.StatusCreated, "")
 	g.Do("DELETE", "/api/users/me/nextcloud/app-passwords/"+issued.Get("id"), nil, ada).Want(http.StatusNoContent, "")

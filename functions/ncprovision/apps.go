@@ -81,6 +81,11 @@ func (f *Function) issue(ctx context.Context, caller token.Caller, q issue) (iss
 		}
 		err = f.Passwords.Verify(ctx, hash, q.Password)
 		if errors.Is(err, password.ErrMismatch) {
+			event := audit.New(audit.PasswordRefused, caller.Account.ID, q.origin, f.Now())
+			event.Login, event.Detail = caller.Login, audit.ToIssueApp
+			if err := f.DB.Audit(ctx, event); err != nil {
+				return issued{}, err
+			}
 			return issued{}, errIncorrectPassword.Because(err)
 		}
 		if err != nil {

@@ -65,7 +65,7 @@ func (q *changeMe) Validate() error {
 
 func (f *Function) changeMe(ctx context.Context, caller token.Caller, q changeMe) (account.Profile, error) {
 	if q.changes.Email != nil {
-		if _, err := f.confirm(ctx, caller.Account.ID, q.CurrentPassword); err != nil {
+		if _, err := f.confirm(ctx, caller, q.CurrentPassword, audit.ToChangeEmail, q.origin); err != nil {
 			return account.Profile{}, err
 		}
 	}
@@ -104,7 +104,7 @@ func (f *Function) changePassword(ctx context.Context, caller token.Caller, q ch
 	if err := wrong.Err(); err != nil {
 		return message{}, err
 	}
-	old, err := f.confirm(ctx, who.ID, q.OldPassword)
+	old, err := f.confirm(ctx, caller, q.OldPassword, audit.ToChangePassword, q.origin)
 	if err != nil {
 		return message{}, err
 	}
@@ -153,16 +153,8 @@ func (q *deleteMe) Validate() error { return validation.Check(q).Err() }
 
 func (f *Function) deleteMe(ctx context.Context, caller token.Caller, q deleteMe) (endpoint.None, error) {
 	who := caller.Account.ID
-	if _, err := f.confirm(ctx, who, q.Password); err != nil {
+	if _, err := f.confirm(ctx, caller, q.Password, audit.ToDelete, q.origin); err != nil {
 		return endpoint.None{}, err
 	}
 	return endpoint.None{}, f.remove(ctx, who, eventBy(caller, audit.Deleted, who, q.origin, f.Now()))
-}
-
-// incorrect makes of a mismatch the answer to somebody who is logged in.
-func incorrect(err error) error {
-	if errors.Is(err, password.ErrMismatch) {
-		return errIncorrectPassword.Because(err)
-	}
-	return err
 }

@@ -4,6 +4,7 @@ package users
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -55,8 +56,12 @@ func (f *Function) Routes() endpoint.Routes {
 
 // confirm checks the caller's own password, for what a stolen access token
 // must not be enough for, and returns the hash that it fits. Whoever has the
-// token may not guess the password with it.
-func (f *Function) confirm(ctx context.Context, who account.ID, plain config.Secret) (config.Secret, error) {
+// token may not guess the password with it, and each wrong try is audited, with
+// what it was to confirm.
+func (f *Function) confirm(
+	ctx context.Context, caller token.Caller, plain config.Secret, what string, origin audit.Origin,
+) (config.Secret, error) {
+	who := caller.Account.ID
 	if err := f.Limits.Account(ctx, ratelimit.Password, string(who)); err != nil {
 		return "", err
 	}
@@ -64,10 +69,16 @@ func (f *Function) confirm(ctx context.Context, who account.ID, plain config.Sec
 	if err != nil {
 		return "", err
 	}
-	if err := f.Passwords.Verify(ctx, hash, plain); err != nil {
-		return "", incorrect(err)
+	err = f.Passwords.Verify(ctx, hash, plain)
+	if errors.Is(err, password.ErrMismatch) {
+		event := eventBy(caller, audit.PasswordRefused, who, origin, f.Now())
+		event.Detail = what
+		if err := f.DB.Audit(ctx, event); err != nil {
+			return "", err
+		}
+		return "", errIncorrectPassword.Because(err)
 	}
-	return hash, nil
+	return hash, err
 }
 
 // remove deletes the account with all that hangs on it, and wishes its

@@ -25,32 +25,43 @@ const (
 	RegistrationRefused Name = "registration_refused"
 	LoggedIn            Name = "logged_in"
 	LoginFailed         Name = "login_failed" // the detail is why: WrongPassword and so on
-	PasswordChanged     Name = "password_changed"
-	EmailChanged        Name = "email_changed"
-	RoleChanged         Name = "role_changed" // the detail is the new role
-	Disabled            Name = "account_disabled"
-	Enabled             Name = "account_enabled"
-	Deleted             Name = "account_deleted"
-	LoggedOut           Name = "logged_out"
-	LoggedOutAll        Name = "logged_out_everywhere"
-	LoginRevoked        Name = "login_revoked"
-	RefreshReused       Name = "refresh_token_reused"
-	AppIssued           Name = "app_password_issued"
-	AppRevoked          Name = "app_password_revoked"
-	IDTaken             Name = "nextcloud_conflict" // the account's id in Nextcloud belongs to somebody else
-	TrailAdopted        Name = "audit_adopted"      // a broken trail was taken as it is; the detail is what was wrong
+	// PasswordRefused: somebody who is logged in sent another password than the
+	// account's; the detail is what it was to confirm.
+	PasswordRefused Name = "password_refused"
+	PasswordChanged Name = "password_changed"
+	EmailChanged    Name = "email_changed"
+	RoleChanged     Name = "role_changed" // the detail is the new role
+	Disabled        Name = "account_disabled"
+	Enabled         Name = "account_enabled"
+	Deleted         Name = "account_deleted"
+	LoggedOut       Name = "logged_out"
+	LoggedOutAll    Name = "logged_out_everywhere"
+	LoginRevoked    Name = "login_revoked"
+	RefreshReused   Name = "refresh_token_reused"
+	AppIssued       Name = "app_password_issued"
+	AppRevoked      Name = "app_password_revoked"
+	IDTaken         Name = "nextcloud_conflict" // the account's id in Nextcloud belongs to somebody else
+	TrailAdopted    Name = "audit_adopted"      // a broken trail was taken as it is; the detail is what was wrong
 )
 
 // Names returns all names, sorted.
 func Names() []Name {
 	names := []Name{
-		Registered, RegistrationRefused, LoggedIn, LoginFailed, PasswordChanged, EmailChanged, RoleChanged, Disabled, Enabled, Deleted,
+		Registered, RegistrationRefused, LoggedIn, LoginFailed, PasswordRefused, PasswordChanged, EmailChanged, RoleChanged, Disabled, Enabled, Deleted,
 		LoggedOut, LoggedOutAll, LoginRevoked, RefreshReused, AppIssued, AppRevoked, IDTaken,
 		TrailAdopted,
 	}
 	slices.Sort(names)
 	return names
 }
+
+// What a password was to confirm when it was refused.
+const (
+	ToChangePassword = "to change the password"
+	ToChangeEmail    = "to change the e-mail address"
+	ToDelete         = "to delete the account"
+	ToIssueApp       = "to make an app password"
+)
 
 // Why a login failed. Clients see none of it.
 const (
