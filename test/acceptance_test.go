@@ -78,7 +78,8 @@ func acceptance() []step {
 		step{name: "the token is dead at once", method: "GET", path: "/api/users/me", header: bearer, status: 401, code: "login_revoked"},
 		step{name: "log out again", method: "POST", path: "/api/auth/logout", header: bearer, status: 204},
 
-		step{name: "the keys", method: "GET", path: "/.well-known/jwks.json", status: 200},
+		step{name: "the keys", method: "GET", path: "/.well-known/jwks.json", status: 200, save: map[string]string{"keys": "header:Etag"}},
+		step{name: "the keys are the same", method: "GET", path: "/.well-known/jwks.json", header: "If-None-Match: ${keys}", status: 304},
 		step{name: "health", method: "GET", path: "/health", status: 200},
 	)
 }

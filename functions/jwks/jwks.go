@@ -21,10 +21,13 @@ func (f *Function) Routes() endpoint.Routes {
 	}
 }
 
-// serve sends the set (RFC 7517 section 8.5 names the type). Verifiers may keep
-// it for an hour; so long must a new key be published before it signs.
+// serve sends the set (RFC 7517 section 8.5 names the type), or says that it is
+// the one that the verifier has. Verifiers may keep it for an hour; so long must
+// a new key be published before it signs.
 func (f *Function) serve(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "public, max-age=3600")
-	endpoint.WriteBytes(w, r, http.StatusOK, "application/jwk-set+json", f.Keys.JWKS())
+	if set := f.Keys.JWKS(); !endpoint.Unchanged(w, r, endpoint.Tag(set)) {
+		endpoint.WriteBytes(w, r, http.StatusOK, "application/jwk-set+json", set)
+	}
 	return nil
 }

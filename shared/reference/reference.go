@@ -10,7 +10,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
-	"strings"
 
 	"github.com/voiceassist/gateway/docs"
 	"github.com/voiceassist/gateway/shared/endpoint"
@@ -43,34 +42,20 @@ const caching = "public, max-age=300"
 // file serves text that never changes while the program runs, under a content
 // security policy of its own unless that is "".
 func file(contentType, text, policy string) http.Handler {
-	tag := `"` + digest(text)[:22] + `"` // 132 bits
 	body := []byte(text)
+	tag := endpoint.Tag(body)
 	return endpoint.Raw(func(w http.ResponseWriter, r *http.Request) error {
 		h := w.Header()
-		h.Set("ETag", tag)
 		h.Set("Cache-Control", caching)
 		if policy != "" {
 			h.Set("Content-Security-Policy", policy)
 		}
-		if known(r.Header.Values("If-None-Match"), tag) {
-			w.WriteHeader(http.StatusNotModified)
+		if endpoint.Unchanged(w, r, tag) {
 			return nil
 		}
 		endpoint.WriteBytes(w, r, http.StatusOK, contentType, body)
 		return nil
 	})
-}
-
-// known reports whether the client has what tag names (RFC 9110 section
-// 13.1.2). Our tags hold no comma.
-func known(ifNoneMatch []string, tag string) bool {
-	for candidate := range strings.SplitSeq(strings.Join(ifNoneMatch, ","), ",") {
-		candidate = strings.TrimSpace(candidate)
-		if candidate == "*" || strings.TrimPrefix(candidate, "W/") == tag {
-			return true
-		}
-	}
-	return false
 }
 
 // digest returns the SHA-256 of text in base64.
