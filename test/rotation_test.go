@@ -1,9 +1,11 @@
 package test_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,21 +17,22 @@ import (
 )
 
 // TestFunctionsLiveThroughARotation plays the acceptance script against
-// functions that have everything secret from Secrets Manager, and goes on while
-// the password of their database rotates.
+// functions that have everything secret from Secrets Manager, the database in a
+// secret that AWS rotates, and goes on while its password does.
 func TestFunctionsLiveThroughARotation(t *testing.T) {
 	t.Parallel()
 	manager := secretstest.New(t)
 	role, first := storetest.NewRole(t, database(t))
 	secret := keyring.Generate().Reveal()
-	arn := manager.Put(t, "gateway", map[string]string{"DATABASE_URL": first, "JWT_SECRET": secret, "POSTGRES_USER": "not ours"})
+	arn := manager.Put(t, "gateway", map[string]string{"JWT_SECRET": secret, "POSTGRES_USER": "not ours"})
+	db := manager.PutText("database", login(t, first))
 	cloud := manager.Put(t, "nextcloud", map[string]string{
 		"NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": cloudPassword,
 	})
 	address := listen(t, newNextcloud(t))[0] // not secret
 	admin(t, t.TempDir(), []string{"DATABASE_URL=" + first, "JWT_SECRET=" + secret})
 
-	env := append(manager.Env(arn, cloud), address, "ALLOWED_ORIGINS=https://app.example.org", "BCRYPT_COST=10")
+	env := append(manager.Env(arn, db, cloud), address, "ALLOWED_ORIGINS=https://app.example.org", "BCRYPT_COST=10")
 	api := deploy(t, append(env, unlimited()...)...)
 	for name, p := range api.processes {
 		if e := p.InitError(); e != nil {
@@ -42,18 +45,18 @@ func TestFunctionsLiveThroughARotation(t *testing.T) {
 	g := target{client: &http.Client{Transport: api}, url: public}
 	saved := map[string]string{"admin": "root@example.com"}
 	play(t, g, acceptance(), saved)
-	if n, functions := manager.Fetches(), len(api.processes); n == 0 || n > 2*functions {
-		t.Errorf("%d fetches of 2 secrets by %d functions, want one each at most", n, functions)
+	if n, functions := manager.Fetches(), len(api.processes); n == 0 || n > 3*functions {
+		t.Errorf("%d fetches of 3 secrets by %d functions, want one each at most", n, functions)
 	}
 
 	<-time.After(vault.MinAge) // values are not doubted before
-	login := step{name: "log in", method: "POST", path: "/api/auth/login",
+	enter := step{name: "log in", method: "POST", path: "/api/auth/login",
 		body: "username=test@example.com&password=an entirely new passphrase", status: 200, save: map[string]string{"access": "access_token"}}
 	me := step{name: "me", method: "GET", path: "/api/users/me", header: "Authorization: Bearer ${access}", status: 200}
 	second := role.Rotate()
-	manager.Put(t, "gateway", map[string]string{"DATABASE_URL": second, "JWT_SECRET": secret})
+	manager.PutText("database", login(t, second))
 	role.Disconnect() // so that everything connects anew
-	for _, s := range []step{login, me, me, login} {
+	for _, s := range []step{enter, me, me, enter} {
 		again(t, g, s, saved)
 	}
 	event, err := os.ReadFile("../events/schedule.json")
@@ -103,6 +106,27 @@ func again(t *testing.T, g target, s step, saved map[string]string) {
 			t.Fatalf("%s: still %d %s", s.name, resp.StatusCode, body)
 		}
 	}
+}
+
+// login returns the URL of a database in the form in which RDS keeps it.
+func login(t *testing.T, dsn string) string {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := strconv.Atoi(u.Port())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(map[string]any{
+		"engine": "postgres", "host": u.Hostname(), "port": port, "dbname": strings.TrimPrefix(u.Path, "/"),
+		"username": u.User.Username(), "password": password(t, dsn), "sslmode": u.Query().Get("sslmode"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // password returns that of a URL.

@@ -1,9 +1,9 @@
 // Package secrets reads settings from AWS Secrets Manager, and reads them again
 // when they rotate.
 //
-// SECRETS_ARNS lists secrets, each a JSON object whose members are settings. A
-// [Source] fetches them with one signed call each; a [Keeper] remembers what it
-// got, for a while. Nothing is fetched before it is asked for. There is no AWS
+// SECRETS_ARNS lists secrets, each a JSON object whose members are settings, or
+// the login for a database as RDS keeps it. A [Source] fetches them with one
+// signed call each; a [Keeper] remembers what it got, for a while. Nothing is fetched before it is asked for. There is no AWS
 // SDK in here, as it would lengthen every cold start (docs/adr/0009).
 //
 // No error and no log line holds a value, or anything that Secrets Manager
@@ -11,6 +11,7 @@
 package secrets
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -47,6 +48,7 @@ type Values struct {
 	settings map[string]config.Secret
 	versions []string // of the secrets, as in the list
 	ignored  int      // members that are no settings
+	login    *login   // the first that a secret held; nil for none
 }
 
 // Lookup returns the setting.
@@ -82,7 +84,17 @@ func (v *Values) add(text string) error {
 		return errors.New("its value is no JSON object")
 	}
 	known := Settings()
+	l, err := readLogin(members)
+	if err != nil {
+		return err
+	}
+	if l != nil {
+		v.login = cmp.Or(v.login, l)
+	}
 	for name, raw := range members {
+		if l != nil && slices.Contains(loginMembers(), name) {
+			continue
+		}
 		if !slices.Contains(known, name) {
 			v.ignored++
 			continue
@@ -161,5 +173,6 @@ func (s *Source) Fetch(ctx context.Context) (*Values, error) {
 		}
 		v.versions = append(v.versions, version)
 	}
+	v.settle()
 	return v, nil
 }

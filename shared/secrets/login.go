@@ -1,0 +1,104 @@
+package secrets
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/url"
+	"slices"
+
+	"github.com/voiceassist/gateway/shared/config"
+)
+
+// A login is a secret in the form that RDS and the rotation functions of AWS
+// keep one in (AWS Secrets Manager User Guide, "JSON structure of secrets",
+// PostgreSQL). What RDS manages itself is user and password alone.
+type login struct {
+	User     *string        `json:"username"`
+	Password *config.Secret `json:"password"`
+	Engine   string         `json:"engine"`
+	Host     string         `json:"host"`
+	Port     port           `json:"port"`
+	Database string         `json:"dbname"`
+	SSLMode  string         `json:"sslmode"` // not AWS's; others may add members
+}
+
+// A port is written as a number by some of AWS, and as text by others.
+type port string
+
+func (p *port) UnmarshalJSON(raw []byte) error {
+	if len(raw) > 0 && raw[0] == '"' {
+		return json.Unmarshal(raw, (*string)(p))
+	}
+	*p = port(raw)
+	return nil
+}
+
+// loginMembers are what a login consists of.
+func loginMembers() []string {
+	return []string{"username", "password", "engine", "host", "port", "dbname", "sslmode"}
+}
+
+// readLogin returns the login that a secret is, or nil where it is none.
+func readLogin(members map[string]json.RawMessage) (*login, error) {
+	if members["username"] == nil || members["password"] == nil {
+		return nil, nil //nolint:nilnil // there is none, which is no failure
+	}
+	own := map[string]json.RawMessage{}
+	for _, name := range loginMembers() {
+		if raw, ok := members[name]; ok {
+			own[name] = raw
+		}
+	}
+	var l login
+	raw, err := json.Marshal(own)
+	if err != nil || json.Unmarshal(raw, &l) != nil || l.User == nil || l.Password == nil { // the error may quote it
+		return nil, errors.New("its login for a database is not in the form of RDS")
+	}
+	if !slices.Contains([]string{"", "postgres", "aurora-postgresql"}, l.Engine) {
+		return nil, errors.New("its login is for another database than PostgreSQL")
+	}
+	return &l, nil
+}
+
+// url returns the address with the login, where it has a host.
+func (l *login) url() config.Secret {
+	if l.Host == "" {
+		return ""
+	}
+	u := url.URL{
+		Scheme: "postgres", User: url.UserPassword(*l.User, l.Password.Reveal()),
+		Host: net.JoinHostPort(l.Host, cmp.Or(string(l.Port), "5432")),
+		Path: "/" + cmp.Or(l.Database, "postgres"), // AWS's own default
+		// Passwords travel: never to somebody who only says to be the database.
+		RawQuery: url.Values{"sslmode": {cmp.Or(l.SSLMode, "verify-full")}}.Encode(),
+	}
+	return config.Secret(u.String())
+}
+
+// enter returns the address with the login, where it is one without a user.
+func (l *login) enter(address config.Secret) config.Secret {
+	u, err := url.Parse(address.Reveal())
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.User != nil || u.Query().Has("user") {
+		return address
+	}
+	u.User = url.UserPassword(*l.User, l.Password.Reveal())
+	return config.Secret(u.String())
+}
+
+// settle gives the addresses of the database that have no user the first login
+// that a secret held, or makes one of that.
+func (v *Values) settle() {
+	if v.login == nil {
+		return
+	}
+	for _, name := range []string{"DATABASE_URL", "MIGRATE_DATABASE_URL"} {
+		if address, ok := v.settings[name]; ok {
+			v.settings[name] = v.login.enter(address)
+		}
+	}
+	if made := v.login.url(); made != "" && v.settings["DATABASE_URL"] == "" {
+		v.settings["DATABASE_URL"] = made
+	}
+}
