@@ -9,7 +9,7 @@ package gateway_test
 //     transport and its errors from nextcloud;
 //   - each third-party package has one home.
 var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
-	"cmd/gateway":                             "functions functions/health github.com/joho/godotenv github.com/prometheus/client_golang/prometheus github.com/prometheus/client_golang/prometheus/collectors github.com/prometheus/client_golang/prometheus/promhttp github.com/spf13/cobra shared/account shared/audit shared/config shared/doctor shared/endpoint shared/enrol shared/fault shared/keyring shared/nextcloud/nextcloudtest shared/password shared/provision shared/ratelimit/redislimit shared/reference shared/serve shared/setup shared/store shared/store/migrations shared/store/postgres shared/store/sqlite shared/trail",
+	"cmd/gateway":                             "functions functions/health github.com/joho/godotenv github.com/prometheus/client_golang/prometheus github.com/prometheus/client_golang/prometheus/collectors github.com/prometheus/client_golang/prometheus/promhttp github.com/spf13/cobra shared/account shared/audit shared/config shared/doctor shared/endpoint shared/enrol shared/fault shared/keyring shared/nextcloud/nextcloudtest shared/password shared/provision shared/ratelimit/redislimit shared/reference shared/serve shared/setup shared/store shared/store/migrations shared/store/postgres shared/store/sqlite shared/tidy shared/trail",
 	"docs":                                    "",
 	"functions":                               "functions/files functions/health functions/jwks functions/login functions/logout functions/ncprovision functions/refresh functions/register functions/sessions functions/users shared/bearer shared/endpoint shared/enrol shared/grant shared/password shared/provision shared/ratelimit shared/store",
 	"functions/files":                         "shared/endpoint shared/fault shared/nextcloud shared/provision shared/token shared/webdav",
@@ -25,8 +25,8 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"functions/logout/bootstrap":              "functions/logout shared/config shared/faas shared/setup shared/store/postgres",
 	"functions/migrate":                       "shared/store shared/store/migrations",
 	"functions/migrate/bootstrap":             "functions/migrate shared/config shared/faas shared/store/postgres",
-	"functions/ncprovision":                   "shared/account shared/audit shared/config shared/endpoint shared/fault shared/nextcloud shared/password shared/provision shared/ratelimit shared/store shared/token shared/trail shared/validation shared/wish",
-	"functions/ncprovision/bootstrap":         "functions/ncprovision shared/bearer shared/config shared/faas shared/password shared/provision shared/setup shared/store/postgres shared/token shared/trail",
+	"functions/ncprovision":                   "shared/account shared/audit shared/config shared/endpoint shared/fault shared/nextcloud shared/password shared/provision shared/ratelimit shared/store shared/tidy shared/token shared/trail shared/validation shared/wish",
+	"functions/ncprovision/bootstrap":         "functions/ncprovision shared/bearer shared/config shared/faas shared/password shared/provision shared/setup shared/store/postgres shared/tidy shared/token shared/trail",
 	"functions/refresh":                       "shared/audit shared/config shared/endpoint shared/fault shared/grant shared/ratelimit shared/signin shared/store",
 	"functions/refresh/bootstrap":             "functions/refresh shared/config shared/faas shared/setup shared/store/postgres",
 	"functions/register":                      "shared/account shared/audit shared/config shared/endpoint shared/enrol shared/ratelimit shared/validation",
@@ -74,6 +74,7 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"shared/store/postgres":                   "github.com/jackc/pgx/v5 github.com/jackc/pgx/v5/pgconn github.com/jackc/pgx/v5/stdlib shared/config shared/store",
 	"shared/store/sqlite":                     "modernc.org/sqlite modernc.org/sqlite/lib shared/store",
 	"shared/store/storetest":                  "github.com/jackc/pgx/v5 shared/config shared/store shared/store/migrations shared/store/postgres shared/store/sqlite",
+	"shared/tidy":                             "shared/store",
 	"shared/token":                            "github.com/golang-jwt/jwt/v5 shared/account shared/config shared/fault shared/keyring shared/signin shared/uid",
 	"shared/trail":                            "shared/audit shared/config shared/keyring shared/store",
 	"shared/uid":                              "github.com/google/uuid shared/fault",

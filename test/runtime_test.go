@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -274,5 +275,51 @@ func TestFunctions_TolerateANewerSchema(t *testing.T) {
 		if resp := ask(t, p, v, h.login(t)); resp.StatusCode != v.status {
 			t.Errorf("%s: %d, want %d", name, resp.StatusCode, v.status)
 		}
+	}
+}
+
+// TestSchedule_LooksAfterTheDatabase runs the job of ncprovision as it is
+// deployed, without a Nextcloud: on Lambda nobody else gives events their place
+// in the audit trail and prunes them, or removes expired logins and limits.
+func TestSchedule_LooksAfterTheDatabase(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.login(t)
+	h.login(t)
+	db := storetest.OpenPostgres(t, h.database)
+	defer db.Close()
+	for _, sql := range []string{
+		"UPDATE logins SET expires_at = now() - interval '25 hours' WHERE id = (SELECT id FROM logins ORDER BY id LIMIT 1)",
+		"UPDATE audit_events SET at = now() - interval '2 days' WHERE id = (SELECT id FROM audit_events ORDER BY id LIMIT 1)",
+		"INSERT INTO rate_limits (key, kept, allowed) VALUES ('old', 0, TRUE)",
+	} {
+		if r, err := db.Handle().ExecContext(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		} else if n, err := r.RowsAffected(); n != 1 || err != nil {
+			t.Fatalf("%s: %d rows, %v", sql, n, err)
+		}
+	}
+	p := faastest.Start(t, faastest.Build(t, "../functions/ncprovision/bootstrap"), append(h.with(h.database), "AUDIT_RETENTION_DAYS=1")...)
+	event, err := os.ReadFile("../events/schedule.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := p.Invoke(t.Context(), event); err != nil || string(out) != "null" {
+		t.Fatalf("the job answered %s, %v", out, err)
+	}
+	for query, want := range map[string]int{
+		"SELECT count(*) FROM logins":                         1,
+		"SELECT count(*) FROM audit_events WHERE seq IS NULL": 0,
+		"SELECT min(seq) FROM audit_events":                   2, // the first one is pruned
+		"SELECT count(*) FROM rate_limits":                    0,
+	} {
+		var got int
+		if err := db.Handle().QueryRowContext(t.Context(), query).Scan(&got); err != nil || got != want {
+			t.Errorf("%s is %d, %v; want %d", query, got, err, want)
+		}
+	}
+	p.Shutdown()
+	if log := p.Log(); strings.Contains(log, "OldestUnprovisionedSeconds") {
+		t.Errorf("without a Nextcloud it tells how long people wait for one: %s", log)
 	}
 }

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +13,7 @@ import (
 	"github.com/voiceassist/gateway/shared/reference"
 	"github.com/voiceassist/gateway/shared/serve"
 	"github.com/voiceassist/gateway/shared/setup"
+	"github.com/voiceassist/gateway/shared/tidy"
 )
 
 func serveCommand(vars *variables) *cobra.Command {
@@ -88,11 +87,6 @@ func greet(w io.Writer, log *slog.Logger, a serve.Addresses) {
 	fmt.Fprintf(w, "VoiceAssist gateway: https on %s, http on %s\n", a.HTTPS, a.HTTP)
 }
 
-const (
-	housekeeping = time.Hour      // between two rounds
-	remembered   = 24 * time.Hour // how long an expired login is told apart from one that never was
-)
-
 // work runs what the gateway does without being asked, until ctx ends; the
 // channel is closed then.
 func (p *parts) work(ctx context.Context) <-chan struct{} {
@@ -102,30 +96,8 @@ func (p *parts) work(ctx context.Context) <-chan struct{} {
 		var others sync.WaitGroup
 		others.Go(func() { p.Reconciler.Loop(ctx) })
 		others.Go(func() { p.Trail.Loop(ctx) })
-		p.tidy(ctx)
+		tidy.New(p.DB, p.Now).Loop(ctx)
 		others.Wait()
 	}()
 	return done
-}
-
-// tidy forgets logins that ended long ago.
-func (p *parts) tidy(ctx context.Context) {
-	t := time.NewTicker(housekeeping)
-	defer t.Stop()
-	for {
-		n, err := p.DB.ForgetLogins(ctx, p.Now().Add(-remembered))
-		switch {
-		case errors.Is(err, context.Canceled):
-			return
-		case err != nil:
-			p.log.LogAttrs(ctx, slog.LevelWarn, "forget logins", slog.String("cause", err.Error()))
-		case n > 0:
-			p.log.LogAttrs(ctx, slog.LevelDebug, "forget logins", slog.Int64("count", n))
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-		}
-	}
 }

@@ -1,6 +1,6 @@
 // Package ncprovision is the function that keeps accounts in Nextcloud as
 // wished: it tells people and administrators where accounts stand, and works on
-// schedule.
+// schedule. On Lambda the schedule does everything else that comes by itself, too.
 package ncprovision
 
 import (
@@ -19,6 +19,7 @@ import (
 	"github.com/voiceassist/gateway/shared/provision"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/tidy"
 	"github.com/voiceassist/gateway/shared/token"
 	"github.com/voiceassist/gateway/shared/trail"
 	"github.com/voiceassist/gateway/shared/wish"
@@ -31,6 +32,7 @@ type Function struct {
 	Reconciler *provision.Reconciler // nil: there is no Nextcloud
 	Apps       *provision.AppPasswords
 	Trail      *trail.Trail // nil: another process looks after it
+	Tidier     *tidy.Tidier // nil: another process tidies
 	Passwords  *password.Hasher
 	Limits     *ratelimit.Limiter
 	Public     *url.URL // where users reach Nextcloud; nil: there is none
@@ -188,11 +190,18 @@ func (f *Function) reconcile(ctx context.Context, _ token.Caller, _ endpoint.Non
 	return f.Reconciler.RunBatch(ctx, batch)
 }
 
-// Run looks after the audit trail, works until nothing is due that can be done
-// now, and then compares both sides once a day, or until ctx ends: the job of a
-// schedule, which comes again. A trail that is broken stops nothing else.
+// Run looks after the audit trail, tidies once an hour, works until nothing is
+// due that can be done now, and then compares both sides once a day, or until ctx
+// ends: the job of a schedule, which comes again. What fails stops nothing else.
 func (f *Function) Run(ctx context.Context) error {
-	return errors.Join(f.keepTrail(ctx), f.provision(ctx))
+	return errors.Join(f.keepTrail(ctx), f.tidy(ctx), f.provision(ctx))
+}
+
+func (f *Function) tidy(ctx context.Context) error {
+	if f.Tidier == nil {
+		return nil
+	}
+	return f.Tidier.Due(ctx)
 }
 
 func (f *Function) keepTrail(ctx context.Context) error {

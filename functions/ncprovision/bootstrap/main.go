@@ -16,6 +16,7 @@ import (
 	"github.com/voiceassist/gateway/shared/provision"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store/postgres"
+	"github.com/voiceassist/gateway/shared/tidy"
 	"github.com/voiceassist/gateway/shared/token"
 	"github.com/voiceassist/gateway/shared/trail"
 )
@@ -33,6 +34,7 @@ func open(_ context.Context, env *config.Env) (faas.Function, error) {
 		Apps:       provision.ReadStorage(env, db, ring, time.Now).AppPasswords(),
 		Passwords:  password.Read(env),
 		Trail:      trail.Read(env, db, ring),
+		Tidier:     tidy.New(db, time.Now),
 		Limits:     limits,
 		Public:     provision.Read(env).PublicURL,
 		Now:        time.Now,
@@ -45,8 +47,11 @@ func open(_ context.Context, env *config.Env) (faas.Function, error) {
 }
 
 // measure tells how long somebody waits for an account, after each run: also one
-// whose time is up, which is when it matters.
+// whose time is up, which is when it matters. Without a Nextcloud everybody does.
 func measure(ctx context.Context, f *ncprovision.Function) error {
+	if f.Reconciler == nil {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), faas.Margin/2)
 	defer cancel()
 	waiting, err := f.Waiting(ctx)
