@@ -28,7 +28,8 @@ type template struct {
 	Globals struct {
 		Function function `yaml:"Function"`
 	} `yaml:"Globals"`
-	Resources map[string]resource `yaml:"Resources"`
+	Resources map[string]resource  `yaml:"Resources"`
+	Outputs   map[string]yaml.Node `yaml:"Outputs"`
 }
 
 type resource struct {
@@ -146,34 +147,38 @@ func (x template) named(t *testing.T) []string {
 func TestTemplate_LeastPrivilege(t *testing.T) {
 	t.Parallel()
 	x := readTemplate(t)
-	want := map[string][]string{
-		"jwks":        {"NoNetworkPolicy"},
-		"migrate":     {"NoNetworkPolicy", "MigrationSecretPolicy"},
-		"ncprovision": {"SecretPolicy", "NoNetworkPolicy", "HasNextcloudSecret NextcloudSecretPolicy AWS::NoValue"},
+	const db = "HasDatabaseSecret DatabaseSecretPolicy AWS::NoValue"
+	usual := []string{"SecretPolicy", db, "NoNetworkPolicy"}
+	policies := map[string][]string{
+		"jwks":        {"PublishesKeys SecretPolicy AWS::NoValue", "NoNetworkPolicy"},
+		"migrate":     {"NoNetworkPolicy", "MigrationSecretPolicy", "MigratesAsFunctions DatabaseSecretPolicy AWS::NoValue"},
+		"ncprovision": append(slices.Clone(usual), "HasNextcloudSecret NextcloudSecretPolicy AWS::NoValue"),
 	}
 	arns := map[string]string{
-		"jwks": "", "migrate": "HasMigrationSecret MigrationSecretArn SecretArn",
-		"ncprovision": "HasNextcloudSecret ${SecretArn},${NextcloudSecretArn} SecretArn",
+		"jwks":    "PublishesKeys SecretArn ",
+		"migrate": "MigratesAsFunctions ${SecretArn},${DatabaseSecretArn} HasMigrationSecret MigrationSecretArn SecretArn",
+		"ncprovision": ", SecretArn HasDatabaseSecret DatabaseSecretArn AWS::NoValue " +
+			"HasNextcloudSecret NextcloudSecretArn AWS::NoValue",
+	}
+	everywhere := x.Globals.Function.Environment.Variables[secrets.Variable]
+	if got := flat(&everywhere); got != "HasDatabaseSecret ${SecretArn},${DatabaseSecretArn} SecretArn" {
+		t.Errorf("functions read the secrets %q", got)
 	}
 	for name, f := range x.functions(t) {
-		var policies []string
+		var got []string
 		for _, p := range f.Policies {
-			policies = append(policies, flat(&p))
+			got = append(got, flat(&p))
 		}
-		w, special := want[name]
+		want, special := policies[name]
 		if !special {
-			w = []string{"SecretPolicy", "NoNetworkPolicy"}
+			want = usual
 		}
-		if diff := cmp.Diff(w, policies); diff != "" {
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("the policies of %s differ (-want +got):\n%s", name, diff)
 		}
-		a, special := arns[name]
-		if !special {
-			a = "SecretArn"
-		}
 		v := f.Environment.Variables[secrets.Variable]
-		if got := flat(&v); got != a {
-			t.Errorf("%s reads the secrets %q, want %q", name, got, a)
+		if got := flat(&v); got != arns[name] {
+			t.Errorf("%s reads the secrets %q, want %q", name, got, arns[name])
 		}
 	}
 	for name, r := range x.Resources {

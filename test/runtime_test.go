@@ -2,6 +2,11 @@ package test_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"io"
 	"net/http"
@@ -12,6 +17,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/faas/faastest"
 	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/secrets/secretstest"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
@@ -321,5 +327,53 @@ func TestSchedule_LooksAfterTheDatabase(t *testing.T) {
 	p.Shutdown()
 	if log := p.Log(); strings.Contains(log, "OldestUnprovisionedSeconds") {
 		t.Errorf("without a Nextcloud it tells how long people wait for one: %s", log)
+	}
+}
+
+// TestJWKS_PublishesTheKeyOfASecret has another service check a token that the
+// login function signed, with what the jwks function draws from the secret.
+func TestJWKS_PublishesTheKeyOfASecret(t *testing.T) {
+	t.Parallel()
+	_, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	manager := secretstest.New(t)
+	arn := manager.Put(t, "gateway", map[string]string{"JWT_PRIVATE_KEY": key, "JWT_SECRET": "x", "DATABASE_URL": "x"})
+	h := newHouse(t)
+	h.env = append(h.env, "JWT_ALGORITHM=EdDSA", "JWT_PRIVATE_KEY="+key)
+	h.door = faastest.Start(t, faastest.Build(t, "../functions/login/bootstrap"), h.with(h.database)...)
+	access := strings.Split(h.login(t)["access"], ".")
+
+	p := faastest.Start(t, faastest.Build(t, "../functions/jwks/bootstrap"), append(manager.Env(arn), "JWT_ALGORITHM=EdDSA")...)
+	if e := p.InitError(); e != nil || manager.Fetches() != 0 {
+		t.Errorf("init: %v, after %d fetches; want none", e, manager.Fetches())
+	}
+	resp := ask(t, p, visit{"GET", "/.well-known/jwks.json", "", 200}, nil)
+	var set struct {
+		Keys []struct{ X string }
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err == nil {
+		err = json.Unmarshal(body, &set)
+	}
+	if err != nil || len(set.Keys) != 1 {
+		t.Fatalf("the set is %s, %v", body, err)
+	}
+	public, err := base64.RawURLEncoding.DecodeString(set.Keys[0].X)
+	if err != nil || len(public) != ed25519.PublicKeySize {
+		t.Fatalf("the key is %s, %v", body, err)
+	}
+	signature, err := base64.RawURLEncoding.DecodeString(access[2])
+	if err != nil || !ed25519.Verify(public, []byte(access[0]+"."+access[1]), signature) {
+		t.Errorf("a token of login does not verify with %s", body)
+	}
+	if strings.Contains(p.Log()+string(body), "PRIVATE KEY") {
+		t.Error("the private key shows")
 	}
 }

@@ -1,0 +1,131 @@
+package gateway_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/secrets"
+	"github.com/voiceassist/gateway/shared/token"
+)
+
+// spoken returns what docs/deploy.md sets in code, line by line.
+func spoken(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile("docs/deploy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	for _, block := range regexp.MustCompile("(?s)```\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		for line := range strings.Lines(block[1]) {
+			said = append(said, strings.TrimSpace(line))
+		}
+	}
+	for _, code := range regexp.MustCompile("`([^`\n]+)`").FindAllStringSubmatch(regexp.MustCompile("(?s)```\n.*?```").ReplaceAllString(string(text), ""), -1) {
+		said = append(said, code[1])
+	}
+	if len(said) < 50 {
+		t.Fatalf("docs/deploy.md says only %q", said)
+	}
+	return said
+}
+
+// TestDeployGuide_NamesWhatThereIs holds docs/deploy.md against what it names:
+// commands, files, settings, and names of template.yaml.
+func TestDeployGuide_NamesWhatThereIs(t *testing.T) {
+	t.Parallel()
+	x := readTemplate(t)
+	known := func(name string) bool {
+		_, parameter := x.Parameters[name]
+		_, resource := x.Resources[name]
+		_, output := x.Outputs[name]
+		aws := []string{"ReservedConcurrentExecutions", "ThrottlingRateLimit", "EdDSA", "SomeFunction"}
+		return parameter || resource || output || slices.Contains(aws, name)
+	}
+	makefile, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := map[string]int{}
+	for _, s := range spoken(t) {
+		if regexp.MustCompile(`^[A-Z][a-z]+[A-Za-z]*$`).MatchString(s) {
+			counts["name"]++
+			if !known(s) {
+				t.Errorf("template.yaml has no %s", s)
+			}
+		}
+		for _, m := range regexp.MustCompile(`\bmake ([a-z-]+)`).FindAllStringSubmatch(s, -1) {
+			counts["target"]++
+			if !strings.Contains(string(makefile), "\n"+m[1]+":") {
+				t.Errorf("there is no make %s", m[1])
+			}
+		}
+		for _, file := range regexp.MustCompile(`\b(scripts|events|functions)/[a-z./-]*|\b(samconfig\.toml|template\.yaml|docker-compose\.yml)\b`).FindAllString(s, -1) {
+			counts["file"]++
+			if _, err := os.Stat(file); err != nil {
+				t.Error(err)
+			}
+		}
+		if regexp.MustCompile(`^[A-Z][A-Z_]{5,}$`).MatchString(s) {
+			counts["setting"]++
+			if !slices.Contains(append(secrets.Settings(), "ACCESS_TOKEN", "REFRESH_TOKEN", "ERROR"), s) {
+				t.Errorf("%s is no setting that may be in a secret", s)
+			}
+		}
+	}
+	for what, least := range map[string]int{"name": 15, "target": 4, "file": 8, "setting": 6} {
+		if counts[what] < least {
+			t.Errorf("only %d times a %s was found", counts[what], what)
+		}
+	}
+}
+
+// TestDeployGuide_MakesSecretsThatAFunctionTakes runs the commands that make
+// secrets, and has what they make read as a function does.
+func TestDeployGuide_MakesSecretsThatAFunctionTakes(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	secret := map[string]string{"JWT_ALGORITHM": "EdDSA"}
+	for _, s := range spoken(t) {
+		if !strings.HasPrefix(s, "openssl ") {
+			continue
+		}
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", s)
+		cmd.Dir = dir
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+		if b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(out))); err == nil && len(b) > 0 {
+			secret["JWT_SECRET"] = strings.TrimSpace(string(out))
+		}
+	}
+	key, err := os.ReadFile(filepath.Join(dir, "key.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret["JWT_PRIVATE_KEY"] = string(key)
+	stored, err := json.Marshal(secret) // with \n where a line ends
+	if err != nil || strings.Contains(string(stored), "\n") {
+		t.Fatal(string(stored), err)
+	}
+	var read map[string]string
+	if err := json.Unmarshal(stored, &read); err != nil {
+		t.Fatal(err)
+	}
+	env := config.Map(read)
+	keyring.Read(env)
+	keys := token.ReadPublic(env)
+	if err := env.Err(); err != nil || read["JWT_SECRET"] == "" || !strings.Contains(string(keys.JWKS()), `"Ed25519"`) {
+		t.Errorf("%v: %d settings", err, len(read))
+	}
+}
