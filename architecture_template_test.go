@@ -285,6 +285,18 @@ func TestTemplate_MigratesFirst(t *testing.T) {
 	}
 }
 
+// TestTemplate_TheScheduleRunsWithOrWithoutNextcloud, as it looks after the
+// database, too.
+func TestTemplate_TheScheduleRunsWithOrWithoutNextcloud(t *testing.T) {
+	t.Parallel()
+	x := readTemplate(t)
+	r := x.Resources["NcprovisionFunction"]
+	rule := text(t, &r.Properties)
+	if !strings.Contains(rule, "Type: ScheduleV2") || strings.Contains(rule, "State:") {
+		t.Errorf("there is no schedule, or one that can be off:\n%s", rule)
+	}
+}
+
 // TestEnvJSON holds env.json.example against the template: SAM drops what is not
 // named there, without a word.
 func TestEnvJSON_IsOfVariablesThatTheTemplateNames(t *testing.T) {
