@@ -24,11 +24,11 @@ certs: ## make a local certificate authority with mkcert, which the gateway then
 	$(GO) tool mkcert -install
 
 test: ## run all tests, on SQLite and PostgreSQL
-	@scripts/postgresql && scripts/redis && scripts/pgbouncer
+	@scripts/postgresql && scripts/redis && scripts/pgbouncer && scripts/chromium
 	$(GO) test -shuffle=on ./...
 
 test-race: ## run all tests under the race detector
-	@scripts/postgresql && scripts/redis && scripts/pgbouncer
+	@scripts/postgresql && scripts/redis && scripts/pgbouncer && scripts/chromium
 	$(GO) test -race -shuffle=on ./...
 
 test-nextcloud: ## run the contract of the Nextcloud clients against a real one

@@ -130,6 +130,32 @@ func TestStandardLibraryHomes(t *testing.T) {
 	}
 }
 
+// TestImports_OfTestsAlone holds what not even other tests may import.
+func TestImports_OfTestsAlone(t *testing.T) {
+	t.Parallel()
+	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(file, ".go") {
+			return err
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range parsed.Imports {
+			if !strings.HasPrefix(spec.Path.Value, `"github.com/chromedp/`) {
+				continue
+			}
+			if home := path.Dir(filepath.ToSlash(file)); home != "test" || !strings.HasSuffix(file, "_test.go") {
+				t.Errorf("%s imports %s; only the tests in test drive a browser", file, spec.Path.Value)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestRoutesAreDescribed compares the mux with the description of the
 // interface.
 func TestRoutesAreDescribed(t *testing.T) {

@@ -1,0 +1,242 @@
+package test_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+)
+
+const signIn = `json({email: "ada@example.org", password: "correct horse battery staple", transport: "cookie"})`
+
+// TestBrowser holds in a real browser what headers alone only promise: the
+// refresh cookie serves the pages that may use it, and no others.
+func TestBrowser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	at := w.visit(t, app)
+
+	w.expect(t, "a sign-in", at.runs(t, guarded, `fetch(api + "/api/auth/login", `+signIn+`).then(async answer =>
+		answer.status + " " + Object.keys(await answer.json()) + " " + answer.headers.get("Set-Cookie"))`),
+		"200 access_token,token_type,expires_in,refresh_expires_in null",
+		"OPTIONS /api/auth/login: 204 for 7200 s", "POST /api/auth/login: 200 and a cookie")
+
+	t.Run("scripts cannot read the cookie", func(t *testing.T) {
+		cookies, err := chromedp.Call(at.ctx, network.GetCookies, network.GetCookiesParams{URLs: []string{guarded + "/api/auth/refresh"}})
+		if err != nil || len(cookies.Cookies) != 1 {
+			t.Fatalf("the browser keeps %d cookies, %v", len(cookies.Cookies), err)
+		}
+		if c := cookies.Cookies[0]; !c.HTTPOnly || !c.Secure || c.SameSite != network.CookieSameSiteStrict ||
+			c.Path != "/api/auth" || c.Domain != strings.TrimPrefix(guarded, "https://") {
+			t.Errorf("the cookie is %+v", c)
+		}
+		// Not even one of the gateway's own origin, at an address that the cookie goes to.
+		for _, address := range []string{app, guarded + "/api/auth/refresh", guarded + "/docs"} {
+			if got := w.visit(t, address).runs(t, guarded, `document.cookie`); got != "" {
+				t.Errorf("at %s a script reads %q", address, got)
+			}
+		}
+		w.since()
+	})
+
+	t.Run("an allowed page is served", func(t *testing.T) {
+		const mine = `see(api + "/api/users/me", {headers: {Authorization: "Bearer x"}})`
+		w.expect(t, "a call", at.runs(t, guarded, mine), "cors 401", "OPTIONS /api/users/me: 204 for 7200 s", "GET /api/users/me: 401")
+		w.expect(t, "the same again", at.runs(t, guarded, mine), "cors 401", "GET /api/users/me: 401")
+		w.expect(t, "every method and header", at.runs(t, guarded, `Promise.all(["PUT", "PATCH", "DELETE"].map(method =>
+			see(api + "/api/users/me", {method, headers: {Authorization: "Bearer x", "If-Match": "x", "If-None-Match": "x",
+				Range: "bytes=0-", "X-Correlation-ID": "x"}}))).then(String)`), "cors 401,cors 401,cors 401")
+		w.since()
+		w.expect(t, "the headers of an answer", at.runs(t, guarded, `fetch(api + "/api/users/me").then(answer =>
+			String(["X-Correlation-ID", "WWW-Authenticate", "Cache-Control"].map(name => answer.headers.has(name))))`),
+			"true,true,true", "GET /api/users/me: 401")
+		w.expect(t, "an answer as a script", at.runs(t, guarded,
+			`load("script", {src: api + "/.well-known/jwks.json", crossOrigin: "anonymous"})`),
+			"nothing", "GET /.well-known/jwks.json: 200")
+	})
+
+	t.Run("two tabs refresh at once", func(t *testing.T) {
+		tabs := []tab{at, w.visit(t, app)}
+		for range 5 {
+			w.refreshesMeet(len(tabs))
+			got := make([]string, len(tabs))
+			var wg sync.WaitGroup
+			for i, each := range tabs {
+				wg.Go(func() { got[i] = each.runs(t, guarded, `see(api + "/api/auth/refresh", {method: "POST"})`) })
+			}
+			wg.Wait()
+			if tokens := w.refreshesMeet(0); len(tokens) != 2 || tokens[0] != tokens[1] {
+				t.Fatalf("they came with %d cookies, which are not the same; nothing is tested", len(tokens))
+			}
+			const won = "POST /api/auth/refresh with the cookie: 200 and a cookie"
+			w.expect(t, "both", strings.Join(got, ", "), "cors 200, cors 200", won, won)
+		}
+		for _, each := range tabs {
+			if got := each.runs(t, guarded, `who(api)`); got != "ada@example.org" {
+				t.Errorf("a tab is signed in as %s", got)
+			}
+		}
+	})
+
+	t.Run("another origin gets nothing", func(t *testing.T) { w.foreignPages(t, at) })
+	t.Run("another origin sends nowhere", func(t *testing.T) { w.navigations(t, at) })
+	t.Run("no answer is shown in a frame", w.frames)
+
+	t.Run("plain HTTP is over once HTTPS was seen", func(t *testing.T) {
+		for address, want := range map[string]string{
+			"http://api.example.org/health": "https:", "http://sub.api.example.org/": "https:", "http://evil.example.net/": "http:",
+		} {
+			if got := w.visit(t, address).runs(t, guarded, `location.protocol`); got != want {
+				t.Errorf("%s is asked for by %s, want %s", address, got, want)
+			}
+		}
+	})
+
+	t.Run("a logout in one tab is one in all", func(t *testing.T) {
+		w.since()
+		other := w.visit(t, app)
+		w.expect(t, "logout", at.runs(t, guarded, `see(api + "/api/auth/logout", {method: "POST"})`), "cors 204",
+			"POST /api/auth/logout with the cookie: 204 and a cookie less")
+		w.expect(t, "the other", other.runs(t, guarded, `see(api + "/api/auth/refresh", {method: "POST"})`), "cors 401",
+			"POST /api/auth/refresh: 401")
+	})
+}
+
+// foreignPages plays what pages of other origins try while somebody is signed in.
+// Each try says what the page learns, and what the gateway did: for a sibling,
+// which the browser sends the cookie for; for a foreign site, which it does not;
+// and for the sibling where ALLOWED_ORIGINS has it, so that the try is one that
+// can succeed.
+func (w *world) foreignPages(t *testing.T, victim tab) {
+	t.Helper()
+	allowed := w.visit(t, sibling)
+	w.since()
+	w.expect(t, "a sign-in", allowed.runs(t, open, `see(api + "/api/auth/login", `+signIn+`)`), "cors 200",
+		"OPTIONS /api/auth/login: 204 for 7200 s", "POST /api/auth/login: 200 and a cookie")
+	const (
+		refresh, cookieRefresh = "POST /api/auth/refresh: ", "POST /api/auth/refresh with the cookie: "
+		logout, cookieLogout   = "POST /api/auth/logout: ", "POST /api/auth/logout with the cookie: "
+	)
+	tries := []struct{ name, script, bySibling, byForeign, byAllowed string }{
+		{
+			"refreshes", `see(api + "/api/auth/refresh", {method: "POST"})`,
+			"nothing; " + cookieRefresh + "403", "nothing; " + refresh + "401", "cors 200; " + cookieRefresh + "200 and a cookie",
+		},
+		{
+			"refreshes, and wants no answer", `see(api + "/api/auth/refresh", {method: "POST", mode: "no-cors"})`,
+			"opaque 0; " + cookieRefresh + "403", "nothing; " + refresh + "401", "opaque 0; " + cookieRefresh + "200 and a cookie",
+		},
+		{
+			"refreshes from a sandbox, whose origin is null",
+			`sandboxed("fetch('" + api + "/api/auth/refresh', {method: 'POST', credentials: 'include'}).then(() => 'an answer', () => 'nothing')")`,
+			"nothing; " + refresh + "401", "nothing; " + refresh + "401", "nothing; " + refresh + "401",
+		},
+		{
+			"refreshes by a form", `submitted(api + "/api/auth/refresh", {})`,
+			"nothing; " + cookieRefresh + "403", "nothing; " + refresh + "415", "nothing; " + cookieRefresh + "415",
+		},
+		{
+			"logs out by a form", `submitted(api + "/api/auth/logout", {})`,
+			"nothing; " + cookieLogout + "403", "nothing; " + logout + "415", "nothing; " + cookieLogout + "415",
+		},
+		{
+			"signs the visitor in as somebody else",
+			`submitted(api + "/api/auth/login", {username: "mallory@example.org", password: "correct horse battery staple", transport: "cookie"})`,
+			"nothing; POST /api/auth/login with the cookie: 403", "nothing; POST /api/auth/login: 403",
+			"nothing; POST /api/auth/login with the cookie: 200 and a cookie",
+		},
+		{
+			"sends a token", `see(api + "/api/users/me", {headers: {Authorization: "Bearer x"}})`,
+			"nothing; OPTIONS /api/users/me: 204", "nothing; OPTIONS /api/users/me: 204",
+			"cors 401; OPTIONS /api/users/me: 204 for 7200 s; GET /api/users/me: 401",
+		},
+		{
+			"reads what everybody may", `see(api + "/health")`,
+			"nothing; GET /health: 200", "nothing; GET /health: 200", "cors 200; GET /health: 200",
+		},
+		{
+			"takes an answer for an image", `load("img", {src: api + "/health"})`,
+			"nothing; GET /health: 200", "nothing; GET /health: 200", "nothing; GET /health: 200",
+		},
+		{
+			"takes an answer for a script", `load("script", {src: api + "/.well-known/jwks.json"})`,
+			"nothing; GET /.well-known/jwks.json: 200", "nothing; GET /.well-known/jwks.json: 200",
+			"nothing; GET /.well-known/jwks.json: 200",
+		},
+		{
+			"logs out", `see(api + "/api/auth/logout", {method: "POST"})`,
+			"nothing; " + cookieLogout + "403", "nothing; " + logout + "204 and a cookie less", "cors 204; " + cookieLogout + "204 and a cookie less",
+		},
+	}
+	by := map[string]tab{sibling: w.visit(t, sibling), foreign: w.visit(t, foreign)}
+	for _, try := range tries {
+		t.Run(try.name, func(t *testing.T) {
+			for from, want := range map[string]string{sibling: try.bySibling, foreign: try.byForeign} {
+				page, seen, _ := strings.Cut(want, "; ")
+				w.expect(t, from, by[from].runs(t, guarded, try.script), page, strings.Split(seen, "; ")...)
+				if got := victim.runs(t, guarded, `who(api)`); got != "ada@example.org" {
+					t.Errorf("after %s the visitor is signed in as %s", from, got)
+				}
+				w.since()
+			}
+			page, seen, _ := strings.Cut(try.byAllowed, "; ")
+			w.expect(t, "allowed", allowed.runs(t, open, try.script), page, strings.Split(seen, "; ")...)
+		})
+	}
+}
+
+// navigations plays pages that send their visitors themselves, which takes no
+// permission of anybody.
+func (w *world) navigations(t *testing.T, victim tab) {
+	t.Helper()
+	for _, try := range []struct{ script, bySibling, byForeign string }{
+		{`location = api + "/api/auth/logout"`, "GET /api/auth/logout with the cookie: 405", "GET /api/auth/logout: 405"},
+		{`submit("_top", api + "/api/auth/logout", {})`, "POST /api/auth/logout with the cookie: 403", "POST /api/auth/logout: 415"},
+	} {
+		for from, want := range map[string]string{sibling: try.bySibling, foreign: try.byForeign} {
+			at := w.visit(t, from)
+			leave := chromedp.Evaluate[chromedp.Void](`(api => { ` + try.script + ` })("` + guarded + `")`)
+			if _, err := chromedp.RunResponse(at.ctx, leave); err != nil {
+				t.Fatalf("%s: %v", try.script, err)
+			}
+			w.expect(t, from+": "+try.script, "", "", want)
+			if got := victim.runs(t, guarded, `who(api)`); got != "ada@example.org" {
+				t.Errorf("after %s the visitor is signed in as %s", try.script, got)
+			}
+			w.since()
+		}
+	}
+}
+
+// frames shows answers in frames of every page, beside one that may be shown.
+func (w *world) frames(t *testing.T) {
+	for _, from := range []string{app, sibling, foreign} {
+		at := w.visit(t, from)
+		if _, err := chromedp.Call(at.ctx, network.Enable, network.EnableParams{}); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(at.ctx, answerTime/2)
+		t.Cleanup(cancel)
+		failures := chromedp.Events(ctx, network.LoadingFailed)
+		got := at.runs(t, guarded, `Promise.all([location.href, api + "/health", api + "/api/users/me", api + "/docs"]
+			.map(src => frame({src}))).then(String)`)
+		if got != "loaded,nothing,nothing,nothing" {
+			t.Errorf("%s reads what is in frames: %s", from, got)
+		}
+		blocked := 0
+		for failure, err := range failures {
+			if err != nil {
+				t.Fatalf("%d of 3 answers in frames of %s are blocked, then %v", blocked, from, err)
+			}
+			if failure.ErrorText == "net::ERR_BLOCKED_BY_RESPONSE" {
+				blocked++
+			}
+			if blocked == 3 {
+				break
+			}
+		}
+	}
+}

@@ -1,0 +1,243 @@
+package test_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// The names in the browser's world, which all lead to this machine. app and
+// sibling are of one site with the gateways, so the browser sends the cookie for
+// both; foreign is of another.
+const (
+	guarded = "https://api.example.org"  // a gateway that allows app
+	open    = "https://open.example.org" // one that allows sibling and foreign, too
+	app     = "https://app.example.org"
+	sibling = "https://sibling.example.org"
+	foreign = "https://evil.example.net"
+)
+
+// blank is every page of the browser's world: nothing, but with functions for the
+// scripts of the tests. Each promises what the page learns.
+const blank = `<!doctype html><title>blank</title><body><script>
+const see = (url, options) => fetch(url, {credentials: "include", ...options}).then(
+	answer => (answer.type + " " + answer.status), () => "nothing")
+const json = body => ({method: "POST", credentials: "include", headers: {"Content-Type": "application/json"}, body: JSON.stringify(body)})
+const who = async api => {
+	const pair = await (await fetch(api + "/api/auth/refresh", {method: "POST", credentials: "include"})).json()
+	const me = await (await fetch(api + "/api/users/me", {headers: {Authorization: "Bearer " + pair.access_token}})).json()
+	return me.email ?? pair.code ?? me.code
+}
+const load = (tag, attributes) => new Promise(done => {
+	const element = Object.assign(document.createElement(tag), attributes)
+	element.onload = () => done("loaded")
+	element.onerror = () => done("nothing")
+	document.body.append(element)
+})
+const frame = attributes => {
+	const element = Object.assign(document.createElement("iframe"), attributes)
+	document.body.append(element)
+	return new Promise(done => element.onload = () => done(element.contentDocument ? "loaded" : "nothing"))
+}
+const sandboxed = script => new Promise(done => {
+	onmessage = message => done(message.data)
+	frame({sandbox: "allow-scripts", srcdoc: "<script>" + script + ".then(seen => parent.postMessage(seen, '*'))</" + "script>"})
+})
+const submit = (target, action, fields) => {
+	const form = Object.assign(document.createElement("form"), {method: "post", target, action})
+	for (const [name, value] of Object.entries(fields))
+		form.append(Object.assign(document.createElement("input"), {name, value}))
+	document.body.append(form)
+	form.submit()
+}
+let forms = 0
+const submitted = (action, fields) => {
+	const name = "answer" + forms++, seen = frame({name})
+	submit(name, action, fields)
+	return seen
+}
+</script>`
+
+// A world is a browser and what it can reach: blank pages under every name, and
+// gateways behind a front that notes what comes by. It is for one test at a time.
+type world struct {
+	browser context.Context
+	front   *httptest.Server
+
+	mu      sync.Mutex
+	seen    []string
+	cookies []string        // what refreshes came with
+	meet    *sync.WaitGroup // where refreshes wait for each other; may be nil
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{}
+	routes := http.NewServeMux()
+	page := func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Content-Type", "text/html")
+		io.WriteString(rw, blank) //nolint:errcheck // the browser tells
+	}
+	routes.HandleFunc("/", page)
+	for name, origins := range map[string]string{guarded: app, open: app + "," + sibling + "," + foreign} {
+		p := start(t, t.TempDir(), nil, "ALLOWED_ORIGINS="+origins)
+		for _, name := range []string{"ada", "mallory"} {
+			body := `{"email":"` + name + `@example.org","password":"correct horse battery staple"}`
+			resp := asks(t, p.client.Transport, p.https, "", "POST", "/api/auth/register", body, "Content-Type: application/json")
+			if resp.StatusCode != http.StatusOK {
+				t.Fatalf("registering %s: %d", name, resp.StatusCode)
+			}
+		}
+		routes.Handle(strings.TrimPrefix(name, "https://")+"/", w.before(p))
+	}
+	w.front = httptest.NewUnstartedServer(routes)
+	w.front.EnableHTTP2 = true
+	w.front.StartTLS()
+	t.Cleanup(w.front.Close)
+	plain := httptest.NewServer(http.HandlerFunc(page))
+	t.Cleanup(plain.Close)
+	w.browser = chromium(t, w.front, plain)
+	return w
+}
+
+// before passes what comes on to p and notes what it was, whether it had the
+// cookie, and what came of it.
+func (w *world) before(p *process) http.Handler {
+	to, _ := url.Parse(p.https) //nolint:errcheck // ours
+	return &httputil.ReverseProxy{
+		Transport: p.target().client.Transport,
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(to)
+			r.Out.Host = r.In.Host
+			if r.In.Method != http.MethodPost || r.In.URL.Path != "/api/auth/refresh" {
+				return
+			}
+			w.mu.Lock()
+			w.cookies = append(w.cookies, r.In.Header.Get("Cookie"))
+			meet := w.meet
+			w.mu.Unlock()
+			if meet != nil {
+				meet.Done()
+				meet.Wait()
+			}
+		},
+		ModifyResponse: func(resp *http.Response) error {
+			note := resp.Request.Method + " " + resp.Request.URL.Path
+			if resp.Request.Header.Get("Cookie") != "" {
+				note += " with the cookie"
+			}
+			note += fmt.Sprintf(": %d", resp.StatusCode)
+			if age := resp.Header.Get("Access-Control-Max-Age"); age != "" {
+				note += " for " + age + " s"
+			}
+			for _, c := range resp.Cookies() {
+				if note += " and a cookie"; c.MaxAge < 0 {
+					note += " less"
+				}
+			}
+			if resp.Request.URL.Path == "/favicon.ico" { // of no page's doing
+				return nil
+			}
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.seen = append(w.seen, note)
+			return nil
+		},
+	}
+}
+
+// since returns what came by the front since the last call.
+func (w *world) since() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	seen := w.seen
+	w.seen = nil
+	return seen
+}
+
+// expect compares what a page learned and, where seen says anything, what came by
+// the front since the last look.
+func (w *world) expect(t *testing.T, what, got, want string, seen ...string) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: the page sees %q, want %q", what, got, want)
+	}
+	if by := w.since(); seen != nil && !slices.Equal(by, seen) {
+		t.Errorf("%s: the gateway answered %q, want %q", what, by, seen)
+	}
+}
+
+// refreshesMeet makes refreshes from now on wait until n are there, or none for
+// 0, and returns the cookies that those before came with.
+func (w *world) refreshesMeet(n int) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	cookies := w.cookies
+	w.cookies, w.meet = nil, nil
+	if n > 0 {
+		w.meet = &sync.WaitGroup{}
+		w.meet.Add(n)
+	}
+	return cookies
+}
+
+// chromium starts a browser for which every name in the world is front, or plain
+// where it is asked without TLS. Its only liberty is that it takes the front's
+// certificate for everybody's.
+func chromium(t *testing.T, front, plain *httptest.Server) context.Context {
+	t.Helper()
+	pin := sha256.Sum256(front.Certificate().RawSubjectPublicKeyInfo)
+	alloc, stop := chromedp.NewExecAllocator(t.Context(),
+		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Headless, chromedp.NoSandbox,
+		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-features", "HttpsUpgrades"), // it would look like HSTS
+		chromedp.Flag("ignore-certificate-errors-spki-list", base64.StdEncoding.EncodeToString(pin[:])),
+		chromedp.Flag("host-resolver-rules", fmt.Sprintf("MAP *:443 %s, MAP *:80 %s",
+			front.Listener.Addr(), plain.Listener.Addr())))
+	t.Cleanup(stop)
+	ctx, cancel := context.WithTimeout(alloc, 3*answerTime) // of everything
+	t.Cleanup(cancel)
+	ctx, end := chromedp.NewContext(ctx)
+	t.Cleanup(end)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("Chromium for tests: %v; install it (Debian: apt-get install chromium)", err)
+	}
+	return ctx
+}
+
+// A tab is one of the browser's. All share its cookies.
+type tab struct{ ctx context.Context }
+
+// visit opens a tab at an address.
+func (w *world) visit(t *testing.T, address string) tab {
+	t.Helper()
+	ctx, end := chromedp.NewContext(w.browser)
+	t.Cleanup(end)
+	if err := chromedp.Do(ctx, chromedp.Navigate(address)); err != nil {
+		t.Fatalf("%s: %v", address, err)
+	}
+	return tab{ctx}
+}
+
+// runs runs a script in the page, as one of its own, and returns the string that
+// it promises. To the script, api is a gateway.
+func (at tab) runs(t *testing.T, api, script string) string {
+	t.Helper()
+	got, err := chromedp.Run(at.ctx, chromedp.Evaluate[string](fmt.Sprintf(`(async api => %s)(%q)`, script, api), chromedp.EvalAwaitPromise))
+	if err != nil {
+		t.Errorf("%s: %v", script, err)
+	}
+	return got
+}
