@@ -9,7 +9,7 @@ RELEASE   := -trimpath -ldflags='-s -w'
 TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo certs test test-race test-nextcloud fuzz cold-start lint build image up down sam-check sam-local sam-acceptance clean
+.PHONY: help run demo certs test test-race attack test-nextcloud fuzz cold-start lint build image up down sam-check sam-local sam-acceptance clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ test: ## run all tests, on SQLite and PostgreSQL
 test-race: ## run all tests under the race detector
 	@scripts/postgresql && scripts/redis && scripts/pgbouncer && scripts/chromium
 	$(GO) test -race -shuffle=on ./...
+
+attack: ## attack the gateway in every way we know, and print what got through
+	@cd test && $(GO) test -count=1 -run '^TestAttack$$'
 
 test-nextcloud: ## run the contract of the Nextcloud clients against a real one
 	NEXTCLOUD_CONTRACT=1 $(GO) test -count=1 -run Contract ./shared/nextcloud/... ./shared/webdav/...

@@ -48,8 +48,14 @@ func gateway(tb testing.TB) string {
 // often one may call is not limited, unless env limits it.
 func start(tb testing.TB, dir string, args []string, env ...string) *process {
 	tb.Helper()
+	return startProgram(tb, gateway(tb), dir, args, env...)
+}
+
+// startProgram is [start] for another build of the gateway.
+func startProgram(tb testing.TB, program, dir string, args []string, env ...string) *process {
+	tb.Helper()
 	p := &process{stdout: &buffer{}, stderr: &buffer{}, exited: make(chan struct{})}
-	p.cmd = exec.Command(gateway(tb), append([]string{"serve"}, args...)...)
+	p.cmd = exec.Command(program, append([]string{"serve"}, args...)...)
 	p.cmd.Dir = dir // no .env of the project
 	p.cmd.Env = append(unlimited(), append([]string{
 		"DATA_DIR=" + dir, "HTTP_ADDR=127.0.0.1:0", "HTTPS_ADDR=127.0.0.1:0", "BCRYPT_COST=10",

@@ -1,0 +1,198 @@
+package test_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/voiceassist/gateway/functions/functionstest"
+)
+
+// passwordAttacks guess passwords, and find out who has an account.
+func passwordAttacks() []attack {
+	return []attack{
+		{name: "guess the password of an account, from one address", weakness: "the limit of a client", run: guess(
+			func(a *assault) func(n int) (string, visitor) {
+				c := a.somebody()
+				// Somebody else's account each time, or it would be the account that is limited.
+				return func(n int) (string, visitor) { return fmt.Sprintf("p%d@example.org", n%8), c }
+			})},
+		{name: "guess the password of an account, from many addresses", weakness: "the limit of an account", run: guess(
+			func(a *assault) func(n int) (string, visitor) {
+				spellings := []string{"ada@example.org", "ADA@example.org", " ada@Example.ORG ", "Ada@EXAMPLE.org"}
+				return func(n int) (string, visitor) { return spellings[n%len(spellings)], a.somebody() }
+			})},
+		{name: "try one password on many accounts (spraying)", weakness: "the limit of a client", run: guess(
+			func(a *assault) func(n int) (string, visitor) {
+				c := a.somebody()
+				return func(n int) (string, visitor) { return fmt.Sprintf("p%d@example.org", n), c }
+			})},
+		{name: "seem to be many with a forged X-Forwarded-For", weakness: "distrust of X-Forwarded-For", run: guess(forwarded)},
+		{name: "the same, where there is no proxy", weakness: "distrust of X-Forwarded-For",
+			settings: []string{"TRUSTED_PROXIES=192.0.2.1"}, run: guess(func(a *assault) func(n int) (string, visitor) {
+				return func(n int) (string, visitor) { return fmt.Sprintf("p%d@example.org", n), a.somebody() }
+			})},
+		{name: "seem to be many within an IPv6 network", weakness: "the /64 of IPv6", run: guess(
+			func(a *assault) func(n int) (string, visitor) {
+				return func(n int) (string, visitor) {
+					host := rand.Uint64() //nolint:gosec // no secret
+					return fmt.Sprintf("p%d@example.org", n), visitor{a: a, address: fmt.Sprintf("2001:db8:1:2:%x:%x:%x:%x", host>>48, host>>32&0xffff, host>>16&0xffff, host&0xffff)}
+				}
+			})},
+		{name: "guess the password behind a stolen access token", weakness: "the limit of passwords", run: guessBehindToken},
+		{name: "learn from the answer who has an account", weakness: "one answer for all that cannot sign in", run: enumerateByAnswer},
+		{name: "learn from the time of a login who has an account", weakness: "a hash for every login",
+			settings: append(unlimited(), "BCRYPT_COST=10"), run: enumerateByTime},
+		{name: "learn from a registration who has an account", weakness: "silence about taken addresses", run: enumerateByRegistration},
+	}
+}
+
+// guess returns an attack of 40 guesses, each on the account and by the visitor
+// that next returns. What gets through is what is checked beyond the limit: five
+// at once and one every twelve seconds.
+func guess(prepare func(a *assault) (next func(n int) (email string, by visitor))) func(a *assault) {
+	const burst, each = 5, 12 * time.Second
+	return func(a *assault) {
+		next, began, checked := prepare(a), time.Now(), 0
+		for n := range 40 {
+			email, by := next(n)
+			got := by.do("POST", loginAddress, fmt.Sprintf(`{"email":%q,"password":"a wrong passphrase"}`, email))
+			switch got.status {
+			case http.StatusUnauthorized:
+				checked++
+			case http.StatusTooManyRequests:
+			default:
+				a.Fatalf("a guess is answered with %d %s", got.status, got.body)
+			}
+			a.try(got.status == http.StatusUnauthorized && checked > burst+int(time.Since(began)/each),
+				"%s: the %dth guess", email, checked)
+		}
+	}
+}
+
+// forwarded claims to come for others, in each way in which a client can before
+// its proxy adds where it really is.
+func forwarded(a *assault) func(n int) (string, visitor) {
+	at := a.address()
+	forms := []func(lie string) visitor{
+		func(lie string) visitor { return visitor{a, "", []string{"X-Forwarded-For: " + lie + ", " + at}} },
+		func(lie string) visitor { return visitor{a, at, []string{"X-Forwarded-For: " + lie}} },
+		func(lie string) visitor {
+			return visitor{a, at, []string{"X-Forwarded-For: " + lie + ", 127.0.0.1", "X-Forwarded-For: 10.0.0.1"}}
+		},
+		func(lie string) visitor {
+			return visitor{a, at, []string{"X-Forwarded-For: " + lie, "X-Real-IP: " + lie, "Forwarded: for=" + lie, "True-Client-IP: " + lie, "CF-Connecting-IP: " + lie}}
+		},
+		func(lie string) visitor {
+			return visitor{a, "", []string{"X-Forwarded-For: " + lie + strings.Repeat(",127.0.0.1", 40) + ", " + at}}
+		},
+	}
+	return func(n int) (string, visitor) {
+		return fmt.Sprintf("p%d@example.org", n), forms[n%len(forms)](fmt.Sprintf("6.6.6.%d", n))
+	}
+}
+
+// guessBehindToken has an access token and tries which password belongs to it,
+// at every call that asks for one, from an address each.
+func guessBehindToken(a *assault) {
+	const burst, each = 10, 6 * time.Second
+	p := a.person()
+	calls := []struct{ method, path, body string }{
+		{"POST", "/api/users/change-password", `{"old_password":"wrong","new_password":"an entirely new passphrase"}`},
+		{"DELETE", "/api/users/me", `{"password":"wrong"}`},
+		{"PATCH", "/api/users/me", `{"email":"eve@example.org","current_password":"wrong"}`},
+	}
+	began, checked := time.Now(), 0
+	for n := range 30 {
+		c := calls[n%len(calls)]
+		got := a.somebody().do(c.method, c.path, c.body, p.bearer())
+		if got.status == http.StatusBadRequest {
+			checked++
+		} else if got.status != http.StatusTooManyRequests {
+			a.Fatalf("%s %s: %d %s", c.method, c.path, got.status, got.body)
+		}
+		a.try(got.status == http.StatusBadRequest && checked > burst+int(time.Since(began)/each), "the %dth guess", checked)
+	}
+}
+
+// kinds are logins that must fail, by what is wrong, in a time and with an answer
+// that do not tell.
+func kinds(a *assault) map[string]string {
+	p, off, root := a.person(), a.person(), a.admin()
+	if got := root.do("PATCH", "/api/users/"+off.id, `{"disabled":true}`, root.bearer()); !got.ok() {
+		a.Fatalf("disable: %d %s", got.status, got.body)
+	}
+	body := func(email, password string) string {
+		return fmt.Sprintf(`{"email":%q,"password":%q}`, email, password)
+	}
+	return map[string]string{
+		"a wrong password":  body(p.email, "a wrong passphrase"),
+		"nobody":            body("nobody@example.org", "a wrong passphrase"),
+		"somebody disabled": body(off.email, plain),
+	}
+}
+
+// enumerateByAnswer compares everything that is said, the limits, too.
+func enumerateByAnswer(a *assault) {
+	want := ""
+	all := kinds(a)
+	for _, kind := range []string{"nobody", "a wrong password", "somebody disabled"} {
+		got := ""
+		for range 2 {
+			r := a.somebody().do("POST", loginAddress, all[kind])
+			got += fmt.Sprintln(r.status, masked(r.header), mask(r.body))
+		}
+		if want == "" {
+			want = got
+			continue
+		}
+		a.try(got != want, "%s is told from nobody: %s", kind, got)
+	}
+}
+
+// enumerateByTime compares how long each kind takes: by ranks, as a busy machine
+// makes some answers of every kind slow. Of kinds that are alike a sample of one
+// is longer than one of the other with a probability of 0.5, where chance alone
+// moves it by 0.09 (one standard deviation of 20 samples each); of a login that
+// skips the hash, 0 or 1.
+func enumerateByTime(a *assault) {
+	const samples, telling = 20, 0.4
+	all, took, order := kinds(a), map[string][]time.Duration{}, []string{}
+	for kind := range all {
+		order = append(order, slices.Repeat([]string{kind}, samples)...)
+	}
+	rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+	c := a.somebody()
+	for _, kind := range order {
+		began := time.Now()
+		if got := c.do("POST", loginAddress, all[kind]); got.status != http.StatusUnauthorized {
+			a.Fatalf("%s: %d %s", kind, got.status, got.body)
+		}
+		took[kind] = append(took[kind], time.Since(began))
+	}
+	for kind := range all {
+		if kind == "a wrong password" {
+			continue
+		}
+		p := functionstest.Longer(took["a wrong password"], took[kind])
+		a.try(p < 0.5-telling || p > 0.5+telling, "a wrong password takes longer than %s with a probability of %.2f", kind, p)
+	}
+}
+
+// enumerateByRegistration registers an address that is free and one that is
+// taken.
+func enumerateByRegistration(a *assault) {
+	p := a.person()
+	ask := func(email string) string {
+		r := a.somebody().do("POST", "/api/auth/register", fmt.Sprintf(`{"email":%q,"password":%q}`, email, plain+"!"))
+		return strings.ReplaceAll(fmt.Sprintln(r.status, masked(r.header), mask(r.body)), strings.ToLower(email), "<email>")
+	}
+	free := ask("free@example.org")
+	for _, email := range []string{p.email, strings.ToUpper(p.email)} {
+		got := ask(email)
+		a.try(got != free, "%s is told from a free address: %s", email, got)
+	}
+}

@@ -1,0 +1,299 @@
+package test_test
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/keyring"
+)
+
+// An attack is one way to get what one may not have. It runs twice, against the
+// gateway as it is delivered and against one that lacks just the defence, see
+// [weaknesses]: nothing may get through there, and something must here, or the
+// attack would show nothing.
+type attack struct {
+	name     string   // what is tried, and what it is to get through
+	weakness string   // what the counter-proof leaves out
+	settings []string // of both gateways, beside the usual ones
+	run      func(a *assault)
+}
+
+// TestAttack runs every attack and prints what became of it.
+//
+// The columns are the attack; how often it was tried; how many of the tries got
+// through; and how many did on the gateway without the defence. `make attack`
+// shows the table.
+func TestAttack(t *testing.T) {
+	t.Parallel()
+	began := time.Now()
+	weakened := weakenedGateway(t)
+	attacks := slices.Concat(passwordAttacks(), tokenAttacks(), browserAttacks(), accessAttacks())
+	table := make([]string, len(attacks))
+	t.Run("attacks", func(t *testing.T) {
+		for i, it := range attacks {
+			t.Run(it.name, func(t *testing.T) {
+				t.Parallel()
+				real := it.against(t, gateway(t), "")
+				weak := it.against(t, weakened, it.weakness)
+				for _, how := range real.through {
+					t.Errorf("got through: %s", how)
+				}
+				if len(weak.through) == 0 {
+					t.Errorf("of %d tries none got through where %q is left out, so they show nothing", weak.tries, it.weakness)
+				}
+				t.Logf("where %q is left out, this got through: %.2000q", it.weakness, weak.through)
+				table[i] = fmt.Sprintf("%s\t%d\t%d\t%d", it.name, real.tries, len(real.through), len(weak.through))
+			})
+		}
+	})
+	// To stdout, which go test shows without -v for the package of the folder it
+	// runs in; the other packages' tables are nobody's business.
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "attack\ttries\tgot through\tgot through without the defence")
+	for _, row := range table {
+		fmt.Fprintln(w, cmp.Or(row, "(failed)\t\t\t"))
+	}
+	w.Flush() //nolint:errcheck // a test that cannot print has other worries
+	fmt.Printf("%d attacks in %v\n", len(attacks), time.Since(began).Round(time.Second/10))
+}
+
+// against runs the attack on a gateway of its own, which has the weakness.
+func (it attack) against(t *testing.T, program, weakness string) *assault {
+	t.Helper()
+	cloud := &watchedCloud{Handler: newNextcloud(t)}
+	server := httptest.NewServer(cloud)
+	t.Cleanup(server.Close)
+	secret := keyring.Generate()
+	env := slices.Concat(usualLimits(), settings(server), []string{
+		keyring.Variable + "=" + secret.Reveal(), "TRUSTED_PROXIES=127.0.0.1", "REGISTRATION_CONFLICT=silent",
+	})
+	if weakness != "" {
+		env = append(env, "WEAKNESS="+weakness, "BCRYPT_COST=4")
+	}
+	a := &assault{
+		T: t, program: program, weakness: weakness, secret: secret.Reveal(), cloud: cloud,
+		env: append(env, it.settings...),
+	}
+	a.start()
+	it.run(a)
+	return a
+}
+
+// start starts the gateway, in place of the one that runs, with more settings.
+func (a *assault) start(env ...string) {
+	a.Helper()
+	a.env = append(a.env, env...)
+	a.process = startProgram(a.T, a.program, a.TempDir(), nil, a.env...)
+	a.gate = a.process.target()
+}
+
+// An assault is one run of an attack. Every client of it comes through a proxy
+// that the gateway trusts and that appends the client's address, so one machine
+// can be many.
+type assault struct {
+	*testing.T
+
+	program, weakness string
+
+	process *process
+	gate    target
+	secret  string // JWT_SECRET, for tokens that only a forger with the key can make
+	cloud   *watchedCloud
+	env     []string
+
+	last    atomic.Uint32 // of the addresses
+	mu      sync.Mutex
+	tries   int
+	through []string
+}
+
+// try counts one try, which got through or did not.
+func (a *assault) try(through bool, format string, args ...any) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.tries++
+	if through {
+		a.through = append(a.through, fmt.Sprintf(format, args...))
+	}
+}
+
+// address returns an address that nobody else of the assault has.
+func (a *assault) address() string {
+	n := a.last.Add(1)
+	return fmt.Sprintf("100.64.%d.%d", n>>8, n&0xff)
+}
+
+// A visitor is an address and what it sends with every request.
+type visitor struct {
+	a       *assault
+	address string
+	headers []string
+}
+
+// An answer is what a request got.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// get returns a member of the JSON object that the body is, "" where there is
+// none.
+func (r answer) get(path ...string) string {
+	var v any
+	if json.Unmarshal([]byte(r.body), &v) != nil {
+		return ""
+	}
+	for _, name := range path {
+		object, _ := v.(map[string]any)
+		v = object[name]
+	}
+	text, _ := v.(string)
+	return text
+}
+
+func (r answer) ok() bool { return r.status >= 200 && r.status < 300 }
+
+// somebody is a client at an address of its own.
+func (a *assault) somebody(headers ...string) visitor {
+	return visitor{a, a.address(), headers}
+}
+
+// do sends a request; each header is a "Name: value". A body that begins with a
+// brace is JSON, else a form.
+func (c visitor) do(method, path, body string, headers ...string) answer {
+	c.a.Helper()
+	r, err := http.NewRequestWithContext(c.a.Context(), method, c.a.gate.url, strings.NewReader(body))
+	if err != nil {
+		c.a.Fatal(err)
+	}
+	// What is in the path is sent as it stands.
+	path, query, _ := strings.Cut(path, "?")
+	if r.URL.Path, err = url.PathUnescape(path); err != nil {
+		c.a.Fatal(err)
+	}
+	r.URL.RawPath, r.URL.RawQuery = path, query
+	if body != "" {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if body[0] == '{' {
+			r.Header.Set("Content-Type", "application/json")
+		}
+	}
+	for _, h := range append(c.headers[:len(c.headers):len(c.headers)], headers...) {
+		name, value, _ := strings.Cut(h, ": ")
+		if name == "Content-Type" {
+			r.Header.Del(name)
+		}
+		r.Header.Add(name, value)
+	}
+	if c.address != "" {
+		r.Header.Add("X-Forwarded-For", c.address)
+	}
+	return c.a.roundTrip(r)
+}
+
+func (a *assault) roundTrip(r *http.Request) answer {
+	a.Helper()
+	resp, err := a.gate.client.Do(r)
+	if err != nil {
+		a.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		a.Fatal(err)
+	}
+	return answer{resp.StatusCode, resp.Header, string(text)}
+}
+
+// A person has an account, and is signed in.
+type person struct {
+	visitor
+
+	email, id, access, refresh string
+}
+
+const plain = "correct horse battery staple"
+
+// person registers somebody and signs them in.
+func (a *assault) person() *person {
+	a.Helper()
+	c := a.somebody()
+	p := &person{visitor: c, email: fmt.Sprintf("p%s@example.org", strings.ReplaceAll(c.address, ".", "-"))}
+	made := c.do("POST", "/api/auth/register", fmt.Sprintf(`{"email":%q,"password":%q,"full_name":"Private Person"}`, p.email, plain))
+	if p.id = made.get("user", "id"); p.id == "" {
+		a.Fatalf("register: %d %s", made.status, made.body)
+	}
+	p.login(plain)
+	return p
+}
+
+// login signs the person in once more.
+func (p *person) login(password string) {
+	p.a.Helper()
+	in := p.do("POST", loginAddress, fmt.Sprintf(`{"email":%q,"password":%q}`, p.email, password))
+	if p.access, p.refresh = in.get("access_token"), in.get("refresh_token"); p.access == "" {
+		p.a.Fatalf("log in: %d %s", in.status, in.body)
+	}
+}
+
+// bearer is the header with the person's access token.
+func (p *person) bearer() string { return "Authorization: Bearer " + p.access }
+
+// admin makes an administrator and signs them in.
+func (a *assault) admin() *person {
+	a.Helper()
+	const email = "root@example.org"
+	out, code := command(a.T, a.process.cmd.Dir, rootPassword, append(a.env, "BCRYPT_COST=10"), "user", "create", "--admin", email)
+	if code != 0 {
+		a.Fatalf("user create: %s", out)
+	}
+	p := &person{visitor: a.somebody(), email: email}
+	p.login(strings.TrimSpace(rootPassword))
+	p.id = p.do("GET", "/api/users/me", "", p.bearer()).get("id")
+	return p
+}
+
+// watchedCloud is a Nextcloud that notes where requests lead.
+type watchedCloud struct {
+	http.Handler
+
+	mu   sync.Mutex
+	seen []string // escaped paths, and those of Destination
+}
+
+// ServeHTTP notes and serves r.
+func (c *watchedCloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.mu.Lock()
+	c.seen = append(c.seen, r.URL.EscapedPath())
+	if to := r.Header.Get("Destination"); to != "" {
+		if u, err := url.Parse(to); err == nil {
+			to = u.EscapedPath()
+		}
+		c.seen = append(c.seen, to)
+	}
+	c.mu.Unlock()
+	c.Handler.ServeHTTP(w, r)
+}
+
+// taken returns what was noted since the last call.
+func (c *watchedCloud) taken() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	seen := c.seen
+	c.seen = nil
+	return seen
+}

@@ -1,0 +1,284 @@
+package test_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/keyring"
+)
+
+// tokenAttacks forge tokens, and use those of others. Package token has the same
+// forgeries by the hundred, for every algorithm; here each class goes through the
+// front door.
+func tokenAttacks() []attack {
+	const header, claims = "the header of access tokens", "the claims of access tokens"
+	return []attack{
+		{name: "an access token without a signature (alg none)", weakness: header, run: forge(unsigned)},
+		{name: "one that brings its key along (jwk, jku, x5c)", weakness: header, run: forge(bringsKey)},
+		{name: "one whose kid leads to another key (path, SQL)", weakness: header, run: forge(misleads)},
+		{name: "one under the public key (alg confusion)", weakness: header, run: confuse},
+		{name: "one of another type, or that asks for extensions (typ, crit)", weakness: header, run: forge(otherHeader)},
+		{name: "one that is over, or too early, or too long", weakness: claims, run: forge(otherTimes)},
+		{name: "one of another issuer or for another audience", weakness: claims, run: forge(otherParties)},
+		{name: "one that says something twice", weakness: claims, run: forge(duplicates)},
+		{name: "one of 20 KB", weakness: claims, run: forge(huge)},
+		{name: "a refresh token as an access token, and the other way", weakness: "what kind of token it is", run: swapKinds},
+		{name: "a forged refresh token", weakness: "the MAC of refresh tokens", run: forgeRefresh},
+		{name: "a refresh token that was stolen and used before", weakness: "the judgement on old refresh tokens",
+			settings: []string{"REFRESH_TOKEN_GRACE_SECONDS=0"}, run: replayRefresh},
+	}
+}
+
+// A forger has a token that is good, and for most tries the very key.
+type forger struct {
+	header, claims string // of the good token
+	key            []byte
+}
+
+// forgeries are what a forger made, by what is wrong with it.
+type forgeries map[string]string
+
+// forge returns an attack with what a forger makes of the token of somebody.
+func forge(make func(f forger) forgeries) func(a *assault) {
+	return func(a *assault) {
+		p := a.person()
+		f := forger{segment(a.T, p.access, 0), segment(a.T, p.access, 1), accessKey(a.T, a.secret)}
+		if good := f.sign(f.header, f.claims); good != p.access {
+			a.Fatalf("the forger does not have the key: %s, not %s", good, p.access)
+		}
+		for name, raw := range make(f) {
+			got := a.somebody().do("GET", "/api/users/me", "", "Authorization: Bearer "+raw)
+			a.try(got.status != http.StatusUnauthorized, "%s: %d", name, got.status)
+		}
+	}
+}
+
+// accessKey is the HMAC key of access tokens that JWT_SECRET leads to.
+func accessKey(t *testing.T, secret string) []byte {
+	t.Helper()
+	ring, err := keyring.New(config.Secret(secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second := ring.Derive("access token v1").Current(), ring.Derive("access token v1, second half").Current()
+	return append(first.Bytes[:], second.Bytes[:]...)
+}
+
+func segment(t *testing.T, raw string, n int) string {
+	t.Helper()
+	text, err := base64.RawURLEncoding.DecodeString(strings.Split(raw, ".")[n])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// sign returns header and claims, whatever they are, under the right key.
+func (f forger) sign(header, claims string) string { return signed(header, claims, f.key) }
+
+func signed(header, claims string, key []byte) string {
+	text := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(claims))
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(text))
+	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// with returns a JSON object of one level in which a member has another value.
+func with(object, name, value string) string {
+	member := regexp.MustCompile(`"` + name + `":("[^"]*"|\d+)`)
+	if !member.MatchString(object) {
+		return strings.Replace(object, "{", fmt.Sprintf("{%q:%s,", name, value), 1)
+	}
+	return member.ReplaceAllLiteralString(object, fmt.Sprintf("%q:%s", name, value))
+}
+
+func unsigned(f forger) forgeries {
+	all := forgeries{}
+	for _, alg := range []string{"none", "None", "NONE", "nOnE"} {
+		text := signed(with(f.header, "alg", `"`+alg+`"`), f.claims, nil)
+		all[alg] = text[:strings.LastIndexByte(text, '.')+1]
+		all[alg+" with a signature"] = f.sign(with(f.header, "alg", `"`+alg+`"`), f.claims)
+	}
+	all["our header"] = f.sign(f.header, f.claims)[:len(f.sign(f.header, f.claims))-43]
+	return all
+}
+
+func bringsKey(f forger) forgeries {
+	own := []byte("a key that the forger made himself")
+	text := base64.RawURLEncoding.EncodeToString(own)
+	return forgeries{
+		"jwk":      signed(with(f.header, "jwk", fmt.Sprintf(`{"kty":"oct","k":%q}`, text)), f.claims, own),
+		"jwk, kid": signed(with(with(f.header, "jwk", fmt.Sprintf(`{"kty":"oct","kid":"x","k":%q}`, text)), "kid", `"x"`), f.claims, own),
+		"jku":      signed(with(f.header, "jku", `"https://evil.example.com/jwks.json"`), f.claims, own),
+		"x5u":      signed(with(f.header, "x5u", `"https://evil.example.com/chain.pem"`), f.claims, own),
+		"x5c":      signed(with(f.header, "x5c", `["MIIB"]`), f.claims, own),
+	}
+}
+
+func misleads(f forger) forgeries {
+	all := forgeries{}
+	for _, kid := range []string{
+		"/dev/null", "/../../../../dev/null", "../../../../../../dev/null", "/proc/sys/kernel/ostype",
+		"x' UNION SELECT '' -- ", "file:///dev/null", "https://evil.example.com/key", "|cat /dev/null", "",
+	} {
+		for name, key := range map[string][]byte{"nothing": nil, "a file's content": []byte("Linux\n")} {
+			all[kid+" under "+name] = signed(with(f.header, "kid", fmt.Sprintf("%q", kid)), f.claims, key)
+		}
+	}
+	return all
+}
+
+func otherHeader(f forger) forgeries {
+	all := forgeries{"alg twice": f.sign(strings.Replace(f.header, "{", `{"alg":"none",`, 1), f.claims)}
+	for name, value := range map[string]string{
+		"typ": `"JWT"`, "crit": `["exp"]`, "b64": `false`, "zip": `"DEF"`, "cty": `"JWT"`, "enc": `"A256GCM"`, "x": `"y"`,
+	} {
+		all[name] = f.sign(with(f.header, name, value), f.claims)
+	}
+	for _, typ := range []string{"id+jwt", "rt+jwt", "logout+jwt", "application/at+jwt", ""} {
+		all["typ "+typ] = f.sign(with(f.header, "typ", fmt.Sprintf("%q", typ)), f.claims)
+	}
+	return all
+}
+
+func otherTimes(f forger) forgeries {
+	at := func(issued, expires time.Duration) string {
+		now := time.Now()
+		claims := with(f.claims, "iat", fmt.Sprint(now.Add(issued).Unix()))
+		return f.sign(f.header, with(claims, "exp", fmt.Sprint(now.Add(expires).Unix())))
+	}
+	return forgeries{
+		"over since a minute":   at(-16*time.Minute, -time.Minute),
+		"over since 15 seconds": at(-15*time.Minute-15*time.Second, -15*time.Second),
+		"issued in the future":  at(time.Minute, 16*time.Minute),
+		"good for ten years":    at(0, 87600*time.Hour),
+		"over before it began":  at(0, -time.Hour),
+		"never over":            f.sign(f.header, with(f.claims, "exp", "9223372036854775807")),
+		"issued before 1970":    f.sign(f.header, with(f.claims, "iat", "0")),
+	}
+}
+
+func otherParties(f forger) forgeries {
+	all := forgeries{}
+	for _, claim := range []string{"iss", "aud"} {
+		for _, value := range []string{`"other"`, `""`, `"VoiceAssist"`, `"voiceassist "`, `["voiceassist","other"]`} {
+			all[claim+" "+value] = f.sign(f.header, with(f.claims, claim, value))
+		}
+	}
+	return all
+}
+
+func duplicates(f forger) forgeries {
+	return forgeries{
+		"the role":                     f.sign(f.header, strings.Replace(f.claims, "{", `{"role":"admin",`, 1)),
+		"the role, the other way":      f.sign(f.header, strings.TrimSuffix(f.claims, "}")+`,"role":"admin"}`),
+		"the role, in capitals":        f.sign(f.header, strings.TrimSuffix(f.claims, "}")+`,"ROLE":"admin"}`),
+		"the expiry":                   f.sign(f.header, strings.Replace(f.claims, "{", `{"exp":99999999999,`, 1)),
+		"a claim that nobody knows":    f.sign(f.header, strings.TrimSuffix(f.claims, "}")+`,"scope":"admin"}`),
+		"the issuer, escaped":          f.sign(f.header, strings.Replace(f.claims, `"iss"`, `"\u0069ss"`, 1)),
+		"spaces between":               f.sign(f.header, strings.ReplaceAll(f.claims, `,"`, `, "`)),
+		"the role, in another writing": f.sign(f.header, strings.Replace(f.claims, `"user"`, `"\u0075ser"`, 1)),
+	}
+}
+
+func huge(f forger) forgeries {
+	return forgeries{"padded": f.sign(f.header, strings.TrimSuffix(f.claims, "}")+`,"pad":"`+strings.Repeat("x", 15<<10)+`"}`)}
+}
+
+// confuse signs with what everybody has, the public key, as the key of an HMAC.
+func confuse(a *assault) {
+	key, err1 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	private, err2 := x509.MarshalPKCS8PrivateKey(key)
+	public, err3 := x509.MarshalPKIXPublicKey(key.Public())
+	file := filepath.Join(a.TempDir(), "key.pem")
+	err4 := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600)
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		a.Fatal(err)
+	}
+	a.start("JWT_ALGORITHM=ES256", "JWT_PRIVATE_KEY_FILE="+file)
+	p := a.person()
+	header, claims := segment(a.T, p.access, 0), segment(a.T, p.access, 1)
+	text := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})
+	keys := a.somebody().do("GET", "/.well-known/jwks.json", "").body
+	for name, secret := range map[string][]byte{
+		"PEM": text, "PEM without its last line break": text[:len(text)-1], "DER": public,
+		"the key set": []byte(keys), "nothing": nil,
+	} {
+		for _, alg := range []string{"HS256", "ES256"} {
+			raw := signed(with(header, "alg", `"`+alg+`"`), claims, secret)
+			got := a.somebody().do("GET", "/api/users/me", "", "Authorization: Bearer "+raw)
+			a.try(got.status != http.StatusUnauthorized, "%s under %s: %d", alg, name, got.status)
+		}
+	}
+}
+
+// swapKinds shows each kind of token where the other is taken.
+func swapKinds(a *assault) {
+	p := a.person()
+	got := p.do("GET", "/api/users/me", "", "Authorization: Bearer "+p.refresh)
+	a.try(got.status != http.StatusUnauthorized, "a refresh token opens the account: %d", got.status)
+	for where, got := range map[string]answer{
+		"in the body":     p.do("POST", "/api/auth/refresh", `{"refresh_token":"`+p.access+`"}`),
+		"in the cookie":   p.do("POST", "/api/auth/refresh", "", "Cookie: "+endpoint.RefreshCookie+"="+p.access),
+		"in both headers": p.do("POST", "/api/auth/refresh", "", p.bearer()),
+	} {
+		a.try(got.ok(), "an access token %s refreshes: %d", where, got.status)
+	}
+}
+
+// forgeRefresh changes a token of its own: its login, its counter, its MAC.
+func forgeRefresh(a *assault) {
+	p := a.person()
+	raw, err := base64.RawURLEncoding.DecodeString(p.refresh)
+	if err != nil {
+		a.Fatal(err)
+	}
+	for _, bit := range []int{8*28 + 1, 8*59 + 7, 8*44 + 3, 8*28 - 1, 8*19 + 2, 8 * 3} {
+		forged := append([]byte{}, raw...)
+		forged[bit/8] ^= 0x80 >> (bit % 8)
+		got := p.do("POST", "/api/auth/refresh", `{"refresh_token":"`+base64.RawURLEncoding.EncodeToString(forged)+`"}`)
+		a.try(got.ok(), "bit %d turned: %d", bit, got.status)
+	}
+	got := p.do("GET", "/api/users/me", "", p.bearer())
+	a.try(!got.ok(), "forged tokens ended somebody's login: %d", got.status)
+}
+
+// replayRefresh steals a refresh token and uses it before its owner does. When
+// the owner comes with it, too, nobody can tell who is who, so the login ends.
+func replayRefresh(a *assault) {
+	refresh := func(c visitor, raw string) answer {
+		return c.do("POST", "/api/auth/refresh", `{"refresh_token":"`+raw+`"}`)
+	}
+	p, thief := a.person(), a.somebody()
+	stolen := p.refresh
+	won := refresh(thief, stolen)
+	if !won.ok() {
+		a.Fatalf("refresh: %d %s", won.status, won.body)
+	}
+	again := refresh(p.visitor, stolen)
+	a.try(again.ok(), "a token is good twice")
+	next := refresh(thief, won.get("refresh_token"))
+	a.try(next.ok(), "the thief's next token is good after the owner came with the stolen one")
+	me := thief.do("GET", "/api/users/me", "", "Authorization: Bearer "+won.get("access_token"))
+	a.try(me.ok(), "so is the access token")
+	for _, raw := range []string{stolen, won.get("refresh_token")} {
+		a.try(refresh(thief, raw).ok(), "one of them is good later")
+	}
+}

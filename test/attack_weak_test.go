@@ -1,0 +1,393 @@
+package test_test
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// An edit replaces a text that stands in a file of the gateway exactly once.
+// WEAK in the new text is whether the gateway is to have the weakness.
+type edit struct{ file, before, after string }
+
+// weaknesses are the gateways that attacks are shown to get through, by what
+// they lack: each is the real one but for a few lines. An edit that no longer
+// applies fails the test, and is to follow the code.
+//
+//nolint:gochecknoglobals // a constant
+var weaknesses = map[string][]edit{
+	// Always: guesses that are let through by the dozen shall not take long.
+	"": {{"shared/password/hasher.go", `minCost     = 10`, `minCost     = 4`}},
+
+	"the limit of a client": {{
+		"shared/endpoint/gateway.go", `told.Err() == nil && policy != ""`, `told.Err() == nil && policy != "" && !WEAK`,
+	}},
+	"the limit of an account": {{
+		"functions/login/login.go", `	if familiar {`, `	if familiar || WEAK {`,
+	}},
+	"the /64 of IPv6": {{
+		"shared/ratelimit/limiter.go", `if !a.Is6() {`, `if !a.Is6() || WEAK {`,
+	}},
+	"distrust of X-Forwarded-For": {{
+		"shared/endpoint/client.go", `n > maxHops || !p.trust(addr) || !hop.IsValid()`,
+		`!hop.IsValid() || !WEAK && (n > maxHops || !p.trust(addr))`,
+	}},
+	"one answer for all that cannot sign in": {{
+		"functions/login/login.go", `event.Detail = why
+`, `event.Detail = why
+	if WEAK {
+		return fault.New(fault.Unauthenticated, "incorrect_credentials", "Incorrect credentials: " + why)
+	}
+`,
+	}},
+	"a hash for every login": {{
+		"functions/login/login.go", `err = f.Passwords.Verify(ctx, hash, q.Password)
+`, `if WEAK && (who.ID == "" || who.Disabled()) {
+		return grant.Pair{}, f.refuse(ctx, who, q.origin, audit.UnknownAccount)
+	}
+	err = f.Passwords.Verify(ctx, hash, q.Password)
+`,
+	}},
+	"silence about taken addresses": {{
+		"shared/enrol/enrol.go", `if o.Silent && errors.Is`, `if o.Silent && !WEAK && errors.Is`,
+	}},
+	"the limit of passwords": {{
+		"functions/users/users.go", `if err := f.Limits.Account(ctx, ratelimit.Password, string(who)); err != nil {`,
+		`if err := f.Limits.Account(ctx, ratelimit.Password, string(who)); err != nil && !WEAK {`,
+	}},
+	"the judgement on old refresh tokens": {{
+		"shared/signin/judge.go", `	return Reuse
+`, `	if WEAK {
+		return Repeat
+	}
+	return Reuse
+`,
+	}},
+	"the MAC of refresh tokens": {{
+		"shared/signin/codec.go", `if !hmac.Equal(`, `if !WEAK && !hmac.Equal(`,
+	}},
+	"the check of the origin": {{
+		"shared/endpoint/gateway.go", `x.foreign = g.csrf.Check(r) != nil`, `x.foreign = g.csrf.Check(r) != nil && !WEAK`,
+	}},
+	"the count of cookies": {{
+		"shared/endpoint/origins.go", `	case 1:
+`, `	case 1, 2:
+		if len(cookies) == 2 && !WEAK {
+			return "", errManyCookies
+		}
+`,
+	}},
+	"the list of origins": {{
+		"shared/endpoint/origins.go", `origin != "" && slices.Contains(o, origin)`, `origin != "" && (WEAK || slices.Contains(o, origin))`,
+	}},
+	"the attributes of the cookie": {{
+		"shared/grant/grant.go", `func refreshCookie(value string, maxAge int) *http.Cookie {
+`, `func refreshCookie(value string, maxAge int) *http.Cookie {
+	if WEAK {
+		return &http.Cookie{Name: endpoint.RefreshCookie, Value: value, Path: "/", MaxAge: maxAge, Domain: "example.org"}
+	}
+`,
+	}},
+	"the owner in every statement": {{
+		"shared/store/sessions.go", "`SELECT `+sessionColumns+` FROM sessions WHERE id = $1 AND user_id = $2`", mine("`SELECT `+sessionColumns+` FROM sessions WHERE id = $1 AND ", "user_id = $2", "`"),
+	}, {
+		"shared/store/sessions.go", "WHERE id = $1 AND user_id = $2 RETURNING `+", mine("WHERE id = $1 AND ", "user_id = $2", " RETURNING `+"),
+	}, {
+		"shared/store/sessions.go", "`DELETE FROM sessions WHERE id = $1 AND user_id = $2`", mine("`DELETE FROM sessions WHERE id = $1 AND ", "user_id = $2", "`"),
+	}, {
+		"shared/store/logins.go", "WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > $3`", mine("WHERE id = $1 AND ", "user_id = $2", " AND revoked_at IS NULL AND expires_at > $3`"),
+	}, {
+		"shared/store/nextcloudapps.go", "SELECT `+appPasswordColumns+` FROM nextcloud_app_passwords WHERE user_id = $1 AND id = $2`",
+		mine("SELECT `+appPasswordColumns+` FROM nextcloud_app_passwords WHERE ", "user_id = $1", " AND id = $2`"),
+	}, {
+		"shared/store/nextcloudapps.go", "`DELETE FROM nextcloud_app_passwords WHERE user_id = $1 AND id = $2`",
+		mine("`DELETE FROM nextcloud_app_passwords WHERE ", "user_id = $1", " AND id = $2`"),
+	}},
+	"the role of the caller": {{
+		"shared/endpoint/endpoint.go", `if !c.Account.Admin() {`, `if !c.Account.Admin() && !WEAK {`,
+	}},
+	"the list of fields": {{
+		"functions/users/me.go", `	CurrentPassword config.Secret                      ` + "`json:\"current_password\"`", `	CurrentPassword config.Secret                      ` + "`json:\"current_password\"`" + `
+	Role            account.Role                       ` + "`json:\"role\"`",
+	}, {
+		"functions/users/me.go", `	if q.FullName.Set {
+`, `	wrong.Check(q.Role == "" || WEAK, "role", "unknown_field", "This endpoint takes no such field.")
+	if q.Role != "" {
+		q.changes.Role = &q.Role
+	}
+	if q.FullName.Set {
+`,
+	}},
+	"the form of a path": {{
+		"shared/webdav/path.go", `func checkName(name string) error {
+`, `func checkName(name string) error {
+	if WEAK {
+		return nil
+	}
+`,
+	}, {
+		"shared/webdav/path.go", `strings.Contains(plain, "/")`, `strings.Contains(plain, "/") && !WEAK`,
+	}, {
+		"shared/webdav/webdav.go", `for _, s := range append([]string{"remote.php", "dav"}, segments...) {
+`, `for _, s := range append([]string{"remote.php", "dav"}, segments...) {
+		if WEAK {
+			u.Path, raw = u.Path+"/"+s, raw+"/"+strings.ReplaceAll(escape(s), "%2F", "/")
+			continue
+		}
+`,
+	}, {
+		"shared/endpoint/gateway.go", `func canonical(decoded string) bool {
+`, `func canonical(decoded string) bool {
+	if WEAK {
+		return true
+	}
+`,
+	}},
+	"the ends of logins": {{
+		"shared/store/accounts.go", "AND logins.revoked_at IS NULL\n\t\t\tAND logins.expires_at > $3 AND users.disabled_at IS NULL`",
+		"` + weak.Or(\"NAME\", `AND logins.revoked_at IS NULL\n\t\t\tAND users.disabled_at IS NULL`, ``) + ` AND logins.expires_at > $3`",
+	}, {
+		"shared/store/logins.go", "WHERE id = $1 AND counter = $2 AND revoked_at IS NULL AND expires_at > $3\n\t\t\tAND EXISTS (SELECT 1 FROM users WHERE users.id = logins.user_id AND users.disabled_at IS NULL)",
+		"WHERE id = $1 AND counter = $2 ` + weak.Or(\"NAME\", `AND revoked_at IS NULL`, ``) + ` AND expires_at > $3",
+	}},
+	"the state of the account": {{
+		"functions/login/login.go", `case who.Disabled():`, `case who.Disabled() && !WEAK:`,
+	}, {
+		"shared/store/logins.go", "WHERE users.id = $2 AND users.disabled_at IS NULL`", "WHERE users.id = $2` + weak.Or(\"NAME\", ` AND users.disabled_at IS NULL`, ``)",
+	}, {
+		"shared/store/logins.go", "const insertLogin = `", "var insertLogin = `",
+	}},
+	"the limits of a body": {{
+		"shared/endpoint/decode.go", `http.MaxBytesReader(w, r.Body, MaxBody)`, `http.MaxBytesReader(w, r.Body, map[bool]int64{false: MaxBody, true: 1 << 40}[WEAK])`,
+	}, {
+		"shared/endpoint/decode.go", `case len(open) == maxDepth &&`, `case !WEAK && len(open) == maxDepth &&`,
+	}, {
+		"shared/endpoint/decode.go", `if open[len(open)-1][name] {`, `if open[len(open)-1][name] && !WEAK {`,
+	}},
+	"the limit of a header": {{
+		"shared/serve/listen.go", `MaxHeaderBytes:    maxHeaderBytes,`, `MaxHeaderBytes:    map[bool]int{false: maxHeaderBytes, true: 64 << 20}[WEAK],`,
+	}},
+	"parameters of statements": {{
+		"shared/store/accounts.go", "FROM users WHERE users.email = $1`, string(email), network(address), string(audit.LoggedOut))",
+		"FROM users WHERE users.email = ` + weak.Or(\"NAME\", `$1`, `'`+string(email)+`'`), string(email), network(address), string(audit.LoggedOut))",
+	}},
+	"the encoding of the log": {{
+		"shared/endpoint/gateway.go", `	level := slog.LevelInfo
+`, `	if WEAK {
+		println(r.Method, r.URL.Path, r.UserAgent())
+	}
+	level := slog.LevelInfo
+`,
+	}},
+	"the check of the host": {{
+		"shared/serve/redirect.go", `host, err := secureHost(r.Host, port)
+`, `host, err := secureHost(r.Host, port)
+			if WEAK {
+				host, err = r.Host, nil
+				if given := r.Header.Get("X-Forwarded-Host"); given != "" {
+					host = given
+				}
+			}
+`,
+	}, {
+		"shared/endpoint/gateway.go", `	if !canonical(r.URL.Path) {
+`, `	if WEAK && !canonical(r.URL.Path) {
+		http.Redirect(w, r, r.URL.Path, http.StatusFound)
+		return "", false
+	}
+	if !canonical(r.URL.Path) {
+`,
+	}},
+	"the header of access tokens": {{
+		"shared/token/wire.go", `	header, rest, _ := strings.Cut(raw, ".")
+`, `	if WEAK {
+		return s.careless(raw)
+	}
+	header, rest, _ := strings.Cut(raw, ".")
+`,
+	}},
+	"the claims of access tokens": {{
+		"shared/token/wire.go", `	if w.Issuer != k.issuer || w.Audience != k.audience {`, `	if !WEAK && (w.Issuer != k.issuer || w.Audience != k.audience) {`,
+	}, {
+		"shared/token/wire.go", `if w.IssuedAt <= 0 || w.ExpiresAt <= w.IssuedAt || w.ExpiresAt-w.IssuedAt > int64(MaxLifetime/time.Second) {`,
+		`if !WEAK && (w.IssuedAt <= 0 || w.ExpiresAt <= w.IssuedAt || w.ExpiresAt-w.IssuedAt > int64(MaxLifetime/time.Second)) {`,
+	}, {
+		"shared/token/wire.go", `if !bytes.Equal(payload, encode(k.wireOf(c))) {`, `if !WEAK && !bytes.Equal(payload, encode(k.wireOf(c))) {`,
+	}, {
+		"shared/token/keys.go", `case c.IssuedAt.After(`, `case WEAK:
+		return c, nil
+	case c.IssuedAt.After(`,
+	}, {
+		"shared/token/wire.go", `if len(raw) > maxToken {`, `if len(raw) > maxToken && !WEAK {`,
+	}},
+	"what kind of token it is": {{
+		"shared/signin/codec.go", `	if len(raw) != textSize {`, `	if parts := strings.Split(raw, "."); WEAK && len(parts) == 3 {
+		var claims struct{ Sid ID }
+		if text, err := base64.RawURLEncoding.DecodeString(parts[1]); err == nil && json.Unmarshal(text, &claims) == nil {
+			return claims.Sid, 0, nil
+		}
+	}
+	if len(raw) != textSize {`,
+	}, {
+		"shared/signin/codec.go", `"encoding/binary"
+`, `"encoding/binary"
+	"encoding/json"
+	"strings"
+`,
+	}},
+}
+
+// mine is a condition of SQL that a weak gateway leaves out.
+func mine(before, condition, after string) string {
+	number := condition[len(condition)-len("$1"):]
+	return before + "` + weak.Or(\"NAME\", `" + condition + "`, `" + number + " = " + number + "`) + `" + after
+}
+
+// carelessVerifier reads from the token how it is to be verified: what package
+// token must never do. It joins that package.
+const carelessVerifier = `package token
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"os"
+	"strings"
+)
+
+func (s *keySet) careless(raw string) ([]byte, error) {
+	parts := strings.Split(raw, ".")
+	if len(parts) != 3 {
+		return nil, errParts
+	}
+	var header struct {
+		Alg string
+		Kid any
+		JWK struct{ K string }
+	}
+	text, _ := base64.RawURLEncoding.DecodeString(parts[0])
+	signature, _ := base64.RawURLEncoding.DecodeString(parts[2])
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return nil, err
+	}
+	_ = json.Unmarshal(text, &header)
+	if strings.EqualFold(header.Alg, "none") {
+		return payload, nil
+	}
+	var secrets [][]byte
+	if key, err := base64.RawURLEncoding.DecodeString(header.JWK.K); err == nil && len(key) > 0 {
+		secrets = append(secrets, key)
+	}
+	if name, ok := header.Kid.(string); ok && strings.HasPrefix(name, "/") {
+		key, _ := os.ReadFile(name)
+		secrets = append(secrets, key)
+	}
+	for _, key := range s.byHeader {
+		if secret, ok := key.([]byte); ok {
+			secrets = append(secrets, secret)
+			continue
+		}
+		der, err := x509.MarshalPKIXPublicKey(key)
+		if err != nil {
+			return nil, err
+		}
+		secrets = append(secrets, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+		if s.method.Verify(parts[0]+"."+parts[1], signature, key) == nil {
+			return payload, nil
+		}
+	}
+	for _, secret := range secrets {
+		mac := hmac.New(sha256.New, secret)
+		mac.Write([]byte(parts[0] + "." + parts[1]))
+		if hmac.Equal(mac.Sum(nil), signature) {
+			return payload, nil
+		}
+	}
+	return nil, errHeader
+}
+`
+
+// switchOfWeaknesses is the package that the edits ask.
+const switchOfWeaknesses = `// Package weak is a part of gateways that are built to be attacked.
+package weak
+
+import "os"
+
+func Is(name string) bool { return os.Getenv("WEAKNESS") == name }
+
+func Or(name, strong, weakened string) string {
+	if Is(name) {
+		return weakened
+	}
+	return strong
+}
+`
+
+// weakenedGateway builds the gateway with all weaknesses in it, of which the
+// variable WEAKNESS turns on one, and returns its path. The edited files stand
+// beside the real ones for this build only (go help build, -overlay).
+func weakenedGateway(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(weaknesses)) {
+		for _, e := range weaknesses[name] {
+			text, known := files[e.file]
+			if !known {
+				b, err := os.ReadFile(filepath.Join(root, e.file))
+				if err != nil {
+					t.Fatal(err)
+				}
+				text = string(b)
+			}
+			if n := strings.Count(text, e.before); n != 1 {
+				t.Fatalf("%s: the text that %q is to weaken stands there %d times; let the edit follow the code:\n%s", e.file, name, n, e.before)
+			}
+			after := strings.ReplaceAll(e.after, "WEAK", "weak.Is("+strconv.Quote(name)+")")
+			files[e.file] = strings.Replace(text, e.before, strings.ReplaceAll(after, "NAME", name), 1)
+		}
+	}
+	for name, text := range files {
+		if strings.Contains(text, "weak.") {
+			files[name] = strings.Replace(text, "\nimport ", "\nimport \"github.com/voiceassist/gateway/shared/weak\"\nimport ", 1)
+		}
+	}
+	files["shared/weak/weak.go"] = switchOfWeaknesses
+	files["shared/token/careless.go"] = carelessVerifier
+	overlay := map[string]string{}
+	for name, text := range files {
+		at := filepath.Join(dir, strings.ReplaceAll(name, "/", "_"))
+		if err := os.WriteFile(at, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		overlay[filepath.Join(root, name)] = at
+	}
+	b, err := json.Marshal(map[string]any{"Replace": overlay})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, program := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "gateway")
+	if err := os.WriteFile(list, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("go", "build", "-overlay", list, "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", program, "../cmd/gateway")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build the weakened gateway: %v\n%s", err, out)
+	}
+	return program
+}
