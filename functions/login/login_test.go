@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
 	"github.com/voiceassist/gateway/shared/password"
@@ -118,6 +119,15 @@ func TestLogin_StrengthensAnOldHash(t *testing.T) {
 	if before == after || g.Passwords.NeedsRehash(after) {
 		t.Error("the hash was not made anew at the higher cost")
 	}
+	g.Login(functionstest.Email, functionstest.Password)
+}
+
+func TestLogin_APasswordDoesNotAge(t *testing.T) {
+	t.Parallel()
+	g := functionstest.New(t, storetest.SQLite(t))
+	g.Register(functionstest.Email, functionstest.Password)
+	const day = 24 * time.Hour
+	g.Advance(3650 * day)
 	g.Login(functionstest.Email, functionstest.Password)
 }
 

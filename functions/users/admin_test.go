@@ -16,6 +16,25 @@ import (
 
 const usersPath = "/api/users"
 
+// TestAdmin_NobodyIsThereAtFirst: the schema brings no account, and the first
+// registration makes no administrator.
+func TestAdmin_NobodyIsThereAtFirst(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		g := functionstest.New(t, db)
+		g.Register("first@example.org", functionstest.Password)
+		if n, err := db.OtherAdmins(t.Context(), account.NewID()); err != nil || n != 0 {
+			t.Errorf("%d administrators are there, %v", n, err)
+		}
+		_, root := g.Admin("root@example.org")
+		var all []account.Profile
+		g.Do("GET", usersPath, nil, functionstest.Bearer(root.Access)).Want(http.StatusOK, "").Into(&all)
+		if len(all) != 2 {
+			t.Errorf("2 accounts were made, and there are %+v", all)
+		}
+	})
+}
+
 func TestAdmin_CallsAreForAdminsOnly(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))

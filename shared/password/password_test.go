@@ -46,6 +46,21 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// TestCommon_HasEnoughOfThem holds what OWASP's ASVS 5.0.0 asks for in 6.2.4: the
+// 3000 most common passwords, of those that would be long enough.
+func TestCommon_HasEnoughOfThem(t *testing.T) {
+	t.Parallel()
+	all := password.Common()
+	if len(all) < 3000 {
+		t.Errorf("the list has %d passwords", len(all))
+	}
+	for _, plain := range all {
+		if _, err := password.Parse(plain, ""); !errors.Is(err, password.ErrCommon) {
+			t.Errorf("%q is on the list: got %v", plain, err)
+		}
+	}
+}
+
 func TestPassword_DoesNotPrintItself(t *testing.T) {
 	t.Parallel()
 	const plain = "correct horse battery staple"
