@@ -1,0 +1,144 @@
+package gateway_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// asvsSections are the numbers of requirements in the sections of ASVS 5.0.0 that
+// docs/asvs.md goes through: chapters 4, 6, 7 and 9.
+var asvsSections = map[string]int{ //nolint:gochecknoglobals // a constant
+	"4.1": 5, "4.2": 5, "4.3": 2, "4.4": 4,
+	"6.1": 3, "6.2": 12, "6.3": 8, "6.4": 6, "6.5": 8, "6.6": 4, "6.7": 2, "6.8": 4,
+	"7.1": 3, "7.2": 4, "7.3": 2, "7.4": 5, "7.5": 3, "7.6": 2,
+	"9.1": 3, "9.2": 4,
+}
+
+// A requirement is one row of docs/asvs.md.
+type requirement struct{ id, verdict, text string }
+
+// requirements reads the rows of docs/asvs.md.
+func requirements(t *testing.T) (page string, rows []requirement) {
+	t.Helper()
+	b, err := os.ReadFile("docs/asvs.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile(`(?m)^\| (\d+\.\d+\.\d+) \| [123] \| [^|]+ \| ([a-z ]+): ([^|]+) \|$`)
+	for _, m := range row.FindAllStringSubmatch(string(b), -1) {
+		rows = append(rows, requirement{m[1], m[2], m[3]})
+	}
+	return string(b), rows
+}
+
+// TestASVS_EveryRequirementOnce holds that each of the standard's chapters is
+// answered, once, and that the page counts its answers right.
+func TestASVS_EveryRequirementOnce(t *testing.T) {
+	t.Parallel()
+	var want, got []string
+	for section, n := range asvsSections {
+		for i := range n {
+			want = append(want, section+"."+strconv.Itoa(i+1))
+		}
+	}
+	page, rows := requirements(t)
+	counts := map[string]int{"held": 0, "in part": 0, "documented": 0, "not met": 0, "out of scope": 0}
+	for _, r := range rows {
+		got = append(got, r.id)
+		if _, known := counts[r.verdict]; !known {
+			t.Errorf("%s is %q, which is no verdict", r.id, r.verdict)
+		}
+		counts[r.verdict]++
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the rows of docs/asvs.md differ (-want +got):\n%s", diff)
+	}
+	for verdict, n := range counts {
+		if line := fmt.Sprintf("| %s | %d |", verdict, n); !strings.Contains(page, line) {
+			t.Errorf("docs/asvs.md does not have the line that begins %q", line)
+		}
+	}
+}
+
+// TestASVS_NamesTestsThatThereAre holds that what is said to be held is held by
+// tests that exist, and that what is said to be written is.
+func TestASVS_NamesTestsThatThereAre(t *testing.T) {
+	t.Parallel()
+	_, rows := requirements(t)
+	name := regexp.MustCompile("`(?:([a-z0-9/]+)\\.)?((?:Test|Fuzz)\\w+)(?:/([^`]+))?`")
+	link := regexp.MustCompile(`\]\(([^)#]+)(?:#([^)]+))?\)`)
+	for _, r := range rows {
+		names, links := name.FindAllStringSubmatch(r.text, -1), link.FindAllStringSubmatch(r.text, -1)
+		switch r.verdict {
+		case "held", "in part":
+			if len(names) == 0 {
+				t.Errorf("%s is %s, by no test", r.id, r.verdict)
+			}
+		case "documented":
+			if len(links) == 0 {
+				t.Errorf("%s is documented nowhere", r.id)
+			}
+		}
+		for _, m := range names {
+			source := testsOf(t, m[1])
+			if !strings.Contains(source, "\nfunc "+m[2]+"(") {
+				t.Errorf("%s: there is no %s in %q", r.id, m[2], m[1])
+			}
+			for part := range strings.SplitSeq(m[3], "/") {
+				if part != "" && !strings.Contains(source, strconv.Quote(part)) {
+					t.Errorf("%s: there is no %q of %s", r.id, part, m[2])
+				}
+			}
+		}
+		for _, m := range links {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			text, err := os.ReadFile(filepath.Join("docs", m[1]))
+			if err != nil {
+				t.Errorf("%s: %v", r.id, err)
+			}
+			if m[2] != "" && !slices.Contains(anchors(string(text)), m[2]) {
+				t.Errorf("%s: %s has no heading #%s", r.id, m[1], m[2])
+			}
+		}
+	}
+}
+
+// testsOf returns the tests of a package, all in one.
+func testsOf(t *testing.T, pkg string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(".", pkg, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(b)
+	}
+	return all.String()
+}
+
+// anchors returns what the headings of a page of Markdown may be linked by.
+func anchors(page string) []string {
+	var all []string
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(page, -1) {
+		kept := regexp.MustCompile(`[^a-z0-9 _-]`).ReplaceAllString(strings.ToLower(m[1]), "")
+		all = append(all, strings.ReplaceAll(kept, " ", "-"))
+	}
+	return all
+}
