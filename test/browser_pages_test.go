@@ -54,8 +54,7 @@ func TestBrowser(t *testing.T) {
 			String(["X-Correlation-ID", "WWW-Authenticate", "Cache-Control"].map(name => answer.headers.has(name))))`),
 			"true,true,true", "GET /api/users/me: 401")
 		w.expect(t, "an answer as a script", at.runs(t, guarded,
-			`load("script", {src: api + "/.well-known/jwks.json", crossOrigin: "anonymous"})`),
-			"nothing", "GET /.well-known/jwks.json: 200")
+			`load("script", {src: api + "/health", crossOrigin: "anonymous"})`), "nothing", "GET /health: 200")
 	})
 
 	t.Run("two tabs refresh at once", func(t *testing.T) {
@@ -162,9 +161,8 @@ func (w *world) foreignPages(t *testing.T, victim tab) {
 			"nothing; GET /health: 200", "nothing; GET /health: 200", "nothing; GET /health: 200",
 		},
 		{
-			"takes an answer for a script", `load("script", {src: api + "/.well-known/jwks.json"})`,
-			"nothing; GET /.well-known/jwks.json: 200", "nothing; GET /.well-known/jwks.json: 200",
-			"nothing; GET /.well-known/jwks.json: 200",
+			"takes an answer for a script", `load("script", {src: api + "/health"})`,
+			"nothing; GET /health: 200", "nothing; GET /health: 200", "nothing; GET /health: 200",
 		},
 		{
 			"logs out", `see(api + "/api/auth/logout", {method: "POST"})`,

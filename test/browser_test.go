@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -199,7 +200,13 @@ func (w *world) refreshesMeet(n int) []string {
 func chromium(t *testing.T, front, plain *httptest.Server) context.Context {
 	t.Helper()
 	pin := sha256.Sum256(front.Certificate().RawSubjectPublicKeyInfo)
-	alloc, stop := chromedp.NewExecAllocator(t.Context(),
+	// It leaves files behind when it ends, and may still write while they are removed.
+	temp, err := os.MkdirTemp("", "chromium")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(temp) }) //nolint:errcheck // see above
+	alloc, stop := chromedp.NewExecAllocator(t.Context(), chromedp.Env("TMPDIR="+temp),
 		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Headless, chromedp.NoSandbox,
 		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-features", "HttpsUpgrades"), // it would look like HSTS
@@ -209,8 +216,8 @@ func chromium(t *testing.T, front, plain *httptest.Server) context.Context {
 	t.Cleanup(stop)
 	ctx, cancel := context.WithTimeout(alloc, 3*answerTime) // of everything
 	t.Cleanup(cancel)
-	ctx, end := chromedp.NewContext(ctx)
-	t.Cleanup(end)
+	ctx, _ = chromedp.NewContext(ctx)
+	t.Cleanup(func() { chromedp.Cancel(ctx) }) //nolint:errcheck // it ends in order, or is killed
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("Chromium for tests: %v; install it (Debian: apt-get install chromium)", err)
 	}
