@@ -33,8 +33,11 @@ func TestBrowser(t *testing.T) {
 			c.Path != "/api/auth" || c.Domain != strings.TrimPrefix(guarded, "https://") {
 			t.Errorf("the cookie is %+v", c)
 		}
+		if got := at.runs(t, guarded, `document.cookie`); got != "" {
+			t.Errorf("a script of the page that signed in reads %q", got)
+		}
 		// Not even one of the gateway's own origin, at an address that the cookie goes to.
-		for _, address := range []string{app, guarded + "/api/auth/refresh", guarded + "/docs"} {
+		for _, address := range []string{guarded + "/api/auth/refresh", guarded + "/docs"} {
 			if got := w.visit(t, address).runs(t, guarded, `document.cookie`); got != "" {
 				t.Errorf("at %s a script reads %q", address, got)
 			}
