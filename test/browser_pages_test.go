@@ -24,79 +24,13 @@ func TestBrowser(t *testing.T) {
 		"200 access_token,token_type,expires_in,refresh_expires_in null",
 		"OPTIONS /api/auth/login: 204 for 7200 s", "POST /api/auth/login: 200 and a cookie")
 
-	t.Run("scripts cannot read the cookie", func(t *testing.T) {
-		cookies, err := chromedp.Call(at.ctx, network.GetCookies, network.GetCookiesParams{URLs: []string{guarded + "/api/auth/refresh"}})
-		if err != nil || len(cookies.Cookies) != 1 {
-			t.Fatalf("the browser keeps %d cookies, %v", len(cookies.Cookies), err)
-		}
-		if c := cookies.Cookies[0]; !c.HTTPOnly || !c.Secure || c.SameSite != network.CookieSameSiteStrict ||
-			c.Path != "/api/auth" || c.Domain != strings.TrimPrefix(guarded, "https://") {
-			t.Errorf("the cookie is %+v", c)
-		}
-		if got := at.runs(t, guarded, `document.cookie`); got != "" {
-			t.Errorf("a script of the page that signed in reads %q", got)
-		}
-		// Not even one of the gateway's own origin, at an address that the cookie goes to.
-		for _, address := range []string{guarded + "/api/auth/refresh", guarded + "/docs"} {
-			if got := w.visit(t, address).runs(t, guarded, `document.cookie`); got != "" {
-				t.Errorf("at %s a script reads %q", address, got)
-			}
-		}
-		w.since()
-	})
-
-	t.Run("an allowed page is served", func(t *testing.T) {
-		const mine = `see(api + "/api/users/me", {headers: {Authorization: "Bearer x"}})`
-		w.expect(t, "a call", at.runs(t, guarded, mine), "cors 401", "OPTIONS /api/users/me: 204 for 7200 s", "GET /api/users/me: 401")
-		w.expect(t, "the same again", at.runs(t, guarded, mine), "cors 401", "GET /api/users/me: 401")
-		w.expect(t, "every method and header", at.runs(t, guarded, `Promise.all(["PUT", "PATCH", "DELETE"].map(method =>
-			see(api + "/api/users/me", {method, headers: {Authorization: "Bearer x", "If-Match": "x", "If-None-Match": "x",
-				Range: "bytes=0-", "X-Correlation-ID": "x"}}))).then(String)`), "cors 401,cors 401,cors 401")
-		w.since()
-		w.expect(t, "the headers of an answer", at.runs(t, guarded, `fetch(api + "/api/users/me").then(answer =>
-			String(["X-Correlation-ID", "WWW-Authenticate", "Cache-Control"].map(name => answer.headers.has(name))))`),
-			"true,true,true", "GET /api/users/me: 401")
-		w.expect(t, "an answer as a script", at.runs(t, guarded,
-			`load("script", {src: api + "/health", crossOrigin: "anonymous"})`), "nothing", "GET /health: 200")
-	})
-
-	t.Run("two tabs refresh at once", func(t *testing.T) {
-		tabs := []tab{at, w.visit(t, app)}
-		for range 5 {
-			w.refreshesMeet(len(tabs))
-			got := make([]string, len(tabs))
-			var wg sync.WaitGroup
-			for i, each := range tabs {
-				wg.Go(func() { got[i] = each.runs(t, guarded, `see(api + "/api/auth/refresh", {method: "POST"})`) })
-			}
-			wg.Wait()
-			if tokens := w.refreshesMeet(0); len(tokens) != 2 || tokens[0] != tokens[1] {
-				t.Fatalf("they came with %d cookies, which are not the same; nothing is tested", len(tokens))
-			}
-			const won = "POST /api/auth/refresh with the cookie: 200 and a cookie"
-			w.expect(t, "both", strings.Join(got, ", "), "cors 200, cors 200", won, won)
-		}
-		for _, each := range tabs {
-			if got := each.runs(t, guarded, `who(api)`); got != "ada@example.org" {
-				t.Errorf("a tab is signed in as %s", got)
-			}
-		}
-	})
-
+	t.Run("scripts cannot read the cookie", func(t *testing.T) { w.keptCookie(t, at) })
+	t.Run("an allowed page is served", func(t *testing.T) { w.allowedPage(t, at) })
+	t.Run("two tabs refresh at once", func(t *testing.T) { w.twoTabs(t, at) })
 	t.Run("another origin gets nothing", func(t *testing.T) { w.foreignPages(t, at) })
 	t.Run("another origin sends nowhere", func(t *testing.T) { w.navigations(t, at) })
 	t.Run("no answer is shown in a frame", w.frames)
-
-	t.Run("plain HTTP is over once HTTPS was seen", func(t *testing.T) {
-		for address, want := range map[string]string{
-			"http://api.example.org/health": "https:", "http://sub.api.example.org/": "https:", "http://evil.example.net/": "http:",
-		} {
-			if got := w.visit(t, address).runs(t, guarded, `location.protocol`); got != want {
-				t.Errorf("%s is asked for by %s, want %s", address, got, want)
-			}
-		}
-	})
-
+	t.Run("plain HTTP is over once HTTPS was seen", w.transportSecurity)
 	t.Run("a logout in one tab is one in all", func(t *testing.T) {
 		w.since()
 		other := w.visit(t, app)
@@ -105,6 +39,73 @@ func TestBrowser(t *testing.T) {
 		w.expect(t, "the other", other.runs(t, guarded, `see(api + "/api/auth/refresh", {method: "POST"})`), "cors 401",
 			"POST /api/auth/refresh: 401")
 	})
+}
+
+// keptCookie looks at the cookie of the page that signed in, from outside and
+// from scripts.
+func (w *world) keptCookie(t *testing.T, at tab) {
+	t.Helper()
+	cookies, err := chromedp.Call(at.ctx, network.GetCookies, network.GetCookiesParams{URLs: []string{guarded + "/api/auth/refresh"}})
+	if err != nil || len(cookies.Cookies) != 1 {
+		t.Fatalf("the browser keeps %d cookies, %v", len(cookies.Cookies), err)
+	}
+	if c := cookies.Cookies[0]; !c.HTTPOnly || !c.Secure || c.SameSite != network.CookieSameSiteStrict ||
+		c.Path != "/api/auth" || c.Domain != strings.TrimPrefix(guarded, "https://") {
+		t.Errorf("the cookie is %+v", c)
+	}
+	if got := at.runs(t, guarded, `document.cookie`); got != "" {
+		t.Errorf("a script of the page that signed in reads %q", got)
+	}
+	// Not even one of the gateway's own origin, at an address that the cookie goes to.
+	for _, address := range []string{guarded + "/api/auth/refresh", guarded + "/docs"} {
+		if got := w.visit(t, address).runs(t, guarded, `document.cookie`); got != "" {
+			t.Errorf("at %s a script reads %q", address, got)
+		}
+	}
+	w.since()
+}
+
+// allowedPage calls from the page that may: it gets what it needs, and no more.
+func (w *world) allowedPage(t *testing.T, at tab) {
+	t.Helper()
+	const mine = `see(api + "/api/users/me", {headers: {Authorization: "Bearer x"}})`
+	w.expect(t, "a call", at.runs(t, guarded, mine), "cors 401", "OPTIONS /api/users/me: 204 for 7200 s", "GET /api/users/me: 401")
+	w.expect(t, "the same again", at.runs(t, guarded, mine), "cors 401", "GET /api/users/me: 401")
+	w.expect(t, "every method and header", at.runs(t, guarded, `Promise.all(["PUT", "PATCH", "DELETE"].map(method =>
+		see(api + "/api/users/me", {method, headers: {Authorization: "Bearer x", "If-Match": "x", "If-None-Match": "x",
+			Range: "bytes=0-", "X-Correlation-ID": "x"}}))).then(String)`), "cors 401,cors 401,cors 401")
+	w.since()
+	w.expect(t, "the headers of an answer", at.runs(t, guarded, `fetch(api + "/api/users/me").then(answer =>
+		String(["X-Correlation-ID", "WWW-Authenticate", "Cache-Control"].map(name => answer.headers.has(name))))`),
+		"true,true,true", "GET /api/users/me: 401")
+	w.expect(t, "an answer as a script", at.runs(t, guarded,
+		`load("script", {src: api + "/health", crossOrigin: "anonymous"})`), "nothing", "GET /health: 200")
+}
+
+// twoTabs lets two tabs refresh at the same moment, with the same token. Whoever
+// comes second must not be taken for a thief, nor take the cookie away.
+func (w *world) twoTabs(t *testing.T, at tab) {
+	t.Helper()
+	tabs := []tab{at, w.visit(t, app)}
+	for range 5 {
+		w.refreshesMeet(len(tabs))
+		got := make([]string, len(tabs))
+		var wg sync.WaitGroup
+		for i, each := range tabs {
+			wg.Go(func() { got[i] = each.runs(t, guarded, `see(api + "/api/auth/refresh", {method: "POST"})`) })
+		}
+		wg.Wait()
+		if tokens := w.refreshesMeet(0); len(tokens) != 2 || tokens[0] != tokens[1] {
+			t.Fatalf("they came with %d cookies, which are not the same; nothing is tested", len(tokens))
+		}
+		const won = "POST /api/auth/refresh with the cookie: 200 and a cookie"
+		w.expect(t, "both", strings.Join(got, ", "), "cors 200, cors 200", won, won)
+	}
+	for _, each := range tabs {
+		if got := each.runs(t, guarded, `who(api)`); got != "ada@example.org" {
+			t.Errorf("a tab is signed in as %s", got)
+		}
+	}
 }
 
 // foreignPages plays what pages of other origins try while somebody is signed in.
@@ -238,6 +239,18 @@ func (w *world) frames(t *testing.T) {
 			if blocked == 3 {
 				break
 			}
+		}
+	}
+}
+
+// transportSecurity asks for names without TLS: the gateway's, one under it, and
+// one that never asked for more.
+func (w *world) transportSecurity(t *testing.T) {
+	for address, want := range map[string]string{
+		"http://api.example.org/health": "https:", "http://sub.api.example.org/": "https:", "http://evil.example.net/": "http:",
+	} {
+		if got := w.visit(t, address).runs(t, guarded, `location.protocol`); got != want {
+			t.Errorf("%s is asked for by %s, want %s", address, got, want)
 		}
 	}
 }
