@@ -31,12 +31,16 @@ type Issuer struct {
 // ReadIssuer reads REFRESH_TOKEN_EXPIRE_DAYS (7) and
 // REFRESH_TOKEN_GRACE_SECONDS (30).
 func ReadIssuer(env *config.Env, access *token.Keys, refresh *signin.Codec) *Issuer {
-	const day = 24 * time.Hour
 	return &Issuer{
-		Access: access, Refresh: refresh,
-		Lifetime: time.Duration(env.Int("REFRESH_TOKEN_EXPIRE_DAYS", int(signin.RefreshLifetime/day), 1, 365)) * day,
-		Grace:    time.Duration(env.Int("REFRESH_TOKEN_GRACE_SECONDS", int(signin.Grace/time.Second), 0, 300)) * time.Second,
+		Access: access, Refresh: refresh, Lifetime: ReadLifetime(env),
+		Grace: time.Duration(env.Int("REFRESH_TOKEN_GRACE_SECONDS", int(signin.Grace/time.Second), 0, 300)) * time.Second,
 	}
+}
+
+// ReadLifetime returns REFRESH_TOKEN_EXPIRE_DAYS.
+func ReadLifetime(env *config.Env) time.Duration {
+	const day, longest = 24 * time.Hour, 365
+	return time.Duration(env.Int("REFRESH_TOKEN_EXPIRE_DAYS", int(signin.RefreshLifetime/day), 1, longest)) * day
 }
 
 // A Pair is the answer to a sign-in or a refresh. A refresh token that travels

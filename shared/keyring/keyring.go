@@ -40,17 +40,6 @@ type Ring struct {
 // secrets wrote. It fails where a secret is too weak to be one; the error does
 // not quote it. Empty and repeated previous secrets are left out.
 func New(current config.Secret, previous ...config.Secret) (*Ring, error) {
-	r := &Ring{}
-	if _, err := r.Replace(current, previous...); err != nil {
-		return nil, err
-	}
-	return r, nil
-}
-
-// Replace puts other secrets in place of those of the ring, as New takes them,
-// and reports whether they are others. What was derived before changes with
-// them. After an error the ring is what it was.
-func (r *Ring) Replace(current config.Secret, previous ...config.Secret) (changed bool, err error) {
 	var extracted [][]byte
 	seen := map[config.Secret]bool{"": true}
 	for i, secret := range append([]config.Secret{current}, previous...) {
@@ -59,17 +48,26 @@ func (r *Ring) Replace(current config.Secret, previous ...config.Secret) (change
 		}
 		seen[secret] = true
 		if got := weakness(secret); got != "" {
-			return false, fmt.Errorf("secret %d of the key ring %s; it takes %s", i+1, got, Takes)
+			return nil, fmt.Errorf("secret %d of the key ring %s; it takes %s", i+1, got, Takes)
 		}
 		// No salt: the secrets are random already, and a salt would have to be kept.
 		prk, err := hkdf.Extract(sha256.New, []byte(secret.Reveal()), nil)
 		if err != nil {
-			return false, fmt.Errorf("extract secret %d of the key ring: %w", i+1, err)
+			return nil, fmt.Errorf("extract secret %d of the key ring: %w", i+1, err)
 		}
 		extracted = append(extracted, prk)
 	}
-	old := r.extracted.Swap(&extracted)
-	return old == nil || !slices.EqualFunc(*old, extracted, bytes.Equal), nil
+	r := &Ring{}
+	r.extracted.Store(&extracted)
+	return r, nil
+}
+
+// Replace puts the secrets of fresh in place of those of the ring, and reports
+// whether they are others. What was derived before changes with them.
+func (r *Ring) Replace(fresh *Ring) (changed bool) {
+	now := fresh.extracted.Load()
+	before := r.extracted.Swap(now)
+	return !slices.EqualFunc(*before, *now, bytes.Equal)
 }
 
 // Derive returns the keys for a purpose: one per secret, current first. The same

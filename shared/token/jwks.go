@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"math/big"
 	"time"
 )
@@ -62,4 +63,15 @@ func (k *Keys) JWKS() []byte {
 		set.Keys = []publicKey{}
 	}
 	return encode(set)
+}
+
+// KeyID returns what names the public key in headers and in the key set: its
+// thumbprint (RFC 7638). It fails for a key that fits no algorithm.
+func KeyID(pub crypto.PublicKey) (string, error) {
+	for _, algorithm := range []string{"EdDSA", "ES256", "RS256"} {
+		if Fits(algorithm, pub) == nil {
+			return describe(algorithm, pub).KeyID, nil
+		}
+	}
+	return "", errors.New("a key of this kind or size fits no algorithm")
 }

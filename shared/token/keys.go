@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -46,10 +47,9 @@ type Options struct {
 
 // Keys sign access tokens with the current key, and verify those of the current
 // and of the other accepted ones. They are safe for concurrent use, and change
-// only by [Keys.Reload].
+// only by [Keys.Replace].
 type Keys struct {
 	set      atomic.Pointer[keySet]
-	load     func() (*keySet, error)
 	issuer   string
 	audience string
 	lifetime time.Duration
@@ -61,52 +61,38 @@ type keySet struct {
 	header   string         // of new tokens, encoded
 	signing  any            // the key of new tokens
 	byHeader map[string]any // encoded header → what verifies the tokens that begin with it
+	ids      []string       // of the accepted keys, as they were given
 	public   []publicKey    // what [Keys.JWKS] publishes
 }
 
 // NewKeys returns the keys for o, or an error when a key does not fit the
 // algorithm.
 func NewKeys(o Options) (*Keys, error) {
-	return newKeys(o, func() (Options, error) { return o, nil })
-}
-
-// newKeys returns keys that [Keys.Reload] asks load for.
-func newKeys(o Options, load func() (Options, error)) (*Keys, error) {
-	k := &Keys{issuer: o.Issuer, audience: o.Audience, lifetime: o.Lifetime}
-	k.load = func() (*keySet, error) {
-		o, err := load()
-		if err != nil {
-			return nil, err
-		}
-		return newKeySet(o)
-	}
-	_, err := k.Reload()
-	return k, err
-}
-
-// Reload reads the keys again, from where they came, and reports whether the
-// key of new tokens or the accepted ones changed. After an error the keys are
-// what they were.
-func (k *Keys) Reload() (changed bool, err error) {
-	fresh, err := k.load()
+	set, err := newKeySet(o)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	old := k.set.Swap(fresh)
-	return old == nil || !old.same(fresh), nil
+	k := &Keys{issuer: o.Issuer, audience: o.Audience, lifetime: o.Lifetime}
+	k.set.Store(set)
+	return k, nil
 }
 
-// same compares headers, each of which names its key.
+// Replace puts the keys of fresh in place of those before, and reports whether
+// the one of new tokens or the accepted ones are others. Tokens that are signed
+// or verified at this moment are so with the one or the other.
+func (k *Keys) Replace(fresh *Keys) (changed bool) {
+	now := fresh.set.Load()
+	before := k.set.Swap(now)
+	return !before.same(now)
+}
+
+// IDs returns what the headers of tokens name the accepted keys by: first the
+// one of new tokens.
+func (k *Keys) IDs() []string { return k.set.Load().ids }
+
+// same compares ids, each of which names its key.
 func (s *keySet) same(other *keySet) bool {
-	if s.header != other.header || len(s.byHeader) != len(other.byHeader) {
-		return false
-	}
-	for header := range s.byHeader {
-		if _, both := other.byHeader[header]; !both {
-			return false
-		}
-	}
-	return true
+	return s.method == other.method && slices.Equal(s.ids, other.ids)
 }
 
 func newKeySet(o Options) (*keySet, error) {
@@ -154,6 +140,7 @@ func (s *keySet) accept(kid string, verifying, signing any) bool {
 		return false
 	}
 	s.byHeader[header] = verifying
+	s.ids = append(s.ids, kid)
 	if s.header == "" {
 		s.header, s.signing = header, signing
 		if signing == nil {

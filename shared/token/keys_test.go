@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/keyring"
 	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/token"
@@ -70,5 +71,85 @@ func TestEveryAlgorithmRoundTrips(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, want)
 			}
 		})
+	}
+}
+
+func TestReplace_SignsWithTheNewKeyAndTakesBoth(t *testing.T) {
+	t.Parallel()
+	old, fresh := signers(t)["EdDSA"], signers(t)["EdDSA"]
+	with := func(private crypto.Signer, accepted ...crypto.PublicKey) *token.Keys {
+		t.Helper()
+		keys, err := token.NewKeys(token.Options{Algorithm: "EdDSA", Private: private, Accepted: accepted, Lifetime: token.Lifetime})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return keys
+	}
+	sign := func(keys *token.Keys) string {
+		t.Helper()
+		raw, err := keys.Sign(account.NewID(), account.User, signin.NewID(), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	keys := with(old)
+	if keys.Replace(with(old)) {
+		t.Error("the same key counts as changed")
+	}
+	before := sign(keys)
+	for _, next := range []*token.Keys{with(old, fresh.Public()), with(fresh, old.Public())} {
+		if !keys.Replace(next) {
+			t.Error("other keys do not count as changed")
+		}
+		for _, raw := range []string{before, sign(keys)} {
+			if _, err := keys.Verify(raw, now); err != nil {
+				t.Errorf("a token is refused: %v", err)
+			}
+		}
+	}
+	if id, err := token.KeyID(fresh.Public()); err != nil || id != keys.IDs()[0] || len(keys.IDs()) != 2 {
+		t.Errorf("the keys are %v, want %s first, %v", keys.IDs(), id, err)
+	}
+	keys.Replace(with(fresh))
+	if _, err := keys.Verify(before, now); !errors.Is(err, token.ErrInvalid) {
+		t.Errorf("a token of a key that is removed: %v", err)
+	}
+}
+
+func TestGenerate_GivesKeysThatFitAndComeBack(t *testing.T) {
+	t.Parallel()
+	for _, algorithm := range []string{"EdDSA", "ES256", "RS256"} {
+		key, err := token.Generate(algorithm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := token.Fits(algorithm, key.Public()); err != nil {
+			t.Errorf("%s: %v", algorithm, err)
+		}
+		private, err1 := token.EncodePrivate(key)
+		public, err2 := token.EncodePublic(key.Public())
+		again, err3 := token.ParsePrivate(private)
+		if err := errors.Join(err1, err2, err3); err != nil {
+			t.Fatal(err)
+		}
+		id, err4 := token.KeyID(key.Public())
+		same, err5 := token.KeyID(again.Public())
+		if id != same || err4 != nil || err5 != nil {
+			t.Errorf("%s: the key %s came back as %s, %v %v", algorithm, id, same, err4, err5)
+		}
+		// OpenSSL and the settings read both.
+		env := config.Map(map[string]string{
+			"JWT_ALGORITHM": algorithm, token.VariablePrivate: private.Reveal(), token.VariableNext: public,
+		})
+		if keys := token.ReadPublic(env); env.Err() != nil || keys.IDs()[0] != id {
+			t.Errorf("%s: the settings read %v, %v", algorithm, keys, env.Err())
+		}
+	}
+	if _, err := token.Generate("HS256"); err == nil {
+		t.Error("HS256 has a private key")
+	}
+	if id, err := token.KeyID("no key"); err == nil {
+		t.Errorf("what is no key has the id %s", id)
 	}
 }

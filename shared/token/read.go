@@ -18,9 +18,9 @@ import (
 // with _FILE behind it, or holds the text itself, for functions, which have no
 // files.
 const (
-	variablePrivate  = "JWT_PRIVATE_KEY"
-	variableNext     = "JWT_NEXT_PUBLIC_KEY"     // published before it signs
-	variablePrevious = "JWT_PREVIOUS_PUBLIC_KEY" // accepted until its tokens are gone
+	VariablePrivate  = "JWT_PRIVATE_KEY"
+	VariableNext     = "JWT_NEXT_PUBLIC_KEY"     // published before it signs
+	VariablePrevious = "JWT_PREVIOUS_PUBLIC_KEY" // accepted until its tokens are gone
 )
 
 // Read returns the keys that the environment asks for: JWT_ALGORITHM, the keys
@@ -28,20 +28,19 @@ const (
 // goes to env; the keys are nil then.
 func Read(env *config.Env, ring *keyring.Ring) *Keys {
 	o := Options{
-		Algorithm: env.OneOf("JWT_ALGORITHM", "HS256", "HS384", "HS512", "EdDSA", "ES256", "RS256"),
+		Algorithm: ReadAlgorithm(env),
 		Ring:      ring,
 		Issuer:    env.String("JWT_ISSUER", "voiceassist"),
 		Audience:  env.String("JWT_AUDIENCE", "voiceassist"),
-		Lifetime: time.Duration(env.Int("ACCESS_TOKEN_EXPIRE_MINUTES", int(Lifetime/time.Minute), 1,
-			int(MaxLifetime/time.Minute))) * time.Minute,
+		Lifetime:  ReadLifetime(env),
 	}
-	if o.Algorithm[:2] != "HS" {
-		key, ok := readKey(env, variablePrivate, "private", o.Algorithm, parsePrivate)
+	if !Symmetric(o.Algorithm) {
+		key, ok := readKey(env, VariablePrivate, "private", o.Algorithm, parsePrivate)
 		if !ok {
 			return nil
 		}
 		o.Private = key
-		for _, name := range []string{variableNext, variablePrevious} {
+		for _, name := range []string{VariableNext, VariablePrevious} {
 			if env.String(name, "") == "" && env.String(name+"_FILE", "") == "" {
 				continue
 			}
@@ -58,10 +57,25 @@ func Read(env *config.Env, ring *keyring.Ring) *Keys {
 	}
 	keys, err := NewKeys(o)
 	if err != nil {
-		env.Refuse(variablePrivate+"_FILE", env.String(variablePrivate+"_FILE", ""), "a key that fits JWT_ALGORITHM ("+err.Error()+")")
+		env.Refuse(VariablePrivate+"_FILE", env.String(VariablePrivate+"_FILE", ""), "a key that fits JWT_ALGORITHM ("+err.Error()+")")
 		return nil
 	}
 	return keys
+}
+
+// ReadAlgorithm returns JWT_ALGORITHM, HS256 where it is unset.
+func ReadAlgorithm(env *config.Env) string {
+	return env.OneOf("JWT_ALGORITHM", "HS256", "HS384", "HS512", "EdDSA", "ES256", "RS256")
+}
+
+// Symmetric reports whether the algorithm signs with a key that is drawn from
+// JWT_SECRET, instead of one of its own.
+func Symmetric(algorithm string) bool { return strings.HasPrefix(algorithm, "HS") }
+
+// ReadLifetime returns ACCESS_TOKEN_EXPIRE_MINUTES.
+func ReadLifetime(env *config.Env) time.Duration {
+	const longest = int(MaxLifetime / time.Minute)
+	return time.Duration(env.Int("ACCESS_TOKEN_EXPIRE_MINUTES", int(Lifetime/time.Minute), 1, longest)) * time.Minute
 }
 
 // readKey parses the key in the variable, or in the file that the one with _FILE
