@@ -49,6 +49,7 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"shared/fault":                            "",
 	"shared/grant":                            "shared/account shared/config shared/endpoint shared/signin shared/token",
 	"shared/keyring":                          "shared/config",
+	"shared/keystore":                         "shared/config",
 	"shared/nextcloud":                        "shared/config",
 	"shared/nextcloud/nextcloudtest":          "golang.org/x/text/unicode/norm shared/config",
 	"shared/nextcloud/nextcloudtest/contract": "shared/config shared/nextcloud shared/nextcloud/nextcloudtest",
