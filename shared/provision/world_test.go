@@ -37,6 +37,7 @@ type world struct {
 	cloud  *nextcloudtest.Server
 	url    string
 	wisher *provision.Wisher
+	secret config.Secret
 	ring   *keyring.Ring
 
 	mu  sync.Mutex
@@ -58,7 +59,8 @@ func newWorld(t *testing.T, db *store.DB, env map[string]string) *world {
 	}
 	e := config.Map(all)
 	var err error
-	if w.ring, err = keyring.New(keyring.Generate()); err != nil {
+	w.secret = keyring.Generate()
+	if w.ring, err = keyring.New(w.secret); err != nil {
 		t.Fatal(err)
 	}
 	w.wisher = provision.ReadWisher(e, w.ring)

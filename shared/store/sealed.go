@@ -1,0 +1,64 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/voiceassist/gateway/shared/account"
+)
+
+// A SealedPlace is where values are kept that were sealed with a key of the
+// gateway: a column, and the key of its table.
+type SealedPlace struct{ table, id, column string }
+
+// SealedPlaces returns all of them. What is sealed in them is bound to the id of
+// the user.
+func SealedPlaces() []SealedPlace {
+	return []SealedPlace{
+		{"nextcloud_accounts", "user_id", "first_password"},
+		{"nextcloud_accounts", "user_id", "password"},
+		{"nextcloud_accounts", "user_id", "app_password"},
+		{"nextcloud_app_passwords", "id", "app_password"},
+	}
+}
+
+// A SealedValue is one of them.
+type SealedValue struct {
+	ID    string
+	Owner account.ID
+	Box   []byte
+}
+
+// SealedValues returns the values behind the one with the id after, at most
+// limit, in the order of their ids; the first ones where after is "".
+func (s *Statements) SealedValues(ctx context.Context, in SealedPlace, after string, limit int) ([]SealedValue, error) {
+	var list []SealedValue
+	where, args := "", []any{limit}
+	if after != "" { // which is no id of PostgreSQL's
+		where, args = ` AND `+in.id+` > $2`, append(args, after)
+	}
+	err := s.each(ctx, func(row scanner) error {
+		var v SealedValue
+		if err := row.Scan(&v.ID, &v.Owner, &v.Box); err != nil {
+			return err
+		}
+		list = append(list, v)
+		return nil
+	}, `SELECT `+in.id+`, user_id, `+in.column+` FROM `+in.table+`
+		WHERE `+in.column+` IS NOT NULL`+where+` ORDER BY `+in.id+` LIMIT $1`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("sealed values: %w", err)
+	}
+	return list, nil
+}
+
+// ReplaceSealed puts box in place of v, unless that has changed meanwhile, and
+// reports whether it did.
+func (s *Statements) ReplaceSealed(ctx context.Context, in SealedPlace, v SealedValue, box []byte) (bool, error) {
+	n, err := s.exec(ctx, `
+		UPDATE `+in.table+` SET `+in.column+` = $3 WHERE `+in.id+` = $1 AND `+in.column+` = $2`, v.ID, v.Box, box)
+	if err != nil {
+		return false, fmt.Errorf("replace sealed value: %w", err)
+	}
+	return n > 0, nil
+}
