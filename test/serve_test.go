@@ -7,11 +7,13 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/keystore"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
@@ -67,9 +69,10 @@ func TestServe_WithNothingConfigured(t *testing.T) {
 			t.Errorf("%s: %d", path, resp.StatusCode)
 		}
 	}
-	secret, err := os.ReadFile(filepath.Join(dir, "jwt_secret"))
-	if err != nil {
-		t.Fatal(err)
+	keys := keystore.In(dir)
+	made, err := keys.Read()
+	if err != nil || len(made.Secrets) != 1 {
+		t.Fatalf("%d secrets, %v", len(made.Secrets), err)
 	}
 	if out, code := command(t, dir, "", []string{"HTTP_ADDR=" + strings.TrimPrefix(p.plain, "http://")}, "healthcheck"); code != 0 {
 		t.Errorf("healthcheck: %s", out)
@@ -77,16 +80,15 @@ func TestServe_WithNothingConfigured(t *testing.T) {
 	if code := p.stop(t); code != 0 {
 		t.Errorf("SIGTERM ended the gateway with %d", code)
 	}
-	if strings.Contains(p.stdout.String()+p.stderr.String(), strings.TrimSpace(string(secret))) {
+	if strings.Contains(p.stdout.String()+p.stderr.String(), made.Secrets[0].Text.Reveal()) {
 		t.Error("the secret is in the output")
 	}
-	if info, err := os.Stat(filepath.Join(dir, "jwt_secret")); err != nil || info.Mode().Perm() != 0o600 {
+	if info, err := os.Stat(keys.Path()); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the secret's file is %v, %v", info.Mode(), err)
 	}
 
 	again := start(t, dir, nil)
-	kept, err := os.ReadFile(filepath.Join(dir, "jwt_secret"))
-	if err != nil || string(kept) != string(secret) {
+	if kept, err := keys.Read(); err != nil || !cmp.Equal(kept, made) {
 		t.Errorf("the secret did not outlive the restart, %v", err)
 	}
 	again.stop(t)

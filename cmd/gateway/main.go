@@ -34,7 +34,7 @@ func run(
 		Version:       version(),
 	}
 	vars := &variables{process: lookup}
-	root.AddCommand(serveCommand(vars), migrateCommand(vars), userCommand(vars), nextcloudCommand(vars), auditCommand(vars),
+	root.AddCommand(serveCommand(vars), migrateCommand(vars), userCommand(vars), nextcloudCommand(vars), auditCommand(vars), keysCommand(vars),
 		healthcheckCommand(vars), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)

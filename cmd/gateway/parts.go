@@ -24,23 +24,26 @@ type parts struct {
 
 	Trail *trail.Trail
 
-	env *config.Env
-	log *slog.Logger
+	vars *variables
+	env  *config.Env
+	ring *keyring.Ring
+	log  *slog.Logger
 }
 
 // open builds everything from the settings. The caller closes the database.
 // Nothing but the database file is touched before every setting was checked.
 func open(ctx context.Context, vars *variables, env *config.Env, log *slog.Logger) (*parts, error) {
-	p := &parts{env: env, log: log}
-	kept, err := vars.keepSecret(env)
-	if err != nil {
+	p := &parts{vars: vars, env: env, log: log}
+	own := env.Secret(keyring.Variable) == ""
+	if err := vars.keep(ctx, env, time.Now()); err != nil {
 		return nil, err
 	}
-	if kept && env.Secret("DATABASE_URL") != "" {
+	if own && env.Secret("DATABASE_URL") != "" {
 		p.log.WarnContext(ctx, keyring.Variable+" is not set: this machine made its own, and others that share the database will not know it",
-			slog.String("file", secretPath(env)))
+			slog.String("file", keyFile(env).Path()))
 	}
 	ring := setup.Ring(env)
+	p.ring = ring
 	p.Parts = functions.Parts{
 		Tokens: setup.Issuer(env, ring), Passwords: password.Read(env),
 		Wishes: provision.ReadWisher(env, ring), Now: time.Now, SilentRegistration: enrol.ReadSilent(env),
@@ -48,9 +51,11 @@ func open(ctx context.Context, vars *variables, env *config.Env, log *slog.Logge
 	if err := env.Err(); err != nil {
 		return nil, err
 	}
-	if p.DB, err = openDatabase(ctx, env); err != nil {
+	db, err := openDatabase(ctx, env)
+	if err != nil {
 		return nil, err
 	}
+	p.DB = db
 	p.DB.LogTo(log)
 	p.Trail = trail.Read(env, p.DB, ring)
 	p.Health, p.Limits = health.Read(env, p.DB), setup.Limits(env, ring, p.DB, redislimit.Read, p.Now)

@@ -96,6 +96,7 @@ func (p *parts) work(ctx context.Context) <-chan struct{} {
 		var others sync.WaitGroup
 		others.Go(func() { p.Reconciler.Loop(ctx) })
 		others.Go(func() { p.Trail.Loop(ctx) })
+		others.Go(func() { p.followKeys(ctx) })
 		tidy.New(p.DB, p.Now).Loop(ctx)
 		others.Wait()
 	}()

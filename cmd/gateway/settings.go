@@ -1,31 +1,38 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/joho/godotenv"
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/keystore"
+	"github.com/voiceassist/gateway/shared/token"
 )
 
 const (
 	dotenv       = ".env"
 	databaseFile = "gateway.db" // in DATA_DIR
-	secretFile   = "jwt_secret" // in DATA_DIR
+
+	oldSecretFile = "jwt_secret" // in DATA_DIR, until there was a key file
 )
 
 // variables are where settings come from: the process's environment, then the
-// .env file of the working directory, then what this binary keeps for itself.
+// .env file of the working directory. Keys that neither names are those of the
+// key file.
 type variables struct {
 	process func(string) (string, bool)
 	file    map[string]string
-	kept    map[string]string
+	kept    map[string]string // from the key file
 }
 
 // env reads the .env file, if there is one, and returns all settings.
@@ -38,66 +45,127 @@ func (v *variables) env() (*config.Env, error) {
 	return config.New(v.lookup), nil
 }
 
-// lookup returns the first of the three that sets the variable to something.
+// lookup returns what is kept, or the first of the others that sets the variable
+// to something.
 func (v *variables) lookup(name string) (string, bool) {
+	if value, ok := v.kept[name]; ok {
+		return value, true
+	}
 	if value, ok := v.process(name); ok && value != "" {
 		return value, true
 	}
-	if value, ok := v.file[name]; ok && value != "" {
-		return value, true
-	}
-	value, ok := v.kept[name]
+	value, ok := v.file[name]
 	return value, ok
 }
 
 func dataDir(env *config.Env) string { return env.String("DATA_DIR", ".data") }
 
-func secretPath(env *config.Env) string { return filepath.Join(dataDir(env), secretFile) }
-
-// keepSecret sees to it that JWT_SECRET has a value: where it is unset, the one
-// in DATA_DIR, made at the first start. It reports whether it is that one.
-func (v *variables) keepSecret(env *config.Env) (kept bool, err error) {
-	if env.Secret(keyring.Variable) != "" {
-		return false, nil
-	}
-	path := secretPath(env)
-	secret, err := readOrMake(path)
-	if err != nil {
-		return false, fmt.Errorf("%s is not set, and the one kept in %s: %w", keyring.Variable, path, err)
-	}
-	if _, err := keyring.New(secret); err != nil {
-		return false, fmt.Errorf("the secret kept in %s: %w", path, err)
-	}
-	v.kept[keyring.Variable] = secret.Reveal()
-	return true, nil
+// keyFile returns the file of the keys that are in no settings.
+func keyFile(env *config.Env) keystore.File {
+	return keystore.In(env.String("JWT_KEYS_DIR", dataDir(env)))
 }
 
-// readOrMake returns the secret in the file, made when missing. The file
-// appears whole or not at all, and of two processes that start at once both get
-// the same.
-func readOrMake(path string) (config.Secret, error) {
-	text, err := os.ReadFile(path)
-	if err == nil {
-		return config.Secret(strings.TrimSpace(string(text))), nil
+// keep sees to it that JWT_SECRET has a value: where it is unset, that of the key
+// file, made at the first start. Signing keys, which are not needed under every
+// algorithm, come from there, too, where JWT_PRIVATE_KEY is unset.
+func (v *variables) keep(ctx context.Context, env *config.Env, now time.Time) error {
+	if env.Secret(keyring.Variable) == "" {
+		if err := makeSecret(ctx, env, now); err != nil {
+			return fmt.Errorf("%s is not set, and the one kept in %s: %w", keyring.Variable, keyFile(env).Path(), err)
+		}
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return "", err
+	return v.load(env, now)
+}
+
+// load reads the key file into what is kept, for the settings that are unset.
+func (v *variables) load(env *config.Env, now time.Time) error {
+	set, err := keyFile(env).Read()
+	if err != nil {
+		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return "", err
+	kept := map[string]string{}
+	if len(set.Secrets) > 0 && env.Secret(keyring.Variable) == "" {
+		previous, signing, next := set.Secrets.Split(now)
+		others := strings.Split(env.String(keyring.VariablePrevious, ""), ",")
+		for _, k := range slices.Concat(previous, next) {
+			others = append(others, k.Text.Reveal())
+		}
+		kept[keyring.Variable], kept[keyring.VariablePrevious] = signing.Text.Reveal(), strings.Join(others, ",")
 	}
-	draft, err := os.CreateTemp(filepath.Dir(path), secretFile+".*")
+	if algorithm := token.ReadAlgorithm(env); len(set.Signing) > 0 && !token.Symmetric(algorithm) && !signingKeySet(env) {
+		previous, signing, next := set.Signing.Split(now)
+		c := &chain{file: keyFile(env), algorithm: algorithm}
+		if err := c.fit(keystore.Keys{signing}); err != nil {
+			return err
+		}
+		kept[token.VariablePrivate] = signing.Text.Reveal()
+		for name, keys := range map[string]keystore.Keys{token.VariableNext: next, token.VariablePrevious: previous} {
+			if len(keys) == 0 {
+				continue
+			}
+			if kept[name], err = publicHalf(keys[len(keys)-1].Text); err != nil {
+				return fmt.Errorf("%s: %w", keyFile(env).Path(), err)
+			}
+		}
+	}
+	v.kept = kept
+	return nil
+}
+
+// signingKeySet reports whether the settings name a private key.
+func signingKeySet(env *config.Env) bool {
+	return env.Secret(token.VariablePrivate) != "" || env.String(token.VariablePrivate+"_FILE", "") != ""
+}
+
+// fits returns an error where the private key is none for the algorithm.
+func fits(algorithm string, private config.Secret) error {
+	key, err := token.ParsePrivate(private)
+	if err != nil {
+		return err
+	}
+	return token.Fits(algorithm, key.Public())
+}
+
+// publicHalf returns the public half of a private key, both in PEM.
+func publicHalf(private config.Secret) (string, error) {
+	key, err := token.ParsePrivate(private)
 	if err != nil {
 		return "", err
 	}
-	defer os.Remove(draft.Name())
-	_, err = draft.WriteString(keyring.Generate().Reveal() + "\n")
-	if err = errors.Join(err, draft.Sync(), draft.Close()); err != nil {
-		return "", err
+	return token.EncodePublic(key.Public())
+}
+
+// makeSecret puts a secret into the key file, unless there is one: of processes
+// that start at once all get the same. Earlier versions kept it in a file of its
+// own, which is taken over.
+func makeSecret(ctx context.Context, env *config.Env, now time.Time) error {
+	file := keyFile(env)
+	if set, err := file.Read(); err != nil || len(set.Secrets) > 0 {
+		return err
 	}
-	if err := os.Link(draft.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", err
+	old := filepath.Join(dataDir(env), oldSecretFile)
+	var takenOver bool
+	err := file.Update(ctx, func(set keystore.Set) (keystore.Set, error) {
+		if len(set.Secrets) > 0 {
+			return set, nil
+		}
+		now := now.UTC().Truncate(time.Second)
+		key := keystore.Key{Text: keyring.Generate(), Published: now, Signs: now}
+		text, err := os.ReadFile(old)
+		switch {
+		case err == nil:
+			key.Text, takenOver = config.Secret(strings.TrimSpace(string(text))), true
+		case !errors.Is(err, fs.ErrNotExist):
+			return set, err
+		}
+		if _, err := keyring.New(key.Text); err != nil {
+			return set, fmt.Errorf("the secret kept in %s: %w", old, err)
+		}
+		set.Secrets = keystore.Keys{key}
+		return set, nil
+	})
+	if err == nil && takenOver {
+		err = os.Remove(old)
 	}
-	text, err = os.ReadFile(path)
-	return config.Secret(strings.TrimSpace(string(text))), err
+	return err
 }

@@ -41,7 +41,10 @@ const (
 	AppIssued       Name = "app_password_issued"
 	AppRevoked      Name = "app_password_revoked"
 	IDTaken         Name = "nextcloud_conflict" // the account's id in Nextcloud belongs to somebody else
-	TrailAdopted    Name = "audit_adopted"      // a broken trail was taken as it is; the detail is what was wrong
+	// KeysRotated: one step of a rotation; the detail names it and the key, which
+	// it is not.
+	KeysRotated  Name = "keys_rotated"
+	TrailAdopted Name = "audit_adopted" // a broken trail was taken as it is; the detail is what was wrong
 )
 
 // Names returns all names, sorted.
@@ -49,7 +52,7 @@ func Names() []Name {
 	names := []Name{
 		Registered, RegistrationRefused, LoggedIn, LoginFailed, PasswordRefused, PasswordChanged, EmailChanged, RoleChanged, Disabled, Enabled, Deleted,
 		LoggedOut, LoggedOutAll, LoginRevoked, RefreshReused, AppIssued, AppRevoked, IDTaken,
-		TrailAdopted,
+		KeysRotated, TrailAdopted,
 	}
 	slices.Sort(names)
 	return names

@@ -1,0 +1,261 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/keystore"
+	"github.com/voiceassist/gateway/shared/token"
+)
+
+// A keyLine tells about one key, for people and programs.
+type keyLine struct {
+	Kind   string     `json:"kind"`  // "signing key" or "secret"
+	State  string     `json:"state"` // "next", "signs", "previous", or "accepted" where nobody knows which
+	KeyID  string     `json:"kid"`
+	Source string     `json:"source"`
+	Since  *time.Time `json:"since"`             // of the state; of a file that settings name, its last change
+	Until  *time.Time `json:"not_before"`        // when it may sign, or be removed
+	Ready  *bool      `json:"published_for_all"` // of the next: nobody can have a key set without it
+}
+
+// A keyReport is what `gateway keys status` tells.
+type keyReport struct {
+	Algorithm string    `json:"algorithm"`
+	File      string    `json:"file"`
+	Keys      []keyLine `json:"keys"`
+}
+
+func keysStatusCommand(vars *variables) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Tell which keys are in use, since when, and what comes next",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			env, err := vars.env()
+			if err != nil {
+				return err
+			}
+			report, err := keyStatus(env, time.Now())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				enc := json.NewEncoder(c.OutOrStdout())
+				enc.SetIndent("", "  ")
+				return enc.Encode(report)
+			}
+			return tellKeys(c.OutOrStdout(), report)
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "tell it for programs")
+	return c
+}
+
+func keyStatus(env *config.Env, now time.Time) (keyReport, error) {
+	set, err := keyFile(env).Read()
+	if err != nil {
+		return keyReport{}, err
+	}
+	report := keyReport{Algorithm: token.ReadAlgorithm(env), File: keyFile(env).Path()}
+	kinds := []bool{true} // of secrets
+	if !token.Symmetric(report.Algorithm) {
+		kinds = []bool{false, true}
+	}
+	for _, secret := range kinds {
+		c, err := chainOf(env, secret)
+		if err != nil {
+			return report, err
+		}
+		lines, err := c.linesOf(set, now)
+		if err != nil {
+			return report, err
+		}
+		report.Keys = append(report.Keys, lines...)
+	}
+	return report, nil
+}
+
+// linesOf tells about the keys of this chain, wherever they come from.
+func (c *chain) linesOf(set keystore.Set, now time.Time) ([]keyLine, error) {
+	switch keys := c.of(set); {
+	case c.fromSettings() && c.secret:
+		return c.secretLines()
+	case c.fromSettings():
+		return c.settingLines(now)
+	case len(keys) > 0:
+		return c.fileLines(keys, now)
+	}
+	return nil, nil
+}
+
+// fileLines tells about the keys of the key file.
+func (c *chain) fileLines(keys keystore.Keys, now time.Time) ([]keyLine, error) {
+	var lines []keyLine
+	step, due := keys.Next(c.plan)
+	previous, _, next := keys.Split(now)
+	for i, k := range keys {
+		id, err := c.id(k.Text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s %d: %w", c.file.Path(), c.name(), i+1, err)
+		}
+		line := keyLine{Kind: c.name(), State: "signs", KeyID: id, Source: c.file.Path(), Since: &keys[i].Signs}
+		switch {
+		case i < len(previous):
+			line.State, line.Since = "previous", &keys[i+1].Signs
+			if step == keystore.Remove {
+				line.Until = &due
+			}
+		case i >= len(keys)-len(next):
+			from := k.Signs
+			if step == keystore.Sign {
+				from = due
+			}
+			ready := !now.Before(from)
+			line.State, line.Since, line.Until, line.Ready = "next", &keys[i].Published, &from, &ready
+		}
+		lines = append(lines, line)
+	}
+	return lines, nil
+}
+
+// secretLines tells about the secrets in settings, of which nothing but that is
+// known.
+func (c *chain) secretLines() ([]keyLine, error) {
+	secret, previous := keyring.Read(c.env), keyring.ReadPrevious(c.env)
+	if err := c.env.Err(); err != nil {
+		return nil, err
+	}
+	var lines []keyLine
+	for i, s := range append([]config.Secret{secret}, previous...) {
+		id, err := secretID(s)
+		if err != nil {
+			return nil, err
+		}
+		line := keyLine{Kind: c.name(), State: "signs", KeyID: id, Source: keyring.Variable}
+		if i > 0 {
+			line.State, line.Source = "accepted", keyring.VariablePrevious
+		}
+		lines = append(lines, line)
+	}
+	return lines, nil
+}
+
+// settingLines tells about the signing keys that settings name. The last change
+// of a file is all that is known of times.
+func (c *chain) settingLines(now time.Time) ([]keyLine, error) {
+	keys := token.ReadPublic(c.env)
+	if err := c.env.Err(); err != nil {
+		return nil, err
+	}
+	ids := keys.IDs()
+	var lines []keyLine
+	for _, place := range []struct{ variable, state string }{
+		{token.VariablePrivate, "signs"}, {token.VariableNext, "next"}, {token.VariablePrevious, "previous"},
+	} {
+		path := c.env.String(place.variable+"_FILE", "")
+		inline := c.env.Secret(place.variable) != ""
+		if path == "" && !inline || len(ids) == 0 {
+			continue
+		}
+		line := keyLine{Kind: c.name(), State: place.state, KeyID: ids[0], Source: place.variable}
+		ids = ids[1:]
+		if info, err := os.Stat(path); !inline && err == nil {
+			changed := info.ModTime().UTC().Truncate(time.Second)
+			line.Source, line.Since = path, &changed
+			if place.state == "next" {
+				from := changed.Add(c.plan.Publish)
+				ready := !now.Before(from)
+				line.Until, line.Ready = &from, &ready
+			}
+		}
+		lines = append(lines, line)
+	}
+	return lines, nil
+}
+
+// tellKeys writes the report for people.
+func tellKeys(w io.Writer, r keyReport) error {
+	fmt.Fprintf(w, "algorithm: %s\n", r.Algorithm)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "KEY\tSTATE\tKID\tSINCE\tNEXT\tFROM")
+	for _, k := range r.Keys {
+		next := ""
+		switch {
+		case k.Kind == "secret" && k.State == "next":
+			next = "signs from " + k.Until.UTC().Format(time.RFC3339) + " on"
+		case k.Until == nil:
+		case k.State == "previous":
+			next = "is removed from " + k.Until.UTC().Format(time.RFC3339) + " on"
+		case *k.Ready:
+			next = "verifiers have it: it may sign"
+		default:
+			next = "may sign from " + k.Until.UTC().Format(time.RFC3339) + " on"
+		}
+		since := "unknown"
+		if k.Since != nil {
+			since = k.Since.UTC().Format(time.RFC3339)
+		}
+		fmt.Fprintln(table, strings.Join([]string{k.Kind, k.State, k.KeyID, since, cmp.Or(next, "-"), k.Source}, "\t"))
+	}
+	return table.Flush()
+}
+
+// errSettings ends a command that told what to do, and did nothing.
+var errSettings = errors.New("nothing was changed: these keys come from settings")
+
+// tellSettings says what to set next, where the keys come from settings.
+func tellSettings(w io.Writer, c *chain) error {
+	lines, err := c.linesOf(keystore.Set{}, time.Now())
+	if err != nil {
+		return err
+	}
+	with := map[string]keyLine{}
+	for _, l := range lines {
+		with[l.State] = l
+	}
+	say := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
+	say("The %s %s comes from %s, and this command changes no settings.", c.name(), with["signs"].KeyID, with["signs"].Source)
+	previous, isPrevious := with["previous"]
+	next, isNext := with["next"]
+	other, isOther := with["accepted"]
+	switch {
+	case c.secret && !isOther:
+		say("To begin a rotation, where NEW is what `gateway keys generate --algorithm HS256` prints:")
+		say("1. Set %s to NEW, and restart every process: they accept it before any uses it.", keyring.VariablePrevious)
+		say("2. Set %s to NEW and %s to what %s is now, and restart every process.", keyring.Variable, keyring.VariablePrevious, keyring.Variable)
+		say("3. After %s run `gateway keys reseal`, take %s out, and restart every process.", c.plan.Keep, keyring.VariablePrevious)
+	case c.secret:
+		say("%s is accepted, by %s.", other.KeyID, keyring.VariablePrevious)
+		say("If it is the new one: exchange the values of %s and %s, and restart every process.", keyring.Variable, keyring.VariablePrevious)
+		say("If it is the old one: %s after it was replaced, run `gateway keys reseal`, take it out of %s, and restart every process.",
+			c.plan.Keep, keyring.VariablePrevious)
+	case isPrevious:
+		say("%s after %s began to sign: take out %s and %s_FILE, which name %s, and restart every process.",
+			c.plan.Keep, with["signs"].KeyID, token.VariablePrevious, token.VariablePrevious, previous.KeyID)
+	case isNext:
+		say("The next key %s is published by %s. It may sign when every process has published it for %s.", next.KeyID, next.Source, c.plan.Publish)
+		if next.Until != nil {
+			say("Its file was changed at %s: not before %s.", next.Since.Format(time.RFC3339), next.Until.Format(time.RFC3339))
+		}
+		say("Then set %s_FILE to the private half of %s, %s_FILE to the public half of %s,", token.VariablePrivate, next.KeyID,
+			token.VariablePrevious, with["signs"].KeyID)
+		say("take out %s and %s_FILE, and restart every process.", token.VariableNext, token.VariableNext)
+	default:
+		say("To begin a rotation: `gateway keys generate --algorithm %s --out FILE`, set %s_FILE to FILE.pub,", c.algorithm, token.VariableNext)
+		say("or %s to what is in it, and restart every process. Then run this command again.", token.VariableNext)
+	}
+	return errSettings
+}
