@@ -36,7 +36,7 @@ const maxRefs = 8
 // secret must not be able to turn every knob of a function.
 func Settings() []string {
 	return []string{
-		"DATABASE_URL", "MIGRATE_DATABASE_URL", "REDIS_URL", "QDRANT_URL",
+		"DATABASE_URL", "DATABASE_CA", "MIGRATE_DATABASE_URL", "REDIS_URL", "QDRANT_URL",
 		"JWT_SECRET", "JWT_PREVIOUS_SECRETS",
 		"JWT_PRIVATE_KEY", "JWT_NEXT_PUBLIC_KEY", "JWT_PREVIOUS_PUBLIC_KEY",
 		"NEXTCLOUD_ADMIN_USER", "NEXTCLOUD_ADMIN_PASSWORD",

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/x509"
 	"database/sql/driver"
 	"errors"
 	"strings"
@@ -20,18 +21,19 @@ import (
 // does not feel the rotation, and connections that are open live on.
 type connector struct {
 	renew func(context.Context) config.Secret // returns "" where nothing rotates
+	roots *x509.CertPool                      // nil: those of the system, or of the URL
 
 	mu      sync.Mutex
 	url     config.Secret
 	connect driver.Connector
 }
 
-func newConnector(url config.Secret, renew func(context.Context) config.Secret) (*connector, error) {
-	c, err := parse(url)
+func newConnector(url config.Secret, roots *x509.CertPool, renew func(context.Context) config.Secret) (*connector, error) {
+	c, err := parse(url, roots)
 	if err != nil {
 		return nil, err
 	}
-	return &connector{renew: renew, url: url, connect: c}, nil
+	return &connector{renew: renew, roots: roots, url: url, connect: c}, nil
 }
 
 // Connect opens one connection.
@@ -45,7 +47,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if fresh == "" || fresh == url {
 		return nil, err
 	}
-	connect, parseErr := parse(fresh)
+	connect, parseErr := parse(fresh, c.roots)
 	if parseErr != nil {
 		return nil, errors.Join(err, parseErr)
 	}
@@ -71,7 +73,7 @@ func (c *connector) current() (config.Secret, driver.Connector) {
 }
 
 // parse returns what connects to url. Nothing is dialled.
-func parse(url config.Secret) (driver.Connector, error) {
+func parse(url config.Secret, roots *x509.CertPool) (driver.Connector, error) {
 	c, err := pgx.ParseConfig(url.Reveal())
 	if err != nil {
 		return nil, errors.New("cannot be parsed as a PostgreSQL URL") // its error may quote the password
@@ -84,7 +86,22 @@ func parse(url config.Secret) (driver.Connector, error) {
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = connTimeout
 	}
+	if roots != nil {
+		trust(c, roots)
+	}
 	return stdlib.GetConnector(*c, alive()...), nil
+}
+
+// trust has c believe servers with a certificate of roots, and no others.
+func trust(c *pgx.ConnConfig, roots *x509.CertPool) {
+	if c.TLSConfig != nil {
+		c.TLSConfig.RootCAs = roots
+	}
+	for _, f := range c.Fallbacks {
+		if f.TLSConfig != nil {
+			f.TLSConfig.RootCAs = roots
+		}
+	}
 }
 
 // refused reports that the server did not take the credentials: SQLSTATE class

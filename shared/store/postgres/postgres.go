@@ -3,6 +3,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/x509"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -37,6 +38,8 @@ const (
 
 // Read returns the store that DATABASE_URL names, with a pool of
 // DATABASE_MAX_CONNECTIONS (conns where unset), or nil where it is refused.
+// DATABASE_CA holds certificates in PEM, of whom the server's must be; unset,
+// those of the system, or of sslrootcert in the URL. A function has no files.
 func Read(env *config.Env, conns int) *store.DB {
 	return read(env, "DATABASE_URL", env.Int("DATABASE_MAX_CONNECTIONS", conns, 1, 1000))
 }
@@ -61,7 +64,11 @@ func read(env *config.Env, variable string, conns int) *store.DB {
 		env.RefuseSecret(variable, "is not set", takes)
 		return nil
 	}
-	db, err := open(url, conns, func(ctx context.Context) config.Secret { return env.Renew(ctx, variable) })
+	roots, ok := readRoots(env)
+	if !ok {
+		return nil
+	}
+	db, err := open(url, conns, roots, func(ctx context.Context) config.Secret { return env.Renew(ctx, variable) })
 	if err != nil {
 		env.RefuseSecret(variable, err.Error(), takes)
 		return nil
@@ -69,15 +76,34 @@ func read(env *config.Env, variable string, conns int) *store.DB {
 	return db
 }
 
+// readRoots returns the certificates of DATABASE_CA, or nil where it is unset; ok
+// is false after a mistake, which is in env.
+func readRoots(env *config.Env) (roots *x509.CertPool, ok bool) {
+	const variable = "DATABASE_CA"
+	text := env.String(variable, "")
+	if text == "" {
+		return nil, true
+	}
+	roots = x509.NewCertPool()
+	// Some ways to set a variable keep no line breaks.
+	if !roots.AppendCertsFromPEM([]byte(strings.ReplaceAll(text, `\n`, "\n"))) {
+		env.RefuseSecret(variable, "holds no certificate", "certificates in PEM, of the authority of the database's")
+		return nil, false
+	}
+	return roots, true
+}
+
 // Open returns a store on the database that url names. Nothing is dialled
 // until the first statement, so a start costs no round trip, and a connection
 // that died while the process was frozen is replaced before use.
 func Open(url config.Secret, conns int) (*store.DB, error) {
-	return open(url, conns, func(context.Context) config.Secret { return "" })
+	return open(url, conns, nil, func(context.Context) config.Secret { return "" })
 }
 
-func open(url config.Secret, conns int, renew func(context.Context) config.Secret) (*store.DB, error) {
-	c, err := newConnector(url, renew)
+func open(
+	url config.Secret, conns int, roots *x509.CertPool, renew func(context.Context) config.Secret,
+) (*store.DB, error) {
+	c, err := newConnector(url, roots, renew)
 	if err != nil {
 		return nil, err
 	}

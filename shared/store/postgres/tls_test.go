@@ -1,0 +1,126 @@
+package postgres_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/postgres"
+)
+
+// authority returns the certificate of an authority of its own, in PEM, and one
+// that it gave to localhost.
+func authority(t *testing.T) (ca string, server tls.Certificate) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	root := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "RDS"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), NotBefore: root.NotBefore, NotAfter: root.NotAfter, DNSNames: []string{"localhost"}}
+	rootDER, err := x509.CreateCertificate(rand.Reader, root, root, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, root, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: rootDER})),
+		tls.Certificate{Certificate: [][]byte{leafDER}, PrivateKey: key}
+}
+
+// tlsServer takes connections as PostgreSQL does, as far as TLS, and tells of each
+// whether the client went on after it saw the certificate.
+func tlsServer(t *testing.T, cert tls.Certificate) (port string, trusted <-chan bool) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	told := make(chan bool, 100)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			io.ReadFull(conn, make([]byte, 8)) //nolint:errcheck // SSLRequest (PostgreSQL, "Message Formats"); the handshake tells
+			conn.Write([]byte("S"))            //nolint:errcheck // likewise
+			told <- tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{cert}}).Handshake() == nil
+			conn.Close()
+		}
+	}()
+	_, port, err = net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port, told
+}
+
+func TestRead_TrustsWhomDATABASE_CASays(t *testing.T) {
+	t.Parallel()
+	ca, server := authority(t)
+	other, _ := authority(t)
+	for _, tt := range []struct {
+		name, ca, mode, host string
+		want                 bool
+	}{
+		{"its authority", ca, "verify-full", "localhost", true},
+		{"among others, on one line", strings.ReplaceAll(other+ca, "\n", `\n`), "verify-full", "localhost", true},
+		{"another authority", other, "verify-full", "localhost", false},
+		{"the system's", "", "verify-full", "localhost", false},
+		{"its authority, for another host", ca, "verify-full", "127.0.0.1", false},
+		{"its authority, whatever the host", ca, "verify-ca", "127.0.0.1", true},
+		{"another, whatever the host", other, "verify-ca", "127.0.0.1", false},
+		{"nobody, who is not asked to prove", other, "require", "localhost", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			port, trusted := tlsServer(t, server)
+			env := config.Map(map[string]string{
+				"DATABASE_URL": "postgres://ada:secret@" + tt.host + ":" + port + "/gateway?sslmode=" + tt.mode, "DATABASE_CA": tt.ca,
+			})
+			db := postgres.Read(env, 1)
+			if err := env.Err(); err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			if _, err := db.Accounts(t.Context(), "", store.Page{Limit: 1}); err == nil {
+				t.Fatal("that server answers no question")
+			}
+			if got := <-trusted; got != tt.want {
+				t.Errorf("the server is believed: %t, want %t", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestRead_RefusesAnAuthorityThatIsNone(t *testing.T) {
+	t.Parallel()
+	env := config.Map(map[string]string{"DATABASE_URL": "postgres://h/db", "DATABASE_CA": "/etc/rds.pem"})
+	if db := postgres.Read(env, 1); db != nil {
+		t.Error("there is a store")
+	}
+	const want = "DATABASE_CA holds no certificate; it takes certificates in PEM, of the authority of the database's"
+	if err := env.Err(); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
