@@ -12,11 +12,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/keystore"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 )
 
@@ -85,6 +87,7 @@ func TestSecretsAreNowhereInTheClear(t *testing.T) {
 				}
 				told.WriteString(out)
 			}
+			told.WriteString(keyCommands(t, seen, dir, env))
 			p.stop(t)
 
 			places := map[string]string{
@@ -105,6 +108,50 @@ func TestSecretsAreNowhereInTheClear(t *testing.T) {
 			seen.lookFor(t, places)
 		})
 	}
+}
+
+// keyCommands runs what tells about keys and events, and a rotation of both kinds
+// of keys in a key file, and returns what they printed. The keys are seen.
+func keyCommands(t *testing.T, seen *secrets, dir string, env []string) string {
+	t.Helper()
+	var told strings.Builder
+	run := func(want int, env []string, args ...string) {
+		t.Helper()
+		out, code := command(t, dir, "", env, args...)
+		if code != want || out == "" {
+			t.Errorf("%s: %d %s", args, code, out)
+		}
+		told.WriteString(out)
+	}
+	run(0, env, "audit", "list", "--json")
+	run(0, env, "audit", "list")
+	run(0, env, "audit", "verify")
+	run(0, env, "keys", "status")
+	run(1, env, "keys", "rotate")
+	k := keyDir{dir: t.TempDir(), env: append(slices.Clone(env), "JWT_SECRET=", "JWT_ALGORITHM=EdDSA")}
+	k.env = append(k.env, "JWT_KEYS_DIR="+k.dir)
+	for _, args := range [][]string{
+		{"rotate"}, {"rotate", "--older-than", "0s"}, {"rotate"}, {"rotate", "--secret", "--older-than", "0s"}, {"status"}, {"status", "--json"},
+	} {
+		run(0, k.env, append([]string{"keys"}, args...)...)
+	}
+	set, err := keystore.In(k.dir).Read()
+	if err != nil || len(set.Secrets) != 2 || len(set.Signing) != 2 {
+		t.Fatalf("%d secrets and %d signing keys, %v", len(set.Secrets), len(set.Signing), err)
+	}
+	for _, key := range set.Secrets {
+		seen.add("a kept secret", key.Text.Reveal())
+	}
+	for _, key := range set.Signing {
+		seen.add("a signing key", strings.Split(key.Text.Reveal(), "\n")[1])
+	}
+	if err := os.WriteFile(keystore.In(k.dir).Path(), []byte(`{"secrets":[{"key":"`+set.Secrets[0].Text.Reveal()+`","x":1}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"keys", "status"}, {"keys", "rotate"}, {"keys", "rotate", "--secret"}, {"keys", "reseal"}} {
+		run(1, k.env, args...) // the file is broken, and still not quoted
+	}
+	return told.String()
 }
 
 // secrets are all that must not be found, each with what it is.
@@ -199,7 +246,7 @@ func (s *secrets) lookFor(t *testing.T, places map[string]string) {
 	for _, what := range []string{
 		"a password", "a new_password", "an app password", "a password sent to Nextcloud", "a password set in Nextcloud",
 		"an answer's access_token", "an answer's refresh_token", "an answer's password", "a cookie",
-		"a credential of test@example.com at Nextcloud",
+		"a credential of test@example.com at Nextcloud", "a kept secret", "a signing key",
 	} {
 		if !s.kinds[what] {
 			t.Errorf("the script had no %s: %v", what, s.kinds)
