@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -68,6 +69,10 @@ func runServer(ctx context.Context, vars *variables, dev bool, stdout, stderr io
 			return err
 		}
 	}
+	// Hashes get processors of Go's of their own: behind one that keeps a shared
+	// one, whatever is ready waits until Go takes it away, after 10 ms. The system
+	// shares the real ones more finely (ADR 17).
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + p.Passwords.Slots())
 	background, stop := context.WithCancel(ctx)
 	done := p.work(background)
 	server := &serve.Server{

@@ -57,15 +57,20 @@ func New(cost, slots, queue int) *Hasher {
 }
 
 // Read returns the hasher that the environment asks for: BCRYPT_COST, and
-// PASSWORD_QUEUE, how many may wait. As many run as there are processors for Go.
+// PASSWORD_QUEUE, how many may wait. As many run as there are processors, but
+// for one that is left to everything else.
 func Read(env *config.Env) *Hasher {
-	slots := runtime.GOMAXPROCS(0)
+	slots := max(1, runtime.GOMAXPROCS(0)-1)
 	return New(
 		env.Int("BCRYPT_COST", DefaultCost, minCost, maxCost),
 		slots,
 		env.Int("PASSWORD_QUEUE", queuePerSlot*slots, 0, maxQueue),
 	)
 }
+
+// Slots returns how many calls run at once at most, each of which keeps one of
+// Go's processors (GOMAXPROCS) busy until it is through.
+func (h *Hasher) Slots() int { return cap(h.gate.running) }
 
 // Hash returns the hash under which to store p. It fails with [ErrBusy], with
 // the error of ctx when that ends while it waits, and for the zero Password.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -172,5 +173,14 @@ func TestRead_RefusesCostsThatAreNone(t *testing.T) {
 		if env.Err() == nil {
 			t.Errorf("BCRYPT_COST=%s passes", cost)
 		}
+	}
+}
+
+// TestRead_LeavesAProcessor holds that all hashes at once leave a processor to
+// everything else, where there is more than one.
+func TestRead_LeavesAProcessor(t *testing.T) {
+	t.Parallel()
+	if got, want := password.Read(config.Map(nil)).Slots(), max(1, runtime.GOMAXPROCS(0)-1); got != want {
+		t.Errorf("%d hashes run at once, want %d", got, want)
 	}
 }

@@ -1,0 +1,344 @@
+package test_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"text/tabwriter"
+	"time"
+)
+
+const (
+	flooders  = 64                   // clients that sign in, each again when it got its answer
+	interval  = 5 * time.Millisecond // between two requests of the one that is signed in: 200 a second
+	floodP99  = 5                    // times its 99th percentile without a flood, at most: make flood
+	floodP50  = 4                    // the same of the median, which other work on the machine hardly moves
+	leastP50  = time.Millisecond     // a median below counts as this
+	gettingIn = 8                    // hashes that a login may take when the flood left; the queue holds twice as many
+)
+
+// TestFlood lets 64 clients sign in without a pause, and holds that somebody who
+// is signed in does not feel it. It is not parallel: the other tests of this
+// package wait until it is through.
+//
+// With FLOOD=1, on a machine that does nothing else, it takes longer, holds the
+// 99th percentile, and compares with clients that open a connection for each
+// request and with a gateway without its isolation.
+func TestFlood(t *testing.T) {
+	if os.Getenv("FLOOD") == "" {
+		for attempt := 1; ; attempt++ {
+			f := newFlood(t, gateway(t), true, 1, time.Second, 3*time.Second)
+			f.run()
+			idle, flooded := max(f.idle.middle(.5), leastP50), f.flooded.middle(.5)
+			if flooded < floodP50*idle {
+				return
+			}
+			t.Logf("attempt %d of %d: a median of %v, and of %v in the flood", attempt, attempts, idle, flooded)
+			if attempt == attempts {
+				t.Errorf("the flood is felt")
+				return
+			}
+		}
+	}
+	table := tabwriter.NewWriter(t.Output(), 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "\tidle p50\tp99\tflood p50\tp99\tratio\tlogins 200\t503\tp99\tfailed\t")
+	measure := func(name, binary string, keep bool) (p99 time.Duration, ratio float64) {
+		f := newFlood(t, binary, keep, 3, 3*time.Second, 5*time.Second)
+		f.run()
+		ratio = float64(f.flooded.middle(.99)) / float64(f.idle.middle(.99))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%.1f\t%d\t%d\t%s\t%d\t\n", name,
+			ms(f.idle.middle(.5)), ms(f.idle.middle(.99)), ms(f.flooded.middle(.5)), ms(f.flooded.middle(.99)), ratio,
+			f.logins.status[http.StatusOK], f.logins.status[http.StatusServiceUnavailable], ms(f.logins.quantile(.99)), f.failures())
+		return f.flooded.middle(.99), ratio
+	}
+	p99, ratio := measure("kept connections", gateway(t), true)
+	measure("new connections", gateway(t), false)
+	without, _ := measure("without isolation", withoutIsolation(t), true)
+	table.Flush() //nolint:errcheck // goes to the test's log
+	if ratio >= floodP99 {
+		t.Errorf("the 99th percentile grows %.1f times, want less than %d", ratio, floodP99)
+	}
+	if without < 2*p99 {
+		t.Errorf("without its isolation the gateway is as good: %v and %v", without, p99)
+	}
+}
+
+// withoutIsolation returns a gateway that hashes on all processors, and has no
+// more of Go's than those.
+func withoutIsolation(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	replace := map[string]string{}
+	for file, change := range map[string][2]string{
+		"../shared/password/hasher.go": {"max(1, runtime.GOMAXPROCS(0)-1)", "runtime.GOMAXPROCS(0)"},
+		"../cmd/gateway/serve.go":      {"runtime.GOMAXPROCS(0) + p.Passwords.Slots()", "0"},
+	} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Count(string(text), change[0]) != 1 {
+			t.Fatalf("%s has no %s to take out", file, change[0])
+		}
+		from, err := filepath.Abs(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		replace[from] = filepath.Join(dir, filepath.Base(file))
+		if err := os.WriteFile(replace[from], []byte(strings.Replace(string(text), change[0], change[1], 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(dir, "gateway")
+	if text, err := exec.Command("go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", out, "../cmd/gateway").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	return out
+}
+
+// A flood is one gateway, somebody signed in to it, and those who sign in.
+type flood struct {
+	t           *testing.T
+	rounds      int
+	calm, storm time.Duration // of each round
+	url, token  string
+	me, login   *http.Client
+	hash        time.Duration // what a login takes alone
+
+	idle, flooded samples // of one that is signed in, without and with a flood, for each round
+	logins        sample  // of the flood
+}
+
+// newFlood starts a gateway with the production's cost of a hash. Each request
+// of the one that is signed in opens a connection, unless they are kept.
+func newFlood(t *testing.T, binary string, keep bool, rounds int, calm, storm time.Duration) *flood {
+	t.Helper()
+	dir := t.TempDir()
+	p := startProgram(t, binary, dir, nil, "BCRYPT_COST=" /* the default */)
+	f := &flood{t: t, rounds: rounds, calm: calm, storm: storm, url: p.https}
+	f.me, f.login = p.http1(t, dir, keep), p.http1(t, dir, true)
+	if status, body, err := f.post(t.Context(), "/api/auth/register"); err != nil || status != http.StatusOK {
+		t.Fatalf("register: %d %s %v", status, body, err)
+	}
+	begin := time.Now()
+	status, body, err := f.post(t.Context(), loginAddress)
+	f.hash = time.Since(begin)
+	var pair struct {
+		AccessToken string `json:"access_token"`
+	}
+	if err = errors.Join(err, json.Unmarshal(body, &pair)); err != nil || status != http.StatusOK {
+		t.Fatalf("log in: %d %s %v", status, body, err)
+	}
+	f.token = pair.AccessToken
+	return f
+}
+
+// http1 returns a client with connections of its own, as many as it needs.
+func (p *process) http1(t *testing.T, dir string, keep bool) *http.Client {
+	t.Helper()
+	c := client(t, filepath.Join(dir, "tls", "gateway.pem"))
+	transport := c.Transport.(*http.Transport) //nolint:forcetypeassert // made so
+	transport.ForceAttemptHTTP2, transport.DisableKeepAlives, transport.MaxIdleConnsPerHost = false, !keep, 4*flooders
+	return c
+}
+
+// run measures calm and storm in turns, so that what else the machine does meets
+// both alike.
+func (f *flood) run() {
+	f.t.Helper()
+	f.ask(f.calm/2, &sample{}) // opens connections
+	for range f.rounds {
+		f.ask(f.calm, f.idle.next())
+		ctx, leave := context.WithCancel(f.t.Context())
+		var wg sync.WaitGroup
+		for range flooders {
+			wg.Go(func() { f.flood(ctx) })
+		}
+		wait(ctx, f.calm) // until all of them are there
+		f.ask(f.storm, f.flooded.next())
+		leave()
+		wg.Wait()
+		f.getIn()
+	}
+	if n := f.failures(); n > 0 {
+		f.t.Errorf("%d requests failed; logins got %v", n, f.logins.status)
+	}
+	for _, status := range []int{http.StatusOK, http.StatusServiceUnavailable} {
+		if f.logins.status[status] == 0 {
+			f.t.Errorf("no login was answered with %d: %v", status, f.logins.status)
+		}
+	}
+}
+
+// failures returns how many requests did not get what they must.
+func (f *flood) failures() (n int) {
+	for _, s := range slices.Concat(f.idle, f.flooded, samples{&f.logins}) {
+		for status, of := range s.status {
+			if status != http.StatusOK && (s != &f.logins || status != http.StatusServiceUnavailable) {
+				n += of
+			}
+		}
+	}
+	return n
+}
+
+// ask sends requests at fixed times, however long those before take, and takes
+// each latency from the time at which it was due: what waits for a slow answer is
+// slow, too.
+func (f *flood) ask(d time.Duration, into *sample) {
+	var wg sync.WaitGroup
+	begin := time.Now()
+	for n := range int(d / interval) {
+		due := begin.Add(time.Duration(n) * interval)
+		wait(f.t.Context(), time.Until(due))
+		wg.Go(func() {
+			r, err := http.NewRequestWithContext(f.t.Context(), http.MethodGet, f.url+"/api/users/me", http.NoBody)
+			if err != nil {
+				f.t.Error(err)
+				return
+			}
+			r.Header.Set("Authorization", "Bearer "+f.token)
+			status := 0
+			if resp, err := f.me.Do(r); err == nil {
+				io.Copy(io.Discard, resp.Body) //nolint:errcheck // the status tells
+				resp.Body.Close()
+				status = resp.StatusCode
+			}
+			into.add(time.Since(due), status)
+		})
+	}
+	wg.Wait()
+}
+
+// flood signs in until ctx ends. Who is told to come back does so in the second
+// after.
+func (f *flood) flood(ctx context.Context) {
+	wait(ctx, rand.N(time.Second)) //nolint:gosec // no secret
+	for ctx.Err() == nil {
+		begin := time.Now()
+		status, _, err := f.post(ctx, loginAddress)
+		if ctx.Err() != nil {
+			return
+		}
+		f.logins.add(time.Since(begin), status)
+		if err != nil {
+			f.t.Error(err)
+			return
+		}
+		if status == http.StatusServiceUnavailable {
+			wait(ctx, time.Second/2+rand.N(time.Second)) //nolint:gosec // no secret
+		}
+	}
+}
+
+// getIn signs in when the flood has left, and must not wait for who is gone.
+func (f *flood) getIn() {
+	f.t.Helper()
+	for begin := time.Now(); ; {
+		status, body, err := f.post(f.t.Context(), loginAddress)
+		switch {
+		case err != nil || status != http.StatusOK && status != http.StatusServiceUnavailable:
+			f.t.Fatalf("%d %s %v", status, body, err)
+		case time.Since(begin) > gettingIn*f.hash:
+			f.t.Errorf("%v after the flood left a login got %d; one takes %v", time.Since(begin), status, f.hash)
+			return
+		case status == http.StatusOK:
+			return
+		}
+	}
+}
+
+// post sends the credentials. An answer of 503 must say when to come back.
+func (f *flood) post(ctx context.Context, path string) (status int, body []byte, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, f.url+path,
+		strings.NewReader(`{"email":"ada@example.org","password":"correct horse battery"}`))
+	if err != nil {
+		return 0, nil, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	resp, err := f.login.Do(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	body, err = io.ReadAll(resp.Body)
+	if resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") == "" {
+		err = errors.Join(err, errors.New("503 without Retry-After"))
+	}
+	return resp.StatusCode, body, err
+}
+
+// wait returns after d, or when ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// A sample is how long requests took and what they got, 0 for no answer.
+type sample struct {
+	mu     sync.Mutex
+	took   []time.Duration
+	status map[int]int
+}
+
+func (s *sample) add(took time.Duration, status int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.took = append(s.took, took)
+	if s.status == nil {
+		s.status = map[int]int{}
+	}
+	s.status[status]++
+}
+
+// samples are one of each round.
+type samples []*sample
+
+func (s *samples) next() *sample {
+	*s = append(*s, &sample{})
+	return (*s)[len(*s)-1]
+}
+
+// middle returns the median of the rounds' quantiles: one in which the machine
+// did something else does not count.
+func (s samples) middle(q float64) time.Duration {
+	all := make([]time.Duration, len(s))
+	for i := range s {
+		all[i] = s[i].quantile(q)
+	}
+	return median(all)
+}
+
+// quantile returns what the share q of all took at most.
+func (s *sample) quantile(q float64) time.Duration {
+	if len(s.took) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(s.took))
+	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
+}
