@@ -104,7 +104,7 @@ func (p Proxies) client(r *http.Request) netip.Addr {
 	addr, n := parseAddr(r.RemoteAddr), 0
 	for text := range hops(r.Header.Values("X-Forwarded-For")) {
 		hop := parseAddr(text)
-		if n++; n > maxHops || !p.trust(addr) || !hop.IsValid() {
+		if n++; n > maxHops || !p.Trust(addr) || !hop.IsValid() {
 			break
 		}
 		addr = hop
@@ -127,7 +127,9 @@ func hops(lines []string) iter.Seq[string] {
 	}
 }
 
-func (p Proxies) trust(addr netip.Addr) bool {
+// Trust reports whether the address is that of a proxy of ours.
+func (p Proxies) Trust(addr netip.Addr) bool {
+	addr = addr.Unmap().WithZone("")
 	return slices.ContainsFunc(p, func(prefix netip.Prefix) bool { return prefix.Contains(addr) })
 }
 

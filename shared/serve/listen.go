@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,19 +18,21 @@ type door struct {
 	variable string
 	addr     string
 	listener net.Listener
+	crowd    *crowd // nil for who may come as often as they like
 	server   *http.Server
 }
 
 // door returns a door that does not listen yet and leads nowhere.
 func (s *Server) door(ctx context.Context, variable, addr string) *door {
 	base := context.WithoutCancel(ctx) // the stop must not end what is in flight
+	times := cmp.Or(s.Times, DefaultTimes())
 	return &door{variable: variable, addr: addr, server: &http.Server{
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
+		ReadHeaderTimeout: times.Header,
+		ReadTimeout:       times.Read,
+		WriteTimeout:      times.Write,
+		IdleTimeout:       times.Idle,
 		MaxHeaderBytes:    maxHeaderBytes,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: times.Stall},
 		ErrorLog:          log.New(errorLog{s.Endpoint.Log}, "", 0),
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ConnContext:       withGatherer,
@@ -41,6 +44,9 @@ func (d *door) listen(ctx context.Context) (err error) {
 	var lc net.ListenConfig
 	if d.listener, err = lc.Listen(ctx, "tcp", d.addr); err != nil {
 		return fmt.Errorf("%s: %w", d.variable, err)
+	}
+	if d.crowd != nil {
+		d.listener = guarded{d.listener, d.crowd}
 	}
 	return nil
 }

@@ -13,16 +13,28 @@ import (
 
 // The limits of one connection and of the stop.
 const (
-	readHeaderTimeout = 5 * time.Second  // also bounds the TLS handshake
-	readTimeout       = 30 * time.Second // a body of 1 MiB over a bad line
-	writeTimeout      = 60 * time.Second // from the header on; streams set their own
-	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 32 << 10
-	maxStreams        = 100 // concurrent requests of one HTTP/2 connection
+	maxHeaderBytes = 32 << 10
+	maxStreams     = 100 // concurrent requests of one HTTP/2 connection
 
 	// DrainTimeout is how long requests in flight may go on after the stop began.
 	DrainTimeout = 10 * time.Second
 )
+
+// Times are how long a connection may take for what.
+type Times struct {
+	Header time.Duration // to send a header, and for the TLS handshake
+	Read   time.Duration // to send a request: a body of 1 MiB over a bad line
+	Write  time.Duration // from the header on to take the answer; streams set their own
+	Idle   time.Duration // between two requests
+	Stall  time.Duration // to take anything at all, of whatever an HTTP/2 connection sends
+}
+
+// DefaultTimes returns those of a server that is given none.
+func DefaultTimes() Times {
+	return Times{
+		Header: 5 * time.Second, Read: 30 * time.Second, Write: time.Minute, Idle: 2 * time.Minute, Stall: time.Minute,
+	}
+}
 
 // ErrCut is what [Server.Run] returns when requests did not end within the
 // drain timeout and their connections were cut.
@@ -38,6 +50,7 @@ type Server struct {
 	Metrics  http.Handler      // on METRICS_ADDR; may be nil
 	Ready    func(Addresses)   // called once, when all listen; may be nil
 	Drain    time.Duration     // 0 is [DrainTimeout]
+	Times    Times             // the zero value is [DefaultTimes]
 }
 
 // Addresses are where a server listens, with the ports that the system chose
@@ -78,6 +91,11 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) open(ctx context.Context) ([]*door, Addresses, error) {
 	plain := s.door(ctx, VariableHTTP, s.HTTPAddr)
 	secure := s.door(ctx, VariableHTTPS, s.HTTPSAddr)
+	plain.crowd = &crowd{
+		most: s.Connections, mostOfOne: s.ConnectionsPerClient, proxies: s.Endpoint.Proxies,
+		now: s.Endpoint.Now, log: s.Endpoint.Log, of: map[string]int{},
+	}
+	secure.crowd = plain.crowd
 	doors := []*door{plain, secure}
 	if s.MetricsAddr != "" && s.Metrics != nil {
 		doors = append(doors, s.door(ctx, VariableMetrics, s.MetricsAddr))

@@ -158,7 +158,7 @@ func server(t *testing.T, h http.Handler) *serve.Server {
 	return &serve.Server{
 		Settings: serve.Settings{
 			HTTPAddr: "127.0.0.1:0", HTTPSAddr: "127.0.0.1:0", MetricsAddr: "127.0.0.1:0",
-			TLSDir: filepath.Join(t.TempDir(), "tls"),
+			TLSDir: filepath.Join(t.TempDir(), "tls"), Connections: 1000, ConnectionsPerClient: 1000,
 		},
 		Endpoint: endpoint.Settings{Log: slog.New(slog.DiscardHandler), Now: time.Now},
 		Handler:  h,

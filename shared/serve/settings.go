@@ -25,6 +25,13 @@ const (
 	VariableKey     = "SSL_KEY_FILE"
 )
 
+// How many connections may be open.
+const (
+	connections          = 4096    // some 200 MB when all of them are idle
+	connectionsPerClient = 256     // a household, an office; a browser has one or six
+	maxConnections       = 1 << 20 // what systems allow a process
+)
+
 // Settings say where to listen and where certificates are.
 type Settings struct {
 	HTTPAddr    string // leads to HTTPS, and answers /health
@@ -35,6 +42,9 @@ type Settings struct {
 	TrustFile   string // SSL_CERT_FILE where it is not a certificate of ours, see [Read]
 	TLSDir      string // the folder that keeps the certificate that was made
 	CARoot      string // mkcert's folder, which need not exist; "" for none
+
+	Connections          int // that may be open, over HTTPS and plain HTTP
+	ConnectionsPerClient int // of those, from one address that is no proxy of ours
 }
 
 // Read returns the settings in the environment. It opens no file. SSL_CERT_FILE
@@ -49,6 +59,9 @@ func Read(env *config.Env) Settings {
 		KeyFile:     env.String(VariableKey, ""),
 		TLSDir:      filepath.Join(env.String("DATA_DIR", ".data"), "tls"),
 		CARoot:      caRoot(env, runtime.GOOS),
+
+		Connections:          env.Int("MAX_CONNECTIONS", connections, 1, maxConnections),
+		ConnectionsPerClient: env.Int("MAX_CONNECTIONS_PER_CLIENT", connectionsPerClient, 1, maxConnections),
 	}
 	if s.KeyFile == "" {
 		s.CertFile, s.TrustFile = "", s.CertFile

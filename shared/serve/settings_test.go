@@ -19,22 +19,23 @@ func TestRead(t *testing.T) {
 	}{
 		{
 			"nothing set listens on both ports, without metrics", nil,
-			serve.Settings{HTTPAddr: ":8000", HTTPSAddr: ":8443", TLSDir: ".data/tls"},
+			serve.Settings{HTTPAddr: ":8000", HTTPSAddr: ":8443", TLSDir: ".data/tls", Connections: 4096, ConnectionsPerClient: 256},
 		},
 		{
 			"everything set",
 			map[string]string{
 				"HTTP_ADDR": "127.0.0.1:80", "HTTPS_ADDR": "[::1]:443", "METRICS_ADDR": ":0",
 				"SSL_CERT_FILE": "c.pem", "SSL_KEY_FILE": "k.pem", "DATA_DIR": "/data", "CAROOT": "/ca",
+				"MAX_CONNECTIONS": "9", "MAX_CONNECTIONS_PER_CLIENT": "3",
 			},
 			serve.Settings{
 				HTTPAddr: "127.0.0.1:80", HTTPSAddr: "[::1]:443", MetricsAddr: ":0",
-				CertFile: "c.pem", KeyFile: "k.pem", TLSDir: "/data/tls", CARoot: "/ca",
+				CertFile: "c.pem", KeyFile: "k.pem", TLSDir: "/data/tls", CARoot: "/ca", Connections: 9, ConnectionsPerClient: 3,
 			},
 		},
 		{
 			"SSL_CERT_FILE alone is what the machine trusts", map[string]string{"SSL_CERT_FILE": "ca.pem"},
-			serve.Settings{HTTPAddr: ":8000", HTTPSAddr: ":8443", TLSDir: ".data/tls", TrustFile: "ca.pem"},
+			serve.Settings{HTTPAddr: ":8000", HTTPSAddr: ":8443", TLSDir: ".data/tls", TrustFile: "ca.pem", Connections: 4096, ConnectionsPerClient: 256},
 		},
 	}
 	for _, tt := range tests {
