@@ -1,0 +1,239 @@
+package test_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+)
+
+const (
+	patience    = 10 * time.Second // an answer to somebody else may take, on a machine that does all tests at once
+	memoryUnder = 160 << 10        // KiB that may ever be resident; some 50 are at rest
+	frames      = 2_000_000        // that an attack sends at most, if nobody stops it
+)
+
+// TestOnslaught does to the binary what costs the attacker little and a careless
+// server much. Meanwhile somebody else is answered, memory stays what it is, and
+// who must be cut off is.
+func TestOnslaught(t *testing.T) {
+	t.Parallel()
+	for _, attack := range []struct {
+		name string
+		env  string
+		run  func(t *testing.T, p *process)
+	}{
+		// CVE-2023-44487: requests that are cancelled at once do not count as open,
+		// and still are work.
+		{"HTTP/2, requests reset at once", "", func(t *testing.T, p *process) {
+			t.Helper()
+			c := p.rawHTTP2(t)
+			go io.Copy(io.Discard, c.conn)
+			for id := uint32(1); id < 8_000; id += 2 {
+				if c.f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: c.request(), EndHeaders: true, EndStream: true}) != nil ||
+					c.f.WriteRSTStream(id, http2.ErrCodeCancel) != nil || c.out.Flush() != nil {
+					return // told to calm down, which is as good as being served
+				}
+			}
+		}},
+		// CVE-2023-45288: a header that never ends.
+		{"HTTP/2, a header without end", "", func(t *testing.T, p *process) {
+			t.Helper()
+			c := p.rawHTTP2(t)
+			go io.Copy(io.Discard, c.conn)
+			piece := bytes.Repeat([]byte{0x00, 0x01, 'a', 0x01, 'b'}, 1000)
+			c.f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: c.request()})
+			c.cutOff(t, func() error { return c.f.WriteContinuation(1, false, piece) })
+		}},
+		// CVE-2019-9512: each asks for an answer, which nobody takes.
+		{"HTTP/2, pings", "", func(t *testing.T, p *process) {
+			t.Helper()
+			c := p.rawHTTP2(t)
+			c.cutOff(t, func() error { return c.f.WritePing(false, [8]byte{}) })
+		}},
+		// CVE-2019-9515: so does this, but net/http owes one answer at a time, so it may
+		// go on; it costs who sends as much as who reads.
+		{"HTTP/2, settings", "", func(t *testing.T, p *process) {
+			t.Helper()
+			c := p.rawHTTP2(t)
+			for range 200_000 {
+				if c.f.WriteSettings() != nil {
+					return
+				}
+			}
+		}},
+		// Slowloris: 200 headers that come byte by byte.
+		{"headers byte by byte", "", func(t *testing.T, p *process) {
+			t.Helper()
+			var wg sync.WaitGroup
+			for range 200 {
+				conn := p.dial(t, "http/1.1")
+				wg.Go(func() {
+					ticker := time.NewTicker(time.Second / 2)
+					defer ticker.Stop()
+					for n := 0; ; n++ {
+						if _, err := fmt.Fprintf(conn, "%c", "GET / HTTP/1.1\r\nX-Slow: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"[n%50]); err != nil {
+							return
+						}
+						if n > 60 {
+							t.Error("a header of half a minute is waited for")
+							return
+						}
+						<-ticker.C
+					}
+				})
+			}
+			wg.Wait()
+		}},
+		{"connections that do nothing", "MAX_CONNECTIONS_PER_CLIENT=50", func(t *testing.T, p *process) {
+			t.Helper()
+			var open int
+			for range 200 {
+				conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(p.https, "https://"))
+				if err != nil {
+					continue
+				}
+				defer conn.Close()
+				// Who is turned away learns it at once, the others after the time of the
+				// handshake; so a moment tells.
+				conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+				if _, err := conn.Read(make([]byte, 1)); errors.Is(err, context.DeadlineExceeded) || isTimeout(err) {
+					open++
+				}
+			}
+			if open > 50 {
+				t.Errorf("%d of one client are open", open)
+			}
+		}},
+	} {
+		t.Run(attack.name, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, t.TempDir(), nil, attack.env)
+			ctx, stop := context.WithCancel(t.Context())
+			var other sync.WaitGroup
+			here := make(chan struct{})
+			other.Go(func() { p.beside(t, ctx, here) })
+			<-here
+			attack.run(t, p)
+			stop()
+			other.Wait()
+			p.stop(t)
+			if used, ok := p.cmd.ProcessState.SysUsage().(*syscall.Rusage); !ok || used.Maxrss > memoryUnder {
+				t.Errorf("%d KiB were resident, want less than %d", used.Maxrss, memoryUnder)
+			} else {
+				t.Logf("%d KiB were resident", used.Maxrss)
+			}
+		})
+	}
+}
+
+func isTimeout(err error) bool {
+	e, ok := errors.AsType[net.Error](err)
+	return ok && e.Timeout()
+}
+
+// beside asks for something all the time, over a connection of its own, until
+// ctx ends. It closes here when it has got the first answer.
+func (p *process) beside(t *testing.T, ctx context.Context, here chan struct{}) { //nolint:revive // t comes first in tests
+	t.Helper()
+	for n := 0; ctx.Err() == nil; n++ {
+		begin := time.Now()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.https+"/api/users/me", http.NoBody)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		resp, err := p.client.Do(r)
+		if err != nil {
+			t.Errorf("somebody else gets %v", err)
+		} else {
+			io.Copy(io.Discard, resp.Body) //nolint:errcheck // the status tells
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusUnauthorized {
+				t.Errorf("somebody else gets %s", resp.Status)
+			}
+		}
+		if took := time.Since(begin); took > patience {
+			t.Errorf("somebody else waits for %v", took)
+		}
+		if n == 0 {
+			close(here)
+		}
+		wait(ctx, 10*time.Millisecond)
+	}
+}
+
+// dial opens a connection that speaks the protocol, for a minute at most.
+func (p *process) dial(t *testing.T, protocol string) *tls.Conn {
+	t.Helper()
+	roots := p.client.Transport.(*http.Transport).TLSClientConfig.RootCAs //nolint:forcetypeassert // made so
+	d := tls.Dialer{Config: &tls.Config{RootCAs: roots, NextProtos: []string{protocol}}}
+	conn, err := d.DialContext(t.Context(), "tcp", strings.TrimPrefix(p.https, "https://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(answerTime)); err != nil {
+		t.Fatal(err)
+	}
+	return conn.(*tls.Conn) //nolint:forcetypeassert // what the dialer makes
+}
+
+// A rawHTTP2 is a client that sends whatever frames it likes.
+type rawHTTP2 struct {
+	conn *tls.Conn
+	out  *bufio.Writer
+	f    *http2.Framer
+	enc  *hpack.Encoder
+	buf  bytes.Buffer
+}
+
+func (p *process) rawHTTP2(t *testing.T) *rawHTTP2 {
+	t.Helper()
+	c := &rawHTTP2{conn: p.dial(t, "h2")}
+	c.out = bufio.NewWriterSize(c.conn, 16<<10)
+	c.f = http2.NewFramer(c.out, c.conn)
+	c.enc = hpack.NewEncoder(&c.buf)
+	io.WriteString(c.out, http2.ClientPreface) //nolint:errcheck // the flush tells
+	if err := errors.Join(c.f.WriteSettings(), c.out.Flush()); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// request returns the header of a GET.
+func (c *rawHTTP2) request() []byte {
+	c.buf.Reset()
+	for _, field := range [][2]string{{":method", "GET"}, {":scheme", "https"}, {":authority", "localhost"}, {":path", "/api/users/me"}} {
+		c.enc.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}) //nolint:errcheck // a buffer takes everything
+	}
+	return c.buf.Bytes()
+}
+
+// cutOff sends until the server does not take it any more, which must be because
+// it has closed the connection.
+func (c *rawHTTP2) cutOff(t *testing.T, send func() error) {
+	t.Helper()
+	for n := range frames {
+		if err := send(); err != nil {
+			if isTimeout(err) {
+				t.Errorf("after %d frames the server neither reads nor closes", n)
+			}
+			return
+		}
+	}
+	t.Errorf("the server took %d frames", frames)
+}
