@@ -227,8 +227,12 @@ func TestTimes_WhoTakesNothingIsCutOff(t *testing.T) {
 			})
 			s := start(t, much, leisurely(test.change))
 			_, poke := test.ask(t, s)
-			<-answered
 			deadline := time.After(ages / 2)
+			select {
+			case <-answered:
+			case <-deadline:
+				t.Fatal("the handler writes on")
+			}
 			for ticker := time.NewTicker(tick); poke() == nil; {
 				select {
 				case <-ticker.C:
