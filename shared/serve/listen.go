@@ -39,6 +39,20 @@ func (s *Server) door(ctx context.Context, variable, addr string) *door {
 	}}
 }
 
+// unambiguous is h with an end of the connection after each request that others
+// may take for a longer or a shorter one: in chunks, beside which net/http
+// silently drops a Content-Length, and with a body under HTTP/1.0, where it drops
+// the chunks instead. Whoever stands in front and counted otherwise would take
+// the answer to what follows for that to somebody else (RFC 9112 section 6.1).
+func unambiguous(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) && r.ContentLength != 0 {
+			w.Header().Set("Connection", "close")
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
 // listen opens the door. Its error is one line that names the variable.
 func (d *door) listen(ctx context.Context) (err error) {
 	var lc net.ListenConfig

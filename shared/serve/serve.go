@@ -112,8 +112,8 @@ func (s *Server) open(ctx context.Context) ([]*door, Addresses, error) {
 		return nil, Addresses{}, err
 	}
 	addrs := Addresses{HTTP: plain.listener.Addr(), HTTPS: secure.listener.Addr()}
-	plain.server.Handler = s.plain(portOf(addrs.HTTPS))
-	secure.server.Handler, secure.server.TLSConfig = s.Handler, config
+	plain.server.Handler = unambiguous(s.plain(portOf(addrs.HTTPS)))
+	secure.server.Handler, secure.server.TLSConfig = unambiguous(s.Handler), config
 	for _, d := range doors[2:] {
 		addrs.Metrics, d.server.Handler = d.listener.Addr(), s.Metrics
 	}
