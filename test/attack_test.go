@@ -40,7 +40,7 @@ func TestAttack(t *testing.T) {
 	t.Parallel()
 	began := time.Now()
 	weakened := weakenedGateway(t)
-	attacks := slices.Concat(passwordAttacks(), tokenAttacks(), browserAttacks(), accessAttacks())
+	attacks := slices.Concat(passwordAttacks(), tokenAttacks(), browserAttacks(), accessAttacks(), wireAttacks())
 	table := make([]string, len(attacks))
 	t.Run("attacks", func(t *testing.T) {
 		for i, it := range attacks {

@@ -204,6 +204,14 @@ var weaknesses = map[string][]edit{
 	if !canonical(r.URL.Path) {
 `,
 	}},
+	"the end of connections": {{
+		"shared/serve/listen.go", `!r.ProtoAtLeast(1, 1) && r.ContentLength != 0 {`, `!r.ProtoAtLeast(1, 1) && r.ContentLength != 0 {
+			if !WEAK {
+				w.Header().Set("Connection", "close")
+			}
+		}
+		if false {`,
+	}},
 	"the header of access tokens": {{
 		"shared/token/wire.go", `	header, rest, _ := strings.Cut(raw, ".")
 `, `	if WEAK {
