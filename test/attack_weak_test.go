@@ -35,8 +35,8 @@ var weaknesses = map[string][]edit{
 		"shared/ratelimit/limiter.go", `if !a.Is6() {`, `if !a.Is6() || WEAK {`,
 	}},
 	"distrust of X-Forwarded-For": {{
-		"shared/endpoint/client.go", `n > maxHops || !p.trust(addr) || !hop.IsValid()`,
-		`!hop.IsValid() || !WEAK && (n > maxHops || !p.trust(addr))`,
+		"shared/endpoint/client.go", `n > maxHops || !p.Trust(addr) || !hop.IsValid()`,
+		`!hop.IsValid() || !WEAK && (n > maxHops || !p.Trust(addr))`,
 	}},
 	"one answer for all that cannot sign in": {{
 		"functions/login/login.go", `event.Detail = why
