@@ -1,6 +1,7 @@
 package test_test
 
 import (
+	"context"
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
@@ -139,16 +140,18 @@ type load struct {
 	t       *testing.T
 	servers []*process
 	check   *verifier
-	rounds  atomic.Int64
-	stop    chan struct{}
+	rounds  [clients]atomic.Int64
+	stop    context.CancelFunc
 	all     sync.WaitGroup
 }
 
 const clients = 4
 
-// begin lets the clients sign in, and go on until end.
+// begin lets the clients sign in, and go on until end, or the end of the test.
 func (l *load) begin() {
-	l.stop = make(chan struct{})
+	var ctx context.Context
+	ctx, l.stop = context.WithCancel(l.t.Context())
+	l.t.Cleanup(l.end)
 	for i := range clients {
 		email := fmt.Sprintf("client%d@example.com", i)
 		var p pair
@@ -156,23 +159,18 @@ func (l *load) begin() {
 			!call(l.servers[0], "POST", "/api/auth/login", "", `{"email":"`+email+`","password":"correct horse battery staple"}`, &p) {
 			l.t.Fatalf("%s cannot sign in", email)
 		}
-		l.all.Go(func() { l.go1(i, p) })
+		l.all.Go(func() { l.client(ctx, i, p) })
 	}
 }
 
-func (l *load) go1(i int, p pair) {
-	for ; ; i++ {
-		select {
-		case <-l.stop:
-			return
-		default:
-		}
+func (l *load) client(ctx context.Context, i int, p pair) {
+	for n := i; ctx.Err() == nil; n++ {
 		l.everywhere(p.Access)
-		if !call(l.servers[i%len(l.servers)], "POST", "/api/auth/refresh", "", fmt.Sprintf(`{"refresh_token":%q}`, p.Refresh), &p) {
+		if !call(l.servers[n%len(l.servers)], "POST", "/api/auth/refresh", "", fmt.Sprintf(`{"refresh_token":%q}`, p.Refresh), &p) {
 			l.t.Error("a refresh token is refused")
 			return
 		}
-		l.rounds.Add(1)
+		l.rounds[i].Add(1)
 	}
 }
 
@@ -189,15 +187,18 @@ func (l *load) everywhere(access string) {
 	}
 }
 
-// more waits until every client, more or less, did everything twice again.
+// more waits until every client did everything twice again, so that none has a
+// token of before.
 func (l *load) more() {
 	l.t.Helper()
-	target := l.rounds.Load() + 2*clients
-	until(l.t, "the clients go on", func() bool { return l.rounds.Load() >= target || l.t.Failed() })
+	for i := range l.rounds {
+		target := l.rounds[i].Load() + 2
+		until(l.t, "the clients go on", func() bool { return l.rounds[i].Load() >= target || l.t.Failed() })
+	}
 }
 
 func (l *load) end() {
-	close(l.stop)
+	l.stop()
 	l.all.Wait()
 }
 
@@ -521,6 +522,24 @@ func TestKeys_FromSettingsAreTheOperators(t *testing.T) {
 	if _, err := os.Stat(keystore.In(dir).Path()); err == nil {
 		t.Error("a command that changes nothing made keys")
 	}
+}
+
+// TestKeys_InNamedFilesAreReadAgain replaces the file that a setting names.
+func TestKeys_InNamedFilesAreReadAgain(t *testing.T) {
+	t.Parallel()
+	k := keyDir{dir: t.TempDir()}
+	k.run(t, "generate", "--algorithm", "ES256", "--out", "key.pem")
+	k.run(t, "generate", "--algorithm", "ES256", "--out", "next.pem")
+	k.env = []string{"JWT_ALGORITHM=ES256", "JWT_PRIVATE_KEY_FILE=key.pem", "JWT_NEXT_PUBLIC_KEY_FILE=next.pem.pub"}
+	next := k.states(t, "signing key")["next"]
+	p := start(t, k.dir, nil, k.env...)
+	if err := os.Rename(filepath.Join(k.dir, "next.pem"), filepath.Join(k.dir, "key.pem")); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the new key signs", func() bool {
+		_, body := get(t, p.client, p.https+"/.well-known/jwks.json")
+		return strings.Count(body, `"kid"`) == 1 && strings.Contains(body, next)
+	})
 }
 
 // TestKeys_ThatLeakedAreRefusedAtOnce replaces a key by one of another algorithm,
