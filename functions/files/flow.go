@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/voiceassist/gateway/shared/endpoint"
 )
 
 const (
@@ -43,12 +45,19 @@ func (l *flow) moved() {
 type flowing struct {
 	io.Writer
 	*flow
+
+	request *http.Request
 }
 
-// Write writes on.
+// Write writes on, all of p together.
 func (f *flowing) Write(p []byte) (int, error) {
 	f.moved()
-	return f.Writer.Write(p)
+	release := endpoint.Gather(f.request)
+	n, err := f.Writer.Write(p)
+	if gone := release(); err == nil {
+		err = gone
+	}
+	return n, err
 }
 
 // arriving is a body on its way from the client.

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/endpoint"
@@ -90,11 +89,7 @@ func (f *Function) send(w http.ResponseWriter, r *http.Request, d *webdav.Downlo
 		return nil
 	}
 	from := failing{Reader: d.Body}
-	release := endpoint.Gather(r)
-	n, err := copyAll(&flowing{Writer: w, flow: f.flow(w, sendTime)}, &from)
-	if gone := release(); err == nil {
-		err = gone
-	}
+	n, err := pour(&flowing{Writer: w, request: r, flow: f.flow(w, sendTime)}, &from)
 	if from.err != nil || err == nil && d.Size >= 0 && n != d.Size {
 		endpoint.Note(r, errors.Join(errUnavailable, from.err))
 		panic(http.ErrAbortHandler)
@@ -116,13 +111,4 @@ func (f *failing) Read(p []byte) (int, error) {
 		f.err = err
 	}
 	return n, err
-}
-
-// buffers are what content is copied through.
-var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }} //nolint:gochecknoglobals // has no state
-
-func copyAll(to io.Writer, from io.Reader) (int64, error) {
-	b := buffers.Get().(*[64 << 10]byte) //nolint:forcetypeassert // nothing else is put there
-	defer buffers.Put(b)
-	return io.CopyBuffer(to, from, b[:])
 }

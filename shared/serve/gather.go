@@ -5,15 +5,11 @@ import (
 	"crypto/tls"
 	"net"
 	"sync"
-	"time"
 
 	"github.com/voiceassist/gateway/shared/endpoint"
 )
 
-const (
-	gatherSize = 128 << 10            // bytes at which what is held goes out
-	gatherTime = 5 * time.Millisecond // after which it does in any case
-)
+const gatherSize = 128 << 10 // bytes at which what is held goes out
 
 // gathering makes connections that are an [endpoint.Gatherer].
 type gathering struct{ net.Listener }
@@ -44,11 +40,10 @@ func withGatherer(ctx context.Context, c net.Conn) context.Context {
 type gathered struct {
 	net.Conn
 
-	mu    sync.Mutex
-	on    bool
-	held  *[]byte // nil for nothing
-	timer *time.Timer
-	err   error
+	mu   sync.Mutex
+	on   bool
+	held *[]byte // nil for nothing
+	err  error
 }
 
 // pieces are what writes are held in; a connection has one only while it holds
@@ -87,7 +82,6 @@ func (g *gathered) Write(p []byte) (n int, err error) {
 	}
 	if g.held == nil {
 		g.held = pieces.Get().(*[]byte) //nolint:forcetypeassert // nothing else is put there
-		g.wait()
 	}
 	*g.held = append(*g.held, p...)
 	if len(*g.held) >= gatherSize {
@@ -96,25 +90,11 @@ func (g *gathered) Write(p []byte) (n int, err error) {
 	return len(p), g.err
 }
 
-// wait sees to it that nothing is held for long.
-func (g *gathered) wait() {
-	if g.timer != nil {
-		g.timer.Reset(gatherTime)
-		return
-	}
-	g.timer = time.AfterFunc(gatherTime, func() {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.send()
-	})
-}
-
 // send sends what is held. The caller has the lock.
 func (g *gathered) send() {
 	if g.held == nil {
 		return
 	}
-	g.timer.Stop()
 	if g.err == nil {
 		_, g.err = g.Conn.Write(*g.held)
 	}
