@@ -71,7 +71,7 @@ func keyFile(env *config.Env) keystore.File {
 func (v *variables) keep(ctx context.Context, env *config.Env, now time.Time) error {
 	if env.Secret(keyring.Variable) == "" {
 		if err := makeSecret(ctx, env, now); err != nil {
-			return fmt.Errorf("%s is not set, and the one kept in %s: %w", keyring.Variable, keyFile(env).Path(), err)
+			return fmt.Errorf("%s is not set, and there is none in the key file: %w", keyring.Variable, err)
 		}
 	}
 	return v.load(env, now)
