@@ -1,0 +1,176 @@
+package test_test
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/voiceassist/gateway/functions/functionstest"
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/faas/faastest"
+	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/reference"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+// always are the headers of every answer, whatever it is and whichever way it
+// came.
+var always = map[string]string{ //nolint:gochecknoglobals // a constant
+	"Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+	"X-Content-Type-Options":    "nosniff",
+	"X-Frame-Options":           "DENY",
+	"Referrer-Policy":           "no-referrer",
+	"Permissions-Policy":        "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+	"Vary":                      "Origin",
+	"Server":                    "",
+	"X-Powered-By":              "",
+}
+
+const (
+	noContent = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+	noStore   = "no-store"
+)
+
+// cached are the answers that hold nothing of anybody, and may be kept: by the
+// operation, of statuses below 400 only.
+var cached = map[string]string{ //nolint:gochecknoglobals // a constant
+	"GET /.well-known/jwks.json": "public, max-age=3600", "GET /openapi.json": "public, max-age=300", "GET /docs": "public, max-age=300",
+}
+
+// TestHeaders asks every operation in ways that succeed and fail, through every
+// way in which the gateway runs, and holds each answer to the headers that it
+// must have.
+func TestHeaders(t *testing.T) {
+	t.Parallel()
+	g := functionstest.New(t, storetest.SQLite(t))
+	_, root := g.Admin("root@example.org")
+	handler := endpoint.New(g.Settings(), g.Routes()...)
+	broken := endpoint.New(g.Settings(), endpoint.Route{Pattern: "/", Handler: endpoint.Raw(func(http.ResponseWriter, *http.Request) error {
+		panic("a bug")
+	})})
+	for _, front := range faastest.Fronts() {
+		t.Run(front.String(), func(t *testing.T) {
+			t.Parallel()
+			seen := headersOf(t, front.Client(faas.Handler(handler)), root.Access, reference.Operations())
+			hold(t, front.Client(faas.Handler(broken)), "GET", "/", seen)
+			covers(t, seen, "2xx", "400", "401", "404", "405", "415", "422", "500")
+		})
+	}
+	t.Run("binary", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		env := []string{"JWT_SECRET=" + keyring.Generate().Reveal()}
+		admin(t, dir, env)
+		way := start(t, dir, nil, env...).target()
+		saved := map[string]string{}
+		play(t, way, []step{{name: "log in", method: "POST", path: loginAddress, body: `{"email":"root@example.com","password":"` + strings.TrimSpace(rootPassword) + `"}`,
+			status: 200, save: map[string]string{"access": "access_token"}}}, saved)
+		seen := headersOf(t, way.client.Transport, saved["access"], append(reference.Operations(), "GET /openapi.json", "GET /docs"))
+		covers(t, seen, "2xx", "400", "401", "404", "405", "415", "422")
+	})
+}
+
+// covers fails the test unless every kind of answer was seen.
+func covers(t *testing.T, seen map[string]int, kinds ...string) {
+	t.Helper()
+	for _, kind := range kinds {
+		if seen[kind] == 0 {
+			t.Errorf("no answer was a %s, so nothing is known of those; there were %v", kind, seen)
+		}
+	}
+}
+
+// headersOf asks all operations as nobody, as an administrator, in other methods
+// and with bad bodies, and returns how many answers of each kind came. What ends
+// the administrator comes last.
+func headersOf(t *testing.T, way http.RoundTripper, access string, operations []string) map[string]int {
+	t.Helper()
+	seen, id := map[string]int{}, "019ce000-0000-7000-8000-000000000000"
+	bearer := "Authorization: Bearer " + access
+	fill := strings.NewReplacer("{id}", id, "{user_id}", id, "{path}", "x.txt")
+	paths := map[string]bool{}
+	for _, operation := range operations {
+		method, path, _ := strings.Cut(operation, " ")
+		path = fill.Replace(path)
+		paths[path] = true
+		for _, headers := range [][]string{nil, {"Authorization: Bearer x"}, {bearer, "Content-Type: text/plain"}, {bearer, "Content-Type: application/json"}} {
+			if path == "/api/auth/logout" && len(headers) > 1 {
+				continue // the others need the token
+			}
+			hold(t, way, method, path, seen, headers...)
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(paths)) {
+		hold(t, way, "BREW", path, seen)
+		hold(t, way, "OPTIONS", path, seen, "Origin: https://app.example.org", "Access-Control-Request-Method: GET")
+		hold(t, way, "GET", path, seen, "Origin: https://evil.example.com")
+	}
+	hold(t, way, "GET", "/nothing", seen)
+	hold(t, way, "GET", "//", seen)
+	hold(t, way, "POST", "/api/sessions", seen, bearer, "Content-Type: application/json", `{"title":"x"}`)
+	hold(t, way, "POST", "/api/sessions", seen, bearer, "Content-Type: application/json", `{"title":""}`)
+	hold(t, way, "POST", "/api/auth/register", seen, "Content-Type: application/json", fmt.Sprintf(`{"email":"new@example.org","password":%q}`, plain))
+	hold(t, way, "POST", loginAddress, seen, "Content-Type: application/json", fmt.Sprintf(`{"email":"new@example.org","password":%q}`, plain))
+	hold(t, way, "POST", "/api/auth/logout", seen, bearer)
+	return seen
+}
+
+// hold sends one request, of which the last of more may be the body, and holds
+// its answer to the table.
+func hold(t *testing.T, way http.RoundTripper, method, path string, seen map[string]int, more ...string) {
+	t.Helper()
+	body := ""
+	if method == "POST" || method == "PUT" || method == "PATCH" || method == "DELETE" {
+		body = "{"
+	}
+	r, err := http.NewRequestWithContext(t.Context(), method, public+path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range more {
+		if name, value, ok := strings.Cut(h, ": "); ok && h[0] != '{' {
+			r.Header.Set(name, value)
+		} else {
+			body = h
+		}
+	}
+	if r.Header.Get("Content-Type") != "" {
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+	}
+	resp, err := way.RoundTrip(r)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, path, err)
+	}
+	resp.Body.Close()
+	switch {
+	case resp.StatusCode < 300:
+		seen["2xx"]++
+	default:
+		seen[fmt.Sprint(resp.StatusCode)]++
+	}
+	want := maps.Clone(always)
+	want["Content-Security-Policy"], want["Cache-Control"] = noContent, noStore
+	if kept, ok := cached[method+" "+path]; ok && resp.StatusCode < http.StatusBadRequest {
+		want["Cache-Control"] = kept
+	}
+	if path == "/docs" && resp.StatusCode < http.StatusBadRequest && method == "GET" {
+		delete(want, "Content-Security-Policy")
+		policy := resp.Header.Get("Content-Security-Policy")
+		if !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "frame-ancestors 'none'") || strings.Contains(policy, "unsafe") {
+			t.Errorf("the policy of the page is %q", policy)
+		}
+	}
+	for name, value := range want {
+		if got := strings.Join(resp.Header.Values(name), ", "); got != value {
+			t.Errorf("%s %s is %d with %s %q, want %q", method, path, resp.StatusCode, name, got, value)
+		}
+	}
+	if resp.Header.Get("X-Correlation-ID") == "" {
+		t.Errorf("%s %s is %d without X-Correlation-ID", method, path, resp.StatusCode)
+	}
+}
