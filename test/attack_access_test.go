@@ -203,8 +203,6 @@ func useEnded(a *assault) {
 		}
 		got := c.do("POST", "/api/auth/refresh", `{"refresh_token":"`+refresh+`"}`)
 		a.try(got.ok(), "after %s, the refresh token gives another: %d", name, got.status)
-		got = c.do("POST", loginAddress, fmt.Sprintf(`{"email":%q,"password":"x"}`, p.email), "Authorization: Bearer "+access, "Cookie: __Secure-refresh_token="+refresh)
-		a.try(got.ok(), "after %s, they sign in: %d", name, got.status)
 	}
 }
 

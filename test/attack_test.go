@@ -59,12 +59,12 @@ func TestAttack(t *testing.T) {
 			})
 		}
 	})
-	// To stdout, which go test shows without -v for the package of the folder it
-	// runs in; the other packages' tables are nobody's business.
+	// To stdout, which go test shows without -v for the package of the folder that
+	// it runs in.
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "attack\ttries\tgot through\tgot through without the defence")
 	for _, row := range table {
-		fmt.Fprintln(w, cmp.Or(row, "(failed)\t\t\t"))
+		fmt.Fprintln(w, cmp.Or(row, "(not run)\t\t\t"))
 	}
 	w.Flush() //nolint:errcheck // a test that cannot print has other worries
 	fmt.Printf("%d attacks in %v\n", len(attacks), time.Since(began).Round(time.Second/10))
