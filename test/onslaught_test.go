@@ -22,7 +22,7 @@ import (
 
 const (
 	patience    = 10 * time.Second // an answer to somebody else may take, on a machine that does all tests at once
-	memoryUnder = 160 << 10        // KiB that may ever be resident; some 50 are at rest
+	memoryUnder = 160 << 10        // KiB that may ever be resident; 35,000 are at rest
 	frames      = 2_000_000        // that an attack sends at most, if nobody stops it
 )
 

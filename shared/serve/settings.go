@@ -27,7 +27,7 @@ const (
 
 // How many connections may be open.
 const (
-	connections          = 4096    // some 200 MB when all of them are idle
+	connections          = 4096    // some 130 MB when all of them are idle
 	connectionsPerClient = 256     // a household, an office; a browser has one or six
 	maxConnections       = 1 << 20 // what systems allow a process
 )
