@@ -51,7 +51,7 @@ func (p *parts) followKeys(ctx context.Context) {
 // readKeys reads everything that keys come from, and uses it if all is well.
 // Nothing is ever made here: a key file that is gone is a mistake.
 func (p *parts) readKeys(ctx context.Context) error {
-	vars := &variables{process: p.vars.process, file: p.vars.file}
+	vars := &variables{process: p.vars.process, file: p.vars.file, kept: map[string]string{}}
 	env := config.New(vars.lookup)
 	if err := vars.load(env, p.Now()); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,7 +33,7 @@ const (
 type variables struct {
 	process func(string) (string, bool)
 	file    map[string]string
-	kept    map[string]string // from the key file
+	kept    map[string]string // from the key file, and of a Nextcloud for development
 }
 
 // env reads the .env file, if there is one, and returns all settings.
@@ -108,7 +109,7 @@ func (v *variables) load(env *config.Env, now time.Time) error {
 			}
 		}
 	}
-	v.kept = kept
+	maps.Copy(v.kept, kept)
 	return nil
 }
 
