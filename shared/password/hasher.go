@@ -22,7 +22,7 @@ const (
 )
 
 const (
-	queuePerSlot = 16     // some 4 s of waiting at the default cost
+	queuePerSlot = 16     // some 4 to 6 s of waiting at the default cost
 	maxQueue     = 100000 // calls; past that it is memory, not patience
 )
 
