@@ -28,7 +28,7 @@ import (
 // [tolerance] times the durations; bytes are the same everywhere.
 const (
 	initBudget     = 2 * time.Millisecond   // from exec to the first question for an event
-	bareInitBudget = 600 * time.Microsecond // the same, for what links neither database nor validator
+	bareInitBudget = 600 * time.Microsecond // the same, for what links no database
 	warmBudget     = 200 * time.Microsecond // of a request to a process that runs
 	zipBudget      = 5.2                    // MB, of the deployed archive
 	memoryBudget   = 16                     // MB, the most that was ever resident
@@ -47,7 +47,7 @@ const (
 // the database.
 type subject struct {
 	name, pkg string
-	bare      bool // links neither database nor validator
+	bare      bool // links no database
 	method    string
 	path      string
 	body      string

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/account"
@@ -21,7 +22,6 @@ import (
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/store"
-	"github.com/voiceassist/gateway/shared/validation"
 )
 
 // errIncorrect is the one answer to an unknown address, a wrong password and a
@@ -51,9 +51,9 @@ func (f *Function) Routes() endpoint.Routes {
 // name and the password means nothing here and is accepted.
 type request struct {
 	Email     string        `json:"email"`
-	Username  string        `json:"username" form:"username" validate:"required_without=Email"`
-	Password  config.Secret `json:"password" form:"password" validate:"required"`
-	Transport string        `json:"transport" form:"transport" validate:"omitempty,oneof=body cookie"`
+	Username  string        `json:"username" form:"username"`
+	Password  config.Secret `json:"password" form:"password"`
+	Transport string        `json:"transport" form:"transport"`
 
 	GrantType    string        `json:"-" form:"grant_type"`
 	Scope        string        `json:"-" form:"scope"`
@@ -76,7 +76,11 @@ func (q *request) Bind(r *http.Request) error {
 // Validate checks that a name and a password were sent. Whether they could be
 // right is not told apart from whether they are.
 func (q *request) Validate() error {
-	wrong := validation.Check(q)
+	var wrong fault.Fields
+	wrong.Require(q.name() != "", "username")
+	wrong.Require(q.Password != "", "password")
+	wrong.Check(slices.Contains([]string{"", grant.Body, grant.Cookie}, q.Transport), "transport", "not_allowed",
+		"Must be one of: body, cookie.")
 	wrong.Check(q.Email == "" || q.Username == "" || q.Email == q.Username, "username", "not_allowed",
 		"Must be left out, or be the same, when email is sent.")
 	return wrong.Err()

@@ -13,7 +13,6 @@ import (
 	"github.com/voiceassist/gateway/shared/password"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/token"
-	"github.com/voiceassist/gateway/shared/validation"
 	"github.com/voiceassist/gateway/shared/wish"
 )
 
@@ -45,7 +44,7 @@ func (i issued) Header(h http.Header) {
 }
 
 type issue struct {
-	Name     string        `json:"name" validate:"required"`
+	Name     string        `json:"name"`
 	Password config.Secret `json:"password"`
 
 	origin audit.Origin
@@ -59,7 +58,8 @@ func (q *issue) Bind(r *http.Request) error {
 
 // Validate checks the name.
 func (q *issue) Validate() error {
-	wrong := validation.Check(q)
+	var wrong fault.Fields
+	wrong.Require(q.Name != "", "name")
 	fault.ParseField(&wrong, "name", q.Name, wish.ParseAppName)
 	return wrong.Err()
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/enrol"
+	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/ratelimit"
-	"github.com/voiceassist/gateway/shared/validation"
 )
 
 // A Function registers people.
@@ -28,8 +28,8 @@ func (f *Function) Routes() endpoint.Routes {
 }
 
 type request struct {
-	Email    string        `json:"email" validate:"required"`
-	Password config.Secret `json:"password" validate:"required"`
+	Email    string        `json:"email"`
+	Password config.Secret `json:"password"`
 	FullName string        `json:"full_name"`
 
 	person enrol.Person
@@ -44,7 +44,9 @@ func (q *request) Bind(r *http.Request) error {
 
 // Validate parses every field.
 func (q *request) Validate() error {
-	wrong := validation.Check(q)
+	var wrong fault.Fields
+	wrong.Require(q.Email != "", "email")
+	wrong.Require(q.Password != "", "password")
 	q.person = enrol.Parse(&wrong, q.Email, q.FullName, string(account.User), q.Password)
 	return wrong.Err()
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/token"
-	"github.com/voiceassist/gateway/shared/validation"
 )
 
 // A Function keeps conversation sessions.
@@ -51,7 +50,7 @@ func (f *Function) list(
 }
 
 type create struct {
-	Title   string                             `json:"title" validate:"required"`
+	Title   string                             `json:"title"`
 	Context endpoint.Optional[json.RawMessage] `json:"context"`
 
 	title   string
@@ -60,7 +59,8 @@ type create struct {
 
 // Validate parses every field; no context is the empty one.
 func (q *create) Validate() error {
-	wrong := validation.Check(q)
+	var wrong fault.Fields
+	wrong.Require(q.Title != "", "title")
 	q.title = fault.ParseField(&wrong, "title", q.Title, conversation.ParseTitle)
 	q.content = parseContext(&wrong, q.Context)
 	return wrong.Err()

@@ -12,7 +12,6 @@ import (
 	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/token"
-	"github.com/voiceassist/gateway/shared/validation"
 )
 
 const maxSearch = account.MaxEmail // characters; nothing longer can be found
@@ -45,8 +44,8 @@ func (f *Function) list(ctx context.Context, _ token.Caller, q list) (endpoint.L
 }
 
 type create struct {
-	Email    string        `json:"email" validate:"required"`
-	Password config.Secret `json:"password" validate:"required"`
+	Email    string        `json:"email"`
+	Password config.Secret `json:"password"`
 	FullName string        `json:"full_name"`
 	Role     string        `json:"role"`
 
@@ -62,7 +61,9 @@ func (q *create) Bind(r *http.Request) error {
 
 // Validate parses every field.
 func (q *create) Validate() error {
-	wrong := validation.Check(q)
+	var wrong fault.Fields
+	wrong.Require(q.Email != "", "email")
+	wrong.Require(q.Password != "", "password")
 	if q.Role == "" {
 		q.Role = string(account.User)
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/voiceassist/gateway/shared/password"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/token"
-	"github.com/voiceassist/gateway/shared/validation"
 )
 
 // me returns the caller's account; the check of the token has read it already.
@@ -73,8 +72,8 @@ func (f *Function) changeMe(ctx context.Context, caller token.Caller, q changeMe
 }
 
 type changePassword struct {
-	OldPassword config.Secret `json:"old_password" validate:"required"`
-	NewPassword config.Secret `json:"new_password" validate:"required"`
+	OldPassword config.Secret `json:"old_password"`
+	NewPassword config.Secret `json:"new_password"`
 
 	origin audit.Origin
 }
@@ -87,7 +86,12 @@ func (q *changePassword) Bind(r *http.Request) error {
 
 // Validate checks that both are there; what makes a good password depends on
 // whose it is.
-func (q *changePassword) Validate() error { return validation.Check(q).Err() }
+func (q *changePassword) Validate() error {
+	var wrong fault.Fields
+	wrong.Require(q.OldPassword != "", "old_password")
+	wrong.Require(q.NewPassword != "", "new_password")
+	return wrong.Err()
+}
 
 type message struct {
 	Message string `json:"message"`
@@ -137,7 +141,7 @@ func (f *Function) changePassword(ctx context.Context, caller token.Caller, q ch
 }
 
 type deleteMe struct {
-	Password config.Secret `json:"password" validate:"required"`
+	Password config.Secret `json:"password"`
 
 	origin audit.Origin
 }
@@ -149,7 +153,11 @@ func (q *deleteMe) Bind(r *http.Request) error {
 }
 
 // Validate checks that the password is there.
-func (q *deleteMe) Validate() error { return validation.Check(q).Err() }
+func (q *deleteMe) Validate() error {
+	var wrong fault.Fields
+	wrong.Require(q.Password != "", "password")
+	return wrong.Err()
+}
 
 func (f *Function) deleteMe(ctx context.Context, caller token.Caller, q deleteMe) (endpoint.None, error) {
 	who := caller.Account.ID

@@ -134,6 +134,9 @@ func (f *Fields) Check(ok bool, field, code, message string) {
 	}
 }
 
+// Require adds the field as missing unless it is there.
+func (f *Fields) Require(there bool, field string) { f.Check(there, field, "required", "Is required.") }
+
 // Parse adds the field with the code and detail of err, unless err is nil.
 func (f *Fields) Parse(field string, err error) {
 	if e := Of(err); e != nil {
