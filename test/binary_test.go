@@ -83,6 +83,9 @@ func startProgram(tb testing.TB, program, dir string, args []string, env ...stri
 	}()
 	tb.Cleanup(func() {
 		p.kill()
+		if strings.Contains(p.stderr.String(), "DATA RACE") {
+			tb.Error("the gateway has a data race")
+		}
 		if tb.Failed() {
 			tb.Logf("the gateway said:\n%s\n%s", p.stderr, p.stdout)
 		}

@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -24,19 +26,29 @@ const Tags = "lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes"
 // is built once in a test process, by the first call. Safe for concurrent use.
 func Build(tb testing.TB, pkg string) (bootstrap string) {
 	tb.Helper()
-	return built(tb, pkg, Tags)
+	return built(tb, pkg, "-tags", Tags)
 }
 
 // Program is [Build] for an executable that runs elsewhere than on Lambda, and
-// speaks HTTP/2.
+// speaks HTTP/2. Under the race detector it has one itself, which writes "DATA
+// RACE" to stderr: the test alone would show it nothing of the program.
 func Program(tb testing.TB, pkg string) (path string) {
 	tb.Helper()
-	return built(tb, pkg, "")
+	if raced() {
+		return built(tb, pkg, "-race")
+	}
+	return built(tb, pkg)
 }
 
-func built(tb testing.TB, pkg, tags string) string {
+// raced tells whether the test runs under the race detector.
+func raced() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
+
+func built(tb testing.TB, pkg string, flags ...string) string {
 	tb.Helper()
-	path, err := bootstraps.build(pkg, tags)
+	path, err := bootstraps.build(pkg, flags)
 	if err != nil {
 		tb.Fatalf("build %s: %v", pkg, err)
 	}
@@ -59,7 +71,7 @@ type workshop struct {
 	built map[string]func() (string, error)
 }
 
-func (w *workshop) build(pkg, tags string) (string, error) {
+func (w *workshop) build(pkg string, flags []string) (string, error) {
 	w.mu.Lock()
 	once, ok := w.built[pkg]
 	if !ok {
@@ -67,22 +79,26 @@ func (w *workshop) build(pkg, tags string) (string, error) {
 			w.built = map[string]func() (string, error){}
 		}
 		n := len(w.built)
-		once = sync.OnceValues(func() (string, error) { return w.compile(pkg, tags, n) })
+		once = sync.OnceValues(func() (string, error) { return w.compile(pkg, flags, n) })
 		w.built[pkg] = once
 	}
 	w.mu.Unlock()
 	return once()
 }
 
-func (w *workshop) compile(pkg, tags string, n int) (string, error) {
+func (w *workshop) compile(pkg string, flags []string, n int) (string, error) {
 	dir, err := w.folder()
 	if err != nil {
 		return "", err
 	}
 	out := filepath.Join(dir, fmt.Sprint(n), "bootstrap")
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false",
-		"-tags", tags, "-ldflags", "-s -w", "-o", out, pkg)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd := exec.Command("go", slices.Concat([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", out},
+		flags, []string{pkg})...)
+	cgo := "CGO_ENABLED=0"
+	if slices.Contains(flags, "-race") {
+		cgo = "CGO_ENABLED=1" // the detector is in C
+	}
+	cmd.Env = append(os.Environ(), cgo)
 	if msg, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w\n%s", err, msg)
 	}
