@@ -37,9 +37,9 @@ const (
 )
 
 const (
-	coldRuns     = 40  // of each function, in turns
-	warmRequests = 100 // of each run
-	attempts     = 3   // before a machine with other work is believed
+	coldRuns     = 40 // of each function, in turns
+	warmRequests = 20 // of each run
+	attempts     = 3  // before a machine with other work is believed
 	mega         = 1e6
 )
 
