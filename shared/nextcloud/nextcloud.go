@@ -9,6 +9,7 @@
 package nextcloud
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"net"
@@ -84,9 +85,16 @@ func New(c Config) *Client {
 // Transport returns what carries calls to a Nextcloud, over HTTP or TLS. It
 // bounds connecting; how long an answer may take is the caller's to bound.
 func Transport(roots *x509.CertPool, connect time.Duration) *http.Transport {
+	dialer := net.Dialer{Timeout: connect}
 	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: connect}).DialContext,
+		Proxy: http.ProxyFromEnvironment,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := dialer.DialContext(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return inBulk(c), nil
+		},
 		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    connect,
 		MaxIdleConnsPerHost:    idleConns,
