@@ -5,25 +5,22 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-
-	"github.com/aws/aws-lambda-go/events"
 )
 
 // readALB reads the event of a load balancer, which leaves path and query
 // escaped as they were sent.
-func readALB(payload []byte) (request, error) {
-	e, err := decode[events.ALBTargetGroupRequest](payload)
-	h := headers(e.Headers, e.MultiValueHeaders)
+func readALB(e *event) request {
+	h := headers(e.Headers, e.MultiHeaders)
 	return request{
 		method: e.HTTPMethod,
 		path:   keepPath(e.Path),
-		query:  escapedQuery(e.QueryStringParameters, e.MultiValueQueryStringParameters),
+		query:  escapedQuery(e.Query, e.MultiQuery),
 		host:   h.Get("Host"),
 		remote: lastHop(h),
 		secure: h.Get("X-Forwarded-Proto") == "https",
 		header: h, body: e.Body, base64: e.IsBase64Encoded,
-		multiValue: e.MultiValueHeaders != nil,
-	}, err
+		multiValue: e.MultiHeaders != nil,
+	}
 }
 
 // lastHop returns the address that the load balancer itself appended to

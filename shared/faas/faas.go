@@ -81,7 +81,7 @@ func (f Function) Invoke(ctx context.Context, payload []byte) (answer []byte, er
 	}()
 	ctx, cancel := within(ctx)
 	defer cancel()
-	k := kindOf(payload)
+	e, k := read(payload)
 	switch {
 	case k == schedule && f.Job != nil:
 		return f.runSchedule(ctx, payload)
@@ -92,7 +92,7 @@ func (f Function) Invoke(ctx context.Context, payload []byte) (answer []byte, er
 	case k == command && f.Command != nil:
 		return f.command(ctx, payload)
 	case fronts[k].read != nil && f.HTTP != nil:
-		return f.serve(ctx, fronts[k], payload)
+		return f.serve(ctx, fronts[k], e)
 	}
 	return nil, failure("UnknownEvent", fmt.Sprintf("this function takes no event of kind %s", k))
 }

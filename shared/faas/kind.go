@@ -25,52 +25,88 @@ func (k kind) String() string {
 	}[k]
 }
 
-// A shape is the part of an event that tells its kind. All of it is written by
-// AWS, or by somebody who may invoke the function; clients fill only strings
-// further down.
-type shape struct {
+// An event is what this package reads of one, whatever sent it. What tells its
+// kind is written by AWS, or by somebody who may invoke the function; clients
+// fill only strings further down.
+type event struct {
 	Records []struct {
 		EventSource string `json:"eventSource"`
 	} `json:"Records"`
 	DetailType string `json:"detail-type"`
-	HTTPMethod string `json:"httpMethod"`
 	Action     string `json:"action"`
 
 	RequestType string `json:"RequestType"`
 	ResponseURL string `json:"ResponseURL"`
 
-	MethodArn      string `json:"methodArn"` // asks an authorizer
-	RouteArn       string `json:"routeArn"`  // likewise
-	RequestContext struct {
-		ELB        *struct{} `json:"elb"`
-		HTTP       *struct{} `json:"http"`
-		DomainName string    `json:"domainName"`
-	} `json:"requestContext"`
+	MethodArn string `json:"methodArn"` // asks an authorizer
+	RouteArn  string `json:"routeArn"`  // likewise
+
+	// A request over HTTP.
+	RequestContext  requestContext      `json:"requestContext"`
+	Headers         map[string]string   `json:"headers"`
+	MultiHeaders    map[string][]string `json:"multiValueHeaders"` // not in payload 2.0
+	Body            string              `json:"body"`
+	IsBase64Encoded bool                `json:"isBase64Encoded"`
+
+	// Payload 2.0.
+	RouteKey string   `json:"routeKey"`
+	RawPath  string   `json:"rawPath"`
+	RawQuery string   `json:"rawQueryString"`
+	Cookies  []string `json:"cookies"`
+
+	// Payload 1.0, and a load balancer's.
+	HTTPMethod string              `json:"httpMethod"`
+	Path       string              `json:"path"`
+	Query      map[string]string   `json:"queryStringParameters"`
+	MultiQuery map[string][]string `json:"multiValueQueryStringParameters"`
 }
 
-// kindOf tells what sent the event. A question to an authorizer looks like a
-// request and is none.
-func kindOf(payload []byte) kind {
-	var s shape
-	if err := json.Unmarshal(payload, &s); err != nil || s.MethodArn != "" || s.RouteArn != "" {
-		return unknown
+// A requestContext is what a front adds to a request.
+type requestContext struct {
+	ELB  *struct{} `json:"elb"`
+	HTTP *struct {
+		Method   string `json:"method"`
+		SourceIP string `json:"sourceIp"`
+	} `json:"http"`
+	Identity struct {
+		SourceIP string `json:"sourceIp"`
+	} `json:"identity"`
+	DomainName string `json:"domainName"`
+	Stage      string `json:"stage"`
+}
+
+// read reads an event, once: reading is the larger part of what a request costs
+// here. What cannot be read is of no kind.
+func read(payload []byte) (*event, kind) {
+	e := new(event)
+	if err := json.Unmarshal(payload, e); err != nil {
+		return e, unknown
 	}
+	return e, e.kind()
+}
+
+// kind tells what sent the event. A question to an authorizer looks like a
+// request and is none.
+func (e *event) kind() kind {
+	via := e.RequestContext
 	switch {
-	case len(s.Records) > 0 && s.Records[0].EventSource == "aws:sqs":
+	case e.MethodArn != "" || e.RouteArn != "":
+		return unknown
+	case len(e.Records) > 0 && e.Records[0].EventSource == "aws:sqs":
 		return queue
-	case s.DetailType == "Scheduled Event":
+	case e.DetailType == "Scheduled Event":
 		return schedule
-	case s.RequestContext.ELB != nil:
+	case via.ELB != nil:
 		return loadBalancer
-	case s.RequestContext.HTTP != nil && isFunctionURL(s.RequestContext.DomainName):
+	case via.HTTP != nil && isFunctionURL(via.DomainName):
 		return functionURL
-	case s.RequestContext.HTTP != nil:
+	case via.HTTP != nil:
 		return httpAPI
-	case s.HTTPMethod != "":
+	case e.HTTPMethod != "":
 		return restAPI
-	case s.RequestType != "" && s.ResponseURL != "":
+	case e.RequestType != "" && e.ResponseURL != "":
 		return customResource
-	case s.Action != "":
+	case e.Action != "":
 		return command
 	}
 	return unknown

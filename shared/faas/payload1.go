@@ -3,24 +3,21 @@ package faas
 import (
 	"cmp"
 	"net/url"
-
-	"github.com/aws/aws-lambda-go/events"
 )
 
 // readREST reads payload 1.0 of a REST API. Its query is decoded, and its path
 // has no stage in front.
-func readREST(payload []byte) (request, error) {
-	e, err := decode[events.APIGatewayProxyRequest](payload)
-	h := headers(e.Headers, e.MultiValueHeaders)
+func readREST(e *event) request {
+	h := headers(e.Headers, e.MultiHeaders)
 	return request{
 		method: e.HTTPMethod,
 		path:   keepPath(e.Path),
-		query:  decodedQuery(e.QueryStringParameters, e.MultiValueQueryStringParameters),
+		query:  decodedQuery(e.Query, e.MultiQuery),
 		host:   cmp.Or(h.Get("Host"), e.RequestContext.DomainName),
 		remote: e.RequestContext.Identity.SourceIP,
 		secure: true,
 		header: h, body: e.Body, base64: e.IsBase64Encoded,
-	}, err
+	}
 }
 
 // decodedQuery returns the query again, sorted by key: its order was lost.

@@ -3,8 +3,6 @@ package faas
 import (
 	"cmp"
 	"strings"
-
-	"github.com/aws/aws-lambda-go/events"
 )
 
 // isFunctionURL reports whether a domain is that of a Function URL, whose
@@ -13,23 +11,21 @@ func isFunctionURL(domain string) bool { return strings.Contains(domain, ".lambd
 
 // readHTTPAPI reads payload 2.0 of an HTTP API, which decodes the path: sent on
 // as it is, "/a%3Fb" would turn into the path "/a" with a query.
-func readHTTPAPI(payload []byte) (request, error) {
-	e, err := decode[events.APIGatewayV2HTTPRequest](payload)
+func readHTTPAPI(e *event) request {
 	q := readV2(e)
 	q.path = escapePath(withoutStage(e.RawPath, e.RequestContext.Stage, e.RouteKey))
-	return q, err
+	return q
 }
 
 // readFunctionURL reads payload 2.0 of a Function URL, which leaves the path
 // as it was sent.
-func readFunctionURL(payload []byte) (request, error) {
-	e, err := decode[events.APIGatewayV2HTTPRequest](payload)
+func readFunctionURL(e *event) request {
 	q := readV2(e)
 	q.path = keepPath(e.RawPath)
-	return q, err
+	return q
 }
 
-func readV2(e events.APIGatewayV2HTTPRequest) request {
+func readV2(e *event) request {
 	h := headers(e.Headers, nil)
 	if len(e.Cookies) > 0 {
 		// One Cookie header (RFC 6265 section 5.4). The emulation of SAM leaves
@@ -38,7 +34,7 @@ func readV2(e events.APIGatewayV2HTTPRequest) request {
 	}
 	return request{
 		method: e.RequestContext.HTTP.Method,
-		query:  e.RawQueryString,
+		query:  e.RawQuery,
 		host:   cmp.Or(h.Get("Host"), e.RequestContext.DomainName),
 		remote: e.RequestContext.HTTP.SourceIP,
 		secure: true, // neither front speaks anything else

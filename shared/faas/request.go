@@ -19,7 +19,7 @@ import (
 // A front is what stands between the client and the function and speaks HTTP
 // with the one and events with the other.
 type front struct {
-	read  func(payload []byte) (request, error)
+	read  func(*event) request
 	write func(request, answer) any
 	limit int // bytes of an encoded answer
 }
@@ -150,13 +150,17 @@ func headers(single map[string]string, multi map[string][]string) http.Header {
 			h.Add(name, value)
 		}
 	}
-	listed := h.Clone()
+	listed := len(h) > 0
+	all := h
+	if listed {
+		all = h.Clone()
+	}
 	for _, name := range sortedKeys(single) {
-		if listed.Values(name) == nil {
-			h.Add(name, single[name])
+		if !listed || h.Values(name) == nil {
+			all.Add(name, single[name])
 		}
 	}
-	return h
+	return all
 }
 
 func sortedKeys[V any](m map[string]V) []string {

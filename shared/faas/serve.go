@@ -12,11 +12,8 @@ import (
 // serve answers one HTTP event of the front. A request that cannot be converted
 // is its client's fault and gets 400: as an error it would count against the
 // function, and anybody could raise its alarms.
-func (f Function) serve(ctx context.Context, via front, payload []byte) ([]byte, error) {
-	q, err := via.read(payload)
-	if err != nil {
-		return nil, failure("UnknownEvent", err.Error())
-	}
+func (f Function) serve(ctx context.Context, via front, e *event) ([]byte, error) {
+	q := via.read(e)
 	body, err := q.plain()
 	if err != nil || !isToken(q.method) { // the adapter would print both
 		return exchange(ctx, via, q, blank, refusing(ctx, q, malformed))
