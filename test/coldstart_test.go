@@ -37,9 +37,10 @@ const (
 )
 
 const (
-	coldRuns     = 40 // of each function, in turns
-	warmRequests = 20 // of each run
-	attempts     = 3  // before a machine with other work is believed
+	coldRuns     = 40  // of each function, in turns
+	warmRuns     = 10  // of these, which go on
+	warmRequests = 100 // of each run that goes on
+	attempts     = 3   // before a machine with other work is believed
 	mega         = 1e6
 )
 
@@ -123,13 +124,18 @@ func measure(t *testing.T, all []*series) {
 	}
 	for i := range coldRuns {
 		for n := range all {
-			all[(i+n)%len(all)].run(t) // nobody always follows the same one
+			m := all[(i+n)%len(all)] // nobody always follows the same one
+			if more := i%(coldRuns/warmRuns) == 0; more {
+				m.run(t, warmRequests)
+			} else {
+				m.run(t, 0)
+			}
 		}
 	}
 }
 
-// run starts the subject once, and asks it.
-func (m *series) run(t *testing.T) {
+// run starts the subject once, and asks it once and so many times more.
+func (m *series) run(t *testing.T, more int) {
 	t.Helper()
 	p := faastest.Start(t, faastest.Build(t, m.pkg), alone()...)
 	defer p.Shutdown()
@@ -138,7 +144,7 @@ func (m *series) run(t *testing.T) {
 	}
 	m.init = append(m.init, p.InitTime())
 	event := m.event(t)
-	for i := range 1 + warmRequests {
+	for i := range 1 + more {
 		start := time.Now()
 		answer, err := p.Invoke(t.Context(), event)
 		took := time.Since(start)
