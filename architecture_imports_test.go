@@ -44,7 +44,7 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"shared/document":                         "shared/fault",
 	"shared/endpoint":                         "shared/audit shared/config shared/fault shared/ratelimit shared/signin shared/token shared/uid",
 	"shared/enrol":                            "shared/account shared/audit shared/config shared/document shared/fault shared/password shared/provision shared/store",
-	"shared/faas":                             "github.com/aws/aws-lambda-go/cfn github.com/aws/aws-lambda-go/events github.com/aws/aws-lambda-go/lambda github.com/aws/aws-lambda-go/lambda/messages github.com/aws/aws-lambda-go/lambdacontext github.com/awslabs/aws-lambda-go-api-proxy/httpadapter shared/config shared/secrets",
+	"shared/faas":                             "github.com/aws/aws-lambda-go/cfn github.com/aws/aws-lambda-go/events github.com/aws/aws-lambda-go/lambda github.com/aws/aws-lambda-go/lambda/messages github.com/aws/aws-lambda-go/lambdacontext shared/config shared/secrets",
 	"shared/faas/faastest":                    "github.com/aws/aws-lambda-go/events github.com/aws/aws-lambda-go/lambda github.com/aws/aws-lambda-go/lambdacontext shared/faas",
 	"shared/fault":                            "",
 	"shared/grant":                            "shared/account shared/config shared/endpoint shared/signin shared/token",

@@ -76,11 +76,10 @@ type albAnswer struct {
 }
 
 func writeALB(q request, a answer) any {
-	status := a.v2.StatusCode
 	out := albAnswer{
-		StatusCode:        status,
-		StatusDescription: strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status)),
-		Body:              a.v2.Body, IsBase64Encoded: a.v2.IsBase64Encoded,
+		StatusCode:        a.status,
+		StatusDescription: strings.TrimSpace(strconv.Itoa(a.status) + " " + http.StatusText(a.status)),
+		Body:              a.body, IsBase64Encoded: a.base64,
 	}
 	if q.multiValue {
 		out.MultiValueHeaders = a.header

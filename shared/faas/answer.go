@@ -1,18 +1,19 @@
 package faas
 
 import (
+	"encoding/base64"
 	"net/http"
 	"strconv"
 	"strings"
-
-	"github.com/aws/aws-lambda-go/events"
+	"unicode/utf8"
 )
 
-// An answer is what the adapter made of a response, and the lines of its
-// headers, which payload 2.0 has joined.
+// An answer is what an event of any front can hold of a response.
 type answer struct {
-	v2     events.APIGatewayV2HTTPResponse
+	status int
 	header http.Header
+	body   string
+	base64 bool // the body is base64, as JSON holds text only
 }
 
 // A recorder is a [http.ResponseWriter] that keeps the answer, with the rules
@@ -65,9 +66,9 @@ func bodyAllowed(status int) bool {
 	return status != http.StatusNoContent && status != http.StatusNotModified
 }
 
-// finish completes the headers as net/http does for an answer whose whole body
-// is known.
-func (w *recorder) finish() {
+// finish returns the answer, its headers completed as net/http does for one
+// whose whole body is known.
+func (w *recorder) finish() answer {
 	w.WriteHeader(http.StatusOK)
 	h := w.sent
 	for name, lines := range h {
@@ -92,21 +93,15 @@ func (w *recorder) finish() {
 	if bodyAllowed(w.status) && (!head || len(w.body) > 0 && h.Get("Content-Length") == "") {
 		h.Set("Content-Length", strconv.Itoa(len(w.body)))
 	}
-	if head {
-		w.body = nil
+	a := answer{status: w.status, header: h}
+	switch {
+	case head:
+	case utf8.Valid(w.body):
+		a.body = string(w.body)
+	default:
+		a.body, a.base64 = base64.StdEncoding.EncodeToString(w.body), true
 	}
-}
-
-// send hands the finished answer to the adapter's writer.
-func (w *recorder) send(to http.ResponseWriter) {
-	h := to.Header()
-	for name, lines := range w.sent {
-		h[name] = lines
-	}
-	to.WriteHeader(w.status)
-	if len(w.body) > 0 {
-		to.Write(w.body) //nolint:errcheck // a buffer takes everything
-	}
+	return a
 }
 
 func hopByHop(name string) bool {

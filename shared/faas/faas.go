@@ -10,24 +10,17 @@
 // is none of them and no job is refused with an error, so that a schedule can
 // never be taken for "GET /".
 //
-// # The adapter
+// # Requests and answers
 //
-// github.com/awslabs/aws-lambda-go-api-proxy makes the *http.Request and the
-// answer. It gets no new releases, and it errs in ways that matter: it believes
-// a forged X-Forwarded-For, lets a second WriteHeader overrule the first, and
-// fails where nothing was written. So every front is read into the one form it
-// converts without guessing, payload 2.0 with an escaped path, and two things
-// are not left to it:
+// A request is the one that net/http's server would have read from the wire, and
+// the ResponseWriter has the rules of that server: first status wins, 200 when
+// nothing was said, no body to HEAD. What no server would take for a request is
+// a 400.
 //
-//   - the request line, the headers and the addresses, which it puts together
-//     as text and takes apart again: they are set on its request afterwards,
-//     since no repair can tell "a,b" that was one header from one that was two;
-//   - the ResponseWriter, whose rules are those of net/http here (first status
-//     wins, 200 when nothing was said, no body to HEAD).
-//
-// What is left to it is bodies in both directions, the request itself and the
-// form of the answer. Each fault is a test case that shows it on the adapter
-// alone, so that a version without it will be noticed.
+// github.com/awslabs/aws-lambda-go-api-proxy, which is archived, errs in fourteen
+// ways here: it believes a forged X-Forwarded-For, lets a second WriteHeader
+// overrule the first, and fails where nothing was written. It is in the tests
+// only: each of its faults is a case that shows it there and not here.
 //
 // # What Lambda cannot do
 //

@@ -41,5 +41,5 @@ type restAnswer struct {
 }
 
 func writeREST(_ request, a answer) any {
-	return restAnswer{a.v2.StatusCode, a.header, a.v2.Body, a.v2.IsBase64Encoded}
+	return restAnswer{a.status, a.header, a.body, a.base64}
 }

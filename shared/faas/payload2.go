@@ -3,6 +3,8 @@ package faas
 import (
 	"cmp"
 	"strings"
+
+	"github.com/aws/aws-lambda-go/events"
 )
 
 // isFunctionURL reports whether a domain is that of a Function URL, whose
@@ -69,11 +71,17 @@ func cutSegment(path, prefix string) (rest string, ok bool) {
 	return rest, ok && (rest == "" || rest[0] == '/')
 }
 
-// writeV2 is the answer as the adapter made it: lines of one header joined by
-// commas, cookies in a list of their own.
+// writeV2 joins the lines of one header by commas, and lists cookies, which
+// cannot be joined.
 func writeV2(_ request, a answer) any {
-	if _, typed := a.header["Content-Type"]; !typed {
-		delete(a.v2.Headers, "Content-Type") // the adapter guesses where net/http says nothing
+	out := events.APIGatewayV2HTTPResponse{
+		StatusCode: a.status, Headers: make(map[string]string, len(a.header)),
+		Body: a.body, IsBase64Encoded: a.base64, Cookies: append([]string{}, a.header["Set-Cookie"]...),
 	}
-	return a.v2
+	for name, lines := range a.header {
+		if name != "Set-Cookie" {
+			out.Headers[name] = strings.Join(lines, ",")
+		}
+	}
+	return out
 }

@@ -30,11 +30,6 @@ var ( //nolint:gochecknoglobals // constants
 		Detail: "This service could not start yet; try again shortly."}
 )
 
-// refusing is [refuse] for [exchange].
-func refusing(ctx context.Context, q request, p problem) func(*recorder, *http.Request) {
-	return func(out *recorder, _ *http.Request) { refuse(ctx, out, q, p) }
-}
-
 // refuse answers q with p.
 func refuse(ctx context.Context, w http.ResponseWriter, q request, p problem) {
 	p.Instance = q.path

@@ -1,19 +1,20 @@
 package faas
 
 import (
+	"bytes"
+	"context"
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
-
-	"github.com/aws/aws-lambda-go/events"
 )
 
 // A front is what stands between the client and the function and speaks HTTP
@@ -37,7 +38,7 @@ var fronts = map[kind]front{ //nolint:gochecknoglobals // a constant table
 	loadBalancer: {readALB, writeALB, albLimit},
 }
 
-// A request is what an event says about its HTTP request, before conversion.
+// A request is what an event says about its HTTP request.
 type request struct {
 	method     string
 	path       string // escaped, as in a request line
@@ -51,51 +52,43 @@ type request struct {
 	multiValue bool // the answer's headers are lists; load balancers only
 }
 
-// plain returns the body as it was sent.
-func (q request) plain() (string, error) {
-	if !q.base64 {
-		return q.body, nil
-	}
-	b, err := base64.StdEncoding.DecodeString(q.body)
-	return string(b), err
-}
-
-// event returns the part of q that the adapter converts. Headers, host and
-// query would come out damaged, so they stay behind for [request.restore].
-func (q request) event() events.APIGatewayV2HTTPRequest {
-	e := events.APIGatewayV2HTTPRequest{RawPath: "/", Body: q.body}
-	e.RequestContext.DomainName = "function"
-	e.RequestContext.HTTP.Method = q.method
-	return e
-}
-
 // traceKey is under what the runtime library keeps the trace in a context.
 const traceKey = "x-amzn-trace-id"
 
-// restore makes the adapter's request the one that net/http's server would have
-// read from the wire.
-func (q request) restore(r *http.Request) error {
+// http returns the request that net/http's server would have read from the
+// wire. It fails for what no server would take for one.
+func (q request) http(ctx context.Context) (*http.Request, error) {
 	target := q.path
 	if q.query != "" {
 		target += "?" + q.query
 	}
 	u, err := url.ParseRequestURI(target)
-	if err != nil {
-		return errors.New("the request line cannot be parsed")
+	if err != nil || !isToken(q.method) {
+		return nil, errors.New("the request line cannot be parsed")
 	}
-	r.Method = q.method // the adapter writes it in capitals; methods are case-sensitive (RFC 9110 section 9.1)
-	r.URL, r.RequestURI = u, target
-	r.Host, r.RemoteAddr = q.host, remoteAddr(q.remote)
-	r.Header = q.header
+	body := []byte(q.body)
+	if q.base64 {
+		if body, err = base64.StdEncoding.DecodeString(q.body); err != nil {
+			return nil, fmt.Errorf("decode the body: %w", err)
+		}
+	}
+	r := (&http.Request{
+		Method: q.method, URL: u, RequestURI: target, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Host: q.host, RemoteAddr: remoteAddr(q.remote), Header: q.header,
+		Body: http.NoBody, ContentLength: int64(len(body)),
+	}).WithContext(ctx)
+	if len(body) > 0 {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
 	for _, name := range []string{"Host", "Transfer-Encoding"} {
 		r.Header.Del(name) // as net/http does: they live in fields of their own
 	}
 	for name := range r.Header {
 		if strings.HasPrefix(name, "X-Golambdaproxy-") {
-			delete(r.Header, name) // the adapter's own, which only a forger sends
+			delete(r.Header, name) // what other adapters write, and their readers believe
 		}
 	}
-	if trace, ok := r.Context().Value(traceKey).(string); ok && trace != "" {
+	if trace, ok := ctx.Value(traceKey).(string); ok && trace != "" {
 		r.Header.Set("X-Amzn-Trace-Id", trace) // the runtime's names our segment, the client's does not
 	}
 	if q.secure {
@@ -105,7 +98,7 @@ func (q request) restore(r *http.Request) error {
 		}
 		r.TLS = &tls.ConnectionState{HandshakeComplete: true, ServerName: name}
 	}
-	return nil
+	return r, nil
 }
 
 // remoteAddr returns the address in the form of [http.Request.RemoteAddr]. The
