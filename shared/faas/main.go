@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -78,6 +80,7 @@ func run(start func(ctx context.Context) (instance, error)) int {
 		fmt.Fprintln(os.Stderr, "This is an AWS Lambda function; run the gateway program to serve without Lambda.")
 		return 2
 	}
+	useShare()
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	f, err := start(ctx)
@@ -94,6 +97,22 @@ func run(start func(ctx context.Context) (instance, error)) int {
 	}
 	lambda.Start(f.Handler)
 	return 1
+}
+
+// oneProcessor is the memory, in MB, up to which Lambda gives a function at most
+// the time of one processor (Lambda Developer Guide, "Configure Lambda function
+// memory").
+const oneProcessor = 1769
+
+// useShare lets Go run one thread of ours at a time where the function may use
+// one processor, though it sees two: it serves one event at a time, and each
+// hand over to another thread is time of that one. GOMAXPROCS in the environment
+// wins.
+func useShare() {
+	mb, err := strconv.Atoi(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"))
+	if err == nil && mb <= oneProcessor && os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(1)
+	}
 }
 
 // Closing returns h with what is to be closed when the instance ends. Lambda

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -68,6 +70,20 @@ func TestMain_APanicDoesNotEndTheProcess(t *testing.T) {
 	}
 	if got, want := get(t, p, faastest.FrontV2, "/cost"), fmt.Sprintf("200 12 %d", p.PID()); got != want {
 		t.Errorf("the next request = %q, want %q", got, want)
+	}
+}
+
+// Lambda shows two processors to a function that may use a sixth of one.
+func TestMain_UsesTheProcessorsItPaysFor(t *testing.T) {
+	t.Parallel()
+	all := strconv.Itoa(runtime.GOMAXPROCS(0))
+	for _, tt := range []struct{ memory, asked, want string }{
+		{"128", "", "1"}, {"1769", "", "1"}, {"1770", "", all}, {"10240", "", all}, {"", "", all}, {"256", "3", "3"},
+	} {
+		p := start(t, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE="+tt.memory, "GOMAXPROCS="+tt.asked)
+		if got := get(t, p, faastest.FrontV2, "/processors"); got != "200 "+tt.want {
+			t.Errorf("with %s MB and GOMAXPROCS=%s: got %q, want %s", tt.memory, tt.asked, got, tt.want)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"runtime"
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/faas"
@@ -32,6 +33,9 @@ func open(ctx context.Context, env *config.Env) (faas.Function, error) {
 		fmt.Fprintf(w, "%d %d", cost, os.Getpid())
 	})
 	mux.HandleFunc("GET /panic", func(http.ResponseWriter, *http.Request) { panic("boom") })
+	mux.HandleFunc("GET /processors", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, runtime.GOMAXPROCS(0))
+	})
 	redis := env.Secret("REDIS_URL") // from a secret, or not
 	mux.HandleFunc("GET /redis", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, "%s %t", redis.Reveal(), ctx.Err() == nil)
