@@ -193,6 +193,26 @@ func TestClient_EnableDisableDelete(t *testing.T) {
 	wantError(t, client.DeleteUser(t.Context(), "ada o'hara"), nextcloud.ErrNoUser)
 }
 
+// Somebody is deleted while the server makes a page of them.
+func TestClient_UserDetails_AsksAgainForAPageThatSomebodyLeaves(t *testing.T) {
+	t.Parallel()
+	server, client := open(t)
+	gone := nextcloudtest.Answer(http.StatusNotFound, "application/json",
+		`{"ocs":{"meta":{"status":"failure","statuscode":404,"message":"User does not exist"},"data":[]}}`, 0)
+	page := nextcloudtest.On(http.MethodGet, "/users/details")
+	server.Fail(nextcloudtest.Times(2, gone, page))
+	users, err := client.UserDetails(t.Context(), 5, 0)
+	if err != nil || len(users) != 1 || users[0].ID != "admin" {
+		t.Errorf("got %v, %v; want the administrator", users, err)
+	}
+	server.Fail(nextcloudtest.Times(1000, gone, page))
+	_, err = client.UserDetails(t.Context(), 5, 0)
+	wantError(t, err, nextcloud.ErrNoUser)
+	if calls := len(server.Calls()); calls > 20 {
+		t.Errorf("asked %d times, want an end of it", calls)
+	}
+}
+
 func TestClient_SparesTheAccountItUses(t *testing.T) {
 	t.Parallel()
 	server, client := open(t)

@@ -34,6 +34,8 @@ const (
 	// idleConns is how many connections wait for the next call: one for each
 	// worker of a busy reconciler.
 	idleConns = 8
+	// pageTries is how often a page of users is asked for that somebody leaves.
+	pageTries = 5
 	// userAgent names the app passwords that this client fetches.
 	userAgent = "VoiceAssist gateway"
 )

@@ -227,7 +227,21 @@ func (c *Client) Users(ctx context.Context, search string, limit, offset int) ([
 // UserDetails returns the users of a page, in no order; past the end there are
 // none. A page can hold more than limit where the server has several sources of
 // users. Each user costs the server as much as [Client.User] does.
-func (c *Client) UserDetails(ctx context.Context, limit, offset int) ([]User, error) {
+//
+// The server refuses the whole page where one of its users is deleted while it
+// reads them, which takes seconds; the page is asked for again then. It is
+// [ErrNoUser] where that goes on.
+func (c *Client) UserDetails(ctx context.Context, limit, offset int) (users []User, err error) {
+	for range pageTries {
+		users, err = c.page(ctx, limit, offset)
+		if !errors.Is(err, ErrNoUser) {
+			break
+		}
+	}
+	return users, err
+}
+
+func (c *Client) page(ctx context.Context, limit, offset int) ([]User, error) {
 	var page struct {
 		Users rawUsers `json:"users"`
 	}
@@ -235,6 +249,7 @@ func (c *Client) UserDetails(ctx context.Context, limit, offset int) ([]User, er
 	err := c.do(ctx, call{
 		op: op, method: http.MethodGet, path: []string{"cloud", "users", "details"}, as: c.admin, data: &page,
 		query: url.Values{"limit": {strconv.Itoa(limit)}, "offset": {strconv.Itoa(offset)}},
+		kinds: map[int]error{metaNotFound: ErrNoUser},
 	})
 	if err != nil {
 		return nil, err
