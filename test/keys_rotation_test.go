@@ -1,0 +1,347 @@
+package test_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/keystore"
+	"github.com/voiceassist/gateway/shared/token"
+)
+
+// A verifier is another service: it checks tokens with a key set that it keeps
+// for as long as it was told, by a clock that the test holds.
+type verifier struct {
+	from *process
+
+	mu      sync.Mutex
+	now     time.Duration
+	fetched time.Duration
+	keys    map[string]ed25519.PublicKey
+}
+
+// pass lets time pass. The set is fetched again at the last moment.
+func (v *verifier) pass(t *testing.T, d time.Duration) {
+	t.Helper()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for v.now += d; v.keys == nil || v.now-v.fetched >= token.PublishFor; v.fetched = v.now {
+		resp, body := get(t, v.from.client, v.from.https+"/.well-known/jwks.json")
+		var set struct{ Keys []struct{ Kid, X string } }
+		if err := json.Unmarshal([]byte(body), &set); err != nil || resp.Header.Get("Cache-Control") != "public, max-age=3600" {
+			t.Fatalf("%s %v", body, resp.Header)
+		}
+		v.keys = map[string]ed25519.PublicKey{}
+		for _, key := range set.Keys {
+			x, err := base64.RawURLEncoding.DecodeString(key.X)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v.keys[key.Kid] = x
+		}
+	}
+}
+
+// takes reports whether the token is good by the set that the verifier has.
+func (v *verifier) takes(t testing.TB, raw string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	end := strings.LastIndexByte(raw, '.')
+	signature, err := base64.RawURLEncoding.DecodeString(raw[end+1:])
+	key := v.keys[kid(t, raw)]
+	return err == nil && key != nil && ed25519.Verify(key, []byte(raw[:end]), signature)
+}
+
+// A load are clients that never stop: each uses its access token everywhere, and
+// then gets another.
+type load struct {
+	t       *testing.T
+	servers []*process
+	check   *verifier
+	rounds  [clients]atomic.Int64
+	stop    context.CancelFunc
+	all     sync.WaitGroup
+}
+
+const clients = 4
+
+// begin lets the clients sign in, and go on until end, or the end of the test.
+func (l *load) begin() {
+	var ctx context.Context
+	ctx, l.stop = context.WithCancel(l.t.Context())
+	l.t.Cleanup(l.end)
+	for i := range clients {
+		email := fmt.Sprintf("client%d@example.com", i)
+		var p pair
+		if !call(l.servers[0], "POST", "/api/auth/register", "", `{"email":"`+email+`","password":"correct horse battery staple"}`, nil) ||
+			!call(l.servers[0], "POST", "/api/auth/login", "", `{"email":"`+email+`","password":"correct horse battery staple"}`, &p) {
+			l.t.Fatalf("%s cannot sign in", email)
+		}
+		l.all.Go(func() { l.client(ctx, i, p) })
+	}
+}
+
+func (l *load) client(ctx context.Context, i int, p pair) {
+	for n := i; ctx.Err() == nil; n++ {
+		l.everywhere(p.Access)
+		if !call(l.servers[n%len(l.servers)], "POST", "/api/auth/refresh", "", fmt.Sprintf(`{"refresh_token":%q}`, p.Refresh), &p) {
+			l.t.Error("a refresh token is refused")
+			return
+		}
+		l.rounds[i].Add(1)
+	}
+}
+
+// everywhere wants the token to be taken by every server and the verifier.
+func (l *load) everywhere(access string) {
+	l.t.Helper()
+	for n, s := range l.servers {
+		if !call(s, "GET", "/api/users/me", access, "", nil) {
+			l.t.Errorf("server %d refuses a token of the key %s", n, kid(l.t, access))
+		}
+	}
+	if !l.check.takes(l.t, access) {
+		l.t.Errorf("the verifier refuses a token of the key %s", kid(l.t, access))
+	}
+}
+
+// more waits until every client did everything twice again, so that none has a
+// token of before.
+func (l *load) more() {
+	l.t.Helper()
+	for i := range l.rounds {
+		target := l.rounds[i].Load() + 2
+		until(l.t, "the clients go on", func() bool { return l.rounds[i].Load() >= target || l.t.Failed() })
+	}
+}
+
+func (l *load) end() {
+	l.stop()
+	l.all.Wait()
+}
+
+type pair struct {
+	Access  string `json:"access_token"`
+	Refresh string `json:"refresh_token"`
+}
+
+// until waits for something that another process does.
+func until(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.After(answerTime); !done(); {
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-deadline:
+			t.Fatalf("in vain: %s", what)
+		}
+	}
+}
+
+// reread tells the servers to read the keys again, as far as they do not by
+// themselves, and waits until all sign with the key of that id.
+func (l *load) reread(p pair, id string, told ...*process) pair {
+	l.t.Helper()
+	for _, s := range told {
+		if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+	for n, s := range l.servers {
+		until(l.t, fmt.Sprintf("server %d signs with %s", n, id), func() bool {
+			if !call(s, "POST", "/api/auth/refresh", "", fmt.Sprintf(`{"refresh_token":%q}`, p.Refresh), &p) {
+				l.t.Fatal("a refresh token is refused")
+			}
+			return kid(l.t, p.Access) == id
+		})
+	}
+	return p
+}
+
+// TestKeys_NobodyNoticesARotation rotates the signing key under load: two
+// servers on one database, of which one is told and one finds out, a third that
+// starts in the middle, and another service that keeps the key set for an hour.
+func TestKeys_NobodyNoticesARotation(t *testing.T) {
+	t.Parallel()
+	k := keyDir{dir: t.TempDir()}
+	k.env = []string{"DATABASE_URL=" + database(t), "JWT_KEYS_DIR=" + k.dir, "JWT_ALGORITHM=EdDSA"}
+	k.run(t, "rotate")
+	first := k.states(t, "signing key")["signs"]
+	a, b := start(t, t.TempDir(), nil, k.env...), start(t, t.TempDir(), nil, k.env...)
+	l := &load{t: t, servers: []*process{a, b}, check: &verifier{from: b}}
+	l.check.pass(t, 0)
+	var p pair
+	call(a, "POST", "/api/auth/register", "", `{"email":"ada@example.com","password":"correct horse battery staple"}`, nil)
+	call(a, "POST", "/api/auth/login", "", `{"email":"ada@example.com","password":"correct horse battery staple"}`, &p)
+	before := p.Access
+	l.begin()
+
+	// Two at once take one step.
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() { k.run(t, "rotate", "--older-than", "0s") })
+	}
+	both.Wait()
+	states := k.states(t, "signing key")
+	second := states["next"]
+	if states["signs"] != first || second == "" || len(states) != 2 {
+		t.Fatalf("the first step, twice, left %v", states)
+	}
+	until(t, "the next key is published", func() bool {
+		_, body := get(t, b.client, b.https+"/.well-known/jwks.json")
+		return strings.Contains(body, second)
+	})
+	if !call(a, "POST", "/api/auth/refresh", "", fmt.Sprintf(`{"refresh_token":%q}`, p.Refresh), &p) || kid(t, p.Access) != first {
+		t.Errorf("%s signs before its time", kid(t, p.Access))
+	}
+	between := p.Access
+	l.more()
+	k.age(t, 59*time.Minute)
+	l.check.pass(t, 59*time.Minute)
+	if out := k.run(t, "rotate"); !strings.Contains(out, "nothing to do before") || len(k.states(t, "signing key")) != 2 ||
+		k.states(t, "signing key")["next"] != second {
+		t.Errorf("the second step came too early: %s", out)
+	}
+	k.age(t, 2*time.Minute)
+	l.check.pass(t, 2*time.Minute)
+
+	k.run(t, "rotate")
+	if states := k.states(t, "signing key"); states["signs"] != second || states["previous"] != first || len(states) != 2 {
+		t.Fatalf("the second step left %v", states)
+	}
+	p = l.reread(p, second, a)
+	c := start(t, t.TempDir(), nil, k.env...) // between two steps
+	for _, raw := range []string{before, between, p.Access} {
+		l.everywhere(raw)
+		if !call(c, "GET", "/api/users/me", raw, "", nil) {
+			t.Errorf("a server that started now refuses a token of %s", kid(t, raw))
+		}
+	}
+	l.more()
+	k.age(t, 15*time.Minute) // the last token of the old key lives until now, and has its leeway
+	l.check.pass(t, 15*time.Minute)
+	if out := k.run(t, "rotate"); !strings.Contains(out, "nothing to do before") {
+		t.Errorf("the old key is removed before its tokens end: %s", out)
+	}
+	l.everywhere(between)
+	k.age(t, 2*time.Minute)
+	l.check.pass(t, 2*time.Minute)
+
+	k.run(t, "rotate")
+	if states := k.states(t, "signing key"); states["signs"] != second || len(states) != 1 {
+		t.Fatalf("the last step left %v", states)
+	}
+	until(t, "the old key is refused", func() bool {
+		return !call(a, "GET", "/api/users/me", before, "", nil) && !call(b, "GET", "/api/users/me", before, "", nil)
+	})
+	l.more()
+	l.end()
+	if out := k.run(t, "rotate"); !strings.Contains(out, "signs for less than 24h") {
+		t.Errorf("another rotation began at once: %s", out)
+	}
+
+	// A broken file is told once, and changes nothing.
+	good, err := os.ReadFile(keystore.In(k.dir).Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const broken, whole = "the keys cannot be read again", `"the keys can be read again"`
+	for _, text := range []string{string(good[:len(good)/2]), string(good)} {
+		draft := filepath.Join(k.dir, "draft")
+		if err := os.WriteFile(draft, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(draft, keystore.In(k.dir).Path()); err != nil {
+			t.Fatal(err)
+		}
+		want := broken
+		if text == string(good) {
+			want = whole
+		}
+		until(t, want, func() bool {
+			_ = a.cmd.Process.Signal(syscall.SIGHUP)
+			return strings.Contains(a.stdout.String(), want)
+		})
+		l.everywhere(p.Access)
+	}
+	if n := strings.Count(a.stdout.String(), broken); n != 1 {
+		t.Errorf("a broken file was told %d times, want once", n)
+	}
+	out, _ := command(t, k.dir, "", k.env, "audit", "list", "--event", "keys_rotated", "--json")
+	for _, want := range []string{
+		"the signing key " + first + " signs from", "the signing key " + second + " is published",
+		"the signing key " + second + " signs from", "the signing key " + first + " is removed",
+	} {
+		if strings.Count(out, want) != 1 {
+			t.Errorf("the audit trail does not say once: %s\n%s", want, out)
+		}
+	}
+}
+
+// TestKeys_ARotationOfTheSecret does the same for HS256, to where the old secret
+// is gone: who is signed in stays so, and what it sealed opens.
+func TestKeys_ARotationOfTheSecret(t *testing.T) {
+	t.Parallel()
+	k := keyDir{dir: t.TempDir()}
+	k.env = listen(t, newNextcloud(t))
+	p := start(t, k.dir, nil, k.env...)
+	g, saved := p.target(), map[string]string{}
+	login := step{method: "POST", path: "/api/auth/login", body: `{"email":"ada@example.com","password":"correct horse battery staple"}`,
+		status: 200, save: map[string]string{"access": "access_token", "refresh": "refresh_token"}}
+	refresh := step{method: "POST", path: "/api/auth/refresh", body: `{"refresh_token":"${refresh}"}`, status: 200, save: login.save}
+	const bearer = "Authorization: Bearer ${access}"
+	play(t, g, []step{
+		{method: "POST", path: "/api/auth/register", body: login.body, status: 200}, login,
+		{method: "GET", path: "/api/users/me/nextcloud", header: bearer, status: 200, until: `"active"`},
+		{method: "PUT", path: "/api/files/a", header: bearer, body: "in the clear", status: 201},
+	}, saved)
+	old, first := saved["access"], kid(t, saved["access"])
+
+	out := k.run(t, "rotate", "--older-than", "0s")
+	states := k.states(t, "secret")
+	second := states["next"]
+	if states["signs"] != first || second == "" || !strings.Contains(out, second) {
+		t.Fatalf("%s: %v", out, states)
+	}
+	play(t, g, []step{refresh}, saved)
+	if kid(t, saved["access"]) != first {
+		t.Error("a secret signs before every process knows it")
+	}
+	k.age(t, 31*time.Second)
+	until(t, "the new secret signs", func() bool {
+		play(t, g, []step{refresh}, saved)
+		return kid(t, saved["access"]) == second
+	})
+	stale := saved["access"]
+	saved["access"] = old
+	play(t, g, []step{{method: "GET", path: "/api/files/a", header: bearer, status: 200}}, saved)
+	saved["access"] = stale
+
+	k.age(t, 7*24*time.Hour)
+	if out := k.run(t, "rotate"); !strings.Contains(out, "nothing to do before") {
+		t.Errorf("the old secret is removed before its refresh tokens end: %s", out)
+	}
+	k.age(t, 2*time.Minute)
+	if out := k.run(t, "rotate"); !strings.Contains(out, first+" is removed") || !strings.Contains(out, "sealed anew with the current secret: 2") {
+		t.Errorf("the last step says %s", out)
+	}
+	until(t, "the old secret is refused", func() bool { return !call(p, "GET", "/api/users/me", old, "", nil) })
+	p.stop(t)
+	g = start(t, k.dir, nil, k.env...).target() // with the new secret alone
+	play(t, g, []step{
+		{method: "GET", path: "/api/files/a", header: bearer, status: 200}, refresh,
+		{method: "GET", path: "/api/users/me", header: bearer, status: 200},
+	}, saved)
+	if out, code := command(t, k.dir, "", k.env, "audit", "verify"); code != 0 {
+		t.Errorf("the audit trail: %s", out)
+	}
+}
