@@ -11,18 +11,18 @@ import (
 )
 
 var (
-	errPartial  = fault.New(fault.Malformed, "partial_put", "A file is stored whole; Content-Range is not taken (RFC 9110 section 14.5).")
-	errEncoding = fault.New(fault.UnsupportedMediaType, "unsupported_encoding", "A file is stored as it is sent; Content-Encoding is not taken.")
-	errBody     = fault.New(fault.Malformed, "unexpected_body", "A folder is made without a body; a file has no slash at the end of its address.")
+	errPartial = fault.New(fault.Malformed, "partial_put", "A file is stored whole; Content-Range is not taken (RFC 9110 section 14.5).")
+	errBody    = fault.New(fault.Malformed, "unexpected_body", "A folder is made without a body; a file has no slash at the end of its address.")
 )
 
 // write answers PUT: a file, or with a slash at the end of the address a folder.
 func (f *Function) write(w http.ResponseWriter, r *http.Request, t target) error {
+	if err := endpoint.Unencoded(r); err != nil {
+		return err
+	}
 	switch {
 	case r.Header.Get("Content-Range") != "":
 		return errPartial
-	case r.Header.Get("Content-Encoding") != "":
-		return errEncoding
 	case t.folder:
 		return f.makeFolder(w, r, t)
 	case f.MaxBody > 0 && r.ContentLength > f.MaxBody:

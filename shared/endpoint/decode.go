@@ -1,7 +1,6 @@
 package endpoint
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,8 +17,9 @@ import (
 
 // The limits of a JSON or form body.
 const (
-	MaxBody  = 1 << 20 // bytes
-	maxDepth = 100     // of nested arrays and objects; people need a handful
+	MaxBody    = 1 << 20 // bytes
+	maxDepth   = 100     // of nested arrays and objects; people need a handful
+	maxMembers = 20_000  // of all objects but the outermost; a document of 64 KiB has 13,107 at most
 )
 
 // Errors of decoding.
@@ -30,7 +30,22 @@ var (
 	errBrokenBody    = fault.New(fault.Malformed, "broken_body", "The body ended before it was complete.")
 	errMediaType     = fault.New(fault.UnsupportedMediaType, "unsupported_media_type",
 		"The content type is not one this endpoint reads; send application/json in UTF-8.")
+	errEncoding = fault.New(fault.UnsupportedMediaType, "unsupported_encoding",
+		"A body is taken as it is; send it without Content-Encoding.")
 )
+
+// Unencoded returns the fault of a request whose body has a content coding (RFC
+// 9110 section 8.4) other than identity, which is none.
+func Unencoded(r *http.Request) error {
+	for _, line := range r.Header.Values("Content-Encoding") {
+		for coding := range strings.SplitSeq(line, ",") {
+			if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
+				return errEncoding
+			}
+		}
+	}
+	return nil
+}
 
 // A decoder reads bodies into requests of one type. What the type looks like is
 // found out once, when the route is made.
@@ -85,6 +100,9 @@ func (d decoder) body(w http.ResponseWriter, r *http.Request, req any) error {
 	if contentType == "" && len(body) == 0 {
 		return nil // nothing sent is every field absent
 	}
+	if err := Unencoded(r); err != nil {
+		return err
+	}
 	media, params, err := mime.ParseMediaType(contentType)
 	if charset := params["charset"]; err != nil || charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return errMediaType
@@ -99,16 +117,16 @@ func (d decoder) body(w http.ResponseWriter, r *http.Request, req any) error {
 }
 
 // fromJSON is stricter than encoding/json: one object and nothing after it,
-// valid UTF-8, no member twice, none that the request does not know by exactly
-// that name, and no deep nesting.
+// valid UTF-8 without lone surrogates (I-JSON, RFC 7493 section 2), no member
+// twice, none that the request does not know by exactly that name, and no deep
+// nesting.
 func (d decoder) fromJSON(body []byte, req any) error {
-	members, err := scan(body)
+	var wrong fault.Fields
+	err := scan(body, func(name string) {
+		wrong.Check(d.json[name], name, "unknown_field", "This endpoint takes no such field.")
+	})
 	if err != nil {
 		return err
-	}
-	var wrong fault.Fields
-	for _, name := range members {
-		wrong.Check(d.json[name], name, "unknown_field", "This endpoint takes no such field.")
 	}
 	if err := wrong.Err(); err != nil {
 		return err
@@ -124,72 +142,44 @@ func (d decoder) fromJSON(body []byte, req any) error {
 	return nil
 }
 
+// fromForm reads pair by pair, as [url.ParseQuery] keeps every name that was
+// sent.
 func (d decoder) fromForm(body []byte, req any) error {
-	values, err := url.ParseQuery(string(body))
-	if err != nil || !utf8.Valid(body) {
+	if !utf8.Valid(body) {
 		return errMalformedForm
 	}
 	var wrong fault.Fields
-	v := reflect.ValueOf(req).Elem()
-	for name, given := range values {
-		i, known := d.form[name]
-		wrong.Check(known, name, "unknown_field", "This endpoint takes no such field.")
-		wrong.Check(len(given) == 1, name, "repeated", "Must be sent once.")
-		wrong.Check(utf8.ValidString(given[0]), name, "invalid_utf8", "Must be UTF-8.")
-		if known {
-			v.Field(i).SetString(given[0])
+	v, seen := reflect.ValueOf(req).Elem(), map[string]bool{}
+	for pair := range strings.SplitSeq(string(body), "&") {
+		if pair == "" {
+			continue
 		}
+		name, value, err := unescapePair(pair)
+		if err != nil {
+			return errMalformedForm.Because(err)
+		}
+		i, known := d.form[name]
+		if !known {
+			wrong.Check(false, name, "unknown_field", "This endpoint takes no such field.")
+			continue
+		}
+		wrong.Check(!seen[name], name, "repeated", "Must be sent once.")
+		wrong.Check(utf8.ValidString(value), name, "invalid_utf8", "Must be UTF-8.")
+		seen[name] = true
+		v.Field(i).SetString(value)
 	}
 	return wrong.Err()
 }
 
-// scan walks body without building it and returns the names of the outermost
-// object's members.
-func scan(body []byte) ([]string, error) {
-	if !utf8.Valid(body) {
-		return nil, errMalformedJSON.Because(errors.New("not UTF-8"))
+func unescapePair(pair string) (name, value string, err error) {
+	if strings.Contains(pair, ";") {
+		return "", "", errors.New("a semicolon") // which some take for a separator
 	}
-	var (
-		dec   = json.NewDecoder(bytes.NewReader(body))
-		open  []map[string]bool // of each open object the members so far, of each open array nil
-		names []string
-		named = false // a member's name, or the end of its object, comes next
-	)
-	for first := true; first || len(open) > 0; first = false {
-		t, err := dec.Token()
-		if err != nil {
-			return nil, errMalformedJSON.Because(err)
-		}
-		delim, _ := t.(json.Delim)
-		switch {
-		case first && delim != '{':
-			return nil, errMalformedJSON.Because(errors.New("not an object"))
-		case len(open) == maxDepth && (delim == '{' || delim == '['):
-			return nil, errMalformedJSON.Because(errors.New("nested too deeply"))
-		case delim == '{':
-			open = append(open, map[string]bool{})
-		case delim == '[':
-			open = append(open, nil)
-		case delim != 0:
-			open = open[:len(open)-1]
-		case named:
-			name := t.(string) //nolint:forcetypeassert // the decoder yields nothing else there
-			if open[len(open)-1][name] {
-				return nil, errMalformedJSON.Because(fmt.Errorf("member %.40q twice", name))
-			}
-			open[len(open)-1][name] = true
-			if len(open) == 1 {
-				names = append(names, name)
-			}
-			named = false
-			continue
-		}
-		named = len(open) > 0 && open[len(open)-1] != nil
+	name, value, _ = strings.Cut(pair, "=")
+	if name, err = url.QueryUnescape(name); err == nil {
+		value, err = url.QueryUnescape(value)
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errMalformedJSON.Because(errors.New("something follows the object"))
-	}
-	return names, nil
+	return name, value, err
 }
 
 // kindName says in words of JSON what a Go type takes.

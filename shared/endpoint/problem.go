@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/fault"
@@ -48,6 +49,7 @@ type problem struct {
 	Code          string        `json:"code"`
 	CorrelationID string        `json:"correlation_id"`
 	Errors        []fault.Field `json:"errors,omitempty"`
+	Truncated     bool          `json:"truncated,omitempty"` // there are more errors
 }
 
 var (
@@ -70,6 +72,9 @@ func Reject(w http.ResponseWriter, r *http.Request, err error) {
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", challenge(f))
 	}
+	if errors.Is(f, errEncoding) {
+		h.Set("Accept-Encoding", "identity") // RFC 9110 section 12.5.3
+	}
 	if refusal, ok := errors.AsType[*ratelimit.Refusal](err); ok {
 		refusal.Verdict.Header(h)
 	}
@@ -79,13 +84,21 @@ func Reject(w http.ResponseWriter, r *http.Request, err error) {
 	write(w, r, status, "application/problem+json", problem{
 		Type: "urn:voiceassist:problem:" + f.Code, Title: http.StatusText(status), Status: status,
 		Detail: f.Detail, Instance: instance(r.URL), Code: f.Code,
-		CorrelationID: x.origin.CorrelationID, Errors: f.Fields,
+		CorrelationID: x.origin.CorrelationID, Errors: f.Fields, Truncated: f.Truncated,
 	})
 }
 
+const maxInstance = 1000 // bytes before they are escaped
+
 // instance is the path with the escapes it needs, which is all that is known of
-// it behind API Gateway.
-func instance(u *url.URL) string { return (&url.URL{Path: u.Path}).EscapedPath() }
+// it behind API Gateway. A long one is cut between two characters.
+func instance(u *url.URL) string {
+	path := u.Path
+	if len(path) > maxInstance {
+		path = strings.ToValidUTF8(path[:maxInstance], "")
+	}
+	return (&url.URL{Path: path}).EscapedPath()
+}
 
 // Note keeps the fault of err for the log event of r, whose answer has begun
 // already and can only be cut off.

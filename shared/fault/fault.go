@@ -12,6 +12,7 @@ package fault
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -57,6 +58,7 @@ type Error struct {
 	Code       string        // stable snake_case word, listed in docs/api.md
 	Detail     string        // one sentence, safe for the caller
 	Fields     []Field       // which inputs were wrong; only with Invalid
+	Truncated  bool          // more were wrong than Fields tells
 	RetryAfter time.Duration // when trying again may help; 0 is unsaid
 
 	cause error
@@ -123,15 +125,31 @@ func Of(err error) *Error {
 	return errInternal.Because(err)
 }
 
-// Fields collects every wrong input of one request, so that all are told at
-// once. Its zero value is ready for use.
+// What one fault tells of the inputs that were wrong. Clients may name fields
+// as they like, so that an answer without bounds would grow with the request.
+const (
+	MaxFields    = 20 // fields
+	MaxFieldName = 64 // bytes of the name of one
+)
+
+// Fields collects the wrong inputs of one request, so that all are told at
+// once: [MaxFields] of them, and one more that says there are more. Its zero
+// value is ready for use.
 type Fields []Field
 
 // Check adds the field unless ok holds.
 func (f *Fields) Check(ok bool, field, code, message string) {
-	if !ok {
-		*f = append(*f, Field{Field: field, Code: code, Message: message})
+	if !ok && len(*f) <= MaxFields {
+		*f = append(*f, Field{Field: clip(field), Code: code, Message: message})
 	}
+}
+
+// clip cuts a name after [MaxFieldName] bytes, between two characters.
+func clip(name string) string {
+	if len(name) <= MaxFieldName {
+		return name
+	}
+	return strings.ToValidUTF8(name[:MaxFieldName], "") + "…"
 }
 
 // Require adds the field as missing unless it is there.
@@ -151,7 +169,7 @@ func (f Fields) Err() error {
 		return nil
 	}
 	e := New(Invalid, "validation_failed", "Some values are not acceptable; errors lists each.")
-	e.Fields = f
+	e.Fields, e.Truncated = f[:min(len(f), MaxFields)], len(f) > MaxFields
 	return e
 }
 
