@@ -1,6 +1,9 @@
 package test_test
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // acceptance is the way through the whole gateway, with every kind of bad
 // input. It plays against a new gateway; "admin" in what is saved is the
@@ -179,10 +182,17 @@ func badInput(bearer string) []step {
 		return step{name: name, method: "POST", path: path, header: bearer, body: body, status: status, code: code}
 	}
 	const register = "/api/auth/register"
-	typed := func(name, contentType, body string, status int, code string) step {
+	headed := func(name, header, body string, status int, code string) step {
 		s := post(name, register, body, status, code)
-		s.header = "Content-Type: " + contentType
+		s.header = header
 		return s
+	}
+	typed := func(name, contentType, body string, status int, code string) step {
+		return headed(name, "Content-Type: "+contentType, body, status, code)
+	}
+	var unknown strings.Builder
+	for i := range 100_000 {
+		unknown.WriteString(`,"` + strconv.Itoa(i+1) + `":0`)
 	}
 	return []step{
 		post("not JSON", register, `{"email"`, 400, "malformed_json"),
@@ -191,6 +201,11 @@ func badInput(bearer string) []step {
 		post("nested too deeply", "/api/sessions", `{"context":`+strings.Repeat("[", 200)+strings.Repeat("]", 200)+`}`, 400, "malformed_json"),
 		typed("an array", "application/json", `[]`, 400, "malformed_json"),
 		typed("not UTF-8", "application/json", "{\"email\":\"\xff\"}", 400, "malformed_json"),
+		post("half of a surrogate pair", register, `{"email":"a@example.com","password":"correct horse\ud800"}`, 400, "malformed_json"),
+		post("half of a surrogate pair deep inside", "/api/sessions", `{"title":"a","context":{"a":[{"\udfff":1}]}}`, 400, "malformed_json"),
+		post("100,000 unknown fields", register, `{"0":0`+unknown.String()+`}`, 422, "validation_failed"),
+		headed("a body in gzip", "Content-Encoding: gzip", "\x1f\x8b\x08", 415, "unsupported_encoding"),
+		headed("a body in Brotli, as another one", "Content-Encoding: identity, br", `{}`, 415, "unsupported_encoding"),
 		typed("XML", "application/xml", `<x/>`, 415, "unsupported_media_type"),
 		typed("a form where JSON is taken", "application/x-www-form-urlencoded", `email=a`, 415, "unsupported_media_type"),
 		typed("another charset", "application/json; charset=latin1", `{}`, 415, "unsupported_media_type"),
