@@ -47,6 +47,89 @@ func TestRefresh(t *testing.T) {
 	})
 }
 
+// TestRefresh_ASlowTabLosesNothing lets other tabs use the successors of a token
+// while the tab that sent it still waits. All of them share one login, by body
+// or by cookie, and end up with the same token.
+func TestRefresh_ASlowTabLosesNothing(t *testing.T) {
+	t.Parallel()
+	byBody := func(g *functionstest.Gateway, token string) (string, functionstest.Answer) {
+		a := refresh(g, token)
+		return a.Get("refresh_token"), a
+	}
+	byCookie := func(g *functionstest.Gateway, token string) (string, functionstest.Answer) {
+		a := g.Do("POST", "/api/auth/refresh", nil, functionstest.Cookie(token))
+		next, _ := a.RefreshCookie()
+		return next, a
+	}
+	for name, send := range map[string]func(*functionstest.Gateway, string) (string, functionstest.Answer){
+		"by body": byBody, "by cookie": byCookie,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.Each(t, func(t *testing.T, db *store.DB) {
+				g := functionstest.New(t, db)
+				_, first := g.Person()
+				tokens := []string{first.Refresh}
+				for range 3 { // R0 → R1 → R2 → R3, ten seconds apart
+					next, a := send(g, tokens[len(tokens)-1])
+					a.Want(http.StatusOK, "")
+					tokens = append(tokens, next)
+					g.Advance(10 * time.Second)
+				}
+				for i, token := range tokens[:3] { // R0 was used 30 s ago
+					present, a := send(g, token)
+					a.Want(http.StatusOK, "")
+					if present != tokens[3] {
+						t.Errorf("token %d got another token than the present one: a second branch", i)
+					}
+				}
+				g.Advance(time.Microsecond)
+				_, a := send(g, tokens[1]) // 20 s after its use
+				a.Want(http.StatusOK, "")
+				_, a = send(g, tokens[0]) // 30 s and a bit
+				a.Want(http.StatusUnauthorized, "token_reused")
+				_, a = send(g, tokens[3])
+				a.Want(http.StatusUnauthorized, "login_revoked")
+			})
+		})
+	}
+}
+
+// TestRefresh_TabsThatShareACookie refreshes from several tabs at once, each with
+// the cookie that it finds, and each sets what it gets, however late. None is
+// signed out, and whatever cookie is left works.
+func TestRefresh_TabsThatShareACookie(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		const tabs, times = 6, 10
+		g := functionstest.New(t, db)
+		_, first := g.Person()
+		var mu sync.Mutex
+		jar := first.Refresh
+		var wg sync.WaitGroup
+		for range tabs {
+			wg.Go(func() {
+				for range times {
+					mu.Lock()
+					token := jar
+					mu.Unlock()
+					a := g.Do("POST", "/api/auth/refresh", nil, functionstest.Cookie(token))
+					next, set := a.RefreshCookie()
+					if a.Status != http.StatusOK || !set {
+						t.Errorf("a tab got %d %s", a.Status, a.Body)
+						return
+					}
+					mu.Lock()
+					jar = next
+					mu.Unlock()
+				}
+			})
+		}
+		wg.Wait()
+		g.Do("POST", "/api/auth/refresh", nil, functionstest.Cookie(jar)).Want(http.StatusOK, "")
+	})
+}
+
 func TestRefresh_AnOldTokenRevokesOnlyItsLogin(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -56,6 +139,7 @@ func TestRefresh_AnOldTokenRevokesOnlyItsLogin(t *testing.T) {
 		second := pair(refresh(g, first.Refresh).Want(http.StatusOK, ""))
 		third := pair(refresh(g, second.Refresh).Want(http.StatusOK, ""))
 
+		g.Advance(signin.Grace + time.Microsecond)
 		refresh(g, first.Refresh).Want(http.StatusUnauthorized, "token_reused")
 
 		me := func(access string) functionstest.Answer {

@@ -33,7 +33,7 @@ type Issuer struct {
 func ReadIssuer(env *config.Env, access *token.Keys, refresh *signin.Codec) *Issuer {
 	return &Issuer{
 		Access: access, Refresh: refresh, Lifetime: ReadLifetime(env),
-		Grace: time.Duration(env.Int("REFRESH_TOKEN_GRACE_SECONDS", int(signin.Grace/time.Second), 0, 300)) * time.Second,
+		Grace: time.Duration(env.Int("REFRESH_TOKEN_GRACE_SECONDS", int(signin.Grace/time.Second), 0, int(signin.MaxGrace/time.Second))) * time.Second,
 	}
 }
 

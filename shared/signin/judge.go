@@ -10,8 +10,8 @@ type Verdict int
 const (
 	Unknown Verdict = iota // the counter is ahead of ours: nothing can be told; change nothing
 	Rotate                 // the current token: give out the next one
-	Repeat                 // the one before, within the grace period: make the same answer again
-	Reuse                  // an older one, or after the grace period: revoke the login
+	Repeat                 // a used one, within the grace period: give out the current pair
+	Reuse                  // a used one, after the grace period: revoke the login
 	Revoked                // the login was ended
 	Expired                // the login was not used for too long
 )
@@ -26,9 +26,15 @@ const (
 //  3. the counter is ahead of the login's, or negative: [Unknown]. We signed it,
 //     yet our record is older, as after a restored backup; that is nobody's theft;
 //  4. it is the login's: [Rotate];
-//  5. it is the one before, and at most grace has passed since RotatedAt:
-//     [Repeat]. A clock behind the one that rotated counts as no time passed;
+//  5. at most grace has passed since the token was first used: [Repeat], whether
+//     or not its successors were used meanwhile. A clock behind the one that
+//     noted the use counts as no time passed. Without a grace period no token is
+//     good twice;
 //  6. else [Reuse].
+//
+// Nobody can tell a slow client from a thief, so Repeat grants what a token could
+// have got before its first use and no more: the current pair, of which there is
+// one. First uses do not move, hence once Reuse, always Reuse.
 func Judge(l Login, counter int64, now time.Time, grace time.Duration) Verdict {
 	switch {
 	case l.RevokedAt != nil:
@@ -39,10 +45,25 @@ func Judge(l Login, counter int64, now time.Time, grace time.Duration) Verdict {
 		return Unknown
 	case counter == l.Counter:
 		return Rotate
-	case counter == l.Counter-1 && now.Sub(l.RotatedAt) <= grace:
-		return Repeat
+	case grace > 0:
+		if used, known := l.firstUse(counter); known && now.Sub(used) <= grace {
+			return Repeat
+		}
 	}
 	return Reuse
+}
+
+// firstUse returns when the token with counter, one before the current, was
+// first used. It is unknown where that is longer ago than [MaxGrace], or more
+// than [MaxUses] rotations.
+func (l Login) firstUse(counter int64) (used time.Time, known bool) {
+	switch before := l.Counter - 1 - counter; {
+	case before == 0:
+		return l.RotatedAt, true // also where an older gateway rotated, which notes no uses
+	case before < int64(len(l.Uses)):
+		return l.Uses[before], true
+	}
+	return time.Time{}, false
 }
 
 // Err returns what the sender of the token is told, nil for [Rotate] and

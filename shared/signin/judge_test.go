@@ -12,7 +12,10 @@ func TestJudge(t *testing.T) {
 	t.Parallel()
 	const grace = 30 * time.Second
 	rotated := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	login := signin.Login{Counter: 7, RotatedAt: rotated, ExpiresAt: rotated.Add(time.Hour)}
+	uses := []time.Time{rotated, rotated.Add(-10 * time.Second), rotated.Add(-time.Minute)}
+	login := signin.Login{Counter: 7, RotatedAt: rotated, Uses: uses, ExpiresAt: rotated.Add(time.Hour)}
+	forgetful := login
+	forgetful.Uses = nil
 	revoked := login
 	revoked.RevokedAt = &rotated
 
@@ -30,7 +33,12 @@ func TestJudge(t *testing.T) {
 		{"the one before is repeated at the end of grace", login, 6, grace, signin.Repeat},
 		{"just after grace it is reuse", login, 6, grace + 1, signin.Reuse},
 		{"a clock behind ours is within grace", login, 6, -time.Second, signin.Repeat},
-		{"two before is reuse, grace or not", login, 5, 0, signin.Reuse},
+		{"two before is repeated at the end of its own grace", login, 5, 20 * time.Second, signin.Repeat},
+		{"just after that it is reuse", login, 5, 20*time.Second + 1, signin.Reuse},
+		{"three before was used too long ago", login, 4, 0, signin.Reuse},
+		{"one whose use is not known is reuse", login, 3, 0, signin.Reuse},
+		{"an older gateway's rotation tells of the one before", forgetful, 6, grace, signin.Repeat},
+		{"and of no other", forgetful, 5, 0, signin.Reuse},
 		{"the very first is reuse", login, 0, 0, signin.Reuse},
 		{"one ahead is unknown and revokes nothing", login, 8, 0, signin.Unknown},
 		{"a negative counter is unknown", login, -1, 0, signin.Unknown},
@@ -53,12 +61,14 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-func TestJudge_NoGraceMeansNoRepeatLater(t *testing.T) {
+func TestJudge_WithoutGraceNoTokenIsGoodTwice(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	login := signin.Login{Counter: 1, RotatedAt: now, ExpiresAt: now.Add(time.Hour)}
-	if got := signin.Judge(login, 0, now.Add(1), 0); got != signin.Reuse {
-		t.Errorf("Judge without grace = %v, want reuse", got)
+	for _, after := range []time.Duration{-time.Second, 0, 1} {
+		if got := signin.Judge(login, 0, now.Add(after), 0); got != signin.Reuse {
+			t.Errorf("Judge without grace, %v after = %v, want reuse", after, got)
+		}
 	}
 }
 

@@ -24,6 +24,15 @@ const (
 )
 
 const (
+	// MaxGrace is the longest grace period that may be configured. Uses within it
+	// are remembered, so that another setting holds at once.
+	MaxGrace = 5 * time.Minute
+	// MaxUses is how many uses are remembered. The default limit of refreshes of
+	// one login lets through fewer in [Grace].
+	MaxUses = 100
+)
+
+const (
 	maxDevice  = 200 // bytes; browsers send some 120
 	maxAddress = 45  // bytes; the longest text of an IPv6 address
 )
@@ -59,11 +68,12 @@ type Login struct {
 	UserID    account.ID
 	Counter   int64 // of the refresh token that is good now; 0 at first, one more at each rotation
 	CreatedAt time.Time
-	RotatedAt time.Time  // the last use
-	ExpiresAt time.Time  // the end unless used again; at this moment it is over
-	RevokedAt *time.Time // nil while it may be used
-	Device    string     // what the client calls itself, see [CleanDevice]
-	Address   string     // where it was used last
+	RotatedAt time.Time   // the last rotation
+	Uses      []time.Time // when tokens Counter-1, Counter-2, … were first used; those of the last minutes
+	ExpiresAt time.Time   // the end unless used again; at this moment it is over
+	RevokedAt *time.Time  // nil while it may be used
+	Device    string      // what the client calls itself, see [CleanDevice]
+	Address   string      // where it was used last
 }
 
 // Start returns a new login of user from now on. It expires after the lifetime

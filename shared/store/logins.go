@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/account"
@@ -13,13 +15,38 @@ import (
 )
 
 const loginColumns = `logins.id, logins.user_id, logins.counter, logins.device, logins.address,
-	logins.created_at, logins.rotated_at, logins.expires_at, logins.revoked_at`
+	logins.created_at, logins.rotated_at, logins.uses, logins.expires_at, logins.revoked_at`
 
 func loginDest(l *signin.Login) []any {
 	return []any{
 		&l.ID, &l.UserID, &l.Counter, &l.Device, &l.Address,
-		instant{&l.CreatedAt}, instant{&l.RotatedAt}, instant{&l.ExpiresAt}, maybeInstant{&l.RevokedAt},
+		instant{&l.CreatedAt}, instant{&l.RotatedAt}, uses{&l.Uses}, instant{&l.ExpiresAt}, maybeInstant{&l.RevokedAt},
 	}
+}
+
+// useSize is the length of one time in the column uses: microseconds since 1970
+// in hexadecimal. Strings of one length let both engines add and cut in SQL.
+const useSize = 16
+
+func use(t time.Time) string { return fmt.Sprintf("%0*x", useSize, t.UnixMicro()) }
+
+// uses scans the column of that name.
+type uses struct{ to *[]time.Time }
+
+func (u uses) Scan(value any) error {
+	text, ok := value.(string)
+	if !ok {
+		return fmt.Errorf("scan %T as uses", value)
+	}
+	*u.to = nil
+	for one := range slices.Chunk([]byte(text), useSize) {
+		micros, err := strconv.ParseInt(string(one), 16, 64)
+		if err != nil {
+			return fmt.Errorf("scan uses: %w", err)
+		}
+		*u.to = append(*u.to, time.UnixMicro(micros).UTC())
+	}
+	return nil
 }
 
 // StartLogin inserts l and the event that tells of it, if its account exists and
@@ -87,17 +114,21 @@ type Rotation struct {
 }
 
 // RotateLogin moves the login from counter to the next and keeps it until
-// expires, noting the address it was used from, if counter is the current one and the login is live; matched tells.
-// Of concurrent calls with one counter exactly one matches.
+// expires, if counter is the current one and the login is live; matched tells.
+// It notes the address and that the token was used now, and forgets the uses
+// before where the last is longer ago than [signin.MaxGrace]. Of concurrent calls
+// with one counter exactly one matches.
 func (s *Statements) RotateLogin(
 	ctx context.Context, id signin.ID, counter int64, address string, now, expires time.Time,
 ) (r Rotation, matched bool, err error) {
 	err = s.one(ctx, errNoMatch, append(loginDest(&r.Login), &r.Role), `
-		UPDATE logins SET counter = counter + 1, rotated_at = $3, expires_at = $4, address = $5, network = $6
+		UPDATE logins SET counter = counter + 1, rotated_at = $3, expires_at = $4, address = $5, network = $6,
+			uses = CASE WHEN rotated_at < $7 THEN $8 ELSE substr($8 || uses, 1, $9) END
 		WHERE id = $1 AND counter = $2 AND revoked_at IS NULL AND expires_at > $3
 			AND EXISTS (SELECT 1 FROM users WHERE users.id = logins.user_id AND users.disabled_at IS NULL)
 		RETURNING `+loginColumns+`, (SELECT users.role FROM users WHERE users.id = logins.user_id)`,
-		string(id), counter, at(now), at(expires), address, network(address))
+		string(id), counter, at(now), at(expires), address, network(address),
+		at(now.Add(-signin.MaxGrace)), use(at(now)), signin.MaxUses*useSize)
 	switch err {
 	case nil:
 		return r, true, nil

@@ -1,0 +1,166 @@
+package store_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/signin"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+// A worn is a login in db beside a record of when each of its tokens was first
+// used.
+type worn struct {
+	*testing.T
+	db   *store.DB
+	id   signin.ID
+	used []time.Time
+}
+
+func wear(t *testing.T, db *store.DB, email string) *worn {
+	t.Helper()
+	l := signin.Start(someone(t, db, email).ID, "device", "192.0.2.1", noon, signin.RefreshLifetime)
+	if err := db.StartLogin(t.Context(), l, audit.New(audit.LoggedIn, l.UserID, audit.Origin{}, noon)); err != nil {
+		t.Fatal(err)
+	}
+	return &worn{T: t, db: db, id: l.ID}
+}
+
+// present sends a token as the function behind refresh does and returns what it
+// means.
+func (w *worn) present(counter int, now time.Time, grace time.Duration) signin.Verdict {
+	w.Helper()
+	r, matched, err := w.db.RotateLogin(w.Context(), w.id, int64(counter), "192.0.2.1", now, now.Add(time.Hour))
+	if err != nil {
+		w.Fatal(err)
+	}
+	if matched {
+		w.used = append(w.used, kept(now))
+		if r.Login.Counter != int64(len(w.used)) {
+			w.Fatalf("the rotation gave counter %d, want %d", r.Login.Counter, len(w.used))
+		}
+		return signin.Rotate
+	}
+	is, err := w.db.Login(w.Context(), w.id)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return signin.Judge(is.Login, int64(counter), now, grace)
+}
+
+// rotateAsBefore rotates as a gateway does that knows nothing of uses.
+func (w *worn) rotateAsBefore(now time.Time) {
+	w.Helper()
+	// The engines keep times differently, so the time is that of a rotation.
+	if v := w.present(len(w.used), now, signin.Grace); v != signin.Rotate {
+		w.Fatal(v)
+	}
+	text := ""
+	if n := len(w.used); n > 1 {
+		text = fmt.Sprintf("%016x", w.used[n-2].UnixMicro())
+	}
+	if _, err := w.db.Handle().ExecContext(w.Context(), "UPDATE logins SET uses = $2 WHERE id = $1", string(w.id), text); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// TestRotateLogin_NotesEachFirstUse lets clients present current and used tokens
+// at random times, to the microsecond around the end of grace, and compares what
+// the row tells with a record of everything.
+func TestRotateLogin_NotesEachFirstUse(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		seed := rand.Uint64()
+		random := rand.New(rand.NewPCG(seed, 0))
+		repeats, reuses := 0, 0
+		for n := range 20 {
+			w := wear(t, db, fmt.Sprintf("ada%d@example.org", n))
+			now := noon
+			for range 30 {
+				counter := max(0, len(w.used)-random.IntN(6))
+				if counter < len(w.used) && random.IntN(2) == 0 { // right at the end of grace
+					now = latest(now, w.used[counter].Add(signin.Grace+time.Duration(random.IntN(2))*time.Microsecond))
+				}
+				want := signin.Rotate
+				if counter < len(w.used) {
+					want = signin.Reuse
+					if kept(now).Sub(w.used[counter]) <= signin.Grace {
+						want = signin.Repeat
+					}
+				}
+				if got := w.present(counter, kept(now), signin.Grace); got != want {
+					t.Fatalf("seed %d: token %d at %v is %v, want %v; used at %v", seed, counter, now, got, want, w.used)
+				}
+				switch want {
+				case signin.Repeat:
+					repeats++
+				case signin.Reuse:
+					reuses++
+				}
+				now = now.Add(time.Duration(random.IntN(12)) * time.Second)
+			}
+		}
+		if repeats < 50 || reuses < 50 {
+			t.Errorf("%d repeats and %d reuses show little", repeats, reuses)
+		}
+	})
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func TestRotateLogin_RemembersSoManyUses(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := wear(t, db, "ada@example.org")
+		for i := range signin.MaxUses + 1 {
+			w.present(i, noon, signin.MaxGrace)
+		}
+		if got := w.present(1, noon, signin.MaxGrace); got != signin.Repeat {
+			t.Errorf("%d rotations later a token of now is %v, want repeat", signin.MaxUses, got)
+		}
+		if got := w.present(0, noon, signin.MaxGrace); got != signin.Reuse {
+			t.Errorf("%d rotations later it is %v, want reuse", signin.MaxUses+1, got)
+		}
+		end := kept(noon).Add(signin.MaxGrace)
+		if got := w.present(1, end, signin.MaxGrace); got != signin.Repeat {
+			t.Errorf("at the end of the longest grace it is %v, want repeat", got)
+		}
+		w.present(signin.MaxUses+1, end.Add(time.Second), signin.MaxGrace)
+		is, err := db.Login(t.Context(), w.id)
+		if err != nil || len(is.Login.Uses) != 1 {
+			t.Errorf("after it %d uses are kept, %v; want the last", len(is.Login.Uses), err)
+		}
+	})
+}
+
+// TestRotateLogin_BesideAnOlderGateway: while a new version is deployed the old
+// one rotates the same logins and notes no uses. No token is good for longer by
+// that, and the one before the current is as good as it was.
+func TestRotateLogin_BesideAnOlderGateway(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := wear(t, db, "ada@example.org")
+		w.present(0, noon, signin.Grace)
+		w.rotateAsBefore(noon.Add(20 * time.Second))
+		for at, want := range map[time.Duration]signin.Verdict{
+			50 * time.Second: signin.Repeat, 50*time.Second + time.Microsecond: signin.Reuse,
+		} {
+			if got := w.present(1, kept(noon).Add(at), signin.Grace); got != want {
+				t.Errorf("the token that it rotated is %v after %v, want %v", got, at, want)
+			}
+		}
+		w.present(2, noon.Add(25*time.Second), signin.Grace)
+		if got := w.present(0, kept(noon).Add(signin.Grace+time.Microsecond), signin.Grace); got != signin.Reuse {
+			t.Errorf("the first token is %v after its grace, want reuse", got)
+		}
+	})
+}
