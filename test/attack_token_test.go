@@ -43,6 +43,8 @@ func tokenAttacks() []attack {
 		{name: "a forged refresh token", weakness: "the MAC of refresh tokens", run: forgeRefresh},
 		{name: "a refresh token that was stolen and used before", weakness: "the judgement on old refresh tokens",
 			settings: []string{"REFRESH_TOKEN_GRACE_SECONDS=0"}, run: replayRefresh},
+		{name: "a used refresh token that signs its owner out everywhere", weakness: "the judgement on old refresh tokens",
+			settings: []string{"REFRESH_TOKEN_GRACE_SECONDS=0"}, run: replayLogout},
 	}
 }
 
@@ -280,5 +282,24 @@ func replayRefresh(a *assault) {
 	a.try(me.ok(), "so is the access token")
 	for _, raw := range []string{stolen, won.get("refresh_token")} {
 		a.try(refresh(thief, raw).ok(), "one of them is good later")
+	}
+}
+
+// replayLogout steals a refresh token of somebody with two logins who went on.
+// It may end the login that it belongs to, and not the other.
+func replayLogout(a *assault) {
+	for generations := 1; generations <= 3; generations++ {
+		p := a.person()
+		stolen, current := p.refresh, p.refresh
+		for range generations {
+			got := p.do("POST", "/api/auth/refresh", `{"refresh_token":"`+current+`"}`)
+			if current = got.get("refresh_token"); current == "" {
+				a.Fatalf("refresh: %d %s", got.status, got.body)
+			}
+		}
+		p.login(plain)
+		got := a.somebody().do("POST", "/api/auth/logout?all=true", `{"refresh_token":"`+stolen+`"}`)
+		me := p.do("GET", "/api/users/me", "", p.bearer())
+		a.try(!me.ok(), "a token of %d generations before answers %d and ends the other login, too", generations, got.status)
 	}
 }

@@ -63,76 +63,97 @@ func (q *request) Bind(r *http.Request) (err error) {
 
 func (f *Function) logout(ctx context.Context, q request) (grant.SignedOut, error) {
 	now := f.Now()
-	l, err := f.login(ctx, q, now)
+	c, err := f.claim(q, now)
 	switch {
 	case err != nil:
 		return grant.SignedOut{}, err
-	case l.ID == "" && !q.all:
-		return grant.SignedOut{}, nil // nobody is logged in: that is what was asked for
-	case l.ID == "":
+	case c.login == "" && q.all:
 		return grant.SignedOut{}, token.ErrMissing
-	case q.all && !l.Active(now):
-		return grant.SignedOut{}, signin.ErrRevoked // an ended login has no say over others
+	case c.login == "":
+		return grant.SignedOut{}, nil // nobody is logged in: that is what was asked for
 	}
-	return grant.SignedOut{}, f.end(ctx, l, q, now)
+	return grant.SignedOut{}, f.DB.Update(ctx, func(tx *store.Tx) error { return f.end(ctx, tx, c, q, now) })
 }
 
-// login returns the login that the request speaks for, by the access token, else
-// by the refresh token in the body, else by the cookie; none is the zero login.
-// Any genuine refresh token will do, however old: it only ends what it belongs
-// to. A cookie that is not genuine counts as none, or a browser could never get
-// rid of it.
-func (f *Function) login(ctx context.Context, q request, now time.Time) (signin.Login, error) {
-	var id signin.ID
-	switch {
-	case q.access != "":
+// A claim names the login that a request speaks for.
+type claim struct {
+	login   signin.ID // "" for none
+	refresh bool      // a refresh token names it
+	counter int64     // of the refresh token
+}
+
+// claim reads the access token, else the refresh token in the body, else the
+// cookie. A cookie that is not genuine counts as none, or a browser could never
+// get rid of it.
+func (f *Function) claim(q request, now time.Time) (claim, error) {
+	if q.access != "" {
 		claims, err := f.Tokens.Access.Verify(q.access, now)
-		if err != nil {
-			return signin.Login{}, err
-		}
-		id = claims.Login
-	case q.RefreshToken != "":
-		var err error
-		if id, _, err = f.Tokens.Refresh.Decode(q.RefreshToken.Reveal()); err != nil {
-			return signin.Login{}, err
-		}
-	default:
-		var err error
-		if id, _, err = f.Tokens.Refresh.Decode(q.cookie.Reveal()); err != nil {
-			return signin.Login{}, nil //nolint:nilerr // see above
-		}
+		return claim{login: claims.Login}, err
 	}
-	known, err := f.DB.Login(ctx, id)
-	if errors.Is(err, signin.ErrInvalidRefresh) {
-		return signin.Login{}, nil // long over, and forgotten
+	raw := q.RefreshToken
+	if raw == "" {
+		raw = q.cookie
 	}
-	return known.Login, err
+	id, counter, err := f.Tokens.Refresh.Decode(raw.Reveal())
+	switch {
+	case err == nil:
+		return claim{id, true, counter}, nil
+	case q.RefreshToken == "":
+		return claim{}, nil
+	}
+	return claim{}, err
 }
 
-// end ends l, or all logins of its user, and audits what was live.
-func (f *Function) end(ctx context.Context, l signin.Login, q request, now time.Time) error {
-	name := audit.LoggedOut
-	if q.all {
-		name = audit.LoggedOutAll
+// end ends the login that c speaks for, or all of its user, and audits what was
+// live. Any genuine refresh token ends its own login, however old it is. It ends
+// others only while a refresh would accept it: later a thief may have sent it.
+func (f *Function) end(ctx context.Context, tx *store.Tx, c claim, q request, now time.Time) error {
+	known, err := tx.Login(ctx, c.login)
+	l := known.Login
+	switch {
+	case errors.Is(err, signin.ErrInvalidRefresh) && q.all:
+		return token.ErrMissing
+	case errors.Is(err, signin.ErrInvalidRefresh):
+		return nil // long over, and forgotten
+	case err != nil:
+		return err
+	case q.all && !l.Active(now):
+		return signin.ErrRevoked // an ended login has no say over others
 	}
-	event := audit.New(name, l.UserID, q.origin, now)
-	event.Login = l.ID
-	return f.DB.Update(ctx, func(tx *store.Tx) error {
-		ended, err := f.revoke(ctx, tx, l, q.all, string(name), now)
-		if err != nil || !ended {
-			return err
-		}
-		return tx.Audit(ctx, event)
-	})
+	verdict := signin.Rotate
+	if c.refresh {
+		verdict = signin.Judge(l, c.counter, now, f.Tokens.Grace)
+	}
+	switch {
+	case verdict == signin.Reuse:
+		return endOne(ctx, tx, l, audit.RefreshReused, q.origin, now)
+	case verdict == signin.Unknown && q.all:
+		return verdict.Err()
+	case q.all:
+		return endAll(ctx, tx, l, q.origin, now)
+	}
+	return endOne(ctx, tx, l, audit.LoggedOut, q.origin, now)
 }
 
-func (*Function) revoke(
-	ctx context.Context, tx *store.Tx, l signin.Login, all bool, reason string, now time.Time,
-) (bool, error) {
-	if !all {
-		return tx.RevokeLogin(ctx, l.UserID, l.ID, reason, now)
+func endOne(ctx context.Context, tx *store.Tx, l signin.Login, why audit.Name, from audit.Origin, now time.Time) error {
+	ended, err := tx.RevokeLogin(ctx, l.UserID, l.ID, string(why), now)
+	if err != nil || !ended {
+		return err
 	}
+	return record(ctx, tx, l, why, from, now)
+}
+
+func endAll(ctx context.Context, tx *store.Tx, l signin.Login, from audit.Origin, now time.Time) error {
 	const keepNone = signin.ID("")
-	n, err := tx.RevokeLogins(ctx, l.UserID, keepNone, reason, now)
-	return n > 0, err
+	ended, err := tx.RevokeLogins(ctx, l.UserID, keepNone, string(audit.LoggedOutAll), now)
+	if err != nil || ended == 0 {
+		return err
+	}
+	return record(ctx, tx, l, audit.LoggedOutAll, from, now)
+}
+
+func record(ctx context.Context, tx *store.Tx, l signin.Login, what audit.Name, from audit.Origin, now time.Time) error {
+	event := audit.New(what, l.UserID, from, now)
+	event.Login = l.ID
+	return tx.Audit(ctx, event)
 }

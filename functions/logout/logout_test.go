@@ -2,13 +2,18 @@ package logout_test
 
 import (
 	"net/http"
+	"os"
 	"testing"
 	"time"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
 	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/signin"
+	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
+
+func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
 
 const path = "/api/auth/logout"
 
@@ -72,6 +77,78 @@ func TestLogout_OfEveryLogin(t *testing.T) {
 	fresh := g.Login(functionstest.Email, functionstest.Password)
 	g.Do("POST", path+"?all=true", nil, functionstest.Bearer(p.Access)).Want(http.StatusUnauthorized, "login_revoked")
 	me(g, fresh.Access).Want(http.StatusOK, "") // an ended login has no say over others
+}
+
+// TestLogout_WithAUsedRefreshToken: what a thief can still do with a token whose
+// owner has gone on, and what it leaves in the trail.
+func TestLogout_WithAUsedRefreshToken(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		wait    time.Duration // after the last of three rotations
+		all     string
+		audited audit.Name
+		others  bool // stay
+	}{
+		{"within the grace period", 0, "", audit.LoggedOut, true},
+		{"within the grace period, of every login", signin.Grace, "?all=true", audit.LoggedOutAll, false},
+		{"later", signin.Grace + time.Microsecond, "", audit.RefreshReused, true},
+		{"later, of every login", signin.Grace + time.Microsecond, "?all=true", audit.RefreshReused, true},
+	} {
+		for name, send := range map[string]func(*functionstest.Gateway, string, string) functionstest.Answer{
+			"in the body": func(g *functionstest.Gateway, url, token string) functionstest.Answer {
+				return g.Do("POST", url, body(token))
+			},
+			"as the cookie": func(g *functionstest.Gateway, url, token string) functionstest.Answer {
+				return g.Do("POST", url, nil, functionstest.Cookie(token))
+			},
+		} {
+			t.Run(test.name+", "+name, func(t *testing.T) {
+				t.Parallel()
+				storetest.Each(t, func(t *testing.T, db *store.DB) {
+					g := functionstest.New(t, db)
+					id, stolen := g.Person()
+					other := g.Login(functionstest.Email, functionstest.Password)
+					mine := stolen
+					for range 3 {
+						g.Do("POST", "/api/auth/refresh", body(mine.Refresh)).Want(http.StatusOK, "").Into(&mine)
+					}
+					g.Advance(test.wait)
+					a := send(g, path+test.all, stolen.Refresh).Want(http.StatusNoContent, "")
+					if value, set := a.RefreshCookie(); !set || value != "" {
+						t.Errorf("the cookie is not cleared: %v", a.Header["Set-Cookie"])
+					}
+					me(g, mine.Access).Want(http.StatusUnauthorized, "login_revoked")
+					if test.others {
+						me(g, other.Access).Want(http.StatusOK, "")
+					} else {
+						me(g, other.Access).Want(http.StatusUnauthorized, "login_revoked")
+					}
+					events, err := g.DB.AuditOf(t.Context(), id, 1)
+					if err != nil || len(events) != 1 || events[0].Name != test.audited || events[0].Login == "" {
+						t.Errorf("audited %+v, %v; want %s", events, err, test.audited)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestLogout_WithATokenAheadOfOurRecord: after an older backup was restored,
+// nothing tells whether a token is the newest.
+func TestLogout_WithATokenAheadOfOurRecord(t *testing.T) {
+	t.Parallel()
+	g := functionstest.New(t, storetest.SQLite(t))
+	_, p := g.Person()
+	login, _, err := g.Tokens.Refresh.Decode(p.Refresh)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ahead := g.Tokens.Refresh.Encode(login, 7).Reveal()
+	g.Do("POST", path+"?all=true", body(ahead)).Want(http.StatusUnauthorized, "invalid_token")
+	me(g, p.Access).Want(http.StatusOK, "")
+	g.Do("POST", path, body(ahead)).Want(http.StatusNoContent, "")
+	me(g, p.Access).Want(http.StatusUnauthorized, "login_revoked")
 }
 
 func TestLogout_WithoutALogin(t *testing.T) {
