@@ -9,10 +9,10 @@ package gateway_test
 //     transport and its errors from nextcloud;
 //   - each third-party package has one home.
 var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
-	"cmd/gateway":                             "functions functions/health github.com/joho/godotenv github.com/prometheus/client_golang/prometheus github.com/prometheus/client_golang/prometheus/collectors github.com/prometheus/client_golang/prometheus/promhttp github.com/spf13/cobra shared/account shared/audit shared/config shared/doctor shared/endpoint shared/enrol shared/fault shared/grant shared/keyring shared/keystore shared/nextcloud/nextcloudtest shared/password shared/provision shared/ratelimit/redislimit shared/reference shared/serve shared/setup shared/store shared/store/migrations shared/store/postgres shared/store/sqlite shared/tidy shared/token shared/trail",
+	"cmd/gateway":                             "functions functions/health github.com/joho/godotenv github.com/prometheus/client_golang/prometheus github.com/prometheus/client_golang/prometheus/collectors github.com/prometheus/client_golang/prometheus/promhttp github.com/spf13/cobra shared/account shared/audit shared/config shared/doctor shared/endpoint shared/enrol shared/fault shared/grant shared/keyring shared/keystore shared/nextcloud/nextcloudtest shared/password shared/provision shared/ratelimit/redislimit shared/reference shared/serve shared/setup shared/signin shared/store shared/store/migrations shared/store/postgres shared/store/sqlite shared/tidy shared/token shared/trail",
 	"docs":                                    "",
 	"functions":                               "functions/files functions/health functions/jwks functions/login functions/logout functions/ncprovision functions/refresh functions/register functions/sessions functions/users shared/bearer shared/endpoint shared/enrol shared/grant shared/password shared/provision shared/ratelimit shared/store",
-	"functions/files":                         "shared/endpoint shared/fault shared/nextcloud shared/provision shared/token shared/webdav",
+	"functions/files":                         "shared/endpoint shared/fault shared/nextcloud shared/provision shared/signin shared/token shared/webdav",
 	"functions/files/bootstrap":               "functions/files shared/bearer shared/config shared/faas shared/provision shared/setup shared/store/postgres shared/token",
 	"functions/functionstest":                 "functions functions/health shared/account shared/config shared/endpoint shared/enrol shared/keyring shared/password shared/provision shared/ratelimit shared/ratelimit/redislimit shared/setup shared/store",
 	"functions/health":                        "shared/config shared/endpoint shared/probe shared/probe/redisprobe shared/provision shared/ratelimit shared/store",
@@ -43,7 +43,7 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"shared/doctor":                           "shared/config shared/nextcloud shared/provision shared/webdav",
 	"shared/document":                         "shared/fault",
 	"shared/endpoint":                         "shared/audit shared/config shared/fault shared/ratelimit shared/signin shared/token shared/uid",
-	"shared/enrol":                            "shared/account shared/audit shared/config shared/document shared/fault shared/password shared/provision shared/store",
+	"shared/enrol":                            "shared/account shared/audit shared/config shared/document shared/fault shared/password shared/provision shared/signin shared/store",
 	"shared/faas":                             "github.com/aws/aws-lambda-go/cfn github.com/aws/aws-lambda-go/events github.com/aws/aws-lambda-go/lambda github.com/aws/aws-lambda-go/lambda/messages github.com/aws/aws-lambda-go/lambdacontext shared/config shared/secrets",
 	"shared/faas/faastest":                    "github.com/aws/aws-lambda-go/events github.com/aws/aws-lambda-go/lambda github.com/aws/aws-lambda-go/lambdacontext shared/faas",
 	"shared/fault":                            "",
@@ -56,7 +56,7 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"shared/password":                         "golang.org/x/crypto/bcrypt golang.org/x/text/unicode/norm shared/account shared/config shared/fault",
 	"shared/probe":                            "",
 	"shared/probe/redisprobe":                 "github.com/redis/go-redis/v9 github.com/redis/go-redis/v9/maintnotifications shared/probe",
-	"shared/provision":                        "shared/account shared/audit shared/config shared/fault shared/keyring shared/nextcloud shared/seal shared/store shared/uid shared/webdav shared/wish",
+	"shared/provision":                        "shared/account shared/audit shared/config shared/fault shared/keyring shared/nextcloud shared/seal shared/signin shared/store shared/uid shared/webdav shared/wish",
 	"shared/ratelimit":                        "shared/config shared/fault shared/keyring",
 	"shared/ratelimit/ratelimittest":          "shared/ratelimit",
 	"shared/ratelimit/redislimit/redistest":   "",

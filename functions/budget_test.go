@@ -29,10 +29,6 @@ func TestStatements(t *testing.T) {
 		_, p := g.Person()
 		ada := functionstest.Bearer(p.Access)
 		refresh := map[string]string{"refresh_token": p.Refresh}
-		logIn := int64(2)
-		if db.Engine() == store.SQLite {
-			logIn = 3 // the login and its event are one statement on PostgreSQL only
-		}
 		at := g.Do("POST", "/api/sessions", `{"title":"x"}`, ada).Header.Get("Location")
 		for _, test := range []struct {
 			name, method, path string
@@ -42,7 +38,7 @@ func TestStatements(t *testing.T) {
 			want               int64
 		}{
 			{"me", "GET", "/api/users/me", nil, ada, 200, 1},
-			{"log in", "POST", "/api/auth/login", functionstest.Form{"username": {functionstest.Email}, "password": {functionstest.Password}}, ada, 200, logIn},
+			{"log in", "POST", "/api/auth/login", functionstest.Form{"username": {functionstest.Email}, "password": {functionstest.Password}}, ada, 200, 3},
 			{"log in as nobody", "POST", "/api/auth/login", functionstest.Form{"username": {"x@example.org"}, "password": {"x"}}, ada, 401, 2},
 			{"log in with a wrong password", "POST", "/api/auth/login", functionstest.Form{"username": {functionstest.Email}, "password": {"x"}}, ada, 401, 2},
 			{"refresh", "POST", "/api/auth/refresh", refresh, ada, 200, 1},
@@ -66,8 +62,7 @@ func TestStatements(t *testing.T) {
 
 // TestStatements_OfLimits holds what the limits cost the database where they are
 // kept in it: on Lambda, where only what guards passwords is, and on servers that
-// share everything. A login has its event in one more on SQLite, which is counted
-// here. Who is known to be over a limit costs nothing.
+// share everything. Who is known to be over a limit costs nothing.
 func TestStatements_OfLimits(t *testing.T) {
 	t.Parallel()
 	right := credentials(functionstest.Email, functionstest.Password)

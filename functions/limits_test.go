@@ -181,9 +181,10 @@ func TestLogin_LimitsTellNothingOfAnAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	disabled := true
-	if _, err := g.DB.ChangeAccount(t.Context(), a, store.Changes{Disabled: &disabled}, time.Now()); err != nil {
-		t.Fatal(err)
-	}
+	storetest.AtConsole(t, g.DB, func(tx *store.Tx, by store.Confirmed) error {
+		_, err := tx.ChangeAccount(t.Context(), by, a, store.Changes{Disabled: &disabled}, time.Now())
+		return err
+	})
 	type seen struct {
 		Status                    int
 		Code, Limit, Policy, Wait string

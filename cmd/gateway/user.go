@@ -17,6 +17,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/enrol"
 	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -49,7 +50,7 @@ func userCreateCommand(vars *variables) *cobra.Command {
 				return err
 			}
 			return withParts(c.Context(), vars, c.ErrOrStderr(), func(all *parts) error {
-				a, err := all.Office().Enrol(c.Context(), p, "", atTheConsole)
+				a, err := all.Office().Enrol(c.Context(), p, signin.Proof{}, atTheConsole)
 				if err == nil {
 					fmt.Fprintf(c.OutOrStdout(), "created %s %s as %s\n", a.ID, a.Email, a.Role)
 				}
@@ -111,7 +112,7 @@ func setRole(ctx context.Context, db *store.DB, email account.Email, role accoun
 		if err != nil || a.Role == role {
 			return err
 		}
-		if _, err := tx.ChangeAccount(ctx, a, store.Changes{Role: &role}, now); err != nil {
+		if _, err := tx.ChangeAccount(ctx, tx.AtConsole(), a, store.Changes{Role: &role}, now); err != nil {
 			return err
 		}
 		event := audit.New(audit.RoleChanged, a.ID, atTheConsole, now)

@@ -299,7 +299,11 @@ func (g *Gateway) Admin(email string) (account.ID, Pair) {
 		g.tb.Fatal(err)
 	}
 	role := account.Admin
-	if _, err := g.DB.ChangeAccount(g.tb.Context(), a, store.Changes{Role: &role}, g.time()); err != nil {
+	err = g.DB.Update(g.tb.Context(), func(tx *store.Tx) error {
+		_, err := tx.ChangeAccount(g.tb.Context(), tx.AtConsole(), a, store.Changes{Role: &role}, g.time())
+		return err
+	})
+	if err != nil {
 		g.tb.Fatal(err)
 	}
 	return id, g.Login(email, Password)

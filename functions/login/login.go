@@ -93,7 +93,23 @@ func (q *request) name() string {
 	return q.Username
 }
 
+// attempts bounds how often a password is checked for one request: again where
+// the hash was replaced while it was checked.
+const attempts = 3
+
 func (f *Function) login(ctx context.Context, q request) (grant.Pair, error) {
+	for range attempts {
+		pair, err := f.try(ctx, q)
+		if !errors.Is(err, store.ErrChanged) {
+			return pair, err
+		}
+	}
+	return grant.Pair{}, errIncorrect.Because(store.ErrChanged)
+}
+
+// try signs in. It returns [store.ErrChanged] where the account had another
+// password, or had ended, when the login was to start.
+func (f *Function) try(ctx context.Context, q request) (grant.Pair, error) {
 	who, hash, err := f.account(ctx, q)
 	if err != nil {
 		return grant.Pair{}, err
@@ -114,15 +130,11 @@ func (f *Function) login(ctx context.Context, q request) (grant.Pair, error) {
 	l := signin.Start(who.ID, q.origin.Device, q.origin.Address, now, f.Tokens.Lifetime)
 	event := audit.New(audit.LoggedIn, who.ID, q.origin, now)
 	event.Login = l.ID
-	err = f.DB.StartLogin(ctx, l, event)
-	if errors.Is(err, account.ErrNotFound) { // deleted or disabled since it was read
-		return grant.Pair{}, f.refuse(ctx, who, q.origin, audit.DisabledAccount)
-	}
-	if err != nil {
+	if err := f.DB.StartLogin(ctx, l, hash, event); err != nil {
 		return grant.Pair{}, err
 	}
+	f.handOver(ctx, who, hash, q.Password, now)
 	f.strengthen(ctx, who.ID, hash, q.Password)
-	f.handOver(ctx, who, q.Password, now)
 	return f.Tokens.Pair(l, who.Role, q.Transport, now)
 }
 
@@ -149,8 +161,8 @@ func (f *Function) refuse(ctx context.Context, who account.Account, origin audit
 
 // handOver gives Nextcloud the password where it lacks it. It may fail without
 // harm: the next login tries again.
-func (f *Function) handOver(ctx context.Context, who account.Account, plain config.Secret, now time.Time) {
-	if who.NextcloudWantsPassword && f.Wishes.HandOver(ctx, f.DB, who.ID, password.Typed(plain), now) == nil {
+func (f *Function) handOver(ctx context.Context, who account.Account, hash, plain config.Secret, now time.Time) {
+	if who.NextcloudWantsPassword && f.Wishes.HandOver(ctx, f.DB, who.ID, hash, password.Typed(plain), now) == nil {
 		f.Wishes.Wake()
 	}
 }
@@ -183,6 +195,6 @@ func (f *Function) strengthen(ctx context.Context, id account.ID, hash, plain co
 		return
 	}
 	if stronger, err := f.Passwords.Rehash(ctx, plain); err == nil {
-		_ = f.DB.SetPasswordHash(ctx, id, hash, stronger)
+		_ = f.DB.ReplaceHash(ctx, id, hash, stronger)
 	}
 }

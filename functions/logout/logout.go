@@ -145,7 +145,11 @@ func endOne(ctx context.Context, tx *store.Tx, l signin.Login, why audit.Name, f
 
 func endAll(ctx context.Context, tx *store.Tx, l signin.Login, from audit.Origin, now time.Time) error {
 	const keepNone = signin.ID("")
-	ended, err := tx.RevokeLogins(ctx, l.UserID, keepNone, string(audit.LoggedOutAll), now)
+	by, err := tx.Confirm(ctx, signin.Proven(l.UserID, l.ID), now)
+	if err != nil {
+		return err
+	}
+	ended, err := tx.RevokeLogins(ctx, by, l.UserID, keepNone, string(audit.LoggedOutAll), now)
 	if err != nil || ended == 0 {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
@@ -15,8 +16,6 @@ import (
 	"github.com/voiceassist/gateway/shared/token"
 	"github.com/voiceassist/gateway/shared/wish"
 )
-
-var errIncorrectPassword = fault.New(fault.Malformed, "incorrect_password", "The current password is not correct.")
 
 // An app password is a credential for the user's own WebDAV clients.
 type appPassword struct {
@@ -67,6 +66,7 @@ func (q *issue) Validate() error {
 // issue makes an app password. The user's own password is checked here first: a
 // wrong one that Nextcloud sees makes it slow down everybody.
 func (f *Function) issue(ctx context.Context, caller token.Caller, q issue) (issued, error) {
+	by := caller.Proof()
 	needs, err := f.Apps.Needs(ctx, caller.Account.ID)
 	if err != nil {
 		return issued{}, err
@@ -86,15 +86,16 @@ func (f *Function) issue(ctx context.Context, caller token.Caller, q issue) (iss
 			if err := f.DB.Audit(ctx, event); err != nil {
 				return issued{}, err
 			}
-			return issued{}, errIncorrectPassword.Because(err)
+			return issued{}, account.ErrIncorrectPassword.Because(err)
 		}
 		if err != nil {
 			return issued{}, err
 		}
+		by = by.WithPassword(hash)
 	}
 	event := audit.New(audit.AppIssued, caller.Account.ID, q.origin, f.Now())
 	event.Login, event.Detail = caller.Login, q.Name
-	i, err := f.Apps.Issue(ctx, q.Name, password.Typed(q.Password), event)
+	i, err := f.Apps.Issue(ctx, by, q.Name, password.Typed(q.Password), event)
 	if err != nil {
 		return issued{}, err
 	}
@@ -123,7 +124,11 @@ func (q *byAppID) Bind(r *http.Request) (err error) {
 }
 
 func (f *Function) revoke(ctx context.Context, caller token.Caller, q byAppID) (endpoint.None, error) {
-	event := audit.New(audit.AppRevoked, caller.Account.ID, q.origin, f.Now())
-	event.Login, event.Detail = caller.Login, string(q.id)
+	by := caller.Proof()
+	event := audit.New(audit.AppRevoked, by.User(), q.origin, f.Now())
+	event.Login, event.Detail = by.Login(), string(q.id)
+	if err := endpoint.Reconfirm(ctx, f.Callers, by); err != nil {
+		return endpoint.None{}, err
+	}
 	return endpoint.None{}, f.Apps.Revoke(ctx, q.id, event)
 }

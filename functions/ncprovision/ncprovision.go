@@ -150,7 +150,7 @@ func (q *list) Bind(r *http.Request) error {
 	return wrong.Err()
 }
 
-func (f *Function) list(ctx context.Context, _ token.Caller, q list) (endpoint.List[entry], error) {
+func (f *Function) list(ctx context.Context, _ token.Admin, q list) (endpoint.List[entry], error) {
 	rows, err := f.DB.NextcloudAccounts(ctx, q.status, store.Page{
 		Before: q.page.Before, Skip: q.page.Skip, Limit: q.page.Limit + 1,
 	})
@@ -169,23 +169,31 @@ func (q *byID) Bind(r *http.Request) (err error) {
 }
 
 // retry makes an account due now, also one in conflict or given up.
-func (f *Function) retry(ctx context.Context, _ token.Caller, q byID) (entry, error) {
-	n, err := f.DB.RetryNextcloud(ctx, q.id, f.Now())
+func (f *Function) retry(ctx context.Context, admin token.Admin, q byID) (e entry, err error) {
+	now := f.Now()
+	err = f.DB.UpdateAs(ctx, admin.Proof(), now, func(tx *store.Tx, by store.Confirmed) error {
+		n, err := tx.RetryNextcloud(ctx, by, q.id, now)
+		e = entryOf(n)
+		return err
+	})
 	if err != nil {
 		return entry{}, err
 	}
 	if f.Reconciler != nil {
 		f.Reconciler.Wake()
 	}
-	return entryOf(n), nil
+	return e, nil
 }
 
 // batch is small enough for the time of one request.
 const batch = 10
 
-func (f *Function) reconcile(ctx context.Context, _ token.Caller, _ endpoint.None) (provision.Result, error) {
+func (f *Function) reconcile(ctx context.Context, admin token.Admin, _ endpoint.None) (provision.Result, error) {
 	if f.Reconciler == nil {
 		return provision.Result{}, provision.ErrNoNextcloud
+	}
+	if err := endpoint.Reconfirm(ctx, f.Callers, admin.Proof()); err != nil {
+		return provision.Result{}, err
 	}
 	return f.Reconciler.RunBatch(ctx, batch)
 }

@@ -85,7 +85,7 @@ func (f *Function) create(ctx context.Context, caller token.Caller, q create) (c
 		ID: conversation.NewID(), UserID: caller.Account.ID, Title: q.title, Context: q.content,
 		CreatedAt: now, UpdatedAt: now,
 	}
-	return created{s}, f.DB.CreateSession(ctx, s)
+	return created{s}, f.DB.CreateSession(ctx, caller.Proof(), s)
 }
 
 // A byID request names a session in its path.
@@ -128,9 +128,9 @@ func (q *change) Validate() error {
 }
 
 func (f *Function) change(ctx context.Context, caller token.Caller, q change) (conversation.Session, error) {
-	return f.DB.ChangeSession(ctx, caller.Account.ID, q.id, q.title, q.content, f.Now())
+	return f.DB.ChangeSession(ctx, caller.Proof(), q.id, q.title, q.content, f.Now())
 }
 
 func (f *Function) delete(ctx context.Context, caller token.Caller, q byID) (endpoint.None, error) {
-	return endpoint.None{}, f.DB.DeleteSession(ctx, caller.Account.ID, q.id)
+	return endpoint.None{}, f.DB.DeleteSession(ctx, caller.Proof(), q.id, f.Now())
 }

@@ -32,7 +32,7 @@ func (q *list) Bind(r *http.Request) error {
 	return wrong.Err()
 }
 
-func (f *Function) list(ctx context.Context, _ token.Caller, q list) (endpoint.List[account.Profile], error) {
+func (f *Function) list(ctx context.Context, _ token.Admin, q list) (endpoint.List[account.Profile], error) {
 	rows, err := f.DB.Accounts(ctx, q.search, store.Page{
 		Before: q.page.Before, Skip: q.page.Skip, Limit: q.page.Limit + 1,
 	})
@@ -77,8 +77,8 @@ type created struct{ account.Profile }
 // Header sets the Location.
 func (c created) Header(h http.Header) { h.Set("Location", "/api/users/"+string(c.ID)) }
 
-func (f *Function) create(ctx context.Context, caller token.Caller, q create) (created, error) {
-	a, err := f.Office.Enrol(ctx, q.person, caller.Account.ID, q.origin)
+func (f *Function) create(ctx context.Context, caller token.Admin, q create) (created, error) {
+	a, err := f.Office.Enrol(ctx, q.person, caller.Proof(), q.origin)
 	if err != nil {
 		return created{}, err
 	}
@@ -98,7 +98,7 @@ func (q *byID) Bind(r *http.Request) (err error) {
 	return err
 }
 
-func (f *Function) one(ctx context.Context, _ token.Caller, q byID) (account.Profile, error) {
+func (f *Function) one(ctx context.Context, _ token.Admin, q byID) (account.Profile, error) {
 	a, err := f.DB.Account(ctx, q.id)
 	if err != nil {
 		return account.Profile{}, err
@@ -135,10 +135,10 @@ func (q *change) Validate() error {
 	return wrong.Err()
 }
 
-func (f *Function) change(ctx context.Context, caller token.Caller, q change) (account.Profile, error) {
-	return f.apply(ctx, caller, q.id, q.changes, q.origin)
+func (f *Function) change(ctx context.Context, caller token.Admin, q change) (account.Profile, error) {
+	return f.apply(ctx, caller.Proof(), q.id, q.changes, q.origin)
 }
 
-func (f *Function) delete(ctx context.Context, caller token.Caller, q byID) (endpoint.None, error) {
-	return endpoint.None{}, f.remove(ctx, q.id, eventBy(caller, audit.Deleted, q.id, q.origin, f.Now()))
+func (f *Function) delete(ctx context.Context, caller token.Admin, q byID) (endpoint.None, error) {
+	return endpoint.None{}, f.remove(ctx, caller.Proof(), q.id, eventBy(caller.Proof(), audit.Deleted, q.id, q.origin, f.Now()))
 }

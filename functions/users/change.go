@@ -5,24 +5,24 @@ import (
 
 	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/store"
-	"github.com/voiceassist/gateway/shared/token"
 )
 
 // apply changes the account, with what follows from it: a disabled account has
 // no logins, Nextcloud learns the new mail, name or state, and the audit trail
 // what a reviewer asks for. All of it or nothing.
 func (f *Function) apply(
-	ctx context.Context, caller token.Caller, id account.ID, c store.Changes, origin audit.Origin,
+	ctx context.Context, by signin.Proof, id account.ID, c store.Changes, origin audit.Origin,
 ) (account.Profile, error) {
 	var after account.Account
 	now := f.Now()
-	err := f.DB.Update(ctx, func(tx *store.Tx) error {
+	err := f.DB.UpdateAs(ctx, by, now, func(tx *store.Tx, who store.Confirmed) error {
 		before, err := tx.Account(ctx, id)
 		if err != nil {
 			return err
 		}
-		after, err = tx.ChangeAccount(ctx, before, c, now)
+		after, err = tx.ChangeAccount(ctx, who, before, c, now)
 		if err != nil {
 			return err
 		}
@@ -32,7 +32,7 @@ func (f *Function) apply(
 			}
 		}
 		if after.Disabled() && !before.Disabled() {
-			if _, err := tx.RevokeLogins(ctx, id, "", string(audit.Disabled), now); err != nil {
+			if _, err := tx.RevokeLogins(ctx, who, id, "", string(audit.Disabled), now); err != nil {
 				return err
 			}
 		}
@@ -42,7 +42,7 @@ func (f *Function) apply(
 			}
 		}
 		for _, name := range events(before, after) {
-			event := eventBy(caller, name, id, origin, now)
+			event := eventBy(by, name, id, origin, now)
 			if name == audit.RoleChanged {
 				event.Detail = string(after.Role)
 			}

@@ -56,7 +56,7 @@ func (f *Function) endLogin(ctx context.Context, caller token.Caller, q endLogin
 	now := f.Now()
 	event := audit.New(audit.LoginRevoked, caller.Account.ID, q.origin, now)
 	event.Login = q.id
-	return endpoint.None{}, f.DB.Update(ctx, func(tx *store.Tx) error {
+	return endpoint.None{}, f.DB.UpdateAs(ctx, caller.Proof(), now, func(tx *store.Tx, _ store.Confirmed) error {
 		live, err := tx.RevokeLogin(ctx, caller.Account.ID, q.id, string(audit.LoginRevoked), now)
 		if err != nil {
 			return err

@@ -3,7 +3,6 @@ package users
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 
 	"github.com/voiceassist/gateway/shared/account"
@@ -63,12 +62,14 @@ func (q *changeMe) Validate() error {
 }
 
 func (f *Function) changeMe(ctx context.Context, caller token.Caller, q changeMe) (account.Profile, error) {
+	by := caller.Proof()
 	if q.changes.Email != nil {
-		if _, err := f.confirm(ctx, caller, q.CurrentPassword, audit.ToChangeEmail, q.origin); err != nil {
+		var err error
+		if by, err = f.confirm(ctx, caller, q.CurrentPassword, audit.ToChangeEmail, q.origin); err != nil {
 			return account.Profile{}, err
 		}
 	}
-	return f.apply(ctx, caller, caller.Account.ID, q.changes, q.origin)
+	return f.apply(ctx, by, caller.Account.ID, q.changes, q.origin)
 }
 
 type changePassword struct {
@@ -108,7 +109,7 @@ func (f *Function) changePassword(ctx context.Context, caller token.Caller, q ch
 	if err := wrong.Err(); err != nil {
 		return message{}, err
 	}
-	old, err := f.confirm(ctx, caller, q.OldPassword, audit.ToChangePassword, q.origin)
+	by, err := f.confirm(ctx, caller, q.OldPassword, audit.ToChangePassword, q.origin)
 	if err != nil {
 		return message{}, err
 	}
@@ -117,12 +118,12 @@ func (f *Function) changePassword(ctx context.Context, caller token.Caller, q ch
 		return message{}, err
 	}
 	now := f.Now()
-	event := eventBy(caller, audit.PasswordChanged, who.ID, q.origin, now)
-	err = f.DB.Update(ctx, func(tx *store.Tx) error {
-		if err := tx.SetPasswordHash(ctx, who.ID, old, hash); err != nil {
+	event := eventBy(by, audit.PasswordChanged, who.ID, q.origin, now)
+	err = f.DB.UpdateAs(ctx, by, now, func(tx *store.Tx, by store.Confirmed) error {
+		if err := tx.ChangePassword(ctx, by, hash); err != nil {
 			return err
 		}
-		if _, err := tx.RevokeLogins(ctx, who.ID, caller.Login, string(audit.PasswordChanged), now); err != nil {
+		if _, err := tx.RevokeLogins(ctx, by, who.ID, caller.Login, string(audit.PasswordChanged), now); err != nil {
 			return err
 		}
 		if err := f.Wishes.PasswordChanged(ctx, tx, who, fresh.Reveal(), now); err != nil {
@@ -130,9 +131,6 @@ func (f *Function) changePassword(ctx context.Context, caller token.Caller, q ch
 		}
 		return tx.Audit(ctx, event)
 	})
-	if errors.Is(err, store.ErrChanged) {
-		return message{}, errIncorrectPassword.Because(err)
-	}
 	if err != nil {
 		return message{}, err
 	}
@@ -161,8 +159,9 @@ func (q *deleteMe) Validate() error {
 
 func (f *Function) deleteMe(ctx context.Context, caller token.Caller, q deleteMe) (endpoint.None, error) {
 	who := caller.Account.ID
-	if _, err := f.confirm(ctx, caller, q.Password, audit.ToDelete, q.origin); err != nil {
+	by, err := f.confirm(ctx, caller, q.Password, audit.ToDelete, q.origin)
+	if err != nil {
 		return endpoint.None{}, err
 	}
-	return endpoint.None{}, f.remove(ctx, who, eventBy(caller, audit.Deleted, who, q.origin, f.Now()))
+	return endpoint.None{}, f.remove(ctx, by, who, eventBy(by, audit.Deleted, who, q.origin, f.Now()))
 }

@@ -13,15 +13,13 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/enrol"
-	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/password"
 	"github.com/voiceassist/gateway/shared/provision"
 	"github.com/voiceassist/gateway/shared/ratelimit"
+	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/token"
 )
-
-var errIncorrectPassword = fault.New(fault.Malformed, "incorrect_password", "The current password is not correct.")
 
 // A Function manages accounts.
 type Function struct {
@@ -55,36 +53,39 @@ func (f *Function) Routes() endpoint.Routes {
 }
 
 // confirm checks the caller's own password, for what a stolen access token
-// must not be enough for, and returns the hash that it fits. Whoever has the
-// token may not guess the password with it, and each wrong try is audited, with
-// what it was to confirm.
+// must not be enough for, and returns the proof of it. Whoever has the token may
+// not guess the password with it, and each wrong try is audited, with what it was
+// to confirm.
 func (f *Function) confirm(
 	ctx context.Context, caller token.Caller, plain config.Secret, what string, origin audit.Origin,
-) (config.Secret, error) {
+) (signin.Proof, error) {
 	who := caller.Account.ID
 	if err := f.Limits.Account(ctx, ratelimit.Password, string(who)); err != nil {
-		return "", err
+		return signin.Proof{}, err
 	}
 	_, hash, err := f.DB.AccountAndHash(ctx, who)
 	if err != nil {
-		return "", err
+		return signin.Proof{}, err
 	}
 	err = f.Passwords.Verify(ctx, hash, plain)
 	if errors.Is(err, password.ErrMismatch) {
-		event := eventBy(caller, audit.PasswordRefused, who, origin, f.Now())
+		event := eventBy(caller.Proof(), audit.PasswordRefused, who, origin, f.Now())
 		event.Detail = what
 		if err := f.DB.Audit(ctx, event); err != nil {
-			return "", err
+			return signin.Proof{}, err
 		}
-		return "", errIncorrectPassword.Because(err)
+		return signin.Proof{}, account.ErrIncorrectPassword.Because(err)
 	}
-	return hash, err
+	if err != nil {
+		return signin.Proof{}, err
+	}
+	return caller.Proof().WithPassword(hash), nil
 }
 
 // remove deletes the account with all that hangs on it, and wishes its
 // Nextcloud account away.
-func (f *Function) remove(ctx context.Context, id account.ID, event audit.Event) error {
-	err := f.DB.Update(ctx, func(tx *store.Tx) error {
+func (f *Function) remove(ctx context.Context, by signin.Proof, id account.ID, event audit.Event) error {
+	err := f.DB.UpdateAs(ctx, by, event.At, func(tx *store.Tx, by store.Confirmed) error {
 		a, err := tx.Account(ctx, id)
 		if err != nil {
 			return err
@@ -95,7 +96,7 @@ func (f *Function) remove(ctx context.Context, id account.ID, event audit.Event)
 		if err := f.Wishes.Deleted(ctx, tx, a, event.At); err != nil {
 			return err
 		}
-		if err := tx.DeleteAccount(ctx, id); err != nil {
+		if err := tx.DeleteAccount(ctx, by, id); err != nil {
 			return err
 		}
 		return tx.Audit(ctx, event)
@@ -119,11 +120,11 @@ func keepsAdmin(ctx context.Context, tx *store.Tx, leaving account.Account) erro
 }
 
 // eventBy returns an event about user by the caller.
-func eventBy(caller token.Caller, name audit.Name, user account.ID, origin audit.Origin, now time.Time) audit.Event {
+func eventBy(by signin.Proof, name audit.Name, user account.ID, origin audit.Origin, now time.Time) audit.Event {
 	event := audit.New(name, user, origin, now)
-	event.Login = caller.Login
-	if user != caller.Account.ID {
-		event.Actor = caller.Account.ID
+	event.Login = by.Login()
+	if user != by.User() {
+		event.Actor = by.User()
 	}
 	return event
 }

@@ -20,8 +20,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/ratelimit"
+	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/token"
 )
 
@@ -64,10 +64,15 @@ type Status interface {
 	Status() int
 }
 
-// An Authenticator finds out for whom a bearer token speaks. An empty token is
-// a request without one. Its errors are faults.
+// An Authenticator finds out for whom a bearer token speaks. Its errors are
+// faults.
 type Authenticator interface {
-	Authenticate(ctx context.Context, bearer string) (token.Caller, error)
+	// Verify returns what a genuine token says, without any I/O. An empty token is
+	// a request without one.
+	Verify(bearer string) (token.Claims, error)
+	// SignedIn returns the caller that the claims of a genuine token name, if the
+	// login is live and the account enabled at this moment.
+	SignedIn(ctx context.Context, claims token.Claims) (token.Caller, error)
 }
 
 // requestTime bounds one call of a function. It is under the 29 s after which
@@ -90,43 +95,54 @@ func JSON[Req, Resp any](status int, fn func(context.Context, Req) (Resp, error)
 }
 
 // Authed adapts fn to HTTP for callers with a bearer token of a live login.
-// The token is checked before the body is read.
 func Authed[Req, Resp any](
 	a Authenticator, status int, fn func(context.Context, token.Caller, Req) (Resp, error),
 ) http.Handler {
-	return restricted(a, status, nil, fn)
+	return restricted(a, status, func(c token.Caller) (token.Caller, error) { return c, nil }, fn)
 }
 
-// ErrForbidden is what a caller gets who is not an administrator.
-var ErrForbidden = fault.New(fault.Forbidden, "admin_required", "Only administrators may do this.")
-
-// Admins is [Authed] for administrators; everybody else gets [ErrForbidden].
+// Admins is [Authed] for administrators; everybody else gets
+// [signin.ErrAdminRequired].
 func Admins[Req, Resp any](
-	a Authenticator, status int, fn func(context.Context, token.Caller, Req) (Resp, error),
+	a Authenticator, status int, fn func(context.Context, token.Admin, Req) (Resp, error),
 ) http.Handler {
-	return restricted(a, status, func(c token.Caller) error {
-		if !c.Account.Admin() {
-			return ErrForbidden
-		}
-		return nil
-	}, fn)
+	return restricted(a, status, admin, fn)
 }
 
-func restricted[Req, Resp any](
-	a Authenticator, status int, allowed func(token.Caller) error,
-	fn func(context.Context, token.Caller, Req) (Resp, error),
+func admin(c token.Caller) (token.Admin, error) {
+	if !c.Account.Admin() {
+		return token.Admin{}, signin.ErrAdminRequired
+	}
+	return token.Admin{Caller: c}, nil
+}
+
+// restricted adapts fn for callers that admit lets in.
+//
+// The signature of the token is checked before the body is read, so that nobody
+// else makes us read one. Whether the login still lives and what the caller may
+// do is asked afterwards: a client can take its time to send a body.
+func restricted[Caller, Req, Resp any](
+	a Authenticator, status int, admit func(token.Caller) (Caller, error),
+	fn func(context.Context, Caller, Req) (Resp, error),
 ) http.Handler {
 	dec := newDecoder[Req]()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTime)
 		defer cancel()
-		caller, err := Authenticate(ctx, a, r)
-		if err == nil && allowed != nil {
-			err = allowed(caller)
+		claims, err := verify(a, r)
+		if err != nil {
+			Reject(w, r, err)
+			return
 		}
 		var req Req
+		malformed := dec.decode(w, r, &req)
+		who, err := signedIn(ctx, a, r, claims)
+		var caller Caller
 		if err == nil {
-			err = dec.decode(w, r, &req)
+			caller, err = admit(who)
+		}
+		if err == nil {
+			err = malformed
 		}
 		if err != nil {
 			Reject(w, r, err)

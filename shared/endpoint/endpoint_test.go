@@ -16,6 +16,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/token"
 )
 
@@ -46,16 +47,24 @@ type echo struct {
 // callers knows three tokens.
 type callers struct{}
 
-func (callers) Authenticate(_ context.Context, bearer string) (token.Caller, error) {
+func (callers) Verify(bearer string) (token.Claims, error) {
 	switch bearer {
 	case "":
-		return token.Caller{}, token.ErrMissing
+		return token.Claims{}, token.ErrMissing
+	case "user", "admin", "ended":
+		return token.Claims{Subject: account.ID(bearer)}, nil
+	}
+	return token.Claims{}, token.ErrInvalid
+}
+
+func (callers) SignedIn(_ context.Context, claims token.Claims) (token.Caller, error) {
+	switch claims.Subject {
 	case "user":
 		return token.Caller{Account: account.Account{ID: "ada", Role: account.User}}, nil
 	case "admin":
 		return token.Caller{Account: account.Account{ID: "root", Role: account.Admin}}, nil
 	}
-	return token.Caller{}, token.ErrInvalid
+	return token.Caller{}, signin.ErrRevoked
 }
 
 // A rig is a gateway with a route for everything that can happen.
@@ -90,7 +99,7 @@ func newRig(t *testing.T, origins ...string) *rig {
 		{Pattern: "POST /mine", Handler: endpoint.Authed(callers{}, http.StatusOK,
 			func(context.Context, token.Caller, thing) (echo, error) { return echo{}, nil })},
 		{Pattern: "GET /all", Handler: endpoint.Admins(callers{}, http.StatusOK,
-			func(context.Context, token.Caller, endpoint.None) (echo, error) { return echo{}, nil })},
+			func(context.Context, token.Admin, endpoint.None) (echo, error) { return echo{}, nil })},
 		{Pattern: "GET /broken", Handler: fails(errors.New("dial tcp 10.0.0.5:5432: hunter2"))},
 		{Pattern: "GET /down", Handler: fails(fault.New(fault.Unavailable, "down", "Down.").After(1500 * time.Millisecond))},
 		{Pattern: "GET /late", Handler: fails(context.DeadlineExceeded)},

@@ -15,6 +15,7 @@ import (
 	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/password"
 	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -61,7 +62,7 @@ func Parse(wrong *fault.Fields, email, fullName, role string, plain config.Secre
 // is answered with an account that looks like a new one and is nobody's; the
 // trail tells whom it would have concerned.
 func (o *Office) Register(ctx context.Context, p Person, origin audit.Origin) (account.Account, error) {
-	a, err := o.Enrol(ctx, p, "", origin)
+	a, err := o.Enrol(ctx, p, signin.Proof{}, origin)
 	if o.Silent && errors.Is(err, account.ErrEmailTaken) {
 		return o.pretend(ctx, p, origin)
 	}
@@ -95,12 +96,13 @@ func (o *Office) account(p Person) account.Account {
 }
 
 // Enrol creates the account, the wish for its Nextcloud account and the audit
-// row in one transaction. Actor is the administrator who does it, "" when it is
-// the person. Of concurrent calls with one e-mail address one succeeds and the
+// row in one transaction. It is done by the administrator of the proof, who must
+// be one when it is committed; the zero proof is the person, or the operator. Of
+// concurrent calls with one e-mail address one succeeds and the
 // others get [account.ErrEmailTaken]. A taken address costs the same hash as a
 // free one.
 func (o *Office) Enrol(
-	ctx context.Context, p Person, actor account.ID, origin audit.Origin,
+	ctx context.Context, p Person, by signin.Proof, origin audit.Origin,
 ) (account.Account, error) {
 	hash, err := o.Passwords.Hash(ctx, p.Password)
 	if err != nil {
@@ -109,8 +111,8 @@ func (o *Office) Enrol(
 	a := o.account(p)
 	now := a.CreatedAt
 	event := audit.New(audit.Registered, a.ID, origin, now)
-	event.Actor = actor
-	err = o.DB.Update(ctx, func(tx *store.Tx) error {
+	event.Actor = by.User()
+	err = o.update(ctx, by, now, func(tx *store.Tx) error {
 		if err := tx.CreateAccount(ctx, a, hash); err != nil {
 			return err
 		}
@@ -124,4 +126,12 @@ func (o *Office) Enrol(
 	}
 	o.Wishes.Wake()
 	return a, nil
+}
+
+// update runs fn in a transaction, as an administrator where there is a proof.
+func (o *Office) update(ctx context.Context, by signin.Proof, now time.Time, fn func(tx *store.Tx) error) error {
+	if by == (signin.Proof{}) {
+		return o.DB.Update(ctx, fn)
+	}
+	return o.DB.UpdateAs(ctx, by.AsAdmin(), now, func(tx *store.Tx, _ store.Confirmed) error { return fn(tx) })
 }

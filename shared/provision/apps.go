@@ -10,6 +10,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/nextcloud"
+	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/webdav"
 	"github.com/voiceassist/gateway/shared/wish"
@@ -71,9 +72,10 @@ func (a *AppPasswords) open(ctx context.Context, user account.ID) (*Opened, wish
 // Issue makes an app password under that name. It takes the account's real
 // password: the user's own, which the caller has checked against ours, or the
 // first one, which the gateway keeps. It is kept, sealed, as it takes itself to
-// revoke it. The event, of the user, is recorded with it.
+// revoke it. The event, of the user, is recorded with it. Where the proof does
+// not hold any more when it is kept, it is revoked at once and nobody sees it.
 func (a *AppPasswords) Issue(
-	ctx context.Context, name string, own config.Secret, event audit.Event,
+	ctx context.Context, by signin.Proof, name string, own config.Secret, event audit.Event,
 ) (Issued, error) {
 	user := event.User
 	o, n, err := a.open(ctx, user)
@@ -114,8 +116,8 @@ func (a *AppPasswords) Issue(
 		},
 		Login: n.NextcloudID, Password: token, WebDAVURL: o.Public.URL(webdav.Path{}) + "/",
 	}
-	err = s.db.Update(ctx, func(tx *store.Tx) error {
-		return errors.Join(tx.AddAppPassword(ctx, issued.AppPassword), tx.Audit(ctx, event))
+	err = s.db.UpdateAs(ctx, by, s.now(), func(tx *store.Tx, by store.Confirmed) error {
+		return errors.Join(tx.AddAppPassword(ctx, by, issued.AppPassword), tx.Audit(ctx, event))
 	})
 	if err != nil {
 		// Nobody will ever see it: it is not to stay behind.

@@ -94,9 +94,7 @@ func TestGate_NewCredentialsAreTriedAtOnce(t *testing.T) {
 	old := provision.New(w.db, wrong, w.ring, w.time)
 	w.batch(old)
 	w.advance(time.Minute)
-	if _, err := w.db.RetryNextcloud(t.Context(), a.ID, w.time()); err != nil {
-		t.Fatal(err)
-	}
+	w.retry(a)
 	w.batch(w.reconciler())
 	w.settled(a, adasPassword)
 	before := len(w.cloud.Calls())

@@ -262,9 +262,7 @@ func TestReconciler_GivesUpAndTriesAgainWhenAsked(t *testing.T) {
 		t.Fatalf("the row is %+v", n)
 	}
 	w.cloud.Fail(nil)
-	if _, err := w.db.RetryNextcloud(t.Context(), a.ID, w.time()); err != nil {
-		t.Fatal(err)
-	}
+	w.retry(a)
 	w.batch(r)
 	w.settled(a, adasPassword)
 }

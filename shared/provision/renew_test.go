@@ -86,7 +86,7 @@ func TestReconciler_RenewsWithThePasswordOfTheNextLogin(t *testing.T) {
 			t.Errorf("the login is not told: %+v, %v", who, err)
 		}
 		for range 2 { // the second finds that it is there already
-			if err := w.wisher.HandOver(t.Context(), db, a.ID, adasPassword, w.time()); err != nil {
+			if err := w.wisher.HandOver(t.Context(), db, a.ID, "hash", adasPassword, w.time()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -96,7 +96,7 @@ func TestReconciler_RenewsWithThePasswordOfTheNextLogin(t *testing.T) {
 			t.Errorf("the next login is asked, too: %+v, %v", who, err)
 		}
 		version := w.known(a).Version
-		if err := w.wisher.HandOver(t.Context(), db, a.ID, adasPassword, w.time()); err != nil || w.known(a).Version != version {
+		if err := w.wisher.HandOver(t.Context(), db, a.ID, "hash", adasPassword, w.time()); err != nil || w.known(a).Version != version {
 			t.Errorf("a password that nobody wants was kept: %v", err)
 		}
 	})
@@ -118,7 +118,7 @@ func TestReconciler_AnAccountMadeAgainWantsThePassword(t *testing.T) {
 	if n.Personal || !n.WantsPassword || n.Status != wish.Active || n.App == nil {
 		t.Fatalf("the row is %+v", n)
 	}
-	if err := w.wisher.HandOver(t.Context(), w.db, a.ID, adasPassword, w.time()); err != nil {
+	if err := w.wisher.HandOver(t.Context(), w.db, a.ID, "hash", adasPassword, w.time()); err != nil {
 		t.Fatal(err)
 	}
 	w.batch(r)

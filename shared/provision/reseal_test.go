@@ -50,9 +50,9 @@ func TestReseal_LeavesNothingThatNeedsTheOldSecret(t *testing.T) {
 			t.Fatal(err)
 		}
 		app := wish.AppPassword{ID: wish.NewAppPasswordID(), UserID: ada.ID, Name: "x", Sealed: sealed, CreatedAt: w.time()}
-		if err := db.AddAppPassword(t.Context(), app); err != nil {
-			t.Fatal(err)
-		}
+		storetest.AtConsole(t, db, func(tx *store.Tx, by store.Confirmed) error {
+			return tx.AddAppPassword(t.Context(), by, app)
+		})
 		before := w.opened(w.ring)
 		kinds := map[byte]int{}
 		for place, plain := range before {

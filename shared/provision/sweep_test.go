@@ -129,7 +129,7 @@ func TestSweep_LeavesAloneWhatIsNotAtRest(t *testing.T) {
 		if err := w.wisher.Deleted(ctx, tx, left, w.time()); err != nil {
 			return err
 		}
-		return tx.DeleteAccount(ctx, left.ID)
+		return tx.DeleteAccount(ctx, tx.AtConsole(), left.ID)
 	})
 	w.cloud.SetEnabled("left@example.org", false)
 	w.register("young@example.org") // wished, and not made yet
@@ -155,7 +155,7 @@ func TestSweep_IsNotFooledByWhatHappensMeanwhile(t *testing.T) {
 			if err := w.wisher.Deleted(ctx, tx, gone, w.time()); err != nil {
 				return err
 			}
-			return tx.DeleteAccount(ctx, gone.ID)
+			return tx.DeleteAccount(ctx, tx.AtConsole(), gone.ID)
 		})
 		w.batch(other)
 	}, nextcloudtest.On("GET", "/cloud/users/details")))

@@ -55,8 +55,10 @@ func (w *Wisher) PasswordChanged(
 
 // HandOver gives the account the password of a user who just signed in, where
 // it lacks it: it was made before passwords were passed on, was made again, or
-// the gateway lost its own key to it.
-func (w *Wisher) HandOver(ctx context.Context, db *store.DB, id account.ID, plain config.Secret, now time.Time) error {
+// the gateway lost its own key to it. Hash is that of the password.
+func (w *Wisher) HandOver(
+	ctx context.Context, db *store.DB, id account.ID, hash, plain config.Secret, now time.Time,
+) error {
 	if !w.syncs() {
 		return nil
 	}
@@ -64,7 +66,7 @@ func (w *Wisher) HandOver(ctx context.Context, db *store.DB, id account.ID, plai
 	if err != nil {
 		return err
 	}
-	return db.HandOverNextcloud(ctx, id, sealed, now)
+	return db.HandOverNextcloud(ctx, id, hash, sealed, now)
 }
 
 // Deleted wishes what the policy says for the account of a deleted user.

@@ -104,6 +104,15 @@ func (w *world) register(email string) account.Account {
 	return a
 }
 
+// retry makes the account due now, as an administrator does.
+func (w *world) retry(a account.Account) {
+	w.t.Helper()
+	w.update(func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.RetryNextcloud(ctx, tx.AtConsole(), a.ID, w.time())
+		return err
+	})
+}
+
 func (w *world) update(fn func(ctx context.Context, tx *store.Tx) error) {
 	w.t.Helper()
 	if err := w.db.Update(w.t.Context(), func(tx *store.Tx) error { return fn(w.t.Context(), tx) }); err != nil {

@@ -11,7 +11,6 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/document"
 	"github.com/voiceassist/gateway/shared/fault"
-	"github.com/voiceassist/gateway/shared/signin"
 )
 
 const accountColumns = `users.id, users.email, users.full_name, users.role, users.preferences,
@@ -107,25 +106,6 @@ func (s *Statements) Account(ctx context.Context, id account.ID) (account.Accoun
 	return a, nil
 }
 
-// SignedIn returns the enabled account whose live login this is, or
-// [signin.ErrRevoked]. It is the one statement that every authenticated
-// request makes, so whatever ends a login takes effect at the next request.
-func (s *Statements) SignedIn(
-	ctx context.Context, id account.ID, login signin.ID, now time.Time,
-) (account.Account, error) {
-	var a account.Account
-	err := s.one(ctx, signin.ErrRevoked, accountDest(&a), `
-		SELECT `+accountColumns+`
-		FROM logins JOIN users ON users.id = logins.user_id
-		WHERE logins.id = $1 AND users.id = $2 AND logins.revoked_at IS NULL
-			AND logins.expires_at > $3 AND users.disabled_at IS NULL`,
-		string(login), string(id), at(now))
-	if err != nil {
-		return account.Account{}, fmt.Errorf("account signed in: %w", err)
-	}
-	return a, nil
-}
-
 // A Page bounds a listing that is sorted newest first.
 type Page struct {
 	Before string // the id of the last row of the page before; "" for the first page
@@ -179,9 +159,21 @@ type Changes struct {
 // ChangeAccount applies c to the account as the caller read it and returns the
 // result. It returns [account.ErrEmailTaken] when the new address belongs to
 // another account, and [ErrChanged] when the account changed since it was read.
-func (s *Statements) ChangeAccount(
-	ctx context.Context, was account.Account, c Changes, now time.Time,
+// Owners change what is theirs, the address with their password; the rest takes
+// an administrator.
+func (tx *Tx) ChangeAccount(
+	ctx context.Context, by Confirmed, was account.Account, c Changes, now time.Time,
 ) (account.Account, error) {
+	may := by.mayChange
+	switch {
+	case c.Role != nil, c.Disabled != nil:
+		may = func(tx *Tx, _ account.ID) error { return by.mayAdminister(tx) }
+	case c.Email != nil:
+		may = by.mayTakeOver
+	}
+	if err := may(tx, was.ID); err != nil {
+		return account.Account{}, err
+	}
 	a := was
 	set(&a.Email, c.Email)
 	set(&a.FullName, c.FullName)
@@ -198,14 +190,14 @@ func (s *Statements) ChangeAccount(
 	if !a.UpdatedAt.After(was.UpdatedAt) {
 		a.UpdatedAt = was.UpdatedAt.Add(time.Microsecond) // the version must move, whatever the clock does
 	}
-	n, err := s.exec(ctx, `
+	n, err := tx.exec(ctx, `
 		UPDATE users SET email = $3, full_name = $4, preferences = $5, role = $6, search = $7,
 			disabled_at = $8, updated_at = $9
 		WHERE id = $1 AND updated_at = $2`,
 		string(a.ID), at(was.UpdatedAt), string(a.Email), a.FullName, a.Preferences.String(), string(a.Role),
 		searchText(a.Email, a.FullName), atOrNull(a.DisabledAt), a.UpdatedAt)
 	switch {
-	case err != nil && s.dialect.Duplicate(err):
+	case err != nil && tx.dialect.Duplicate(err):
 		return account.Account{}, account.ErrEmailTaken.Because(err)
 	case err != nil:
 		return account.Account{}, fmt.Errorf("change account: %w", err)
@@ -226,17 +218,30 @@ func set[T any](field *T, value *T) {
 	}
 }
 
-// SetPasswordHash replaces the hash if it still is the one that was verified;
-// else it returns [ErrChanged], so of two concurrent changes one wins.
-func (s *Statements) SetPasswordHash(ctx context.Context, id account.ID, from, to config.Secret) error {
+// ReplaceHash replaces the hash of a password with another one of the same
+// password, if it still is the one that was verified; else it returns
+// [ErrChanged].
+func (s *Statements) ReplaceHash(ctx context.Context, id account.ID, from, to config.Secret) error {
 	n, err := s.exec(ctx, `
 		UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2`,
 		string(id), from.Reveal(), to.Reveal())
 	if err != nil {
-		return fmt.Errorf("set password hash: %w", err)
+		return fmt.Errorf("replace password hash: %w", err)
 	}
 	if n == 0 {
 		return ErrChanged
+	}
+	return nil
+}
+
+// ChangePassword sets the hash of another password of the caller, who proved the
+// one before.
+func (tx *Tx) ChangePassword(ctx context.Context, by Confirmed, to config.Secret) error {
+	if err := by.mayTakeOver(tx, by.Account.ID); err != nil {
+		return err
+	}
+	if err := tx.ReplaceHash(ctx, by.Account.ID, by.proof.PasswordHash(), to); err != nil {
+		return fmt.Errorf("change password: %w", err)
 	}
 	return nil
 }
@@ -253,9 +258,12 @@ func (s *Statements) OtherAdmins(ctx context.Context, id account.ID) (int, error
 }
 
 // DeleteAccount removes the account with its logins and sessions; it returns
-// [account.ErrNotFound] when there is none.
-func (s *Statements) DeleteAccount(ctx context.Context, id account.ID) error {
-	n, err := s.exec(ctx, `DELETE FROM users WHERE id = $1`, string(id))
+// [account.ErrNotFound] when there is none. Owners prove their password for it.
+func (tx *Tx) DeleteAccount(ctx context.Context, by Confirmed, id account.ID) error {
+	if err := by.mayTakeOver(tx, id); err != nil {
+		return err
+	}
+	n, err := tx.exec(ctx, `DELETE FROM users WHERE id = $1`, string(id))
 	if err != nil {
 		return fmt.Errorf("delete account: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/signin"
 )
@@ -49,53 +50,29 @@ func (u uses) Scan(value any) error {
 	return nil
 }
 
-// StartLogin inserts l and the event that tells of it, if its account exists and
-// is enabled; else it returns [account.ErrNotFound]. On PostgreSQL it is one
-// statement. SQLite knows none that writes two tables, and has no network
-// between two.
-func (db *DB) StartLogin(ctx context.Context, l signin.Login, e audit.Event) error {
-	if db.Engine() == PostgreSQL {
-		return db.startAudited(ctx, l, e)
-	}
+// StartLogin inserts l and the event that tells of it, if the account is enabled
+// and hash, which the password was found to match, still is its hash; else it
+// returns [ErrChanged].
+//
+// It is a transaction, and a serializable one, as changing the password is: a
+// single statement could read the hash before that change and commit behind it,
+// unseen by the statement that ends the logins.
+func (db *DB) StartLogin(ctx context.Context, l signin.Login, hash config.Secret, e audit.Event) error {
 	return db.Update(ctx, func(tx *Tx) error {
-		n, err := tx.exec(ctx, insertLogin, loginArgs(l)...)
+		n, err := tx.exec(ctx, `
+			INSERT INTO logins (id, user_id, counter, device, address, created_at, rotated_at, expires_at, network)
+			SELECT $1, users.id, $3, $4, $5, $6, $7, $8, $9 FROM users
+			WHERE users.id = $2 AND users.disabled_at IS NULL AND users.password_hash = $10`,
+			string(l.ID), string(l.UserID), l.Counter, l.Device, l.Address,
+			at(l.CreatedAt), at(l.RotatedAt), at(l.ExpiresAt), network(l.Address), hash.Reveal())
 		if err != nil {
 			return fmt.Errorf("start login: %w", err)
 		}
 		if n == 0 {
-			return account.ErrNotFound
+			return ErrChanged
 		}
 		return tx.Audit(ctx, e)
 	})
-}
-
-const insertLogin = `
-	INSERT INTO logins (id, user_id, counter, device, address, created_at, rotated_at, expires_at, network)
-	SELECT $1, users.id, $3, $4, $5, $6, $7, $8, $9 FROM users
-	WHERE users.id = $2 AND users.disabled_at IS NULL`
-
-func loginArgs(l signin.Login) []any {
-	return []any{
-		string(l.ID), string(l.UserID), l.Counter, l.Device, l.Address,
-		at(l.CreatedAt), at(l.RotatedAt), at(l.ExpiresAt), network(l.Address),
-	}
-}
-
-func (s *Statements) startAudited(ctx context.Context, l signin.Login, e audit.Event) error {
-	n, err := s.exec(ctx, `
-		WITH started AS (`+insertLogin+` RETURNING id, user_id)
-		INSERT INTO audit_events (id, at, event, user_id, login_id, address, device, correlation_id, detail)
-		SELECT $10, $11, $12, started.user_id, started.id, $13, $14, $15, $16 FROM started`,
-		append(loginArgs(l), e.ID, at(e.At), string(e.Name), e.Origin.Address, e.Origin.Device,
-			e.Origin.CorrelationID, e.Detail)...)
-	if err != nil {
-		return fmt.Errorf("start login: %w", err)
-	}
-	if n == 0 {
-		return account.ErrNotFound
-	}
-	s.audited(ctx, e)
-	return nil
 }
 
 // network returns what the client at an address has of addresses, "" for none.
@@ -191,13 +168,16 @@ func (s *Statements) RevokeLogin(
 
 // RevokeLogins ends every live login of the user but the one to keep ("" keeps
 // none) and returns how many there were.
-func (s *Statements) RevokeLogins(
-	ctx context.Context, user account.ID, keep signin.ID, reason string, now time.Time,
+func (tx *Tx) RevokeLogins(
+	ctx context.Context, by Confirmed, user account.ID, keep signin.ID, reason string, now time.Time,
 ) (int64, error) {
+	if err := by.mayChange(tx, user); err != nil {
+		return 0, err
+	}
 	if keep == "" {
 		keep = newest // no login has this id
 	}
-	n, err := s.exec(ctx, `
+	n, err := tx.exec(ctx, `
 		UPDATE logins SET revoked_at = $3, revoked_reason = $4
 		WHERE user_id = $1 AND id <> $2 AND revoked_at IS NULL AND expires_at > $3`,
 		string(user), string(keep), at(now), reason)

@@ -24,7 +24,7 @@ type worn struct {
 func wear(t *testing.T, db *store.DB, email string) *worn {
 	t.Helper()
 	l := signin.Start(someone(t, db, email).ID, "device", "192.0.2.1", noon, signin.RefreshLifetime)
-	if err := db.StartLogin(t.Context(), l, audit.New(audit.LoggedIn, l.UserID, audit.Origin{}, noon)); err != nil {
+	if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, l.UserID, audit.Origin{}, noon)); err != nil {
 		t.Fatal(err)
 	}
 	return &worn{T: t, db: db, id: l.ID}

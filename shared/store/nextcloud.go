@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/wish"
 )
 
@@ -126,12 +127,17 @@ func (s *Statements) KeepNextcloudApp(
 }
 
 // HandOverNextcloud records the user's own password, sealed, where it is wanted.
-func (s *Statements) HandOverNextcloud(ctx context.Context, user account.ID, password []byte, now time.Time) error {
+// Hash is that of the password: where the account has another one meanwhile,
+// nothing is recorded.
+func (s *Statements) HandOverNextcloud(
+	ctx context.Context, user account.ID, hash config.Secret, password []byte, now time.Time,
+) error {
 	_, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET password = $2, wants_password = FALSE, version = version + 1,
 			attempts = 0, due_at = $3, updated_at = $3
-		WHERE user_id = $1 AND wants_password AND wish = 'present' AND status <> 'conflict'`,
-		string(user), password, at(now))
+		WHERE user_id = $1 AND wants_password AND wish = 'present' AND status <> 'conflict'
+			AND EXISTS (SELECT 1 FROM users WHERE users.id = nextcloud_accounts.user_id AND users.password_hash = $4)`,
+		string(user), password, at(now), hash.Reveal())
 	if err != nil {
 		return fmt.Errorf("hand over password: %w", err)
 	}
@@ -230,9 +236,13 @@ func (s *Statements) NextcloudAccounts(ctx context.Context, status wish.Status, 
 
 // RetryNextcloud makes the account due now, whatever its status; it returns
 // [account.ErrNotFound] when there is none.
-func (s *Statements) RetryNextcloud(ctx context.Context, user account.ID, now time.Time) (wish.Account, error) {
-	var n wish.Account
-	err := s.one(ctx, account.ErrNotFound, nextcloudDest(&n), `
+func (tx *Tx) RetryNextcloud(
+	ctx context.Context, by Confirmed, user account.ID, now time.Time,
+) (n wish.Account, err error) {
+	if err := by.mayAdminister(tx); err != nil {
+		return wish.Account{}, err
+	}
+	err = tx.one(ctx, account.ErrNotFound, nextcloudDest(&n), `
 		UPDATE nextcloud_accounts SET status = 'pending', attempts = 0, due_at = $2, updated_at = $2
 		WHERE user_id = $1 RETURNING `+nextcloudColumns, string(user), at(now))
 	if err != nil {

@@ -124,14 +124,23 @@ func TestWishNextcloud_LeavesAConflictToAPerson(t *testing.T) {
 		if n := row(t, db, rows[0].UserID); n.Status != wish.Conflict || n.DueAt != nil {
 			t.Errorf("a new wish tries again by itself: %s, due %v", n.Status, n.DueAt)
 		}
-		n, err := db.RetryNextcloud(t.Context(), rows[0].UserID, noon)
+		n, err := retry(t, db, rows[0].UserID)
 		if err != nil || n.Status != wish.Pending || n.DueAt == nil {
 			t.Errorf("retry gives %+v, %v", n, err)
 		}
-		if _, err := db.RetryNextcloud(t.Context(), account.NewID(), noon); !errors.Is(err, account.ErrNotFound) {
+		if _, err := retry(t, db, account.NewID()); !errors.Is(err, account.ErrNotFound) {
 			t.Errorf("retry of nobody is %v", err)
 		}
 	})
+}
+
+func retry(t *testing.T, db *store.DB, user account.ID) (n wish.Account, err error) {
+	t.Helper()
+	err = db.Update(t.Context(), func(tx *store.Tx) (err error) {
+		n, err = tx.RetryNextcloud(t.Context(), tx.AtConsole(), user, noon)
+		return err
+	})
+	return n, err
 }
 
 func TestWishNextcloud_ATakenIDIsNotGivenTwice(t *testing.T) {
@@ -181,9 +190,9 @@ func TestNextcloud_TheUserSeesTheIDOnceItIsOurs(t *testing.T) {
 		if got := seen(); got != "ada" {
 			t.Errorf("once it is ours: %q", got)
 		}
-		if err := db.DeleteAccount(t.Context(), a.ID); err != nil {
-			t.Fatal(err)
-		}
+		storetest.AtConsole(t, db, func(tx *store.Tx, by store.Confirmed) error {
+			return tx.DeleteAccount(t.Context(), by, a.ID)
+		})
 		if got := row(t, db, a.ID); !got.Owned {
 			t.Errorf("the row did not outlive the user: %+v", got)
 		}

@@ -16,8 +16,11 @@ func appPasswordDest(a *wish.AppPassword) []any {
 }
 
 // AddAppPassword inserts a.
-func (s *Statements) AddAppPassword(ctx context.Context, a wish.AppPassword) error {
-	_, err := s.exec(ctx, `
+func (tx *Tx) AddAppPassword(ctx context.Context, by Confirmed, a wish.AppPassword) error {
+	if err := by.mayChange(tx, a.UserID); err != nil {
+		return err
+	}
+	_, err := tx.exec(ctx, `
 		INSERT INTO nextcloud_app_passwords (`+appPasswordColumns+`) VALUES ($1, $2, $3, $4, $5)`,
 		string(a.ID), string(a.UserID), a.Name, a.Sealed, at(a.CreatedAt))
 	if err != nil {

@@ -71,7 +71,7 @@ func TestAccountForLogin_KnowsWhereSomebodySignedInBefore(t *testing.T) {
 		}
 		login := func(address string) signin.Login {
 			l := signin.Start(a.ID, "device", address, noon, time.Hour)
-			if err := db.StartLogin(t.Context(), l, audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon)); err != nil {
+			if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon)); err != nil {
 				t.Fatal(err)
 			}
 			return l

@@ -46,6 +46,8 @@ var ErrUnavailable = fault.New(fault.Unavailable, "database_unavailable",
 type Dialect struct {
 	Engine      string           // PostgreSQL or SQLite
 	SkipLocked  string           // appended to the SELECT that leases rows
+	Hold        string           // appended to a SELECT of users and logins: nobody else writes them until the end
+	Share       string           // the same, for any number at once
 	Retryable   func(error) bool // a serialization failure: run the transaction again
 	Duplicate   func(error) bool // a unique constraint was violated
 	Orphan      func(error) bool // a foreign key names a row that is gone

@@ -132,7 +132,7 @@ func TestUpdate_SerializesWhatReadsBeforeItWrites(t *testing.T) {
 						return err
 					}
 					longer := a.FullName + "x"
-					_, err = tx.ChangeAccount(t.Context(), a, store.Changes{FullName: &longer}, noon)
+					_, err = tx.ChangeAccount(t.Context(), tx.AtConsole(), a, store.Changes{FullName: &longer}, noon)
 					return err
 				})
 				if err != nil {
@@ -181,20 +181,21 @@ func TestRotateLogin_OfADisabledAccount(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		a := someone(t, db, "ada@example.org")
 		l := signin.Start(a.ID, "device", "192.0.2.1", noon, signin.RefreshLifetime)
-		if err := db.StartLogin(t.Context(), l, audit.New(audit.LoggedIn, l.UserID, audit.Origin{}, noon)); err != nil {
+		if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, l.UserID, audit.Origin{}, noon)); err != nil {
 			t.Fatal(err)
 		}
 		disabled := true
-		if _, err := db.ChangeAccount(t.Context(), a, store.Changes{Disabled: &disabled}, noon); err != nil {
-			t.Fatal(err)
-		}
+		storetest.AtConsole(t, db, func(tx *store.Tx, by store.Confirmed) error {
+			_, err := tx.ChangeAccount(t.Context(), by, a, store.Changes{Disabled: &disabled}, noon)
+			return err
+		})
 		if _, matched, err := db.RotateLogin(t.Context(), l.ID, 0, "192.0.2.1", noon, noon.Add(time.Hour)); matched || err != nil {
 			t.Errorf("the login of a disabled account was rotated, %v", err)
 		}
 		if r, err := db.Login(t.Context(), l.ID); err != nil || r.Login.Active(noon) {
 			t.Errorf("the login of a disabled account is live: %+v, %v", r, err)
 		}
-		if err := db.StartLogin(t.Context(), signin.Start(a.ID, "", "", noon, time.Hour), audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon)); !errors.Is(err, account.ErrNotFound) {
+		if err := db.StartLogin(t.Context(), signin.Start(a.ID, "", "", noon, time.Hour), "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon)); !errors.Is(err, store.ErrChanged) {
 			t.Errorf("a disabled account started a login: %v", err)
 		}
 	})

@@ -36,6 +36,16 @@ type Caller struct {
 	Login   signin.ID
 }
 
+// Proof returns what the statements that write for c demand.
+func (c Caller) Proof() signin.Proof { return signin.Proven(c.Account.ID, c.Login) }
+
+// An Admin is a [Caller] who was an administrator when the request came.
+type Admin struct{ Caller }
+
+// Proof returns what the statements that write for a demand: that a still is an
+// administrator, too.
+func (a Admin) Proof() signin.Proof { return a.Caller.Proof().AsAdmin() }
+
 // Claims are what a verified access token says.
 type Claims struct {
 	Subject   account.ID   // sub

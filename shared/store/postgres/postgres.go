@@ -113,8 +113,11 @@ func open(
 	db.SetConnMaxLifetime(connLifetime - rand.N(connJitter))
 	db.SetConnMaxIdleTime(connIdle)
 	return store.New(db, &store.Dialect{
-		Engine:      store.PostgreSQL,
-		SkipLocked:  " FOR UPDATE SKIP LOCKED",
+		Engine:     store.PostgreSQL,
+		SkipLocked: " FOR UPDATE SKIP LOCKED",
+		// The account first: who waits for it holds no login that others wait for.
+		Hold:        " FOR NO KEY UPDATE OF users, logins",
+		Share:       " FOR SHARE OF users, logins",
 		Retryable:   coded("40001", "40P01"),
 		Duplicate:   coded("23505"),
 		Orphan:      coded("23503"),

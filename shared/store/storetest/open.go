@@ -55,6 +55,14 @@ func Each(t *testing.T, test func(t *testing.T, db *store.DB)) {
 	}
 }
 
+// AtConsole runs fn in a transaction of the operator, who may do anything.
+func AtConsole(tb testing.TB, db *store.DB, fn func(tx *store.Tx, by store.Confirmed) error) {
+	tb.Helper()
+	if err := db.Update(tb.Context(), func(tx *store.Tx) error { return fn(tx, tx.AtConsole()) }); err != nil {
+		tb.Fatal(err)
+	}
+}
+
 const conns = 8 // enough for tests that race
 
 // OpenPostgres returns a store on the database that dsn names, as it is; the
