@@ -12,6 +12,7 @@ import (
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/webdav"
 )
 
@@ -46,6 +47,7 @@ func (f *Function) Routes() endpoint.Routes {
 type target struct {
 	*provision.Opened
 
+	by     signin.Proof
 	path   webdav.Path
 	folder bool // it was asked for with a slash at its end
 }
@@ -75,8 +77,14 @@ func (f *Function) open(r *http.Request) (t target, err error) {
 	if t.path, t.folder, err = pathOf(r); err != nil {
 		return target{}, err
 	}
+	t.by = caller.Proof()
 	t.Opened, err = f.Storage.Open(ctx, caller.Account.ID)
 	return t, err
+}
+
+// reconfirm reports whether the caller may still write.
+func (f *Function) reconfirm(r *http.Request, t target) error {
+	return endpoint.Reconfirm(r.Context(), f.Callers, t.by)
 }
 
 // pathOf returns the path that r is about, from what was sent: the mux would

@@ -31,6 +31,7 @@ func (f *Function) write(w http.ResponseWriter, r *http.Request, t target) error
 	stored, err := t.Put(r.Context(), t.path, webdav.Upload{
 		Body: &arriving{Reader: r.Body, flow: f.flow(w, storeTime)}, Size: r.ContentLength,
 		IfMatch: r.Header.Get("If-Match"), IfNoneMatch: r.Header.Get("If-None-Match"),
+		Confirm: func() error { return f.reconfirm(r, t) },
 	})
 	if err != nil {
 		return err
@@ -56,6 +57,9 @@ func (f *Function) makeFolder(w http.ResponseWriter, r *http.Request, t target) 
 	if r.ContentLength != 0 {
 		return errBody
 	}
+	if err := f.reconfirm(r, t); err != nil {
+		return err
+	}
 	created, err := t.MakeFolder(r.Context(), t.path)
 	if err != nil {
 		return err
@@ -71,6 +75,9 @@ func (f *Function) makeFolder(w http.ResponseWriter, r *http.Request, t target) 
 func (f *Function) remove(w http.ResponseWriter, r *http.Request, t target) error {
 	if t.path.IsRoot() {
 		return wrongPath(errWhole)
+	}
+	if err := f.reconfirm(r, t); err != nil {
+		return err
 	}
 	if err := t.Delete(r.Context(), t.path, r.Header.Get("If-Match")); err != nil {
 		return err
@@ -139,6 +146,9 @@ func (t transplanted) Header(h http.Header) {
 func (f *Function) transplant(ctx context.Context, caller token.Caller, q transplant) (transplanted, error) {
 	o, err := f.Storage.Open(ctx, caller.Account.ID)
 	if err != nil {
+		return transplanted{}, err
+	}
+	if err := endpoint.Reconfirm(ctx, f.Callers, caller.Proof()); err != nil {
 		return transplanted{}, err
 	}
 	do := o.Move

@@ -46,6 +46,9 @@ func (f *Folder) putChunks(
 		return Stored{}, err
 	}
 	total, err := f.sendChunks(ctx, id, target, from)
+	if err == nil {
+		err = u.confirm()
+	}
 	if err != nil {
 		return Stored{}, err
 	}

@@ -19,6 +19,10 @@ type Upload struct {
 	Size        int64  // bytes of the body; -1 when unknown
 	IfMatch     string // the header, as RFC 9110 section 13.1.1 has it; "" for no condition
 	IfNoneMatch string // the header, as RFC 9110 section 13.1.2 has it; "" for no condition
+
+	// Confirm is asked once, when the body has arrived and before the file appears.
+	// Its error ends the upload and is what Put returns. Nil confirms everything.
+	Confirm func() error
 }
 
 // A Stored file is what became of an [Upload].
@@ -76,7 +80,12 @@ func (f *Folder) putWhole(ctx context.Context, p Path, u Upload, from *source) (
 	if u.Size >= worthAsking {
 		header.Set("Expect", "100-continue")
 	}
-	from.hash = sha256.New()
+	from.hash, from.confirm = sha256.New(), u.confirm
+	if u.Size == 0 { // there is no last byte to hold back
+		if err := u.confirm(); err != nil {
+			return Stored{}, err
+		}
+	}
 	resp, err := f.run(ctx, call{
 		op: op, method: http.MethodPut, url: f.of(p), header: header, body: from, size: u.Size,
 		ok:    []int{http.StatusCreated, http.StatusNoContent},
@@ -116,6 +125,14 @@ func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 }
 
+// confirm asks [Upload.Confirm].
+func (u Upload) confirm() error {
+	if u.Confirm == nil {
+		return nil
+	}
+	return u.Confirm()
+}
+
 // holds reports whether the conditions allow to store over what is there.
 func (u Upload) holds(there Entry, exists bool) bool {
 	if u.IfMatch != "" && (!exists || !lists(u.IfMatch, there.ETag, false)) {
@@ -148,17 +165,28 @@ type source struct {
 	body io.Reader
 	size int64 // -1 when unknown
 
-	mu   sync.Mutex
-	read int64
-	hash hash.Hash // nil where each part is hashed by itself
-	err  error     // what was wrong with the body
+	// confirm is asked before the last byte is handed out; nil where something
+	// else makes the file appear.
+	confirm func() error
+
+	mu      sync.Mutex
+	read    int64
+	hash    hash.Hash // nil where each part is hashed by itself
+	err     error     // what was wrong with the body
+	refused error     // by confirm
 }
 
 var errShort = errors.New("it ended before the size that was told")
 
-// Read reads the body. A fault of it is [ErrSource].
+// Read reads the body. A fault of it is [ErrSource]. The last bytes are returned
+// once the upload is confirmed: without them, the server keeps nothing.
 func (s *source) Read(p []byte) (int, error) {
 	n, err := s.body.Read(p)
+	if n > 0 && s.confirm != nil && s.arrived(n) == s.size {
+		if refused := s.confirm(); refused != nil {
+			return 0, s.refuse(refused)
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.read += int64(n)
@@ -175,6 +203,20 @@ func (s *source) Read(p []byte) (int, error) {
 		err = s.err
 	}
 	return n, err
+}
+
+// arrived returns how much of the body is there with n more bytes.
+func (s *source) arrived(n int) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.read + int64(n)
+}
+
+func (s *source) refuse(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused = err
+	return err
 }
 
 func (s *source) untouched() bool {
@@ -194,6 +236,9 @@ func (s *source) sum() []byte {
 func (s *source) blame(op string, err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.refused != nil {
+		return s.refused
+	}
 	if s.err == nil {
 		return err
 	}
