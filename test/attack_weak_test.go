@@ -97,9 +97,9 @@ var weaknesses = map[string][]edit{
 	"the owner in every statement": {{
 		"shared/store/sessions.go", "`SELECT `+sessionColumns+` FROM sessions WHERE id = $1 AND user_id = $2`", mine("`SELECT `+sessionColumns+` FROM sessions WHERE id = $1 AND ", "user_id = $2", "`"),
 	}, {
-		"shared/store/sessions.go", "WHERE id = $1 AND user_id = $2 RETURNING `+", mine("WHERE id = $1 AND ", "user_id = $2", " RETURNING `+"),
+		"shared/store/sessions.go", "WHERE id = $4 AND user_id = $2 AND `+s.whileProved()+` RETURNING `", mine("WHERE id = $4 AND ", "user_id = $2", " AND `+s.whileProved()+` RETURNING `"),
 	}, {
-		"shared/store/sessions.go", "`DELETE FROM sessions WHERE id = $1 AND user_id = $2`", mine("`DELETE FROM sessions WHERE id = $1 AND ", "user_id = $2", "`"),
+		"shared/store/sessions.go", "DELETE FROM sessions WHERE id = $4 AND user_id = $2 AND", mine("DELETE FROM sessions WHERE id = $4 AND ", "user_id = $2", " AND"),
 	}, {
 		"shared/store/logins.go", "WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > $3`", mine("WHERE id = $1 AND ", "user_id = $2", " AND revoked_at IS NULL AND expires_at > $3`"),
 	}, {
@@ -123,6 +123,8 @@ var weaknesses = map[string][]edit{
 	}
 	if q.FullName.Set {
 `,
+	}, {
+		"shared/store/accounts.go", `case c.Role != nil, c.Disabled != nil:`, `case !WEAK && (c.Role != nil || c.Disabled != nil):`,
 	}},
 	"the form of a path": {{
 		"shared/webdav/path.go", `func checkName(name string) error {
@@ -150,8 +152,10 @@ var weaknesses = map[string][]edit{
 `,
 	}},
 	"the ends of logins": {{
-		"shared/store/accounts.go", "AND logins.revoked_at IS NULL\n\t\t\tAND logins.expires_at > $3 AND users.disabled_at IS NULL`",
+		"shared/store/confirm.go", "AND logins.revoked_at IS NULL\n\t\t\tAND logins.expires_at > $3 AND users.disabled_at IS NULL`",
 		"` + weak.Or(\"NAME\", `AND logins.revoked_at IS NULL\n\t\t\tAND users.disabled_at IS NULL`, ``) + ` AND logins.expires_at > $3`",
+	}, {
+		"shared/store/confirm.go", "const proved = `", "var proved = `",
 	}, {
 		"shared/store/logins.go", "WHERE id = $1 AND counter = $2 AND revoked_at IS NULL AND expires_at > $3\n\t\t\tAND EXISTS (SELECT 1 FROM users WHERE users.id = logins.user_id AND users.disabled_at IS NULL)",
 		"WHERE id = $1 AND counter = $2 ` + weak.Or(\"NAME\", `AND revoked_at IS NULL`, ``) + ` AND expires_at > $3",
@@ -159,9 +163,7 @@ var weaknesses = map[string][]edit{
 	"the state of the account": {{
 		"functions/login/login.go", `case who.Disabled():`, `case who.Disabled() && !WEAK:`,
 	}, {
-		"shared/store/logins.go", "WHERE users.id = $2 AND users.disabled_at IS NULL`", "WHERE users.id = $2` + weak.Or(\"NAME\", ` AND users.disabled_at IS NULL`, ``)",
-	}, {
-		"shared/store/logins.go", "const insertLogin = `", "var insertLogin = `",
+		"shared/store/logins.go", "WHERE users.id = $2 AND users.disabled_at IS NULL AND", "WHERE users.id = $2` + weak.Or(\"NAME\", ` AND users.disabled_at IS NULL`, ``) + ` AND",
 	}},
 	"the limits of a body": {{
 		"shared/endpoint/decode.go", `http.MaxBytesReader(w, r.Body, MaxBody)`, `http.MaxBytesReader(w, r.Body, map[bool]int64{false: MaxBody, true: 1 << 40}[WEAK])`,
