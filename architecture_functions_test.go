@@ -23,7 +23,7 @@ func TestFunctionsLinkOnlyWhatTheyNeed(t *testing.T) {
 	}{
 		{"modernc.org/sqlite", nil},
 		{"github.com/spf13/cobra", nil},
-		{"github.com/joho/godotenv", nil},
+		{module + "shared/dotenv", nil},
 		{"github.com/prometheus", nil},
 		{"github.com/aws/aws-sdk-go", nil},
 		{"github.com/aws/aws-sdk-go-v2", nil},

@@ -9,7 +9,7 @@ package gateway_test
 //     transport and its errors from nextcloud;
 //   - each third-party package has one home.
 var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
-	"cmd/gateway":                             "functions functions/health github.com/joho/godotenv github.com/prometheus/client_golang/prometheus github.com/prometheus/client_golang/prometheus/collectors github.com/prometheus/client_golang/prometheus/promhttp github.com/spf13/cobra shared/account shared/audit shared/config shared/doctor shared/endpoint shared/enrol shared/fault shared/grant shared/keyring shared/keystore shared/nextcloud/nextcloudtest shared/password shared/provision shared/ratelimit/redislimit shared/reference shared/serve shared/setup shared/signin shared/store shared/store/migrations shared/store/postgres shared/store/sqlite shared/tidy shared/token shared/trail",
+	"cmd/gateway":                             "functions functions/health github.com/prometheus/client_golang/prometheus github.com/prometheus/client_golang/prometheus/collectors github.com/prometheus/client_golang/prometheus/promhttp github.com/spf13/cobra github.com/spf13/pflag shared/account shared/audit shared/config shared/doctor shared/dotenv shared/endpoint shared/enrol shared/fault shared/grant shared/keyring shared/keystore shared/nextcloud/nextcloudtest shared/password shared/provision shared/ratelimit/redislimit shared/reference shared/serve shared/setup shared/signin shared/store shared/store/migrations shared/store/postgres shared/store/sqlite shared/tidy shared/token shared/trail",
 	"docs":                                    "",
 	"functions":                               "functions/files functions/health functions/jwks functions/login functions/logout functions/ncprovision functions/refresh functions/register functions/sessions functions/users shared/bearer shared/endpoint shared/enrol shared/grant shared/password shared/provision shared/ratelimit shared/store",
 	"functions/files":                         "shared/endpoint shared/fault shared/nextcloud shared/provision shared/signin shared/token shared/webdav",
@@ -42,6 +42,7 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"shared/conversation":                     "golang.org/x/text/unicode/norm shared/account shared/document shared/fault shared/uid",
 	"shared/doctor":                           "shared/config shared/nextcloud shared/provision shared/webdav",
 	"shared/document":                         "shared/fault",
+	"shared/dotenv":                           "",
 	"shared/endpoint":                         "shared/audit shared/config shared/fault shared/ratelimit shared/signin shared/token shared/uid",
 	"shared/enrol":                            "shared/account shared/audit shared/config shared/document shared/fault shared/password shared/provision shared/signin shared/store",
 	"shared/faas":                             "github.com/aws/aws-lambda-go/cfn github.com/aws/aws-lambda-go/events github.com/aws/aws-lambda-go/lambda github.com/aws/aws-lambda-go/lambda/messages github.com/aws/aws-lambda-go/lambdacontext shared/config shared/secrets",

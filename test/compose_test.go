@@ -10,10 +10,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/joho/godotenv"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/dotenv"
 	"github.com/voiceassist/gateway/shared/keyring"
 )
 
@@ -265,7 +265,7 @@ func taken(t *testing.T) map[string]string {
 func example(t *testing.T) (set map[string]string, explained []string) {
 	t.Helper()
 	text := read(t, ".env.example")
-	set, err := godotenv.Unmarshal(text)
+	set, err := dotenv.Parse(".env.example", []byte(text), os.LookupEnv)
 	if err != nil {
 		t.Fatal(err)
 	}

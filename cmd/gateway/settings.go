@@ -12,16 +12,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/joho/godotenv"
-
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/dotenv"
 	"github.com/voiceassist/gateway/shared/keyring"
 	"github.com/voiceassist/gateway/shared/keystore"
 	"github.com/voiceassist/gateway/shared/token"
 )
 
 const (
-	dotenv       = ".env"
+	settingsFile = ".env"
 	databaseFile = "gateway.db" // in DATA_DIR
 
 	oldSecretFile = "jwt_secret" // in DATA_DIR, until there was a key file
@@ -38,9 +37,9 @@ type variables struct {
 
 // env reads the .env file, if there is one, and returns all settings.
 func (v *variables) env() (*config.Env, error) {
-	file, err := godotenv.Read(dotenv)
+	file, err := dotenv.Read(settingsFile, v.process)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, errors.New(dotenv + " cannot be read as lines of NAME=value") // its error may quote a secret
+		return nil, err
 	}
 	v.file, v.kept = file, map[string]string{}
 	return config.New(v.lookup), nil

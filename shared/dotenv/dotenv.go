@@ -1,0 +1,254 @@
+// Package dotenv reads .env files the way docker compose does, which reads the
+// same file. It accepts less: where the text may not mean what it says, the
+// variable is refused with its line. A file that [Parse] accepts has the same
+// values for both.
+//
+//	NAME=value              up to the end of the line, or to a # after a space
+//	NAME='value'            as it stands, also over several lines; \' is a quote
+//	NAME="value"            also over several lines; \n \r \t \" \\ \$ are escapes
+//	NAME: value             the same as NAME=value
+//	export NAME=value       the same as NAME=value
+//	NAME                    as the environment has it
+//	# comment
+//
+// Outside single quotes ${NAME} stands for another variable, of the environment
+// or of a line above; ${NAME:-text}, ${NAME-text}, ${NAME:+text}, ${NAME+text},
+// ${NAME:?text} and ${NAME?text} work as in a shell. Any other $ that could begin
+// a variable is refused.
+//
+// No error quotes a value, or anything else that may be a part of one.
+package dotenv
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxSize bounds a file, in bytes; it is far more than all settings with
+// certificates in them.
+const maxSize = 1 << 20
+
+// A Lookup returns a variable of the process's environment.
+type Lookup func(name string) (value string, ok bool)
+
+// Read returns the variables that the file at path sets. The error is that of
+// opening or reading it, or everything that is wrong in it, one line each.
+func Read(path string, lookup Lookup) (map[string]string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxSize+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxSize {
+		return nil, fmt.Errorf("%s is larger than %d bytes", path, maxSize)
+	}
+	return Parse(path, text, lookup)
+}
+
+// Parse returns the variables that text sets; name is what errors call it. A
+// UTF-8 byte order mark at its beginning is skipped.
+func Parse(name string, text []byte, lookup Lookup) (map[string]string, error) {
+	text = bytes.TrimPrefix(text, []byte("\uFEFF"))
+	switch {
+	case bytes.HasPrefix(text, []byte{0xFF, 0xFE}), bytes.HasPrefix(text, []byte{0xFE, 0xFF}):
+		return nil, errors.New(name + " is in UTF-16; save it as UTF-8")
+	case bytes.IndexByte(text, 0) >= 0:
+		return nil, errors.New(name + " has NUL characters, as text in UTF-16 has; save it as UTF-8")
+	}
+	p := &parser{file: name, rest: string(text), line: 1, lookup: lookup, vars: map[string]string{}, set: map[string]int{}}
+	for p.statement() {
+	}
+	if err := errors.Join(p.errs...); err != nil {
+		return nil, err
+	}
+	return p.vars, nil
+}
+
+type parser struct {
+	file   string
+	lookup Lookup
+	rest   string // what is not read yet
+	line   int    // on which line that begins
+	vars   map[string]string
+	set    map[string]int // the line that sets each variable
+	errs   []error
+}
+
+// skip moves n bytes on.
+func (p *parser) skip(n int) {
+	p.line += strings.Count(p.rest[:n], "\n")
+	p.rest = p.rest[n:]
+}
+
+// takeLine returns the rest of the line and moves on to the next one.
+func (p *parser) takeLine() string {
+	line, _, _ := strings.Cut(p.rest, "\n")
+	p.skip(min(len(line)+1, len(p.rest)))
+	return strings.TrimSuffix(line, "\r")
+}
+
+// refuse notes what is wrong with the statement that begins on the line; name is
+// empty where it may not be a name.
+func (p *parser) refuse(line int, name, problem string) {
+	if name != "" {
+		problem = name + " " + problem
+	}
+	p.errs = append(p.errs, fmt.Errorf("%s:%d: %s", p.file, line, problem))
+}
+
+const blank = " \t"
+
+var (
+	names    = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`) // those of compose, as far as they are ASCII
+	exported = regexp.MustCompile(`^export[ \t]+`)
+	// setsAnother finds a line that sets a variable, of at least two words: one
+	// could be the end of a text in base64.
+	setsAnother = regexp.MustCompile(`\n[ \t]*(export[ \t]+)?[A-Z][A-Z0-9]*(_[A-Z0-9]+)+=`)
+)
+
+// statement reads one, and reports whether there was one.
+func (p *parser) statement() bool {
+	p.skip(len(p.rest) - len(strings.TrimLeft(p.rest, blank+"\r\n")))
+	if p.rest == "" {
+		return false
+	}
+	if p.rest[0] == '#' {
+		p.takeLine()
+		return true
+	}
+	p.skip(len(exported.FindString(p.rest)))
+	start := p.line
+	line, _, _ := strings.Cut(p.rest, "\n")
+	name, _, sets := cutAny(line, "=:")
+	p.skip(min(len(name)+1, len(p.rest)))
+	name = strings.TrimRight(name, blank+"\r")
+	if !names.MatchString(name) || name == "export" && !sets {
+		if sets {
+			p.takeLine()
+		}
+		p.refuse(start, "", "not NAME=value; a value of several lines stands in quotes")
+		return true
+	}
+	if before, twice := p.set[name]; twice {
+		p.refuse(start, name, fmt.Sprintf("is set on line %d, too", before))
+	}
+	p.set[name] = start
+	if !sets {
+		if value, ok := p.lookup(name); ok {
+			p.vars[name] = value
+		}
+		return true
+	}
+	value, problem := p.value()
+	if problem != "" {
+		p.refuse(start, name, problem)
+	}
+	p.vars[name] = value // also after a mistake: what refers to it is not one more
+	return true
+}
+
+// cutAny is [strings.Cut] at the first of the characters.
+func cutAny(s, chars string) (before, after string, found bool) {
+	if i := strings.IndexAny(s, chars); i >= 0 {
+		return s[:i], s[i+1:], true
+	}
+	return s, "", false
+}
+
+// value reads what follows the = of a variable.
+func (p *parser) value() (value, problem string) {
+	spaces := len(p.rest) - len(strings.TrimLeft(p.rest, blank))
+	p.skip(spaces)
+	if p.rest != "" && (p.rest[0] == '\'' || p.rest[0] == '"') {
+		return p.quoted()
+	}
+	value = p.takeLine()
+	if spaces > 0 && strings.HasPrefix(value, "#") {
+		return "", "begins with a # after a space, which begins no comment there; " + quoteIt
+	}
+	value, _, _ = strings.Cut(value, " #")
+	value = strings.TrimRight(value, blank)
+	switch {
+	case strings.Contains(value, "\t#"):
+		return "", "has a # after a tab, which begins no comment; " + quoteIt
+	case strings.TrimSpace(value) != value:
+		return "", "begins or ends with a space that is not an ASCII one; " + quoteIt
+	}
+	if problem := unclean(value); problem != "" {
+		return "", problem
+	}
+	return p.expand(value, false)
+}
+
+// quoteIt is what to do about most values that are refused.
+const quoteIt = `put the value in single quotes, in which only ' must be written otherwise: \'`
+
+// quoted reads a value in quotes, and sees to it that nothing but a comment
+// follows.
+func (p *parser) quoted() (value, problem string) {
+	quote := p.rest[0]
+	p.skip(1)
+	end := closing(p.rest, quote)
+	if end < 0 {
+		p.skip(len(p.rest))
+		return "", "has a quote that is not closed"
+	}
+	value = p.rest[:end]
+	p.skip(end + 1)
+	after := p.takeLine()
+	comment := strings.TrimLeft(after, blank)
+	switch {
+	case comment != "" && (comment[0] != '#' || comment == after):
+		return "", `has text after the closing quote; write a quote in the value as \` + string(quote)
+	case setsAnother.MatchString(value):
+		return "", "holds a line that sets another variable; its quote may not be closed where it should be"
+	}
+	if problem := unclean(value); problem != "" {
+		return "", problem
+	}
+	if quote == '\'' {
+		return unescape(value, "'"), ""
+	}
+	return p.expand(value, true)
+}
+
+// closing returns where the quote ends the value, or -1.
+func closing(s string, quote byte) int {
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++ // of what is escaped
+		case quote:
+			return i
+		}
+	}
+	return -1
+}
+
+// unclean says which characters of a value nobody can see.
+func unclean(s string) string {
+	for i, r := range s {
+		switch {
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], string(utf8.RuneError)):
+			return "is not UTF-8"
+		case r == '\uFEFF':
+			return "has a byte order mark in it"
+		case r == '\r' && !strings.HasPrefix(s[i:], "\r\n"):
+			return "has a carriage return in it that ends no line"
+		case unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r):
+			return "has a control character in it"
+		}
+	}
+	return ""
+}

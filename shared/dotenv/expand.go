@@ -1,0 +1,84 @@
+package dotenv
+
+import (
+	"regexp"
+	"strings"
+)
+
+// What a value must not have, and what to write instead.
+const (
+	badDollar = "has a $ that docker compose takes for more than itself: write ${NAME} for a variable, or " + quoteIt
+	badBraces = "has a ${ that is not understood: write ${NAME}, or ${NAME:-text} with text without quotes, backslashes, $, { and }, or " + quoteIt
+	badEscape = `has a \ in double quotes before something else than n, r, t, ", $ or \: write \\, or ` + quoteIt
+	badUnset  = "refers to a variable that is set neither above nor in the environment; " + quoteIt
+)
+
+// reference is ${NAME}, or with an operator and its text.
+var reference = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-+?])([^$"'\\{}\r\n]*))?\}`)
+
+// escapes are those of double quotes.
+var escapes = map[byte]string{'n': "\n", 'r': "\r", 't': "\t", '"': `"`, '$': "$", '\\': `\`} //nolint:gochecknoglobals // a constant
+
+// expand puts in place what variables and, in double quotes, escapes stand for.
+func (p *parser) expand(s string, escaped bool) (value, problem string) {
+	var b strings.Builder
+	for s != "" {
+		i := strings.IndexAny(s, `$\`)
+		if i < 0 {
+			break
+		}
+		b.WriteString(s[:i])
+		s = s[i:]
+		text, n := s[:1], 1
+		switch {
+		case s[0] == '$':
+			if text, n, problem = p.dollar(s, escaped); problem != "" {
+				return "", problem
+			}
+		case escaped:
+			if text, n = escapes[s[1]], 2; text == "" {
+				return "", badEscape
+			}
+		}
+		b.WriteString(text)
+		s = s[n:]
+	}
+	b.WriteString(s)
+	return b.String(), ""
+}
+
+// dollar returns what the $ at the beginning of s stands for, with what belongs to
+// it, and how long that is.
+func (p *parser) dollar(s string, escaped bool) (text string, n int, problem string) {
+	switch {
+	case len(s) == 1:
+		return "$", 1, ""
+	case beginsName(s[1]), s[1] == '$', s[1] == '\\' && escaped: // \$ is $$ for compose
+		return "", 0, badDollar
+	case s[1] != '{':
+		return "$", 1, ""
+	}
+	m := reference.FindStringSubmatch(s)
+	if m == nil {
+		return "", 0, badBraces
+	}
+	value, set := p.lookup(m[1])
+	if !set {
+		value, set = p.vars[m[1]]
+	}
+	there := set && (value != "" || !strings.HasPrefix(m[2], ":"))
+	switch operator := strings.TrimPrefix(m[2], ":"); {
+	case operator == "+" && there, operator == "-" && !there:
+		value = m[3]
+	case operator == "+":
+		// compose gives what is there, which is nothing.
+	case operator == "?" && !there, operator == "" && !set:
+		return "", 0, badUnset
+	}
+	return value, len(m[0]), ""
+}
+
+func beginsName(c byte) bool { return c == '_' || 'a' <= c|0x20 && c|0x20 <= 'z' }
+
+// unescape takes the backslash from each escaped char of s.
+func unescape(s, char string) string { return strings.ReplaceAll(s, `\`+char, char) }
