@@ -73,13 +73,20 @@ func (e *Env) Err() error { return errors.Join(e.errs...) }
 
 // Refuse records that the variable holds got, which is not what it takes.
 func (e *Env) Refuse(name, got, takes string) {
-	e.errs = append(e.errs, fmt.Errorf("%s is %q; it takes %s", name, got, takes))
+	e.note(fmt.Errorf("%s is %q; it takes %s", name, got, takes))
 }
 
 // RefuseSecret is [Env.Refuse] for values that must not be shown; got says what
 // is wrong with the value without quoting it.
 func (e *Env) RefuseSecret(name, got, takes string) {
-	e.errs = append(e.errs, fmt.Errorf("%s %s; it takes %s", name, got, takes))
+	e.note(fmt.Errorf("%s %s; it takes %s", name, got, takes))
+}
+
+// note adds a mistake, once: some variables are read in several places.
+func (e *Env) note(err error) {
+	if !slices.ContainsFunc(e.errs, func(told error) bool { return told.Error() == err.Error() }) {
+		e.errs = append(e.errs, err)
+	}
 }
 
 func (e *Env) get(name string) (string, bool) {
@@ -88,20 +95,38 @@ func (e *Env) get(name string) (string, bool) {
 	return v, ok && v != ""
 }
 
+// plain is get for a value that is never meant to be in quotes. Some ways to set
+// a variable keep those of a file: docker run --env-file does.
+func (e *Env) plain(name string) (string, bool) {
+	v, ok := e.get(name)
+	if len(v) > 1 && (v[0] == '"' || v[0] == '\'') && v[len(v)-1] == v[0] {
+		e.RefuseSecret(name, "is in quotes, which would be part of it", "the value alone")
+		return "", false
+	}
+	return v, ok
+}
+
 // String returns the variable, or def where it is unset.
 func (e *Env) String(name, def string) string {
-	if v, ok := e.get(name); ok {
+	if v, ok := e.plain(name); ok {
 		return v
 	}
 	return def
 }
 
-// Secret returns the variable, or the empty secret.
-func (e *Env) Secret(name string) Secret { return Secret(e.String(name, "")) }
+// Secret returns the variable as it stands, or the empty secret.
+func (e *Env) Secret(name string) Secret {
+	v, _ := e.get(name)
+	return Secret(v)
+}
+
+// SecretURL is [Env.Secret] for a URL that may hold a password; one in quotes is
+// refused.
+func (e *Env) SecretURL(name string) Secret { return Secret(e.String(name, "")) }
 
 // Int returns the variable as a whole number from lo to hi, or def.
 func (e *Env) Int(name string, def, lo, hi int) int {
-	v, ok := e.get(name)
+	v, ok := e.plain(name)
 	if !ok {
 		return def
 	}
@@ -116,7 +141,7 @@ func (e *Env) Int(name string, def, lo, hi int) int {
 // Bool returns the variable, "true" or "false" ("1", "0", "yes" and "no" pass
 // too), or def.
 func (e *Env) Bool(name string, def bool) bool {
-	v, ok := e.get(name)
+	v, ok := e.plain(name)
 	if !ok {
 		return def
 	}
@@ -132,7 +157,7 @@ func (e *Env) Bool(name string, def bool) bool {
 
 // OneOf returns the variable, one of the allowed words, or the first of them.
 func (e *Env) OneOf(name string, allowed ...string) string {
-	v, ok := e.get(name)
+	v, ok := e.plain(name)
 	if !ok {
 		return allowed[0]
 	}
@@ -147,7 +172,7 @@ func (e *Env) OneOf(name string, allowed ...string) string {
 // trailing slash, or nil where it is unset. A password in it is not shown in
 // the error.
 func (e *Env) URL(name string, schemes ...string) *url.URL {
-	v, ok := e.get(name)
+	v, ok := e.plain(name)
 	if !ok {
 		return nil
 	}
@@ -168,7 +193,7 @@ func (e *Env) URL(name string, schemes ...string) *url.URL {
 // List returns the comma-separated items of the variable, trimmed, without
 // empty ones.
 func (e *Env) List(name string) []string {
-	v, _ := e.get(name)
+	v, _ := e.plain(name)
 	var items []string
 	for item := range strings.SplitSeq(v, ",") {
 		if item = strings.TrimSpace(item); item != "" {

@@ -58,6 +58,35 @@ func TestEnv_EmptyCountsAsUnset(t *testing.T) {
 	}
 }
 
+// TestEnv_RefusesQuotesAroundAValue has what docker run --env-file makes of
+// NAME="value".
+func TestEnv_RefusesQuotesAroundAValue(t *testing.T) {
+	t.Parallel()
+	for name, read := range map[string]func(*config.Env) any{
+		"String":    func(e *config.Env) any { return e.String("NAME", "") },
+		"Int":       func(e *config.Env) any { return e.Int("NAME", 0, 0, 9) },
+		"Bool":      func(e *config.Env) any { return e.Bool("NAME", false) },
+		"OneOf":     func(e *config.Env) any { return e.OneOf("NAME", "", "a") },
+		"URL":       func(e *config.Env) any { return e.URL("NAME", "https") == nil },
+		"List":      func(e *config.Env) any { return len(e.List("NAME")) },
+		"SecretURL": func(e *config.Env) any { return e.SecretURL("NAME") },
+	} {
+		for _, value := range []string{`"https://u:hunter2@h"`, `'https://u:hunter2@h'`, ` "5" `, `""`} {
+			env := config.Map(map[string]string{"NAME": value})
+			got := read(env)
+			read(env) // is not told twice
+			want := "NAME is in quotes, which would be part of it; it takes the value alone"
+			if err := env.Err(); err == nil || err.Error() != want {
+				t.Errorf("%s of %s = %v, %v; want %s", name, value, got, err, want)
+			}
+		}
+	}
+	env := config.Map(map[string]string{"PASSWORD": `"hunter2"`, "QUOTE": `"`, "OPEN": `"a`})
+	if got := env.Secret("PASSWORD").Reveal() + env.String("QUOTE", "") + env.String("OPEN", ""); got != `"hunter2"""a` || env.Err() != nil {
+		t.Errorf("got %s, %v; want passwords, and what is not in quotes, as they stand", got, env.Err())
+	}
+}
+
 func TestSecret_NeverPrintsItself(t *testing.T) {
 	t.Parallel()
 	s := config.Secret("hunter2")

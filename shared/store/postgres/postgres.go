@@ -59,9 +59,11 @@ const directConns = 2 // a migration holds its lock on one and works on the othe
 
 func read(env *config.Env, variable string, conns int) *store.DB {
 	const takes = "postgres://user:password@host:5432/name?sslmode=verify-full"
-	url := env.Secret(variable)
+	url := env.SecretURL(variable)
 	if url == "" {
-		env.RefuseSecret(variable, "is not set", takes)
+		if env.Secret(variable) == "" {
+			env.RefuseSecret(variable, "is not set", takes)
+		}
 		return nil
 	}
 	roots, ok := readRoots(env)
