@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -178,11 +179,33 @@ func TestUserAndMigrateCommands(t *testing.T) {
 		{[]string{"user", "set-role", "ada@example.com", "king"}, "", 1, `Must be "user" or "admin"`},
 		{[]string{"user", "set-role", "bob@example.com", "admin"}, "", 1, "There is no such thing."},
 		{[]string{"version"}, "", 0, ""},
-		{[]string{"sever"}, "", 1, "unknown command"},
+		{[]string{"sever"}, "", 2, "unknown command"},
+		{[]string{"migrate", "down"}, "", 2, "status, up"},
+		{[]string{"user", "delete", "ada@example.com"}, "", 2, "create, set-role"},
 	} {
 		out, code := command(t, dir, step.stdin, nil, step.args...)
 		if code != step.code || !strings.Contains(out, step.want) {
 			t.Errorf("%v: %d %s; want %d %s", step.args, code, out, step.code, step.want)
 		}
+	}
+}
+
+// TestUserCreate_TakesAPasswordAsWindowsPipesIt has what PowerShell sends: a byte
+// order mark, and the line's end of Windows.
+func TestUserCreate_TakesAPasswordAsWindowsPipesIt(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	const password = "correct horse battery staple"
+	if out, code := command(t, dir, "\uFEFF"+password+"\r\n", nil, "user", "create", "ada@example.com"); code != 0 {
+		t.Fatalf("user create: %s", out)
+	}
+	p := start(t, dir, nil)
+	resp, err := p.client.PostForm(p.https+"/api/auth/login", url.Values{"username": {"ada@example.com"}, "password": {password}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("the password opens nothing: %s", resp.Status)
 	}
 }

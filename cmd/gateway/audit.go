@@ -40,7 +40,7 @@ the chain yet get one first, unless --read-only is given.`,
 			if head != "" {
 				var err error
 				if witness, err = trail.ParseLink(head); err != nil {
-					return fmt.Errorf("--head: %w", err)
+					return usagef("--head: %v", err)
 				}
 			}
 			return withParts(c.Context(), vars, c.ErrOrStderr(), func(p *parts) error {
@@ -132,7 +132,7 @@ func auditListCommand(vars *variables) *cobra.Command {
 func auditFilter(event, since string, limit int, now time.Time) (store.AuditFilter, error) {
 	f := store.AuditFilter{Name: audit.Name(event), Since: time.Unix(0, 0), Limit: limit}
 	if limit < 1 {
-		return f, fmt.Errorf("--limit is %d; it takes 1 or more", limit)
+		return f, usagef("--limit is %d; it takes 1 or more", limit)
 	}
 	if known := audit.Names(); event != "" {
 		names := make([]string, len(known))
@@ -141,7 +141,7 @@ func auditFilter(event, since string, limit int, now time.Time) (store.AuditFilt
 			names[i], found = string(n), found || n == f.Name
 		}
 		if !found {
-			return f, fmt.Errorf("--event is %q; it takes one of %s", event, strings.Join(names, ", "))
+			return f, usagef("--event is %q; it takes one of %s", event, strings.Join(names, ", "))
 		}
 	}
 	if since == "" {
@@ -153,7 +153,7 @@ func auditFilter(event, since string, limit int, now time.Time) (store.AuditFilt
 	}
 	t, err := time.Parse(time.RFC3339, since)
 	if err != nil {
-		return f, fmt.Errorf("--since is %q; it takes a duration such as 24h, or a time such as 2026-11-24T12:00:00Z", since)
+		return f, usagef("--since is %q; it takes a duration such as 24h, or a time such as 2026-11-24T12:00:00Z", since)
 	}
 	f.Since = t
 	return f, nil
@@ -167,7 +167,7 @@ func whom(c *cobra.Command, db *store.DB, name string) (account.ID, error) {
 	}
 	email, err := account.ParseEmail(name)
 	if err != nil {
-		return "", fmt.Errorf("--user is %q; it takes an e-mail address or an id", name)
+		return "", usagef("--user is %q; it takes an e-mail address or an id", name)
 	}
 	a, _, err := db.AccountByEmail(c.Context(), email)
 	if errors.Is(err, account.ErrNotFound) {

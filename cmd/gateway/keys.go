@@ -154,8 +154,11 @@ to FILE.pub; a file that exists is never touched. The key is in use nowhere yet.
 			if algorithm != "" {
 				env = config.Map(map[string]string{"JWT_ALGORITHM": algorithm})
 			}
+			name := algorithm
 			algorithm = token.ReadAlgorithm(env)
-			if err := env.Err(); err != nil {
+			if err := env.Err(); err != nil && name != "" {
+				return usagef("--algorithm: %v", err)
+			} else if err != nil {
 				return err
 			}
 			return generate(c.OutOrStdout(), &chain{algorithm: algorithm, secret: token.Symmetric(algorithm)}, out)

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,29 +22,41 @@ func main() {
 	os.Exit(code)
 }
 
-// run executes one command and returns the exit code: 0 when it did its work,
-// 1 when not. What went wrong stands on stderr, one line for each mistake.
+// run executes one command and returns the exit code: 0 when it did its work, 1
+// when not, 2 when the command line was not understood. What went wrong stands on
+// stderr, one line for each mistake.
 func run(
 	ctx context.Context, args []string, lookup func(string) (string, bool), stdout, stderr io.Writer,
 ) int {
-	root := &cobra.Command{
+	gateway := root(&variables{process: lookup}, stdout, stderr)
+	gateway.SetArgs(args)
+	c, err := gateway.ExecuteContextC(ctx)
+	if _, usage := errors.AsType[usageError](err); usage {
+		fmt.Fprintf(stderr, "%s: %v\n", c.CommandPath(), err)
+		return exitUsage
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// root returns the tree of all commands.
+func root(vars *variables, stdout, stderr io.Writer) *cobra.Command {
+	c := &cobra.Command{
 		Use:           "gateway",
 		Short:         "The VoiceAssist gateway: accounts, conversation sessions and a Nextcloud account for everybody",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       version(),
 	}
-	vars := &variables{process: lookup}
-	root.AddCommand(serveCommand(vars), migrateCommand(vars), userCommand(vars), nextcloudCommand(vars), auditCommand(vars), keysCommand(vars),
+	c.AddCommand(serveCommand(vars), migrateCommand(vars), userCommand(vars), nextcloudCommand(vars), auditCommand(vars), keysCommand(vars),
 		healthcheckCommand(vars), versionCommand())
-	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(stderr, err)
-		return 1
-	}
-	return 0
+	c.SetOut(stdout)
+	c.SetErr(stderr)
+	strict(c)
+	return c
 }
 
 func versionCommand() *cobra.Command {

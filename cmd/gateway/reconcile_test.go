@@ -183,7 +183,7 @@ func TestSweepCommand(t *testing.T) {
 		t.Error(out)
 	}
 	for _, args := range [][]string{{"sweep"}, {"sweep", "--plan", "--apply"}} {
-		if code, _, problems := s.run(t.Context(), args...); code != 1 || problems != "say either --plan or --apply\n" {
+		if code, _, problems := s.run(t.Context(), args...); code != exitUsage || problems != "gateway nextcloud sweep: say either --plan or --apply\n" {
 			t.Errorf("%v: %d %s", args, code, problems)
 		}
 	}

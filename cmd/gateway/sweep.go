@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 
@@ -25,7 +24,7 @@ this by itself once a day.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if plan == apply {
-				return errors.New("say either --plan or --apply")
+				return usagef("say either --plan or --apply")
 			}
 			return withParts(c.Context(), vars, c.ErrOrStderr(), func(all *parts) error {
 				if all.Reconciler == nil {

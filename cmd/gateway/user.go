@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -38,12 +37,19 @@ func userCreateCommand(vars *variables) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "create EMAIL",
 		Short: "Make an account; the password is the first line of standard input",
-		Args:  cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 { // one of them may be the password
+				return usagef("takes one argument, EMAIL; the password is the first line of standard input")
+			}
+			return cobra.ExactArgs(1)(nil, args)
+		},
 		RunE: func(c *cobra.Command, args []string) error {
-			plain, err := bufio.NewReader(c.InOrStdin()).ReadString('\n')
-			plain = strings.TrimRight(plain, "\r\n")
-			if err != nil && plain == "" {
+			plain, err := config.ReadLine(c.InOrStdin())
+			switch {
+			case errors.Is(err, config.ErrNoLine):
 				return errors.New("no password on standard input")
+			case err != nil:
+				return fmt.Errorf("the password on standard input %w", err)
 			}
 			p, err := person(args[0], name, plain, admin)
 			if err != nil {
@@ -65,13 +71,13 @@ func userCreateCommand(vars *variables) *cobra.Command {
 }
 
 // person parses what is to become an account, telling all that is wrong.
-func person(email, name, plain string, admin bool) (enrol.Person, error) {
+func person(email, name string, plain config.Secret, admin bool) (enrol.Person, error) {
 	role := account.User
 	if admin {
 		role = account.Admin
 	}
 	var wrong fault.Fields
-	p := enrol.Parse(&wrong, email, name, string(role), config.Secret(plain))
+	p := enrol.Parse(&wrong, email, name, string(role), plain)
 	return p, spoken(wrong.Err())
 }
 

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// exitUsage is the exit code for a command line that was not understood; 1 is
+// that of a command that could not do its work.
+const exitUsage = 2
+
+// A usageError says in one line what of a command line was not understood, and
+// what there is instead.
+type usageError string
+
+func (e usageError) Error() string { return string(e) }
+
+func usagef(format string, args ...any) error { return usageError(fmt.Sprintf(format, args...)) }
+
+// strict makes the whole tree of commands refuse what it does not know, where
+// cobra prints help and is content.
+func strict(root *cobra.Command) {
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usagef("%v; it has %s", err, strings.Join(flags(c), ", "))
+	})
+	root.SetHelpCommand(helpCommand())
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(),
+		"{{if .Runnable}}", "{{if and .Runnable (not .HasAvailableSubCommands)}}", 1))
+	refuseUnknown(root)
+}
+
+func refuseUnknown(c *cobra.Command) {
+	if c.HasSubCommands() {
+		c.Args = cobra.ArbitraryArgs
+		c.RunE = func(c *cobra.Command, args []string) error { return noCommand(c, args) }
+		for _, sub := range c.Commands() {
+			refuseUnknown(sub)
+		}
+		return
+	}
+	accept := c.Args
+	c.Args = func(c *cobra.Command, args []string) error {
+		err := accept(c, args)
+		if _, told := errors.AsType[usageError](err); err == nil || told {
+			return err
+		}
+		// Use is the name and a word for each argument.
+		if takes := len(strings.Fields(c.Use)) - 1; len(args) > takes {
+			return usagef("unexpected argument %q; usage: %s", args[takes], c.UseLine())
+		}
+		return usagef("an argument is missing; usage: %s", c.UseLine())
+	}
+}
+
+// noCommand is the error of a group of commands that is called with args, of
+// which none is a command of it.
+func noCommand(group *cobra.Command, args []string) error {
+	var names []string
+	for _, sub := range group.Commands() {
+		if sub.IsAvailableCommand() || sub.Name() == "help" {
+			names = append(names, sub.Name())
+		}
+	}
+	what := "no command"
+	if len(args) > 0 {
+		what = fmt.Sprintf("unknown command %q", args[0])
+	}
+	return usagef("%s; it has %s", what, strings.Join(names, ", "))
+}
+
+// flags returns the flags of the command as they are written.
+func flags(c *cobra.Command) []string {
+	var names []string
+	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+	return names
+}
+
+// helpCommand prints help about a command, which must exist.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [command]",
+		Short: "Print help about a command",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			about := c.Root()
+			for _, name := range args {
+				_, rest, err := about.Find([]string{name})
+				if sub, _, _ := about.Find([]string{name}); err == nil && len(rest) == 0 && sub != about {
+					about = sub
+					continue
+				}
+				return fmt.Errorf("%s: %w", about.CommandPath(), noCommand(about, []string{name}))
+			}
+			about.InitDefaultHelpFlag()
+			about.InitDefaultVersionFlag()
+			return about.Help()
+		},
+	}
+}

@@ -1,0 +1,43 @@
+package config
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+)
+
+// maxLine bounds a secret that is read from a stream, in bytes; passwords end at
+// 72.
+const maxLine = 4 << 10
+
+// ErrNoLine says that there was nothing before the end of the line.
+var ErrNoLine = errors.New("is empty")
+
+// ReadLine returns the first line of r as a secret, without what is not part of
+// it: the line's end, of Unix or Windows, and a UTF-8 byte order mark, which some
+// shells of Windows put before what they pipe. It reads no further line. The error
+// is [ErrNoLine], or says what is wrong without quoting anything.
+func ReadLine(r io.Reader) (Secret, error) {
+	line, err := bufio.NewReaderSize(r, maxLine).ReadSlice('\n')
+	switch {
+	case errors.Is(err, bufio.ErrBufferFull):
+		return "", fmt.Errorf("is longer than %d bytes", maxLine)
+	case err != nil && !errors.Is(err, io.EOF):
+		return "", err
+	case bytes.HasPrefix(line, []byte{0xFF, 0xFE}), bytes.HasPrefix(line, []byte{0xFE, 0xFF}), bytes.IndexByte(line, 0) >= 0:
+		return "", errors.New("is in UTF-16, or has NUL characters; it takes UTF-8")
+	case !utf8.Valid(line):
+		return "", errors.New("is not UTF-8")
+	}
+	line = bytes.TrimPrefix(line, []byte("\uFEFF"))
+	if text, ended := bytes.CutSuffix(line, []byte("\n")); ended {
+		line = bytes.TrimSuffix(text, []byte("\r"))
+	}
+	if len(line) == 0 {
+		return "", ErrNoLine
+	}
+	return Secret(line), nil
+}
