@@ -15,6 +15,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/keyring"
 	"github.com/voiceassist/gateway/shared/nextcloud"
+	"github.com/voiceassist/gateway/shared/pemtext"
 	"github.com/voiceassist/gateway/shared/seal"
 	"github.com/voiceassist/gateway/shared/wish"
 )
@@ -73,11 +74,13 @@ func ReadRoots(env *config.Env) *x509.CertPool {
 	if path == "" {
 		return nil
 	}
-	roots := x509.NewCertPool()
+	var roots *x509.CertPool
 	text, err := os.ReadFile(path)
-	if err != nil || !roots.AppendCertsFromPEM(text) {
-		env.Refuse(variable, path, "a file with certificates in PEM")
-		return nil
+	if err == nil {
+		roots, err = pemtext.Authorities(text)
+	}
+	if err != nil {
+		env.Refuse(variable, path, "a file with certificates in PEM ("+err.Error()+")")
 	}
 	return roots
 }

@@ -88,6 +88,7 @@ func TestRead_RefusesWhatIsWrong(t *testing.T) {
 		{"another rule of ids", map[string]string{"NEXTCLOUD_USER_ID": "name"}, `NEXTCLOUD_USER_ID is "name"; it takes`},
 		{"another policy", map[string]string{"NEXTCLOUD_ON_DELETE": "burn"}, `NEXTCLOUD_ON_DELETE is "burn"; it takes`},
 		{"a file that is not there", map[string]string{"NEXTCLOUD_CA_FILE": "/nowhere"}, `NEXTCLOUD_CA_FILE is "/nowhere"; it takes`},
+		{"a file without a certificate", map[string]string{"NEXTCLOUD_CA_FILE": "/dev/null"}, `NEXTCLOUD_CA_FILE is "/dev/null"; it takes a file with certificates in PEM (no PEM block)`},
 		{"no administrator", map[string]string{"NEXTCLOUD_URL": url, "NEXTCLOUD_ADMIN_PASSWORD": "x"}, "NEXTCLOUD_ADMIN_USER is"},
 		{"no password", map[string]string{"NEXTCLOUD_URL": url, "NEXTCLOUD_ADMIN_USER": "admin"}, "NEXTCLOUD_ADMIN_PASSWORD is not set"},
 	} {

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/voiceassist/gateway/shared/pemtext"
 )
 
 // recheck is how often files are looked at, at most: often enough for who has
@@ -110,8 +112,11 @@ func (g *given) load(time.Time) (cert *tls.Certificate, from string, err error) 
 	if g.last != nil && bytes.Equal(certPEM, g.certPEM) && bytes.Equal(keyPEM, g.keyPEM) {
 		return g.last, g.cert, nil
 	}
-	pair, err := tls.X509KeyPair(certPEM, keyPEM) // its errors quote nothing of the key
+	pair, err := tls.X509KeyPair(pemtext.Plain(certPEM), pemtext.Plain(keyPEM)) // its errors quote nothing of the key
 	if err != nil {
+		if _, wrong := pemtext.PrivateKey(keyPEM); wrong != nil {
+			err = wrong // which tells more
+		}
 		return nil, "", fmt.Errorf("%s %q and %s %q: %w", VariableCert, g.cert, VariableKey, g.key, err)
 	}
 	g.last, g.certPEM, g.keyPEM = &pair, certPEM, keyPEM

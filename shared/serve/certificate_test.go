@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +70,22 @@ func TestTLS_TellsOfACertificateThatClientsRefuse(t *testing.T) {
 	}
 }
 
+// TestTLS_TakesFilesAsToolsWriteThem has one file for both settings, with a byte
+// order mark and parameters before the key.
+func TestTLS_TakesFilesAsToolsWriteThem(t *testing.T) {
+	t.Parallel()
+	g := newGiven(t)
+	ada := selfSigned(t, "ada.example")
+	parameters := pem.EncodeToMemory(&pem.Block{Type: "EC PARAMETERS", Bytes: []byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7}})
+	both := slices.Concat([]byte("\ufeff"), ada.cert, parameters, ada.key)
+	write(t, g.CertFile, both)
+	write(t, g.KeyFile, bytes.ReplaceAll(both, []byte("\n"), []byte("\r\n")))
+	g.open(t)
+	if got := g.leaf(t).DNSNames; !slices.Equal(got, []string{"ada.example"}) {
+		t.Errorf("the certificate is for %v", got)
+	}
+}
+
 func TestTLS_RefusesAWrongPairInOneLine(t *testing.T) {
 	t.Parallel()
 	ada, bob := selfSigned(t, "ada.example"), selfSigned(t, "bob.example")
@@ -81,6 +98,8 @@ func TestTLS_RefusesAWrongPairInOneLine(t *testing.T) {
 		{"no key file", ada.cert, nil, "SSL_KEY_FILE: open "},
 		{"another's key", ada.cert, bob.key, "private key does not match public key"},
 		{"the files swapped", ada.key, ada.cert, "SSL_CERT_FILE"},
+		{"an encrypted key", ada.cert, pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte("x")}), "is encrypted; openssl pkey"},
+		{"a key file with a certificate", ada.cert, bob.cert, "no private key, only CERTIFICATE"},
 		{"no PEM", []byte("hello"), ada.key, "failed to find any PEM data in certificate input"},
 	}
 	for _, tt := range tests {

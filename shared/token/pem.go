@@ -12,6 +12,7 @@ import (
 	"fmt"
 
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/pemtext"
 )
 
 // rsaBits is the size of the RSA keys that Generate makes: 128 bits of security
@@ -44,8 +45,7 @@ func EncodePublic(key crypto.PublicKey) (string, error) {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})), err
 }
 
-// ParsePrivate reads a private key in PEM: PKCS #8, or what OpenSSL wrote before
-// (SEC 1, PKCS #1). The error does not quote it.
+// ParsePrivate reads a private key in PEM, see [pemtext.PrivateKey].
 func ParsePrivate(text config.Secret) (crypto.Signer, error) {
-	return decodePEM([]byte(text.Reveal()), parsePrivate)
+	return pemtext.PrivateKey([]byte(text.Reveal()))
 }

@@ -1,17 +1,13 @@
 package token
 
 import (
-	"crypto"
-	"crypto/x509"
-	"encoding/pem"
-	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/pemtext"
 )
 
 // The variables of the keys of EdDSA, ES256 and RS256, in PEM: each names a file
@@ -35,7 +31,7 @@ func Read(env *config.Env, ring *keyring.Ring) *Keys {
 		Lifetime:  ReadLifetime(env),
 	}
 	if !Symmetric(o.Algorithm) {
-		key, ok := readKey(env, VariablePrivate, "private", o.Algorithm, parsePrivate)
+		key, ok := readKey(env, VariablePrivate, "private", o.Algorithm, pemtext.PrivateKey)
 		if !ok {
 			return nil
 		}
@@ -44,7 +40,7 @@ func Read(env *config.Env, ring *keyring.Ring) *Keys {
 			if env.String(name, "") == "" && env.String(name+"_FILE", "") == "" {
 				continue
 			}
-			pub, ok := readKey(env, name, "public", o.Algorithm, x509.ParsePKIXPublicKey)
+			pub, ok := readKey(env, name, "public", o.Algorithm, pemtext.PublicKey)
 			if !ok {
 				return nil
 			}
@@ -80,18 +76,20 @@ func ReadLifetime(env *config.Env) time.Duration {
 
 // readKey parses the key in the variable, or in the file that the one with _FILE
 // names; ok is false after a mistake, which is in env.
-func readKey[K any](env *config.Env, name, kind, algorithm string, parse func(der []byte) (K, error)) (key K, ok bool) {
+func readKey[K any](env *config.Env, name, kind, algorithm string, parse func(text []byte) (K, error)) (key K, ok bool) {
 	takes := "a PEM " + kind + " key for " + algorithm
 	if text := env.Secret(name); text != "" {
-		// Some ways to set a variable keep no line breaks.
-		key, err := decodePEM([]byte(strings.ReplaceAll(text.Reveal(), `\n`, "\n")), parse)
+		key, err := parse(pemtext.Unescape(text.Reveal()))
 		if err != nil {
 			env.RefuseSecret(name, "cannot be read ("+err.Error()+")", takes)
 		}
 		return key, err == nil
 	}
 	path := env.String(name+"_FILE", "")
-	key, err := readPEM(path, parse)
+	text, err := os.ReadFile(path)
+	if err == nil {
+		key, err = parse(text)
+	}
 	if err != nil {
 		env.Refuse(name+"_FILE", path, "a file with "+takes+" ("+err.Error()+")")
 	}
@@ -106,41 +104,4 @@ func ReadPublic(env *config.Env) *Keys {
 		panic("token: " + err.Error()) // of a secret just made
 	}
 	return Read(env, ring)
-}
-
-// readPEM parses the first block of a PEM file.
-func readPEM[K any](path string, parse func(der []byte) (K, error)) (K, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		var none K
-		return none, err
-	}
-	return decodePEM(text, parse)
-}
-
-func decodePEM[K any](text []byte, parse func(der []byte) (K, error)) (K, error) {
-	block, _ := pem.Decode(text)
-	if block == nil {
-		var none K
-		return none, errors.New("no PEM block")
-	}
-	return parse(block.Bytes)
-}
-
-func parsePrivate(der []byte) (crypto.Signer, error) {
-	key, err := x509.ParsePKCS8PrivateKey(der)
-	if err != nil {
-		if key, err := x509.ParseECPrivateKey(der); err == nil {
-			return key, nil
-		}
-		if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {
-			return key, nil
-		}
-		return nil, fmt.Errorf("private key: %w", err)
-	}
-	signer, ok := key.(crypto.Signer)
-	if !ok {
-		return nil, errors.New("private key: not one that signs")
-	}
-	return signer, nil
 }

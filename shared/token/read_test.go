@@ -4,6 +4,8 @@ import (
 	"crypto"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,8 +67,50 @@ func TestRead_TakesKeysFromFiles(t *testing.T) {
 	}
 }
 
+// TestRead_TakesKeysAmongOtherBlocks reads keys as OpenSSL and certbot leave them,
+// from a file and from a setting that keeps no line breaks.
+func TestRead_TakesKeysAmongOtherBlocks(t *testing.T) {
+	t.Parallel()
+	previous := signers(t)
+	for algorithm, signer := range signers(t) {
+		der, err := x509.MarshalPKIXPublicKey(signer.Public())
+		if err != nil {
+			t.Fatal(err)
+		}
+		others := string(pem.EncodeToMemory(&pem.Block{Type: "EC PARAMETERS", Bytes: []byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7}})) +
+			string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})) // whatever is in it
+		for name, text := range map[string]struct{ private, public string }{
+			"blocks before":       {others + private(t, signer), others + public(t, previous[algorithm])},
+			"blocks behind":       {private(t, signer) + others, public(t, previous[algorithm]) + others},
+			"text around":         {"Bag Attributes\n" + private(t, signer) + "the end", "a key\n" + public(t, previous[algorithm])},
+			"a byte order mark":   {"\ufeff" + private(t, signer), "\ufeff" + public(t, previous[algorithm])},
+			"Windows line breaks": {strings.ReplaceAll(others+private(t, signer), "\n", "\r\n"), strings.ReplaceAll(others+public(t, previous[algorithm]), "\n", "\r\n")},
+		} {
+			dir := t.TempDir()
+			key, old := filepath.Join(dir, "key.pem"), filepath.Join(dir, "old.pem")
+			if err := errors.Join(os.WriteFile(key, []byte(text.private), 0o600), os.WriteFile(old, []byte(text.public), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			one := strings.NewReplacer("\r\n", `\r\n`, "\n", `\n`)
+			for way, vars := range map[string]map[string]string{
+				"files": {"JWT_PRIVATE_KEY_FILE": key, "JWT_PREVIOUS_PUBLIC_KEY_FILE": old},
+				"text":  {"JWT_PRIVATE_KEY": one.Replace(text.private), "JWT_PREVIOUS_PUBLIC_KEY": one.Replace(text.public)},
+			} {
+				vars["JWT_ALGORITHM"] = algorithm
+				env := config.Map(vars)
+				if keys := token.Read(env, ring(t)); keys == nil || env.Err() != nil {
+					t.Errorf("%s as %s, %s: %v", algorithm, way, name, env.Err())
+				} else if n := strings.Count(string(keys.JWKS()), `"kid"`); n != 2 {
+					t.Errorf("%s as %s, %s: %d keys are published, want 2", algorithm, way, name, n)
+				}
+			}
+		}
+	}
+}
+
 func TestRead_RefusesWhatIsWrong(t *testing.T) {
 	t.Parallel()
+	certificate := file(t, "CERTIFICATE", []byte("x"))
 	for _, test := range []struct {
 		name string
 		env  map[string]string
@@ -76,6 +120,7 @@ func TestRead_RefusesWhatIsWrong(t *testing.T) {
 		{"no key file", map[string]string{"JWT_ALGORITHM": "EdDSA"}, `JWT_PRIVATE_KEY_FILE is ""`},
 		{"a file that is not there", map[string]string{"JWT_ALGORITHM": "EdDSA", "JWT_PRIVATE_KEY_FILE": "/nowhere"}, `JWT_PRIVATE_KEY_FILE is "/nowhere"`},
 		{"a file that is no key", map[string]string{"JWT_ALGORITHM": "EdDSA", "JWT_PRIVATE_KEY_FILE": file(t, "PRIVATE KEY", []byte("x"))}, "JWT_PRIVATE_KEY_FILE is"},
+		{"a certificate as the key", map[string]string{"JWT_ALGORITHM": "EdDSA", "JWT_PRIVATE_KEY_FILE": certificate}, fmt.Sprintf("JWT_PRIVATE_KEY_FILE is %q; it takes a file with a PEM private key for EdDSA (no private key, only CERTIFICATE)", certificate)},
 		{"a lifetime of no time", map[string]string{"ACCESS_TOKEN_EXPIRE_MINUTES": "0"}, `ACCESS_TOKEN_EXPIRE_MINUTES is "0"`},
 	} {
 		env := config.Map(test.env)

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/pemtext"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -86,13 +87,11 @@ func readRoots(env *config.Env) (roots *x509.CertPool, ok bool) {
 	if text == "" {
 		return nil, true
 	}
-	roots = x509.NewCertPool()
-	// Some ways to set a variable keep no line breaks.
-	if !roots.AppendCertsFromPEM([]byte(strings.ReplaceAll(text, `\n`, "\n"))) {
-		env.RefuseSecret(variable, "holds no certificate", "certificates in PEM, of the authority of the database's")
-		return nil, false
+	roots, err := pemtext.Authorities(pemtext.Unescape(text))
+	if err != nil {
+		env.RefuseSecret(variable, "cannot be read ("+err.Error()+")", "certificates in PEM, of the authority of the database's")
 	}
-	return roots, true
+	return roots, err == nil
 }
 
 // Open returns a store on the database that url names. Nothing is dialled

@@ -115,12 +115,15 @@ func TestRead_TrustsWhomDATABASE_CASays(t *testing.T) {
 
 func TestRead_RefusesAnAuthorityThatIsNone(t *testing.T) {
 	t.Parallel()
-	env := config.Map(map[string]string{"DATABASE_URL": "postgres://h/db", "DATABASE_CA": "/etc/rds.pem"})
-	if db := postgres.Read(env, 1); db != nil {
-		t.Error("there is a store")
-	}
-	const want = "DATABASE_CA holds no certificate; it takes certificates in PEM, of the authority of the database's"
-	if err := env.Err(); err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
+	const key = "-----BEGIN PUBLIC KEY-----\\nMCowBQYDK2VwAyEA\\n-----END PUBLIC KEY-----\\n"
+	for text, found := range map[string]string{"/etc/rds.pem": "no PEM block", key: "no certificate, only PUBLIC KEY"} {
+		env := config.Map(map[string]string{"DATABASE_URL": "postgres://h/db", "DATABASE_CA": text})
+		if db := postgres.Read(env, 1); db != nil {
+			t.Error("there is a store")
+		}
+		want := "DATABASE_CA cannot be read (" + found + "); it takes certificates in PEM, of the authority of the database's"
+		if err := env.Err(); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 }
