@@ -18,29 +18,6 @@ import (
 // just renewed a certificate, and nothing beside the handshakes of a minute.
 const recheck = time.Minute
 
-// TLS returns the configuration of the HTTPS listener: TLS 1.2 or later, and a
-// certificate that follows its files while the server runs. net/http adds HTTP/2.
-//
-// The certificate is that of SSL_CERT_FILE and SSL_KEY_FILE. Where they are not
-// set it is one made for [Names], signed by mkcert's root where this machine has
-// one, else by itself, and kept in TLSDir; it is made anew before it expires and
-// when names or root change. An error names the variable or the folder; once the
-// configuration is made, errors are logged and the last good certificate serves.
-func TLS(s Settings, now func() time.Time, log *slog.Logger) (*tls.Config, error) {
-	k := &keeper{load: (&made{dir: s.TLSDir, root: s.CARoot}).load, now: now, log: log}
-	if s.CertFile != "" {
-		k.load = (&given{cert: s.CertFile, key: s.KeyFile}).load
-	}
-	if s.TrustFile != "" {
-		log.Info(VariableCert+" is set without "+VariableKey+": taken for the authorities that this machine trusts",
-			slog.String("file", s.TrustFile))
-	}
-	if err := k.refresh(context.Background()); err != nil {
-		return nil, err
-	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: k.get}, nil
-}
-
 // A keeper holds the certificate that serves.
 type keeper struct {
 	load func(now time.Time) (cert *tls.Certificate, from string, err error)

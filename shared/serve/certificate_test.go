@@ -2,6 +2,7 @@ package serve_test
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -117,15 +118,6 @@ func TestTLS_RefusesAWrongPairInOneLine(t *testing.T) {
 	}
 }
 
-func TestTLS_TakesNothingOlderThan12(t *testing.T) {
-	t.Parallel()
-	g := newMade(t)
-	g.open(t)
-	if g.config.MinVersion != tls.VersionTLS12 {
-		t.Errorf("MinVersion = %x", g.config.MinVersion)
-	}
-}
-
 func TestTLS_OneHandshakeLooksAtTheFilesAndTheOthersGoOn(t *testing.T) {
 	t.Parallel()
 	f := newMade(t)
@@ -220,13 +212,26 @@ func root(t *testing.T, name string, good time.Duration) pair {
 	})
 }
 
+// sign returns the certificate of template, signed by its own new key.
 func sign(t *testing.T, template *x509.Certificate) pair {
+	t.Helper()
+	key := newKey(t)
+	return signBy(t, template, key, template, key)
+}
+
+func newKey(t *testing.T) crypto.Signer {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	return key
+}
+
+// signBy returns the certificate of template for key, signed by parent with signer.
+func signBy(t *testing.T, parent *x509.Certificate, signer crypto.Signer, template *x509.Certificate, key crypto.Signer) pair {
+	t.Helper()
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,15 +1,19 @@
 package serve
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -20,8 +24,8 @@ import (
 const (
 	madeFile = "gateway.pem" // in TLSDir: the certificate, then its key
 
-	// Browsers take 398 days from public authorities and 825 from local ones.
-	lifetime = 397 * 24 * time.Hour
+	// lifetime is within the 366 days that Mozilla's TLS profiles allow.
+	lifetime = 365 * 24 * time.Hour
 	// renewBefore leaves time to notice a renewal that fails.
 	renewBefore = 30 * 24 * time.Hour
 	// skew is how far behind a client's clock may be, on the day of the making.
@@ -38,6 +42,7 @@ func Names() (hosts []string, addrs []net.IP) {
 type made struct {
 	dir  string // where it is kept
 	root string // mkcert's folder, or ""
+	log  *slog.Logger
 }
 
 // load returns the certificate that is kept, or makes another where that one is
@@ -49,7 +54,16 @@ func (m *made) load(now time.Time) (cert *tls.Certificate, from string, err erro
 	ca := readRoot(m.root, now)
 	path := filepath.Join(m.dir, madeFile)
 	cert, err = readPair(path)
-	if err == nil && right(cert.Leaf, ca, now) {
+	var flaw string
+	switch {
+	case err == nil:
+		flaw = flawOf(cert.Leaf, ca, now)
+	case errors.Is(err, fs.ErrNotExist):
+		flaw = "there was none"
+	default:
+		flaw = err.Error() // which quotes nothing of the key
+	}
+	if flaw == "" {
 		return cert, path, nil
 	}
 	if err := m.keep(path, ca, now); err != nil {
@@ -58,6 +72,7 @@ func (m *made) load(now time.Time) (cert *tls.Certificate, from string, err erro
 	if cert, err = readPair(path); err != nil {
 		return nil, "", fmt.Errorf("certificate just made in %s: %w", m.dir, err)
 	}
+	m.log.Info("certificate made", slog.String("because", flaw)) // who trusts the last one must trust this one now
 	return cert, path, nil
 }
 
@@ -74,15 +89,34 @@ func readPair(path string) (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// right reports whether leaf can serve now: for the names of today, not about to
-// expire, and signed by the root where there is one. What a root signed that is
-// gone may still be trusted by browsers, and stays.
-func right(leaf *x509.Certificate, ca *authority, now time.Time) bool {
+// flawOf says why leaf can no longer serve, or "" where it can: it is for the
+// names of today, not about to expire, signed by the root where there is one, and
+// in the form of [issue]. What a root signed that is gone may still be trusted by
+// browsers, which cannot be said of what would take its place, and stays in the
+// form of older releases, too.
+func flawOf(leaf *x509.Certificate, ca *authority, now time.Time) string {
 	hosts, addrs := Names()
-	return slices.Equal(leaf.DNSNames, hosts) &&
-		slices.EqualFunc(leaf.IPAddresses, addrs, net.IP.Equal) &&
-		!now.Before(leaf.NotBefore) && now.Add(renewBefore).Before(leaf.NotAfter) &&
-		(ca == nil || leaf.CheckSignatureFrom(ca.cert) == nil)
+	signer := leaf
+	if ca != nil {
+		signer = ca.cert
+	}
+	switch {
+	case !slices.Equal(leaf.DNSNames, hosts) || !slices.EqualFunc(leaf.IPAddresses, addrs, net.IP.Equal):
+		return "it has other names"
+	case now.Before(leaf.NotBefore):
+		return "it is not valid yet"
+	case !now.Add(renewBefore).Before(leaf.NotAfter):
+		return "it expires soon"
+	case ca != nil && leaf.CheckSignatureFrom(ca.cert) != nil:
+		return "it is not signed by mkcert's root"
+	case ca == nil && !bytes.Equal(leaf.RawIssuer, leaf.RawSubject):
+		return ""
+	case leaf.NotAfter.Sub(leaf.NotBefore) > lifetime:
+		return "it lasts too long"
+	case len(leaf.SubjectKeyId) == 0 || !bytes.Equal(leaf.AuthorityKeyId, signer.SubjectKeyId):
+		return "it has no key identifiers"
+	}
+	return ""
 }
 
 // keep makes a certificate and puts it at path.
@@ -111,12 +145,19 @@ func (m *made) keep(path string, ca *authority, now time.Time) error {
 
 // issue returns a new certificate and its key in PEM. Without an authority the
 // certificate signs itself; it is no authority for that, or Firefox would refuse
-// it as a server's.
+// it as a server's. The identifiers of keys are what strict clients demand (RFC
+// 5280 sections 4.2.1.1 and 4.2.1.2), Python among them.
 func issue(ca *authority, now time.Time) ([]byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("generate key: %w", err)
 	}
+	point, err := key.PublicKey.Bytes()
+	if err != nil {
+		return nil, fmt.Errorf("encode public key: %w", err)
+	}
+	digest := sha256.Sum256(point)
+	id := digest[:20] // RFC 7093 section 2, method 1
 	hosts, addrs := Names()
 	leaf := &x509.Certificate{
 		Subject:               pkix.Name{Organization: []string{"VoiceAssist gateway"}, CommonName: "voiceassist.local"},
@@ -125,10 +166,12 @@ func issue(ca *authority, now time.Time) ([]byte, error) {
 		KeyUsage:              x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true,
+		SubjectKeyId:          id,
 		DNSNames:              hosts,
 		IPAddresses:           addrs,
 	}
 	if ca == nil {
+		leaf.AuthorityKeyId = id
 		ca = &authority{cert: leaf, key: key}
 	} else if ca.cert.NotAfter.Before(leaf.NotAfter) {
 		leaf.NotAfter = ca.cert.NotAfter // nobody trusts it for longer

@@ -1,11 +1,16 @@
 package serve_test
 
 import (
+	"bytes"
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -46,11 +51,17 @@ func TestTLS_MakesACertificateThatBrowsersTake(t *testing.T) {
 					t.Errorf("for %s: %v", name, err)
 				}
 			}
-			if got := leaf.NotAfter.Sub(leaf.NotBefore); got != 397*24*time.Hour {
-				t.Errorf("it lasts %v, want 397 days", got)
+			if got := leaf.NotAfter.Sub(leaf.NotBefore); got != 365*24*time.Hour {
+				t.Errorf("it lasts %v, want 365 days", got)
 			}
-			if leaf.IsCA {
-				t.Error("it may sign others")
+			if len(leaf.SubjectKeyId) != 20 || !bytes.Equal(leaf.AuthorityKeyId, trusted.SubjectKeyId) {
+				t.Errorf("its key is %x and its signer's %x, which is %x",
+					leaf.SubjectKeyId, leaf.AuthorityKeyId, trusted.SubjectKeyId)
+			}
+			if leaf.KeyUsage != x509.KeyUsageDigitalSignature || !leaf.BasicConstraintsValid || leaf.IsCA ||
+				!slices.Equal(leaf.ExtKeyUsage, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}) {
+				t.Errorf("it may be used for %b and %v, and sign others: %v; want a server's signatures alone",
+					leaf.KeyUsage, leaf.ExtKeyUsage, leaf.IsCA)
 			}
 		})
 	}
@@ -73,36 +84,49 @@ func TestTLS_KeepsWhatItMadeForItselfAlone(t *testing.T) {
 
 func TestTLS_MakesAnewOnlyWhatIsNoLongerRight(t *testing.T) {
 	t.Parallel()
-	const anew, same = true, false
+	const same = ""
 	hosts, addrs := serve.Names()
-	fewerHosts := sign(t, &x509.Certificate{
-		DNSNames: hosts[1:], IPAddresses: addrs, NotBefore: day, NotAfter: day.Add(years),
-	})
-	fewerAddrs := sign(t, &x509.Certificate{
-		DNSNames: hosts, IPAddresses: addrs[1:], NotBefore: day, NotAfter: day.Add(years),
-	})
+	id := []byte("the key of the test")
+	year := func(change func(*x509.Certificate)) func(*testing.T, *fixture) {
+		template := &x509.Certificate{
+			DNSNames: hosts, IPAddresses: addrs, NotBefore: day, NotAfter: day.Add(years),
+			SubjectKeyId: id, AuthorityKeyId: id,
+		}
+		change(template)
+		p := sign(t, template)
+		return replace(append(p.cert, p.key...))
+	}
 	tests := []struct {
 		name   string
 		before func(*testing.T, *fixture) // the first start
 		after  func(*testing.T, *fixture)
-		want   bool
+		why    string // another is made, or same
 	}{
 		{"nothing happened", nothing, nothing, same},
-		{"a year passed", nothing, later(365 * 24 * time.Hour), same},
-		{"it expires in 30 days", nothing, later(367 * 24 * time.Hour), anew},
-		{"the clock went back", nothing, later(-2 * time.Hour), anew},
-		{"the file was cut off", nothing, cut, anew},
-		{"the file has no key", nothing, replace(fewerHosts.cert), anew},
-		{"the names changed", nothing, replace(append(fewerHosts.cert, fewerHosts.key...)), anew},
-		{"the addresses changed", nothing, replace(append(fewerAddrs.cert, fewerAddrs.key...)), anew},
-		{"a root appeared", nothing, installed("one", 10*years), anew},
+		{"eleven months passed", nothing, later(334 * 24 * time.Hour), same},
+		{"it expires in 30 days", nothing, later(335 * 24 * time.Hour), "it expires soon"},
+		{"the clock went back", nothing, later(-2 * time.Hour), "it is not valid yet"},
+		{"the file was cut off", nothing, cut, "failed to find any"},
+		{"the file has no key", nothing, replace(selfSigned(t, "localhost").cert), "found a certificate rather than a key"},
+		{"another one that is right appeared", nothing, year(func(*x509.Certificate) {}), same},
+		{"the names changed", nothing, year(func(c *x509.Certificate) { c.DNSNames = hosts[1:] }), "it has other names"},
+		{"the addresses changed", nothing, year(func(c *x509.Certificate) { c.IPAddresses = addrs[1:] }), "it has other names"},
+		{"an older release made it for 397 days", nothing,
+			year(func(c *x509.Certificate) { c.NotAfter = day.Add(397 * 24 * time.Hour) }), "it lasts too long"},
+		{"an older release did not name its key", nothing,
+			year(func(c *x509.Certificate) { c.SubjectKeyId, c.AuthorityKeyId = nil, nil }), "it has no key identifiers"},
+		{"it does not name the key that signed it", nothing,
+			year(func(c *x509.Certificate) { c.AuthorityKeyId = nil }), "it has no key identifiers"},
+		{"a root appeared", nothing, installed("one", 10*years), "it is not signed by mkcert's root"},
 		{"the root stayed", installed("one", 10*years), nothing, same},
-		{"the root changed", installed("one", 10*years), installed("one", 10*years), anew},
+		{"the root changed", installed("one", 10*years), installed("one", 10*years), "it is not signed by mkcert's root"},
 		{"the root is gone", installed("one", 10*years), uninstalled, same},
+		{"the root is gone, and an older release signed with it", installed("one", 10*years), orphan(397 * 24 * time.Hour), same},
 		{"the root lost its key", installed("one", 10*years), keyless, same},
 		{"a root that cannot sign appeared", nothing, damaged, same},
 		{"a root that expires appeared", nothing, installed("one", 30*24*time.Hour), same},
 		{"a root that lasts little longer stayed", installed("one", 31*24*time.Hour), nothing, same},
+		{"a root without a key identifier stayed", nameless, nothing, same},
 		{"something that is no root appeared", nothing, impostor, same},
 	}
 	for _, tt := range tests {
@@ -111,12 +135,17 @@ func TestTLS_MakesAnewOnlyWhatIsNoLongerRight(t *testing.T) {
 			f := newMade(t)
 			tt.before(t, f)
 			f.open(t)
-			first := f.leaf(t)
 			running := f.config
 			tt.after(t, f)
+			found, _ := tls.LoadX509KeyPair(f.file(), f.file()) // nothing, where it is damaged
+			f.log.Reset()
 			f.open(t)
-			if got := !f.leaf(t).Equal(first); got != tt.want {
-				t.Errorf("made anew at the next start: %v, want %v", got, tt.want)
+			if got, want := found.Leaf == nil || !f.leaf(t).Equal(found.Leaf), tt.why != same; got != want {
+				t.Errorf("made anew at the next start: %v, want %v", got, want)
+			}
+			told := strings.Contains(f.log.String(), `msg="certificate made"`)
+			if told != (tt.why != same) || !strings.Contains(f.log.String(), tt.why) {
+				t.Errorf("the log does not say %q:\n%s", tt.why, &f.log)
 			}
 			if diff := cmp.Diff(hosts, f.leaf(t).DNSNames) + cmp.Diff(len(addrs), len(f.leaf(t).IPAddresses)); diff != "" {
 				t.Errorf("the names differ (-want +got):\n%s", diff)
@@ -261,6 +290,41 @@ func keyless(t *testing.T, f *fixture) {
 func damaged(t *testing.T, f *fixture) {
 	t.Helper()
 	f.install(t, pair{root(t, "one", 10*years).cert, root(t, "two", 10*years).key})
+}
+
+// nameless has a root that does not name its key, which CreateCertificate would.
+func nameless(t *testing.T, f *fixture) {
+	t.Helper()
+	f.install(t, sign(t, &x509.Certificate{
+		Subject: pkix.Name{CommonName: "one"}, KeyUsage: x509.KeyUsageCertSign,
+		ExtraExtensions: []pkix.Extension{{ // basicConstraints with cA
+			Id: asn1.ObjectIdentifier{2, 5, 29, 19}, Critical: true, Value: []byte{0x30, 3, 1, 1, 0xff},
+		}},
+		NotBefore: day, NotAfter: day.Add(10 * years),
+	}))
+}
+
+// orphan has a certificate in the form of older releases, signed by a root that is
+// gone, but may be trusted elsewhere.
+func orphan(lasts time.Duration) func(*testing.T, *fixture) {
+	return func(t *testing.T, f *fixture) {
+		t.Helper()
+		pair, err := tls.LoadX509KeyPair(filepath.Join(f.CARoot, "rootCA.pem"), filepath.Join(f.CARoot, "rootCA-key.pem"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		hosts, addrs := serve.Names()
+		root, ok := pair.PrivateKey.(crypto.Signer)
+		if !ok {
+			t.Fatal("the root has no key")
+		}
+		p := signBy(t, pair.Leaf, root, &x509.Certificate{
+			Subject: pkix.Name{CommonName: "voiceassist.local"}, DNSNames: hosts, IPAddresses: addrs,
+			NotBefore: day, NotAfter: day.Add(lasts),
+		}, newKey(t))
+		replace(append(p.cert, p.key...))(t, f)
+		uninstalled(t, f)
+	}
 }
 
 // impostor has a certificate that may not sign where the root should be.

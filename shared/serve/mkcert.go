@@ -17,7 +17,7 @@ type authority struct {
 // readRoot returns the root that `mkcert -install` keeps in dir, or nil where
 // there is none that can sign: no folder, a root without its key, as on machines
 // that only trust it, files that this user may not read or that are damaged, or
-// a root about to expire. What [right] would refuse must not sign, or every look
+// a root about to expire. What [flawOf] would refuse must not sign, or every look
 // would make another certificate.
 func readRoot(dir string, now time.Time) *authority {
 	if dir == "" {

@@ -2,6 +2,7 @@ package serve_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -192,7 +193,8 @@ func start(t *testing.T, h http.Handler, options ...func(*serve.Server)) *runnin
 	case err := <-r.done:
 		t.Fatalf("Run = %v before it was ready", err)
 	}
-	cert, err := tls.LoadX509KeyPair(filepath.Join(s.TLSDir, "gateway.pem"), filepath.Join(s.TLSDir, "gateway.pem"))
+	file := cmp.Or(s.CertFile, filepath.Join(s.TLSDir, "gateway.pem"))
+	cert, err := tls.LoadX509KeyPair(file, cmp.Or(s.KeyFile, file))
 	if err != nil {
 		t.Fatal(err)
 	}
