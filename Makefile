@@ -9,7 +9,7 @@ RELEASE   := -trimpath -ldflags='-s -w'
 TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo certs test test-race attack test-nextcloud fuzz cold-start flood lint build image up down sam-check sam-local sam-acceptance clean
+.PHONY: help run demo certs test test-race attack test-nextcloud fuzz cold-start flood lint build image up down tls-check sam-check sam-local sam-acceptance clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,7 +55,7 @@ flood: ## measure what a flood of logins does to others
 lint: ## check the form: gofmt, vet, staticcheck
 	@unformatted="$$(gofmt -l .)"; [ -z "$$unformatted" ] || { echo "not gofmt'ed: $$unformatted"; exit 1; }
 	$(GO) vet ./...
-	$(GO) vet -tags sam ./test
+	$(GO) vet -tags sam,sslyze ./test
 	$(GO) tool staticcheck ./...
 	$(GO) mod verify
 
@@ -79,6 +79,9 @@ build-%Function:
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(LAMBDA_GOARCH) $(GO) build $(RELEASE) -buildvcs=false -tags $(TAGS) \
 		-o "$(ARTIFACTS_DIR)/bootstrap" ./functions/$$(echo $* | tr A-Z a-z)/bootstrap
 	cksum < samconfig.toml > "$(ARTIFACTS_DIR)/parameters"
+
+tls-check: ## check the TLS of the binary with sslyze, against Mozilla's "intermediate" profile
+	@scripts/tls-check
 
 sam-check: ## check the template and build the functions with the AWS SAM CLI
 	@scripts/sam-check
