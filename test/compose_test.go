@@ -78,29 +78,6 @@ func TestCompose_StopsWithASentenceWhereASecretIsMissing(t *testing.T) {
 	}
 }
 
-func TestCompose_GivesTheGatewayOnlyVariablesThatItReads(t *testing.T) {
-	t.Parallel()
-	read := variables(t)
-	for _, name := range []string{"gateway", "migrate"} {
-		for variable := range compose(t).Services[name].Environment {
-			if !slices.Contains(read, variable) {
-				t.Errorf("%s is given %s, which no code reads", name, variable)
-			}
-		}
-	}
-}
-
-func TestEnvExample_ExplainsEveryVariableThatTheCodeReads(t *testing.T) {
-	t.Parallel()
-	_, explained := example(t)
-	foreign := []string{"XDG_DATA_HOME", "SECRETS_ARNS"} // the latter is for functions, in docs/operations.md
-	for _, name := range variables(t) {
-		if !slices.Contains(explained, name) && !slices.Contains(foreign, name) && !strings.HasPrefix(name, "AWS_") {
-			t.Errorf(".env.example does not explain %s", name)
-		}
-	}
-}
-
 func TestEnvExample_HoldsAPlaceholderThatTheGatewayRefuses(t *testing.T) {
 	t.Parallel()
 	set, _ := example(t)
@@ -108,6 +85,28 @@ func TestEnvExample_HoldsAPlaceholderThatTheGatewayRefuses(t *testing.T) {
 	keyring.Read(env)
 	if err := env.Err(); err == nil || !strings.Contains(err.Error(), "placeholder") {
 		t.Errorf("JWT_SECRET=%s: %v, want that it is a placeholder", set[keyring.Variable], err)
+	}
+}
+
+// TestCompose_MountsTheFilesThatTheExampleNames holds that a file that .env names
+// is the same in the folder of the project and in the container, which begins at /.
+func TestCompose_MountsTheFilesThatTheExampleNames(t *testing.T) {
+	t.Parallel()
+	files := regexp.MustCompile(`(?m)^#[A-Z_]+_FILE=(.*)$`).FindAllStringSubmatch(read(t, ".env.example"), -1)
+	if len(files) < 6 {
+		t.Fatalf("only %d files in .env.example", len(files))
+	}
+	for _, file := range files {
+		if !strings.HasPrefix(file[1], "secrets/") {
+			t.Errorf(".env.example names %s, which is not in secrets/", file[1])
+		}
+	}
+	if !slices.Contains(compose(t).Services["gateway"].Volumes, "./secrets:/secrets:ro") {
+		t.Error("docker-compose.yml does not mount secrets/ where the gateway looks for it")
+	}
+	_, last, _ := strings.Cut(read(t, "Dockerfile"), "FROM scratch")
+	if strings.Contains(last, "WORKDIR") {
+		t.Error("the gateway does not begin at / in its container")
 	}
 }
 
@@ -273,36 +272,6 @@ func example(t *testing.T) (set map[string]string, explained []string) {
 		explained = append(explained, m[1])
 	}
 	return set, explained
-}
-
-// variables returns the names of variables in the code: quoted, in capitals with
-// an underscore between, and the few without one.
-func variables(t *testing.T) []string {
-	t.Helper()
-	name := regexp.MustCompile(`"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|DEBUG|CAROOT)"`)
-	var names []string
-	for _, top := range []string{"../cmd", "../functions", "../shared"} {
-		err := filepath.WalkDir(top, func(path string, d os.DirEntry, err error) error {
-			switch {
-			case err != nil:
-				return err
-			case d.IsDir() && (strings.HasSuffix(d.Name(), "test") || d.Name() == "testdata"):
-				return filepath.SkipDir
-			case !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
-				return nil
-			}
-			text, err := os.ReadFile(path)
-			for _, m := range name.FindAllSubmatch(text, -1) {
-				names = append(names, string(m[1]))
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
 }
 
 // read returns a file of the project.
