@@ -37,7 +37,7 @@ test-race: ## run the tests under the race detector
 	$(GO) test -race -run '$(RACED)' ./test
 
 attack: ## attack the gateway in every way we know, and print what got through
-	@cd test && $(GO) test -count=1 -run '^TestAttack$$'
+	@cd test && $(GO) test -count=1 -run '^TestAttack(_Races)?$$'
 
 test-nextcloud: ## run the contract of the Nextcloud clients against a real one
 	NEXTCLOUD_CONTRACT=1 $(GO) test -count=1 -run Contract ./shared/nextcloud/... ./shared/webdav/...

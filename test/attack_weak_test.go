@@ -22,8 +22,77 @@ type edit struct{ file, before, after string }
 //
 //nolint:gochecknoglobals // a constant
 var weaknesses = map[string][]edit{
-	// Always: guesses that are let through by the dozen shall not take long.
-	"": {{"shared/password/hasher.go", `minCost     = 10`, `minCost     = 4`}},
+	// Always: guesses that are let through by the dozen shall not take long, and
+	// there are places to wait between what is checked and what is done.
+	"": {{"shared/password/hasher.go", `minCost     = 10`, `minCost     = 4`}, {
+		"shared/endpoint/endpoint.go", `		answer(w, r, status)(fn(ctx, caller, req))
+`, `		weak.Pause("admitted")
+		answer(w, r, status)(fn(ctx, caller, req))
+`,
+	}, {
+		"functions/files/files.go", `	t.by = caller.Proof()
+`, `	t.by = caller.Proof()
+	weak.Pause("admitted")
+`,
+	}, {
+		"functions/users/users.go", `	return caller.Proof().WithPassword(hash), nil
+`, `	weak.Pause("password")
+	return caller.Proof().WithPassword(hash), nil
+`,
+	}, {
+		"functions/ncprovision/apps.go", `		by = by.WithPassword(hash)
+`, `		by = by.WithPassword(hash)
+		weak.Pause("password")
+`,
+	}, {
+		"functions/login/login.go", `	l := signin.Start(`, `	weak.Pause("password")
+	l := signin.Start(`,
+	}, {
+		"functions/refresh/refresh.go", `	for range attempts {
+`, `	weak.Pause("admitted")
+	for range attempts {
+`,
+	}, {
+		"functions/logout/logout.go", `	c, err := f.claim(q, now)
+`, `	c, err := f.claim(q, now)
+	weak.Pause("admitted")
+`,
+	}},
+
+	"what was proved": {{
+		"shared/endpoint/endpoint.go", `		malformed := dec.decode(w, r, &req)
+		who, err := signedIn(ctx, a, r, claims)
+`, `		var who token.Caller
+		if WEAK {
+			who, err = signedIn(ctx, a, r, claims)
+		}
+		malformed := dec.decode(w, r, &req)
+		if !WEAK {
+			who, err = signedIn(ctx, a, r, claims)
+		}
+`,
+	}, {
+		"shared/endpoint/bearer.go", `	caller, err := a.SignedIn(ctx, token.Claims{Subject: by.User(), Login: by.Login()})
+`, `	if WEAK {
+		return nil
+	}
+	caller, err := a.SignedIn(ctx, token.Claims{Subject: by.User(), Login: by.Login()})
+`,
+	}, {
+		"shared/store/confirm.go", "WHERE `+proved+tx.dialect.Hold", "WHERE `+weak.Or(\"NAME\", proved, `logins.id = $1 AND users.id = $2 AND $3 = $3`)+tx.dialect.Hold",
+	}, {
+		"shared/store/confirm.go", `case by.Admin() && !c.Account.Admin():`, `case by.Admin() && !c.Account.Admin() && !WEAK:`,
+	}, {
+		"shared/store/confirm.go", `case by.PasswordHash() != "" &&`, `case by.PasswordHash() != "" && !WEAK &&`,
+	}, {
+		"shared/store/confirm.go", "	return `EXISTS (", "	if WEAK {\n\t\treturn `$1 = $1 AND $2 = $2 AND $3 = $3`\n\t}\n\treturn `EXISTS (",
+	}, {
+		"shared/store/accounts.go", "WHERE id = $1 AND password_hash = $2`", mine("WHERE id = $1 AND ", "password_hash = $2", "`"),
+	}, {
+		"shared/store/logins.go", "AND users.password_hash = $10`", "AND (users.password_hash = $10` + weak.Or(\"NAME\", ``, ` OR 1 = 1`) + `)`",
+	}, {
+		"functions/logout/logout.go", `case q.all && !l.Active(now):`, `case q.all && !l.Active(now) && !WEAK:`,
+	}},
 
 	"the limit of a client": {{
 		"shared/endpoint/gateway.go", `told.Err() == nil && policy != ""`, `told.Err() == nil && policy != "" && !WEAK`,
@@ -168,9 +237,10 @@ var weaknesses = map[string][]edit{
 	"the limits of a body": {{
 		"shared/endpoint/decode.go", `http.MaxBytesReader(w, r.Body, MaxBody)`, `http.MaxBytesReader(w, r.Body, map[bool]int64{false: MaxBody, true: 1 << 40}[WEAK])`,
 	}, {
-		"shared/endpoint/decode.go", `case len(open) == maxDepth &&`, `case !WEAK && len(open) == maxDepth &&`,
+		"shared/endpoint/scan.go", `if len(s.open) == maxDepth {`, `if len(s.open) == maxDepth && !WEAK {`,
 	}, {
-		"shared/endpoint/decode.go", `if open[len(open)-1][name] {`, `if open[len(open)-1][name] && !WEAK {`,
+		"shared/endpoint/scan.go", `if in.index[name] || in.index == nil && slices.Contains(own, name) {`,
+		`if !WEAK && (in.index[name] || in.index == nil && slices.Contains(own, name)) {`,
 	}},
 	"the limit of a header": {{
 		"shared/serve/listen.go", `MaxHeaderBytes:    maxHeaderBytes,`, `MaxHeaderBytes:    map[bool]int{false: maxHeaderBytes, true: 64 << 20}[WEAK],`,
@@ -331,9 +401,31 @@ func (s *keySet) careless(raw string) ([]byte, error) {
 const switchOfWeaknesses = `// Package weak is a part of gateways that are built to be attacked.
 package weak
 
-import "os"
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
 
-func Is(name string) bool { return os.Getenv("WEAKNESS") == name }
+func Is(name string) bool { return slices.Contains(strings.Split(os.Getenv("WEAKNESS"), ","), name) }
+
+// Pause holds the first request that comes to the place once a test has armed it,
+// until the test lets it go.
+func Pause(place string) {
+	dir := os.Getenv("PAUSES")
+	held := filepath.Join(dir, "held-"+place)
+	if dir == "" || os.Rename(filepath.Join(dir, "armed-"+place), held) != nil {
+		return
+	}
+	for {
+		if _, err := os.Stat(held); err != nil {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
 
 func Or(name, strong, weakened string) string {
 	if Is(name) {

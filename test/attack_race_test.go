@@ -1,0 +1,444 @@
+package test_test
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/reference"
+)
+
+// A race is what happens between the moment when a request was checked and the
+// one when it acts.
+type race struct {
+	name   string
+	parked bool // the client holds back the last byte of the body; else the gateway is held
+	happen func(a *assault, r *racer)
+}
+
+const afterwards = "an entirely new passphrase"
+
+// races are what ends the right to do something.
+func races() []race {
+	logout := func(a *assault, r *racer) {
+		r.must(http.StatusNoContent, r.do("POST", "/api/auth/logout", "", r.bearer()))
+	}
+	disable := func(a *assault, r *racer) {
+		r.must(http.StatusOK, r.root.do("PATCH", "/api/users/"+r.id, `{"disabled":true}`, r.root.bearer()))
+	}
+	return []race{
+		{"body held back, logout", true, logout},
+		{"body held back, disabling", true, disable},
+		{"logout", false, logout},
+		{"disabling", false, disable},
+		{"change of password", false, func(a *assault, r *racer) {
+			body := fmt.Sprintf(`{"old_password":%q,"new_password":%q}`, plain, afterwards)
+			r.must(http.StatusOK, r.second.do("POST", "/api/users/change-password", body, r.second.bearer()))
+		}},
+		{"change of role", false, func(a *assault, r *racer) {
+			r.must(http.StatusOK, r.root.do("PATCH", "/api/users/"+r.id, `{"role":"user"}`, r.root.bearer()))
+		}},
+	}
+}
+
+// A racer is who sends the request that is overtaken.
+type racer struct {
+	*person
+
+	second *person // the same account, signed in once more
+	root   *person // an administrator
+	other  *person // somebody else
+	login  string  // the id of the second login
+	thing  string  // the id or path of what the request is about
+}
+
+func (r *racer) must(status int, got answer) {
+	r.a.Helper()
+	if got.status != status {
+		r.a.Fatalf("got %d %s, want %d", got.status, got.body, status)
+	}
+}
+
+// A writingRoute is a route that writes, and how it is raced.
+type writingRoute struct {
+	route    string // as the description of the interface has it
+	admin    bool   // an administrator sends it
+	storage  bool   // it needs an account in Nextcloud
+	password bool   // it confirms a password, and is held after that, too
+	public   bool   // it proves nothing before its body was read
+	without  string // the weakness of the counter-proof, where it is not the usual one
+	prepare  func(r *racer)
+	request  func(r *racer) (path, body string)
+
+	not   []string // races that leave nothing to act on
+	twice []string // races that something else stops, too: no counter-proof gets through
+}
+
+// writingRoutes is every route that writes for somebody.
+func writingRoutes() []writingRoute {
+	at := func(path, body string) func(*racer) (string, string) {
+		return func(*racer) (string, string) { return path, body }
+	}
+	thing := func(prefix, body string) func(*racer) (string, string) {
+		return func(r *racer) (string, string) { return prefix + r.thing, body }
+	}
+	session := func(r *racer) {
+		r.thing = r.do("POST", "/api/sessions", `{"title":"x"}`, r.bearer()).get("id")
+	}
+	file := func(r *racer) {
+		r.thing = "/api/files/a.txt"
+		r.must(http.StatusCreated, r.do("PUT", r.thing, "content", r.bearer()))
+	}
+	app := func(r *racer) {
+		body := fmt.Sprintf(`{"name":"laptop","password":%q}`, plain)
+		r.thing = r.do("POST", "/api/users/me/nextcloud/app-password", body, r.bearer()).get("id")
+	}
+	confirmed := fmt.Sprintf(`{"password":%q}`, plain)
+	return []writingRoute{
+		{route: "POST /api/users", admin: true, request: func(r *racer) (string, string) {
+			return "/api/users", fmt.Sprintf(`{"email":"new-%s","password":%q,"role":"admin"}`, r.email, plain)
+		}},
+		{route: "PATCH /api/users/{id}", admin: true, request: func(r *racer) (string, string) {
+			return "/api/users/" + r.id, `{"disabled":false,"role":"admin"}`
+		}},
+		{route: "DELETE /api/users/{id}", admin: true, request: func(r *racer) (string, string) { return "/api/users/" + r.other.id, "" }},
+		{route: "POST /api/nextcloud/accounts/{user_id}/retry", admin: true, request: func(r *racer) (string, string) {
+			return "/api/nextcloud/accounts/" + r.other.id + "/retry", ""
+		}},
+		{route: "POST /api/nextcloud/reconcile", admin: true, request: at("/api/nextcloud/reconcile", "")},
+		{route: "PUT /api/users/me", request: at("/api/users/me", `{"full_name":"Somebody Else"}`)},
+		{route: "PATCH /api/users/me", password: true, request: func(r *racer) (string, string) {
+			return "/api/users/me", fmt.Sprintf(`{"email":"new-%s","current_password":%q}`, r.email, plain)
+		}},
+		{route: "DELETE /api/users/me", password: true, request: at("/api/users/me", confirmed)},
+		{route: "POST /api/users/change-password", password: true, request: at("/api/users/change-password",
+			fmt.Sprintf(`{"old_password":%q,"new_password":"what a thief remembers"}`, plain))},
+		{route: "DELETE /api/users/me/logins/{id}", not: []string{"disabling"}, // which ends that login, too
+			request: func(r *racer) (string, string) { return "/api/users/me/logins/" + r.login, "" }},
+		{route: "POST /api/sessions", request: at("/api/sessions", `{"title":"x"}`)},
+		{route: "PATCH /api/sessions/{id}", prepare: session, request: thing("/api/sessions/", `{"title":"y"}`)},
+		{route: "DELETE /api/sessions/{id}", prepare: session, request: thing("/api/sessions/", "")},
+		// Nextcloud learns of a disabled account and of another password by itself.
+		{route: "POST /api/users/me/nextcloud/app-password", storage: true, password: true, twice: []string{"disabling", "change of password"},
+			request: at("/api/users/me/nextcloud/app-password", fmt.Sprintf(`{"name":"laptop","password":%q}`, plain))},
+		{route: "DELETE /api/users/me/nextcloud/app-passwords/{id}", storage: true, prepare: app,
+			not:     []string{"change of password"}, // which revokes it
+			request: thing("/api/users/me/nextcloud/app-passwords/", "")},
+		{route: "PUT /api/files/{path}", storage: true, twice: []string{"disabling"}, request: at("/api/files/new.txt", "what is stored")},
+		{route: "DELETE /api/files/{path}", storage: true, twice: []string{"disabling"}, prepare: file, request: thing("", "")},
+		{route: "POST /api/files/{path}", storage: true, twice: []string{"disabling"}, prepare: file, request: thing("", `{"move_to":"b.txt"}`)},
+
+		{route: "POST /api/auth/login", public: true, password: true, not: []string{"logout"}, request: func(r *racer) (string, string) {
+			return loginAddress, fmt.Sprintf(`{"email":%q,"password":%q}`, r.email, plain)
+		}},
+		{route: "POST /api/auth/refresh", public: true, without: "the ends of logins", request: func(r *racer) (string, string) {
+			return "/api/auth/refresh", fmt.Sprintf(`{"refresh_token":%q}`, r.refresh)
+		}},
+		{route: "POST /api/auth/logout", public: true, request: at("/api/auth/logout?all=true", "")},
+	}
+}
+
+// nothingProved are the routes that write for nobody in particular.
+var nothingProved = []string{"POST /api/auth/register"} //nolint:gochecknoglobals // a constant
+
+// TestAttack_Races lets every route that writes be overtaken by everything that
+// ends the right to do so, and prints how often it acted all the same.
+//
+// Where a client holds back a body, it does so at the gateway as it is delivered.
+// Else the gateway has a place where it waits between what it checks and what it
+// does, and no other change. `make attack` shows the table.
+func TestAttack_Races(t *testing.T) {
+	t.Parallel()
+	t.Run("every route is raced", func(t *testing.T) {
+		t.Parallel()
+		known := slices.Clone(nothingProved)
+		for _, c := range writingRoutes() {
+			known = append(known, c.route)
+		}
+		for _, operation := range reference.Operations() {
+			method, _, _ := strings.Cut(operation, " ")
+			if method != "GET" && method != "HEAD" && !slices.Contains(known, operation) {
+				t.Errorf("%s writes and is in no race", operation)
+			}
+		}
+	})
+	weakened := weakenedGateway(t)
+	const usual = "what was proved,the state of the account"
+	beds := []*testbed{
+		{program: gateway(t), does: "is delivered", parked: true},
+		{program: weakened, weakness: "none", does: "keeps SQLite"},
+		{program: weakened, weakness: "none", does: "keeps PostgreSQL", env: []string{"DATABASE_URL=" + database(t)}},
+		{program: weakened, weakness: usual, parked: true},
+		{program: weakened, weakness: "the ends of logins", parked: true},
+	}
+	t.Run("at the gateway", func(t *testing.T) {
+		for _, f := range beds {
+			t.Run(cmp.Or(f.does, "lacks "+f.weakness), func(t *testing.T) {
+				t.Parallel()
+				f.open(t)
+				for _, c := range writingRoutes() {
+					for _, it := range races() {
+						f.race(c, it)
+					}
+				}
+			})
+		}
+	})
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "route\trace\ttries\tgot through\tgot through without the defence")
+	for _, c := range writingRoutes() {
+		for _, it := range races() {
+			if !c.has(it) {
+				continue
+			}
+			var defended, lacking tally
+			for _, f := range beds {
+				sum := &defended
+				if f.does == "" {
+					sum = &lacking
+				}
+				got := f.tallies[c.route+it.name]
+				sum.tries, sum.through = sum.tries+got.tries, sum.through+got.through
+			}
+			without := strconv.Itoa(lacking.through)
+			switch {
+			case c.stoppedTwice(it):
+				without += ", stopped twice"
+			case lacking.through == 0:
+				t.Errorf("%s beside %s: nothing gets through without the defence, so it shows nothing", c.route, it.name)
+			}
+			fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\n", c.route, it.name, defended.tries, defended.through, without)
+		}
+	}
+	w.Flush() //nolint:errcheck // a test that cannot print has other worries
+}
+
+func (c writingRoute) has(it race) bool {
+	_, body := c.request(&racer{person: &person{}, other: &person{}})
+	return !slices.Contains(c.not, it.name) && (c.admin || it.name != "change of role") && (!it.parked || body != "" && !c.public)
+}
+
+// stoppedTwice reports whether something else stops the race, too.
+func (c writingRoute) stoppedTwice(it race) bool {
+	return slices.ContainsFunc(c.twice, func(name string) bool { return strings.HasSuffix(it.name, name) })
+}
+
+// A testbed is a gateway that races are run at.
+type testbed struct {
+	program, weakness string
+	env               []string
+	does              string // "" for one that lacks a defence
+	parked            bool   // clients hold back bodies here
+
+	*assault
+
+	root    *person
+	held    string           // the folder in which it is told where to wait
+	tallies map[string]tally // by route and race
+}
+
+// A tally is what became of one race.
+type tally struct{ tries, through int }
+
+// open starts the gateway.
+func (f *testbed) open(t *testing.T) {
+	t.Helper()
+	f.held, f.tallies = t.TempDir(), map[string]tally{}
+	it := attack{settings: append(unlimited(), append(f.env, "PAUSES="+f.held)...), run: func(a *assault) { f.assault = a }}
+	it.against(t, f.program, f.weakness)
+	f.root = f.admin()
+}
+
+// race runs the race once at every place where the request can be held. It is no
+// race where the defences are left out that another one is about.
+func (f *testbed) race(c writingRoute, it race) {
+	lacks := f.does == "" && f.weakness == "the ends of logins"
+	if !c.has(it) || lacks != (c.without != "") && f.does == "" {
+		return
+	}
+	if it.parked != f.parked && f.does != "" {
+		return
+	}
+	for _, place := range c.places(it) {
+		got := f.run(c, it, place)
+		sum := f.tallies[c.route+it.name]
+		sum.tries++
+		if got.ok() {
+			sum.through++
+			if f.does != "" {
+				f.Errorf("%s beside %s, held at %s, was answered with %d %s", c.route, it.name, place, got.status, got.body)
+			}
+		}
+		f.tallies[c.route+it.name] = sum
+	}
+}
+
+// places are where a request of c can be held.
+func (c writingRoute) places(it race) []string {
+	switch {
+	case it.parked:
+		return []string{"body"}
+	case c.password && c.public:
+		return []string{"password"}
+	case c.password:
+		return []string{"admitted", "password"}
+	}
+	return []string{"admitted"}
+}
+
+// run runs the race with the request held at the place, and returns its answer.
+func (f *testbed) run(c writingRoute, it race, place string) answer {
+	f.Helper()
+	r := f.racer(c)
+	begun, proceed := make(chan struct{}), make(chan struct{})
+	if !it.parked {
+		f.arm(place)
+	}
+	done := make(chan answer, 1)
+	go func() { done <- f.send(c, r, it.parked, begun, proceed) }()
+	if it.parked {
+		<-begun
+	} else {
+		f.until(func() bool { return f.holds("held", place) }, "no request came to "+place)
+	}
+	it.happen(f.assault, r)
+	close(proceed)
+	if !it.parked {
+		f.let(place)
+	}
+	return <-done
+}
+
+// racer makes who takes part in one run.
+func (f *testbed) racer(c writingRoute) *racer {
+	f.Helper()
+	r := &racer{person: f.person(), root: f.root}
+	if c.admin {
+		r.other = f.person()
+		r.must(http.StatusOK, f.root.do("PATCH", "/api/users/"+r.id, `{"role":"admin"}`, f.root.bearer()))
+	}
+	if c.storage {
+		r.hasStorage()
+	}
+	second := *r.person
+	r.second = &second
+	r.second.login(plain)
+	list := r.second.do("GET", "/api/users/me/logins", "", r.second.bearer()).body
+	for _, entry := range strings.SplitAfter(list, "}") {
+		if strings.Contains(entry, `"current":true`) {
+			_, rest, _ := strings.Cut(entry, `"id":"`)
+			r.login, _, _ = strings.Cut(rest, `"`)
+		}
+	}
+	if c.prepare != nil {
+		c.prepare(r)
+		if r.thing == "" {
+			f.Fatalf("%s has nothing to be about", c.route)
+		}
+	}
+	return r
+}
+
+// send sends the request; begun is closed when the gateway asks for the body,
+// whose last byte is sent once proceed is.
+func (f *testbed) send(c writingRoute, r *racer, parked bool, begun, proceed chan struct{}) answer {
+	method, _, _ := strings.Cut(c.route, " ")
+	path, body := c.request(r)
+	var from io.Reader = strings.NewReader(body)
+	if parked {
+		from = &heldBody{Reader: strings.NewReader(body), begun: begun, proceed: proceed}
+	}
+	req, err := http.NewRequestWithContext(f.Context(), method, f.gate.url+path, from)
+	if err != nil {
+		f.Error(err)
+		return answer{}
+	}
+	if parked {
+		req.ContentLength = int64(len(body))
+		req.Header.Set("Expect", "100-continue")
+	}
+	req.Header.Set("Authorization", "Bearer "+r.access)
+	req.Header.Set("X-Forwarded-For", r.address)
+	if strings.HasPrefix(body, "{") {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	client := *f.gate.client
+	transport := client.Transport.(*http.Transport).Clone() //nolint:forcetypeassert // it is our own
+	transport.ExpectContinueTimeout = time.Minute
+	defer transport.CloseIdleConnections()
+	client.Transport = transport
+	resp, err := client.Do(req)
+	if err != nil {
+		f.Errorf("%s: %v", c.route, err)
+		return answer{}
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		f.Errorf("%s: %v", c.route, err)
+	}
+	return answer{resp.StatusCode, resp.Header, string(text)}
+}
+
+// A heldBody is a body whose last byte is held back.
+type heldBody struct {
+	*strings.Reader
+
+	once           sync.Once
+	begun, proceed chan struct{}
+}
+
+// Read reads on, all but the last byte until that may come.
+func (b *heldBody) Read(p []byte) (int, error) {
+	b.once.Do(func() { close(b.begun) })
+	if left := b.Len(); left > 1 {
+		return b.Reader.Read(p[:min(len(p), left-1)])
+	}
+	<-b.proceed
+	return b.Reader.Read(p)
+}
+
+// arm tells the gateway to hold the next request that comes to the place.
+func (f *testbed) arm(place string) {
+	f.Helper()
+	if err := os.WriteFile(filepath.Join(f.held, "armed-"+place), nil, 0o600); err != nil {
+		f.Fatal(err)
+	}
+}
+
+func (f *testbed) holds(what, place string) bool {
+	_, err := os.Stat(filepath.Join(f.held, what+"-"+place))
+	return err == nil
+}
+
+// let lets the request that is held go on.
+func (f *testbed) let(place string) {
+	f.Helper()
+	if err := os.Remove(filepath.Join(f.held, "held-"+place)); err != nil {
+		f.Fatal(err)
+	}
+}
+
+// until waits for something that takes no time on an idle machine.
+func (f *testbed) until(done func() bool, otherwise string) {
+	f.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for limit := time.After(time.Minute); !done(); {
+		select {
+		case <-tick.C:
+		case <-limit:
+			f.Fatal(otherwise)
+		}
+	}
+}
