@@ -20,6 +20,7 @@ func TestContract(t *testing.T) {
 		"a file is stored, read and replaced":             storeReadReplace,
 		"conditions of PUT":                               conditionsOfPut,
 		"a file that changes during the upload is kept":   changedMeanwhile,
+		"an upload that is not confirmed changes nothing": unconfirmed,
 		"large and endless bodies go up in chunks":        chunks,
 		"a body that breaks off changes nothing":          brokenBody,
 		"names come back as they were sent":               names,

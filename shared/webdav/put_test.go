@@ -52,6 +52,46 @@ func storeReadReplace(t *testing.T, s contract.Server) {
 	p.want(t, "empty", "folder/", "notes.txt")
 }
 
+// unconfirmed uploads in every way, and refuses when all of the body is there.
+func unconfirmed(t *testing.T, s contract.Server) {
+	p := newPerson(t, s, "", webdav.Config{Chunk: 1 << 20})
+	p.put(t, "old", "before")
+	errRefused := errors.New("refused")
+	large := strings.Repeat("x", 3<<20)
+	for _, test := range []struct {
+		name, path, content string
+		size                int64
+	}{
+		{"a new file", "new", "content", 7},
+		{"a large one", "new", large, int64(len(large))},
+		{"an empty one", "new", "", 0},
+		{"one of unknown size", "new", "content", -1},
+		{"a replacement", "old", "after", 5},
+		{"an empty replacement", "old", "", 0},
+	} {
+		body, asked, left := strings.NewReader(test.content), 0, 0
+		u := webdav.Upload{Body: body, Size: test.size, Confirm: func() error {
+			asked, left = asked+1, body.Len()
+			return errRefused
+		}}
+		_, err := p.folder.Put(t.Context(), at(t, test.path), u)
+		if !errors.Is(err, errRefused) || asked != 1 || left != 0 {
+			t.Errorf("%s: %v, asked %d times with %d bytes to come; want the refusal, once, at the end", test.name, err, asked, left)
+		}
+		p.want(t, "old")
+		if got := p.content(t, "old"); got != "before" {
+			t.Errorf("%s: the old file is %q", test.name, got)
+		}
+		u = webdav.Upload{Body: strings.NewReader(test.content), Size: test.size, Confirm: func() error { return nil }}
+		_, err = p.folder.Put(t.Context(), at(t, "confirmed"), u)
+		must(t, err)
+		if got := p.content(t, "confirmed"); got != test.content {
+			t.Errorf("%s: confirmed, it has %d bytes", test.name, len(got))
+		}
+		must(t, p.folder.Delete(t.Context(), at(t, "confirmed"), ""))
+	}
+}
+
 func conditionsOfPut(t *testing.T, s contract.Server) {
 	p := newPerson(t, s, "", webdav.Config{})
 	put := func(path, content, ifMatch, ifNoneMatch string) error {
