@@ -42,6 +42,7 @@ type Parts struct {
 	Health *health.Function
 
 	SilentRegistration bool // see [enrol.ReadSilent]
+	SessionsPerUser    int  // see [setup.SessionsPerUser]
 
 	Now func() time.Time
 }
@@ -67,7 +68,7 @@ func (p *Parts) Routes() endpoint.Routes {
 			Callers: callers, DB: p.DB, Office: p.Office(), Passwords: p.Passwords, Wishes: p.Wishes, Limits: p.Limits,
 			Now: p.Now,
 		}).Routes(),
-		(&sessions.Function{Callers: callers, DB: p.DB, Now: p.Now}).Routes(),
+		(&sessions.Function{Callers: callers, DB: p.DB, PerUser: p.SessionsPerUser, Now: p.Now}).Routes(),
 		(&ncprovision.Function{
 			Callers: callers, DB: p.DB, Reconciler: p.Reconciler, Apps: p.Storage.AppPasswords(),
 			Passwords: p.Passwords, Limits: p.Limits, Public: p.public(), Now: p.Now,

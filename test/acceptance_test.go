@@ -42,6 +42,7 @@ func acceptance() []step {
 		step{name: "another", method: "POST", path: "/api/sessions", header: bearer, body: `{"title":"Music"}`, status: 201},
 		step{name: "read it", method: "GET", path: "${session}", header: bearer, status: 200},
 		step{name: "a page of sessions", method: "GET", path: "/api/sessions?skip=0&limit=1", header: bearer, status: 200},
+		largeSessions(bearer),
 		step{name: "rename it", method: "PATCH", path: "${session}", header: bearer, body: `{"title":"Climate"}`, status: 200},
 		step{name: "delete it", method: "DELETE", path: "${session}", header: bearer, status: 204},
 		step{name: "it is gone", method: "GET", path: "${session}", header: bearer, status: 404, code: "not_found"},
@@ -174,6 +175,16 @@ func slicesOf(parts ...any) []step {
 		}
 	}
 	return all
+}
+
+// largeSessions makes more sessions than fit into a page, and asks for all.
+func largeSessions(bearer string) []step {
+	var steps []step
+	for range 17 {
+		steps = append(steps, step{name: "make a large session", method: "POST", path: "/api/sessions", header: bearer, status: 201,
+			body: `{"title":"Large","context":{"a":"` + strings.Repeat("x", 65_000) + `"}}`})
+	}
+	return append(steps, step{name: "a page that is full", method: "GET", path: "/api/sessions?limit=200", header: bearer, status: 200})
 }
 
 // badInput is every kind of request that is not acceptable.

@@ -47,6 +47,7 @@ func open(ctx context.Context, vars *variables, env *config.Env, log *slog.Logge
 	p.Parts = functions.Parts{
 		Tokens: setup.Issuer(env, ring), Passwords: password.Read(env),
 		Wishes: provision.ReadWisher(env, ring), Now: time.Now, SilentRegistration: enrol.ReadSilent(env),
+		SessionsPerUser: setup.SessionsPerUser(env),
 	}
 	if err := env.Err(); err != nil {
 		return nil, err

@@ -89,6 +89,7 @@ func NewWith(tb testing.TB, db *store.DB, extra map[string]string) *Gateway {
 		Storage:            provision.ReadStorage(env, db, ring, g.time),
 		Health:             health.Read(env, db),
 		SilentRegistration: enrol.ReadSilent(env),
+		SessionsPerUser:    setup.SessionsPerUser(env),
 		Limits:             setup.Limits(env, ring, db, redislimit.Read, g.time),
 	}
 	log := slog.New(slog.NewJSONHandler(g.world, nil))

@@ -146,18 +146,18 @@ func (q *list) Bind(r *http.Request) error {
 		return err
 	}
 	var wrong fault.Fields
-	q.status = fault.ParseField(&wrong, "status", r.URL.Query().Get("status"), wish.ParseStatus)
+	q.status = fault.ParseField(&wrong, "status", q.page.Param("status"), wish.ParseStatus)
 	return wrong.Err()
 }
 
-func (f *Function) list(ctx context.Context, _ token.Admin, q list) (endpoint.List[entry], error) {
+func (f *Function) list(ctx context.Context, _ token.Admin, q list) (endpoint.List, error) {
 	rows, err := f.DB.NextcloudAccounts(ctx, q.status, store.Page{
 		Before: q.page.Before, Skip: q.page.Skip, Limit: q.page.Limit + 1,
 	})
 	if err != nil {
-		return endpoint.List[entry]{}, err
+		return endpoint.List{}, err
 	}
-	return endpoint.PageOf(q.page, rows, func(n wish.Account) string { return string(n.UserID) }, entryOf), nil
+	return endpoint.PageOf(q.page, rows, func(n wish.Account) string { return string(n.UserID) }, entryOf)
 }
 
 type byID struct{ id account.ID }

@@ -20,6 +20,7 @@ import (
 type Function struct {
 	Callers endpoint.Authenticator
 	DB      *store.DB
+	PerUser int // sessions that one user may have, see [setup.SessionsPerUser]
 	Now     func() time.Time
 }
 
@@ -37,16 +38,16 @@ func (f *Function) Routes() endpoint.Routes {
 
 type page struct{ endpoint.PageQuery }
 
-func (f *Function) list(
-	ctx context.Context, caller token.Caller, q page,
-) (endpoint.List[conversation.Session], error) {
-	rows, err := f.DB.Sessions(ctx, caller.Account.ID, store.Page{Before: q.Before, Skip: q.Skip, Limit: q.Limit + 1})
+func (f *Function) list(ctx context.Context, caller token.Caller, q page) (endpoint.List, error) {
+	rows, err := f.DB.Sessions(ctx, caller.Account.ID, store.Page{
+		Before: q.Before, Skip: q.Skip, Limit: q.Limit + 1, Bytes: endpoint.MaxPage,
+	})
 	if err != nil {
-		return endpoint.List[conversation.Session]{}, err
+		return endpoint.List{}, err
 	}
 	id := func(s conversation.Session) string { return string(s.ID) }
 	same := func(s conversation.Session) conversation.Session { return s }
-	return endpoint.PageOf(q.PageQuery, rows, id, same), nil
+	return endpoint.PageOf(q.PageQuery, rows, id, same)
 }
 
 type create struct {
@@ -85,7 +86,7 @@ func (f *Function) create(ctx context.Context, caller token.Caller, q create) (c
 		ID: conversation.NewID(), UserID: caller.Account.ID, Title: q.title, Context: q.content,
 		CreatedAt: now, UpdatedAt: now,
 	}
-	return created{s}, f.DB.CreateSession(ctx, caller.Proof(), s)
+	return created{s}, f.DB.CreateSession(ctx, caller.Proof(), s, f.PerUser)
 }
 
 // A byID request names a session in its path.

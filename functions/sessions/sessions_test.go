@@ -138,3 +138,31 @@ func TestSessions_BadInput(t *testing.T) {
 		})
 	}
 }
+
+// TestCreate_HoldsTheLimit makes one session more than a user may have, and
+// another after one was deleted.
+func TestCreate_HoldsTheLimit(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		g := functionstest.NewWith(t, db, map[string]string{"SESSIONS_PER_USER": "2"})
+		_, p := g.Person()
+		ada := functionstest.Bearer(p.Access)
+		var at string
+		for range 2 {
+			at = g.Do("POST", path, `{"title":"x"}`, ada).Want(http.StatusCreated, "").Header.Get("Location")
+		}
+		for range 2 {
+			a := g.Do("POST", path, `{"title":"x"}`, ada).Want(http.StatusConflict, "too_many_sessions")
+			if a.Header.Get("Location") != "" {
+				t.Errorf("a session that was not made is at %s", a.Header.Get("Location"))
+			}
+		}
+		g.Do("PATCH", at, `{"title":"y"}`, ada).Want(http.StatusOK, "")
+		g.Do("DELETE", at, nil, ada).Want(http.StatusNoContent, "")
+		g.Do("POST", path, `{"title":"x"}`, ada).Want(http.StatusCreated, "")
+		g.Do("POST", path, `{"title":"x"}`, ada).Want(http.StatusConflict, "too_many_sessions")
+		g.Register("bob@example.org", functionstest.Password)
+		bob := functionstest.Bearer(g.Login("bob@example.org", functionstest.Password).Access)
+		g.Do("POST", path, `{"title":"x"}`, bob).Want(http.StatusCreated, "")
+	})
+}

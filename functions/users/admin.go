@@ -26,21 +26,21 @@ func (q *list) Bind(r *http.Request) error {
 	if err := q.page.Bind(r); err != nil {
 		return err
 	}
-	q.search = r.URL.Query().Get("q")
+	q.search = q.page.Param("q")
 	var wrong fault.Fields
 	wrong.Check(len(q.search) <= maxSearch, "q", "too_long", "Must be at most 254 bytes.")
 	return wrong.Err()
 }
 
-func (f *Function) list(ctx context.Context, _ token.Admin, q list) (endpoint.List[account.Profile], error) {
+func (f *Function) list(ctx context.Context, _ token.Admin, q list) (endpoint.List, error) {
 	rows, err := f.DB.Accounts(ctx, q.search, store.Page{
-		Before: q.page.Before, Skip: q.page.Skip, Limit: q.page.Limit + 1,
+		Before: q.page.Before, Skip: q.page.Skip, Limit: q.page.Limit + 1, Bytes: endpoint.MaxPage,
 	})
 	if err != nil {
-		return endpoint.List[account.Profile]{}, err
+		return endpoint.List{}, err
 	}
 	id := func(a account.Account) string { return string(a.ID) }
-	return endpoint.PageOf(q.page, rows, id, account.Account.Profile), nil
+	return endpoint.PageOf(q.page, rows, id, account.Account.Profile)
 }
 
 type create struct {

@@ -23,19 +23,20 @@ type login struct {
 	Current   bool      `json:"current"` // the one that asks
 }
 
-func (f *Function) logins(ctx context.Context, caller token.Caller, _ endpoint.None) ([]login, error) {
-	live, err := f.DB.Logins(ctx, caller.Account.ID, f.Now())
+type page struct{ endpoint.PageQuery }
+
+func (f *Function) logins(ctx context.Context, caller token.Caller, q page) (endpoint.List, error) {
+	live, err := f.DB.Logins(ctx, caller.Account.ID, store.Page{Before: q.Before, Skip: q.Skip, Limit: q.Limit + 1}, f.Now())
 	if err != nil {
-		return nil, err
+		return endpoint.List{}, err
 	}
-	list := make([]login, len(live))
-	for i, l := range live {
-		list[i] = login{
+	id := func(l signin.Login) string { return string(l.ID) }
+	return endpoint.PageOf(q.PageQuery, live, id, func(l signin.Login) login {
+		return login{
 			ID: l.ID, Device: l.Device, Address: l.Address, CreatedAt: l.CreatedAt,
 			LastUsed: l.RotatedAt, ExpiresAt: l.ExpiresAt, Current: l.ID == caller.Login,
 		}
-	}
-	return list, nil
+	})
 }
 
 type endLogin struct {

@@ -164,6 +164,13 @@ func FuzzForwardedFor(f *testing.F) {
 
 type rows struct{ endpoint.PageQuery }
 
+// Bind reads the page and q, which does nothing.
+func (q *rows) Bind(r *http.Request) error {
+	err := q.PageQuery.Bind(r)
+	q.Param("q")
+	return err
+}
+
 // pages serves n rows, newest first, by cursor or by skip.
 func pages(n int) http.Handler {
 	ids := make([]string, n)
@@ -172,7 +179,7 @@ func pages(n int) http.Handler {
 	}
 	return endpoint.New(endpoint.Settings{Log: slog.New(slog.DiscardHandler), Now: time.Now}, endpoint.Route{
 		Pattern: "GET /rows",
-		Handler: endpoint.JSON(http.StatusOK, func(_ context.Context, q rows) (endpoint.List[string], error) {
+		Handler: endpoint.JSON(http.StatusOK, func(_ context.Context, q rows) (endpoint.List, error) {
 			var page []string
 			for i := len(ids) - 1; i >= 0 && len(page) <= q.Limit; i-- {
 				if q.Before == "" && i < len(ids)-q.Skip || q.Before != "" && ids[i] < q.Before {
@@ -180,7 +187,7 @@ func pages(n int) http.Handler {
 				}
 			}
 			same := func(s string) string { return s }
-			return endpoint.PageOf(q.PageQuery, page, same, same), nil
+			return endpoint.PageOf(q.PageQuery, page, same, same)
 		}),
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -180,6 +181,10 @@ func answer(w http.ResponseWriter, r *http.Request, status int) func(resp any, e
 			w.WriteHeader(status)
 			return
 		}
+		if l, ok := resp.(interface{ encoded() []byte }); ok {
+			WriteBytes(w, r, status, "application/json", l.encoded())
+			return
+		}
 		write(w, r, status, "application/json", resp)
 	}
 }
@@ -192,15 +197,19 @@ func Write(w http.ResponseWriter, r *http.Request, status int, body any) {
 // write sends body as JSON with its length.
 func write(w http.ResponseWriter, r *http.Request, status int, contentType string, body any) {
 	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false) // the content type is JSON and sniffing is off
-	if err := enc.Encode(body); err != nil {
+	if err := encoder(&b).Encode(body); err != nil {
 		if _, failing := body.(problem); !failing {
 			Reject(w, r, err)
 		}
 		return
 	}
 	WriteBytes(w, r, status, contentType, b.Bytes())
+}
+
+func encoder(w io.Writer) *json.Encoder {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false) // the content type is JSON and sniffing is off
+	return enc
 }
 
 // WriteBytes sends a body that is ready, with its length, and nothing but the

@@ -1,11 +1,13 @@
 package endpoint
 
 import (
+	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/uid"
@@ -18,6 +20,35 @@ const (
 	MaxSkip      = 1_000_000 // past that a cursor is the only way that makes sense
 )
 
+// MaxPage is how many bytes the body of a list has at most: a page that is full
+// before its limit ends there. Lambda carries 6 MB, and whoever does not read
+// the answer holds it in memory.
+const MaxPage = 1 << 20
+
+var errBadQuery = fault.New(fault.Malformed, "malformed_query", "The query cannot be parsed.")
+
+// Query returns the query of r. One that is not of UTF-8, or has a NUL, which no
+// database takes for text, is refused.
+func Query(r *http.Request) (url.Values, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, errBadQuery.Because(err)
+	}
+	for name, values := range query {
+		for _, text := range append(values, name) {
+			if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+				return nil, errBadQuery
+			}
+		}
+	}
+	return query, nil
+}
+
+// SetNext sets the Link to the next page (RFC 8288).
+func SetNext(h http.Header, path string, query url.Values) {
+	h.Set("Link", "<"+path+"?"+query.Encode()+`>; rel="next"`)
+}
+
 // A PageQuery is the part of a request that asks for a page of a list: limit,
 // skip and cursor. Embed it, and call its Bind.
 type PageQuery struct {
@@ -26,20 +57,21 @@ type PageQuery struct {
 	Before string `json:"-"` // the id that the cursor stands for
 
 	path  string
-	query url.Values
+	query url.Values // as it was sent
+	next  url.Values // what of it the next page needs
 }
 
 // Bind reads the query.
-func (p *PageQuery) Bind(r *http.Request) error {
-	var wrong fault.Fields
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return fault.New(fault.Malformed, "malformed_query", "The query cannot be parsed.").Because(err)
+func (p *PageQuery) Bind(r *http.Request) (err error) {
+	if p.query, err = Query(r); err != nil {
+		return err
 	}
-	p.path, p.query = r.URL.EscapedPath(), query
-	p.Limit = whole(&wrong, query, "limit", DefaultLimit, 1, MaxLimit)
-	p.Skip = whole(&wrong, query, "skip", 0, 0, MaxSkip)
-	if cursor := query.Get("cursor"); cursor != "" {
+	var wrong fault.Fields
+	p.path = r.URL.EscapedPath()
+	p.Limit = whole(&wrong, p.query, "limit", DefaultLimit, 1, MaxLimit)
+	p.Skip = whole(&wrong, p.query, "skip", 0, 0, MaxSkip)
+	p.next = url.Values{"limit": {strconv.Itoa(p.Limit)}}
+	if cursor := p.query.Get("cursor"); cursor != "" {
 		raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 		if err == nil {
 			p.Before, err = uid.Parse(string(raw))
@@ -47,6 +79,16 @@ func (p *PageQuery) Bind(r *http.Request) error {
 		wrong.Check(err == nil, "cursor", "invalid_cursor", "Must be a cursor from a Link header.")
 	}
 	return wrong.Err()
+}
+
+// Param returns another parameter of the query, "" where there is none; the link
+// to the next page keeps it. Call it after Bind.
+func (p *PageQuery) Param(name string) string {
+	value := p.query.Get(name)
+	if value != "" {
+		p.next.Set(name, value)
+	}
+	return value
 }
 
 func whole(wrong *fault.Fields, query url.Values, name string, def, lo, hi int) int {
@@ -59,39 +101,54 @@ func whole(wrong *fault.Fields, query url.Values, name string, def, lo, hi int) 
 	return n
 }
 
-// A List is one page as a JSON array, with a Link to the next one (RFC 8288)
-// when there is more.
-type List[T any] struct {
-	Items []T
-	next  string
+// A List is one page as a JSON array, with a Link to the next one when there is
+// more.
+type List struct {
+	body []byte
+	path string
+	next url.Values // nil on the last page
 }
 
 // PageOf returns the page of rows, which were asked for with one more than the
-// limit: the extra row says that there is a next page and is left out. id gives
-// the id of a row; conv its form on the wire.
-func PageOf[Row, T any](p PageQuery, rows []Row, id func(Row) string, conv func(Row) T) List[T] {
-	var next string
-	if len(rows) > p.Limit {
-		rows = rows[:p.Limit]
-		q := p.query
-		q.Del("skip")
-		q.Set("limit", strconv.Itoa(p.Limit))
-		q.Set("cursor", base64.RawURLEncoding.EncodeToString([]byte(id(rows[len(rows)-1]))))
-		next = p.path + "?" + q.Encode()
+// limit. It ends before the row that would go over the limit or over [MaxPage];
+// that there is such a row says that there is a next page. The first row always
+// fits. id gives the id of a row; conv its form on the wire.
+func PageOf[Row, T any](p PageQuery, rows []Row, id func(Row) string, conv func(Row) T) (List, error) {
+	var b bytes.Buffer
+	enc := encoder(&b)
+	shown := 0
+	for before := "["; shown < min(len(rows), p.Limit); before = "," {
+		start := b.Len()
+		b.WriteString(before)
+		if err := enc.Encode(conv(rows[shown])); err != nil {
+			return List{}, err
+		}
+		b.Truncate(b.Len() - len("\n"))
+		if b.Len()+len(listEnd) > MaxPage && shown > 0 {
+			b.Truncate(start)
+			break
+		}
+		shown++
 	}
-	items := make([]T, len(rows))
-	for i, row := range rows {
-		items[i] = conv(row)
+	if shown == 0 {
+		b.WriteByte('[')
 	}
-	return List[T]{Items: items, next: next}
+	b.WriteString(listEnd)
+	l := List{body: b.Bytes(), path: p.path}
+	if shown < len(rows) {
+		l.next = p.next
+		l.next.Set("cursor", base64.RawURLEncoding.EncodeToString([]byte(id(rows[shown-1]))))
+	}
+	return l, nil
 }
 
-// MarshalJSON returns the array.
-func (l List[T]) MarshalJSON() ([]byte, error) { return json.Marshal(l.Items) }
+const listEnd = "]\n"
+
+func (l List) encoded() []byte { return l.body }
 
 // Header sets the Link.
-func (l List[T]) Header(h http.Header) {
-	if l.next != "" {
-		h.Set("Link", "<"+l.next+`>; rel="next"`)
+func (l List) Header(h http.Header) {
+	if l.next != nil {
+		SetNext(h, l.path, l.next)
 	}
 }

@@ -80,6 +80,13 @@ func reportLimits(err error) {
 	slog.Info("the store of rate limits answers again")
 }
 
+// SessionsPerUser reads SESSIONS_PER_USER, how many conversation sessions one user
+// may have.
+func SessionsPerUser(env *config.Env) int {
+	const usual, most = 10_000, 1_000_000
+	return env.Int("SESSIONS_PER_USER", usual, 1, most)
+}
+
 // Settings returns what all endpoints share: ALLOWED_ORIGINS, TRUSTED_PROXIES.
 func Settings(env *config.Env, log *slog.Logger) endpoint.Settings {
 	return endpoint.Settings{

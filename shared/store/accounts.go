@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -111,6 +112,7 @@ type Page struct {
 	Before string // the id of the last row of the page before; "" for the first page
 	Skip   int    // rows to leave out, for clients without a cursor; its cost grows with it
 	Limit  int    // rows at most
+	Bytes  int    // the documents of the rows fill, and one more row; 0 is no limit
 }
 
 const (
@@ -125,6 +127,21 @@ func (p Page) before() string {
 	return p.Before
 }
 
+func (p Page) bytes() int {
+	if p.Bytes == 0 {
+		return math.MaxInt
+	}
+	return p.Bytes
+}
+
+// fitting returns the ids of a page from the SELECT of its ids and sizes, newest
+// first: it leaves out the rows after those whose sizes fill $5 bytes. The
+// engines know the length of a document without reading it.
+func fitting(page string) string {
+	return `(SELECT id FROM (SELECT id, SUM(size) OVER (ORDER BY id DESC) - size AS before FROM (` + page + `) AS asked) AS summed
+		WHERE before < $5)`
+}
+
 // Accounts returns a page of the accounts whose e-mail address or name
 // contains search, in any case, newest first.
 func (s *Statements) Accounts(ctx context.Context, search string, p Page) ([]account.Account, error) {
@@ -137,10 +154,11 @@ func (s *Statements) Accounts(ctx context.Context, search string, p Page) ([]acc
 		list = append(list, a)
 		return nil
 	}, `
-		SELECT `+accountColumns+` FROM users
-		WHERE users.search LIKE $1 ESCAPE '!' AND users.id < $2
-		ORDER BY users.id DESC LIMIT $3 OFFSET $4`,
-		contains(strings.ToLower(search)), p.before(), p.Limit, p.Skip)
+		SELECT `+accountColumns+` FROM users WHERE users.id IN `+fitting(`
+			SELECT id, octet_length(preferences) AS size FROM users
+			WHERE search LIKE $1 ESCAPE '!' AND id < $2 ORDER BY id DESC LIMIT $3 OFFSET $4`)+`
+		ORDER BY users.id DESC`,
+		contains(strings.ToLower(search)), p.before(), p.Limit, p.Skip, p.bytes())
 	if err != nil {
 		return nil, fmt.Errorf("accounts: %w", err)
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 // signedIn returns the proof of a live login of a.
-func signedIn(t *testing.T, db *store.DB, a account.Account) signin.Proof {
+func signedIn(t testing.TB, db *store.DB, a account.Account) signin.Proof {
 	t.Helper()
 	l := signin.Start(a.ID, "device", "192.0.2.1", noon, time.Hour)
 	if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon)); err != nil {
@@ -197,7 +197,7 @@ func TestSessions_OfACallerWhoseLoginEnded(t *testing.T) {
 				s := conversation.Session{
 					ID: conversation.NewID(), UserID: a.ID, Title: "x", Context: document.Empty, CreatedAt: noon, UpdatedAt: noon,
 				}
-				if err := db.CreateSession(t.Context(), by, s); err != nil {
+				if err := db.CreateSession(t.Context(), by, s, 10); err != nil {
 					t.Fatal(err)
 				}
 				var want error
@@ -207,7 +207,7 @@ func TestSessions_OfACallerWhoseLoginEnded(t *testing.T) {
 				}
 				title, another := "y", s
 				another.ID = conversation.NewID()
-				if err := db.CreateSession(t.Context(), by, another); !errors.Is(err, want) {
+				if err := db.CreateSession(t.Context(), by, another, 10); !errors.Is(err, want) {
 					t.Errorf("create: %v, want %v", err, want)
 				}
 				if _, err := db.ChangeSession(t.Context(), by, s.ID, &title, nil, noon); !errors.Is(err, want) {
@@ -262,7 +262,7 @@ func TestStartLogin_BesideAChangeOfPassword(t *testing.T) {
 			})
 			close(begin)
 			wg.Wait()
-			live, err := db.Logins(t.Context(), a.ID, noon)
+			live, err := db.Logins(t.Context(), a.ID, store.Page{Limit: 100}, noon)
 			if err != nil || len(live) != 1 {
 				t.Fatalf("round %d: %d logins live on, %v; want the one that changed the password", round, len(live), err)
 			}

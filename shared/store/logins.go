@@ -132,8 +132,8 @@ func (s *Statements) Login(ctx context.Context, id signin.ID) (Rotation, error) 
 	return r, nil
 }
 
-// Logins returns the live logins of the user, the last used first.
-func (s *Statements) Logins(ctx context.Context, user account.ID, now time.Time) ([]signin.Login, error) {
+// Logins returns a page of the live logins of the user, the newest first.
+func (s *Statements) Logins(ctx context.Context, user account.ID, p Page, now time.Time) ([]signin.Login, error) {
 	list := []signin.Login{}
 	err := s.each(ctx, func(row scanner) error {
 		var l signin.Login
@@ -144,8 +144,8 @@ func (s *Statements) Logins(ctx context.Context, user account.ID, now time.Time)
 		return nil
 	}, `
 		SELECT `+loginColumns+` FROM logins
-		WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2
-		ORDER BY rotated_at DESC, id DESC`, string(user), at(now))
+		WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2 AND id < $3
+		ORDER BY id DESC LIMIT $4 OFFSET $5`, string(user), at(now), p.before(), p.Limit, p.Skip)
 	if err != nil {
 		return nil, fmt.Errorf("logins: %w", err)
 	}

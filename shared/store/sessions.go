@@ -18,21 +18,87 @@ func sessionDest(c *conversation.Session) []any {
 	return []any{&c.ID, &c.UserID, &c.Title, &c.Context, instant{&c.CreatedAt}, instant{&c.UpdatedAt}}
 }
 
-// CreateSession inserts c, a session of the caller. It returns
-// [signin.ErrRevoked] where their proof does not hold any more, as all that
-// writes for a caller does.
-func (s *Statements) CreateSession(ctx context.Context, by signin.Proof, c conversation.Session) error {
-	n, err := s.exec(ctx, `
-		INSERT INTO sessions (id, user_id, title, context, created_at, updated_at)
-		SELECT $4, $2, $5, $6, $3, $7 WHERE `+s.whileProved(),
-		proofArgs(by, c.CreatedAt, string(c.ID), c.Title, c.Context.String(), at(c.UpdatedAt))...)
+// CreateSession inserts c, a session of the caller, unless they have limit
+// sessions, which is [conversation.ErrTooMany], also of several calls at once. It
+// returns [signin.ErrRevoked] where their proof does not hold any more, as all
+// that writes for a caller does.
+//
+// users.session_bound rises with each session and does not fall when one is
+// deleted, so the sessions are counted only when it reaches the limit.
+func (db *DB) CreateSession(ctx context.Context, by signin.Proof, c conversation.Session, limit int) error {
+	for range 2 {
+		made, err := db.insertSession(ctx, by, c, limit)
+		if err != nil {
+			return fmt.Errorf("create session: %w", err)
+		}
+		if made {
+			return nil
+		}
+		if err := db.countSessions(ctx, by, limit, c.CreatedAt); err != nil {
+			return fmt.Errorf("count sessions: %w", err)
+		}
+	}
+	return conversation.ErrTooMany // others were faster
+}
+
+const (
+	sessionBound = `COALESCE(session_bound, (SELECT COUNT(*) FROM sessions WHERE user_id = users.id))`
+	raiseBound   = `UPDATE users SET session_bound = ` + sessionBound + ` + 1
+		WHERE id = $2 AND ` + sessionBound + ` < $1`
+)
+
+// insertSession reports whether the proof holds and there was room. On PostgreSQL
+// it is one statement, which locks the user before the login, as [DB.UpdateAs]
+// does; where the login is over, the bound rises for nothing. SQLite knows no
+// statement that writes two tables.
+func (db *DB) insertSession(
+	ctx context.Context, by signin.Proof, c conversation.Session, limit int,
+) (made bool, err error) {
+	const insert = `INSERT INTO sessions (id, user_id, title, context, created_at, updated_at) `
+	if db.Engine() == PostgreSQL {
+		n, err := db.exec(ctx, `
+			WITH raised AS (`+raiseBound+` AND disabled_at IS NULL RETURNING id),
+			live AS (
+				SELECT logins.id FROM raised JOIN logins ON logins.user_id = raised.id
+				WHERE logins.id = $3 AND logins.revoked_at IS NULL AND logins.expires_at > $4 FOR SHARE OF logins)
+			`+insert+`SELECT $5, raised.id, $6, $7, $4, $8 FROM raised, live`,
+			limit, string(by.User()), string(by.Login()), at(c.CreatedAt),
+			string(c.ID), c.Title, c.Context.String(), at(c.UpdatedAt))
+		return n > 0, err
+	}
+	err = db.UpdateAs(ctx, by, c.CreatedAt, func(tx *Tx, _ Confirmed) error {
+		n, err := tx.exec(ctx, raiseBound, limit, string(by.User()))
+		if made = n > 0; err != nil || !made {
+			return err
+		}
+		_, err = tx.exec(ctx, insert+`VALUES ($1, $2, $3, $4, $5, $6)`,
+			string(c.ID), string(by.User()), c.Title, c.Context.String(), at(c.CreatedAt), at(c.UpdatedAt))
+		return err
+	})
+	return made, err
+}
+
+// countSessions lowers the bound of the caller to what there is, or returns
+// [conversation.ErrTooMany] or [signin.ErrRevoked]. A session that is made
+// meanwhile raises the bound, which makes the transaction run again.
+func (db *DB) countSessions(ctx context.Context, by signin.Proof, limit int, now time.Time) error {
+	if _, err := db.SignedIn(ctx, by.User(), by.Login(), now); err != nil {
+		return err
+	}
+	var n int
+	err := db.one(ctx, nil, []any{&n}, `SELECT COUNT(*) FROM sessions WHERE user_id = $1`, string(by.User()))
 	if err != nil {
-		return fmt.Errorf("create session: %w", err)
+		return err
 	}
-	if n == 0 {
-		return signin.ErrRevoked
+	if n >= limit {
+		return conversation.ErrTooMany
 	}
-	return nil
+	return db.UpdateAs(ctx, by, now, func(tx *Tx, _ Confirmed) error {
+		_, err := tx.exec(ctx, `
+			UPDATE users SET session_bound = (SELECT COUNT(*) FROM sessions WHERE user_id = users.id)
+			WHERE id = $1`, string(by.User()))
+		return err
+	})
 }
 
 // Session returns the user's session, or [conversation.ErrNotFound], also when
@@ -61,8 +127,11 @@ func (s *Statements) Sessions(ctx context.Context, user account.ID, p Page) ([]c
 		list = append(list, c)
 		return nil
 	}, `
-		SELECT `+sessionColumns+` FROM sessions WHERE user_id = $1 AND id < $2
-		ORDER BY id DESC LIMIT $3 OFFSET $4`, string(user), p.before(), p.Limit, p.Skip)
+		SELECT `+sessionColumns+` FROM sessions WHERE id IN `+fitting(`
+			SELECT id, octet_length(context) AS size FROM sessions
+			WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3 OFFSET $4`)+`
+		ORDER BY id DESC`,
+		string(user), p.before(), p.Limit, p.Skip, p.bytes())
 	if err != nil {
 		return nil, fmt.Errorf("sessions: %w", err)
 	}

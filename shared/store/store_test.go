@@ -28,7 +28,7 @@ var noon = time.Date(2026, 11, 24, 12, 0, 0, 123_456_789, time.UTC) //nolint:goc
 func kept(t time.Time) time.Time { return t.Truncate(time.Microsecond) }
 
 // someone returns an account that is in db, with the hash "hash".
-func someone(t *testing.T, db *store.DB, email string) account.Account {
+func someone(t testing.TB, db *store.DB, email string) account.Account {
 	t.Helper()
 	a := account.Account{
 		ID: account.NewID(), Email: account.Email(email), FullName: "Ada Lovelace", Role: account.User,

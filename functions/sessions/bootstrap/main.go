@@ -23,6 +23,7 @@ func open(_ context.Context, env *config.Env) (http.Handler, error) {
 	f := &sessions.Function{
 		Callers: &bearer.Check{Keys: token.Read(env, ring), DB: db, Now: time.Now},
 		DB:      db,
+		PerUser: setup.SessionsPerUser(env),
 		Now:     time.Now,
 	}
 	h, err := setup.Handler(env, setup.FunctionLimits(env, ring, db), f.Routes())
