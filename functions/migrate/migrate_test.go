@@ -236,7 +236,7 @@ func TestMigrate_OutOfTimeIsToldAndCanBeTriedAgain(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, "DATABASE_URL", empty(t))
 	d.exec(t, "SELECT pg_advisory_lock($1)", lockID)
-	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	if got := d.ask(ctx, t, "Create", newest); !strings.HasPrefix(got, "FAILED ") || !strings.Contains(got, "context deadline exceeded") {
 		t.Errorf("got %s, want it out of time", got)

@@ -80,7 +80,7 @@ func TestResource_AnswersBeforeItsTimeIsUp(t *testing.T) {
 		t.Run(do, func(t *testing.T) {
 			t.Parallel()
 			s, p := stack(t)
-			ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
 			b, err := p.Invoke(ctx, s.Request(t, "Create", map[string]any{"Do": do}))
 			if err != nil || string(b) != "null" {

@@ -38,7 +38,7 @@ func connect(t *testing.T) (client net.Conn, server *net.TCPConn) {
 		client.Close() //nolint:errcheck // of a test
 		server.Close() //nolint:errcheck // of a test
 	})
-	if err := client.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := client.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	return client, server
@@ -93,7 +93,7 @@ func TestTransport_MuchWakesSeldom(t *testing.T) {
 			read.Add(int64(n))
 		}
 	}()
-	for sent, end := int64(0), time.Now().Add(20*time.Second); ; {
+	for sent, end := int64(0), time.Now().Add(time.Minute); ; {
 		if time.Now().After(end) {
 			t.Fatalf("each of %d bytes woke the reader", sent)
 		}
@@ -150,7 +150,7 @@ func TestTransport_LittleAfterMuchArrives(t *testing.T) {
 		t.Fatal(err)
 	}
 	go client.Read(make([]byte, 1)) //nolint:errcheck // it waits for what does not come
-	for deadline := time.Now().Add(10 * time.Second); wakesAt(t, client) != 1; {
+	for deadline := time.Now().Add(time.Minute); wakesAt(t, client) != 1; {
 		if time.Now().After(deadline) {
 			t.Fatalf("a connection that waits is woken at %d bytes", wakesAt(t, client))
 		}

@@ -2,3 +2,6 @@ package provision
 
 // OnReached calls fn after each call and each commit of r, with its name.
 func OnReached(r *Reconciler, fn func(point string)) { r.reached = fn }
+
+// Room is the time that must be left to begin with an account.
+const Room = room

@@ -80,17 +80,15 @@ func terminate(t *testing.T, url string) {
 func TestLives_AsksAndDoesNotAskForLong(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		name    string
-		rest    time.Duration
-		mute    bool
-		want    bool
-		atLeast time.Duration
-		atMost  time.Duration
+		name string
+		rest time.Duration
+		mute bool // the server does not answer
+		want bool
 	}{
-		{"just used", 0, false, true, 0, postgres.PingTimeout},
-		{"rested, and the server is there", 2 * postgres.PingAfter, false, true, 0, postgres.PingTimeout},
-		{"rested, and the line is mute", 2 * postgres.PingAfter, true, false, postgres.PingTimeout, 10 * postgres.PingTimeout},
-		{"rested for long", postgres.ConnIdle, true, false, 0, postgres.PingTimeout},
+		{"just used, it is not asked", 0, true, true},
+		{"rested, and the server is there", 2 * postgres.PingAfter, false, true},
+		{"rested, and the line is mute", 2 * postgres.PingAfter, true, false},
+		{"rested for long, it is not asked", postgres.ConnIdle, false, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -100,14 +98,9 @@ func TestLives_AsksAndDoesNotAskForLong(t *testing.T) {
 				line.Mute()
 			}
 			postgres.Rest(c, tt.rest)
-			start := time.Now()
 			got := postgres.Lives(t.Context(), c)
-			took := time.Since(start)
 			if got != tt.want || got == c.IsClosed() {
 				t.Errorf("lives: %t, closed: %t; want %t", got, c.IsClosed(), tt.want)
-			}
-			if took < tt.atLeast || took > tt.atMost {
-				t.Errorf("that took %v, want %v to %v", took, tt.atLeast, tt.atMost)
 			}
 		})
 	}

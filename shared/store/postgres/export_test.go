@@ -6,7 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-const ConnIdle, PingAfter, PingTimeout = connIdle, pingAfter, pingTimeout
+const ConnIdle, PingAfter = connIdle, pingAfter
 
 var (
 	Alive  = alive  //nolint:gochecknoglobals // constants
