@@ -134,6 +134,10 @@ func pick(t *testing.T, s step, resp *http.Response, body, from string) string {
 	return text
 }
 
+// ofAWeek are the seconds that a login of a week is still good for, less up to a
+// minute since it was made or used.
+var ofAWeek = regexp.MustCompile(`("refresh_expires_in":|Max-Age=)(6047[4-9]\d|604800)\b`)
+
 // masks replace what differs from run to run, longest first.
 var masks = []struct {
 	pattern *regexp.Regexp
@@ -149,6 +153,7 @@ var masks = []struct {
 	{regexp.MustCompile(`"nextcloud_user_id":(null|"[^"]*")`), `"nextcloud_user_id":<id or null>`},
 	{regexp.MustCompile(`"claimed":\d+,"succeeded":\d+,"failed":0,"remaining":\d+`), `"claimed":<n>,"succeeded":<n>,"failed":0,"remaining":<n>`},
 	{regexp.MustCompile(`http://127\.0\.0\.1:\d+`), "<Nextcloud>"},
+	{ofAWeek, "${1}<a week>"},
 	{regexp.MustCompile(`\\?"[0-9a-f]{32}\\?"`), "<etag>"},
 	{regexp.MustCompile(`[0-9A-Za-z]{72}|([0-9A-Za-z]{5}-){4}[0-9A-Za-z]{5}`), "<app password>"},
 	{regexp.MustCompile(`Last-Modified: .*`), "Last-Modified: <time>"},
