@@ -23,9 +23,12 @@ demo: ## play the whole way against the running gateway
 certs: ## make a local certificate authority with mkcert, which the gateway then signs with
 	$(GO) tool mkcert -install
 
+# How long a package may take on a machine that does other things, too.
+PATIENCE := 30m
+
 test: ## run all tests, on SQLite and PostgreSQL
 	@scripts/postgresql && scripts/redis && scripts/pgbouncer && scripts/chromium
-	$(GO) test -shuffle=on ./...
+	$(GO) test -timeout $(PATIENCE) -shuffle=on ./...
 
 # Of the tests of the built gateway those that ask it many things at once: the
 # others would only take their time under the detector.
@@ -33,8 +36,8 @@ RACED := ^Test(Keys_NobodyNoticesARotation|Limits_TwoProcessesShareOneBudget)$$
 
 test-race: ## run the tests under the race detector
 	@scripts/postgresql && scripts/redis && scripts/pgbouncer
-	$(GO) test -race -shuffle=on $$($(GO) list ./... | grep -v '/test$$')
-	$(GO) test -race -run '$(RACED)' ./test
+	$(GO) test -timeout $(PATIENCE) -race -shuffle=on $$($(GO) list ./... | grep -v '/test$$')
+	$(GO) test -timeout $(PATIENCE) -race -run '$(RACED)' ./test
 
 attack: ## attack the gateway in every way we know, and print what got through
 	@cd test && $(GO) test -count=1 -run '^TestAttack(_Races)?$$'
@@ -47,7 +50,7 @@ fuzz: ## fuzz every parser, each for T (30s)
 	@scripts/fuzz $(T)
 
 cold-start: ## measure the start of every function next to an empty one
-	@$(GO) test -count=1 -v -run '^TestColdStart$$' ./test
+	@COLD_START=1 $(GO) test -count=1 -v -run '^TestColdStart$$' ./test
 
 flood: ## measure what a flood of logins does to others
 	@FLOOD=1 $(GO) test -count=1 -v -run '^TestFlood$$' ./test
