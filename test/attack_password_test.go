@@ -156,10 +156,10 @@ func enumerateByAnswer(a *assault) {
 // enumerateByTime compares how long each kind takes: by ranks, as a busy machine
 // makes some answers of every kind slow. Of kinds that are alike a sample of one
 // is longer than one of the other with a probability of 0.5, where chance alone
-// moves it by 0.09 (one standard deviation of 20 samples each); of a login that
-// skips the hash, 0 or 1.
+// moves it by 0.065 (one standard deviation of 40 samples each); of a login that
+// skips the hash, close to 0 or 1, however busy the machine.
 func enumerateByTime(a *assault) {
-	const samples, telling = 20, 0.4
+	const samples, telling = 40, 0.33
 	all, took, order := kinds(a), map[string][]time.Duration{}, []string{}
 	for kind := range all {
 		order = append(order, slices.Repeat([]string{kind}, samples)...)

@@ -305,7 +305,7 @@ func (a *assault) send(dial func() (net.Conn, error), text string) (all []answer
 			half.CloseWrite() //nolint:errcheck // it is over then
 		}
 	})
-	conn.SetReadDeadline(time.Now().Add(5 * time.Second)) //nolint:errcheck // it would show
+	conn.SetReadDeadline(time.Now().Add(answerTime)) //nolint:errcheck // it would show
 	for from := bufio.NewReader(conn); ; {
 		resp, err := http.ReadResponse(from, nil)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -77,8 +78,12 @@ func credentials(email string) string {
 	return url.Values{"username": {email}, "password": {"wrong, and long enough"}}.Encode()
 }
 
+// since returns how many logins beyond the five at once there may have been since:
+// one every twelve seconds. It matters on a busy machine.
+func since(began time.Time) int { return int(time.Since(began) / (12 * time.Second)) }
+
 // TestLimits_TwoProcessesShareOneBudget lets 50 logins at once go to two
-// processes: exactly 5 are looked at, from one address, and on one account from
+// processes: exactly 5 are looked at, and one every twelve seconds, from one address, and on one account from
 // an address each.
 func TestLimits_TwoProcessesShareOneBudget(t *testing.T) {
 	t.Parallel()
@@ -111,7 +116,7 @@ func TestLimits_TwoProcessesShareOneBudget(t *testing.T) {
 			} {
 				const requests = 50
 				var mu sync.Mutex
-				got := map[int]int{}
+				began, got := time.Now(), map[int]int{}
 				var wg sync.WaitGroup
 				for n := range requests {
 					from, email := request(n)
@@ -123,8 +128,8 @@ func TestLimits_TwoProcessesShareOneBudget(t *testing.T) {
 					})
 				}
 				wg.Wait()
-				if diff := cmp.Diff(map[int]int{401: 5, 429: requests - 5}, got); diff != "" {
-					t.Errorf("%s: (-want +got)\n%s", name, diff)
+				if more := since(began); got[401] < 5 || got[401] > 5+more || got[401]+got[429] != requests {
+					t.Errorf("%s: got %v, want 401 for 5 of %d and %d that came later, and 429", name, got, requests, more)
 				}
 			}
 		})
@@ -142,16 +147,11 @@ func TestLimits_EveryWayAlike(t *testing.T) {
 		Policy, Limit, Wait string
 	}
 	all := map[string][]told{}
-	for way, d := range map[string]door{
-		"binary in memory":       binaryDoor(t, secret),
-		"binary on the database": binaryDoor(t, secret, "DATABASE_URL="+database(t), "RATE_LIMIT_STORE=database"),
-		"function":               loginFunction(t, secret, "DATABASE_URL="+database(t)),
-	} {
-		for i, from := range []string{
-			"203.0.113.9", "203.0.113.9", "203.0.113.9", "203.0.113.9", "203.0.113.9", "203.0.113.9", "203.0.113.9", "203.0.113.10",
-		} {
+	// play is a client that comes from an address of this network, and another one.
+	play := func(d door, network string) (answers []told) {
+		for i, from := range []string{"9", "9", "9", "9", "9", "9", "9", "10"} {
 			// Each time another account and, before the real one, another forged address.
-			resp := d(t, from, "POST", loginAddress, credentials(fmt.Sprintf("p%d@example.org", i)),
+			resp := d(t, network+from, "POST", loginAddress, credentials(fmt.Sprintf("%s%d@example.org", network, i)),
 				fmt.Sprintf("X-Forwarded-For: 6.6.6.%d", i))
 			answer := told{resp.StatusCode, resp.Header.Get("RateLimit-Policy"), resp.Header.Get("RateLimit"), resp.Header.Get("Retry-After")}
 			// The seconds run while the passwords are checked.
@@ -159,7 +159,21 @@ func TestLimits_EveryWayAlike(t *testing.T) {
 			if answer.Wait != "" {
 				answer.Wait = "some"
 			}
-			all[way] = append(all[way], answer)
+			answers = append(answers, answer)
+		}
+		return answers
+	}
+	for way, d := range map[string]door{
+		"binary in memory":       binaryDoor(t, secret),
+		"binary on the database": binaryDoor(t, secret, "DATABASE_URL="+database(t), "RATE_LIMIT_STORE=database"),
+		"function":               loginFunction(t, secret, "DATABASE_URL="+database(t)),
+	} {
+		for attempt := range 10 { // until one is over before the limit gives a login back
+			began := time.Now()
+			all[way] = play(d, fmt.Sprintf("203.0.%d.", attempt))
+			if since(began) == 0 {
+				break
+			}
 		}
 	}
 	want := []told{}
@@ -188,6 +202,7 @@ func TestLimits_WithoutRedis(t *testing.T) {
 	ask := func(method, path, body string) int {
 		return asks(t, way.client.Transport, way.url, "", method, path, body).StatusCode
 	}
+	began := time.Now()
 	if got := ask("POST", loginAddress, credentials("ada@example.org")); got != http.StatusUnauthorized {
 		t.Errorf("a login with Redis: %d", got)
 	}
@@ -196,14 +211,15 @@ func TestLimits_WithoutRedis(t *testing.T) {
 	for n := range 20 {
 		got[ask("POST", loginAddress, credentials(fmt.Sprintf("p%d@example.org", n)))]++
 	}
-	if diff := cmp.Diff(map[int]int{401: 4, 429: 16}, got); diff != "" {
-		t.Errorf("logins without Redis: (-want +got)\n%s", diff)
+	if more := since(began); got[401] < 4 || got[401] > 4+more || got[401]+got[429] != 20 {
+		t.Errorf("logins without Redis: %v, want 401 for 4 of 20 and %d that came later, and 429", got, more)
 	}
 	if got := ask("GET", "/.well-known/jwks.json", ""); got != http.StatusOK {
 		t.Errorf("another call without Redis: %d", got)
 	}
-	if n := strings.Count(p.stdout.String(), "the store of rate limits does not answer"); n != 1 {
-		t.Errorf("the log tells it %d times", n)
+	n := strings.Count(p.stdout.String(), "the store of rate limits does not answer")
+	if most := 1 + int(time.Since(began)/time.Minute); n < 1 || n > most {
+		t.Errorf("the log tells it %d times, want once a minute", n)
 	}
 }
 

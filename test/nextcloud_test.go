@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/voiceassist/gateway/functions/functionstest"
 	"github.com/voiceassist/gateway/shared/faas/faastest"
 	"github.com/voiceassist/gateway/shared/keyring"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
@@ -142,7 +143,8 @@ func TestADownNextcloudIsNotFelt(t *testing.T) {
 	}
 	with, alone := took[true][4], took[false][4]
 	t.Logf("register and log in: %v with Nextcloud down, %v without any (medians of 9)", with, alone)
-	if with > 2*alone {
+	// Either alone may happen on a busy machine. Who waits for Nextcloud always waits.
+	if always := functionstest.Longer(took[true], took[false]) == 1; always && with > 2*alone {
 		t.Error("it is felt")
 	}
 	back.Store(true)
