@@ -48,6 +48,9 @@ func (f *Function) read(w http.ResponseWriter, r *http.Request, t target) error 
 	}
 	d, err := get(r.Context(), t.path, r.Header)
 	if err != nil {
+		if e, ok := errors.AsType[*webdav.Error](err); ok && errors.Is(e, webdav.ErrRange) {
+			w.Header().Set("Content-Range", "bytes */"+strconv.FormatInt(e.Size, 10)) // RFC 9110 section 15.5.17
+		}
 		return err
 	}
 	defer d.Body.Close()

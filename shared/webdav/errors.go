@@ -52,6 +52,7 @@ type Error struct {
 	Status     int           // HTTP status; 0 without an answer
 	Class      string        // the server's class of exception, without its namespace; may be ""
 	RetryAfter time.Duration // when trying again may help; 0 is unsaid
+	Size       int64         // of the file in bytes; with [ErrRange] only
 
 	cause error // never holds a URL, a header or a body
 }

@@ -2,6 +2,7 @@ package webdav
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 
@@ -16,12 +17,10 @@ type Download struct {
 	Body   io.ReadCloser // to be closed; it ends with an error where the transfer breaks off
 }
 
-// conditions are the headers of a GET that concern the file (RFC 9110 sections
-// 13 and 14), and description those of an answer.
+// conditions are the headers of a GET that concern the file (RFC 9110 section
+// 13.1), and description those of an answer.
 func conditions() []string {
-	return []string{
-		"Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since",
-	}
+	return []string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"}
 }
 
 func description() []string {
@@ -29,12 +28,14 @@ func description() []string {
 }
 
 // Get returns the file at p. Of asked, the headers that set conditions or ask
-// for a range are passed on. A folder is [ErrIsFolder].
+// for ranges of bytes are passed on; see [spans] for which ranges. A folder is
+// [ErrIsFolder].
 func (f *Folder) Get(ctx context.Context, p Path, asked http.Header) (*Download, error) {
 	return f.read(ctx, http.MethodGet, p, asked)
 }
 
-// Head is [Folder.Get] without the content.
+// Head is [Folder.Get] without the content. It knows no ranges (RFC 9110 section
+// 14.2).
 func (f *Folder) Head(ctx context.Context, p Path, asked http.Header) (*Download, error) {
 	return f.read(ctx, http.MethodHead, p, asked)
 }
@@ -44,18 +45,21 @@ func (f *Folder) read(ctx context.Context, method string, p Path, asked http.Hea
 	if p.IsRoot() {
 		return nil, &Error{Op: op, Kind: ErrIsFolder}
 	}
-	header := http.Header{}
-	for _, name := range conditions() {
-		if values := asked.Values(name); len(values) > 0 {
-			header[http.CanonicalHeaderKey(name)] = values
-		}
-	}
+	header, parts := passedOn(method, asked)
 	resp, err := f.do(ctx, call{
 		op: op, method: method, url: f.of(p), header: header,
 		ok: []int{http.StatusOK, http.StatusPartialContent, http.StatusNotModified},
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrRange):
+		return nil, f.noRange(ctx, p, parts, err)
+	case err != nil:
 		return nil, err
+	case resp.StatusCode == http.StatusPartialContent && !unchanged(header.Get("If-Range"), resp.Header):
+		resp.Body.Close() //nolint:errcheck // nothing of it is wanted
+		whole := asked.Clone()
+		whole.Del("Range")
+		return f.read(ctx, method, p, whole)
 	}
 	d := &Download{Status: resp.StatusCode, Size: resp.ContentLength, Header: http.Header{}, Body: resp.Body}
 	for _, name := range description() {
@@ -64,6 +68,8 @@ func (f *Folder) read(ctx context.Context, method string, p Path, asked http.Hea
 		}
 	}
 	switch {
+	case d.Status == http.StatusPartialContent && !d.checkPart(parts):
+		err = &Error{Op: op, Kind: nextcloud.ErrBadAnswer, Status: d.Status, cause: errPart}
 	case d.Status == http.StatusNotModified || d.Header.Get("Etag") != "":
 		return d, nil
 	case resp.Header.Get("Oc-Etag") == "" && resp.Header.Get("Content-Disposition") == "":
@@ -73,4 +79,43 @@ func (f *Folder) read(ctx context.Context, method string, p Path, asked http.Hea
 	}
 	resp.Body.Close() //nolint:errcheck // nothing of it is wanted
 	return nil, err
+}
+
+// passedOn returns the headers of the request to the server, and the ranges in
+// them.
+func passedOn(method string, asked http.Header) (header http.Header, parts []span) {
+	header = http.Header{}
+	for _, name := range conditions() {
+		if values := asked.Values(name); len(values) > 0 {
+			header[http.CanonicalHeaderKey(name)] = values
+		}
+	}
+	if method != http.MethodGet {
+		return header, nil
+	}
+	if parts = spans(asked); len(parts) > 0 {
+		header.Set("Range", rangeHeader(parts))
+		if ifRange := asked.Get("If-Range"); ifRange != "" {
+			header.Set("If-Range", ifRange)
+		}
+	}
+	return header, parts
+}
+
+var errPart = errors.New("the part is not the one that was asked for")
+
+// noRange completes the error of a file that has none of the parts, which does
+// not tell its size, as the client is to learn it.
+func (f *Folder) noRange(ctx context.Context, p Path, parts []span, err error) error {
+	e, _ := errors.AsType[*Error](err)
+	if len(parts) == 0 {
+		e.Kind = nextcloud.ErrBadAnswer
+		return e
+	}
+	is, err := f.Stat(ctx, p)
+	if err != nil {
+		return err
+	}
+	e.Size = is.Size
+	return e
 }

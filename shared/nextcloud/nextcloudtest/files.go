@@ -102,9 +102,6 @@ func (c *davCall) get() *davFault {
 	if closer, ok := body.(interface{ Close() error }); ok {
 		defer closer.Close()
 	}
-	if f := beyond(c.r, &seen); f != nil {
-		return f
-	}
 	h.Set("ETag", etag)
 	h.Set("OC-ETag", etag)
 	h.Set("Content-Type", served(seen.name))
@@ -113,20 +110,7 @@ func (c *davCall) get() *davFault {
 	if seen.checksum != "" {
 		h.Set("OC-Checksum", seen.checksum)
 	}
-	http.ServeContent(c.w, c.r, "", seen.modified, body)
-	return nil
-}
-
-// beyond refuses a range that starts behind the end.
-func beyond(r *http.Request, n *node) *davFault {
-	start, ok := strings.CutPrefix(r.Header.Get("Range"), "bytes=")
-	start, _, _ = strings.Cut(start, "-")
-	first, err := strconv.ParseInt(start, 10, 64)
-	if !ok || err != nil || first < n.size {
-		return nil
-	}
-	return &davFault{416, "RequestedRangeNotSatisfiable",
-		fmt.Sprintf("The start offset (%d) exceeded the size of the entity (%d)", first, n.size)}
+	return c.deliver(&seen, body)
 }
 
 // typeOf is the media type by the name's extension.

@@ -1,0 +1,168 @@
+package webdav
+
+import (
+	"io"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// A span is one range of bytes that a client asks for (RFC 9110 section 14.1.2).
+type span struct {
+	suffix bool  // the end of the file, as many bytes as last says
+	first  int64 // the first byte
+	last   int64 // the last byte; math.MaxInt64 for all that follow
+}
+
+// maxSpans is how many ranges of one request are passed on.
+const maxSpans = 16
+
+// spans returns the ranges of a file that a GET asks for, nil for all of it. A
+// server may ignore any Range (RFC 9110 section 14.2). Ignored are another unit
+// than bytes, wrong syntax, a second header, an If-Range that cannot hold, and
+// what could cost more than the file: too many ranges, or such as are out of
+// order or overlap.
+func spans(asked http.Header) (list []span) {
+	values := asked.Values("Range")
+	if len(values) != 1 || !conditional(asked.Values("If-Range")) {
+		return nil
+	}
+	unit, set, _ := strings.Cut(values[0], "=")
+	if !strings.EqualFold(unit, "bytes") {
+		return nil
+	}
+	noBytes := false // was asked for: the last 0, which no file can satisfy
+	next := int64(0) // where another range may start; math.MaxInt64 for nowhere
+	for text := range strings.SplitSeq(set, ",") {
+		text = strings.Trim(text, " \t")
+		if text == "" {
+			continue // RFC 9110 section 5.6.1.2
+		}
+		s, ok := parseSpan(text)
+		switch {
+		case !ok || next == math.MaxInt64 || len(list) == maxSpans || !s.suffix && s.first < next:
+			return nil
+		case s.suffix && s.last == 0:
+			noBytes = true
+			continue
+		case s.suffix || s.last == math.MaxInt64:
+			next = math.MaxInt64
+		default:
+			next = s.last + 1
+		}
+		list = append(list, s)
+	}
+	if noBytes && len(list) == 0 {
+		// Nextcloud would answer with a part of no bytes, which cannot be written
+		// down, so it is asked for what it knows to refuse.
+		return []span{{first: math.MaxInt64, last: math.MaxInt64}}
+	}
+	return list
+}
+
+func parseSpan(text string) (s span, ok bool) {
+	first, last, dash := strings.Cut(text, "-")
+	if !dash || first+last == "" || !digits(first+last) {
+		return span{}, false
+	}
+	s = span{suffix: first == "", first: position(first), last: position(last)}
+	return s, s.suffix || s.first <= s.last
+}
+
+func digits(text string) bool { return strings.Trim(text, "0123456789") == "" }
+
+// position reads a number of any length. What no file reaches is all the same;
+// an absent one is that, too.
+func position(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return math.MaxInt64
+	}
+	return n
+}
+
+// conditional reports whether a range may be asked for under If-Range: a strong
+// entity tag or a date (RFC 9110 section 13.1.5).
+func conditional(ifRange []string) bool {
+	if len(ifRange) == 0 {
+		return true
+	}
+	_, err := http.ParseTime(ifRange[0])
+	return len(ifRange) == 1 && (err == nil || strings.HasPrefix(ifRange[0], `"`))
+}
+
+// unchanged reports whether If-Range holds for a file that is described so.
+// Nextcloud takes any later date, too.
+func unchanged(ifRange string, described http.Header) bool {
+	if ifRange == "" || ifRange == described.Get("Etag") {
+		return true
+	}
+	asked, err1 := http.ParseTime(ifRange)
+	modified, err2 := http.ParseTime(described.Get("Last-Modified"))
+	return err1 == nil && err2 == nil && asked.Equal(modified)
+}
+
+// rangeHeader returns the Range for spans.
+func rangeHeader(list []span) string {
+	texts := make([]string, len(list))
+	for i, s := range list {
+		first, last := strconv.FormatInt(s.first, 10), strconv.FormatInt(s.last, 10)
+		switch {
+		case s.suffix:
+			first = ""
+		case s.last == math.MaxInt64:
+			last = ""
+		}
+		texts[i] = first + "-" + last
+	}
+	return "bytes=" + strings.Join(texts, ",")
+}
+
+// in returns the bytes that s means in a file of the size.
+func (s span) in(size int64) (first, last int64) {
+	if s.suffix {
+		return max(0, size-s.last), size - 1
+	}
+	return s.first, min(s.last, size-1)
+}
+
+// checkPart reports whether d, with status 206, is what was asked for, and cuts
+// off what is more: Nextcloud answers bytes=0-0 with the whole file.
+func (d *Download) checkPart(asked []span) (ok bool) {
+	text := d.Header.Get("Content-Range")
+	if len(asked) > 1 && text == "" { // each part has its own (RFC 9110 section 15.3.7.2)
+		return strings.HasPrefix(d.Header.Get("Content-Type"), "multipart/byteranges;")
+	}
+	unit, text, _ := strings.Cut(text, " ")
+	part, of, _ := strings.Cut(text, "/")
+	got, ok := parseSpan(part)
+	if of == "0" && d.Size == 0 { // servers that do not mind the empty file say bytes 0--1/0
+		d.Status = http.StatusOK
+		d.Header.Del("Content-Range")
+		return true
+	}
+	size := position(of)
+	length := got.last - got.first + 1
+	if !ok || !strings.EqualFold(unit, "bytes") || !digits(of) || of == "" || got.suffix || got.last >= size || d.Size >= 0 && d.Size != length {
+		return false
+	}
+	d.Size = length
+	if len(asked) != 1 {
+		return len(asked) > 1
+	}
+	first, last := asked[0].in(size)
+	if got.first != first || got.last < last {
+		return false
+	}
+	d.Size = last - first + 1
+	d.Body = &cut{io.LimitReader(d.Body, d.Size), d.Body}
+	d.Header.Set("Content-Range", "bytes "+strconv.FormatInt(first, 10)+"-"+strconv.FormatInt(last, 10)+"/"+of)
+	return true
+}
+
+// A cut is the beginning of a body.
+type cut struct {
+	io.Reader
+	io.Closer
+}
