@@ -35,7 +35,7 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"functions/sessions/bootstrap":            "functions/sessions shared/bearer shared/config shared/faas shared/setup shared/store/postgres shared/token",
 	"functions/users":                         "shared/account shared/audit shared/config shared/document shared/endpoint shared/enrol shared/fault shared/password shared/provision shared/ratelimit shared/signin shared/store shared/token",
 	"functions/users/bootstrap":               "functions/users shared/bearer shared/config shared/enrol shared/faas shared/password shared/provision shared/setup shared/store/postgres shared/token",
-	"shared/account":                          "golang.org/x/text/unicode/norm shared/document shared/fault shared/uid",
+	"shared/account":                          "golang.org/x/net/idna golang.org/x/text/secure/bidirule golang.org/x/text/secure/precis golang.org/x/text/unicode/bidi golang.org/x/text/unicode/norm golang.org/x/text/width shared/document shared/fault shared/uid",
 	"shared/audit":                            "shared/account shared/keyring shared/signin shared/uid",
 	"shared/bearer":                           "shared/endpoint shared/store shared/token",
 	"shared/config":                           "",

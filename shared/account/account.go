@@ -5,13 +5,7 @@ package account
 
 import (
 	"encoding/json"
-	"net/mail"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
 
 	"github.com/voiceassist/gateway/shared/document"
 	"github.com/voiceassist/gateway/shared/fault"
@@ -20,7 +14,7 @@ import (
 
 // The limits of what an account holds.
 const (
-	MaxEmail       = 254      // bytes; the longest path of RFC 5321 section 4.5.3.1.3
+	MaxEmail       = 254      // bytes, with the domain in A-labels; the longest path of RFC 5321 section 4.5.3.1.3
 	MaxName        = 100      // characters; longer ones are nobody's name
 	MaxPreferences = 16 << 10 // bytes of compact JSON
 )
@@ -49,72 +43,9 @@ func ParseID(s string) (ID, error) {
 	return ID(u), err
 }
 
-// An Email is a bare addr-spec (RFC 5322 section 3.4.1) in canonical form:
-// Unicode NFC and lower case, so that two spellings of one mailbox are equal.
-type Email string
-
-// ParseEmail returns the canonical form of s. Quoted local parts, address
-// literals and display names are refused: nobody signs in with them, and they
-// hide look-alikes. Lower-casing the local part departs from RFC 5321 section
-// 2.4 on purpose, see docs/divergences.md.
-func ParseEmail(s string) (Email, error) {
-	if !utf8.ValidString(s) {
-		return "", ErrBadEmail // lower-casing would make it valid
-	}
-	s = strings.ToLower(norm.NFC.String(strings.TrimSpace(s)))
-	s = norm.NFC.String(s) // a lower-cased letter may compose anew
-	if len(s) > MaxEmail || !printable(s) || strings.ContainsAny(s, " \"[]()\\") {
-		return "", ErrBadEmail
-	}
-	a, err := mail.ParseAddress(s)
-	if err != nil || a.Name != "" || a.Address != s {
-		return "", ErrBadEmail
-	}
-	local, domain, _ := strings.Cut(s, "@")
-	if len(local) > 64 || !validDomain(domain) { // RFC 5321 section 4.5.3.1.1
-		return "", ErrBadEmail
-	}
-	return Email(s), nil
-}
-
-// validDomain reports whether every label of d has a length and an alphabet
-// that DNS can carry (RFC 1035 section 2.3.4); international names pass as
-// they are.
-func validDomain(d string) bool {
-	for label := range strings.SplitSeq(d, ".") {
-		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
-			return false
-		}
-		for _, r := range label {
-			if r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) {
-				return false
-			}
-		}
-	}
-	return d != ""
-}
-
-// ParseName returns a person's name in Unicode NFC without surrounding space;
-// the empty name is a name not given.
-func ParseName(s string) (string, error) {
-	s = norm.NFC.String(strings.TrimSpace(s))
-	if utf8.RuneCountInString(s) > MaxName || !printable(s) {
-		return "", ErrBadName
-	}
-	return s, nil
-}
-
 // ParsePreferences returns the preferences in raw, a JSON object.
 func ParsePreferences(raw json.RawMessage) (document.Object, error) {
 	return document.ParseObject(raw, MaxPreferences)
-}
-
-// printable reports whether s is UTF-8 without control and format characters,
-// so that no log line, mail header or page can be broken by it.
-func printable(s string) bool {
-	return utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool {
-		return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
-	}) < 0
 }
 
 // A Role says what an account may do.

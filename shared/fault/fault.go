@@ -101,6 +101,14 @@ func (e *Error) Because(cause error) *Error {
 	return &c
 }
 
+// Saying returns a copy of e with another sentence for the caller, which tells
+// more exactly what is wrong.
+func (e *Error) Saying(detail string) *Error {
+	c := *e
+	c.Detail = detail
+	return &c
+}
+
 // After returns a copy of e that tells the caller when to try again.
 func (e *Error) After(d time.Duration) *Error {
 	c := *e

@@ -1,0 +1,83 @@
+package account
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/secure/precis"
+	"golang.org/x/text/unicode/norm"
+)
+
+var errLongName = ErrBadName.Saying("Must be at most 100 characters long.")
+
+// ParseName returns a person's name in Unicode NFC without surrounding space;
+// the empty name is a name not given, and so is one with nothing to see. What a
+// name may have is OpaqueString (RFC 8265 section 4.2), every space as U+0020,
+// and beyond it emoji sequences, the joiners that scripts need, and the middle
+// dot between any letters.
+func ParseName(s string) (string, error) {
+	if !utf8.ValidString(s) {
+		return "", ErrBadName
+	}
+	s = strings.TrimSpace(strings.Map(plainSpace, norm.NFC.String(s)))
+	if strings.IndexFunc(s, visible) < 0 {
+		return "", nil
+	}
+	if utf8.RuneCountInString(s) > MaxName {
+		return "", errLongName
+	}
+	text := withoutScriptParts(withoutEmojiParts(s))
+	if _, err := precis.OpaqueString.String(text); err != nil || strings.IndexFunc(text, blank) >= 0 {
+		return "", ErrBadName.Saying("Must not contain " + firstRefused(text, precis.OpaqueString) + ".").Because(err)
+	}
+	return s, nil
+}
+
+// plainSpace maps the spaces of all scripts to U+0020.
+func plainSpace(r rune) rune {
+	if unicode.Is(unicode.Zs, r) {
+		return ' '
+	}
+	return r
+}
+
+// withoutScriptParts returns s without what spelling needs and [precis.OpaqueString]
+// does not know: the joiner before a virama (Bengali ra and ya, The Unicode
+// Standard section 12.2), and the dot between the parts of a Chinese
+// transcription, which RFC 5892 appendix A.3 has between two l alone.
+func withoutScriptParts(s string) string {
+	var b strings.Builder
+	var before rune
+	for i, r := range s {
+		after := first(s[i+utf8.RuneLen(r):])
+		known := r == joiner && unicode.IsLetter(before) && virama(after) ||
+			r == '·' && unicode.IsLetter(before) && unicode.IsLetter(after)
+		if !known {
+			b.WriteRune(r)
+		}
+		before = r
+	}
+	return b.String()
+}
+
+// virama reports whether r kills the vowel of the letter before it.
+func virama(r rune) bool {
+	const class = 9 // UAX 44 table 15
+	return norm.NFC.PropertiesString(string(r)).CCC() == class
+}
+
+// Fold returns s as names and addresses are searched: whatever differs only in
+// case, width, space or characters that cannot be seen is equal. It is what the
+// Nickname profile (RFC 8266 section 2.4) compares, for parts of names, too, and
+// refuses nothing.
+func Fold(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if ignorable(r) {
+			return -1
+		}
+		return r
+	}, s)
+	s = norm.NFKC.String(strings.ToLower(norm.NFKC.String(s)))
+	return strings.Join(strings.Fields(s), " ")
+}
