@@ -165,13 +165,13 @@ func whom(c *cobra.Command, db *store.DB, name string) (account.ID, error) {
 	if id, err := account.ParseID(name); err == nil {
 		return id, nil
 	}
-	email, err := account.ParseEmail(name)
+	l, err := account.ParseLookup(name)
 	if err != nil {
 		return "", usagef("--user is %q; it takes an e-mail address or an id", name)
 	}
-	a, _, err := db.AccountByEmail(c.Context(), email)
+	a, _, err := db.AccountByEmail(c.Context(), l)
 	if errors.Is(err, account.ErrNotFound) {
-		return "", fmt.Errorf("nobody has the address %s; events of an account that was deleted are found by its id", email)
+		return "", fmt.Errorf("nobody has the address %s; events of an account that was deleted are found by its id", l.Subject())
 	}
 	return a.ID, spoken(err)
 }

@@ -60,10 +60,11 @@ func migrateCommand(vars *variables) *cobra.Command {
 			RunE: func(c *cobra.Command, _ []string) error {
 				return withDatabase(c.Context(), vars, openDirect, func(db *store.DB) error {
 					n, err := migrations.Up(c.Context(), db)
-					if err == nil {
-						fmt.Fprintf(c.OutOrStdout(), "%d migrations applied; the schema is at version %d\n", n, store.SchemaVersion)
+					if err != nil {
+						return err
 					}
-					return err
+					fmt.Fprintf(c.OutOrStdout(), "%d migrations applied; the schema is at version %d\n", n, store.SchemaVersion)
+					return tellTwins(c, db)
 				})
 			},
 		},
@@ -85,6 +86,17 @@ func migrateCommand(vars *variables) *cobra.Command {
 		},
 	)
 	return c
+}
+
+// tellTwins lists the accounts that an administrator must look at: see
+// "Two spellings of one address" in docs/operations.md.
+func tellTwins(c *cobra.Command, db *store.DB) error {
+	twins, err := db.SettleEmails(c.Context())
+	for _, t := range twins {
+		fmt.Fprintf(c.OutOrStdout(), "account %s has the e-mail address of account %s in another spelling; see docs/operations.md\n",
+			t.Account, t.Keeper)
+	}
+	return err
 }
 
 // withDatabase runs fn on the configured database, as open opens it.

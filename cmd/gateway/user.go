@@ -87,7 +87,7 @@ func userSetRoleCommand(vars *variables) *cobra.Command {
 		Short: "Appoint an administrator, or dismiss one",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			email, err := account.ParseEmail(args[0])
+			name, err := account.ParseLookup(args[0])
 			if err != nil {
 				return spoken(err)
 			}
@@ -100,7 +100,8 @@ func userSetRoleCommand(vars *variables) *cobra.Command {
 				if err := migrated(c.Context(), db); err != nil {
 					return spoken(err)
 				}
-				if err := setRole(c.Context(), db, email, role, time.Now()); err != nil {
+				email, err := setRole(c.Context(), db, name, role, time.Now())
+				if err != nil {
 					return spoken(err)
 				}
 				fmt.Fprintf(c.OutOrStdout(), "%s is %s\n", email, role)
@@ -111,10 +112,13 @@ func userSetRoleCommand(vars *variables) *cobra.Command {
 }
 
 // setRole does what it says, even to the last administrator: at the console
-// another one can be appointed.
-func setRole(ctx context.Context, db *store.DB, email account.Email, role account.Role, now time.Time) error {
-	return db.Update(ctx, func(tx *store.Tx) error {
-		a, _, err := tx.AccountByEmail(ctx, email)
+// another one can be appointed. It returns the address of the account.
+func setRole(
+	ctx context.Context, db *store.DB, name account.Lookup, role account.Role, now time.Time,
+) (email account.Email, err error) {
+	err = db.Update(ctx, func(tx *store.Tx) error {
+		a, _, err := tx.AccountByEmail(ctx, name)
+		email = a.Email
 		if err != nil || a.Role == role {
 			return err
 		}
@@ -125,6 +129,7 @@ func setRole(ctx context.Context, db *store.DB, email account.Email, role accoun
 		event.Detail = string(role)
 		return tx.Audit(ctx, event)
 	})
+	return email, err
 }
 
 // spoken turns a fault into sentences for the console.

@@ -62,7 +62,7 @@ type naiveRequest struct {
 
 func (n *naive) login(ctx context.Context, q naiveRequest) (grant.Pair, error) {
 	errIncorrect := fault.New(fault.Unauthenticated, "incorrect_credentials", "Incorrect credentials")
-	who, hash, err := n.DB.AccountByEmail(ctx, account.Email(q.Email))
+	who, hash, err := n.DB.AccountByEmail(ctx, account.Email(q.Email).Lookup())
 	if err != nil || who.Disabled() {
 		return grant.Pair{}, errIncorrect
 	}

@@ -170,22 +170,22 @@ func (f *Function) handOver(ctx context.Context, who account.Account, hash, plai
 // account returns whom the request names; nobody is an account without a hash.
 // So is a name that is no e-mail address.
 //
-// The tries on one account are limited, whoever makes them and whether or not
-// there is one. The limit of the client's address alone holds where somebody
+// The tries on one account are limited, whoever makes them, in whatever spelling
+// and whether or not there is one. The limit of the client's address alone holds where somebody
 // signed in before: whoever tries from everywhere else cannot lock the owner out.
 func (f *Function) account(ctx context.Context, q request) (account.Account, config.Secret, error) {
-	email, err := account.ParseEmail(q.name())
+	name, err := account.ParseLookup(q.name())
 	if err != nil {
 		return account.Account{}, "", nil //nolint:nilerr // see above
 	}
-	who, hash, familiar, err := f.DB.AccountForLogin(ctx, email, q.origin.Address)
+	who, hash, familiar, err := f.DB.AccountForLogin(ctx, name, q.origin.Address)
 	if err != nil && !errors.Is(err, account.ErrNotFound) {
 		return account.Account{}, "", err
 	}
 	if familiar {
 		return who, hash, nil
 	}
-	return who, hash, f.Limits.Account(ctx, ratelimit.Login, string(email))
+	return who, hash, f.Limits.Account(ctx, ratelimit.Login, name.Subject())
 }
 
 // strengthen replaces a hash that was made at a lower cost. It may fail without

@@ -56,8 +56,9 @@ func (f *Function) Command(ctx context.Context, action string) (any, error) {
 
 // A Result is what "up" did.
 type Result struct {
-	Applied int   `json:"applied"` // migrations, by this call
-	Version int64 `json:"version"` // of the schema, now
+	Applied int          `json:"applied"`         // migrations, by this call
+	Version int64        `json:"version"`         // of the schema, now
+	Twins   []store.Twin `json:"twins,omitempty"` // accounts that an administrator must look at, the first 20
 }
 
 func (f *Function) up(ctx context.Context) (Result, error) {
@@ -69,7 +70,12 @@ func (f *Function) up(ctx context.Context) (Result, error) {
 	if err == nil && v < store.SchemaVersion {
 		err = fmt.Errorf("the schema is at version %d after all migrations, and must be at %d", v, store.SchemaVersion)
 	}
-	return Result{Applied: n, Version: v}, err
+	if err != nil {
+		return Result{Applied: n, Version: v}, err
+	}
+	const told = 20
+	twins, err := f.DB.SettleEmails(ctx)
+	return Result{Applied: n, Version: v, Twins: twins[:min(len(twins), told)]}, err
 }
 
 // A Status is where a schema stands.

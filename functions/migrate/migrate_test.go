@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/faas/faastest"
 	"github.com/voiceassist/gateway/shared/secrets/secretstest"
 	"github.com/voiceassist/gateway/shared/store"
@@ -167,6 +168,24 @@ func TestMigrate_AnswersPeople(t *testing.T) {
 	}
 	if got, want := invoke("down"), `Function.CommandFailed: the action is none; there are "up" and "status"`; got != want {
 		t.Errorf("down = %s, want %s", got, want)
+	}
+}
+
+func TestMigrate_NamesAccountsWithOneAddress(t *testing.T) {
+	t.Parallel()
+	d := deploy(t, "MIGRATE_DATABASE_URL", empty(t))
+	if _, err := d.Invoke(t.Context(), []byte(`{"action":"up"}`)); err != nil {
+		t.Fatal(err)
+	}
+	keeper, twin := account.NewID(), account.NewID()
+	for id, email := range map[account.ID]string{keeper: "bob@xn--bcher-kva.example", twin: "bob@bücher.example"} {
+		d.exec(t, `INSERT INTO users (id, email, full_name, role, preferences, password_hash, search, created_at, updated_at)
+			VALUES ($1, $2, '', 'user', '{}', '', '', now(), now())`, string(id), email)
+	}
+	got, err := d.Invoke(t.Context(), []byte(`{"action":"up"}`))
+	want := `{"applied":0,"version":` + newest + `,"twins":[{"account":"` + string(twin) + `","keeper":"` + string(keeper) + `"}]}`
+	if err != nil || string(got) != want {
+		t.Errorf("up = %s, %v, want %s", got, err, want)
 	}
 }
 

@@ -17,6 +17,11 @@ func (f *Function) apply(
 ) (account.Profile, error) {
 	var after account.Account
 	now := f.Now()
+	if c.Email != nil {
+		if _, err := f.DB.SettleEmails(ctx); err != nil {
+			return account.Profile{}, err
+		}
+	}
 	err := f.DB.UpdateAs(ctx, by, now, func(tx *store.Tx, who store.Confirmed) error {
 		before, err := tx.Account(ctx, id)
 		if err != nil {

@@ -74,7 +74,7 @@ func (o *Office) Register(ctx context.Context, p Person, origin audit.Origin) (a
 func (o *Office) pretend(ctx context.Context, p Person, origin audit.Origin) (account.Account, error) {
 	a := o.account(p)
 	err := o.DB.Update(ctx, func(tx *store.Tx) error {
-		owner, _, err := tx.AccountByEmail(ctx, p.Email)
+		owner, _, err := tx.AccountByEmail(ctx, p.Email.Lookup())
 		if errors.Is(err, account.ErrNotFound) {
 			return nil // deleted this moment: there is nobody to tell it of
 		}
@@ -106,6 +106,9 @@ func (o *Office) Enrol(
 ) (account.Account, error) {
 	hash, err := o.Passwords.Hash(ctx, p.Password)
 	if err != nil {
+		return account.Account{}, err
+	}
+	if _, err := o.DB.SettleEmails(ctx); err != nil {
 		return account.Account{}, err
 	}
 	a := o.account(p)

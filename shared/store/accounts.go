@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/account"
@@ -14,7 +13,7 @@ import (
 	"github.com/voiceassist/gateway/shared/fault"
 )
 
-const accountColumns = `users.id, users.email, users.full_name, users.role, users.preferences,
+const accountColumns = `users.id, ` + accountEmail + `, users.full_name, users.role, users.preferences,
 	users.disabled_at, users.created_at, users.updated_at,
 	COALESCE((SELECT nextcloud_id FROM nextcloud_accounts WHERE user_id = users.id AND owned), '')`
 
@@ -28,19 +27,14 @@ func accountDest(a *account.Account) []any {
 	}
 }
 
-// searchText is what [Statements.Accounts] looks in; made here, since the
-// engines fold the case of letters differently.
-func searchText(email account.Email, name string) string {
-	return strings.ToLower(string(email) + " " + name)
-}
-
 // CreateAccount inserts a. Of two concurrent calls with one e-mail address one
-// succeeds and the other gets [account.ErrEmailTaken].
+// succeeds and the other gets [account.ErrEmailTaken]. Call [DB.SettleEmails]
+// before.
 func (s *Statements) CreateAccount(ctx context.Context, a account.Account, hash config.Secret) error {
 	_, err := s.exec(ctx, `
 		INSERT INTO users (id, email, full_name, role, preferences, password_hash, search,
-			disabled_at, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+			disabled_at, created_at, updated_at, canonical_email, canonical_of)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $2, $2)`,
 		string(a.ID), string(a.Email), a.FullName, string(a.Role), a.Preferences.String(), hash.Reveal(),
 		searchText(a.Email, a.FullName), atOrNull(a.DisabledAt), at(a.CreatedAt), at(a.UpdatedAt))
 	if err != nil && s.dialect.Duplicate(err) {
@@ -52,24 +46,24 @@ func (s *Statements) CreateAccount(ctx context.Context, a account.Account, hash 
 	return nil
 }
 
-// AccountByEmail returns the account and its password hash, or
-// [account.ErrNotFound].
-func (s *Statements) AccountByEmail(ctx context.Context, email account.Email) (account.Account, config.Secret, error) {
-	return s.accountAndHash(ctx, "account by email", `users.email = $1`, string(email))
+// AccountByEmail returns the account with that address and its password hash,
+// or [account.ErrNotFound].
+func (s *Statements) AccountByEmail(ctx context.Context, l account.Lookup) (account.Account, config.Secret, error) {
+	return s.accountAndHash(ctx, "account by email", byEmail, emailArgs(l)...)
 }
 
 // AccountForLogin is [Statements.AccountByEmail], and tells whether somebody
 // signed in to the account from the client's network before, and not as the
 // thief whose login had to be ended.
 func (s *Statements) AccountForLogin(
-	ctx context.Context, email account.Email, address string,
+	ctx context.Context, l account.Lookup, address string,
 ) (a account.Account, hash config.Secret, familiar bool, err error) {
 	var text string
 	err = s.one(ctx, account.ErrNotFound, append(accountDest(&a), &text, &a.NextcloudWantsPassword, &familiar), `
 		SELECT `+accountColumns+`, users.password_hash, `+wantsPassword+`,
-			EXISTS (SELECT 1 FROM logins WHERE user_id = users.id AND network = $2 AND network <> ''
-				AND (revoked_reason IS NULL OR revoked_reason = $3))
-		FROM users WHERE users.email = $1`, string(email), network(address), string(audit.LoggedOut))
+			EXISTS (SELECT 1 FROM logins WHERE user_id = users.id AND network = $4 AND network <> ''
+				AND (revoked_reason IS NULL OR revoked_reason = $5))`+byEmail,
+		append(emailArgs(l), network(address), string(audit.LoggedOut))...)
 	if err != nil {
 		return account.Account{}, "", false, fmt.Errorf("account for login: %w", err)
 	}
@@ -79,17 +73,16 @@ func (s *Statements) AccountForLogin(
 // AccountAndHash returns the account and its password hash, or
 // [account.ErrNotFound].
 func (s *Statements) AccountAndHash(ctx context.Context, id account.ID) (account.Account, config.Secret, error) {
-	return s.accountAndHash(ctx, "account and hash", `users.id = $1`, string(id))
+	return s.accountAndHash(ctx, "account and hash", ` FROM users WHERE users.id = $1`, string(id))
 }
 
 func (s *Statements) accountAndHash(
-	ctx context.Context, what, where string, arg string,
+	ctx context.Context, what, from string, args ...any,
 ) (account.Account, config.Secret, error) {
 	var a account.Account
 	var hash string
 	err := s.one(ctx, account.ErrNotFound, append(accountDest(&a), &hash, &a.NextcloudWantsPassword), `
-		SELECT `+accountColumns+`, users.password_hash, `+wantsPassword+`
-		FROM users WHERE `+where, arg)
+		SELECT `+accountColumns+`, users.password_hash, `+wantsPassword+from, args...)
 	if err != nil {
 		return account.Account{}, "", fmt.Errorf("%s: %w", what, err)
 	}
@@ -142,8 +135,8 @@ func fitting(page string) string {
 		WHERE before < $5)`
 }
 
-// Accounts returns a page of the accounts whose e-mail address or name
-// contains search, in any case, newest first.
+// Accounts returns a page of the accounts whose e-mail address, in U- or
+// A-labels, or name contains search as [account.Fold] compares, newest first.
 func (s *Statements) Accounts(ctx context.Context, search string, p Page) ([]account.Account, error) {
 	list := make([]account.Account, 0, p.Limit)
 	err := s.each(ctx, func(row scanner) error {
@@ -158,7 +151,7 @@ func (s *Statements) Accounts(ctx context.Context, search string, p Page) ([]acc
 			SELECT id, octet_length(preferences) AS size FROM users
 			WHERE search LIKE $1 ESCAPE '!' AND id < $2 ORDER BY id DESC LIMIT $3 OFFSET $4`)+`
 		ORDER BY users.id DESC`,
-		contains(strings.ToLower(search)), p.before(), p.Limit, p.Skip, p.bytes())
+		contains(account.Fold(search)), p.before(), p.Limit, p.Skip, p.bytes())
 	if err != nil {
 		return nil, fmt.Errorf("accounts: %w", err)
 	}
@@ -178,7 +171,8 @@ type Changes struct {
 // result. It returns [account.ErrEmailTaken] when the new address belongs to
 // another account, and [ErrChanged] when the account changed since it was read.
 // Owners change what is theirs, the address with their password; the rest takes
-// an administrator.
+// an administrator. Call [DB.SettleEmails] before an address changes. One that
+// does not change stays as it is kept, so that older code finds it.
 func (tx *Tx) ChangeAccount(
 	ctx context.Context, by Confirmed, was account.Account, c Changes, now time.Time,
 ) (account.Account, error) {
@@ -193,7 +187,10 @@ func (tx *Tx) ChangeAccount(
 		return account.Account{}, err
 	}
 	a := was
-	set(&a.Email, c.Email)
+	var email account.Email // "" for no other one
+	if c.Email != nil && *c.Email != was.Email {
+		email, a.Email = *c.Email, *c.Email
+	}
 	set(&a.FullName, c.FullName)
 	set(&a.Preferences, c.Preferences)
 	set(&a.Role, c.Role)
@@ -209,10 +206,11 @@ func (tx *Tx) ChangeAccount(
 		a.UpdatedAt = was.UpdatedAt.Add(time.Microsecond) // the version must move, whatever the clock does
 	}
 	n, err := tx.exec(ctx, `
-		UPDATE users SET email = $3, full_name = $4, preferences = $5, role = $6, search = $7,
+		UPDATE users SET email = COALESCE($3, email), canonical_email = COALESCE($3, canonical_email),
+			canonical_of = COALESCE($3, canonical_of), full_name = $4, preferences = $5, role = $6, search = $7,
 			disabled_at = $8, updated_at = $9
 		WHERE id = $1 AND updated_at = $2`,
-		string(a.ID), at(was.UpdatedAt), string(a.Email), a.FullName, a.Preferences.String(), string(a.Role),
+		string(a.ID), at(was.UpdatedAt), orNull(email), a.FullName, a.Preferences.String(), string(a.Role),
 		searchText(a.Email, a.FullName), atOrNull(a.DisabledAt), a.UpdatedAt)
 	switch {
 	case err != nil && tx.dialect.Duplicate(err):

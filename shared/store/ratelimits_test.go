@@ -104,7 +104,7 @@ func TestAccountForLogin_KnowsWhereSomebodySignedInBefore(t *testing.T) {
 			"nowhere":       false,
 			"":              false,
 		} {
-			got, hash, familiar, err := db.AccountForLogin(t.Context(), a.Email, address)
+			got, hash, familiar, err := db.AccountForLogin(t.Context(), a.Email.Lookup(), address)
 			if err != nil || got.ID != a.ID || hash != "hash" || familiar != want {
 				t.Errorf("from %q: %s, %v, %v; want that it is familiar: %v", address, got.ID, familiar, err, want)
 			}

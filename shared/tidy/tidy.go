@@ -1,6 +1,7 @@
 // Package tidy removes from the database what nobody needs any more: logins that
-// expired long ago, and rate limits that limit nothing. The audit trail looks
-// after itself (package trail).
+// expired long ago, and rate limits that limit nothing. It settles what older
+// code wrote, and says which accounts an administrator must look at. The audit
+// trail looks after itself (package trail).
 package tidy
 
 import (
@@ -27,8 +28,9 @@ type Tidier struct {
 	db  *store.DB
 	now func() time.Time
 
-	mu   sync.Mutex
-	last time.Time // of a round that worked
+	mu    sync.Mutex
+	last  time.Time // of a round that worked
+	twins int       // that were told last
 }
 
 // New returns a Tidier of db.
@@ -47,10 +49,28 @@ func (t *Tidier) Due(ctx context.Context) error {
 	if n > 0 {
 		slog.LogAttrs(ctx, slog.LevelDebug, "forget logins", slog.Int64("count", n))
 	}
-	if err = errors.Join(err, t.db.RateLimits().Sweep(ctx, now)); err == nil {
+	if err = errors.Join(err, t.db.RateLimits().Sweep(ctx, now), t.settle(ctx)); err == nil {
 		t.last = now
 	}
 	return err
+}
+
+// settle gives accounts that older code wrote their canonical addresses, and
+// tells, when their number changes, of those that cannot have it.
+func (t *Tidier) settle(ctx context.Context) error {
+	twins, err := t.db.SettleEmails(ctx)
+	if err != nil || len(twins) == t.twins {
+		return err
+	}
+	t.twins = len(twins)
+	const told = 20
+	pairs := make([]string, 0, told)
+	for _, twin := range twins[:min(len(twins), told)] {
+		pairs = append(pairs, string(twin.Account)+" of "+string(twin.Keeper))
+	}
+	slog.LogAttrs(ctx, slog.LevelWarn, "accounts with another account's e-mail address in another spelling",
+		slog.Int("count", len(twins)), slog.Any("user_ids", pairs))
+	return nil
 }
 
 // Loop tidies at once and every hour, until ctx ends.

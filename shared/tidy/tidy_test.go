@@ -1,8 +1,11 @@
 package tidy_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -144,4 +147,39 @@ func TestLoop_BeginsAtOnceAndEnds(t *testing.T) {
 	}
 	cancel()
 	<-done
+}
+
+//nolint:paralleltest // it reads the default log
+func TestDue_TellsOfAddressesInTwoSpellings(t *testing.T) {
+	var log bytes.Buffer
+	usual := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	t.Cleanup(func() { slog.SetDefault(usual) })
+	w := newWorld(t, storetest.SQLite(t))
+	olderCode := func(email string) account.ID {
+		id := account.NewID()
+		if _, err := w.db.Handle().ExecContext(t.Context(), `
+			INSERT INTO users (id, email, full_name, role, preferences, password_hash, search, disabled_at, created_at, updated_at)
+			VALUES ($1, $2, '', 'user', '{}', '', '', NULL, $3, $3)`, string(id), email, noon); err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	keeper, twin := olderCode("bob@bücher.example"), olderCode("bob@xn--bcher-kva.example")
+	tidier := tidy.New(w.db, func() time.Time { return w.now })
+	for round, want := range []string{string(twin) + " of " + string(keeper), "", "count=0"} {
+		log.Reset()
+		if round == 2 {
+			if err := w.db.DeleteAccount(t.Context(), keeper); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := tidier.Due(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := log.String(); !strings.Contains(got, want) || want == "" && got != "" || strings.Contains(got, "example") {
+			t.Errorf("round %d logs %q, want %q", round, got, want)
+		}
+		w.now = w.now.Add(tidy.Every)
+	}
 }

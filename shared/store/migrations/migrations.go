@@ -32,7 +32,8 @@ type Step struct {
 
 // Up applies what is missing, each migration in a transaction of its own, and
 // returns how many were applied. On PostgreSQL an advisory lock makes
-// concurrent calls wait for each other; running it again does nothing.
+// concurrent calls wait for each other; running it again does nothing. What a
+// database cannot do follows, in small statements: see [store.DB.SettleEmails].
 func Up(ctx context.Context, db *store.DB) (int, error) {
 	p, err := provider(db)
 	if err != nil {
@@ -41,6 +42,9 @@ func Up(ctx context.Context, db *store.DB) (int, error) {
 	done, err := p.Up(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("migrate up: %w", err)
+	}
+	if _, err := db.SettleEmails(ctx); err != nil {
+		return len(done), fmt.Errorf("migrate up: %w", err)
 	}
 	return len(done), nil
 }

@@ -15,14 +15,21 @@ import (
 // SQLite returns a migrated store in a file of its own, closed when tb ends.
 func SQLite(tb testing.TB) *store.DB {
 	tb.Helper()
-	db, err := sqlite.Open(filepath.Join(tb.TempDir(), "gateway.db"))
-	if err != nil {
-		tb.Fatalf("open test store: %v", err)
+	file := filepath.Join(tb.TempDir(), "gateway.db")
+	open := func() *store.DB {
+		db, err := sqlite.Open(file)
+		if err != nil {
+			tb.Fatalf("open test store: %v", err)
+		}
+		return db
 	}
-	tb.Cleanup(func() { closing(tb, db) })
+	db := open()
 	if _, err := migrations.Up(tb.Context(), db); err != nil {
 		tb.Fatalf("migrate test store: %v", err)
 	}
+	closing(tb, db)
+	db = open() // which knows nothing of the schema yet, as one on PostgreSQL
+	tb.Cleanup(func() { closing(tb, db) })
 	return db
 }
 

@@ -1,0 +1,181 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/account"
+)
+
+// accountEmail is the address as people see it: in canonical form where the
+// account has that, else as it is kept, which is how its owner signs in.
+const accountEmail = `CASE WHEN users.canonical_of = users.email THEN users.canonical_email ELSE users.email END`
+
+// byEmail returns what finds an account by its address, for the end of a SELECT
+// whose arguments $1 to $3 are those of [emailArgs].
+//
+// Accounts without a canonical address, which had it before or were written by
+// older code, are found by what was typed exactly, and by the U- and the A-form.
+// Of two accounts the one that was meant comes first: the exact spelling of one
+// without a canonical address, since it has no other; the canonical address; the
+// spelling that was the canonical one before.
+const byEmail = ` FROM users
+	WHERE users.canonical_email = $1 AND users.canonical_of = users.email OR users.email IN ($1, $2, $3)
+	ORDER BY CASE WHEN users.email = $2 AND users.canonical_of IS DISTINCT FROM users.email THEN 0
+		WHEN users.canonical_email = $1 THEN 1 WHEN users.email = $2 THEN 2 ELSE 3 END
+	LIMIT 1`
+
+func emailArgs(l account.Lookup) []any {
+	return []any{string(l.Email), string(l.Spelled), l.Email.ASCII()}
+}
+
+// searchText is what [Statements.Accounts] looks in; made here, since the
+// engines fold the case of letters differently.
+func searchText(email account.Email, name string) string {
+	text := account.Fold(string(email) + " " + name)
+	if ascii := email.ASCII(); ascii != string(email) {
+		text += " " + ascii
+	}
+	return text
+}
+
+// A Twin is an account without a canonical address, because another account has
+// it. Both were made before addresses were compared in canonical form, or one by
+// older code since. It is found by its exact spelling alone.
+type Twin struct {
+	Account account.ID `json:"account"`
+	Keeper  account.ID `json:"keeper"` // the account that has the address
+}
+
+// settleBatch is how many accounts one statement settles.
+const settleBatch = 200
+
+// SettleEmails gives every account that lacks it its canonical address and its
+// search text: those that were there before, and those that older code wrote
+// since, which knows neither. The oldest come first; whose address is taken stays
+// as it is and is returned. Call it before an address is taken: where there is
+// nothing to do, it is one statement on an empty index. Several may run at once,
+// and one that is cut off is continued by the next.
+func (db *DB) SettleEmails(ctx context.Context) ([]Twin, error) {
+	for {
+		settled, twins, err := db.settleAll(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("settle e-mail addresses: %w", err)
+		}
+		if settled == 0 || len(twins) == 0 {
+			return twins, nil
+		}
+		// What was settled may have had the address of a twin before.
+	}
+}
+
+// An unsettled account, and the canonical address that it shall have.
+type unsettled struct {
+	id        account.ID
+	email     account.Email
+	name      string
+	updatedAt time.Time
+	canonical account.Email
+}
+
+func (db *DB) settleAll(ctx context.Context) (settled int64, twins []Twin, err error) {
+	after := oldest
+	for {
+		batch, err := db.unsettled(ctx, after)
+		if err != nil || len(batch) == 0 {
+			return settled, twins, err
+		}
+		keepers, err := db.keepers(ctx, batch)
+		if err != nil {
+			return 0, nil, err
+		}
+		var free []unsettled
+		var taken []Twin
+		for _, u := range batch {
+			if keeper, ok := keepers[u.canonical]; ok && keeper != u.id {
+				taken = append(taken, Twin{Account: u.id, Keeper: keeper})
+				continue
+			}
+			keepers[u.canonical] = u.id
+			free = append(free, u)
+		}
+		n, err := db.settle(ctx, free)
+		if err != nil && db.dialect.Duplicate(err) {
+			continue // somebody took an address since; now it is seen
+		}
+		if err != nil {
+			return 0, nil, err
+		}
+		settled, twins, after = settled+n, append(twins, taken...), string(batch[len(batch)-1].id)
+	}
+}
+
+func (s *Statements) unsettled(ctx context.Context, after string) ([]unsettled, error) {
+	var batch []unsettled
+	err := s.each(ctx, func(row scanner) error {
+		var u unsettled
+		if err := row.Scan(&u.id, &u.email, &u.name, instant{&u.updatedAt}); err != nil {
+			return err
+		}
+		var err error
+		if u.canonical, err = account.ParseEmail(string(u.email)); err != nil {
+			u.canonical = u.email // taken when there was no such rule; nobody else can have it
+		}
+		batch = append(batch, u)
+		return nil
+	}, `
+		SELECT id, email, full_name, updated_at FROM users
+		WHERE canonical_of IS DISTINCT FROM email AND id > $1 ORDER BY id LIMIT $2`, after, settleBatch)
+	return batch, err
+}
+
+// keepers returns who has the canonical addresses of the batch.
+func (s *Statements) keepers(ctx context.Context, batch []unsettled) (map[account.Email]account.ID, error) {
+	args := make([]any, len(batch))
+	for i, u := range batch {
+		args[i] = string(u.canonical)
+	}
+	keepers := map[account.Email]account.ID{}
+	err := s.each(ctx, func(row scanner) error {
+		var id account.ID
+		var email account.Email
+		err := row.Scan(&id, &email)
+		keepers[email] = id
+		return err
+	}, `SELECT id, canonical_email FROM users WHERE canonical_email IN (`+placeholders(1, len(args))+`)`, args...)
+	return keepers, err
+}
+
+// settle writes what was made of the batch where that has not changed since.
+func (s *Statements) settle(ctx context.Context, batch []unsettled) (int64, error) {
+	if len(batch) == 0 {
+		return 0, nil
+	}
+	var canonical, search, same strings.Builder
+	var args []any
+	for i, u := range batch {
+		n := len(args)
+		fmt.Fprintf(&canonical, " WHEN $%d THEN $%d", n+1, n+3)
+		fmt.Fprintf(&search, " WHEN $%d THEN $%d", n+1, n+4)
+		if i > 0 {
+			same.WriteString(" OR ")
+		}
+		fmt.Fprintf(&same, "id = $%d AND updated_at = $%d", n+1, n+2)
+		args = append(args, string(u.id), at(u.updatedAt), string(u.canonical), searchText(u.canonical, u.name))
+	}
+	return s.exec(ctx, `
+		UPDATE users SET canonical_of = email,
+			canonical_email = CASE id`+canonical.String()+` END, search = CASE id`+search.String()+` END
+		WHERE canonical_of IS DISTINCT FROM email AND (`+same.String()+`)`, args...)
+}
+
+// placeholders returns n of them from $first on, separated by commas.
+func placeholders(first, n int) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf("$%d", first+i)
+	}
+	return strings.Join(list, ", ")
+}

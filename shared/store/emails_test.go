@@ -1,0 +1,265 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/document"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/migrations"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+// before inserts an account as code did that knew no canonical addresses.
+func before(t *testing.T, db *store.DB, email, name string) account.ID {
+	t.Helper()
+	id := account.NewID()
+	_, err := db.Handle().ExecContext(t.Context(), `
+		INSERT INTO users (id, email, full_name, role, preferences, password_hash, search, disabled_at, created_at, updated_at)
+		VALUES ($1, $2, $3, 'user', '{}', 'hash', $4, NULL, $5, $5)`, string(id), email, name, email+" "+name, kept(noon))
+	if err != nil {
+		t.Fatalf("insert %s: %v", email, err)
+	}
+	return id
+}
+
+// find returns whom somebody means who types the text, "" for nobody.
+func find(t *testing.T, db *store.DB, typed string) account.ID {
+	t.Helper()
+	l, err := account.ParseLookup(typed)
+	if err != nil {
+		t.Fatalf("%q: %v", typed, err)
+	}
+	a, hash, err := db.AccountByEmail(t.Context(), l)
+	switch again, sameHash, _, errAgain := db.AccountForLogin(t.Context(), l, "192.0.2.7"); {
+	case errors.Is(err, account.ErrNotFound) && errors.Is(errAgain, account.ErrNotFound):
+		return ""
+	case err != nil || errAgain != nil || again.ID != a.ID || hash != sameHash || hash != "hash":
+		t.Fatalf("%q: %v, %v; %v, %v", typed, a, err, again, errAgain)
+	}
+	return a.ID
+}
+
+func settled(t *testing.T, db *store.DB) []store.Twin {
+	t.Helper()
+	twins, err := db.SettleEmails(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return twins
+}
+
+func email(t *testing.T, db *store.DB, id account.ID) account.Email {
+	t.Helper()
+	a, err := db.Account(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.Email
+}
+
+func TestEmails_FromBeforeAreFoundInEverySpelling(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		u := before(t, db, "bob@bücher.example", "Bob")
+		a := before(t, db, "ada@xn--bcher-kva.example", "Ada")
+		wide := before(t, db, "ｃｅｅ@example.org", "Cee")
+		strange := before(t, db, "😀@example.org", "No address any more")
+		dotless := before(t, db, "i@istanbul.example", "Typed with the capital of Turkish")
+		found := func(when string) {
+			t.Helper()
+			for typed, want := range map[string]account.ID{
+				"bob@bücher.example": u, "Bob@BÜCHER.example": u, "bob@xn--bcher-kva.example": u,
+				"ada@bücher.example": a, "ada@xn--bcher-kva.example": a, "ADA@XN--BCHER-KVA.example": a,
+				"ｃｅｅ@example.org": wide, "😀@example.org": strange,
+				"İ@İstanbul.example": dotless, "nobody@example.org": "",
+			} {
+				if got := find(t, db, typed); got != want {
+					t.Errorf("%s, %s is %q, want %q", when, typed, got, want)
+				}
+			}
+		}
+		found("not settled")
+		if got := email(t, db, a); got != "ada@xn--bcher-kva.example" {
+			t.Errorf("not settled, the address reads %s", got)
+		}
+		if n, err := migrations.Up(t.Context(), db); err != nil || n != 0 {
+			t.Fatal(n, err)
+		}
+		found("settled")
+		for _, typed := range []string{"ada@ｂücher。example", "ＡＤＡ＠bücher.example"} {
+			if got := find(t, db, typed); got != a {
+				t.Errorf("%s is %q", typed, got)
+			}
+		}
+		if got := find(t, db, "cee@example.org"); got != wide {
+			t.Errorf("cee is %q", got)
+		}
+		if got := email(t, db, a); got != "ada@bücher.example" {
+			t.Errorf("the address reads %s", got)
+		}
+		if got := email(t, db, strange); got != "😀@example.org" {
+			t.Errorf("the address reads %s", got)
+		}
+		if twins := settled(t, db); len(twins) != 0 {
+			t.Errorf("twins %v", twins)
+		}
+	})
+}
+
+func TestSettleEmails_LeavesTheYoungerOfTwoAsItIs(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		older := before(t, db, "bob@xn--bcher-kva.example", "")
+		younger := before(t, db, "bob@bücher.example", "")
+		third := before(t, db, "ｂｏｂ@bücher.example", "")
+		want := []store.Twin{{Account: younger, Keeper: older}, {Account: third, Keeper: older}}
+		for range 2 {
+			if diff := cmp.Diff(want, settled(t, db)); diff != "" {
+				t.Errorf("twins (-want +got):\n%s", diff)
+			}
+		}
+		for typed, want := range map[string]account.ID{
+			"bob@xn--bcher-kva.example": older, "Bob@Bücher.example": younger, "ｂｏｂ@bücher.example": third, "bob@ｂücher.example": older,
+		} {
+			if got := find(t, db, typed); got != want {
+				t.Errorf("%s is %q, want %q", typed, got, want)
+			}
+		}
+		if e := email(t, db, older); e != "bob@bücher.example" {
+			t.Errorf("the keeper reads %s", e)
+		}
+		if e := email(t, db, third); e != "ｂｏｂ@bücher.example" {
+			t.Errorf("a twin reads %s, which is how it signs in", e)
+		}
+		// A twin changes what it likes, and keeps its spelling.
+		a, err := db.Account(t.Context(), younger)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := "Robert"
+		if a, err = db.ChangeAccount(t.Context(), a, store.Changes{FullName: &name}, noon); err != nil || a.Email != "bob@bücher.example" {
+			t.Errorf("a change of its name = %v, %v", a, err)
+		}
+		other := account.Email("robert@example.org")
+		if _, err := db.ChangeAccount(t.Context(), a, store.Changes{Email: &other}, noon); err != nil {
+			t.Error(err)
+		}
+		if err := db.DeleteAccount(t.Context(), older); err != nil {
+			t.Fatal(err)
+		}
+		if twins := settled(t, db); len(twins) != 0 || email(t, db, third) != "bob@bücher.example" || find(t, db, "bob@xn--bcher-kva.example") != third {
+			t.Errorf("when the others are gone: %v, %s", twins, email(t, db, third))
+		}
+	})
+}
+
+func TestSettleEmails_OfManyAccounts(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		const many = 450 // more than two batches
+		ids := make([]account.ID, many)
+		for i := range ids {
+			ids[i] = before(t, db, fmt.Sprintf("user%d@xn--bcher-kva.example", i), "A\u00a0B")
+		}
+		twin := before(t, db, "user7@bücher.example", "")
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				if twins, err := db.SettleEmails(t.Context()); err != nil || !slices.Equal(twins, []store.Twin{{Account: twin, Keeper: ids[7]}}) {
+					t.Errorf("twins %v, %v", twins, err)
+				}
+			})
+		}
+		wg.Wait()
+		for _, q := range []string{"user449@bü", "user449@XN--", "user449@bücher.example ａ b"} {
+			if all, err := db.Accounts(t.Context(), q, store.Page{Limit: 10}); err != nil || len(all) != 1 || all[0].ID != ids[449] {
+				t.Errorf("a search for %q finds %v, %v", q, all, err)
+			}
+		}
+	})
+}
+
+// TestSettleEmails_AfterOlderCode plays what instances do that are not replaced
+// yet: they insert and change rows and know nothing of canonical addresses.
+func TestSettleEmails_AfterOlderCode(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		who := someone(t, db, "ada@bücher.example")
+		olderCode := func(query string, args ...any) {
+			t.Helper()
+			if _, err := db.Handle().ExecContext(t.Context(), query, args...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		olderCode(`UPDATE users SET email = 'ada@xn--mnchen-3ya.example' WHERE id = $1`, string(who.ID))
+		for typed, want := range map[string]account.ID{
+			"ada@xn--mnchen-3ya.example": who.ID, "ada@münchen.example": who.ID, "ada@bücher.example": "", "ada@xn--bcher-kva.example": "",
+		} {
+			if got := find(t, db, typed); got != want {
+				t.Errorf("%s is %q, want %q", typed, got, want)
+			}
+		}
+		if got := email(t, db, who.ID); got != "ada@xn--mnchen-3ya.example" {
+			t.Errorf("the address reads %s", got)
+		}
+		// Somebody wants the address that it had, and an older account moves to it.
+		mover := before(t, db, "ada@xn--bcher-kva.example", "")
+		if twins := settled(t, db); len(twins) != 0 {
+			t.Errorf("twins %v", twins)
+		}
+		if find(t, db, "ada@bücher.example") != mover || find(t, db, "ada@ｍünchen.example") != who.ID {
+			t.Error("what older code wrote is not settled")
+		}
+		olderCode(`UPDATE users SET email = 'x@example.org', updated_at = updated_at WHERE id = $1`, string(mover))
+		settled(t, db)
+		someone(t, db, "ada@bücher.example") // free again
+	})
+}
+
+func TestCreateAccount_RefusesEverySpellingOfATakenAddress(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		before(t, db, "bob@xn--bcher-kva.example", "")
+		before(t, db, "ada@bücher.example", "")
+		settled(t, db)
+		for _, address := range []string{"bob@bücher.example", "ada@bücher.example"} {
+			a := account.Account{ID: account.NewID(), Email: account.Email(address), Role: account.User, Preferences: document.Empty, CreatedAt: noon, UpdatedAt: noon}
+			if err := db.CreateAccount(t.Context(), a, "hash"); !errors.Is(err, account.ErrEmailTaken) {
+				t.Errorf("%s: %v", address, err)
+			}
+			other := someone(t, db, "other-"+address)
+			if _, err := db.ChangeAccount(t.Context(), other, store.Changes{Email: &a.Email}, noon); !errors.Is(err, account.ErrEmailTaken) {
+				t.Errorf("change to %s: %v", address, err)
+			}
+		}
+	})
+}
+
+// TestChangeAccount_KeepsTheSpellingThatOlderCodeFinds holds that a change of
+// something else leaves the address as it is kept.
+func TestChangeAccount_KeepsTheSpellingThatOlderCodeFinds(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		id := before(t, db, "bob@xn--bcher-kva.example", "")
+		settled(t, db)
+		a, err := db.Account(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same := a.Email
+		if _, err := db.ChangeAccount(t.Context(), a, store.Changes{Email: &same}, noon); err != nil {
+			t.Fatal(err)
+		}
+		var stored string
+		if err := db.Handle().QueryRowContext(t.Context(), `SELECT email FROM users WHERE id = $1`, string(id)).Scan(&stored); err != nil || stored != "bob@xn--bcher-kva.example" {
+			t.Errorf("it is kept as %s, %v", stored, err)
+		}
+	})
+}
