@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/wish"
 )
@@ -13,7 +14,12 @@ import (
 // adjusts is what a sweep finds.
 
 func emailDiffers(n wish.Account, u nextcloud.User) bool {
-	return !strings.EqualFold(u.Email, string(n.Email))
+	if strings.EqualFold(u.Email, string(n.Email)) {
+		return false
+	}
+	there, err := account.ParseEmail(u.Email)
+	ours, wrong := account.ParseEmail(string(n.Email)) // the wish may be older than canonical forms
+	return err != nil || wrong != nil || there != ours
 }
 
 func nameDiffers(n wish.Account, u nextcloud.User) bool {

@@ -38,12 +38,14 @@ func (w *world) drifted(r *provision.Reconciler) []provision.Drift {
 	for _, name := range []string{"quota", "email", "name", "disabled", "enabled", "missing", "fine", "group"} {
 		people[name] = w.register(name + "@example.org")
 	}
+	w.register("spelled@bücher.example")
 	w.batch(r)
 	w.setDisabled(people["enabled"])
 	w.batch(r)
 	id := func(name string) string { return name + "@example.org" }
 	w.cloud.Set(id("quota"), "quota", "1 GB")
 	w.cloud.Set(id("email"), "email", "other@example.org")
+	w.cloud.Set("spelled@xn--bcher-kva.example", "email", "Spelled@XN--BCHER-KVA.example") // the same mailbox
 	w.cloud.Set(id("name"), "displayname", "Somebody Else")
 	w.cloud.SetEnabled(id("disabled"), false)
 	w.cloud.SetEnabled(id("enabled"), true)
@@ -82,7 +84,7 @@ func TestSweep_FindsAndRepairsEveryDrift(t *testing.T) {
 		if diff := cmp.Diff(want, c.Drifts); diff != "" {
 			t.Errorf("drifts (-want +got):\n%s", diff)
 		}
-		if c.Compared != 8 || c.Unsettled != 0 || c.Foreign != 2 || c.Drifted() != 6 {
+		if c.Compared != 9 || c.Unsettled != 0 || c.Foreign != 2 || c.Drifted() != 6 {
 			t.Errorf("got %+v", c)
 		}
 		if diff := cmp.Diff(before, w.cloud.Users(), cmpopts.IgnoreFields(nextcloudtest.User{}, "LastLogin")); diff != "" {
