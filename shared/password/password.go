@@ -74,16 +74,17 @@ func Parse(plain string, email account.Email) (Password, error) {
 	return Password{plain: config.Secret(plain)}, nil
 }
 
-// fold returns plain as the rules compare it: the way [account.ParseEmail]
-// writes addresses, without space around.
+// fold returns plain as the rules compare it: in lower case and Unicode NFC,
+// without space around.
 func fold(plain string) string {
 	return norm.NFC.String(strings.ToLower(strings.TrimSpace(plain)))
 }
 
-// names reports whether folded is the address or its local part.
+// names reports whether folded is the address, in U- or A-labels, or its local
+// part.
 func names(folded string, email account.Email) bool {
 	local, _, _ := strings.Cut(string(email), "@")
-	return email != "" && (folded == string(email) || folded == local)
+	return email != "" && (folded == string(email) || folded == email.ASCII() || folded == local)
 }
 
 // Reveal returns the password for those who must pass it on. Every call is a

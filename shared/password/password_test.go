@@ -46,6 +46,15 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestParse_TheAddressInEverySpelling(t *testing.T) {
+	t.Parallel()
+	for _, plain := range []string{"ada@bücher.example", "Ada@BÜCHER.example", "ada@xn--bcher-kva.example"} {
+		if _, err := password.Parse(plain, "ada@bücher.example"); !errors.Is(err, password.ErrIsEmail) {
+			t.Errorf("%s: got %v", plain, err)
+		}
+	}
+}
+
 // TestCommon_HasEnoughOfThem holds what OWASP's ASVS 5.0.0 asks for in 6.2.4: the
 // 3000 most common passwords, of those that would be long enough.
 func TestCommon_HasEnoughOfThem(t *testing.T) {
