@@ -102,11 +102,11 @@ const (
 	reserved = "appdata_" // with this begin folders of Nextcloud's own
 )
 
-// ID returns the Nextcloud id for an account: its e-mail address where
-// Nextcloud takes it, else the account's own id. byEmail false is always the
-// latter.
+// ID returns the Nextcloud id for a new account: its e-mail address, with the
+// domain in A-labels, where Nextcloud takes it, else the account's own id.
+// byEmail false is always the latter.
 func ID(a account.Account, byEmail bool) string {
-	email := string(a.Email)
+	email := a.Email.ASCII()
 	if byEmail && len(email) <= maxID && strings.IndexFunc(email, refused) < 0 && !strings.HasPrefix(email, reserved) {
 		return email
 	}

@@ -21,6 +21,8 @@ func TestID(t *testing.T) {
 		{"a character that it refuses", "ada+voice@example.org", true, id},
 		{"the name of a folder of Nextcloud's own", "appdata_x@example.org", true, id},
 		{"letters of other scripts", "ädä@example.org", true, id},
+		{"a domain of other scripts, in A-labels", "ada@bücher.example", true, "ada@xn--bcher-kva.example"},
+		{"one that is too long in A-labels", strings.Repeat("a", 50) + "@bücher.example", true, id},
 		{"64 characters fit", strings.Repeat("a", 52) + "@example.org", true, strings.Repeat("a", 52) + "@example.org"},
 		{"65 do not", strings.Repeat("a", 53) + "@example.org", true, id},
 	} {
