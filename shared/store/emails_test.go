@@ -55,6 +55,21 @@ func settled(t *testing.T, db *store.DB) []store.Twin {
 	return twins
 }
 
+// change applies c to the account.
+func change(t *testing.T, db *store.DB, a account.Account, c store.Changes) (after account.Account, err error) {
+	t.Helper()
+	err = db.Update(t.Context(), func(tx *store.Tx) error {
+		after, err = tx.ChangeAccount(t.Context(), tx.AtConsole(), a, c, noon)
+		return err
+	})
+	return after, err
+}
+
+func remove(t *testing.T, db *store.DB, id account.ID) {
+	t.Helper()
+	storetest.AtConsole(t, db, func(tx *store.Tx, by store.Confirmed) error { return tx.DeleteAccount(t.Context(), by, id) })
+}
+
 func email(t *testing.T, db *store.DB, id account.ID) account.Email {
 	t.Helper()
 	a, err := db.Account(t.Context(), id)
@@ -144,16 +159,14 @@ func TestSettleEmails_LeavesTheYoungerOfTwoAsItIs(t *testing.T) {
 			t.Fatal(err)
 		}
 		name := "Robert"
-		if a, err = db.ChangeAccount(t.Context(), a, store.Changes{FullName: &name}, noon); err != nil || a.Email != "bob@bücher.example" {
+		if a, err = change(t, db, a, store.Changes{FullName: &name}); err != nil || a.Email != "bob@bücher.example" {
 			t.Errorf("a change of its name = %v, %v", a, err)
 		}
 		other := account.Email("robert@example.org")
-		if _, err := db.ChangeAccount(t.Context(), a, store.Changes{Email: &other}, noon); err != nil {
+		if _, err := change(t, db, a, store.Changes{Email: &other}); err != nil {
 			t.Error(err)
 		}
-		if err := db.DeleteAccount(t.Context(), older); err != nil {
-			t.Fatal(err)
-		}
+		remove(t, db, older)
 		if twins := settled(t, db); len(twins) != 0 || email(t, db, third) != "bob@bücher.example" || find(t, db, "bob@xn--bcher-kva.example") != third {
 			t.Errorf("when the others are gone: %v, %s", twins, email(t, db, third))
 		}
@@ -235,7 +248,7 @@ func TestCreateAccount_RefusesEverySpellingOfATakenAddress(t *testing.T) {
 				t.Errorf("%s: %v", address, err)
 			}
 			other := someone(t, db, "other-"+address)
-			if _, err := db.ChangeAccount(t.Context(), other, store.Changes{Email: &a.Email}, noon); !errors.Is(err, account.ErrEmailTaken) {
+			if _, err := change(t, db, other, store.Changes{Email: &a.Email}); !errors.Is(err, account.ErrEmailTaken) {
 				t.Errorf("change to %s: %v", address, err)
 			}
 		}
@@ -254,7 +267,7 @@ func TestChangeAccount_KeepsTheSpellingThatOlderCodeFinds(t *testing.T) {
 			t.Fatal(err)
 		}
 		same := a.Email
-		if _, err := db.ChangeAccount(t.Context(), a, store.Changes{Email: &same}, noon); err != nil {
+		if _, err := change(t, db, a, store.Changes{Email: &same}); err != nil {
 			t.Fatal(err)
 		}
 		var stored string

@@ -170,9 +170,9 @@ func TestDue_TellsOfAddressesInTwoSpellings(t *testing.T) {
 	for round, want := range []string{string(twin) + " of " + string(keeper), "", "count=0"} {
 		log.Reset()
 		if round == 2 {
-			if err := w.db.DeleteAccount(t.Context(), keeper); err != nil {
-				t.Fatal(err)
-			}
+			storetest.AtConsole(t, w.db, func(tx *store.Tx, by store.Confirmed) error {
+				return tx.DeleteAccount(t.Context(), by, keeper)
+			})
 		}
 		if err := tidier.Due(t.Context()); err != nil {
 			t.Fatal(err)
