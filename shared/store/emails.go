@@ -50,7 +50,7 @@ type Twin struct {
 }
 
 // settleBatch is how many accounts one statement settles.
-const settleBatch = 200
+const settleBatch = 50
 
 // SettleEmails gives every account that lacks it its canonical address and its
 // search text: those that were there before, and those that older code wrote
