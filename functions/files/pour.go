@@ -23,7 +23,9 @@ func pour(to io.Writer, from io.Reader) (int64, error) {
 	b := vessels.Get().(*[pourSize]byte) //nolint:forcetypeassert // nothing else is put there
 	defer vessels.Put(b)
 	p := &pouring{to: to, held: b[:]}
+	p.mu.Lock() // on a busy machine late may run before it is assigned
 	p.timer = time.AfterFunc(pourTime, p.late)
+	p.mu.Unlock()
 	for {
 		n, err := from.Read(p.held[p.end:])
 		if failed := p.add(n, err != nil); failed != nil {
