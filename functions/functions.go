@@ -63,7 +63,7 @@ func (p *Parts) Routes() endpoint.Routes {
 		(&register.Function{Office: p.Office()}).Routes(),
 		(&login.Function{DB: p.DB, Passwords: p.Passwords, Tokens: p.Tokens, Wishes: p.Wishes, Limits: p.Limits, Now: p.Now}).Routes(),
 		(&refresh.Function{DB: p.DB, Tokens: p.Tokens, Limits: p.Limits, Now: p.Now}).Routes(),
-		(&logout.Function{DB: p.DB, Tokens: p.Tokens, Now: p.Now}).Routes(),
+		(&logout.Function{DB: p.DB, Tokens: p.Tokens, Wishes: p.Wishes, Now: p.Now}).Routes(),
 		(&users.Function{
 			Callers: callers, DB: p.DB, Office: p.Office(), Passwords: p.Passwords, Wishes: p.Wishes, Limits: p.Limits,
 			Now: p.Now,

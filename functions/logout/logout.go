@@ -14,6 +14,7 @@ import (
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/grant"
+	"github.com/voiceassist/gateway/shared/provision"
 	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/token"
@@ -23,6 +24,7 @@ import (
 type Function struct {
 	DB     *store.DB
 	Tokens *grant.Issuer
+	Wishes *provision.Wisher
 	Now    func() time.Time
 }
 
@@ -34,7 +36,8 @@ func (f *Function) Routes() endpoint.Routes {
 }
 
 type request struct {
-	RefreshToken config.Secret `json:"refresh_token"`
+	RefreshToken     config.Secret `json:"refresh_token"`
+	KeepAppPasswords bool          `json:"keep_app_passwords"` // with all
 
 	all    bool          // every login of the user
 	access string        // the bearer token, "" for none
@@ -72,7 +75,11 @@ func (f *Function) logout(ctx context.Context, q request) (grant.SignedOut, erro
 	case c.login == "":
 		return grant.SignedOut{}, nil // nobody is logged in: that is what was asked for
 	}
-	return grant.SignedOut{}, f.DB.Update(ctx, func(tx *store.Tx) error { return f.end(ctx, tx, c, q, now) })
+	err = f.DB.Update(ctx, func(tx *store.Tx) error { return f.end(ctx, tx, c, q, now) })
+	if err == nil && q.all {
+		f.Wishes.Wake()
+	}
+	return grant.SignedOut{}, err
 }
 
 // A claim names the login that a request speaks for.
@@ -130,7 +137,7 @@ func (f *Function) end(ctx context.Context, tx *store.Tx, c claim, q request, no
 	case verdict == signin.Unknown && q.all:
 		return verdict.Err()
 	case q.all:
-		return endAll(ctx, tx, l, q.origin, now)
+		return f.endAll(ctx, tx, l, q, now)
 	}
 	return endOne(ctx, tx, l, audit.LoggedOut, q.origin, now)
 }
@@ -140,10 +147,12 @@ func endOne(ctx context.Context, tx *store.Tx, l signin.Login, why audit.Name, f
 	if err != nil || !ended {
 		return err
 	}
-	return record(ctx, tx, l, why, from, now)
+	return tx.Audit(ctx, eventOf(l, why, from, now))
 }
 
-func endAll(ctx context.Context, tx *store.Tx, l signin.Login, from audit.Origin, now time.Time) error {
+// endAll ends all logins of the user of l with the app passwords, unless those
+// are to be kept.
+func (f *Function) endAll(ctx context.Context, tx *store.Tx, l signin.Login, q request, now time.Time) error {
 	const keepNone = signin.ID("")
 	by, err := tx.Confirm(ctx, signin.Proven(l.UserID, l.ID), now)
 	if err != nil {
@@ -153,11 +162,17 @@ func endAll(ctx context.Context, tx *store.Tx, l signin.Login, from audit.Origin
 	if err != nil || ended == 0 {
 		return err
 	}
-	return record(ctx, tx, l, audit.LoggedOutAll, from, now)
+	event := eventOf(l, audit.LoggedOutAll, q.origin, now)
+	if !q.KeepAppPasswords {
+		if err := f.Wishes.RevokeApps(ctx, tx, event); err != nil {
+			return err
+		}
+	}
+	return tx.Audit(ctx, event)
 }
 
-func record(ctx context.Context, tx *store.Tx, l signin.Login, what audit.Name, from audit.Origin, now time.Time) error {
+func eventOf(l signin.Login, what audit.Name, from audit.Origin, now time.Time) audit.Event {
 	event := audit.New(what, l.UserID, from, now)
 	event.Login = l.ID
-	return tx.Audit(ctx, event)
+	return event
 }

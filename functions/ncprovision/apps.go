@@ -13,6 +13,7 @@ import (
 	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/password"
 	"github.com/voiceassist/gateway/shared/ratelimit"
+	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/token"
 	"github.com/voiceassist/gateway/shared/wish"
 )
@@ -55,43 +56,25 @@ func (q *issue) Bind(r *http.Request) error {
 	return nil
 }
 
-// Validate checks the name.
+// Validate checks the name, and that the password is there.
 func (q *issue) Validate() error {
 	var wrong fault.Fields
 	wrong.Require(q.Name != "", "name")
+	wrong.Require(q.Password != "", "password")
 	fault.ParseField(&wrong, "name", q.Name, wish.ParseAppName)
 	return wrong.Err()
 }
 
-// issue makes an app password. The user's own password is checked here first: a
-// wrong one that Nextcloud sees makes it slow down everybody.
+// issue makes an app password. The user's own password is checked here first: an
+// access token alone is not to be enough for one, and a wrong password that
+// Nextcloud sees makes it slow down everybody.
 func (f *Function) issue(ctx context.Context, caller token.Caller, q issue) (issued, error) {
-	by := caller.Proof()
-	needs, err := f.Apps.Needs(ctx, caller.Account.ID)
-	if err != nil {
+	if err := f.Apps.Ready(ctx, caller.Account.ID); err != nil {
 		return issued{}, err
 	}
-	if needs && q.Password != "" {
-		if err := f.Limits.Account(ctx, ratelimit.Password, string(caller.Account.ID)); err != nil {
-			return issued{}, err
-		}
-		_, hash, err := f.DB.AccountAndHash(ctx, caller.Account.ID)
-		if err != nil {
-			return issued{}, err
-		}
-		err = f.Passwords.Verify(ctx, hash, q.Password)
-		if errors.Is(err, password.ErrMismatch) {
-			event := audit.New(audit.PasswordRefused, caller.Account.ID, q.origin, f.Now())
-			event.Login, event.Detail = caller.Login, audit.ToIssueApp
-			if err := f.DB.Audit(ctx, event); err != nil {
-				return issued{}, err
-			}
-			return issued{}, account.ErrIncorrectPassword.Because(err)
-		}
-		if err != nil {
-			return issued{}, err
-		}
-		by = by.WithPassword(hash)
+	by, err := f.confirm(ctx, caller, q)
+	if err != nil {
+		return issued{}, err
 	}
 	event := audit.New(audit.AppIssued, caller.Account.ID, q.origin, f.Now())
 	event.Login, event.Detail = caller.Login, q.Name
@@ -100,6 +83,27 @@ func (f *Function) issue(ctx context.Context, caller token.Caller, q issue) (iss
 		return issued{}, err
 	}
 	return issued{appPasswordOf(i.AppPassword), i.Login, i.Password.Reveal(), i.WebDAVURL}, nil
+}
+
+// confirm checks the caller's own password and returns the proof of it.
+func (f *Function) confirm(ctx context.Context, caller token.Caller, q issue) (signin.Proof, error) {
+	if err := f.Limits.Account(ctx, ratelimit.Password, string(caller.Account.ID)); err != nil {
+		return signin.Proof{}, err
+	}
+	_, hash, err := f.DB.AccountAndHash(ctx, caller.Account.ID)
+	if err != nil {
+		return signin.Proof{}, err
+	}
+	err = f.Passwords.Verify(ctx, hash, q.Password)
+	if errors.Is(err, password.ErrMismatch) {
+		event := audit.New(audit.PasswordRefused, caller.Account.ID, q.origin, f.Now())
+		event.Login, event.Detail = caller.Login, audit.ToIssueApp
+		if err := f.DB.Audit(ctx, event); err != nil {
+			return signin.Proof{}, err
+		}
+		return signin.Proof{}, account.ErrIncorrectPassword.Because(err)
+	}
+	return caller.Proof().WithPassword(hash), err
 }
 
 func (f *Function) apps(ctx context.Context, caller token.Caller, _ endpoint.None) ([]appPassword, error) {

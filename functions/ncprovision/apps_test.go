@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
@@ -12,6 +13,7 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
+	"github.com/voiceassist/gateway/shared/wish"
 )
 
 const (
@@ -120,11 +122,14 @@ func TestAppPasswords_AskForThePasswordFirst(t *testing.T) {
 	g.Do("POST", issuePath, `{"name":"x","password":"an entirely new passphrase"}`, ada).Want(http.StatusCreated, "")
 }
 
-func TestAppPasswords_TakeNoPasswordWhereTheGatewayKnowsIt(t *testing.T) {
+// The gateway knows a password that opens the account, and yet an access token
+// alone makes no app password.
+func TestAppPasswords_AskForThePasswordWithoutSync(t *testing.T) {
 	t.Parallel()
 	g, cloud, ada := appWorld(t, storetest.SQLite(t), "false")
-	got := g.Do("POST", issuePath, `{"name":"My phone"}`, ada).Want(http.StatusCreated, "")
-	if !cloud.Opens(functionstest.Email, config.Secret(got.Get("password"))) {
+	g.Do("POST", issuePath, `{"name":"My phone"}`, ada).Want(http.StatusUnprocessableEntity, "validation_failed")
+	g.Do("POST", issuePath, `{"name":"My phone","password":"wrong"}`, ada).Want(http.StatusBadRequest, "incorrect_password")
+	if !cloud.Opens(functionstest.Email, phone(g, ada)) {
 		t.Error("it does not open the account")
 	}
 }
@@ -155,9 +160,48 @@ func TestAppPasswords_Faults(t *testing.T) {
 
 func TestAppPasswords_AreLimited(t *testing.T) {
 	t.Parallel()
-	g, _, ada := appWorld(t, storetest.SQLite(t), "false")
-	for range 50 {
-		g.Do("POST", issuePath, `{"name":"x"}`, ada).Want(http.StatusCreated, "")
-	}
-	g.Do("POST", issuePath, `{"name":"x"}`, ada).Want(http.StatusConflict, "too_many_app_passwords")
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		g, cloud, ada := appWorld(t, db, "false")
+		body := map[string]string{"name": "x", "password": functionstest.Password}
+		for range wish.MaxAppPasswords {
+			g.Do("POST", issuePath, body, ada).Want(http.StatusCreated, "")
+		}
+		g.Do("POST", issuePath, body, ada).Want(http.StatusConflict, "too_many_app_passwords")
+
+		// Those that were taken back count as long as they open Nextcloud.
+		g.Do("POST", "/api/auth/logout?all=true", nil, ada).Want(http.StatusNoContent, "")
+		ada = functionstest.Bearer(g.Login(functionstest.Email, functionstest.Password).Access)
+		if got := strings.TrimSpace(g.Do("GET", appsPath, nil, ada).Want(http.StatusOK, "").Body); got != "[]" {
+			t.Errorf("what was taken back is listed: %s", got)
+		}
+		g.Do("POST", issuePath, body, ada).Want(http.StatusConflict, "too_many_app_passwords")
+		reconcile(t, g)
+		g.Do("POST", issuePath, body, ada).Want(http.StatusCreated, "")
+		if u, _ := cloud.User(functionstest.Email); len(u.AppPasswords) != 2 { // it, and the gateway's own
+			t.Errorf("Nextcloud lists %q", u.AppPasswords)
+		}
+	})
+}
+
+// TestAppPasswords_AreLimitedAtOnce asks for more than there may be at one time.
+func TestAppPasswords_AreLimitedAtOnce(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		g, cloud, ada := appWorld(t, db, "false")
+		body := map[string]string{"name": "x", "password": functionstest.Password}
+		for range wish.MaxAppPasswords - 2 {
+			g.Do("POST", issuePath, body, ada).Want(http.StatusCreated, "")
+		}
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() { g.Do("POST", issuePath, body, ada) })
+		}
+		wg.Wait()
+		var held []struct{ ID string }
+		g.Do("GET", appsPath, nil, ada).Into(&held)
+		u, _ := cloud.User(functionstest.Email)
+		if len(held) > wish.MaxAppPasswords || len(u.AppPasswords) != len(held)+1 {
+			t.Errorf("%d are listed, Nextcloud has %d and the gateway's own", len(held), len(u.AppPasswords)-1)
+		}
+	})
 }

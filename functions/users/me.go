@@ -76,6 +76,8 @@ type changePassword struct {
 	OldPassword config.Secret `json:"old_password"`
 	NewPassword config.Secret `json:"new_password"`
 
+	KeepAppPasswords bool `json:"keep_app_passwords"`
+
 	origin audit.Origin
 }
 
@@ -98,8 +100,9 @@ type message struct {
 	Message string `json:"message"`
 }
 
-// changePassword sets a new password and ends every other login. Of two changes
-// at once one wins; the other is told that its old password is not correct.
+// changePassword sets a new password, and ends every other login and, unless they
+// are to be kept, the app passwords. Of two changes at once one wins; the other is
+// told that its old password is not correct.
 func (f *Function) changePassword(ctx context.Context, caller token.Caller, q changePassword) (message, error) {
 	who := caller.Account
 	var wrong fault.Fields
@@ -125,6 +128,11 @@ func (f *Function) changePassword(ctx context.Context, caller token.Caller, q ch
 		}
 		if _, err := tx.RevokeLogins(ctx, by, who.ID, caller.Login, string(audit.PasswordChanged), now); err != nil {
 			return err
+		}
+		if !q.KeepAppPasswords {
+			if err := f.Wishes.RevokeApps(ctx, tx, event); err != nil {
+				return err
+			}
 		}
 		if err := f.Wishes.PasswordChanged(ctx, tx, who, fresh.Reveal(), now); err != nil {
 			return err

@@ -66,6 +66,10 @@ const (
 	ToIssueApp       = "to make an app password"
 )
 
+// AllApps is the detail of [AppRevoked] for all app passwords of the user; for
+// one, it is its id.
+const AllApps = "all"
+
 // Why a login failed. Clients see none of it.
 const (
 	UnknownAccount  = "unknown account" // the name is not kept: people type passwords there

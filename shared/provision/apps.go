@@ -18,8 +18,6 @@ import (
 
 // What stands between a user and an app password.
 var (
-	errNeedsPassword = fault.Fields{{Field: "password", Code: "required",
-		Message: "Must be sent: Nextcloud takes your password for it, and the gateway does not keep it."}}
 	errPasswordBehind = fault.New(fault.Conflict, "nextcloud_password_differs",
 		"Nextcloud does not have your password yet, or refused it; sign in again, or change it.")
 	errNoAnswer = fault.New(fault.Unavailable, "nextcloud_unavailable", "Nextcloud does not answer at the moment.").After(5 * time.Second)
@@ -49,12 +47,10 @@ type Issued struct {
 	WebDAVURL string // of the user's folder, as their clients reach it
 }
 
-// Needs reports whether the user must send their own password for another app
-// password: it does, unless the account is opened by one that only the gateway
-// knows. [ErrNotReady] is an account that is not there or may not be used.
-func (a *AppPasswords) Needs(ctx context.Context, user account.ID) (bool, error) {
-	_, n, err := a.open(ctx, user)
-	return n.Personal, err
+// Ready returns [ErrNotReady] where the account is not there or may not be used.
+func (a *AppPasswords) Ready(ctx context.Context, user account.ID) error {
+	_, _, err := a.open(ctx, user)
+	return err
 }
 
 func (a *AppPasswords) open(ctx context.Context, user account.ID) (*Opened, wish.Account, error) {
@@ -69,10 +65,10 @@ func (a *AppPasswords) open(ctx context.Context, user account.ID) (*Opened, wish
 	return o, n, err
 }
 
-// Issue makes an app password under that name. It takes the account's real
-// password: the user's own, which the caller has checked against ours, or the
-// first one, which the gateway keeps. It is kept, sealed, as it takes itself to
-// revoke it. The event, of the user, is recorded with it. Where the proof does
+// Issue makes an app password under that name. The proof is of the user's own
+// password, too. Nextcloud takes the account's real one: that, or the first one,
+// which the gateway keeps. The app password is kept, sealed, as it takes itself
+// to revoke it. The event, of the user, is recorded with it. Where the proof does
 // not hold any more when it is kept, it is revoked at once and nobody sees it.
 func (a *AppPasswords) Issue(
 	ctx context.Context, by signin.Proof, name string, own config.Secret, event audit.Event,
@@ -83,17 +79,11 @@ func (a *AppPasswords) Issue(
 		return Issued{}, err
 	}
 	s := a.storage
-	held, err := s.db.AppPasswords(ctx, user)
-	switch {
-	case err != nil:
+	if err := hasRoom(ctx, &s.db.Statements, user); err != nil {
 		return Issued{}, err
-	case len(held) >= wish.MaxAppPasswords:
-		return Issued{}, wish.ErrManyAppPasswords
 	}
 	secret := own
 	switch {
-	case n.Personal && own == "":
-		return Issued{}, errNeedsPassword.Err()
 	case n.Personal && n.Password != nil: // another waits: ours is not Nextcloud's
 		return Issued{}, errPasswordBehind.After(s.wait(n))
 	case !n.Personal:
@@ -116,14 +106,43 @@ func (a *AppPasswords) Issue(
 		},
 		Login: n.NextcloudID, Password: token, WebDAVURL: o.Public.URL(webdav.Path{}) + "/",
 	}
-	err = s.db.UpdateAs(ctx, by, s.now(), func(tx *store.Tx, by store.Confirmed) error {
-		return errors.Join(tx.AddAppPassword(ctx, by, issued.AppPassword), tx.Audit(ctx, event))
-	})
-	if err != nil {
+	if err := a.keep(ctx, by, issued.AppPassword, event); err != nil {
 		// Nobody will ever see it: it is not to stay behind.
 		return Issued{}, errors.Join(err, a.discard(ctx, n.NextcloudID, token))
 	}
 	return issued, nil
+}
+
+// keep records an app password that was just made. Making it was a sign-in with
+// the account's own password, so what Nextcloud refused to revoke is tried again.
+func (a *AppPasswords) keep(ctx context.Context, by signin.Proof, p wish.AppPassword, event audit.Event) error {
+	retry := false
+	err := a.storage.db.UpdateAs(ctx, by, p.CreatedAt, func(tx *store.Tx, by store.Confirmed) error {
+		if err := hasRoom(ctx, &tx.Statements, p.UserID); err != nil {
+			return err
+		}
+		if err := tx.AddAppPassword(ctx, by, p); err != nil {
+			return err
+		}
+		var err error
+		if retry, err = tx.RetryRevocations(ctx, p.UserID, p.CreatedAt); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, event)
+	})
+	if retry {
+		return a.storage.notify(err)
+	}
+	return err
+}
+
+// hasRoom returns [wish.ErrManyAppPasswords] where the user may have no more.
+func hasRoom(ctx context.Context, s *store.Statements, user account.ID) error {
+	held, err := s.AppPasswordsHeld(ctx, user)
+	if err == nil && held >= wish.MaxAppPasswords {
+		err = wish.ErrManyAppPasswords
+	}
+	return err
 }
 
 // discard revokes a token that the caller's context may not outlive.
@@ -156,7 +175,8 @@ func (a *AppPasswords) List(ctx context.Context, user account.ID) ([]wish.AppPas
 }
 
 // Revoke makes an app password worthless, at Nextcloud first: a failure leaves
-// it listed. One that is worthless already is fine.
+// it listed. One that is worthless already is fine; should it come alive again,
+// the reconciler revokes it.
 func (a *AppPasswords) Revoke(ctx context.Context, id wish.AppPasswordID, event audit.Event) error {
 	if a == nil {
 		return ErrNoNextcloud
@@ -170,14 +190,19 @@ func (a *AppPasswords) Revoke(ctx context.Context, id wish.AppPasswordID, event 
 	if err != nil && !errors.Is(err, account.ErrNotFound) {
 		return err
 	}
+	refused := false
 	token, broken := s.box.Open(held.Sealed, string(user))
 	if err == nil && broken == nil && n.Owned { // else nothing is left that it opens, or that opens it
 		err := a.client.RevokeAppPassword(ctx, n.NextcloudID, token)
-		if err != nil && !errors.Is(err, nextcloud.ErrUnauthorized) {
+		refused = errors.Is(err, nextcloud.ErrUnauthorized)
+		if err != nil && !refused {
 			return a.told(err)
 		}
 	}
 	return s.db.Update(ctx, func(tx *store.Tx) error {
+		if refused {
+			return errors.Join(tx.RefuseAppPassword(ctx, user, id, event.At), tx.Audit(ctx, event))
+		}
 		return errors.Join(tx.RemoveAppPassword(ctx, user, id), tx.Audit(ctx, event))
 	})
 }

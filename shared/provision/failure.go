@@ -88,7 +88,7 @@ func wordFor(failure error) string {
 	switch {
 	case errors.Is(failure, nextcloud.ErrBadAnswer):
 		return Unexpected
-	case errors.Is(failure, nextcloud.ErrUncertain), errors.Is(failure, errFiles):
+	case errors.Is(failure, nextcloud.ErrUncertain), errors.Is(failure, errFiles), errors.Is(failure, errRevoke):
 		return Unavailable
 	case errors.Is(failure, nextcloud.ErrRefused):
 		return Refused

@@ -28,6 +28,7 @@ type Directory interface {
 	UserDetails(ctx context.Context, limit, offset int) ([]nextcloud.User, error)
 	Authenticate(ctx context.Context, id string, password config.Secret) (nextcloud.User, error)
 	AppPassword(ctx context.Context, id string, password config.Secret) (config.Secret, error)
+	RevokeAppPassword(ctx context.Context, id string, app config.Secret) error
 	Edit(ctx context.Context, id, key, value string) error
 	Enable(ctx context.Context, id string) error
 	Disable(ctx context.Context, id string) error

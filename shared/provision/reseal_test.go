@@ -10,7 +10,6 @@ import (
 	"github.com/voiceassist/gateway/shared/seal"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
-	"github.com/voiceassist/gateway/shared/wish"
 )
 
 // opened returns what every sealed value of the database says, in a box of ring;
@@ -45,14 +44,9 @@ func TestReseal_LeavesNothingThatNeedsTheOldSecret(t *testing.T) {
 		ada := w.register("ada@example.org")
 		w.batch(w.reconciler())
 		w.register("bob@example.org") // whose password waits
-		sealed, err := w.wisher.Box.Seal("an app's password", string(ada.ID))
-		if err != nil {
-			t.Fatal(err)
-		}
-		app := wish.AppPassword{ID: wish.NewAppPasswordID(), UserID: ada.ID, Name: "x", Sealed: sealed, CreatedAt: w.time()}
-		storetest.AtConsole(t, db, func(tx *store.Tx, by store.Confirmed) error {
-			return tx.AddAppPassword(t.Context(), by, app)
-		})
+		w.issue(ada, adasPassword, 1)
+		w.takeBack(ada, "")
+		w.issue(ada, adasPassword, 1)
 		before := w.opened(w.ring)
 		kinds := map[byte]int{}
 		for place, plain := range before {

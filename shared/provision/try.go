@@ -8,7 +8,6 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/nextcloud"
-	"github.com/voiceassist/gateway/shared/seal"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/wish"
 )
@@ -19,9 +18,6 @@ var (
 	errLost     = errors.New("the account was removed behind our back")
 	errNotTaken = errors.New("the new password does not open the account")
 	errKeyLost  = errors.New("the sealed first password does not open")
-
-	errAppRefused = errors.New("the app password is refused")
-	errFiles      = errors.New("the files cannot be reached")
 )
 
 // A try is one attempt to make one wish true.
@@ -33,6 +29,8 @@ type try struct {
 	gate    store.Gate // as it was when the try began
 	outcome wish.Outcome
 	real    config.Secret // the account's own password, where this try came to know it
+
+	revocations
 }
 
 // run compares wish and fact and acts. Everything it does may be done again.
@@ -196,6 +194,9 @@ func (t *try) adjust(ctx context.Context, u nextcloud.User) error {
 			return err
 		}
 	}
+	if err := t.revoke(ctx); err != nil {
+		return err
+	}
 	if emailDiffers(n, u) {
 		if err := t.set(ctx, nextcloud.KeyEmail, string(n.Email)); err != nil {
 			return err
@@ -224,6 +225,9 @@ func (t *try) adjust(ctx context.Context, u nextcloud.User) error {
 	// Whoever signs in next brings the password that the account lacks.
 	lacks := !t.outcome.Personal || t.outcome.LastError == NoAppPassword
 	t.outcome.WantsPassword = lacks && t.outcome.LastError != PasswordRefused
+	if err := t.revokeLeft(ctx); err != nil {
+		return err
+	}
 	t.outcome.Status = wish.Active
 	t.outcome.Used = &u.Used
 	if u.Quota >= 0 {
@@ -314,86 +318,8 @@ func (t *try) signIn(ctx context.Context, plain config.Secret) error {
 	case !ours:
 		return errNotTaken
 	}
+	t.signedIn = true
 	return nil
-}
-
-// reachFiles makes sure that the gateway reaches the account's files, which
-// also makes the folder the first time. An app password that is refused is
-// replaced.
-func (t *try) reachFiles(ctx context.Context) error {
-	if t.account.App != nil {
-		app, err := t.box.Open(t.account.App, string(t.account.UserID))
-		if err == nil {
-			err = t.touch(ctx, app)
-		}
-		if !errors.Is(err, errAppRefused) && !errors.Is(err, seal.ErrOpen) {
-			return err
-		}
-		if err := t.keepApp(ctx, nil); err != nil {
-			return err
-		}
-	}
-	return t.fetchAppPassword(ctx)
-}
-
-func (t *try) touch(ctx context.Context, app config.Secret) error {
-	err := t.directory.Touch(ctx, t.account.NextcloudID, app)
-	t.reached("touched")
-	switch {
-	case err == nil, errors.Is(err, nextcloud.ErrMaintenance):
-		return err
-	case errors.Is(err, nextcloud.ErrUnauthorized):
-		return errAppRefused
-	}
-	// Whatever it is, it is this account's: the administrator is not meant, and
-	// the calls before it were answered.
-	return fmt.Errorf("%w: %v", errFiles, err) //nolint:errorlint // see above
-}
-
-// keepApp commits the app password at once: each fetch makes another.
-func (t *try) keepApp(ctx context.Context, sealed []byte) error {
-	err := t.db.KeepNextcloudApp(ctx, t.account.UserID, t.lease, sealed, t.now())
-	if err == nil {
-		t.account.App = sealed
-		t.reached("app password kept")
-	}
-	return err
-}
-
-// fetchAppPassword gets the app password with which the gateway reaches the
-// files. It takes the account's own password: the first one, or one that was
-// just set; the user's own is known only then.
-func (t *try) fetchAppPassword(ctx context.Context) error {
-	if t.real == "" && !t.outcome.Personal {
-		t.real, _ = t.box.Open(t.account.First, string(t.account.UserID)) // else it stays unknown
-	}
-	if t.real == "" {
-		t.lacksAppPassword()
-		return nil
-	}
-	app, err := t.directory.AppPassword(ctx, t.account.NextcloudID, t.real)
-	t.reached("app password")
-	switch {
-	case errors.Is(err, nextcloud.ErrUnauthorized), errors.Is(err, nextcloud.ErrForbidden):
-		t.lacksAppPassword() // of this account; the administrator is not refused
-		return nil
-	case err != nil:
-		return err
-	}
-	sealed, err := t.box.Seal(app, string(t.account.UserID))
-	if err != nil {
-		return err
-	}
-	if err := t.keepApp(ctx, sealed); err != nil {
-		return err
-	}
-	return t.touch(ctx, app)
-}
-
-func (t *try) lacksAppPassword() {
-	if t.outcome.LastError == "" {
-		t.outcome.LastError = NoAppPassword
-	}
 }
 
 // retire disables or deletes the account, if there is one and it is ours.
@@ -417,6 +343,12 @@ func (t *try) retire(ctx context.Context, u nextcloud.User, err error) error {
 			err = nil
 		}
 	} else if u.Enabled {
+		// Disabled, it would refuse its app passwords, and take them again once it
+		// is enabled. What cannot be revoked now waits for that.
+		revoking := t.revoke(ctx)
+		if ctx.Err() != nil {
+			return revoking
+		}
 		err = t.directory.Disable(ctx, t.account.NextcloudID)
 		t.reached("disabled")
 	}

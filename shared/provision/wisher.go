@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/seal"
 	"github.com/voiceassist/gateway/shared/store"
@@ -53,6 +54,21 @@ func (w *Wisher) PasswordChanged(
 	return w.wish(ctx, tx, a, plain, now)
 }
 
+// RevokeApps wishes that the app passwords which were given out so far open
+// nothing any more: after a change that is to end what was made under the old
+// password or login. The event is that of the change; one for the app passwords
+// is recorded with it. Those that a user made in Nextcloud itself are not known
+// here.
+func (w *Wisher) RevokeApps(ctx context.Context, tx *store.Tx, change audit.Event) error {
+	n, err := tx.RevokeAppPasswords(ctx, change.User, change.At)
+	if err != nil || n == 0 {
+		return err
+	}
+	event := audit.New(audit.AppRevoked, change.User, change.Origin, change.At)
+	event.Login, event.Actor, event.Detail = change.Login, change.Actor, audit.AllApps
+	return tx.Audit(ctx, event)
+}
+
 // HandOver gives the account the password of a user who just signed in, where
 // it lacks it: it was made before passwords were passed on, was made again, or
 // the gateway lost its own key to it. Hash is that of the password.
@@ -76,6 +92,10 @@ func (w *Wisher) Deleted(ctx context.Context, tx *store.Tx, a account.Account, n
 			return err
 		}
 		return tx.DropNextcloud(ctx, a.ID)
+	}
+	// Nobody could revoke them later, should somebody enable the account again.
+	if _, err := tx.RevokeAppPasswords(ctx, a.ID, now); err != nil {
+		return err
 	}
 	n, err := w.account(a)
 	if err != nil {

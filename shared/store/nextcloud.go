@@ -60,11 +60,13 @@ func bytesOrNull(b []byte) any {
 	return b
 }
 
-// LeaveNextcloud leaves an account that is ours as it is, for good: nothing is
-// due any more, and no password waits.
+// LeaveNextcloud leaves an account that is ours as it is, for good: no password
+// waits, and nothing is due any more but app passwords that were taken back
+// before.
 func (s *Statements) LeaveNextcloud(ctx context.Context, user account.ID, now time.Time) error {
 	_, err := s.exec(ctx, `
-		UPDATE nextcloud_accounts SET password = NULL, due_at = NULL, status = 'active',
+		UPDATE nextcloud_accounts SET password = NULL, status = 'active',
+			due_at = (SELECT MAX(r.revoked_at) FROM nextcloud_revocations r WHERE r.user_id = $1 AND r.state <> 'refused'),
 			version = version + 1, updated_at = $2
 		WHERE user_id = $1 AND owned`, string(user), at(now))
 	if err != nil {

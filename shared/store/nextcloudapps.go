@@ -15,9 +15,9 @@ func appPasswordDest(a *wish.AppPassword) []any {
 	return []any{&a.ID, &a.UserID, &a.Name, &a.Sealed, instant{&a.CreatedAt}}
 }
 
-// AddAppPassword inserts a.
+// AddAppPassword inserts a. Owners prove their password for it.
 func (tx *Tx) AddAppPassword(ctx context.Context, by Confirmed, a wish.AppPassword) error {
-	if err := by.mayChange(tx, a.UserID); err != nil {
+	if err := by.mayTakeOver(tx, a.UserID); err != nil {
 		return err
 	}
 	_, err := tx.exec(ctx, `
@@ -27,6 +27,19 @@ func (tx *Tx) AddAppPassword(ctx context.Context, by Confirmed, a wish.AppPasswo
 		return fmt.Errorf("add app password: %w", err)
 	}
 	return nil
+}
+
+// AppPasswordsHeld returns how many app passwords of the user open Nextcloud, as
+// far as is known: those that wait to be revoked count, too.
+func (s *Statements) AppPasswordsHeld(ctx context.Context, user account.ID) (int, error) {
+	var n int
+	err := s.one(ctx, nil, []any{&n}, `
+		SELECT (SELECT COUNT(*) FROM nextcloud_app_passwords WHERE user_id = $1)
+			+ (SELECT COUNT(*) FROM nextcloud_revocations WHERE user_id = $1 AND state <> 'refused')`, string(user))
+	if err != nil {
+		return 0, fmt.Errorf("count app passwords: %w", err)
+	}
+	return n, nil
 }
 
 // AppPasswords returns the user's app passwords, newest first.

@@ -19,6 +19,7 @@ func SealedPlaces() []SealedPlace {
 		{"nextcloud_accounts", "user_id", "password"},
 		{"nextcloud_accounts", "user_id", "app_password"},
 		{"nextcloud_app_passwords", "id", "app_password"},
+		{"nextcloud_revocations", "id", "app_password"},
 	}
 }
 

@@ -39,6 +39,27 @@ type AppPassword struct {
 	CreatedAt time.Time
 }
 
+// A Revocation is an app password that its owner took back, until Nextcloud has
+// deleted it.
+type Revocation struct {
+	ID     AppPasswordID
+	Sealed []byte
+	State  RevocationState
+}
+
+// A RevocationState is how far a revocation is. Nextcloud refuses an app password
+// that it has deleted, but also one that was made under another password of the
+// account, and that one opens the account again once somebody signs in with the
+// present password. So a refusal is believed only after such a sign-in.
+type RevocationState string
+
+// The states.
+const (
+	RevocationWanted  RevocationState = "wanted"  // to be carried out
+	RevocationRefused RevocationState = "refused" // Nextcloud refuses it; nothing to do until somebody signs in there
+	RevocationRetried RevocationState = "retried" // somebody has signed in since: to be carried out, a refusal is final
+)
+
 // ParseAppName checks the name of a client.
 func ParseAppName(s string) (string, error) {
 	if s == "" || len(s) > 100 || s[0] == ' ' || s[len(s)-1] == ' ' {

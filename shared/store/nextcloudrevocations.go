@@ -1,0 +1,113 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/wish"
+)
+
+// RevokeAppPasswords turns all app passwords of the user into revocations, makes
+// the account in Nextcloud due, and returns how many there were.
+func (tx *Tx) RevokeAppPasswords(ctx context.Context, user account.ID, now time.Time) (int64, error) {
+	n, err := tx.moveAppPasswords(ctx, user, "", wish.RevocationWanted, now)
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	return n, tx.makeDue(ctx, user, now)
+}
+
+// RefuseAppPassword turns an app password that Nextcloud refuses into a
+// revocation that was refused.
+func (tx *Tx) RefuseAppPassword(ctx context.Context, user account.ID, id wish.AppPasswordID, now time.Time) error {
+	_, err := tx.moveAppPasswords(ctx, user, id, wish.RevocationRefused, now)
+	return err
+}
+
+// moveAppPasswords turns the user's app passwords, or the one with that id, into
+// revocations. Without an account in Nextcloud there is none to revoke.
+func (tx *Tx) moveAppPasswords(
+	ctx context.Context, user account.ID, id wish.AppPasswordID, state wish.RevocationState, now time.Time,
+) (int64, error) {
+	which, args := `a.user_id = $1`, []any{string(user)}
+	if id != "" {
+		which, args = which+` AND a.id = $2`, append(args, string(id))
+	}
+	state1, at1 := len(args)+1, len(args)+2
+	n, err := tx.exec(ctx, fmt.Sprintf(`
+		INSERT INTO nextcloud_revocations (id, user_id, app_password, state, revoked_at)
+		SELECT a.id, a.user_id, a.app_password, $%d, $%d FROM nextcloud_app_passwords a
+		JOIN nextcloud_accounts n ON n.user_id = a.user_id WHERE `, state1, at1)+which,
+		append(args, string(state), at(now))...)
+	if err == nil {
+		_, err = tx.exec(ctx, `DELETE FROM nextcloud_app_passwords AS a WHERE `+which, args...)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("revoke app passwords: %w", err)
+	}
+	return n, nil
+}
+
+// makeDue makes the account due now, also one that was given up, and also for a
+// try that is under way.
+func (s *Statements) makeDue(ctx context.Context, user account.ID, now time.Time) error {
+	_, err := s.exec(ctx, `
+		UPDATE nextcloud_accounts SET status = 'pending', version = version + 1, attempts = 0, due_at = $2, updated_at = $2
+		WHERE user_id = $1 AND status <> 'conflict'`, string(user), at(now))
+	if err != nil {
+		return fmt.Errorf("make Nextcloud account due: %w", err)
+	}
+	return nil
+}
+
+// Revocations returns the revocations of the user that are not carried out,
+// oldest app password first.
+func (s *Statements) Revocations(ctx context.Context, user account.ID) ([]wish.Revocation, error) {
+	var list []wish.Revocation
+	err := s.each(ctx, func(row scanner) error {
+		var r wish.Revocation
+		if err := row.Scan(&r.ID, &r.Sealed, &r.State); err != nil {
+			return err
+		}
+		list = append(list, r)
+		return nil
+	}, `SELECT id, app_password, state FROM nextcloud_revocations WHERE user_id = $1 ORDER BY id`, string(user))
+	if err != nil {
+		return nil, fmt.Errorf("revocations: %w", err)
+	}
+	return list, nil
+}
+
+// EndRevocation deletes a revocation that was carried out; one that is gone is
+// fine.
+func (s *Statements) EndRevocation(ctx context.Context, id wish.AppPasswordID) error {
+	if _, err := s.exec(ctx, `DELETE FROM nextcloud_revocations WHERE id = $1`, string(id)); err != nil {
+		return fmt.Errorf("end revocation: %w", err)
+	}
+	return nil
+}
+
+// RefuseRevocation notes that Nextcloud refuses the app password.
+func (s *Statements) RefuseRevocation(ctx context.Context, id wish.AppPasswordID) error {
+	_, err := s.exec(ctx, `UPDATE nextcloud_revocations SET state = 'refused' WHERE id = $1`, string(id))
+	if err != nil {
+		return fmt.Errorf("refuse revocation: %w", err)
+	}
+	return nil
+}
+
+// RetryRevocations makes the user's revocations that Nextcloud refused due once
+// more, since somebody has signed in there, and reports whether there are any.
+func (tx *Tx) RetryRevocations(ctx context.Context, user account.ID, now time.Time) (bool, error) {
+	n, err := tx.exec(ctx, `
+		UPDATE nextcloud_revocations SET state = 'retried' WHERE user_id = $1 AND state = 'refused'`, string(user))
+	if err != nil {
+		return false, fmt.Errorf("retry revocations: %w", err)
+	}
+	if n == 0 {
+		return false, nil
+	}
+	return true, tx.makeDue(ctx, user, now)
+}
