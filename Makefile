@@ -9,7 +9,7 @@ RELEASE   := -trimpath -ldflags='-s -w'
 TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo certs test test-race attack test-nextcloud fuzz cold-start flood lint build image up down tls-check sam-check sam-local sam-acceptance clean
+.PHONY: help run demo certs test test-race attack test-nextcloud fuzz cold-start flood throughput lint build image up down tls-check sam-check sam-local sam-acceptance clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ cold-start: ## measure the start of every function next to an empty one
 
 flood: ## measure what a flood of logins does to others
 	@FLOOD=1 $(GO) test -count=1 -v -run '^TestFlood$$' ./test
+
+throughput: ## measure how fast files pass through
+	@THROUGHPUT=1 $(GO) test -count=1 -v -run '^TestFiles_' ./test
 
 lint: ## check the form: gofmt, vet, staticcheck
 	@unformatted="$$(gofmt -l .)"; [ -z "$$unformatted" ] || { echo "not gofmt'ed: $$unformatted"; exit 1; }
