@@ -8,9 +8,12 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
+# `make` sets it: there is no history here. Without it the version is "devel".
+ARG GATEWAY_VERSION
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -ldflags='-s -w' -o /out/gateway ./cmd/gateway && mkdir /out/data
+    go build -trimpath -ldflags="-s -w -X github.com/voiceassist/gateway/shared/version.linked=$GATEWAY_VERSION" \
+    -o /out/gateway ./cmd/gateway && mkdir /out/data
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/

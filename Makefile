@@ -3,7 +3,13 @@
 GO        ?= go
 FUNCTIONS := register login refresh logout users sessions ncprovision files jwks health migrate
 BUILD     := build
-RELEASE   := -trimpath -ldflags='-s -w'
+# The version of what is built, which its environment may set: where SAM and
+# docker build there is no history.
+ifndef GATEWAY_VERSION
+GATEWAY_VERSION := $(shell scripts/version)
+endif
+export GATEWAY_VERSION
+RELEASE   := -trimpath -ldflags='-s -w -X github.com/voiceassist/gateway/shared/version.linked=$(GATEWAY_VERSION)'
 # What a function needs of neither (docs/performance.md): the old way of Lambda
 # to call, HTTP/2, and PostgreSQL types of Go values that no statement here sends.
 TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes
@@ -99,7 +105,7 @@ sam-acceptance: ## play the acceptance script against sam local start-api (needs
 	$(GO) test -tags sam -count=1 -v -run '^TestSAM_AnswersAlike$$' ./test
 
 image: ## build the container image
-	docker build -t voiceassist/gateway .
+	docker build --build-arg GATEWAY_VERSION -t voiceassist/gateway .
 
 up: ## start gateway, PostgreSQL and Nextcloud in containers
 	docker compose up --build --detach --wait

@@ -9,7 +9,7 @@ package gateway_test
 //     transport and its errors from nextcloud;
 //   - each third-party package has one home.
 var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
-	"cmd/gateway":                             "functions functions/health github.com/prometheus/client_golang/prometheus github.com/prometheus/client_golang/prometheus/collectors github.com/prometheus/client_golang/prometheus/promhttp github.com/spf13/cobra github.com/spf13/pflag shared/account shared/audit shared/config shared/doctor shared/dotenv shared/endpoint shared/enrol shared/fault shared/grant shared/keyring shared/keystore shared/nextcloud/nextcloudtest shared/password shared/provision shared/ratelimit/redislimit shared/reference shared/serve shared/setup shared/signin shared/store shared/store/migrations shared/store/postgres shared/store/sqlite shared/tidy shared/token shared/trail",
+	"cmd/gateway":                             "functions functions/health github.com/prometheus/client_golang/prometheus github.com/prometheus/client_golang/prometheus/collectors github.com/prometheus/client_golang/prometheus/promhttp github.com/spf13/cobra github.com/spf13/pflag shared/account shared/audit shared/config shared/doctor shared/dotenv shared/endpoint shared/enrol shared/fault shared/grant shared/keyring shared/keystore shared/nextcloud/nextcloudtest shared/password shared/provision shared/ratelimit/redislimit shared/reference shared/serve shared/setup shared/signin shared/store shared/store/migrations shared/store/postgres shared/store/sqlite shared/tidy shared/token shared/trail shared/version",
 	"docs":                                    "",
 	"functions":                               "functions/files functions/health functions/jwks functions/login functions/logout functions/ncprovision functions/refresh functions/register functions/sessions functions/users shared/bearer shared/endpoint shared/enrol shared/grant shared/password shared/provision shared/ratelimit shared/store",
 	"functions/files":                         "shared/endpoint shared/fault shared/nextcloud shared/provision shared/signin shared/token shared/webdav",
@@ -45,7 +45,7 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"shared/dotenv":                           "",
 	"shared/endpoint":                         "shared/audit shared/config shared/fault shared/ratelimit shared/signin shared/token shared/uid",
 	"shared/enrol":                            "shared/account shared/audit shared/config shared/document shared/fault shared/password shared/provision shared/signin shared/store",
-	"shared/faas":                             "github.com/aws/aws-lambda-go/cfn github.com/aws/aws-lambda-go/events github.com/aws/aws-lambda-go/lambda github.com/aws/aws-lambda-go/lambda/messages github.com/aws/aws-lambda-go/lambdacontext shared/config shared/secrets",
+	"shared/faas":                             "github.com/aws/aws-lambda-go/cfn github.com/aws/aws-lambda-go/events github.com/aws/aws-lambda-go/lambda github.com/aws/aws-lambda-go/lambda/messages github.com/aws/aws-lambda-go/lambdacontext shared/config shared/secrets shared/version",
 	"shared/faas/faastest":                    "github.com/aws/aws-lambda-go/events github.com/aws/aws-lambda-go/lambda github.com/aws/aws-lambda-go/lambdacontext shared/faas",
 	"shared/fault":                            "",
 	"shared/grant":                            "shared/account shared/config shared/endpoint shared/signin shared/token",
@@ -63,7 +63,7 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"shared/ratelimit/ratelimittest":          "shared/ratelimit",
 	"shared/ratelimit/redislimit/redistest":   "",
 	"shared/ratelimit/redislimit":             "github.com/redis/go-redis/v9 github.com/redis/go-redis/v9/maintnotifications shared/config shared/ratelimit",
-	"shared/reference":                        "docs shared/endpoint",
+	"shared/reference":                        "docs shared/endpoint shared/version",
 	"shared/reference/referencetest":          "docs github.com/santhosh-tekuri/jsonschema/v6",
 	"shared/seal":                             "shared/config shared/keyring",
 	"shared/secrets":                          "shared/config shared/sigv4",
@@ -81,6 +81,7 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"shared/token":                            "github.com/golang-jwt/jwt/v5 shared/account shared/config shared/fault shared/keyring shared/pemtext shared/signin shared/uid",
 	"shared/trail":                            "shared/audit shared/config shared/keyring shared/store",
 	"shared/uid":                              "github.com/google/uuid shared/fault",
+	"shared/version":                          "",
 	"shared/webdav":                           "golang.org/x/text/unicode/norm shared/config shared/fault shared/nextcloud",
 	"shared/wish":                             "shared/account shared/fault shared/uid",
 }

@@ -23,8 +23,11 @@ type composition struct {
 }
 
 type service struct {
-	Image       string             `yaml:"image"`
-	Build       string             `yaml:"build"`
+	Image string `yaml:"image"`
+	Build struct {
+		Context string             `yaml:"context"`
+		Args    map[string]*string `yaml:"args"`
+	} `yaml:"build"`
 	Restart     string             `yaml:"restart"`
 	ReadOnly    bool               `yaml:"read_only"`
 	CapDrop     []string           `yaml:"cap_drop"`
@@ -44,7 +47,7 @@ type service struct {
 // checked reports whether a health check says how the service does: its own, or
 // that of our image.
 func (s service) checked() bool {
-	return !s.Healthcheck.Disable && (s.Healthcheck.Test != nil || s.Build != "")
+	return !s.Healthcheck.Disable && (s.Healthcheck.Test != nil || s.Build.Context != "")
 }
 
 func TestCompose_TakesOnlyVariablesThatTheExampleExplains(t *testing.T) {
@@ -144,7 +147,7 @@ func TestCompose_PinsImages(t *testing.T) {
 	t.Parallel()
 	pinned := regexp.MustCompile(`^[a-z/]+:v?[0-9]+(\.[0-9]+)*(-[a-z]+)?$`)
 	for name, s := range compose(t).Services {
-		if s.Build == "" && !pinned.MatchString(s.Image) {
+		if s.Build.Context == "" && !pinned.MatchString(s.Image) {
 			t.Errorf("%s runs %q, which is no image of one version", name, s.Image)
 		}
 	}

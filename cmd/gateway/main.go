@@ -9,10 +9,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/voiceassist/gateway/shared/version"
 )
 
 func main() {
@@ -49,7 +50,7 @@ func root(vars *variables, stdout, stderr io.Writer) *cobra.Command {
 		Short:         "The VoiceAssist gateway: accounts, conversation sessions and a Nextcloud account for everybody",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Version:       version(),
+		Version:       version.String(),
 	}
 	c.AddCommand(serveCommand(vars), migrateCommand(vars), userCommand(vars), nextcloudCommand(vars), auditCommand(vars), keysCommand(vars),
 		healthcheckCommand(vars), versionCommand())
@@ -64,16 +65,6 @@ func versionCommand() *cobra.Command {
 		Use:   "version",
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
-		Run:   func(c *cobra.Command, _ []string) { fmt.Fprintln(c.OutOrStdout(), version()) },
+		Run:   func(c *cobra.Command, _ []string) { fmt.Fprintln(c.OutOrStdout(), version.String()) },
 	}
-}
-
-// version returns the module version or the commit that the binary was built
-// from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	return info.Main.Version
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/version"
 )
 
 // metrics counts what the server does, for GET /metrics on METRICS_ADDR.
@@ -34,7 +35,12 @@ func newMetrics() *metrics {
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .1, .5, 2.5},
 		}),
 	}
-	m.registry.MustRegister(m.duration, m.statements, collectors.NewGoCollector(),
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "gateway_build_info", Help: "The version of the gateway, as a label; always 1.",
+		ConstLabels: prometheus.Labels{"version": version.String()},
+	})
+	build.Set(1)
+	m.registry.MustRegister(m.duration, m.statements, build, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/voiceassist/gateway/shared/serve"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/tidy"
+	"github.com/voiceassist/gateway/shared/version"
 )
 
 func serveCommand(vars *variables) *cobra.Command {
@@ -87,7 +88,7 @@ func runServer(ctx context.Context, vars *variables, dev bool, stdout, stderr io
 
 // greet tells where the gateway listens.
 func greet(w io.Writer, log *slog.Logger, a serve.Addresses) {
-	log.Info("serving", slog.String("version", version()), slog.String("https", a.HTTPS.String()),
+	log.Info("serving", slog.String("version", version.String()), slog.String("https", a.HTTPS.String()),
 		slog.String("http", a.HTTP.String()))
 	fmt.Fprintf(w, "VoiceAssist gateway: https on %s, http on %s\n", a.HTTPS, a.HTTP)
 }

@@ -6,14 +6,17 @@ import (
 	"log/slog"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/voiceassist/gateway/shared/version"
 )
 
 // newLog returns the log of a function: JSON lines with the names of fields
-// that Lambda's own filters and metrics look for ("timestamp", "message").
+// that Lambda's own filters and metrics look for ("timestamp", "message"), and
+// with the version, as two are in use while one replaces the other.
 func newLog(w io.Writer, level slog.Level) *slog.Logger {
 	return slog.New(invocationHandler{slog.NewJSONHandler(w, &slog.HandlerOptions{
 		Level: level, ReplaceAttr: lambdacontext.ReplaceAttr,
-	})})
+	})}).With(slog.String("version", version.String()))
 }
 
 // An invocationHandler adds to each line the ids under which Lambda and X-Ray

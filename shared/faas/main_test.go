@@ -177,6 +177,7 @@ func TestMain_LogsJSONWithTheIdsOfTheInvocation(t *testing.T) {
 	delete(line, "timestamp")
 	want := map[string]any{
 		"level": "INFO", "message": "asked", "part": "cost", "cost": 12.0, "request_id": "00000000-0000-4000-8000-000000000001",
+		"version":  "devel",
 		"trace_id": "Root=1-67a1b2c3-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=1",
 	}
 	if diff := cmp.Diff(want, line); diff != "" {

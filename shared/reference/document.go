@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/voiceassist/gateway/docs"
+	"github.com/voiceassist/gateway/shared/version"
 )
 
 // A document is what the page shows of an OpenAPI 3.1 document, in the order
@@ -151,11 +152,22 @@ func (m *members[T]) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
+// text returns the document with the version of this program in place of the one
+// that stands in the file.
+func text() string {
+	const placeholder = `"version": "devel"`
+	v, err := json.Marshal(version.String())
+	if err != nil || !strings.Contains(docs.OpenAPI(), placeholder) {
+		panic("reference: docs/openapi.json has no " + placeholder) // it is part of the program
+	}
+	return strings.Replace(docs.OpenAPI(), placeholder, `"version": `+string(v), 1)
+}
+
 // load reads the document of this program and puts in place what it refers to,
 // schemas aside.
 func load() *document {
 	var d document
-	if err := json.Unmarshal([]byte(docs.OpenAPI()), &d); err != nil {
+	if err := json.Unmarshal([]byte(text()), &d); err != nil {
 		panic("reference: docs/openapi.json: " + err.Error()) // it is part of the program
 	}
 	for i := range d.Paths {

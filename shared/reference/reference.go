@@ -11,7 +11,6 @@ import (
 	"encoding/base64"
 	"net/http"
 
-	"github.com/voiceassist/gateway/docs"
 	"github.com/voiceassist/gateway/shared/endpoint"
 )
 
@@ -19,7 +18,7 @@ import (
 func Routes() endpoint.Routes {
 	page, policy := render(load())
 	return endpoint.Routes{
-		{Pattern: "GET /openapi.json", Handler: file("application/json", docs.OpenAPI(), "")},
+		{Pattern: "GET /openapi.json", Handler: file("application/json", text(), "")},
 		{Pattern: "GET /docs", Handler: file("text/html; charset=utf-8", page, policy)},
 	}
 }

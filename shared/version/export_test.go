@@ -1,0 +1,4 @@
+package version
+
+// Of is String for another build.
+var Of = of

@@ -1,0 +1,189 @@
+package test_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// A checkout is a copy of the source with a history of its own.
+type checkout struct {
+	*testing.T
+
+	dir string
+	env []string
+}
+
+// newCheckout returns one with a commit, in which the files are.
+func newCheckout(t *testing.T, files ...string) checkout {
+	t.Helper()
+	c := checkout{t, t.TempDir(), append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null",
+		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.org",
+		"GATEWAY_VERSION=", "GOFLAGS=-buildvcs=true")}
+	for _, file := range files {
+		if err := os.MkdirAll(filepath.Join(c.dir, filepath.Dir(file)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.CommandContext(t.Context(), "cp", "-R", filepath.Join("..", file), filepath.Join(c.dir, file)).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	c.write(".gitignore", "/build/\n")
+	c.do("git", "init", "--quiet")
+	c.commit()
+	return c
+}
+
+func (c checkout) write(file, text string) {
+	c.Helper()
+	path := filepath.Join(c.dir, file)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		c.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		c.Fatal(err)
+	}
+}
+
+func (c checkout) commit() {
+	c.Helper()
+	c.do("git", "add", "--all")
+	c.do("git", "commit", "--quiet", "--allow-empty", "--message", "x")
+}
+
+// do runs a program in the checkout and returns what it printed.
+func (c checkout) do(args ...string) string {
+	c.Helper()
+	var problems bytes.Buffer
+	cmd := exec.CommandContext(c.Context(), args[0], args[1:]...)
+	cmd.Dir, cmd.Env, cmd.Stderr = c.dir, c.env, &problems
+	out, err := cmd.Output()
+	if err != nil {
+		c.Fatalf("%q: %v\n%s%s", args, err, out, &problems)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// TestVersion_OfTheScriptIsThatOfGo compares what scripts/version says with what Go
+// stamps into a build of the same checkout.
+func TestVersion_OfTheScriptIsThatOfGo(t *testing.T) {
+	t.Parallel()
+	c := newCheckout(t, "scripts/version", "shared/version/version.go")
+	c.write("go.mod", "module github.com/voiceassist/gateway\n\ngo 1.26.0\n")
+	c.write("main.go", `package main
+
+import "github.com/voiceassist/gateway/shared/version"
+
+func main() { print(version.String()) }
+`)
+	for _, step := range []struct {
+		name string
+		do   func()
+		want string // COMMIT is the commit's hash
+	}{
+		{"a commit before any tag", c.commit, `v0\.0\.0-\d{14}-COMMIT`},
+		{"changes", func() { c.write("new", "") }, `v0\.0\.0-\d{14}-COMMIT\+dirty`},
+		{"a tag", func() { c.commit(); c.do("git", "tag", "v1.2.3-rc.1") }, `v1\.2\.3-rc\.1\+COMMIT`},
+		{"a commit after a tag of a candidate", c.commit, `v1\.2\.3-rc\.1\.0\.\d{14}-COMMIT`},
+		{"a tag of a release, which others stand beside", func() { c.do("git", "tag", "v1.2.3"); c.do("git", "tag", "latest") }, `v1\.2\.3\+COMMIT`},
+		{"a tag, and changes", func() { c.write("new", "x") }, `v1\.2\.3\+COMMIT\.dirty`},
+		{"a commit after a tag of a release", c.commit, `v1\.2\.4-0\.\d{14}-COMMIT`},
+	} {
+		step.do()
+		binary := filepath.Join(t.TempDir(), "tell")
+		c.do("go", "build", "-o", binary, ".")
+		out, err := exec.CommandContext(t.Context(), binary).CombinedOutput()
+		script := c.do("scripts/version")
+		want := "^" + strings.ReplaceAll(step.want, "COMMIT", c.do("git", "rev-parse", "HEAD")[:12]) + "$"
+		if err != nil || string(out) != script || !regexp.MustCompile(want).MatchString(script) {
+			t.Errorf("%s: the script says %s, Go %s, %v; want %s", step.name, script, out, err, want)
+		}
+	}
+	if err := os.RemoveAll(filepath.Join(c.dir, ".git")); err != nil {
+		t.Fatal(err)
+	}
+	if out := c.do("scripts/version"); out != "" {
+		t.Errorf("without a history the script says %q", out)
+	}
+}
+
+// TestVersion_IsOneEverywhere builds the gateway in a checkout, the image's without
+// its history, and a function as SAM does, and asks each which version it is.
+func TestVersion_IsOneEverywhere(t *testing.T) {
+	t.Parallel()
+	c := newCheckout(t, "scripts/version", "cmd", "docs", "functions", "shared", "go.mod", "go.sum", "Makefile", "samconfig.toml")
+	want := c.do("scripts/version")
+	c.env = append(c.env, "GOFLAGS=-buildvcs=false") // the linker tells, not Go
+	c.do("make", "gateway")
+	binary := filepath.Join(c.dir, "build", "gateway")
+	if got := c.do(binary, "version"); got != want || strings.Contains(got, "dirty") {
+		t.Errorf("gateway version says %s, want %s", got, want)
+	}
+	if got := c.do(binary, "--version"); got != "gateway version "+want {
+		t.Errorf("gateway --version says %s", got)
+	}
+	metrics := free(t)
+	p := startProgram(t, binary, t.TempDir(), nil, "METRICS_ADDR="+metrics)
+	var document struct {
+		Info struct {
+			Version string `json:"version"`
+		} `json:"info"`
+	}
+	if _, body := get(t, p.client, p.https+"/openapi.json"); json.Unmarshal([]byte(body), &document) != nil || document.Info.Version != want {
+		t.Errorf("/openapi.json says %q", document.Info.Version)
+	}
+	for url, text := range map[string]string{
+		p.https + "/docs":                want + "</title>",
+		"http://" + metrics + "/metrics": `gateway_build_info{version="` + want + `"} 1`,
+	} {
+		if _, body := get(t, p.client, url); !strings.Contains(body, text) {
+			t.Errorf("%s does not say %s", url, text)
+		}
+	}
+	if !strings.Contains(p.stdout.String(), `"version":"`+want+`"`) {
+		t.Errorf("the log does not say %s", want)
+	}
+
+	if err := os.RemoveAll(filepath.Join(c.dir, ".git")); err != nil {
+		t.Fatal(err)
+	}
+	c.env = append(c.env, "GATEWAY_VERSION="+want, "CGO_ENABLED=0")
+	command := regexp.MustCompile(`(?s)go build .*?\./cmd/gateway`).FindString(read(t, "Dockerfile"))
+	_, args, _ := strings.Cut(read(t, "Dockerfile"), "\nARG GATEWAY_VERSION\n")
+	given, handed := compose(t).Services["gateway"].Build.Args["GATEWAY_VERSION"]
+	if !strings.Contains(args, command) || !handed || given != nil {
+		t.Error("the image is not told its version")
+	}
+	image := filepath.Join(c.dir, "image")
+	c.do("sh", "-c", strings.Replace(command, "/out/gateway", image, 1))
+	if got := c.do(image, "version"); got != want {
+		t.Errorf("the image says %s, want %s", got, want)
+	}
+	artifacts := t.TempDir()
+	c.do("make", "build-JwksFunction", "ARTIFACTS_DIR="+artifacts, "LAMBDA_GOARCH="+runtime.GOARCH)
+	bootstrap, err := os.ReadFile(filepath.Join(artifacts, "bootstrap"))
+	if err != nil || !bytes.Contains(bootstrap, []byte(want)) {
+		t.Errorf("a function does not know its version %s: %v", want, err)
+	}
+	if !strings.Contains(read(t, "scripts/sam"), "export GATEWAY_VERSION") {
+		t.Error("SAM is not told the version")
+	}
+}
+
+// free returns an address where nothing listens.
+func free(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
