@@ -170,6 +170,7 @@ func otherTimes(f forger) forgeries {
 		"over since a minute":   at(-16*time.Minute, -time.Minute),
 		"over since 15 seconds": at(-15*time.Minute-15*time.Second, -15*time.Second),
 		"issued in the future":  at(time.Minute, 16*time.Minute),
+		"issued in 35 seconds":  at(35*time.Second, 15*time.Minute),
 		"good for ten years":    at(0, 87600*time.Hour),
 		"over before it began":  at(0, -time.Hour),
 		"never over":            f.sign(f.header, with(f.claims, "exp", "9223372036854775807")),

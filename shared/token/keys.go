@@ -195,7 +195,7 @@ func (k *Keys) Verify(raw string, now time.Time) (Claims, error) {
 	switch {
 	case err != nil:
 		return Claims{}, ErrInvalid.Because(err)
-	case c.IssuedAt.After(now.Add(Leeway)):
+	case c.IssuedAt.After(now.Add(Ahead)):
 		return Claims{}, ErrInvalid.Because(errors.New("issued in the future"))
 	case !now.Before(c.ExpiresAt.Add(Leeway)):
 		return Claims{}, ErrExpired
