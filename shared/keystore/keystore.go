@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/filelock"
 )
 
 // Name is that of the file in its directory.
@@ -100,7 +101,7 @@ func (f File) lock(ctx context.Context) (unlock func(), err error) {
 		return nil, err
 	}
 	for {
-		locked, err := tryLock(l)
+		locked, err := filelock.Try(l)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("lock %s: %w", l.Name(), err), l.Close())
 		}
