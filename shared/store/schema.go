@@ -23,7 +23,7 @@ func (db *DB) Schema(ctx context.Context) (int64, error) {
 	if err != nil && db.dialect.NoTable(err) {
 		return 0, nil
 	}
-	if err := db.check(err); err != nil {
+	if err := db.unread(ctx, err); err != nil {
 		return 0, fmt.Errorf("schema version: %w", err)
 	}
 	return version, nil

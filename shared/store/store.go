@@ -23,7 +23,6 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/fault"
 )
 
 // SchemaVersion is the newest migration that this code relies on. An older
@@ -37,11 +36,6 @@ const (
 	SQLite     = "sqlite"
 )
 
-// ErrUnavailable is returned when the database cannot be reached or does not
-// answer in time.
-var ErrUnavailable = fault.New(fault.Unavailable, "database_unavailable",
-	"The database does not answer; try again shortly.").After(2 * time.Second)
-
 // A Dialect is what differs between the engines beyond the DDL.
 type Dialect struct {
 	Engine      string           // PostgreSQL or SQLite
@@ -52,7 +46,9 @@ type Dialect struct {
 	Duplicate   func(error) bool // a unique constraint was violated
 	Orphan      func(error) bool // a foreign key names a row that is gone
 	NoTable     func(error) bool // a table does not exist
-	Unreachable func(error) bool // the database was not there to answer
+	Locked      func(error) bool // somebody else holds a lock, which was waited for
+	Unavailable func(error) bool // the database did not answer, or had no room or no right to do what it was asked
+	Undone      func(error) bool // of those: what it was asked for has certainly not happened
 }
 
 // A DB is a database with the gateway's schema. It is safe for concurrent use.
@@ -78,6 +74,10 @@ func (db *DB) Engine() string { return db.dialect.Engine }
 // method here.
 func (db *DB) Handle() *sql.DB { return db.sql }
 
+// Locked reports whether err says that somebody else held a lock, and that it was
+// waited for in vain.
+func (db *DB) Locked(err error) bool { return db.dialect.Locked(err) }
+
 // Observe calls fn after every statement with how long it took. Call it before
 // the first statement; fn is called concurrently.
 func (db *DB) Observe(fn func(took time.Duration)) { db.observe = fn }
@@ -90,7 +90,7 @@ func (db *DB) LogTo(log *slog.Logger) { db.log = log }
 func (db *DB) Close() error { return db.sql.Close() }
 
 // Ping reports whether the database answers.
-func (db *DB) Ping(ctx context.Context) error { return db.check(db.sql.PingContext(ctx)) }
+func (db *DB) Ping(ctx context.Context) error { return db.unread(ctx, db.sql.PingContext(ctx)) }
 
 // A Tx is one transaction: the same statements, standing or falling together.
 type Tx struct {
@@ -102,7 +102,9 @@ const maxAttempts = 8 // of one transaction under contention; with the backoff b
 // Update runs fn in a serializable transaction, commits if fn returns nil and
 // rolls back otherwise, also when fn panics. On a serialization failure fn runs
 // again, at most maxAttempts times in all, with jittered pauses that obey ctx;
-// so fn must have no effect outside tx, and must not hash, call out or sleep.
+// so fn must have no effect outside tx, and must not hash, call out or sleep. It
+// returns [ErrOutcomeUnknown] when the connection is lost during the commit; fn
+// does not run again then.
 func (db *DB) Update(ctx context.Context, fn func(tx *Tx) error) error {
 	for attempt := 1; ; attempt++ {
 		err := db.once(ctx, fn)
@@ -124,7 +126,7 @@ func (db *DB) once(ctx context.Context, fn func(tx *Tx) error) (err error) {
 	}
 	tx, err := db.sql.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable})
 	if err != nil {
-		return fmt.Errorf("begin: %w", db.check(err))
+		return fmt.Errorf("begin: %w", db.unread(ctx, err))
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it is a no-op; before, the first error tells more
 	var pending []audit.Event
@@ -132,7 +134,7 @@ func (db *DB) once(ctx context.Context, fn func(tx *Tx) error) (err error) {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", db.check(err))
+		return fmt.Errorf("commit: %w", db.uncommitted(ctx, err))
 	}
 	for _, e := range pending {
 		db.Report(ctx, e)
@@ -175,7 +177,9 @@ func (s *Statements) took(start time.Time) {
 	}
 }
 
-// exec runs a statement and returns how many rows it changed.
+// exec runs a statement and returns how many rows it changed. One that stands
+// alone must have arguments: pgx sends others by the simple protocol, under which
+// database/sql may run twice what it has lost the answer of.
 func (s *Statements) exec(ctx context.Context, query string, args ...any) (int64, error) {
 	if err := s.fit(ctx); err != nil {
 		return 0, err
@@ -183,7 +187,7 @@ func (s *Statements) exec(ctx context.Context, query string, args ...any) (int64
 	defer s.took(time.Now())
 	result, err := s.on.ExecContext(ctx, query, args...)
 	if err != nil {
-		return 0, s.check(err)
+		return 0, s.failed(ctx, query, err)
 	}
 	return result.RowsAffected()
 }
@@ -198,7 +202,7 @@ func (s *Statements) one(ctx context.Context, missing error, dest []any, query s
 	if errors.Is(err, sql.ErrNoRows) {
 		return missing
 	}
-	return s.check(err)
+	return s.failed(ctx, query, err)
 }
 
 // each runs a query and calls scan for every row.
@@ -209,24 +213,15 @@ func (s *Statements) each(ctx context.Context, scan func(row scanner) error, que
 	defer s.took(time.Now())
 	rows, err := s.on.QueryContext(ctx, query, args...)
 	if err != nil {
-		return s.check(err)
+		return s.failed(ctx, query, err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		if err := scan(rows); err != nil {
-			return s.check(err)
+			return s.failed(ctx, query, err)
 		}
 	}
-	return s.check(rows.Err())
+	return s.failed(ctx, query, rows.Err())
 }
 
 type scanner interface{ Scan(dest ...any) error }
-
-// check turns the absence of the database into [ErrUnavailable] and leaves
-// every other error as it is.
-func (s *Statements) check(err error) error {
-	if err != nil && s.dialect.Unreachable(err) {
-		return ErrUnavailable.Because(err)
-	}
-	return err
-}

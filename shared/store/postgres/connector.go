@@ -78,10 +78,18 @@ func parse(url config.Secret, roots *x509.CertPool) (driver.Connector, error) {
 	if err != nil {
 		return nil, errors.New("cannot be parsed as a PostgreSQL URL") // its error may quote the password
 	}
+	if c.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol {
+		// In that mode pgx does not tell a connection that was lost after a statement
+		// was sent from one that was before, and database/sql would send it again.
+		return nil, errors.New("asks for default_query_exec_mode=simple_protocol, under which a write might run twice")
+	}
 	if !strings.Contains(url.Reveal(), "default_query_exec_mode=") {
 		// Named prepared statements break behind a transaction pooler; caching
 		// only their descriptions works behind one and costs no round trip.
 		c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	}
+	if c.RuntimeParams["application_name"] == "" {
+		c.RuntimeParams["application_name"] = "voiceassist-gateway" // in pg_stat_activity, and where another migration waits for this one
 	}
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = connTimeout

@@ -12,6 +12,9 @@ var (
 	Alive  = alive  //nolint:gochecknoglobals // constants
 	Lives  = lives  //nolint:gochecknoglobals // constants
 	HungUp = hungUp //nolint:gochecknoglobals // constants
+
+	Unavailable = unavailable //nolint:gochecknoglobals // constants
+	Undone      = undone      //nolint:gochecknoglobals // constants
 )
 
 // Rest makes c one that was used so long ago.

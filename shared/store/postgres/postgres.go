@@ -5,15 +5,9 @@ import (
 	"context"
 	"crypto/x509"
 	"database/sql"
-	"database/sql/driver"
-	"errors"
 	"math/rand/v2"
-	"net"
-	"slices"
 	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/pemtext"
@@ -123,30 +117,8 @@ func open(
 		Duplicate:   coded("23505"),
 		Orphan:      coded("23503"),
 		NoTable:     coded("42P01"),
-		Unreachable: unreachable,
+		Locked:      coded("55P03"),
+		Unavailable: unavailable,
+		Undone:      undone,
 	}), nil
-}
-
-// coded reports errors with one of the SQLSTATEs (PostgreSQL appendix A).
-func coded(states ...string) func(error) bool {
-	return func(err error) bool {
-		e, ok := errors.AsType[*pgconn.PgError](err)
-		return ok && slices.Contains(states, e.Code)
-	}
-}
-
-// unreachable reports errors of the connection rather than of the statement:
-// refused, cut, timed out, shutting down, no slot left, or not for us (a wrong
-// password is put right by somebody else than the caller).
-func unreachable(err error) bool {
-	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return refused(err) || strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P") || e.Code == "53300"
-	}
-	if errors.Is(err, context.Canceled) {
-		return false // the caller left
-	}
-	_, connecting := errors.AsType[*pgconn.ConnectError](err)
-	_, network := errors.AsType[net.Error](err)
-	return connecting || network || errors.Is(err, driver.ErrBadConn) ||
-		errors.Is(err, context.DeadlineExceeded) || pgconn.Timeout(err) || pgconn.SafeToRetry(err)
 }

@@ -22,6 +22,10 @@ import (
 // maxConns is how many readers may run beside the one writer.
 const maxConns = 8
 
+// lockWait is how long a statement waits, in milliseconds, while somebody else
+// holds the write lock: another process, or the writers before it in this one.
+const lockWait = "5000"
+
 // Open returns a store in the file at path, made with its folder when missing,
 // readable by its owner only. An answered write survives the end of the process
 // and of the machine: the write-ahead log is synced at every commit.
@@ -38,7 +42,7 @@ func Open(path string) (*store.DB, error) {
 	}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+url.Values{
 		"_pragma": {
-			"busy_timeout(5000)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(on)",
+			"busy_timeout(" + lockWait + ")", "journal_mode(wal)", "synchronous(full)", "foreign_keys(on)",
 		},
 		"_time_integer_format": {"unix_micro"},
 		// A transaction takes the write lock at its start: two that read
@@ -52,11 +56,13 @@ func Open(path string) (*store.DB, error) {
 	db.SetMaxIdleConns(maxConns)
 	return store.New(db, &store.Dialect{
 		Engine:      store.SQLite,
-		Retryable:   coded(lib.SQLITE_BUSY, lib.SQLITE_LOCKED),
+		Retryable:   extended(lib.SQLITE_BUSY_SNAPSHOT), // any other lock was waited for
 		Duplicate:   extended(lib.SQLITE_CONSTRAINT_UNIQUE, lib.SQLITE_CONSTRAINT_PRIMARYKEY),
 		Orphan:      extended(lib.SQLITE_CONSTRAINT_FOREIGNKEY),
 		NoTable:     noTable,
-		Unreachable: unreachable,
+		Locked:      coded(lib.SQLITE_BUSY),
+		Unavailable: unavailable,
+		Undone:      undone,
 	}), nil
 }
 
@@ -93,6 +99,16 @@ func noTable(err error) bool {
 	return ok && e.Code() == lib.SQLITE_ERROR && strings.Contains(e.Error(), "no such table")
 }
 
-// unreachable reports a request whose time ran out while it waited; a lock that
-// stays taken is left to Retryable.
-func unreachable(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
+// unavailable reports what passes, or what an operator puts right: a lock that
+// stayed taken, a full or broken disk, a file that may not be written, and a
+// request whose time ran out. A damaged file is not among it.
+func unavailable(err error) bool {
+	return undone(err) || coded(lib.SQLITE_IOERR)(err) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// undone reports errors after which SQLite has rolled the statement back. Whether
+// a commit took effect that failed on the disk, or whose time ran out, is not sure.
+func undone(err error) bool {
+	return coded(lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_PROTOCOL, lib.SQLITE_FULL, lib.SQLITE_READONLY,
+		lib.SQLITE_CANTOPEN, lib.SQLITE_PERM, lib.SQLITE_NOMEM)(err)
+}

@@ -31,7 +31,8 @@ type lineCall struct {
 
 	mu    sync.Mutex
 	cut   bool
-	muted bool
+	muted bool // nothing is passed on
+	deaf  bool // no answer is
 }
 
 // NewLine returns a line to the database that dsn names; it ends with tb.
@@ -96,6 +97,16 @@ func (l *Line) Mute() {
 	})
 }
 
+// Deafen keeps every connection open and passes on what the client says, but
+// nothing that the server says.
+func (l *Line) Deafen() {
+	l.each(func(c *lineCall) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.deaf = true
+	})
+}
+
 func (l *Line) each(do func(*lineCall)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -150,7 +161,7 @@ func (c *lineCall) copy(to, from net.Conn) (last []byte) {
 	for {
 		n, err := from.Read(b)
 		c.mu.Lock()
-		muted := c.muted
+		muted := c.muted || c.deaf && to == c.client
 		c.mu.Unlock()
 		if n > 0 {
 			last = bytes.Clone(b[:n])

@@ -1,0 +1,65 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/fault"
+)
+
+// ErrUnavailable is returned when the database cannot be reached, does not
+// answer in time, stays locked or has no room. Nothing has been changed.
+var ErrUnavailable = fault.New(fault.Unavailable, "database_unavailable",
+	"The database does not answer; try again shortly.").After(2 * time.Second)
+
+// ErrOutcomeUnknown is returned when the database was asked for a change, and the
+// connection was lost before the answer. The change may have been made, or still
+// be made; so nothing here makes it a second time.
+var ErrOutcomeUnknown = fault.New(fault.Unavailable, "outcome_unknown",
+	"The database did not confirm the change, which may have been made all the same; see what is there before you repeat it.").
+	After(2 * time.Second)
+
+// failed returns the error of a statement as the caller shall see it. A statement
+// that stands alone is committed before it is answered, so when its connection is
+// lost its outcome is unknown. What a transaction did so far is rolled back.
+func (s *Statements) failed(ctx context.Context, query string, err error) error {
+	alone := s.pending == nil
+	if alone && !strings.HasPrefix(strings.TrimSpace(query), "SELECT") {
+		return s.unwritten(err)
+	}
+	return s.unread(ctx, err)
+}
+
+// unread returns the error of what changes nothing, or nothing yet.
+func (s *Statements) unread(ctx context.Context, err error) error {
+	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+		err = ctx.Err() // which has rolled the transaction back
+	}
+	if err != nil && s.dialect.Unavailable(err) {
+		return ErrUnavailable.Because(err)
+	}
+	return err
+}
+
+// unwritten returns the error of what changes something.
+func (s *Statements) unwritten(err error) error {
+	switch {
+	case err == nil || !s.dialect.Unavailable(err):
+		return err
+	case s.dialect.Undone(err):
+		return ErrUnavailable.Because(err)
+	}
+	return ErrOutcomeUnknown.Because(err)
+}
+
+// uncommitted returns the error of a commit. database/sql returns the bare error
+// of ctx, or [sql.ErrTxDone], only where it has not asked for the commit.
+func (db *DB) uncommitted(ctx context.Context, err error) error {
+	if err == ctx.Err() || errors.Is(err, sql.ErrTxDone) { //nolint:errorlint // the very error, see above
+		return db.unread(ctx, err)
+	}
+	return db.unwritten(err)
+}

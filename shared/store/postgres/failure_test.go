@@ -1,0 +1,83 @@
+package postgres_test
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/store/postgres"
+)
+
+// TestFailures holds what each way to lose a server means: whether it passes, and
+// whether the statement may have taken effect.
+func TestFailures(t *testing.T) {
+	t.Parallel()
+	state := func(code string) error { return &pgconn.PgError{Severity: "FATAL", Code: code} }
+	network := func(errno syscall.Errno) error {
+		return &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", errno)}
+	}
+	for _, tt := range []struct {
+		name                string
+		err                 error
+		unavailable, undone bool
+	}{
+		{"the end of the connection", io.EOF, true, false},
+		{"in the middle of a message", io.ErrUnexpectedEOF, true, false},
+		{"reset", network(syscall.ECONNRESET), true, false},
+		{"broken pipe", network(syscall.EPIPE), true, false},
+		{"timed out by the system", network(syscall.ETIMEDOUT), true, false},
+		{"closed by ourselves", net.ErrClosed, true, false},
+		{"out of time", context.DeadlineExceeded, true, false},
+		{"a deadline while reading", os.ErrDeadlineExceeded, true, false},
+		{"what database/sql tries again", driver.ErrBadConn, true, true},
+		{"admin_shutdown", state("57P01"), true, true},
+		{"crash_shutdown", state("57P02"), true, true},
+		{"cannot_connect_now", state("57P03"), true, true},
+		{"query_canceled, by a statement_timeout", state("57014"), true, true},
+		{"too_many_connections", state("53300"), true, true},
+		{"disk_full", state("53100"), true, true},
+		{"io_error", state("58030"), true, true},
+		{"read_only_sql_transaction, after a failover", state("25006"), true, true},
+		{"idle_in_transaction_session_timeout", state("25P03"), true, true},
+		{"lock_not_available", state("55P03"), true, true},
+		{"connection_failure, as a pooler says", state("08006"), true, false},
+		{"protocol_violation, as PgBouncer says", state("08P01"), true, false},
+		{"transaction_resolution_unknown", state("08007"), true, false},
+		{"statement_completion_unknown", state("40003"), true, false},
+		{"unique_violation", state("23505"), false, true},
+		{"serialization_failure", state("40001"), false, true},
+		{"syntax_error", state("42601"), false, true},
+		{"the caller left", context.Canceled, false, false},
+		{"a fault of ours", errors.New("scan"), false, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			err := fmt.Errorf("some statement: %w", tt.err)
+			if got := postgres.Unavailable(err); got != tt.unavailable {
+				t.Errorf("unavailable: %t", got)
+			}
+			if got := postgres.Undone(err); got != tt.undone {
+				t.Errorf("undone: %t", got)
+			}
+		})
+	}
+}
+
+// Under the simple protocol database/sql would run again what it has lost the
+// answer of.
+func TestRead_RefusesTheSimpleProtocol(t *testing.T) {
+	t.Parallel()
+	env := config.Map(map[string]string{"DATABASE_URL": "postgres://h/db?default_query_exec_mode=simple_protocol"})
+	if db := postgres.Read(env, 1); db != nil || env.Err() == nil {
+		t.Errorf("got %v, %v; want it refused", db, env.Err())
+	}
+}
