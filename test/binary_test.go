@@ -54,13 +54,26 @@ func start(tb testing.TB, dir string, args []string, env ...string) *process {
 // startProgram is [start] for another build of the gateway.
 func startProgram(tb testing.TB, program, dir string, args []string, env ...string) *process {
 	tb.Helper()
-	p := &process{stdout: &buffer{}, stderr: &buffer{}, exited: make(chan struct{})}
-	p.cmd = exec.Command(program, append([]string{"serve"}, args...)...)
-	p.cmd.Dir = dir // no .env of the project
-	p.cmd.Env = append(unlimited(), append([]string{
+	cmd := exec.Command(program, append([]string{"serve"}, args...)...)
+	cmd.Dir = dir // no .env of the project
+	cmd.Env = serveEnv(dir, env...)
+	return launch(tb, cmd, filepath.Join(dir, "tls", "gateway.pem"))
+}
+
+// serveEnv returns the environment of a gateway that keeps its data in dir and
+// listens on free ports.
+func serveEnv(dir string, env ...string) []string {
+	return append(unlimited(), append([]string{
 		"DATA_DIR=" + dir, "HTTP_ADDR=127.0.0.1:0", "HTTPS_ADDR=127.0.0.1:0", "BCRYPT_COST=10",
 		"CAROOT=" + filepath.Join(dir, "no-mkcert"), "ALLOWED_ORIGINS=https://app.example.org",
 	}, env...)...)
+}
+
+// launch runs a gateway that makes its own certificate in the file, and waits
+// until it listens.
+func launch(tb testing.TB, cmd *exec.Cmd, certificate string) *process {
+	tb.Helper()
+	p := &process{cmd: cmd, stdout: &buffer{}, stderr: &buffer{}, exited: make(chan struct{})}
 	p.cmd.Stdout = p.stdout
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -96,7 +109,7 @@ func startProgram(tb testing.TB, program, dir string, args []string, env ...stri
 	case <-p.exited:
 		tb.Fatalf("the gateway did not start:\n%s\n%s", p.stderr, p.stdout)
 	}
-	p.client = client(tb, filepath.Join(dir, "tls", "gateway.pem"))
+	p.client = client(tb, certificate)
 	return p
 }
 

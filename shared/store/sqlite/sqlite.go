@@ -43,6 +43,9 @@ func Open(path string) (*store.DB, error) {
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+url.Values{
 		"_pragma": {
 			"busy_timeout(" + lockWait + ")", "journal_mode(wal)", "synchronous(full)", "foreign_keys(on)",
+			// What does not fit into the page cache, such as a sort, stays in memory: a
+			// container has no folder for temporary files.
+			"temp_store(memory)",
 		},
 		"_time_integer_format": {"unix_micro"},
 		// A transaction takes the write lock at its start: two that read
