@@ -11,6 +11,28 @@ func startServer() (*server, error) {
 	return nil, errors.New("a throw-away cluster needs a Unix; set TEST_DATABASE_URL to a server's URL")
 }
 
+// A Killable is a server that can be killed; see killable_unix.go.
+type Killable struct{}
+
+// NewKillable starts a server where there can be one.
+func NewKillable(tb testing.TB) *Killable {
+	tb.Helper()
+	tb.Fatal("PostgreSQL does not run here")
+	return nil
+}
+
+// URL returns that of the database.
+func (*Killable) URL() string { return "" }
+
+// Kill ends the server.
+func (*Killable) Kill() {}
+
+// KillSession kills a session.
+func (*Killable) KillSession() {}
+
+// Start starts the server again.
+func (*Killable) Start() {}
+
 // PoolerConns is how many connections to the server a [Pooler] has.
 const PoolerConns = 3
 

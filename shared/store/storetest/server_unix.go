@@ -120,14 +120,27 @@ func (who identity) command(dir, name string, args ...string) *exec.Cmd {
 
 // serve makes a cluster in dir and serves it on a free port.
 func (who identity) serve(bin, dir string) (*server, error) {
-	password, file, data := rand.Text(), filepath.Join(dir, "password"), filepath.Join(dir, "data")
+	dsn, err := who.initialize(bin, dir)
+	if err != nil {
+		return nil, err
+	}
+	stop, err := who.startPostgres(bin, dir, dir, dsn.Port(), "synchronous_commit=off")
+	if err != nil {
+		return nil, err
+	}
+	return &server{dsn: dsn.String(), stop: stop}, nil
+}
+
+// initialize makes a cluster in dir, for a free port, and returns its URL.
+func (who identity) initialize(bin, dir string) (*url.URL, error) {
+	password, file := rand.Text(), filepath.Join(dir, "password")
 	if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
 		return nil, err
 	}
 	if err := who.own(dir, file); err != nil {
 		return nil, err
 	}
-	out, err := who.command(dir, filepath.Join(bin, "initdb"), "--pgdata="+data,
+	out, err := who.command(dir, filepath.Join(bin, "initdb"), "--pgdata="+dataOf(dir),
 		"--username=postgres", "--pwfile="+file, "--auth=scram-sha-256",
 		"--encoding=UTF8", "--locale=C", "--no-sync").CombinedOutput()
 	if err != nil {
@@ -137,19 +150,24 @@ func (who identity) serve(bin, dir string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	stop, err := who.start(dir, "database system is ready to accept connections", filepath.Join(bin, "postgres"), "-D", data,
-		"-c", "listen_addresses=127.0.0.1", "-c", "port="+port, "-c", "unix_socket_directories=",
-		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
-		"-c", "max_connections=200", "-c", "shared_buffers=64MB", "-c", "autovacuum=off",
-		"-c", "wal_level=minimal", "-c", "max_wal_senders=0", "-c", "logging_collector=off")
-	if err != nil {
-		return nil, err
-	}
-	dsn := url.URL{
+	return &url.URL{
 		Scheme: "postgres", User: url.UserPassword("postgres", password),
 		Host: net.JoinHostPort("127.0.0.1", port), Path: "/postgres", RawQuery: "sslmode=disable",
+	}, nil
+}
+
+func dataOf(dir string) string { return filepath.Join(dir, "data") }
+
+// startPostgres serves the cluster in dir; see start for its directory.
+func (who identity) startPostgres(bin, dir, remove, port string, settings ...string) (stop func(), err error) {
+	args := []string{"-D", dataOf(dir)}
+	for _, s := range append(settings,
+		"listen_addresses=127.0.0.1", "port="+port, "unix_socket_directories=", "fsync=off", "full_page_writes=off",
+		"max_connections=200", "shared_buffers=64MB", "autovacuum=off",
+		"wal_level=minimal", "max_wal_senders=0", "logging_collector=off") {
+		args = append(args, "-c", s)
 	}
-	return &server{dsn: dsn.String(), stop: stop}, nil
+	return who.start(remove, "database system is ready to accept connections", filepath.Join(bin, "postgres"), args...)
 }
 
 // start runs the server and returns once it takes connections, which it says

@@ -1,0 +1,112 @@
+//go:build unix
+
+package storetest
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"os"
+	"syscall"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// A Killable is a PostgreSQL server of one test's own, with one migrated
+// database, which can be killed and started again. As in production, what it has
+// committed is still there then.
+type Killable struct {
+	tb   testing.TB
+	who  identity
+	bin  string // where its programs are
+	dir  string
+	url  *url.URL
+	stop func() // nil while it does not run
+}
+
+// NewKillable starts the server; it ends with tb.
+func NewKillable(tb testing.TB) *Killable {
+	tb.Helper()
+	k := &Killable{tb: tb}
+	var err error
+	if k.bin, err = programs(); err == nil {
+		k.who, err = servant()
+	}
+	if err == nil {
+		k.dir, err = os.MkdirTemp("", "voiceassist-killable-")
+	}
+	if err == nil {
+		tb.Cleanup(func() {
+			k.Kill()
+			os.RemoveAll(k.dir) //nolint:errcheck // what stays is in the temporary folder
+		})
+		k.url, err = k.who.initialize(k.bin, k.dir)
+	}
+	if err != nil {
+		tb.Fatalf("PostgreSQL to kill: %v", err)
+	}
+	k.Start()
+	if err := migrate(tb.Context(), k.URL()); err != nil {
+		tb.Fatalf("migrate the database: %v", err)
+	}
+	return k
+}
+
+// URL returns that of the database, the same after every start.
+func (k *Killable) URL() string { return k.url.String() }
+
+// Start starts the server again and returns when it takes connections.
+func (k *Killable) Start() {
+	k.tb.Helper()
+	run, err := os.MkdirTemp(k.dir, "run-") // goes with the run; the cluster stays
+	if err == nil {
+		err = k.who.own(run)
+	}
+	if err == nil {
+		k.stop, err = k.who.startPostgres(k.bin, k.dir, run, k.url.Port(), "synchronous_commit=on")
+	}
+	if err != nil {
+		k.tb.Fatalf("start PostgreSQL again: %v", err)
+	}
+}
+
+// Kill ends the server and all its sessions at once, without a word to them, and
+// without writing anything more: PostgreSQL's immediate shutdown, after which it
+// recovers as after a crash.
+func (k *Killable) Kill() {
+	if k.stop != nil {
+		k.stop()
+		k.stop = nil
+	}
+}
+
+// KillSession kills the process of one session, as the system does when memory
+// runs out. PostgreSQL then ends all others, recovers and goes on.
+func (k *Killable) KillSession() {
+	k.tb.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(k.tb.Context()), opTimeout)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, k.URL())
+	if err != nil {
+		k.tb.Fatalf("connect to kill a session: %v", err)
+	}
+	defer conn.Close(ctx) //nolint:errcheck // it is dead by then
+	var process int
+	err = conn.QueryRow(ctx, `
+		SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+		ORDER BY state_change DESC LIMIT 1`).Scan(&process)
+	if err == nil {
+		err = syscall.Kill(process, syscall.SIGKILL)
+	}
+	if err == nil {
+		// This session ends, too; else the next one might come before the others end.
+		_, err = conn.WaitForNotification(ctx)
+		if err != nil && ctx.Err() == nil {
+			err = nil
+		}
+	}
+	if err = errors.Join(err, ctx.Err()); err != nil {
+		k.tb.Fatalf("kill a session: %v", err)
+	}
+}

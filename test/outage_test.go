@@ -1,0 +1,273 @@
+package test_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+// TestOutage kills PostgreSQL ten times under load. Nobody gets anything but
+// success, 503 with Retry-After, or what is right after a change of which nobody
+// knew whether it was made; and what was answered is true afterwards.
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	const clients, kills, between = 8, 10, 100 // answers with success between two kills
+	server := storetest.NewKillable(t)
+	p := start(t, t.TempDir(), nil, "DATABASE_URL="+server.URL())
+	load, stop := context.WithCancel(t.Context())
+	defer stop()
+	tally := &tally{counts: map[string]int{}, enough: make(chan struct{}, 1)}
+	all := make([]*patient, clients)
+	var running sync.WaitGroup
+	for i := range all {
+		all[i] = &patient{t: t, p: p, tally: tally, email: fmt.Sprintf("patient%d@example.org", i), password: storePassword}
+		running.Go(func() { all[i].live(load) })
+	}
+	for n := range kills {
+		tally.awaits(between)
+		select {
+		case <-tally.enough: // and more are on their way
+		case <-time.After(answerTime):
+			t.Fatalf("too little succeeds before kill %d; answers: %v", n, tally)
+		}
+		if n%3 == 2 {
+			server.KillSession()
+			continue
+		}
+		server.Kill()
+		server.Start()
+	}
+	stop()
+	running.Wait()
+	for _, c := range all {
+		c.verify()
+	}
+	t.Logf("answers: %v", tally)
+	if strings.Contains(p.stdout.String(), `"level":"ERROR"`) {
+		t.Error("the log has an error")
+	}
+}
+
+// A tally counts answers, by what was asked and what was answered.
+type tally struct {
+	mu     sync.Mutex
+	counts map[string]int
+	left   int           // successes that are awaited
+	enough chan struct{} // gets something when there were so many
+}
+
+func (a *tally) note(what string, success bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.counts[what]++
+	if !success {
+		return
+	}
+	if a.left--; a.left == 0 {
+		a.enough <- struct{}{}
+	}
+}
+
+func (a *tally) awaits(n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.left = n
+}
+
+// String lists what was counted.
+func (a *tally) String() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var lines []string
+	for _, what := range slices.Sorted(maps.Keys(a.counts)) {
+		lines = append(lines, fmt.Sprintf("%6d %s", a.counts[what], what))
+	}
+	return "\n" + strings.Join(lines, "\n")
+}
+
+// A patient is a client that repeats what gets 503, and knows what must be true.
+type patient struct {
+	t     *testing.T
+	p     *process
+	tally *tally
+
+	email, password string
+	access, refresh string
+	sessions        map[string]string // titles by id
+	unknown         int               // sessions that may have been made
+}
+
+// live registers, signs in and does everything over and over until ctx ends.
+// Every change is finished, though, so that the patient knows how it ended.
+func (c *patient) live(ctx context.Context) {
+	c.sessions = map[string]string{}
+	c.do("POST", "/api/auth/register", c.account(), nil, http.StatusConflict)
+	c.login()
+	for n := 0; ctx.Err() == nil && !c.t.Failed(); n++ {
+		title := fmt.Sprintf("session %d", n)
+		var made struct{ ID string }
+		if lost := c.create(title, &made.ID); made.ID != "" {
+			c.sessions[made.ID] = title
+			c.unknown += lost
+		}
+		c.do("PATCH", "/api/sessions/"+made.ID, fmt.Sprintf(`{"title":"changed %d"}`, n), nil, 0)
+		c.sessions[made.ID] = fmt.Sprintf("changed %d", n)
+		c.rotate()
+		c.do("GET", "/api/users/me", "", nil, 0)
+		c.list()
+		if n%2 == 1 {
+			c.do("DELETE", "/api/sessions/"+made.ID, "", nil, http.StatusNotFound)
+			delete(c.sessions, made.ID)
+		}
+		if n%4 == 3 {
+			next := fmt.Sprintf("%s %d", storePassword, n)
+			body := fmt.Sprintf(`{"old_password":%q,"new_password":%q}`, c.password, next)
+			c.do("POST", "/api/users/change-password", body, nil, http.StatusBadRequest)
+			c.password = next
+			c.login() // in another place; the login before stays
+		}
+	}
+}
+
+func (c *patient) account() string {
+	return fmt.Sprintf(`{"email":%q,"password":%q}`, c.email, c.password)
+}
+
+func (c *patient) login() {
+	c.pair(c.do("POST", "/api/auth/login", c.account(), nil, 0))
+}
+
+// rotate refreshes. Whatever became of a refresh, the same token may be sent again.
+func (c *patient) rotate() {
+	c.pair(c.do("POST", "/api/auth/refresh", fmt.Sprintf(`{"refresh_token":%q}`, c.refresh), nil, 0))
+}
+
+func (c *patient) pair(text string) {
+	var pair struct {
+		Access  string `json:"access_token"`
+		Refresh string `json:"refresh_token"`
+	}
+	if err := json.Unmarshal([]byte(text), &pair); err != nil || pair.Refresh == "" {
+		c.t.Errorf("%s: no pair of tokens in %q", c.email, text)
+	}
+	c.access, c.refresh = pair.Access, pair.Refresh
+}
+
+// create makes a session and returns how many more it may have made on the way.
+func (c *patient) create(title string, id *string) (unknown int) {
+	var made struct{ ID string }
+	text := c.do("POST", "/api/sessions", fmt.Sprintf(`{"title":%q}`, title), &unknown, 0)
+	if err := json.Unmarshal([]byte(text), &made); err != nil {
+		c.t.Errorf("%s: no session in %q", c.email, text)
+	}
+	*id = made.ID
+	return unknown
+}
+
+// list compares all sessions with those that must be there.
+func (c *patient) list() {
+	var list []struct{ ID, Title string }
+	if err := json.Unmarshal([]byte(c.do("GET", "/api/sessions?limit=200", "", nil, 0)), &list); err != nil {
+		c.t.Errorf("%s: %v", c.email, err)
+	}
+	found := map[string]string{}
+	for _, s := range list {
+		found[s.ID] = s.Title
+	}
+	for id, title := range c.sessions {
+		if found[id] != title {
+			c.t.Errorf("%s: session %s is %q, was answered to be %q", c.email, id, found[id], title)
+		}
+	}
+	if over := len(found) - len(c.sessions); over > c.unknown {
+		c.t.Errorf("%s: %d sessions more than were answered; %d answers were unknown", c.email, over, c.unknown)
+	}
+}
+
+// verify holds that the patient still is signed in, and its password the last one.
+func (c *patient) verify() {
+	c.list()
+	c.rotate()
+	c.login()
+}
+
+// do asks until the answer is no 503, and returns its body. Where a change may
+// have been made by an answer before, which says so, done is the status that
+// tells that it was; nothing else but success is right. unknown counts such
+// answers.
+func (c *patient) do(method, path, body string, unknown *int, done int) string {
+	maybe := 0
+	if unknown == nil {
+		unknown = &maybe
+	}
+	for {
+		status, code, text := c.ask(method, path, body)
+		switch {
+		case status < 300:
+			return text
+		case status == http.StatusServiceUnavailable:
+			if code == "outcome_unknown" {
+				*unknown++
+			}
+			wait(c.t.Context(), 20*time.Millisecond)
+		case status == done && *unknown > 0:
+			return text
+		default:
+			c.t.Errorf("%s: %s %s: %d %s after %d answers that left it open", c.email, method, path, status, text, *unknown)
+			return text
+		}
+		if c.t.Context().Err() != nil {
+			return ""
+		}
+	}
+}
+
+// ask sends one request.
+func (c *patient) ask(method, path, body string) (status int, code, text string) {
+	r, err := http.NewRequestWithContext(c.t.Context(), method, c.p.https+path, strings.NewReader(body))
+	if err != nil {
+		c.t.Error(err)
+		return 0, "", ""
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if c.access != "" {
+		r.Header.Set("Authorization", "Bearer "+c.access)
+	}
+	resp, err := c.p.client.Do(r)
+	if err != nil {
+		c.t.Error(err)
+		return 0, "", ""
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		c.t.Error(err)
+	}
+	var problem struct{ Code string }
+	if resp.StatusCode >= 300 {
+		if err := json.Unmarshal(raw, &problem); err != nil {
+			c.t.Errorf("%d %s is no problem", resp.StatusCode, raw)
+		}
+	}
+	if resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") == "" {
+		c.t.Errorf("503 %s without Retry-After", problem.Code)
+	}
+	route := path
+	if rest, ok := strings.CutPrefix(path, "/api/sessions/"); ok && rest != "" {
+		route = "/api/sessions/{id}"
+	}
+	c.tally.note(strings.TrimSpace(fmt.Sprintf("%d %s %s %s", resp.StatusCode, problem.Code, method, route)), resp.StatusCode < 300)
+	return resp.StatusCode, problem.Code, string(raw)
+}
