@@ -74,7 +74,7 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"shared/signin":                           "shared/account shared/config shared/fault shared/keyring shared/uid",
 	"shared/sigv4":                            "shared/config",
 	"shared/store":                            "shared/account shared/audit shared/config shared/conversation shared/document shared/fault shared/ratelimit shared/signin shared/uid shared/wish",
-	"shared/store/migrations":                 "github.com/pressly/goose/v3 github.com/pressly/goose/v3/lock shared/store",
+	"shared/store/migrations":                 "github.com/pressly/goose/v3 shared/filelock shared/store",
 	"shared/store/postgres":                   "github.com/jackc/pgx/v5 github.com/jackc/pgx/v5/pgconn github.com/jackc/pgx/v5/stdlib shared/config shared/pemtext shared/store",
 	"shared/store/sqlite":                     "modernc.org/sqlite modernc.org/sqlite/lib shared/store",
 	"shared/store/storetest":                  "github.com/jackc/pgx/v5 shared/config shared/store shared/store/migrations shared/store/postgres shared/store/sqlite",

@@ -26,19 +26,19 @@ func TestOutage(t *testing.T) {
 	p := start(t, t.TempDir(), nil, "DATABASE_URL="+server.URL())
 	load, stop := context.WithCancel(t.Context())
 	defer stop()
-	tally := &tally{counts: map[string]int{}, enough: make(chan struct{}, 1)}
+	given := &answers{counts: map[string]int{}, enough: make(chan struct{}, 1)}
 	all := make([]*patient, clients)
 	var running sync.WaitGroup
 	for i := range all {
-		all[i] = &patient{t: t, p: p, tally: tally, email: fmt.Sprintf("patient%d@example.org", i), password: storePassword}
+		all[i] = &patient{t: t, p: p, given: given, email: fmt.Sprintf("patient%d@example.org", i), password: storePassword}
 		running.Go(func() { all[i].live(load) })
 	}
 	for n := range kills {
-		tally.awaits(between)
+		given.awaits(between)
 		select {
-		case <-tally.enough: // and more are on their way
+		case <-given.enough: // and more are on their way
 		case <-time.After(answerTime):
-			t.Fatalf("too little succeeds before kill %d; answers: %v", n, tally)
+			t.Fatalf("too little succeeds before kill %d; answers: %v", n, given)
 		}
 		if n%3 == 2 {
 			server.KillSession()
@@ -52,21 +52,21 @@ func TestOutage(t *testing.T) {
 	for _, c := range all {
 		c.verify()
 	}
-	t.Logf("answers: %v", tally)
+	t.Logf("answers: %v", given)
 	if strings.Contains(p.stdout.String(), `"level":"ERROR"`) {
 		t.Error("the log has an error")
 	}
 }
 
-// A tally counts answers, by what was asked and what was answered.
-type tally struct {
+// answers are counted, by what was asked and what was answered.
+type answers struct {
 	mu     sync.Mutex
 	counts map[string]int
 	left   int           // successes that are awaited
 	enough chan struct{} // gets something when there were so many
 }
 
-func (a *tally) note(what string, success bool) {
+func (a *answers) note(what string, success bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.counts[what]++
@@ -78,14 +78,14 @@ func (a *tally) note(what string, success bool) {
 	}
 }
 
-func (a *tally) awaits(n int) {
+func (a *answers) awaits(n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.left = n
 }
 
 // String lists what was counted.
-func (a *tally) String() string {
+func (a *answers) String() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var lines []string
@@ -99,7 +99,7 @@ func (a *tally) String() string {
 type patient struct {
 	t     *testing.T
 	p     *process
-	tally *tally
+	given *answers
 
 	email, password string
 	access, refresh string
@@ -268,6 +268,6 @@ func (c *patient) ask(method, path, body string) (status int, code, text string)
 	if rest, ok := strings.CutPrefix(path, "/api/sessions/"); ok && rest != "" {
 		route = "/api/sessions/{id}"
 	}
-	c.tally.note(strings.TrimSpace(fmt.Sprintf("%d %s %s %s", resp.StatusCode, problem.Code, method, route)), resp.StatusCode < 300)
+	c.given.note(strings.TrimSpace(fmt.Sprintf("%d %s %s %s", resp.StatusCode, problem.Code, method, route)), resp.StatusCode < 300)
 	return resp.StatusCode, problem.Code, string(raw)
 }

@@ -104,7 +104,7 @@ func auditListCommand(vars *variables) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return withDatabase(c.Context(), vars, openDatabase, func(db *store.DB) error {
+			return withDatabase(c, vars, openDatabase, func(db *store.DB) error {
 				if err := migrated(c.Context(), db); err != nil {
 					return spoken(err)
 				}

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,8 +17,8 @@ import (
 )
 
 // openDatabase opens PostgreSQL where DATABASE_URL is set, else the embedded
-// SQLite in DATA_DIR, which migrates itself.
-func openDatabase(ctx context.Context, env *config.Env) (*store.DB, error) {
+// SQLite in DATA_DIR, which migrates itself; tell is told what that waits for.
+func openDatabase(ctx context.Context, env *config.Env, tell func(line string)) (*store.DB, error) {
 	if env.Secret("DATABASE_URL") != "" {
 		db := postgres.Read(env, postgres.ServerConns)
 		return db, env.Err()
@@ -25,7 +27,7 @@ func openDatabase(ctx context.Context, env *config.Env) (*store.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := migrations.Up(ctx, db); err != nil {
+	if _, err := migrations.Up(ctx, db, migrations.Waiting{Tell: tell}); err != nil {
 		db.Close()
 		return nil, err
 	}
@@ -33,12 +35,12 @@ func openDatabase(ctx context.Context, env *config.Env) (*store.DB, error) {
 }
 
 // openDirect is [openDatabase] for migrations, past any pooler.
-func openDirect(ctx context.Context, env *config.Env) (*store.DB, error) {
+func openDirect(ctx context.Context, env *config.Env, tell func(line string)) (*store.DB, error) {
 	if env.Secret("MIGRATE_DATABASE_URL") != "" || env.Secret("DATABASE_URL") != "" {
 		db := postgres.ReadDirect(env)
 		return db, env.Err()
 	}
-	return openDatabase(ctx, env)
+	return openDatabase(ctx, env, tell)
 }
 
 // migrated returns an error that says what to do when the schema is older than
@@ -55,23 +57,11 @@ func migrated(ctx context.Context, db *store.DB) error {
 func migrateCommand(vars *variables) *cobra.Command {
 	c := &cobra.Command{Use: "migrate", Short: "Bring the database's schema up to date, or tell where it stands"}
 	c.AddCommand(
-		&cobra.Command{
-			Use: "up", Short: "Apply the migrations that are missing", Args: cobra.NoArgs,
-			RunE: func(c *cobra.Command, _ []string) error {
-				return withDatabase(c.Context(), vars, openDirect, func(db *store.DB) error {
-					n, err := migrations.Up(c.Context(), db)
-					if err != nil {
-						return err
-					}
-					fmt.Fprintf(c.OutOrStdout(), "%d migrations applied; the schema is at version %d\n", n, store.SchemaVersion)
-					return tellTwins(c, db)
-				})
-			},
-		},
+		migrateUpCommand(vars),
 		&cobra.Command{
 			Use: "status", Short: "List the migrations and whether the database has them", Args: cobra.NoArgs,
 			RunE: func(c *cobra.Command, _ []string) error {
-				return withDatabase(c.Context(), vars, openDirect, func(db *store.DB) error {
+				return withDatabase(c, vars, openDirect, func(db *store.DB) error {
 					steps, err := migrations.Status(c.Context(), db)
 					for _, s := range steps {
 						state := "missing"
@@ -99,16 +89,40 @@ func tellTwins(c *cobra.Command, db *store.DB) error {
 	return err
 }
 
+func migrateUpCommand(vars *variables) *cobra.Command {
+	var wait time.Duration
+	c := &cobra.Command{
+		Use: "up", Short: "Apply the migrations that are missing", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return withDatabase(c, vars, openDirect, func(db *store.DB) error {
+				n, err := migrations.Up(c.Context(), db, migrations.Waiting{Longest: max(wait, 1), Tell: tellTo(c.ErrOrStderr())})
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(c.OutOrStdout(), "%d migrations applied; the schema is at version %d\n", n, store.SchemaVersion)
+				return tellTwins(c, db)
+			})
+		},
+	}
+	c.Flags().DurationVar(&wait, "wait", migrations.LongestWait, "how long to wait for what others have locked")
+	return c
+}
+
+// tellTo returns what writes lines to w.
+func tellTo(w io.Writer) func(line string) {
+	return func(line string) { fmt.Fprintln(w, line) }
+}
+
 // withDatabase runs fn on the configured database, as open opens it.
 func withDatabase(
-	ctx context.Context, vars *variables,
-	open func(context.Context, *config.Env) (*store.DB, error), fn func(*store.DB) error,
+	c *cobra.Command, vars *variables,
+	open func(context.Context, *config.Env, func(line string)) (*store.DB, error), fn func(*store.DB) error,
 ) error {
 	env, err := vars.env()
 	if err != nil {
 		return err
 	}
-	db, err := open(ctx, env)
+	db, err := open(c.Context(), env, tellTo(c.ErrOrStderr()))
 	if err != nil {
 		return err
 	}

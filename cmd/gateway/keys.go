@@ -270,7 +270,7 @@ type keyParts struct {
 }
 
 func withKeys(ctx context.Context, env *config.Env, logs io.Writer, fn func(*keyParts) error) error {
-	db, err := openDatabase(ctx, env)
+	db, err := openDatabase(ctx, env, tellTo(logs))
 	if err != nil {
 		return err
 	}

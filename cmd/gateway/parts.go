@@ -52,7 +52,7 @@ func open(ctx context.Context, vars *variables, env *config.Env, log *slog.Logge
 	if err := env.Err(); err != nil {
 		return nil, err
 	}
-	db, err := openDatabase(ctx, env)
+	db, err := openDatabase(ctx, env, func(line string) { log.WarnContext(ctx, line) })
 	if err != nil {
 		return nil, err
 	}

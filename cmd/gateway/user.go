@@ -95,7 +95,7 @@ func userSetRoleCommand(vars *variables) *cobra.Command {
 			if err != nil {
 				return spoken(err)
 			}
-			return withDatabase(c.Context(), vars, openDatabase, func(db *store.DB) error {
+			return withDatabase(c, vars, openDatabase, func(db *store.DB) error {
 				db.LogTo(slog.New(slog.NewJSONHandler(c.ErrOrStderr(), nil)))
 				if err := migrated(c.Context(), db); err != nil {
 					return spoken(err)

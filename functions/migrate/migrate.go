@@ -20,7 +20,8 @@ import (
 
 // A Function migrates one database.
 type Function struct {
-	DB *store.DB // over a direct connection: the lock belongs to a session
+	DB   *store.DB         // over a direct connection: the lock belongs to a session
+	Tell func(line string) // is told what a migration waits for; may be nil
 }
 
 // Resource migrates for a stack. The property SchemaVersion, where it is given,
@@ -62,7 +63,7 @@ type Result struct {
 }
 
 func (f *Function) up(ctx context.Context) (Result, error) {
-	n, err := migrations.Up(ctx, f.DB)
+	n, err := migrations.Up(ctx, f.DB, migrations.Waiting{Tell: f.Tell})
 	if err != nil {
 		return Result{}, err
 	}

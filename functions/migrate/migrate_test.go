@@ -257,8 +257,12 @@ func TestMigrate_OutOfTimeIsToldAndCanBeTriedAgain(t *testing.T) {
 	d.exec(t, "SELECT pg_advisory_lock($1)", lockID)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if got := d.ask(ctx, t, "Create", newest); !strings.HasPrefix(got, "FAILED ") || !strings.Contains(got, "context deadline exceeded") {
-		t.Errorf("got %s, want it out of time", got)
+	if got := d.ask(ctx, t, "Create", newest); !strings.HasPrefix(got, "FAILED migrate up: waiting for another migration, which process ") ||
+		!strings.Contains(got, "context deadline exceeded") {
+		t.Errorf("got %s, want it out of time, and who was in the way", got)
+	}
+	if !strings.Contains(d.Log(), `"message":"waiting for another migration`) {
+		t.Errorf("the log does not say what is waited for: %s", d.Log())
 	}
 	d.exec(t, "SELECT pg_advisory_unlock($1)", lockID)
 	if got, want := d.ask(t.Context(), t, "Create", newest), done(newest, newest); got != want {

@@ -104,7 +104,7 @@ func TestEmails_FromBeforeAreFoundInEverySpelling(t *testing.T) {
 		if got := email(t, db, a); got != "ada@xn--bcher-kva.example" {
 			t.Errorf("not settled, the address reads %s", got)
 		}
-		if n, err := migrations.Up(t.Context(), db); err != nil || n != 0 {
+		if n, err := migrations.Up(t.Context(), db, migrations.Waiting{}); err != nil || n != 0 {
 			t.Fatal(n, err)
 		}
 		found("settled")

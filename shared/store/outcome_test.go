@@ -13,8 +13,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/voiceassist/gateway/shared/account"
-	"github.com/voiceassist/gateway/shared/conversation"
-	"github.com/voiceassist/gateway/shared/document"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/migrations"
 	"github.com/voiceassist/gateway/shared/store/sqlite"
@@ -28,7 +26,7 @@ type lost struct {
 	line   *storetest.Line
 	direct *pgx.Conn
 	who    account.Account
-	title  string // of the session that the test writes
+	email  account.Email // of the account that the test writes
 }
 
 func newLost(t *testing.T) *lost {
@@ -42,32 +40,32 @@ func newLost(t *testing.T) *lost {
 	t.Cleanup(func() { direct.Close(context.WithoutCancel(t.Context())) })
 	db := storetest.OpenPostgres(t, line.URL())
 	t.Cleanup(func() { db.Close() })
-	l := &lost{DB: db, line: line, direct: direct, who: someone(t, db, "ada@example.org")}
+	l := &lost{DB: db, line: line, direct: direct, who: someone(t, db, "ada@example.org"), email: "first@example.org"}
 	if err := l.write(t.Context(), &l.Statements); err != nil { // or pgx asks for its description first, and waits for the answer
 		t.Fatal(err)
 	}
-	l.title = "lost?"
+	l.email = "lost@example.org"
 	return l
 }
 
-// write inserts the session, with s, which is the store or a transaction.
+// write inserts the account, with s, which is the store or a transaction.
 func (l *lost) write(ctx context.Context, s *store.Statements) error {
-	return s.CreateSession(ctx, conversation.Session{
-		ID: conversation.NewID(), UserID: l.who.ID, Title: l.title, Context: document.Empty, CreatedAt: noon, UpdatedAt: noon,
-	})
+	a := l.who
+	a.ID, a.Email = account.NewID(), l.email
+	return s.CreateAccount(ctx, a, "hash")
 }
 
-// made returns how many such sessions there are.
+// made returns how many such accounts there are.
 func (l *lost) made(t *testing.T) int {
 	t.Helper()
 	var n int
-	if err := l.direct.QueryRow(t.Context(), "SELECT count(*) FROM sessions WHERE title = $1", l.title).Scan(&n); err != nil {
+	if err := l.direct.QueryRow(t.Context(), "SELECT count(*) FROM users WHERE email = $1", string(l.email)).Scan(&n); err != nil {
 		t.Fatal(err)
 	}
 	return n
 }
 
-// cutWhenMade cuts the line as soon as the session is there.
+// cutWhenMade cuts the line as soon as the account is there.
 func (l *lost) cutWhenMade(t *testing.T) {
 	t.Helper()
 	look := time.NewTicker(5 * time.Millisecond)
@@ -196,7 +194,7 @@ func (l *lost) ended(t *testing.T, statement func() error) error {
 		t.Fatal(err)
 	}
 	defer tx.Rollback(t.Context())
-	if _, err := tx.Exec(t.Context(), "LOCK TABLE sessions"); err != nil {
+	if _, err := tx.Exec(t.Context(), "LOCK TABLE users"); err != nil {
 		t.Fatal(err)
 	}
 	failed := make(chan error)

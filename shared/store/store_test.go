@@ -54,7 +54,7 @@ func TestSchemaVersion_IsTheNewestMigration(t *testing.T) {
 		if got, err := db.Schema(t.Context()); err != nil || got != store.SchemaVersion {
 			t.Errorf("Schema() = %d, %v, want %d", got, err, store.SchemaVersion)
 		}
-		if n, err := migrations.Up(t.Context(), db); err != nil || n != 0 {
+		if n, err := migrations.Up(t.Context(), db, migrations.Waiting{}); err != nil || n != 0 {
 			t.Errorf("a second Up applied %d, %v; want none", n, err)
 		}
 	})
@@ -69,7 +69,7 @@ func TestMigrations_RunOnceBesideThemselves(t *testing.T) {
 		wg.Go(func() {
 			db := storetest.OpenPostgres(t, dsn)
 			defer db.Close()
-			n, err := migrations.Up(t.Context(), db)
+			n, err := migrations.Up(t.Context(), db, migrations.Waiting{})
 			if err != nil {
 				t.Errorf("Up %d: %v", i, err)
 			}

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/voiceassist/gateway/functions/migrate"
 	"github.com/voiceassist/gateway/shared/config"
@@ -15,6 +16,6 @@ func main() { faas.MainResource(open) }
 // open wires the store, past any pooler.
 func open(_ context.Context, env *config.Env) (faas.Function, error) {
 	db := postgres.ReadDirect(env)
-	f := &migrate.Function{DB: db}
+	f := &migrate.Function{DB: db, Tell: func(line string) { slog.Warn(line) }}
 	return faas.Function{Resource: f.Resource, Command: f.Command, Close: db.Close}, env.Err()
 }

@@ -10,12 +10,13 @@ package migrations
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"time"
 
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 
 	"github.com/voiceassist/gateway/shared/store"
 )
@@ -30,23 +31,96 @@ type Step struct {
 	Applied bool
 }
 
+// Waiting says how [Up] waits for what others have locked: another migration, or
+// a table that a transaction uses. Its zero value waits for [LongestWait] and
+// tells nobody.
+type Waiting struct {
+	Longest time.Duration     // 0 is LongestWait; what is being done is never cut off
+	Tell    func(line string) // called with what is waited for, at once and every 10 seconds; may be nil
+}
+
+// LongestWait is how long [Up] waits where nothing else is said.
+const LongestWait = 5 * time.Minute
+
+// Whoever waits for a lock on a table keeps everybody out who comes later, even
+// readers. So a wait ends after lockTimeout, lets others through for a moment,
+// and begins anew.
+const (
+	lockTimeout = 5 * time.Second
+	lockPause   = time.Second
+)
+
 // Up applies what is missing, each migration in a transaction of its own, and
-// returns how many were applied. On PostgreSQL an advisory lock makes
-// concurrent calls wait for each other; running it again does nothing. What a
-// database cannot do follows, in small statements: see [store.DB.SettleEmails].
-func Up(ctx context.Context, db *store.DB) (int, error) {
-	p, err := provider(db)
+// returns how many were applied. Concurrent calls, in other processes too, wait
+// for each other; running it again does nothing. It returns [ErrPooled] where a
+// pooler stands before PostgreSQL. What a database cannot do follows, in small
+// statements: see [store.DB.SettleEmails].
+func Up(ctx context.Context, db *store.DB, w Waiting) (int, error) {
+	if w.Longest == 0 {
+		w.Longest = LongestWait
+	}
+	t := &teller{to: w.Tell}
+	total := 0
+	for giveUp := time.Now().Add(w.Longest); ; {
+		n, err := up(ctx, db, t, giveUp)
+		total += n
+		if err != nil && db.Engine() == store.SQLite && db.Locked(err) {
+			t.tell("waiting for another process that has locked the database file")
+		}
+		switch {
+		case err == nil:
+			return total, nil
+		case db.Locked(err) && time.Now().Before(giveUp) && pause(ctx, lockPause):
+			continue
+		case errors.Is(err, ErrPooled):
+			return total, ErrPooled
+		case ctx.Err() != nil && !errors.Is(err, ctx.Err()):
+			err = fmt.Errorf("%w: %w", ctx.Err(), err)
+		}
+		if line, waiting := t.last(); line != "" && (waiting || db.Locked(err)) {
+			err = fmt.Errorf("%s: %w", line, err)
+		}
+		return total, fmt.Errorf("migrate up: %w", err)
+	}
+}
+
+// pause waits, and reports whether ctx is still good.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// up is one try of [Up].
+func up(ctx context.Context, db *store.DB, t *teller, giveUp time.Time) (int, error) {
+	var options []goose.ProviderOption
+	if db.Engine() == store.PostgreSQL {
+		timeout := max(min(lockTimeout, time.Until(giveUp)), time.Millisecond) // 0 would be none
+		options = append(options, goose.WithSessionLocker(&locker{db: db.Handle(), timeout: timeout, teller: t}))
+	} else {
+		unlock, err := lockFolder(ctx, db.Handle(), t, giveUp)
+		if err != nil {
+			return 0, err
+		}
+		defer unlock()
+	}
+	p, err := provider(db, options...)
 	if err != nil {
 		return 0, err
 	}
 	done, err := p.Up(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("migrate up: %w", err)
+	if partial, ok := errors.AsType[*goose.PartialError](err); ok {
+		done = partial.Applied
 	}
-	if _, err := db.SettleEmails(ctx); err != nil {
-		return len(done), fmt.Errorf("migrate up: %w", err)
+	if err == nil {
+		_, err = db.SettleEmails(ctx)
 	}
-	return len(done), nil
+	return len(done), err
 }
 
 // Status returns every migration this code knows, oldest first.
@@ -66,30 +140,18 @@ func Status(ctx context.Context, db *store.DB) ([]Step, error) {
 	return steps, nil
 }
 
-// Whoever waits for the lock asks for it every lockPoll seconds, lockPolls times:
-// five minutes in all.
-const lockPoll, lockPolls = 1, 300
-
-func provider(db *store.DB) (*goose.Provider, error) {
+func provider(db *store.DB, options ...goose.ProviderOption) (*goose.Provider, error) {
 	engine := db.Engine()
 	dir, err := fs.Sub(files, engine)
 	if err != nil {
 		return nil, fmt.Errorf("migrations of %s: %w", engine, err)
 	}
-	options := []goose.ProviderOption{
-		goose.WithDisableGlobalRegistry(true),
-		goose.WithSlog(slog.New(slog.DiscardHandler)),
-	}
 	dialect := goose.DialectSQLite3
 	if engine == store.PostgreSQL {
 		dialect = goose.DialectPostgres
-		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(lockPoll, lockPolls))
-		if err != nil {
-			return nil, fmt.Errorf("migration lock: %w", err)
-		}
-		options = append(options, goose.WithSessionLocker(locker))
 	}
-	p, err := goose.NewProvider(dialect, db.Handle(), dir, options...)
+	p, err := goose.NewProvider(dialect, db.Handle(), dir, append(options,
+		goose.WithDisableGlobalRegistry(true), goose.WithSlog(slog.New(slog.DiscardHandler)))...)
 	if err != nil {
 		return nil, fmt.Errorf("read migrations: %w", err)
 	}

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"database/sql"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/config"

@@ -24,7 +24,7 @@ func SQLite(tb testing.TB) *store.DB {
 		return db
 	}
 	db := open()
-	if _, err := migrations.Up(tb.Context(), db); err != nil {
+	if _, err := migrations.Up(tb.Context(), db, migrations.Waiting{}); err != nil {
 		tb.Fatalf("migrate test store: %v", err)
 	}
 	closing(tb, db)
@@ -89,7 +89,7 @@ func migrate(ctx context.Context, dsn string) error {
 		return err
 	}
 	defer db.Close()
-	_, err = migrations.Up(ctx, db)
+	_, err = migrations.Up(ctx, db, migrations.Waiting{})
 	return err
 }
 

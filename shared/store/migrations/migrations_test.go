@@ -1,0 +1,243 @@
+package migrations_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/pressly/goose/v3"
+
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/migrations"
+	"github.com/voiceassist/gateway/shared/store/sqlite"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
+
+// empty returns the URL of a database without a schema.
+func empty(t *testing.T) string {
+	t.Helper()
+	return storetest.FromTemplate(t, func(context.Context, string) error { return nil })
+}
+
+// old returns a store on PostgreSQL before the migration that changes
+// audit_events, and its URL.
+func old(t *testing.T) (*store.DB, string) {
+	t.Helper()
+	url := empty(t)
+	db := storetest.OpenPostgres(t, url)
+	t.Cleanup(func() { db.Close() })
+	upTo(t, goose.DialectPostgres, db, before)
+	return db, url
+}
+
+// upTo applies the migrations up to the version.
+func upTo(t *testing.T, dialect goose.Dialect, db *store.DB, version int64) {
+	t.Helper()
+	p, err := goose.NewProvider(dialect, db.Handle(), os.DirFS(db.Engine()), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.UpTo(t.Context(), version); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const before = 6 // the last migration before audit_events changes
+
+// session opens a session whose application is "a report", and runs sql in it.
+func session(t *testing.T, url string, statements ...string) *pgx.Conn {
+	t.Helper()
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.RuntimeParams["application_name"] = "a report"
+	conn, err := pgx.ConnectConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(context.WithoutCancel(t.Context())) })
+	run(t, conn, statements...)
+	return conn
+}
+
+func run(t *testing.T, conn *pgx.Conn, statements ...string) {
+	t.Helper()
+	for _, s := range statements {
+		if _, err := conn.Exec(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestUp_TellsWhatItWaitsFor(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name          string
+		take, give    []string
+		want, applied string
+	}{
+		{
+			"another migration", []string{"SELECT pg_advisory_lock(4097083626)"}, []string{"SELECT pg_advisory_unlock(4097083626)"},
+			"waiting for another migration, which process ", `application "a report", state "idle"`,
+		},
+		{
+			"a table that a transaction has read", []string{"BEGIN", "SELECT count(*) FROM audit_events"}, []string{"COMMIT"},
+			"waiting for a lock on table audit_events, which process ", `application "a report", state "idle in transaction"`,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			db, url := old(t)
+			other := session(t, url, tt.take...)
+			told := make(chan string, 1)
+			type outcome struct {
+				applied int
+				err     error
+			}
+			done := make(chan outcome)
+			go func() {
+				n, err := migrations.Up(t.Context(), db, migrations.Waiting{Tell: func(line string) { told <- line }})
+				done <- outcome{n, err}
+			}()
+			if line := <-told; !strings.HasPrefix(line, tt.want) || !strings.Contains(line, tt.applied) || !strings.Contains(line, "since ") {
+				t.Errorf("told %q, want %q and %q", line, tt.want, tt.applied)
+			}
+			run(t, other, tt.give...)
+			if got := <-done; got.err != nil || got.applied != store.SchemaVersion-before {
+				t.Errorf("when it was free: %d applied, %v; want %d", got.applied, got.err, store.SchemaVersion-before)
+			}
+		})
+	}
+}
+
+func TestUp_GivesUpAndSaysWhoIsInTheWay(t *testing.T) {
+	t.Parallel()
+	db, url := old(t)
+	other := session(t, url, "BEGIN", "LOCK TABLE audit_events IN SHARE MODE")
+	n, err := migrations.Up(t.Context(), db, migrations.Waiting{Longest: 2 * time.Second})
+	if n != 0 || !db.Locked(err) || !strings.Contains(err.Error(), `migrate up: waiting for a lock on table audit_events`) {
+		t.Errorf("got %d, %v; want it to give up", n, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if _, err := migrations.Up(ctx, db, migrations.Waiting{}); !errors.Is(err, context.DeadlineExceeded) ||
+		!strings.Contains(err.Error(), "audit_events") {
+		t.Errorf("out of time: %v; want who is in the way", err)
+	}
+	run(t, other, "COMMIT")
+	if n, err := migrations.Up(t.Context(), db, migrations.Waiting{}); n != store.SchemaVersion-before || err != nil {
+		t.Errorf("when it is free: %d applied, %v", n, err)
+	}
+}
+
+// TestUp_LetsOthersThrough holds that a migration that waits for a table does not
+// keep everybody out of it until it gets it.
+func TestUp_LetsOthersThrough(t *testing.T) {
+	t.Parallel()
+	db, url := old(t)
+	long := session(t, url, "BEGIN", "SELECT count(*) FROM audit_events")
+	told, done := make(chan string, 1), make(chan error)
+	go func() {
+		_, err := migrations.Up(t.Context(), db, migrations.Waiting{Tell: func(line string) { told <- line }})
+		done <- err
+	}()
+	<-told
+	run(t, session(t, url), "SELECT count(*) FROM audit_events") // queues behind the migration, and is let through
+	run(t, long, "COMMIT")
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestUp_RefusesAPooler(t *testing.T) {
+	t.Parallel()
+	url := empty(t)
+	pooled := storetest.OpenPostgres(t, storetest.Pooler(t, url))
+	defer pooled.Close()
+	start := time.Now()
+	n, err := migrations.Up(t.Context(), pooled, migrations.Waiting{})
+	if n != 0 || !errors.Is(err, migrations.ErrPooled) || !strings.Contains(err.Error(), "MIGRATE_DATABASE_URL") {
+		t.Errorf("through PgBouncer: %d applied, %v", n, err)
+	}
+	if took := time.Since(start); took > time.Minute {
+		t.Errorf("that took %v", took)
+	}
+	direct := storetest.OpenPostgres(t, url)
+	defer direct.Close()
+	if n, err := migrations.Up(t.Context(), direct, migrations.Waiting{Longest: time.Second}); n != store.SchemaVersion || err != nil {
+		t.Errorf("directly after that: %d applied, %v; is a lock left?", n, err)
+	}
+}
+
+// TestUp_OnAFreshFolderBesideItself starts as several processes do at once.
+func TestUp_OnAFreshFolderBesideItself(t *testing.T) {
+	t.Parallel()
+	for range 5 {
+		path := filepath.Join(t.TempDir(), "new", "gateway.db")
+		var (
+			all     sync.WaitGroup
+			applied [6]int
+		)
+		for i := range applied {
+			all.Go(func() {
+				db, err := sqlite.Open(path)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer db.Close()
+				if applied[i], err = migrations.Up(t.Context(), db, migrations.Waiting{}); err != nil {
+					t.Errorf("start %d: %v", i, err)
+				}
+			})
+		}
+		all.Wait()
+		total := 0
+		for _, n := range applied {
+			total += n
+		}
+		if total != store.SchemaVersion {
+			t.Errorf("applied %v, want %d in all", applied, store.SchemaVersion)
+		}
+	}
+}
+
+func TestUp_WaitsForAnSQLiteFileThatIsLocked(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "gateway.db")
+	db, err := sqlite.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	upTo(t, goose.DialectSQLite3, db, before)
+	other, err := sqlite.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	tx, err := other.Handle().BeginTx(t.Context(), &sql.TxOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told string
+	n, err := migrations.Up(t.Context(), db, migrations.Waiting{Tell: func(line string) {
+		told = line
+		if err := tx.Rollback(); err != nil {
+			t.Error(err)
+		}
+	}})
+	if n != store.SchemaVersion-before || err != nil || !strings.Contains(told, "another process that has locked the database file") {
+		t.Errorf("%d applied, %v, told %q", n, err, told)
+	}
+}

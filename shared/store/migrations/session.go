@@ -1,0 +1,181 @@
+package migrations
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// ErrPooled is returned where a pooler shares the sessions of PostgreSQL among its
+// clients: a lock would be left in a session that others get.
+var ErrPooled = errors.New("the database is behind a connection pooler (PgBouncer in transaction mode, RDS Proxy or the like), " +
+	"where no migration can keep its lock: set MIGRATE_DATABASE_URL to the address of the server itself")
+
+// lockID is the key of the advisory lock, the one that goose takes by default:
+// earlier versions wait for it, too.
+const lockID = 4097083626
+
+// A locker makes migrations of one PostgreSQL database run one after another, by
+// an advisory lock of the session that does the work. While that session waits,
+// for the advisory lock or later for a table, it tells for whom.
+type locker struct {
+	db      *sql.DB
+	timeout time.Duration // of one wait
+	teller  *teller
+	stop    func() // ends watch
+}
+
+// SessionLock takes the lock on conn and bounds how long conn waits for any other.
+func (l *locker) SessionLock(ctx context.Context, conn *sql.Conn) error {
+	session, err := unpooled(ctx, l.db, conn)
+	if err != nil {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, fmt.Sprintf("SET lock_timeout = %d", l.timeout.Milliseconds())); err != nil {
+		return fmt.Errorf("set lock_timeout: %w", err)
+	}
+	l.watch(ctx, session)
+	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(lockID)); err != nil {
+		l.stop()
+		return fmt.Errorf("advisory lock: %w", err)
+	}
+	return nil
+}
+
+// SessionUnlock gives the lock back.
+func (l *locker) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
+	l.stop()
+	var held bool
+	err := conn.QueryRowContext(ctx, "SELECT pg_advisory_unlock($1)", int64(lockID)).Scan(&held)
+	if err == nil && !held {
+		err = errors.New("it was not held")
+	}
+	if err == nil {
+		_, err = conn.ExecContext(ctx, "RESET lock_timeout")
+	}
+	if err != nil {
+		return fmt.Errorf("advisory unlock: %w", err)
+	}
+	return nil
+}
+
+const watchEvery = 500 * time.Millisecond // how soon a wait is noticed
+
+// watch tells what the session waits for, until stop is called.
+func (l *locker) watch(ctx context.Context, session int) {
+	ctx, cancel := context.WithCancel(ctx)
+	var done sync.WaitGroup
+	done.Go(func() {
+		for pause(ctx, watchEvery) {
+			line, err := waitsFor(ctx, l.db, session)
+			switch {
+			case err != nil: // left to the migration, which runs into the same
+			case line == "":
+				l.teller.over()
+			default:
+				l.teller.tell(line)
+			}
+		}
+	})
+	l.stop = func() {
+		cancel()
+		done.Wait()
+	}
+}
+
+// waitsFor returns a line that says what the session waits for, "" for nothing.
+// Of the others' sessions PostgreSQL shows more to the same user and to members of
+// pg_read_all_stats.
+func waitsFor(ctx context.Context, db *sql.DB, session int) (string, error) {
+	var (
+		what, table, user, program, state string
+		holder                            int
+		since                             sql.NullTime
+	)
+	err := db.QueryRowContext(ctx, `
+		SELECT l.locktype, COALESCE(l.relation::regclass::text, ''), b.pid, COALESCE(a.usename::text, ''),
+			COALESCE(a.application_name, ''), COALESCE(a.state, ''), COALESCE(a.xact_start, a.backend_start)
+		FROM pg_locks l CROSS JOIN LATERAL unnest(pg_blocking_pids(l.pid)) AS b (pid)
+			LEFT JOIN pg_stat_activity a ON a.pid = b.pid
+		WHERE l.pid = $1 AND NOT l.granted
+		ORDER BY a.xact_start LIMIT 1`, session).Scan(&what, &table, &holder, &user, &program, &state, &since)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if what == "advisory" {
+		what = "another migration"
+	} else if table != "" {
+		what = "a lock on table " + table
+	} else {
+		what = "a lock (" + what + ")"
+	}
+	line := fmt.Sprintf("waiting for %s, which process %d holds", what, holder)
+	for _, detail := range []struct{ name, value string }{{"user", user}, {"application", program}, {"state", state}} {
+		if detail.value != "" {
+			line += fmt.Sprintf(", %s %q", detail.name, detail.value)
+		}
+	}
+	if since.Valid {
+		line += ", since " + since.Time.UTC().Format(time.RFC3339)
+	}
+	return line, nil
+}
+
+const (
+	pooledLooks = 5               // of each of two connections
+	pooledTime  = 5 * time.Second // for all of them
+)
+
+// unpooled returns the process of the server that conn is connected to, or
+// [ErrPooled] where conn has none of its own: while a transaction of ours is open
+// on another connection, conn has the same process, or moves to another one.
+func unpooled(ctx context.Context, db *sql.DB, conn *sql.Conn) (session int, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, pooledTime, errors.New("the server gives no second connection"))
+	defer cancel()
+	defer func() {
+		if err != nil && ctx.Err() != nil {
+			err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
+	}()
+	other, err := db.Conn(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("second connection: %w", err)
+	}
+	defer other.Close()
+	for range pooledLooks {
+		before, err := process(ctx, conn)
+		if err != nil {
+			return 0, err
+		}
+		tx, err := other.BeginTx(ctx, nil)
+		if err != nil {
+			return 0, err
+		}
+		theirs, err := process(ctx, tx)
+		session = before
+		if err == nil && theirs != before {
+			session, err = process(ctx, conn)
+		}
+		if err := errors.Join(err, tx.Rollback()); err != nil {
+			return 0, err
+		}
+		if theirs == before || session != before {
+			return 0, ErrPooled
+		}
+	}
+	return session, nil
+}
+
+// process returns the id of the process of the server that answers.
+func process(ctx context.Context, on interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}) (id int, err error) {
+	err = on.QueryRowContext(ctx, "SELECT pg_backend_pid()").Scan(&id)
+	return id, err
+}
