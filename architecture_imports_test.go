@@ -80,7 +80,7 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"shared/store/storetest":                  "github.com/jackc/pgx/v5 shared/config shared/store shared/store/migrations shared/store/postgres shared/store/sqlite",
 	"shared/tidy":                             "shared/store",
 	"shared/token":                            "github.com/golang-jwt/jwt/v5 shared/account shared/config shared/fault shared/keyring shared/pemtext shared/signin shared/uid",
-	"shared/trail":                            "shared/audit shared/config shared/keyring shared/store",
+	"shared/trail":                            "shared/audit shared/config shared/fault shared/keyring shared/store",
 	"shared/uid":                              "github.com/google/uuid shared/fault",
 	"shared/version":                          "",
 	"shared/webdav":                           "golang.org/x/text/unicode/norm shared/config shared/fault shared/nextcloud",

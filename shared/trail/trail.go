@@ -22,6 +22,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/keyring"
 	"github.com/voiceassist/gateway/shared/store"
 )
@@ -284,7 +285,11 @@ func (t *Trail) Loop(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
-			slog.LogAttrs(ctx, slog.LevelError, "audit trail", slog.String("cause", err.Error()))
+			level := slog.LevelError
+			if fault.Of(err).Kind == fault.Unavailable {
+				level = slog.LevelWarn // the database was away; nothing is wrong with the trail
+			}
+			slog.LogAttrs(ctx, level, "audit trail", slog.String("cause", err.Error()))
 		case chained+pruned > 0:
 			slog.LogAttrs(ctx, slog.LevelInfo, "audit trail", slog.String("head", t.Seen()),
 				slog.Int64("chained", chained), slog.Int64("pruned", pruned))
