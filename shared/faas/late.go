@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -105,7 +106,12 @@ func (l *late) never(v *secrets.Values) bool {
 // replace opens the function with v, and closes the one before when its events
 // are done. l.mu is held: to open is to wire, which takes microseconds.
 func (l *late) replace(ctx context.Context, v *secrets.Values) {
-	env := config.New(l.with(v))
+	read := map[string]bool{}
+	lookup := l.with(v)
+	env := config.New(func(name string) (string, bool) {
+		read[name] = true
+		return lookup(name)
+	})
 	env.RenewWith(l.renew)
 	openCtx, stop := context.WithCancel(l.ctx)
 	f, err := opening(openCtx, env, l.open)
@@ -121,11 +127,17 @@ func (l *late) replace(ctx context.Context, v *secrets.Values) {
 	l.now, l.bad, l.badErr = &opened{Function: f, with: v, stop: stop}, nil, nil
 	if len(v.Versions()) > 0 {
 		slog.LogAttrs(ctx, slog.LevelInfo, "opened", slog.Any("settings_from_secrets", v.Names()),
-			slog.Any("versions", v.Versions()), slog.Int("ignored_members", v.Ignored()))
+			slog.Any("unread", unread(v.Names(), read)), slog.Any("versions", v.Versions()), slog.Int("ignored_members", v.Ignored()))
 	}
 	if before != nil && before.users == 0 {
 		before.end(ctx)
 	}
+}
+
+// unread returns the settings that the function did not look at: it needs no
+// secret that holds nothing else.
+func unread(names []string, read map[string]bool) []string {
+	return slices.DeleteFunc(names, func(name string) bool { return read[name] })
 }
 
 // release ends the use of o, and o itself where another has taken its place.

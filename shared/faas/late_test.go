@@ -286,7 +286,9 @@ func TestLate_ManyFirstEventsOpenItOnce(t *testing.T) {
 func TestMain_ReadsSecretsAtTheFirstEventOnly(t *testing.T) {
 	t.Parallel()
 	server := secretstest.New(t)
-	arn := server.Put(t, "app", map[string]string{"REDIS_URL": "rediss://hunter2@cache", "KEY": "not for us"})
+	arn := server.Put(t, "app", map[string]string{
+		"REDIS_URL": "rediss://hunter2@cache", "JWT_SECRET": "not read", "KEY": "not for us",
+	})
 	p := start(t, server.Env(arn)...)
 	if e := p.InitError(); e != nil {
 		t.Fatalf("init error: %v", e)
@@ -308,7 +310,7 @@ func TestMain_ReadsSecretsAtTheFirstEventOnly(t *testing.T) {
 	}
 	for _, want := range []string{
 		"secret " + arn + ": AccessDeniedException (status 400)",
-		`"settings_from_secrets":["REDIS_URL"]`, `"ignored_members":1`,
+		`"settings_from_secrets":["JWT_SECRET","REDIS_URL"]`, `"unread":["JWT_SECRET"]`, `"ignored_members":1`,
 	} {
 		if !strings.Contains(p.Log(), want) {
 			t.Errorf("the log lacks %s: %s", want, p.Log())
