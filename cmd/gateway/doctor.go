@@ -25,7 +25,7 @@ func doctorCommand(vars *variables) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			config := doctor.Config{Settings: provision.Read(env), ReadOnly: readOnly}
+			config := doctor.Config{Settings: provision.ReadAdmin(env), ReadOnly: readOnly}
 			if err := env.Err(); err != nil {
 				return err
 			}

@@ -88,7 +88,7 @@ func keyOf(s Settings, ring *keyring.Ring) string {
 // ReadReconciler returns the reconciler for the Nextcloud in the environment,
 // or nil where there is none.
 func ReadReconciler(env *config.Env, db *store.DB, ring *keyring.Ring) *Reconciler {
-	s := Read(env)
+	s := ReadAdmin(env)
 	if s.URL == nil {
 		return nil
 	}

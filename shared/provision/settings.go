@@ -31,9 +31,9 @@ const Purpose = "nextcloud credentials v1"
 
 // Settings say which Nextcloud there is and what accounts get.
 type Settings struct {
-	URL          *url.URL // nil: none
-	PublicURL    *url.URL // as users reach it
-	Admin        string
+	URL          *url.URL      // nil: none
+	PublicURL    *url.URL      // as users reach it
+	Admin        string        // "" unless [ReadAdmin] read them
 	Password     config.Secret // the administrator's
 	Roots        *x509.CertPool
 	Quota        string     // of new accounts
@@ -43,13 +43,20 @@ type Settings struct {
 	OnDelete     wish.State // what becomes of the account of a deleted user
 }
 
-// Read returns the settings in the environment.
+// ReadAdmin returns the settings in the environment, with the administrator's
+// credentials. They are for whoever calls Nextcloud as the administrator alone.
+func ReadAdmin(env *config.Env) Settings {
+	s := Read(env)
+	s.Admin, s.Password = env.String("NEXTCLOUD_ADMIN_USER", ""), env.Secret("NEXTCLOUD_ADMIN_PASSWORD")
+	return s
+}
+
+// Read returns the settings in the environment, without the administrator's
+// credentials.
 func Read(env *config.Env) Settings {
 	s := Settings{
 		URL:          env.URL(VariableURL, "https", "http"),
 		PublicURL:    env.URL("NEXTCLOUD_PUBLIC_URL", "https", "http"),
-		Admin:        env.String("NEXTCLOUD_ADMIN_USER", ""),
-		Password:     env.Secret("NEXTCLOUD_ADMIN_PASSWORD"),
 		Roots:        ReadRoots(env),
 		Quota:        env.String("NEXTCLOUD_DEFAULT_QUOTA", DefaultQuota),
 		Group:        env.String("NEXTCLOUD_GROUP", ""),

@@ -64,6 +64,7 @@ func newWorld(t *testing.T, db *store.DB, env map[string]string) *world {
 		t.Fatal(err)
 	}
 	w.wisher = provision.ReadWisher(e, w.ring)
+	w.wisher.Settings = provision.ReadAdmin(e) // for the reconcilers, too
 	if err := e.Err(); err != nil {
 		t.Fatal(err)
 	}
