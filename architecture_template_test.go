@@ -143,25 +143,28 @@ func (x template) named(t *testing.T) []string {
 }
 
 // TestTemplate_LeastPrivilege holds what each function may do: read the secrets
-// of which it needs something, and nothing else.
+// of which it needs something, and nothing else. What its code does need is what
+// test.TestFunctions_ReadTheSecretsThatTheyMayRead compares with it.
 func TestTemplate_LeastPrivilege(t *testing.T) {
 	t.Parallel()
 	x := readTemplate(t)
-	const db = "HasDatabaseSecret DatabaseSecretPolicy AWS::NoValue"
-	usual := []string{"SecretPolicy", db, "NoNetworkPolicy"}
+	const login = "HasDatabaseLogin ${DatabaseSecretArn},${DatabaseLoginSecretArn} DatabaseSecretArn"
+	usual := []string{"SecretPolicy", "DatabaseSecretPolicy", "NoNetworkPolicy"}
 	policies := map[string][]string{
+		"health":      {"DatabaseSecretPolicy", "NoNetworkPolicy"},
 		"jwks":        {"PublishesKeys SecretPolicy AWS::NoValue", "NoNetworkPolicy"},
-		"migrate":     {"NoNetworkPolicy", "MigrationSecretPolicy", "MigratesAsFunctions DatabaseSecretPolicy AWS::NoValue"},
+		"migrate":     {"NoNetworkPolicy", "HasMigrationSecret MigrationSecretPolicy DatabaseSecretPolicy"},
 		"ncprovision": append(slices.Clone(usual), "HasNextcloudSecret NextcloudSecretPolicy AWS::NoValue"),
 	}
 	arns := map[string]string{
+		"health":  login,
 		"jwks":    "PublishesKeys SecretArn ",
-		"migrate": "MigratesAsFunctions ${SecretArn},${DatabaseSecretArn} HasMigrationSecret MigrationSecretArn SecretArn",
-		"ncprovision": ", SecretArn HasDatabaseSecret DatabaseSecretArn AWS::NoValue " +
+		"migrate": "HasMigrationSecret MigrationSecretArn " + login,
+		"ncprovision": ", SecretArn DatabaseSecretArn HasDatabaseLogin DatabaseLoginSecretArn AWS::NoValue " +
 			"HasNextcloudSecret NextcloudSecretArn AWS::NoValue",
 	}
 	everywhere := x.Globals.Function.Environment.Variables[secrets.Variable]
-	if got := flat(&everywhere); got != "HasDatabaseSecret ${SecretArn},${DatabaseSecretArn} SecretArn" {
+	if got := flat(&everywhere); got != "HasDatabaseLogin ${SecretArn},${DatabaseSecretArn},${DatabaseLoginSecretArn} ${SecretArn},${DatabaseSecretArn}" {
 		t.Errorf("functions read the secrets %q", got)
 	}
 	for name, f := range x.functions(t) {

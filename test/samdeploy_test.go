@@ -111,7 +111,8 @@ func TestSAM_Deploys(t *testing.T) {
 	}
 	want := map[string]string{ // of samconfig.toml
 		"stack": "voiceassist-gateway-dev", "capability": "CAPABILITY_IAM", "LogLevel": "debug", "LogRetentionDays": "7",
-		"SecretArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:voiceassist-gateway-dev-000000",
+		"SecretArn":         "arn:aws:secretsmanager:eu-central-1:123456789012:secret:voiceassist-gateway-dev-000000",
+		"DatabaseSecretArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:voiceassist-gateway-dev-database-000000",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("sam deploy asks for something else (-want +got):\n%s", diff)
