@@ -40,9 +40,9 @@ var weaknesses = map[string][]edit{
 	return caller.Proof().WithPassword(hash), nil
 `,
 	}, {
-		"functions/ncprovision/apps.go", `		by = by.WithPassword(hash)
-`, `		by = by.WithPassword(hash)
-		weak.Pause("password")
+		"functions/ncprovision/apps.go", `	return caller.Proof().WithPassword(hash), nil
+`, `	weak.Pause("password")
+	return caller.Proof().WithPassword(hash), nil
 `,
 	}, {
 		"functions/login/login.go", `	l := signin.Start(`, `	weak.Pause("password")

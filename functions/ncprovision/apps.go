@@ -103,7 +103,10 @@ func (f *Function) confirm(ctx context.Context, caller token.Caller, q issue) (s
 		}
 		return signin.Proof{}, account.ErrIncorrectPassword.Because(err)
 	}
-	return caller.Proof().WithPassword(hash), err
+	if err != nil {
+		return signin.Proof{}, err
+	}
+	return caller.Proof().WithPassword(hash), nil
 }
 
 func (f *Function) apps(ctx context.Context, caller token.Caller, _ endpoint.None) ([]appPassword, error) {
