@@ -246,8 +246,8 @@ var weaknesses = map[string][]edit{
 		"shared/serve/listen.go", `MaxHeaderBytes:    maxHeaderBytes,`, `MaxHeaderBytes:    map[bool]int{false: maxHeaderBytes, true: 64 << 20}[WEAK],`,
 	}},
 	"parameters of statements": {{
-		"shared/store/accounts.go", "FROM users WHERE users.email = $1`, string(email), network(address), string(audit.LoggedOut))",
-		"FROM users WHERE users.email = ` + weak.Or(\"NAME\", `$1`, `'`+string(email)+`'`), string(email), network(address), string(audit.LoggedOut))",
+		"shared/store/accounts.go", "(revoked_reason IS NULL OR revoked_reason = $5))`+byEmail,",
+		"(revoked_reason IS NULL OR revoked_reason = $5))`+weak.Or(\"NAME\", byEmail, ` FROM users WHERE users.email = '`+string(l.Spelled)+`' AND $1 <> '' AND $2 <> '' AND $3 <> ''`),",
 	}},
 	"the encoding of the log": {{
 		"shared/endpoint/gateway.go", `	level := slog.LevelInfo
