@@ -30,6 +30,9 @@ func TestSpellings_AreOneAccount(t *testing.T) {
 			label := string(rune('a' + i)) // of a domain of its own
 			under := strings.NewReplacer("@", "@"+label+".", "＠", "＠"+label+"．")
 			id := g.Register(under.Replace(registered), functionstest.Password)
+			if kept(t, db, id) != spelled(t, under.Replace(registered)) {
+				t.Errorf("older code does not find %s: it is kept as %s", registered, kept(t, db, id))
+			}
 			for _, s := range spellings {
 				p := g.Login(under.Replace(s), functionstest.Password)
 				me := g.Do("GET", "/api/users/me", nil, functionstest.Bearer(p.Access))
@@ -38,6 +41,42 @@ func TestSpellings_AreOneAccount(t *testing.T) {
 				}
 				g.Do("POST", "/api/auth/register", registration(under.Replace(s))).Want(http.StatusConflict, "email_taken")
 			}
+		}
+	})
+}
+
+// kept returns the address that code without canonical addresses looks for.
+func kept(t *testing.T, db *store.DB, id account.ID) (email account.Email) {
+	t.Helper()
+	if err := db.Handle().QueryRowContext(t.Context(), `SELECT email FROM users WHERE id = $1`, string(id)).Scan(&email); err != nil {
+		t.Fatal(err)
+	}
+	return email
+}
+
+// spelled returns what it looks for when somebody types s.
+func spelled(t *testing.T, s string) account.Email {
+	t.Helper()
+	l, err := account.ParseLookup(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l.Spelled
+}
+
+func TestSpellings_OfAnAddressThatChanges(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		g := functionstest.New(t, db)
+		id, p := g.Person()
+		for _, s := range spellings {
+			for _, to := range []string{functionstest.Email, s} {
+				a := g.Do("PATCH", "/api/users/me", map[string]string{"email": to, "current_password": functionstest.Password}, functionstest.Bearer(p.Access))
+				if a.Want(http.StatusOK, ""); kept(t, db, id) != spelled(t, to) {
+					t.Errorf("older code does not find %s: it is kept as %s", to, kept(t, db, id))
+				}
+			}
+			g.Login(spellings[0], functionstest.Password)
 		}
 	})
 }
@@ -136,6 +175,42 @@ func TestSpellings_FromBefore(t *testing.T) {
 			g.Do("PATCH", "/api/users/me", `{"full_name":"Ada"}`, functionstest.Bearer(p.Access)).Want(http.StatusOK, "")
 		}
 		g.Do("POST", "/api/auth/register", registration("bob@BÜCHER.example")).Want(http.StatusConflict, "email_taken")
+	})
+}
+
+// TestSpellings_OfOlderCodeAreTaken plays an instance of the release before that
+// registers an address during a deployment.
+func TestSpellings_OfOlderCodeAreTaken(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		g := functionstest.New(t, db)
+		_, p := g.Person()
+		_, admin := g.Admin("root@example.org")
+		id := g.Register("old@example.org", functionstest.Password)
+		olderCode := func(email string) {
+			t.Helper()
+			if _, err := db.Handle().ExecContext(t.Context(), `
+				UPDATE users SET email = $2, canonical_email = NULL, canonical_of = NULL WHERE id = $1`, string(id), email); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, call := range []func(email string) functionstest.Answer{
+			func(email string) functionstest.Answer {
+				return g.Do("POST", "/api/auth/register", registration(email))
+			},
+			func(email string) functionstest.Answer {
+				return g.Do("POST", "/api/users", registration(email), functionstest.Bearer(admin.Access))
+			},
+			func(email string) functionstest.Answer {
+				return g.Do("PATCH", "/api/users/me", map[string]string{"email": email, "current_password": functionstest.Password}, functionstest.Bearer(p.Access))
+			},
+		} {
+			for _, other := range spellings[1:] {
+				olderCode(spellings[0])
+				g.Login(spellings[1], functionstest.Password)
+				call(other).Want(http.StatusConflict, "email_taken")
+			}
+		}
 	})
 }
 

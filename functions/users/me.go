@@ -48,7 +48,7 @@ func (q *changeMe) Validate() error {
 	}
 	if q.Email.Set {
 		email := fault.ParseField(&wrong, "email", q.Email.Value, account.ParseEmail)
-		q.changes.Email = &email
+		q.changes.Email, q.changes.Spelled = &email, account.Spelled(q.Email.Value)
 		wrong.Check(q.CurrentPassword != "", "current_password", "required", "Is required to change the e-mail address.")
 	}
 	if q.Preferences.Set {

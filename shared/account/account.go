@@ -70,6 +70,7 @@ func ParseRole(s string) (Role, error) {
 type Account struct {
 	ID              ID
 	Email           Email
+	Spelled         Email  // of a new account: see [Spelled]; "" for as Email is
 	FullName        string // "" when not given
 	Role            Role
 	Preferences     document.Object

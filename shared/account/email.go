@@ -142,14 +142,14 @@ type Lookup struct {
 // address.
 func ParseLookup(s string) (Lookup, error) {
 	e, err := ParseEmail(s)
-	old, ok := spelled(s)
-	switch {
-	case err != nil && !ok:
-		return Lookup{}, err
-	case !ok:
-		old = e
+	l := Lookup{Email: e, Spelled: Spelled(s)}
+	if l.Spelled == "" {
+		l.Spelled = e
 	}
-	return Lookup{Email: e, Spelled: old}, nil
+	if l.Spelled == "" {
+		return Lookup{}, err
+	}
+	return l, nil
 }
 
 // Lookup returns how to find the account with that address.
@@ -163,12 +163,16 @@ func (l Lookup) Subject() string {
 	return string(l.Spelled)
 }
 
-// spelled returns s as [ParseEmail] wrote it before there was a canonical form,
-// and whether it could have been an address then.
-func spelled(s string) (Email, bool) {
+// Spelled returns s as [ParseEmail] wrote it before there was a canonical form,
+// which is what code of that time finds an account by; "" where it could not
+// have been an address then.
+func Spelled(s string) Email {
 	if !utf8.ValidString(s) || len(s) > maxTyped {
-		return "", false
+		return ""
 	}
 	s = norm.NFC.String(strings.ToLower(norm.NFC.String(strings.TrimSpace(s))))
-	return Email(s), len(s) <= MaxEmail && strings.Contains(s, "@") && strings.IndexFunc(s, control) < 0
+	if len(s) > MaxEmail || !strings.Contains(s, "@") || strings.IndexFunc(s, control) >= 0 {
+		return ""
+	}
+	return Email(s)
 }

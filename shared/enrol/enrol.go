@@ -38,6 +38,7 @@ func ReadSilent(env *config.Env) bool {
 // A Person is who is to be enrolled.
 type Person struct {
 	Email    account.Email
+	Spelled  account.Email // see [account.Spelled]
 	FullName string
 	Role     account.Role
 	Password password.Password
@@ -49,6 +50,7 @@ type Person struct {
 func Parse(wrong *fault.Fields, email, fullName, role string, plain config.Secret) Person {
 	p := Person{
 		Email:    fault.ParseField(wrong, "email", email, account.ParseEmail),
+		Spelled:  account.Spelled(email),
 		FullName: fault.ParseField(wrong, "full_name", fullName, account.ParseName),
 		Role:     fault.ParseField(wrong, "role", role, account.ParseRole),
 	}
@@ -90,7 +92,7 @@ func (o *Office) pretend(ctx context.Context, p Person, origin audit.Origin) (ac
 func (o *Office) account(p Person) account.Account {
 	now := o.Now().UTC().Truncate(time.Microsecond)
 	return account.Account{
-		ID: account.NewID(), Email: p.Email, FullName: p.FullName, Role: p.Role,
+		ID: account.NewID(), Email: p.Email, Spelled: p.Spelled, FullName: p.FullName, Role: p.Role,
 		Preferences: document.Empty, CreatedAt: now, UpdatedAt: now,
 	}
 }

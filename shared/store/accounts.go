@@ -34,9 +34,10 @@ func (s *Statements) CreateAccount(ctx context.Context, a account.Account, hash 
 	_, err := s.exec(ctx, `
 		INSERT INTO users (id, email, full_name, role, preferences, password_hash, search,
 			disabled_at, created_at, updated_at, canonical_email, canonical_of)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $2, $2)`,
-		string(a.ID), string(a.Email), a.FullName, string(a.Role), a.Preferences.String(), hash.Reveal(),
-		searchText(a.Email, a.FullName), atOrNull(a.DisabledAt), at(a.CreatedAt), at(a.UpdatedAt))
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $2)`,
+		string(a.ID), asSpelled(a.Email, a.Spelled), a.FullName, string(a.Role), a.Preferences.String(), hash.Reveal(),
+		searchText(a.Email, a.FullName), atOrNull(a.DisabledAt), at(a.CreatedAt), at(a.UpdatedAt),
+		string(a.Email))
 	if err != nil && s.dialect.Duplicate(err) {
 		return account.ErrEmailTaken.Because(err)
 	}
@@ -161,6 +162,7 @@ func (s *Statements) Accounts(ctx context.Context, search string, p Page) ([]acc
 // Changes are the fields of an account to set; nil leaves one as it is.
 type Changes struct {
 	Email       *account.Email
+	Spelled     account.Email // of Email: see [account.Spelled]; "" for as Email is
 	FullName    *string
 	Preferences *document.Object
 	Role        *account.Role
@@ -187,9 +189,9 @@ func (tx *Tx) ChangeAccount(
 		return account.Account{}, err
 	}
 	a := was
-	var email account.Email // "" for no other one
+	var email, spelled any // null for no other one
 	if c.Email != nil && *c.Email != was.Email {
-		email, a.Email = *c.Email, *c.Email
+		email, spelled, a.Email = string(*c.Email), asSpelled(*c.Email, c.Spelled), *c.Email
 	}
 	set(&a.FullName, c.FullName)
 	set(&a.Preferences, c.Preferences)
@@ -206,12 +208,12 @@ func (tx *Tx) ChangeAccount(
 		a.UpdatedAt = was.UpdatedAt.Add(time.Microsecond) // the version must move, whatever the clock does
 	}
 	n, err := tx.exec(ctx, `
-		UPDATE users SET email = COALESCE($3, email), canonical_email = COALESCE($3, canonical_email),
+		UPDATE users SET email = COALESCE($3, email), canonical_email = COALESCE($10, canonical_email),
 			canonical_of = COALESCE($3, canonical_of), full_name = $4, preferences = $5, role = $6, search = $7,
 			disabled_at = $8, updated_at = $9
 		WHERE id = $1 AND updated_at = $2`,
-		string(a.ID), at(was.UpdatedAt), orNull(email), a.FullName, a.Preferences.String(), string(a.Role),
-		searchText(a.Email, a.FullName), atOrNull(a.DisabledAt), a.UpdatedAt)
+		string(a.ID), at(was.UpdatedAt), spelled, a.FullName, a.Preferences.String(), string(a.Role),
+		searchText(a.Email, a.FullName), atOrNull(a.DisabledAt), a.UpdatedAt, email)
 	switch {
 	case err != nil && tx.dialect.Duplicate(err):
 		return account.Account{}, account.ErrEmailTaken.Because(err)

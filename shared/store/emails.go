@@ -31,6 +31,15 @@ func emailArgs(l account.Lookup) []any {
 	return []any{string(l.Email), string(l.Spelled), l.Email.ASCII()}
 }
 
+// asSpelled returns the address as users.email keeps it: spelled, where that is
+// the same mailbox. Code of the release before looks for nothing else.
+func asSpelled(e, spelled account.Email) string {
+	if same, err := account.ParseEmail(string(spelled)); err == nil && same == e {
+		return string(spelled)
+	}
+	return string(e)
+}
+
 // searchText is what [Statements.Accounts] looks in; made here, since the
 // engines fold the case of letters differently.
 func searchText(email account.Email, name string) string {
