@@ -85,7 +85,7 @@ func TestClient_GivesUp(t *testing.T) {
 		cancel  bool          // by the caller
 		cause   error
 	}{
-		{"at its own timeout", 50 * time.Millisecond, false, context.DeadlineExceeded},
+		{"at its own timeout", 3 * time.Second, false, context.DeadlineExceeded},
 		{"when the caller does", time.Minute, true, context.Canceled},
 	}
 	for _, tt := range tests {
@@ -103,7 +103,7 @@ func TestClient_GivesUp(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			// A client without a time-out of its own would wait here for ever.
-			defer time.AfterFunc(10*time.Second, cancel).Stop()
+			defer time.AfterFunc(time.Minute, cancel).Stop()
 			if tt.cancel {
 				go func() { <-arrived; cancel() }()
 			}
