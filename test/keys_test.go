@@ -149,7 +149,7 @@ func TestKeys_FromSettingsAreTheOperators(t *testing.T) {
 	if now, err := os.ReadFile(filepath.Join(dir, "old.pem")); err != nil || string(now) != string(text) {
 		t.Errorf("the key was replaced, %v", err)
 	}
-	if out := run(1, nil, "generate", "--algorithm", "none"); !strings.Contains(out, `"none"`) {
+	if out := run(2, nil, "generate", "--algorithm", "none"); !strings.Contains(out, `"none"`) {
 		t.Error(out)
 	}
 	if out := run(0, nil, "generate", "--algorithm", "HS256"); len(strings.TrimSpace(out)) != 64 {
