@@ -22,6 +22,7 @@ var (
 	errExists       = fault.New(fault.PreconditionFailed, "file_exists", "Something is there already; send overwrite to replace a file.")
 	errPrecondition = fault.New(fault.PreconditionFailed, "precondition_failed", "A condition that was sent does not hold.")
 	errRange        = fault.New(fault.RangeNotSatisfiable, "range_not_satisfiable", "The file has no such bytes.")
+	errTooMuch      = fault.New(fault.Conflict, "folder_too_large", "This folder has more entries than can be listed here; use WebDAV for it.")
 	errLocked       = fault.New(fault.Conflict, "locked", "Somebody reads or writes this at the moment.")
 	errQuota        = fault.New(fault.InsufficientStorage, "quota_exceeded", "Your storage is full; nothing was stored.")
 	errTooLarge     = fault.New(fault.TooLarge, "file_too_large", "This is larger than the storage takes.")
@@ -65,6 +66,7 @@ func kinds() []struct {
 		{webdav.ErrExists, errExists},
 		{webdav.ErrPrecondition, errPrecondition},
 		{webdav.ErrRange, errRange},
+		{webdav.ErrTooMuch, errTooMuch},
 		{webdav.ErrLocked, errLocked.After(time.Second)},
 		{webdav.ErrQuota, errQuota},
 		{webdav.ErrTooLarge, errTooLarge},

@@ -28,6 +28,7 @@ type world struct {
 
 	t      *testing.T
 	cloud  *nextcloudtest.Server
+	front  atomic.Pointer[http.HandlerFunc] // answers PROPFIND in the cloud's place where it is set
 	server *httptest.Server
 	ada    functionstest.Option
 }
@@ -40,7 +41,13 @@ func newWorld(t *testing.T, db *store.DB) *world {
 			t.Error(err)
 		}
 	})
-	w.server = httptest.NewServer(w.cloud)
+	w.server = httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		if front := w.front.Load(); front != nil && r.Method == "PROPFIND" {
+			(*front)(out, r)
+			return
+		}
+		w.cloud.ServeHTTP(out, r)
+	}))
 	t.Cleanup(w.server.Close)
 	w.Gateway = functionstest.NewWith(t, db, map[string]string{
 		"NEXTCLOUD_URL": w.server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": functionstest.Password,

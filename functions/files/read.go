@@ -5,36 +5,10 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/webdav"
 )
-
-// An entry is a file or a folder of a listing.
-type entry struct {
-	Name        string     `json:"name"`
-	Path        string     `json:"path"`         // from the user's folder on, not escaped
-	Type        string     `json:"type"`         // file, folder
-	Size        int64      `json:"size"`         // bytes; of a folder, of all that is in it
-	ContentType *string    `json:"content_type"` // null for a folder
-	ETag        string     `json:"etag"`         // as it goes into If-Match
-	ModifiedAt  *time.Time `json:"modified_at"`  // null when unknown
-}
-
-func entryOf(e webdav.Entry) entry {
-	out := entry{Name: e.Path.Name(), Path: e.Path.String(), Type: "file", Size: e.Size, ETag: e.ETag}
-	if e.Folder {
-		out.Type = "folder"
-	} else {
-		out.ContentType = &e.ContentType
-	}
-	if !e.ModifiedAt.IsZero() {
-		at := e.ModifiedAt.UTC()
-		out.ModifiedAt = &at
-	}
-	return out
-}
 
 // read answers GET and HEAD: of a folder with its listing, of a file with its
 // content.
@@ -58,19 +32,6 @@ func (f *Function) read(w http.ResponseWriter, r *http.Request, t target) error 
 		return f.tooLargeHere(t)
 	}
 	return f.send(w, r, d)
-}
-
-func (f *Function) list(w http.ResponseWriter, r *http.Request, t target) error {
-	found, err := t.List(r.Context(), t.path)
-	if err != nil {
-		return err
-	}
-	list := make([]entry, len(found))
-	for i, e := range found {
-		list[i] = entryOf(e)
-	}
-	endpoint.Write(w, r, http.StatusOK, list)
-	return nil
 }
 
 // send passes the content on as it comes. Once it began, all that is left to

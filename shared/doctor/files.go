@@ -26,7 +26,7 @@ func file() webdav.Path {
 
 // list asks for the account's own folder.
 func (x *examination) list(ctx context.Context) []Finding {
-	if _, err := x.scratch.folder.List(ctx, webdav.Path{}); err != nil {
+	if err := x.scratch.folder.List(ctx, webdav.Path{}, func(webdav.Entry) error { return nil }); err != nil {
 		return davFailed("listing its folder", err)
 	}
 	return fine("its folder can be listed")

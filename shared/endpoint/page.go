@@ -68,8 +68,8 @@ func (p *PageQuery) Bind(r *http.Request) (err error) {
 	}
 	var wrong fault.Fields
 	p.path = r.URL.EscapedPath()
-	p.Limit = whole(&wrong, p.query, "limit", DefaultLimit, 1, MaxLimit)
-	p.Skip = whole(&wrong, p.query, "skip", 0, 0, MaxSkip)
+	p.Limit = Whole(&wrong, p.query, "limit", DefaultLimit, 1, MaxLimit)
+	p.Skip = Whole(&wrong, p.query, "skip", 0, 0, MaxSkip)
 	p.next = url.Values{"limit": {strconv.Itoa(p.Limit)}}
 	if cursor := p.query.Get("cursor"); cursor != "" {
 		raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
@@ -91,7 +91,9 @@ func (p *PageQuery) Param(name string) string {
 	return value
 }
 
-func whole(wrong *fault.Fields, query url.Values, name string, def, lo, hi int) int {
+// Whole returns the whole number from lo to hi that a parameter of the query is,
+// def where it is not there. Any other value goes to wrong.
+func Whole(wrong *fault.Fields, query url.Values, name string, def, lo, hi int) int {
 	if !query.Has(name) {
 		return def
 	}

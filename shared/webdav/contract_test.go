@@ -62,7 +62,7 @@ func names(t *testing.T, s contract.Server) {
 		if got := p.content(t, "f/"+want); got != name {
 			t.Errorf("%q has %q", want, got)
 		}
-		list, err := p.folder.List(t.Context(), at(t, "f"))
+		list, err := p.list(t, "f")
 		must(t, err)
 		if len(list) != 1 || list[0].Path.String() != "f/"+want || list[0].Path.Name() != want {
 			t.Errorf("%q is listed as %+v", name, list)
@@ -71,7 +71,7 @@ func names(t *testing.T, s contract.Server) {
 		made, err := p.folder.MakeFolder(t.Context(), at(t, "f/"+name))
 		must(t, err)
 		p.put(t, "f/"+name+"/x", "inside")
-		inside, err := p.folder.List(t.Context(), at(t, "f/"+name))
+		inside, err := p.list(t, "f/"+name)
 		must(t, err)
 		if !made || len(inside) != 1 || inside[0].Path.String() != "f/"+want+"/x" {
 			t.Errorf("in %q is %+v", name, inside)
@@ -111,9 +111,9 @@ func folders(t *testing.T, s contract.Server) {
 	if !e.Folder || e.Size != 8 || e.ContentType != "" || e.ETag == "" {
 		t.Errorf("got %+v", e)
 	}
-	_, err = p.folder.List(t.Context(), at(t, "file"))
+	_, err = p.list(t, "file")
 	wantError(t, err, webdav.ErrIsFile)
-	_, err = p.folder.List(t.Context(), at(t, "no"))
+	_, err = p.list(t, "no")
 	wantError(t, err, webdav.ErrNotFound)
 	_, err = p.folder.Stat(t.Context(), at(t, "no"))
 	wantError(t, err, webdav.ErrNotFound)

@@ -34,6 +34,8 @@ var (
 	ErrQuota = errors.New("the storage is full")
 	// ErrTooLarge: more than the server takes.
 	ErrTooLarge = errors.New("too large")
+	// ErrTooMuch: the folder holds more than a listing can tell.
+	ErrTooMuch = errors.New("the folder is too large to be listed")
 	// ErrSource: the body that was to be stored broke off. Nothing was stored.
 	ErrSource = errors.New("the source broke off")
 	// ErrDisabled: the account may not be used.

@@ -81,10 +81,20 @@ func (p person) content(t *testing.T, path string) string {
 	return string(body)
 }
 
+// list returns what is in a folder.
+func (p person) list(t *testing.T, path string) (all []webdav.Entry, err error) {
+	t.Helper()
+	err = p.folder.List(t.Context(), at(t, path), func(e webdav.Entry) error {
+		all = append(all, e)
+		return nil
+	})
+	return all, err
+}
+
 // paths lists everything below the folder, folders with a slash.
 func (p person) paths(t *testing.T, below string) []string {
 	t.Helper()
-	list, err := p.folder.List(t.Context(), at(t, below))
+	list, err := p.list(t, below)
 	must(t, err)
 	var all []string
 	for _, e := range list {

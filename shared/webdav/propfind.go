@@ -16,10 +16,7 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud"
 )
 
-const (
-	maxEntries = 50_000   // of one listing
-	maxListing = 64 << 20 // bytes of its XML
-)
+const maxListing = 64 << 20 // bytes of the XML of one listing, some 100,000 entries
 
 // An Entry is a file or a folder.
 type Entry struct {
@@ -53,34 +50,29 @@ func (f *Folder) Stat(ctx context.Context, p Path) (Entry, error) {
 	return found, nil
 }
 
-// List returns what is in the folder p, in the server's order, or [ErrIsFile].
-func (f *Folder) List(ctx context.Context, p Path) ([]Entry, error) {
-	list, isFile := []Entry{}, false
+// List calls each with what is in the folder p, as it comes, in the server's
+// order. It returns [ErrIsFile] for a file, [ErrTooMuch] for a folder that is too
+// large to be listed, and otherwise what each returned, which ends the listing.
+// What was told before an error counts for nothing.
+func (f *Folder) List(ctx context.Context, p Path, each func(Entry) error) error {
+	isFile := false
 	err := f.propfind(ctx, "list", p, "1", func(e Entry) error {
-		switch {
-		case e.Path == p:
+		if e.Path == p {
 			isFile = !e.Folder
-		case len(list) == maxEntries:
-			return errTooMany
-		default:
-			list = append(list, e)
+			return nil
 		}
-		return nil
+		return each(e)
 	})
-	switch {
-	case err != nil:
-		return nil, err
-	case isFile:
-		return nil, &Error{Op: "list", Kind: ErrIsFile, Status: http.StatusMultiStatus}
+	if err == nil && isFile {
+		return &Error{Op: "list", Kind: ErrIsFile, Status: http.StatusMultiStatus}
 	}
-	return list, nil
+	return err
 }
 
 // What is wrong with a listing.
 var (
-	errTooMany = errors.New("more entries than can be told")
-	errHref    = errors.New("an entry of another folder")
-	errNoSelf  = errors.New("the answer does not tell of what was asked for")
+	errHref   = errors.New("an entry of another folder")
+	errNoSelf = errors.New("the answer does not tell of what was asked for")
 )
 
 // propfind calls each with every item of the answer, as it comes.
@@ -93,8 +85,11 @@ func (f *Folder) propfind(ctx context.Context, op string, p Path, depth string, 
 		return err
 	}
 	defer resp.Body.Close()
-	err = f.items(io.LimitReader(resp.Body, maxListing), p, each)
-	if err != nil {
+	body := &io.LimitedReader{R: resp.Body, N: maxListing}
+	switch err = f.items(body, p, each); {
+	case err != nil && body.N <= 0:
+		return &Error{Op: op, Kind: ErrTooMuch, Status: resp.StatusCode}
+	case err != nil:
 		return &Error{Op: op, Kind: nextcloud.ErrBadAnswer, Status: resp.StatusCode, cause: err}
 	}
 	return nil

@@ -1,0 +1,167 @@
+package files
+
+import (
+	"bytes"
+	"container/heap"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/webdav"
+)
+
+// An entry is a file or a folder of a listing.
+type entry struct {
+	Name        string     `json:"name"`
+	Path        string     `json:"path"`         // from the user's folder on, not escaped
+	Type        string     `json:"type"`         // file, folder
+	Size        int64      `json:"size"`         // bytes; of a folder, of all that is in it
+	ContentType *string    `json:"content_type"` // null for a folder
+	ETag        string     `json:"etag"`         // as it goes into If-Match
+	ModifiedAt  *time.Time `json:"modified_at"`  // null when unknown
+}
+
+func entryOf(e webdav.Entry) entry {
+	out := entry{Name: e.Path.Name(), Path: e.Path.String(), Type: "file", Size: e.Size, ETag: e.ETag}
+	if e.Folder {
+		out.Type = "folder"
+	} else {
+		out.ContentType = &e.ContentType
+	}
+	if !e.ModifiedAt.IsZero() {
+		at := e.ModifiedAt.UTC()
+		out.ModifiedAt = &at
+	}
+	return out
+}
+
+// list answers with a page of a folder, in the order of the names' bytes.
+// Nextcloud tells of all entries each time, so a page costs the same wherever it
+// is; what is not on it is forgotten as it comes.
+func (f *Function) list(w http.ResponseWriter, r *http.Request, t target) error {
+	p, err := pageOf(r)
+	if err != nil {
+		return err
+	}
+	if err := t.List(r.Context(), t.path, p.add); err != nil {
+		return err
+	}
+	if p.cut != "" {
+		p.next(w.Header(), r.URL.EscapedPath())
+	}
+	endpoint.WriteBytes(w, r, http.StatusOK, "application/json", p.body())
+	return nil
+}
+
+const maxCursor = 255 // bytes of a name in Nextcloud, at most
+
+// A page collects, of all entries of a folder, those that come first after the
+// one that the page before ended with: up to limit, and up to
+// [endpoint.MaxPage].
+type page struct {
+	after string // the name that the page before ended with
+	limit int
+	named bool // the limit was sent
+
+	held items // the entries of the page so far
+	size int   // bytes that they take
+	text bytes.Buffer
+	cut  string // the first name that has no place, "" while there is room
+}
+
+// pageOf reads the query: limit and cursor. Without a limit, the size is one.
+func pageOf(r *http.Request) (*page, error) {
+	query, err := endpoint.Query(r)
+	if err != nil {
+		return nil, err
+	}
+	var wrong fault.Fields
+	p := &page{named: query.Has("limit"), size: len("[]\n")}
+	p.limit = endpoint.Whole(&wrong, query, "limit", endpoint.MaxPage, 1, endpoint.MaxLimit)
+	if cursor := query.Get("cursor"); cursor != "" {
+		name, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+		wrong.Check(err == nil && utf8.Valid(name) && len(name) <= maxCursor, "cursor", "invalid_cursor", "Must be a cursor from a Link header.")
+		p.after = string(name)
+	}
+	return p, wrong.Err()
+}
+
+// add takes an entry of the folder.
+func (p *page) add(e webdav.Entry) error {
+	name := e.Path.Name()
+	if name <= p.after || p.cut != "" && name >= p.cut {
+		return nil
+	}
+	p.text.Reset()
+	enc := json.NewEncoder(&p.text)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(entryOf(e)); err != nil {
+		return err
+	}
+	text := bytes.TrimSuffix(p.text.Bytes(), []byte("\n"))
+	heap.Push(&p.held, item{strings.Clone(name), bytes.Clone(text)})
+	p.size += len(text) + len(",")
+	for len(p.held) > p.limit || p.size > endpoint.MaxPage {
+		last := heap.Pop(&p.held).(item) //nolint:forcetypeassert // nothing else is there
+		p.size -= len(last.json) + len(",")
+		p.cut = last.name
+	}
+	return nil
+}
+
+// body returns the page as a JSON array.
+func (p *page) body() []byte {
+	slices.SortFunc(p.held, func(a, b item) int { return strings.Compare(a.name, b.name) })
+	body := make([]byte, 0, p.size)
+	body = append(body, '[')
+	for i, it := range p.held {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = append(body, it.json...)
+	}
+	return append(body, "]\n"...)
+}
+
+// next sets the Link to the next page.
+func (p *page) next(h http.Header, path string) {
+	last := slices.MaxFunc(p.held, func(a, b item) int { return strings.Compare(a.name, b.name) })
+	query := url.Values{"cursor": {base64.RawURLEncoding.EncodeToString([]byte(last.name))}}
+	if p.named {
+		query.Set("limit", strconv.Itoa(p.limit))
+	}
+	endpoint.SetNext(h, path, query)
+}
+
+// An item is an entry on a page.
+type item struct {
+	name string
+	json []byte
+}
+
+// items are a heap with the last name at its top.
+type items []item
+
+func (s items) Len() int           { return len(s) }
+func (s items) Less(i, j int) bool { return s[i].name > s[j].name }
+func (s items) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }
+
+// Push and Pop are for [heap].
+func (s *items) Push(x any) { *s = append(*s, x.(item)) } //nolint:forcetypeassert // nothing else is put there
+
+// Pop takes the last item.
+func (s *items) Pop() any {
+	old := *s
+	last := old[len(old)-1]
+	old[len(old)-1] = item{}
+	*s = old[:len(old)-1]
+	return last
+}

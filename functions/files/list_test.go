@@ -1,0 +1,169 @@
+package files_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/voiceassist/gateway/functions/functionstest"
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+// crowd lets Nextcloud answer that there are n files in every folder, in no
+// order, with pad bytes between two, and calls during after each 1000 of them.
+func (w *world) crowd(n, pad int, during func()) {
+	answer := http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		out.Header().Set("Content-Type", "application/xml; charset=utf-8")
+		out.WriteHeader(http.StatusMultiStatus)
+		b := bufio.NewWriter(out)
+		defer b.Flush()
+		b.WriteString(`<?xml version="1.0"?><d:multistatus xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns">`)
+		item := func(href, kind string) {
+			fmt.Fprintf(b, `<d:response><d:href>%s</d:href><d:propstat><d:prop><d:resourcetype>%s</d:resourcetype>`+
+				`<d:getetag>&quot;6540caffeb0a12345&quot;</d:getetag><d:getlastmodified>Sun, 01 Mar 2026 12:00:00 GMT</d:getlastmodified>`+
+				`<d:getcontentlength>5</d:getcontentlength><d:getcontenttype>text/plain</d:getcontenttype></d:prop>`+
+				`<d:status>HTTP/1.1 200 OK</d:status></d:propstat>`+
+				`<d:propstat><d:prop><oc:size/></d:prop><d:status>HTTP/1.1 404 Not Found</d:status></d:propstat></d:response>`, href, kind)
+			b.WriteString(strings.Repeat(" ", pad))
+		}
+		folder := strings.TrimSuffix(r.URL.EscapedPath(), "/") + "/"
+		item(folder, "<d:collection/>")
+		for i, k := range rand.Perm(n) {
+			item(folder+url.PathEscape(numbered(k)), "")
+			if i%1000 == 0 && during != nil {
+				b.Flush()
+				during()
+			}
+		}
+		b.WriteString("</d:multistatus>")
+	})
+	w.front.Store(&answer)
+}
+
+// numbered returns the kth name of a crowd; names sort as numbers do.
+func numbered(k int) string { return fmt.Sprintf("Aufnahme %05d, später.txt", k) }
+
+// pages follows the links of a listing and returns the names on each page.
+func (w *world) pages(path string) (pages [][]string) {
+	w.t.Helper()
+	for next := path; next != ""; {
+		a := w.Do("GET", next, nil, w.ada).Want(http.StatusOK, "")
+		var entries []struct{ Name, Path string }
+		if err := json.Unmarshal([]byte(a.Body), &entries); err != nil {
+			w.t.Fatal(err)
+		}
+		if len(a.Body) > endpoint.MaxPage || len(a.Header.Get("Link")) > 1000 || len(pages) > 100 {
+			w.t.Fatalf("page %d has %d bytes, its Link %d", len(pages)+1, len(a.Body), len(a.Header.Get("Link")))
+		}
+		var names []string
+		for _, e := range entries {
+			names = append(names, e.Name)
+		}
+		pages = append(pages, names)
+		next, _ = strings.CutSuffix(strings.TrimPrefix(a.Header.Get("Link"), "<"), `>; rel="next"`)
+	}
+	return pages
+}
+
+// TestList_HasPages lists a folder of more than fits into an answer.
+func TestList_HasPages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t))
+	const n = 12_000
+	w.crowd(n, 1, nil)
+	var want []string
+	for k := range n {
+		want = append(want, numbered(k))
+	}
+	pages := w.pages("/api/files/a%20b/?x=" + strings.Repeat("y", 20_000))
+	if got := slices.Concat(pages...); !slices.Equal(got, want) || len(pages) < 2 || len(pages) > 4 {
+		t.Errorf("%d pages with %d names, want each of %d once, in order", len(pages), len(got), n)
+	}
+	w.crowd(450, 1, nil)
+	pages = w.pages("/api/files/?limit=200")
+	if got := slices.Concat(pages...); !slices.Equal(got, want[:450]) || len(pages) != 3 || len(pages[0]) != 200 {
+		t.Errorf("pages of %d, %d names", len(pages[0]), len(got))
+	}
+	if pages = w.pages("/api/files/"); len(pages) != 1 || len(pages[0]) != 450 {
+		t.Errorf("%d pages of what fits into one", len(pages))
+	}
+	head := w.do("HEAD", "?limit=1", nil).Want(http.StatusOK, "")
+	if head.Header.Get("Link") == "" || head.Body != "" {
+		t.Errorf("HEAD gives %v", head.Header)
+	}
+}
+
+func TestList_RefusesWhatIsNoPage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t))
+	for query, field := range map[string]string{
+		"limit=0": "limit", "limit=201": "limit", "limit=x": "limit", "limit=": "limit", "cursor=%20": "cursor", "cursor=_w": "cursor", // 0xff
+		"cursor=" + strings.Repeat("QUFB", 100): "cursor",
+	} {
+		var p struct{ Errors []struct{ Field string } }
+		w.do("GET", "?"+query, nil).Want(http.StatusUnprocessableEntity, "validation_failed").Into(&p)
+		if diff := cmp.Diff([]struct{ Field string }{{field}}, p.Errors); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", query, diff)
+		}
+	}
+	w.do("GET", "?limit=%FF", nil).Want(http.StatusBadRequest, "malformed_query")
+}
+
+// TestList_OfTooMuch is a folder that Nextcloud itself takes long for.
+func TestList_OfTooMuch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t))
+	w.crowd(1000, 70_000, nil)
+	w.do("GET", "?limit=1", nil).Want(http.StatusConflict, "folder_too_large")
+}
+
+// TestList_MemoryIsBounded looks at what is in use while four large folders are
+// listed at once. It is not parallel, as it looks at the whole process.
+func TestList_MemoryIsBounded(t *testing.T) { //nolint:paralleltest // see above
+	const most, atOnce, n = 24 << 20, 4, 40_000
+	w := newWorld(t, storetest.SQLite(t))
+	inUse := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := inUse()
+	var mu sync.Mutex
+	var peak uint64
+	calls := 0
+	w.crowd(n, 1, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if calls++; calls%20 == 0 {
+			peak = max(peak, inUse())
+		}
+	})
+	var wg sync.WaitGroup
+	answers := make([]functionstest.Answer, atOnce)
+	for i := range answers {
+		wg.Go(func() { answers[i] = w.do("GET", "", nil) })
+	}
+	wg.Wait()
+	for _, a := range answers {
+		if a.Status != http.StatusOK || len(a.Body) > endpoint.MaxPage || a.Header.Get("Link") == "" {
+			t.Errorf("got %d with %d bytes", a.Status, len(a.Body))
+		}
+	}
+	if used := peak - min(before, peak); used > most {
+		t.Errorf("%d listings of %d entries at once hold %d bytes", atOnce, n, used)
+	} else {
+		t.Logf("%d MiB are held", used>>20)
+	}
+}
