@@ -33,10 +33,16 @@ func (w *world) login(a account.Account) signin.ID {
 	return l.ID
 }
 
+// appPasswords returns those of the world's Nextcloud.
+func (w *world) appPasswords() *provision.AppPasswords {
+	env := config.Map(map[string]string{"NEXTCLOUD_URL": w.url})
+	return provision.ReadStorage(env, w.db, w.ring, w.time).AppPasswords()
+}
+
 // issue makes n app passwords for a, by their own password.
 func (w *world) issue(a account.Account, own config.Secret, n int) []config.Secret {
 	w.t.Helper()
-	apps := provision.ReadStorage(config.Map(map[string]string{"NEXTCLOUD_URL": w.url}), w.db, w.ring, w.time).AppPasswords()
+	apps := w.appPasswords()
 	by := signin.Proven(a.ID, w.login(a)).WithPassword("hash")
 	var made []config.Secret
 	for range n {
@@ -384,22 +390,5 @@ func TestReconciler_DisablingAndRevoking(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// An account that is made again has none of the app passwords of the one before.
-func TestReconciler_RevokesNothingOfAnAccountThatIsGone(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
-	a := w.register("ada@example.org")
-	r := w.reconciler()
-	w.batch(r)
-	w.issue(a, adasPassword, 3)
-	w.takeBack(a, "")
-	w.cloud.RemoveUser("ada@example.org")
-	w.batch(r)
-	w.batch(r)
-	if got := w.waiting(a); got != "" || w.cloud.Strikes() > 0 {
-		t.Errorf("still wanted: %q, %d strikes", got, w.cloud.Strikes())
 	}
 }

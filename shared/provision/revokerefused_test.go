@@ -6,8 +6,10 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 	"github.com/voiceassist/gateway/shared/wish"
 )
@@ -60,24 +62,37 @@ func TestReconciler_RevokesWhatComesAliveAgain(t *testing.T) {
 			t.Errorf("still %s", got)
 		}
 	})
-	t.Run("at the next app password", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t, storetest.SQLite(t), nil)
+}
+
+// One that the user revokes, and one of all, are refused while they are dead; to
+// make another app password is a sign-in.
+func TestReconciler_RevokesWhatAnotherAppPasswordBringsToLife(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db, nil)
 		w.cloud.SetKeepTokens(true) // so that the gateway's own survives
 		a := w.register("ada@example.org")
 		r := w.reconciler()
 		w.batch(r)
 		w.cloud.SetKeepTokens(false)
 		made := w.issue(a, adasPassword, 2)
-		w.cloud.SetPassword("ada@example.org", theirs)
+		w.cloud.SetPassword("ada@example.org", "set by Nextcloud's administrator")
 		w.advance(10 * time.Minute)
+		apps := w.appPasswords()
+		held, err := apps.List(t.Context(), a.ID)
+		if err == nil {
+			err = apps.Revoke(t.Context(), held[0].ID, audit.New(audit.AppRevoked, a.ID, audit.Origin{}, w.time()))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 		w.takeBack(a, "")
 		w.batch(r)
 		if got := w.waiting(a); got != "refused refused" {
 			t.Fatalf("the revocations are %q", got)
 		}
 		w.cloud.SetPassword("ada@example.org", adasPassword)
-		w.issue(a, adasPassword, 1) // which is a sign-in
+		w.issue(a, adasPassword, 1)
 		if !w.cloud.Opens("ada@example.org", made[0]) {
 			t.Fatal("the sign-in revived nothing")
 		}
@@ -118,5 +133,22 @@ func TestReconciler_GoneAppPasswordsDoNotLockTheGatewayOut(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// An account that is made again has none of the app passwords of the one before.
+func TestReconciler_RevokesNothingOfAnAccountThatIsGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), nil)
+	a := w.register("ada@example.org")
+	r := w.reconciler()
+	w.batch(r)
+	w.issue(a, adasPassword, 3)
+	w.takeBack(a, "")
+	w.cloud.RemoveUser("ada@example.org")
+	w.batch(r)
+	w.batch(r)
+	if got := w.waiting(a); got != "" || w.cloud.Strikes() > 0 {
+		t.Errorf("still wanted: %q, %d strikes", got, w.cloud.Strikes())
 	}
 }
