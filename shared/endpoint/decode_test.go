@@ -1,8 +1,10 @@
 package endpoint_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -10,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/fault"
@@ -119,6 +122,28 @@ func TestProblem_InstanceIsCut(t *testing.T) {
 	path, err := url.PathUnescape(p.Instance)
 	if err != nil || rec.Body.Len() > maxProblem || strings.Trim(path[1:], "ü") != "" || len(p.Instance) < 900 {
 		t.Errorf("an instance of %d bytes, %v", len(p.Instance), err)
+	}
+}
+
+// TestMethods_AreNotKept sends methods of the client's own making, also to a
+// route that takes any, as the redirect to HTTPS does.
+func TestMethods_AreNotKept(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	seen := map[string]bool{}
+	h := endpoint.New(endpoint.Settings{
+		Log: slog.New(slog.NewJSONHandler(&log, nil)), Now: time.Now,
+		Observe: func(e endpoint.Event) { seen[e.Method+" "+e.Route] = true },
+	}, endpoint.Route{Pattern: "/", Handler: endpoint.Raw(func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	})})
+	for i := range 50 {
+		r := httptest.NewRequestWithContext(t.Context(), strings.Repeat("M", 1000)+strconv.Itoa(i), "/", http.NoBody)
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	if len(seen) != 1 || !seen["other /"] || strings.Contains(log.String(), "MMM") {
+		t.Errorf("%d series, and a log of %d bytes", len(seen), log.Len())
 	}
 }
 

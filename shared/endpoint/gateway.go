@@ -29,7 +29,7 @@ type Settings struct {
 
 // An Event is one answered request.
 type Event struct {
-	Method string
+	Method string // one that HTTP knows, or "other"
 	Route  string // the pattern that matched, "" for none
 	Status int
 	Took   time.Duration
@@ -91,10 +91,20 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request) {
 	if status == 0 {
 		status = http.StatusOK // what net/http sends for a handler that wrote nothing
 	}
-	g.report(r, x, Event{Method: r.Method, Route: route, Status: status, Took: g.Now().Sub(start)})
+	g.report(r, x, Event{Method: method(r), Route: route, Status: status, Took: g.Now().Sub(start)})
 	if aborted {
 		panic(http.ErrAbortHandler) // the answer is cut off already; cut the connection, too
 	}
+}
+
+// method returns the method of r for the log and the metrics. A client may send
+// any word of any length, and could make as many series as it likes.
+func method(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return r.Method
+	}
+	return "other"
 }
 
 // dispatch serves r and returns the pattern that did, and whether the handler
