@@ -212,6 +212,8 @@ func TestAttack_Races(t *testing.T) {
 			}
 			without := strconv.Itoa(lacking.through)
 			switch {
+			case lacking.tries == 0:
+				without = "(not run)" // left out by -run
 			case c.stoppedTwice(it):
 				without += ", stopped twice"
 			case lacking.through == 0:
