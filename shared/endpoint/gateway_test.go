@@ -90,7 +90,11 @@ func TestRouting(t *testing.T) {
 			if test.status == 204 && (rec.Body.Len() != 0 || rec.Header().Get("Content-Type") != "") {
 				t.Errorf("an empty answer has %v %q", rec.Header(), rec.Body)
 			}
-			if len(r.events) != 1 || r.events[0].Status != test.status || r.events[0].Method != test.method {
+			method := test.method
+			if strings.HasSuffix(test.name, "of nobody's") {
+				method = "other"
+			}
+			if len(r.events) != 1 || r.events[0].Status != test.status || r.events[0].Method != method {
 				t.Errorf("observed %+v", r.events)
 			}
 		})
