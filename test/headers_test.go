@@ -24,6 +24,7 @@ var always = map[string]string{ //nolint:gochecknoglobals // a constant
 	"Strict-Transport-Security": "max-age=31536000; includeSubDomains",
 	"X-Content-Type-Options":    "nosniff",
 	"X-Frame-Options":           "DENY",
+	"X-Xss-Protection":          "1; mode=block",
 	"Referrer-Policy":           "no-referrer",
 	"Permissions-Policy":        "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 	"Vary":                      "Origin",

@@ -137,7 +137,7 @@ func TestHeaders_OnEveryAnswer(t *testing.T) {
 		for name, want := range map[string]string{
 			"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
 			"Referrer-Policy": "no-referrer", "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
-			"Server": "",
+			"X-XSS-Protection": "1; mode=block", "Server": "",
 		} {
 			if got := h.Get(name); got != want {
 				t.Errorf("%s: %s is %q, want %q", target, name, got, want)
@@ -194,6 +194,58 @@ func TestCORS(t *testing.T) {
 				t.Errorf("got %v", h)
 			}
 		})
+	}
+}
+
+// TestCORS_APageMaySendWhatItAsksFor holds what the preflight of an allowed
+// origin is told: exactly the headers that it asks for.
+func TestCORS_APageMaySendWhatItAsksFor(t *testing.T) {
+	t.Parallel()
+	many := strings.TrimSuffix(strings.Repeat("x-a,", 64), ",")
+	for _, test := range []struct{ name, origin, asked, want string }{
+		{"headers of a client and its tracing", app, "authorization,baggage,content-type,sentry-trace,traceparent,tracestate,x-client-env,x-correlation-id",
+			"authorization, baggage, content-type, sentry-trace, traceparent, tracestate, x-client-env, x-correlation-id"},
+		{"blanks between them", app, "a , b\t,c", "a, b, c"},
+		{"none", app, "", ""},
+		{"no token", app, "a,b c", ""},
+		{"an empty name", app, "a,,b", ""},
+		{"a letter that is none", app, "a,\u00e4", ""},
+		{"as many as are taken", app, many, strings.ReplaceAll(many, ",", ", ")},
+		{"one more", app, many + ",x-a", ""},
+		{"too long a name", app, strings.Repeat("a", 4<<10+1), ""},
+		{"another origin", "https://evil.example.com", "authorization", ""},
+	} {
+		h := newRig(t, app).do(t, "OPTIONS", "/things", "", "Origin: "+test.origin,
+			"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: "+test.asked).Header()
+		if got := h.Get("Access-Control-Allow-Headers"); got != test.want {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
+		if vary := strings.Join(h.Values("Vary"), ", "); vary != "Origin, Access-Control-Request-Headers" {
+			t.Errorf("%s: Vary is %q", test.name, vary)
+		}
+	}
+	h := newRig(t, app).do(t, "GET", "/things", "", "Origin: "+app).Header()
+	for _, name := range []string{"Accept-Ranges", "Content-Disposition", "Content-Range", "ETag", "Link", "Location", "Retry-After", "X-Correlation-ID"} {
+		if !strings.Contains(h.Get("Access-Control-Expose-Headers"), name) {
+			t.Errorf("pages cannot read %s", name)
+		}
+	}
+}
+
+// TestHSTS_IsForNamesOnly holds where browsers are not told to stay on HTTPS.
+func TestHSTS_IsForNamesOnly(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]bool{
+		"api.example.org": true, "api.example.org:8443": true, "localhost.example.org": true,
+		"localhost": false, "localhost:8443": false, "app.localhost:8443": false, "127.0.0.1": false, "127.0.0.1:8443": false,
+		"192.168.1.7:8443": false, "[::1]:8443": false, "[2001:db8::1]": false,
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "https://"+host+"/things", http.NoBody)
+		rec := httptest.NewRecorder()
+		newRig(t).handler.ServeHTTP(rec, r)
+		if got := rec.Header().Get("Strict-Transport-Security") != ""; got != want {
+			t.Errorf("%s: %t, want %t", host, got, want)
+		}
 	}
 }
 

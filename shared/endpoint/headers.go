@@ -3,6 +3,8 @@ package endpoint
 import (
 	"net"
 	"net/http"
+	"net/netip"
+	"strings"
 )
 
 // The headers of every answer. An answer that may be cached, framed or scripted
@@ -22,17 +24,19 @@ func standardHeaders(h http.Header, r *http.Request, correlationID string) {
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
+	h.Set("X-XSS-Protection", "1; mode=block") // for browsers from before Content-Security-Policy
 	if !local(r.Host) {
 		h.Set("Strict-Transport-Security", transportSecurity)
 	}
 }
 
-// local reports whether host is the machine itself. Browsers keep HSTS per
-// host name over all ports, so it would break every other development server
-// on localhost.
+// local reports whether host is the machine itself, or an address. Browsers keep
+// HSTS per host over all ports, so it would break every other development server
+// on localhost; for addresses it is void (RFC 6797 section 8.1.1).
 func local(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	return host == "localhost" || host == "127.0.0.1" || host == "::1" || host == "[::1]"
+	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil || host == "localhost" || strings.HasSuffix(host, ".localhost")
 }

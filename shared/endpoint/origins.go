@@ -107,10 +107,46 @@ func exactHost(host string) bool {
 
 const (
 	allowedMethods = "GET, HEAD, POST, PUT, PATCH, DELETE"
-	allowedHeaders = "Authorization, Content-Type, If-Match, If-None-Match, Range, X-Correlation-ID"
-	exposedHeaders = "ETag, Link, Location, Retry-After, RateLimit, RateLimit-Policy, WWW-Authenticate, X-Correlation-ID"
-	preflightAge   = "7200" // seconds; browsers keep it no longer
+	exposedHeaders = "Accept-Ranges, Allow, Content-Disposition, Content-Range, ETag, Link, Location, Retry-After, " +
+		"RateLimit, RateLimit-Policy, WWW-Authenticate, X-Correlation-ID"
+	preflightAge = "7200" // seconds; browsers keep it no longer
 )
+
+// The limits of what a preflight asks for: no page needs as much.
+const (
+	maxAskedNames = 64
+	maxAskedBytes = 4 << 10
+)
+
+// askedHeaders returns the names of the headers that the page behind a preflight
+// wants to send, "" where they are no such list, or a longer one than any page
+// has. Pages of allowed origins may send whatever they like: trace headers of
+// their libraries among others, which change nothing here.
+func askedHeaders(r *http.Request) string {
+	asked := strings.Join(r.Header.Values("Access-Control-Request-Headers"), ",")
+	if len(asked) > maxAskedBytes {
+		return ""
+	}
+	names := strings.Split(asked, ",")
+	for i, name := range names {
+		names[i] = strings.Trim(name, " \t")
+		if !isToken(names[i]) {
+			return ""
+		}
+	}
+	if len(names) > maxAskedNames {
+		return ""
+	}
+	return strings.Join(names, ", ")
+}
+
+// isToken reports whether s is a token (RFC 9110 section 5.6.2), as names of
+// headers are.
+func isToken(s string) bool {
+	return s != "" && strings.IndexFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+	}) < 0
+}
 
 // serve sets the CORS headers of r and reports whether r was a preflight, which
 // it has answered then.
@@ -130,9 +166,14 @@ func (o Origins) serve(w http.ResponseWriter, r *http.Request) (done bool) {
 	if r.Method != http.MethodOptions || origin == "" || r.Header.Get("Access-Control-Request-Method") == "" {
 		return false
 	}
+	if len(o) > 0 {
+		h.Add("Vary", "Access-Control-Request-Headers")
+	}
 	if allowed {
 		h.Set("Access-Control-Allow-Methods", allowedMethods)
-		h.Set("Access-Control-Allow-Headers", allowedHeaders)
+		if asked := askedHeaders(r); asked != "" {
+			h.Set("Access-Control-Allow-Headers", asked)
+		}
 		h.Set("Access-Control-Max-Age", preflightAge)
 	}
 	w.WriteHeader(http.StatusNoContent)
