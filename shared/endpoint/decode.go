@@ -96,10 +96,10 @@ func (d decoder) body(w http.ResponseWriter, r *http.Request, req any) error {
 	if err != nil {
 		return errBrokenBody.Because(err)
 	}
-	contentType := r.Header.Get("Content-Type")
-	if contentType == "" && len(body) == 0 {
-		return nil // nothing sent is every field absent
+	if len(body) == 0 {
+		return nil // no bytes are no body, whatever their type: every field is absent
 	}
+	contentType := r.Header.Get("Content-Type")
 	if err := Unencoded(r); err != nil {
 		return err
 	}
