@@ -21,7 +21,7 @@ func TestBrowser(t *testing.T) {
 
 	w.expect(t, "a sign-in", at.runs(t, guarded, `fetch(api + "/api/auth/login", `+signIn+`).then(async answer =>
 		answer.status + " " + Object.keys(await answer.json()) + " " + answer.headers.get("Set-Cookie"))`),
-		"200 access_token,token_type,expires_in,refresh_expires_in null",
+		"200 access_token,token_type,expires_in,refresh_expires_in,role null",
 		"OPTIONS /api/auth/login: 204 for 7200 s", "POST /api/auth/login: 200 and a cookie")
 
 	t.Run("scripts cannot read the cookie", func(t *testing.T) { w.keptCookie(t, at) })

@@ -52,6 +52,8 @@ type Pair struct {
 	RefreshToken     string `json:"refresh_token,omitempty"`
 	RefreshExpiresIn int    `json:"refresh_expires_in"` // seconds
 
+	Role account.Role `json:"role"` // as of now; clients choose by it what they show
+
 	cookie *http.Cookie
 }
 
@@ -71,7 +73,7 @@ func (i *Issuer) Pair(l signin.Login, role account.Role, transport string, now t
 	}
 	refresh := i.Refresh.Encode(l.ID, l.Counter).Reveal()
 	p := Pair{
-		AccessToken: access, TokenType: "bearer",
+		AccessToken: access, TokenType: "bearer", Role: role,
 		ExpiresIn:        int(i.Access.Lifetime() / time.Second),
 		RefreshExpiresIn: int(l.ExpiresAt.Sub(now.Truncate(time.Microsecond)) / time.Second), // as the login keeps time
 	}

@@ -74,7 +74,7 @@ var (
 	asJSON = http.Header{"Content-Type": {"application/json"}}
 	asForm = http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
 	bearer = http.Header{"Www-Authenticate": {`Bearer realm="x"`}}
-	pair   = `{"access_token":"a.b.c","token_type":"bearer","expires_in":900,"refresh_expires_in":604800}`
+	pair   = `{"access_token":"a.b.c","token_type":"bearer","expires_in":900,"refresh_expires_in":604800,"role":"user"}`
 )
 
 func TestCheck_PassesWhatIsDescribed(t *testing.T) {
