@@ -156,6 +156,9 @@ func hold(t *testing.T, way http.RoundTripper, method, path string, seen map[str
 	}
 	want := maps.Clone(always)
 	want["Content-Security-Policy"], want["Cache-Control"] = noContent, noStore
+	if r.Header.Get("Access-Control-Request-Method") != "" {
+		want["Vary"] = "Origin, Access-Control-Request-Headers"
+	}
 	if kept, ok := cached[method+" "+path]; ok && resp.StatusCode < http.StatusBadRequest {
 		want["Cache-Control"] = kept
 	}

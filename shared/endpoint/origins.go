@@ -167,7 +167,7 @@ func (o Origins) serve(w http.ResponseWriter, r *http.Request) (done bool) {
 		return false
 	}
 	if len(o) > 0 {
-		h.Add("Vary", "Access-Control-Request-Headers")
+		h.Set("Vary", "Origin, Access-Control-Request-Headers")
 	}
 	if allowed {
 		h.Set("Access-Control-Allow-Methods", allowedMethods)
