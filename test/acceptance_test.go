@@ -82,7 +82,7 @@ func acceptance() []step {
 			body: `{"old_password":"SecurePass123!","new_password":"an entirely new passphrase"}`, status: 200},
 		step{name: "log in with the new one", method: "POST", path: "/api/auth/login",
 			body: `{"username":"test@example.com","password":"an entirely new passphrase"}`, status: 200, save: tokens},
-		step{name: "log out", method: "POST", path: "/api/auth/logout", header: bearer, status: 204},
+		step{name: "log out", method: "POST", path: "/api/auth/logout", header: bearer + "\nContent-Type: application/json", status: 204},
 		step{name: "the token is dead at once", method: "GET", path: "/api/users/me", header: bearer, status: 401, code: "login_revoked"},
 		step{name: "log out again", method: "POST", path: "/api/auth/logout", header: bearer, status: 204},
 

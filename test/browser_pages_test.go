@@ -139,11 +139,11 @@ func (w *world) foreignPages(t *testing.T, victim tab) {
 		},
 		{
 			"refreshes by a form", `submitted(api + "/api/auth/refresh", {})`,
-			"nothing; " + cookieRefresh + "403", "nothing; " + refresh + "415", "nothing; " + cookieRefresh + "415",
+			"nothing; " + cookieRefresh + "403", "nothing; " + refresh + "401", "nothing; " + cookieRefresh + "200 and a cookie",
 		},
 		{
 			"logs out by a form", `submitted(api + "/api/auth/logout", {})`,
-			"nothing; " + cookieLogout + "403", "nothing; " + logout + "415", "nothing; " + cookieLogout + "415",
+			"nothing; " + cookieLogout + "403", "nothing; " + logout + "403", "", // which may, and would end the rest
 		},
 		{
 			"signs the visitor in as somebody else",
@@ -170,7 +170,7 @@ func (w *world) foreignPages(t *testing.T, victim tab) {
 		},
 		{
 			"logs out", `see(api + "/api/auth/logout", {method: "POST"})`,
-			"nothing; " + cookieLogout + "403", "nothing; " + logout + "204 and a cookie less", "cors 204; " + cookieLogout + "204 and a cookie less",
+			"nothing; " + cookieLogout + "403", "nothing; " + logout + "403", "cors 204; " + cookieLogout + "204 and a cookie less",
 		},
 	}
 	by := map[string]tab{sibling: w.visit(t, sibling), foreign: w.visit(t, foreign)}
@@ -184,6 +184,9 @@ func (w *world) foreignPages(t *testing.T, victim tab) {
 				}
 				w.since()
 			}
+			if try.byAllowed == "" {
+				return
+			}
 			page, seen, _ := strings.Cut(try.byAllowed, "; ")
 			w.expect(t, "allowed", allowed.runs(t, open, try.script), page, strings.Split(seen, "; ")...)
 		})
@@ -196,7 +199,7 @@ func (w *world) navigations(t *testing.T, victim tab) {
 	t.Helper()
 	for _, try := range []struct{ script, bySibling, byForeign string }{
 		{`location = api + "/api/auth/logout"`, "GET /api/auth/logout with the cookie: 405", "GET /api/auth/logout: 405"},
-		{`submit("_top", api + "/api/auth/logout", {})`, "POST /api/auth/logout with the cookie: 403", "POST /api/auth/logout: 415"},
+		{`submit("_top", api + "/api/auth/logout", {})`, "POST /api/auth/logout with the cookie: 403", "POST /api/auth/logout: 403"},
 	} {
 		for from, want := range map[string]string{sibling: try.bySibling, foreign: try.byForeign} {
 			at := w.visit(t, from)

@@ -60,6 +60,9 @@ func (q *request) Bind(r *http.Request) (err error) {
 	if q.access, err = endpoint.Bearer(r); err != nil || q.access != "" || q.RefreshToken != "" {
 		return err // the cookie has no say then
 	}
+	if err := endpoint.CrossOrigin(r); err != nil {
+		return err // a form of a foreign page, which would take the cookie away
+	}
 	q.cookie, err = endpoint.RefreshToken(r)
 	return err
 }

@@ -40,8 +40,8 @@ func RefreshToken(r *http.Request) (config.Secret, error) {
 
 // CrossOrigin returns the fault of a request that a page of a foreign origin
 // made a browser send. Those with the refresh cookie never come so far; it is for
-// calls that set the cookie, or a page could sign its visitors in as somebody
-// else.
+// calls that set the cookie or take it away, or a page could sign its visitors in
+// as somebody else, or out.
 func CrossOrigin(r *http.Request) error {
 	if exchangeOf(r).foreign {
 		return errCrossOrigin
