@@ -38,8 +38,8 @@ func TestParseName(t *testing.T) {
 func TestParseName_TakesWhatPeopleAreCalled(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
-		"Ada ❤️", "Ada ❤︎", "Ada ❤", "👩‍👩‍👧‍👦", "👨🏽‍🚀 Neil", "👍🏿", "🇩🇪 Ada", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "🏳️‍🌈", "🏴‍☠️", "❤️‍🔥", "1️⃣", "#️⃣", "⛹🏿‍♂️", "⛹️‍♀️", "👩🏻‍❤️‍💋‍👨🏿", "🐻‍❄️", "©️ Ada",
-		"می‌خواهم", "نیک‌نام", "علی‌رضا", "ශ්‍රී", "ക്‍", "क्‍ष", "র‍্যাচেল", "ರ‍್ಕ", "न्‌न",
+		"Ada ❤️", "Ada ❤︎", "Ada ❤", "👩\u200d👩\u200d👧\u200d👦", "👨🏽\u200d🚀 Neil", "👍🏿", "🇩🇪 Ada", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "🏳️\u200d🌈", "🏴\u200d☠️", "❤️\u200d🔥", "1️⃣", "#️⃣", "⛹🏿\u200d♂️", "⛹️\u200d♀️", "👩🏻\u200d❤️\u200d💋\u200d👨🏿", "🐻\u200d❄️", "©️ Ada",
+		"می\u200cخواهم", "نیک\u200cنام", "علی\u200cرضا", "ශ්\u200dරී", "ക്\u200d", "क्\u200dष", "র\u200d্যাচেল", "ರ\u200d್ಕ", "न्\u200cन",
 		"O’Neil", "O'Neil", "Jean-Luc", "Gal·la", "马克·吐温", "ジャン・リュック", "Müller, Dr.", "Ada (she/her)", "X Æ A-12", "50% Ada", "Đỗ Thị", "ק״ג", "李 ٣",
 		"Ⅷ", "ﬁ", "①", "김철수", "ไทย", "မြန်မာ", "ខ្មែរ", "ᠠᠡ", "\u0301",
 	} {
@@ -127,7 +127,7 @@ func TestParseName_SaysWhatIsWrong(t *testing.T) {
 func FuzzParseName(f *testing.F) {
 	f.Add("Ada ❤️")
 	f.Add("🏴󠁧󠁢󠁳󠁣󠁴󠁿")
-	f.Add("র‍্যাচেল 马克·吐温")
+	f.Add("র\u200d্যাচেল 马克·吐温")
 	f.Fuzz(func(t *testing.T, s string) {
 		name, err := account.ParseName(s)
 		if err != nil {
@@ -149,7 +149,7 @@ func TestFold(t *testing.T) {
 	t.Parallel()
 	for _, equal := range [][]string{
 		{"Ada  Lovelace", "ada lovelace", " ＡＤＡ\u3000Lovelace", "Ada\u200b Lovelace"},
-		{"Ada ❤️", "ada ❤"}, {"ﬁn", "FIN"}, {"نیک‌نام", "نیکنام"}, {"RENÉ", "rene\u0301"}, {"ΣΑΣ", "σας"[:len("σα")] + "σ"},
+		{"Ada ❤️", "ada ❤"}, {"ﬁn", "FIN"}, {"نیک\u200cنام", "نیکنام"}, {"RENÉ", "rene\u0301"}, {"ΣΑΣ", "σας"[:len("σα")] + "σ"},
 	} {
 		for _, s := range equal {
 			if got, want := account.Fold(s), account.Fold(equal[0]); got != want {
