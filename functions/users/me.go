@@ -134,7 +134,7 @@ func (f *Function) changePassword(ctx context.Context, caller token.Caller, q ch
 				return err
 			}
 		}
-		if err := f.Wishes.PasswordChanged(ctx, tx, who, fresh.Reveal(), now); err != nil {
+		if err := f.Wishes.PasswordChanged(ctx, tx, by.Account, fresh.Reveal(), now); err != nil {
 			return err
 		}
 		return tx.Audit(ctx, event)
