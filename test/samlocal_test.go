@@ -27,6 +27,7 @@ func samLocal(t *testing.T, dotenv string) (calls string, env map[string]map[str
 		}
 	}
 	write("scripts/sam-local", read(t, "scripts/sam-local"), 0o755)
+	write("scripts/version", read(t, "scripts/version"), 0o755)
 	write("env.json.example", read(t, "env.json.example"), 0o644)
 	write("bin/docker", "#!/bin/sh\necho docker \"$@\"\n", 0o755)
 	write("scripts/sam-api", "#!/bin/sh\necho sam-api \"$@\"\n", 0o755)
