@@ -106,6 +106,8 @@ func TestServe_RefusesWhatIsWrong(t *testing.T) {
 		want []string // each on a line of its own
 		hide string
 	}{
+		{"a URL in quotes, as docker run --env-file keeps them", []string{`DATABASE_URL="postgres://ada:hunter2@127.0.0.1/x"`},
+			[]string{"DATABASE_URL is in quotes"}, "hunter2"},
 		{"a short secret", []string{"JWT_SECRET=hunter2hunter2"}, []string{"JWT_SECRET has 14 bytes; it takes"}, "hunter2"},
 		{"the placeholder", []string{"JWT_SECRET=change-me-change-me-change-me-change-me"}, []string{"JWT_SECRET is the placeholder"}, ""},
 		{"everything at once", []string{"BCRYPT_COST=99", "ALLOWED_ORIGINS=*", "ACCESS_TOKEN_EXPIRE_MINUTES=x", "HTTPS_ADDR=8443"},
