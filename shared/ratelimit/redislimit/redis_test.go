@@ -98,16 +98,21 @@ func TestStore_GoesDownAndComesBack(t *testing.T) {
 	if got := passed(50); got != 2 {
 		t.Errorf("%d pass while Redis is down, want the 2 that were left", got)
 	}
-	if len(reports) != 1 || reports[0] == nil {
-		t.Errorf("reported %v", reports)
+	last := func() error { return reports[len(reports)-1] }
+	if len(reports) == 0 || last() == nil {
+		t.Fatalf("reported %v", reports)
 	}
 	server.Restart(t)
-	now = now.Add(time.Minute)
-	if got := passed(6); got != 5 {
-		t.Errorf("%d of 6 pass after Redis is back, want 5", got)
-	}
-	if len(reports) != 2 || reports[1] != nil {
-		t.Errorf("reported %v", reports)
+	// On a busy machine Redis, too, may take longer than is waited for it.
+	const tries = 100
+	for try := 1; last() != nil; try++ {
+		now = now.Add(time.Minute)
+		if got := passed(6); last() == nil && got != 5 {
+			t.Errorf("%d of 6 pass after Redis is back, want 5", got)
+		}
+		if try == tries {
+			t.Fatalf("reported %v", reports)
+		}
 	}
 }
 
