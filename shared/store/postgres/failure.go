@@ -64,9 +64,10 @@ func undone(err error) bool {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return !strings.HasPrefix(e.Code, "08") && e.Code != "40003"
 	}
-	// What database/sql runs again by itself. pgx's own SafeToRetry is no proof: of a
-	// connection that is lost under a commit it says "conn closed", safe to retry.
-	return errors.Is(err, driver.ErrBadConn)
+	// What database/sql runs again by itself, and what pgx did not send because the
+	// time was up. SafeToRetry alone is no proof: of a connection that is lost under
+	// a commit pgx says "conn closed", safe to retry.
+	return errors.Is(err, driver.ErrBadConn) || pgconn.Timeout(err) && pgconn.SafeToRetry(err)
 }
 
 // connecting reports that there was no connection yet.

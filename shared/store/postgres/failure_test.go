@@ -10,11 +10,13 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/store/postgres"
+	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
 // TestFailures holds what each way to lose a server means: whether it passes, and
@@ -69,6 +71,25 @@ func TestFailures(t *testing.T) {
 				t.Errorf("undone: %t", got)
 			}
 		})
+	}
+}
+
+// A transaction whose time runs out may reach pgx before database/sql notices. pgx
+// sends nothing then, so the outcome is known.
+func TestUndone_WhatWasNotSent(t *testing.T) {
+	t.Parallel()
+	tx, err := connect(t, storetest.PostgresURL(t)).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
+	defer cancel()
+	err = tx.Commit(ctx)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("got %v, want the end of the context", err)
+	}
+	if !postgres.Unavailable(err) || !postgres.Undone(err) {
+		t.Errorf("%v: unavailable: %t, undone: %t; want both", err, postgres.Unavailable(err), postgres.Undone(err))
 	}
 }
 
