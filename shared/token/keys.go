@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -51,18 +52,17 @@ type Options struct {
 type Keys struct {
 	set      atomic.Pointer[keySet]
 	issuer   string
-	audience string
 	lifetime time.Duration
 }
 
 // A keySet is what tokens are signed and verified with at one time.
 type keySet struct {
 	method   jwt.SigningMethod
-	header   string         // of new tokens, encoded
-	signing  any            // the key of new tokens
-	byHeader map[string]any // encoded header → what verifies the tokens that begin with it
-	ids      []string       // of the accepted keys, as they were given
-	public   []publicKey    // what [Keys.JWKS] publishes
+	signing  any                 // the key of new tokens
+	audience string              // of new tokens; "" is none
+	byHeader map[string]verifier // encoded header → what verifies the tokens that begin with it
+	ids      []string            // of the accepted keys, as they were given: first that of new tokens
+	public   []publicKey         // what [Keys.JWKS] publishes
 }
 
 // NewKeys returns the keys for o, or an error when a key does not fit the
@@ -72,7 +72,7 @@ func NewKeys(o Options) (*Keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Keys{issuer: o.Issuer, audience: o.Audience, lifetime: o.Lifetime}
+	k := &Keys{issuer: o.Issuer, lifetime: o.Lifetime}
 	k.set.Store(set)
 	return k, nil
 }
@@ -96,7 +96,7 @@ func (s *keySet) same(other *keySet) bool {
 }
 
 func newKeySet(o Options) (*keySet, error) {
-	s := &keySet{method: jwt.GetSigningMethod(o.Algorithm), byHeader: map[string]any{}}
+	s := &keySet{method: jwt.GetSigningMethod(o.Algorithm), audience: o.Audience, byHeader: map[string]verifier{}}
 	switch o.Algorithm {
 	case "HS256", "HS384", "HS512":
 		s.shared(o.Ring)
@@ -135,17 +135,14 @@ func (s *keySet) asymmetric(o Options) error {
 // accept takes the tokens of one more key and reports whether it is new. The
 // first key signs, with signing where that is another value.
 func (s *keySet) accept(kid string, verifying, signing any) bool {
-	header := headerOf(s.method.Alg(), kid)
+	header := encodedHeader(s.method.Alg(), kid)
 	if _, known := s.byHeader[header]; known {
 		return false
 	}
-	s.byHeader[header] = verifying
+	s.byHeader[header] = verifier{key: verifying, audience: s.audience}
 	s.ids = append(s.ids, kid)
-	if s.header == "" {
-		s.header, s.signing = header, signing
-		if signing == nil {
-			s.signing = verifying
-		}
+	if s.signing == nil {
+		s.signing = cmp.Or(signing, verifying)
 	}
 	return true
 }
@@ -174,31 +171,52 @@ func (k *Keys) Lifetime() time.Duration { return k.lifetime }
 // Sign returns a new access token (RFC 9068 section 2.2).
 func (k *Keys) Sign(who account.ID, role account.Role, login signin.ID, now time.Time) (string, error) {
 	s := k.set.Load()
-	text := s.header + "." + base64url.EncodeToString(encode(k.wireOf(Claims{
+	t := jwt.NewWithClaims(s.method, k.wireOf(Claims{
 		Subject: who, Login: login, Role: role, IssuedAt: now, ExpiresAt: now.Add(k.lifetime), ID: uid.New(),
-	})))
-	signature, err := s.method.Sign(text, s.signing)
+	}, s.audience))
+	t.Header = headerOf(s.method.Alg(), s.ids[0])
+	raw, err := t.SignedString(s.signing)
 	if err != nil {
 		return "", fmt.Errorf("sign access token: %w", err)
 	}
-	return text + "." + base64url.EncodeToString(signature), nil
+	return raw, nil
 }
 
 // Verify returns what raw says, if one of the keys signed it and it is good at
 // now; else [ErrInvalid] or [ErrExpired].
 func (k *Keys) Verify(raw string, now time.Time) (Claims, error) {
-	payload, err := k.set.Load().open(raw)
+	s := k.set.Load()
+	v, err := s.verifierOf(raw)
 	if err != nil {
 		return Claims{}, ErrInvalid.Because(err)
 	}
-	c, err := k.parse(payload)
+	var w wire
+	_, err = k.parser(s, v, now).ParseWithClaims(raw, &w, func(*jwt.Token) (any, error) { return v.key, nil })
+	expired := errors.Is(err, jwt.ErrTokenExpired) // which is said of claims that were signed
+	if err != nil && !expired {
+		return Claims{}, ErrInvalid.Because(err)
+	}
+	c, err := k.claims(&w, raw, v.audience)
 	switch {
 	case err != nil:
 		return Claims{}, ErrInvalid.Because(err)
-	case c.IssuedAt.After(now.Add(Ahead)):
+	case c.IssuedAt.After(now.Add(Ahead)): // jwt has one leeway for both ends
 		return Claims{}, ErrInvalid.Because(errors.New("issued in the future"))
-	case !now.Before(c.ExpiresAt.Add(Leeway)):
+	case expired:
 		return Claims{}, ErrExpired
 	}
 	return c, nil
+}
+
+// parser returns what checks the signature, the issuer, the audience and the end
+// of a token at now (RFC 8725 sections 3.1, 3.8 and 3.9).
+func (k *Keys) parser(s *keySet, v verifier, now time.Time) *jwt.Parser {
+	options := []jwt.ParserOption{
+		jwt.WithValidMethods([]string{s.method.Alg()}), jwt.WithStrictDecoding(), jwt.WithIssuer(k.issuer),
+		jwt.WithExpirationRequired(), jwt.WithLeeway(Leeway), jwt.WithTimeFunc(func() time.Time { return now }),
+	}
+	if v.audience != "" {
+		options = append(options, jwt.WithAudience(v.audience))
+	}
+	return jwt.NewParser(options...)
 }

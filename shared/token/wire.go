@@ -1,7 +1,6 @@
 package token
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -9,78 +8,59 @@ import (
 	"strings"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
+
 	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/uid"
 )
 
-// base64url is the one encoding of each part (RFC 7515 section 2): no padding,
-// and no bit set that counts for nothing.
-var base64url = base64.RawURLEncoding.Strict()
-
 // Why a token was refused; for logs only, the client sees [ErrInvalid].
 var (
 	errLong   = errors.New("too long")
 	errHeader = errors.New("not the header of a token of these keys")
-	errParts  = errors.New("not three parts")
-	errCoding = errors.New("not base64url")
 	errForm   = errors.New("claims: not in the form that Sign gives them")
-	errOthers = errors.New("of another issuer or for another audience")
 	errTimes  = errors.New("claims: no such time of issue and expiry")
 )
 
-// headerOf returns the header of the tokens of one key, encoded. There is no
-// other for it.
-func headerOf(algorithm, kid string) string {
-	return base64url.EncodeToString(encode(struct {
-		Algorithm string `json:"alg"`
-		KeyID     string `json:"kid"`
-		Type      string `json:"typ"`
-	}{algorithm, kid, tokenType}))
+// A verifier is what verifies the tokens of one key.
+type verifier struct {
+	key      any
+	audience string // which its tokens carry; "" is none
 }
 
-// open returns the payload of raw, if a key of the set signed it.
+// verifierOf returns the verifier of the key that raw says it was signed with.
 //
-// The header is compared and never parsed. So nothing in it can choose an
-// algorithm, name a key that is not ours, bring one along, or ask for an
-// extension (RFC 8725 sections 3.1, 3.2, 3.10, 3.11 and RFC 7515 section 4.1.11),
-// and nothing else of what is sent is looked at before the signature holds.
-func (s *keySet) open(raw string) ([]byte, error) {
+// The header is compared with those of our keys before the token is parsed. So
+// nothing in it can choose an algorithm, name a key that is not ours, bring one
+// along, or ask for an extension (RFC 8725 sections 3.1, 3.2, 3.10, 3.11 and RFC
+// 7515 section 4.1.11).
+func (s *keySet) verifierOf(raw string) (verifier, error) {
 	if len(raw) > maxToken {
-		return nil, errLong
+		return verifier{}, errLong
 	}
-	header, rest, _ := strings.Cut(raw, ".")
-	key, known := s.byHeader[header]
+	header, _, _ := strings.Cut(raw, ".")
+	v, known := s.byHeader[header]
 	if !known {
-		return nil, errHeader
+		return verifier{}, errHeader
 	}
-	payload, signature, found := strings.Cut(rest, ".")
-	if !found {
-		return nil, errParts
-	}
-	mac, err := decode(signature)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.method.Verify(raw[:len(header)+1+len(payload)], mac, key); err != nil {
-		return nil, fmt.Errorf("signature: %w", err)
-	}
-	return decode(payload)
+	return v, nil
 }
 
-// decode takes one spelling only. [base64.Encoding] would skip line breaks.
-func decode(text string) ([]byte, error) {
-	b, err := base64url.DecodeString(text)
-	if err != nil || strings.ContainsAny(text, "\r\n") {
-		return nil, errCoding
-	}
-	return b, nil
+// headerOf returns the header of the tokens of one key.
+func headerOf(algorithm, kid string) map[string]any {
+	return map[string]any{"alg": algorithm, "kid": kid, "typ": tokenType}
+}
+
+// encodedHeader returns how headerOf travels: there is no other for the key.
+func encodedHeader(algorithm, kid string) string {
+	return base64.RawURLEncoding.EncodeToString(encode(headerOf(algorithm, kid)))
 }
 
 // wire is the claims set as it travels (RFC 9068 section 2.2).
 type wire struct {
 	Issuer    string `json:"iss"`
-	Audience  string `json:"aud"`
+	Audience  string `json:"aud,omitempty"`
 	Subject   string `json:"sub"`
 	Login     string `json:"sid"`
 	Role      string `json:"role"`
@@ -89,26 +69,36 @@ type wire struct {
 	ID        string `json:"jti"`
 }
 
+var _ jwt.Claims = (*wire)(nil) // which the parser reads and validates
+
+func (w *wire) GetExpirationTime() (*jwt.NumericDate, error) { return date(w.ExpiresAt), nil }
+func (w *wire) GetIssuedAt() (*jwt.NumericDate, error)       { return date(w.IssuedAt), nil }
+func (w *wire) GetNotBefore() (*jwt.NumericDate, error)      { return nil, nil } //nolint:nilnil // there is none
+func (w *wire) GetIssuer() (string, error)                   { return w.Issuer, nil }
+func (w *wire) GetSubject() (string, error)                  { return w.Subject, nil }
+
+func (w *wire) GetAudience() (jwt.ClaimStrings, error) {
+	if w.Audience == "" {
+		return nil, nil
+	}
+	return jwt.ClaimStrings{w.Audience}, nil
+}
+
+func date(seconds int64) *jwt.NumericDate { return jwt.NewNumericDate(time.Unix(seconds, 0)) }
+
 // wireOf returns how the claims travel.
-func (k *Keys) wireOf(c Claims) wire {
-	return wire{
-		Issuer: k.issuer, Audience: k.audience, Subject: string(c.Subject), Login: string(c.Login),
+func (k *Keys) wireOf(c Claims, audience string) *wire {
+	return &wire{
+		Issuer: k.issuer, Audience: audience, Subject: string(c.Subject), Login: string(c.Login),
 		Role: string(c.Role), IssuedAt: c.IssuedAt.Unix(), ExpiresAt: c.ExpiresAt.Unix(), ID: c.ID,
 	}
 }
 
-// parse returns the claims in a payload that was signed. It takes exactly what
-// Sign makes: the claims, encoded again, must be the same bytes. So no member
-// stands twice, is unknown or spelled in other letters, no number is a fraction,
-// and no two parsers can read two things.
-func (k *Keys) parse(payload []byte) (Claims, error) {
-	var w wire
-	if err := json.Unmarshal(payload, &w); err != nil {
-		return Claims{}, fmt.Errorf("claims: %w", err)
-	}
-	if w.Issuer != k.issuer || w.Audience != k.audience {
-		return Claims{}, errOthers
-	}
+// claims returns what w says, which came in raw. It takes exactly what Sign
+// makes: the claims, encoded again, must be the same text. So no member stands
+// twice, is unknown or spelled in other letters, no number is a fraction, and no
+// two parsers can read two things.
+func (k *Keys) claims(w *wire, raw, audience string) (Claims, error) {
 	if w.IssuedAt <= 0 || w.ExpiresAt <= w.IssuedAt || w.ExpiresAt-w.IssuedAt > int64(MaxLifetime/time.Second) {
 		return Claims{}, errTimes
 	}
@@ -121,7 +111,8 @@ func (k *Keys) parse(payload []byte) (Claims, error) {
 	if err := errors.Join(errs[:]...); err != nil {
 		return Claims{}, fmt.Errorf("claims: %w", err)
 	}
-	if !bytes.Equal(payload, encode(k.wireOf(c))) {
+	payload := base64.RawURLEncoding.EncodeToString(encode(k.wireOf(c, audience)))
+	if strings.Split(raw, ".")[1] != payload || strings.ContainsAny(raw, "\r\n") { // which the decoder skips
 		return Claims{}, errForm
 	}
 	return c, nil
