@@ -57,7 +57,7 @@ func (p *parts) readKeys(ctx context.Context) error {
 		return err
 	}
 	ring := setup.Ring(env)
-	keys := token.Read(env, ring)
+	keys := token.Read(env)
 	if err := env.Err(); err != nil {
 		return err
 	}

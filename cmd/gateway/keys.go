@@ -126,11 +126,7 @@ func (c *chain) id(text config.Secret) (string, error) {
 // secretID returns the kid of the tokens that a secret signs under HS256, HS384
 // and HS512; under the others it is as good a name.
 func secretID(secret config.Secret) (string, error) {
-	ring, err := keyring.New(secret)
-	if err != nil {
-		return "", err
-	}
-	keys, err := token.NewKeys(token.Options{Algorithm: "HS256", Ring: ring})
+	keys, err := token.NewKeys(token.Options{Algorithm: "HS256", Secrets: []config.Secret{secret}})
 	if err != nil {
 		return "", err
 	}

@@ -55,6 +55,15 @@ func Read(env *config.Env) config.Secret {
 	return secret
 }
 
+// Require is [Read] for who cannot do without: an unset JWT_SECRET is refused
+// through env, too.
+func Require(env *config.Env) config.Secret {
+	if env.Secret(Variable) == "" {
+		env.RefuseSecret(Variable, "is not set", Takes)
+	}
+	return Read(env)
+}
+
 // ReadPrevious returns the secrets in JWT_PREVIOUS_SECRETS, which are still read
 // with after a rotation. Weak ones are refused through env.
 func ReadPrevious(env *config.Env) []config.Secret {

@@ -23,10 +23,7 @@ import (
 // Ring returns the keys drawn from JWT_SECRET, which must be set, and from
 // JWT_PREVIOUS_SECRETS.
 func Ring(env *config.Env) *keyring.Ring {
-	if env.Secret(keyring.Variable) == "" {
-		env.RefuseSecret(keyring.Variable, "is not set", keyring.Takes)
-	}
-	secret := keyring.Read(env)
+	secret := keyring.Require(env)
 	if secret == "" {
 		secret = keyring.Generate() // for nobody: it lets the other mistakes be found, too
 	}
@@ -39,7 +36,7 @@ func Ring(env *config.Env) *keyring.Ring {
 
 // Issuer returns what makes and reads the tokens of both kinds.
 func Issuer(env *config.Env, ring *keyring.Ring) *grant.Issuer {
-	return grant.ReadIssuer(env, token.Read(env, ring), signin.NewCodec(ring.Derive(signin.Purpose)))
+	return grant.ReadIssuer(env, token.Read(env), signin.NewCodec(ring.Derive(signin.Purpose)))
 }
 
 // Log returns the logger of the level that the environment asks for; one JSON

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/keyring"
 	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/token"
 )
@@ -16,7 +17,7 @@ import (
 // right key under the right header, so that nothing else can be what refuses it.
 func TestForgery_Claims(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "HS256", nil, ring(t))
+	w := newWorld(t, "HS256", nil, keyring.Generate())
 	w.accepted(t)
 	other := account.NewID()
 	cases := map[string]string{}
@@ -77,7 +78,7 @@ func TestForgery_Claims(t *testing.T) {
 
 func TestVerify_Time(t *testing.T) {
 	t.Parallel()
-	keys := newWorld(t, "HS256", nil, ring(t)).keys
+	keys := newWorld(t, "HS256", nil, keyring.Generate()).keys
 	raw, err := keys.Sign(account.NewID(), account.User, signin.NewID(), now)
 	if err != nil {
 		t.Fatal(err)

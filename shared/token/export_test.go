@@ -24,7 +24,7 @@ func Open(algorithm string, key crypto.PublicKey, headers []string, raw string) 
 	if len(parts) != 3 {
 		return nil, jwt.ErrTokenMalformed
 	}
-	parser := new(Keys).parser(s, v, time.Now())
+	parser := new(Keys).parser(s, time.Now())
 	signature, err := parser.DecodeSegment(parts[2])
 	if err != nil {
 		return nil, err

@@ -5,19 +5,20 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/voiceassist/gateway/shared/keyring"
 	"github.com/voiceassist/gateway/shared/token"
 )
 
 func TestJWKS(t *testing.T) {
 	t.Parallel()
-	if got := string(newWorld(t, "HS256", nil, ring(t)).keys.JWKS()); got != `{"keys":[]}` {
+	if got := string(newWorld(t, "HS256", nil, keyring.Generate()).keys.JWKS()); got != `{"keys":[]}` {
 		t.Errorf("a symmetric key set publishes %s", got)
 	}
 	private := signers(t)
 	for algorithm, members := range map[string]string{
 		"EdDSA": "alg crv kid kty use x", "ES256": "alg crv kid kty use x y", "RS256": "alg e kid kty n use",
 	} {
-		w := newWorld(t, algorithm, private[algorithm], nil)
+		w := newWorld(t, algorithm, private[algorithm])
 		var set struct{ Keys []map[string]string }
 		if err := json.Unmarshal(w.keys.JWKS(), &set); err != nil || len(set.Keys) != 1 {
 			t.Fatalf("%s: %s, %v", algorithm, w.keys.JWKS(), err)

@@ -17,14 +17,21 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/keyring"
 	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/uid"
 )
 
 const (
-	purpose = "access token v1" // of the first half of an HMAC key
-	second  = "access token v1, second half"
+	purpose = "access token v2" // of the id of an HMAC key, which is a secret itself
+
+	// Earlier versions drew the key from the secret, in two halves of 32 bytes.
+	derivedFirst  = "access token v1"
+	derivedSecond = "access token v1, second half"
+
+	// What earlier versions put into aud where JWT_AUDIENCE was not set.
+	formerAudience = "voiceassist"
 
 	tokenType = "at+jwt" // RFC 9068 section 2.1; nothing else of ours can be taken for an access token
 	maxToken  = 4 << 10  // bytes; ours have some 500
@@ -38,11 +45,11 @@ const (
 // Options say how tokens are signed.
 type Options struct {
 	Algorithm string             // HS256, HS384, HS512, EdDSA, ES256 or RS256 (RFC 7518 section 3.1, RFC 8037)
-	Ring      *keyring.Ring      // for HS algorithms
+	Secrets   []config.Secret    // for HS algorithms: the one that signs, then others that are accepted
 	Private   crypto.Signer      // for the others
 	Accepted  []crypto.PublicKey // which are published and accepted, too: the next key, and previous ones
 	Issuer    string
-	Audience  string
+	Audience  string // "" for none
 	Lifetime  time.Duration
 }
 
@@ -99,21 +106,55 @@ func newKeySet(o Options) (*keySet, error) {
 	s := &keySet{method: jwt.GetSigningMethod(o.Algorithm), audience: o.Audience, byHeader: map[string]verifier{}}
 	switch o.Algorithm {
 	case "HS256", "HS384", "HS512":
-		s.shared(o.Ring)
-		return s, nil
+		return s, s.shared(o.Secrets)
 	case "EdDSA", "ES256", "RS256":
 		return s, s.asymmetric(o)
 	}
 	return nil, fmt.Errorf("%q is no algorithm for access tokens", o.Algorithm)
 }
 
-// shared sets up HMAC: 64 bytes a key, which is what the longest hash asks for
-// (RFC 7518 section 3.2).
-func (s *keySet) shared(ring *keyring.Ring) {
-	firsts, seconds := ring.Derive(purpose).All(), ring.Derive(second).All()
-	for i := range min(len(firsts), len(seconds)) { // of one length, unless the ring changes at this moment
-		s.accept(hex.EncodeToString(firsts[i].ID[:]), append(firsts[i].Bytes[:], seconds[i].Bytes[:]...), nil)
+// MinSecret returns how long the secret of an HS algorithm must be, in bytes: as
+// long as its hash (RFC 7518 section 3.2).
+func MinSecret(algorithm string) int {
+	return map[string]int{"HS256": 32, "HS384": 48, "HS512": 64}[algorithm]
+}
+
+// shared sets up HMAC. The key is the secret as it is, so that whoever has it can
+// verify tokens with any library.
+func (s *keySet) shared(secrets []config.Secret) error {
+	if len(secrets) == 0 {
+		return errors.New("the algorithm needs a secret")
 	}
+	for i, secret := range secrets {
+		if len(secret) < MinSecret(s.method.Alg()) {
+			if i == 0 {
+				return fmt.Errorf("a secret of %d bytes is too short for %s", len(secret), s.method.Alg())
+			}
+			continue // one that never signed: what was derived from it is accepted below
+		}
+		ring, err := keyring.New(secret)
+		if err != nil {
+			return err
+		}
+		id := ring.Derive(purpose).Current().ID
+		s.accept(hex.EncodeToString(id[:]), []byte(secret.Reveal()), nil, s.audience)
+	}
+	return s.derived(secrets)
+}
+
+// derived accepts the tokens of earlier versions, whose key was drawn from the
+// secret. It signs nothing, and can go when the last of them has expired.
+func (s *keySet) derived(secrets []config.Secret) error {
+	for _, secret := range secrets {
+		ring, err := keyring.New(secret)
+		if err != nil {
+			return err
+		}
+		first, second := ring.Derive(derivedFirst).Current(), ring.Derive(derivedSecond).Current()
+		key := append(first.Bytes[:], second.Bytes[:]...)
+		s.accept(hex.EncodeToString(first.ID[:]), key, nil, cmp.Or(s.audience, formerAudience))
+	}
+	return nil
 }
 
 func (s *keySet) asymmetric(o Options) error {
@@ -125,21 +166,26 @@ func (s *keySet) asymmetric(o Options) error {
 			return err
 		}
 		p := describe(o.Algorithm, pub)
-		if s.accept(p.KeyID, pub, o.Private) {
+		audiences := []string{s.audience}
+		if s.audience == "" {
+			audiences = append(audiences, formerAudience) // of tokens of versions that had this default
+		}
+		if s.accept(p.KeyID, pub, o.Private, audiences...) {
 			s.public = append(s.public, p)
 		}
 	}
 	return nil
 }
 
-// accept takes the tokens of one more key and reports whether it is new. The
-// first key signs, with signing where that is another value.
-func (s *keySet) accept(kid string, verifying, signing any) bool {
+// accept takes the tokens that one more key signed for one of the audiences, and
+// reports whether the key is new. The first key signs, with signing where that is
+// another value.
+func (s *keySet) accept(kid string, verifying, signing any, audiences ...string) bool {
 	header := encodedHeader(s.method.Alg(), kid)
 	if _, known := s.byHeader[header]; known {
 		return false
 	}
-	s.byHeader[header] = verifier{key: verifying, audience: s.audience}
+	s.byHeader[header] = verifier{key: verifying, audiences: audiences}
 	s.ids = append(s.ids, kid)
 	if s.signing == nil {
 		s.signing = cmp.Or(signing, verifying)
@@ -191,12 +237,16 @@ func (k *Keys) Verify(raw string, now time.Time) (Claims, error) {
 		return Claims{}, ErrInvalid.Because(err)
 	}
 	var w wire
-	_, err = k.parser(s, v, now).ParseWithClaims(raw, &w, func(*jwt.Token) (any, error) { return v.key, nil })
+	_, err = k.parser(s, now).ParseWithClaims(raw, &w, func(*jwt.Token) (any, error) { return v.key, nil })
 	expired := errors.Is(err, jwt.ErrTokenExpired) // which is said of claims that were signed
 	if err != nil && !expired {
 		return Claims{}, ErrInvalid.Because(err)
 	}
-	c, err := k.claims(&w, raw, v.audience)
+	// RFC 8725 section 3.9; jwt takes any audience where a token may have none.
+	if !slices.Contains(v.audiences, w.Audience) {
+		return Claims{}, ErrInvalid.Because(errAudience)
+	}
+	c, err := k.claims(&w, raw)
 	switch {
 	case err != nil:
 		return Claims{}, ErrInvalid.Because(err)
@@ -208,15 +258,11 @@ func (k *Keys) Verify(raw string, now time.Time) (Claims, error) {
 	return c, nil
 }
 
-// parser returns what checks the signature, the issuer, the audience and the end
-// of a token at now (RFC 8725 sections 3.1, 3.8 and 3.9).
-func (k *Keys) parser(s *keySet, v verifier, now time.Time) *jwt.Parser {
-	options := []jwt.ParserOption{
+// parser returns what checks the signature, the issuer and the end of a token at
+// now (RFC 8725 sections 3.1 and 3.8).
+func (k *Keys) parser(s *keySet, now time.Time) *jwt.Parser {
+	return jwt.NewParser(
 		jwt.WithValidMethods([]string{s.method.Alg()}), jwt.WithStrictDecoding(), jwt.WithIssuer(k.issuer),
 		jwt.WithExpirationRequired(), jwt.WithLeeway(Leeway), jwt.WithTimeFunc(func() time.Time { return now }),
-	}
-	if v.audience != "" {
-		options = append(options, jwt.WithAudience(v.audience))
-	}
-	return jwt.NewParser(options...)
+	)
 }

@@ -20,15 +20,6 @@ import (
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-func ring(t *testing.T) *keyring.Ring {
-	t.Helper()
-	r, err := keyring.New(keyring.Generate())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
 // signers returns a fresh private key for each asymmetric algorithm.
 func signers(t *testing.T) map[string]crypto.Signer {
 	t.Helper()
@@ -48,7 +39,7 @@ func TestEveryAlgorithmRoundTrips(t *testing.T) {
 		t.Run(algorithm, func(t *testing.T) {
 			t.Parallel()
 			keys, err := token.NewKeys(token.Options{
-				Algorithm: algorithm, Ring: ring(t), Private: private[algorithm],
+				Algorithm: algorithm, Secrets: []config.Secret{keyring.Generate()}, Private: private[algorithm],
 				Issuer: "issuer", Audience: "audience", Lifetime: token.Lifetime,
 			})
 			if err != nil {

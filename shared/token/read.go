@@ -1,6 +1,7 @@
 package token
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -19,18 +20,44 @@ const (
 	VariablePrevious = "JWT_PREVIOUS_PUBLIC_KEY" // accepted until its tokens are gone
 )
 
-// Read returns the keys that the environment asks for: JWT_ALGORITHM, the keys
-// above, JWT_ISSUER, JWT_AUDIENCE and ACCESS_TOKEN_EXPIRE_MINUTES. What is wrong
-// goes to env; the keys are nil then.
-func Read(env *config.Env, ring *keyring.Ring) *Keys {
+// Read returns the keys that the environment asks for: JWT_ALGORITHM, JWT_SECRET
+// and JWT_PREVIOUS_SECRETS or the keys above, JWT_ISSUER, JWT_AUDIENCE and
+// ACCESS_TOKEN_EXPIRE_MINUTES. What is wrong goes to env; the keys are nil then.
+func Read(env *config.Env) *Keys { return read(env, readSecrets) }
+
+// ReadPublic is [Read] for who only publishes the keys. It needs no secret, as
+// nothing is published of one.
+func ReadPublic(env *config.Env) *Keys {
+	return read(env, func(*config.Env, string) []config.Secret {
+		return []config.Secret{keyring.Generate()} // which signs nothing
+	})
+}
+
+// readSecrets returns JWT_SECRET and JWT_PREVIOUS_SECRETS, or none after a mistake.
+func readSecrets(env *config.Env, algorithm string) []config.Secret {
+	secret := keyring.Require(env)
+	if secret == "" {
+		return nil
+	}
+	if least := MinSecret(algorithm); len(secret) < least {
+		env.RefuseSecret(keyring.Variable, fmt.Sprintf("has %d bytes", len(secret)), fmt.Sprintf("%d random bytes or more with %s", least, algorithm))
+		return nil
+	}
+	return append([]config.Secret{secret}, keyring.ReadPrevious(env)...)
+}
+
+func read(env *config.Env, secrets func(env *config.Env, algorithm string) []config.Secret) *Keys {
 	o := Options{
 		Algorithm: ReadAlgorithm(env),
-		Ring:      ring,
 		Issuer:    env.String("JWT_ISSUER", "voiceassist"),
-		Audience:  env.String("JWT_AUDIENCE", "voiceassist"),
+		Audience:  env.String("JWT_AUDIENCE", ""),
 		Lifetime:  ReadLifetime(env),
 	}
-	if !Symmetric(o.Algorithm) {
+	if Symmetric(o.Algorithm) {
+		if o.Secrets = secrets(env, o.Algorithm); o.Secrets == nil {
+			return nil
+		}
+	} else {
 		key, ok := readKey(env, VariablePrivate, "private", o.Algorithm, pemtext.PrivateKey)
 		if !ok {
 			return nil
@@ -64,8 +91,8 @@ func ReadAlgorithm(env *config.Env) string {
 	return env.OneOf("JWT_ALGORITHM", "HS256", "HS384", "HS512", "EdDSA", "ES256", "RS256")
 }
 
-// Symmetric reports whether the algorithm signs with a key that is drawn from
-// JWT_SECRET, instead of one of its own.
+// Symmetric reports whether the algorithm signs with JWT_SECRET, instead of a key
+// of its own.
 func Symmetric(algorithm string) bool { return strings.HasPrefix(algorithm, "HS") }
 
 // ReadLifetime returns ACCESS_TOKEN_EXPIRE_MINUTES.
@@ -94,14 +121,4 @@ func readKey[K any](env *config.Env, name, kind, algorithm string, parse func(te
 		env.Refuse(name+"_FILE", path, "a file with "+takes+" ("+err.Error()+")")
 	}
 	return key, err == nil
-}
-
-// ReadPublic is [Read] for who only publishes the keys. It needs no secret, as
-// nothing is published of one.
-func ReadPublic(env *config.Env) *Keys {
-	ring, err := keyring.New(keyring.Generate()) // which signs nothing
-	if err != nil {
-		panic("token: " + err.Error()) // of a secret just made
-	}
-	return Read(env, ring)
 }

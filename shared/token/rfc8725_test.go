@@ -47,7 +47,7 @@ func TestRFC8725(t *testing.T) {
 		private := signers(t)
 		for _, alg := range []string{"none", "", "HS1", "RS1", "RSA1_5", "PS256", "ES256K", "ES512", "RS512", "dir", "A128KW"} {
 			for _, key := range private {
-				if _, err := token.NewKeys(token.Options{Algorithm: alg, Private: key, Ring: ring(t)}); err == nil {
+				if _, err := token.NewKeys(token.Options{Algorithm: alg, Private: key, Secrets: []config.Secret{keyring.Generate()}}); err == nil {
 					t.Errorf("%q is offered", alg)
 				}
 			}
@@ -80,7 +80,7 @@ func TestRFC8725(t *testing.T) {
 				"JWT_ALGORITHM": "ES256", "JWT_PRIVATE_KEY_FILE": file(t, "PRIVATE KEY", pkcs8),
 				"JWT_PREVIOUS_PUBLIC_KEY_FILE": file(t, "PUBLIC KEY", point),
 			})
-			if token.Read(env, ring(t)); env.Err() == nil {
+			if token.Read(env); env.Err() == nil {
 				t.Errorf("a point %s is a key", name)
 			}
 		}
@@ -168,14 +168,18 @@ func TestRFC8725(t *testing.T) {
 	})
 	t.Run("3.12 use mutually exclusive validation rules for different kinds of JWTs", func(t *testing.T) {
 		t.Parallel()
-		r := ring(t)
-		w := newWorld(t, "HS256", nil, r)
+		secret := keyring.Generate()
+		r, err := keyring.New(secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := newWorld(t, "HS256", nil, secret)
 		refresh := signin.NewCodec(r.Derive(signin.Purpose))
 		w.refused(t, "a refresh token as an access token", refresh.Encode(signin.NewID(), 1).Reveal())
 		if _, _, err := refresh.Decode(w.good); err == nil {
 			t.Error("an access token passes as a refresh token")
 		}
-		another, err := token.NewKeys(token.Options{Algorithm: "HS256", Ring: r, Issuer: "issuer", Audience: "another", Lifetime: token.Lifetime})
+		another, err := token.NewKeys(token.Options{Algorithm: "HS256", Secrets: []config.Secret{secret}, Issuer: "issuer", Audience: "another", Lifetime: token.Lifetime})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,16 +17,17 @@ import (
 
 // Why a token was refused; for logs only, the client sees [ErrInvalid].
 var (
-	errLong   = errors.New("too long")
-	errHeader = errors.New("not the header of a token of these keys")
-	errForm   = errors.New("claims: not in the form that Sign gives them")
-	errTimes  = errors.New("claims: no such time of issue and expiry")
+	errLong     = errors.New("too long")
+	errHeader   = errors.New("not the header of a token of these keys")
+	errForm     = errors.New("claims: not in the form that Sign gives them")
+	errAudience = errors.New("claims: for somebody else")
+	errTimes    = errors.New("claims: no such time of issue and expiry")
 )
 
 // A verifier is what verifies the tokens of one key.
 type verifier struct {
-	key      any
-	audience string // which its tokens carry; "" is none
+	key       any
+	audiences []string // of which its tokens carry one; "" is none
 }
 
 // verifierOf returns the verifier of the key that raw says it was signed with.
@@ -98,7 +99,7 @@ func (k *Keys) wireOf(c Claims, audience string) *wire {
 // makes: the claims, encoded again, must be the same text. So no member stands
 // twice, is unknown or spelled in other letters, no number is a fraction, and no
 // two parsers can read two things.
-func (k *Keys) claims(w *wire, raw, audience string) (Claims, error) {
+func (k *Keys) claims(w *wire, raw string) (Claims, error) {
 	if w.IssuedAt <= 0 || w.ExpiresAt <= w.IssuedAt || w.ExpiresAt-w.IssuedAt > int64(MaxLifetime/time.Second) {
 		return Claims{}, errTimes
 	}
@@ -111,7 +112,7 @@ func (k *Keys) claims(w *wire, raw, audience string) (Claims, error) {
 	if err := errors.Join(errs[:]...); err != nil {
 		return Claims{}, fmt.Errorf("claims: %w", err)
 	}
-	payload := base64.RawURLEncoding.EncodeToString(encode(k.wireOf(c, audience)))
+	payload := base64.RawURLEncoding.EncodeToString(encode(k.wireOf(c, w.Audience)))
 	if strings.Split(raw, ".")[1] != payload || strings.ContainsAny(raw, "\r\n") { // which the decoder skips
 		return Claims{}, errForm
 	}

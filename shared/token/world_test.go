@@ -19,6 +19,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/keyring"
 	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/token"
@@ -38,17 +39,17 @@ type world struct {
 	claims    string
 }
 
-func newWorld(t testing.TB, algorithm string, private crypto.Signer, r *keyring.Ring) *world {
+func newWorld(t testing.TB, algorithm string, private crypto.Signer, secrets ...config.Secret) *world {
 	t.Helper()
 	keys, err := token.NewKeys(token.Options{
-		Algorithm: algorithm, Ring: r, Private: private, Issuer: "issuer", Audience: "audience", Lifetime: token.Lifetime,
+		Algorithm: algorithm, Secrets: secrets, Private: private, Issuer: "issuer", Audience: "audience", Lifetime: token.Lifetime,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &world{algorithm: algorithm, keys: keys, private: private}
 	if private == nil {
-		w.secret = secret(r)
+		w.secret = []byte(secrets[0].Reveal())
 	}
 	w.good, err = keys.Sign(account.NewID(), account.User, signin.NewID(), now)
 	if err != nil {
@@ -61,17 +62,11 @@ func newWorld(t testing.TB, algorithm string, private crypto.Signer, r *keyring.
 // worlds returns one of each kind of key.
 func worlds(t *testing.T) map[string]*world {
 	t.Helper()
-	all := map[string]*world{"HS256": newWorld(t, "HS256", nil, ring(t))}
+	all := map[string]*world{"HS256": newWorld(t, "HS256", nil, keyring.Generate())}
 	for algorithm, private := range signers(t) {
-		all[algorithm] = newWorld(t, algorithm, private, nil)
+		all[algorithm] = newWorld(t, algorithm, private)
 	}
 	return all
-}
-
-// secret returns the HMAC key of the ring, derived as the package does.
-func secret(r *keyring.Ring) []byte {
-	first, second := r.Derive("access token v1").Current(), r.Derive("access token v1, second half").Current()
-	return append(first.Bytes[:], second.Bytes[:]...)
 }
 
 func segment(t testing.TB, raw string, n int) string {

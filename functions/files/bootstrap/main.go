@@ -22,7 +22,7 @@ func main() { faas.Main(open) }
 func open(_ context.Context, env *config.Env) (http.Handler, error) {
 	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
 	f := &files.Function{
-		Callers: &bearer.Check{Keys: token.Read(env, ring), DB: db, Now: time.Now},
+		Callers: &bearer.Check{Keys: token.Read(env), DB: db, Now: time.Now},
 		Storage: provision.ReadStorage(env, db, ring, time.Now),
 		MaxBody: files.LambdaBody,
 	}

@@ -28,7 +28,7 @@ func open(_ context.Context, env *config.Env) (faas.Function, error) {
 	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
 	limits := setup.FunctionLimits(env, ring, db)
 	f := &ncprovision.Function{
-		Callers:    &bearer.Check{Keys: token.Read(env, ring), DB: db, Now: time.Now},
+		Callers:    &bearer.Check{Keys: token.Read(env), DB: db, Now: time.Now},
 		DB:         db,
 		Reconciler: provision.ReadReconciler(env, db, ring),
 		Apps:       provision.ReadStorage(env, db, ring, time.Now).AppPasswords(),

@@ -27,7 +27,7 @@ func open(_ context.Context, env *config.Env) (http.Handler, error) {
 	limits := setup.FunctionLimits(env, ring, db)
 	passwords, wishes := password.Read(env), provision.ReadWisher(env, ring)
 	f := &users.Function{
-		Callers:   &bearer.Check{Keys: token.Read(env, ring), DB: db, Now: time.Now},
+		Callers:   &bearer.Check{Keys: token.Read(env), DB: db, Now: time.Now},
 		DB:        db,
 		Office:    &enrol.Office{DB: db, Passwords: passwords, Wishes: wishes, Now: time.Now},
 		Passwords: passwords,
