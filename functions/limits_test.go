@@ -34,6 +34,8 @@ func TestRoutes_HaveTheirLimits(t *testing.T) {
 		"POST /api/auth/register":                   ratelimit.Register,
 		"POST /api/auth/refresh":                    ratelimit.Refresh,
 		"POST /api/users/change-password":           ratelimit.Password,
+		"POST /api/users/me/change-password":        ratelimit.Password,
+		"PUT /api/users/me/password":                ratelimit.Password,
 		"DELETE /api/users/me":                      ratelimit.Password,
 		"POST /api/users/me/nextcloud/app-password": ratelimit.Password,
 		"GET /health":                               ratelimit.Unlimited,
@@ -224,6 +226,8 @@ func TestPassword_IsNotGuessedWithAToken(t *testing.T) {
 		body         any
 	}{
 		{"POST", "/api/users/change-password", map[string]string{"old_password": "wrong", "new_password": "an entirely new passphrase"}},
+		{"POST", "/api/users/me/change-password", map[string]string{"current_password": "wrong", "new_password": "an entirely new passphrase"}},
+		{"PUT", "/api/users/me/password", map[string]string{"currentPassword": "wrong", "newPassword": "an entirely new passphrase"}},
 		{"DELETE", "/api/users/me", map[string]string{"password": "wrong"}},
 		{"PATCH", "/api/users/me", map[string]string{"email": "eve@example.org", "current_password": "wrong"}},
 		{"POST", "/api/users/me/nextcloud/app-password", map[string]string{"name": "x", "password": "wrong"}},

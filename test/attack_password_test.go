@@ -102,6 +102,8 @@ func guessBehindToken(a *assault) {
 	p := a.person()
 	calls := []struct{ method, path, body string }{
 		{"POST", "/api/users/change-password", `{"old_password":"wrong","new_password":"an entirely new passphrase"}`},
+		{"POST", "/api/users/me/change-password", `{"current_password":"wrong","new_password":"an entirely new passphrase"}`},
+		{"PUT", "/api/users/me/password", `{"currentPassword":"wrong","newPassword":"an entirely new passphrase"}`},
 		{"DELETE", "/api/users/me", `{"password":"wrong"}`},
 		{"PATCH", "/api/users/me", `{"email":"eve@example.org","current_password":"wrong"}`},
 	}

@@ -123,6 +123,10 @@ func writingRoutes() []writingRoute {
 		{route: "DELETE /api/users/me", password: true, request: at("/api/users/me", confirmed)},
 		{route: "POST /api/users/change-password", password: true, request: at("/api/users/change-password",
 			fmt.Sprintf(`{"old_password":%q,"new_password":"what a thief remembers"}`, plain))},
+		{route: "POST /api/users/me/change-password", password: true, request: at("/api/users/me/change-password",
+			fmt.Sprintf(`{"current_password":%q,"new_password":"what a thief remembers"}`, plain))},
+		{route: "PUT /api/users/me/password", password: true, request: at("/api/users/me/password",
+			fmt.Sprintf(`{"currentPassword":%q,"newPassword":"what a thief remembers"}`, plain))},
 		{route: "DELETE /api/users/me/logins/{id}", not: []string{"disabling"}, // which ends that login, too
 			request: func(r *racer) (string, string) { return "/api/users/me/logins/" + r.login, "" }},
 		{route: "POST /api/sessions", request: at("/api/sessions", `{"title":"x"}`)},

@@ -44,10 +44,12 @@ func (i issued) Header(h http.Header) {
 }
 
 type issue struct {
-	Name     string        `json:"name"`
-	Password config.Secret `json:"password"`
+	Name            string                           `json:"name"`
+	CurrentPassword endpoint.Optional[config.Secret] `json:"current_password"`
+	Password        endpoint.Optional[config.Secret] `json:"password"`
 
-	origin audit.Origin
+	current config.Secret
+	origin  audit.Origin
 }
 
 // Bind notes where the request came from.
@@ -60,7 +62,9 @@ func (q *issue) Bind(r *http.Request) error {
 func (q *issue) Validate() error {
 	var wrong fault.Fields
 	wrong.Require(q.Name != "", "name")
-	wrong.Require(q.Password != "", "password")
+	var name string
+	q.current, name = endpoint.OneOf(&wrong, q.CurrentPassword.As("current_password"), q.Password.As("password"))
+	wrong.Require(q.current != "", name)
 	fault.ParseField(&wrong, "name", q.Name, wish.ParseAppName)
 	return wrong.Err()
 }
@@ -78,7 +82,7 @@ func (f *Function) issue(ctx context.Context, caller token.Caller, q issue) (iss
 	}
 	event := audit.New(audit.AppIssued, caller.Account.ID, q.origin, f.Now())
 	event.Login, event.Detail = caller.Login, q.Name
-	i, err := f.Apps.Issue(ctx, by, q.Name, password.Typed(q.Password), event)
+	i, err := f.Apps.Issue(ctx, by, q.Name, password.Typed(q.current), event)
 	if err != nil {
 		return issued{}, err
 	}
@@ -94,7 +98,7 @@ func (f *Function) confirm(ctx context.Context, caller token.Caller, q issue) (s
 	if err != nil {
 		return signin.Proof{}, err
 	}
-	err = f.Passwords.Verify(ctx, hash, q.Password)
+	err = f.Passwords.Verify(ctx, hash, q.current)
 	if errors.Is(err, password.ErrMismatch) {
 		event := audit.New(audit.PasswordRefused, caller.Account.ID, q.origin, f.Now())
 		event.Login, event.Detail = caller.Login, audit.ToIssueApp

@@ -1,6 +1,7 @@
 package ncprovision_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -204,4 +205,24 @@ func TestAppPasswords_AreLimitedAtOnce(t *testing.T) {
 			t.Errorf("%d are listed, Nextcloud has %d and the gateway's own", len(held), len(u.AppPasswords)-1)
 		}
 	})
+}
+
+// TestAppPasswords_TheCurrentPasswordHasTwoNames: errors name what was sent.
+func TestAppPasswords_TheCurrentPasswordHasTwoNames(t *testing.T) {
+	t.Parallel()
+	g, _, ada := appWorld(t, storetest.SQLite(t), "true")
+	for body, want := range map[string]string{
+		`{"name":"x"}`:               `"field":"current_password","code":"required"`,
+		`{"name":"x","password":""}`: `"field":"password","code":"required"`,
+		`{"name":"x","password":"a","current_password":"b"}`: `"field":"password","code":"not_allowed"`,
+	} {
+		if a := g.Do("POST", issuePath, body, ada).Want(422, "validation_failed"); !strings.Contains(a.Body, want) {
+			t.Errorf("%s gets %s, want %s", body, a.Body, want)
+		}
+	}
+	g.Do("POST", issuePath, `{"name":"x","current_password":"wrong"}`, ada).Want(http.StatusBadRequest, "incorrect_password")
+	for _, names := range []string{`"password":%q`, `"current_password":%q`, `"current_password":%[1]q,"password":%[1]q`} {
+		body := `{"name":"x",` + fmt.Sprintf(names, functionstest.Password) + `}`
+		g.Do("POST", issuePath, body, ada).Want(http.StatusCreated, "")
+	}
 }

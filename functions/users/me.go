@@ -72,13 +72,22 @@ func (f *Function) changeMe(ctx context.Context, caller token.Caller, q changeMe
 	return f.apply(ctx, by, caller.Account.ID, q.changes, q.origin)
 }
 
+type secret = endpoint.Optional[config.Secret]
+
+// A changePassword request has both passwords under the names that clients have
+// for them; the last two are those of VoiceAssist's web app.
 type changePassword struct {
-	OldPassword config.Secret `json:"old_password"`
-	NewPassword config.Secret `json:"new_password"`
+	CurrentPassword secret `json:"current_password"`
+	OldPassword     secret `json:"old_password"`
+	NewPassword     secret `json:"new_password"`
+	WebCurrent      secret `json:"currentPassword"`
+	WebNew          secret `json:"newPassword"`
 
 	KeepAppPasswords bool `json:"keep_app_passwords"`
 
-	origin audit.Origin
+	current, fresh config.Secret
+	freshName      string // as it was sent
+	origin         audit.Origin
 }
 
 // Bind notes where the request came from.
@@ -91,8 +100,12 @@ func (q *changePassword) Bind(r *http.Request) error {
 // whose it is.
 func (q *changePassword) Validate() error {
 	var wrong fault.Fields
-	wrong.Require(q.OldPassword != "", "old_password")
-	wrong.Require(q.NewPassword != "", "new_password")
+	var name string
+	q.current, name = endpoint.OneOf(&wrong, q.CurrentPassword.As("current_password"),
+		q.OldPassword.As("old_password"), q.WebCurrent.As("currentPassword"))
+	wrong.Require(q.current != "", name)
+	q.fresh, q.freshName = endpoint.OneOf(&wrong, q.NewPassword.As("new_password"), q.WebNew.As("newPassword"))
+	wrong.Require(q.fresh != "", q.freshName)
 	return wrong.Err()
 }
 
@@ -102,17 +115,17 @@ type message struct {
 
 // changePassword sets a new password, and ends every other login and, unless they
 // are to be kept, the app passwords. Of two changes at once one wins; the other is
-// told that its old password is not correct.
+// told that its current password is not correct.
 func (f *Function) changePassword(ctx context.Context, caller token.Caller, q changePassword) (message, error) {
 	who := caller.Account
 	var wrong fault.Fields
-	fresh := fault.ParseField(&wrong, "new_password", q.NewPassword, func(plain config.Secret) (password.Password, error) {
+	fresh := fault.ParseField(&wrong, q.freshName, q.fresh, func(plain config.Secret) (password.Password, error) {
 		return password.Parse(plain.Reveal(), who.Email)
 	})
 	if err := wrong.Err(); err != nil {
 		return message{}, err
 	}
-	by, err := f.confirm(ctx, caller, q.OldPassword, audit.ToChangePassword, q.origin)
+	by, err := f.confirm(ctx, caller, q.current, audit.ToChangePassword, q.origin)
 	if err != nil {
 		return message{}, err
 	}
@@ -147,9 +160,11 @@ func (f *Function) changePassword(ctx context.Context, caller token.Caller, q ch
 }
 
 type deleteMe struct {
-	Password config.Secret `json:"password"`
+	CurrentPassword secret `json:"current_password"`
+	Password        secret `json:"password"`
 
-	origin audit.Origin
+	current config.Secret
+	origin  audit.Origin
 }
 
 // Bind notes where the request came from.
@@ -161,13 +176,15 @@ func (q *deleteMe) Bind(r *http.Request) error {
 // Validate checks that the password is there.
 func (q *deleteMe) Validate() error {
 	var wrong fault.Fields
-	wrong.Require(q.Password != "", "password")
+	var name string
+	q.current, name = endpoint.OneOf(&wrong, q.CurrentPassword.As("current_password"), q.Password.As("password"))
+	wrong.Require(q.current != "", name)
 	return wrong.Err()
 }
 
 func (f *Function) deleteMe(ctx context.Context, caller token.Caller, q deleteMe) (endpoint.None, error) {
 	who := caller.Account.ID
-	by, err := f.confirm(ctx, caller, q.Password, audit.ToDelete, q.origin)
+	by, err := f.confirm(ctx, caller, q.current, audit.ToDelete, q.origin)
 	if err != nil {
 		return endpoint.None{}, err
 	}

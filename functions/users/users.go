@@ -41,6 +41,8 @@ func (f *Function) Routes() endpoint.Routes {
 		{Pattern: "PATCH /api/users/me", Handler: endpoint.Authed(f.Callers, ok, f.changeMe)},
 		{Pattern: "DELETE /api/users/me", Handler: endpoint.Authed(f.Callers, none, f.deleteMe), Limit: ratelimit.Password},
 		{Pattern: "POST /api/users/change-password", Handler: endpoint.Authed(f.Callers, ok, f.changePassword), Limit: ratelimit.Password},
+		{Pattern: "POST /api/users/me/change-password", Handler: endpoint.Authed(f.Callers, ok, f.changePassword), Limit: ratelimit.Password},
+		{Pattern: "PUT /api/users/me/password", Handler: endpoint.Authed(f.Callers, ok, f.changePassword), Limit: ratelimit.Password},
 		{Pattern: "GET /api/users/me/logins", Handler: endpoint.Authed(f.Callers, ok, f.logins)},
 		{Pattern: "DELETE /api/users/me/logins/{id}", Handler: endpoint.Authed(f.Callers, none, f.endLogin)},
 
