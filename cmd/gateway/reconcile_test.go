@@ -171,12 +171,17 @@ func TestSweepCommand(t *testing.T) {
 	s.cloud.SetEnabled("user-0001@example.org", false)
 	s.cloud.AddUser("nobody@example.org", "x", "")
 
+	kept := `): is "1 GB", should be "5 GB" (kept)` + "\ncompared 3, differ 1, kept 1, orphans 1, "
+	if _, out, problems := s.run(t.Context(), "sweep", "--plan"); !strings.Contains(out, kept) {
+		t.Errorf("no %q in\n%s%s", kept, out, problems)
+	}
+	s.env["NEXTCLOUD_QUOTA_DRIFT"] = "reset"
 	code, plan, problems := s.run(t.Context(), "sweep", "--plan")
 	for _, want := range []string{
 		"disabled      user-0001@example.org (user ",
 		"orphan        nobody@example.org\n",
 		`): is "1 GB", should be "5 GB"`,
-		"compared 3, differ 2, orphans 1, not at rest 0, not ours 1\n",
+		"compared 3, differ 2, kept 0, orphans 1, not at rest 0, not ours 1\n",
 	} {
 		if code != 0 || !strings.Contains(plan, want) {
 			t.Errorf("exit code %d, no %q in\n%s%s", code, want, plan, problems)
@@ -196,7 +201,7 @@ func TestSweepCommand(t *testing.T) {
 	if code, out, problems := s.run(t.Context(), "reconcile"); code != 0 || !strings.Contains(out, "done 2, ") {
 		t.Errorf("exit code %d\n%s%s", code, out, problems)
 	}
-	if _, out, _ := s.run(t.Context(), "sweep", "--plan"); !strings.Contains(out, "differ 0, orphans 1,") {
+	if _, out, _ := s.run(t.Context(), "sweep", "--plan"); !strings.Contains(out, "differ 0, kept 0, orphans 1,") {
 		t.Error(out)
 	}
 	for _, args := range [][]string{{"sweep"}, {"sweep", "--plan", "--apply"}} {

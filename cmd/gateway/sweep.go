@@ -19,8 +19,9 @@ func sweepCommand(vars *variables) *cobra.Command {
 accounts that are missing, wrongly enabled or disabled, have another quota,
 address, name or group, and orphans, which are nobody's. --plan only lists.
 --apply also makes what differs due, so that the running gateway, or "gateway
-nextcloud reconcile", puts it right; orphans are never touched. The gateway does
-this by itself once a day.`,
+nextcloud reconcile", puts it right; orphans are never touched, and a quota that
+was changed in Nextcloud only where NEXTCLOUD_QUOTA_DRIFT is reset. The gateway
+does this by itself once a day.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if plan == apply {
@@ -63,7 +64,11 @@ type sweepReport struct {
 }
 
 func (r sweepReport) print(w io.Writer, apply bool) error {
+	var kept, orphans int
 	for _, d := range r.Drifts {
+		if d.Kind == provision.DriftOrphan {
+			orphans++
+		}
 		line := fmt.Sprintf("%-13s %s", d.Kind, d.NextcloudID)
 		if d.UserID != "" {
 			line += fmt.Sprintf(" (user %s)", d.UserID)
@@ -71,16 +76,14 @@ func (r sweepReport) print(w io.Writer, apply bool) error {
 		if d.Wanted != d.Found {
 			line += fmt.Sprintf(": is %q, should be %q", d.Found, d.Wanted)
 		}
+		if d.Kept {
+			line += " (kept)"
+			kept++
+		}
 		fmt.Fprintln(w, line)
 	}
-	orphans := 0
-	for _, d := range r.Drifts {
-		if d.Kind == provision.DriftOrphan {
-			orphans++
-		}
-	}
-	_, err := fmt.Fprintf(w, "compared %d, differ %d, orphans %d, not at rest %d, not ours %d\n",
-		r.Compared, r.Drifted(), orphans, r.Unsettled, r.Foreign)
+	_, err := fmt.Fprintf(w, "compared %d, differ %d, kept %d, orphans %d, not at rest %d, not ours %d\n",
+		r.Compared, r.Drifted(), kept, orphans, r.Unsettled, r.Foreign)
 	if apply && err == nil {
 		_, err = fmt.Fprintf(w, "made due %d; the running gateway puts them right, or: gateway nextcloud reconcile\n", r.Due)
 	}

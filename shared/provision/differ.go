@@ -27,11 +27,6 @@ func nameDiffers(n wish.Account, u nextcloud.User) bool {
 	return name != "" && name != u.DisplayName
 }
 
-func quotaDiffers(n wish.Account, u nextcloud.User) bool {
-	want, err := nextcloud.ParseQuota(n.Quota)
-	return err == nil && !want.Near(u.Quota)
-}
-
 func groupDiffers(group string, u nextcloud.User) bool {
 	return group != "" && !slices.Contains(u.Groups, group)
 }

@@ -52,16 +52,17 @@ const (
 // A Reconciler makes wishes true. It is safe for concurrent use, and any number
 // of them may work on one database.
 type Reconciler struct {
-	db        *store.DB
-	directory Directory
-	box       *seal.Box
-	key       string // stands for the administrator's credentials, see gate.go
-	admin     string // the administrator's id
-	group     string // that every account is in; "" for none
-	byEmail   bool   // as [Settings.ByEmail]
-	now       func() time.Time
-	wake      chan struct{}
-	reached   func(point string) // for tests: called after each call and commit
+	db         *store.DB
+	directory  Directory
+	box        *seal.Box
+	key        string // stands for the administrator's credentials, see gate.go
+	admin      string // the administrator's id
+	group      string // that every account is in; "" for none
+	byEmail    bool   // as [Settings.ByEmail]
+	keepQuotas bool   // as [Settings.KeepQuotas]
+	now        func() time.Time
+	wake       chan struct{}
+	reached    func(point string) // for tests: called after each call and commit
 }
 
 // New returns a reconciler of the wishes in db, for the Nextcloud of the
@@ -69,7 +70,7 @@ type Reconciler struct {
 func New(db *store.DB, s Settings, ring *keyring.Ring, now func() time.Time) *Reconciler {
 	return &Reconciler{
 		db: db, directory: connect(s), box: newBox(ring), key: keyOf(s, ring),
-		admin: s.Admin, group: s.Group, byEmail: s.ByEmail, now: now,
+		admin: s.Admin, group: s.Group, byEmail: s.ByEmail, keepQuotas: s.KeepQuotas, now: now,
 		wake: make(chan struct{}, 1), reached: func(string) {},
 	}
 }

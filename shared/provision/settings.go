@@ -36,7 +36,8 @@ type Settings struct {
 	Admin        string        // "" unless [ReadAdmin] read them
 	Password     config.Secret // the administrator's
 	Roots        *x509.CertPool
-	Quota        string     // of new accounts
+	Quota        string     // of accounts that have none of their own
+	KeepQuotas   bool       // a quota that was changed in Nextcloud stays
 	Group        string     // that every account is in; "" for none
 	ByEmail      bool       // Nextcloud ids are e-mail addresses where they can be
 	PasswordSync bool       // the gateway's password opens Nextcloud, too
@@ -62,6 +63,7 @@ func Read(env *config.Env) Settings {
 		Group:        env.String("NEXTCLOUD_GROUP", ""),
 		ByEmail:      env.OneOf("NEXTCLOUD_USER_ID", "email", "uuid") == "email",
 		PasswordSync: env.Bool("NEXTCLOUD_PASSWORD_SYNC", true),
+		KeepQuotas:   env.OneOf("NEXTCLOUD_QUOTA_DRIFT", "keep", "reset") == "keep",
 	}
 	s.OnDelete = map[string]wish.State{"disable": wish.Disabled, "delete": wish.Absent, "keep": wish.Present}[env.OneOf("NEXTCLOUD_ON_DELETE", "disable", "delete", "keep")]
 	if _, err := nextcloud.ParseQuota(s.Quota); err != nil {

@@ -38,6 +38,7 @@ type Drift struct {
 	UserID      account.ID `json:"user_id,omitempty"` // "" for an orphan
 	Wanted      string     `json:"wanted,omitempty"`
 	Found       string     `json:"found,omitempty"`
+	Kept        bool       `json:"kept,omitempty"` // left as it is, as [Settings.KeepQuotas] says
 }
 
 // A Comparison is what a sweep found.
@@ -50,7 +51,7 @@ type Comparison struct {
 	drifted []wish.Account // those to put right
 }
 
-// Drifted returns how many accounts differ, orphans aside.
+// Drifted returns how many accounts are to be put right.
 func (c Comparison) Drifted() int { return len(c.drifted) }
 
 // ErrNotNow is what a sweep gets while Nextcloud may not be called.
@@ -65,7 +66,7 @@ const (
 )
 
 // Compare reads all accounts in Nextcloud and compares those at rest with their
-// wishes. It changes nothing.
+// wishes. It changes neither; what it sees of a quota that differs is noted.
 func (r *Reconciler) Compare(ctx context.Context) (Comparison, error) {
 	open, trial, err := r.enter(ctx)
 	if err != nil {
@@ -203,7 +204,9 @@ func (s *sweep) look(ctx context.Context, n wish.Account) error {
 	}
 	before := len(s.found.Drifts)
 	add := func(kind DriftKind, wanted, found string) {
-		s.found.Drifts = append(s.found.Drifts, Drift{kind, n.NextcloudID, n.UserID, wanted, found})
+		s.found.Drifts = append(s.found.Drifts, Drift{
+			Kind: kind, NextcloudID: n.NextcloudID, UserID: n.UserID, Wanted: wanted, Found: found,
+		})
 	}
 	switch {
 	case n.State != wish.Present:
@@ -216,8 +219,12 @@ func (s *sweep) look(ctx context.Context, n wish.Account) error {
 		if !u.Enabled {
 			add(DriftDisabled, "", "")
 		}
-		if quotaDiffers(n, u) {
-			add(DriftQuota, n.Quota, u.Quota.String())
+		if differs, kept := s.compareQuota(n, u); differs {
+			add(DriftQuota, n.WantedQuota(), u.Quota.String())
+			s.found.Drifts[len(s.found.Drifts)-1].Kept = kept
+			if err := s.db.NoteUsage(ctx, n.UserID, u.Used, bytesOf(u.Quota), s.begun); err != nil {
+				return err
+			}
 		}
 		if emailDiffers(n, u) {
 			add(DriftEmail, string(n.Email), u.Email)
@@ -229,7 +236,7 @@ func (s *sweep) look(ctx context.Context, n wish.Account) error {
 			add(DriftGroup, s.group, strings.Join(u.Groups, ", "))
 		}
 	}
-	if len(s.found.Drifts) > before {
+	if slices.ContainsFunc(s.found.Drifts[before:], func(d Drift) bool { return !d.Kept }) {
 		s.found.drifted = append(s.found.drifted, n)
 	}
 	return nil
@@ -318,8 +325,12 @@ func (r *Reconciler) SweepDaily(ctx context.Context) error {
 			orphans++
 			continue
 		}
-		slog.LogAttrs(ctx, slog.LevelWarn, "drift in Nextcloud",
-			slog.String("user_id", string(d.UserID)), slog.String("kind", string(d.Kind)))
+		level := slog.LevelWarn
+		if d.Kept { // somebody wanted it so
+			level = slog.LevelInfo
+		}
+		slog.LogAttrs(ctx, level, "drift in Nextcloud", slog.String("user_id", string(d.UserID)),
+			slog.String("kind", string(d.Kind)), slog.Bool("kept", d.Kept))
 	}
 	if orphans > 0 {
 		slog.LogAttrs(ctx, slog.LevelWarn, "accounts in Nextcloud that are nobody's: gateway nextcloud sweep --plan lists them",

@@ -76,7 +76,7 @@ func (w *world) setDisabled(a account.Account) {
 func TestSweep_FindsAndRepairsEveryDrift(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db, nil)
+		w := newWorld(t, db, map[string]string{"NEXTCLOUD_QUOTA_DRIFT": "reset"})
 		r := w.reconciler()
 		want := w.drifted(r)
 		before := w.cloud.Users()
@@ -231,7 +231,7 @@ func TestSweep_AWrongAdministratorIsTriedOnce(t *testing.T) {
 
 func TestSweepDaily(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
+	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_QUOTA_DRIFT": "reset"})
 	r := w.reconciler()
 	daily := func() {
 		t.Helper()

@@ -1,10 +1,12 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/nextcloud"
@@ -29,6 +31,7 @@ type try struct {
 	gate    store.Gate // as it was when the try began
 	outcome wish.Outcome
 	real    config.Secret // the account's own password, where this try came to know it
+	looked  time.Time     // when Nextcloud was last asked for the account
 
 	revocations
 }
@@ -55,6 +58,7 @@ func (t *try) run(ctx context.Context) error {
 
 // look returns the account as Nextcloud has it.
 func (t *try) look(ctx context.Context) (nextcloud.User, error) {
+	t.looked = t.now()
 	u, err := t.directory.User(ctx, t.account.NextcloudID)
 	t.reached("looked")
 	return u, err
@@ -90,7 +94,7 @@ func (t *try) create(ctx context.Context) (nextcloud.User, error) {
 func (t *try) make(ctx context.Context, first config.Secret) error {
 	n := t.account
 	u := nextcloud.NewUser{
-		ID: n.NextcloudID, Password: first, Email: string(n.Email), DisplayName: displayName(n), Quota: n.Quota,
+		ID: n.NextcloudID, Password: first, Email: string(n.Email), DisplayName: displayName(n), Quota: cmp.Or(n.WantedQuota(), n.Quota),
 	}
 	if t.group != "" {
 		u.Groups = []string{t.group}
@@ -168,6 +172,7 @@ func (t *try) own(ctx context.Context) error {
 	}
 	t.account.Owned, t.outcome.Owned = true, true
 	t.account.App, t.account.Personal, t.outcome.Personal = nil, false, false // of an account that is gone
+	t.account.SetQuota = ""
 	t.reached("owned")
 	return nil
 }
@@ -207,11 +212,8 @@ func (t *try) adjust(ctx context.Context, u nextcloud.User) error {
 			return err
 		}
 	}
-	if quotaDiffers(n, u) {
-		if err := t.set(ctx, nextcloud.KeyQuota, n.Quota); err != nil {
-			return err
-		}
-		u.Quota, _ = nextcloud.ParseQuota(n.Quota) // it parses, or it would not differ
+	if err := t.adjustQuota(ctx, &u); err != nil {
+		return err
 	}
 	if err := t.join(ctx, u); err != nil {
 		return err
@@ -229,11 +231,7 @@ func (t *try) adjust(ctx context.Context, u nextcloud.User) error {
 		return err
 	}
 	t.outcome.Status = wish.Active
-	t.outcome.Used = &u.Used
-	if u.Quota >= 0 {
-		total := int64(u.Quota)
-		t.outcome.Total = &total
-	}
+	t.outcome.Used, t.outcome.Total, t.outcome.UsedAt = &u.Used, bytesOf(u.Quota), &t.looked
 	return nil
 }
 

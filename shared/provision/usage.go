@@ -37,10 +37,7 @@ func (r *Reconciler) Usage(ctx context.Context, n wish.Account) (wish.Account, e
 	if err != nil {
 		return n, nil //nolint:nilerr // see above
 	}
-	n.Used, n.Total = &u.Used, nil
-	if u.Quota >= 0 {
-		total := int64(u.Quota)
-		n.Total = &total
-	}
-	return n, r.db.NoteUsage(ctx, n.UserID, *n.Used, n.Total)
+	n.Used, n.Total = &u.Used, bytesOf(u.Quota)
+	n.UsedAt = &now
+	return n, r.db.NoteUsage(ctx, n.UserID, *n.Used, n.Total, now)
 }

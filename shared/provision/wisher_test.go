@@ -85,6 +85,7 @@ func TestRead_RefusesWhatIsWrong(t *testing.T) {
 	}{
 		{"an address without scheme", map[string]string{"NEXTCLOUD_URL": "cloud.example.org"}, `NEXTCLOUD_URL is "cloud.example.org"; it takes`},
 		{"a quota that Nextcloud would misread", map[string]string{"NEXTCLOUD_DEFAULT_QUOTA": "5 GiB"}, `NEXTCLOUD_DEFAULT_QUOTA is "5 GiB"; it takes`},
+		{"another treatment of quotas", map[string]string{"NEXTCLOUD_QUOTA_DRIFT": "undo"}, `NEXTCLOUD_QUOTA_DRIFT is "undo"; it takes one of keep, reset`},
 		{"another rule of ids", map[string]string{"NEXTCLOUD_USER_ID": "name"}, `NEXTCLOUD_USER_ID is "name"; it takes`},
 		{"another policy", map[string]string{"NEXTCLOUD_ON_DELETE": "burn"}, `NEXTCLOUD_ON_DELETE is "burn"; it takes`},
 		{"a file that is not there", map[string]string{"NEXTCLOUD_CA_FILE": "/nowhere"}, `NEXTCLOUD_CA_FILE is "/nowhere"; it takes`},

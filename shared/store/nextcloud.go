@@ -13,14 +13,14 @@ import (
 
 const nextcloudColumns = `user_id, nextcloud_id, wish, email, full_name, quota, password, first_password,
 	version, owned, status, attempts, due_at, last_error, last_synced_at, used_bytes, total_bytes,
-	created_at, updated_at, app_password, personal, wants_password`
+	created_at, updated_at, app_password, personal, wants_password, own_quota, set_quota, used_at`
 
 func nextcloudDest(n *wish.Account) []any {
 	return []any{
 		&n.UserID, &n.NextcloudID, &n.State, &n.Email, &n.FullName, &n.Quota, &n.Password, &n.First,
 		&n.Version, &n.Owned, &n.Status, &n.Attempts, maybeInstant{&n.DueAt}, &n.LastError,
 		maybeInstant{&n.LastSyncedAt}, &n.Used, &n.Total, instant{&n.CreatedAt}, instant{&n.UpdatedAt},
-		&n.App, &n.Personal, &n.WantsPassword,
+		&n.App, &n.Personal, &n.WantsPassword, &n.OwnQuota, &n.SetQuota, maybeInstant{&n.UsedAt},
 	}
 }
 
@@ -49,6 +49,21 @@ func (s *Statements) WishNextcloud(ctx context.Context, n wish.Account, spare st
 		bytesOrNull(n.Password), n.First, at(now))
 	if err != nil {
 		return fmt.Errorf("wish for Nextcloud: %w", err)
+	}
+	return nil
+}
+
+// SetNextcloudQuota records, after the wish of the same transaction, a quota of
+// the account's own as [wish.Wish.OwnQuota]. It is set in Nextcloud even where
+// somebody changed it there.
+func (tx *Tx) SetNextcloudQuota(ctx context.Context, by Confirmed, user account.ID, own string) error {
+	if err := by.mayAdminister(tx); err != nil {
+		return err
+	}
+	_, err := tx.exec(ctx, `
+		UPDATE nextcloud_accounts SET own_quota = $2, set_quota = '' WHERE user_id = $1`, string(user), own)
+	if err != nil {
+		return fmt.Errorf("set quota of Nextcloud account: %w", err)
 	}
 	return nil
 }
@@ -110,7 +125,8 @@ func (s *Statements) LeaseNextcloud(
 // lease was lost.
 func (s *Statements) OwnNextcloud(ctx context.Context, user account.ID, lease string, now time.Time) error {
 	n, err := s.exec(ctx, `
-		UPDATE nextcloud_accounts SET owned = TRUE, personal = FALSE, app_password = NULL, updated_at = $3
+		UPDATE nextcloud_accounts SET owned = TRUE, personal = FALSE, app_password = NULL, set_quota = '',
+			updated_at = $3
 		WHERE user_id = $1 AND lease = $2`,
 		string(user), lease, at(now))
 	return leased("own Nextcloud account", n, err)
@@ -164,11 +180,13 @@ func (s *Statements) SettleNextcloud(
 			attempts = CASE WHEN version = $3 THEN $9 ELSE attempts END,
 			last_error = $10, last_synced_at = COALESCE($11, last_synced_at),
 			used_bytes = COALESCE($12, used_bytes), total_bytes = CASE WHEN $13 THEN $14 ELSE total_bytes END,
+			used_at = CASE WHEN $13 THEN $18 ELSE used_at END,
+			set_quota = CASE WHEN version = $3 AND $19 <> '' THEN $19 ELSE set_quota END,
 			personal = $16, wants_password = CASE WHEN version = $3 THEN $17 ELSE wants_password END, lease = NULL, lease_until = NULL, updated_at = $15
 		WHERE user_id = $1 AND lease = $2`,
 		string(n.UserID), lease, n.Version, o.Owned, o.First, bytesOrNull(o.Password), string(o.Status),
 		atOrNull(o.DueAt), o.Attempts, o.LastError, atOrNull(synced), o.Used, o.Used != nil, o.Total, at(now),
-		o.Personal, o.WantsPassword)
+		o.Personal, o.WantsPassword, atOrNull(o.UsedAt), o.SetQuota)
 	return leased("settle Nextcloud account", rows, err)
 }
 

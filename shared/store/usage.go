@@ -25,11 +25,15 @@ func (s *Statements) ClaimUsage(
 	return n > 0, nil
 }
 
-// NoteUsage keeps what Nextcloud said, in bytes; total is nil without a limit.
-func (s *Statements) NoteUsage(ctx context.Context, user account.ID, used int64, total *int64) error {
+// NoteUsage keeps what Nextcloud said at the time asked, in bytes; total is nil
+// without a limit. Numbers that were read later stay.
+func (s *Statements) NoteUsage(
+	ctx context.Context, user account.ID, used int64, total *int64, asked time.Time,
+) error {
 	_, err := s.exec(ctx, `
-		UPDATE nextcloud_accounts SET used_bytes = $2, total_bytes = $3 WHERE user_id = $1`,
-		string(user), used, total)
+		UPDATE nextcloud_accounts SET used_bytes = $2, total_bytes = $3, used_at = $4
+		WHERE user_id = $1 AND (used_at IS NULL OR used_at <= $4)`,
+		string(user), used, total, at(asked))
 	if err != nil {
 		return fmt.Errorf("note usage: %w", err)
 	}

@@ -51,8 +51,24 @@ type Wish struct {
 	State    State
 	Email    account.Email
 	FullName string
-	Quota    string // as Nextcloud takes it: "5 GB", "none"
+	Quota    string // the default at the time of the wish, as Nextcloud takes it: "5 GB", "none"
+	OwnQuota string // takes precedence over Quota, in the same form; [KeepQuota]; "" for the default
 	Password []byte // sealed; waits to be set; nil for none
+}
+
+// KeepQuota as [Wish.OwnQuota] leaves the quota as Nextcloud has it.
+const KeepQuota = "keep"
+
+// WantedQuota returns the quota that the account shall have, or "" if it is to
+// be left as it is.
+func (w Wish) WantedQuota() string {
+	switch w.OwnQuota {
+	case "":
+		return w.Quota
+	case KeepQuota:
+		return ""
+	}
+	return w.OwnQuota
 }
 
 // An Account is the wish for one account and what is known of it.
@@ -74,8 +90,10 @@ type Account struct {
 	DueAt         *time.Time // when to try next; nil for nothing to do
 	LastError     string     // a stable word; "" for none
 	LastSyncedAt  *time.Time // when wish and fact last agreed
+	SetQuota      string     // the quota that the gateway set last; "" if the wanted one is still to be set
 	Used          *int64     // bytes, when last seen
 	Total         *int64     // bytes; nil while unknown or without limit
+	UsedAt        *time.Time // when Used and Total were read
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
 }
@@ -92,9 +110,11 @@ type Outcome struct {
 	Attempts      int        //
 	DueAt         *time.Time // unless the wish changed meanwhile
 	LastError     string
-	Synced        bool // wish and fact agree
-	Used          *int64
+	Synced        bool   // wish and fact agree
+	SetQuota      string // as [Account.SetQuota], unless the wish changed meanwhile; "" leaves it
+	Used          *int64 // nil leaves it, Total and UsedAt
 	Total         *int64
+	UsedAt        *time.Time
 }
 
 const (
