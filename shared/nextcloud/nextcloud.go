@@ -36,6 +36,10 @@ const (
 	idleConns = 8
 	// pageTries is how often a page of users is asked for that somebody leaves.
 	pageTries = 5
+	// storageTries is how often a user is asked for whose storage is not told,
+	// storagePause after each other.
+	storageTries = 4
+	storagePause = 250 * time.Millisecond
 	// userAgent names the app passwords that this client fetches.
 	userAgent = "VoiceAssist gateway"
 )

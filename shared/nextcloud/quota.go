@@ -103,3 +103,29 @@ func (q *Quota) UnmarshalJSON(b []byte) error {
 	}
 	return nil
 }
+
+// storage is what the server tells of a user's storage. PHP makes an empty list
+// of it where the server could not measure it.
+type storage struct {
+	Quota Quota    `json:"quota"`
+	Used  float64  `json:"used"`
+	Free  *float64 `json:"free"`
+
+	unmeasured bool
+}
+
+// UnmarshalJSON takes the empty list for no answer.
+func (s *storage) UnmarshalJSON(b []byte) error {
+	type plain storage
+	p := plain{Quota: UnknownQuota}
+	if string(bytes.TrimSpace(b)) == "[]" {
+		*s = storage(p)
+		s.unmeasured = true
+		return nil
+	}
+	if err := json.Unmarshal(b, &p); err != nil {
+		return err
+	}
+	*s = storage(p)
+	return nil
+}

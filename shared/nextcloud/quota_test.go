@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -153,4 +154,35 @@ func FuzzUser(f *testing.F) {
 			t.Errorf("a user without an id: %+v", u)
 		}
 	})
+}
+
+// For a moment after an account was made, the server tells an empty list in
+// place of its storage.
+func TestUser_AsksAgainWhereTheStorageIsNotMeasured(t *testing.T) {
+	t.Parallel()
+	server, client := open(t)
+	server.AddUser("ada", adaPassword, "")
+	server.Set("ada", "quota", "50 MB")
+	unmeasured := func(times int) {
+		server.Fail(nextcloudtest.Times(times, nextcloudtest.Unmeasured(), func(r *http.Request) bool {
+			return strings.Contains(r.URL.Path, "/cloud/users/")
+		}))
+	}
+	unmeasured(1)
+	u, err := client.User(t.Context(), "ada")
+	if must(t, err); u.Quota != 50<<20 || u.ID != "ada" {
+		t.Errorf("got %+v", u)
+	}
+	unmeasured(1)
+	all, err := client.UserDetails(t.Context(), 10, 0)
+	must(t, err)
+	for _, u := range all {
+		if u.Quota == nextcloud.UnknownQuota {
+			t.Errorf("in a page: %+v", u)
+		}
+	}
+	unmeasured(1000)
+	if u, err = client.User(t.Context(), "ada"); err != nil || u.ID != "ada" || u.Quota != nextcloud.UnknownQuota {
+		t.Errorf("where that goes on: %+v, %v", u, err)
+	}
 }

@@ -82,17 +82,45 @@ func (c *Client) CreateUser(ctx context.Context, u NewUser) error {
 }
 
 // User returns the user of that id, in whatever letter case it is asked for.
-func (c *Client) User(ctx context.Context, id string) (User, error) {
+//
+// The server leaves the storage out where it fails to measure it, as it does for
+// a moment after an account was made; the user is asked for again then. The
+// quota is [UnknownQuota] where that goes on.
+func (c *Client) User(ctx context.Context, id string) (u User, err error) {
+	for n := 1; ; n++ {
+		var unmeasured bool
+		u, unmeasured, err = c.user(ctx, id)
+		if !unmeasured || n == storageTries || pause(ctx, storagePause) != nil {
+			return u, err
+		}
+	}
+}
+
+// user is one try of [Client.User]; it reports whether the answer left the
+// storage out.
+func (c *Client) user(ctx context.Context, id string) (u User, unmeasured bool, err error) {
 	var raw rawUser
-	err := c.onUser(ctx, id, call{
+	err = c.onUser(ctx, id, call{
 		op: "get user", method: http.MethodGet, data: &raw,
 		// 998 is what those get who may not see a user that exists.
 		kinds: map[int]error{metaNotFound: ErrNoUser, metaNoUser: ErrForbidden},
 	})
 	if err != nil {
-		return User{}, err
+		return User{}, false, err
 	}
-	return raw.user(), nil
+	return raw.user(), raw.Storage.unmeasured, nil
+}
+
+// pause waits, unless ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
 }
 
 // Enable lets the user log in again. An enabled user is fine, too.
@@ -259,7 +287,13 @@ func (c *Client) page(ctx context.Context, limit, offset int) ([]User, error) {
 	}
 	users := make([]User, 0, len(page.Users))
 	for _, raw := range page.Users {
-		users = append(users, raw.user())
+		u := raw.user()
+		if raw.Storage.unmeasured { // once more, as there can be many
+			if u, _, err = c.user(ctx, u.ID); err != nil {
+				return nil, err
+			}
+		}
+		users = append(users, u)
 	}
 	return users, nil
 }
@@ -314,19 +348,14 @@ type rawUser struct {
 	DisplayName word    `json:"displayname"`
 	LastLogin   float64 `json:"lastLogin"` // milliseconds
 	Groups      []word  `json:"groups"`
-	Quota       struct {
-		Quota Quota    `json:"quota"`
-		Used  float64  `json:"used"`
-		Free  *float64 `json:"free"`
-	} `json:"quota"`
+	Storage     storage `json:"quota"`
 }
 
 // UnmarshalJSON refuses data without an id: PHP makes an empty list of what
 // should be an object.
 func (r *rawUser) UnmarshalJSON(b []byte) error {
 	type plain rawUser
-	p := plain{}
-	p.Quota.Quota = UnknownQuota
+	p := plain{Storage: storage{Quota: UnknownQuota}}
 	if err := json.Unmarshal(b, &p); err != nil {
 		return err
 	}
@@ -342,8 +371,8 @@ func (r *rawUser) user() User {
 		ID:          string(r.ID),
 		Enabled:     r.Enabled == nil || *r.Enabled,
 		DisplayName: string(r.DisplayName),
-		Quota:       r.Quota.Quota,
-		Used:        int64(r.Quota.Used),
+		Quota:       r.Storage.Quota,
+		Used:        int64(r.Storage.Used),
 		Free:        -1,
 	}
 	for _, group := range r.Groups {
@@ -352,8 +381,8 @@ func (r *rawUser) user() User {
 	if r.Email != nil {
 		u.Email = *r.Email
 	}
-	if r.Quota.Free != nil && *r.Quota.Free >= 0 {
-		u.Free = int64(*r.Quota.Free)
+	if r.Storage.Free != nil && *r.Storage.Free >= 0 {
+		u.Free = int64(*r.Storage.Free)
 	}
 	if r.LastLogin > 0 {
 		u.LastLogin = time.UnixMilli(int64(r.LastLogin)).UTC()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -123,6 +124,24 @@ func CutInside() Fault {
 		cut()
 	}
 }
+
+// Unmeasured answers as a server that cannot measure the storage of accounts: it
+// tells an empty list in its place.
+func Unmeasured() Fault {
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		var b buffer
+		next.ServeHTTP(&b, r)
+		for name, values := range b.Header() {
+			w.Header()[name] = values
+		}
+		body := storageObject.ReplaceAll(b.body.Bytes(), []byte(`"quota":[]`))
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		w.WriteHeader(b.status)
+		_, _ = w.Write(body)
+	}
+}
+
+var storageObject = regexp.MustCompile(`"quota":\{[^}]*\}`)
 
 // Corrupt changes a byte of the body on its way in, as a broken line does.
 func Corrupt() Fault {
