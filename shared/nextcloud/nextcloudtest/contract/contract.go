@@ -57,19 +57,44 @@ func servers(t *testing.T) map[string]Server {
 	const password = "the administrator's own password"
 	fake := nextcloudtest.New(nextcloudtest.Options{AdminPassword: password})
 	listening := httptest.NewServer(fake)
+	behind := httptest.NewServer(behindNginx(fake))
 	t.Cleanup(func() {
 		listening.Close()
+		behind.Close()
 		if err := fake.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	all := map[string]Server{"nextcloudtest": connect(t, listening.URL, "admin", password)}
+	all := map[string]Server{
+		"nextcloudtest":              connect(t, listening.URL, "admin", password),
+		"nextcloudtest behind nginx": connect(t, behind.URL, "admin", password),
+	}
 	if os.Getenv("NEXTCLOUD_CONTRACT") == "1" {
 		all["real"] = connect(t, set(t, "NEXTCLOUD_URL"), set(t, "NEXTCLOUD_ADMIN_USER"),
 			config.Secret(set(t, "NEXTCLOUD_ADMIN_PASSWORD")))
 	}
 	return all
 }
+
+// behindNginx answers as nginx and PHP-FPM do: an empty body has no
+// Content-Length.
+func behindNginx(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(&lengthless{w}, r) })
+}
+
+type lengthless struct{ http.ResponseWriter }
+
+// WriteHeader sends the header at once: net/http would add the length.
+func (w *lengthless) WriteHeader(status int) {
+	if w.Header().Get("Content-Length") == "0" {
+		w.Header().Del("Content-Length")
+	}
+	w.ResponseWriter.WriteHeader(status)
+	_ = http.NewResponseController(w.ResponseWriter).Flush() // of net/http; it can
+}
+
+// Unwrap returns what [http.ResponseController] asks.
+func (w *lengthless) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func set(t *testing.T, variable string) string {
 	t.Helper()
