@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/store"
 )
 
 func reconcileCommand(vars *variables) *cobra.Command {
@@ -60,8 +60,9 @@ func reconcile(ctx context.Context, r *provision.Reconciler, p *progress, longes
 		if o.Left == 0 || ctx.Err() != nil {
 			return p.verdict(o)
 		}
-		if o.Refused {
-			return errors.New("the administrator is refused by Nextcloud, which is not asked again for some minutes: gateway nextcloud doctor tells more")
+		if o.For == store.HoldRefused {
+			return fmt.Errorf("the administrator is refused by Nextcloud, which is not asked again before %s; changed credentials are tried at once: gateway nextcloud doctor tells more",
+				o.Until.UTC().Format(time.RFC3339))
 		}
 		if o.Wait == 0 {
 			res, err := r.RunBatch(ctx, batch)
@@ -69,7 +70,7 @@ func reconcile(ctx context.Context, r *provision.Reconciler, p *progress, longes
 				return err
 			}
 			p.done += res.Succeeded
-			if res.Claimed > 0 {
+			if res.Claimed > 0 || res.NextTryAt != nil {
 				continue
 			}
 			o.Wait = nap // another process has them
@@ -126,7 +127,7 @@ func (p *progress) show(o provision.Outlook) {
 	if o.Left == 0 {
 		p.last = fmt.Sprintf("done %d, failed %d, left 0, %.1f/s, took %s", p.done, p.failed(o), rate, took.Round(time.Second/10))
 	} else if o.Wait > 0 {
-		p.last += fmt.Sprintf("; waiting %s", o.Wait.Round(time.Second))
+		p.last += fmt.Sprintf("; waiting %s for %s", o.Wait.Round(time.Second), waitsFor(o))
 	}
 	switch now := time.Now(); {
 	case p.terminal:
@@ -136,6 +137,19 @@ func (p *progress) show(o provision.Outlook) {
 		fmt.Fprintln(p.out, p.last)
 		p.said, p.last = now, ""
 	}
+}
+
+// waitsFor says what all that is left waits for.
+func waitsFor(o provision.Outlook) string {
+	switch o.For {
+	case store.HoldOutage:
+		return "Nextcloud to answer again"
+	case store.HoldTrial:
+		return "another process that tries whether Nextcloud answers"
+	case store.HoldRefused:
+		return "an administrator that Nextcloud accepts"
+	}
+	return "the next try of an account, see GET /api/nextcloud/accounts"
 }
 
 // end leaves the last line standing.

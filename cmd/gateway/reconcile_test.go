@@ -82,7 +82,9 @@ func (s shell) register(n int) {
 	}
 }
 
-var progressLine = regexp.MustCompile(`^done (\d+), failed (\d+), left (\d+), \d+\.\d/s, (time left \S+|took \S+)(; waiting \S+)?$`)
+var progressLine = regexp.MustCompile(`^done (\d+), failed (\d+), left (\d+), \d+\.\d/s, (time left \S+|took \S+)(; waiting \S+ for .+)?$`)
+
+var refusedUntil = regexp.MustCompile(`refused by Nextcloud, which is not asked again before \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ;`)
 
 func TestReconcile_AThousandFreshUsers(t *testing.T) {
 	t.Parallel()
@@ -131,7 +133,8 @@ func TestReconcile_TellsWhatIsLeft(t *testing.T) {
 	s.register(2)
 	s.cloud.SetMaintenance(true)
 	code, out, problems = s.run(t.Context(), "reconcile", "--no-wait")
-	if code != 1 || !strings.Contains(out, "left 2, 0.0/s, time left unknown; waiting ") || !strings.Contains(problems, "are left: 2;") {
+	if code != 1 || !strings.Contains(out, "left 2, 0.0/s, time left unknown; waiting ") ||
+		!strings.Contains(out, " for Nextcloud to answer again\n") || !strings.Contains(problems, "are left: 2;") {
 		t.Errorf("maintenance: %d\n%s%s", code, out, problems)
 	}
 	ctx, stop := context.WithCancel(t.Context())
@@ -148,15 +151,20 @@ func TestReconcile_TellsWhatIsLeft(t *testing.T) {
 
 	s = newShell(t)
 	s.register(1)
+	right := s.env["NEXTCLOUD_ADMIN_PASSWORD"]
 	s.env["NEXTCLOUD_ADMIN_PASSWORD"] = "wrong"
 	for range 2 {
 		code, _, problems = s.run(t.Context(), "reconcile")
-		if code != 1 || !strings.Contains(problems, "refused by Nextcloud") {
+		if code != 1 || !refusedUntil.MatchString(problems) {
 			t.Errorf("refused: %d %s", code, problems)
 		}
 	}
 	if n := s.cloud.Strikes(); n != 1 {
 		t.Errorf("%d strikes", n)
+	}
+	s.env["NEXTCLOUD_ADMIN_PASSWORD"] = right
+	if code, out, problems = s.run(t.Context(), "reconcile", "--no-wait"); code != 0 || !strings.Contains(out, "done 1, failed 0, left 0, ") {
+		t.Errorf("corrected: %d\n%s%s", code, out, problems)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/account"
@@ -83,6 +84,13 @@ func (f *Function) mine(ctx context.Context, caller token.Caller, _ endpoint.Non
 	if err != nil {
 		return standing{}, err
 	}
+	hold, err := f.hold(ctx, n)
+	if err != nil {
+		return standing{}, err
+	}
+	if n.LastError == "" && hold.For != store.HoldTrial {
+		n.LastError = string(hold.For)
+	}
 	s := standing{Status: n.Status, LastSyncedAt: n.LastSyncedAt, LastError: orNull(n.LastError), Quota: quotaOf(n)}
 	if f.Public != nil {
 		s.URL = orNull(f.Public.String())
@@ -92,6 +100,16 @@ func (f *Function) mine(ctx context.Context, caller token.Caller, _ endpoint.Non
 		}
 	}
 	return s, nil
+}
+
+// hold returns what keeps the gateway from calling Nextcloud, where one of the
+// accounts waits.
+func (f *Function) hold(ctx context.Context, accounts ...wish.Account) (provision.Hold, error) {
+	waits := func(n wish.Account) bool { return n.DueAt != nil }
+	if f.Reconciler == nil || !slices.ContainsFunc(accounts, waits) {
+		return provision.Hold{}, nil
+	}
+	return f.Reconciler.Holds(ctx)
 }
 
 func quotaOf(n wish.Account) *quota {
@@ -122,17 +140,22 @@ type entry struct {
 	Status          wish.Status   `json:"status"`
 	Attempts        int           `json:"attempts"`
 	NextTryAt       *time.Time    `json:"next_try_at"` // null for nothing to do
+	WaitsFor        *store.Hold   `json:"waits_for"`   // what delays the next try; null for nothing
 	LastSyncedAt    *time.Time    `json:"last_synced_at"`
 	LastError       *string       `json:"last_error"`
 	UpdatedAt       time.Time     `json:"updated_at"`
 }
 
-func entryOf(n wish.Account) entry {
-	return entry{
+func entryOf(n wish.Account, hold provision.Hold) entry {
+	e := entry{
 		UserID: n.UserID, NextcloudUserID: n.NextcloudID, Email: n.Email, Wish: n.State, Status: n.Status,
 		Attempts: n.Attempts, NextTryAt: n.DueAt, LastSyncedAt: n.LastSyncedAt, LastError: orNull(n.LastError),
 		UpdatedAt: n.UpdatedAt,
 	}
+	if hold.For != "" && n.DueAt != nil && n.DueAt.Before(hold.Until) {
+		e.NextTryAt, e.WaitsFor = &hold.Until, &hold.For
+	}
+	return e
 }
 
 type list struct {
@@ -157,7 +180,12 @@ func (f *Function) list(ctx context.Context, _ token.Admin, q list) (endpoint.Li
 	if err != nil {
 		return endpoint.List{}, err
 	}
-	return endpoint.PageOf(q.page, rows, func(n wish.Account) string { return string(n.UserID) }, entryOf)
+	hold, err := f.hold(ctx, rows...)
+	if err != nil {
+		return endpoint.List{}, err
+	}
+	return endpoint.PageOf(q.page, rows, func(n wish.Account) string { return string(n.UserID) },
+		func(n wish.Account) entry { return entryOf(n, hold) })
 }
 
 type byID struct{ id account.ID }
@@ -169,11 +197,11 @@ func (q *byID) Bind(r *http.Request) (err error) {
 }
 
 // retry makes an account due now, also one in conflict or given up.
-func (f *Function) retry(ctx context.Context, admin token.Admin, q byID) (e entry, err error) {
+func (f *Function) retry(ctx context.Context, admin token.Admin, q byID) (entry, error) {
 	now := f.Now()
-	err = f.DB.UpdateAs(ctx, admin.Proof(), now, func(tx *store.Tx, by store.Confirmed) error {
-		n, err := tx.RetryNextcloud(ctx, by, q.id, now)
-		e = entryOf(n)
+	var n wish.Account
+	err := f.DB.UpdateAs(ctx, admin.Proof(), now, func(tx *store.Tx, by store.Confirmed) (err error) {
+		n, err = tx.RetryNextcloud(ctx, by, q.id, now)
 		return err
 	})
 	if err != nil {
@@ -182,7 +210,8 @@ func (f *Function) retry(ctx context.Context, admin token.Admin, q byID) (e entr
 	if f.Reconciler != nil {
 		f.Reconciler.Wake()
 	}
-	return e, nil
+	hold, err := f.hold(ctx, n)
+	return entryOf(n, hold), err
 }
 
 // batch is small enough for the time of one request.

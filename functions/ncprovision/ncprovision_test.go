@@ -48,7 +48,7 @@ func TestNextcloud_FromRegistrationToActive(t *testing.T) {
 		admin := functionstest.Bearer(root.Access)
 		g.Do("POST", "/api/nextcloud/reconcile", nil, ada).Want(http.StatusForbidden, "admin_required")
 		done := g.Do("POST", "/api/nextcloud/reconcile", nil, admin).Want(http.StatusOK, "")
-		if done.Body != `{"claimed":2,"succeeded":2,"failed":0,"remaining":0}`+"\n" {
+		if done.Body != `{"claimed":2,"succeeded":2,"failed":0,"remaining":0,"waits_for":null,"next_try_at":null}`+"\n" {
 			t.Errorf("reconcile: %s", done.Body)
 		}
 		if waiting, err := job.Waiting(t.Context()); err != nil || waiting != 0 {
@@ -181,5 +181,49 @@ func TestRun_LooksAfterTheAuditTrail(t *testing.T) {
 	r, err := f.Trail.Verify(t.Context(), audit.Link{})
 	if err != nil || !r.OK || r.Events != 2 || r.Unchained != 0 {
 		t.Errorf("got %+v, %v; want 2 events in their places", r, err)
+	}
+}
+
+// TestNextcloud_TellsWhatItWaitsFor has a Nextcloud that is down, and one that
+// refuses the administrator.
+func TestNextcloud_TellsWhatItWaitsFor(t *testing.T) {
+	t.Parallel()
+	for word, spoil := range map[string]func(*nextcloudtest.Server){
+		"nextcloud_unavailable": func(cloud *nextcloudtest.Server) { cloud.SetMaintenance(true) },
+		"admin_refused":         func(cloud *nextcloudtest.Server) { cloud.SetPassword("admin", "another password") },
+	} {
+		t.Run(word, func(t *testing.T) {
+			t.Parallel()
+			storetest.Each(t, func(t *testing.T, db *store.DB) {
+				cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: functionstest.Password})
+				server := httptest.NewServer(cloud)
+				t.Cleanup(server.Close)
+				g := functionstest.NewWith(t, db, map[string]string{
+					"NEXTCLOUD_URL": server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": functionstest.Password,
+				})
+				_, p := g.Person()
+				_, root := g.Admin("root@example.org")
+				admin := functionstest.Bearer(root.Access)
+				spoil(cloud)
+				done := g.Do("POST", "/api/nextcloud/reconcile", nil, admin).Want(http.StatusOK, "")
+				until, err := time.Parse(time.RFC3339, done.Get("next_try_at"))
+				if done.Get("claimed") != "0" || done.Get("remaining") != "2" || done.Get("waits_for") != word ||
+					err != nil || until.Before(time.Now()) {
+					t.Errorf("reconcile: %s", done.Body)
+				}
+				mine := g.Do("GET", minePath, nil, functionstest.Bearer(p.Access)).Want(http.StatusOK, "")
+				if mine.Get("last_error") != word || mine.Get("status") != "pending" {
+					t.Errorf("mine: %s", mine.Body)
+				}
+				var list []struct {
+					NextTryAt string `json:"next_try_at"`
+					WaitsFor  string `json:"waits_for"`
+				}
+				g.Do("GET", "/api/nextcloud/accounts", nil, admin).Want(http.StatusOK, "").Into(&list)
+				if len(list) != 2 || list[0] != list[1] || list[0].WaitsFor != word || list[0].NextTryAt != done.Get("next_try_at") {
+					t.Errorf("listed: %+v", list)
+				}
+			})
+		})
 	}
 }

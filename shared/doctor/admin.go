@@ -20,7 +20,9 @@ func (x *examination) admin(ctx context.Context) []Finding {
 	switch {
 	case errors.Is(err, nextcloud.ErrUnauthorized):
 		return failed("Correct NEXTCLOUD_ADMIN_USER and NEXTCLOUD_ADMIN_PASSWORD before you try again: each refusal slows "+
-			"Nextcloud down for this machine. Two-factor login refuses the real password; a disabled account reads the same.",
+			"Nextcloud down for this machine. Two-factor login refuses the real password; a disabled account reads the same. "+
+			"A gateway that was refused, too, asks again within 5 minutes, and at once after a restart with other settings: "+
+			"gateway nextcloud reconcile tells until when it waits.",
 			"Nextcloud refuses the user %q with that password", name)
 	case err != nil:
 		t := diagnose(err)

@@ -34,21 +34,23 @@ const (
 )
 
 // failed decides what becomes of an account after a failure. The error is of
-// the database.
+// the database or of ctx.
 func (r *Reconciler) failed(ctx context.Context, t *try, failure error, now time.Time) (err error) {
 	o := &t.outcome
 	o.Status, o.Attempts = wish.Pending, t.account.Attempts
-	wait := time.Duration(0)
+	wait, its := time.Duration(0), false
 	switch {
 	case errors.Is(failure, errConflict):
 		o.LastError, o.Status = IDTaken, wish.Conflict
-		return r.proved(ctx)
+		return nil
 	case errors.Is(failure, errLost):
 		o.LastError = Removed
 	case errors.Is(failure, errKeyLost):
 		o.LastError = PasswordLost
-	case errors.Is(failure, nextcloud.ErrUnauthorized), errors.Is(failure, nextcloud.ErrForbidden):
-		o.LastError, wait = AdminRefused, coolDown
+	case isRefusal(failure):
+		// The account stays due: it waits for the gate, and not once other
+		// credentials are configured.
+		o.LastError = AdminRefused
 		err = r.refused(ctx, now)
 	case errors.Is(failure, nextcloud.ErrRateLimited):
 		// One caller's limit: other accounts may need no call that counts.
@@ -56,20 +58,17 @@ func (r *Reconciler) failed(ctx context.Context, t *try, failure error, now time
 		if !errors.Is(failure, errPaced) {
 			err = r.db.PauseNextcloudEdits(ctx, now.Add(max(nextcloud.RetryAfter(failure), firstPause)))
 		}
-	case errors.Is(failure, nextcloud.ErrUnavailable):
-		o.LastError = Unavailable
-		wait, err = r.outage(ctx, failure, now)
-	case errors.Is(failure, nextcloud.ErrBadAnswer) && !errors.Is(failure, nextcloud.ErrUncertain):
-		// To a call that only reads: a proxy's error page, or no Nextcloud at all.
-		o.LastError = Unexpected
-		wait, err = r.outage(ctx, failure, now)
-	default:
-		// Of this account alone: a try begins with a call that only reads, so a
-		// Nextcloud that is down, or has locked us out, shows itself there.
+	case isOutage(failure):
+		// Of everybody, in which case the gate is closed now; or Nextcloud fails
+		// at this account alone.
 		o.LastError = wordFor(failure)
+		its, err = r.ask(ctx)
+	default:
+		o.LastError, its = wordFor(failure), true
+	}
+	if its {
 		o.Attempts++
 		wait = max(nextcloud.RetryAfter(failure), pause(o.Attempts))
-		err = r.proved(ctx)
 	}
 	slog.LogAttrs(ctx, slog.LevelWarn, "account in Nextcloud",
 		slog.String("user_id", string(t.account.UserID)), slog.String("code", o.LastError),
@@ -88,7 +87,8 @@ func wordFor(failure error) string {
 	switch {
 	case errors.Is(failure, nextcloud.ErrBadAnswer):
 		return Unexpected
-	case errors.Is(failure, nextcloud.ErrUncertain), errors.Is(failure, errFiles), errors.Is(failure, errRevoke):
+	case errors.Is(failure, nextcloud.ErrUnavailable), errors.Is(failure, nextcloud.ErrUncertain),
+		errors.Is(failure, errFiles), errors.Is(failure, errRevoke):
 		return Unavailable
 	case errors.Is(failure, nextcloud.ErrRefused):
 		return Refused

@@ -66,8 +66,8 @@ func TestReconciler_AnOutageParksNobody(t *testing.T) {
 				w.batch(r)
 				w.advance(time.Hour)
 			}
-			if n := w.known(a); n.Status != wish.Pending || n.LastError != provision.Unavailable {
-				t.Errorf("after a long outage: %s, %s", n.Status, n.LastError)
+			if n := w.known(a); n.Status != wish.Pending || n.Attempts != 0 {
+				t.Errorf("after a long outage: %s, %d attempts", n.Status, n.Attempts)
 			}
 			w.cloud.Fail(nil)
 			w.batch(r)

@@ -147,22 +147,29 @@ func TestGate_ANextcloudThatComesBackIsMetByOne(t *testing.T) {
 	}
 }
 
-// Whoever tries and vanishes is not waited for.
+// A process that is killed while it tries ends nothing: another one tries once
+// its time is over.
 func TestGate_ATrialThatVanishedIsMadeByAnother(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
-	a := w.register("ada@example.org")
-	r := w.reconciler()
-	provision.OnReached(r, func(string) { panic(errCrash{}) })
-	if !crashes(w, r) {
-		t.Fatal("it did not stop")
-	}
-	if got := w.batch(w.reconciler()); got.Claimed != 0 {
-		t.Errorf("somebody else tried at the same time: %+v", got)
-	}
-	w.advance(10 * time.Minute)
-	w.batch(w.reconciler())
-	w.settled(a, adasPassword)
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db, nil)
+		a := w.register("ada@example.org")
+		r := w.reconciler()
+		tries, end := make(chan struct{}), make(chan struct{})
+		provision.OnReached(r, func(string) { close(tries); <-end; panic(errCrash{}) })
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		wg.Go(func() { crashes(w, r) })
+		defer close(end)
+		<-tries
+		got := w.batch(w.reconciler())
+		if got.Claimed != 0 || got.Remaining != 1 || got.WaitsFor == nil || *got.WaitsFor != store.HoldTrial {
+			t.Errorf("somebody else tried at the same time: %+v", got)
+		}
+		w.advance(31 * time.Second)
+		w.batch(w.reconciler())
+		w.settled(a, adasPassword)
+	})
 }
 
 func TestGate_NothingDueTriesNothing(t *testing.T) {

@@ -25,6 +25,7 @@ import (
 type Directory interface {
 	CreateUser(ctx context.Context, u nextcloud.NewUser) error
 	User(ctx context.Context, id string) (nextcloud.User, error)
+	Users(ctx context.Context, search string, limit, offset int) ([]string, error)
 	UserDetails(ctx context.Context, limit, offset int) ([]nextcloud.User, error)
 	Authenticate(ctx context.Context, id string, password config.Secret) (nextcloud.User, error)
 	AppPassword(ctx context.Context, id string, password config.Secret) (config.Secret, error)
@@ -107,7 +108,12 @@ type Result struct {
 	Claimed   int `json:"claimed"`   // accounts that were due and tried
 	Succeeded int `json:"succeeded"` // of them, those that are as wished now
 	Failed    int `json:"failed"`
-	Remaining int `json:"remaining"` // accounts that are still due
+	Remaining int `json:"remaining"` // accounts that are not as wished yet: they are due now or later
+
+	// What keeps all that remain from being tried, and when the next one can be:
+	// null for nothing, and for now. Accounts can also wait for their own next try.
+	WaitsFor  *store.Hold `json:"waits_for"`
+	NextTryAt *time.Time  `json:"next_try_at"`
 }
 
 // RunBatch tries up to n due accounts, a few at a time. One failure does not
@@ -116,53 +122,21 @@ type Result struct {
 // deadline of ctx, while there still is time to say what was done. The error is
 // of the database or of ctx; what is leased and not tried is given back.
 func (r *Reconciler) RunBatch(ctx context.Context, n int) (res Result, err error) {
-	start := r.now()
-	open, trial, err := r.enter(ctx)
-	if open && trial { // with one account
-		res, err = r.lease(ctx, 1)
-		if err == nil && res.Claimed == 0 {
-			err = r.db.EndTrialOfNextcloud(ctx)
+	left, err := r.Outlook(ctx)
+	if err == nil && left.Due > 0 && !late(ctx) {
+		var open bool
+		if open, err = r.enter(ctx); err == nil && open {
+			res, err = r.lease(ctx, n)
 		}
-		open = res.Claimed > 0
-		n--
+		if err == nil {
+			left, err = r.Outlook(ctx)
+		}
 	}
-	if err == nil && open && n > 0 {
-		var more Result
-		more, err = r.lease(ctx, n)
-		res.Claimed += more.Claimed
-		res.Succeeded += more.Succeeded
-		res.Failed += more.Failed
+	res.Remaining, res.NextTryAt = left.Left, left.NextTry
+	if left.For != "" {
+		res.WaitsFor = &left.For
 	}
-	if err != nil {
-		return res, err
-	}
-	res.Remaining, err = r.db.NextcloudDue(ctx, start)
 	return res, err
-}
-
-// An Outlook is what is left to be done, and when.
-type Outlook struct {
-	store.Outlook
-
-	Wait    time.Duration // until something may be done; 0 for now
-	Refused bool          // Nextcloud refuses the administrator
-}
-
-// Outlook returns what is left to be done.
-func (r *Reconciler) Outlook(ctx context.Context) (Outlook, error) {
-	now := r.now()
-	left, err := r.db.NextcloudOutlook(ctx, now)
-	if err != nil {
-		return Outlook{}, err
-	}
-	gate, err := r.db.NextcloudGate(ctx, r.key, now)
-	o := Outlook{Outlook: left, Refused: gate.Refused}
-	for _, until := range []*time.Time{left.Next, gate.Closed} {
-		if until != nil {
-			o.Wait = max(o.Wait, until.Sub(now))
-		}
-	}
-	return o, err
 }
 
 // lease leases up to n accounts and tries them.
@@ -172,7 +146,7 @@ func (r *Reconciler) lease(ctx context.Context, n int) (res Result, err error) {
 	if err != nil || len(rows) == 0 {
 		return Result{}, err
 	}
-	b := &batch{Reconciler: r, lease: lease, rows: rows, until: start.Add(leaseTime / 2), trial: n == 1}
+	b := &batch{Reconciler: r, lease: lease, rows: rows, until: start.Add(leaseTime / 2)}
 	var others sync.WaitGroup
 	for range min(workers, len(rows)) - 1 {
 		others.Go(func() { b.work(ctx) })
@@ -189,7 +163,6 @@ type batch struct {
 
 	lease string
 	until time.Time // begin none later
-	trial bool
 
 	mu   sync.Mutex
 	rows []wish.Account // not begun
@@ -204,7 +177,7 @@ func (b *batch) work(ctx context.Context) {
 		if !ok {
 			return
 		}
-		done, ok, err := b.one(ctx, b.lease, n, b.trial)
+		done, ok, err := b.one(ctx, b.lease, n)
 		b.mu.Lock()
 		switch {
 		case done && ok:
@@ -246,10 +219,10 @@ func late(ctx context.Context) bool {
 }
 
 // one tries one account and settles what became of it. It is not done with
-// while Nextcloud may not be called; on trial, it is what finds out.
-func (r *Reconciler) one(ctx context.Context, lease string, n wish.Account, trial bool) (done, ok bool, err error) {
+// while Nextcloud may not be called.
+func (r *Reconciler) one(ctx context.Context, lease string, n wish.Account) (done, ok bool, err error) {
 	gate, err := r.db.NextcloudGate(ctx, r.key, r.now())
-	if err != nil || !gate.Proved && !trial {
+	if err != nil || !gate.Proved {
 		return false, false, err
 	}
 	t := &try{Reconciler: r, lease: lease, account: n, gate: gate, outcome: wish.Outcome{
@@ -260,16 +233,11 @@ func (r *Reconciler) one(ctx context.Context, lease string, n wish.Account, tria
 		return false, false, ctx.Err()
 	}
 	now := r.now()
-	switch {
-	case failure != nil:
-		err = r.failed(ctx, t, failure, now)
-	case !gate.Proved:
-		err = r.proved(ctx)
-	}
-	if err != nil {
-		return false, false, err
-	}
-	if failure == nil {
+	if failure != nil {
+		if err := r.failed(ctx, t, failure, now); err != nil {
+			return false, false, err
+		}
+	} else {
 		if n.State == wish.Absent {
 			err = r.db.ForgetNextcloud(ctx, n, lease)
 			if !errors.Is(err, store.ErrChanged) {

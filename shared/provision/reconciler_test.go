@@ -281,7 +281,7 @@ func TestReconciler_AProxysErrorPageParksNobody(t *testing.T) {
 		w.batch(r)
 		w.advance(time.Hour)
 	}
-	if n := w.known(a); n.Status != wish.Pending || n.LastError != provision.Unexpected || n.DueAt == nil {
+	if n := w.known(a); n.Status != wish.Pending || n.Attempts != 0 || n.DueAt == nil {
 		t.Errorf("the row is %+v", n)
 	}
 	w.cloud.Fail(nil)

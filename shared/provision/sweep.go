@@ -55,7 +55,7 @@ type Comparison struct {
 func (c Comparison) Drifted() int { return len(c.drifted) }
 
 // ErrNotNow is what a sweep gets while Nextcloud may not be called.
-var ErrNotNow = errors.New("no call to Nextcloud now: it did not answer, or refused the administrator; GET /api/nextcloud/accounts tells more")
+var ErrNotNow = errors.New("no call to Nextcloud")
 
 const (
 	sweepPage = 50 // users that Nextcloud tells of in one call; each costs it some milliseconds
@@ -68,16 +68,16 @@ const (
 // Compare reads all accounts in Nextcloud and compares those at rest with their
 // wishes. It changes neither; what it sees of a quota that differs is noted.
 func (r *Reconciler) Compare(ctx context.Context) (Comparison, error) {
-	open, trial, err := r.enter(ctx)
+	open, err := r.enter(ctx)
 	if err != nil {
 		return Comparison{}, err
 	}
 	if !open {
-		return Comparison{}, ErrNotNow
+		return Comparison{}, r.notNow(ctx)
 	}
-	s := sweep{Reconciler: r, begun: r.now(), trial: trial}
+	s := sweep{Reconciler: r, begun: r.now()}
 	if err := s.read(ctx); err != nil {
-		return Comparison{}, errors.Join(err, r.shut(ctx, err))
+		return Comparison{}, s.broken(ctx, err)
 	}
 	if err := s.compare(ctx); err != nil {
 		return Comparison{}, err
@@ -91,18 +91,22 @@ func (r *Reconciler) Compare(ctx context.Context) (Comparison, error) {
 	return s.found, nil
 }
 
-// shut closes the gate where a failure of a call that only reads asks for it.
-func (r *Reconciler) shut(ctx context.Context, failure error) error {
-	ctx = context.WithoutCancel(ctx)
-	now := r.now()
-	switch {
-	case errors.Is(failure, nextcloud.ErrUnauthorized), errors.Is(failure, nextcloud.ErrForbidden):
-		return r.refused(ctx, now)
-	case errors.Is(failure, nextcloud.ErrUnavailable), errors.Is(failure, nextcloud.ErrBadAnswer):
-		_, err := r.outage(ctx, failure, now)
+// notNow returns [ErrNotNow] with the reason.
+func (r *Reconciler) notNow(ctx context.Context) error {
+	h, err := r.Holds(ctx)
+	if err != nil {
 		return err
 	}
-	return r.db.EndTrialOfNextcloud(ctx)
+	return fmt.Errorf("%w before %s: %s", ErrNotNow, h.Until.UTC().Format(time.RFC3339), h.For)
+}
+
+// broken returns the failure of a call, and closes the gate where it is of
+// Nextcloud as a whole.
+func (s *sweep) broken(ctx context.Context, failure error) error {
+	if ctx.Err() == nil && (isRefusal(failure) || isOutage(failure)) {
+		return errors.Join(failure, s.shut(ctx, failure))
+	}
+	return failure
 }
 
 // Recheck makes the accounts that differ due, and returns how many: the
@@ -132,7 +136,6 @@ type sweep struct {
 	*Reconciler
 
 	begun  time.Time
-	trial  bool
 	there  map[string]nextcloud.User // by id in lower case
 	asked  int                       // accounts asked for one by one
 	claims map[string]bool           // ids, in lower case, that a row has
@@ -144,9 +147,6 @@ func (s *sweep) read(ctx context.Context) error {
 	s.there = map[string]nextcloud.User{}
 	for offset := 0; ; offset += sweepPage {
 		page, err := s.directory.UserDetails(ctx, sweepPage, offset)
-		if err == nil && s.trial {
-			err, s.trial = s.proved(ctx), false
-		}
 		if err != nil {
 			return err
 		}
@@ -252,7 +252,7 @@ func (s *sweep) again(ctx context.Context, id string) (nextcloud.User, bool, err
 		return u, false, nil
 	}
 	if err != nil {
-		return u, false, errors.Join(err, s.shut(ctx, err))
+		return u, false, s.broken(ctx, err)
 	}
 	return u, true, nil
 }

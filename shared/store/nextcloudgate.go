@@ -6,39 +6,48 @@ import (
 	"time"
 )
 
-// A Gate says whether Nextcloud may be called. All processes share it, so that
-// what one of them learns, none has to learn again.
+// A Hold is why Nextcloud may not be called for now.
+type Hold string
+
+// The holds. The first two are also what an account's last error can be.
+const (
+	HoldRefused Hold = "admin_refused"         // it refused the administrator's credentials
+	HoldOutage  Hold = "nextcloud_unavailable" // it did not answer
+	HoldTrial   Hold = "trial"                 // another process finds out whether it does
+)
+
+// A Gate says whether Nextcloud may be called with certain settings. All
+// processes that have them share it, so that what one learns, none has to learn
+// again.
 type Gate struct {
 	Proved     bool       // the credentials were accepted: anybody may call
 	Closed     *time.Time // nobody may call before; nil for anybody may try
-	Refused    bool       // Closed is since the credentials were refused
+	Hold       Hold       // why it is closed; "" where it is not
 	EditsUntil *time.Time // no edit will be taken before; nil for not known
 	Outages    int        // in a row
 }
 
-// NextcloudGate returns the gate for the administrator's credentials that key
-// stands for.
+// NextcloudGate returns the gate for the settings that key stands for.
 func (s *Statements) NextcloudGate(ctx context.Context, key string, now time.Time) (Gate, error) {
 	var (
-		g                           Gate
-		closed, refused, trial, max *time.Time
+		g                      Gate
+		closed, refused, trial *time.Time
 	)
 	err := s.one(ctx, nil, []any{
 		&g.Proved, maybeInstant{&closed}, maybeInstant{&refused}, maybeInstant{&trial}, maybeInstant{&g.EditsUntil}, &g.Outages,
 	}, `
-		SELECT proved = $1, closed_until, CASE WHEN refused = $1 THEN refused_until END, trial_until, edits_until, outages
-		FROM nextcloud_gate`, key)
+		SELECT COALESCE(a.proved, FALSE), a.closed_until, a.refused_until, a.trial_until, g.edits_until, COALESCE(a.outages, 0)
+		FROM nextcloud_gate g LEFT JOIN nextcloud_access a ON a.settings = $1`, key)
 	if err != nil {
 		return Gate{}, fmt.Errorf("gate of Nextcloud: %w", err)
 	}
-	for _, until := range []*time.Time{closed, refused, trial} {
-		if until != nil && until.After(now) && (max == nil || until.After(*max)) {
-			max = until
+	for _, h := range []struct {
+		until *time.Time
+		hold  Hold
+	}{{trial, HoldTrial}, {closed, HoldOutage}, {refused, HoldRefused}} {
+		if !g.Proved && h.until != nil && h.until.After(now) && (g.Closed == nil || h.until.After(*g.Closed)) {
+			g.Closed, g.Hold = h.until, h.hold
 		}
-	}
-	if !g.Proved {
-		g.Closed = max
-		g.Refused = refused != nil && refused.After(now)
 	}
 	if g.EditsUntil != nil && !g.EditsUntil.After(now) {
 		g.EditsUntil = nil
@@ -46,41 +55,59 @@ func (s *Statements) NextcloudGate(ctx context.Context, key string, now time.Tim
 	return g, nil
 }
 
-// TryNextcloud reports whether the caller is to try if the credentials are
-// accepted, until the time given: of all that would, one is. Nobody is while
-// the gate is closed.
+// accessKept is how long what is known of settings is kept that nobody uses.
+const accessKept = 30 * 24 * time.Hour
+
+// TryNextcloud reports whether the caller is to find out if the credentials are
+// accepted, until the time given: of all that would, one is, and nobody while
+// the gate is closed. [Statements.EndTrialOfNextcloud] ends the trial.
 func (s *Statements) TryNextcloud(ctx context.Context, key string, now, until time.Time) (bool, error) {
 	n, err := s.exec(ctx, `
-		UPDATE nextcloud_gate SET trial_until = $3
-		WHERE proved <> $1 AND (trial_until IS NULL OR trial_until <= $2)
-			AND (closed_until IS NULL OR closed_until <= $2)
-			AND (refused <> $1 OR refused_until IS NULL OR refused_until <= $2)`, key, at(now), at(until))
+		INSERT INTO nextcloud_access (settings, trial_until, changed_at) VALUES ($1, $3, $2)
+		ON CONFLICT (settings) DO UPDATE SET trial_until = excluded.trial_until, changed_at = excluded.changed_at
+		WHERE NOT nextcloud_access.proved
+			AND (nextcloud_access.trial_until IS NULL OR nextcloud_access.trial_until <= $2)
+			AND (nextcloud_access.closed_until IS NULL OR nextcloud_access.closed_until <= $2)
+			AND (nextcloud_access.refused_until IS NULL OR nextcloud_access.refused_until <= $2)`,
+		key, at(now), at(until))
+	if err == nil && n > 0 {
+		_, err = s.exec(ctx, `DELETE FROM nextcloud_access WHERE changed_at < $1`, at(now.Add(-accessKept)))
+	}
 	if err != nil {
 		return false, fmt.Errorf("try Nextcloud: %w", err)
 	}
 	return n > 0, nil
 }
 
+// EndTrialOfNextcloud ends the trial until the time given, if it has not ended.
+func (s *Statements) EndTrialOfNextcloud(ctx context.Context, key string, until time.Time) error {
+	return s.access(ctx, `trial_until = CASE WHEN trial_until = $2 THEN NULL ELSE trial_until END`, key, at(until))
+}
+
 // ProveNextcloud opens the gate: the credentials were accepted.
-func (s *Statements) ProveNextcloud(ctx context.Context, key string) error {
-	return s.gate(ctx, `proved = $1, trial_until = NULL, closed_until = NULL, outages = 0`, key)
+func (s *Statements) ProveNextcloud(ctx context.Context, key string, now time.Time) error {
+	return s.access(ctx, `proved = TRUE, trial_until = NULL, closed_until = NULL, refused_until = NULL, outages = 0,
+		changed_at = $2`, key, at(now))
 }
 
-// EndTrialOfNextcloud ends a trial that tried nothing.
-func (s *Statements) EndTrialOfNextcloud(ctx context.Context) error {
-	return s.gate(ctx, `trial_until = NULL`)
+// RefuseNextcloud closes the gate: the credentials were refused.
+func (s *Statements) RefuseNextcloud(ctx context.Context, key string, now, until time.Time) error {
+	return s.access(ctx, `proved = FALSE, trial_until = NULL, refused_until = $3, changed_at = $2`, key, at(now), at(until))
 }
 
-// RefuseNextcloud closes the gate for these credentials.
-func (s *Statements) RefuseNextcloud(ctx context.Context, key string, until time.Time) error {
-	return s.gate(ctx, `proved = CASE WHEN proved = $1 THEN '' ELSE proved END, refused = $1, refused_until = $2,
-		trial_until = NULL`, key, at(until))
+// CloseNextcloud closes the gate: Nextcloud does not answer. One caller tries
+// again afterwards.
+func (s *Statements) CloseNextcloud(ctx context.Context, key string, now, until time.Time) error {
+	return s.access(ctx, `proved = FALSE, trial_until = NULL, closed_until = $3, outages = outages + 1, changed_at = $2`,
+		key, at(now), at(until))
 }
 
-// CloseNextcloud closes the gate for everybody: Nextcloud does not answer. One
-// of them tries again afterwards.
-func (s *Statements) CloseNextcloud(ctx context.Context, until time.Time) error {
-	return s.gate(ctx, `proved = '', closed_until = $1, trial_until = NULL, outages = outages + 1`, at(until))
+func (s *Statements) access(ctx context.Context, set, key string, args ...any) error {
+	_, err := s.exec(ctx, `UPDATE nextcloud_access SET `+set+` WHERE settings = $1`, append([]any{key}, args...)...)
+	if err != nil {
+		return fmt.Errorf("access to Nextcloud: %w", err)
+	}
+	return nil
 }
 
 // PauseNextcloudEdits notes until when Nextcloud takes no more edits.

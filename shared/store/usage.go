@@ -18,7 +18,7 @@ func (s *Statements) ClaimUsage(
 	n, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET seen_at = $3
 		WHERE user_id = $1 AND owned AND (seen_at IS NULL OR seen_at < $2)
-			AND EXISTS (SELECT 1 FROM nextcloud_gate WHERE proved = $4)`, string(user), at(since), at(now), key)
+			AND EXISTS (SELECT 1 FROM nextcloud_access WHERE settings = $4 AND proved)`, string(user), at(since), at(now), key)
 	if err != nil {
 		return false, fmt.Errorf("claim usage: %w", err)
 	}
