@@ -22,6 +22,7 @@ func acceptance() []step {
 		step{name: "log in with form data", method: "POST", path: "/api/auth/login",
 			body: "username=test%40example.com&password=SecurePass123%21", status: 200, save: tokens},
 		step{name: "me", method: "GET", path: "/api/users/me", header: bearer, status: 200},
+		step{name: "me at another address", method: "GET", path: "/api/auth/me", header: bearer, status: 200},
 
 		step{name: "the address is taken", method: "POST", path: "/api/auth/register", body: register, status: 409, code: "email_taken"},
 		step{name: "a wrong password", method: "POST", path: "/api/auth/login",

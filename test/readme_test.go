@@ -11,7 +11,7 @@ import (
 )
 
 // changing are the members whose values differ from run to run.
-var changing = regexp.MustCompile(`"(id|user_id|access_token|refresh_token|created_at|updated_at|last_synced_at)":"[^"]*"|"nextcloud_user_id":(null|"[^"]*")`)
+var changing = regexp.MustCompile(`"(id|user_id|access_token|refresh_token|created_at|updated_at|last_login|last_synced_at)":"[^"]*"|"nextcloud_user_id":(null|"[^"]*")`)
 
 // TestReadme runs the commands of README's "Try it" one after the other, as a
 // newcomer would, and compares every answer that it shows.

@@ -24,6 +24,7 @@ func TestRegister(t *testing.T) {
 	for name, want := range map[string]string{
 		"email": "test@example.com", "full_name": "Test User", "role": "user", "preferences": "{}",
 		"created_at": "2026-03-01T12:00:00Z", "updated_at": "2026-03-01T12:00:00Z", "nextcloud_user_id": "",
+		"is_active": "true", "is_admin": "false", "email_verified_at": "", "last_login": "",
 	} {
 		if got := a.Get("user", name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)

@@ -37,6 +37,7 @@ func (f *Function) Routes() endpoint.Routes {
 	const ok, created, none = http.StatusOK, http.StatusCreated, http.StatusNoContent
 	return endpoint.Routes{
 		{Pattern: "GET /api/users/me", Handler: endpoint.Authed(f.Callers, ok, f.me)},
+		{Pattern: "GET /api/auth/me", Handler: endpoint.Authed(f.Callers, ok, f.me)},
 		{Pattern: "PUT /api/users/me", Handler: endpoint.Authed(f.Callers, ok, f.changeMe)},
 		{Pattern: "PATCH /api/users/me", Handler: endpoint.Authed(f.Callers, ok, f.changeMe)},
 		{Pattern: "DELETE /api/users/me", Handler: endpoint.Authed(f.Callers, none, f.deleteMe), Limit: ratelimit.Password},

@@ -80,6 +80,8 @@ type Account struct {
 	// whoever comes to know it shall pass it on. It is read with the hash only.
 	NextcloudWantsPassword bool
 	DisabledAt             *time.Time // nil while enabled
+	EmailVerifiedAt        *time.Time // nil until the address is verified
+	LastLogin              *time.Time // nil until the first one
 	CreatedAt              time.Time
 	UpdatedAt              time.Time
 }

@@ -47,13 +47,14 @@ func TestProfile_ShowsNoMoreThanItShould(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 500_000, time.UTC)
 	a := account.Account{ID: "x", Email: "ada@example.org", Role: account.User, CreatedAt: now, UpdatedAt: now}
 	got, err := json.Marshal(a.Profile())
-	want := `{"id":"x","email":"ada@example.org","full_name":"","role":"user","preferences":{},` +
+	want := `{"id":"x","email":"ada@example.org","full_name":"","role":"user","is_active":true,"is_admin":false,` +
+		`"email_verified_at":null,"last_login":null,"preferences":{},` +
 		`"nextcloud_user_id":null,"created_at":"2026-03-01T12:00:00.0005Z","updated_at":"2026-03-01T12:00:00.0005Z"}`
 	if err != nil || string(got) != want {
 		t.Errorf("got %s, %v", got, err)
 	}
-	a.NextcloudUserID, a.DisabledAt = "ada", &now
-	if p := a.Profile(); p.NextcloudUserID == nil || *p.NextcloudUserID != "ada" || !p.Disabled {
+	a.NextcloudUserID, a.DisabledAt, a.Role = "ada", &now, account.Admin
+	if p := a.Profile(); p.NextcloudUserID == nil || *p.NextcloudUserID != "ada" || !p.Disabled || p.IsActive || !p.IsAdmin {
 		t.Errorf("got %+v", p)
 	}
 }

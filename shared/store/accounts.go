@@ -14,7 +14,8 @@ import (
 )
 
 const accountColumns = `users.id, ` + accountEmail + `, users.full_name, users.role, users.preferences,
-	users.disabled_at, users.created_at, users.updated_at,
+	users.disabled_at, users.email_verified_at, COALESCE(` + latestLogin + `, users.last_login_at),
+	users.created_at, users.updated_at,
 	COALESCE((SELECT nextcloud_id FROM nextcloud_accounts WHERE user_id = users.id AND owned), '')`
 
 const wantsPassword = `EXISTS (SELECT 1 FROM nextcloud_accounts WHERE user_id = users.id AND wants_password)`
@@ -22,7 +23,7 @@ const wantsPassword = `EXISTS (SELECT 1 FROM nextcloud_accounts WHERE user_id = 
 func accountDest(a *account.Account) []any {
 	return []any{
 		&a.ID, &a.Email, &a.FullName, &a.Role, &a.Preferences,
-		maybeInstant{&a.DisabledAt}, instant{&a.CreatedAt}, instant{&a.UpdatedAt},
+		maybeInstant{&a.DisabledAt}, maybeInstant{&a.EmailVerifiedAt}, maybeInstant{&a.LastLogin}, instant{&a.CreatedAt}, instant{&a.UpdatedAt},
 		&a.NextcloudUserID,
 	}
 }

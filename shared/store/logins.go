@@ -18,6 +18,11 @@ import (
 const loginColumns = `logins.id, logins.user_id, logins.counter, logins.device, logins.address,
 	logins.created_at, logins.rotated_at, logins.uses, logins.expires_at, logins.revoked_at`
 
+// latestLogin is when the user last signed in, as far as their logins are kept.
+// Ids begin with the time, and an index has them in order.
+const latestLogin = `(SELECT latest.created_at FROM logins AS latest
+	WHERE latest.user_id = users.id ORDER BY latest.id DESC LIMIT 1)`
+
 func loginDest(l *signin.Login) []any {
 	return []any{
 		&l.ID, &l.UserID, &l.Counter, &l.Device, &l.Address,
@@ -188,9 +193,18 @@ func (tx *Tx) RevokeLogins(
 }
 
 // ForgetLogins deletes logins that expired before the time given; until then a
-// late refresh is told why it is refused.
-func (s *Statements) ForgetLogins(ctx context.Context, before time.Time) (int64, error) {
-	n, err := s.exec(ctx, `DELETE FROM logins WHERE expires_at < $1`, at(before))
+// late refresh is told why it is refused. Whoever has no other login keeps the
+// time of the last one. The two statements need no transaction: a login that has
+// expired stays so, hence the second deletes none that the first did not see.
+func (db *DB) ForgetLogins(ctx context.Context, before time.Time) (int64, error) {
+	_, err := db.exec(ctx, `
+		UPDATE users SET last_login_at = `+latestLogin+`
+		WHERE id IN (SELECT user_id FROM logins WHERE expires_at < $1)
+			AND NOT EXISTS (SELECT 1 FROM logins WHERE user_id = users.id AND expires_at >= $1)`, at(before))
+	if err != nil {
+		return 0, fmt.Errorf("keep the times of last logins: %w", err)
+	}
+	n, err := db.exec(ctx, `DELETE FROM logins WHERE expires_at < $1`, at(before))
 	if err != nil {
 		return 0, fmt.Errorf("forget logins: %w", err)
 	}

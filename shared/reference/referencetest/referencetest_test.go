@@ -59,7 +59,8 @@ func (x exchange) check(tb testing.TB) {
 
 const (
 	id   = "01a20bf2-2440-7e4c-a3e1-3ebae471a832"
-	user = `{"id":"` + id + `","email":"ada@example.org","full_name":"","role":"user","preferences":{"a":[1,{}]},` +
+	user = `{"id":"` + id + `","email":"ada@example.org","full_name":"","role":"user","is_active":true,"is_admin":false,` +
+		`"email_verified_at":null,"last_login":null,"preferences":{"a":[1,{}]},` +
 		`"nextcloud_user_id":null,"created_at":"2026-03-01T12:00:00Z","updated_at":"2026-03-01T12:00:00.123456Z"}`
 	session = `{"id":"` + id + `","user_id":"` + id + `","title":"x","context":{},` +
 		`"created_at":"2026-03-01T12:00:00Z","updated_at":"2026-03-01T12:00:00Z"}`

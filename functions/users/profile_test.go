@@ -1,0 +1,108 @@
+package users_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/functions/functionstest"
+	"github.com/voiceassist/gateway/shared/signin"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+	"github.com/voiceassist/gateway/shared/tidy"
+)
+
+func TestProfile_SaysWhoIsActiveAndWhoAdministers(t *testing.T) {
+	t.Parallel()
+	g := functionstest.New(t, storetest.SQLite(t))
+	id, p := g.Person()
+	_, root := g.Admin("root@example.org")
+	for _, test := range []struct{ path, access, active, admin string }{
+		{mePath, p.Access, "true", "false"},
+		{mePath, root.Access, "true", "true"},
+		{usersPath + "/" + string(id), root.Access, "true", "false"},
+	} {
+		a := g.Do("GET", test.path, nil, functionstest.Bearer(test.access)).Want(http.StatusOK, "")
+		if a.Get("is_active") != test.active || a.Get("is_admin") != test.admin || !strings.Contains(a.Body, `"email_verified_at":null`) {
+			t.Errorf("%s is %s", test.path, a.Body)
+		}
+	}
+	a := g.Do("PATCH", usersPath+"/"+string(id), `{"disabled":true}`, functionstest.Bearer(root.Access)).Want(http.StatusOK, "")
+	if a.Get("is_active") != "false" {
+		t.Errorf("a disabled user is %s", a.Body)
+	}
+}
+
+func TestProfile_AtAnotherAddress(t *testing.T) {
+	t.Parallel()
+	g := functionstest.New(t, storetest.SQLite(t))
+	_, p := g.Person()
+	want := g.Do("GET", mePath, nil, functionstest.Bearer(p.Access)).Want(http.StatusOK, "")
+	got := g.Do("GET", "/api/auth/me", nil, functionstest.Bearer(p.Access)).Want(http.StatusOK, "")
+	if got.Body != want.Body {
+		t.Errorf("/api/auth/me is %s, want %s", got.Body, want.Body)
+	}
+	g.Do("GET", "/api/auth/me", nil).Want(http.StatusUnauthorized, "missing_token")
+}
+
+// TestProfile_TellsTheLastLogin: null before the first, and never forgotten, also
+// when the login itself is.
+func TestProfile_TellsTheLastLogin(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		g := functionstest.New(t, db)
+		g.Admin("root@example.org")
+		made := g.Do("POST", "/api/auth/register", map[string]string{"email": functionstest.Email, "password": functionstest.Password}).
+			Want(http.StatusOK, "")
+		if !strings.Contains(made.Body, `"last_login":null`) {
+			t.Errorf("somebody new is %s", made.Body)
+		}
+		at := usersPath + "/" + made.Get("user", "id")
+		last := func() string {
+			t.Helper()
+			root := g.Login("root@example.org", functionstest.Password)
+			one := g.Do("GET", at, nil, functionstest.Bearer(root.Access)).Want(http.StatusOK, "")
+			var list []map[string]any
+			g.Do("GET", usersPath+"?q="+functionstest.Email, nil, functionstest.Bearer(root.Access)).Want(http.StatusOK, "").Into(&list)
+			if len(list) != 1 || list[0]["last_login"] != one.Get("last_login") {
+				t.Errorf("the list has %v, the user %s", list, one.Body)
+			}
+			return one.Get("last_login")
+		}
+
+		g.Advance(time.Minute)
+		first := g.Login(functionstest.Email, functionstest.Password)
+		g.Advance(time.Minute)
+		refreshed := pairOf(g.Do("POST", "/api/auth/refresh", map[string]string{"refresh_token": first.Refresh}))
+		if got := g.Do("GET", mePath, nil, functionstest.Bearer(refreshed.Access)).Get("last_login"); got != "2026-03-01T12:01:00Z" {
+			t.Errorf("the last login is %s, want the first one; a refresh is none", got)
+		}
+		g.Advance(time.Minute)
+		second := g.Login(functionstest.Email, functionstest.Password)
+		g.Do("POST", "/api/auth/logout", nil, functionstest.Bearer(second.Access)).Want(http.StatusNoContent, "")
+		const want = "2026-03-01T12:03:00Z"
+		if got := last(); got != want {
+			t.Errorf("the last login is %s, want the second one", got)
+		}
+
+		g.Advance(signin.RefreshLifetime + tidy.Remembered + time.Hour)
+		for range 2 { // the second round finds nothing
+			if err := tidy.New(db, g.Now).Due(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := last(); got != want {
+			t.Errorf("when the logins are deleted, the last one is %s", got)
+		}
+		g.Login(functionstest.Email, functionstest.Password)
+		if got := last(); got == want || got == "" {
+			t.Errorf("after another login the last one is %s", got)
+		}
+	})
+}
+
+func pairOf(a functionstest.Answer) (p functionstest.Pair) {
+	a.Into(&p)
+	return p
+}
