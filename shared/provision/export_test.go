@@ -1,5 +1,11 @@
 package provision
 
+import (
+	"time"
+
+	"github.com/voiceassist/gateway/shared/nextcloud"
+)
+
 // OnReached calls fn after each call and each commit of r, with its name.
 func OnReached(r *Reconciler, fn func(point string)) { r.reached = fn }
 
@@ -8,3 +14,11 @@ const Room = room
 
 // Key is what stands for the settings of r in the store.
 func Key(r *Reconciler) string { return r.key }
+
+// Impatient lets r wait for an answer of the Nextcloud of s no longer than a
+// test may take.
+func Impatient(r *Reconciler, s Settings) {
+	d := connect(s).(directory)
+	d.Client = nextcloud.New(nextcloud.Config{URL: s.URL, AdminUser: s.Admin, AdminPassword: s.Password, Timeout: time.Second})
+	r.directory = d
+}

@@ -226,7 +226,7 @@ func (r *Reconciler) one(ctx context.Context, lease string, n wish.Account) (don
 		return false, false, err
 	}
 	t := &try{Reconciler: r, lease: lease, account: n, gate: gate, outcome: wish.Outcome{
-		Owned: n.Owned, First: n.First, Password: n.Password, Personal: n.Personal, WantsPassword: n.WantsPassword,
+		Owned: n.Owned, First: n.First, Password: n.Password, Personal: n.Personal, PasswordSet: n.PasswordSet, WantsPassword: n.WantsPassword,
 	}}
 	failure := t.run(ctx)
 	if ctx.Err() != nil {

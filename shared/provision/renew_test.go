@@ -71,7 +71,7 @@ func TestReconciler_RenewsWithThePasswordOfTheNextLogin(t *testing.T) {
 		w.recheck()
 		w.batch(r)
 		n := w.known(a)
-		if n.App != nil || n.LastError != provision.NoAppPassword || !n.WantsPassword {
+		if n.App != nil || n.LastError != provision.NoAppPassword || !n.WantsPassword || n.Status != wish.Pending || n.DueAt != nil {
 			t.Fatalf("the row is %+v", n)
 		}
 		calls := len(w.cloud.Calls())

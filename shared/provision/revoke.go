@@ -130,8 +130,7 @@ func (t *try) revokeLeft(ctx context.Context) error {
 }
 
 func (t *try) signsIn(ctx context.Context, password config.Secret) (bool, error) {
-	opens, err := t.opens(ctx, password)
-	t.reached("signed in")
+	opens, err := t.signsInAs(ctx, password)
 	return opens, ofAccount(err)
 }
 

@@ -177,7 +177,7 @@ func (s *sweep) compare(ctx context.Context) error {
 			s.claims[strings.ToLower(n.NextcloudID)] = true
 			switch {
 			case left[n.UserID]: // nothing is wished of it any more
-			case n.DueAt != nil, n.Status != wish.Active && n.Status != wish.Inactive, !n.UpdatedAt.Before(s.begun):
+			case n.DueAt != nil, n.Status == wish.Conflict, n.Status == wish.Failed, !n.UpdatedAt.Before(s.begun):
 				s.found.Unsettled++
 			default:
 				if err := s.look(ctx, n); err != nil {

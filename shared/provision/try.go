@@ -171,7 +171,9 @@ func (t *try) own(ctx context.Context) error {
 		return err
 	}
 	t.account.Owned, t.outcome.Owned = true, true
-	t.account.App, t.account.Personal, t.outcome.Personal = nil, false, false // of an account that is gone
+	// Of an account that is gone:
+	t.account.App, t.account.Personal, t.account.PasswordSet = nil, false, false
+	t.outcome.Personal, t.outcome.PasswordSet = false, false
 	t.account.SetQuota = ""
 	t.reached("owned")
 	return nil
@@ -224,6 +226,7 @@ func (t *try) adjust(ctx context.Context, u nextcloud.User) error {
 	if err := t.reachFiles(ctx); err != nil {
 		return err
 	}
+	t.outcome.Password = nil // nothing needs it any more
 	// Whoever signs in next brings the password that the account lacks.
 	lacks := !t.outcome.Personal || t.outcome.LastError == NoAppPassword
 	t.outcome.WantsPassword = lacks && t.outcome.LastError != PasswordRefused
@@ -231,6 +234,9 @@ func (t *try) adjust(ctx context.Context, u nextcloud.User) error {
 		return err
 	}
 	t.outcome.Status = wish.Active
+	if t.account.App == nil {
+		t.outcome.Status = wish.Pending // until that login: the files do not answer
+	}
 	t.outcome.Used, t.outcome.Total, t.outcome.UsedAt = &u.Used, bytesOf(u.Quota), &t.looked
 	return nil
 }
@@ -272,16 +278,24 @@ func (t *try) setPassword(ctx context.Context) error {
 		t.outcome.Password, t.outcome.LastError = nil, PasswordLost
 		return nil
 	}
-	err = t.changePassword(ctx, plain)
-	if errors.Is(err, nextcloud.ErrWeakPassword) {
-		t.outcome.Password, t.outcome.LastError = nil, PasswordRefused
-		return nil
+	if t.account.PasswordSet { // by a try that stopped before the files answered
+		t.signedIn, err = t.signsInAs(ctx, plain)
+		if err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
+	if !t.signedIn {
+		err = t.changePassword(ctx, plain)
+		if errors.Is(err, nextcloud.ErrWeakPassword) {
+			t.outcome.Password, t.outcome.LastError = nil, PasswordRefused
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 	}
-	t.outcome.Password, t.outcome.Personal, t.real = nil, true, plain
-	if t.account.App == nil { // fetching one signs in
+	t.outcome.PasswordSet, t.outcome.Personal, t.real = true, true, plain
+	if t.signedIn || t.account.App == nil { // fetching one signs in
 		return nil
 	}
 	return t.signIn(ctx, plain)
@@ -297,27 +311,31 @@ func (t *try) changePassword(ctx context.Context, plain config.Secret) error {
 	}
 	err = t.directory.EditOwn(ctx, t.account.NextcloudID, first, nextcloud.KeyPassword, plain.Reveal())
 	t.reached("edited own " + nextcloud.KeyPassword)
-	switch {
-	case errors.Is(err, nextcloud.ErrUnauthorized), errors.Is(err, nextcloud.ErrForbidden),
-		errors.Is(err, nextcloud.ErrInvalid), errors.Is(err, nextcloud.ErrRateLimited):
-		// It was changed before, when we could not note it; or this server does
-		// not let its users.
+	if errors.Is(err, nextcloud.ErrUnauthorized) { // it may have been changed before, when we could not note it
+		if t.signedIn, err = t.signsInAs(ctx, plain); err != nil || t.signedIn {
+			return err
+		}
 		return t.edit(ctx, nextcloud.KeyPassword, plain.Reveal())
+	}
+	if errors.Is(err, nextcloud.ErrForbidden) || errors.Is(err, nextcloud.ErrInvalid) || errors.Is(err, nextcloud.ErrRateLimited) {
+		return t.edit(ctx, nextcloud.KeyPassword, plain.Reveal()) // this server does not let its users
 	}
 	return err
 }
 
-func (t *try) signIn(ctx context.Context, plain config.Secret) error {
-	ours, err := t.opens(ctx, plain)
-	t.reached("signed in")
-	switch {
-	case err != nil:
-		return err
-	case !ours:
-		return errNotTaken
+// signIn signs in with the password that was just set.
+func (t *try) signIn(ctx context.Context, plain config.Secret) (err error) {
+	t.signedIn, err = t.signsInAs(ctx, plain)
+	if err == nil && !t.signedIn {
+		t.outcome.Password, err = nil, errNotTaken // each further try would be a refused login
 	}
-	t.signedIn = true
-	return nil
+	return err
+}
+
+func (t *try) signsInAs(ctx context.Context, plain config.Secret) (bool, error) {
+	opens, err := t.opens(ctx, plain)
+	t.reached("signed in")
+	return opens, err
 }
 
 // retire disables or deletes the account, if there is one and it is ours.

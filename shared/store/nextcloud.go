@@ -13,14 +13,14 @@ import (
 
 const nextcloudColumns = `user_id, nextcloud_id, wish, email, full_name, quota, password, first_password,
 	version, owned, status, attempts, due_at, last_error, last_synced_at, used_bytes, total_bytes,
-	created_at, updated_at, app_password, personal, wants_password, own_quota, set_quota, used_at`
+	created_at, updated_at, app_password, personal, wants_password, own_quota, set_quota, used_at, password_set`
 
 func nextcloudDest(n *wish.Account) []any {
 	return []any{
 		&n.UserID, &n.NextcloudID, &n.State, &n.Email, &n.FullName, &n.Quota, &n.Password, &n.First,
 		&n.Version, &n.Owned, &n.Status, &n.Attempts, maybeInstant{&n.DueAt}, &n.LastError,
 		maybeInstant{&n.LastSyncedAt}, &n.Used, &n.Total, instant{&n.CreatedAt}, instant{&n.UpdatedAt},
-		&n.App, &n.Personal, &n.WantsPassword, &n.OwnQuota, &n.SetQuota, maybeInstant{&n.UsedAt},
+		&n.App, &n.Personal, &n.WantsPassword, &n.OwnQuota, &n.SetQuota, maybeInstant{&n.UsedAt}, &n.PasswordSet,
 	}
 }
 
@@ -41,6 +41,7 @@ func (s *Statements) WishNextcloud(ctx context.Context, n wish.Account, spare st
 			quota = excluded.quota,
 			password = CASE WHEN excluded.wish = 'present'
 				THEN COALESCE(excluded.password, nextcloud_accounts.password) END,
+			password_set = nextcloud_accounts.password_set AND excluded.password IS NULL AND excluded.wish = 'present',
 			wants_password = nextcloud_accounts.wants_password AND excluded.password IS NULL,
 			version = nextcloud_accounts.version + 1, attempts = 0, updated_at = excluded.updated_at,
 			status = CASE WHEN nextcloud_accounts.status = 'conflict' THEN 'conflict' ELSE 'pending' END,
@@ -80,7 +81,7 @@ func bytesOrNull(b []byte) any {
 // before.
 func (s *Statements) LeaveNextcloud(ctx context.Context, user account.ID, now time.Time) error {
 	_, err := s.exec(ctx, `
-		UPDATE nextcloud_accounts SET password = NULL, status = 'active',
+		UPDATE nextcloud_accounts SET password = NULL, password_set = FALSE, status = 'active',
 			due_at = (SELECT MAX(r.revoked_at) FROM nextcloud_revocations r WHERE r.user_id = $1 AND r.state <> 'refused'),
 			version = version + 1, updated_at = $2
 		WHERE user_id = $1 AND owned`, string(user), at(now))
@@ -125,7 +126,7 @@ func (s *Statements) LeaseNextcloud(
 // lease was lost.
 func (s *Statements) OwnNextcloud(ctx context.Context, user account.ID, lease string, now time.Time) error {
 	n, err := s.exec(ctx, `
-		UPDATE nextcloud_accounts SET owned = TRUE, personal = FALSE, app_password = NULL, set_quota = '',
+		UPDATE nextcloud_accounts SET owned = TRUE, personal = FALSE, password_set = FALSE, app_password = NULL, set_quota = '',
 			updated_at = $3
 		WHERE user_id = $1 AND lease = $2`,
 		string(user), lease, at(now))
@@ -151,7 +152,7 @@ func (s *Statements) HandOverNextcloud(
 	ctx context.Context, user account.ID, hash config.Secret, password []byte, now time.Time,
 ) error {
 	_, err := s.exec(ctx, `
-		UPDATE nextcloud_accounts SET password = $2, wants_password = FALSE, version = version + 1,
+		UPDATE nextcloud_accounts SET password = $2, password_set = FALSE, wants_password = FALSE, version = version + 1,
 			attempts = 0, due_at = $3, updated_at = $3
 		WHERE user_id = $1 AND wants_password AND wish = 'present' AND status <> 'conflict'
 			AND EXISTS (SELECT 1 FROM users WHERE users.id = nextcloud_accounts.user_id AND users.password_hash = $4)`,
@@ -175,6 +176,7 @@ func (s *Statements) SettleNextcloud(
 		UPDATE nextcloud_accounts SET
 			owned = $4, first_password = $5,
 			password = CASE WHEN version = $3 THEN $6 ELSE password END,
+			password_set = CASE WHEN password = $20 THEN $21 ELSE password_set END, -- else it is another one
 			status = CASE WHEN version = $3 THEN $7 ELSE status END,
 			due_at = CASE WHEN version = $3 THEN $8 ELSE due_at END,
 			attempts = CASE WHEN version = $3 THEN $9 ELSE attempts END,
@@ -186,7 +188,7 @@ func (s *Statements) SettleNextcloud(
 		WHERE user_id = $1 AND lease = $2`,
 		string(n.UserID), lease, n.Version, o.Owned, o.First, bytesOrNull(o.Password), string(o.Status),
 		atOrNull(o.DueAt), o.Attempts, o.LastError, atOrNull(synced), o.Used, o.Used != nil, o.Total, at(now),
-		o.Personal, o.WantsPassword, atOrNull(o.UsedAt), o.SetQuota)
+		o.Personal, o.WantsPassword, atOrNull(o.UsedAt), o.SetQuota, bytesOrNull(n.Password), o.PasswordSet)
 	return leased("settle Nextcloud account", rows, err)
 }
 
@@ -276,7 +278,7 @@ func (tx *Tx) RetryNextcloud(
 func (s *Statements) RecheckNextcloud(ctx context.Context, now time.Time) (int64, error) {
 	n, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET due_at = $1
-		WHERE status = 'active' AND EXISTS (SELECT 1 FROM users WHERE users.id = nextcloud_accounts.user_id)`, at(now))
+		WHERE (status = 'active' OR status = 'pending' AND due_at IS NULL) AND EXISTS (SELECT 1 FROM users WHERE users.id = nextcloud_accounts.user_id)`, at(now))
 	if err != nil {
 		return 0, fmt.Errorf("recheck Nextcloud accounts: %w", err)
 	}

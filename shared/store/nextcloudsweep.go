@@ -47,7 +47,7 @@ func (s *Statements) NextcloudAccountsAfter(
 func (s *Statements) RecheckNextcloudAccount(ctx context.Context, n wish.Account, now time.Time) (bool, error) {
 	rows, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET due_at = $3
-		WHERE user_id = $1 AND version = $2 AND due_at IS NULL AND status IN ('active', 'disabled')`,
+		WHERE user_id = $1 AND version = $2 AND due_at IS NULL AND status IN ('active', 'disabled', 'pending')`,
 		string(n.UserID), n.Version, at(now))
 	if err != nil {
 		return false, fmt.Errorf("recheck Nextcloud account: %w", err)

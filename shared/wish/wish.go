@@ -82,6 +82,7 @@ type Account struct {
 	App         []byte // sealed: the app password with which we reach its files; nil for none
 	Owned       bool   // proved to be ours
 	Personal    bool   // the user's own password opens it; else the first one does
+	PasswordSet bool   // of Password: Nextcloud has it, and it waits for the files to answer
 	// WantsPassword: the user's own password is needed, and the next login that
 	// brings it shall hand it over.
 	WantsPassword bool
@@ -102,8 +103,10 @@ type Account struct {
 type Outcome struct {
 	Owned    bool
 	First    []byte // sealed, as [Account.First]
-	Password []byte // what still waits; nil once it is set
+	Password []byte // what still waits; nil once it is set and the files answer
 	Personal bool   // as [Account.Personal]
+	// PasswordSet is that of [Account], of the password that was tried.
+	PasswordSet bool
 	// WantsPassword is that of [Account], unless the wish changed meanwhile.
 	WantsPassword bool
 	Status        Status     // unless the wish changed meanwhile
