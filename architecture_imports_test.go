@@ -45,7 +45,7 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"shared/dotenv":                           "",
 	"shared/endpoint":                         "shared/audit shared/config shared/fault shared/ratelimit shared/signin shared/token shared/uid",
 	"shared/enrol":                            "shared/account shared/audit shared/config shared/document shared/fault shared/password shared/provision shared/signin shared/store",
-	"shared/faas":                             "github.com/aws/aws-lambda-go/cfn github.com/aws/aws-lambda-go/events github.com/aws/aws-lambda-go/lambda github.com/aws/aws-lambda-go/lambda/messages github.com/aws/aws-lambda-go/lambdacontext shared/config shared/secrets shared/version",
+	"shared/faas":                             "github.com/aws/aws-lambda-go/cfn github.com/aws/aws-lambda-go/events github.com/aws/aws-lambda-go/lambda github.com/aws/aws-lambda-go/lambda/messages github.com/aws/aws-lambda-go/lambdacontext github.com/awslabs/aws-lambda-go-api-proxy/core shared/config shared/secrets shared/version",
 	"shared/faas/faastest":                    "github.com/aws/aws-lambda-go/events github.com/aws/aws-lambda-go/lambda github.com/aws/aws-lambda-go/lambdacontext shared/faas",
 	"shared/fault":                            "",
 	"shared/filelock":                         "",

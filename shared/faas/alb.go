@@ -5,22 +5,17 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/awslabs/aws-lambda-go-api-proxy/core"
 )
 
 // readALB reads the event of a load balancer, which leaves path and query
 // escaped as they were sent.
 func readALB(e *event) request {
 	h := headers(e.Headers, e.MultiHeaders)
-	return request{
-		method: e.HTTPMethod,
-		path:   keepPath(e.Path),
-		query:  escapedQuery(e.Query, e.MultiQuery),
-		host:   h.Get("Host"),
-		remote: lastHop(h),
-		secure: h.Get("X-Forwarded-Proto") == "https",
-		header: h, body: e.Body, base64: e.IsBase64Encoded,
-		multiValue: e.MultiHeaders != nil,
-	}
+	q := e.request(e.HTTPMethod, keepPath(e.Path), escapedQuery(e.Query, e.MultiQuery), lastHop(h))
+	q.secure, q.multiValue = h.Get("X-Forwarded-Proto") == "https", e.MultiHeaders != nil
+	return q
 }
 
 // lastHop returns the address that the load balancer itself appended to
@@ -64,35 +59,29 @@ func keepQuery(s string) string {
 	return s
 }
 
-// albAnswer is the answer to a load balancer: headers in the form in which it
-// sends them.
-type albAnswer struct {
-	StatusCode        int                 `json:"statusCode"`
-	StatusDescription string              `json:"statusDescription"`
-	Headers           map[string]string   `json:"headers,omitempty"`
-	MultiValueHeaders map[string][]string `json:"multiValueHeaders,omitempty"`
-	Body              string              `json:"body"`
-	IsBase64Encoded   bool                `json:"isBase64Encoded"`
+// gatherALB gives the answer its status in words as a load balancer wants them,
+// and its headers in the form in which it sends them.
+func gatherALB(q request, answer func(http.ResponseWriter)) (any, error) {
+	w := core.NewProxyResponseWriterALB()
+	answer(w)
+	a, err := w.GetProxyResponse()
+	a.StatusDescription = strings.TrimSpace(strconv.Itoa(a.StatusCode) + " " + a.StatusDescription)
+	if !q.multiValue {
+		a.Headers, a.MultiValueHeaders = single(a.MultiValueHeaders), nil
+	}
+	return a, err
 }
 
-func writeALB(q request, a answer) any {
-	out := albAnswer{
-		StatusCode:        a.status,
-		StatusDescription: strings.TrimSpace(strconv.Itoa(a.status) + " " + http.StatusText(a.status)),
-		Body:              a.body, IsBase64Encoded: a.base64,
-	}
-	if q.multiValue {
-		out.MultiValueHeaders = a.header
-		return out
-	}
-	out.Headers = make(map[string]string, len(a.header))
-	for name, lines := range a.header {
+// single returns headers with one line each.
+func single(h http.Header) map[string]string {
+	out := make(map[string]string, len(h))
+	for name, lines := range h {
 		if name != "Set-Cookie" {
-			out.Headers[name] = strings.Join(lines, ", ")
+			out[name] = strings.Join(lines, ", ")
 		}
 	}
-	for i, cookie := range a.header["Set-Cookie"] {
-		out.Headers[spelling("set-cookie", i)] = cookie
+	for i, cookie := range h["Set-Cookie"] {
+		out[spelling("set-cookie", i)] = cookie
 	}
 	return out
 }

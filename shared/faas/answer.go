@@ -1,107 +1,109 @@
 package faas
 
 import (
-	"encoding/base64"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
-// An answer is what an event of any front can hold of a response.
-type answer struct {
-	status int
-	header http.Header
-	body   string
-	base64 bool // the body is base64, as JSON holds text only
+// answer returns what handle writes as an answer in the form of the front.
+func (via front) answer(q request, handle func(http.ResponseWriter)) ([]byte, error) {
+	head := q.HTTPMethod == http.MethodHead
+	v, err := via.gather(q, func(to http.ResponseWriter) {
+		w := &writer{to: to, head: head, header: http.Header{}}
+		handle(w)
+		w.finish()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("gather the answer: %w", err)
+	}
+	return encode(v)
 }
 
-// A recorder is a [http.ResponseWriter] that keeps the answer, with the rules
-// of net/http's server: the first final status wins, headers count up to it,
-// and a handler that says nothing says 200.
-type recorder struct {
-	method string
-	header http.Header // the handler's, until the status is out
-	sent   http.Header // as it was then; nil before
-	status int
-	body   []byte
+// A writer gives the bridge's ResponseWriter the rules of net/http's server:
+// the first final status wins, headers count up to it, and a handler that says
+// nothing says 200.
+type writer struct {
+	to     http.ResponseWriter
+	head   bool        // the request's method is HEAD
+	header http.Header // the handler's; sent with the status
+	status int         // 0 until it is sent
+	typed  bool        // with a Content-Type
+	sniff  bool        // the handler leaves that to us
+	start  []byte      // of the body, to tell its type by
+	length int         // of the body
 }
 
-func newRecorder(method string) *recorder {
-	return &recorder{method: method, header: http.Header{}}
-}
+// sniffLength is how much of a body [http.DetectContentType] looks at.
+const sniffLength = 512
 
 // Header returns the headers to be.
-func (w *recorder) Header() http.Header { return w.header }
+func (w *writer) Header() http.Header { return w.header }
 
-// WriteHeader settles status and headers, once. Informational statuses cannot
-// be sent through Lambda; one that is no status at all becomes 500.
-func (w *recorder) WriteHeader(status int) {
-	if w.sent != nil || status >= 100 && status < 200 {
+// WriteHeader sends status and headers, once. Informational statuses cannot be
+// sent through Lambda; one that is no status at all becomes 500.
+func (w *writer) WriteHeader(status int) {
+	if w.status != 0 || status >= 100 && status < 200 {
 		return
 	}
 	if status < 100 || status > 999 {
 		status = http.StatusInternalServerError
 	}
-	w.status, w.sent = status, w.header.Clone()
-	if w.sent == nil {
-		w.sent = http.Header{}
+	w.status = status
+	w.to.WriteHeader(status)
+	for name, lines := range w.header {
+		// The first are about a connection, and ours ends at the front (RFC 9110
+		// section 7.6.1); what is no header name would fail the whole answer.
+		if hopByHop(name) || !isToken(name) {
+			continue
+		}
+		for _, line := range lines {
+			w.to.Header()[name] = append(w.to.Header()[name], oneLine(line))
+		}
 	}
+	types, set := w.header["Content-Type"]
+	w.typed = len(types) > 0 // set to nil: the handler wants none
+	w.sniff = !set && w.header.Get("Content-Encoding") == ""
 }
 
 // Write adds to the body. It fails for a status that has none.
-func (w *recorder) Write(b []byte) (int, error) {
+func (w *writer) Write(b []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
 	if !bodyAllowed(w.status) {
 		return 0, http.ErrBodyNotAllowed
 	}
-	w.body = append(w.body, b...)
-	return len(b), nil
+	w.length += len(b)
+	if w.sniff {
+		w.start = append(w.start, b[:min(len(b), sniffLength-len(w.start))]...)
+	}
+	if w.head {
+		return len(b), nil
+	}
+	return w.to.Write(b)
 }
 
-// Flush settles the headers; there is nobody to send them to yet.
-func (w *recorder) Flush() { w.WriteHeader(http.StatusOK) }
+// Flush sends the headers, as far as the handler can tell.
+func (w *writer) Flush() { w.WriteHeader(http.StatusOK) }
 
 func bodyAllowed(status int) bool {
 	return status != http.StatusNoContent && status != http.StatusNotModified
 }
 
-// finish returns the answer, its headers completed as net/http does for one
-// whose whole body is known.
-func (w *recorder) finish() answer {
+// finish completes the headers as net/http does for an answer whose whole body
+// is known.
+func (w *writer) finish() {
 	w.WriteHeader(http.StatusOK)
-	h := w.sent
-	for name, lines := range h {
-		// They are about a connection, and ours ends at the front (RFC 9110
-		// section 7.6.1); what is no header name would fail the whole answer.
-		if hopByHop(name) || !isToken(name) || len(lines) == 0 && name != "Content-Type" {
-			delete(h, name)
-			continue
-		}
-		for i, line := range lines {
-			lines[i] = oneLine(line)
-		}
-	}
-	_, typed := h["Content-Type"]
-	if !typed && len(w.body) > 0 && h.Get("Content-Encoding") == "" {
-		h.Set("Content-Type", http.DetectContentType(w.body))
-	}
-	if typed && len(h["Content-Type"]) == 0 {
-		delete(h, "Content-Type") // nil: the handler wants none
-	}
-	head := w.method == http.MethodHead
-	if bodyAllowed(w.status) && (!head || len(w.body) > 0 && h.Get("Content-Length") == "") {
-		h.Set("Content-Length", strconv.Itoa(len(w.body)))
-	}
-	a := answer{status: w.status, header: h}
+	h := w.to.Header()
 	switch {
-	case head:
-	case utf8.Valid(w.body):
-		a.body = string(w.body)
-	default:
-		a.body, a.base64 = base64.StdEncoding.EncodeToString(w.body), true
+	case len(w.start) > 0:
+		h.Set("Content-Type", http.DetectContentType(w.start))
+	case !w.typed:
+		h.Del("Content-Type") // the bridge's guess, where net/http makes none
 	}
-	return a
+	if bodyAllowed(w.status) && (!w.head || w.length > 0 && h.Get("Content-Length") == "") {
+		h.Set("Content-Length", strconv.Itoa(w.length))
+	}
 }
 
 func hopByHop(name string) bool {

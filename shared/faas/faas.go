@@ -12,15 +12,20 @@
 //
 // # Requests and answers
 //
-// A request is the one that net/http's server would have read from the wire, and
-// the ResponseWriter has the rules of that server: first status wins, 200 when
+// github.com/awslabs/aws-lambda-go-api-proxy is the bridge: it makes the
+// *http.Request of an event, and the answer from what the handler writes. It
+// gets no new releases and has known faults: it believes a forged
+// X-Forwarded-For, lets a second WriteHeader overrule the first, and fails where
+// nothing was written. So every event is first brought into the one form that it
+// converts without loss, the few fields that it still gets wrong are set on its
+// request, and a ResponseWriter of ours stands before its own. A request is then
+// the one that net/http's server would have read from the wire, and the
+// ResponseWriter has the rules of that server: first status wins, 200 when
 // nothing was said, no body to HEAD. What no server would take for a request is
 // a 400.
 //
-// github.com/awslabs/aws-lambda-go-api-proxy, which is archived, errs in fourteen
-// ways here: it believes a forged X-Forwarded-For, lets a second WriteHeader
-// overrule the first, and fails where nothing was written. It is in the tests
-// only: each of its faults is a case that shows it there and not here.
+// Each fault is a test that shows it on the bridge alone and cured here, so that
+// a version without it is noticed.
 //
 // # What Lambda cannot do
 //

@@ -41,6 +41,12 @@ func site() http.Handler {
 	})
 	mux.HandleFunc("/binary", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte{0xff, 0, 0xfe, '<', '&'}) })
 	mux.HandleFunc("/html", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>\u2028&amp;") })
+	mux.HandleFunc("/pieces", func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "")
+		io.WriteString(w, "<ht")
+		w.Header().Set("X-Late", "1")
+		io.WriteString(w, "ml>"+strings.Repeat("x", 600))
+	})
 	mux.HandleFunc("/untyped", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header()["Content-Type"] = nil
 		io.WriteString(w, "<html>")
@@ -117,6 +123,8 @@ var corpus = []struct {
 	{name: "set cookies", target: "/cookies"},
 	{name: "binary answer", target: "/binary"},
 	{name: "sniffed answer", target: "/html"},
+	{name: "an answer in pieces", target: "/pieces"},
+	{name: "HEAD of an answer in pieces", method: "HEAD", target: "/pieces"},
 	{name: "untyped answer", target: "/untyped"},
 	{name: "compressed answer", target: "/gzip"},
 	{name: "HEAD of a compressed answer", method: "HEAD", target: "/gzip"},

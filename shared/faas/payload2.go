@@ -2,9 +2,10 @@ package faas
 
 import (
 	"cmp"
+	"net/http"
 	"strings"
 
-	"github.com/aws/aws-lambda-go/events"
+	"github.com/awslabs/aws-lambda-go-api-proxy/core"
 )
 
 // isFunctionURL reports whether a domain is that of a Function URL, whose
@@ -14,34 +15,22 @@ func isFunctionURL(domain string) bool { return strings.Contains(domain, ".lambd
 // readHTTPAPI reads payload 2.0 of an HTTP API, which decodes the path: sent on
 // as it is, "/a%3Fb" would turn into the path "/a" with a query.
 func readHTTPAPI(e *event) request {
-	q := readV2(e)
-	q.path = escapePath(withoutStage(e.RawPath, e.RequestContext.Stage, e.RouteKey))
-	return q
+	return readV2(e, escapePath(withoutStage(e.RawPath, e.RequestContext.Stage, e.RouteKey)))
 }
 
 // readFunctionURL reads payload 2.0 of a Function URL, which leaves the path
 // as it was sent.
-func readFunctionURL(e *event) request {
-	q := readV2(e)
-	q.path = keepPath(e.RawPath)
-	return q
-}
+func readFunctionURL(e *event) request { return readV2(e, keepPath(e.RawPath)) }
 
-func readV2(e *event) request {
-	h := headers(e.Headers, nil)
+func readV2(e *event, path string) request {
+	via := e.RequestContext.HTTP
+	q := e.request(via.Method, path, e.RawQuery, via.SourceIP)
 	if len(e.Cookies) > 0 {
 		// One Cookie header (RFC 6265 section 5.4). The emulation of SAM leaves
 		// the header in place beside the list, which would send each one twice.
-		h.Set("Cookie", strings.Join(e.Cookies, "; "))
+		q.MultiValueHeaders["Cookie"] = []string{strings.Join(e.Cookies, "; ")}
 	}
-	return request{
-		method: e.RequestContext.HTTP.Method,
-		query:  e.RawQuery,
-		host:   cmp.Or(h.Get("Host"), e.RequestContext.DomainName),
-		remote: e.RequestContext.HTTP.SourceIP,
-		secure: true, // neither front speaks anything else
-		header: h, body: e.Body, base64: e.IsBase64Encoded,
-	}
+	return q
 }
 
 // withoutStage returns path without the name of the stage that an HTTP API puts
@@ -71,17 +60,8 @@ func cutSegment(path, prefix string) (rest string, ok bool) {
 	return rest, ok && (rest == "" || rest[0] == '/')
 }
 
-// writeV2 joins the lines of one header by commas, and lists cookies, which
-// cannot be joined.
-func writeV2(_ request, a answer) any {
-	out := events.APIGatewayV2HTTPResponse{
-		StatusCode: a.status, Headers: make(map[string]string, len(a.header)),
-		Body: a.body, IsBase64Encoded: a.base64, Cookies: append([]string{}, a.header["Set-Cookie"]...),
-	}
-	for name, lines := range a.header {
-		if name != "Set-Cookie" {
-			out.Headers[name] = strings.Join(lines, ",")
-		}
-	}
-	return out
+func gatherV2(_ request, answer func(http.ResponseWriter)) (any, error) {
+	w := core.NewProxyResponseWriterV2()
+	answer(w)
+	return w.GetProxyResponse()
 }

@@ -31,10 +31,10 @@ var ( //nolint:gochecknoglobals // constants
 )
 
 // refuse answers q with p.
-func refuse(ctx context.Context, w http.ResponseWriter, q request, p problem) {
-	p.Instance = q.path
-	p.CorrelationID = correlationID(ctx, q.header)
-	p.send(w)
+func (via front) refuse(ctx context.Context, q request, p problem) ([]byte, error) {
+	p.Instance, _, _ = strings.Cut(q.Path, "?")
+	p.CorrelationID = correlationID(ctx, q.MultiValueHeaders)
+	return via.answer(q, p.send)
 }
 
 // send writes p.

@@ -1,28 +1,29 @@
 package faas
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/awslabs/aws-lambda-go-api-proxy/core"
 )
 
 // A front is what stands between the client and the function and speaks HTTP
 // with the one and events with the other.
 type front struct {
-	read  func(*event) request
-	write func(request, answer) any
-	limit int // bytes of an encoded answer
+	read   func(*event) request
+	gather func(request, func(http.ResponseWriter)) (any, error) // returns the answer that the callback writes
+	limit  int                                                   // bytes of an encoded answer
 }
 
 // The largest answers that Lambda, and a load balancer, pass on.
@@ -32,62 +33,64 @@ const (
 )
 
 var fronts = map[kind]front{ //nolint:gochecknoglobals // a constant table
-	httpAPI:      {readHTTPAPI, writeV2, lambdaLimit},
-	functionURL:  {readFunctionURL, writeV2, lambdaLimit},
-	restAPI:      {readREST, writeREST, lambdaLimit},
-	loadBalancer: {readALB, writeALB, albLimit},
+	httpAPI:      {readHTTPAPI, gatherV2, lambdaLimit},
+	functionURL:  {readFunctionURL, gatherV2, lambdaLimit},
+	restAPI:      {readREST, gatherREST, lambdaLimit},
+	loadBalancer: {readALB, gatherALB, albLimit},
 }
 
-// A request is what an event says about its HTTP request.
+// A request is an HTTP request as the bridge takes it. Of the forms that it
+// knows, a load balancer's is the one in which it splits no header at its commas
+// and heeds no environment variable. The query stands behind the path, since of
+// a map it would be in random order.
 type request struct {
-	method     string
-	path       string // escaped, as in a request line
-	query      string // raw, without "?"
+	events.ALBTargetGroupRequest
+
 	host       string
 	remote     string // the client's address; "" when unknown
 	secure     bool   // the client used TLS
-	header     http.Header
-	body       string
-	base64     bool // the body is base64
-	multiValue bool // the answer's headers are lists; load balancers only
+	multiValue bool   // the answer's headers are lists; load balancers only
+}
+
+// request returns what all fronts say alike about a request. Path and query are
+// escaped.
+func (e *event) request(method, path, query, remote string) request {
+	h := headers(e.Headers, e.MultiHeaders)
+	q := request{host: cmp.Or(h.Get("Host"), e.RequestContext.DomainName), remote: remote, secure: true}
+	for name := range h {
+		// net/http keeps the first two in fields of their own. The others are
+		// the bridge's, and its readers would believe a client's.
+		if name == "Host" || name == "Transfer-Encoding" || strings.HasPrefix(name, "X-Golambdaproxy-") {
+			delete(h, name)
+		}
+	}
+	if query != "" {
+		path += "?" + strings.ReplaceAll(query, "#", "%23") // no fragment is sent
+	}
+	q.HTTPMethod, q.Path, q.MultiValueHeaders = method, path, h
+	q.Body, q.IsBase64Encoded = e.Body, e.IsBase64Encoded
+	return q
 }
 
 // traceKey is under what the runtime library keeps the trace in a context.
 const traceKey = "x-amzn-trace-id"
 
-// http returns the request that net/http's server would have read from the
-// wire. It fails for what no server would take for one.
+// http has the bridge make the request, and makes it the one that net/http's
+// server would have read from the wire. It fails for what no server would take
+// for one.
 func (q request) http(ctx context.Context) (*http.Request, error) {
-	target := q.path
-	if q.query != "" {
-		target += "?" + q.query
-	}
-	u, err := url.ParseRequestURI(target)
-	if err != nil || !isToken(q.method) {
+	control := func(c rune) bool { return c < ' ' || c == 0x7f }
+	if !isToken(q.HTTPMethod) || strings.ContainsFunc(q.Path, control) { // the bridge would print them
 		return nil, errors.New("the request line cannot be parsed")
 	}
-	body := []byte(q.body)
-	if q.base64 {
-		if body, err = base64.StdEncoding.DecodeString(q.body); err != nil {
-			return nil, fmt.Errorf("decode the body: %w", err)
-		}
+	r, err := new(core.RequestAccessorALB).EventToRequest(q.ALBTargetGroupRequest)
+	if err != nil {
+		return nil, fmt.Errorf("convert the event: %w", err)
 	}
-	r := (&http.Request{
-		Method: q.method, URL: u, RequestURI: target, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Host: q.host, RemoteAddr: remoteAddr(q.remote), Header: q.header,
-		Body: http.NoBody, ContentLength: int64(len(body)),
-	}).WithContext(ctx)
-	if len(body) > 0 {
-		r.Body = io.NopCloser(bytes.NewReader(body))
-	}
-	for _, name := range []string{"Host", "Transfer-Encoding"} {
-		r.Header.Del(name) // as net/http does: they live in fields of their own
-	}
-	for name := range r.Header {
-		if strings.HasPrefix(name, "X-Golambdaproxy-") {
-			delete(r.Header, name) // what other adapters write, and their readers believe
-		}
-	}
+	r = r.WithContext(ctx)
+	r.Method = q.HTTPMethod // not in capitals: methods are case-sensitive (RFC 9110 section 9.1)
+	r.Host, r.URL.Scheme, r.URL.Host = q.host, "", ""
+	r.RemoteAddr = remoteAddr(q.remote)
 	if trace, ok := ctx.Value(traceKey).(string); ok && trace != "" {
 		r.Header.Set("X-Amzn-Trace-Id", trace) // the runtime's names our segment, the client's does not
 	}

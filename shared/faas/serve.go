@@ -12,26 +12,22 @@ import (
 // and anybody could raise its alarms.
 func (f Function) serve(ctx context.Context, via front, e *event) ([]byte, error) {
 	q := via.read(e)
-	out := newRecorder(q.method)
-	if r, err := q.http(ctx); err != nil {
-		refuse(ctx, out, q, malformed)
-	} else {
-		f.handle(out, q, r)
+	r, err := q.http(ctx)
+	if err != nil {
+		return via.refuse(ctx, q, malformed)
 	}
-	b, err := encode(via.write(q, out.finish()))
+	b, err := f.handle(via, q, r)
 	if err != nil || len(b) <= via.limit {
 		return b, err
 	}
 	f.log().LogAttrs(ctx, slog.LevelError, "answer too large for Lambda",
-		slog.Int("bytes", len(b)), slog.Int("limit", via.limit), slog.String("path", q.path))
-	out = newRecorder(q.method)
-	refuse(ctx, out, q, broken)
-	return encode(via.write(q, out.finish()))
+		slog.Int("bytes", len(b)), slog.Int("limit", via.limit), slog.String("path", r.URL.EscapedPath()))
+	return via.refuse(ctx, q, broken)
 }
 
 // handle calls the handler. After a panic, or an answer it broke off, the
 // answer is a 500, as nothing has left us yet.
-func (f Function) handle(out *recorder, q request, r *http.Request) {
+func (f Function) handle(via front, q request, r *http.Request) (answer []byte, err error) {
 	defer func() {
 		p := recover()
 		if p == nil {
@@ -40,8 +36,7 @@ func (f Function) handle(out *recorder, q request, r *http.Request) {
 		if err, ok := p.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
 			f.panicked(r.Context(), p)
 		}
-		*out = *newRecorder(out.method)
-		refuse(r.Context(), out, q, broken)
+		answer, err = via.refuse(r.Context(), q, broken)
 	}()
-	f.HTTP.ServeHTTP(out, r)
+	return via.answer(q, func(w http.ResponseWriter) { f.HTTP.ServeHTTP(w, r) })
 }
