@@ -50,6 +50,7 @@ func snippets(t *testing.T) []snippet {
 		if err := os.WriteFile(file, []byte(block[3]), 0o600); err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { os.Remove(file) }) // or Go would take it for a part of the project
 		switch extension {
 		case "py":
 			v.command = []string{python, file}
