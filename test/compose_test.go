@@ -1,6 +1,7 @@
 package test_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/dotenv"
 	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/nextcloud"
 )
 
 // A composition is what these tests read of docker-compose.yml.
@@ -149,6 +151,29 @@ func TestCompose_PinsImages(t *testing.T) {
 	for name, s := range compose(t).Services {
 		if s.Build.Context == "" && !pinned.MatchString(s.Image) {
 			t.Errorf("%s runs %q, which is no image of one version", name, s.Image)
+		}
+	}
+}
+
+// TestCompose_RunsASupportedNextcloud holds compose, the documents and the doctor
+// to one list of versions.
+func TestCompose_RunsASupportedNextcloud(t *testing.T) {
+	t.Parallel()
+	want := fmt.Sprintf("nextcloud:%d-apache", nextcloud.NewestVersion)
+	if got := compose(t).Services["nextcloud"].Image; got != want {
+		t.Errorf("docker-compose.yml runs %s, want the newest that is supported: %s", got, want)
+	}
+	versions := regexp.MustCompile(`Nextcloud (\d+) to (\d+)`)
+	supported := fmt.Sprintf("Nextcloud %d to %d", nextcloud.OldestVersion, nextcloud.NewestVersion)
+	for _, name := range []string{"README.md", "docs/operations.md"} {
+		found := versions.FindAllString(read(t, name), -1)
+		if len(found) == 0 {
+			t.Errorf("%s does not tell which versions are supported", name)
+		}
+		for _, told := range found {
+			if told != supported {
+				t.Errorf("%s tells %s, supported is %s", name, told, supported)
+			}
 		}
 	}
 }

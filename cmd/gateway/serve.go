@@ -65,24 +65,24 @@ func runServer(ctx context.Context, vars *variables, dev bool, stdout, stderr io
 	routes := append(p.Routes(), reference.Routes()...)
 	slog.SetDefault(log)
 
-	if dev { // that Nextcloud has just started, and knows nobody
-		if _, err := p.DB.RecheckNextcloud(ctx, p.Now()); err != nil {
-			return err
-		}
-	}
 	// Hashes get processors of Go's of their own: behind one that keeps a shared
 	// one, whatever is ready waits until Go takes it away, after 10 ms. The system
 	// shares the real ones more finely (ADR 17).
 	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + p.Passwords.Slots())
 	background, stop := context.WithCancel(ctx)
-	done := p.work(background)
+	var working sync.WaitGroup
 	server := &serve.Server{
 		Settings: at, Endpoint: settings, Handler: endpoint.New(settings, routes...), Metrics: m.handler(),
-		Ready: func(a serve.Addresses) { greet(stderr, log, a) },
+		// Not before it listens: where a gateway with these addresses runs already,
+		// its accounts are not to be made in a Nextcloud of ours.
+		Ready: func(a serve.Addresses) {
+			working.Go(func() { p.work(background, dev) })
+			greet(stderr, log, a)
+		},
 	}
 	err = server.Run(ctx)
 	stop()
-	<-done // the store closes after its last user
+	working.Wait() // the store closes after its last user
 	return err
 }
 
@@ -93,18 +93,19 @@ func greet(w io.Writer, log *slog.Logger, a serve.Addresses) {
 	fmt.Fprintf(w, "VoiceAssist gateway: https on %s, http on %s\n", a.HTTPS, a.HTTP)
 }
 
-// work runs what the gateway does without being asked, until ctx ends; the
-// channel is closed then.
-func (p *parts) work(ctx context.Context) <-chan struct{} {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		var others sync.WaitGroup
-		others.Go(func() { p.Reconciler.Loop(ctx) })
-		others.Go(func() { p.Trail.Loop(ctx) })
-		others.Go(func() { p.followKeys(ctx) })
-		tidy.New(p.DB, p.Now).Loop(ctx)
-		others.Wait()
-	}()
-	return done
+// work runs what the gateway does without being asked, and returns after ctx has
+// ended. With a Nextcloud for development, which has just started and knows
+// nobody, everybody's account is looked at first.
+func (p *parts) work(ctx context.Context, dev bool) {
+	if dev {
+		if _, err := p.DB.RecheckNextcloud(ctx, p.Now()); err != nil {
+			p.log.WarnContext(ctx, "accounts in Nextcloud are not looked at", slog.String("cause", err.Error()))
+		}
+	}
+	var others sync.WaitGroup
+	others.Go(func() { p.Reconciler.Loop(ctx) })
+	others.Go(func() { p.Trail.Loop(ctx) })
+	others.Go(func() { p.followKeys(ctx) })
+	tidy.New(p.DB, p.Now).Loop(ctx)
+	others.Wait()
 }

@@ -57,6 +57,9 @@ func userCreateCommand(vars *variables) *cobra.Command {
 			}
 			return withParts(c.Context(), vars, c.ErrOrStderr(), func(all *parts) error {
 				a, err := all.Office().Enrol(c.Context(), p, signin.Proof{}, atTheConsole)
+				if errors.Is(err, account.ErrEmailTaken) {
+					return fmt.Errorf("%s has an account already; gateway user set-role %s %s gives it the role", args[0], args[0], p.Role)
+				}
 				if err == nil {
 					fmt.Fprintf(c.OutOrStdout(), "created %s %s as %s\n", a.ID, a.Email, a.Role)
 				}

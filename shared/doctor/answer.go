@@ -5,12 +5,15 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/voiceassist/gateway/shared/nextcloud"
 )
 
 const (
@@ -143,12 +146,6 @@ func (x *examination) trusted(context.Context) []Finding {
 		"the request is refused (status 400), most likely since Nextcloud does not trust the host name %s", host)
 }
 
-// The versions that the gateway was measured with.
-const (
-	oldestVersion = 27
-	newestVersion = 31
-)
-
 // version judges the state of the server and its version.
 func (x *examination) version(context.Context) []Finding {
 	s := x.status
@@ -165,13 +162,13 @@ func (x *examination) version(context.Context) []Finding {
 	text := shownVersion(s.Version)
 	switch {
 	case err != nil:
-		return []Finding{warning("Check with occ status that it is 27 or newer.", "Nextcloud does not tell its version")}
-	case major < oldestVersion:
-		return []Finding{warning("Upgrade Nextcloud.", "Nextcloud %s is older than what the gateway was measured with (%d to %d)",
-			text, oldestVersion, newestVersion)}
-	case major > newestVersion:
+		return []Finding{warning(fmt.Sprintf("Check with occ status that it is %d or newer.", nextcloud.OldestVersion), "Nextcloud does not tell its version")}
+	case major < nextcloud.OldestVersion:
+		return []Finding{warning("Upgrade Nextcloud.", "Nextcloud %s is older than what the gateway supports (%d to %d)",
+			text, nextcloud.OldestVersion, nextcloud.NewestVersion)}
+	case major > nextcloud.NewestVersion:
 		return []Finding{warning("Run this examination without --read-only, and try the gateway before you rely on it.",
-			"Nextcloud %s is newer than what the gateway was measured with (%d to %d)", text, oldestVersion, newestVersion)}
+			"Nextcloud %s is newer than what the gateway supports (%d to %d)", text, nextcloud.OldestVersion, nextcloud.NewestVersion)}
 	}
 	return fine("Nextcloud %s", text)
 }

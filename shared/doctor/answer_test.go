@@ -105,9 +105,9 @@ func TestVersion(t *testing.T) {
 		words  []string
 	}{
 		{"the oldest", `{"installed":true,"version":"27.0.0.1"}`, doctor.OK, []string{"Nextcloud 27.0.0.1"}},
-		{"the newest", `{"installed":true,"version":"31.0.9.1"}`, doctor.OK, []string{"Nextcloud 31.0.9.1"}},
+		{"the newest", `{"installed":true,"version":"34.0.2.1"}`, doctor.OK, []string{"Nextcloud 34.0.2.1"}},
 		{"too old", `{"installed":true,"version":"26.0.13.1"}`, doctor.Warning, []string{"26.0.13.1 is older", "Upgrade"}},
-		{"not measured", `{"installed":true,"version":"32.0.0.1"}`, doctor.Warning, []string{"32.0.0.1 is newer", "27 to 31"}},
+		{"not measured", `{"installed":true,"version":"35.0.0.1"}`, doctor.Warning, []string{"35.0.0.1 is newer", "27 to 34"}},
 		{"untold", `{"installed":true,"version":"` + bodyWords + `"}`, doctor.Warning, []string{"does not tell"}},
 		{"not installed", `{"installed":false,"version":"27.1.0.7"}`, doctor.Failed, []string{"not installed", "maintenance:install"}},
 		{"in maintenance", `{"installed":true,"maintenance":true,"version":"27.1.0.7"}`, doctor.Failed, []string{"maintenance", "occ maintenance:mode --off"}},

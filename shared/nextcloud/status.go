@@ -7,6 +7,13 @@ import (
 	"time"
 )
 
+// The major versions of Nextcloud that the gateway supports: compose runs the
+// newest, the doctor warns of others.
+const (
+	OldestVersion = 27
+	NewestVersion = 34
+)
+
 // A Status is what a server says of itself to everybody.
 type Status struct {
 	Installed    bool

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // A door is one listener and its server.
@@ -56,7 +57,12 @@ func unambiguous(h http.Handler) http.Handler {
 // listen opens the door. Its error is one line that names the variable.
 func (d *door) listen(ctx context.Context) (err error) {
 	var lc net.ListenConfig
-	if d.listener, err = lc.Listen(ctx, "tcp", d.addr); err != nil {
+	d.listener, err = lc.Listen(ctx, "tcp", d.addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s: %w: stop what listens there, perhaps a gateway, or set %s to another address",
+			d.variable, err, d.variable)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", d.variable, err)
 	}
 	if d.crowd != nil {
