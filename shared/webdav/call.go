@@ -1,6 +1,7 @@
 package webdav
 
 import (
+	"cmp"
 	"context"
 	"encoding/xml"
 	"errors"
@@ -16,7 +17,7 @@ import (
 
 const (
 	maxError = 64 << 10 // bytes read of an answer that tells an error
-	tries    = 4        // of a call without a body, while it is refused as locked
+	tries    = 4        // of a call without a body, while it is refused as locked: for 1.4 s
 )
 
 // A call is one request and how its answers are to be read.
@@ -29,6 +30,7 @@ type call struct {
 	body    io.Reader     // one that is read once; nil for none
 	size    int64         // of body, in bytes
 	patient bool          // an answer may take as long as joining chunks does
+	tries   int           // while it is refused as locked; 0 is the usual number
 	moves   bool          // what was done cannot be done again, as the source is gone
 	ok      []int         // statuses of success
 	kinds   map[int]error // what a status means for this call only
@@ -38,9 +40,10 @@ type call struct {
 // Unless it sends a file, it is tried again a few times while the file is in
 // use, and what can be repeated once more when the connection breaks.
 func (f *Folder) do(ctx context.Context, k call) (*http.Response, error) {
+	most := cmp.Or(k.tries, tries)
 	for n := 1; ; n++ {
 		resp, err := f.once(ctx, k)
-		if err == nil || k.body != nil || n == tries || !k.again(err, n) {
+		if err == nil || k.body != nil || n == most || !k.again(err, n) {
 			return resp, err
 		}
 		if err := sleep(ctx, time.Duration(n*n)*100*time.Millisecond); err != nil {

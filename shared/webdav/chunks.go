@@ -1,7 +1,6 @@
 package webdav
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -19,7 +18,8 @@ import (
 const (
 	maxChunks  = 9_999   // of one upload; Nextcloud takes numbers to 10000
 	minChunk   = 1 << 20 // bytes, unless the configured one is smaller
-	chunkTries = 4       // of one chunk; each is held in memory, so that the upload goes on where it was
+	chunkTries = 4       // of one chunk, as long as all that was read of it is held in memory
+	joinTries  = 6       // of joining them, while somebody reads the file: all was sent, so they take 5.5 s
 )
 
 // putChunks stores a file through an upload folder ("chunked upload v2"): its
@@ -30,37 +30,86 @@ func (f *Folder) putChunks(
 	if u.Size > f.client.Chunk*maxChunks {
 		return Stored{}, &Error{Op: "put", Kind: ErrTooLarge}
 	}
+	if err := f.ready(ctx, p, u.Size, there, exists); err != nil {
+		return Stored{}, err
+	}
 	f.client.uploads.Add(1)
 	defer f.client.uploads.Add(-1)
-	id, target := "gateway-"+strings.ToLower(rand.Text()), f.of(p).String()
+	up := upload{Folder: f, id: "gateway-" + strings.ToLower(rand.Text()), header: http.Header{"Destination": {f.of(p).String()}}}
+	if u.Size >= 0 {
+		up.header.Set("Oc-Total-Length", strconv.FormatInt(u.Size, 10)) // newer servers refuse by it what does not fit
+	}
 	defer func() {
 		if err != nil {
-			f.abandon(ctx, id)
+			f.abandon(ctx, up.id)
 		}
 	}()
 	_, err = f.run(ctx, call{
-		op: "begin upload", method: "MKCOL", url: f.upload(id), header: http.Header{"Destination": {target}},
+		op: "begin upload", method: "MKCOL", url: f.upload(up.id), header: up.header,
 		ok: []int{http.StatusCreated, http.StatusMethodNotAllowed}, // the latter to a second try
 	})
 	if err != nil {
 		return Stored{}, err
 	}
-	total, err := f.sendChunks(ctx, id, target, from)
+	total, err := up.send(ctx, from)
 	if err == nil {
 		err = u.confirm()
 	}
 	if err != nil {
 		return Stored{}, err
 	}
-	return f.joinChunks(ctx, p, id, total, u, there, exists)
+	return f.joinChunks(ctx, p, up.id, total, u, there, exists)
 }
 
-// sendChunks puts the parts, one after the other, and returns their size. While
+// An upload is one that goes up in chunks.
+type upload struct {
+	*Folder
+
+	id     string
+	header http.Header // of each of its requests
+}
+
+// send puts the parts and returns their size.
+func (up upload) send(ctx context.Context, from *source) (total int64, err error) {
+	if from.size < 0 {
+		return up.sendRead(ctx, from)
+	}
+	total, err = up.sendThrough(ctx, from)
+	if err != nil {
+		err = from.blame("put", err)
+	}
+	return total, err
+}
+
+// sendThrough passes a body of known size on as it arrives, in parts that cost
+// no memory: each of them costs the server time. Where what stands before the
+// server takes no such body, they are as large as those that are held in memory.
+func (up upload) sendThrough(ctx context.Context, from *source) (total int64, err error) {
+	most := up.client.Chunk
+	s := &stream{from: from, most: up.client.share()}
+	for n := 1; total < from.size || n == 1; {
+		left := from.size - total
+		size := min(left, max(most, left/int64(maxChunks-n+1)+1))
+		err := up.put(ctx, part{n: n, size: size, open: func() io.Reader { return s.open(size) }, again: s.again})
+		switch {
+		case err == nil:
+			s.next(up.client.share())
+			total, n = total+size, n+1
+		case errors.Is(err, ErrTooLarge) && size > up.client.Buffer && s.again():
+			most = up.client.Buffer
+		default:
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// sendRead puts the parts of a body of unknown size, one after the other. While
 // one is on its way the next is read.
-func (f *Folder) sendChunks(ctx context.Context, id, target string, from *source) (total int64, err error) {
+func (up upload) sendRead(ctx context.Context, from *source) (total int64, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	read := readChunks(ctx, from, f.client.chunkSize(from.size))
+	read := readChunks(ctx, from, up.client.chunkSize())
 	for n := 1; ; n++ {
 		c, more := <-read.full
 		switch {
@@ -71,44 +120,51 @@ func (f *Folder) sendChunks(ctx context.Context, id, target string, from *source
 		case n > maxChunks:
 			return total, &Error{Op: "put", Kind: ErrTooLarge}
 		}
-		if err := f.sendChunk(ctx, id, target, n, c.data); err != nil {
+		size := c.data.size()
+		err := up.put(ctx, part{n: n, size: size, open: c.data.reader, again: func() bool { return true }})
+		if err != nil {
 			return total, err
 		}
-		total += c.data.size()
+		total += size
 		read.empty <- c.data
 	}
 }
 
-// sendChunk puts one part, and again when it did not arrive: the server writes
-// each of them anew.
-func (f *Folder) sendChunk(ctx context.Context, id, target string, n int, data *data) error {
+// A part of an upload.
+type part struct {
+	n     int // from 1
+	size  int64
+	open  func() io.Reader // of its bytes, from its beginning; the reader before it ends
+	again func() bool      // whether it can be opened once more
+}
+
+// put puts one part, and again when it did not arrive: the server writes each of
+// them anew.
+func (up upload) put(ctx context.Context, p part) error {
+	header := up.header.Clone()
+	header.Set("X-Hash", "sha256")
+	if p.size >= worthAsking {
+		header.Set("Expect", "100-continue")
+	}
 	for try := 1; ; try++ {
-		sum := sha256.New()
-		resp, err := f.run(ctx, call{
-			op: "put chunk", method: http.MethodPut, url: f.upload(id, fmt.Sprintf("%05d", n)),
-			header: http.Header{"Destination": {target}, "X-Hash": {"sha256"}},
-			body:   io.TeeReader(data.reader(), sum), size: data.size(),
-			ok: []int{http.StatusCreated, http.StatusNoContent},
+		body := &hashed{from: p.open(), sum: sha256.New()}
+		resp, err := up.run(ctx, call{
+			op: "put chunk", method: http.MethodPut, url: up.upload(up.id, fmt.Sprintf("%05d", p.n)),
+			header: header, body: body, size: p.size, ok: []int{http.StatusCreated, http.StatusNoContent},
 		})
 		if err == nil {
-			if err = arrived(resp, sum.Sum(nil)); err == nil {
+			if sameHash(resp.Header, body.hash()) {
 				return nil
 			}
+			err = &Error{Op: "put chunk", Kind: ErrCorrupted, Status: resp.StatusCode}
 		}
 		if try == chunkTries || !errors.Is(err, nextcloud.ErrUnavailable) && !errors.Is(err, ErrLocked) {
 			return err
 		}
-		if gone := sleep(ctx, time.Duration(try*try)*250*time.Millisecond); gone != nil {
+		if sleep(ctx, time.Duration(try*try)*250*time.Millisecond) != nil || !p.again() {
 			return err
 		}
 	}
-}
-
-func arrived(resp *http.Response, sum []byte) error {
-	if sameHash(resp.Header, sum) {
-		return nil
-	}
-	return &Error{Op: "put chunk", Kind: ErrCorrupted, Status: resp.StatusCode}
 }
 
 // joinChunks makes the file appear.
@@ -125,7 +181,7 @@ func (f *Folder) joinChunks(
 		header.Set("If", "<"+f.of(p).String()+"> (["+there.ETag+"])")
 	}
 	resp, err := f.run(ctx, call{
-		op: "join chunks", method: "MOVE", url: f.upload(id, ".file"), header: header, patient: true, moves: true,
+		op: "join chunks", method: "MOVE", url: f.upload(id, ".file"), header: header, patient: true, moves: true, tries: joinTries,
 		ok: []int{http.StatusCreated, http.StatusNoContent},
 	})
 	if err != nil {
@@ -145,117 +201,19 @@ func (f *Folder) abandon(ctx context.Context, id string) {
 	})
 }
 
+// share returns how many bytes an upload may hold at this moment. All uploads
+// together hold what one would, so that many at once do not take many times as
+// much.
+func (c *Client) share() int64 {
+	return min(c.Buffer, max(c.Buffer/max(1, c.uploads.Load()), minChunk))
+}
+
 // chunkSize returns a function of the size in bytes of the next part of an
-// upload of that size, -1 for unknown. Uploads share the memory that one would
-// take, so that many at once do not take many times as much; yet no part is so
-// small that their numbers would run out.
-func (c *Client) chunkSize(size int64) func() int64 {
-	n, sent := int64(0), int64(0)
+// upload of unknown size: more as their numbers run out.
+func (c *Client) chunkSize() func() int64 {
+	n := int64(0)
 	return func() int64 {
-		least := c.Chunk * n / maxChunks // of an unknown size: more as numbers run out
-		if size >= 0 {
-			least = (size-sent)/max(1, maxChunks-1-n) + 1
-		}
-		next := max(c.Chunk/max(1, c.uploads.Load()), least, minChunk)
-		next = min(next, c.Chunk)
-		n, sent = n+1, sent+next
-		return next
+		n++
+		return min(c.Buffer, max(c.share(), c.Buffer*(n-1)/maxChunks))
 	}
-}
-
-// reading is a body being read part by part, into two buffers by turns.
-type reading struct {
-	full  chan chunk // closed behind the last one
-	empty chan *data // to be filled
-}
-
-type chunk struct {
-	data *data
-	err  error
-}
-
-// readChunks reads from in parts of the sizes that size tells; a body of nothing
-// is one empty part. It ends with ctx, or with the Read that is under way then.
-func readChunks(ctx context.Context, from io.Reader, size func() int64) reading {
-	r := reading{full: make(chan chunk), empty: make(chan *data, 2)}
-	r.empty <- &data{}
-	r.empty <- &data{}
-	go func() {
-		defer close(r.full)
-		for first := true; ; first = false {
-			var d *data
-			select {
-			case d = <-r.empty:
-			case <-ctx.Done():
-				return
-			}
-			err := d.fill(from, size())
-			ended := errors.Is(err, io.EOF)
-			if ended {
-				err = nil
-			}
-			if d.size() == 0 && err == nil && !first {
-				return
-			}
-			select {
-			case r.full <- chunk{d, err}:
-			case <-ctx.Done():
-				return
-			}
-			if ended || err != nil {
-				return
-			}
-		}
-	}()
-	return r
-}
-
-// data is a part of a body in memory. It takes as much as has come, in pieces
-// that are all used again.
-type data struct {
-	pieces [][]byte // all but the last are full
-}
-
-const pieceSize = 256 << 10
-
-// fill reads up to size bytes, over what was there.
-func (d *data) fill(from io.Reader, size int64) error {
-	if need := int((size + pieceSize - 1) / pieceSize); len(d.pieces) > need {
-		clear(d.pieces[need:]) // others may need the memory
-		d.pieces = d.pieces[:need]
-	}
-	for i := range d.pieces {
-		d.pieces[i] = d.pieces[i][:0]
-	}
-	for i := 0; size > 0; {
-		if i == len(d.pieces) {
-			d.pieces = append(d.pieces, make([]byte, 0, pieceSize))
-		}
-		piece := d.pieces[i]
-		n, err := from.Read(piece[len(piece):min(pieceSize, len(piece)+int(min(size, pieceSize)))])
-		d.pieces[i], size = piece[:len(piece)+n], size-int64(n)
-		if err != nil {
-			return err
-		}
-		if len(d.pieces[i]) == pieceSize {
-			i++
-		}
-	}
-	return nil
-}
-
-func (d *data) size() (n int64) {
-	for _, piece := range d.pieces {
-		n += int64(len(piece))
-	}
-	return n
-}
-
-// reader reads it from its beginning.
-func (d *data) reader() io.Reader {
-	pieces := make([]io.Reader, len(d.pieces))
-	for i, piece := range d.pieces {
-		pieces[i] = bytes.NewReader(piece)
-	}
-	return io.MultiReader(pieces...)
 }

@@ -17,20 +17,22 @@ import (
 
 func TestContract(t *testing.T) {
 	contract.Run(t, map[string]func(*testing.T, contract.Server){
-		"a file is stored, read and replaced":             storeReadReplace,
-		"conditions of PUT":                               conditionsOfPut,
-		"a file that changes during the upload is kept":   changedMeanwhile,
-		"an upload that is not confirmed changes nothing": unconfirmed,
-		"large and endless bodies go up in chunks":        chunks,
-		"a body that breaks off changes nothing":          brokenBody,
-		"names come back as they were sent":               names,
-		"folders":                                         folders,
-		"moving and copying":                              movingAndCopying,
-		"deleting":                                        deleting,
-		"ranges and conditions of GET":                    readingParts,
-		"a full storage takes nothing and keeps all":      fullStorage,
-		"somebody else's folder is not there":             foreignFolder,
-		"credentials that are refused, accounts disabled": refusedCredentials,
+		"a file is stored, read and replaced":              storeReadReplace,
+		"conditions of PUT":                                conditionsOfPut,
+		"a file that changes during the upload is kept":    changedMeanwhile,
+		"an upload that is not confirmed changes nothing":  unconfirmed,
+		"large and endless bodies go up in chunks":         chunks,
+		"a body that breaks off changes nothing":           brokenBody,
+		"names come back as they were sent":                names,
+		"folders":                                          folders,
+		"moving and copying":                               movingAndCopying,
+		"deleting":                                         deleting,
+		"ranges and conditions of GET":                     readingParts,
+		"a full storage takes nothing and keeps all":       fullStorage,
+		"a full storage is told before the transfer":       fullBeforehand,
+		"a file being written is told before the transfer": writtenBeforehand,
+		"somebody else's folder is not there":              foreignFolder,
+		"credentials that are refused, accounts disabled":  refusedCredentials,
 	})
 }
 

@@ -115,6 +115,9 @@ func (p Path) Holds(q Path) bool {
 	return p.IsRoot() || p == q || strings.HasPrefix(q.text, p.text+"/")
 }
 
+// parent returns the folder that p lies in.
+func (p Path) parent() Path { return Path{p.text[:max(0, strings.LastIndexByte(p.text, '/'))]} }
+
 // child returns what lies in p under that name, which came from the server and
 // is not held against our rules.
 func (p Path) child(name string) Path {

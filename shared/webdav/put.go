@@ -35,7 +35,11 @@ type Stored struct {
 // what was there stays readable. A new file goes up in one request, as the
 // server makes it appear when it is complete. One that replaces another goes up
 // beside it, in chunks, since the server would overwrite it in place and lose
-// both when the line breaks; so does one of unknown or great size.
+// both when the line breaks; so does one of unknown or great size. Chunks of
+// known size are passed on as they arrive: one that breaks off is sent again as
+// long as all that was read of it is in memory ([Config.Buffer]), and ends the
+// upload otherwise. Before a large file goes up in chunks, the server is asked
+// whether there is room for it and nobody is writing it.
 //
 // Errors are [ErrNoParent], [ErrIsFolder], [ErrPrecondition], [ErrQuota],
 // [ErrLocked], [ErrTooLarge], [ErrSource], [ErrCorrupted] and those of every

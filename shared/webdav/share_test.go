@@ -19,10 +19,9 @@ import (
 // way: while there are two, their parts are half as large.
 func TestPut_UploadsShareTheMemory(t *testing.T) {
 	t.Parallel()
-	const mib = 1 << 20
 	var mu sync.Mutex
 	sizes := map[string][]int64{}
-	folder, server := sharing(t, 4*mib)
+	folder, server := sharing(t, webdav.Config{Buffer: 4 * mib})
 	server.Fail(func(r *http.Request) nextcloudtest.Fault {
 		if r.Method == http.MethodPut {
 			mu.Lock()
@@ -49,7 +48,7 @@ func TestPut_UploadsShareTheMemory(t *testing.T) {
 }
 
 // sharing returns the folder of a user of a test server, and the server.
-func sharing(t *testing.T, chunk int64) (*webdav.Folder, *nextcloudtest.Server) {
+func sharing(t *testing.T, c webdav.Config) (*webdav.Folder, *nextcloudtest.Server) {
 	t.Helper()
 	server := nextcloudtest.New(nextcloudtest.Options{AdminPassword: contract.NewPassword()})
 	listening := httptest.NewServer(server)
@@ -61,7 +60,8 @@ func sharing(t *testing.T, chunk int64) (*webdav.Folder, *nextcloudtest.Server) 
 	server.AddUser(user, password, "")
 	base, err := url.Parse(listening.URL)
 	must(t, err)
-	client := webdav.New(webdav.Config{URL: base, Chunk: chunk})
+	c.URL = base
+	client := webdav.New(c)
 	t.Cleanup(client.Close)
 	return client.Folder(user, password), server
 }

@@ -27,7 +27,8 @@ const (
 	DefaultIdle     = 30 * time.Second
 	DefaultAssembly = 5 * time.Minute
 	DefaultWhole    = 1 << 30 // above it, Apache refuses a body unless told otherwise
-	DefaultChunk    = 8 << 20
+	DefaultChunk    = 100 << 20
+	DefaultBuffer   = 8 << 20
 )
 
 const (
@@ -47,7 +48,8 @@ type Config struct {
 	Idle     time.Duration // between two parts of a transfer; 0 is [DefaultIdle]
 	Assembly time.Duration // for joining the chunks of an upload; 0 is [DefaultAssembly]
 	Whole    int64         // bytes of a new file that may go in one request; 0 is [DefaultWhole]
-	Chunk    int64         // bytes of one chunk, two of which are held in memory, less where uploads share it; 0 is [DefaultChunk]
+	Chunk    int64         // bytes of one chunk of a file of known size, which is passed on as it arrives; 0 is [DefaultChunk]
+	Buffer   int64         // bytes of an upload in chunks that are kept to send them again, less where uploads share it; 0 is [DefaultBuffer]
 }
 
 // A Client reaches one server. It is safe for concurrent use.
@@ -69,6 +71,7 @@ func New(c Config) *Client {
 	c.Assembly = orDefault(c.Assembly, DefaultAssembly)
 	c.Whole = orDefault(c.Whole, DefaultWhole)
 	c.Chunk = orDefault(c.Chunk, DefaultChunk)
+	c.Buffer = orDefault(c.Buffer, DefaultBuffer)
 	transport := nextcloud.Transport(c.Roots, connectTimeout)
 	transport.ExpectContinueTimeout = continueTimeout
 	transport.WriteBufferSize, transport.ReadBufferSize = transferBuffer, transferBuffer

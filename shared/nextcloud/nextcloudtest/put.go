@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 )
 
@@ -94,20 +95,21 @@ func (c *davCall) begin() (n *node, isNew bool, f *davFault) {
 		return nil, false, f
 	}
 	name := c.names[len(c.names)-1]
-	switch {
-	case c.r.Header.Get("Content-Range") != "":
+	if c.r.Header.Get("Content-Range") != "" {
 		return nil, false, &davFault{400, "BadRequest", "Content-Range on PUT requests are forbidden."}
-	case there == nil:
-		f = refuseNew(name, true)
-	}
-	if f != nil {
-		return nil, false, f
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if free := c.free(c.who); c.root == c.who.files && free >= 0 && c.r.ContentLength > free {
+	total, _ := strconv.ParseInt(c.r.Header.Get("OC-Total-Length"), 10, 64)
+	total = max(total, c.r.ContentLength)
+	if free := c.free(c.who); c.root == c.who.files && free >= 0 && total > free {
 		return nil, false, &davFault{507, "InsufficientStorage",
-			fmt.Sprintf("Insufficient space in /%s, %d required, %d available", name, c.r.ContentLength, free)}
+			fmt.Sprintf("Insufficient space in /%s, %d required, %d available", name, total, free)}
+	}
+	if there == nil {
+		if f := refuseNew(name, true); f != nil {
+			return nil, false, f
+		}
 	}
 	if there != nil {
 		if there.busy {
