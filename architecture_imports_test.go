@@ -9,9 +9,9 @@ package gateway_test
 //     transport and its errors from nextcloud;
 //   - each third-party package has one home.
 var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
-	"cmd/gateway":                             "functions functions/health github.com/prometheus/client_golang/prometheus github.com/prometheus/client_golang/prometheus/collectors github.com/prometheus/client_golang/prometheus/promhttp github.com/spf13/cobra github.com/spf13/pflag shared/account shared/audit shared/config shared/doctor shared/dotenv shared/endpoint shared/enrol shared/fault shared/grant shared/keyring shared/keystore shared/nextcloud/nextcloudtest shared/password shared/provision shared/ratelimit/redislimit shared/reference shared/serve shared/setup shared/signin shared/store shared/store/migrations shared/store/postgres shared/store/sqlite shared/tidy shared/token shared/trail shared/version",
+	"cmd/gateway":                             "functions functions/health github.com/prometheus/client_golang/prometheus github.com/prometheus/client_golang/prometheus/collectors github.com/prometheus/client_golang/prometheus/promhttp github.com/spf13/cobra github.com/spf13/pflag shared/account shared/audit shared/config shared/doctor shared/dotenv shared/endpoint shared/enrol shared/fault shared/keyring shared/keystore shared/nextcloud/nextcloudtest shared/password shared/provision shared/ratelimit/redislimit shared/reference shared/serve shared/setup shared/signin shared/store shared/store/migrations shared/store/postgres shared/store/sqlite shared/tidy shared/token shared/trail shared/version",
 	"docs":                                    "",
-	"functions":                               "functions/files functions/health functions/jwks functions/login functions/logout functions/ncprovision functions/refresh functions/register functions/sessions functions/users shared/bearer shared/endpoint shared/enrol shared/grant shared/password shared/provision shared/ratelimit shared/store",
+	"functions":                               "functions/files functions/health functions/jwks functions/login functions/logout functions/ncprovision functions/refresh functions/register functions/sessions functions/users shared/bearer shared/endpoint shared/enrol shared/grant shared/password shared/provision shared/ratelimit shared/signin shared/store",
 	"functions/files":                         "shared/endpoint shared/fault shared/nextcloud shared/provision shared/signin shared/token shared/webdav",
 	"functions/files/bootstrap":               "functions/files shared/bearer shared/config shared/faas shared/provision shared/setup shared/store/postgres shared/token",
 	"functions/functionstest":                 "functions functions/health shared/account shared/config shared/endpoint shared/enrol shared/keyring shared/password shared/provision shared/ratelimit shared/ratelimit/redislimit shared/setup shared/store",
@@ -34,7 +34,7 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"functions/sessions":                      "shared/conversation shared/document shared/endpoint shared/fault shared/store shared/token",
 	"functions/sessions/bootstrap":            "functions/sessions shared/bearer shared/config shared/faas shared/setup shared/store/postgres shared/token",
 	"functions/users":                         "shared/account shared/audit shared/config shared/document shared/endpoint shared/enrol shared/fault shared/password shared/provision shared/ratelimit shared/signin shared/store shared/token",
-	"functions/users/bootstrap":               "functions/users shared/bearer shared/config shared/enrol shared/faas shared/password shared/provision shared/setup shared/store/postgres shared/token",
+	"functions/users/bootstrap":               "functions/users shared/bearer shared/config shared/enrol shared/faas shared/password shared/provision shared/setup shared/signin shared/store/postgres shared/token",
 	"shared/account":                          "golang.org/x/net/idna golang.org/x/text/secure/bidirule golang.org/x/text/secure/precis golang.org/x/text/unicode/bidi golang.org/x/text/unicode/norm golang.org/x/text/width shared/document shared/fault shared/uid",
 	"shared/audit":                            "shared/account shared/keyring shared/signin shared/uid",
 	"shared/bearer":                           "shared/endpoint shared/store shared/token",
@@ -75,7 +75,7 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"shared/sigv4":                            "shared/config",
 	"shared/store":                            "shared/account shared/audit shared/config shared/conversation shared/document shared/fault shared/ratelimit shared/signin shared/uid shared/wish",
 	"shared/store/migrations":                 "github.com/pressly/goose/v3 shared/filelock shared/store",
-	"shared/store/postgres":                   "github.com/jackc/pgx/v5 github.com/jackc/pgx/v5/pgconn github.com/jackc/pgx/v5/stdlib shared/config shared/pemtext shared/store",
+	"shared/store/postgres":                   "github.com/jackc/pgx/v5 github.com/jackc/pgx/v5/pgconn github.com/jackc/pgx/v5/stdlib shared/config shared/pemtext shared/signin shared/store",
 	"shared/store/sqlite":                     "modernc.org/sqlite modernc.org/sqlite/lib shared/store",
 	"shared/store/storetest":                  "github.com/jackc/pgx/v5 shared/config shared/store shared/store/migrations shared/store/postgres shared/store/sqlite",
 	"shared/tidy":                             "shared/store",

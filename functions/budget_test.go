@@ -39,6 +39,7 @@ func TestStatements(t *testing.T) {
 		}{
 			{"me", "GET", "/api/users/me", nil, ada, 200, 1},
 			{"me at another address", "GET", "/api/auth/me", nil, ada, 200, 1},
+			{"the session of the login", "GET", "/api/auth/session", nil, ada, 200, 2},
 			{"log in", "POST", "/api/auth/login", functionstest.Form{"username": {functionstest.Email}, "password": {functionstest.Password}}, ada, 200, 3},
 			{"log in as nobody", "POST", "/api/auth/login", functionstest.Form{"username": {"x@example.org"}, "password": {"x"}}, ada, 401, 2},
 			{"log in with a wrong password", "POST", "/api/auth/login", functionstest.Form{"username": {functionstest.Email}, "password": {"x"}}, ada, 401, 2},

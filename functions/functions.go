@@ -25,6 +25,7 @@ import (
 	"github.com/voiceassist/gateway/shared/password"
 	"github.com/voiceassist/gateway/shared/provision"
 	"github.com/voiceassist/gateway/shared/ratelimit"
+	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -56,8 +57,9 @@ func (p *Parts) Office() *enrol.Office {
 func (p *Parts) Routes() endpoint.Routes {
 	callers := &bearer.Check{DB: p.DB, Now: p.Now}
 	keys := &jwks.Function{}
+	var logins signin.Lifetimes
 	if p.Tokens != nil {
-		callers.Keys, keys.Keys = p.Tokens.Access, p.Tokens.Access
+		callers.Keys, keys.Keys, logins = p.Tokens.Access, p.Tokens.Access, p.Tokens.Logins
 	}
 	return slices.Concat(
 		(&register.Function{Office: p.Office()}).Routes(),
@@ -66,7 +68,7 @@ func (p *Parts) Routes() endpoint.Routes {
 		(&logout.Function{DB: p.DB, Tokens: p.Tokens, Wishes: p.Wishes, Now: p.Now}).Routes(),
 		(&users.Function{
 			Callers: callers, DB: p.DB, Office: p.Office(), Passwords: p.Passwords, Wishes: p.Wishes, Limits: p.Limits,
-			Now: p.Now,
+			Logins: logins, Now: p.Now,
 		}).Routes(),
 		(&sessions.Function{Callers: callers, DB: p.DB, PerUser: p.SessionsPerUser, Now: p.Now}).Routes(),
 		(&ncprovision.Function{

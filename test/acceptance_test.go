@@ -29,6 +29,8 @@ func acceptance() []step {
 			body: `{"email":"test@example.com","password":"wrong"}`, status: 401, code: "incorrect_credentials"},
 		step{name: "an unknown user", method: "POST", path: "/api/auth/login",
 			body: `{"email":"nobody@example.com","password":"wrong"}`, status: 401, code: "incorrect_credentials"},
+		step{name: "how long the login lasts", method: "GET", path: "/api/auth/session", header: bearer, status: 200},
+		step{name: "how long nobody's does", method: "GET", path: "/api/auth/session", status: 401, code: "missing_token"},
 		step{name: "change the name", method: "PATCH", path: "/api/users/me", header: bearer,
 			body: `{"full_name":"Tëst","preferences":{"language":"de","volume":0.50}}`, status: 200},
 		step{name: "the logins", method: "GET", path: "/api/users/me/logins", header: bearer, status: 200},

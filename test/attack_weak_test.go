@@ -79,13 +79,13 @@ var weaknesses = map[string][]edit{
 	caller, err := a.SignedIn(ctx, token.Claims{Subject: by.User(), Login: by.Login()})
 `,
 	}, {
-		"shared/store/confirm.go", "WHERE `+proved+tx.dialect.Hold", "WHERE `+weak.Or(\"NAME\", proved, `logins.id = $1 AND users.id = $2 AND $3 = $3`)+tx.dialect.Hold",
+		"shared/store/confirm.go", "WHERE `+proved+tx.dialect.Hold", "WHERE `+weak.Or(\"NAME\", proved, `logins.id = $1 AND users.id = $2 AND $3 = $3 AND $4 = $4`)+tx.dialect.Hold",
 	}, {
 		"shared/store/confirm.go", `case by.Admin() && !c.Account.Admin():`, `case by.Admin() && !c.Account.Admin() && !WEAK:`,
 	}, {
 		"shared/store/confirm.go", `case by.PasswordHash() != "" &&`, `case by.PasswordHash() != "" && !WEAK &&`,
 	}, {
-		"shared/store/confirm.go", "	return `EXISTS (", "	if WEAK {\n\t\treturn `$1 = $1 AND $2 = $2 AND $3 = $3`\n\t}\n\treturn `EXISTS (",
+		"shared/store/confirm.go", "	return `EXISTS (", "	if WEAK {\n\t\treturn `$1 = $1 AND $2 = $2 AND $3 = $3 AND $4 = $4`\n\t}\n\treturn `EXISTS (",
 	}, {
 		"shared/store/accounts.go", "WHERE id = $1 AND password_hash = $2`", mine("WHERE id = $1 AND ", "password_hash = $2", "`"),
 	}, {
@@ -166,9 +166,9 @@ var weaknesses = map[string][]edit{
 	"the owner in every statement": {{
 		"shared/store/sessions.go", "`SELECT `+sessionColumns+` FROM sessions WHERE id = $1 AND user_id = $2`", mine("`SELECT `+sessionColumns+` FROM sessions WHERE id = $1 AND ", "user_id = $2", "`"),
 	}, {
-		"shared/store/sessions.go", "WHERE id = $4 AND user_id = $2 AND `+s.whileProved()+` RETURNING `", mine("WHERE id = $4 AND ", "user_id = $2", " AND `+s.whileProved()+` RETURNING `"),
+		"shared/store/sessions.go", "WHERE id = $5 AND user_id = $2 AND `+s.whileProved()+` RETURNING `", mine("WHERE id = $5 AND ", "user_id = $2", " AND `+s.whileProved()+` RETURNING `"),
 	}, {
-		"shared/store/sessions.go", "DELETE FROM sessions WHERE id = $4 AND user_id = $2 AND", mine("DELETE FROM sessions WHERE id = $4 AND ", "user_id = $2", " AND"),
+		"shared/store/sessions.go", "DELETE FROM sessions WHERE id = $5 AND user_id = $2 AND", mine("DELETE FROM sessions WHERE id = $5 AND ", "user_id = $2", " AND"),
 	}, {
 		"shared/store/logins.go", "WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > $3`", mine("WHERE id = $1 AND ", "user_id = $2", " AND revoked_at IS NULL AND expires_at > $3`"),
 	}, {
@@ -221,13 +221,13 @@ var weaknesses = map[string][]edit{
 `,
 	}},
 	"the ends of logins": {{
-		"shared/store/confirm.go", "AND logins.revoked_at IS NULL\n\t\t\tAND logins.expires_at > $3 AND users.disabled_at IS NULL`",
-		"` + weak.Or(\"NAME\", `AND logins.revoked_at IS NULL\n\t\t\tAND users.disabled_at IS NULL`, ``) + ` AND logins.expires_at > $3`",
+		"shared/store/confirm.go", "AND logins.revoked_at IS NULL\n\t\t\tAND logins.expires_at > $3 AND logins.created_at > $4 AND users.disabled_at IS NULL`",
+		"` + weak.Or(\"NAME\", `AND logins.revoked_at IS NULL\n\t\t\tAND users.disabled_at IS NULL`, ``) + ` AND logins.expires_at > $3 AND logins.created_at > $4`",
 	}, {
 		"shared/store/confirm.go", "const proved = `", "var proved = `",
 	}, {
-		"shared/store/logins.go", "WHERE id = $1 AND counter = $2 AND revoked_at IS NULL AND expires_at > $3\n\t\t\tAND EXISTS (SELECT 1 FROM users WHERE users.id = logins.user_id AND users.disabled_at IS NULL)",
-		"WHERE id = $1 AND counter = $2 ` + weak.Or(\"NAME\", `AND revoked_at IS NULL`, ``) + ` AND expires_at > $3",
+		"shared/store/logins.go", "WHERE id = $1 AND counter = $2 AND revoked_at IS NULL AND expires_at > $3 AND created_at > $10\n\t\t\tAND EXISTS (SELECT 1 FROM users WHERE users.id = logins.user_id AND users.disabled_at IS NULL)",
+		"WHERE id = $1 AND counter = $2 ` + weak.Or(\"NAME\", `AND revoked_at IS NULL`, ``) + ` AND expires_at > $3 AND created_at > $10",
 	}},
 	"the state of the account": {{
 		"functions/login/login.go", `case who.Disabled():`, `case who.Disabled() && !WEAK:`,

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/migrations"
 	"github.com/voiceassist/gateway/shared/store/postgres"
@@ -27,6 +28,7 @@ func openDatabase(ctx context.Context, env *config.Env, tell func(line string)) 
 	if err != nil {
 		return nil, err
 	}
+	db.LimitLogins(signin.ReadLifetimes(env).Total)
 	if _, err := migrations.Up(ctx, db, migrations.Waiting{Tell: tell}); err != nil {
 		db.Close()
 		return nil, err

@@ -14,11 +14,11 @@ import (
 
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/grant"
 	"github.com/voiceassist/gateway/shared/keyring"
 	"github.com/voiceassist/gateway/shared/keystore"
 	"github.com/voiceassist/gateway/shared/provision"
 	"github.com/voiceassist/gateway/shared/setup"
+	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/token"
 	"github.com/voiceassist/gateway/shared/trail"
@@ -56,7 +56,7 @@ func chainOf(env *config.Env, secret bool) (*chain, error) {
 	c := &chain{env: env, file: keyFile(env), algorithm: token.ReadAlgorithm(env)}
 	c.secret = secret || token.Symmetric(c.algorithm)
 	if c.secret {
-		c.plan = keystore.Plan{Settle: settle, Keep: grant.ReadLifetime(env) + slack}
+		c.plan = keystore.Plan{Settle: settle, Keep: signin.ReadLifetimes(env).Disuse + slack}
 	} else {
 		c.plan = keystore.Plan{
 			Settle: settle, Publish: token.PublishFor + slack, Keep: token.ReadLifetime(env) + token.Leeway + slack,

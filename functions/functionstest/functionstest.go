@@ -92,6 +92,7 @@ func NewWith(tb testing.TB, db *store.DB, extra map[string]string) *Gateway {
 		SessionsPerUser:    setup.SessionsPerUser(env),
 		Limits:             setup.Limits(env, ring, db, redislimit.Read, g.time),
 	}
+	db.LimitLogins(g.Tokens.Logins.Total)
 	log := slog.New(slog.NewJSONHandler(g.world, nil))
 	db.LogTo(log)
 	settings := setup.Settings(env, log)

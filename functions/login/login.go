@@ -127,7 +127,7 @@ func (f *Function) try(ctx context.Context, q request) (grant.Pair, error) {
 		return grant.Pair{}, f.refuse(ctx, who, q.origin, audit.DisabledAccount)
 	}
 	now := f.Now()
-	l := signin.Start(who.ID, q.origin.Device, q.origin.Address, now, f.Tokens.Lifetime)
+	l := signin.Start(who.ID, q.origin.Device, q.origin.Address, now, f.Tokens.Logins)
 	event := audit.New(audit.LoggedIn, who.ID, q.origin, now)
 	event.Login = l.ID
 	if err := f.DB.StartLogin(ctx, l, hash, event); err != nil {

@@ -80,7 +80,7 @@ func (f *Function) refresh(ctx context.Context, q request) (grant.Pair, error) {
 	}
 	now := f.Now()
 	for range attempts {
-		next, matched, err := f.DB.RotateLogin(ctx, id, counter, q.origin.Address, now, now.Add(f.Tokens.Lifetime))
+		next, matched, err := f.DB.RotateLogin(ctx, id, counter, q.origin.Address, now, now.Add(f.Tokens.Logins.Disuse))
 		if err != nil {
 			return grant.Pair{}, err
 		}

@@ -2,6 +2,7 @@ package users
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -34,9 +35,43 @@ func (f *Function) logins(ctx context.Context, caller token.Caller, q page) (end
 	return endpoint.PageOf(q.PageQuery, live, id, func(l signin.Login) login {
 		return login{
 			ID: l.ID, Device: l.Device, Address: l.Address, CreatedAt: l.CreatedAt,
-			LastUsed: l.RotatedAt, ExpiresAt: l.ExpiresAt, Current: l.ID == caller.Login,
+			LastUsed: l.RotatedAt, ExpiresAt: l.End(), Current: l.ID == caller.Login,
 		}
 	})
+}
+
+// A session is the login of the caller as clients count it down. The times that
+// remain are what the login has left, the timeouts what is set now.
+type session struct {
+	AbsoluteTimeout     int       `json:"absolute_timeout_hours"`     // 0 for none
+	InactivityTimeout   int       `json:"inactivity_timeout_minutes"` // 0 for none
+	AbsoluteRemaining   *int      `json:"absolute_remaining_seconds"`
+	InactivityRemaining *int      `json:"inactivity_remaining_seconds"`
+	StartedAt           time.Time `json:"session_started_at"`
+	LastActivityAt      time.Time `json:"last_activity_at"` // a sign-in or a refresh
+}
+
+// session tells how long the caller's login will last.
+func (f *Function) session(ctx context.Context, caller token.Caller, _ endpoint.None) (session, error) {
+	is, err := f.DB.Login(ctx, caller.Login)
+	l, now := is.Login, f.Now()
+	switch {
+	case errors.Is(err, signin.ErrInvalidRefresh), err == nil && !l.Active(now):
+		return session{}, signin.ErrRevoked // since the token was checked
+	case err != nil:
+		return session{}, err
+	}
+	until := func(end time.Time) *int {
+		if end.IsZero() {
+			return nil
+		}
+		return new(int(end.Sub(now) / time.Second))
+	}
+	return session{
+		AbsoluteTimeout: int(f.Logins.Total / time.Hour), InactivityTimeout: int(f.Logins.Disuse / time.Minute),
+		AbsoluteRemaining: until(l.EndsAt), InactivityRemaining: until(l.ExpiresAt),
+		StartedAt: l.CreatedAt, LastActivityAt: l.RotatedAt,
+	}, nil
 }
 
 type endLogin struct {

@@ -29,6 +29,7 @@ type Function struct {
 	Passwords *password.Hasher
 	Wishes    *provision.Wisher
 	Limits    *ratelimit.Limiter
+	Logins    signin.Lifetimes
 	Now       func() time.Time
 }
 
@@ -44,6 +45,7 @@ func (f *Function) Routes() endpoint.Routes {
 		{Pattern: "POST /api/users/change-password", Handler: endpoint.Authed(f.Callers, ok, f.changePassword), Limit: ratelimit.Password},
 		{Pattern: "POST /api/users/me/change-password", Handler: endpoint.Authed(f.Callers, ok, f.changePassword), Limit: ratelimit.Password},
 		{Pattern: "PUT /api/users/me/password", Handler: endpoint.Authed(f.Callers, ok, f.changePassword), Limit: ratelimit.Password},
+		{Pattern: "GET /api/auth/session", Handler: endpoint.Authed(f.Callers, ok, f.session)},
 		{Pattern: "GET /api/users/me/logins", Handler: endpoint.Authed(f.Callers, ok, f.logins)},
 		{Pattern: "DELETE /api/users/me/logins/{id}", Handler: endpoint.Authed(f.Callers, none, f.endLogin)},
 

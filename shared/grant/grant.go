@@ -22,25 +22,18 @@ const (
 
 // An Issuer signs access tokens and derives refresh tokens.
 type Issuer struct {
-	Access   *token.Keys
-	Refresh  *signin.Codec
-	Lifetime time.Duration // of a refresh token that is not used
-	Grace    time.Duration // in which a used one is answered again
+	Access  *token.Keys
+	Refresh *signin.Codec
+	Logins  signin.Lifetimes
+	Grace   time.Duration // in which a used refresh token is answered again
 }
 
-// ReadIssuer reads REFRESH_TOKEN_EXPIRE_DAYS (7) and
-// REFRESH_TOKEN_GRACE_SECONDS (30).
+// ReadIssuer reads [signin.ReadLifetimes] and REFRESH_TOKEN_GRACE_SECONDS (30).
 func ReadIssuer(env *config.Env, access *token.Keys, refresh *signin.Codec) *Issuer {
 	return &Issuer{
-		Access: access, Refresh: refresh, Lifetime: ReadLifetime(env),
+		Access: access, Refresh: refresh, Logins: signin.ReadLifetimes(env),
 		Grace: time.Duration(env.Int("REFRESH_TOKEN_GRACE_SECONDS", int(signin.Grace/time.Second), 0, int(signin.MaxGrace/time.Second))) * time.Second,
 	}
-}
-
-// ReadLifetime returns REFRESH_TOKEN_EXPIRE_DAYS.
-func ReadLifetime(env *config.Env) time.Duration {
-	const day, longest = 24 * time.Hour, 365
-	return time.Duration(env.Int("REFRESH_TOKEN_EXPIRE_DAYS", int(signin.RefreshLifetime/day), 1, longest)) * day
 }
 
 // A Pair is the answer to a sign-in or a refresh. A refresh token that travels
@@ -67,15 +60,15 @@ func (p Pair) Header(h http.Header) {
 // Pair returns the tokens of the login as it stands. Made twice for one state
 // of the login, the refresh token is the same.
 func (i *Issuer) Pair(l signin.Login, role account.Role, transport string, now time.Time) (Pair, error) {
-	access, err := i.Access.Sign(l.UserID, role, l.ID, now)
+	access, err := i.Access.Sign(l, role, now)
 	if err != nil {
 		return Pair{}, err
 	}
 	refresh := i.Refresh.Encode(l.ID, l.Counter).Reveal()
 	p := Pair{
 		AccessToken: access, TokenType: "bearer", Role: role,
-		ExpiresIn:        int(i.Access.Lifetime() / time.Second),
-		RefreshExpiresIn: int(l.ExpiresAt.Sub(now.Truncate(time.Microsecond)) / time.Second), // as the login keeps time
+		ExpiresIn:        int(i.Access.Lifetime(l, now) / time.Second),
+		RefreshExpiresIn: int(l.End().Sub(now.Truncate(time.Microsecond)) / time.Second), // as the login keeps time
 	}
 	if transport == Cookie {
 		p.cookie = refreshCookie(refresh, p.RefreshExpiresIn)

@@ -26,7 +26,7 @@ const freshPassword = config.Secret("an entirely new passphrase")
 // login starts a login of a's, which an app password needs.
 func (w *world) login(a account.Account) signin.ID {
 	w.t.Helper()
-	l := signin.Start(a.ID, "device", "192.0.2.1", w.time(), signin.RefreshLifetime)
+	l := signin.Start(a.ID, "device", "192.0.2.1", w.time(), signin.Lifetimes{Disuse: signin.RefreshLifetime})
 	if err := w.db.StartLogin(w.t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, w.time())); err != nil {
 		w.t.Fatal(err)
 	}

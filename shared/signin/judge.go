@@ -13,7 +13,7 @@ const (
 	Repeat                 // a used one, within the grace period: give out the current pair
 	Reuse                  // a used one, after the grace period: revoke the login
 	Revoked                // the login was ended
-	Expired                // the login was not used for too long
+	Expired                // the login was not used for too long, or is too old
 )
 
 // Judge says what a genuine token with counter means for l, for a rotation whose
@@ -21,7 +21,7 @@ const (
 //
 //  1. the login is revoked: [Revoked], whatever the token, since it cannot be
 //     ended twice;
-//  2. it expired (now is at or past ExpiresAt): [Expired], since even a stolen
+//  2. it expired (now is at or past its end, grace or not): [Expired], since even a stolen
 //     token opens nothing any more;
 //  3. the counter is ahead of the login's, or negative: [Unknown]. We signed it,
 //     yet our record is older, as after a restored backup; that is nobody's theft;
@@ -39,7 +39,7 @@ func Judge(l Login, counter int64, now time.Time, grace time.Duration) Verdict {
 	switch {
 	case l.RevokedAt != nil:
 		return Revoked
-	case !now.Before(l.ExpiresAt):
+	case !now.Before(l.End()):
 		return Expired
 	case counter > l.Counter || counter < 0:
 		return Unknown

@@ -13,15 +13,43 @@ import (
 	"unicode"
 
 	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/uid"
 )
 
 // How long things last unless configured otherwise.
 const (
-	RefreshLifetime = 7 * 24 * time.Hour // of disuse; each rotation starts it anew
-	Grace           = 30 * time.Second   // for a client that lost the answer, or two tabs at once
+	RefreshLifetime = 7 * day          // of disuse; each rotation starts it anew
+	TotalLifetime   = 90 * day         // however it is used
+	Grace           = 30 * time.Second // for a client that lost the answer, or two tabs at once
 )
+
+const day = 24 * time.Hour
+
+// Lifetimes are how long logins last.
+type Lifetimes struct {
+	Disuse time.Duration // from the last rotation on
+	Total  time.Duration // from the sign-in on, however it is used; 0 for no end
+}
+
+// ReadLifetimes reads REFRESH_TOKEN_EXPIRE_DAYS (7) and LOGIN_LIFETIME_DAYS (90;
+// 0 for none).
+func ReadLifetimes(env *config.Env) Lifetimes {
+	return Lifetimes{
+		Disuse: time.Duration(env.Int("REFRESH_TOKEN_EXPIRE_DAYS", int(RefreshLifetime/day), 1, 365)) * day,
+		Total:  time.Duration(env.Int("LOGIN_LIFETIME_DAYS", int(TotalLifetime/day), 0, 3650)) * day,
+	}
+}
+
+// End returns the end of a login that began at the time given, however it is
+// used; the zero time for none.
+func (l Lifetimes) End(began time.Time) time.Time {
+	if l.Total == 0 {
+		return time.Time{}
+	}
+	return began.Add(l.Total)
+}
 
 const (
 	// MaxGrace is the longest grace period that may be configured. Uses within it
@@ -71,21 +99,23 @@ type Login struct {
 	RotatedAt time.Time   // the last rotation
 	Uses      []time.Time // when tokens Counter-1, Counter-2, … were first used; those of the last minutes
 	ExpiresAt time.Time   // the end unless used again; at this moment it is over
+	EndsAt    time.Time   // the end however it is used; the zero time for none
 	RevokedAt *time.Time  // nil while it may be used
 	Device    string      // what the client calls itself, see [CleanDevice]
 	Address   string      // where it was used last
 }
 
-// Start returns a new login of user from now on. It expires after the lifetime
-// of disuse. Times are in UTC and whole microseconds, as the store keeps them.
-func Start(user account.ID, userAgent, address string, now time.Time, lifetime time.Duration) Login {
+// Start returns a new login of user from now on, for as long as the lifetimes
+// say. Times are in UTC and whole microseconds, as the store keeps them.
+func Start(user account.ID, userAgent, address string, now time.Time, lasts Lifetimes) Login {
 	now = now.UTC().Truncate(time.Microsecond)
 	return Login{
 		ID:        NewID(),
 		UserID:    user,
 		CreatedAt: now,
 		RotatedAt: now,
-		ExpiresAt: now.Add(lifetime),
+		ExpiresAt: now.Add(lasts.Disuse),
+		EndsAt:    lasts.End(now),
 		Device:    CleanDevice(userAgent),
 		Address:   clean(address, maxAddress),
 	}
@@ -93,7 +123,15 @@ func Start(user account.ID, userAgent, address string, now time.Time, lifetime t
 
 // Active reports whether the login may be used at now.
 func (l Login) Active(now time.Time) bool {
-	return l.RevokedAt == nil && now.Before(l.ExpiresAt)
+	return l.RevokedAt == nil && now.Before(l.End())
+}
+
+// End returns when the login is over unless it is used again.
+func (l Login) End() time.Time {
+	if !l.EndsAt.IsZero() && l.EndsAt.Before(l.ExpiresAt) {
+		return l.EndsAt
+	}
+	return l.ExpiresAt
 }
 
 // CleanDevice returns what a User-Agent header calls the device, fit to be shown

@@ -11,9 +11,9 @@ import (
 )
 
 // proved is the condition that a live login of an enabled account meets. Its
-// parameters are the login, the user and the time.
+// parameters are the login, the user, the time, and [Statements.oldest].
 const proved = `logins.id = $1 AND users.id = $2 AND logins.revoked_at IS NULL
-			AND logins.expires_at > $3 AND users.disabled_at IS NULL`
+			AND logins.expires_at > $3 AND logins.created_at > $4 AND users.disabled_at IS NULL`
 
 // SignedIn returns the enabled account whose live login this is, or
 // [signin.ErrRevoked]. It is the one statement that every authenticated
@@ -25,7 +25,7 @@ func (s *Statements) SignedIn(
 	err := s.one(ctx, signin.ErrRevoked, accountDest(&a), `
 		SELECT `+accountColumns+`
 		FROM logins JOIN users ON users.id = logins.user_id
-		WHERE `+proved, string(login), string(id), at(now))
+		WHERE `+proved, string(login), string(id), at(now), s.oldest(now))
 	if err != nil {
 		return account.Account{}, fmt.Errorf("account signed in: %w", err)
 	}
@@ -33,17 +33,25 @@ func (s *Statements) SignedIn(
 }
 
 // whileProved is the condition of a single statement that writes for a caller:
-// its first three parameters are those of [signin.Proof]. On PostgreSQL it locks
+// its first four parameters are those of [proved]. On PostgreSQL it locks
 // what it relies on until the statement is committed, so that nothing that ends
 // the login or disables the account is answered in between.
 func (s *Statements) whileProved() string {
 	return `EXISTS (SELECT 1 FROM users JOIN logins ON logins.user_id = users.id WHERE ` + proved + s.dialect.Share + `)`
 }
 
-// proofArgs returns the parameters of [Statements.whileProved], and those that
-// follow.
-func proofArgs(by signin.Proof, now time.Time, args ...any) []any {
-	return append([]any{string(by.Login()), string(by.User()), at(now)}, args...)
+// proofArgs returns the parameters of [proved], and those that follow.
+func (s *Statements) proofArgs(by signin.Proof, now time.Time, args ...any) []any {
+	return append([]any{string(by.Login()), string(by.User()), at(now), s.oldest(now)}, args...)
+}
+
+// oldest returns the time at and before which a login began that is too old at
+// now, see [DB.LimitLogins].
+func (s *Statements) oldest(now time.Time) time.Time {
+	if s.logins.Total == 0 {
+		return time.Time{}
+	}
+	return at(now.Add(-s.logins.Total))
 }
 
 // unmatched tells why a statement with [Statements.whileProved] matched no row:
@@ -95,7 +103,7 @@ func (tx *Tx) Confirm(ctx context.Context, by signin.Proof, now time.Time) (Conf
 	err := tx.one(ctx, signin.ErrRevoked, append(accountDest(&c.Account), &hash), `
 		SELECT `+accountColumns+`, users.password_hash
 		FROM logins JOIN users ON users.id = logins.user_id
-		WHERE `+proved+tx.dialect.Hold, proofArgs(by, now)...)
+		WHERE `+proved+tx.dialect.Hold, tx.proofArgs(by, now)...)
 	switch {
 	case err != nil:
 		return Confirmed{}, fmt.Errorf("confirm: %w", err)

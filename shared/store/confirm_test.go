@@ -20,7 +20,7 @@ import (
 // signedIn returns the proof of a live login of a.
 func signedIn(t testing.TB, db *store.DB, a account.Account) signin.Proof {
 	t.Helper()
-	l := signin.Start(a.ID, "device", "192.0.2.1", noon, time.Hour)
+	l := signin.Start(a.ID, "device", "192.0.2.1", noon, signin.Lifetimes{Disuse: time.Hour})
 	if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon)); err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +240,7 @@ func TestStartLogin_BesideAChangeOfPassword(t *testing.T) {
 			for range logins {
 				wg.Go(func() {
 					<-begin
-					l := signin.Start(a.ID, "late", "192.0.2.2", noon, time.Hour)
+					l := signin.Start(a.ID, "late", "192.0.2.2", noon, signin.Lifetimes{Disuse: time.Hour})
 					err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon))
 					if err != nil && !errors.Is(err, store.ErrChanged) && !errors.Is(err, store.ErrUnavailable) {
 						t.Errorf("start login: %v", err)

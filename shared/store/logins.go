@@ -23,11 +23,25 @@ const loginColumns = `logins.id, logins.user_id, logins.counter, logins.device, 
 const latestLogin = `(SELECT latest.created_at FROM logins AS latest
 	WHERE latest.user_id = users.id ORDER BY latest.id DESC LIMIT 1)`
 
-func loginDest(l *signin.Login) []any {
+func (s *Statements) loginDest(l *signin.Login) []any {
 	return []any{
 		&l.ID, &l.UserID, &l.Counter, &l.Device, &l.Address,
-		instant{&l.CreatedAt}, instant{&l.RotatedAt}, uses{&l.Uses}, instant{&l.ExpiresAt}, maybeInstant{&l.RevokedAt},
+		begun{l, s.logins}, instant{&l.RotatedAt}, uses{&l.Uses}, instant{&l.ExpiresAt}, maybeInstant{&l.RevokedAt},
 	}
+}
+
+// begun scans created_at, and sets the end that follows from it.
+type begun struct {
+	l     *signin.Login
+	lasts signin.Lifetimes
+}
+
+func (b begun) Scan(value any) error {
+	if err := (instant{&b.l.CreatedAt}).Scan(value); err != nil {
+		return err
+	}
+	b.l.EndsAt = b.lasts.End(b.l.CreatedAt)
+	return nil
 }
 
 // useSize is the length of one time in the column uses: microseconds since 1970
@@ -96,21 +110,21 @@ type Rotation struct {
 }
 
 // RotateLogin moves the login from counter to the next and keeps it until
-// expires, if counter is the current one and the login is live; matched tells.
+// expires, or its end as [DB.LimitLogins] has it, if counter is the current one and the login is live; matched tells.
 // It notes the address and that the token was used now, and forgets the uses
 // before where the last is longer ago than [signin.MaxGrace]. Of concurrent calls
 // with one counter exactly one matches.
 func (s *Statements) RotateLogin(
 	ctx context.Context, id signin.ID, counter int64, address string, now, expires time.Time,
 ) (r Rotation, matched bool, err error) {
-	err = s.one(ctx, errNoMatch, append(loginDest(&r.Login), &r.Role), `
+	err = s.one(ctx, errNoMatch, append(s.loginDest(&r.Login), &r.Role), `
 		UPDATE logins SET counter = counter + 1, rotated_at = $3, expires_at = $4, address = $5, network = $6,
 			uses = CASE WHEN rotated_at < $7 THEN $8 ELSE substr($8 || uses, 1, $9) END
-		WHERE id = $1 AND counter = $2 AND revoked_at IS NULL AND expires_at > $3
+		WHERE id = $1 AND counter = $2 AND revoked_at IS NULL AND expires_at > $3 AND created_at > $10
 			AND EXISTS (SELECT 1 FROM users WHERE users.id = logins.user_id AND users.disabled_at IS NULL)
 		RETURNING `+loginColumns+`, (SELECT users.role FROM users WHERE users.id = logins.user_id)`,
 		string(id), counter, at(now), at(expires), address, network(address),
-		at(now.Add(-signin.MaxGrace)), use(at(now)), signin.MaxUses*useSize)
+		at(now.Add(-signin.MaxGrace)), use(at(now)), signin.MaxUses*useSize, s.oldest(now))
 	switch err {
 	case nil:
 		return r, true, nil
@@ -125,7 +139,7 @@ func (s *Statements) RotateLogin(
 func (s *Statements) Login(ctx context.Context, id signin.ID) (Rotation, error) {
 	var r Rotation
 	var disabled *time.Time
-	err := s.one(ctx, signin.ErrInvalidRefresh, append(loginDest(&r.Login), &r.Role, maybeInstant{&disabled}), `
+	err := s.one(ctx, signin.ErrInvalidRefresh, append(s.loginDest(&r.Login), &r.Role, maybeInstant{&disabled}), `
 		SELECT `+loginColumns+`, users.role, users.disabled_at
 		FROM logins JOIN users ON users.id = logins.user_id WHERE logins.id = $1`, string(id))
 	if err != nil {
@@ -142,22 +156,24 @@ func (s *Statements) Logins(ctx context.Context, user account.ID, p Page, now ti
 	list := []signin.Login{}
 	err := s.each(ctx, func(row scanner) error {
 		var l signin.Login
-		if err := row.Scan(loginDest(&l)...); err != nil {
+		if err := row.Scan(s.loginDest(&l)...); err != nil {
 			return err
 		}
 		list = append(list, l)
 		return nil
 	}, `
 		SELECT `+loginColumns+` FROM logins
-		WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2 AND id < $3
-		ORDER BY id DESC LIMIT $4 OFFSET $5`, string(user), at(now), p.before(), p.Limit, p.Skip)
+		WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2 AND created_at > $6 AND id < $3
+		ORDER BY id DESC LIMIT $4 OFFSET $5`, string(user), at(now), p.before(), p.Limit, p.Skip, s.oldest(now))
 	if err != nil {
 		return nil, fmt.Errorf("logins: %w", err)
 	}
 	return list, nil
 }
 
-// RevokeLogin ends the login of the user and reports whether it was live.
+// RevokeLogin ends the login of the user and reports whether it was live. One that
+// is too old counts as live here, and in [Tx.RevokeLogins]: another setting of
+// [DB.LimitLogins] must not bring back what was ended.
 func (s *Statements) RevokeLogin(
 	ctx context.Context, user account.ID, id signin.ID, reason string, now time.Time,
 ) (bool, error) {

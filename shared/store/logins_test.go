@@ -23,7 +23,7 @@ type worn struct {
 
 func wear(t *testing.T, db *store.DB, email string) *worn {
 	t.Helper()
-	l := signin.Start(someone(t, db, email).ID, "device", "192.0.2.1", noon, signin.RefreshLifetime)
+	l := signin.Start(someone(t, db, email).ID, "device", "192.0.2.1", noon, signin.Lifetimes{Disuse: signin.RefreshLifetime})
 	if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, l.UserID, audit.Origin{}, noon)); err != nil {
 		t.Fatal(err)
 	}

@@ -60,10 +60,11 @@ func (db *DB) insertSession(
 			WITH raised AS (`+raiseBound+` AND disabled_at IS NULL RETURNING id),
 			live AS (
 				SELECT logins.id FROM raised JOIN logins ON logins.user_id = raised.id
-				WHERE logins.id = $3 AND logins.revoked_at IS NULL AND logins.expires_at > $4 FOR SHARE OF logins)
+				WHERE logins.id = $3 AND logins.revoked_at IS NULL AND logins.expires_at > $4
+					AND logins.created_at > $9 FOR SHARE OF logins)
 			`+insert+`SELECT $5, raised.id, $6, $7, $4, $8 FROM raised, live`,
 			limit, string(by.User()), string(by.Login()), at(c.CreatedAt),
-			string(c.ID), c.Title, c.Context.String(), at(c.UpdatedAt))
+			string(c.ID), c.Title, c.Context.String(), at(c.UpdatedAt), db.oldest(c.CreatedAt))
 		return n > 0, err
 	}
 	err = db.UpdateAs(ctx, by, c.CreatedAt, func(tx *Tx, _ Confirmed) error {
@@ -147,9 +148,9 @@ func (s *Statements) ChangeSession(
 ) (conversation.Session, error) {
 	var c conversation.Session
 	err := s.one(ctx, errNoMatch, sessionDest(&c), `
-		UPDATE sessions SET title = COALESCE($5, title), context = COALESCE($6, context), updated_at = $3
-		WHERE id = $4 AND user_id = $2 AND `+s.whileProved()+` RETURNING `+sessionColumns,
-		proofArgs(by, now, string(id), title, (*string)(content))...)
+		UPDATE sessions SET title = COALESCE($6, title), context = COALESCE($7, context), updated_at = $3
+		WHERE id = $5 AND user_id = $2 AND `+s.whileProved()+` RETURNING `+sessionColumns,
+		s.proofArgs(by, now, string(id), title, (*string)(content))...)
 	if err == errNoMatch {
 		err = s.unmatched(ctx, by, now, conversation.ErrNotFound)
 	}
@@ -163,8 +164,8 @@ func (s *Statements) ChangeSession(
 // [conversation.ErrNotFound] when there is none.
 func (s *Statements) DeleteSession(ctx context.Context, by signin.Proof, id conversation.ID, now time.Time) error {
 	n, err := s.exec(ctx, `
-		DELETE FROM sessions WHERE id = $4 AND user_id = $2 AND `+s.whileProved(),
-		proofArgs(by, now, string(id))...)
+		DELETE FROM sessions WHERE id = $5 AND user_id = $2 AND `+s.whileProved(),
+		s.proofArgs(by, now, string(id))...)
 	if err == nil && n == 0 {
 		err = s.unmatched(ctx, by, now, conversation.ErrNotFound)
 	}

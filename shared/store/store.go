@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/signin"
 )
 
 // SchemaVersion is the newest migration that this code relies on. An older
@@ -86,6 +87,11 @@ func (db *DB) Observe(fn func(took time.Duration)) { db.observe = fn }
 // Call it before the first statement.
 func (db *DB) LogTo(log *slog.Logger) { db.log = log }
 
+// LimitLogins ends every login so long after it began, however it is used; 0, as
+// at first, is no limit. Call it before the first statement. What is kept of a
+// login does not depend on it.
+func (db *DB) LimitLogins(lifetime time.Duration) { db.logins.Total = lifetime }
+
 // Close closes all connections.
 func (db *DB) Close() error { return db.sql.Close() }
 
@@ -130,7 +136,7 @@ func (db *DB) once(ctx context.Context, fn func(tx *Tx) error) (err error) {
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it is a no-op; before, the first error tells more
 	var pending []audit.Event
-	if err := fn(&Tx{Statements{on: tx, dialect: db.dialect, observe: db.observe, fit: always, pending: &pending}}); err != nil {
+	if err := fn(&Tx{Statements{on: tx, dialect: db.dialect, observe: db.observe, logins: db.logins, fit: always, pending: &pending}}); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -164,6 +170,7 @@ type Statements struct {
 		QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 	}
 	dialect *Dialect
+	logins  signin.Lifetimes                // Total only
 	observe func(took time.Duration)        // may be nil
 	fit     func(ctx context.Context) error // whether the schema is
 	log     *slog.Logger                    // for audit events; may be nil

@@ -46,7 +46,7 @@ func newWorld(t *testing.T, db *store.DB) *world {
 // login starts one that expires at the time given.
 func (w *world) login(expires time.Time) {
 	w.Helper()
-	l := signin.Start(w.owner, "device", "203.0.113.7", expires.Add(-time.Hour), time.Hour)
+	l := signin.Start(w.owner, "device", "203.0.113.7", expires.Add(-time.Hour), signin.Lifetimes{Disuse: time.Hour})
 	if err := w.db.StartLogin(w.Context(), l, "hash", audit.New(audit.LoggedIn, w.owner, audit.Origin{}, noon)); err != nil {
 		w.Fatal(err)
 	}

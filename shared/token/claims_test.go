@@ -79,7 +79,7 @@ func TestForgery_Claims(t *testing.T) {
 func TestVerify_Time(t *testing.T) {
 	t.Parallel()
 	keys := newWorld(t, "HS256", nil, keyring.Generate()).keys
-	raw, err := keys.Sign(account.NewID(), account.User, signin.NewID(), now)
+	raw, err := keys.Sign(signin.Login{UserID: account.NewID(), ID: signin.NewID()}, account.User, now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -362,7 +362,7 @@ func TestForgery_AfterARotation(t *testing.T) {
 	}
 	is.refused(t, "the header of the previous key, signed by the current one", is.sign(t, was.header, is.claims))
 	is.refused(t, "the header of the current key, signed by the previous one", was.sign(t, is.header, is.claims))
-	if _, err := was.keys.Sign(account.NewID(), account.User, signin.NewID(), now); err != nil {
+	if _, err := was.keys.Sign(signin.Login{UserID: account.NewID(), ID: signin.NewID()}, account.User, now); err != nil {
 		t.Error(err)
 	}
 }

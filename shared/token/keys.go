@@ -211,14 +211,21 @@ func Fits(algorithm string, pub crypto.PublicKey) error {
 	return nil
 }
 
-// Lifetime returns how long a token lives.
-func (k *Keys) Lifetime() time.Duration { return k.lifetime }
+// Lifetime returns how long a token lives that the login gets now: never past the
+// end that the login has however it is used.
+func (k *Keys) Lifetime(l signin.Login, now time.Time) time.Duration {
+	if l.EndsAt.IsZero() {
+		return k.lifetime
+	}
+	return min(k.lifetime, l.EndsAt.Sub(now))
+}
 
-// Sign returns a new access token (RFC 9068 section 2.2).
-func (k *Keys) Sign(who account.ID, role account.Role, login signin.ID, now time.Time) (string, error) {
+// Sign returns a new access token (RFC 9068 section 2.2) of the login, whose
+// account has the role.
+func (k *Keys) Sign(l signin.Login, role account.Role, now time.Time) (string, error) {
 	s := k.set.Load()
 	t := jwt.NewWithClaims(s.method, k.wireOf(Claims{
-		Subject: who, Login: login, Role: role, IssuedAt: now, ExpiresAt: now.Add(k.lifetime), ID: uid.New(),
+		Subject: l.UserID, Login: l.ID, Role: role, IssuedAt: now, ExpiresAt: now.Add(k.Lifetime(l, now)), ID: uid.New(),
 	}, s.audience))
 	t.Header = headerOf(s.method.Alg(), s.ids[0])
 	raw, err := t.SignedString(s.signing)

@@ -46,7 +46,7 @@ func TestEveryAlgorithmRoundTrips(t *testing.T) {
 				t.Fatal(err)
 			}
 			who, login := account.NewID(), signin.NewID()
-			raw, err := keys.Sign(who, account.Admin, login, now)
+			raw, err := keys.Sign(signin.Login{UserID: who, ID: login}, account.Admin, now)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -78,7 +78,7 @@ func TestReplace_SignsWithTheNewKeyAndTakesBoth(t *testing.T) {
 	}
 	sign := func(keys *token.Keys) string {
 		t.Helper()
-		raw, err := keys.Sign(account.NewID(), account.User, signin.NewID(), now)
+		raw, err := keys.Sign(signin.Login{UserID: account.NewID(), ID: signin.NewID()}, account.User, now)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -53,7 +53,7 @@ func TestRead_TakesKeysFromFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, signer := range map[string]*token.Keys{"current": keys, "previous": old} {
-			raw, err := signer.Sign(account.NewID(), account.User, signin.NewID(), now)
+			raw, err := signer.Sign(signin.Login{UserID: account.NewID(), ID: signin.NewID()}, account.User, now)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -61,8 +61,8 @@ func TestRead_TakesKeysFromFiles(t *testing.T) {
 				t.Errorf("%s: a token of the %s key is refused: %v", algorithm, name, err)
 			}
 		}
-		if n := strings.Count(string(keys.JWKS()), `"kid"`); n != 2 || keys.Lifetime().Minutes() != 5 {
-			t.Errorf("%s: %d keys are published, tokens live %v", algorithm, n, keys.Lifetime())
+		if n := strings.Count(string(keys.JWKS()), `"kid"`); n != 2 || keys.Lifetime(signin.Login{}, now).Minutes() != 5 {
+			t.Errorf("%s: %d keys are published, tokens live %v", algorithm, n, keys.Lifetime(signin.Login{}, now))
 		}
 	}
 }
@@ -161,7 +161,7 @@ func TestRead_PublishesTheNextKeyBeforeItSigns(t *testing.T) {
 		for i := range len(steps) - 1 { // processes are one step apart
 			for _, pair := range [][2]*token.Keys{{steps[i], steps[i+1]}, {steps[i+1], steps[i]}} {
 				if i == len(steps)-2 && pair[0] == steps[i+1] || i != len(steps)-2 {
-					raw, err := pair[0].Sign(account.NewID(), account.User, signin.NewID(), now)
+					raw, err := pair[0].Sign(signin.Login{UserID: account.NewID(), ID: signin.NewID()}, account.User, now)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -171,7 +171,7 @@ func TestRead_PublishesTheNextKeyBeforeItSigns(t *testing.T) {
 				}
 			}
 		}
-		raw, err := steps[0].Sign(account.NewID(), account.User, signin.NewID(), now)
+		raw, err := steps[0].Sign(signin.Login{UserID: account.NewID(), ID: signin.NewID()}, account.User, now)
 		if err != nil {
 			t.Fatal(err)
 		}

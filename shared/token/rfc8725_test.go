@@ -183,7 +183,7 @@ func TestRFC8725(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		raw, err := another.Sign(account.NewID(), account.User, signin.NewID(), now)
+		raw, err := another.Sign(signin.Login{UserID: account.NewID(), ID: signin.NewID()}, account.User, now)
 		if err != nil {
 			t.Fatal(err)
 		}

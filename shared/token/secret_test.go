@@ -31,7 +31,7 @@ func read(t *testing.T, vars map[string]string) *token.Keys {
 
 func signed(t *testing.T, keys *token.Keys) string {
 	t.Helper()
-	raw, err := keys.Sign(account.NewID(), account.User, signin.NewID(), now)
+	raw, err := keys.Sign(signin.Login{UserID: account.NewID(), ID: signin.NewID()}, account.User, now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ func newWorld(t testing.TB, algorithm string, private crypto.Signer, secrets ...
 	if private == nil {
 		w.secret = []byte(secrets[0].Reveal())
 	}
-	w.good, err = keys.Sign(account.NewID(), account.User, signin.NewID(), now)
+	w.good, err = keys.Sign(signin.Login{UserID: account.NewID(), ID: signin.NewID()}, account.User, now)
 	if err != nil {
 		t.Fatal(err)
 	}

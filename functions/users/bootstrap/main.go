@@ -14,6 +14,7 @@ import (
 	"github.com/voiceassist/gateway/shared/password"
 	"github.com/voiceassist/gateway/shared/provision"
 	"github.com/voiceassist/gateway/shared/setup"
+	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/store/postgres"
 	"github.com/voiceassist/gateway/shared/token"
 )
@@ -33,6 +34,7 @@ func open(_ context.Context, env *config.Env) (http.Handler, error) {
 		Passwords: passwords,
 		Wishes:    wishes,
 		Limits:    limits,
+		Logins:    signin.ReadLifetimes(env),
 		Now:       time.Now,
 	}
 	h, err := setup.Handler(env, limits, f.Routes())

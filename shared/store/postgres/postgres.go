@@ -10,6 +10,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/pemtext"
+	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -34,6 +35,7 @@ const (
 // DATABASE_MAX_CONNECTIONS (conns where unset), or nil where it is refused.
 // DATABASE_CA holds certificates in PEM, of whom the server's must be; unset,
 // those of the system, or of sslrootcert in the URL. A function has no files.
+// Logins last as LOGIN_LIFETIME_DAYS says.
 func Read(env *config.Env, conns int) *store.DB {
 	return read(env, "DATABASE_URL", env.Int("DATABASE_MAX_CONNECTIONS", conns, 1, 1000))
 }
@@ -69,6 +71,7 @@ func read(env *config.Env, variable string, conns int) *store.DB {
 		env.RefuseSecret(variable, err.Error(), takes)
 		return nil
 	}
+	db.LimitLogins(signin.ReadLifetimes(env).Total)
 	return db
 }
 
