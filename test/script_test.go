@@ -155,6 +155,7 @@ var masks = []struct {
 		`"claimed":<n>,"succeeded":<n>,"failed":0,"remaining":<n>`},
 	{regexp.MustCompile(`http://127\.0\.0\.1:\d+`), "<Nextcloud>"},
 	{ofAWeek, "${1}<a week>"},
+	{regexp.MustCompile(`("\w+_remaining_seconds":)\d+`), "${1}<seconds>"},
 	{regexp.MustCompile(`\\?"[0-9a-f]{32}\\?"`), "<etag>"},
 	{regexp.MustCompile(`[0-9A-Za-z]{72}|([0-9A-Za-z]{5}-){4}[0-9A-Za-z]{5}`), "<app password>"},
 	{regexp.MustCompile(`Last-Modified: .*`), "Last-Modified: <time>"},
