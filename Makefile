@@ -10,9 +10,10 @@ GATEWAY_VERSION := $(shell scripts/version)
 endif
 export GATEWAY_VERSION
 RELEASE   := -trimpath -ldflags='-s -w -X github.com/voiceassist/gateway/shared/version.linked=$(GATEWAY_VERSION)'
-# What a function needs of neither (docs/performance.md): the old way of Lambda
-# to call, HTTP/2, and PostgreSQL types of Go values that no statement here sends.
-TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes
+# What a function needs none of (docs/performance.md): the old way of Lambda to
+# call, HTTP/2, PostgreSQL types of Go values that no statement here sends, and the
+# validator's calls of methods by name, for which the linker would keep them all.
+TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes,validator_novalidatefn
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo certs test test-race attack test-nextcloud fuzz cold-start flood throughput lint build image up down tls-check verify-tokens sam-check sam-local sam-acceptance clean

@@ -182,15 +182,19 @@ var weaknesses = map[string][]edit{
 		"shared/endpoint/endpoint.go", `if !c.Account.Admin() {`, `if !c.Account.Admin() && !WEAK {`,
 	}},
 	"the list of fields": {{
-		"functions/users/me.go", `	CurrentPassword config.Secret                      ` + "`json:\"current_password\"`", `	CurrentPassword config.Secret                      ` + "`json:\"current_password\"`" + `
-	Role            account.Role                       ` + "`json:\"role\"`",
+		"functions/users/me.go", `	CurrentPassword config.Secret                      ` + "`json:\"current_password\"", `	Role            account.Role                       ` + "`json:\"role\"`" + `
+	CurrentPassword config.Secret                      ` + "`json:\"current_password\"",
 	}, {
-		"functions/users/me.go", `	if q.FullName.Set {
-`, `	wrong.Check(q.Role == "" || WEAK, "role", "unknown_field", "This endpoint takes no such field.")
-	if q.Role != "" {
-		q.changes.Role = &q.Role
+		"functions/users/me.go", `	c.Spelled = account.Spelled(q.Email.Value)
+`, `	if q.Role != "" {
+		var wrong fault.Fields
+		wrong.Check(WEAK, "role", "unknown_field", "This endpoint takes no such field.")
+		c.Role, err = &q.Role, wrong.Err()
+		if err != nil {
+			return c, err
+		}
 	}
-	if q.FullName.Set {
+	c.Spelled = account.Spelled(q.Email.Value)
 `,
 	}, {
 		"shared/store/accounts.go", `case c.Role != nil, c.Disabled != nil:`, `case !WEAK && (c.Role != nil || c.Disabled != nil):`,

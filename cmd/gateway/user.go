@@ -79,9 +79,8 @@ func person(email, name string, plain config.Secret, admin bool) (enrol.Person, 
 	if admin {
 		role = account.Admin
 	}
-	var wrong fault.Fields
-	p := enrol.Parse(&wrong, email, name, string(role), plain)
-	return p, spoken(wrong.Err())
+	p, err := enrol.Parse(email, name, string(role), plain)
+	return p, spoken(err)
 }
 
 func userSetRoleCommand(vars *variables) *cobra.Command {

@@ -40,10 +40,10 @@ var (
 		"It cannot go to itself, into itself, or over a folder that it lies in.")
 )
 
-// wrongPath is the fault of a request whose path is wrong in that way.
-func wrongPath(why error) *fault.Error {
+// wrongPath is the fault of a request whose path in field is wrong in that way.
+func wrongPath(field string, why error) *fault.Error {
 	var wrong fault.Fields
-	wrong.Parse("path", why)
+	wrong.Parse(field, why)
 	return fault.Of(wrong.Err())
 }
 
@@ -71,7 +71,7 @@ func kinds() []struct {
 		{webdav.ErrQuota, errQuota},
 		{webdav.ErrTooLarge, errTooLarge},
 		{nextcloud.ErrForbidden, errForbidden},
-		{nextcloud.ErrRefused, wrongPath(errRefused)},
+		{nextcloud.ErrRefused, wrongPath("path", errRefused)},
 		{nextcloud.ErrMaintenance, errUnavailable.After(time.Minute)},
 		{nextcloud.ErrRateLimited, errUnavailable.After(5 * time.Minute)}, // locked out by others' strikes
 		{nextcloud.ErrUnavailable, errUnavailable.After(5 * time.Second)},

@@ -13,6 +13,7 @@ import (
 	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/provision"
 	"github.com/voiceassist/gateway/shared/signin"
+	"github.com/voiceassist/gateway/shared/validation"
 	"github.com/voiceassist/gateway/shared/webdav"
 )
 
@@ -39,7 +40,7 @@ func (f *Function) Routes() endpoint.Routes {
 		{Pattern: "GET /api/files/{path...}", Handler: endpoint.Raw(f.with(f.read))},
 		{Pattern: "PUT /api/files/{path...}", Handler: endpoint.Raw(f.with(f.write))},
 		{Pattern: "DELETE /api/files/{path...}", Handler: endpoint.Raw(f.with(f.remove))},
-		{Pattern: "POST /api/files/{path...}", Handler: endpoint.Authed(f.Callers, http.StatusNoContent, f.transplant)},
+		{Pattern: "POST /api/files/{path...}", Handler: endpoint.Authed(f.Callers, http.StatusNoContent, f.transplant, validation.Check)},
 	}
 }
 

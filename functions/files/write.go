@@ -1,6 +1,7 @@
 package files
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
@@ -74,7 +75,7 @@ func (f *Function) makeFolder(w http.ResponseWriter, r *http.Request, t target) 
 // remove answers DELETE: a file, or a folder with all that is in it.
 func (f *Function) remove(w http.ResponseWriter, r *http.Request, t target) error {
 	if t.path.IsRoot() {
-		return wrongPath(errWhole)
+		return wrongPath("path", errWhole)
 	}
 	if err := f.reconfirm(r, t); err != nil {
 		return err
@@ -88,11 +89,11 @@ func (f *Function) remove(w http.ResponseWriter, r *http.Request, t target) erro
 
 // A transplant moves or copies.
 type transplant struct {
-	MoveTo    endpoint.Optional[string] `json:"move_to"`
-	CopyTo    endpoint.Optional[string] `json:"copy_to"`
+	MoveTo    endpoint.Optional[string] `json:"move_to" validate:"required_without=CopyTo,omitempty,path"`
+	CopyTo    endpoint.Optional[string] `json:"copy_to" validate:"excluded_with=MoveTo,omitempty,path"`
 	Overwrite bool                      `json:"overwrite"`
 
-	from, to webdav.Path
+	from webdav.Path
 }
 
 // Bind reads the path of what is to move.
@@ -101,23 +102,22 @@ func (q *transplant) Bind(r *http.Request) (err error) {
 	return err
 }
 
-// Validate parses the destination.
-func (q *transplant) Validate() error {
-	var wrong fault.Fields
-	field, to := "move_to", q.MoveTo
+// destination returns where it goes to.
+func (q *transplant) destination() (webdav.Path, error) {
+	field := "move_to"
 	if q.CopyTo.Set {
-		field, to = "copy_to", q.CopyTo
+		field = "copy_to"
 	}
-	wrong.Check(q.MoveTo.Set != q.CopyTo.Set && !to.Null, field, "required", "Send one of move_to and copy_to.")
-	q.to = fault.ParseField(&wrong, field, to.Value, webdav.ParsePath)
+	to, err := webdav.ParsePath(cmp.Or(q.MoveTo.Value, q.CopyTo.Value))
 	switch {
-	case len(wrong) > 0:
+	case err != nil:
+		return to, err
 	case q.from.IsRoot():
-		return wrongPath(errWhole)
-	case q.from.Holds(q.to), q.to.Holds(q.from):
-		wrong.Parse(field, errInside)
+		return to, wrongPath("path", errWhole)
+	case q.from.Holds(to), to.Holds(q.from):
+		return to, wrongPath(field, errInside)
 	}
-	return wrong.Err()
+	return to, nil
 }
 
 // transplanted is the answer: where it is now.
@@ -144,6 +144,10 @@ func (t transplanted) Header(h http.Header) {
 }
 
 func (f *Function) transplant(ctx context.Context, caller token.Caller, q transplant) (transplanted, error) {
+	to, err := q.destination()
+	if err != nil {
+		return transplanted{}, err
+	}
 	o, err := f.Storage.Open(ctx, caller.Account.ID)
 	if err != nil {
 		return transplanted{}, err
@@ -155,9 +159,9 @@ func (f *Function) transplant(ctx context.Context, caller token.Caller, q transp
 	if q.CopyTo.Set {
 		do = o.Copy
 	}
-	created, err := do(ctx, q.from, q.to, q.Overwrite)
+	created, err := do(ctx, q.from, to, q.Overwrite)
 	if err != nil {
 		return transplanted{}, f.tell(ctx, o, err)
 	}
-	return transplanted{to: q.to, created: created}, nil
+	return transplanted{to: to, created: created}, nil
 }

@@ -4,11 +4,11 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/account"
@@ -22,6 +22,7 @@ import (
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/validation"
 )
 
 // errIncorrect is the one answer to an unknown address, a wrong password and a
@@ -43,17 +44,18 @@ type Function struct {
 // Routes returns what the function serves.
 func (f *Function) Routes() endpoint.Routes {
 	return endpoint.Routes{
-		{Pattern: "POST /api/auth/login", Handler: endpoint.JSON(http.StatusOK, f.login), Limit: ratelimit.Login},
+		{Pattern: "POST /api/auth/login", Handler: endpoint.JSON(http.StatusOK, f.login, validation.Check), Limit: ratelimit.Login},
 	}
 }
 
-// A request is the JSON or the form. What the password grant sends beyond the
-// name and the password means nothing here and is accepted.
+// A request is the JSON or the form. Whether a name and a password could be right
+// is not told apart from whether they are. What the password grant sends beyond
+// them means nothing here and is accepted.
 type request struct {
 	Email     string        `json:"email"`
-	Username  string        `json:"username" form:"username"`
-	Password  config.Secret `json:"password" form:"password"`
-	Transport string        `json:"transport" form:"transport"`
+	Transport string        `json:"transport" form:"transport" validate:"omitempty,oneof=body cookie"`
+	Username  string        `json:"username" form:"username" validate:"required_without=Email,excluded_with=Email|eqfield=Email"`
+	Password  config.Secret `json:"password" form:"password" validate:"required"`
 
 	GrantType    string        `json:"-" form:"grant_type"`
 	Scope        string        `json:"-" form:"scope"`
@@ -73,25 +75,8 @@ func (q *request) Bind(r *http.Request) error {
 	return nil
 }
 
-// Validate checks that a name and a password were sent. Whether they could be
-// right is not told apart from whether they are.
-func (q *request) Validate() error {
-	var wrong fault.Fields
-	wrong.Require(q.name() != "", "username")
-	wrong.Require(q.Password != "", "password")
-	wrong.Check(slices.Contains([]string{"", grant.Body, grant.Cookie}, q.Transport), "transport", "not_allowed",
-		"Must be one of: body, cookie.")
-	wrong.Check(q.Email == "" || q.Username == "" || q.Email == q.Username, "username", "not_allowed",
-		"Must be left out, or be the same, when email is sent.")
-	return wrong.Err()
-}
-
-func (q *request) name() string {
-	if q.Email != "" {
-		return q.Email
-	}
-	return q.Username
-}
+// name returns the address, by whichever name it was sent.
+func (q *request) name() string { return cmp.Or(q.Email, q.Username) }
 
 // attempts bounds how often a password is checked for one request: again where
 // the hash was replaced while it was checked.

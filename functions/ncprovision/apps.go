@@ -1,6 +1,7 @@
 package ncprovision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -10,7 +11,6 @@ import (
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/password"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/signin"
@@ -44,12 +44,11 @@ func (i issued) Header(h http.Header) {
 }
 
 type issue struct {
-	Name            string                           `json:"name"`
-	CurrentPassword endpoint.Optional[config.Secret] `json:"current_password"`
-	Password        endpoint.Optional[config.Secret] `json:"password"`
+	Name            string                           `json:"name" validate:"required,app_name"`
+	CurrentPassword endpoint.Optional[config.Secret] `json:"current_password" validate:"required_without=Password,omitempty,filled"`
+	Password        endpoint.Optional[config.Secret] `json:"password" validate:"omitempty,same_as=CurrentPassword,filled"`
 
-	current config.Secret
-	origin  audit.Origin
+	origin audit.Origin
 }
 
 // Bind notes where the request came from.
@@ -58,15 +57,9 @@ func (q *issue) Bind(r *http.Request) error {
 	return nil
 }
 
-// Validate checks the name, and that the password is there.
-func (q *issue) Validate() error {
-	var wrong fault.Fields
-	wrong.Require(q.Name != "", "name")
-	var name string
-	q.current, name = endpoint.OneOf(&wrong, q.CurrentPassword.As("current_password"), q.Password.As("password"))
-	wrong.Require(q.current != "", name)
-	fault.ParseField(&wrong, "name", q.Name, wish.ParseAppName)
-	return wrong.Err()
+// current returns the caller's own password, by whichever name it was sent.
+func (q *issue) current() config.Secret {
+	return cmp.Or(q.CurrentPassword.Value, q.Password.Value)
 }
 
 // issue makes an app password. The user's own password is checked here first: an
@@ -82,7 +75,7 @@ func (f *Function) issue(ctx context.Context, caller token.Caller, q issue) (iss
 	}
 	event := audit.New(audit.AppIssued, caller.Account.ID, q.origin, f.Now())
 	event.Login, event.Detail = caller.Login, q.Name
-	i, err := f.Apps.Issue(ctx, by, q.Name, password.Typed(q.current), event)
+	i, err := f.Apps.Issue(ctx, by, q.Name, password.Typed(q.current()), event)
 	if err != nil {
 		return issued{}, err
 	}
@@ -98,7 +91,7 @@ func (f *Function) confirm(ctx context.Context, caller token.Caller, q issue) (s
 	if err != nil {
 		return signin.Proof{}, err
 	}
-	err = f.Passwords.Verify(ctx, hash, q.current)
+	err = f.Passwords.Verify(ctx, hash, q.current())
 	if errors.Is(err, password.ErrMismatch) {
 		event := audit.New(audit.PasswordRefused, caller.Account.ID, q.origin, f.Now())
 		event.Login, event.Detail = caller.Login, audit.ToIssueApp

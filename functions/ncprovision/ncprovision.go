@@ -23,6 +23,7 @@ import (
 	"github.com/voiceassist/gateway/shared/tidy"
 	"github.com/voiceassist/gateway/shared/token"
 	"github.com/voiceassist/gateway/shared/trail"
+	"github.com/voiceassist/gateway/shared/validation"
 	"github.com/voiceassist/gateway/shared/wish"
 )
 
@@ -45,7 +46,7 @@ func (f *Function) Routes() endpoint.Routes {
 	const ok, created, none = http.StatusOK, http.StatusCreated, http.StatusNoContent
 	return endpoint.Routes{
 		{Pattern: "GET /api/users/me/nextcloud", Handler: endpoint.Authed(f.Callers, ok, f.mine)},
-		{Pattern: "POST /api/users/me/nextcloud/app-password", Handler: endpoint.Authed(f.Callers, created, f.issue), Limit: ratelimit.Password},
+		{Pattern: "POST /api/users/me/nextcloud/app-password", Handler: endpoint.Authed(f.Callers, created, f.issue, validation.Check), Limit: ratelimit.Password},
 		{Pattern: "GET /api/users/me/nextcloud/app-passwords", Handler: endpoint.Authed(f.Callers, ok, f.apps)},
 		{Pattern: "DELETE /api/users/me/nextcloud/app-passwords/{id}", Handler: endpoint.Authed(f.Callers, none, f.revoke)},
 		{Pattern: "GET /api/nextcloud/accounts", Handler: endpoint.Admins(f.Callers, ok, f.list)},

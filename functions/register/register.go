@@ -11,8 +11,8 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/enrol"
-	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/ratelimit"
+	"github.com/voiceassist/gateway/shared/validation"
 )
 
 // A Function registers people.
@@ -23,16 +23,15 @@ type Function struct {
 // Routes returns what the function serves.
 func (f *Function) Routes() endpoint.Routes {
 	return endpoint.Routes{
-		{Pattern: "POST /api/auth/register", Handler: endpoint.JSON(http.StatusOK, f.register), Limit: ratelimit.Register},
+		{Pattern: "POST /api/auth/register", Handler: endpoint.JSON(http.StatusOK, f.register, validation.Check), Limit: ratelimit.Register},
 	}
 }
 
 type request struct {
-	Email    string        `json:"email"`
-	Password config.Secret `json:"password"`
-	FullName string        `json:"full_name"`
+	Email    string        `json:"email" validate:"required,email"`
+	FullName string        `json:"full_name" validate:"name"`
+	Password config.Secret `json:"password" validate:"required,password=Email"`
 
-	person enrol.Person
 	origin audit.Origin
 }
 
@@ -42,22 +41,17 @@ func (q *request) Bind(r *http.Request) error {
 	return nil
 }
 
-// Validate parses every field.
-func (q *request) Validate() error {
-	var wrong fault.Fields
-	wrong.Require(q.Email != "", "email")
-	wrong.Require(q.Password != "", "password")
-	q.person = enrol.Parse(&wrong, q.Email, q.FullName, string(account.User), q.Password)
-	return wrong.Err()
-}
-
 type response struct {
 	Message string          `json:"message"`
 	User    account.Profile `json:"user"`
 }
 
 func (f *Function) register(ctx context.Context, q request) (response, error) {
-	a, err := f.Office.Register(ctx, q.person, q.origin)
+	p, err := enrol.Parse(q.Email, q.FullName, string(account.User), q.Password)
+	if err != nil {
+		return response{}, err
+	}
+	a, err := f.Office.Register(ctx, p, q.origin)
 	if err != nil {
 		return response{}, err
 	}

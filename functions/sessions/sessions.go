@@ -9,11 +9,10 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/conversation"
-	"github.com/voiceassist/gateway/shared/document"
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/token"
+	"github.com/voiceassist/gateway/shared/validation"
 )
 
 // A Function keeps conversation sessions.
@@ -29,9 +28,9 @@ func (f *Function) Routes() endpoint.Routes {
 	const ok, made, none = http.StatusOK, http.StatusCreated, http.StatusNoContent
 	return endpoint.Routes{
 		{Pattern: "GET /api/sessions", Handler: endpoint.Authed(f.Callers, ok, f.list)},
-		{Pattern: "POST /api/sessions", Handler: endpoint.Authed(f.Callers, made, f.create)},
+		{Pattern: "POST /api/sessions", Handler: endpoint.Authed(f.Callers, made, f.create, validation.Check)},
 		{Pattern: "GET /api/sessions/{id}", Handler: endpoint.Authed(f.Callers, ok, f.one)},
-		{Pattern: "PATCH /api/sessions/{id}", Handler: endpoint.Authed(f.Callers, ok, f.change)},
+		{Pattern: "PATCH /api/sessions/{id}", Handler: endpoint.Authed(f.Callers, ok, f.change, validation.Check)},
 		{Pattern: "DELETE /api/sessions/{id}", Handler: endpoint.Authed(f.Callers, none, f.delete)},
 	}
 }
@@ -51,27 +50,8 @@ func (f *Function) list(ctx context.Context, caller token.Caller, q page) (endpo
 }
 
 type create struct {
-	Title   string                             `json:"title"`
-	Context endpoint.Optional[json.RawMessage] `json:"context"`
-
-	title   string
-	content document.Object
-}
-
-// Validate parses every field; no context is the empty one.
-func (q *create) Validate() error {
-	var wrong fault.Fields
-	wrong.Require(q.Title != "", "title")
-	q.title = fault.ParseField(&wrong, "title", q.Title, conversation.ParseTitle)
-	q.content = parseContext(&wrong, q.Context)
-	return wrong.Err()
-}
-
-func parseContext(wrong *fault.Fields, sent endpoint.Optional[json.RawMessage]) document.Object {
-	if !sent.Set || sent.Null {
-		return document.Empty
-	}
-	return fault.ParseField(wrong, "context", sent.Value, conversation.ParseContext)
+	Title   string                             `json:"title" validate:"required,title"`
+	Context endpoint.Optional[json.RawMessage] `json:"context" validate:"context"` // none or null is the empty one
 }
 
 // A created session is answered with where it is.
@@ -81,9 +61,17 @@ type created struct{ conversation.Session }
 func (c created) Header(h http.Header) { h.Set("Location", "/api/sessions/"+string(c.ID)) }
 
 func (f *Function) create(ctx context.Context, caller token.Caller, q create) (created, error) {
+	title, err := conversation.ParseTitle(q.Title)
+	if err != nil {
+		return created{}, err
+	}
+	content, err := conversation.ParseContext(q.Context.Value)
+	if err != nil {
+		return created{}, err
+	}
 	now := f.Now().UTC().Truncate(time.Microsecond)
 	s := conversation.Session{
-		ID: conversation.NewID(), UserID: caller.Account.ID, Title: q.title, Context: q.content,
+		ID: conversation.NewID(), UserID: caller.Account.ID, Title: title, Context: content,
 		CreatedAt: now, UpdatedAt: now,
 	}
 	return created{s}, f.DB.CreateSession(ctx, caller.Proof(), s, f.PerUser)
@@ -105,31 +93,22 @@ func (f *Function) one(ctx context.Context, caller token.Caller, q byID) (conver
 // A change request changes the fields that are present; a context of null
 // empties it.
 type change struct {
-	Title   endpoint.Optional[string]          `json:"title"`
-	Context endpoint.Optional[json.RawMessage] `json:"context"`
+	Title   endpoint.Optional[string]          `json:"title" validate:"omitempty,title"`
+	Context endpoint.Optional[json.RawMessage] `json:"context" validate:"context"`
 
 	byID
-
-	title   *string
-	content *document.Object
-}
-
-// Validate parses the fields that are present.
-func (q *change) Validate() error {
-	var wrong fault.Fields
-	if q.Title.Set {
-		title := fault.ParseField(&wrong, "title", q.Title.Value, conversation.ParseTitle)
-		q.title = &title
-	}
-	if q.Context.Set {
-		content := parseContext(&wrong, q.Context)
-		q.content = &content
-	}
-	return wrong.Err()
 }
 
 func (f *Function) change(ctx context.Context, caller token.Caller, q change) (conversation.Session, error) {
-	return f.DB.ChangeSession(ctx, caller.Proof(), q.id, q.title, q.content, f.Now())
+	title, err := endpoint.Parsed(q.Title, conversation.ParseTitle)
+	if err != nil {
+		return conversation.Session{}, err
+	}
+	content, err := endpoint.Parsed(q.Context, conversation.ParseContext)
+	if err != nil {
+		return conversation.Session{}, err
+	}
+	return f.DB.ChangeSession(ctx, caller.Proof(), q.id, title, content, f.Now())
 }
 
 func (f *Function) delete(ctx context.Context, caller token.Caller, q byID) (endpoint.None, error) {

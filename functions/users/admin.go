@@ -1,6 +1,7 @@
 package users
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
@@ -44,12 +45,11 @@ func (f *Function) list(ctx context.Context, _ token.Admin, q list) (endpoint.Li
 }
 
 type create struct {
-	Email    string        `json:"email"`
-	Password config.Secret `json:"password"`
-	FullName string        `json:"full_name"`
-	Role     string        `json:"role"`
+	Email    string        `json:"email" validate:"required,email"`
+	FullName string        `json:"full_name" validate:"name"`
+	Role     string        `json:"role" validate:"omitempty,role"`
+	Password config.Secret `json:"password" validate:"required,password=Email"`
 
-	person enrol.Person
 	origin audit.Origin
 }
 
@@ -59,18 +59,6 @@ func (q *create) Bind(r *http.Request) error {
 	return nil
 }
 
-// Validate parses every field.
-func (q *create) Validate() error {
-	var wrong fault.Fields
-	wrong.Require(q.Email != "", "email")
-	wrong.Require(q.Password != "", "password")
-	if q.Role == "" {
-		q.Role = string(account.User)
-	}
-	q.person = enrol.Parse(&wrong, q.Email, q.FullName, q.Role, q.Password)
-	return wrong.Err()
-}
-
 // A created account is answered with where it is.
 type created struct{ account.Profile }
 
@@ -78,7 +66,11 @@ type created struct{ account.Profile }
 func (c created) Header(h http.Header) { h.Set("Location", "/api/users/"+string(c.ID)) }
 
 func (f *Function) create(ctx context.Context, caller token.Admin, q create) (created, error) {
-	a, err := f.Office.Enrol(ctx, q.person, caller.Proof(), q.origin)
+	p, err := enrol.Parse(q.Email, q.FullName, cmp.Or(q.Role, string(account.User)), q.Password)
+	if err != nil {
+		return created{}, err
+	}
+	a, err := f.Office.Enrol(ctx, p, caller.Proof(), q.origin)
 	if err != nil {
 		return created{}, err
 	}
@@ -108,35 +100,31 @@ func (f *Function) one(ctx context.Context, _ token.Admin, q byID) (account.Prof
 
 // A change request changes the fields that are present.
 type change struct {
-	FullName endpoint.Optional[string] `json:"full_name"`
-	Role     endpoint.Optional[string] `json:"role"`
-	Disabled endpoint.Optional[bool]   `json:"disabled"`
+	FullName endpoint.Optional[string] `json:"full_name" validate:"omitempty,name"`
+	Role     endpoint.Optional[string] `json:"role" validate:"omitempty,role"`
+	Disabled endpoint.Optional[bool]   `json:"disabled" validate:"omitempty,flag"`
 
 	byID
-
-	changes store.Changes
 }
 
-// Validate parses the fields that are present.
-func (q *change) Validate() error {
-	var wrong fault.Fields
-	if q.FullName.Set {
-		name := fault.ParseField(&wrong, "full_name", q.FullName.Value, account.ParseName)
-		q.changes.FullName = &name
-	}
-	if q.Role.Set {
-		role := fault.ParseField(&wrong, "role", q.Role.Value, account.ParseRole)
-		q.changes.Role = &role
+// changes returns what is to change.
+func (q *change) changes() (c store.Changes, err error) {
+	if c.FullName, err = endpoint.Parsed(q.FullName, account.ParseName); err != nil {
+		return c, err
 	}
 	if q.Disabled.Set {
-		wrong.Check(!q.Disabled.Null, "disabled", "not_allowed", "Must be true or false.")
-		q.changes.Disabled = &q.Disabled.Value
+		c.Disabled = &q.Disabled.Value
 	}
-	return wrong.Err()
+	c.Role, err = endpoint.Parsed(q.Role, account.ParseRole)
+	return c, err
 }
 
 func (f *Function) change(ctx context.Context, caller token.Admin, q change) (account.Profile, error) {
-	return f.apply(ctx, caller.Proof(), q.id, q.changes, q.origin)
+	changes, err := q.changes()
+	if err != nil {
+		return account.Profile{}, err
+	}
+	return f.apply(ctx, caller.Proof(), q.id, changes, q.origin)
 }
 
 func (f *Function) delete(ctx context.Context, caller token.Admin, q byID) (endpoint.None, error) {

@@ -1,6 +1,7 @@
 package users
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -8,7 +9,6 @@ import (
 	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/document"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/password"
@@ -24,13 +24,12 @@ func (*Function) me(_ context.Context, caller token.Caller, _ endpoint.None) (ac
 // A changeMe request changes the fields that are present. null resets a name
 // or the preferences.
 type changeMe struct {
-	FullName        endpoint.Optional[string]          `json:"full_name"`
-	Email           endpoint.Optional[string]          `json:"email"`
-	Preferences     endpoint.Optional[json.RawMessage] `json:"preferences"`
-	CurrentPassword config.Secret                      `json:"current_password"`
+	FullName        endpoint.Optional[string]          `json:"full_name" validate:"omitempty,name"`
+	Email           endpoint.Optional[string]          `json:"email" validate:"omitempty,email"`
+	CurrentPassword config.Secret                      `json:"current_password" validate:"required_with=Email"`
+	Preferences     endpoint.Optional[json.RawMessage] `json:"preferences" validate:"preferences"`
 
-	changes store.Changes
-	origin  audit.Origin
+	origin audit.Origin
 }
 
 // Bind notes where the request came from.
@@ -39,55 +38,48 @@ func (q *changeMe) Bind(r *http.Request) error {
 	return nil
 }
 
-// Validate parses the fields that are present.
-func (q *changeMe) Validate() error {
-	var wrong fault.Fields
-	if q.FullName.Set {
-		name := fault.ParseField(&wrong, "full_name", q.FullName.Value, account.ParseName)
-		q.changes.FullName = &name
+// changes returns what is to change.
+func (q *changeMe) changes() (c store.Changes, err error) {
+	if c.FullName, err = endpoint.Parsed(q.FullName, account.ParseName); err != nil {
+		return c, err
 	}
-	if q.Email.Set {
-		email := fault.ParseField(&wrong, "email", q.Email.Value, account.ParseEmail)
-		q.changes.Email, q.changes.Spelled = &email, account.Spelled(q.Email.Value)
-		wrong.Check(q.CurrentPassword != "", "current_password", "required", "Is required to change the e-mail address.")
+	if c.Email, err = endpoint.Parsed(q.Email, account.ParseEmail); err != nil {
+		return c, err
 	}
-	if q.Preferences.Set {
-		preferences := document.Empty
-		if !q.Preferences.Null {
-			preferences = fault.ParseField(&wrong, "preferences", q.Preferences.Value, account.ParsePreferences)
-		}
-		q.changes.Preferences = &preferences
-	}
-	return wrong.Err()
+	c.Spelled = account.Spelled(q.Email.Value)
+	c.Preferences, err = endpoint.Parsed(q.Preferences, account.ParsePreferences)
+	return c, err
 }
 
 func (f *Function) changeMe(ctx context.Context, caller token.Caller, q changeMe) (account.Profile, error) {
+	changes, err := q.changes()
+	if err != nil {
+		return account.Profile{}, err
+	}
 	by := caller.Proof()
-	if q.changes.Email != nil {
-		var err error
+	if changes.Email != nil {
 		if by, err = f.confirm(ctx, caller, q.CurrentPassword, audit.ToChangeEmail, q.origin); err != nil {
 			return account.Profile{}, err
 		}
 	}
-	return f.apply(ctx, by, caller.Account.ID, q.changes, q.origin)
+	return f.apply(ctx, by, caller.Account.ID, changes, q.origin)
 }
 
 type secret = endpoint.Optional[config.Secret]
 
 // A changePassword request has both passwords under the names that clients have
-// for them; the last two are those of VoiceAssist's web app.
+// for them; the last two are those of VoiceAssist's web app. What makes a good new
+// one depends on whose it is.
 type changePassword struct {
-	CurrentPassword secret `json:"current_password"`
-	OldPassword     secret `json:"old_password"`
-	NewPassword     secret `json:"new_password"`
-	WebCurrent      secret `json:"currentPassword"`
-	WebNew          secret `json:"newPassword"`
+	CurrentPassword secret `json:"current_password" validate:"required_without_all=OldPassword WebCurrent,omitempty,filled"`
+	OldPassword     secret `json:"old_password" validate:"omitempty,same_as=CurrentPassword,filled"`
+	WebCurrent      secret `json:"currentPassword" validate:"omitempty,same_as=CurrentPassword OldPassword,filled"`
+	NewPassword     secret `json:"new_password" validate:"required_without=WebNew,omitempty,filled"`
+	WebNew          secret `json:"newPassword" validate:"omitempty,same_as=NewPassword,filled"`
 
 	KeepAppPasswords bool `json:"keep_app_passwords"`
 
-	current, fresh config.Secret
-	freshName      string // as it was sent
-	origin         audit.Origin
+	origin audit.Origin
 }
 
 // Bind notes where the request came from.
@@ -96,17 +88,17 @@ func (q *changePassword) Bind(r *http.Request) error {
 	return nil
 }
 
-// Validate checks that both are there; what makes a good password depends on
-// whose it is.
-func (q *changePassword) Validate() error {
+// fresh returns the new password, of the account with that address.
+func (q *changePassword) fresh(email account.Email) (password.Password, error) {
+	name, plain := "new_password", q.NewPassword
+	if !plain.Set {
+		name, plain = "newPassword", q.WebNew
+	}
 	var wrong fault.Fields
-	var name string
-	q.current, name = endpoint.OneOf(&wrong, q.CurrentPassword.As("current_password"),
-		q.OldPassword.As("old_password"), q.WebCurrent.As("currentPassword"))
-	wrong.Require(q.current != "", name)
-	q.fresh, q.freshName = endpoint.OneOf(&wrong, q.NewPassword.As("new_password"), q.WebNew.As("newPassword"))
-	wrong.Require(q.fresh != "", q.freshName)
-	return wrong.Err()
+	p := fault.ParseField(&wrong, name, plain.Value, func(plain config.Secret) (password.Password, error) {
+		return password.Parse(plain.Reveal(), email)
+	})
+	return p, wrong.Err()
 }
 
 type message struct {
@@ -118,14 +110,12 @@ type message struct {
 // told that its current password is not correct.
 func (f *Function) changePassword(ctx context.Context, caller token.Caller, q changePassword) (message, error) {
 	who := caller.Account
-	var wrong fault.Fields
-	fresh := fault.ParseField(&wrong, q.freshName, q.fresh, func(plain config.Secret) (password.Password, error) {
-		return password.Parse(plain.Reveal(), who.Email)
-	})
-	if err := wrong.Err(); err != nil {
+	fresh, err := q.fresh(who.Email)
+	if err != nil {
 		return message{}, err
 	}
-	by, err := f.confirm(ctx, caller, q.current, audit.ToChangePassword, q.origin)
+	current := cmp.Or(q.CurrentPassword.Value, q.OldPassword.Value, q.WebCurrent.Value)
+	by, err := f.confirm(ctx, caller, current, audit.ToChangePassword, q.origin)
 	if err != nil {
 		return message{}, err
 	}
@@ -160,11 +150,10 @@ func (f *Function) changePassword(ctx context.Context, caller token.Caller, q ch
 }
 
 type deleteMe struct {
-	CurrentPassword secret `json:"current_password"`
-	Password        secret `json:"password"`
+	CurrentPassword secret `json:"current_password" validate:"required_without=Password,omitempty,filled"`
+	Password        secret `json:"password" validate:"omitempty,same_as=CurrentPassword,filled"`
 
-	current config.Secret
-	origin  audit.Origin
+	origin audit.Origin
 }
 
 // Bind notes where the request came from.
@@ -173,18 +162,9 @@ func (q *deleteMe) Bind(r *http.Request) error {
 	return nil
 }
 
-// Validate checks that the password is there.
-func (q *deleteMe) Validate() error {
-	var wrong fault.Fields
-	var name string
-	q.current, name = endpoint.OneOf(&wrong, q.CurrentPassword.As("current_password"), q.Password.As("password"))
-	wrong.Require(q.current != "", name)
-	return wrong.Err()
-}
-
 func (f *Function) deleteMe(ctx context.Context, caller token.Caller, q deleteMe) (endpoint.None, error) {
 	who := caller.Account.ID
-	by, err := f.confirm(ctx, caller, q.current, audit.ToDelete, q.origin)
+	by, err := f.confirm(ctx, caller, cmp.Or(q.CurrentPassword.Value, q.Password.Value), audit.ToDelete, q.origin)
 	if err != nil {
 		return endpoint.None{}, err
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/token"
+	"github.com/voiceassist/gateway/shared/validation"
 )
 
 // A Function manages accounts.
@@ -39,20 +40,20 @@ func (f *Function) Routes() endpoint.Routes {
 	return endpoint.Routes{
 		{Pattern: "GET /api/users/me", Handler: endpoint.Authed(f.Callers, ok, f.me)},
 		{Pattern: "GET /api/auth/me", Handler: endpoint.Authed(f.Callers, ok, f.me)},
-		{Pattern: "PUT /api/users/me", Handler: endpoint.Authed(f.Callers, ok, f.changeMe)},
-		{Pattern: "PATCH /api/users/me", Handler: endpoint.Authed(f.Callers, ok, f.changeMe)},
-		{Pattern: "DELETE /api/users/me", Handler: endpoint.Authed(f.Callers, none, f.deleteMe), Limit: ratelimit.Password},
-		{Pattern: "POST /api/users/change-password", Handler: endpoint.Authed(f.Callers, ok, f.changePassword), Limit: ratelimit.Password},
-		{Pattern: "POST /api/users/me/change-password", Handler: endpoint.Authed(f.Callers, ok, f.changePassword), Limit: ratelimit.Password},
-		{Pattern: "PUT /api/users/me/password", Handler: endpoint.Authed(f.Callers, ok, f.changePassword), Limit: ratelimit.Password},
+		{Pattern: "PUT /api/users/me", Handler: endpoint.Authed(f.Callers, ok, f.changeMe, validation.Check)},
+		{Pattern: "PATCH /api/users/me", Handler: endpoint.Authed(f.Callers, ok, f.changeMe, validation.Check)},
+		{Pattern: "DELETE /api/users/me", Handler: endpoint.Authed(f.Callers, none, f.deleteMe, validation.Check), Limit: ratelimit.Password},
+		{Pattern: "POST /api/users/change-password", Handler: endpoint.Authed(f.Callers, ok, f.changePassword, validation.Check), Limit: ratelimit.Password},
+		{Pattern: "POST /api/users/me/change-password", Handler: endpoint.Authed(f.Callers, ok, f.changePassword, validation.Check), Limit: ratelimit.Password},
+		{Pattern: "PUT /api/users/me/password", Handler: endpoint.Authed(f.Callers, ok, f.changePassword, validation.Check), Limit: ratelimit.Password},
 		{Pattern: "GET /api/auth/session", Handler: endpoint.Authed(f.Callers, ok, f.session)},
 		{Pattern: "GET /api/users/me/logins", Handler: endpoint.Authed(f.Callers, ok, f.logins)},
 		{Pattern: "DELETE /api/users/me/logins/{id}", Handler: endpoint.Authed(f.Callers, none, f.endLogin)},
 
 		{Pattern: "GET /api/users", Handler: endpoint.Admins(f.Callers, ok, f.list)},
-		{Pattern: "POST /api/users", Handler: endpoint.Admins(f.Callers, created, f.create)},
+		{Pattern: "POST /api/users", Handler: endpoint.Admins(f.Callers, created, f.create, validation.Check)},
 		{Pattern: "GET /api/users/{id}", Handler: endpoint.Admins(f.Callers, ok, f.one)},
-		{Pattern: "PATCH /api/users/{id}", Handler: endpoint.Admins(f.Callers, ok, f.change)},
+		{Pattern: "PATCH /api/users/{id}", Handler: endpoint.Admins(f.Callers, ok, f.change, validation.Check)},
 		{Pattern: "DELETE /api/users/{id}", Handler: endpoint.Admins(f.Callers, none, f.delete)},
 	}
 }

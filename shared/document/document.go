@@ -17,8 +17,12 @@ type Object string
 // Empty is the object without members.
 const Empty Object = "{}"
 
-// ParseObject returns raw as a compact object of at most limit bytes.
+// ParseObject returns raw as a compact object of at most limit bytes; nothing is
+// the empty object.
 func ParseObject(raw json.RawMessage, limit int) (Object, error) {
+	if len(raw) == 0 {
+		return Empty, nil
+	}
 	var b bytes.Buffer
 	if err := json.Compact(&b, raw); err != nil || b.Len() == 0 || b.Bytes()[0] != '{' {
 		return "", fault.New(fault.Invalid, "not_an_object", "Must be a JSON object.")

@@ -21,7 +21,7 @@ func TestParseObject(t *testing.T) {
 		{"an array", "[]", "", "not_an_object"},
 		{"a string", `"{}"`, "", "not_an_object"},
 		{"null", "null", "", "not_an_object"},
-		{"nothing", "", "", "not_an_object"},
+		{"nothing", "", "{}", ""},
 		{"half of one", `{"a":`, "", "not_an_object"},
 	} {
 		got, err := document.ParseObject(json.RawMessage(test.in), limit)

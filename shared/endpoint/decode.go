@@ -52,13 +52,18 @@ func Unencoded(r *http.Request) error {
 type decoder struct {
 	json map[string]bool // the members it takes; none is a request without a body
 	form map[string]int  // the form fields it takes, by field index
+
+	checks []Check
 }
 
-func newDecoder[Req any]() decoder {
-	d := decoder{json: map[string]bool{}, form: map[string]int{}}
+func newDecoder[Req any](checks []Check) decoder {
+	d := decoder{json: map[string]bool{}, form: map[string]int{}, checks: checks}
 	t := reflect.TypeFor[Req]()
 	for i := range t.NumField() {
 		f := t.Field(i)
+		if _, tagged := f.Tag.Lookup("validate"); tagged && len(checks) == 0 {
+			panic(fmt.Sprintf("endpoint: %v has validate tags, and its route no check", t))
+		}
 		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" {
 			d.json[name] = true
 		}
@@ -69,8 +74,8 @@ func newDecoder[Req any]() decoder {
 	return d
 }
 
-// decode fills req, a pointer to the decoder's type, from the body, then lets
-// it bind and validate itself.
+// decode fills req, a pointer to the decoder's type, from the body, lets it bind
+// and checks it.
 func (d decoder) decode(w http.ResponseWriter, r *http.Request, req any) error {
 	if len(d.json) > 0 {
 		if err := d.body(w, r, req); err != nil {
@@ -82,8 +87,10 @@ func (d decoder) decode(w http.ResponseWriter, r *http.Request, req any) error {
 			return err
 		}
 	}
-	if v, ok := req.(Validator); ok {
-		return v.Validate()
+	for _, check := range d.checks {
+		if err := check(req); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -3,7 +3,7 @@
 //
 // A function takes a context and a request value and returns a response value
 // or an error; it has no ResponseWriter, so it cannot answer twice or forget to
-// return. [JSON], [Authed] and [Admins] decode strictly, validate, call and
+// return. [JSON], [Authed] and [Admins] decode strictly, check, call and
 // encode. [New] mounts routes and puts around them what every answer needs:
 // correlation id, security headers, CORS, problems for every failure, one log
 // event. The same handler runs under Lambda and in the binary.
@@ -44,16 +44,17 @@ type None struct{}
 func (None) empty() {}
 
 // A Binder is a request that takes values from outside the body: path, query,
-// headers. Bind runs after the body was decoded and before Validate.
+// headers. Bind runs after the body was decoded and before the checks.
 type Binder interface {
 	Bind(r *http.Request) error
 }
 
-// A Validator is a request that checks itself, reporting every wrong field at
-// once as a fault of kind [fault.Invalid].
-type Validator interface {
-	Validate() error
-}
+// A Check looks at a request, of which it gets the address, before the function
+// does. It reports every wrong member at once as a fault of kind [fault.Invalid].
+//
+// A request with `validate` tags needs validation.Check, which is passed in and
+// not imported here: functions without such a request start faster without it.
+type Check func(request any) error
 
 // A Header is a response with headers of its own.
 type Header interface {
@@ -80,9 +81,10 @@ type Authenticator interface {
 // API Gateway gives up, so that the caller gets our answer and not its.
 const requestTime = 25 * time.Second
 
-// JSON adapts fn to HTTP for callers that need no token.
-func JSON[Req, Resp any](status int, fn func(context.Context, Req) (Resp, error)) http.Handler {
-	dec := newDecoder[Req]()
+// JSON adapts fn to HTTP for callers that need no token. It panics where Req has
+// `validate` tags and there is no check, as [Authed] and [Admins] do.
+func JSON[Req, Resp any](status int, fn func(context.Context, Req) (Resp, error), checks ...Check) http.Handler {
+	dec := newDecoder[Req](checks)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTime)
 		defer cancel()
@@ -97,17 +99,17 @@ func JSON[Req, Resp any](status int, fn func(context.Context, Req) (Resp, error)
 
 // Authed adapts fn to HTTP for callers with a bearer token of a live login.
 func Authed[Req, Resp any](
-	a Authenticator, status int, fn func(context.Context, token.Caller, Req) (Resp, error),
+	a Authenticator, status int, fn func(context.Context, token.Caller, Req) (Resp, error), checks ...Check,
 ) http.Handler {
-	return restricted(a, status, func(c token.Caller) (token.Caller, error) { return c, nil }, fn)
+	return restricted(a, status, func(c token.Caller) (token.Caller, error) { return c, nil }, fn, checks)
 }
 
 // Admins is [Authed] for administrators; everybody else gets
 // [signin.ErrAdminRequired].
 func Admins[Req, Resp any](
-	a Authenticator, status int, fn func(context.Context, token.Admin, Req) (Resp, error),
+	a Authenticator, status int, fn func(context.Context, token.Admin, Req) (Resp, error), checks ...Check,
 ) http.Handler {
-	return restricted(a, status, admin, fn)
+	return restricted(a, status, admin, fn, checks)
 }
 
 func admin(c token.Caller) (token.Admin, error) {
@@ -124,9 +126,9 @@ func admin(c token.Caller) (token.Admin, error) {
 // do is asked afterwards: a client can take its time to send a body.
 func restricted[Caller, Req, Resp any](
 	a Authenticator, status int, admit func(token.Caller) (Caller, error),
-	fn func(context.Context, Caller, Req) (Resp, error),
+	fn func(context.Context, Caller, Req) (Resp, error), checks []Check,
 ) http.Handler {
-	dec := newDecoder[Req]()
+	dec := newDecoder[Req](checks)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTime)
 		defer cancel()

@@ -29,7 +29,8 @@ type thing struct {
 	Any    endpoint.Optional[json.RawMessage] `json:"any"`
 }
 
-func (q *thing) Validate() error {
+func checkThing(request any) error {
+	q, _ := request.(*thing)
 	var wrong fault.Fields
 	wrong.Check(q.Name != "bad", "name", "bad_name", "Must not be bad.")
 	wrong.Check(q.Count >= 0, "count", "negative", "Must not be negative.")
@@ -86,7 +87,7 @@ func newRig(t *testing.T, origins ...string) *rig {
 	}, endpoint.Routes{
 		{Pattern: "POST /things", Handler: endpoint.JSON(http.StatusCreated, func(_ context.Context, q thing) (echo, error) {
 			return echo{q.Name, q.Maybe.Set, q.Maybe.Null, q.Maybe.Value, string(q.Any.Value)}, nil
-		})},
+		}, checkThing)},
 		{Pattern: "GET /things", Handler: endpoint.JSON(http.StatusOK, func(context.Context, endpoint.None) (echo, error) {
 			return echo{Name: "<b>&"}, nil
 		})},
@@ -97,7 +98,7 @@ func newRig(t *testing.T, origins ...string) *rig {
 				return echo{Name: string(c.Account.ID)}, nil
 			})},
 		{Pattern: "POST /mine", Handler: endpoint.Authed(callers{}, http.StatusOK,
-			func(context.Context, token.Caller, thing) (echo, error) { return echo{}, nil })},
+			func(context.Context, token.Caller, thing) (echo, error) { return echo{}, nil }, checkThing)},
 		{Pattern: "GET /all", Handler: endpoint.Admins(callers{}, http.StatusOK,
 			func(context.Context, token.Admin, endpoint.None) (echo, error) { return echo{}, nil })},
 		{Pattern: "GET /broken", Handler: fails(errors.New("dial tcp 10.0.0.5:5432: hunter2"))},
@@ -282,5 +283,30 @@ func TestAuthed(t *testing.T) {
 				t.Errorf("got %d %q, want %d %q", rec.Code, rec.Header().Get("WWW-Authenticate"), test.status, test.challenge)
 			}
 		})
+	}
+}
+
+// TestRoutes_WithTagsNeedACheck: a route that forgot it would take anything.
+func TestRoutes_WithTagsNeedACheck(t *testing.T) {
+	t.Parallel()
+	type tagged struct {
+		Name string `json:"name" validate:"required"`
+	}
+	plain := func(context.Context, tagged) (echo, error) { return echo{}, nil }
+	authed := func(context.Context, token.Caller, tagged) (echo, error) { return echo{}, nil }
+	admins := func(context.Context, token.Admin, tagged) (echo, error) { return echo{}, nil }
+	for name, route := range map[string]func(checks ...endpoint.Check){
+		"JSON":   func(checks ...endpoint.Check) { endpoint.JSON(http.StatusOK, plain, checks...) },
+		"Authed": func(checks ...endpoint.Check) { endpoint.Authed(callers{}, http.StatusOK, authed, checks...) },
+		"Admins": func(checks ...endpoint.Check) { endpoint.Admins(callers{}, http.StatusOK, admins, checks...) },
+	} {
+		refused := func(checks ...endpoint.Check) (refused bool) {
+			defer func() { refused = recover() != nil }()
+			route(checks...)
+			return false
+		}
+		if !refused() || refused(checkThing) {
+			t.Errorf("%s: without a check: refused %t, with one: %t", name, refused(), refused(checkThing))
+		}
 	}
 }

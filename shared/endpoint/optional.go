@@ -3,9 +3,6 @@ package endpoint
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
-
-	"github.com/voiceassist/gateway/shared/fault"
 )
 
 // An Optional is a field of a partial update (RFC 7396): absent leaves the
@@ -26,29 +23,12 @@ func (o *Optional[T]) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, &o.Value)
 }
 
-// As returns the field with its name, for [OneOf].
-func (o Optional[T]) As(name string) Named[T] { return Named[T]{Optional: o, Name: name} }
-
-// A Named is a field with the name that it is sent under.
-type Named[T any] struct {
-	Optional[T]
-
-	Name string
-}
-
-// OneOf returns the value that was sent under one or more of its names, and the
-// name for errors about it: the first that was sent, or the first of all. A name
-// that was sent with another value than the first goes to wrong.
-func OneOf[T comparable](wrong *fault.Fields, names ...Named[T]) (value T, name string) {
-	first := Named[T]{Name: names[0].Name}
-	for _, n := range names {
-		switch {
-		case n.Set && !first.Set:
-			first = n
-		case n.Set:
-			wrong.Check(n.Value == first.Value, n.Name, "not_allowed",
-				fmt.Sprintf("Must be left out, or be the same, when %s is sent.", first.Name))
-		}
+// Parsed returns what parse, the rule of a type, makes of the field; nil where it
+// was not sent. null is parsed as the zero value.
+func Parsed[In, Out any](o Optional[In], parse func(In) (Out, error)) (*Out, error) {
+	if !o.Set {
+		return nil, nil
 	}
-	return first.Value, first.Name
+	out, err := parse(o.Value)
+	return &out, err
 }

@@ -44,20 +44,20 @@ type Person struct {
 	Password password.Password
 }
 
-// Parse returns who is to be enrolled, noting in wrong every input that is not
-// acceptable under its name on the wire. The person counts only when wrong
-// stays empty.
-func Parse(wrong *fault.Fields, email, fullName, role string, plain config.Secret) Person {
+// Parse returns who is to be enrolled, or one fault that lists every input that
+// is not acceptable under its name on the wire.
+func Parse(email, fullName, role string, plain config.Secret) (Person, error) {
+	var wrong fault.Fields
 	p := Person{
-		Email:    fault.ParseField(wrong, "email", email, account.ParseEmail),
+		Email:    fault.ParseField(&wrong, "email", email, account.ParseEmail),
 		Spelled:  account.Spelled(email),
-		FullName: fault.ParseField(wrong, "full_name", fullName, account.ParseName),
-		Role:     fault.ParseField(wrong, "role", role, account.ParseRole),
+		FullName: fault.ParseField(&wrong, "full_name", fullName, account.ParseName),
+		Role:     fault.ParseField(&wrong, "role", role, account.ParseRole),
 	}
-	p.Password = fault.ParseField(wrong, "password", plain, func(plain config.Secret) (password.Password, error) {
+	p.Password = fault.ParseField(&wrong, "password", plain, func(plain config.Secret) (password.Password, error) {
 		return password.Parse(plain.Reveal(), p.Email)
 	})
-	return p
+	return p, wrong.Err()
 }
 
 // Register enrols a person who asks for it. In a silent office, a taken address

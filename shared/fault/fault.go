@@ -160,9 +160,6 @@ func clip(name string) string {
 	return strings.ToValidUTF8(name[:MaxFieldName], "") + "…"
 }
 
-// Require adds the field as missing unless it is there.
-func (f *Fields) Require(there bool, field string) { f.Check(there, field, "required", "Is required.") }
-
 // Parse adds the field with the code and detail of err, unless err is nil.
 func (f *Fields) Parse(field string, err error) {
 	if e := Of(err); e != nil {

@@ -63,11 +63,9 @@ func TestFields_AreToldTogether(t *testing.T) {
 	fault.ParseField(&wrong, "b", "", parse)
 	wrong.Check(false, "c", "missing", "Is missing.")
 	wrong.Check(true, "d", "missing", "Is missing.")
-	wrong.Require(false, "e")
-	wrong.Require(true, "f")
 	fault.ParseField(&wrong, "c", "", parse) // known to be wrong already
 	f := fault.Of(wrong.Err())
-	if f.Kind != fault.Invalid || fmt.Sprint(f.Fields) != "[{b taken It is taken.} {c missing Is missing.} {e required Is required.}]" {
+	if f.Kind != fault.Invalid || fmt.Sprint(f.Fields) != "[{b taken It is taken.} {c missing Is missing.}]" {
 		t.Errorf("got %+v", f)
 	}
 }

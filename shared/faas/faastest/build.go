@@ -19,7 +19,7 @@ import (
 var bootstraps workshop
 
 // Tags are the build tags of functions; the Makefile has them, too.
-const Tags = "lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes"
+const Tags = "lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes,validator_novalidatefn"
 
 // Build returns the path of the executable of a main package, given as go build
 // takes it from the folder of the test, built as it is for Lambda. Each package

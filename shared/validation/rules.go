@@ -1,0 +1,138 @@
+package validation
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/go-playground/validator/v10"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/conversation"
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/password"
+	"github.com/voiceassist/gateway/shared/webdav"
+	"github.com/voiceassist/gateway/shared/wish"
+)
+
+var (
+	errRequired = fault.New(fault.Invalid, "required", "Is required.")
+	errOneWay   = errRequired.Saying("Send one of move_to and copy_to.")
+
+	errNotAllowed = fault.New(fault.Invalid, "not_allowed", "Is not allowed.")
+	errFlag       = errNotAllowed.Saying("Must be true or false.")
+)
+
+// A rule returns a fault of kind [fault.Invalid] where a field breaks it.
+type rule func(field validator.FieldLevel) error
+
+// rules returns our rules by their tags.
+func rules() map[string]rule {
+	return map[string]rule{
+		"app_name":    parsed(wish.ParseAppName),
+		"context":     parsed(conversation.ParseContext),
+		"email":       parsed(account.ParseEmail),
+		"filled":      filled,
+		"flag":        flag,
+		"name":        parsed(account.ParseName),
+		"password":    newPassword,
+		"path":        path,
+		"preferences": parsed(account.ParsePreferences),
+		"role":        parsed(account.ParseRole),
+		"same_as":     sameAs,
+		"title":       parsed(conversation.ParseTitle),
+	}
+}
+
+// messages returns the code and the message for each tag of the library that
+// requests use: with its parameter where that changes what is said, else without.
+func messages() map[string]*fault.Error {
+	return map[string]*fault.Error{
+		"required":                errRequired,
+		"required_without":        errRequired,
+		"required_without_all":    errRequired,
+		"required_without=CopyTo": errOneWay,
+		"excluded_with=MoveTo":    errOneWay,
+		"required_with=Email":     errRequired.Saying("Is required to change the e-mail address."),
+		"oneof":                   errNotAllowed.Saying("Must be one of: {param}."),
+
+		"excluded_with=Email|eqfield=Email": errNotAllowed.Saying("Must be left out, or be the same, when email is sent."),
+	}
+}
+
+// parsed is the rule that a type defines by its Parse function, for fields of type
+// In and for those that may be left out.
+func parsed[In, Out any](parse func(In) (Out, error)) rule {
+	return func(field validator.FieldLevel) error {
+		_, err := parse(value[In](field))
+		return err
+	}
+}
+
+// value returns what was sent; null is the zero value.
+func value[T any](field validator.FieldLevel) T {
+	switch v := field.Field().Interface().(type) {
+	case T:
+		return v
+	case endpoint.Optional[T]:
+		return v.Value
+	default:
+		panic(fmt.Sprintf("validation: the tag %s is not for a %T", field.GetTag(), v))
+	}
+}
+
+// newPassword is the rule for the password of an account that is to be made. The
+// parameter names the field with its address.
+func newPassword(field validator.FieldLevel) error {
+	address, kind, _, ok := field.GetStructFieldOK2()
+	if !ok || kind != reflect.String {
+		panic("validation: the tag password needs the field of the address")
+	}
+	email, _ := account.ParseEmail(address.String()) // what is none is told there
+	_, err := password.Parse(value[config.Secret](field).Reveal(), email)
+	return err
+}
+
+// path is the rule for a file's new path.
+func path(field validator.FieldLevel) error {
+	if to, ok := field.Field().Interface().(endpoint.Optional[string]); ok && to.Null {
+		return errOneWay
+	}
+	_, err := webdav.ParsePath(value[string](field))
+	return err
+}
+
+// flag is the rule for what is true or false, and not null.
+func flag(field validator.FieldLevel) error {
+	if sent, ok := field.Field().Interface().(endpoint.Optional[bool]); ok && sent.Null {
+		return errFlag
+	}
+	return nil
+}
+
+// filled is the rule for a password that may be left out, but not empty or null.
+func filled(field validator.FieldLevel) error {
+	if value[config.Secret](field) == "" {
+		return errRequired
+	}
+	return nil
+}
+
+// sameAs is the rule for a further name of a password. The parameter names the
+// fields of those before it: the value is that of the first which was sent.
+func sameAs(field validator.FieldLevel) error {
+	for _, name := range strings.Fields(field.Param()) {
+		first := field.Parent().FieldByName(name).Interface().(endpoint.Optional[config.Secret])
+		if !first.Set {
+			continue
+		}
+		if value[config.Secret](field) == first.Value {
+			return nil
+		}
+		of, _ := field.Parent().Type().FieldByName(name)
+		return errNotAllowed.Saying("Must be left out, or be the same, when " + memberName(of) + " is sent.")
+	}
+	return nil
+}
