@@ -236,6 +236,8 @@ func badInput(bearer string) []step {
 		post("an unknown field", register, `{"email":"a@example.com","password":"correct horse","admin":true}`, 422, "validation_failed"),
 		post("a wrong type", register, `{"email":7,"password":"correct horse"}`, 422, "validation_failed"),
 		post("nothing in it", register, `{}`, 422, "validation_failed"),
+		typed("not a byte, of a type", "application/json", "", 422, "validation_failed"),
+		typed("not a byte, of one that is not taken", "application/xml", "", 422, "validation_failed"),
 		post("values that are not acceptable", register, `{"email":"a","password":"b","full_name":"c\u0000"}`, 422, "validation_failed"),
 		post("20,000 arrays in each other", "/api/sessions", `{"context":`+strings.Repeat("[", 20_000)+strings.Repeat("]", 20_000)+`}`, 400, "malformed_json"),
 		post("a password of 73 bytes", register, `{"email":"a@example.com","password":"`+strings.Repeat("aB3$", 18)+`x"}`, 422, "validation_failed"),

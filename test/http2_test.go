@@ -3,7 +3,9 @@ package test_test
 import (
 	"bytes"
 	"crypto/tls"
+	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +43,22 @@ func TestHTTP2_RefusesMalformedRequests(t *testing.T) {
 // and returns the status of the answer or the error that ended it.
 func (p *process) http2(t *testing.T, method, path, fields, body string) string {
 	t.Helper()
+	var data []string
+	if body != "" {
+		data = []string{body}
+	}
+	resp, failed := p.frames(t, method, path, fields, data...)
+	if failed != "" {
+		return failed
+	}
+	return strconv.Itoa(resp.StatusCode)
+}
+
+// frames sends a request whose body is in these frames, of which the last ends
+// the stream; without any, the headers do. It returns the answer, or the error
+// that came in its place.
+func (p *process) frames(t *testing.T, method, path, fields string, data ...string) (_ *http.Response, failed string) {
+	t.Helper()
 	config := p.client.Transport.(*http.Transport).TLSClientConfig.Clone() //nolint:forcetypeassert // made in client
 	config.NextProtos = []string{http2.NextProtoTLS}
 	conn, err := (&tls.Dialer{Config: config}).DialContext(t.Context(), "tcp", strings.TrimPrefix(p.https, "https://"))
@@ -53,9 +71,9 @@ func (p *process) http2(t *testing.T, method, path, fields, body string) string 
 	}
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
-	for field := range strings.SplitSeq(":method: "+method+";:scheme: https;:authority: localhost;:path: "+path+";"+fields, ";") {
-		colon := strings.Index(field[1:], ": ") + 1
-		if err := encoder.WriteField(hpack.HeaderField{Name: field[:colon], Value: field[colon+2:]}); err != nil {
+	for field := range strings.SplitSeq(":method: "+method+";:scheme: https;:authority: voiceassist.local;:path: "+path+";"+fields, ";") {
+		name, value, _ := strings.Cut(field[1:], ": ")
+		if err := encoder.WriteField(hpack.HeaderField{Name: field[:1] + name, Value: value}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -71,23 +89,38 @@ func (p *process) http2(t *testing.T, method, path, fields, body string) string 
 	send(err)
 	send(framer.WriteSettings())
 	send(framer.WriteHeaders(http2.HeadersFrameParam{
-		StreamID: stream, BlockFragment: block.Bytes(), EndHeaders: true, EndStream: body == "",
+		StreamID: stream, BlockFragment: block.Bytes(), EndHeaders: true, EndStream: len(data) == 0,
 	}))
-	if body != "" {
-		send(framer.WriteData(stream, true, []byte(body)))
+	for i, part := range data {
+		send(framer.WriteData(stream, i == len(data)-1, []byte(part)))
 	}
+	return readFrames(framer)
+}
+
+// readFrames reads the answer to the only request of a connection.
+func readFrames(framer *http2.Framer) (resp *http.Response, failed string) {
+	var body bytes.Buffer
 	for {
 		frame, err := framer.ReadFrame()
 		if err != nil {
-			return err.Error()
+			return resp, err.Error()
 		}
 		switch f := frame.(type) {
 		case *http2.MetaHeadersFrame:
-			return f.PseudoValue("status")
+			resp = &http.Response{Header: http.Header{}, Body: io.NopCloser(&body)}
+			resp.StatusCode, _ = strconv.Atoi(f.PseudoValue("status"))
+			for _, field := range f.RegularFields() {
+				resp.Header.Add(field.Name, field.Value)
+			}
+		case *http2.DataFrame:
+			body.Write(f.Data())
 		case *http2.RSTStreamFrame:
-			return f.ErrCode.String()
+			return resp, f.ErrCode.String()
 		case *http2.GoAwayFrame:
-			return f.ErrCode.String()
+			return resp, f.ErrCode.String()
+		}
+		if resp != nil && frame.Header().Flags.Has(http2.FlagDataEndStream) { // of headers it is the same bit
+			return resp, ""
 		}
 	}
 }

@@ -184,6 +184,8 @@ func TestWrite_WhatIsNotTaken(t *testing.T) {
 	w.do("PUT", "a", "x", header("Content-Range", "bytes 0-0/9")).Want(http.StatusBadRequest, "partial_put")
 	w.do("PUT", "a", "x", header("Content-Encoding", "gzip")).Want(http.StatusUnsupportedMediaType, "unsupported_encoding")
 	w.do("PUT", "a/", "x").Want(http.StatusBadRequest, "unexpected_body")
+	inChunks := func(r *http.Request) { r.ContentLength = -1 }
+	w.do("PUT", "a/", "x", inChunks).Want(http.StatusBadRequest, "unexpected_body")
 	w.do("PUT", "no/a", "x").Want(http.StatusConflict, "parent_missing")
 	w.do("PUT", "file/a", "x").Want(http.StatusConflict, "parent_missing")
 	w.do("PUT", "no/a/", nil).Want(http.StatusConflict, "parent_missing")

@@ -3,6 +3,8 @@ package files
 import (
 	"cmp"
 	"context"
+	"errors"
+	"io"
 	"net/http"
 
 	"github.com/voiceassist/gateway/shared/endpoint"
@@ -55,7 +57,7 @@ func made(w http.ResponseWriter, p webdav.Path, created bool, slash string) {
 }
 
 func (f *Function) makeFolder(w http.ResponseWriter, r *http.Request, t target) error {
-	if r.ContentLength != 0 {
+	if r.ContentLength > 0 || r.ContentLength < 0 && f.arrives(w, r) {
 		return errBody
 	}
 	if err := f.reconfirm(r, t); err != nil {
@@ -70,6 +72,14 @@ func (f *Function) makeFolder(w http.ResponseWriter, r *http.Request, t target) 
 	}
 	made(w, t.path, created, "/")
 	return nil
+}
+
+// arrives reports whether a body of unknown length has anything in it, or is
+// broken.
+func (f *Function) arrives(w http.ResponseWriter, r *http.Request) bool {
+	body := &arriving{Reader: r.Body, flow: f.flow(w, storeTime)}
+	_, err := io.ReadFull(body, make([]byte, 1))
+	return !errors.Is(err, io.EOF)
 }
 
 // remove answers DELETE: a file, or a folder with all that is in it.
