@@ -31,6 +31,7 @@ func TestLibrariesDoTheirWork(t *testing.T) {
 		{"golang.org/x/crypto", "shared/password", []string{"GenerateFromPassword", "CompareHashAndPassword"}},
 		{"github.com/go-playground/validator/v10", "shared/validation", []string{"New", "RegisterValidationCtx", "StructCtx"}},
 		{"github.com/jackc/pgx/v5", "shared/store/postgres", []string{"ParseConfig", "GetConnector"}},
+		{"github.com/go-playground/validator/v10", "shared/validation", []string{"New", "RegisterValidationCtx", "StructCtx"}},
 	} {
 		selected := map[string]bool{}
 		for _, file := range product[rule.home] {
