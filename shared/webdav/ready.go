@@ -51,7 +51,7 @@ func (f *Folder) fits(ctx context.Context, p Path, size int64) error {
 	refused := p.parent().child("gateway-" + strings.ToLower(rand.Text()) + ".part")
 	resp, err := f.run(ctx, call{
 		op: "ask for room", method: http.MethodPut, url: f.of(refused),
-		header: http.Header{"Oc-Total-Length": {strconv.FormatInt(size, 10)}, "If-None-Match": {"*"}},
+		header: http.Header{"Oc-Total-Length": {strconv.FormatInt(size, 10)}},
 		ok:     []int{http.StatusCreated, http.StatusLocked},
 	})
 	if err == nil && resp.StatusCode == http.StatusCreated {

@@ -95,6 +95,9 @@ func (c *davCall) begin() (n *node, isNew bool, f *davFault) {
 		return nil, false, f
 	}
 	name := c.names[len(c.names)-1]
+	if strings.HasSuffix(name, ".part") && c.r.Header.Get("If-None-Match") == "*" { // it counts as being there
+		return nil, false, &davFault{412, "PreconditionFailed", "An If-None-Match header was specified, but the ETag matched (or * was specified)."}
+	}
 	if c.r.Header.Get("Content-Range") != "" {
 		return nil, false, &davFault{400, "BadRequest", "Content-Range on PUT requests are forbidden."}
 	}
