@@ -64,7 +64,11 @@ func (c *Client) do(ctx context.Context, k call) error {
 
 // send makes one HTTP request and reads the whole answer.
 func (c *Client) send(ctx context.Context, k call, u *url.URL) (answer, *Error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	timeout := c.timeout
+	if k.writes {
+		timeout = c.writing
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var sent atomic.Bool // from having a connection on, bytes may have left
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{

@@ -9,6 +9,7 @@
 package nextcloud
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -50,6 +51,7 @@ type Config struct {
 	AdminUser     string         // id of an account in the group "admin"
 	AdminPassword config.Secret  // its real password; app passwords are refused by current servers
 	Timeout       time.Duration  // for a whole call; 0 is [DefaultTimeout]
+	WriteTimeout  time.Duration  // for one that has an effect, and should not be made twice; 0 is Timeout
 	Roots         *x509.CertPool // who may sign the server's certificate; nil is the system's
 }
 
@@ -60,6 +62,7 @@ type Client struct {
 	base    url.URL
 	admin   credentials
 	timeout time.Duration
+	writing time.Duration
 	http    *http.Client
 }
 
@@ -81,6 +84,7 @@ func New(c Config) *Client {
 		base:    base,
 		admin:   credentials{c.AdminUser, c.AdminPassword},
 		timeout: c.Timeout,
+		writing: cmp.Or(c.WriteTimeout, c.Timeout),
 		http: &http.Client{
 			Transport:     Transport(c.Roots, c.Timeout),
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

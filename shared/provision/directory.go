@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"time"
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/nextcloud"
@@ -17,9 +18,15 @@ type directory struct {
 
 var _ Directory = directory{}
 
+// writeTime is how long a call with an effect may take: longer than Nextcloud
+// delays calls after failed logins (25 s), as making it again costs more.
+const writeTime = 35 * time.Second
+
 func connect(s Settings) Directory {
 	return directory{
-		nextcloud.New(nextcloud.Config{URL: s.URL, AdminUser: s.Admin, AdminPassword: s.Password, Roots: s.Roots}),
+		nextcloud.New(nextcloud.Config{
+			URL: s.URL, AdminUser: s.Admin, AdminPassword: s.Password, Roots: s.Roots, WriteTimeout: writeTime,
+		}),
 		webdav.New(webdav.Config{URL: s.URL, Roots: s.Roots}),
 	}
 }

@@ -19,6 +19,6 @@ func Key(r *Reconciler) string { return r.key }
 // test may take.
 func Impatient(r *Reconciler, s Settings) {
 	d := connect(s).(directory)
-	d.Client = nextcloud.New(nextcloud.Config{URL: s.URL, AdminUser: s.Admin, AdminPassword: s.Password, Timeout: time.Second})
+	d.Client = nextcloud.New(nextcloud.Config{URL: s.URL, AdminUser: s.Admin, AdminPassword: s.Password, Timeout: 300 * time.Millisecond})
 	r.directory = d
 }

@@ -73,6 +73,9 @@ func (r *Reconciler) failed(ctx context.Context, t *try, failure error, now time
 	slog.LogAttrs(ctx, slog.LevelWarn, "account in Nextcloud",
 		slog.String("user_id", string(t.account.UserID)), slog.String("code", o.LastError),
 		slog.Int("attempts", o.Attempts), slog.String("cause", failure.Error()))
+	if isSlow := errors.Is(failure, context.DeadlineExceeded); its && (isSlow || isOutage(failure)) {
+		o.Attempts = min(o.Attempts, maxAttempts-1) // a slow server gives nobody up
+	}
 	if o.Attempts >= maxAttempts {
 		o.Status = wish.Failed
 		return err

@@ -121,19 +121,20 @@ func TestReconciler_KeepsThePasswordUntilTheFilesAnswer(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, nil)
 		a := w.register("ada@example.org")
+		const slow = 10 // more than the failures after which an account is given up
 		end := make(chan struct{})
 		defer close(end)
-		w.cloud.Fail(nextcloudtest.Times(3, nextcloudtest.Slow(end), func(r *http.Request) bool {
+		w.cloud.Fail(nextcloudtest.Times(slow, nextcloudtest.Slow(end), func(r *http.Request) bool {
 			return strings.HasSuffix(r.URL.Path, "/getapppassword")
 		}))
-		for range 3 {
+		for range slow {
 			r := w.reconciler()
 			provision.Impatient(r, w.wisher.Settings)
 			w.batch(r)
 			if n := w.known(a); n.Status != wish.Pending || n.LastError != provision.Unavailable || n.Password == nil || n.DueAt == nil {
 				t.Errorf("after a time-out the row is %s, %s, due %v, password kept %v", n.Status, n.LastError, n.DueAt, n.Password != nil)
 			}
-			w.advance(time.Minute)
+			w.advance(20 * time.Minute)
 		}
 		w.batch(w.reconciler())
 		w.settled(a, adasPassword)

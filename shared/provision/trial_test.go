@@ -234,7 +234,13 @@ func TestGate_OneAccountThatNextcloudFailsAtHoldsNobodyUp(t *testing.T) {
 		}
 		w.advance(20 * time.Minute)
 	}
-	if n := w.known(odd); n.Status != wish.Failed || n.LastError != provision.Unavailable {
-		t.Errorf("it is not given up: %s, %s", n.Status, n.LastError)
+	n := w.known(odd)
+	if n.Status != wish.Pending || n.LastError != provision.Unavailable || n.DueAt.Sub(w.time()) > 15*time.Minute {
+		t.Errorf("it is not tried any more: %s, %s", n.Status, n.LastError)
+	}
+	w.cloud.Fail(nil)
+	w.batch(r)
+	if n := w.known(odd); n.Status != wish.Active {
+		t.Errorf("it is not made: %s, %s", n.Status, n.LastError)
 	}
 }
