@@ -9,7 +9,7 @@ package gateway_test
 //     transport and its errors from nextcloud;
 //   - each third-party package has one home.
 var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
-	"cmd/gateway":                             "functions functions/health github.com/prometheus/client_golang/prometheus github.com/prometheus/client_golang/prometheus/collectors github.com/prometheus/client_golang/prometheus/promhttp github.com/spf13/cobra github.com/spf13/pflag shared/account shared/audit shared/config shared/doctor shared/dotenv shared/endpoint shared/enrol shared/fault shared/keyring shared/keystore shared/nextcloud/nextcloudtest shared/password shared/provision shared/ratelimit/redislimit shared/reference shared/serve shared/setup shared/signin shared/store shared/store/migrations shared/store/postgres shared/store/sqlite shared/tidy shared/token shared/trail shared/version",
+	"cmd/gateway":                             "functions functions/health github.com/prometheus/client_golang/prometheus github.com/prometheus/client_golang/prometheus/collectors github.com/prometheus/client_golang/prometheus/promhttp github.com/spf13/cobra github.com/spf13/pflag shared/account shared/audit shared/config shared/doctor shared/dotenv shared/endpoint shared/enrol shared/fault shared/keyring shared/keystore shared/nextcloud shared/nextcloud/nextcloudtest shared/password shared/provision shared/ratelimit/redislimit shared/reference shared/serve shared/setup shared/signin shared/store shared/store/migrations shared/store/postgres shared/store/sqlite shared/tidy shared/token shared/trail shared/version shared/wish",
 	"docs":                                    "",
 	"functions":                               "functions/files functions/health functions/jwks functions/login functions/logout functions/ncprovision functions/refresh functions/register functions/sessions functions/users shared/bearer shared/endpoint shared/enrol shared/grant shared/password shared/provision shared/ratelimit shared/signin shared/store",
 	"functions/files":                         "shared/endpoint shared/fault shared/nextcloud shared/provision shared/signin shared/token shared/validation shared/webdav",
@@ -33,7 +33,7 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"functions/register/bootstrap":            "functions/register shared/config shared/enrol shared/faas shared/password shared/provision shared/setup shared/store/postgres",
 	"functions/sessions":                      "shared/conversation shared/endpoint shared/store shared/token shared/validation",
 	"functions/sessions/bootstrap":            "functions/sessions shared/bearer shared/config shared/faas shared/setup shared/store/postgres shared/token",
-	"functions/users":                         "shared/account shared/audit shared/config shared/endpoint shared/enrol shared/fault shared/password shared/provision shared/ratelimit shared/signin shared/store shared/token shared/validation",
+	"functions/users":                         "shared/account shared/audit shared/config shared/endpoint shared/enrol shared/fault shared/password shared/provision shared/ratelimit shared/signin shared/store shared/token shared/validation shared/wish",
 	"functions/users/bootstrap":               "functions/users shared/bearer shared/config shared/enrol shared/faas shared/password shared/provision shared/setup shared/signin shared/store/postgres shared/token",
 	"shared/account":                          "golang.org/x/net/idna golang.org/x/text/secure/bidirule golang.org/x/text/secure/precis golang.org/x/text/unicode/bidi golang.org/x/text/unicode/norm golang.org/x/text/width shared/document shared/fault shared/uid",
 	"shared/audit":                            "shared/account shared/keyring shared/signin shared/uid",
@@ -85,5 +85,5 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"shared/validation":                       "github.com/go-playground/validator/v10 shared/account shared/config shared/conversation shared/endpoint shared/fault shared/password shared/webdav shared/wish",
 	"shared/version":                          "",
 	"shared/webdav":                           "golang.org/x/text/unicode/norm shared/config shared/fault shared/nextcloud",
-	"shared/wish":                             "shared/account shared/fault shared/uid",
+	"shared/wish":                             "shared/account shared/fault shared/nextcloud shared/uid",
 }

@@ -122,7 +122,7 @@ func happen(t *testing.T, g *functionstest.Gateway, cloud *nextcloudtest.Server)
 	}
 	login("nobody@example.org", "my password, by mistake", http.StatusUnauthorized)
 	login(functionstest.Email, "wrong", http.StatusUnauthorized)
-	for _, change := range []string{`{"role":"admin"}`, `{"role":"user"}`, `{"disabled":true}`} {
+	for _, change := range []string{`{"role":"admin"}`, `{"role":"user"}`, `{"nextcloud_quota":"20 GB"}`, `{"disabled":true}`} {
 		g.Do("PATCH", "/api/users/"+eve, change, admin).Want(http.StatusOK, "")
 	}
 	login("eve@example.org", functionstest.Password, http.StatusUnauthorized)

@@ -69,9 +69,10 @@ type standing struct {
 // A quota is in bytes, not older than a minute while Nextcloud answers. Without a limit, available and total are
 // null.
 type quota struct {
-	Used      int64  `json:"used"`
-	Available *int64 `json:"available"`
-	Total     *int64 `json:"total"`
+	Used      int64     `json:"used"`
+	Available *int64    `json:"available"`
+	Total     *int64    `json:"total"`
+	AsOf      time.Time `json:"as_of"` // when Nextcloud said so
 }
 
 func (f *Function) mine(ctx context.Context, caller token.Caller, _ endpoint.None) (standing, error) {
@@ -114,10 +115,10 @@ func (f *Function) hold(ctx context.Context, accounts ...wish.Account) (provisio
 }
 
 func quotaOf(n wish.Account) *quota {
-	if n.Used == nil {
+	if n.Used == nil || n.UsedAt == nil {
 		return nil
 	}
-	q := &quota{Used: *n.Used, Total: n.Total}
+	q := &quota{Used: *n.Used, Total: n.Total, AsOf: *n.UsedAt}
 	if n.Total != nil {
 		free := max(0, *n.Total-*n.Used)
 		q.Available = &free
@@ -145,13 +146,15 @@ type entry struct {
 	LastSyncedAt    *time.Time    `json:"last_synced_at"`
 	LastError       *string       `json:"last_error"`
 	UpdatedAt       time.Time     `json:"updated_at"`
+
+	Quota provision.Quota `json:"quota"`
 }
 
 func entryOf(n wish.Account, hold provision.Hold) entry {
 	e := entry{
 		UserID: n.UserID, NextcloudUserID: n.NextcloudID, Email: n.Email, Wish: n.State, Status: n.Status,
 		Attempts: n.Attempts, NextTryAt: n.DueAt, LastSyncedAt: n.LastSyncedAt, LastError: orNull(n.LastError),
-		UpdatedAt: n.UpdatedAt,
+		UpdatedAt: n.UpdatedAt, Quota: provision.QuotaOf(n),
 	}
 	if hold.For != "" && n.DueAt != nil && n.DueAt.Before(hold.Until) {
 		e.NextTryAt, e.WaitsFor = &hold.Until, &hold.For

@@ -85,9 +85,13 @@ func TestNextcloud_TellsHowMuchTheAccountHolds(t *testing.T) {
 			"NEXTCLOUD_URL": server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": functionstest.Password,
 		})
 		_, p := g.Person()
+		asOf := ""
 		used := func() string {
-			return g.Do("GET", minePath, nil, functionstest.Bearer(p.Access)).Want(http.StatusOK, "").Get("quota", "used")
+			got := g.Do("GET", minePath, nil, functionstest.Bearer(p.Access)).Want(http.StatusOK, "")
+			asOf = got.Get("quota", "as_of")
+			return got.Get("quota", "used")
 		}
+		begun := time.Now()
 		if _, err := g.Reconciler.RunBatch(t.Context(), 1); err != nil {
 			t.Fatal(err)
 		}
@@ -103,6 +107,9 @@ func TestNextcloud_TellsHowMuchTheAccountHolds(t *testing.T) {
 		cloud.Fail(func(*http.Request) nextcloudtest.Fault { return nextcloudtest.Maintenance() })
 		if got := used(); got != "1048576" {
 			t.Errorf("with Nextcloud in maintenance used is %s, want what was last seen", got)
+		}
+		if at, err := time.Parse(time.RFC3339, asOf); err != nil || at.Before(begun) || at.After(time.Now()) {
+			t.Errorf("the numbers are as of %s (%v), want a time since %v", asOf, err, begun)
 		}
 	})
 }

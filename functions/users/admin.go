@@ -13,6 +13,7 @@ import (
 	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/token"
+	"github.com/voiceassist/gateway/shared/wish"
 )
 
 const maxSearch = account.MaxEmail // characters; nothing longer can be found
@@ -103,19 +104,26 @@ type change struct {
 	FullName endpoint.Optional[string] `json:"full_name" validate:"omitempty,name"`
 	Role     endpoint.Optional[string] `json:"role" validate:"omitempty,role"`
 	Disabled endpoint.Optional[bool]   `json:"disabled" validate:"omitempty,flag"`
+	Quota    endpoint.Optional[string] `json:"nextcloud_quota" validate:"omitempty,quota"` // null is the default
 
 	byID
 }
 
 // changes returns what is to change.
-func (q *change) changes() (c store.Changes, err error) {
+func (q *change) changes() (c changes, err error) {
 	if c.FullName, err = endpoint.Parsed(q.FullName, account.ParseName); err != nil {
 		return c, err
 	}
 	if q.Disabled.Set {
 		c.Disabled = &q.Disabled.Value
 	}
-	c.Role, err = endpoint.Parsed(q.Role, account.ParseRole)
+	if c.Role, err = endpoint.Parsed(q.Role, account.ParseRole); err != nil {
+		return c, err
+	}
+	if q.Quota.Null {
+		q.Quota.Value = wish.DefaultQuota
+	}
+	c.quota, err = endpoint.Parsed(q.Quota, wish.ParseQuota)
 	return c, err
 }
 

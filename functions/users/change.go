@@ -9,11 +9,18 @@ import (
 	"github.com/voiceassist/gateway/shared/store"
 )
 
+// changes are what apply does to an account.
+type changes struct {
+	store.Changes
+
+	quota *string // as [wish.ParseQuota] returns it
+}
+
 // apply changes the account, with what follows from it: a disabled account has
 // no logins, Nextcloud learns the new mail, name or state, and the audit trail
 // what a reviewer asks for. All of it or nothing.
 func (f *Function) apply(
-	ctx context.Context, by signin.Proof, id account.ID, c store.Changes, origin audit.Origin,
+	ctx context.Context, by signin.Proof, id account.ID, c changes, origin audit.Origin,
 ) (account.Profile, error) {
 	var after account.Account
 	now := f.Now()
@@ -27,7 +34,7 @@ func (f *Function) apply(
 		if err != nil {
 			return err
 		}
-		after, err = tx.ChangeAccount(ctx, who, before, c, now)
+		after, err = tx.ChangeAccount(ctx, who, before, c.Changes, now)
 		if err != nil {
 			return err
 		}
@@ -41,10 +48,14 @@ func (f *Function) apply(
 				return err
 			}
 		}
-		if told(before) != told(after) {
-			if err := f.Wishes.Changed(ctx, tx, after, now); err != nil {
-				return err
-			}
+		switch {
+		case c.quota != nil:
+			err = f.Wishes.SetQuota(ctx, tx, who, after, *c.quota, eventBy(by, audit.QuotaChanged, id, origin, now))
+		case told(before) != told(after):
+			err = f.Wishes.Changed(ctx, tx, after, now)
+		}
+		if err != nil {
+			return err
 		}
 		for _, name := range events(before, after) {
 			event := eventBy(by, name, id, origin, now)

@@ -52,17 +52,17 @@ func (q *changeMe) changes() (c store.Changes, err error) {
 }
 
 func (f *Function) changeMe(ctx context.Context, caller token.Caller, q changeMe) (account.Profile, error) {
-	changes, err := q.changes()
+	changed, err := q.changes()
 	if err != nil {
 		return account.Profile{}, err
 	}
 	by := caller.Proof()
-	if changes.Email != nil {
+	if changed.Email != nil {
 		if by, err = f.confirm(ctx, caller, q.CurrentPassword, audit.ToChangeEmail, q.origin); err != nil {
 			return account.Profile{}, err
 		}
 	}
-	return f.apply(ctx, by, caller.Account.ID, changes, q.origin)
+	return f.apply(ctx, by, caller.Account.ID, changes{Changes: changed}, q.origin)
 }
 
 type secret = endpoint.Optional[config.Secret]

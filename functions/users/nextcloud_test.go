@@ -1,12 +1,19 @@
 package users_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
+	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
@@ -65,4 +72,126 @@ func TestChanges_ReachNextcloud(t *testing.T) {
 	if synced().Enabled {
 		t.Error("the account of a deleted user is enabled")
 	}
+}
+
+// TestQuota_IsSetByAdministrators changes a quota, and looks at what everybody is
+// told of it and at Nextcloud.
+func TestQuota_IsSetByAdministrators(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: functionstest.Password})
+		server := httptest.NewServer(cloud)
+		t.Cleanup(server.Close)
+		g := functionstest.NewWith(t, db, map[string]string{
+			"NEXTCLOUD_URL": server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": functionstest.Password,
+		})
+		_, root := g.Admin("root@example.org")
+		admin := functionstest.Bearer(root.Access)
+		id, p := g.Person()
+		ada, at := functionstest.Bearer(p.Access), usersPath+"/"+string(id)
+		listed := func() (q struct {
+			Setting, Wanted, Found string
+			Differs                bool
+		}) {
+			t.Helper()
+			var list []struct{ Quota json.RawMessage }
+			g.Do("GET", "/api/nextcloud/accounts?limit=1", nil, admin).Want(http.StatusOK, "").Into(&list)
+			if err := json.Unmarshal(list[0].Quota, &q); err != nil {
+				t.Fatal(err)
+			}
+			return q
+		}
+		set := func(quota, setting, wanted string) {
+			t.Helper()
+			g.Do("PATCH", at, `{"nextcloud_quota":`+quota+`}`, admin).Want(http.StatusOK, "")
+			if q := listed(); q.Setting != setting || q.Wanted != wanted {
+				t.Errorf("%s is listed as %+v", quota, q)
+			}
+			if res, err := g.Reconciler.RunBatch(t.Context(), 10); err != nil || res.Failed > 0 {
+				t.Fatalf("%+v, %v", res, err)
+			}
+		}
+		set(`"20 GB"`, "20 GB", "20 GB") // before there is an account
+		if u, _ := cloud.User(functionstest.Email); u.Quota != "20 GB" {
+			t.Errorf("after the first wish: %+v", u)
+		}
+		cloud.SetUsed(functionstest.Email, 3<<20)
+		set(`"2048 MB"`, "2 GB", "2 GB")
+		set(`"1 MB"`, "1 MB", "1 MB") // less than it holds
+		mine := g.Do("GET", "/api/users/me/nextcloud", nil, ada).Want(http.StatusOK, "")
+		if mine.Get("quota", "available") != "0" || mine.Get("quota", "total") != "1048576" {
+			t.Errorf("its owner sees %s", mine.Body)
+		}
+		set(`"none"`, "none", "none")
+		cloud.Set(functionstest.Email, "quota", "7 GB")
+		if _, err := g.Reconciler.Compare(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if q := listed(); q.Found != "7 GB" || !q.Differs {
+			t.Errorf("changed in Nextcloud, it is listed as %+v", q)
+		}
+		set(`"keep"`, "keep", "")
+		if u, _ := cloud.User(functionstest.Email); u.Quota != "7 GB" {
+			t.Errorf("it was not kept: %+v", u)
+		}
+		set(`null`, "default", "5 GB")
+		set(`"default"`, "default", "5 GB")
+		if u, _ := cloud.User(functionstest.Email); u.Quota != "5 GB" {
+			t.Errorf("back at the default: %+v", u)
+		}
+
+		for _, wrong := range []string{`"5GiB"`, `"5GB"`, `"lots"`, `""`, `"-1 GB"`, `5`} {
+			if got := g.Do("PATCH", at, `{"nextcloud_quota":`+wrong+`}`, admin).Want(http.StatusUnprocessableEntity, "validation_failed"); !strings.Contains(got.Body, "nextcloud_quota") {
+				t.Errorf("%s: %s", wrong, got.Body)
+			}
+		}
+		g.Do("PATCH", at, `{"nextcloud_quota":"1 GB"}`, ada).Want(http.StatusForbidden, "admin_required")
+		g.Do("PATCH", mePath, `{"nextcloud_quota":"1 GB"}`, ada).Want(http.StatusUnprocessableEntity, "validation_failed")
+		events, err := db.AuditEvents(t.Context(), store.AuditFilter{Name: audit.QuotaChanged, Since: time.Unix(0, 0), Limit: 100})
+		if err != nil || len(events) != 7 {
+			t.Errorf("%d events, %v", len(events), err)
+		}
+	})
+}
+
+// TestQuota_TwoAdministratorsAtOnce wants both changes in the trail, and the
+// wish of one of them.
+func TestQuota_TwoAdministratorsAtOnce(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		g := functionstest.NewWith(t, db, map[string]string{
+			"NEXTCLOUD_URL": "http://127.0.0.1:1", "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": "x",
+		})
+		_, first := g.Admin("root@example.org")
+		_, second := g.Admin("boss@example.org")
+		id, _ := g.Person()
+		var both sync.WaitGroup
+		for quota, by := range map[string]string{"1 GB": first.Access, "2 GB": second.Access} {
+			both.Go(func() {
+				g.Do("PATCH", usersPath+"/"+string(id), `{"nextcloud_quota":"`+quota+`"}`, functionstest.Bearer(by)).Want(http.StatusOK, "")
+			})
+		}
+		both.Wait()
+		n, err := db.NextcloudAccount(t.Context(), id)
+		if err != nil || n.OwnQuota != "1 GB" && n.OwnQuota != "2 GB" || n.Version != 3 {
+			t.Errorf("the row is %+v, %v", n, err)
+		}
+		events, err := db.AuditEvents(t.Context(), store.AuditFilter{Name: audit.QuotaChanged, Since: time.Unix(0, 0), Limit: 100})
+		if err != nil || len(events) != 2 || events[0].Actor == events[1].Actor {
+			t.Errorf("%+v, %v", events, err)
+		}
+	})
+}
+
+func TestQuota_WithoutANextcloud(t *testing.T) {
+	t.Parallel()
+	g := functionstest.New(t, storetest.SQLite(t))
+	_, root := g.Admin("root@example.org")
+	id, _ := g.Person()
+	admin, at := functionstest.Bearer(root.Access), usersPath+"/"+string(id)
+	g.Do("PATCH", at, `{"nextcloud_quota":"1 GB","full_name":"Somebody"}`, admin).Want(http.StatusConflict, "nextcloud_disabled")
+	if name := g.Do("GET", at, nil, admin).Get("full_name"); name == "Somebody" {
+		t.Error("half of the change was made")
+	}
+	g.Do("PATCH", usersPath+"/"+string(account.NewID()), `{"nextcloud_quota":"1 GB"}`, admin).Want(http.StatusNotFound, "not_found")
 }

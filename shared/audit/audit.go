@@ -40,7 +40,8 @@ const (
 	RefreshReused   Name = "refresh_token_reused"
 	AppIssued       Name = "app_password_issued"
 	AppRevoked      Name = "app_password_revoked"
-	IDTaken         Name = "nextcloud_conflict" // the account's id in Nextcloud belongs to somebody else
+	QuotaChanged    Name = "nextcloud_quota_changed" // the detail is the new quota, "default" or "keep"
+	IDTaken         Name = "nextcloud_conflict"      // the account's id in Nextcloud belongs to somebody else
 	// KeysRotated: one step of a rotation; the detail names it and the key, which
 	// it is not.
 	KeysRotated  Name = "keys_rotated"
@@ -51,7 +52,7 @@ const (
 func Names() []Name {
 	names := []Name{
 		Registered, RegistrationRefused, LoggedIn, LoginFailed, PasswordRefused, PasswordChanged, EmailChanged, RoleChanged, Disabled, Enabled, Deleted,
-		LoggedOut, LoggedOutAll, LoginRevoked, RefreshReused, AppIssued, AppRevoked, IDTaken,
+		LoggedOut, LoggedOutAll, LoginRevoked, RefreshReused, AppIssued, AppRevoked, QuotaChanged, IDTaken,
 		KeysRotated, TrailAdopted,
 	}
 	slices.Sort(names)

@@ -1,12 +1,36 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"time"
 
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/nextcloud"
+	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/wish"
 )
+
+// SetQuota wishes a quota of a's own, as [wish.ParseQuota] returned it, in the
+// transaction of the event that tells of it. It returns [ErrNoNextcloud] where
+// there is none.
+func (w *Wisher) SetQuota(
+	ctx context.Context, tx *store.Tx, by store.Confirmed, a account.Account, own string, event audit.Event,
+) error {
+	if w.URL == nil {
+		return ErrNoNextcloud
+	}
+	if err := w.Changed(ctx, tx, a, event.At); err != nil { // makes it due
+		return err
+	}
+	if err := tx.SetNextcloudQuota(ctx, by, a.ID, own); err != nil {
+		return err
+	}
+	event.Detail = cmp.Or(own, wish.DefaultQuota)
+	return tx.Audit(ctx, event)
+}
 
 // compareQuota reports whether the account's quota differs from what is wished,
 // and whether it is left like that: somebody changed in Nextcloud what the
@@ -42,12 +66,45 @@ func (t *try) adjustQuota(ctx context.Context, u *nextcloud.User) error {
 	return nil
 }
 
-// bytesOf returns a quota in bytes; nil without a limit, or where Nextcloud does
-// not tell it.
-func bytesOf(q nextcloud.Quota) *int64 {
-	if q < 0 {
-		return nil
+// numbersOf returns how much the account holds and may hold; the latter is nil
+// without a limit. Both are nil where Nextcloud does not tell.
+func numbersOf(u nextcloud.User) (used, total *int64) {
+	if u.Quota == nextcloud.UnknownQuota {
+		return nil, nil
 	}
-	n := int64(q)
-	return &n
+	if u.Quota >= 0 {
+		n := int64(u.Quota)
+		total = &n
+	}
+	return &u.Used, total
+}
+
+// A Quota is the quota of one account as administrators see it.
+type Quota struct {
+	Setting string     `json:"setting"` // its own, or "default" or "keep", as [wish.ParseQuota] reads it
+	Wanted  *string    `json:"wanted"`  // null: as it is in Nextcloud
+	Found   *string    `json:"found"`   // in Nextcloud; null until it was seen
+	Used    *int64     `json:"used"`    // bytes
+	AsOf    *time.Time `json:"as_of"`   // when Found and Used were read
+	Differs bool       `json:"differs"` // Found is not Wanted
+}
+
+// QuotaOf returns the quota of n.
+func QuotaOf(n wish.Account) Quota {
+	q := Quota{Setting: cmp.Or(n.OwnQuota, wish.DefaultQuota)}
+	wanted, found := n.WantedQuota(), nextcloud.Unlimited
+	if wanted != "" {
+		q.Wanted = &wanted
+	}
+	if n.Used == nil || n.UsedAt == nil {
+		return q
+	}
+	if n.Total != nil {
+		found = nextcloud.Quota(*n.Total)
+	}
+	text := found.String()
+	q.Found, q.Used, q.AsOf = &text, n.Used, n.UsedAt
+	parsed, err := nextcloud.ParseQuota(wanted)
+	q.Differs = err == nil && !parsed.Near(found)
+	return q
 }

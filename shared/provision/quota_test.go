@@ -167,3 +167,42 @@ func TestQuota_AnAccountThatIsMadeAgainGetsWhatIsWished(t *testing.T) {
 	w.setQuota(a, "1 GB")
 	w.hasQuota(a, "1 GB")
 }
+
+func TestUsage_TellsAsOfWhen(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db, nil)
+		a := w.register("ada@example.org")
+		w.hasQuota(a, "5 GB")
+		is := func(used int64, asOf time.Time) {
+			t.Helper()
+			n, err := w.reconciler().Usage(t.Context(), w.known(a))
+			if err != nil || *n.Used != used || !n.UsedAt.Equal(asOf) {
+				t.Errorf("%d used as of %v, want %d as of %v; %v", *n.Used, n.UsedAt, used, asOf, err)
+			}
+			if kept := w.known(a); *kept.Used != used || !kept.UsedAt.Equal(asOf) {
+				t.Errorf("%d used as of %v is kept", *kept.Used, kept.UsedAt)
+			}
+		}
+		w.cloud.SetUsed("ada@example.org", 1<<20)
+		w.advance(time.Hour)
+		seen := w.time()
+		is(1<<20, seen)
+		w.cloud.SetUsed("ada@example.org", 2<<20)
+		w.advance(time.Second)
+		is(1<<20, seen) // asked a second ago
+		w.cloud.SetMaintenance(true)
+		w.advance(time.Hour)
+		is(1<<20, seen) // no answer
+		w.cloud.SetMaintenance(false)
+		w.advance(time.Hour)
+		is(2<<20, w.time())
+		w.cloud.SetUsed("ada@example.org", 3<<20)
+		w.advance(time.Minute)
+		w.rename(&a, "Ada King")
+		w.batch(w.reconciler())
+		if n := w.known(a); *n.Used != 3<<20 || !n.UsedAt.Equal(w.time()) {
+			t.Errorf("a try read %d as of %v", *n.Used, n.UsedAt)
+		}
+	})
+}

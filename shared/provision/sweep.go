@@ -222,8 +222,10 @@ func (s *sweep) look(ctx context.Context, n wish.Account) error {
 		if differs, kept := s.compareQuota(n, u); differs {
 			add(DriftQuota, n.WantedQuota(), u.Quota.String())
 			s.found.Drifts[len(s.found.Drifts)-1].Kept = kept
-			if err := s.db.NoteUsage(ctx, n.UserID, u.Used, bytesOf(u.Quota), s.begun); err != nil {
-				return err
+			if used, total := numbersOf(u); used != nil {
+				if err := s.db.NoteUsage(ctx, n.UserID, *used, total, s.begun); err != nil {
+					return err
+				}
 			}
 		}
 		if emailDiffers(n, u) {

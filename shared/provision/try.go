@@ -237,7 +237,8 @@ func (t *try) adjust(ctx context.Context, u nextcloud.User) error {
 	if t.account.App == nil {
 		t.outcome.Status = wish.Pending // until that login: the files do not answer
 	}
-	t.outcome.Used, t.outcome.Total, t.outcome.UsedAt = &u.Used, bytesOf(u.Quota), &t.looked
+	t.outcome.UsedAt = &t.looked
+	t.outcome.Used, t.outcome.Total = numbersOf(u)
 	return nil
 }
 

@@ -37,7 +37,10 @@ func (r *Reconciler) Usage(ctx context.Context, n wish.Account) (wish.Account, e
 	if err != nil {
 		return n, nil //nolint:nilerr // see above
 	}
-	n.Used, n.Total = &u.Used, bytesOf(u.Quota)
-	n.UsedAt = &now
-	return n, r.db.NoteUsage(ctx, n.UserID, *n.Used, n.Total, now)
+	used, total := numbersOf(u)
+	if used == nil {
+		return n, nil
+	}
+	n.Used, n.Total, n.UsedAt = used, total, &now
+	return n, r.db.NoteUsage(ctx, n.UserID, *used, total, now)
 }

@@ -40,6 +40,7 @@ func rules() map[string]rule {
 		"password":    newPassword,
 		"path":        path,
 		"preferences": parsed(account.ParsePreferences),
+		"quota":       quota,
 		"role":        parsed(account.ParseRole),
 		"same_as":     sameAs,
 		"title":       parsed(conversation.ParseTitle),
@@ -101,6 +102,15 @@ func path(field validator.FieldLevel) error {
 		return errOneWay
 	}
 	_, err := webdav.ParsePath(value[string](field))
+	return err
+}
+
+// quota is the rule for the quota of an account; null is the default.
+func quota(field validator.FieldLevel) error {
+	if sent, ok := field.Field().Interface().(endpoint.Optional[string]); ok && sent.Null {
+		return nil
+	}
+	_, err := wish.ParseQuota(value[string](field))
 	return err
 }
 

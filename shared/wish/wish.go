@@ -56,9 +56,6 @@ type Wish struct {
 	Password []byte // sealed; waits to be set; nil for none
 }
 
-// KeepQuota as [Wish.OwnQuota] leaves the quota as Nextcloud has it.
-const KeepQuota = "keep"
-
 // WantedQuota returns the quota that the account shall have, or "" if it is to
 // be left as it is.
 func (w Wish) WantedQuota() string {

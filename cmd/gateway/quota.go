@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/nextcloud"
+	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/wish"
+)
+
+func quotaCommand(vars *variables) *cobra.Command {
+	return &cobra.Command{
+		Use:   "quota EMAIL [QUOTA]",
+		Short: "Show or set how much one account may store",
+		Long: `Show how much the account may store, as wished and as Nextcloud says, or set it.
+QUOTA is one word of the shell: "20 GB", "500 MB", none for no limit, default for
+NEXTCLOUD_DEFAULT_QUOTA, or keep to leave it as it is in Nextcloud. The running
+gateway, or "gateway nextcloud reconcile", sets it in Nextcloud, also where
+somebody changed it there.`,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(c *cobra.Command, args []string) error {
+			name, err := account.ParseLookup(args[0])
+			if err != nil {
+				return spoken(err)
+			}
+			var own *string
+			if len(args) > 1 {
+				parsed, err := wish.ParseQuota(args[1])
+				if err != nil {
+					return spoken(err)
+				}
+				own = &parsed
+			}
+			return withParts(c.Context(), vars, c.ErrOrStderr(), func(all *parts) error {
+				if all.Reconciler == nil {
+					return errNoNextcloud
+				}
+				n, err := quotaOf(c.Context(), all, name, own)
+				if err != nil {
+					return spoken(err)
+				}
+				return printQuota(c.OutOrStdout(), n)
+			})
+		},
+	}
+}
+
+// quotaOf sets the quota of the account, unless own is nil, and returns the
+// account as it is known after that.
+func quotaOf(ctx context.Context, all *parts, name account.Lookup, own *string) (wish.Account, error) {
+	var a account.Account
+	err := all.DB.Update(ctx, func(tx *store.Tx) (err error) {
+		if a, _, err = tx.AccountByEmail(ctx, name); err != nil || own == nil {
+			return err
+		}
+		event := audit.New(audit.QuotaChanged, a.ID, atTheConsole, time.Now())
+		return all.Wishes.SetQuota(ctx, tx, tx.AtConsole(), a, *own, event)
+	})
+	if err != nil {
+		return wish.Account{}, err
+	}
+	n, err := all.DB.NextcloudAccount(ctx, a.ID)
+	if errors.Is(err, account.ErrNotFound) { // made before there were wishes
+		return wish.Account{Wish: wish.Wish{Quota: all.Wishes.Quota}, Status: wish.Pending}, nil
+	}
+	if err != nil {
+		return wish.Account{}, err
+	}
+	return all.Reconciler.Usage(ctx, n)
+}
+
+func printQuota(w io.Writer, n wish.Account) error {
+	q := provision.QuotaOf(n)
+	wanted, found := "as it is in Nextcloud", "not known yet"
+	if q.Wanted != nil {
+		wanted = *q.Wanted
+	}
+	if q.Setting == wish.DefaultQuota {
+		wanted += " (default)"
+	}
+	if q.Found != nil {
+		found = fmt.Sprintf("%s, %s used, as of %s", *q.Found, nextcloud.Quota(*q.Used), q.AsOf.Format(time.RFC3339))
+	}
+	_, err := fmt.Fprintf(w, "wanted     %s\nnextcloud  %s\nstatus     %s\n", wanted, found, n.Status)
+	return err
+}

@@ -1,0 +1,34 @@
+package wish
+
+import (
+	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/nextcloud"
+)
+
+const (
+	// DefaultQuota is how administrators write that an account has no quota of its
+	// own.
+	DefaultQuota = "default"
+	// KeepQuota as [Wish.OwnQuota] leaves the quota as Nextcloud has it.
+	KeepQuota = "keep"
+)
+
+// ErrBadQuota is what [ParseQuota] returns.
+var ErrBadQuota = fault.New(fault.Invalid, "invalid_quota",
+	"Must be N MB, N GB (N a whole number), none, default, or keep, which leaves it as it is in Nextcloud.")
+
+// ParseQuota reads the quota of one account, as administrators write it, and
+// returns it as [Wish.OwnQuota].
+func ParseQuota(s string) (own string, err error) {
+	switch s {
+	case DefaultQuota:
+		return "", nil
+	case KeepQuota:
+		return s, nil
+	}
+	q, err := nextcloud.ParseQuota(s)
+	if err != nil {
+		return "", ErrBadQuota.Because(err)
+	}
+	return q.String(), nil
+}
