@@ -36,7 +36,7 @@ func (k keyDir) age(t *testing.T, by time.Duration) {
 		return keys
 	}
 	err := keystore.In(k.dir).Update(t.Context(), func(set keystore.Set) (keystore.Set, error) {
-		return keystore.Set{Secrets: older(set.Secrets), Signing: older(set.Signing)}, nil
+		return keystore.Set{Secrets: older(set.Secrets), Data: older(set.Data), Signing: older(set.Signing)}, nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +157,7 @@ func TestKeys_FromSettingsAreTheOperators(t *testing.T) {
 	}
 
 	base := []string{"JWT_ALGORITHM=ES256"}
-	secret := "JWT_SECRET=0123456789abcdefghijklmnopqrstuv"
+	secret, data := "JWT_SECRET=0123456789abcdefghijklmnopqrstuv", "DATA_SECRET=ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 	for _, test := range []struct {
 		name string
 		env  []string
@@ -169,8 +169,12 @@ func TestKeys_FromSettingsAreTheOperators(t *testing.T) {
 			[]string{"set JWT_PRIVATE_KEY_FILE to the private half of " + ids[1], "JWT_PREVIOUS_PUBLIC_KEY_FILE to the public half of " + ids[0], "not before"}},
 		{"signing", []string{"JWT_PRIVATE_KEY_FILE=new.pem", "JWT_PREVIOUS_PUBLIC_KEY_FILE=old.pem.pub"}, nil,
 			[]string{"16m10s after " + ids[1], "take out JWT_PREVIOUS_PUBLIC_KEY"}},
-		{"a secret", []string{secret}, []string{"--secret"}, []string{"Set JWT_PREVIOUS_SECRETS to NEW", "168h1m0s", "keys reseal"}},
-		{"two secrets", []string{secret, "JWT_PREVIOUS_SECRETS=vutsrqponmlkjihgfedcba9876543210"}, []string{"--secret"}, []string{"exchange the values", "keys reseal"}},
+		{"a data secret of its own", []string{secret}, []string{"--data"},
+			[]string{"Set DATA_SECRET to what JWT_SECRET is now and DATA_PREVIOUS_SECRETS to NEW", "DATA_PREVIOUS_SECRETS to what JWT_SECRET is now", "168h1m0s", "keys reseal"}},
+		{"a data secret", []string{data}, []string{"--data"}, []string{"Set DATA_PREVIOUS_SECRETS to NEW", "to what DATA_SECRET is now", "168h1m0s", "keys reseal"}},
+		{"two data secrets", []string{data, "DATA_PREVIOUS_SECRETS=vutsrqponmlkjihgfedcba9876543210"}, []string{"--data"}, []string{"exchange the values of DATA_SECRET", "keys reseal"}},
+		{"one secret for all", []string{"JWT_ALGORITHM=HS256", secret}, nil, []string{"Set JWT_PREVIOUS_SECRETS to NEW", "168h1m0s run `gateway keys reseal`", "verifies access tokens"}},
+		{"a secret apart", []string{"JWT_ALGORITHM=HS256", secret, data}, nil, []string{"Set JWT_PREVIOUS_SECRETS to NEW", "16m10s take JWT_PREVIOUS_SECRETS out"}},
 	} {
 		env := append(slices.Clone(base), test.env...)
 		out := run(1, env, append([]string{"rotate"}, test.args...)...)
@@ -230,7 +234,7 @@ func TestKeys_ThatLeakedAreRefusedAtOnce(t *testing.T) {
 		!call(p, "GET", "/api/users/me", got.Access, "", nil) {
 		t.Error("a refresh does not lead to the new key")
 	}
-	k.run(t, "rotate", "--secret", "--now")
+	k.run(t, "rotate", "--data", "--now")
 	until(t, "refresh tokens of the leaked secret are refused", func() bool {
 		return !call(p, "POST", "/api/auth/refresh", "", fmt.Sprintf(`{"refresh_token":%q}`, got.Refresh), nil)
 	})
@@ -262,8 +266,8 @@ func TestKeys_TakeOverTheSecretOfBefore(t *testing.T) {
 	}
 	start(t, dir, nil)
 	set, err := keystore.In(dir).Read()
-	if err != nil || len(set.Secrets) != 1 || set.Secrets[0].Text.Reveal() != secret {
-		t.Errorf("%d secrets, %v", len(set.Secrets), err)
+	if err != nil || len(set.Secrets) != 1 || set.Secrets[0].Text.Reveal() != secret || len(set.Data) != 0 {
+		t.Errorf("%d secrets, %d data secrets, %v", len(set.Secrets), len(set.Data), err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "jwt_secret")); err == nil {
 		t.Error("the secret stays in the old file, which no rotation removes")

@@ -47,7 +47,7 @@ func samLocal(t *testing.T, dotenv string) (calls string, env map[string]map[str
 
 func TestSAMLocal_GivesTheFunctionsTheServicesOfCompose(t *testing.T) {
 	t.Parallel()
-	calls, env := samLocal(t, "JWT_SECRET=a+b/c=\nPOSTGRES_PASSWORD=0af3\nNEXTCLOUD_ADMIN_USER=admin\nNEXTCLOUD_ADMIN_PASSWORD=9b\n")
+	calls, env := samLocal(t, "JWT_SECRET=a+b/c=\nDATA_SECRET=d/e\nPOSTGRES_PASSWORD=0af3\nNEXTCLOUD_ADMIN_USER=admin\nNEXTCLOUD_ADMIN_PASSWORD=9b\n")
 	const docker = "docker compose --file docker-compose.yml --file docker-compose.sam.yml "
 	want := docker + "up --detach postgres nextcloud\n" + docker + "run --build --rm migrate\n" +
 		"sam-api --env-vars env.json --docker-network voiceassist_sam --port 3999\n"
@@ -57,7 +57,7 @@ func TestSAMLocal_GivesTheFunctionsTheServicesOfCompose(t *testing.T) {
 	if got := env["Parameters"]["DATABASE_URL"]; got != "postgres://gateway:0af3@postgres:5432/gateway?sslmode=disable" {
 		t.Errorf("DATABASE_URL is %q", got)
 	}
-	if got := env["Parameters"]["JWT_SECRET"] + " " + env["NcprovisionFunction"]["NEXTCLOUD_ADMIN_PASSWORD"]; got != "a+b/c= 9b" {
+	if got := env["Parameters"]["JWT_SECRET"] + " " + env["Parameters"]["DATA_SECRET"] + " " + env["NcprovisionFunction"]["NEXTCLOUD_ADMIN_PASSWORD"]; got != "a+b/c= d/e 9b" {
 		t.Errorf("the secrets are %q", got)
 	}
 	var over struct {

@@ -27,7 +27,7 @@ import (
 // template.yaml. That of DatabaseLoginSecretArn completes DatabaseSecretArn.
 var secretHolds = map[string][]string{ //nolint:gochecknoglobals // a constant
 	"SecretArn": {
-		"JWT_SECRET", "JWT_PREVIOUS_SECRETS", "JWT_PRIVATE_KEY", "JWT_NEXT_PUBLIC_KEY", "JWT_PREVIOUS_PUBLIC_KEY",
+		"JWT_SECRET", "JWT_PREVIOUS_SECRETS", "DATA_SECRET", "DATA_PREVIOUS_SECRETS", "JWT_PRIVATE_KEY", "JWT_NEXT_PUBLIC_KEY", "JWT_PREVIOUS_PUBLIC_KEY",
 	},
 	"DatabaseSecretArn":  {"DATABASE_URL", "DATABASE_CA", "REDIS_URL", "QDRANT_URL"},
 	"MigrationSecretArn": {"MIGRATE_DATABASE_URL"},

@@ -35,10 +35,11 @@ func TestSecretsAreNowhereInTheClear(t *testing.T) {
 			cloud := newNextcloud(t)
 			dir := t.TempDir()
 			env, db := open(t, dir)
-			secret := keyring.Generate().Reveal()
+			secret, data := keyring.Generate().Reveal(), keyring.Generate().Reveal()
 			seen.add("JWT_SECRET", secret)
+			seen.add("DATA_SECRET", data)
 			seen.add("Nextcloud's administrator", cloudPassword)
-			env = append(append(env, listen(t, seen.watch(cloud))...), "LOG_LEVEL=debug", "JWT_SECRET="+secret)
+			env = append(append(env, listen(t, seen.watch(cloud))...), "LOG_LEVEL=debug", "JWT_SECRET="+secret, "DATA_SECRET="+data)
 			admin(t, dir, env)
 			seen.add("root's password", strings.TrimSpace(rootPassword))
 			p := start(t, dir, nil, env...)
@@ -131,15 +132,15 @@ func keyCommands(t *testing.T, seen *secrets, dir string, env []string) string {
 	k := keyDir{dir: t.TempDir(), env: append(slices.Clone(env), "JWT_SECRET=", "JWT_ALGORITHM=EdDSA")}
 	k.env = append(k.env, "JWT_KEYS_DIR="+k.dir)
 	for _, args := range [][]string{
-		{"rotate"}, {"rotate", "--older-than", "0s"}, {"rotate"}, {"rotate", "--secret", "--older-than", "0s"}, {"status"}, {"status", "--json"},
+		{"rotate"}, {"rotate", "--older-than", "0s"}, {"rotate"}, {"rotate", "--data", "--older-than", "0s"}, {"status"}, {"status", "--json"},
 	} {
 		run(0, k.env, append([]string{"keys"}, args...)...)
 	}
 	set, err := keystore.In(k.dir).Read()
-	if err != nil || len(set.Secrets) != 2 || len(set.Signing) != 2 {
-		t.Fatalf("%d secrets and %d signing keys, %v", len(set.Secrets), len(set.Signing), err)
+	if err != nil || len(set.Secrets) != 1 || len(set.Data) != 2 || len(set.Signing) != 2 {
+		t.Fatalf("%d secrets, %d data secrets and %d signing keys, %v", len(set.Secrets), len(set.Data), len(set.Signing), err)
 	}
-	for _, key := range set.Secrets {
+	for _, key := range slices.Concat(set.Secrets, set.Data) {
 		seen.add("a kept secret", key.Text.Reveal())
 	}
 	for _, key := range set.Signing {
@@ -148,7 +149,7 @@ func keyCommands(t *testing.T, seen *secrets, dir string, env []string) string {
 	if err := os.WriteFile(keystore.In(k.dir).Path(), []byte(`{"secrets":[{"key":"`+set.Secrets[0].Text.Reveal()+`","x":1}]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"keys", "status"}, {"keys", "rotate"}, {"keys", "rotate", "--secret"}, {"keys", "reseal"}} {
+	for _, args := range [][]string{{"keys", "status"}, {"keys", "rotate"}, {"keys", "rotate", "--data"}, {"keys", "reseal"}} {
 		run(1, k.env, args...) // the file is broken, and still not quoted
 	}
 	return told.String()

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,7 +17,6 @@ import (
 	"github.com/voiceassist/gateway/shared/keystore"
 	"github.com/voiceassist/gateway/shared/provision"
 	"github.com/voiceassist/gateway/shared/setup"
-	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/token"
 	"github.com/voiceassist/gateway/shared/trail"
@@ -37,100 +35,6 @@ func keysCommand(vars *variables) *cobra.Command {
 	c := &cobra.Command{Use: "keys", Short: "Make keys, tell which are in use, and rotate them"}
 	c.AddCommand(keysGenerateCommand(vars), keysStatusCommand(vars), keysRotateCommand(vars), keysResealCommand(vars))
 	return c
-}
-
-// A chain is the keys of one kind: those that sign access tokens under EdDSA,
-// ES256 and RS256, or the secret, which signs them under the others, and from
-// which everything else is drawn.
-type chain struct {
-	env       *config.Env
-	file      keystore.File
-	algorithm string
-	secret    bool
-	plan      keystore.Plan
-}
-
-// chainOf returns the chain of signing keys, or of secrets; these are the keys
-// that sign where the algorithm has no others.
-func chainOf(env *config.Env, secret bool) (*chain, error) {
-	c := &chain{env: env, file: keyFile(env), algorithm: token.ReadAlgorithm(env)}
-	c.secret = secret || token.Symmetric(c.algorithm)
-	if c.secret {
-		c.plan = keystore.Plan{Settle: settle, Keep: signin.ReadLifetimes(env).Disuse + slack}
-	} else {
-		c.plan = keystore.Plan{
-			Settle: settle, Publish: token.PublishFor + slack, Keep: token.ReadLifetime(env) + token.Leeway + slack,
-		}
-	}
-	return c, env.Err()
-}
-
-func (c *chain) name() string {
-	if c.secret {
-		return "secret"
-	}
-	return "signing key"
-}
-
-// of returns the keys of this chain.
-func (c *chain) of(set keystore.Set) keystore.Keys {
-	if c.secret {
-		return set.Secrets
-	}
-	return set.Signing
-}
-
-// with returns the set with other keys in this chain.
-func (c *chain) with(set keystore.Set, keys keystore.Keys) keystore.Set {
-	if c.secret {
-		set.Secrets = keys
-	} else {
-		set.Signing = keys
-	}
-	return set
-}
-
-// fromSettings reports whether the settings name the keys, so that the key file
-// does not.
-func (c *chain) fromSettings() bool {
-	if c.secret {
-		return c.env.Secret(keyring.Variable) != ""
-	}
-	return signingKeySet(c.env)
-}
-
-// fresh makes a new key.
-func (c *chain) fresh() (config.Secret, error) {
-	if c.secret {
-		return keyring.Generate(), nil
-	}
-	key, err := token.Generate(c.algorithm)
-	if err != nil {
-		return "", err
-	}
-	return token.EncodePrivate(key)
-}
-
-// id returns what names the key openly: the kid of the tokens that it signs.
-func (c *chain) id(text config.Secret) (string, error) {
-	if c.secret {
-		return secretID(text)
-	}
-	key, err := token.ParsePrivate(text)
-	if err != nil {
-		return "", err
-	}
-	return token.KeyID(key.Public())
-}
-
-// secretID returns the kid of the tokens that a secret signs under HS256, HS384
-// and HS512; under the others it is as good a name.
-func secretID(secret config.Secret) (string, error) {
-	keys, err := token.NewKeys(token.Options{Algorithm: "HS256", Secrets: []config.Secret{secret}})
-	if err != nil {
-		return "", err
-	}
-	return keys.IDs()[0], nil
 }
 
 func keysGenerateCommand(vars *variables) *cobra.Command {
@@ -157,7 +61,7 @@ to FILE.pub; a file that exists is never touched. The key is in use nowhere yet.
 			} else if err != nil {
 				return err
 			}
-			return generate(c.OutOrStdout(), &chain{algorithm: algorithm, secret: token.Symmetric(algorithm)}, out)
+			return generate(c.OutOrStdout(), &chain{algorithm: algorithm, kind: signsWith(algorithm)}, out)
 		},
 	}
 	c.Flags().StringVar(&algorithm, "algorithm", "", "EdDSA, ES256, RS256 or HS256 (default: JWT_ALGORITHM)")
@@ -175,7 +79,7 @@ func generate(w io.Writer, c *chain, out string) error {
 		return err
 	}
 	var public string
-	if !c.secret {
+	if c.kind == signingKey {
 		if public, err = publicHalf(text); err != nil {
 			return err
 		}
@@ -188,13 +92,13 @@ func generate(w io.Writer, c *chain, out string) error {
 		return err
 	}
 	if public == "" {
-		fmt.Fprintf(w, "%s: the %s %s\n", out, c.name(), id)
+		fmt.Fprintf(w, "%s: the %s %s\n", out, string(c.kind), id)
 		return nil
 	}
 	if err := createFile(out+".pub", public, 0o644); err != nil {
 		return errors.Join(err, os.Remove(out))
 	}
-	fmt.Fprintf(w, "%s: the %s %s for %s; its public half is %s.pub\n", out, c.name(), id, c.algorithm, out)
+	fmt.Fprintf(w, "%s: the %s %s for %s; its public half is %s.pub\n", out, string(c.kind), id, c.algorithm, out)
 	return nil
 }
 
@@ -216,17 +120,18 @@ func createFile(path, text string, mode fs.FileMode) error {
 
 func keysRotateCommand(vars *variables) *cobra.Command {
 	var (
-		secret, now bool
-		olderThan   time.Duration
+		data, now bool
+		olderThan time.Duration
 	)
 	c := &cobra.Command{
 		Use:   "rotate",
 		Short: "Take the next step of a rotation, if its time has come",
 		Long: `Take the next step of a rotation, or tell when its time comes. A signing key is
 published first; once nobody can have a key set without it, it signs; and when the
-last token of the key before has expired, that one is removed. A secret (--secret,
-or any algorithm that begins with HS) signs at once, and the one before is removed
-when the last refresh token that it made has expired; what it sealed is sealed
+last token of the key before has expired, that one is removed. The secret of HS256,
+HS384 and HS512 signs half a minute after it is made. With --data it is the turn of
+the secret of refresh tokens and of all that is sealed: the one before is removed
+when the last refresh token that it made has expired, and what it sealed is sealed
 anew. Run it as often as you like, on schedule, too: gateways read the key file
 again by themselves.
 
@@ -238,7 +143,7 @@ set.`,
 			if err != nil {
 				return err
 			}
-			ch, err := chainOf(env, secret)
+			ch, err := chainOf(env, data)
 			if err != nil {
 				return err
 			}
@@ -251,7 +156,7 @@ set.`,
 			})
 		},
 	}
-	c.Flags().BoolVar(&secret, "secret", false, "rotate the secret, where the algorithm has signing keys, too")
+	c.Flags().BoolVar(&data, "data", false, "rotate the data secret, and nothing that signs access tokens")
 	c.Flags().BoolVar(&now, "now", false, "for a key that leaked: a new one signs at once, and all others are refused")
 	c.Flags().DurationVar(&olderThan, "older-than", 24*time.Hour, "begin a rotation only where the key signs for so long")
 	return c
@@ -279,8 +184,8 @@ func withKeys(ctx context.Context, env *config.Env, logs io.Writer, fn func(*key
 	if err := migrated(ctx, db); err != nil {
 		return spoken(err)
 	}
-	if env.Secret(keyring.Variable) == "" {
-		if err := makeSecret(ctx, env, time.Now()); err != nil {
+	if lacksSecret(env) {
+		if err := makeSecrets(ctx, env, time.Now()); err != nil {
 			return err
 		}
 	}
@@ -291,10 +196,9 @@ func withKeys(ctx context.Context, env *config.Env, logs io.Writer, fn func(*key
 // file does: of a crash between them stays an event too many, never one too few.
 func (p *keyParts) rotate(ctx context.Context, c *chain, atOnce bool, w io.Writer) error {
 	var told string
-	var before, after keystore.Keys
+	var after, sealing keystore.Keys // the keys then, and where a leak ends, those to seal anew with
 	err := c.file.Update(ctx, func(set keystore.Set) (keystore.Set, error) {
-		before = c.of(set)
-		keys, now := before, p.now()
+		keys, now := c.of(set), p.now()
 		if atOnce {
 			keys = nil
 		}
@@ -310,7 +214,7 @@ func (p *keyParts) rotate(ctx context.Context, c *chain, atOnce bool, w io.Write
 		if after, err = keys.Do(step, c.plan, now, c.fresh); err != nil {
 			return set, err
 		}
-		if c.secret && step == keystore.Remove {
+		if c.kind == dataSecret && step == keystore.Remove {
 			if err := p.reseal(ctx, keys, w); err != nil {
 				return set, err
 			}
@@ -318,15 +222,19 @@ func (p *keyParts) rotate(ctx context.Context, c *chain, atOnce bool, w io.Write
 		if told, err = c.tellStep(step, keys, after); err != nil {
 			return set, err
 		}
+		next := c.with(set, after)
 		if atOnce {
 			told = fmt.Sprintf("%s; all others are refused", told)
+			if next, sealing, err = c.withoutLeaked(set, next, now); err != nil {
+				return set, err
+			}
 		}
 		event := audit.New(audit.KeysRotated, "", atTheConsole, now)
 		event.Detail = told
 		if err := p.db.Audit(ctx, event); err != nil {
 			return set, spoken(err)
 		}
-		return c.with(set, after), nil
+		return next, nil
 	})
 	if err != nil {
 		return err
@@ -336,24 +244,24 @@ func (p *keyParts) rotate(ctx context.Context, c *chain, atOnce bool, w io.Write
 	case len(after) > 1:
 		_, due := after.Next(c.plan)
 		fmt.Fprintf(w, "next: `gateway keys rotate%s`, from %s on\n", c.flag(), due.UTC().Format(time.RFC3339))
-	case atOnce && c.secret:
+	case len(sealing) > 0:
 		// Gateways forget what they cannot open, so they have the new secret first.
-		return p.reseal(ctx, slices.Concat(before, after), w)
+		return p.reseal(ctx, sealing, w)
 	}
 	return nil
 }
 
 // flag is what tells the command that this chain is meant.
 func (c *chain) flag() string {
-	if c.secret && !token.Symmetric(c.algorithm) {
-		return " --secret"
+	if c.kind == dataSecret {
+		return " --data"
 	}
 	return ""
 }
 
 // fit returns an error where the signing keys are for another algorithm.
 func (c *chain) fit(keys keystore.Keys) error {
-	if c.secret || len(keys) == 0 {
+	if c.kind != signingKey || len(keys) == 0 {
 		return nil
 	}
 	if err := fits(c.algorithm, keys[len(keys)-1].Text); err != nil {
@@ -375,19 +283,19 @@ func (c *chain) tellStep(step keystore.Step, before, after keystore.Keys) (strin
 	}
 	switch {
 	case step == keystore.Remove:
-		return fmt.Sprintf("the %s %s is removed", c.name(), id), nil
+		return fmt.Sprintf("the %s %s is removed", string(c.kind), id), nil
 	case step == keystore.Publish && c.plan.Publish > 0:
-		return fmt.Sprintf("the %s %s is published", c.name(), id), nil
+		return fmt.Sprintf("the %s %s is published", string(c.kind), id), nil
 	}
-	return fmt.Sprintf("the %s %s signs from %s on", c.name(), id, key.Signs.Format(time.RFC3339)), nil
+	return fmt.Sprintf("the %s %s signs from %s on", string(c.kind), id, key.Signs.Format(time.RFC3339)), nil
 }
 
 // tellWait says why nothing was done.
 func (c *chain) tellWait(step keystore.Step, due time.Time) string {
 	why := map[keystore.Step]string{
-		keystore.Publish: "the " + c.name() + " signs for less than " + c.plan.Rest.String() + " (--older-than)",
-		keystore.Sign:    "verifiers may have a key set without the new " + c.name(),
-		keystore.Remove:  "tokens of the " + c.name() + " before may still be in use",
+		keystore.Publish: "the " + string(c.kind) + " signs for less than " + c.plan.Rest.String() + " (--older-than)",
+		keystore.Sign:    "verifiers may have a key set without the new " + string(c.kind),
+		keystore.Remove:  "tokens of the " + string(c.kind) + " before may still be in use",
 	}[step]
 	return fmt.Sprintf("nothing to do before %s: %s", due.UTC().Format(time.RFC3339), why)
 }

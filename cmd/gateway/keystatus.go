@@ -16,12 +16,13 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/keyring"
 	"github.com/voiceassist/gateway/shared/keystore"
+	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/token"
 )
 
 // A keyLine tells about one key, for people and programs.
 type keyLine struct {
-	Kind   string     `json:"kind"`  // "signing key" or "secret"
+	Kind   keyKind    `json:"kind"`
 	State  string     `json:"state"` // "next", "signs", "previous", or "accepted" where nobody knows which
 	KeyID  string     `json:"kid"`
 	Source string     `json:"source"`
@@ -35,6 +36,7 @@ type keyReport struct {
 	Algorithm string    `json:"algorithm"`
 	File      string    `json:"file"`
 	Keys      []keyLine `json:"keys"`
+	Warning   string    `json:"warning,omitempty"`
 }
 
 func keysStatusCommand(vars *variables) *cobra.Command {
@@ -48,7 +50,7 @@ func keysStatusCommand(vars *variables) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			report, err := keyStatus(env, time.Now())
+			report, err := keyStatus(vars, env, time.Now())
 			if err != nil {
 				return err
 			}
@@ -64,18 +66,14 @@ func keysStatusCommand(vars *variables) *cobra.Command {
 	return c
 }
 
-func keyStatus(env *config.Env, now time.Time) (keyReport, error) {
+func keyStatus(vars *variables, env *config.Env, now time.Time) (keyReport, error) {
 	set, err := keyFile(env).Read()
 	if err != nil {
 		return keyReport{}, err
 	}
 	report := keyReport{Algorithm: token.ReadAlgorithm(env), File: keyFile(env).Path()}
-	kinds := []bool{true} // of secrets
-	if !token.Symmetric(report.Algorithm) {
-		kinds = []bool{false, true}
-	}
-	for _, secret := range kinds {
-		c, err := chainOf(env, secret)
+	for _, data := range []bool{false, true} {
+		c, err := chainOf(env, data)
 		if err != nil {
 			return report, err
 		}
@@ -85,16 +83,23 @@ func keyStatus(env *config.Env, now time.Time) (keyReport, error) {
 		}
 		report.Keys = append(report.Keys, lines...)
 	}
-	return report, nil
+	if len(set.Secrets) == 0 && lacksSecret(env) {
+		return report, nil // both will be made
+	}
+	if err := vars.load(env, now); err != nil {
+		return report, err
+	}
+	report.Warning = setup.SharedSecret(env)
+	return report, env.Err()
 }
 
 // linesOf tells about the keys of this chain, wherever they come from.
 func (c *chain) linesOf(set keystore.Set, now time.Time) ([]keyLine, error) {
 	switch keys := c.of(set); {
-	case c.fromSettings() && c.secret:
-		return c.secretLines()
-	case c.fromSettings():
+	case c.fromSettings() && c.kind == signingKey:
 		return c.settingLines(now)
+	case c.fromSettings():
+		return c.secretLines()
 	case len(keys) > 0:
 		return c.fileLines(keys, now)
 	}
@@ -109,9 +114,9 @@ func (c *chain) fileLines(keys keystore.Keys, now time.Time) ([]keyLine, error) 
 	for i, k := range keys {
 		id, err := c.id(k.Text)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %s %d: %w", c.file.Path(), c.name(), i+1, err)
+			return nil, fmt.Errorf("%s: %s %d: %w", c.file.Path(), c.kind, i+1, err)
 		}
-		line := keyLine{Kind: c.name(), State: "signs", KeyID: id, Source: c.file.Path(), Since: &keys[i].Signs}
+		line := keyLine{Kind: c.kind, State: "signs", KeyID: id, Source: c.file.Path(), Since: &keys[i].Signs}
 		switch {
 		case i < len(previous):
 			line.State, line.Since = "previous", &keys[i+1].Signs
@@ -134,19 +139,25 @@ func (c *chain) fileLines(keys keystore.Keys, now time.Time) ([]keyLine, error) 
 // secretLines tells about the secrets in settings, of which nothing but that is
 // known.
 func (c *chain) secretLines() ([]keyLine, error) {
-	secret, previous := keyring.Read(c.env), keyring.ReadPrevious(c.env)
+	secrets, current, others := keyring.ReadData(c.env), keyring.DataVariable, keyring.DataVariablePrevious
+	if c.kind == jwtSecret {
+		secrets = append([]config.Secret{keyring.Read(c.env)}, keyring.ReadPrevious(c.env)...)
+	}
+	if c.kind == jwtSecret || !c.apart() {
+		current, others = keyring.Variable, keyring.VariablePrevious
+	}
 	if err := c.env.Err(); err != nil {
 		return nil, err
 	}
 	var lines []keyLine
-	for i, s := range append([]config.Secret{secret}, previous...) {
-		id, err := secretID(s)
+	for i, s := range secrets {
+		id, err := c.id(s)
 		if err != nil {
 			return nil, err
 		}
-		line := keyLine{Kind: c.name(), State: "signs", KeyID: id, Source: keyring.Variable}
+		line := keyLine{Kind: c.kind, State: "signs", KeyID: id, Source: current}
 		if i > 0 {
-			line.State, line.Source = "accepted", keyring.VariablePrevious
+			line.State, line.Source = "accepted", others
 		}
 		lines = append(lines, line)
 	}
@@ -170,7 +181,7 @@ func (c *chain) settingLines(now time.Time) ([]keyLine, error) {
 		if path == "" && !inline || len(ids) == 0 {
 			continue
 		}
-		line := keyLine{Kind: c.name(), State: place.state, KeyID: ids[0], Source: place.variable}
+		line := keyLine{Kind: c.kind, State: place.state, KeyID: ids[0], Source: place.variable}
 		ids = ids[1:]
 		if info, err := os.Stat(path); !inline && err == nil {
 			changed := info.ModTime().UTC().Truncate(time.Second)
@@ -194,7 +205,7 @@ func tellKeys(w io.Writer, r keyReport) error {
 	for _, k := range r.Keys {
 		next := ""
 		switch {
-		case k.Kind == "secret" && k.State == "next":
+		case k.Kind != signingKey && k.State == "next":
 			next = "signs from " + k.Until.UTC().Format(time.RFC3339) + " on"
 		case k.Until == nil:
 		case k.State == "previous":
@@ -208,9 +219,13 @@ func tellKeys(w io.Writer, r keyReport) error {
 		if k.Since != nil {
 			since = k.Since.UTC().Format(time.RFC3339)
 		}
-		fmt.Fprintln(table, strings.Join([]string{k.Kind, k.State, k.KeyID, since, cmp.Or(next, "-"), k.Source}, "\t"))
+		fmt.Fprintln(table, strings.Join([]string{string(k.Kind), k.State, k.KeyID, since, cmp.Or(next, "-"), k.Source}, "\t"))
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil || r.Warning == "" {
+		return err
+	}
+	_, err := fmt.Fprintln(w, "warning: "+r.Warning)
+	return err
 }
 
 // errSettings ends a command that told what to do, and did nothing.
@@ -227,21 +242,12 @@ func tellSettings(w io.Writer, c *chain) error {
 		with[l.State] = l
 	}
 	say := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
-	say("The %s %s comes from %s, and this command changes no settings.", c.name(), with["signs"].KeyID, with["signs"].Source)
+	say("The %s %s comes from %s, and this command changes no settings.", c.kind, with["signs"].KeyID, with["signs"].Source)
 	previous, isPrevious := with["previous"]
 	next, isNext := with["next"]
-	other, isOther := with["accepted"]
 	switch {
-	case c.secret && !isOther:
-		say("To begin a rotation, where NEW is what `gateway keys generate --algorithm HS256` prints:")
-		say("1. Set %s to NEW, and restart every process: they accept it before any uses it.", keyring.VariablePrevious)
-		say("2. Set %s to NEW and %s to what %s is now, and restart every process.", keyring.Variable, keyring.VariablePrevious, keyring.Variable)
-		say("3. After %s run `gateway keys reseal`, take %s out, and restart every process.", c.plan.Keep, keyring.VariablePrevious)
-	case c.secret:
-		say("%s is accepted, by %s.", other.KeyID, keyring.VariablePrevious)
-		say("If it is the new one: exchange the values of %s and %s, and restart every process.", keyring.Variable, keyring.VariablePrevious)
-		say("If it is the old one: %s after it was replaced, run `gateway keys reseal`, take it out of %s, and restart every process.",
-			c.plan.Keep, keyring.VariablePrevious)
+	case c.kind != signingKey:
+		c.tellSecrets(say, with["accepted"].KeyID)
 	case isPrevious:
 		say("%s after %s began to sign: take out %s and %s_FILE, which name %s, and restart every process.",
 			c.plan.Keep, with["signs"].KeyID, token.VariablePrevious, token.VariablePrevious, previous.KeyID)
@@ -258,4 +264,37 @@ func tellSettings(w io.Writer, c *chain) error {
 		say("or %s to what is in it, and restart every process. Then run this command again.", token.VariableNext)
 	}
 	return errSettings
+}
+
+// tellSecrets says what to set next to rotate a secret, while other is accepted
+// too, or none.
+func (c *chain) tellSecrets(say func(format string, args ...any), other string) {
+	current, others, was := keyring.Variable, keyring.VariablePrevious, keyring.Variable
+	if c.kind == dataSecret {
+		current, others = keyring.DataVariable, keyring.DataVariablePrevious
+		if c.apart() {
+			was = current
+		}
+	}
+	reseal := "run `gateway keys reseal`, "
+	if c.kind == jwtSecret && c.apart() {
+		reseal = ""
+	}
+	if other != "" && was == current {
+		say("%s is accepted, by %s.", other, others)
+		say("If it is the new one: exchange the values of %s and %s, and restart every process.", current, others)
+		say("If it is the old one: %s after it was replaced, %stake it out of %s, and restart every process.", c.plan.Keep, reseal, others)
+		return
+	}
+	say("To begin a rotation, where NEW is what `gateway keys generate --algorithm HS256` prints:")
+	if was != current {
+		say("1. Set %s to what %s is now and %s to NEW, and restart every process: they accept it before any uses it.", current, was, others)
+	} else {
+		say("1. Set %s to NEW, and restart every process: they accept it before any uses it.", others)
+	}
+	say("2. Set %s to NEW and %s to what %s is now, and restart every process.", current, others, was)
+	say("3. After %s %stake %s out, and restart every process.", c.plan.Keep, reseal, others)
+	if c.kind == jwtSecret {
+		say("Whoever else verifies access tokens with the secret must accept NEW before step 2.")
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/provision"
 	"github.com/voiceassist/gateway/shared/reference"
 	"github.com/voiceassist/gateway/shared/serve"
 	"github.com/voiceassist/gateway/shared/setup"
@@ -58,6 +59,8 @@ func runServer(ctx context.Context, vars *variables, dev bool, stdout, stderr io
 	if err := migrated(ctx, p.DB); err != nil {
 		// Others may migrate at this moment, and /ready tells until they did.
 		log.WarnContext(ctx, "the gateway is not ready", slog.String("cause", err.Error()))
+	} else if err := p.checkData(ctx); err != nil {
+		return err
 	}
 	m := newMetrics()
 	settings.Observe = m.observe
@@ -106,6 +109,7 @@ func (p *parts) work(ctx context.Context, dev bool) {
 	others.Go(func() { p.Reconciler.Loop(ctx) })
 	others.Go(func() { p.Trail.Loop(ctx) })
 	others.Go(func() { p.followKeys(ctx) })
+	others.Go(func() { provision.NewResealer(p.DB, p.ring, p.Now).Loop(ctx) })
 	tidy.New(p.DB, p.Now).Loop(ctx)
 	others.Wait()
 }

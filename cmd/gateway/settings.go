@@ -65,12 +65,19 @@ func keyFile(env *config.Env) keystore.File {
 	return keystore.In(env.String("JWT_KEYS_DIR", dataDir(env)))
 }
 
-// keep sees to it that JWT_SECRET has a value: where it is unset, that of the key
-// file, made at the first start. Signing keys, which are not needed under every
-// algorithm, come from there, too, where JWT_PRIVATE_KEY is unset.
+// lacksSecret reports whether the settings lack a secret that is needed.
+func lacksSecret(env *config.Env) bool {
+	return env.Secret(keyring.Variable) == "" &&
+		(token.Symmetric(token.ReadAlgorithm(env)) || env.Secret(keyring.DataVariable) == "")
+}
+
+// keep sees to it that JWT_SECRET and DATA_SECRET have a value: where they are
+// unset, that of the key file, made at the first start. Signing keys, which are
+// not needed under every algorithm, come from there, too, where JWT_PRIVATE_KEY is
+// unset.
 func (v *variables) keep(ctx context.Context, env *config.Env, now time.Time) error {
-	if env.Secret(keyring.Variable) == "" {
-		if err := makeSecret(ctx, env, now); err != nil {
+	if lacksSecret(env) {
+		if err := makeSecrets(ctx, env, now); err != nil {
 			return fmt.Errorf("%s is not set, and there is none in the key file: %w", keyring.Variable, err)
 		}
 	}
@@ -84,17 +91,22 @@ func (v *variables) load(env *config.Env, now time.Time) error {
 		return err
 	}
 	kept := map[string]string{}
-	if len(set.Secrets) > 0 && env.Secret(keyring.Variable) == "" {
-		previous, signing, next := set.Secrets.Split(now)
-		others := strings.Split(env.String(keyring.VariablePrevious, ""), ",")
-		for _, k := range slices.Concat(previous, next) {
-			others = append(others, k.Text.Reveal())
+	keepSecrets := func(keys keystore.Keys, name, others string) {
+		if len(keys) == 0 || env.Secret(name) != "" {
+			return
 		}
-		kept[keyring.Variable], kept[keyring.VariablePrevious] = signing.Text.Reveal(), strings.Join(others, ",")
+		previous, signing, next := keys.Split(now)
+		list := strings.Split(env.String(others, ""), ",")
+		for _, k := range slices.Concat(previous, next) {
+			list = append(list, k.Text.Reveal())
+		}
+		kept[name], kept[others] = signing.Text.Reveal(), strings.Join(list, ",")
 	}
+	keepSecrets(set.Secrets, keyring.Variable, keyring.VariablePrevious)
+	keepSecrets(set.Data, keyring.DataVariable, keyring.DataVariablePrevious)
 	if algorithm := token.ReadAlgorithm(env); len(set.Signing) > 0 && !token.Symmetric(algorithm) && !signingKeySet(env) {
 		previous, signing, next := set.Signing.Split(now)
-		c := &chain{file: keyFile(env), algorithm: algorithm}
+		c := &chain{file: keyFile(env), algorithm: algorithm, kind: signingKey}
 		if err := c.fit(keystore.Keys{signing}); err != nil {
 			return err
 		}
@@ -135,10 +147,11 @@ func publicHalf(private config.Secret) (string, error) {
 	return token.EncodePublic(key.Public())
 }
 
-// makeSecret puts a secret into the key file, unless there is one: of processes
-// that start at once all get the same. Earlier versions kept it in a file of its
-// own, which is taken over.
-func makeSecret(ctx context.Context, env *config.Env, now time.Time) error {
+// makeSecrets puts the secrets into the key file, unless there are some: of
+// processes that start at once all get the same. An installation of before keeps
+// drawing its keys from the one secret that it has, until `gateway keys rotate`;
+// versions before kept it in a file of its own, which is taken over.
+func makeSecrets(ctx context.Context, env *config.Env, now time.Time) error {
 	file := keyFile(env)
 	if set, err := file.Read(); err != nil || len(set.Secrets) > 0 {
 		return err
@@ -157,6 +170,8 @@ func makeSecret(ctx context.Context, env *config.Env, now time.Time) error {
 			key.Text, takenOver = config.Secret(strings.TrimSpace(string(text))), true
 		case !errors.Is(err, fs.ErrNotExist):
 			return set, err
+		case len(set.Data) == 0 && env.Secret(keyring.DataVariable) == "":
+			set.Data = keystore.Keys{{Text: keyring.Generate(), Published: now, Signs: now}}
 		}
 		if _, err := keyring.New(key.Text); err != nil {
 			return set, fmt.Errorf("the secret kept in %s: %w", old, err)

@@ -33,8 +33,9 @@ type Function struct {
 	DB         *store.DB
 	Reconciler *provision.Reconciler // nil: there is no Nextcloud
 	Apps       *provision.AppPasswords
-	Trail      *trail.Trail // nil: another process looks after it
-	Tidier     *tidy.Tidier // nil: another process tidies
+	Trail      *trail.Trail        // nil: another process looks after it
+	Tidier     *tidy.Tidier        // nil: another process tidies
+	Resealer   *provision.Resealer // nil: another process seals anew
 	Passwords  *password.Hasher
 	Limits     *ratelimit.Limiter
 	Public     *url.URL // where users reach Nextcloud; nil: there is none
@@ -231,11 +232,19 @@ func (f *Function) reconcile(ctx context.Context, admin token.Admin, _ endpoint.
 	return f.Reconciler.RunBatch(ctx, batch)
 }
 
-// Run looks after the audit trail, tidies once an hour, works until nothing is
+// Run looks after the audit trail, tidies once an hour, seals anew what a secret
+// before sealed, works until nothing is
 // due that can be done now, and then compares both sides once a day, or until ctx
 // ends: the job of a schedule, which comes again. What fails stops nothing else.
 func (f *Function) Run(ctx context.Context) error {
-	return errors.Join(f.keepTrail(ctx), f.tidy(ctx), f.provision(ctx))
+	return errors.Join(f.keepTrail(ctx), f.tidy(ctx), f.reseal(ctx), f.provision(ctx))
+}
+
+func (f *Function) reseal(ctx context.Context) error {
+	if f.Resealer == nil {
+		return nil
+	}
+	return f.Resealer.Due(ctx)
 }
 
 func (f *Function) tidy(ctx context.Context) error {

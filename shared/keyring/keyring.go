@@ -1,6 +1,8 @@
-// Package keyring draws every symmetric key of the gateway from one configured
-// secret, with HKDF-SHA256 (RFC 5869): one key for each purpose, so that no two
-// uses ever share one, and what leaks from one use says nothing about another.
+// Package keyring draws every symmetric key of the gateway but that of access
+// tokens from one configured secret, with HKDF-SHA256 (RFC 5869): one key for each
+// purpose, so that no two uses ever share one, and what leaks from one use says
+// nothing about another. Access tokens are signed with a secret as it is, which
+// other services know; [ReadData] reads the one that they do not.
 //
 // Start with [New]. A [Ring] may hold previous secrets next to the current one:
 // what they protected is still read, while everything new uses the current

@@ -221,3 +221,47 @@ func TestRing_ReplaceReachesWhatWasDerived(t *testing.T) {
 		t.Error("secrets that changed places do not count as changed, or do not change what was derived")
 	}
 }
+
+func TestReadData_IsOfDataSecretOrJWTSecret(t *testing.T) {
+	t.Parallel()
+	third := config.Secret(strings.Repeat("third of three ", 3))
+	for _, test := range []struct {
+		name   string
+		env    map[string]string
+		want   []config.Secret
+		shared bool
+		err    string
+	}{
+		{"one for all", map[string]string{"JWT_SECRET": first.Reveal()}, []config.Secret{first}, true, ""},
+		{"one for all, with previous", map[string]string{"JWT_SECRET": first.Reveal(), "JWT_PREVIOUS_SECRETS": second.Reveal()},
+			[]config.Secret{first, second}, true, ""},
+		{"two", map[string]string{"JWT_SECRET": first.Reveal(), "JWT_PREVIOUS_SECRETS": third.Reveal(), "DATA_SECRET": second.Reveal()},
+			[]config.Secret{second}, false, ""},
+		{"two that are the same", map[string]string{"JWT_SECRET": first.Reveal(), "DATA_SECRET": first.Reveal()}, []config.Secret{first}, true, ""},
+		{"on the way to two", map[string]string{"JWT_SECRET": first.Reveal(), "DATA_SECRET": second.Reveal(), "DATA_PREVIOUS_SECRETS": first.Reveal()},
+			[]config.Secret{second, first}, true, ""},
+		{"with the secret before of tokens", map[string]string{"JWT_SECRET": third.Reveal(), "JWT_PREVIOUS_SECRETS": first.Reveal(), "DATA_SECRET": first.Reveal()},
+			[]config.Secret{first}, true, ""},
+		{"on the way back", map[string]string{"JWT_SECRET": first.Reveal(), "DATA_PREVIOUS_SECRETS": second.Reveal()}, []config.Secret{first, second}, true, ""},
+		{"of signing keys", map[string]string{"DATA_SECRET": second.Reveal()}, []config.Secret{second}, false, ""},
+		{"none", nil, nil, false, "JWT_SECRET is not set"},
+		{"a weak one", map[string]string{"JWT_SECRET": first.Reveal(), "DATA_SECRET": "hunter2"}, nil, false, "DATA_SECRET has 7 bytes; it takes"},
+		{"a placeholder", map[string]string{"JWT_SECRET": first.Reveal(), "DATA_SECRET": "changeme-with-openssl-rand-base64-48"}, nil, false, "DATA_SECRET is the placeholder"},
+		{"a weak previous one", map[string]string{"DATA_SECRET": first.Reveal(), "DATA_PREVIOUS_SECRETS": "hunter2"}, []config.Secret{first}, false, "DATA_PREVIOUS_SECRETS has an item that has 7 bytes"},
+	} {
+		env := config.Map(test.env)
+		if diff := cmp.Diff(test.want, keyring.ReadData(env)); diff != "" {
+			t.Errorf("%s: the secrets differ (-want +got):\n%s", test.name, diff)
+		}
+		err := ""
+		if env.Err() != nil {
+			err = env.Err().Error()
+		}
+		if !strings.Contains(err, test.err) || (err == "") != (test.err == "") || strings.Contains(err, "hunter2") || strings.Contains(err, "\n") {
+			t.Errorf("%s: got %q, want %q", test.name, err, test.err)
+		}
+		if shared := keyring.Shared(env); shared != test.shared {
+			t.Errorf("%s: whoever verifies tokens can forge the rest: %v", test.name, shared)
+		}
+	}
+}

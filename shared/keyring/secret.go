@@ -4,15 +4,20 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/voiceassist/gateway/shared/config"
 )
 
-// The variables of this package.
+// The variables of this package. A list of previous secrets also takes one that
+// comes next: all of them are read with.
 const (
-	Variable         = "JWT_SECRET"           // the current secret
-	VariablePrevious = "JWT_PREVIOUS_SECRETS" // earlier ones, separated by commas
+	Variable         = "JWT_SECRET"           // the current secret of access tokens
+	VariablePrevious = "JWT_PREVIOUS_SECRETS" // other ones, separated by commas
+
+	DataVariable         = "DATA_SECRET"           // the current secret of everything else
+	DataVariablePrevious = "DATA_PREVIOUS_SECRETS" // other ones, separated by commas
 )
 
 const (
@@ -43,17 +48,7 @@ func Generate() config.Secret {
 
 // Read returns JWT_SECRET, or "" where it is unset: the caller knows whether to
 // make one or to give up. A weak secret is refused through env, and "" returned.
-func Read(env *config.Env) config.Secret {
-	secret := env.Secret(Variable)
-	if secret == "" {
-		return ""
-	}
-	if got := weakness(secret); got != "" {
-		env.RefuseSecret(Variable, got, Takes)
-		return ""
-	}
-	return secret
-}
+func Read(env *config.Env) config.Secret { return read(env, Variable) }
 
 // Require is [Read] for who cannot do without: an unset JWT_SECRET is refused
 // through env, too.
@@ -66,12 +61,54 @@ func Require(env *config.Env) config.Secret {
 
 // ReadPrevious returns the secrets in JWT_PREVIOUS_SECRETS, which are still read
 // with after a rotation. Weak ones are refused through env.
-func ReadPrevious(env *config.Env) []config.Secret {
+func ReadPrevious(env *config.Env) []config.Secret { return readPrevious(env, VariablePrevious) }
+
+// ReadData returns the secrets that the keys of a [Ring] are drawn from, the
+// current one first: DATA_SECRET, or JWT_SECRET and JWT_PREVIOUS_SECRETS where it
+// is unset, and then DATA_PREVIOUS_SECRETS. It returns none after a mistake, which
+// is in env; neither being set is one.
+func ReadData(env *config.Env) []config.Secret {
 	var secrets []config.Secret
-	for _, item := range env.List(VariablePrevious) {
+	if env.Secret(DataVariable) != "" {
+		secrets = append(secrets, read(env, DataVariable))
+	} else {
+		secrets = append(secrets, Require(env))
+		secrets = append(secrets, ReadPrevious(env)...)
+	}
+	secrets = append(secrets, readPrevious(env, DataVariablePrevious)...)
+	if secrets[0] == "" {
+		return nil
+	}
+	return secrets
+}
+
+// Shared reports whether a secret of access tokens is one of [ReadData], so that
+// whoever verifies tokens with it could make what only the gateway should.
+func Shared(env *config.Env) bool {
+	data := ReadData(env)
+	return slices.ContainsFunc(append(ReadPrevious(env), Read(env)), func(s config.Secret) bool {
+		return s != "" && slices.Contains(data, s)
+	})
+}
+
+func read(env *config.Env, name string) config.Secret {
+	secret := env.Secret(name)
+	if secret == "" {
+		return ""
+	}
+	if got := weakness(secret); got != "" {
+		env.RefuseSecret(name, got, Takes)
+		return ""
+	}
+	return secret
+}
+
+func readPrevious(env *config.Env, name string) []config.Secret {
+	var secrets []config.Secret
+	for _, item := range env.List(name) {
 		secret := config.Secret(item)
 		if got := weakness(secret); got != "" {
-			env.RefuseSecret(VariablePrevious, "has an item that "+got, Takes)
+			env.RefuseSecret(name, "has an item that "+got, Takes)
 			continue
 		}
 		secrets = append(secrets, secret)

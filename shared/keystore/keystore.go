@@ -36,6 +36,7 @@ const (
 // A Set is all that the file holds.
 type Set struct {
 	Secrets Keys // what JWT_SECRET and JWT_PREVIOUS_SECRETS hold elsewhere
+	Data    Keys // what DATA_SECRET and DATA_PREVIOUS_SECRETS hold elsewhere
 	Signing Keys // private keys in PEM
 }
 
@@ -145,6 +146,7 @@ func (f File) write(set Set) error {
 type (
 	storedSet struct {
 		Secrets []storedKey `json:"secrets,omitempty"`
+		Data    []storedKey `json:"data_secrets,omitempty"`
 		Signing []storedKey `json:"signing_keys,omitempty"`
 	}
 	storedKey struct {
@@ -162,7 +164,7 @@ func encode(set Set) []byte {
 		}
 		return list
 	}
-	text, err := json.MarshalIndent(storedSet{store(set.Secrets), store(set.Signing)}, "", "  ")
+	text, err := json.MarshalIndent(storedSet{store(set.Secrets), store(set.Data), store(set.Signing)}, "", "  ")
 	if err != nil {
 		panic("keystore: encode: " + err.Error()) // strings, and times of this age
 	}
@@ -186,6 +188,6 @@ func decode(text []byte) (Set, error) {
 		}
 		return keys
 	}
-	set := Set{load(s.Secrets), load(s.Signing)}
-	return set, errors.Join(set.Secrets.check("secrets"), set.Signing.check("signing_keys"))
+	set := Set{load(s.Secrets), load(s.Data), load(s.Signing)}
+	return set, errors.Join(set.Secrets.check("secrets"), set.Data.check("data_secrets"), set.Signing.check("signing_keys"))
 }

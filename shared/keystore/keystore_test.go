@@ -112,6 +112,7 @@ func TestFile_KeepsWhatItIsGiven(t *testing.T) {
 	}
 	want := keystore.Set{
 		Secrets: keystore.Keys{key("a secret", 0, 0)},
+		Data:    keystore.Keys{key("a data secret", 0, 0), key("the next", time.Hour, time.Hour)},
 		Signing: keystore.Keys{key("-----BEGIN\n\"", 0, 0), {Text: "another", Published: at(time.Hour)}},
 	}
 	// What a crash left behind is in nobody's way.

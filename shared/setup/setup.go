@@ -20,18 +20,28 @@ import (
 	"github.com/voiceassist/gateway/shared/token"
 )
 
-// Ring returns the keys drawn from JWT_SECRET, which must be set, and from
-// JWT_PREVIOUS_SECRETS.
+// Ring returns the keys drawn from DATA_SECRET and DATA_PREVIOUS_SECRETS, or from
+// JWT_SECRET and JWT_PREVIOUS_SECRETS, see [keyring.ReadData].
 func Ring(env *config.Env) *keyring.Ring {
-	secret := keyring.Require(env)
-	if secret == "" {
-		secret = keyring.Generate() // for nobody: it lets the other mistakes be found, too
+	secrets := keyring.ReadData(env)
+	if secrets == nil {
+		secrets = []config.Secret{keyring.Generate()} // for nobody: it lets the other mistakes be found, too
 	}
-	ring, err := keyring.New(secret, keyring.ReadPrevious(env)...)
+	ring, err := keyring.New(secrets[0], secrets[1:]...)
 	if err != nil {
-		panic("setup: " + err.Error()) // Read and ReadPrevious let no such secret through
+		panic("setup: " + err.Error()) // ReadData lets no such secret through
 	}
 	return ring
+}
+
+// SharedSecret returns a warning where whoever verifies access tokens could forge
+// what only the gateway should make, or "".
+func SharedSecret(env *config.Env) string {
+	if !token.Symmetric(token.ReadAlgorithm(env)) || !keyring.Shared(env) {
+		return ""
+	}
+	return "whoever verifies access tokens with " + keyring.Variable + " can forge refresh tokens and open what is sealed: set " +
+		keyring.DataVariable + " (docs/operations.md, Keys)"
 }
 
 // Issuer returns what makes and reads the tokens of both kinds.

@@ -71,7 +71,7 @@ func TestVerify_NamesTheFirstBrokenPlace(t *testing.T) {
 				SELECT '` + third + `', at, event, address, device, correlation_id, detail, 10, hash, mac FROM audit_events WHERE seq = 9`, 10, "behind the last"},
 			{"the head taken away", `DELETE FROM audit_chain`, 1, "behind the last"},
 			{"the head emptied", `UPDATE audit_chain SET seq = 0, hash = NULL, mac = NULL`, 1, "behind the last"},
-			{"the head unsealed", `UPDATE audit_chain SET mac = NULL`, 9, "not among JWT_SECRET"},
+			{"the head unsealed", `UPDATE audit_chain SET mac = NULL`, 9, "not among DATA_SECRET"},
 			{"pruned by hand", `DELETE FROM audit_events WHERE seq < 5; UPDATE audit_chain SET pruned_seq = 4, pruned_hash = (SELECT hash FROM events_copy WHERE seq = 4)`, 9, "the head of the chain is forged"},
 		} {
 			w.sql(test.sql)

@@ -168,7 +168,7 @@ func (t *Trail) judge(head store.SealedHead) *Broken {
 	case audit.Wrong:
 		return &Broken{Seq: head.Seq, Reason: "the head of the chain is forged"}
 	case audit.Unknown:
-		return &Broken{Seq: head.Seq, Reason: "the head of the chain is sealed with a secret that is not among JWT_SECRET and JWT_PREVIOUS_SECRETS"}
+		return &Broken{Seq: head.Seq, Reason: "the head of the chain is sealed with a secret that is not among DATA_SECRET and DATA_PREVIOUS_SECRETS, or where the first is unset, JWT_SECRET and JWT_PREVIOUS_SECRETS"}
 	default:
 		return nil
 	}

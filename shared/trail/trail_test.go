@@ -235,7 +235,7 @@ func TestRotation(t *testing.T) {
 		only := func() { w.trail = trail.New(db, ring(t, second), 0, at(noon)) }
 
 		only()
-		if r := w.verify(audit.Link{}); r.OK || !strings.Contains(r.Broken.Reason, "not among JWT_SECRET") {
+		if r := w.verify(audit.Link{}); r.OK || !strings.Contains(r.Broken.Reason, "not among DATA_SECRET") {
 			t.Errorf("a secret that is lost is told as %+v", r.Broken)
 		}
 		both()

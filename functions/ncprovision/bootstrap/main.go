@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"time"
 
@@ -27,6 +28,9 @@ func main() { faas.MainJob(open) }
 func open(_ context.Context, env *config.Env) (faas.Function, error) {
 	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
 	limits := setup.FunctionLimits(env, ring, db)
+	if shared := setup.SharedSecret(env); shared != "" {
+		slog.Warn(shared)
+	}
 	f := &ncprovision.Function{
 		Callers:    &bearer.Check{Keys: token.Read(env), DB: db, Now: time.Now},
 		DB:         db,
@@ -35,6 +39,7 @@ func open(_ context.Context, env *config.Env) (faas.Function, error) {
 		Passwords:  password.Read(env),
 		Trail:      trail.Read(env, db, ring),
 		Tidier:     tidy.New(db, time.Now),
+		Resealer:   provision.NewResealer(db, ring, time.Now),
 		Limits:     limits,
 		Public:     provision.Read(env).PublicURL,
 		Now:        time.Now,
