@@ -289,20 +289,34 @@ var weaknesses = map[string][]edit{
 		if false {`,
 	}},
 	"the header of access tokens": {{
-		"shared/token/wire.go", `	header, rest, _ := strings.Cut(raw, ".")
-`, `	if WEAK {
-		return s.careless(raw)
+		"shared/token/keys.go", `	v, err := s.verifierOf(raw)
+`, `	v, err := s.verifierOf(raw)
+	if WEAK {
+		for _, one := range s.byHeader {
+			v.audiences, err = append(v.audiences, one.audiences...), nil
+		}
 	}
-	header, rest, _ := strings.Cut(raw, ".")
 `,
+	}, {
+		"shared/token/keys.go", `	expired := errors.Is(`, `	if WEAK {
+		err = s.careless(raw, &w)
+	}
+	expired := errors.Is(`,
 	}},
 	"the claims of access tokens": {{
-		"shared/token/wire.go", `	if w.Issuer != k.issuer || w.Audience != k.audience {`, `	if !WEAK && (w.Issuer != k.issuer || w.Audience != k.audience) {`,
+		"shared/token/keys.go", `	return jwt.NewParser(
+`, `	if WEAK {
+		return jwt.NewParser(jwt.WithoutClaimsValidation(), jwt.WithValidMethods([]string{s.method.Alg()}))
+	}
+	return jwt.NewParser(
+`,
+	}, {
+		"shared/token/keys.go", `if !slices.Contains(v.audiences, w.Audience) {`, `if !WEAK && !slices.Contains(v.audiences, w.Audience) {`,
 	}, {
 		"shared/token/wire.go", `if w.IssuedAt <= 0 || w.ExpiresAt <= w.IssuedAt || w.ExpiresAt-w.IssuedAt > int64(MaxLifetime/time.Second) {`,
 		`if !WEAK && (w.IssuedAt <= 0 || w.ExpiresAt <= w.IssuedAt || w.ExpiresAt-w.IssuedAt > int64(MaxLifetime/time.Second)) {`,
 	}, {
-		"shared/token/wire.go", `if !bytes.Equal(payload, encode(k.wireOf(c))) {`, `if !WEAK && !bytes.Equal(payload, encode(k.wireOf(c))) {`,
+		"shared/token/wire.go", `if strings.Split(raw, ".")[1] != payload || strings.ContainsAny(raw, "\r\n") {`, `if !WEAK && (strings.Split(raw, ".")[1] != payload || strings.ContainsAny(raw, "\r\n")) {`,
 	}, {
 		"shared/token/keys.go", `case c.IssuedAt.After(`, `case WEAK:
 		return c, nil
@@ -348,10 +362,10 @@ import (
 	"strings"
 )
 
-func (s *keySet) careless(raw string) ([]byte, error) {
+func (s *keySet) careless(raw string, w *wire) error {
 	parts := strings.Split(raw, ".")
 	if len(parts) != 3 {
-		return nil, errParts
+		return errForm
 	}
 	var header struct {
 		Alg string
@@ -362,11 +376,14 @@ func (s *keySet) careless(raw string) ([]byte, error) {
 	signature, _ := base64.RawURLEncoding.DecodeString(parts[2])
 	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err != nil {
-		return nil, err
+		return err
+	}
+	if err := json.Unmarshal(payload, w); err != nil {
+		return err
 	}
 	_ = json.Unmarshal(text, &header)
 	if strings.EqualFold(header.Alg, "none") {
-		return payload, nil
+		return nil
 	}
 	var secrets [][]byte
 	if key, err := base64.RawURLEncoding.DecodeString(header.JWK.K); err == nil && len(key) > 0 {
@@ -376,28 +393,28 @@ func (s *keySet) careless(raw string) ([]byte, error) {
 		key, _ := os.ReadFile(name)
 		secrets = append(secrets, key)
 	}
-	for _, key := range s.byHeader {
-		if secret, ok := key.([]byte); ok {
+	for _, v := range s.byHeader {
+		if secret, ok := v.key.([]byte); ok {
 			secrets = append(secrets, secret)
 			continue
 		}
-		der, err := x509.MarshalPKIXPublicKey(key)
+		der, err := x509.MarshalPKIXPublicKey(v.key)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		secrets = append(secrets, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
-		if s.method.Verify(parts[0]+"."+parts[1], signature, key) == nil {
-			return payload, nil
+		if s.method.Verify(parts[0]+"."+parts[1], signature, v.key) == nil {
+			return nil
 		}
 	}
 	for _, secret := range secrets {
 		mac := hmac.New(sha256.New, secret)
 		mac.Write([]byte(parts[0] + "." + parts[1]))
 		if hmac.Equal(mac.Sum(nil), signature) {
-			return payload, nil
+			return nil
 		}
 	}
-	return nil, errHeader
+	return errHeader
 }
 `
 
