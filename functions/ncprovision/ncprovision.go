@@ -50,8 +50,10 @@ func (f *Function) Routes() endpoint.Routes {
 		{Pattern: "POST /api/users/me/nextcloud/app-password", Handler: endpoint.Authed(f.Callers, created, f.issue, validation.Check), Limit: ratelimit.Password},
 		{Pattern: "GET /api/users/me/nextcloud/app-passwords", Handler: endpoint.Authed(f.Callers, ok, f.apps)},
 		{Pattern: "DELETE /api/users/me/nextcloud/app-passwords/{id}", Handler: endpoint.Authed(f.Callers, none, f.revoke)},
+		{Pattern: "POST /api/users/me/nextcloud/claim", Handler: endpoint.Authed(f.Callers, ok, f.claim), Limit: ratelimit.Password},
 		{Pattern: "GET /api/nextcloud/accounts", Handler: endpoint.Admins(f.Callers, ok, f.list)},
 		{Pattern: "POST /api/nextcloud/accounts/{user_id}/retry", Handler: endpoint.Admins(f.Callers, ok, f.retry)},
+		{Pattern: "POST /api/nextcloud/accounts/{user_id}/adopt", Handler: endpoint.Admins(f.Callers, ok, f.adopt)},
 		{Pattern: "POST /api/nextcloud/reconcile", Handler: endpoint.Admins(f.Callers, ok, f.reconcile)},
 	}
 }
@@ -65,6 +67,7 @@ type standing struct {
 	Quota        *quota      `json:"quota"`      // null until it was seen
 	LastSyncedAt *time.Time  `json:"last_synced_at"`
 	LastError    *string     `json:"last_error"` // a stable word
+	Detail       *string     `json:"detail"`     // what to do about it; null for nothing
 }
 
 // A quota is in bytes, not older than a minute while Nextcloud answers. Without a limit, available and total are
@@ -94,7 +97,12 @@ func (f *Function) mine(ctx context.Context, caller token.Caller, _ endpoint.Non
 	if n.LastError == "" && hold.For != store.HoldTrial {
 		n.LastError = string(hold.For)
 	}
-	s := standing{Status: n.Status, LastSyncedAt: n.LastSyncedAt, LastError: orNull(n.LastError), Quota: quotaOf(n)}
+	return f.standing(n), nil
+}
+
+func (f *Function) standing(n wish.Account) standing {
+	s := standing{Status: n.Status, LastSyncedAt: n.LastSyncedAt, Quota: quotaOf(n)}
+	s.LastError, s.Detail = toOwner(n)
 	if f.Public != nil {
 		s.URL = orNull(f.Public.String())
 		if n.Owned {
@@ -102,7 +110,7 @@ func (f *Function) mine(ctx context.Context, caller token.Caller, _ endpoint.Non
 			s.WebDAVURL = orNull(nextcloud.New(nextcloud.Config{URL: f.Public}).WebDAVURL(n.NextcloudID))
 		}
 	}
-	return s, nil
+	return s
 }
 
 // hold returns what keeps the gateway from calling Nextcloud, where one of the
@@ -146,6 +154,9 @@ type entry struct {
 	WaitsFor        *store.Hold   `json:"waits_for"`   // what delays the next try; null for nothing
 	LastSyncedAt    *time.Time    `json:"last_synced_at"`
 	LastError       *string       `json:"last_error"`
+	Detail          *string       `json:"detail"`        // what to do about it; null for nothing
+	Link            *wish.Link    `json:"link"`          // null for an account that the gateway made
+	ConflictWith    *string       `json:"conflict_with"` // the id in Nextcloud; null without a conflict
 	UpdatedAt       time.Time     `json:"updated_at"`
 
 	Quota provision.Quota `json:"quota"`
@@ -155,7 +166,10 @@ func entryOf(n wish.Account, hold provision.Hold) entry {
 	e := entry{
 		UserID: n.UserID, NextcloudUserID: n.NextcloudID, Email: n.Email, Wish: n.State, Status: n.Status,
 		Attempts: n.Attempts, NextTryAt: n.DueAt, LastSyncedAt: n.LastSyncedAt, LastError: orNull(n.LastError),
-		UpdatedAt: n.UpdatedAt, Quota: provision.QuotaOf(n),
+		Detail: toAdministrators(n), ConflictWith: orNull(n.InTheWay()), UpdatedAt: n.UpdatedAt, Quota: provision.QuotaOf(n),
+	}
+	if n.Link != wish.NoLink {
+		e.Link = &n.Link
 	}
 	if hold.For != "" && n.DueAt != nil && n.DueAt.Before(hold.Until) {
 		e.NextTryAt, e.WaitsFor = &hold.Until, &hold.For

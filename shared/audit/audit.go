@@ -41,7 +41,10 @@ const (
 	AppIssued       Name = "app_password_issued"
 	AppRevoked      Name = "app_password_revoked"
 	QuotaChanged    Name = "nextcloud_quota_changed" // the detail is the new quota, "default" or "keep"
-	IDTaken         Name = "nextcloud_conflict"      // the account's id in Nextcloud belongs to somebody else
+	IDTaken         Name = "nextcloud_conflict"      // an account that is not ours has the id or the address in Nextcloud; the detail is its id
+	Claimed         Name = "nextcloud_claimed"       // the user proved that an account in Nextcloud is theirs; the detail is its id
+	ClaimRefused    Name = "nextcloud_claim_refused" // with a wrong password
+	Adopted         Name = "nextcloud_adopted"       // an administrator said whose an account in Nextcloud is; the detail is its id
 	// KeysRotated: one step of a rotation; the detail names it and the key, which
 	// it is not.
 	KeysRotated  Name = "keys_rotated"
@@ -53,6 +56,7 @@ func Names() []Name {
 	names := []Name{
 		Registered, RegistrationRefused, LoggedIn, LoginFailed, PasswordRefused, PasswordChanged, EmailChanged, RoleChanged, Disabled, Enabled, Deleted,
 		LoggedOut, LoggedOutAll, LoginRevoked, RefreshReused, AppIssued, AppRevoked, QuotaChanged, IDTaken,
+		Claimed, ClaimRefused, Adopted,
 		KeysRotated, TrailAdopted,
 	}
 	slices.Sort(names)

@@ -25,6 +25,7 @@ type call struct {
 	as     credentials
 	agent  string        // the User-Agent; "" is ours
 	writes bool          // has an effect, so a lost answer is uncertain
+	once   bool          // a repetition could count as another failed login
 	kinds  map[int]error // codes of meta.statuscode that mean something special here
 	data   any           // where the data goes; nil when there is none
 }
@@ -95,7 +96,7 @@ func (k call) request(ctx context.Context, u *url.URL) (*http.Request, error) {
 	switch {
 	case k.form != nil:
 		body = strings.NewReader(k.form.Encode())
-	case k.writes && k.method == http.MethodGet:
+	case (k.writes || k.once) && k.method == http.MethodGet:
 		// net/http repeats a GET without a body when a reused connection breaks.
 		body = io.NopCloser(strings.NewReader(""))
 	}

@@ -82,7 +82,7 @@ func TestClient_CreateUser_SendsEverythingInOneCall(t *testing.T) {
 	got, err := client.User(t.Context(), "ADA@example.org")
 	must(t, err)
 	want := nextcloud.User{
-		ID: "ada@example.org", Enabled: true, Email: "ada@example.org", DisplayName: "Ada Lovelace",
+		ID: "ada@example.org", Enabled: true, Email: "ada@example.org", DisplayName: "Ada Lovelace", Backend: nextcloud.OwnBackend,
 		Quota: 50 << 20, Free: -1,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -319,7 +319,7 @@ func TestClient_User_ReadsTheUsageAfterALogin(t *testing.T) {
 	got, err := client.User(t.Context(), "ada@example.org")
 	must(t, err)
 	want := nextcloud.User{
-		ID: "ada@example.org", Enabled: true, Email: "ada@example.org", DisplayName: "Ada Lovelace",
+		ID: "ada@example.org", Enabled: true, Email: "ada@example.org", DisplayName: "Ada Lovelace", Backend: nextcloud.OwnBackend,
 		Quota: 50 << 20, Used: 10 << 20, Free: 40 << 20,
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(nextcloud.User{}, "LastLogin")); diff != "" {

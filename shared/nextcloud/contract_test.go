@@ -64,7 +64,7 @@ func createInOne(t *testing.T, s contract.Server) {
 	u, err := s.Admin.User(t.Context(), id)
 	try(t, err)
 	wanted := nextcloud.User{
-		ID: id, Enabled: true, Email: id + "@example.org", DisplayName: "Ada Lovelace", Groups: []string{group},
+		ID: id, Enabled: true, Email: id + "@example.org", DisplayName: "Ada Lovelace", Backend: nextcloud.OwnBackend, Groups: []string{group},
 		Quota: 50 << 20, Free: u.Free, Used: u.Used,
 	}
 	if diff := cmp.Diff(wanted, u); diff != "" {

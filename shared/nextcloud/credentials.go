@@ -18,7 +18,7 @@ var errNoCredentials = errors.New("no user, no password, or a colon in the user"
 func (c *Client) Authenticate(ctx context.Context, user string, password config.Secret) (User, error) {
 	var raw rawUser
 	err := c.asUser(ctx, user, password, call{
-		op: "authenticate", method: http.MethodGet, path: []string{"cloud", "user"}, data: &raw,
+		op: "authenticate", method: http.MethodGet, path: []string{"cloud", "user"}, once: true, data: &raw,
 	})
 	if err != nil {
 		return User{}, err

@@ -35,11 +35,20 @@ type User struct {
 	Email       string // "" when there is none
 	DisplayName string
 	Groups      []string
+	AdminOf     []string // the groups whose members it administers
+	Backend     string   // what keeps it: [OwnBackend], or "LDAP" and such
 	Quota       Quota
 	Used        int64     // bytes
 	Free        int64     // bytes; -1 until the first login, and when not limited by a number
 	LastLogin   time.Time // zero before the first
 }
+
+// OwnBackend is the [User.Backend] of accounts that are kept in the server's own
+// database. AdminGroup is the group of its administrators.
+const (
+	OwnBackend = "Database"
+	AdminGroup = "admin"
+)
 
 // The keys that [Client.Edit] takes.
 const (
@@ -260,8 +269,15 @@ func (c *Client) Users(ctx context.Context, search string, limit, offset int) ([
 // reads them, which takes seconds; the page is asked for again then. It is
 // [ErrNoUser] where that goes on.
 func (c *Client) UserDetails(ctx context.Context, limit, offset int) (users []User, err error) {
+	return c.SearchUsers(ctx, "", limit, offset)
+}
+
+// SearchUsers is [Client.UserDetails] of those users whose id, display name or
+// e-mail address contains search, in whatever letter case. What other sources of
+// users than the server's own look at is up to them.
+func (c *Client) SearchUsers(ctx context.Context, search string, limit, offset int) (users []User, err error) {
 	for range pageTries {
-		users, err = c.page(ctx, limit, offset)
+		users, err = c.page(ctx, search, limit, offset)
 		if !errors.Is(err, ErrNoUser) {
 			break
 		}
@@ -269,14 +285,18 @@ func (c *Client) UserDetails(ctx context.Context, limit, offset int) (users []Us
 	return users, err
 }
 
-func (c *Client) page(ctx context.Context, limit, offset int) ([]User, error) {
+func (c *Client) page(ctx context.Context, search string, limit, offset int) ([]User, error) {
+	query := url.Values{"limit": {strconv.Itoa(limit)}, "offset": {strconv.Itoa(offset)}}
+	if search != "" {
+		query.Set("search", search)
+	}
 	var page struct {
 		Users rawUsers `json:"users"`
 	}
 	const op = "list users with details"
 	err := c.do(ctx, call{
 		op: op, method: http.MethodGet, path: []string{"cloud", "users", "details"}, as: c.admin, data: &page,
-		query: url.Values{"limit": {strconv.Itoa(limit)}, "offset": {strconv.Itoa(offset)}},
+		query: query,
 		kinds: map[int]error{metaNotFound: ErrNoUser},
 	})
 	if err != nil {
@@ -348,6 +368,8 @@ type rawUser struct {
 	DisplayName word    `json:"displayname"`
 	LastLogin   float64 `json:"lastLogin"` // milliseconds
 	Groups      []word  `json:"groups"`
+	AdminOf     []word  `json:"subadmin"`
+	Backend     word    `json:"backend"`
 	Storage     storage `json:"quota"`
 }
 
@@ -371,12 +393,16 @@ func (r *rawUser) user() User {
 		ID:          string(r.ID),
 		Enabled:     r.Enabled == nil || *r.Enabled,
 		DisplayName: string(r.DisplayName),
+		Backend:     string(r.Backend),
 		Quota:       r.Storage.Quota,
 		Used:        int64(r.Storage.Used),
 		Free:        -1,
 	}
 	for _, group := range r.Groups {
 		u.Groups = append(u.Groups, string(group))
+	}
+	for _, group := range r.AdminOf {
+		u.AdminOf = append(u.AdminOf, string(group))
 	}
 	if r.Email != nil {
 		u.Email = *r.Email

@@ -53,7 +53,7 @@ func TestReconciler_FetchesOneAppPassword(t *testing.T) {
 				panic(errCrash{})
 			}
 		})
-		if !crashes(w, r) {
+		if !crashes(func() { w.batch(r) }) {
 			t.Fatal("it did not stop")
 		}
 		w.advance(time.Hour)

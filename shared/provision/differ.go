@@ -11,20 +11,26 @@ import (
 )
 
 // Where wish and fact of an account that shall be there can differ: what a try
-// adjusts is what a sweep finds.
+// adjusts is what a sweep finds. What a linked account keeps does not differ.
 
 func emailDiffers(n wish.Account, u nextcloud.User) bool {
-	if strings.EqualFold(u.Email, string(n.Email)) {
-		return false
+	return !n.KeepsEmail && !sameEmail(string(n.Email), u.Email)
+}
+
+// sameEmail reports whether both are one address: case, and how a domain is
+// written, make no difference.
+func sameEmail(a, b string) bool {
+	if strings.EqualFold(a, b) {
+		return true
 	}
-	there, err := account.ParseEmail(u.Email)
-	ours, wrong := account.ParseEmail(string(n.Email)) // the wish may be older than canonical forms
-	return err != nil || wrong != nil || there != ours
+	x, err := account.ParseEmail(a) // what is kept may be older than canonical forms
+	y, wrong := account.ParseEmail(b)
+	return err == nil && wrong == nil && x == y
 }
 
 func nameDiffers(n wish.Account, u nextcloud.User) bool {
 	name := displayName(n)
-	return name != "" && name != u.DisplayName
+	return !n.KeepsName && name != "" && name != u.DisplayName
 }
 
 func groupDiffers(group string, u nextcloud.User) bool {

@@ -24,6 +24,10 @@ const (
 	NoAppPassword   = "app_password_refused"  // the files cannot be reached until the next login hands the password over
 	Refused         = "refused"               // Nextcloud refuses what we ask for
 	Unexpected      = "unexpected_answer"     // what answers is not what we know as Nextcloud
+	EmailTaken      = "email_taken"           // an account that is not ours has the address
+	EmailUnclear    = "email_unclear"         // too many accounts match the address to tell whether one has it
+	ClaimRequired   = "claim_required"        // the account is the user's, and nothing opens it until they claim it
+	NotAdoptable    = "not_adoptable"         // the account was linked, and administers Nextcloud now
 )
 
 const (
@@ -39,9 +43,13 @@ func (r *Reconciler) failed(ctx context.Context, t *try, failure error, now time
 	o := &t.outcome
 	o.Status, o.Attempts = wish.Pending, t.account.Attempts
 	wait, its := time.Duration(0), false
+	inTheWay, conflicts := errors.AsType[*conflict](failure)
 	switch {
-	case errors.Is(failure, errConflict):
-		o.LastError, o.Status = IDTaken, wish.Conflict
+	case conflicts:
+		o.LastError, o.Status, o.ConflictID = inTheWay.word, wish.Conflict, inTheWay.id
+		return nil
+	case errors.Is(failure, errEmailUnclear):
+		o.LastError, o.Status = EmailUnclear, wish.Failed // trying again would cost as much, and tell as little
 		return nil
 	case errors.Is(failure, errLost):
 		o.LastError = Removed
@@ -88,6 +96,8 @@ func (r *Reconciler) failed(ctx context.Context, t *try, failure error, now time
 // wordFor returns the word for a failure of one account.
 func wordFor(failure error) string {
 	switch {
+	case errors.Is(failure, errEmailBusy):
+		return EmailTaken
 	case errors.Is(failure, nextcloud.ErrBadAnswer):
 		return Unexpected
 	case errors.Is(failure, nextcloud.ErrUnavailable), errors.Is(failure, nextcloud.ErrUncertain),

@@ -229,7 +229,7 @@ func TestReconciler_CrashesBesideAnother(t *testing.T) {
 					panic(errCrash{})
 				}
 			})
-			if !crashes(w, r) {
+			if !crashes(func() { w.batch(r) }) {
 				t.Fatalf("there is no point %d", at)
 			}
 			w.advance(time.Hour)

@@ -159,7 +159,7 @@ func TestGate_ATrialThatVanishedIsMadeByAnother(t *testing.T) {
 		provision.OnReached(r, func(string) { close(tries); <-end; panic(errCrash{}) })
 		var wg sync.WaitGroup
 		defer wg.Wait()
-		wg.Go(func() { crashes(w, r) })
+		wg.Go(func() { crashes(func() { w.batch(r) }) })
 		defer close(end)
 		<-tries
 		got := w.batch(w.reconciler())

@@ -106,7 +106,7 @@ func TestReconciler_SurvivesACrashInAChangeOfThePassword(t *testing.T) {
 					panic(errCrash{})
 				}
 			})
-			crashed = crashes(w, r)
+			crashed = crashes(func() { w.batch(r) })
 			w.advance(time.Hour) // the lease runs out
 			w.converges(a, adasNewPassword, nil)
 			w.gone(a)

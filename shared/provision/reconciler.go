@@ -27,6 +27,8 @@ type Directory interface {
 	User(ctx context.Context, id string) (nextcloud.User, error)
 	Users(ctx context.Context, search string, limit, offset int) ([]string, error)
 	UserDetails(ctx context.Context, limit, offset int) ([]nextcloud.User, error)
+	SearchUsers(ctx context.Context, search string, limit, offset int) ([]nextcloud.User, error)
+	Throttle(ctx context.Context) (nextcloud.Throttle, error)
 	Authenticate(ctx context.Context, id string, password config.Secret) (nextcloud.User, error)
 	AppPassword(ctx context.Context, id string, password config.Secret) (config.Secret, error)
 	RevokeAppPassword(ctx context.Context, id string, app config.Secret) error
@@ -226,7 +228,7 @@ func (r *Reconciler) one(ctx context.Context, lease string, n wish.Account) (don
 		return false, false, err
 	}
 	t := &try{Reconciler: r, lease: lease, account: n, gate: gate, outcome: wish.Outcome{
-		Owned: n.Owned, First: n.First, Password: n.Password, Personal: n.Personal, PasswordSet: n.PasswordSet, WantsPassword: n.WantsPassword,
+		Owned: n.Owned, Link: n.Link, First: n.First, Password: n.Password, Personal: n.Personal, PasswordSet: n.PasswordSet, WantsPassword: n.WantsPassword,
 	}}
 	failure := t.run(ctx)
 	if ctx.Err() != nil {
@@ -238,7 +240,7 @@ func (r *Reconciler) one(ctx context.Context, lease string, n wish.Account) (don
 			return false, false, err
 		}
 	} else {
-		if n.State == wish.Absent {
+		if n.State == wish.Absent || n.Link == wish.Released {
 			err = r.db.ForgetNextcloud(ctx, n, lease)
 			if !errors.Is(err, store.ErrChanged) {
 				r.reached("forgotten")
@@ -261,11 +263,12 @@ func (r *Reconciler) one(ctx context.Context, lease string, n wish.Account) (don
 // to be somebody else's is an event for reviewers.
 func (r *Reconciler) settle(ctx context.Context, t *try, now time.Time) error {
 	n := t.account
-	if t.outcome.Status != wish.Conflict || n.Status == wish.Conflict {
+	word := t.outcome.LastError
+	if t.outcome.Status != wish.Conflict || n.Status == wish.Conflict || word != IDTaken && word != EmailTaken {
 		return r.db.SettleNextcloud(ctx, n, t.lease, t.outcome, now)
 	}
 	event := audit.New(audit.IDTaken, n.UserID, audit.Origin{}, now)
-	event.Detail = n.NextcloudID
+	event.Detail = t.outcome.ConflictID
 	return r.db.Update(ctx, func(tx *store.Tx) error {
 		if err := tx.SettleNextcloud(ctx, n, t.lease, t.outcome, now); err != nil {
 			return err

@@ -55,7 +55,7 @@ func TestReconciler_SurvivesACrashAnywhere(t *testing.T) {
 						panic(errCrash{})
 					}
 				})
-				if !crashes(w, r) {
+				if !crashes(func() { w.batch(r) }) {
 					points = at - 1 // it ran to its end
 				}
 				w.advance(time.Hour) // the lease runs out
@@ -74,8 +74,8 @@ func TestReconciler_SurvivesACrashAnywhere(t *testing.T) {
 	})
 }
 
-// crashes runs a batch and reports whether it crashed.
-func crashes(w *world, r *provision.Reconciler) (crashed bool) {
+// crashes runs fn and reports whether it crashed.
+func crashes(fn func()) (crashed bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			if _, ok := p.(errCrash); !ok {
@@ -84,7 +84,7 @@ func crashes(w *world, r *provision.Reconciler) (crashed bool) {
 			crashed = true
 		}
 	}()
-	w.batch(r)
+	fn()
 	return false
 }
 

@@ -167,7 +167,7 @@ func TestReconciler_RevokesWhateverStopsIt(t *testing.T) {
 						panic(errCrash{})
 					}
 				})
-				if !crashes(w, r) {
+				if !crashes(func() { w.batch(r) }) {
 					points = at - 1
 				}
 				w.advance(time.Hour) // the lease runs out, app passwords die

@@ -175,6 +175,9 @@ func (s *sweep) compare(ctx context.Context) error {
 		}
 		for _, n := range rows {
 			s.claims[strings.ToLower(n.NextcloudID)] = true
+			if id := n.InTheWay(); id != "" {
+				s.claims[strings.ToLower(id)] = true // known not to be ours, so no orphan
+			}
 			switch {
 			case left[n.UserID]: // nothing is wished of it any more
 			case n.DueAt != nil, n.Status == wish.Conflict, n.Status == wish.Failed, !n.UpdatedAt.Before(s.begun):

@@ -101,7 +101,7 @@ func TestTrial_EndsWithItsCaller(t *testing.T) {
 	for name, stop := range map[string]func(w *world, r *provision.Reconciler){
 		"a panic": func(w *world, r *provision.Reconciler) {
 			provision.OnReached(r, func(string) { panic(errCrash{}) })
-			if !crashes(w, r) {
+			if !crashes(func() { w.batch(r) }) {
 				w.t.Fatal("it did not stop")
 			}
 		},

@@ -16,7 +16,6 @@ import (
 
 // What a try can end with, besides the errors of the directory.
 var (
-	errConflict = errors.New("the account is not ours")
 	errLost     = errors.New("the account was removed behind our back")
 	errNotTaken = errors.New("the new password does not open the account")
 	errKeyLost  = errors.New("the sealed first password does not open")
@@ -29,6 +28,7 @@ type try struct {
 	lease   string
 	account wish.Account
 	gate    store.Gate // as it was when the try began
+	there   string     // the account's id as Nextcloud spells it, once it was seen
 	outcome wish.Outcome
 	real    config.Secret // the account's own password, where this try came to know it
 	looked  time.Time     // when Nextcloud was last asked for the account
@@ -39,12 +39,19 @@ type try struct {
 // run compares wish and fact and acts. Everything it does may be done again.
 func (t *try) run(ctx context.Context) error {
 	u, err := t.look(ctx)
+	if t.account.Link == wish.Released {
+		return t.release(ctx, err)
+	}
 	if t.account.State == wish.Present {
 		switch {
 		case errors.Is(err, nextcloud.ErrNoUser) && t.account.Owned:
 			return t.beginAnew(errLost)
 		case errors.Is(err, nextcloud.ErrNoUser):
 			u, err = t.create(ctx)
+		case err == nil && t.account.Link == wish.Adopted:
+			err = &conflict{u.ID, ClaimRequired}
+		case err == nil && !t.account.Owned && !t.account.CreateTried:
+			err = &conflict{u.ID, IDTaken} // trying the first password would count as a failed login
 		case err == nil && !t.account.Owned:
 			err = t.prove(ctx)
 		}
@@ -60,6 +67,7 @@ func (t *try) run(ctx context.Context) error {
 func (t *try) look(ctx context.Context) (nextcloud.User, error) {
 	t.looked = t.now()
 	u, err := t.directory.User(ctx, t.account.NextcloudID)
+	t.there = u.ID
 	t.reached("looked")
 	return u, err
 }
@@ -72,6 +80,13 @@ func (t *try) create(ctx context.Context) (nextcloud.User, error) {
 	if err != nil { // nobody is there whom it would have to open
 		return nextcloud.User{}, t.beginAnew(errKeyLost)
 	}
+	if err := t.unheld(ctx); err != nil {
+		return nextcloud.User{}, err
+	}
+	if err := t.db.NoteNextcloudCreate(ctx, n.UserID, t.lease); err != nil {
+		return nextcloud.User{}, err
+	}
+	t.reached("create noted")
 	made := t.make(ctx, first)
 	if made == nil {
 		t.real = first
@@ -140,7 +155,7 @@ func (t *try) join(ctx context.Context, u nextcloud.User) error {
 func (t *try) prove(ctx context.Context) error {
 	first, err := t.box.Open(t.account.First, string(t.account.UserID))
 	if err != nil { // it cannot be proved any more
-		return errConflict
+		return &conflict{t.there, IDTaken}
 	}
 	ours, err := t.opens(ctx, first)
 	t.reached("proved")
@@ -148,7 +163,7 @@ func (t *try) prove(ctx context.Context) error {
 	case err != nil:
 		return err
 	case !ours:
-		return errConflict
+		return &conflict{t.there, IDTaken}
 	}
 	t.real = first
 	return t.own(ctx)
@@ -171,6 +186,7 @@ func (t *try) own(ctx context.Context) error {
 		return err
 	}
 	t.account.Owned, t.outcome.Owned = true, true
+	t.account.Link, t.outcome.Link = wish.NoLink, wish.NoLink
 	// Of an account that is gone:
 	t.account.App, t.account.Personal, t.account.PasswordSet = nil, false, false
 	t.outcome.Personal, t.outcome.PasswordSet = false, false
@@ -186,7 +202,7 @@ func (t *try) beginAnew(why error) error {
 	if err != nil {
 		return err
 	}
-	t.outcome.Owned, t.outcome.First = false, first
+	t.outcome.Owned, t.outcome.First, t.outcome.Link = false, first, wish.NoLink
 	return why
 }
 
@@ -194,6 +210,9 @@ func (t *try) beginAnew(why error) error {
 // Nextcloud, so what agrees is left alone.
 func (t *try) adjust(ctx context.Context, u nextcloud.User) error {
 	n := t.account
+	if n.Link != wish.NoLink && !t.adoptable(u) {
+		return &conflict{u.ID, NotAdoptable}
+	}
 	if !u.Enabled {
 		err := t.directory.Enable(ctx, n.NextcloudID)
 		t.reached("enabled")
@@ -205,7 +224,7 @@ func (t *try) adjust(ctx context.Context, u nextcloud.User) error {
 		return err
 	}
 	if emailDiffers(n, u) {
-		if err := t.set(ctx, nextcloud.KeyEmail, string(n.Email)); err != nil {
+		if err := t.changeEmail(ctx); err != nil {
 			return err
 		}
 	}
@@ -227,9 +246,12 @@ func (t *try) adjust(ctx context.Context, u nextcloud.User) error {
 		return err
 	}
 	t.outcome.Password = nil // nothing needs it any more
+	if err := t.forgetProof(u); err != nil {
+		return err
+	}
 	// Whoever signs in next brings the password that the account lacks.
 	lacks := !t.outcome.Personal || t.outcome.LastError == NoAppPassword
-	t.outcome.WantsPassword = lacks && t.outcome.LastError != PasswordRefused
+	t.outcome.WantsPassword = lacks && t.outcome.LastError != PasswordRefused && !t.foreign()
 	if err := t.revokeLeft(ctx); err != nil {
 		return err
 	}
@@ -347,8 +369,13 @@ func (t *try) retire(ctx context.Context, u nextcloud.User, err error) error {
 		return nil
 	case err != nil:
 		return err
+	case t.account.Link != wish.NoLink && (!t.account.Owned || t.account.State == wish.Absent):
+		return nil // it is not ours to touch
 	}
 	if !t.account.Owned {
+		if !t.account.CreateTried {
+			return &conflict{u.ID, IDTaken}
+		}
 		if err := t.prove(ctx); err != nil {
 			return err
 		}

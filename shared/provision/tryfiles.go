@@ -73,6 +73,8 @@ func (t *try) fetchAppPassword(ctx context.Context) error {
 	app, err := t.directory.AppPassword(ctx, t.account.NextcloudID, t.real)
 	t.reached("app password")
 	switch {
+	case errors.Is(err, nextcloud.ErrForbidden) && t.foreign():
+		app = t.real // the owner proved it with an app password, which is good for the files
 	case errors.Is(err, nextcloud.ErrUnauthorized), errors.Is(err, nextcloud.ErrForbidden):
 		t.lacksAppPassword() // of this account; the administrator is not refused
 		return nil

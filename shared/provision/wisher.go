@@ -85,8 +85,17 @@ func (w *Wisher) HandOver(
 	return db.HandOverNextcloud(ctx, id, hash, sealed, now)
 }
 
-// Deleted wishes what the policy says for the account of a deleted user.
+// Deleted wishes what the policy says for the account of a deleted user. One that
+// the gateway did not make stays as it is, whatever the policy; what the gateway
+// made in it goes.
 func (w *Wisher) Deleted(ctx context.Context, tx *store.Tx, a account.Account, now time.Time) error {
+	foreign, err := tx.UnlinkNextcloud(ctx, a.ID, now)
+	if err == nil && foreign {
+		_, err = tx.RevokeAppPasswords(ctx, a.ID, now)
+	}
+	if err != nil || foreign {
+		return err
+	}
 	if w.OnDelete == wish.Present || w.OnDelete == "" {
 		if err := tx.LeaveNextcloud(ctx, a.ID, now); err != nil {
 			return err

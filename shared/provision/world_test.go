@@ -189,3 +189,22 @@ func (w *world) client() *nextcloud.Client {
 func isNotReady(err error) bool {
 	return errors.Is(err, provision.ErrNotReady) && fault.Of(err).RetryAfter > 0
 }
+
+// changed wishes what follows from a change of a.
+func (w *world) changed(a account.Account) {
+	w.t.Helper()
+	w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Changed(ctx, tx, a, w.time()) })
+}
+
+// removed deletes a, and lets the policy be carried out.
+func (w *world) removed(a account.Account) {
+	w.t.Helper()
+	w.batch(w.reconciler())
+	w.update(func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.DeleteAccount(ctx, tx.AtConsole(), a.ID); err != nil {
+			return err
+		}
+		return w.wisher.Deleted(ctx, tx, a, w.time())
+	})
+	w.batch(w.reconciler())
+}

@@ -13,7 +13,8 @@ import (
 
 const nextcloudColumns = `user_id, nextcloud_id, wish, email, full_name, quota, password, first_password,
 	version, owned, status, attempts, due_at, last_error, last_synced_at, used_bytes, total_bytes,
-	created_at, updated_at, app_password, personal, wants_password, own_quota, set_quota, used_at, password_set`
+	created_at, updated_at, app_password, personal, wants_password, own_quota, set_quota, used_at, password_set,
+	link, conflict_id, create_tried, keeps_email, keeps_name`
 
 func nextcloudDest(n *wish.Account) []any {
 	return []any{
@@ -21,6 +22,7 @@ func nextcloudDest(n *wish.Account) []any {
 		&n.Version, &n.Owned, &n.Status, &n.Attempts, maybeInstant{&n.DueAt}, &n.LastError,
 		maybeInstant{&n.LastSyncedAt}, &n.Used, &n.Total, instant{&n.CreatedAt}, instant{&n.UpdatedAt},
 		&n.App, &n.Personal, &n.WantsPassword, &n.OwnQuota, &n.SetQuota, maybeInstant{&n.UsedAt}, &n.PasswordSet,
+		&n.Link, maybeText[string]{&n.ConflictID}, &n.CreateTried, &n.KeepsEmail, &n.KeepsName,
 	}
 }
 
@@ -28,14 +30,16 @@ func nextcloudDest(n *wish.Account) []any {
 // Nextcloud id and the first password, too; where another row has that id, spare
 // is taken instead. A later one keeps both, replaces the rest, and keeps a
 // password that waits unless it brings one or the account is no longer wished.
-// An account in conflict stays so.
+// An account in conflict stays so unless it is ours. What a linked account keeps,
+// it keeps until the wish for it changes.
 func (s *Statements) WishNextcloud(ctx context.Context, n wish.Account, spare string, now time.Time) error {
 	_, err := s.exec(ctx, `
 		INSERT INTO nextcloud_accounts (user_id, nextcloud_id, wish, email, full_name, quota, password,
-			first_password, version, owned, status, attempts, due_at, last_error, created_at, updated_at)
+			first_password, version, owned, status, attempts, due_at, last_error, created_at, updated_at,
+			create_tried)
 		VALUES ($1, CASE WHEN EXISTS (SELECT 1 FROM nextcloud_accounts WHERE nextcloud_id = $2 AND user_id <> $1)
 				THEN $3 ELSE $2 END,
-			$4, $5, $6, $7, $8, $9, 1, FALSE, 'pending', 0, $10, '', $10, $10)
+			$4, $5, $6, $7, $8, $9, 1, FALSE, 'pending', 0, $10, '', $10, $10, FALSE)
 		ON CONFLICT (user_id) DO UPDATE SET
 			wish = excluded.wish, email = excluded.email, full_name = excluded.full_name,
 			quota = excluded.quota,
@@ -44,8 +48,12 @@ func (s *Statements) WishNextcloud(ctx context.Context, n wish.Account, spare st
 			password_set = nextcloud_accounts.password_set AND excluded.password IS NULL AND excluded.wish = 'present',
 			wants_password = nextcloud_accounts.wants_password AND excluded.password IS NULL,
 			version = nextcloud_accounts.version + 1, attempts = 0, updated_at = excluded.updated_at,
-			status = CASE WHEN nextcloud_accounts.status = 'conflict' THEN 'conflict' ELSE 'pending' END,
-			due_at = CASE WHEN nextcloud_accounts.status = 'conflict' THEN NULL ELSE excluded.due_at END`,
+			keeps_email = nextcloud_accounts.keeps_email AND nextcloud_accounts.email = excluded.email,
+			keeps_name = nextcloud_accounts.keeps_name AND nextcloud_accounts.full_name = excluded.full_name,
+			status = CASE WHEN nextcloud_accounts.status = 'conflict' AND NOT nextcloud_accounts.owned
+				THEN 'conflict' ELSE 'pending' END,
+			due_at = CASE WHEN nextcloud_accounts.status = 'conflict' AND NOT nextcloud_accounts.owned
+				THEN NULL ELSE excluded.due_at END`,
 		string(n.UserID), n.NextcloudID, spare, string(n.State), string(n.Email), n.FullName, n.Quota,
 		bytesOrNull(n.Password), n.First, at(now))
 	if err != nil {
@@ -121,12 +129,21 @@ func (s *Statements) LeaseNextcloud(
 	return list, nil
 }
 
+// NoteNextcloudCreate notes that the account is about to be made with the first
+// password, so one that is there afterwards can be ours. It returns [ErrChanged]
+// when the lease was lost.
+func (s *Statements) NoteNextcloudCreate(ctx context.Context, user account.ID, lease string) error {
+	n, err := s.exec(ctx, `
+		UPDATE nextcloud_accounts SET create_tried = TRUE WHERE user_id = $1 AND lease = $2`, string(user), lease)
+	return leased("note creation of Nextcloud account", n, err)
+}
+
 // OwnNextcloud notes, as soon as it is known, that the account is ours; what
 // was known of one before it holds no more. It returns [ErrChanged] when the
 // lease was lost.
 func (s *Statements) OwnNextcloud(ctx context.Context, user account.ID, lease string, now time.Time) error {
 	n, err := s.exec(ctx, `
-		UPDATE nextcloud_accounts SET owned = TRUE, personal = FALSE, password_set = FALSE, app_password = NULL, set_quota = '',
+		UPDATE nextcloud_accounts SET owned = TRUE, personal = FALSE, password_set = FALSE, app_password = NULL, set_quota = '', link = '',
 			updated_at = $3
 		WHERE user_id = $1 AND lease = $2`,
 		string(user), lease, at(now))
@@ -174,7 +191,7 @@ func (s *Statements) SettleNextcloud(
 	}
 	rows, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET
-			owned = $4, first_password = $5,
+			owned = $4, create_tried = create_tried AND first_password = $5, first_password = $5,
 			password = CASE WHEN version = $3 THEN $6 ELSE password END,
 			password_set = CASE WHEN password = $20 THEN $21 ELSE password_set END, -- else it is another one
 			status = CASE WHEN version = $3 THEN $7 ELSE status END,
@@ -184,11 +201,15 @@ func (s *Statements) SettleNextcloud(
 			used_bytes = COALESCE($12, used_bytes), total_bytes = CASE WHEN $13 THEN $14 ELSE total_bytes END,
 			used_at = CASE WHEN $13 THEN $18 ELSE used_at END,
 			set_quota = CASE WHEN version = $3 AND $19 <> '' THEN $19 ELSE set_quota END,
-			personal = $16, wants_password = CASE WHEN version = $3 THEN $17 ELSE wants_password END, lease = NULL, lease_until = NULL, updated_at = $15
+			personal = $16, wants_password = CASE WHEN version = $3 THEN $17 ELSE wants_password END,
+			link = CASE WHEN link = 'released' THEN link ELSE $22 END, conflict_id = $23,
+			keeps_email = keeps_email AND $22 <> '', keeps_name = keeps_name AND $22 <> '',
+			lease = NULL, lease_until = NULL, updated_at = $15
 		WHERE user_id = $1 AND lease = $2`,
 		string(n.UserID), lease, n.Version, o.Owned, o.First, bytesOrNull(o.Password), string(o.Status),
 		atOrNull(o.DueAt), o.Attempts, o.LastError, atOrNull(synced), o.Used, o.Used != nil, o.Total, at(now),
-		o.Personal, o.WantsPassword, atOrNull(o.UsedAt), o.SetQuota, bytesOrNull(n.Password), o.PasswordSet)
+		o.Personal, o.WantsPassword, atOrNull(o.UsedAt), o.SetQuota, bytesOrNull(n.Password), o.PasswordSet,
+		string(o.Link), orNull(o.ConflictID))
 	return leased("settle Nextcloud account", rows, err)
 }
 

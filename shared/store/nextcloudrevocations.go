@@ -55,7 +55,7 @@ func (tx *Tx) moveAppPasswords(
 func (s *Statements) makeDue(ctx context.Context, user account.ID, now time.Time) error {
 	_, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET status = 'pending', version = version + 1, attempts = 0, due_at = $2, updated_at = $2
-		WHERE user_id = $1 AND status <> 'conflict'`, string(user), at(now))
+		WHERE user_id = $1 AND (status <> 'conflict' OR owned)`, string(user), at(now))
 	if err != nil {
 		return fmt.Errorf("make Nextcloud account due: %w", err)
 	}

@@ -29,7 +29,7 @@ import (
 // SchemaVersion is the newest migration that this code relies on. An older
 // schema is refused, by readiness and by every statement; a newer one is
 // tolerated.
-const SchemaVersion = 15
+const SchemaVersion = 16
 
 // PostgreSQL and SQLite are the engines' names.
 const (

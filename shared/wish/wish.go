@@ -4,6 +4,7 @@
 package wish
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -29,8 +30,20 @@ const (
 	Pending  Status = "pending"  // the wish is not true yet
 	Active   Status = "active"   // there, enabled, as wished
 	Inactive Status = "disabled" // not usable, as wished
-	Conflict Status = "conflict" // the id belongs to an account that is not ours; it is left alone
+	Conflict Status = "conflict" // an account that is not ours is in the way; it is left alone
 	Failed   Status = "failed"   // tried often enough; somebody must look
+)
+
+// A Link is how an account in Nextcloud that the gateway did not make became a
+// user's. Linking changes nothing in it.
+type Link string
+
+// The links.
+const (
+	NoLink   Link = ""         // the gateway made it, or will
+	Adopted  Link = "adopted"  // an administrator said so; the gateway cannot open it
+	Claimed  Link = "claimed"  // its owner proved it with a password of the account
+	Released Link = "released" // its user is gone: it stays, without what the gateway made in it
 )
 
 // ErrBadStatus is what [ParseStatus] returns.
@@ -73,9 +86,12 @@ type Account struct {
 	Wish
 
 	UserID      account.ID
-	NextcloudID string // never changes once stored
+	NextcloudID string // changes only when another account is linked
+	Link        Link
+	ConflictID  string // in Nextcloud, of the account that is in the way; "" for none
 	Version     int64  // of the wish; each change counts up
-	First       []byte // sealed: the password it is made with, which proves that it is ours
+	First       []byte // sealed: the password it is made with, which proves that it is ours; of a claimed one the proof, until an app password is there; [Spent] for none
+	CreateTried bool   // somebody began to make it with First, so it can be ours
 	App         []byte // sealed: the app password with which we reach its files; nil for none
 	Owned       bool   // proved to be ours
 	Personal    bool   // the user's own password opens it; else the first one does
@@ -83,22 +99,39 @@ type Account struct {
 	// WantsPassword: the user's own password is needed, and the next login that
 	// brings it shall hand it over.
 	WantsPassword bool
-	Status        Status
-	Attempts      int        // failures in a row
-	DueAt         *time.Time // when to try next; nil for nothing to do
-	LastError     string     // a stable word; "" for none
-	LastSyncedAt  *time.Time // when wish and fact last agreed
-	SetQuota      string     // the quota that the gateway set last; "" if the wanted one is still to be set
-	Used          *int64     // bytes, when last seen
-	Total         *int64     // bytes; nil while unknown or without limit
-	UsedAt        *time.Time // when Used and Total were read
-	CreatedAt     time.Time
-	UpdatedAt     time.Time
+	// KeepsEmail and KeepsName: the account was linked, and that of the wish has not
+	// changed since, so what the account has stays.
+	KeepsEmail, KeepsName bool
+
+	Status       Status
+	Attempts     int        // failures in a row
+	DueAt        *time.Time // when to try next; nil for nothing to do
+	LastError    string     // a stable word; "" for none
+	LastSyncedAt *time.Time // when wish and fact last agreed
+	SetQuota     string     // the quota that the gateway set last; "" if the wanted one is still to be set
+	Used         *int64     // bytes, when last seen
+	Total        *int64     // bytes; nil while unknown or without limit
+	UsedAt       *time.Time // when Used and Total were read
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+}
+
+// Spent is an [Account.First] that is used up. It opens with no key.
+const Spent = "\x00"
+
+// InTheWay returns the id, in Nextcloud, of the account with which n is in
+// conflict, or "" where it is in none.
+func (n Account) InTheWay() string {
+	if n.Status != Conflict {
+		return ""
+	}
+	return cmp.Or(n.ConflictID, n.NextcloudID)
 }
 
 // An Outcome is what became of one try.
 type Outcome struct {
 	Owned    bool
+	Link     Link
 	First    []byte // sealed, as [Account.First]
 	Password []byte // what still waits; nil once it is set and the files answer
 	Personal bool   // as [Account.Personal]
@@ -109,6 +142,7 @@ type Outcome struct {
 	Status        Status     // unless the wish changed meanwhile
 	Attempts      int        //
 	DueAt         *time.Time // unless the wish changed meanwhile
+	ConflictID    string     // as [Account.ConflictID], with [Conflict]
 	LastError     string
 	Synced        bool   // wish and fact agree
 	SetQuota      string // as [Account.SetQuota], unless the wish changed meanwhile; "" leaves it

@@ -21,6 +21,8 @@ type account struct {
 	language    string
 	groups      []string
 	admin       bool
+	backend     string   // what keeps it
+	adminOf     []string // groups
 	disabled    bool
 	lastLogin   time.Time
 	extra       int64 // bytes that it is said to store beyond its files
@@ -29,7 +31,7 @@ type account struct {
 }
 
 func newAccount(id, password string) *account {
-	return &account{id: id, password: password, quota: quotaDefault, language: "en"}
+	return &account{id: id, password: password, quota: quotaDefault, language: "en", backend: "Database"}
 }
 
 func (a *account) name() string { return cmp.Or(a.displayName, a.id) }
@@ -85,8 +87,12 @@ func (s *Server) data(a *account, who caller) object {
 	if !a.lastLogin.IsZero() {
 		lastLogin = a.lastLogin.UnixMilli()
 	}
-	d = append(d, member{"id", a.id}, member{"lastLogin", lastLogin}, member{"backend", "Database"},
-		member{"subadmin", []any{}}, member{"quota", s.quotaObject(a)}, member{"manager", ""})
+	adminOf := make([]any, 0, len(a.adminOf))
+	for _, g := range a.adminOf {
+		adminOf = append(adminOf, g)
+	}
+	d = append(d, member{"id", a.id}, member{"lastLogin", lastLogin}, member{"backend", a.backend},
+		member{"subadmin", adminOf}, member{"quota", s.quotaObject(a)}, member{"manager", ""})
 	if a == who.account {
 		d = append(d, member{"avatarScope", "v2-federated"})
 	}

@@ -57,6 +57,7 @@ func (s *Server) User(id string) (User, bool) {
 type Call struct {
 	Method string
 	Path   string // decoded, with the folder of the installation
+	Search string // what users are searched for; "" for nothing
 	User   string // of the credentials, right or wrong; "" without any
 	Status int    // 0 when the connection was cut before one
 }
@@ -78,7 +79,7 @@ func (s *Server) record(r *http.Request, status int) {
 	if len(s.calls) >= maxCalls {
 		s.calls = slices.Delete(s.calls, 0, maxCalls/2)
 	}
-	s.calls = append(s.calls, Call{r.Method, r.URL.Path, user, status})
+	s.calls = append(s.calls, Call{r.Method, r.URL.Path, r.URL.Query().Get("search"), user, status})
 }
 
 // Opens reports whether the name and password, or app password, open an account
@@ -137,6 +138,30 @@ func (s *Server) SetEnabled(id string, on bool) {
 	defer s.mu.Unlock()
 	if a := s.find(id); a != nil {
 		a.disabled = !on
+	}
+}
+
+// SetBackend says what keeps an account, such as "LDAP".
+func (s *Server) SetBackend(id, backend string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.find(id); a != nil {
+		a.backend = backend
+	}
+}
+
+// Appoint makes an account the administrator of a group; of the group "admin",
+// and of everything, where that is the one.
+func (s *Server) Appoint(id, group string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.find(id)
+	switch {
+	case a == nil:
+	case group == "admin":
+		a.admin, a.groups = true, append(a.groups, group)
+	default:
+		a.adminOf = append(a.adminOf, group)
 	}
 }
 

@@ -1,0 +1,139 @@
+package ncprovision
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"unicode/utf8"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/token"
+	"github.com/voiceassist/gateway/shared/wish"
+)
+
+// What Nextcloud takes, in characters.
+const (
+	maxPassword = 469
+	maxUserID   = 64
+)
+
+type claim struct {
+	Password config.Secret `json:"password"`
+
+	origin audit.Origin
+}
+
+// Bind notes where the request came from.
+func (q *claim) Bind(r *http.Request) error {
+	q.origin = endpoint.Origin(r)
+	return nil
+}
+
+// Validate checks that the password is there and could be one of Nextcloud's.
+func (q *claim) Validate() error {
+	var wrong fault.Fields
+	wrong.Require(q.Password != "", "password")
+	wrong.Check(utf8.RuneCountInString(q.Password.Reveal()) <= maxPassword, "password", "too_long", "Must have 469 characters at most.")
+	return wrong.Err()
+}
+
+// claim makes an account that was in Nextcloud before the caller's. The password
+// is not the gateway's, and proves the account in Nextcloud, not the caller.
+func (f *Function) claim(ctx context.Context, caller token.Caller, q claim) (standing, error) {
+	by := caller.Proof()
+	if err := endpoint.Reconfirm(ctx, f.Callers, by); err != nil {
+		return standing{}, err
+	}
+	event := audit.New(audit.Claimed, by.User(), q.origin, f.Now())
+	event.Login = by.Login()
+	n, err := f.Reconciler.Claim(ctx, by, q.Password, event)
+	if err != nil {
+		return standing{}, err
+	}
+	return f.standing(n), nil
+}
+
+type adopt struct {
+	NextcloudUserID string `json:"nextcloud_user_id"`
+
+	id     account.ID
+	origin audit.Origin
+}
+
+// Bind reads the id from the path and notes where the request came from.
+func (q *adopt) Bind(r *http.Request) (err error) {
+	q.origin = endpoint.Origin(r)
+	q.id, err = account.ParseID(r.PathValue("user_id"))
+	return err
+}
+
+// Validate checks that the id could be one of Nextcloud's; without one it is that
+// of the account in the way.
+func (q *adopt) Validate() error {
+	var wrong fault.Fields
+	wrong.Check(utf8.RuneCountInString(q.NextcloudUserID) <= maxUserID, "nextcloud_user_id", "too_long", "Must have 64 characters at most.")
+	return wrong.Err()
+}
+
+// adopt links an account in Nextcloud to a user, who has to claim it.
+func (f *Function) adopt(ctx context.Context, admin token.Admin, q adopt) (entry, error) {
+	by := admin.Proof()
+	event := audit.New(audit.Adopted, q.id, q.origin, f.Now())
+	event.Actor, event.Login = by.User(), by.Login()
+	n, err := f.Reconciler.Adopt(ctx, by, q.id, q.NextcloudUserID, event)
+	if err != nil {
+		return entry{}, err
+	}
+	return entryOf(n, provision.Hold{}), nil
+}
+
+// What users are told of an account that is in their way.
+const (
+	claimIt = "Nextcloud had an account before that is in the way of yours. If it is your own, claim it with its " +
+		"Nextcloud password: POST /api/users/me/nextcloud/claim. Else ask your administrator."
+	claimYours = "Your account in Nextcloud was there before the gateway. Claim it with its Nextcloud password: " +
+		"POST /api/users/me/nextcloud/claim."
+)
+
+// toOwner returns what went wrong with an account, and what to do, as its user is
+// told. Whoever registers an address must not learn which account has it in
+// Nextcloud, nor whether that is by its id or by its address.
+func toOwner(n wish.Account) (word, detail *string) {
+	says := func(w, d string) (*string, *string) { return orNull(w), orNull(d) }
+	switch taken := n.LastError == provision.IDTaken || n.LastError == provision.EmailTaken; {
+	case n.Status == wish.Conflict && n.LastError == provision.ClaimRequired:
+		return says(n.LastError, claimYours)
+	case n.Status == wish.Conflict && taken:
+		return says(provision.IDTaken, claimIt)
+	case taken, n.LastError == provision.EmailUnclear:
+		return says(provision.Refused, "")
+	}
+	return says(n.LastError, "")
+}
+
+// toAdministrators returns what to do about an account, and names the one that is
+// in the way.
+func toAdministrators(n wish.Account) *string {
+	id, text := n.InTheWay(), ""
+	switch n.LastError {
+	case provision.IDTaken:
+		text = fmt.Sprintf("The account %q in Nextcloud has the id that this user's would get. The user can claim it with its password, or adopt it for them.", id)
+	case provision.EmailTaken:
+		text = fmt.Sprintf("The account %q in Nextcloud has the address of this user. The user can claim it with its password, or adopt it for them.", id)
+		if id == "" {
+			text = "Another account in Nextcloud has the address of this user, and keeps it."
+		}
+	case provision.EmailUnclear:
+		text = "Too many accounts in Nextcloud match the address to tell whether one has it. Look there; adopt the one that has it, or correct the addresses and retry."
+	case provision.ClaimRequired:
+		text = fmt.Sprintf("The account %q in Nextcloud is this user's; they have to claim it with its password.", id)
+	case provision.NotAdoptable:
+		text = fmt.Sprintf("The account %q in Nextcloud administers something there, so the gateway leaves it alone.", id)
+	}
+	return orNull(text)
+}

@@ -1,0 +1,71 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/wish"
+)
+
+// BeginClaim notes a password that is about to be tried at an account in
+// Nextcloud by the caller. Where too many were tried lately, it notes nothing and
+// returns how long to wait. Of concurrent calls no more pass than may.
+func (tx *Tx) BeginClaim(ctx context.Context, by Confirmed, try wish.ClaimTry) (wait time.Duration, err error) {
+	if err := by.mayChange(tx, try.UserID); err != nil {
+		return 0, err
+	}
+	earlier, err := tx.ClaimTries(ctx, try.At)
+	if err != nil {
+		return 0, err
+	}
+	if wait = wish.ClaimWait(try, earlier); wait > 0 {
+		return wait, nil
+	}
+	_, err = tx.exec(ctx, `DELETE FROM nextcloud_claim_tries WHERE tried_at <= $1`, at(try.At.Add(-wish.TriesPerAccountWindow)))
+	if err == nil {
+		_, err = tx.exec(ctx, `
+			INSERT INTO nextcloud_claim_tries (id, user_id, nextcloud_id, refused, tried_at) VALUES ($1, $2, $3, $4, $5)`,
+			try.ID, string(try.UserID), strings.ToLower(try.NextcloudID), try.Refused, at(try.At))
+	}
+	if err != nil {
+		return 0, fmt.Errorf("begin claim: %w", err)
+	}
+	return 0, nil
+}
+
+// ClaimTries returns the tries that still count at the time given.
+func (s *Statements) ClaimTries(ctx context.Context, now time.Time) ([]wish.ClaimTry, error) {
+	var list []wish.ClaimTry
+	err := s.each(ctx, func(row scanner) error {
+		var t wish.ClaimTry
+		if err := row.Scan(&t.ID, &t.UserID, &t.NextcloudID, &t.Refused, instant{&t.At}); err != nil {
+			return err
+		}
+		list = append(list, t)
+		return nil
+	}, `SELECT id, user_id, nextcloud_id, refused, tried_at FROM nextcloud_claim_tries WHERE tried_at > $1`,
+		at(now.Add(-wish.TriesPerAccountWindow)))
+	if err != nil {
+		return nil, fmt.Errorf("tries of claims: %w", err)
+	}
+	return list, nil
+}
+
+// ForgetClaim forgets a try whose password was right, or that was not made.
+func (s *Statements) ForgetClaim(ctx context.Context, try string) error {
+	if _, err := s.exec(ctx, `DELETE FROM nextcloud_claim_tries WHERE id = $1`, try); err != nil {
+		return fmt.Errorf("forget claim: %w", err)
+	}
+	return nil
+}
+
+// LoseClaim notes that the answer to a try was lost: it counts against all users
+// together, and not against its own.
+func (s *Statements) LoseClaim(ctx context.Context, try string) error {
+	if _, err := s.exec(ctx, `UPDATE nextcloud_claim_tries SET refused = FALSE WHERE id = $1`, try); err != nil {
+		return fmt.Errorf("lose claim: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,288 @@
+package store_test
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/signin"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+	"github.com/voiceassist/gateway/shared/wish"
+)
+
+// conflicted returns an account that is signed in, and in conflict with the one
+// of that id in Nextcloud.
+func conflicted(t *testing.T, db *store.DB, email, with string) (account.Account, signin.Proof) {
+	t.Helper()
+	a := someone(t, db, email)
+	n := wish.Account{
+		UserID: a.ID, NextcloudID: email, First: []byte("first"),
+		Wish: wish.Wish{State: wish.Present, Email: a.Email, FullName: "Ada", Quota: "5 GB", Password: []byte("box")},
+	}
+	if err := db.WishNextcloud(t.Context(), n, string(a.ID), noon); err != nil {
+		t.Fatal(err)
+	}
+	holder, rows := lease(t, db, 9)
+	for _, n := range rows {
+		settle(t, db, n, holder, wish.Outcome{First: n.First, Password: n.Password, Status: wish.Conflict, LastError: "email_taken", ConflictID: with})
+	}
+	return a, signedIn(t, db, a)
+}
+
+// claim claims the account that is in the way.
+func claim(t *testing.T, db *store.DB, by signin.Proof, id string) error {
+	t.Helper()
+	way := row(t, db, by.User()).InTheWay()
+	return db.UpdateAs(t.Context(), by, noon, func(tx *store.Tx, by store.Confirmed) error {
+		_, err := tx.ClaimNextcloud(t.Context(), by, way, id, []byte("proof"), noon)
+		return err
+	})
+}
+
+func TestClaimNextcloud_LinksAndOverwritesNothing(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		a, by := conflicted(t, db, "ada@example.org", "Countess")
+		if err := claim(t, db, by, "Countess"); err != nil {
+			t.Fatal(err)
+		}
+		n := row(t, db, a.ID)
+		if n.NextcloudID != "Countess" || n.Link != wish.Claimed || !n.Owned || n.Personal || string(n.First) != "proof" ||
+			n.Password != nil || !n.KeepsEmail || !n.KeepsName || n.OwnQuota != wish.KeepQuota || n.Status != wish.Pending || n.DueAt == nil || n.InTheWay() != "" {
+			t.Errorf("the row is %+v", n)
+		}
+		if err := claim(t, db, by, "Countess"); !errors.Is(err, store.ErrChanged) {
+			t.Errorf("claimed twice: %v", err)
+		}
+
+		n.FullName = "Ada King" // a later change is passed on, and nothing else
+		n.Password = nil
+		if err := db.WishNextcloud(t.Context(), n, "spare", noon); err != nil {
+			t.Fatal(err)
+		}
+		if n := row(t, db, a.ID); n.KeepsName || !n.KeepsEmail || n.OwnQuota != wish.KeepQuota || n.WantsPassword {
+			t.Errorf("after a change of the name: %+v", n)
+		}
+	})
+}
+
+func TestClaimNextcloud_NotBesideTheReconciler(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		a, by := conflicted(t, db, "ada@example.org", "countess")
+		n := row(t, db, a.ID)
+		if err := db.RecheckNextcloudConflict(t.Context(), n, noon); err != nil {
+			t.Fatal(err)
+		}
+		if n = row(t, db, a.ID); n.Status != wish.Pending || n.DueAt == nil {
+			t.Fatalf("the row is %+v", n)
+		}
+		holder, rows := lease(t, db, 1)
+		err := db.UpdateAs(t.Context(), by, noon, func(tx *store.Tx, by store.Confirmed) error {
+			_, err := tx.ClaimNextcloud(t.Context(), by, "countess", "countess", []byte("proof"), noon)
+			return err
+		})
+		if !errors.Is(err, store.ErrChanged) {
+			t.Errorf("claimed while it is worked on: %v", err)
+		}
+		err = db.Update(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.AdoptNextcloud(t.Context(), tx.AtConsole(), a.ID, "countess", "claim_required", noon)
+			return err
+		})
+		if !errors.Is(err, store.ErrChanged) {
+			t.Errorf("adopted while it is worked on: %v", err)
+		}
+		settle(t, db, rows[0], holder, wish.Outcome{First: rows[0].First, Status: wish.Conflict, ConflictID: "countess"})
+		if err := claim(t, db, by, "countess"); err != nil {
+			t.Errorf("afterwards: %v", err)
+		}
+	})
+}
+
+func TestClaimNextcloud_OneOfTwoUsers(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		_, ada := conflicted(t, db, "ada@example.org", "countess")
+		_, eve := conflicted(t, db, "eve@example.org", "countess")
+		var all sync.WaitGroup
+		errs := make([]error, 2)
+		for i, by := range []signin.Proof{ada, eve} {
+			all.Go(func() {
+				errs[i] = db.UpdateAs(t.Context(), by, noon, func(tx *store.Tx, by store.Confirmed) error {
+					_, err := tx.ClaimNextcloud(t.Context(), by, "countess", "countess", []byte("proof"), noon)
+					return err
+				})
+			})
+		}
+		all.Wait()
+		won := 0
+		for _, err := range errs {
+			switch {
+			case err == nil:
+				won++
+			case !errors.Is(err, wish.ErrAlreadyLinked):
+				t.Error(err)
+			}
+		}
+		if won != 1 {
+			t.Errorf("%d of two users have the account", won)
+		}
+	})
+}
+
+// TestClaimNextcloud_AReservationGivesWay is about an id that a user would get
+// and has not.
+func TestClaimNextcloud_AReservationGivesWay(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		eve, _ := conflicted(t, db, "ada@example.org", "Ada@example.org") // whose id it would be
+		_, by := conflicted(t, db, "lovelace@example.org", "Ada@example.org")
+		if err := claim(t, db, by, "Ada@example.org"); err != nil {
+			t.Fatal(err)
+		}
+		if n := row(t, db, eve.ID); n.NextcloudID != string(eve.ID) || n.Status != wish.Pending || n.DueAt == nil {
+			t.Errorf("the other one is %+v", n)
+		}
+		if n, gone, err := db.NextcloudHolder(t.Context(), "ADA@example.org"); err != nil || gone || n.UserID != by.User() {
+			t.Errorf("held by %+v, %v, %v", n, gone, err)
+		}
+	})
+}
+
+func TestAdoptNextcloud_LinksOnly(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		a, by := conflicted(t, db, "ada@example.org", "countess")
+		eve, _ := conflicted(t, db, "eve@example.org", "countess")
+		adopt := func(user account.ID, id string) error {
+			return db.Update(t.Context(), func(tx *store.Tx) error {
+				_, err := tx.AdoptNextcloud(t.Context(), tx.AtConsole(), user, id, "claim_required", noon)
+				return err
+			})
+		}
+		if err := adopt(a.ID, "Lovelace"); err != nil {
+			t.Fatal(err)
+		}
+		n := row(t, db, a.ID)
+		if n.NextcloudID != "Lovelace" || n.Link != wish.Adopted || n.Owned || n.Password != nil || n.DueAt != nil ||
+			n.InTheWay() != "Lovelace" || n.LastError != "claim_required" {
+			t.Errorf("the row is %+v", n)
+		}
+		if err := adopt(eve.ID, "lovelace"); !errors.Is(err, wish.ErrAlreadyLinked) {
+			t.Errorf("adopted for another user, too: %v", err)
+		}
+		if err := adopt(account.NewID(), "x"); !errors.Is(err, account.ErrNotFound) {
+			t.Errorf("adopted for nobody: %v", err)
+		}
+		if err := claim(t, db, by, "Lovelace"); err != nil {
+			t.Fatal(err)
+		}
+		if err := adopt(a.ID, "countess"); !errors.Is(err, wish.ErrAlreadyLinked) {
+			t.Errorf("another one for who has one: %v", err)
+		}
+	})
+}
+
+func TestUnlinkNextcloud(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		unlink := func(user account.ID) (unlinked bool) {
+			t.Helper()
+			err := db.Update(t.Context(), func(tx *store.Tx) (err error) {
+				unlinked, err = tx.UnlinkNextcloud(t.Context(), user, noon)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return unlinked
+		}
+		ours := wished(t, db, "ours", 0)
+		if unlink(ours.UserID) {
+			t.Error("an account of the gateway's was unlinked")
+		}
+		eve, _ := conflicted(t, db, "eve@example.org", "countess")
+		if !unlink(eve.ID) {
+			t.Error("one in conflict was not unlinked")
+		}
+		if _, err := db.NextcloudAccount(t.Context(), eve.ID); !errors.Is(err, account.ErrNotFound) {
+			t.Errorf("one in conflict is still there: %v", err)
+		}
+		a, by := conflicted(t, db, "ada@example.org", "countess")
+		if err := claim(t, db, by, "countess"); err != nil {
+			t.Fatal(err)
+		}
+		if n := row(t, db, a.ID); !unlink(a.ID) || n.Link != wish.Claimed || row(t, db, a.ID).Link != wish.Released {
+			t.Errorf("a claimed one: %+v", n)
+		}
+		holder, rows := lease(t, db, 9) // a try that began before does not undo it
+		for _, n := range rows {
+			settle(t, db, n, holder, wish.Outcome{First: n.First, Link: wish.Claimed, Owned: true, Status: wish.Active})
+		}
+		if n := row(t, db, a.ID); n.Link != wish.Released {
+			t.Errorf("after a try: %+v", n)
+		}
+	})
+}
+
+func TestClaimTries_AreBounded(t *testing.T) {
+	t.Parallel()
+	noon := kept(noon)
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		_, by := conflicted(t, db, "ada@example.org", "countess")
+		begin := func(now time.Time) (id string, wait time.Duration) {
+			try := wish.NewClaimTry(by.User(), "countess", now)
+			err := db.UpdateAs(t.Context(), by, noon, func(tx *store.Tx, by store.Confirmed) (err error) {
+				wait, err = tx.BeginClaim(t.Context(), by, try)
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			return try.ID, wait
+		}
+		var (
+			all  sync.WaitGroup
+			mu   sync.Mutex
+			pass []string
+		)
+		for range 8 {
+			all.Go(func() {
+				if id, wait := begin(noon); wait == 0 {
+					mu.Lock()
+					pass = append(pass, id)
+					mu.Unlock()
+				} else if wait != wish.TriesPerAccountWindow {
+					t.Errorf("wait %v", wait)
+				}
+			})
+		}
+		all.Wait()
+		if len(pass) != 3 {
+			t.Fatalf("%d tries at once, want 3", len(pass))
+		}
+		if err := db.ForgetClaim(t.Context(), pass[0]); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.LoseClaim(t.Context(), pass[1]); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // one refused, one lost
+			if _, wait := begin(noon); wait != 0 {
+				t.Errorf("wait %v", wait)
+			}
+		}
+		if _, wait := begin(noon.Add(time.Hour)); wait != 23*time.Hour {
+			t.Errorf("after three were refused: wait %v", wait)
+		}
+		if _, wait := begin(noon.Add(wish.TriesPerAccountWindow)); wait != 0 {
+			t.Errorf("a day later: wait %v", wait)
+		}
+		if left, err := db.ClaimTries(t.Context(), noon); err != nil || len(left) != 1 {
+			t.Errorf("%d rows are left, %v", len(left), err)
+		}
+	})
+}
