@@ -38,6 +38,7 @@ func TestRoutes_HaveTheirLimits(t *testing.T) {
 		"PUT /api/users/me/password":                ratelimit.Password,
 		"DELETE /api/users/me":                      ratelimit.Password,
 		"POST /api/users/me/nextcloud/app-password": ratelimit.Password,
+		"POST /api/users/me/nextcloud/claim":        ratelimit.Password,
 		"GET /health":                               ratelimit.Unlimited,
 		"GET /ready":                                ratelimit.Unlimited,
 	}

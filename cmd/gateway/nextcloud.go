@@ -18,7 +18,7 @@ import (
 
 func nextcloudCommand(vars *variables) *cobra.Command {
 	c := &cobra.Command{Use: "nextcloud", Short: "Look after the accounts in Nextcloud"}
-	c.AddCommand(reconcileCommand(vars), sweepCommand(vars), quotaCommand(vars), doctorCommand(vars))
+	c.AddCommand(reconcileCommand(vars), sweepCommand(vars), quotaCommand(vars), adoptCommand(vars), doctorCommand(vars))
 	return c
 }
 

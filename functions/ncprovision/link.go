@@ -12,6 +12,7 @@ import (
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/token"
 	"github.com/voiceassist/gateway/shared/wish"
 )
@@ -82,10 +83,12 @@ func (q *adopt) Validate() error {
 
 // adopt links an account in Nextcloud to a user, who has to claim it.
 func (f *Function) adopt(ctx context.Context, admin token.Admin, q adopt) (entry, error) {
-	by := admin.Proof()
-	event := audit.New(audit.Adopted, q.id, q.origin, f.Now())
+	by, now := admin.Proof(), f.Now()
+	event := audit.New(audit.Adopted, q.id, q.origin, now)
 	event.Actor, event.Login = by.User(), by.Login()
-	n, err := f.Reconciler.Adopt(ctx, by, q.id, q.NextcloudUserID, event)
+	n, err := f.Reconciler.Adopt(ctx, q.id, q.NextcloudUserID, event, func(fn func(*store.Tx, store.Confirmed) error) error {
+		return f.DB.UpdateAs(ctx, by, now, fn)
+	})
 	if err != nil {
 		return entry{}, err
 	}

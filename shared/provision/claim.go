@@ -22,7 +22,7 @@ var (
 	errNothingToClaim = fault.New(fault.Conflict, "nothing_to_claim", "No account in Nextcloud waits for you to claim it.")
 	errWrongPassword  = fault.New(fault.Conflict, "wrong_nextcloud_password",
 		"That is neither the password of the account in Nextcloud nor one of its app passwords.")
-	errNotAdoptable = fault.New(fault.Conflict, NotAdoptable,
+	errNotAdoptable = fault.New(fault.Conflict, "not_adoptable",
 		"The account in Nextcloud cannot become a user's: it administers something there, or another system keeps it.")
 	errNoAccount = fault.New(fault.Conflict, "no_nextcloud_account", "Nextcloud has no account of that id.")
 	errPaused    = fault.New(fault.Unavailable, "too_many_claims",
@@ -198,9 +198,11 @@ func (r *Reconciler) link(
 
 // Adopt links the account of that id in Nextcloud to the user, as an administrator
 // says; "" is the one that is in the way of theirs. The user has to claim it before
-// anything opens it. The zero proof is the operator. The event is recorded with it.
+// anything opens it. update runs what it is given in a transaction, as that
+// administrator or as the operator; the event is recorded in it.
 func (r *Reconciler) Adopt(
-	ctx context.Context, by signin.Proof, user account.ID, id string, event audit.Event,
+	ctx context.Context, user account.ID, id string, event audit.Event,
+	update func(func(*store.Tx, store.Confirmed) error) error,
 ) (n wish.Account, err error) {
 	if r == nil {
 		return wish.Account{}, ErrNoNextcloud
@@ -217,17 +219,13 @@ func (r *Reconciler) Adopt(
 	}
 	now := r.now()
 	event.Detail = u.ID
-	adopt := func(tx *store.Tx, by store.Confirmed) error {
+	err = update(func(tx *store.Tx, by store.Confirmed) error {
+		var err error
 		if n, err = tx.AdoptNextcloud(ctx, by, user, u.ID, ClaimRequired, now); err != nil {
 			return err
 		}
 		return tx.Audit(ctx, event)
-	}
-	if by == (signin.Proof{}) {
-		err = r.db.Update(ctx, func(tx *store.Tx) error { return adopt(tx, tx.AtConsole()) })
-	} else {
-		err = r.db.UpdateAs(ctx, by, now, adopt)
-	}
+	})
 	if err != nil {
 		return wish.Account{}, err
 	}

@@ -54,7 +54,9 @@ func (w *world) claim(by signin.Proof, password config.Secret) (wish.Account, er
 
 func (w *world) adopt(user account.ID, id string) (wish.Account, error) {
 	event := audit.New(audit.Adopted, user, audit.Origin{}, w.time())
-	return w.reconciler().Adopt(w.t.Context(), signin.Proof{}, user, id, event)
+	return w.reconciler().Adopt(w.t.Context(), user, id, event, func(fn func(*store.Tx, store.Confirmed) error) error {
+		return w.db.Update(w.t.Context(), func(tx *store.Tx) error { return fn(tx, tx.AtConsole()) })
+	})
 }
 
 // events returns how often each event was recorded.
