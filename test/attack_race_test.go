@@ -15,6 +15,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/reference"
 )
 
@@ -26,7 +27,10 @@ type race struct {
 	happen func(a *assault, r *racer)
 }
 
-const afterwards = "an entirely new passphrase"
+const (
+	afterwards = "an entirely new passphrase"
+	fromBefore = "a password in Nextcloud from before"
+)
 
 // races are what ends the right to do something.
 func races() []race {
@@ -74,6 +78,7 @@ type writingRoute struct {
 	route    string // as the description of the interface has it
 	admin    bool   // an administrator sends it
 	storage  bool   // it needs an account in Nextcloud
+	conflict bool   // it needs an account in Nextcloud that was there before
 	password bool   // it confirms a password, and is held after that, too
 	public   bool   // it proves nothing before its body was read
 	without  string // the weakness of the counter-proof, where it is not the usual one
@@ -115,6 +120,9 @@ func writingRoutes() []writingRoute {
 		{route: "POST /api/nextcloud/accounts/{user_id}/retry", admin: true, request: func(r *racer) (string, string) {
 			return "/api/nextcloud/accounts/" + r.other.id + "/retry", ""
 		}},
+		{route: "POST /api/nextcloud/accounts/{user_id}/adopt", admin: true, conflict: true, request: func(r *racer) (string, string) {
+			return "/api/nextcloud/accounts/" + r.other.id + "/adopt", fmt.Sprintf(`{"nextcloud_user_id":%q}`, r.other.email)
+		}},
 		{route: "POST /api/nextcloud/reconcile", admin: true, request: at("/api/nextcloud/reconcile", "")},
 		{route: "PUT /api/users/me", request: at("/api/users/me", `{"full_name":"Somebody Else"}`)},
 		{route: "PATCH /api/users/me", password: true, request: func(r *racer) (string, string) {
@@ -135,6 +143,8 @@ func writingRoutes() []writingRoute {
 		// Nextcloud learns of a disabled account and of another password by itself.
 		{route: "POST /api/users/me/nextcloud/app-password", storage: true, password: true, twice: []string{"disabling", "change of password"},
 			request: at("/api/users/me/nextcloud/app-password", fmt.Sprintf(`{"name":"laptop","password":%q}`, plain))},
+		{route: "POST /api/users/me/nextcloud/claim", conflict: true,
+			request: at("/api/users/me/nextcloud/claim", fmt.Sprintf(`{"password":%q}`, fromBefore))},
 		{route: "DELETE /api/users/me/nextcloud/app-passwords/{id}", storage: true, prepare: app,
 			not:     []string{"change of password"}, // which revokes it
 			request: thing("/api/users/me/nextcloud/app-passwords/", "")},
@@ -328,13 +338,28 @@ func (f *testbed) run(c writingRoute, it race, place string) answer {
 // racer makes who takes part in one run.
 func (f *testbed) racer(c writingRoute) *racer {
 	f.Helper()
-	r := &racer{person: f.person(), root: f.root}
+	before := func(string) {}
+	if c.conflict {
+		before = func(email string) {
+			f.cloud.Handler.(*nextcloudtest.Server).AddUser(email, fromBefore, "") //nolint:forcetypeassert // it is our own
+		}
+	}
+	r := &racer{person: f.personAfter(before), root: f.root}
 	if c.admin {
-		r.other = f.person()
+		r.other = f.personAfter(before)
 		r.must(http.StatusOK, f.root.do("PATCH", "/api/users/"+r.id, `{"role":"admin"}`, f.root.bearer()))
 	}
 	if c.storage {
 		r.hasStorage()
+	}
+	if c.conflict {
+		who := r.person
+		if c.admin {
+			who = r.other
+		}
+		f.until(func() bool {
+			return who.do("GET", "/api/users/me/nextcloud", "", who.bearer()).get("status") == "conflict"
+		}, "no conflict came to be")
 	}
 	second := *r.person
 	r.second = &second

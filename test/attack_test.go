@@ -231,8 +231,15 @@ const plain = "correct horse battery staple"
 // person registers somebody and signs them in.
 func (a *assault) person() *person {
 	a.Helper()
+	return a.personAfter(func(string) {})
+}
+
+// personAfter is person, after something was done about their address.
+func (a *assault) personAfter(before func(email string)) *person {
+	a.Helper()
 	c := a.somebody()
 	p := &person{visitor: c, email: fmt.Sprintf("p%s@example.org", strings.ReplaceAll(c.address, ".", "-"))}
+	before(p.email)
 	made := c.do("POST", "/api/auth/register", fmt.Sprintf(`{"email":%q,"password":%q,"full_name":"Private Person"}`, p.email, plain))
 	if p.id = made.get("user", "id"); p.id == "" {
 		a.Fatalf("register: %d %s", made.status, made.body)

@@ -109,7 +109,7 @@ func (r *Reconciler) linkable(ctx context.Context, id string) (nextcloud.User, e
 func (r *Reconciler) tryPassword(
 	ctx context.Context, by signin.Proof, id string, password config.Secret, event audit.Event,
 ) error {
-	try := wish.NewClaimTry(by.User(), id, r.now())
+	try := wish.NewClaimTry(by.User(), id, event.At)
 	if err := r.mayTry(ctx, try.At); err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func (r *Reconciler) link(
 	if err != nil {
 		return wish.Account{}, err
 	}
-	now := r.now()
+	now := event.At
 	err = r.db.UpdateAs(ctx, by, now, func(tx *store.Tx, by store.Confirmed) error {
 		var err error
 		if n, err = tx.ClaimNextcloud(ctx, by, way, id, sealed, now); err != nil {
@@ -217,7 +217,7 @@ func (r *Reconciler) Adopt(
 	case err != nil:
 		return wish.Account{}, err
 	}
-	now := r.now()
+	now := event.At
 	event.Detail = u.ID
 	err = update(func(tx *store.Tx, by store.Confirmed) error {
 		var err error
