@@ -26,7 +26,7 @@ const herPassword = config.Secret("a password from before")
 // proof signs a in and returns the proof of that.
 func (w *world) proof(a account.Account) signin.Proof {
 	w.t.Helper()
-	l := signin.Start(a.ID, "device", "192.0.2.1", w.time(), 48*time.Hour)
+	l := signin.Start(a.ID, "device", "192.0.2.1", w.time(), signin.Lifetimes{Disuse: 48 * time.Hour})
 	if err := w.db.StartLogin(w.t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, w.time())); err != nil {
 		w.t.Fatal(err)
 	}
