@@ -4,27 +4,19 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"unicode/utf8"
 
 	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/fault"
 	"github.com/voiceassist/gateway/shared/provision"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/token"
 	"github.com/voiceassist/gateway/shared/wish"
 )
 
-// What Nextcloud takes, in characters.
-const (
-	maxPassword = 469
-	maxUserID   = 64
-)
-
 type claim struct {
-	Password config.Secret `json:"password"`
+	Password config.Secret `json:"password" validate:"required,max=469"` // what Nextcloud takes
 
 	origin audit.Origin
 }
@@ -33,14 +25,6 @@ type claim struct {
 func (q *claim) Bind(r *http.Request) error {
 	q.origin = endpoint.Origin(r)
 	return nil
-}
-
-// Validate checks that the password is there and could be one of Nextcloud's.
-func (q *claim) Validate() error {
-	var wrong fault.Fields
-	wrong.Require(q.Password != "", "password")
-	wrong.Check(utf8.RuneCountInString(q.Password.Reveal()) <= maxPassword, "password", "too_long", "Must have 469 characters at most.")
-	return wrong.Err()
 }
 
 // claim makes an account that was in Nextcloud before the caller's. The password
@@ -60,7 +44,7 @@ func (f *Function) claim(ctx context.Context, caller token.Caller, q claim) (sta
 }
 
 type adopt struct {
-	NextcloudUserID string `json:"nextcloud_user_id"`
+	NextcloudUserID string `json:"nextcloud_user_id" validate:"max=64"` // "" for the account in the way
 
 	id     account.ID
 	origin audit.Origin
@@ -71,14 +55,6 @@ func (q *adopt) Bind(r *http.Request) (err error) {
 	q.origin = endpoint.Origin(r)
 	q.id, err = account.ParseID(r.PathValue("user_id"))
 	return err
-}
-
-// Validate checks that the id could be one of Nextcloud's; without one it is that
-// of the account in the way.
-func (q *adopt) Validate() error {
-	var wrong fault.Fields
-	wrong.Check(utf8.RuneCountInString(q.NextcloudUserID) <= maxUserID, "nextcloud_user_id", "too_long", "Must have 64 characters at most.")
-	return wrong.Err()
 }
 
 // adopt links an account in Nextcloud to a user, who has to claim it.

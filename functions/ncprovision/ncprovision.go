@@ -50,10 +50,10 @@ func (f *Function) Routes() endpoint.Routes {
 		{Pattern: "POST /api/users/me/nextcloud/app-password", Handler: endpoint.Authed(f.Callers, created, f.issue, validation.Check), Limit: ratelimit.Password},
 		{Pattern: "GET /api/users/me/nextcloud/app-passwords", Handler: endpoint.Authed(f.Callers, ok, f.apps)},
 		{Pattern: "DELETE /api/users/me/nextcloud/app-passwords/{id}", Handler: endpoint.Authed(f.Callers, none, f.revoke)},
-		{Pattern: "POST /api/users/me/nextcloud/claim", Handler: endpoint.Authed(f.Callers, ok, f.claim), Limit: ratelimit.Password},
+		{Pattern: "POST /api/users/me/nextcloud/claim", Handler: endpoint.Authed(f.Callers, ok, f.claim, validation.Check), Limit: ratelimit.Password},
 		{Pattern: "GET /api/nextcloud/accounts", Handler: endpoint.Admins(f.Callers, ok, f.list)},
 		{Pattern: "POST /api/nextcloud/accounts/{user_id}/retry", Handler: endpoint.Admins(f.Callers, ok, f.retry)},
-		{Pattern: "POST /api/nextcloud/accounts/{user_id}/adopt", Handler: endpoint.Admins(f.Callers, ok, f.adopt)},
+		{Pattern: "POST /api/nextcloud/accounts/{user_id}/adopt", Handler: endpoint.Admins(f.Callers, ok, f.adopt, validation.Check)},
 		{Pattern: "POST /api/nextcloud/reconcile", Handler: endpoint.Admins(f.Callers, ok, f.reconcile)},
 	}
 }

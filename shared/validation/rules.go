@@ -22,6 +22,7 @@ var (
 	errOneWay   = errRequired.Saying("Send one of move_to and copy_to.")
 
 	errNotAllowed = fault.New(fault.Invalid, "not_allowed", "Is not allowed.")
+	errTooLong    = fault.New(fault.Invalid, "too_long", "Must have {param} characters at most.")
 	errFlag       = errNotAllowed.Saying("Must be true or false.")
 )
 
@@ -56,6 +57,7 @@ func messages() map[string]*fault.Error {
 		"required_without_all":    errRequired,
 		"required_without=CopyTo": errOneWay,
 		"excluded_with=MoveTo":    errOneWay,
+		"max":                     errTooLong,
 		"required_with=Email":     errRequired.Saying("Is required to change the e-mail address."),
 		"oneof":                   errNotAllowed.Saying("Must be one of: {param}."),
 

@@ -188,10 +188,10 @@ func TestCheck_TellsTwenty(t *testing.T) {
 func TestCheck_MistakesOfOurs(t *testing.T) {
 	t.Parallel()
 	type silent struct {
-		Name string `json:"name" validate:"max=3"`
+		Name string `json:"name" validate:"len=3"`
 	}
 	err := validation.Check(&silent{Name: "long"})
-	if f := fault.Of(err); f == nil || f.Kind != fault.Internal || !strings.Contains(err.Error(), "max of silent.Name") {
+	if f := fault.Of(err); f == nil || f.Kind != fault.Internal || !strings.Contains(err.Error(), "len of silent.Name") {
 		t.Errorf("a tag without a message: %v", err)
 	}
 	if err := validation.Check("text"); fault.Of(err).Kind != fault.Internal {
