@@ -50,7 +50,7 @@ attack: ## attack the gateway in every way we know, and print what got through
 	@cd test && $(GO) test -count=1 -run '^TestAttack(_Races)?$$'
 
 test-nextcloud: ## run the contract of the Nextcloud clients against a real one
-	NEXTCLOUD_CONTRACT=1 $(GO) test -count=1 -run Contract ./shared/nextcloud/... ./shared/webdav/...
+	NEXTCLOUD_CONTRACT=1 $(GO) test -count=1 -run Contract ./shared/nextcloud/... ./shared/webdav/... ./shared/provision
 
 T ?= 30s
 fuzz: ## fuzz every parser, each for T (30s)
