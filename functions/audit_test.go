@@ -109,10 +109,12 @@ func auditLines(t *testing.T, log string) map[string]map[string]string {
 func happen(t *testing.T, g *functionstest.Gateway, cloud *nextcloudtest.Server) {
 	t.Helper()
 	cloud.AddUser("eve@example.org", "somebody else's", "")
+	cloud.AddUser("zoe@example.org", "a password from before", "")
 	id, p := g.Person()
 	_, root := g.Admin("root@example.org")
 	ada, admin := functionstest.Bearer(p.Access), functionstest.Bearer(root.Access)
 	eve := string(g.Register("eve@example.org", functionstest.Password))
+	zoe := string(g.Register("zoe@example.org", functionstest.Password))
 	if _, err := g.Reconciler.RunBatch(t.Context(), 10); err != nil {
 		t.Fatal(err)
 	}
@@ -128,6 +130,12 @@ func happen(t *testing.T, g *functionstest.Gateway, cloud *nextcloudtest.Server)
 	login("eve@example.org", functionstest.Password, http.StatusUnauthorized)
 	g.Do("PATCH", "/api/users/"+eve, `{"disabled":false}`, admin).Want(http.StatusOK, "")
 	g.Do("DELETE", "/api/users/"+eve, nil, admin).Want(http.StatusNoContent, "")
+
+	const claim = "/api/users/me/nextcloud/claim"
+	owner := functionstest.Bearer(g.Login("zoe@example.org", functionstest.Password).Access)
+	g.Do("POST", claim, `{"password":"a guess"}`, owner).Want(http.StatusConflict, "wrong_nextcloud_password")
+	g.Do("POST", "/api/nextcloud/accounts/"+zoe+"/adopt", nil, admin).Want(http.StatusOK, "")
+	g.Do("POST", claim, `{"password":"a password from before"}`, owner).Want(http.StatusOK, "")
 
 	for _, wrong := range []struct{ method, path, body string }{
 		{"POST", "/api/users/me/nextcloud/app-password", `{"name":"x","password":"wrong"}`},
