@@ -129,7 +129,7 @@ func keyCommands(t *testing.T, seen *secrets, dir string, env []string) string {
 	run(0, env, "audit", "verify")
 	run(0, env, "keys", "status")
 	run(1, env, "keys", "rotate")
-	k := keyDir{dir: t.TempDir(), env: append(slices.Clone(env), "JWT_SECRET=", "JWT_ALGORITHM=EdDSA")}
+	k := keyDir{dir: t.TempDir(), env: append(slices.Clone(env), "JWT_SECRET=", "DATA_SECRET=", "JWT_ALGORITHM=EdDSA")}
 	k.env = append(k.env, "JWT_KEYS_DIR="+k.dir)
 	for _, args := range [][]string{
 		{"rotate"}, {"rotate", "--older-than", "0s"}, {"rotate"}, {"rotate", "--data", "--older-than", "0s"}, {"status"}, {"status", "--json"},

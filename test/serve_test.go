@@ -174,7 +174,7 @@ func TestUserAndMigrateCommands(t *testing.T) {
 		{[]string{"migrate", "up"}, "", 0, "the schema is at version"},
 		{[]string{"migrate", "status"}, "", 0, "applied"},
 		{[]string{"user", "create", "ada@example.com", "--name", "Ada"}, "correct horse battery staple\n", 0, "created "},
-		{[]string{"user", "create", "ada@example.com"}, "correct horse battery staple\n", 1, "exists already"},
+		{[]string{"user", "create", "ada@example.com"}, "correct horse battery staple\n", 1, "has an account already"},
 		{[]string{"user", "create", "nobody"}, "short\n", 1, "email: Must be an e-mail address"},
 		{[]string{"user", "create", "bob@example.com"}, "", 1, "no password on standard input"},
 		{[]string{"user", "set-role", "ada@example.com", "admin"}, "", 0, "ada@example.com is admin"},

@@ -20,7 +20,7 @@ const (
 // was last seen has to do.
 // The error is of the database.
 func (r *Reconciler) Usage(ctx context.Context, n wish.Account) (wish.Account, error) {
-	now := r.now()
+	now := r.now().UTC().Truncate(time.Microsecond) // as the row keeps it
 	if !n.Owned {
 		return n, nil
 	}
