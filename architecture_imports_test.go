@@ -9,7 +9,7 @@ package gateway_test
 //     transport and its errors from nextcloud;
 //   - each third-party package has one home.
 var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
-	"cmd/gateway":                             "functions functions/health github.com/prometheus/client_golang/prometheus github.com/prometheus/client_golang/prometheus/collectors github.com/prometheus/client_golang/prometheus/promhttp github.com/spf13/cobra github.com/spf13/pflag shared/account shared/audit shared/config shared/doctor shared/dotenv shared/endpoint shared/enrol shared/fault shared/keyring shared/keystore shared/nextcloud shared/nextcloud/nextcloudtest shared/password shared/provision shared/ratelimit/redislimit shared/reference shared/serve shared/setup shared/signin shared/store shared/store/migrations shared/store/postgres shared/store/sqlite shared/tidy shared/token shared/trail shared/version shared/wish",
+	"cmd/gateway":                             "functions functions/health github.com/prometheus/client_golang/prometheus github.com/prometheus/client_golang/prometheus/collectors github.com/prometheus/client_golang/prometheus/promhttp github.com/spf13/cobra github.com/spf13/pflag shared/account shared/audit shared/config shared/doctor shared/dotenv shared/endpoint shared/enrol shared/fault shared/keyring shared/keystore shared/nextcloud/nextcloudtest shared/password shared/provision shared/quota shared/ratelimit/redislimit shared/reference shared/serve shared/setup shared/signin shared/store shared/store/migrations shared/store/postgres shared/store/sqlite shared/tidy shared/token shared/trail shared/version shared/wish",
 	"docs":                                    "",
 	"functions":                               "functions/files functions/health functions/jwks functions/login functions/logout functions/ncprovision functions/refresh functions/register functions/sessions functions/users shared/bearer shared/endpoint shared/enrol shared/grant shared/password shared/provision shared/ratelimit shared/signin shared/store",
 	"functions/files":                         "shared/endpoint shared/fault shared/nextcloud shared/provision shared/signin shared/token shared/validation shared/webdav",
@@ -52,14 +52,15 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"shared/grant":                            "shared/account shared/config shared/endpoint shared/signin shared/token",
 	"shared/keyring":                          "shared/config",
 	"shared/keystore":                         "shared/config shared/filelock",
-	"shared/nextcloud":                        "shared/config",
+	"shared/nextcloud":                        "shared/config shared/quota",
 	"shared/nextcloud/nextcloudtest":          "golang.org/x/text/unicode/norm shared/config",
 	"shared/nextcloud/nextcloudtest/contract": "shared/config shared/nextcloud shared/nextcloud/nextcloudtest",
 	"shared/password":                         "golang.org/x/crypto/bcrypt golang.org/x/text/unicode/norm shared/account shared/config shared/fault",
 	"shared/pemtext":                          "",
 	"shared/probe":                            "",
 	"shared/probe/redisprobe":                 "github.com/redis/go-redis/v9 github.com/redis/go-redis/v9/maintnotifications shared/probe",
-	"shared/provision":                        "shared/account shared/audit shared/config shared/fault shared/keyring shared/nextcloud shared/pemtext shared/seal shared/signin shared/store shared/uid shared/webdav shared/wish",
+	"shared/provision":                        "shared/account shared/audit shared/config shared/fault shared/keyring shared/nextcloud shared/pemtext shared/quota shared/seal shared/signin shared/store shared/uid shared/webdav shared/wish",
+	"shared/quota":                            "",
 	"shared/ratelimit":                        "shared/config shared/fault shared/keyring",
 	"shared/ratelimit/ratelimittest":          "shared/ratelimit",
 	"shared/ratelimit/redislimit/redistest":   "",
@@ -85,5 +86,5 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"shared/validation":                       "github.com/go-playground/validator/v10 shared/account shared/config shared/conversation shared/endpoint shared/fault shared/password shared/webdav shared/wish",
 	"shared/version":                          "",
 	"shared/webdav":                           "golang.org/x/text/unicode/norm shared/config shared/fault shared/nextcloud",
-	"shared/wish":                             "shared/account shared/fault shared/nextcloud shared/uid",
+	"shared/wish":                             "shared/account shared/fault shared/quota shared/uid",
 }

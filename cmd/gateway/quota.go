@@ -11,8 +11,8 @@ import (
 
 	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/quota"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/wish"
 )
@@ -88,7 +88,7 @@ func printQuota(w io.Writer, n wish.Account) error {
 		wanted += " (default)"
 	}
 	if q.Found != nil {
-		found = fmt.Sprintf("%s, %s used, as of %s", *q.Found, nextcloud.Quota(*q.Used), q.AsOf.Format(time.RFC3339))
+		found = fmt.Sprintf("%s, %s used, as of %s", *q.Found, quota.Quota(*q.Used), q.AsOf.Format(time.RFC3339))
 	}
 	_, err := fmt.Fprintf(w, "wanted     %s\nnextcloud  %s\nstatus     %s\n", wanted, found, n.Status)
 	return err

@@ -12,6 +12,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest/contract"
+	"github.com/voiceassist/gateway/shared/quota"
 )
 
 // TestContract is what the reconciler relies on. Together its cases cost a real
@@ -73,14 +74,14 @@ func createInOne(t *testing.T, s contract.Server) {
 }
 
 func quotasReadBack(t *testing.T, s contract.Server) {
-	for _, quota := range []string{"1 MB", "1500 MB", "5 GB", "none"} {
-		u := s.NewUser(t, quota)
-		wanted, err := nextcloud.ParseQuota(quota)
+	for _, set := range []string{"1 MB", "1500 MB", "5 GB", "none"} {
+		u := s.NewUser(t, set)
+		wanted, err := quota.Parse(set)
 		try(t, err)
 		got, err := s.Admin.User(t.Context(), u.ID)
 		try(t, err)
 		if !wanted.Near(got.Quota) {
-			t.Errorf("%s came back as %v", quota, got.Quota)
+			t.Errorf("%s came back as %v", set, got.Quota)
 		}
 	}
 }

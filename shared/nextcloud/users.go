@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/quota"
 )
 
 // editWindow is how long a server counts edits: 50 in it, for each caller. It
@@ -24,7 +25,7 @@ type NewUser struct {
 	Password    config.Secret // must satisfy the server's policy
 	Email       string        // not checked by the server
 	DisplayName string        // 64 characters at most
-	Quota       string        // as [ParseQuota] reads it; "" is the server's default
+	Quota       string        // as [quota.Parse] reads it; "" is the server's default
 	Groups      []string      // that it is a member of from the start; each must exist
 }
 
@@ -37,7 +38,7 @@ type User struct {
 	Groups      []string
 	AdminOf     []string // the groups whose members it administers
 	Backend     string   // what keeps it: [OwnBackend], or "LDAP" and such
-	Quota       Quota
+	Quota       quota.Quota
 	Used        int64     // bytes
 	Free        int64     // bytes; -1 until the first login, and when not limited by a number
 	LastLogin   time.Time // zero before the first
@@ -75,7 +76,7 @@ func (c *Client) CreateUser(ctx context.Context, u NewUser) error {
 		form.Set("displayName", u.DisplayName)
 	}
 	if u.Quota != "" {
-		if _, err := ParseQuota(u.Quota); err != nil {
+		if _, err := quota.Parse(u.Quota); err != nil {
 			return &Error{Op: op, Kind: ErrInvalid, cause: err}
 		}
 		form.Set("quota", u.Quota)
@@ -94,7 +95,7 @@ func (c *Client) CreateUser(ctx context.Context, u NewUser) error {
 //
 // The server leaves the storage out where it fails to measure it, as it does for
 // a moment after an account was made; the user is asked for again then. The
-// quota is [UnknownQuota] where that goes on.
+// quota is [quota.Unknown] where that goes on.
 func (c *Client) User(ctx context.Context, id string) (u User, err error) {
 	for n := 1; ; n++ {
 		var unmeasured bool
@@ -196,7 +197,7 @@ func (c *Client) edit(ctx context.Context, id string, as credentials, key, value
 	case KeyPassword:
 		k.kinds[metaBadKey] = ErrWeakPassword
 	case KeyQuota:
-		if _, err := ParseQuota(value); err != nil {
+		if _, err := quota.Parse(value); err != nil {
 			return &Error{Op: k.op, Kind: ErrInvalid, cause: err}
 		}
 	default:
@@ -377,7 +378,7 @@ type rawUser struct {
 // should be an object.
 func (r *rawUser) UnmarshalJSON(b []byte) error {
 	type plain rawUser
-	p := plain{Storage: storage{Quota: UnknownQuota}}
+	p := plain{Storage: storage{Quota: quota.Unknown}}
 	if err := json.Unmarshal(b, &p); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/nextcloud"
+	"github.com/voiceassist/gateway/shared/quota"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/wish"
 )
@@ -36,11 +37,11 @@ func (w *Wisher) SetQuota(
 // and whether it is left like that: somebody changed in Nextcloud what the
 // gateway had set, and [Settings.KeepQuotas] says so.
 func (r *Reconciler) compareQuota(n wish.Account, u nextcloud.User) (differs, kept bool) {
-	wanted, err := nextcloud.ParseQuota(n.WantedQuota())
+	wanted, err := quota.Parse(n.WantedQuota())
 	if err != nil || wanted.Near(u.Quota) {
 		return false, false
 	}
-	ours, err := nextcloud.ParseQuota(n.SetQuota)
+	ours, err := quota.Parse(n.SetQuota)
 	return true, r.keepQuotas && err == nil && !ours.Near(u.Quota)
 }
 
@@ -60,7 +61,7 @@ func (t *try) adjustQuota(ctx context.Context, u *nextcloud.User) error {
 		if err != nil {
 			return err
 		}
-		u.Quota, _ = nextcloud.ParseQuota(wanted) // it parses, or it would not differ
+		u.Quota, _ = quota.Parse(wanted) // it parses, or it would not differ
 	}
 	t.outcome.SetQuota = wanted
 	return nil
@@ -69,7 +70,7 @@ func (t *try) adjustQuota(ctx context.Context, u *nextcloud.User) error {
 // numbersOf returns how much the account holds and may hold; the latter is nil
 // without a limit. Both are nil where Nextcloud does not tell.
 func numbersOf(u nextcloud.User) (used, total *int64) {
-	if u.Quota == nextcloud.UnknownQuota {
+	if u.Quota == quota.Unknown {
 		return nil, nil
 	}
 	if u.Quota >= 0 {
@@ -92,7 +93,7 @@ type Quota struct {
 // QuotaOf returns the quota of n.
 func QuotaOf(n wish.Account) Quota {
 	q := Quota{Setting: cmp.Or(n.OwnQuota, wish.DefaultQuota)}
-	wanted, found := n.WantedQuota(), nextcloud.Unlimited
+	wanted, found := n.WantedQuota(), quota.Unlimited
 	if wanted != "" {
 		q.Wanted = &wanted
 	}
@@ -100,11 +101,11 @@ func QuotaOf(n wish.Account) Quota {
 		return q
 	}
 	if n.Total != nil {
-		found = nextcloud.Quota(*n.Total)
+		found = quota.Quota(*n.Total)
 	}
 	text := found.String()
 	q.Found, q.Used, q.AsOf = &text, n.Used, n.UsedAt
-	parsed, err := nextcloud.ParseQuota(wanted)
+	parsed, err := quota.Parse(wanted)
 	q.Differs = err == nil && !parsed.Near(found)
 	return q
 }

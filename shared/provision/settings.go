@@ -14,8 +14,8 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/keyring"
-	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/pemtext"
+	"github.com/voiceassist/gateway/shared/quota"
 	"github.com/voiceassist/gateway/shared/seal"
 	"github.com/voiceassist/gateway/shared/wish"
 )
@@ -66,7 +66,7 @@ func Read(env *config.Env) Settings {
 		KeepQuotas:   env.OneOf("NEXTCLOUD_QUOTA_DRIFT", "keep", "reset") == "keep",
 	}
 	s.OnDelete = map[string]wish.State{"disable": wish.Disabled, "delete": wish.Absent, "keep": wish.Present}[env.OneOf("NEXTCLOUD_ON_DELETE", "disable", "delete", "keep")]
-	if _, err := nextcloud.ParseQuota(s.Quota); err != nil {
+	if _, err := quota.Parse(s.Quota); err != nil {
 		env.Refuse("NEXTCLOUD_DEFAULT_QUOTA", s.Quota, "N MB, N GB or none")
 	}
 	if s.PublicURL == nil {

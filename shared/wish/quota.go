@@ -2,7 +2,7 @@ package wish
 
 import (
 	"github.com/voiceassist/gateway/shared/fault"
-	"github.com/voiceassist/gateway/shared/nextcloud"
+	"github.com/voiceassist/gateway/shared/quota"
 )
 
 const (
@@ -26,7 +26,7 @@ func ParseQuota(s string) (own string, err error) {
 	case KeepQuota:
 		return s, nil
 	}
-	q, err := nextcloud.ParseQuota(s)
+	q, err := quota.Parse(s)
 	if err != nil {
 		return "", ErrBadQuota.Because(err)
 	}

@@ -1,4 +1,6 @@
-package nextcloud
+// Package quota reads and writes how much an account may store, as Nextcloud
+// understands it. It has no I/O.
+package quota
 
 import (
 	"bytes"
@@ -14,8 +16,8 @@ type Quota int64
 
 // What a quota can be besides a number of bytes; the numbers are Nextcloud's.
 const (
-	UnknownQuota Quota = -2 // the server said something that is no quota
-	Unlimited    Quota = -3
+	Unknown   Quota = -2 // the server said something that is no quota
+	Unlimited Quota = -3
 )
 
 const (
@@ -24,13 +26,13 @@ const (
 	maxQuota       = 1 << 53 // bytes; beyond it JSON numbers lose digits
 )
 
-// ErrBadQuota is what [ParseQuota] returns.
-var ErrBadQuota = errors.New("takes `N MB`, `N GB` or `none`, N a whole number")
+// ErrBad is what [Parse] returns.
+var ErrBad = errors.New("takes `N MB`, `N GB` or `none`, N a whole number")
 
-// ParseQuota reads the forms that Nextcloud stores as they are meant: "N MB",
+// Parse reads the forms that Nextcloud stores as they are meant: "N MB",
 // "N GB" and "none". It refuses the ones that Nextcloud takes and misreads: to
 // it "5 GiB" is 5 bytes.
-func ParseQuota(s string) (Quota, error) {
+func Parse(s string) (Quota, error) {
 	if s == "none" {
 		return Unlimited, nil
 	}
@@ -38,14 +40,14 @@ func ParseQuota(s string) (Quota, error) {
 	size := map[string]Quota{"MB": megabyte, "GB": gigabyte}[unit]
 	n, err := strconv.ParseUint(number, 10, 63)
 	if err != nil || size == 0 || n > uint64(maxQuota/size) {
-		return UnknownQuota, ErrBadQuota
+		return Unknown, ErrBad
 	}
 	return Quota(n) * size, nil
 }
 
-// FormatQuota returns the form that [ParseQuota] reads. Bytes that are no whole
+// Format returns the form that [Parse] reads. Bytes that are no whole
 // number of MB are rounded up; an unknown quota is "".
-func FormatQuota(q Quota) string {
+func Format(q Quota) string {
 	switch {
 	case q == Unlimited:
 		return "none"
@@ -58,8 +60,8 @@ func FormatQuota(q Quota) string {
 	}
 }
 
-// String returns [FormatQuota].
-func (q Quota) String() string { return FormatQuota(q) }
+// String returns [Format].
+func (q Quota) String() string { return Format(q) }
 
 // Near reports whether got is what the server reads back after q was set. It
 // keeps one decimal of the largest unit: 1500 MB come back as 1.5 GB.
@@ -80,12 +82,12 @@ func (q Quota) Near(got Quota) bool {
 
 // UnmarshalJSON reads what the server answers: "none", another word, a number
 // of bytes, -3, or a number too large for an integer. It never fails: a quota
-// that makes no sense is [UnknownQuota] and must not hide the user.
+// that makes no sense is [Unknown] and must not hide the user.
 func (q *Quota) UnmarshalJSON(b []byte) error {
-	*q = UnknownQuota
+	*q = Unknown
 	var word string
 	if json.Unmarshal(b, &word) == nil {
-		switch parsed, err := ParseQuota(word); {
+		switch parsed, err := Parse(word); {
 		case err == nil:
 			*q = parsed
 		case word == "default": // of a server without a default quota
@@ -101,31 +103,5 @@ func (q *Quota) UnmarshalJSON(b []byte) error {
 	case n >= 0 || n == float64(Unlimited):
 		*q = Quota(n)
 	}
-	return nil
-}
-
-// storage is what the server tells of a user's storage. PHP makes an empty list
-// of it where the server could not measure it.
-type storage struct {
-	Quota Quota    `json:"quota"`
-	Used  float64  `json:"used"`
-	Free  *float64 `json:"free"`
-
-	unmeasured bool
-}
-
-// UnmarshalJSON takes the empty list for no answer.
-func (s *storage) UnmarshalJSON(b []byte) error {
-	type plain storage
-	p := plain{Quota: UnknownQuota}
-	if string(bytes.TrimSpace(b)) == "[]" {
-		*s = storage(p)
-		s.unmeasured = true
-		return nil
-	}
-	if err := json.Unmarshal(b, &p); err != nil {
-		return err
-	}
-	*s = storage(p)
 	return nil
 }
