@@ -116,6 +116,9 @@ func writingRoutes() []writingRoute {
 		{route: "PATCH /api/users/{id}", admin: true, request: func(r *racer) (string, string) {
 			return "/api/users/" + r.id, `{"disabled":false,"role":"admin"}`
 		}},
+		{route: "PATCH /api/users/{id}", admin: true, storage: true, request: func(r *racer) (string, string) {
+			return "/api/users/" + r.other.id, `{"nextcloud_quota":"1 GB"}`
+		}},
 		{route: "DELETE /api/users/{id}", admin: true, request: func(r *racer) (string, string) { return "/api/users/" + r.other.id, "" }},
 		{route: "POST /api/nextcloud/accounts/{user_id}/retry", admin: true, request: func(r *racer) (string, string) {
 			return "/api/nextcloud/accounts/" + r.other.id + "/retry", ""

@@ -51,6 +51,8 @@ func (r *Reconciler) failed(ctx context.Context, t *try, failure error, now time
 	case errors.Is(failure, errEmailUnclear):
 		o.LastError, o.Status = EmailUnclear, wish.Failed // trying again would cost as much, and tell as little
 		return nil
+	case errors.Is(failure, errIDGoing):
+		o.LastError, wait = EmailTaken, firstPause // no fault of this account's
 	case errors.Is(failure, errLost):
 		o.LastError = Removed
 	case errors.Is(failure, errKeyLost):

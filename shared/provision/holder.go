@@ -25,6 +25,7 @@ const (
 var (
 	errEmailUnclear = errors.New("too many accounts match the address to tell who has it")
 	errEmailBusy    = errors.New("another account of the gateway still has the address")
+	errIDGoing      = errors.New("the account that has the id is being deleted")
 )
 
 // A conflict is an account in Nextcloud that is not ours and is in the way.
@@ -94,6 +95,37 @@ func (r *Reconciler) withEmail(ctx context.Context, email account.Email) (found 
 		return cmp.Compare(a.ID, b.ID)
 	})
 	return found, nil
+}
+
+// takeAddress gives an account that was never made the address as its id, if
+// a deleted user's account had it at registration and is gone by now. It is
+// errIDGoing while that is being deleted, for some minutes at most: then the
+// account is made with its own id.
+func (t *try) takeAddress(ctx context.Context) error {
+	n := &t.account
+	id := wish.ID(account.Account{ID: n.UserID, Email: n.Email}, t.byEmail)
+	if n.NextcloudID != string(n.UserID) || n.NextcloudID == id || n.CreateTried || n.LastSyncedAt != nil {
+		return nil
+	}
+	taken, going, err := t.db.TakeNextcloudID(ctx, n.UserID, t.lease, id, t.now())
+	t.reached("asked for the id")
+	switch {
+	case err != nil:
+		return err
+	case going && t.now().Sub(n.CreatedAt) < longestPause:
+		return errIDGoing
+	case !taken:
+		return nil
+	}
+	n.NextcloudID = id
+	u, err := t.look(ctx)
+	switch {
+	case err == nil:
+		return &conflict{u.ID, IDTaken}
+	case errors.Is(err, nextcloud.ErrNoUser):
+		return nil
+	}
+	return err
 }
 
 // unheld returns nil where nobody else has the address, or the conflict.

@@ -47,7 +47,9 @@ func (t *try) run(ctx context.Context) error {
 		case errors.Is(err, nextcloud.ErrNoUser) && t.account.Owned:
 			return t.beginAnew(errLost)
 		case errors.Is(err, nextcloud.ErrNoUser):
-			u, err = t.create(ctx)
+			if err = t.takeAddress(ctx); err == nil {
+				u, err = t.create(ctx)
+			}
 		case err == nil && t.account.Link == wish.Adopted:
 			err = &conflict{u.ID, ClaimRequired}
 		case err == nil && !t.account.Owned && !t.account.CreateTried:
@@ -75,15 +77,14 @@ func (t *try) look(ctx context.Context) (nextcloud.User, error) {
 // create makes the account, everything in the one call. Where it is uncertain
 // who made what is there afterwards, the first password decides.
 func (t *try) create(ctx context.Context) (nextcloud.User, error) {
-	n := t.account
-	first, err := t.box.Open(n.First, string(n.UserID))
+	first, err := t.box.Open(t.account.First, string(t.account.UserID))
 	if err != nil { // nobody is there whom it would have to open
 		return nextcloud.User{}, t.beginAnew(errKeyLost)
 	}
 	if err := t.unheld(ctx); err != nil {
 		return nextcloud.User{}, err
 	}
-	if err := t.db.NoteNextcloudCreate(ctx, n.UserID, t.lease); err != nil {
+	if err := t.db.NoteNextcloudCreate(ctx, t.account.UserID, t.lease); err != nil {
 		return nextcloud.User{}, err
 	}
 	t.reached("create noted")
@@ -387,8 +388,7 @@ func (t *try) retire(ctx context.Context, u nextcloud.User, err error) error {
 			err = nil
 		}
 	} else if u.Enabled {
-		// Disabled, it would refuse its app passwords, and take them again once it
-		// is enabled. What cannot be revoked now waits for that.
+		// Disabled, it refuses its app passwords until it is enabled: what is left waits.
 		revoking := t.revoke(ctx)
 		if ctx.Err() != nil {
 			return revoking

@@ -138,6 +138,28 @@ func (s *Statements) NoteNextcloudCreate(ctx context.Context, user account.ID, l
 	return leased("note creation of Nextcloud account", n, err)
 }
 
+// TakeNextcloudID gives an account that nobody began to make that id in
+// Nextcloud, unless another row has it, in whatever letter case. going reports
+// that the other one is still to be deleted. It is neither where the lease was lost.
+func (s *Statements) TakeNextcloudID(
+	ctx context.Context, user account.ID, lease, id string, now time.Time,
+) (taken, going bool, err error) {
+	n, err := s.exec(ctx, `
+		UPDATE nextcloud_accounts SET nextcloud_id = $3, updated_at = $4
+		WHERE user_id = $1 AND lease = $2 AND NOT owned AND NOT create_tried AND link = ''
+			AND NOT EXISTS (SELECT 1 FROM nextcloud_accounts held WHERE LOWER(held.nextcloud_id) = LOWER($3))`,
+		string(user), lease, id, at(now))
+	if err == nil && n == 0 {
+		err = s.one(ctx, nil, []any{&going}, `
+			SELECT EXISTS (SELECT 1 FROM nextcloud_accounts
+				WHERE LOWER(nextcloud_id) = LOWER($1) AND wish = 'absent' AND due_at IS NOT NULL)`, id)
+	}
+	if err != nil {
+		return false, false, fmt.Errorf("take id in Nextcloud: %w", err)
+	}
+	return n > 0, going, nil
+}
+
 // OwnNextcloud notes, as soon as it is known, that the account is ours; what
 // was known of one before it holds no more. It returns [ErrChanged] when the
 // lease was lost.

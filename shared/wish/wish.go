@@ -86,7 +86,7 @@ type Account struct {
 	Wish
 
 	UserID      account.ID
-	NextcloudID string // changes only when another account is linked
+	NextcloudID string // changes only before it is made, and when another account is linked
 	Link        Link
 	ConflictID  string // in Nextcloud, of the account that is in the way; "" for none
 	Version     int64  // of the wish; each change counts up
