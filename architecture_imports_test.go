@@ -14,7 +14,7 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"functions":                               "functions/files functions/health functions/jwks functions/login functions/logout functions/ncprovision functions/refresh functions/register functions/sessions functions/users shared/bearer shared/endpoint shared/enrol shared/grant shared/password shared/provision shared/ratelimit shared/signin shared/store",
 	"functions/files":                         "shared/endpoint shared/fault shared/nextcloud shared/provision shared/signin shared/token shared/validation shared/webdav",
 	"functions/files/bootstrap":               "functions/files shared/bearer shared/config shared/faas shared/provision shared/setup shared/store/postgres shared/token",
-	"functions/functionstest":                 "functions functions/health shared/account shared/config shared/endpoint shared/enrol shared/keyring shared/password shared/provision shared/ratelimit shared/ratelimit/redislimit shared/setup shared/store",
+	"functions/functionstest":                 "functions functions/health shared/account shared/config shared/endpoint shared/enrol shared/keyring shared/nextcloud/nextcloudtest shared/password shared/provision shared/ratelimit shared/ratelimit/redislimit shared/setup shared/store",
 	"functions/health":                        "shared/config shared/endpoint shared/probe shared/probe/redisprobe shared/provision shared/ratelimit shared/store",
 	"functions/health/bootstrap":              "functions/health shared/config shared/faas shared/setup shared/store/postgres",
 	"functions/jwks":                          "shared/endpoint shared/token",

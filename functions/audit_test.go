@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -29,12 +28,7 @@ var byCommand = []audit.Name{audit.TrailAdopted, audit.KeysRotated, audit.Regist
 func TestEverySecurityEvent(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: functionstest.Password})
-		server := httptest.NewServer(cloud)
-		t.Cleanup(server.Close)
-		g := functionstest.NewWith(t, db, map[string]string{
-			"NEXTCLOUD_URL": server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": functionstest.Password,
-		})
+		g, cloud := functionstest.NewWithNextcloud(t, db, nil)
 		happen(t, g, cloud)
 
 		events, err := db.AuditEvents(t.Context(), store.AuditFilter{Since: time.Unix(0, 0), Limit: 1000})

@@ -25,6 +25,7 @@ import (
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/enrol"
 	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/password"
 	"github.com/voiceassist/gateway/shared/provision"
 	"github.com/voiceassist/gateway/shared/ratelimit"
@@ -104,6 +105,18 @@ func NewWith(tb testing.TB, db *store.DB, extra map[string]string) *Gateway {
 	g.settings = settings
 	g.handler = endpoint.New(settings, g.Routes()...)
 	return g
+}
+
+// NewWithNextcloud is [NewWith] with a Nextcloud of its own, whose administrator
+// has the [Password].
+func NewWithNextcloud(tb testing.TB, db *store.DB, extra map[string]string) (*Gateway, *nextcloudtest.Server) {
+	tb.Helper()
+	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: Password})
+	server := httptest.NewServer(cloud)
+	tb.Cleanup(server.Close)
+	vars := map[string]string{"NEXTCLOUD_URL": server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": Password}
+	maps.Copy(vars, extra)
+	return NewWith(tb, db, vars), cloud
 }
 
 // Settings returns those of the gateway, for one that is put together otherwise.

@@ -3,7 +3,6 @@ package ncprovision_test
 import (
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -25,11 +24,7 @@ const (
 // appWorld is a gateway with a Nextcloud and ada, whose account is there.
 func appWorld(t *testing.T, db *store.DB, sync string) (*functionstest.Gateway, *nextcloudtest.Server, functionstest.Option) {
 	t.Helper()
-	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: functionstest.Password})
-	server := httptest.NewServer(cloud)
-	t.Cleanup(server.Close)
-	g := functionstest.NewWith(t, db, map[string]string{
-		"NEXTCLOUD_URL": server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": functionstest.Password,
+	g, cloud := functionstest.NewWithNextcloud(t, db, map[string]string{
 		"NEXTCLOUD_PUBLIC_URL": "https://cloud.example.org", "NEXTCLOUD_PASSWORD_SYNC": sync,
 	})
 	_, p := g.Person()

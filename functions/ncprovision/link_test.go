@@ -2,13 +2,11 @@ package ncprovision_test
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
 	"github.com/voiceassist/gateway/functions/ncprovision"
-	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
@@ -29,12 +27,7 @@ func TestLink_FromConflictToActive(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			storetest.Each(t, func(t *testing.T, db *store.DB) {
-				cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: functionstest.Password})
-				server := httptest.NewServer(cloud)
-				t.Cleanup(server.Close)
-				g := functionstest.NewWith(t, db, map[string]string{
-					"NEXTCLOUD_URL": server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": functionstest.Password,
-				})
+				g, cloud := functionstest.NewWithNextcloud(t, db, nil)
 				cloud.AddUser(inNextcloud.id, fromBefore, inNextcloud.email)
 				id, p := g.Person()
 				_, root := g.Admin("root@example.org")

@@ -2,7 +2,6 @@ package ncprovision_test
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"testing"
 	"time"
@@ -24,11 +23,7 @@ const minePath = "/api/users/me/nextcloud"
 func TestNextcloud_FromRegistrationToActive(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: functionstest.Password})
-		server := httptest.NewServer(cloud)
-		t.Cleanup(server.Close)
-		g := functionstest.NewWith(t, db, map[string]string{
-			"NEXTCLOUD_URL": server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": functionstest.Password,
+		g, cloud := functionstest.NewWithNextcloud(t, db, map[string]string{
 			"NEXTCLOUD_PUBLIC_URL": "https://cloud.example.org/nc",
 		})
 		_, p := g.Person()
@@ -78,12 +73,7 @@ func TestNextcloud_FromRegistrationToActive(t *testing.T) {
 func TestNextcloud_TellsHowMuchTheAccountHolds(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: functionstest.Password})
-		server := httptest.NewServer(cloud)
-		t.Cleanup(server.Close)
-		g := functionstest.NewWith(t, db, map[string]string{
-			"NEXTCLOUD_URL": server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": functionstest.Password,
-		})
+		g, cloud := functionstest.NewWithNextcloud(t, db, nil)
 		_, p := g.Person()
 		asOf := ""
 		used := func() string {
@@ -116,12 +106,7 @@ func TestNextcloud_TellsHowMuchTheAccountHolds(t *testing.T) {
 
 func TestNextcloud_AdministratorsSeeWhatIsNotInSync(t *testing.T) {
 	t.Parallel()
-	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: functionstest.Password})
-	server := httptest.NewServer(cloud)
-	t.Cleanup(server.Close)
-	g := functionstest.NewWith(t, storetest.SQLite(t), map[string]string{
-		"NEXTCLOUD_URL": server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": functionstest.Password,
-	})
+	g, cloud := functionstest.NewWithNextcloud(t, storetest.SQLite(t), nil)
 	cloud.AddUser(functionstest.Email, "somebody else's", "")
 	id, p := g.Person()
 	_, root := g.Admin("root@example.org")
@@ -202,12 +187,7 @@ func TestNextcloud_TellsWhatItWaitsFor(t *testing.T) {
 		t.Run(word, func(t *testing.T) {
 			t.Parallel()
 			storetest.Each(t, func(t *testing.T, db *store.DB) {
-				cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: functionstest.Password})
-				server := httptest.NewServer(cloud)
-				t.Cleanup(server.Close)
-				g := functionstest.NewWith(t, db, map[string]string{
-					"NEXTCLOUD_URL": server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": functionstest.Password,
-				})
+				g, cloud := functionstest.NewWithNextcloud(t, db, nil)
 				_, p := g.Person()
 				_, root := g.Admin("root@example.org")
 				admin := functionstest.Bearer(root.Access)

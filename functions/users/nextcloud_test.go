@@ -3,7 +3,6 @@ package users_test
 import (
 	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -21,12 +20,7 @@ import (
 // knows, and looks there.
 func TestChanges_ReachNextcloud(t *testing.T) {
 	t.Parallel()
-	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: functionstest.Password})
-	server := httptest.NewServer(cloud)
-	t.Cleanup(server.Close)
-	g := functionstest.NewWith(t, storetest.SQLite(t), map[string]string{
-		"NEXTCLOUD_URL": server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": functionstest.Password,
-	})
+	g, cloud := functionstest.NewWithNextcloud(t, storetest.SQLite(t), nil)
 	id, p := g.Person()
 	ada := functionstest.Bearer(p.Access)
 	_, root := g.Admin("root@example.org")
@@ -79,12 +73,7 @@ func TestChanges_ReachNextcloud(t *testing.T) {
 func TestQuota_IsSetByAdministrators(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: functionstest.Password})
-		server := httptest.NewServer(cloud)
-		t.Cleanup(server.Close)
-		g := functionstest.NewWith(t, db, map[string]string{
-			"NEXTCLOUD_URL": server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": functionstest.Password,
-		})
+		g, cloud := functionstest.NewWithNextcloud(t, db, nil)
 		_, root := g.Admin("root@example.org")
 		admin := functionstest.Bearer(root.Access)
 		id, p := g.Person()
