@@ -104,7 +104,10 @@ func toAdministrators(n wish.Account) *string {
 		text = fmt.Sprintf("The account %q in Nextcloud has the id that this user's would get. The user can claim it with its password, or adopt it for them.", id)
 	case provision.EmailTaken:
 		text = fmt.Sprintf("The account %q in Nextcloud has the address of this user. The user can claim it with its password, or adopt it for them.", id)
-		if id == "" {
+		switch {
+		case id == "" && n.Status == wish.Pending:
+			text = "Another account of the gateway still has the address of this user in Nextcloud. It is about to give it up; this one is tried again."
+		case id == "":
 			text = "Another account in Nextcloud has the address of this user, and keeps it."
 		}
 	case provision.EmailUnclear:

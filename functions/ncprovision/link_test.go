@@ -4,9 +4,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
 	"github.com/voiceassist/gateway/functions/ncprovision"
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
@@ -97,4 +99,35 @@ func TestLink_WithoutANextcloud(t *testing.T) {
 	admin := functionstest.Bearer(root.Access)
 	g.Do("POST", claimPath, map[string]string{"password": "x"}, admin).Want(http.StatusConflict, "nextcloud_disabled")
 	g.Do("POST", "/api/nextcloud/accounts/"+string(id)+"/adopt", nil, admin).Want(http.StatusConflict, "nextcloud_disabled")
+}
+
+// TestLink_WaitsForADeletion registers an address again whose old account is
+// still to be deleted in Nextcloud.
+func TestLink_WaitsForADeletion(t *testing.T) {
+	t.Parallel()
+	g, cloud := functionstest.NewWithNextcloud(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_ON_DELETE": "delete"})
+	g.Advance(time.Since(g.Now())) // the reconciler goes by the real clock
+	_, root := g.Admin("root@example.org")
+	_, p := g.Person()
+	reconcile(t, g)
+	cloud.Fail(nextcloudtest.Times(100, nextcloudtest.Maintenance(), nextcloudtest.On(http.MethodDelete, "")))
+	g.Do("DELETE", "/api/users/me", map[string]string{"password": functionstest.Password}, functionstest.Bearer(p.Access)).
+		Want(http.StatusNoContent, "")
+	again := g.Register(functionstest.Email, functionstest.Password)
+	if _, err := g.Reconciler.RunBatch(t.Context(), 10); err != nil {
+		t.Fatal(err)
+	}
+	var list []struct {
+		UserID string `json:"user_id"`
+		Status string
+		Error  string `json:"last_error"`
+		Detail string
+	}
+	g.Do("GET", "/api/nextcloud/accounts", nil, functionstest.Bearer(root.Access)).Want(http.StatusOK, "").Into(&list)
+	for _, n := range list {
+		if n.UserID == string(again) && n.Status == "pending" && n.Error == "email_taken" && strings.Contains(n.Detail, "tried again") {
+			return
+		}
+	}
+	t.Errorf("nothing tells what %s waits for: %+v", again, list)
 }
