@@ -110,8 +110,8 @@ type Rotation struct {
 }
 
 // RotateLogin moves the login from counter to the next and keeps it until
-// expires, or its end as [DB.LimitLogins] has it, if counter is the current one and the login is live; matched tells.
-// It notes the address and that the token was used now, and forgets the uses
+// expires, or its end as [DB.LimitLogins] has it, if counter is the current one
+// and the login is live; matched tells. It notes the address and that the token was used now, and forgets the uses
 // before where the last is longer ago than [signin.MaxGrace]. Of concurrent calls
 // with one counter exactly one matches.
 func (s *Statements) RotateLogin(

@@ -57,9 +57,10 @@ func (tx *Tx) ClaimNextcloud(
 }
 
 // AdoptNextcloud links the account of that id in Nextcloud to the user, who has
-// to claim it: word is what the account's last error says of that. It is [wish.ErrAlreadyLinked] where the user has one that works or
-// the account is another user's, [ErrChanged] while somebody works on the user's
-// account, and [account.ErrNotFound] where there is no such user.
+// to claim it: word is what the account's last error says of that. It is
+// [wish.ErrAlreadyLinked] where the user has one that works or the account is
+// another user's, [ErrChanged] while somebody works on the user's account, and
+// [account.ErrNotFound] where there is no such user.
 func (tx *Tx) AdoptNextcloud(
 	ctx context.Context, by Confirmed, user account.ID, id, word string, now time.Time,
 ) (n wish.Account, err error) {
@@ -132,8 +133,8 @@ func (s *Statements) RecheckNextcloudConflict(ctx context.Context, n wish.Accoun
 // claimed is released by the reconciler.
 func (tx *Tx) UnlinkNextcloud(ctx context.Context, user account.ID, now time.Time) (bool, error) {
 	n, err := tx.exec(ctx, `
-		UPDATE nextcloud_accounts SET link = 'released', password = NULL, password_set = FALSE, wants_password = FALSE, status = 'pending',
-			attempts = 0, due_at = $2, version = version + 1, updated_at = $2
+		UPDATE nextcloud_accounts SET link = 'released', password = NULL, password_set = FALSE,
+			wants_password = FALSE, status = 'pending', attempts = 0, due_at = $2, version = version + 1, updated_at = $2
 		WHERE user_id = $1 AND link = 'claimed'`, string(user), at(now))
 	if err == nil && n == 0 {
 		n, err = tx.exec(ctx, `
