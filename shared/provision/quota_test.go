@@ -204,5 +204,11 @@ func TestUsage_TellsAsOfWhen(t *testing.T) {
 		if n := w.known(a); *n.Used != 3<<20 || !n.UsedAt.Equal(w.time()) {
 			t.Errorf("a try read %d as of %v", *n.Used, n.UsedAt)
 		}
+		if err := db.NoteUsage(t.Context(), a.ID, 7, nil, w.time().Add(-time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if n := w.known(a); *n.Used != 3<<20 || !n.UsedAt.Equal(w.time()) {
+			t.Errorf("an answer that was overtaken is kept: %d as of %v", *n.Used, n.UsedAt)
+		}
 	})
 }
