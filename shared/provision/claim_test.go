@@ -2,6 +2,7 @@ package provision_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/provision"
 	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/store"
@@ -263,4 +265,16 @@ func TestClaim_OnlyWhatMayBe(t *testing.T) {
 			t.Errorf("the row is %+v", n)
 		}
 	})
+}
+
+// TestClaim_NeverTheGatewaysOwn is about an administrator whom the groups do not
+// give away: newer servers delegate single rights.
+func TestClaim_NeverTheGatewaysOwn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), nil)
+	for id, want := range map[string]bool{"countess": true, w.wisher.Settings.Admin: false, strings.ToUpper(w.wisher.Settings.Admin): false} {
+		if got := provision.Adoptable(w.reconciler(), nextcloud.User{ID: id, Backend: nextcloud.OwnBackend}); got != want {
+			t.Errorf("%s may become a user's: %t", id, got)
+		}
+	}
 }

@@ -9,6 +9,9 @@ import (
 // OnReached calls fn after each call and each commit of r, with its name.
 func OnReached(r *Reconciler, fn func(point string)) { r.reached = fn }
 
+// Adoptable reports whether the account may become a user's.
+func Adoptable(r *Reconciler, u nextcloud.User) bool { return r.adoptable(u) }
+
 // Room is the time that must be left to begin with an account.
 const Room = room
 
