@@ -132,8 +132,9 @@ func (p *parser) statement() bool {
 	line, _, _ := strings.Cut(p.rest, "\n")
 	name, _, sets := cutAny(line, "=:")
 	p.skip(min(len(name)+1, len(p.rest)))
+	written := name
 	name = strings.TrimRight(name, blank+"\r")
-	if !names.MatchString(name) || name == "export" && !sets {
+	if !names.MatchString(name) || name == "export" && (!sets || name != written) {
 		if sets {
 			p.takeLine()
 		}

@@ -187,7 +187,7 @@ func TestRead(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	for _, text := range []string{
 		"A=b # c\nD='e'\nF=\"g\\n\"\n", "A=${HOME}${NO:-x}${EMPTY+y}", "export A: b\r\nHOME\r\n", "A='b\nc'\nD=${A:?x}", `A="\$\\\"${HOME}"`,
-		"A=a$5$$\n", "\uFEFFA=\n", `A='it\'s\\'`, "A=b\u0085\nC=\v", "A=${B:-c}}d${E-f}", "A:=b\nC=:", "export\nA\n=b", `A="\"$\$B0"`, "export\r",
+		"A=a$5$$\n", "\uFEFFA=\n", `A='it\'s\\'`, "A=b\u0085\nC=\v", "A=${B:-c}}d${E-f}", "A:=b\nC=:", "export\nA\n=b", `A="\"$\$B0"`, "export\r", "export\r=",
 	} {
 		f.Add([]byte(text))
 	}
