@@ -16,7 +16,7 @@ RELEASE   := -trimpath -ldflags='-s -w -X github.com/voiceassist/gateway/shared/
 TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes,validator_novalidatefn
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo certs test test-race attack test-nextcloud fuzz cold-start flood throughput lint build image up down tls-check verify-tokens sam-check sam-local sam-acceptance clean
+.PHONY: help run demo certs test test-race attack guides test-nextcloud fuzz cold-start flood throughput lint build image up down tls-check verify-tokens sam-check sam-local sam-acceptance clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ test-race: ## run the tests under the race detector
 
 attack: ## attack the gateway in every way we know, and print what got through
 	@cd test && $(GO) test -count=1 -run '^TestAttack(_Races)?$$'
+
+guides: ## run the commands of README and docs/, and compare what they print with what the pages show
+	@cd test && $(GO) test -count=1 -v -run '^Test(Guides|Readme)'
 
 test-nextcloud: ## run the contract of the Nextcloud clients against a real one
 	NEXTCLOUD_CONTRACT=1 $(GO) test -count=1 -run Contract ./shared/nextcloud/... ./shared/webdav/... ./shared/provision

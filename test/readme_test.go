@@ -1,106 +1,48 @@
 package test_test
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/voiceassist/gateway/shared/keyring"
 )
 
-// changing are the members whose values differ from run to run.
-var changing = regexp.MustCompile(`"(id|user_id|access_token|refresh_token|created_at|updated_at|last_login|last_synced_at)":"[^"]*"|"nextcloud_user_id":(null|"[^"]*")`)
-
-// A readme is the commands of README's "Try it", and the answers that it shows.
-type readme struct {
-	commands string // an answer is preceded by [answered]
-	answers  []string
-}
-
-const answered = "=== answer ==="
-
-func tryIt(t *testing.T) (r readme) {
-	t.Helper()
-	_, section, _ := strings.Cut(read(t, "README.md"), "## Try it")
-	section, _, _ = strings.Cut(section, "\n## ")
-	for _, block := range regexp.MustCompile("(?s)```(sh|json)\n(.*?)```").FindAllStringSubmatch(section, -1) {
-		switch block[1] {
-		case "sh":
-			r.commands += block[2]
-		case "json":
-			r.commands += "echo '" + answered + "'\n"
-			r.answers = append(r.answers, strings.TrimSpace(block[2]))
-		}
-	}
-	if len(r.answers) != 5 {
-		t.Fatalf("README shows %d answers, want 5", len(r.answers))
-	}
-	return r
-}
-
-// play runs the commands as a newcomer would, one after the other up to the first
-// that fails, against p with its data in dir.
-func (r readme) play(t *testing.T, p *process, dir string) (answers []string, stderr string, err error) {
-	t.Helper()
-	cmd := exec.Command("bash", "-euo", "pipefail", "-c", strings.NewReplacer(
-		"https://localhost:8443", p.https, ".data/tls/", filepath.Join(dir, "tls")+"/",
-		"go run ./cmd/gateway", gateway(t),
-	).Replace(r.commands))
-	cmd.Env = append(os.Environ(), "DATA_DIR="+dir)
-	var problems bytes.Buffer
-	cmd.Stderr = &problems
-	out, err := cmd.Output()
-	return strings.Split(string(out), answered), problems.String(), err
-}
-
-// same is an answer without what differs from run to run.
-func same(answer string) string {
-	return ofAWeek.ReplaceAllString(changing.ReplaceAllString(strings.TrimSpace(answer), `"$1":"*"`), "$1*")
-}
-
-// TestReadme runs the commands of README's "Try it", and compares every answer
-// that it shows. It does so again with the accounts that are there by then, after
+// TestReadme runs the commands of README, and compares what they print with what
+// it shows. It does so again with the accounts that are there by then, after
 // somebody tried to start a second gateway beside it, and a third time after the
 // gateway was started again.
 func TestReadme(t *testing.T) {
 	t.Parallel()
-	dir, all := t.TempDir(), tryIt(t)
-	p := start(t, dir, []string{"--dev-nextcloud"}, usualLimits()...)
-	for round := 1; round <= 3; round++ {
-		got, problems, err := all.play(t, p, dir)
-		if len(got) != len(all.answers)+1 {
-			t.Fatalf("round %d: %v\n%s%s", round, err, got, problems)
+	readme := guide{
+		page: "README.md", serve: []string{"--dev-nextcloud"},
+		programs: map[string]string{"make": `[ "$*" = run ]`}, // it runs beside the commands already
+	}
+	all, s := blocks(t, readme.page, read(t, readme.page)), readme.open(t)
+	outputs, err := s.play(t, all)
+	readme.compare(t, all, outputs, err)
+	besideItself(t, s.p, filepath.Join(s.dir, ".data"))
+
+	again := slices.Clone(all)
+	for i, b := range again {
+		if strings.Contains(b.text, "/api/auth/register") {
+			again[i].lang, again[i].output = "text", `{…"status":409,…"code":"email_taken",…}`
 		}
-		for i, want := range all.answers {
-			if round > 1 && i == 0 {
-				if !strings.Contains(got[i], `"status":409,`) || !strings.Contains(got[i], `"code":"email_taken"`) {
-					t.Errorf("round %d: registered again: %s", round, got[i])
-				}
-				continue
+	}
+	last := &again[len(again)-1]
+	last.exit, last.lang = 1, "text"
+	last.output = "root@example.com has an account already; gateway user set-role root@example.com admin gives it the role"
+	for round := 2; round <= 3; round++ {
+		outputs, err := s.play(t, again)
+		readme.compare(t, again, outputs, err)
+		if round == 2 {
+			if code := s.p.stop(t); code != 0 {
+				t.Errorf("exit code %d\n%s", code, s.p.stderr)
 			}
-			if same(got[i]) != same(want) {
-				t.Errorf("round %d: README shows\n%s\nthe gateway answers\n%s", round, want, got[i])
-			}
-		}
-		if !strings.Contains(got[len(got)-1], `"name":"hello.txt"`) {
-			t.Errorf("round %d: the folder is\n%s", round, got[len(got)-1])
-		}
-		const there = "root@example.com has an account already; gateway user set-role root@example.com admin gives it the role\n"
-		if round == 1 && err != nil || round > 1 && problems != there {
-			t.Errorf("round %d: %v\n%s", round, err, problems)
-		}
-		switch round {
-		case 1:
-			besideItself(t, p, dir)
-		case 2:
-			if code := p.stop(t); code != 0 {
-				t.Errorf("exit code %d\n%s", code, p.stderr)
-			}
-			p = start(t, dir, []string{"--dev-nextcloud"}, usualLimits()...)
+			s.start(t)
 		}
 	}
 }
@@ -115,29 +57,6 @@ func besideItself(t *testing.T, p *process, dir string) {
 	out, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "address already in use: stop what listens there, perhaps a gateway, or set HTTPS_ADDR to another address\n") {
 		t.Errorf("a second gateway: %v\n%s", err, out)
-	}
-}
-
-// TestAPIGuide runs the commands of docs/api.md, which fail unless each is
-// answered with success.
-func TestAPIGuide(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	p := start(t, dir, nil, usualLimits()...)
-	text, err := os.ReadFile("../docs/api.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var script strings.Builder
-	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
-		script.WriteString(block[1])
-	}
-	commands := strings.NewReplacer(
-		"https://localhost:8443", p.https, ".data/tls/", filepath.Join(dir, "tls")+"/",
-	).Replace(script.String())
-	out, err := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", commands).CombinedOutput()
-	if err != nil || strings.Count(commands, "api ") < 7 {
-		t.Errorf("%v\n%s\n%s", err, commands, out)
 	}
 }
 

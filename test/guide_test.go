@@ -1,0 +1,255 @@
+package test_test
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A guide is a Markdown page whose commands a test runs, all in one shell, in an
+// empty directory.
+type guide struct {
+	page string
+	// serve are the flags of a gateway that runs beside the commands, with its data
+	// in .data; nil where none runs.
+	serve []string
+	// cloud says that a Nextcloud runs, too, and the settings lead to it.
+	cloud bool
+	// env has settings for the commands and for the gateway.
+	env []string
+	// programs are shell scripts that stand in for programs which a test machine
+	// lacks, by name.
+	programs map[string]string
+}
+
+// guides has a row for each page whose commands are run.
+func guides() []guide {
+	return []guide{
+		{page: "docs/api.md", serve: []string{}},
+	}
+}
+
+// runElsewhere are the pages whose commands another test runs.
+func runElsewhere() map[string]string {
+	return map[string]string{
+		"README.md":             "TestReadme",
+		"docs/verify-tokens.md": "TestVerifyTokens",
+	}
+}
+
+// withoutCommands are the pages without commands, and folders of such pages.
+func withoutCommands() []string {
+	return []string{
+		"CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md",
+		"docs/adr/", "docs/architecture.md", "docs/asvs.md", "docs/bounds.md", "docs/deploy.md",
+		"docs/divergences.md", "docs/operations.md", "docs/performance.md",
+	}
+}
+
+// guideTime bounds the commands of a page, some of which repeat until something
+// happens.
+const guideTime = 10 * time.Minute
+
+// TestGuides runs the commands of every guide and compares what they print with
+// what the page shows.
+func TestGuides(t *testing.T) {
+	t.Parallel()
+	for _, g := range guides() {
+		t.Run(g.page, func(t *testing.T) {
+			t.Parallel()
+			all, s := blocks(t, g.page, read(t, g.page)), g.open(t)
+			outputs, err := s.play(t, all)
+			g.compare(t, all, outputs, err)
+		})
+	}
+}
+
+// TestGuides_NoPageEscapes has every page in one of the lists above.
+func TestGuides_NoPageEscapes(t *testing.T) {
+	t.Parallel()
+	played := runElsewhere()
+	for _, g := range guides() {
+		if played[g.page] != "" {
+			t.Errorf("%s is run twice", g.page)
+		}
+		played[g.page] = "TestGuides"
+	}
+	found := pages(t)
+	for _, page := range found {
+		quiet := slices.ContainsFunc(withoutCommands(), func(known string) bool {
+			return page == known || strings.HasSuffix(known, "/") && strings.HasPrefix(page, known)
+		})
+		has := len(blocks(t, page, read(t, page))) > 0
+		switch {
+		case quiet == (played[page] != ""):
+			t.Errorf("%s must be either in guides, in runElsewhere or in withoutCommands", page)
+		case quiet == has:
+			t.Errorf("%s has commands: %t", page, has)
+		}
+		delete(played, page)
+	}
+	for page := range played {
+		t.Errorf("%s is no page", page)
+	}
+}
+
+// pages returns the Markdown pages of the project.
+func pages(t *testing.T) []string {
+	t.Helper()
+	all, err := filepath.Glob("../*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = filepath.WalkDir("../docs", func(path string, _ fs.DirEntry, err error) error {
+		if filepath.Ext(path) == ".md" {
+			all = append(all, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range all {
+		all[i] = filepath.ToSlash(strings.TrimPrefix(all[i], ".."+string(filepath.Separator)))
+	}
+	return all
+}
+
+// A scene is where the commands of a guide run.
+type scene struct {
+	guide
+	dir string   // where they run
+	env []string // of the shell
+	p   *process // the gateway beside them, or nil
+	// The addresses of the page, and those that they stand for.
+	shown, actual []string
+}
+
+// open makes an empty directory and starts what the guide needs beside it.
+func (g guide) open(t *testing.T) *scene {
+	t.Helper()
+	dir, bin := t.TempDir(), t.TempDir()
+	s := &scene{guide: g, dir: dir}
+	if err := os.Symlink(gateway(t), filepath.Join(bin, "gateway")); err != nil {
+		t.Fatal(err)
+	}
+	for name, script := range g.programs {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script), 0o700); err != nil { //nolint:gosec // it is run
+			t.Fatal(err)
+		}
+	}
+	settings := slices.Clone(g.env)
+	if g.cloud {
+		settings = append(listen(t, newNextcloud(t)), settings...)
+		url, _ := strings.CutPrefix(settings[0], "NEXTCLOUD_URL=")
+		s.shown, s.actual = append(s.shown, "https://cloud.example.org"), append(s.actual, url)
+	}
+	s.guide.env = settings
+	s.env = append([]string{
+		"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "LANG=C.UTF-8", "BCRYPT_COST=10",
+		"HTTPS_ADDR=" + free(t), "HTTP_ADDR=" + free(t),
+	}, settings...)
+	if g.serve != nil {
+		if err := os.Mkdir(filepath.Join(dir, ".data"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		s.start(t)
+	}
+	return s
+}
+
+// start starts the gateway beside the commands.
+func (s *scene) start(t *testing.T) {
+	t.Helper()
+	s.p = start(t, filepath.Join(s.dir, ".data"), s.serve, append(usualLimits(), s.guide.env...)...)
+}
+
+// play runs the commands as a reader would, one after the other up to the first
+// that fails, and returns what each block printed, on either stream.
+func (s *scene) play(t *testing.T, all []block) (outputs []string, err error) {
+	t.Helper()
+	const mark = "=== the next block ==="
+	var script strings.Builder
+	for _, b := range all {
+		if b.notRun != "" {
+			continue
+		}
+		fmt.Fprintf(&script, "printf '%%s' '%s'\n", mark)
+		if b.exit == 0 {
+			script.WriteString(b.text)
+			continue
+		}
+		fmt.Fprintf(&script, "set +e\n%s_status=$?\nset -e\n", b.text)
+		fmt.Fprintf(&script, "[ $_status = %d ] || { echo \"exit status $_status, want %d\"; exit 1; }\n", b.exit, b.exit)
+	}
+	commands, printed := s.rename(t)
+	ctx, cancel := context.WithTimeout(t.Context(), guideTime)
+	defer cancel()
+	out, err := os.Create(filepath.Join(t.TempDir(), "output"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", commands.Replace(script.String()))
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = s.dir, s.env, out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	err = cmd.Run()
+	syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) //nolint:errcheck // what still runs in the background, if anything
+	text, readErr := os.ReadFile(out.Name())
+	if readErr != nil {
+		t.Fatal(readErr)
+	}
+	return strings.Split(printed.Replace(string(text)), mark)[1:], err
+}
+
+// rename returns what puts the addresses of this run into commands, and what puts
+// those of the page into what they print.
+func (s *scene) rename(t *testing.T) (commands, printed *strings.Replacer) {
+	t.Helper()
+	https, plain := "https://"+strings.TrimPrefix(s.env[4], "HTTPS_ADDR="), "http://"+strings.TrimPrefix(s.env[5], "HTTP_ADDR=")
+	if s.p != nil {
+		https, plain = s.p.https, s.p.plain
+	}
+	to, from := []string{"go run ./cmd/gateway", "gateway"}, []string{}
+	for i, shown := range append(slices.Clone(s.shown), "https://localhost:8443", "http://localhost:8000") {
+		actual := append(slices.Clone(s.actual), https, plain)[i]
+		to, from = append(to, shown, actual), append(from, actual, shown)
+	}
+	return strings.NewReplacer(to...), strings.NewReplacer(from...)
+}
+
+// compare holds what each block printed against the page.
+func (g guide) compare(t *testing.T, all []block, outputs []string, err error) {
+	t.Helper()
+	ran := 0
+	left := map[string]int{}
+	for _, b := range all {
+		if b.notRun != "" {
+			left[b.notRun]++
+			continue
+		}
+		if ran++; ran > len(outputs) {
+			continue
+		}
+		got := outputs[ran-1]
+		if ran == len(outputs) && err != nil {
+			t.Errorf("%s:%d: %v\n%s\n%s", g.page, b.line, err, b.text, got)
+		} else if b.lang != "" && !b.matches(got) {
+			t.Errorf("%s:%d: the page shows\n%s\nthe commands print\n%s", g.page, b.line,
+				comparable(b.lang, b.output), comparable(b.lang, got))
+		}
+	}
+	if ran == 0 {
+		t.Errorf("%s: none of its commands can be run", g.page)
+	}
+	t.Logf("%s: %d blocks of commands ran, left out: %v", g.page, len(outputs), left)
+}
