@@ -103,7 +103,7 @@ var differing = []struct {
 	{regexp.MustCompile(`("refresh_expires_in": ?|Max-Age=)(6047[4-9]\d|604800)\b`), "$1*"}, // a week, less a minute
 	{regexp.MustCompile(`\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`), "*"},              // an id
 	{regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "*"},                  // a time
-	{regexp.MustCompile(`\bv\d+\.\d+\.\d+(-[\w.]+)?(\+[\w.]+)?|\bdevel\b`), "*"},                      // a version
+	{regexp.MustCompile(`\bv\d+\.\d+\.\d+(-[\w.]+)?(\+[\w.]+)?|\bdevel\b`), "*"},            // a version
 	{regexp.MustCompile(`\b127\.0\.0\.1:\d+`), "127.0.0.1:*"},
 	{regexp.MustCompile(`(?m)[ \t]+$`), ""},
 	{regexp.MustCompile(`  +`), " "}, // the width of a column
