@@ -50,7 +50,7 @@ attack: ## attack the gateway in every way we know, and print what got through
 	@cd test && $(GO) test -count=1 -run '^TestAttack(_Races)?$$'
 
 guides: ## run the commands of README and docs/, and compare what they print with what the pages show
-	@cd test && $(GO) test -count=1 -v -run '^Test(Guides|Readme)'
+	@cd test && $(GO) test -count=1 -v -run '^Test(Guides|QuickStart|CleanClone)'
 
 test-nextcloud: ## run the contract of the Nextcloud clients against a real one
 	NEXTCLOUD_CONTRACT=1 $(GO) test -count=1 -run Contract ./shared/nextcloud/... ./shared/webdav/... ./shared/provision

@@ -167,9 +167,12 @@ func (p *process) target() target {
 	return target{client: &c, url: public}
 }
 
-// kill ends the process at once, as kill -9 does.
+// kill ends the process at once, as kill -9 does, and its group where it leads one.
 func (p *process) kill() {
-	p.cmd.Process.Kill() //nolint:errcheck // it may have ended
+	if a := p.cmd.SysProcAttr; a != nil && a.Setpgid {
+		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) //nolint:errcheck // it may have ended
+	}
+	p.cmd.Process.Kill() //nolint:errcheck // nor may this
 	<-p.exited
 }
 

@@ -97,7 +97,7 @@ var differing = []struct {
 	pattern *regexp.Regexp
 	as      string
 }{
-	{regexp.MustCompile(`"(access_token|refresh_token|correlation_id|kid|etag|device|address|app_password)":( ?)"[^"]*"`), `"$1":$2"*"`},
+	{regexp.MustCompile(`"(access_token|refresh_token|correlation_id|kid|etag|device|address|app_password)":( ?)"(\\.|[^"\\])*"`), `"$1":$2"*"`},
 	{regexp.MustCompile(`"nextcloud_user_id":( ?)(null|"[^"]*")`), `"nextcloud_user_id":$1*`},
 	{regexp.MustCompile(`"(latency_ms|took_ms|\w+_remaining_seconds)":( ?)[\d.]+`), `"$1":$2*`},
 	{regexp.MustCompile(`("refresh_expires_in": ?|Max-Age=)(6047[4-9]\d|604800)\b`), "$1*"}, // a week, less a minute

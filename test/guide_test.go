@@ -40,7 +40,8 @@ func guides() []guide {
 // runElsewhere are the pages whose commands another test runs.
 func runElsewhere() map[string]string {
 	return map[string]string{
-		"README.md":             "TestReadme",
+		"README.md":             "TestCleanClone",
+		"docs/quick-start.md":   "TestCleanClone, TestQuickStart",
 		"docs/verify-tokens.md": "TestVerifyTokens",
 	}
 }
@@ -128,16 +129,18 @@ type scene struct {
 	guide
 	dir string   // where they run
 	env []string // of the shell
-	p   *process // the gateway beside them, or nil
+	p   *process // the gateway beside them, or that they start
 	// The addresses of the page, and those that they stand for.
 	shown, actual []string
+	// program is what the commands run for the gateway's source.
+	program string
 }
 
 // open makes an empty directory and starts what the guide needs beside it.
 func (g guide) open(t *testing.T) *scene {
 	t.Helper()
 	dir, bin := t.TempDir(), t.TempDir()
-	s := &scene{guide: g, dir: dir}
+	s := &scene{guide: g, dir: dir, program: "gateway"}
 	if err := os.Symlink(gateway(t), filepath.Join(bin, "gateway")); err != nil {
 		t.Fatal(err)
 	}
@@ -155,15 +158,22 @@ func (g guide) open(t *testing.T) *scene {
 	s.guide.env = settings
 	s.env = append([]string{
 		"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "LANG=C.UTF-8", "BCRYPT_COST=10",
-		"HTTPS_ADDR=" + free(t), "HTTP_ADDR=" + free(t),
 	}, settings...)
-	if g.serve != nil {
-		if err := os.Mkdir(filepath.Join(dir, ".data"), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		s.start(t)
+	if g.serve == nil {
+		s.listen(free(t), free(t))
+		return s
 	}
+	if err := os.Mkdir(filepath.Join(dir, ".data"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.start(t)
 	return s
+}
+
+// listen has a gateway that the commands start listen on these addresses.
+func (s *scene) listen(https, plain string) {
+	s.env = append(s.env, "HTTPS_ADDR="+https, "HTTP_ADDR="+plain)
+	s.p = &process{https: "https://" + https, plain: "http://" + plain}
 }
 
 // start starts the gateway beside the commands.
@@ -190,7 +200,7 @@ func (s *scene) play(t *testing.T, all []block) (outputs []string, err error) {
 		fmt.Fprintf(&script, "set +e\n%s_status=$?\nset -e\n", b.text)
 		fmt.Fprintf(&script, "[ $_status = %d ] || { echo \"exit status $_status, want %d\"; exit 1; }\n", b.exit, b.exit)
 	}
-	commands, printed := s.rename(t)
+	commands, printed := s.rename()
 	ctx, cancel := context.WithTimeout(t.Context(), guideTime)
 	defer cancel()
 	out, err := os.Create(filepath.Join(t.TempDir(), "output"))
@@ -213,16 +223,14 @@ func (s *scene) play(t *testing.T, all []block) (outputs []string, err error) {
 
 // rename returns what puts the addresses of this run into commands, and what puts
 // those of the page into what they print.
-func (s *scene) rename(t *testing.T) (commands, printed *strings.Replacer) {
-	t.Helper()
-	https, plain := "https://"+strings.TrimPrefix(s.env[4], "HTTPS_ADDR="), "http://"+strings.TrimPrefix(s.env[5], "HTTP_ADDR=")
-	if s.p != nil {
-		https, plain = s.p.https, s.p.plain
+func (s *scene) rename() (commands, printed *strings.Replacer) {
+	to, from := []string{}, []string{}
+	if s.program != "" {
+		to = append(to, "go run ./cmd/gateway", s.program)
 	}
-	to, from := []string{"go run ./cmd/gateway", "gateway"}, []string{}
-	for i, shown := range append(slices.Clone(s.shown), "https://localhost:8443", "http://localhost:8000") {
-		actual := append(slices.Clone(s.actual), https, plain)[i]
-		to, from = append(to, shown, actual), append(from, actual, shown)
+	shown, actual := append(slices.Clone(s.shown), "https://localhost:8443", "http://localhost:8000"), append(slices.Clone(s.actual), s.p.https, s.p.plain)
+	for i := range shown {
+		to, from = append(to, shown[i], actual[i]), append(from, actual[i], shown[i])
 	}
 	return strings.NewReplacer(to...), strings.NewReplacer(from...)
 }

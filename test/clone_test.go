@@ -1,0 +1,97 @@
+package test_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestCleanClone does what README and then docs/quick-start.md say, command by
+// command, in a clean copy of the project, on a machine that has Go, make and what
+// every Unix has. The gateway is the one that make run builds and starts there.
+func TestCleanClone(t *testing.T) {
+	t.Parallel()
+	dir := cleanCopy(t)
+	s := &scene{dir: dir, env: onlyGoAndMake(t)}
+	s.listen(free(t), free(t))
+	began := time.Now()
+	s.p = makeRun(t, dir, s.env)
+	t.Logf("make run listened after %s; it printed:\n%s", time.Since(began).Round(time.Second), s.p.stderr)
+	for _, page := range []string{"README.md", "docs/quick-start.md"} {
+		s.page = page
+		all := blocks(t, page, read(t, page))
+		if all[0].text != "make run\n" {
+			t.Fatalf("%s begins with %q", page, all[0].text)
+		}
+		if page != "README.md" { // which registered the account already
+			all = registered(all)
+		}
+		outputs, err := s.play(t, all[1:])
+		s.compare(t, all[1:], outputs, err)
+	}
+}
+
+// registered returns the blocks with what they print where the account is there.
+func registered(all []block) []block {
+	for i, b := range all {
+		if strings.Contains(b.text, "/api/auth/register") {
+			all[i].lang, all[i].output = "text", `{…"status":409,…"code":"email_taken",…}`
+		}
+	}
+	return all
+}
+
+// makeRun runs make run in the folder and waits until the gateway listens. It ends
+// with the test, and with it all that make started.
+func makeRun(t *testing.T, dir string, env []string) *process {
+	t.Helper()
+	cmd := exec.Command("make", "run")
+	cmd.Dir, cmd.Env = dir, env
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return launch(t, cmd, filepath.Join(dir, ".data", "tls", "gateway.pem"))
+}
+
+// cleanCopy returns a folder with the files that a clone of the project has,
+// changed ones as they are here.
+func cleanCopy(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	out, err := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c",
+		`cd .. && git ls-files -z --cached --others --exclude-standard --deduplicate |
+		tar --null --files-from=- --ignore-failed-read --create | tar --extract --directory "$1"`, "bash", dir).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return dir
+}
+
+// onlyGoAndMake returns the environment of somebody who has just got Go and make,
+// but for what Go has downloaded and compiled, which is this machine's.
+func onlyGoAndMake(t *testing.T) []string {
+	t.Helper()
+	bin := t.TempDir()
+	for name := range strings.FieldsSeq(`go make curl
+		awk basename bash cat chmod cksum cp cut date dirname env expr find grep head id kill ln ls mkdir mktemp mv
+		printf pwd rm rmdir sed sh sleep sort tail tar tee test touch tr uname uniq wc xargs`) {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(path, filepath.Join(bin, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env := []string{"PATH=" + bin, "HOME=" + t.TempDir(), "LANG=C.UTF-8", "BCRYPT_COST=10", "GOFLAGS=-trimpath"}
+	for _, name := range []string{"GOMODCACHE", "GOCACHE", "GOPROXY", "GOSUMDB"} {
+		value, err := exec.CommandContext(t.Context(), "go", "env", name).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		env = append(env, name+"="+strings.TrimSpace(string(value)))
+	}
+	return env
+}
