@@ -105,7 +105,7 @@ var differing = []struct {
 	{regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "*"},                  // a time
 	{regexp.MustCompile(`\bv\d+\.\d+\.\d+(-[\w.]+)?(\+[\w.]+)?|\bdevel\b`), "*"},            // a version
 	{regexp.MustCompile(`\b127\.0\.0\.1:\d+`), "127.0.0.1:*"},
-	{regexp.MustCompile(`(?m)[ \t]+$`), ""},
+	{regexp.MustCompile(`(?m)[ \t\r]+$`), ""},
 	{regexp.MustCompile(`  +`), " "}, // the width of a column
 }
 

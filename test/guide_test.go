@@ -34,6 +34,11 @@ type guide struct {
 func guides() []guide {
 	return []guide{
 		{page: "docs/api.md", serve: []string{}},
+		{
+			page: "docs/authentication.md", serve: []string{},
+			env:      []string{"REFRESH_TOKEN_GRACE_SECONDS=1"},
+			programs: map[string]string{"sleep": "exec /bin/sleep 2"}, // that grace period, and more
+		},
 	}
 }
 
