@@ -25,16 +25,10 @@ func playCheck(t *testing.T, name, python, pip string) (said string, code int) {
 		"bin/go":                          "#!/bin/sh\necho go \"$@\"\n",
 		"pip":                             "#!/bin/sh\n" + pip,
 	} {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		writeExecutable(t, filepath.Join(dir, name), text)
 	}
 	cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "scripts", name))
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"))
+	cmd.Env = append(os.Environ(), "GATEWAY_VERSION=v1.2.3", "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"))
 	out, err := cmd.CombinedOutput()
 	if e, ok := errors.AsType[*exec.ExitError](err); ok {
 		return string(out), e.ExitCode()

@@ -83,9 +83,7 @@ case "$*" in
 *) echo "docker $*: what is that?" >&2; exit 1 ;;
 esac
 `
-	if err := os.WriteFile(filepath.Join(bin, "docker"), []byte(docker), 0o700); err != nil { //nolint:gosec // it is run
-		t.Fatal(err)
-	}
+	writeExecutable(t, filepath.Join(bin, "docker"), docker)
 	port := p.https[strings.LastIndex(p.https, ":")+1:]
 	for range 2 {
 		demo(t, "PATH="+bin+":"+os.Getenv("PATH"), "DATA="+dir, "HTTPS_PORT="+port)

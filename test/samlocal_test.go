@@ -17,22 +17,21 @@ import (
 func samLocal(t *testing.T, dotenv string) (calls string, env map[string]map[string]string) {
 	t.Helper()
 	dir := t.TempDir()
-	write := func(name, text string, mode os.FileMode) {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), mode); err != nil {
-			t.Fatal(err)
-		}
+	for name, text := range map[string]string{
+		"scripts/sam-local": read(t, "scripts/sam-local"),
+		"scripts/version":   read(t, "scripts/version"),
+		"scripts/sam-api":   "#!/bin/sh\necho sam-api \"$@\"\n",
+		"bin/docker":        "#!/bin/sh\necho docker \"$@\"\n",
+	} {
+		writeExecutable(t, filepath.Join(dir, name), text)
 	}
-	write("scripts/sam-local", read(t, "scripts/sam-local"), 0o755)
-	write("scripts/version", read(t, "scripts/version"), 0o755)
-	write("env.json.example", read(t, "env.json.example"), 0o644)
-	write("bin/docker", "#!/bin/sh\necho docker \"$@\"\n", 0o755)
-	write("scripts/sam-api", "#!/bin/sh\necho sam-api \"$@\"\n", 0o755)
-	if dotenv != "" {
-		write(".env", dotenv, 0o600)
+	for name, text := range map[string]string{"env.json.example": read(t, "env.json.example"), ".env": dotenv} {
+		if text == "" {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "scripts/sam-local"), "--port", "3999")
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"))

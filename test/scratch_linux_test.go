@@ -140,9 +140,7 @@ func startScratch(t *testing.T, root string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(root, "gateway"), binary, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	writeExecutable(t, filepath.Join(root, "gateway"), string(binary))
 	cmd := exec.Command("/gateway", "serve")
 	cmd.Dir = "/"
 	cmd.Env = serveEnv("/data")

@@ -1,0 +1,26 @@
+package test_test
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// writeExecutable writes a program or a script that the test then runs, and the
+// folders above it.
+//
+// No process starts meanwhile: a child forked by another test would hold a copy of
+// the open file until its own exec, and running the file would fail with "text file
+// busy" (golang.org/issue/22315).
+func writeExecutable(t testing.TB, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := os.WriteFile(path, []byte(text), 0o755); err != nil { //nolint:gosec // it is run
+		t.Fatal(err)
+	}
+}
