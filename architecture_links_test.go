@@ -13,19 +13,10 @@ import (
 // project lead to one, and every fragment to a heading.
 func TestLinks_LeadSomewhere(t *testing.T) {
 	t.Parallel()
-	pages := []string{}
-	for _, pattern := range []string{"*.md", "*/*.md", "*/*/*.md"} {
-		found, err := filepath.Glob(pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
-		pages = append(pages, found...)
-	}
-	blocks := regexp.MustCompile("(?ms)^ *```.*?^ *```$|`[^`\n]+`")
 	links := regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	checked := 0
-	for _, page := range pages {
-		for _, found := range links.FindAllStringSubmatch(blocks.ReplaceAllString(textOf(t, page), ""), -1) {
+	for _, page := range pages(t) {
+		for _, found := range links.FindAllStringSubmatch(codeBlocks.ReplaceAllString(textOf(t, page), ""), -1) {
 			path, fragment, _ := strings.Cut(found[1], "#")
 			if strings.Contains(path, "://") || strings.HasPrefix(path, "mailto:") {
 				continue
@@ -35,8 +26,8 @@ func TestLinks_LeadSomewhere(t *testing.T) {
 			if path != "" {
 				target = filepath.Join(filepath.Dir(page), path)
 			}
-			if _, err := os.Stat(target); err != nil {
-				t.Errorf("%s links to %s, which is not there", page, found[1])
+			if info, err := os.Stat(target); err != nil || info.IsDir() {
+				t.Errorf("%s links to %s, which is not a file", page, found[1])
 			} else if fragment != "" && !slices.Contains(anchors(textOf(t, target)), fragment) {
 				t.Errorf("%s links to %s, which has no such heading", page, found[1])
 			}
@@ -56,11 +47,17 @@ func textOf(t *testing.T, file string) string {
 	return string(text)
 }
 
-// anchors returns what the headings of a page of Markdown may be linked by.
+// codeBlocks matches the blocks of code of a page of Markdown, and code within
+// lines.
+var codeBlocks = regexp.MustCompile("(?ms)^ *```.*?^ *```$|`[^`\n]+`") //nolint:gochecknoglobals // a constant
+
+// anchors returns what the headings of a page of Markdown may be linked by, as
+// GitHub and the site make it.
 func anchors(page string) []string {
 	var all []string
+	page = regexp.MustCompile("(?ms)^ *```.*?^ *```$").ReplaceAllString(page, "")
 	for _, m := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(page, -1) {
-		kept := regexp.MustCompile(`[^a-z0-9 _-]`).ReplaceAllString(strings.ToLower(m[1]), "")
+		kept := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(m[1]), "")
 		all = append(all, strings.ReplaceAll(kept, " ", "-"))
 	}
 	return all

@@ -55,7 +55,7 @@ func runElsewhere() map[string]string {
 func withoutCommands() []string {
 	return []string{
 		"CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md",
-		"docs/adr/", "docs/architecture.md", "docs/asvs.md", "docs/bounds.md", "docs/deploy.md",
+		"docs/README.md", "docs/adr/", "docs/architecture.md", "docs/asvs.md", "docs/bounds.md", "docs/deploy.md",
 		"docs/divergences.md", "docs/operations.md", "docs/performance.md",
 	}
 }

@@ -1,0 +1,112 @@
+package gateway_test
+
+import (
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+)
+
+// TestDocs_EveryPageIsListed holds that readers find every page: the contents
+// list it, or the index of decisions does.
+func TestDocs_EveryPageIsListed(t *testing.T) {
+	t.Parallel()
+	listed := []string{"docs/README.md"}
+	for _, index := range []string{"docs/README.md", "docs/adr/README.md"} {
+		listed = append(listed, linked(t, index)...)
+	}
+	for _, p := range pages(t) {
+		if !slices.Contains(listed, p) {
+			t.Errorf("no reader finds %s: list it in docs/README.md and in the nav of mkdocs.yml", p)
+		}
+	}
+}
+
+// TestDocs_NavigationIsTheContents compares the navigation of the site with the
+// lists of docs/README.md: sections, titles, pages and their order.
+func TestDocs_NavigationIsTheContents(t *testing.T) {
+	t.Parallel()
+	var config struct {
+		Nav []map[string]yaml.Node
+	}
+	if err := yaml.Unmarshal([]byte(textOf(t, "mkdocs.yml")), &config); err != nil {
+		t.Fatal(err)
+	}
+	var nav []string
+	for _, section := range config.Nav {
+		for title, node := range section {
+			var entries []map[string]string
+			if node.Decode(&entries) != nil { // a page, not a section
+				nav = append(nav, title+": "+node.Value)
+				continue
+			}
+			nav = append(nav, "## "+title)
+			for _, entry := range entries {
+				for name, file := range entry {
+					nav = append(nav, name+": "+file)
+				}
+			}
+		}
+	}
+	contents := []string{"Documentation: docs/README.md"}
+	line := regexp.MustCompile(`(?m)^(?:(## .+)|- \[(.+?)\]\((.+?)\))`)
+	for _, m := range line.FindAllStringSubmatch(textOf(t, "docs/README.md"), -1) {
+		switch {
+		case m[1] == deliverables:
+		case m[1] != "":
+			contents = append(contents, m[1])
+		default:
+			contents = append(contents, m[2]+": "+path.Join("docs", m[3]))
+		}
+	}
+	if diff := cmp.Diff(contents, nav); diff != "" {
+		t.Errorf("docs/README.md (-) and the nav of mkdocs.yml (+) differ:\n%s", diff)
+	}
+}
+
+// deliverables is the heading of the table of what the project delivers.
+const deliverables = "## Deliverables"
+
+// pages returns the Markdown pages for people: those at the top, of docs and of
+// clients.
+func pages(t *testing.T) []string {
+	t.Helper()
+	found, err := filepath.Glob("*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range []string{"docs", "clients"} {
+		err := filepath.WalkDir(folder, func(file string, d fs.DirEntry, err error) error {
+			if os.IsNotExist(err) {
+				return nil
+			}
+			if d != nil && d.IsDir() && d.Name() == "node_modules" {
+				return fs.SkipDir
+			}
+			if strings.HasSuffix(file, ".md") {
+				found = append(found, filepath.ToSlash(file))
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return found
+}
+
+// linked returns what a page of Markdown links to by a relative path.
+func linked(t *testing.T, page string) (files []string) {
+	t.Helper()
+	for _, m := range regexp.MustCompile(`\]\(([^)\s:#]+)`).FindAllStringSubmatch(textOf(t, page), -1) {
+		files = append(files, path.Join(path.Dir(page), m[1]))
+	}
+	return files
+}
