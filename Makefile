@@ -16,7 +16,7 @@ RELEASE   := -trimpath -ldflags='-s -w -X github.com/voiceassist/gateway/shared/
 TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes,validator_novalidatefn
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo certs test test-race attack guides test-nextcloud fuzz cold-start flood throughput lint build image up down tls-check verify-tokens sam-check sam-local sam-acceptance clean
+.PHONY: help run demo certs test test-race attack guides test-nextcloud fuzz cold-start flood throughput lint build image up down tls-check verify-tokens site sam-check sam-local sam-acceptance clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,7 +71,7 @@ throughput: ## measure how fast files pass through
 lint: ## check the form: gofmt, vet, staticcheck
 	@unformatted="$$(gofmt -l .)"; [ -z "$$unformatted" ] || { echo "not gofmt'ed: $$unformatted"; exit 1; }
 	$(GO) vet ./...
-	$(GO) vet -tags sam,sslyze,verifiers ./test
+	$(GO) vet -tags sam,sslyze,verifiers,site ./test
 	$(GO) tool staticcheck ./...
 	$(GO) mod verify
 
@@ -101,6 +101,9 @@ tls-check: ## check the TLS of the binary with sslyze, against Mozilla's "interm
 
 verify-tokens: ## run the programs of docs/verify-tokens.md with the libraries that they are for
 	@scripts/verify-tokens
+
+site: ## build the documentation as a site, in build/site
+	@scripts/site
 
 sam-check: ## check the template and build the functions with the AWS SAM CLI
 	@scripts/sam-check
