@@ -11,6 +11,7 @@ import (
 	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/wish"
 )
 
 func adoptCommand(vars *variables) *cobra.Command {
@@ -29,7 +30,18 @@ is the account that is in the way of the user's.`,
 				return spoken(err)
 			}
 			return withParts(c.Context(), vars, c.ErrOrStderr(), func(all *parts) error {
-				return spoken(adopt(c.Context(), all, name, id, c.OutOrStdout()))
+				a, n, err := adopt(c.Context(), all, name, id)
+				if err != nil {
+					return spoken(err)
+				}
+				result := struct {
+					UserID      account.ID    `json:"user_id"`
+					Email       account.Email `json:"email"`
+					NextcloudID string        `json:"nextcloud_user_id"`
+				}{a.ID, a.Email, n.NextcloudID}
+				return writeResult(c, result, func(w io.Writer) {
+					fmt.Fprintf(w, "the account %s in Nextcloud is linked to %s, who must claim it\n", n.NextcloudID, a.Email)
+				})
 			})
 		},
 	}
@@ -37,21 +49,19 @@ is the account that is in the way of the user's.`,
 	return c
 }
 
-func adopt(ctx context.Context, all *parts, name account.Lookup, id string, w io.Writer) error {
+// adopt links the account in Nextcloud with that id, or the one in the way, to the
+// user with that address, and returns both.
+func adopt(ctx context.Context, all *parts, name account.Lookup, id string) (account.Account, wish.Account, error) {
 	if all.Reconciler == nil {
-		return errNoNextcloud
+		return account.Account{}, wish.Account{}, errNoNextcloud
 	}
 	a, _, err := all.DB.AccountByEmail(ctx, name)
 	if err != nil {
-		return err
+		return account.Account{}, wish.Account{}, err
 	}
 	event := audit.New(audit.Adopted, a.ID, atTheConsole, time.Now())
 	n, err := all.Reconciler.Adopt(ctx, a.ID, id, event, func(fn func(*store.Tx, store.Confirmed) error) error {
 		return all.DB.Update(ctx, func(tx *store.Tx) error { return fn(tx, tx.AtConsole()) })
 	})
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(w, "the account %s in Nextcloud is %s's, who has to claim it\n", n.NextcloudID, a.Email)
-	return err
+	return a, n, err
 }

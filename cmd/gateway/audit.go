@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,7 +23,7 @@ func auditCommand(vars *variables) *cobra.Command {
 }
 
 func auditVerifyCommand(vars *variables) *cobra.Command {
-	var asJSON, readOnly bool
+	var readOnly bool
 	var head string
 	c := &cobra.Command{
 		Use:   "verify",
@@ -54,46 +52,40 @@ the chain yet get one first, unless --read-only is given.`,
 				if err != nil {
 					return spoken(err)
 				}
-				return tellReport(c.OutOrStdout(), r, asJSON)
+				if err := writeResult(c, r, func(w io.Writer) { writeReport(w, r) }); err != nil || r.OK {
+					return err
+				}
+				return r.Broken
 			})
 		},
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "tell it for programs")
+	addOldJSON(c)
 	c.Flags().BoolVar(&readOnly, "read-only", false, "write nothing")
 	c.Flags().StringVar(&head, "head", "", "PLACE:HASH of a head from the log")
 	return c
 }
 
-// tellReport writes the report; a trail that is broken is an error.
-func tellReport(w io.Writer, r trail.Report, asJSON bool) error {
-	switch {
-	case asJSON:
-		if err := json.NewEncoder(w).Encode(r); err != nil {
-			return err
-		}
-	case r.OK:
+// writeReport writes the report for people. Where the trail is broken is the
+// error of the command.
+func writeReport(w io.Writer, r trail.Report) {
+	if r.OK {
 		fmt.Fprintf(w, "ok: %d events, none removed or changed; %d older ones were pruned\nhead: %s\n", r.Events, r.Pruned, r.Head)
 	}
-	if !asJSON && r.OlderSecret > 0 {
-		fmt.Fprintf(w, "%d events were sealed with secrets that are not kept any more; later ones vouch for them\n", r.OlderSecret)
+	if r.OlderSecret > 0 {
+		fmt.Fprintf(w, "%d events were sealed with secrets that are no longer kept; later events vouch for them\n", r.OlderSecret)
 	}
-	if !asJSON && r.Unchained > 0 {
+	if r.Unchained > 0 {
 		fmt.Fprintf(w, "%d events have no place yet, the oldest of %s\n", r.Unchained, r.Oldest.Format(time.RFC3339))
 	}
-	if !asJSON && r.Stale {
+	if r.Stale {
 		fmt.Fprintln(w, "warning: nothing gives places to events; does a gateway run on this database?")
 	}
-	if !r.OK {
-		return r.Broken
-	}
-	return nil
 }
 
 func auditListCommand(vars *variables) *cobra.Command {
 	var (
 		user, event, since string
 		limit              int
-		asJSON             bool
 	)
 	c := &cobra.Command{
 		Use:   "list",
@@ -117,7 +109,14 @@ func auditListCommand(vars *variables) *cobra.Command {
 				if err != nil {
 					return spoken(err)
 				}
-				return tellEvents(c.OutOrStdout(), events, asJSON)
+				if len(events) == 0 {
+					notice(c, "No events found.")
+					return nil
+				}
+				if asJSON(c) {
+					return writeEventLines(c.OutOrStdout(), events)
+				}
+				return writeResult(c, nil, func(w io.Writer) { writeEvents(w, events) })
 			})
 		},
 	}
@@ -125,7 +124,7 @@ func auditListCommand(vars *variables) *cobra.Command {
 	c.Flags().StringVar(&event, "event", "", "only events of this name, such as login_failed")
 	c.Flags().StringVar(&since, "since", "", "only from then on: a duration such as 24h, or a time such as 2026-11-24T12:00:00Z")
 	c.Flags().IntVar(&limit, "limit", 100, "how many at most")
-	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
+	addOldJSON(c)
 	return c
 }
 
@@ -190,31 +189,30 @@ type auditLine struct {
 	CorrelationID string    `json:"correlation_id,omitempty"`
 }
 
-func tellEvents(w io.Writer, events []audit.Event, asJSON bool) error {
-	if asJSON {
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		for _, e := range events {
-			err := enc.Encode(auditLine{
-				e.ID, e.At, string(e.Name), string(e.User), string(e.Actor), string(e.Login), e.Detail,
-				e.Origin.Address, e.Origin.Device, e.Origin.CorrelationID,
-			})
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "TIME\tEVENT\tUSER\tBY\tADDRESS\tDEVICE\tDETAIL")
+// writeEventLines writes a JSON object a line, for programs that read logs.
+func writeEventLines(w io.Writer, events []audit.Event) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
 	for _, e := range events {
-		cells := []string{e.At.Format(time.RFC3339), string(e.Name), string(e.User), string(e.Actor), e.Origin.Address, e.Origin.Device, e.Detail}
-		for i, cell := range cells { // what clients sent may hold what a terminal obeys
-			cells[i] = strings.Trim(strconv.QuoteToGraphic(cell), `"`)
+		err := enc.Encode(auditLine{
+			e.ID, e.At, string(e.Name), string(e.User), string(e.Actor), string(e.Login), e.Detail,
+			e.Origin.Address, e.Origin.Device, e.Origin.CorrelationID,
+		})
+		if err != nil {
+			return err
 		}
-		fmt.Fprintln(table, strings.Join(cells, "\t"))
 	}
-	return table.Flush()
+	return nil
+}
+
+func writeEvents(w io.Writer, events []audit.Event) {
+	var rows [][]string
+	for _, e := range events {
+		rows = append(rows, []string{
+			e.At.Format(time.RFC3339), string(e.Name), string(e.User), string(e.Actor), e.Origin.Address, e.Origin.Device, e.Detail,
+		})
+	}
+	writeTable(w, []string{"TIME", "EVENT", "USER", "BY", "ADDRESS", "DEVICE", "DETAIL"}, rows)
 }
 
 func auditAdoptCommand(vars *variables) *cobra.Command {
@@ -231,8 +229,13 @@ func auditAdoptCommand(vars *variables) *cobra.Command {
 				if _, _, err := p.Trail.Keep(c.Context()); err != nil {
 					return spoken(err)
 				}
-				fmt.Fprintf(c.OutOrStdout(), "adopted (%s); restart every process\nhead: %s\n", r.Broken.Reason, p.Trail.Seen())
-				return nil
+				result := struct {
+					Adopted *trail.Broken `json:"adopted"`
+					Head    string        `json:"head"`
+				}{r.Broken, p.Trail.Seen()}
+				return writeResult(c, result, func(w io.Writer) {
+					fmt.Fprintf(w, "adopted (%s); restart every process\nhead: %s\n", r.Broken.Reason, result.Head)
+				})
 			})
 		},
 	}

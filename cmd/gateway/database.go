@@ -65,14 +65,10 @@ func migrateCommand(vars *variables) *cobra.Command {
 			RunE: func(c *cobra.Command, _ []string) error {
 				return withDatabase(c, vars, openDirect, func(db *store.DB) error {
 					steps, err := migrations.Status(c.Context(), db)
-					for _, s := range steps {
-						state := "missing"
-						if s.Applied {
-							state = "applied"
-						}
-						fmt.Fprintf(c.OutOrStdout(), "%-8s %s\n", state, s.Name)
+					if err != nil {
+						return err
 					}
-					return err
+					return writeSteps(c, steps)
 				})
 			},
 		},
@@ -80,15 +76,44 @@ func migrateCommand(vars *variables) *cobra.Command {
 	return c
 }
 
-// tellTwins lists the accounts that an administrator must look at: see
-// "Two spellings of one address" in docs/operations.md.
-func tellTwins(c *cobra.Command, db *store.DB) error {
-	twins, err := db.SettleEmails(c.Context())
-	for _, t := range twins {
-		fmt.Fprintf(c.OutOrStdout(), "account %s has the e-mail address of account %s in another spelling; see docs/operations.md\n",
+// A stepLine is a migration for programs.
+type stepLine struct {
+	Version int64  `json:"version"`
+	Name    string `json:"name"`
+	Applied bool   `json:"applied"`
+}
+
+func writeSteps(c *cobra.Command, steps []migrations.Step) error {
+	result := struct {
+		Missing    int        `json:"missing"`
+		Migrations []stepLine `json:"migrations"`
+	}{}
+	var rows [][]string
+	for _, s := range steps {
+		state := "applied"
+		if !s.Applied {
+			state = "missing"
+			result.Missing++
+		}
+		result.Migrations = append(result.Migrations, stepLine(s))
+		rows = append(rows, []string{state, s.Name})
+	}
+	return writeResult(c, result, func(w io.Writer) { writeTable(w, []string{"STATE", "MIGRATION"}, rows) })
+}
+
+// A migration is what migrate up prints.
+type migration struct {
+	Applied int          `json:"applied"`
+	Schema  int64        `json:"schema_version"`
+	Twins   []store.Twin `json:"twins"` // accounts with one address in two spellings
+}
+
+func (m migration) write(w io.Writer) {
+	fmt.Fprintf(w, "%d migrations applied; the schema is at version %d\n", m.Applied, m.Schema)
+	for _, t := range m.Twins {
+		fmt.Fprintf(w, "account %s has the e-mail address of account %s in another spelling; see docs/operations.md\n",
 			t.Account, t.Keeper)
 	}
-	return err
 }
 
 func migrateUpCommand(vars *variables) *cobra.Command {
@@ -101,8 +126,14 @@ func migrateUpCommand(vars *variables) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(c.OutOrStdout(), "%d migrations applied; the schema is at version %d\n", n, store.SchemaVersion)
-				return tellTwins(c, db)
+				// Accounts that an administrator must look at: see "Two spellings of one
+				// address" in docs/operations.md.
+				twins, err := db.SettleEmails(c.Context())
+				if err != nil {
+					return err
+				}
+				result := migration{n, store.SchemaVersion, append([]store.Twin{}, twins...)}
+				return writeResult(c, result, result.write)
 			})
 		},
 	}

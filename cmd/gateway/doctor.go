@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 
@@ -12,7 +11,7 @@ import (
 )
 
 func doctorCommand(vars *variables) *cobra.Command {
-	var readOnly, asJSON bool
+	var readOnly bool
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Examine the configured Nextcloud and tell how to put right what is wrong",
@@ -30,12 +29,12 @@ func doctorCommand(vars *variables) *cobra.Command {
 				return err
 			}
 			p := printer{out: c.OutOrStdout()}
-			if !asJSON {
+			if !asJSON(c) {
 				config.Tell = p.tell
 			}
 			all := doctor.Examine(c.Context(), config)
 			p.flush()
-			if asJSON {
+			if asJSON(c) {
 				if err := writeFindings(c.OutOrStdout(), all); err != nil {
 					return err
 				}
@@ -47,7 +46,7 @@ func doctorCommand(vars *variables) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&readOnly, "read-only", false, "change nothing: make no app password and no account")
-	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON document instead of sentences")
+	addOldJSON(c)
 	return c
 }
 
@@ -107,8 +106,5 @@ func writeFindings(out io.Writer, all []doctor.Finding) error {
 			f.Check, string(f.Level), f.Text, f.Cure, float64(f.Took.Microseconds()) / 1000,
 		})
 	}
-	enc := json.NewEncoder(out)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(doc)
+	return writeJSON(out, doc)
 }

@@ -2,13 +2,10 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,7 +37,6 @@ type keyReport struct {
 }
 
 func keysStatusCommand(vars *variables) *cobra.Command {
-	var asJSON bool
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Tell which keys are in use, since when, and what comes next",
@@ -54,15 +50,14 @@ func keysStatusCommand(vars *variables) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				enc := json.NewEncoder(c.OutOrStdout())
-				enc.SetIndent("", "  ")
-				return enc.Encode(report)
+			if len(report.Keys) == 0 {
+				report.Keys = []keyLine{} // a list in JSON, too
+				notice(c, "No keys yet; the first start of the gateway makes them.")
 			}
-			return tellKeys(c.OutOrStdout(), report)
+			return writeResult(c, report, func(w io.Writer) { writeKeys(w, report) })
 		},
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "tell it for programs")
+	addOldJSON(c)
 	return c
 }
 
@@ -197,11 +192,10 @@ func (c *chain) settingLines(now time.Time) ([]keyLine, error) {
 	return lines, nil
 }
 
-// tellKeys writes the report for people.
-func tellKeys(w io.Writer, r keyReport) error {
+// writeKeys writes the report for people.
+func writeKeys(w io.Writer, r keyReport) {
 	fmt.Fprintf(w, "algorithm: %s\n", r.Algorithm)
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "KEY\tSTATE\tKID\tSINCE\tNEXT\tFROM")
+	var rows [][]string
 	for _, k := range r.Keys {
 		next := ""
 		switch {
@@ -219,13 +213,14 @@ func tellKeys(w io.Writer, r keyReport) error {
 		if k.Since != nil {
 			since = k.Since.UTC().Format(time.RFC3339)
 		}
-		fmt.Fprintln(table, strings.Join([]string{string(k.Kind), k.State, k.KeyID, since, cmp.Or(next, "-"), k.Source}, "\t"))
+		rows = append(rows, []string{string(k.Kind), k.State, k.KeyID, since, cmp.Or(next, "-"), k.Source})
 	}
-	if err := table.Flush(); err != nil || r.Warning == "" {
-		return err
+	if len(rows) > 0 {
+		writeTable(w, []string{"KEY", "STATE", "KID", "SINCE", "NEXT", "FROM"}, rows)
 	}
-	_, err := fmt.Fprintln(w, "warning: "+r.Warning)
-	return err
+	if r.Warning != "" {
+		fmt.Fprintln(w, "warning: "+r.Warning)
+	}
 }
 
 // errSettings ends a command that told what to do, and did nothing.

@@ -29,6 +29,7 @@ func main() {
 func run(
 	ctx context.Context, args []string, lookup func(string) (string, bool), stdout, stderr io.Writer,
 ) int {
+	stderr = newScreen(stderr)
 	gateway := root(&variables{process: lookup}, stdout, stderr)
 	gateway.SetArgs(args)
 	c, err := gateway.ExecuteContextC(ctx)
@@ -56,6 +57,7 @@ func root(vars *variables, stdout, stderr io.Writer) *cobra.Command {
 		healthcheckCommand(vars), versionCommand())
 	c.SetOut(stdout)
 	c.SetErr(stderr)
+	addOutput(c)
 	strict(c)
 	return c
 }
@@ -65,6 +67,11 @@ func versionCommand() *cobra.Command {
 		Use:   "version",
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
-		Run:   func(c *cobra.Command, _ []string) { fmt.Fprintln(c.OutOrStdout(), version.String()) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			result := struct {
+				Version string `json:"version"`
+			}{version.String()}
+			return writeResult(c, result, func(w io.Writer) { fmt.Fprintln(w, result.Version) })
+		},
 	}
 }

@@ -48,7 +48,12 @@ somebody changed it there.`,
 				if err != nil {
 					return spoken(err)
 				}
-				return printQuota(c.OutOrStdout(), n)
+				result := struct {
+					provision.Quota
+
+					Status wish.Status `json:"status"`
+				}{provision.QuotaOf(n), n.Status}
+				return writeResult(c, result, func(w io.Writer) { writeQuota(w, n) })
 			})
 		},
 	}
@@ -78,7 +83,7 @@ func quotaOf(ctx context.Context, all *parts, name account.Lookup, own *string) 
 	return all.Reconciler.Usage(ctx, n)
 }
 
-func printQuota(w io.Writer, n wish.Account) error {
+func writeQuota(w io.Writer, n wish.Account) {
 	q := provision.QuotaOf(n)
 	wanted, found := "as it is in Nextcloud", "not known yet"
 	if q.Wanted != nil {
@@ -90,6 +95,5 @@ func printQuota(w io.Writer, n wish.Account) error {
 	if q.Found != nil {
 		found = fmt.Sprintf("%s, %s used, as of %s", *q.Found, quota.Quota(*q.Used), q.AsOf.Format(time.RFC3339))
 	}
-	_, err := fmt.Fprintf(w, "wanted     %s\nnextcloud  %s\nstatus     %s\n", wanted, found, n.Status)
-	return err
+	fmt.Fprintf(w, "wanted     %s\nnextcloud  %s\nstatus     %s\n", wanted, found, n.Status)
 }

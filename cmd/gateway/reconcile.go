@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,7 +33,10 @@ work. Stopped, it leaves nothing half done; the rest stays for the next time.`,
 				if all.Reconciler == nil {
 					return errNoNextcloud
 				}
-				return reconcile(c.Context(), all.Reconciler, newProgress(c.OutOrStdout()), maxWait)
+				r := &reconciliation{Reconciler: all.Reconciler, progress: newProgress(c).atOnce(), begun: time.Now()}
+				err := r.run(c.Context(), maxWait)
+				r.progress.end()
+				return errors.Join(writeResult(c, r.result(), r.write), err)
 			})
 		},
 	}
@@ -43,25 +46,38 @@ work. Stopped, it leaves nothing half done; the rest stays for the next time.`,
 }
 
 const (
-	batch = 20              // accounts at a time; the progress is told after each
+	batch = 20              // accounts at a time; the progress is shown after each
 	nap   = 2 * time.Second // between two looks while waiting: the gateway works, too
 )
 
-// reconcile runs batches until nothing is left, or what is left is due later
-// than after the longest wait.
-func reconcile(ctx context.Context, r *provision.Reconciler, p *progress, longest time.Duration) error {
-	defer p.end()
-	for {
+// A reconciliation is one run of the command.
+type reconciliation struct {
+	*provision.Reconciler
+
+	progress *progress
+	begun    time.Time
+	done     int
+	givenUp  int               // before it began
+	last     provision.Outlook // what is left
+}
+
+// run works in batches until nothing is left, or what is left is due later than
+// after the longest wait.
+func (r *reconciliation) run(ctx context.Context, longest time.Duration) error {
+	for first := true; ; first = false {
 		o, err := r.Outlook(context.WithoutCancel(ctx)) // also when interrupted
 		if err != nil {
 			return err
 		}
-		p.show(o)
+		if r.last = o; first {
+			r.givenUp = o.GivenUp
+		}
+		r.progress.show("%s", r.line())
 		if o.Left == 0 || ctx.Err() != nil {
-			return p.verdict(o)
+			return r.verdict()
 		}
 		if o.For == store.HoldRefused {
-			return fmt.Errorf("the administrator is refused by Nextcloud, which is not asked again before %s; changed credentials are tried at once: gateway nextcloud doctor tells more",
+			return fmt.Errorf("Nextcloud rejects the administrator and is not called again before %s; changed credentials are tried at once: gateway nextcloud doctor shows more",
 				o.Until.UTC().Format(time.RFC3339))
 		}
 		if o.Wait == 0 {
@@ -69,14 +85,14 @@ func reconcile(ctx context.Context, r *provision.Reconciler, p *progress, longes
 			if err != nil && ctx.Err() == nil {
 				return err
 			}
-			p.done += res.Succeeded
+			r.done += res.Succeeded
 			if res.Claimed > 0 || res.NextTryAt != nil {
 				continue
 			}
 			o.Wait = nap // another process has them
 		}
 		if o.Wait > longest {
-			return p.verdict(o)
+			return r.verdict()
 		}
 		select {
 		case <-ctx.Done():
@@ -85,89 +101,66 @@ func reconcile(ctx context.Context, r *provision.Reconciler, p *progress, longes
 	}
 }
 
-// progress tells how far a reconciliation is: on a terminal a line that
-// changes, else a line now and then.
-type progress struct {
-	out      io.Writer
-	terminal bool
-	begun    time.Time
-	said     time.Time
-	done     int
-	givenUp  int // before it began
-	last     string
-}
-
-const sayEvery = 10 * time.Second // where it is no terminal
-
-func newProgress(out io.Writer) *progress {
-	p := &progress{out: out, begun: time.Now(), givenUp: -1}
-	if f, ok := out.(*os.File); ok {
-		info, err := f.Stat()
-		p.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
-	}
-	return p
-}
-
 // failed returns how many accounts were given up since it began.
-func (p *progress) failed(o provision.Outlook) int { return max(0, o.GivenUp-p.givenUp) }
+func (r *reconciliation) failed() int { return max(0, r.last.GivenUp-r.givenUp) }
 
-func (p *progress) show(o provision.Outlook) {
-	if p.givenUp < 0 {
-		p.givenUp = o.GivenUp
-	}
-	took := time.Since(p.begun)
+// line says how far it is.
+func (r *reconciliation) line() string {
+	o, took := r.last, time.Since(r.begun)
 	rate, left := 0.0, "unknown"
 	if took > 0 {
-		rate = float64(p.done) / took.Seconds()
+		rate = float64(r.done) / took.Seconds()
 	}
 	if rate > 0 {
 		left = time.Duration(float64(o.Left) / rate * float64(time.Second)).Round(time.Second).String()
 	}
-	p.last = fmt.Sprintf("done %d, failed %d, left %d, %.1f/s, time left %s", p.done, p.failed(o), o.Left, rate, left)
 	if o.Left == 0 {
-		p.last = fmt.Sprintf("done %d, failed %d, left 0, %.1f/s, took %s", p.done, p.failed(o), rate, took.Round(time.Second/10))
-	} else if o.Wait > 0 {
-		p.last += fmt.Sprintf("; waiting %s for %s", o.Wait.Round(time.Second), waitsFor(o))
+		return fmt.Sprintf("done %d, failed %d, left 0, %.1f/s, took %s", r.done, r.failed(), rate, took.Round(time.Second/10))
 	}
-	switch now := time.Now(); {
-	case p.terminal:
-		fmt.Fprintf(p.out, "\r\x1b[K%s", p.last)
-		p.last = "\n"
-	case now.Sub(p.said) >= sayEvery:
-		fmt.Fprintln(p.out, p.last)
-		p.said, p.last = now, ""
+	line := fmt.Sprintf("done %d, failed %d, left %d, %.1f/s, time left %s", r.done, r.failed(), o.Left, rate, left)
+	if o.Wait > 0 {
+		line += fmt.Sprintf("; waiting %s for %s", o.Wait.Round(time.Second), waitsFor(o))
 	}
+	return line
 }
 
-// waitsFor says what all that is left waits for.
+func (r *reconciliation) write(w io.Writer) { fmt.Fprintln(w, r.line()) }
+
+// waitsFor says what everything that is left waits for.
 func waitsFor(o provision.Outlook) string {
 	switch o.For {
 	case store.HoldOutage:
-		return "Nextcloud to answer again"
+		return "Nextcloud to respond again"
 	case store.HoldTrial:
-		return "another process that tries whether Nextcloud answers"
+		return "another process that tests whether Nextcloud responds"
 	case store.HoldRefused:
 		return "an administrator that Nextcloud accepts"
 	}
 	return "the next try of an account, see GET /api/nextcloud/accounts"
 }
 
-// end leaves the last line standing.
-func (p *progress) end() {
-	if p.terminal || p.last == "" {
-		fmt.Fprint(p.out, p.last)
-		return
-	}
-	fmt.Fprintln(p.out, p.last)
+// A reconciled is what the command prints for programs.
+type reconciled struct {
+	Done     int        `json:"done"`
+	Failed   int        `json:"failed"`
+	Left     int        `json:"left"`
+	Seconds  float64    `json:"seconds"`
+	WaitsFor string     `json:"waits_for,omitempty"` // "outage", "trial" or "refused"
+	NextTry  *time.Time `json:"next_try_at"`         // null where nothing waits
+}
+
+func (r *reconciliation) result() reconciled {
+	seconds := time.Since(r.begun).Round(time.Millisecond).Seconds()
+	return reconciled{r.done, r.failed(), r.last.Left, seconds, string(r.last.For), r.last.NextTry}
 }
 
 // verdict is what the command ends with.
-func (p *progress) verdict(o provision.Outlook) error {
-	if n := p.failed(o); n > 0 {
-		return fmt.Errorf("accounts that somebody must look at: %d; GET /api/nextcloud/accounts tells why", n)
+func (r *reconciliation) verdict() error {
+	if n := r.failed(); n > 0 {
+		return fmt.Errorf("accounts that need attention: %d; GET /api/nextcloud/accounts says why", n)
 	}
-	if o.Left > 0 {
-		return fmt.Errorf("accounts that are left: %d; GET /api/nextcloud/accounts tells why and when they are due", o.Left)
+	if n := r.last.Left; n > 0 {
+		return fmt.Errorf("accounts that are left: %d; GET /api/nextcloud/accounts says why and when they are due", n)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 
@@ -11,7 +10,7 @@ import (
 )
 
 func sweepCommand(vars *variables) *cobra.Command {
-	var plan, apply, asJSON bool
+	var plan, apply bool
 	c := &cobra.Command{
 		Use:   "sweep",
 		Short: "Compare all accounts in Nextcloud with what is wished",
@@ -41,18 +40,17 @@ does this by itself once a day.`,
 						return err
 					}
 				}
-				if asJSON {
-					encoder := json.NewEncoder(c.OutOrStdout())
-					encoder.SetIndent("", "  ")
-					return encoder.Encode(report)
+				if len(report.Drifts) == 0 {
+					report.Drifts = []provision.Drift{} // a list in JSON, too
+					notice(c, "No differences found.")
 				}
-				return report.print(c.OutOrStdout(), apply)
+				return writeResult(c, report, func(w io.Writer) { report.write(w, apply) })
 			})
 		},
 	}
 	c.Flags().BoolVar(&plan, "plan", false, "only list what differs")
 	c.Flags().BoolVar(&apply, "apply", false, "let what differs be put right")
-	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON document instead of sentences")
+	addOldJSON(c)
 	return c
 }
 
@@ -63,29 +61,27 @@ type sweepReport struct {
 	Due int `json:"due"` // accounts that were made due
 }
 
-func (r sweepReport) print(w io.Writer, apply bool) error {
+// write prints the report for people.
+func (r sweepReport) write(w io.Writer, apply bool) {
 	var kept, orphans int
+	var rows [][]string
 	for _, d := range r.Drifts {
 		if d.Kind == provision.DriftOrphan {
 			orphans++
 		}
-		line := fmt.Sprintf("%-13s %s", d.Kind, d.NextcloudID)
-		if d.UserID != "" {
-			line += fmt.Sprintf(" (user %s)", d.UserID)
-		}
-		if d.Wanted != d.Found {
-			line += fmt.Sprintf(": is %q, should be %q", d.Found, d.Wanted)
-		}
+		remark := ""
 		if d.Kept {
-			line += " (kept)"
+			remark = "kept"
 			kept++
 		}
-		fmt.Fprintln(w, line)
+		rows = append(rows, []string{string(d.Kind), d.NextcloudID, string(d.UserID), d.Found, d.Wanted, remark})
 	}
-	_, err := fmt.Fprintf(w, "compared %d, differ %d, kept %d, orphans %d, not at rest %d, not ours %d\n",
+	if len(rows) > 0 {
+		writeTable(w, []string{"DIFFERENCE", "NEXTCLOUD ID", "USER ID", "FOUND", "WANTED", "REMARK"}, rows)
+	}
+	fmt.Fprintf(w, "compared %d, differ %d, kept %d, orphans %d, not compared %d, not ours %d\n",
 		r.Compared, r.Drifted(), kept, orphans, r.Unsettled, r.Foreign)
-	if apply && err == nil {
-		_, err = fmt.Fprintf(w, "made due %d; the running gateway puts them right, or: gateway nextcloud reconcile\n", r.Due)
+	if apply {
+		fmt.Fprintf(w, "scheduled %d\n", r.Due)
 	}
-	return err
 }

@@ -77,7 +77,11 @@ func noCommand(group *cobra.Command, args []string) error {
 // flags returns the flags of the command as they are written.
 func flags(c *cobra.Command) []string {
 	var names []string
-	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, "--"+f.Name)
+		}
+	})
 	return names
 }
 

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
-	"os"
 	"strings"
 	"time"
 
@@ -60,17 +60,25 @@ func userCreateCommand(vars *variables) *cobra.Command {
 				if errors.Is(err, account.ErrEmailTaken) {
 					return fmt.Errorf("%s has an account already; gateway user set-role %s %s gives it the role", args[0], args[0], p.Role)
 				}
-				if err == nil {
-					fmt.Fprintf(c.OutOrStdout(), "created %s %s as %s\n", a.ID, a.Email, a.Role)
+				if err != nil {
+					return spoken(err)
 				}
-				return spoken(err)
+				return writeResult(c, userLine{a.ID, a.Email, a.Role}, func(w io.Writer) {
+					fmt.Fprintf(w, "created %s %s as %s\n", a.ID, a.Email, a.Role)
+				})
 			})
 		},
 	}
 	c.Flags().StringVar(&name, "name", "", "full name")
 	c.Flags().BoolVar(&admin, "admin", false, "as an administrator")
-	c.SetIn(os.Stdin)
 	return c
+}
+
+// A userLine is an account for programs.
+type userLine struct {
+	ID    account.ID    `json:"id"`
+	Email account.Email `json:"email"`
+	Role  account.Role  `json:"role"`
 }
 
 // person parses what is to become an account, telling all that is wrong.
@@ -102,26 +110,23 @@ func userSetRoleCommand(vars *variables) *cobra.Command {
 				if err := migrated(c.Context(), db); err != nil {
 					return spoken(err)
 				}
-				email, err := setRole(c.Context(), db, name, role, time.Now())
+				a, err := setRole(c.Context(), db, name, role, time.Now())
 				if err != nil {
 					return spoken(err)
 				}
-				fmt.Fprintf(c.OutOrStdout(), "%s is %s\n", email, role)
-				return nil
+				return writeResult(c, userLine{a.ID, a.Email, role}, func(w io.Writer) { fmt.Fprintf(w, "%s is %s\n", a.Email, role) })
 			})
 		},
 	}
 }
 
 // setRole does what it says, even to the last administrator: at the console
-// another one can be appointed. It returns the address of the account.
+// another one can be appointed. It returns the account as it was before.
 func setRole(
 	ctx context.Context, db *store.DB, name account.Lookup, role account.Role, now time.Time,
-) (email account.Email, err error) {
+) (a account.Account, err error) {
 	err = db.Update(ctx, func(tx *store.Tx) error {
-		a, _, err := tx.AccountByEmail(ctx, name)
-		email = a.Email
-		if err != nil || a.Role == role {
+		if a, _, err = tx.AccountByEmail(ctx, name); err != nil || a.Role == role {
 			return err
 		}
 		if _, err := tx.ChangeAccount(ctx, tx.AtConsole(), a, store.Changes{Role: &role}, now); err != nil {
@@ -131,7 +136,7 @@ func setRole(
 		event.Detail = string(role)
 		return tx.Audit(ctx, event)
 	})
-	return email, err
+	return a, err
 }
 
 // spoken turns a fault into sentences for the console.

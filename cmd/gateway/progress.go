@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// sayEvery is how often progress is printed where stderr is no terminal.
+const sayEvery = 10 * time.Second
+
+const clearLine = "\r\x1b[K"
+
+// A screen is stderr with room for one line of progress, which stays below
+// everything else that is written. It is safe for concurrent use.
+type screen struct {
+	out   io.Writer
+	width func() int // of the terminal; nil where out is none
+
+	mu   sync.Mutex
+	line string // of progress; "" for none
+}
+
+// newScreen returns a screen on out. Whether out is a terminal is asked once.
+func newScreen(out io.Writer) *screen {
+	s := &screen{out: out}
+	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		s.width = func() int {
+			width, _, err := term.GetSize(int(f.Fd()))
+			if err != nil || width < 2 {
+				return 80
+			}
+			return width
+		}
+	}
+	return s
+}
+
+// Write prints text above the line of progress.
+func (s *screen) Write(text []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.line == "" {
+		return s.out.Write(text)
+	}
+	fmt.Fprint(s.out, clearLine)
+	n, err := s.out.Write(text)
+	fmt.Fprint(s.out, s.line)
+	return n, err
+}
+
+// put replaces the line of progress; "" removes it.
+func (s *screen) put(line string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if width := s.width(); utf8.RuneCountInString(line) >= width { // a line that wraps cannot be rewritten
+		line = string([]rune(line)[:width-1])
+	}
+	if s.line = line; line == "" {
+		line = clearLine
+	} else {
+		line = clearLine + line
+	}
+	fmt.Fprint(s.out, line)
+}
+
+// A progress shows on stderr how far a command is: on a terminal in a line that
+// is rewritten, otherwise in a line every 10 seconds. It shows nothing under
+// --output json. A nil progress shows nothing.
+type progress struct {
+	screen *screen
+	now    func() time.Time
+	said   time.Time
+}
+
+// newProgress returns the progress of c, whose first plain line comes after 10
+// seconds.
+func newProgress(c *cobra.Command) *progress {
+	s, ok := c.ErrOrStderr().(*screen)
+	if !ok || asJSON(c) {
+		return nil
+	}
+	return &progress{screen: s, now: time.Now, said: time.Now()}
+}
+
+// atOnce makes the first plain line come at once, and returns p.
+func (p *progress) atOnce() *progress {
+	if p != nil {
+		p.said = time.Time{}
+	}
+	return p
+}
+
+func (p *progress) show(format string, args ...any) {
+	switch line := fmt.Sprintf(format, args...); {
+	case p == nil:
+	case p.screen.width != nil:
+		p.screen.put(line)
+	case p.now().Sub(p.said) >= sayEvery:
+		fmt.Fprintln(p.screen, line)
+		p.said = p.now()
+	}
+}
+
+// end removes the line from the terminal.
+func (p *progress) end() {
+	if p != nil && p.screen.width != nil {
+		p.screen.put("")
+	}
+}
