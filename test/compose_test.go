@@ -296,14 +296,14 @@ func taken(t *testing.T) map[string]string {
 func example(t *testing.T) (set map[string]string, explained []string) {
 	t.Helper()
 	text := read(t, ".env.example")
-	set, err := dotenv.Parse(".env.example", []byte(text), os.LookupEnv)
+	file, err := dotenv.Parse(".env.example", []byte(text), os.LookupEnv)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, m := range regexp.MustCompile(`(?m)^#?([A-Z][A-Z0-9_]*)=`).FindAllStringSubmatch(text, -1) {
 		explained = append(explained, m[1])
 	}
-	return set, explained
+	return file.Vars, explained
 }
 
 // read returns a file of the project.

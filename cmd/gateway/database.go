@@ -20,8 +20,7 @@ import (
 // openDatabase opens PostgreSQL where DATABASE_URL is set, else the embedded
 // SQLite in DATA_DIR, which migrates itself; tell is told what that waits for.
 func openDatabase(ctx context.Context, env *config.Env, tell func(line string)) (*store.DB, error) {
-	if env.Secret("DATABASE_URL") != "" {
-		db := postgres.Read(env, postgres.ServerConns)
+	if db := readDatabase(env); db != nil || env.Err() != nil {
 		return db, env.Err()
 	}
 	db, err := sqlite.Open(filepath.Join(dataDir(env), databaseFile))
@@ -34,6 +33,15 @@ func openDatabase(ctx context.Context, env *config.Env, tell func(line string)) 
 		return nil, err
 	}
 	return db, nil
+}
+
+// readDatabase returns the PostgreSQL in the settings, to which nothing connects
+// yet; nil after a mistake, and where the embedded SQLite is used.
+func readDatabase(env *config.Env) *store.DB {
+	if env.Secret("DATABASE_URL") == "" {
+		return nil
+	}
+	return postgres.Read(env, postgres.ServerConns)
 }
 
 // openDirect is [openDatabase] for migrations, past any pooler.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/voiceassist/gateway/functions"
@@ -17,6 +18,8 @@ import (
 	"github.com/voiceassist/gateway/shared/provision"
 	"github.com/voiceassist/gateway/shared/ratelimit/redislimit"
 	"github.com/voiceassist/gateway/shared/setup"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/token"
 	"github.com/voiceassist/gateway/shared/trail"
 )
 
@@ -32,53 +35,81 @@ type parts struct {
 	log  *slog.Logger
 }
 
+// ownSecret warns of a secret that is not in the settings, while the database is
+// not on this machine alone.
+const ownSecret = keyring.Variable + " is not set: this machine made its own, and others that share the database will not know it"
+
 // open builds everything from the settings. The caller closes the database.
-// Nothing but the database file is touched before every setting was checked.
+// Nothing is made or changed before every setting was checked.
 func open(ctx context.Context, vars *variables, env *config.Env, log *slog.Logger) (*parts, error) {
-	p := &parts{vars: vars, env: env, log: log}
+	if _, err := rehearse(vars, env, log); err != nil {
+		return nil, err
+	}
 	own := lacksSecret(env)
 	if err := vars.keep(ctx, env, time.Now()); err != nil {
 		return nil, err
 	}
 	if own && env.Secret("DATABASE_URL") != "" {
-		p.log.WarnContext(ctx, keyring.Variable+" is not set: this machine made its own, and others that share the database will not know it",
-			slog.String("file", keyFile(env).Path()))
+		log.WarnContext(ctx, ownSecret, slog.String("file", keyFile(env).Path()))
 	}
 	if shared := setup.SharedSecret(env); shared != "" {
-		p.log.WarnContext(ctx, shared)
-	}
-	ring := setup.Ring(env)
-	p.ring = ring
-	p.Parts = functions.Parts{
-		Tokens: setup.Issuer(env, ring), Passwords: password.Read(env),
-		Wishes: provision.ReadWisher(env, ring), Now: time.Now, SilentRegistration: enrol.ReadSilent(env),
-		SessionsPerUser: setup.SessionsPerUser(env),
-	}
-	if err := env.Err(); err != nil {
-		return nil, err
+		log.WarnContext(ctx, shared)
 	}
 	db, err := openDatabase(ctx, env, func(line string) { log.WarnContext(ctx, line) })
 	if err != nil {
 		return nil, err
 	}
-	p.DB = db
-	p.DB.LogTo(log)
-	p.Trail = trail.Read(env, p.DB, ring)
-	p.Health, p.Limits = health.Read(env, p.DB), setup.Limits(env, ring, p.DB, redislimit.Read, p.Now)
-	p.Storage = provision.ReadStorage(env, p.DB, ring, p.Now)
-	if p.Reconciler = provision.ReadReconciler(env, p.DB, ring); p.Reconciler != nil {
-		p.Wishes.Notify, p.Storage.Notify = p.Reconciler.Wake, p.Reconciler.Wake
-	}
+	db.LogTo(log)
+	p := assemble(vars, env, db, log)
 	if err := env.Err(); err != nil {
-		p.DB.Close()
+		db.Close()
 		return nil, err
 	}
 	return p, nil
 }
 
+// assemble builds everything from the settings, on db. Mistakes are in env; db may
+// be nil for those who look for nothing else.
+func assemble(vars *variables, env *config.Env, db *store.DB, log *slog.Logger) *parts {
+	ring := setup.Ring(env)
+	p := &parts{
+		Parts: functions.Parts{
+			DB: db, Tokens: setup.Issuer(env, ring), Passwords: password.Read(env), Wishes: provision.ReadWisher(env, ring), Now: time.Now,
+			Health: health.Read(env, db), Limits: setup.Limits(env, ring, db, redislimit.Read, time.Now),
+			Storage: provision.ReadStorage(env, db, ring, time.Now), Reconciler: provision.ReadReconciler(env, db, ring),
+			SilentRegistration: enrol.ReadSilent(env), SessionsPerUser: setup.SessionsPerUser(env),
+		},
+		Trail: trail.Read(env, db, ring), vars: vars, env: env, ring: ring, log: log,
+	}
+	if p.Reconciler != nil {
+		p.Wishes.Notify = p.Reconciler.Wake
+		if p.Storage != nil {
+			p.Storage.Notify = p.Reconciler.Wake
+		}
+	}
+	return p
+}
+
+// rehearse reads the settings as [open] does, and makes, changes and contacts
+// nothing. It returns what comes from the key file, or would, and everything that
+// is wrong with the settings.
+func rehearse(vars *variables, env *config.Env, log *slog.Logger) (kept map[string]string, err error) {
+	before := maps.Clone(vars.kept)
+	defer func() { vars.kept = before }()
+	if err := vars.foresee(env, time.Now()); err != nil {
+		env.Doubt(err, keyring.Variable, keyring.DataVariable, token.VariablePrivate, token.VariablePrivate+"_FILE")
+	}
+	db := readDatabase(env)
+	if db != nil {
+		defer db.Close()
+	}
+	defer assemble(vars, env, db, log).Limits.Close() //nolint:errcheck // it was never used
+	return vars.kept, env.Err()
+}
+
 // withParts runs fn with everything built, logging to stderr.
 func withParts(ctx context.Context, vars *variables, logs io.Writer, fn func(*parts) error) error {
-	env, err := vars.env()
+	env, err := vars.read()
 	if err != nil {
 		return err
 	}

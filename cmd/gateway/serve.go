@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/provision"
 	"github.com/voiceassist/gateway/shared/reference"
@@ -36,7 +37,7 @@ func serveCommand(vars *variables) *cobra.Command {
 // runServer serves until ctx ends. Logs go to stdout, where container runtimes
 // collect them; what stops the start goes to stderr.
 func runServer(ctx context.Context, vars *variables, dev bool, stdout, stderr io.Writer) error {
-	env, err := vars.env()
+	env, err := vars.read()
 	if err != nil {
 		return err
 	}
@@ -47,8 +48,8 @@ func runServer(ctx context.Context, vars *variables, dev bool, stdout, stderr io
 		}
 		defer stop()
 	}
-	at, log := serve.Read(env), setup.Log(env, stdout)
-	settings := setup.Settings(env, log)
+	at, settings := readServer(env, stdout)
+	log := settings.Log
 	p, err := open(ctx, vars, env, log)
 	if err != nil {
 		return err
@@ -87,6 +88,14 @@ func runServer(ctx context.Context, vars *variables, dev bool, stdout, stderr io
 	stop()
 	working.Wait() // the store closes after its last user
 	return err
+}
+
+// readServer reads the settings of the server, besides those of [open]. Mistakes
+// are in env.
+func readServer(env *config.Env, logs io.Writer) (serve.Settings, endpoint.Settings) {
+	at := serve.Read(env)
+	at.CheckFiles(env)
+	return at, setup.Settings(env, setup.Log(env, logs))
 }
 
 // greet tells where the gateway listens.

@@ -31,18 +31,44 @@ const (
 // key file.
 type variables struct {
 	process func(string) (string, bool)
-	file    map[string]string
+	file    *dotenv.File
 	kept    map[string]string // from the key file, and of a Nextcloud for development
+	observe func(config.Use)  // is told of every read; may be nil
 }
 
-// env reads the .env file, if there is one, and returns all settings.
+// env reads the .env file, if there is one, and returns all settings, or what is
+// wrong in the file.
 func (v *variables) env() (*config.Env, error) {
-	file, err := dotenv.Read(settingsFile, v.process)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	env, err := v.read()
+	if err != nil {
 		return nil, err
 	}
+	return env, env.Err()
+}
+
+// read is [variables.env] for those who look for all mistakes at once: what is
+// wrong in the file is among those of the settings. The error is that of reading
+// the file at all.
+func (v *variables) read() (*config.Env, error) {
+	file, err := dotenv.Read(settingsFile, v.process)
+	wrong, readable := errors.AsType[dotenv.Mistakes](err)
+	if err != nil && !readable && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if file == nil {
+		file = &dotenv.File{}
+	}
 	v.file, v.kept = file, map[string]string{}
-	return config.New(v.lookup), nil
+	env := config.New(v.lookup)
+	env.Observe(v.observe)
+	for _, m := range wrong {
+		if _, set := v.process(m.Name); m.Name == "" || set {
+			env.Doubt(m)
+			continue
+		}
+		env.Doubt(m, m.Name)
+	}
+	return env, nil
 }
 
 // lookup returns what is kept, or the first of the others that sets the variable
@@ -54,7 +80,7 @@ func (v *variables) lookup(name string) (string, bool) {
 	if value, ok := v.process(name); ok && value != "" {
 		return value, true
 	}
-	value, ok := v.file[name]
+	value, ok := v.file.Vars[name]
 	return value, ok
 }
 
@@ -90,6 +116,24 @@ func (v *variables) load(env *config.Env, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	return v.use(env, set, now)
+}
+
+// foresee is [variables.keep] without any effect outside this process: the secrets
+// that keep would make are made, and forgotten.
+func (v *variables) foresee(env *config.Env, now time.Time) error {
+	set, err := keyFile(env).Read()
+	if err == nil && lacksSecret(env) {
+		set, _, err = firstSecrets(env, set, now)
+	}
+	if err != nil {
+		return err
+	}
+	return v.use(env, set, now)
+}
+
+// use puts the keys into what is kept, for the settings that are unset.
+func (v *variables) use(env *config.Env, set keystore.Set, now time.Time) (err error) {
 	kept := map[string]string{}
 	keepSecrets := func(keys keystore.Keys, name, others string) {
 		if len(keys) == 0 || env.Secret(name) != "" {
@@ -156,31 +200,40 @@ func makeSecrets(ctx context.Context, env *config.Env, now time.Time) error {
 	if set, err := file.Read(); err != nil || len(set.Secrets) > 0 {
 		return err
 	}
-	old := filepath.Join(dataDir(env), oldSecretFile)
 	var takenOver bool
-	err := file.Update(ctx, func(set keystore.Set) (keystore.Set, error) {
-		if len(set.Secrets) > 0 {
-			return set, nil
-		}
-		now := now.UTC().Truncate(time.Second)
-		key := keystore.Key{Text: keyring.Generate(), Published: now, Signs: now}
-		text, err := os.ReadFile(old)
-		switch {
-		case err == nil:
-			key.Text, takenOver = config.Secret(strings.TrimSpace(string(text))), true
-		case !errors.Is(err, fs.ErrNotExist):
-			return set, err
-		case len(set.Data) == 0 && env.Secret(keyring.DataVariable) == "":
-			set.Data = keystore.Keys{{Text: keyring.Generate(), Published: now, Signs: now}}
-		}
-		if _, err := keyring.New(key.Text); err != nil {
-			return set, fmt.Errorf("the secret kept in %s: %w", old, err)
-		}
-		set.Secrets = keystore.Keys{key}
-		return set, nil
+	err := file.Update(ctx, func(set keystore.Set) (out keystore.Set, err error) {
+		out, takenOver, err = firstSecrets(env, set, now)
+		return out, err
 	})
 	if err == nil && takenOver {
-		err = os.Remove(old)
+		err = os.Remove(oldSecret(env))
 	}
 	return err
+}
+
+// oldSecret returns the file in which versions before kept their one secret.
+func oldSecret(env *config.Env) string { return filepath.Join(dataDir(env), oldSecretFile) }
+
+// firstSecrets returns the set with secrets, unless it has some; takenOver reports
+// whether one is that of [oldSecret].
+func firstSecrets(env *config.Env, set keystore.Set, now time.Time) (_ keystore.Set, takenOver bool, err error) {
+	if len(set.Secrets) > 0 {
+		return set, false, nil
+	}
+	now = now.UTC().Truncate(time.Second)
+	key := keystore.Key{Text: keyring.Generate(), Published: now, Signs: now}
+	text, err := os.ReadFile(oldSecret(env))
+	switch {
+	case err == nil:
+		key.Text, takenOver = config.Secret(strings.TrimSpace(string(text))), true
+	case !errors.Is(err, fs.ErrNotExist):
+		return set, false, err
+	case len(set.Data) == 0 && env.Secret(keyring.DataVariable) == "":
+		set.Data = keystore.Keys{{Text: keyring.Generate(), Published: now, Signs: now}}
+	}
+	if _, err := keyring.New(key.Text); err != nil {
+		return set, false, fmt.Errorf("the secret kept in %s: %w", oldSecret(env), err)
+	}
+	set.Secrets = keystore.Keys{key}
+	return set, takenOver, nil
 }

@@ -8,7 +8,6 @@ package config
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -40,9 +39,11 @@ func (s Secret) Reveal() string { return string(s) }
 // An Env reads settings and collects what is wrong with them. It is for one
 // goroutine, at the start; only [Env.Renew] may be called later, by many.
 type Env struct {
-	lookup func(string) (string, bool)
-	renew  func(context.Context, string) Secret
-	errs   []error
+	lookup  func(string) (string, bool)
+	renew   func(context.Context, string) Secret
+	observe func(Use)
+	wrong   Mistakes
+	doubted map[string]bool // variables of which everything was said
 }
 
 // New returns an Env that reads through lookup, such as [os.LookupEnv]. A
@@ -68,26 +69,12 @@ func (e *Env) Renew(ctx context.Context, name string) Secret {
 	return e.renew(ctx, name)
 }
 
-// Err returns every mistake found so far, or nil.
-func (e *Env) Err() error { return errors.Join(e.errs...) }
+// A Use is how the code reads a variable: the value that holds where it is unset,
+// and what it accepts. Either is empty where the caller decides.
+type Use struct{ Variable, Default, Values string }
 
-// Refuse records that the variable holds got, which is not what it takes.
-func (e *Env) Refuse(name, got, takes string) {
-	e.note(fmt.Errorf("%s is %q; it takes %s", name, got, takes))
-}
-
-// RefuseSecret is [Env.Refuse] for values that must not be shown; got says what
-// is wrong with the value without quoting it.
-func (e *Env) RefuseSecret(name, got, takes string) {
-	e.note(fmt.Errorf("%s %s; it takes %s", name, got, takes))
-}
-
-// note adds a mistake, once: some variables are read in several places.
-func (e *Env) note(err error) {
-	if !slices.ContainsFunc(e.errs, func(told error) bool { return told.Error() == err.Error() }) {
-		e.errs = append(e.errs, err)
-	}
-}
+// Observe calls fn, which may be nil, for every read from now on.
+func (e *Env) Observe(fn func(Use)) { e.observe = fn }
 
 func (e *Env) get(name string) (string, bool) {
 	v, ok := e.lookup(name)
@@ -106,8 +93,16 @@ func (e *Env) plain(name string) (string, bool) {
 	return v, ok
 }
 
+// use reports a read to whoever observes.
+func (e *Env) use(name, def, values string) {
+	if e.observe != nil {
+		e.observe(Use{name, def, values})
+	}
+}
+
 // String returns the variable, or def where it is unset.
 func (e *Env) String(name, def string) string {
+	e.use(name, def, "")
 	if v, ok := e.plain(name); ok {
 		return v
 	}
@@ -116,6 +111,7 @@ func (e *Env) String(name, def string) string {
 
 // Secret returns the variable as it stands, or the empty secret.
 func (e *Env) Secret(name string) Secret {
+	e.use(name, "", "")
 	v, _ := e.get(name)
 	return Secret(v)
 }
@@ -126,6 +122,7 @@ func (e *Env) SecretURL(name string) Secret { return Secret(e.String(name, "")) 
 
 // Int returns the variable as a whole number from lo to hi, or def.
 func (e *Env) Int(name string, def, lo, hi int) int {
+	e.use(name, strconv.Itoa(def), fmt.Sprintf("%d to %d", lo, hi))
 	v, ok := e.plain(name)
 	if !ok {
 		return def
@@ -141,6 +138,7 @@ func (e *Env) Int(name string, def, lo, hi int) int {
 // Bool returns the variable, "true" or "false" ("1", "0", "yes" and "no" pass
 // too), or def.
 func (e *Env) Bool(name string, def bool) bool {
+	e.use(name, strconv.FormatBool(def), "true, false")
 	v, ok := e.plain(name)
 	if !ok {
 		return def
@@ -157,6 +155,7 @@ func (e *Env) Bool(name string, def bool) bool {
 
 // OneOf returns the variable, one of the allowed words, or the first of them.
 func (e *Env) OneOf(name string, allowed ...string) string {
+	e.use(name, allowed[0], strings.Join(allowed, ", "))
 	v, ok := e.plain(name)
 	if !ok {
 		return allowed[0]
@@ -172,6 +171,7 @@ func (e *Env) OneOf(name string, allowed ...string) string {
 // trailing slash, or nil where it is unset. A password in it is not shown in
 // the error.
 func (e *Env) URL(name string, schemes ...string) *url.URL {
+	e.use(name, "", "")
 	v, ok := e.plain(name)
 	if !ok {
 		return nil
@@ -183,7 +183,7 @@ func (e *Env) URL(name string, schemes ...string) *url.URL {
 		return nil
 	}
 	if !slices.Contains(schemes, u.Scheme) || u.Host == "" {
-		e.Refuse(name, u.Redacted(), takes)
+		e.Refuse(name, MaskURL(v), takes)
 		return nil
 	}
 	u.Path = strings.TrimRight(u.Path, "/")
@@ -193,6 +193,7 @@ func (e *Env) URL(name string, schemes ...string) *url.URL {
 // List returns the comma-separated items of the variable, trimmed, without
 // empty ones.
 func (e *Env) List(name string) []string {
+	e.use(name, "", "")
 	v, _ := e.plain(name)
 	var items []string
 	for item := range strings.SplitSeq(v, ",") {

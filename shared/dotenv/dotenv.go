@@ -38,9 +38,45 @@ const maxSize = 1 << 20
 // A Lookup returns a variable of the process's environment.
 type Lookup func(name string) (value string, ok bool)
 
-// Read returns the variables that the file at path sets. The error is that of
-// opening or reading it, or everything that is wrong in it, one line each.
-func Read(path string, lookup Lookup) (map[string]string, error) {
+// A File is what a .env file says.
+type File struct {
+	Vars  map[string]string // the variables that it sets
+	Lines map[string]int    // the line of each variable, also of a name without a value
+	Used  map[string]bool   // the variables that values refer to
+}
+
+// A Mistake is one thing that is wrong in a file.
+type Mistake struct {
+	File    string
+	Line    int
+	Name    string // of the variable; "" where the line has no name
+	Problem string
+}
+
+// Error returns the file, the line, the name and what is wrong.
+func (m Mistake) Error() string {
+	problem := m.Problem
+	if m.Name != "" {
+		problem = m.Name + " " + problem
+	}
+	return fmt.Sprintf("%s:%d: %s", m.File, m.Line, problem)
+}
+
+// Mistakes are everything that is wrong in a file.
+type Mistakes []Mistake
+
+// Error returns a line for each mistake.
+func (m Mistakes) Error() string {
+	lines := make([]string, len(m))
+	for i, mistake := range m {
+		lines[i] = mistake.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Read returns what the file at path says. The error is that of opening or
+// reading it, or [Mistakes], see [Parse].
+func Read(path string, lookup Lookup) (*File, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -56,9 +92,11 @@ func Read(path string, lookup Lookup) (map[string]string, error) {
 	return Parse(path, text, lookup)
 }
 
-// Parse returns the variables that text sets; name is what errors call it. A
-// UTF-8 byte order mark at its beginning is skipped.
-func Parse(name string, text []byte, lookup Lookup) (map[string]string, error) {
+// Parse returns what text says; name is what errors call it. A UTF-8 byte order
+// mark at its beginning is skipped. Where lines of it are wrong, the error is
+// [Mistakes], and the file that comes with it has the other lines; it is for
+// looking for more mistakes, and for nothing else.
+func Parse(name string, text []byte, lookup Lookup) (*File, error) {
 	text = bytes.TrimPrefix(text, []byte("\uFEFF"))
 	switch {
 	case bytes.HasPrefix(text, []byte{0xFF, 0xFE}), bytes.HasPrefix(text, []byte{0xFE, 0xFF}):
@@ -66,23 +104,23 @@ func Parse(name string, text []byte, lookup Lookup) (map[string]string, error) {
 	case bytes.IndexByte(text, 0) >= 0:
 		return nil, errors.New(name + " has NUL characters, as text in UTF-16 has; save it as UTF-8")
 	}
-	p := &parser{file: name, rest: string(text), line: 1, lookup: lookup, vars: map[string]string{}, set: map[string]int{}}
+	p := &parser{name: name, rest: string(text), line: 1, lookup: lookup}
+	p.file = &File{Vars: map[string]string{}, Lines: map[string]int{}, Used: map[string]bool{}}
 	for p.statement() {
 	}
-	if err := errors.Join(p.errs...); err != nil {
-		return nil, err
+	if p.wrong != nil {
+		return p.file, p.wrong
 	}
-	return p.vars, nil
+	return p.file, nil
 }
 
 type parser struct {
-	file   string
+	name   string
 	lookup Lookup
 	rest   string // what is not read yet
 	line   int    // on which line that begins
-	vars   map[string]string
-	set    map[string]int // the line that sets each variable
-	errs   []error
+	file   *File
+	wrong  Mistakes
 }
 
 // skip moves n bytes on.
@@ -101,10 +139,7 @@ func (p *parser) takeLine() string {
 // refuse notes what is wrong with the statement that begins on the line; name is
 // empty where it may not be a name.
 func (p *parser) refuse(line int, name, problem string) {
-	if name != "" {
-		problem = name + " " + problem
-	}
-	p.errs = append(p.errs, fmt.Errorf("%s:%d: %s", p.file, line, problem))
+	p.wrong = append(p.wrong, Mistake{p.name, line, name, problem})
 }
 
 const blank = " \t"
@@ -141,13 +176,13 @@ func (p *parser) statement() bool {
 		p.refuse(start, "", "not NAME=value; a value of several lines stands in quotes")
 		return true
 	}
-	if before, twice := p.set[name]; twice {
+	if before, twice := p.file.Lines[name]; twice {
 		p.refuse(start, name, fmt.Sprintf("is set on line %d, too", before))
 	}
-	p.set[name] = start
+	p.file.Lines[name] = start
 	if !sets {
 		if value, ok := p.lookup(name); ok {
-			p.vars[name] = value
+			p.file.Vars[name] = value
 		}
 		return true
 	}
@@ -155,7 +190,7 @@ func (p *parser) statement() bool {
 	if problem != "" {
 		p.refuse(start, name, problem)
 	}
-	p.vars[name] = value // also after a mistake: what refers to it is not one more
+	p.file.Vars[name] = value // also after a mistake: what refers to it is not one more
 	return true
 }
 

@@ -3,6 +3,7 @@ package dotenv_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -62,10 +63,11 @@ func TestParse_ReadsAsComposeDoes(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := dotenv.Parse(".env", []byte(test.text), environment)
+			file, err := dotenv.Parse(".env", []byte(test.text), environment)
 			if err != nil {
 				t.Fatal(err)
 			}
+			got := file.Vars
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("%q (-want +got):\n%s", test.text, diff)
 			}
@@ -133,7 +135,7 @@ func TestParse_RefusesByNameAndLine(t *testing.T) {
 			t.Parallel()
 			got, err := dotenv.Parse(".env", []byte(test.text), environment)
 			if err == nil {
-				t.Fatalf("%q is read as %q", test.text, got)
+				t.Fatalf("%q is read as %q", test.text, got.Vars)
 			}
 			lines, want := strings.Split(err.Error(), "\n"), strings.Split(test.want, "*")
 			if len(lines) != len(want) {
@@ -163,6 +165,32 @@ func TestParse_QuotesNoSecret(t *testing.T) {
 	}
 }
 
+// TestParse_GoesOnAfterAMistake holds what a file is good for in which lines are
+// wrong: everything else that is wrong with the settings can be found, too.
+func TestParse_GoesOnAfterAMistake(t *testing.T) {
+	t.Parallel()
+	file, err := dotenv.Parse(".env", []byte("A=${HOME}\nKEY=pa$word\nno variable\n\nB=c\nB=d\nHOME"), environment)
+	wrong, ok := errors.AsType[dotenv.Mistakes](err)
+	if !ok || file == nil {
+		t.Fatalf("got %v, %v", file, err)
+	}
+	var got []string
+	for _, m := range wrong {
+		got = append(got, fmt.Sprintf("%s %d %q", m.File, m.Line, m.Name))
+	}
+	if diff := cmp.Diff([]string{`.env 2 "KEY"`, `.env 3 ""`, `.env 6 "B"`}, got); diff != "" {
+		t.Errorf("mistakes (-want +got):\n%s", diff)
+	}
+	want := &dotenv.File{
+		Vars:  map[string]string{"A": "/home/ada", "KEY": "", "B": "d", "HOME": "/home/ada"},
+		Lines: map[string]int{"A": 1, "KEY": 2, "B": 6, "HOME": 7},
+		Used:  map[string]bool{"HOME": true},
+	}
+	if diff := cmp.Diff(want, file); diff != "" {
+		t.Errorf("file (-want +got):\n%s", diff)
+	}
+}
+
 func TestRead(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), ".env")
@@ -173,9 +201,9 @@ func TestRead(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		vars, err := dotenv.Read(path, environment)
-		if want == "" && (err != nil || vars["A"] != "b") || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
-			t.Errorf("%.20q: %v, %v; want %q", text, vars, err, want)
+		file, err := dotenv.Read(path, environment)
+		if want == "" && (err != nil || file.Vars["A"] != "b") || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%.20q: %v, %v; want %q", text, file, err, want)
 		}
 	}
 	if _, err := dotenv.Read(t.TempDir(), environment); err == nil {
@@ -192,10 +220,11 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		got, err := dotenv.Parse(".env", text, environment)
+		file, err := dotenv.Parse(".env", text, environment)
 		if err != nil {
 			return
 		}
+		got := file.Vars
 		theirs, err := asCompose(string(bytes.Clone(text)))
 		if diff := cmp.Diff(theirs, got); diff != "" || err != nil {
 			t.Errorf("%q (-compose +ours): %v\n%s", text, err, diff)

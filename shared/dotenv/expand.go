@@ -62,9 +62,10 @@ func (p *parser) dollar(s string, escaped bool) (text string, n int, problem str
 	if m == nil {
 		return "", 0, badBraces
 	}
+	p.file.Used[m[1]] = true
 	value, set := p.lookup(m[1])
 	if !set {
-		value, set = p.vars[m[1]]
+		value, set = p.file.Vars[m[1]]
 	}
 	there := set && (value != "" || !strings.HasPrefix(m[2], ":"))
 	switch operator := strings.TrimPrefix(m[2], ":"); {

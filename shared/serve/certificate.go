@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/pemtext"
 )
 
@@ -78,13 +79,13 @@ type given struct {
 // load reads the files, and parses them if they changed. While they are being
 // replaced one by one they may not match, which is an error like any other.
 func (g *given) load(time.Time) (cert *tls.Certificate, from string, err error) {
-	certPEM, err := os.ReadFile(g.cert)
+	certPEM, err := readFile(VariableCert, g.cert)
 	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w", VariableCert, err)
+		return nil, "", err
 	}
-	keyPEM, err := os.ReadFile(g.key)
+	keyPEM, err := readFile(VariableKey, g.key)
 	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w", VariableKey, err)
+		return nil, "", err
 	}
 	if g.last != nil && bytes.Equal(certPEM, g.certPEM) && bytes.Equal(keyPEM, g.keyPEM) {
 		return g.last, g.cert, nil
@@ -98,4 +99,34 @@ func (g *given) load(time.Time) (cert *tls.Certificate, from string, err error) 
 	}
 	g.last, g.certPEM, g.keyPEM = &pair, certPEM, keyPEM
 	return g.last, g.cert, nil
+}
+
+func readFile(variable, path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", variable, err)
+	}
+	return text, nil
+}
+
+// CheckFiles records in env what is wrong with the files of SSL_CERT_FILE and
+// SSL_KEY_FILE, which [TLS] refuses.
+func (s Settings) CheckFiles(env *config.Env) {
+	if s.CertFile == "" {
+		return
+	}
+	_, certErr := readFile(VariableCert, s.CertFile)
+	_, keyErr := readFile(VariableKey, s.KeyFile)
+	if certErr != nil {
+		env.Doubt(certErr, VariableCert)
+	}
+	if keyErr != nil {
+		env.Doubt(keyErr, VariableKey)
+	}
+	if certErr != nil || keyErr != nil {
+		return
+	}
+	if _, _, err := (&given{cert: s.CertFile, key: s.KeyFile}).load(time.Now()); err != nil {
+		env.Doubt(err, VariableCert)
+	}
 }

@@ -57,13 +57,16 @@ func Log(env *config.Env, w io.Writer) *slog.Logger {
 
 // Limits returns what bounds how often the clients of a server call. redis reads
 // REDIS_URL for the store there; it is an argument, as the client would double
-// the size of a function.
+// the size of a function. Without db, the limits are only good for finding
+// mistakes.
 func Limits(
 	env *config.Env, ring *keyring.Ring, db *store.DB, redis func(*config.Env) ratelimit.Store, now func() time.Time,
 ) *ratelimit.Limiter {
-	return ratelimit.Read(env, ring, ratelimit.Stores{
-		Usual: ratelimit.InMemory, Database: db.RateLimits(), Redis: redis, Report: reportLimits,
-	}, now)
+	s := ratelimit.Stores{Usual: ratelimit.InMemory, Redis: redis, Report: reportLimits}
+	if db != nil {
+		s.Database = db.RateLimits()
+	}
+	return ratelimit.Read(env, ring, s, now)
 }
 
 // FunctionLimits is [Limits] for a function. Its memory is that of one instance

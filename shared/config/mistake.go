@@ -1,0 +1,85 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A Mistake is what is wrong with a variable.
+type Mistake struct {
+	Variable string // "" where it is not about one
+	Err      error  // in one line, with the variable's name
+}
+
+// Error returns the line.
+func (m Mistake) Error() string { return m.Err.Error() }
+
+// Unwrap returns what caused it.
+func (m Mistake) Unwrap() error { return m.Err }
+
+// Mistakes are everything that is wrong with the settings.
+type Mistakes []Mistake
+
+// Error returns a line for each mistake.
+func (m Mistakes) Error() string {
+	lines := make([]string, len(m))
+	for i, mistake := range m {
+		lines[i] = mistake.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap returns the mistakes.
+func (m Mistakes) Unwrap() []error {
+	errs := make([]error, len(m))
+	for i, mistake := range m {
+		errs[i] = mistake
+	}
+	return errs
+}
+
+// Err returns every mistake found so far as [Mistakes], or nil.
+func (e *Env) Err() error {
+	if len(e.wrong) == 0 {
+		return nil
+	}
+	return slices.Clone(e.wrong)
+}
+
+// Refuse records that the variable holds got, which is not what it takes.
+func (e *Env) Refuse(name, got, takes string) {
+	e.note(name, fmt.Errorf("%s is %q; it takes %s", name, got, takes))
+}
+
+// RefuseSecret is [Env.Refuse] for values that must not be shown; got says what
+// is wrong with the value without quoting it.
+func (e *Env) RefuseSecret(name, got, takes string) {
+	e.note(name, fmt.Errorf("%s %s; it takes %s", name, got, takes))
+}
+
+// Doubt records a mistake in the place that variables come from, such as the line
+// of a file. Later mistakes about these variables only follow from it, and are
+// dropped. err names the variable where it is about one.
+func (e *Env) Doubt(err error, variables ...string) {
+	about := ""
+	if len(variables) == 1 {
+		about = variables[0]
+	}
+	// Not note, which drops what is wrong with a variable for a second time.
+	e.wrong = append(e.wrong, Mistake{about, err})
+	for _, name := range variables {
+		if e.doubted == nil {
+			e.doubted = map[string]bool{}
+		}
+		e.doubted[name] = true
+	}
+}
+
+// note adds a mistake, once: some variables are read in several places.
+func (e *Env) note(name string, err error) {
+	told := func(m Mistake) bool { return m.Error() == err.Error() }
+	if !e.doubted[name] && !slices.ContainsFunc(e.wrong, told) {
+		e.wrong = append(e.wrong, Mistake{name, err})
+	}
+}
