@@ -2,8 +2,11 @@ package test_test
 
 import (
 	"context"
+	"encoding/pem"
 	"fmt"
 	"io/fs"
+	"log/slog"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 )
 
 // A guide is a Markdown page whose commands a test runs, all in one shell, in an
@@ -21,8 +26,8 @@ type guide struct {
 	// serve are the flags of a gateway that runs beside the commands, with its data
 	// in .data; nil where none runs.
 	serve []string
-	// cloud says that a Nextcloud runs, too, and the settings lead to it.
-	cloud bool
+	// nextcloud says that a Nextcloud runs, too, and the settings lead to it.
+	nextcloud bool
 	// env has settings for the commands and for the gateway.
 	env []string
 	// programs are shell scripts that stand in for programs which a test machine
@@ -39,8 +44,27 @@ func guides() []guide {
 			env:      []string{"REFRESH_TOKEN_GRACE_SECONDS=1"},
 			programs: map[string]string{"sleep": "exec /bin/sleep 2"}, // that grace period, and more
 		},
+		{page: "docs/nextcloud.md", serve: []string{}, nextcloud: true, programs: map[string]string{"occ": occ}},
 	}
 }
+
+// occ stands in for the command of that name on the server of a Nextcloud. What
+// changes accounts there changes those of the test's.
+const occ = `
+ocs() {
+	at=$1
+	shift
+	curl --silent --show-error --fail --output /dev/null --user "$NEXTCLOUD_ADMIN_USER:$NEXTCLOUD_ADMIN_PASSWORD" \
+		--header 'OCS-APIRequest: true' "$NEXTCLOUD_URL/ocs/v2.php/cloud/users$at" "$@"
+}
+case $* in
+"user:add --password-from-env --group admin "*) ;; # the test has its administrator
+"user:add --password-from-env --email "*) ocs '' --data-urlencode "userid=$5" --data-urlencode "email=$4" --data-urlencode "password=$OC_PASS" ;;
+"user:disable "*) ocs "/$2/disable" --request PUT ;;
+config:system:[gs]et\ *|"config:app:set bruteForce "*) ;;
+*) echo "occ $*: what is that?" >&2; exit 1 ;;
+esac
+`
 
 // runElsewhere are the pages whose commands another test runs.
 func runElsewhere() map[string]string {
@@ -155,10 +179,8 @@ func (g guide) open(t *testing.T) *scene {
 		}
 	}
 	settings := slices.Clone(g.env)
-	if g.cloud {
-		settings = append(listen(t, newNextcloud(t)), settings...)
-		url, _ := strings.CutPrefix(settings[0], "NEXTCLOUD_URL=")
-		s.shown, s.actual = append(s.shown, "https://cloud.example.org"), append(s.actual, url)
+	if g.nextcloud {
+		settings = append(s.cloud(t), settings...)
 	}
 	s.guide.env = settings
 	s.env = append([]string{
@@ -173,6 +195,29 @@ func (g guide) open(t *testing.T) *scene {
 	}
 	s.start(t)
 	return s
+}
+
+// cloud starts a Nextcloud, which the page knows as https://cloud.example.org, and
+// returns the settings for it.
+func (s *scene) cloud(t *testing.T) []string {
+	t.Helper()
+	const admin = "voiceassist-gateway"
+	cloud := nextcloudtest.New(nextcloudtest.Options{AdminUser: admin, AdminPassword: cloudPassword, Dir: t.TempDir()})
+	cloud.SetAllowListed(true)
+	server := httptest.NewUnstartedServer(cloud)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // the doctor leaves a handshake
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	authority := filepath.Join(t.TempDir(), "cloud.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(authority, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.shown, s.actual = append(s.shown, "https://cloud.example.org"), append(s.actual, server.URL)
+	return []string{
+		"NEXTCLOUD_URL=" + server.URL, "NEXTCLOUD_ADMIN_USER=" + admin, "NEXTCLOUD_ADMIN_PASSWORD=" + cloudPassword,
+		"NEXTCLOUD_CA_FILE=" + authority, "CURL_CA_BUNDLE=" + authority,
+	}
 }
 
 // listen has a gateway that the commands start listen on these addresses.
