@@ -16,7 +16,7 @@ RELEASE   := -trimpath -ldflags='-s -w -X github.com/voiceassist/gateway/shared/
 TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes,validator_novalidatefn
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo certs test test-race attack guides test-nextcloud fuzz cold-start flood throughput lint build image up down tls-check verify-tokens site sam-check sam-local sam-acceptance clean
+.PHONY: help run demo certs test test-race attack guides test-nextcloud fuzz cold-start flood throughput lint build image up down tls-check verify-tokens site clients clients-check sam-check sam-local sam-acceptance clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,7 +71,7 @@ throughput: ## measure how fast files pass through
 lint: ## check the form: gofmt, vet, staticcheck
 	@unformatted="$$(gofmt -l .)"; [ -z "$$unformatted" ] || { echo "not gofmt'ed: $$unformatted"; exit 1; }
 	$(GO) vet ./...
-	$(GO) vet -tags sam,sslyze,verifiers,site ./test
+	$(GO) vet -tags sam,sslyze,verifiers,site,clients ./test
 	$(GO) tool staticcheck ./...
 	$(GO) mod verify
 
@@ -104,6 +104,12 @@ verify-tokens: ## run the programs of docs/verify-tokens.md with the libraries t
 
 site: ## build the documentation as a site, in build/site
 	@scripts/site
+
+clients: ## generate the Postman and Bruno collections of clients/ from docs/openapi.json
+	$(GO) run ./clients/generate clients
+
+clients-check: ## run the collections with newman and bru against the built gateway
+	@scripts/clients-check
 
 sam-check: ## check the template and build the functions with the AWS SAM CLI
 	@scripts/sam-check
