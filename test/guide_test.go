@@ -174,9 +174,7 @@ func (g guide) open(t *testing.T) *scene {
 		t.Fatal(err)
 	}
 	for name, script := range g.programs {
-		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script), 0o700); err != nil { //nolint:gosec // it is run
-			t.Fatal(err)
-		}
+		writeExecutable(t, filepath.Join(bin, name), "#!/bin/sh\n"+script)
 	}
 	settings := slices.Clone(g.env)
 	if g.nextcloud {
