@@ -16,8 +16,7 @@ import (
 func TestCleanClone(t *testing.T) {
 	t.Parallel()
 	dir := cleanCopy(t)
-	s := &scene{dir: dir, env: onlyGoAndMake(t)}
-	s.listen(free(t), free(t))
+	s := &scene{dir: dir, env: append(onlyGoAndMake(t), "HTTPS_ADDR=127.0.0.1:0", "HTTP_ADDR=127.0.0.1:0")}
 	began := time.Now()
 	s.p = makeRun(t, dir, s.env)
 	t.Logf("make run listened after %s; it printed:\n%s", time.Since(began).Round(time.Second), s.p.stderr)

@@ -31,9 +31,10 @@ var (
 )
 
 // blocks returns the blocks of commands of a Markdown page, in order. Commands
-// are fenced as sh, and a block of json or text that follows at once is their
-// output. A comment on a line before the commands says that they are not run, and
-// why, or with which status the last of them exits.
+// are fenced as sh, and a block of json or text that follows at once, or after a
+// line that ends with a colon, is their output. A comment on the line before the
+// commands says why they are not run (<!-- not run: needs Docker -->), or with
+// which status the last of them exits (<!-- exits with: 1 -->).
 func blocks(tb testing.TB, name, page string) (all []block) {
 	tb.Helper()
 	var (
@@ -49,8 +50,8 @@ func blocks(tb testing.TB, name, page string) (all []block) {
 		}
 		open := fence.FindStringSubmatch(lines[i])
 		if open == nil {
-			if strings.TrimSpace(lines[i]) != "" {
-				next, follow = block{}, false
+			if line := strings.TrimSpace(lines[i]); line != "" {
+				next, follow = block{}, follow && strings.HasSuffix(line, ":")
 			}
 			continue
 		}
@@ -186,6 +187,8 @@ func TestBlocks(t *testing.T) {
 ~~~sh
 first
 ~~~
+The response:
+
 ~~~json
 {}
 ~~~
@@ -213,8 +216,8 @@ second
 `, "~~~", "```"))
 	want := []block{
 		{line: 2, text: "first\n", lang: "json", output: "{}\n"},
-		{line: 14, text: "second\n", notRun: "needs Docker"},
-		{line: 21, text: "third \\\n  --flag\n", exit: 2, lang: "text", output: "output\n"},
+		{line: 16, text: "second\n", notRun: "needs Docker"},
+		{line: 23, text: "third \\\n  --flag\n", exit: 2, lang: "text", output: "output\n"},
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
