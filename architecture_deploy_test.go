@@ -1,7 +1,6 @@
 package gateway_test
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -17,6 +16,9 @@ import (
 	"github.com/voiceassist/gateway/shared/token"
 )
 
+// codeFences matches fenced blocks of a page of Markdown.
+var codeFences = regexp.MustCompile("(?s)```.*?```") //nolint:gochecknoglobals // a constant
+
 // spoken returns what docs/deploy.md sets in code, line by line.
 func spoken(t *testing.T) []string {
 	t.Helper()
@@ -25,12 +27,12 @@ func spoken(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	var said []string
-	for _, block := range regexp.MustCompile("(?s)```\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
 		for line := range strings.Lines(block[1]) {
 			said = append(said, strings.TrimSpace(line))
 		}
 	}
-	for _, code := range regexp.MustCompile("`([^`\n]+)`").FindAllStringSubmatch(regexp.MustCompile("(?s)```\n.*?```").ReplaceAllString(string(text), ""), -1) {
+	for _, code := range regexp.MustCompile("`([^`\n]+)`").FindAllStringSubmatch(codeFences.ReplaceAllString(string(text), ""), -1) {
 		said = append(said, code[1])
 	}
 	if len(said) < 50 {
@@ -48,7 +50,7 @@ func TestDeployGuide_NamesWhatThereIs(t *testing.T) {
 		_, parameter := x.Parameters[name]
 		_, resource := x.Resources[name]
 		_, output := x.Outputs[name]
-		aws := []string{"ReservedConcurrentExecutions", "ThrottlingRateLimit", "EdDSA", "SomeFunction"}
+		aws := []string{"ReservedConcurrentExecutions", "ThrottlingRateLimit", "EdDSA", "SomeFunction", "SchemaVersion"}
 		return parameter || resource || output || slices.Contains(aws, name)
 	}
 	makefile, err := os.ReadFile("Makefile")
@@ -77,7 +79,7 @@ func TestDeployGuide_NamesWhatThereIs(t *testing.T) {
 		}
 		if regexp.MustCompile(`^[A-Z][A-Z_]{5,}$`).MatchString(s) {
 			counts["setting"]++
-			if !slices.Contains(append(secrets.Settings(), "ACCESS_TOKEN", "REFRESH_TOKEN", "ERROR"), s) {
+			if !slices.Contains(append(secrets.Settings(), "ACCESS_TOKEN", "REFRESH_TOKEN", "ERROR", "SECRETS_ARNS", "ACCESS_TOKEN_EXPIRE_MINUTES", "REFRESH_TOKEN_EXPIRE_DAYS"), s) {
 				t.Errorf("%s is no setting that may be in a secret", s)
 			}
 		}
@@ -94,38 +96,28 @@ func TestDeployGuide_NamesWhatThereIs(t *testing.T) {
 func TestDeployGuide_MakesSecretsThatAFunctionTakes(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	secret := map[string]string{"JWT_ALGORITHM": "EdDSA"}
-	for _, s := range spoken(t) {
-		if !strings.HasPrefix(s, "openssl ") {
-			continue
-		}
-		cmd := exec.CommandContext(t.Context(), "sh", "-c", s)
+	text := textOf(t, "docs/deploy.md")
+	for _, command := range regexp.MustCompile(`(?ms)^ *(cat >secret\.json .*?^ *JSON|openssl genpkey [^\n]*)$`).FindAllString(text, -1) {
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", regexp.MustCompile("(?m)^ +").ReplaceAllString(command, ""))
 		cmd.Dir = dir
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("%s: %v", s, err)
-		}
-		if b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(out))); err == nil && len(b) > 0 {
-			secret["JWT_SECRET"] = strings.TrimSpace(string(out))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", command, err, out)
 		}
 	}
-	key, err := os.ReadFile(filepath.Join(dir, "key.pem"))
-	if err != nil {
+	secret := map[string]string{}
+	if err := json.Unmarshal([]byte(textOf(t, filepath.Join(dir, "secret.json"))), &secret); err != nil {
 		t.Fatal(err)
 	}
-	secret["JWT_PRIVATE_KEY"] = string(key)
+	secret["JWT_ALGORITHM"], secret["JWT_PRIVATE_KEY"] = "EdDSA", textOf(t, filepath.Join(dir, "key.pem"))
 	stored, err := json.Marshal(secret) // with \n where a line ends
 	if err != nil || strings.Contains(string(stored), "\n") {
 		t.Fatal(string(stored), err)
 	}
-	var read map[string]string
-	if err := json.Unmarshal(stored, &read); err != nil {
-		t.Fatal(err)
-	}
-	env := config.Map(read)
+	env := config.Map(secret)
 	keyring.Read(env)
 	keys := token.ReadPublic(env)
-	if err := env.Err(); err != nil || read["JWT_SECRET"] == "" || !strings.Contains(string(keys.JWKS()), `"Ed25519"`) {
-		t.Errorf("%v: %d settings", err, len(read))
+	if err := env.Err(); err != nil || secret["JWT_SECRET"] == "" || secret["DATA_SECRET"] == secret["JWT_SECRET"] ||
+		!strings.Contains(string(keys.JWKS()), `"Ed25519"`) {
+		t.Errorf("%v: %d settings", err, len(secret))
 	}
 }

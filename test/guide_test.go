@@ -28,12 +28,24 @@ type guide struct {
 	serve []string
 	// nextcloud says that a Nextcloud runs, too, and the settings lead to it.
 	nextcloud bool
+	// postgres says that a PostgreSQL with the present schema runs, too. No setting
+	// leads to it, only the address that the page shows: [shownPostgres].
+	postgres bool
 	// env has settings for the commands and for the gateway.
 	env []string
 	// programs are shell scripts that stand in for programs which a test machine
 	// lacks, by name.
 	programs map[string]string
 }
+
+// secretsManager stands in for the AWS CLI where it makes secrets.
+const secretsManager = `[ "$1 $2 $3 $5" = "secretsmanager create-secret --name --secret-string" ] || exit 2
+grep -q '^{".*}$' "${6#file://}" || exit 1
+echo "{\"ARN\": \"arn:aws:secretsmanager:eu-central-1:123456789012:secret:$4-x1y2z3\", \"Name\": \"$4\", \"VersionId\": \"019ab3f0-6c1e-7d3a-9c55-0242ac120002\"}"
+`
+
+// shownPostgres is the address that pages show for a PostgreSQL.
+const shownPostgres = "postgres://gateway:secret@db.example.org/gateway"
 
 // guides has a row for each page whose commands are run.
 func guides() []guide {
@@ -45,6 +57,8 @@ func guides() []guide {
 			programs: map[string]string{"sleep": "exec /bin/sleep 2"}, // that grace period, and more
 		},
 		{page: "docs/nextcloud.md", serve: []string{}, nextcloud: true, programs: map[string]string{"occ": occ}},
+		{page: "docs/deploy.md", programs: map[string]string{"aws": secretsManager}},
+		{page: "docs/operations.md", nextcloud: true, postgres: true},
 	}
 }
 
@@ -79,8 +93,8 @@ func runElsewhere() map[string]string {
 func withoutCommands() []string {
 	return []string{
 		"CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md",
-		"docs/README.md", "docs/adr/", "docs/architecture.md", "docs/asvs.md", "docs/bounds.md", "docs/deploy.md",
-		"docs/divergences.md", "docs/operations.md", "docs/performance.md",
+		"docs/README.md", "docs/adr/", "docs/architecture.md", "docs/asvs.md", "docs/bounds.md",
+		"docs/divergences.md", "docs/performance.md",
 	}
 }
 
@@ -173,12 +187,22 @@ func (g guide) open(t *testing.T) *scene {
 	if err := os.Symlink(gateway(t), filepath.Join(bin, "gateway")); err != nil {
 		t.Fatal(err)
 	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(self, filepath.Join(bin, "sqlite3")); err != nil {
+		t.Fatal(err)
+	}
 	for name, script := range g.programs {
 		writeExecutable(t, filepath.Join(bin, name), "#!/bin/sh\n"+script)
 	}
 	settings := slices.Clone(g.env)
 	if g.nextcloud {
 		settings = append(s.cloud(t), settings...)
+	}
+	if g.postgres {
+		s.shown, s.actual = append(s.shown, shownPostgres), append(s.actual, database(t))
 	}
 	s.guide.env = settings
 	s.env = append([]string{
