@@ -59,6 +59,7 @@ func guides() []guide {
 		{page: "docs/nextcloud.md", serve: []string{}, nextcloud: true, programs: map[string]string{"occ": occ}},
 		{page: "docs/deploy.md", programs: map[string]string{"aws": secretsManager}},
 		{page: "docs/operations.md", nextcloud: true, postgres: true},
+		{page: "docs/troubleshooting.md", serve: []string{}},
 	}
 }
 
