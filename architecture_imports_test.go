@@ -66,7 +66,7 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"shared/ratelimit/ratelimittest":          "shared/ratelimit",
 	"shared/ratelimit/redislimit/redistest":   "",
 	"shared/ratelimit/redislimit":             "github.com/redis/go-redis/v9 github.com/redis/go-redis/v9/maintnotifications shared/config shared/ratelimit",
-	"shared/reference":                        "docs shared/endpoint shared/version",
+	"shared/reference":                        "docs github.com/swaggest/swgui/v5/static shared/endpoint shared/version",
 	"shared/reference/referencetest":          "docs github.com/santhosh-tekuri/jsonschema/v6",
 	"shared/seal":                             "shared/config shared/keyring",
 	"shared/secrets":                          "shared/config shared/sigv4",

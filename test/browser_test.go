@@ -3,6 +3,7 @@ package test_test
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -195,24 +196,30 @@ func (w *world) refreshesMeet(n int) []string {
 }
 
 // chromium starts a browser for which every name in the world is front, or plain
-// where it is asked without TLS. Its only liberty is that it takes the front's
-// certificate for everybody's.
+// where it is asked without TLS.
 func chromium(t *testing.T, front, plain *httptest.Server) context.Context {
 	t.Helper()
-	pin := sha256.Sum256(front.Certificate().RawSubjectPublicKeyInfo)
+	return chromiumFor(t, front.Certificate(),
+		chromedp.Flag("disable-features", "HttpsUpgrades"), // it would look like HSTS
+		chromedp.Flag("host-resolver-rules", fmt.Sprintf("MAP *:443 %s, MAP *:80 %s",
+			front.Listener.Addr(), plain.Listener.Addr())))
+}
+
+// chromiumFor starts a browser. Its only liberty is that it accepts the certificate
+// for every name.
+func chromiumFor(t *testing.T, certificate *x509.Certificate, flags ...chromedp.ExecAllocatorOption) context.Context {
+	t.Helper()
+	pin := sha256.Sum256(certificate.RawSubjectPublicKeyInfo)
 	// It leaves files behind when it ends, and may still write while they are removed.
 	temp, err := os.MkdirTemp("", "chromium")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(temp) }) //nolint:errcheck // see above
-	alloc, stop := chromedp.NewExecAllocator(t.Context(), chromedp.Env("TMPDIR="+temp),
+	alloc, stop := chromedp.NewExecAllocator(t.Context(), append(flags, chromedp.Env("TMPDIR="+temp),
 		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Headless, chromedp.NoSandbox,
 		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-features", "HttpsUpgrades"), // it would look like HSTS
-		chromedp.Flag("ignore-certificate-errors-spki-list", base64.StdEncoding.EncodeToString(pin[:])),
-		chromedp.Flag("host-resolver-rules", fmt.Sprintf("MAP *:443 %s, MAP *:80 %s",
-			front.Listener.Addr(), plain.Listener.Addr())))
+		chromedp.Flag("ignore-certificate-errors-spki-list", base64.StdEncoding.EncodeToString(pin[:])))...)
 	t.Cleanup(stop)
 	ctx, cancel := context.WithTimeout(alloc, 3*answerTime) // of everything
 	t.Cleanup(cancel)

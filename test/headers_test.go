@@ -71,7 +71,13 @@ func TestHeaders(t *testing.T) {
 		saved := map[string]string{}
 		play(t, way, []step{{name: "log in", method: "POST", path: loginAddress, body: `{"email":"root@example.com","password":"` + strings.TrimSpace(rootPassword) + `"}`,
 			status: 200, save: map[string]string{"access": "access_token"}}}, saved)
-		seen := headersOf(t, way.client.Transport, saved["access"], append(reference.Operations(), "GET /openapi.json", "GET /docs"))
+		operations := append(reference.Operations(), "GET /openapi.json", "GET /docs")
+		for _, r := range reference.Routes() {
+			if strings.HasPrefix(r.Pattern, "GET /docs/") {
+				operations = append(operations, r.Pattern)
+			}
+		}
+		seen := headersOf(t, way.client.Transport, saved["access"], operations)
 		covers(t, seen, "2xx", "400", "401", "404", "405", "415", "422")
 	})
 }
@@ -158,6 +164,12 @@ func hold(t *testing.T, way http.RoundTripper, method, path string, seen map[str
 	want["Content-Security-Policy"], want["Cache-Control"] = noContent, noStore
 	if r.Header.Get("Access-Control-Request-Method") != "" {
 		want["Vary"] = "Origin, Access-Control-Request-Headers"
+	}
+	if method == "GET" && resp.StatusCode < http.StatusBadRequest && (path == "/openapi.json" || strings.HasPrefix(path, "/docs")) {
+		want["Vary"] = "Origin, Accept-Encoding"
+		if path != "/docs" && path != "/openapi.json" {
+			want["Cache-Control"] = "public, max-age=31536000, immutable"
+		}
 	}
 	if kept, ok := cached[method+" "+path]; ok && resp.StatusCode < http.StatusBadRequest {
 		want["Cache-Control"] = kept

@@ -12,12 +12,8 @@ import (
 //go:embed page.html
 var layout string
 
-//go:embed style.css
-var style string
-
-// render returns the page, and the content security policy that allows its
-// style and nothing else.
-func render(d *document) (page, policy string) {
+// render returns the page, which loads v.
+func render(d *document, v *viewer) string {
 	t := template.Must(template.New("page").Funcs(template.FuncMap{
 		"prose":     prose,
 		"pieces":    pieces,
@@ -33,13 +29,12 @@ func render(d *document) (page, policy string) {
 	var b bytes.Buffer
 	err := t.Execute(&b, struct {
 		*document
-		Style template.CSS
-	}{d, template.CSS(style)}) //nolint:gosec // our own file
+		*viewer
+	}{d, v})
 	if err != nil {
 		panic("reference: " + err.Error()) // template and document are parts of the program
 	}
-	return b.String(), "default-src 'none'; style-src 'sha256-" + digest(style) + "'; " +
-		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	return b.String()
 }
 
 // schema returns the schema of that name.
