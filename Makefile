@@ -109,10 +109,11 @@ verify-tokens: ## run the programs of docs/verify-tokens.md with the libraries t
 site: ## build the documentation as a site, in build/site
 	@scripts/site
 
-clients: ## generate the Postman and Bruno collections of clients/ from docs/openapi.json
+clients: ## generate collections (clients/) and clients in TypeScript and Python (build/) from docs/openapi.json
 	$(GO) run ./clients/generate clients
+	@scripts/clients-generate || [ $$? = 69 ]
 
-clients-check: ## run the collections with newman and bru against the built gateway
+clients-check: ## run the collections and the example clients against the built gateway
 	@scripts/clients-check
 
 sam-check: ## check the template and build the functions with the AWS SAM CLI

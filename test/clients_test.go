@@ -4,82 +4,100 @@ package test_test
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 )
 
-// clientTime bounds what a client does with the gateway.
+// clientTime bounds the commands of a section of clients/README.md.
 const clientTime = 3 * time.Minute
 
-// forClients starts a gateway as a newcomer has it, with the administrator of the
-// collections. It returns its certificate, too.
-func forClients(t *testing.T) (p *process, certificate string) {
+// installs matches the commands that scripts/clients-generate has run already.
+var installs = regexp.MustCompile(`(?m)^(npm ci|python3 -m venv .*|pip install .*)\n`) //nolint:gochecknoglobals // a constant
+
+// playClient runs the commands of a section of clients/README.md against a new
+// gateway with the usual rate limits, a Nextcloud and an administrator. It returns
+// what they print, and what the section says that they print.
+func playClient(t *testing.T, section string) (got, want string) {
 	t.Helper()
 	dir := t.TempDir()
-	p = start(t, dir, []string{"--dev-nextcloud"}, usualLimits()...)
-	if out, code := command(t, dir, adminPassword, nil, "user", "create", "--admin", "root@example.com"); code != 0 {
+	p := start(t, dir, []string{"--dev-nextcloud"}, usualLimits()...)
+	const admin, password = "root@example.com", "correct horse battery staple"
+	if out, code := command(t, dir, password, nil, "user", "create", "--admin", admin); code != 0 {
 		t.Fatal(out)
 	}
-	return p, filepath.Join(dir, "tls", "gateway.pem")
-}
-
-const adminPassword = "correct horse battery staple"
-
-// runClient runs a program in dir and returns what it prints.
-func runClient(t *testing.T, dir string, env []string, program ...string) string {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), clientTime)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, program[0], program[1:]...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), env...)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", program[0], err, out)
+	_, text, _ := strings.Cut(read(t, "clients/README.md"), "\n## "+section+"\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	block := regexp.MustCompile("(?s)```sh\n(.*?)```(?:\n+```text\n(.*?)```)?").FindStringSubmatch(text)
+	if block == nil {
+		t.Fatalf("clients/README.md has no commands in %q", section)
 	}
-	return string(out)
-}
-
-// ending returns the last n lines of text.
-func ending(text string, n int) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
-}
-
-// absolute returns where the path from the root of the project leads.
-func absolute(t *testing.T, path string) string {
-	t.Helper()
-	abs, err := filepath.Abs(filepath.Join("..", path))
+	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return abs
+	var runners struct{ Dependencies map[string]string }
+	if err := json.Unmarshal([]byte(read(t, "scripts/clients/package.json")), &runners); err != nil {
+		t.Fatal(err)
+	}
+	programs := filepath.Join(root, "build/clients-runners/node_modules/.bin")
+	script := strings.NewReplacer(
+		"npx newman@"+runners.Dependencies["newman"], filepath.Join(programs, "newman"),
+		"npx @usebruno/cli@"+runners.Dependencies["@usebruno/cli"], filepath.Join(programs, "bru"),
+		"../../.data/", dir+"/", ".data/", dir+"/",
+		"--env-var 'admin_password=", "--env-var base_url="+p.https+" --env-var 'admin_password=",
+		"cd clients/typescript", "cd build/clients-typescript", "cd clients/python", "cd build/clients-python",
+	).Replace(installs.ReplaceAllString(block[1], ""))
+	ctx, cancel := context.WithTimeout(t.Context(), clientTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "GATEWAY="+p.https, "NO_COLOR=1", "NO_PROXY=127.0.0.1",
+		"PATH="+filepath.Join(root, "build/clients/bin")+":"+os.Getenv("PATH"))
+	out, err := cmd.CombinedOutput()
+	if err != nil || strings.Contains(script, "npx") {
+		t.Fatalf("%v\n%s\n%s", err, script, out)
+	}
+	return string(out), block[2]
 }
 
-// TestClients_Postman runs the Postman collection with newman, which fails when a
-// test of the collection does.
-func TestClients_Postman(t *testing.T) {
+// TestClients_Collections runs the collections with newman and with bru, which fail
+// when a test of the collection does, and shows how each ends.
+func TestClients_Collections(t *testing.T) {
 	t.Parallel()
-	p, certificate := forClients(t)
-	out := runClient(t, absolute(t, "clients/postman"), nil,
-		absolute(t, "build/clients-runners/node_modules/.bin/newman"), "run", "gateway.postman_collection.json",
-		"--environment", "local.postman_environment.json", "--env-var", "base_url="+p.https,
-		"--env-var", "admin_password="+adminPassword, "--ssl-extra-ca-certs", certificate, "--color", "off")
-	t.Log("newman\n" + ending(out, 20))
+	for _, tool := range []struct{ section, summary string }{
+		{"Postman", "┌─────────────────────────┬"},
+		{"Bruno", "📊 Execution Summary"},
+	} {
+		t.Run(tool.section, func(t *testing.T) {
+			t.Parallel()
+			out, _ := playClient(t, tool.section)
+			i := strings.LastIndex(out, tool.summary)
+			if i < 0 {
+				t.Fatalf("no summary:\n%s", out)
+			}
+			t.Log("\n" + out[i:])
+		})
+	}
 }
 
-// TestClients_Bruno runs the Bruno collection with bru, which fails when a test of
-// the collection does.
-func TestClients_Bruno(t *testing.T) {
+// TestClients_Examples generates the clients in TypeScript and Python, runs the
+// examples, and compares what they print.
+func TestClients_Examples(t *testing.T) {
 	t.Parallel()
-	p, certificate := forClients(t)
-	out := runClient(t, absolute(t, "clients/bruno"), nil,
-		absolute(t, "build/clients-runners/node_modules/.bin/bru"), "run", "-r", "--env", "local",
-		"--env-var", "base_url="+p.https, "--env-var", "admin_password="+adminPassword,
-		"--cacert", certificate, "--ignore-truststore", "--noproxy")
-	t.Log("bru\n" + ending(out, 11))
+	for _, language := range []string{"TypeScript", "Python"} {
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			got, want := playClient(t, language)
+			if want == "" || !strings.HasSuffix(got, want) {
+				t.Errorf("it prints\n%s\nand the page shows\n%s", got, want)
+			}
+			t.Log("\n" + want)
+		})
+	}
 }
