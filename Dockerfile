@@ -1,14 +1,14 @@
-# The gateway as a container: one static binary and the public certificate
-# authorities, nothing else.
+# The gateway as a container: only one static binary and the public certificate
+# authorities.
 
-# On the machine that builds, for the machine that runs; Go needs no emulation.
+# Cross-compiles on the build machine, without emulation.
 FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS build
 ARG TARGETOS TARGETARCH
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
-# `make` sets it: there is no history here. Without it the version is "devel".
+# `make` sets it, because the image build has no Git history. The default is "devel".
 ARG GATEWAY_VERSION
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
@@ -18,13 +18,13 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /out/gateway /gateway
-# A new volume takes over this folder's owner.
+# A new volume inherits this folder's owner.
 COPY --from=build --chown=65532:65532 /out/data /data
 ENV DATA_DIR=/data
 VOLUME /data
 USER 65532:65532
 EXPOSE 8443 8000
-# Over plain HTTP, which answers /health: no certificate stands between.
+# Over plain HTTP, which serves /health without a certificate.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --start-interval=1s --retries=3 \
     CMD ["/gateway", "healthcheck"]
 ENTRYPOINT ["/gateway"]
