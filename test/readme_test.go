@@ -101,7 +101,7 @@ func demo(t *testing.T, env ...string) {
 	cmd.Env = append(os.Environ(), env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), `"status":"active"`) ||
-		!strings.Contains(string(out), `"total":5368709120`) || !strings.HasSuffix(string(out), "All of it works.\n") {
+		!strings.Contains(string(out), `"total":5368709120`) || !strings.HasSuffix(string(out), "Everything works.\n") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
