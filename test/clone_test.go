@@ -84,7 +84,14 @@ func onlyGoAndMake(t *testing.T) []string {
 			t.Fatal(err)
 		}
 	}
-	env := []string{"PATH=" + bin, "HOME=" + t.TempDir(), "LANG=C.UTF-8", "BCRYPT_COST=10", "GOFLAGS=-trimpath"}
+	return append([]string{
+		"PATH=" + bin, "HOME=" + t.TempDir(), "LANG=C.UTF-8", "BCRYPT_COST=10", "GOFLAGS=-trimpath",
+	}, caches(t)...)
+}
+
+// caches returns what has Go use what it downloaded and compiled on this machine.
+func caches(t *testing.T) (env []string) {
+	t.Helper()
 	for _, name := range []string{"GOMODCACHE", "GOCACHE", "GOPROXY", "GOSUMDB"} {
 		value, err := exec.CommandContext(t.Context(), "go", "env", name).Output()
 		if err != nil {

@@ -31,6 +31,8 @@ type guide struct {
 	// postgres says that a PostgreSQL with the present schema runs, too. No setting
 	// leads to it, only the address that the page shows: [shownPostgres].
 	postgres bool
+	// checkout says that the commands run in a clean copy of the project.
+	checkout bool
 	// env has settings for the commands and for the gateway.
 	env []string
 	// programs are shell scripts that stand in for programs which a test machine
@@ -60,6 +62,8 @@ func guides() []guide {
 		{page: "docs/deploy.md", programs: map[string]string{"aws": secretsManager}},
 		{page: "docs/operations.md", nextcloud: true, postgres: true},
 		{page: "docs/troubleshooting.md", serve: []string{}},
+		{page: "docs/manual-checklist.md", nextcloud: true},
+		{page: "docs/testing.md", checkout: true},
 	}
 }
 
@@ -184,6 +188,9 @@ type scene struct {
 func (g guide) open(t *testing.T) *scene {
 	t.Helper()
 	dir, bin := t.TempDir(), t.TempDir()
+	if g.checkout {
+		dir = cleanCopy(t)
+	}
 	s := &scene{guide: g, dir: dir, program: "gateway"}
 	if err := os.Symlink(gateway(t), filepath.Join(bin, "gateway")); err != nil {
 		t.Fatal(err)
@@ -209,6 +216,9 @@ func (g guide) open(t *testing.T) *scene {
 	s.env = append([]string{
 		"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "LANG=C.UTF-8", "BCRYPT_COST=10",
 	}, settings...)
+	if g.checkout {
+		s.env = append(s.env, caches(t)...)
+	}
 	if g.serve == nil {
 		s.listen(free(t), free(t))
 		return s
