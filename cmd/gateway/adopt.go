@@ -18,12 +18,15 @@ func adoptCommand(vars *variables) *cobra.Command {
 	var id string
 	c := &cobra.Command{
 		Use:   "adopt EMAIL",
-		Short: "Say that an account in Nextcloud is a user's",
-		Long: `Link an account that was in Nextcloud before the gateway to the user with that
-address. Nothing in it changes. The user's files answer once they have claimed it
-with its Nextcloud password (POST /api/users/me/nextcloud/claim). Without --id it
-is the account that is in the way of the user's.`,
-		Args: cobra.ExactArgs(1),
+		Short: "Link an existing account in Nextcloud to a user",
+		Long: `Link an account that was in Nextcloud before the gateway to the user with the
+address EMAIL. Nothing in the account changes. The user gets access to its files
+after claiming it with its Nextcloud password. Without --id, the command links the
+account that is in conflict with the user's.`,
+		Example: `  gateway nextcloud adopt ada@example.org
+  gateway nextcloud adopt ada@example.org --id countess`,
+		Annotations: next(`The user claims the account: POST /api/users/me/nextcloud/claim.`),
+		Args:        cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			name, err := account.ParseLookup(args[0])
 			if err != nil {
@@ -39,13 +42,17 @@ is the account that is in the way of the user's.`,
 					Email       account.Email `json:"email"`
 					NextcloudID string        `json:"nextcloud_user_id"`
 				}{a.ID, a.Email, n.NextcloudID}
-				return writeResult(c, result, func(w io.Writer) {
+				err = writeResult(c, result, func(w io.Writer) {
 					fmt.Fprintf(w, "the account %s in Nextcloud is linked to %s, who must claim it\n", n.NextcloudID, a.Email)
 				})
+				if err == nil {
+					hint(c, "%s claims it with POST /api/users/me/nextcloud/claim", a.Email)
+				}
+				return err
 			})
 		},
 	}
-	c.Flags().StringVar(&id, "id", "", "the id in Nextcloud")
+	c.Flags().StringVar(&id, "id", "", "the `ID` of the account in Nextcloud")
 	return c
 }
 

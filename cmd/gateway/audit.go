@@ -17,7 +17,12 @@ import (
 )
 
 func auditCommand(vars *variables) *cobra.Command {
-	c := &cobra.Command{Use: "audit", Short: "Read the audit trail, and verify that nobody changed it"}
+	c := &cobra.Command{
+		Use:   "audit",
+		Short: "Read and verify the audit trail",
+		Long: `Read the audit trail, which records security events such as logins and role
+changes, and verify that nobody removed or changed an event.`,
+	}
 	c.AddCommand(auditVerifyCommand(vars), auditListCommand(vars), auditAdoptCommand(vars))
 	return c
 }
@@ -27,11 +32,17 @@ func auditVerifyCommand(vars *variables) *cobra.Command {
 	var head string
 	c := &cobra.Command{
 		Use:   "verify",
-		Short: "Verify that no event was removed or changed; exit with 1 and name the first place where one was",
-		Long: `Verify that no event of the audit trail was removed or changed. With --head,
-also that the trail passed where it was when that head was logged ("audit trail",
-head): a trail that was cut, or made anew, did not. Events that have no place in
-the chain yet get one first, unless --read-only is given.`,
+		Short: "Verify that no event was removed or changed",
+		Long: `Verify that no event of the audit trail was removed or changed. It exits with 1
+and names the first such place, and with 3 where it cannot read the trail.
+
+With --head it also verifies that the trail contains a head that the gateway
+logged earlier (message "audit trail"); a trail that was cut or replaced does not.
+Events that are not in the chain yet are added first, unless --read-only is set.`,
+		Example: `  gateway audit verify
+  gateway audit verify --read-only --output json`,
+		Annotations: next(`Keep the printed head outside the database, and pass it as --head later. If the
+  trail is broken, back up the database before anything else.`),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			var witness audit.Link
@@ -41,7 +52,7 @@ the chain yet get one first, unless --read-only is given.`,
 					return usagef("--head: %v", err)
 				}
 			}
-			return withParts(c.Context(), vars, c.ErrOrStderr(), func(p *parts) error {
+			err := withParts(c.Context(), vars, c.ErrOrStderr(), func(p *parts) error {
 				if !readOnly {
 					_, _, err := p.Trail.Keep(c.Context())
 					if _, broken := errors.AsType[*trail.Broken](err); err != nil && !broken {
@@ -57,11 +68,15 @@ the chain yet get one first, unless --read-only is given.`,
 				}
 				return r.Broken
 			})
+			if _, broken := errors.AsType[*trail.Broken](err); broken || err == nil {
+				return err
+			}
+			return notChecked(err)
 		},
 	}
 	addOldJSON(c)
 	c.Flags().BoolVar(&readOnly, "read-only", false, "write nothing")
-	c.Flags().StringVar(&head, "head", "", "PLACE:HASH of a head from the log")
+	c.Flags().StringVar(&head, "head", "", "a head from the log, as `PLACE:HASH`")
 	return c
 }
 
@@ -89,8 +104,14 @@ func auditListCommand(vars *variables) *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "list",
-		Short: "List events, the newest first",
-		Args:  cobra.NoArgs,
+		Short: "List events, newest first",
+		Long: `List the events of the audit trail, newest first. With --output json it prints one
+JSON object a line.`,
+		Example: `  gateway audit list --limit 20
+  gateway audit list --user ada@example.org --since 24h
+  gateway audit list --event login_failed --output json`,
+		Annotations: next(`Verify that the list is complete: gateway audit verify.`),
+		Args:        cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			f, err := auditFilter(event, since, limit, time.Now())
 			if err != nil {
@@ -120,10 +141,17 @@ func auditListCommand(vars *variables) *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&user, "user", "", "only what concerns this account: its address or id")
-	c.Flags().StringVar(&event, "event", "", "only events of this name, such as login_failed")
-	c.Flags().StringVar(&since, "since", "", "only from then on: a duration such as 24h, or a time such as 2026-11-24T12:00:00Z")
-	c.Flags().IntVar(&limit, "limit", 100, "how many at most")
+	c.Flags().StringVar(&user, "user", "", "only events of the account with this address or id (`EMAIL|ID`)")
+	c.Flags().StringVar(&event, "event", "", "only events with this `NAME`, such as login_failed")
+	c.Flags().StringVar(&since, "since", "", "only events since `TIME`: a duration such as 24h, or a time such as 2026-11-24T12:00:00Z")
+	_ = c.RegisterFlagCompletionFunc("event", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		var names []string
+		for _, n := range audit.Names() {
+			names = append(names, string(n))
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}) // it fails for an unknown flag only
+	c.Flags().IntVar(&limit, "limit", 100, "list at most this `NUMBER` of events")
 	addOldJSON(c)
 	return c
 }
@@ -218,8 +246,13 @@ func writeEvents(w io.Writer, events []audit.Event) {
 func auditAdoptCommand(vars *variables) *cobra.Command {
 	return &cobra.Command{
 		Use:   "adopt",
-		Short: "Take a broken trail as it stands, after it was looked into; the trail will tell",
-		Args:  cobra.NoArgs,
+		Short: "Accept a broken trail as it is, after you investigated it",
+		Long: `Accept a broken audit trail as it is, and build a new chain over it. The trail
+records that you did so and what was wrong. Back up the database first: a broken
+trail is evidence.`,
+		Example:     "  gateway audit adopt",
+		Annotations: next(`Restart every gateway, then run "gateway audit verify".`),
+		Args:        cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return withParts(c.Context(), vars, c.ErrOrStderr(), func(p *parts) error {
 				r, err := p.Trail.Adopt(c.Context(), atTheConsole)

@@ -65,11 +65,23 @@ func migrated(ctx context.Context, db *store.DB) error {
 }
 
 func migrateCommand(vars *variables) *cobra.Command {
-	c := &cobra.Command{Use: "migrate", Short: "Bring the database's schema up to date, or tell where it stands"}
+	c := &cobra.Command{
+		Use:   "migrate",
+		Short: "Migrate the database schema, or show its state",
+		Long: `Migrate the database schema. PostgreSQL needs "migrate up" before each new
+version of the gateway starts; the embedded SQLite migrates itself. With a
+transaction pooler in DATABASE_URL, set MIGRATE_DATABASE_URL to a direct
+connection.`,
+	}
 	c.AddCommand(
 		migrateUpCommand(vars),
 		&cobra.Command{
-			Use: "status", Short: "List the migrations and whether the database has them", Args: cobra.NoArgs,
+			Use:         "status",
+			Short:       "List all migrations and whether they are applied",
+			Long:        `List all migrations that this version knows, oldest first, and whether the database has them.`,
+			Example:     "  gateway migrate status\n  gateway migrate status --output json",
+			Annotations: next(`If one is missing: gateway migrate up.`),
+			Args:        cobra.NoArgs,
 			RunE: func(c *cobra.Command, _ []string) error {
 				return withDatabase(c, vars, openDirect, func(db *store.DB) error {
 					steps, err := migrations.Status(c.Context(), db)
@@ -127,7 +139,15 @@ func (m migration) write(w io.Writer) {
 func migrateUpCommand(vars *variables) *cobra.Command {
 	var wait time.Duration
 	c := &cobra.Command{
-		Use: "up", Short: "Apply the migrations that are missing", Args: cobra.NoArgs,
+		Use:   "up",
+		Short: "Apply missing migrations",
+		Long: `Apply missing migrations, each in a transaction of its own. It is safe to run
+twice, several at once, and while an older gateway serves. It waits for locks that
+others hold, says who holds them, and gives up after --wait.`,
+		Example: `  gateway migrate up
+  gateway migrate up --wait 30s`,
+		Annotations: next(`Start or restart the gateway: gateway serve.`),
+		Args:        cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return withDatabase(c, vars, openDirect, func(db *store.DB) error {
 				n, err := migrations.Up(c.Context(), db, migrations.Waiting{Longest: max(wait, 1), Tell: tellTo(c.ErrOrStderr())})
@@ -141,11 +161,15 @@ func migrateUpCommand(vars *variables) *cobra.Command {
 					return err
 				}
 				result := migration{n, store.SchemaVersion, append([]store.Twin{}, twins...)}
-				return writeResult(c, result, result.write)
+				if err := writeResult(c, result, result.write); err != nil {
+					return err
+				}
+				hint(c, "start or restart the gateway: gateway serve")
+				return nil
 			})
 		},
 	}
-	c.Flags().DurationVar(&wait, "wait", migrations.LongestWait, "how long to wait for what others have locked")
+	c.Flags().DurationVar(&wait, "wait", migrations.LongestWait, "how long to wait for locks that others hold")
 	return c
 }
 

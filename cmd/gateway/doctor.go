@@ -14,19 +14,24 @@ func doctorCommand(vars *variables) *cobra.Command {
 	var readOnly bool
 	c := &cobra.Command{
 		Use:   "doctor",
-		Short: "Examine the configured Nextcloud and tell how to put right what is wrong",
-		Long: "Examine the configured Nextcloud, from its address to an account that is made, used and removed again,\n" +
-			"and tell how to put right what is wrong. The administrator's password is tried once. The exit code is 1\n" +
-			"when something failed; warnings do not count.",
-		Args: cobra.NoArgs,
+		Short: "Check the configured Nextcloud and say how to fix what is wrong",
+		Long: `Check the configured Nextcloud, from its address to an account that the command
+creates, uses and removes again, and say how to fix what is wrong. The
+administrator's password is tried once. The command needs only the NEXTCLOUD_
+settings. It exits with 1 where a check failed, whatever the warnings, and with 3
+where the settings are invalid.`,
+		Example: `  gateway nextcloud doctor
+  gateway nextcloud doctor --read-only --output json`,
+		Annotations: next(`If nothing failed: gateway serve, or gateway nextcloud reconcile.`),
+		Args:        cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			env, err := vars.env()
 			if err != nil {
-				return err
+				return notChecked(err)
 			}
 			config := doctor.Config{Settings: provision.ReadAdmin(env), ReadOnly: readOnly}
 			if err := env.Err(); err != nil {
-				return err
+				return notChecked(err)
 			}
 			p := printer{out: c.OutOrStdout()}
 			if !asJSON(c) {
@@ -40,12 +45,13 @@ func doctorCommand(vars *variables) *cobra.Command {
 				}
 			}
 			if n := doctor.Failures(all); n > 0 {
-				return fmt.Errorf("the Nextcloud cannot be used as it is; failures: %d", n)
+				return fmt.Errorf("the gateway cannot use this Nextcloud; failures: %d", n)
 			}
+			hint(c, "gateway serve, or gateway nextcloud reconcile")
 			return nil
 		},
 	}
-	c.Flags().BoolVar(&readOnly, "read-only", false, "change nothing: make no app password and no account")
+	c.Flags().BoolVar(&readOnly, "read-only", false, "change nothing: create no app password and no account")
 	addOldJSON(c)
 	return c
 }

@@ -18,8 +18,13 @@ const healthTimeout = 4 * time.Second // under the 5 s that the image's HEALTHCH
 func healthcheckCommand(vars *variables) *cobra.Command {
 	return &cobra.Command{
 		Use:   "healthcheck",
-		Short: "Ask the gateway on this machine for its health; for containers, which have no curl",
-		Args:  cobra.NoArgs,
+		Short: "Check that the gateway on this machine is healthy",
+		Long: `Ask the gateway on this machine for /health on HTTP_ADDR. It exits with 0 when the
+gateway is healthy and with 1 otherwise. The container image uses it, since it has
+no curl.`,
+		Example:     "  gateway healthcheck",
+		Annotations: next(`If it fails, read the log of "gateway serve"; GET /ready says what is missing.`),
+		Args:        cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			env, err := vars.env()
 			if err != nil {
@@ -56,7 +61,7 @@ func healthcheck(ctx context.Context, env *config.Env) error {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("healthcheck: the gateway answered %s", resp.Status)
+		return fmt.Errorf("healthcheck: the gateway responded with %s", resp.Status)
 	}
 	return nil
 }

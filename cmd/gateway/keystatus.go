@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,8 +40,12 @@ type keyReport struct {
 func keysStatusCommand(vars *variables) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status",
-		Short: "Tell which keys are in use, since when, and what comes next",
-		Args:  cobra.NoArgs,
+		Short: "Show which keys are in use, since when, and what is due next",
+		Long: `Show which keys are in use, where they come from, since when, and what is due next.
+No secret is printed. The command needs no database.`,
+		Example:     "  gateway keys status\n  gateway keys status --output json",
+		Annotations: next(`Take the step that is due: gateway keys rotate.`),
+		Args:        cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			env, err := vars.env()
 			if err != nil {
@@ -227,7 +232,7 @@ func writeKeys(w io.Writer, r keyReport) {
 var errSettings = errors.New("nothing was changed: these keys come from settings")
 
 // tellSettings says what to set next, where the keys come from settings.
-func tellSettings(w io.Writer, c *chain) error {
+func tellSettings(cmd *cobra.Command, c *chain) error {
 	lines, err := c.linesOf(keystore.Set{}, time.Now())
 	if err != nil {
 		return err
@@ -236,7 +241,8 @@ func tellSettings(w io.Writer, c *chain) error {
 	for _, l := range lines {
 		with[l.State] = l
 	}
-	say := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
+	var text []string
+	say := func(format string, args ...any) { text = append(text, fmt.Sprintf(format, args...)) }
 	say("The %s %s comes from %s, and this command changes no settings.", c.kind, with["signs"].KeyID, with["signs"].Source)
 	previous, isPrevious := with["previous"]
 	next, isNext := with["next"]
@@ -258,7 +264,8 @@ func tellSettings(w io.Writer, c *chain) error {
 		say("To begin a rotation: `gateway keys generate --algorithm %s --out FILE`, set %s_FILE to FILE.pub,", c.algorithm, token.VariableNext)
 		say("or %s to what is in it, and restart every process. Then run this command again.", token.VariableNext)
 	}
-	return errSettings
+	result := rotation{Message: strings.Join(text, "\n")}
+	return errors.Join(writeResult(cmd, result, func(w io.Writer) { result.write(w, c) }), errSettings)
 }
 
 // tellSecrets says what to set next to rotate a secret, while other is accepted

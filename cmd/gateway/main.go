@@ -23,9 +23,8 @@ func main() {
 	os.Exit(code)
 }
 
-// run executes one command and returns the exit code: 0 when it did its work, 1
-// when not, 2 when the command line was not understood. What went wrong stands on
-// stderr, one line for each mistake.
+// run executes one command and returns the exit code. What went wrong is on stderr,
+// one line for each mistake.
 func run(
 	ctx context.Context, args []string, lookup func(string) (string, bool), stdout, stderr io.Writer,
 ) int {
@@ -39,7 +38,10 @@ func run(
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, err)
-		return 1
+		if _, unchecked := errors.AsType[checkError](err); unchecked {
+			return exitNotChecked
+		}
+		return exitFailed
 	}
 	return 0
 }
@@ -47,8 +49,17 @@ func run(
 // root returns the tree of all commands.
 func root(vars *variables, stdout, stderr io.Writer) *cobra.Command {
 	c := &cobra.Command{
-		Use:           "gateway",
-		Short:         "The VoiceAssist gateway: accounts, conversation sessions and a Nextcloud account for everybody",
+		Use:   "gateway",
+		Short: "The VoiceAssist gateway: accounts, sessions, and files in Nextcloud",
+		Long: `The VoiceAssist gateway in one binary: the server, its database migrations, and
+the commands for operators.
+
+Settings come from the environment, then from .env in the working directory.
+Without any, "gateway serve" starts with an embedded database in .data.`,
+		Example: `  gateway serve --dev-nextcloud
+  echo 'correct horse battery staple' | gateway user create --admin root@example.org
+  gateway help exit-codes`,
+		Annotations:   next(`Start with "gateway serve --dev-nextcloud", then open https://localhost:8443/docs.`),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       version.String(),
@@ -64,9 +75,13 @@ func root(vars *variables, stdout, stderr io.Writer) *cobra.Command {
 
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Use:         "version",
+		Short:       "Print the version",
+		Long:        `Print the version of this binary, with the commit that it was built from. The
+server logs and shows the same version.`,
+		Example:     "  gateway version\n  gateway version --output json",
+		Annotations: next(`Compare it with the version in the title of https://localhost:8443/docs.`),
+		Args:        cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			result := struct {
 				Version string `json:"version"`

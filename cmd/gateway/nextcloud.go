@@ -17,18 +17,23 @@ import (
 )
 
 func nextcloudCommand(vars *variables) *cobra.Command {
-	c := &cobra.Command{Use: "nextcloud", Short: "Look after the accounts in Nextcloud"}
+	c := &cobra.Command{
+		Use:   "nextcloud",
+		Short: "Check Nextcloud and manage its accounts",
+		Long: `Check the configured Nextcloud, and manage the accounts that users have there.
+These commands need NEXTCLOUD_URL and the administrator's credentials.`,
+	}
 	c.AddCommand(reconcileCommand(vars), sweepCommand(vars), quotaCommand(vars), adoptCommand(vars), doctorCommand(vars))
 	return c
 }
 
-var errNoNextcloud = errors.New("NEXTCLOUD_URL is not set: there is no Nextcloud to look after")
+var errNoNextcloud = errors.New("NEXTCLOUD_URL is not set: there is no Nextcloud to manage")
 
 // startDevNextcloud runs a Nextcloud in memory on a free port of this machine
 // and points the settings at it. Its accounts are gone when it stops.
 func startDevNextcloud(vars *variables, env *config.Env, w io.Writer) (stop func(), err error) {
 	if env.String("NEXTCLOUD_URL", "") != "" {
-		return nil, errors.New("--dev-nextcloud: NEXTCLOUD_URL is set; a gateway works with one Nextcloud")
+		return nil, errors.New("--dev-nextcloud: NEXTCLOUD_URL is set; a gateway has one Nextcloud")
 	}
 	const admin = "admin"
 	password := keyring.Generate()
@@ -47,7 +52,7 @@ func startDevNextcloud(vars *variables, env *config.Env, w io.Writer) (stop func
 	vars.kept["NEXTCLOUD_URL"] = url
 	vars.kept["NEXTCLOUD_ADMIN_USER"] = admin
 	vars.kept["NEXTCLOUD_ADMIN_PASSWORD"] = password.Reveal()
-	fmt.Fprintf(w, "FOR DEVELOPMENT ONLY: a Nextcloud in memory runs at %s; it forgets everything when it stops\n", url)
+	fmt.Fprintf(w, "FOR DEVELOPMENT ONLY: a Nextcloud in memory runs at %s; it loses everything when it stops\n", url)
 	return func() {
 		server.Close() //nolint:errcheck // nothing is left to lose
 		cloud.Close()  //nolint:errcheck // nor here

@@ -37,7 +37,9 @@ func (f *format) Set(text string) error {
 // addOutput gives every command below root the flag --output.
 func addOutput(root *cobra.Command) {
 	f := tableFormat
-	root.PersistentFlags().VarP(&f, "output", "o", "`format` of the result: table or json")
+	root.PersistentFlags().VarP(&f, "output", "o", "`FORMAT` of the result: table or json")
+	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions( // it fails for an unknown flag only
+		[]string{string(tableFormat), string(jsonFormat)}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // addOldJSON gives c the flag that it had before --output. Scripts use it, so

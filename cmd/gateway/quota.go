@@ -20,12 +20,22 @@ import (
 func quotaCommand(vars *variables) *cobra.Command {
 	return &cobra.Command{
 		Use:   "quota EMAIL [QUOTA]",
-		Short: "Show or set how much one account may store",
-		Long: `Show how much the account may store, as wished and as Nextcloud says, or set it.
-QUOTA is one word of the shell: "20 GB", "500 MB", none for no limit, default for
-NEXTCLOUD_DEFAULT_QUOTA, or keep to leave it as it is in Nextcloud. The running
-gateway, or "gateway nextcloud reconcile", sets it in Nextcloud, also where
-somebody changed it there.`,
+		Short: "Show or set the quota of one account",
+		Long: `Show the quota of the account with the address EMAIL, as wanted and as found in
+Nextcloud, or set it. QUOTA is one argument: "20 GB", "500 MB", none for no limit,
+default for NEXTCLOUD_DEFAULT_QUOTA, or keep to leave it as it is in Nextcloud.
+The running gateway or "gateway nextcloud reconcile" sets it in Nextcloud, and
+overwrites a change that was made there.`,
+		Example: `  gateway nextcloud quota ada@example.org
+  gateway nextcloud quota ada@example.org '20 GB'
+  gateway nextcloud quota ada@example.org default`,
+		Annotations: next(`Wait for the running gateway, or run "gateway nextcloud reconcile".`),
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) == 1 {
+				return []string{"default", "keep", "none"}, cobra.ShellCompDirectiveNoFileComp
+			}
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		},
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
 			name, err := account.ParseLookup(args[0])
@@ -53,7 +63,13 @@ somebody changed it there.`,
 
 					Status wish.Status `json:"status"`
 				}{provision.QuotaOf(n), n.Status}
-				return writeResult(c, result, func(w io.Writer) { writeQuota(w, n) })
+				if err := writeResult(c, result, func(w io.Writer) { writeQuota(w, n) }); err != nil {
+					return err
+				}
+				if own != nil {
+					hint(c, "wait for the running gateway, or: gateway nextcloud reconcile")
+				}
+				return nil
 			})
 		},
 	}

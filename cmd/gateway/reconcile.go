@@ -20,10 +20,15 @@ func reconcileCommand(vars *variables) *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "reconcile",
-		Short: "Bring the accounts in Nextcloud to what is wished, and show how far it is",
-		Long: `Bring the accounts in Nextcloud to what is wished, at the pace that Nextcloud
-allows, until nothing is left. It may run beside the gateway: they share the
-work. Stopped, it leaves nothing half done; the rest stays for the next time.`,
+		Short: "Apply pending changes to the accounts in Nextcloud",
+		Long: `Create and change accounts in Nextcloud until each is in its desired state, at the
+rate that Nextcloud allows. It can run beside the gateway: they share the work.
+You can interrupt it at any time and run it again. It exits with 1 where an
+account failed or is left.`,
+		Example: `  gateway nextcloud reconcile
+  gateway nextcloud reconcile --no-wait --output json`,
+		Annotations: next(`For accounts that fail: GET /api/nextcloud/accounts says why, and
+  "gateway nextcloud doctor" checks the server.`),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if noWait {
@@ -40,8 +45,8 @@ work. Stopped, it leaves nothing half done; the rest stays for the next time.`,
 			})
 		},
 	}
-	c.Flags().BoolVar(&noWait, "no-wait", false, "end when nothing is due now, though something is later")
-	c.Flags().DurationVar(&maxWait, "max-wait", 15*time.Minute, "how long to wait for what is due later, each time")
+	c.Flags().BoolVar(&noWait, "no-wait", false, "stop when nothing is due now, even if something is due later")
+	c.Flags().DurationVar(&maxWait, "max-wait", 15*time.Minute, "longest single wait for what is due later")
 	return c
 }
 

@@ -56,6 +56,15 @@ func (w *trigger) Write(text []byte) (int, error) {
 	return n, err
 }
 
+// store runs fn with everything built.
+func (s shell) store(fn func(ctx context.Context, p *parts) error) {
+	s.t.Helper()
+	err := withParts(s.t.Context(), &variables{process: s.lookup}, io.Discard, func(p *parts) error { return fn(s.t.Context(), p) })
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // register makes n accounts as registration does, short of the hash.
 func (s shell) register(n int) {
 	s.t.Helper()

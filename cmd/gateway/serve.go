@@ -24,13 +24,22 @@ func serveCommand(vars *variables) *cobra.Command {
 	var dev bool
 	c := &cobra.Command{
 		Use:   "serve",
-		Short: "Serve over HTTPS until SIGTERM",
-		Args:  cobra.NoArgs,
+		Short: "Run the server until SIGTERM or Ctrl-C",
+		Long: `Run the server over HTTPS, with its background work. It starts without any
+setting: it then makes a certificate, keys and an embedded database in .data.
+SIGTERM or Ctrl-C stops it: it finishes requests for up to 10 seconds.
+SIGHUP makes it read its keys again. Logs are JSON lines on stdout.`,
+		Example: `  gateway serve
+  gateway serve --dev-nextcloud
+  DATABASE_URL=postgres://gateway@db.example.org/gateway gateway serve`,
+		Annotations: next(`Open /docs on the printed address, and create an administrator with
+  "gateway user create --admin EMAIL".`),
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return runServer(c.Context(), vars, dev, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
-	c.Flags().BoolVar(&dev, "dev-nextcloud", false, "also run a Nextcloud in memory, for development only")
+	c.Flags().BoolVar(&dev, "dev-nextcloud", false, "also run a Nextcloud in memory; for development only")
 	return c
 }
 

@@ -13,18 +13,23 @@ func sweepCommand(vars *variables) *cobra.Command {
 	var plan, apply bool
 	c := &cobra.Command{
 		Use:   "sweep",
-		Short: "Compare all accounts in Nextcloud with what is wished",
-		Long: `Compare all accounts in Nextcloud with what is wished, and list what differs:
-accounts that are missing, wrongly enabled or disabled, have another quota,
-address, name or group, and orphans, which are nobody's. --plan only lists.
---apply also makes what differs due, so that the running gateway, or "gateway
-nextcloud reconcile", puts it right; orphans are never touched, and a quota that
-was changed in Nextcloud only where NEXTCLOUD_QUOTA_DRIFT is reset. The gateway
-does this by itself once a day.`,
+		Short: "Compare all accounts in Nextcloud with their desired state",
+		Long: `Compare all accounts in Nextcloud with their desired state, and list the
+differences: accounts that are missing, wrongly enabled or disabled, or have
+another quota, address, name or group, and orphans, which belong to no user.
+
+--plan only lists. --apply also schedules the repair, which the running gateway or
+"gateway nextcloud reconcile" makes. Orphans are never changed. A quota that was
+changed in Nextcloud is reset only with NEXTCLOUD_QUOTA_DRIFT=reset. The gateway
+sweeps once a day by itself.`,
+		Example: `  gateway nextcloud sweep --plan
+  gateway nextcloud sweep --apply --output json`,
+		Annotations: next(`After --plan: gateway nextcloud sweep --apply. After --apply: wait for the running
+  gateway, or run "gateway nextcloud reconcile".`),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if plan == apply {
-				return usagef("say either --plan or --apply")
+				return usagef("pass either --plan or --apply")
 			}
 			return withParts(c.Context(), vars, c.ErrOrStderr(), func(all *parts) error {
 				if all.Reconciler == nil {
@@ -44,12 +49,21 @@ does this by itself once a day.`,
 					report.Drifts = []provision.Drift{} // a list in JSON, too
 					notice(c, "No differences found.")
 				}
-				return writeResult(c, report, func(w io.Writer) { report.write(w, apply) })
+				if err := writeResult(c, report, func(w io.Writer) { report.write(w, apply) }); err != nil {
+					return err
+				}
+				switch {
+				case report.Due > 0:
+					hint(c, "wait for the running gateway, or: gateway nextcloud reconcile")
+				case plan && report.Drifted() > 0:
+					hint(c, "gateway nextcloud sweep --apply")
+				}
+				return nil
 			})
 		},
 	}
-	c.Flags().BoolVar(&plan, "plan", false, "only list what differs")
-	c.Flags().BoolVar(&apply, "apply", false, "let what differs be put right")
+	c.Flags().BoolVar(&plan, "plan", false, "only list the differences")
+	c.Flags().BoolVar(&apply, "apply", false, "list the differences and schedule their repair")
 	addOldJSON(c)
 	return c
 }

@@ -9,9 +9,20 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// exitUsage is the exit code for a command line that was not understood; 1 is
-// that of a command that could not do its work.
-const exitUsage = 2
+// The exit codes, as the help topic "exit-codes" explains them.
+const (
+	exitFailed     = 1
+	exitUsage      = 2
+	exitNotChecked = 3
+)
+
+// A checkError is why a check could not run, unlike what a check found.
+type checkError struct{ error }
+
+func (e checkError) Unwrap() error { return e.error }
+
+// notChecked marks err as the reason why a check could not run.
+func notChecked(err error) error { return checkError{err} }
 
 // A usageError says in one line what of a command line was not understood, and
 // what there is instead.
@@ -30,8 +41,7 @@ func strict(root *cobra.Command) {
 	root.SetHelpCommand(helpCommand())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
-	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(),
-		"{{if .Runnable}}", "{{if and .Runnable (not .HasAvailableSubCommands)}}", 1))
+	helpful(root)
 	refuseUnknown(root)
 }
 
@@ -43,6 +53,12 @@ func refuseUnknown(c *cobra.Command) {
 			refuseUnknown(sub)
 		}
 		return
+	}
+	if c.IsAdditionalHelpTopicCommand() {
+		return
+	}
+	if c.ValidArgsFunction == nil && len(c.ValidArgs) == 0 {
+		c.ValidArgsFunction = cobra.NoFileCompletions
 	}
 	accept := c.Args
 	c.Args = func(c *cobra.Command, args []string) error {
@@ -88,9 +104,11 @@ func flags(c *cobra.Command) []string {
 // helpCommand prints help about a command, which must exist.
 func helpCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "help [command]",
-		Short: "Print help about a command",
-		Args:  cobra.ArbitraryArgs,
+		Use:     "help [command]",
+		Short:   "Print help for a command or topic",
+		Long:    `Print help for a command, or for one of the topics at the end of "gateway help".`,
+		Example: "  gateway help migrate up\n  gateway help exit-codes",
+		Args:    cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			about := c.Root()
 			for _, name := range args {

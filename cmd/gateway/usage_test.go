@@ -25,6 +25,9 @@ func commands(t *testing.T) (groups, leaves [][]string) {
 	t.Helper()
 	var walk func(c *cobra.Command)
 	walk = func(c *cobra.Command) {
+		if c.IsAdditionalHelpTopicCommand() {
+			return
+		}
 		words := strings.Fields(c.CommandPath())[1:]
 		if !c.HasSubCommands() {
 			leaves = append(leaves, words)

@@ -24,7 +24,12 @@ import (
 var atTheConsole = audit.Origin{Device: "command line"}
 
 func userCommand(vars *variables) *cobra.Command {
-	c := &cobra.Command{Use: "user", Short: "Make accounts and appoint administrators"}
+	c := &cobra.Command{
+		Use:   "user",
+		Short: "Create accounts and change roles",
+		Long: `Create accounts and change roles from the command line, without a login. The
+audit trail records both.`,
+	}
 	c.AddCommand(userCreateCommand(vars), userSetRoleCommand(vars))
 	return c
 }
@@ -36,7 +41,13 @@ func userCreateCommand(vars *variables) *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "create EMAIL",
-		Short: "Make an account; the password is the first line of standard input",
+		Short: "Create an account; the password comes from standard input",
+		Long: `Create an account for the address EMAIL. The password is the first line of
+standard input, so that it appears neither in the shell history nor in the list of
+processes. The rules for passwords are those of the API.`,
+		Example: `  echo 'correct horse battery staple' | gateway user create --admin root@example.org
+  gateway user create --name 'Grace Hopper' grace@example.org < password.txt`,
+		Annotations: next(`Log in with POST /api/auth/login, or with "Authorize" on /docs.`),
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 { // one of them may be the password
 				return usagef("takes one argument, EMAIL; the password is the first line of standard input")
@@ -58,19 +69,23 @@ func userCreateCommand(vars *variables) *cobra.Command {
 			return withParts(c.Context(), vars, c.ErrOrStderr(), func(all *parts) error {
 				a, err := all.Office().Enrol(c.Context(), p, signin.Proof{}, atTheConsole)
 				if errors.Is(err, account.ErrEmailTaken) {
-					return fmt.Errorf("%s has an account already; gateway user set-role %s %s gives it the role", args[0], args[0], p.Role)
+					return fmt.Errorf("%s has an account already; gateway user set-role %s %s changes its role", args[0], args[0], p.Role)
 				}
 				if err != nil {
 					return spoken(err)
 				}
-				return writeResult(c, userLine{a.ID, a.Email, a.Role}, func(w io.Writer) {
+				err = writeResult(c, userLine{a.ID, a.Email, a.Role}, func(w io.Writer) {
 					fmt.Fprintf(w, "created %s %s as %s\n", a.ID, a.Email, a.Role)
 				})
+				if err == nil {
+					hint(c, "log in as %s with POST /api/auth/login, or on /docs", a.Email)
+				}
+				return err
 			})
 		},
 	}
-	c.Flags().StringVar(&name, "name", "", "full name")
-	c.Flags().BoolVar(&admin, "admin", false, "as an administrator")
+	c.Flags().StringVar(&name, "name", "", "full `NAME` of the user")
+	c.Flags().BoolVar(&admin, "admin", false, "make the account an administrator")
 	return c
 }
 
@@ -94,8 +109,19 @@ func person(email, name string, plain config.Secret, admin bool) (enrol.Person, 
 func userSetRoleCommand(vars *variables) *cobra.Command {
 	return &cobra.Command{
 		Use:   "set-role EMAIL user|admin",
-		Short: "Appoint an administrator, or dismiss one",
-		Args:  cobra.ExactArgs(2),
+		Short: "Make a user an administrator, or an administrator a user",
+		Long: `Give the account with the address EMAIL the role user or admin. Unlike the API,
+the command also demotes the last administrator.`,
+		Example: `  gateway user set-role ada@example.org admin
+  gateway user set-role ada@example.org user`,
+		Annotations: next(`See the change in the audit trail: gateway audit list --event role_changed.`),
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) == 1 {
+				return []string{"user", "admin"}, cobra.ShellCompDirectiveNoFileComp
+			}
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		},
+		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			name, err := account.ParseLookup(args[0])
 			if err != nil {

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"text/template"
+
+	"github.com/spf13/cobra"
+)
+
+var update = flag.Bool("update", false, "write docs/cli.md anew")
+
+// TestReference_IsWhatHelpSays holds that docs/cli.md is made of the texts of the
+// commands. To write it anew: go test ./cmd/gateway -run Reference -update
+func TestReference_IsWhatHelpSays(t *testing.T) {
+	t.Parallel()
+	tree := root(&variables{}, io.Discard, io.Discard)
+	page := template.Must(template.New("cli.md").Funcs(template.FuncMap{
+		"flags": func(c *cobra.Command) string {
+			c.InitDefaultHelpFlag()
+			return strings.TrimRight(c.LocalFlags().FlagUsages(), "\n")
+		},
+		"anchor": func(path string) string { return strings.ReplaceAll(path, " ", "-") },
+		"short":  func(path string) string { return strings.TrimPrefix(path, "gateway ") },
+		"all":    func() []*cobra.Command { return own()[1:] },
+		"topic":  (*cobra.Command).IsAdditionalHelpTopicCommand,
+		"leaf":   func(c *cobra.Command) bool { return !c.HasSubCommands() },
+		"fence":  func() string { return "```" },
+		"next":   func(c *cobra.Command) string { return c.Annotations[nextKey] },
+	}).Parse(referencePage))
+	var want bytes.Buffer
+	if err := page.Execute(&want, tree); err != nil {
+		t.Fatal(err)
+	}
+	const file = "../../docs/cli.md"
+	if *update {
+		if err := os.WriteFile(file, want.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if text(t, "docs/cli.md") != want.String() {
+		t.Error("docs/cli.md is not what the commands say; run: go test ./cmd/gateway -run Reference -update")
+	}
+}
+
+const referencePage = `# Command line
+
+The reference of all commands of the ` + "`gateway`" + ` binary. It is generated from
+` + "`gateway help`" + `; to change it, change the texts in ` + "`cmd/gateway`" + ` and run
+` + "`go test ./cmd/gateway -run Reference -update`" + `. A test runs every example.
+
+| command | what it does |
+|---|---|
+{{range all}}{{if not (topic .)}}| [{{.CommandPath}}](#{{anchor .CommandPath}}) | {{.Short}} |
+{{end}}{{end}}
+Every command takes ` + "`--help`" + ` and ` + "`--output table|json`" + ` (` + "`-o`" + `). The former ` + "`--json`" + ` of
+` + "`audit`, `keys status`, `nextcloud doctor` and `nextcloud sweep`" + ` still works and is
+deprecated.
+
+{{range all}}{{if topic .}}## {{.Short}}
+
+{{fence}}text
+{{.Long}}
+{{fence}}
+
+{{end}}{{end}}## Shell completion
+
+` + "`gateway completion bash|zsh|fish|powershell`" + ` prints a script that completes commands,
+flags and values such as event names. For the running shell:
+
+{{fence}}console
+$ source <(gateway completion bash)
+{{fence}}
+
+` + "`gateway completion bash --help`" + ` says where to put the script for every new shell.
+
+{{range all}}{{if not (topic .)}}## {{.CommandPath}}
+
+{{.Long}}
+{{if leaf .}}
+{{fence}}text
+Usage:
+  {{.UseLine}}
+
+Examples:
+{{.Example}}
+
+Flags:
+{{flags .}}
+{{fence}}
+{{with next .}}
+Next: {{.}}
+{{end}}{{end}}
+{{end}}{{end}}`
