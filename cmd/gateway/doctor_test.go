@@ -85,7 +85,7 @@ func TestDoctor_AFailureIsTheExitCode(t *testing.T) {
 	c, env := cloud(t)
 	env["NEXTCLOUD_ADMIN_PASSWORD"] = "hunter2"
 	code, out, problems := doctorOutput(t, env)
-	if code != 1 || !strings.Contains(out, "failed   admin: ") || problems != "the Nextcloud cannot be used as it is; failures: 1\n" {
+	if code != 1 || !strings.Contains(out, "failed   admin: ") || problems != "the gateway cannot use this Nextcloud; failures: 1\n" {
 		t.Errorf("exit code %d, %q\n%s", code, problems, out)
 	}
 	if c.Strikes() != 1 {
@@ -129,7 +129,7 @@ func TestDoctor_WrongSettingsAreToldOnALineEach(t *testing.T) {
 	code, out, problems := doctorOutput(t, map[string]string{
 		"NEXTCLOUD_URL": "ftp://root:hunter2@cloud", "NEXTCLOUD_CA_FILE": "/nowhere", "NEXTCLOUD_ON_DELETE": "forget",
 	})
-	if code != 1 || out != "" || strings.Count(problems, "\n") != 3 {
+	if code != exitNotChecked || out != "" || strings.Count(problems, "\n") != 3 {
 		t.Errorf("exit code %d, %q, %q", code, out, problems)
 	}
 	for line := range strings.Lines(problems) {

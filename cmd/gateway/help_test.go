@@ -165,7 +165,7 @@ type exampleShell struct {
 func newExampleShell(t *testing.T, bin string) exampleShell {
 	t.Helper()
 	s := newShell(t)
-	s.env["BCRYPT_COST"] = "10"
+	s.env["BCRYPT_COST"], s.env["HTTP_ADDR"] = "10", "127.0.0.1:1"
 	s.register(1)
 	s.store(func(ctx context.Context, p *parts) error {
 		_, err := p.DB.Handle().ExecContext(ctx, `UPDATE users SET email = 'ada@example.org'`)

@@ -75,9 +75,9 @@ Without any, "gateway serve" starts with an embedded database in .data.`,
 
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:         "version",
-		Short:       "Print the version",
-		Long:        `Print the version of this binary, with the commit that it was built from. The
+		Use:   "version",
+		Short: "Print the version",
+		Long: `Print the version of this binary, with the commit that it was built from. The
 server logs and shows the same version.`,
 		Example:     "  gateway version\n  gateway version --output json",
 		Annotations: next(`Compare it with the version in the title of https://localhost:8443/docs.`),

@@ -77,7 +77,8 @@ func writeJSON(w io.Writer, value any) error {
 
 // writeTable writes rows in aligned columns under their headings.
 func writeTable(w io.Writer, headings []string, rows [][]string) {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var text strings.Builder
+	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, strings.Join(headings, "\t"))
 	for _, row := range rows {
 		cells := make([]string, len(row))
@@ -86,7 +87,10 @@ func writeTable(w io.Writer, headings []string, rows [][]string) {
 		}
 		fmt.Fprintln(table, strings.Join(cells, "\t"))
 	}
-	table.Flush() //nolint:errcheck // w keeps its error, see writeResult
+	table.Flush() //nolint:errcheck // the builder never fails
+	for line := range strings.Lines(text.String()) {
+		fmt.Fprintln(w, strings.TrimRight(line, " \n")) // empty cells at the end
+	}
 }
 
 // printable escapes what could control a terminal in text that others wrote.

@@ -196,8 +196,8 @@ func TestSweepCommand(t *testing.T) {
 	code, plan, problems := s.run(t.Context(), "sweep", "--plan")
 	for _, want := range []string{
 		`disabled +user-0001@example.org `,
-		`orphan +nobody@example.org +\n`,
-		`quota +user-0000@example.org +\S+ +1 GB +5 GB +\n`,
+		`orphan +nobody@example.org\n`,
+		`quota +user-0000@example.org +\S+ +1 GB +5 GB\n`,
 		`compared 3, differ 2, kept 0, orphans 1, not compared 0, not ours 1\n`,
 	} {
 		if code != 0 || !regexp.MustCompile(want).MatchString(plan) {
@@ -222,7 +222,7 @@ func TestSweepCommand(t *testing.T) {
 		t.Error(out)
 	}
 	for _, args := range [][]string{{"sweep"}, {"sweep", "--plan", "--apply"}} {
-		if code, _, problems := s.run(t.Context(), args...); code != exitUsage || problems != "gateway nextcloud sweep: say either --plan or --apply\n" {
+		if code, _, problems := s.run(t.Context(), args...); code != exitUsage || problems != "gateway nextcloud sweep: pass either --plan or --apply\n" {
 			t.Errorf("%v: %d %s", args, code, problems)
 		}
 	}

@@ -1,0 +1,28 @@
+package main
+
+import "testing"
+
+// TestExitCodes holds what the help topic "exit-codes" promises.
+func TestExitCodes(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t)
+	c.do(0, "migrate", "up")
+	c.happen("", 2)
+	c.do(0, "audit", "verify")
+	c.do(exitFailed, "audit", "adopt")
+	c.env["HTTP_ADDR"] = "127.0.0.1:1"
+	c.do(exitFailed, "healthcheck")
+	c.do(exitUsage, "audit", "verify", "now")
+	c.do(exitFailed, "nextcloud", "reconcile")
+	c.do(exitFailed, "nextcloud", "doctor") // no address is a finding
+	c.env["NEXTCLOUD_URL"] = "ftp://cloud.example.org"
+	c.do(exitNotChecked, "nextcloud", "doctor")
+	delete(c.env, "NEXTCLOUD_URL")
+	c.env["JWT_SECRET"] = "short"
+	c.do(exitNotChecked, "audit", "verify")
+	c.do(exitFailed, "keys", "reseal")
+	delete(c.env, "JWT_SECRET")
+	c.env["DATABASE_URL"] = "postgres://u@127.0.0.1:1/x"
+	c.do(exitNotChecked, "audit", "verify")
+	c.do(exitFailed, "audit", "list")
+}
