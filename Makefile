@@ -21,8 +21,8 @@ TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes,validator_n
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## start the gateway on the embedded database, with a Nextcloud for development
-	$(GO) run ./cmd/gateway serve --dev-nextcloud
+run: ## start the gateway on the embedded database, with a Nextcloud for development; GATEWAY_BINARY names a binary to use
+	@GO='$(GO)' exec scripts/run serve --dev-nextcloud
 
 demo: ## run a complete scenario against the running gateway
 	@scripts/demo
@@ -83,7 +83,7 @@ build: gateway $(foreach arch,arm64 amd64,$(FUNCTIONS:%=$(BUILD)/lambda/$(arch)/
 
 .PHONY: gateway
 gateway:
-	CGO_ENABLED=0 $(GO) build $(RELEASE) -o $(BUILD)/gateway ./cmd/gateway
+	@CGO_ENABLED=0 GO='$(GO)' scripts/compile $(BUILD)/gateway ./cmd/gateway $(RELEASE)
 
 # build/lambda/<architecture>/<function>/bootstrap; go build skips what is up to date.
 .PHONY: FORCE

@@ -70,13 +70,8 @@ deprecated.
 {{end}}{{end}}## Shell completion
 
 ` + "`gateway completion bash|zsh|fish|powershell`" + ` prints a script that completes commands,
-flags and values such as event names. For the running shell:
-
-{{fence}}console
-$ source <(gateway completion bash)
-{{fence}}
-
-` + "`gateway completion bash --help`" + ` says where to put the script for every new shell.
+flags and values such as event names. ` + "`source <(gateway completion bash)`" + ` loads it into
+the running shell, and ` + "`gateway completion bash --help`" + ` says where to put the script for every new shell.
 
 {{range all}}{{if not (topic .)}}## {{.CommandPath}}
 

@@ -1,0 +1,152 @@
+package test_test
+
+import (
+	"bufio"
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// fakeGo stands in for go: 30 packages have to be compiled, the last of which
+// waits until somebody opens the pipe "wait", if it is there.
+const fakeGo = `#!/bin/sh
+case $1 in
+list) i=0; while [ $i -lt ${PACKAGES:-30} ]; do i=$((i+1)); echo example.org/p$i; done ;;
+build)
+	i=0; while [ $i -lt ${PACKAGES:-30} ]; do i=$((i+1)); echo example.org/p$i >&2; done
+	[ ! -p wait ] || read -r _ <wait
+	[ -z "$BROKEN" ] || { echo "main.go:1:1: no such thing" >&2; exit 3; }
+	printf '#!/bin/sh\necho $$ "$@"\n' >build/gateway
+	chmod +x build/gateway ;;
+esac
+`
+
+// compileDir returns a folder with the scripts and a fake go, and the command that
+// runs one of them there.
+func compileDir(t *testing.T) (dir string, run func(script string, args ...string) *exec.Cmd) {
+	t.Helper()
+	dir = t.TempDir()
+	for _, folder := range []string{"scripts", "bin", "build", "cmd", "docs", "functions", "shared"} {
+		if err := os.Mkdir(filepath.Join(dir, folder), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files := map[string]string{
+		"bin/go": fakeGo, "go.mod": "", "go.sum": "",
+		"scripts/compile": read(t, "scripts/compile"), "scripts/run": read(t, "scripts/run"),
+	}
+	for name, text := range files {
+		writeExecutable(t, filepath.Join(dir, name), text)
+	}
+	return dir, func(script string, args ...string) *exec.Cmd {
+		cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "scripts", script), args...)
+		cmd.Dir, cmd.Env = dir, []string{"PATH=" + filepath.Join(dir, "bin") + ":" + os.Getenv("PATH")}
+		return cmd
+	}
+}
+
+func TestCompile_SaysThatItCompiles(t *testing.T) {
+	t.Parallel()
+	_, run := compileDir(t)
+	cmd := run("compile", "build/gateway", "./cmd/gateway")
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil || stdout.Len() > 0 {
+		t.Fatalf("%v, %q, %q", err, &stdout, &stderr)
+	}
+	want := regexp.MustCompile(`^Compiling 30 packages\. The first time this takes some minutes .*\nCompiled in \d+ seconds\.\n$`)
+	if !want.MatchString(stderr.String()) {
+		t.Errorf("got %q", &stderr)
+	}
+
+	cmd = run("compile", "build/gateway", "./cmd/gateway")
+	cmd.Env = append(cmd.Env, "PACKAGES=3")
+	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("with little to do: %v, %q", err, out)
+	}
+
+	cmd = run("compile", "build/gateway", "./cmd/gateway")
+	cmd.Env = append(cmd.Env, "BROKEN=1")
+	out, err := cmd.CombinedOutput()
+	if err == nil || cmd.ProcessState.ExitCode() != 3 || !strings.HasSuffix(string(out), "\nmain.go:1:1: no such thing\n") {
+		t.Errorf("with a mistake: %v, %q", err, out)
+	}
+}
+
+// TestCompile_ShowsPlainLinesWhileItWaits has a build that goes on only after its
+// progress was printed.
+func TestCompile_ShowsPlainLinesWhileItWaits(t *testing.T) {
+	t.Parallel()
+	dir, run := compileDir(t)
+	if err := syscall.Mkfifo(filepath.Join(dir, "wait"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := run("compile", "build/gateway", "./cmd/gateway")
+	cmd.Env = append(cmd.Env, "COMPILE_EVERY=1")
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	shown := false
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		if lines.Text() == "compiling 30 of 30: example.org/p30" && !shown {
+			shown = true
+			if err := os.WriteFile(filepath.Join(dir, "wait"), []byte("go on\n"), 0); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if err := cmd.Wait(); err != nil || !shown {
+		t.Errorf("%v; shown: %v", err, shown)
+	}
+}
+
+func TestRun_CompilesOnlyWhatIsOld(t *testing.T) {
+	t.Parallel()
+	dir, run := compileDir(t)
+	told := func() string {
+		t.Helper()
+		cmd := run("run", "serve", "--dev-nextcloud")
+		var stdout, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("%v\n%s", err, &stderr)
+		}
+		// The shell became the gateway, so signals reach it.
+		if want := strconv.Itoa(cmd.Process.Pid) + " serve --dev-nextcloud\n"; stdout.String() != want {
+			t.Errorf("got %q, want %q", &stdout, want)
+		}
+		return stderr.String()
+	}
+	if told() == "" {
+		t.Error("the first run compiled nothing")
+	}
+	if got := told(); got != "" {
+		t.Errorf("the second run compiled again: %s", got)
+	}
+	writeExecutable(t, filepath.Join(dir, "cmd", "main.go"), "package main")
+	if told() == "" {
+		t.Error("a change was not compiled")
+	}
+
+	cmd := run("run", "version")
+	cmd.Env = append(cmd.Env, "GATEWAY_BINARY="+filepath.Join(dir, "build", "gateway"), "BROKEN=1")
+	writeExecutable(t, filepath.Join(dir, "cmd", "main.go"), "package other")
+	if out, err := cmd.CombinedOutput(); err != nil || string(out) != strconv.Itoa(cmd.Process.Pid)+" version\n" {
+		t.Errorf("with a binary at hand: %v, %q", err, out)
+	}
+	cmd = run("run", "version")
+	cmd.Env = append(cmd.Env, "GATEWAY_BINARY=/nowhere")
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "GATEWAY_BINARY is /nowhere") {
+		t.Errorf("without it: %v, %q", err, out)
+	}
+}
