@@ -118,7 +118,7 @@ func main() { print(version.String()) }
 // its history, and a function as SAM does, and asks each which version it is.
 func TestVersion_IsOneEverywhere(t *testing.T) {
 	t.Parallel()
-	c := newCheckout(t, "scripts/version", "cmd", "docs", "functions", "shared", "go.mod", "go.sum", "Makefile", "samconfig.toml")
+	c := newCheckout(t, "scripts/version", "scripts/compile", "cmd", "docs", "functions", "shared", "go.mod", "go.sum", "Makefile", "samconfig.toml")
 	want := c.do("scripts/version")
 	c.env = append(c.env, "GOFLAGS=-buildvcs=false") // the linker tells, not Go
 	c.do("make", "gateway")

@@ -53,6 +53,9 @@ Events that are not in the chain yet are added first, unless --read-only is set.
 				}
 			}
 			err := withParts(c.Context(), vars, c.ErrOrStderr(), func(p *parts) error {
+				progress := newProgress(c)
+				defer progress.end()
+				p.Trail.Progress = func(what string, events int64) { progress.show("%d events %s", events, what) }
 				if !readOnly {
 					_, _, err := p.Trail.Keep(c.Context())
 					if _, broken := errors.AsType[*trail.Broken](err); err != nil && !broken {
@@ -63,6 +66,7 @@ Events that are not in the chain yet are added first, unless --read-only is set.
 				if err != nil {
 					return spoken(err)
 				}
+				progress.end()
 				if err := writeResult(c, r, func(w io.Writer) { writeReport(w, r) }); err != nil || r.OK {
 					return err
 				}

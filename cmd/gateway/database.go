@@ -150,7 +150,15 @@ others hold, says who holds them, and gives up after --wait.`,
 		Args:        cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return withDatabase(c, vars, openDirect, func(db *store.DB) error {
-				n, err := migrations.Up(c.Context(), db, migrations.Waiting{Longest: max(wait, 1), Tell: tellTo(c.ErrOrStderr())})
+				applied, progress := 0, newProgress(c)
+				n, err := migrations.Up(c.Context(), db, migrations.Waiting{
+					Longest: max(wait, 1), Tell: tellTo(c.ErrOrStderr()),
+					Applied: func(name string) {
+						applied++
+						progress.show("%d migrations applied, last %s", applied, name)
+					},
+				})
+				progress.end()
 				if err != nil {
 					return err
 				}

@@ -89,6 +89,8 @@ type keyParts struct {
 	env *config.Env
 	db  *store.DB
 	now func() time.Time
+
+	progress *progress // of what is sealed anew
 }
 
 func withKeys(c *cobra.Command, env *config.Env, fn func(*keyParts) error) error {
@@ -111,7 +113,7 @@ func withKeys(c *cobra.Command, env *config.Env, fn func(*keyParts) error) error
 			return err
 		}
 	}
-	return fn(&keyParts{env: env, db: db, now: time.Now})
+	return fn(&keyParts{env: env, db: db, now: time.Now, progress: newProgress(c)})
 }
 
 // A rotation is what keys rotate did.
@@ -276,14 +278,16 @@ func (p *keyParts) reseal(ctx context.Context, secrets keystore.Keys) (*resealed
 }
 
 func (p *keyParts) resealWith(ctx context.Context, ring *keyring.Ring) (*resealed, error) {
+	defer p.progress.end()
 	t := trail.Read(p.env, p.db, ring)
+	t.Progress = func(what string, events int64) { p.progress.show("%d events of the audit trail %s", events, what) }
 	if err := p.env.Err(); err != nil {
 		return nil, err
 	}
 	if _, _, err := t.Keep(ctx); err != nil {
 		return nil, spoken(err)
 	}
-	n, lost, err := provision.Reseal(ctx, p.db, ring)
+	n, lost, err := provision.Reseal(ctx, p.db, ring, func(looked int) { p.progress.show("%d encrypted values checked", looked) })
 	if err != nil {
 		return nil, spoken(err)
 	}
@@ -303,7 +307,7 @@ was left. It can run beside gateways.`,
 		Args:        cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return withParts(c.Context(), vars, c.ErrOrStderr(), func(all *parts) error {
-				p := &keyParts{env: all.env, db: all.DB, now: all.Now}
+				p := &keyParts{env: all.env, db: all.DB, now: all.Now, progress: newProgress(c)}
 				r, err := p.resealWith(c.Context(), all.ring)
 				if err != nil {
 					return err

@@ -59,6 +59,9 @@ func (s *screen) Write(text []byte) (int, error) {
 func (s *screen) put(line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if line == "" && s.line == "" {
+		return
+	}
 	if width := s.width(); utf8.RuneCountInString(line) >= width { // a line that wraps cannot be rewritten
 		line = string([]rune(line)[:width-1])
 	}

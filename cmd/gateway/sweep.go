@@ -35,7 +35,12 @@ sweeps once a day by itself.`,
 				if all.Reconciler == nil {
 					return errNoNextcloud
 				}
+				progress := newProgress(c)
+				all.Reconciler.Progress = func(read, compared int) {
+					progress.show("%d accounts read from Nextcloud, %d compared", read, compared)
+				}
 				found, err := all.Reconciler.Compare(c.Context())
+				progress.end()
 				if err != nil {
 					return err
 				}

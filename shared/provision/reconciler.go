@@ -55,6 +55,10 @@ const (
 // A Reconciler makes wishes true. It is safe for concurrent use, and any number
 // of them may work on one database.
 type Reconciler struct {
+	// Progress, unless nil, is called by Compare after each page with how many
+	// accounts were read from Nextcloud and compared so far. Set it before use.
+	Progress func(read, compared int)
+
 	db         *store.DB
 	directory  Directory
 	box        *seal.Box

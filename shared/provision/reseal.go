@@ -46,7 +46,7 @@ func (r *Resealer) Due(ctx context.Context) error {
 	if len(keys) == 1 || keys[0].ID == r.with && since >= 0 && since < resealEvery {
 		return nil
 	}
-	sealed, lost, err := Reseal(ctx, r.db, r.ring)
+	sealed, lost, err := Reseal(ctx, r.db, r.ring, func(int) {})
 	if sealed+lost > 0 {
 		slog.LogAttrs(ctx, slog.LevelInfo, "sealed anew with the current secret", slog.Int("sealed", sealed), slog.Int("lost", lost))
 	}
@@ -75,9 +75,10 @@ func (r *Resealer) Loop(ctx context.Context) {
 // Reseal seals anew, with the current key of the ring, all that was sealed with
 // another, so that the secret before can be dropped. It returns how many values
 // it sealed, and how many open with no key of the ring; those stay as they are.
-// It may run beside gateways that have the ring, and beside itself.
-func Reseal(ctx context.Context, db *store.DB, ring *keyring.Ring) (sealed, lost int, err error) {
-	box := newBox(ring)
+// It may run beside gateways that have the ring, and beside itself. After each page
+// it calls progress with how many values it has looked at.
+func Reseal(ctx context.Context, db *store.DB, ring *keyring.Ring, progress func(looked int)) (sealed, lost int, err error) {
+	box, looked := newBox(ring), 0
 	for _, place := range store.SealedPlaces() {
 		for after := ""; ; {
 			values, err := db.SealedValues(ctx, place, after, resealed)
@@ -106,6 +107,8 @@ func Reseal(ctx context.Context, db *store.DB, ring *keyring.Ring) (sealed, lost
 					sealed++
 				}
 			}
+			looked += len(values)
+			progress(looked)
 			if len(values) < resealed {
 				break
 			}

@@ -65,11 +65,11 @@ func TestReseal_LeavesNothingThatNeedsTheOldSecret(t *testing.T) {
 		if err1 != nil || err2 != nil {
 			t.Fatal(err1, err2)
 		}
-		if n, lost, err := provision.Reseal(t.Context(), db, alone); n != 0 || lost != len(before) || err != nil {
+		if n, lost, err := provision.Reseal(t.Context(), db, alone, func(int) {}); n != 0 || lost != len(before) || err != nil {
 			t.Errorf("without the old secret: %d sealed, %d lost, %v", n, lost, err)
 		}
 		for _, want := range []int{len(before), 0} { // a second time there is nothing to do
-			if n, lost, err := provision.Reseal(t.Context(), db, both); n != want || lost != 0 || err != nil {
+			if n, lost, err := provision.Reseal(t.Context(), db, both, func(int) {}); n != want || lost != 0 || err != nil {
 				t.Errorf("%d sealed, %d lost, %v; want %d", n, lost, err, want)
 			}
 		}

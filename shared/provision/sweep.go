@@ -154,6 +154,7 @@ func (s *sweep) read(ctx context.Context) error {
 		for _, u := range page {
 			s.there[strings.ToLower(u.ID)] = u
 		}
+		s.progress()
 		if len(page) < sweepPage || len(s.there) == known { // the end, or a server that does not page
 			break
 		}
@@ -163,6 +164,12 @@ func (s *sweep) read(ctx context.Context) error {
 		return fmt.Errorf("%w: its list of users lacks the administrator", nextcloud.ErrBadAnswer)
 	}
 	return nil
+}
+
+func (s *sweep) progress() {
+	if s.Progress != nil {
+		s.Progress(len(s.there), s.found.Compared)
+	}
 }
 
 // compare compares every row with what was read.
@@ -188,6 +195,7 @@ func (s *sweep) compare(ctx context.Context) error {
 				}
 			}
 		}
+		s.progress()
 		if len(rows) < sweepRows {
 			return nil
 		}

@@ -45,6 +45,10 @@ type Trail struct {
 	keep time.Duration // 0: for ever
 	now  func() time.Time
 
+	// Progress, unless nil, is called by Keep and Verify after each page with how
+	// many events were chained, pruned or verified so far. Set it before use.
+	Progress func(what string, events int64)
+
 	mu   sync.Mutex
 	seen audit.Link // the last head that this process knows
 }
@@ -79,6 +83,7 @@ func (t *Trail) Keep(ctx context.Context) (chained, pruned int64, err error) {
 	for {
 		n, err := t.chain(ctx)
 		chained += n
+		t.progress("chained", chained)
 		if err != nil {
 			return chained, 0, err
 		}
@@ -89,11 +94,18 @@ func (t *Trail) Keep(ctx context.Context) (chained, pruned int64, err error) {
 	for t.keep > 0 {
 		n, err := t.prune(ctx)
 		pruned += n
+		t.progress("pruned", pruned)
 		if err != nil || n < page {
 			return chained, pruned, err
 		}
 	}
 	return chained, 0, nil
+}
+
+func (t *Trail) progress(what string, events int64) {
+	if t.Progress != nil {
+		t.Progress(what, events)
+	}
 }
 
 // chain gives places to one batch. With nothing to do it is two statements.

@@ -116,6 +116,7 @@ func (t *Trail) walk(ctx context.Context, head store.SealedHead, witness audit.L
 		if len(events) == 0 {
 			return ends(last, head), nil
 		}
+		t.progress("verified", r.Events)
 	}
 }
 

@@ -37,6 +37,7 @@ type Step struct {
 type Waiting struct {
 	Longest time.Duration     // 0 is LongestWait; what is being done is never cut off
 	Tell    func(line string) // called with what is waited for, at once and every 10 seconds; may be nil
+	Applied func(name string) // called after each migration; may be nil
 }
 
 // LongestWait is how long [Up] waits where nothing else is said.
@@ -59,7 +60,7 @@ func Up(ctx context.Context, db *store.DB, w Waiting) (int, error) {
 	if w.Longest == 0 {
 		w.Longest = LongestWait
 	}
-	t := &teller{to: w.Tell}
+	t := &teller{to: w.Tell, applied: w.Applied}
 	total := 0
 	for giveUp := time.Now().Add(w.Longest); ; {
 		n, err := up(ctx, db, t, giveUp)
@@ -109,6 +110,11 @@ func up(ctx context.Context, db *store.DB, t *teller, giveUp time.Time) (int, er
 		}
 		defer unlock()
 	}
+	if t.applied != nil {
+		options = append(options, goose.WithVerbose(true), goose.WithSlog(slog.New(appliedLog{slog.DiscardHandler, t.applied})))
+	} else {
+		options = append(options, goose.WithSlog(slog.New(slog.DiscardHandler)))
+	}
 	p, err := provider(db, options...)
 	if err != nil {
 		return 0, err
@@ -125,7 +131,7 @@ func up(ctx context.Context, db *store.DB, t *teller, giveUp time.Time) (int, er
 
 // Status returns every migration this code knows, oldest first.
 func Status(ctx context.Context, db *store.DB) ([]Step, error) {
-	p, err := provider(db)
+	p, err := provider(db, goose.WithSlog(slog.New(slog.DiscardHandler)))
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +157,7 @@ func provider(db *store.DB, options ...goose.ProviderOption) (*goose.Provider, e
 		dialect = goose.DialectPostgres
 	}
 	p, err := goose.NewProvider(dialect, db.Handle(), dir, append(options,
-		goose.WithDisableGlobalRegistry(true), goose.WithSlog(slog.New(slog.DiscardHandler)))...)
+		goose.WithDisableGlobalRegistry(true))...)
 	if err != nil {
 		return nil, fmt.Errorf("read migrations: %w", err)
 	}

@@ -9,7 +9,8 @@ const tellEvery = 10 * time.Second // while it is the same that is waited for
 
 // A teller tells what is waited for. It is safe for concurrent use.
 type teller struct {
-	to func(line string) // may be nil
+	to      func(line string) // may be nil
+	applied func(name string) // may be nil
 
 	mu      sync.Mutex
 	line    string    // the last that was told
