@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"os"
 	"os/exec"
@@ -103,14 +105,7 @@ func serves(line string) bool { return strings.Contains(line, "gateway serve") }
 // user and a Nextcloud; a server is only parsed, and runs in other tests.
 func TestHelp_ExamplesRun(t *testing.T) {
 	t.Parallel()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	bin := t.TempDir()
-	if err := os.Symlink(self, filepath.Join(bin, "gateway")); err != nil {
-		t.Fatal(err)
-	}
+	bin := gatewayOnPath(t)
 	ran := 0
 	for _, c := range own() {
 		if c.Example == "" {
@@ -124,14 +119,8 @@ func TestHelp_ExamplesRun(t *testing.T) {
 				parses(t, strings.Fields(command))
 				continue
 			}
-			cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", line)
-			cmd.Dir, cmd.Env = shell.dir, shell.env
-			out, err := cmd.CombinedOutput()
-			if err != nil && cmd.ProcessState == nil {
-				t.Fatal(err)
-			}
-			if code := cmd.ProcessState.ExitCode(); code != exampleCodes[line] {
-				t.Errorf("%s\nexit code %d, want %d\n%s", line, code, exampleCodes[line], out)
+			if code, out, problems := shell.run(t, line); code != exampleCodes[line] {
+				t.Errorf("%s\nexit code %d, want %d\n%s%s", line, code, exampleCodes[line], out, problems)
 			}
 			ran++
 		}
@@ -156,10 +145,64 @@ func parses(t *testing.T, args []string) {
 	}
 }
 
+// TestOutput_EveryCommandHasJSON runs the first example of each command that
+// prints a result.
+func TestOutput_EveryCommandHasJSON(t *testing.T) {
+	t.Parallel()
+	silent := []string{"serve", "healthcheck", "help"}
+	bin := gatewayOnPath(t)
+	for _, c := range own() {
+		if c.Example == "" || c.HasSubCommands() || slices.Contains(silent, c.Name()) {
+			continue
+		}
+		line, _, _ := strings.Cut(strings.TrimSpace(c.Example), "\n")
+		code, out, problems := newExampleShell(t, bin).run(t, line+" --output json")
+		for documents := json.NewDecoder(strings.NewReader(out)); ; {
+			var document map[string]any
+			err := documents.Decode(&document)
+			if err == io.EOF {
+				break
+			}
+			if err != nil || len(document) == 0 {
+				t.Fatalf("%s: %v\n%s%s", line, err, out, problems)
+			}
+		}
+		if code != exampleCodes[line] || out == "" && code == 0 {
+			t.Errorf("%s: exit code %d\n%s%s", line, code, out, problems)
+		}
+	}
+}
+
+// gatewayOnPath returns a folder in which this test is the program gateway.
+func gatewayOnPath(t *testing.T) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	if err := os.Symlink(self, filepath.Join(bin, "gateway")); err != nil {
+		t.Fatal(err)
+	}
+	return bin
+}
+
 // An exampleShell is where examples run.
 type exampleShell struct {
 	dir string
 	env []string
+}
+
+// run runs a line of bash.
+func (s exampleShell) run(t *testing.T, line string) (code int, stdout, stderr string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", line)
+	var out, problems bytes.Buffer
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = s.dir, s.env, &out, &problems
+	if err := cmd.Run(); cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), problems.String()
 }
 
 func newExampleShell(t *testing.T, bin string) exampleShell {
@@ -171,6 +214,7 @@ func newExampleShell(t *testing.T, bin string) exampleShell {
 		_, err := p.DB.Handle().ExecContext(ctx, `UPDATE users SET email = 'ada@example.org'`)
 		return err
 	})
+	console{t, s.env}.happen("", 1)
 	s.cloud.AddUser("ada@example.org", "theirs", "")
 	s.cloud.AddUser("countess", "theirs", "")
 	shell := exampleShell{dir: t.TempDir(), env: []string{"PATH=" + bin + string(filepath.ListSeparator) + os.Getenv("PATH")}}
