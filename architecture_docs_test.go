@@ -59,7 +59,7 @@ func TestDocs_NavigationIsTheContents(t *testing.T) {
 	line := regexp.MustCompile(`(?m)^(?:(## .+)|- \[(.+?)\]\((.+?)\))`)
 	for _, m := range line.FindAllStringSubmatch(textOf(t, "docs/README.md"), -1) {
 		switch {
-		case m[1] == deliverables:
+		case m[1] == deliverables: // a table
 		case m[1] != "":
 			contents = append(contents, m[1])
 		default:
@@ -73,6 +73,38 @@ func TestDocs_NavigationIsTheContents(t *testing.T) {
 
 // deliverables is the heading of the table of what the project delivers.
 const deliverables = "## Deliverables"
+
+// TestDocs_DeliverablesAreTested holds that the table of deliverables has each
+// that the plan asks for, with a file and a test that exist.
+func TestDocs_DeliverablesAreTested(t *testing.T) {
+	t.Parallel()
+	_, table, _ := strings.Cut(textOf(t, "docs/README.md"), deliverables)
+	var got []string
+	test := regexp.MustCompile("`([a-z0-9/]*)\\.(Test\\w+)(?:/([^`]+))?`")
+	for _, row := range regexp.MustCompile(`(?m)^\| ([A-Z][^|]+) \|(.*)\|(.*)\|$`).FindAllStringSubmatch(table, -1) {
+		got = append(got, row[1])
+		if !strings.Contains(row[2], "](") { // TestLinks_LeadSomewhere follows it
+			t.Errorf("no file contains %q", row[1])
+		}
+		tests := test.FindAllStringSubmatch(row[3], -1)
+		if len(tests) == 0 {
+			t.Errorf("no test runs %q", row[1])
+		}
+		for _, m := range tests {
+			source := testsOf(t, m[1])
+			if !strings.Contains(source, "\nfunc "+m[2]+"(") || !strings.Contains(source, `"`+m[3]) {
+				t.Errorf("there is no %s in %q", m[0], m[1])
+			}
+		}
+	}
+	want := []string{
+		"API documentation", "Authentication flow", "Nextcloud integration guide", "Environment setup",
+		"Testing documentation", "Manual testing checklist", "Postman collection",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the deliverables of docs/README.md differ (-want +got):\n%s", diff)
+	}
+}
 
 // pages returns the Markdown pages for people: those at the top, of docs and of
 // clients.
