@@ -85,3 +85,55 @@ func TestChecks_AreContentWithoutTheirPrograms(t *testing.T) {
 		})
 	}
 }
+
+// TestChecks_WithoutNpm holds which failures of npm, in its own words, are an outage,
+// and that packages are installed once.
+func TestChecks_WithoutNpm(t *testing.T) {
+	t.Parallel()
+	const (
+		outage    = "no package index for Node.js can be reached (see build/it-install.log)\n"
+		installed = `mkdir -p "$3/node_modules"; touch "$3/node_modules/example.go"; echo once >> calls`
+	)
+	for _, tt := range []struct {
+		name, node, npm, want string
+		code                  int
+	}{
+		{"no address", "", "echo 'npm error code ENOTFOUND'; exit 1", outage, 69},
+		{"nobody there", "", "echo 'npm error code ECONNREFUSED'; exit 1", outage, 69},
+		{"a line that breaks", "", "echo 'npm error code ETIMEDOUT'; exit 1", outage, 69},
+		{"an old Node.js", "exit 1", "", "it needs Node.js 20 or newer with npm\n", 69},
+		{"another package", "", "echo 'npm error code EINTEGRITY'; exit 1", "npm error code EINTEGRITY\n", 1},
+		{"installed", "", installed, "", 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for name, text := range map[string]string{
+				"scripts/npm": read(t, "scripts/npm"), "packages/package-lock.json": "{}", "packages/example.ts": "",
+				"bin/node": "#!/bin/sh\n" + tt.node, "bin/npm": "#!/bin/sh\n" + tt.npm,
+			} {
+				writeExecutable(t, filepath.Join(dir, name), text)
+			}
+			env := append(os.Environ(), "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"))
+			for range 2 { // the second time there is nothing to do where the first succeeded
+				cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "scripts/npm"), "packages", "build/it")
+				cmd.Env = env
+				out, _ := cmd.CombinedOutput()
+				if code := cmd.ProcessState.ExitCode(); string(out) != tt.want || code != tt.code {
+					t.Errorf("said %q and exited with %d, want %q and %d", out, code, tt.want, tt.code)
+				}
+			}
+			if tt.code != 0 {
+				return
+			}
+			if calls, err := os.ReadFile(filepath.Join(dir, "calls")); string(calls) != "once\n" {
+				t.Errorf("npm was called %q, %v", calls, err)
+			}
+			for name, want := range map[string]bool{"example.ts": true, "node_modules/example.go": false} {
+				if _, err := os.Stat(filepath.Join(dir, "build/it", name)); (err == nil) != want {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+		})
+	}
+}

@@ -39,13 +39,16 @@ def keep_slashes(request: httpx.Request) -> None:
 
 
 url = os.environ.get("GATEWAY", "https://localhost:8443")
-anonymous = Client(base_url=url)
+anonymous = Client(base_url=url, raise_on_unexpected_status=True)
 
 
 def logged_in(access_token: str) -> AuthenticatedClient:
     """Returns a client that sends the access token."""
     return AuthenticatedClient(
-        base_url=url, token=access_token, httpx_args={"event_hooks": {"request": [keep_slashes]}}
+        base_url=url,
+        token=access_token,
+        raise_on_unexpected_status=True,
+        httpx_args={"event_hooks": {"request": [keep_slashes]}},
     )
 
 
