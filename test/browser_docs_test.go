@@ -15,6 +15,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
+const foreignDocument = "url=https://evil.example.net/openapi.json&configUrl=https://evil.example.net/config.json"
+
 // A docs is the page /docs of a gateway, in a browser.
 type docs struct {
 	process *process
@@ -22,7 +24,8 @@ type docs struct {
 }
 
 // openDocs opens /docs of a new gateway, with a Nextcloud, where ada has an
-// account. What the page complains of fails the test.
+// account. The address asks for a document of somebody else, which Swagger UI
+// would load if it were told to listen. What the page complains of fails the test.
 func openDocs(t *testing.T) *docs {
 	t.Helper()
 	dir := t.TempDir()
@@ -45,7 +48,7 @@ func openDocs(t *testing.T) *docs {
 	}
 	d := &docs{p, chromiumFor(t, certificate)}
 	d.complaints(t)
-	d.do(t, "open the page", chromedp.EmulateViewport(1280, 900), chromedp.Navigate(p.https+"/docs"))
+	d.do(t, "open the page", chromedp.EmulateViewport(1280, 900), chromedp.Navigate(p.https+"/docs?"+foreignDocument))
 	return d
 }
 
