@@ -23,15 +23,24 @@ func openDatabase(ctx context.Context, env *config.Env, tell func(line string)) 
 	if db := readDatabase(env); db != nil || env.Err() != nil {
 		return db, env.Err()
 	}
+	db, err := openEmbedded(env)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := migrations.Up(ctx, db, migrations.Waiting{Tell: tell}); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+// openEmbedded opens the SQLite in DATA_DIR as it is.
+func openEmbedded(env *config.Env) (*store.DB, error) {
 	db, err := sqlite.Open(filepath.Join(dataDir(env), databaseFile))
 	if err != nil {
 		return nil, err
 	}
 	db.LimitLogins(signin.ReadLifetimes(env).Total)
-	if _, err := migrations.Up(ctx, db, migrations.Waiting{Tell: tell}); err != nil {
-		db.Close()
-		return nil, err
-	}
 	return db, nil
 }
 
@@ -44,13 +53,14 @@ func readDatabase(env *config.Env) *store.DB {
 	return postgres.Read(env, postgres.ServerConns)
 }
 
-// openDirect is [openDatabase] for migrations, past any pooler.
-func openDirect(ctx context.Context, env *config.Env, tell func(line string)) (*store.DB, error) {
+// openDirect is [openDatabase] for migrations, past any pooler and before any
+// migration.
+func openDirect(_ context.Context, env *config.Env, _ func(line string)) (*store.DB, error) {
 	if env.Secret("MIGRATE_DATABASE_URL") != "" || env.Secret("DATABASE_URL") != "" {
 		db := postgres.ReadDirect(env)
 		return db, env.Err()
 	}
-	return openDatabase(ctx, env, tell)
+	return openEmbedded(env)
 }
 
 // migrated returns an error that says what to do when the schema is older than

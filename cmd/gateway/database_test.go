@@ -32,6 +32,25 @@ func TestMigrateUp_NamesAccountsWithOneAddress(t *testing.T) {
 	}
 }
 
+// TestMigrateUp_CountsWhatItApplied holds that an embedded database is migrated by
+// the command, and not before by being opened.
+func TestMigrateUp_CountsWhatItApplied(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t)
+	if out, _ := c.do(0, "migrate", "status"); !strings.Contains(out, "\nmissing  00001_") || strings.Contains(out, "applied  ") {
+		t.Errorf("before: %s", out)
+	}
+	if out, _ := c.do(0, "migrate", "up"); strings.HasPrefix(out, "0 ") {
+		t.Errorf("got %s", out)
+	}
+	if out, _ := c.do(0, "migrate", "up"); !strings.HasPrefix(out, "0 migrations applied; ") {
+		t.Errorf("again: %s", out)
+	}
+	if out, _ := c.do(0, "migrate", "status"); strings.Contains(out, "missing") {
+		t.Errorf("after: %s", out)
+	}
+}
+
 func TestUser_InAnySpelling(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t)

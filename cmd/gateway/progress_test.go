@@ -95,6 +95,10 @@ func TestHint_IsForPeople(t *testing.T) {
 			}
 		})
 	}
+	first := migrate()
+	if !strings.Contains(first, clearLine+"1 migrations applied, last 00001_") || !strings.HasSuffix(first, clearLine+"Next: start or restart the gateway: gateway serve\r\n") {
+		t.Errorf("got %q", first)
+	}
 	if got := migrate(); got != "Next: start or restart the gateway: gateway serve\r\n" {
 		t.Errorf("got %q", got)
 	}
