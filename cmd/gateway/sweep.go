@@ -31,46 +31,49 @@ sweeps once a day by itself.`,
 			if plan == apply {
 				return usagef("pass either --plan or --apply")
 			}
-			return withParts(c.Context(), vars, c.ErrOrStderr(), func(all *parts) error {
-				if all.Reconciler == nil {
-					return errNoNextcloud
-				}
-				progress := newProgress(c)
-				all.Reconciler.Progress = func(read, compared int) {
-					progress.show("%d accounts read from Nextcloud, %d compared", read, compared)
-				}
-				found, err := all.Reconciler.Compare(c.Context())
-				progress.end()
-				if err != nil {
-					return err
-				}
-				report := sweepReport{Comparison: found}
-				if apply {
-					if report.Due, err = all.Reconciler.Recheck(c.Context(), found); err != nil {
-						return err
-					}
-				}
-				if len(report.Drifts) == 0 {
-					report.Drifts = []provision.Drift{} // a list in JSON, too
-					notice(c, "No differences found.")
-				}
-				if err := writeResult(c, report, func(w io.Writer) { report.write(w, apply) }); err != nil {
-					return err
-				}
-				switch {
-				case report.Due > 0:
-					hint(c, "wait for the running gateway, or: gateway nextcloud reconcile")
-				case plan && report.Drifted() > 0:
-					hint(c, "gateway nextcloud sweep --apply")
-				}
-				return nil
-			})
+			return withParts(c.Context(), vars, c.ErrOrStderr(), func(all *parts) error { return sweep(c, all, apply) })
 		},
 	}
 	c.Flags().BoolVar(&plan, "plan", false, "only list the differences")
 	c.Flags().BoolVar(&apply, "apply", false, "list the differences and schedule their repair")
 	addOldJSON(c)
 	return c
+}
+
+// sweep compares, and with apply schedules the repair of what differs.
+func sweep(c *cobra.Command, all *parts, apply bool) error {
+	if all.Reconciler == nil {
+		return errNoNextcloud
+	}
+	progress := newProgress(c)
+	all.Reconciler.Progress = func(read, compared int) {
+		progress.show("%d accounts read from Nextcloud, %d compared", read, compared)
+	}
+	found, err := all.Reconciler.Compare(c.Context())
+	progress.end()
+	if err != nil {
+		return err
+	}
+	report := sweepReport{Comparison: found}
+	if apply {
+		if report.Due, err = all.Reconciler.Recheck(c.Context(), found); err != nil {
+			return err
+		}
+	}
+	if len(report.Drifts) == 0 {
+		report.Drifts = []provision.Drift{} // a list in JSON, too
+		notice(c, "No differences found.")
+	}
+	if err := writeResult(c, report, func(w io.Writer) { report.write(w, apply) }); err != nil {
+		return err
+	}
+	switch {
+	case report.Due > 0:
+		hint(c, "wait for the running gateway, or: gateway nextcloud reconcile")
+	case !apply && report.Drifted() > 0:
+		hint(c, "gateway nextcloud sweep --apply")
+	}
+	return nil
 }
 
 // A sweepReport is what the command prints as JSON.
