@@ -130,18 +130,6 @@ func (o *operation) example() (json.RawMessage, error) {
 	return nil, nil
 }
 
-// optional returns the parameters of o in the query or header that a request can
-// do without, without those that the step sends.
-func (o *operation) optional(in string, sent []field) []parameter {
-	var rest []parameter
-	for _, p := range o.Parameters {
-		if p.In == in && !slices.ContainsFunc(sent, func(f field) bool { return f.name == p.Name }) {
-			rest = append(rest, p)
-		}
-	}
-	return rest
-}
-
 // schema returns the schema that s refers to, or s.
 func (d *document) schema(s schema) schema {
 	if s.Ref != "" {
@@ -179,7 +167,9 @@ func (d *document) members(s schema, at string) []string {
 func indent(lines []string) []string {
 	indented := make([]string, len(lines))
 	for i, line := range lines {
-		indented[i] = "  " + line
+		if line != "" {
+			indented[i] = "  " + line
+		}
 	}
 	return indented
 }

@@ -57,7 +57,7 @@ func requests(d *document, all map[string]*operation, f folder) ([]request, erro
 func newRequest(d *document, o *operation, s step) (request, error) {
 	r := request{
 		name: s.name, method: o.method, path: pathParameter.ReplaceAllLiteralString(o.path, s.path),
-		description: strings.TrimSpace(o.Summary + ".\n\n" + o.Description),
+		description: strings.TrimSpace(strings.TrimSuffix(o.Summary, ".") + ".\n\n" + o.Description),
 		form:        s.form, sent: map[string]string{}, before: lines(s.before),
 	}
 	if o.bearer && s.as != nobody {
