@@ -82,7 +82,7 @@ func (r *reconciliation) run(ctx context.Context, longest time.Duration) error {
 			return r.verdict()
 		}
 		if o.For == store.HoldRefused {
-			return fmt.Errorf("Nextcloud rejects the administrator and is not called again before %s; changed credentials are tried at once: gateway nextcloud doctor shows more",
+			return fmt.Errorf("the administrator is rejected by Nextcloud, which is not called again before %s; changed credentials are tried at once: gateway nextcloud doctor shows more",
 				o.Until.UTC().Format(time.RFC3339))
 		}
 		if o.Wait == 0 {
