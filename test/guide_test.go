@@ -46,8 +46,11 @@ grep -q '^{".*}$' "${6#file://}" || exit 1
 echo "{\"ARN\": \"arn:aws:secretsmanager:eu-central-1:123456789012:secret:$4-x1y2z3\", \"Name\": \"$4\", \"VersionId\": \"019ab3f0-6c1e-7d3a-9c55-0242ac120002\"}"
 `
 
-// shownPostgres is the address that pages show for a PostgreSQL.
-const shownPostgres = "postgres://gateway:secret@db.example.org/gateway"
+// The addresses that pages show for a PostgreSQL, and for metrics.
+const (
+	shownPostgres = "postgres://gateway:secret@db.example.org/gateway"
+	shownMetrics  = "127.0.0.1:9464"
+)
 
 // guides has a row for each page whose commands are run.
 func guides() []guide {
@@ -191,7 +194,7 @@ func (g guide) open(t *testing.T) *scene {
 	if g.checkout {
 		dir = cleanCopy(t)
 	}
-	s := &scene{guide: g, dir: dir, program: "gateway"}
+	s := &scene{guide: g, dir: dir, program: "gateway", shown: []string{shownMetrics}, actual: []string{free(t)}}
 	if err := os.Symlink(gateway(t), filepath.Join(bin, "gateway")); err != nil {
 		t.Fatal(err)
 	}
