@@ -54,7 +54,7 @@ func steps() []folder {
 		{"Register and log in", registerAndLogIn()},
 		{"Profile", []step{
 			{operation: "me", status: 200},
-			{name: "Who am I, at a second address", operation: "authMe", status: 200},
+			{name: "Get my account, at a second address", operation: "authMe", status: 200},
 			{operation: "authSession", status: 200},
 			{name: "Change the name", operation: "changeMe", body: `{"full_name": "Augusta Ada King"}`, status: 200},
 			{name: "Change the preferences", operation: "replaceMe", body: `{"preferences": {"language": "de"}}`, status: 200},
