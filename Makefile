@@ -16,7 +16,7 @@ RELEASE   := -trimpath -ldflags='-s -w -X github.com/voiceassist/gateway/shared/
 TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes,validator_novalidatefn
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo certs test test-race attack guides test-nextcloud fuzz cold-start flood throughput lint build image up down tls-check verify-tokens site clients clients-check sam-check sam-local sam-acceptance clean
+.PHONY: help run demo certs test test-race attack guides test-nextcloud fuzz cold-start flood throughput lint build image up down tls-check api-check verify-tokens site clients clients-check sam-check sam-local sam-acceptance clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,7 +75,7 @@ throughput: ## measure the speed of file transfers
 lint: ## run gofmt, vet and staticcheck
 	@unformatted="$$(gofmt -l .)"; [ -z "$$unformatted" ] || { echo "not gofmt'ed: $$unformatted"; exit 1; }
 	$(GO) vet ./...
-	$(GO) vet -tags sam,sslyze,verifiers,site,clients ./test
+	$(GO) vet -tags sam,sslyze,verifiers,site,clients,schemathesis ./test
 	$(GO) tool staticcheck ./...
 	$(GO) mod verify
 
@@ -99,6 +99,10 @@ build-%Function:
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(LAMBDA_GOARCH) $(GO) build $(RELEASE) -buildvcs=false -tags $(TAGS) \
 		-o "$(ARTIFACTS_DIR)/bootstrap" ./functions/$$(echo $* | tr A-Z a-z)/bootstrap
 	cksum < samconfig.toml > "$(ARTIFACTS_DIR)/parameters"
+
+api-check: T = 5m
+api-check: ## compare docs/openapi.json with the binary by schemathesis, for T (5m)
+	@scripts/api-check $(T)
 
 tls-check: ## check the TLS of the binary with sslyze against Mozilla's "intermediate" profile
 	@scripts/tls-check

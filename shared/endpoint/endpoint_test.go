@@ -93,6 +93,8 @@ func newRig(t *testing.T, origins ...string) *rig {
 		})},
 		{Pattern: "DELETE /things/{id}", Handler: endpoint.JSON(http.StatusNoContent,
 			func(context.Context, endpoint.None) (endpoint.None, error) { return endpoint.None{}, nil })},
+		{Pattern: "POST /things/all", Handler: endpoint.JSON(http.StatusNoContent,
+			func(context.Context, endpoint.None) (endpoint.None, error) { return endpoint.None{}, nil })},
 		{Pattern: "GET /mine", Handler: endpoint.Authed(callers{}, http.StatusOK,
 			func(_ context.Context, c token.Caller, _ endpoint.None) (echo, error) {
 				return echo{Name: string(c.Account.ID)}, nil

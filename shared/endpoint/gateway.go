@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"path"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,7 +62,7 @@ func Origin(r *http.Request) audit.Origin { return exchangeOf(r).origin }
 // New returns the handler of routes with everything around them. It panics
 // when two patterns conflict, as [http.ServeMux] does.
 func New(s Settings, routes ...Route) http.Handler {
-	g := &gateway{Settings: s, mux: http.NewServeMux(), csrf: s.Origins.protection(), policies: map[string]ratelimit.Policy{}}
+	g := &gateway{Settings: s, mux: http.NewServeMux(), csrf: s.Origins.protection(), policies: map[string]ratelimit.Policy{}, methods: methods(routes)}
 	for _, r := range routes {
 		g.mux.Handle(r.Pattern, r.Handler)
 		g.policies[r.Pattern] = r.Limit
@@ -75,6 +76,40 @@ type gateway struct {
 	mux      *http.ServeMux
 	csrf     *http.CrossOriginProtection
 	policies map[string]ratelimit.Policy // by pattern
+	methods  map[string][]string         // by path, of those without wildcards
+}
+
+// methods returns the methods that each path without wildcards takes, sorted.
+func methods(routes []Route) map[string][]string {
+	byPath := map[string][]string{}
+	for _, r := range routes {
+		method, path, found := strings.Cut(r.Pattern, " ")
+		if !found || strings.Contains(path, "{") {
+			continue
+		}
+		byPath[path] = append(byPath[path], method)
+		if method == http.MethodGet {
+			byPath[path] = append(byPath[path], http.MethodHead)
+		}
+	}
+	for _, methods := range byPath {
+		slices.Sort(methods)
+	}
+	return byPath
+}
+
+// find returns the handler of r and its pattern, which is empty where there is
+// none. The mux alone would route GET /api/users/change-password to the pattern
+// GET /api/users/{id}, and list its methods in Allow.
+func (g *gateway) find(r *http.Request) (handler http.Handler, pattern string) {
+	allowed, fixed := g.methods[r.URL.Path]
+	if !fixed || slices.Contains(allowed, r.Method) {
+		return g.mux.Handler(r)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		w.WriteHeader(http.StatusMethodNotAllowed)
+	}), ""
 }
 
 func (g *gateway) serve(w http.ResponseWriter, r *http.Request) {
@@ -127,7 +162,7 @@ func (g *gateway) dispatch(w *recorder, r *http.Request) (route string, aborted 
 	if g.Origins.serve(w, r) {
 		return "", false // a preflight, answered
 	}
-	handler, pattern := g.mux.Handler(r)
+	handler, pattern := g.find(r)
 	if err := g.admit(w, r, pattern); err != nil {
 		Reject(w, r, err)
 		return pattern, false

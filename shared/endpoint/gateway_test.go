@@ -75,6 +75,8 @@ func TestRouting(t *testing.T) {
 		{"a method that does not fit", "PUT", "/things", 405, "method_not_allowed", "GET, HEAD, POST"},
 		{"a method of nobody's", "BREW", "/things", 405, "method_not_allowed", "GET, HEAD, POST"},
 		{"OPTIONS that is no preflight", "OPTIONS", "/things", 405, "method_not_allowed", "GET, HEAD, POST"},
+		{"a path that a wildcard of another method matches", "DELETE", "/things/all", 405, "method_not_allowed", "POST"},
+		{"the same with another method", "PUT", "/things/all", 405, "method_not_allowed", "POST"},
 		{"no answer's body", "DELETE", "/things/1", 204, "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
