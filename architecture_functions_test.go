@@ -24,6 +24,7 @@ func TestFunctionsLinkOnlyWhatTheyNeed(t *testing.T) {
 		{"modernc.org/sqlite", nil},
 		{"github.com/spf13/cobra", nil},
 		{module + "shared/dotenv", nil},
+		{module + "shared/settings", nil},
 		{"github.com/prometheus", nil},
 		{"github.com/aws/aws-sdk-go", nil},
 		{"github.com/aws/aws-sdk-go-v2", nil},

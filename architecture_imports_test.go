@@ -10,7 +10,7 @@ package gateway_test
 //   - each third-party package has one home.
 var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"clients/generate":                        "docs",
-	"cmd/gateway":                             "functions functions/health github.com/prometheus/client_golang/prometheus github.com/prometheus/client_golang/prometheus/collectors github.com/prometheus/client_golang/prometheus/promhttp github.com/spf13/cobra github.com/spf13/pflag shared/account shared/audit shared/config shared/doctor shared/dotenv shared/endpoint shared/enrol shared/fault shared/keyring shared/keystore shared/nextcloud/nextcloudtest shared/password shared/provision shared/quota shared/ratelimit/redislimit shared/reference shared/serve shared/setup shared/signin shared/store shared/store/migrations shared/store/postgres shared/store/sqlite shared/tidy shared/token shared/trail shared/version shared/wish golang.org/x/term",
+	"cmd/gateway":                             "functions functions/health github.com/prometheus/client_golang/prometheus github.com/prometheus/client_golang/prometheus/collectors github.com/prometheus/client_golang/prometheus/promhttp github.com/spf13/cobra github.com/spf13/pflag shared/account shared/audit shared/config shared/doctor shared/dotenv shared/endpoint shared/enrol shared/fault shared/keyring shared/keystore shared/nextcloud/nextcloudtest shared/password shared/provision shared/quota shared/ratelimit/redislimit shared/reference shared/serve shared/settings shared/setup shared/signin shared/store shared/store/migrations shared/store/postgres shared/store/sqlite shared/tidy shared/token shared/trail shared/version shared/wish golang.org/x/term",
 	"docs":                                    "",
 	"functions":                               "functions/files functions/health functions/jwks functions/login functions/logout functions/ncprovision functions/refresh functions/register functions/sessions functions/users shared/bearer shared/endpoint shared/enrol shared/grant shared/password shared/provision shared/ratelimit shared/signin shared/store",
 	"functions/files":                         "shared/endpoint shared/fault shared/nextcloud shared/provision shared/signin shared/token shared/validation shared/webdav",
@@ -72,6 +72,7 @@ var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
 	"shared/secrets":                          "shared/config shared/sigv4",
 	"shared/secrets/secretstest":              "",
 	"shared/serve":                            "shared/config shared/endpoint shared/fault shared/pemtext shared/ratelimit",
+	"shared/settings":                         "",
 	"shared/setup":                            "shared/config shared/endpoint shared/grant shared/keyring shared/ratelimit shared/signin shared/store shared/token",
 	"shared/signin":                           "shared/account shared/config shared/fault shared/keyring shared/uid",
 	"shared/sigv4":                            "shared/config",

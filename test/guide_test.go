@@ -61,6 +61,7 @@ func guides() []guide {
 			env:      []string{"REFRESH_TOKEN_GRACE_SECONDS=1"},
 			programs: map[string]string{"sleep": "exec /bin/sleep 2"}, // that grace period, and more
 		},
+		{page: "docs/configuration.md"},
 		{page: "docs/nextcloud.md", serve: []string{}, nextcloud: true, programs: map[string]string{"occ": occ}},
 		{page: "docs/deploy.md", programs: map[string]string{"aws": secretsManager}},
 		{page: "docs/operations.md", nextcloud: true, postgres: true},

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -15,97 +16,168 @@ import (
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/template"
+	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/secrets"
+	"github.com/voiceassist/gateway/shared/settings"
 )
 
-// The settings that are not on a list, and why.
-var (
-	notInExample = map[string]string{}
-	notInReadme  = map[string]string{}
-	notInCompose = map[string]string{
-		"DATA_DIR":             "the volume of the image",
-		"CAROOT":               "mkcert is not in the image",
-		"DATABASE_URL":         "compose's own database",
-		"MIGRATE_DATABASE_URL": "compose's own database has one way in",
-		"HTTP_ADDR":            "HTTP_PORT",
-		"HTTPS_ADDR":           "HTTPS_PORT",
-		"NEXTCLOUD_URL":        "compose's own Nextcloud",
-	}
-	notOfTheBinary = map[string]string{
-		"SECRETS_ARNS":                     "functions have no other way to secrets",
-		"AWS_ACCESS_KEY_ID":                "Lambda sets it",
-		"AWS_SECRET_ACCESS_KEY":            "Lambda sets it",
-		"AWS_SESSION_TOKEN":                "Lambda sets it",
-		"AWS_REGION":                       "Lambda sets it",
-		"AWS_LAMBDA_RUNTIME_API":           "Lambda sets it",
-		"AWS_ENDPOINT_URL_SECRETS_MANAGER": "for tests",
-		"XDG_DATA_HOME":                    "where mkcert looks, unless CAROOT is set",
-		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE":  "Lambda sets it",
-	}
-	ofComposeAlone = map[string]string{
-		"POSTGRES_PASSWORD":           "of the database",
-		"NEXTCLOUD_POSTGRES_PASSWORD": "of Nextcloud's database",
-		"HTTP_PORT":                   "becomes HTTP_ADDR",
-		"HTTPS_PORT":                  "becomes HTTPS_ADDR",
-		"NEXTCLOUD_PORT":              "of Nextcloud",
-		"COMPOSE_PROFILES":            "compose itself reads it",
-	}
-)
-
-// TestSettings_AreOnEveryList compares what the code reads with .env.example, with
-// README.md, and with what docker compose hands on.
-func TestSettings_AreOnEveryList(t *testing.T) {
-	t.Parallel()
-	code := asked(t)
-	example := named(t, ".env.example", `(?m)^#?([A-Z][A-Z0-9_]*)=`)
-	compare(t, "the code", code, ".env.example", append(slices.Clone(example), slices.Collect(maps.Keys(notInExample))...))
-	compare(t, ".env.example", example, "the code", slices.Concat(code, slices.Collect(maps.Keys(ofComposeAlone))))
-	compare(t, "the reasons", slices.Concat(slices.Collect(maps.Keys(notInExample)), slices.Collect(maps.Keys(notInReadme)),
-		slices.Collect(maps.Keys(notInCompose))), "the code", code)
-
-	_, table, _ := strings.Cut(text(t, "README.md"), "## Configure it")
-	table, _, _ = strings.Cut(table, "\n## ")
-	var readme []string
-	for _, row := range regexp.MustCompile("(?m)^\\| (`.*?) \\|").FindAllStringSubmatch(table, -1) {
-		for _, name := range regexp.MustCompile("`([A-Z0-9_]+)`").FindAllStringSubmatch(row[1], -1) {
-			readme = append(readme, name[1])
+// described returns the names of the settings that fit.
+func described(fits func(settings.Setting) bool) []string {
+	var names []string
+	for _, s := range settings.All() {
+		if fits(s) {
+			names = append(names, s.Name)
 		}
 	}
-	compare(t, "the code", code, "README.md", append(slices.Clone(readme), slices.Collect(maps.Keys(notInReadme))...))
-	compare(t, "README.md", readme, "the code", append(slices.Clone(code), "SECRETS_ARNS"))
+	return names
 }
 
-// TestSettings_AreFoundByTheTest holds that asked finds all: the names in the
-// source that look like variables are asked for, or stand among the reasons.
-func TestSettings_AreFoundByTheTest(t *testing.T) {
+func readBy(r settings.Reader) func(settings.Setting) bool {
+	return func(s settings.Setting) bool { return s.IsReadBy(r) }
+}
+
+// same tells what is on one list alone.
+func same(t *testing.T, name string, list []string, otherName string, other []string) {
+	t.Helper()
+	compare(t, name, list, otherName, other)
+	compare(t, otherName, other, name, list)
+}
+
+// TestSettings_AreDescribed compares the descriptions with what each program reads.
+func TestSettings_AreDescribed(t *testing.T) {
 	t.Parallel()
-	var source []string
+	ofSystem := func(s settings.Setting) bool { return s.System && s.IsReadBy(settings.Binary) } // where CAROOT is unset
+	same(t, "what the binary asks for", append(asked(t), described(ofSystem)...), "the descriptions", described(readBy(settings.Binary)))
+	same(t, "the source of the functions", inSource(t, linked(t)), "the descriptions", described(readBy(settings.Functions)))
+
+	var all []string
 	for _, top := range []string{"cmd", "functions", "shared"} {
 		err := filepath.WalkDir(filepath.Join("../..", top), func(path string, d fs.DirEntry, err error) error {
-			switch {
-			case err != nil:
+			switch name := d.Name(); {
+			case err != nil || !d.IsDir():
 				return err
-			case d.IsDir() && (strings.HasSuffix(d.Name(), "test") || d.Name() == "testdata"):
+			case strings.HasSuffix(name, "test") || name == "testdata" || path == filepath.Join("../..", "shared/settings"):
 				return filepath.SkipDir
-			case strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go"):
-				source = append(source, named(t, strings.TrimPrefix(path, "../../"), `"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|DEBUG|CAROOT)"`)...)
 			}
+			all = append(all, path)
 			return nil
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	compare(t, "the source", source, "asked", slices.Concat(asked(t), slices.Collect(maps.Keys(notOfTheBinary))))
-	compare(t, "notOfTheBinary", slices.Collect(maps.Keys(notOfTheBinary)), "the source", source)
+	same(t, "the source", inSource(t, all), "the descriptions",
+		described(func(s settings.Setting) bool { return s.IsReadBy(settings.Binary) || s.IsReadBy(settings.Functions) }))
+
+	taken := []string{"COMPOSE_PROFILES"} // compose itself reads it
+	for _, name := range named(t, "docker-compose.yml", `\$\{([A-Z_]+)`) {
+		if !slices.Contains(described(readBy(settings.Binary)), name) {
+			taken = append(taken, name)
+		}
+	}
+	same(t, "docker-compose.yml", taken, "the descriptions", described(readBy(settings.Compose)))
+	same(t, "what a secret of AWS holds", secrets.Settings(), "the descriptions", described(func(s settings.Setting) bool { return s.SecretsManager }))
+}
+
+// linked returns the folders of the packages that functions link.
+func linked(t *testing.T) []string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{if and .Module .Module.Main}}{{.Dir}}{{end}}", "./functions/...")
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The package functions, and what tests import, are of the binary and of tests.
+	return slices.DeleteFunc(strings.Fields(string(out)), func(dir string) bool {
+		return strings.HasSuffix(dir, "test") || strings.HasSuffix(dir, "/functions") || strings.HasSuffix(dir, "/redislimit") || strings.HasSuffix(dir, "/serve")
+	})
+}
+
+// inSource returns the names in the source of the folders that look like variables.
+func inSource(t *testing.T, folders []string) []string {
+	t.Helper()
+	pattern := regexp.MustCompile(`"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|DEBUG|CAROOT|HOME|GOMAXPROCS|LocalAppData)"(\+"_FILE")?`)
+	var names []string
+	for _, folder := range folders {
+		files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			source, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range pattern.FindAllSubmatch(source, -1) {
+				if name := string(m[1]); !strings.HasSuffix(file, "_test.go") {
+					names = append(names, name)
+					if strings.HasPrefix(name, "JWT_") && (strings.HasSuffix(name, "_KEY")) {
+						names = append(names, name+"_FILE") // see token.Read
+					}
+				}
+			}
+		}
+	}
+	return names
+}
+
+// TestSettings_HaveTheDefaultsAndValuesOfTheCode compares the descriptions with how
+// the server reads each setting.
+func TestSettings_HaveTheDefaultsAndValuesOfTheCode(t *testing.T) {
+	t.Parallel()
+	uses := map[string]config.Use{}
+	examine(&variables{
+		process: func(name string) (string, bool) {
+			return map[string]string{"DATABASE_URL": "postgres://u@127.0.0.1:1/x", "DATA_DIR": t.TempDir()}[name], true
+		},
+		observe: func(u config.Use) {
+			if before := uses[u.Variable]; u.Default != "" || before.Variable == "" {
+				uses[u.Variable] = u
+			}
+		},
+	})
+	for _, s := range settings.All() {
+		if s.System || !s.IsReadBy(settings.Binary) {
+			continue
+		}
+		u := uses[s.Name]
+		if s.Default != u.Default && s.Unset == "" || s.Default != "" && s.Unset != "" {
+			t.Errorf("%s is %q by default, and described as %q, %q", s.Name, u.Default, s.Default, s.Unset)
+		}
+		if values := strings.ReplaceAll(s.Values, "`", ""); u.Values != "" && values != u.Values && s.Name != "RATE_LIMIT_STORE" {
+			t.Errorf("%s takes %s, and is described to take %s", s.Name, u.Values, values)
+		}
+	}
+}
+
+// TestSettings_AreInEveryText holds that the reference and .env.example are what
+// the binary prints.
+func TestSettings_AreInEveryText(t *testing.T) {
+	t.Parallel()
+	for file, args := range map[string][]string{"docs/configuration.md": {"config", "docs"}, ".env.example": {"config", "example"}} {
+		var out, wrong strings.Builder
+		if code := run(t.Context(), args, os.LookupEnv, &out, &wrong); code != 0 {
+			t.Fatal(wrong.String())
+		}
+		if diff := cmp.Diff(out.String(), text(t, file)); diff != "" {
+			t.Errorf("%s is not what `gateway %s` prints; run `go run ./cmd/gateway %[2]s > %[1]s` (-printed +file):\n%s", file, strings.Join(args, " "), diff)
+		}
+	}
 }
 
 // TestCompose_HandsOnEverySetting sets every setting in turn, as .env would, and
 // looks for the value in the container of the gateway.
 func TestCompose_HandsOnEverySetting(t *testing.T) {
 	t.Parallel()
-	for _, name := range asked(t) {
-		_, kept := notInCompose[name]
+	for _, s := range settings.All() {
+		name, kept := s.Name, s.Compose != ""
+		if s.System || !s.IsReadBy(settings.Binary) {
+			continue
+		}
 		const value = "as set in .env"
 		env := map[string]string{name: value}
 		if name == "SSL_CERT_FILE" {
@@ -113,7 +185,7 @@ func TestCompose_HandsOnEverySetting(t *testing.T) {
 		}
 		got, handed := container(t, "gateway", env)[name]
 		if handed && got == value == kept {
-			t.Errorf("%s is handed on: %q; there is a reason not to: %v", name, got, kept)
+			t.Errorf("%s is handed on: %q; it is described not to be: %v", name, got, kept)
 		}
 		if !handed && !kept {
 			t.Errorf("docker compose drops %s", name)
@@ -141,7 +213,7 @@ func container(t *testing.T, service string, env map[string]string) map[string]s
 	}
 	lookup := func(name string) (string, bool) {
 		value, ok := env[name]
-		if _, secret := ofComposeAlone[name]; !ok && (secret || name == "JWT_SECRET" || name == "NEXTCLOUD_ADMIN_PASSWORD") {
+		if !ok && (strings.HasSuffix(name, "POSTGRES_PASSWORD") || name == "JWT_SECRET" || name == "NEXTCLOUD_ADMIN_PASSWORD") {
 			return "must be set", true
 		}
 		return value, ok

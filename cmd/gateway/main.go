@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/version"
 )
 
@@ -38,6 +39,9 @@ func run(
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, err)
+		if _, settings := errors.AsType[config.Mistakes](err); settings {
+			fmt.Fprintln(stderr, "Run `gateway config check` to see every setting and where it comes from.")
+		}
 		if _, unchecked := errors.AsType[checkError](err); unchecked {
 			return exitNotChecked
 		}
@@ -64,7 +68,7 @@ Without any, "gateway serve" starts with an embedded database in .data.`,
 		SilenceErrors: true,
 		Version:       version.String(),
 	}
-	c.AddCommand(serveCommand(vars), migrateCommand(vars), userCommand(vars), nextcloudCommand(vars), auditCommand(vars), keysCommand(vars),
+	c.AddCommand(serveCommand(vars), migrateCommand(vars), userCommand(vars), nextcloudCommand(vars), auditCommand(vars), keysCommand(vars), configCommand(vars),
 		healthcheckCommand(vars), versionCommand())
 	c.SetOut(stdout)
 	c.SetErr(stderr)

@@ -37,6 +37,13 @@ func placeholders() []string {
 	}
 }
 
+// Placeholder reports whether the text stands in an example file for a secret that
+// somebody must choose.
+func Placeholder(text string) bool {
+	lower := strings.ToLower(text)
+	return slices.ContainsFunc(placeholders(), func(word string) bool { return strings.Contains(lower, word) })
+}
+
 // Generate returns a new random secret: unpadded base64url (RFC 4648 section 5)
 // of 384 bits. It cannot fail: [rand.Read] ends the program if the system has no
 // entropy.
@@ -122,11 +129,8 @@ func weakness(s config.Secret) string {
 	if len(plain) < minSecret {
 		return fmt.Sprintf("has %d bytes", len(plain))
 	}
-	lower := strings.ToLower(plain)
-	for _, word := range placeholders() {
-		if strings.Contains(lower, word) {
-			return "is the placeholder of an example"
-		}
+	if Placeholder(plain) {
+		return "is the placeholder of an example"
 	}
 	distinct := make(map[byte]struct{})
 	for i := range len(plain) {

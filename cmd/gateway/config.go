@@ -1,0 +1,130 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/voiceassist/gateway/shared/settings"
+)
+
+func configCommand(vars *variables) *cobra.Command {
+	c := &cobra.Command{Use: "config", Short: "Check the settings, and explain them",
+		Long: "Check the settings in the environment and in .env, or print what each setting means."}
+	c.AddCommand(configCheckCommand(vars), configDocsCommand(), configExampleCommand())
+	return c
+}
+
+func configCheckCommand(vars *variables) *cobra.Command {
+	var onlySet bool
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Show every setting, where it comes from, and all mistakes",
+		Long: `Show every setting with its value and where the value comes from, and list all
+mistakes at once: in the format of .env, in values, in combinations of settings and
+in the files that they name. Secrets are never shown.
+
+The command reads the settings as "gateway serve" does. It starts nothing, changes
+nothing and contacts nothing. The exit code is 1 if the gateway would not start with
+these settings. Warnings do not count.`,
+		Example: `  gateway config check
+  gateway config check --set
+  gateway config check --output json`,
+		Annotations: next(`Correct the mistakes, then run it again; without mistakes, gateway serve.`),
+		Args:        cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			r := examine(vars)
+			if onlySet {
+				r.keepSet()
+			}
+			if err := writeResult(c, r, r.table); err != nil {
+				return err
+			}
+			if n := len(r.Mistakes); n > 0 {
+				return fmt.Errorf("The gateway does not start with these settings. Mistakes: %d", n) //nolint:staticcheck // a sentence for people
+			}
+			notice(c, "The settings are valid.")
+			hint(c, "gateway serve")
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&onlySet, "set", false, "leave out settings that have their default")
+	return c
+}
+
+func configDocsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "docs",
+		Short: "Print the reference of all settings",
+		Long: `Print the reference of all settings as Markdown: docs/configuration.md. With
+--output json it is one JSON document.`,
+		Example: `  gateway config docs
+  gateway config docs --output json`,
+		Annotations: next(`To start an .env file: gateway config example.`),
+		Args:        cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			doc := struct {
+				Groups []settings.Group `json:"groups"`
+			}{settings.Groups()}
+			return writeResult(c, doc, func(w io.Writer) { io.WriteString(w, settings.Markdown()) }) //nolint:errcheck // w keeps its error
+		},
+	}
+}
+
+func configExampleCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "example",
+		Short: "Print an .env file with every setting in it",
+		Long:  `Print an .env file with every setting in it, and what it means: .env.example.`,
+		Example: `  gateway config example
+  gateway config example > .env`,
+		Annotations: next(`Edit the file, then run gateway config check.`),
+		Args:        cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			text := settings.Example()
+			doc := struct {
+				Text string `json:"text"`
+			}{text}
+			return writeResult(c, doc, func(w io.Writer) { io.WriteString(w, text) }) //nolint:errcheck // w keeps its error
+		},
+	}
+}
+
+// table writes the report for people: the mistakes last, where they are seen.
+func (r *checkReport) table(w io.Writer) {
+	if len(r.Settings) > 0 {
+		rows := make([][]string, len(r.Settings))
+		for i, s := range r.Settings {
+			rows[i] = []string{s.Name, short(s.Value), s.From}
+		}
+		writeTable(w, []string{"SETTING", "VALUE", "FROM"}, rows)
+	}
+	if len(r.Settings) > 0 && len(r.Mistakes)+len(r.Warnings) > 0 {
+		fmt.Fprintln(w)
+	}
+	for _, m := range r.Mistakes {
+		fmt.Fprintln(w, "mistake  "+m.line())
+	}
+	for _, m := range r.Warnings {
+		fmt.Fprintln(w, "warning  "+m.line())
+	}
+}
+
+// line returns the finding with the line of .env that it is about.
+func (f finding) line() string {
+	if strings.HasPrefix(f.From, settingsFile+":") && !strings.HasPrefix(f.Text, settingsFile+":") {
+		return f.From + ": " + f.Text
+	}
+	return f.Text
+}
+
+// short returns a value as it fits into a table.
+func short(value string) string {
+	const most = 60
+	if runes := []rune(value); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return value
+}

@@ -1,0 +1,165 @@
+package settings
+
+func keys() Group {
+	const (
+		symmetric  = "JWT_ALGORITHM=HS256|HS384|HS512"
+		asymmetric = "JWT_ALGORITHM=EdDSA|ES256|RS256"
+	)
+	pem := func(name, key, example string) []Setting {
+		return []Setting{
+			{
+				Name: name + "_FILE", Kind: File, Example: "secrets/" + example, Unset: "the key file",
+				Meaning: key + " (PEM).", Needs: asymmetric, ReadBy: everywhere(),
+			},
+			{
+				Name: name, Kind: Secret, Values: "PEM, on one line with `\\n` for line ends",
+				Meaning: "The same as text instead of a file. It takes precedence over `" + name + "_FILE`.",
+				Needs:   asymmetric, ReadBy: everywhere(), SecretsManager: true,
+			},
+		}
+	}
+	g := Group{
+		Title: "Keys",
+		Intro: "[Keys](operations.md#keys) in the operations guide explains how to rotate keys.",
+		Settings: []Setting{
+			{
+				Name: "JWT_ALGORITHM", Kind: Choice, Default: "HS256", Values: "`HS256`, `HS384`, `HS512`, `EdDSA`, `ES256`, `RS256`",
+				Meaning: "How access tokens are signed: `HS…` with `JWT_SECRET`, the others with a private key. Only tokens with this algorithm are accepted.", ReadBy: everywhere(),
+			},
+			{
+				Name: "JWT_KEYS_DIR", Kind: Folder, Unset: "`DATA_DIR`",
+				Meaning: "The folder of the key file `keys.json`, which holds the keys that no setting names. `gateway keys rotate` rotates them. In docker compose, use a folder in `/data`.",
+				ReadBy:  binary(),
+			},
+			{
+				Name: "JWT_PREVIOUS_SECRETS", Kind: Secret, Values: "secrets, separated by commas", Unset: "none",
+				Meaning: "Other values of `JWT_SECRET` that are still accepted, or are accepted already, during a rotation.",
+				ReadBy:  everywhere(), SecretsManager: true,
+			},
+			{
+				Name: "DATA_PREVIOUS_SECRETS", Kind: Secret, Values: "secrets, separated by commas", Unset: "none",
+				Meaning: "The same for `DATA_SECRET`.", ReadBy: everywhere(), SecretsManager: true,
+			},
+		},
+	}
+	g.Settings = append(g.Settings, pem("JWT_PRIVATE_KEY", "The private key that signs access tokens with EdDSA, ES256 and RS256", "jwt.pem")...)
+	g.Settings = append(g.Settings, pem("JWT_NEXT_PUBLIC_KEY", "The public key of the next private key. The gateway publishes it before it signs", "jwt-next.pem")...)
+	g.Settings = append(g.Settings, pem("JWT_PREVIOUS_PUBLIC_KEY", "The public key of the previous private key, which is still accepted", "jwt-previous.pem")...)
+	return g
+}
+
+func tokens() Group {
+	return Group{
+		Title: "Tokens and logins",
+		Settings: []Setting{
+			{Name: "JWT_ISSUER", Kind: Text, Default: "voiceassist", Meaning: "The `iss` claim of access tokens.", ReadBy: everywhere()},
+			{
+				Name: "JWT_AUDIENCE", Kind: Text, Unset: "no `aud` claim", Example: "voiceassist-api",
+				Meaning: "The `aud` claim of access tokens. Where it is set, tokens without it are rejected.", ReadBy: everywhere(),
+			},
+			{Name: "ACCESS_TOKEN_EXPIRE_MINUTES", Kind: Number, Default: "15", Values: "1 to 1440", Meaning: "How long an access token is valid, in minutes.", ReadBy: everywhere()},
+			{
+				Name: "REFRESH_TOKEN_EXPIRE_DAYS", Kind: Number, Default: "7", Values: "1 to 365",
+				Meaning: "After how many days without a refresh a login expires.", ReadBy: everywhere(),
+			},
+			{
+				Name: "LOGIN_LIFETIME_DAYS", Kind: Number, Default: "90", Values: "0 to 3650",
+				Meaning: "After how many days a login expires in any case; 0 means never. A change applies to existing logins at once.", ReadBy: everywhere(),
+			},
+			{
+				Name: "REFRESH_TOKEN_GRACE_SECONDS", Kind: Number, Default: "30", Values: "0 to 300",
+				Meaning: "For how many seconds a refresh token can be sent again after its use, for clients that lost the response.", ReadBy: everywhere(),
+			},
+		},
+	}
+}
+
+func passwords() Group {
+	return Group{
+		Title: "Registration and passwords",
+		Settings: []Setting{
+			{
+				Name: "REGISTRATION_CONFLICT", Kind: Choice, Default: "reveal", Values: "`reveal`, `silent`",
+				Meaning: "The response to a registration with an address that has an account: `reveal` returns 409, `silent` returns the same response as for a new address. See [Registration](api.md).",
+				ReadBy:  everywhere(),
+			},
+			{
+				Name: "BCRYPT_COST", Kind: Number, Default: "12", Values: "10 to 16",
+				Meaning: "The cost of password hashes. Each step doubles the time. A login renews a hash with a lower cost.", ReadBy: everywhere(),
+			},
+			{
+				Name: "PASSWORD_QUEUE", Kind: Number, Unset: "16 for each hash that can run at once, which is one per processor, less one", Values: "0 to 100000",
+				Meaning: "How many requests may wait to hash a password. Further ones return 503.", ReadBy: everywhere(),
+			},
+		},
+	}
+}
+
+func rateLimits() Group {
+	const values = "1 to 100000, or `off`"
+	limit := func(name, def, meaning string) Setting {
+		return Setting{Name: name, Kind: Number, Default: def, Values: values, Meaning: meaning, ReadBy: everywhere()}
+	}
+	return Group{
+		Title: "Rate limits",
+		Intro: "Each limit counts requests per minute. A client is an IPv4 address or an IPv6 /64 network.",
+		Settings: []Setting{
+			limit("RATE_LIMIT_PER_MINUTE", "100", "All requests of a client."),
+			limit("LOGIN_RATE_LIMIT_PER_MINUTE", "5", "Logins of a client, and logins to one account from addresses that it has not used before."),
+			limit("REGISTER_RATE_LIMIT_PER_MINUTE", "10", "Registrations of a client."),
+			limit("REFRESH_RATE_LIMIT_PER_MINUTE", "60", "Token refreshes of a client, and of one login."),
+			limit("PASSWORD_RATE_LIMIT_PER_MINUTE", "10", "Requests with the current password, such as to change it: of a client, and for one account."),
+			{
+				Name: "RATE_LIMIT_STORE", Kind: Choice, Default: "memory", Values: "`memory`, `database`, `redis`",
+				Meaning: "Where requests are counted. Use `database` or `redis` where several processes share the limits. On Lambda the default is `database`, and `redis` is not available.",
+				ReadBy:  everywhere(),
+			},
+		},
+	}
+}
+
+func nextcloud() Group {
+	const needs = "NEXTCLOUD_URL"
+	return Group{
+		Title: "Nextcloud",
+		Intro: "The administrator is set [above](#secrets-and-passwords).",
+		Settings: []Setting{
+			{
+				Name: "NEXTCLOUD_URL", Kind: SecretURL, Unset: "no Nextcloud", Values: "`https://…` or `http://…`", Example: "https://nextcloud.example.org",
+				Meaning: "Nextcloud (27 to 34), as the gateway reaches it.", ReadBy: everywhere(), Compose: "sets it to its own Nextcloud",
+			},
+			{
+				Name: "NEXTCLOUD_PUBLIC_URL", Kind: SecretURL, Unset: "`NEXTCLOUD_URL`", Values: "`https://…` or `http://…`", Example: "https://cloud.example.org",
+				Meaning: "Nextcloud, as users reach it.", Needs: needs, ReadBy: everywhere(),
+			},
+			{
+				Name: "NEXTCLOUD_DEFAULT_QUOTA", Kind: Text, Default: "5 GB", Values: "`N MB`, `N GB` or `none`",
+				Meaning: "How much a new account can store.", Needs: needs, ReadBy: everywhere(),
+			},
+			{
+				Name: "NEXTCLOUD_QUOTA_DRIFT", Kind: Choice, Default: "keep", Values: "`keep`, `reset`",
+				Meaning: "What happens to a quota that somebody changed in Nextcloud: `keep` leaves it, `reset` restores it.", Needs: needs, ReadBy: everywhere(),
+			},
+			{
+				Name: "NEXTCLOUD_GROUP", Kind: Text, Unset: "no group", Example: "voiceassist",
+				Meaning: "A Nextcloud group to which every account is added. The gateway creates it.", Needs: needs, ReadBy: everywhere(),
+			},
+			{
+				Name: "NEXTCLOUD_USER_ID", Kind: Choice, Default: "email", Values: "`email`, `uuid`",
+				Meaning: "What a new account uses as its user id in Nextcloud: the e-mail address or the user's id.", Needs: needs, ReadBy: everywhere(),
+			},
+			{
+				Name: "NEXTCLOUD_PASSWORD_SYNC", Kind: Boolean, Default: "true", Values: "`true`, `false`",
+				Meaning: "Whether users log in to Nextcloud with the same password.", Needs: needs, ReadBy: everywhere(),
+			},
+			{
+				Name: "NEXTCLOUD_ON_DELETE", Kind: Choice, Default: "disable", Values: "`disable`, `delete`, `keep`",
+				Meaning: "What happens to the Nextcloud account of a deleted user.", Needs: needs, ReadBy: everywhere(),
+			},
+			{
+				Name: "NEXTCLOUD_CA_FILE", Kind: File, Unset: "the authorities of the system", Example: "secrets/nextcloud-ca.pem",
+				Meaning: "The certificate authority of Nextcloud (PEM), where no public one signed its certificate.", Needs: needs, ReadBy: everywhere(),
+			},
+		},
+	}
+}

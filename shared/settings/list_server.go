@@ -1,0 +1,228 @@
+package settings
+
+const (
+	newSecret   = "`openssl rand -base64 48` generates one."
+	placeholder = "changeme-with-openssl-rand-base64-48"
+)
+
+func essential() Group {
+	return Group{
+		Title: "Secrets and passwords",
+		Intro: "Set these first. docker compose needs all of them except `DATA_SECRET`; the binary alone generates its two secrets at the first start.",
+		Settings: []Setting{
+			{
+				Name: "JWT_SECRET", Kind: Secret, Unset: "generated at the first start, and kept in the key file",
+				Values:   "32 random bytes or more; 48 with HS384, 64 with HS512",
+				Meaning:  "The key that signs access tokens with HS256, HS384 and HS512. Services that verify these tokens need it, too. " + newSecret,
+				Required: "with docker compose and on Lambda", ReadBy: everywhere(), SecretsManager: true, initial: example(placeholder),
+			},
+			{
+				Name: "DATA_SECRET", Kind: Secret, Unset: "generated together with `JWT_SECRET`; where that is set, `JWT_SECRET` itself",
+				Values: "32 random bytes or more",
+				Meaning: "The secret from which all other keys are derived: for refresh tokens, encrypted credentials and the audit trail. " +
+					"Give it to no other service. " + newSecret +
+					" To set it in an installation without one, see [Keys](operations.md#a-data-secret-for-an-installation-without).",
+				ReadBy: everywhere(), SecretsManager: true, initial: example(placeholder),
+			},
+			{
+				Name: "NEXTCLOUD_ADMIN_USER", Kind: Text, Example: "admin",
+				Meaning:  "The Nextcloud administrator with which the gateway manages accounts. docker compose also installs Nextcloud with it.",
+				Required: "with `NEXTCLOUD_URL`", Needs: "NEXTCLOUD_URL", ReadBy: everywhere(), SecretsManager: true, initial: example("admin"),
+			},
+			{
+				Name: "NEXTCLOUD_ADMIN_PASSWORD", Kind: Secret,
+				Meaning:  "The password of that administrator. An app password does not work: Nextcloud does not let one manage accounts.",
+				Required: "with `NEXTCLOUD_URL` and with docker compose", Needs: "NEXTCLOUD_URL", ReadBy: everywhere(), SecretsManager: true, initial: example(""),
+			},
+			{
+				Name: "POSTGRES_PASSWORD", Kind: Secret, Values: "letters and digits, as it becomes part of a URL",
+				Meaning:  "The password of the gateway's database in docker compose. `openssl rand -hex 24` generates one.",
+				Required: "with docker compose", ReadBy: []Reader{Compose}, initial: example(""),
+			},
+			{
+				Name: "NEXTCLOUD_POSTGRES_PASSWORD", Kind: Secret,
+				Meaning:  "The password of Nextcloud's database in docker compose. `openssl rand -hex 24` generates one.",
+				Required: "with docker compose", ReadBy: []Reader{Compose}, initial: example(""),
+			},
+		},
+	}
+}
+
+func compose() Group {
+	only := []Reader{Compose}
+	return Group{
+		Title: "docker compose",
+		Intro: "Only docker compose reads these.",
+		Settings: []Setting{
+			{Name: "HTTPS_PORT", Kind: Number, Default: "8443", Meaning: "The port on which the gateway serves HTTPS.", ReadBy: only},
+			{Name: "HTTP_PORT", Kind: Number, Default: "8000", Meaning: "The port on which the gateway serves plain HTTP, which redirects to HTTPS.", ReadBy: only},
+			{Name: "NEXTCLOUD_PORT", Kind: Number, Default: "8080", Meaning: "The port of Nextcloud's web page, on this machine only.", ReadBy: only},
+			{
+				Name: "COMPOSE_PROFILES", Kind: List, Example: "redis,qdrant", Values: "`redis`, `qdrant`",
+				Meaning: "Optional services to start. See `REDIS_URL` and `QDRANT_URL`.", ReadBy: only,
+			},
+		},
+	}
+}
+
+func network() Group {
+	return Group{
+		Title: "Network and TLS",
+		Settings: []Setting{
+			{
+				Name: "HTTPS_ADDR", Kind: Address, Default: ":8443", Values: "an address with a port, such as `127.0.0.1:8443`",
+				Meaning: "Where the gateway serves HTTPS.", ReadBy: binary(), Compose: "sets it to `HTTPS_PORT`",
+			},
+			{
+				Name: "HTTP_ADDR", Kind: Address, Default: ":8000", Values: "an address with a port",
+				Meaning: "Where the gateway serves plain HTTP. It redirects to HTTPS and responds to `/health`.", ReadBy: binary(), Compose: "sets it to `HTTP_PORT`",
+			},
+			{
+				Name: "METRICS_ADDR", Kind: Address, Unset: "no metrics", Values: "an address with a port", Example: "127.0.0.1:9090",
+				Meaning: "Where the gateway serves `/metrics` for Prometheus. Do not expose it to the Internet.", ReadBy: binary(),
+			},
+			{
+				Name: "SSL_CERT_FILE", Kind: File, Unset: "the gateway generates a certificate for `localhost` and `voiceassist.local`", Example: "secrets/tls.crt",
+				Meaning:  "The TLS certificate (PEM, leaf first). The gateway loads it again when the file changes.",
+				Required: "with `SSL_KEY_FILE`", Needs: "SSL_KEY_FILE", ReadBy: binary(),
+			},
+			{
+				Name: "SSL_KEY_FILE", Kind: File, Example: "secrets/tls.key", Meaning: "The private key of that certificate (PEM, not encrypted).", ReadBy: binary(),
+			},
+			{
+				Name: "CAROOT", Kind: Folder, Unset: "mkcert's default", Meaning: "The folder with mkcert's root, which signs the generated certificate.",
+				ReadBy: binary(), Compose: "leaves it unset, as nothing trusts mkcert's root there",
+			},
+			{
+				Name: "ALLOWED_ORIGINS", Kind: List, Values: "exact origins, separated by commas; no `*`", Example: "https://app.example.org",
+				Unset: "none", Meaning: "Origins of web pages that may call the gateway (CORS).", ReadBy: everywhere(),
+			},
+			{
+				Name: "TRUSTED_PROXIES", Kind: List, Values: "networks in CIDR notation or addresses, separated by commas", Example: "10.0.0.0/8",
+				Unset: "none", Meaning: "Proxies whose `X-Forwarded-For` header is trusted.", ReadBy: everywhere(),
+			},
+			{
+				Name: "MAX_CONNECTIONS", Kind: Number, Default: "4096", Values: "1 to 1048576",
+				Meaning: "How many connections may be open at once. The gateway closes further ones.", ReadBy: binary(),
+			},
+			{
+				Name: "MAX_CONNECTIONS_PER_CLIENT", Kind: Number, Default: "256", Values: "1 to 1048576",
+				Meaning: "How many of them one client may open: an IPv4 address or an IPv6 /64 network. It does not apply to `TRUSTED_PROXIES`.", ReadBy: binary(),
+			},
+		},
+	}
+}
+
+func database() Group {
+	const url = "postgres://user:password@host:5432/name?sslmode=verify-full"
+	return Group{
+		Title: "Data and database",
+		Settings: []Setting{
+			{
+				Name: "DATA_DIR", Kind: Folder, Default: ".data", Meaning: "Where the binary keeps what it creates: the SQLite database, the certificate and the key file.",
+				ReadBy: binary(), Compose: "leaves it to the image, which uses the volume `/data`",
+			},
+			{
+				Name: "DATABASE_URL", Kind: SecretURL, Unset: "an SQLite database in `DATA_DIR`", Values: "`postgres://…`", Example: url,
+				Meaning:  "The PostgreSQL database (14 or newer). Run `gateway migrate up` before the first start and after every update.",
+				Required: "on Lambda", ReadBy: everywhere(), SecretsManager: true, Compose: "sets it to its own database",
+			},
+			{
+				Name: "DATABASE_CA", Kind: Text, Unset: "the authorities of the system", Values: "certificates in PEM, on one line with `\\n` for line ends",
+				Meaning: "The certificate authority of the database server. To name a file instead, add `sslrootcert` to the URL.",
+				Needs:   "DATABASE_URL", ReadBy: everywhere(), SecretsManager: true,
+			},
+			{
+				Name: "DATABASE_MAX_CONNECTIONS", Kind: Number, Default: "16", Values: "1 to 1000",
+				Meaning: "How many connections to PostgreSQL one process opens at most. On Lambda the default is 2.", Needs: "DATABASE_URL", ReadBy: everywhere(),
+			},
+			{
+				Name: "MIGRATE_DATABASE_URL", Kind: SecretURL, Unset: "`DATABASE_URL`", Values: "`postgres://…`", Example: "postgres://owner:password@host:5432/name?sslmode=verify-full",
+				Meaning: "The database for `gateway migrate` and the function `migrate`. Set it where `DATABASE_URL` goes through a pooler, or names a role that cannot change tables.",
+				Needs:   "DATABASE_URL", ReadBy: everywhere(), SecretsManager: true, Compose: "leaves it unset, as its own database needs no other address",
+			},
+		},
+	}
+}
+
+func services() Group {
+	return Group{
+		Title: "Other services",
+		Settings: []Setting{
+			{
+				Name: "REDIS_URL", Kind: SecretURL, Unset: "no Redis", Values: "`redis://…` or `rediss://…`", Example: "redis://:password@127.0.0.1:6379/0",
+				Meaning:  "Redis, for `RATE_LIMIT_STORE=redis`. `/ready` also checks it. In docker compose with the profile `redis`: `redis://redis:6379/0`.",
+				Required: "with `RATE_LIMIT_STORE=redis`", ReadBy: everywhere(), SecretsManager: true,
+			},
+			{
+				Name: "QDRANT_URL", Kind: SecretURL, Unset: "no Qdrant", Values: "`http://…` or `https://…`", Example: "http://127.0.0.1:6333",
+				Meaning: "Qdrant, which only `/ready` checks. In docker compose with the profile `qdrant`: `http://qdrant:6333`.",
+				ReadBy:  everywhere(), SecretsManager: true,
+			},
+		},
+	}
+}
+
+func records() Group {
+	return Group{
+		Title: "Sessions, audit trail and logs",
+		Settings: []Setting{
+			{
+				Name: "SESSIONS_PER_USER", Kind: Number, Default: "10000", Values: "1 to 1000000",
+				Meaning: "How many conversation sessions a user may have. A request for one more returns 409.", ReadBy: everywhere(),
+			},
+			{
+				Name: "AUDIT_RETENTION_DAYS", Kind: Number, Default: "365", Values: "0 to 36500",
+				Meaning: "How many days the audit trail keeps an event; 0 keeps all events.", ReadBy: everywhere(),
+			},
+			{
+				Name: "LOG_LEVEL", Kind: Choice, Default: "info", Values: "`info`, `debug`, `warn`, `error`",
+				Meaning: "The lowest level that is logged. The log has one JSON object per line.", ReadBy: everywhere(),
+			},
+			{
+				Name: "DEBUG", Kind: Boolean, Default: "false", Values: "`true`, `false`", Meaning: "`true` sets the log level to `debug`, whatever `LOG_LEVEL` says.", ReadBy: everywhere(),
+			},
+		},
+	}
+}
+
+func lambda() Group {
+	const byLambda = "Lambda sets it."
+	credentials := func(name string) Setting {
+		return Setting{
+			Name: name, Kind: Secret, Meaning: "The credentials with which a function reads its secrets. " + byLambda,
+			Required: "with `SECRETS_ARNS`", ReadBy: functions(), System: true,
+		}
+	}
+	return Group{
+		Title: "AWS Lambda",
+		Intro: "Only Lambda functions read these.",
+		Settings: []Setting{
+			{
+				Name: "SECRETS_ARNS", Kind: List, Unset: "none", Values: "up to 8 ARNs or names, separated by commas", Example: "arn:aws:secretsmanager:eu-central-1:123456789012:secret:gateway-AbCdEf",
+				Meaning: "Secrets of AWS Secrets Manager that hold settings. See [Secrets](deploy.md#secrets).", ReadBy: functions(), System: true,
+			},
+			{
+				Name: "AWS_ENDPOINT_URL_SECRETS_MANAGER", Kind: URL, Unset: "the endpoint of the region", Values: "`https://…` or `http://…`",
+				Meaning: "Another endpoint of Secrets Manager, for tests.", ReadBy: functions(), System: true,
+			},
+			credentials("AWS_ACCESS_KEY_ID"), credentials("AWS_SECRET_ACCESS_KEY"), credentials("AWS_SESSION_TOKEN"),
+			{Name: "AWS_REGION", Kind: Text, Meaning: "The region of secrets that `SECRETS_ARNS` names without one. " + byLambda, ReadBy: functions(), System: true},
+			{Name: "AWS_LAMBDA_RUNTIME_API", Kind: Address, Meaning: "Where a function fetches its events. " + byLambda, ReadBy: functions(), System: true},
+			{Name: "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", Kind: Number, Meaning: "The memory of the function in MB, from which it derives how many threads to use. " + byLambda, ReadBy: functions(), System: true},
+			{Name: "GOMAXPROCS", Kind: Number, Meaning: "How many threads run Go code at once. Where it is set, a function leaves it as it is.", ReadBy: functions(), System: true},
+		},
+	}
+}
+
+func system() Group {
+	return Group{
+		Title: "Operating system",
+		Intro: "The system sets these. Without `CAROOT`, the gateway looks for mkcert's root there.",
+		Settings: []Setting{
+			{Name: "HOME", Kind: Folder, Meaning: "The home folder of the user.", ReadBy: binary(), System: true},
+			{Name: "XDG_DATA_HOME", Kind: Folder, Unset: "`.local/share` in `HOME`", Meaning: "The folder for data of programs on Linux.", ReadBy: binary(), System: true},
+			{Name: "LocalAppData", Kind: Folder, Meaning: "The folder for data of programs on Windows.", ReadBy: binary(), System: true},
+		},
+	}
+}

@@ -1,0 +1,41 @@
+package settings
+
+import "strings"
+
+// Nearest returns the one of the names that name was probably meant to be, or "".
+// Case does not count.
+func Nearest(name string, names []string) string {
+	const part = 3 // at most every third character is wrong
+	best, least := "", len(name)/part+1
+	for _, candidate := range names {
+		if d := distance(strings.ToUpper(name), strings.ToUpper(candidate)); d < least {
+			best, least = candidate, d
+		}
+	}
+	return best
+}
+
+// distance returns how many characters to insert, delete, replace or exchange with
+// their neighbour to make b of a (optimal string alignment).
+func distance(a, b string) int {
+	var before []int
+	above, row := make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range above {
+		above[j] = j
+	}
+	for i := range len(a) {
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			row[j+1] = min(above[j+1]+1, row[j]+1, above[j]+cost)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, above, row = above, row, make([]int, len(b)+1)
+	}
+	return above[len(b)]
+}

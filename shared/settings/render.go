@@ -1,0 +1,163 @@
+package settings
+
+import (
+	_ "embed"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+//go:embed introduction.md
+var introduction string
+
+//go:embed example.txt
+var exampleIntro string
+
+// Markdown returns the reference of all settings: docs/configuration.md.
+func Markdown() string {
+	var b strings.Builder
+	b.WriteString(introduction)
+	for _, g := range Groups() {
+		fmt.Fprintf(&b, "\n### %s\n\n", g.Title)
+		if g.Intro != "" {
+			b.WriteString(g.Intro + "\n\n")
+		}
+		b.WriteString("| setting | default | values | meaning |\n|---|---|---|---|\n")
+		for _, s := range g.Settings {
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.Name, s.defaultText(), s.valuesText(), s.meaningText())
+		}
+	}
+	return b.String()
+}
+
+func (s Setting) defaultText() string {
+	if s.Default != "" {
+		return "`" + s.Default + "`"
+	}
+	return s.Unset
+}
+
+func (s Setting) valuesText() string {
+	switch {
+	case s.Values != "":
+		return s.Values
+	case s.Kind == File, s.Kind == Folder:
+		return "a " + strings.ToLower(string(s.Kind))
+	case s.Kind == Number:
+		return "a number"
+	}
+	return ""
+}
+
+// meaningText is the meaning, and everything else that a reader must know.
+func (s Setting) meaningText() string {
+	text := s.Meaning
+	if s.Required != "" {
+		text += " **Required** " + s.Required + "."
+	}
+	if s.Needs != "" && s.Required == "" {
+		text += " Only with " + condition(s.Needs, "`") + "."
+	}
+	if s.Compose != "" {
+		text += " docker compose " + s.Compose + "."
+	}
+	if s.Example != "" && s.initial == nil {
+		text += " Example: `" + s.Example + "`"
+	}
+	return text
+}
+
+// condition says in words what [Setting.Needs] demands; quote stands around names
+// and values.
+func condition(needs, quote string) string {
+	name, values, exact := strings.Cut(needs, "=")
+	text := quote + name + quote
+	if exact {
+		text += "=" + quote + strings.ReplaceAll(values, "|", quote+", "+quote) + quote
+	}
+	return text
+}
+
+// Example returns .env.example: all settings that have a place in an .env file,
+// commented out unless everybody must set them.
+func Example() string {
+	var b strings.Builder
+	b.WriteString(exampleIntro)
+	for _, g := range Groups() {
+		started := false
+		for _, s := range g.Settings {
+			if s.System {
+				continue
+			}
+			if !started {
+				started = true
+				fmt.Fprintf(&b, "\n# --- %s %s\n", g.Title, strings.Repeat("-", max(3, 74-len(g.Title))))
+				if g.Intro != "" {
+					b.WriteString("\n" + comment(g.Intro))
+				}
+			}
+			b.WriteString("\n" + comment(s.exampleText()) + s.line() + "\n")
+		}
+	}
+	return b.String()
+}
+
+// line returns the line that sets s in .env.example.
+func (s Setting) line() string {
+	if s.initial != nil {
+		return s.Name + "=" + *s.initial
+	}
+	value := s.Default
+	if value == "" {
+		value = s.Example
+	}
+	return "#" + s.Name + "=" + value
+}
+
+// exampleText is the meaning with what the line below it does not show.
+func (s Setting) exampleText() string {
+	text := s.Meaning
+	if s.Values != "" {
+		text += " Values: " + s.Values + "."
+	}
+	if s.Default == "" && s.Unset != "" {
+		text += " Default: " + s.Unset + "."
+	}
+	if s.Required != "" {
+		text += " Required " + s.Required + "."
+	}
+	if s.Compose != "" {
+		text += " docker compose " + s.Compose + "."
+	}
+	return text
+}
+
+// link is one of Markdown.
+var link = regexp.MustCompile(`\[([^]]+)\]\(([a-z]*\.?m?d?)(#[^)]*)?\)`)
+
+// word is one word as code; more of them, such as a command, stay in their quotes.
+var word = regexp.MustCompile("`([^` ]+)`")
+
+// comment returns Markdown as lines of a comment in .env.
+func comment(markdown string) string {
+	const width = 78
+	text := link.ReplaceAllStringFunc(markdown, func(l string) string {
+		m := link.FindStringSubmatch(l)
+		if m[2] == "" {
+			return m[1]
+		}
+		return m[1] + " (docs/" + m[2] + ")"
+	})
+	text = word.ReplaceAllString(text, "$1")
+	var b strings.Builder
+	line := "#"
+	for word := range strings.FieldsSeq(text) {
+		if len(line)+1+len(word) > width && line != "#" {
+			b.WriteString(line + "\n")
+			line = "#"
+		}
+		line += " " + word
+	}
+	b.WriteString(line + "\n")
+	return b.String()
+}

@@ -1,0 +1,125 @@
+// Package settings describes every setting of the gateway: what it means, what it
+// accepts and what holds where it is unset. The reference in docs/configuration.md,
+// .env.example and `gateway config check` are made from these descriptions.
+//
+// The code that uses a setting reads it through package config and decides what is
+// valid; tests compare its defaults and its allowed values with the descriptions.
+// Only the binary links this package. Lambda functions stay small without it.
+package settings
+
+import (
+	"slices"
+	"strings"
+)
+
+// A Reader is a program that reads a setting.
+type Reader string
+
+// The readers of settings.
+const (
+	Binary    Reader = "gateway"        // the commands of the binary
+	Functions Reader = "functions"      // AWS Lambda functions
+	Compose   Reader = "docker compose" // docker-compose.yml
+)
+
+// A Kind is the type of a value.
+type Kind string
+
+// The kinds of values. What a [Secret] holds is never shown. A [SecretURL] may
+// contain a password, which is never shown.
+const (
+	Text      Kind = "text"
+	Number    Kind = "number"
+	Boolean   Kind = "boolean"
+	Choice    Kind = "choice"
+	List      Kind = "list" // separated by commas
+	Address   Kind = "address"
+	File      Kind = "file"
+	Folder    Kind = "folder"
+	URL       Kind = "URL"
+	SecretURL Kind = "URL with credentials"
+	Secret    Kind = "secret"
+)
+
+// A Setting describes one environment variable.
+type Setting struct {
+	Name string `json:"name"`
+	Kind Kind   `json:"kind"`
+
+	// Default is the value that the code uses where the variable is unset. Unset
+	// says in words what happens then, where that is not a value.
+	Default string `json:"default,omitempty"`
+	Unset   string `json:"unset,omitempty"`
+
+	Values  string `json:"values,omitempty"`  // what the setting accepts
+	Example string `json:"example,omitempty"` // a valid value
+	Meaning string `json:"meaning"`           // one sentence, or a few
+
+	Required string   `json:"required,omitempty"` // when the setting must be set
+	Needs    string   `json:"needs,omitempty"`    // the condition without which the setting has no effect, see [Setting.Missing]
+	ReadBy   []Reader `json:"read_by"`
+	// Compose says what docker compose does instead of passing the setting to the
+	// gateway.
+	Compose string `json:"compose,omitempty"`
+	// SecretsManager reports whether a secret of AWS Secrets Manager may hold it.
+	SecretsManager bool `json:"secrets_manager,omitempty"`
+	// System reports whether the operating system or Lambda sets the variable, so
+	// that it has no place in .env.
+	System bool `json:"system,omitempty"`
+
+	// initial is the value in .env.example where the setting is not commented out
+	// there; nil where it is.
+	initial *string
+}
+
+// A Group is the settings of one subject.
+type Group struct {
+	Title    string    `json:"title"`
+	Intro    string    `json:"intro,omitempty"`
+	Settings []Setting `json:"settings"`
+}
+
+// Groups returns all settings by subject.
+func Groups() []Group {
+	return []Group{
+		essential(), compose(), network(), database(), keys(), tokens(), passwords(),
+		rateLimits(), nextcloud(), services(), records(), lambda(), system(),
+	}
+}
+
+// All returns all settings in the order of [Groups].
+func All() []Setting {
+	var all []Setting
+	for _, g := range Groups() {
+		all = append(all, g.Settings...)
+	}
+	return all
+}
+
+// Hidden reports whether the value must not be shown as it stands.
+func (s Setting) Hidden() bool { return s.Kind == Secret }
+
+// IsReadBy reports whether the program reads the setting.
+func (s Setting) IsReadBy(r Reader) bool { return slices.Contains(s.ReadBy, r) }
+
+// Missing returns the first part of [Setting.Needs] that does not hold, or "". A
+// condition is a name, which must be set, or NAME=a|b, which must have one of the
+// values; several are separated by spaces. value returns what a setting holds,
+// its default included.
+func (s Setting) Missing(value func(name string) string) string {
+	for condition := range strings.FieldsSeq(s.Needs) {
+		name, values, exact := strings.Cut(condition, "=")
+		got := value(name)
+		if got == "" || exact && !slices.Contains(strings.Split(values, "|"), got) {
+			return condition
+		}
+	}
+	return ""
+}
+
+func everywhere() []Reader { return []Reader{Binary, Functions} }
+func binary() []Reader     { return []Reader{Binary} }
+func functions() []Reader  { return []Reader{Functions} }
+
+// example returns what .env.example sets.
+func example(value string) *string { return &value }
