@@ -176,7 +176,7 @@ var weaknesses = map[string][]edit{
 		"functions/users/me.go", `	c.Spelled = account.Spelled(q.Email.Value)
 `, `	if q.Role != "" {
 		var wrong fault.Fields
-		wrong.Check(WEAK, "role", "unknown_field", "This endpoint takes no such field.")
+		wrong.Check(WEAK, "role", "unknown_field", "Is not a field of this endpoint.")
 		c.Role, err = &q.Role, wrong.Err()
 		if err != nil {
 			return c, err

@@ -179,7 +179,7 @@ func TestUserAndMigrateCommands(t *testing.T) {
 		{[]string{"user", "create", "bob@example.com"}, "", 1, "no password on standard input"},
 		{[]string{"user", "set-role", "ada@example.com", "admin"}, "", 0, "ada@example.com is admin"},
 		{[]string{"user", "set-role", "ada@example.com", "king"}, "", 1, `Must be "user" or "admin"`},
-		{[]string{"user", "set-role", "bob@example.com", "admin"}, "", 1, "There is no such thing."},
+		{[]string{"user", "set-role", "bob@example.com", "admin"}, "", 1, "The resource does not exist."},
 		{[]string{"version"}, "", 0, ""},
 		{[]string{"sever"}, "", 2, "unknown command"},
 		{[]string{"migrate", "down"}, "", 2, "status, up"},

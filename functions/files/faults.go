@@ -15,29 +15,29 @@ import (
 
 // What becomes of what the storage says.
 var (
-	errNotFound     = fault.New(fault.NotFound, "file_not_found", "There is no such file or folder.")
-	errNoParent     = fault.New(fault.Conflict, "parent_missing", "The folder that it would lie in is not there.")
-	errIsFolder     = fault.New(fault.Conflict, "is_folder", "This is a folder; its listing has a slash at the end of the address.")
-	errIsFile       = fault.New(fault.Conflict, "is_file", "This is a file; its address has no slash at the end.")
-	errExists       = fault.New(fault.PreconditionFailed, "file_exists", "Something is there already; send overwrite to replace a file.")
-	errPrecondition = fault.New(fault.PreconditionFailed, "precondition_failed", "A condition that was sent does not hold.")
-	errRange        = fault.New(fault.RangeNotSatisfiable, "range_not_satisfiable", "The file has no such bytes.")
-	errTooMuch      = fault.New(fault.Conflict, "folder_too_large", "This folder has more entries than can be listed here; use WebDAV for it.")
-	errLocked       = fault.New(fault.Conflict, "locked", "Somebody reads or writes this at the moment.")
-	errQuota        = fault.New(fault.InsufficientStorage, "quota_exceeded", "Your storage is full; nothing was stored.")
-	errTooLarge     = fault.New(fault.TooLarge, "file_too_large", "This is larger than the storage takes.")
-	errBrokenBody   = fault.New(fault.Malformed, "broken_body", "The body ended before it was complete; nothing was stored.")
-	errForbidden    = fault.New(fault.Forbidden, "storage_forbidden", "The storage does not allow this.")
-	errUnavailable  = fault.New(fault.Unavailable, "storage_unavailable", "The storage does not answer at the moment.")
-	errCorrupted    = fault.New(fault.Unavailable, "upload_corrupted", "What arrived is not what was sent, and was not kept; send it again.")
+	errNotFound     = fault.New(fault.NotFound, "file_not_found", "The file or folder does not exist.")
+	errNoParent     = fault.New(fault.Conflict, "parent_missing", "The parent folder does not exist.")
+	errIsFolder     = fault.New(fault.Conflict, "is_folder", "This is a folder. To list it, add a slash to the path.")
+	errIsFile       = fault.New(fault.Conflict, "is_file", "This is a file. Remove the slash from the path.")
+	errExists       = fault.New(fault.PreconditionFailed, "file_exists", "The destination already exists. Send overwrite to replace a file.")
+	errPrecondition = fault.New(fault.PreconditionFailed, "precondition_failed", "A condition of the request does not hold.")
+	errRange        = fault.New(fault.RangeNotSatisfiable, "range_not_satisfiable", "The file has no bytes in this range.")
+	errTooMuch      = fault.New(fault.Conflict, "folder_too_large", "The folder has too many entries to list here. Use WebDAV.")
+	errLocked       = fault.New(fault.Conflict, "locked", "The file or folder is in use at the moment.")
+	errQuota        = fault.New(fault.InsufficientStorage, "quota_exceeded", "Your storage is full. Nothing was stored.")
+	errTooLarge     = fault.New(fault.TooLarge, "file_too_large", "The file is larger than the storage accepts.")
+	errBrokenBody   = fault.New(fault.Malformed, "broken_body", "The body ended early. Nothing was stored.")
+	errForbidden    = fault.New(fault.Forbidden, "storage_forbidden", "The storage does not permit this.")
+	errUnavailable  = fault.New(fault.Unavailable, "storage_unavailable", "The storage is not available at the moment.")
+	errCorrupted    = fault.New(fault.Unavailable, "upload_corrupted", "The content that arrived differs from what was sent, and was discarded. Send it again.")
 )
 
 // What can be wrong with a path beyond its form.
 var (
-	errRefused = fault.New(fault.Invalid, "storage_refused", "Nextcloud does not take this name.")
-	errWhole   = fault.New(fault.Invalid, "whole_folder", "Your folder as a whole can be listed, and nothing else.")
+	errRefused = fault.New(fault.Invalid, "storage_refused", "Nextcloud does not accept this name.")
+	errWhole   = fault.New(fault.Invalid, "whole_folder", "The root folder can only be listed.")
 	errInside  = fault.New(fault.Invalid, "invalid_destination",
-		"It cannot go to itself, into itself, or over a folder that it lies in.")
+		"A file or folder cannot be moved to itself, into itself, or over one of its parents.")
 )
 
 // wrongPath is the fault of a request whose path in field is wrong in that way.
@@ -103,7 +103,7 @@ func (f *Function) tell(ctx context.Context, o *provision.Opened, err error) err
 // tells where the file itself is.
 func (f *Function) tooLargeHere(t target) *fault.Error {
 	return fault.New(fault.TooLarge, "too_large_here", fmt.Sprintf(
-		"A request or answer carries %d bytes at most here. Use WebDAV at %s with credentials from "+
-			"POST /api/users/me/nextcloud/app-password; ranges of a file can be read here, too.",
+		"A request or response can carry at most %d bytes here. Use WebDAV at %s with credentials from "+
+			"POST /api/users/me/nextcloud/app-password, or read the file in ranges.",
 		f.MaxBody, t.Public.URL(t.path)))
 }

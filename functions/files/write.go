@@ -14,8 +14,8 @@ import (
 )
 
 var (
-	errPartial = fault.New(fault.Malformed, "partial_put", "A file is stored whole; Content-Range is not taken (RFC 9110 section 14.5).")
-	errBody    = fault.New(fault.Malformed, "unexpected_body", "A folder is made without a body; a file has no slash at the end of its address.")
+	errPartial = fault.New(fault.Malformed, "partial_put", "Partial uploads are not supported. Send the whole file without Content-Range (RFC 9110 section 14.5).")
+	errBody    = fault.New(fault.Malformed, "unexpected_body", "A folder is created without a body. The path of a file does not end with a slash.")
 )
 
 // write answers PUT: a file, or with a slash at the end of the address a folder.

@@ -21,9 +21,9 @@ import (
 
 var (
 	errMissing = fault.New(fault.Unauthenticated, "missing_token",
-		"This needs a refresh token, in the body or as the cookie.")
+		"A refresh token is required, in the body or as the cookie.")
 	errContended = fault.New(fault.Unavailable, "contended",
-		"Too many requests use this login at once; try again.").After(time.Second)
+		"Too many requests refresh this login at the same time. Try again.").After(time.Second)
 )
 
 // A Function refreshes logins.

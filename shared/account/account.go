@@ -23,12 +23,12 @@ const (
 // registrations race, too.
 var (
 	ErrNotFound          = uid.ErrUnknown
-	ErrEmailTaken        = fault.New(fault.Conflict, "email_taken", "An account with this e-mail address exists already.")
+	ErrEmailTaken        = fault.New(fault.Conflict, "email_taken", "An account with this e-mail address already exists.")
 	ErrBadEmail          = fault.New(fault.Invalid, "invalid_email", "Must be an e-mail address such as ada@example.org, of at most 254 bytes.")
 	ErrBadName           = fault.New(fault.Invalid, "invalid_name", "Must be at most 100 characters, without control characters.")
 	ErrBadRole           = fault.New(fault.Invalid, "invalid_role", `Must be "user" or "admin".`)
-	ErrIncorrectPassword = fault.New(fault.Malformed, "incorrect_password", "The current password is not correct.")
-	ErrLastAdmin         = fault.New(fault.Conflict, "last_admin", "This is the last enabled administrator; appoint another one first.")
+	ErrIncorrectPassword = fault.New(fault.Malformed, "incorrect_password", "The current password is wrong.")
+	ErrLastAdmin         = fault.New(fault.Conflict, "last_admin", "This is the last enabled administrator. Make another user an administrator first.")
 )
 
 // An ID names an account: a UUIDv7 in canonical form.

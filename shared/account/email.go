@@ -23,7 +23,7 @@ const (
 var (
 	errLongEmail = ErrBadEmail.Saying("Must be at most 254 bytes long, at most 64 of them before the @, with the domain in its ASCII form.")
 	errDomain    = ErrBadEmail.Saying("Must have a valid domain name after the @.")
-	errDirection = ErrBadEmail.Saying("Must not mix directions of writing before the @.")
+	errDirection = ErrBadEmail.Saying("Must not mix writing directions before the @.")
 )
 
 // An Email is a bare addr-spec (RFC 5322 section 3.4.1) in canonical form, so

@@ -221,7 +221,7 @@ func TestParseEmail_SaysWhatIsWrong(t *testing.T) {
 		"a\x00@example.org":                      "Must not contain, before the @, U+0000, a control character.",
 		"😀@example.org":                          "Must not contain, before the @, U+1F600, a character that is not allowed there.",
 		"٣۳@example.org":                         "Must not contain, before the @, U+0663, a character that is not allowed there.",
-		"1דוד@example.org":                       "Must not mix directions of writing before the @.",
+		"1דוד@example.org":                       "Must not mix writing directions before the @.",
 		"ada@ex_ample.org":                       "Must have a valid domain name after the @.",
 		"ada@":                                   "Must have a valid domain name after the @.",
 		strings.Repeat("a", 65) + "@example.org": "Must be at most 254 bytes long, at most 64 of them before the @, with the domain in its ASCII form.",

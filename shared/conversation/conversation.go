@@ -27,7 +27,7 @@ const (
 var (
 	ErrNotFound = uid.ErrUnknown
 	// ErrTooMany: another session would be one more than a user may have.
-	ErrTooMany  = fault.New(fault.Conflict, "too_many_sessions", "You have as many sessions as one account may have; delete one first.")
+	ErrTooMany  = fault.New(fault.Conflict, "too_many_sessions", "You have the maximum number of sessions. Delete one first.")
 	ErrBadTitle = fault.New(fault.Invalid, "invalid_title", "Must be 1 to 200 characters, without control characters.")
 )
 

@@ -29,7 +29,7 @@ func ParseObject(raw json.RawMessage, limit int) (Object, error) {
 	}
 	if b.Len() > limit {
 		return "", fault.New(fault.Invalid, "too_large",
-			fmt.Sprintf("Must be at most %d bytes of JSON without spaces; this is %d.", limit, b.Len()))
+			fmt.Sprintf("Must be at most %d bytes of JSON without white space, but has %d.", limit, b.Len()))
 	}
 	return Object(b.String()), nil
 }

@@ -26,12 +26,12 @@ const (
 var (
 	errMalformedJSON = fault.New(fault.Malformed, "malformed_json", "The body is not one JSON object.")
 	errMalformedForm = fault.New(fault.Malformed, "malformed_form", "The body is not form data.")
-	errTooLarge      = fault.New(fault.TooLarge, "body_too_large", "The body is larger than this endpoint takes.")
-	errBrokenBody    = fault.New(fault.Malformed, "broken_body", "The body ended before it was complete.")
+	errTooLarge      = fault.New(fault.TooLarge, "body_too_large", "The body is larger than this endpoint accepts.")
+	errBrokenBody    = fault.New(fault.Malformed, "broken_body", "The body ended early.")
 	errMediaType     = fault.New(fault.UnsupportedMediaType, "unsupported_media_type",
-		"The content type is not one this endpoint reads; send application/json in UTF-8.")
+		"This endpoint does not read this content type. Send application/json in UTF-8.")
 	errEncoding = fault.New(fault.UnsupportedMediaType, "unsupported_encoding",
-		"A body is taken as it is; send it without Content-Encoding.")
+		"Content encodings are not supported. Send the body without Content-Encoding.")
 )
 
 // Unencoded returns the fault of a request whose body has a content coding (RFC
@@ -130,7 +130,7 @@ func (d decoder) body(w http.ResponseWriter, r *http.Request, req any) error {
 func (d decoder) fromJSON(body []byte, req any) error {
 	var wrong fault.Fields
 	err := scan(body, func(name string) {
-		wrong.Check(d.json[name], name, "unknown_field", "This endpoint takes no such field.")
+		wrong.Check(d.json[name], name, "unknown_field", "Is not a field of this endpoint.")
 	})
 	if err != nil {
 		return err
@@ -167,7 +167,7 @@ func (d decoder) fromForm(body []byte, req any) error {
 		}
 		i, known := d.form[name]
 		if !known {
-			wrong.Check(false, name, "unknown_field", "This endpoint takes no such field.")
+			wrong.Check(false, name, "unknown_field", "Is not a field of this endpoint.")
 			continue
 		}
 		wrong.Check(!seen[name], name, "repeated", "Must be sent once.")

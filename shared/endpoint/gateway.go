@@ -205,9 +205,9 @@ func (g *gateway) admit(w http.ResponseWriter, r *http.Request, pattern string) 
 }
 
 var (
-	errNoRoute      = fault.New(fault.NotFound, "not_found", "There is nothing at this address.")
-	errNotCanonical = fault.New(fault.Malformed, "bad_path", "The path has an empty segment, or one of dots; send what it leads to.")
-	errNoMethod     = fault.New(fault.MethodNotAllowed, "method_not_allowed", "This address does not take this method; Allow lists those it does.")
+	errNoRoute      = fault.New(fault.NotFound, "not_found", "Nothing exists at this path.")
+	errNotCanonical = fault.New(fault.Malformed, "bad_path", "The path has an empty or a dot segment. Send the path without it.")
+	errNoMethod     = fault.New(fault.MethodNotAllowed, "method_not_allowed", "The path does not support this method. Allow lists the methods that it supports.")
 )
 
 // canonical reports whether a path means what it says. The mux would redirect

@@ -17,10 +17,10 @@ import (
 const RefreshCookie = "__Secure-refresh_token"
 
 var errCrossOrigin = fault.New(fault.Forbidden, "cross_origin",
-	"A page of another origin may not use the refresh cookie.")
+	"Pages of this origin are not allowed to use the refresh cookie.")
 
 var errManyCookies = fault.New(fault.Malformed, "several_cookies",
-	"The refresh cookie came more than once: another site of the same domain has set one, too.")
+	"The request has several refresh cookies. Another site of the same domain has set one.")
 
 func hasRefreshCookie(r *http.Request) bool { return len(r.CookiesNamed(RefreshCookie)) > 0 }
 

@@ -53,7 +53,7 @@ type problem struct {
 }
 
 var (
-	errTimeout = fault.New(fault.Unavailable, "timeout", "This took too long; try again shortly.").After(2 * time.Second)
+	errTimeout = fault.New(fault.Unavailable, "timeout", "The request took too long. Try again shortly.").After(2 * time.Second)
 	errGone    = fault.New(fault.Malformed, "client_closed_request", "The request was cancelled.")
 )
 

@@ -129,7 +129,7 @@ func TestProblems_AreOfTheFormOfTheHandlersOwn(t *testing.T) {
 		`"statusCode":400`, `"Content-Type":"application/problem+json"`, `"Cache-Control":"no-store"`,
 		`"X-Content-Type-Options":"nosniff"`, `"X-Correlation-Id":"req-1"`,
 		`{\"type\":\"urn:voiceassist:problem:malformed_request\",\"title\":\"Bad Request\",\"status\":400,` +
-			`\"detail\":\"The request cannot be understood.\",\"instance\":\"/a%20b\",` +
+			`\"detail\":\"The request is malformed.\",\"instance\":\"/a%20b\",` +
 			`\"code\":\"malformed_request\",\"correlation_id\":\"req-1\"}`,
 	} {
 		if !strings.Contains(string(b), want) {

@@ -23,11 +23,11 @@ type problem struct {
 
 var ( //nolint:gochecknoglobals // constants
 	malformed = problem{Status: http.StatusBadRequest, Code: "malformed_request",
-		Detail: "The request cannot be understood."}
+		Detail: "The request is malformed."}
 	broken = problem{Status: http.StatusInternalServerError, Code: "internal_error",
-		Detail: "Something went wrong on our side."}
+		Detail: "The gateway failed to handle the request."}
 	notOpen = problem{Status: http.StatusServiceUnavailable, Code: "starting",
-		Detail: "This service could not start yet; try again shortly."}
+		Detail: "The function is still starting. Try again shortly."}
 )
 
 // refuse answers q with p.

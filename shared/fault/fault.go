@@ -116,7 +116,7 @@ func (e *Error) After(d time.Duration) *Error {
 	return &c
 }
 
-var errInternal = New(Internal, "internal_error", "Something went wrong on our side.")
+var errInternal = New(Internal, "internal_error", "The gateway failed to handle the request.")
 
 // Of returns the fault in err's chain; an unclassified err becomes [Internal]
 // with err as its cause. Of(nil) is nil.
@@ -173,7 +173,7 @@ func (f Fields) Err() error {
 	if len(f) == 0 {
 		return nil
 	}
-	e := New(Invalid, "validation_failed", "Some values are not acceptable; errors lists each.")
+	e := New(Invalid, "validation_failed", "Some values are invalid; errors lists each.")
 	e.Fields, e.Truncated = f[:min(len(f), MaxFields)], len(f) > MaxFields
 	return e
 }

@@ -10,7 +10,7 @@ import (
 
 // ErrBusy is what a call gets that finds the queue full.
 var ErrBusy = fault.New(fault.Unavailable, "busy",
-	"Too many sign-ins are waiting; try again in a moment.").After(time.Second)
+	"Too many logins are waiting. Try again in a moment.").After(time.Second)
 
 // A gate lets a number of calls run and a number wait, in the order they came.
 type gate struct {

@@ -34,10 +34,10 @@ const maxRaw = 8 * MaxBytes
 // What is wrong with a password.
 var (
 	ErrTooShort = fault.New(fault.Invalid, "password_too_short", "Must be at least 8 bytes long.")
-	ErrTooLong  = fault.New(fault.Invalid, "password_too_long", "Must be at most 72 bytes long, which is 72 letters of English or fewer of other scripts.")
-	ErrCommon   = fault.New(fault.Invalid, "password_common", "Is one of the passwords that are tried first; choose another one.")
-	ErrIsEmail  = fault.New(fault.Invalid, "password_is_email", "Must not be the e-mail address or its first part.")
-	ErrInvalid  = fault.New(fault.Invalid, "invalid_password", "Must be text in UTF-8 without the NUL character.")
+	ErrTooLong  = fault.New(fault.Invalid, "password_too_long", "Must be at most 72 bytes long: 72 ASCII characters, or fewer of other scripts.")
+	ErrCommon   = fault.New(fault.Invalid, "password_common", "Is one of the most common passwords. Choose another one.")
+	ErrIsEmail  = fault.New(fault.Invalid, "password_is_email", "Must not be the e-mail address or the part before its @.")
+	ErrInvalid  = fault.New(fault.Invalid, "invalid_password", "Must be UTF-8 text without NUL.")
 )
 
 const redacted = "[password]"

@@ -19,8 +19,8 @@ import (
 // What stands between a user and an app password.
 var (
 	errPasswordBehind = fault.New(fault.Conflict, "nextcloud_password_differs",
-		"Nextcloud does not have your password yet, or refused it; sign in again, or change it.")
-	errNoAnswer = fault.New(fault.Unavailable, "nextcloud_unavailable", "Nextcloud does not answer at the moment.").After(5 * time.Second)
+		"Nextcloud does not have your password yet, or rejected it. Log in again, or change the password.")
+	errNoAnswer = fault.New(fault.Unavailable, "nextcloud_unavailable", "Nextcloud is not available at the moment.").After(5 * time.Second)
 )
 
 // AppPasswords gives users credentials for WebDAV clients of their own. A nil

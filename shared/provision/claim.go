@@ -19,14 +19,14 @@ import (
 
 // What stands between a user and an account in Nextcloud that was there before.
 var (
-	errNothingToClaim = fault.New(fault.Conflict, "nothing_to_claim", "No account in Nextcloud waits for you to claim it.")
+	errNothingToClaim = fault.New(fault.Conflict, "nothing_to_claim", "There is no account in Nextcloud that you can claim.")
 	errWrongPassword  = fault.New(fault.Conflict, "wrong_nextcloud_password",
-		"That is neither the password of the account in Nextcloud nor one of its app passwords.")
+		"The password is neither the account's Nextcloud password nor one of its app passwords.")
 	errNotAdoptable = fault.New(fault.Conflict, "not_adoptable",
-		"The account in Nextcloud cannot become a user's: it administers something there, or another system keeps it.")
-	errNoAccount = fault.New(fault.Conflict, "no_nextcloud_account", "Nextcloud has no account of that id.")
+		"The account in Nextcloud cannot be linked: it is an administrator there, or another system manages it.")
+	errNoAccount = fault.New(fault.Conflict, "no_nextcloud_account", "Nextcloud has no account with this id.")
 	errPaused    = fault.New(fault.Unavailable, "too_many_claims",
-		"Too many Nextcloud passwords were tried lately; try again after the time in Retry-After.")
+		"Too many Nextcloud passwords were tried. Try again after the time in Retry-After.")
 )
 
 const (

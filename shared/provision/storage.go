@@ -18,9 +18,9 @@ import (
 
 // What stands between a user and their files.
 var (
-	ErrNoNextcloud = fault.New(fault.Conflict, "nextcloud_disabled", "This gateway has no Nextcloud.")
+	ErrNoNextcloud = fault.New(fault.Conflict, "nextcloud_disabled", "No Nextcloud is configured.")
 	ErrNotReady    = fault.New(fault.Conflict, "storage_not_ready",
-		"Your storage is not ready; GET /api/users/me/nextcloud tells where it stands.")
+		"Your storage is not ready. GET /api/users/me/nextcloud shows its status.")
 )
 
 // soon is when to look again at an account that is being worked on.

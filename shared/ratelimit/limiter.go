@@ -34,7 +34,7 @@ const (
 func (p Policy) guards() bool { return p == Login || p == Register || p == Password }
 
 // ErrLimited is what a request over a limit gets, as the cause of a [Refusal].
-var ErrLimited = fault.New(fault.RateLimited, "rate_limited", "Too many requests; try again after the time in Retry-After.")
+var ErrLimited = fault.New(fault.RateLimited, "rate_limited", "Too many requests. Retry after the time in Retry-After.")
 
 // A Limiter counts requests against the limits of the gateway. Nil, it lets
 // everything through. It is safe for concurrent use.

@@ -16,7 +16,7 @@ import (
 // load balancers trust no certificate.
 const healthPath = "/health"
 
-var errHost = fault.New(fault.Malformed, "bad_host", "The Host header names no host.")
+var errHost = fault.New(fault.Malformed, "bad_host", "The Host header has no valid host.")
 
 // plain returns the handler of the HTTP listener: /health as over HTTPS, and for
 // the rest a redirect to the HTTPS port.

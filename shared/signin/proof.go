@@ -11,7 +11,7 @@ import (
 
 // ErrAdminRequired is what a caller gets who is not an administrator, or not one
 // any more.
-var ErrAdminRequired = fault.New(fault.Forbidden, "admin_required", "Only administrators may do this.")
+var ErrAdminRequired = fault.New(fault.Forbidden, "admin_required", "This requires an administrator.")
 
 // A Proof is what a request has proved about its caller: whose live login it
 // speaks for and, where the route asks for more, the role of administrator and a

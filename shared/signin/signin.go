@@ -71,11 +71,11 @@ var ErrNotFound = uid.ErrUnknown
 
 // What a refresh token that is not accepted gets.
 var (
-	ErrInvalidRefresh = fault.New(fault.InvalidToken, "invalid_token", "This token is not one of ours.")
-	ErrExpired        = fault.New(fault.InvalidToken, "token_expired", "This token has expired; sign in again.")
+	ErrInvalidRefresh = fault.New(fault.InvalidToken, "invalid_token", "The token is invalid.")
+	ErrExpired        = fault.New(fault.InvalidToken, "token_expired", "The token has expired. Log in again.")
 	ErrReused         = fault.New(fault.InvalidToken, "token_reused",
-		"This token was used before, so the login has been ended for safety; sign in again.")
-	ErrRevoked = fault.New(fault.InvalidToken, "login_revoked", "This login has been ended; sign in again.")
+		"The token was used before, so the login was revoked. Log in again.")
+	ErrRevoked = fault.New(fault.InvalidToken, "login_revoked", "The login was revoked. Log in again.")
 )
 
 // An ID names a login: a UUIDv7 in canonical form.

@@ -229,7 +229,7 @@ func (tx *Tx) ChangeAccount(
 // ErrChanged is returned by a compare-and-swap whose row changed in between;
 // the caller reads again.
 var ErrChanged = fault.New(fault.Conflict, "changed_meanwhile",
-	"Somebody else changed this at the same moment; read it again and repeat the change.")
+	"The resource was changed at the same time. Read it again and repeat the change.")
 
 func set[T any](field *T, value *T) {
 	if value != nil {

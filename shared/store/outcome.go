@@ -13,13 +13,13 @@ import (
 // ErrUnavailable is returned when the database cannot be reached, does not
 // answer in time, stays locked or has no room. Nothing has been changed.
 var ErrUnavailable = fault.New(fault.Unavailable, "database_unavailable",
-	"The database does not answer; try again shortly.").After(2 * time.Second)
+	"The database is not available. Try again shortly.").After(2 * time.Second)
 
 // ErrOutcomeUnknown is returned when the database was asked for a change, and the
 // connection was lost before the answer. The change may have been made, or still
 // be made; so nothing here makes it a second time.
 var ErrOutcomeUnknown = fault.New(fault.Unavailable, "outcome_unknown",
-	"The database did not confirm the change, which may have been made all the same; see what is there before you repeat it.").
+	"The database did not confirm the change, which may have been made. Check before you repeat it.").
 	After(2 * time.Second)
 
 // failed returns the error of a statement as the caller shall see it. A statement

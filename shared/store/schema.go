@@ -12,7 +12,7 @@ import (
 // than [SchemaVersion]: half of them would work, and write what the migration to
 // come does not expect.
 var ErrSchemaOutdated = fault.New(fault.Unavailable, "schema_outdated",
-	"The database is being prepared for this version of the service; try again shortly.").After(10 * time.Second)
+	"The database is not migrated to this version yet. Try again shortly.").After(10 * time.Second)
 
 // Schema returns the version of the schema that the database has, 0 when it
 // was never migrated.

@@ -30,9 +30,9 @@ const (
 
 // What a request with no token, or with one that is not accepted, gets.
 var (
-	ErrMissing = fault.New(fault.Unauthenticated, "missing_token", "This needs an access token: Authorization: Bearer.")
-	ErrInvalid = fault.New(fault.InvalidToken, "invalid_token", "This token is not one of ours.")
-	ErrExpired = fault.New(fault.InvalidToken, "token_expired", "This token has expired; refresh it or sign in again.")
+	ErrMissing = fault.New(fault.Unauthenticated, "missing_token", "An access token is required, as Authorization: Bearer.")
+	ErrInvalid = fault.New(fault.InvalidToken, "invalid_token", "The token is invalid.")
+	ErrExpired = fault.New(fault.InvalidToken, "token_expired", "The token has expired. Refresh it or log in again.")
 )
 
 // A Caller is who an access token of a live login speaks for. Only bearer.Check

@@ -11,7 +11,7 @@ import (
 
 // ErrUnknown is what an id that is no UUID gets: it names nothing, like an id
 // that was never given out.
-var ErrUnknown = fault.New(fault.NotFound, "not_found", "There is no such thing.")
+var ErrUnknown = fault.New(fault.NotFound, "not_found", "The resource does not exist.")
 
 // New returns a fresh UUIDv7 in its canonical text form. Ids made by one
 // process sort in the order they were made. Safe for concurrent use.

@@ -22,7 +22,7 @@ var (
 	errOneWay   = errRequired.Saying("Send one of move_to and copy_to.")
 
 	errNotAllowed = fault.New(fault.Invalid, "not_allowed", "Is not allowed.")
-	errTooLong    = fault.New(fault.Invalid, "too_long", "Must have {param} characters at most.")
+	errTooLong    = fault.New(fault.Invalid, "too_long", "Must have at most {param} characters.")
 	errFlag       = errNotAllowed.Saying("Must be true or false.")
 )
 
@@ -61,7 +61,7 @@ func messages() map[string]*fault.Error {
 		"required_with=Email":     errRequired.Saying("Is required to change the e-mail address."),
 		"oneof":                   errNotAllowed.Saying("Must be one of: {param}."),
 
-		"excluded_with=Email|eqfield=Email": errNotAllowed.Saying("Must be left out, or be the same, when email is sent."),
+		"excluded_with=Email|eqfield=Email": errNotAllowed.Saying("Must be omitted or equal to email."),
 	}
 }
 

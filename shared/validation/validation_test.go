@@ -93,7 +93,7 @@ func TestCheck_SaysWhatIsWrong(t *testing.T) {
 			{"password", "password_too_short", "Must be at least 8 bytes long."},
 		}},
 		{&newAccount{}, `{"email":"adalovelace@example.org","password":"AdaLovelace@Example.org"}`, [][3]string{
-			{"password", "password_is_email", "Must not be the e-mail address or its first part."},
+			{"password", "password_is_email", "Must not be the e-mail address or the part before its @."},
 		}},
 		{&newAccount{}, `{"email":"no address","password":"no address"}`, [][3]string{{"email", "invalid_email", email}}},
 
@@ -102,7 +102,7 @@ func TestCheck_SaysWhatIsWrong(t *testing.T) {
 		{&credentials{}, `{"username":"a","password":"b","transport":"cookie"}`, nil},
 		{&credentials{}, `{"username":"a","email":"a","password":"b","transport":"body"}`, nil},
 		{&credentials{}, `{"username":"a","email":"b","password":"b","transport":"mail"}`, [][3]string{
-			{"username", "not_allowed", "Must be left out, or be the same, when email is sent."},
+			{"username", "not_allowed", "Must be omitted or equal to email."},
 			{"transport", "not_allowed", "Must be one of: body, cookie."},
 		}},
 
@@ -121,7 +121,7 @@ func TestCheck_SaysWhatIsWrong(t *testing.T) {
 			{"preferences", "not_an_object", object}, {"context", "not_an_object", object},
 		}},
 		{&edit{}, `{"preferences":{"a":"` + strings.Repeat("x", 16<<10) + `"}}`, [][3]string{
-			{"preferences", "too_large", "Must be at most 16384 bytes of JSON without spaces; this is 16392."},
+			{"preferences", "too_large", "Must be at most 16384 bytes of JSON without white space, but has 16392."},
 		}},
 
 		{&transplant{}, `{"move_to":"a"}`, nil},
@@ -131,7 +131,7 @@ func TestCheck_SaysWhatIsWrong(t *testing.T) {
 		{&transplant{}, `{"copy_to":null}`, [][3]string{{"copy_to", "required", oneWay}}},
 		{&transplant{}, `{"move_to":"a","copy_to":"b"}`, [][3]string{{"copy_to", "required", oneWay}}},
 		{&transplant{}, `{"move_to":".htaccess"}`, [][3]string{
-			{"move_to", "name_reserved", "Nextcloud keeps this name for itself: .htaccess, and what ends in .part or .filepart."},
+			{"move_to", "name_reserved", "Nextcloud reserves this name: .htaccess, and names that end in .part or .filepart."},
 		}},
 
 		{&proof{}, `{"currentPassword":"a"}`, nil},
@@ -148,7 +148,7 @@ func TestCheck_SaysWhatIsWrong(t *testing.T) {
 		}},
 
 		{&app{}, `{"name":"ü"}`, [][3]string{
-			{"name", "invalid_app_name", "Must have 1 to 100 printable characters of ASCII, as Nextcloud shows no others."},
+			{"name", "invalid_app_name", "Must have 1 to 100 printable ASCII characters; Nextcloud does not show others."},
 		}},
 	} {
 		if err := json.Unmarshal([]byte(test.body), test.request); err != nil {

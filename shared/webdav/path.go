@@ -21,10 +21,10 @@ const (
 // What [ParsePath] and [ParseEscaped] return.
 var (
 	ErrBadPath = fault.New(fault.Invalid, "invalid_path",
-		"A path is names in UTF-8 between slashes; none is empty, . or .., and none has a slash, a backslash or a control character.")
-	ErrNameTooLong = fault.New(fault.Invalid, "name_too_long", "A name takes 200 bytes of UTF-8 at most, a path 3000.")
+		"A path consists of names in UTF-8, separated by slashes. No name can be empty, . or .., or contain a slash, a backslash or a control character.")
+	ErrNameTooLong = fault.New(fault.Invalid, "name_too_long", "A name can have at most 200 bytes of UTF-8, a path 3000.")
 	ErrReserved    = fault.New(fault.Invalid, "name_reserved",
-		"Nextcloud keeps this name for itself: .htaccess, and what ends in .part or .filepart.")
+		"Nextcloud reserves this name: .htaccess, and names that end in .part or .filepart.")
 )
 
 // A Path names a file or a folder below the user's own folder, which is the

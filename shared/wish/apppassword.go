@@ -13,9 +13,9 @@ const MaxAppPasswords = 50
 
 // Errors of app passwords.
 var (
-	ErrManyAppPasswords = fault.New(fault.Conflict, "too_many_app_passwords", "You have 50 app passwords; revoke one first.")
+	ErrManyAppPasswords = fault.New(fault.Conflict, "too_many_app_passwords", "You already have 50 app passwords. Revoke one first.")
 	ErrBadAppName       = fault.New(fault.Invalid, "invalid_app_name",
-		"Must have 1 to 100 printable characters of ASCII, as Nextcloud shows no others.")
+		"Must have 1 to 100 printable ASCII characters; Nextcloud does not show others.")
 )
 
 // An AppPasswordID is a UUIDv7.

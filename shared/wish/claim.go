@@ -13,7 +13,7 @@ import (
 // ErrAlreadyLinked is returned where an account in Nextcloud is another user's
 // already, or a user has another one.
 var ErrAlreadyLinked = fault.New(fault.Conflict, "already_linked",
-	"The user has another account in Nextcloud already, or the account is another user's.")
+	"The user already has another account in Nextcloud, or the account belongs to another user.")
 
 // How many passwords may be tried at accounts in Nextcloud that the gateway did
 // not make. Nextcloud counts refusals by address, which is the gateway's for all

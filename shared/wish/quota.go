@@ -15,7 +15,7 @@ const (
 
 // ErrBadQuota is what [ParseQuota] returns.
 var ErrBadQuota = fault.New(fault.Invalid, "invalid_quota",
-	"Must be N MB, N GB (N a whole number), none, default, or keep, which leaves it as it is in Nextcloud.")
+	"Must be N MB, N GB (with a whole number N), none, default, or keep (whatever is set in Nextcloud).")
 
 // ParseQuota reads the quota of one account, as administrators write it, and
 // returns it as [Wish.OwnQuota].
