@@ -169,7 +169,7 @@ func TestCompose_RunsASupportedNextcloud(t *testing.T) {
 	}
 	versions := regexp.MustCompile(`Nextcloud (\d+) to (\d+)`)
 	supported := fmt.Sprintf("Nextcloud %d to %d", nextcloud.OldestVersion, nextcloud.NewestVersion)
-	for _, name := range []string{"README.md", "docs/nextcloud.md"} {
+	for _, name := range []string{"docs/configuration.md", "docs/nextcloud.md"} {
 		found := versions.FindAllString(read(t, name), -1)
 		if len(found) == 0 {
 			t.Errorf("%s does not tell which versions are supported", name)

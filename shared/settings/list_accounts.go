@@ -126,7 +126,7 @@ func nextcloud() Group {
 		Settings: []Setting{
 			{
 				Name: "NEXTCLOUD_URL", Kind: SecretURL, Unset: "no Nextcloud", Values: "`https://…` or `http://…`", Example: "https://nextcloud.example.org",
-				Meaning: "Nextcloud (27 to 34), as the gateway reaches it.", ReadBy: everywhere(), Compose: "sets it to its own Nextcloud",
+				Meaning: "The address of Nextcloud 27 to 34, as the gateway reaches it.", ReadBy: everywhere(), Compose: "sets it to its own Nextcloud",
 			},
 			{
 				Name: "NEXTCLOUD_PUBLIC_URL", Kind: SecretURL, Unset: "`NEXTCLOUD_URL`", Values: "`https://…` or `http://…`", Example: "https://cloud.example.org",
