@@ -73,9 +73,9 @@ func (f *Function) adopt(ctx context.Context, admin token.Admin, q adopt) (entry
 
 // What users are told of an account that is in their way.
 const (
-	claimIt = "Nextcloud had an account before that is in the way of yours. If it is your own, claim it with its " +
-		"Nextcloud password: POST /api/users/me/nextcloud/claim. Else ask your administrator."
-	claimYours = "Your account in Nextcloud was there before the gateway. Claim it with its Nextcloud password: " +
+	claimIt = "An account that already exists in Nextcloud conflicts with yours. If it is your own, claim it with its " +
+		"Nextcloud password: POST /api/users/me/nextcloud/claim. Otherwise, ask your administrator."
+	claimYours = "Your account in Nextcloud existed before the gateway was connected. Claim it with its Nextcloud password: " +
 		"POST /api/users/me/nextcloud/claim."
 )
 
@@ -101,21 +101,21 @@ func toAdministrators(n wish.Account) *string {
 	id, text := n.InTheWay(), ""
 	switch n.LastError {
 	case provision.IDTaken:
-		text = fmt.Sprintf("The account %q in Nextcloud has the id that this user's would get. The user can claim it with its password, or adopt it for them.", id)
+		text = fmt.Sprintf("The account %q in Nextcloud has the id that this user's account would get. The user can claim it with its Nextcloud password, or you can adopt it for the user.", id)
 	case provision.EmailTaken:
-		text = fmt.Sprintf("The account %q in Nextcloud has the address of this user. The user can claim it with its password, or adopt it for them.", id)
+		text = fmt.Sprintf("The account %q in Nextcloud has this user's e-mail address. The user can claim it with its Nextcloud password, or you can adopt it for the user.", id)
 		switch {
 		case id == "" && n.Status == wish.Pending:
-			text = "Another account of the gateway still has the address of this user in Nextcloud. It is about to give it up; this one is tried again."
+			text = "Another account that the gateway manages still has this user's e-mail address in Nextcloud. The gateway is about to change that, and then retries this account."
 		case id == "":
-			text = "Another account in Nextcloud has the address of this user, and keeps it."
+			text = "Another account in Nextcloud has this user's e-mail address and keeps it."
 		}
 	case provision.EmailUnclear:
-		text = "Too many accounts in Nextcloud match the address to tell whether one has it. Look there; adopt the one that has it, or correct the addresses and retry."
+		text = "Too many accounts in Nextcloud match this user's e-mail address to tell whether one has it. Check them in Nextcloud: adopt the account that has the address, or correct the addresses and retry."
 	case provision.ClaimRequired:
-		text = fmt.Sprintf("The account %q in Nextcloud is this user's; they have to claim it with its password.", id)
+		text = fmt.Sprintf("The account %q in Nextcloud belongs to this user, who must claim it with its Nextcloud password.", id)
 	case provision.NotAdoptable:
-		text = fmt.Sprintf("The account %q in Nextcloud administers something there, so the gateway leaves it alone.", id)
+		text = fmt.Sprintf("The account %q in Nextcloud is an administrator there, so the gateway does not change it.", id)
 	}
 	return orNull(text)
 }

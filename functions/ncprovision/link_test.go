@@ -125,7 +125,7 @@ func TestLink_WaitsForADeletion(t *testing.T) {
 	}
 	g.Do("GET", "/api/nextcloud/accounts", nil, functionstest.Bearer(root.Access)).Want(http.StatusOK, "").Into(&list)
 	for _, n := range list {
-		if n.UserID == string(again) && n.Status == "pending" && n.Error == "email_taken" && strings.Contains(n.Detail, "tried again") {
+		if n.UserID == string(again) && n.Status == "pending" && n.Error == "email_taken" && strings.Contains(n.Detail, "retries this account") {
 			return
 		}
 	}

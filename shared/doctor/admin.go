@@ -19,11 +19,11 @@ func (x *examination) admin(ctx context.Context) []Finding {
 	who, err := x.cloud.Authenticate(ctx, name, x.password())
 	switch {
 	case errors.Is(err, nextcloud.ErrUnauthorized):
-		return failed("Correct NEXTCLOUD_ADMIN_USER and NEXTCLOUD_ADMIN_PASSWORD before you try again: each refusal slows "+
-			"Nextcloud down for this machine. Two-factor login refuses the real password; a disabled account reads the same. "+
-			"A gateway that was refused, too, asks again within 5 minutes, and at once after a restart with other settings: "+
-			"gateway nextcloud reconcile tells until when it waits.",
-			"Nextcloud refuses the user %q with that password", name)
+		return failed("Correct NEXTCLOUD_ADMIN_USER and NEXTCLOUD_ADMIN_PASSWORD before you try again: after each failed login, Nextcloud "+
+			"delays this machine longer. An account with two-factor login or a disabled account causes the same error. "+
+			"A running gateway retries within 5 minutes, or at once after a restart with other settings; "+
+			"gateway nextcloud reconcile shows how long it waits.",
+			"Nextcloud rejected the user %q with this password", name)
 	case err != nil:
 		t := diagnose(err)
 		return failed(t.cure, "logging in as %q %s", name, t.text)
@@ -31,11 +31,11 @@ func (x *examination) admin(ctx context.Context) []Finding {
 	x.groups = who.Groups
 	switch {
 	case who.ID != name && strings.EqualFold(who.ID, name):
-		return []Finding{warning("Set NEXTCLOUD_ADMIN_USER="+who.ID, "the account's id is %q, in other letter case than configured", who.ID)}
+		return []Finding{warning("Set NEXTCLOUD_ADMIN_USER="+who.ID, "the account's id is %q, which differs in upper and lower case from the setting", who.ID)}
 	case who.ID != name:
-		return []Finding{warning("Set NEXTCLOUD_ADMIN_USER="+who.ID, "%q logs in to the account with the id %q", name, who.ID)}
+		return []Finding{warning("Set NEXTCLOUD_ADMIN_USER="+who.ID, "%q is not the id of the account, which is %q", name, who.ID)}
 	}
-	return fine("the credentials of %q are accepted", name)
+	return fine("the credentials of %q are correct", name)
 }
 
 // rights asks for something that is not for everybody. Those who administer
@@ -44,13 +44,13 @@ func (x *examination) rights(ctx context.Context) []Finding {
 	_, err := x.cloud.Users(ctx, "", 1, 0)
 	switch {
 	case errors.Is(err, nextcloud.ErrForbidden):
-		return failed("On the server: occ group:adduser admin "+x.Settings.Admin, "%q is no administrator", x.Settings.Admin)
+		return failed("On the server: occ group:adduser admin "+x.Settings.Admin, "%q is not an administrator", x.Settings.Admin)
 	case err != nil:
 		t := diagnose(err)
 		return failed(t.cure, "listing users %s", t.text)
 	case !slices.Contains(x.groups, "admin"):
 		return []Finding{warning("On the server: occ group:adduser admin "+x.Settings.Admin,
-			"%q may list users, and is not in the group admin: the administrator of a group cannot do all that is needed", x.Settings.Admin)}
+			"%q can list users but is not in the group admin; a group administrator lacks some of the required permissions", x.Settings.Admin)}
 	}
 	return fine("%q is in the group admin", x.Settings.Admin)
 }
@@ -69,15 +69,15 @@ func (x *examination) realness(ctx context.Context) []Finding {
 		return []Finding{leftToken(name)}
 	case err != nil:
 		t := diagnose(err)
-		return failed(t.cure, "asking for an app password %s", t.text)
+		return failed(t.cure, "requesting an app password %s", t.text)
 	}
 	if x.cloud.RevokeAppPassword(ctx, name, made) != nil {
 		return []Finding{leftToken(name)}
 	}
-	return fine("the password of %q is the real one", name)
+	return fine("the password of %q is not an app password", name)
 }
 
 func leftToken(name string) Finding {
-	return warning("Remove it: log in as that user, Personal settings, Security, Devices & sessions.",
-		"an app password %q may be left in the account %q", tokenName, name)
+	return warning("Log in as that user and remove it under Personal settings, Security, Devices & sessions.",
+		"the account %q may still have an app password %q", name, tokenName)
 }

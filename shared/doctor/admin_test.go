@@ -15,7 +15,7 @@ func TestAdmin_AWrongPasswordIsOneStrike(t *testing.T) {
 	w := newWorld(t)
 	w.settings.Password = "not the administrator's"
 	r := w.examine(t)
-	r.only(t, doctor.Failed, "admin", "refuses", "before you try again")
+	r.only(t, doctor.Failed, "admin", "rejected", "before you try again")
 	r.want(t, doctor.Skipped, "scratch-account", "the check admin failed")
 	if n := w.withCredentials(""); w.cloud.Strikes() != 1 || n != 1 {
 		t.Errorf("%d strikes by %d calls, want one by one", w.cloud.Strikes(), n)
@@ -63,7 +63,7 @@ func TestThrottle_UnknownTriesNoCredentials(t *testing.T) {
 	w := newWorld(t)
 	w.cloud.Fail(nextcloudtest.Times(1, nextcloudtest.Answer(http.StatusNotFound, "text/html", bodyWords, 0),
 		nextcloudtest.On(http.MethodGet, "/capabilities")))
-	w.examine(t).only(t, doctor.Failed, "throttle", "not Nextcloud's (status 404)", "/ocs/")
+	w.examine(t).only(t, doctor.Failed, "throttle", "not from Nextcloud (status 404)", "/ocs/")
 	if n := w.withCredentials(""); n != 0 {
 		t.Errorf("%d calls with credentials", n)
 	}
@@ -79,21 +79,21 @@ func TestAdmin(t *testing.T) {
 		words   []string
 	}{
 		{"other letter case", func(_ *testing.T, w *world) { w.settings.Admin = "ADMIN" },
-			doctor.Warning, "admin", []string{"other letter case", "NEXTCLOUD_ADMIN_USER=admin"}},
+			doctor.Warning, "admin", []string{"upper and lower case", "NEXTCLOUD_ADMIN_USER=admin"}},
 		{"the e-mail address instead of the id", func(_ *testing.T, w *world) {
 			w.cloud.Set("admin", "email", "root@example.com")
 			w.settings.Admin = "root@example.com"
-		}, doctor.Warning, "admin", []string{`the id "admin"`, "NEXTCLOUD_ADMIN_USER=admin"}},
+		}, doctor.Warning, "admin", []string{`which is "admin"`, "NEXTCLOUD_ADMIN_USER=admin"}},
 		{"a server that crashes", func(_ *testing.T, w *world) {
 			w.cloud.Fail(nextcloudtest.Times(1, nextcloudtest.Crash(), nextcloudtest.On(http.MethodGet, "/cloud/user")))
-		}, doctor.Failed, "admin", []string{"no usable answer (status 500)"}},
+		}, doctor.Failed, "admin", []string{"no usable response (status 500)"}},
 		{"maintenance begins", func(_ *testing.T, w *world) {
 			w.cloud.Fail(nextcloudtest.Times(1, nextcloudtest.Maintenance(), nextcloudtest.On(http.MethodGet, "/cloud/user")))
 		}, doctor.Failed, "admin", []string{"maintenance", "--off"}},
 		{"no administrator", func(_ *testing.T, w *world) {
 			w.cloud.AddUser("bob", adminPassword, "")
 			w.settings.Admin = "bob"
-		}, doctor.Failed, "admin-rights", []string{"no administrator", "group:adduser admin bob"}},
+		}, doctor.Failed, "admin-rights", []string{"not an administrator", "group:adduser admin bob"}},
 		{"an app password", func(t *testing.T, w *world) {
 			made, err := client(w).AppPassword(t.Context(), "admin", adminPassword)
 			if err != nil {
@@ -103,10 +103,10 @@ func TestAdmin(t *testing.T) {
 		}, doctor.Warning, "admin-password", []string{"is an app password", "real password"}},
 		{"an app password that cannot be taken back", func(_ *testing.T, w *world) {
 			w.cloud.Fail(nextcloudtest.Times(1, nextcloudtest.Crash(), nextcloudtest.On(http.MethodDelete, "/apppassword")))
-		}, doctor.Warning, "admin-password", []string{`"VoiceAssist doctor" may be left`, "Security"}},
+		}, doctor.Warning, "admin-password", []string{`may still have an app password "VoiceAssist doctor"`, "Security"}},
 		{"an app password whose answer is lost", func(_ *testing.T, w *world) {
 			w.cloud.Fail(nextcloudtest.Times(1, nextcloudtest.CutAfter(), nextcloudtest.On(http.MethodGet, "/getapppassword")))
-		}, doctor.Warning, "admin-password", []string{`"VoiceAssist doctor" may be left`, "Security"}},
+		}, doctor.Warning, "admin-password", []string{`may still have an app password "VoiceAssist doctor"`, "Security"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -76,18 +76,18 @@ func (x *examination) answers(ctx context.Context) []Finding {
 	}
 	if err != nil {
 		t := broken(err)
-		return failed(t.cure, "no HTTP answer: %s", t.text)
+		return failed(t.cure, "no HTTP response: %s", t.text)
 	}
 	x.landing = l
 	said, isOne := l.said()
 	x.status = said
 	switch {
 	case isOne:
-		return fine("a Nextcloud answers")
+		return fine("a Nextcloud responds")
 	case l.status == http.StatusBadRequest && x.base.Scheme == "http" && wantsTLS(l.body):
-		return failed("Use https in NEXTCLOUD_URL.", "port %s speaks TLS, and NEXTCLOUD_URL is plain http", x.port())
+		return failed("Use https in NEXTCLOUD_URL.", "port %s requires TLS, but NEXTCLOUD_URL is plain http", x.port())
 	case l.status == http.StatusBadRequest:
-		return fine("a server answers, and refuses the host name")
+		return fine("a server responds, but rejects the host name")
 	case l.status >= 300 && l.status < 400 && l.header.Get("Location") != "":
 		return x.redirected(ctx, l)
 	}
@@ -108,22 +108,22 @@ func wantsTLS(body []byte) bool {
 
 // noNextcloud says what else answers, and whether a Nextcloud is near.
 func (x *examination) noNextcloud(ctx context.Context, l landing) []Finding {
-	const log = "Look into the log of the web server, or of the proxy before it, at this time."
+	const log = "Check the log of the web server, or of the proxy in front of it, at this time."
 	switch {
 	case l.status == http.StatusTooManyRequests:
-		return failed("Wait, and raise the limit of what stands before Nextcloud for this machine.", "too many calls (status 429)")
+		return failed("Wait, and raise the rate limit for this machine in the proxy in front of Nextcloud.", "too many requests (status 429)")
 	case l.status >= http.StatusInternalServerError:
-		return failed(log, "the server is in trouble (status %d)", l.status)
+		return failed(log, "the server failed (status %d)", l.status)
 	}
 	if there := x.search(ctx); there != nil {
 		return x.elsewhere(l, there)
 	}
 	switch l.status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
-		return failed(proxyCure, "something before Nextcloud refuses status.php (status %d)", l.status)
+		return failed(proxyCure, "something in front of Nextcloud rejected status.php (status %d)", l.status)
 	}
-	return failed("Set NEXTCLOUD_URL to the address at which the browser shows Nextcloud, without /login or /index.php. "+proxyCure,
-		"what answers at %s is no Nextcloud (status %d)", shown(x.base), l.status)
+	return failed("Set NEXTCLOUD_URL to the address of Nextcloud in the browser, without /login or /index.php. "+proxyCure,
+		"the server at %s is not a Nextcloud (status %d)", shown(x.base), l.status)
 }
 
 // trusted reads the refusal of a host name that is not in trusted_domains: in
@@ -131,19 +131,19 @@ func (x *examination) noNextcloud(ctx context.Context, l landing) []Finding {
 func (x *examination) trusted(context.Context) []Finding {
 	const untrusted = 15
 	if x.landing.status != http.StatusBadRequest {
-		return fine("the host name is one of the trusted domains")
+		return fine("the host name is a trusted domain")
 	}
 	host := x.base.Hostname()
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]" // an IPv6 address
 	}
 	cure := "On the server: occ config:system:set trusted_domains N --value " + host +
-		", with N the next free number in occ config:system:get trusted_domains."
+		", where N is the next free number in occ config:system:get trusted_domains."
 	if x.status.Code == untrusted {
 		return failed(cure, "Nextcloud does not trust the host name %s", host)
 	}
-	return failed(cure+" If it is there already, look into the log of what stands before Nextcloud.",
-		"the request is refused (status 400), most likely since Nextcloud does not trust the host name %s", host)
+	return failed(cure+" If the list has it already, check the log of the proxy in front of Nextcloud.",
+		"the request was rejected (status 400), probably because Nextcloud does not trust the host name %s", host)
 }
 
 // version judges the state of the server and its version.
@@ -153,22 +153,22 @@ func (x *examination) version(context.Context) []Finding {
 	case !*s.Installed:
 		return failed("Finish the installation in the browser, or with occ maintenance:install.", "Nextcloud is not installed yet")
 	case s.Maintenance:
-		return failed("If nobody is at work on it: occ maintenance:mode --off", "Nextcloud is in maintenance mode")
+		return failed("If no maintenance is in progress: occ maintenance:mode --off", "Nextcloud is in maintenance mode")
 	case s.NeedsUpgrade:
-		return failed("On the server: occ upgrade", "Nextcloud waits for the upgrade of its database")
+		return failed("On the server: occ upgrade", "Nextcloud needs a database upgrade")
 	}
 	first, _, _ := strings.Cut(s.Version, ".")
 	major, err := strconv.Atoi(first)
 	text := shownVersion(s.Version)
 	switch {
 	case err != nil:
-		return []Finding{warning(fmt.Sprintf("Check with occ status that it is %d or newer.", nextcloud.OldestVersion), "Nextcloud does not tell its version")}
+		return []Finding{warning(fmt.Sprintf("Check the version with occ status: it must be %d or newer.", nextcloud.OldestVersion), "Nextcloud does not report its version")}
 	case major < nextcloud.OldestVersion:
-		return []Finding{warning("Upgrade Nextcloud.", "Nextcloud %s is older than what the gateway supports (%d to %d)",
+		return []Finding{warning("Upgrade Nextcloud.", "Nextcloud %s is older than the supported versions (%d to %d)",
 			text, nextcloud.OldestVersion, nextcloud.NewestVersion)}
 	case major > nextcloud.NewestVersion:
-		return []Finding{warning("Run this examination without --read-only, and try the gateway before you rely on it.",
-			"Nextcloud %s is newer than what the gateway supports (%d to %d)", text, nextcloud.OldestVersion, nextcloud.NewestVersion)}
+		return []Finding{warning("Run the doctor without --read-only, and test the gateway before you rely on it.",
+			"Nextcloud %s is newer than the supported versions (%d to %d)", text, nextcloud.OldestVersion, nextcloud.NewestVersion)}
 	}
 	return fine("Nextcloud %s", text)
 }
@@ -194,7 +194,7 @@ func (x *examination) clock(context.Context) []Finding {
 	l := x.landing
 	date, err := http.ParseTime(l.header.Get("Date"))
 	if err != nil {
-		return fine("the server does not tell its time")
+		return fine("the server does not report its time")
 	}
 	half := l.took / 2
 	skew := date.Add(time.Second / 2).Sub(l.asked.Add(half))
@@ -203,7 +203,7 @@ func (x *examination) clock(context.Context) []Finding {
 		if skew < 0 {
 			which = "behind"
 		}
-		return []Finding{warning("Let both machines keep their time with NTP (timedatectl set-ntp true).",
+		return []Finding{warning("Synchronize both clocks with NTP (timedatectl set-ntp true).",
 			"the server's clock is %s %s this machine's", seconds(skew.Abs().Round(time.Second)), which)}
 	}
 	return fine("the clocks agree")

@@ -28,18 +28,18 @@ func TestHTTP_WhatIsNoNextcloud(t *testing.T) {
 		check   string
 		words   []string
 	}{
-		{"another site", page(200, "text/html", bodyWords), "http", []string{"no Nextcloud (status 200)", "NEXTCLOUD_URL"}},
-		{"JSON of something else", page(200, "application/json", `{"x":"`+bodyWords+`"}`), "http", []string{"no Nextcloud"}},
-		{"nothing there", http.NotFoundHandler(), "http", []string{"no Nextcloud", "(status 404)"}},
-		{"a proxy that asks for a password", page(401, "text/html", bodyWords), "http", []string{"refuses status.php (status 401)", "Authorization"}},
-		{"a proxy whose server is down", page(502, "text/html", bodyWords), "http", []string{"in trouble (status 502)", "log"}},
+		{"another site", page(200, "text/html", bodyWords), "http", []string{"not a Nextcloud (status 200)", "NEXTCLOUD_URL"}},
+		{"JSON of something else", page(200, "application/json", `{"x":"`+bodyWords+`"}`), "http", []string{"not a Nextcloud"}},
+		{"nothing there", http.NotFoundHandler(), "http", []string{"not a Nextcloud (status 404)"}},
+		{"a proxy that asks for a password", page(401, "text/html", bodyWords), "http", []string{"rejected status.php (status 401)", "Authorization"}},
+		{"a proxy whose server is down", page(502, "text/html", bodyWords), "http", []string{"failed (status 502)", "log"}},
 		{"too many calls", page(429, "text/html", bodyWords), "http", []string{"429", "Wait"}},
 		{"an untrusted host name", page(400, "application/json", `{"error":"Trusted domain error.","code":15}`), "trusted-domain",
 			[]string{"does not trust the host name 127.0.0.1", "occ config:system:set trusted_domains N --value 127.0.0.1,"}},
 		{"an untrusted host name in HTML", page(400, "text/html", bodyWords), "trusted-domain",
-			[]string{"most likely", "occ config:system:set trusted_domains N --value 127.0.0.1,"}},
+			[]string{"probably", "occ config:system:set trusted_domains N --value 127.0.0.1,"}},
 		{"nginx that was to be spoken to over TLS", page(400, "text/html", "<h1>The plain HTTP request was sent to HTTPS port</h1>"),
-			"http", []string{"speaks TLS", "https"}},
+			"http", []string{"requires TLS", "https"}},
 		{"a login page before it", http.RedirectHandler("https://hunter2@sso.example.org/login?token=hunter2#hunter2", http.StatusFound), "http",
 			[]string{"redirects to https://sso.example.org/login (status 302)", "login page"}},
 		{"a redirect to itself", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -47,7 +47,7 @@ func TestHTTP_WhatIsNoNextcloud(t *testing.T) {
 		}), "http", []string{"the same address", "overwriteprotocol"}},
 		{"to https at another host", http.RedirectHandler("https://cloud.example.org/nc/status.php?hunter2", http.StatusMovedPermanently), "http",
 			[]string{"redirects to https://cloud.example.org/nc", "Set NEXTCLOUD_URL=https://cloud.example.org/nc"}},
-		{"to no address", http.RedirectHandler("mailto:hunter2", http.StatusMovedPermanently), "http", []string{"no address"}},
+		{"to no address", http.RedirectHandler("mailto:hunter2", http.StatusMovedPermanently), "http", []string{"invalid address"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -108,7 +108,7 @@ func TestVersion(t *testing.T) {
 		{"the newest", `{"installed":true,"version":"34.0.2.1"}`, doctor.OK, []string{"Nextcloud 34.0.2.1"}},
 		{"too old", `{"installed":true,"version":"26.0.13.1"}`, doctor.Warning, []string{"26.0.13.1 is older", "Upgrade"}},
 		{"not measured", `{"installed":true,"version":"35.0.0.1"}`, doctor.Warning, []string{"35.0.0.1 is newer", "27 to 34"}},
-		{"untold", `{"installed":true,"version":"` + bodyWords + `"}`, doctor.Warning, []string{"does not tell"}},
+		{"untold", `{"installed":true,"version":"` + bodyWords + `"}`, doctor.Warning, []string{"does not report"}},
 		{"not installed", `{"installed":false,"version":"27.1.0.7"}`, doctor.Failed, []string{"not installed", "maintenance:install"}},
 		{"in maintenance", `{"installed":true,"maintenance":true,"version":"27.1.0.7"}`, doctor.Failed, []string{"maintenance", "occ maintenance:mode --off"}},
 		{"before its upgrade", `{"installed":true,"needsDbUpgrade":true,"version":"27.1.0.7"}`, doctor.Failed, []string{"upgrade", "occ upgrade"}},

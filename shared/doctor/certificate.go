@@ -19,26 +19,26 @@ func (x *examination) certificate(chain []*x509.Certificate, cause error) []Find
 	var found []Finding
 	switch {
 	case now.After(leaf.NotAfter):
-		found = append(found, failed("Renew the certificate; if the date is wrong, set the clock of this machine.",
+		found = append(found, failed("Renew the certificate. If the date is wrong, correct the clock of this machine.",
 			"the certificate expired on %s", leaf.NotAfter.UTC().Format(time.DateOnly))...)
 	case now.Before(leaf.NotBefore):
-		found = append(found, failed("Set the clock of this machine, or of the one that made the certificate.",
+		found = append(found, failed("Correct the clock of this machine, or of the machine that issued the certificate.",
 			"the certificate is not valid before %s", leaf.NotBefore.UTC().Format(time.DateTime))...)
 	}
 	if leaf.VerifyHostname(x.base.Hostname()) != nil {
-		found = append(found, failed("Use a name of the certificate in NEXTCLOUD_URL, or have one made for "+x.base.Hostname()+".",
+		found = append(found, failed("Use a name of the certificate in NEXTCLOUD_URL, or get a certificate for "+x.base.Hostname()+".",
 			"the certificate is for %s, not for %s", names(leaf), x.base.Hostname())...)
 	}
 	if !x.vouched(chain) {
 		found = append(found, failed(x.authorityCure(),
-			"the certificate is signed by an authority that is not trusted: %s", shownName(leaf.Issuer.String()))...)
+			"the certificate is from an authority that is not trusted: %s", shownName(leaf.Issuer.String()))...)
 	}
 	if len(found) == 0 { // a constraint of the authority, a use it is not for
-		reason := "the chain is not acceptable"
+		reason := "the certificate chain is invalid"
 		if e, ok := errors.AsType[x509.CertificateInvalidError](cause); ok {
 			reason = e.Error()
 		}
-		return failed("Have a certificate for a TLS server made.", "the certificate is refused: %s", reason)
+		return failed("Get a certificate for TLS servers.", "the certificate was rejected: %s", reason)
 	}
 	return found
 }
@@ -65,11 +65,11 @@ func (x *examination) vouched(chain []*x509.Certificate) bool {
 
 func (x *examination) authorityCure() string {
 	if x.Settings.Roots != nil {
-		return "Put the certificate of that authority into the file of NEXTCLOUD_CA_FILE, in PEM; " +
-			"where it is set, those of the system do not count. A server must send its intermediate certificates, too."
+		return "Add the certificate of that authority, in PEM, to the file that NEXTCLOUD_CA_FILE names; " +
+			"the system's authorities are not used while it is set. The server must also send its intermediate certificates."
 	}
 	return "Set NEXTCLOUD_CA_FILE to a file with the certificate of that authority, in PEM. " +
-		"If it is a public one, let the server send its intermediate certificates, too."
+		"If the authority is public, configure the server to send its intermediate certificates."
 }
 
 // names returns what a certificate is for.

@@ -209,7 +209,7 @@ func (x *examination) steps() []step {
 func (x *examination) make(ctx context.Context, s step) {
 	if why := x.prevented(ctx, s); why != "" {
 		x.lost[s.check] = why
-		x.tell(Finding{Check: s.check, Level: Skipped, Text: "not checked, since " + why})
+		x.tell(Finding{Check: s.check, Level: Skipped, Text: "not checked, because " + why})
 		return
 	}
 	if s.always {
@@ -247,9 +247,9 @@ func (x *examination) prevented(ctx context.Context, s step) string {
 	}
 	switch {
 	case s.writes && x.ReadOnly:
-		return "nothing was to be changed"
+		return "the run is read-only"
 	case ctx.Err() != nil:
-		return "the examination was interrupted"
+		return "the doctor was interrupted"
 	}
 	return ""
 }
@@ -266,9 +266,9 @@ func sluggish(found []Finding, took time.Duration) []Finding {
 	i := slices.IndexFunc(found, func(f Finding) bool { return f.Level == OK })
 	if i >= 0 {
 		found[i].Level = Warning
-		found[i].Text += "; it took " + seconds(took) + ", which is slow"
-		found[i].Cure = strings.TrimLeft(found[i].Cure+" Look at the load of the server and at what lies between; "+
-			"a delay after failed logins is told by the check "+checkThrottle+".", " ")
+		found[i].Text += "; slow: it took " + seconds(took)
+		found[i].Cure = strings.TrimLeft(found[i].Cure+" Check the load of the server and the network between; "+
+			"the check "+checkThrottle+" shows a delay after failed logins.", " ")
 	}
 	return found
 }

@@ -27,9 +27,9 @@ func file() webdav.Path {
 // list asks for the account's own folder.
 func (x *examination) list(ctx context.Context) []Finding {
 	if err := x.scratch.folder.List(ctx, webdav.Path{}, func(webdav.Entry) error { return nil }); err != nil {
-		return davFailed("listing its folder", err)
+		return davFailed("listing the folder", err)
 	}
-	return fine("its folder can be listed")
+	return fine("the folder can be listed")
 }
 
 // put stores random bytes; the client compares the server's hash with ours.
@@ -57,10 +57,10 @@ func (x *examination) get(ctx context.Context) []Finding {
 	case err != nil:
 		return davFailed("reading the file", err)
 	case !bytes.Equal(got, x.scratch.content):
-		return failed("Look for what changes bodies between here and Nextcloud: a proxy that compresses or inspects, "+
-			"an antivirus app, a broken disk.", "the file comes back with other bytes than were stored")
+		return failed("Check what changes bodies on the way to Nextcloud: a proxy that compresses or inspects, "+
+			"an antivirus app, a broken disk.", "the downloaded file differs from the uploaded one")
 	}
-	return fine("the file comes back as it was")
+	return fine("the file can be read")
 }
 
 // remove deletes the file.

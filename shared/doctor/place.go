@@ -22,19 +22,19 @@ func statusOfFolder(base *url.URL) *url.URL {
 func (x *examination) redirected(ctx context.Context, l landing) []Finding {
 	to, err := statusOfFolder(x.base).Parse(l.header.Get("Location"))
 	if err != nil || to.Host == "" {
-		return failed(proxyCure, "the server redirects to something that is no address (status %d)", l.status)
+		return failed(proxyCure, "the server redirects to an invalid address (status %d)", l.status)
 	}
 	folder, isStatus := strings.CutSuffix(to.Path, statusPage)
 	if !isStatus || to.Scheme != "https" && to.Scheme != "http" {
 		if near := x.search(ctx); near != nil {
 			return x.elsewhere(l, near)
 		}
-		return failed("Set NEXTCLOUD_URL to the address of Nextcloud itself. If that is a login page before Nextcloud: "+proxyCure,
+		return failed("Set NEXTCLOUD_URL to the address of Nextcloud itself. If it is a login page in front of Nextcloud: "+proxyCure,
 			"the server redirects to %s (status %d)", shown(to), l.status)
 	}
 	there := &url.URL{Scheme: to.Scheme, Host: to.Host, Path: folder}
 	if there.String() == x.base.String() {
-		return failed(proxyCure+" A proxy that ends TLS must say so to Nextcloud: overwriteprotocol in its config.php.",
+		return failed(proxyCure+" If a proxy terminates TLS, set overwriteprotocol in Nextcloud's config.php.",
 			"the server redirects to the same address (status %d)", l.status)
 	}
 	return failed("Set NEXTCLOUD_URL="+shown(there), "the server redirects to %s (status %d)", shown(there), l.status)
@@ -42,7 +42,7 @@ func (x *examination) redirected(ctx context.Context, l landing) []Finding {
 
 // elsewhere says where the Nextcloud is that was looked for.
 func (x *examination) elsewhere(l landing, there *url.URL) []Finding {
-	return failed("Set NEXTCLOUD_URL="+shown(there), "there is no Nextcloud at %s (status %d), but at %s",
+	return failed("Set NEXTCLOUD_URL="+shown(there), "there is no Nextcloud at %s (status %d), but there is one at %s",
 		shown(x.base), l.status, shown(there))
 }
 

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-const byProxy = "left to the proxy that the environment names"
+const byProxy = "handled by the proxy from the environment"
 
 // lookUp asks for the addresses of the host.
 func (x *examination) lookUp(ctx context.Context) []Finding {
 	host := x.base.Hostname()
 	if _, err := netip.ParseAddr(host); err == nil {
-		return fine("%s is an address", host)
+		return fine("%s is an IP address", host)
 	}
 	if x.proxied {
 		return fine("%s: "+byProxy, host)
@@ -24,13 +24,13 @@ func (x *examination) lookUp(ctx context.Context) []Finding {
 	unknown, isDNS := errors.AsType[*net.DNSError](err)
 	switch {
 	case errors.Is(err, context.Canceled):
-		return failed("", "the examination was interrupted")
+		return failed("", "the doctor was interrupted")
 	case isDNS && unknown.IsNotFound, err == nil && len(addresses) == 0:
-		return failed("Correct the name in NEXTCLOUD_URL, or make it known: in the DNS, in /etc/hosts, "+
-			"or, for containers, by a network that both share.", "the name %s is not known", host)
+		return failed("Correct the name in NEXTCLOUD_URL, or add it to the DNS or to /etc/hosts. "+
+			"Containers must share a network.", "the name %s does not exist", host)
 	case err != nil:
 		return failed("Check the name servers of this machine (/etc/resolv.conf).",
-			"no name server could be asked for %s", host)
+			"no name server responded for %s", host)
 	}
 	return fine("%s is %s", host, addresses[0].Unmap())
 }
@@ -72,14 +72,14 @@ func (x *examination) connect(ctx context.Context) []Finding {
 	if local, ok := conn.LocalAddr().(*net.TCPAddr); ok {
 		x.self = local.AddrPort().Addr().Unmap()
 	}
-	return fine("port %s takes connections", x.port())
+	return fine("port %s accepts connections", x.port())
 }
 
 // handshake checks the certificate. No request is made on that connection.
 func (x *examination) handshake(ctx context.Context) []Finding {
 	switch {
 	case x.base.Scheme != "https":
-		return fine("plain HTTP has no certificate")
+		return fine("plain HTTP, no certificate")
 	case x.proxied:
 		return fine(byProxy)
 	}
@@ -109,13 +109,13 @@ func (x *examination) refusedTLS(err error) []Finding {
 	alert, isOp := errors.AsType[*net.OpError](err)
 	switch {
 	case plain:
-		return failed("Use http in NEXTCLOUD_URL, or the port that speaks TLS.", "port %s does not speak TLS", x.port())
+		return failed("Use http in NEXTCLOUD_URL, or the server's TLS port.", "port %s does not speak TLS", x.port())
 	case isOp && alert.Op == "remote error":
-		return failed("Let the server offer TLS 1.2 or 1.3, and a certificate for "+x.base.Hostname()+".",
-			"the server refuses the TLS handshake")
+		return failed("Configure the server for TLS 1.2 or 1.3 and a certificate for "+x.base.Hostname()+".",
+			"the server rejected the TLS handshake")
 	}
 	t := broken(err)
-	return failed(t.cure, "the TLS handshake: %s", t.text)
+	return failed(t.cure, "TLS handshake: %s", t.text)
 }
 
 // soon is how long before its end a certificate is worth a warning: Let's
@@ -125,8 +125,8 @@ const soon = 14 * 24 * time.Hour
 func (x *examination) lasting(until time.Time) []Finding {
 	left := until.Sub(x.Now())
 	if left < soon {
-		return []Finding{warning("Renew the certificate, and find out why that did not happen by itself.",
-			"the certificate is good, and expires on %s", until.UTC().Format(time.DateOnly))}
+		return []Finding{warning("Renew the certificate, and check why the automatic renewal failed.",
+			"the certificate is valid, but expires on %s", until.UTC().Format(time.DateOnly))}
 	}
-	return fine("the certificate is good until %s", until.UTC().Format(time.DateOnly))
+	return fine("the certificate is valid until %s", until.UTC().Format(time.DateOnly))
 }

@@ -55,7 +55,7 @@ func TestDNS(t *testing.T) {
 		resolver *net.Resolver
 		words    []string
 	}{
-		{"the name does not exist", nameServer(3), []string{"cloud.example.invalid is not known", "NEXTCLOUD_URL"}},
+		{"the name does not exist", nameServer(3), []string{"cloud.example.invalid does not exist", "NEXTCLOUD_URL"}},
 		{"the name server is broken", nameServer(2), []string{"no name server", "resolv.conf"}},
 		{"no name server", &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 			return nil, errors.New(bodyWords)
@@ -119,11 +119,11 @@ func TestSettings(t *testing.T) {
 	}{
 		{"no address", "", "admin", "x", nowhere, doctor.Failed, "address", []string{"is not set", "NEXTCLOUD_URL"}, "dns"},
 		{"plain http over the internet", "http://cloud.example.invalid", "admin", "x", nowhere,
-			doctor.Warning, "address", []string{"plain http", "readable", "https"}, ""},
+			doctor.Warning, "address", []string{"plain http", "unencrypted", "https"}, ""},
 		{"plain http to a container", "http://nextcloud:8080", "admin", "x", nowhere, doctor.OK, "address", []string{"http://nextcloud:8080"}, ""},
 		{"plain http to a private name", "http://cloud.internal", "admin", "x", nowhere, doctor.OK, "address", nil, ""},
 		{"a password in the address", strings.Replace(w.settings.URL.String(), "://", "://root:hunter2@", 1) + "?token=hunter2",
-			"admin", adminPassword, readOnly, doctor.Warning, "address", []string{"more than an address"}, ""},
+			"admin", adminPassword, readOnly, doctor.Warning, "address", []string{"credentials, a query or a fragment"}, ""},
 		{"no user", w.settings.URL.String(), "", "x", readOnly, doctor.Failed, "credentials", []string{"ADMIN_USER is not set"}, "admin"},
 		{"a colon in the user", w.settings.URL.String(), "a:b", "x", readOnly, doctor.Failed, "credentials", []string{"colon"}, "admin"},
 		{"no password", w.settings.URL.String(), "admin", "", readOnly, doctor.Failed, "credentials", []string{"ADMIN_PASSWORD is not set"}, "admin"},

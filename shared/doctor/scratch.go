@@ -60,7 +60,7 @@ func (x *examination) leftovers(ctx context.Context) []Finding {
 	ids, err := x.cloud.Users(ctx, scratchPrefix, 0, 0)
 	if err != nil {
 		t := diagnose(err)
-		return failed(t.cure, "searching for scratch accounts of former examinations %s", t.text)
+		return failed(t.cure, "searching for scratch accounts of earlier runs %s", t.text)
 	}
 	var found []Finding
 	for _, id := range ids {
@@ -73,12 +73,12 @@ func (x *examination) leftovers(ctx context.Context) []Finding {
 			if errors.Is(err, nextcloud.ErrUnauthorized) { // a further call would be a further strike
 				return failed(t.cure, "removing %s %s", id, t.text)
 			}
-			return append(found, warning("On the server: occ user:delete "+id, "removing %s, which a former examination left, %s", id, t.text))
+			return append(found, warning("On the server: occ user:delete "+id, "removing %s, which an earlier run left behind, %s", id, t.text))
 		}
-		found = append(found, Finding{Level: OK, Text: "removed " + id + ", which a former examination left"})
+		found = append(found, Finding{Level: OK, Text: "removed " + id + ", which an earlier run left behind"})
 	}
 	if len(found) == 0 {
-		return fine("no former examination left an account")
+		return fine("earlier runs left no account behind")
 	}
 	return found
 }
@@ -93,13 +93,13 @@ func (x *examination) makeScratch(ctx context.Context) []Finding {
 	s.tried = err == nil || mayHaveMade(err)
 	x.scratch = s
 	if err == nil {
-		return fine("made the account %s", s.id)
+		return fine("created the account %s", s.id)
 	}
 	t := diagnose(err)
 	if errors.Is(err, nextcloud.ErrForbidden) {
 		t.cure = realCure + " The account must be in the group admin: occ group:adduser admin " + x.Settings.Admin
 	}
-	return failed(t.cure, "making a scratch account %s", t.text)
+	return failed(t.cure, "creating a scratch account %s", t.text)
 }
 
 // mayHaveMade reports whether an account can be there after that error. Where
@@ -124,10 +124,10 @@ func (x *examination) enterScratch(ctx context.Context) []Finding {
 	token, err := x.cloud.AppPassword(ctx, x.scratch.id, x.scratch.secret)
 	if err != nil {
 		t := diagnose(err)
-		return failed(t.cure, "fetching an app password for it %s", t.text)
+		return failed(t.cure, "requesting an app password for the scratch account %s", t.text)
 	}
 	x.scratch.folder = x.dav.Folder(x.scratch.id, token)
-	return fine("it has an app password")
+	return fine("the scratch account has an app password")
 }
 
 // removeScratch removes the account, whatever became of it.
@@ -135,9 +135,9 @@ func (x *examination) removeScratch(ctx context.Context) []Finding {
 	id := x.scratch.id
 	if err := x.delete(ctx, id); err != nil {
 		t := diagnose(err)
-		return failed("On the server: occ user:delete "+id, "removing the account %s %s; it may still be there", id, t.text)
+		return failed("On the server: occ user:delete "+id, "removing the account %s %s; it may still exist", id, t.text)
 	}
-	return fine("the account %s is gone", id)
+	return fine("removed the account %s", id)
 }
 
 // delete removes an account, and is content when it is not there. An uncertain

@@ -26,16 +26,16 @@ func TestScratch(t *testing.T) {
 		words []string
 	}{
 		{"the search for leftovers fails", html(502), func(r *http.Request) bool { return r.URL.Query().Get("search") != "" },
-			"leftovers", []string{"no usable answer (status 502)"}},
-		{"making is forbidden", html(403), on("POST", "/cloud/users"), "scratch-account", []string{"making a scratch account"}},
-		{"making crashes, and made it", nextcloudtest.CrashAfter(), on("POST", "/cloud/users"), "scratch-account", []string{"broke off (status 500)"}},
-		{"making is cut off, and made it", nextcloudtest.CutAfter(), on("POST", "/cloud/users"), "scratch-account", []string{"broke off"}},
+			"leftovers", []string{"no usable response (status 502)"}},
+		{"making is forbidden", html(403), on("POST", "/cloud/users"), "scratch-account", []string{"creating a scratch account"}},
+		{"making crashes, and made it", nextcloudtest.CrashAfter(), on("POST", "/cloud/users"), "scratch-account", []string{"the connection broke (status 500)"}},
+		{"making is cut off, and made it", nextcloudtest.CutAfter(), on("POST", "/cloud/users"), "scratch-account", []string{"the connection broke"}},
 		{"no app password", nextcloudtest.Crash(), func(r *http.Request) bool {
 			user, _, _ := r.BasicAuth()
 			return user != "admin" && strings.HasSuffix(r.URL.Path, "/getapppassword")
-		}, "scratch-login", []string{"fetching an app password"}},
-		{"a proxy knows no PROPFIND", html(405), on("PROPFIND", ""), "dav-list", []string{"listing its folder"}},
-		{"a proxy without WebDAV", html(404), on("PROPFIND", ""), "dav-list", []string{"not there", "/remote.php/"}},
+		}, "scratch-login", []string{"requesting an app password"}},
+		{"a proxy knows no PROPFIND", html(405), on("PROPFIND", ""), "dav-list", []string{"listing the folder"}},
+		{"a proxy without WebDAV", html(404), on("PROPFIND", ""), "dav-list", []string{"not found", "/remote.php/"}},
 		{"a proxy that limits bodies", html(413), on("PUT", ".txt"), "dav-put", []string{"too large (status 413)", "client_max_body_size"}},
 		{"a full disk", html(507), on("PUT", ".txt"), "dav-put", []string{"storage is full", "disk"}},
 		{"other bytes arrive", func(w http.ResponseWriter, r *http.Request, next http.Handler) {
@@ -45,7 +45,7 @@ func TestScratch(t *testing.T) {
 		{"other bytes come back", func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 			w.Header().Set("ETag", `"1"`)
 			_, _ = w.Write([]byte(bodyWords))
-		}, on("GET", ".txt"), "dav-get", []string{"other bytes", "proxy"}},
+		}, on("GET", ".txt"), "dav-get", []string{"differs", "proxy"}},
 		{"the file breaks off", nextcloudtest.CutInside(), on("GET", ".txt"), "dav-get", []string{"reading the file"}},
 		{"deleting is forbidden", html(403), on("DELETE", ".txt"), "dav-delete", []string{"forbidden (status 403)"}},
 	} {
@@ -71,7 +71,7 @@ func TestScratch_NamesTheAccountThatItCannotRemove(t *testing.T) {
 	r := w.examine(t)
 	for _, u := range w.cloud.Users() {
 		if strings.HasPrefix(u.ID, "va-doctor-") {
-			r.only(t, doctor.Failed, "scratch-removal", u.ID, "may still be there", "occ user:delete "+u.ID)
+			r.only(t, doctor.Failed, "scratch-removal", u.ID, "may still exist", "occ user:delete "+u.ID)
 			return
 		}
 	}
@@ -109,7 +109,7 @@ func TestARefusedAdministratorIsNotTriedAgain(t *testing.T) {
 				w.cloud.SetPassword("admin", "another one")
 				next.ServeHTTP(rw, r)
 			}, nextcloudtest.On(c.method, c.suffix)))
-			w.examine(t).only(t, doctor.Failed, c.check, "refused")
+			w.examine(t).only(t, doctor.Failed, c.check, "rejected")
 			if w.cloud.Strikes() != 1 {
 				t.Errorf("%d strikes, want one", w.cloud.Strikes())
 			}

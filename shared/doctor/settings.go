@@ -11,17 +11,17 @@ import (
 func (x *examination) address(context.Context) []Finding {
 	u := x.Settings.URL
 	if u == nil {
-		return failed("Set NEXTCLOUD_URL to the address of Nextcloud, with the folder where there is one: "+
+		return failed("Set NEXTCLOUD_URL to the address of Nextcloud, including its folder: "+
 			"https://cloud.example.org/nextcloud", "NEXTCLOUD_URL is not set")
 	}
 	var found []Finding
 	if u.Scheme == "http" && !near(u.Hostname()) {
-		found = append(found, warning("Use https in NEXTCLOUD_URL; for a certificate of your own authority set NEXTCLOUD_CA_FILE.",
-			"NEXTCLOUD_URL is plain http: passwords and files travel readable to %s", u.Hostname()))
+		found = append(found, warning("Use https in NEXTCLOUD_URL. If the certificate is from your own authority, set NEXTCLOUD_CA_FILE.",
+			"NEXTCLOUD_URL is plain http: passwords and files are sent unencrypted to %s", u.Hostname()))
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		found = append(found, warning("Take it out; NEXTCLOUD_ADMIN_USER and NEXTCLOUD_ADMIN_PASSWORD say who calls.",
-			"NEXTCLOUD_URL holds more than an address; it is ignored"))
+		found = append(found, warning("Remove it, and set NEXTCLOUD_ADMIN_USER and NEXTCLOUD_ADMIN_PASSWORD instead.",
+			"NEXTCLOUD_URL contains credentials, a query or a fragment, which are ignored"))
 	}
 	if len(found) == 0 {
 		return fine("NEXTCLOUD_URL is %s", shown(u))
@@ -47,7 +47,7 @@ func (x *examination) credentials(context.Context) []Finding {
 		found = failed("Set NEXTCLOUD_ADMIN_USER to the id of an account in the group admin.", "NEXTCLOUD_ADMIN_USER is not set")
 	}
 	if strings.Contains(x.Settings.Admin, ":") {
-		found = failed("Use an account whose id has no colon.", "NEXTCLOUD_ADMIN_USER has a colon, which cannot be sent as a user's name")
+		found = failed("Use an account whose id has no colon.", "NEXTCLOUD_ADMIN_USER has a colon, which HTTP basic authentication does not allow")
 	}
 	switch {
 	case x.password() == "":
@@ -62,8 +62,8 @@ func (x *examination) credentials(context.Context) []Finding {
 	return found
 }
 
-const realCure = "Set NEXTCLOUD_ADMIN_PASSWORD to the account's real password: current versions of Nextcloud refuse " +
-	"app passwords for making accounts. An account of its own in the group admin, without two-factor login, is best."
+const realCure = "Set NEXTCLOUD_ADMIN_PASSWORD to the account's real password: current versions of Nextcloud " +
+	"do not let app passwords create accounts. Use a separate account in the group admin, without two-factor login."
 
 // isAppPassword reports whether a password has a form in which Nextcloud makes
 // app passwords: five groups of five for people, 72 characters for programs.

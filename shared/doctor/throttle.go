@@ -18,19 +18,19 @@ func (x *examination) throttle(ctx context.Context) []Finding {
 	case err != nil:
 		// Without knowing, a wrong password could be the one too many.
 		trouble := diagnose(err)
-		return failed(trouble.cure, "asking for the delay after failed logins %s", trouble.text)
+		return failed(trouble.cure, "requesting the delay after failed logins %s", trouble.text)
 	case t.Delay >= nearLock:
-		return failed(x.resetCure()+" Find out who fails to log in first; then: "+x.allowCure(),
-			"Nextcloud delays every call of this machine by %s after failed logins, and is about to lock it out", seconds(t.Delay))
+		return failed(x.resetCure()+" But first find out whose logins fail. Then exempt this machine: "+x.allowCure(),
+			"Nextcloud delays every request from this machine by %s after failed logins, and is about to lock it out", seconds(t.Delay))
 	case t.Delay > 0:
-		return []Finding{warning(x.resetCure()+" To be exempt: "+x.allowCure(),
-			"Nextcloud delays every call of this machine by %s after failed logins", seconds(t.Delay))}
+		return []Finding{warning(x.resetCure()+" To exempt this machine: "+x.allowCure(),
+			"Nextcloud delays every request from this machine by %s after failed logins", seconds(t.Delay))}
 	case t.AllowList:
 		return fine("this machine is exempt from the delay after failed logins")
 	}
 	return []Finding{{
 		Level: OK, Text: "no delay after failed logins",
-		Cure: "This machine is not exempt: one user's wrong password slows all. To exempt it: " + x.allowCure(),
+		Cure: "This machine is not exempt: one user's wrong passwords delay all users. To exempt it: " + x.allowCure(),
 	}}
 }
 
@@ -42,7 +42,7 @@ func (x *examination) seenAs() (address, prefix string) {
 	return x.self.WithZone("").String(), x.self.WithZone("").String() + "/" + strconv.Itoa(x.self.BitLen())
 }
 
-const seenNote = " (if that is the address under which Nextcloud sees this machine)"
+const seenNote = " (if Nextcloud sees this machine under that address)"
 
 func (x *examination) allowCure() string {
 	_, prefix := x.seenAs()

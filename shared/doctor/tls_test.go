@@ -111,7 +111,7 @@ func TestTLS(t *testing.T) {
 		level doctor.Level
 		words []string
 	}{
-		{"all is well", ours.issue(t, nil), doctor.OK, []string{"good until"}},
+		{"all is well", ours.issue(t, nil), doctor.OK, []string{"valid until"}},
 		{"it expires soon", ours.issue(t, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(13 * day) }),
 			doctor.Warning, []string{"expires on", "Renew"}},
 		{"an unknown authority", other.issue(t, nil), doctor.Failed,
@@ -123,7 +123,7 @@ func TestTLS(t *testing.T) {
 			doctor.Failed, []string{"not valid before", "clock"}},
 		{"not for servers", ours.issue(t, func(c *x509.Certificate) {
 			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
-		}), doctor.Failed, []string{"is refused", "usage"}},
+		}), doctor.Failed, []string{"was rejected", "usage"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -182,7 +182,7 @@ func TestTLS_NoHandshake(t *testing.T) {
 	t.Parallel()
 	ours := newAuthority(t, "ours")
 	old := &tls.Config{Certificates: []tls.Certificate{ours.issue(t, nil)}, MaxVersion: tls.VersionTLS11} //nolint:gosec // that is the case
-	overTLS(t, old, ours).examine(t).only(t, doctor.Failed, "tls", "refuses the TLS handshake", "TLS 1.2")
+	overTLS(t, old, ours).examine(t).only(t, doctor.Failed, "tls", "rejected the TLS handshake", "TLS 1.2")
 
 	plain := newWorld(t)
 	plain.settings.URL.Scheme = "https"
@@ -190,5 +190,5 @@ func TestTLS_NoHandshake(t *testing.T) {
 
 	both := overTLS(t, &tls.Config{Certificates: []tls.Certificate{ours.issue(t, nil)}}, ours)
 	both.settings.URL.Scheme = "http"
-	both.examine(t).only(t, doctor.Failed, "http", "speaks TLS", "https")
+	both.examine(t).only(t, doctor.Failed, "http", "requires TLS", "https")
 }

@@ -52,8 +52,8 @@ func seconds(d time.Duration) string {
 	return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
 }
 
-const proxyCure = "Let what stands before Nextcloud pass /status.php, /ocs/ and /remote.php/ on, " +
-	"with every method and with the header Authorization."
+const proxyCure = "Configure the proxy in front of Nextcloud to pass on /status.php, /ocs/ and /remote.php/, " +
+	"with every method and the Authorization header."
 
 // A trouble is what a failed call means, told without the server's words.
 type trouble struct{ text, cure string }
@@ -65,7 +65,7 @@ func diagnose(err error) trouble {
 			return trouble{known.text + statusOf(err), known.cure}
 		}
 	}
-	return trouble{"did not work" + statusOf(err), "Look into Nextcloud's log (data/nextcloud.log) at this time."}
+	return trouble{"failed" + statusOf(err), "Check Nextcloud's log (data/nextcloud.log) at this time."}
 }
 
 type knownTrouble struct {
@@ -77,27 +77,27 @@ type knownTrouble struct {
 // can be several of them.
 func troubles() []knownTrouble {
 	const (
-		log   = "Look into Nextcloud's log (data/nextcloud.log) at this time."
-		later = "Try again later; where it lasts, look at the server's load and its log."
+		log   = "Check Nextcloud's log (data/nextcloud.log) at this time."
+		later = "Try again later. If the error persists, check the server's load and its log."
 	)
 	return []knownTrouble{
 		{context.Canceled, "was interrupted", ""},
-		{nextcloud.ErrMaintenance, "is refused in maintenance mode", "Switch it off: occ maintenance:mode --off"},
-		{context.DeadlineExceeded, "got no answer in time", later},
-		{nextcloud.ErrUnauthorized, "is refused: wrong credentials", "Do not try again before they are corrected: each refusal counts."},
-		{webdav.ErrDisabled, "is refused: the account is disabled", log},
-		{webdav.ErrQuota, "is refused: the storage is full", "Free space on the server's disk."},
-		{webdav.ErrTooLarge, "is refused as too large", "Raise the limit of bodies in what stands before Nextcloud (nginx: client_max_body_size)."},
-		{webdav.ErrLocked, "is refused as locked", "Look at Nextcloud's file locking: occ config:system:get memcache.locking"},
-		{webdav.ErrCorrupted, "arrived with other bytes than were sent", "Look for what changes bodies between here and Nextcloud."},
-		{webdav.ErrNotFound, "is not there", proxyCure},
-		{nextcloud.ErrForbidden, "is forbidden", log},
-		{nextcloud.ErrRateLimited, "is refused: too many calls", "Wait ten minutes, then try again."},
-		{nextcloud.ErrWeakPassword, "is refused by the password policy", "Relax the app password_policy: accounts get random passwords of 32 characters."},
-		{nextcloud.ErrBadAnswer, "got an answer that is not Nextcloud's", proxyCure},
-		{nextcloud.ErrUnavailable, "got no usable answer", later},
-		{nextcloud.ErrUncertain, "broke off", later},
-		{nextcloud.ErrRefused, "is refused", log},
+		{nextcloud.ErrMaintenance, "failed: Nextcloud is in maintenance mode", "Switch it off: occ maintenance:mode --off"},
+		{context.DeadlineExceeded, "timed out", later},
+		{nextcloud.ErrUnauthorized, "was rejected: wrong credentials", "Correct them before you try again: each failed login counts."},
+		{webdav.ErrDisabled, "was rejected: the account is disabled", log},
+		{webdav.ErrQuota, "was rejected: the storage is full", "Free space on the server's disk."},
+		{webdav.ErrTooLarge, "was rejected: too large", "Raise the body limit of the proxy in front of Nextcloud (nginx: client_max_body_size)."},
+		{webdav.ErrLocked, "was rejected: the file is locked", "Check Nextcloud's file locking: occ config:system:get memcache.locking"},
+		{webdav.ErrCorrupted, "failed: Nextcloud received other bytes than were sent", "Check what changes bodies on the way to Nextcloud."},
+		{webdav.ErrNotFound, "failed: not found", proxyCure},
+		{nextcloud.ErrForbidden, "was rejected: forbidden", log},
+		{nextcloud.ErrRateLimited, "was rejected: too many requests", "Try again in ten minutes."},
+		{nextcloud.ErrWeakPassword, "was rejected by the password policy", "Relax the rules of the app password_policy: the gateway creates accounts with random passwords of 32 characters."},
+		{nextcloud.ErrBadAnswer, "got a response that is not from Nextcloud", proxyCure},
+		{nextcloud.ErrUnavailable, "got no usable response", later},
+		{nextcloud.ErrUncertain, "failed: the connection broke", later},
+		{nextcloud.ErrRefused, "was rejected", log},
 	}
 }
 
@@ -120,15 +120,15 @@ func broken(err error) trouble {
 	var timeout interface{ Timeout() bool }
 	switch {
 	case errors.Is(err, context.Canceled):
-		return trouble{"the examination was interrupted", ""}
+		return trouble{"the doctor was interrupted", ""}
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return trouble{"nothing listens there", "Start Nextcloud's web server, or correct the port in NEXTCLOUD_URL. " +
-			"In a container, localhost is the container itself: name the service or the host instead."}
+			"In a container, localhost is the container itself: use the name of the service or the host."}
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		return trouble{"there is no way to that address", "Check the network and its routes; a container must share a network with Nextcloud."}
+		return trouble{"the address is unreachable", "Check the network and its routes. A container must share a network with Nextcloud."}
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded),
 		errors.As(err, &timeout) && timeout.Timeout():
-		return trouble{"no answer in time", "Look for a firewall that drops the packets, or for a server that is overloaded."}
+		return trouble{"timed out", "Check whether a firewall drops the packets, or the server is overloaded."}
 	}
-	return trouble{"the connection broke", "Look into the log of the web server, or of the proxy before it, at this time."}
+	return trouble{"the connection broke", "Check the log of the web server, or of the proxy in front of it, at this time."}
 }
