@@ -67,7 +67,7 @@ func TestScratch_NeedsNoTemporaryFolder(t *testing.T) {
 	if strings.Contains(p.stdout.String(), `"level":"ERROR"`) {
 		t.Error("the log has an error")
 	}
-	t.Logf("at most %d MiB were resident", p.resident(t)>>10)
+	t.Logf("at most %d MiB were resident", p.peakMemory(t)>>20)
 }
 
 // storePassword is the password of the accounts that populate makes.
