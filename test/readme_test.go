@@ -30,7 +30,7 @@ func TestQuickStart(t *testing.T) {
 	for i, b := range again {
 		if strings.Contains(b.text, "user create --admin") {
 			again[i].exit, again[i].lang = 1, "text"
-			again[i].output = "root@example.com has an account already; gateway user set-role root@example.com admin gives it the role"
+			again[i].output = "root@example.com has an account already; gateway user set-role root@example.com admin changes its role"
 		}
 	}
 	for round := 2; round <= 3; round++ {
