@@ -78,6 +78,15 @@ class Accounts:
 
 
 @schemathesis.hook
+def before_call(context, case, kwargs):
+    """Puts the slashes of the path of a file back, which OpenAPI cannot describe:
+    the gateway rejects an encoded slash, since some proxies decode it."""
+    parameters = case.path_parameters or {}
+    if isinstance(parameters.get("path"), str):
+        parameters["path"] = parameters["path"].replace("%2F", "/")
+
+
+@schemathesis.hook
 def after_call(context, case, response):
     """Forgets the shared token when the gateway rejects it: an administrator of
     another call may have deleted or disabled its account."""
@@ -93,29 +102,17 @@ def after_call(context, case, response):
 BEYOND_SCHEMA = {
     "incorrect_password": "depends on the account",
     "precondition_failed": "depends on the stored file",
-    "file_exists": "depends on the stored files",
-    "range_not_satisfiable": "depends on the stored file",
-    "quota_exceeded": "depends on the stored files",
     "invalid_cursor": "a cursor is opaque",
     "password_too_short": "limits of bytes, a schema counts characters",
     "password_too_long": "limits of bytes, a schema counts characters",
     "password_common": "a long list",
-    "password_is_email": "compares two members",
-    "invalid_password": "a NUL, which JSON Schema cannot exclude in every dialect of regular expressions",
     "invalid_email": "the rules of IDNA and of invisible characters",
-    "invalid_name": "the rules of invisible characters",
-    "invalid_app_name": "blanks at either end",
-    "invalid_path": "rules for each name between slashes",
-    "bad_path": "rules for each name between slashes",
+    "invalid_name": "which characters are visible is Unicode's to say",
+    "name_reserved": "in any case of letters",
     "name_too_long": "limits of bytes, a schema counts characters",
-    "name_reserved": "rules for each name between slashes",
     "invalid_destination": "compares the path and the body",
     "whole_folder": "depends on how the path ends",
     "unexpected_body": "depends on how the path ends",
-    "storage_refused": "Nextcloud decides",
-    "malformed_query": "a NUL in a string",
-    "body_too_large": "limits of bytes, a schema counts characters",
-    "too_large": "limits of bytes, a schema counts characters",
 }
 
 # Fields with a code that is beyond the schema for them only.
@@ -134,9 +131,26 @@ def beyond(field, code):
     return code in BEYOND_SCHEMA or (field, code) in BEYOND_SCHEMA_FIELDS or (code == "not_allowed" and field in ALIKE)
 
 
+# Requests that schemathesis takes for invalid, and that are valid, by the operation
+# and its words.
+VALID = {
+    ("login", "Missing required property: username"): "email is enough",
+    ("login", "Missing required property: email"): "username is enough",
+    ("read", "`limit` in query"): "only the entries of a folder have a limit",
+    ("register", "/properties/full_name"): "white space around a name does not count",
+    ("changeMe", "/properties/full_name"): "white space around a name does not count",
+    ("replaceMe", "/properties/full_name"): "white space around a name does not count",
+    ("createUser", "/properties/full_name"): "white space around a name does not count",
+    ("changeUser", "/properties/full_name"): "white space around a name does not count",
+}
+
+
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
     """Keeps what is a deviation."""
+    if type(failure).__name__ == "AcceptedNegativeData":
+        operation = case.operation.definition.raw["operationId"]
+        return not any(operation == o and words in failure.message for o, words in VALID)
     if type(failure).__name__ != "RejectedPositiveData":
         return True
     problem = response.json()

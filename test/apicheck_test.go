@@ -5,9 +5,11 @@ package test_test
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -35,11 +37,16 @@ func TestAPI_IsAsDescribed(t *testing.T) {
 			// The last response, and the start of the program, take their time, too.
 			ctx, cancel := context.WithTimeout(t.Context(), total/2+2*time.Minute)
 			defer cancel()
-			cmd := exec.CommandContext(ctx, inProject(t, "build/schemathesis/bin/schemathesis"), "--no-color",
-				"run", inProject(t, "docs/openapi.json"), "--url", p.https, "--tls-verify", certificate,
+			arguments := []string{
+				"--no-color", "run", inProject(t, "docs/openapi.json"), "--url", p.https, "--tls-verify", certificate,
 				"--checks", "all", "--phases", "examples,coverage,fuzzing,stateful", "--warnings", "off",
 				"--max-time", strconv.Itoa(max(1, int(total.Seconds()/2))), "--continue-on-failure",
-				"--request-timeout", "30", "--generation-database", "none", "--workers", "2")
+				"--request-timeout", "30", "--generation-database", "none",
+			}
+			if seed := os.Getenv("API_CHECK_SEED"); seed != "" {
+				arguments = append(arguments, "--seed", seed)
+			}
+			cmd := exec.CommandContext(ctx, inProject(t, "build/schemathesis/bin/schemathesis"), arguments...)
 			cmd.Dir = t.TempDir()
 			cmd.Env = append(os.Environ(), "PYTHONPATH="+inProject(t, "scripts"), "PYTHONDONTWRITEBYTECODE=1",
 				"SCHEMATHESIS_HOOKS=api_check_hooks", "API_CHECK_ROLE="+role, "API_CHECK_ROOT="+root,
@@ -48,9 +55,26 @@ func TestAPI_IsAsDescribed(t *testing.T) {
 			if err != nil {
 				t.Fatalf("schemathesis: %v\n%s", err, out)
 			}
+			if why := unfinished(string(out)); why != "" {
+				t.Errorf("schemathesis did not test all: %s; give it more time", why)
+			}
 			t.Logf("schemathesis, as %s:\n%s", role, tail(string(out), 20))
 		})
 	}
+}
+
+// unfinished says what of a run without failures was left out, "" for nothing.
+func unfinished(report string) string {
+	operations := regexp.MustCompile(`Selected: (\d+)/(\d+)\s+Tested: (\d+)`).FindStringSubmatch(report)
+	if operations == nil || operations[1] != operations[2] || operations[1] != operations[3] {
+		return fmt.Sprintf("operations: %q", operations)
+	}
+	for _, phase := range []string{"Examples", "Coverage", "Fuzzing", "Stateful"} {
+		if !strings.Contains(report, "✅ "+phase+"\n") {
+			return "the phase " + phase
+		}
+	}
+	return ""
 }
 
 // inProject returns the absolute path of a file of the project.
