@@ -212,7 +212,7 @@ func TestKeys_ADataSecretForAnInstallationWithout(t *testing.T) {
 
 			for line, want := range map[string]int{"serve": 1, "keys reseal": 1, "audit verify": 3} {
 				out, code := command(t, dir, "", append(slices.Clone(base), "DATA_SECRET="+data, "HTTP_ADDR=127.0.0.1:0", "HTTPS_ADDR=127.0.0.1:0"), strings.Fields(line)...)
-				if code != want || !strings.Contains(out, "set DATA_PREVIOUS_SECRETS to the value of that, too") || strings.Contains(out, jwt) {
+				if code != want || !strings.Contains(out, "add its value to DATA_PREVIOUS_SECRETS") || strings.Contains(out, jwt) {
 					t.Errorf("%s with a data secret that opens nothing: %d %s", line, code, out)
 				}
 			}

@@ -178,7 +178,7 @@ func TestKeys_FromSettingsAreTheOperators(t *testing.T) {
 	} {
 		env := append(slices.Clone(base), test.env...)
 		out := run(1, env, append([]string{"rotate"}, test.args...)...)
-		for _, want := range append(test.want, "nothing was changed") {
+		for _, want := range append(test.want, "nothing changed") {
 			if !strings.Contains(out, want) {
 				t.Errorf("%s: %q is not in\n%s", test.name, want, out)
 			}

@@ -226,11 +226,11 @@ func TestLimits_WithoutRedis(t *testing.T) {
 func TestLimits_RefuseTheStart(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ setting, want string }{
-		{"RATE_LIMIT_STORE=redis", `REDIS_URL is not set; it takes redis://:password@host:6379/0, as RATE_LIMIT_STORE is redis`},
-		{"RATE_LIMIT_STORE=file", `RATE_LIMIT_STORE is "file"; it takes one of memory, database, redis`},
-		{"RATE_LIMIT_PER_MINUTE=-1", `RATE_LIMIT_PER_MINUTE is "-1"; it takes a whole number of requests from 1 to 100000, or off`},
-		{"TRUSTED_PROXIES=0.0.0.0/0", `TRUSTED_PROXIES is "0.0.0.0/0"; it takes `},
-		{"TRUSTED_PROXIES=::/0", `TRUSTED_PROXIES is "::/0"; it takes `},
+		{"RATE_LIMIT_STORE=redis", `REDIS_URL is not set; it must be redis://:password@host:6379/0, because RATE_LIMIT_STORE is redis`},
+		{"RATE_LIMIT_STORE=file", `RATE_LIMIT_STORE is "file"; it must be one of memory, database, redis`},
+		{"RATE_LIMIT_PER_MINUTE=-1", `RATE_LIMIT_PER_MINUTE is "-1"; it must be a whole number of requests from 1 to 100000, or off`},
+		{"TRUSTED_PROXIES=0.0.0.0/0", `TRUSTED_PROXIES is "0.0.0.0/0"; it must be `},
+		{"TRUSTED_PROXIES=::/0", `TRUSTED_PROXIES is "::/0"; it must be `},
 	} {
 		t.Run(test.setting, func(t *testing.T) {
 			t.Parallel()

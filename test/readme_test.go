@@ -53,7 +53,7 @@ func besideItself(t *testing.T, p *process, dir string) {
 	cmd.Dir = dir
 	cmd.Env = append(serveEnv(dir, usualLimits()...), "HTTPS_ADDR="+strings.TrimPrefix(p.https, "https://"))
 	out, err := cmd.CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "address already in use: stop what listens there, perhaps a gateway, or set HTTPS_ADDR to another address\n") {
+	if err == nil || !strings.Contains(string(out), "address already in use: stop the process that listens there, perhaps another gateway, or set HTTPS_ADDR to another address\n") {
 		t.Errorf("a second gateway: %v\n%s", err, out)
 	}
 }

@@ -199,7 +199,7 @@ func TestFunctions_SayWhatIsMissing(t *testing.T) {
 			"nothing is set": {nil, needs},
 			"all is wrong": {
 				[]string{"LOG_LEVEL=loud", "JWT_SECRET=" + secret, "DATABASE_URL=" + url},
-				[]string{"LOG_LEVEL is \"loud\"; it takes one of"},
+				[]string{"LOG_LEVEL is \"loud\"; it must be one of"},
 			},
 		} {
 			t.Run(s.name+", "+name, func(t *testing.T) {

@@ -108,10 +108,10 @@ func TestServe_RefusesWhatIsWrong(t *testing.T) {
 	}{
 		{"a URL in quotes, as docker run --env-file keeps them", []string{`DATABASE_URL="postgres://ada:hunter2@127.0.0.1/x"`},
 			[]string{"DATABASE_URL is in quotes"}, "hunter2"},
-		{"a short secret", []string{"JWT_SECRET=hunter2hunter2"}, []string{"JWT_SECRET has 14 bytes; it takes"}, "hunter2"},
+		{"a short secret", []string{"JWT_SECRET=hunter2hunter2"}, []string{"JWT_SECRET has 14 bytes; it must be"}, "hunter2"},
 		{"the placeholder", []string{"JWT_SECRET=change-me-change-me-change-me-change-me"}, []string{"JWT_SECRET is the placeholder"}, ""},
 		{"everything at once", []string{"BCRYPT_COST=99", "ALLOWED_ORIGINS=*", "ACCESS_TOKEN_EXPIRE_MINUTES=x", "HTTPS_ADDR=8443"},
-			[]string{`BCRYPT_COST is "99"; it takes`, `ALLOWED_ORIGINS is "*"; it takes`, `ACCESS_TOKEN_EXPIRE_MINUTES is "x"; it takes`, `HTTPS_ADDR is "8443"; it takes`}, ""},
+			[]string{`BCRYPT_COST is "99"; it must be`, `ALLOWED_ORIGINS is "*"; it must be`, `ACCESS_TOKEN_EXPIRE_MINUTES is "x"; it must be`, `HTTPS_ADDR is "8443"; it must be`}, ""},
 		{"a database URL that is none", []string{"JWT_SECRET=" + keyring.Generate().Reveal(), "DATABASE_URL=mysql://root:hunter2@db"},
 			[]string{"DATABASE_URL cannot be parsed"}, "hunter2"},
 	} {

@@ -163,7 +163,7 @@ JSON object a line.`,
 func auditFilter(event, since string, limit int, now time.Time) (store.AuditFilter, error) {
 	f := store.AuditFilter{Name: audit.Name(event), Since: time.Unix(0, 0), Limit: limit}
 	if limit < 1 {
-		return f, usagef("--limit is %d; it takes 1 or more", limit)
+		return f, usagef("--limit is %d; it must be 1 or more", limit)
 	}
 	if known := audit.Names(); event != "" {
 		names := make([]string, len(known))
@@ -172,7 +172,7 @@ func auditFilter(event, since string, limit int, now time.Time) (store.AuditFilt
 			names[i], found = string(n), found || n == f.Name
 		}
 		if !found {
-			return f, usagef("--event is %q; it takes one of %s", event, strings.Join(names, ", "))
+			return f, usagef("--event is %q; it must be one of %s", event, strings.Join(names, ", "))
 		}
 	}
 	if since == "" {
@@ -184,7 +184,7 @@ func auditFilter(event, since string, limit int, now time.Time) (store.AuditFilt
 	}
 	t, err := time.Parse(time.RFC3339, since)
 	if err != nil {
-		return f, usagef("--since is %q; it takes a duration such as 24h, or a time such as 2026-11-24T12:00:00Z", since)
+		return f, usagef("--since is %q; it must be a duration such as 24h, or a time such as 2026-11-24T12:00:00Z", since)
 	}
 	f.Since = t
 	return f, nil
@@ -198,11 +198,11 @@ func whom(c *cobra.Command, db *store.DB, name string) (account.ID, error) {
 	}
 	l, err := account.ParseLookup(name)
 	if err != nil {
-		return "", usagef("--user is %q; it takes an e-mail address or an id", name)
+		return "", usagef("--user is %q; it must be an e-mail address or an id", name)
 	}
 	a, _, err := db.AccountByEmail(c.Context(), l)
 	if errors.Is(err, account.ErrNotFound) {
-		return "", fmt.Errorf("nobody has the address %s; events of an account that was deleted are found by its id", l.Subject())
+		return "", fmt.Errorf("no user has the address %s; use the id to find the events of a deleted account", l.Subject())
 	}
 	return a.ID, spoken(err)
 }

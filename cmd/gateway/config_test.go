@@ -75,11 +75,11 @@ BCRYPT_COST               99                                                    
 NEXTCLOUD_URL             https://cloud.lan                                             .env:10
 LOG_LEVEL                 warn                                                          environment
 
-mistake  .env:12: NEXTCLOUD_ADMIN_PASSWORD has a $ that docker compose takes for more than itself: write ${NAME} for a variable, or put the value in single quotes, in which only ' must be written otherwise: \'
-mistake  .env:2: HTTPS_ADDR is "8443"; it takes an address with a port, such as :8443 or 127.0.0.1:8443
+mistake  .env:12: NEXTCLOUD_ADMIN_PASSWORD has a $ that docker compose interprets: write ${NAME} for a variable, or put the value in single quotes, and write \' for a single quote in it
+mistake  .env:2: HTTPS_ADDR is "8443"; it must be an address with a port, such as :8443 or 127.0.0.1:8443
 mistake  .env:4: SSL_CERT_FILE: open secrets/tls.crt: no such file or directory
 mistake  .env:3: SSL_KEY_FILE: open secrets/tls.key: no such file or directory
-mistake  .env:8: BCRYPT_COST is "99"; it takes a whole number from 10 to 16
+mistake  .env:8: BCRYPT_COST is "99"; it must be a whole number from 10 to 16
 warning  .env:6: JWT_ALGORITM is not a setting of the gateway; did you mean JWT_ALGORITHM?
 warning  .env:13: NEXTCLOUD_ADMIN_PASWORD is not a setting of the gateway; did you mean NEXTCLOUD_ADMIN_PASSWORD?
 warning  whoever verifies access tokens with JWT_SECRET can forge refresh tokens and open what is sealed: set DATA_SECRET (docs/operations.md, Keys)

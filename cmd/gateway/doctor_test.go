@@ -134,7 +134,7 @@ func TestDoctor_WrongSettingsAreToldOnALineEach(t *testing.T) {
 		t.Errorf("exit code %d, %q, %q", code, out, problems)
 	}
 	for line := range strings.Lines(problems) {
-		if !strings.HasPrefix(line, "NEXTCLOUD_") || !strings.Contains(line, "; it takes ") {
+		if !strings.HasPrefix(line, "NEXTCLOUD_") || !strings.Contains(line, "; it must be ") {
 			t.Errorf("%q", line)
 		}
 	}

@@ -99,7 +99,7 @@ func (c *chain) withoutLeaked(set, next keystore.Set, now time.Time) (keystore.S
 	})
 	switch {
 	case c.kind == dataSecret && one && token.Symmetric(c.algorithm):
-		return set, nil, errors.New("this secret signs access tokens, too: `gateway keys rotate --now` replaces both")
+		return set, nil, errors.New("this secret also signs access tokens: `gateway keys rotate --now` replaces both")
 	case c.kind == dataSecret:
 		return next, slices.Concat(before, next.Data), nil
 	case c.kind == signingKey || c.apart() || !one:

@@ -215,7 +215,7 @@ func (c *chain) fit(keys keystore.Keys) error {
 		return nil
 	}
 	if err := fits(c.algorithm, keys[len(keys)-1].Text); err != nil {
-		return fmt.Errorf("%s: %w; `gateway keys rotate --now` makes one that does", c.file.Path(), err)
+		return fmt.Errorf("%s: %w; `gateway keys rotate --now` creates one that does", c.file.Path(), err)
 	}
 	return nil
 }

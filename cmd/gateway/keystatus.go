@@ -229,7 +229,7 @@ func writeKeys(w io.Writer, r keyReport) {
 }
 
 // errSettings ends a command that told what to do, and did nothing.
-var errSettings = errors.New("nothing was changed: these keys come from settings")
+var errSettings = errors.New("nothing changed: these keys come from settings")
 
 // tellSettings says what to set next, where the keys come from settings.
 func tellSettings(cmd *cobra.Command, c *chain) error {

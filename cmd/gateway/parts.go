@@ -141,7 +141,7 @@ func (p *parts) checkData(ctx context.Context) error {
 	}
 	theirs, err := p.sealedUnder(ctx, ring)
 	if err == nil && theirs {
-		return fmt.Errorf("%s is not what this database was sealed with, which is %s: set %s to the value of that, too (docs/operations.md, Keys)",
+		return fmt.Errorf("%s is not the secret that encrypted this database, which is %s: add its value to %s (docs/operations.md, Keys)",
 			keyring.DataVariable, keyring.Variable, keyring.DataVariablePrevious)
 	}
 	return spoken(err)

@@ -82,7 +82,7 @@ func (r *reconciliation) run(ctx context.Context, longest time.Duration) error {
 			return r.verdict()
 		}
 		if o.For == store.HoldRefused {
-			return fmt.Errorf("the administrator is rejected by Nextcloud, which is not called again before %s; changed credentials are tried at once: gateway nextcloud doctor shows more",
+			return fmt.Errorf("Nextcloud rejects the administrator; the gateway retries at %s, or at once with changed credentials: run gateway nextcloud doctor for details",
 				o.Until.UTC().Format(time.RFC3339))
 		}
 		if o.Wait == 0 {
@@ -162,10 +162,10 @@ func (r *reconciliation) result() reconciled {
 // verdict is what the command ends with.
 func (r *reconciliation) verdict() error {
 	if n := r.failed(); n > 0 {
-		return fmt.Errorf("accounts that need attention: %d; GET /api/nextcloud/accounts says why", n)
+		return fmt.Errorf("accounts that need attention: %d; GET /api/nextcloud/accounts shows why", n)
 	}
 	if n := r.last.Left; n > 0 {
-		return fmt.Errorf("accounts that are left: %d; GET /api/nextcloud/accounts says why and when they are due", n)
+		return fmt.Errorf("accounts not yet in sync: %d; GET /api/nextcloud/accounts shows why, and when the gateway retries", n)
 	}
 	return nil
 }

@@ -93,7 +93,7 @@ func (s shell) register(n int) {
 
 var progressLine = regexp.MustCompile(`^done (\d+), failed (\d+), left (\d+), \d+\.\d/s, (time left \S+|took \S+)(; waiting \S+ for .+)?$`)
 
-var refusedUntil = regexp.MustCompile(`administrator is rejected by Nextcloud, which is not called again before \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ;`)
+var refusedUntil = regexp.MustCompile(`Nextcloud rejects the administrator; the gateway retries at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ,`)
 
 func TestReconcile_AThousandFreshUsers(t *testing.T) {
 	t.Parallel()
@@ -143,7 +143,7 @@ func TestReconcile_TellsWhatIsLeft(t *testing.T) {
 	s.cloud.SetMaintenance(true)
 	code, out, problems = s.run(t.Context(), "reconcile", "--no-wait")
 	if code != 1 || !strings.Contains(out, "left 2, 0.0/s, time left unknown; waiting ") ||
-		!strings.Contains(out, " for Nextcloud to respond again\n") || !strings.Contains(problems, "are left: 2;") {
+		!strings.Contains(out, " for Nextcloud to respond again\n") || !strings.Contains(problems, "not yet in sync: 2;") {
 		t.Errorf("maintenance: %d\n%s%s", code, out, problems)
 	}
 	ctx, stop := context.WithCancel(t.Context())

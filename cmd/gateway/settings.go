@@ -104,7 +104,7 @@ func lacksSecret(env *config.Env) bool {
 func (v *variables) keep(ctx context.Context, env *config.Env, now time.Time) error {
 	if lacksSecret(env) {
 		if err := makeSecrets(ctx, env, now); err != nil {
-			return fmt.Errorf("%s is not set, and there is none in the key file: %w", keyring.Variable, err)
+			return fmt.Errorf("%s is not set, and the key file has no secret: %w", keyring.Variable, err)
 		}
 	}
 	return v.load(env, now)

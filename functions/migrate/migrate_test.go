@@ -299,7 +299,7 @@ func TestMigrate_TakesItsDatabaseFromASecretAndDoesNotTellIt(t *testing.T) {
 func TestMigrate_WithoutADatabaseSaysSo(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, "UNUSED", empty(t))
-	const want = "FAILED open: DATABASE_URL is not set; it takes postgres://user:password@host:5432/name?sslmode=verify-full"
+	const want = "FAILED open: DATABASE_URL is not set; it must be postgres://user:password@host:5432/name?sslmode=verify-full"
 	if diff := cmp.Diff(want, d.ask(t.Context(), t, "Create", newest)); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
 	}

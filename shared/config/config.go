@@ -87,7 +87,7 @@ func (e *Env) get(name string) (string, bool) {
 func (e *Env) plain(name string) (string, bool) {
 	v, ok := e.get(name)
 	if len(v) > 1 && (v[0] == '"' || v[0] == '\'') && v[len(v)-1] == v[0] {
-		e.RefuseSecret(name, "is in quotes, which would be part of it", "the value alone")
+		e.RefuseSecret(name, "is in quotes, which become part of the value", "the value without quotes")
 		return "", false
 	}
 	return v, ok

@@ -25,12 +25,12 @@ func TestEnv_TellsEveryMistakeOnALineOfItsOwn(t *testing.T) {
 	env.RefuseSecret("KEY", "has 4 bytes", "32 bytes or more")
 
 	want := []string{
-		`COST is "99"; it takes a whole number from 10 to 15`,
-		`SYNC is "perhaps"; it takes "true" or "false"`,
-		`ALG is "none"; it takes one of HS256, EdDSA`,
-		`URL is "ftp://user:xxxxx@host/x"; it takes an absolute URL with the scheme http or https`,
-		`BROKEN cannot be parsed as a URL; it takes an absolute URL with the scheme http or https`,
-		`KEY has 4 bytes; it takes 32 bytes or more`,
+		`COST is "99"; it must be a whole number from 10 to 15`,
+		`SYNC is "perhaps"; it must be "true" or "false"`,
+		`ALG is "none"; it must be one of HS256, EdDSA`,
+		`URL is "ftp://user:xxxxx@host/x"; it must be an absolute URL with the scheme http or https`,
+		`BROKEN cannot be parsed as a URL; it must be an absolute URL with the scheme http or https`,
+		`KEY has 4 bytes; it must be 32 bytes or more`,
 	}
 	got := env.Err()
 	if got == nil || got.Error() != strings.Join(want, "\n") {
@@ -75,7 +75,7 @@ func TestEnv_RefusesQuotesAroundAValue(t *testing.T) {
 			env := config.Map(map[string]string{"NAME": value})
 			got := read(env)
 			read(env) // is not told twice
-			want := "NAME is in quotes, which would be part of it; it takes the value alone"
+			want := "NAME is in quotes, which become part of the value; it must be the value without quotes"
 			if err := env.Err(); err == nil || err.Error() != want {
 				t.Errorf("%s of %s = %v, %v; want %s", name, value, got, err, want)
 			}

@@ -28,7 +28,7 @@ func ReadLine(r io.Reader) (Secret, error) {
 	case err != nil && !errors.Is(err, io.EOF):
 		return "", err
 	case bytes.HasPrefix(line, []byte{0xFF, 0xFE}), bytes.HasPrefix(line, []byte{0xFE, 0xFF}), bytes.IndexByte(line, 0) >= 0:
-		return "", errors.New("is in UTF-16, or has NUL characters; it takes UTF-8")
+		return "", errors.New("is in UTF-16 or contains NUL characters; it must be UTF-8")
 	case !utf8.Valid(line):
 		return "", errors.New("is not UTF-8")
 	}

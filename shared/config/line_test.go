@@ -27,7 +27,7 @@ func TestReadLine(t *testing.T) {
 		{"too long", strings.Repeat("x", 4096) + "\n", "", "is longer than 4096 bytes"},
 		{"UTF-16", "\xFF\xFEh\x00u\x00\r\x00\n\x00", "", "is in UTF-16"},
 		{"UTF-16 the other way round", "\xFE\xFF\x00h\x00\n", "", "is in UTF-16"},
-		{"UTF-16 without a mark", "h\x00u\x00\n\x00", "", "is in UTF-16, or has NUL characters"},
+		{"UTF-16 without a mark", "h\x00u\x00\n\x00", "", "is in UTF-16 or contains NUL characters"},
 		{"Latin-1", "gr\xF6\xDFer\n", "", "is not UTF-8"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

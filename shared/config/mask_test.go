@@ -9,7 +9,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 )
 
-var errUnclosed = errors.New(".env:7: KEY has a quote that is not closed")
+var errUnclosed = errors.New(".env:7: KEY has an unclosed quote")
 
 func TestMaskURL(t *testing.T) {
 	t.Parallel()

@@ -49,13 +49,13 @@ func (e *Env) Err() error {
 
 // Refuse records that the variable holds got, which is not what it takes.
 func (e *Env) Refuse(name, got, takes string) {
-	e.note(name, fmt.Errorf("%s is %q; it takes %s", name, got, takes))
+	e.note(name, fmt.Errorf("%s is %q; it must be %s", name, got, takes))
 }
 
 // RefuseSecret is [Env.Refuse] for values that must not be shown; got says what
 // is wrong with the value without quoting it.
 func (e *Env) RefuseSecret(name, got, takes string) {
-	e.note(name, fmt.Errorf("%s %s; it takes %s", name, got, takes))
+	e.note(name, fmt.Errorf("%s %s; it must be %s", name, got, takes))
 }
 
 // Doubt records a mistake in the place that variables come from, such as the line

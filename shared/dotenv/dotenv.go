@@ -102,7 +102,7 @@ func Parse(name string, text []byte, lookup Lookup) (*File, error) {
 	case bytes.HasPrefix(text, []byte{0xFF, 0xFE}), bytes.HasPrefix(text, []byte{0xFE, 0xFF}):
 		return nil, errors.New(name + " is in UTF-16; save it as UTF-8")
 	case bytes.IndexByte(text, 0) >= 0:
-		return nil, errors.New(name + " has NUL characters, as text in UTF-16 has; save it as UTF-8")
+		return nil, errors.New(name + " contains NUL characters and may be in UTF-16; save it as UTF-8")
 	}
 	p := &parser{name: name, rest: string(text), line: 1, lookup: lookup}
 	p.file = &File{Vars: map[string]string{}, Lines: map[string]int{}, Used: map[string]bool{}}
@@ -173,11 +173,11 @@ func (p *parser) statement() bool {
 		if sets {
 			p.takeLine()
 		}
-		p.refuse(start, "", "not NAME=value; a value of several lines stands in quotes")
+		p.refuse(start, "", "not NAME=value; put a value of several lines in quotes")
 		return true
 	}
 	if before, twice := p.file.Lines[name]; twice {
-		p.refuse(start, name, fmt.Sprintf("is set on line %d, too", before))
+		p.refuse(start, name, fmt.Sprintf("is also set on line %d", before))
 	}
 	p.file.Lines[name] = start
 	if !sets {
@@ -211,15 +211,15 @@ func (p *parser) value() (value, problem string) {
 	}
 	value = p.takeLine()
 	if spaces > 0 && strings.HasPrefix(value, "#") {
-		return "", "begins with a # after a space, which begins no comment there; " + quoteIt
+		return "", "begins with a # after a space, which does not start a comment here; " + quoteIt
 	}
 	value, _, _ = strings.Cut(value, " #")
 	value = strings.TrimRight(value, blank)
 	switch {
 	case strings.Contains(value, "\t#"):
-		return "", "has a # after a tab, which begins no comment; " + quoteIt
+		return "", "has a # after a tab, which does not start a comment; " + quoteIt
 	case strings.TrimSpace(value) != value:
-		return "", "begins or ends with a space that is not an ASCII one; " + quoteIt
+		return "", "begins or ends with a non-ASCII space; " + quoteIt
 	}
 	if problem := unclean(value); problem != "" {
 		return "", problem
@@ -228,7 +228,7 @@ func (p *parser) value() (value, problem string) {
 }
 
 // quoteIt is what to do about most values that are refused.
-const quoteIt = `put the value in single quotes, in which only ' must be written otherwise: \'`
+const quoteIt = `put the value in single quotes, and write \' for a single quote in it`
 
 // quoted reads a value in quotes, and sees to it that nothing but a comment
 // follows.
@@ -238,7 +238,7 @@ func (p *parser) quoted() (value, problem string) {
 	end := closing(p.rest, quote)
 	if end < 0 {
 		p.skip(len(p.rest))
-		return "", "has a quote that is not closed"
+		return "", "has an unclosed quote"
 	}
 	value = p.rest[:end]
 	p.skip(end + 1)
@@ -248,7 +248,7 @@ func (p *parser) quoted() (value, problem string) {
 	case comment != "" && (comment[0] != '#' || comment == after):
 		return "", `has text after the closing quote; write a quote in the value as \` + string(quote)
 	case setsAnother.MatchString(value):
-		return "", "holds a line that sets another variable; its quote may not be closed where it should be"
+		return "", "contains a line that sets another variable; its closing quote may be missing"
 	}
 	if problem := unclean(value); problem != "" {
 		return "", problem
@@ -279,11 +279,11 @@ func unclean(s string) string {
 		case r == utf8.RuneError && !strings.HasPrefix(s[i:], string(utf8.RuneError)):
 			return "is not UTF-8"
 		case r == '\uFEFF':
-			return "has a byte order mark in it"
+			return "contains a byte order mark"
 		case r == '\r' && !strings.HasPrefix(s[i:], "\r\n"):
-			return "has a carriage return in it that ends no line"
+			return "contains a carriage return without a line feed"
 		case unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r):
-			return "has a control character in it"
+			return "contains a control character"
 		}
 	}
 	return ""

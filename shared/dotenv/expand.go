@@ -7,9 +7,9 @@ import (
 
 // What a value must not have, and what to write instead.
 const (
-	badDollar = "has a $ that docker compose takes for more than itself: write ${NAME} for a variable, or " + quoteIt
-	badBraces = "has a ${ that is not understood: write ${NAME}, or ${NAME:-text} with text without quotes, backslashes, $, { and }, or " + quoteIt
-	badEscape = `has a \ in double quotes before something else than n, r, t, ", $ or \: write \\, or ` + quoteIt
+	badDollar = "has a $ that docker compose interprets: write ${NAME} for a variable, or " + quoteIt
+	badBraces = "has an unsupported use of ${: write ${NAME}, or ${NAME:-text} with text without quotes, backslashes, $, { and }, or " + quoteIt
+	badEscape = `has a \ in double quotes before a character other than n, r, t, ", $ or \: write \\, or ` + quoteIt
 	badUnset  = "refers to a variable that is set neither above nor in the environment; " + quoteIt
 )
 

@@ -42,7 +42,7 @@ type Proxies []netip.Prefix
 // ReadProxies reads TRUSTED_PROXIES, addresses and networks in CIDR form. One that
 // anybody may be in, such as 0.0.0.0/0, is refused.
 func ReadProxies(env *config.Env) Proxies {
-	const variable, takes = "TRUSTED_PROXIES", "addresses or networks such as 10.0.0.0/8, separated by commas"
+	const variable, takes = "TRUSTED_PROXIES", "IP addresses or networks such as 10.0.0.0/8, separated by commas"
 	var trusted Proxies
 	for _, item := range env.List(variable) {
 		prefix, err := netip.ParsePrefix(item)
@@ -55,7 +55,7 @@ func ReadProxies(env *config.Env) Proxies {
 		}
 		prefix = unmap(prefix)
 		if prefix.Bits() < widest(prefix.Addr()) {
-			env.Refuse(variable, item, takes+", but none so wide that clients are in it: they could choose their address")
+			env.Refuse(variable, item, takes+". A network must not contain clients, which could then forge their address")
 			continue
 		}
 		trusted = append(trusted, prefix.Masked())

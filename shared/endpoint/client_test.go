@@ -99,7 +99,7 @@ func TestReadProxies_RefusesWhatIsNoProxys(t *testing.T) {
 	} {
 		env := config.Map(map[string]string{"TRUSTED_PROXIES": "10.0.0.0/8, " + item})
 		endpoint.ReadProxies(env)
-		if err := env.Err(); err == nil || !strings.HasPrefix(err.Error(), `TRUSTED_PROXIES is "`+item+`"; it takes `) {
+		if err := env.Err(); err == nil || !strings.HasPrefix(err.Error(), `TRUSTED_PROXIES is "`+item+`"; it must be `) {
 			t.Errorf("%s: %v", item, err)
 		}
 	}

@@ -327,7 +327,7 @@ func TestMain_AWrongListOfSecretsIsTheStartsFailure(t *testing.T) {
 	t.Parallel()
 	p := start(t, "SECRETS_ARNS=arn:aws:ssm:x", "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b", "LOG_LEVEL=loud")
 	e := p.InitError()
-	if e == nil || !strings.HasPrefix(e.Message, `LOG_LEVEL is "loud"; it takes one of info, debug, warn, error; SECRETS_ARNS has an item`) {
+	if e == nil || !strings.HasPrefix(e.Message, `LOG_LEVEL is "loud"; it must be one of info, debug, warn, error; SECRETS_ARNS has an item`) {
 		t.Errorf("init error: %v, want what is wrong", e)
 	}
 }

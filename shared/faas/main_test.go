@@ -111,11 +111,11 @@ func TestMain_ReportsInOneLineWhyItCannotStart(t *testing.T) {
 		env  []string
 		want string
 	}{
-		{"a wrong value", []string{"COST=99"}, `COST is "99"; it takes a whole number from 10 to 15`},
+		{"a wrong value", []string{"COST=99"}, `COST is "99"; it must be a whole number from 10 to 15`},
 		{
 			"every wrong value, no secret", []string{"COST=99", "KEY=hunter2", "LOG_LEVEL=loud"},
-			`LOG_LEVEL is "loud"; it takes one of info, debug, warn, error; ` +
-				`COST is "99"; it takes a whole number from 10 to 15; KEY has 7 bytes; it takes 32 bytes or more`,
+			`LOG_LEVEL is "loud"; it must be one of info, debug, warn, error; ` +
+				`COST is "99"; it must be a whole number from 10 to 15; KEY has 7 bytes; it must be 32 bytes or more`,
 		},
 		{"a failure", []string{"START=fails"}, "open the store:; no such host"},
 		{"a panic", []string{"START=panics"}, "panic: nothing works"},

@@ -136,7 +136,7 @@ func TestResource_AFunctionThatCannotStartSaysSoToTheStack(t *testing.T) {
 		env        []string
 	}{
 		{"a wrong setting", "open: REDIS_URL is; wrong", []string{"REDIS_URL=wrong"}},
-		{"a wrong list of secrets", "open: SECRETS_ARNS has an item that is neither; it takes up to 8 ARNs of " +
+		{"a wrong list of secrets", "open: SECRETS_ARNS has an item that is neither; it must be up to 8 ARNs of " +
 			"Secrets Manager secrets, or names beside AWS_REGION, separated by commas",
 			[]string{"SECRETS_ARNS=arn:x", "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b"}},
 		{"no secret", "open: secret gone: ResourceNotFoundException (status 400)", server.Env("gone")},

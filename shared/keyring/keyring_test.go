@@ -245,7 +245,7 @@ func TestReadData_IsOfDataSecretOrJWTSecret(t *testing.T) {
 		{"on the way back", map[string]string{"JWT_SECRET": first.Reveal(), "DATA_PREVIOUS_SECRETS": second.Reveal()}, []config.Secret{first, second}, true, ""},
 		{"of signing keys", map[string]string{"DATA_SECRET": second.Reveal()}, []config.Secret{second}, false, ""},
 		{"none", nil, nil, false, "JWT_SECRET is not set"},
-		{"a weak one", map[string]string{"JWT_SECRET": first.Reveal(), "DATA_SECRET": "hunter2"}, nil, false, "DATA_SECRET has 7 bytes; it takes"},
+		{"a weak one", map[string]string{"JWT_SECRET": first.Reveal(), "DATA_SECRET": "hunter2"}, nil, false, "DATA_SECRET has 7 bytes; it must be"},
 		{"a placeholder", map[string]string{"JWT_SECRET": first.Reveal(), "DATA_SECRET": "changeme-with-openssl-rand-base64-48"}, nil, false, "DATA_SECRET is the placeholder"},
 		{"a weak previous one", map[string]string{"DATA_SECRET": first.Reveal(), "DATA_PREVIOUS_SECRETS": "hunter2"}, []config.Secret{first}, false, "DATA_PREVIOUS_SECRETS has an item that has 7 bytes"},
 	} {

@@ -27,7 +27,7 @@ const (
 )
 
 // Takes says what a secret must be.
-const Takes = "32 random bytes or more, such as `openssl rand -base64 48` prints"
+const Takes = "32 or more random bytes, for example from `openssl rand -base64 48`"
 
 // placeholders returns what stands in example files, in lower case.
 func placeholders() []string {

@@ -95,7 +95,7 @@ func (f File) Update(ctx context.Context, change func(Set) (Set, error)) error {
 // lock takes the lock of the file, which is one beside it: the file itself is
 // another after each change.
 func (f File) lock(ctx context.Context) (unlock func(), err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("%s is locked by somebody else", f.path))
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("%s is locked by another process", f.path))
 	defer cancel()
 	l, err := os.OpenFile(f.path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -179,7 +179,7 @@ func decode(text []byte) (Set, error) {
 	d.DisallowUnknownFields()
 	var s storedSet
 	if d.Decode(&s) != nil || d.More() { // whose error may quote a key
-		return Set{}, errors.New("is no JSON as `gateway keys` writes it")
+		return Set{}, errors.New("is not JSON in the format of `gateway keys`")
 	}
 	load := func(list []storedKey) Keys {
 		var keys Keys

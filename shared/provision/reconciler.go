@@ -101,10 +101,10 @@ func ReadReconciler(env *config.Env, db *store.DB, ring *keyring.Ring) *Reconcil
 		return nil
 	}
 	if s.Admin == "" {
-		env.Refuse("NEXTCLOUD_ADMIN_USER", "", "the id of a Nextcloud administrator, as NEXTCLOUD_URL is set")
+		env.Refuse("NEXTCLOUD_ADMIN_USER", "", "the id of a Nextcloud administrator, because NEXTCLOUD_URL is set")
 	}
 	if s.Password == "" {
-		env.RefuseSecret("NEXTCLOUD_ADMIN_PASSWORD", "is not set", "the administrator's own password, as NEXTCLOUD_URL is set")
+		env.RefuseSecret("NEXTCLOUD_ADMIN_PASSWORD", "is not set", "the administrator's password, because NEXTCLOUD_URL is set")
 	}
 	return New(db, s, ring, time.Now)
 }

@@ -83,13 +83,13 @@ func TestRead_RefusesWhatIsWrong(t *testing.T) {
 		env  map[string]string
 		want string
 	}{
-		{"an address without scheme", map[string]string{"NEXTCLOUD_URL": "cloud.example.org"}, `NEXTCLOUD_URL is "cloud.example.org"; it takes`},
-		{"a quota that Nextcloud would misread", map[string]string{"NEXTCLOUD_DEFAULT_QUOTA": "5 GiB"}, `NEXTCLOUD_DEFAULT_QUOTA is "5 GiB"; it takes`},
-		{"another treatment of quotas", map[string]string{"NEXTCLOUD_QUOTA_DRIFT": "undo"}, `NEXTCLOUD_QUOTA_DRIFT is "undo"; it takes one of keep, reset`},
-		{"another rule of ids", map[string]string{"NEXTCLOUD_USER_ID": "name"}, `NEXTCLOUD_USER_ID is "name"; it takes`},
-		{"another policy", map[string]string{"NEXTCLOUD_ON_DELETE": "burn"}, `NEXTCLOUD_ON_DELETE is "burn"; it takes`},
-		{"a file that is not there", map[string]string{"NEXTCLOUD_CA_FILE": "/nowhere"}, `NEXTCLOUD_CA_FILE is "/nowhere"; it takes`},
-		{"a file without a certificate", map[string]string{"NEXTCLOUD_CA_FILE": "/dev/null"}, `NEXTCLOUD_CA_FILE is "/dev/null"; it takes a file with certificates in PEM (no PEM block)`},
+		{"an address without scheme", map[string]string{"NEXTCLOUD_URL": "cloud.example.org"}, `NEXTCLOUD_URL is "cloud.example.org"; it must be`},
+		{"a quota that Nextcloud would misread", map[string]string{"NEXTCLOUD_DEFAULT_QUOTA": "5 GiB"}, `NEXTCLOUD_DEFAULT_QUOTA is "5 GiB"; it must be`},
+		{"another treatment of quotas", map[string]string{"NEXTCLOUD_QUOTA_DRIFT": "undo"}, `NEXTCLOUD_QUOTA_DRIFT is "undo"; it must be one of keep, reset`},
+		{"another rule of ids", map[string]string{"NEXTCLOUD_USER_ID": "name"}, `NEXTCLOUD_USER_ID is "name"; it must be`},
+		{"another policy", map[string]string{"NEXTCLOUD_ON_DELETE": "burn"}, `NEXTCLOUD_ON_DELETE is "burn"; it must be`},
+		{"a file that is not there", map[string]string{"NEXTCLOUD_CA_FILE": "/nowhere"}, `NEXTCLOUD_CA_FILE is "/nowhere"; it must be`},
+		{"a file without a certificate", map[string]string{"NEXTCLOUD_CA_FILE": "/dev/null"}, `NEXTCLOUD_CA_FILE is "/dev/null"; it must be a file with certificates in PEM (no PEM block)`},
 		{"no administrator", map[string]string{"NEXTCLOUD_URL": url, "NEXTCLOUD_ADMIN_PASSWORD": "x"}, "NEXTCLOUD_ADMIN_USER is"},
 		{"no password", map[string]string{"NEXTCLOUD_URL": url, "NEXTCLOUD_ADMIN_USER": "admin"}, "NEXTCLOUD_ADMIN_PASSWORD is not set"},
 	} {

@@ -116,7 +116,7 @@ func (c *client) try(ctx context.Context, ref Ref) (text, version string, err er
 		VersionId    string //nolint:revive // its name in the answer
 	}
 	if json.Unmarshal(answer, &value) != nil { // the error may quote the value
-		return "", "", &Error{Secret: ref.String(), Status: status, cause: errors.New("the answer is no JSON")}
+		return "", "", &Error{Secret: ref.String(), Status: status, cause: errors.New("the response is not JSON")}
 	}
 	if value.SecretString == nil {
 		return "", "", &Error{Secret: ref.String(), Status: status, cause: errors.New("its value is binary")}
@@ -145,10 +145,10 @@ func (c *client) call(ctx context.Context, ref Ref) (status int, answer []byte, 
 	defer resp.Body.Close()
 	answer, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
-		return 0, nil, fmt.Errorf("read the answer: %w", err)
+		return 0, nil, fmt.Errorf("read the response: %w", err)
 	}
 	if len(answer) > maxAnswer {
-		return resp.StatusCode, nil, fmt.Errorf("the answer has more than %d bytes", maxAnswer)
+		return resp.StatusCode, nil, fmt.Errorf("the response has more than %d bytes", maxAnswer)
 	}
 	return resp.StatusCode, answer, nil
 }

@@ -54,10 +54,10 @@ func readLogin(members map[string]json.RawMessage) (*login, error) {
 	var l login
 	raw, err := json.Marshal(own)
 	if err != nil || json.Unmarshal(raw, &l) != nil || l.User == nil || l.Password == nil { // the error may quote it
-		return nil, errors.New("its login for a database is not in the form of RDS")
+		return nil, errors.New("its database credentials are not in the format of RDS")
 	}
 	if !slices.Contains([]string{"", "postgres", "aurora-postgresql"}, l.Engine) {
-		return nil, errors.New("its login is for another database than PostgreSQL")
+		return nil, errors.New("its credentials are not for PostgreSQL")
 	}
 	return &l, nil
 }

@@ -94,7 +94,7 @@ func TestFetch_ALoginOfRDSIsTheDatabase(t *testing.T) {
 
 func TestFetch_ALoginThatIsNoneIsRefusedAndNotShown(t *testing.T) {
 	t.Parallel()
-	const form, engine = "its login for a database is not in the form of RDS", "its login is for another database than PostgreSQL"
+	const form, engine = "its database credentials are not in the format of RDS", "its credentials are not for PostgreSQL"
 	for text, want := range map[string]string{
 		`{"username":"app","password":["` + password + `"]}`:                           form,
 		`{"username":null,"password":"` + password + `"}`:                              form,

@@ -81,7 +81,7 @@ func (v *Values) equal(w *Values) bool { return maps.Equal(v.settings, w.setting
 func (v *Values) add(text string) error {
 	var members map[string]json.RawMessage
 	if json.Unmarshal([]byte(text), &members) != nil || members == nil { // the error may quote it
-		return errors.New("its value is no JSON object")
+		return errors.New("its value is not a JSON object")
 	}
 	known := Settings()
 	l, err := readLogin(members)
@@ -141,7 +141,7 @@ func Read(env *config.Env) *Source {
 	}}
 	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} {
 		if env.Secret(name) == "" {
-			env.RefuseSecret(name, "is not set", "the credentials that Lambda gives a function")
+			env.RefuseSecret(name, "is not set", "the credentials that Lambda sets for a function")
 		}
 	}
 	const takes = "up to 8 ARNs of Secrets Manager secrets, or names beside AWS_REGION, separated by commas"

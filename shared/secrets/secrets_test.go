@@ -76,11 +76,11 @@ func TestFetch_TakesTheSettingsOfEverySecret(t *testing.T) {
 func TestFetch_ASecretThatIsNoneIsRefusedAndNotShown(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, text, want string }{
-		{"text", password, "secret app: its value is no JSON object"},
-		{"a list", `["` + password + `"]`, "secret app: its value is no JSON object"},
-		{"nothing", "null", "secret app: its value is no JSON object"},
-		{"broken JSON", `{"JWT_SECRET":"` + password, "secret app: its value is no JSON object"},
-		{"more than an object", `{"JWT_SECRET":"` + password + `"} x`, "secret app: its value is no JSON object"},
+		{"text", password, "secret app: its value is not a JSON object"},
+		{"a list", `["` + password + `"]`, "secret app: its value is not a JSON object"},
+		{"nothing", "null", "secret app: its value is not a JSON object"},
+		{"broken JSON", `{"JWT_SECRET":"` + password, "secret app: its value is not a JSON object"},
+		{"more than an object", `{"JWT_SECRET":"` + password + `"} x`, "secret app: its value is not a JSON object"},
 		{"a setting that is no string", `{"JWT_SECRET":["` + password + `"]}`, "secret app: its member JWT_SECRET is no string"},
 		{"a setting that is null", `{"JWT_SECRET":null}`, "secret app: its member JWT_SECRET is no string"},
 	} {
@@ -193,7 +193,7 @@ func TestFetch_EndsWhereTheServerDoesNot(t *testing.T) {
 		_, err := source(t, append(base, answers(func(w http.ResponseWriter, _ *http.Request) {
 			io.WriteString(w, password) //nolint:errcheck // the test fails then
 		}))...).Fetch(t.Context())
-		if want := "secret app: the answer is no JSON"; err == nil || err.Error() != want {
+		if want := "secret app: the response is not JSON"; err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	})
@@ -212,7 +212,7 @@ func TestRead_SaysWhatIsWrongWithoutQuotingIt(t *testing.T) {
 	t.Parallel()
 	arn := "arn:aws:secretsmanager:eu-central-1:123456789012:secret:app-AbCdEf"
 	credentials := []string{"AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b"}
-	const item = "SECRETS_ARNS has an item that is neither; it takes up to 8 ARNs of Secrets Manager secrets, or names beside AWS_REGION, separated by commas"
+	const item = "SECRETS_ARNS has an item that is neither; it must be up to 8 ARNs of Secrets Manager secrets, or names beside AWS_REGION, separated by commas"
 	for _, tt := range []struct{ name, list, region, want string }{
 		{"an ARN", arn, "", ""},
 		{"of China", strings.NewReplacer("aws:s", "aws-cn:s", "eu-central-1", "cn-north-1").Replace(arn), "", ""},

@@ -59,7 +59,7 @@ func (d *door) listen(ctx context.Context) (err error) {
 	var lc net.ListenConfig
 	d.listener, err = lc.Listen(ctx, "tcp", d.addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%s: %w: stop what listens there, perhaps a gateway, or set %s to another address",
+		return fmt.Errorf("%s: %w: stop the process that listens there, perhaps another gateway, or set %s to another address",
 			d.variable, err, d.variable)
 	}
 	if err != nil {

@@ -38,7 +38,7 @@ func DefaultTimes() Times {
 
 // ErrCut is what [Server.Run] returns when requests did not end within the
 // drain timeout and their connections were cut.
-var ErrCut = errors.New("some requests did not end in time, and were cut")
+var ErrCut = errors.New("some requests did not end in time and were aborted")
 
 // A Server is the gateway on the network. Its fields are not changed after Run
 // was called.

@@ -112,7 +112,7 @@ func TestRun_NamesTheVariableOfAnAddressInUse(t *testing.T) {
 		s.HTTPAddr = free.Addr().String()
 		change(&s.Settings, used.Addr().String())
 		s.Ready = func(serve.Addresses) { t.Errorf("with %s in use it is ready", variable) }
-		want := variable + ": listen tcp " + used.Addr().String() + ": bind: address already in use: stop what listens there, perhaps a gateway, or set " +
+		want := variable + ": listen tcp " + used.Addr().String() + ": bind: address already in use: stop the process that listens there, perhaps another gateway, or set " +
 			variable + " to another address"
 		if err := s.Run(t.Context()); err == nil || err.Error() != want {
 			t.Errorf("Run = %v, want %s", err, want)

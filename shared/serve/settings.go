@@ -67,7 +67,7 @@ func Read(env *config.Env) Settings {
 		s.CertFile, s.TrustFile = "", s.CertFile
 	}
 	if s.KeyFile != "" && s.CertFile == "" {
-		env.RefuseSecret(VariableCert, "is not set", "the file with the certificate of "+VariableKey)
+		env.RefuseSecret(VariableCert, "is not set", "the file with the certificate for "+VariableKey)
 	}
 	return s
 }

@@ -52,10 +52,10 @@ func TestRead(t *testing.T) {
 func TestRead_RefusesInOneLineForEachVariable(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, variable, value, want string }{
-		{"a port alone", "HTTP_ADDR", "8000", `HTTP_ADDR is "8000"; it takes an address`},
-		{"a port by name", "HTTPS_ADDR", ":https", `HTTPS_ADDR is ":https"; it takes an address`},
-		{"a port past the last", "METRICS_ADDR", ":65536", `METRICS_ADDR is ":65536"; it takes an address`},
-		{"a key without its certificate", "SSL_KEY_FILE", "k.pem", "SSL_CERT_FILE is not set; it takes"},
+		{"a port alone", "HTTP_ADDR", "8000", `HTTP_ADDR is "8000"; it must be an address`},
+		{"a port by name", "HTTPS_ADDR", ":https", `HTTPS_ADDR is ":https"; it must be an address`},
+		{"a port past the last", "METRICS_ADDR", ":65536", `METRICS_ADDR is ":65536"; it must be an address`},
+		{"a key without its certificate", "SSL_KEY_FILE", "k.pem", "SSL_CERT_FILE is not set; it must be"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -67,7 +67,7 @@ func TestFunctionLimits_RefuseRedis(t *testing.T) {
 	t.Parallel()
 	env := config.Map(map[string]string{"RATE_LIMIT_STORE": "redis", "REDIS_URL": "redis://127.0.0.1"})
 	setup.FunctionLimits(env, nil, nil)
-	if want := `RATE_LIMIT_STORE is "redis"; it takes one of database, memory`; env.Err() == nil || env.Err().Error() != want {
+	if want := `RATE_LIMIT_STORE is "redis"; it must be one of database, memory`; env.Err() == nil || env.Err().Error() != want {
 		t.Errorf("got %v, want %s", env.Err(), want)
 	}
 }

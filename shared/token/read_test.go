@@ -120,7 +120,7 @@ func TestRead_RefusesWhatIsWrong(t *testing.T) {
 		{"no key file", map[string]string{"JWT_ALGORITHM": "EdDSA"}, `JWT_PRIVATE_KEY_FILE is ""`},
 		{"a file that is not there", map[string]string{"JWT_ALGORITHM": "EdDSA", "JWT_PRIVATE_KEY_FILE": "/nowhere"}, `JWT_PRIVATE_KEY_FILE is "/nowhere"`},
 		{"a file that is no key", map[string]string{"JWT_ALGORITHM": "EdDSA", "JWT_PRIVATE_KEY_FILE": file(t, "PRIVATE KEY", []byte("x"))}, "JWT_PRIVATE_KEY_FILE is"},
-		{"a certificate as the key", map[string]string{"JWT_ALGORITHM": "EdDSA", "JWT_PRIVATE_KEY_FILE": certificate}, fmt.Sprintf("JWT_PRIVATE_KEY_FILE is %q; it takes a file with a PEM private key for EdDSA (no private key, only CERTIFICATE)", certificate)},
+		{"a certificate as the key", map[string]string{"JWT_ALGORITHM": "EdDSA", "JWT_PRIVATE_KEY_FILE": certificate}, fmt.Sprintf("JWT_PRIVATE_KEY_FILE is %q; it must be a file with a PEM private key for EdDSA (no private key, only CERTIFICATE)", certificate)},
 		{"a lifetime of no time", map[string]string{"ACCESS_TOKEN_EXPIRE_MINUTES": "0"}, `ACCESS_TOKEN_EXPIRE_MINUTES is "0"`},
 	} {
 		env := config.Map(test.env)

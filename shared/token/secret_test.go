@@ -200,7 +200,7 @@ func TestSecret_IsAsLongAsTheHash(t *testing.T) {
 		env := config.Map(map[string]string{"JWT_ALGORITHM": algorithm, "JWT_SECRET": text[:least-1]})
 		keys := token.Read(env)
 		err := env.Err()
-		if want := fmt.Sprintf("JWT_SECRET has %d bytes; it takes %d ", least-1, least); keys != nil || err == nil || !strings.HasPrefix(err.Error(), want) {
+		if want := fmt.Sprintf("JWT_SECRET has %d bytes; it must be %d ", least-1, least); keys != nil || err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", algorithm, err, want)
 		}
 		if err != nil && (strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), text[:8])) {

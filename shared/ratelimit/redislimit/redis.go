@@ -41,7 +41,7 @@ func Read(env *config.Env) ratelimit.Store {
 	u := env.URL("REDIS_URL", "redis", "rediss")
 	if u == nil {
 		if env.Secret("REDIS_URL") == "" {
-			env.RefuseSecret("REDIS_URL", "is not set", "redis://:password@host:6379/0, as RATE_LIMIT_STORE is "+ratelimit.InRedis)
+			env.RefuseSecret("REDIS_URL", "is not set", "redis://:password@host:6379/0, because RATE_LIMIT_STORE is "+ratelimit.InRedis)
 		}
 		return nil
 	}

@@ -159,7 +159,7 @@ func TestStore_AServerThatIsSlowIsNotWaitedFor(t *testing.T) {
 func TestRead(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ url, want string }{
-		{"", `REDIS_URL is not set; it takes redis://:password@host:6379/0, as RATE_LIMIT_STORE is redis`},
+		{"", `REDIS_URL is not set; it must be redis://:password@host:6379/0, because RATE_LIMIT_STORE is redis`},
 		{"http://127.0.0.1", "REDIS_URL is"},
 		{"redis://:hunter2@127.0.0.1/none", "REDIS_URL is no URL such as"},
 	} {

@@ -85,7 +85,7 @@ func readRoots(env *config.Env) (roots *x509.CertPool, ok bool) {
 	}
 	roots, err := pemtext.Authorities(pemtext.Unescape(text))
 	if err != nil {
-		env.RefuseSecret(variable, "cannot be read ("+err.Error()+")", "certificates in PEM, of the authority of the database's")
+		env.RefuseSecret(variable, "cannot be read ("+err.Error()+")", "the certificates of the database's certificate authority, in PEM")
 	}
 	return roots, err == nil
 }

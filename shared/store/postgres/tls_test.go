@@ -121,7 +121,7 @@ func TestRead_RefusesAnAuthorityThatIsNone(t *testing.T) {
 		if db := postgres.Read(env, 1); db != nil {
 			t.Error("there is a store")
 		}
-		want := "DATABASE_CA cannot be read (" + found + "); it takes certificates in PEM, of the authority of the database's"
+		want := "DATABASE_CA cannot be read (" + found + "); it must be the certificates of the database's certificate authority, in PEM"
 		if err := env.Err(); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}

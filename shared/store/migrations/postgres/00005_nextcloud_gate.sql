@@ -24,7 +24,7 @@ CREATE TABLE nextcloud_app_passwords (
     id uuid PRIMARY KEY,
     user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     name text NOT NULL,
-    app_password bytea NOT NULL, -- sealed; it takes itself to revoke it
+    app_password bytea NOT NULL, -- sealed; it must be itself to revoke it
     created_at timestamptz NOT NULL
 );
 CREATE INDEX nextcloud_app_passwords_by_user ON nextcloud_app_passwords (user_id, id);

@@ -4,7 +4,7 @@
 CREATE TABLE nextcloud_revocations (
     id uuid PRIMARY KEY, -- of the app password
     user_id uuid NOT NULL REFERENCES nextcloud_accounts (user_id) ON DELETE CASCADE, -- outlives the user
-    app_password bytea NOT NULL, -- sealed; it takes itself to revoke it
+    app_password bytea NOT NULL, -- sealed; it must be itself to revoke it
     state text NOT NULL CHECK (state IN ('wanted', 'refused', 'retried')),
     revoked_at timestamptz NOT NULL
 );

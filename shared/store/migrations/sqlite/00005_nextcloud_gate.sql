@@ -24,7 +24,7 @@ CREATE TABLE nextcloud_app_passwords (
     id TEXT PRIMARY KEY NOT NULL,
     user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     name TEXT NOT NULL,
-    app_password BLOB NOT NULL, -- sealed; it takes itself to revoke it
+    app_password BLOB NOT NULL, -- sealed; it must be itself to revoke it
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX nextcloud_app_passwords_by_user ON nextcloud_app_passwords (user_id, id);
