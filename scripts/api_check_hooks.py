@@ -136,7 +136,8 @@ def beyond(field, code):
 VALID = {
     ("login", "Missing required property: username"): "email is enough",
     ("login", "Missing required property: email"): "username is enough",
-    ("read", "`limit` in query"): "only the entries of a folder have a limit",
+    ("read", "`limit` in query"): "only a folder has pages",
+    ("read", "`cursor` in query"): "only a folder has pages",
     ("register", "/properties/full_name"): "white space around a name does not count",
     ("changeMe", "/properties/full_name"): "white space around a name does not count",
     ("replaceMe", "/properties/full_name"): "white space around a name does not count",
