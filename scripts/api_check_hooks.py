@@ -103,6 +103,7 @@ BEYOND_SCHEMA = {
     "incorrect_password": "depends on the account",
     "precondition_failed": "depends on the stored file",
     "invalid_cursor": "a cursor is opaque",
+    "invalid_quota": "the largest quota is a number of bytes, in either unit",
     "password_too_short": "limits of bytes, a schema counts characters",
     "password_too_long": "limits of bytes, a schema counts characters",
     "password_common": "a long list",
