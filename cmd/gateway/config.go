@@ -43,7 +43,7 @@ these settings. Warnings do not count.`,
 				return err
 			}
 			if n := len(r.Mistakes); n > 0 {
-				return fmt.Errorf("The gateway does not start with these settings. Mistakes: %d", n) //nolint:staticcheck // a sentence for people
+				return fmt.Errorf("the gateway does not start with these settings; mistakes: %d", n)
 			}
 			notice(c, "The settings are valid.")
 			hint(c, "gateway serve")

@@ -87,7 +87,7 @@ warning  whoever verifies access tokens with JWT_SECRET can forge refresh tokens
 	if diff := cmp.Diff(want, stdout); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if want := "The gateway does not start with these settings. Mistakes: 5\n"; code != 1 || stderr != want {
+	if want := "the gateway does not start with these settings; mistakes: 5\n"; code != 1 || stderr != want {
 		t.Errorf("%d, %s; want 1, %s", code, stderr, want)
 	}
 }

@@ -82,7 +82,7 @@ func (r *reconciliation) run(ctx context.Context, longest time.Duration) error {
 			return r.verdict()
 		}
 		if o.For == store.HoldRefused {
-			return fmt.Errorf("Nextcloud rejects the administrator; the gateway retries at %s, or at once with changed credentials: run gateway nextcloud doctor for details",
+			return fmt.Errorf("the administrator is rejected by Nextcloud; the gateway retries at %s, or at once with changed credentials: run gateway nextcloud doctor for details",
 				o.Until.UTC().Format(time.RFC3339))
 		}
 		if o.Wait == 0 {

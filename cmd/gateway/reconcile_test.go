@@ -93,7 +93,7 @@ func (s shell) register(n int) {
 
 var progressLine = regexp.MustCompile(`^done (\d+), failed (\d+), left (\d+), \d+\.\d/s, (time left \S+|took \S+)(; waiting \S+ for .+)?$`)
 
-var refusedUntil = regexp.MustCompile(`Nextcloud rejects the administrator; the gateway retries at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ,`)
+var refusedUntil = regexp.MustCompile(`the administrator is rejected by Nextcloud; the gateway retries at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ,`)
 
 func TestReconcile_AThousandFreshUsers(t *testing.T) {
 	t.Parallel()
