@@ -27,7 +27,7 @@ type document struct {
 	Components struct {
 		Parameters map[string]parameter `json:"parameters"`
 		Headers    map[string]header    `json:"headers"`
-		Responses  map[string]response  `json:"responses"`
+		Responses  members[response]    `json:"responses"`
 		Schemas    members[schema]      `json:"schemas"`
 		Security   members[scheme]      `json:"securitySchemes"`
 	} `json:"components"`
@@ -164,11 +164,14 @@ func text() string {
 }
 
 // load reads the document of this program and puts in place what it refers to,
-// schemas aside.
+// schemas and shared responses aside.
 func load() *document {
 	var d document
 	if err := json.Unmarshal([]byte(text()), &d); err != nil {
 		panic("reference: docs/openapi.json: " + err.Error()) // it is part of the program
+	}
+	for i := range d.Components.Responses {
+		d.settle(&d.Components.Responses[i].Value)
 	}
 	for i := range d.Paths {
 		for _, o := range d.Paths[i].Value.operations() {
@@ -187,15 +190,9 @@ func load() *document {
 	return &d
 }
 
-// settle puts in place what r refers to; a description of its own stays.
+// settle puts in place the headers that r refers to. A response that all calls
+// share is shown once, and each call links to it.
 func (d *document) settle(r *response) {
-	if r.Ref != "" {
-		own := r.Description
-		*r = d.Components.Responses[last(r.Ref)]
-		if own != "" {
-			r.Description = own
-		}
-	}
 	for i, h := range r.Headers {
 		if h.Value.Ref != "" {
 			r.Headers[i].Value = d.Components.Headers[last(h.Value.Ref)]

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -275,4 +276,25 @@ func scan(t *testing.T, page string) (ids, links []string, text string) {
 		}
 	}
 	return ids, links, b.String()
+}
+
+// TestPage_ShowsSharedResponsesOnce holds that what many calls return in the same
+// way is described once, and that every link within the text leads somewhere.
+func TestPage_ShowsSharedResponsesOnce(t *testing.T) {
+	t.Parallel()
+	page := get(t, "/docs").Body.String()
+	for _, words := range []string{"A limit for the client, the account or the login is reached", "An error of the gateway."} {
+		if n := strings.Count(page, words); n != 1 {
+			t.Errorf("%q stands %d times on the page, want 1", words, n)
+		}
+	}
+	links := regexp.MustCompile(`href="#([^"/][^"]*)"`).FindAllStringSubmatch(page, -1)
+	if len(links) < 300 {
+		t.Errorf("only %d links were found", len(links))
+	}
+	for _, link := range links {
+		if !strings.Contains(page, `id="`+link[1]+`"`) {
+			t.Errorf("the link #%s leads nowhere", link[1])
+		}
+	}
 }
