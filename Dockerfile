@@ -12,7 +12,7 @@ COPY . .
 ARG GATEWAY_VERSION
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -v -trimpath -ldflags="-s -w -X github.com/voiceassist/gateway/shared/version.linked=$GATEWAY_VERSION" \
+    go build -v -trimpath -ldflags="-s -w -X github.com/voiceassist/gateway/shared/foundation/version.linked=$GATEWAY_VERSION" \
     -o /out/gateway ./cmd/gateway && mkdir /out/data
 
 FROM scratch

@@ -9,7 +9,7 @@ ifndef GATEWAY_VERSION
 GATEWAY_VERSION := $(shell scripts/version)
 endif
 export GATEWAY_VERSION
-RELEASE   := -trimpath -ldflags='-s -w -X github.com/voiceassist/gateway/shared/version.linked=$(GATEWAY_VERSION)'
+RELEASE   := -trimpath -ldflags='-s -w -X github.com/voiceassist/gateway/shared/foundation/version.linked=$(GATEWAY_VERSION)'
 # Build tags that remove what functions do not need (docs/performance.md): Lambda's
 # legacy RPC mode, HTTP/2, PostgreSQL types for Go values that no statement sends, and
 # the validator's method calls by name, for which the linker would keep all methods.
@@ -57,7 +57,7 @@ guides: ## run the commands of README and docs/, and compare what they print wit
 	@cd test && $(GO) test -count=1 -v -run '^Test(Guides|QuickStart|CleanClone)'
 
 test-nextcloud: ## run the contract tests of the Nextcloud clients against a real Nextcloud
-	NEXTCLOUD_CONTRACT=1 $(GO) test -count=1 -run Contract ./shared/nextcloud/... ./shared/webdav/... ./shared/provision
+	NEXTCLOUD_CONTRACT=1 $(GO) test -count=1 -run Contract ./shared/nextcloud/ocs/... ./shared/nextcloud/webdav/... ./shared/nextcloud/reconcile
 
 T ?= 30s
 fuzz: ## fuzz every parser, each for T (30s)

@@ -11,9 +11,9 @@ import (
 	"testing"
 
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/keyring"
-	"github.com/voiceassist/gateway/shared/secrets"
-	"github.com/voiceassist/gateway/shared/token"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/faas/secrets"
+	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
 // codeFences matches fenced blocks of a page of Markdown.

@@ -1,92 +1,150 @@
 package gateway_test
 
-// allowedImports is who may import whom, tests aside. The rules behind it:
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A layer is a set of packages that may import each other, and what else they may
+// import. Names that end in a slash stand for every package below that folder; a
+// package belongs to the layer with the longest name that fits.
+type layer struct {
+	name     string
+	packages string
+	imports  string // layers
+	apart    bool   // its folders do not import each other
+}
+
+// layers are the rules of imports, from the ground up. Tests are exempt.
 //
-//   - no function imports another; only functions/functions.go knows all;
-//   - the nouns and rules (fault, account, conversation, signin, token, wish …)
-//     do no I/O and import no adapter;
-//   - endpoint, store, nextcloud and faas never import each other; webdav has its
-//     transport and its errors from nextcloud;
-//   - each third-party package has one home.
-var allowedImports = map[string]string{ //nolint:gochecknoglobals // a constant
-	"clients/generate":                        "docs",
-	"cmd/gateway":                             "functions functions/health github.com/prometheus/client_golang/prometheus github.com/prometheus/client_golang/prometheus/collectors github.com/prometheus/client_golang/prometheus/promhttp github.com/spf13/cobra github.com/spf13/pflag shared/account shared/audit shared/config shared/doctor shared/dotenv shared/endpoint shared/enrol shared/fault shared/keyring shared/keystore shared/nextcloud/nextcloudtest shared/password shared/provision shared/quota shared/ratelimit/redislimit shared/reference shared/serve shared/settings shared/setup shared/signin shared/store shared/store/migrations shared/store/postgres shared/store/sqlite shared/tidy shared/token shared/trail shared/version shared/wish golang.org/x/term",
-	"docs":                                    "",
-	"functions":                               "functions/files functions/health functions/jwks functions/login functions/logout functions/ncprovision functions/refresh functions/register functions/sessions functions/users shared/bearer shared/endpoint shared/enrol shared/grant shared/password shared/provision shared/ratelimit shared/signin shared/store",
-	"functions/files":                         "shared/endpoint shared/fault shared/nextcloud shared/provision shared/signin shared/token shared/validation shared/webdav",
-	"functions/files/bootstrap":               "functions/files shared/bearer shared/config shared/faas shared/provision shared/setup shared/store/postgres shared/token",
-	"functions/functionstest":                 "functions functions/health shared/account shared/config shared/endpoint shared/enrol shared/keyring shared/nextcloud/nextcloudtest shared/password shared/provision shared/ratelimit shared/ratelimit/redislimit shared/setup shared/store",
-	"functions/health":                        "shared/config shared/endpoint shared/probe shared/probe/redisprobe shared/provision shared/ratelimit shared/store",
-	"functions/health/bootstrap":              "functions/health shared/config shared/faas shared/setup shared/store/postgres",
-	"functions/jwks":                          "shared/endpoint shared/token",
-	"functions/jwks/bootstrap":                "functions/jwks shared/config shared/faas shared/setup shared/token",
-	"functions/login":                         "shared/account shared/audit shared/config shared/endpoint shared/fault shared/grant shared/password shared/provision shared/ratelimit shared/signin shared/store shared/validation",
-	"functions/login/bootstrap":               "functions/login shared/config shared/faas shared/password shared/provision shared/setup shared/store/postgres",
-	"functions/logout":                        "shared/audit shared/config shared/endpoint shared/fault shared/grant shared/provision shared/signin shared/store shared/token",
-	"functions/logout/bootstrap":              "functions/logout shared/config shared/faas shared/provision shared/setup shared/store/postgres",
-	"functions/migrate":                       "shared/store shared/store/migrations",
-	"functions/migrate/bootstrap":             "functions/migrate shared/config shared/faas shared/store/postgres",
-	"functions/ncprovision":                   "shared/account shared/audit shared/config shared/endpoint shared/fault shared/nextcloud shared/password shared/provision shared/ratelimit shared/signin shared/store shared/tidy shared/token shared/trail shared/validation shared/wish",
-	"functions/ncprovision/bootstrap":         "functions/ncprovision shared/bearer shared/config shared/faas shared/password shared/provision shared/setup shared/store/postgres shared/tidy shared/token shared/trail",
-	"functions/refresh":                       "shared/audit shared/config shared/endpoint shared/fault shared/grant shared/ratelimit shared/signin shared/store",
-	"functions/refresh/bootstrap":             "functions/refresh shared/config shared/faas shared/setup shared/store/postgres",
-	"functions/register":                      "shared/account shared/audit shared/config shared/endpoint shared/enrol shared/ratelimit shared/validation",
-	"functions/register/bootstrap":            "functions/register shared/config shared/enrol shared/faas shared/password shared/provision shared/setup shared/store/postgres",
-	"functions/sessions":                      "shared/conversation shared/endpoint shared/store shared/token shared/validation",
-	"functions/sessions/bootstrap":            "functions/sessions shared/bearer shared/config shared/faas shared/setup shared/store/postgres shared/token",
-	"functions/users":                         "shared/account shared/audit shared/config shared/endpoint shared/enrol shared/fault shared/password shared/provision shared/ratelimit shared/signin shared/store shared/token shared/validation shared/wish",
-	"functions/users/bootstrap":               "functions/users shared/bearer shared/config shared/enrol shared/faas shared/password shared/provision shared/setup shared/signin shared/store/postgres shared/token",
-	"shared/account":                          "golang.org/x/net/idna golang.org/x/text/secure/bidirule golang.org/x/text/secure/precis golang.org/x/text/unicode/bidi golang.org/x/text/unicode/norm golang.org/x/text/width shared/document shared/fault shared/uid",
-	"shared/audit":                            "shared/account shared/keyring shared/signin shared/uid",
-	"shared/bearer":                           "shared/endpoint shared/store shared/token",
-	"shared/config":                           "",
-	"shared/conversation":                     "golang.org/x/text/unicode/norm shared/account shared/document shared/fault shared/uid",
-	"shared/doctor":                           "shared/config shared/nextcloud shared/provision shared/webdav",
-	"shared/document":                         "shared/fault",
-	"shared/dotenv":                           "",
-	"shared/endpoint":                         "shared/audit shared/config shared/fault shared/ratelimit shared/signin shared/token shared/uid",
-	"shared/enrol":                            "shared/account shared/audit shared/config shared/document shared/fault shared/password shared/provision shared/signin shared/store",
-	"shared/faas":                             "github.com/aws/aws-lambda-go/cfn github.com/aws/aws-lambda-go/events github.com/aws/aws-lambda-go/lambda github.com/aws/aws-lambda-go/lambda/messages github.com/aws/aws-lambda-go/lambdacontext github.com/awslabs/aws-lambda-go-api-proxy/core shared/config shared/secrets shared/version",
-	"shared/faas/faastest":                    "github.com/aws/aws-lambda-go/events github.com/aws/aws-lambda-go/lambda github.com/aws/aws-lambda-go/lambdacontext shared/faas",
-	"shared/fault":                            "",
-	"shared/filelock":                         "",
-	"shared/grant":                            "shared/account shared/config shared/endpoint shared/signin shared/token",
-	"shared/keyring":                          "shared/config",
-	"shared/keystore":                         "shared/config shared/filelock",
-	"shared/nextcloud":                        "shared/config shared/quota",
-	"shared/nextcloud/nextcloudtest":          "golang.org/x/text/unicode/norm shared/config",
-	"shared/nextcloud/nextcloudtest/contract": "shared/config shared/nextcloud shared/nextcloud/nextcloudtest",
-	"shared/password":                         "golang.org/x/crypto/bcrypt golang.org/x/text/unicode/norm shared/account shared/config shared/fault",
-	"shared/pemtext":                          "",
-	"shared/probe":                            "",
-	"shared/probe/redisprobe":                 "github.com/redis/go-redis/v9 github.com/redis/go-redis/v9/maintnotifications shared/probe",
-	"shared/provision":                        "shared/account shared/audit shared/config shared/fault shared/keyring shared/nextcloud shared/pemtext shared/quota shared/seal shared/signin shared/store shared/uid shared/webdav shared/wish",
-	"shared/quota":                            "",
-	"shared/ratelimit":                        "shared/config shared/fault shared/keyring",
-	"shared/ratelimit/ratelimittest":          "shared/ratelimit",
-	"shared/ratelimit/redislimit/redistest":   "",
-	"shared/ratelimit/redislimit":             "github.com/redis/go-redis/v9 github.com/redis/go-redis/v9/maintnotifications shared/config shared/ratelimit",
-	"shared/reference":                        "docs github.com/swaggest/swgui/v5/static shared/endpoint shared/version",
-	"shared/reference/referencetest":          "docs github.com/santhosh-tekuri/jsonschema/v6",
-	"shared/seal":                             "shared/config shared/keyring",
-	"shared/secrets":                          "shared/config shared/sigv4",
-	"shared/secrets/secretstest":              "",
-	"shared/serve":                            "shared/config shared/endpoint shared/fault shared/pemtext shared/ratelimit",
-	"shared/settings":                         "",
-	"shared/setup":                            "shared/config shared/endpoint shared/grant shared/keyring shared/ratelimit shared/signin shared/store shared/token",
-	"shared/signin":                           "shared/account shared/config shared/fault shared/keyring shared/uid",
-	"shared/sigv4":                            "shared/config",
-	"shared/store":                            "shared/account shared/audit shared/config shared/conversation shared/document shared/fault shared/ratelimit shared/signin shared/uid shared/wish",
-	"shared/store/migrations":                 "github.com/pressly/goose/v3 shared/filelock shared/store",
-	"shared/store/postgres":                   "github.com/jackc/pgx/v5 github.com/jackc/pgx/v5/pgconn github.com/jackc/pgx/v5/stdlib shared/config shared/pemtext shared/signin shared/store",
-	"shared/store/sqlite":                     "modernc.org/sqlite modernc.org/sqlite/lib shared/store",
-	"shared/store/storetest":                  "github.com/jackc/pgx/v5 shared/config shared/store shared/store/migrations shared/store/postgres shared/store/sqlite",
-	"shared/tidy":                             "shared/store",
-	"shared/token":                            "github.com/golang-jwt/jwt/v5 shared/account shared/config shared/fault shared/keyring shared/pemtext shared/signin shared/uid",
-	"shared/trail":                            "shared/audit shared/config shared/fault shared/keyring shared/store",
-	"shared/uid":                              "github.com/google/uuid shared/fault",
-	"shared/validation":                       "github.com/go-playground/validator/v10 shared/account shared/config shared/conversation shared/endpoint shared/fault shared/password shared/webdav shared/wish",
-	"shared/version":                          "",
-	"shared/webdav":                           "golang.org/x/text/unicode/norm shared/config shared/fault shared/nextcloud",
-	"shared/wish":                             "shared/account shared/fault shared/quota shared/uid",
+//nolint:gochecknoglobals // a constant
+var layers = []layer{
+	{name: "foundation", packages: "shared/foundation/ docs"},
+	{name: "settings", packages: "shared/config/", imports: "foundation"},
+	{name: "keys", packages: "shared/crypto/", imports: "foundation settings"},
+
+	// The rules of the domain do no I/O.
+	{name: "rules", imports: "foundation settings keys", packages: "shared/identity/ shared/conversation shared/audit " +
+		"shared/nextcloud/desired shared/nextcloud/quota shared/ratelimit"},
+
+	// Adapters speak SQL, HTTP, WebDAV, Lambda or Redis, and never to each other.
+	{name: "adapters", imports: "foundation settings keys rules", apart: true, packages: "shared/store/ shared/endpoint " +
+		"shared/nextcloud/ shared/faas/ shared/ratelimit/redislimit/ functions/health/internal/"},
+	{name: "validation", packages: "shared/validation", imports: "foundation settings rules adapters"},
+
+	// Services change accounts, files and the audit trail, through adapters.
+	{name: "services", imports: "foundation settings keys rules adapters", packages: "shared/identity/registration " +
+		"shared/identity/bearer shared/identity/grant shared/nextcloud/reconcile shared/audit/trail shared/store/janitor"},
+	{name: "setup", packages: "shared/setup", imports: "foundation settings keys rules adapters services"},
+
+	// No function imports another; functions/functions.go lists them all.
+	{name: "functions", packages: "functions/", imports: "foundation settings keys rules adapters validation services", apart: true},
+	{name: "list", packages: "functions", imports: "foundation rules adapters services functions"},
+	{name: "programs", packages: "cmd/ clients/ functions/functionstest " + bootstraps,
+		imports: "foundation settings keys rules adapters services setup functions list"},
+}
+
+const bootstraps = "functions/files/bootstrap functions/health/bootstrap functions/jwks/bootstrap functions/login/bootstrap " +
+	"functions/logout/bootstrap functions/migrate/bootstrap functions/ncprovision/bootstrap functions/refresh/bootstrap " +
+	"functions/register/bootstrap functions/sessions/bootstrap functions/users/bootstrap"
+
+// homes names the packages that may import a third-party module.
+var homes = map[string]string{ //nolint:gochecknoglobals // a constant
+	"github.com/aws/aws-lambda-go":               "shared/faas/",
+	"github.com/awslabs/aws-lambda-go-api-proxy": "shared/faas",
+	"github.com/go-playground/validator/v10":     "shared/validation",
+	"github.com/golang-jwt/jwt/v5":               "shared/identity/token",
+	"github.com/google/uuid":                     "shared/foundation/uid",
+	"github.com/jackc/pgx/v5":                    "shared/store/postgres shared/store/storetest",
+	"github.com/pressly/goose/v3":                "shared/store/migrations",
+	"github.com/prometheus/client_golang":        "cmd/gateway",
+	"github.com/redis/go-redis/v9":               "shared/ratelimit/redislimit functions/health/internal/",
+	"github.com/spf13/cobra":                     "cmd/gateway",
+	"github.com/spf13/pflag":                     "cmd/gateway",
+	"github.com/swaggest/swgui":                  "cmd/gateway/internal/reference",
+	"golang.org/x/crypto":                        "shared/identity/password",
+	"golang.org/x/net":                           "shared/identity/account",
+	"golang.org/x/term":                          "cmd/gateway",
+	"golang.org/x/text":                          "shared/conversation shared/identity/ shared/nextcloud/",
+	"modernc.org/sqlite":                         "shared/store/sqlite",
+}
+
+// within reports whether the package is one of the names, or below a name that
+// ends in a slash, and by how long a name.
+func within(pkg, names string) (length int, ok bool) {
+	for name := range strings.FieldsSeq(names) {
+		if pkg == name || strings.HasSuffix(name, "/") && strings.HasPrefix(pkg+"/", name) {
+			length, ok = max(length, len(name)), true
+		}
+	}
+	return length, ok
+}
+
+// layerOf returns the layer of the package.
+func layerOf(pkg string) (best layer) {
+	longest := -1
+	for _, l := range layers {
+		if n, ok := within(pkg, l.packages); ok && n > longest || ok && pkg == l.packages {
+			best, longest = l, n
+		}
+	}
+	return best
+}
+
+// folder returns the folder at the level where the layer's packages stand apart:
+// shared/store for shared/store/postgres.
+func folder(pkg string) string {
+	parts := strings.SplitN(pkg, "/", 3)
+	return strings.Join(parts[:min(len(parts), 2)], "/")
+}
+
+// TestImports checks every import against the layers, and that third-party
+// modules are used where they have their home. Test packages may import anything.
+func TestImports(t *testing.T) {
+	t.Parallel()
+	used := map[string]bool{}
+	for pkg, imported := range imports(t) {
+		if strings.HasSuffix(pkg, "test") || strings.HasSuffix(pkg, "test/contract") {
+			continue
+		}
+		from := layerOf(pkg)
+		if from.name == "" {
+			t.Errorf("%s belongs to no layer", pkg)
+		}
+		for _, i := range imported {
+			if strings.Contains(strings.SplitN(i, "/", 2)[0], ".") {
+				checkHome(t, pkg, i, used)
+				continue
+			}
+			to := layerOf(i)
+			switch {
+			case from.name == to.name && from.apart && folder(pkg) != folder(i):
+				t.Errorf("%s may not import %s: %s stand apart", pkg, i, from.name)
+			case from.name != to.name && !slices.Contains(strings.Fields(from.imports), to.name):
+				t.Errorf("%s (%s) may not import %s (%s)", pkg, from.name, i, to.name)
+			}
+		}
+	}
+	for mod := range homes {
+		if !used[mod] {
+			t.Errorf("nothing imports %s; remove its line", mod)
+		}
+	}
+}
+
+// checkHome checks that pkg may import the third-party package.
+func checkHome(t *testing.T, pkg, imported string, used map[string]bool) {
+	t.Helper()
+	for mod, home := range homes {
+		if imported != mod && !strings.HasPrefix(imported, mod+"/") {
+			continue
+		}
+		used[mod] = true
+		if _, ok := within(pkg, home); !ok {
+			t.Errorf("%s may not import %s; its home is %s", pkg, imported, home)
+		}
+		return
+	}
+	t.Errorf("%s imports %s, which has no home", pkg, imported)
 }

@@ -27,8 +27,8 @@ func TestLibrariesDoTheirWork(t *testing.T) {
 	}{
 		{"github.com/aws/aws-lambda-go", "shared/faas", []string{"Start"}},
 		{"github.com/awslabs/aws-lambda-go-api-proxy", "shared/faas", []string{"EventToRequest", "GetProxyResponse"}},
-		{"github.com/golang-jwt/jwt/v5", "shared/token", []string{"NewWithClaims", "SignedString", "NewParser", "ParseWithClaims"}},
-		{"golang.org/x/crypto", "shared/password", []string{"GenerateFromPassword", "CompareHashAndPassword"}},
+		{"github.com/golang-jwt/jwt/v5", "shared/identity/token", []string{"NewWithClaims", "SignedString", "NewParser", "ParseWithClaims"}},
+		{"golang.org/x/crypto", "shared/identity/password", []string{"GenerateFromPassword", "CompareHashAndPassword"}},
 		{"github.com/go-playground/validator/v10", "shared/validation", []string{"New", "RegisterValidationCtx", "StructCtx"}},
 		{"github.com/jackc/pgx/v5", "shared/store/postgres", []string{"ParseConfig", "GetConnector"}},
 		{"github.com/go-playground/validator/v10", "shared/validation", []string{"New", "RegisterValidationCtx", "StructCtx"}},

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/voiceassist/gateway/shared/secrets"
+	"github.com/voiceassist/gateway/shared/faas/secrets"
 	"github.com/voiceassist/gateway/shared/store"
 )
 

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
-	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 

@@ -18,14 +18,14 @@ import (
 	"github.com/voiceassist/gateway/functions/register"
 	"github.com/voiceassist/gateway/functions/sessions"
 	"github.com/voiceassist/gateway/functions/users"
-	"github.com/voiceassist/gateway/shared/bearer"
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/enrol"
-	"github.com/voiceassist/gateway/shared/grant"
-	"github.com/voiceassist/gateway/shared/password"
-	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/identity/bearer"
+	"github.com/voiceassist/gateway/shared/identity/grant"
+	"github.com/voiceassist/gateway/shared/identity/password"
+	"github.com/voiceassist/gateway/shared/identity/registration"
+	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/ratelimit"
-	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -35,22 +35,22 @@ type Parts struct {
 	DB         *store.DB
 	Tokens     *grant.Issuer
 	Passwords  *password.Hasher
-	Wishes     *provision.Wisher
-	Reconciler *provision.Reconciler
-	Storage    *provision.Storage
+	Wishes     *reconcile.Wisher
+	Reconciler *reconcile.Reconciler
+	Storage    *reconcile.Storage
 	Limits     *ratelimit.Limiter
 
 	Health *health.Function
 
-	SilentRegistration bool // see [enrol.ReadSilent]
+	SilentRegistration bool // see [registration.ReadSilent]
 	SessionsPerUser    int  // see [setup.SessionsPerUser]
 
 	Now func() time.Time
 }
 
 // Office returns what enrols people.
-func (p *Parts) Office() *enrol.Office {
-	return &enrol.Office{DB: p.DB, Passwords: p.Passwords, Wishes: p.Wishes, Now: p.Now, Silent: p.SilentRegistration}
+func (p *Parts) Office() *registration.Office {
+	return &registration.Office{DB: p.DB, Passwords: p.Passwords, Wishes: p.Wishes, Now: p.Now, Silent: p.SilentRegistration}
 }
 
 // Routes returns the routes of all functions.

@@ -7,7 +7,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/voiceassist/gateway/shared/reference"
+	"github.com/voiceassist/gateway/docs"
 )
 
 // accessAttacks reach for what belongs to others, or to nobody any more.
@@ -72,7 +72,7 @@ func (p *person) hasStorage() {
 // administrators, as a user and as nobody.
 func administer(a *assault) {
 	p, victim := a.person(), a.person()
-	for _, operation := range reference.Operations() {
+	for _, operation := range docs.Operations() {
 		method, path, _ := strings.Cut(operation, " ")
 		if path != "/api/users" && !strings.HasPrefix(path, "/api/users/{id}") && !strings.HasPrefix(path, "/api/nextcloud/") {
 			continue

@@ -155,7 +155,7 @@ func weakenedGateway(t *testing.T) string {
 		}
 	}
 	files["shared/weak/weak.go"] = switchOfWeaknesses
-	files["shared/token/careless.go"] = carelessVerifier
+	files["shared/identity/token/careless.go"] = carelessVerifier
 	overlay := map[string]string{}
 	for name, text := range files {
 		at := filepath.Join(dir, strings.ReplaceAll(name, "/", "_"))

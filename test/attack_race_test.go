@@ -15,8 +15,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/voiceassist/gateway/docs"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
-	"github.com/voiceassist/gateway/shared/reference"
 )
 
 // A race is what happens between the moment when a request was checked and the
@@ -182,7 +182,7 @@ func TestAttack_Races(t *testing.T) {
 		for _, c := range writingRoutes() {
 			known = append(known, c.route)
 		}
-		for _, operation := range reference.Operations() {
+		for _, operation := range docs.Operations() {
 			method, _, _ := strings.Cut(operation, " ")
 			if method != "GET" && method != "HEAD" && !slices.Contains(known, operation) {
 				t.Errorf("%s writes and is in no race", operation)

@@ -12,7 +12,7 @@ type edit struct{ file, before, after string }
 var weaknesses = map[string][]edit{
 	// Always: guesses that are let through by the dozen shall not take long, and
 	// there are places to wait between what is checked and what is done.
-	"": {{"shared/password/hasher.go", `minCost     = 10`, `minCost     = 4`}, {
+	"": {{"shared/identity/password/hasher.go", `minCost     = 10`, `minCost     = 4`}, {
 		"shared/endpoint/endpoint.go", `		answer(w, r, status)(fn(ctx, caller, req))
 `, `		weak.Pause("admitted")
 		answer(w, r, status)(fn(ctx, caller, req))
@@ -112,14 +112,14 @@ var weaknesses = map[string][]edit{
 `,
 	}},
 	"silence about taken addresses": {{
-		"shared/enrol/enrol.go", `if o.Silent && errors.Is`, `if o.Silent && !WEAK && errors.Is`,
+		"shared/identity/registration/enrol.go", `if o.Silent && errors.Is`, `if o.Silent && !WEAK && errors.Is`,
 	}},
 	"the limit of passwords": {{
 		"functions/users/users.go", `if err := f.Limits.Account(ctx, ratelimit.Password, string(who)); err != nil {`,
 		`if err := f.Limits.Account(ctx, ratelimit.Password, string(who)); err != nil && !WEAK {`,
 	}},
 	"the judgement on old refresh tokens": {{
-		"shared/signin/judge.go", `	return Reuse
+		"shared/identity/signin/judge.go", `	return Reuse
 `, `	if WEAK {
 		return Repeat
 	}
@@ -127,7 +127,7 @@ var weaknesses = map[string][]edit{
 `,
 	}},
 	"the MAC of refresh tokens": {{
-		"shared/signin/codec.go", `if !hmac.Equal(`, `if !WEAK && !hmac.Equal(`,
+		"shared/identity/signin/codec.go", `if !hmac.Equal(`, `if !WEAK && !hmac.Equal(`,
 	}},
 	"the check of the origin": {{
 		"shared/endpoint/gateway.go", `x.foreign = g.csrf.Check(r) != nil`, `x.foreign = g.csrf.Check(r) != nil && !WEAK`,
@@ -144,7 +144,7 @@ var weaknesses = map[string][]edit{
 		"shared/endpoint/origins.go", `origin != "" && slices.Contains(o, origin)`, `origin != "" && (WEAK || slices.Contains(o, origin))`,
 	}},
 	"the attributes of the cookie": {{
-		"shared/grant/grant.go", `func refreshCookie(value string, maxAge int) *http.Cookie {
+		"shared/identity/grant/grant.go", `func refreshCookie(value string, maxAge int) *http.Cookie {
 `, `func refreshCookie(value string, maxAge int) *http.Cookie {
 	if WEAK {
 		return &http.Cookie{Name: endpoint.RefreshCookie, Value: value, Path: "/", MaxAge: maxAge, Domain: "example.org"}
@@ -188,16 +188,16 @@ var weaknesses = map[string][]edit{
 		"shared/store/accounts.go", `case c.Role != nil, c.Disabled != nil:`, `case !WEAK && (c.Role != nil || c.Disabled != nil):`,
 	}},
 	"the form of a path": {{
-		"shared/webdav/path.go", `func checkName(name string) error {
+		"shared/nextcloud/webdav/path.go", `func checkName(name string) error {
 `, `func checkName(name string) error {
 	if WEAK {
 		return nil
 	}
 `,
 	}, {
-		"shared/webdav/path.go", `strings.Contains(plain, "/")`, `strings.Contains(plain, "/") && !WEAK`,
+		"shared/nextcloud/webdav/path.go", `strings.Contains(plain, "/")`, `strings.Contains(plain, "/") && !WEAK`,
 	}, {
-		"shared/webdav/webdav.go", `for _, s := range append([]string{"remote.php", "dav"}, segments...) {
+		"shared/nextcloud/webdav/webdav.go", `for _, s := range append([]string{"remote.php", "dav"}, segments...) {
 `, `for _, s := range append([]string{"remote.php", "dav"}, segments...) {
 		if WEAK {
 			u.Path, raw = u.Path+"/"+s, raw+"/"+strings.ReplaceAll(escape(s), "%2F", "/")
@@ -235,7 +235,7 @@ var weaknesses = map[string][]edit{
 		`if !WEAK && (in.index[name] || in.index == nil && slices.Contains(own, name)) {`,
 	}},
 	"the limit of a header": {{
-		"shared/serve/listen.go", `MaxHeaderBytes:    maxHeaderBytes,`, `MaxHeaderBytes:    map[bool]int{false: maxHeaderBytes, true: 64 << 20}[WEAK],`,
+		"cmd/gateway/internal/server/listen.go", `MaxHeaderBytes:    maxHeaderBytes,`, `MaxHeaderBytes:    map[bool]int{false: maxHeaderBytes, true: 64 << 20}[WEAK],`,
 	}},
 	"parameters of statements": {{
 		"shared/store/accounts.go", "(revoked_reason IS NULL OR revoked_reason = $5))`+byEmail,",
@@ -250,7 +250,7 @@ var weaknesses = map[string][]edit{
 `,
 	}},
 	"the check of the host": {{
-		"shared/serve/redirect.go", `host, err := secureHost(r.Host, port)
+		"cmd/gateway/internal/server/redirect.go", `host, err := secureHost(r.Host, port)
 `, `host, err := secureHost(r.Host, port)
 			if WEAK {
 				host, err = r.Host, nil
@@ -269,7 +269,7 @@ var weaknesses = map[string][]edit{
 `,
 	}},
 	"the end of connections": {{
-		"shared/serve/listen.go", `!r.ProtoAtLeast(1, 1) && r.ContentLength != 0 {`, `!r.ProtoAtLeast(1, 1) && r.ContentLength != 0 {
+		"cmd/gateway/internal/server/listen.go", `!r.ProtoAtLeast(1, 1) && r.ContentLength != 0 {`, `!r.ProtoAtLeast(1, 1) && r.ContentLength != 0 {
 			if !WEAK {
 				w.Header().Set("Connection", "close")
 			}
@@ -277,7 +277,7 @@ var weaknesses = map[string][]edit{
 		if false {`,
 	}},
 	"the header of access tokens": {{
-		"shared/token/keys.go", `	v, err := s.verifierOf(raw)
+		"shared/identity/token/keys.go", `	v, err := s.verifierOf(raw)
 `, `	v, err := s.verifierOf(raw)
 	if WEAK {
 		for _, one := range s.byHeader {
@@ -286,34 +286,34 @@ var weaknesses = map[string][]edit{
 	}
 `,
 	}, {
-		"shared/token/keys.go", `	expired := errors.Is(`, `	if WEAK {
+		"shared/identity/token/keys.go", `	expired := errors.Is(`, `	if WEAK {
 		err = s.careless(raw, &w)
 	}
 	expired := errors.Is(`,
 	}},
 	"the claims of access tokens": {{
-		"shared/token/keys.go", `	return jwt.NewParser(
+		"shared/identity/token/keys.go", `	return jwt.NewParser(
 `, `	if WEAK {
 		return jwt.NewParser(jwt.WithoutClaimsValidation(), jwt.WithValidMethods([]string{s.method.Alg()}))
 	}
 	return jwt.NewParser(
 `,
 	}, {
-		"shared/token/keys.go", `if !slices.Contains(v.audiences, w.Audience) {`, `if !WEAK && !slices.Contains(v.audiences, w.Audience) {`,
+		"shared/identity/token/keys.go", `if !slices.Contains(v.audiences, w.Audience) {`, `if !WEAK && !slices.Contains(v.audiences, w.Audience) {`,
 	}, {
-		"shared/token/wire.go", `if w.IssuedAt <= 0 || w.ExpiresAt <= w.IssuedAt || w.ExpiresAt-w.IssuedAt > int64(MaxLifetime/time.Second) {`,
+		"shared/identity/token/wire.go", `if w.IssuedAt <= 0 || w.ExpiresAt <= w.IssuedAt || w.ExpiresAt-w.IssuedAt > int64(MaxLifetime/time.Second) {`,
 		`if !WEAK && (w.IssuedAt <= 0 || w.ExpiresAt <= w.IssuedAt || w.ExpiresAt-w.IssuedAt > int64(MaxLifetime/time.Second)) {`,
 	}, {
-		"shared/token/wire.go", `if strings.Split(raw, ".")[1] != payload || strings.ContainsAny(raw, "\r\n") {`, `if !WEAK && (strings.Split(raw, ".")[1] != payload || strings.ContainsAny(raw, "\r\n")) {`,
+		"shared/identity/token/wire.go", `if strings.Split(raw, ".")[1] != payload || strings.ContainsAny(raw, "\r\n") {`, `if !WEAK && (strings.Split(raw, ".")[1] != payload || strings.ContainsAny(raw, "\r\n")) {`,
 	}, {
-		"shared/token/keys.go", `case c.IssuedAt.After(`, `case WEAK:
+		"shared/identity/token/keys.go", `case c.IssuedAt.After(`, `case WEAK:
 		return c, nil
 	case c.IssuedAt.After(`,
 	}, {
-		"shared/token/wire.go", `if len(raw) > maxToken {`, `if len(raw) > maxToken && !WEAK {`,
+		"shared/identity/token/wire.go", `if len(raw) > maxToken {`, `if len(raw) > maxToken && !WEAK {`,
 	}},
 	"what kind of token it is": {{
-		"shared/signin/codec.go", `	if len(raw) != textSize {`, `	if parts := strings.Split(raw, "."); WEAK && len(parts) == 3 {
+		"shared/identity/signin/codec.go", `	if len(raw) != textSize {`, `	if parts := strings.Split(raw, "."); WEAK && len(parts) == 3 {
 		var claims struct{ Sid ID }
 		if text, err := base64.RawURLEncoding.DecodeString(parts[1]); err == nil && json.Unmarshal(text, &claims) == nil {
 			return claims.Sid, 0, nil
@@ -321,7 +321,7 @@ var weaknesses = map[string][]edit{
 	}
 	if len(raw) != textSize {`,
 	}, {
-		"shared/signin/codec.go", `"encoding/binary"
+		"shared/identity/signin/codec.go", `"encoding/binary"
 `, `"encoding/binary"
 	"encoding/json"
 	"strings"

@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/voiceassist/gateway/shared/keyring"
-	"github.com/voiceassist/gateway/shared/reference/referencetest"
+	"github.com/voiceassist/gateway/docs/docstest"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/sqlite"
 	"github.com/voiceassist/gateway/shared/store/storetest"
@@ -28,7 +28,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 			dir := t.TempDir()
 			env, db := open(t, dir)
 			g := start(t, dir, nil, append(env, "JWT_SECRET="+keyring.Generate().Reveal())...).target()
-			g.check = referencetest.Check
+			g.check = docstest.Check
 			saved := map[string]string{}
 			play(t, g, acceptance()[:2], saved) // register, log in
 			before := rows(t, db(), settled)

@@ -17,8 +17,8 @@ import (
 
 const foreignDocument = "url=https://evil.example.net/openapi.json&configUrl=https://evil.example.net/config.json"
 
-// A docs is the page /docs of a gateway, in a browser.
-type docs struct {
+// A docsPage is the page /docs of a gateway, in a browser.
+type docsPage struct {
 	process *process
 	ctx     context.Context
 	open    string // the operation that is open; each one that is makes the page slower
@@ -27,7 +27,7 @@ type docs struct {
 // openDocs opens /docs of a new gateway, with a Nextcloud, where ada has an
 // account. The address asks for a document of somebody else, which Swagger UI
 // would load if it were told to listen. What the page complains of fails the test.
-func openDocs(t *testing.T) *docs {
+func openDocs(t *testing.T) *docsPage {
 	t.Helper()
 	dir := t.TempDir()
 	p := start(t, dir, []string{"--dev-nextcloud"})
@@ -47,7 +47,7 @@ func openDocs(t *testing.T) *docs {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &docs{process: p, ctx: chromiumFor(t, certificate)}
+	d := &docsPage{process: p, ctx: chromiumFor(t, certificate)}
 	d.complaints(t)
 	d.do(t, "open the page", chromedp.EmulateViewport(1280, 900), chromedp.Navigate(p.https+"/docs?"+foreignDocument))
 	return d
@@ -55,7 +55,7 @@ func openDocs(t *testing.T) *docs {
 
 // complaints fails the test for every error and warning of the console, among
 // them what the content security policy blocks, up to its end.
-func (d *docs) complaints(t *testing.T) {
+func (d *docsPage) complaints(t *testing.T) {
 	ctx, stop := context.WithCancel(d.ctx)
 	messages, done := chromedp.Console(ctx), make(chan struct{})
 	go func() {
@@ -72,7 +72,7 @@ func (d *docs) complaints(t *testing.T) {
 	t.Cleanup(func() { stop(); <-done })
 }
 
-func (d *docs) do(t *testing.T, what string, steps ...chromedp.Action[chromedp.Void]) {
+func (d *docsPage) do(t *testing.T, what string, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(d.ctx, answerTime)
 	defer cancel()
@@ -82,7 +82,7 @@ func (d *docs) do(t *testing.T, what string, steps ...chromedp.Action[chromedp.V
 }
 
 // evaluate returns what a script of the page's returns.
-func evaluate[T any](t *testing.T, d *docs, script string) T {
+func evaluate[T any](t *testing.T, d *docsPage, script string) T {
 	t.Helper()
 	got, err := chromedp.Run(d.ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
 	if err != nil {
@@ -92,7 +92,7 @@ func evaluate[T any](t *testing.T, d *docs, script string) T {
 }
 
 // authorize logs in by the dialog "Authorize".
-func (d *docs) authorize(t *testing.T, password string) {
+func (d *docsPage) authorize(t *testing.T, password string) {
 	t.Helper()
 	d.do(t, "Authorize", click(".auth-wrapper .authorize"), enter("#oauth_username", "ada@example.org"),
 		enter("#oauth_password", password), click(".auth-container:has(#oauth_password) .modal-btn.authorize"))
@@ -108,7 +108,7 @@ func enter(selector, text string) chromedp.Action[chromedp.Void] {
 
 // try sends a call from the page, which the steps fill in, and returns the
 // status and the body that the page shows.
-func (d *docs) try(t *testing.T, operation string, steps ...chromedp.Action[chromedp.Void]) (status, body string) {
+func (d *docsPage) try(t *testing.T, operation string, steps ...chromedp.Action[chromedp.Void]) (status, body string) {
 	t.Helper()
 	at := "#operations-" + operation + " "
 	live := at + ".live-responses-table .response"
@@ -195,7 +195,7 @@ func TestBrowser_Docs(t *testing.T) {
 }
 
 // download clicks on a link and returns the file that the browser saves.
-func (d *docs) download(t *testing.T, link string) string {
+func (d *docsPage) download(t *testing.T, link string) string {
 	t.Helper()
 	on, dir := true, t.TempDir()
 	if _, err := chromedp.CallBrowser(d.ctx, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
@@ -227,7 +227,7 @@ func (d *docs) download(t *testing.T, link string) string {
 }
 
 // fits fails the test where the page is wider than the window.
-func (d *docs) fits(t *testing.T, width int64) {
+func (d *docsPage) fits(t *testing.T, width int64) {
 	t.Helper()
 	d.do(t, "resize", chromedp.EmulateViewport(width, 800))
 	if got := evaluate[int64](t, d, `document.documentElement.scrollWidth`); got > width {

@@ -14,9 +14,9 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/dotenv"
-	"github.com/voiceassist/gateway/shared/keyring"
-	"github.com/voiceassist/gateway/shared/nextcloud"
+	"github.com/voiceassist/gateway/shared/config/dotenv"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
 // A composition is what these tests read of docker-compose.yml.
@@ -163,12 +163,12 @@ func TestCompose_PinsImages(t *testing.T) {
 // to one list of versions.
 func TestCompose_RunsASupportedNextcloud(t *testing.T) {
 	t.Parallel()
-	want := fmt.Sprintf("nextcloud:%d-apache", nextcloud.NewestVersion)
+	want := fmt.Sprintf("nextcloud:%d-apache", ocs.NewestVersion)
 	if got := compose(t).Services["nextcloud"].Image; got != want {
 		t.Errorf("docker-compose.yml runs %s, want the newest that is supported: %s", got, want)
 	}
 	versions := regexp.MustCompile(`Nextcloud (\d+) to (\d+)`)
-	supported := fmt.Sprintf("Nextcloud %d to %d", nextcloud.OldestVersion, nextcloud.NewestVersion)
+	supported := fmt.Sprintf("Nextcloud %d to %d", ocs.OldestVersion, ocs.NewestVersion)
 	for _, name := range []string{"docs/configuration.md", "docs/nextcloud.md"} {
 		found := versions.FindAllString(read(t, name), -1)
 		if len(found) == 0 {

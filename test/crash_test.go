@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 )
 
 // TestKillLosesNoAnsweredWrite kills the gateway, as kill -9 does, while

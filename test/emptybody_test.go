@@ -15,8 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/faas/faastest"
-	"github.com/voiceassist/gateway/shared/keyring"
 )
 
 // A silentCall is a request without a body. ${name} in its path is different

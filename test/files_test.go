@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 )
 
 // TestFiles_AGibibyteTakesLittleMemory carries a file of a GiB up and down

@@ -84,8 +84,8 @@ func withoutIsolation(t *testing.T) string {
 	dir := t.TempDir()
 	replace := map[string]string{}
 	for file, change := range map[string][2]string{
-		"../shared/password/hasher.go": {"max(1, runtime.GOMAXPROCS(0)-1)", "runtime.GOMAXPROCS(0)"},
-		"../cmd/gateway/serve.go":      {"runtime.GOMAXPROCS(0) + p.Passwords.Slots()", "0"},
+		"../shared/identity/password/hasher.go": {"max(1, runtime.GOMAXPROCS(0)-1)", "runtime.GOMAXPROCS(0)"},
+		"../cmd/gateway/serve.go":               {"runtime.GOMAXPROCS(0) + p.Passwords.Slots()", "0"},
 	} {
 		text, err := os.ReadFile(file)
 		if err != nil {

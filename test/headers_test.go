@@ -5,16 +5,17 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/voiceassist/gateway/docs"
 	"github.com/voiceassist/gateway/functions/functionstest"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/faas"
 	"github.com/voiceassist/gateway/shared/faas/faastest"
-	"github.com/voiceassist/gateway/shared/keyring"
-	"github.com/voiceassist/gateway/shared/reference"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
@@ -57,7 +58,7 @@ func TestHeaders(t *testing.T) {
 	for _, front := range faastest.Fronts() {
 		t.Run(front.String(), func(t *testing.T) {
 			t.Parallel()
-			seen := headersOf(t, front.Client(faas.Handler(handler)), root.Access, reference.Operations())
+			seen := headersOf(t, front.Client(faas.Handler(handler)), root.Access, docs.Operations())
 			hold(t, front.Client(faas.Handler(broken)), "GET", "/", seen)
 			covers(t, seen, "2xx", "400", "401", "404", "405", "415", "422", "500")
 		})
@@ -71,15 +72,35 @@ func TestHeaders(t *testing.T) {
 		saved := map[string]string{}
 		play(t, way, []step{{name: "log in", method: "POST", path: loginAddress, body: `{"email":"root@example.com","password":"` + strings.TrimSpace(rootPassword) + `"}`,
 			status: 200, save: map[string]string{"access": "access_token"}}}, saved)
-		operations := append(reference.Operations(), "GET /openapi.json", "GET /docs")
-		for _, r := range reference.Routes() {
-			if strings.HasPrefix(r.Pattern, "GET /docs/") {
-				operations = append(operations, r.Pattern)
-			}
+		operations := append(docs.Operations(), "GET /openapi.json", "GET /docs")
+		for _, asset := range docsAssets(t, way) {
+			operations = append(operations, "GET "+asset)
 		}
 		seen := headersOf(t, way.client.Transport, saved["access"], operations)
 		covers(t, seen, "2xx", "400", "401", "404", "405", "415", "422")
 	})
+}
+
+// docsAssets returns the paths of the scripts and styles that /docs loads.
+func docsAssets(t *testing.T, way target) []string {
+	t.Helper()
+	resp, err := way.client.Get(way.url + "/docs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	page, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var assets []string
+	for _, m := range regexp.MustCompile(`(?:src|href)="(/docs/[^"]+)"`).FindAllStringSubmatch(string(page), -1) {
+		assets = append(assets, m[1])
+	}
+	if len(assets) == 0 {
+		t.Fatal("/docs loads neither a script nor a style")
+	}
+	return assets
 }
 
 // covers fails the test unless every kind of answer was seen.

@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/keystore"
-	"github.com/voiceassist/gateway/shared/token"
+	"github.com/voiceassist/gateway/shared/crypto/keystore"
+	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
 // A verifier is another service: it checks tokens with a key set that it keeps

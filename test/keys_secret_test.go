@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/keyring"
-	"github.com/voiceassist/gateway/shared/keystore"
-	"github.com/voiceassist/gateway/shared/signin"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/crypto/keystore"
+	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
 const ofAda = `{"email":"ada@example.com","password":"correct horse battery staple"}`

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/keystore"
+	"github.com/voiceassist/gateway/shared/crypto/keystore"
 )
 
 // A keyDir is the directory of a key file, and the settings of those who use it.

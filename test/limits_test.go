@@ -12,8 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/faas/faastest"
-	"github.com/voiceassist/gateway/shared/keyring"
 	"github.com/voiceassist/gateway/shared/ratelimit/redislimit/redistest"
 )
 

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/faas/faastest"
-	"github.com/voiceassist/gateway/shared/keyring"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 )
 

@@ -18,8 +18,6 @@ import (
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
-
-	"github.com/voiceassist/gateway/shared/serve"
 )
 
 const (
@@ -27,6 +25,9 @@ const (
 	growth   = 3                // times what a gateway takes that nobody attacks, at most
 	frames   = 2_000_000        // that an attack sends at most, if nobody stops it
 )
+
+// handshakeTimeout is how long the server waits for a TLS handshake.
+const handshakeTimeout = 5 * time.Second
 
 // TestOnslaught does to the binary what costs the attacker little and a careless
 // server much. Meanwhile somebody else is answered, memory stays what it is, and
@@ -115,7 +116,7 @@ func TestOnslaught(t *testing.T) {
 				}
 				// Who is turned away learns it at once, the others no sooner than the time of
 				// the handshake is over.
-				conn.SetReadDeadline(time.Now().Add(serve.DefaultTimes().Header - time.Second/10))
+				conn.SetReadDeadline(time.Now().Add(handshakeTimeout - time.Second/10))
 				all.Go(func() {
 					defer conn.Close()
 					if _, err := conn.Read(make([]byte, 1)); isTimeout(err) {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 )
 
 // TestQuickStart runs the commands of docs/quick-start.md, and compares what they

@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/keyring"
-	vault "github.com/voiceassist/gateway/shared/secrets" // secrets are something else in this package
-	"github.com/voiceassist/gateway/shared/secrets/secretstest"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	vault "github.com/voiceassist/gateway/shared/faas/secrets" // secrets are something else in this package
+	"github.com/voiceassist/gateway/shared/faas/secrets/secretstest"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 

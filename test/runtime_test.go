@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/faas/faastest"
-	"github.com/voiceassist/gateway/shared/keyring"
-	"github.com/voiceassist/gateway/shared/secrets/secretstest"
+	"github.com/voiceassist/gateway/shared/faas/secrets/secretstest"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 

@@ -30,9 +30,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/docs/docstest"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/ratelimit"
-	"github.com/voiceassist/gateway/shared/reference/referencetest"
 )
 
 // TestSAM_Artifacts looks into every folder that sam build made.
@@ -113,7 +113,7 @@ func onSAM(t *testing.T) []exchange {
 	t.Cleanup(transport.CloseIdleConnections)
 	g := target{
 		client: &http.Client{Transport: withoutSAM{transport}, Timeout: answerTime},
-		url:    strings.Replace(public, "https:", "http:", 1), check: referencetest.Check,
+		url:    strings.Replace(public, "https:", "http:", 1), check: docstest.Check,
 	}
 	// SAM itself answers 502 to a body that is no UTF-8; AWS sends it in base64.
 	script := slices.DeleteFunc(acceptance(), func(s step) bool { return !utf8.ValidString(s.body) })

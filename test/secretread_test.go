@@ -17,10 +17,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/faas/faastest"
-	"github.com/voiceassist/gateway/shared/keyring"
-	vault "github.com/voiceassist/gateway/shared/secrets"
-	"github.com/voiceassist/gateway/shared/secrets/secretstest"
+	vault "github.com/voiceassist/gateway/shared/faas/secrets"
+	"github.com/voiceassist/gateway/shared/faas/secrets/secretstest"
 )
 
 // secretHolds is what docs/deploy.md puts into the secret of each parameter of

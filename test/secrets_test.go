@@ -17,8 +17,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/voiceassist/gateway/shared/keyring"
-	"github.com/voiceassist/gateway/shared/keystore"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/crypto/keystore"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 )
 

@@ -16,7 +16,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"github.com/voiceassist/gateway/shared/pemtext"
+	"github.com/voiceassist/gateway/shared/crypto/pemtext"
 )
 
 // A snippet is a program of docs/verify-tokens.md.

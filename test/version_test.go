@@ -75,11 +75,11 @@ func (c checkout) do(args ...string) string {
 // stamps into a build of the same checkout.
 func TestVersion_OfTheScriptIsThatOfGo(t *testing.T) {
 	t.Parallel()
-	c := newCheckout(t, "scripts/version", "shared/version/version.go")
+	c := newCheckout(t, "scripts/version", "shared/foundation/version/version.go")
 	c.write("go.mod", "module github.com/voiceassist/gateway\n\ngo 1.26.0\n")
 	c.write("main.go", `package main
 
-import "github.com/voiceassist/gateway/shared/version"
+import "github.com/voiceassist/gateway/shared/foundation/version"
 
 func main() { print(version.String()) }
 `)

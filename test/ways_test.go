@@ -10,9 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/voiceassist/gateway/docs/docstest"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/faas/faastest"
-	"github.com/voiceassist/gateway/shared/keyring"
-	"github.com/voiceassist/gateway/shared/reference/referencetest"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
@@ -78,7 +78,7 @@ func onBinary(t *testing.T, env ...string) []exchange {
 	env = append(env, listen(t, newNextcloud(t))...)
 	admin(t, dir, env)
 	g := start(t, dir, nil, env...).target()
-	g.check = referencetest.Check
+	g.check = docstest.Check
 	return play(t, g, acceptance(), map[string]string{"admin": "root@example.com"})
 }
 
@@ -101,7 +101,7 @@ func onLambda(t *testing.T, database string) []exchange {
 	admin(t, t.TempDir(), env)
 	g := target{
 		client: &http.Client{Transport: deploy(t, env...)}, url: public,
-		check: referencetest.Check,
+		check: docstest.Check,
 	}
 	return play(t, g, acceptance(), map[string]string{"admin": "root@example.com"})
 }

@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/voiceassist/gateway/shared/keyring"
-	"github.com/voiceassist/gateway/shared/reference/referencetest"
+	"github.com/voiceassist/gateway/docs/docstest"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 )
 
 const correlation = "web-7f3a2c"
@@ -96,7 +96,7 @@ func TestWebApp(t *testing.T) {
 
 func playWebApp(t *testing.T, g target) {
 	t.Helper()
-	g.check = referencetest.Check
+	g.check = docstest.Check
 	saved := map[string]string{}
 	for _, s := range webApp() {
 		asked := askedHeaders(s)

@@ -8,10 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/store"
-	"github.com/voiceassist/gateway/shared/wish"
 )
 
 func adoptCommand(vars *variables) *cobra.Command {
@@ -58,13 +58,13 @@ account that is in conflict with the user's.`,
 
 // adopt links the account in Nextcloud with that id, or the one in the way, to the
 // user with that address, and returns both.
-func adopt(ctx context.Context, all *parts, name account.Lookup, id string) (account.Account, wish.Account, error) {
+func adopt(ctx context.Context, all *parts, name account.Lookup, id string) (account.Account, desired.Account, error) {
 	if all.Reconciler == nil {
-		return account.Account{}, wish.Account{}, errNoNextcloud
+		return account.Account{}, desired.Account{}, errNoNextcloud
 	}
 	a, _, err := all.DB.AccountByEmail(ctx, name)
 	if err != nil {
-		return account.Account{}, wish.Account{}, err
+		return account.Account{}, desired.Account{}, err
 	}
 	event := audit.New(audit.Adopted, a.ID, atTheConsole, time.Now())
 	n, err := all.Reconciler.Adopt(ctx, a.ID, id, event, func(fn func(*store.Tx, store.Confirmed) error) error {

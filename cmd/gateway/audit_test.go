@@ -10,11 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/audit/trail"
+	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/sqlite"
-	"github.com/voiceassist/gateway/shared/trail"
 )
 
 // A console runs commands on one folder of data.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/voiceassist/gateway/shared/settings"
+	"github.com/voiceassist/gateway/cmd/gateway/internal/settings"
 )
 
 func configCommand(vars *variables) *cobra.Command {

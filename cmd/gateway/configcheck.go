@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/voiceassist/gateway/cmd/gateway/internal/settings"
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/keyring"
-	"github.com/voiceassist/gateway/shared/settings"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/store/postgres"
 )
 

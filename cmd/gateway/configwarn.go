@@ -10,11 +10,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/voiceassist/gateway/cmd/gateway/internal/settings"
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/keyring"
-	"github.com/voiceassist/gateway/shared/settings"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/setup"
-	"github.com/voiceassist/gateway/shared/token"
 )
 
 // warnings returns what may be wrong, though the gateway starts with it.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/store"
 )
 

@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/voiceassist/gateway/shared/doctor"
-	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/cmd/gateway/internal/doctor"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 )
 
 func doctorCommand(vars *variables) *cobra.Command {
@@ -29,7 +29,7 @@ where the settings are invalid.`,
 			if err != nil {
 				return notChecked(err)
 			}
-			config := doctor.Config{Settings: provision.ReadAdmin(env), ReadOnly: readOnly}
+			config := doctor.Config{Settings: reconcile.ReadAdmin(env), ReadOnly: readOnly}
 			if err := env.Err(); err != nil {
 				return notChecked(err)
 			}

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/voiceassist/gateway/cmd/gateway/internal/server"
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/serve"
 )
 
 const healthTimeout = 4 * time.Second // under the 5 s that the image's HEALTHCHECK allows
@@ -38,7 +38,7 @@ no curl.`,
 // healthcheck asks over plain HTTP, which answers /health itself, so that no
 // certificate stands between.
 func healthcheck(ctx context.Context, env *config.Env) error {
-	s := serve.Read(env)
+	s := server.Read(env)
 	if err := env.Err(); err != nil {
 		return err
 	}

@@ -7,10 +7,10 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/keyring"
-	"github.com/voiceassist/gateway/shared/keystore"
-	"github.com/voiceassist/gateway/shared/signin"
-	"github.com/voiceassist/gateway/shared/token"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/crypto/keystore"
+	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
 // A keyKind is what keys are for, as people read it.

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/setup"
-	"github.com/voiceassist/gateway/shared/token"
 )
 
 // keysPolled is how often a server reads its keys again: files that were changed

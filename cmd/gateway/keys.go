@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/token"
+	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
 func keysCommand(vars *variables) *cobra.Command {

@@ -10,13 +10,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/audit/trail"
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/keyring"
-	"github.com/voiceassist/gateway/shared/keystore"
-	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/crypto/keystore"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store"
-	"github.com/voiceassist/gateway/shared/trail"
 )
 
 const (
@@ -287,7 +287,7 @@ func (p *keyParts) resealWith(ctx context.Context, ring *keyring.Ring) (*reseale
 	if _, _, err := t.Keep(ctx); err != nil {
 		return nil, spoken(err)
 	}
-	n, lost, err := provision.Reseal(ctx, p.db, ring, func(looked int) { p.progress.show("%d encrypted values checked", looked) })
+	n, lost, err := reconcile.Reseal(ctx, p.db, ring, func(looked int) { p.progress.show("%d encrypted values checked", looked) })
 	if err != nil {
 		return nil, spoken(err)
 	}

@@ -19,9 +19,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/voiceassist/gateway/cmd/gateway/internal/settings"
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/secrets"
-	"github.com/voiceassist/gateway/shared/settings"
+	"github.com/voiceassist/gateway/shared/faas/secrets"
 )
 
 // described returns the names of the settings that fit.
@@ -59,7 +59,7 @@ func TestSettings_AreDescribed(t *testing.T) {
 			switch name := d.Name(); {
 			case err != nil || !d.IsDir():
 				return err
-			case strings.HasSuffix(name, "test") || name == "testdata" || path == filepath.Join("../..", "shared/settings"):
+			case strings.HasSuffix(name, "test") || name == "testdata" || path == filepath.Join("../..", "cmd/gateway/internal/settings"):
 				return filepath.SkipDir
 			}
 			all = append(all, path)

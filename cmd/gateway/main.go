@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/version"
+	"github.com/voiceassist/gateway/shared/foundation/version"
 )
 
 func main() {

@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/version"
+	"github.com/voiceassist/gateway/shared/foundation/version"
 )
 
 // metrics counts what the server does, for GET /metrics on METRICS_ADDR.

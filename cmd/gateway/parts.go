@@ -11,16 +11,16 @@ import (
 	"github.com/voiceassist/gateway/functions"
 	"github.com/voiceassist/gateway/functions/health"
 	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/audit/trail"
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/enrol"
-	"github.com/voiceassist/gateway/shared/keyring"
-	"github.com/voiceassist/gateway/shared/password"
-	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/identity/password"
+	"github.com/voiceassist/gateway/shared/identity/registration"
+	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/ratelimit/redislimit"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store"
-	"github.com/voiceassist/gateway/shared/token"
-	"github.com/voiceassist/gateway/shared/trail"
 )
 
 // parts are what the commands work with.
@@ -74,10 +74,10 @@ func assemble(vars *variables, env *config.Env, db *store.DB, log *slog.Logger) 
 	ring := setup.Ring(env)
 	p := &parts{
 		Parts: functions.Parts{
-			DB: db, Tokens: setup.Issuer(env, ring), Passwords: password.Read(env), Wishes: provision.ReadWisher(env, ring), Now: time.Now,
+			DB: db, Tokens: setup.Issuer(env, ring), Passwords: password.Read(env), Wishes: reconcile.ReadWisher(env, ring), Now: time.Now,
 			Health: health.Read(env, db), Limits: setup.Limits(env, ring, db, redislimit.Read, time.Now),
-			Storage: provision.ReadStorage(env, db, ring, time.Now), Reconciler: provision.ReadReconciler(env, db, ring),
-			SilentRegistration: enrol.ReadSilent(env), SessionsPerUser: setup.SessionsPerUser(env),
+			Storage: reconcile.ReadStorage(env, db, ring, time.Now), Reconciler: reconcile.ReadReconciler(env, db, ring),
+			SilentRegistration: registration.ReadSilent(env), SessionsPerUser: setup.SessionsPerUser(env),
 		},
 		Trail: trail.Read(env, db, ring), vars: vars, env: env, ring: ring, log: log,
 	}
@@ -157,5 +157,5 @@ func (p *parts) sealedUnder(ctx context.Context, ring *keyring.Ring) (bool, erro
 	if _, known := ring.Derive(audit.Purpose).ByID([4]byte(head.MAC[:4])); head.MAC != (audit.MAC{}) && !known {
 		return false, nil
 	}
-	return provision.Opens(ctx, p.DB, ring)
+	return reconcile.Opens(ctx, p.DB, ring)
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/identity/account"
 )
 
 // TestProgress_IsARewrittenLineOnATerminal runs what may take long on a terminal.

@@ -9,12 +9,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/provision"
-	"github.com/voiceassist/gateway/shared/quota"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
+	"github.com/voiceassist/gateway/shared/nextcloud/quota"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/store"
-	"github.com/voiceassist/gateway/shared/wish"
 )
 
 func quotaCommand(vars *variables) *cobra.Command {
@@ -44,7 +44,7 @@ overwrites a change that was made there.`,
 			}
 			var own *string
 			if len(args) > 1 {
-				parsed, err := wish.ParseQuota(args[1])
+				parsed, err := desired.ParseQuota(args[1])
 				if err != nil {
 					return spoken(err)
 				}
@@ -59,10 +59,10 @@ overwrites a change that was made there.`,
 					return spoken(err)
 				}
 				result := struct {
-					provision.Quota
+					reconcile.Quota
 
-					Status wish.Status `json:"status"`
-				}{provision.QuotaOf(n), n.Status}
+					Status desired.Status `json:"status"`
+				}{reconcile.QuotaOf(n), n.Status}
 				if err := writeResult(c, result, func(w io.Writer) { writeQuota(w, n) }); err != nil {
 					return err
 				}
@@ -77,7 +77,7 @@ overwrites a change that was made there.`,
 
 // quotaOf sets the quota of the account, unless own is nil, and returns the
 // account as it is known after that.
-func quotaOf(ctx context.Context, all *parts, name account.Lookup, own *string) (wish.Account, error) {
+func quotaOf(ctx context.Context, all *parts, name account.Lookup, own *string) (desired.Account, error) {
 	var a account.Account
 	err := all.DB.Update(ctx, func(tx *store.Tx) (err error) {
 		if a, _, err = tx.AccountByEmail(ctx, name); err != nil || own == nil {
@@ -87,25 +87,25 @@ func quotaOf(ctx context.Context, all *parts, name account.Lookup, own *string) 
 		return all.Wishes.SetQuota(ctx, tx, tx.AtConsole(), a, *own, event)
 	})
 	if err != nil {
-		return wish.Account{}, err
+		return desired.Account{}, err
 	}
 	n, err := all.DB.NextcloudAccount(ctx, a.ID)
 	if errors.Is(err, account.ErrNotFound) { // made before there were wishes
-		return wish.Account{Wish: wish.Wish{Quota: all.Wishes.Quota}, Status: wish.Pending}, nil
+		return desired.Account{Wish: desired.Wish{Quota: all.Wishes.Quota}, Status: desired.Pending}, nil
 	}
 	if err != nil {
-		return wish.Account{}, err
+		return desired.Account{}, err
 	}
 	return all.Reconciler.Usage(ctx, n)
 }
 
-func writeQuota(w io.Writer, n wish.Account) {
-	q := provision.QuotaOf(n)
+func writeQuota(w io.Writer, n desired.Account) {
+	q := reconcile.QuotaOf(n)
 	wanted, found := "as it is in Nextcloud", "not known yet"
 	if q.Wanted != nil {
 		wanted = *q.Wanted
 	}
-	if q.Setting == wish.DefaultQuota {
+	if q.Setting == desired.DefaultQuota {
 		wanted += " (default)"
 	}
 	if q.Found != nil {

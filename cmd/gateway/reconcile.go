@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -57,13 +57,13 @@ const (
 
 // A reconciliation is one run of the command.
 type reconciliation struct {
-	*provision.Reconciler
+	*reconcile.Reconciler
 
 	progress *progress
 	begun    time.Time
 	done     int
 	givenUp  int               // before it began
-	last     provision.Outlook // what is left
+	last     reconcile.Outlook // what is left
 }
 
 // run works in batches until nothing is left, or what is left is due later than
@@ -132,7 +132,7 @@ func (r *reconciliation) line() string {
 func (r *reconciliation) write(w io.Writer) { fmt.Fprintln(w, r.line()) }
 
 // waitsFor says what everything that is left waits for.
-func waitsFor(o provision.Outlook) string {
+func waitsFor(o reconcile.Outlook) string {
 	switch o.For {
 	case store.HoldOutage:
 		return "Nextcloud to respond again"

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/document"
+	"github.com/voiceassist/gateway/shared/foundation/document"
+	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/store"
 )

@@ -10,14 +10,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/voiceassist/gateway/cmd/gateway/internal/reference"
+	"github.com/voiceassist/gateway/cmd/gateway/internal/server"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/provision"
-	"github.com/voiceassist/gateway/shared/reference"
-	"github.com/voiceassist/gateway/shared/serve"
+	"github.com/voiceassist/gateway/shared/foundation/version"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/setup"
-	"github.com/voiceassist/gateway/shared/tidy"
-	"github.com/voiceassist/gateway/shared/version"
+	"github.com/voiceassist/gateway/shared/store/janitor"
 )
 
 func serveCommand(vars *variables) *cobra.Command {
@@ -84,11 +84,11 @@ func runServer(ctx context.Context, vars *variables, dev bool, stdout, stderr io
 	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + p.Passwords.Slots())
 	background, stop := context.WithCancel(ctx)
 	var working sync.WaitGroup
-	server := &serve.Server{
+	server := &server.Server{
 		Settings: at, Endpoint: settings, Handler: endpoint.New(settings, routes...), Metrics: m.handler(),
 		// Not before it listens: where a gateway with these addresses runs already,
 		// its accounts are not to be made in a Nextcloud of ours.
-		Ready: func(a serve.Addresses) {
+		Ready: func(a server.Addresses) {
 			working.Go(func() { p.work(background, dev) })
 			greet(stderr, log, a)
 		},
@@ -101,14 +101,14 @@ func runServer(ctx context.Context, vars *variables, dev bool, stdout, stderr io
 
 // readServer reads the settings of the server, besides those of [open]. Mistakes
 // are in env.
-func readServer(env *config.Env, logs io.Writer) (serve.Settings, endpoint.Settings) {
-	at := serve.Read(env)
+func readServer(env *config.Env, logs io.Writer) (server.Settings, endpoint.Settings) {
+	at := server.Read(env)
 	at.CheckFiles(env)
 	return at, setup.Settings(env, setup.Log(env, logs))
 }
 
 // greet tells where the gateway listens.
-func greet(w io.Writer, log *slog.Logger, a serve.Addresses) {
+func greet(w io.Writer, log *slog.Logger, a server.Addresses) {
 	log.Info("serving", slog.String("version", version.String()), slog.String("https", a.HTTPS.String()),
 		slog.String("http", a.HTTP.String()))
 	fmt.Fprintf(w, "VoiceAssist gateway: https on %s, http on %s\n", a.HTTPS, a.HTTP)
@@ -127,7 +127,7 @@ func (p *parts) work(ctx context.Context, dev bool) {
 	others.Go(func() { p.Reconciler.Loop(ctx) })
 	others.Go(func() { p.Trail.Loop(ctx) })
 	others.Go(func() { p.followKeys(ctx) })
-	others.Go(func() { provision.NewResealer(p.DB, p.ring, p.Now).Loop(ctx) })
-	tidy.New(p.DB, p.Now).Loop(ctx)
+	others.Go(func() { reconcile.NewResealer(p.DB, p.ring, p.Now).Loop(ctx) })
+	janitor.New(p.DB, p.Now).Loop(ctx)
 	others.Wait()
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 )
 
 func sweepCommand(vars *variables) *cobra.Command {
@@ -61,7 +61,7 @@ func sweep(c *cobra.Command, all *parts, apply bool) error {
 		}
 	}
 	if len(report.Drifts) == 0 {
-		report.Drifts = []provision.Drift{} // a list in JSON, too
+		report.Drifts = []reconcile.Drift{} // a list in JSON, too
 		notice(c, "No differences found.")
 	}
 	if err := writeResult(c, report, func(w io.Writer) { report.write(w, apply) }); err != nil {
@@ -78,7 +78,7 @@ func sweep(c *cobra.Command, all *parts, apply bool) error {
 
 // A sweepReport is what the command prints as JSON.
 type sweepReport struct {
-	provision.Comparison
+	reconcile.Comparison
 
 	Due int `json:"due"` // accounts that were made due
 }
@@ -88,7 +88,7 @@ func (r sweepReport) write(w io.Writer, apply bool) {
 	var kept, orphans int
 	var rows [][]string
 	for _, d := range r.Drifts {
-		if d.Kind == provision.DriftOrphan {
+		if d.Kind == reconcile.DriftOrphan {
 			orphans++
 		}
 		remark := ""

@@ -11,12 +11,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/enrol"
-	"github.com/voiceassist/gateway/shared/fault"
-	"github.com/voiceassist/gateway/shared/signin"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/registration"
+	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -97,12 +97,12 @@ type userLine struct {
 }
 
 // person parses what is to become an account, telling all that is wrong.
-func person(email, name string, plain config.Secret, admin bool) (enrol.Person, error) {
+func person(email, name string, plain config.Secret, admin bool) (registration.Person, error) {
 	role := account.User
 	if admin {
 		role = account.Admin
 	}
-	p, err := enrol.Parse(email, name, string(role), plain)
+	p, err := registration.Parse(email, name, string(role), plain)
 	return p, spoken(err)
 }
 

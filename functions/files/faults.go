@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/fault"
-	"github.com/voiceassist/gateway/shared/nextcloud"
-	"github.com/voiceassist/gateway/shared/provision"
-	"github.com/voiceassist/gateway/shared/webdav"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/nextcloud/webdav"
 )
 
 // What becomes of what the storage says.
@@ -70,18 +70,18 @@ func kinds() []struct {
 		{webdav.ErrLocked, errLocked.After(time.Second)},
 		{webdav.ErrQuota, errQuota},
 		{webdav.ErrTooLarge, errTooLarge},
-		{nextcloud.ErrForbidden, errForbidden},
-		{nextcloud.ErrRefused, wrongPath("path", errRefused)},
-		{nextcloud.ErrMaintenance, errUnavailable.After(time.Minute)},
-		{nextcloud.ErrRateLimited, errUnavailable.After(5 * time.Minute)}, // locked out by others' strikes
-		{nextcloud.ErrUnavailable, errUnavailable.After(5 * time.Second)},
-		{nextcloud.ErrBadAnswer, errUnavailable.After(time.Minute)},
+		{ocs.ErrForbidden, errForbidden},
+		{ocs.ErrRefused, wrongPath("path", errRefused)},
+		{ocs.ErrMaintenance, errUnavailable.After(time.Minute)},
+		{ocs.ErrRateLimited, errUnavailable.After(5 * time.Minute)}, // locked out by others' strikes
+		{ocs.ErrUnavailable, errUnavailable.After(5 * time.Second)},
+		{ocs.ErrBadAnswer, errUnavailable.After(time.Minute)},
 	}
 }
 
 // tell returns the fault of what a call to the storage ended with. A fault of
 // ours stays as it is.
-func (f *Function) tell(ctx context.Context, o *provision.Opened, err error) error {
+func (f *Function) tell(ctx context.Context, o *reconcile.Opened, err error) error {
 	e, ok := errors.AsType[*webdav.Error](err)
 	if !ok {
 		return err

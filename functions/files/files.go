@@ -10,11 +10,11 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/fault"
-	"github.com/voiceassist/gateway/shared/provision"
-	"github.com/voiceassist/gateway/shared/signin"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/nextcloud/webdav"
 	"github.com/voiceassist/gateway/shared/validation"
-	"github.com/voiceassist/gateway/shared/webdav"
 )
 
 // LambdaBody is how many bytes of content fit into an event or answer of
@@ -30,7 +30,7 @@ const openTime = 10 * time.Second
 // A Function serves files.
 type Function struct {
 	Callers endpoint.Authenticator
-	Storage *provision.Storage // nil: there is no Nextcloud
+	Storage *reconcile.Storage // nil: there is no Nextcloud
 	MaxBody int64              // bytes of content in one request or answer; 0 is no limit
 }
 
@@ -46,7 +46,7 @@ func (f *Function) Routes() endpoint.Routes {
 
 // A target is what a request is about.
 type target struct {
-	*provision.Opened
+	*reconcile.Opened
 
 	by     signin.Proof
 	path   webdav.Path

@@ -14,8 +14,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/fault"
-	"github.com/voiceassist/gateway/shared/webdav"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/nextcloud/webdav"
 )
 
 // An entry is a file or a folder of a listing.

@@ -7,7 +7,7 @@ import (
 	"strconv"
 
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/webdav"
+	"github.com/voiceassist/gateway/shared/nextcloud/webdav"
 )
 
 // read answers GET and HEAD: of a folder with its listing, of a file with its

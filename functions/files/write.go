@@ -8,9 +8,9 @@ import (
 	"net/http"
 
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/fault"
-	"github.com/voiceassist/gateway/shared/token"
-	"github.com/voiceassist/gateway/shared/webdav"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/nextcloud/webdav"
 )
 
 var (

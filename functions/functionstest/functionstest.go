@@ -20,14 +20,14 @@ import (
 
 	"github.com/voiceassist/gateway/functions"
 	"github.com/voiceassist/gateway/functions/health"
-	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/enrol"
-	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/password"
+	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
-	"github.com/voiceassist/gateway/shared/password"
-	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/ratelimit/redislimit"
 	"github.com/voiceassist/gateway/shared/setup"
@@ -86,10 +86,10 @@ func NewWith(tb testing.TB, db *store.DB, extra map[string]string) *Gateway {
 	const cheapest, slots, queue = 4, 4, 1000
 	g.Parts = &functions.Parts{
 		DB: db, Tokens: setup.Issuer(env, ring), Passwords: password.New(cheapest, slots, queue), Now: g.time,
-		Wishes: provision.ReadWisher(env, ring), Reconciler: provision.ReadReconciler(env, db, ring),
-		Storage:            provision.ReadStorage(env, db, ring, g.time),
+		Wishes: reconcile.ReadWisher(env, ring), Reconciler: reconcile.ReadReconciler(env, db, ring),
+		Storage:            reconcile.ReadStorage(env, db, ring, g.time),
 		Health:             health.Read(env, db),
-		SilentRegistration: enrol.ReadSilent(env),
+		SilentRegistration: registration.ReadSilent(env),
 		SessionsPerUser:    setup.SessionsPerUser(env),
 		Limits:             setup.Limits(env, ring, db, redislimit.Read, g.time),
 	}

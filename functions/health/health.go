@@ -11,8 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/voiceassist/gateway/functions/health/internal/probe"
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/probe"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/store"
 )

@@ -14,9 +14,9 @@ import (
 
 	"github.com/voiceassist/gateway/functions/functionstest"
 	"github.com/voiceassist/gateway/functions/health"
+	"github.com/voiceassist/gateway/functions/health/internal/probe"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
-	"github.com/voiceassist/gateway/shared/probe"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )

@@ -6,7 +6,7 @@ import (
 	"net/http"
 
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/token"
+	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
 // A Function publishes the key set.

@@ -9,8 +9,8 @@ import (
 	"github.com/voiceassist/gateway/functions/functionstest"
 	"github.com/voiceassist/gateway/functions/jwks"
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/store/storetest"
-	"github.com/voiceassist/gateway/shared/token"
 )
 
 func TestJWKS_IsEmptyAndCacheableUnderHS256(t *testing.T) {

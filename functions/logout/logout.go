@@ -12,19 +12,19 @@ import (
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/fault"
-	"github.com/voiceassist/gateway/shared/grant"
-	"github.com/voiceassist/gateway/shared/provision"
-	"github.com/voiceassist/gateway/shared/signin"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/identity/grant"
+	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/store"
-	"github.com/voiceassist/gateway/shared/token"
 )
 
 // A Function ends logins.
 type Function struct {
 	DB     *store.DB
 	Tokens *grant.Issuer
-	Wishes *provision.Wisher
+	Wishes *reconcile.Wisher
 	Now    func() time.Time
 }
 

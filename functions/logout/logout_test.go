@@ -8,7 +8,7 @@ import (
 
 	"github.com/voiceassist/gateway/functions/functionstest"
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/signin"
+	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )

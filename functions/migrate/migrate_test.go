@@ -15,9 +15,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/faas/faastest"
-	"github.com/voiceassist/gateway/shared/secrets/secretstest"
+	"github.com/voiceassist/gateway/shared/faas/secrets/secretstest"
+	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )

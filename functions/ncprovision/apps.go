@@ -7,25 +7,25 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/password"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/password"
+	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/ratelimit"
-	"github.com/voiceassist/gateway/shared/signin"
-	"github.com/voiceassist/gateway/shared/token"
-	"github.com/voiceassist/gateway/shared/wish"
 )
 
 // An app password is a credential for the user's own WebDAV clients.
 type appPassword struct {
-	ID        wish.AppPasswordID `json:"id"`
-	Name      string             `json:"name"`
-	CreatedAt time.Time          `json:"created_at"`
+	ID        desired.AppPasswordID `json:"id"`
+	Name      string                `json:"name"`
+	CreatedAt time.Time             `json:"created_at"`
 }
 
-func appPasswordOf(a wish.AppPassword) appPassword {
+func appPasswordOf(a desired.AppPassword) appPassword {
 	return appPassword{ID: a.ID, Name: a.Name, CreatedAt: a.CreatedAt}
 }
 
@@ -116,14 +116,14 @@ func (f *Function) apps(ctx context.Context, caller token.Caller, _ endpoint.Non
 }
 
 type byAppID struct {
-	id     wish.AppPasswordID
+	id     desired.AppPasswordID
 	origin audit.Origin
 }
 
 // Bind reads the id from the path.
 func (q *byAppID) Bind(r *http.Request) (err error) {
 	q.origin = endpoint.Origin(r)
-	q.id, err = wish.ParseAppPasswordID(r.PathValue("id"))
+	q.id, err = desired.ParseAppPasswordID(r.PathValue("id"))
 	return err
 }
 

@@ -8,12 +8,12 @@ import (
 	"testing"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
-	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
-	"github.com/voiceassist/gateway/shared/wish"
 )
 
 const (
@@ -159,7 +159,7 @@ func TestAppPasswords_AreLimited(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g, cloud, ada := appWorld(t, db, "false")
 		body := map[string]string{"name": "x", "password": functionstest.Password}
-		for range wish.MaxAppPasswords {
+		for range desired.MaxAppPasswords {
 			g.Do("POST", issuePath, body, ada).Want(http.StatusCreated, "")
 		}
 		g.Do("POST", issuePath, body, ada).Want(http.StatusConflict, "too_many_app_passwords")
@@ -185,7 +185,7 @@ func TestAppPasswords_AreLimitedAtOnce(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g, cloud, ada := appWorld(t, db, "false")
 		body := map[string]string{"name": "x", "password": functionstest.Password}
-		for range wish.MaxAppPasswords - 2 {
+		for range desired.MaxAppPasswords - 2 {
 			g.Do("POST", issuePath, body, ada).Want(http.StatusCreated, "")
 		}
 		var wg sync.WaitGroup
@@ -196,7 +196,7 @@ func TestAppPasswords_AreLimitedAtOnce(t *testing.T) {
 		var held []struct{ ID string }
 		g.Do("GET", appsPath, nil, ada).Into(&held)
 		u, _ := cloud.User(functionstest.Email)
-		if len(held) > wish.MaxAppPasswords || len(u.AppPasswords) != len(held)+1 {
+		if len(held) > desired.MaxAppPasswords || len(u.AppPasswords) != len(held)+1 {
 			t.Errorf("%d are listed, Nextcloud has %d and the gateway's own", len(held), len(u.AppPasswords)-1)
 		}
 	})

@@ -5,14 +5,14 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/store"
-	"github.com/voiceassist/gateway/shared/token"
-	"github.com/voiceassist/gateway/shared/wish"
 )
 
 type claim struct {
@@ -68,7 +68,7 @@ func (f *Function) adopt(ctx context.Context, admin token.Admin, q adopt) (entry
 	if err != nil {
 		return entry{}, err
 	}
-	return entryOf(n, provision.Hold{}), nil
+	return entryOf(n, reconcile.Hold{}), nil
 }
 
 // What users are told of an account that is in their way.
@@ -82,39 +82,39 @@ const (
 // toOwner returns what went wrong with an account, and what to do, as its user is
 // told. Whoever registers an address must not learn which account has it in
 // Nextcloud, nor whether that is by its id or by its address.
-func toOwner(n wish.Account) (word, detail *string) {
+func toOwner(n desired.Account) (word, detail *string) {
 	says := func(w, d string) (*string, *string) { return orNull(w), orNull(d) }
-	switch taken := n.LastError == provision.IDTaken || n.LastError == provision.EmailTaken; {
-	case n.Status == wish.Conflict && n.LastError == provision.ClaimRequired:
+	switch taken := n.LastError == reconcile.IDTaken || n.LastError == reconcile.EmailTaken; {
+	case n.Status == desired.Conflict && n.LastError == reconcile.ClaimRequired:
 		return says(n.LastError, claimYours)
-	case n.Status == wish.Conflict && taken:
-		return says(provision.IDTaken, claimIt)
-	case taken, n.LastError == provision.EmailUnclear:
-		return says(provision.Refused, "")
+	case n.Status == desired.Conflict && taken:
+		return says(reconcile.IDTaken, claimIt)
+	case taken, n.LastError == reconcile.EmailUnclear:
+		return says(reconcile.Refused, "")
 	}
 	return says(n.LastError, "")
 }
 
 // toAdministrators returns what to do about an account, and names the one that is
 // in the way.
-func toAdministrators(n wish.Account) *string {
+func toAdministrators(n desired.Account) *string {
 	id, text := n.InTheWay(), ""
 	switch n.LastError {
-	case provision.IDTaken:
+	case reconcile.IDTaken:
 		text = fmt.Sprintf("The account %q in Nextcloud has the id that this user's account would get. The user can claim it with its Nextcloud password, or you can adopt it for the user.", id)
-	case provision.EmailTaken:
+	case reconcile.EmailTaken:
 		text = fmt.Sprintf("The account %q in Nextcloud has this user's e-mail address. The user can claim it with its Nextcloud password, or you can adopt it for the user.", id)
 		switch {
-		case id == "" && n.Status == wish.Pending:
+		case id == "" && n.Status == desired.Pending:
 			text = "Another account that the gateway manages still has this user's e-mail address in Nextcloud. The gateway is about to change that, and then retries this account."
 		case id == "":
 			text = "Another account in Nextcloud has this user's e-mail address and keeps it."
 		}
-	case provision.EmailUnclear:
+	case reconcile.EmailUnclear:
 		text = "Too many accounts in Nextcloud match this user's e-mail address to tell whether one has it. Check them in Nextcloud: adopt the account that has the address, or correct the addresses and retry."
-	case provision.ClaimRequired:
+	case reconcile.ClaimRequired:
 		text = fmt.Sprintf("The account %q in Nextcloud belongs to this user, who must claim it with its Nextcloud password.", id)
-	case provision.NotAdoptable:
+	case reconcile.NotAdoptable:
 		text = fmt.Sprintf("The account %q in Nextcloud is an administrator there, so the gateway does not change it.", id)
 	}
 	return orNull(text)

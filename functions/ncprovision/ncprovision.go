@@ -12,30 +12,30 @@ import (
 	"slices"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/audit/trail"
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/fault"
-	"github.com/voiceassist/gateway/shared/nextcloud"
-	"github.com/voiceassist/gateway/shared/password"
-	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/password"
+	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
+	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/store"
-	"github.com/voiceassist/gateway/shared/tidy"
-	"github.com/voiceassist/gateway/shared/token"
-	"github.com/voiceassist/gateway/shared/trail"
+	"github.com/voiceassist/gateway/shared/store/janitor"
 	"github.com/voiceassist/gateway/shared/validation"
-	"github.com/voiceassist/gateway/shared/wish"
 )
 
 // A Function looks after accounts in Nextcloud.
 type Function struct {
 	Callers    endpoint.Authenticator
 	DB         *store.DB
-	Reconciler *provision.Reconciler // nil: there is no Nextcloud
-	Apps       *provision.AppPasswords
+	Reconciler *reconcile.Reconciler // nil: there is no Nextcloud
+	Apps       *reconcile.AppPasswords
 	Trail      *trail.Trail        // nil: another process looks after it
-	Tidier     *tidy.Tidier        // nil: another process tidies
-	Resealer   *provision.Resealer // nil: another process seals anew
+	Tidier     *janitor.Tidier     // nil: another process tidies
+	Resealer   *reconcile.Resealer // nil: another process seals anew
 	Passwords  *password.Hasher
 	Limits     *ratelimit.Limiter
 	Public     *url.URL // where users reach Nextcloud; nil: there is none
@@ -60,14 +60,14 @@ func (f *Function) Routes() endpoint.Routes {
 
 // A standing is where the caller's account stands.
 type standing struct {
-	Status       wish.Status `json:"status"`
-	UserID       *string     `json:"user_id"`    // in Nextcloud; null until it is known to be ours
-	URL          *string     `json:"url"`        // null without a Nextcloud
-	WebDAVURL    *string     `json:"webdav_url"` // null until the account is known to be ours
-	Quota        *quota      `json:"quota"`      // null until it was seen
-	LastSyncedAt *time.Time  `json:"last_synced_at"`
-	LastError    *string     `json:"last_error"` // a stable word
-	Detail       *string     `json:"detail"`     // what to do about it; null for nothing
+	Status       desired.Status `json:"status"`
+	UserID       *string        `json:"user_id"`    // in Nextcloud; null until it is known to be ours
+	URL          *string        `json:"url"`        // null without a Nextcloud
+	WebDAVURL    *string        `json:"webdav_url"` // null until the account is known to be ours
+	Quota        *quota         `json:"quota"`      // null until it was seen
+	LastSyncedAt *time.Time     `json:"last_synced_at"`
+	LastError    *string        `json:"last_error"` // a stable word
+	Detail       *string        `json:"detail"`     // what to do about it; null for nothing
 }
 
 // A quota is in bytes, not older than a minute while Nextcloud answers. Without a limit, available and total are
@@ -82,7 +82,7 @@ type quota struct {
 func (f *Function) mine(ctx context.Context, caller token.Caller, _ endpoint.None) (standing, error) {
 	n, err := f.DB.NextcloudAccount(ctx, caller.Account.ID)
 	if fault.Of(err) != nil && fault.Of(err).Kind == fault.NotFound {
-		return standing{Status: wish.Pending}, nil // made before there were wishes
+		return standing{Status: desired.Pending}, nil // made before there were wishes
 	}
 	if err == nil && f.Reconciler != nil {
 		n, err = f.Reconciler.Usage(ctx, n)
@@ -100,14 +100,14 @@ func (f *Function) mine(ctx context.Context, caller token.Caller, _ endpoint.Non
 	return f.standing(n), nil
 }
 
-func (f *Function) standing(n wish.Account) standing {
+func (f *Function) standing(n desired.Account) standing {
 	s := standing{Status: n.Status, LastSyncedAt: n.LastSyncedAt, Quota: quotaOf(n)}
 	s.LastError, s.Detail = toOwner(n)
 	if f.Public != nil {
 		s.URL = orNull(f.Public.String())
 		if n.Owned {
 			s.UserID = &n.NextcloudID
-			s.WebDAVURL = orNull(nextcloud.New(nextcloud.Config{URL: f.Public}).WebDAVURL(n.NextcloudID))
+			s.WebDAVURL = orNull(ocs.New(ocs.Config{URL: f.Public}).WebDAVURL(n.NextcloudID))
 		}
 	}
 	return s
@@ -115,15 +115,15 @@ func (f *Function) standing(n wish.Account) standing {
 
 // hold returns what keeps the gateway from calling Nextcloud, where one of the
 // accounts waits.
-func (f *Function) hold(ctx context.Context, accounts ...wish.Account) (provision.Hold, error) {
-	waits := func(n wish.Account) bool { return n.DueAt != nil }
+func (f *Function) hold(ctx context.Context, accounts ...desired.Account) (reconcile.Hold, error) {
+	waits := func(n desired.Account) bool { return n.DueAt != nil }
 	if f.Reconciler == nil || !slices.ContainsFunc(accounts, waits) {
-		return provision.Hold{}, nil
+		return reconcile.Hold{}, nil
 	}
 	return f.Reconciler.Holds(ctx)
 }
 
-func quotaOf(n wish.Account) *quota {
+func quotaOf(n desired.Account) *quota {
 	if n.Used == nil || n.UsedAt == nil {
 		return nil
 	}
@@ -144,31 +144,31 @@ func orNull(s string) *string {
 
 // An entry is one account as administrators see it.
 type entry struct {
-	UserID          account.ID    `json:"user_id"`
-	NextcloudUserID string        `json:"nextcloud_user_id"`
-	Email           account.Email `json:"email"`
-	Wish            wish.State    `json:"wish"`
-	Status          wish.Status   `json:"status"`
-	Attempts        int           `json:"attempts"`
-	NextTryAt       *time.Time    `json:"next_try_at"` // null for nothing to do
-	WaitsFor        *store.Hold   `json:"waits_for"`   // what delays the next try; null for nothing
-	LastSyncedAt    *time.Time    `json:"last_synced_at"`
-	LastError       *string       `json:"last_error"`
-	Detail          *string       `json:"detail"`        // what to do about it; null for nothing
-	Link            *wish.Link    `json:"link"`          // null for an account that the gateway made
-	ConflictWith    *string       `json:"conflict_with"` // the id in Nextcloud; null without a conflict
-	UpdatedAt       time.Time     `json:"updated_at"`
+	UserID          account.ID     `json:"user_id"`
+	NextcloudUserID string         `json:"nextcloud_user_id"`
+	Email           account.Email  `json:"email"`
+	Wish            desired.State  `json:"wish"`
+	Status          desired.Status `json:"status"`
+	Attempts        int            `json:"attempts"`
+	NextTryAt       *time.Time     `json:"next_try_at"` // null for nothing to do
+	WaitsFor        *store.Hold    `json:"waits_for"`   // what delays the next try; null for nothing
+	LastSyncedAt    *time.Time     `json:"last_synced_at"`
+	LastError       *string        `json:"last_error"`
+	Detail          *string        `json:"detail"`        // what to do about it; null for nothing
+	Link            *desired.Link  `json:"link"`          // null for an account that the gateway made
+	ConflictWith    *string        `json:"conflict_with"` // the id in Nextcloud; null without a conflict
+	UpdatedAt       time.Time      `json:"updated_at"`
 
-	Quota provision.Quota `json:"quota"`
+	Quota reconcile.Quota `json:"quota"`
 }
 
-func entryOf(n wish.Account, hold provision.Hold) entry {
+func entryOf(n desired.Account, hold reconcile.Hold) entry {
 	e := entry{
 		UserID: n.UserID, NextcloudUserID: n.NextcloudID, Email: n.Email, Wish: n.State, Status: n.Status,
 		Attempts: n.Attempts, NextTryAt: n.DueAt, LastSyncedAt: n.LastSyncedAt, LastError: orNull(n.LastError),
-		Detail: toAdministrators(n), ConflictWith: orNull(n.InTheWay()), UpdatedAt: n.UpdatedAt, Quota: provision.QuotaOf(n),
+		Detail: toAdministrators(n), ConflictWith: orNull(n.InTheWay()), UpdatedAt: n.UpdatedAt, Quota: reconcile.QuotaOf(n),
 	}
-	if n.Link != wish.NoLink {
+	if n.Link != desired.NoLink {
 		e.Link = &n.Link
 	}
 	if hold.For != "" && n.DueAt != nil && n.DueAt.Before(hold.Until) {
@@ -179,7 +179,7 @@ func entryOf(n wish.Account, hold provision.Hold) entry {
 
 type list struct {
 	page   endpoint.PageQuery
-	status wish.Status
+	status desired.Status
 }
 
 // Bind reads the page and the status.
@@ -188,7 +188,7 @@ func (q *list) Bind(r *http.Request) error {
 		return err
 	}
 	var wrong fault.Fields
-	q.status = fault.ParseField(&wrong, "status", q.page.Param("status"), wish.ParseStatus)
+	q.status = fault.ParseField(&wrong, "status", q.page.Param("status"), desired.ParseStatus)
 	return wrong.Err()
 }
 
@@ -203,8 +203,8 @@ func (f *Function) list(ctx context.Context, _ token.Admin, q list) (endpoint.Li
 	if err != nil {
 		return endpoint.List{}, err
 	}
-	return endpoint.PageOf(q.page, rows, func(n wish.Account) string { return string(n.UserID) },
-		func(n wish.Account) entry { return entryOf(n, hold) })
+	return endpoint.PageOf(q.page, rows, func(n desired.Account) string { return string(n.UserID) },
+		func(n desired.Account) entry { return entryOf(n, hold) })
 }
 
 type byID struct{ id account.ID }
@@ -218,7 +218,7 @@ func (q *byID) Bind(r *http.Request) (err error) {
 // retry makes an account due now, also one in conflict or given up.
 func (f *Function) retry(ctx context.Context, admin token.Admin, q byID) (entry, error) {
 	now := f.Now()
-	var n wish.Account
+	var n desired.Account
 	err := f.DB.UpdateAs(ctx, admin.Proof(), now, func(tx *store.Tx, by store.Confirmed) (err error) {
 		n, err = tx.RetryNextcloud(ctx, by, q.id, now)
 		return err
@@ -236,12 +236,12 @@ func (f *Function) retry(ctx context.Context, admin token.Admin, q byID) (entry,
 // batch is small enough for the time of one request.
 const batch = 10
 
-func (f *Function) reconcile(ctx context.Context, admin token.Admin, _ endpoint.None) (provision.Result, error) {
+func (f *Function) reconcile(ctx context.Context, admin token.Admin, _ endpoint.None) (reconcile.Result, error) {
 	if f.Reconciler == nil {
-		return provision.Result{}, provision.ErrNoNextcloud
+		return reconcile.Result{}, reconcile.ErrNoNextcloud
 	}
 	if err := endpoint.Reconfirm(ctx, f.Callers, admin.Proof()); err != nil {
-		return provision.Result{}, err
+		return reconcile.Result{}, err
 	}
 	return f.Reconciler.RunBatch(ctx, batch)
 }

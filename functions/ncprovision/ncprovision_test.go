@@ -9,11 +9,11 @@ import (
 	"github.com/voiceassist/gateway/functions/functionstest"
 	"github.com/voiceassist/gateway/functions/ncprovision"
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/audit/trail"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
-	"github.com/voiceassist/gateway/shared/trail"
 )
 
 func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }

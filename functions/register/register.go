@@ -6,18 +6,18 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/enrol"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/validation"
 )
 
 // A Function registers people.
 type Function struct {
-	Office *enrol.Office
+	Office *registration.Office
 }
 
 // Routes returns what the function serves.
@@ -47,7 +47,7 @@ type response struct {
 }
 
 func (f *Function) register(ctx context.Context, q request) (response, error) {
-	p, err := enrol.Parse(q.Email, q.FullName, string(account.User), q.Password)
+	p, err := registration.Parse(q.Email, q.FullName, string(account.User), q.Password)
 	if err != nil {
 		return response{}, err
 	}

@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
-	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 

@@ -10,8 +10,8 @@ import (
 
 	"github.com/voiceassist/gateway/shared/conversation"
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/store"
-	"github.com/voiceassist/gateway/shared/token"
 	"github.com/voiceassist/gateway/shared/validation"
 )
 

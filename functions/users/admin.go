@@ -5,15 +5,15 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/enrol"
-	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/registration"
+	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/store"
-	"github.com/voiceassist/gateway/shared/token"
-	"github.com/voiceassist/gateway/shared/wish"
 )
 
 const maxSearch = account.MaxEmail // characters; nothing longer can be found
@@ -67,7 +67,7 @@ type created struct{ account.Profile }
 func (c created) Header(h http.Header) { h.Set("Location", "/api/users/"+string(c.ID)) }
 
 func (f *Function) create(ctx context.Context, caller token.Admin, q create) (created, error) {
-	p, err := enrol.Parse(q.Email, q.FullName, cmp.Or(q.Role, string(account.User)), q.Password)
+	p, err := registration.Parse(q.Email, q.FullName, cmp.Or(q.Role, string(account.User)), q.Password)
 	if err != nil {
 		return created{}, err
 	}
@@ -121,9 +121,9 @@ func (q *change) changes() (c changes, err error) {
 		return c, err
 	}
 	if q.Quota.Null {
-		q.Quota.Value = wish.DefaultQuota
+		q.Quota.Value = desired.DefaultQuota
 	}
-	c.quota, err = endpoint.Parsed(q.Quota, wish.ParseQuota)
+	c.quota, err = endpoint.Parsed(q.Quota, desired.ParseQuota)
 	return c, err
 }
 

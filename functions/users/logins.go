@@ -8,9 +8,9 @@ import (
 
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/signin"
+	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/store"
-	"github.com/voiceassist/gateway/shared/token"
 )
 
 // A login is one device as its owner sees it.

@@ -7,10 +7,10 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
-	"github.com/voiceassist/gateway/shared/signin"
+	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/janitor"
 	"github.com/voiceassist/gateway/shared/store/storetest"
-	"github.com/voiceassist/gateway/shared/tidy"
 )
 
 func TestProfile_SaysWhoIsActiveAndWhoAdministers(t *testing.T) {
@@ -86,9 +86,9 @@ func TestProfile_TellsTheLastLogin(t *testing.T) {
 			t.Errorf("the last login is %s, want the second one", got)
 		}
 
-		g.Advance(signin.RefreshLifetime + tidy.Remembered + time.Hour)
+		g.Advance(signin.RefreshLifetime + janitor.Remembered + time.Hour)
 		for range 2 { // the second round finds nothing
-			if err := tidy.New(db, g.Now).Due(t.Context()); err != nil {
+			if err := janitor.New(db, g.Now).Due(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}

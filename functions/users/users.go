@@ -8,17 +8,17 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/enrol"
-	"github.com/voiceassist/gateway/shared/password"
-	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/password"
+	"github.com/voiceassist/gateway/shared/identity/registration"
+	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/ratelimit"
-	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/store"
-	"github.com/voiceassist/gateway/shared/token"
 	"github.com/voiceassist/gateway/shared/validation"
 )
 
@@ -26,9 +26,9 @@ import (
 type Function struct {
 	Callers   endpoint.Authenticator
 	DB        *store.DB
-	Office    *enrol.Office
+	Office    *registration.Office
 	Passwords *password.Hasher
-	Wishes    *provision.Wisher
+	Wishes    *reconcile.Wisher
 	Limits    *ratelimit.Limiter
 	Logins    signin.Lifetimes
 	Now       func() time.Time

@@ -5,9 +5,9 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/voiceassist/gateway/shared/fault"
-	"github.com/voiceassist/gateway/shared/signin"
-	"github.com/voiceassist/gateway/shared/token"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
 var errManyTokens = fault.New(fault.Malformed, "several_tokens", "Send one Authorization header.")

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
 )
 
 var severalTokens = fault.New(fault.Malformed, "several_tokens", "")

@@ -9,8 +9,8 @@ import (
 
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/signin"
-	"github.com/voiceassist/gateway/shared/uid"
+	"github.com/voiceassist/gateway/shared/foundation/uid"
+	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
 const correlationHeader = "X-Correlation-ID"

@@ -14,7 +14,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/uid"
+	"github.com/voiceassist/gateway/shared/foundation/uid"
 )
 
 // address returns where a gateway behind those proxies says that a request

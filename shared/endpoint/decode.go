@@ -12,7 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
 )
 
 // The limits of a JSON or form body.

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
 )
 
 // maxProblem is what a refusal may take, in bytes: 20 errors, each with the name

@@ -21,9 +21,9 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/ratelimit"
-	"github.com/voiceassist/gateway/shared/signin"
-	"github.com/voiceassist/gateway/shared/token"
 )
 
 // A Route is one entry of the mux: a pattern as [http.ServeMux] takes it, with

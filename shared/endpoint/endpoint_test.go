@@ -12,12 +12,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/fault"
-	"github.com/voiceassist/gateway/shared/signin"
-	"github.com/voiceassist/gateway/shared/token"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
 // A thing is a request with a field of every kind that requests have.

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
 )
 
 // RefreshCookie is the cookie that may carry the refresh token. Its prefix

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/voiceassist/gateway/shared/fault"
-	"github.com/voiceassist/gateway/shared/uid"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/uid"
 )
 
 // The sizes of a page.

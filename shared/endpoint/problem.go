@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 

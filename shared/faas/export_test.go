@@ -6,7 +6,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/secrets"
+	"github.com/voiceassist/gateway/shared/faas/secrets"
 )
 
 // Late returns the function that open opens with the environment env and what

@@ -10,7 +10,7 @@ import (
 	"sync"
 
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/secrets"
+	"github.com/voiceassist/gateway/shared/faas/secrets"
 )
 
 // A late function is opened by its first event, with settings from secrets, and

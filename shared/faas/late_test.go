@@ -15,8 +15,8 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/faas"
 	"github.com/voiceassist/gateway/shared/faas/faastest"
-	"github.com/voiceassist/gateway/shared/secrets"
-	"github.com/voiceassist/gateway/shared/secrets/secretstest"
+	"github.com/voiceassist/gateway/shared/faas/secrets"
+	"github.com/voiceassist/gateway/shared/faas/secrets/secretstest"
 )
 
 // A house is a late function in a bubble, which tells what it does. Its secret

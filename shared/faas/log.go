@@ -7,7 +7,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
-	"github.com/voiceassist/gateway/shared/version"
+	"github.com/voiceassist/gateway/shared/foundation/version"
 )
 
 // newLog returns the log of a function: JSON lines with the names of fields

@@ -18,7 +18,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/secrets"
+	"github.com/voiceassist/gateway/shared/faas/secrets"
 )
 
 // Main runs the handler that open returns as a Lambda function. It does not

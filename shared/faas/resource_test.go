@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/voiceassist/gateway/shared/faas/faastest"
-	"github.com/voiceassist/gateway/shared/secrets/secretstest"
+	"github.com/voiceassist/gateway/shared/faas/secrets/secretstest"
 )
 
 // stack starts a stack and the function that its resource asks.

@@ -11,8 +11,8 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/fault"
-	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
 )
 
 // A Policy names a limit, on the wire too.

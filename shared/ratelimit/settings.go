@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 )
 
 // Purpose is what the key is for under which stores know clients and accounts.

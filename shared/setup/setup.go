@@ -11,13 +11,13 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/grant"
-	"github.com/voiceassist/gateway/shared/keyring"
+	"github.com/voiceassist/gateway/shared/identity/grant"
+	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/ratelimit"
-	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/store"
-	"github.com/voiceassist/gateway/shared/token"
 )
 
 // Ring returns the keys drawn from DATA_SECRET and DATA_PREVIOUS_SECRETS, or from

@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/keyring"
 	"github.com/voiceassist/gateway/shared/setup"
 )
 

@@ -6,11 +6,11 @@ import (
 	"math"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/document"
-	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/foundation/document"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/identity/account"
 )
 
 const accountColumns = `users.id, ` + accountEmail + `, users.full_name, users.role, users.preferences,

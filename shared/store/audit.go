@@ -6,9 +6,9 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/signin"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
 // Audit inserts e, and puts it into the log when it is committed.

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/account"
-	"github.com/voiceassist/gateway/shared/signin"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
 // proved is the condition that a live login of an enabled account meets. Its

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/identity/account"
 )
 
 // accountEmail is the address as people see it: in canonical form where the

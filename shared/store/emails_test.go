@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/voiceassist/gateway/shared/account"
-	"github.com/voiceassist/gateway/shared/document"
+	"github.com/voiceassist/gateway/shared/foundation/document"
+	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/migrations"
 	"github.com/voiceassist/gateway/shared/store/storetest"

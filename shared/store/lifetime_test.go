@@ -7,8 +7,8 @@ import (
 
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/conversation"
-	"github.com/voiceassist/gateway/shared/document"
-	"github.com/voiceassist/gateway/shared/signin"
+	"github.com/voiceassist/gateway/shared/foundation/document"
+	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/wish"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 )
 
 const nextcloudColumns = `user_id, nextcloud_id, wish, email, full_name, quota, password, first_password,
@@ -16,7 +16,7 @@ const nextcloudColumns = `user_id, nextcloud_id, wish, email, full_name, quota, 
 	created_at, updated_at, app_password, personal, wants_password, own_quota, set_quota, used_at, password_set,
 	link, conflict_id, create_tried, keeps_email, keeps_name`
 
-func nextcloudDest(n *wish.Account) []any {
+func nextcloudDest(n *desired.Account) []any {
 	return []any{
 		&n.UserID, &n.NextcloudID, &n.State, &n.Email, &n.FullName, &n.Quota, &n.Password, &n.First,
 		&n.Version, &n.Owned, &n.Status, &n.Attempts, maybeInstant{&n.DueAt}, &n.LastError,
@@ -32,7 +32,7 @@ func nextcloudDest(n *wish.Account) []any {
 // password that waits unless it brings one or the account is no longer wished.
 // An account in conflict stays so unless it is ours. What a linked account keeps,
 // it keeps until the wish for it changes.
-func (s *Statements) WishNextcloud(ctx context.Context, n wish.Account, spare string, now time.Time) error {
+func (s *Statements) WishNextcloud(ctx context.Context, n desired.Account, spare string, now time.Time) error {
 	_, err := s.exec(ctx, `
 		INSERT INTO nextcloud_accounts (user_id, nextcloud_id, wish, email, full_name, quota, password,
 			first_password, version, owned, status, attempts, due_at, last_error, created_at, updated_at,
@@ -63,7 +63,7 @@ func (s *Statements) WishNextcloud(ctx context.Context, n wish.Account, spare st
 }
 
 // SetNextcloudQuota records, after the wish of the same transaction, a quota of
-// the account's own as [wish.Wish.OwnQuota]. It is set in Nextcloud even where
+// the account's own as [desired.Wish.OwnQuota]. It is set in Nextcloud even where
 // somebody changed it there.
 func (tx *Tx) SetNextcloudQuota(ctx context.Context, by Confirmed, user account.ID, own string) error {
 	if err := by.mayAdminister(tx); err != nil {
@@ -113,7 +113,7 @@ func (s *Statements) DropNextcloud(ctx context.Context, user account.ID) error {
 // failing comes after those that wait. Concurrent calls lease different ones.
 func (s *Statements) LeaseNextcloud(
 	ctx context.Context, lease string, now, until time.Time, n int,
-) ([]wish.Account, error) {
+) ([]desired.Account, error) {
 	list, err := s.nextcloudAccounts(ctx, `
 		WITH due AS MATERIALIZED ( -- else a plan may run it once for each row, past the limit
 			SELECT user_id FROM nextcloud_accounts
@@ -125,7 +125,7 @@ func (s *Statements) LeaseNextcloud(
 	if err != nil {
 		return nil, fmt.Errorf("lease for Nextcloud: %w", err)
 	}
-	slices.SortStableFunc(list, func(a, b wish.Account) int { return a.DueAt.Compare(*b.DueAt) })
+	slices.SortStableFunc(list, func(a, b desired.Account) int { return a.DueAt.Compare(*b.DueAt) })
 	return list, nil
 }
 
@@ -205,7 +205,7 @@ func (s *Statements) HandOverNextcloud(
 // SettleNextcloud ends the lease with what became of the try at n. A wish that
 // changed meanwhile stays due. It returns [ErrChanged] when the lease was lost.
 func (s *Statements) SettleNextcloud(
-	ctx context.Context, n wish.Account, lease string, o wish.Outcome, now time.Time,
+	ctx context.Context, n desired.Account, lease string, o desired.Outcome, now time.Time,
 ) error {
 	var synced *time.Time
 	if o.Synced {
@@ -237,7 +237,7 @@ func (s *Statements) SettleNextcloud(
 
 // ForgetNextcloud deletes the row of an account that is gone as wished. A wish
 // that changed meanwhile keeps it, which is [ErrChanged], as is a lost lease.
-func (s *Statements) ForgetNextcloud(ctx context.Context, n wish.Account, lease string) error {
+func (s *Statements) ForgetNextcloud(ctx context.Context, n desired.Account, lease string) error {
 	rows, err := s.exec(ctx, `
 		DELETE FROM nextcloud_accounts WHERE user_id = $1 AND lease = $2 AND version = $3`,
 		string(n.UserID), lease, n.Version)
@@ -276,19 +276,19 @@ func (s *Statements) NextcloudDue(ctx context.Context, now time.Time) (int, erro
 
 // NextcloudAccount returns the wish for the user's account and what is known of
 // it, or [account.ErrNotFound].
-func (s *Statements) NextcloudAccount(ctx context.Context, user account.ID) (wish.Account, error) {
-	var n wish.Account
+func (s *Statements) NextcloudAccount(ctx context.Context, user account.ID) (desired.Account, error) {
+	var n desired.Account
 	err := s.one(ctx, account.ErrNotFound, nextcloudDest(&n),
 		`SELECT `+nextcloudColumns+` FROM nextcloud_accounts WHERE user_id = $1`, string(user))
 	if err != nil {
-		return wish.Account{}, fmt.Errorf("account in Nextcloud: %w", err)
+		return desired.Account{}, fmt.Errorf("account in Nextcloud: %w", err)
 	}
 	return n, nil
 }
 
 // NextcloudAccounts returns a page of the accounts of that status ("" for all),
 // newest first.
-func (s *Statements) NextcloudAccounts(ctx context.Context, status wish.Status, p Page) ([]wish.Account, error) {
+func (s *Statements) NextcloudAccounts(ctx context.Context, status desired.Status, p Page) ([]desired.Account, error) {
 	list, err := s.nextcloudAccounts(ctx, `
 		SELECT `+nextcloudColumns+` FROM nextcloud_accounts
 		WHERE ($1 = '' OR status = $1) AND user_id < $2 ORDER BY user_id DESC LIMIT $3 OFFSET $4`,
@@ -303,15 +303,15 @@ func (s *Statements) NextcloudAccounts(ctx context.Context, status wish.Status, 
 // [account.ErrNotFound] when there is none.
 func (tx *Tx) RetryNextcloud(
 	ctx context.Context, by Confirmed, user account.ID, now time.Time,
-) (n wish.Account, err error) {
+) (n desired.Account, err error) {
 	if err := by.mayAdminister(tx); err != nil {
-		return wish.Account{}, err
+		return desired.Account{}, err
 	}
 	err = tx.one(ctx, account.ErrNotFound, nextcloudDest(&n), `
 		UPDATE nextcloud_accounts SET status = 'pending', attempts = 0, due_at = $2, updated_at = $2
 		WHERE user_id = $1 RETURNING `+nextcloudColumns, string(user), at(now))
 	if err != nil {
-		return wish.Account{}, fmt.Errorf("retry Nextcloud account: %w", err)
+		return desired.Account{}, fmt.Errorf("retry Nextcloud account: %w", err)
 	}
 	return n, nil
 }
@@ -328,10 +328,10 @@ func (s *Statements) RecheckNextcloud(ctx context.Context, now time.Time) (int64
 	return n, nil
 }
 
-func (s *Statements) nextcloudAccounts(ctx context.Context, query string, args ...any) ([]wish.Account, error) {
-	list := []wish.Account{}
+func (s *Statements) nextcloudAccounts(ctx context.Context, query string, args ...any) ([]desired.Account, error) {
+	list := []desired.Account{}
 	err := s.each(ctx, func(row scanner) error {
-		var n wish.Account
+		var n desired.Account
 		if err := row.Scan(nextcloudDest(&n)...); err != nil {
 			return err
 		}

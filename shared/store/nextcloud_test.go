@@ -8,21 +8,21 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/foundation/uid"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
-	"github.com/voiceassist/gateway/shared/uid"
-	"github.com/voiceassist/gateway/shared/wish"
 )
 
 // wished returns the wish for a new account, which is in db and due at noon
 // plus after.
-func wished(t *testing.T, db *store.DB, id string, after time.Duration) wish.Account {
+func wished(t *testing.T, db *store.DB, id string, after time.Duration) desired.Account {
 	t.Helper()
-	n := wish.Account{
+	n := desired.Account{
 		UserID: account.NewID(), NextcloudID: id, First: []byte("first of " + id),
-		Wish: wish.Wish{
-			State: wish.Present, Email: "ada@example.org", FullName: "Ada Lovelace", Quota: "5 GB",
+		Wish: desired.Wish{
+			State: desired.Present, Email: "ada@example.org", FullName: "Ada Lovelace", Quota: "5 GB",
 			Password: []byte("box"),
 		},
 	}
@@ -32,7 +32,7 @@ func wished(t *testing.T, db *store.DB, id string, after time.Duration) wish.Acc
 	return row(t, db, n.UserID)
 }
 
-func row(t *testing.T, db *store.DB, user account.ID) wish.Account {
+func row(t *testing.T, db *store.DB, user account.ID) desired.Account {
 	t.Helper()
 	n, err := db.NextcloudAccount(t.Context(), user)
 	if err != nil {
@@ -42,7 +42,7 @@ func row(t *testing.T, db *store.DB, user account.ID) wish.Account {
 }
 
 // lease leases what is due a minute past noon.
-func lease(t *testing.T, db *store.DB, n int) (holder string, rows []wish.Account) {
+func lease(t *testing.T, db *store.DB, n int) (holder string, rows []desired.Account) {
 	t.Helper()
 	holder = uid.New()
 	now := noon.Add(time.Minute)
@@ -58,13 +58,13 @@ func TestWishNextcloud_IsReadBackAsWritten(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		n := wished(t, db, "ada@example.org", 0)
 		due := kept(noon)
-		want := wish.Account{
-			Wish: wish.Wish{
-				State: wish.Present, Email: "ada@example.org", FullName: "Ada Lovelace", Quota: "5 GB",
+		want := desired.Account{
+			Wish: desired.Wish{
+				State: desired.Present, Email: "ada@example.org", FullName: "Ada Lovelace", Quota: "5 GB",
 				Password: []byte("box"),
 			},
 			UserID: n.UserID, NextcloudID: "ada@example.org", Version: 1, First: []byte("first of ada@example.org"),
-			Status: wish.Pending, DueAt: &due, CreatedAt: due, UpdatedAt: due,
+			Status: desired.Pending, DueAt: &due, CreatedAt: due, UpdatedAt: due,
 		}
 		if diff := cmp.Diff(want, n); diff != "" {
 			t.Errorf("(-want +got)\n%s", diff)
@@ -82,7 +82,7 @@ func TestWishNextcloud_ALaterWish(t *testing.T) {
 		next := was
 		next.NextcloudID, next.First, next.Password = "countess@example.org", []byte("another"), nil
 		next.Email, next.FullName, next.Quota = "countess@example.org", "Ada King", "10 GB"
-		again := func(now time.Time) wish.Account {
+		again := func(now time.Time) desired.Account {
 			t.Helper()
 			if err := db.WishNextcloud(t.Context(), next, "spare", now); err != nil {
 				t.Fatal(err)
@@ -105,8 +105,8 @@ func TestWishNextcloud_ALaterWish(t *testing.T) {
 		if n = again(noon); string(n.Password) != "new box" {
 			t.Errorf("a new password did not replace the one that waits: %q", n.Password)
 		}
-		next.State, next.Password = wish.Absent, nil
-		if n = again(noon); n.Password != nil || n.State != wish.Absent {
+		next.State, next.Password = desired.Absent, nil
+		if n = again(noon); n.Password != nil || n.State != desired.Absent {
 			t.Errorf("a password waits for an account that is to go: %+v", n)
 		}
 	})
@@ -117,15 +117,15 @@ func TestWishNextcloud_LeavesAConflictToAPerson(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		wished(t, db, "ada@example.org", 0)
 		holder, rows := lease(t, db, 1)
-		settle(t, db, rows[0], holder, wish.Outcome{First: rows[0].First, Status: wish.Conflict, LastError: "id_taken"})
+		settle(t, db, rows[0], holder, desired.Outcome{First: rows[0].First, Status: desired.Conflict, LastError: "id_taken"})
 		if err := db.WishNextcloud(t.Context(), rows[0], "spare", noon); err != nil {
 			t.Fatal(err)
 		}
-		if n := row(t, db, rows[0].UserID); n.Status != wish.Conflict || n.DueAt != nil {
+		if n := row(t, db, rows[0].UserID); n.Status != desired.Conflict || n.DueAt != nil {
 			t.Errorf("a new wish tries again by itself: %s, due %v", n.Status, n.DueAt)
 		}
 		n, err := retry(t, db, rows[0].UserID)
-		if err != nil || n.Status != wish.Pending || n.DueAt == nil {
+		if err != nil || n.Status != desired.Pending || n.DueAt == nil {
 			t.Errorf("retry gives %+v, %v", n, err)
 		}
 		if _, err := retry(t, db, account.NewID()); !errors.Is(err, account.ErrNotFound) {
@@ -134,7 +134,7 @@ func TestWishNextcloud_LeavesAConflictToAPerson(t *testing.T) {
 	})
 }
 
-func retry(t *testing.T, db *store.DB, user account.ID) (n wish.Account, err error) {
+func retry(t *testing.T, db *store.DB, user account.ID) (n desired.Account, err error) {
 	t.Helper()
 	err = db.Update(t.Context(), func(tx *store.Tx) (err error) {
 		n, err = tx.RetryNextcloud(t.Context(), tx.AtConsole(), user, noon)
@@ -153,7 +153,7 @@ func TestWishNextcloud_ATakenIDIsNotGivenTwice(t *testing.T) {
 	})
 }
 
-func settle(t *testing.T, db *store.DB, n wish.Account, holder string, o wish.Outcome) {
+func settle(t *testing.T, db *store.DB, n desired.Account, holder string, o desired.Outcome) {
 	t.Helper()
 	if err := db.SettleNextcloud(t.Context(), n, holder, o, noon.Add(time.Hour)); err != nil {
 		t.Fatalf("settle: %v", err)
@@ -164,7 +164,7 @@ func TestNextcloud_TheUserSeesTheIDOnceItIsOurs(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		a := someone(t, db, "ada@example.org")
-		n := wish.Account{UserID: a.ID, NextcloudID: "ada", First: []byte("x"), Wish: wish.Wish{State: wish.Present}}
+		n := desired.Account{UserID: a.ID, NextcloudID: "ada", First: []byte("x"), Wish: desired.Wish{State: desired.Present}}
 		if err := db.WishNextcloud(t.Context(), n, "spare", noon); err != nil {
 			t.Fatal(err)
 		}
@@ -207,7 +207,7 @@ func TestNextcloud_LeftAlone(t *testing.T) {
 		if err := db.OwnNextcloud(t.Context(), ours.UserID, holder, noon); err != nil {
 			t.Fatal(err)
 		}
-		for _, n := range []wish.Account{ours, unmade} {
+		for _, n := range []desired.Account{ours, unmade} {
 			if err := db.LeaveNextcloud(t.Context(), n.UserID, noon); err != nil {
 				t.Fatal(err)
 			}
@@ -235,8 +235,8 @@ func TestNextcloudAccounts_PageByStatus(t *testing.T) {
 			wished(t, db, fmt.Sprint("user", i), time.Duration(i)*time.Second)
 		}
 		holder, rows := lease(t, db, 1)
-		settle(t, db, rows[0], holder, wish.Outcome{First: rows[0].First, Status: wish.Failed})
-		names := func(status wish.Status, p store.Page) (names []string) {
+		settle(t, db, rows[0], holder, desired.Outcome{First: rows[0].First, Status: desired.Failed})
+		names := func(status desired.Status, p store.Page) (names []string) {
 			t.Helper()
 			list, err := db.NextcloudAccounts(t.Context(), status, p)
 			if err != nil {
@@ -250,7 +250,7 @@ func TestNextcloudAccounts_PageByStatus(t *testing.T) {
 		if diff := cmp.Diff([]string{"user2", "user1", "user0"}, names("", store.Page{Limit: 9})); diff != "" {
 			t.Errorf("all, newest first (-want +got)\n%s", diff)
 		}
-		if diff := cmp.Diff([]string{"user0"}, names(wish.Failed, store.Page{Limit: 9})); diff != "" {
+		if diff := cmp.Diff([]string{"user0"}, names(desired.Failed, store.Page{Limit: 9})); diff != "" {
 			t.Errorf("failed (-want +got)\n%s", diff)
 		}
 		p := store.Page{Limit: 1, Before: string(row(t, db, rows[0].UserID).UserID)}

@@ -4,19 +4,19 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/voiceassist/gateway/shared/account"
-	"github.com/voiceassist/gateway/shared/uid"
-	"github.com/voiceassist/gateway/shared/wish"
+	"github.com/voiceassist/gateway/shared/foundation/uid"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 )
 
 const appPasswordColumns = `id, user_id, name, app_password, created_at`
 
-func appPasswordDest(a *wish.AppPassword) []any {
+func appPasswordDest(a *desired.AppPassword) []any {
 	return []any{&a.ID, &a.UserID, &a.Name, &a.Sealed, instant{&a.CreatedAt}}
 }
 
 // AddAppPassword inserts a. Owners prove their password for it.
-func (tx *Tx) AddAppPassword(ctx context.Context, by Confirmed, a wish.AppPassword) error {
+func (tx *Tx) AddAppPassword(ctx context.Context, by Confirmed, a desired.AppPassword) error {
 	if err := by.mayTakeOver(tx, a.UserID); err != nil {
 		return err
 	}
@@ -43,10 +43,10 @@ func (s *Statements) AppPasswordsHeld(ctx context.Context, user account.ID) (int
 }
 
 // AppPasswords returns the user's app passwords, newest first.
-func (s *Statements) AppPasswords(ctx context.Context, user account.ID) ([]wish.AppPassword, error) {
-	list := []wish.AppPassword{}
+func (s *Statements) AppPasswords(ctx context.Context, user account.ID) ([]desired.AppPassword, error) {
+	list := []desired.AppPassword{}
 	err := s.each(ctx, func(row scanner) error {
-		var a wish.AppPassword
+		var a desired.AppPassword
 		if err := row.Scan(appPasswordDest(&a)...); err != nil {
 			return err
 		}
@@ -61,20 +61,20 @@ func (s *Statements) AppPasswords(ctx context.Context, user account.ID) ([]wish.
 
 // AppPassword returns one of the user's app passwords, or
 // [uid.ErrUnknown].
-func (s *Statements) AppPassword(ctx context.Context, user account.ID, id wish.AppPasswordID) (wish.AppPassword, error) {
-	var a wish.AppPassword
+func (s *Statements) AppPassword(ctx context.Context, user account.ID, id desired.AppPasswordID) (desired.AppPassword, error) {
+	var a desired.AppPassword
 	err := s.one(ctx, uid.ErrUnknown, appPasswordDest(&a), `
 		SELECT `+appPasswordColumns+` FROM nextcloud_app_passwords WHERE user_id = $1 AND id = $2`,
 		string(user), string(id))
 	if err != nil {
-		return wish.AppPassword{}, fmt.Errorf("app password: %w", err)
+		return desired.AppPassword{}, fmt.Errorf("app password: %w", err)
 	}
 	return a, nil
 }
 
 // RemoveAppPassword deletes one of the user's app passwords; one that is gone
 // is fine.
-func (s *Statements) RemoveAppPassword(ctx context.Context, user account.ID, id wish.AppPasswordID) error {
+func (s *Statements) RemoveAppPassword(ctx context.Context, user account.ID, id desired.AppPasswordID) error {
 	_, err := s.exec(ctx, `DELETE FROM nextcloud_app_passwords WHERE user_id = $1 AND id = $2`, string(user), string(id))
 	if err != nil {
 		return fmt.Errorf("remove app password: %w", err)

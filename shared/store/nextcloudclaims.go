@@ -6,13 +6,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/wish"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 )
 
 // BeginClaim notes a password that is about to be tried at an account in
 // Nextcloud by the caller. Where too many were tried lately, it notes nothing and
 // returns how long to wait. Of concurrent calls no more pass than may.
-func (tx *Tx) BeginClaim(ctx context.Context, by Confirmed, try wish.ClaimTry) (wait time.Duration, err error) {
+func (tx *Tx) BeginClaim(ctx context.Context, by Confirmed, try desired.ClaimTry) (wait time.Duration, err error) {
 	if err := by.mayChange(tx, try.UserID); err != nil {
 		return 0, err
 	}
@@ -20,10 +20,10 @@ func (tx *Tx) BeginClaim(ctx context.Context, by Confirmed, try wish.ClaimTry) (
 	if err != nil {
 		return 0, err
 	}
-	if wait = wish.ClaimWait(try, earlier); wait > 0 {
+	if wait = desired.ClaimWait(try, earlier); wait > 0 {
 		return wait, nil
 	}
-	_, err = tx.exec(ctx, `DELETE FROM nextcloud_claim_tries WHERE tried_at <= $1`, at(try.At.Add(-wish.TriesPerAccountWindow)))
+	_, err = tx.exec(ctx, `DELETE FROM nextcloud_claim_tries WHERE tried_at <= $1`, at(try.At.Add(-desired.TriesPerAccountWindow)))
 	if err == nil {
 		_, err = tx.exec(ctx, `
 			INSERT INTO nextcloud_claim_tries (id, user_id, nextcloud_id, refused, tried_at) VALUES ($1, $2, $3, $4, $5)`,
@@ -36,17 +36,17 @@ func (tx *Tx) BeginClaim(ctx context.Context, by Confirmed, try wish.ClaimTry) (
 }
 
 // ClaimTries returns the tries that still count at the time given.
-func (s *Statements) ClaimTries(ctx context.Context, now time.Time) ([]wish.ClaimTry, error) {
-	var list []wish.ClaimTry
+func (s *Statements) ClaimTries(ctx context.Context, now time.Time) ([]desired.ClaimTry, error) {
+	var list []desired.ClaimTry
 	err := s.each(ctx, func(row scanner) error {
-		var t wish.ClaimTry
+		var t desired.ClaimTry
 		if err := row.Scan(&t.ID, &t.UserID, &t.NextcloudID, &t.Refused, instant{&t.At}); err != nil {
 			return err
 		}
 		list = append(list, t)
 		return nil
 	}, `SELECT id, user_id, nextcloud_id, refused, tried_at FROM nextcloud_claim_tries WHERE tried_at > $1`,
-		at(now.Add(-wish.TriesPerAccountWindow)))
+		at(now.Add(-desired.TriesPerAccountWindow)))
 	if err != nil {
 		return nil, fmt.Errorf("tries of claims: %w", err)
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/identity/account"
 )
 
 // RefuseNextcloudApp forgets the app password that Nextcloud refused, sealed as

@@ -9,11 +9,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/foundation/uid"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
-	"github.com/voiceassist/gateway/shared/uid"
-	"github.com/voiceassist/gateway/shared/wish"
 )
 
 func TestLeaseNextcloud(t *testing.T) {
@@ -104,18 +104,18 @@ func TestSettleNextcloud(t *testing.T) {
 		wished(t, db, "ada@example.org", 0)
 		holder, rows := lease(t, db, 1)
 		used, total := int64(7), int64(5<<30)
-		settle(t, db, rows[0], holder, wish.Outcome{
-			Owned: true, First: rows[0].First, Status: wish.Active, Synced: true, Used: &used, Total: &total,
+		settle(t, db, rows[0], holder, desired.Outcome{
+			Owned: true, First: rows[0].First, Status: desired.Active, Synced: true, Used: &used, Total: &total,
 		})
 		n := row(t, db, rows[0].UserID)
 		synced := kept(noon.Add(time.Hour))
 		want := rows[0]
-		want.Owned, want.Status, want.Password, want.DueAt = true, wish.Active, nil, nil
+		want.Owned, want.Status, want.Password, want.DueAt = true, desired.Active, nil, nil
 		want.LastSyncedAt, want.UpdatedAt, want.Used, want.Total = &synced, synced, &used, &total
 		if diff := cmp.Diff(want, n); diff != "" {
 			t.Errorf("(-want +got)\n%s", diff)
 		}
-		err := db.SettleNextcloud(t.Context(), rows[0], holder, wish.Outcome{First: rows[0].First}, noon)
+		err := db.SettleNextcloud(t.Context(), rows[0], holder, desired.Outcome{First: rows[0].First}, noon)
 		if !errors.Is(err, store.ErrChanged) {
 			t.Errorf("settled twice under one lease: %v", err)
 		}
@@ -134,11 +134,11 @@ func TestSettleNextcloud_KeepsAWishThatCameMeanwhile(t *testing.T) {
 		if err := db.WishNextcloud(t.Context(), n, "spare", noon); err != nil {
 			t.Fatal(err)
 		}
-		settle(t, db, rows[0], holder, wish.Outcome{
-			Owned: true, First: rows[0].First, Status: wish.Failed, Attempts: 8, Synced: true,
+		settle(t, db, rows[0], holder, desired.Outcome{
+			Owned: true, First: rows[0].First, Status: desired.Failed, Attempts: 8, Synced: true,
 		})
 		got := row(t, db, n.UserID)
-		if got.Status != wish.Pending || got.DueAt == nil || got.Attempts != 0 || string(got.Password) != "new box" {
+		if got.Status != desired.Pending || got.DueAt == nil || got.Attempts != 0 || string(got.Password) != "new box" {
 			t.Errorf("the new wish was lost: %+v", got)
 		}
 		if !got.Owned || got.LastSyncedAt == nil {
@@ -158,14 +158,14 @@ func TestNextcloud_OnlyTheHolderOfTheLeaseWrites(t *testing.T) {
 		other := uid.New()
 		for name, err := range map[string]error{
 			"own":    db.OwnNextcloud(t.Context(), n.UserID, other, noon),
-			"settle": db.SettleNextcloud(t.Context(), n, other, wish.Outcome{First: n.First, Status: wish.Active}, noon),
+			"settle": db.SettleNextcloud(t.Context(), n, other, desired.Outcome{First: n.First, Status: desired.Active}, noon),
 			"forget": db.ForgetNextcloud(t.Context(), n, other),
 		} {
 			if !errors.Is(err, store.ErrChanged) {
 				t.Errorf("%s without the lease: %v, want ErrChanged", name, err)
 			}
 		}
-		if got := row(t, db, n.UserID); got.Owned || got.Status != wish.Pending {
+		if got := row(t, db, n.UserID); got.Owned || got.Status != desired.Pending {
 			t.Errorf("the row changed: %+v", got)
 		}
 	})

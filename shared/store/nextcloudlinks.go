@@ -5,21 +5,21 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/account"
-	"github.com/voiceassist/gateway/shared/wish"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 )
 
 // NextcloudHolder returns the user's account that is the one of that id in
 // Nextcloud, in whatever letter case, as far as it is known to be: made by the
 // gateway or linked. It is [account.ErrNotFound] where there is none. gone
 // reports that its user was deleted and the account was left as it is.
-func (s *Statements) NextcloudHolder(ctx context.Context, id string) (n wish.Account, gone bool, err error) {
+func (s *Statements) NextcloudHolder(ctx context.Context, id string) (n desired.Account, gone bool, err error) {
 	err = s.one(ctx, account.ErrNotFound, append(nextcloudDest(&n), &gone), `
 		SELECT `+nextcloudColumns+`,
 			wish = 'present' AND NOT EXISTS (SELECT 1 FROM users WHERE users.id = nextcloud_accounts.user_id)
 		FROM nextcloud_accounts WHERE LOWER(nextcloud_id) = LOWER($1) AND (owned OR link <> '')`, id)
 	if err != nil {
-		return wish.Account{}, false, fmt.Errorf("holder of an account in Nextcloud: %w", err)
+		return desired.Account{}, false, fmt.Errorf("holder of an account in Nextcloud: %w", err)
 	}
 	return n, gone, nil
 }
@@ -29,16 +29,16 @@ func (s *Statements) NextcloudHolder(ctx context.Context, id string) (n wish.Acc
 // theirs, as it was read: where that has changed, or somebody works on the account,
 // it is [ErrChanged]. proof is the password that proved it, sealed. Nothing of the
 // account is to be overwritten, so no password waits any more. It is
-// [wish.ErrAlreadyLinked] where the account is another user's.
+// [desired.ErrAlreadyLinked] where the account is another user's.
 func (tx *Tx) ClaimNextcloud(
 	ctx context.Context, by Confirmed, way, id string, proof []byte, now time.Time,
-) (n wish.Account, err error) {
+) (n desired.Account, err error) {
 	user := by.proof.User()
 	if err := by.mayChange(tx, user); err != nil {
-		return wish.Account{}, err
+		return desired.Account{}, err
 	}
 	if err := tx.vacateNextcloud(ctx, user, id, now); err != nil {
-		return wish.Account{}, err
+		return desired.Account{}, err
 	}
 	err = tx.one(ctx, ErrChanged, nextcloudDest(&n), `
 		UPDATE nextcloud_accounts SET nextcloud_id = $2, link = 'claimed', owned = TRUE, personal = FALSE,
@@ -51,30 +51,30 @@ func (tx *Tx) ClaimNextcloud(
 			AND (lease_until IS NULL OR lease_until <= $4)
 		RETURNING `+nextcloudColumns, string(user), id, proof, at(now), way)
 	if err != nil {
-		return wish.Account{}, fmt.Errorf("claim account in Nextcloud: %w", err)
+		return desired.Account{}, fmt.Errorf("claim account in Nextcloud: %w", err)
 	}
 	return n, nil
 }
 
 // AdoptNextcloud links the account of that id in Nextcloud to the user, who has
 // to claim it: word is what the account's last error says of that. It is
-// [wish.ErrAlreadyLinked] where the user has one that works or the account is
+// [desired.ErrAlreadyLinked] where the user has one that works or the account is
 // another user's, [ErrChanged] while somebody works on the user's account, and
 // [account.ErrNotFound] where there is no such user.
 func (tx *Tx) AdoptNextcloud(
 	ctx context.Context, by Confirmed, user account.ID, id, word string, now time.Time,
-) (n wish.Account, err error) {
+) (n desired.Account, err error) {
 	if err := by.mayAdminister(tx); err != nil {
-		return wish.Account{}, err
+		return desired.Account{}, err
 	}
 	if n, err = tx.NextcloudAccount(ctx, user); err != nil {
-		return wish.Account{}, err
+		return desired.Account{}, err
 	}
-	if n.Owned || n.Link != wish.NoLink && n.Link != wish.Adopted {
-		return wish.Account{}, wish.ErrAlreadyLinked
+	if n.Owned || n.Link != desired.NoLink && n.Link != desired.Adopted {
+		return desired.Account{}, desired.ErrAlreadyLinked
 	}
 	if err := tx.vacateNextcloud(ctx, user, id, now); err != nil {
-		return wish.Account{}, err
+		return desired.Account{}, err
 	}
 	err = tx.one(ctx, ErrChanged, nextcloudDest(&n), `
 		UPDATE nextcloud_accounts SET nextcloud_id = $2, conflict_id = $2, link = 'adopted', status = 'conflict',
@@ -84,14 +84,14 @@ func (tx *Tx) AdoptNextcloud(
 			AND EXISTS (SELECT 1 FROM users WHERE users.id = nextcloud_accounts.user_id)
 		RETURNING `+nextcloudColumns, string(user), id, word, at(now))
 	if err != nil {
-		return wish.Account{}, fmt.Errorf("adopt account in Nextcloud: %w", err)
+		return desired.Account{}, fmt.Errorf("adopt account in Nextcloud: %w", err)
 	}
 	return n, nil
 }
 
 // vacateNextcloud takes the id of an account in Nextcloud from rows that only
 // reserved it, whose users get an account of another id then, and from one that
-// was left behind by a user who is gone. It is [wish.ErrAlreadyLinked] where
+// was left behind by a user who is gone. It is [desired.ErrAlreadyLinked] where
 // another user's account has it.
 func (tx *Tx) vacateNextcloud(ctx context.Context, user account.ID, id string, now time.Time) error {
 	const others = ` WHERE LOWER(nextcloud_id) = LOWER($2) AND user_id <> $1`
@@ -111,14 +111,14 @@ func (tx *Tx) vacateNextcloud(ctx context.Context, user account.ID, id string, n
 	case err != nil:
 		return fmt.Errorf("vacate an id in Nextcloud: %w", err)
 	case left > 0:
-		return wish.ErrAlreadyLinked
+		return desired.ErrAlreadyLinked
 	}
 	return nil
 }
 
 // RecheckNextcloudConflict makes an account due whose conflict is gone: the
 // account that was in the way is not there any more.
-func (s *Statements) RecheckNextcloudConflict(ctx context.Context, n wish.Account, now time.Time) error {
+func (s *Statements) RecheckNextcloudConflict(ctx context.Context, n desired.Account, now time.Time) error {
 	_, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET status = 'pending', attempts = 0, due_at = $3, updated_at = $3
 		WHERE user_id = $1 AND version = $2 AND status = 'conflict'`, string(n.UserID), n.Version, at(now))

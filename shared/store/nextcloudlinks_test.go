@@ -6,11 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/account"
-	"github.com/voiceassist/gateway/shared/signin"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
-	"github.com/voiceassist/gateway/shared/wish"
 )
 
 // conflicted returns an account that is signed in, and in conflict with the one
@@ -18,16 +18,16 @@ import (
 func conflicted(t *testing.T, db *store.DB, email, with string) (account.Account, signin.Proof) {
 	t.Helper()
 	a := someone(t, db, email)
-	n := wish.Account{
+	n := desired.Account{
 		UserID: a.ID, NextcloudID: email, First: []byte("first"),
-		Wish: wish.Wish{State: wish.Present, Email: a.Email, FullName: "Ada", Quota: "5 GB", Password: []byte("box")},
+		Wish: desired.Wish{State: desired.Present, Email: a.Email, FullName: "Ada", Quota: "5 GB", Password: []byte("box")},
 	}
 	if err := db.WishNextcloud(t.Context(), n, string(a.ID), noon); err != nil {
 		t.Fatal(err)
 	}
 	holder, rows := lease(t, db, 9)
 	for _, n := range rows {
-		settle(t, db, n, holder, wish.Outcome{First: n.First, Password: n.Password, Status: wish.Conflict, LastError: "email_taken", ConflictID: with})
+		settle(t, db, n, holder, desired.Outcome{First: n.First, Password: n.Password, Status: desired.Conflict, LastError: "email_taken", ConflictID: with})
 	}
 	return a, signedIn(t, db, a)
 }
@@ -50,8 +50,8 @@ func TestClaimNextcloud_LinksAndOverwritesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		n := row(t, db, a.ID)
-		if n.NextcloudID != "Countess" || n.Link != wish.Claimed || !n.Owned || n.Personal || string(n.First) != "proof" ||
-			n.Password != nil || !n.KeepsEmail || !n.KeepsName || n.OwnQuota != wish.KeepQuota || n.Status != wish.Pending || n.DueAt == nil || n.InTheWay() != "" {
+		if n.NextcloudID != "Countess" || n.Link != desired.Claimed || !n.Owned || n.Personal || string(n.First) != "proof" ||
+			n.Password != nil || !n.KeepsEmail || !n.KeepsName || n.OwnQuota != desired.KeepQuota || n.Status != desired.Pending || n.DueAt == nil || n.InTheWay() != "" {
 			t.Errorf("the row is %+v", n)
 		}
 		if err := claim(t, db, by, "Countess"); !errors.Is(err, store.ErrChanged) {
@@ -63,7 +63,7 @@ func TestClaimNextcloud_LinksAndOverwritesNothing(t *testing.T) {
 		if err := db.WishNextcloud(t.Context(), n, "spare", noon); err != nil {
 			t.Fatal(err)
 		}
-		if n := row(t, db, a.ID); n.KeepsName || !n.KeepsEmail || n.OwnQuota != wish.KeepQuota || n.WantsPassword {
+		if n := row(t, db, a.ID); n.KeepsName || !n.KeepsEmail || n.OwnQuota != desired.KeepQuota || n.WantsPassword {
 			t.Errorf("after a change of the name: %+v", n)
 		}
 	})
@@ -77,7 +77,7 @@ func TestClaimNextcloud_NotBesideTheReconciler(t *testing.T) {
 		if err := db.RecheckNextcloudConflict(t.Context(), n, noon); err != nil {
 			t.Fatal(err)
 		}
-		if n = row(t, db, a.ID); n.Status != wish.Pending || n.DueAt == nil {
+		if n = row(t, db, a.ID); n.Status != desired.Pending || n.DueAt == nil {
 			t.Fatalf("the row is %+v", n)
 		}
 		holder, rows := lease(t, db, 1)
@@ -95,7 +95,7 @@ func TestClaimNextcloud_NotBesideTheReconciler(t *testing.T) {
 		if !errors.Is(err, store.ErrChanged) {
 			t.Errorf("adopted while it is worked on: %v", err)
 		}
-		settle(t, db, rows[0], holder, wish.Outcome{First: rows[0].First, Status: wish.Conflict, ConflictID: "countess"})
+		settle(t, db, rows[0], holder, desired.Outcome{First: rows[0].First, Status: desired.Conflict, ConflictID: "countess"})
 		if err := claim(t, db, by, "countess"); err != nil {
 			t.Errorf("afterwards: %v", err)
 		}
@@ -123,7 +123,7 @@ func TestClaimNextcloud_OneOfTwoUsers(t *testing.T) {
 			switch {
 			case err == nil:
 				won++
-			case !errors.Is(err, wish.ErrAlreadyLinked):
+			case !errors.Is(err, desired.ErrAlreadyLinked):
 				t.Error(err)
 			}
 		}
@@ -143,7 +143,7 @@ func TestClaimNextcloud_AReservationGivesWay(t *testing.T) {
 		if err := claim(t, db, by, "Ada@example.org"); err != nil {
 			t.Fatal(err)
 		}
-		if n := row(t, db, eve.ID); n.NextcloudID != string(eve.ID) || n.Status != wish.Pending || n.DueAt == nil {
+		if n := row(t, db, eve.ID); n.NextcloudID != string(eve.ID) || n.Status != desired.Pending || n.DueAt == nil {
 			t.Errorf("the other one is %+v", n)
 		}
 		if n, gone, err := db.NextcloudHolder(t.Context(), "ADA@example.org"); err != nil || gone || n.UserID != by.User() {
@@ -167,11 +167,11 @@ func TestAdoptNextcloud_LinksOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 		n := row(t, db, a.ID)
-		if n.NextcloudID != "Lovelace" || n.Link != wish.Adopted || n.Owned || n.Password != nil || n.DueAt != nil ||
+		if n.NextcloudID != "Lovelace" || n.Link != desired.Adopted || n.Owned || n.Password != nil || n.DueAt != nil ||
 			n.InTheWay() != "Lovelace" || n.LastError != "claim_required" {
 			t.Errorf("the row is %+v", n)
 		}
-		if err := adopt(eve.ID, "lovelace"); !errors.Is(err, wish.ErrAlreadyLinked) {
+		if err := adopt(eve.ID, "lovelace"); !errors.Is(err, desired.ErrAlreadyLinked) {
 			t.Errorf("adopted for another user, too: %v", err)
 		}
 		if err := adopt(account.NewID(), "x"); !errors.Is(err, account.ErrNotFound) {
@@ -180,7 +180,7 @@ func TestAdoptNextcloud_LinksOnly(t *testing.T) {
 		if err := claim(t, db, by, "Lovelace"); err != nil {
 			t.Fatal(err)
 		}
-		if err := adopt(a.ID, "countess"); !errors.Is(err, wish.ErrAlreadyLinked) {
+		if err := adopt(a.ID, "countess"); !errors.Is(err, desired.ErrAlreadyLinked) {
 			t.Errorf("another one for who has one: %v", err)
 		}
 	})
@@ -215,14 +215,14 @@ func TestUnlinkNextcloud(t *testing.T) {
 		if err := claim(t, db, by, "countess"); err != nil {
 			t.Fatal(err)
 		}
-		if n := row(t, db, a.ID); !unlink(a.ID) || n.Link != wish.Claimed || row(t, db, a.ID).Link != wish.Released {
+		if n := row(t, db, a.ID); !unlink(a.ID) || n.Link != desired.Claimed || row(t, db, a.ID).Link != desired.Released {
 			t.Errorf("a claimed one: %+v", n)
 		}
 		holder, rows := lease(t, db, 9) // a try that began before does not undo it
 		for _, n := range rows {
-			settle(t, db, n, holder, wish.Outcome{First: n.First, Link: wish.Claimed, Owned: true, Status: wish.Active})
+			settle(t, db, n, holder, desired.Outcome{First: n.First, Link: desired.Claimed, Owned: true, Status: desired.Active})
 		}
-		if n := row(t, db, a.ID); n.Link != wish.Released {
+		if n := row(t, db, a.ID); n.Link != desired.Released {
 			t.Errorf("after a try: %+v", n)
 		}
 	})
@@ -234,7 +234,7 @@ func TestClaimTries_AreBounded(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		_, by := conflicted(t, db, "ada@example.org", "countess")
 		begin := func(now time.Time) (id string, wait time.Duration) {
-			try := wish.NewClaimTry(by.User(), "countess", now)
+			try := desired.NewClaimTry(by.User(), "countess", now)
 			err := db.UpdateAs(t.Context(), by, noon, func(tx *store.Tx, by store.Confirmed) (err error) {
 				wait, err = tx.BeginClaim(t.Context(), by, try)
 				return err
@@ -255,7 +255,7 @@ func TestClaimTries_AreBounded(t *testing.T) {
 					mu.Lock()
 					pass = append(pass, id)
 					mu.Unlock()
-				} else if wait != wish.TriesPerAccountWindow {
+				} else if wait != desired.TriesPerAccountWindow {
 					t.Errorf("wait %v", wait)
 				}
 			})
@@ -278,7 +278,7 @@ func TestClaimTries_AreBounded(t *testing.T) {
 		if _, wait := begin(noon.Add(time.Hour)); wait != 23*time.Hour {
 			t.Errorf("after three were refused: wait %v", wait)
 		}
-		if _, wait := begin(noon.Add(wish.TriesPerAccountWindow)); wait != 0 {
+		if _, wait := begin(noon.Add(desired.TriesPerAccountWindow)); wait != 0 {
 			t.Errorf("a day later: wait %v", wait)
 		}
 		if left, err := db.ClaimTries(t.Context(), noon); err != nil || len(left) != 1 {

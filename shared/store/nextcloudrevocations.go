@@ -5,14 +5,14 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/account"
-	"github.com/voiceassist/gateway/shared/wish"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 )
 
 // RevokeAppPasswords turns all app passwords of the user into revocations, makes
 // the account in Nextcloud due, and returns how many there were.
 func (tx *Tx) RevokeAppPasswords(ctx context.Context, user account.ID, now time.Time) (int64, error) {
-	n, err := tx.moveAppPasswords(ctx, user, "", wish.RevocationWanted, now)
+	n, err := tx.moveAppPasswords(ctx, user, "", desired.RevocationWanted, now)
 	if err != nil || n == 0 {
 		return 0, err
 	}
@@ -21,15 +21,15 @@ func (tx *Tx) RevokeAppPasswords(ctx context.Context, user account.ID, now time.
 
 // RefuseAppPassword turns an app password that Nextcloud refuses into a
 // revocation that was refused.
-func (tx *Tx) RefuseAppPassword(ctx context.Context, user account.ID, id wish.AppPasswordID, now time.Time) error {
-	_, err := tx.moveAppPasswords(ctx, user, id, wish.RevocationRefused, now)
+func (tx *Tx) RefuseAppPassword(ctx context.Context, user account.ID, id desired.AppPasswordID, now time.Time) error {
+	_, err := tx.moveAppPasswords(ctx, user, id, desired.RevocationRefused, now)
 	return err
 }
 
 // moveAppPasswords turns the user's app passwords, or the one with that id, into
 // revocations. Without an account in Nextcloud there is none to revoke.
 func (tx *Tx) moveAppPasswords(
-	ctx context.Context, user account.ID, id wish.AppPasswordID, state wish.RevocationState, now time.Time,
+	ctx context.Context, user account.ID, id desired.AppPasswordID, state desired.RevocationState, now time.Time,
 ) (int64, error) {
 	which, args := `a.user_id = $1`, []any{string(user)}
 	if id != "" {
@@ -64,10 +64,10 @@ func (s *Statements) makeDue(ctx context.Context, user account.ID, now time.Time
 
 // Revocations returns the revocations of the user that are not carried out,
 // oldest app password first.
-func (s *Statements) Revocations(ctx context.Context, user account.ID) ([]wish.Revocation, error) {
-	var list []wish.Revocation
+func (s *Statements) Revocations(ctx context.Context, user account.ID) ([]desired.Revocation, error) {
+	var list []desired.Revocation
 	err := s.each(ctx, func(row scanner) error {
-		var r wish.Revocation
+		var r desired.Revocation
 		if err := row.Scan(&r.ID, &r.Sealed, &r.State); err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func (s *Statements) Revocations(ctx context.Context, user account.ID) ([]wish.R
 
 // EndRevocation deletes a revocation that was carried out; one that is gone is
 // fine.
-func (s *Statements) EndRevocation(ctx context.Context, id wish.AppPasswordID) error {
+func (s *Statements) EndRevocation(ctx context.Context, id desired.AppPasswordID) error {
 	if _, err := s.exec(ctx, `DELETE FROM nextcloud_revocations WHERE id = $1`, string(id)); err != nil {
 		return fmt.Errorf("end revocation: %w", err)
 	}
@@ -90,7 +90,7 @@ func (s *Statements) EndRevocation(ctx context.Context, id wish.AppPasswordID) e
 }
 
 // RefuseRevocation notes that Nextcloud refuses the app password.
-func (s *Statements) RefuseRevocation(ctx context.Context, id wish.AppPasswordID) error {
+func (s *Statements) RefuseRevocation(ctx context.Context, id desired.AppPasswordID) error {
 	_, err := s.exec(ctx, `UPDATE nextcloud_revocations SET state = 'refused' WHERE id = $1`, string(id))
 	if err != nil {
 		return fmt.Errorf("refuse revocation: %w", err)

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/account"
-	"github.com/voiceassist/gateway/shared/wish"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 )
 
 // NextcloudAccountsAfter returns up to n accounts in the order of their users'
@@ -14,14 +14,14 @@ import (
 // holds those of them that were left in Nextcloud when their users were deleted.
 func (s *Statements) NextcloudAccountsAfter(
 	ctx context.Context, after account.ID, n int,
-) (list []wish.Account, left map[account.ID]bool, err error) {
+) (list []desired.Account, left map[account.ID]bool, err error) {
 	if after == "" {
 		after = oldest
 	}
 	left = map[account.ID]bool{}
 	err = s.each(ctx, func(row scanner) error {
 		var (
-			a    wish.Account
+			a    desired.Account
 			gone bool
 		)
 		if err := row.Scan(append(nextcloudDest(&a), &gone)...); err != nil {
@@ -44,7 +44,7 @@ func (s *Statements) NextcloudAccountsAfter(
 // RecheckNextcloudAccount makes an account due that was found to differ from
 // its wish, unless something happened to it since it was read as n. It reports
 // whether it did.
-func (s *Statements) RecheckNextcloudAccount(ctx context.Context, n wish.Account, now time.Time) (bool, error) {
+func (s *Statements) RecheckNextcloudAccount(ctx context.Context, n desired.Account, now time.Time) (bool, error) {
 	rows, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET due_at = $3
 		WHERE user_id = $1 AND version = $2 AND due_at IS NULL AND status IN ('active', 'disabled', 'pending')`,

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
 )
 
 // ErrUnavailable is returned when the database cannot be reached, does not

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
 )
 
 // ErrSchemaOutdated is returned by every statement while the schema is older

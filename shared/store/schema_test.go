@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/voiceassist/gateway/shared/account"
-	"github.com/voiceassist/gateway/shared/wish"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 )
 
 // A SealedPlace is where values are kept that were sealed with a key of the
@@ -32,7 +32,7 @@ type SealedValue struct {
 }
 
 // SealedValues returns the values behind the one with the id after, at most
-// limit, in the order of their ids; the first ones where after is "". What is used up, as [wish.Spent], is none.
+// limit, in the order of their ids; the first ones where after is "". What is used up, as [desired.Spent], is none.
 func (s *Statements) SealedValues(ctx context.Context, in SealedPlace, after string, limit int) ([]SealedValue, error) {
 	var list []SealedValue
 	where, args := "", []any{limit}
@@ -47,7 +47,7 @@ func (s *Statements) SealedValues(ctx context.Context, in SealedPlace, after str
 		list = append(list, v)
 		return nil
 	}, `SELECT `+in.id+`, user_id, `+in.column+` FROM `+in.table+`
-		WHERE LENGTH(`+in.column+`) > `+fmt.Sprint(len(wish.Spent))+where+` ORDER BY `+in.id+` LIMIT $1`, args...)
+		WHERE LENGTH(`+in.column+`) > `+fmt.Sprint(len(desired.Spent))+where+` ORDER BY `+in.id+` LIMIT $1`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("sealed values: %w", err)
 	}

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/conversation"
-	"github.com/voiceassist/gateway/shared/document"
-	"github.com/voiceassist/gateway/shared/signin"
+	"github.com/voiceassist/gateway/shared/foundation/document"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
 const sessionColumns = `sessions.id, sessions.user_id, sessions.title, sessions.context,

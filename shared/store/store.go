@@ -23,7 +23,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/signin"
+	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
 // SchemaVersion is the newest migration that this code relies on. An older

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/account"
+	"github.com/voiceassist/gateway/shared/identity/account"
 )
 
 // ClaimUsage reports whether the caller is to ask Nextcloud how much the user's

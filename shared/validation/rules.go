@@ -7,14 +7,14 @@ import (
 
 	"github.com/go-playground/validator/v10"
 
-	"github.com/voiceassist/gateway/shared/account"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/conversation"
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/fault"
-	"github.com/voiceassist/gateway/shared/password"
-	"github.com/voiceassist/gateway/shared/webdav"
-	"github.com/voiceassist/gateway/shared/wish"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/password"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
+	"github.com/voiceassist/gateway/shared/nextcloud/webdav"
 )
 
 var (
@@ -32,7 +32,7 @@ type rule func(field validator.FieldLevel) error
 // rules returns our rules by their tags.
 func rules() map[string]rule {
 	return map[string]rule{
-		"app_name":    parsed(wish.ParseAppName),
+		"app_name":    parsed(desired.ParseAppName),
 		"context":     parsed(conversation.ParseContext),
 		"email":       parsed(account.ParseEmail),
 		"filled":      filled,
@@ -112,7 +112,7 @@ func quota(field validator.FieldLevel) error {
 	if sent, ok := field.Field().Interface().(endpoint.Optional[string]); ok && sent.Null {
 		return nil
 	}
-	_, err := wish.ParseQuota(value[string](field))
+	_, err := desired.ParseQuota(value[string](field))
 	return err
 }
 

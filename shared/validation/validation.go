@@ -26,7 +26,7 @@ import (
 
 	"github.com/go-playground/validator/v10"
 
-	"github.com/voiceassist/gateway/shared/fault"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
 )
 
 // checker returns the one validator, made at its first use: it takes a while, and

@@ -7,13 +7,13 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/functions/files"
-	"github.com/voiceassist/gateway/shared/bearer"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/faas"
-	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/identity/bearer"
+	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store/postgres"
-	"github.com/voiceassist/gateway/shared/token"
 )
 
 func main() { faas.Main(open) }
@@ -23,7 +23,7 @@ func open(_ context.Context, env *config.Env) (http.Handler, error) {
 	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
 	f := &files.Function{
 		Callers: &bearer.Check{Keys: token.Read(env), DB: db, Now: time.Now},
-		Storage: provision.ReadStorage(env, db, ring, time.Now),
+		Storage: reconcile.ReadStorage(env, db, ring, time.Now),
 		MaxBody: files.LambdaBody,
 	}
 	h, err := setup.Handler(env, setup.FunctionLimits(env, ring, db), f.Routes())

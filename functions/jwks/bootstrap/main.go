@@ -8,8 +8,8 @@ import (
 	"github.com/voiceassist/gateway/functions/jwks"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/setup"
-	"github.com/voiceassist/gateway/shared/token"
 )
 
 func main() { faas.Main(open) }

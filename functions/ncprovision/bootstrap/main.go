@@ -10,16 +10,16 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/functions/ncprovision"
-	"github.com/voiceassist/gateway/shared/bearer"
+	"github.com/voiceassist/gateway/shared/audit/trail"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/faas"
-	"github.com/voiceassist/gateway/shared/password"
-	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/identity/bearer"
+	"github.com/voiceassist/gateway/shared/identity/password"
+	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/setup"
+	"github.com/voiceassist/gateway/shared/store/janitor"
 	"github.com/voiceassist/gateway/shared/store/postgres"
-	"github.com/voiceassist/gateway/shared/tidy"
-	"github.com/voiceassist/gateway/shared/token"
-	"github.com/voiceassist/gateway/shared/trail"
 )
 
 func main() { faas.MainJob(open) }
@@ -34,14 +34,14 @@ func open(_ context.Context, env *config.Env) (faas.Function, error) {
 	f := &ncprovision.Function{
 		Callers:    &bearer.Check{Keys: token.Read(env), DB: db, Now: time.Now},
 		DB:         db,
-		Reconciler: provision.ReadReconciler(env, db, ring),
-		Apps:       provision.ReadStorage(env, db, ring, time.Now).AppPasswords(),
+		Reconciler: reconcile.ReadReconciler(env, db, ring),
+		Apps:       reconcile.ReadStorage(env, db, ring, time.Now).AppPasswords(),
 		Passwords:  password.Read(env),
 		Trail:      trail.Read(env, db, ring),
-		Tidier:     tidy.New(db, time.Now),
-		Resealer:   provision.NewResealer(db, ring, time.Now),
+		Tidier:     janitor.New(db, time.Now),
+		Resealer:   reconcile.NewResealer(db, ring, time.Now),
 		Limits:     limits,
-		Public:     provision.Read(env).PublicURL,
+		Public:     reconcile.Read(env).PublicURL,
 		Now:        time.Now,
 	}
 	h, err := setup.Handler(env, limits, f.Routes())

@@ -8,10 +8,10 @@ import (
 
 	"github.com/voiceassist/gateway/functions/register"
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/enrol"
 	"github.com/voiceassist/gateway/shared/faas"
-	"github.com/voiceassist/gateway/shared/password"
-	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/identity/password"
+	"github.com/voiceassist/gateway/shared/identity/registration"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store/postgres"
 )
@@ -21,9 +21,9 @@ func main() { faas.Main(open) }
 // open wires the store, the passwords and the wishes for Nextcloud.
 func open(_ context.Context, env *config.Env) (http.Handler, error) {
 	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
-	f := &register.Function{Office: &enrol.Office{
-		DB: db, Passwords: password.Read(env), Wishes: provision.ReadWisher(env, ring), Now: time.Now,
-		Silent: enrol.ReadSilent(env),
+	f := &register.Function{Office: &registration.Office{
+		DB: db, Passwords: password.Read(env), Wishes: reconcile.ReadWisher(env, ring), Now: time.Now,
+		Silent: registration.ReadSilent(env),
 	}}
 	h, err := setup.Handler(env, setup.FunctionLimits(env, ring, db), f.Routes())
 	return faas.Closing(h, db.Close), err

@@ -7,12 +7,12 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/functions/sessions"
-	"github.com/voiceassist/gateway/shared/bearer"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/identity/bearer"
+	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store/postgres"
-	"github.com/voiceassist/gateway/shared/token"
 )
 
 func main() { faas.Main(open) }

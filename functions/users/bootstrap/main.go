@@ -7,16 +7,16 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/functions/users"
-	"github.com/voiceassist/gateway/shared/bearer"
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/enrol"
 	"github.com/voiceassist/gateway/shared/faas"
-	"github.com/voiceassist/gateway/shared/password"
-	"github.com/voiceassist/gateway/shared/provision"
+	"github.com/voiceassist/gateway/shared/identity/bearer"
+	"github.com/voiceassist/gateway/shared/identity/password"
+	"github.com/voiceassist/gateway/shared/identity/registration"
+	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/setup"
-	"github.com/voiceassist/gateway/shared/signin"
 	"github.com/voiceassist/gateway/shared/store/postgres"
-	"github.com/voiceassist/gateway/shared/token"
 )
 
 func main() { faas.Main(open) }
@@ -26,11 +26,11 @@ func open(_ context.Context, env *config.Env) (http.Handler, error) {
 	db := postgres.Read(env, postgres.FunctionConns)
 	ring := setup.Ring(env)
 	limits := setup.FunctionLimits(env, ring, db)
-	passwords, wishes := password.Read(env), provision.ReadWisher(env, ring)
+	passwords, wishes := password.Read(env), reconcile.ReadWisher(env, ring)
 	f := &users.Function{
 		Callers:   &bearer.Check{Keys: token.Read(env), DB: db, Now: time.Now},
 		DB:        db,
-		Office:    &enrol.Office{DB: db, Passwords: passwords, Wishes: wishes, Now: time.Now},
+		Office:    &registration.Office{DB: db, Passwords: passwords, Wishes: wishes, Now: time.Now},
 		Passwords: passwords,
 		Wishes:    wishes,
 		Limits:    limits,

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/filelock"
+	"github.com/voiceassist/gateway/shared/foundation/filelock"
 )
 
 const folderPoll = 50 * time.Millisecond // between two looks at the lock of the folder

@@ -15,14 +15,14 @@ import (
 	"testing"
 
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
+	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
 // A Server is one place where a contract is tried.
 type Server struct {
 	URL   *url.URL
-	Admin *nextcloud.Client
+	Admin *ocs.Client
 
 	user     string
 	password config.Secret
@@ -111,13 +111,13 @@ func connect(t *testing.T, base, user string, password config.Secret) Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin := nextcloud.New(nextcloud.Config{URL: u, AdminUser: user, AdminPassword: password})
+	admin := ocs.New(ocs.Config{URL: u, AdminUser: user, AdminPassword: password})
 	t.Cleanup(admin.Close)
 	return Server{u, admin, user, password}
 }
 
 // As returns the client of a user, right or wrong.
-func (s Server) As(t *testing.T, user string, password config.Secret) *nextcloud.Client {
+func (s Server) As(t *testing.T, user string, password config.Secret) *ocs.Client {
 	t.Helper()
 	return connect(t, s.URL.String(), user, password).Admin
 }
@@ -172,7 +172,7 @@ func (s Server) NewGroup(t *testing.T) string {
 func (s Server) NewUser(t *testing.T, quota string) User {
 	t.Helper()
 	u := User{s.NewID(t), NewPassword()}
-	err := s.Admin.CreateUser(t.Context(), nextcloud.NewUser{ID: u.ID, Password: u.Password, Quota: quota})
+	err := s.Admin.CreateUser(t.Context(), ocs.NewUser{ID: u.ID, Password: u.Password, Quota: quota})
 	if err != nil {
 		t.Fatal(err)
 	}

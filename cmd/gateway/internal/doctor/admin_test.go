@@ -1,0 +1,127 @@
+package doctor_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/cmd/gateway/internal/doctor"
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
+	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
+)
+
+func TestAdmin_AWrongPasswordIsOneStrike(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.settings.Password = "not the administrator's"
+	r := w.examine(t)
+	r.only(t, doctor.Failed, "admin", "rejected", "before you try again")
+	r.want(t, doctor.Skipped, "scratch-account", "the check admin failed")
+	if n := w.withCredentials(""); w.cloud.Strikes() != 1 || n != 1 {
+		t.Errorf("%d strikes by %d calls, want one by one", w.cloud.Strikes(), n)
+	}
+}
+
+func TestThrottle(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		strikes int
+		level   doctor.Level
+		words   []string
+		logins  bool
+	}{
+		{"no failed login", 0, doctor.OK, []string{"no delay", "whitelist_1 --value 127.0.0.1/32"}, true},
+		{"a few only slow", 6, doctor.Warning, []string{"by 6.4 s", "bruteforce:reset 127.0.0.1", "whitelist_1 --value 127.0.0.1/32"}, true},
+		{"near the lock, nothing is tried", 7, doctor.Failed, []string{"by 12.8 s", "bruteforce:reset 127.0.0.1"}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.cloud.Strike("127.0.0.1", "somebody", c.strikes)
+			r := w.examine(t)
+			r.want(t, c.level, "throttle", c.words...)
+			if tried := w.withCredentials("") > 0; tried != c.logins {
+				t.Errorf("credentials tried: %t", tried)
+			}
+			if !c.logins {
+				r.want(t, doctor.Skipped, "admin", "the check throttle failed")
+			}
+		})
+	}
+}
+
+func TestThrottle_Exempt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cloud.SetAllowListed(true)
+	w.examine(t).want(t, doctor.OK, "throttle", "exempt")
+}
+
+func TestThrottle_UnknownTriesNoCredentials(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cloud.Fail(nextcloudtest.Times(1, nextcloudtest.Answer(http.StatusNotFound, "text/html", bodyWords, 0),
+		nextcloudtest.On(http.MethodGet, "/capabilities")))
+	w.examine(t).only(t, doctor.Failed, "throttle", "not from Nextcloud (status 404)", "/ocs/")
+	if n := w.withCredentials(""); n != 0 {
+		t.Errorf("%d calls with credentials", n)
+	}
+}
+
+func TestAdmin(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		arrange func(*testing.T, *world)
+		level   doctor.Level
+		check   string
+		words   []string
+	}{
+		{"other letter case", func(_ *testing.T, w *world) { w.settings.Admin = "ADMIN" },
+			doctor.Warning, "admin", []string{"upper and lower case", "NEXTCLOUD_ADMIN_USER=admin"}},
+		{"the e-mail address instead of the id", func(_ *testing.T, w *world) {
+			w.cloud.Set("admin", "email", "root@example.com")
+			w.settings.Admin = "root@example.com"
+		}, doctor.Warning, "admin", []string{`which is "admin"`, "NEXTCLOUD_ADMIN_USER=admin"}},
+		{"a server that crashes", func(_ *testing.T, w *world) {
+			w.cloud.Fail(nextcloudtest.Times(1, nextcloudtest.Crash(), nextcloudtest.On(http.MethodGet, "/cloud/user")))
+		}, doctor.Failed, "admin", []string{"no usable response (status 500)"}},
+		{"maintenance begins", func(_ *testing.T, w *world) {
+			w.cloud.Fail(nextcloudtest.Times(1, nextcloudtest.Maintenance(), nextcloudtest.On(http.MethodGet, "/cloud/user")))
+		}, doctor.Failed, "admin", []string{"maintenance", "--off"}},
+		{"no administrator", func(_ *testing.T, w *world) {
+			w.cloud.AddUser("bob", adminPassword, "")
+			w.settings.Admin = "bob"
+		}, doctor.Failed, "admin-rights", []string{"not an administrator", "group:adduser admin bob"}},
+		{"an app password", func(t *testing.T, w *world) {
+			made, err := client(w).AppPassword(t.Context(), "admin", adminPassword)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.settings.Password = made
+		}, doctor.Warning, "admin-password", []string{"is an app password", "real password"}},
+		{"an app password that cannot be taken back", func(_ *testing.T, w *world) {
+			w.cloud.Fail(nextcloudtest.Times(1, nextcloudtest.Crash(), nextcloudtest.On(http.MethodDelete, "/apppassword")))
+		}, doctor.Warning, "admin-password", []string{`may still have an app password "VoiceAssist doctor"`, "Security"}},
+		{"an app password whose answer is lost", func(_ *testing.T, w *world) {
+			w.cloud.Fail(nextcloudtest.Times(1, nextcloudtest.CutAfter(), nextcloudtest.On(http.MethodGet, "/getapppassword")))
+		}, doctor.Warning, "admin-password", []string{`may still have an app password "VoiceAssist doctor"`, "Security"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			c.arrange(t, w)
+			w.examine(t).want(t, c.level, c.check, c.words...)
+			if w.cloud.Strikes() != 0 {
+				t.Errorf("%d strikes", w.cloud.Strikes())
+			}
+		})
+	}
+}
+
+func client(w *world) *ocs.Client {
+	return ocs.New(ocs.Config{
+		URL: w.settings.URL, AdminUser: w.settings.Admin, AdminPassword: w.settings.Password, Timeout: time.Minute,
+	})
+}

@@ -1,0 +1,132 @@
+package server_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/voiceassist/gateway/cmd/gateway/internal/server"
+	"github.com/voiceassist/gateway/shared/endpoint"
+)
+
+// A notebook is a connection that writes down what is sent, until it breaks.
+type notebook struct {
+	net.Conn
+
+	mu     sync.Mutex
+	pieces [][]byte
+	broken error
+}
+
+func (n *notebook) Write(p []byte) (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.broken != nil {
+		return 0, n.broken
+	}
+	n.pieces = append(n.pieces, slices.Clone(p))
+	return len(p), nil
+}
+
+// sizes returns the length of each piece that was sent.
+func (n *notebook) sizes() (sizes []int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, p := range n.pieces {
+		sizes = append(sizes, len(p))
+	}
+	return sizes
+}
+
+func TestGather_SendsWritesTogether(t *testing.T) {
+	t.Parallel()
+	out := &notebook{}
+	c := server.Gathered(out)
+	put(t, c, 10) // before
+	c.Gather()
+	for range 16 {
+		put(t, c, 16<<10)
+	}
+	put(t, c, 1)
+	if err := c.Release(); err != nil {
+		t.Fatal(err)
+	}
+	put(t, c, 20) // behind
+	want := []int{10, 128 << 10, 128 << 10, 1, 20}
+	if got := out.sizes(); !slices.Equal(got, want) {
+		t.Errorf("sent pieces of %v, want %v", got, want)
+	}
+}
+
+func TestGather_WhatFollowsAGapIsNotSent(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken pipe")
+	out := &notebook{broken: broken}
+	c := server.Gathered(out)
+	c.Gather()
+	put(t, c, 5)
+	if err := c.Release(); !errors.Is(err, broken) {
+		t.Errorf("Release = %v", err)
+	}
+	out.broken = nil
+	c.Gather()
+	if _, err := c.Write([]byte("more")); !errors.Is(err, broken) {
+		t.Errorf("Write = %v", err)
+	}
+	if err := c.Release(); !errors.Is(err, broken) || len(out.sizes()) > 0 {
+		t.Errorf("Release = %v, and %v was sent", err, out.sizes())
+	}
+}
+
+func put(t *testing.T, c net.Conn, n int) {
+	t.Helper()
+	if got, err := c.Write(make([]byte, n)); got != n || err != nil {
+		t.Fatalf("Write = %d, %v", got, err)
+	}
+}
+
+// A long answer arrives whole and in order, and what is released of one that
+// pauses arrives meanwhile.
+func TestRun_GatheredAnswersArrive(t *testing.T) {
+	t.Parallel()
+	content := bytes.Repeat([]byte("0123456789abcdef-"), 100_000)
+	proceed := make(chan struct{}, 2)
+	s := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		release := endpoint.Gather(r)
+		io.WriteString(w, "first")
+		w.(http.Flusher).Flush() //nolint:forcetypeassert // net/http's are
+		if err := release(); err != nil {
+			t.Error(err)
+		}
+		<-proceed
+		release = endpoint.Gather(r)
+		io.Copy(w, struct{ io.Reader }{bytes.NewReader(content)})
+		if err := release(); err != nil {
+			t.Error(err)
+		}
+	}))
+	for _, http2 := range []bool{true, false} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+s.addrs.HTTPS.String()+"/", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := s.client(http2).Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		first := make([]byte, 5)
+		if _, err := io.ReadFull(resp.Body, first); err != nil || string(first) != "first" {
+			t.Errorf("%q, %v", first, err)
+		}
+		proceed <- struct{}{}
+		if got, err := io.ReadAll(resp.Body); err != nil || !bytes.Equal(got, content) {
+			t.Errorf("%d bytes, %v; want %d", len(got), err, len(content))
+		}
+	}
+}

@@ -1,0 +1,198 @@
+package docstest
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/voiceassist/gateway/docs"
+)
+
+// A document is docs/openapi.json with its schemas compiled.
+type document struct {
+	mux              *http.ServeMux // finds the path of a request, as the gateway does
+	paths            map[string]map[string]*operation
+	noSuchAddress    *answer
+	methodNotAllowed *answer
+}
+
+type operation struct {
+	query        map[string]*jsonschema.Schema
+	body         map[string]*jsonschema.Schema // by media type
+	bodyRequired bool
+	answers      map[int]*answer
+}
+
+type answer struct {
+	headers []header
+	content map[string]*jsonschema.Schema // by media type; none for no body
+}
+
+// anything is the media type of what may be anything.
+const anything = "*/*"
+
+type header struct {
+	name     string
+	required bool
+	schema   *jsonschema.Schema
+}
+
+func (o *operation) statuses() []int { return slices.Sorted(maps.Keys(o.answers)) }
+func (a *answer) types() []string    { return slices.Sorted(maps.Keys(a.content)) }
+
+// described is the document, compiled at first use: all tests of a process
+// share it.
+var described = sync.OnceValues(func() (*document, error) { //nolint:gochecknoglobals // a cache
+	return compile(docs.OpenAPI())
+})
+
+// location is where the compiler finds the document.
+const location = "docs:///openapi.json"
+
+// A compiler builds a document out of the JSON of an OpenAPI document. Its
+// methods take the place of something as a JSON pointer, since that is how
+// schemas are named.
+type compiler struct {
+	root    any
+	schemas *jsonschema.Compiler
+	err     error // the first one
+}
+
+func compile(text string) (*document, error) {
+	root, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	c := &compiler{root: root, schemas: jsonschema.NewCompiler()}
+	c.schemas.DefaultDraft(jsonschema.Draft2020)
+	c.schemas.AssertFormat()
+	for _, format := range formats() {
+		c.schemas.RegisterFormat(format)
+	}
+	if err := c.schemas.AddResource(location, root); err != nil {
+		return nil, err
+	}
+	d := &document{
+		mux: http.NewServeMux(), paths: map[string]map[string]*operation{},
+		noSuchAddress:    c.answer("/components/responses/NoSuchAddress"),
+		methodNotAllowed: c.answer("/components/responses/MethodNotAllowed"),
+	}
+	for path := range c.members("/paths") {
+		at := "/paths/" + escape(path)
+		path = strings.Replace(path, "{path}", "{path...}", 1) // OpenAPI knows no rest of a path
+		d.mux.Handle(path, http.NotFoundHandler())             // only its pattern is of use
+		d.paths[path] = map[string]*operation{}
+		for method := range c.members(at) {
+			if method != "parameters" {
+				d.paths[path][strings.ToUpper(method)] = c.operation(at, at+"/"+method)
+			}
+		}
+	}
+	return d, c.err
+}
+
+func (c *compiler) operation(path, at string) *operation {
+	o := &operation{query: map[string]*jsonschema.Schema{}, answers: map[int]*answer{}}
+	for _, list := range []string{path + "/parameters", at + "/parameters"} {
+		parameters, _ := c.at(list).([]any)
+		for i := range parameters {
+			p := c.resolve(list + "/" + strconv.Itoa(i))
+			if c.at(p+"/in") == "query" {
+				o.query[fmt.Sprint(c.at(p+"/name"))] = c.schema(p + "/schema")
+			}
+		}
+	}
+	if body := c.resolve(at + "/requestBody"); c.at(body) != nil {
+		o.body = c.content(body + "/content")
+		o.bodyRequired = c.at(body+"/required") == true
+	}
+	for text := range c.members(at + "/responses") {
+		status, err := strconv.Atoi(text)
+		c.note(err)
+		o.answers[status] = c.answer(at + "/responses/" + text)
+	}
+	return o
+}
+
+func (c *compiler) answer(at string) *answer {
+	at = c.resolve(at)
+	a := &answer{content: c.content(at + "/content")}
+	for name := range c.members(at + "/headers") {
+		h := c.resolve(at + "/headers/" + escape(name))
+		a.headers = append(a.headers, header{
+			name: name, required: c.at(h+"/required") == true, schema: c.schema(h + "/schema"),
+		})
+	}
+	slices.SortFunc(a.headers, func(a, b header) int { return strings.Compare(a.name, b.name) })
+	return a
+}
+
+func (c *compiler) content(at string) map[string]*jsonschema.Schema {
+	byType := map[string]*jsonschema.Schema{}
+	for media := range c.members(at) {
+		byType[media] = c.schema(at + "/" + escape(media) + "/schema")
+	}
+	return byType
+}
+
+func (c *compiler) schema(at string) *jsonschema.Schema {
+	if c.at(at) == nil {
+		c.note(fmt.Errorf("no schema at %s", at))
+		return nil
+	}
+	s, err := c.schemas.Compile(location + "#" + strings.ReplaceAll(at, "%", "%25"))
+	c.note(err)
+	return s
+}
+
+// resolve returns where the reference at the pointer leads to, or the pointer
+// itself when there is none.
+func (c *compiler) resolve(at string) string {
+	if ref, ok := c.at(at + "/$ref").(string); ok {
+		return strings.TrimPrefix(ref, "#")
+	}
+	return at
+}
+
+// members returns the members of the object at the pointer, none where there
+// is no object.
+func (c *compiler) members(at string) map[string]any {
+	object, _ := c.at(at).(map[string]any)
+	return object
+}
+
+// at returns the value at a JSON pointer (RFC 6901), nil for none.
+func (c *compiler) at(pointer string) any {
+	value := c.root
+	for token := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		token = strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
+		switch v := value.(type) {
+		case map[string]any:
+			value = v[token]
+		case []any:
+			i, err := strconv.Atoi(token)
+			if err != nil || i < 0 || i >= len(v) {
+				return nil
+			}
+			value = v[i]
+		default:
+			return nil
+		}
+	}
+	return value
+}
+
+func (c *compiler) note(err error) {
+	if c.err == nil {
+		c.err = err
+	}
+}
+
+// escape makes a token of a JSON pointer.
+func escape(token string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(token) }

@@ -1,0 +1,105 @@
+package probe_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/voiceassist/gateway/functions/health/internal/probe"
+)
+
+func TestCached_AsksOncePerTTL(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		p := probe.Cached(func(context.Context) error {
+			if asked++; asked == 1 {
+				return errors.New("down")
+			}
+			return nil
+		}, 5*time.Second)
+		// Each step waits, then asks.
+		for _, step := range []struct {
+			wait  time.Duration
+			want  string
+			asked int
+		}{
+			{0, "down", 1},
+			{4 * time.Second, "down", 1},
+			{time.Second, "", 2},
+			{4 * time.Second, "", 2},
+			{time.Hour, "", 3},
+		} {
+			<-time.After(step.wait)
+			if got := text(p(t.Context())); got != step.want || asked != step.asked {
+				t.Errorf("%v later = %q after %d questions, want %q after %d", step.wait, got, asked, step.want, step.asked)
+			}
+		}
+	})
+}
+
+func TestCached_AsksOnceForAllWhoAskAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		asked, answer := 0, make(chan error)
+		p := probe.Cached(func(context.Context) error {
+			asked++
+			return <-answer
+		}, time.Second)
+		var wg sync.WaitGroup
+		got := make([]string, 10)
+		for i := range got {
+			wg.Go(func() { got[i] = text(p(t.Context())) })
+		}
+		synctest.Wait()
+		answer <- errors.New("down")
+		wg.Wait()
+		for _, g := range got {
+			if g != "down" {
+				t.Errorf("one of them got %q, want the common answer", g)
+			}
+		}
+		if asked != 1 {
+			t.Errorf("asked %d times, want once", asked)
+		}
+	})
+}
+
+func TestCached_OutlivesItsFirstCaller(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := probe.Cached(func(ctx context.Context) error {
+			select {
+			case <-time.After(time.Second):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}, time.Minute)
+		first, leave := context.WithTimeout(t.Context(), time.Millisecond)
+		defer leave()
+		if got, want := text(p(first)), "no answer in time"; got != want {
+			t.Errorf("the caller that left got %q, want %q", got, want)
+		}
+		if err := p(t.Context()); err != nil {
+			t.Errorf("the caller that stayed got %v, want nil", err)
+		}
+	})
+}
+
+func TestCached_EndsAProbeThatDoesNot(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := probe.Cached(func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}, 0)
+		start := time.Now()
+		if err := p(t.Context()); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != probe.Timeout {
+			t.Errorf("it ended with %v after %v, want its deadline after %v", err, time.Since(start), probe.Timeout)
+		}
+	})
+}

@@ -1,0 +1,12 @@
+// Package foundation groups small packages that every other may import. It
+// contains no code.
+//
+//   - fault: errors that clients may see.
+//   - uid: UUIDs.
+//   - document: JSON objects that clients store.
+//   - filelock: locks on files.
+//   - version: the version of this build.
+//
+// Begin with fault.Error. The packages import only each other and the standard
+// library, apart from google/uuid.
+package foundation

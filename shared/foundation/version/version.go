@@ -1,0 +1,63 @@
+// Package version says which version of the gateway this is. Whatever tells it
+// (the command line, the log, the metrics, the description of the interface) asks
+// here.
+package version
+
+import (
+	"runtime/debug"
+	"strings"
+)
+
+// unknown is the version of what was built from no checkout and told no version.
+const unknown = "devel"
+
+// linked is set by the linker, for builds without the history of the source:
+//
+//	-X github.com/voiceassist/gateway/shared/foundation/version.linked=$(scripts/version)
+var linked string //nolint:gochecknoglobals // only a global can be linked
+
+// String returns the version, with the commit: that of the linker, or the one that
+// Go stamped into the build from the checkout.
+//
+//	v1.2.3+26b4cbc4ebc1                        a tag
+//	v1.2.4-0.20261128185115-26b4cbc4ebc1       a commit after that tag
+//	v0.0.0-20261128185115-26b4cbc4ebc1+dirty   a commit before any tag, and changes
+//	devel                                      nobody knows
+func String() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = &debug.BuildInfo{}
+	}
+	return of(linked, info)
+}
+
+func of(linked string, info *debug.BuildInfo) string {
+	if linked != "" {
+		return linked
+	}
+	const hash = 12 // digits of a commit, as in Go's pseudo-versions
+	stamped, dirty := strings.CutSuffix(info.Main.Version, "+dirty")
+	if stamped == "" || stamped == "(devel)" {
+		stamped = unknown
+	}
+	var commit string
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			commit = s.Value[:min(hash, len(s.Value))]
+		case "vcs.modified":
+			dirty = s.Value == "true"
+		}
+	}
+	var more []string
+	if !strings.HasSuffix(stamped, commit) {
+		more = append(more, commit)
+	}
+	if dirty {
+		more = append(more, "dirty")
+	}
+	if len(more) == 0 {
+		return stamped
+	}
+	return stamped + "+" + strings.Join(more, ".")
+}

@@ -1,0 +1,37 @@
+package account
+
+import (
+	"time"
+
+	"github.com/voiceassist/gateway/shared/foundation/document"
+)
+
+// A Profile is an account as clients see it. It never holds the hash.
+type Profile struct {
+	ID              ID              `json:"id"`
+	Email           Email           `json:"email"`
+	FullName        string          `json:"full_name"`
+	Role            Role            `json:"role"`
+	IsActive        bool            `json:"is_active"`
+	IsAdmin         bool            `json:"is_admin"`
+	Disabled        bool            `json:"disabled,omitempty"` // told to administrators only when it holds
+	EmailVerifiedAt *time.Time      `json:"email_verified_at"`  // null until then
+	LastLogin       *time.Time      `json:"last_login"`         // null before the first one
+	Preferences     document.Object `json:"preferences"`
+	NextcloudUserID *string         `json:"nextcloud_user_id"` // null until known
+	CreatedAt       time.Time       `json:"created_at"`
+	UpdatedAt       time.Time       `json:"updated_at"`
+}
+
+// Profile returns a as its owner and administrators see it.
+func (a Account) Profile() Profile {
+	p := Profile{
+		ID: a.ID, Email: a.Email, FullName: a.FullName, Role: a.Role,
+		IsActive: !a.Disabled(), IsAdmin: a.Admin(), Disabled: a.Disabled(),
+		EmailVerifiedAt: a.EmailVerifiedAt, LastLogin: a.LastLogin, Preferences: a.Preferences, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt,
+	}
+	if a.NextcloudUserID != "" {
+		p.NextcloudUserID = &a.NextcloudUserID
+	}
+	return p
+}

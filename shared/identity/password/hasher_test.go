@@ -1,0 +1,186 @@
+package password_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/identity/password"
+)
+
+const cheap = bcrypt.MinCost
+
+func hash(t *testing.T, h *password.Hasher, plain string) config.Secret {
+	t.Helper()
+	p, err := password.Parse(plain, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := h.Hash(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stored
+}
+
+func TestVerify(t *testing.T) {
+	t.Parallel()
+	h := password.New(cheap, 4, 100)
+	long := strings.Repeat("aB3$", 18) // 72 bytes: all that bcrypt looks at
+	stored, of72 := hash(t, h, "corrécte horse"), hash(t, h, long)
+	for _, test := range []struct {
+		name        string
+		hash, plain config.Secret
+		want        error
+	}{
+		{"the password", stored, "corrécte horse", nil},
+		{"from a keyboard that sends it in parts", stored, "corre\u0301cte horse", nil},
+		{"another", stored, "correcte horse", password.ErrMismatch},
+		{"in other letters", stored, "Corrécte horse", password.ErrMismatch},
+		{"nothing", stored, "", password.ErrMismatch},
+		{"the hash itself", stored, stored, password.ErrMismatch},
+		{"72 bytes", of72, config.Secret(long), nil},
+		{"72 bytes and one more", of72, config.Secret(long + "x"), password.ErrMismatch},
+		{"72 bytes and a megabyte", of72, config.Secret(long + strings.Repeat("x", 1<<20)), password.ErrMismatch},
+		{"with what follows NUL", of72, config.Secret(long[:71] + "\x00"), password.ErrMismatch},
+		{"of nobody", "", "corrécte horse", password.ErrMismatch},
+		{"of nobody, with nothing", "", "", password.ErrMismatch},
+	} {
+		if err := h.Verify(t.Context(), test.hash, test.plain); !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
+			t.Errorf("%s: got %v, want %v", test.name, err, test.want)
+		}
+	}
+	if err := h.Verify(t.Context(), "no bcrypt hash", "x"); err == nil || errors.Is(err, password.ErrMismatch) {
+		t.Errorf("a broken hash is told as %v", err)
+	}
+}
+
+// TestVerify_CostsTheSameForEverybody holds that an unknown account, and a text
+// that cannot be a password, run one bcrypt at the cost of a real one: the time
+// of an answer tells nothing.
+func TestVerify_CostsTheSameForEverybody(t *testing.T) {
+	t.Parallel()
+	const cost = cheap + 1
+	h := password.New(cost, 1, 10)
+	stored := hash(t, h, "correct horse")
+	for name, test := range map[string]struct{ hash, plain config.Secret }{
+		"the password":         {stored, "correct horse"},
+		"a wrong one":          {stored, "wrong horse"},
+		"of nobody":            {"", "correct horse"},
+		"too long":             {stored, config.Secret(strings.Repeat("x", 1000))},
+		"too long and nobody":  {"", config.Secret(strings.Repeat("x", 1000))},
+		"nothing, and nobody":  {"", ""},
+		"with NUL, and nobody": {"", "a\x00b"},
+	} {
+		var costs []int
+		password.OnCompare(h, func(hash, _ []byte) {
+			c, err := bcrypt.Cost(hash)
+			if err != nil {
+				t.Error(err)
+			}
+			costs = append(costs, c)
+		})
+		err := h.Verify(t.Context(), test.hash, test.plain)
+		if err != nil && !errors.Is(err, password.ErrMismatch) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if fmt.Sprint(costs) != fmt.Sprint([]int{cost}) {
+			t.Errorf("%s: bcrypt ran at the costs %v, want once at %d", name, costs, cost)
+		}
+	}
+}
+
+func TestNeedsRehash(t *testing.T) {
+	t.Parallel()
+	before, after := password.New(cheap, 1, 1), password.New(cheap+1, 1, 1)
+	stored := hash(t, before, "correct horse")
+	if before.NeedsRehash(stored) || !after.NeedsRehash(stored) || after.NeedsRehash("") {
+		t.Error("a hash needs to be made anew exactly when its cost is lower than today's")
+	}
+	fresh, err := after.Rehash(t.Context(), "correct horse")
+	if err != nil || after.NeedsRehash(fresh) || after.Verify(t.Context(), fresh, "correct horse") != nil {
+		t.Errorf("the new hash does not do: %v", err)
+	}
+	if common, err := after.Rehash(t.Context(), "password"); err != nil || after.Verify(t.Context(), common, "password") != nil {
+		t.Errorf("a password from before the rules is refused: %v", err)
+	}
+}
+
+// TestGate fills the gate and looks at who gets in.
+func TestGate(t *testing.T) {
+	t.Parallel()
+	const slots, queue = 2, 3
+	h := password.New(cheap, slots, queue)
+	stored := hash(t, h, "correct horse")
+	running, release := make(chan struct{}), make(chan struct{})
+	password.OnCompare(h, func([]byte, []byte) {
+		running <- struct{}{}
+		<-release
+	})
+	results := make(chan error, slots+queue)
+	var wg sync.WaitGroup
+	call := func(ctx context.Context) { results <- h.Verify(ctx, stored, "correct horse") }
+	for range slots {
+		wg.Go(func() { call(t.Context()) })
+		<-running
+	}
+	// Three may wait. One more than that is refused at once; which of those that
+	// start here it is, does not matter.
+	leaving, leave := context.WithCancel(t.Context())
+	refused := make(chan error, queue+1)
+	for range queue + 1 {
+		wg.Go(func() { refused <- h.Verify(leaving, stored, "correct horse") })
+	}
+	if err := <-refused; !errors.Is(err, password.ErrBusy) {
+		t.Errorf("the one too many got %v, want ErrBusy", err)
+	}
+	select {
+	case <-running:
+		t.Error("more run than there are slots")
+	default:
+	}
+	leave() // those that wait give up
+	for range queue {
+		if err := <-refused; !errors.Is(err, context.Canceled) {
+			t.Errorf("a caller that left got %v", err)
+		}
+	}
+	close(release)
+	for range slots {
+		if err := <-results; err != nil {
+			t.Errorf("one that ran got %v", err)
+		}
+	}
+	wg.Wait()
+	password.OnCompare(h, func([]byte, []byte) {})
+	if err := h.Verify(t.Context(), stored, "correct horse"); err != nil {
+		t.Errorf("after the rush: %v", err)
+	}
+}
+
+func TestRead_RefusesCostsThatAreNone(t *testing.T) {
+	t.Parallel()
+	for _, cost := range []string{"9", "17", "x"} {
+		env := config.Map(map[string]string{"BCRYPT_COST": cost})
+		password.Read(env)
+		if env.Err() == nil {
+			t.Errorf("BCRYPT_COST=%s passes", cost)
+		}
+	}
+}
+
+// TestRead_LeavesAProcessor holds that all hashes at once leave a processor to
+// everything else, where there is more than one.
+func TestRead_LeavesAProcessor(t *testing.T) {
+	t.Parallel()
+	if got, want := password.Read(config.Map(nil)).Slots(), max(1, runtime.GOMAXPROCS(0)-1); got != want {
+		t.Errorf("%d hashes run at once, want %d", got, want)
+	}
+}

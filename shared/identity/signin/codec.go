@@ -1,0 +1,107 @@
+package signin
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/foundation/uid"
+)
+
+// Purpose is what the keys of a [Codec] are derived for.
+const Purpose = "refresh token v1"
+
+// The layout of a refresh token, in bytes:
+//
+//	key id 4 | login id 16 | counter 8, big endian | HMAC-SHA256 32
+//
+// 60 bytes are 80 characters of base64 exactly, so that no spare bits leave a
+// second spelling.
+const (
+	atLogin   = 4
+	atCounter = atLogin + 16
+	atMAC     = atCounter + 8
+	tokenSize = atMAC + sha256.Size
+	textSize  = tokenSize / 3 * 4
+)
+
+// macLabel separates these HMACs from any other that a key might ever make.
+const macLabel = "voiceassist refresh token v1\x00"
+
+// Why a token was refused; for logs only, the client sees [ErrInvalidRefresh].
+var (
+	errForm    = errors.New("not 80 characters of base64url")
+	errKey     = errors.New("unknown key id")
+	errMAC     = errors.New("wrong HMAC")
+	errCounter = errors.New("counter out of range")
+)
+
+// A Codec writes and reads refresh tokens: opaque to clients, derived from the
+// login and its counter, so that nothing needs to be stored and the same token
+// can be made again. Reading costs one HMAC and no I/O. It is immutable and safe
+// for concurrent use.
+type Codec struct{ keys keyring.Keys }
+
+// NewCodec returns a codec that writes with the current key and reads with all.
+// The keys are those derived for [Purpose].
+func NewCodec(keys keyring.Keys) *Codec { return &Codec{keys: keys} }
+
+// Encode returns the refresh token of a login at a counter: always the same text
+// for the same key. The id is canonical and the counter not negative, as [Start]
+// and [ParseID] make them; Encode panics otherwise.
+func (c *Codec) Encode(id ID, counter int64) config.Secret {
+	login, err := uid.Bytes(string(id))
+	if err != nil || counter < 0 {
+		panic("signin: encode: not a login id and counter")
+	}
+	key := c.keys.Current()
+	b := make([]byte, 0, tokenSize)
+	b = append(b, key.ID[:]...)
+	b = append(b, login[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(counter))
+	b = append(b, mac(key, b)...)
+	return config.Secret(base64.RawURLEncoding.EncodeToString(b))
+}
+
+// Decode returns the login id and the counter of a token that Encode made with
+// one of the keys, and [ErrInvalidRefresh] for anything else. It takes one
+// spelling only: unpadded base64url, nothing around or within it.
+func (c *Codec) Decode(raw string) (ID, int64, error) {
+	if len(raw) != textSize { // also where line breaks, which base64 skips, fill it up
+		return "", 0, ErrInvalidRefresh.Because(errForm)
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(raw)
+	if err != nil || len(b) != tokenSize {
+		return "", 0, ErrInvalidRefresh.Because(errForm)
+	}
+	key, ok := c.keys.ByID([4]byte(b[:atLogin]))
+	if !ok {
+		return "", 0, ErrInvalidRefresh.Because(errKey)
+	}
+	if !hmac.Equal(b[atMAC:], mac(key, b[:atMAC])) { // constant time
+		return "", 0, ErrInvalidRefresh.Because(errMAC)
+	}
+	counter := binary.BigEndian.Uint64(b[atCounter:atMAC])
+	if counter > math.MaxInt64 {
+		return "", 0, ErrInvalidRefresh.Because(errCounter)
+	}
+	return ID(uid.FromBytes([16]byte(b[atLogin:atCounter]))), int64(counter), nil
+}
+
+func mac(key keyring.Key, content []byte) []byte {
+	h := hmac.New(sha256.New, key.Bytes[:])
+	h.Write([]byte(macLabel))
+	h.Write(content)
+	return h.Sum(nil)
+}
+
+// Format hides the keys from every verb; without it, fmt would print unexported
+// fields.
+func (c *Codec) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[refresh tokens]") }

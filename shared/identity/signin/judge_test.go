@@ -1,0 +1,103 @@
+package signin_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/identity/signin"
+)
+
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	const grace = 30 * time.Second
+	rotated := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	uses := []time.Time{rotated, rotated.Add(-10 * time.Second), rotated.Add(-time.Minute)}
+	login := signin.Login{Counter: 7, RotatedAt: rotated, Uses: uses, ExpiresAt: rotated.Add(time.Hour)}
+	forgetful := login
+	forgetful.Uses = nil
+	revoked := login
+	revoked.RevokedAt = &rotated
+
+	tests := []struct {
+		name    string
+		login   signin.Login
+		counter int64
+		after   time.Duration // since the last rotation
+		want    signin.Verdict
+	}{
+		{"the current token rotates", login, 7, time.Minute, signin.Rotate},
+		{"the current token rotates until just before the end", login, 7, time.Hour - 1, signin.Rotate},
+		{"at the end it has expired", login, 7, time.Hour, signin.Expired},
+		{"the one before is repeated at once", login, 6, 0, signin.Repeat},
+		{"the one before is repeated at the end of grace", login, 6, grace, signin.Repeat},
+		{"just after grace it is reuse", login, 6, grace + 1, signin.Reuse},
+		{"a clock behind ours is within grace", login, 6, -time.Second, signin.Repeat},
+		{"two before is repeated at the end of its own grace", login, 5, 20 * time.Second, signin.Repeat},
+		{"just after that it is reuse", login, 5, 20*time.Second + 1, signin.Reuse},
+		{"three before was used too long ago", login, 4, 0, signin.Reuse},
+		{"one whose use is not known is reuse", login, 3, 0, signin.Reuse},
+		{"an older gateway's rotation tells of the one before", forgetful, 6, grace, signin.Repeat},
+		{"and of no other", forgetful, 5, 0, signin.Reuse},
+		{"the very first is reuse", login, 0, 0, signin.Reuse},
+		{"one ahead is unknown and revokes nothing", login, 8, 0, signin.Unknown},
+		{"a negative counter is unknown", login, -1, 0, signin.Unknown},
+		{"before the first there is nothing to repeat", signin.Login{RotatedAt: rotated, ExpiresAt: rotated.Add(1)}, -1, 0, signin.Unknown},
+		{"reuse of an expired login is expiry", login, 3, 2 * time.Hour, signin.Expired},
+		{"ahead of an expired login is expiry", login, 8, 2 * time.Hour, signin.Expired},
+		{"revoked comes before the current token", revoked, 7, 0, signin.Revoked},
+		{"revoked comes before repeat", revoked, 6, 0, signin.Revoked},
+		{"revoked comes before reuse", revoked, 1, 0, signin.Revoked},
+		{"revoked comes before unknown", revoked, 8, 0, signin.Revoked},
+		{"revoked comes before expired", revoked, 7, 2 * time.Hour, signin.Revoked},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := signin.Judge(tt.login, tt.counter, rotated.Add(tt.after), grace); got != tt.want {
+				t.Errorf("Judge(counter 7, %d, %v after) = %v, want %v", tt.counter, tt.after, got, tt.want)
+			}
+		})
+	}
+}
+
+func TestJudge_WithoutGraceNoTokenIsGoodTwice(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	login := signin.Login{Counter: 1, RotatedAt: now, ExpiresAt: now.Add(time.Hour)}
+	for _, after := range []time.Duration{-time.Second, 0, 1} {
+		if got := signin.Judge(login, 0, now.Add(after), 0); got != signin.Reuse {
+			t.Errorf("Judge without grace, %v after = %v, want reuse", after, got)
+		}
+	}
+}
+
+func TestVerdict_TellsTheSender(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		verdict signin.Verdict
+		want    error
+		code    string
+		word    string
+	}{
+		{signin.Rotate, nil, "", "rotate"},
+		{signin.Repeat, nil, "", "repeat"},
+		{signin.Reuse, signin.ErrReused, "token_reused", "reuse"},
+		{signin.Revoked, signin.ErrRevoked, "login_revoked", "revoked"},
+		{signin.Expired, signin.ErrExpired, "token_expired", "expired"},
+		{signin.Unknown, signin.ErrInvalidRefresh, "invalid_token", "unknown"},
+		{signin.Verdict(99), signin.ErrInvalidRefresh, "invalid_token", "unknown"},
+	}
+	for _, tt := range tests {
+		got := tt.verdict.Err()
+		if tt.want == nil && got != nil || !errors.Is(got, tt.want) {
+			t.Errorf("%v.Err() = %v, want %v", tt.verdict, got, tt.want)
+		}
+		if got != nil && got.Error() != tt.code {
+			t.Errorf("%v.Err() has the code %v, want %s", tt.verdict, got, tt.code)
+		}
+		if tt.verdict.String() != tt.word {
+			t.Errorf("String() = %q, want %q", tt.verdict, tt.word)
+		}
+	}
+}

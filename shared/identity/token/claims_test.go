@@ -1,0 +1,106 @@
+package token_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/identity/token"
+)
+
+// TestForgery_Claims tries claims that ours never are. Each is signed with the
+// right key under the right header, so that nothing else can be what refuses it.
+func TestForgery_Claims(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "HS256", nil, keyring.Generate())
+	w.accepted(t)
+	other := account.NewID()
+	cases := map[string]string{}
+	set := func(name string, values ...string) {
+		for _, value := range values {
+			cases[name+" = "+value] = with(t, w.claims, name, value)
+		}
+	}
+	iat := now.Unix()
+	set("iat", `"now"`, fmt.Sprintf(`"%d"`, iat), fmt.Sprintf("%d.0", iat), fmt.Sprintf("%d.5", iat), "1.7e9", "0", "-1", "null", "true",
+		"9223372036854775807", "9223372036854775808", "1e300", "-1e300", "[1]", "{}", fmt.Sprintf("0%d", iat), fmt.Sprintf("+%d", iat), "0x10", "NaN", "Infinity",
+		fmt.Sprint(now.Add(token.Ahead+time.Second).Unix()))
+	set("exp", `"never"`, fmt.Sprintf(`"%d"`, iat+900), fmt.Sprintf("%d.0", iat+900), "1.8e9", "0", "-1", "null", "false",
+		"9223372036854775807", "9223372036854775808", "1e300", "[]", fmt.Sprint(iat), fmt.Sprint(iat-1),
+		fmt.Sprint(now.Add(token.MaxLifetime+time.Second).Unix()))
+	set("nbf", fmt.Sprint(iat), fmt.Sprint(iat+3600), `"x"`, "null")
+	set("aud", `["audience"]`, `["audience","other"]`, `["other","audience"]`, `"other"`, `""`, `"Audience"`, `"audience "`, `"audience\u0000"`, "null", "1", "{}", "[]",
+		`"\u0061udience"`)
+	set("iss", `"other"`, `""`, `"ISSUER"`, `"issuer/"`, `["issuer"]`, "null", "1", `"i\u0073suer"`)
+	set("sub", `""`, `"1"`, "1", `"admin"`, `"ada@example.org"`, "null", `["`+string(other)+`"]`, `"`+strings.ToUpper(string(other))+`"`,
+		`"{`+string(other)+`}"`, `"urn:uuid:`+string(other)+`"`, `"`+strings.ReplaceAll(string(other), "-", "")+`"`, `"`+string(other)+`\u0000"`, `" `+string(other)+`"`)
+	set("sid", `""`, `"1"`, "1", "null", `"`+strings.ToUpper(string(other))+`"`)
+	set("jti", `""`, `"1"`, "1", "null", `"`+strings.ToUpper(string(other))+`"`)
+	set("role", `"king"`, `"ADMIN"`, `"Admin"`, `"admin "`, `["admin"]`, `""`, "null", "true", `{"admin":true}`)
+	for _, name := range []string{"iss", "aud", "sub", "sid", "role", "iat", "exp", "jti"} {
+		cases["without "+name] = with(t, w.claims, name, "")
+		cases[name+" in capitals"] = strings.Replace(w.claims, `"`+name+`"`, `"`+strings.ToUpper(name)+`"`, 1)
+		cases[name+" in capitals, too"] = with(t, w.claims, strings.ToUpper(name), `"admin"`)
+	}
+	for name, text := range map[string]string{
+		"an unknown member": with(t, w.claims, "scope", `"admin"`), "a member of RFC 7519 more": with(t, w.claims, "nbf", "0"),
+		"sub twice, the last is theirs":  strings.Replace(w.claims, "}", `,"sub":"`+string(other)+`"}`, 1),
+		"sub twice, the first is theirs": strings.Replace(w.claims, "{", `{"sub":"`+string(other)+`",`, 1),
+		"role twice":                     strings.Replace(w.claims, "}", `,"role":"admin"}`, 1), "exp twice": strings.Replace(w.claims, "}", `,"exp":9999999999}`, 1),
+		"role twice, escaped": strings.Replace(w.claims, "}", `,"rol\u0065":"admin"}`, 1), "the long s of Unicode": strings.Replace(w.claims, `"sub"`, `"ſub"`, 1),
+		"deep nesting":   with(t, w.claims, "x", strings.Repeat("[", 900)+strings.Repeat("]", 900)),
+		"deeper nesting": strings.Repeat(`{"a":`, 400) + "1" + strings.Repeat("}", 400),
+		"a list":         "[" + w.claims + "]", "null": "null", "nothing": "", "a string": `"x"`, "a number": "1", "an empty object": "{}",
+		"two objects": w.claims + w.claims, "an end missing": w.claims[:len(w.claims)-1], "a line break at the end": w.claims + "\n",
+		"a space": strings.Replace(w.claims, ",", ", ", 1), "a comment": strings.Replace(w.claims, "{", "{/**/", 1), "a comma too many": strings.Replace(w.claims, "}", ",}", 1),
+		"a BOM": "\ufeff" + w.claims, "no UTF-8": strings.Replace(w.claims, "issuer", "issue\xff", 1), "a slash escaped": strings.Replace(w.claims, "issuer", `\u0069ssuer`, 1),
+	} {
+		cases[name] = text
+	}
+	taken := 0
+	for name, claims := range cases {
+		raw := w.sign(t, w.header, claims)
+		if w.naive(raw) {
+			taken++
+		}
+		w.refused(t, name, raw)
+	}
+	if taken < len(cases)/2 {
+		t.Errorf("careless code takes %d of %d only", taken, len(cases))
+	}
+	t.Logf("%d claims sets, of which careless code takes %d", len(cases), taken)
+}
+
+func TestVerify_Time(t *testing.T) {
+	t.Parallel()
+	keys := newWorld(t, "HS256", nil, keyring.Generate()).keys
+	raw, err := keys.Sign(signin.Login{UserID: account.NewID(), ID: signin.NewID()}, account.User, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name string
+		at   time.Duration // after signing
+		want error
+	}{
+		{"at once", 0, nil},
+		{"by a clock that is behind", -30 * time.Second, nil},
+		{"by one that is a bit further behind", -30*time.Second - 1, token.ErrInvalid},
+		{"by one that is further behind", -31 * time.Second, token.ErrInvalid},
+		{"to the end", token.Lifetime - time.Second, nil},
+		{"within the leeway", token.Lifetime + token.Leeway - time.Second, nil},
+		{"after it", token.Lifetime + token.Leeway, token.ErrExpired},
+	} {
+		if _, err := keys.Verify(raw, now.Add(test.at)); !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
+			t.Errorf("%s: got %v, want %v", test.name, err, test.want)
+		}
+	}
+	if longest := max(token.Leeway, token.Ahead); longest > 30*time.Second {
+		t.Errorf("the leeway is %v, more than the 30 s that are allowed", longest)
+	}
+}

@@ -1,0 +1,56 @@
+package token_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/identity/token"
+)
+
+func TestJWKS(t *testing.T) {
+	t.Parallel()
+	if got := string(newWorld(t, "HS256", nil, keyring.Generate()).keys.JWKS()); got != `{"keys":[]}` {
+		t.Errorf("a symmetric key set publishes %s", got)
+	}
+	private := signers(t)
+	for algorithm, members := range map[string]string{
+		"EdDSA": "alg crv kid kty use x", "ES256": "alg crv kid kty use x y", "RS256": "alg e kid kty n use",
+	} {
+		w := newWorld(t, algorithm, private[algorithm])
+		var set struct{ Keys []map[string]string }
+		if err := json.Unmarshal(w.keys.JWKS(), &set); err != nil || len(set.Keys) != 1 {
+			t.Fatalf("%s: %s, %v", algorithm, w.keys.JWKS(), err)
+		}
+		for _, name := range strings.Fields(members) {
+			if set.Keys[0][name] == "" {
+				t.Errorf("%s: no %s in %s", algorithm, name, w.keys.JWKS())
+			}
+		}
+		if len(set.Keys[0]) != len(strings.Fields(members)) {
+			t.Errorf("%s publishes %s, want only %s", algorithm, w.keys.JWKS(), members)
+		}
+		if !strings.Contains(w.header, `"kid":"`+set.Keys[0]["kid"]+`"`) {
+			t.Errorf("%s: the header is %s, the set %s", algorithm, w.header, w.keys.JWKS())
+		}
+	}
+}
+
+func TestNewKeys_RefusesKeysThatDoNotFit(t *testing.T) {
+	t.Parallel()
+	private := signers(t)
+	for _, algorithm := range []string{"EdDSA", "ES256", "RS256"} {
+		for other, key := range private {
+			if _, err := token.NewKeys(token.Options{Algorithm: algorithm, Private: key}); (err == nil) != (algorithm == other) {
+				t.Errorf("%s with a key for %s: %v", algorithm, other, err)
+			}
+		}
+		if _, err := token.NewKeys(token.Options{Algorithm: algorithm}); err == nil {
+			t.Errorf("%s works without a key", algorithm)
+		}
+	}
+	if _, err := token.NewKeys(token.Options{Algorithm: "none"}); err == nil {
+		t.Error(`"none" is an algorithm`)
+	}
+}

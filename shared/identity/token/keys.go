@@ -1,0 +1,275 @@
+package token
+
+import (
+	"cmp"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/foundation/uid"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/signin"
+)
+
+const (
+	purpose = "access token v2" // of the id of an HMAC key, which is a secret itself
+
+	// Earlier versions drew the key from the secret, in two halves of 32 bytes.
+	derivedFirst  = "access token v1"
+	derivedSecond = "access token v1, second half"
+
+	// What earlier versions put into aud where JWT_AUDIENCE was not set.
+	formerAudience = "voiceassist"
+
+	tokenType = "at+jwt" // RFC 9068 section 2.1; nothing else of ours can be taken for an access token
+	maxToken  = 4 << 10  // bytes; ours have some 500
+	minRSA    = 2048     // bits, RFC 7518 section 3.3
+	minE      = 1 << 16  // an RSA exponent is larger and odd, FIPS 186-5 section 5.1
+
+	// MaxLifetime is the longest that a token may be configured to live.
+	MaxLifetime = 24 * time.Hour
+)
+
+// Options say how tokens are signed.
+type Options struct {
+	Algorithm string             // HS256, HS384, HS512, EdDSA, ES256 or RS256 (RFC 7518 section 3.1, RFC 8037)
+	Secrets   []config.Secret    // for HS algorithms: the one that signs, then others that are accepted
+	Private   crypto.Signer      // for the others
+	Accepted  []crypto.PublicKey // which are published and accepted, too: the next key, and previous ones
+	Issuer    string
+	Audience  string // "" for none
+	Lifetime  time.Duration
+}
+
+// Keys sign access tokens with the current key, and verify those of the current
+// and of the other accepted ones. They are safe for concurrent use, and change
+// only by [Keys.Replace].
+type Keys struct {
+	set      atomic.Pointer[keySet]
+	issuer   string
+	lifetime time.Duration
+}
+
+// A keySet is what tokens are signed and verified with at one time.
+type keySet struct {
+	method   jwt.SigningMethod
+	signing  any                 // the key of new tokens
+	audience string              // of new tokens; "" is none
+	byHeader map[string]verifier // encoded header → what verifies the tokens that begin with it
+	ids      []string            // of the accepted keys, as they were given: first that of new tokens
+	public   []publicKey         // what [Keys.JWKS] publishes
+}
+
+// NewKeys returns the keys for o, or an error when a key does not fit the
+// algorithm.
+func NewKeys(o Options) (*Keys, error) {
+	set, err := newKeySet(o)
+	if err != nil {
+		return nil, err
+	}
+	k := &Keys{issuer: o.Issuer, lifetime: o.Lifetime}
+	k.set.Store(set)
+	return k, nil
+}
+
+// Replace puts the keys of fresh in place of those before, and reports whether
+// the one of new tokens or the accepted ones are others. Tokens that are signed
+// or verified at this moment are so with the one or the other.
+func (k *Keys) Replace(fresh *Keys) (changed bool) {
+	now := fresh.set.Load()
+	before := k.set.Swap(now)
+	return !before.same(now)
+}
+
+// IDs returns what the headers of tokens name the accepted keys by: first the
+// one of new tokens.
+func (k *Keys) IDs() []string { return k.set.Load().ids }
+
+// same compares ids, each of which names its key.
+func (s *keySet) same(other *keySet) bool {
+	return s.method == other.method && slices.Equal(s.ids, other.ids)
+}
+
+func newKeySet(o Options) (*keySet, error) {
+	s := &keySet{method: jwt.GetSigningMethod(o.Algorithm), audience: o.Audience, byHeader: map[string]verifier{}}
+	switch o.Algorithm {
+	case "HS256", "HS384", "HS512":
+		return s, s.shared(o.Secrets)
+	case "EdDSA", "ES256", "RS256":
+		return s, s.asymmetric(o)
+	}
+	return nil, fmt.Errorf("%q is no algorithm for access tokens", o.Algorithm)
+}
+
+// MinSecret returns how long the secret of an HS algorithm must be, in bytes: as
+// long as its hash (RFC 7518 section 3.2).
+func MinSecret(algorithm string) int {
+	return map[string]int{"HS256": 32, "HS384": 48, "HS512": 64}[algorithm]
+}
+
+// shared sets up HMAC. The key is the secret as it is, so that whoever has it can
+// verify tokens with any library.
+func (s *keySet) shared(secrets []config.Secret) error {
+	if len(secrets) == 0 {
+		return errors.New("the algorithm needs a secret")
+	}
+	for i, secret := range secrets {
+		if len(secret) < MinSecret(s.method.Alg()) {
+			if i == 0 {
+				return fmt.Errorf("a secret of %d bytes is too short for %s", len(secret), s.method.Alg())
+			}
+			continue // one that never signed: what was derived from it is accepted below
+		}
+		ring, err := keyring.New(secret)
+		if err != nil {
+			return err
+		}
+		id := ring.Derive(purpose).Current().ID
+		s.accept(hex.EncodeToString(id[:]), []byte(secret.Reveal()), nil, s.audience)
+	}
+	return s.derived(secrets)
+}
+
+// derived accepts the tokens of earlier versions, whose key was drawn from the
+// secret. It signs nothing, and can go when the last of them has expired.
+func (s *keySet) derived(secrets []config.Secret) error {
+	for _, secret := range secrets {
+		ring, err := keyring.New(secret)
+		if err != nil {
+			return err
+		}
+		first, second := ring.Derive(derivedFirst).Current(), ring.Derive(derivedSecond).Current()
+		key := append(first.Bytes[:], second.Bytes[:]...)
+		s.accept(hex.EncodeToString(first.ID[:]), key, nil, cmp.Or(s.audience, formerAudience))
+	}
+	return nil
+}
+
+func (s *keySet) asymmetric(o Options) error {
+	if o.Private == nil {
+		return errors.New("the algorithm needs a private key")
+	}
+	for _, pub := range append([]crypto.PublicKey{o.Private.Public()}, o.Accepted...) {
+		if err := Fits(o.Algorithm, pub); err != nil {
+			return err
+		}
+		p := describe(o.Algorithm, pub)
+		audiences := []string{s.audience}
+		if s.audience == "" {
+			audiences = append(audiences, formerAudience) // of tokens of versions that had this default
+		}
+		if s.accept(p.KeyID, pub, o.Private, audiences...) {
+			s.public = append(s.public, p)
+		}
+	}
+	return nil
+}
+
+// accept takes the tokens that one more key signed for one of the audiences, and
+// reports whether the key is new. The first key signs, with signing where that is
+// another value.
+func (s *keySet) accept(kid string, verifying, signing any, audiences ...string) bool {
+	header := encodedHeader(s.method.Alg(), kid)
+	if _, known := s.byHeader[header]; known {
+		return false
+	}
+	s.byHeader[header] = verifier{key: verifying, audiences: audiences}
+	s.ids = append(s.ids, kid)
+	if s.signing == nil {
+		s.signing = cmp.Or(signing, verifying)
+	}
+	return true
+}
+
+// Fits returns an error where pub is no key for the algorithm: of another kind,
+// on another curve, or weak (RFC 8725 sections 3.2, 3.4 and 3.5).
+func Fits(algorithm string, pub crypto.PublicKey) error {
+	ok := false
+	switch key := pub.(type) {
+	case ed25519.PublicKey:
+		ok = algorithm == "EdDSA"
+	case *ecdsa.PublicKey:
+		ok = algorithm == "ES256" && key.Curve == elliptic.P256()
+	case *rsa.PublicKey:
+		ok = algorithm == "RS256" && key.N.BitLen() >= minRSA && key.E > minE && key.E%2 == 1
+	}
+	if !ok {
+		return fmt.Errorf("a key of this kind or size does not fit %s", algorithm)
+	}
+	return nil
+}
+
+// Lifetime returns how long a token lives that the login gets now: never past the
+// end that the login has however it is used.
+func (k *Keys) Lifetime(l signin.Login, now time.Time) time.Duration {
+	if l.EndsAt.IsZero() {
+		return k.lifetime
+	}
+	return min(k.lifetime, l.EndsAt.Sub(now))
+}
+
+// Sign returns a new access token (RFC 9068 section 2.2) of the login, whose
+// account has the role.
+func (k *Keys) Sign(l signin.Login, role account.Role, now time.Time) (string, error) {
+	s := k.set.Load()
+	t := jwt.NewWithClaims(s.method, k.wireOf(Claims{
+		Subject: l.UserID, Login: l.ID, Role: role, IssuedAt: now, ExpiresAt: now.Add(k.Lifetime(l, now)), ID: uid.New(),
+	}, s.audience))
+	t.Header = headerOf(s.method.Alg(), s.ids[0])
+	raw, err := t.SignedString(s.signing)
+	if err != nil {
+		return "", fmt.Errorf("sign access token: %w", err)
+	}
+	return raw, nil
+}
+
+// Verify returns what raw says, if one of the keys signed it and it is good at
+// now; else [ErrInvalid] or [ErrExpired].
+func (k *Keys) Verify(raw string, now time.Time) (Claims, error) {
+	s := k.set.Load()
+	v, err := s.verifierOf(raw)
+	if err != nil {
+		return Claims{}, ErrInvalid.Because(err)
+	}
+	var w wire
+	_, err = k.parser(s, now).ParseWithClaims(raw, &w, func(*jwt.Token) (any, error) { return v.key, nil })
+	expired := errors.Is(err, jwt.ErrTokenExpired) // which is said of claims that were signed
+	if err != nil && !expired {
+		return Claims{}, ErrInvalid.Because(err)
+	}
+	// RFC 8725 section 3.9; jwt takes any audience where a token may have none.
+	if !slices.Contains(v.audiences, w.Audience) {
+		return Claims{}, ErrInvalid.Because(errAudience)
+	}
+	c, err := k.claims(&w, raw)
+	switch {
+	case err != nil:
+		return Claims{}, ErrInvalid.Because(err)
+	case c.IssuedAt.After(now.Add(Ahead)): // jwt has one leeway for both ends
+		return Claims{}, ErrInvalid.Because(errors.New("issued in the future"))
+	case expired:
+		return Claims{}, ErrExpired
+	}
+	return c, nil
+}
+
+// parser returns what checks the signature, the issuer and the end of a token at
+// now (RFC 8725 sections 3.1 and 3.8).
+func (k *Keys) parser(s *keySet, now time.Time) *jwt.Parser {
+	return jwt.NewParser(
+		jwt.WithValidMethods([]string{s.method.Alg()}), jwt.WithStrictDecoding(), jwt.WithIssuer(k.issuer),
+		jwt.WithExpirationRequired(), jwt.WithLeeway(Leeway), jwt.WithTimeFunc(func() time.Time { return now }),
+	)
+}

@@ -1,0 +1,146 @@
+package token_test
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/identity/token"
+)
+
+var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// signers returns a fresh private key for each asymmetric algorithm.
+func signers(t *testing.T) map[string]crypto.Signer {
+	t.Helper()
+	_, ed, err1 := ed25519.GenerateKey(rand.Reader)
+	ec, err2 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	rs, err3 := rsa.GenerateKey(rand.Reader, 2048)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	return map[string]crypto.Signer{"EdDSA": ed, "ES256": ec, "RS256": rs}
+}
+
+func TestEveryAlgorithmRoundTrips(t *testing.T) {
+	t.Parallel()
+	private := signers(t)
+	for _, algorithm := range []string{"HS256", "HS384", "HS512", "EdDSA", "ES256", "RS256"} {
+		t.Run(algorithm, func(t *testing.T) {
+			t.Parallel()
+			keys, err := token.NewKeys(token.Options{
+				Algorithm: algorithm, Secrets: []config.Secret{keyring.Generate()}, Private: private[algorithm],
+				Issuer: "issuer", Audience: "audience", Lifetime: token.Lifetime,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			who, login := account.NewID(), signin.NewID()
+			raw, err := keys.Sign(signin.Login{UserID: who, ID: login}, account.Admin, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := keys.Verify(raw, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := token.Claims{
+				Subject: who, Login: login, Role: account.Admin,
+				IssuedAt: now, ExpiresAt: now.Add(15 * time.Minute), ID: got.ID,
+			}
+			if got != want || got.ID == "" {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+		})
+	}
+}
+
+func TestReplace_SignsWithTheNewKeyAndTakesBoth(t *testing.T) {
+	t.Parallel()
+	old, fresh := signers(t)["EdDSA"], signers(t)["EdDSA"]
+	with := func(private crypto.Signer, accepted ...crypto.PublicKey) *token.Keys {
+		t.Helper()
+		keys, err := token.NewKeys(token.Options{Algorithm: "EdDSA", Private: private, Accepted: accepted, Lifetime: token.Lifetime})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return keys
+	}
+	sign := func(keys *token.Keys) string {
+		t.Helper()
+		raw, err := keys.Sign(signin.Login{UserID: account.NewID(), ID: signin.NewID()}, account.User, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	keys := with(old)
+	if keys.Replace(with(old)) {
+		t.Error("the same key counts as changed")
+	}
+	before := sign(keys)
+	for _, next := range []*token.Keys{with(old, fresh.Public()), with(fresh, old.Public())} {
+		if !keys.Replace(next) {
+			t.Error("other keys do not count as changed")
+		}
+		for _, raw := range []string{before, sign(keys)} {
+			if _, err := keys.Verify(raw, now); err != nil {
+				t.Errorf("a token is refused: %v", err)
+			}
+		}
+	}
+	if id, err := token.KeyID(fresh.Public()); err != nil || id != keys.IDs()[0] || len(keys.IDs()) != 2 {
+		t.Errorf("the keys are %v, want %s first, %v", keys.IDs(), id, err)
+	}
+	keys.Replace(with(fresh))
+	if _, err := keys.Verify(before, now); !errors.Is(err, token.ErrInvalid) {
+		t.Errorf("a token of a key that is removed: %v", err)
+	}
+}
+
+func TestGenerate_GivesKeysThatFitAndComeBack(t *testing.T) {
+	t.Parallel()
+	for _, algorithm := range []string{"EdDSA", "ES256", "RS256"} {
+		key, err := token.Generate(algorithm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := token.Fits(algorithm, key.Public()); err != nil {
+			t.Errorf("%s: %v", algorithm, err)
+		}
+		private, err1 := token.EncodePrivate(key)
+		public, err2 := token.EncodePublic(key.Public())
+		again, err3 := token.ParsePrivate(private)
+		if err := errors.Join(err1, err2, err3); err != nil {
+			t.Fatal(err)
+		}
+		id, err4 := token.KeyID(key.Public())
+		same, err5 := token.KeyID(again.Public())
+		if id != same || err4 != nil || err5 != nil {
+			t.Errorf("%s: the key %s came back as %s, %v %v", algorithm, id, same, err4, err5)
+		}
+		// OpenSSL and the settings read both.
+		env := config.Map(map[string]string{
+			"JWT_ALGORITHM": algorithm, token.VariablePrivate: private.Reveal(), token.VariableNext: public,
+		})
+		if keys := token.ReadPublic(env); env.Err() != nil || keys.IDs()[0] != id {
+			t.Errorf("%s: the settings read %v, %v", algorithm, keys, env.Err())
+		}
+	}
+	if _, err := token.Generate("HS256"); err == nil {
+		t.Error("HS256 has a private key")
+	}
+	if id, err := token.KeyID("no key"); err == nil {
+		t.Errorf("what is no key has the id %s", id)
+	}
+}

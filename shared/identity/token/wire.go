@@ -1,0 +1,128 @@
+package token
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/voiceassist/gateway/shared/foundation/uid"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/signin"
+)
+
+// Why a token was refused; for logs only, the client sees [ErrInvalid].
+var (
+	errLong     = errors.New("too long")
+	errHeader   = errors.New("not the header of a token of these keys")
+	errForm     = errors.New("claims: not in the form that Sign gives them")
+	errAudience = errors.New("claims: for somebody else")
+	errTimes    = errors.New("claims: no such time of issue and expiry")
+)
+
+// A verifier is what verifies the tokens of one key.
+type verifier struct {
+	key       any
+	audiences []string // of which its tokens carry one; "" is none
+}
+
+// verifierOf returns the verifier of the key that raw says it was signed with.
+//
+// The header is compared with those of our keys before the token is parsed. So
+// nothing in it can choose an algorithm, name a key that is not ours, bring one
+// along, or ask for an extension (RFC 8725 sections 3.1, 3.2, 3.10, 3.11 and RFC
+// 7515 section 4.1.11).
+func (s *keySet) verifierOf(raw string) (verifier, error) {
+	if len(raw) > maxToken {
+		return verifier{}, errLong
+	}
+	header, _, _ := strings.Cut(raw, ".")
+	v, known := s.byHeader[header]
+	if !known {
+		return verifier{}, errHeader
+	}
+	return v, nil
+}
+
+// headerOf returns the header of the tokens of one key.
+func headerOf(algorithm, kid string) map[string]any {
+	return map[string]any{"alg": algorithm, "kid": kid, "typ": tokenType}
+}
+
+// encodedHeader returns how headerOf travels: there is no other for the key.
+func encodedHeader(algorithm, kid string) string {
+	return base64.RawURLEncoding.EncodeToString(encode(headerOf(algorithm, kid)))
+}
+
+// wire is the claims set as it travels (RFC 9068 section 2.2).
+type wire struct {
+	Issuer    string `json:"iss"`
+	Audience  string `json:"aud,omitempty"`
+	Subject   string `json:"sub"`
+	Login     string `json:"sid"`
+	Role      string `json:"role"`
+	IssuedAt  int64  `json:"iat"`
+	ExpiresAt int64  `json:"exp"`
+	ID        string `json:"jti"`
+}
+
+var _ jwt.Claims = (*wire)(nil) // which the parser reads and validates
+
+func (w *wire) GetExpirationTime() (*jwt.NumericDate, error) { return date(w.ExpiresAt), nil }
+func (w *wire) GetIssuedAt() (*jwt.NumericDate, error)       { return date(w.IssuedAt), nil }
+func (w *wire) GetNotBefore() (*jwt.NumericDate, error)      { return nil, nil } //nolint:nilnil // there is none
+func (w *wire) GetIssuer() (string, error)                   { return w.Issuer, nil }
+func (w *wire) GetSubject() (string, error)                  { return w.Subject, nil }
+
+func (w *wire) GetAudience() (jwt.ClaimStrings, error) {
+	if w.Audience == "" {
+		return nil, nil
+	}
+	return jwt.ClaimStrings{w.Audience}, nil
+}
+
+func date(seconds int64) *jwt.NumericDate { return jwt.NewNumericDate(time.Unix(seconds, 0)) }
+
+// wireOf returns how the claims travel.
+func (k *Keys) wireOf(c Claims, audience string) *wire {
+	return &wire{
+		Issuer: k.issuer, Audience: audience, Subject: string(c.Subject), Login: string(c.Login),
+		Role: string(c.Role), IssuedAt: c.IssuedAt.Unix(), ExpiresAt: c.ExpiresAt.Unix(), ID: c.ID,
+	}
+}
+
+// claims returns what w says, which came in raw. It takes exactly what Sign
+// makes: the claims, encoded again, must be the same text. So no member stands
+// twice, is unknown or spelled in other letters, no number is a fraction, and no
+// two parsers can read two things.
+func (k *Keys) claims(w *wire, raw string) (Claims, error) {
+	if w.IssuedAt <= 0 || w.ExpiresAt <= w.IssuedAt || w.ExpiresAt-w.IssuedAt > int64(MaxLifetime/time.Second) {
+		return Claims{}, errTimes
+	}
+	c := Claims{IssuedAt: time.Unix(w.IssuedAt, 0).UTC(), ExpiresAt: time.Unix(w.ExpiresAt, 0).UTC()}
+	var errs [4]error
+	c.Subject, errs[0] = account.ParseID(w.Subject)
+	c.Login, errs[1] = signin.ParseID(w.Login)
+	c.Role, errs[2] = account.ParseRole(w.Role)
+	c.ID, errs[3] = uid.Parse(w.ID)
+	if err := errors.Join(errs[:]...); err != nil {
+		return Claims{}, fmt.Errorf("claims: %w", err)
+	}
+	payload := base64.RawURLEncoding.EncodeToString(encode(k.wireOf(c, w.Audience)))
+	if strings.Split(raw, ".")[1] != payload || strings.ContainsAny(raw, "\r\n") { // which the decoder skips
+		return Claims{}, errForm
+	}
+	return c, nil
+}
+
+func encode(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic("token: encode: " + err.Error()) // strings and numbers only
+	}
+	return b
+}

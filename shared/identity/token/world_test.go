@@ -1,0 +1,199 @@
+package token_test
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/identity/token"
+)
+
+var b64 = base64.RawURLEncoding
+
+// A world is a verifier under attack: its keys, a good token of it, and what the
+// attacker is even given for most of the tries: the right key.
+type world struct {
+	algorithm string
+	keys      *token.Keys
+	private   crypto.Signer // nil under HS256
+	secret    []byte        // of HS256
+	good      string
+	header    string // of good, decoded
+	claims    string
+}
+
+func newWorld(t testing.TB, algorithm string, private crypto.Signer, secrets ...config.Secret) *world {
+	t.Helper()
+	keys, err := token.NewKeys(token.Options{
+		Algorithm: algorithm, Secrets: secrets, Private: private, Issuer: "issuer", Audience: "audience", Lifetime: token.Lifetime,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{algorithm: algorithm, keys: keys, private: private}
+	if private == nil {
+		w.secret = []byte(secrets[0].Reveal())
+	}
+	w.good, err = keys.Sign(signin.Login{UserID: account.NewID(), ID: signin.NewID()}, account.User, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.header, w.claims = segment(t, w.good, 0), segment(t, w.good, 1)
+	return w
+}
+
+// worlds returns one of each kind of key.
+func worlds(t *testing.T) map[string]*world {
+	t.Helper()
+	all := map[string]*world{"HS256": newWorld(t, "HS256", nil, keyring.Generate())}
+	for algorithm, private := range signers(t) {
+		all[algorithm] = newWorld(t, algorithm, private)
+	}
+	return all
+}
+
+func segment(t testing.TB, raw string, n int) string {
+	t.Helper()
+	text, err := b64.DecodeString(strings.Split(raw, ".")[n])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// sign returns header and claims, whatever they are, under the world's own key.
+func (w *world) sign(t testing.TB, header, claims string) string {
+	t.Helper()
+	return w.signText(t, b64.EncodeToString([]byte(header))+"."+b64.EncodeToString([]byte(claims)))
+}
+
+func (w *world) signText(t testing.TB, text string) string {
+	t.Helper()
+	return text + "." + b64.EncodeToString(w.signature(t, text))
+}
+
+func (w *world) signature(t testing.TB, text string) []byte {
+	t.Helper()
+	var signature []byte
+	var err error
+	switch key := w.private.(type) {
+	case nil:
+		signature = mac(w.secret, text)
+	case ed25519.PrivateKey:
+		signature = ed25519.Sign(key, []byte(text))
+	default:
+		signature, err = jwt.GetSigningMethod(w.algorithm).Sign(text, key)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signature
+}
+
+func mac(key []byte, text string) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write([]byte(text))
+	return h.Sum(nil)
+}
+
+// der returns an ECDSA signature in ASN.1 instead of the form of RFC 7518.
+func der(t testing.TB, key *ecdsa.PrivateKey, text string) []byte {
+	t.Helper()
+	sum := sha256.Sum256([]byte(text))
+	signature, err := ecdsa.SignASN1(rand.Reader, key, sum[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signature
+}
+
+// with returns the JSON object with the member set to a raw JSON value, which
+// is what stood there before where it did; "" takes it out.
+func with(t testing.TB, object, name, value string) string {
+	t.Helper()
+	dec := json.NewDecoder(strings.NewReader(object))
+	if _, err := dec.Token(); err != nil {
+		t.Fatal(err)
+	}
+	var members []string
+	found := false
+	for dec.More() {
+		key, err1 := dec.Token()
+		var old json.RawMessage
+		if err := errors.Join(err1, dec.Decode(&old)); err != nil {
+			t.Fatal(err)
+		}
+		text := string(old)
+		if key == name {
+			found = true
+			if text = value; value == "" {
+				continue
+			}
+		}
+		members = append(members, fmt.Sprintf("%q:%s", key, text))
+	}
+	if !found && value != "" {
+		members = append(members, fmt.Sprintf("%q:%s", name, value))
+	}
+	return "{" + strings.Join(members, ",") + "}"
+}
+
+// naive is the verifier that careless code is: the library with its defaults,
+// the right key for whatever the header says, and nothing asked of the claims.
+// What it takes is well-formed and rightly signed, so that only our own checks
+// can be what refuses it.
+func (w *world) naive(raw string) bool {
+	p := jwt.NewParser(jwt.WithoutClaimsValidation())
+	_, err := p.Parse(raw, func(*jwt.Token) (any, error) {
+		if w.private != nil {
+			return w.private.Public(), nil
+		}
+		return w.secret, nil
+	})
+	return err == nil
+}
+
+// refused fails the test unless all keys refuse raw.
+func (w *world) refused(t *testing.T, name, raw string) {
+	t.Helper()
+	if raw == w.good {
+		t.Fatalf("%s, %s: the forgery is the good token", w.algorithm, name)
+	}
+	if _, err := w.keys.Verify(raw, now); !errors.Is(err, token.ErrInvalid) {
+		t.Errorf("%s, %s: got %v, want it refused: %.200s", w.algorithm, name, err, raw)
+	}
+}
+
+// accepted fails the test unless the good token still passes.
+func (w *world) accepted(t *testing.T) {
+	t.Helper()
+	if _, err := w.keys.Verify(w.sign(t, w.header, w.claims), now); err != nil {
+		t.Fatalf("%s: a token made by the test is refused, so no refusal means anything: %v", w.algorithm, err)
+	}
+}
+
+// flip returns b with one bit changed.
+func flip(b []byte, bit int) []byte {
+	c := bytes.Clone(b)
+	c[bit/8] ^= 1 << (bit % 8)
+	return c
+}
+
+func modulus(key crypto.Signer) int { return key.(*rsa.PrivateKey).Size() } //nolint:forcetypeassert // in a test

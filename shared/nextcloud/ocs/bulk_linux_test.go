@@ -1,0 +1,193 @@
+package ocs_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
+)
+
+// connect returns both ends of a connection, the first made by the transport. A
+// read of it that hangs fails.
+func connect(t *testing.T) (client net.Conn, server *net.TCPConn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() //nolint:errcheck // of a test
+	accepted := make(chan net.Conn, 1)
+	go func() {
+		c, _ := l.Accept()
+		accepted <- c
+	}()
+	client, err = ocs.Transport(nil, time.Second).DialContext(t.Context(), "tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, _ = (<-accepted).(*net.TCPConn)
+	t.Cleanup(func() {
+		client.Close() //nolint:errcheck // of a test
+		server.Close() //nolint:errcheck // of a test
+	})
+	if err := client.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	return client, server
+}
+
+// send writes content as a Nextcloud does.
+func send(w io.Writer, content []byte) error {
+	for len(content) > 0 {
+		n, err := w.Write(content[:min(8<<10, len(content))])
+		if err != nil {
+			return err
+		}
+		content = content[n:]
+	}
+	return nil
+}
+
+// wakesAt returns how many bytes wake the reader of a connection.
+func wakesAt(t *testing.T, c net.Conn) (n int) {
+	t.Helper()
+	raw, err := c.(syscall.Conn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(err, raw.Control(func(fd uintptr) {
+		n, err = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVLOWAT)
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func noise(n int) []byte {
+	b := make([]byte, n)
+	rand.NewChaCha8([32]byte{byte(n)}).Read(b) //nolint:errcheck // never fails
+	return b
+}
+
+// Portions that come one by one each wake the reader, until there were many.
+func TestTransport_MuchWakesSeldom(t *testing.T) {
+	t.Parallel()
+	client, server := connect(t)
+	portion := noise(8 << 10)
+	var read atomic.Int64
+	go func() {
+		for {
+			n, err := client.Read(make([]byte, 16<<10))
+			if err != nil {
+				return
+			}
+			read.Add(int64(n))
+		}
+	}()
+	for sent, end := int64(0), time.Now().Add(time.Minute); ; {
+		if time.Now().After(end) {
+			t.Fatalf("each of %d bytes woke the reader", sent)
+		}
+		if _, err := server.Write(portion); err != nil {
+			t.Fatal(err)
+		}
+		sent += int64(len(portion))
+		for read.Load() < sent { // it waits now, or soon
+			switch seldom := wakesAt(t, client) > len(portion); {
+			case seldom && sent < 4<<20:
+				t.Fatalf("the reader of %d bytes is woken seldom", sent)
+			case seldom:
+				return
+			case time.Now().After(end):
+				t.Fatalf("of %d bytes %d arrived", sent, read.Load())
+			}
+		}
+	}
+}
+
+// Whoever sends much and then little gets it through: requests and answers of
+// all sizes by turns, each waiting for the one before.
+func TestTransport_LittleAfterMuchArrives(t *testing.T) {
+	t.Parallel()
+	client, server := connect(t)
+	sizes := []int{5 << 20, 1, 5<<20 + 1, 100, 1 << 20, 8 << 20, 1<<20 - 1, 64, 9<<20 + 77, 1}
+	served := make(chan error, 1)
+	go func() {
+		for _, n := range sizes {
+			if err := send(server, noise(n)); err != nil {
+				served <- err
+				return
+			}
+			if _, err := io.ReadFull(server, make([]byte, 1)); err != nil {
+				served <- err
+				return
+			}
+		}
+		served <- nil
+	}()
+	for i, n := range sizes {
+		got := make([]byte, n)
+		if _, err := io.ReadFull(client, got); err != nil {
+			t.Fatalf("part %d of %d bytes: %v", i, n, err)
+		}
+		if !bytes.Equal(got, noise(n)) {
+			t.Fatalf("part %d of %d bytes is not what was sent", i, n)
+		}
+		if _, err := client.Write([]byte{1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := <-served; err != nil {
+		t.Fatal(err)
+	}
+	go client.Read(make([]byte, 1)) //nolint:errcheck // it waits for what does not come
+	for deadline := time.Now().Add(time.Minute); wakesAt(t, client) != 1; {
+		if time.Now().After(deadline) {
+			t.Fatalf("a connection that waits is woken at %d bytes", wakesAt(t, client))
+		}
+	}
+}
+
+func TestTransport_MuchEnds(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		end  func(client net.Conn, server *net.TCPConn) error
+		want error
+	}{
+		"at the end":           {func(_ net.Conn, s *net.TCPConn) error { return s.Close() }, io.EOF},
+		"by a reset":           {func(_ net.Conn, s *net.TCPConn) error { return errors.Join(s.SetLinger(0), s.Close()) }, syscall.ECONNRESET},
+		"by the reader itself": {func(c net.Conn, _ *net.TCPConn) error { return c.Close() }, net.ErrClosed},
+		"in time":              {func(c net.Conn, _ *net.TCPConn) error { return c.SetReadDeadline(time.Now()) }, os.ErrDeadlineExceeded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client, server := connect(t)
+			content := noise(6 << 20)
+			go send(server, content) //nolint:errcheck // the reader sees what is missing
+			got := make([]byte, len(content))
+			if _, err := io.ReadFull(client, got); err != nil || !bytes.Equal(got, content) {
+				t.Fatalf("reading much: %v", err)
+			}
+			ended := make(chan error, 1)
+			go func() {
+				_, err := client.Read(got)
+				ended <- err
+			}()
+			if err := tt.end(client, server); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-ended; !errors.Is(err, tt.want) {
+				t.Errorf("the reader got %v, want %v", err, tt.want)
+			}
+		})
+	}
+}

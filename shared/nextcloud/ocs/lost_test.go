@@ -1,0 +1,128 @@
+package ocs_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
+	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
+)
+
+// Calls whose answer is lost: what had its effect, and what is told.
+func TestClient_LostAnswers(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name        string
+		fault       nextcloudtest.Fault
+		read, write error
+		made        bool
+	}{
+		{"cut before the effect", nextcloudtest.CutBefore(), ocs.ErrUnavailable, ocs.ErrUncertain, false},
+		{"cut after the effect", nextcloudtest.CutAfter(), ocs.ErrUnavailable, ocs.ErrUncertain, true},
+		{"cut inside the answer", nextcloudtest.CutInside(), ocs.ErrBadAnswer, ocs.ErrUncertain, true},
+		{"a crash before the effect", nextcloudtest.Crash(), ocs.ErrUnavailable, ocs.ErrUncertain, false},
+		{"a crash after the effect", nextcloudtest.CrashAfter(), ocs.ErrUnavailable, ocs.ErrUncertain, true},
+		{"maintenance", nextcloudtest.Maintenance(), ocs.ErrMaintenance, ocs.ErrMaintenance, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			server, client := open(t)
+			server.Fail(func(*http.Request) nextcloudtest.Fault { return tt.fault })
+			_, err := client.User(t.Context(), "admin")
+			wantError(t, err, tt.read)
+			if errors.Is(err, ocs.ErrUncertain) {
+				t.Errorf("a read is uncertain: %v", err)
+			}
+			server.Fail(nextcloudtest.Times(1, tt.fault, nextcloudtest.On(http.MethodPost, "/users")))
+			wantError(t, client.CreateUser(t.Context(), ada()), tt.write)
+			if _, err = client.User(t.Context(), ada().ID); (err == nil) != tt.made {
+				t.Errorf("after it, the user is %v, want made: %v", err, tt.made)
+			}
+		})
+	}
+}
+
+// A GET that hands out a new app password each time is a write: a lost answer
+// leaves one behind.
+func TestClient_AppPassword_IsUncertainWhenTheAnswerIsLost(t *testing.T) {
+	t.Parallel()
+	server, client := open(t)
+	server.AddUser("ada", adaPassword, "")
+	_, err := client.Status(t.Context()) // so that a connection is there to be used again
+	must(t, err)
+	server.Fail(nextcloudtest.Times(1, nextcloudtest.CutAfter(), nil))
+	_, err = client.AppPassword(t.Context(), "ada", adaPassword)
+	wantError(t, err, ocs.ErrUncertain)
+	if got, _ := server.User("ada"); len(got.AppPasswords) != 1 {
+		t.Errorf("%d app passwords, want the one whose answer was lost", len(got.AppPasswords))
+	}
+}
+
+func TestClient_NothingListens(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	must(t, listener.Close())
+	client := clientOf(t, "http://"+listener.Addr().String(), time.Minute)
+	err = client.CreateUser(t.Context(), ada())
+	wantError(t, err, ocs.ErrUnavailable)
+	if errors.Is(err, ocs.ErrUncertain) {
+		t.Errorf("uncertain although nothing was sent: %v", err)
+	}
+}
+
+// The server got the call and is still at work when the client gives up.
+func TestClient_GivesUp(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		timeout time.Duration // of the client
+		cancel  bool          // by the caller
+		cause   error
+	}{
+		{"at its own timeout", 3 * time.Second, false, context.DeadlineExceeded},
+		{"when the caller does", time.Minute, true, context.Canceled},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			server := nextcloudtest.New(nextcloudtest.Options{AdminPassword: adminPassword, BasePath: folder})
+			arrived, goOn := make(chan struct{}, 1), make(chan struct{})
+			slow := nextcloudtest.Slow(goOn)
+			server.Fail(func(*http.Request) nextcloudtest.Fault {
+				arrived <- struct{}{}
+				return slow
+			})
+			client := dial(t, server, tt.timeout)
+			t.Cleanup(func() { close(goOn) }) // before the server waits for its requests
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			// A client without a time-out of its own would wait here for ever.
+			defer time.AfterFunc(time.Minute, cancel).Stop()
+			if tt.cancel {
+				go func() { <-arrived; cancel() }()
+			}
+			err := client.CreateUser(ctx, ada())
+			wantError(t, err, ocs.ErrUncertain)
+			wantError(t, err, tt.cause)
+		})
+	}
+}
+
+func TestClient_GivesUpBeforeSending(t *testing.T) {
+	t.Parallel()
+	server, client := open(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := client.CreateUser(ctx, ada())
+	wantError(t, err, ocs.ErrUnavailable)
+	wantError(t, err, context.Canceled)
+	if calls := server.Calls(); len(calls) != 0 || errors.Is(err, ocs.ErrUncertain) {
+		t.Errorf("got %v after %v, want certainty and no call", err, calls)
+	}
+}

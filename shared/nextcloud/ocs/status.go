@@ -1,0 +1,78 @@
+package ocs
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+)
+
+// The major versions of Nextcloud that the gateway supports: compose runs the
+// newest, the doctor warns of others.
+const (
+	OldestVersion = 27
+	NewestVersion = 34
+)
+
+// A Status is what a server says of itself to everybody.
+type Status struct {
+	Installed    bool
+	Maintenance  bool // an administrator switched it off; everything else answers 503
+	NeedsUpgrade bool // the files are newer than the database
+	Version      string
+}
+
+// Usable reports whether the server can do its work.
+func (s Status) Usable() bool { return s.Installed && !s.Maintenance && !s.NeedsUpgrade }
+
+// Status reads status.php, without credentials.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	const op = "status"
+	got, failure := c.send(ctx, call{op: op, method: http.MethodGet}, c.at("status.php"))
+	if failure != nil {
+		return Status{}, failure
+	}
+	var said struct {
+		Installed      *bool  `json:"installed"`
+		Maintenance    bool   `json:"maintenance"`
+		NeedsDBUpgrade bool   `json:"needsDbUpgrade"`
+		Version        string `json:"versionstring"`
+	}
+	e := &Error{Op: op, Kind: ErrBadAnswer, Status: got.status, RetryAfter: RetryAfterHeader(got.header)}
+	switch err := json.Unmarshal(got.body, &said); {
+	case err == nil && said.Installed != nil: // older servers send 503 in maintenance
+		return Status{*said.Installed, said.Maintenance, said.NeedsDBUpgrade, said.Version}, nil
+	case got.status >= http.StatusInternalServerError:
+		e.Kind = ErrUnavailable
+	case got.status == http.StatusTooManyRequests:
+		e.Kind, e.RetryAfter = ErrRateLimited, max(e.RetryAfter, time.Second)
+	}
+	return Status{}, e
+}
+
+// A Throttle is what the server does to calls from our address after failed
+// logins.
+type Throttle struct {
+	Delay     time.Duration // before every call with credentials, right or wrong
+	AllowList bool          // the address is exempt
+}
+
+// Throttle asks, without credentials, whether the server slows us down.
+func (c *Client) Throttle(ctx context.Context) (Throttle, error) {
+	var got struct {
+		Capabilities struct {
+			BruteForce struct {
+				Delay     float64 `json:"delay"` // milliseconds
+				AllowList bool    `json:"allow-listed"`
+			} `json:"bruteforce"`
+		} `json:"capabilities"`
+	}
+	err := c.do(ctx, call{
+		op: "capabilities", method: http.MethodGet, path: []string{"cloud", "capabilities"}, data: &got,
+	})
+	if err != nil {
+		return Throttle{}, err
+	}
+	b := got.Capabilities.BruteForce
+	return Throttle{time.Duration(b.Delay * float64(time.Millisecond)), b.AllowList}, nil
+}

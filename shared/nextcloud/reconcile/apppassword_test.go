@@ -1,0 +1,81 @@
+package reconcile_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+// apps returns how many app passwords were fetched, and whether the one that is
+// kept opens a's account.
+func (w *world) apps(a account.Account) (fetched int, opens bool) {
+	w.t.Helper()
+	for _, c := range w.cloud.Calls() {
+		if strings.HasSuffix(c.Path, "/core/getapppassword") {
+			fetched++
+		}
+	}
+	n := w.known(a)
+	app, err := w.wisher.Box.Open(n.App, string(n.UserID))
+	return fetched, err == nil && w.appPasswordOpens(n.NextcloudID, app)
+}
+
+func TestReconciler_FetchesOneAppPassword(t *testing.T) {
+	t.Parallel()
+	t.Run("however often the wish changes", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, storetest.SQLite(t), nil)
+		a := w.register("ada@example.org")
+		r := w.reconciler()
+		for range 3 {
+			w.batch(r)
+			w.update(func(ctx context.Context, tx *store.Tx) error {
+				return w.wisher.PasswordChanged(ctx, tx, a, "an entirely new passphrase", w.time())
+			})
+		}
+		if fetched, opens := w.apps(a); fetched != 1 || !opens {
+			t.Errorf("%d were fetched, the one that is kept opens: %v", fetched, opens)
+		}
+	})
+	t.Run("also when it stops before and the password is not known any more", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_PASSWORD_SYNC": "false"})
+		a := w.register("ada@example.org")
+		r := w.reconciler()
+		reconcile.OnReached(r, func(point string) {
+			if point == "owned" {
+				panic(errCrash{})
+			}
+		})
+		if !crashes(func() { w.batch(r) }) {
+			t.Fatal("it did not stop")
+		}
+		w.advance(time.Hour)
+		w.batch(w.reconciler())
+		if fetched, opens := w.apps(a); fetched != 1 || !opens {
+			t.Errorf("%d were fetched, the one that is kept opens: %v", fetched, opens)
+		}
+	})
+	t.Run("and another for an account that is made again", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_PASSWORD_SYNC": "false"})
+		a := w.register("ada@example.org")
+		r := w.reconciler()
+		w.batch(r)
+		w.cloud.RemoveUser("ada@example.org")
+		if _, err := w.db.RecheckNextcloud(t.Context(), w.time()); err != nil {
+			t.Fatal(err)
+		}
+		w.batch(r)
+		w.batch(r)
+		if fetched, opens := w.apps(a); fetched != 2 || !opens {
+			t.Errorf("%d were fetched, the one that is kept opens: %v", fetched, opens)
+		}
+	})
+}

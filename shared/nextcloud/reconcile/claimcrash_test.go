@@ -1,0 +1,196 @@
+package reconcile_test
+
+import (
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+func TestClaim_TheAccountIsDeletedInBetween(t *testing.T) {
+	t.Parallel()
+	t.Run("before the claim", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, storetest.SQLite(t), nil)
+		a, by := w.inConflict()
+		w.cloud.RemoveUser("Countess")
+		_, err := w.claim(by, herPassword)
+		w.wants("claimed", err, "changed_meanwhile")
+		w.batch(w.reconciler())
+		w.settled(a, adasPassword)
+	})
+	t.Run("after it", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, storetest.SQLite(t), nil)
+		a, by := w.inConflict()
+		if _, err := w.claim(by, herPassword); err != nil {
+			t.Fatal(err)
+		}
+		w.cloud.RemoveUser("Countess")
+		r := w.reconciler()
+		for range 3 {
+			w.batch(r)
+			w.advance(time.Hour)
+		}
+		if n := w.known(a); n.Status != desired.Active || n.Link != desired.NoLink || n.NextcloudID != "Countess" {
+			t.Errorf("the row is %+v", n)
+		}
+		if u, _ := w.cloud.User("Countess"); u.DisplayName != a.FullName {
+			t.Errorf("the account is %+v", u)
+		}
+	})
+	t.Run("between the look and the password, which opens another account", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, storetest.SQLite(t), nil)
+		w.cloud.AddUser("ada@example.org", "x", "")
+		a := w.register("ada@example.org")
+		r := w.reconciler()
+		w.batch(r)
+		reconcile.OnReached(r, func(point string) {
+			if point == "claim begun" {
+				w.cloud.RemoveUser("ada@example.org")
+				w.cloud.AddUser("Countess", herPassword, "ada@example.org")
+			}
+		})
+		_, err := r.Claim(t.Context(), w.proof(a), herPassword, audit.New(audit.Claimed, a.ID, audit.Origin{}, w.time()))
+		w.wants("claimed", err, "wrong_nextcloud_password")
+		if n := w.known(a); n.Link != desired.NoLink {
+			t.Errorf("the row is %+v", n)
+		}
+	})
+}
+
+// TestClaim_SurvivesACrashAnywhere stops after every call and commit of a claim,
+// and of the reconciler after it.
+func TestClaim_SurvivesACrashAnywhere(t *testing.T) {
+	t.Parallel()
+	points := 0
+	for at := 1; points == 0 && !t.Failed(); at++ {
+		w := newWorld(t, storetest.SQLite(t), nil)
+		a, by := w.inConflict()
+		seen := 0
+		crash := func(r *reconcile.Reconciler) *reconcile.Reconciler {
+			reconcile.OnReached(r, func(string) {
+				if seen++; seen == at {
+					panic(errCrash{})
+				}
+			})
+			return r
+		}
+		crashed := crashes(func() {
+			event := audit.New(audit.Claimed, a.ID, audit.Origin{}, w.time())
+			if _, err := crash(w.reconciler()).Claim(t.Context(), by, herPassword, event); err != nil {
+				t.Error(err)
+			}
+			w.batch(crash(w.reconciler()))
+		})
+		if !crashed {
+			points = at - 1
+		}
+		w.advance(time.Hour) // the lease runs out
+		if _, err := w.claim(by, herPassword); err != nil {
+			t.Errorf("point %d: again: %v", at, err)
+		}
+		for range 3 {
+			w.batch(w.reconciler())
+			w.advance(time.Hour)
+		}
+		w.asItWas(a)
+	}
+	if points < 7 { // begun, tried, claimed, looked, app password, kept, touched, settled
+		t.Errorf("only %d points were tried", points)
+	}
+}
+
+func TestClaim_AnAnswerThatIsLost(t *testing.T) {
+	t.Parallel()
+	for name, lost := range map[string]func(*http.Request) bool{
+		"of the password":     nextcloudtest.On(http.MethodGet, "/cloud/user"),
+		"of the app password": nextcloudtest.On(http.MethodGet, "/core/getapppassword"),
+		"of the capabilities": nextcloudtest.On(http.MethodGet, "/cloud/capabilities"),
+		"of the account":      nextcloudtest.On(http.MethodGet, "/cloud/users/Countess"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, storetest.SQLite(t), nil)
+			a, by := w.inConflict()
+			fault := nextcloudtest.CutAfter()
+			if name == "of the capabilities" || name == "of the account" { // which may be asked for again
+				fault = nextcloudtest.Maintenance()
+			}
+			w.cloud.Fail(nextcloudtest.Times(1, fault, lost))
+			_, err := w.claim(by, herPassword)
+			if name != "of the app password" {
+				if c, wait := code(err); c != "nextcloud_unavailable" || wait <= 0 {
+					t.Errorf("got %v", err)
+				}
+				w.advance(time.Hour)
+				_, err = w.claim(by, herPassword)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				w.batch(w.reconciler())
+				w.advance(time.Hour)
+			}
+			w.asItWas(a)
+		})
+	}
+}
+
+// TestClaim_AtOnce claims one account many times at once.
+func TestClaim_AtOnce(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db, nil)
+		a, by := w.inConflict()
+		var all sync.WaitGroup
+		for range 3 {
+			all.Go(func() {
+				if n, err := w.claim(by, herPassword); err != nil || n.NextcloudID != "Countess" {
+					t.Errorf("%+v, %v", n, err)
+				}
+			})
+		}
+		all.Wait()
+		w.batch(w.reconciler())
+		w.asItWas(a)
+		if got := w.events(); got[audit.Claimed] != 1 {
+			t.Errorf("the audit trail has %v", got)
+		}
+	})
+}
+
+func TestClaim_NotBesideTheReconciler(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), nil)
+	a, by := w.inConflict()
+	w.retry(a)
+	r, claimed := w.reconciler(), false
+	reconcile.OnReached(r, func(point string) {
+		if point == "asked for the address" {
+			claimed = true
+			_, err := w.claim(by, herPassword)
+			w.wants("claimed", err, "nothing_to_claim")
+			_, err = w.adopt(a.ID, "Countess")
+			w.wants("adopted", err, "changed_meanwhile")
+		}
+	})
+	w.batch(r)
+	if !claimed {
+		t.Fatal("the reconciler did not get there")
+	}
+	if _, err := w.claim(by, herPassword); err != nil {
+		t.Fatal(err)
+	}
+	w.batch(w.reconciler())
+	w.asItWas(a)
+}

@@ -1,0 +1,166 @@
+package reconcile_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+// TestReconciler_ASecondAccountTakesNoAddressAway is about Nextcloud's login by
+// address, which works only while one account has it.
+func TestReconciler_ASecondAccountTakesNoAddressAway(t *testing.T) {
+	t.Parallel()
+	for name, address := range map[string]string{
+		"as it is": "ada@example.org", "in capitals": "Ada@EXAMPLE.org",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.Each(t, func(t *testing.T, db *store.DB) {
+				w := newWorld(t, db, nil)
+				w.cloud.AddUser("countess", "her own password", address)
+				a := w.register("ada@example.org")
+				w.batch(w.reconciler())
+				if n := w.known(a); n.Status != desired.Conflict || n.Owned || n.DueAt != nil {
+					t.Errorf("the row is %+v", n)
+				}
+				if users := w.cloud.Users(); len(users) != 2 {
+					t.Errorf("a second account has the address: %+v", users)
+				}
+				if !w.cloud.Opens("ada@example.org", "her own password") {
+					t.Error("the address does not open the first account any more")
+				}
+			})
+		})
+	}
+}
+
+func TestReconciler_TheAddressOfOurOwnCrashIsNoConflict(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), nil)
+	a := w.register("ada@example.org")
+	w.cloud.Fail(nextcloudtest.Times(1, nextcloudtest.CutAfter(), nextcloudtest.On(http.MethodPost, "")))
+	w.batch(w.reconciler())
+	w.advance(time.Hour)
+	w.batch(w.reconciler())
+	w.settled(a, adasPassword)
+}
+
+func TestReconciler_AnAddressInsideAnotherIsNoConflict(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), nil)
+	for i := range 60 {
+		w.cloud.AddUser(fmt.Sprint("user", i), "a password of theirs", fmt.Sprintf("x%d.ada@example.org", i))
+	}
+	a := w.register("ada@example.org")
+	w.batch(w.reconciler())
+	if n := w.known(a); n.Status != desired.Active {
+		t.Errorf("the row is %+v", n)
+	}
+}
+
+// TestReconciler_AsksForABoundedNumberOfAccounts has more accounts match the
+// search than are looked at.
+func TestReconciler_AsksForABoundedNumberOfAccounts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), nil)
+	for i := range 300 {
+		w.cloud.AddUser(fmt.Sprint("user", i), "a password of theirs", fmt.Sprintf("x%d.ada@example.org", i))
+	}
+	a := w.register("ada@example.org")
+	w.batch(w.reconciler())
+	if n := w.known(a); n.Status != desired.Failed || n.LastError != reconcile.EmailUnclear || n.DueAt != nil {
+		t.Errorf("the row is %+v", n)
+	}
+	if _, there := w.cloud.User("ada@example.org"); there {
+		t.Error("an account was made without knowing whose the address is")
+	}
+	if n := len(w.cloud.Calls()); n > 8 {
+		t.Errorf("%d calls", n)
+	}
+}
+
+// TestReconciler_AChangeOfAddressTakesNoneAway changes an address to one that
+// somebody else has in Nextcloud.
+func TestReconciler_AChangeOfAddressTakesNoneAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), nil)
+	w.cloud.AddUser("charles", "his own password", "charles@example.org")
+	a := w.register("ada@example.org")
+	r := w.reconciler()
+	w.batch(r)
+	a.Email = "charles@example.org"
+	w.changed(a)
+	w.batch(r)
+	if n := w.known(a); n.Status != desired.Active || n.LastError != reconcile.EmailTaken {
+		t.Errorf("the row is %+v", n)
+	}
+	if u, _ := w.cloud.User("ada@example.org"); u.Email != "ada@example.org" {
+		t.Errorf("the account has the address %s", u.Email)
+	}
+	if !w.cloud.Opens("charles@example.org", "his own password") {
+		t.Error("the address does not open the first account any more")
+	}
+}
+
+// TestReconciler_AccountsOfDeletedUsersHoldNoAddress registers an address again.
+func TestReconciler_AccountsOfDeletedUsersHoldNoAddress(t *testing.T) {
+	t.Parallel()
+	for policy, want := range map[string]desired.Status{
+		"disable": desired.Active,   // nobody signs in to the disabled account
+		"delete":  desired.Active,   //
+		"keep":    desired.Conflict, // the account that was kept has the address, and its owner can claim it
+	} {
+		t.Run(policy, func(t *testing.T) {
+			t.Parallel()
+			storetest.Each(t, func(t *testing.T, db *store.DB) {
+				w := newWorld(t, db, map[string]string{"NEXTCLOUD_ON_DELETE": policy})
+				w.removed(w.register("ada@example.org"))
+				w.batch(w.reconciler())
+				a := w.register("ada@example.org")
+				w.batch(w.reconciler())
+				if n := w.known(a); n.Status != want {
+					t.Errorf("the row is %+v", n)
+				}
+			})
+		})
+	}
+}
+
+// TestReconciler_WaitsForAnAddressThatIsGivenUp has one user take the address
+// that another one gave up, before Nextcloud knows.
+func TestReconciler_WaitsForAnAddressThatIsGivenUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_USER_ID": "uuid"})
+	r := w.reconciler()
+	ada := w.register("ada@example.org")
+	w.batch(r)
+	ada.Email = "countess@example.org"
+	w.update(func(ctx context.Context, tx *store.Tx) error {
+		old, err := tx.Account(ctx, ada.ID)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ChangeAccount(ctx, tx.AtConsole(), old, store.Changes{Email: &ada.Email}, w.time())
+		return err
+	})
+	b := w.register("ada@example.org")
+	w.batch(r)
+	if n := w.known(b); n.Status != desired.Pending || n.LastError != reconcile.EmailTaken || n.DueAt == nil {
+		t.Errorf("the row is %+v", n)
+	}
+	w.changed(ada)
+	w.batch(r)
+	w.advance(time.Hour)
+	w.batch(r)
+	if n := w.known(b); n.Status != desired.Active {
+		t.Errorf("the row is %+v", n)
+	}
+}

@@ -1,0 +1,88 @@
+package reconcile_test
+
+import (
+	"net/url"
+	"os"
+	"testing"
+
+	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
+	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+// TestContract_AccountsFromBefore claims and adopts accounts at a real Nextcloud,
+// where the environment names one (make test-nextcloud).
+func TestContract_AccountsFromBefore(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("NEXTCLOUD_CONTRACT") != "1" {
+		return // the same is tried at nextcloudtest by the other tests
+	}
+	env := map[string]string{}
+	for _, name := range []string{"NEXTCLOUD_URL", "NEXTCLOUD_ADMIN_USER", "NEXTCLOUD_ADMIN_PASSWORD", "NEXTCLOUD_CA_FILE"} {
+		env[name] = os.Getenv(name)
+	}
+	for name, by := range map[string]string{"with the password": "password", "with an app password": "app", "adopted first": "adopted"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, storetest.SQLite(t), env)
+			base, err := url.Parse(env["NEXTCLOUD_URL"])
+			if err != nil {
+				t.Fatal(err)
+			}
+			e := config.Map(env)
+			cloud := ocs.New(ocs.Config{
+				URL: base, AdminUser: env["NEXTCLOUD_ADMIN_USER"], AdminPassword: config.Secret(env["NEXTCLOUD_ADMIN_PASSWORD"]),
+				Roots: reconcile.ReadRoots(e),
+			})
+			t.Cleanup(cloud.Close)
+			const password = "va-from-before-7!x"
+			id, address := "contract-claim-"+by, "contract-claim-"+by+"@example.org"
+			if err := cloud.CreateUser(t.Context(), ocs.NewUser{ID: id, Password: password, Email: address, DisplayName: "Augusta", Quota: "1 GB"}); err != nil {
+				t.Fatal(err)
+			}
+			defer cloud.DeleteUser(t.Context(), id) //nolint:errcheck // nothing else depends on it
+			a := w.register(address)
+			w.batch(w.reconciler())
+			if n := w.known(a); n.Status != desired.Conflict || n.LastError != reconcile.EmailTaken || n.InTheWay() != id {
+				t.Fatalf("the row is %+v", n)
+			}
+			if _, err := cloud.User(t.Context(), address); err == nil {
+				t.Error("a second account was made")
+			}
+			proof := config.Secret(password)
+			if by == "app" {
+				if proof, err = cloud.AppPassword(t.Context(), id, password); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if by == "adopted" {
+				n, err := w.adopt(a.ID, "")
+				t.Logf("adopted: %s %s %s, %v", n.NextcloudID, n.Link, n.LastError, err)
+			}
+			r, login := w.reconciler(), w.proof(a)
+			if _, err := w.claim(login, "a wrong guess"); err != nil {
+				t.Logf("a wrong password: %v", err)
+			}
+			n, err := r.Claim(t.Context(), login, proof, audit.New(audit.Claimed, a.ID, audit.Origin{}, w.time()))
+			t.Logf("claimed: %s %s, %v", n.NextcloudID, n.Link, err)
+			w.batch(r)
+			n = w.known(a)
+			u, err := cloud.User(t.Context(), id)
+			t.Logf("in the end: %s %s; Nextcloud: %s %s %v, %v", n.Status, n.LastError, u.Email, u.DisplayName, u.Quota, err)
+			if n.Status != desired.Active || u.Email != address || u.DisplayName != "Augusta" || u.Quota != 1<<30 {
+				t.Errorf("the row is %+v, the account %+v", n, u)
+			}
+			if _, err := cloud.Authenticate(t.Context(), id, password); err != nil {
+				t.Errorf("the password: %v", err)
+			}
+		})
+	}
+	t.Run("administrators", func(t *testing.T) {
+		w := newWorld(t, storetest.SQLite(t), env)
+		a := w.register("contract-admin@example.org")
+		_, err := w.adopt(a.ID, env["NEXTCLOUD_ADMIN_USER"])
+		w.wants("adopted", err, "not_adoptable")
+	})
+}

@@ -1,0 +1,265 @@
+package reconcile_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/crypto/seal"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+// on matches calls about one user.
+func on(id string) func(*http.Request) bool {
+	return func(r *http.Request) bool { return strings.Contains(r.URL.Path, "/users/"+id) }
+}
+
+func TestReconciler_OneBrokenAccountDoesNotHoldUpTheOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), nil)
+	bad := w.register("bad@example.org")
+	w.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
+		if r.Method == http.MethodPut && on("bad@example.org")(r) {
+			return nextcloudtest.Crash() // as when a hook of the server fails for this user
+		}
+		return nil
+	})
+	r := w.reconciler()
+	for i := range 30 {
+		fresh := w.register(fmt.Sprintf("user%d@example.org", i))
+		w.batch(r)
+		w.advance(15 * time.Second)
+		w.batch(r)
+		if n := w.known(fresh); n.Status != desired.Active {
+			t.Fatalf("round %d: a new account waits for one that cannot be made: %s %s", i, n.Status, n.LastError)
+		}
+		w.advance(15 * time.Minute)
+	}
+	if n := w.known(bad); n.Status != desired.Failed || !n.Owned {
+		t.Errorf("after many failures the broken account is %s, %d attempts; want it parked and visible", n.Status, n.Attempts)
+	}
+}
+
+func TestReconciler_AnOutageParksNobody(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]nextcloudtest.Fault{
+		"no answer": nextcloudtest.CutBefore(), "maintenance": nextcloudtest.Maintenance(),
+		"502 of a proxy": nextcloudtest.Answer(http.StatusBadGateway, "text/html", "<html>", 0),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, storetest.SQLite(t), nil)
+			a := w.register("ada@example.org")
+			w.cloud.Fail(func(*http.Request) nextcloudtest.Fault { return fault })
+			r := w.reconciler()
+			for range 40 {
+				w.batch(r)
+				w.advance(time.Hour)
+			}
+			if n := w.known(a); n.Status != desired.Pending || n.Attempts != 0 {
+				t.Errorf("after a long outage: %s, %d attempts", n.Status, n.Attempts)
+			}
+			w.cloud.Fail(nil)
+			w.batch(r)
+			w.settled(a, adasPassword)
+		})
+	}
+}
+
+func TestReconciler_ARefusedAddressLeavesTheRestInOrder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), nil)
+	a := w.register("ada@example.org")
+	r := w.reconciler()
+	w.batch(r)
+	a.Email = "ada@exämple.org" // fine for us, refused by the edit
+	w.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
+		if r.Method == http.MethodPut && r.FormValue("key") == "email" {
+			return nextcloudtest.Answer(http.StatusBadRequest, "application/json",
+				`{"ocs":{"meta":{"status":"failure","statuscode":102,"message":""},"data":[]}}`, 0)
+		}
+		return nil
+	})
+	w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Changed(ctx, tx, a, w.time()) })
+	w.update(func(ctx context.Context, tx *store.Tx) error {
+		return w.wisher.PasswordChanged(ctx, tx, a, "an entirely new passphrase", w.time())
+	})
+	w.batch(r)
+	n := w.known(a)
+	if n.Status != desired.Active || n.LastError != reconcile.Refused || n.DueAt != nil {
+		t.Errorf("the row is %s, %s, due %v; want it active with the refusal visible", n.Status, n.LastError, n.DueAt)
+	}
+	if !w.cloud.Opens(n.NextcloudID, "an entirely new passphrase") {
+		t.Error("the refused address kept the password from being set")
+	}
+}
+
+func TestReconciler_StopsInTimeForTheDeadline(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), nil)
+	w.register("ada@example.org")
+	ctx, cancel := context.WithTimeout(t.Context(), reconcile.Room)
+	defer cancel()
+	got, err := w.reconciler().RunBatch(ctx, 10)
+	if err != nil || got != (reconcile.Result{Remaining: 1}) {
+		t.Errorf("a little before the deadline: %+v, %v; want nothing begun and no error", got, err)
+	}
+	if n := len(w.cloud.Calls()); n != 0 {
+		t.Errorf("%d calls", n)
+	}
+	if got := w.batch(w.reconciler()); got.Succeeded != 1 {
+		t.Errorf("the account was not given back: %+v", got)
+	}
+}
+
+func TestDeleted_KeepsNoPassword(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		for _, policy := range []string{"disable", "delete", "keep"} {
+			w := newWorld(t, db, map[string]string{"NEXTCLOUD_ON_DELETE": policy})
+			a := w.register(policy + "@example.org")
+			if w.known(a).Password == nil {
+				t.Fatal("no password waits, so the test shows nothing")
+			}
+			w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Deleted(ctx, tx, a, w.time()) })
+			if n, err := db.NextcloudAccount(t.Context(), a.ID); err == nil && n.Password != nil {
+				t.Errorf("%s: the password of a deleted user still waits", policy)
+			}
+		}
+	})
+}
+
+func TestDeleted_KeepLeavesTheAccountAsItIs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_ON_DELETE": "keep"})
+	a := w.register("ada@example.org")
+	w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Deleted(ctx, tx, a, w.time()) })
+	w.batch(w.reconciler())
+	if _, there := w.cloud.User("ada@example.org"); there {
+		t.Error("an account was made for a user who is gone")
+	}
+
+	bob := w.register("bob@example.org")
+	w.batch(w.reconciler())
+	w.update(func(ctx context.Context, tx *store.Tx) error {
+		if err := w.wisher.PasswordChanged(ctx, tx, bob, "an entirely new passphrase", w.time()); err != nil {
+			return err
+		}
+		return w.wisher.Deleted(ctx, tx, bob, w.time())
+	})
+	if got := w.batch(w.reconciler()); got.Claimed != 0 {
+		t.Errorf("the account of a user who is gone is still worked on: %+v", got)
+	}
+	if n := w.known(bob); n.Password != nil || !w.cloud.Opens("bob@example.org", adasPassword) {
+		t.Errorf("the account was not left as it is: %+v", n)
+	}
+}
+
+func TestReconciler_ALostKeyHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_PASSWORD_SYNC": "false"})
+	a := w.register("ada@example.org")
+	ring, err := keyring.New(keyring.Generate())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.wisher.Box = seal.New(ring.Derive(reconcile.Purpose))
+	r := w.reconciler()
+	for range 3 {
+		w.batch(r)
+		w.advance(time.Minute)
+	}
+	if n := w.known(a); n.Status != desired.Active || !n.Owned {
+		t.Errorf("the row is %s, %s", n.Status, n.LastError)
+	}
+}
+
+func TestReconciler_ProvesByTheAccountItself(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), nil)
+	a := w.register("ada@example.org")
+	n := w.known(a)
+	first, err := w.wisher.Box.Open(n.First, string(a.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The id is somebody else's, and a third account has it as its address.
+	w.cloud.AddUser("ada@example.org", "her own password", "")
+	w.cloud.AddUser("other", first, "ada@example.org")
+	w.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
+		if user, password, _ := r.BasicAuth(); user == "ada@example.org" && password == first.Reveal() {
+			// A login name is an address, too: the server tries it after the id.
+			return func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+				r.SetBasicAuth("other", password)
+				next.ServeHTTP(rw, r)
+			}
+		}
+		return nil
+	})
+	w.batch(w.reconciler())
+	if n := w.known(a); n.Status != desired.Conflict || n.Owned {
+		t.Errorf("the row is %s, owned %v; another account opened", n.Status, n.Owned)
+	}
+}
+
+func TestReconciler_CrashesBesideAnother(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		for at := 1; at <= 7; at++ {
+			w := newWorld(t, db, nil)
+			a := w.register(fmt.Sprintf("ada%d@example.org", at))
+			other := w.reconciler()
+			r, seen := w.reconciler(), 0
+			reconcile.OnReached(r, func(string) {
+				seen++
+				if _, err := other.RunBatch(t.Context(), 10); err != nil { // finds it leased
+					t.Error(err)
+				}
+				if seen == at {
+					panic(errCrash{})
+				}
+			})
+			if !crashes(func() { w.batch(r) }) {
+				t.Fatalf("there is no point %d", at)
+			}
+			w.advance(time.Hour)
+			w.batch(other)
+			w.batch(other)
+			w.settled(a, adasPassword)
+			creates := 0
+			for _, c := range w.cloud.Calls() {
+				if c.Method == http.MethodPost && c.Status == http.StatusOK {
+					creates++
+				}
+			}
+			if creates != 1 {
+				t.Errorf("point %d: %d accounts were made", at, creates)
+			}
+		}
+	})
+}
+
+func TestReconciler_SecretsStayOutOfTheRow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), nil)
+	a := w.register("ada@example.org")
+	n := w.known(a)
+	for _, box := range [][]byte{n.Password, n.First} {
+		if strings.Contains(string(box), adasPassword.Reveal()) {
+			t.Error("a password is stored in the clear")
+		}
+	}
+	if _, err := w.wisher.Box.Open(n.Password, string(account.NewID())); !errors.Is(err, seal.ErrOpen) {
+		t.Errorf("the box opens for another user: %v", err)
+	}
+}

@@ -1,0 +1,146 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
+	"github.com/voiceassist/gateway/shared/store"
+)
+
+// trialTime is how long a caller has to find out whether Nextcloud answers and
+// accepts the administrator: more than one call takes. Should the process
+// vanish, another one tries after it.
+const trialTime = 30 * time.Second
+
+// enter reports whether Nextcloud may be called. Where nobody knows, one caller
+// of all processes finds out: each wrong password makes Nextcloud slow down
+// everybody's logins, and a Nextcloud that comes back is not met by a crowd.
+func (r *Reconciler) enter(ctx context.Context) (open bool, err error) {
+	now := r.now()
+	g, err := r.db.NextcloudGate(ctx, r.key, now)
+	if err != nil || g.Proved || g.Closed != nil {
+		return g.Proved, err
+	}
+	until := now.Add(trialTime)
+	mine, err := r.db.TryNextcloud(ctx, r.key, now, until)
+	if err != nil || !mine {
+		return false, err
+	}
+	return r.trial(ctx, until)
+}
+
+// trial makes one call that changes nothing and that only an administrator may
+// make. It is of no account, so that none has to wait for another's answer, and
+// it has ended when trial returns, whatever happens.
+func (r *Reconciler) trial(ctx context.Context, until time.Time) (open bool, err error) {
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), room)
+		defer cancel()
+		err = errors.Join(err, r.db.EndTrialOfNextcloud(ctx, r.key, until))
+	}()
+	if open, err = r.ask(ctx); err != nil || !open {
+		return false, err
+	}
+	return true, r.db.ProveNextcloud(ctx, r.key, r.now())
+}
+
+// ask makes that call, and closes the gate where it fails. The error is of the
+// database or of ctx.
+func (r *Reconciler) ask(ctx context.Context) (answered bool, err error) {
+	_, failure := r.directory.Users(ctx, "", 1, 0)
+	r.reached("asked")
+	switch {
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case failure != nil:
+		return false, r.shut(ctx, failure)
+	}
+	return true, nil
+}
+
+// isRefusal reports whether Nextcloud refuses the administrator.
+func isRefusal(failure error) bool {
+	return errors.Is(failure, ocs.ErrUnauthorized) || errors.Is(failure, ocs.ErrForbidden)
+}
+
+// isOutage reports whether Nextcloud is down, or something else answers: a
+// proxy's error page to a call that only reads, or no Nextcloud at all.
+func isOutage(failure error) bool {
+	return errors.Is(failure, ocs.ErrUnavailable) ||
+		errors.Is(failure, ocs.ErrBadAnswer) && !errors.Is(failure, ocs.ErrUncertain)
+}
+
+// shut closes the gate for a failure of a call that is about no account.
+func (r *Reconciler) shut(ctx context.Context, failure error) error {
+	slog.LogAttrs(ctx, slog.LevelWarn, "Nextcloud is left alone for a while", slog.String("cause", failure.Error()))
+	if isRefusal(failure) {
+		return r.refused(ctx, r.now())
+	}
+	return r.outage(ctx, failure, r.now())
+}
+
+// refused closes the gate for the administrator's credentials.
+func (r *Reconciler) refused(ctx context.Context, now time.Time) error {
+	return r.db.RefuseNextcloud(ctx, r.key, now, now.Add(coolDown))
+}
+
+// outage closes the gate for as long as Nextcloud asks, or longer with each
+// failure in a row.
+func (r *Reconciler) outage(ctx context.Context, failure error, now time.Time) error {
+	g, err := r.db.NextcloudGate(ctx, r.key, now)
+	if err != nil {
+		return err
+	}
+	wait := max(ocs.RetryAfter(failure), pause(g.Outages+1))
+	return r.db.CloseNextcloud(ctx, r.key, now, now.Add(wait))
+}
+
+// A Hold is what keeps the gateway from calling Nextcloud.
+type Hold struct {
+	For   store.Hold // "" for nothing
+	Until time.Time  // when it is over, or looked at again
+}
+
+// Holds returns what keeps the gateway from calling Nextcloud now.
+func (r *Reconciler) Holds(ctx context.Context) (Hold, error) {
+	g, err := r.db.NextcloudGate(ctx, r.key, r.now())
+	if err != nil || g.Closed == nil {
+		return Hold{}, err
+	}
+	return Hold{g.Hold, *g.Closed}, nil
+}
+
+// An Outlook is what is left to be done, and when.
+type Outlook struct {
+	store.Outlook
+	Hold // of all that is left; without it, accounts wait for their own next try
+
+	NextTry *time.Time    // when something may be done; nil for now, or for nothing left
+	Wait    time.Duration // until then
+}
+
+// Outlook returns what is left to be done.
+func (r *Reconciler) Outlook(ctx context.Context) (o Outlook, err error) {
+	now := r.now()
+	if o.Outlook, err = r.db.NextcloudOutlook(ctx, now); err != nil || o.Left == 0 {
+		return o, err
+	}
+	if o.Hold, err = r.Holds(ctx); err != nil {
+		return o, err
+	}
+	if o.Next != nil && o.Next.After(now) {
+		o.NextTry = o.Next
+	}
+	if o.For != "" && (o.NextTry == nil || o.Until.After(*o.NextTry)) {
+		o.NextTry = &o.Until
+	} else {
+		o.Hold = Hold{}
+	}
+	if o.NextTry != nil {
+		o.Wait = o.NextTry.Sub(now)
+	}
+	return o, nil
+}

@@ -1,0 +1,229 @@
+package reconcile_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+// killApp makes the gateway's app password worthless, as it is after the user
+// removed it from the list of devices.
+func (w *world) killApp(a account.Account) {
+	w.t.Helper()
+	n := w.known(a)
+	app, err := w.wisher.Box.Open(n.App, string(a.ID))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.client().RevokeAppPassword(w.t.Context(), n.NextcloudID, app); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) recheck() {
+	w.t.Helper()
+	if _, err := w.db.RecheckNextcloud(w.t.Context(), w.time()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestReconciler_RenewsARefusedAppPassword(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_PASSWORD_SYNC": "false"})
+	a := w.register("ada@example.org")
+	r := w.reconciler()
+	w.batch(r)
+	w.killApp(a)
+	w.recheck()
+	strikes := w.cloud.Strikes()
+	w.batch(r)
+	n := w.known(a)
+	app, err := w.wisher.Box.Open(n.App, string(a.ID))
+	if err != nil || !w.appPasswordOpens(n.NextcloudID, app) || n.Status != desired.Active {
+		t.Errorf("no app password opens the account: %v, %+v", err, n)
+	}
+	if got := w.cloud.Strikes() - strikes; got > 1 {
+		t.Errorf("%d strikes for one dead password, want 1", got)
+	}
+	w.recheck()
+	w.batch(r)
+	if fetched, opens := w.apps(a); fetched != 2 || !opens {
+		t.Errorf("%d were fetched, the one that is kept opens: %v", fetched, opens)
+	}
+}
+
+// Only the user's own password fetches another, and only a login brings it.
+func TestReconciler_RenewsWithThePasswordOfTheNextLogin(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db, nil)
+		a := w.register("ada@example.org")
+		r := w.reconciler()
+		w.batch(r)
+		w.killApp(a)
+		w.recheck()
+		w.batch(r)
+		n := w.known(a)
+		if n.App != nil || n.LastError != reconcile.NoAppPassword || !n.WantsPassword || n.Status != desired.Pending || n.DueAt != nil {
+			t.Fatalf("the row is %+v", n)
+		}
+		calls := len(w.cloud.Calls())
+		w.recheck()
+		w.batch(r)
+		for _, c := range w.cloud.Calls()[calls:] {
+			if c.User != "admin" {
+				t.Errorf("%+v: a dead password is tried again", c)
+			}
+		}
+		if who, _, err := db.AccountByEmail(t.Context(), a.Email.Lookup()); err != nil || !who.NextcloudWantsPassword {
+			t.Errorf("the login is not told: %+v, %v", who, err)
+		}
+		for range 2 { // the second finds that it is there already
+			if err := w.wisher.HandOver(t.Context(), db, a.ID, "hash", adasPassword, w.time()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.batch(r)
+		w.settled(a, adasPassword)
+		if who, _, err := db.AccountByEmail(t.Context(), a.Email.Lookup()); err != nil || who.NextcloudWantsPassword {
+			t.Errorf("the next login is asked, too: %+v, %v", who, err)
+		}
+		version := w.known(a).Version
+		if err := w.wisher.HandOver(t.Context(), db, a.ID, "hash", adasPassword, w.time()); err != nil || w.known(a).Version != version {
+			t.Errorf("a password that nobody wants was kept: %v", err)
+		}
+	})
+}
+
+// An account that somebody removed is made again with a random password; the
+// next login gives it the user's.
+func TestReconciler_AnAccountMadeAgainWantsThePassword(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), nil)
+	a := w.register("ada@example.org")
+	r := w.reconciler()
+	w.batch(r)
+	w.cloud.RemoveUser("ada@example.org")
+	w.recheck()
+	w.batch(r)
+	w.batch(r)
+	n := w.known(a)
+	if n.Personal || !n.WantsPassword || n.Status != desired.Active || n.App == nil {
+		t.Fatalf("the row is %+v", n)
+	}
+	if err := w.wisher.HandOver(t.Context(), w.db, a.ID, "hash", adasPassword, w.time()); err != nil {
+		t.Fatal(err)
+	}
+	w.batch(r)
+	w.settled(a, adasPassword)
+}
+
+func TestReconciler_PutsEverybodyIntoTheGroup(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), nil)
+	before := w.register("before@example.org")
+	w.batch(w.reconciler())
+	w.wisher.Group = "voice assist"
+	after := w.register("after@example.org")
+	w.recheck()
+	r := w.reconciler()
+	w.batch(r)
+	w.batch(r)
+	for _, a := range []account.Account{before, after} {
+		u, err := w.client().User(t.Context(), w.known(a).NextcloudID)
+		if err != nil || len(u.Groups) != 1 || u.Groups[0] != "voice assist" {
+			t.Errorf("%s is in %q, %v", a.Email, u.Groups, err)
+		}
+	}
+	calls := len(w.cloud.Calls())
+	w.recheck()
+	w.batch(r)
+	for _, c := range w.cloud.Calls()[calls:] {
+		if c.Method != "GET" && c.Method != "PROPFIND" {
+			t.Errorf("%+v although nothing differs", c)
+		}
+	}
+}
+
+// A server that does not let its users change their passwords is asked as the
+// administrator.
+func TestReconciler_SetsThePasswordAsTheAdministratorWhereItMust(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), nil)
+	a := w.register("ada@example.org")
+	r := w.reconciler()
+	reconcile.OnReached(r, func(point string) {
+		if point == "owned" { // as a crash leaves it: changed, and not noted
+			w.cloud.SetPassword("ada@example.org", "somebody changed it meanwhile")
+		}
+	})
+	w.batch(r)
+	w.advance(time.Hour)
+	w.batch(r)
+	w.settled(a, adasPassword)
+}
+
+// The reconciler of another wish is not stopped by files that cannot be reached.
+func TestReconciler_FilesThatCannotBeReachedAreTheAccountsOwnTrouble(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), nil)
+	a := w.register("ada@example.org")
+	r := w.reconciler()
+	reconcile.OnReached(r, func(point string) {
+		if point == "app password kept" {
+			w.cloud.SetEnabled("ada@example.org", false) // 503, as maintenance
+		}
+	})
+	w.batch(r)
+	if n := w.known(a); n.Status != desired.Pending || n.LastError != reconcile.Unavailable || n.Attempts != 1 {
+		t.Errorf("the row is %+v", n)
+	}
+	reconcile.OnReached(r, func(string) {})
+	b := w.register("bob@example.org")
+	w.batch(r)
+	if n := w.known(b); n.Status != desired.Active {
+		t.Errorf("another account waits: %+v", n)
+	}
+	w.advance(time.Minute)
+	w.batch(r)
+	if n := w.known(a); n.Status != desired.Active {
+		t.Errorf("the row is %+v", n)
+	}
+}
+
+func TestStorage_OpensByWhatIsKnownOfTheAccount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), nil)
+	a := w.register("ada@example.org")
+	env := config.Map(map[string]string{"NEXTCLOUD_URL": w.url})
+	s := reconcile.ReadStorage(env, w.db, w.ring, w.time)
+	if _, err := s.Open(t.Context(), a.ID); !isNotReady(err) {
+		t.Errorf("before it was made: %v", err)
+	}
+	r := w.reconciler()
+	w.batch(r)
+	a.FullName = "Ada King"
+	w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Changed(ctx, tx, a, w.time()) })
+	if _, err := s.Open(t.Context(), a.ID); err != nil || w.known(a).Status != desired.Pending {
+		t.Errorf("a change that waits closes the folder: %v", err)
+	}
+	disabled := w.time()
+	a.DisabledAt = &disabled
+	w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Changed(ctx, tx, a, w.time()) })
+	if _, err := s.Open(t.Context(), a.ID); !isNotReady(err) {
+		t.Errorf("of a disabled user: %v", err)
+	}
+	if _, err := s.Open(t.Context(), account.NewID()); !isNotReady(err) {
+		t.Errorf("of nobody: %v", err)
+	}
+	if _, err := (*reconcile.Storage)(nil).Open(t.Context(), a.ID); err == nil || isNotReady(err) {
+		t.Errorf("without a Nextcloud: %v", err)
+	}
+}

@@ -1,0 +1,106 @@
+package reconcile_test
+
+import (
+	"maps"
+	"testing"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/crypto/seal"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+// opened returns what every sealed value of the database says, in a box of ring;
+// it reads one value at a time.
+func (w *world) opened(ring *keyring.Ring) map[string]config.Secret {
+	w.t.Helper()
+	box, all := seal.New(ring.Derive(reconcile.Purpose)), map[string]config.Secret{}
+	for i, place := range store.SealedPlaces() {
+		for after := ""; ; {
+			values, err := w.db.SealedValues(w.t.Context(), place, after, 1)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			if len(values) == 0 {
+				break
+			}
+			after = values[0].ID
+			plain, err := box.Open(values[0].Box, string(values[0].Owner))
+			if err != nil {
+				plain = "does not open"
+			}
+			all[string(rune('a'+i))+after] = plain
+		}
+	}
+	return all
+}
+
+func TestReseal_LeavesNothingThatNeedsTheOldSecret(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db, nil)
+		ada := w.register("ada@example.org")
+		w.batch(w.reconciler())
+		w.register("bob@example.org") // whose password waits
+		w.issue(ada, adasPassword, 1)
+		w.takeBack(ada, "")
+		w.issue(ada, adasPassword, 1)
+		before := w.opened(w.ring)
+		kinds := map[byte]int{}
+		for place, plain := range before {
+			kinds[place[0]]++
+			if plain == "does not open" {
+				t.Fatalf("%s does not open with the secret that sealed it", place)
+			}
+		}
+		if len(kinds) != len(store.SealedPlaces()) {
+			t.Fatalf("there is something in %v of %d places", kinds, len(store.SealedPlaces()))
+		}
+
+		other := keyring.Generate()
+		both, err1 := keyring.New(other, w.secret)
+		alone, err2 := keyring.New(other)
+		if err1 != nil || err2 != nil {
+			t.Fatal(err1, err2)
+		}
+		if n, lost, err := reconcile.Reseal(t.Context(), db, alone, func(int) {}); n != 0 || lost != len(before) || err != nil {
+			t.Errorf("without the old secret: %d sealed, %d lost, %v", n, lost, err)
+		}
+		for _, want := range []int{len(before), 0} { // a second time there is nothing to do
+			if n, lost, err := reconcile.Reseal(t.Context(), db, both, func(int) {}); n != want || lost != 0 || err != nil {
+				t.Errorf("%d sealed, %d lost, %v; want %d", n, lost, err, want)
+			}
+		}
+		if after := w.opened(alone); !maps.Equal(after, before) {
+			t.Errorf("with the new secret alone there are %d values, and they differ", len(after))
+		}
+	})
+}
+
+func TestReplaceSealed_LeavesWhatChangedMeanwhile(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db, nil)
+		w.register("ada@example.org")
+		place := store.SealedPlaces()[0]
+		read := func() store.SealedValue {
+			t.Helper()
+			values, err := db.SealedValues(t.Context(), place, "", 1)
+			if err != nil || len(values) != 1 {
+				t.Fatal(values, err)
+			}
+			return values[0]
+		}
+		v := read()
+		for _, want := range []bool{true, false} { // the second writer read what is there no more
+			if ok, err := db.ReplaceSealed(t.Context(), place, v, []byte("new")); ok != want || err != nil {
+				t.Errorf("replaced: %v, %v; want %v", ok, err, want)
+			}
+		}
+		if got := string(read().Box); got != "new" {
+			t.Errorf("the value is %q", got)
+		}
+	})
+}

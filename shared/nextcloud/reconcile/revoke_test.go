@@ -1,0 +1,394 @@
+package reconcile_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+const freshPassword = config.Secret("an entirely new passphrase")
+
+// login starts a login of a's, which an app password needs.
+func (w *world) login(a account.Account) signin.ID {
+	w.t.Helper()
+	l := signin.Start(a.ID, "device", "192.0.2.1", w.time(), signin.Lifetimes{Disuse: signin.RefreshLifetime})
+	if err := w.db.StartLogin(w.t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, w.time())); err != nil {
+		w.t.Fatal(err)
+	}
+	return l.ID
+}
+
+// appPasswords returns those of the world's Nextcloud.
+func (w *world) appPasswords() *reconcile.AppPasswords {
+	env := config.Map(map[string]string{"NEXTCLOUD_URL": w.url})
+	return reconcile.ReadStorage(env, w.db, w.ring, w.time).AppPasswords()
+}
+
+// issue makes n app passwords for a, by their own password.
+func (w *world) issue(a account.Account, own config.Secret, n int) []config.Secret {
+	w.t.Helper()
+	apps := w.appPasswords()
+	by := signin.Proven(a.ID, w.login(a)).WithPassword("hash")
+	var made []config.Secret
+	for range n {
+		event := audit.New(audit.AppIssued, a.ID, audit.Origin{}, w.time())
+		i, err := apps.Issue(w.t.Context(), by, "x", own, event)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		made = append(made, i.Password)
+	}
+	return made
+}
+
+// takeBack wishes all app passwords of a away, with a change of password unless
+// plain is "".
+func (w *world) takeBack(a account.Account, plain config.Secret) {
+	w.t.Helper()
+	w.update(func(ctx context.Context, tx *store.Tx) error {
+		if err := w.wisher.RevokeApps(ctx, tx, audit.New(audit.PasswordChanged, a.ID, audit.Origin{}, w.time())); err != nil {
+			return err
+		}
+		if plain == "" {
+			return nil
+		}
+		return w.wisher.PasswordChanged(ctx, tx, a, plain, w.time())
+	})
+}
+
+// waiting returns the states of a's revocations.
+func (w *world) waiting(a account.Account) string {
+	w.t.Helper()
+	list, err := w.db.Revocations(w.t.Context(), a.ID)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var states []string
+	for _, r := range list {
+		states = append(states, string(r.State))
+	}
+	return strings.Join(states, " ")
+}
+
+// worthless fails the test if one of the app passwords opens a's account, now or
+// after somebody signed in with the password.
+func (w *world) worthless(a account.Account, made []config.Secret, password config.Secret) {
+	w.t.Helper()
+	id := w.known(a).NextcloudID
+	if _, err := w.client().Authenticate(w.t.Context(), id, password); err != nil {
+		w.t.Errorf("the password does not open the account: %v", err)
+	}
+	for i, app := range made {
+		if w.cloud.Opens(id, app) {
+			w.t.Errorf("app password %d of %d still opens the account", i+1, len(made))
+		}
+	}
+}
+
+// first returns where the first call of that method and end of path is, or fails
+// the test.
+func first(t *testing.T, calls []nextcloudtest.Call, method, suffix string) int {
+	t.Helper()
+	for i, c := range calls {
+		if c.Method == method && strings.HasSuffix(c.Path, suffix) {
+			return i
+		}
+	}
+	t.Fatalf("no %s …%s among %+v", method, suffix, calls)
+	return 0
+}
+
+// A sign-in with the new password would revive what a change of it killed.
+func TestReconciler_RevokesBeforeItChangesThePassword(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db, nil)
+		a := w.register("ada@example.org")
+		r := w.reconciler()
+		w.batch(r)
+		made := w.issue(a, adasPassword, 3)
+		calls := len(w.cloud.Calls())
+		w.takeBack(a, freshPassword)
+		if got := w.waiting(a); got != "wanted wanted wanted" || !w.cloud.Opens("ada@example.org", made[0]) {
+			t.Errorf("before it is carried out: %q", got)
+		}
+		w.batch(r)
+		since := w.cloud.Calls()[calls:]
+		revoked, changed := first(t, since, http.MethodDelete, "/core/apppassword"), first(t, since, http.MethodPut, "/users/ada@example.org")
+		if revoked > changed {
+			t.Errorf("revoked by call %d, the password was changed by %d", revoked, changed)
+		}
+		w.settled(a, freshPassword)
+		w.worthless(a, made, freshPassword)
+		if got := w.waiting(a); got != "" {
+			t.Errorf("still wanted: %s", got)
+		}
+		w.advance(10 * time.Minute) // the gateway's own app password outlives it
+		w.settled(a, freshPassword)
+		if n := w.cloud.Strikes(); n != 0 {
+			t.Errorf("%d strikes", n)
+		}
+	})
+}
+
+// TestReconciler_RevokesWhateverStopsIt stops the reconciler after every call
+// and commit of a change of password with app passwords to revoke, in turn, and
+// starts it again, long afterwards: Nextcloud lets those die meanwhile.
+func TestReconciler_RevokesWhateverStopsIt(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		for _, plain := range []config.Secret{freshPassword, ""} {
+			points := 0
+			for at := 1; points == 0 && !t.Failed(); at++ {
+				w := newWorld(t, db, nil)
+				a := w.register(fmt.Sprintf("ada%d%d@example.org", at, len(plain)))
+				w.batch(w.reconciler())
+				made := w.issue(a, adasPassword, 2)
+				w.takeBack(a, plain)
+				r := w.reconciler()
+				seen := 0
+				reconcile.OnReached(r, func(string) {
+					if seen++; seen == at {
+						panic(errCrash{})
+					}
+				})
+				if !crashes(func() { w.batch(r) }) {
+					points = at - 1
+				}
+				w.advance(time.Hour) // the lease runs out, app passwords die
+				for range 3 {
+					w.batch(w.reconciler())
+				}
+				want := cmp.Or(plain, adasPassword)
+				w.settled(a, want)
+				w.worthless(a, made, want)
+				if n := w.known(a); n.DueAt != nil || n.Status != desired.Active {
+					t.Errorf("stopped at %d: %+v", at, n)
+				}
+				if got := w.waiting(a); strings.Contains(got, "wanted") {
+					t.Errorf("stopped at %d: still %s", at, got)
+				}
+			}
+			if points < 6 { // look, revoke and note twice, settle
+				t.Errorf("only %d points were tried", points)
+			}
+		}
+	})
+}
+
+func TestReconciler_RevokesAfterALostAnswer(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]nextcloudtest.Fault{
+		"cut after the effect": nextcloudtest.CutAfter(), "cut before it": nextcloudtest.CutBefore(),
+		"500 after the effect": nextcloudtest.CrashAfter(), "500 before it": nextcloudtest.Crash(),
+		"maintenance":    nextcloudtest.Maintenance(),
+		"a proxy's page": nextcloudtest.Answer(http.StatusOK, "text/html", "<html>", 0),
+		"not allowed":    nextcloudtest.Answer(http.StatusForbidden, "application/json", `{"ocs":{"meta":{"statuscode":403},"data":[]}}`, 0),
+		"too many calls": nextcloudtest.Answer(http.StatusTooManyRequests, "", "", time.Minute),
+	} {
+		for _, plain := range []config.Secret{freshPassword, ""} {
+			t.Run(fmt.Sprintf("%s, a new password: %t", name, plain != ""), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, storetest.SQLite(t), nil)
+				a := w.register("ada@example.org")
+				r := w.reconciler()
+				w.batch(r)
+				made := w.issue(a, adasPassword, 2)
+				w.takeBack(a, plain)
+				w.cloud.Fail(nextcloudtest.Times(2, fault, nextcloudtest.On(http.MethodDelete, "/core/apppassword")))
+				w.batch(r)
+				b := w.register("bob@example.org")
+				w.batch(r)
+				if n := w.known(b); n.Status != desired.Active && name != "maintenance" {
+					t.Errorf("another account waits: %+v", n)
+				}
+				for range 4 {
+					w.advance(time.Hour)
+					w.batch(r)
+				}
+				w.cloud.RemoveUser("bob@example.org")
+				password := cmp.Or(plain, adasPassword)
+				w.settled(a, password)
+				w.worthless(a, made, password)
+			})
+		}
+	}
+}
+
+func TestReconciler_RevokesWhatIsTakenBackMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), nil)
+	a := w.register("ada@example.org")
+	r := w.reconciler()
+	w.batch(r)
+	made := w.issue(a, adasPassword, 2)
+	w.recheck()
+	var once sync.Once
+	reconcile.OnReached(r, func(point string) {
+		if point == "touched" { // long after it looked for what to revoke
+			once.Do(func() { w.takeBack(a, "") })
+		}
+	})
+	w.batch(r)
+	w.batch(r)
+	w.settled(a, adasPassword)
+	w.worthless(a, made, adasPassword)
+}
+
+// An outage lasts so long that Nextcloud would let app passwords die, had the
+// password been changed there.
+func TestReconciler_RevokesAfterAnOutage(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		for _, plain := range []config.Secret{freshPassword, ""} {
+			w := newWorld(t, db, nil)
+			a := w.register(fmt.Sprintf("ada%d@example.org", len(plain)))
+			r := w.reconciler()
+			w.batch(r)
+			made := w.issue(a, adasPassword, 2)
+			w.cloud.Fail(func(*http.Request) nextcloudtest.Fault { return nextcloudtest.CutBefore() })
+			w.takeBack(a, plain)
+			for range 20 {
+				w.batch(r)
+				w.advance(time.Hour)
+			}
+			if got := w.waiting(a); got != "wanted wanted" {
+				t.Errorf("during the outage: %q", got)
+			}
+			w.cloud.Fail(nil)
+			w.batch(r)
+			w.settled(a, cmp.Or(plain, adasPassword))
+			w.worthless(a, made, cmp.Or(plain, adasPassword))
+		}
+	})
+}
+
+// Two reconcilers hold the same account when the lease of the first runs out.
+func TestReconciler_TwoRevokeTheSame(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db, nil)
+		a := w.register("ada@example.org")
+		w.batch(w.reconciler())
+		made := w.issue(a, adasPassword, 3)
+		w.takeBack(a, freshPassword)
+		slow := w.reconciler()
+		var once sync.Once
+		reconcile.OnReached(slow, func(point string) {
+			if point == "app password revoked" {
+				once.Do(func() {
+					w.advance(time.Hour)
+					w.batch(w.reconciler())
+				})
+			}
+		})
+		w.batch(slow)
+		w.advance(time.Hour)
+		w.batch(w.reconciler())
+		w.settled(a, freshPassword)
+		w.worthless(a, made, freshPassword)
+		if got := w.waiting(a); got != "" {
+			t.Errorf("still wanted: %s", got)
+		}
+	})
+}
+
+// A disabled account refuses its app passwords, and would take them again.
+func TestReconciler_DisablingAndRevoking(t *testing.T) {
+	t.Parallel()
+	disable := func(w *world, a account.Account, on bool) {
+		at := w.time()
+		if a.DisabledAt = nil; on {
+			a.DisabledAt = &at
+		}
+		w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Changed(ctx, tx, a, at) })
+	}
+	enabledWorld := func(t *testing.T, env map[string]string) (*world, account.Account, []config.Secret) {
+		t.Helper()
+		w := newWorld(t, storetest.SQLite(t), env)
+		a := w.register("ada@example.org")
+		w.batch(w.reconciler())
+		return w, a, w.issue(a, adasPassword, 2)
+	}
+	t.Run("disabled, they open nothing; enabled, they do again", func(t *testing.T) {
+		t.Parallel()
+		w, a, made := enabledWorld(t, nil)
+		disable(w, a, true)
+		w.batch(w.reconciler())
+		if w.appPasswordOpens("ada@example.org", made[0]) {
+			t.Error("it opens a disabled account")
+		}
+		disable(w, a, false)
+		w.batch(w.reconciler())
+		if !w.appPasswordOpens("ada@example.org", made[0]) {
+			t.Error("it does not open the account that is enabled again")
+		}
+	})
+	t.Run("taken back before: revoked before it is disabled", func(t *testing.T) {
+		t.Parallel()
+		w, a, made := enabledWorld(t, nil)
+		w.takeBack(a, freshPassword)
+		disable(w, a, true)
+		w.batch(w.reconciler())
+		w.cloud.SetEnabled("ada@example.org", true)
+		w.worthless(a, made, adasPassword)
+	})
+	t.Run("disabled before: revoked once it is enabled", func(t *testing.T) {
+		t.Parallel()
+		w, a, made := enabledWorld(t, nil)
+		disable(w, a, true)
+		w.batch(w.reconciler())
+		w.takeBack(a, "")
+		w.batch(w.reconciler())
+		if got := w.waiting(a); got != "wanted wanted" || w.known(a).DueAt != nil {
+			t.Errorf("while disabled: %q", got)
+		}
+		disable(w, a, false)
+		w.batch(w.reconciler())
+		w.worthless(a, made, adasPassword)
+	})
+	for _, policy := range []string{"disable", "delete", "keep"} {
+		t.Run("deleted with policy "+policy, func(t *testing.T) {
+			t.Parallel()
+			w, a, made := enabledWorld(t, map[string]string{"NEXTCLOUD_ON_DELETE": policy})
+			if policy == "keep" { // which takes nothing back by itself
+				w.takeBack(a, "")
+			}
+			w.update(func(ctx context.Context, tx *store.Tx) error {
+				if err := w.wisher.Deleted(ctx, tx, a, w.time()); err != nil {
+					return err
+				}
+				return tx.DeleteAccount(ctx, tx.AtConsole(), a.ID)
+			})
+			w.batch(w.reconciler())
+			if got := w.waiting(a); got != "" {
+				t.Errorf("still wanted: %s", got)
+			}
+			u, there := w.cloud.User("ada@example.org")
+			if there == (policy == "delete") || u.Enabled != (policy == "keep") {
+				t.Errorf("the account: %+v, %t", u, there)
+			}
+			w.cloud.SetEnabled("ada@example.org", true)
+			for _, app := range made {
+				if w.cloud.Opens("ada@example.org", app) {
+					t.Error("an app password opens the account when somebody enables it again")
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,246 @@
+package reconcile_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/crypto/seal"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+// shut closes the gate as an outage does, and waits until it is over.
+func (w *world) shut() {
+	w.t.Helper()
+	err := w.db.CloseNextcloud(w.t.Context(), reconcile.Key(w.reconciler()), w.time(), w.time().Add(time.Second))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.advance(2 * time.Second)
+}
+
+// TestTrial_EndsWithAnyAnswer has accounts due first of which Nextcloud answers
+// something unusual: those that come after them do not wait for it.
+func TestTrial_EndsWithAnyAnswer(t *testing.T) {
+	t.Parallel()
+	crash := func(w *world) {
+		w.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
+			if on("odd")(r) && r.Method == http.MethodGet {
+				return nextcloudtest.Answer(http.StatusNotFound, "application/json",
+					`{"ocs":{"meta":{"status":"failure","statuscode":418,"message":""},"data":[]}}`, 0)
+			}
+			return nil
+		})
+	}
+	limit := func(w *world) {
+		w.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
+			if on("odd")(r) {
+				return nextcloudtest.Answer(http.StatusTooManyRequests, "", "", 0)
+			}
+			return nil
+		})
+	}
+	remove := func(w *world) {
+		for i := range 3 {
+			w.cloud.RemoveUser(fmt.Sprintf("odd%d@example.org", i))
+		}
+	}
+	for name, c := range map[string]struct {
+		made    bool
+		prepare func(w *world)
+	}{
+		"accounts that were removed": {true, remove},
+		"passwords that are lost": {false, func(w *world) {
+			ring, err := keyring.New(keyring.Generate())
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			w.ring, w.wisher.Box = ring, seal.New(ring.Derive(reconcile.Purpose))
+		}},
+		"an answer that nobody knows": {true, crash},
+		"a limit":                     {true, limit},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.Each(t, func(t *testing.T, db *store.DB) {
+				w := newWorld(t, db, nil)
+				for i := range 3 {
+					w.register(fmt.Sprintf("odd%d@example.org", i))
+				}
+				if c.made {
+					w.batch(w.reconciler())
+					w.recheck()
+				}
+				c.prepare(w)
+				w.shut()
+				ada := w.register("ada@example.org")
+				r := w.reconciler()
+				for range 2 {
+					w.batch(r)
+				}
+				if n := w.known(ada); n.Status != desired.Active {
+					t.Errorf("another account waits: %+v", n)
+				}
+			})
+		})
+	}
+}
+
+// TestTrial_EndsWithItsCaller stops whoever tries, in every way there is.
+func TestTrial_EndsWithItsCaller(t *testing.T) {
+	t.Parallel()
+	for name, stop := range map[string]func(w *world, r *reconcile.Reconciler){
+		"a panic": func(w *world, r *reconcile.Reconciler) {
+			reconcile.OnReached(r, func(string) { panic(errCrash{}) })
+			if !crashes(func() { w.batch(r) }) {
+				w.t.Fatal("it did not stop")
+			}
+		},
+		"the end of the batch's context": func(w *world, r *reconcile.Reconciler) {
+			ctx, cancel := context.WithCancel(w.t.Context())
+			w.cloud.Fail(func(*http.Request) nextcloudtest.Fault { cancel(); return nextcloudtest.CutBefore() })
+			if _, err := r.RunBatch(ctx, 10); err == nil {
+				w.t.Error("no error")
+			}
+		},
+		"the end of a comparison's context": func(w *world, r *reconcile.Reconciler) {
+			ctx, cancel := context.WithCancel(w.t.Context())
+			w.cloud.Fail(func(*http.Request) nextcloudtest.Fault { cancel(); return nextcloudtest.CutBefore() })
+			if _, err := r.Compare(ctx); err == nil {
+				w.t.Error("no error")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.Each(t, func(t *testing.T, db *store.DB) {
+				w := newWorld(t, db, nil)
+				w.shut()
+				w.register("ada@example.org")
+				stop(w, w.reconciler())
+				w.cloud.Fail(nil)
+				bob := w.register("bob@example.org")
+				w.batch(w.reconciler())
+				if n := w.known(bob); n.Status != desired.Active {
+					t.Errorf("another account waits: %+v", n)
+				}
+			})
+		})
+	}
+}
+
+// TestGate_CorrectedSettingsGoOnAtOnce restarts with the right settings after
+// wrong ones, and asks before and after what waits for what.
+func TestGate_CorrectedSettingsGoOnAtOnce(t *testing.T) {
+	t.Parallel()
+	nowhere, err := url.Parse("http://127.0.0.1:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for hold, spoil := range map[store.Hold]func(*reconcile.Settings){
+		store.HoldRefused: func(s *reconcile.Settings) { s.Password = "what it used to be" },
+		store.HoldOutage:  func(s *reconcile.Settings) { s.URL = nowhere },
+	} {
+		t.Run(string(hold), func(t *testing.T) {
+			t.Parallel()
+			storetest.Each(t, func(t *testing.T, db *store.DB) {
+				w := newWorld(t, db, nil)
+				a := w.register("ada@example.org")
+				wrong := w.wisher.Settings
+				spoil(&wrong)
+				old := reconcile.New(w.db, wrong, w.ring, w.time)
+				for range 2 { // finds out, and waits
+					got := w.batch(old)
+					if got.Claimed != 0 || got.Remaining != 1 || got.WaitsFor == nil || *got.WaitsFor != hold ||
+						got.NextTryAt == nil || !got.NextTryAt.After(w.time()) {
+						t.Errorf("while it waits: %+v", got)
+					}
+				}
+				if got := w.batch(w.reconciler()); got != (reconcile.Result{Claimed: 1, Succeeded: 1}) {
+					t.Errorf("after it was corrected: %+v", got)
+				}
+				w.settled(a, adasPassword)
+			})
+		})
+	}
+}
+
+// TestGate_WrongCredentialsOfTwoKindsAreTriedOnceEach has a rollout from one
+// wrong password to another, and then to the right one, of processes that go on
+// meanwhile.
+func TestGate_WrongCredentialsOfTwoKindsAreTriedOnceEach(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db, nil)
+		w.register("ada@example.org")
+		var wrong []*reconcile.Reconciler
+		for _, password := range []string{"one", "two", "three"} {
+			s := w.wisher.Settings
+			s.Password = config.Secret(password)
+			wrong = append(wrong, reconcile.New(w.db, s, w.ring, w.time))
+		}
+		for range 5 {
+			for _, r := range wrong {
+				w.batch(r)
+			}
+			w.advance(10 * time.Second)
+		}
+		if n := w.cloud.Strikes(); n != len(wrong) {
+			t.Errorf("%d strikes of %d passwords, want one each", n, len(wrong))
+		}
+		right := w.reconciler()
+		w.batch(right)
+		for i := range 30 { // five minutes, and five more
+			b := w.register(fmt.Sprintf("bob%d@example.org", i))
+			for _, r := range wrong {
+				w.batch(r)
+			}
+			w.batch(right)
+			if n := w.known(b); n.Status != desired.Active {
+				t.Fatalf("round %d: those with the old passwords hold up those with the new one: %+v", i, n)
+			}
+			w.advance(20 * time.Second)
+		}
+	})
+}
+
+// TestGate_OneAccountThatNextcloudFailsAtHoldsNobodyUp has a Nextcloud that
+// answers everything but the question about one account.
+func TestGate_OneAccountThatNextcloudFailsAtHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), nil)
+	odd := w.register("odd@example.org")
+	w.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
+		if on("odd")(r) {
+			return nextcloudtest.Crash()
+		}
+		return nil
+	})
+	r := w.reconciler()
+	for i := range 12 {
+		b := w.register(fmt.Sprintf("bob%d@example.org", i))
+		w.batch(r)
+		if n := w.known(b); n.Status != desired.Active {
+			t.Fatalf("round %d: another account waits: %+v", i, n)
+		}
+		w.advance(20 * time.Minute)
+	}
+	n := w.known(odd)
+	if n.Status != desired.Pending || n.LastError != reconcile.Unavailable || n.DueAt.Sub(w.time()) > 15*time.Minute {
+		t.Errorf("it is not tried any more: %s, %s", n.Status, n.LastError)
+	}
+	w.cloud.Fail(nil)
+	w.batch(r)
+	if n := w.known(odd); n.Status != desired.Active {
+		t.Errorf("it is not made: %s, %s", n.Status, n.LastError)
+	}
+}

@@ -1,0 +1,106 @@
+package reconcile_test
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+func TestWisher_KeepsThePasswordOnlyWhereItWillBeUsed(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		env  map[string]string
+		kept bool
+	}{
+		"password sync":    {nil, true},
+		"no password sync": {map[string]string{"NEXTCLOUD_PASSWORD_SYNC": "false"}, false},
+		"no Nextcloud":     {map[string]string{"NEXTCLOUD_URL": ""}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, storetest.SQLite(t), test.env)
+			a := w.register("ada@example.org")
+			n := w.known(a)
+			if (n.Password != nil) != test.kept || n.Status != desired.Pending || n.DueAt == nil {
+				t.Errorf("the row is %+v", n)
+			}
+			if bytes.Contains(n.Password, []byte(adasPassword)) {
+				t.Error("the password is not sealed")
+			}
+			w.update(func(ctx context.Context, tx *store.Tx) error {
+				return w.wisher.Changed(ctx, tx, a, w.time())
+			})
+			if later := w.known(a); (later.Password != nil) != test.kept || !bytes.Equal(later.First, n.First) || later.Version != 2 {
+				t.Errorf("a change without a password made the row %+v", later)
+			}
+		})
+	}
+}
+
+func TestWisher_GivesNoIDTwice(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db, nil) // NEXTCLOUD_ON_DELETE is disable: the old account stays
+		first := w.register("ada@example.org")
+		w.update(func(ctx context.Context, tx *store.Tx) error {
+			if err := w.wisher.Deleted(ctx, tx, first, w.time()); err != nil {
+				return err
+			}
+			return tx.DeleteAccount(ctx, tx.AtConsole(), first.ID)
+		})
+		second := w.register("ada@example.org")
+		if n := w.known(second); n.NextcloudID != string(second.ID) {
+			t.Errorf("the second account has the id %s of the first, whose files are still there", n.NextcloudID)
+		}
+		if n := w.known(first); n.State != desired.Disabled || n.NextcloudID != "ada@example.org" {
+			t.Errorf("the first row is %+v", n)
+		}
+	})
+}
+
+func TestWisher_KeepsTheAccountOfADeletedUserWhereThatIsThePolicy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_ON_DELETE": "keep"})
+	a := w.register("ada@example.org")
+	w.batch(w.reconciler())
+	w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Deleted(ctx, tx, a, w.time()) })
+	w.batch(w.reconciler())
+	w.settled(a, adasPassword)
+}
+
+func TestRead_RefusesWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	const url = "https://cloud.example.org"
+	for _, test := range []struct {
+		name string
+		env  map[string]string
+		want string
+	}{
+		{"an address without scheme", map[string]string{"NEXTCLOUD_URL": "cloud.example.org"}, `NEXTCLOUD_URL is "cloud.example.org"; it must be`},
+		{"a quota that Nextcloud would misread", map[string]string{"NEXTCLOUD_DEFAULT_QUOTA": "5 GiB"}, `NEXTCLOUD_DEFAULT_QUOTA is "5 GiB"; it must be`},
+		{"another treatment of quotas", map[string]string{"NEXTCLOUD_QUOTA_DRIFT": "undo"}, `NEXTCLOUD_QUOTA_DRIFT is "undo"; it must be one of keep, reset`},
+		{"another rule of ids", map[string]string{"NEXTCLOUD_USER_ID": "name"}, `NEXTCLOUD_USER_ID is "name"; it must be`},
+		{"another policy", map[string]string{"NEXTCLOUD_ON_DELETE": "burn"}, `NEXTCLOUD_ON_DELETE is "burn"; it must be`},
+		{"a file that is not there", map[string]string{"NEXTCLOUD_CA_FILE": "/nowhere"}, `NEXTCLOUD_CA_FILE is "/nowhere"; it must be`},
+		{"a file without a certificate", map[string]string{"NEXTCLOUD_CA_FILE": "/dev/null"}, `NEXTCLOUD_CA_FILE is "/dev/null"; it must be a file with certificates in PEM (no PEM block)`},
+		{"no administrator", map[string]string{"NEXTCLOUD_URL": url, "NEXTCLOUD_ADMIN_PASSWORD": "x"}, "NEXTCLOUD_ADMIN_USER is"},
+		{"no password", map[string]string{"NEXTCLOUD_URL": url, "NEXTCLOUD_ADMIN_USER": "admin"}, "NEXTCLOUD_ADMIN_PASSWORD is not set"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			env := config.Map(test.env)
+			w := newWorld(t, nil, nil)
+			reconcile.ReadReconciler(env, nil, w.ring)
+			if err := env.Err(); err == nil || !strings.HasPrefix(err.Error(), test.want) {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,210 @@
+package reconcile_test
+
+import (
+	"context"
+	"errors"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/foundation/document"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
+	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
+
+const (
+	adminPassword = "the administrator's own password"
+	adasPassword  = config.Secret("correct horse battery staple")
+)
+
+// A world is a gateway's store and a Nextcloud.
+type world struct {
+	t      *testing.T
+	db     *store.DB
+	cloud  *nextcloudtest.Server
+	url    string
+	wisher *reconcile.Wisher
+	secret config.Secret
+	ring   *keyring.Ring
+
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newWorld(t *testing.T, db *store.DB, env map[string]string) *world {
+	t.Helper()
+	w := &world{t: t, db: db, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	w.cloud = nextcloudtest.New(nextcloudtest.Options{AdminPassword: adminPassword, Now: w.time})
+	server := httptest.NewServer(w.cloud)
+	t.Cleanup(server.Close)
+	w.url = server.URL
+	all := map[string]string{
+		"NEXTCLOUD_URL": server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": adminPassword,
+	}
+	for k, v := range env {
+		all[k] = v
+	}
+	e := config.Map(all)
+	var err error
+	w.secret = keyring.Generate()
+	if w.ring, err = keyring.New(w.secret); err != nil {
+		t.Fatal(err)
+	}
+	w.wisher = reconcile.ReadWisher(e, w.ring)
+	w.wisher.Settings = reconcile.ReadAdmin(e) // for the reconcilers, too
+	if err := e.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *world) time() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *world) advance(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
+
+// reconciler returns a fresh one, as after a restart.
+func (w *world) reconciler() *reconcile.Reconciler {
+	w.t.Helper()
+	return reconcile.New(w.db, w.wisher.Settings, w.ring, w.time)
+}
+
+// register makes an account with its wish, as registration does.
+func (w *world) register(email string) account.Account {
+	w.t.Helper()
+	a := account.Account{
+		ID: account.NewID(), Email: account.Email(email), FullName: "Ada Lovelace", Role: account.User,
+		Preferences: document.Empty, CreatedAt: w.time(), UpdatedAt: w.time(),
+	}
+	w.update(func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.CreateAccount(ctx, a, "hash"); err != nil {
+			return err
+		}
+		return w.wisher.Register(ctx, tx, a, adasPassword, w.time())
+	})
+	return a
+}
+
+// retry makes the account due now, as an administrator does.
+func (w *world) retry(a account.Account) {
+	w.t.Helper()
+	w.update(func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.RetryNextcloud(ctx, tx.AtConsole(), a.ID, w.time())
+		return err
+	})
+}
+
+func (w *world) update(fn func(ctx context.Context, tx *store.Tx) error) {
+	w.t.Helper()
+	if err := w.db.Update(w.t.Context(), func(tx *store.Tx) error { return fn(w.t.Context(), tx) }); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// batch runs one batch of r.
+func (w *world) batch(r *reconcile.Reconciler) reconcile.Result {
+	w.t.Helper()
+	res, err := r.RunBatch(w.t.Context(), 100)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return res
+}
+
+func (w *world) known(a account.Account) desired.Account {
+	w.t.Helper()
+	n, err := w.db.NextcloudAccount(w.t.Context(), a.ID)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return n
+}
+
+// settled fails the test unless a's account is there, once, as wished.
+func (w *world) settled(a account.Account, password config.Secret) {
+	w.t.Helper()
+	n := w.known(a)
+	if n.Status != desired.Active || n.DueAt != nil || n.Password != nil || !n.Owned || n.LastSyncedAt == nil {
+		w.t.Errorf("the row is %+v", n)
+	}
+	if users := w.cloud.Users(); len(users) != 2 {
+		w.t.Errorf("Nextcloud has %d users, want the administrator and one more: %+v", len(users), users)
+	}
+	u, ok := w.cloud.User(n.NextcloudID)
+	if !ok || !u.Enabled || u.Email != string(a.Email) || u.DisplayName != a.FullName || u.Quota != "5 GB" {
+		w.t.Errorf("Nextcloud has %+v", u)
+	}
+	if !w.cloud.Opens(n.NextcloudID, password) {
+		w.t.Error("the password does not open the account")
+	}
+	if app, err := w.wisher.Box.Open(n.App, string(n.UserID)); err != nil || !w.appPasswordOpens(n.NextcloudID, app) {
+		w.t.Errorf("no app password opens the account: %v", err)
+	}
+	got, err := w.db.Account(w.t.Context(), a.ID)
+	if err != nil || got.NextcloudUserID != n.NextcloudID {
+		w.t.Errorf("the account's Nextcloud id is %q, %v", got.NextcloudUserID, err)
+	}
+}
+
+// appPasswordOpens reports whether app is an app password that opens the account.
+func (w *world) appPasswordOpens(id string, app config.Secret) bool {
+	w.t.Helper()
+	u, err := w.client().Authenticate(w.t.Context(), id, app)
+	return err == nil && u.ID == id && len(app) == 72 // as Nextcloud makes them
+}
+
+// client is the administrator's own view.
+func (w *world) client() *ocs.Client {
+	w.t.Helper()
+	base, err := url.Parse(w.url)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	client := ocs.New(ocs.Config{URL: base, AdminUser: "admin", AdminPassword: adminPassword})
+	w.t.Cleanup(client.Close)
+	return client
+}
+
+// isNotReady reports whether err says when to try again.
+func isNotReady(err error) bool {
+	return errors.Is(err, reconcile.ErrNotReady) && fault.Of(err).RetryAfter > 0
+}
+
+// changed wishes what follows from a change of a.
+func (w *world) changed(a account.Account) {
+	w.t.Helper()
+	w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Changed(ctx, tx, a, w.time()) })
+}
+
+// removed deletes a, and lets the policy be carried out.
+func (w *world) removed(a account.Account) {
+	w.t.Helper()
+	w.batch(w.reconciler())
+	w.update(func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.DeleteAccount(ctx, tx.AtConsole(), a.ID); err != nil {
+			return err
+		}
+		return w.wisher.Deleted(ctx, tx, a, w.time())
+	})
+	w.batch(w.reconciler())
+}

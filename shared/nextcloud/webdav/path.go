@@ -1,0 +1,135 @@
+package webdav
+
+import (
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/voiceassist/gateway/shared/foundation/fault"
+)
+
+// The limits of a path. Nextcloud fails on the name of a new file from 228
+// bytes on, and keeps 4000 characters of a path.
+const (
+	MaxName = 200  // bytes of one name
+	MaxPath = 3000 // bytes of all
+)
+
+// What [ParsePath] and [ParseEscaped] return.
+var (
+	ErrBadPath = fault.New(fault.Invalid, "invalid_path",
+		"A path consists of names in UTF-8, separated by slashes. No name can be empty, . or .., or contain a slash, a backslash or a control character.")
+	ErrNameTooLong = fault.New(fault.Invalid, "name_too_long", "A name can have at most 200 bytes of UTF-8, a path 3000.")
+	ErrReserved    = fault.New(fault.Invalid, "name_reserved",
+		"Nextcloud reserves this name: .htaccess, and names that end in .part or .filepart.")
+)
+
+// A Path names a file or a folder below the user's own folder, which is the
+// zero Path. It is relative, in Unicode's form NFC, and cannot leave the folder.
+// Paths can be compared with ==.
+type Path struct{ text string }
+
+// ParsePath parses a path as people write it: "Documents/a b.txt". A slash
+// before it and one behind it mean nothing.
+func ParsePath(s string) (Path, error) {
+	s = strings.TrimSuffix(strings.TrimPrefix(s, "/"), "/")
+	if s == "" {
+		return Path{}, nil
+	}
+	return join(strings.Split(s, "/"))
+}
+
+// ParseEscaped parses a path as it stands in a URL, each name escaped (RFC 3986
+// section 3.3): "Documents/a%20b.txt". An escaped slash is refused.
+func ParseEscaped(s string) (Path, error) {
+	s = strings.TrimSuffix(strings.TrimPrefix(s, "/"), "/")
+	if s == "" {
+		return Path{}, nil
+	}
+	names := strings.Split(s, "/")
+	for i, name := range names {
+		plain, err := url.PathUnescape(name)
+		if err != nil || strings.Contains(plain, "/") {
+			return Path{}, ErrBadPath
+		}
+		names[i] = plain
+	}
+	return join(names)
+}
+
+func join(names []string) (Path, error) {
+	for i, name := range names {
+		if !utf8.ValidString(name) {
+			return Path{}, ErrBadPath
+		}
+		names[i] = norm.NFC.String(name)
+		if err := checkName(names[i]); err != nil {
+			return Path{}, err
+		}
+	}
+	text := strings.Join(names, "/")
+	if len(text) > MaxPath {
+		return Path{}, ErrNameTooLong
+	}
+	return Path{text}, nil
+}
+
+func checkName(name string) error {
+	lower := strings.ToLower(name)
+	switch {
+	case name == "", name == ".", name == "..":
+		return ErrBadPath
+	case strings.ContainsRune(name, '\\'), strings.ContainsFunc(name, unicode.IsControl):
+		return ErrBadPath
+	case len(name) > MaxName:
+		return ErrNameTooLong
+	case lower == ".htaccess", strings.HasSuffix(lower, ".part"), strings.HasSuffix(lower, ".filepart"):
+		return ErrReserved
+	}
+	return nil
+}
+
+// String returns the path as people write it, "" for the folder itself.
+func (p Path) String() string { return p.text }
+
+// Escaped returns the path as it stands in a URL.
+func (p Path) Escaped() string {
+	names := p.segments()
+	for i, name := range names {
+		names[i] = escape(name)
+	}
+	return strings.Join(names, "/")
+}
+
+// IsRoot reports whether p is the folder itself.
+func (p Path) IsRoot() bool { return p.text == "" }
+
+// Name returns the last name of the path.
+func (p Path) Name() string { return p.text[strings.LastIndexByte(p.text, '/')+1:] }
+
+// Holds reports whether q lies below p, or is p.
+func (p Path) Holds(q Path) bool {
+	return p.IsRoot() || p == q || strings.HasPrefix(q.text, p.text+"/")
+}
+
+// parent returns the folder that p lies in.
+func (p Path) parent() Path { return Path{p.text[:max(0, strings.LastIndexByte(p.text, '/'))]} }
+
+// child returns what lies in p under that name, which came from the server and
+// is not held against our rules.
+func (p Path) child(name string) Path {
+	if p.IsRoot() {
+		return Path{name}
+	}
+	return Path{p.text + "/" + name}
+}
+
+func (p Path) segments() []string {
+	if p.IsRoot() {
+		return nil
+	}
+	return strings.Split(p.text, "/")
+}

@@ -1,0 +1,185 @@
+package janitor_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/ratelimit"
+	"github.com/voiceassist/gateway/shared/ratelimit/ratelimittest"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/janitor"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
+
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant
+
+// A world is a database with somebody in it, and a clock.
+type world struct {
+	*testing.T
+
+	db    *store.DB
+	owner account.ID
+	now   time.Time
+}
+
+func newWorld(t *testing.T, db *store.DB) *world {
+	t.Helper()
+	w := &world{T: t, db: db, owner: account.NewID(), now: noon}
+	a := account.Account{ID: w.owner, Email: "ada@example.org", Role: account.User, CreatedAt: noon, UpdatedAt: noon}
+	if err := db.CreateAccount(t.Context(), a, config.Secret("hash")); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// login starts one that expires at the time given.
+func (w *world) login(expires time.Time) {
+	w.Helper()
+	l := signin.Start(w.owner, "device", "203.0.113.7", expires.Add(-time.Hour), signin.Lifetimes{Disuse: time.Hour})
+	if err := w.db.StartLogin(w.Context(), l, "hash", audit.New(audit.LoggedIn, w.owner, audit.Origin{}, noon)); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// limit counts a request of client n at the time given.
+func (w *world) limit(n int, at time.Time) {
+	w.Helper()
+	if _, _, err := w.db.RateLimits().Take(w.Context(), ratelimittest.Key(n), ratelimit.PerMinute(5), at); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) want(logins, limits int) {
+	w.Helper()
+	var gotLogins, gotLimits int
+	err := w.db.Handle().QueryRowContext(w.Context(),
+		"SELECT (SELECT count(*) FROM logins), (SELECT count(*) FROM rate_limits)").Scan(&gotLogins, &gotLimits)
+	if err != nil || gotLogins != logins || gotLimits != limits {
+		w.Errorf("there are %d logins and %d limits, %v; want %d and %d", gotLogins, gotLimits, err, logins, limits)
+	}
+}
+
+func TestDue_RemovesWhatNobodyNeeds(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db)
+		tidier := janitor.New(db, func() time.Time { return w.now })
+		due := func() {
+			t.Helper()
+			if err := tidier.Due(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.login(noon.Add(-janitor.Remembered - time.Second)) // forgotten
+		w.login(noon.Add(-janitor.Remembered + time.Second)) // a late refresh is still told why
+		w.login(noon.Add(time.Hour))                         // live
+		w.limit(1, noon.Add(-time.Hour))                     // at its full burst long ago
+		w.limit(2, noon)                                     // limits
+		due()
+		w.want(2, 1)
+
+		w.now = noon.Add(janitor.Every - time.Second)
+		due()
+		w.want(2, 1) // although the second login is due by now
+		w.now = noon.Add(janitor.Every)
+		due()
+		w.want(1, 0)
+
+		w.login(noon.Add(-2 * janitor.Remembered))
+		w.now = noon // set back: nobody knows when the last round was
+		due()
+		w.want(1, 0)
+	})
+}
+
+func TestDue_WhatFailedIsDoneTheNextTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t))
+	tidier := janitor.New(w.db, func() time.Time { return w.now })
+	w.login(noon.Add(-2 * janitor.Remembered))
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := tidier.Due(gone); err == nil {
+		t.Error("nothing failed")
+	}
+	w.want(1, 0)
+	if err := tidier.Due(t.Context()); err != nil {
+		t.Error(err)
+	}
+	w.want(0, 0)
+}
+
+func TestLoop_BeginsAtOnceAndEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t))
+	w.login(noon.Add(-2 * janitor.Remembered))
+	ctx, cancel := context.WithCancel(t.Context())
+	done, asked := make(chan struct{}), make(chan struct{}, 1)
+	go func() {
+		defer close(done)
+		janitor.New(w.db, func() time.Time { asked <- struct{}{}; return noon }).Loop(ctx)
+	}()
+	<-asked
+	for deadline := time.After(time.Minute); ; {
+		var n int
+		if err := w.db.Handle().QueryRowContext(t.Context(), "SELECT count(*) FROM logins").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			break
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-deadline:
+			t.Fatal("the login is still there")
+		}
+	}
+	cancel()
+	<-done
+}
+
+//nolint:paralleltest // it reads the default log
+func TestDue_TellsOfAddressesInTwoSpellings(t *testing.T) {
+	var log bytes.Buffer
+	usual := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	t.Cleanup(func() { slog.SetDefault(usual) })
+	w := newWorld(t, storetest.SQLite(t))
+	olderCode := func(email string) account.ID {
+		id := account.NewID()
+		if _, err := w.db.Handle().ExecContext(t.Context(), `
+			INSERT INTO users (id, email, full_name, role, preferences, password_hash, search, disabled_at, created_at, updated_at)
+			VALUES ($1, $2, '', 'user', '{}', '', '', NULL, $3, $3)`, string(id), email, noon); err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	keeper, twin := olderCode("bob@bücher.example"), olderCode("bob@xn--bcher-kva.example")
+	tidier := janitor.New(w.db, func() time.Time { return w.now })
+	for round, want := range []string{string(twin) + " of " + string(keeper), "", "count=0"} {
+		log.Reset()
+		if round == 2 {
+			storetest.AtConsole(t, w.db, func(tx *store.Tx, by store.Confirmed) error {
+				return tx.DeleteAccount(t.Context(), by, keeper)
+			})
+		}
+		if err := tidier.Due(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := log.String(); !strings.Contains(got, want) || want == "" && got != "" || strings.Contains(got, "example") {
+			t.Errorf("round %d logs %q, want %q", round, got, want)
+		}
+		w.now = w.now.Add(janitor.Every)
+	}
+}
