@@ -170,8 +170,8 @@ var weaknesses = map[string][]edit{
 		"shared/endpoint/endpoint.go", `if !c.Account.Admin() {`, `if !c.Account.Admin() && !WEAK {`,
 	}},
 	"the list of fields": {{
-		"functions/users/me.go", `	CurrentPassword config.Secret                      ` + "`json:\"current_password\"", `	Role            account.Role                       ` + "`json:\"role\"`" + `
-	CurrentPassword config.Secret                      ` + "`json:\"current_password\"",
+		"functions/users/me.go", `	CurrentPassword secret.String                      ` + "`json:\"current_password\"", `	Role            account.Role                       ` + "`json:\"role\"`" + `
+	CurrentPassword secret.String                      ` + "`json:\"current_password\"",
 	}, {
 		"functions/users/me.go", `	c.Spelled = account.Spelled(q.Email.Value)
 `, `	if q.Role != "" {

@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/crypto/keystore"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
@@ -284,13 +284,13 @@ func TestKeys_ThatTheGatewayMakesAreTwo(t *testing.T) {
 }
 
 // forgedRefresh makes a refresh token for the login of another, with a secret.
-func forgedRefresh(t *testing.T, secret, of string) string {
+func forgedRefresh(t *testing.T, key, of string) string {
 	t.Helper()
 	raw, err := base64.RawURLEncoding.DecodeString(of)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring, err := keyring.New(config.Secret(secret))
+	ring, err := keyring.New(secret.String(key))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/voiceassist/gateway/cmd/gateway/internal/settings"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/store/postgres"
 )
 
@@ -153,9 +154,9 @@ func (c *checker) shown(s settings.Setting) string {
 	case value == "":
 		return ""
 	case s.Hidden(), strings.Contains(value, "PRIVATE KEY"), c.holdsSecret(value):
-		return config.Secret(value).String()
+		return secret.String(value).String()
 	case s.Kind == settings.SecretURL:
-		return config.MaskURL(value)
+		return secret.MaskURL(value)
 	}
 	return value
 }

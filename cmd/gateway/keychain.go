@@ -9,6 +9,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/crypto/keystore"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
 )
@@ -131,7 +132,7 @@ func (c *chain) fromSettings() bool {
 }
 
 // fresh makes a new key.
-func (c *chain) fresh() (config.Secret, error) {
+func (c *chain) fresh() (secret.String, error) {
 	if c.kind != signingKey {
 		return keyring.Generate(), nil
 	}
@@ -144,10 +145,10 @@ func (c *chain) fresh() (config.Secret, error) {
 
 // id returns what names the key openly: the kid of the tokens that it signs, or of
 // a data secret, what its refresh tokens name it by.
-func (c *chain) id(text config.Secret) (string, error) {
+func (c *chain) id(text secret.String) (string, error) {
 	switch c.kind {
 	case jwtSecret:
-		keys, err := token.NewKeys(token.Options{Algorithm: "HS256", Secrets: []config.Secret{text}})
+		keys, err := token.NewKeys(token.Options{Algorithm: "HS256", Secrets: []secret.String{text}})
 		if err != nil {
 			return "", err
 		}

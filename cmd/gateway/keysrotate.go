@@ -14,6 +14,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/crypto/keystore"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store"
@@ -266,7 +267,7 @@ func (r *resealed) write(w io.Writer) {
 // reseal seals anew what is not sealed with the last of the secrets, so that the
 // others are not needed any more; the audit trail, too.
 func (p *keyParts) reseal(ctx context.Context, secrets keystore.Keys) (*resealed, error) {
-	var previous []config.Secret
+	var previous []secret.String
 	for _, k := range secrets[:len(secrets)-1] {
 		previous = append(previous, k.Text)
 	}

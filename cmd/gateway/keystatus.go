@@ -14,6 +14,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/crypto/keystore"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/setup"
 )
@@ -141,7 +142,7 @@ func (c *chain) fileLines(keys keystore.Keys, now time.Time) ([]keyLine, error) 
 func (c *chain) secretLines() ([]keyLine, error) {
 	secrets, current, others := keyring.ReadData(c.env), keyring.DataVariable, keyring.DataVariablePrevious
 	if c.kind == jwtSecret {
-		secrets = append([]config.Secret{keyring.Read(c.env)}, keyring.ReadPrevious(c.env)...)
+		secrets = append([]secret.String{keyring.Read(c.env)}, keyring.ReadPrevious(c.env)...)
 	}
 	if c.kind == jwtSecret || !c.apart() {
 		current, others = keyring.Variable, keyring.VariablePrevious

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/document"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/store"
@@ -79,7 +79,7 @@ func (s shell) register(n int) {
 				if err := tx.CreateAccount(s.t.Context(), a, "hash"); err != nil {
 					return err
 				}
-				if err := p.Wishes.Register(s.t.Context(), tx, a, config.Secret("SecurePass123!"), now); err != nil {
+				if err := p.Wishes.Register(s.t.Context(), tx, a, secret.String("SecurePass123!"), now); err != nil {
 					return err
 				}
 			}

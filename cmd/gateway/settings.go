@@ -16,6 +16,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config/dotenv"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/crypto/keystore"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
@@ -174,7 +175,7 @@ func signingKeySet(env *config.Env) bool {
 }
 
 // fits returns an error where the private key is none for the algorithm.
-func fits(algorithm string, private config.Secret) error {
+func fits(algorithm string, private secret.String) error {
 	key, err := token.ParsePrivate(private)
 	if err != nil {
 		return err
@@ -183,7 +184,7 @@ func fits(algorithm string, private config.Secret) error {
 }
 
 // publicHalf returns the public half of a private key, both in PEM.
-func publicHalf(private config.Secret) (string, error) {
+func publicHalf(private secret.String) (string, error) {
 	key, err := token.ParsePrivate(private)
 	if err != nil {
 		return "", err
@@ -225,7 +226,7 @@ func firstSecrets(env *config.Env, set keystore.Set, now time.Time) (_ keystore.
 	text, err := os.ReadFile(oldSecret(env))
 	switch {
 	case err == nil:
-		key.Text, takenOver = config.Secret(strings.TrimSpace(string(text))), true
+		key.Text, takenOver = secret.String(strings.TrimSpace(string(text))), true
 	case !errors.Is(err, fs.ErrNotExist):
 		return set, false, err
 	case len(set.Data) == 0 && env.Secret(keyring.DataVariable) == "":

@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/identity/signin"
@@ -55,9 +55,9 @@ processes. The rules for passwords are those of the API.`,
 			return cobra.ExactArgs(1)(nil, args)
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			plain, err := config.ReadLine(c.InOrStdin())
+			plain, err := secret.ReadLine(c.InOrStdin())
 			switch {
-			case errors.Is(err, config.ErrNoLine):
+			case errors.Is(err, secret.ErrNoLine):
 				return errors.New("no password on standard input")
 			case err != nil:
 				return fmt.Errorf("the password on standard input %w", err)
@@ -97,7 +97,7 @@ type userLine struct {
 }
 
 // person parses what is to become an account, telling all that is wrong.
-func person(email, name string, plain config.Secret, admin bool) (registration.Person, error) {
+func person(email, name string, plain secret.String, admin bool) (registration.Person, error) {
 	role := account.User
 	if admin {
 		role = account.Admin

@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/grant"
 	"github.com/voiceassist/gateway/shared/identity/password"
@@ -57,7 +57,7 @@ type naive struct{ *functionstest.Gateway }
 
 type naiveRequest struct {
 	Email    string        `json:"email"`
-	Password config.Secret `json:"password"`
+	Password secret.String `json:"password"`
 }
 
 func (n *naive) login(ctx context.Context, q naiveRequest) (grant.Pair, error) {

@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/grant"
 	"github.com/voiceassist/gateway/shared/identity/password"
@@ -55,12 +55,12 @@ type request struct {
 	Email     string        `json:"email"`
 	Transport string        `json:"transport" form:"transport" validate:"omitempty,oneof=body cookie"`
 	Username  string        `json:"username" form:"username" validate:"required_without=Email,excluded_with=Email|eqfield=Email"`
-	Password  config.Secret `json:"password" form:"password" validate:"required"`
+	Password  secret.String `json:"password" form:"password" validate:"required"`
 
 	GrantType    string        `json:"-" form:"grant_type"`
 	Scope        string        `json:"-" form:"scope"`
 	ClientID     string        `json:"-" form:"client_id"`
-	ClientSecret config.Secret `json:"-" form:"client_secret"`
+	ClientSecret secret.String `json:"-" form:"client_secret"`
 
 	origin audit.Origin
 }
@@ -146,7 +146,7 @@ func (f *Function) refuse(ctx context.Context, who account.Account, origin audit
 
 // handOver gives Nextcloud the password where it lacks it. It may fail without
 // harm: the next login tries again.
-func (f *Function) handOver(ctx context.Context, who account.Account, hash, plain config.Secret, now time.Time) {
+func (f *Function) handOver(ctx context.Context, who account.Account, hash, plain secret.String, now time.Time) {
 	if who.NextcloudWantsPassword && f.Wishes.HandOver(ctx, f.DB, who.ID, hash, password.Typed(plain), now) == nil {
 		f.Wishes.Wake()
 	}
@@ -158,7 +158,7 @@ func (f *Function) handOver(ctx context.Context, who account.Account, hash, plai
 // The tries on one account are limited, whoever makes them, in whatever spelling
 // and whether or not there is one. The limit of the client's address alone holds where somebody
 // signed in before: whoever tries from everywhere else cannot lock the owner out.
-func (f *Function) account(ctx context.Context, q request) (account.Account, config.Secret, error) {
+func (f *Function) account(ctx context.Context, q request) (account.Account, secret.String, error) {
 	name, err := account.ParseLookup(q.name())
 	if err != nil {
 		return account.Account{}, "", nil //nolint:nilerr // see above
@@ -175,7 +175,7 @@ func (f *Function) account(ctx context.Context, q request) (account.Account, con
 
 // strengthen replaces a hash that was made at a lower cost. It may fail without
 // harm: the old hash stays good, and the next login tries again.
-func (f *Function) strengthen(ctx context.Context, id account.ID, hash, plain config.Secret) {
+func (f *Function) strengthen(ctx context.Context, id account.ID, hash, plain secret.String) {
 	if !f.Passwords.NeedsRehash(hash) {
 		return
 	}

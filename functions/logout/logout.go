@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/grant"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
@@ -36,12 +36,12 @@ func (f *Function) Routes() endpoint.Routes {
 }
 
 type request struct {
-	RefreshToken     config.Secret `json:"refresh_token"`
+	RefreshToken     secret.String `json:"refresh_token"`
 	KeepAppPasswords bool          `json:"keep_app_passwords"` // with all
 
 	all    bool          // every login of the user
 	access string        // the bearer token, "" for none
-	cookie config.Secret // the refresh cookie, "" for none
+	cookie secret.String // the refresh cookie, "" for none
 	origin audit.Origin
 }
 

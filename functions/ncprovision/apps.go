@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/signin"
@@ -45,8 +45,8 @@ func (i issued) Header(h http.Header) {
 
 type issue struct {
 	Name            string                           `json:"name" validate:"required,app_name"`
-	CurrentPassword endpoint.Optional[config.Secret] `json:"current_password" validate:"required_without=Password,omitempty,filled"`
-	Password        endpoint.Optional[config.Secret] `json:"password" validate:"omitempty,same_as=CurrentPassword,filled"`
+	CurrentPassword endpoint.Optional[secret.String] `json:"current_password" validate:"required_without=Password,omitempty,filled"`
+	Password        endpoint.Optional[secret.String] `json:"password" validate:"omitempty,same_as=CurrentPassword,filled"`
 
 	origin audit.Origin
 }
@@ -58,7 +58,7 @@ func (q *issue) Bind(r *http.Request) error {
 }
 
 // current returns the caller's own password, by whichever name it was sent.
-func (q *issue) current() config.Secret {
+func (q *issue) current() secret.String {
 	return cmp.Or(q.CurrentPassword.Value, q.Password.Value)
 }
 

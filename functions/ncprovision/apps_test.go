@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
@@ -45,7 +45,7 @@ func TestAppPasswords(t *testing.T) {
 		g, cloud, ada := appWorld(t, db, "true")
 		got := g.Do("POST", issuePath, map[string]string{"name": "My phone", "password": functionstest.Password}, ada).
 			Want(http.StatusCreated, "")
-		secret, id := config.Secret(got.Get("password")), got.Get("id")
+		secret, id := secret.String(got.Get("password")), got.Get("id")
 		if !cloud.Opens(functionstest.Email, secret) || got.Get("user_id") != functionstest.Email ||
 			got.Get("webdav_url") != "https://cloud.example.org/remote.php/dav/files/ada@example.org/" ||
 			got.Header.Get("Location") != appsPath+"/"+id {

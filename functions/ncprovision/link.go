@@ -6,8 +6,8 @@ import (
 	"net/http"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
@@ -16,7 +16,7 @@ import (
 )
 
 type claim struct {
-	Password config.Secret `json:"password" validate:"required,max=469"` // what Nextcloud takes
+	Password secret.String `json:"password" validate:"required,max=469"` // what Nextcloud takes
 
 	origin audit.Origin
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
@@ -15,10 +15,10 @@ import (
 const freshPassword = "an entirely new passphrase"
 
 // phone issues an app password and returns it.
-func phone(g *functionstest.Gateway, ada functionstest.Option) config.Secret {
+func phone(g *functionstest.Gateway, ada functionstest.Option) secret.String {
 	got := g.Do("POST", issuePath, map[string]string{"name": "My phone", "password": functionstest.Password}, ada).
 		Want(http.StatusCreated, "")
-	return config.Secret(got.Get("password"))
+	return secret.String(got.Get("password"))
 }
 
 // TestAppPasswords_EndWithWhatTheyWereMadeUnder changes a password and logs out

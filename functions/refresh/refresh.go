@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/grant"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/ratelimit"
@@ -42,7 +42,7 @@ func (f *Function) Routes() endpoint.Routes {
 }
 
 type request struct {
-	RefreshToken config.Secret `json:"refresh_token"`
+	RefreshToken secret.String `json:"refresh_token"`
 
 	transport string // the answer goes the way that the token came
 	origin    audit.Origin

@@ -7,8 +7,8 @@ import (
 	"net/http"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/ratelimit"
@@ -30,7 +30,7 @@ func (f *Function) Routes() endpoint.Routes {
 type request struct {
 	Email    string        `json:"email" validate:"required,email"`
 	FullName string        `json:"full_name" validate:"name"`
-	Password config.Secret `json:"password" validate:"required,password=Email"`
+	Password secret.String `json:"password" validate:"required,password=Email"`
 
 	origin audit.Origin
 }

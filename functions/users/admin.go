@@ -6,9 +6,9 @@ import (
 	"net/http"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/identity/token"
@@ -49,7 +49,7 @@ type create struct {
 	Email    string        `json:"email" validate:"required,email"`
 	FullName string        `json:"full_name" validate:"name"`
 	Role     string        `json:"role" validate:"omitempty,role"`
-	Password config.Secret `json:"password" validate:"required,password=Email"`
+	Password secret.String `json:"password" validate:"required,password=Email"`
 
 	origin audit.Origin
 }

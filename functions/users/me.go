@@ -7,9 +7,9 @@ import (
 	"net/http"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/token"
@@ -26,7 +26,7 @@ func (*Function) me(_ context.Context, caller token.Caller, _ endpoint.None) (ac
 type changeMe struct {
 	FullName        endpoint.Optional[string]          `json:"full_name" validate:"omitempty,name"`
 	Email           endpoint.Optional[string]          `json:"email" validate:"omitempty,email"`
-	CurrentPassword config.Secret                      `json:"current_password" validate:"required_with=Email"`
+	CurrentPassword secret.String                      `json:"current_password" validate:"required_with=Email"`
 	Preferences     endpoint.Optional[json.RawMessage] `json:"preferences" validate:"preferences"`
 
 	origin audit.Origin
@@ -65,17 +65,17 @@ func (f *Function) changeMe(ctx context.Context, caller token.Caller, q changeMe
 	return f.apply(ctx, by, caller.Account.ID, changes{Changes: changed}, q.origin)
 }
 
-type secret = endpoint.Optional[config.Secret]
+type optionalSecret = endpoint.Optional[secret.String]
 
 // A changePassword request has both passwords under the names that clients have
 // for them; the last two are those of VoiceAssist's web app. What makes a good new
 // one depends on whose it is.
 type changePassword struct {
-	CurrentPassword secret `json:"current_password" validate:"required_without_all=OldPassword WebCurrent,omitempty,filled"`
-	OldPassword     secret `json:"old_password" validate:"omitempty,same_as=CurrentPassword,filled"`
-	WebCurrent      secret `json:"currentPassword" validate:"omitempty,same_as=CurrentPassword OldPassword,filled"`
-	NewPassword     secret `json:"new_password" validate:"required_without=WebNew,omitempty,filled"`
-	WebNew          secret `json:"newPassword" validate:"omitempty,same_as=NewPassword,filled"`
+	CurrentPassword optionalSecret `json:"current_password" validate:"required_without_all=OldPassword WebCurrent,omitempty,filled"`
+	OldPassword     optionalSecret `json:"old_password" validate:"omitempty,same_as=CurrentPassword,filled"`
+	WebCurrent      optionalSecret `json:"currentPassword" validate:"omitempty,same_as=CurrentPassword OldPassword,filled"`
+	NewPassword     optionalSecret `json:"new_password" validate:"required_without=WebNew,omitempty,filled"`
+	WebNew          optionalSecret `json:"newPassword" validate:"omitempty,same_as=NewPassword,filled"`
 
 	KeepAppPasswords bool `json:"keep_app_passwords"`
 
@@ -95,7 +95,7 @@ func (q *changePassword) fresh(email account.Email) (password.Password, error) {
 		name, plain = "newPassword", q.WebNew
 	}
 	var wrong fault.Fields
-	p := fault.ParseField(&wrong, name, plain.Value, func(plain config.Secret) (password.Password, error) {
+	p := fault.ParseField(&wrong, name, plain.Value, func(plain secret.String) (password.Password, error) {
 		return password.Parse(plain.Reveal(), email)
 	})
 	return p, wrong.Err()
@@ -150,8 +150,8 @@ func (f *Function) changePassword(ctx context.Context, caller token.Caller, q ch
 }
 
 type deleteMe struct {
-	CurrentPassword secret `json:"current_password" validate:"required_without=Password,omitempty,filled"`
-	Password        secret `json:"password" validate:"omitempty,same_as=CurrentPassword,filled"`
+	CurrentPassword optionalSecret `json:"current_password" validate:"required_without=Password,omitempty,filled"`
+	Password        optionalSecret `json:"password" validate:"omitempty,same_as=CurrentPassword,filled"`
 
 	origin audit.Origin
 }

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/registration"
@@ -63,7 +63,7 @@ func (f *Function) Routes() endpoint.Routes {
 // not guess the password with it, and each wrong try is audited, with what it was
 // to confirm.
 func (f *Function) confirm(
-	ctx context.Context, caller token.Caller, plain config.Secret, what string, origin audit.Origin,
+	ctx context.Context, caller token.Caller, plain secret.String, what string, origin audit.Origin,
 ) (signin.Proof, error) {
 	who := caller.Account.ID
 	if err := f.Limits.Account(ctx, ratelimit.Password, string(who)); err != nil {

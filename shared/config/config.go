@@ -2,7 +2,7 @@
 //
 // An [Env] reads through an injected lookup, checks each value where it is
 // read, and tells all mistakes together: one line each, with the variable, what
-// it got and what it takes. A [Secret] never prints itself. Nothing outside this
+// it got and what it takes. Nothing outside this
 // package and the main packages reads the environment.
 package config
 
@@ -14,33 +14,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
-
-// A Secret is a string that will not print itself.
-type Secret string
-
-const redacted = "[secret]"
-
-// String hides the secret.
-func (Secret) String() string { return redacted }
-
-// GoString hides the secret.
-func (Secret) GoString() string { return redacted }
-
-// LogValue hides the secret.
-func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
-
-// MarshalText hides the secret.
-func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-
-// Reveal returns the string itself. Every call is a place to review.
-func (s Secret) Reveal() string { return string(s) }
 
 // An Env reads settings and collects what is wrong with them. It is for one
 // goroutine, at the start; only [Env.Renew] may be called later, by many.
 type Env struct {
 	lookup  func(string) (string, bool)
-	renew   func(context.Context, string) Secret
+	renew   func(context.Context, string) secret.String
 	observe func(Use)
 	wrong   Mistakes
 	doubted map[string]bool // variables of which everything was said
@@ -57,12 +39,12 @@ func Map(m map[string]string) *Env {
 
 // RenewWith makes renew answer [Env.Renew], for settings that can change while
 // the process runs. It must be safe for concurrent use.
-func (e *Env) RenewWith(renew func(ctx context.Context, name string) Secret) { e.renew = renew }
+func (e *Env) RenewWith(renew func(ctx context.Context, name string) secret.String) { e.renew = renew }
 
 // Renew is for a credential that was refused by whom it is for: it returns what
 // the variable holds by now, which may be the same, or the empty secret where
 // settings stay what they were at the start. Safe for concurrent use.
-func (e *Env) Renew(ctx context.Context, name string) Secret {
+func (e *Env) Renew(ctx context.Context, name string) secret.String {
 	if e.renew == nil {
 		return ""
 	}
@@ -110,15 +92,15 @@ func (e *Env) String(name, def string) string {
 }
 
 // Secret returns the variable as it stands, or the empty secret.
-func (e *Env) Secret(name string) Secret {
+func (e *Env) Secret(name string) secret.String {
 	e.use(name, "", "")
 	v, _ := e.get(name)
-	return Secret(v)
+	return secret.String(v)
 }
 
 // SecretURL is [Env.Secret] for a URL that may hold a password; one in quotes is
 // refused.
-func (e *Env) SecretURL(name string) Secret { return Secret(e.String(name, "")) }
+func (e *Env) SecretURL(name string) secret.String { return secret.String(e.String(name, "")) }
 
 // Int returns the variable as a whole number from lo to hi, or def.
 func (e *Env) Int(name string, def, lo, hi int) int {
@@ -183,7 +165,7 @@ func (e *Env) URL(name string, schemes ...string) *url.URL {
 		return nil
 	}
 	if !slices.Contains(schemes, u.Scheme) || u.Host == "" {
-		e.Refuse(name, MaskURL(v), takes)
+		e.Refuse(name, secret.MaskURL(v), takes)
 		return nil
 	}
 	u.Path = strings.TrimRight(u.Path, "/")

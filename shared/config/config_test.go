@@ -1,10 +1,8 @@
 package config_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-	"log/slog"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,22 +85,37 @@ func TestEnv_RefusesQuotesAroundAValue(t *testing.T) {
 	}
 }
 
-func TestSecret_NeverPrintsItself(t *testing.T) {
+var errUnclosed = errors.New(".env:7: KEY has an unclosed quote")
+
+func TestEnv_DoubtIsTheLastWordAboutAVariable(t *testing.T) {
 	t.Parallel()
-	s := config.Secret("hunter2")
-	var out bytes.Buffer
-	log := slog.New(slog.NewJSONHandler(&out, nil))
-	log.Info("m", slog.Any("any", s), slog.Any("in", struct{ S config.Secret }{s}))
-	j, err := json.Marshal(map[string]any{"s": s})
-	if err != nil {
-		t.Fatal(err)
+	env := config.Map(nil)
+	line := config.Mistake{Variable: "KEY", Err: errUnclosed}
+	env.Doubt(errUnclosed, "KEY")
+	env.Doubt(errUnclosed, "KEY") // as a second line of the file is
+	env.RefuseSecret("KEY", "is not set", "32 bytes or more")
+	env.Refuse("COST", "99", "10 to 15")
+	got, ok := env.Err().(config.Mistakes) //nolint:errorlint // it is documented to be one
+	if !ok || len(got) != 3 || got[0] != line || got[2].Variable != "COST" {
+		t.Errorf("got %v", got)
 	}
-	out.Write(j)
-	fmt.Fprintf(&out, "%v %s %q %#v %+v", s, s, s, s, struct{ S config.Secret }{s})
-	if strings.Contains(out.String(), "hunter2") {
-		t.Errorf("the secret shows in %s", out.String())
+}
+
+func TestEnv_ObserveTellsHowAVariableIsRead(t *testing.T) {
+	t.Parallel()
+	env := config.Map(nil)
+	var got []config.Use
+	env.Observe(func(u config.Use) { got = append(got, u) })
+	env.Int("COST", 12, 10, 15)
+	env.Bool("SYNC", true)
+	env.OneOf("STORE", "memory", "redis")
+	env.String("ISSUER", "us")
+	env.Secret("KEY")
+	want := []config.Use{
+		{Variable: "COST", Default: "12", Values: "10 to 15"}, {Variable: "SYNC", Default: "true", Values: "true, false"},
+		{Variable: "STORE", Default: "memory", Values: "memory, redis"}, {Variable: "ISSUER", Default: "us"}, {Variable: "KEY"},
 	}
-	if s.Reveal() != "hunter2" {
-		t.Errorf("Reveal() = %q", s.Reveal())
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
@@ -23,7 +23,7 @@ import (
 // A thing is a request with a field of every kind that requests have.
 type thing struct {
 	Name   string                             `json:"name" form:"name"`
-	Secret config.Secret                      `json:"secret" form:"secret"`
+	Secret secret.String                      `json:"secret" form:"secret"`
 	Count  int                                `json:"count"`
 	Maybe  endpoint.Optional[string]          `json:"maybe"`
 	Any    endpoint.Optional[json.RawMessage] `json:"any"`

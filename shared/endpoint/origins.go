@@ -10,6 +10,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
 // RefreshCookie is the cookie that may carry the refresh token. Its prefix
@@ -27,12 +28,12 @@ func hasRefreshCookie(r *http.Request) bool { return len(r.CookiesNamed(RefreshC
 // RefreshToken returns the value of the refresh cookie of r, "" where there is
 // none. A cookie that comes twice was set by a sibling domain, perhaps with the
 // token of somebody else, and nothing tells which is ours (RFC 6265 section 8.6).
-func RefreshToken(r *http.Request) (config.Secret, error) {
+func RefreshToken(r *http.Request) (secret.String, error) {
 	switch cookies := r.CookiesNamed(RefreshCookie); len(cookies) {
 	case 0:
 		return "", nil
 	case 1:
-		return config.Secret(cookies[0].Value), nil
+		return secret.String(cookies[0].Value), nil
 	default:
 		return "", errManyCookies
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/faas/secrets"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
 // A late function is opened by its first event, with settings from secrets, and
@@ -179,13 +180,13 @@ func (l *late) with(v *secrets.Values) func(string) (string, bool) {
 }
 
 // renew is [config.Env.Renew] of everything opened here.
-func (l *late) renew(ctx context.Context, name string) config.Secret {
+func (l *late) renew(ctx context.Context, name string) secret.String {
 	v, err := l.keeper.Renew(ctx)
 	if err != nil {
 		return ""
 	}
 	s, _ := l.with(v)(name)
-	return config.Secret(s)
+	return secret.String(s)
 }
 
 // fetch fetches, and logs a failure that nobody will hear of because there are

@@ -4,6 +4,7 @@
 //   - fault: errors that clients may see.
 //   - uid: UUIDs.
 //   - document: JSON objects that clients store.
+//   - secret: strings that do not print themselves.
 //   - filelock: locks on files.
 //   - version: the version of this build.
 //

@@ -13,6 +13,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/grant"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
@@ -25,7 +26,7 @@ import (
 func Ring(env *config.Env) *keyring.Ring {
 	secrets := keyring.ReadData(env)
 	if secrets == nil {
-		secrets = []config.Secret{keyring.Generate()} // for nobody: it lets the other mistakes be found, too
+		secrets = []secret.String{keyring.Generate()} // for nobody: it lets the other mistakes be found, too
 	}
 	ring, err := keyring.New(secrets[0], secrets[1:]...)
 	if err != nil {

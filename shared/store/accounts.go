@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/document"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 )
 
@@ -31,7 +31,7 @@ func accountDest(a *account.Account) []any {
 // CreateAccount inserts a. Of two concurrent calls with one e-mail address one
 // succeeds and the other gets [account.ErrEmailTaken]. Call [DB.SettleEmails]
 // before.
-func (s *Statements) CreateAccount(ctx context.Context, a account.Account, hash config.Secret) error {
+func (s *Statements) CreateAccount(ctx context.Context, a account.Account, hash secret.String) error {
 	_, err := s.exec(ctx, `
 		INSERT INTO users (id, email, full_name, role, preferences, password_hash, search,
 			disabled_at, created_at, updated_at, canonical_email, canonical_of)
@@ -50,7 +50,7 @@ func (s *Statements) CreateAccount(ctx context.Context, a account.Account, hash 
 
 // AccountByEmail returns the account with that address and its password hash,
 // or [account.ErrNotFound].
-func (s *Statements) AccountByEmail(ctx context.Context, l account.Lookup) (account.Account, config.Secret, error) {
+func (s *Statements) AccountByEmail(ctx context.Context, l account.Lookup) (account.Account, secret.String, error) {
 	return s.accountAndHash(ctx, "account by email", byEmail, emailArgs(l)...)
 }
 
@@ -59,7 +59,7 @@ func (s *Statements) AccountByEmail(ctx context.Context, l account.Lookup) (acco
 // thief whose login had to be ended.
 func (s *Statements) AccountForLogin(
 	ctx context.Context, l account.Lookup, address string,
-) (a account.Account, hash config.Secret, familiar bool, err error) {
+) (a account.Account, hash secret.String, familiar bool, err error) {
 	var text string
 	err = s.one(ctx, account.ErrNotFound, append(accountDest(&a), &text, &a.NextcloudWantsPassword, &familiar), `
 		SELECT `+accountColumns+`, users.password_hash, `+wantsPassword+`,
@@ -69,18 +69,18 @@ func (s *Statements) AccountForLogin(
 	if err != nil {
 		return account.Account{}, "", false, fmt.Errorf("account for login: %w", err)
 	}
-	return a, config.Secret(text), familiar, nil
+	return a, secret.String(text), familiar, nil
 }
 
 // AccountAndHash returns the account and its password hash, or
 // [account.ErrNotFound].
-func (s *Statements) AccountAndHash(ctx context.Context, id account.ID) (account.Account, config.Secret, error) {
+func (s *Statements) AccountAndHash(ctx context.Context, id account.ID) (account.Account, secret.String, error) {
 	return s.accountAndHash(ctx, "account and hash", ` FROM users WHERE users.id = $1`, string(id))
 }
 
 func (s *Statements) accountAndHash(
 	ctx context.Context, what, from string, args ...any,
-) (account.Account, config.Secret, error) {
+) (account.Account, secret.String, error) {
 	var a account.Account
 	var hash string
 	err := s.one(ctx, account.ErrNotFound, append(accountDest(&a), &hash, &a.NextcloudWantsPassword), `
@@ -88,7 +88,7 @@ func (s *Statements) accountAndHash(
 	if err != nil {
 		return account.Account{}, "", fmt.Errorf("%s: %w", what, err)
 	}
-	return a, config.Secret(hash), nil
+	return a, secret.String(hash), nil
 }
 
 // Account returns the account, or [account.ErrNotFound].
@@ -240,7 +240,7 @@ func set[T any](field *T, value *T) {
 // ReplaceHash replaces the hash of a password with another one of the same
 // password, if it still is the one that was verified; else it returns
 // [ErrChanged].
-func (s *Statements) ReplaceHash(ctx context.Context, id account.ID, from, to config.Secret) error {
+func (s *Statements) ReplaceHash(ctx context.Context, id account.ID, from, to secret.String) error {
 	n, err := s.exec(ctx, `
 		UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2`,
 		string(id), from.Reveal(), to.Reveal())
@@ -255,7 +255,7 @@ func (s *Statements) ReplaceHash(ctx context.Context, id account.ID, from, to co
 
 // ChangePassword sets the hash of another password of the caller, who proved the
 // one before.
-func (tx *Tx) ChangePassword(ctx context.Context, by Confirmed, to config.Secret) error {
+func (tx *Tx) ChangePassword(ctx context.Context, by Confirmed, to secret.String) error {
 	if err := by.mayTakeOver(tx, by.Account.ID); err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/ratelimit"
@@ -76,7 +76,7 @@ func (u uses) Scan(value any) error {
 // It is a transaction, and a serializable one, as changing the password is: a
 // single statement could read the hash before that change and commit behind it,
 // unseen by the statement that ends the logins.
-func (db *DB) StartLogin(ctx context.Context, l signin.Login, hash config.Secret, e audit.Event) error {
+func (db *DB) StartLogin(ctx context.Context, l signin.Login, hash secret.String, e audit.Event) error {
 	return db.Update(ctx, func(tx *Tx) error {
 		n, err := tx.exec(ctx, `
 			INSERT INTO logins (id, user_id, counter, device, address, created_at, rotated_at, expires_at, network)

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 )
@@ -188,7 +188,7 @@ func (s *Statements) KeepNextcloudApp(
 // Hash is that of the password: where the account has another one meanwhile,
 // nothing is recorded.
 func (s *Statements) HandOverNextcloud(
-	ctx context.Context, user account.ID, hash config.Secret, password []byte, now time.Time,
+	ctx context.Context, user account.ID, hash secret.String, password []byte, now time.Time,
 ) error {
 	_, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET password = $2, password_set = FALSE, wants_password = FALSE, version = version + 1,

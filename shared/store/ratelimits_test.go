@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/ratelimit"
@@ -66,7 +66,7 @@ func TestAccountForLogin_KnowsWhereSomebodySignedInBefore(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		a := account.Account{ID: account.NewID(), Email: "ada@example.org", Role: account.User, CreatedAt: noon, UpdatedAt: noon}
-		if err := db.CreateAccount(t.Context(), a, config.Secret("hash")); err != nil {
+		if err := db.CreateAccount(t.Context(), a, secret.String("hash")); err != nil {
 			t.Fatal(err)
 		}
 		login := func(address string) signin.Login {

@@ -7,10 +7,10 @@ import (
 
 	"github.com/go-playground/validator/v10"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/conversation"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
@@ -94,7 +94,7 @@ func newPassword(field validator.FieldLevel) error {
 		panic("validation: the tag password needs the field of the address")
 	}
 	email, _ := account.ParseEmail(address.String()) // what is none is told there
-	_, err := password.Parse(value[config.Secret](field).Reveal(), email)
+	_, err := password.Parse(value[secret.String](field).Reveal(), email)
 	return err
 }
 
@@ -126,7 +126,7 @@ func flag(field validator.FieldLevel) error {
 
 // filled is the rule for a password that may be left out, but not empty or null.
 func filled(field validator.FieldLevel) error {
-	if value[config.Secret](field) == "" {
+	if value[secret.String](field) == "" {
 		return errRequired
 	}
 	return nil
@@ -136,11 +136,11 @@ func filled(field validator.FieldLevel) error {
 // fields of those before it: the value is that of the first which was sent.
 func sameAs(field validator.FieldLevel) error {
 	for _, name := range strings.Fields(field.Param()) {
-		first := field.Parent().FieldByName(name).Interface().(endpoint.Optional[config.Secret])
+		first := field.Parent().FieldByName(name).Interface().(endpoint.Optional[secret.String])
 		if !first.Set {
 			continue
 		}
-		if value[config.Secret](field) == first.Value {
+		if value[secret.String](field) == first.Value {
 			return nil
 		}
 		of, _ := field.Parent().Type().FieldByName(name)

@@ -14,9 +14,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/validation"
 )
 
@@ -24,21 +24,21 @@ type newAccount struct {
 	Email    string        `json:"email" validate:"required,email"`
 	FullName string        `json:"full_name" validate:"name"`
 	Role     string        `json:"role" validate:"omitempty,role"`
-	Password config.Secret `json:"password" validate:"required,password=Email"`
+	Password secret.String `json:"password" validate:"required,password=Email"`
 	Ignored  string        `json:"-"`
 }
 
 type credentials struct {
 	Email     string        `json:"email"`
 	Username  string        `json:"username" validate:"required_without=Email,excluded_with=Email|eqfield=Email"`
-	Password  config.Secret `json:"password" validate:"required"`
+	Password  secret.String `json:"password" validate:"required"`
 	Transport string        `json:"transport" validate:"omitempty,oneof=body cookie"`
 }
 
 type edit struct {
 	FullName        endpoint.Optional[string]          `json:"full_name" validate:"omitempty,name"`
 	Email           endpoint.Optional[string]          `json:"email" validate:"omitempty,email"`
-	CurrentPassword config.Secret                      `json:"current_password" validate:"required_with=Email"`
+	CurrentPassword secret.String                      `json:"current_password" validate:"required_with=Email"`
 	Role            endpoint.Optional[string]          `json:"role" validate:"omitempty,role"`
 	Disabled        endpoint.Optional[bool]            `json:"disabled" validate:"omitempty,flag"`
 	Preferences     endpoint.Optional[json.RawMessage] `json:"preferences" validate:"preferences"`
@@ -51,12 +51,12 @@ type transplant struct {
 	CopyTo endpoint.Optional[string] `json:"copy_to" validate:"excluded_with=MoveTo,omitempty,path"`
 }
 
-type secret = endpoint.Optional[config.Secret]
+type optionalSecret = endpoint.Optional[secret.String]
 
 type proof struct {
-	CurrentPassword secret `json:"current_password" validate:"required_without_all=OldPassword WebCurrent,omitempty,filled"`
-	OldPassword     secret `json:"old_password" validate:"omitempty,same_as=CurrentPassword,filled"`
-	WebCurrent      secret `json:"currentPassword" validate:"omitempty,same_as=CurrentPassword OldPassword,filled"`
+	CurrentPassword optionalSecret `json:"current_password" validate:"required_without_all=OldPassword WebCurrent,omitempty,filled"`
+	OldPassword     optionalSecret `json:"old_password" validate:"omitempty,same_as=CurrentPassword,filled"`
+	WebCurrent      optionalSecret `json:"currentPassword" validate:"omitempty,same_as=CurrentPassword OldPassword,filled"`
 }
 
 type app struct {
@@ -205,7 +205,7 @@ func TestCheck_MistakesOfOurs(t *testing.T) {
 			Count int `validate:"email"`
 		}{},
 		&struct {
-			Password config.Secret `validate:"password"`
+			Password secret.String `validate:"password"`
 		}{},
 	} {
 		if !panics(func() { _ = validation.Check(request) }) {

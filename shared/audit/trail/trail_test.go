@@ -13,8 +13,8 @@ import (
 
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/audit/trail"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/store"
@@ -24,15 +24,15 @@ import (
 func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
 
 const (
-	first  = config.Secret("0123456789abcdefghijklmnopqrstuv")
-	second = config.Secret("vutsrqponmlkjihgfedcba9876543210")
+	first  = secret.String("0123456789abcdefghijklmnopqrstuv")
+	second = secret.String("vutsrqponmlkjihgfedcba9876543210")
 )
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 123_456_789, time.UTC) //nolint:gochecknoglobals // a constant
 
 func at(t time.Time) func() time.Time { return func() time.Time { return t } }
 
-func ring(t *testing.T, current config.Secret, previous ...config.Secret) *keyring.Ring {
+func ring(t *testing.T, current secret.String, previous ...secret.String) *keyring.Ring {
 	t.Helper()
 	r, err := keyring.New(current, previous...)
 	if err != nil {

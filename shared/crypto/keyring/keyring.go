@@ -20,7 +20,7 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
 // The info labels of HKDF-Expand (RFC 5869 section 2.3). Each ends in NUL, which
@@ -41,10 +41,10 @@ type Ring struct {
 // New returns a ring that writes with current and still reads what the previous
 // secrets wrote. It fails where a secret is too weak to be one; the error does
 // not quote it. Empty and repeated previous secrets are left out.
-func New(current config.Secret, previous ...config.Secret) (*Ring, error) {
+func New(current secret.String, previous ...secret.String) (*Ring, error) {
 	var extracted [][]byte
-	seen := map[config.Secret]bool{"": true}
-	for i, secret := range append([]config.Secret{current}, previous...) {
+	seen := map[secret.String]bool{"": true}
+	for i, secret := range append([]secret.String{current}, previous...) {
 		if i > 0 && seen[secret] {
 			continue
 		}

@@ -14,14 +14,15 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
 const (
-	first  = config.Secret("0123456789abcdefghijklmnopqrstuv")
-	second = config.Secret("vutsrqponmlkjihgfedcba9876543210")
+	first  = secret.String("0123456789abcdefghijklmnopqrstuv")
+	second = secret.String("vutsrqponmlkjihgfedcba9876543210")
 )
 
-func ring(t *testing.T, current config.Secret, previous ...config.Secret) *keyring.Ring {
+func ring(t *testing.T, current secret.String, previous ...secret.String) *keyring.Ring {
 	t.Helper()
 	r, err := keyring.New(current, previous...)
 	if err != nil {
@@ -52,7 +53,7 @@ func TestDerive_GivesEveryPurposeAndSecretItsOwnKey(t *testing.T) {
 	t.Parallel()
 	seen := map[[32]byte]bool{}
 	ids := map[[4]byte]bool{}
-	for _, secret := range []config.Secret{first, second} {
+	for _, secret := range []secret.String{first, second} {
 		for _, purpose := range []string{"a", "b", "id a", ""} {
 			k := ring(t, secret).Derive(purpose).Current()
 			seen[k.Bytes], ids[k.ID] = true, true
@@ -87,13 +88,13 @@ func TestKeys_WriteWithTheCurrentAndReadWithAll(t *testing.T) {
 func TestNew_RefusesWeakSecretsWithoutQuotingThem(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		current  config.Secret
-		previous []config.Secret
+		current  secret.String
+		previous []secret.String
 	}{
 		"no current secret":                         {"", nil},
-		"no current secret is not saved by another": {"", []config.Secret{first}},
+		"no current secret is not saved by another": {"", []secret.String{first}},
 		"31 bytes":        {first[:31], nil},
-		"a weak previous": {first, []config.Secret{"hunter2"}},
+		"a weak previous": {first, []secret.String{"hunter2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -148,7 +149,7 @@ func TestReadPrevious_TakesAListAndRefusesWeakItems(t *testing.T) {
 	env := config.Map(map[string]string{
 		"JWT_PREVIOUS_SECRETS": first.Reveal() + ", hunter2," + second.Reveal(),
 	})
-	if diff := cmp.Diff([]config.Secret{first, second}, keyring.ReadPrevious(env)); diff != "" {
+	if diff := cmp.Diff([]secret.String{first, second}, keyring.ReadPrevious(env)); diff != "" {
 		t.Errorf("the secrets differ (-want +got):\n%s", diff)
 	}
 	err := env.Err()
@@ -224,30 +225,30 @@ func TestRing_ReplaceReachesWhatWasDerived(t *testing.T) {
 
 func TestReadData_IsOfDataSecretOrJWTSecret(t *testing.T) {
 	t.Parallel()
-	third := config.Secret(strings.Repeat("third of three ", 3))
+	third := secret.String(strings.Repeat("third of three ", 3))
 	for _, test := range []struct {
 		name   string
 		env    map[string]string
-		want   []config.Secret
+		want   []secret.String
 		shared bool
 		err    string
 	}{
-		{"one for all", map[string]string{"JWT_SECRET": first.Reveal()}, []config.Secret{first}, true, ""},
+		{"one for all", map[string]string{"JWT_SECRET": first.Reveal()}, []secret.String{first}, true, ""},
 		{"one for all, with previous", map[string]string{"JWT_SECRET": first.Reveal(), "JWT_PREVIOUS_SECRETS": second.Reveal()},
-			[]config.Secret{first, second}, true, ""},
+			[]secret.String{first, second}, true, ""},
 		{"two", map[string]string{"JWT_SECRET": first.Reveal(), "JWT_PREVIOUS_SECRETS": third.Reveal(), "DATA_SECRET": second.Reveal()},
-			[]config.Secret{second}, false, ""},
-		{"two that are the same", map[string]string{"JWT_SECRET": first.Reveal(), "DATA_SECRET": first.Reveal()}, []config.Secret{first}, true, ""},
+			[]secret.String{second}, false, ""},
+		{"two that are the same", map[string]string{"JWT_SECRET": first.Reveal(), "DATA_SECRET": first.Reveal()}, []secret.String{first}, true, ""},
 		{"on the way to two", map[string]string{"JWT_SECRET": first.Reveal(), "DATA_SECRET": second.Reveal(), "DATA_PREVIOUS_SECRETS": first.Reveal()},
-			[]config.Secret{second, first}, true, ""},
+			[]secret.String{second, first}, true, ""},
 		{"with the secret before of tokens", map[string]string{"JWT_SECRET": third.Reveal(), "JWT_PREVIOUS_SECRETS": first.Reveal(), "DATA_SECRET": first.Reveal()},
-			[]config.Secret{first}, true, ""},
-		{"on the way back", map[string]string{"JWT_SECRET": first.Reveal(), "DATA_PREVIOUS_SECRETS": second.Reveal()}, []config.Secret{first, second}, true, ""},
-		{"of signing keys", map[string]string{"DATA_SECRET": second.Reveal()}, []config.Secret{second}, false, ""},
+			[]secret.String{first}, true, ""},
+		{"on the way back", map[string]string{"JWT_SECRET": first.Reveal(), "DATA_PREVIOUS_SECRETS": second.Reveal()}, []secret.String{first, second}, true, ""},
+		{"of signing keys", map[string]string{"DATA_SECRET": second.Reveal()}, []secret.String{second}, false, ""},
 		{"none", nil, nil, false, "JWT_SECRET is not set"},
 		{"a weak one", map[string]string{"JWT_SECRET": first.Reveal(), "DATA_SECRET": "hunter2"}, nil, false, "DATA_SECRET has 7 bytes; it must be"},
 		{"a placeholder", map[string]string{"JWT_SECRET": first.Reveal(), "DATA_SECRET": "changeme-with-openssl-rand-base64-48"}, nil, false, "DATA_SECRET is the placeholder"},
-		{"a weak previous one", map[string]string{"DATA_SECRET": first.Reveal(), "DATA_PREVIOUS_SECRETS": "hunter2"}, []config.Secret{first}, false, "DATA_PREVIOUS_SECRETS has an item that has 7 bytes"},
+		{"a weak previous one", map[string]string{"DATA_SECRET": first.Reveal(), "DATA_PREVIOUS_SECRETS": "hunter2"}, []secret.String{first}, false, "DATA_PREVIOUS_SECRETS has an item that has 7 bytes"},
 	} {
 		env := config.Map(test.env)
 		if diff := cmp.Diff(test.want, keyring.ReadData(env)); diff != "" {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
 // The variables of this package. A list of previous secrets also takes one that
@@ -47,19 +48,19 @@ func Placeholder(text string) bool {
 // Generate returns a new random secret: unpadded base64url (RFC 4648 section 5)
 // of 384 bits. It cannot fail: [rand.Read] ends the program if the system has no
 // entropy.
-func Generate() config.Secret {
+func Generate() secret.String {
 	b := make([]byte, generated)
 	_, _ = rand.Read(b)
-	return config.Secret(base64.RawURLEncoding.EncodeToString(b))
+	return secret.String(base64.RawURLEncoding.EncodeToString(b))
 }
 
 // Read returns JWT_SECRET, or "" where it is unset: the caller knows whether to
 // make one or to give up. A weak secret is refused through env, and "" returned.
-func Read(env *config.Env) config.Secret { return read(env, Variable) }
+func Read(env *config.Env) secret.String { return read(env, Variable) }
 
 // Require is [Read] for who cannot do without: an unset JWT_SECRET is refused
 // through env, too.
-func Require(env *config.Env) config.Secret {
+func Require(env *config.Env) secret.String {
 	if env.Secret(Variable) == "" {
 		env.RefuseSecret(Variable, "is not set", Takes)
 	}
@@ -68,14 +69,14 @@ func Require(env *config.Env) config.Secret {
 
 // ReadPrevious returns the secrets in JWT_PREVIOUS_SECRETS, which are still read
 // with after a rotation. Weak ones are refused through env.
-func ReadPrevious(env *config.Env) []config.Secret { return readPrevious(env, VariablePrevious) }
+func ReadPrevious(env *config.Env) []secret.String { return readPrevious(env, VariablePrevious) }
 
 // ReadData returns the secrets that the keys of a [Ring] are drawn from, the
 // current one first: DATA_SECRET, or JWT_SECRET and JWT_PREVIOUS_SECRETS where it
 // is unset, and then DATA_PREVIOUS_SECRETS. It returns none after a mistake, which
 // is in env; neither being set is one.
-func ReadData(env *config.Env) []config.Secret {
-	var secrets []config.Secret
+func ReadData(env *config.Env) []secret.String {
+	var secrets []secret.String
 	if env.Secret(DataVariable) != "" {
 		secrets = append(secrets, read(env, DataVariable))
 	} else {
@@ -93,12 +94,12 @@ func ReadData(env *config.Env) []config.Secret {
 // whoever verifies tokens with it could make what only the gateway should.
 func Shared(env *config.Env) bool {
 	data := ReadData(env)
-	return slices.ContainsFunc(append(ReadPrevious(env), Read(env)), func(s config.Secret) bool {
+	return slices.ContainsFunc(append(ReadPrevious(env), Read(env)), func(s secret.String) bool {
 		return s != "" && slices.Contains(data, s)
 	})
 }
 
-func read(env *config.Env, name string) config.Secret {
+func read(env *config.Env, name string) secret.String {
 	secret := env.Secret(name)
 	if secret == "" {
 		return ""
@@ -110,10 +111,10 @@ func read(env *config.Env, name string) config.Secret {
 	return secret
 }
 
-func readPrevious(env *config.Env, name string) []config.Secret {
-	var secrets []config.Secret
+func readPrevious(env *config.Env, name string) []secret.String {
+	var secrets []secret.String
 	for _, item := range env.List(name) {
-		secret := config.Secret(item)
+		secret := secret.String(item)
 		if got := weakness(secret); got != "" {
 			env.RefuseSecret(name, "has an item that "+got, Takes)
 			continue
@@ -124,7 +125,7 @@ func readPrevious(env *config.Env, name string) []config.Secret {
 }
 
 // weakness says what makes s no secret, without quoting it, or returns "".
-func weakness(s config.Secret) string {
+func weakness(s secret.String) string {
 	plain := s.Reveal()
 	if len(plain) < minSecret {
 		return fmt.Sprintf("has %d bytes", len(plain))

@@ -20,8 +20,8 @@ import (
 	"reflect"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/filelock"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
 // Name is that of the file in its directory.
@@ -184,7 +184,7 @@ func decode(text []byte) (Set, error) {
 	load := func(list []storedKey) Keys {
 		var keys Keys
 		for _, k := range list {
-			keys = append(keys, Key{config.Secret(k.Key), k.Published, k.Signs})
+			keys = append(keys, Key{secret.String(k.Key), k.Published, k.Signs})
 		}
 		return keys
 	}

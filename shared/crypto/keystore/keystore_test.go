@@ -13,8 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keystore"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -22,15 +22,15 @@ var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 func at(d time.Duration) time.Time { return start.Add(d) }
 
 func key(text string, published, signs time.Duration) keystore.Key {
-	return keystore.Key{Text: config.Secret(text), Published: at(published), Signs: at(signs)}
+	return keystore.Key{Text: secret.String(text), Published: at(published), Signs: at(signs)}
 }
 
 // A keyMaker makes "key 1", "key 2" and so on.
-func keyMaker() func() (config.Secret, error) {
+func keyMaker() func() (secret.String, error) {
 	n := 0
-	return func() (config.Secret, error) {
+	return func() (secret.String, error) {
 		n++
-		return config.Secret(fmt.Sprintf("key %d", n)), nil
+		return secret.String(fmt.Sprintf("key %d", n)), nil
 	}
 }
 
@@ -43,14 +43,14 @@ func TestKeys_ARotationOfSigningKeys(t *testing.T) {
 	for _, want := range []struct {
 		step   keystore.Step
 		after  time.Duration // the step before
-		signs  config.Secret // then
-		others []config.Secret
+		signs  secret.String // then
+		others []secret.String
 	}{
 		{keystore.Begin, 0, "key 1", nil},
-		{keystore.Publish, 24 * time.Hour, "key 1", []config.Secret{"key 2"}},
-		{keystore.Sign, time.Hour, "key 2", []config.Secret{"key 1"}},
+		{keystore.Publish, 24 * time.Hour, "key 1", []secret.String{"key 2"}},
+		{keystore.Sign, time.Hour, "key 2", []secret.String{"key 1"}},
 		{keystore.Remove, 20 * time.Minute, "key 2", nil},
-		{keystore.Publish, 24*time.Hour - 20*time.Minute, "key 2", []config.Secret{"key 3"}},
+		{keystore.Publish, 24*time.Hour - 20*time.Minute, "key 2", []secret.String{"key 3"}},
 	} {
 		step, due := keys.Next(plan)
 		if step != want.step || step != keystore.Begin && !due.Equal(now.Add(want.after)) {
@@ -64,7 +64,7 @@ func TestKeys_ARotationOfSigningKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 		previous, signing, next := keys.Split(now)
-		var others []config.Secret
+		var others []secret.String
 		for _, k := range slices.Concat(previous, next) {
 			others = append(others, k.Text)
 		}
@@ -89,7 +89,7 @@ func TestKeys_ASecretIsAcceptedByAllBeforeItSigns(t *testing.T) {
 	}
 	for _, want := range []struct {
 		at    time.Duration
-		signs config.Secret
+		signs secret.String
 	}{
 		{-time.Hour, "key 0"}, // the clock went back
 		{time.Minute, "key 0"}, {89 * time.Second, "key 0"}, {90 * time.Second, "key 1"}, {time.Hour, "key 1"},

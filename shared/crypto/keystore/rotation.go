@@ -6,12 +6,12 @@ import (
 	"slices"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
 // A Key is a secret, or a private key in PEM.
 type Key struct {
-	Text      config.Secret
+	Text      secret.String
 	Published time.Time // since when it is accepted
 	Signs     time.Time // since when it signs, until the next one does; zero for not yet
 }
@@ -88,7 +88,7 @@ func (k Keys) Next(p Plan) (Step, time.Time) {
 
 // Do returns the keys after a step, which must be the next one. fresh makes the
 // text of a new key.
-func (k Keys) Do(step Step, p Plan, now time.Time, fresh func() (config.Secret, error)) (Keys, error) {
+func (k Keys) Do(step Step, p Plan, now time.Time, fresh func() (secret.String, error)) (Keys, error) {
 	if next, _ := k.Next(p); next != step {
 		return nil, errors.New("keystore: not the next step: " + string(step))
 	}

@@ -13,8 +13,8 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
 // A sealed secret is the version (1 byte), the key id (4), the nonce (12), the
@@ -57,7 +57,7 @@ func aead(key keyring.Key) cipher.AEAD {
 // Seal returns plain sealed with the current key. It opens only together with
 // the same aad, which names the owner and is not secret. Each call gives another
 // result. The error is always nil; it is there for keys that are elsewhere.
-func (b *Box) Seal(plain config.Secret, aad string) ([]byte, error) {
+func (b *Box) Seal(plain secret.String, aad string) ([]byte, error) {
 	key := b.keys.Current()
 	header := append(make([]byte, 0, Overhead+len(plain)), version)
 	header = append(header, key.ID[:]...)
@@ -65,7 +65,7 @@ func (b *Box) Seal(plain config.Secret, aad string) ([]byte, error) {
 }
 
 // Open returns what was sealed, or [ErrOpen].
-func (b *Box) Open(box []byte, aad string) (config.Secret, error) {
+func (b *Box) Open(box []byte, aad string) (secret.String, error) {
 	id, ok := keyID(box)
 	key, known := b.keys.ByID(id)
 	if !ok || !known {
@@ -75,7 +75,7 @@ func (b *Box) Open(box []byte, aad string) (config.Secret, error) {
 	if err != nil {
 		return "", ErrOpen // err says no more
 	}
-	return config.Secret(plain), nil
+	return secret.String(plain), nil
 }
 
 // NeedsReseal reports whether box was sealed with anything but the current key.

@@ -10,32 +10,32 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/crypto/seal"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
 const (
-	secret = config.Secret("hunter2 and more")
-	owner  = "user 1"
+	plaintext = secret.String("hunter2 and more")
+	owner     = "user 1"
 )
 
 // keys returns those of current and previous, fixed secrets of the test's.
 func keys(tb testing.TB, current string, previous ...string) keyring.Keys {
 	tb.Helper()
 	const tail = " 0123456789abcdefghijklmnopqrstuv"
-	var old []config.Secret
+	var old []secret.String
 	for _, p := range previous {
-		old = append(old, config.Secret(p+tail))
+		old = append(old, secret.String(p+tail))
 	}
-	ring, err := keyring.New(config.Secret(current+tail), old...)
+	ring, err := keyring.New(secret.String(current+tail), old...)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return ring.Derive("seal test")
 }
 
-func sealed(tb testing.TB, b *seal.Box, plain config.Secret, aad string) []byte {
+func sealed(tb testing.TB, b *seal.Box, plain secret.String, aad string) []byte {
 	tb.Helper()
 	box, err := b.Seal(plain, aad)
 	if err != nil {
@@ -47,7 +47,7 @@ func sealed(tb testing.TB, b *seal.Box, plain config.Secret, aad string) []byte 
 func TestBox_GivesBackWhatWasSealed(t *testing.T) {
 	t.Parallel()
 	b := seal.New(keys(t, "a"))
-	for _, plain := range []config.Secret{"", "x", secret, config.Secret(strings.Repeat("\x00\xff", 5000))} {
+	for _, plain := range []secret.String{"", "x", plaintext, secret.String(strings.Repeat("\x00\xff", 5000))} {
 		box := sealed(t, b, plain, owner)
 		if got, err := b.Open(box, owner); err != nil || got != plain {
 			t.Errorf("%d bytes: Open = %d bytes, %v", len(plain), len(got), err)
@@ -61,7 +61,7 @@ func TestBox_GivesBackWhatWasSealed(t *testing.T) {
 func TestBox_WritesTheDocumentedForm(t *testing.T) {
 	t.Parallel()
 	ks := keys(t, "a")
-	box := sealed(t, seal.New(ks), secret, owner)
+	box := sealed(t, seal.New(ks), plaintext, owner)
 	id := ks.Current().ID
 	if box[0] != 1 || !bytes.Equal(box[1:5], id[:]) {
 		t.Fatalf("the header is % x, want version 1 and the id % x", box[:5], id)
@@ -73,7 +73,7 @@ func TestBox_WritesTheDocumentedForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	aad := append(bytes.Clone(box[:5]), owner...)
-	if got, err := gcm.Open(nil, box[5:17], box[17:], aad); err != nil || string(got) != secret.Reveal() {
+	if got, err := gcm.Open(nil, box[5:17], box[17:], aad); err != nil || string(got) != plaintext.Reveal() {
 		t.Errorf("by hand it opens to %q, %v; what was sealed before would be lost", got, err)
 	}
 }
@@ -81,7 +81,7 @@ func TestBox_WritesTheDocumentedForm(t *testing.T) {
 func TestBox_SealsEachTimeAnew(t *testing.T) {
 	t.Parallel()
 	b := seal.New(keys(t, "a"))
-	one, two := sealed(t, b, secret, owner), sealed(t, b, secret, owner)
+	one, two := sealed(t, b, plaintext, owner), sealed(t, b, plaintext, owner)
 	if bytes.Equal(one[5:17], two[5:17]) || bytes.Equal(one[17:], two[17:]) {
 		t.Error("a nonce was used twice")
 	}
@@ -93,7 +93,7 @@ func TestBox_SealsEachTimeAnew(t *testing.T) {
 func TestOpen_RefusesWhatIsNotExactlyWhatWasSealed(t *testing.T) {
 	t.Parallel()
 	b := seal.New(keys(t, "a", "b"))
-	box := sealed(t, b, secret, owner)
+	box := sealed(t, b, plaintext, owner)
 	tests := []struct {
 		name string
 		box  []byte
@@ -106,7 +106,7 @@ func TestOpen_RefusesWhatIsNotExactlyWhatWasSealed(t *testing.T) {
 		{"a header alone", box[:5], owner},
 		{"one byte less", box[:len(box)-1], owner},
 		{"one byte more", append(bytes.Clone(box), 0), owner},
-		{"sealed with a key that is gone", sealed(t, seal.New(keys(t, "c")), secret, owner), owner},
+		{"sealed with a key that is gone", sealed(t, seal.New(keys(t, "c")), plaintext, owner), owner},
 		{"the owner moved into the header", append(bytes.Clone(box[:4]), box[5:]...), string(box[4]) + owner},
 		{"under the id of another key", swapID(box, keys(t, "b").Current().ID), owner},
 	}
@@ -121,7 +121,7 @@ func TestOpen_RefusesWhatIsNotExactlyWhatWasSealed(t *testing.T) {
 func TestOpen_NoticesEveryFlippedBit(t *testing.T) {
 	t.Parallel()
 	b := seal.New(keys(t, "a", "b"))
-	box := sealed(t, b, secret, owner)
+	box := sealed(t, b, plaintext, owner)
 	for i := range len(box) * 8 {
 		flipped := bytes.Clone(box)
 		flipped[i/8] ^= 1 << (i % 8)
@@ -132,7 +132,7 @@ func TestOpen_NoticesEveryFlippedBit(t *testing.T) {
 func TestOpen_NoticesEveryMissingTail(t *testing.T) {
 	t.Parallel()
 	b := seal.New(keys(t, "a"))
-	box := sealed(t, b, secret, owner)
+	box := sealed(t, b, plaintext, owner)
 	for n := range box {
 		refused(t, b, box[:n], owner)
 	}
@@ -140,20 +140,20 @@ func TestOpen_NoticesEveryMissingTail(t *testing.T) {
 
 func TestBox_RotatesWithoutLosingWhatWasSealed(t *testing.T) {
 	t.Parallel()
-	before := sealed(t, seal.New(keys(t, "old")), secret, owner)
+	before := sealed(t, seal.New(keys(t, "old")), plaintext, owner)
 	b := seal.New(keys(t, "new", "older", "old"))
 	if !b.NeedsReseal(before) {
 		t.Error("what the old key sealed need not be sealed anew")
 	}
 	plain, err := b.Open(before, owner)
-	if err != nil || plain != secret {
+	if err != nil || plain != plaintext {
 		t.Fatalf("Open = %q, %v", plain.Reveal(), err)
 	}
 	after := sealed(t, b, plain, owner)
 	if b.NeedsReseal(after) {
 		t.Error("what the new key sealed must be sealed anew")
 	}
-	if got, err := seal.New(keys(t, "new")).Open(after, owner); err != nil || got != secret {
+	if got, err := seal.New(keys(t, "new")).Open(after, owner); err != nil || got != plaintext {
 		t.Errorf("without the old key: Open = %q, %v", got.Reveal(), err)
 	}
 	for _, broken := range [][]byte{nil, after[:seal.Overhead-1], append([]byte{2}, after[1:]...)} {
@@ -192,7 +192,7 @@ func FuzzOpen(f *testing.F) {
 	f.Fuzz(func(t *testing.T, got []byte, aad string) {
 		plain, err := b.Open(got, aad)
 		genuine := bytes.Equal(got, box) && aad == owner
-		if genuine != (err == nil) || genuine && plain != secret || !genuine && !errors.Is(err, seal.ErrOpen) {
+		if genuine != (err == nil) || genuine && plain != plaintext || !genuine && !errors.Is(err, seal.ErrOpen) {
 			t.Errorf("Open(% x, %q) = %q, %v", got, aad, plain.Reveal(), err)
 		}
 	})

@@ -1,6 +1,6 @@
 package secrets
 
-import "github.com/voiceassist/gateway/shared/config"
+import "github.com/voiceassist/gateway/shared/foundation/secret"
 
 // Hosts returns where the secrets of s are asked for.
 func Hosts(s *Source) []string {
@@ -13,5 +13,5 @@ func Hosts(s *Source) []string {
 
 // Of returns Values with one setting.
 func Of(name, value string) *Values {
-	return &Values{settings: map[string]config.Secret{name: config.Secret(value)}}
+	return &Values{settings: map[string]secret.String{name: secret.String(value)}}
 }

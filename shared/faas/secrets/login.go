@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"slices"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
 // A login is a secret in the form that RDS and the rotation functions of AWS
@@ -16,7 +16,7 @@ import (
 // PostgreSQL). What RDS manages itself is user and password alone.
 type login struct {
 	User     *string        `json:"username"`
-	Password *config.Secret `json:"password"`
+	Password *secret.String `json:"password"`
 	Engine   string         `json:"engine"`
 	Host     string         `json:"host"`
 	Port     port           `json:"port"`
@@ -63,7 +63,7 @@ func readLogin(members map[string]json.RawMessage) (*login, error) {
 }
 
 // url returns the address with the login, where it has a host.
-func (l *login) url() config.Secret {
+func (l *login) url() secret.String {
 	if l.Host == "" {
 		return ""
 	}
@@ -74,17 +74,17 @@ func (l *login) url() config.Secret {
 		// Passwords travel: never to somebody who only says to be the database.
 		RawQuery: url.Values{"sslmode": {cmp.Or(l.SSLMode, "verify-full")}}.Encode(),
 	}
-	return config.Secret(u.String())
+	return secret.String(u.String())
 }
 
 // enter returns the address with the login, where it is one without a user.
-func (l *login) enter(address config.Secret) config.Secret {
+func (l *login) enter(address secret.String) secret.String {
 	u, err := url.Parse(address.Reveal())
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.User != nil || u.Query().Has("user") {
 		return address
 	}
 	u.User = url.UserPassword(*l.User, l.Password.Reveal())
-	return config.Secret(u.String())
+	return secret.String(u.String())
 }
 
 // settle gives the addresses of the database that have no user the first login

@@ -24,6 +24,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/faas/sigv4"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
 // Variable lists the secrets, by ARN or name, separated by commas.
@@ -45,14 +46,14 @@ func Settings() []string {
 
 // Values are the settings that the secrets held at one time. They do not change.
 type Values struct {
-	settings map[string]config.Secret
+	settings map[string]secret.String
 	versions []string // of the secrets, as in the list
 	ignored  int      // members that are no settings
 	login    *login   // the first that a secret held; nil for none
 }
 
 // Lookup returns the setting.
-func (v *Values) Lookup(name string) (config.Secret, bool) {
+func (v *Values) Lookup(name string) (secret.String, bool) {
 	s, ok := v.settings[name]
 	return s, ok
 }
@@ -99,7 +100,7 @@ func (v *Values) add(text string) error {
 			v.ignored++
 			continue
 		}
-		var s config.Secret
+		var s secret.String
 		if json.Unmarshal(raw, (*string)(&s)) != nil || string(raw) == "null" {
 			return errors.New("its member " + name + " is no string")
 		}
@@ -162,7 +163,7 @@ func Read(env *config.Env) *Source {
 // Fetch reads every secret once. Its error is an [Error].
 func (s *Source) Fetch(ctx context.Context) (*Values, error) {
 	defer s.client.http.CloseIdleConnections() // none would live until the next time
-	v := &Values{settings: map[string]config.Secret{}}
+	v := &Values{settings: map[string]secret.String{}}
 	for _, ref := range s.refs {
 		text, version, err := s.client.get(ctx, ref)
 		if err != nil {

@@ -19,15 +19,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
 // Credentials are whom a request is signed for, as Lambda gives them to a
 // function in its environment.
 type Credentials struct {
 	AccessKeyID     string        // AWS_ACCESS_KEY_ID; it is sent
-	SecretAccessKey config.Secret // AWS_SECRET_ACCESS_KEY; it never is
-	SessionToken    config.Secret // AWS_SESSION_TOKEN; it is sent; empty for users of IAM
+	SecretAccessKey secret.String // AWS_SECRET_ACCESS_KEY; it never is
+	SessionToken    secret.String // AWS_SESSION_TOKEN; it is sent; empty for users of IAM
 }
 
 const (
@@ -92,7 +92,7 @@ func query(u *url.URL) string {
 func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
 // signingKey is the secret key, bound to one day, region and service.
-func signingKey(secret config.Secret, day, region, service string) []byte {
+func signingKey(secret secret.String, day, region, service string) []byte {
 	key := []byte("AWS4" + secret.Reveal())
 	for _, part := range []string{day, region, service, "aws4_request"} {
 		key = mac(key, part)

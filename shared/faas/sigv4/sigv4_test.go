@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/faas/sigv4"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
 // The key, the time and the signatures are those of AWS's documentation and of
@@ -37,7 +37,7 @@ func TestSign_GivesTheSignaturesThatAWSPublishes(t *testing.T) {
 		name, method, url, service string
 		header                     http.Header
 		body                       string
-		token                      config.Secret
+		token                      secret.String
 		signed, signature          string
 	}{
 		{

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
 // The bounds of BCRYPT_COST. Each step doubles the time; 12 takes about a
@@ -74,7 +75,7 @@ func (h *Hasher) Slots() int { return cap(h.gate.running) }
 
 // Hash returns the hash under which to store p. It fails with [ErrBusy], with
 // the error of ctx when that ends while it waits, and for the zero Password.
-func (h *Hasher) Hash(ctx context.Context, p Password) (config.Secret, error) {
+func (h *Hasher) Hash(ctx context.Context, p Password) (secret.String, error) {
 	if p.plain == "" {
 		return "", errors.New("hash password: it was never parsed")
 	}
@@ -84,7 +85,7 @@ func (h *Hasher) Hash(ctx context.Context, p Password) (config.Secret, error) {
 // Rehash returns a hash at the present cost of a password that was just
 // verified. It asks no more of it than that: rules that came later do not hold
 // for passwords that were there before. Errors are those of [Hasher.Hash].
-func (h *Hasher) Rehash(ctx context.Context, verified config.Secret) (config.Secret, error) {
+func (h *Hasher) Rehash(ctx context.Context, verified secret.String) (secret.String, error) {
 	plain, ok := normalise(verified.Reveal())
 	if !ok {
 		return "", fmt.Errorf("rehash password: %w", ErrMismatch)
@@ -92,7 +93,7 @@ func (h *Hasher) Rehash(ctx context.Context, verified config.Secret) (config.Sec
 	return h.hash(ctx, plain)
 }
 
-func (h *Hasher) hash(ctx context.Context, plain string) (config.Secret, error) {
+func (h *Hasher) hash(ctx context.Context, plain string) (secret.String, error) {
 	var hash []byte
 	err := h.gate.do(ctx, func() (err error) {
 		hash, err = h.generate([]byte(plain), h.cost)
@@ -101,7 +102,7 @@ func (h *Hasher) hash(ctx context.Context, plain string) (config.Secret, error) 
 	if err != nil {
 		return "", fmt.Errorf("hash password: %w", err)
 	}
-	return config.Secret(hash), nil
+	return secret.String(hash), nil
 }
 
 // Verify returns nil if plain is the password of the hash, else [ErrMismatch].
@@ -109,7 +110,7 @@ func (h *Hasher) hash(ctx context.Context, plain string) (config.Secret, error) 
 // account can have cost the same bcrypt as any other and never match. It fails
 // with [ErrBusy], with the error of ctx when that ends while it waits, and
 // where hash is no bcrypt hash.
-func (h *Hasher) Verify(ctx context.Context, hash, plain config.Secret) error {
+func (h *Hasher) Verify(ctx context.Context, hash, plain secret.String) error {
 	stored, known := []byte(hash.Reveal()), hash != ""
 	if !known {
 		stored = h.nobody
@@ -133,16 +134,16 @@ func (h *Hasher) Verify(ctx context.Context, hash, plain config.Secret) error {
 
 // NeedsRehash reports whether hash was made at a lower cost than hashes are
 // made now.
-func (h *Hasher) NeedsRehash(hash config.Secret) bool {
+func (h *Hasher) NeedsRehash(hash secret.String) bool {
 	cost, err := bcrypt.Cost([]byte(hash.Reveal()))
 	return err == nil && cost < h.cost
 }
 
 // Typed returns a password that was verified as other systems got it from
 // [Parse]: in Unicode's form NFC.
-func Typed(verified config.Secret) config.Secret {
+func Typed(verified secret.String) secret.String {
 	plain, _ := normalise(verified.Reveal())
-	return config.Secret(plain)
+	return secret.String(plain)
 }
 
 // normalise returns plain as [Parse] would, cut to what bcrypt looks at, and

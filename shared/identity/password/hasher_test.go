@@ -12,12 +12,13 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/password"
 )
 
 const cheap = bcrypt.MinCost
 
-func hash(t *testing.T, h *password.Hasher, plain string) config.Secret {
+func hash(t *testing.T, h *password.Hasher, plain string) secret.String {
 	t.Helper()
 	p, err := password.Parse(plain, "")
 	if err != nil {
@@ -37,7 +38,7 @@ func TestVerify(t *testing.T) {
 	stored, of72 := hash(t, h, "corrécte horse"), hash(t, h, long)
 	for _, test := range []struct {
 		name        string
-		hash, plain config.Secret
+		hash, plain secret.String
 		want        error
 	}{
 		{"the password", stored, "corrécte horse", nil},
@@ -46,10 +47,10 @@ func TestVerify(t *testing.T) {
 		{"in other letters", stored, "Corrécte horse", password.ErrMismatch},
 		{"nothing", stored, "", password.ErrMismatch},
 		{"the hash itself", stored, stored, password.ErrMismatch},
-		{"72 bytes", of72, config.Secret(long), nil},
-		{"72 bytes and one more", of72, config.Secret(long + "x"), password.ErrMismatch},
-		{"72 bytes and a megabyte", of72, config.Secret(long + strings.Repeat("x", 1<<20)), password.ErrMismatch},
-		{"with what follows NUL", of72, config.Secret(long[:71] + "\x00"), password.ErrMismatch},
+		{"72 bytes", of72, secret.String(long), nil},
+		{"72 bytes and one more", of72, secret.String(long + "x"), password.ErrMismatch},
+		{"72 bytes and a megabyte", of72, secret.String(long + strings.Repeat("x", 1<<20)), password.ErrMismatch},
+		{"with what follows NUL", of72, secret.String(long[:71] + "\x00"), password.ErrMismatch},
 		{"of nobody", "", "corrécte horse", password.ErrMismatch},
 		{"of nobody, with nothing", "", "", password.ErrMismatch},
 	} {
@@ -70,12 +71,12 @@ func TestVerify_CostsTheSameForEverybody(t *testing.T) {
 	const cost = cheap + 1
 	h := password.New(cost, 1, 10)
 	stored := hash(t, h, "correct horse")
-	for name, test := range map[string]struct{ hash, plain config.Secret }{
+	for name, test := range map[string]struct{ hash, plain secret.String }{
 		"the password":         {stored, "correct horse"},
 		"a wrong one":          {stored, "wrong horse"},
 		"of nobody":            {"", "correct horse"},
-		"too long":             {stored, config.Secret(strings.Repeat("x", 1000))},
-		"too long and nobody":  {"", config.Secret(strings.Repeat("x", 1000))},
+		"too long":             {stored, secret.String(strings.Repeat("x", 1000))},
+		"too long and nobody":  {"", secret.String(strings.Repeat("x", 1000))},
 		"nothing, and nobody":  {"", ""},
 		"with NUL, and nobody": {"", "a\x00b"},
 	} {

@@ -16,8 +16,8 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 )
 
@@ -45,7 +45,7 @@ const redacted = "[password]"
 // A Password is one that an account may have, in Unicode NFC. Only [Parse]
 // makes one; the zero value is none, and is not hashed. It does not print
 // itself.
-type Password struct{ plain config.Secret }
+type Password struct{ plain secret.String }
 
 // Parse returns plain in Unicode NFC, so that it is the same password from
 // every keyboard (RFC 8265 section 4.2), or says in which way the account with
@@ -71,7 +71,7 @@ func Parse(plain string, email account.Email) (Password, error) {
 	case common(folded):
 		return Password{}, ErrCommon
 	}
-	return Password{plain: config.Secret(plain)}, nil
+	return Password{plain: secret.String(plain)}, nil
 }
 
 // fold returns plain as the rules compare it: in lower case and Unicode NFC,
@@ -89,7 +89,7 @@ func names(folded string, email account.Email) bool {
 
 // Reveal returns the password for those who must pass it on. Every call is a
 // place to review.
-func (p Password) Reveal() config.Secret { return p.plain }
+func (p Password) Reveal() secret.String { return p.plain }
 
 // String hides the password.
 func (Password) String() string { return redacted }

@@ -12,6 +12,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/document"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/signin"
@@ -46,7 +47,7 @@ type Person struct {
 
 // Parse returns who is to be enrolled, or one fault that lists every input that
 // is not acceptable under its name on the wire.
-func Parse(email, fullName, role string, plain config.Secret) (Person, error) {
+func Parse(email, fullName, role string, plain secret.String) (Person, error) {
 	var wrong fault.Fields
 	p := Person{
 		Email:    fault.ParseField(&wrong, "email", email, account.ParseEmail),
@@ -54,7 +55,7 @@ func Parse(email, fullName, role string, plain config.Secret) (Person, error) {
 		FullName: fault.ParseField(&wrong, "full_name", fullName, account.ParseName),
 		Role:     fault.ParseField(&wrong, "role", role, account.ParseRole),
 	}
-	p.Password = fault.ParseField(&wrong, "password", plain, func(plain config.Secret) (password.Password, error) {
+	p.Password = fault.ParseField(&wrong, "password", plain, func(plain secret.String) (password.Password, error) {
 		return password.Parse(plain.Reveal(), p.Email)
 	})
 	return p, wrong.Err()

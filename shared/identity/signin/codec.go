@@ -10,8 +10,8 @@ import (
 	"io"
 	"math"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/foundation/uid"
 )
 
@@ -56,7 +56,7 @@ func NewCodec(keys keyring.Keys) *Codec { return &Codec{keys: keys} }
 // Encode returns the refresh token of a login at a counter: always the same text
 // for the same key. The id is canonical and the counter not negative, as [Start]
 // and [ParseID] make them; Encode panics otherwise.
-func (c *Codec) Encode(id ID, counter int64) config.Secret {
+func (c *Codec) Encode(id ID, counter int64) secret.String {
 	login, err := uid.Bytes(string(id))
 	if err != nil || counter < 0 {
 		panic("signin: encode: not a login id and counter")
@@ -67,7 +67,7 @@ func (c *Codec) Encode(id ID, counter int64) config.Secret {
 	b = append(b, login[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(counter))
 	b = append(b, mac(key, b)...)
-	return config.Secret(base64.RawURLEncoding.EncodeToString(b))
+	return secret.String(base64.RawURLEncoding.EncodeToString(b))
 }
 
 // Decode returns the login id and the counter of a token that Encode made with

@@ -8,19 +8,19 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
 const (
-	first  = config.Secret("0123456789abcdefghijklmnopqrstuv")
-	second = config.Secret("vutsrqponmlkjihgfedcba9876543210")
+	first  = secret.String("0123456789abcdefghijklmnopqrstuv")
+	second = secret.String("vutsrqponmlkjihgfedcba9876543210")
 	login  = signin.ID("0198f7a0-7c3b-7d2e-9f11-0123456789ab")
 )
 
-func codec(tb testing.TB, current config.Secret, previous ...config.Secret) *signin.Codec {
+func codec(tb testing.TB, current secret.String, previous ...secret.String) *signin.Codec {
 	tb.Helper()
 	ring, err := keyring.New(current, previous...)
 	if err != nil {

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 )
 
@@ -24,7 +24,7 @@ type Proof struct {
 	user  account.ID
 	login ID
 	admin bool
-	hash  config.Secret
+	hash  secret.String
 }
 
 // Proven returns the proof that the request speaks for this login of this user.
@@ -39,7 +39,7 @@ func (p Proof) AsAdmin() Proof {
 
 // WithPassword returns p for a caller whose password was found to match hash,
 // the one that the account had then.
-func (p Proof) WithPassword(hash config.Secret) Proof {
+func (p Proof) WithPassword(hash secret.String) Proof {
 	p.hash = hash
 	return p
 }
@@ -55,7 +55,7 @@ func (p Proof) Admin() bool { return p.admin }
 
 // PasswordHash returns the hash that the caller's password matched, "" if the
 // request did not prove a password.
-func (p Proof) PasswordHash() config.Secret { return p.hash }
+func (p Proof) PasswordHash() secret.String { return p.hash }
 
 // Format hides the hash from every verb; fmt would print unexported fields.
 func (p Proof) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[proof of "+string(p.user)+"]") }

@@ -16,8 +16,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/foundation/uid"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
@@ -45,7 +45,7 @@ const (
 // Options say how tokens are signed.
 type Options struct {
 	Algorithm string             // HS256, HS384, HS512, EdDSA, ES256 or RS256 (RFC 7518 section 3.1, RFC 8037)
-	Secrets   []config.Secret    // for HS algorithms: the one that signs, then others that are accepted
+	Secrets   []secret.String    // for HS algorithms: the one that signs, then others that are accepted
 	Private   crypto.Signer      // for the others
 	Accepted  []crypto.PublicKey // which are published and accepted, too: the next key, and previous ones
 	Issuer    string
@@ -121,7 +121,7 @@ func MinSecret(algorithm string) int {
 
 // shared sets up HMAC. The key is the secret as it is, so that whoever has it can
 // verify tokens with any library.
-func (s *keySet) shared(secrets []config.Secret) error {
+func (s *keySet) shared(secrets []secret.String) error {
 	if len(secrets) == 0 {
 		return errors.New("the algorithm needs a secret")
 	}
@@ -144,7 +144,7 @@ func (s *keySet) shared(secrets []config.Secret) error {
 
 // derived accepts the tokens of earlier versions, whose key was drawn from the
 // secret. It signs nothing, and can go when the last of them has expired.
-func (s *keySet) derived(secrets []config.Secret) error {
+func (s *keySet) derived(secrets []secret.String) error {
 	for _, secret := range secrets {
 		ring, err := keyring.New(secret)
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
@@ -39,7 +40,7 @@ func TestEveryAlgorithmRoundTrips(t *testing.T) {
 		t.Run(algorithm, func(t *testing.T) {
 			t.Parallel()
 			keys, err := token.NewKeys(token.Options{
-				Algorithm: algorithm, Secrets: []config.Secret{keyring.Generate()}, Private: private[algorithm],
+				Algorithm: algorithm, Secrets: []secret.String{keyring.Generate()}, Private: private[algorithm],
 				Issuer: "issuer", Audience: "audience", Lifetime: token.Lifetime,
 			})
 			if err != nil {

@@ -11,8 +11,8 @@ import (
 	"encoding/pem"
 	"fmt"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/pemtext"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
 // rsaBits is the size of the RSA keys that Generate makes: 128 bits of security
@@ -34,9 +34,9 @@ func Generate(algorithm string) (crypto.Signer, error) {
 }
 
 // EncodePrivate returns the key in PEM (PKCS #8, RFC 5208).
-func EncodePrivate(key crypto.Signer) (config.Secret, error) {
+func EncodePrivate(key crypto.Signer) (secret.String, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
-	return config.Secret(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), err
+	return secret.String(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), err
 }
 
 // EncodePublic returns the key in PEM (RFC 7468 section 13).
@@ -46,6 +46,6 @@ func EncodePublic(key crypto.PublicKey) (string, error) {
 }
 
 // ParsePrivate reads a private key in PEM, see [pemtext.PrivateKey].
-func ParsePrivate(text config.Secret) (crypto.Signer, error) {
+func ParsePrivate(text secret.String) (crypto.Signer, error) {
 	return pemtext.PrivateKey([]byte(text.Reveal()))
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/crypto/pemtext"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
 // The variables of the keys of EdDSA, ES256 and RS256, in PEM: each names a file
@@ -28,25 +29,25 @@ func Read(env *config.Env) *Keys { return read(env, readSecrets) }
 // ReadPublic is [Read] for who only publishes the keys. It needs no secret, as
 // nothing is published of one.
 func ReadPublic(env *config.Env) *Keys {
-	return read(env, func(*config.Env, string) []config.Secret {
-		return []config.Secret{keyring.Generate()} // which signs nothing
+	return read(env, func(*config.Env, string) []secret.String {
+		return []secret.String{keyring.Generate()} // which signs nothing
 	})
 }
 
 // readSecrets returns JWT_SECRET and JWT_PREVIOUS_SECRETS, or none after a mistake.
-func readSecrets(env *config.Env, algorithm string) []config.Secret {
-	secret := keyring.Require(env)
-	if secret == "" {
+func readSecrets(env *config.Env, algorithm string) []secret.String {
+	current := keyring.Require(env)
+	if current == "" {
 		return nil
 	}
-	if least := MinSecret(algorithm); len(secret) < least {
-		env.RefuseSecret(keyring.Variable, fmt.Sprintf("has %d bytes", len(secret)), fmt.Sprintf("%d random bytes or more with %s", least, algorithm))
+	if least := MinSecret(algorithm); len(current) < least {
+		env.RefuseSecret(keyring.Variable, fmt.Sprintf("has %d bytes", len(current)), fmt.Sprintf("%d random bytes or more with %s", least, algorithm))
 		return nil
 	}
-	return append([]config.Secret{secret}, keyring.ReadPrevious(env)...)
+	return append([]secret.String{current}, keyring.ReadPrevious(env)...)
 }
 
-func read(env *config.Env, secrets func(env *config.Env, algorithm string) []config.Secret) *Keys {
+func read(env *config.Env, secrets func(env *config.Env, algorithm string) []secret.String) *Keys {
 	o := Options{
 		Algorithm: ReadAlgorithm(env),
 		Issuer:    env.String("JWT_ISSUER", "voiceassist"),

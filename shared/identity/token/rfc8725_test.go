@@ -14,6 +14,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
@@ -47,7 +48,7 @@ func TestRFC8725(t *testing.T) {
 		private := signers(t)
 		for _, alg := range []string{"none", "", "HS1", "RS1", "RSA1_5", "PS256", "ES256K", "ES512", "RS512", "dir", "A128KW"} {
 			for _, key := range private {
-				if _, err := token.NewKeys(token.Options{Algorithm: alg, Private: key, Secrets: []config.Secret{keyring.Generate()}}); err == nil {
+				if _, err := token.NewKeys(token.Options{Algorithm: alg, Private: key, Secrets: []secret.String{keyring.Generate()}}); err == nil {
 					t.Errorf("%q is offered", alg)
 				}
 			}
@@ -88,9 +89,9 @@ func TestRFC8725(t *testing.T) {
 	})
 	t.Run("3.5 ensure keys have sufficient entropy", func(t *testing.T) {
 		t.Parallel()
-		for _, secret := range []string{"", "secret", "password", strings.Repeat("a", 64), "changeme-with-openssl-rand-base64-48", strings.Repeat("ab", 20)} {
-			if _, err := keyring.New(config.Secret(secret)); err == nil {
-				t.Errorf("%q is taken for a secret", secret)
+		for _, weak := range []string{"", "secret", "password", strings.Repeat("a", 64), "changeme-with-openssl-rand-base64-48", strings.Repeat("ab", 20)} {
+			if _, err := keyring.New(secret.String(weak)); err == nil {
+				t.Errorf("%q is taken for a secret", weak)
 			}
 		}
 		small, err1 := rsa.GenerateKey(rand.Reader, 1024)
@@ -168,18 +169,18 @@ func TestRFC8725(t *testing.T) {
 	})
 	t.Run("3.12 use mutually exclusive validation rules for different kinds of JWTs", func(t *testing.T) {
 		t.Parallel()
-		secret := keyring.Generate()
-		r, err := keyring.New(secret)
+		current := keyring.Generate()
+		r, err := keyring.New(current)
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := newWorld(t, "HS256", nil, secret)
+		w := newWorld(t, "HS256", nil, current)
 		refresh := signin.NewCodec(r.Derive(signin.Purpose))
 		w.refused(t, "a refresh token as an access token", refresh.Encode(signin.NewID(), 1).Reveal())
 		if _, _, err := refresh.Decode(w.good); err == nil {
 			t.Error("an access token passes as a refresh token")
 		}
-		another, err := token.NewKeys(token.Options{Algorithm: "HS256", Secrets: []config.Secret{secret}, Issuer: "issuer", Audience: "another", Lifetime: token.Lifetime})
+		another, err := token.NewKeys(token.Options{Algorithm: "HS256", Secrets: []secret.String{current}, Issuer: "issuer", Audience: "another", Lifetime: token.Lifetime})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
@@ -96,9 +97,9 @@ func verify(keys *token.Keys, raw string) error {
 }
 
 // derived returns a token as versions made it that drew the key from the secret.
-func derived(t *testing.T, secret, audience string, lifetime int64) string {
+func derived(t *testing.T, from, audience string, lifetime int64) string {
 	t.Helper()
-	ring, err := keyring.New(config.Secret(secret))
+	ring, err := keyring.New(secret.String(from))
 	if err != nil {
 		t.Fatal(err)
 	}

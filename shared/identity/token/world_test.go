@@ -18,8 +18,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
@@ -39,7 +39,7 @@ type world struct {
 	claims    string
 }
 
-func newWorld(t testing.TB, algorithm string, private crypto.Signer, secrets ...config.Secret) *world {
+func newWorld(t testing.TB, algorithm string, private crypto.Signer, secrets ...secret.String) *world {
 	t.Helper()
 	keys, err := token.NewKeys(token.Options{
 		Algorithm: algorithm, Secrets: secrets, Private: private, Issuer: "issuer", Audience: "audience", Lifetime: token.Lifetime,

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
 // A User is what the server knows of an account, for tests to compare.
@@ -84,7 +84,7 @@ func (s *Server) record(r *http.Request, status int) {
 
 // Opens reports whether the name and password, or app password, open an account
 // now, without a login: no strike and nothing revived.
-func (s *Server) Opens(user string, password config.Secret) bool {
+func (s *Server) Opens(user string, password secret.String) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t, ok := s.tokens[password.Reveal()]; ok {
@@ -97,7 +97,7 @@ func (s *Server) Opens(user string, password config.Secret) bool {
 
 // AddUser makes an account as somebody else would, without any check. One that
 // is there is replaced, and its app passwords are gone.
-func (s *Server) AddUser(id string, password config.Secret, email string) {
+func (s *Server) AddUser(id string, password secret.String, email string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if old := s.find(id); old != nil {
@@ -236,7 +236,7 @@ func (s *Server) Uploads(user string) int {
 }
 
 // SetPassword changes a password as the server's administrator would.
-func (s *Server) SetPassword(id string, password config.Secret) {
+func (s *Server) SetPassword(id string, password secret.String) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if a := s.find(id); a != nil {

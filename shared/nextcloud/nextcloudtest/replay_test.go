@@ -16,7 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 )
 
@@ -211,14 +211,14 @@ func addUser(id string, more ...string) func(*replay) {
 		if len(more) > 0 {
 			email = more[0]
 		}
-		r.server.AddUser(id, config.Secret(password), email)
+		r.server.AddUser(id, secret.String(password), email)
 	}
 }
 
 func advance(d time.Duration) func(*replay) { return func(r *replay) { r.now = r.now.Add(d) } }
 
 func setPassword(id, password string) func(*replay) {
-	return func(r *replay) { r.server.SetPassword(id, config.Secret(password)) }
+	return func(r *replay) { r.server.SetPassword(id, secret.String(password)) }
 }
 
 func forgive(r *replay) { r.server.Forgive() }

@@ -17,14 +17,14 @@ import (
 	"sync"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
 // Options are what a [Server] starts with. The zero value is usable: a server
 // at the root of its host whose administrator has no password and cannot log in.
 type Options struct {
 	AdminUser     string        // "" is "admin"
-	AdminPassword config.Secret //
+	AdminPassword secret.String //
 	BasePath      string        // the folder of the installation, such as "/nextcloud"; "" is the root
 	Groups        []string      // groups that exist besides "admin"
 

@@ -19,7 +19,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
 // DefaultTimeout bounds one call where [Config] does not say otherwise.
@@ -49,7 +49,7 @@ const (
 type Config struct {
 	URL           *url.URL       // the base, with the folder where there is one: https://host/nextcloud
 	AdminUser     string         // id of an account in the group "admin"
-	AdminPassword config.Secret  // its real password; app passwords are refused by current servers
+	AdminPassword secret.String  // its real password; app passwords are refused by current servers
 	Timeout       time.Duration  // for a whole call; 0 is [DefaultTimeout]
 	WriteTimeout  time.Duration  // for one that has an effect, and should not be made twice; 0 is Timeout
 	Roots         *x509.CertPool // who may sign the server's certificate; nil is the system's
@@ -69,7 +69,7 @@ type Client struct {
 // credentials are one name and password for HTTP Basic (RFC 7617).
 type credentials struct {
 	user     string
-	password config.Secret
+	password secret.String
 }
 
 // New returns a client; it does not call the server.

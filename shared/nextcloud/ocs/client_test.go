@@ -12,14 +12,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
 const (
-	adminPassword config.Secret = "admin-Secret-123"
-	adaPassword   config.Secret = "Very-Strong-1234"
+	adminPassword secret.String = "admin-Secret-123"
+	adaPassword   secret.String = "Very-Strong-1234"
 )
 
 // folder is where the test server is installed: most mistakes with paths do not
@@ -257,7 +257,7 @@ func TestClient_Edit(t *testing.T) {
 				ocs.KeyEmail: got.Email, ocs.KeyDisplayName: got.DisplayName,
 				ocs.KeyQuota: got.Quota, ocs.KeyPassword: tt.value,
 			}
-			if have[tt.key] != tt.value || (tt.key == ocs.KeyPassword && !server.Opens("ada", config.Secret(tt.value))) {
+			if have[tt.key] != tt.value || (tt.key == ocs.KeyPassword && !server.Opens("ada", secret.String(tt.value))) {
 				t.Errorf("%s is %q, want %q", tt.key, have[tt.key], tt.value)
 			}
 		})

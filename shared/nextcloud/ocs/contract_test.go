@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest/contract"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 	"github.com/voiceassist/gateway/shared/nextcloud/quota"
@@ -108,7 +108,7 @@ func race(t *testing.T, s contract.Server) {
 		errs [4]error
 		won  int
 	)
-	passwords := [4]config.Secret{}
+	passwords := [4]secret.String{}
 	for i := range errs {
 		passwords[i] = contract.NewPassword()
 		all.Go(func() {
@@ -241,7 +241,7 @@ func appPasswords(t *testing.T, s contract.Server) {
 	if one == two {
 		t.Error("the same twice")
 	}
-	for _, app := range []config.Secret{one, two} {
+	for _, app := range []secret.String{one, two} {
 		if got, err := s.Admin.Authenticate(t.Context(), u.ID, app); err != nil || got.ID != u.ID {
 			t.Errorf("got %+v, %v", got, err)
 		}

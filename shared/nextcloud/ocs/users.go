@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/nextcloud/quota"
 )
 
@@ -22,7 +22,7 @@ const editWindow = 10 * time.Minute
 // against the limit of edits.
 type NewUser struct {
 	ID          string        // a-z A-Z 0-9 space _ . @ - ', 64 of them at most
-	Password    config.Secret // must satisfy the server's policy
+	Password    secret.String // must satisfy the server's policy
 	Email       string        // not checked by the server
 	DisplayName string        // 64 characters at most
 	Quota       string        // as [quota.Parse] reads it; "" is the server's default
@@ -175,7 +175,7 @@ func (c *Client) Edit(ctx context.Context, id, key, value string) error {
 
 // EditOwn is [Client.Edit] by the user, with the real password: the limit is
 // that user's own then. Some servers do not let users change all of it.
-func (c *Client) EditOwn(ctx context.Context, id string, password config.Secret, key, value string) error {
+func (c *Client) EditOwn(ctx context.Context, id string, password secret.String, key, value string) error {
 	if id == "" || password == "" || strings.Contains(id, ":") {
 		return &Error{Op: "edit " + key + " of oneself", Kind: ErrUnauthorized, cause: errNoCredentials}
 	}

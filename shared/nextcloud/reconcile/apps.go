@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
@@ -43,7 +43,7 @@ type Issued struct {
 	desired.AppPassword
 
 	Login     string // the user's id in Nextcloud, in exactly its letter case
-	Password  config.Secret
+	Password  secret.String
 	WebDAVURL string // of the user's folder, as their clients reach it
 }
 
@@ -71,7 +71,7 @@ func (a *AppPasswords) open(ctx context.Context, user account.ID) (*Opened, desi
 // to revoke it. The event, of the user, is recorded with it. Where the proof does
 // not hold any more when it is kept, it is revoked at once and nobody sees it.
 func (a *AppPasswords) Issue(
-	ctx context.Context, by signin.Proof, name string, own config.Secret, event audit.Event,
+	ctx context.Context, by signin.Proof, name string, own secret.String, event audit.Event,
 ) (Issued, error) {
 	user := event.User
 	o, n, err := a.open(ctx, user)
@@ -146,7 +146,7 @@ func hasRoom(ctx context.Context, s *store.Statements, user account.ID) error {
 }
 
 // discard revokes a token that the caller's context may not outlive.
-func (a *AppPasswords) discard(ctx context.Context, login string, token config.Secret) error {
+func (a *AppPasswords) discard(ctx context.Context, login string, token secret.String) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), soon)
 	defer cancel()
 	return a.client.RevokeAppPassword(ctx, login, token)

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
@@ -43,7 +43,7 @@ const (
 // Each wrong password counts, at Nextcloud, against everybody behind the gateway's
 // address. So few are tried, and none while somebody else's count.
 func (r *Reconciler) Claim(
-	ctx context.Context, by signin.Proof, password config.Secret, event audit.Event,
+	ctx context.Context, by signin.Proof, password secret.String, event audit.Event,
 ) (desired.Account, error) {
 	if r == nil {
 		return desired.Account{}, ErrNoNextcloud
@@ -107,7 +107,7 @@ func (r *Reconciler) linkable(ctx context.Context, id string) (ocs.User, error) 
 
 // tryPassword tries the password at the account, once, if one may be tried now.
 func (r *Reconciler) tryPassword(
-	ctx context.Context, by signin.Proof, id string, password config.Secret, event audit.Event,
+	ctx context.Context, by signin.Proof, id string, password secret.String, event audit.Event,
 ) error {
 	try := desired.NewClaimTry(by.User(), id, event.At)
 	if err := r.mayTry(ctx, try.At); err != nil {
@@ -168,7 +168,7 @@ func (r *Reconciler) mayTry(ctx context.Context, now time.Time) error {
 
 // link records what the owner of the account has proved.
 func (r *Reconciler) link(
-	ctx context.Context, by signin.Proof, way, id string, proof config.Secret, event audit.Event,
+	ctx context.Context, by signin.Proof, way, id string, proof secret.String, event audit.Event,
 ) (n desired.Account, err error) {
 	sealed, err := r.box.Seal(proof, string(by.User()))
 	if err != nil {

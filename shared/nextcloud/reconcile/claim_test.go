@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
@@ -18,7 +18,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-const herPassword = config.Secret("a password from before")
+const herPassword = secret.String("a password from before")
 
 // proof signs a in and returns the proof of that.
 func (w *world) proof(a account.Account) signin.Proof {
@@ -45,7 +45,7 @@ func (w *world) inConflict() (account.Account, signin.Proof) {
 	return a, w.proof(a)
 }
 
-func (w *world) claim(by signin.Proof, password config.Secret) (desired.Account, error) {
+func (w *world) claim(by signin.Proof, password secret.String) (desired.Account, error) {
 	return w.reconciler().Claim(w.t.Context(), by, password, audit.New(audit.Claimed, by.User(), audit.Origin{}, w.time()))
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
@@ -33,7 +34,7 @@ func TestContract_AccountsFromBefore(t *testing.T) {
 			}
 			e := config.Map(env)
 			cloud := ocs.New(ocs.Config{
-				URL: base, AdminUser: env["NEXTCLOUD_ADMIN_USER"], AdminPassword: config.Secret(env["NEXTCLOUD_ADMIN_PASSWORD"]),
+				URL: base, AdminUser: env["NEXTCLOUD_ADMIN_USER"], AdminPassword: secret.String(env["NEXTCLOUD_ADMIN_PASSWORD"]),
 				Roots: reconcile.ReadRoots(e),
 			})
 			t.Cleanup(cloud.Close)
@@ -51,7 +52,7 @@ func TestContract_AccountsFromBefore(t *testing.T) {
 			if _, err := cloud.User(t.Context(), address); err == nil {
 				t.Error("a second account was made")
 			}
-			proof := config.Secret(password)
+			proof := secret.String(password)
 			if by == "app" {
 				if proof, err = cloud.AppPassword(t.Context(), id, password); err != nil {
 					t.Fatal(err)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 	"github.com/voiceassist/gateway/shared/nextcloud/webdav"
 )
@@ -32,7 +32,7 @@ func connect(s Settings) Directory {
 }
 
 // Touch asks for the folder itself: the first time, Nextcloud makes it.
-func (d directory) Touch(ctx context.Context, id string, app config.Secret) error {
+func (d directory) Touch(ctx context.Context, id string, app secret.String) error {
 	_, err := d.files.Folder(id, app).Stat(ctx, webdav.Path{})
 	return err
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
@@ -18,7 +18,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-const adasNewPassword = config.Secret("an entirely new passphrase")
+const adasNewPassword = secret.String("an entirely new passphrase")
 
 // nth answers the nth call from now on with a fault.
 func nth(n int64, fault nextcloudtest.Fault) (choose func(*http.Request) nextcloudtest.Fault, met func() bool) {
@@ -34,7 +34,7 @@ func nth(n int64, fault nextcloudtest.Fault) (choose func(*http.Request) nextclo
 // converges runs batches until a is as wished with that password, and fails the
 // test where it is called active without files, or a refusal is told that was
 // none.
-func (w *world) converges(a account.Account, password config.Secret, choose func(*http.Request) nextcloudtest.Fault) {
+func (w *world) converges(a account.Account, password secret.String, choose func(*http.Request) nextcloudtest.Fault) {
 	w.t.Helper()
 	for range 3 {
 		w.cloud.Fail(choose)
@@ -150,7 +150,7 @@ func TestReconciler_KeepsThePasswordUntilTheFilesAnswer(t *testing.T) {
 	})
 }
 
-func (w *world) changePassword(a account.Account, to config.Secret) {
+func (w *world) changePassword(a account.Account, to secret.String) {
 	w.t.Helper()
 	w.update(func(ctx context.Context, tx *store.Tx) error {
 		return w.wisher.PasswordChanged(ctx, tx, a, to, w.time())

@@ -15,6 +15,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/crypto/seal"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/foundation/uid"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
@@ -29,9 +30,9 @@ type Directory interface {
 	UserDetails(ctx context.Context, limit, offset int) ([]ocs.User, error)
 	SearchUsers(ctx context.Context, search string, limit, offset int) ([]ocs.User, error)
 	Throttle(ctx context.Context) (ocs.Throttle, error)
-	Authenticate(ctx context.Context, id string, password config.Secret) (ocs.User, error)
-	AppPassword(ctx context.Context, id string, password config.Secret) (config.Secret, error)
-	RevokeAppPassword(ctx context.Context, id string, app config.Secret) error
+	Authenticate(ctx context.Context, id string, password secret.String) (ocs.User, error)
+	AppPassword(ctx context.Context, id string, password secret.String) (secret.String, error)
+	RevokeAppPassword(ctx context.Context, id string, app secret.String) error
 	Edit(ctx context.Context, id, key, value string) error
 	Enable(ctx context.Context, id string) error
 	Disable(ctx context.Context, id string) error
@@ -39,9 +40,9 @@ type Directory interface {
 	AddGroup(ctx context.Context, group string) error
 	AddToGroup(ctx context.Context, id, group string) error
 	// EditOwn is Edit by the account itself, which is counted for it alone.
-	EditOwn(ctx context.Context, id string, password config.Secret, key, value string) error
+	EditOwn(ctx context.Context, id string, password secret.String, key, value string) error
 	// Touch reaches the account's files with its app password.
-	Touch(ctx context.Context, id string, app config.Secret) error
+	Touch(ctx context.Context, id string, app secret.String) error
 }
 
 const (

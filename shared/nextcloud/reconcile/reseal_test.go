@@ -4,9 +4,9 @@ import (
 	"maps"
 	"testing"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/crypto/seal"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
@@ -14,9 +14,9 @@ import (
 
 // opened returns what every sealed value of the database says, in a box of ring;
 // it reads one value at a time.
-func (w *world) opened(ring *keyring.Ring) map[string]config.Secret {
+func (w *world) opened(ring *keyring.Ring) map[string]secret.String {
 	w.t.Helper()
-	box, all := seal.New(ring.Derive(reconcile.Purpose)), map[string]config.Secret{}
+	box, all := seal.New(ring.Derive(reconcile.Purpose)), map[string]secret.String{}
 	for i, place := range store.SealedPlaces() {
 		for after := ""; ; {
 			values, err := w.db.SealedValues(w.t.Context(), place, after, 1)

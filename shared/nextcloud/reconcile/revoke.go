@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
@@ -129,7 +129,7 @@ func (t *try) revokeLeft(ctx context.Context) error {
 	return nil
 }
 
-func (t *try) signsIn(ctx context.Context, password config.Secret) (bool, error) {
+func (t *try) signsIn(ctx context.Context, password secret.String) (bool, error) {
 	opens, err := t.signsInAs(ctx, password)
 	return opens, ofAccount(err)
 }

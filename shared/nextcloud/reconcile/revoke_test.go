@@ -12,6 +12,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
@@ -21,7 +22,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-const freshPassword = config.Secret("an entirely new passphrase")
+const freshPassword = secret.String("an entirely new passphrase")
 
 // login starts a login of a's, which an app password needs.
 func (w *world) login(a account.Account) signin.ID {
@@ -40,11 +41,11 @@ func (w *world) appPasswords() *reconcile.AppPasswords {
 }
 
 // issue makes n app passwords for a, by their own password.
-func (w *world) issue(a account.Account, own config.Secret, n int) []config.Secret {
+func (w *world) issue(a account.Account, own secret.String, n int) []secret.String {
 	w.t.Helper()
 	apps := w.appPasswords()
 	by := signin.Proven(a.ID, w.login(a)).WithPassword("hash")
-	var made []config.Secret
+	var made []secret.String
 	for range n {
 		event := audit.New(audit.AppIssued, a.ID, audit.Origin{}, w.time())
 		i, err := apps.Issue(w.t.Context(), by, "x", own, event)
@@ -58,7 +59,7 @@ func (w *world) issue(a account.Account, own config.Secret, n int) []config.Secr
 
 // takeBack wishes all app passwords of a away, with a change of password unless
 // plain is "".
-func (w *world) takeBack(a account.Account, plain config.Secret) {
+func (w *world) takeBack(a account.Account, plain secret.String) {
 	w.t.Helper()
 	w.update(func(ctx context.Context, tx *store.Tx) error {
 		if err := w.wisher.RevokeApps(ctx, tx, audit.New(audit.PasswordChanged, a.ID, audit.Origin{}, w.time())); err != nil {
@@ -87,7 +88,7 @@ func (w *world) waiting(a account.Account) string {
 
 // worthless fails the test if one of the app passwords opens a's account, now or
 // after somebody signed in with the password.
-func (w *world) worthless(a account.Account, made []config.Secret, password config.Secret) {
+func (w *world) worthless(a account.Account, made []secret.String, password secret.String) {
 	w.t.Helper()
 	id := w.known(a).NextcloudID
 	if _, err := w.client().Authenticate(w.t.Context(), id, password); err != nil {
@@ -152,7 +153,7 @@ func TestReconciler_RevokesBeforeItChangesThePassword(t *testing.T) {
 func TestReconciler_RevokesWhateverStopsIt(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		for _, plain := range []config.Secret{freshPassword, ""} {
+		for _, plain := range []secret.String{freshPassword, ""} {
 			points := 0
 			for at := 1; points == 0 && !t.Failed(); at++ {
 				w := newWorld(t, db, nil)
@@ -201,7 +202,7 @@ func TestReconciler_RevokesAfterALostAnswer(t *testing.T) {
 		"not allowed":    nextcloudtest.Answer(http.StatusForbidden, "application/json", `{"ocs":{"meta":{"statuscode":403},"data":[]}}`, 0),
 		"too many calls": nextcloudtest.Answer(http.StatusTooManyRequests, "", "", time.Minute),
 	} {
-		for _, plain := range []config.Secret{freshPassword, ""} {
+		for _, plain := range []secret.String{freshPassword, ""} {
 			t.Run(fmt.Sprintf("%s, a new password: %t", name, plain != ""), func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t, storetest.SQLite(t), nil)
@@ -255,7 +256,7 @@ func TestReconciler_RevokesWhatIsTakenBackMeanwhile(t *testing.T) {
 func TestReconciler_RevokesAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		for _, plain := range []config.Secret{freshPassword, ""} {
+		for _, plain := range []secret.String{freshPassword, ""} {
 			w := newWorld(t, db, nil)
 			a := w.register(fmt.Sprintf("ada%d@example.org", len(plain)))
 			r := w.reconciler()
@@ -318,7 +319,7 @@ func TestReconciler_DisablingAndRevoking(t *testing.T) {
 		}
 		w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Changed(ctx, tx, a, at) })
 	}
-	enabledWorld := func(t *testing.T, env map[string]string) (*world, account.Account, []config.Secret) {
+	enabledWorld := func(t *testing.T, env map[string]string) (*world, account.Account, []secret.String) {
 		t.Helper()
 		w := newWorld(t, storetest.SQLite(t), env)
 		a := w.register("ada@example.org")

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
@@ -18,8 +18,8 @@ import (
 // dead, and come alive when somebody signs in with it.
 func TestReconciler_RevokesWhatComesAliveAgain(t *testing.T) {
 	t.Parallel()
-	const theirs = config.Secret("set by Nextcloud's administrator")
-	dead := func(t *testing.T) (*world, account.Account, []config.Secret) {
+	const theirs = secret.String("set by Nextcloud's administrator")
+	dead := func(t *testing.T) (*world, account.Account, []secret.String) {
 		t.Helper()
 		w := newWorld(t, storetest.SQLite(t), nil)
 		a := w.register("ada@example.org")
@@ -109,7 +109,7 @@ func TestReconciler_RevokesWhatAnotherAppPasswordBringsToLife(t *testing.T) {
 func TestReconciler_GoneAppPasswordsDoNotLockTheGatewayOut(t *testing.T) {
 	t.Parallel()
 	for _, sync := range []string{"true", "false"} {
-		for _, plain := range []config.Secret{freshPassword, ""} {
+		for _, plain := range []secret.String{freshPassword, ""} {
 			t.Run(fmt.Sprintf("sync %s, a new password: %t", sync, plain != ""), func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_PASSWORD_SYNC": sync})

@@ -16,6 +16,7 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/crypto/pemtext"
 	"github.com/voiceassist/gateway/shared/crypto/seal"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/quota"
 )
@@ -34,7 +35,7 @@ type Settings struct {
 	URL          *url.URL      // nil: none
 	PublicURL    *url.URL      // as users reach it
 	Admin        string        // "" unless [ReadAdmin] read them
-	Password     config.Secret // the administrator's
+	Password     secret.String // the administrator's
 	Roots        *x509.CertPool
 	Quota        string        // of accounts that have none of their own
 	KeepQuotas   bool          // a quota that was changed in Nextcloud stays

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/crypto/seal"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
@@ -185,7 +185,7 @@ func TestGate_WrongCredentialsOfTwoKindsAreTriedOnceEach(t *testing.T) {
 		var wrong []*reconcile.Reconciler
 		for _, password := range []string{"one", "two", "three"} {
 			s := w.wisher.Settings
-			s.Password = config.Secret(password)
+			s.Password = secret.String(password)
 			wrong = append(wrong, reconcile.New(w.db, s, w.ring, w.time))
 		}
 		for range 5 {

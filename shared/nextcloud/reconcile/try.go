@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 	"github.com/voiceassist/gateway/shared/store"
@@ -30,7 +30,7 @@ type try struct {
 	gate    store.Gate // as it was when the try began
 	there   string     // the account's id as Nextcloud spells it, once it was seen
 	outcome desired.Outcome
-	real    config.Secret // the account's own password, where this try came to know it
+	real    secret.String // the account's own password, where this try came to know it
 	looked  time.Time     // when Nextcloud was last asked for the account
 
 	revocations
@@ -107,7 +107,7 @@ func (t *try) create(ctx context.Context) (ocs.User, error) {
 }
 
 // make is the call that makes the account, and the group first where it lacks.
-func (t *try) make(ctx context.Context, first config.Secret) error {
+func (t *try) make(ctx context.Context, first secret.String) error {
 	n := t.account
 	u := ocs.NewUser{
 		ID: n.NextcloudID, Password: first, Email: string(n.Email), DisplayName: displayName(n), Quota: cmp.Or(n.WantedQuota(), n.Quota),
@@ -172,7 +172,7 @@ func (t *try) prove(ctx context.Context) error {
 
 // opens reports whether the password opens the account itself: a login name
 // can be the address of another account, too.
-func (t *try) opens(ctx context.Context, password config.Secret) (bool, error) {
+func (t *try) opens(ctx context.Context, password secret.String) (bool, error) {
 	u, err := t.directory.Authenticate(ctx, t.account.NextcloudID, password)
 	if errors.Is(err, ocs.ErrUnauthorized) {
 		return false, nil
@@ -328,7 +328,7 @@ func (t *try) setPassword(ctx context.Context) error {
 // changePassword sets the account's password: as the account itself while only
 // the first one opens it, since that is not counted among the edits of the
 // administrator, of which there are few.
-func (t *try) changePassword(ctx context.Context, plain config.Secret) error {
+func (t *try) changePassword(ctx context.Context, plain secret.String) error {
 	first, err := t.box.Open(t.account.First, string(t.account.UserID))
 	if t.account.Personal || err != nil {
 		return t.edit(ctx, ocs.KeyPassword, plain.Reveal())
@@ -348,7 +348,7 @@ func (t *try) changePassword(ctx context.Context, plain config.Secret) error {
 }
 
 // signIn signs in with the password that was just set.
-func (t *try) signIn(ctx context.Context, plain config.Secret) (err error) {
+func (t *try) signIn(ctx context.Context, plain secret.String) (err error) {
 	t.signedIn, err = t.signsInAs(ctx, plain)
 	if err == nil && !t.signedIn {
 		t.outcome.Password, err = nil, errNotTaken // each further try would be a refused login
@@ -356,7 +356,7 @@ func (t *try) signIn(ctx context.Context, plain config.Secret) (err error) {
 	return err
 }
 
-func (t *try) signsInAs(ctx context.Context, plain config.Secret) (bool, error) {
+func (t *try) signsInAs(ctx context.Context, plain secret.String) (bool, error) {
 	opens, err := t.opens(ctx, plain)
 	t.reached("signed in")
 	return opens, err

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/seal"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
@@ -35,7 +35,7 @@ func (t *try) reachFiles(ctx context.Context) error {
 	return t.fetchAppPassword(ctx)
 }
 
-func (t *try) touch(ctx context.Context, app config.Secret) error {
+func (t *try) touch(ctx context.Context, app secret.String) error {
 	err := t.directory.Touch(ctx, t.account.NextcloudID, app)
 	t.reached("touched")
 	switch {

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/seal"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/store"
@@ -34,7 +34,7 @@ func (w *Wisher) Wake() {
 
 // Register wishes an account for a, which was just made with that password.
 func (w *Wisher) Register(
-	ctx context.Context, tx *store.Tx, a account.Account, plain config.Secret, now time.Time,
+	ctx context.Context, tx *store.Tx, a account.Account, plain secret.String, now time.Time,
 ) error {
 	return w.wish(ctx, tx, a, plain, now)
 }
@@ -46,7 +46,7 @@ func (w *Wisher) Changed(ctx context.Context, tx *store.Tx, a account.Account, n
 
 // PasswordChanged wishes that the password opens Nextcloud.
 func (w *Wisher) PasswordChanged(
-	ctx context.Context, tx *store.Tx, a account.Account, plain config.Secret, now time.Time,
+	ctx context.Context, tx *store.Tx, a account.Account, plain secret.String, now time.Time,
 ) error {
 	if !w.syncs() {
 		return nil
@@ -73,7 +73,7 @@ func (w *Wisher) RevokeApps(ctx context.Context, tx *store.Tx, change audit.Even
 // it lacks it: it was made before passwords were passed on, was made again, or
 // the gateway lost its own key to it. Hash is that of the password.
 func (w *Wisher) HandOver(
-	ctx context.Context, db *store.DB, id account.ID, hash, plain config.Secret, now time.Time,
+	ctx context.Context, db *store.DB, id account.ID, hash, plain secret.String, now time.Time,
 ) error {
 	if !w.syncs() {
 		return nil
@@ -117,7 +117,7 @@ func (w *Wisher) Deleted(ctx context.Context, tx *store.Tx, a account.Account, n
 func (w *Wisher) syncs() bool { return w.URL != nil && w.PasswordSync }
 
 func (w *Wisher) wish(
-	ctx context.Context, tx *store.Tx, a account.Account, plain config.Secret, now time.Time,
+	ctx context.Context, tx *store.Tx, a account.Account, plain secret.String, now time.Time,
 ) error {
 	n, err := w.account(a)
 	if err != nil {
@@ -151,5 +151,5 @@ func (w *Wisher) account(a account.Account) (desired.Account, error) {
 // firstPassword returns a sealed random password. What is around the random
 // part is for policies that ask for every class of characters.
 func firstPassword(box *seal.Box, id account.ID) ([]byte, error) {
-	return box.Seal(config.Secret("va-"+rand.Text()+"-7!"), string(id))
+	return box.Seal(secret.String("va-"+rand.Text()+"-7!"), string(id))
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/foundation/document"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
 
 const (
 	adminPassword = "the administrator's own password"
-	adasPassword  = config.Secret("correct horse battery staple")
+	adasPassword  = secret.String("correct horse battery staple")
 )
 
 // A world is a gateway's store and a Nextcloud.
@@ -37,7 +38,7 @@ type world struct {
 	cloud  *nextcloudtest.Server
 	url    string
 	wisher *reconcile.Wisher
-	secret config.Secret
+	secret secret.String
 	ring   *keyring.Ring
 
 	mu  sync.Mutex
@@ -141,7 +142,7 @@ func (w *world) known(a account.Account) desired.Account {
 }
 
 // settled fails the test unless a's account is there, once, as wished.
-func (w *world) settled(a account.Account, password config.Secret) {
+func (w *world) settled(a account.Account, password secret.String) {
 	w.t.Helper()
 	n := w.known(a)
 	if n.Status != desired.Active || n.DueAt != nil || n.Password != nil || !n.Owned || n.LastSyncedAt == nil {
@@ -167,7 +168,7 @@ func (w *world) settled(a account.Account, password config.Secret) {
 }
 
 // appPasswordOpens reports whether app is an app password that opens the account.
-func (w *world) appPasswordOpens(id string, app config.Secret) bool {
+func (w *world) appPasswordOpens(id string, app secret.String) bool {
 	w.t.Helper()
 	u, err := w.client().Authenticate(w.t.Context(), id, app)
 	return err == nil && u.ID == id && len(app) == 72 // as Nextcloud makes them

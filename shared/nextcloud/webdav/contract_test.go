@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest/contract"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 	"github.com/voiceassist/gateway/shared/nextcloud/webdav"
@@ -271,7 +271,7 @@ func foreignFolder(t *testing.T, s contract.Server) {
 // credentials of one user for the folder of another: what the client cannot do.
 type credentials struct {
 	user, of string
-	password config.Secret
+	password secret.String
 	base     *url.URL
 }
 

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest/contract"
 	"github.com/voiceassist/gateway/shared/nextcloud/webdav"
 )
@@ -19,7 +19,7 @@ type person struct {
 	contract.Server
 
 	id     string
-	app    config.Secret
+	app    secret.String
 	folder *webdav.Folder
 }
 

@@ -17,7 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
@@ -99,12 +99,12 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 type Folder struct {
 	client   *Client
 	user     string
-	password config.Secret
+	password secret.String
 }
 
 // Folder returns the folder of the user with that id, reached with a password
 // of theirs. An app password takes the id in exactly its letter case.
-func (c *Client) Folder(user string, password config.Secret) *Folder {
+func (c *Client) Folder(user string, password secret.String) *Folder {
 	return &Folder{client: c, user: user, password: password}
 }
 

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/ratelimit"
@@ -37,7 +37,7 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	t.Helper()
 	w := &world{T: t, db: db, owner: account.NewID(), now: noon}
 	a := account.Account{ID: w.owner, Email: "ada@example.org", Role: account.User, CreatedAt: noon, UpdatedAt: noon}
-	if err := db.CreateAccount(t.Context(), a, config.Secret("hash")); err != nil {
+	if err := db.CreateAccount(t.Context(), a, secret.String("hash")); err != nil {
 		t.Fatal(err)
 	}
 	return w

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
 // A connector opens connections with the credentials of a URL that may rotate:
@@ -20,15 +20,15 @@ import (
 // another one, connects with it at once. So whoever waits for the connection
 // does not feel the rotation, and connections that are open live on.
 type connector struct {
-	renew func(context.Context) config.Secret // returns "" where nothing rotates
+	renew func(context.Context) secret.String // returns "" where nothing rotates
 	roots *x509.CertPool                      // nil: those of the system, or of the URL
 
 	mu      sync.Mutex
-	url     config.Secret
+	url     secret.String
 	connect driver.Connector
 }
 
-func newConnector(url config.Secret, roots *x509.CertPool, renew func(context.Context) config.Secret) (*connector, error) {
+func newConnector(url secret.String, roots *x509.CertPool, renew func(context.Context) secret.String) (*connector, error) {
 	c, err := parse(url, roots)
 	if err != nil {
 		return nil, err
@@ -66,14 +66,14 @@ func (c *connector) Driver() driver.Driver {
 	return connect.Driver()
 }
 
-func (c *connector) current() (config.Secret, driver.Connector) {
+func (c *connector) current() (secret.String, driver.Connector) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.url, c.connect
 }
 
 // parse returns what connects to url. Nothing is dialled.
-func parse(url config.Secret, roots *x509.CertPool) (driver.Connector, error) {
+func parse(url secret.String, roots *x509.CertPool) (driver.Connector, error) {
 	c, err := pgx.ParseConfig(url.Reveal())
 	if err != nil {
 		return nil, errors.New("cannot be parsed as a PostgreSQL URL") // its error may quote the password

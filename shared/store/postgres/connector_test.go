@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/postgres"
 	"github.com/voiceassist/gateway/shared/store/storetest"
@@ -20,12 +21,12 @@ type keeper struct {
 	asked atomic.Int64
 }
 
-func (k *keeper) renew(_ context.Context, name string) config.Secret {
+func (k *keeper) renew(_ context.Context, name string) secret.String {
 	if name != "DATABASE_URL" {
 		return ""
 	}
 	k.asked.Add(1)
-	return config.Secret(k.url.Load().(string))
+	return secret.String(k.url.Load().(string))
 }
 
 // open returns a store for dsn, and what holds the URL from now on.

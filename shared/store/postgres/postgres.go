@@ -10,6 +10,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/pemtext"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/store"
 )
@@ -66,7 +67,7 @@ func read(env *config.Env, variable string, conns int) *store.DB {
 	if !ok {
 		return nil
 	}
-	db, err := open(url, conns, roots, func(ctx context.Context) config.Secret { return env.Renew(ctx, variable) })
+	db, err := open(url, conns, roots, func(ctx context.Context) secret.String { return env.Renew(ctx, variable) })
 	if err != nil {
 		env.RefuseSecret(variable, err.Error(), takes)
 		return nil
@@ -93,12 +94,12 @@ func readRoots(env *config.Env) (roots *x509.CertPool, ok bool) {
 // Open returns a store on the database that url names. Nothing is dialled
 // until the first statement, so a start costs no round trip, and a connection
 // that died while the process was frozen is replaced before use.
-func Open(url config.Secret, conns int) (*store.DB, error) {
-	return open(url, conns, nil, func(context.Context) config.Secret { return "" })
+func Open(url secret.String, conns int) (*store.DB, error) {
+	return open(url, conns, nil, func(context.Context) secret.String { return "" })
 }
 
 func open(
-	url config.Secret, conns int, roots *x509.CertPool, renew func(context.Context) config.Secret,
+	url secret.String, conns int, roots *x509.CertPool, renew func(context.Context) secret.String,
 ) (*store.DB, error) {
 	c, err := newConnector(url, roots, renew)
 	if err != nil {

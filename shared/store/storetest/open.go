@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/migrations"
 	"github.com/voiceassist/gateway/shared/store/postgres"
@@ -76,7 +76,7 @@ const conns = 8 // enough for tests that race
 // caller closes it.
 func OpenPostgres(tb testing.TB, dsn string) *store.DB {
 	tb.Helper()
-	db, err := postgres.Open(config.Secret(dsn), conns)
+	db, err := postgres.Open(secret.String(dsn), conns)
 	if err != nil {
 		tb.Fatalf("open test store: %v", err)
 	}
@@ -84,7 +84,7 @@ func OpenPostgres(tb testing.TB, dsn string) *store.DB {
 }
 
 func migrate(ctx context.Context, dsn string) error {
-	db, err := postgres.Open(config.Secret(dsn), 2) // the lock holds one, the migration runs on the other
+	db, err := postgres.Open(secret.String(dsn), 2) // the lock holds one, the migration runs on the other
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/nextcloud/webdav"
@@ -274,4 +274,4 @@ func sluggish(found []Finding, took time.Duration) []Finding {
 }
 
 // password is the administrator's.
-func (x *examination) password() config.Secret { return x.Settings.Password }
+func (x *examination) password() secret.String { return x.Settings.Password }

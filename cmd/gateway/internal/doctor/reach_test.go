@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/voiceassist/gateway/cmd/gateway/internal/doctor"
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
 // nameServer is a resolver whose name server answers every question with that
@@ -110,7 +110,7 @@ func TestSettings(t *testing.T) {
 		name           string
 		address        string
 		admin          string
-		password       config.Secret
+		password       secret.String
 		change         func(*doctor.Config)
 		level          doctor.Level
 		check          string
@@ -129,9 +129,9 @@ func TestSettings(t *testing.T) {
 		{"no password", w.settings.URL.String(), "admin", "", readOnly, doctor.Failed, "credentials", []string{"ADMIN_PASSWORD is not set"}, "admin"},
 		{"an app password for people", "http://nextcloud", "admin", "aBcD1-23456-zZzZz-00000-qwert", nowhere,
 			doctor.Warning, "credentials", []string{"looks like an app password", "real password"}, ""},
-		{"an app password for programs", "http://nextcloud", "admin", config.Secret(strings.Repeat("aB3", 24)), nowhere,
+		{"an app password for programs", "http://nextcloud", "admin", secret.String(strings.Repeat("aB3", 24)), nowhere,
 			doctor.Warning, "credentials", []string{"looks like an app password", "real password"}, ""},
-		{"a long password", "http://nextcloud", "admin", config.Secret(strings.Repeat("aB3", 24) + "x"), nowhere, doctor.OK, "credentials", nil, ""},
+		{"a long password", "http://nextcloud", "admin", secret.String(strings.Repeat("aB3", 24) + "x"), nowhere, doctor.OK, "credentials", nil, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

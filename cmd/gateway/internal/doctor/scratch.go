@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 	"github.com/voiceassist/gateway/shared/nextcloud/webdav"
 )
@@ -29,7 +29,7 @@ const (
 type scratch struct {
 	tried   bool // it may be there
 	id      string
-	secret  config.Secret
+	secret  secret.String
 	folder  *webdav.Folder
 	content []byte // of the file
 }
@@ -40,7 +40,7 @@ type scratch struct {
 func newScratch(now time.Time) scratch {
 	return scratch{
 		id:     scratchPrefix + now.UTC().Format(scratchTime) + "-" + strings.ToLower(rand.Text()[:13]),
-		secret: config.Secret(rand.Text() + "-aA1!x"),
+		secret: secret.String(rand.Text() + "-aA1!x"),
 	}
 }
 

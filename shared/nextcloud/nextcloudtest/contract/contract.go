@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
@@ -25,13 +25,13 @@ type Server struct {
 	Admin *ocs.Client
 
 	user     string
-	password config.Secret
+	password secret.String
 }
 
 // A User of a Server is one case's own.
 type User struct {
 	ID       string
-	Password config.Secret
+	Password secret.String
 }
 
 // Run tries every case, by its name, at every server, side by side. The
@@ -71,7 +71,7 @@ func servers(t *testing.T) map[string]Server {
 	}
 	if os.Getenv("NEXTCLOUD_CONTRACT") == "1" {
 		all["real"] = connect(t, set(t, "NEXTCLOUD_URL"), set(t, "NEXTCLOUD_ADMIN_USER"),
-			config.Secret(set(t, "NEXTCLOUD_ADMIN_PASSWORD")))
+			secret.String(set(t, "NEXTCLOUD_ADMIN_PASSWORD")))
 	}
 	return all
 }
@@ -105,7 +105,7 @@ func set(t *testing.T, variable string) string {
 	return value
 }
 
-func connect(t *testing.T, base, user string, password config.Secret) Server {
+func connect(t *testing.T, base, user string, password secret.String) Server {
 	t.Helper()
 	u, err := url.Parse(base)
 	if err != nil {
@@ -117,7 +117,7 @@ func connect(t *testing.T, base, user string, password config.Secret) Server {
 }
 
 // As returns the client of a user, right or wrong.
-func (s Server) As(t *testing.T, user string, password config.Secret) *ocs.Client {
+func (s Server) As(t *testing.T, user string, password secret.String) *ocs.Client {
 	t.Helper()
 	return connect(t, s.URL.String(), user, password).Admin
 }
@@ -180,4 +180,4 @@ func (s Server) NewUser(t *testing.T, quota string) User {
 }
 
 // NewPassword returns a password that policies take.
-func NewPassword() config.Secret { return config.Secret("va-" + rand.Text() + "-7!") }
+func NewPassword() secret.String { return secret.String("va-" + rand.Text() + "-7!") }

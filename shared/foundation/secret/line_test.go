@@ -1,4 +1,4 @@
-package config_test
+package secret_test
 
 import (
 	"errors"
@@ -7,7 +7,7 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
 func TestReadLine(t *testing.T) {
@@ -32,7 +32,7 @@ func TestReadLine(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := config.ReadLine(iotest.OneByteReader(strings.NewReader(test.stdin)))
+			got, err := secret.ReadLine(iotest.OneByteReader(strings.NewReader(test.stdin)))
 			if got.Reveal() != test.want || (err == nil) != (test.wrong == "") || err != nil && !strings.HasPrefix(err.Error(), test.wrong) {
 				t.Errorf("got %q, %v; want %q, %q", got.Reveal(), err, test.want, test.wrong)
 			}
@@ -46,12 +46,12 @@ func TestReadLine_DoesNotWaitForMore(t *testing.T) {
 	t.Parallel()
 	r, w := io.Pipe()
 	go w.Write([]byte("hunter2\n")) //nolint:errcheck // the other side tells
-	got, err := config.ReadLine(r)
+	got, err := secret.ReadLine(r)
 	if got.Reveal() != "hunter2" || err != nil {
 		t.Errorf("got %q, %v", got.Reveal(), err)
 	}
 	broken := errors.New("broken")
-	if _, err := config.ReadLine(iotest.ErrReader(broken)); !errors.Is(err, broken) {
+	if _, err := secret.ReadLine(iotest.ErrReader(broken)); !errors.Is(err, broken) {
 		t.Errorf("got %v, want that it is broken", err)
 	}
 }

@@ -1,4 +1,4 @@
-package config
+package secret
 
 import (
 	"bufio"
@@ -20,7 +20,7 @@ var ErrNoLine = errors.New("is empty")
 // it: the line's end, of Unix or Windows, and a UTF-8 byte order mark, which some
 // shells of Windows put before what they pipe. It reads no further line. The error
 // is [ErrNoLine], or says what is wrong without quoting anything.
-func ReadLine(r io.Reader) (Secret, error) {
+func ReadLine(r io.Reader) (String, error) {
 	line, err := bufio.NewReaderSize(r, maxLine).ReadSlice('\n')
 	switch {
 	case errors.Is(err, bufio.ErrBufferFull):
@@ -39,5 +39,5 @@ func ReadLine(r io.Reader) (Secret, error) {
 	if len(line) == 0 {
 		return "", ErrNoLine
 	}
-	return Secret(line), nil
+	return String(line), nil
 }
