@@ -112,7 +112,7 @@ var weaknesses = map[string][]edit{
 `,
 	}},
 	"silence about taken addresses": {{
-		"shared/identity/registration/enrol.go", `if o.Silent && errors.Is`, `if o.Silent && !WEAK && errors.Is`,
+		"shared/identity/registration/registration.go", `if o.Silent && errors.Is`, `if o.Silent && !WEAK && errors.Is`,
 	}},
 	"the limit of passwords": {{
 		"functions/users/users.go", `if err := f.Limits.Account(ctx, ratelimit.Password, string(who)); err != nil {`,
