@@ -79,8 +79,8 @@ func TestStandardLibraryHomes(t *testing.T) {
 			[]string{"cmd/gateway/main.go", "shared/config/", "shared/faas/", "shared/nextcloud/nextcloudtest/contract/", "shared/store/storetest/"}, "settings come through config"},
 		{regexp.MustCompile(`\bendpoint\.Raw\(`),
 			[]string{"functions/files/", "functions/health/", "functions/jwks/", "cmd/gateway/internal/reference/", "cmd/gateway/internal/server/"}, "only what is listed may write its own answers"},
-		{regexp.MustCompile(`\bsignin\.Proven\(`), []string{"functions/logout/", "shared/identity/token/token.go"}, "a proof comes from the check of a token"},
-		{regexp.MustCompile(`\.WithPassword\(`), []string{"functions/ncprovision/apps.go", "functions/users/users.go"}, "it is said where a password was verified"},
+		{regexp.MustCompile(`\bsignin\.Proven\(`), []string{"functions/logout/", "shared/endpoint/caller.go"}, "a proof comes from the check of a token"},
+		{regexp.MustCompile(`\.WithPassword\(`), []string{"shared/identity/password/confirm.go"}, "a password is confirmed where it is verified"},
 		{regexp.MustCompile(`\.AtConsole\(\)`), []string{"cmd/gateway/", "functions/functionstest/", "shared/store/storetest/"}, "only commands act for the operator"},
 		{regexp.MustCompile(`\bfunc init\(\)`), nil, "nothing happens before main"},
 	} {

@@ -19,11 +19,10 @@ import (
 	"github.com/voiceassist/gateway/functions/sessions"
 	"github.com/voiceassist/gateway/functions/users"
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/identity/bearer"
-	"github.com/voiceassist/gateway/shared/identity/grant"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/store"
@@ -33,7 +32,7 @@ import (
 // its Routes can be listed.
 type Parts struct {
 	DB         *store.DB
-	Tokens     *grant.Issuer
+	Tokens     *token.Issuer
 	Passwords  *password.Hasher
 	Wishes     *reconcile.Wisher
 	Reconciler *reconcile.Reconciler
@@ -55,7 +54,8 @@ func (p *Parts) Office() *registration.Office {
 
 // Routes returns the routes of all functions.
 func (p *Parts) Routes() endpoint.Routes {
-	callers := &bearer.Check{DB: p.DB, Now: p.Now}
+	callers := &endpoint.Authenticator{Logins: p.DB, Now: p.Now}
+	confirmer := &password.Confirmer{Accounts: p.DB, Hasher: p.Passwords, Limits: p.Limits, Now: p.Now}
 	keys := &jwks.Function{}
 	var logins signin.Lifetimes
 	if p.Tokens != nil {
@@ -67,13 +67,13 @@ func (p *Parts) Routes() endpoint.Routes {
 		(&refresh.Function{DB: p.DB, Tokens: p.Tokens, Limits: p.Limits, Now: p.Now}).Routes(),
 		(&logout.Function{DB: p.DB, Tokens: p.Tokens, Wishes: p.Wishes, Now: p.Now}).Routes(),
 		(&users.Function{
-			Callers: callers, DB: p.DB, Office: p.Office(), Passwords: p.Passwords, Wishes: p.Wishes, Limits: p.Limits,
+			Callers: callers, DB: p.DB, Office: p.Office(), Passwords: p.Passwords, Confirmer: confirmer, Wishes: p.Wishes,
 			Logins: logins, Now: p.Now,
 		}).Routes(),
 		(&sessions.Function{Callers: callers, DB: p.DB, PerUser: p.SessionsPerUser, Now: p.Now}).Routes(),
 		(&ncprovision.Function{
 			Callers: callers, DB: p.DB, Reconciler: p.Reconciler, Apps: p.Storage.AppPasswords(),
-			Passwords: p.Passwords, Limits: p.Limits, Public: p.public(), Now: p.Now,
+			Confirmer: confirmer, Public: p.public(), Now: p.Now,
 		}).Routes(),
 		(&files.Function{Callers: callers, Storage: p.Storage}).Routes(),
 		keys.Routes(),

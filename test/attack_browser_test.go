@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
 // browserAttacks use somebody's browser, which sends cookies along by itself and
@@ -108,9 +108,9 @@ func tossCookie(a *assault) {
 	_, value, _ := strings.Cut(theirs, "=")
 	for name, headers := range map[string][]string{
 		"theirs first":  {theirs + "; " + strings.TrimPrefix(own, "Cookie: ")},
-		"theirs last":   {own + "; " + endpoint.RefreshCookie + "=" + value},
+		"theirs last":   {own + "; " + token.RefreshCookie + "=" + value},
 		"in two lines":  {theirs, own},
-		"without value": {"Cookie: " + endpoint.RefreshCookie + "=; " + strings.TrimPrefix(theirs, "Cookie: ")},
+		"without value": {"Cookie: " + token.RefreshCookie + "=; " + strings.TrimPrefix(theirs, "Cookie: ")},
 	} {
 		got := p.do("POST", "/api/auth/refresh", "", headers...)
 		a.try(got.ok(), "%s: %d", name, got.status)

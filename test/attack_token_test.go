@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
 // tokenAttacks forge tokens, and use those of others. Package token has the same
@@ -226,7 +226,7 @@ func swapKinds(a *assault) {
 	a.try(got.status != http.StatusUnauthorized, "a refresh token opens the account: %d", got.status)
 	for where, got := range map[string]answer{
 		"in the body":     p.do("POST", "/api/auth/refresh", `{"refresh_token":"`+p.access+`"}`),
-		"in the cookie":   p.do("POST", "/api/auth/refresh", "", "Cookie: "+endpoint.RefreshCookie+"="+p.access),
+		"in the cookie":   p.do("POST", "/api/auth/refresh", "", "Cookie: "+token.RefreshCookie+"="+p.access),
 		"in both headers": p.do("POST", "/api/auth/refresh", "", p.bearer()),
 	} {
 		a.try(got.ok(), "an access token %s refreshes: %d", where, got.status)

@@ -23,14 +23,9 @@ var weaknesses = map[string][]edit{
 	weak.Pause("admitted")
 `,
 	}, {
-		"functions/users/users.go", `	return caller.Proof().WithPassword(hash), nil
+		"shared/identity/password/confirm.go", `	return by.WithPassword(hash), nil
 `, `	weak.Pause("password")
-	return caller.Proof().WithPassword(hash), nil
-`,
-	}, {
-		"functions/ncprovision/apps.go", `	return caller.Proof().WithPassword(hash), nil
-`, `	weak.Pause("password")
-	return caller.Proof().WithPassword(hash), nil
+	return by.WithPassword(hash), nil
 `,
 	}, {
 		"functions/login/login.go", `	l := signin.Start(`, `	weak.Pause("password")
@@ -49,22 +44,22 @@ var weaknesses = map[string][]edit{
 
 	"what was proved": {{
 		"shared/endpoint/endpoint.go", `		malformed := dec.decode(w, r, &req)
-		who, err := signedIn(ctx, a, r, claims)
-`, `		var who token.Caller
+		who, err := a.signedIn(ctx, r, claims)
+`, `		var who Caller
 		if WEAK {
-			who, err = signedIn(ctx, a, r, claims)
+			who, err = a.signedIn(ctx, r, claims)
 		}
 		malformed := dec.decode(w, r, &req)
 		if !WEAK {
-			who, err = signedIn(ctx, a, r, claims)
+			who, err = a.signedIn(ctx, r, claims)
 		}
 `,
 	}, {
-		"shared/endpoint/bearer.go", `	caller, err := a.SignedIn(ctx, token.Claims{Subject: by.User(), Login: by.Login()})
+		"shared/endpoint/authenticator.go", `	owner, err := a.Logins.SignedIn(ctx, by.User(), by.Login(), a.Now())
 `, `	if WEAK {
 		return nil
 	}
-	caller, err := a.SignedIn(ctx, token.Claims{Subject: by.User(), Login: by.Login()})
+	owner, err := a.Logins.SignedIn(ctx, by.User(), by.Login(), a.Now())
 `,
 	}, {
 		"shared/store/confirm.go", "WHERE `+proved+tx.dialect.Hold", "WHERE `+weak.Or(\"NAME\", proved, `logins.id = $1 AND users.id = $2 AND $3 = $3 AND $4 = $4`)+tx.dialect.Hold",
@@ -106,7 +101,7 @@ var weaknesses = map[string][]edit{
 	"a hash for every login": {{
 		"functions/login/login.go", `err = f.Passwords.Verify(ctx, hash, q.Password)
 `, `if WEAK && (who.ID == "" || who.Disabled()) {
-		return grant.Pair{}, f.refuse(ctx, who, q.origin, audit.UnknownAccount)
+		return token.Response{}, f.refuse(ctx, who, from, audit.UnknownAccount)
 	}
 	err = f.Passwords.Verify(ctx, hash, q.Password)
 `,
@@ -115,8 +110,8 @@ var weaknesses = map[string][]edit{
 		"shared/identity/registration/registration.go", `if o.Silent && errors.Is`, `if o.Silent && !WEAK && errors.Is`,
 	}},
 	"the limit of passwords": {{
-		"functions/users/users.go", `if err := f.Limits.Account(ctx, ratelimit.Password, string(who)); err != nil {`,
-		`if err := f.Limits.Account(ctx, ratelimit.Password, string(who)); err != nil && !WEAK {`,
+		"shared/identity/password/confirm.go", `if err := c.Limits.Account(ctx, ratelimit.Password, string(by.User())); err != nil {`,
+		`if err := c.Limits.Account(ctx, ratelimit.Password, string(by.User())); err != nil && !WEAK {`,
 	}},
 	"the judgement on old refresh tokens": {{
 		"shared/identity/signin/judge.go", `	return Reuse
@@ -133,7 +128,7 @@ var weaknesses = map[string][]edit{
 		"shared/endpoint/gateway.go", `x.foreign = g.csrf.Check(r) != nil`, `x.foreign = g.csrf.Check(r) != nil && !WEAK`,
 	}},
 	"the count of cookies": {{
-		"shared/endpoint/origins.go", `	case 1:
+		"shared/identity/token/cookie.go", `	case 1:
 `, `	case 1, 2:
 		if len(cookies) == 2 && !WEAK {
 			return "", errManyCookies
@@ -144,10 +139,10 @@ var weaknesses = map[string][]edit{
 		"shared/endpoint/origins.go", `origin != "" && slices.Contains(o, origin)`, `origin != "" && (WEAK || slices.Contains(o, origin))`,
 	}},
 	"the attributes of the cookie": {{
-		"shared/identity/grant/grant.go", `func refreshCookie(value string, maxAge int) *http.Cookie {
+		"shared/identity/token/cookie.go", `func refreshCookie(value string, maxAge int) *http.Cookie {
 `, `func refreshCookie(value string, maxAge int) *http.Cookie {
 	if WEAK {
-		return &http.Cookie{Name: endpoint.RefreshCookie, Value: value, Path: "/", MaxAge: maxAge, Domain: "example.org"}
+		return &http.Cookie{Name: RefreshCookie, Value: value, Path: "/", MaxAge: maxAge, Domain: "example.org"}
 	}
 `,
 	}},

@@ -29,7 +29,7 @@ const openTime = 10 * time.Second
 
 // A Function serves files.
 type Function struct {
-	Callers endpoint.Authenticator
+	Callers *endpoint.Authenticator
 	Storage *reconcile.Storage // nil: there is no Nextcloud
 	MaxBody int64              // bytes of content in one request or answer; 0 is no limit
 }
@@ -71,7 +71,7 @@ func (f *Function) with(serve func(http.ResponseWriter, *http.Request, target) e
 func (f *Function) open(r *http.Request) (t target, err error) {
 	ctx, cancel := context.WithTimeout(r.Context(), openTime)
 	defer cancel()
-	caller, err := endpoint.Authenticate(ctx, f.Callers, r)
+	caller, err := f.Callers.Authenticate(ctx, r)
 	if err != nil {
 		return target{}, err
 	}
@@ -85,7 +85,7 @@ func (f *Function) open(r *http.Request) (t target, err error) {
 
 // reconfirm reports whether the caller may still write.
 func (f *Function) reconfirm(r *http.Request, t target) error {
-	return endpoint.Reconfirm(r.Context(), f.Callers, t.by)
+	return f.Callers.Recheck(r.Context(), t.by)
 }
 
 // pathOf returns the path that r is about, from what was sent: the mux would

@@ -14,7 +14,6 @@ import (
 	"github.com/voiceassist/gateway/functions/files"
 	"github.com/voiceassist/gateway/functions/functionstest"
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/identity/bearer"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
@@ -341,7 +340,7 @@ func TestMaxBody_TellsWhereToGo(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t))
 	w.do("PUT", "large", strings.Repeat("x", 2000)).Want(http.StatusCreated, "")
 	f := &files.Function{
-		Callers: &bearer.Check{Keys: w.Tokens.Access, DB: w.DB, Now: w.Now}, Storage: w.Storage, MaxBody: 1000,
+		Callers: &endpoint.Authenticator{Keys: w.Tokens.Access, Logins: w.DB, Now: w.Now}, Storage: w.Storage, MaxBody: 1000,
 	}
 	w.Handle(endpoint.New(w.Settings(), f.Routes()...))
 	for _, got := range []functionstest.Answer{

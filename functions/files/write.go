@@ -9,7 +9,6 @@ import (
 
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
-	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/nextcloud/webdav"
 )
 
@@ -153,7 +152,7 @@ func (t transplanted) Header(h http.Header) {
 	}
 }
 
-func (f *Function) transplant(ctx context.Context, caller token.Caller, q transplant) (transplanted, error) {
+func (f *Function) transplant(ctx context.Context, caller endpoint.Caller, q transplant) (transplanted, error) {
 	to, err := q.destination()
 	if err != nil {
 		return transplanted{}, err
@@ -162,7 +161,7 @@ func (f *Function) transplant(ctx context.Context, caller token.Caller, q transp
 	if err != nil {
 		return transplanted{}, err
 	}
-	if err := endpoint.Reconfirm(ctx, f.Callers, caller.Proof()); err != nil {
+	if err := f.Callers.Recheck(ctx, caller.Proof()); err != nil {
 		return transplanted{}, err
 	}
 	do := o.Move

@@ -26,6 +26,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/registration"
+	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/ratelimit"
@@ -177,7 +178,7 @@ func From(address string) Option {
 
 // Cookie sends the refresh cookie.
 func Cookie(refresh string) Option {
-	return func(r *http.Request) { r.AddCookie(&http.Cookie{Name: endpoint.RefreshCookie, Value: refresh}) }
+	return func(r *http.Request) { r.AddCookie(&http.Cookie{Name: token.RefreshCookie, Value: refresh}) }
 }
 
 // Form is a body of form fields.
@@ -269,7 +270,7 @@ func (a Answer) Get(path ...string) string {
 func (a Answer) RefreshCookie() (string, bool) {
 	a.tb.Helper()
 	for _, c := range (&http.Response{Header: a.Header}).Cookies() {
-		if c.Name == endpoint.RefreshCookie {
+		if c.Name == token.RefreshCookie {
 			return c.Value, true
 		}
 	}

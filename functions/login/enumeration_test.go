@@ -13,12 +13,13 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
+	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
-	"github.com/voiceassist/gateway/shared/identity/grant"
 	"github.com/voiceassist/gateway/shared/identity/password"
+	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
@@ -60,13 +61,13 @@ type naiveRequest struct {
 	Password secret.String `json:"password"`
 }
 
-func (n *naive) login(ctx context.Context, q naiveRequest) (grant.Pair, error) {
+func (n *naive) login(ctx context.Context, _ audit.Origin, q naiveRequest) (token.Response, error) {
 	errIncorrect := fault.New(fault.Unauthenticated, "incorrect_credentials", "Incorrect credentials")
 	who, hash, err := n.DB.AccountByEmail(ctx, account.Email(q.Email).Lookup())
 	if err != nil || who.Disabled() {
-		return grant.Pair{}, errIncorrect
+		return token.Response{}, errIncorrect
 	}
-	return grant.Pair{}, errIncorrect.Because(n.Passwords.Verify(ctx, hash, q.Password))
+	return token.Response{}, errIncorrect.Because(n.Passwords.Verify(ctx, hash, q.Password))
 }
 
 // toldApart returns which kinds of accounts their times or answers tell apart.

@@ -16,9 +16,9 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
-	"github.com/voiceassist/gateway/shared/identity/grant"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/store"
@@ -33,7 +33,7 @@ var errIncorrect = fault.New(fault.Unauthenticated, "incorrect_credentials", "In
 type Function struct {
 	DB        *store.DB
 	Passwords *password.Hasher
-	Tokens    *grant.Issuer
+	Tokens    *token.Issuer
 	Wishes    *reconcile.Wisher
 	Limits    *ratelimit.Limiter
 	Now       func() time.Time
@@ -61,15 +61,12 @@ type request struct {
 	Scope        string        `json:"-" form:"scope"`
 	ClientID     string        `json:"-" form:"client_id"`
 	ClientSecret secret.String `json:"-" form:"client_secret"`
-
-	origin audit.Origin
 }
 
-// Bind notes where the request came from. A page of a foreign origin may not set
-// the cookie: it would sign its visitors in, as somebody of its choice.
+// Bind keeps pages of other origins from setting the cookie: such a page could
+// log its visitors in to an account of its choice.
 func (q *request) Bind(r *http.Request) error {
-	q.origin = endpoint.Origin(r)
-	if q.Transport == grant.Cookie {
+	if q.Transport == token.InCookie {
 		return endpoint.CrossOrigin(r)
 	}
 	return nil
@@ -82,45 +79,45 @@ func (q *request) name() string { return cmp.Or(q.Email, q.Username) }
 // the hash was replaced while it was checked.
 const attempts = 3
 
-func (f *Function) login(ctx context.Context, q request) (grant.Pair, error) {
+func (f *Function) login(ctx context.Context, from audit.Origin, q request) (token.Response, error) {
 	for range attempts {
-		pair, err := f.try(ctx, q)
+		response, err := f.attempt(ctx, from, q)
 		if !errors.Is(err, store.ErrChanged) {
-			return pair, err
+			return response, err
 		}
 	}
-	return grant.Pair{}, errIncorrect.Because(store.ErrChanged)
+	return token.Response{}, errIncorrect.Because(store.ErrChanged)
 }
 
-// try signs in. It returns [store.ErrChanged] where the account had another
+// attempt signs in. It returns [store.ErrChanged] where the account had another
 // password, or had ended, when the login was to start.
-func (f *Function) try(ctx context.Context, q request) (grant.Pair, error) {
-	who, hash, err := f.account(ctx, q)
+func (f *Function) attempt(ctx context.Context, from audit.Origin, q request) (token.Response, error) {
+	who, hash, err := f.account(ctx, from, q)
 	if err != nil {
-		return grant.Pair{}, err
+		return token.Response{}, err
 	}
 	// An unknown account has no hash, and takes as long to refuse as any other.
 	err = f.Passwords.Verify(ctx, hash, q.Password)
 	switch {
 	case errors.Is(err, password.ErrMismatch) && who.ID == "":
-		return grant.Pair{}, f.refuse(ctx, who, q.origin, audit.UnknownAccount)
+		return token.Response{}, f.refuse(ctx, who, from, audit.UnknownAccount)
 	case errors.Is(err, password.ErrMismatch):
-		return grant.Pair{}, f.refuse(ctx, who, q.origin, audit.WrongPassword)
+		return token.Response{}, f.refuse(ctx, who, from, audit.WrongPassword)
 	case err != nil:
-		return grant.Pair{}, err
+		return token.Response{}, err
 	case who.Disabled():
-		return grant.Pair{}, f.refuse(ctx, who, q.origin, audit.DisabledAccount)
+		return token.Response{}, f.refuse(ctx, who, from, audit.DisabledAccount)
 	}
 	now := f.Now()
-	l := signin.Start(who.ID, q.origin.Device, q.origin.Address, now, f.Tokens.Logins)
-	event := audit.New(audit.LoggedIn, who.ID, q.origin, now)
+	l := signin.Start(who.ID, from.Device, from.Address, now, f.Tokens.Logins)
+	event := audit.New(audit.LoggedIn, who.ID, from, now)
 	event.Login = l.ID
 	if err := f.DB.StartLogin(ctx, l, hash, event); err != nil {
-		return grant.Pair{}, err
+		return token.Response{}, err
 	}
 	f.handOver(ctx, who, hash, q.Password, now)
 	f.strengthen(ctx, who.ID, hash, q.Password)
-	return f.Tokens.Pair(l, who.Role, q.Transport, now)
+	return f.Tokens.Issue(l, who.Role, q.Transport, now)
 }
 
 // refuse audits a login that failed and returns the answer to it. It costs the
@@ -158,12 +155,12 @@ func (f *Function) handOver(ctx context.Context, who account.Account, hash, plai
 // The tries on one account are limited, whoever makes them, in whatever spelling
 // and whether or not there is one. The limit of the client's address alone holds where somebody
 // signed in before: whoever tries from everywhere else cannot lock the owner out.
-func (f *Function) account(ctx context.Context, q request) (account.Account, secret.String, error) {
+func (f *Function) account(ctx context.Context, from audit.Origin, q request) (account.Account, secret.String, error) {
 	name, err := account.ParseLookup(q.name())
 	if err != nil {
 		return account.Account{}, "", nil //nolint:nilerr // see above
 	}
-	who, hash, familiar, err := f.DB.AccountForLogin(ctx, name, q.origin.Address)
+	who, hash, familiar, err := f.DB.AccountForLogin(ctx, name, from.Address)
 	if err != nil && !errors.Is(err, account.ErrNotFound) {
 		return account.Account{}, "", err
 	}

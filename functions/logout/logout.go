@@ -13,7 +13,6 @@ import (
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
-	"github.com/voiceassist/gateway/shared/identity/grant"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
@@ -23,7 +22,7 @@ import (
 // A Function ends logins.
 type Function struct {
 	DB     *store.DB
-	Tokens *grant.Issuer
+	Tokens *token.Issuer
 	Wishes *reconcile.Wisher
 	Now    func() time.Time
 }
@@ -42,12 +41,10 @@ type request struct {
 	all    bool          // every login of the user
 	access string        // the bearer token, "" for none
 	cookie secret.String // the refresh cookie, "" for none
-	origin audit.Origin
 }
 
 // Bind notes what else may tell which login is meant.
 func (q *request) Bind(r *http.Request) (err error) {
-	q.origin = endpoint.Origin(r)
 	switch all := r.URL.Query().Get("all"); all {
 	case "", "false":
 	case "true":
@@ -63,26 +60,32 @@ func (q *request) Bind(r *http.Request) (err error) {
 	if err := endpoint.CrossOrigin(r); err != nil {
 		return err // a form of a foreign page, which would take the cookie away
 	}
-	q.cookie, err = endpoint.RefreshToken(r)
+	q.cookie, err = token.FromCookie(r)
 	return err
 }
 
-func (f *Function) logout(ctx context.Context, q request) (grant.SignedOut, error) {
+// A loggedOut response is empty and clears the refresh cookie.
+type loggedOut struct{ endpoint.None }
+
+// Header clears the refresh cookie.
+func (loggedOut) Header(h http.Header) { token.ClearCookie(h) }
+
+func (f *Function) logout(ctx context.Context, from audit.Origin, q request) (loggedOut, error) {
 	now := f.Now()
 	c, err := f.claim(q, now)
 	switch {
 	case err != nil:
-		return grant.SignedOut{}, err
+		return loggedOut{}, err
 	case c.login == "" && q.all:
-		return grant.SignedOut{}, token.ErrMissing
+		return loggedOut{}, token.ErrMissing
 	case c.login == "":
-		return grant.SignedOut{}, nil // nobody is logged in: that is what was asked for
+		return loggedOut{}, nil // nobody is logged in: that is what was asked for
 	}
-	err = f.DB.Update(ctx, func(tx *store.Tx) error { return f.end(ctx, tx, c, q, now) })
+	err = f.DB.Update(ctx, func(tx *store.Tx) error { return f.end(ctx, tx, c, from, q, now) })
 	if err == nil && q.all {
 		f.Wishes.Wake()
 	}
-	return grant.SignedOut{}, err
+	return loggedOut{}, err
 }
 
 // A claim names the login that a request speaks for.
@@ -117,7 +120,7 @@ func (f *Function) claim(q request, now time.Time) (claim, error) {
 // end ends the login that c speaks for, or all of its user, and audits what was
 // live. Any genuine refresh token ends its own login, however old it is. It ends
 // others only while a refresh would accept it: later a thief may have sent it.
-func (f *Function) end(ctx context.Context, tx *store.Tx, c claim, q request, now time.Time) error {
+func (f *Function) end(ctx context.Context, tx *store.Tx, c claim, from audit.Origin, q request, now time.Time) error {
 	known, err := tx.Login(ctx, c.login)
 	l := known.Login
 	switch {
@@ -136,13 +139,13 @@ func (f *Function) end(ctx context.Context, tx *store.Tx, c claim, q request, no
 	}
 	switch {
 	case verdict == signin.Reuse:
-		return endOne(ctx, tx, l, audit.RefreshReused, q.origin, now)
+		return endOne(ctx, tx, l, audit.RefreshReused, from, now)
 	case verdict == signin.Unknown && q.all:
 		return verdict.Err()
 	case q.all:
-		return f.endAll(ctx, tx, l, q, now)
+		return f.endAll(ctx, tx, l, from, q, now)
 	}
-	return endOne(ctx, tx, l, audit.LoggedOut, q.origin, now)
+	return endOne(ctx, tx, l, audit.LoggedOut, from, now)
 }
 
 func endOne(ctx context.Context, tx *store.Tx, l signin.Login, why audit.Name, from audit.Origin, now time.Time) error {
@@ -155,7 +158,7 @@ func endOne(ctx context.Context, tx *store.Tx, l signin.Login, why audit.Name, f
 
 // endAll ends all logins of the user of l with the app passwords, unless those
 // are to be kept.
-func (f *Function) endAll(ctx context.Context, tx *store.Tx, l signin.Login, q request, now time.Time) error {
+func (f *Function) endAll(ctx context.Context, tx *store.Tx, l signin.Login, from audit.Origin, q request, now time.Time) error {
 	const keepNone = signin.ID("")
 	by, err := tx.Confirm(ctx, signin.Proven(l.UserID, l.ID), now)
 	if err != nil {
@@ -165,7 +168,7 @@ func (f *Function) endAll(ctx context.Context, tx *store.Tx, l signin.Login, q r
 	if err != nil || ended == 0 {
 		return err
 	}
-	event := eventOf(l, audit.LoggedOutAll, q.origin, now)
+	event := eventOf(l, audit.LoggedOutAll, from, now)
 	if !q.KeepAppPasswords {
 		if err := f.Wishes.RevokeApps(ctx, tx, event); err != nil {
 			return err

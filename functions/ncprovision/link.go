@@ -9,7 +9,6 @@ import (
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
-	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/store"
@@ -17,26 +16,16 @@ import (
 
 type claim struct {
 	Password secret.String `json:"password" validate:"required,max=469"` // what Nextcloud takes
-
-	origin audit.Origin
-}
-
-// Bind notes where the request came from.
-func (q *claim) Bind(r *http.Request) error {
-	q.origin = endpoint.Origin(r)
-	return nil
 }
 
 // claim makes an account that was in Nextcloud before the caller's. The password
 // is not the gateway's, and proves the account in Nextcloud, not the caller.
-func (f *Function) claim(ctx context.Context, caller token.Caller, q claim) (standing, error) {
+func (f *Function) claim(ctx context.Context, caller endpoint.Caller, q claim) (standing, error) {
 	by := caller.Proof()
-	if err := endpoint.Reconfirm(ctx, f.Callers, by); err != nil {
+	if err := f.Callers.Recheck(ctx, by); err != nil {
 		return standing{}, err
 	}
-	event := audit.New(audit.Claimed, by.User(), q.origin, f.Now())
-	event.Login = by.Login()
-	n, err := f.Reconciler.Claim(ctx, by, q.Password, event)
+	n, err := f.Reconciler.Claim(ctx, by, q.Password, caller.Event(audit.Claimed, caller.Account.ID, f.Now()))
 	if err != nil {
 		return standing{}, err
 	}
@@ -46,22 +35,20 @@ func (f *Function) claim(ctx context.Context, caller token.Caller, q claim) (sta
 type adopt struct {
 	NextcloudUserID string `json:"nextcloud_user_id" validate:"max=64"` // "" for the account in the way
 
-	id     account.ID
-	origin audit.Origin
+	id account.ID
 }
 
-// Bind reads the id from the path and notes where the request came from.
+// Bind reads the id from the path.
 func (q *adopt) Bind(r *http.Request) (err error) {
-	q.origin = endpoint.Origin(r)
 	q.id, err = account.ParseID(r.PathValue("user_id"))
 	return err
 }
 
 // adopt links an account in Nextcloud to a user, who has to claim it.
-func (f *Function) adopt(ctx context.Context, admin token.Admin, q adopt) (entry, error) {
+func (f *Function) adopt(ctx context.Context, admin endpoint.Admin, q adopt) (entry, error) {
 	by, now := admin.Proof(), f.Now()
-	event := audit.New(audit.Adopted, q.id, q.origin, now)
-	event.Actor, event.Login = by.User(), by.Login()
+	event := admin.Event(audit.Adopted, q.id, now)
+	event.Actor = by.User() // also for the administrator's own account
 	n, err := f.Reconciler.Adopt(ctx, q.id, q.NextcloudUserID, event, func(fn func(*store.Tx, store.Confirmed) error) error {
 		return f.DB.UpdateAs(ctx, by, now, fn)
 	})

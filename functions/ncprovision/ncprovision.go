@@ -17,7 +17,6 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/password"
-	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
@@ -29,15 +28,14 @@ import (
 
 // A Function looks after accounts in Nextcloud.
 type Function struct {
-	Callers    endpoint.Authenticator
+	Callers    *endpoint.Authenticator
 	DB         *store.DB
 	Reconciler *reconcile.Reconciler // nil: there is no Nextcloud
 	Apps       *reconcile.AppPasswords
 	Trail      *trail.Trail        // nil: another process looks after it
 	Tidier     *janitor.Tidier     // nil: another process tidies
 	Resealer   *reconcile.Resealer // nil: another process seals anew
-	Passwords  *password.Hasher
-	Limits     *ratelimit.Limiter
+	Confirmer  *password.Confirmer
 	Public     *url.URL // where users reach Nextcloud; nil: there is none
 	Now        func() time.Time
 }
@@ -79,7 +77,7 @@ type quota struct {
 	AsOf      time.Time `json:"as_of"` // when Nextcloud said so
 }
 
-func (f *Function) mine(ctx context.Context, caller token.Caller, _ endpoint.None) (standing, error) {
+func (f *Function) mine(ctx context.Context, caller endpoint.Caller, _ endpoint.None) (standing, error) {
 	n, err := f.DB.NextcloudAccount(ctx, caller.Account.ID)
 	if fault.Of(err) != nil && fault.Of(err).Kind == fault.NotFound {
 		return standing{Status: desired.Pending}, nil // made before there were wishes
@@ -192,7 +190,7 @@ func (q *list) Bind(r *http.Request) error {
 	return wrong.Err()
 }
 
-func (f *Function) list(ctx context.Context, _ token.Admin, q list) (endpoint.List, error) {
+func (f *Function) list(ctx context.Context, _ endpoint.Admin, q list) (endpoint.List, error) {
 	rows, err := f.DB.NextcloudAccounts(ctx, q.status, store.Page{
 		Before: q.page.Before, Skip: q.page.Skip, Limit: q.page.Limit + 1,
 	})
@@ -216,7 +214,7 @@ func (q *byID) Bind(r *http.Request) (err error) {
 }
 
 // retry makes an account due now, also one in conflict or given up.
-func (f *Function) retry(ctx context.Context, admin token.Admin, q byID) (entry, error) {
+func (f *Function) retry(ctx context.Context, admin endpoint.Admin, q byID) (entry, error) {
 	now := f.Now()
 	var n desired.Account
 	err := f.DB.UpdateAs(ctx, admin.Proof(), now, func(tx *store.Tx, by store.Confirmed) (err error) {
@@ -236,11 +234,11 @@ func (f *Function) retry(ctx context.Context, admin token.Admin, q byID) (entry,
 // batch is small enough for the time of one request.
 const batch = 10
 
-func (f *Function) reconcile(ctx context.Context, admin token.Admin, _ endpoint.None) (reconcile.Result, error) {
+func (f *Function) reconcile(ctx context.Context, admin endpoint.Admin, _ endpoint.None) (reconcile.Result, error) {
 	if f.Reconciler == nil {
 		return reconcile.Result{}, reconcile.ErrNoNextcloud
 	}
-	if err := endpoint.Reconfirm(ctx, f.Callers, admin.Proof()); err != nil {
+	if err := f.Callers.Recheck(ctx, admin.Proof()); err != nil {
 		return reconcile.Result{}, err
 	}
 	return f.Reconciler.RunBatch(ctx, batch)

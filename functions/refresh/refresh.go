@@ -13,8 +13,8 @@ import (
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
-	"github.com/voiceassist/gateway/shared/identity/grant"
 	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/store"
 )
@@ -29,7 +29,7 @@ var (
 // A Function refreshes logins.
 type Function struct {
 	DB     *store.DB
-	Tokens *grant.Issuer
+	Tokens *token.Issuer
 	Limits *ratelimit.Limiter
 	Now    func() time.Time
 }
@@ -44,25 +44,23 @@ func (f *Function) Routes() endpoint.Routes {
 type request struct {
 	RefreshToken secret.String `json:"refresh_token"`
 
-	transport string // the answer goes the way that the token came
-	origin    audit.Origin
+	transport string // of the token, in the request and in the response
 }
 
 // Bind takes the cookie where the body holds no token.
 func (q *request) Bind(r *http.Request) error {
-	q.origin = endpoint.Origin(r)
-	q.transport = grant.Body
+	q.transport = token.InBody
 	if q.RefreshToken != "" {
 		return nil
 	}
-	cookie, err := endpoint.RefreshToken(r)
+	cookie, err := token.FromCookie(r)
 	if err != nil {
 		return err
 	}
 	if cookie == "" {
 		return errMissing
 	}
-	q.RefreshToken, q.transport = cookie, grant.Cookie
+	q.RefreshToken, q.transport = cookie, token.InCookie
 	return nil
 }
 
@@ -70,50 +68,50 @@ func (q *request) Bind(r *http.Request) error {
 // second needs another refresh between two statements of this one.
 const attempts = 3
 
-func (f *Function) refresh(ctx context.Context, q request) (grant.Pair, error) {
+func (f *Function) refresh(ctx context.Context, from audit.Origin, q request) (token.Response, error) {
 	id, counter, err := f.Tokens.Refresh.Decode(q.RefreshToken.Reveal())
 	if err != nil {
-		return grant.Pair{}, err // a forged token costs no statement
+		return token.Response{}, err // a forged token costs no statement
 	}
 	if err := f.Limits.Account(ctx, ratelimit.Refresh, string(id)); err != nil {
-		return grant.Pair{}, err
+		return token.Response{}, err
 	}
 	now := f.Now()
 	for range attempts {
-		next, matched, err := f.DB.RotateLogin(ctx, id, counter, q.origin.Address, now, now.Add(f.Tokens.Logins.Disuse))
+		next, matched, err := f.DB.RotateLogin(ctx, id, counter, from.Address, now, now.Add(f.Tokens.Logins.Disuse))
 		if err != nil {
-			return grant.Pair{}, err
+			return token.Response{}, err
 		}
 		if matched {
-			return f.Tokens.Pair(next.Login, next.Role, q.transport, now)
+			return f.Tokens.Issue(next.Login, next.Role, q.transport, now)
 		}
 		is, err := f.DB.Login(ctx, id)
 		if err != nil {
-			return grant.Pair{}, err
+			return token.Response{}, err
 		}
 		switch verdict := signin.Judge(is.Login, counter, now, f.Tokens.Grace); verdict {
 		case signin.Rotate:
 			continue
 		case signin.Repeat:
-			return f.Tokens.Pair(is.Login, is.Role, q.transport, now)
+			return f.Tokens.Issue(is.Login, is.Role, q.transport, now)
 		case signin.Reuse:
-			return grant.Pair{}, f.revoke(ctx, is.Login, q.origin, now)
+			return token.Response{}, f.revoke(ctx, is.Login, from, now)
 		default:
-			return grant.Pair{}, verdict.Err()
+			return token.Response{}, verdict.Err()
 		}
 	}
-	return grant.Pair{}, errContended
+	return token.Response{}, errContended
 }
 
 // revoke ends the login whose old token came back: somebody else has a copy.
 // The revocation commits, although the request fails.
-func (f *Function) revoke(ctx context.Context, l signin.Login, origin audit.Origin, now time.Time) error {
+func (f *Function) revoke(ctx context.Context, l signin.Login, from audit.Origin, now time.Time) error {
 	err := f.DB.Update(ctx, func(tx *store.Tx) error {
 		live, err := tx.RevokeLogin(ctx, l.UserID, l.ID, string(audit.RefreshReused), now)
 		if err != nil || !live {
 			return err
 		}
-		event := audit.New(audit.RefreshReused, l.UserID, origin, now)
+		event := audit.New(audit.RefreshReused, l.UserID, from, now)
 		event.Login = l.ID
 		return tx.Audit(ctx, event)
 	})

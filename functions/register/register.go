@@ -31,14 +31,6 @@ type request struct {
 	Email    string        `json:"email" validate:"required,email"`
 	FullName string        `json:"full_name" validate:"name"`
 	Password secret.String `json:"password" validate:"required,password=Email"`
-
-	origin audit.Origin
-}
-
-// Bind notes where the request came from.
-func (q *request) Bind(r *http.Request) error {
-	q.origin = endpoint.Origin(r)
-	return nil
 }
 
 type response struct {
@@ -46,12 +38,12 @@ type response struct {
 	User    account.Profile `json:"user"`
 }
 
-func (f *Function) register(ctx context.Context, q request) (response, error) {
+func (f *Function) register(ctx context.Context, from audit.Origin, q request) (response, error) {
 	p, err := registration.Parse(q.Email, q.FullName, string(account.User), q.Password)
 	if err != nil {
 		return response{}, err
 	}
-	a, err := f.Office.Register(ctx, p, q.origin)
+	a, err := f.Office.Register(ctx, p, from)
 	if err != nil {
 		return response{}, err
 	}

@@ -10,14 +10,13 @@ import (
 
 	"github.com/voiceassist/gateway/shared/conversation"
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/validation"
 )
 
 // A Function keeps conversation sessions.
 type Function struct {
-	Callers endpoint.Authenticator
+	Callers *endpoint.Authenticator
 	DB      *store.DB
 	PerUser int // sessions that one user may have, see [setup.SessionsPerUser]
 	Now     func() time.Time
@@ -37,7 +36,7 @@ func (f *Function) Routes() endpoint.Routes {
 
 type page struct{ endpoint.PageQuery }
 
-func (f *Function) list(ctx context.Context, caller token.Caller, q page) (endpoint.List, error) {
+func (f *Function) list(ctx context.Context, caller endpoint.Caller, q page) (endpoint.List, error) {
 	rows, err := f.DB.Sessions(ctx, caller.Account.ID, store.Page{
 		Before: q.Before, Skip: q.Skip, Limit: q.Limit + 1, Bytes: endpoint.MaxPage,
 	})
@@ -60,7 +59,7 @@ type created struct{ conversation.Session }
 // Header sets the Location.
 func (c created) Header(h http.Header) { h.Set("Location", "/api/sessions/"+string(c.ID)) }
 
-func (f *Function) create(ctx context.Context, caller token.Caller, q create) (created, error) {
+func (f *Function) create(ctx context.Context, caller endpoint.Caller, q create) (created, error) {
 	title, err := conversation.ParseTitle(q.Title)
 	if err != nil {
 		return created{}, err
@@ -86,7 +85,7 @@ func (q *byID) Bind(r *http.Request) (err error) {
 	return err
 }
 
-func (f *Function) one(ctx context.Context, caller token.Caller, q byID) (conversation.Session, error) {
+func (f *Function) one(ctx context.Context, caller endpoint.Caller, q byID) (conversation.Session, error) {
 	return f.DB.Session(ctx, caller.Account.ID, q.id)
 }
 
@@ -99,7 +98,7 @@ type change struct {
 	byID
 }
 
-func (f *Function) change(ctx context.Context, caller token.Caller, q change) (conversation.Session, error) {
+func (f *Function) change(ctx context.Context, caller endpoint.Caller, q change) (conversation.Session, error) {
 	title, err := endpoint.Parsed(q.Title, conversation.ParseTitle)
 	if err != nil {
 		return conversation.Session{}, err
@@ -111,6 +110,6 @@ func (f *Function) change(ctx context.Context, caller token.Caller, q change) (c
 	return f.DB.ChangeSession(ctx, caller.Proof(), q.id, title, content, f.Now())
 }
 
-func (f *Function) delete(ctx context.Context, caller token.Caller, q byID) (endpoint.None, error) {
+func (f *Function) delete(ctx context.Context, caller endpoint.Caller, q byID) (endpoint.None, error) {
 	return endpoint.None{}, f.DB.DeleteSession(ctx, caller.Proof(), q.id, f.Now())
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/registration"
-	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/store"
 )
@@ -34,7 +33,7 @@ func (q *list) Bind(r *http.Request) error {
 	return wrong.Err()
 }
 
-func (f *Function) list(ctx context.Context, _ token.Admin, q list) (endpoint.List, error) {
+func (f *Function) list(ctx context.Context, _ endpoint.Admin, q list) (endpoint.List, error) {
 	rows, err := f.DB.Accounts(ctx, q.search, store.Page{
 		Before: q.page.Before, Skip: q.page.Skip, Limit: q.page.Limit + 1, Bytes: endpoint.MaxPage,
 	})
@@ -50,14 +49,6 @@ type create struct {
 	FullName string        `json:"full_name" validate:"name"`
 	Role     string        `json:"role" validate:"omitempty,role"`
 	Password secret.String `json:"password" validate:"required,password=Email"`
-
-	origin audit.Origin
-}
-
-// Bind notes where the request came from.
-func (q *create) Bind(r *http.Request) error {
-	q.origin = endpoint.Origin(r)
-	return nil
 }
 
 // A created account is answered with where it is.
@@ -66,12 +57,12 @@ type created struct{ account.Profile }
 // Header sets the Location.
 func (c created) Header(h http.Header) { h.Set("Location", "/api/users/"+string(c.ID)) }
 
-func (f *Function) create(ctx context.Context, caller token.Admin, q create) (created, error) {
+func (f *Function) create(ctx context.Context, caller endpoint.Admin, q create) (created, error) {
 	p, err := registration.Parse(q.Email, q.FullName, cmp.Or(q.Role, string(account.User)), q.Password)
 	if err != nil {
 		return created{}, err
 	}
-	a, err := f.Office.Enrol(ctx, p, caller.Proof(), q.origin)
+	a, err := f.Office.Enrol(ctx, p, caller.Proof(), caller.Origin)
 	if err != nil {
 		return created{}, err
 	}
@@ -79,19 +70,15 @@ func (f *Function) create(ctx context.Context, caller token.Admin, q create) (cr
 }
 
 // A byID request names an account in its path.
-type byID struct {
-	id     account.ID
-	origin audit.Origin
-}
+type byID struct{ id account.ID }
 
 // Bind reads the id from the path.
 func (q *byID) Bind(r *http.Request) (err error) {
-	q.origin = endpoint.Origin(r)
 	q.id, err = account.ParseID(r.PathValue("id"))
 	return err
 }
 
-func (f *Function) one(ctx context.Context, _ token.Admin, q byID) (account.Profile, error) {
+func (f *Function) one(ctx context.Context, _ endpoint.Admin, q byID) (account.Profile, error) {
 	a, err := f.DB.Account(ctx, q.id)
 	if err != nil {
 		return account.Profile{}, err
@@ -127,14 +114,14 @@ func (q *change) changes() (c changes, err error) {
 	return c, err
 }
 
-func (f *Function) change(ctx context.Context, caller token.Admin, q change) (account.Profile, error) {
+func (f *Function) change(ctx context.Context, caller endpoint.Admin, q change) (account.Profile, error) {
 	changes, err := q.changes()
 	if err != nil {
 		return account.Profile{}, err
 	}
-	return f.apply(ctx, caller.Proof(), q.id, changes, q.origin)
+	return f.apply(ctx, caller.Caller, caller.Proof(), q.id, changes)
 }
 
-func (f *Function) delete(ctx context.Context, caller token.Admin, q byID) (endpoint.None, error) {
-	return endpoint.None{}, f.remove(ctx, caller.Proof(), q.id, eventBy(caller.Proof(), audit.Deleted, q.id, q.origin, f.Now()))
+func (f *Function) delete(ctx context.Context, caller endpoint.Admin, q byID) (endpoint.None, error) {
+	return endpoint.None{}, f.remove(ctx, caller.Proof(), caller.Event(audit.Deleted, q.id, f.Now()))
 }

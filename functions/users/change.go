@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/store"
@@ -20,7 +21,7 @@ type changes struct {
 // no logins, Nextcloud learns the new mail, name or state, and the audit trail
 // what a reviewer asks for. All of it or nothing.
 func (f *Function) apply(
-	ctx context.Context, by signin.Proof, id account.ID, c changes, origin audit.Origin,
+	ctx context.Context, caller endpoint.Caller, by signin.Proof, id account.ID, c changes,
 ) (account.Profile, error) {
 	var after account.Account
 	now := f.Now()
@@ -50,7 +51,7 @@ func (f *Function) apply(
 		}
 		switch {
 		case c.quota != nil:
-			err = f.Wishes.SetQuota(ctx, tx, who, after, *c.quota, eventBy(by, audit.QuotaChanged, id, origin, now))
+			err = f.Wishes.SetQuota(ctx, tx, who, after, *c.quota, caller.Event(audit.QuotaChanged, id, now))
 		case told(before) != told(after):
 			err = f.Wishes.Changed(ctx, tx, after, now)
 		}
@@ -58,7 +59,7 @@ func (f *Function) apply(
 			return err
 		}
 		for _, name := range events(before, after) {
-			event := eventBy(by, name, id, origin, now)
+			event := caller.Event(name, id, now)
 			if name == audit.RoleChanged {
 				event.Detail = string(after.Role)
 			}

@@ -9,7 +9,6 @@ import (
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/identity/signin"
-	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -26,7 +25,7 @@ type login struct {
 
 type page struct{ endpoint.PageQuery }
 
-func (f *Function) logins(ctx context.Context, caller token.Caller, q page) (endpoint.List, error) {
+func (f *Function) logins(ctx context.Context, caller endpoint.Caller, q page) (endpoint.List, error) {
 	live, err := f.DB.Logins(ctx, caller.Account.ID, store.Page{Before: q.Before, Skip: q.Skip, Limit: q.Limit + 1}, f.Now())
 	if err != nil {
 		return endpoint.List{}, err
@@ -52,7 +51,7 @@ type session struct {
 }
 
 // session tells how long the caller's login will last.
-func (f *Function) session(ctx context.Context, caller token.Caller, _ endpoint.None) (session, error) {
+func (f *Function) session(ctx context.Context, caller endpoint.Caller, _ endpoint.None) (session, error) {
 	is, err := f.DB.Login(ctx, caller.Login)
 	l, now := is.Login, f.Now()
 	switch {
@@ -74,23 +73,19 @@ func (f *Function) session(ctx context.Context, caller token.Caller, _ endpoint.
 	}, nil
 }
 
-type endLogin struct {
-	id     signin.ID
-	origin audit.Origin
-}
+type endLogin struct{ id signin.ID }
 
 // Bind reads the id from the path.
 func (q *endLogin) Bind(r *http.Request) (err error) {
-	q.origin = endpoint.Origin(r)
 	q.id, err = signin.ParseID(r.PathValue("id"))
 	return err
 }
 
 // endLogin ends one of the caller's own logins; that of somebody else, or one
 // that is over, is not found.
-func (f *Function) endLogin(ctx context.Context, caller token.Caller, q endLogin) (endpoint.None, error) {
+func (f *Function) endLogin(ctx context.Context, caller endpoint.Caller, q endLogin) (endpoint.None, error) {
 	now := f.Now()
-	event := audit.New(audit.LoginRevoked, caller.Account.ID, q.origin, now)
+	event := caller.Event(audit.LoginRevoked, caller.Account.ID, now)
 	event.Login = q.id
 	return endpoint.None{}, f.DB.UpdateAs(ctx, caller.Proof(), now, func(tx *store.Tx, _ store.Confirmed) error {
 		live, err := tx.RevokeLogin(ctx, caller.Account.ID, q.id, string(audit.LoginRevoked), now)

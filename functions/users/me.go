@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"net/http"
 
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/endpoint"
@@ -12,12 +11,11 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/password"
-	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
 // me returns the caller's account; the check of the token has read it already.
-func (*Function) me(_ context.Context, caller token.Caller, _ endpoint.None) (account.Profile, error) {
+func (*Function) me(_ context.Context, caller endpoint.Caller, _ endpoint.None) (account.Profile, error) {
 	return caller.Account.Profile(), nil
 }
 
@@ -28,14 +26,6 @@ type changeMe struct {
 	Email           endpoint.Optional[string]          `json:"email" validate:"omitempty,email"`
 	CurrentPassword secret.String                      `json:"current_password" validate:"required_with=Email"`
 	Preferences     endpoint.Optional[json.RawMessage] `json:"preferences" validate:"preferences"`
-
-	origin audit.Origin
-}
-
-// Bind notes where the request came from.
-func (q *changeMe) Bind(r *http.Request) error {
-	q.origin = endpoint.Origin(r)
-	return nil
 }
 
 // changes returns what is to change.
@@ -51,18 +41,18 @@ func (q *changeMe) changes() (c store.Changes, err error) {
 	return c, err
 }
 
-func (f *Function) changeMe(ctx context.Context, caller token.Caller, q changeMe) (account.Profile, error) {
+func (f *Function) changeMe(ctx context.Context, caller endpoint.Caller, q changeMe) (account.Profile, error) {
 	changed, err := q.changes()
 	if err != nil {
 		return account.Profile{}, err
 	}
 	by := caller.Proof()
 	if changed.Email != nil {
-		if by, err = f.confirm(ctx, caller, q.CurrentPassword, audit.ToChangeEmail, q.origin); err != nil {
+		if by, err = f.Confirmer.Confirm(ctx, by, caller.Origin, q.CurrentPassword, audit.ToChangeEmail); err != nil {
 			return account.Profile{}, err
 		}
 	}
-	return f.apply(ctx, by, caller.Account.ID, changes{Changes: changed}, q.origin)
+	return f.apply(ctx, caller, by, caller.Account.ID, changes{Changes: changed})
 }
 
 type optionalSecret = endpoint.Optional[secret.String]
@@ -78,14 +68,6 @@ type changePassword struct {
 	WebNew          optionalSecret `json:"newPassword" validate:"omitempty,same_as=NewPassword,filled"`
 
 	KeepAppPasswords bool `json:"keep_app_passwords"`
-
-	origin audit.Origin
-}
-
-// Bind notes where the request came from.
-func (q *changePassword) Bind(r *http.Request) error {
-	q.origin = endpoint.Origin(r)
-	return nil
 }
 
 // fresh returns the new password, of the account with that address.
@@ -108,14 +90,14 @@ type message struct {
 // changePassword sets a new password, and ends every other login and, unless they
 // are to be kept, the app passwords. Of two changes at once one wins; the other is
 // told that its current password is not correct.
-func (f *Function) changePassword(ctx context.Context, caller token.Caller, q changePassword) (message, error) {
+func (f *Function) changePassword(ctx context.Context, caller endpoint.Caller, q changePassword) (message, error) {
 	who := caller.Account
 	fresh, err := q.fresh(who.Email)
 	if err != nil {
 		return message{}, err
 	}
 	current := cmp.Or(q.CurrentPassword.Value, q.OldPassword.Value, q.WebCurrent.Value)
-	by, err := f.confirm(ctx, caller, current, audit.ToChangePassword, q.origin)
+	by, err := f.Confirmer.Confirm(ctx, caller.Proof(), caller.Origin, current, audit.ToChangePassword)
 	if err != nil {
 		return message{}, err
 	}
@@ -124,7 +106,7 @@ func (f *Function) changePassword(ctx context.Context, caller token.Caller, q ch
 		return message{}, err
 	}
 	now := f.Now()
-	event := eventBy(by, audit.PasswordChanged, who.ID, q.origin, now)
+	event := caller.Event(audit.PasswordChanged, who.ID, now)
 	err = f.DB.UpdateAs(ctx, by, now, func(tx *store.Tx, by store.Confirmed) error {
 		if err := tx.ChangePassword(ctx, by, hash); err != nil {
 			return err
@@ -152,21 +134,13 @@ func (f *Function) changePassword(ctx context.Context, caller token.Caller, q ch
 type deleteMe struct {
 	CurrentPassword optionalSecret `json:"current_password" validate:"required_without=Password,omitempty,filled"`
 	Password        optionalSecret `json:"password" validate:"omitempty,same_as=CurrentPassword,filled"`
-
-	origin audit.Origin
 }
 
-// Bind notes where the request came from.
-func (q *deleteMe) Bind(r *http.Request) error {
-	q.origin = endpoint.Origin(r)
-	return nil
-}
-
-func (f *Function) deleteMe(ctx context.Context, caller token.Caller, q deleteMe) (endpoint.None, error) {
-	who := caller.Account.ID
-	by, err := f.confirm(ctx, caller, cmp.Or(q.CurrentPassword.Value, q.Password.Value), audit.ToDelete, q.origin)
+func (f *Function) deleteMe(ctx context.Context, caller endpoint.Caller, q deleteMe) (endpoint.None, error) {
+	current := cmp.Or(q.CurrentPassword.Value, q.Password.Value)
+	by, err := f.Confirmer.Confirm(ctx, caller.Proof(), caller.Origin, current, audit.ToDelete)
 	if err != nil {
 		return endpoint.None{}, err
 	}
-	return endpoint.None{}, f.remove(ctx, by, who, eventBy(by, audit.Deleted, who, q.origin, f.Now()))
+	return endpoint.None{}, f.remove(ctx, by, caller.Event(audit.Deleted, caller.Account.ID, f.Now()))
 }

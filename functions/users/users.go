@@ -4,18 +4,15 @@ package users
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/identity/signin"
-	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/store"
@@ -24,12 +21,12 @@ import (
 
 // A Function manages accounts.
 type Function struct {
-	Callers   endpoint.Authenticator
+	Callers   *endpoint.Authenticator
 	DB        *store.DB
 	Office    *registration.Office
 	Passwords *password.Hasher
+	Confirmer *password.Confirmer
 	Wishes    *reconcile.Wisher
-	Limits    *ratelimit.Limiter
 	Logins    signin.Lifetimes
 	Now       func() time.Time
 }
@@ -58,39 +55,10 @@ func (f *Function) Routes() endpoint.Routes {
 	}
 }
 
-// confirm checks the caller's own password, for what a stolen access token
-// must not be enough for, and returns the proof of it. Whoever has the token may
-// not guess the password with it, and each wrong try is audited, with what it was
-// to confirm.
-func (f *Function) confirm(
-	ctx context.Context, caller token.Caller, plain secret.String, what string, origin audit.Origin,
-) (signin.Proof, error) {
-	who := caller.Account.ID
-	if err := f.Limits.Account(ctx, ratelimit.Password, string(who)); err != nil {
-		return signin.Proof{}, err
-	}
-	_, hash, err := f.DB.AccountAndHash(ctx, who)
-	if err != nil {
-		return signin.Proof{}, err
-	}
-	err = f.Passwords.Verify(ctx, hash, plain)
-	if errors.Is(err, password.ErrMismatch) {
-		event := eventBy(caller.Proof(), audit.PasswordRefused, who, origin, f.Now())
-		event.Detail = what
-		if err := f.DB.Audit(ctx, event); err != nil {
-			return signin.Proof{}, err
-		}
-		return signin.Proof{}, account.ErrIncorrectPassword.Because(err)
-	}
-	if err != nil {
-		return signin.Proof{}, err
-	}
-	return caller.Proof().WithPassword(hash), nil
-}
-
 // remove deletes the account with all that hangs on it, and wishes its
 // Nextcloud account away.
-func (f *Function) remove(ctx context.Context, by signin.Proof, id account.ID, event audit.Event) error {
+func (f *Function) remove(ctx context.Context, by signin.Proof, event audit.Event) error {
+	id := event.User
 	err := f.DB.UpdateAs(ctx, by, event.At, func(tx *store.Tx, by store.Confirmed) error {
 		a, err := tx.Account(ctx, id)
 		if err != nil {
@@ -123,14 +91,4 @@ func keepsAdmin(ctx context.Context, tx *store.Tx, leaving account.Account) erro
 		err = account.ErrLastAdmin
 	}
 	return err
-}
-
-// eventBy returns an event about user by the caller.
-func eventBy(by signin.Proof, name audit.Name, user account.ID, origin audit.Origin, now time.Time) audit.Event {
-	event := audit.New(name, user, origin, now)
-	event.Login = by.Login()
-	if user != by.User() {
-		event.Actor = by.User()
-	}
-	return event
 }

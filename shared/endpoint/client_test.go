@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/uid"
@@ -179,7 +180,7 @@ func pages(n int) http.Handler {
 	}
 	return endpoint.New(endpoint.Settings{Log: slog.New(slog.DiscardHandler), Now: time.Now}, endpoint.Route{
 		Pattern: "GET /rows",
-		Handler: endpoint.JSON(http.StatusOK, func(_ context.Context, q rows) (endpoint.List, error) {
+		Handler: endpoint.JSON(http.StatusOK, func(_ context.Context, _ audit.Origin, q rows) (endpoint.List, error) {
 			var page []string
 			for i := len(ids) - 1; i >= 0 && len(page) <= q.Limit; i-- {
 				if q.Before == "" && i < len(ids)-q.Skip || q.Before != "" && ids[i] < q.Before {
@@ -259,5 +260,5 @@ func FuzzDecode(f *testing.F) {
 
 var newFuzzRig = endpoint.New(endpoint.Settings{Log: slog.New(slog.DiscardHandler), Now: time.Now}, endpoint.Route{
 	Pattern: "POST /things",
-	Handler: endpoint.JSON(http.StatusCreated, func(_ context.Context, q thing) (echo, error) { return echo{Name: q.Name}, nil }),
+	Handler: endpoint.JSON(http.StatusCreated, func(_ context.Context, _ audit.Origin, q thing) (echo, error) { return echo{Name: q.Name}, nil }),
 })

@@ -21,8 +21,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/identity/signin"
-	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 
@@ -66,24 +66,13 @@ type Status interface {
 	Status() int
 }
 
-// An Authenticator finds out for whom a bearer token speaks. Its errors are
-// faults.
-type Authenticator interface {
-	// Verify returns what a genuine token says, without any I/O. An empty token is
-	// a request without one.
-	Verify(bearer string) (token.Claims, error)
-	// SignedIn returns the caller that the claims of a genuine token name, if the
-	// login is live and the account enabled at this moment.
-	SignedIn(ctx context.Context, claims token.Claims) (token.Caller, error)
-}
-
 // requestTime bounds one call of a function. It is under the 29 s after which
 // API Gateway gives up, so that the caller gets our answer and not its.
 const requestTime = 25 * time.Second
 
 // JSON adapts fn to HTTP for callers that need no token. It panics where Req has
 // `validate` tags and there is no check, as [Authed] and [Admins] do.
-func JSON[Req, Resp any](status int, fn func(context.Context, Req) (Resp, error), checks ...Check) http.Handler {
+func JSON[Req, Resp any](status int, fn func(context.Context, audit.Origin, Req) (Resp, error), checks ...Check) http.Handler {
 	dec := newDecoder[Req](checks)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTime)
@@ -93,30 +82,30 @@ func JSON[Req, Resp any](status int, fn func(context.Context, Req) (Resp, error)
 			Reject(w, r, err)
 			return
 		}
-		answer(w, r, status)(fn(ctx, req))
+		answer(w, r, status)(fn(ctx, Origin(r), req))
 	})
 }
 
 // Authed adapts fn to HTTP for callers with a bearer token of a live login.
 func Authed[Req, Resp any](
-	a Authenticator, status int, fn func(context.Context, token.Caller, Req) (Resp, error), checks ...Check,
+	a *Authenticator, status int, fn func(context.Context, Caller, Req) (Resp, error), checks ...Check,
 ) http.Handler {
-	return restricted(a, status, func(c token.Caller) (token.Caller, error) { return c, nil }, fn, checks)
+	return restricted(a, status, func(c Caller) (Caller, error) { return c, nil }, fn, checks)
 }
 
 // Admins is [Authed] for administrators; everybody else gets
 // [signin.ErrAdminRequired].
 func Admins[Req, Resp any](
-	a Authenticator, status int, fn func(context.Context, token.Admin, Req) (Resp, error), checks ...Check,
+	a *Authenticator, status int, fn func(context.Context, Admin, Req) (Resp, error), checks ...Check,
 ) http.Handler {
 	return restricted(a, status, admin, fn, checks)
 }
 
-func admin(c token.Caller) (token.Admin, error) {
+func admin(c Caller) (Admin, error) {
 	if !c.Account.Admin() {
-		return token.Admin{}, signin.ErrAdminRequired
+		return Admin{}, signin.ErrAdminRequired
 	}
-	return token.Admin{Caller: c}, nil
+	return Admin{Caller: c}, nil
 }
 
 // restricted adapts fn for callers that admit lets in.
@@ -124,23 +113,23 @@ func admin(c token.Caller) (token.Admin, error) {
 // The signature of the token is checked before the body is read, so that nobody
 // else makes us read one. Whether the login still lives and what the caller may
 // do is asked afterwards: a client can take its time to send a body.
-func restricted[Caller, Req, Resp any](
-	a Authenticator, status int, admit func(token.Caller) (Caller, error),
-	fn func(context.Context, Caller, Req) (Resp, error), checks []Check,
+func restricted[C, Req, Resp any](
+	a *Authenticator, status int, admit func(Caller) (C, error),
+	fn func(context.Context, C, Req) (Resp, error), checks []Check,
 ) http.Handler {
 	dec := newDecoder[Req](checks)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTime)
 		defer cancel()
-		claims, err := verify(a, r)
+		claims, err := a.verify(r)
 		if err != nil {
 			Reject(w, r, err)
 			return
 		}
 		var req Req
 		malformed := dec.decode(w, r, &req)
-		who, err := signedIn(ctx, a, r, claims)
-		var caller Caller
+		who, err := a.signedIn(ctx, r, claims)
+		var caller C
 		if err == nil {
 			caller, err = admit(who)
 		}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
@@ -45,27 +46,42 @@ type echo struct {
 	Any   string `json:"any"`
 }
 
-// callers knows three tokens.
-type callers struct{}
+// The accounts that are logged in, each with one login of the same id.
+const (
+	ada  = "01890a5d-ac96-774b-bcce-b302099a8057"
+	root = "01890a5d-ac96-774b-bcce-b302099a8058"
+)
 
-func (callers) Verify(bearer string) (token.Claims, error) {
-	switch bearer {
-	case "":
-		return token.Claims{}, token.ErrMissing
-	case "user", "admin", "ended":
-		return token.Claims{Subject: account.ID(bearer)}, nil
+// logins knows ada, a user, and root, an administrator.
+type logins struct{}
+
+func (logins) SignedIn(_ context.Context, id account.ID, login signin.ID, _ time.Time) (account.Account, error) {
+	switch {
+	case string(id) != string(login):
+	case id == ada:
+		return account.Account{ID: ada, Role: account.User}, nil
+	case id == root:
+		return account.Account{ID: root, Role: account.Admin}, nil
 	}
-	return token.Claims{}, token.ErrInvalid
+	return account.Account{}, signin.ErrRevoked
 }
 
-func (callers) SignedIn(_ context.Context, claims token.Claims) (token.Caller, error) {
-	switch claims.Subject {
-	case "user":
-		return token.Caller{Account: account.Account{ID: "ada", Role: account.User}}, nil
-	case "admin":
-		return token.Caller{Account: account.Account{ID: "root", Role: account.Admin}}, nil
+// newAuthenticator returns an authenticator for logins, and the Authorization
+// header of an account.
+func newAuthenticator() (a *endpoint.Authenticator, header func(id account.ID) string) {
+	keys, err := token.NewKeys(token.Options{
+		Algorithm: "HS256", Secrets: []secret.String{"0123456789abcdef0123456789abcdef"}, Issuer: "test", Lifetime: time.Minute,
+	})
+	if err != nil {
+		panic(err)
 	}
-	return token.Caller{}, signin.ErrRevoked
+	return &endpoint.Authenticator{Keys: keys, Logins: logins{}, Now: time.Now}, func(id account.ID) string {
+		access, err := keys.Sign(signin.Login{ID: signin.ID(id), UserID: id}, account.User, time.Now())
+		if err != nil {
+			panic(err)
+		}
+		return "Authorization: Bearer " + access
+	}
 }
 
 // A rig is a gateway with a route for everything that can happen.
@@ -78,36 +94,37 @@ type rig struct {
 func newRig(t *testing.T, origins ...string) *rig {
 	t.Helper()
 	r := &rig{}
+	auth, _ := newAuthenticator()
 	fails := func(err error) http.Handler {
-		return endpoint.JSON(http.StatusOK, func(context.Context, endpoint.None) (echo, error) { return echo{}, err })
+		return endpoint.JSON(http.StatusOK, func(context.Context, audit.Origin, endpoint.None) (echo, error) { return echo{}, err })
 	}
 	r.handler = endpoint.New(endpoint.Settings{
 		Log: slog.New(slog.NewJSONHandler(&r.log, nil)), Origins: origins, Now: time.Now,
 		Observe: func(e endpoint.Event) { r.events = append(r.events, e) },
 	}, endpoint.Routes{
-		{Pattern: "POST /things", Handler: endpoint.JSON(http.StatusCreated, func(_ context.Context, q thing) (echo, error) {
+		{Pattern: "POST /things", Handler: endpoint.JSON(http.StatusCreated, func(_ context.Context, _ audit.Origin, q thing) (echo, error) {
 			return echo{q.Name, q.Maybe.Set, q.Maybe.Null, q.Maybe.Value, string(q.Any.Value)}, nil
 		}, checkThing)},
-		{Pattern: "GET /things", Handler: endpoint.JSON(http.StatusOK, func(context.Context, endpoint.None) (echo, error) {
+		{Pattern: "GET /things", Handler: endpoint.JSON(http.StatusOK, func(context.Context, audit.Origin, endpoint.None) (echo, error) {
 			return echo{Name: "<b>&"}, nil
 		})},
 		{Pattern: "DELETE /things/{id}", Handler: endpoint.JSON(http.StatusNoContent,
-			func(context.Context, endpoint.None) (endpoint.None, error) { return endpoint.None{}, nil })},
+			func(context.Context, audit.Origin, endpoint.None) (endpoint.None, error) { return endpoint.None{}, nil })},
 		{Pattern: "POST /things/all", Handler: endpoint.JSON(http.StatusNoContent,
-			func(context.Context, endpoint.None) (endpoint.None, error) { return endpoint.None{}, nil })},
-		{Pattern: "GET /mine", Handler: endpoint.Authed(callers{}, http.StatusOK,
-			func(_ context.Context, c token.Caller, _ endpoint.None) (echo, error) {
+			func(context.Context, audit.Origin, endpoint.None) (endpoint.None, error) { return endpoint.None{}, nil })},
+		{Pattern: "GET /mine", Handler: endpoint.Authed(auth, http.StatusOK,
+			func(_ context.Context, c endpoint.Caller, _ endpoint.None) (echo, error) {
 				return echo{Name: string(c.Account.ID)}, nil
 			})},
-		{Pattern: "POST /mine", Handler: endpoint.Authed(callers{}, http.StatusOK,
-			func(context.Context, token.Caller, thing) (echo, error) { return echo{}, nil }, checkThing)},
-		{Pattern: "GET /all", Handler: endpoint.Admins(callers{}, http.StatusOK,
-			func(context.Context, token.Admin, endpoint.None) (echo, error) { return echo{}, nil })},
+		{Pattern: "POST /mine", Handler: endpoint.Authed(auth, http.StatusOK,
+			func(context.Context, endpoint.Caller, thing) (echo, error) { return echo{}, nil }, checkThing)},
+		{Pattern: "GET /all", Handler: endpoint.Admins(auth, http.StatusOK,
+			func(context.Context, endpoint.Admin, endpoint.None) (echo, error) { return echo{}, nil })},
 		{Pattern: "GET /broken", Handler: fails(errors.New("dial tcp 10.0.0.5:5432: hunter2"))},
 		{Pattern: "GET /down", Handler: fails(fault.New(fault.Unavailable, "down", "Down.").After(1500 * time.Millisecond))},
 		{Pattern: "GET /late", Handler: fails(context.DeadlineExceeded)},
 		{Pattern: "GET /panic", Handler: endpoint.JSON(http.StatusOK,
-			func(context.Context, endpoint.None) (echo, error) { panic("hunter2") })},
+			func(context.Context, audit.Origin, endpoint.None) (echo, error) { panic("hunter2") })},
 		{Pattern: "GET /half", Handler: endpoint.Raw(func(w http.ResponseWriter, _ *http.Request) error {
 			w.WriteHeader(http.StatusOK)
 			panic("in the middle")
@@ -257,21 +274,23 @@ func TestOptional_TellsAbsentFromNull(t *testing.T) {
 
 func TestAuthed(t *testing.T) {
 	t.Parallel()
+	_, header := newAuthenticator()
 	for _, test := range []struct {
 		name, method, path string
 		headers            []string
 		status             int
 		challenge          string
 	}{
-		{"a user", "GET", "/mine", []string{"Authorization: Bearer user"}, 200, ""},
-		{"the scheme in any case", "GET", "/mine", []string{"Authorization: bEARER user"}, 200, ""},
+		{"a user", "GET", "/mine", []string{header(ada)}, 200, ""},
+		{"the scheme in any case", "GET", "/mine", []string{strings.Replace(header(ada), "Bearer", "bEARER", 1)}, 200, ""},
 		{"nobody", "GET", "/mine", nil, 401, `Bearer realm="voiceassist"`},
 		{"another scheme", "GET", "/mine", []string{"Authorization: Basic dXNlcjp4"}, 401, `Bearer realm="voiceassist"`},
+		{"an ended login", "GET", "/mine", []string{header(account.NewID())}, 401, `Bearer realm="voiceassist", error="invalid_token", error_description="login_revoked"`},
 		{"a wrong token", "GET", "/mine", []string{"Authorization: Bearer x"}, 401, `Bearer realm="voiceassist", error="invalid_token", error_description="invalid_token"`},
-		{"two headers", "GET", "/mine", []string{"Authorization: Bearer user", "Authorization: Bearer admin"}, 400, ""},
+		{"two headers", "GET", "/mine", []string{header(ada), header(root)}, 400, ""},
 		{"nobody, with a broken body", "POST", "/mine", nil, 401, `Bearer realm="voiceassist"`},
-		{"an administrator", "GET", "/all", []string{"Authorization: Bearer admin"}, 200, ""},
-		{"a user where administrators go", "GET", "/all", []string{"Authorization: Bearer user"}, 403, ""},
+		{"an administrator", "GET", "/all", []string{header(root)}, 200, ""},
+		{"a user where administrators go", "GET", "/all", []string{header(ada)}, 403, ""},
 		{"nobody where administrators go", "GET", "/all", nil, 401, `Bearer realm="voiceassist"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -294,13 +313,14 @@ func TestRoutes_WithTagsNeedACheck(t *testing.T) {
 	type tagged struct {
 		Name string `json:"name" validate:"required"`
 	}
-	plain := func(context.Context, tagged) (echo, error) { return echo{}, nil }
-	authed := func(context.Context, token.Caller, tagged) (echo, error) { return echo{}, nil }
-	admins := func(context.Context, token.Admin, tagged) (echo, error) { return echo{}, nil }
+	auth, _ := newAuthenticator()
+	plain := func(context.Context, audit.Origin, tagged) (echo, error) { return echo{}, nil }
+	authed := func(context.Context, endpoint.Caller, tagged) (echo, error) { return echo{}, nil }
+	admins := func(context.Context, endpoint.Admin, tagged) (echo, error) { return echo{}, nil }
 	for name, route := range map[string]func(checks ...endpoint.Check){
 		"JSON":   func(checks ...endpoint.Check) { endpoint.JSON(http.StatusOK, plain, checks...) },
-		"Authed": func(checks ...endpoint.Check) { endpoint.Authed(callers{}, http.StatusOK, authed, checks...) },
-		"Admins": func(checks ...endpoint.Check) { endpoint.Admins(callers{}, http.StatusOK, admins, checks...) },
+		"Authed": func(checks ...endpoint.Check) { endpoint.Authed(auth, http.StatusOK, authed, checks...) },
+		"Admins": func(checks ...endpoint.Check) { endpoint.Admins(auth, http.StatusOK, admins, checks...) },
 	} {
 		refused := func(checks ...endpoint.Check) (refused bool) {
 			defer func() { refused = recover() != nil }()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
 func TestAnswer_HidesItsCauseAndLogsIt(t *testing.T) {
@@ -276,7 +277,7 @@ func TestReadOrigins_TakesExactOriginsOnly(t *testing.T) {
 
 func TestRefreshCookie_OfAnotherSiteIsRefused(t *testing.T) {
 	t.Parallel()
-	cookie := "Cookie: " + endpoint.RefreshCookie + "=x"
+	cookie := "Cookie: " + token.RefreshCookie + "=x"
 	for _, test := range []struct {
 		name    string
 		headers []string

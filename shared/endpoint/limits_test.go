@@ -11,6 +11,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 
@@ -132,7 +133,7 @@ func TestLimits_LeavePreflightsAndHealthAlone(t *testing.T) {
 func TestLimits_AreRefusedBeforeACookieOfAnotherOrigin(t *testing.T) {
 	t.Parallel()
 	rig := newLimitedRig(t, "1")
-	forged := []string{"Origin: https://evil.example.com", "Cookie: " + endpoint.RefreshCookie + "=x"}
+	forged := []string{"Origin: https://evil.example.com", "Cookie: " + token.RefreshCookie + "=x"}
 	if rec := rig.do(t, "POST", "/login", forged...); rec.Code != http.StatusForbidden {
 		t.Errorf("got %d", rec.Code)
 	}

@@ -10,34 +10,13 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
-	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/identity/token"
 )
-
-// RefreshCookie is the cookie that may carry the refresh token. Its prefix
-// makes browsers refuse it without Secure (RFC 6265bis section 4.1.3.1).
-const RefreshCookie = "__Secure-refresh_token"
 
 var errCrossOrigin = fault.New(fault.Forbidden, "cross_origin",
 	"Pages of this origin are not allowed to use the refresh cookie.")
 
-var errManyCookies = fault.New(fault.Malformed, "several_cookies",
-	"The request has several refresh cookies. Another site of the same domain has set one.")
-
-func hasRefreshCookie(r *http.Request) bool { return len(r.CookiesNamed(RefreshCookie)) > 0 }
-
-// RefreshToken returns the value of the refresh cookie of r, "" where there is
-// none. A cookie that comes twice was set by a sibling domain, perhaps with the
-// token of somebody else, and nothing tells which is ours (RFC 6265 section 8.6).
-func RefreshToken(r *http.Request) (secret.String, error) {
-	switch cookies := r.CookiesNamed(RefreshCookie); len(cookies) {
-	case 0:
-		return "", nil
-	case 1:
-		return secret.String(cookies[0].Value), nil
-	default:
-		return "", errManyCookies
-	}
-}
+func hasRefreshCookie(r *http.Request) bool { return len(r.CookiesNamed(token.RefreshCookie)) > 0 }
 
 // CrossOrigin returns the fault of a request that a page of a foreign origin
 // made a browser send. Those with the refresh cookie never come so far; it is for

@@ -14,7 +14,6 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
-	"github.com/voiceassist/gateway/shared/identity/grant"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/ratelimit"
@@ -46,8 +45,8 @@ func SharedSecret(env *config.Env) string {
 }
 
 // Issuer returns what makes and reads the tokens of both kinds.
-func Issuer(env *config.Env, ring *keyring.Ring) *grant.Issuer {
-	return grant.ReadIssuer(env, token.Read(env), signin.NewCodec(ring.Derive(signin.Purpose)))
+func Issuer(env *config.Env, ring *keyring.Ring) *token.Issuer {
+	return token.ReadIssuer(env, token.Read(env), signin.NewCodec(ring.Derive(signin.Purpose)))
 }
 
 // Log returns the logger of the level that the environment asks for; one JSON

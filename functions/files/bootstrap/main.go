@@ -8,8 +8,8 @@ import (
 
 	"github.com/voiceassist/gateway/functions/files"
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/faas"
-	"github.com/voiceassist/gateway/shared/identity/bearer"
 	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/setup"
@@ -22,7 +22,7 @@ func main() { faas.Main(open) }
 func open(_ context.Context, env *config.Env) (http.Handler, error) {
 	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
 	f := &files.Function{
-		Callers: &bearer.Check{Keys: token.Read(env), DB: db, Now: time.Now},
+		Callers: &endpoint.Authenticator{Keys: token.Read(env), Logins: db, Now: time.Now},
 		Storage: reconcile.ReadStorage(env, db, ring, time.Now),
 		MaxBody: files.LambdaBody,
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/voiceassist/gateway/functions/ncprovision"
 	"github.com/voiceassist/gateway/shared/audit/trail"
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/faas"
-	"github.com/voiceassist/gateway/shared/identity/bearer"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
@@ -32,15 +32,14 @@ func open(_ context.Context, env *config.Env) (faas.Function, error) {
 		slog.Warn(shared)
 	}
 	f := &ncprovision.Function{
-		Callers:    &bearer.Check{Keys: token.Read(env), DB: db, Now: time.Now},
+		Callers:    &endpoint.Authenticator{Keys: token.Read(env), Logins: db, Now: time.Now},
 		DB:         db,
 		Reconciler: reconcile.ReadReconciler(env, db, ring),
 		Apps:       reconcile.ReadStorage(env, db, ring, time.Now).AppPasswords(),
-		Passwords:  password.Read(env),
+		Confirmer:  &password.Confirmer{Accounts: db, Hasher: password.Read(env), Limits: limits, Now: time.Now},
 		Trail:      trail.Read(env, db, ring),
 		Tidier:     janitor.New(db, time.Now),
 		Resealer:   reconcile.NewResealer(db, ring, time.Now),
-		Limits:     limits,
 		Public:     reconcile.Read(env).PublicURL,
 		Now:        time.Now,
 	}

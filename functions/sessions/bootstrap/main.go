@@ -8,8 +8,8 @@ import (
 
 	"github.com/voiceassist/gateway/functions/sessions"
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/faas"
-	"github.com/voiceassist/gateway/shared/identity/bearer"
 	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store/postgres"
@@ -21,7 +21,7 @@ func main() { faas.Main(open) }
 func open(_ context.Context, env *config.Env) (http.Handler, error) {
 	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
 	f := &sessions.Function{
-		Callers: &bearer.Check{Keys: token.Read(env), DB: db, Now: time.Now},
+		Callers: &endpoint.Authenticator{Keys: token.Read(env), Logins: db, Now: time.Now},
 		DB:      db,
 		PerUser: setup.SessionsPerUser(env),
 		Now:     time.Now,

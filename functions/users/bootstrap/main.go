@@ -8,8 +8,8 @@ import (
 
 	"github.com/voiceassist/gateway/functions/users"
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/faas"
-	"github.com/voiceassist/gateway/shared/identity/bearer"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/identity/signin"
@@ -28,12 +28,12 @@ func open(_ context.Context, env *config.Env) (http.Handler, error) {
 	limits := setup.FunctionLimits(env, ring, db)
 	passwords, wishes := password.Read(env), reconcile.ReadWisher(env, ring)
 	f := &users.Function{
-		Callers:   &bearer.Check{Keys: token.Read(env), DB: db, Now: time.Now},
+		Callers:   &endpoint.Authenticator{Keys: token.Read(env), Logins: db, Now: time.Now},
 		DB:        db,
 		Office:    &registration.Office{DB: db, Passwords: passwords, Wishes: wishes, Now: time.Now},
 		Passwords: passwords,
 		Wishes:    wishes,
-		Limits:    limits,
+		Confirmer: &password.Confirmer{Accounts: db, Hasher: passwords, Limits: limits, Now: time.Now},
 		Logins:    signin.ReadLifetimes(env),
 		Now:       time.Now,
 	}

@@ -18,9 +18,6 @@ import (
 
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
-	"github.com/voiceassist/gateway/shared/foundation/uid"
-	"github.com/voiceassist/gateway/shared/identity/account"
-	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
 const (
@@ -209,30 +206,6 @@ func Fits(algorithm string, pub crypto.PublicKey) error {
 		return fmt.Errorf("a key of this kind or size does not fit %s", algorithm)
 	}
 	return nil
-}
-
-// Lifetime returns how long a token lives that the login gets now: never past the
-// end that the login has however it is used.
-func (k *Keys) Lifetime(l signin.Login, now time.Time) time.Duration {
-	if l.EndsAt.IsZero() {
-		return k.lifetime
-	}
-	return min(k.lifetime, l.EndsAt.Sub(now))
-}
-
-// Sign returns a new access token (RFC 9068 section 2.2) of the login, whose
-// account has the role.
-func (k *Keys) Sign(l signin.Login, role account.Role, now time.Time) (string, error) {
-	s := k.set.Load()
-	t := jwt.NewWithClaims(s.method, k.wireOf(Claims{
-		Subject: l.UserID, Login: l.ID, Role: role, IssuedAt: now, ExpiresAt: now.Add(k.Lifetime(l, now)), ID: uid.New(),
-	}, s.audience))
-	t.Header = headerOf(s.method.Alg(), s.ids[0])
-	raw, err := t.SignedString(s.signing)
-	if err != nil {
-		return "", fmt.Errorf("sign access token: %w", err)
-	}
-	return raw, nil
 }
 
 // Verify returns what raw says, if one of the keys signed it and it is good at

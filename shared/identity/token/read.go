@@ -10,6 +10,7 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/crypto/pemtext"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
 // The variables of the keys of EdDSA, ES256 and RS256, in PEM: each names a file
@@ -85,6 +86,14 @@ func read(env *config.Env, secrets func(env *config.Env, algorithm string) []sec
 		return nil
 	}
 	return keys
+}
+
+// ReadIssuer reads [signin.ReadLifetimes] and REFRESH_TOKEN_GRACE_SECONDS (30).
+func ReadIssuer(env *config.Env, access *Keys, refresh *signin.Codec) *Issuer {
+	return &Issuer{
+		Access: access, Refresh: refresh, Logins: signin.ReadLifetimes(env),
+		Grace: time.Duration(env.Int("REFRESH_TOKEN_GRACE_SECONDS", int(signin.Grace/time.Second), 0, int(signin.MaxGrace/time.Second))) * time.Second,
+	}
 }
 
 // ReadAlgorithm returns JWT_ALGORITHM, HS256 where it is unset.

@@ -2,8 +2,8 @@
 // of RFC 9068, signed with the one configured algorithm.
 //
 // [Keys] sign and verify. A verified token says which account and login it was
-// made for; whether that login still lives, only the store knows, so the check
-// of a request is bearer.Check. The package follows RFC 8725: one algorithm, an
+// made for; whether that login is still live, only the store knows, so requests
+// are authenticated by endpoint.Authenticator. The package follows RFC 8725: one algorithm, an
 // explicit type, issuer and audience always checked, headers that could bring
 // keys along refused.
 package token
@@ -34,23 +34,6 @@ var (
 	ErrInvalid = fault.New(fault.InvalidToken, "invalid_token", "The token is invalid.")
 	ErrExpired = fault.New(fault.InvalidToken, "token_expired", "The token has expired. Refresh it or log in again.")
 )
-
-// A Caller is who an access token of a live login speaks for. Only bearer.Check
-// makes one, so a function that takes a Caller was authenticated.
-type Caller struct {
-	Account account.Account
-	Login   signin.ID
-}
-
-// Proof returns what the statements that write for c demand.
-func (c Caller) Proof() signin.Proof { return signin.Proven(c.Account.ID, c.Login) }
-
-// An Admin is a [Caller] who was an administrator when the request came.
-type Admin struct{ Caller }
-
-// Proof returns what the statements that write for a demand: that a still is an
-// administrator, too.
-func (a Admin) Proof() signin.Proof { return a.Caller.Proof().AsAdmin() }
 
 // Claims are what a verified access token says.
 type Claims struct {
