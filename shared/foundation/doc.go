@@ -6,6 +6,7 @@
 //   - document: JSON objects that clients store.
 //   - secret: strings that do not print themselves.
 //   - filelock: locks on files.
+//   - background: loops that repeat work.
 //   - version: the version of this build.
 //
 // Begin with fault.Error. The packages import only each other and the standard

@@ -16,13 +16,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/foundation/background"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/store"
 )
@@ -292,27 +292,25 @@ func (t *Trail) Adopt(ctx context.Context, origin audit.Origin) (Report, error) 
 // Loop keeps the trail until ctx ends, and logs each head: who has the log can
 // tell later that the chain was not cut (gateway audit verify --head).
 func (t *Trail) Loop(ctx context.Context) {
-	for ctx.Err() == nil {
-		chained, pruned, err := t.Keep(ctx)
-		switch {
-		case ctx.Err() != nil:
-		case err != nil:
-			level := slog.LevelError
-			if fault.Of(err).Kind == fault.Unavailable {
-				level = slog.LevelWarn // the database was away; nothing is wrong with the trail
-			}
-			slog.LogAttrs(ctx, level, "audit trail", slog.String("cause", err.Error()))
-		case chained+pruned > 0:
-			slog.LogAttrs(ctx, slog.LevelInfo, "audit trail", slog.String("head", t.Seen()),
-				slog.Int64("chained", chained), slog.Int64("pruned", pruned))
-		}
-		wait := time.NewTimer(interval/2 + rand.N(interval/2))
-		select {
-		case <-ctx.Done():
-		case <-wait.C:
-		}
-		wait.Stop()
+	background.Loop{Failed: "audit trail", Level: level, Interval: interval / 2, Jitter: interval / 2}.Run(ctx, t.round)
+}
+
+func (t *Trail) round(ctx context.Context) error {
+	chained, pruned, err := t.Keep(ctx)
+	if err == nil && chained+pruned > 0 {
+		slog.LogAttrs(ctx, slog.LevelInfo, "audit trail", slog.String("head", t.Seen()),
+			slog.Int64("chained", chained), slog.Int64("pruned", pruned))
 	}
+	return err
+}
+
+// level returns the log level of an error of Keep. An unavailable database says
+// nothing about the trail; every other error needs attention.
+func level(err error) slog.Level {
+	if fault.Of(err).Kind == fault.Unavailable {
+		return slog.LevelWarn
+	}
+	return slog.LevelError
 }
 
 // Seen returns the last head that this process made, as verify takes it.

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/voiceassist/gateway/shared/foundation/background"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -75,16 +76,5 @@ func (t *Tidier) settle(ctx context.Context) error {
 
 // Loop tidies at once and every hour, until ctx ends.
 func (t *Tidier) Loop(ctx context.Context) {
-	ticker := time.NewTicker(Every)
-	defer ticker.Stop()
-	for {
-		if err := t.Due(ctx); err != nil && ctx.Err() == nil {
-			slog.LogAttrs(ctx, slog.LevelWarn, "tidy", slog.String("cause", err.Error()))
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
+	background.Loop{Failed: "tidy", Interval: Every}.Run(ctx, t.Due)
 }
