@@ -16,7 +16,7 @@ RELEASE   := -trimpath -ldflags='-s -w -X github.com/voiceassist/gateway/shared/
 TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes,validator_novalidatefn
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo certs test test-race attack guides test-nextcloud fuzz cold-start flood throughput lint build image up down tls-check api-check verify-tokens site clients clients-check sam-check sam-local sam-acceptance clean
+.PHONY: help run demo certs test test-race attack guides test-nextcloud fuzz cold-start flood throughput lint vuln build image up down tls-check api-check verify-tokens site clients clients-check sam-check sam-local sam-acceptance release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ lint: ## run gofmt, vet and staticcheck
 	$(GO) tool staticcheck ./...
 	$(GO) mod verify
 
+vuln: ## check Go and the dependencies for known vulnerabilities that the code can reach
+	@GO='$(GO)' scripts/vuln
+
 build: gateway $(foreach arch,arm64 amd64,$(FUNCTIONS:%=$(BUILD)/lambda/$(arch)/%/bootstrap)) ## build the binary, and every function for both Lambda architectures
 
 .PHONY: gateway
@@ -137,6 +140,9 @@ up: ## start gateway, PostgreSQL and Nextcloud in containers
 
 down: ## stop the containers and keep their data
 	docker compose down
+
+release: ## tag this commit as VERSION; CHANGELOG.md must have a section for it
+	@scripts/release '$(VERSION)'
 
 clean: ## remove all build results
 	rm -rf $(BUILD)
