@@ -35,7 +35,7 @@ var layers = []layer{
 
 	// Services change accounts, files and the audit trail, through adapters.
 	{name: "services", imports: "foundation settings keys rules adapters", packages: "shared/identity/registration " +
-		"shared/nextcloud/reconcile shared/audit/trail shared/store/janitor"},
+		"shared/nextcloud/access shared/nextcloud/reconcile shared/audit/trail shared/store/janitor"},
 	{name: "setup", packages: "shared/setup", imports: "foundation settings keys rules adapters services"},
 
 	// No function imports another; functions/functions.go lists them all.

@@ -4,7 +4,6 @@
 package functions
 
 import (
-	"net/url"
 	"slices"
 	"time"
 
@@ -23,6 +22,9 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/nextcloud"
+	"github.com/voiceassist/gateway/shared/nextcloud/access"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/store"
@@ -34,9 +36,10 @@ type Parts struct {
 	DB         *store.DB
 	Tokens     *token.Issuer
 	Passwords  *password.Hasher
-	Wishes     *reconcile.Wisher
+	Desired    *desired.Recorder
 	Reconciler *reconcile.Reconciler
-	Storage    *reconcile.Storage
+	Storage    *access.Storage
+	Nextcloud  nextcloud.Server
 	Limits     *ratelimit.Limiter
 
 	Health *health.Function
@@ -49,7 +52,7 @@ type Parts struct {
 
 // Office returns what enrols people.
 func (p *Parts) Office() *registration.Office {
-	return &registration.Office{DB: p.DB, Passwords: p.Passwords, Wishes: p.Wishes, Now: p.Now, Silent: p.SilentRegistration}
+	return &registration.Office{DB: p.DB, Passwords: p.Passwords, Desired: p.Desired, Now: p.Now, Silent: p.SilentRegistration}
 }
 
 // Routes returns the routes of all functions.
@@ -63,27 +66,20 @@ func (p *Parts) Routes() endpoint.Routes {
 	}
 	return slices.Concat(
 		(&register.Function{Office: p.Office()}).Routes(),
-		(&login.Function{DB: p.DB, Passwords: p.Passwords, Tokens: p.Tokens, Wishes: p.Wishes, Limits: p.Limits, Now: p.Now}).Routes(),
+		(&login.Function{DB: p.DB, Passwords: p.Passwords, Tokens: p.Tokens, Desired: p.Desired, Limits: p.Limits, Now: p.Now}).Routes(),
 		(&refresh.Function{DB: p.DB, Tokens: p.Tokens, Limits: p.Limits, Now: p.Now}).Routes(),
-		(&logout.Function{DB: p.DB, Tokens: p.Tokens, Wishes: p.Wishes, Now: p.Now}).Routes(),
+		(&logout.Function{DB: p.DB, Tokens: p.Tokens, Desired: p.Desired, Now: p.Now}).Routes(),
 		(&users.Function{
-			Callers: callers, DB: p.DB, Office: p.Office(), Passwords: p.Passwords, Confirmer: confirmer, Wishes: p.Wishes,
+			Callers: callers, DB: p.DB, Office: p.Office(), Passwords: p.Passwords, Confirmer: confirmer, Desired: p.Desired,
 			Logins: logins, Now: p.Now,
 		}).Routes(),
 		(&sessions.Function{Callers: callers, DB: p.DB, PerUser: p.SessionsPerUser, Now: p.Now}).Routes(),
 		(&ncprovision.Function{
 			Callers: callers, DB: p.DB, Reconciler: p.Reconciler, Apps: p.Storage.AppPasswords(),
-			Confirmer: confirmer, Public: p.public(), Now: p.Now,
+			Confirmer: confirmer, Public: p.Nextcloud.PublicURL, Now: p.Now,
 		}).Routes(),
 		(&files.Function{Callers: callers, Storage: p.Storage}).Routes(),
 		keys.Routes(),
 		p.Health.Routes(),
 	)
-}
-
-func (p *Parts) public() *url.URL {
-	if p.Wishes == nil {
-		return nil
-	}
-	return p.Wishes.PublicURL
 }

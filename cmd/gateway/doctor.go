@@ -29,7 +29,7 @@ where the settings are invalid.`,
 			if err != nil {
 				return notChecked(err)
 			}
-			config := doctor.Config{Settings: reconcile.ReadAdmin(env), ReadOnly: readOnly}
+			config := doctor.Config{Settings: reconcile.ReadSettings(env), ReadOnly: readOnly}
 			if err := env.Err(); err != nil {
 				return notChecked(err)
 			}

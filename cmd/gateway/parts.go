@@ -17,6 +17,9 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/nextcloud"
+	"github.com/voiceassist/gateway/shared/nextcloud/access"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/ratelimit/redislimit"
 	"github.com/voiceassist/gateway/shared/setup"
@@ -74,15 +77,15 @@ func assemble(vars *variables, env *config.Env, db *store.DB, log *slog.Logger) 
 	ring := setup.Ring(env)
 	p := &parts{
 		Parts: functions.Parts{
-			DB: db, Tokens: setup.Issuer(env, ring), Passwords: password.Read(env), Wishes: reconcile.ReadWisher(env, ring), Now: time.Now,
+			DB: db, Tokens: setup.Issuer(env, ring), Passwords: password.Read(env), Desired: desired.ReadRecorder(env, ring), Now: time.Now,
 			Health: health.Read(env, db), Limits: setup.Limits(env, ring, db, redislimit.Read, time.Now),
-			Storage: reconcile.ReadStorage(env, db, ring, time.Now), Reconciler: reconcile.ReadReconciler(env, db, ring),
+			Nextcloud: nextcloud.ReadServer(env), Storage: access.ReadStorage(env, db, ring, time.Now), Reconciler: reconcile.ReadReconciler(env, db, ring),
 			SilentRegistration: registration.ReadSilent(env), SessionsPerUser: setup.SessionsPerUser(env),
 		},
 		Trail: trail.Read(env, db, ring), vars: vars, env: env, ring: ring, log: log,
 	}
 	if p.Reconciler != nil {
-		p.Wishes.Notify = p.Reconciler.Wake
+		p.Desired.Notify = p.Reconciler.Wake
 		if p.Storage != nil {
 			p.Storage.Notify = p.Reconciler.Wake
 		}

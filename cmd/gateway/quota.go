@@ -11,9 +11,9 @@ import (
 
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/nextcloud/access"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/quota"
-	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -59,10 +59,10 @@ overwrites a change that was made there.`,
 					return spoken(err)
 				}
 				result := struct {
-					reconcile.Quota
+					access.Quota
 
 					Status desired.Status `json:"status"`
-				}{reconcile.QuotaOf(n), n.Status}
+				}{access.QuotaOf(n), n.Status}
 				if err := writeResult(c, result, func(w io.Writer) { writeQuota(w, n) }); err != nil {
 					return err
 				}
@@ -84,14 +84,14 @@ func quotaOf(ctx context.Context, all *parts, name account.Lookup, own *string) 
 			return err
 		}
 		event := audit.New(audit.QuotaChanged, a.ID, atTheConsole, time.Now())
-		return all.Wishes.SetQuota(ctx, tx, tx.AtConsole(), a, *own, event)
+		return access.SetQuota(ctx, all.Desired, tx, tx.AtConsole(), a, *own, event)
 	})
 	if err != nil {
 		return desired.Account{}, err
 	}
 	n, err := all.DB.NextcloudAccount(ctx, a.ID)
 	if errors.Is(err, account.ErrNotFound) { // made before there were wishes
-		return desired.Account{Wish: desired.Wish{Quota: all.Wishes.Quota}, Status: desired.Pending}, nil
+		return desired.Account{Spec: desired.Spec{Quota: all.Desired.Quota}, Status: desired.Pending}, nil
 	}
 	if err != nil {
 		return desired.Account{}, err
@@ -100,7 +100,7 @@ func quotaOf(ctx context.Context, all *parts, name account.Lookup, own *string) 
 }
 
 func writeQuota(w io.Writer, n desired.Account) {
-	q := reconcile.QuotaOf(n)
+	q := access.QuotaOf(n)
 	wanted, found := "as it is in Nextcloud", "not known yet"
 	if q.Wanted != nil {
 		wanted = *q.Wanted

@@ -81,7 +81,7 @@ func (r *reconciliation) run(ctx context.Context, longest time.Duration) error {
 		if o.Left == 0 || ctx.Err() != nil {
 			return r.verdict()
 		}
-		if o.For == store.HoldRefused {
+		if o.For == store.BlockedByRefusal {
 			return fmt.Errorf("the administrator is rejected by Nextcloud; the gateway retries at %s, or at once with changed credentials: run gateway nextcloud doctor for details",
 				o.Until.UTC().Format(time.RFC3339))
 		}
@@ -134,11 +134,11 @@ func (r *reconciliation) write(w io.Writer) { fmt.Fprintln(w, r.line()) }
 // waitsFor says what everything that is left waits for.
 func waitsFor(o reconcile.Outlook) string {
 	switch o.For {
-	case store.HoldOutage:
+	case store.BlockedByOutage:
 		return "Nextcloud to respond again"
-	case store.HoldTrial:
+	case store.BlockedByTrial:
 		return "another process that tests whether Nextcloud responds"
-	case store.HoldRefused:
+	case store.BlockedByRefusal:
 		return "an administrator that Nextcloud accepts"
 	}
 	return "the next try of an account, see GET /api/nextcloud/accounts"

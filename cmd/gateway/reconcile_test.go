@@ -79,7 +79,7 @@ func (s shell) register(n int) {
 				if err := tx.CreateAccount(s.t.Context(), a, "hash"); err != nil {
 					return err
 				}
-				if err := p.Wishes.Register(s.t.Context(), tx, a, secret.String("SecurePass123!"), now); err != nil {
+				if err := p.Desired.Registered(s.t.Context(), tx, a, secret.String("SecurePass123!"), now); err != nil {
 					return err
 				}
 			}

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/nextcloud/access"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
-	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/nextcloud/webdav"
 )
 
@@ -81,7 +81,7 @@ func kinds() []struct {
 
 // tell returns the fault of what a call to the storage ended with. A fault of
 // ours stays as it is.
-func (f *Function) tell(ctx context.Context, o *reconcile.Opened, err error) error {
+func (f *Function) tell(ctx context.Context, o *access.Opened, err error) error {
 	e, ok := errors.AsType[*webdav.Error](err)
 	if !ok {
 		return err

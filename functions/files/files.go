@@ -12,7 +12,7 @@ import (
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/identity/signin"
-	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/nextcloud/access"
 	"github.com/voiceassist/gateway/shared/nextcloud/webdav"
 	"github.com/voiceassist/gateway/shared/validation"
 )
@@ -30,8 +30,8 @@ const openTime = 10 * time.Second
 // A Function serves files.
 type Function struct {
 	Callers *endpoint.Authenticator
-	Storage *reconcile.Storage // nil: there is no Nextcloud
-	MaxBody int64              // bytes of content in one request or answer; 0 is no limit
+	Storage *access.Storage // nil: there is no Nextcloud
+	MaxBody int64           // bytes of content in one request or answer; 0 is no limit
 }
 
 // Routes returns what the function serves.
@@ -46,7 +46,7 @@ func (f *Function) Routes() endpoint.Routes {
 
 // A target is what a request is about.
 type target struct {
-	*reconcile.Opened
+	*access.Opened
 
 	by     signin.Proof
 	path   webdav.Path

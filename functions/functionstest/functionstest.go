@@ -27,6 +27,9 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/nextcloud"
+	"github.com/voiceassist/gateway/shared/nextcloud/access"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/ratelimit"
@@ -87,8 +90,9 @@ func NewWith(tb testing.TB, db *store.DB, extra map[string]string) *Gateway {
 	const cheapest, slots, queue = 4, 4, 1000
 	g.Parts = &functions.Parts{
 		DB: db, Tokens: setup.Issuer(env, ring), Passwords: password.New(cheapest, slots, queue), Now: g.time,
-		Wishes: reconcile.ReadWisher(env, ring), Reconciler: reconcile.ReadReconciler(env, db, ring),
-		Storage:            reconcile.ReadStorage(env, db, ring, g.time),
+		Desired: desired.ReadRecorder(env, ring), Reconciler: reconcile.ReadReconciler(env, db, ring),
+		Storage:            access.ReadStorage(env, db, ring, g.time),
+		Nextcloud:          nextcloud.ReadServer(env),
 		Health:             health.Read(env, db),
 		SilentRegistration: registration.ReadSilent(env),
 		SessionsPerUser:    setup.SessionsPerUser(env),

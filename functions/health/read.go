@@ -6,7 +6,7 @@ import (
 	"github.com/voiceassist/gateway/functions/health/internal/probe"
 	"github.com/voiceassist/gateway/functions/health/internal/probe/redisprobe"
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -25,8 +25,8 @@ func Read(env *config.Env, db *store.DB) *Function {
 	if u := env.URL("QDRANT_URL", "http", "https"); u != nil {
 		f.Qdrant = probe.Cached(probe.Qdrant(u), Fresh)
 	}
-	if u := env.URL(reconcile.VariableURL, "http", "https"); u != nil {
-		f.Nextcloud = probe.Cached(probe.Nextcloud(u, reconcile.ReadRoots(env)), FreshNextcloud)
+	if u := env.URL(nextcloud.VariableURL, "http", "https"); u != nil {
+		f.Nextcloud = probe.Cached(probe.Nextcloud(u, nextcloud.ReadRoots(env)), FreshNextcloud)
 	}
 	return f
 }

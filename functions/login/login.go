@@ -19,7 +19,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
-	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/validation"
@@ -34,7 +34,7 @@ type Function struct {
 	DB        *store.DB
 	Passwords *password.Hasher
 	Tokens    *token.Issuer
-	Wishes    *reconcile.Wisher
+	Desired   *desired.Recorder
 	Limits    *ratelimit.Limiter
 	Now       func() time.Time
 
@@ -144,8 +144,8 @@ func (f *Function) refuse(ctx context.Context, who account.Account, origin audit
 // handOver gives Nextcloud the password where it lacks it. It may fail without
 // harm: the next login tries again.
 func (f *Function) handOver(ctx context.Context, who account.Account, hash, plain secret.String, now time.Time) {
-	if who.NextcloudWantsPassword && f.Wishes.HandOver(ctx, f.DB, who.ID, hash, password.Typed(plain), now) == nil {
-		f.Wishes.Wake()
+	if who.NextcloudWantsPassword && f.Desired.SupplyPassword(ctx, f.DB, who.ID, hash, password.Typed(plain), now) == nil {
+		f.Desired.Wake()
 	}
 }
 

@@ -15,16 +15,16 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
-	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
 // A Function ends logins.
 type Function struct {
-	DB     *store.DB
-	Tokens *token.Issuer
-	Wishes *reconcile.Wisher
-	Now    func() time.Time
+	DB      *store.DB
+	Tokens  *token.Issuer
+	Desired *desired.Recorder
+	Now     func() time.Time
 }
 
 // Routes returns what the function serves.
@@ -83,7 +83,7 @@ func (f *Function) logout(ctx context.Context, from audit.Origin, q request) (lo
 	}
 	err = f.DB.Update(ctx, func(tx *store.Tx) error { return f.end(ctx, tx, c, from, q, now) })
 	if err == nil && q.all {
-		f.Wishes.Wake()
+		f.Desired.Wake()
 	}
 	return loggedOut{}, err
 }
@@ -170,7 +170,7 @@ func (f *Function) endAll(ctx context.Context, tx *store.Tx, l signin.Login, fro
 	}
 	event := eventOf(l, audit.LoggedOutAll, from, now)
 	if !q.KeepAppPasswords {
-		if err := f.Wishes.RevokeApps(ctx, tx, event); err != nil {
+		if err := f.Desired.RevokeAppPasswords(ctx, tx, event); err != nil {
 			return err
 		}
 	}

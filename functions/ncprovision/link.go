@@ -76,7 +76,7 @@ func toOwner(n desired.Account) (word, detail *string) {
 		return says(n.LastError, claimYours)
 	case n.Status == desired.Conflict && taken:
 		return says(reconcile.IDTaken, claimIt)
-	case taken, n.LastError == reconcile.EmailUnclear:
+	case taken, n.LastError == reconcile.EmailAmbiguous:
 		return says(reconcile.Refused, "")
 	}
 	return says(n.LastError, "")
@@ -85,7 +85,7 @@ func toOwner(n desired.Account) (word, detail *string) {
 // toAdministrators returns what to do about an account, and names the one that is
 // in the way.
 func toAdministrators(n desired.Account) *string {
-	id, text := n.InTheWay(), ""
+	id, text := n.ConflictingID(), ""
 	switch n.LastError {
 	case reconcile.IDTaken:
 		text = fmt.Sprintf("The account %q in Nextcloud has the id that this user's account would get. The user can claim it with its Nextcloud password, or you can adopt it for the user.", id)
@@ -97,7 +97,7 @@ func toAdministrators(n desired.Account) *string {
 		case id == "":
 			text = "Another account in Nextcloud has this user's e-mail address and keeps it."
 		}
-	case reconcile.EmailUnclear:
+	case reconcile.EmailAmbiguous:
 		text = "Too many accounts in Nextcloud match this user's e-mail address to tell whether one has it. Check them in Nextcloud: adopt the account that has the address, or correct the addresses and retry."
 	case reconcile.ClaimRequired:
 		text = fmt.Sprintf("The account %q in Nextcloud belongs to this user, who must claim it with its Nextcloud password.", id)

@@ -17,6 +17,8 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/password"
+	"github.com/voiceassist/gateway/shared/nextcloud"
+	"github.com/voiceassist/gateway/shared/nextcloud/access"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
@@ -31,7 +33,7 @@ type Function struct {
 	Callers    *endpoint.Authenticator
 	DB         *store.DB
 	Reconciler *reconcile.Reconciler // nil: there is no Nextcloud
-	Apps       *reconcile.AppPasswords
+	Apps       *access.AppPasswords
 	Trail      *trail.Trail        // nil: another process looks after it
 	Tidier     *janitor.Tidier     // nil: another process tidies
 	Resealer   *reconcile.Resealer // nil: another process seals anew
@@ -92,7 +94,7 @@ func (f *Function) mine(ctx context.Context, caller endpoint.Caller, _ endpoint.
 	if err != nil {
 		return standing{}, err
 	}
-	if n.LastError == "" && hold.For != store.HoldTrial {
+	if n.LastError == "" && hold.For != store.BlockedByTrial {
 		n.LastError = string(hold.For)
 	}
 	return f.standing(n), nil
@@ -157,14 +159,14 @@ type entry struct {
 	ConflictWith    *string        `json:"conflict_with"` // the id in Nextcloud; null without a conflict
 	UpdatedAt       time.Time      `json:"updated_at"`
 
-	Quota reconcile.Quota `json:"quota"`
+	Quota access.Quota `json:"quota"`
 }
 
 func entryOf(n desired.Account, hold reconcile.Hold) entry {
 	e := entry{
 		UserID: n.UserID, NextcloudUserID: n.NextcloudID, Email: n.Email, Wish: n.State, Status: n.Status,
 		Attempts: n.Attempts, NextTryAt: n.DueAt, LastSyncedAt: n.LastSyncedAt, LastError: orNull(n.LastError),
-		Detail: toAdministrators(n), ConflictWith: orNull(n.InTheWay()), UpdatedAt: n.UpdatedAt, Quota: reconcile.QuotaOf(n),
+		Detail: toAdministrators(n), ConflictWith: orNull(n.ConflictingID()), UpdatedAt: n.UpdatedAt, Quota: access.QuotaOf(n),
 	}
 	if n.Link != desired.NoLink {
 		e.Link = &n.Link
@@ -236,7 +238,7 @@ const batch = 10
 
 func (f *Function) reconcile(ctx context.Context, admin endpoint.Admin, _ endpoint.None) (reconcile.Result, error) {
 	if f.Reconciler == nil {
-		return reconcile.Result{}, reconcile.ErrNoNextcloud
+		return reconcile.Result{}, nextcloud.ErrNotConfigured
 	}
 	if err := f.Callers.Recheck(ctx, admin.Proof()); err != nil {
 		return reconcile.Result{}, err

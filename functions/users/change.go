@@ -7,6 +7,7 @@ import (
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/nextcloud/access"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -51,9 +52,9 @@ func (f *Function) apply(
 		}
 		switch {
 		case c.quota != nil:
-			err = f.Wishes.SetQuota(ctx, tx, who, after, *c.quota, caller.Event(audit.QuotaChanged, id, now))
+			err = access.SetQuota(ctx, f.Desired, tx, who, after, *c.quota, caller.Event(audit.QuotaChanged, id, now))
 		case told(before) != told(after):
-			err = f.Wishes.Changed(ctx, tx, after, now)
+			err = f.Desired.Changed(ctx, tx, after, now)
 		}
 		if err != nil {
 			return err
@@ -72,7 +73,7 @@ func (f *Function) apply(
 	if err != nil {
 		return account.Profile{}, err
 	}
-	f.Wishes.Wake()
+	f.Desired.Wake()
 	return after.Profile(), nil
 }
 

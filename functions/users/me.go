@@ -115,11 +115,11 @@ func (f *Function) changePassword(ctx context.Context, caller endpoint.Caller, q
 			return err
 		}
 		if !q.KeepAppPasswords {
-			if err := f.Wishes.RevokeApps(ctx, tx, event); err != nil {
+			if err := f.Desired.RevokeAppPasswords(ctx, tx, event); err != nil {
 				return err
 			}
 		}
-		if err := f.Wishes.PasswordChanged(ctx, tx, by.Account, fresh.Reveal(), now); err != nil {
+		if err := f.Desired.PasswordChanged(ctx, tx, by.Account, fresh.Reveal(), now); err != nil {
 			return err
 		}
 		return tx.Audit(ctx, event)
@@ -127,7 +127,7 @@ func (f *Function) changePassword(ctx context.Context, caller endpoint.Caller, q
 	if err != nil {
 		return message{}, err
 	}
-	f.Wishes.Wake()
+	f.Desired.Wake()
 	return message{Message: "Password updated successfully"}, nil
 }
 

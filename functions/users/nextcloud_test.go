@@ -162,7 +162,7 @@ func TestQuota_TwoAdministratorsAtOnce(t *testing.T) {
 		}
 		both.Wait()
 		n, err := db.NextcloudAccount(t.Context(), id)
-		if err != nil || n.OwnQuota != "1 GB" && n.OwnQuota != "2 GB" || n.Version != 3 {
+		if err != nil || n.QuotaOverride != "1 GB" && n.QuotaOverride != "2 GB" || n.Version != 3 {
 			t.Errorf("the row is %+v, %v", n, err)
 		}
 		events, err := db.AuditEvents(t.Context(), store.AuditFilter{Name: audit.QuotaChanged, Since: time.Unix(0, 0), Limit: 100})

@@ -13,7 +13,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/identity/signin"
-	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/validation"
@@ -26,7 +26,7 @@ type Function struct {
 	Office    *registration.Office
 	Passwords *password.Hasher
 	Confirmer *password.Confirmer
-	Wishes    *reconcile.Wisher
+	Desired   *desired.Recorder
 	Logins    signin.Lifetimes
 	Now       func() time.Time
 }
@@ -67,7 +67,7 @@ func (f *Function) remove(ctx context.Context, by signin.Proof, event audit.Even
 		if err := keepsAdmin(ctx, tx, a); err != nil {
 			return err
 		}
-		if err := f.Wishes.Deleted(ctx, tx, a, event.At); err != nil {
+		if err := f.Desired.Deleted(ctx, tx, a, event.At); err != nil {
 			return err
 		}
 		if err := tx.DeleteAccount(ctx, by, id); err != nil {
@@ -76,7 +76,7 @@ func (f *Function) remove(ctx context.Context, by signin.Proof, event audit.Even
 		return tx.Audit(ctx, event)
 	})
 	if err == nil {
-		f.Wishes.Wake()
+		f.Desired.Wake()
 	}
 	return err
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/crypto/seal"
 	"github.com/voiceassist/gateway/shared/identity/signin"
-	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/setup"
 )
@@ -26,7 +26,7 @@ func TestRing_OfADataSecretTakesNothingOfJWTSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	head := audit.Head{Link: audit.Link{Seq: 7}}
-	purposes := []string{signin.Purpose, reconcile.Purpose, audit.Purpose, ratelimit.Purpose, "nextcloud administrator v1"}
+	purposes := []string{signin.Purpose, desired.Purpose, audit.Purpose, ratelimit.Purpose, "nextcloud administrator v1"}
 	for name, test := range map[string]struct {
 		vars map[string]string
 		want bool
@@ -41,12 +41,12 @@ func TestRing_OfADataSecretTakesNothingOfJWTSecret(t *testing.T) {
 		if err := env.Err(); err != nil {
 			t.Fatal(err)
 		}
-		box, err := seal.New(theirs.Derive(reconcile.Purpose)).Seal("a password", "an account")
+		box, err := seal.New(theirs.Derive(desired.Purpose)).Seal("a password", "an account")
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, _, refresh := signin.NewCodec(ours.Derive(signin.Purpose)).Decode(signin.NewCodec(theirs.Derive(signin.Purpose)).Encode(signin.NewID(), 1).Reveal())
-		_, opened := seal.New(ours.Derive(reconcile.Purpose)).Open(box, "an account")
+		_, opened := seal.New(ours.Derive(desired.Purpose)).Open(box, "an account")
 		taken := map[string]bool{
 			"a refresh token": refresh == nil,
 			"a sealed value":  opened == nil,

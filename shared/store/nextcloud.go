@@ -21,18 +21,18 @@ func nextcloudDest(n *desired.Account) []any {
 		&n.UserID, &n.NextcloudID, &n.State, &n.Email, &n.FullName, &n.Quota, &n.Password, &n.First,
 		&n.Version, &n.Owned, &n.Status, &n.Attempts, maybeInstant{&n.DueAt}, &n.LastError,
 		maybeInstant{&n.LastSyncedAt}, &n.Used, &n.Total, instant{&n.CreatedAt}, instant{&n.UpdatedAt},
-		&n.App, &n.Personal, &n.WantsPassword, &n.OwnQuota, &n.SetQuota, maybeInstant{&n.UsedAt}, &n.PasswordSet,
-		&n.Link, maybeText[string]{&n.ConflictID}, &n.CreateTried, &n.KeepsEmail, &n.KeepsName,
+		&n.App, &n.Personal, &n.WantsPassword, &n.QuotaOverride, &n.SetQuota, maybeInstant{&n.UsedAt}, &n.PasswordSet,
+		&n.Link, maybeText[string]{&n.ConflictID}, &n.CreateAttempted, &n.KeepsEmail, &n.KeepsName,
 	}
 }
 
-// WishNextcloud records n's wish, due now. The first wish for a user stores the
+// SetNextcloudDesired records n's wish, due now. The first wish for a user stores the
 // Nextcloud id and the first password, too; where another row has that id, spare
 // is taken instead. A later one keeps both, replaces the rest, and keeps a
 // password that waits unless it brings one or the account is no longer wished.
 // An account in conflict stays so unless it is ours. What a linked account keeps,
 // it keeps until the wish for it changes.
-func (s *Statements) WishNextcloud(ctx context.Context, n desired.Account, spare string, now time.Time) error {
+func (s *Statements) SetNextcloudDesired(ctx context.Context, n desired.Account, spare string, now time.Time) error {
 	_, err := s.exec(ctx, `
 		INSERT INTO nextcloud_accounts (user_id, nextcloud_id, wish, email, full_name, quota, password,
 			first_password, version, owned, status, attempts, due_at, last_error, created_at, updated_at,
@@ -63,7 +63,7 @@ func (s *Statements) WishNextcloud(ctx context.Context, n desired.Account, spare
 }
 
 // SetNextcloudQuota records, after the wish of the same transaction, a quota of
-// the account's own as [desired.Wish.OwnQuota]. It is set in Nextcloud even where
+// the account's own as [desired.Spec.QuotaOverride]. It is set in Nextcloud even where
 // somebody changed it there.
 func (tx *Tx) SetNextcloudQuota(ctx context.Context, by Confirmed, user account.ID, own string) error {
 	if err := by.mayAdminister(tx); err != nil {
@@ -84,10 +84,10 @@ func bytesOrNull(b []byte) any {
 	return b
 }
 
-// LeaveNextcloud leaves an account that is ours as it is, for good: no password
+// AbandonNextcloud leaves an account that is ours as it is, for good: no password
 // waits, and nothing is due any more but app passwords that were taken back
 // before.
-func (s *Statements) LeaveNextcloud(ctx context.Context, user account.ID, now time.Time) error {
+func (s *Statements) AbandonNextcloud(ctx context.Context, user account.ID, now time.Time) error {
 	_, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET password = NULL, password_set = FALSE, status = 'active',
 			due_at = (SELECT MAX(r.revoked_at) FROM nextcloud_revocations r WHERE r.user_id = $1 AND r.state <> 'refused'),
@@ -99,8 +99,8 @@ func (s *Statements) LeaveNextcloud(ctx context.Context, user account.ID, now ti
 	return nil
 }
 
-// DropNextcloud drops the wish for an account that is not known to be ours.
-func (s *Statements) DropNextcloud(ctx context.Context, user account.ID) error {
+// DeleteUnownedNextcloud drops the wish for an account that is not known to be ours.
+func (s *Statements) DeleteUnownedNextcloud(ctx context.Context, user account.ID) error {
 	_, err := s.exec(ctx, `DELETE FROM nextcloud_accounts WHERE user_id = $1 AND NOT owned`, string(user))
 	if err != nil {
 		return fmt.Errorf("drop Nextcloud account: %w", err)
@@ -129,19 +129,19 @@ func (s *Statements) LeaseNextcloud(
 	return list, nil
 }
 
-// NoteNextcloudCreate notes that the account is about to be made with the first
+// MarkNextcloudCreateAttempted notes that the account is about to be made with the first
 // password, so one that is there afterwards can be ours. It returns [ErrChanged]
 // when the lease was lost.
-func (s *Statements) NoteNextcloudCreate(ctx context.Context, user account.ID, lease string) error {
+func (s *Statements) MarkNextcloudCreateAttempted(ctx context.Context, user account.ID, lease string) error {
 	n, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET create_tried = TRUE WHERE user_id = $1 AND lease = $2`, string(user), lease)
 	return leased("note creation of Nextcloud account", n, err)
 }
 
-// TakeNextcloudID gives an account that nobody began to make that id in
+// ReserveNextcloudID gives an account that nobody began to make that id in
 // Nextcloud, unless another row has it, in whatever letter case. going reports
 // that the other one is still to be deleted. It is neither where the lease was lost.
-func (s *Statements) TakeNextcloudID(
+func (s *Statements) ReserveNextcloudID(
 	ctx context.Context, user account.ID, lease, id string, now time.Time,
 ) (taken, going bool, err error) {
 	n, err := s.exec(ctx, `
@@ -160,10 +160,10 @@ func (s *Statements) TakeNextcloudID(
 	return n > 0, going, nil
 }
 
-// OwnNextcloud notes, as soon as it is known, that the account is ours; what
+// MarkNextcloudOwned notes, as soon as it is known, that the account is ours; what
 // was known of one before it holds no more. It returns [ErrChanged] when the
 // lease was lost.
-func (s *Statements) OwnNextcloud(ctx context.Context, user account.ID, lease string, now time.Time) error {
+func (s *Statements) MarkNextcloudOwned(ctx context.Context, user account.ID, lease string, now time.Time) error {
 	n, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET owned = TRUE, personal = FALSE, password_set = FALSE, app_password = NULL, set_quota = '', link = '',
 			updated_at = $3
@@ -172,10 +172,10 @@ func (s *Statements) OwnNextcloud(ctx context.Context, user account.ID, lease st
 	return leased("own Nextcloud account", n, err)
 }
 
-// KeepNextcloudApp keeps the app password that was just fetched, sealed, since
+// SaveNextcloudAppPassword keeps the app password that was just fetched, sealed, since
 // each fetch makes another; nil forgets one that is refused. It returns
 // [ErrChanged] when the lease was lost.
-func (s *Statements) KeepNextcloudApp(
+func (s *Statements) SaveNextcloudAppPassword(
 	ctx context.Context, user account.ID, lease string, app []byte, now time.Time,
 ) error {
 	n, err := s.exec(ctx, `
@@ -184,10 +184,10 @@ func (s *Statements) KeepNextcloudApp(
 	return leased("keep app password", n, err)
 }
 
-// HandOverNextcloud records the user's own password, sealed, where it is wanted.
+// SupplyNextcloudPassword records the user's own password, sealed, where it is wanted.
 // Hash is that of the password: where the account has another one meanwhile,
 // nothing is recorded.
-func (s *Statements) HandOverNextcloud(
+func (s *Statements) SupplyNextcloudPassword(
 	ctx context.Context, user account.ID, hash secret.String, password []byte, now time.Time,
 ) error {
 	_, err := s.exec(ctx, `
@@ -235,17 +235,17 @@ func (s *Statements) SettleNextcloud(
 	return leased("settle Nextcloud account", rows, err)
 }
 
-// ForgetNextcloud deletes the row of an account that is gone as wished. A wish
+// DeleteNextcloud deletes the row of an account that is gone as wished. A wish
 // that changed meanwhile keeps it, which is [ErrChanged], as is a lost lease.
-func (s *Statements) ForgetNextcloud(ctx context.Context, n desired.Account, lease string) error {
+func (s *Statements) DeleteNextcloud(ctx context.Context, n desired.Account, lease string) error {
 	rows, err := s.exec(ctx, `
 		DELETE FROM nextcloud_accounts WHERE user_id = $1 AND lease = $2 AND version = $3`,
 		string(n.UserID), lease, n.Version)
 	return leased("forget Nextcloud account", rows, err)
 }
 
-// ReleaseNextcloud gives back what is still leased, untried.
-func (s *Statements) ReleaseNextcloud(ctx context.Context, lease string) error {
+// ReleaseNextcloudLeases gives back what is still leased, untried.
+func (s *Statements) ReleaseNextcloudLeases(ctx context.Context, lease string) error {
 	_, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET lease = NULL, lease_until = NULL WHERE lease = $1`, lease)
 	if err != nil {

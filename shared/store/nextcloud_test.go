@@ -21,12 +21,12 @@ func wished(t *testing.T, db *store.DB, id string, after time.Duration) desired.
 	t.Helper()
 	n := desired.Account{
 		UserID: account.NewID(), NextcloudID: id, First: []byte("first of " + id),
-		Wish: desired.Wish{
+		Spec: desired.Spec{
 			State: desired.Present, Email: "ada@example.org", FullName: "Ada Lovelace", Quota: "5 GB",
 			Password: []byte("box"),
 		},
 	}
-	if err := db.WishNextcloud(t.Context(), n, "spare-"+id, noon.Add(after)); err != nil {
+	if err := db.SetNextcloudDesired(t.Context(), n, "spare-"+id, noon.Add(after)); err != nil {
 		t.Fatalf("wish for %s: %v", id, err)
 	}
 	return row(t, db, n.UserID)
@@ -53,13 +53,13 @@ func lease(t *testing.T, db *store.DB, n int) (holder string, rows []desired.Acc
 	return holder, rows
 }
 
-func TestWishNextcloud_IsReadBackAsWritten(t *testing.T) {
+func TestSetNextcloudDesired_IsReadBackAsWritten(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		n := wished(t, db, "ada@example.org", 0)
 		due := kept(noon)
 		want := desired.Account{
-			Wish: desired.Wish{
+			Spec: desired.Spec{
 				State: desired.Present, Email: "ada@example.org", FullName: "Ada Lovelace", Quota: "5 GB",
 				Password: []byte("box"),
 			},
@@ -75,7 +75,7 @@ func TestWishNextcloud_IsReadBackAsWritten(t *testing.T) {
 	})
 }
 
-func TestWishNextcloud_ALaterWish(t *testing.T) {
+func TestSetNextcloudDesired_ALaterWish(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		was := wished(t, db, "ada@example.org", 0)
@@ -84,7 +84,7 @@ func TestWishNextcloud_ALaterWish(t *testing.T) {
 		next.Email, next.FullName, next.Quota = "countess@example.org", "Ada King", "10 GB"
 		again := func(now time.Time) desired.Account {
 			t.Helper()
-			if err := db.WishNextcloud(t.Context(), next, "spare", now); err != nil {
+			if err := db.SetNextcloudDesired(t.Context(), next, "spare", now); err != nil {
 				t.Fatal(err)
 			}
 			return row(t, db, was.UserID)
@@ -112,13 +112,13 @@ func TestWishNextcloud_ALaterWish(t *testing.T) {
 	})
 }
 
-func TestWishNextcloud_LeavesAConflictToAPerson(t *testing.T) {
+func TestSetNextcloudDesired_LeavesAConflictToAPerson(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		wished(t, db, "ada@example.org", 0)
 		holder, rows := lease(t, db, 1)
 		settle(t, db, rows[0], holder, desired.Outcome{First: rows[0].First, Status: desired.Conflict, LastError: "id_taken"})
-		if err := db.WishNextcloud(t.Context(), rows[0], "spare", noon); err != nil {
+		if err := db.SetNextcloudDesired(t.Context(), rows[0], "spare", noon); err != nil {
 			t.Fatal(err)
 		}
 		if n := row(t, db, rows[0].UserID); n.Status != desired.Conflict || n.DueAt != nil {
@@ -143,7 +143,7 @@ func retry(t *testing.T, db *store.DB, user account.ID) (n desired.Account, err 
 	return n, err
 }
 
-func TestWishNextcloud_ATakenIDIsNotGivenTwice(t *testing.T) {
+func TestSetNextcloudDesired_ATakenIDIsNotGivenTwice(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		wished(t, db, "ada@example.org", 0)
@@ -164,8 +164,8 @@ func TestNextcloud_TheUserSeesTheIDOnceItIsOurs(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		a := someone(t, db, "ada@example.org")
-		n := desired.Account{UserID: a.ID, NextcloudID: "ada", First: []byte("x"), Wish: desired.Wish{State: desired.Present}}
-		if err := db.WishNextcloud(t.Context(), n, "spare", noon); err != nil {
+		n := desired.Account{UserID: a.ID, NextcloudID: "ada", First: []byte("x"), Spec: desired.Spec{State: desired.Present}}
+		if err := db.SetNextcloudDesired(t.Context(), n, "spare", noon); err != nil {
 			t.Fatal(err)
 		}
 		seen := func() string {
@@ -184,7 +184,7 @@ func TestNextcloud_TheUserSeesTheIDOnceItIsOurs(t *testing.T) {
 			t.Errorf("before it is ours: %q", got)
 		}
 		holder, _ := lease(t, db, 1)
-		if err := db.OwnNextcloud(t.Context(), a.ID, holder, noon); err != nil {
+		if err := db.MarkNextcloudOwned(t.Context(), a.ID, holder, noon); err != nil {
 			t.Fatal(err)
 		}
 		if got := seen(); got != "ada" {
@@ -204,14 +204,14 @@ func TestNextcloud_LeftAlone(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ours, unmade := wished(t, db, "ours", -time.Second), wished(t, db, "unmade", 0)
 		holder, _ := lease(t, db, 1)
-		if err := db.OwnNextcloud(t.Context(), ours.UserID, holder, noon); err != nil {
+		if err := db.MarkNextcloudOwned(t.Context(), ours.UserID, holder, noon); err != nil {
 			t.Fatal(err)
 		}
 		for _, n := range []desired.Account{ours, unmade} {
-			if err := db.LeaveNextcloud(t.Context(), n.UserID, noon); err != nil {
+			if err := db.AbandonNextcloud(t.Context(), n.UserID, noon); err != nil {
 				t.Fatal(err)
 			}
-			if err := db.DropNextcloud(t.Context(), n.UserID); err != nil {
+			if err := db.DeleteUnownedNextcloud(t.Context(), n.UserID); err != nil {
 				t.Fatal(err)
 			}
 		}

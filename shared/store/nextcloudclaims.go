@@ -9,21 +9,21 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 )
 
-// BeginClaim notes a password that is about to be tried at an account in
+// BeginClaimAttempt notes a password that is about to be tried at an account in
 // Nextcloud by the caller. Where too many were tried lately, it notes nothing and
 // returns how long to wait. Of concurrent calls no more pass than may.
-func (tx *Tx) BeginClaim(ctx context.Context, by Confirmed, try desired.ClaimTry) (wait time.Duration, err error) {
+func (tx *Tx) BeginClaimAttempt(ctx context.Context, by Confirmed, try desired.ClaimAttempt) (wait time.Duration, err error) {
 	if err := by.mayChange(tx, try.UserID); err != nil {
 		return 0, err
 	}
-	earlier, err := tx.ClaimTries(ctx, try.At)
+	earlier, err := tx.ClaimAttempts(ctx, try.At)
 	if err != nil {
 		return 0, err
 	}
 	if wait = desired.ClaimWait(try, earlier); wait > 0 {
 		return wait, nil
 	}
-	_, err = tx.exec(ctx, `DELETE FROM nextcloud_claim_tries WHERE tried_at <= $1`, at(try.At.Add(-desired.TriesPerAccountWindow)))
+	_, err = tx.exec(ctx, `DELETE FROM nextcloud_claim_tries WHERE tried_at <= $1`, at(try.At.Add(-desired.AttemptsPerAccountWindow)))
 	if err == nil {
 		_, err = tx.exec(ctx, `
 			INSERT INTO nextcloud_claim_tries (id, user_id, nextcloud_id, refused, tried_at) VALUES ($1, $2, $3, $4, $5)`,
@@ -35,35 +35,35 @@ func (tx *Tx) BeginClaim(ctx context.Context, by Confirmed, try desired.ClaimTry
 	return 0, nil
 }
 
-// ClaimTries returns the tries that still count at the time given.
-func (s *Statements) ClaimTries(ctx context.Context, now time.Time) ([]desired.ClaimTry, error) {
-	var list []desired.ClaimTry
+// ClaimAttempts returns the tries that still count at the time given.
+func (s *Statements) ClaimAttempts(ctx context.Context, now time.Time) ([]desired.ClaimAttempt, error) {
+	var list []desired.ClaimAttempt
 	err := s.each(ctx, func(row scanner) error {
-		var t desired.ClaimTry
+		var t desired.ClaimAttempt
 		if err := row.Scan(&t.ID, &t.UserID, &t.NextcloudID, &t.Refused, instant{&t.At}); err != nil {
 			return err
 		}
 		list = append(list, t)
 		return nil
 	}, `SELECT id, user_id, nextcloud_id, refused, tried_at FROM nextcloud_claim_tries WHERE tried_at > $1`,
-		at(now.Add(-desired.TriesPerAccountWindow)))
+		at(now.Add(-desired.AttemptsPerAccountWindow)))
 	if err != nil {
 		return nil, fmt.Errorf("tries of claims: %w", err)
 	}
 	return list, nil
 }
 
-// ForgetClaim forgets a try whose password was right, or that was not made.
-func (s *Statements) ForgetClaim(ctx context.Context, try string) error {
+// DeleteClaimAttempt forgets a try whose password was right, or that was not made.
+func (s *Statements) DeleteClaimAttempt(ctx context.Context, try string) error {
 	if _, err := s.exec(ctx, `DELETE FROM nextcloud_claim_tries WHERE id = $1`, try); err != nil {
 		return fmt.Errorf("forget claim: %w", err)
 	}
 	return nil
 }
 
-// LoseClaim notes that the answer to a try was lost: it counts against all users
+// MarkClaimAttemptLost notes that the answer to a try was lost: it counts against all users
 // together, and not against its own.
-func (s *Statements) LoseClaim(ctx context.Context, try string) error {
+func (s *Statements) MarkClaimAttemptLost(ctx context.Context, try string) error {
 	if _, err := s.exec(ctx, `UPDATE nextcloud_claim_tries SET refused = FALSE WHERE id = $1`, try); err != nil {
 		return fmt.Errorf("lose claim: %w", err)
 	}

@@ -8,9 +8,9 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/account"
 )
 
-// RefuseNextcloudApp forgets the app password that Nextcloud refused, sealed as
+// DiscardNextcloudAppPassword forgets the app password that Nextcloud refused, sealed as
 // it was read, and makes the account due. One that was replaced meanwhile stays.
-func (s *Statements) RefuseNextcloudApp(ctx context.Context, user account.ID, app []byte, now time.Time) error {
+func (s *Statements) DiscardNextcloudAppPassword(ctx context.Context, user account.ID, app []byte, now time.Time) error {
 	_, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET app_password = NULL, version = version + 1, attempts = 0, due_at = $3,
 			updated_at = $3
@@ -21,9 +21,9 @@ func (s *Statements) RefuseNextcloudApp(ctx context.Context, user account.ID, ap
 	return nil
 }
 
-// RecheckNextcloudOf makes an account that is in order due now, since it was
+// RecheckNextcloudUser makes an account that is in order due now, since it was
 // seen that it is not.
-func (s *Statements) RecheckNextcloudOf(ctx context.Context, user account.ID, now time.Time) error {
+func (s *Statements) RecheckNextcloudUser(ctx context.Context, user account.ID, now time.Time) error {
 	_, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET due_at = $2
 		WHERE user_id = $1 AND status = 'active' AND due_at IS NULL`, string(user), at(now))

@@ -11,9 +11,9 @@ type Hold string
 
 // The holds. The first two are also what an account's last error can be.
 const (
-	HoldRefused Hold = "admin_refused"         // it refused the administrator's credentials
-	HoldOutage  Hold = "nextcloud_unavailable" // it did not answer
-	HoldTrial   Hold = "trial"                 // another process finds out whether it does
+	BlockedByRefusal Hold = "admin_refused"         // it refused the administrator's credentials
+	BlockedByOutage  Hold = "nextcloud_unavailable" // it did not answer
+	BlockedByTrial   Hold = "trial"                 // another process finds out whether it does
 )
 
 // A Gate says whether Nextcloud may be called with certain settings. All
@@ -27,8 +27,8 @@ type Gate struct {
 	Outages    int        // in a row
 }
 
-// NextcloudGate returns the gate for the settings that key stands for.
-func (s *Statements) NextcloudGate(ctx context.Context, key string, now time.Time) (Gate, error) {
+// NextcloudBreaker returns the gate for the settings that key stands for.
+func (s *Statements) NextcloudBreaker(ctx context.Context, key string, now time.Time) (Gate, error) {
 	var (
 		g                      Gate
 		closed, refused, trial *time.Time
@@ -44,7 +44,7 @@ func (s *Statements) NextcloudGate(ctx context.Context, key string, now time.Tim
 	for _, h := range []struct {
 		until *time.Time
 		hold  Hold
-	}{{trial, HoldTrial}, {closed, HoldOutage}, {refused, HoldRefused}} {
+	}{{trial, BlockedByTrial}, {closed, BlockedByOutage}, {refused, BlockedByRefusal}} {
 		if !g.Proved && h.until != nil && h.until.After(now) && (g.Closed == nil || h.until.After(*g.Closed)) {
 			g.Closed, g.Hold = h.until, h.hold
 		}
@@ -58,10 +58,10 @@ func (s *Statements) NextcloudGate(ctx context.Context, key string, now time.Tim
 // accessKept is how long what is known of settings is kept that nobody uses.
 const accessKept = 30 * 24 * time.Hour
 
-// TryNextcloud reports whether the caller is to find out if the credentials are
+// BeginNextcloudTrial reports whether the caller is to find out if the credentials are
 // accepted, until the time given: of all that would, one is, and nobody while
-// the gate is closed. [Statements.EndTrialOfNextcloud] ends the trial.
-func (s *Statements) TryNextcloud(ctx context.Context, key string, now, until time.Time) (bool, error) {
+// the gate is closed. [Statements.EndNextcloudTrial] ends the trial.
+func (s *Statements) BeginNextcloudTrial(ctx context.Context, key string, now, until time.Time) (bool, error) {
 	n, err := s.exec(ctx, `
 		INSERT INTO nextcloud_access (settings, trial_until, changed_at) VALUES ($1, $3, $2)
 		ON CONFLICT (settings) DO UPDATE SET trial_until = excluded.trial_until, changed_at = excluded.changed_at
@@ -79,25 +79,25 @@ func (s *Statements) TryNextcloud(ctx context.Context, key string, now, until ti
 	return n > 0, nil
 }
 
-// EndTrialOfNextcloud ends the trial until the time given, if it has not ended.
-func (s *Statements) EndTrialOfNextcloud(ctx context.Context, key string, until time.Time) error {
+// EndNextcloudTrial ends the trial until the time given, if it has not ended.
+func (s *Statements) EndNextcloudTrial(ctx context.Context, key string, until time.Time) error {
 	return s.access(ctx, `trial_until = CASE WHEN trial_until = $2 THEN NULL ELSE trial_until END`, key, at(until))
 }
 
-// ProveNextcloud opens the gate: the credentials were accepted.
-func (s *Statements) ProveNextcloud(ctx context.Context, key string, now time.Time) error {
+// RecordNextcloudSuccess opens the gate: the credentials were accepted.
+func (s *Statements) RecordNextcloudSuccess(ctx context.Context, key string, now time.Time) error {
 	return s.access(ctx, `proved = TRUE, trial_until = NULL, closed_until = NULL, refused_until = NULL, outages = 0,
 		changed_at = $2`, key, at(now))
 }
 
-// RefuseNextcloud closes the gate: the credentials were refused.
-func (s *Statements) RefuseNextcloud(ctx context.Context, key string, now, until time.Time) error {
+// RecordNextcloudRefusal closes the gate: the credentials were refused.
+func (s *Statements) RecordNextcloudRefusal(ctx context.Context, key string, now, until time.Time) error {
 	return s.access(ctx, `proved = FALSE, trial_until = NULL, refused_until = $3, changed_at = $2`, key, at(now), at(until))
 }
 
-// CloseNextcloud closes the gate: Nextcloud does not answer. One caller tries
+// RecordNextcloudOutage closes the gate: Nextcloud does not answer. One caller tries
 // again afterwards.
-func (s *Statements) CloseNextcloud(ctx context.Context, key string, now, until time.Time) error {
+func (s *Statements) RecordNextcloudOutage(ctx context.Context, key string, now, until time.Time) error {
 	return s.access(ctx, `proved = FALSE, trial_until = NULL, closed_until = $3, outages = outages + 1, changed_at = $2`,
 		key, at(now), at(until))
 }

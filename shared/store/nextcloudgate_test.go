@@ -8,13 +8,13 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-func TestNextcloudGate_IsKeptForEachSettings(t *testing.T) {
+func TestNextcloudBreaker_IsKeptForEachSettings(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := t.Context()
 		try := func(key string, now time.Time) bool {
 			t.Helper()
-			mine, err := db.TryNextcloud(ctx, key, now, now.Add(30*time.Second))
+			mine, err := db.BeginNextcloudTrial(ctx, key, now, now.Add(30*time.Second))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -22,7 +22,7 @@ func TestNextcloudGate_IsKeptForEachSettings(t *testing.T) {
 		}
 		holds := func(key string, now time.Time, want store.Hold) {
 			t.Helper()
-			g, err := db.NextcloudGate(ctx, key, now)
+			g, err := db.NextcloudBreaker(ctx, key, now)
 			if err != nil || g.Hold != want || (g.Closed == nil) != (want == "") {
 				t.Errorf("%s: %+v, %v, want %q", key, g, err, want)
 			}
@@ -37,20 +37,20 @@ func TestNextcloudGate_IsKeptForEachSettings(t *testing.T) {
 		if !try("old", noon) || try("old", noon) || !try("new", noon) {
 			t.Error("a trial is not made by one for each settings")
 		}
-		holds("old", noon, store.HoldTrial)
-		check(db.EndTrialOfNextcloud(ctx, "old", noon)) // another's, which has ended before
-		holds("old", noon, store.HoldTrial)
-		check(db.RefuseNextcloud(ctx, "old", noon, noon.Add(5*time.Minute)))
-		holds("old", noon, store.HoldRefused)
-		check(db.ProveNextcloud(ctx, "new", noon))
+		holds("old", noon, store.BlockedByTrial)
+		check(db.EndNextcloudTrial(ctx, "old", noon)) // another's, which has ended before
+		holds("old", noon, store.BlockedByTrial)
+		check(db.RecordNextcloudRefusal(ctx, "old", noon, noon.Add(5*time.Minute)))
+		holds("old", noon, store.BlockedByRefusal)
+		check(db.RecordNextcloudSuccess(ctx, "new", noon))
 		holds("new", noon, "")
 		if try("new", noon) || try("old", noon) {
 			t.Error("what is known is tried again")
 		}
-		check(db.CloseNextcloud(ctx, "new", noon, noon.Add(time.Minute)))
-		holds("new", noon, store.HoldOutage)
-		holds("old", noon, store.HoldRefused)
-		if g, err := db.NextcloudGate(ctx, "new", noon); err != nil || g.Outages != 1 || g.Proved {
+		check(db.RecordNextcloudOutage(ctx, "new", noon, noon.Add(time.Minute)))
+		holds("new", noon, store.BlockedByOutage)
+		holds("old", noon, store.BlockedByRefusal)
+		if g, err := db.NextcloudBreaker(ctx, "new", noon); err != nil || g.Outages != 1 || g.Proved {
 			t.Errorf("got %+v, %v", g, err)
 		}
 		holds("new", noon.Add(time.Minute), "")
@@ -59,7 +59,7 @@ func TestNextcloudGate_IsKeptForEachSettings(t *testing.T) {
 		if !try("newer", later) {
 			t.Error("others are not tried")
 		}
-		if g, err := db.NextcloudGate(ctx, "new", later); err != nil || g.Outages != 0 {
+		if g, err := db.NextcloudBreaker(ctx, "new", later); err != nil || g.Outages != 0 {
 			t.Errorf("what nobody uses is kept: %+v, %v", g, err)
 		}
 	})

@@ -41,7 +41,7 @@ func TestLeaseNextcloud(t *testing.T) {
 		if _, again := lease(t, db, 3); len(again) != 0 {
 			t.Errorf("%d were leased twice", len(again))
 		}
-		if err := db.ReleaseNextcloud(t.Context(), first); err != nil {
+		if err := db.ReleaseNextcloudLeases(t.Context(), first); err != nil {
 			t.Fatal(err)
 		}
 		if _, again := lease(t, db, 9); len(again) != 3 {
@@ -131,7 +131,7 @@ func TestSettleNextcloud_KeepsAWishThatCameMeanwhile(t *testing.T) {
 		n := wished(t, db, "ada@example.org", 0)
 		holder, rows := lease(t, db, 1)
 		n.FullName, n.Password = "Ada King", []byte("new box")
-		if err := db.WishNextcloud(t.Context(), n, "spare", noon); err != nil {
+		if err := db.SetNextcloudDesired(t.Context(), n, "spare", noon); err != nil {
 			t.Fatal(err)
 		}
 		settle(t, db, rows[0], holder, desired.Outcome{
@@ -157,9 +157,9 @@ func TestNextcloud_OnlyTheHolderOfTheLeaseWrites(t *testing.T) {
 		lease(t, db, 1)
 		other := uid.New()
 		for name, err := range map[string]error{
-			"own":    db.OwnNextcloud(t.Context(), n.UserID, other, noon),
+			"own":    db.MarkNextcloudOwned(t.Context(), n.UserID, other, noon),
 			"settle": db.SettleNextcloud(t.Context(), n, other, desired.Outcome{First: n.First, Status: desired.Active}, noon),
-			"forget": db.ForgetNextcloud(t.Context(), n, other),
+			"forget": db.DeleteNextcloud(t.Context(), n, other),
 		} {
 			if !errors.Is(err, store.ErrChanged) {
 				t.Errorf("%s without the lease: %v, want ErrChanged", name, err)
@@ -176,13 +176,13 @@ func TestForgetNextcloud_NotAWishThatCameMeanwhile(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		n := wished(t, db, "ada@example.org", 0)
 		holder, rows := lease(t, db, 1)
-		if err := db.WishNextcloud(t.Context(), n, "spare", noon); err != nil {
+		if err := db.SetNextcloudDesired(t.Context(), n, "spare", noon); err != nil {
 			t.Fatal(err)
 		}
-		if err := db.ForgetNextcloud(t.Context(), rows[0], holder); !errors.Is(err, store.ErrChanged) {
+		if err := db.DeleteNextcloud(t.Context(), rows[0], holder); !errors.Is(err, store.ErrChanged) {
 			t.Errorf("forget = %v, want ErrChanged", err)
 		}
-		if err := db.ForgetNextcloud(t.Context(), row(t, db, n.UserID), holder); err != nil {
+		if err := db.DeleteNextcloud(t.Context(), row(t, db, n.UserID), holder); err != nil {
 			t.Error(err)
 		}
 		if _, err := db.NextcloudAccount(t.Context(), n.UserID); !errors.Is(err, account.ErrNotFound) {

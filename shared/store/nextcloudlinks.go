@@ -9,11 +9,11 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 )
 
-// NextcloudHolder returns the user's account that is the one of that id in
+// NextcloudAccountByID returns the user's account that is the one of that id in
 // Nextcloud, in whatever letter case, as far as it is known to be: made by the
 // gateway or linked. It is [account.ErrNotFound] where there is none. gone
 // reports that its user was deleted and the account was left as it is.
-func (s *Statements) NextcloudHolder(ctx context.Context, id string) (n desired.Account, gone bool, err error) {
+func (s *Statements) NextcloudAccountByID(ctx context.Context, id string) (n desired.Account, gone bool, err error) {
 	err = s.one(ctx, account.ErrNotFound, append(nextcloudDest(&n), &gone), `
 		SELECT `+nextcloudColumns+`,
 			wish = 'present' AND NOT EXISTS (SELECT 1 FROM users WHERE users.id = nextcloud_accounts.user_id)

@@ -20,9 +20,9 @@ func conflicted(t *testing.T, db *store.DB, email, with string) (account.Account
 	a := someone(t, db, email)
 	n := desired.Account{
 		UserID: a.ID, NextcloudID: email, First: []byte("first"),
-		Wish: desired.Wish{State: desired.Present, Email: a.Email, FullName: "Ada", Quota: "5 GB", Password: []byte("box")},
+		Spec: desired.Spec{State: desired.Present, Email: a.Email, FullName: "Ada", Quota: "5 GB", Password: []byte("box")},
 	}
-	if err := db.WishNextcloud(t.Context(), n, string(a.ID), noon); err != nil {
+	if err := db.SetNextcloudDesired(t.Context(), n, string(a.ID), noon); err != nil {
 		t.Fatal(err)
 	}
 	holder, rows := lease(t, db, 9)
@@ -35,7 +35,7 @@ func conflicted(t *testing.T, db *store.DB, email, with string) (account.Account
 // claim claims the account that is in the way.
 func claim(t *testing.T, db *store.DB, by signin.Proof, id string) error {
 	t.Helper()
-	way := row(t, db, by.User()).InTheWay()
+	way := row(t, db, by.User()).ConflictingID()
 	return db.UpdateAs(t.Context(), by, noon, func(tx *store.Tx, by store.Confirmed) error {
 		_, err := tx.ClaimNextcloud(t.Context(), by, way, id, []byte("proof"), noon)
 		return err
@@ -51,7 +51,7 @@ func TestClaimNextcloud_LinksAndOverwritesNothing(t *testing.T) {
 		}
 		n := row(t, db, a.ID)
 		if n.NextcloudID != "Countess" || n.Link != desired.Claimed || !n.Owned || n.Personal || string(n.First) != "proof" ||
-			n.Password != nil || !n.KeepsEmail || !n.KeepsName || n.OwnQuota != desired.KeepQuota || n.Status != desired.Pending || n.DueAt == nil || n.InTheWay() != "" {
+			n.Password != nil || !n.KeepsEmail || !n.KeepsName || n.QuotaOverride != desired.KeepQuota || n.Status != desired.Pending || n.DueAt == nil || n.ConflictingID() != "" {
 			t.Errorf("the row is %+v", n)
 		}
 		if err := claim(t, db, by, "Countess"); !errors.Is(err, store.ErrChanged) {
@@ -60,10 +60,10 @@ func TestClaimNextcloud_LinksAndOverwritesNothing(t *testing.T) {
 
 		n.FullName = "Ada King" // a later change is passed on, and nothing else
 		n.Password = nil
-		if err := db.WishNextcloud(t.Context(), n, "spare", noon); err != nil {
+		if err := db.SetNextcloudDesired(t.Context(), n, "spare", noon); err != nil {
 			t.Fatal(err)
 		}
-		if n := row(t, db, a.ID); n.KeepsName || !n.KeepsEmail || n.OwnQuota != desired.KeepQuota || n.WantsPassword {
+		if n := row(t, db, a.ID); n.KeepsName || !n.KeepsEmail || n.QuotaOverride != desired.KeepQuota || n.WantsPassword {
 			t.Errorf("after a change of the name: %+v", n)
 		}
 	})
@@ -146,7 +146,7 @@ func TestClaimNextcloud_AReservationGivesWay(t *testing.T) {
 		if n := row(t, db, eve.ID); n.NextcloudID != string(eve.ID) || n.Status != desired.Pending || n.DueAt == nil {
 			t.Errorf("the other one is %+v", n)
 		}
-		if n, gone, err := db.NextcloudHolder(t.Context(), "ADA@example.org"); err != nil || gone || n.UserID != by.User() {
+		if n, gone, err := db.NextcloudAccountByID(t.Context(), "ADA@example.org"); err != nil || gone || n.UserID != by.User() {
 			t.Errorf("held by %+v, %v, %v", n, gone, err)
 		}
 	})
@@ -168,7 +168,7 @@ func TestAdoptNextcloud_LinksOnly(t *testing.T) {
 		}
 		n := row(t, db, a.ID)
 		if n.NextcloudID != "Lovelace" || n.Link != desired.Adopted || n.Owned || n.Password != nil || n.DueAt != nil ||
-			n.InTheWay() != "Lovelace" || n.LastError != "claim_required" {
+			n.ConflictingID() != "Lovelace" || n.LastError != "claim_required" {
 			t.Errorf("the row is %+v", n)
 		}
 		if err := adopt(eve.ID, "lovelace"); !errors.Is(err, desired.ErrAlreadyLinked) {
@@ -228,15 +228,15 @@ func TestUnlinkNextcloud(t *testing.T) {
 	})
 }
 
-func TestClaimTries_AreBounded(t *testing.T) {
+func TestClaimAttempts_AreBounded(t *testing.T) {
 	t.Parallel()
 	noon := kept(noon)
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		_, by := conflicted(t, db, "ada@example.org", "countess")
 		begin := func(now time.Time) (id string, wait time.Duration) {
-			try := desired.NewClaimTry(by.User(), "countess", now)
+			try := desired.NewClaimAttempt(by.User(), "countess", now)
 			err := db.UpdateAs(t.Context(), by, noon, func(tx *store.Tx, by store.Confirmed) (err error) {
-				wait, err = tx.BeginClaim(t.Context(), by, try)
+				wait, err = tx.BeginClaimAttempt(t.Context(), by, try)
 				return err
 			})
 			if err != nil {
@@ -255,7 +255,7 @@ func TestClaimTries_AreBounded(t *testing.T) {
 					mu.Lock()
 					pass = append(pass, id)
 					mu.Unlock()
-				} else if wait != desired.TriesPerAccountWindow {
+				} else if wait != desired.AttemptsPerAccountWindow {
 					t.Errorf("wait %v", wait)
 				}
 			})
@@ -264,10 +264,10 @@ func TestClaimTries_AreBounded(t *testing.T) {
 		if len(pass) != 3 {
 			t.Fatalf("%d tries at once, want 3", len(pass))
 		}
-		if err := db.ForgetClaim(t.Context(), pass[0]); err != nil {
+		if err := db.DeleteClaimAttempt(t.Context(), pass[0]); err != nil {
 			t.Fatal(err)
 		}
-		if err := db.LoseClaim(t.Context(), pass[1]); err != nil {
+		if err := db.MarkClaimAttemptLost(t.Context(), pass[1]); err != nil {
 			t.Fatal(err)
 		}
 		for range 2 { // one refused, one lost
@@ -278,10 +278,10 @@ func TestClaimTries_AreBounded(t *testing.T) {
 		if _, wait := begin(noon.Add(time.Hour)); wait != 23*time.Hour {
 			t.Errorf("after three were refused: wait %v", wait)
 		}
-		if _, wait := begin(noon.Add(desired.TriesPerAccountWindow)); wait != 0 {
+		if _, wait := begin(noon.Add(desired.AttemptsPerAccountWindow)); wait != 0 {
 			t.Errorf("a day later: wait %v", wait)
 		}
-		if left, err := db.ClaimTries(t.Context(), noon); err != nil || len(left) != 1 {
+		if left, err := db.ClaimAttempts(t.Context(), noon); err != nil || len(left) != 1 {
 			t.Errorf("%d rows are left, %v", len(left), err)
 		}
 	})

@@ -12,7 +12,7 @@ import (
 // RevokeAppPasswords turns all app passwords of the user into revocations, makes
 // the account in Nextcloud due, and returns how many there were.
 func (tx *Tx) RevokeAppPasswords(ctx context.Context, user account.ID, now time.Time) (int64, error) {
-	n, err := tx.moveAppPasswords(ctx, user, "", desired.RevocationWanted, now)
+	n, err := tx.moveAppPasswords(ctx, user, "", desired.RevocationPending, now)
 	if err != nil || n == 0 {
 		return 0, err
 	}

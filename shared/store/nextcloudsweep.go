@@ -63,8 +63,8 @@ type Outlook struct {
 	Next    *time.Time // when the first of Left falls due; nil for none
 }
 
-// NextcloudOutlook returns what is left to be done.
-func (s *Statements) NextcloudOutlook(ctx context.Context, now time.Time) (Outlook, error) {
+// NextcloudBacklog returns what is left to be done.
+func (s *Statements) NextcloudBacklog(ctx context.Context, now time.Time) (Outlook, error) {
 	var o Outlook
 	err := s.one(ctx, nil, []any{&o.Due, &o.Left, &o.GivenUp, maybeInstant{&o.Next}}, `
 		SELECT COUNT(CASE WHEN due_at <= $1 THEN 1 END), COUNT(due_at),

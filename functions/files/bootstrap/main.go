@@ -11,7 +11,7 @@ import (
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/faas"
 	"github.com/voiceassist/gateway/shared/identity/token"
-	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/nextcloud/access"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store/postgres"
 )
@@ -23,7 +23,7 @@ func open(_ context.Context, env *config.Env) (http.Handler, error) {
 	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
 	f := &files.Function{
 		Callers: &endpoint.Authenticator{Keys: token.Read(env), Logins: db, Now: time.Now},
-		Storage: reconcile.ReadStorage(env, db, ring, time.Now),
+		Storage: access.ReadStorage(env, db, ring, time.Now),
 		MaxBody: files.LambdaBody,
 	}
 	h, err := setup.Handler(env, setup.FunctionLimits(env, ring, db), f.Routes())

@@ -10,7 +10,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/faas"
 	"github.com/voiceassist/gateway/shared/identity/password"
-	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store/postgres"
 )
@@ -23,7 +23,7 @@ func open(_ context.Context, env *config.Env) (http.Handler, error) {
 	limits := setup.FunctionLimits(env, ring, db)
 	f := &login.Function{
 		DB: db, Passwords: password.Read(env), Tokens: setup.Issuer(env, ring),
-		Wishes: reconcile.ReadWisher(env, ring), Limits: limits, Now: time.Now,
+		Desired: desired.ReadRecorder(env, ring), Limits: limits, Now: time.Now,
 	}
 	h, err := setup.Handler(env, limits, f.Routes())
 	return faas.Closing(h, db.Close), err

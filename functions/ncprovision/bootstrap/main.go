@@ -16,6 +16,8 @@ import (
 	"github.com/voiceassist/gateway/shared/faas"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/nextcloud"
+	"github.com/voiceassist/gateway/shared/nextcloud/access"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store/janitor"
@@ -35,12 +37,12 @@ func open(_ context.Context, env *config.Env) (faas.Function, error) {
 		Callers:    &endpoint.Authenticator{Keys: token.Read(env), Logins: db, Now: time.Now},
 		DB:         db,
 		Reconciler: reconcile.ReadReconciler(env, db, ring),
-		Apps:       reconcile.ReadStorage(env, db, ring, time.Now).AppPasswords(),
+		Apps:       access.ReadStorage(env, db, ring, time.Now).AppPasswords(),
 		Confirmer:  &password.Confirmer{Accounts: db, Hasher: password.Read(env), Limits: limits, Now: time.Now},
 		Trail:      trail.Read(env, db, ring),
 		Tidier:     janitor.New(db, time.Now),
 		Resealer:   reconcile.NewResealer(db, ring, time.Now),
-		Public:     reconcile.Read(env).PublicURL,
+		Public:     nextcloud.ReadServer(env).PublicURL,
 		Now:        time.Now,
 	}
 	h, err := setup.Handler(env, limits, f.Routes())

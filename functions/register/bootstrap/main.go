@@ -11,7 +11,7 @@ import (
 	"github.com/voiceassist/gateway/shared/faas"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/registration"
-	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store/postgres"
 )
@@ -22,7 +22,7 @@ func main() { faas.Main(open) }
 func open(_ context.Context, env *config.Env) (http.Handler, error) {
 	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
 	f := &register.Function{Office: &registration.Office{
-		DB: db, Passwords: password.Read(env), Wishes: reconcile.ReadWisher(env, ring), Now: time.Now,
+		DB: db, Passwords: password.Read(env), Desired: desired.ReadRecorder(env, ring), Now: time.Now,
 		Silent: registration.ReadSilent(env),
 	}}
 	h, err := setup.Handler(env, setup.FunctionLimits(env, ring, db), f.Routes())

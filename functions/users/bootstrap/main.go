@@ -14,7 +14,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
-	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store/postgres"
 )
@@ -26,13 +26,13 @@ func open(_ context.Context, env *config.Env) (http.Handler, error) {
 	db := postgres.Read(env, postgres.FunctionConns)
 	ring := setup.Ring(env)
 	limits := setup.FunctionLimits(env, ring, db)
-	passwords, wishes := password.Read(env), reconcile.ReadWisher(env, ring)
+	passwords, wishes := password.Read(env), desired.ReadRecorder(env, ring)
 	f := &users.Function{
 		Callers:   &endpoint.Authenticator{Keys: token.Read(env), Logins: db, Now: time.Now},
 		DB:        db,
-		Office:    &registration.Office{DB: db, Passwords: passwords, Wishes: wishes, Now: time.Now},
+		Office:    &registration.Office{DB: db, Passwords: passwords, Desired: wishes, Now: time.Now},
 		Passwords: passwords,
-		Wishes:    wishes,
+		Desired:   wishes,
 		Confirmer: &password.Confirmer{Accounts: db, Hasher: passwords, Limits: limits, Now: time.Now},
 		Logins:    signin.ReadLifetimes(env),
 		Now:       time.Now,

@@ -16,7 +16,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/signin"
-	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -24,7 +24,7 @@ import (
 type Office struct {
 	DB        *store.DB
 	Passwords *password.Hasher
-	Wishes    *reconcile.Wisher
+	Desired   *desired.Recorder
 	Now       func() time.Time
 	Silent    bool // see [ReadSilent]
 }
@@ -122,7 +122,7 @@ func (o *Office) Enrol(
 		if err := tx.CreateAccount(ctx, a, hash); err != nil {
 			return err
 		}
-		if err := o.Wishes.Register(ctx, tx, a, p.Password.Reveal(), now); err != nil {
+		if err := o.Desired.Registered(ctx, tx, a, p.Password.Reveal(), now); err != nil {
 			return err
 		}
 		return tx.Audit(ctx, event)
@@ -130,7 +130,7 @@ func (o *Office) Enrol(
 	if err != nil {
 		return account.Account{}, err
 	}
-	o.Wishes.Wake()
+	o.Desired.Wake()
 	return a, nil
 }
 

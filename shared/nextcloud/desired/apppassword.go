@@ -13,8 +13,8 @@ const MaxAppPasswords = 50
 
 // Errors of app passwords.
 var (
-	ErrManyAppPasswords = fault.New(fault.Conflict, "too_many_app_passwords", "You already have 50 app passwords. Revoke one first.")
-	ErrBadAppName       = fault.New(fault.Invalid, "invalid_app_name",
+	ErrTooManyAppPasswords = fault.New(fault.Conflict, "too_many_app_passwords", "You already have 50 app passwords. Revoke one first.")
+	ErrBadAppName          = fault.New(fault.Invalid, "invalid_app_name",
 		"Must have 1 to 100 printable ASCII characters; Nextcloud does not show others.")
 )
 
@@ -55,7 +55,7 @@ type RevocationState string
 
 // The states.
 const (
-	RevocationWanted  RevocationState = "wanted"  // to be carried out
+	RevocationPending RevocationState = "wanted"  // to be carried out
 	RevocationRefused RevocationState = "refused" // Nextcloud refuses it; nothing to do until somebody signs in there
 	RevocationRetried RevocationState = "retried" // somebody has signed in since: to be carried out, a refusal is final
 )

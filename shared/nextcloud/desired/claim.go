@@ -19,19 +19,19 @@ var ErrAlreadyLinked = fault.New(fault.Conflict, "already_linked",
 // not make. Nextcloud counts refusals by address, which is the gateway's for all
 // of its users, and locks it out after eleven in 30 minutes.
 const (
-	triesPerAccount = 3 // refused ones, of one user or at one account
-	triesInAll      = 5 // refused ones, and those of which it is not known
+	attemptsPerAccount = 3 // refused ones, of one user or at one account
+	attemptsInTotal    = 5 // refused ones, and those of which it is not known
 
-	// TriesPerAccountWindow is in which time triesPerAccount come back; older tries
+	// AttemptsPerAccountWindow is in which time attemptsPerAccount come back; older tries
 	// count for nothing.
-	TriesPerAccountWindow = 24 * time.Hour
-	// TriesInAllWindow is in which time triesInAll come back.
-	TriesInAllWindow = 30 * time.Minute
+	AttemptsPerAccountWindow = 24 * time.Hour
+	// AttemptsInTotalWindow is in which time attemptsInTotal come back.
+	AttemptsInTotalWindow = 30 * time.Minute
 )
 
-// A ClaimTry is a password that was tried at an account in Nextcloud, and was not
+// A ClaimAttempt is a password that was tried at an account in Nextcloud, and was not
 // right as far as is known.
-type ClaimTry struct {
+type ClaimAttempt struct {
 	ID          string // a UUIDv7
 	UserID      account.ID
 	NextcloudID string
@@ -39,14 +39,14 @@ type ClaimTry struct {
 	At          time.Time
 }
 
-// NewClaimTry returns a try that is about to be made.
-func NewClaimTry(user account.ID, nextcloudID string, now time.Time) ClaimTry {
-	return ClaimTry{ID: uid.New(), UserID: user, NextcloudID: nextcloudID, Refused: true, At: now}
+// NewClaimAttempt returns a try that is about to be made.
+func NewClaimAttempt(user account.ID, nextcloudID string, now time.Time) ClaimAttempt {
+	return ClaimAttempt{ID: uid.New(), UserID: user, NextcloudID: nextcloudID, Refused: true, At: now}
 }
 
 // ClaimWait returns how long the next try has to wait because of the earlier ones,
 // in whatever order; 0 for not at all.
-func ClaimWait(next ClaimTry, earlier []ClaimTry) time.Duration {
+func ClaimWait(next ClaimAttempt, earlier []ClaimAttempt) time.Duration {
 	var same, all []time.Time
 	for _, t := range earlier {
 		all = append(all, t.At)
@@ -54,7 +54,7 @@ func ClaimWait(next ClaimTry, earlier []ClaimTry) time.Duration {
 			same = append(same, t.At)
 		}
 	}
-	return max(wait(same, triesPerAccount, TriesPerAccountWindow, next.At), wait(all, triesInAll, TriesInAllWindow, next.At))
+	return max(wait(same, attemptsPerAccount, AttemptsPerAccountWindow, next.At), wait(all, attemptsInTotal, AttemptsInTotalWindow, next.At))
 }
 
 // wait returns how long it takes until fewer than n of the times are within the

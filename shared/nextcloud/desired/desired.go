@@ -1,6 +1,3 @@
-// Package wish says what somebody's account in Nextcloud shall be, and what is
-// known of it. It does no I/O: functions write wishes, store keeps them,
-// provision makes them true.
 package desired
 
 import (
@@ -59,43 +56,43 @@ func ParseStatus(s string) (Status, error) {
 	return "", ErrBadStatus
 }
 
-// A Wish is what an account shall be.
-type Wish struct {
-	State    State
-	Email    account.Email
-	FullName string
-	Quota    string // the default at the time of the wish, as Nextcloud takes it: "5 GB", "none"
-	OwnQuota string // takes precedence over Quota, in the same form; [KeepQuota]; "" for the default
-	Password []byte // sealed; waits to be set; nil for none
+// A Spec is what an account shall be.
+type Spec struct {
+	State         State
+	Email         account.Email
+	FullName      string
+	Quota         string // the default at the time of the wish, as Nextcloud takes it: "5 GB", "none"
+	QuotaOverride string // takes precedence over Quota, in the same form; [KeepQuota]; "" for the default
+	Password      []byte // sealed; waits to be set; nil for none
 }
 
-// WantedQuota returns the quota that the account shall have, or "" if it is to
+// EffectiveQuota returns the quota that the account shall have, or "" if it is to
 // be left as it is.
-func (w Wish) WantedQuota() string {
-	switch w.OwnQuota {
+func (s Spec) EffectiveQuota() string {
+	switch s.QuotaOverride {
 	case "":
-		return w.Quota
+		return s.Quota
 	case KeepQuota:
 		return ""
 	}
-	return w.OwnQuota
+	return s.QuotaOverride
 }
 
 // An Account is the wish for one account and what is known of it.
 type Account struct {
-	Wish
+	Spec
 
-	UserID      account.ID
-	NextcloudID string // changes only before it is made, and when another account is linked
-	Link        Link
-	ConflictID  string // in Nextcloud, of the account that is in the way; "" for none
-	Version     int64  // of the wish; each change counts up
-	First       []byte // sealed: the password it is made with, which proves that it is ours; of a claimed one the proof, until an app password is there; [Spent] for none
-	CreateTried bool   // somebody began to make it with First, so it can be ours
-	App         []byte // sealed: the app password with which we reach its files; nil for none
-	Owned       bool   // proved to be ours
-	Personal    bool   // the user's own password opens it; else the first one does
-	PasswordSet bool   // of Password: Nextcloud has it, and it waits for the files to answer
+	UserID          account.ID
+	NextcloudID     string // changes only before it is made, and when another account is linked
+	Link            Link
+	ConflictID      string // in Nextcloud, of the account that is in the way; "" for none
+	Version         int64  // of the wish; each change counts up
+	First           []byte // sealed: the password it is made with, which proves that it is ours; of a claimed one the proof, until an app password is there; [Spent] for none
+	CreateAttempted bool   // somebody began to make it with First, so it can be ours
+	App             []byte // sealed: the app password with which we reach its files; nil for none
+	Owned           bool   // proved to be ours
+	Personal        bool   // the user's own password opens it; else the first one does
+	PasswordSet     bool   // of Password: Nextcloud has it, and it waits for the files to answer
 	// WantsPassword: the user's own password is needed, and the next login that
 	// brings it shall hand it over.
 	WantsPassword bool
@@ -119,9 +116,9 @@ type Account struct {
 // Spent is an [Account.First] that is used up. It opens with no key.
 const Spent = "\x00"
 
-// InTheWay returns the id, in Nextcloud, of the account with which n is in
+// ConflictingID returns the id, in Nextcloud, of the account with which n is in
 // conflict, or "" where it is in none.
-func (n Account) InTheWay() string {
+func (n Account) ConflictingID() string {
 	if n.Status != Conflict {
 		return ""
 	}
@@ -156,10 +153,10 @@ const (
 	reserved = "appdata_" // with this begin folders of Nextcloud's own
 )
 
-// ID returns the Nextcloud id for a new account: its e-mail address, with the
+// NextcloudID returns the Nextcloud id for a new account: its e-mail address, with the
 // domain in A-labels, where Nextcloud takes it, else the account's own id.
 // byEmail false is always the latter.
-func ID(a account.Account, byEmail bool) string {
+func NextcloudID(a account.Account, byEmail bool) string {
 	email := a.Email.ASCII()
 	if byEmail && len(email) <= maxID && strings.IndexFunc(email, refused) < 0 && !strings.HasPrefix(email, reserved) {
 		return email

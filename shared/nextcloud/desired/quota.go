@@ -9,7 +9,7 @@ const (
 	// DefaultQuota is how administrators write that an account has no quota of its
 	// own.
 	DefaultQuota = "default"
-	// KeepQuota as [Wish.OwnQuota] leaves the quota as Nextcloud has it.
+	// KeepQuota as [Spec.QuotaOverride] leaves the quota as Nextcloud has it.
 	KeepQuota = "keep"
 )
 
@@ -18,7 +18,7 @@ var ErrBadQuota = fault.New(fault.Invalid, "invalid_quota",
 	"Must be N MB, N GB (with a whole number N), none, default, or keep (whatever is set in Nextcloud).")
 
 // ParseQuota reads the quota of one account, as administrators write it, and
-// returns it as [Wish.OwnQuota].
+// returns it as [Spec.QuotaOverride].
 func ParseQuota(s string) (own string, err error) {
 	switch s {
 	case DefaultQuota:

@@ -46,7 +46,7 @@ func TestReconciler_AnAddressRegisteredAgain(t *testing.T) {
 					if err := tx.DeleteAccount(ctx, tx.AtConsole(), old.ID); err != nil {
 						return err
 					}
-					return w.wisher.Deleted(ctx, tx, old, w.time())
+					return w.recorder.Deleted(ctx, tx, old, w.time())
 				})
 				c.before(w)
 				a := w.register("ada@example.org")

@@ -22,7 +22,7 @@ func (w *world) apps(a account.Account) (fetched int, opens bool) {
 		}
 	}
 	n := w.known(a)
-	app, err := w.wisher.Box.Open(n.App, string(n.UserID))
+	app, err := w.recorder.Box.Open(n.App, string(n.UserID))
 	return fetched, err == nil && w.appPasswordOpens(n.NextcloudID, app)
 }
 
@@ -36,7 +36,7 @@ func TestReconciler_FetchesOneAppPassword(t *testing.T) {
 		for range 3 {
 			w.batch(r)
 			w.update(func(ctx context.Context, tx *store.Tx) error {
-				return w.wisher.PasswordChanged(ctx, tx, a, "an entirely new passphrase", w.time())
+				return w.recorder.PasswordChanged(ctx, tx, a, "an entirely new passphrase", w.time())
 			})
 		}
 		if fetched, opens := w.apps(a); fetched != 1 || !opens {

@@ -12,6 +12,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 	"github.com/voiceassist/gateway/shared/store"
@@ -30,6 +31,7 @@ var (
 )
 
 const (
+	saveTime     = 5 * time.Second         // for recording an attempt, even if its request has ended
 	strikeMemory = 12 * time.Hour          // how long Nextcloud counts a refused password
 	firstDelay   = 200 * time.Millisecond  // that it makes everybody wait after one; each further one doubles it
 	longestDelay = 3200 * time.Millisecond // up to which claims go on, if nothing but claims caused it
@@ -46,10 +48,10 @@ func (r *Reconciler) Claim(
 	ctx context.Context, by signin.Proof, password secret.String, event audit.Event,
 ) (desired.Account, error) {
 	if r == nil {
-		return desired.Account{}, ErrNoNextcloud
+		return desired.Account{}, nextcloud.ErrNotConfigured
 	}
 	n, err := r.db.NextcloudAccount(ctx, by.User())
-	way := n.InTheWay()
+	way := n.ConflictingID()
 	switch {
 	case errors.Is(err, account.ErrNotFound), err == nil && way == "" && n.Link != desired.Claimed:
 		return desired.Account{}, errNothingToClaim
@@ -90,14 +92,14 @@ func (r *Reconciler) linkable(ctx context.Context, id string) (ocs.User, error) 
 	case err != nil:
 		return ocs.User{}, err
 	case !open:
-		return ocs.User{}, errNoAnswer.Because(ErrNotNow)
+		return ocs.User{}, nextcloud.ErrUnavailable.Because(ErrNotNow)
 	}
 	u, err := r.directory.User(ctx, id)
 	switch {
 	case isRefusal(err), isOutage(err):
-		return ocs.User{}, errors.Join(errNoAnswer.Because(err), r.shut(ctx, err))
+		return ocs.User{}, errors.Join(nextcloud.ErrUnavailable.Because(err), r.shut(ctx, err))
 	case err != nil && !errors.Is(err, ocs.ErrNoUser):
-		return ocs.User{}, errNoAnswer.Because(err)
+		return ocs.User{}, nextcloud.ErrUnavailable.Because(err)
 	}
 	if err == nil && !r.adoptable(u) {
 		err = errNotAdoptable
@@ -109,13 +111,13 @@ func (r *Reconciler) linkable(ctx context.Context, id string) (ocs.User, error) 
 func (r *Reconciler) tryPassword(
 	ctx context.Context, by signin.Proof, id string, password secret.String, event audit.Event,
 ) error {
-	try := desired.NewClaimTry(by.User(), id, event.At)
+	try := desired.NewClaimAttempt(by.User(), id, event.At)
 	if err := r.mayTry(ctx, try.At); err != nil {
 		return err
 	}
 	var wait time.Duration
 	err := r.db.UpdateAs(ctx, by, try.At, func(tx *store.Tx, by store.Confirmed) (err error) {
-		wait, err = tx.BeginClaim(ctx, by, try)
+		wait, err = tx.BeginClaimAttempt(ctx, by, try)
 		return err
 	})
 	switch {
@@ -127,11 +129,11 @@ func (r *Reconciler) tryPassword(
 	r.reached("claim begun")
 	u, err := r.directory.Authenticate(ctx, id, password)
 	r.reached("claim tried")
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), soon)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTime)
 	defer cancel()
 	switch {
 	case err == nil && strings.EqualFold(u.ID, id):
-		err = r.db.ForgetClaim(ctx, try.ID)
+		err = r.db.DeleteClaimAttempt(ctx, try.ID)
 		if err == nil && !r.adoptable(u) { // it was made an administrator this moment
 			err = errNotAdoptable
 		}
@@ -140,7 +142,7 @@ func (r *Reconciler) tryPassword(
 		event.Name = audit.ClaimRefused
 		return errors.Join(errWrongPassword.Because(err), r.db.Audit(ctx, event))
 	}
-	return errors.Join(errNoAnswer.Because(err), r.db.LoseClaim(ctx, try.ID))
+	return errors.Join(nextcloud.ErrUnavailable.Because(err), r.db.MarkClaimAttemptLost(ctx, try.ID))
 }
 
 // mayTry returns nil unless Nextcloud slows the gateway down because of refused
@@ -148,9 +150,9 @@ func (r *Reconciler) tryPassword(
 func (r *Reconciler) mayTry(ctx context.Context, now time.Time) error {
 	throttle, err := r.directory.Throttle(ctx)
 	if err != nil {
-		return errNoAnswer.Because(err)
+		return nextcloud.ErrUnavailable.Because(err)
 	}
-	earlier, err := r.db.ClaimTries(ctx, now)
+	earlier, err := r.db.ClaimAttempts(ctx, now)
 	if err != nil {
 		return err
 	}
@@ -161,7 +163,7 @@ func (r *Reconciler) mayTry(ctx context.Context, now time.Time) error {
 		}
 	}
 	if throttle.Delay > ours {
-		return errPaused.After(desired.TriesInAllWindow)
+		return errPaused.After(desired.AttemptsInTotalWindow)
 	}
 	return nil
 }
@@ -184,7 +186,7 @@ func (r *Reconciler) link(
 	})
 	if errors.Is(err, store.ErrChanged) { // by the same request at once, perhaps
 		is, wrong := r.db.NextcloudAccount(ctx, by.User())
-		if wrong == nil && is.Link == desired.Claimed && is.InTheWay() == "" && is.NextcloudID == id {
+		if wrong == nil && is.Link == desired.Claimed && is.ConflictingID() == "" && is.NextcloudID == id {
 			n, err = is, nil
 		}
 	}
@@ -205,12 +207,12 @@ func (r *Reconciler) Adopt(
 	update func(func(*store.Tx, store.Confirmed) error) error,
 ) (n desired.Account, err error) {
 	if r == nil {
-		return desired.Account{}, ErrNoNextcloud
+		return desired.Account{}, nextcloud.ErrNotConfigured
 	}
 	if n, err = r.db.NextcloudAccount(ctx, user); err != nil {
 		return desired.Account{}, err
 	}
-	u, err := r.linkable(ctx, cmp.Or(id, n.InTheWay(), n.NextcloudID))
+	u, err := r.linkable(ctx, cmp.Or(id, n.ConflictingID(), n.NextcloudID))
 	switch {
 	case errors.Is(err, ocs.ErrNoUser):
 		return desired.Account{}, errNoAccount

@@ -39,7 +39,7 @@ func (w *world) inConflict() (account.Account, signin.Proof) {
 	w.cloud.Set("Countess", "quota", "1 GB")
 	a := w.register("ada@example.org")
 	w.batch(w.reconciler())
-	if n := w.known(a); n.InTheWay() != "Countess" {
+	if n := w.known(a); n.ConflictingID() != "Countess" {
 		w.t.Fatalf("the row is %+v", n)
 	}
 	return a, w.proof(a)
@@ -99,7 +99,7 @@ func (w *world) asItWas(a account.Account) {
 	if !u.Enabled || u.Email != "ada@example.org" || u.DisplayName != "Augusta Ada" || u.Quota != "1 GB" || !w.cloud.Opens("Countess", herPassword) {
 		w.t.Errorf("the account was changed: %+v", u)
 	}
-	if app, err := w.wisher.Box.Open(n.App, string(a.ID)); err != nil || !w.appPasswordOpens("Countess", app) {
+	if app, err := w.recorder.Box.Open(n.App, string(a.ID)); err != nil || !w.appPasswordOpens("Countess", app) {
 		w.t.Errorf("the gateway reaches no files: %v", err)
 	}
 	if len(w.cloud.Users()) != 2 {
@@ -133,7 +133,7 @@ func TestClaim_WithThePassword(t *testing.T) {
 		a.FullName = "Ada King"
 		w.changed(a)
 		w.update(func(ctx context.Context, tx *store.Tx) error {
-			return w.wisher.PasswordChanged(ctx, tx, a, "an entirely new passphrase", w.time())
+			return w.recorder.PasswordChanged(ctx, tx, a, "an entirely new passphrase", w.time())
 		})
 		w.batch(r)
 		u, _ := w.cloud.User("Countess")
@@ -166,11 +166,11 @@ func TestClaim_WithAnAppPassword(t *testing.T) {
 
 	// Revoked, it opens nothing any more: the owner has to prove the account anew.
 	w.cloud.RevokeAll("Countess")
-	if err := w.db.RefuseNextcloudApp(t.Context(), a.ID, w.known(a).App, w.time()); err != nil {
+	if err := w.db.DiscardNextcloudAppPassword(t.Context(), a.ID, w.known(a).App, w.time()); err != nil {
 		t.Fatal(err)
 	}
 	w.batch(r)
-	if n := w.known(a); n.Status != desired.Conflict || n.LastError != reconcile.ClaimRequired || n.InTheWay() != "Countess" || !n.Owned {
+	if n := w.known(a); n.Status != desired.Conflict || n.LastError != reconcile.ClaimRequired || n.ConflictingID() != "Countess" || !n.Owned {
 		t.Errorf("the row is %+v", n)
 	}
 	if _, err := w.claim(by, herPassword); err != nil {
@@ -203,8 +203,8 @@ func TestClaim_OnlyWhatMayBe(t *testing.T) {
 		"administrators of a group":   func(w *world) { w.cloud.Appoint("Countess", "staff") },
 		"accounts of other back ends": func(w *world) { w.cloud.SetBackend("Countess", "LDAP") },
 		"the gateway's own": func(w *world) {
-			w.wisher.Settings.Admin = "countess"
-			w.wisher.Settings.Password = herPassword
+			w.settings.Admin = "countess"
+			w.settings.Password = herPassword
 			w.cloud.Appoint("Countess", "admin")
 		},
 	} {
@@ -238,7 +238,7 @@ func TestClaim_OnlyWhatMayBe(t *testing.T) {
 		w.batch(r)
 		w.cloud.Appoint("Countess", "admin")
 		w.update(func(ctx context.Context, tx *store.Tx) error {
-			return w.wisher.PasswordChanged(ctx, tx, a, "an entirely new passphrase", w.time())
+			return w.recorder.PasswordChanged(ctx, tx, a, "an entirely new passphrase", w.time())
 		})
 		w.batch(r)
 		if n := w.known(a); n.LastError != reconcile.NotAdoptable || !w.cloud.Opens("Countess", herPassword) {
@@ -272,7 +272,7 @@ func TestClaim_OnlyWhatMayBe(t *testing.T) {
 func TestClaim_NeverTheGatewaysOwn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
-	for id, want := range map[string]bool{"countess": true, w.wisher.Settings.Admin: false, strings.ToUpper(w.wisher.Settings.Admin): false} {
+	for id, want := range map[string]bool{"countess": true, w.settings.Admin: false, strings.ToUpper(w.settings.Admin): false} {
 		if got := reconcile.Adoptable(w.reconciler(), ocs.User{ID: id, Backend: ocs.OwnBackend}); got != want {
 			t.Errorf("%s may become a user's: %t", id, got)
 		}

@@ -76,7 +76,7 @@ func TestReconciler_AsksForABoundedNumberOfAccounts(t *testing.T) {
 	}
 	a := w.register("ada@example.org")
 	w.batch(w.reconciler())
-	if n := w.known(a); n.Status != desired.Failed || n.LastError != reconcile.EmailUnclear || n.DueAt != nil {
+	if n := w.known(a); n.Status != desired.Failed || n.LastError != reconcile.EmailAmbiguous || n.DueAt != nil {
 		t.Errorf("the row is %+v", n)
 	}
 	if _, there := w.cloud.User("ada@example.org"); there {

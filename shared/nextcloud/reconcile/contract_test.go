@@ -8,6 +8,7 @@ import (
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
@@ -35,7 +36,7 @@ func TestContract_AccountsFromBefore(t *testing.T) {
 			e := config.Map(env)
 			cloud := ocs.New(ocs.Config{
 				URL: base, AdminUser: env["NEXTCLOUD_ADMIN_USER"], AdminPassword: secret.String(env["NEXTCLOUD_ADMIN_PASSWORD"]),
-				Roots: reconcile.ReadRoots(e),
+				Roots: nextcloud.ReadRoots(e),
 			})
 			t.Cleanup(cloud.Close)
 			const password = "va-from-before-7!x"
@@ -46,7 +47,7 @@ func TestContract_AccountsFromBefore(t *testing.T) {
 			defer cloud.DeleteUser(t.Context(), id) //nolint:errcheck // nothing else depends on it
 			a := w.register(address)
 			w.batch(w.reconciler())
-			if n := w.known(a); n.Status != desired.Conflict || n.LastError != reconcile.EmailTaken || n.InTheWay() != id {
+			if n := w.known(a); n.Status != desired.Conflict || n.LastError != reconcile.EmailTaken || n.ConflictingID() != id {
 				t.Fatalf("the row is %+v", n)
 			}
 			if _, err := cloud.User(t.Context(), address); err == nil {

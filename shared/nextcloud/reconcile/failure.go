@@ -25,7 +25,7 @@ const (
 	Refused         = "refused"               // Nextcloud refuses what we ask for
 	Unexpected      = "unexpected_answer"     // what answers is not what we know as Nextcloud
 	EmailTaken      = "email_taken"           // an account that is not ours has the address
-	EmailUnclear    = "email_unclear"         // too many accounts match the address to tell whether one has it
+	EmailAmbiguous  = "email_unclear"         // too many accounts match the address to tell whether one has it
 	ClaimRequired   = "claim_required"        // the account is the user's, and nothing opens it until they claim it
 	NotAdoptable    = "not_adoptable"         // the account was linked, and administers Nextcloud now
 )
@@ -49,7 +49,7 @@ func (r *Reconciler) failed(ctx context.Context, t *try, failure error, now time
 		o.LastError, o.Status, o.ConflictID = inTheWay.word, desired.Conflict, inTheWay.id
 		return nil
 	case errors.Is(failure, errEmailUnclear):
-		o.LastError, o.Status = EmailUnclear, desired.Failed // trying again would cost as much, and tell as little
+		o.LastError, o.Status = EmailAmbiguous, desired.Failed // trying again would cost as much, and tell as little
 		return nil
 	case errors.Is(failure, errIDGoing):
 		o.LastError, wait = EmailTaken, firstPause // no fault of this account's

@@ -90,9 +90,9 @@ func TestReconciler_ARefusedAddressLeavesTheRestInOrder(t *testing.T) {
 		}
 		return nil
 	})
-	w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Changed(ctx, tx, a, w.time()) })
+	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Changed(ctx, tx, a, w.time()) })
 	w.update(func(ctx context.Context, tx *store.Tx) error {
-		return w.wisher.PasswordChanged(ctx, tx, a, "an entirely new passphrase", w.time())
+		return w.recorder.PasswordChanged(ctx, tx, a, "an entirely new passphrase", w.time())
 	})
 	w.batch(r)
 	n := w.known(a)
@@ -131,7 +131,7 @@ func TestDeleted_KeepsNoPassword(t *testing.T) {
 			if w.known(a).Password == nil {
 				t.Fatal("no password waits, so the test shows nothing")
 			}
-			w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Deleted(ctx, tx, a, w.time()) })
+			w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Deleted(ctx, tx, a, w.time()) })
 			if n, err := db.NextcloudAccount(t.Context(), a.ID); err == nil && n.Password != nil {
 				t.Errorf("%s: the password of a deleted user still waits", policy)
 			}
@@ -143,7 +143,7 @@ func TestDeleted_KeepLeavesTheAccountAsItIs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_ON_DELETE": "keep"})
 	a := w.register("ada@example.org")
-	w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Deleted(ctx, tx, a, w.time()) })
+	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Deleted(ctx, tx, a, w.time()) })
 	w.batch(w.reconciler())
 	if _, there := w.cloud.User("ada@example.org"); there {
 		t.Error("an account was made for a user who is gone")
@@ -152,10 +152,10 @@ func TestDeleted_KeepLeavesTheAccountAsItIs(t *testing.T) {
 	bob := w.register("bob@example.org")
 	w.batch(w.reconciler())
 	w.update(func(ctx context.Context, tx *store.Tx) error {
-		if err := w.wisher.PasswordChanged(ctx, tx, bob, "an entirely new passphrase", w.time()); err != nil {
+		if err := w.recorder.PasswordChanged(ctx, tx, bob, "an entirely new passphrase", w.time()); err != nil {
 			return err
 		}
-		return w.wisher.Deleted(ctx, tx, bob, w.time())
+		return w.recorder.Deleted(ctx, tx, bob, w.time())
 	})
 	if got := w.batch(w.reconciler()); got.Claimed != 0 {
 		t.Errorf("the account of a user who is gone is still worked on: %+v", got)
@@ -173,7 +173,7 @@ func TestReconciler_ALostKeyHoldsNothingUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.wisher.Box = seal.New(ring.Derive(reconcile.Purpose))
+	w.recorder.Box = seal.New(ring.Derive(desired.Purpose))
 	r := w.reconciler()
 	for range 3 {
 		w.batch(r)
@@ -189,7 +189,7 @@ func TestReconciler_ProvesByTheAccountItself(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a := w.register("ada@example.org")
 	n := w.known(a)
-	first, err := w.wisher.Box.Open(n.First, string(a.ID))
+	first, err := w.recorder.Box.Open(n.First, string(a.ID))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +259,7 @@ func TestReconciler_SecretsStayOutOfTheRow(t *testing.T) {
 			t.Error("a password is stored in the clear")
 		}
 	}
-	if _, err := w.wisher.Box.Open(n.Password, string(account.NewID())); !errors.Is(err, seal.ErrOpen) {
+	if _, err := w.recorder.Box.Open(n.Password, string(account.NewID())); !errors.Is(err, seal.ErrOpen) {
 		t.Errorf("the box opens for another user: %v", err)
 	}
 }

@@ -20,12 +20,12 @@ const trialTime = 30 * time.Second
 // everybody's logins, and a Nextcloud that comes back is not met by a crowd.
 func (r *Reconciler) enter(ctx context.Context) (open bool, err error) {
 	now := r.now()
-	g, err := r.db.NextcloudGate(ctx, r.key, now)
+	g, err := r.db.NextcloudBreaker(ctx, r.key, now)
 	if err != nil || g.Proved || g.Closed != nil {
 		return g.Proved, err
 	}
 	until := now.Add(trialTime)
-	mine, err := r.db.TryNextcloud(ctx, r.key, now, until)
+	mine, err := r.db.BeginNextcloudTrial(ctx, r.key, now, until)
 	if err != nil || !mine {
 		return false, err
 	}
@@ -39,12 +39,12 @@ func (r *Reconciler) trial(ctx context.Context, until time.Time) (open bool, err
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), room)
 		defer cancel()
-		err = errors.Join(err, r.db.EndTrialOfNextcloud(ctx, r.key, until))
+		err = errors.Join(err, r.db.EndNextcloudTrial(ctx, r.key, until))
 	}()
 	if open, err = r.ask(ctx); err != nil || !open {
 		return false, err
 	}
-	return true, r.db.ProveNextcloud(ctx, r.key, r.now())
+	return true, r.db.RecordNextcloudSuccess(ctx, r.key, r.now())
 }
 
 // ask makes that call, and closes the gate where it fails. The error is of the
@@ -84,18 +84,18 @@ func (r *Reconciler) shut(ctx context.Context, failure error) error {
 
 // refused closes the gate for the administrator's credentials.
 func (r *Reconciler) refused(ctx context.Context, now time.Time) error {
-	return r.db.RefuseNextcloud(ctx, r.key, now, now.Add(coolDown))
+	return r.db.RecordNextcloudRefusal(ctx, r.key, now, now.Add(coolDown))
 }
 
 // outage closes the gate for as long as Nextcloud asks, or longer with each
 // failure in a row.
 func (r *Reconciler) outage(ctx context.Context, failure error, now time.Time) error {
-	g, err := r.db.NextcloudGate(ctx, r.key, now)
+	g, err := r.db.NextcloudBreaker(ctx, r.key, now)
 	if err != nil {
 		return err
 	}
 	wait := max(ocs.RetryAfter(failure), pause(g.Outages+1))
-	return r.db.CloseNextcloud(ctx, r.key, now, now.Add(wait))
+	return r.db.RecordNextcloudOutage(ctx, r.key, now, now.Add(wait))
 }
 
 // A Hold is what keeps the gateway from calling Nextcloud.
@@ -106,7 +106,7 @@ type Hold struct {
 
 // Holds returns what keeps the gateway from calling Nextcloud now.
 func (r *Reconciler) Holds(ctx context.Context) (Hold, error) {
-	g, err := r.db.NextcloudGate(ctx, r.key, r.now())
+	g, err := r.db.NextcloudBreaker(ctx, r.key, r.now())
 	if err != nil || g.Closed == nil {
 		return Hold{}, err
 	}
@@ -125,7 +125,7 @@ type Outlook struct {
 // Outlook returns what is left to be done.
 func (r *Reconciler) Outlook(ctx context.Context) (o Outlook, err error) {
 	now := r.now()
-	if o.Outlook, err = r.db.NextcloudOutlook(ctx, now); err != nil || o.Left == 0 {
+	if o.Outlook, err = r.db.NextcloudBacklog(ctx, now); err != nil || o.Left == 0 {
 		return o, err
 	}
 	if o.Hold, err = r.Holds(ctx); err != nil {

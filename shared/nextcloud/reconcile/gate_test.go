@@ -89,7 +89,7 @@ func TestGate_NewCredentialsAreTriedAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a := w.register("ada@example.org")
-	wrong := w.wisher.Settings
+	wrong := w.settings
 	wrong.Password = "what it used to be"
 	old := reconcile.New(w.db, wrong, w.ring, w.time)
 	w.batch(old)
@@ -163,7 +163,7 @@ func TestGate_ATrialThatVanishedIsMadeByAnother(t *testing.T) {
 		defer close(end)
 		<-tries
 		got := w.batch(w.reconciler())
-		if got.Claimed != 0 || got.Remaining != 1 || got.WaitsFor == nil || *got.WaitsFor != store.HoldTrial {
+		if got.Claimed != 0 || got.Remaining != 1 || got.WaitsFor == nil || *got.WaitsFor != store.BlockedByTrial {
 			t.Errorf("somebody else tried at the same time: %+v", got)
 		}
 		w.advance(31 * time.Second)
@@ -213,7 +213,7 @@ func TestReconciler_EditsAreMadeAtThePaceThatTheServerAllows(t *testing.T) {
 		a := w.register(fmt.Sprintf("user%d@example.org", i))
 		w.batch(r)
 		a.FullName = "Another Name"
-		w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Changed(ctx, tx, a, w.time()) })
+		w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Changed(ctx, tx, a, w.time()) })
 	}
 	start, refused := w.time(), 0
 	for left := many; left > 0; {

@@ -46,7 +46,7 @@ func (r *Reconciler) emailHolder(ctx context.Context, n desired.Account) (string
 		if strings.EqualFold(u.ID, n.NextcloudID) {
 			continue
 		}
-		held, gone, err := r.db.NextcloudHolder(ctx, u.ID)
+		held, gone, err := r.db.NextcloudAccountByID(ctx, u.ID)
 		switch {
 		case errors.Is(err, account.ErrNotFound), err == nil && gone:
 			return u.ID, nil
@@ -103,11 +103,11 @@ func (r *Reconciler) withEmail(ctx context.Context, email account.Email) (found 
 // account is made with its own id.
 func (t *try) takeAddress(ctx context.Context) error {
 	n := &t.account
-	id := desired.ID(account.Account{ID: n.UserID, Email: n.Email}, t.byEmail)
-	if n.NextcloudID != string(n.UserID) || n.NextcloudID == id || n.CreateTried || n.LastSyncedAt != nil {
+	id := desired.NextcloudID(account.Account{ID: n.UserID, Email: n.Email}, t.byEmail)
+	if n.NextcloudID != string(n.UserID) || n.NextcloudID == id || n.CreateAttempted || n.LastSyncedAt != nil {
 		return nil
 	}
-	taken, going, err := t.db.TakeNextcloudID(ctx, n.UserID, t.lease, id, t.now())
+	taken, going, err := t.db.ReserveNextcloudID(ctx, n.UserID, t.lease, id, t.now())
 	t.reached("asked for the id")
 	switch {
 	case err != nil:
@@ -148,7 +148,7 @@ func (t *try) changeEmail(ctx context.Context) error {
 		t.outcome.LastError = EmailTaken
 		return nil
 	case errors.Is(err, errEmailUnclear):
-		t.outcome.LastError = EmailUnclear
+		t.outcome.LastError = EmailAmbiguous
 		return nil
 	case err != nil:
 		return err

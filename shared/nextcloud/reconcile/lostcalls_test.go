@@ -129,7 +129,7 @@ func TestReconciler_KeepsThePasswordUntilTheFilesAnswer(t *testing.T) {
 		}))
 		for range slow {
 			r := w.reconciler()
-			reconcile.Impatient(r, w.wisher.Settings)
+			reconcile.Impatient(r, w.settings)
 			w.batch(r)
 			if n := w.known(a); n.Status != desired.Pending || n.LastError != reconcile.Unavailable || n.Password == nil || n.DueAt == nil {
 				t.Errorf("after a time-out the row is %s, %s, due %v, password kept %v", n.Status, n.LastError, n.DueAt, n.Password != nil)
@@ -153,7 +153,7 @@ func TestReconciler_KeepsThePasswordUntilTheFilesAnswer(t *testing.T) {
 func (w *world) changePassword(a account.Account, to secret.String) {
 	w.t.Helper()
 	w.update(func(ctx context.Context, tx *store.Tx) error {
-		return w.wisher.PasswordChanged(ctx, tx, a, to, w.time())
+		return w.recorder.PasswordChanged(ctx, tx, a, to, w.time())
 	})
 }
 
@@ -161,7 +161,7 @@ func (w *world) changePassword(a account.Account, to secret.String) {
 func (w *world) gone(a account.Account) {
 	w.t.Helper()
 	w.update(func(ctx context.Context, tx *store.Tx) error {
-		w.wisher.OnDelete = desired.Present
-		return w.wisher.Deleted(ctx, tx, a, w.time())
+		w.recorder.OnDelete = desired.Present
+		return w.recorder.Deleted(ctx, tx, a, w.time())
 	})
 }

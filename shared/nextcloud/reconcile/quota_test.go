@@ -18,7 +18,7 @@ import (
 func (w *world) setQuota(a account.Account, own string) {
 	w.t.Helper()
 	w.update(func(ctx context.Context, tx *store.Tx) error {
-		if err := w.wisher.Changed(ctx, tx, a, w.time()); err != nil {
+		if err := w.recorder.Changed(ctx, tx, a, w.time()); err != nil {
 			return err
 		}
 		return tx.SetNextcloudQuota(ctx, tx.AtConsole(), a.ID, own)
@@ -29,7 +29,7 @@ func (w *world) setQuota(a account.Account, own string) {
 func (w *world) rename(a *account.Account, name string) {
 	w.t.Helper()
 	a.FullName = name
-	w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Changed(ctx, tx, *a, w.time()) })
+	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Changed(ctx, tx, *a, w.time()) })
 }
 
 // hasQuota reconciles and fails the test unless a's account has the quota then.
@@ -54,12 +54,12 @@ func TestQuota_OfItsOwn(t *testing.T) {
 		a := w.register("ada@example.org")
 		w.hasQuota(a, "5 GB")
 		w.setQuota(a, "1 GB")
-		if n := w.known(a); n.Status != desired.Pending || n.OwnQuota != "1 GB" {
+		if n := w.known(a); n.Status != desired.Pending || n.QuotaOverride != "1 GB" {
 			t.Errorf("the row is %+v", n)
 		}
 		w.hasQuota(a, "1 GB")
 
-		w.wisher.Settings.Quota = "10 GB"
+		w.recorder.Quota = "10 GB"
 		w.rename(&a, "Ada King")
 		w.hasQuota(a, "1 GB") // a new default does not touch it
 		w.setQuota(a, "none")
@@ -109,14 +109,14 @@ func TestQuota_ChangedInNextcloud(t *testing.T) {
 		}
 		w.rename(&a, "Ada King")
 		w.hasQuota(a, "30 GB")
-		w.wisher.Settings.Quota = "10 GB" // a default is for accounts that nobody set
+		w.recorder.Quota = "10 GB" // a default is for accounts that nobody set
 		w.rename(&a, "Ada Lovelace")
 		w.hasQuota(a, "30 GB")
 		if n := w.known(a); n.Status != desired.Active || n.Total == nil || *n.Total != 30<<30 {
 			t.Errorf("the row is %+v", n)
 		}
 
-		w.wisher.Settings.KeepQuotas = false
+		w.settings.KeepQuotas = false
 		if c = w.compare(w.reconciler()); len(c.Drifts) != 1 || c.Drifts[0].Kept || c.Drifted() != 1 {
 			t.Errorf("%d to put right: %+v", c.Drifted(), c.Drifts)
 		}
@@ -124,11 +124,11 @@ func TestQuota_ChangedInNextcloud(t *testing.T) {
 			t.Errorf("%d were made due, %v", due, err)
 		}
 		w.hasQuota(a, "10 GB")
-		w.wisher.Settings.KeepQuotas = true
+		w.settings.KeepQuotas = true
 		w.cloud.Set("ada@example.org", "quota", "30 GB")
 		w.setQuota(a, "") // said again here, it holds there
 		w.hasQuota(a, "10 GB")
-		w.wisher.Settings.Quota = "15 GB" // and follows the default as before
+		w.recorder.Quota = "15 GB" // and follows the default as before
 		w.rename(&a, "Ada King")
 		w.hasQuota(a, "15 GB")
 	})

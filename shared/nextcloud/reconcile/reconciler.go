@@ -74,10 +74,10 @@ type Reconciler struct {
 }
 
 // New returns a reconciler of the wishes in db, for the Nextcloud of the
-// settings. The ring opens what the Wisher sealed.
+// settings. The ring opens what the recorder sealed.
 func New(db *store.DB, s Settings, ring *keyring.Ring, now func() time.Time) *Reconciler {
 	return &Reconciler{
-		db: db, directory: connect(s), box: newBox(ring), key: keyOf(s, ring),
+		db: db, directory: connect(s), box: desired.NewBox(ring), key: keyOf(s, ring),
 		admin: s.Admin, group: s.Group, byEmail: s.ByEmail, keepQuotas: s.KeepQuotas, now: now,
 		wake: make(chan struct{}, 1), reached: func(string) {},
 	}
@@ -97,7 +97,7 @@ func keyOf(s Settings, ring *keyring.Ring) string {
 // ReadReconciler returns the reconciler for the Nextcloud in the environment,
 // or nil where there is none.
 func ReadReconciler(env *config.Env, db *store.DB, ring *keyring.Ring) *Reconciler {
-	s := ReadAdmin(env)
+	s := ReadSettings(env)
 	if s.URL == nil {
 		return nil
 	}
@@ -215,7 +215,7 @@ func (b *batch) next(ctx context.Context) (desired.Account, bool) {
 func (r *Reconciler) release(ctx context.Context, lease string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), room)
 	defer cancel()
-	return r.db.ReleaseNextcloud(ctx, lease)
+	return r.db.ReleaseNextcloudLeases(ctx, lease)
 }
 
 // late reports whether the deadline leaves no time for one more account. It is
@@ -228,7 +228,7 @@ func late(ctx context.Context) bool {
 // one tries one account and settles what became of it. It is not done with
 // while Nextcloud may not be called.
 func (r *Reconciler) one(ctx context.Context, lease string, n desired.Account) (done, ok bool, err error) {
-	gate, err := r.db.NextcloudGate(ctx, r.key, r.now())
+	gate, err := r.db.NextcloudBreaker(ctx, r.key, r.now())
 	if err != nil || !gate.Proved {
 		return false, false, err
 	}
@@ -246,7 +246,7 @@ func (r *Reconciler) one(ctx context.Context, lease string, n desired.Account) (
 		}
 	} else {
 		if n.State == desired.Absent || n.Link == desired.Released {
-			err = r.db.ForgetNextcloud(ctx, n, lease)
+			err = r.db.DeleteNextcloud(ctx, n, lease)
 			if !errors.Is(err, store.ErrChanged) {
 				r.reached("forgotten")
 				return true, true, err

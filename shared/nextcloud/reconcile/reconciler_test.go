@@ -159,7 +159,7 @@ func TestReconciler_NeverTouchesAForeignAccount(t *testing.T) {
 	if n := w.known(a); n.Status != desired.Conflict || n.LastError != reconcile.IDTaken || n.Owned || n.DueAt != nil {
 		t.Errorf("the row is %+v", n)
 	}
-	w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Deleted(ctx, tx, a, w.time()) })
+	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Deleted(ctx, tx, a, w.time()) })
 	w.batch(w.reconciler())
 	u, ok := w.cloud.User("ada@example.org")
 	if !ok || !u.Enabled || u.Email != "somebody@example.com" || !w.cloud.Opens("ada@example.org", "her own password") {
@@ -175,9 +175,9 @@ func TestReconciler_FollowsTheWish(t *testing.T) {
 	w.batch(r)
 
 	a.Email, a.FullName = "countess@example.org", "Ada King"
-	w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Changed(ctx, tx, a, w.time()) })
+	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Changed(ctx, tx, a, w.time()) })
 	w.update(func(ctx context.Context, tx *store.Tx) error {
-		return w.wisher.PasswordChanged(ctx, tx, a, "an entirely new passphrase", w.time())
+		return w.recorder.PasswordChanged(ctx, tx, a, "an entirely new passphrase", w.time())
 	})
 	w.batch(r)
 	w.settled(a, "an entirely new passphrase")
@@ -189,13 +189,13 @@ func TestReconciler_FollowsTheWish(t *testing.T) {
 
 	disabled := w.time()
 	a.DisabledAt = &disabled
-	w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Changed(ctx, tx, a, w.time()) })
+	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Changed(ctx, tx, a, w.time()) })
 	w.batch(r)
 	if u, _ := w.cloud.User("ada@example.org"); u.Enabled || w.known(a).Status != desired.Inactive {
 		t.Errorf("not disabled: %+v", u)
 	}
 
-	w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Deleted(ctx, tx, a, w.time()) })
+	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Deleted(ctx, tx, a, w.time()) })
 	w.batch(r)
 	if _, there := w.cloud.User("ada@example.org"); there {
 		t.Error("not deleted")
@@ -299,7 +299,7 @@ func TestReconciler_AWishThatChangesMeanwhileIsNotLost(t *testing.T) {
 	reconcile.OnReached(r, func(point string) {
 		if point == "app password kept" && !changed {
 			changed = true
-			w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Changed(ctx, tx, a, w.time()) })
+			w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Changed(ctx, tx, a, w.time()) })
 		}
 	})
 	if _, err := r.RunBatch(t.Context(), 1); err != nil {
@@ -317,7 +317,7 @@ func TestReconciler_NeverTouchesAForeignAccount_NorAtDeletion(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_ON_DELETE": "delete"})
 	w.cloud.AddUser("ada@example.org", "her own password", "")
 	a := w.register("ada@example.org") // deleted again before anybody tried to make it
-	w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Deleted(ctx, tx, a, w.time()) })
+	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Deleted(ctx, tx, a, w.time()) })
 	w.batch(w.reconciler())
 	if u, ok := w.cloud.User("ada@example.org"); !ok || !u.Enabled {
 		t.Errorf("the foreign account was deleted or disabled: %+v", u)

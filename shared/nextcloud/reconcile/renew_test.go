@@ -7,6 +7,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/nextcloud/access"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/store"
@@ -18,7 +19,7 @@ import (
 func (w *world) killApp(a account.Account) {
 	w.t.Helper()
 	n := w.known(a)
-	app, err := w.wisher.Box.Open(n.App, string(a.ID))
+	app, err := w.recorder.Box.Open(n.App, string(a.ID))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -45,7 +46,7 @@ func TestReconciler_RenewsARefusedAppPassword(t *testing.T) {
 	strikes := w.cloud.Strikes()
 	w.batch(r)
 	n := w.known(a)
-	app, err := w.wisher.Box.Open(n.App, string(a.ID))
+	app, err := w.recorder.Box.Open(n.App, string(a.ID))
 	if err != nil || !w.appPasswordOpens(n.NextcloudID, app) || n.Status != desired.Active {
 		t.Errorf("no app password opens the account: %v, %+v", err, n)
 	}
@@ -86,7 +87,7 @@ func TestReconciler_RenewsWithThePasswordOfTheNextLogin(t *testing.T) {
 			t.Errorf("the login is not told: %+v, %v", who, err)
 		}
 		for range 2 { // the second finds that it is there already
-			if err := w.wisher.HandOver(t.Context(), db, a.ID, "hash", adasPassword, w.time()); err != nil {
+			if err := w.recorder.SupplyPassword(t.Context(), db, a.ID, "hash", adasPassword, w.time()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -96,7 +97,7 @@ func TestReconciler_RenewsWithThePasswordOfTheNextLogin(t *testing.T) {
 			t.Errorf("the next login is asked, too: %+v, %v", who, err)
 		}
 		version := w.known(a).Version
-		if err := w.wisher.HandOver(t.Context(), db, a.ID, "hash", adasPassword, w.time()); err != nil || w.known(a).Version != version {
+		if err := w.recorder.SupplyPassword(t.Context(), db, a.ID, "hash", adasPassword, w.time()); err != nil || w.known(a).Version != version {
 			t.Errorf("a password that nobody wants was kept: %v", err)
 		}
 	})
@@ -118,7 +119,7 @@ func TestReconciler_AnAccountMadeAgainWantsThePassword(t *testing.T) {
 	if n.Personal || !n.WantsPassword || n.Status != desired.Active || n.App == nil {
 		t.Fatalf("the row is %+v", n)
 	}
-	if err := w.wisher.HandOver(t.Context(), w.db, a.ID, "hash", adasPassword, w.time()); err != nil {
+	if err := w.recorder.SupplyPassword(t.Context(), w.db, a.ID, "hash", adasPassword, w.time()); err != nil {
 		t.Fatal(err)
 	}
 	w.batch(r)
@@ -130,7 +131,7 @@ func TestReconciler_PutsEverybodyIntoTheGroup(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t), nil)
 	before := w.register("before@example.org")
 	w.batch(w.reconciler())
-	w.wisher.Group = "voice assist"
+	w.settings.Group = "voice assist"
 	after := w.register("after@example.org")
 	w.recheck()
 	r := w.reconciler()
@@ -203,27 +204,27 @@ func TestStorage_OpensByWhatIsKnownOfTheAccount(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a := w.register("ada@example.org")
 	env := config.Map(map[string]string{"NEXTCLOUD_URL": w.url})
-	s := reconcile.ReadStorage(env, w.db, w.ring, w.time)
+	s := access.ReadStorage(env, w.db, w.ring, w.time)
 	if _, err := s.Open(t.Context(), a.ID); !isNotReady(err) {
 		t.Errorf("before it was made: %v", err)
 	}
 	r := w.reconciler()
 	w.batch(r)
 	a.FullName = "Ada King"
-	w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Changed(ctx, tx, a, w.time()) })
+	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Changed(ctx, tx, a, w.time()) })
 	if _, err := s.Open(t.Context(), a.ID); err != nil || w.known(a).Status != desired.Pending {
 		t.Errorf("a change that waits closes the folder: %v", err)
 	}
 	disabled := w.time()
 	a.DisabledAt = &disabled
-	w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Changed(ctx, tx, a, w.time()) })
+	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Changed(ctx, tx, a, w.time()) })
 	if _, err := s.Open(t.Context(), a.ID); !isNotReady(err) {
 		t.Errorf("of a disabled user: %v", err)
 	}
 	if _, err := s.Open(t.Context(), account.NewID()); !isNotReady(err) {
 		t.Errorf("of nobody: %v", err)
 	}
-	if _, err := (*reconcile.Storage)(nil).Open(t.Context(), a.ID); err == nil || isNotReady(err) {
+	if _, err := (*access.Storage)(nil).Open(t.Context(), a.ID); err == nil || isNotReady(err) {
 		t.Errorf("without a Nextcloud: %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -41,7 +42,7 @@ func NewResealer(db *store.DB, ring *keyring.Ring, now func() time.Time) *Reseal
 func (r *Resealer) Due(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	keys, now := r.ring.Derive(Purpose).All(), r.now()
+	keys, now := r.ring.Derive(desired.Purpose).All(), r.now()
 	since := now.Sub(r.last)
 	if len(keys) == 1 || keys[0].ID == r.with && since >= 0 && since < resealEvery {
 		return nil
@@ -78,7 +79,7 @@ func (r *Resealer) Loop(ctx context.Context) {
 // It may run beside gateways that have the ring, and beside itself. After each page
 // it calls progress with how many values it has looked at.
 func Reseal(ctx context.Context, db *store.DB, ring *keyring.Ring, progress func(looked int)) (sealed, lost int, err error) {
-	box, looked := newBox(ring), 0
+	box, looked := desired.NewBox(ring), 0
 	for _, place := range store.SealedPlaces() {
 		for after := ""; ; {
 			values, err := db.SealedValues(ctx, place, after, resealed)
@@ -120,7 +121,7 @@ func Reseal(ctx context.Context, db *store.DB, ring *keyring.Ring, progress func
 // Opens reports whether what is sealed opens with the ring, by one value of each
 // kind; true where there is none.
 func Opens(ctx context.Context, db *store.DB, ring *keyring.Ring) (bool, error) {
-	box := newBox(ring)
+	box := desired.NewBox(ring)
 	for _, place := range store.SealedPlaces() {
 		values, err := db.SealedValues(ctx, place, "", 1)
 		if err != nil {

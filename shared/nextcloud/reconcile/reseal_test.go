@@ -7,6 +7,7 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/crypto/seal"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
@@ -16,7 +17,7 @@ import (
 // it reads one value at a time.
 func (w *world) opened(ring *keyring.Ring) map[string]secret.String {
 	w.t.Helper()
-	box, all := seal.New(ring.Derive(reconcile.Purpose)), map[string]secret.String{}
+	box, all := seal.New(ring.Derive(desired.Purpose)), map[string]secret.String{}
 	for i, place := range store.SealedPlaces() {
 		for after := ""; ; {
 			values, err := w.db.SealedValues(w.t.Context(), place, after, 1)

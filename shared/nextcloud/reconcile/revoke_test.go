@@ -15,6 +15,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/nextcloud/access"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
@@ -35,9 +36,9 @@ func (w *world) login(a account.Account) signin.ID {
 }
 
 // appPasswords returns those of the world's Nextcloud.
-func (w *world) appPasswords() *reconcile.AppPasswords {
+func (w *world) appPasswords() *access.AppPasswords {
 	env := config.Map(map[string]string{"NEXTCLOUD_URL": w.url})
-	return reconcile.ReadStorage(env, w.db, w.ring, w.time).AppPasswords()
+	return access.ReadStorage(env, w.db, w.ring, w.time).AppPasswords()
 }
 
 // issue makes n app passwords for a, by their own password.
@@ -62,13 +63,13 @@ func (w *world) issue(a account.Account, own secret.String, n int) []secret.Stri
 func (w *world) takeBack(a account.Account, plain secret.String) {
 	w.t.Helper()
 	w.update(func(ctx context.Context, tx *store.Tx) error {
-		if err := w.wisher.RevokeApps(ctx, tx, audit.New(audit.PasswordChanged, a.ID, audit.Origin{}, w.time())); err != nil {
+		if err := w.recorder.RevokeAppPasswords(ctx, tx, audit.New(audit.PasswordChanged, a.ID, audit.Origin{}, w.time())); err != nil {
 			return err
 		}
 		if plain == "" {
 			return nil
 		}
-		return w.wisher.PasswordChanged(ctx, tx, a, plain, w.time())
+		return w.recorder.PasswordChanged(ctx, tx, a, plain, w.time())
 	})
 }
 
@@ -317,7 +318,7 @@ func TestReconciler_DisablingAndRevoking(t *testing.T) {
 		if a.DisabledAt = nil; on {
 			a.DisabledAt = &at
 		}
-		w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Changed(ctx, tx, a, at) })
+		w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Changed(ctx, tx, a, at) })
 	}
 	enabledWorld := func(t *testing.T, env map[string]string) (*world, account.Account, []secret.String) {
 		t.Helper()
@@ -371,7 +372,7 @@ func TestReconciler_DisablingAndRevoking(t *testing.T) {
 				w.takeBack(a, "")
 			}
 			w.update(func(ctx context.Context, tx *store.Tx) error {
-				if err := w.wisher.Deleted(ctx, tx, a, w.time()); err != nil {
+				if err := w.recorder.Deleted(ctx, tx, a, w.time()); err != nil {
 					return err
 				}
 				return tx.DeleteAccount(ctx, tx.AtConsole(), a.ID)

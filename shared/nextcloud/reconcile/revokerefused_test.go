@@ -52,7 +52,7 @@ func TestReconciler_RevokesWhatComesAliveAgain(t *testing.T) {
 		if n := w.cloud.Strikes(); n > 9 { // eleven lock everybody out
 			t.Errorf("%d strikes", n)
 		}
-		if err := w.wisher.HandOver(t.Context(), w.db, a.ID, "hash", adasPassword, w.time()); err != nil {
+		if err := w.recorder.SupplyPassword(t.Context(), w.db, a.ID, "hash", adasPassword, w.time()); err != nil {
 			t.Fatal(err)
 		}
 		w.batch(r)

@@ -182,7 +182,7 @@ func (s *sweep) compare(ctx context.Context) error {
 		}
 		for _, n := range rows {
 			s.claims[strings.ToLower(n.NextcloudID)] = true
-			if id := n.InTheWay(); id != "" {
+			if id := n.ConflictingID(); id != "" {
 				s.claims[strings.ToLower(id)] = true // known not to be ours, so no orphan
 			}
 			switch {
@@ -231,7 +231,7 @@ func (s *sweep) look(ctx context.Context, n desired.Account) error {
 			add(DriftDisabled, "", "")
 		}
 		if differs, kept := s.compareQuota(n, u); differs {
-			add(DriftQuota, n.WantedQuota(), u.Quota.String())
+			add(DriftQuota, n.EffectiveQuota(), u.Quota.String())
 			s.found.Drifts[len(s.found.Drifts)-1].Kept = kept
 			if used, total := numbersOf(u); used != nil {
 				if err := s.db.NoteUsage(ctx, n.UserID, *used, total, s.begun); err != nil {
@@ -319,7 +319,7 @@ const (
 // differs it only says so.
 func (r *Reconciler) SweepDaily(ctx context.Context) error {
 	now := r.now()
-	gate, err := r.db.NextcloudGate(ctx, r.key, now)
+	gate, err := r.db.NextcloudBreaker(ctx, r.key, now)
 	if err != nil || !gate.Proved {
 		return err
 	}

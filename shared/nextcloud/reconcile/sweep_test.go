@@ -70,7 +70,7 @@ func (w *world) setDisabled(a account.Account) {
 	w.t.Helper()
 	now := w.time()
 	a.DisabledAt = &now
-	w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Changed(ctx, tx, a, now) })
+	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Changed(ctx, tx, a, now) })
 }
 
 func TestSweep_FindsAndRepairsEveryDrift(t *testing.T) {
@@ -112,7 +112,7 @@ func TestSweep_KnowsItsOwnByTheGroup(t *testing.T) {
 	w.register("ada@example.org")
 	w.batch(w.reconciler())
 	w.cloud.AddUser("grace@example.org", "x", "")
-	w.wisher.Settings.Group = "voiceassist" // from now on
+	w.settings.Group = "voiceassist" // from now on
 	c := w.compare(w.reconciler())
 	if len(c.Drifts) != 1 || c.Drifts[0].Kind != reconcile.DriftGroup || c.Foreign != 2 {
 		t.Errorf("got %+v", c)
@@ -128,7 +128,7 @@ func TestSweep_LeavesAloneWhatIsNotAtRest(t *testing.T) {
 	left := w.register("left@example.org")
 	w.batch(r)
 	w.update(func(ctx context.Context, tx *store.Tx) error {
-		if err := w.wisher.Deleted(ctx, tx, left, w.time()); err != nil {
+		if err := w.recorder.Deleted(ctx, tx, left, w.time()); err != nil {
 			return err
 		}
 		return tx.DeleteAccount(ctx, tx.AtConsole(), left.ID)
@@ -154,7 +154,7 @@ func TestSweep_IsNotFooledByWhatHappensMeanwhile(t *testing.T) {
 		next.ServeHTTP(rw, req)
 		w.register("new@example.org")
 		w.update(func(ctx context.Context, tx *store.Tx) error {
-			if err := w.wisher.Deleted(ctx, tx, gone, w.time()); err != nil {
+			if err := w.recorder.Deleted(ctx, tx, gone, w.time()); err != nil {
 				return err
 			}
 			return tx.DeleteAccount(ctx, tx.AtConsole(), gone.ID)

@@ -21,7 +21,7 @@ import (
 // shut closes the gate as an outage does, and waits until it is over.
 func (w *world) shut() {
 	w.t.Helper()
-	err := w.db.CloseNextcloud(w.t.Context(), reconcile.Key(w.reconciler()), w.time(), w.time().Add(time.Second))
+	err := w.db.RecordNextcloudOutage(w.t.Context(), reconcile.Key(w.reconciler()), w.time(), w.time().Add(time.Second))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestTrial_EndsWithAnyAnswer(t *testing.T) {
 			if err != nil {
 				w.t.Fatal(err)
 			}
-			w.ring, w.wisher.Box = ring, seal.New(ring.Derive(reconcile.Purpose))
+			w.ring, w.recorder.Box = ring, seal.New(ring.Derive(desired.Purpose))
 		}},
 		"an answer that nobody knows": {true, crash},
 		"a limit":                     {true, limit},
@@ -147,15 +147,15 @@ func TestGate_CorrectedSettingsGoOnAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for hold, spoil := range map[store.Hold]func(*reconcile.Settings){
-		store.HoldRefused: func(s *reconcile.Settings) { s.Password = "what it used to be" },
-		store.HoldOutage:  func(s *reconcile.Settings) { s.URL = nowhere },
+		store.BlockedByRefusal: func(s *reconcile.Settings) { s.Password = "what it used to be" },
+		store.BlockedByOutage:  func(s *reconcile.Settings) { s.URL = nowhere },
 	} {
 		t.Run(string(hold), func(t *testing.T) {
 			t.Parallel()
 			storetest.Each(t, func(t *testing.T, db *store.DB) {
 				w := newWorld(t, db, nil)
 				a := w.register("ada@example.org")
-				wrong := w.wisher.Settings
+				wrong := w.settings
 				spoil(&wrong)
 				old := reconcile.New(w.db, wrong, w.ring, w.time)
 				for range 2 { // finds out, and waits
@@ -184,7 +184,7 @@ func TestGate_WrongCredentialsOfTwoKindsAreTriedOnceEach(t *testing.T) {
 		w.register("ada@example.org")
 		var wrong []*reconcile.Reconciler
 		for _, password := range []string{"one", "two", "three"} {
-			s := w.wisher.Settings
+			s := w.settings
 			s.Password = secret.String(password)
 			wrong = append(wrong, reconcile.New(w.db, s, w.ring, w.time))
 		}

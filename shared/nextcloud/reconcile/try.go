@@ -52,7 +52,7 @@ func (t *try) run(ctx context.Context) error {
 			}
 		case err == nil && t.account.Link == desired.Adopted:
 			err = &conflict{u.ID, ClaimRequired}
-		case err == nil && !t.account.Owned && !t.account.CreateTried:
+		case err == nil && !t.account.Owned && !t.account.CreateAttempted:
 			err = &conflict{u.ID, IDTaken} // trying the first password would count as a failed login
 		case err == nil && !t.account.Owned:
 			err = t.prove(ctx)
@@ -84,7 +84,7 @@ func (t *try) create(ctx context.Context) (ocs.User, error) {
 	if err := t.unheld(ctx); err != nil {
 		return ocs.User{}, err
 	}
-	if err := t.db.NoteNextcloudCreate(ctx, t.account.UserID, t.lease); err != nil {
+	if err := t.db.MarkNextcloudCreateAttempted(ctx, t.account.UserID, t.lease); err != nil {
 		return ocs.User{}, err
 	}
 	t.reached("create noted")
@@ -110,7 +110,7 @@ func (t *try) create(ctx context.Context) (ocs.User, error) {
 func (t *try) make(ctx context.Context, first secret.String) error {
 	n := t.account
 	u := ocs.NewUser{
-		ID: n.NextcloudID, Password: first, Email: string(n.Email), DisplayName: displayName(n), Quota: cmp.Or(n.WantedQuota(), n.Quota),
+		ID: n.NextcloudID, Password: first, Email: string(n.Email), DisplayName: displayName(n), Quota: cmp.Or(n.EffectiveQuota(), n.Quota),
 	}
 	if t.group != "" {
 		u.Groups = []string{t.group}
@@ -183,7 +183,7 @@ func (t *try) opens(ctx context.Context, password secret.String) (bool, error) {
 // own commits that the account is ours, before anything is done to it: once the
 // first password is replaced, it proves nothing any more.
 func (t *try) own(ctx context.Context) error {
-	if err := t.db.OwnNextcloud(ctx, t.account.UserID, t.lease, t.now()); err != nil {
+	if err := t.db.MarkNextcloudOwned(ctx, t.account.UserID, t.lease, t.now()); err != nil {
 		return err
 	}
 	t.account.Owned, t.outcome.Owned = true, true
@@ -199,7 +199,7 @@ func (t *try) own(ctx context.Context) error {
 // beginAnew prepares for making an account that is not there, with a first
 // password that was never used, and returns why.
 func (t *try) beginAnew(why error) error {
-	first, err := firstPassword(t.box, t.account.UserID)
+	first, err := desired.NewInitialPassword(t.box, t.account.UserID)
 	if err != nil {
 		return err
 	}
@@ -374,7 +374,7 @@ func (t *try) retire(ctx context.Context, u ocs.User, err error) error {
 		return nil // it is not ours to touch
 	}
 	if !t.account.Owned {
-		if !t.account.CreateTried {
+		if !t.account.CreateAttempted {
 			return &conflict{u.ID, IDTaken}
 		}
 		if err := t.prove(ctx); err != nil {

@@ -51,7 +51,7 @@ func (t *try) touch(ctx context.Context, app secret.String) error {
 
 // keepApp commits the app password at once: each fetch makes another.
 func (t *try) keepApp(ctx context.Context, sealed []byte) error {
-	err := t.db.KeepNextcloudApp(ctx, t.account.UserID, t.lease, sealed, t.now())
+	err := t.db.SaveNextcloudAppPassword(ctx, t.account.UserID, t.lease, sealed, t.now())
 	if err == nil {
 		t.account.App = sealed
 		t.reached("app password kept")

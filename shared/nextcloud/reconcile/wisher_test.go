@@ -13,7 +13,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-func TestWisher_KeepsThePasswordOnlyWhereItWillBeUsed(t *testing.T) {
+func TestRecorder_KeepsThePasswordOnlyWhereItWillBeUsed(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		env  map[string]string
@@ -35,7 +35,7 @@ func TestWisher_KeepsThePasswordOnlyWhereItWillBeUsed(t *testing.T) {
 				t.Error("the password is not sealed")
 			}
 			w.update(func(ctx context.Context, tx *store.Tx) error {
-				return w.wisher.Changed(ctx, tx, a, w.time())
+				return w.recorder.Changed(ctx, tx, a, w.time())
 			})
 			if later := w.known(a); (later.Password != nil) != test.kept || !bytes.Equal(later.First, n.First) || later.Version != 2 {
 				t.Errorf("a change without a password made the row %+v", later)
@@ -44,13 +44,13 @@ func TestWisher_KeepsThePasswordOnlyWhereItWillBeUsed(t *testing.T) {
 	}
 }
 
-func TestWisher_GivesNoIDTwice(t *testing.T) {
+func TestRecorder_GivesNoIDTwice(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, nil) // NEXTCLOUD_ON_DELETE is disable: the old account stays
 		first := w.register("ada@example.org")
 		w.update(func(ctx context.Context, tx *store.Tx) error {
-			if err := w.wisher.Deleted(ctx, tx, first, w.time()); err != nil {
+			if err := w.recorder.Deleted(ctx, tx, first, w.time()); err != nil {
 				return err
 			}
 			return tx.DeleteAccount(ctx, tx.AtConsole(), first.ID)
@@ -65,12 +65,12 @@ func TestWisher_GivesNoIDTwice(t *testing.T) {
 	})
 }
 
-func TestWisher_KeepsTheAccountOfADeletedUserWhereThatIsThePolicy(t *testing.T) {
+func TestRecorder_KeepsTheAccountOfADeletedUserWhereThatIsThePolicy(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_ON_DELETE": "keep"})
 	a := w.register("ada@example.org")
 	w.batch(w.reconciler())
-	w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Deleted(ctx, tx, a, w.time()) })
+	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Deleted(ctx, tx, a, w.time()) })
 	w.batch(w.reconciler())
 	w.settled(a, adasPassword)
 }

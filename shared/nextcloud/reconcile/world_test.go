@@ -16,6 +16,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/nextcloud/access"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
@@ -33,13 +34,14 @@ const (
 
 // A world is a gateway's store and a Nextcloud.
 type world struct {
-	t      *testing.T
-	db     *store.DB
-	cloud  *nextcloudtest.Server
-	url    string
-	wisher *reconcile.Wisher
-	secret secret.String
-	ring   *keyring.Ring
+	t        *testing.T
+	db       *store.DB
+	cloud    *nextcloudtest.Server
+	url      string
+	recorder *desired.Recorder
+	settings reconcile.Settings
+	secret   secret.String
+	ring     *keyring.Ring
 
 	mu  sync.Mutex
 	now time.Time
@@ -64,8 +66,8 @@ func newWorld(t *testing.T, db *store.DB, env map[string]string) *world {
 	if w.ring, err = keyring.New(w.secret); err != nil {
 		t.Fatal(err)
 	}
-	w.wisher = reconcile.ReadWisher(e, w.ring)
-	w.wisher.Settings = reconcile.ReadAdmin(e) // for the reconcilers, too
+	w.recorder = desired.ReadRecorder(e, w.ring)
+	w.settings = reconcile.ReadSettings(e)
 	if err := e.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +89,7 @@ func (w *world) advance(d time.Duration) {
 // reconciler returns a fresh one, as after a restart.
 func (w *world) reconciler() *reconcile.Reconciler {
 	w.t.Helper()
-	return reconcile.New(w.db, w.wisher.Settings, w.ring, w.time)
+	return reconcile.New(w.db, w.settings, w.ring, w.time)
 }
 
 // register makes an account with its wish, as registration does.
@@ -101,7 +103,7 @@ func (w *world) register(email string) account.Account {
 		if err := tx.CreateAccount(ctx, a, "hash"); err != nil {
 			return err
 		}
-		return w.wisher.Register(ctx, tx, a, adasPassword, w.time())
+		return w.recorder.Registered(ctx, tx, a, adasPassword, w.time())
 	})
 	return a
 }
@@ -158,7 +160,7 @@ func (w *world) settled(a account.Account, password secret.String) {
 	if !w.cloud.Opens(n.NextcloudID, password) {
 		w.t.Error("the password does not open the account")
 	}
-	if app, err := w.wisher.Box.Open(n.App, string(n.UserID)); err != nil || !w.appPasswordOpens(n.NextcloudID, app) {
+	if app, err := w.recorder.Box.Open(n.App, string(n.UserID)); err != nil || !w.appPasswordOpens(n.NextcloudID, app) {
 		w.t.Errorf("no app password opens the account: %v", err)
 	}
 	got, err := w.db.Account(w.t.Context(), a.ID)
@@ -188,13 +190,13 @@ func (w *world) client() *ocs.Client {
 
 // isNotReady reports whether err says when to try again.
 func isNotReady(err error) bool {
-	return errors.Is(err, reconcile.ErrNotReady) && fault.Of(err).RetryAfter > 0
+	return errors.Is(err, access.ErrNotReady) && fault.Of(err).RetryAfter > 0
 }
 
 // changed wishes what follows from a change of a.
 func (w *world) changed(a account.Account) {
 	w.t.Helper()
-	w.update(func(ctx context.Context, tx *store.Tx) error { return w.wisher.Changed(ctx, tx, a, w.time()) })
+	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Changed(ctx, tx, a, w.time()) })
 }
 
 // removed deletes a, and lets the policy be carried out.
@@ -205,7 +207,7 @@ func (w *world) removed(a account.Account) {
 		if err := tx.DeleteAccount(ctx, tx.AtConsole(), a.ID); err != nil {
 			return err
 		}
-		return w.wisher.Deleted(ctx, tx, a, w.time())
+		return w.recorder.Deleted(ctx, tx, a, w.time())
 	})
 	w.batch(w.reconciler())
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/voiceassist/gateway/cmd/gateway/internal/doctor"
+	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 )
@@ -52,7 +53,7 @@ func settingsFor(t *testing.T, address string) reconcile.Settings {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return reconcile.Settings{URL: u, Admin: "admin", Password: adminPassword}
+	return reconcile.Settings{Server: nextcloud.Server{URL: u}, Admin: "admin", Password: adminPassword}
 }
 
 // A report is what an examination found.

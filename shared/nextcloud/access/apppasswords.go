@@ -1,4 +1,4 @@
-package reconcile
+package access
 
 import (
 	"context"
@@ -10,18 +10,15 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 	"github.com/voiceassist/gateway/shared/nextcloud/webdav"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
-// What stands between a user and an app password.
-var (
-	errPasswordBehind = fault.New(fault.Conflict, "nextcloud_password_differs",
-		"Nextcloud does not have your password yet, or rejected it. Log in again, or change the password.")
-	errNoAnswer = fault.New(fault.Unavailable, "nextcloud_unavailable", "Nextcloud is not available at the moment.").After(5 * time.Second)
-)
+var errPasswordBehind = fault.New(fault.Conflict, "nextcloud_password_differs",
+	"Nextcloud does not have your password yet, or rejected it. Log in again, or change the password.")
 
 // AppPasswords gives users credentials for WebDAV clients of their own. A nil
 // one is a gateway without a Nextcloud. It is safe for concurrent use.
@@ -55,7 +52,7 @@ func (a *AppPasswords) Ready(ctx context.Context, user account.ID) error {
 
 func (a *AppPasswords) open(ctx context.Context, user account.ID) (*Opened, desired.Account, error) {
 	if a == nil {
-		return nil, desired.Account{}, ErrNoNextcloud
+		return nil, desired.Account{}, nextcloud.ErrNotConfigured
 	}
 	o, err := a.storage.Open(ctx, user)
 	if err != nil {
@@ -136,11 +133,11 @@ func (a *AppPasswords) keep(ctx context.Context, by signin.Proof, p desired.AppP
 	return err
 }
 
-// hasRoom returns [desired.ErrManyAppPasswords] where the user may have no more.
+// hasRoom returns [desired.ErrTooManyAppPasswords] where the user may have no more.
 func hasRoom(ctx context.Context, s *store.Statements, user account.ID) error {
 	held, err := s.AppPasswordsHeld(ctx, user)
 	if err == nil && held >= desired.MaxAppPasswords {
-		err = desired.ErrManyAppPasswords
+		err = desired.ErrTooManyAppPasswords
 	}
 	return err
 }
@@ -159,7 +156,7 @@ func (a *AppPasswords) told(err error) error {
 		return errPasswordBehind.Because(err)
 	case errors.Is(err, ocs.ErrUnavailable), errors.Is(err, ocs.ErrUncertain),
 		errors.Is(err, ocs.ErrBadAnswer), errors.Is(err, ocs.ErrRateLimited):
-		told := errNoAnswer.Because(err)
+		told := nextcloud.ErrUnavailable.Because(err)
 		told.RetryAfter = max(told.RetryAfter, ocs.RetryAfter(err))
 		return told
 	}
@@ -179,7 +176,7 @@ func (a *AppPasswords) List(ctx context.Context, user account.ID) ([]desired.App
 // the reconciler revokes it.
 func (a *AppPasswords) Revoke(ctx context.Context, id desired.AppPasswordID, event audit.Event) error {
 	if a == nil {
-		return ErrNoNextcloud
+		return nextcloud.ErrNotConfigured
 	}
 	s, user := a.storage, event.User
 	held, err := s.db.AppPassword(ctx, user, id)

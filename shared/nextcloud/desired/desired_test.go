@@ -8,7 +8,7 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 )
 
-func TestID(t *testing.T) {
+func TestNextcloudID(t *testing.T) {
 	t.Parallel()
 	const id = "019ce000-0000-7000-8000-000000000001"
 	for _, test := range []struct {
@@ -27,7 +27,7 @@ func TestID(t *testing.T) {
 		{"65 do not", strings.Repeat("a", 53) + "@example.org", true, id},
 	} {
 		a := account.Account{ID: id, Email: account.Email(test.email)}
-		if got := desired.ID(a, test.byEmail); got != test.want {
+		if got := desired.NextcloudID(a, test.byEmail); got != test.want {
 			t.Errorf("%s: got %s, want %s", test.name, got, test.want)
 		}
 	}

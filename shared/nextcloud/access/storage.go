@@ -1,4 +1,4 @@
-package reconcile
+package access
 
 import (
 	"context"
@@ -10,21 +10,21 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/seal"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 	"github.com/voiceassist/gateway/shared/nextcloud/webdav"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
-// What stands between a user and their files.
-var (
-	ErrNoNextcloud = fault.New(fault.Conflict, "nextcloud_disabled", "No Nextcloud is configured.")
-	ErrNotReady    = fault.New(fault.Conflict, "storage_not_ready",
-		"Your storage is not ready. GET /api/users/me/nextcloud shows its status.")
-)
+// ErrNotReady is returned while a user's files cannot be reached.
+var ErrNotReady = fault.New(fault.Conflict, "storage_not_ready",
+	"Your storage is not ready. GET /api/users/me/nextcloud shows its status.")
 
-// soon is when to look again at an account that is being worked on.
-const soon = 5 * time.Second
+const (
+	soon  = 5 * time.Second  // until a client may try again while the reconciler works on the account
+	later = 15 * time.Minute // the same for an account that waits for a person
+)
 
 // A Storage opens the folders of users. A nil one is a gateway without a
 // Nextcloud. It is safe for concurrent use.
@@ -41,12 +41,12 @@ type Storage struct {
 // ReadStorage returns the storage in the environment's Nextcloud, or nil where
 // there is none. It needs no administrator.
 func ReadStorage(env *config.Env, db *store.DB, ring *keyring.Ring, now func() time.Time) *Storage {
-	s := Read(env)
+	s := nextcloud.ReadServer(env)
 	if s.URL == nil {
 		return nil
 	}
 	return &Storage{
-		db: db, box: newBox(ring), now: now,
+		db: db, box: desired.NewBox(ring), now: now,
 		client: webdav.New(webdav.Config{URL: s.URL, Roots: s.Roots}),
 		public: webdav.New(webdav.Config{URL: s.PublicURL}),
 	}
@@ -68,7 +68,7 @@ type Opened struct {
 // through.
 func (s *Storage) Open(ctx context.Context, user account.ID) (*Opened, error) {
 	if s == nil {
-		return nil, ErrNoNextcloud
+		return nil, nextcloud.ErrNotConfigured
 	}
 	n, err := s.db.NextcloudAccount(ctx, user)
 	switch {
@@ -92,7 +92,7 @@ func (s *Storage) Open(ctx context.Context, user account.ID) (*Opened, error) {
 // wait is how long to wait for n: until it is tried, and a little.
 func (s *Storage) wait(n desired.Account) time.Duration {
 	if n.DueAt == nil {
-		return longestPause
+		return later
 	}
 	return max(soon, n.DueAt.Sub(s.now()).Truncate(time.Second))
 }
@@ -107,13 +107,13 @@ func (s *Storage) Failed(ctx context.Context, o *Opened, err error) error {
 	case errors.Is(err, ocs.ErrUnauthorized):
 		return errors.Join(ErrNotReady.After(soon).Because(err), s.refuse(ctx, o.user, o.app))
 	case errors.Is(err, webdav.ErrDisabled):
-		return errors.Join(ErrNotReady.After(soon).Because(err), s.notify(s.db.RecheckNextcloudOf(ctx, o.user, s.now())))
+		return errors.Join(ErrNotReady.After(soon).Because(err), s.notify(s.db.RecheckNextcloudUser(ctx, o.user, s.now())))
 	}
 	return err
 }
 
 func (s *Storage) refuse(ctx context.Context, user account.ID, app []byte) error {
-	return s.notify(s.db.RefuseNextcloudApp(ctx, user, app, s.now()))
+	return s.notify(s.db.DiscardNextcloudAppPassword(ctx, user, app, s.now()))
 }
 
 func (s *Storage) notify(err error) error {
