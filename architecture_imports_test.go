@@ -54,7 +54,7 @@ var homes = map[string]string{ //nolint:gochecknoglobals // a constant
 	"github.com/aws/aws-lambda-go":               "shared/faas/",
 	"github.com/awslabs/aws-lambda-go-api-proxy": "shared/faas",
 	"github.com/go-playground/validator/v10":     "shared/validation",
-	"github.com/golang-jwt/jwt/v5":               "shared/identity/token",
+	"github.com/golang-jwt/jwt/v5":               "shared/foundation/defense shared/identity/token",
 	"github.com/google/uuid":                     "shared/foundation/uid",
 	"github.com/jackc/pgx/v5":                    "shared/store/postgres shared/store/storetest",
 	"github.com/pressly/goose/v3":                "shared/store/migrations",

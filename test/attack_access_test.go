@@ -13,12 +13,12 @@ import (
 // accessAttacks reach for what belongs to others, or to nobody any more.
 func accessAttacks() []attack {
 	return []attack{
-		{name: "another user's sessions, logins and app passwords (IDOR)", weakness: "the owner in every statement", run: reachOthers},
-		{name: "what only administrators may do", weakness: "the role of the caller", run: administer},
-		{name: "set fields that are not offered (mass assignment)", weakness: "the list of fields", run: assign},
-		{name: "leave one's folder (path traversal)", weakness: "the form of a path", settings: unlimited(), run: traverse},
-		{name: "use tokens after logout, a new password, disabling", weakness: "the ends of logins", run: useEnded},
-		{name: "sign in to a disabled account", weakness: "the state of the account", run: signInDisabled},
+		{name: "another user's sessions, logins and app passwords (IDOR)", without: "OwnersOnly", run: reachOthers},
+		{name: "what only administrators may do", without: "AdministratorsOnly", run: administer},
+		{name: "set fields that are not offered (mass assignment)", without: "KnownFields", run: assign},
+		{name: "leave one's folder (path traversal)", without: "FilePaths", settings: unlimited(), run: traverse},
+		{name: "use tokens after logout, a new password, disabling", without: "LiveLogin", run: useEnded},
+		{name: "sign in to a disabled account", without: "AccountState", run: signInDisabled},
 	}
 }
 
@@ -95,6 +95,7 @@ func administer(a *assault) {
 // is what the account has then.
 func assign(a *assault) {
 	p := a.person()
+	p.hasStorage() // which changes the account
 	for _, field := range []string{
 		`"role":"admin"`, `"is_admin":true`, `"admin":true`, `"disabled":false`, `"is_active":true`, `"id":"019ce000-0000-7000-8000-000000000000"`,
 		`"password_hash":"x"`, `"password":"another password"`, `"nextcloud_user_id":"admin"`, `"created_at":"2000-01-01T00:00:00Z"`,

@@ -12,11 +12,11 @@ import (
 // which the user's own page trusts.
 func browserAttacks() []attack {
 	return []attack{
-		{name: "use the cookie from another origin (CSRF)", weakness: "the check of the origin", run: forgeRequests},
-		{name: "sign somebody in as somebody else from another origin", weakness: "the check of the origin", run: forgeLogin},
-		{name: "put a second cookie beside somebody's own", weakness: "the count of cookies", run: tossCookie},
-		{name: "read or send the cookie where it does not belong", weakness: "the attributes of the cookie", run: readCookie},
-		{name: "read answers from another origin (CORS)", weakness: "the list of origins", run: readAnswers},
+		{name: "use the cookie from another origin (CSRF)", without: "RequestOrigin", run: forgeRequests},
+		{name: "sign somebody in as somebody else from another origin", without: "RequestOrigin", run: forgeLogin},
+		{name: "put a second cookie beside somebody's own", without: "SingleCookie", run: tossCookie},
+		{name: "read or send the cookie where it does not belong", without: "CookieAttributes", run: readCookie},
+		{name: "read answers from another origin (CORS)", without: "AllowedOrigins", run: readAnswers},
 	}
 }
 

@@ -14,39 +14,39 @@ import (
 // passwordAttacks guess passwords, and find out who has an account.
 func passwordAttacks() []attack {
 	return []attack{
-		{name: "guess the password of an account, from one address", weakness: "the limit of a client", run: guess(
+		{name: "guess the password of an account, from one address", without: "ClientLimit", run: guess(
 			func(a *assault) func(n int) (string, visitor) {
 				c := a.somebody()
 				// Somebody else's account each time, or it would be the account that is limited.
 				return func(n int) (string, visitor) { return fmt.Sprintf("p%d@example.org", n%8), c }
 			})},
-		{name: "guess the password of an account, from many addresses", weakness: "the limit of an account", run: guess(
+		{name: "guess the password of an account, from many addresses", without: "AccountLimit", run: guess(
 			func(a *assault) func(n int) (string, visitor) {
 				spellings := []string{"ada@example.org", "ADA@example.org", " ada@Example.ORG ", "Ada@EXAMPLE.org"}
 				return func(n int) (string, visitor) { return spellings[n%len(spellings)], a.somebody() }
 			})},
-		{name: "try one password on many accounts (spraying)", weakness: "the limit of a client", run: guess(
+		{name: "try one password on many accounts (spraying)", without: "ClientLimit", run: guess(
 			func(a *assault) func(n int) (string, visitor) {
 				c := a.somebody()
 				return func(n int) (string, visitor) { return fmt.Sprintf("p%d@example.org", n), c }
 			})},
-		{name: "seem to be many with a forged X-Forwarded-For", weakness: "distrust of X-Forwarded-For", run: guess(forwarded)},
-		{name: "the same, where there is no proxy", weakness: "distrust of X-Forwarded-For",
+		{name: "seem to be many with a forged X-Forwarded-For", without: "TrustedProxies", run: guess(forwarded)},
+		{name: "the same, where there is no proxy", without: "TrustedProxies",
 			settings: []string{"TRUSTED_PROXIES=192.0.2.1"}, run: guess(func(a *assault) func(n int) (string, visitor) {
 				return func(n int) (string, visitor) { return fmt.Sprintf("p%d@example.org", n), a.somebody() }
 			})},
-		{name: "seem to be many within an IPv6 network", weakness: "the /64 of IPv6", run: guess(
+		{name: "seem to be many within an IPv6 network", without: "NetworkOfIPv6", run: guess(
 			func(a *assault) func(n int) (string, visitor) {
 				return func(n int) (string, visitor) {
 					host := rand.Uint64() //nolint:gosec // no secret
 					return fmt.Sprintf("p%d@example.org", n), visitor{a: a, address: fmt.Sprintf("2001:db8:1:2:%x:%x:%x:%x", host>>48, host>>32&0xffff, host>>16&0xffff, host&0xffff)}
 				}
 			})},
-		{name: "guess the password behind a stolen access token", weakness: "the limit of passwords", run: guessBehindToken},
-		{name: "learn from the answer who has an account", weakness: "one answer for all that cannot sign in", run: enumerateByAnswer},
-		{name: "learn from the time of a login who has an account", weakness: "a hash for every login",
+		{name: "guess the password behind a stolen access token", without: "PasswordLimit", run: guessBehindToken},
+		{name: "learn from the answer who has an account", without: "OneAnswer", run: enumerateByAnswer},
+		{name: "learn from the time of a login who has an account", without: "HashForEveryLogin",
 			settings: append(unlimited(), "BCRYPT_COST=10"), run: enumerateByTime},
-		{name: "learn from a registration who has an account", weakness: "silence about taken addresses", run: enumerateByRegistration},
+		{name: "learn from a registration who has an account", without: "SilentRegistration", run: enumerateByRegistration},
 	}
 }
 

@@ -26,22 +26,22 @@ import (
 // forgeries by the hundred, for every algorithm; here each class goes through the
 // front door.
 func tokenAttacks() []attack {
-	const header, claims = "the header of access tokens", "the claims of access tokens"
+	const header, claims = "AccessTokenHeader", "AccessTokenClaims"
 	return []attack{
-		{name: "an access token without a signature (alg none)", weakness: header, run: forge(unsigned)},
-		{name: "one that brings its key along (jwk, jku, x5c)", weakness: header, run: forge(bringsKey)},
-		{name: "one whose kid leads to another key (path, SQL)", weakness: header, run: forge(misleads)},
-		{name: "one under the public key (alg confusion)", weakness: header, run: confuse},
-		{name: "one of another type, or that asks for extensions (typ, crit)", weakness: header, run: forge(otherHeader)},
-		{name: "one that is over, or too early, or too long", weakness: claims, run: forge(otherTimes)},
-		{name: "one of another issuer or for another audience", weakness: claims, run: forge(otherParties)},
-		{name: "one that says something twice", weakness: claims, run: forge(duplicates)},
-		{name: "one of 20 KB", weakness: claims, run: forge(huge)},
-		{name: "a refresh token as an access token, and the other way", weakness: "what kind of token it is", run: swapKinds},
-		{name: "a forged refresh token", weakness: "the MAC of refresh tokens", run: forgeRefresh},
-		{name: "a refresh token that was stolen and used before", weakness: "the judgement on old refresh tokens",
+		{name: "an access token without a signature (alg none)", without: header, run: forge(unsigned)},
+		{name: "one that brings its key along (jwk, jku, x5c)", without: header, run: forge(bringsKey)},
+		{name: "one whose kid leads to another key (path, SQL)", without: header, run: forge(misleads)},
+		{name: "one under the public key (alg confusion)", without: header, run: confuse},
+		{name: "one of another type, or that asks for extensions (typ, crit)", without: header, run: forge(otherHeader)},
+		{name: "one that is over, or too early, or too long", without: claims, run: forge(otherTimes)},
+		{name: "one of another issuer or for another audience", without: claims, run: forge(otherParties)},
+		{name: "one that says something twice", without: claims, run: forge(duplicates)},
+		{name: "one of 20 KB", without: claims, run: forge(huge)},
+		{name: "a refresh token as an access token, and the other way", without: "TokenKind", run: swapKinds},
+		{name: "a forged refresh token", without: "RefreshTokenMAC", run: forgeRefresh},
+		{name: "a refresh token that was stolen and used before", without: "RefreshTokenReuse",
 			settings: []string{"REFRESH_TOKEN_GRACE_SECONDS=0"}, run: replayRefresh},
-		{name: "a used refresh token that signs its owner out everywhere", weakness: "the judgement on old refresh tokens",
+		{name: "a used refresh token that signs its owner out everywhere", without: "RefreshTokenReuse",
 			settings: []string{"REFRESH_TOKEN_GRACE_SECONDS=0"}, run: replayLogout},
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
@@ -105,10 +106,11 @@ func (f *Function) attempt(ctx context.Context, from audit.Origin, q request) (t
 		return token.Response{}, f.refuse(ctx, who, from, audit.WrongPassword)
 	case err != nil:
 		return token.Response{}, err
-	case who.Disabled():
+	case who.Disabled() && defense.AccountState:
 		return token.Response{}, f.refuse(ctx, who, from, audit.DisabledAccount)
 	}
 	now := f.Now()
+	defense.Pause(defense.PasswordVerified)
 	l := signin.Start(who.ID, from.Device, from.Address, now, f.Tokens.Logins)
 	event := audit.New(audit.LoggedIn, who.ID, from, now)
 	event.Login = l.ID
@@ -127,6 +129,9 @@ func (f *Function) refuse(ctx context.Context, who account.Account, origin audit
 	now := f.Now()
 	event := audit.New(audit.LoginFailed, who.ID, origin, now)
 	event.Detail = why
+	if !defense.OneAnswer {
+		return fault.New(fault.Unauthenticated, errIncorrect.Code, why)
+	}
 	keep, omitted := f.failures.Take(now)
 	if !keep {
 		f.DB.Report(ctx, event)
@@ -164,7 +169,7 @@ func (f *Function) account(ctx context.Context, from audit.Origin, q request) (a
 	if err != nil && !errors.Is(err, account.ErrNotFound) {
 		return account.Account{}, "", err
 	}
-	if familiar {
+	if familiar || !defense.AccountLimit {
 		return who, hash, nil
 	}
 	return who, hash, f.Limits.Account(ctx, ratelimit.Login, name.Subject())

@@ -11,6 +11,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/signin"
@@ -73,6 +74,7 @@ func (loggedOut) Header(h http.Header) { token.ClearCookie(h) }
 func (f *Function) logout(ctx context.Context, from audit.Origin, q request) (loggedOut, error) {
 	now := f.Now()
 	c, err := f.claim(q, now)
+	defense.Pause(defense.Admitted)
 	switch {
 	case err != nil:
 		return loggedOut{}, err
@@ -130,7 +132,7 @@ func (f *Function) end(ctx context.Context, tx *store.Tx, c claim, from audit.Or
 		return nil // long over, and forgotten
 	case err != nil:
 		return err
-	case q.all && !l.Active(now):
+	case q.all && !l.Active(now) && defense.LiveLogin:
 		return signin.ErrRevoked // an ended login has no say over others
 	}
 	verdict := signin.Rotate

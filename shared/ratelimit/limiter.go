@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 )
 
@@ -113,7 +114,7 @@ func (l *Limiter) key(p Policy, kind, subject string) (k Key) {
 // an IPv6 address.
 func Network(a netip.Addr) string {
 	a = a.Unmap().WithZone("")
-	if !a.Is6() {
+	if !a.Is6() || !defense.NetworkOfIPv6 {
 		return a.String()
 	}
 	return netip.PrefixFrom(a, 64).Masked().String()

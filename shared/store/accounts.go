@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/document"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
@@ -242,7 +243,7 @@ func set[T any](field *T, value *T) {
 // [ErrChanged].
 func (s *Statements) ReplaceHash(ctx context.Context, id account.ID, from, to secret.String) error {
 	n, err := s.exec(ctx, `
-		UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2`,
+		UPDATE users SET password_hash = $3 WHERE id = $1 AND `+defense.SQL(defense.ConfirmedPassword, `password_hash = $2`),
 		string(id), from.Reveal(), to.Reveal())
 	if err != nil {
 		return fmt.Errorf("replace password hash: %w", err)

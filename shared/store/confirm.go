@@ -6,14 +6,15 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
 // proved is the condition that a live login of an enabled account meets. Its
 // parameters are the login, the user, the time, and [Statements.oldest].
-const proved = `logins.id = $1 AND users.id = $2 AND logins.revoked_at IS NULL
-			AND logins.expires_at > $3 AND logins.created_at > $4 AND users.disabled_at IS NULL`
+var proved = `logins.id = $1 AND users.id = $2 AND ` + defense.SQL(defense.LiveLogin, `logins.revoked_at IS NULL
+			AND logins.expires_at > $3 AND logins.created_at > $4 AND users.disabled_at IS NULL`)
 
 // SignedIn returns the enabled account whose live login this is, or
 // [signin.ErrRevoked]. It is the one statement that every authenticated
@@ -107,9 +108,9 @@ func (tx *Tx) Confirm(ctx context.Context, by signin.Proof, now time.Time) (Conf
 	switch {
 	case err != nil:
 		return Confirmed{}, fmt.Errorf("confirm: %w", err)
-	case by.Admin() && !c.Account.Admin():
+	case by.Admin() && !c.Account.Admin() && defense.AdministratorsOnly:
 		return Confirmed{}, signin.ErrAdminRequired
-	case by.PasswordHash() != "" && by.PasswordHash().Reveal() != hash:
+	case defense.ConfirmedPassword && by.PasswordHash() != "" && by.PasswordHash().Reveal() != hash:
 		return Confirmed{}, account.ErrIncorrectPassword.Because(errors.New("it was changed meanwhile"))
 	}
 	return c, nil

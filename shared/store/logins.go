@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
@@ -77,11 +78,13 @@ func (u uses) Scan(value any) error {
 // single statement could read the hash before that change and commit behind it,
 // unseen by the statement that ends the logins.
 func (db *DB) StartLogin(ctx context.Context, l signin.Login, hash secret.String, e audit.Event) error {
+	unchanged := defense.SQL(defense.AccountState, `users.disabled_at IS NULL`) + ` AND ` +
+		defense.SQL(defense.ConfirmedPassword, `users.password_hash = $10`)
 	return db.Update(ctx, func(tx *Tx) error {
 		n, err := tx.exec(ctx, `
 			INSERT INTO logins (id, user_id, counter, device, address, created_at, rotated_at, expires_at, network)
 			SELECT $1, users.id, $3, $4, $5, $6, $7, $8, $9 FROM users
-			WHERE users.id = $2 AND users.disabled_at IS NULL AND users.password_hash = $10`,
+			WHERE users.id = $2 AND `+unchanged,
 			string(l.ID), string(l.UserID), l.Counter, l.Device, l.Address,
 			at(l.CreatedAt), at(l.RotatedAt), at(l.ExpiresAt), network(l.Address), hash.Reveal())
 		if err != nil {
@@ -120,8 +123,8 @@ func (s *Statements) RotateLogin(
 	err = s.one(ctx, errNoMatch, append(s.loginDest(&r.Login), &r.Role), `
 		UPDATE logins SET counter = counter + 1, rotated_at = $3, expires_at = $4, address = $5, network = $6,
 			uses = CASE WHEN rotated_at < $7 THEN $8 ELSE substr($8 || uses, 1, $9) END
-		WHERE id = $1 AND counter = $2 AND revoked_at IS NULL AND expires_at > $3 AND created_at > $10
-			AND EXISTS (SELECT 1 FROM users WHERE users.id = logins.user_id AND users.disabled_at IS NULL)
+		WHERE id = $1 AND counter = $2 AND `+defense.SQL(defense.LiveLogin, `revoked_at IS NULL AND expires_at > $3 AND created_at > $10
+			AND EXISTS (SELECT 1 FROM users WHERE users.id = logins.user_id AND users.disabled_at IS NULL)`)+`
 		RETURNING `+loginColumns+`, (SELECT users.role FROM users WHERE users.id = logins.user_id)`,
 		string(id), counter, at(now), at(expires), address, network(address),
 		at(now.Add(-signin.MaxGrace)), use(at(now)), signin.MaxUses*useSize, s.oldest(now))
@@ -179,7 +182,7 @@ func (s *Statements) RevokeLogin(
 ) (bool, error) {
 	n, err := s.exec(ctx, `
 		UPDATE logins SET revoked_at = $3, revoked_reason = $4
-		WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > $3`,
+		WHERE id = $1 AND `+defense.SQL(defense.OwnersOnly, `user_id = $2`)+` AND revoked_at IS NULL AND expires_at > $3`,
 		string(id), string(user), at(now), reason)
 	if err != nil {
 		return false, fmt.Errorf("revoke login: %w", err)

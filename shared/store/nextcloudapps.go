@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/uid"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
@@ -64,7 +65,7 @@ func (s *Statements) AppPasswords(ctx context.Context, user account.ID) ([]desir
 func (s *Statements) AppPassword(ctx context.Context, user account.ID, id desired.AppPasswordID) (desired.AppPassword, error) {
 	var a desired.AppPassword
 	err := s.one(ctx, uid.ErrUnknown, appPasswordDest(&a), `
-		SELECT `+appPasswordColumns+` FROM nextcloud_app_passwords WHERE user_id = $1 AND id = $2`,
+		SELECT `+appPasswordColumns+` FROM nextcloud_app_passwords WHERE id = $2 AND `+defense.SQL(defense.OwnersOnly, `user_id = $1`),
 		string(user), string(id))
 	if err != nil {
 		return desired.AppPassword{}, fmt.Errorf("app password: %w", err)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/conversation"
+	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/document"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
@@ -109,7 +110,7 @@ func (s *Statements) Session(
 ) (conversation.Session, error) {
 	var c conversation.Session
 	err := s.one(ctx, conversation.ErrNotFound, sessionDest(&c),
-		`SELECT `+sessionColumns+` FROM sessions WHERE id = $1 AND user_id = $2`, string(id), string(user))
+		`SELECT `+sessionColumns+` FROM sessions WHERE id = $1 AND `+defense.SQL(defense.OwnersOnly, `user_id = $2`), string(id), string(user))
 	if err != nil {
 		return conversation.Session{}, fmt.Errorf("session: %w", err)
 	}
@@ -149,7 +150,7 @@ func (s *Statements) ChangeSession(
 	var c conversation.Session
 	err := s.one(ctx, errNoMatch, sessionDest(&c), `
 		UPDATE sessions SET title = COALESCE($6, title), context = COALESCE($7, context), updated_at = $3
-		WHERE id = $5 AND user_id = $2 AND `+s.whileProved()+` RETURNING `+sessionColumns,
+		WHERE id = $5 AND `+defense.SQL(defense.OwnersOnly, `user_id = $2`)+` AND `+s.whileProved()+` RETURNING `+sessionColumns,
 		s.proofArgs(by, now, string(id), title, (*string)(content))...)
 	if err == errNoMatch {
 		err = s.unmatched(ctx, by, now, conversation.ErrNotFound)
@@ -164,7 +165,7 @@ func (s *Statements) ChangeSession(
 // [conversation.ErrNotFound] when there is none.
 func (s *Statements) DeleteSession(ctx context.Context, by signin.Proof, id conversation.ID, now time.Time) error {
 	n, err := s.exec(ctx, `
-		DELETE FROM sessions WHERE id = $5 AND user_id = $2 AND `+s.whileProved(),
+		DELETE FROM sessions WHERE id = $5 AND `+defense.SQL(defense.OwnersOnly, `user_id = $2`)+` AND `+s.whileProved(),
 		s.proofArgs(by, now, string(id))...)
 	if err == nil && n == 0 {
 		err = s.unmatched(ctx, by, now, conversation.ErrNotFound)

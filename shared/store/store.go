@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
@@ -205,6 +206,7 @@ func (s *Statements) one(ctx context.Context, missing error, dest []any, query s
 		return err
 	}
 	defer s.took(time.Now())
+	query, args = defense.Bind(query, args)
 	err := s.on.QueryRowContext(ctx, query, args...).Scan(dest...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return missing

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -30,14 +31,14 @@ func Build(tb testing.TB, pkg string) (bootstrap string) {
 }
 
 // Program is [Build] for an executable that runs elsewhere than on Lambda, and
-// speaks HTTP/2. Under the race detector it has one itself, which writes "DATA
+// speaks HTTP/2; flags are further flags of go build. Under the race detector it has one itself, which writes "DATA
 // RACE" to stderr: the test alone would show it nothing of the program.
-func Program(tb testing.TB, pkg string) (path string) {
+func Program(tb testing.TB, pkg string, flags ...string) (path string) {
 	tb.Helper()
 	if raced() {
-		return built(tb, pkg, "-race")
+		return built(tb, pkg, append(flags, "-race")...)
 	}
-	return built(tb, pkg)
+	return built(tb, pkg, flags...)
 }
 
 // raced tells whether the test runs under the race detector.
@@ -68,19 +69,20 @@ func Run(m interface{ Run() int }) int {
 type workshop struct {
 	mu    sync.Mutex
 	dir   string
-	built map[string]func() (string, error)
+	built map[string]func() (string, error) // by flags and package
 }
 
 func (w *workshop) build(pkg string, flags []string) (string, error) {
+	key := strings.Join(append(slices.Clone(flags), pkg), " ")
 	w.mu.Lock()
-	once, ok := w.built[pkg]
+	once, ok := w.built[key]
 	if !ok {
 		if w.built == nil {
 			w.built = map[string]func() (string, error){}
 		}
 		n := len(w.built)
 		once = sync.OnceValues(func() (string, error) { return w.compile(pkg, flags, n) })
-		w.built[pkg] = once
+		w.built[key] = once
 	}
 	w.mu.Unlock()
 	return once()

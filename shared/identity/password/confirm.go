@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
@@ -34,7 +35,7 @@ type Accounts interface {
 func (c *Confirmer) Confirm(
 	ctx context.Context, by signin.Proof, from audit.Origin, plain secret.String, purpose string,
 ) (signin.Proof, error) {
-	if err := c.Limits.Account(ctx, ratelimit.Password, string(by.User())); err != nil {
+	if err := c.Limits.Account(ctx, ratelimit.Password, string(by.User())); err != nil && defense.PasswordLimit {
 		return signin.Proof{}, err
 	}
 	_, hash, err := c.Accounts.AccountAndHash(ctx, by.User())
@@ -53,5 +54,6 @@ func (c *Confirmer) Confirm(
 	case err != nil:
 		return signin.Proof{}, err
 	}
+	defense.Pause(defense.PasswordVerified)
 	return by.WithPassword(hash), nil
 }

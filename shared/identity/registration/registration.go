@@ -10,6 +10,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/document"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
@@ -66,7 +67,7 @@ func Parse(email, fullName, role string, plain secret.String) (Person, error) {
 // trail tells whom it would have concerned.
 func (o *Office) Register(ctx context.Context, p Person, origin audit.Origin) (account.Account, error) {
 	a, err := o.Enrol(ctx, p, signin.Proof{}, origin)
-	if o.Silent && errors.Is(err, account.ErrEmailTaken) {
+	if o.Silent && defense.SilentRegistration && errors.Is(err, account.ErrEmailTaken) {
 		return o.pretend(ctx, p, origin)
 	}
 	return a, err

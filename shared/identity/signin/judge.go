@@ -1,6 +1,10 @@
 package signin
 
-import "time"
+import (
+	"time"
+
+	"github.com/voiceassist/gateway/shared/foundation/defense"
+)
 
 // A Verdict is what a genuine refresh token means for its login. Its zero value
 // is [Unknown].
@@ -49,6 +53,9 @@ func Judge(l Login, counter int64, now time.Time, grace time.Duration) Verdict {
 		if used, known := l.firstUse(counter); known && now.Sub(used) <= grace {
 			return Repeat
 		}
+	}
+	if !defense.RefreshTokenReuse {
+		return Repeat
 	}
 	return Reuse
 }

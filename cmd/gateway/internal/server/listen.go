@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/voiceassist/gateway/shared/foundation/defense"
 )
 
 // A door is one listener and its server.
@@ -32,7 +34,7 @@ func (s *Server) door(ctx context.Context, variable, addr string) *door {
 		ReadTimeout:       times.Read,
 		WriteTimeout:      times.Write,
 		IdleTimeout:       times.Idle,
-		MaxHeaderBytes:    maxHeaderBytes,
+		MaxHeaderBytes:    defense.Limit(defense.HeaderLimit, maxHeaderBytes),
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: times.Stall},
 		ErrorLog:          log.New(errorLog{s.Endpoint.Log}, "", 0),
 		BaseContext:       func(net.Listener) context.Context { return base },
@@ -47,7 +49,7 @@ func (s *Server) door(ctx context.Context, variable, addr string) *door {
 // the answer to what follows for that to somebody else (RFC 9112 section 6.1).
 func unambiguous(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) && r.ContentLength != 0 {
+		if defense.ConnectionClose && (len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) && r.ContentLength != 0) {
 			w.Header().Set("Connection", "close")
 		}
 		h.ServeHTTP(w, r)

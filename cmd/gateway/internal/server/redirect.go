@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
@@ -26,6 +27,9 @@ func (s *Server) plain(port string) http.Handler {
 		Limit:   ratelimit.Unlimited, // what it leads to is not
 		Handler: endpoint.Raw(func(w http.ResponseWriter, r *http.Request) error {
 			host, err := secureHost(r.Host, port)
+			if !defense.HostHeader {
+				host, err = r.Host, nil
+			}
 			if err != nil {
 				return err
 			}
