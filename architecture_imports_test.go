@@ -65,6 +65,7 @@ var homes = map[string]string{ //nolint:gochecknoglobals // a constant
 	"github.com/swaggest/swgui":                  "cmd/gateway/internal/reference",
 	"golang.org/x/crypto":                        "shared/identity/password",
 	"golang.org/x/net":                           "shared/identity/account",
+	"golang.org/x/sync":                          "cmd/gateway/ functions/ shared/",
 	"golang.org/x/term":                          "cmd/gateway",
 	"golang.org/x/text":                          "shared/conversation shared/identity/ shared/nextcloud/",
 	"modernc.org/sqlite":                         "shared/store/sqlite",

@@ -4,123 +4,118 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 )
 
 const (
-	// MaxAge is how long values are used before they are read again: a rotation
-	// is noticed by then, where nothing notices it before.
+	// MaxAge is how long values are used before they are read again, unless a
+	// service refuses them earlier.
 	MaxAge = 5 * time.Minute
-	// RetryAfter is how long values past MaxAge are used on, after they could not
-	// be read again.
+	// RetryAfter is the pause between attempts to read values past MaxAge again.
 	RetryAfter = 30 * time.Second
-	// MinAge is how long values are trusted that somebody doubts.
+	// MinAge is how long values are used although a service refuses them.
 	MinAge = 3 * time.Second
 
-	fetchTimeout = 8 * time.Second // of all secrets together
-	patience     = time.Second     // how long values that worked wait for newer ones
+	fetchTimeout = 8 * time.Second // for all secrets together
+	maxWait      = time.Second     // for newer values, where there are older ones
 )
 
-// A Keeper remembers what a fetch returned and fetches again when that is old.
-// Safe for concurrent use: however many ask, one fetch runs at a time.
+// A Keeper caches what a fetch returned and fetches again when that is old. It is
+// safe for concurrent use: one fetch runs at a time, however many callers ask.
 //
-// It compares wall clocks: while a Lambda instance is frozen, the monotonic one
+// It compares wall clocks: while a Lambda instance is frozen, the monotonic clock
 // may stand still.
 type Keeper struct {
-	fetch func(context.Context) (*Values, error)
+	fetch   func(context.Context) (*Values, error)
+	fetches singleflight.Group
 
-	mu     sync.Mutex
-	values *Values   // the last that worked; nil before
-	read   time.Time // when they were fetched
-	tried  time.Time // when the last fetch ended
-	flight *flight   // the fetch that runs; nil when none does
+	mu       sync.Mutex
+	values   *Values   // of the last successful fetch; nil before
+	read     time.Time // when that fetch ended
+	tried    time.Time // when the last fetch ended
+	fetching bool
 }
 
-// A flight is one fetch.
-type flight struct {
-	done chan struct{}
-	err  error // set before done is closed
-}
-
-// NewKeeper returns a Keeper of what fetch returns. The context of fetch is not
-// canceled with that of the caller, since others may wait for it, too.
+// NewKeeper returns a Keeper of what fetch returns. The context of fetch does not
+// end with that of the caller, since others may wait for the same fetch.
 func NewKeeper(fetch func(context.Context) (*Values, error)) *Keeper { return &Keeper{fetch: fetch} }
 
 // Values returns the values, at most [MaxAge] old unless they cannot be read.
-// As long as they are the same, they are the same pointer. It fails only where
-// no fetch ever worked.
+// As long as they are equal, they are the same pointer. It fails only if no fetch
+// ever succeeded.
 func (k *Keeper) Values(ctx context.Context) (*Values, error) {
 	k.mu.Lock()
-	if k.values != nil && (!older(k.read, MaxAge) || !older(k.tried, RetryAfter) || k.flight != nil) {
-		defer k.mu.Unlock()
+	defer k.mu.Unlock()
+	if k.values != nil && (!older(k.read, MaxAge) || !older(k.tried, RetryAfter) || k.fetching) {
 		return k.values, nil
 	}
 	return k.wait(ctx)
 }
 
-// Renew is [Keeper.Values] for somebody who was refused with them: it fetches
-// again unless that was just done.
+// Renew is [Keeper.Values] for a caller whom a service refused with the current
+// values: it fetches again, unless the last fetch ended less than [MinAge] ago.
 func (k *Keeper) Renew(ctx context.Context) (*Values, error) {
 	k.mu.Lock()
-	if k.values != nil && k.flight == nil && !older(k.tried, MinAge) {
-		defer k.mu.Unlock()
+	defer k.mu.Unlock()
+	if k.values != nil && !k.fetching && !older(k.tried, MinAge) {
 		return k.values, nil
 	}
 	return k.wait(ctx)
 }
 
-// wait takes part in a fetch, with k.mu held, and lets go of it.
+// wait starts or joins a fetch and waits for it. The caller holds k.mu, which wait
+// releases meanwhile.
 func (k *Keeper) wait(ctx context.Context) (*Values, error) {
-	f := k.flight
-	if f == nil {
-		f = &flight{done: make(chan struct{})}
-		k.flight = f
-		go k.fly(context.WithoutCancel(ctx), f)
-	}
+	fetched := k.fetches.DoChan("", func() (any, error) { return nil, k.update(context.WithoutCancel(ctx)) })
 	if k.values != nil {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, patience)
+		ctx, cancel = context.WithTimeout(ctx, maxWait)
 		defer cancel()
 	}
 	k.mu.Unlock()
 	var err error
 	select {
-	case <-f.done:
-		err = f.err
+	case r := <-fetched:
+		err = r.Err
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
 	k.mu.Lock()
-	defer k.mu.Unlock()
 	if k.values != nil {
 		return k.values, nil
 	}
 	return nil, err
 }
 
-// fly fetches and keeps what came.
-func (k *Keeper) fly(ctx context.Context, f *flight) {
+// update fetches and keeps the result.
+func (k *Keeper) update(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
+	k.mu.Lock()
+	k.fetching = true
+	k.mu.Unlock()
 	v, err := k.fetch(ctx)
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.fetching = false
 	k.tried = now()
-	if err == nil {
-		k.read = k.tried
-		if k.values == nil || !k.values.equal(v) {
-			k.values = v
-		}
+	if err != nil {
+		return err
 	}
-	f.err, k.flight = err, nil
-	close(f.done)
+	k.read = k.tried
+	if k.values == nil || !k.values.equal(v) {
+		k.values = v
+	}
+	return nil
 }
 
-// older reports whether t is at least age ago. A clock that was set back makes
-// everything old.
+// older reports whether t is at least age ago, or in the future: the clock was set
+// back.
 func older(t time.Time, age time.Duration) bool {
 	since := now().Sub(t)
 	return since < 0 || since >= age
 }
 
-// now returns the time of the wall clock alone.
+// now returns the time without a monotonic clock reading.
 func now() time.Time { return time.Now().Round(0) }

@@ -156,7 +156,11 @@ func TestKeeper_WhoHasValuesDoesNotWaitLongForNewerOnes(t *testing.T) {
 		if took := time.Since(start); took > time.Second {
 			t.Errorf("waited %v", took)
 		}
-		want(t, m, "one", 2)(k.Values(t.Context())) // it is on its way
+		start = time.Now()
+		want(t, m, "one", 2)(k.Values(t.Context()))
+		if waited := time.Since(start); waited != 0 {
+			t.Errorf("the next caller waited %v for the same fetch, want 0", waited)
+		}
 		pass(4 * time.Second)
 		synctest.Wait()
 		want(t, m, "two", 2)(k.Values(t.Context()))

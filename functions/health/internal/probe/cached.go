@@ -2,14 +2,17 @@ package probe
 
 import (
 	"context"
-	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 )
 
-// Cached returns a probe that asks p at most once at a time and once per ttl,
-// however many ask it: health checks of a load balancer must not become load on
-// what they check. A run goes on when the caller that started it leaves, and the
-// others get its outcome; each caller waits no longer than its own ctx.
+// Cached returns a probe that calls p at most once at a time and once per ttl,
+// however many callers there are: the health checks of a load balancer must not
+// become load on what they check. A call of p continues when the caller that
+// started it leaves, and the others get its result; each caller waits no longer
+// than its own ctx.
 func Cached(p Probe, ttl time.Duration) Probe {
 	c := &cache{probe: p, ttl: ttl}
 	return c.ask
@@ -18,52 +21,43 @@ func Cached(p Probe, ttl time.Duration) Probe {
 type cache struct {
 	probe Probe
 	ttl   time.Duration
-
-	mu   sync.Mutex
-	last *run // nil before the first
+	calls singleflight.Group
+	last  atomic.Pointer[result] // nil before the first
 }
 
-// A run is one call of the probe. Its other fields may be read once done is closed.
-type run struct {
-	done chan struct{}
-	at   time.Time
-	err  error
+type result struct {
+	at  time.Time
+	err error
 }
 
-func (r *run) over() bool {
-	select {
-	case <-r.done:
-		return true
-	default:
-		return false
+// fresh returns the last result, or nil if there is none within the ttl.
+func (c *cache) fresh() *result {
+	if r := c.last.Load(); r != nil && time.Since(r.at) < c.ttl {
+		return r
 	}
+	return nil
 }
 
 func (c *cache) ask(ctx context.Context) error {
-	r := c.current(ctx)
-	select {
-	case <-r.done:
+	if r := c.fresh(); r != nil {
 		return r.err
+	}
+	called := c.calls.DoChan("", func() (any, error) { return nil, c.call(context.WithoutCancel(ctx)) })
+	select {
+	case r := <-called:
+		return r.Err
 	case <-ctx.Done():
 		return Failed(ctx.Err())
 	}
 }
 
-// current returns the run that answers a question asked now.
-func (c *cache) current(ctx context.Context) *run {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if r := c.last; r != nil && (!r.over() || time.Since(r.at) < c.ttl) {
-		return r
+func (c *cache) call(ctx context.Context) error {
+	if r := c.fresh(); r != nil {
+		return r.err // another call ended since the caller looked
 	}
-	r := &run{done: make(chan struct{})}
-	c.last = r
-	go func() {
-		defer close(r.done)
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), Timeout)
-		defer cancel()
-		r.err = c.probe(ctx)
-		r.at = time.Now()
-	}()
-	return r
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	err := c.probe(ctx)
+	c.last.Store(&result{at: time.Now(), err: err})
+	return err
 }
