@@ -5,8 +5,9 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/voiceassist/gateway/shared/endpoint"
 )
@@ -73,18 +74,13 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.Ready != nil {
 		s.Ready(addrs)
 	}
-	failed := make(chan error, len(doors))
-	var wg sync.WaitGroup
+	g, serving := errgroup.WithContext(ctx)
 	for _, d := range doors {
-		wg.Go(func() { failed <- d.serve() })
+		g.Go(d.serve)
 	}
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
-	}
-	err = errors.Join(err, s.stop(ctx, doors))
-	wg.Wait()
-	return err
+	<-serving.Done() // ctx ended, or a listener failed
+	stopped := s.stop(ctx, doors)
+	return errors.Join(g.Wait(), stopped)
 }
 
 // open listens on all addresses, or on none.
@@ -128,21 +124,15 @@ func (s *Server) stop(ctx context.Context, doors []*door) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
-	errs := make([]error, len(doors))
-	var wg sync.WaitGroup
-	for i, d := range doors {
-		wg.Go(func() {
+	var g errgroup.Group
+	for _, d := range doors {
+		g.Go(func() error {
 			if err := d.server.Shutdown(ctx); errors.Is(err, context.DeadlineExceeded) {
 				d.server.Close() //nolint:errcheck // the listener is closed already
-				errs[i] = ErrCut
+				return ErrCut
 			}
+			return nil
 		})
 	}
-	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return g.Wait()
 }
