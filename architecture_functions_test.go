@@ -27,8 +27,6 @@ func TestFunctionsLinkOnlyWhatTheyNeed(t *testing.T) {
 		{module + "cmd/gateway/internal/settings", nil},
 		{"github.com/prometheus", nil},
 		{"github.com/aws/aws-sdk-go", nil},
-		{"github.com/aws/aws-sdk-go-v2", nil},
-		{"github.com/aws/smithy-go", nil},
 		{module + "docs", nil},
 		{module + "cmd/gateway/internal/reference", nil},
 		{module + "cmd/gateway/internal/server", nil},
@@ -50,6 +48,29 @@ func TestFunctionsLinkOnlyWhatTheyNeed(t *testing.T) {
 	}
 	if i := slices.IndexFunc(linked["jwks"], func(d string) bool { return strings.HasPrefix(d, "github.com/jackc/") }); i >= 0 {
 		t.Errorf("jwks links %s, and needs no database", linked["jwks"][i])
+	}
+}
+
+// TestFunctionsLinkOnlyTheSignerOfTheSDK checks that no more of the AWS SDK is
+// linked than the package that signs requests and what that imports.
+func TestFunctionsLinkOnlyTheSignerOfTheSDK(t *testing.T) {
+	t.Parallel()
+	const signer = "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", signer).Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	allowed := strings.Fields(string(out))
+	for name, deps := range linkedByFunctions(t) {
+		for _, d := range deps {
+			sdk := strings.HasPrefix(d, "github.com/aws/aws-sdk-go") || strings.HasPrefix(d, "github.com/aws/smithy-go")
+			if sdk && !slices.Contains(allowed, d) {
+				t.Errorf("%s links %s, which %s does not need", name, d, signer)
+			}
+		}
+		if !slices.Contains(deps, signer) {
+			t.Errorf("%s does not link %s: how does it read secrets?", name, signer)
+		}
 	}
 }
 

@@ -52,6 +52,7 @@ const bootstraps = "functions/files/bootstrap functions/health/bootstrap functio
 // homes names the packages that may import a third-party module.
 var homes = map[string]string{ //nolint:gochecknoglobals // a constant
 	"github.com/aws/aws-lambda-go":               "shared/faas/",
+	"github.com/aws/aws-sdk-go-v2":               "shared/faas/secrets",
 	"github.com/awslabs/aws-lambda-go-api-proxy": "shared/faas",
 	"github.com/go-playground/validator/v10":     "shared/validation",
 	"github.com/golang-jwt/jwt/v5":               "shared/foundation/defense shared/identity/token",

@@ -14,8 +14,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	"github.com/voiceassist/gateway/shared/faas/sigv4"
 )
 
 const (
@@ -61,7 +59,7 @@ func (e *Error) retryable() bool {
 type client struct {
 	http        *http.Client
 	endpoint    *url.URL // nil: the one of the secret's region
-	credentials sigv4.Credentials
+	credentials credentials
 	now         func() time.Time
 }
 
@@ -137,7 +135,9 @@ func (c *client) call(ctx context.Context, ref Ref) (status int, answer []byte, 
 	}
 	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	r.Header.Set("X-Amz-Target", "secretsmanager.GetSecretValue")
-	sigv4.Sign(r, body, c.credentials, ref.region, "secretsmanager", c.now())
+	if err := sign(r, body, c.credentials, ref.region, "secretsmanager", c.now()); err != nil {
+		return 0, nil, fmt.Errorf("sign the request: %w", err)
+	}
 	resp, err := c.http.Do(r)
 	if err != nil {
 		return 0, nil, err

@@ -1,6 +1,16 @@
 package secrets
 
-import "github.com/voiceassist/gateway/shared/foundation/secret"
+import (
+	"net/http"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/foundation/secret"
+)
+
+// Sign signs a request with the credentials, for the region us-east-1.
+func Sign(r *http.Request, body []byte, id string, key, token secret.String, service string, now time.Time) error {
+	return sign(r, body, credentials{id, key, token}, "us-east-1", service, now)
+}
 
 // Hosts returns where the secrets of s are asked for.
 func Hosts(s *Source) []string {

@@ -23,7 +23,6 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/config"
-	"github.com/voiceassist/gateway/shared/faas/sigv4"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
@@ -134,10 +133,10 @@ func Read(env *config.Env) *Source {
 	s := &Source{client: client{
 		http: newHTTP(), now: time.Now,
 		endpoint: env.URL("AWS_ENDPOINT_URL_SECRETS_MANAGER", "https", "http"),
-		credentials: sigv4.Credentials{
-			AccessKeyID:     env.String("AWS_ACCESS_KEY_ID", ""),
-			SecretAccessKey: env.Secret("AWS_SECRET_ACCESS_KEY"),
-			SessionToken:    env.Secret("AWS_SESSION_TOKEN"),
+		credentials: credentials{
+			accessKeyID:     env.String("AWS_ACCESS_KEY_ID", ""),
+			secretAccessKey: env.Secret("AWS_SECRET_ACCESS_KEY"),
+			sessionToken:    env.Secret("AWS_SESSION_TOKEN"),
 		},
 	}}
 	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} {

@@ -220,10 +220,10 @@ func check(r *http.Request, body []byte, now time.Time) string {
 	case err != nil || now.Sub(at).Abs() > 5*time.Minute:
 		return "a signature of another time"
 	}
-	const signed = "content-type;host;x-amz-date;x-amz-security-token;x-amz-target"
+	const signed = "content-length;content-type;host;x-amz-date;x-amz-security-token;x-amz-target"
 	scope := at.Format("20060102") + "/" + Region + "/secretsmanager/aws4_request"
-	canonical := fmt.Sprintf("POST\n/\n\ncontent-type:%s\nhost:%s\nx-amz-date:%s\nx-amz-security-token:%s\nx-amz-target:%s\n\n%s\n%x",
-		r.Header.Get("Content-Type"), r.Host, r.Header.Get("X-Amz-Date"), r.Header.Get("X-Amz-Security-Token"),
+	canonical := fmt.Sprintf("POST\n/\n\ncontent-length:%d\ncontent-type:%s\nhost:%s\nx-amz-date:%s\nx-amz-security-token:%s\nx-amz-target:%s\n\n%s\n%x",
+		len(body), r.Header.Get("Content-Type"), r.Host, r.Header.Get("X-Amz-Date"), r.Header.Get("X-Amz-Security-Token"),
 		r.Header.Get("X-Amz-Target"), signed, sha256.Sum256(body))
 	text := fmt.Sprintf("AWS4-HMAC-SHA256\n%s\n%s\n%x", r.Header.Get("X-Amz-Date"), scope, sha256.Sum256([]byte(canonical)))
 	key := []byte("AWS4" + SecretKey)
