@@ -9,16 +9,15 @@ import (
 
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/correlation"
 	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/uid"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
-const correlationHeader = "X-Correlation-ID"
-
 func origin(r *http.Request, client netip.Addr) audit.Origin {
-	id := r.Header.Get(correlationHeader)
-	if !saneID(id) {
+	id := correlation.ID(r.Header)
+	if id == "" {
 		id = uid.New()
 	}
 	return audit.Origin{
@@ -26,15 +25,6 @@ func origin(r *http.Request, client netip.Addr) audit.Origin {
 		Device:        signin.CleanDevice(r.UserAgent()),
 		CorrelationID: id,
 	}
-}
-
-// saneID reports whether a caller's correlation id may stand in our logs: 1 to
-// 128 of A-Z a-z 0-9 . _ -
-func saneID(id string) bool {
-	return len(id) >= 1 && len(id) <= 128 && strings.IndexFunc(id, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') &&
-			r != '.' && r != '_' && r != '-'
-	}) < 0
 }
 
 // Proxies are the networks whose X-Forwarded-For is believed.

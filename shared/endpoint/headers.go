@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"github.com/voiceassist/gateway/shared/foundation/correlation"
 )
 
 // The headers of every answer. An answer that may be cached, framed or scripted
@@ -16,7 +18,7 @@ const (
 )
 
 func standardHeaders(h http.Header, r *http.Request, correlationID string) {
-	h.Set(correlationHeader, correlationID)
+	h.Set(correlation.Header, correlationID)
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", contentPolicy)
 	h.Set("Cross-Origin-Resource-Policy", "same-site")

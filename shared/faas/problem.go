@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/voiceassist/gateway/shared/foundation/correlation"
 )
 
 // A problem is the body of an answer that comes from here instead of the
@@ -42,7 +44,7 @@ func (p problem) send(w http.ResponseWriter) {
 	p.Type, p.Title = "urn:voiceassist:problem:"+p.Code, http.StatusText(p.Status)
 	h := w.Header()
 	if p.CorrelationID != "" {
-		h.Set(correlationHeader, p.CorrelationID)
+		h.Set(correlation.Header, p.CorrelationID)
 	}
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
@@ -51,17 +53,9 @@ func (p problem) send(w http.ResponseWriter) {
 	json.NewEncoder(w).Encode(p) //nolint:errcheck,errchkjson // plain strings, into a buffer
 }
 
-const correlationHeader = "X-Correlation-ID"
-
-// correlationID returns the caller's own id if it may stand in our logs, else
-// the one Lambda gave the invocation.
+// correlationID returns the client's ID, or the ID of the invocation.
 func correlationID(ctx context.Context, h http.Header) string {
-	id := h.Get(correlationHeader)
-	odd := strings.ContainsFunc(id, func(c rune) bool {
-		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') &&
-			c != '.' && c != '_' && c != '-'
-	})
-	if id != "" && len(id) <= 128 && !odd {
+	if id := correlation.ID(h); id != "" {
 		return id
 	}
 	if lc, ok := lambdacontext.FromContext(ctx); ok {

@@ -3,6 +3,7 @@
 //
 //   - fault: errors that clients may see.
 //   - uid: UUIDs.
+//   - correlation: the IDs by which clients find their requests in our logs.
 //   - document: JSON objects that clients store.
 //   - secret: strings that do not print themselves.
 //   - filelock: locks on files.
