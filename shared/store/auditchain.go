@@ -28,7 +28,7 @@ func headDest(h *SealedHead) []any {
 func (s *Statements) AuditHead(ctx context.Context) (SealedHead, error) {
 	var h SealedHead
 	err := s.one(ctx, errNoMatch, headDest(&h), `SELECT `+headColumns+` FROM audit_chain WHERE id = 1`)
-	if err != nil && err != errNoMatch {
+	if err != nil && !errors.Is(err, errNoMatch) {
 		return SealedHead{}, fmt.Errorf("head of the audit chain: %w", err)
 	}
 	return h, nil
@@ -39,7 +39,7 @@ func (s *Statements) AuditHead(ctx context.Context) (SealedHead, error) {
 func (tx *Tx) LockAuditHead(ctx context.Context) (SealedHead, error) {
 	var h SealedHead
 	err := tx.one(ctx, errNoMatch, headDest(&h), `UPDATE audit_chain SET id = 1 WHERE id = 1 RETURNING `+headColumns)
-	if err != nil && err != errNoMatch {
+	if err != nil && !errors.Is(err, errNoMatch) {
 		return SealedHead{}, fmt.Errorf("lock the audit chain: %w", err)
 	}
 	return h, nil
@@ -138,10 +138,10 @@ func (s *Statements) ChainedEvents(ctx context.Context, after int64, limit int) 
 func (s *Statements) ChainedAt(ctx context.Context, seq int64) (audit.Link, bool, error) {
 	l := audit.Link{Seq: seq}
 	err := s.one(ctx, errNoMatch, []any{fixed(l.Hash[:])}, `SELECT hash FROM audit_events WHERE seq = $1`, seq)
-	switch err {
-	case nil:
+	switch {
+	case err == nil:
 		return l, true, nil
-	case errNoMatch:
+	case errors.Is(err, errNoMatch):
 		return audit.Link{}, false, nil
 	}
 	return audit.Link{}, false, fmt.Errorf("audit chain at a place: %w", err)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -128,10 +129,10 @@ func (s *Statements) RotateLogin(
 		RETURNING `+loginColumns+`, (SELECT users.role FROM users WHERE users.id = logins.user_id)`,
 		string(id), counter, at(now), at(expires), address, network(address),
 		at(now.Add(-signin.MaxGrace)), use(at(now)), signin.MaxUses*useSize, s.oldest(now))
-	switch err {
-	case nil:
+	switch {
+	case err == nil:
 		return r, true, nil
-	case errNoMatch:
+	case errors.Is(err, errNoMatch):
 		return Rotation{}, false, nil
 	}
 	return Rotation{}, false, fmt.Errorf("rotate login: %w", err)

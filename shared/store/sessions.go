@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -152,7 +153,7 @@ func (s *Statements) ChangeSession(
 		UPDATE sessions SET title = COALESCE($6, title), context = COALESCE($7, context), updated_at = $3
 		WHERE id = $5 AND `+defense.SQL(defense.OwnersOnly, `user_id = $2`)+` AND `+s.whileProved()+` RETURNING `+sessionColumns,
 		s.proofArgs(by, now, string(id), title, (*string)(content))...)
-	if err == errNoMatch {
+	if errors.Is(err, errNoMatch) {
 		err = s.unmatched(ctx, by, now, conversation.ErrNotFound)
 	}
 	if err != nil {
