@@ -63,14 +63,14 @@ type reconciliation struct {
 	begun    time.Time
 	done     int
 	givenUp  int               // before it began
-	last     reconcile.Outlook // what is left
+	last     reconcile.Backlog // what is left
 }
 
 // run works in batches until nothing is left, or what is left is due later than
 // after the longest wait.
 func (r *reconciliation) run(ctx context.Context, longest time.Duration) error {
 	for first := true; ; first = false {
-		o, err := r.Outlook(context.WithoutCancel(ctx)) // also when interrupted
+		o, err := r.Backlog(context.WithoutCancel(ctx)) // also when interrupted
 		if err != nil {
 			return err
 		}
@@ -78,10 +78,10 @@ func (r *reconciliation) run(ctx context.Context, longest time.Duration) error {
 			r.givenUp = o.GivenUp
 		}
 		r.progress.show("%s", r.line())
-		if o.Left == 0 || ctx.Err() != nil {
+		if o.Remaining == 0 || ctx.Err() != nil {
 			return r.verdict()
 		}
-		if o.For == store.BlockedByRefusal {
+		if o.Reason == store.BlockedByRefusal {
 			return fmt.Errorf("the administrator is rejected by Nextcloud; the gateway retries at %s, or at once with changed credentials: run gateway nextcloud doctor for details",
 				o.Until.UTC().Format(time.RFC3339))
 		}
@@ -91,7 +91,7 @@ func (r *reconciliation) run(ctx context.Context, longest time.Duration) error {
 				return err
 			}
 			r.done += res.Succeeded
-			if res.Claimed > 0 || res.NextTryAt != nil {
+			if res.Attempted > 0 || res.NextAttemptAt != nil {
 				continue
 			}
 			o.Wait = nap // another process has them
@@ -117,12 +117,12 @@ func (r *reconciliation) line() string {
 		rate = float64(r.done) / took.Seconds()
 	}
 	if rate > 0 {
-		left = time.Duration(float64(o.Left) / rate * float64(time.Second)).Round(time.Second).String()
+		left = time.Duration(float64(o.Remaining) / rate * float64(time.Second)).Round(time.Second).String()
 	}
-	if o.Left == 0 {
+	if o.Remaining == 0 {
 		return fmt.Sprintf("done %d, failed %d, left 0, %.1f/s, took %s", r.done, r.failed(), rate, took.Round(time.Second/10))
 	}
-	line := fmt.Sprintf("done %d, failed %d, left %d, %.1f/s, time left %s", r.done, r.failed(), o.Left, rate, left)
+	line := fmt.Sprintf("done %d, failed %d, left %d, %.1f/s, time left %s", r.done, r.failed(), o.Remaining, rate, left)
 	if o.Wait > 0 {
 		line += fmt.Sprintf("; waiting %s for %s", o.Wait.Round(time.Second), waitsFor(o))
 	}
@@ -132,8 +132,8 @@ func (r *reconciliation) line() string {
 func (r *reconciliation) write(w io.Writer) { fmt.Fprintln(w, r.line()) }
 
 // waitsFor says what everything that is left waits for.
-func waitsFor(o reconcile.Outlook) string {
-	switch o.For {
+func waitsFor(o reconcile.Backlog) string {
+	switch o.Reason {
 	case store.BlockedByOutage:
 		return "Nextcloud to respond again"
 	case store.BlockedByTrial:
@@ -156,7 +156,7 @@ type reconciled struct {
 
 func (r *reconciliation) result() reconciled {
 	seconds := time.Since(r.begun).Round(time.Millisecond).Seconds()
-	return reconciled{r.done, r.failed(), r.last.Left, seconds, string(r.last.For), r.last.NextTry}
+	return reconciled{r.done, r.failed(), r.last.Remaining, seconds, string(r.last.Reason), r.last.NextAttempt}
 }
 
 // verdict is what the command ends with.
@@ -164,7 +164,7 @@ func (r *reconciliation) verdict() error {
 	if n := r.failed(); n > 0 {
 		return fmt.Errorf("accounts that need attention: %d; GET /api/nextcloud/accounts shows why", n)
 	}
-	if n := r.last.Left; n > 0 {
+	if n := r.last.Remaining; n > 0 {
 		return fmt.Errorf("accounts not yet in sync: %d; GET /api/nextcloud/accounts shows why, and when the gateway retries", n)
 	}
 	return nil

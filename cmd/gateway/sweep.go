@@ -56,7 +56,7 @@ func sweep(c *cobra.Command, all *parts, apply bool) error {
 	}
 	report := sweepReport{Comparison: found}
 	if apply {
-		if report.Due, err = all.Reconciler.Recheck(c.Context(), found); err != nil {
+		if report.Due, err = all.Reconciler.ScheduleRepair(c.Context(), found); err != nil {
 			return err
 		}
 	}

@@ -55,7 +55,7 @@ func (f *Function) adopt(ctx context.Context, admin endpoint.Admin, q adopt) (en
 	if err != nil {
 		return entry{}, err
 	}
-	return entryOf(n, reconcile.Hold{}), nil
+	return entryOf(n, reconcile.Block{}), nil
 }
 
 // What users are told of an account that is in their way.

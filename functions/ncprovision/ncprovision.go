@@ -94,8 +94,8 @@ func (f *Function) mine(ctx context.Context, caller endpoint.Caller, _ endpoint.
 	if err != nil {
 		return standing{}, err
 	}
-	if n.LastError == "" && hold.For != store.BlockedByTrial {
-		n.LastError = string(hold.For)
+	if n.LastError == "" && hold.Reason != store.BlockedByTrial {
+		n.LastError = string(hold.Reason)
 	}
 	return f.standing(n), nil
 }
@@ -115,12 +115,12 @@ func (f *Function) standing(n desired.Account) standing {
 
 // hold returns what keeps the gateway from calling Nextcloud, where one of the
 // accounts waits.
-func (f *Function) hold(ctx context.Context, accounts ...desired.Account) (reconcile.Hold, error) {
+func (f *Function) hold(ctx context.Context, accounts ...desired.Account) (reconcile.Block, error) {
 	waits := func(n desired.Account) bool { return n.DueAt != nil }
 	if f.Reconciler == nil || !slices.ContainsFunc(accounts, waits) {
-		return reconcile.Hold{}, nil
+		return reconcile.Block{}, nil
 	}
-	return f.Reconciler.Holds(ctx)
+	return f.Reconciler.Blocked(ctx)
 }
 
 func quotaOf(n desired.Account) *quota {
@@ -144,25 +144,25 @@ func orNull(s string) *string {
 
 // An entry is one account as administrators see it.
 type entry struct {
-	UserID          account.ID     `json:"user_id"`
-	NextcloudUserID string         `json:"nextcloud_user_id"`
-	Email           account.Email  `json:"email"`
-	Wish            desired.State  `json:"wish"`
-	Status          desired.Status `json:"status"`
-	Attempts        int            `json:"attempts"`
-	NextTryAt       *time.Time     `json:"next_try_at"` // null for nothing to do
-	WaitsFor        *store.Hold    `json:"waits_for"`   // what delays the next try; null for nothing
-	LastSyncedAt    *time.Time     `json:"last_synced_at"`
-	LastError       *string        `json:"last_error"`
-	Detail          *string        `json:"detail"`        // what to do about it; null for nothing
-	Link            *desired.Link  `json:"link"`          // null for an account that the gateway made
-	ConflictWith    *string        `json:"conflict_with"` // the id in Nextcloud; null without a conflict
-	UpdatedAt       time.Time      `json:"updated_at"`
+	UserID          account.ID         `json:"user_id"`
+	NextcloudUserID string             `json:"nextcloud_user_id"`
+	Email           account.Email      `json:"email"`
+	Wish            desired.State      `json:"wish"`
+	Status          desired.Status     `json:"status"`
+	Attempts        int                `json:"attempts"`
+	NextTryAt       *time.Time         `json:"next_try_at"` // null for nothing to do
+	WaitsFor        *store.BlockReason `json:"waits_for"`   // what delays the next try; null for nothing
+	LastSyncedAt    *time.Time         `json:"last_synced_at"`
+	LastError       *string            `json:"last_error"`
+	Detail          *string            `json:"detail"`        // what to do about it; null for nothing
+	Link            *desired.Link      `json:"link"`          // null for an account that the gateway made
+	ConflictWith    *string            `json:"conflict_with"` // the id in Nextcloud; null without a conflict
+	UpdatedAt       time.Time          `json:"updated_at"`
 
 	Quota access.Quota `json:"quota"`
 }
 
-func entryOf(n desired.Account, hold reconcile.Hold) entry {
+func entryOf(n desired.Account, hold reconcile.Block) entry {
 	e := entry{
 		UserID: n.UserID, NextcloudUserID: n.NextcloudID, Email: n.Email, Wish: n.State, Status: n.Status,
 		Attempts: n.Attempts, NextTryAt: n.DueAt, LastSyncedAt: n.LastSyncedAt, LastError: orNull(n.LastError),
@@ -171,8 +171,8 @@ func entryOf(n desired.Account, hold reconcile.Hold) entry {
 	if n.Link != desired.NoLink {
 		e.Link = &n.Link
 	}
-	if hold.For != "" && n.DueAt != nil && n.DueAt.Before(hold.Until) {
-		e.NextTryAt, e.WaitsFor = &hold.Until, &hold.For
+	if hold.Reason != "" && n.DueAt != nil && n.DueAt.Before(hold.Until) {
+		e.NextTryAt, e.WaitsFor = &hold.Until, &hold.Reason
 	}
 	return e
 }
@@ -286,7 +286,7 @@ func (f *Function) provision(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if r.Claimed == 0 {
+		if r.Attempted == 0 {
 			return f.Reconciler.SweepDaily(ctx)
 		}
 	}

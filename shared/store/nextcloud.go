@@ -18,10 +18,10 @@ const nextcloudColumns = `user_id, nextcloud_id, wish, email, full_name, quota, 
 
 func nextcloudDest(n *desired.Account) []any {
 	return []any{
-		&n.UserID, &n.NextcloudID, &n.State, &n.Email, &n.FullName, &n.Quota, &n.Password, &n.First,
+		&n.UserID, &n.NextcloudID, &n.State, &n.Email, &n.FullName, &n.Quota, &n.PendingPassword, &n.InitialPassword,
 		&n.Version, &n.Owned, &n.Status, &n.Attempts, maybeInstant{&n.DueAt}, &n.LastError,
 		maybeInstant{&n.LastSyncedAt}, &n.Used, &n.Total, instant{&n.CreatedAt}, instant{&n.UpdatedAt},
-		&n.App, &n.Personal, &n.WantsPassword, &n.QuotaOverride, &n.SetQuota, maybeInstant{&n.UsedAt}, &n.PasswordSet,
+		&n.AppPassword, &n.HasUserPassword, &n.WantsPassword, &n.QuotaOverride, &n.LastSetQuota, maybeInstant{&n.UsedAt}, &n.PendingIsSet,
 		&n.Link, maybeText[string]{&n.ConflictID}, &n.CreateAttempted, &n.KeepsEmail, &n.KeepsName,
 	}
 }
@@ -55,7 +55,7 @@ func (s *Statements) SetNextcloudDesired(ctx context.Context, n desired.Account,
 			due_at = CASE WHEN nextcloud_accounts.status = 'conflict' AND NOT nextcloud_accounts.owned
 				THEN NULL ELSE excluded.due_at END`,
 		string(n.UserID), n.NextcloudID, spare, string(n.State), string(n.Email), n.FullName, n.Quota,
-		bytesOrNull(n.Password), n.First, at(now))
+		bytesOrNull(n.PendingPassword), n.InitialPassword, at(now))
 	if err != nil {
 		return fmt.Errorf("wish for Nextcloud: %w", err)
 	}
@@ -228,9 +228,9 @@ func (s *Statements) SettleNextcloud(
 			keeps_email = keeps_email AND $22 <> '', keeps_name = keeps_name AND $22 <> '',
 			lease = NULL, lease_until = NULL, updated_at = $15
 		WHERE user_id = $1 AND lease = $2`,
-		string(n.UserID), lease, n.Version, o.Owned, o.First, bytesOrNull(o.Password), string(o.Status),
+		string(n.UserID), lease, n.Version, o.Owned, o.InitialPassword, bytesOrNull(o.PendingPassword), string(o.Status),
 		atOrNull(o.DueAt), o.Attempts, o.LastError, atOrNull(synced), o.Used, o.Used != nil, o.Total, at(now),
-		o.Personal, o.WantsPassword, atOrNull(o.UsedAt), o.SetQuota, bytesOrNull(n.Password), o.PasswordSet,
+		o.HasUserPassword, o.WantsPassword, atOrNull(o.UsedAt), o.LastSetQuota, bytesOrNull(n.PendingPassword), o.PendingIsSet,
 		string(o.Link), orNull(o.ConflictID))
 	return leased("settle Nextcloud account", rows, err)
 }

@@ -20,10 +20,10 @@ import (
 func wished(t *testing.T, db *store.DB, id string, after time.Duration) desired.Account {
 	t.Helper()
 	n := desired.Account{
-		UserID: account.NewID(), NextcloudID: id, First: []byte("first of " + id),
+		UserID: account.NewID(), NextcloudID: id, InitialPassword: []byte("first of " + id),
 		Spec: desired.Spec{
 			State: desired.Present, Email: "ada@example.org", FullName: "Ada Lovelace", Quota: "5 GB",
-			Password: []byte("box"),
+			PendingPassword: []byte("box"),
 		},
 	}
 	if err := db.SetNextcloudDesired(t.Context(), n, "spare-"+id, noon.Add(after)); err != nil {
@@ -61,9 +61,9 @@ func TestSetNextcloudDesired_IsReadBackAsWritten(t *testing.T) {
 		want := desired.Account{
 			Spec: desired.Spec{
 				State: desired.Present, Email: "ada@example.org", FullName: "Ada Lovelace", Quota: "5 GB",
-				Password: []byte("box"),
+				PendingPassword: []byte("box"),
 			},
-			UserID: n.UserID, NextcloudID: "ada@example.org", Version: 1, First: []byte("first of ada@example.org"),
+			UserID: n.UserID, NextcloudID: "ada@example.org", Version: 1, InitialPassword: []byte("first of ada@example.org"),
 			Status: desired.Pending, DueAt: &due, CreatedAt: due, UpdatedAt: due,
 		}
 		if diff := cmp.Diff(want, n); diff != "" {
@@ -80,7 +80,7 @@ func TestSetNextcloudDesired_ALaterWish(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		was := wished(t, db, "ada@example.org", 0)
 		next := was
-		next.NextcloudID, next.First, next.Password = "countess@example.org", []byte("another"), nil
+		next.NextcloudID, next.InitialPassword, next.PendingPassword = "countess@example.org", []byte("another"), nil
 		next.Email, next.FullName, next.Quota = "countess@example.org", "Ada King", "10 GB"
 		again := func(now time.Time) desired.Account {
 			t.Helper()
@@ -91,22 +91,22 @@ func TestSetNextcloudDesired_ALaterWish(t *testing.T) {
 		}
 
 		n := again(noon.Add(time.Hour))
-		if n.NextcloudID != was.NextcloudID || string(n.First) != string(was.First) {
-			t.Errorf("the id or the first password changed: %s, %s", n.NextcloudID, n.First)
+		if n.NextcloudID != was.NextcloudID || string(n.InitialPassword) != string(was.InitialPassword) {
+			t.Errorf("the id or the first password changed: %s, %s", n.NextcloudID, n.InitialPassword)
 		}
 		if n.Email != next.Email || n.FullName != next.FullName || n.Quota != next.Quota || n.Version != 2 ||
 			!n.DueAt.Equal(kept(noon.Add(time.Hour))) {
 			t.Errorf("the wish did not change: %+v", n)
 		}
-		if string(n.Password) != "box" {
-			t.Errorf("a wish without a password dropped the one that waits: %q", n.Password)
+		if string(n.PendingPassword) != "box" {
+			t.Errorf("a wish without a password dropped the one that waits: %q", n.PendingPassword)
 		}
-		next.Password = []byte("new box")
-		if n = again(noon); string(n.Password) != "new box" {
-			t.Errorf("a new password did not replace the one that waits: %q", n.Password)
+		next.PendingPassword = []byte("new box")
+		if n = again(noon); string(n.PendingPassword) != "new box" {
+			t.Errorf("a new password did not replace the one that waits: %q", n.PendingPassword)
 		}
-		next.State, next.Password = desired.Absent, nil
-		if n = again(noon); n.Password != nil || n.State != desired.Absent {
+		next.State, next.PendingPassword = desired.Absent, nil
+		if n = again(noon); n.PendingPassword != nil || n.State != desired.Absent {
 			t.Errorf("a password waits for an account that is to go: %+v", n)
 		}
 	})
@@ -117,7 +117,7 @@ func TestSetNextcloudDesired_LeavesAConflictToAPerson(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		wished(t, db, "ada@example.org", 0)
 		holder, rows := lease(t, db, 1)
-		settle(t, db, rows[0], holder, desired.Outcome{First: rows[0].First, Status: desired.Conflict, LastError: "id_taken"})
+		settle(t, db, rows[0], holder, desired.Outcome{InitialPassword: rows[0].InitialPassword, Status: desired.Conflict, LastError: "id_taken"})
 		if err := db.SetNextcloudDesired(t.Context(), rows[0], "spare", noon); err != nil {
 			t.Fatal(err)
 		}
@@ -164,7 +164,7 @@ func TestNextcloud_TheUserSeesTheIDOnceItIsOurs(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		a := someone(t, db, "ada@example.org")
-		n := desired.Account{UserID: a.ID, NextcloudID: "ada", First: []byte("x"), Spec: desired.Spec{State: desired.Present}}
+		n := desired.Account{UserID: a.ID, NextcloudID: "ada", InitialPassword: []byte("x"), Spec: desired.Spec{State: desired.Present}}
 		if err := db.SetNextcloudDesired(t.Context(), n, "spare", noon); err != nil {
 			t.Fatal(err)
 		}
@@ -216,7 +216,7 @@ func TestNextcloud_LeftAlone(t *testing.T) {
 			}
 		}
 		got := row(t, db, ours.UserID)
-		if got.Password != nil || got.DueAt != nil || got.Version != 2 || !got.Owned {
+		if got.PendingPassword != nil || got.DueAt != nil || got.Version != 2 || !got.Owned {
 			t.Errorf("what is ours: %+v", got)
 		}
 		if _, err := db.NextcloudAccount(t.Context(), unmade.UserID); !errors.Is(err, account.ErrNotFound) {
@@ -235,7 +235,7 @@ func TestNextcloudAccounts_PageByStatus(t *testing.T) {
 			wished(t, db, fmt.Sprint("user", i), time.Duration(i)*time.Second)
 		}
 		holder, rows := lease(t, db, 1)
-		settle(t, db, rows[0], holder, desired.Outcome{First: rows[0].First, Status: desired.Failed})
+		settle(t, db, rows[0], holder, desired.Outcome{InitialPassword: rows[0].InitialPassword, Status: desired.Failed})
 		names := func(status desired.Status, p store.Page) (names []string) {
 			t.Helper()
 			list, err := db.NextcloudAccounts(t.Context(), status, p)

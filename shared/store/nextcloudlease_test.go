@@ -105,17 +105,17 @@ func TestSettleNextcloud(t *testing.T) {
 		holder, rows := lease(t, db, 1)
 		used, total := int64(7), int64(5<<30)
 		settle(t, db, rows[0], holder, desired.Outcome{
-			Owned: true, First: rows[0].First, Status: desired.Active, Synced: true, Used: &used, Total: &total,
+			Owned: true, InitialPassword: rows[0].InitialPassword, Status: desired.Active, Synced: true, Used: &used, Total: &total,
 		})
 		n := row(t, db, rows[0].UserID)
 		synced := kept(noon.Add(time.Hour))
 		want := rows[0]
-		want.Owned, want.Status, want.Password, want.DueAt = true, desired.Active, nil, nil
+		want.Owned, want.Status, want.PendingPassword, want.DueAt = true, desired.Active, nil, nil
 		want.LastSyncedAt, want.UpdatedAt, want.Used, want.Total = &synced, synced, &used, &total
 		if diff := cmp.Diff(want, n); diff != "" {
 			t.Errorf("(-want +got)\n%s", diff)
 		}
-		err := db.SettleNextcloud(t.Context(), rows[0], holder, desired.Outcome{First: rows[0].First}, noon)
+		err := db.SettleNextcloud(t.Context(), rows[0], holder, desired.Outcome{InitialPassword: rows[0].InitialPassword}, noon)
 		if !errors.Is(err, store.ErrChanged) {
 			t.Errorf("settled twice under one lease: %v", err)
 		}
@@ -130,15 +130,15 @@ func TestSettleNextcloud_KeepsAWishThatCameMeanwhile(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		n := wished(t, db, "ada@example.org", 0)
 		holder, rows := lease(t, db, 1)
-		n.FullName, n.Password = "Ada King", []byte("new box")
+		n.FullName, n.PendingPassword = "Ada King", []byte("new box")
 		if err := db.SetNextcloudDesired(t.Context(), n, "spare", noon); err != nil {
 			t.Fatal(err)
 		}
 		settle(t, db, rows[0], holder, desired.Outcome{
-			Owned: true, First: rows[0].First, Status: desired.Failed, Attempts: 8, Synced: true,
+			Owned: true, InitialPassword: rows[0].InitialPassword, Status: desired.Failed, Attempts: 8, Synced: true,
 		})
 		got := row(t, db, n.UserID)
-		if got.Status != desired.Pending || got.DueAt == nil || got.Attempts != 0 || string(got.Password) != "new box" {
+		if got.Status != desired.Pending || got.DueAt == nil || got.Attempts != 0 || string(got.PendingPassword) != "new box" {
 			t.Errorf("the new wish was lost: %+v", got)
 		}
 		if !got.Owned || got.LastSyncedAt == nil {
@@ -158,7 +158,7 @@ func TestNextcloud_OnlyTheHolderOfTheLeaseWrites(t *testing.T) {
 		other := uid.New()
 		for name, err := range map[string]error{
 			"own":    db.MarkNextcloudOwned(t.Context(), n.UserID, other, noon),
-			"settle": db.SettleNextcloud(t.Context(), n, other, desired.Outcome{First: n.First, Status: desired.Active}, noon),
+			"settle": db.SettleNextcloud(t.Context(), n, other, desired.Outcome{InitialPassword: n.InitialPassword, Status: desired.Active}, noon),
 			"forget": db.DeleteNextcloud(t.Context(), n, other),
 		} {
 			if !errors.Is(err, store.ErrChanged) {

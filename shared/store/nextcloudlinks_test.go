@@ -19,15 +19,15 @@ func conflicted(t *testing.T, db *store.DB, email, with string) (account.Account
 	t.Helper()
 	a := someone(t, db, email)
 	n := desired.Account{
-		UserID: a.ID, NextcloudID: email, First: []byte("first"),
-		Spec: desired.Spec{State: desired.Present, Email: a.Email, FullName: "Ada", Quota: "5 GB", Password: []byte("box")},
+		UserID: a.ID, NextcloudID: email, InitialPassword: []byte("first"),
+		Spec: desired.Spec{State: desired.Present, Email: a.Email, FullName: "Ada", Quota: "5 GB", PendingPassword: []byte("box")},
 	}
 	if err := db.SetNextcloudDesired(t.Context(), n, string(a.ID), noon); err != nil {
 		t.Fatal(err)
 	}
 	holder, rows := lease(t, db, 9)
 	for _, n := range rows {
-		settle(t, db, n, holder, desired.Outcome{First: n.First, Password: n.Password, Status: desired.Conflict, LastError: "email_taken", ConflictID: with})
+		settle(t, db, n, holder, desired.Outcome{InitialPassword: n.InitialPassword, PendingPassword: n.PendingPassword, Status: desired.Conflict, LastError: "email_taken", ConflictID: with})
 	}
 	return a, signedIn(t, db, a)
 }
@@ -50,8 +50,8 @@ func TestClaimNextcloud_LinksAndOverwritesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		n := row(t, db, a.ID)
-		if n.NextcloudID != "Countess" || n.Link != desired.Claimed || !n.Owned || n.Personal || string(n.First) != "proof" ||
-			n.Password != nil || !n.KeepsEmail || !n.KeepsName || n.QuotaOverride != desired.KeepQuota || n.Status != desired.Pending || n.DueAt == nil || n.ConflictingID() != "" {
+		if n.NextcloudID != "Countess" || n.Link != desired.Claimed || !n.Owned || n.HasUserPassword || string(n.InitialPassword) != "proof" ||
+			n.PendingPassword != nil || !n.KeepsEmail || !n.KeepsName || n.QuotaOverride != desired.KeepQuota || n.Status != desired.Pending || n.DueAt == nil || n.ConflictingID() != "" {
 			t.Errorf("the row is %+v", n)
 		}
 		if err := claim(t, db, by, "Countess"); !errors.Is(err, store.ErrChanged) {
@@ -59,7 +59,7 @@ func TestClaimNextcloud_LinksAndOverwritesNothing(t *testing.T) {
 		}
 
 		n.FullName = "Ada King" // a later change is passed on, and nothing else
-		n.Password = nil
+		n.PendingPassword = nil
 		if err := db.SetNextcloudDesired(t.Context(), n, "spare", noon); err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +95,7 @@ func TestClaimNextcloud_NotBesideTheReconciler(t *testing.T) {
 		if !errors.Is(err, store.ErrChanged) {
 			t.Errorf("adopted while it is worked on: %v", err)
 		}
-		settle(t, db, rows[0], holder, desired.Outcome{First: rows[0].First, Status: desired.Conflict, ConflictID: "countess"})
+		settle(t, db, rows[0], holder, desired.Outcome{InitialPassword: rows[0].InitialPassword, Status: desired.Conflict, ConflictID: "countess"})
 		if err := claim(t, db, by, "countess"); err != nil {
 			t.Errorf("afterwards: %v", err)
 		}
@@ -167,7 +167,7 @@ func TestAdoptNextcloud_LinksOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 		n := row(t, db, a.ID)
-		if n.NextcloudID != "Lovelace" || n.Link != desired.Adopted || n.Owned || n.Password != nil || n.DueAt != nil ||
+		if n.NextcloudID != "Lovelace" || n.Link != desired.Adopted || n.Owned || n.PendingPassword != nil || n.DueAt != nil ||
 			n.ConflictingID() != "Lovelace" || n.LastError != "claim_required" {
 			t.Errorf("the row is %+v", n)
 		}
@@ -220,7 +220,7 @@ func TestUnlinkNextcloud(t *testing.T) {
 		}
 		holder, rows := lease(t, db, 9) // a try that began before does not undo it
 		for _, n := range rows {
-			settle(t, db, n, holder, desired.Outcome{First: n.First, Link: desired.Claimed, Owned: true, Status: desired.Active})
+			settle(t, db, n, holder, desired.Outcome{InitialPassword: n.InitialPassword, Link: desired.Claimed, Owned: true, Status: desired.Active})
 		}
 		if n := row(t, db, a.ID); n.Link != desired.Released {
 			t.Errorf("after a try: %+v", n)

@@ -56,22 +56,22 @@ func (s *Statements) RecheckNextcloudAccount(ctx context.Context, n desired.Acco
 }
 
 // An Outlook is how much is left to be done for accounts in Nextcloud.
-type Outlook struct {
-	Due     int        // accounts to be tried now
-	Left    int        // accounts to be tried now or later
-	GivenUp int        // accounts in conflict or failed: somebody must look
-	Next    *time.Time // when the first of Left falls due; nil for none
+type Backlog struct {
+	Due       int        // accounts to be tried now
+	Remaining int        // accounts to be tried now or later
+	GivenUp   int        // accounts in conflict or failed: somebody must look
+	NextDue   *time.Time // when the first of Left falls due; nil for none
 }
 
 // NextcloudBacklog returns what is left to be done.
-func (s *Statements) NextcloudBacklog(ctx context.Context, now time.Time) (Outlook, error) {
-	var o Outlook
-	err := s.one(ctx, nil, []any{&o.Due, &o.Left, &o.GivenUp, maybeInstant{&o.Next}}, `
+func (s *Statements) NextcloudBacklog(ctx context.Context, now time.Time) (Backlog, error) {
+	var o Backlog
+	err := s.one(ctx, nil, []any{&o.Due, &o.Remaining, &o.GivenUp, maybeInstant{&o.NextDue}}, `
 		SELECT COUNT(CASE WHEN due_at <= $1 THEN 1 END), COUNT(due_at),
 			COUNT(CASE WHEN status IN ('failed', 'conflict') THEN 1 END), MIN(due_at)
 		FROM nextcloud_accounts`, at(now))
 	if err != nil {
-		return Outlook{}, fmt.Errorf("outlook for Nextcloud: %w", err)
+		return Backlog{}, fmt.Errorf("outlook for Nextcloud: %w", err)
 	}
 	return o, nil
 }

@@ -81,10 +81,10 @@ func (a *AppPasswords) Issue(
 	}
 	secret := own
 	switch {
-	case n.Personal && n.Password != nil: // another waits: ours is not Nextcloud's
+	case n.HasUserPassword && n.PendingPassword != nil: // another waits: ours is not Nextcloud's
 		return Issued{}, errPasswordBehind.After(s.wait(n))
-	case !n.Personal:
-		if secret, err = s.box.Open(n.First, string(user)); err != nil {
+	case !n.HasUserPassword:
+		if secret, err = s.box.Open(n.InitialPassword, string(user)); err != nil {
 			return Issued{}, errPasswordBehind.Because(err)
 		}
 	}

@@ -76,16 +76,16 @@ func (s *Storage) Open(ctx context.Context, user account.ID) (*Opened, error) {
 		return nil, ErrNotReady.After(soon)
 	case err != nil:
 		return nil, err
-	case !n.Owned, n.App == nil, n.State != desired.Present:
+	case !n.Owned, n.AppPassword == nil, n.State != desired.Present:
 		return nil, ErrNotReady.After(s.wait(n))
 	}
-	app, err := s.box.Open(n.App, string(user))
+	app, err := s.box.Open(n.AppPassword, string(user))
 	if err != nil { // the key it was sealed under is gone: another is fetched
-		return nil, errors.Join(ErrNotReady.After(soon).Because(err), s.refuse(ctx, user, n.App))
+		return nil, errors.Join(ErrNotReady.After(soon).Because(err), s.refuse(ctx, user, n.AppPassword))
 	}
 	return &Opened{
 		Folder: s.client.Folder(n.NextcloudID, app), Public: s.public.Folder(n.NextcloudID, ""),
-		user: user, app: n.App,
+		user: user, app: n.AppPassword,
 	}, nil
 }
 

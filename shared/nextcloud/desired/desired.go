@@ -58,12 +58,12 @@ func ParseStatus(s string) (Status, error) {
 
 // A Spec is what an account shall be.
 type Spec struct {
-	State         State
-	Email         account.Email
-	FullName      string
-	Quota         string // the default at the time of the wish, as Nextcloud takes it: "5 GB", "none"
-	QuotaOverride string // takes precedence over Quota, in the same form; [KeepQuota]; "" for the default
-	Password      []byte // sealed; waits to be set; nil for none
+	State           State
+	Email           account.Email
+	FullName        string
+	Quota           string // the default at the time of the wish, as Nextcloud takes it: "5 GB", "none"
+	QuotaOverride   string // takes precedence over Quota, in the same form; [KeepQuota]; "" for the default
+	PendingPassword []byte // sealed; waits to be set; nil for none
 }
 
 // EffectiveQuota returns the quota that the account shall have, or "" if it is to
@@ -87,12 +87,12 @@ type Account struct {
 	Link            Link
 	ConflictID      string // in Nextcloud, of the account that is in the way; "" for none
 	Version         int64  // of the wish; each change counts up
-	First           []byte // sealed: the password it is made with, which proves that it is ours; of a claimed one the proof, until an app password is there; [Spent] for none
+	InitialPassword []byte // sealed: the password it is made with, which proves that it is ours; of a claimed one the proof, until an app password is there; [Spent] for none
 	CreateAttempted bool   // somebody began to make it with First, so it can be ours
-	App             []byte // sealed: the app password with which we reach its files; nil for none
+	AppPassword     []byte // sealed: the app password with which we reach its files; nil for none
 	Owned           bool   // proved to be ours
-	Personal        bool   // the user's own password opens it; else the first one does
-	PasswordSet     bool   // of Password: Nextcloud has it, and it waits for the files to answer
+	HasUserPassword bool   // the user's own password opens it; else the first one does
+	PendingIsSet    bool   // of Password: Nextcloud has it, and it waits for the files to answer
 	// WantsPassword: the user's own password is needed, and the next login that
 	// brings it shall hand it over.
 	WantsPassword bool
@@ -105,7 +105,7 @@ type Account struct {
 	DueAt        *time.Time // when to try next; nil for nothing to do
 	LastError    string     // a stable word; "" for none
 	LastSyncedAt *time.Time // when wish and fact last agreed
-	SetQuota     string     // the quota that the gateway set last; "" if the wanted one is still to be set
+	LastSetQuota string     // the quota that the gateway set last; "" if the wanted one is still to be set
 	Used         *int64     // bytes, when last seen
 	Total        *int64     // bytes; nil while unknown or without limit
 	UsedAt       *time.Time // when Used and Total were read
@@ -127,13 +127,13 @@ func (n Account) ConflictingID() string {
 
 // An Outcome is what became of one try.
 type Outcome struct {
-	Owned    bool
-	Link     Link
-	First    []byte // sealed, as [Account.First]
-	Password []byte // what still waits; nil once it is set and the files answer
-	Personal bool   // as [Account.Personal]
+	Owned           bool
+	Link            Link
+	InitialPassword []byte // sealed, as [Account.First]
+	PendingPassword []byte // what still waits; nil once it is set and the files answer
+	HasUserPassword bool   // as [Account.Personal]
 	// PasswordSet is that of [Account], of the password that was tried.
-	PasswordSet bool
+	PendingIsSet bool
 	// WantsPassword is that of [Account], unless the wish changed meanwhile.
 	WantsPassword bool
 	Status        Status     // unless the wish changed meanwhile
@@ -142,7 +142,7 @@ type Outcome struct {
 	ConflictID    string     // as [Account.ConflictID], with [Conflict]
 	LastError     string
 	Synced        bool   // wish and fact agree
-	SetQuota      string // as [Account.SetQuota], unless the wish changed meanwhile; "" leaves it
+	LastSetQuota  string // as [Account.SetQuota], unless the wish changed meanwhile; "" leaves it
 	Used          *int64 // nil leaves it, Total and UsedAt
 	Total         *int64
 	UsedAt        *time.Time

@@ -146,7 +146,7 @@ func (r *Recorder) record(ctx context.Context, tx Tx, a account.Account, plain s
 		return err
 	}
 	if plain != "" && r.SyncsPasswords() {
-		if n.Password, err = r.Box.Seal(plain, string(a.ID)); err != nil {
+		if n.PendingPassword, err = r.Box.Seal(plain, string(a.ID)); err != nil {
 			return err
 		}
 	}
@@ -161,7 +161,7 @@ func (r *Recorder) account(a account.Account) (Account, error) {
 		return Account{}, err
 	}
 	n := Account{
-		UserID: a.ID, NextcloudID: NextcloudID(a, r.ByEmail), First: initial,
+		UserID: a.ID, NextcloudID: NextcloudID(a, r.ByEmail), InitialPassword: initial,
 		Spec: Spec{State: Present, Email: a.Email, FullName: a.FullName, Quota: r.Quota},
 	}
 	if a.Disabled() {

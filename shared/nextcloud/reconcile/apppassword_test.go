@@ -22,7 +22,7 @@ func (w *world) apps(a account.Account) (fetched int, opens bool) {
 		}
 	}
 	n := w.known(a)
-	app, err := w.recorder.Box.Open(n.App, string(n.UserID))
+	app, err := w.recorder.Box.Open(n.AppPassword, string(n.UserID))
 	return fetched, err == nil && w.appPasswordOpens(n.NextcloudID, app)
 }
 

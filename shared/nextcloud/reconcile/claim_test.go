@@ -92,14 +92,14 @@ func (w *world) asItWas(a account.Account) {
 	w.t.Helper()
 	n := w.known(a)
 	if n.Status != desired.Active || n.LastError != "" || !n.Owned || n.Link != desired.Claimed || n.NextcloudID != "Countess" ||
-		string(n.First) != desired.Spent || n.WantsPassword || n.DueAt != nil {
+		string(n.InitialPassword) != desired.Spent || n.WantsPassword || n.DueAt != nil {
 		w.t.Errorf("the row is %+v", n)
 	}
 	u, _ := w.cloud.User("Countess")
 	if !u.Enabled || u.Email != "ada@example.org" || u.DisplayName != "Augusta Ada" || u.Quota != "1 GB" || !w.cloud.Opens("Countess", herPassword) {
 		w.t.Errorf("the account was changed: %+v", u)
 	}
-	if app, err := w.recorder.Box.Open(n.App, string(a.ID)); err != nil || !w.appPasswordOpens("Countess", app) {
+	if app, err := w.recorder.Box.Open(n.AppPassword, string(a.ID)); err != nil || !w.appPasswordOpens("Countess", app) {
 		w.t.Errorf("the gateway reaches no files: %v", err)
 	}
 	if len(w.cloud.Users()) != 2 {
@@ -140,7 +140,7 @@ func TestClaim_WithThePassword(t *testing.T) {
 		if u.DisplayName != "Ada King" || u.Quota != "1 GB" || !w.cloud.Opens("Countess", "an entirely new passphrase") {
 			t.Errorf("after a change: %+v", u)
 		}
-		if n := w.known(a); !n.Personal || n.Status != desired.Active || w.cloud.Strikes() != 0 {
+		if n := w.known(a); !n.HasUserPassword || n.Status != desired.Active || w.cloud.Strikes() != 0 {
 			t.Errorf("the row is %+v, %d strikes", n, w.cloud.Strikes())
 		}
 	})
@@ -166,7 +166,7 @@ func TestClaim_WithAnAppPassword(t *testing.T) {
 
 	// Revoked, it opens nothing any more: the owner has to prove the account anew.
 	w.cloud.RevokeAll("Countess")
-	if err := w.db.DiscardNextcloudAppPassword(t.Context(), a.ID, w.known(a).App, w.time()); err != nil {
+	if err := w.db.DiscardNextcloudAppPassword(t.Context(), a.ID, w.known(a).AppPassword, w.time()); err != nil {
 		t.Fatal(err)
 	}
 	w.batch(r)
@@ -273,7 +273,7 @@ func TestClaim_NeverTheGatewaysOwn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	for id, want := range map[string]bool{"countess": true, w.settings.Admin: false, strings.ToUpper(w.settings.Admin): false} {
-		if got := reconcile.Adoptable(w.reconciler(), ocs.User{ID: id, Backend: ocs.OwnBackend}); got != want {
+		if got := reconcile.Linkable(w.reconciler(), ocs.User{ID: id, Backend: ocs.OwnBackend}); got != want {
 			t.Errorf("%s may become a user's: %t", id, got)
 		}
 	}

@@ -16,13 +16,13 @@ type directory struct {
 	files *webdav.Client
 }
 
-var _ Directory = directory{}
+var _ Nextcloud = directory{}
 
 // writeTime is how long a call with an effect may take: longer than Nextcloud
 // delays calls after failed logins (25 s), as making it again costs more.
 const writeTime = 35 * time.Second
 
-func connect(s Settings) Directory {
+func connect(s Settings) Nextcloud {
 	return directory{
 		ocs.New(ocs.Config{
 			URL: s.URL, AdminUser: s.Admin, AdminPassword: s.Password, Roots: s.Roots, WriteTimeout: writeTime,

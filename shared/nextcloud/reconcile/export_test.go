@@ -10,10 +10,10 @@ import (
 func OnReached(r *Reconciler, fn func(point string)) { r.reached = fn }
 
 // Adoptable reports whether the account may become a user's.
-func Adoptable(r *Reconciler, u ocs.User) bool { return r.adoptable(u) }
+func Linkable(r *Reconciler, u ocs.User) bool { return r.adoptable(u) }
 
 // Room is the time that must be left to begin with an account.
-const Room = room
+const MinAttemptTime = room
 
 // Key is what stands for the settings of r in the store.
 func Key(r *Reconciler) string { return r.key }

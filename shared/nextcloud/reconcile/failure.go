@@ -124,7 +124,7 @@ func pause(attempts int) time.Duration {
 // edits are taken again, and a while, so that not all come at once.
 func (r *Reconciler) paced(failure error, t *try, now time.Time) time.Duration {
 	wait := max(ocs.RetryAfter(failure), firstPause)
-	if until := t.gate.EditsUntil; until != nil {
+	if until := t.gate.EditsPausedUntil; until != nil {
 		wait = max(wait, until.Sub(now))
 	}
 	return wait + rand.N(wait/2)

@@ -108,7 +108,7 @@ func TestReconciler_StopsInTimeForTheDeadline(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	w.register("ada@example.org")
-	ctx, cancel := context.WithTimeout(t.Context(), reconcile.Room)
+	ctx, cancel := context.WithTimeout(t.Context(), reconcile.MinAttemptTime)
 	defer cancel()
 	got, err := w.reconciler().RunBatch(ctx, 10)
 	if err != nil || got != (reconcile.Result{Remaining: 1}) {
@@ -128,11 +128,11 @@ func TestDeleted_KeepsNoPassword(t *testing.T) {
 		for _, policy := range []string{"disable", "delete", "keep"} {
 			w := newWorld(t, db, map[string]string{"NEXTCLOUD_ON_DELETE": policy})
 			a := w.register(policy + "@example.org")
-			if w.known(a).Password == nil {
+			if w.known(a).PendingPassword == nil {
 				t.Fatal("no password waits, so the test shows nothing")
 			}
 			w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Deleted(ctx, tx, a, w.time()) })
-			if n, err := db.NextcloudAccount(t.Context(), a.ID); err == nil && n.Password != nil {
+			if n, err := db.NextcloudAccount(t.Context(), a.ID); err == nil && n.PendingPassword != nil {
 				t.Errorf("%s: the password of a deleted user still waits", policy)
 			}
 		}
@@ -157,10 +157,10 @@ func TestDeleted_KeepLeavesTheAccountAsItIs(t *testing.T) {
 		}
 		return w.recorder.Deleted(ctx, tx, bob, w.time())
 	})
-	if got := w.batch(w.reconciler()); got.Claimed != 0 {
+	if got := w.batch(w.reconciler()); got.Attempted != 0 {
 		t.Errorf("the account of a user who is gone is still worked on: %+v", got)
 	}
-	if n := w.known(bob); n.Password != nil || !w.cloud.Opens("bob@example.org", adasPassword) {
+	if n := w.known(bob); n.PendingPassword != nil || !w.cloud.Opens("bob@example.org", adasPassword) {
 		t.Errorf("the account was not left as it is: %+v", n)
 	}
 }
@@ -189,7 +189,7 @@ func TestReconciler_ProvesByTheAccountItself(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a := w.register("ada@example.org")
 	n := w.known(a)
-	first, err := w.recorder.Box.Open(n.First, string(a.ID))
+	first, err := w.recorder.Box.Open(n.InitialPassword, string(a.ID))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,12 +254,12 @@ func TestReconciler_SecretsStayOutOfTheRow(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a := w.register("ada@example.org")
 	n := w.known(a)
-	for _, box := range [][]byte{n.Password, n.First} {
+	for _, box := range [][]byte{n.PendingPassword, n.InitialPassword} {
 		if strings.Contains(string(box), adasPassword.Reveal()) {
 			t.Error("a password is stored in the clear")
 		}
 	}
-	if _, err := w.recorder.Box.Open(n.Password, string(account.NewID())); !errors.Is(err, seal.ErrOpen) {
+	if _, err := w.recorder.Box.Open(n.PendingPassword, string(account.NewID())); !errors.Is(err, seal.ErrOpen) {
 		t.Errorf("the box opens for another user: %v", err)
 	}
 }

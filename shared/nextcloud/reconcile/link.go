@@ -22,7 +22,7 @@ func (r *Reconciler) adoptable(u ocs.User) bool {
 
 // foreign reports whether the account was claimed, and still has a password that
 // the gateway does not know.
-func (t *try) foreign() bool { return t.account.Link == desired.Claimed && !t.outcome.Personal }
+func (t *try) foreign() bool { return t.account.Link == desired.Claimed && !t.outcome.HasUserPassword }
 
 // forgetProof forgets the password with which the owner proved the account, once
 // there is an app password, or it opens the account no more. Without either, the
@@ -31,7 +31,7 @@ func (t *try) forgetProof(u ocs.User) error {
 	if t.account.Link != desired.Claimed {
 		return nil
 	}
-	t.outcome.First = []byte(desired.Spent)
+	t.outcome.InitialPassword = []byte(desired.Spent)
 	if t.foreign() && t.outcome.LastError == NoAppPassword {
 		return &conflict{u.ID, ClaimRequired}
 	}

@@ -131,8 +131,8 @@ func TestReconciler_KeepsThePasswordUntilTheFilesAnswer(t *testing.T) {
 			r := w.reconciler()
 			reconcile.Impatient(r, w.settings)
 			w.batch(r)
-			if n := w.known(a); n.Status != desired.Pending || n.LastError != reconcile.Unavailable || n.Password == nil || n.DueAt == nil {
-				t.Errorf("after a time-out the row is %s, %s, due %v, password kept %v", n.Status, n.LastError, n.DueAt, n.Password != nil)
+			if n := w.known(a); n.Status != desired.Pending || n.LastError != reconcile.Unavailable || n.PendingPassword == nil || n.DueAt == nil {
+				t.Errorf("after a time-out the row is %s, %s, due %v, password kept %v", n.Status, n.LastError, n.DueAt, n.PendingPassword != nil)
 			}
 			w.advance(20 * time.Minute)
 		}

@@ -17,7 +17,7 @@ func (r *Reconciler) compareQuota(n desired.Account, u ocs.User) (differs, kept 
 	if err != nil || wanted.Near(u.Quota) {
 		return false, false
 	}
-	ours, err := quota.Parse(n.SetQuota)
+	ours, err := quota.Parse(n.LastSetQuota)
 	return true, r.keepQuotas && err == nil && !ours.Near(u.Quota)
 }
 
@@ -39,7 +39,7 @@ func (t *try) adjustQuota(ctx context.Context, u *ocs.User) error {
 		}
 		u.Quota, _ = quota.Parse(wanted) // it parses, or it would not differ
 	}
-	t.outcome.SetQuota = wanted
+	t.outcome.LastSetQuota = wanted
 	return nil
 }
 

@@ -120,7 +120,7 @@ func TestQuota_ChangedInNextcloud(t *testing.T) {
 		if c = w.compare(w.reconciler()); len(c.Drifts) != 1 || c.Drifts[0].Kept || c.Drifted() != 1 {
 			t.Errorf("%d to put right: %+v", c.Drifted(), c.Drifts)
 		}
-		if due, err := w.reconciler().Recheck(t.Context(), c); err != nil || due != 1 {
+		if due, err := w.reconciler().ScheduleRepair(t.Context(), c); err != nil || due != 1 {
 			t.Errorf("%d were made due, %v", due, err)
 		}
 		w.hasQuota(a, "10 GB")

@@ -23,7 +23,7 @@ import (
 )
 
 // A Directory is where the accounts are. Its errors are those of [nextcloud].
-type Directory interface {
+type Nextcloud interface {
 	CreateUser(ctx context.Context, u ocs.NewUser) error
 	User(ctx context.Context, id string) (ocs.User, error)
 	Users(ctx context.Context, search string, limit, offset int) ([]string, error)
@@ -61,7 +61,7 @@ type Reconciler struct {
 	Progress func(read, compared int)
 
 	db         *store.DB
-	directory  Directory
+	directory  Nextcloud
 	box        *seal.Box
 	key        string // stands for the administrator's credentials, see gate.go
 	admin      string // the administrator's id
@@ -112,15 +112,15 @@ func ReadReconciler(env *config.Env, db *store.DB, ring *keyring.Ring) *Reconcil
 
 // A Result is what a batch did.
 type Result struct {
-	Claimed   int `json:"claimed"`   // accounts that were due and tried
+	Attempted int `json:"claimed"`   // accounts that were due and tried
 	Succeeded int `json:"succeeded"` // of them, those that are as wished now
 	Failed    int `json:"failed"`
 	Remaining int `json:"remaining"` // accounts that are not as wished yet: they are due now or later
 
 	// What keeps all that remain from being tried, and when the next one can be:
 	// null for nothing, and for now. Accounts can also wait for their own next try.
-	WaitsFor  *store.Hold `json:"waits_for"`
-	NextTryAt *time.Time  `json:"next_try_at"`
+	WaitsFor      *store.BlockReason `json:"waits_for"`
+	NextAttemptAt *time.Time         `json:"next_try_at"`
 }
 
 // RunBatch tries up to n due accounts, a few at a time. One failure does not
@@ -129,19 +129,19 @@ type Result struct {
 // deadline of ctx, while there still is time to say what was done. The error is
 // of the database or of ctx; what is leased and not tried is given back.
 func (r *Reconciler) RunBatch(ctx context.Context, n int) (res Result, err error) {
-	left, err := r.Outlook(ctx)
+	left, err := r.Backlog(ctx)
 	if err == nil && left.Due > 0 && !late(ctx) {
 		var open bool
 		if open, err = r.enter(ctx); err == nil && open {
 			res, err = r.lease(ctx, n)
 		}
 		if err == nil {
-			left, err = r.Outlook(ctx)
+			left, err = r.Backlog(ctx)
 		}
 	}
-	res.Remaining, res.NextTryAt = left.Left, left.NextTry
-	if left.For != "" {
-		res.WaitsFor = &left.For
+	res.Remaining, res.NextAttemptAt = left.Remaining, left.NextAttempt
+	if left.Reason != "" {
+		res.WaitsFor = &left.Reason
 	}
 	return res, err
 }
@@ -188,10 +188,10 @@ func (b *batch) work(ctx context.Context) {
 		b.mu.Lock()
 		switch {
 		case done && ok:
-			b.res.Claimed++
+			b.res.Attempted++
 			b.res.Succeeded++
 		case done:
-			b.res.Claimed++
+			b.res.Attempted++
 			b.res.Failed++
 		}
 		b.err = errors.Join(b.err, err)
@@ -229,11 +229,11 @@ func late(ctx context.Context) bool {
 // while Nextcloud may not be called.
 func (r *Reconciler) one(ctx context.Context, lease string, n desired.Account) (done, ok bool, err error) {
 	gate, err := r.db.NextcloudBreaker(ctx, r.key, r.now())
-	if err != nil || !gate.Proved {
+	if err != nil || !gate.Closed {
 		return false, false, err
 	}
 	t := &try{Reconciler: r, lease: lease, account: n, gate: gate, outcome: desired.Outcome{
-		Owned: n.Owned, Link: n.Link, First: n.First, Password: n.Password, Personal: n.Personal, PasswordSet: n.PasswordSet, WantsPassword: n.WantsPassword,
+		Owned: n.Owned, Link: n.Link, InitialPassword: n.InitialPassword, PendingPassword: n.PendingPassword, HasUserPassword: n.HasUserPassword, PendingIsSet: n.PendingIsSet, WantsPassword: n.WantsPassword,
 	}}
 	failure := t.run(ctx)
 	if ctx.Err() != nil {
@@ -294,10 +294,10 @@ func (r *Reconciler) Loop(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			slog.LogAttrs(ctx, slog.LevelWarn, "reconcile", slog.String("cause", err.Error()))
 		}
-		if err == nil && res.Claimed == loopBatch {
+		if err == nil && res.Attempted == loopBatch {
 			continue
 		}
-		if err == nil && res.Claimed == 0 {
+		if err == nil && res.Attempted == 0 {
 			if err := r.SweepDaily(ctx); err != nil && ctx.Err() == nil {
 				slog.LogAttrs(ctx, slog.LevelWarn, "reconcile", slog.String("cause", err.Error()))
 			}

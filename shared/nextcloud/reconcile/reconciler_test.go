@@ -21,7 +21,7 @@ func TestReconciler_MakesTheAccount(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, nil)
 		a := w.register("ada@example.org")
-		if got := w.batch(w.reconciler()); got != (reconcile.Result{Claimed: 1, Succeeded: 1}) {
+		if got := w.batch(w.reconciler()); got != (reconcile.Result{Attempted: 1, Succeeded: 1}) {
 			t.Errorf("got %+v", got)
 		}
 		w.settled(a, adasPassword)

@@ -19,7 +19,7 @@ import (
 func (w *world) killApp(a account.Account) {
 	w.t.Helper()
 	n := w.known(a)
-	app, err := w.recorder.Box.Open(n.App, string(a.ID))
+	app, err := w.recorder.Box.Open(n.AppPassword, string(a.ID))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestReconciler_RenewsARefusedAppPassword(t *testing.T) {
 	strikes := w.cloud.Strikes()
 	w.batch(r)
 	n := w.known(a)
-	app, err := w.recorder.Box.Open(n.App, string(a.ID))
+	app, err := w.recorder.Box.Open(n.AppPassword, string(a.ID))
 	if err != nil || !w.appPasswordOpens(n.NextcloudID, app) || n.Status != desired.Active {
 		t.Errorf("no app password opens the account: %v, %+v", err, n)
 	}
@@ -72,7 +72,7 @@ func TestReconciler_RenewsWithThePasswordOfTheNextLogin(t *testing.T) {
 		w.recheck()
 		w.batch(r)
 		n := w.known(a)
-		if n.App != nil || n.LastError != reconcile.NoAppPassword || !n.WantsPassword || n.Status != desired.Pending || n.DueAt != nil {
+		if n.AppPassword != nil || n.LastError != reconcile.NoAppPassword || !n.WantsPassword || n.Status != desired.Pending || n.DueAt != nil {
 			t.Fatalf("the row is %+v", n)
 		}
 		calls := len(w.cloud.Calls())
@@ -116,7 +116,7 @@ func TestReconciler_AnAccountMadeAgainWantsThePassword(t *testing.T) {
 	w.batch(r)
 	w.batch(r)
 	n := w.known(a)
-	if n.Personal || !n.WantsPassword || n.Status != desired.Active || n.App == nil {
+	if n.HasUserPassword || !n.WantsPassword || n.Status != desired.Active || n.AppPassword == nil {
 		t.Fatalf("the row is %+v", n)
 	}
 	if err := w.recorder.SupplyPassword(t.Context(), w.db, a.ID, "hash", adasPassword, w.time()); err != nil {

@@ -90,10 +90,10 @@ func (t *try) forgive(ctx context.Context) (bool, error) {
 	if t.signedIn {
 		return t.signsIn(ctx, t.real)
 	}
-	if t.account.App == nil {
+	if t.account.AppPassword == nil {
 		return false, nil
 	}
-	app, err := t.box.Open(t.account.App, string(t.account.UserID))
+	app, err := t.box.Open(t.account.AppPassword, string(t.account.UserID))
 	if err != nil {
 		return false, nil //nolint:nilerr // another is fetched later
 	}
@@ -110,8 +110,8 @@ func (t *try) revokeLeft(ctx context.Context) error {
 	if !t.left {
 		return nil
 	}
-	if !t.signedIn && t.struck && !t.outcome.Personal {
-		if first, err := t.box.Open(t.account.First, string(t.account.UserID)); err == nil {
+	if !t.signedIn && t.struck && !t.outcome.HasUserPassword {
+		if first, err := t.box.Open(t.account.InitialPassword, string(t.account.UserID)); err == nil {
 			t.real = first
 			if t.signedIn, err = t.signsIn(ctx, first); err != nil {
 				return err

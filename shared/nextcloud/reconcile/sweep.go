@@ -93,11 +93,11 @@ func (r *Reconciler) Compare(ctx context.Context) (Comparison, error) {
 
 // notNow returns [ErrNotNow] with the reason.
 func (r *Reconciler) notNow(ctx context.Context) error {
-	h, err := r.Holds(ctx)
+	h, err := r.Blocked(ctx)
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("%w before %s: %s", ErrNotNow, h.Until.UTC().Format(time.RFC3339), h.For)
+	return fmt.Errorf("%w before %s: %s", ErrNotNow, h.Until.UTC().Format(time.RFC3339), h.Reason)
 }
 
 // broken returns the failure of a call, and closes the gate where it is of
@@ -112,7 +112,7 @@ func (s *sweep) broken(ctx context.Context, failure error) error {
 // Recheck makes the accounts that differ due, and returns how many: the
 // reconciler puts them right. What happened to one since it was compared counts
 // more.
-func (r *Reconciler) Recheck(ctx context.Context, c Comparison) (int, error) {
+func (r *Reconciler) ScheduleRepair(ctx context.Context, c Comparison) (int, error) {
 	due := 0
 	for _, n := range c.drifted {
 		ok, err := r.db.RecheckNextcloudAccount(ctx, n, r.now())
@@ -320,7 +320,7 @@ const (
 func (r *Reconciler) SweepDaily(ctx context.Context) error {
 	now := r.now()
 	gate, err := r.db.NextcloudBreaker(ctx, r.key, now)
-	if err != nil || !gate.Proved {
+	if err != nil || !gate.Closed {
 		return err
 	}
 	mine, err := r.db.ClaimSweep(ctx, now.Add(-sweepEvery), now)
@@ -355,6 +355,6 @@ func (r *Reconciler) SweepDaily(ctx context.Context) error {
 			slog.Int("compared", c.Compared), slog.Int("drifted", n))
 		return nil
 	}
-	_, err = r.Recheck(ctx, c)
+	_, err = r.ScheduleRepair(ctx, c)
 	return err
 }

@@ -90,10 +90,10 @@ func TestSweep_FindsAndRepairsEveryDrift(t *testing.T) {
 		if diff := cmp.Diff(before, w.cloud.Users(), cmpopts.IgnoreFields(nextcloudtest.User{}, "LastLogin")); diff != "" {
 			t.Errorf("comparing changed Nextcloud:\n%s", diff)
 		}
-		if res := w.batch(r); res.Claimed != 0 {
-			t.Errorf("comparing made %d accounts due", res.Claimed)
+		if res := w.batch(r); res.Attempted != 0 {
+			t.Errorf("comparing made %d accounts due", res.Attempted)
 		}
-		if due, err := r.Recheck(t.Context(), c); err != nil || due != 6 {
+		if due, err := r.ScheduleRepair(t.Context(), c); err != nil || due != 6 {
 			t.Errorf("%d were made due, %v", due, err)
 		}
 		w.batch(r)
@@ -295,10 +295,10 @@ func TestSweepDaily_LeavesACatastropheToPeople(t *testing.T) {
 	if err := r.SweepDaily(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if res := w.batch(r); res.Claimed != 0 {
-		t.Errorf("%d accounts were made due", res.Claimed)
+	if res := w.batch(r); res.Attempted != 0 {
+		t.Errorf("%d accounts were made due", res.Attempted)
 	}
-	if due, err := r.Recheck(t.Context(), w.compare(r)); err != nil || due != 11 {
+	if due, err := r.ScheduleRepair(t.Context(), w.compare(r)); err != nil || due != 11 {
 		t.Errorf("asked to, %d were made due, %v", due, err)
 	}
 }

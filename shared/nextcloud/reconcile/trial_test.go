@@ -146,7 +146,7 @@ func TestGate_CorrectedSettingsGoOnAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for hold, spoil := range map[store.Hold]func(*reconcile.Settings){
+	for hold, spoil := range map[store.BlockReason]func(*reconcile.Settings){
 		store.BlockedByRefusal: func(s *reconcile.Settings) { s.Password = "what it used to be" },
 		store.BlockedByOutage:  func(s *reconcile.Settings) { s.URL = nowhere },
 	} {
@@ -160,12 +160,12 @@ func TestGate_CorrectedSettingsGoOnAtOnce(t *testing.T) {
 				old := reconcile.New(w.db, wrong, w.ring, w.time)
 				for range 2 { // finds out, and waits
 					got := w.batch(old)
-					if got.Claimed != 0 || got.Remaining != 1 || got.WaitsFor == nil || *got.WaitsFor != hold ||
-						got.NextTryAt == nil || !got.NextTryAt.After(w.time()) {
+					if got.Attempted != 0 || got.Remaining != 1 || got.WaitsFor == nil || *got.WaitsFor != hold ||
+						got.NextAttemptAt == nil || !got.NextAttemptAt.After(w.time()) {
 						t.Errorf("while it waits: %+v", got)
 					}
 				}
-				if got := w.batch(w.reconciler()); got != (reconcile.Result{Claimed: 1, Succeeded: 1}) {
+				if got := w.batch(w.reconciler()); got != (reconcile.Result{Attempted: 1, Succeeded: 1}) {
 					t.Errorf("after it was corrected: %+v", got)
 				}
 				w.settled(a, adasPassword)

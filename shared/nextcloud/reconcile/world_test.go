@@ -147,7 +147,7 @@ func (w *world) known(a account.Account) desired.Account {
 func (w *world) settled(a account.Account, password secret.String) {
 	w.t.Helper()
 	n := w.known(a)
-	if n.Status != desired.Active || n.DueAt != nil || n.Password != nil || !n.Owned || n.LastSyncedAt == nil {
+	if n.Status != desired.Active || n.DueAt != nil || n.PendingPassword != nil || !n.Owned || n.LastSyncedAt == nil {
 		w.t.Errorf("the row is %+v", n)
 	}
 	if users := w.cloud.Users(); len(users) != 2 {
@@ -160,7 +160,7 @@ func (w *world) settled(a account.Account, password secret.String) {
 	if !w.cloud.Opens(n.NextcloudID, password) {
 		w.t.Error("the password does not open the account")
 	}
-	if app, err := w.recorder.Box.Open(n.App, string(n.UserID)); err != nil || !w.appPasswordOpens(n.NextcloudID, app) {
+	if app, err := w.recorder.Box.Open(n.AppPassword, string(n.UserID)); err != nil || !w.appPasswordOpens(n.NextcloudID, app) {
 		w.t.Errorf("no app password opens the account: %v", err)
 	}
 	got, err := w.db.Account(w.t.Context(), a.ID)

@@ -28,16 +28,16 @@ func TestRecorder_KeepsThePasswordOnlyWhereItWillBeUsed(t *testing.T) {
 			w := newWorld(t, storetest.SQLite(t), test.env)
 			a := w.register("ada@example.org")
 			n := w.known(a)
-			if (n.Password != nil) != test.kept || n.Status != desired.Pending || n.DueAt == nil {
+			if (n.PendingPassword != nil) != test.kept || n.Status != desired.Pending || n.DueAt == nil {
 				t.Errorf("the row is %+v", n)
 			}
-			if bytes.Contains(n.Password, []byte(adasPassword)) {
+			if bytes.Contains(n.PendingPassword, []byte(adasPassword)) {
 				t.Error("the password is not sealed")
 			}
 			w.update(func(ctx context.Context, tx *store.Tx) error {
 				return w.recorder.Changed(ctx, tx, a, w.time())
 			})
-			if later := w.known(a); (later.Password != nil) != test.kept || !bytes.Equal(later.First, n.First) || later.Version != 2 {
+			if later := w.known(a); (later.PendingPassword != nil) != test.kept || !bytes.Equal(later.InitialPassword, n.InitialPassword) || later.Version != 2 {
 				t.Errorf("a change without a password made the row %+v", later)
 			}
 		})

@@ -27,8 +27,8 @@ type try struct {
 
 	lease   string
 	account desired.Account
-	gate    store.Gate // as it was when the try began
-	there   string     // the account's id as Nextcloud spells it, once it was seen
+	gate    store.Breaker // as it was when the try began
+	there   string        // the account's id as Nextcloud spells it, once it was seen
 	outcome desired.Outcome
 	real    secret.String // the account's own password, where this try came to know it
 	looked  time.Time     // when Nextcloud was last asked for the account
@@ -77,7 +77,7 @@ func (t *try) look(ctx context.Context) (ocs.User, error) {
 // create makes the account, everything in the one call. Where it is uncertain
 // who made what is there afterwards, the first password decides.
 func (t *try) create(ctx context.Context) (ocs.User, error) {
-	first, err := t.box.Open(t.account.First, string(t.account.UserID))
+	first, err := t.box.Open(t.account.InitialPassword, string(t.account.UserID))
 	if err != nil { // nobody is there whom it would have to open
 		return ocs.User{}, t.beginAnew(errKeyLost)
 	}
@@ -154,7 +154,7 @@ func (t *try) join(ctx context.Context, u ocs.User) error {
 // prove finds out whether the account is ours: only then does the first
 // password open it. What is not ours is never touched.
 func (t *try) prove(ctx context.Context) error {
-	first, err := t.box.Open(t.account.First, string(t.account.UserID))
+	first, err := t.box.Open(t.account.InitialPassword, string(t.account.UserID))
 	if err != nil { // it cannot be proved any more
 		return &conflict{t.there, IDTaken}
 	}
@@ -189,9 +189,9 @@ func (t *try) own(ctx context.Context) error {
 	t.account.Owned, t.outcome.Owned = true, true
 	t.account.Link, t.outcome.Link = desired.NoLink, desired.NoLink
 	// Of an account that is gone:
-	t.account.App, t.account.Personal, t.account.PasswordSet = nil, false, false
-	t.outcome.Personal, t.outcome.PasswordSet = false, false
-	t.account.SetQuota = ""
+	t.account.AppPassword, t.account.HasUserPassword, t.account.PendingIsSet = nil, false, false
+	t.outcome.HasUserPassword, t.outcome.PendingIsSet = false, false
+	t.account.LastSetQuota = ""
 	t.reached("owned")
 	return nil
 }
@@ -203,7 +203,7 @@ func (t *try) beginAnew(why error) error {
 	if err != nil {
 		return err
 	}
-	t.outcome.Owned, t.outcome.First, t.outcome.Link = false, first, desired.NoLink
+	t.outcome.Owned, t.outcome.InitialPassword, t.outcome.Link = false, first, desired.NoLink
 	return why
 }
 
@@ -246,18 +246,18 @@ func (t *try) adjust(ctx context.Context, u ocs.User) error {
 	if err := t.reachFiles(ctx); err != nil {
 		return err
 	}
-	t.outcome.Password = nil // nothing needs it any more
+	t.outcome.PendingPassword = nil // nothing needs it any more
 	if err := t.forgetProof(u); err != nil {
 		return err
 	}
 	// Whoever signs in next brings the password that the account lacks.
-	lacks := !t.outcome.Personal || t.outcome.LastError == NoAppPassword
+	lacks := !t.outcome.HasUserPassword || t.outcome.LastError == NoAppPassword
 	t.outcome.WantsPassword = lacks && t.outcome.LastError != PasswordRefused && !t.foreign()
 	if err := t.revokeLeft(ctx); err != nil {
 		return err
 	}
 	t.outcome.Status = desired.Active
-	if t.account.App == nil {
+	if t.account.AppPassword == nil {
 		t.outcome.Status = desired.Pending // until that login: the files do not answer
 	}
 	t.outcome.UsedAt = &t.looked
@@ -281,7 +281,7 @@ func (t *try) set(ctx context.Context, key, value string) error {
 var errPaced = fmt.Errorf("edits are paused: %w", ocs.ErrRateLimited)
 
 func (t *try) edit(ctx context.Context, key, value string) error {
-	if t.gate.EditsUntil != nil {
+	if t.gate.EditsPausedUntil != nil {
 		return errPaced
 	}
 	err := t.directory.Edit(ctx, t.account.NextcloudID, key, value)
@@ -294,15 +294,15 @@ func (t *try) edit(ctx context.Context, key, value string) error {
 // that Nextcloud's policy refuses, or that no key opens any more, is given up:
 // the account works without it.
 func (t *try) setPassword(ctx context.Context) error {
-	if t.account.Password == nil {
+	if t.account.PendingPassword == nil {
 		return nil
 	}
-	plain, err := t.box.Open(t.account.Password, string(t.account.UserID))
+	plain, err := t.box.Open(t.account.PendingPassword, string(t.account.UserID))
 	if err != nil {
-		t.outcome.Password, t.outcome.LastError = nil, PasswordLost
+		t.outcome.PendingPassword, t.outcome.LastError = nil, PasswordLost
 		return nil
 	}
-	if t.account.PasswordSet { // by a try that stopped before the files answered
+	if t.account.PendingIsSet { // by a try that stopped before the files answered
 		t.signedIn, err = t.signsInAs(ctx, plain)
 		if err != nil {
 			return err
@@ -311,15 +311,15 @@ func (t *try) setPassword(ctx context.Context) error {
 	if !t.signedIn {
 		err = t.changePassword(ctx, plain)
 		if errors.Is(err, ocs.ErrWeakPassword) {
-			t.outcome.Password, t.outcome.LastError = nil, PasswordRefused
+			t.outcome.PendingPassword, t.outcome.LastError = nil, PasswordRefused
 			return nil
 		}
 		if err != nil {
 			return err
 		}
 	}
-	t.outcome.PasswordSet, t.outcome.Personal, t.real = true, true, plain
-	if t.signedIn || t.account.App == nil { // fetching one signs in
+	t.outcome.PendingIsSet, t.outcome.HasUserPassword, t.real = true, true, plain
+	if t.signedIn || t.account.AppPassword == nil { // fetching one signs in
 		return nil
 	}
 	return t.signIn(ctx, plain)
@@ -329,8 +329,8 @@ func (t *try) setPassword(ctx context.Context) error {
 // the first one opens it, since that is not counted among the edits of the
 // administrator, of which there are few.
 func (t *try) changePassword(ctx context.Context, plain secret.String) error {
-	first, err := t.box.Open(t.account.First, string(t.account.UserID))
-	if t.account.Personal || err != nil {
+	first, err := t.box.Open(t.account.InitialPassword, string(t.account.UserID))
+	if t.account.HasUserPassword || err != nil {
 		return t.edit(ctx, ocs.KeyPassword, plain.Reveal())
 	}
 	err = t.directory.EditOwn(ctx, t.account.NextcloudID, first, ocs.KeyPassword, plain.Reveal())
@@ -351,7 +351,7 @@ func (t *try) changePassword(ctx context.Context, plain secret.String) error {
 func (t *try) signIn(ctx context.Context, plain secret.String) (err error) {
 	t.signedIn, err = t.signsInAs(ctx, plain)
 	if err == nil && !t.signedIn {
-		t.outcome.Password, err = nil, errNotTaken // each further try would be a refused login
+		t.outcome.PendingPassword, err = nil, errNotTaken // each further try would be a refused login
 	}
 	return err
 }
@@ -364,7 +364,7 @@ func (t *try) signsInAs(ctx context.Context, plain secret.String) (bool, error) 
 
 // retire disables or deletes the account, if there is one and it is ours.
 func (t *try) retire(ctx context.Context, u ocs.User, err error) error {
-	t.outcome.Status, t.outcome.Password, t.outcome.WantsPassword = desired.Inactive, nil, false
+	t.outcome.Status, t.outcome.PendingPassword, t.outcome.WantsPassword = desired.Inactive, nil, false
 	switch {
 	case errors.Is(err, ocs.ErrNoUser):
 		return nil

@@ -99,7 +99,7 @@ func TestGate_NewCredentialsAreTriedAtOnce(t *testing.T) {
 	w.settled(a, adasPassword)
 	before := len(w.cloud.Calls())
 	w.register("bob@example.org")
-	if got := w.batch(old); got.Claimed != 0 || len(w.cloud.Calls()) != before {
+	if got := w.batch(old); got.Attempted != 0 || len(w.cloud.Calls()) != before {
 		t.Errorf("the refused credentials were used again: %+v", got)
 	}
 }
@@ -163,7 +163,7 @@ func TestGate_ATrialThatVanishedIsMadeByAnother(t *testing.T) {
 		defer close(end)
 		<-tries
 		got := w.batch(w.reconciler())
-		if got.Claimed != 0 || got.Remaining != 1 || got.WaitsFor == nil || *got.WaitsFor != store.BlockedByTrial {
+		if got.Attempted != 0 || got.Remaining != 1 || got.WaitsFor == nil || *got.WaitsFor != store.BlockedByTrial {
 			t.Errorf("somebody else tried at the same time: %+v", got)
 		}
 		w.advance(31 * time.Second)

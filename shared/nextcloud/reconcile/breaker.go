@@ -21,8 +21,8 @@ const trialTime = 30 * time.Second
 func (r *Reconciler) enter(ctx context.Context) (open bool, err error) {
 	now := r.now()
 	g, err := r.db.NextcloudBreaker(ctx, r.key, now)
-	if err != nil || g.Proved || g.Closed != nil {
-		return g.Proved, err
+	if err != nil || g.Closed || g.OpenUntil != nil {
+		return g.Closed, err
 	}
 	until := now.Add(trialTime)
 	mine, err := r.db.BeginNextcloudTrial(ctx, r.key, now, until)
@@ -99,48 +99,48 @@ func (r *Reconciler) outage(ctx context.Context, failure error, now time.Time) e
 }
 
 // A Hold is what keeps the gateway from calling Nextcloud.
-type Hold struct {
-	For   store.Hold // "" for nothing
-	Until time.Time  // when it is over, or looked at again
+type Block struct {
+	Reason store.BlockReason // "" for nothing
+	Until  time.Time         // when it is over, or looked at again
 }
 
 // Holds returns what keeps the gateway from calling Nextcloud now.
-func (r *Reconciler) Holds(ctx context.Context) (Hold, error) {
+func (r *Reconciler) Blocked(ctx context.Context) (Block, error) {
 	g, err := r.db.NextcloudBreaker(ctx, r.key, r.now())
-	if err != nil || g.Closed == nil {
-		return Hold{}, err
+	if err != nil || g.OpenUntil == nil {
+		return Block{}, err
 	}
-	return Hold{g.Hold, *g.Closed}, nil
+	return Block{g.Reason, *g.OpenUntil}, nil
 }
 
 // An Outlook is what is left to be done, and when.
-type Outlook struct {
-	store.Outlook
-	Hold // of all that is left; without it, accounts wait for their own next try
+type Backlog struct {
+	store.Backlog
+	Block // of all that is left; without it, accounts wait for their own next try
 
-	NextTry *time.Time    // when something may be done; nil for now, or for nothing left
-	Wait    time.Duration // until then
+	NextAttempt *time.Time    // when something may be done; nil for now, or for nothing left
+	Wait        time.Duration // until then
 }
 
 // Outlook returns what is left to be done.
-func (r *Reconciler) Outlook(ctx context.Context) (o Outlook, err error) {
+func (r *Reconciler) Backlog(ctx context.Context) (o Backlog, err error) {
 	now := r.now()
-	if o.Outlook, err = r.db.NextcloudBacklog(ctx, now); err != nil || o.Left == 0 {
+	if o.Backlog, err = r.db.NextcloudBacklog(ctx, now); err != nil || o.Remaining == 0 {
 		return o, err
 	}
-	if o.Hold, err = r.Holds(ctx); err != nil {
+	if o.Block, err = r.Blocked(ctx); err != nil {
 		return o, err
 	}
-	if o.Next != nil && o.Next.After(now) {
-		o.NextTry = o.Next
+	if o.NextDue != nil && o.NextDue.After(now) {
+		o.NextAttempt = o.NextDue
 	}
-	if o.For != "" && (o.NextTry == nil || o.Until.After(*o.NextTry)) {
-		o.NextTry = &o.Until
+	if o.Reason != "" && (o.NextAttempt == nil || o.Until.After(*o.NextAttempt)) {
+		o.NextAttempt = &o.Until
 	} else {
-		o.Hold = Hold{}
+		o.Block = Block{}
 	}
-	if o.NextTry != nil {
-		o.Wait = o.NextTry.Sub(now)
+	if o.NextAttempt != nil {
+		o.Wait = o.NextAttempt.Sub(now)
 	}
 	return o, nil
 }

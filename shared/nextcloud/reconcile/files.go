@@ -20,8 +20,8 @@ var (
 // also makes the folder the first time. An app password that is refused is
 // replaced.
 func (t *try) reachFiles(ctx context.Context) error {
-	if t.account.App != nil {
-		app, err := t.box.Open(t.account.App, string(t.account.UserID))
+	if t.account.AppPassword != nil {
+		app, err := t.box.Open(t.account.AppPassword, string(t.account.UserID))
 		if err == nil {
 			err = t.touch(ctx, app)
 		}
@@ -53,7 +53,7 @@ func (t *try) touch(ctx context.Context, app secret.String) error {
 func (t *try) keepApp(ctx context.Context, sealed []byte) error {
 	err := t.db.SaveNextcloudAppPassword(ctx, t.account.UserID, t.lease, sealed, t.now())
 	if err == nil {
-		t.account.App = sealed
+		t.account.AppPassword = sealed
 		t.reached("app password kept")
 	}
 	return err
@@ -63,8 +63,8 @@ func (t *try) keepApp(ctx context.Context, sealed []byte) error {
 // files. It takes the account's own password: the first one, or one that was
 // just set; the user's own is known only then.
 func (t *try) fetchAppPassword(ctx context.Context) error {
-	if t.real == "" && !t.outcome.Personal {
-		t.real, _ = t.box.Open(t.account.First, string(t.account.UserID)) // else it stays unknown
+	if t.real == "" && !t.outcome.HasUserPassword {
+		t.real, _ = t.box.Open(t.account.InitialPassword, string(t.account.UserID)) // else it stays unknown
 	}
 	if t.real == "" {
 		t.lacksAppPassword()

@@ -20,10 +20,10 @@ func TestNextcloudBreaker_IsKeptForEachSettings(t *testing.T) {
 			}
 			return mine
 		}
-		holds := func(key string, now time.Time, want store.Hold) {
+		holds := func(key string, now time.Time, want store.BlockReason) {
 			t.Helper()
 			g, err := db.NextcloudBreaker(ctx, key, now)
-			if err != nil || g.Hold != want || (g.Closed == nil) != (want == "") {
+			if err != nil || g.Reason != want || (g.OpenUntil == nil) != (want == "") {
 				t.Errorf("%s: %+v, %v, want %q", key, g, err, want)
 			}
 		}
@@ -50,7 +50,7 @@ func TestNextcloudBreaker_IsKeptForEachSettings(t *testing.T) {
 		check(db.RecordNextcloudOutage(ctx, "new", noon, noon.Add(time.Minute)))
 		holds("new", noon, store.BlockedByOutage)
 		holds("old", noon, store.BlockedByRefusal)
-		if g, err := db.NextcloudBreaker(ctx, "new", noon); err != nil || g.Outages != 1 || g.Proved {
+		if g, err := db.NextcloudBreaker(ctx, "new", noon); err != nil || g.Outages != 1 || g.Closed {
 			t.Errorf("got %+v, %v", g, err)
 		}
 		holds("new", noon.Add(time.Minute), "")
