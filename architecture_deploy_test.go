@@ -17,7 +17,7 @@ import (
 )
 
 // codeFences matches fenced blocks of a page of Markdown.
-var codeFences = regexp.MustCompile("(?s)```.*?```") //nolint:gochecknoglobals // a constant
+var codeFences = regexp.MustCompile("(?s)```.*?```")
 
 // spoken returns what docs/deploy.md sets in code, line by line.
 func spoken(t *testing.T) []string {

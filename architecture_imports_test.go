@@ -17,8 +17,6 @@ type layer struct {
 }
 
 // layers are the rules of imports, from the ground up. Tests are exempt.
-//
-//nolint:gochecknoglobals // a constant
 var layers = []layer{
 	{name: "foundation", packages: "shared/foundation/ docs"},
 	{name: "settings", packages: "shared/config/", imports: "foundation"},
@@ -50,7 +48,7 @@ const bootstraps = "functions/files/bootstrap functions/health/bootstrap functio
 	"functions/register/bootstrap functions/sessions/bootstrap functions/users/bootstrap"
 
 // homes names the packages that may import a third-party module.
-var homes = map[string]string{ //nolint:gochecknoglobals // a constant
+var homes = map[string]string{
 	"github.com/aws/aws-lambda-go":               "shared/faas/",
 	"github.com/aws/aws-sdk-go-v2":               "shared/faas/secrets",
 	"github.com/awslabs/aws-lambda-go-api-proxy": "shared/faas",

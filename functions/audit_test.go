@@ -21,7 +21,7 @@ import (
 
 // byCommand are the events that only commands write, and the one of a setting;
 // their tests are elsewhere.
-var byCommand = []audit.Name{audit.TrailAdopted, audit.KeysRotated, audit.RegistrationRefused} //nolint:gochecknoglobals // a constant
+var byCommand = []audit.Name{audit.TrailAdopted, audit.KeysRotated, audit.RegistrationRefused}
 
 // TestEverySecurityEvent makes each event happen, and wants it as a row and as a
 // line of the log, with the same facts: correlation id, address, device.

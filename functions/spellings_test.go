@@ -13,7 +13,7 @@ import (
 )
 
 // spellings are one mailbox.
-var spellings = []string{ //nolint:gochecknoglobals // a constant
+var spellings = []string{
 	"bob@bücher.example", "bob@xn--bcher-kva.example", "Bob@BÜCHER.Example", "BOB@XN--BCHER-KVA.EXAMPLE",
 	" bob@bu\u0308cher.example", "ｂｏｂ＠ｂücher．example", "bob@bücher。example", "bob@bü\u00adcher.example",
 }

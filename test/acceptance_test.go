@@ -173,7 +173,7 @@ func storage(bearer string) []step {
 }
 
 // hasStorage waits for the account in Nextcloud.
-var hasStorage = step{name: "Nextcloud has the account", method: "GET", path: "/api/users/me/nextcloud", //nolint:gochecknoglobals // a constant
+var hasStorage = step{name: "Nextcloud has the account", method: "GET", path: "/api/users/me/nextcloud",
 	header: "Authorization: Bearer ${access}", status: 200, until: `"status":"active"`}
 
 // slicesOf flattens steps and lists of steps.

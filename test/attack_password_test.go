@@ -38,7 +38,7 @@ func passwordAttacks() []attack {
 		{name: "seem to be many within an IPv6 network", without: "NetworkOfIPv6", run: guess(
 			func(a *assault) func(n int) (string, visitor) {
 				return func(n int) (string, visitor) {
-					host := rand.Uint64() //nolint:gosec // no secret
+					host := rand.Uint64()
 					return fmt.Sprintf("p%d@example.org", n), visitor{a: a, address: fmt.Sprintf("2001:db8:1:2:%x:%x:%x:%x", host>>48, host>>32&0xffff, host>>16&0xffff, host&0xffff)}
 				}
 			})},

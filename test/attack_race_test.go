@@ -171,7 +171,7 @@ func writingRoutes() []writingRoute {
 }
 
 // nothingProved are the routes that write for nobody in particular.
-var nothingProved = []string{"POST /api/auth/register"} //nolint:gochecknoglobals // a constant
+var nothingProved = []string{"POST /api/auth/register"}
 
 // TestAttack_Races lets every route that writes be overtaken by everything that
 // ends the right to do so, and prints how often it acted all the same.
@@ -242,7 +242,7 @@ func TestAttack_Races(t *testing.T) {
 			fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\n", c.route, it.name, defended.tries, defended.through, without)
 		}
 	}
-	w.Flush() //nolint:errcheck // a test that cannot print has other worries
+	w.Flush()
 }
 
 func (c writingRoute) has(it race) bool {
@@ -347,7 +347,7 @@ func (f *testbed) racer(c writingRoute) *racer {
 	before := func(string) {}
 	if c.conflict {
 		before = func(email string) {
-			f.cloud.Handler.(*nextcloudtest.Server).AddUser(email, fromBefore, "") //nolint:forcetypeassert // it is our own
+			f.cloud.Handler.(*nextcloudtest.Server).AddUser(email, fromBefore, "")
 		}
 	}
 	r := &racer{person: f.personAfter(before), root: f.root}
@@ -410,7 +410,7 @@ func (f *testbed) send(c writingRoute, r *racer, parked bool, begun, proceed cha
 		req.Header.Set("Content-Type", "application/json")
 	}
 	client := *f.gate.client
-	transport := client.Transport.(*http.Transport).Clone() //nolint:forcetypeassert // it is our own
+	transport := client.Transport.(*http.Transport).Clone()
 	transport.ExpectContinueTimeout = time.Minute
 	defer transport.CloseIdleConnections()
 	client.Transport = transport

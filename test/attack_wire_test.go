@@ -277,7 +277,7 @@ func (a *assault) wire(text string) []answer {
 	if slices.Contains(a.off, naiveFraming) {
 		return a.send(a.naive, text)
 	}
-	config := a.gate.client.Transport.(*http.Transport).TLSClientConfig.Clone() //nolint:forcetypeassert // made by client
+	config := a.gate.client.Transport.(*http.Transport).TLSClientConfig.Clone()
 	config.NextProtos, config.ServerName = []string{"http/1.1"}, "voiceassist.local"
 	return a.send(func() (net.Conn, error) {
 		return tls.Dial("tcp", strings.TrimPrefix(a.process.https, "https://"), config)
@@ -306,7 +306,7 @@ func (a *assault) send(dial func() (net.Conn, error), text string) (all []answer
 			half.CloseWrite() //nolint:errcheck // it is over then
 		}
 	})
-	conn.SetReadDeadline(time.Now().Add(answerTime)) //nolint:errcheck // it would show
+	conn.SetReadDeadline(time.Now().Add(answerTime))
 	for from := bufio.NewReader(conn); ; {
 		resp, err := http.ReadResponse(from, nil)
 		if err != nil {

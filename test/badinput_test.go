@@ -45,7 +45,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 
 // engines are the databases, each with the settings of a gateway that keeps its
 // data in dir, and a way to look into it.
-var engines = map[string]func(t *testing.T, dir string) (env []string, db func() *store.DB){ //nolint:gochecknoglobals // a constant
+var engines = map[string]func(t *testing.T, dir string) (env []string, db func() *store.DB){
 	"sqlite": func(t *testing.T, dir string) ([]string, func() *store.DB) {
 		t.Helper()
 		return nil, func() *store.DB {
@@ -67,7 +67,7 @@ var engines = map[string]func(t *testing.T, dir string) (env []string, db func()
 // own time: places in the chain, and logins that failed, which are bad input and
 // events.
 var (
-	whole   = []string{"audit_events", "audit_chain"} //nolint:gochecknoglobals // a constant
+	whole   = []string{"audit_events", "audit_chain"}
 	settled = "(SELECT id, at, event, user_id, actor_id, login_id, address, device, correlation_id, detail FROM audit_events WHERE event <> 'login_failed') AS audit_events"
 )
 
@@ -77,7 +77,7 @@ func rows(t *testing.T, db *store.DB, trail ...string) []string {
 	defer db.Close()
 	var all []string
 	for _, table := range append([]string{"users", "logins", "sessions", "nextcloud_accounts", "nextcloud_app_passwords", "nextcloud_gate"}, trail...) {
-		found, err := db.Handle().QueryContext(t.Context(), "SELECT * FROM "+table) //nolint:gosec // a constant
+		found, err := db.Handle().QueryContext(t.Context(), "SELECT * FROM "+table)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -92,7 +92,7 @@ func launch(tb testing.TB, cmd *exec.Cmd, certificate string) *process {
 				listening <- found
 			}
 		}
-		p.cmd.Wait() //nolint:errcheck // ProcessState tells
+		p.cmd.Wait()
 	}()
 	tb.Cleanup(func() {
 		p.kill()
@@ -158,7 +158,7 @@ const public = "https://voiceassist.local"
 
 // target returns the gateway at its [public] address.
 func (p *process) target() target {
-	transport := p.client.Transport.(*http.Transport).Clone() //nolint:forcetypeassert // made above
+	transport := p.client.Transport.(*http.Transport).Clone()
 	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, strings.TrimPrefix(p.https, "https://"))
 	}
@@ -172,7 +172,7 @@ func (p *process) kill() {
 	if a := p.cmd.SysProcAttr; a != nil && a.Setpgid {
 		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) //nolint:errcheck // it may have ended
 	}
-	p.cmd.Process.Kill() //nolint:errcheck // nor may this
+	p.cmd.Process.Kill()
 	<-p.exited
 }
 

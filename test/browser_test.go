@@ -90,7 +90,7 @@ func newWorld(t *testing.T) *world {
 	routes := http.NewServeMux()
 	page := func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Content-Type", "text/html")
-		io.WriteString(rw, blank) //nolint:errcheck // the browser tells
+		io.WriteString(rw, blank)
 	}
 	routes.HandleFunc("/", page)
 	for name, origins := range map[string]string{guarded: app, open: app + "," + sibling + "," + foreign} {
@@ -117,7 +117,7 @@ func newWorld(t *testing.T) *world {
 // before passes what comes on to p and notes what it was, whether it had the
 // cookie, and what came of it.
 func (w *world) before(p *process) http.Handler {
-	to, _ := url.Parse(p.https) //nolint:errcheck // ours
+	to, _ := url.Parse(p.https)
 	return &httputil.ReverseProxy{
 		Transport: p.target().client.Transport,
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -215,7 +215,7 @@ func chromiumFor(t *testing.T, certificate *x509.Certificate, flags ...chromedp.
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(temp) }) //nolint:errcheck // see above
+	t.Cleanup(func() { os.RemoveAll(temp) })
 	alloc, stop := chromedp.NewExecAllocator(t.Context(), append(flags, chromedp.Env("TMPDIR="+temp),
 		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Headless, chromedp.NoSandbox,
 		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("disable-background-networking", true),

@@ -18,7 +18,7 @@ import (
 const clientTime = 3 * time.Minute
 
 // installs matches the commands that scripts/clients-generate has run already.
-var installs = regexp.MustCompile(`(?m)^(npm ci|python3 -m venv .*|pip install .*)\n`) //nolint:gochecknoglobals // a constant
+var installs = regexp.MustCompile(`(?m)^(npm ci|python3 -m venv .*|pip install .*)\n`)
 
 // playClient runs the commands of a section of clients/README.md against a new
 // gateway with the usual rate limits, a Nextcloud and an administrator. It returns

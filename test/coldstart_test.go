@@ -269,7 +269,7 @@ func report(w io.Writer, all []*series) {
 			ms(slices.Min(m.init)), millis(slices.Min(m.init)-slices.Min(hello.init)), ms(median(m.first)),
 			ms(median(m.warm)), millis(median(m.warm)-median(hello.warm)), m.memory)
 	}
-	table.Flush() //nolint:errcheck // the output of a test
+	table.Flush()
 }
 
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

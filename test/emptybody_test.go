@@ -166,7 +166,7 @@ func overTLS(p *process) map[string]sender {
 	} {
 		ways[name] = func(t *testing.T, c silentCall, header []string) *http.Response {
 			t.Helper()
-			config := p.client.Transport.(*http.Transport).TLSClientConfig.Clone() //nolint:forcetypeassert // made in client
+			config := p.client.Transport.(*http.Transport).TLSClientConfig.Clone()
 			config.NextProtos = []string{"http/1.1"}
 			conn, err := (&tls.Dialer{Config: config}).DialContext(t.Context(), "tcp", strings.TrimPrefix(p.https, "https://"))
 			if err != nil {

@@ -206,8 +206,8 @@ func (w tappedWriter) Write(b []byte) (int, error) {
 // http1 returns a client as c for HTTP/1.1, which the transfers without the
 // gateway speak, too.
 func http1(c *http.Client) *http.Client {
-	transport := c.Transport.(*http.Transport).Clone() //nolint:forcetypeassert // made by client
-	transport.TLSClientConfig.NextProtos = nil         // where the first use left HTTP/2
+	transport := c.Transport.(*http.Transport).Clone()
+	transport.TLSClientConfig.NextProtos = nil // where the first use left HTTP/2
 	transport.Protocols = new(http.Protocols)
 	transport.Protocols.SetHTTP1(true)
 	return &http.Client{Transport: transport}

@@ -68,7 +68,7 @@ func measureFlood(t *testing.T) {
 	p99, ratio := measure("kept connections", gateway(t), true)
 	measure("new connections", gateway(t), false)
 	without, _ := measure("without isolation", withoutIsolation(t), true)
-	table.Flush() //nolint:errcheck // goes to the test's log
+	table.Flush()
 	if ratio >= floodP99 {
 		t.Errorf("the 99th percentile grows %.1f times, want less than %d", ratio, floodP99)
 	}
@@ -156,7 +156,7 @@ func newFlood(t *testing.T, binary string, keep bool) *flood {
 func (p *process) http1(t *testing.T, dir string, keep bool) *http.Client {
 	t.Helper()
 	c := client(t, filepath.Join(dir, "tls", "gateway.pem"))
-	transport := c.Transport.(*http.Transport) //nolint:forcetypeassert // made so
+	transport := c.Transport.(*http.Transport)
 	transport.ForceAttemptHTTP2, transport.DisableKeepAlives, transport.MaxIdleConnsPerHost = false, !keep, 4*flooders
 	return c
 }
@@ -246,7 +246,7 @@ func (f *flood) ask(d time.Duration, into *sample) {
 // flood signs in until ctx ends. Who is told to come back does so in the second
 // after.
 func (f *flood) flood(ctx context.Context) {
-	wait(ctx, rand.N(time.Second)) //nolint:gosec // no secret
+	wait(ctx, rand.N(time.Second))
 	for ctx.Err() == nil {
 		begin := time.Now()
 		status, _, err := f.post(ctx, loginAddress)
@@ -259,7 +259,7 @@ func (f *flood) flood(ctx context.Context) {
 			return
 		}
 		if status == http.StatusServiceUnavailable {
-			wait(ctx, time.Second/2+rand.N(time.Second)) //nolint:gosec // no secret
+			wait(ctx, time.Second/2+rand.N(time.Second))
 		}
 	}
 }

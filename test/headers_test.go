@@ -21,7 +21,7 @@ import (
 
 // always are the headers of every answer, whatever it is and whichever way it
 // came.
-var always = map[string]string{ //nolint:gochecknoglobals // a constant
+var always = map[string]string{
 	"Strict-Transport-Security": "max-age=31536000; includeSubDomains",
 	"X-Content-Type-Options":    "nosniff",
 	"X-Frame-Options":           "DENY",
@@ -40,7 +40,7 @@ const (
 
 // cached are the answers that hold nothing of anybody, and may be kept: by the
 // operation, of statuses below 400 only.
-var cached = map[string]string{ //nolint:gochecknoglobals // a constant
+var cached = map[string]string{
 	"GET /.well-known/jwks.json": "public, max-age=3600", "GET /openapi.json": "public, max-age=300", "GET /docs": "public, max-age=300",
 }
 

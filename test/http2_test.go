@@ -59,7 +59,7 @@ func (p *process) http2(t *testing.T, method, path, fields, body string) string 
 // that came in its place.
 func (p *process) frames(t *testing.T, method, path, fields string, data ...string) (_ *http.Response, failed string) {
 	t.Helper()
-	config := p.client.Transport.(*http.Transport).TLSClientConfig.Clone() //nolint:forcetypeassert // made in client
+	config := p.client.Transport.(*http.Transport).TLSClientConfig.Clone()
 	config.NextProtos = []string{http2.NextProtoTLS}
 	conn, err := (&tls.Dialer{Config: config}).DialContext(t.Context(), "tcp", strings.TrimPrefix(p.https, "https://"))
 	if err != nil {

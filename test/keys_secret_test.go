@@ -21,7 +21,7 @@ import (
 const ofAda = `{"email":"ada@example.com","password":"correct horse battery staple"}`
 
 // What somebody does who is signed in and has a file in Nextcloud.
-var ( //nolint:gochecknoglobals // constants
+var (
 	adaSignsIn = step{name: "log in", method: "POST", path: "/api/auth/login", body: ofAda, status: 200,
 		save: map[string]string{"access": "access_token", "refresh": "refresh_token"}}
 	adaRefreshes = step{name: "refresh", method: "POST", path: "/api/auth/refresh", body: `{"refresh_token":"${refresh}"}`,

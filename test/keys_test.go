@@ -103,8 +103,8 @@ func TestKeys_AKilledRotationLeavesKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-time.After(all * time.Duration(i+1) / kills)
-		cmd.Process.Kill() //nolint:errcheck // it may have ended
-		cmd.Wait()         //nolint:errcheck // it was killed
+		cmd.Process.Kill()
+		cmd.Wait()
 		if states := k.states(t, "signing key"); states["signs"] == "" || len(states) > 2 {
 			t.Errorf("a kill left %v", states)
 		}

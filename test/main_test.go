@@ -34,7 +34,7 @@ func sqlite3(args []string) (status int) {
 	db, err := sql.Open("sqlite", args[0])
 	if err == nil {
 		defer db.Close()
-		_, err = db.Exec(args[1]) //nolint:noctx // of a program
+		_, err = db.Exec(args[1])
 	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "sqlite3: %v\n", err)

@@ -155,7 +155,7 @@ func isTimeout(err error) bool {
 
 // beside asks for something all the time, over a connection of its own, until
 // ctx ends. It closes here when it has got the first answer.
-func (p *process) beside(t *testing.T, ctx context.Context, here chan struct{}) { //nolint:revive // t comes first in tests
+func (p *process) beside(t *testing.T, ctx context.Context, here chan struct{}) {
 	t.Helper()
 	for n := 0; ctx.Err() == nil; n++ {
 		begin := time.Now()
@@ -187,7 +187,7 @@ func (p *process) beside(t *testing.T, ctx context.Context, here chan struct{}) 
 // dial opens a connection that speaks the protocol, for a minute at most.
 func (p *process) dial(t *testing.T, protocol string) *tls.Conn {
 	t.Helper()
-	roots := p.client.Transport.(*http.Transport).TLSClientConfig.RootCAs //nolint:forcetypeassert // made so
+	roots := p.client.Transport.(*http.Transport).TLSClientConfig.RootCAs
 	d := tls.Dialer{Config: &tls.Config{RootCAs: roots, NextProtos: []string{protocol}}}
 	conn, err := d.DialContext(t.Context(), "tcp", strings.TrimPrefix(p.https, "https://"))
 	if err != nil {
@@ -197,7 +197,7 @@ func (p *process) dial(t *testing.T, protocol string) *tls.Conn {
 	if err := conn.SetDeadline(time.Now().Add(answerTime)); err != nil {
 		t.Fatal(err)
 	}
-	return conn.(*tls.Conn) //nolint:forcetypeassert // what the dialer makes
+	return conn.(*tls.Conn)
 }
 
 // A rawHTTP2 is a client that sends whatever frames it likes.

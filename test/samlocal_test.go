@@ -35,7 +35,7 @@ func samLocal(t *testing.T, dotenv string) (calls string, env map[string]map[str
 	}
 	cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "scripts/sam-local"), "--port", "3999")
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"))
-	out, _ := cmd.CombinedOutput() //nolint:errcheck // the calls tell
+	out, _ := cmd.CombinedOutput()
 	if raw, err := os.ReadFile(filepath.Join(dir, "env.json")); err == nil {
 		if err := json.Unmarshal(raw, &env); err != nil {
 			t.Fatalf("%v\n%s", err, raw)

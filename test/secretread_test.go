@@ -25,7 +25,7 @@ import (
 
 // secretHolds is what docs/deploy.md puts into the secret of each parameter of
 // template.yaml. That of DatabaseLoginSecretArn completes DatabaseSecretArn.
-var secretHolds = map[string][]string{ //nolint:gochecknoglobals // a constant
+var secretHolds = map[string][]string{
 	"SecretArn": {
 		"JWT_SECRET", "JWT_PREVIOUS_SECRETS", "DATA_SECRET", "DATA_PREVIOUS_SECRETS", "JWT_PRIVATE_KEY", "JWT_NEXT_PUBLIC_KEY", "JWT_PREVIOUS_PUBLIC_KEY",
 	},

@@ -62,7 +62,7 @@ func TestSecretsAreNowhereInTheClear(t *testing.T) {
 			cloud.SetPassword("admin", "another one")
 			cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
 				user, password, _ := r.BasicAuth()
-				body, _ := io.ReadAll(r.Body) //nolint:errcheck // what came of it
+				body, _ := io.ReadAll(r.Body)
 				r.Body = io.NopCloser(bytes.NewReader(body))
 				if strings.HasPrefix(r.URL.Path, "/ocs/") && user == "admin" {
 					return nextcloudtest.Answer(http.StatusInternalServerError, "text/html", "<p>"+user+":"+password+" sent "+string(body)+"</p>", 0)
@@ -196,7 +196,7 @@ func (s *secrets) watch(h http.Handler) http.Handler {
 			w.Header()[name] = values
 		}
 		w.WriteHeader(out.Code)
-		w.Write(out.Body.Bytes()) //nolint:errcheck // to a client that is gone
+		w.Write(out.Body.Bytes())
 	})
 }
 

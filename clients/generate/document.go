@@ -154,7 +154,7 @@ func (d *document) members(s schema, at string) []string {
 	if len(s.Required) == 0 {
 		return nil
 	}
-	keys, _ := json.Marshal(s.Required) //nolint:errchkjson // strings
+	keys, _ := json.Marshal(s.Required)
 	lines := []string{fmt.Sprintf("pm.expect(%s).to.include.all.keys(%s);", at, strings.ReplaceAll(string(keys), ",", ", "))}
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
 		if slices.Contains(s.Required, name) {

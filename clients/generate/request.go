@@ -31,7 +31,7 @@ type request struct {
 }
 
 // pathParameter matches the parameter of a path.
-var pathParameter = regexp.MustCompile(`\{\w+\}`) //nolint:gochecknoglobals // a constant
+var pathParameter = regexp.MustCompile(`\{\w+\}`)
 
 // requests completes the steps of a folder with the description, and says which
 // step does not agree with it.

@@ -47,14 +47,14 @@ func startDevNextcloud(vars *variables, env *config.Env, w io.Writer) (stop func
 	if err != nil {
 		return nil, fmt.Errorf("--dev-nextcloud: %w", err)
 	}
-	go server.Serve(listener) //nolint:errcheck // it ends with Close
+	go server.Serve(listener)
 	url := "http://" + listener.Addr().String()
 	vars.kept["NEXTCLOUD_URL"] = url
 	vars.kept["NEXTCLOUD_ADMIN_USER"] = admin
 	vars.kept["NEXTCLOUD_ADMIN_PASSWORD"] = password.Reveal()
 	fmt.Fprintf(w, "FOR DEVELOPMENT ONLY: a Nextcloud in memory runs at %s; it loses everything when it stops\n", url)
 	return func() {
-		server.Close() //nolint:errcheck // nothing is left to lose
-		cloud.Close()  //nolint:errcheck // nor here
+		server.Close()
+		cloud.Close()
 	}, nil
 }

@@ -87,7 +87,7 @@ func writeTable(w io.Writer, headings []string, rows [][]string) {
 		}
 		fmt.Fprintln(table, strings.Join(cells, "\t"))
 	}
-	table.Flush() //nolint:errcheck // the builder never fails
+	table.Flush()
 	for line := range strings.Lines(text.String()) {
 		fmt.Fprintln(w, strings.TrimRight(line, " \n")) // empty cells at the end
 	}

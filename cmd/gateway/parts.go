@@ -106,7 +106,7 @@ func rehearse(vars *variables, env *config.Env, log *slog.Logger) (kept map[stri
 	if db != nil {
 		defer db.Close()
 	}
-	defer assemble(vars, env, db, log).Limits.Close() //nolint:errcheck // it was never used
+	defer assemble(vars, env, db, log).Limits.Close()
 	return vars.kept, env.Err()
 }
 

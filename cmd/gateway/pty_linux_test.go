@@ -36,7 +36,7 @@ func onTerminal(t *testing.T, fn func(tty *os.File)) string {
 		_, _ = io.Copy(&shown, master) // it ends with an error when the terminal is closed
 	}()
 	fn(tty)
-	tty.Close() //nolint:errcheck // nothing is buffered
+	tty.Close()
 	<-read
 	return shown.String()
 }

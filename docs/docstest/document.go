@@ -48,7 +48,7 @@ func (a *answer) types() []string    { return slices.Sorted(maps.Keys(a.content)
 
 // described is the document, compiled at first use: all tests of a process
 // share it.
-var described = sync.OnceValues(func() (*document, error) { //nolint:gochecknoglobals // a cache
+var described = sync.OnceValues(func() (*document, error) {
 	return compile(docs.OpenAPI())
 })
 

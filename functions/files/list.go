@@ -110,7 +110,7 @@ func (p *page) add(e webdav.Entry) error {
 	heap.Push(&p.held, item{strings.Clone(name), bytes.Clone(text)})
 	p.size += len(text) + len(",")
 	for len(p.held) > p.limit || p.size > endpoint.MaxPage {
-		last := heap.Pop(&p.held).(item) //nolint:forcetypeassert // nothing else is there
+		last := heap.Pop(&p.held).(item)
 		p.size -= len(last.json) + len(",")
 		p.cut = last.name
 	}
@@ -155,7 +155,7 @@ func (s items) Less(i, j int) bool { return s[i].name > s[j].name }
 func (s items) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }
 
 // Push and Pop are for [heap].
-func (s *items) Push(x any) { *s = append(*s, x.(item)) } //nolint:forcetypeassert // nothing else is put there
+func (s *items) Push(x any) { *s = append(*s, x.(item)) }
 
 // Pop takes the last item.
 func (s *items) Pop() any {

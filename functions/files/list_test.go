@@ -130,7 +130,7 @@ func TestList_OfTooMuch(t *testing.T) {
 
 // TestList_MemoryIsBounded looks at what is in use while four large folders are
 // listed at once. It is not parallel, as it looks at the whole process.
-func TestList_MemoryIsBounded(t *testing.T) { //nolint:paralleltest // see above
+func TestList_MemoryIsBounded(t *testing.T) {
 	const most, atOnce, n = 24 << 20, 4, 40_000
 	w := newWorld(t, storetest.SQLite(t))
 	inUse := func() uint64 {

@@ -13,14 +13,14 @@ const (
 )
 
 // vessels are what content is poured with.
-var vessels = sync.Pool{New: func() any { return new([pourSize]byte) }} //nolint:gochecknoglobals // has no state
+var vessels = sync.Pool{New: func() any { return new([pourSize]byte) }}
 
 // pour copies all of from in large pieces: a storage sends it in small ones, of
 // which each would be a TLS record, or several, and a wake-up of the client. What
 // comes slowly is held for [pourTime] at most. It returns the bytes written, and
 // what ended it where that was not the end of from.
 func pour(to io.Writer, from io.Reader) (int64, error) {
-	b := vessels.Get().(*[pourSize]byte) //nolint:forcetypeassert // nothing else is put there
+	b := vessels.Get().(*[pourSize]byte)
 	defer vessels.Put(b)
 	p := &pouring{to: to, held: b[:]}
 	p.mu.Lock() // on a busy machine late may run before it is assigned

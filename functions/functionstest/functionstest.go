@@ -66,7 +66,7 @@ type world struct {
 }
 
 // In returns the same gateway for a subtest.
-func (g *Gateway) In(tb testing.TB) *Gateway { //nolint:thelper // not a check
+func (g *Gateway) In(tb testing.TB) *Gateway {
 	return &Gateway{Parts: g.Parts, world: g.world, tb: tb, settings: g.settings, handler: g.handler}
 }
 

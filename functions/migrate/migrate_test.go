@@ -58,7 +58,7 @@ func deploy(t *testing.T, variable, dsn string, env ...string) *deployment {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close(context.WithoutCancel(t.Context())) }) //nolint:errcheck // it ends with the database
+	t.Cleanup(func() { conn.Close(context.WithoutCancel(t.Context())) })
 	d.conn = conn
 	return d
 }
@@ -101,7 +101,7 @@ func (d *deployment) schema(t *testing.T) (version, tables int) {
 	return version, tables
 }
 
-var newest = strconv.Itoa(store.SchemaVersion) //nolint:gochecknoglobals // a constant
+var newest = strconv.Itoa(store.SchemaVersion)
 
 func done(version, applied any) string { return fmt.Sprintf("SUCCESS %v %v", version, applied) }
 

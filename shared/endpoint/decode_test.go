@@ -268,7 +268,7 @@ func hostile() map[string]hostileBody {
 // TestDecode_MemoryIsBounded adds up all that is allocated for one request with
 // a hostile body of 1 MiB; what is in use at a time is less. It is not parallel,
 // as it counts what the process allocates.
-func TestDecode_MemoryIsBounded(t *testing.T) { //nolint:paralleltest // see above
+func TestDecode_MemoryIsBounded(t *testing.T) {
 	const most = 32 * endpoint.MaxBody // some 15 but under the race detector, which keeps pools empty
 	r := newRig(t)
 	for name, h := range hostile() {

@@ -212,6 +212,6 @@ func WriteBytes(w http.ResponseWriter, r *http.Request, status int, contentType 
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		w.Write(body) //nolint:errcheck // see above
+		w.Write(body)
 	}
 }

@@ -68,7 +68,7 @@ func exact(item string) bool {
 	return item == origin && !strings.HasSuffix(item, ":") && exactHost(u.Hostname())
 }
 
-var defaultPorts = map[string]string{"http": "80", "https": "443"} //nolint:gochecknoglobals // a constant
+var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
 // exactHost reports whether host is an address in its shortest form, or a name
 // in lower case and ASCII that is no number, which browsers take for an address.

@@ -15,7 +15,7 @@ import (
 )
 
 // statusOf is the whole mapping from domain to HTTP.
-var statusOf = map[fault.Kind]int{ //nolint:gochecknoglobals // a constant table
+var statusOf = map[fault.Kind]int{
 	fault.Internal:             http.StatusInternalServerError,
 	fault.Malformed:            http.StatusBadRequest,
 	fault.Invalid:              http.StatusUnprocessableEntity,

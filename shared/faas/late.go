@@ -19,7 +19,7 @@ import (
 // and a rotation reaches an instance that lives on. Safe for concurrent use.
 type late struct {
 	open   opener
-	ctx    context.Context //nolint:containedctx // of the instance, for everything opened
+	ctx    context.Context
 	lookup func(string) (string, bool)
 	source func(context.Context) (*secrets.Values, error)
 	keeper *secrets.Keeper

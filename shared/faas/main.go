@@ -232,5 +232,5 @@ func reportInit(ctx context.Context, api string, cause error) {
 		slog.LogAttrs(ctx, slog.LevelError, "report the failed start", slog.String("cause", err.Error()))
 		return
 	}
-	resp.Body.Close() //nolint:errcheck // the process ends next
+	resp.Body.Close()
 }

@@ -23,7 +23,7 @@ type problem struct {
 	CorrelationID string `json:"correlation_id,omitempty"`
 }
 
-var ( //nolint:gochecknoglobals // constants
+var (
 	malformed = problem{Status: http.StatusBadRequest, Code: "malformed_request",
 		Detail: "The request is malformed."}
 	broken = problem{Status: http.StatusInternalServerError, Code: "internal_error",
@@ -50,7 +50,7 @@ func (p problem) send(w http.ResponseWriter) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(p.Status)
-	json.NewEncoder(w).Encode(p) //nolint:errcheck,errchkjson // plain strings, into a buffer
+	json.NewEncoder(w).Encode(p) //nolint:errcheck // plain strings, into a buffer
 }
 
 // correlationID returns the client's ID, or the ID of the invocation.

@@ -32,7 +32,7 @@ const (
 	albLimit    = 1 << 20
 )
 
-var fronts = map[kind]front{ //nolint:gochecknoglobals // a constant table
+var fronts = map[kind]front{
 	httpAPI:      {readHTTPAPI, gatherV2, lambdaLimit},
 	functionURL:  {readFunctionURL, gatherV2, lambdaLimit},
 	restAPI:      {readREST, gatherREST, lambdaLimit},

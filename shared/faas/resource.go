@@ -184,7 +184,7 @@ func put(ctx context.Context, client *http.Client, to string, body []byte) (fina
 		}
 		return false, fmt.Errorf("send the answer: %w", err)
 	}
-	resp.Body.Close() //nolint:errcheck // nothing in it matters
+	resp.Body.Close()
 	if resp.StatusCode/100 != 2 {
 		return resp.StatusCode < 500, fmt.Errorf("send the answer: status %d", resp.StatusCode)
 	}

@@ -29,7 +29,7 @@ func onSIGTERM(ctx context.Context, api string, end func()) {
 	go func() {
 		<-signals
 		if conn != nil { // kept until here, as the extension is where somebody waits for its events
-			conn.Close() //nolint:errcheck // the process ends
+			conn.Close()
 		}
 		end()
 	}()
@@ -46,7 +46,7 @@ func registerExtension(ctx context.Context, api string) (net.Conn, error) {
 		return nil, err
 	}
 	if err := register(ctx, conn, api); err != nil {
-		conn.Close() //nolint:errcheck // the first error tells more
+		conn.Close()
 		return nil, err
 	}
 	return conn, nil
@@ -67,7 +67,7 @@ func register(ctx context.Context, conn net.Conn, api string) error {
 	if err != nil {
 		return err
 	}
-	resp.Body.Close() //nolint:errcheck // nothing of it is needed
+	resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("register an extension: %s", resp.Status)
 	}

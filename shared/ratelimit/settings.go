@@ -108,7 +108,7 @@ func Read(env *config.Env, ring *keyring.Ring, stores Stores, now func() time.Ti
 		return l
 	}
 	var own keyring.Key
-	rand.Read(own.Bytes[:]) //nolint:errcheck // never fails
+	rand.Read(own.Bytes[:])
 	l.keys, l.fence = func() keyring.Key { return own }, nil
 	return l
 }

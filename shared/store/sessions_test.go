@@ -33,7 +33,7 @@ func fill(tb testing.TB, db *store.DB, user account.ID, n int, content string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer tx.Rollback() //nolint:errcheck // a no-op after Commit
+	defer tx.Rollback()
 	for range n {
 		_, err := tx.ExecContext(tb.Context(), `
 			INSERT INTO sessions (id, user_id, title, context, created_at, updated_at) VALUES ($1, $2, 'x', $3, $4, $4)`,

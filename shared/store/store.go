@@ -135,7 +135,7 @@ func (db *DB) once(ctx context.Context, fn func(tx *Tx) error) (err error) {
 	if err != nil {
 		return fmt.Errorf("begin: %w", db.unread(ctx, err))
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it is a no-op; before, the first error tells more
+	defer tx.Rollback()
 	var pending []audit.Event
 	if err := fn(&Tx{Statements{on: tx, dialect: db.dialect, observe: db.observe, logins: db.logins, fit: always, pending: &pending}}); err != nil {
 		return err

@@ -23,7 +23,7 @@ import (
 func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
 
 // noon is when most tests happen, with more digits than the store keeps.
-var noon = time.Date(2026, 11, 24, 12, 0, 0, 123_456_789, time.UTC) //nolint:gochecknoglobals // a constant
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 123_456_789, time.UTC)
 
 func kept(t time.Time) time.Time { return t.Truncate(time.Microsecond) }
 

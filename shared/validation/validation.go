@@ -32,7 +32,7 @@ import (
 // checker returns the one validator, made at its first use: it takes a while, and
 // many an instance of a function never needs it. It remembers the tags of every
 // type.
-var checker = sync.OnceValue(newChecker) //nolint:gochecknoglobals // see above
+var checker = sync.OnceValue(newChecker)
 
 func newChecker() *validator.Validate {
 	v := validator.New(validator.WithRequiredStructEnabled())

@@ -223,7 +223,7 @@ func panics(f func()) (did bool) {
 // itself runs this test binary with one test, a setting and nothing else.
 func itself(t *testing.T, test, setting string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+test+"$") //nolint:gosec // itself
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+test+"$")
 	cmd.Env = append(os.Environ(), setting)
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -28,7 +28,7 @@ const (
 	second = secret.String("vutsrqponmlkjihgfedcba9876543210")
 )
 
-var noon = time.Date(2026, 11, 24, 12, 0, 0, 123_456_789, time.UTC) //nolint:gochecknoglobals // a constant
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 123_456_789, time.UTC)
 
 func at(t time.Time) func() time.Time { return func() time.Time { return t } }
 

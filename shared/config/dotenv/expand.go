@@ -17,7 +17,7 @@ const (
 var reference = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-+?])([^$"'\\{}\r\n]*))?\}`)
 
 // escapes are those of double quotes.
-var escapes = map[byte]string{'n': "\n", 'r': "\r", 't': "\t", '"': `"`, '$': "$", '\\': `\`} //nolint:gochecknoglobals // a constant
+var escapes = map[byte]string{'n': "\n", 'r': "\r", 't': "\t", '"': `"`, '$': "$", '\\': `\`}
 
 // expand puts in place what variables and, in double quotes, escapes stand for.
 func (p *parser) expand(s string, escaped bool) (value, problem string) {

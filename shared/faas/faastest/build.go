@@ -15,8 +15,6 @@ import (
 // bootstraps are those that this test process built. They are the one mutable
 // variable here: a build per test would cost a second each, and testing knows
 // no value that all tests of a process share.
-//
-//nolint:gochecknoglobals // see above
 var bootstraps workshop
 
 // Tags are the build tags of functions; the Makefile has them, too.
@@ -122,7 +120,7 @@ func (w *workshop) clear() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.dir != "" {
-		os.RemoveAll(w.dir) //nolint:errcheck // what stays is in the temporary folder
+		os.RemoveAll(w.dir)
 	}
 	w.dir, w.built = "", nil
 }

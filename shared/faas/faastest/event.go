@@ -33,7 +33,7 @@ func requestOf(r *http.Request) (request, error) {
 	}
 	if r.Body != nil {
 		body, err := io.ReadAll(r.Body)
-		r.Body.Close() //nolint:errcheck // it was read
+		r.Body.Close()
 		if err != nil {
 			return q, fmt.Errorf("read the body: %w", err)
 		}

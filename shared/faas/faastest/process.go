@@ -48,7 +48,7 @@ func Start(tb testing.TB, bootstrap string, env ...string) *Process {
 	}
 	p := &Process{api: newRuntimeAPI(), log: &buffer{}, exited: make(chan struct{})}
 	server := &http.Server{Handler: p.api.mux(), ReadHeaderTimeout: time.Minute}
-	go server.Serve(listener) //nolint:errcheck // it ends with Close
+	go server.Serve(listener)
 
 	p.cmd = exec.Command(bootstrap)
 	p.cmd.Env = append([]string{
@@ -59,17 +59,17 @@ func Start(tb testing.TB, bootstrap string, env ...string) *Process {
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	p.began = time.Now()
 	if err := p.cmd.Start(); err != nil {
-		server.Close() //nolint:errcheck // the start failed already
+		server.Close()
 		tb.Fatalf("start the bootstrap: %v", err)
 	}
 	go func() {
-		p.cmd.Wait() //nolint:errcheck // ProcessState tells
+		p.cmd.Wait()
 		close(p.exited)
 	}()
 	tb.Cleanup(func() {
-		p.cmd.Process.Kill() //nolint:errcheck // it may have ended
+		p.cmd.Process.Kill()
 		<-p.exited
-		server.Close() //nolint:errcheck // nothing is left to lose
+		server.Close()
 		if tb.Failed() {
 			tb.Logf("log of the bootstrap:\n%s", p.Log())
 		}
@@ -131,7 +131,7 @@ func (p *Process) Shutdown() int {
 	if p.api.wantsSIGTERM() {
 		signal = syscall.SIGTERM
 	}
-	p.cmd.Process.Signal(signal) //nolint:errcheck // it may have ended
+	p.cmd.Process.Signal(signal)
 	return p.Wait()
 }
 

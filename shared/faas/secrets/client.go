@@ -111,7 +111,7 @@ func (c *client) try(ctx context.Context, ref Ref) (text, version string, err er
 	}
 	var value struct {
 		SecretString *string
-		VersionId    string //nolint:revive // its name in the answer
+		VersionId    string
 	}
 	if json.Unmarshal(answer, &value) != nil { // the error may quote the value
 		return "", "", &Error{Secret: ref.String(), Status: status, cause: errors.New("the response is not JSON")}

@@ -43,7 +43,7 @@ func loginMembers() []string {
 // readLogin returns the login that a secret is, or nil where it is none.
 func readLogin(members map[string]json.RawMessage) (*login, error) {
 	if members["username"] == nil || members["password"] == nil {
-		return nil, nil //nolint:nilnil // there is none, which is no failure
+		return nil, nil
 	}
 	own := map[string]json.RawMessage{}
 	for _, name := range loginMembers() {

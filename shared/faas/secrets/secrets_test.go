@@ -191,7 +191,7 @@ func TestFetch_EndsWhereTheServerDoesNot(t *testing.T) {
 	t.Run("no JSON", func(t *testing.T) {
 		t.Parallel()
 		_, err := source(t, append(base, answers(func(w http.ResponseWriter, _ *http.Request) {
-			io.WriteString(w, password) //nolint:errcheck // the test fails then
+			io.WriteString(w, password)
 		}))...).Fetch(t.Context())
 		if want := "secret app: the response is not JSON"; err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)

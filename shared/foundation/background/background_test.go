@@ -83,7 +83,6 @@ func TestRun_DoesNotBeginAfterTheEnd(t *testing.T) {
 	}
 }
 
-//nolint:paralleltest // it replaces the default logger
 func TestRun_LogsFailuresAndContinues(t *testing.T) {
 	var log bytes.Buffer
 	usual := slog.Default()

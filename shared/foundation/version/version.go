@@ -14,7 +14,7 @@ const unknown = "devel"
 // linked is set by the linker, for builds without the history of the source:
 //
 //	-X github.com/voiceassist/gateway/shared/foundation/version.linked=$(scripts/version)
-var linked string //nolint:gochecknoglobals // only a global can be linked
+var linked string
 
 // String returns the version, with the commit: that of the linker, or the one that
 // Go stamped into the build from the checkout.

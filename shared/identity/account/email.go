@@ -83,8 +83,6 @@ func (e Email) ASCII() string {
 // identifier is UsernameCaseMapped of RFC 8265 section 3.3 but for the Bidi
 // Rule, which [precis.UsernameCaseMapped] applies to text without letters from
 // right to left, too, and so refuses "é_".
-//
-//nolint:gochecknoglobals // a constant
 var identifier = precis.NewIdentifier(precis.FoldWidth, precis.LowerCase(), precis.Norm(norm.NFC))
 
 // oneDirection reports whether s keeps the Bidi Rule of RFC 5893 section 2, which

@@ -100,8 +100,6 @@ func flagTags(s string) int {
 // emoji are the characters beyond ASCII with the property Emoji, but the
 // letters of flags, which no selector or joiner follows: emoji-data.txt of
 // Unicode 15.0, the version of package unicode.
-//
-//nolint:gochecknoglobals // a constant table
 var emoji = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{0x00a9, 0x00a9, 1}, {0x00ae, 0x00ae, 1}, {0x203c, 0x203c, 1}, {0x2049, 0x2049, 1}, {0x2122, 0x2122, 1},

@@ -18,7 +18,7 @@ var packed []byte
 
 // list holds, once it is asked for, the common passwords that are long enough
 // to get there: some 90 KB in one string, each between two newlines.
-var list = sync.OnceValue(func() string { //nolint:gochecknoglobals // a cache of embedded data
+var list = sync.OnceValue(func() string {
 	var b strings.Builder
 	b.WriteByte('\n')
 	unpacked, err := gzip.NewReader(bytes.NewReader(packed))

@@ -196,4 +196,4 @@ func flip(b []byte, bit int) []byte {
 	return c
 }
 
-func modulus(key crypto.Signer) int { return key.(*rsa.PrivateKey).Size() } //nolint:forcetypeassert // in a test
+func modulus(key crypto.Signer) int { return key.(*rsa.PrivateKey).Size() }

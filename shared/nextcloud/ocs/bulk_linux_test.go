@@ -23,7 +23,7 @@ func connect(t *testing.T) (client net.Conn, server *net.TCPConn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // of a test
+	defer l.Close()
 	accepted := make(chan net.Conn, 1)
 	go func() {
 		c, _ := l.Accept()
@@ -35,8 +35,8 @@ func connect(t *testing.T) (client net.Conn, server *net.TCPConn) {
 	}
 	server, _ = (<-accepted).(*net.TCPConn)
 	t.Cleanup(func() {
-		client.Close() //nolint:errcheck // of a test
-		server.Close() //nolint:errcheck // of a test
+		client.Close()
+		server.Close()
 	})
 	if err := client.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)

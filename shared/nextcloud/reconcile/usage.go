@@ -35,7 +35,7 @@ func (r *Reconciler) Usage(ctx context.Context, n desired.Account) (desired.Acco
 		return n, r.refused(ctx, now)
 	}
 	if err != nil {
-		return n, nil //nolint:nilerr // see above
+		return n, nil
 	}
 	used, total := numbersOf(u)
 	if used == nil {

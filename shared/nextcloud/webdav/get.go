@@ -56,7 +56,7 @@ func (f *Folder) read(ctx context.Context, method string, p Path, asked http.Hea
 	case err != nil:
 		return nil, err
 	case resp.StatusCode == http.StatusPartialContent && !unchanged(header.Get("If-Range"), resp.Header):
-		resp.Body.Close() //nolint:errcheck // nothing of it is wanted
+		resp.Body.Close()
 		whole := asked.Clone()
 		whole.Del("Range")
 		return f.read(ctx, method, p, whole)
@@ -77,7 +77,7 @@ func (f *Folder) read(ctx context.Context, method string, p Path, asked http.Hea
 	default:
 		err = &Error{Op: op, Kind: ocs.ErrBadAnswer, Status: d.Status}
 	}
-	resp.Body.Close() //nolint:errcheck // nothing of it is wanted
+	resp.Body.Close()
 	return nil, err
 }
 

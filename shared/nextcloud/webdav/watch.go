@@ -10,7 +10,7 @@ import (
 // A watch ends a call when nothing moves any more. A transfer may take as long
 // as it needs, so no call has a time limit as a whole.
 type watch struct {
-	ctx    context.Context //nolint:containedctx // it is what the watch ends
+	ctx    context.Context
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
 	idle   time.Duration

@@ -15,13 +15,13 @@ import (
 )
 
 // Noon is when the tests take place.
-var Noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant
+var Noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // Key returns the n-th key, spread as MACs are.
 func Key(n int) (k ratelimit.Key) {
-	r := rand.New(rand.NewPCG(uint64(n), 1)) //nolint:gosec // not a secret
+	r := rand.New(rand.NewPCG(uint64(n), 1))
 	binary.BigEndian.PutUint64(k[:8], r.Uint64())
-	binary.BigEndian.PutUint64(k[8:], uint64(n)) //nolint:gosec // not negative
+	binary.BigEndian.PutUint64(k[8:], uint64(n))
 	return k
 }
 
@@ -31,7 +31,7 @@ func Key(n int) (k ratelimit.Key) {
 func Judges(t *testing.T, s ratelimit.Store) {
 	t.Helper()
 	const steps = 300
-	r := rand.New(rand.NewPCG(7, 7)) //nolint:gosec // the same walk each time
+	r := rand.New(rand.NewPCG(7, 7))
 	limits := []ratelimit.Limit{ratelimit.PerMinute(1), ratelimit.PerMinute(5), ratelimit.PerMinute(7), ratelimit.PerMinute(100)}
 	kept := map[int]int64{}
 	now := Noon

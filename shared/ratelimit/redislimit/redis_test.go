@@ -130,7 +130,7 @@ func TestStore_AServerThatIsSlowIsNotWaitedFor(t *testing.T) {
 			if err != nil {
 				return
 			}
-			defer conn.Close() //nolint:revive // when all of them came
+			defer conn.Close()
 			came <- conn.RemoteAddr()
 		}
 	}()

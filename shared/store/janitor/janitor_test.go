@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
 
-var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
 // A world is a database with somebody in it, and a clock.
 type world struct {
@@ -149,7 +149,6 @@ func TestLoop_BeginsAtOnceAndEnds(t *testing.T) {
 	<-done
 }
 
-//nolint:paralleltest // it reads the default log
 func TestDue_TellsOfAddressesInTwoSpellings(t *testing.T) {
 	var log bytes.Buffer
 	usual := slog.Default()

@@ -50,7 +50,7 @@ func lives(ctx context.Context, c *pgx.Conn) bool {
 			return true
 		}
 	}
-	c.Close(ctx) //nolint:errcheck // it sends a farewell and waits for nothing
+	c.Close(ctx)
 	return false
 }
 

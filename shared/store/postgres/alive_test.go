@@ -131,7 +131,7 @@ func connect(t *testing.T, url string) *pgx.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	return conn.(*stdlib.Conn).Conn() //nolint:forcetypeassert // it is pgx's driver
+	return conn.(*stdlib.Conn).Conn()
 }
 
 // TestHungUp_WaitsForNoReader asks about a connection that somebody reads from,

@@ -9,12 +9,12 @@ import (
 const ConnIdle, PingAfter = connIdle, pingAfter
 
 var (
-	Alive  = alive  //nolint:gochecknoglobals // constants
-	Lives  = lives  //nolint:gochecknoglobals // constants
-	HungUp = hungUp //nolint:gochecknoglobals // constants
+	Alive  = alive
+	Lives  = lives
+	HungUp = hungUp
 
-	Unavailable = unavailable //nolint:gochecknoglobals // constants
-	Undone      = undone      //nolint:gochecknoglobals // constants
+	Unavailable = unavailable
+	Undone      = undone
 )
 
 // Rest makes c one that was used so long ago.

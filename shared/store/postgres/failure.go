@@ -42,7 +42,7 @@ func unavailable(err error) bool {
 
 // passing are the SQLSTATEs, and classes of them, of a server that cannot do now
 // what it can do later.
-var passing = []string{ //nolint:gochecknoglobals // a constant table
+var passing = []string{
 	"08",             // connection exceptions; also how poolers tell that they lost the server
 	"53",             // out of memory, disk or connections
 	"57",             // cancelled, shutting down, starting

@@ -29,7 +29,7 @@ func hungUp(conn net.Conn) bool {
 	err = raw.Control(func(fd uintptr) {
 		var b [1]byte
 		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		hungUp = err != syscall.EAGAIN && err != syscall.EINTR //nolint:errorlint // errno; with data or at the end it is nil
+		hungUp = err != syscall.EAGAIN && err != syscall.EINTR
 	})
 	return hungUp || err != nil
 }

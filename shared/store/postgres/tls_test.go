@@ -63,7 +63,7 @@ func tlsServer(t *testing.T, cert tls.Certificate) (port string, trusted <-chan 
 				return
 			}
 			io.ReadFull(conn, make([]byte, 8)) //nolint:errcheck // SSLRequest (PostgreSQL, "Message Formats"); the handshake tells
-			conn.Write([]byte("S"))            //nolint:errcheck // likewise
+			conn.Write([]byte("S"))
 			told <- tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{cert}}).Handshake() == nil
 			conn.Close()
 		}

@@ -15,8 +15,6 @@ import (
 // own is the cluster of this test process. It is the one mutable variable here:
 // a cluster per test would cost a second each, and testing knows no value that
 // all tests of a process share.
-//
-//nolint:gochecknoglobals // see above
 var own cluster
 
 // Cluster returns the postgres:// URL of a running PostgreSQL server on which

@@ -17,8 +17,6 @@ import (
 
 // templates holds one template database for each migration that the process
 // has asked for; see own for why it is a variable.
-//
-//nolint:gochecknoglobals // see own
 var templates workshop
 
 // opTimeout bounds each statement on the server; the slowest copies a template.
@@ -102,7 +100,7 @@ func (w *workshop) open(ctx context.Context, admin string) error {
 		return err
 	}
 	var b [8]byte
-	rand.Read(b[:])                           //nolint:errcheck // never fails
+	rand.Read(b[:])
 	key := binary.BigEndian.Uint64(b[:]) >> 1 // PostgreSQL's bigint has a sign
 	w.conn, w.admin, w.ready = conn, admin, map[uintptr]template{}
 	w.name = fmt.Sprintf("voiceassist_test_%d_", key)
@@ -190,6 +188,6 @@ func (w *workshop) close() {
 	for _, t := range w.ready {
 		w.exec(ctx, "DROP DATABASE "+t.name+" WITH (FORCE)") //nolint:errcheck // sweep finds it next time
 	}
-	w.conn.Close(ctx) //nolint:errcheck // the process ends here
+	w.conn.Close(ctx)
 	w.conn = nil
 }

@@ -39,7 +39,7 @@ func NewKillable(tb testing.TB) *Killable {
 	if err == nil {
 		tb.Cleanup(func() {
 			k.Kill()
-			os.RemoveAll(k.dir) //nolint:errcheck // what stays is in the temporary folder
+			os.RemoveAll(k.dir)
 		})
 		k.url, err = k.who.initialize(k.bin, k.dir)
 	}
@@ -91,7 +91,7 @@ func (k *Killable) KillSession() {
 	if err != nil {
 		k.tb.Fatalf("connect to kill a session: %v", err)
 	}
-	defer conn.Close(ctx) //nolint:errcheck // it is dead by then
+	defer conn.Close(ctx)
 	var process int
 	err = conn.QueryRow(ctx, `
 		SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()

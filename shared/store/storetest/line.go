@@ -52,7 +52,7 @@ func NewLine(tb testing.TB, dsn string) *Line {
 	l.url = u.String()
 	l.ends.Go(l.serve)
 	tb.Cleanup(func() {
-		listener.Close() //nolint:errcheck // nothing was written
+		listener.Close()
 		l.Reset()
 		l.ends.Wait()
 	})
@@ -123,7 +123,7 @@ func (l *Line) serve() {
 		}
 		server, err := net.Dial("tcp", l.server)
 		if err != nil {
-			client.Close() //nolint:errcheck // the client sees it
+			client.Close()
 			continue
 		}
 		c := &lineCall{client: client, server: server}
@@ -187,8 +187,8 @@ func (c *lineCall) end() {
 	c.cut = true
 	for _, conn := range []net.Conn{c.client, c.server} {
 		if tcp, ok := conn.(*net.TCPConn); ok {
-			tcp.SetLinger(0) //nolint:errcheck // what Close sends then is a RST
+			tcp.SetLinger(0)
 		}
-		conn.Close() //nolint:errcheck // it may be closed
+		conn.Close()
 	}
 }

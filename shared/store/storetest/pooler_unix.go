@@ -82,7 +82,7 @@ max_client_conn = 200
 		stop, err = who.start(dir, "process up", program, settings)
 	}
 	if err != nil {
-		os.RemoveAll(dir) //nolint:errcheck // the error that led here matters more
+		os.RemoveAll(dir)
 		return "", nil, err
 	}
 	return port, stop, nil

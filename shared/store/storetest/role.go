@@ -56,7 +56,7 @@ func (r *Role) exec(sql string) {
 	if err != nil {
 		r.tb.Fatalf("connect to change a role: %v", err)
 	}
-	defer conn.Close(ctx) //nolint:errcheck // nothing is left to lose
+	defer conn.Close(ctx)
 	if _, err := conn.Exec(ctx, sql); err != nil {
 		r.tb.Fatalf("change a role: %v", err)
 	}

@@ -66,7 +66,7 @@ func serveNew(bin string) (*server, error) {
 	}
 	s, err := who.serve(bin, dir)
 	if err != nil {
-		os.RemoveAll(dir) //nolint:errcheck // the error that led here matters more
+		os.RemoveAll(dir)
 		return nil, err
 	}
 	return s, nil
@@ -187,11 +187,11 @@ func (who identity) start(dir, ready, name string, args ...string) (stop func(),
 		return nil, err
 	}
 	stop = func() {
-		in.Close()               //nolint:errcheck // a pipe
+		in.Close()
 		io.Copy(io.Discard, log) //nolint:errcheck // read to its end, as Wait requires
-		cmd.Wait()               //nolint:errcheck // how it ends does not matter
+		cmd.Wait()
 	}
-	late := time.AfterFunc(startTimeout, func() { in.Close() }) //nolint:errcheck // a pipe
+	late := time.AfterFunc(startTimeout, func() { in.Close() })
 	defer late.Stop()
 	if err := awaitReady(log, ready); err != nil {
 		stop()
@@ -223,7 +223,7 @@ func freePort() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer l.Close() //nolint:errcheck // nothing was written
+	defer l.Close()
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	return port, err
 }

@@ -181,7 +181,7 @@ func TestTLS_OneOfSeveralServers(t *testing.T) {
 func TestTLS_NoHandshake(t *testing.T) {
 	t.Parallel()
 	ours := newAuthority(t, "ours")
-	old := &tls.Config{Certificates: []tls.Certificate{ours.issue(t, nil)}, MaxVersion: tls.VersionTLS11} //nolint:gosec // that is the case
+	old := &tls.Config{Certificates: []tls.Certificate{ours.issue(t, nil)}, MaxVersion: tls.VersionTLS11}
 	overTLS(t, old, ours).examine(t).only(t, doctor.Failed, "tls", "rejected the TLS handshake", "TLS 1.2")
 
 	plain := newWorld(t)

@@ -137,8 +137,8 @@ func (c collected) constants(file *ast.File) {
 	for _, d := range file.Decls {
 		if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.CONST {
 			for _, s := range g.Specs {
-				for i, value := range s.(*ast.ValueSpec).Values { //nolint:forcetypeassert // of a const it is
-					if word, ok := text(value); ok && s.(*ast.ValueSpec).Names[i].IsExported() { //nolint:forcetypeassert // as above
+				for i, value := range s.(*ast.ValueSpec).Values {
+					if word, ok := text(value); ok && s.(*ast.ValueSpec).Names[i].IsExported() {
 						c.standing[word] = true
 					}
 				}

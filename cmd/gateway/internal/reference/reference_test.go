@@ -21,7 +21,7 @@ import (
 )
 
 // mux serves the routes, which are made once for all tests.
-var mux = sync.OnceValue(func() *http.ServeMux { //nolint:gochecknoglobals // a cache
+var mux = sync.OnceValue(func() *http.ServeMux {
 	m := http.NewServeMux()
 	for _, route := range reference.Routes() {
 		m.Handle(route.Pattern, route.Handler)

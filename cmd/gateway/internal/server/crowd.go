@@ -95,9 +95,9 @@ func (l guarded) Accept() (net.Conn, error) {
 			return &entered{Conn: conn, crowd: l.crowd}, nil
 		}
 		if tcp, ok := conn.(*net.TCPConn); ok {
-			tcp.SetLinger(0) //nolint:errcheck // saves the system remembering it, no more
+			tcp.SetLinger(0)
 		}
-		conn.Close() //nolint:errcheck // nothing was sent
+		conn.Close()
 	}
 }
 

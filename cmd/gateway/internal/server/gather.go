@@ -48,7 +48,7 @@ type gathered struct {
 
 // pieces are what writes are held in; a connection has one only while it holds
 // something.
-var pieces = sync.Pool{New: func() any { //nolint:gochecknoglobals // has no state
+var pieces = sync.Pool{New: func() any {
 	b := make([]byte, 0, gatherSize+gatherSize/4)
 	return &b
 }}
@@ -81,7 +81,7 @@ func (g *gathered) Write(p []byte) (n int, err error) {
 		return n, g.err
 	}
 	if g.held == nil {
-		g.held = pieces.Get().(*[]byte) //nolint:forcetypeassert // nothing else is put there
+		g.held = pieces.Get().(*[]byte)
 	}
 	*g.held = append(*g.held, p...)
 	if len(*g.held) >= gatherSize {

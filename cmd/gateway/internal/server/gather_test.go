@@ -99,7 +99,7 @@ func TestRun_GatheredAnswersArrive(t *testing.T) {
 	s := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		release := endpoint.Gather(r)
 		io.WriteString(w, "first")
-		w.(http.Flusher).Flush() //nolint:forcetypeassert // net/http's are
+		w.(http.Flusher).Flush()
 		if err := release(); err != nil {
 			t.Error(err)
 		}

@@ -128,14 +128,14 @@ func (m *made) keep(path string, ca *authority, now time.Time) error {
 	if err := os.MkdirAll(m.dir, 0o700); err != nil {
 		return err
 	}
-	if err := os.Chmod(m.dir, 0o700); err != nil { //nolint:gosec // a folder needs its x
+	if err := os.Chmod(m.dir, 0o700); err != nil {
 		return err
 	}
 	draft, err := os.CreateTemp(m.dir, madeFile+".*") // with mode 0600
 	if err != nil {
 		return err
 	}
-	defer os.Remove(draft.Name()) //nolint:errcheck // gone already when all went well
+	defer os.Remove(draft.Name())
 	_, err = draft.Write(text)
 	if err = errors.Join(err, draft.Sync(), draft.Close()); err != nil {
 		return err

@@ -49,7 +49,7 @@ func (r *running) dial(t *testing.T, protocol string) *tls.Conn {
 	if err := conn.SetDeadline(time.Now().Add(ages / 2)); err != nil {
 		t.Fatal(err)
 	}
-	return conn.(*tls.Conn) //nolint:forcetypeassert // what the dialer makes
+	return conn.(*tls.Conn)
 }
 
 // until tries again until it works.

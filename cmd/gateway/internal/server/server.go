@@ -128,7 +128,7 @@ func (s *Server) stop(ctx context.Context, doors []*door) error {
 	for _, d := range doors {
 		g.Go(func() error {
 			if err := d.server.Shutdown(ctx); errors.Is(err, context.DeadlineExceeded) {
-				d.server.Close() //nolint:errcheck // the listener is closed already
+				d.server.Close()
 				return ErrCut
 			}
 			return nil

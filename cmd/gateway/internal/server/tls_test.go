@@ -119,7 +119,7 @@ func shake(t *testing.T, s *running, config *tls.Config) (tls.ConnectionState, e
 		return tls.ConnectionState{}, err
 	}
 	defer conn.Close()
-	return conn.(*tls.Conn).ConnectionState(), nil //nolint:forcetypeassert // a tls.Dialer makes no others
+	return conn.(*tls.Conn).ConnectionState(), nil
 }
 
 // with gives a server a certificate of an operator for key, or none where that is

@@ -22,8 +22,8 @@ import (
 // Whom the server knows, as Lambda would give it to a function.
 const (
 	AccessKeyID  = "ASIAEXAMPLEEXAMPLE12"
-	SecretKey    = "wJalrXUtnFEMI/K7MDENG+secretstest+EXAMPLEKEY" //nolint:gosec // for tests
-	SessionToken = "IQoJb3JpZ2luX2VjEXAMPLEsecretstestTOKEN=="    //nolint:gosec // for tests
+	SecretKey    = "wJalrXUtnFEMI/K7MDENG+secretstest+EXAMPLEKEY"
+	SessionToken = "IQoJb3JpZ2luX2VjEXAMPLEsecretstestTOKEN=="
 	Region       = "eu-central-1"
 )
 
@@ -98,7 +98,7 @@ func (s *Server) PutBinary(name string, value []byte) (arn string) {
 func (s *Server) put(name string, value map[string]any) (arn string) {
 	arn = "arn:aws:secretsmanager:" + Region + ":123456789012:secret:" + name + "-AbCdEf"
 	version := make([]byte, 16)
-	rand.Read(version) //nolint:errcheck // never fails
+	rand.Read(version)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v := secret{arn: arn, name: name, version: hex.EncodeToString(version), members: value}
@@ -176,7 +176,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, f.status, f.code, "told to fail; "+SessionToken)
 		return
 	}
-	var q struct{ SecretId string } //nolint:revive // its name in the call
+	var q struct{ SecretId string }
 	if err := json.Unmarshal(body, &q); err != nil {
 		fail(w, http.StatusBadRequest, "SerializationException", err.Error())
 		return
@@ -194,13 +194,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer[name] = value
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	json.NewEncoder(w).Encode(answer) //nolint:errcheck,errchkjson // the client sees
+	json.NewEncoder(w).Encode(answer) //nolint:errcheck // the client sees
 }
 
 func fail(w http.ResponseWriter, status int, code, message string) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(map[string]string{ //nolint:errcheck,errchkjson // the client sees
+	json.NewEncoder(w).Encode(map[string]string{ //nolint:errcheck // the client sees
 		"__type": "com.amazonaws.secretsmanager#" + code, "Message": message,
 	})
 }

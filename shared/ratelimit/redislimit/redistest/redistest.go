@@ -100,11 +100,11 @@ func (s *Server) run() error {
 		return err
 	}
 	stop := func() {
-		in.Close()               //nolint:errcheck // a pipe
+		in.Close()
 		io.Copy(io.Discard, log) //nolint:errcheck // read to its end, as Wait requires
-		cmd.Wait()               //nolint:errcheck // how it ends does not matter
+		cmd.Wait()
 	}
-	late := time.AfterFunc(startTimeout, func() { in.Close() }) //nolint:errcheck // a pipe
+	late := time.AfterFunc(startTimeout, func() { in.Close() })
 	defer late.Stop()
 	if err := awaitReady(log); err != nil {
 		stop()
@@ -116,9 +116,9 @@ func (s *Server) run() error {
 		io.Copy(io.Discard, log) //nolint:errcheck // see above
 	}()
 	s.stop = func() {
-		in.Close() //nolint:errcheck // a pipe
+		in.Close()
 		<-drained
-		cmd.Wait() //nolint:errcheck // how it ends does not matter
+		cmd.Wait()
 	}
 	return nil
 }
