@@ -6,8 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/crypto/seal"
+	"github.com/voiceassist/gateway/shared/foundation/background"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/foundation/uid"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
@@ -289,26 +288,22 @@ func (r *Reconciler) Loop(ctx context.Context) {
 		<-ctx.Done()
 		return
 	}
-	for ctx.Err() == nil {
+	background.Loop{Failed: "reconcile", Interval: interval, Jitter: interval / 2, Wake: r.wake}.Run(ctx, r.round)
+}
+
+// round runs batches as long as they are full, and sweeps once a day when nothing
+// is due.
+func (r *Reconciler) round(ctx context.Context) error {
+	for {
 		res, err := r.RunBatch(ctx, loopBatch)
-		if err != nil && ctx.Err() == nil {
-			slog.LogAttrs(ctx, slog.LevelWarn, "reconcile", slog.String("cause", err.Error()))
+		switch {
+		case err != nil:
+			return err
+		case res.Attempted == 0:
+			return r.SweepDaily(ctx)
+		case res.Attempted < loopBatch:
+			return nil
 		}
-		if err == nil && res.Attempted == loopBatch {
-			continue
-		}
-		if err == nil && res.Attempted == 0 {
-			if err := r.SweepDaily(ctx); err != nil && ctx.Err() == nil {
-				slog.LogAttrs(ctx, slog.LevelWarn, "reconcile", slog.String("cause", err.Error()))
-			}
-		}
-		t := time.NewTimer(interval + rand.N(interval/2))
-		select {
-		case <-ctx.Done():
-		case <-r.wake:
-		case <-t.C:
-		}
-		t.Stop()
 	}
 }
 

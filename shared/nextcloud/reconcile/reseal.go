@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/foundation/background"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/store"
 )
@@ -59,18 +60,7 @@ func (r *Resealer) Due(ctx context.Context) error {
 
 // Loop seals anew whenever it is due, until ctx ends.
 func (r *Resealer) Loop(ctx context.Context) {
-	ticker := time.NewTicker(resealLook)
-	defer ticker.Stop()
-	for {
-		if err := r.Due(ctx); err != nil && ctx.Err() == nil {
-			slog.LogAttrs(ctx, slog.LevelWarn, "seal anew", slog.String("cause", err.Error()))
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
+	background.Loop{Failed: "seal anew", Interval: resealLook}.Run(ctx, r.Due)
 }
 
 // Reseal seals anew, with the current key of the ring, all that was sealed with
