@@ -22,7 +22,7 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start the gateway on the embedded database, with a Nextcloud for development; GATEWAY_BINARY names a binary to use
-	@GO='$(GO)' exec scripts/run serve --dev-nextcloud
+	@GO='$(GO)' exec scripts/run --devcloud serve --recheck-nextcloud
 
 demo: ## run a complete scenario against the running gateway
 	@scripts/demo

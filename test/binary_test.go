@@ -51,6 +51,22 @@ func start(tb testing.TB, dir string, args []string, env ...string) *process {
 	return startProgram(tb, gateway(tb), dir, args, env...)
 }
 
+// startBesideDevcloud is [start] with a Nextcloud for development, as make run does.
+func startBesideDevcloud(tb testing.TB, dir string, env ...string) *process {
+	tb.Helper()
+	cmd := besideDevcloud(tb)
+	cmd.Dir = dir
+	cmd.Env = serveEnv(dir, env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // killed together
+	return launch(tb, cmd, filepath.Join(dir, "tls", "gateway.pem"))
+}
+
+// besideDevcloud returns the command of make run, on the built binaries.
+func besideDevcloud(tb testing.TB) *exec.Cmd {
+	tb.Helper()
+	return exec.Command(faastest.Program(tb, "../cmd/devcloud"), gateway(tb), "serve", "--recheck-nextcloud")
+}
+
 // startProgram is [start] for another build of the gateway.
 func startProgram(tb testing.TB, program, dir string, args []string, env ...string) *process {
 	tb.Helper()

@@ -22,8 +22,8 @@ build)
 	i=0; while [ $i -lt ${PACKAGES:-30} ]; do i=$((i+1)); echo example.org/p$i >&2; done
 	[ ! -p wait ] || read -r _ <wait
 	[ -z "$BROKEN" ] || { echo "main.go:1:1: no such thing" >&2; exit 3; }
-	printf '#!/bin/sh\necho $$ "$@"\n' >build/gateway
-	chmod +x build/gateway ;;
+	printf '#!/bin/sh\necho $$ "$@"\n' >"$4"
+	chmod +x "$4" ;;
 esac
 `
 
@@ -115,14 +115,14 @@ func TestRun_CompilesOnlyWhatIsOld(t *testing.T) {
 	dir, run := compileDir(t)
 	told := func() string {
 		t.Helper()
-		cmd := run("run", "serve", "--dev-nextcloud")
+		cmd := run("run", "--devcloud", "serve", "--recheck-nextcloud")
 		var stdout, stderr bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &stdout, &stderr
 		if err := cmd.Run(); err != nil {
 			t.Fatalf("%v\n%s", err, &stderr)
 		}
-		// The shell became the gateway, so signals reach it.
-		if want := strconv.Itoa(cmd.Process.Pid) + " serve --dev-nextcloud\n"; stdout.String() != want {
+		// The shell became the program, so signals reach it.
+		if want := strconv.Itoa(cmd.Process.Pid) + " build/gateway serve --recheck-nextcloud\n"; stdout.String() != want {
 			t.Errorf("got %q, want %q", &stdout, want)
 		}
 		return stderr.String()

@@ -28,6 +28,9 @@ type guide struct {
 	serve []string
 	// nextcloud says that a Nextcloud runs, too, and the settings lead to it.
 	nextcloud bool
+	// devcloud says that the gateway that runs beside the commands has a Nextcloud for
+	// development.
+	devcloud bool
 	// postgres says that a PostgreSQL with the present schema runs, too. No setting
 	// leads to it, only the address that the page shows: [shownPostgres].
 	postgres bool
@@ -266,7 +269,12 @@ func (s *scene) listen(https, plain string) {
 // start starts the gateway beside the commands.
 func (s *scene) start(t *testing.T) {
 	t.Helper()
-	s.p = start(t, filepath.Join(s.dir, ".data"), s.serve, append(usualLimits(), s.guide.env...)...)
+	dir, env := filepath.Join(s.dir, ".data"), append(usualLimits(), s.guide.env...)
+	if s.devcloud {
+		s.p = startBesideDevcloud(t, dir, env...)
+		return
+	}
+	s.p = start(t, dir, s.serve, env...)
 }
 
 // play runs the commands as a reader would, one after the other up to the first

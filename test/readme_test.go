@@ -18,7 +18,7 @@ import (
 func TestQuickStart(t *testing.T) {
 	t.Parallel()
 	quick := guide{
-		page: "docs/quick-start.md", serve: []string{"--dev-nextcloud"},
+		page: "docs/quick-start.md", serve: []string{}, devcloud: true,
 		programs: map[string]string{"make": `[ "$*" = run ]`}, // it runs beside the commands already
 	}
 	all, s := blocks(t, quick.page, read(t, quick.page)), quick.open(t)
@@ -49,7 +49,7 @@ func TestQuickStart(t *testing.T) {
 // must end with a clear message and leave p's accounts alone.
 func besideItself(t *testing.T, p *process, dir string) {
 	t.Helper()
-	cmd := exec.Command(gateway(t), "serve", "--dev-nextcloud")
+	cmd := besideDevcloud(t)
 	cmd.Dir = dir
 	cmd.Env = append(serveEnv(dir, usualLimits()...), "HTTPS_ADDR="+strings.TrimPrefix(p.https, "https://"))
 	out, err := cmd.CombinedOutput()
@@ -63,7 +63,7 @@ func besideItself(t *testing.T, p *process, dir string) {
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	p := start(t, dir, []string{"--dev-nextcloud"}, usualLimits()...)
+	p := startBesideDevcloud(t, dir, usualLimits()...)
 	for range 2 {
 		demo(t, "GATEWAY="+p.https, "CACERT="+filepath.Join(dir, "tls", "gateway.pem"))
 	}

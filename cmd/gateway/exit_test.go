@@ -1,6 +1,9 @@
 package main
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // TestExitCodes holds what the help topic "exit-codes" promises.
 func TestExitCodes(t *testing.T) {
@@ -25,4 +28,12 @@ func TestExitCodes(t *testing.T) {
 	c.env["DATABASE_URL"] = "postgres://u@127.0.0.1:1/x"
 	c.do(exitNotChecked, "audit", "verify")
 	c.do(exitFailed, "audit", "list")
+}
+
+func TestServe_SaysWhereTheDevelopmentNextcloudIs(t *testing.T) {
+	t.Parallel()
+	_, problems := newConsole(t).do(exitUsage, "serve", "--dev-nextcloud")
+	if !strings.Contains(problems, `"make run" starts one beside it`) {
+		t.Error(problems)
+	}
 }

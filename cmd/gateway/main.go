@@ -60,10 +60,10 @@ the commands for operators.
 
 Settings come from the environment, then from .env in the working directory.
 Without any, "gateway serve" starts with an embedded database in .data.`,
-		Example: `  gateway serve --dev-nextcloud
+		Example: `  gateway serve
   echo 'correct horse battery staple' | gateway user create --admin root@example.org
   gateway help exit-codes`,
-		Annotations:   next(`Start with "gateway serve --dev-nextcloud", then open https://localhost:8443/docs.`),
+		Annotations:   next(`Start with "gateway serve", then open https://localhost:8443/docs.`),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       version.String(),

@@ -21,7 +21,7 @@ import (
 )
 
 func serveCommand(vars *variables) *cobra.Command {
-	var dev bool
+	var dev, recheck bool
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server until SIGTERM or Ctrl-C",
@@ -30,32 +30,33 @@ setting: it then makes a certificate, keys and an embedded database in .data.
 SIGTERM or Ctrl-C stops it: it finishes requests for up to 10 seconds.
 SIGHUP makes it read its keys again. Logs are JSON lines on stdout.`,
 		Example: `  gateway serve
-  gateway serve --dev-nextcloud
+  gateway serve --recheck-nextcloud
   DATABASE_URL=postgres://gateway@db.example.org/gateway gateway serve`,
 		Annotations: next(`Open /docs on the printed address, and create an administrator with
   "gateway user create --admin EMAIL".`),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return runServer(c.Context(), vars, dev, c.OutOrStdout(), c.ErrOrStderr())
+			if dev {
+				return errNoDevNextcloud
+			}
+			return runServer(c.Context(), vars, recheck, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
-	c.Flags().BoolVar(&dev, "dev-nextcloud", false, "also run a Nextcloud in memory; for development only")
+	c.Flags().BoolVar(&recheck, "recheck-nextcloud", false, "first check every account in Nextcloud, as after Nextcloud lost data")
+	c.Flags().BoolVar(&dev, "dev-nextcloud", false, "was removed: make run starts a Nextcloud")
+	c.Flags().Lookup("dev-nextcloud").Hidden = true
 	return c
 }
 
+// errNoDevNextcloud answers a flag of earlier releases.
+const errNoDevNextcloud = usageError("--dev-nextcloud: the gateway no longer contains a Nextcloud; \"make run\" starts one beside it")
+
 // runServer serves until ctx ends. Logs go to stdout, where container runtimes
 // collect them; what stops the start goes to stderr.
-func runServer(ctx context.Context, vars *variables, dev bool, stdout, stderr io.Writer) error {
+func runServer(ctx context.Context, vars *variables, recheck bool, stdout, stderr io.Writer) error {
 	env, err := vars.read()
 	if err != nil {
 		return err
-	}
-	if dev {
-		stop, err := startDevNextcloud(vars, env, stderr)
-		if err != nil {
-			return err
-		}
-		defer stop()
 	}
 	at, settings := readServer(env, stdout)
 	log := settings.Log
@@ -89,7 +90,7 @@ func runServer(ctx context.Context, vars *variables, dev bool, stdout, stderr io
 		// Not before it listens: where a gateway with these addresses runs already,
 		// its accounts are not to be made in a Nextcloud of ours.
 		Ready: func(a server.Addresses) {
-			working.Go(func() { p.work(background, dev) })
+			working.Go(func() { p.work(background, recheck) })
 			greet(stderr, log, a)
 		},
 	}
@@ -115,10 +116,9 @@ func greet(w io.Writer, log *slog.Logger, a server.Addresses) {
 }
 
 // work runs what the gateway does without being asked, and returns after ctx has
-// ended. With a Nextcloud for development, which has just started and knows
-// nobody, everybody's account is looked at first.
-func (p *parts) work(ctx context.Context, dev bool) {
-	if dev {
+// ended. With recheck, it first makes every Nextcloud account due.
+func (p *parts) work(ctx context.Context, recheck bool) {
+	if recheck {
 		if _, err := p.DB.RecheckNextcloud(ctx, p.Now()); err != nil {
 			p.log.WarnContext(ctx, "accounts in Nextcloud are not looked at", slog.String("cause", err.Error()))
 		}

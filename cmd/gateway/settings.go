@@ -33,7 +33,7 @@ const (
 type variables struct {
 	process func(string) (string, bool)
 	file    *dotenv.File
-	kept    map[string]string // from the key file, and of a Nextcloud for development
+	kept    map[string]string // from the key file
 	observe func(config.Use)  // is told of every read; may be nil
 }
 
