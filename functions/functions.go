@@ -50,9 +50,9 @@ type Parts struct {
 	Now func() time.Time
 }
 
-// Office returns what enrols people.
-func (p *Parts) Office() *registration.Office {
-	return &registration.Office{DB: p.DB, Passwords: p.Passwords, Desired: p.Desired, Now: p.Now, Silent: p.SilentRegistration}
+// Registrar returns what enrols people.
+func (p *Parts) Registrar() *registration.Registrar {
+	return &registration.Registrar{DB: p.DB, Passwords: p.Passwords, Desired: p.Desired, Now: p.Now, Silent: p.SilentRegistration}
 }
 
 // Routes returns the routes of all functions.
@@ -65,20 +65,20 @@ func (p *Parts) Routes() endpoint.Routes {
 		callers.Keys, keys.Keys, logins = p.Tokens.Access, p.Tokens.Access, p.Tokens.Logins
 	}
 	return slices.Concat(
-		(&register.Function{Office: p.Office()}).Routes(),
+		(&register.Function{Registrar: p.Registrar()}).Routes(),
 		(&login.Function{DB: p.DB, Passwords: p.Passwords, Tokens: p.Tokens, Desired: p.Desired, Limits: p.Limits, Now: p.Now}).Routes(),
 		(&refresh.Function{DB: p.DB, Tokens: p.Tokens, Limits: p.Limits, Now: p.Now}).Routes(),
 		(&logout.Function{DB: p.DB, Tokens: p.Tokens, Desired: p.Desired, Now: p.Now}).Routes(),
 		(&users.Function{
-			Callers: callers, DB: p.DB, Office: p.Office(), Passwords: p.Passwords, Confirmer: confirmer, Desired: p.Desired,
+			Auth: callers, DB: p.DB, Registrar: p.Registrar(), Passwords: p.Passwords, Confirmer: confirmer, Desired: p.Desired,
 			Logins: logins, Now: p.Now,
 		}).Routes(),
-		(&sessions.Function{Callers: callers, DB: p.DB, PerUser: p.SessionsPerUser, Now: p.Now}).Routes(),
+		(&sessions.Function{Auth: callers, DB: p.DB, PerUser: p.SessionsPerUser, Now: p.Now}).Routes(),
 		(&ncprovision.Function{
-			Callers: callers, DB: p.DB, Reconciler: p.Reconciler, Apps: p.Storage.AppPasswords(),
+			Auth: callers, DB: p.DB, Reconciler: p.Reconciler, Apps: p.Storage.AppPasswords(),
 			Confirmer: confirmer, Public: p.Nextcloud.PublicURL, Now: p.Now,
 		}).Routes(),
-		(&files.Function{Callers: callers, Storage: p.Storage}).Routes(),
+		(&files.Function{Auth: callers, Storage: p.Storage}).Routes(),
 		keys.Routes(),
 		p.Health.Routes(),
 	)

@@ -57,11 +57,11 @@ func kept(t *testing.T, db *store.DB, id account.ID) (email account.Email) {
 // spelled returns what it looks for when somebody types s.
 func spelled(t *testing.T, s string) account.Email {
 	t.Helper()
-	l, err := account.ParseLookup(s)
+	l, err := account.ParseEmailLookup(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return l.Spelled
+	return l.Legacy
 }
 
 func TestSpellings_OfAnAddressThatChanges(t *testing.T) {
@@ -163,7 +163,7 @@ func TestSpellings_FromBefore(t *testing.T) {
 				string(id), before.email, before.name); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := db.SettleEmails(t.Context()); err != nil {
+			if _, err := db.CanonicalizeEmails(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			p := g.Login(strings.ToUpper(before.email), functionstest.Password)

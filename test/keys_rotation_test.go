@@ -35,7 +35,7 @@ func (v *verifier) pass(t *testing.T, d time.Duration) {
 	t.Helper()
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for v.now += d; v.keys == nil || v.now-v.fetched >= token.PublishFor; v.fetched = v.now {
+	for v.now += d; v.keys == nil || v.now-v.fetched >= token.JWKSMaxAge; v.fetched = v.now {
 		resp, body := get(t, v.from.client, v.from.https+"/.well-known/jwks.json")
 		var set struct{ Keys []struct{ Kid, X string } }
 		if err := json.Unmarshal([]byte(body), &set); err != nil || resp.Header.Get("Cache-Control") != "public, max-age=3600" {

@@ -28,7 +28,7 @@ account that is in conflict with the user's.`,
 		Annotations: next(`The user claims the account: POST /api/users/me/nextcloud/claim.`),
 		Args:        cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			name, err := account.ParseLookup(args[0])
+			name, err := account.ParseEmailLookup(args[0])
 			if err != nil {
 				return spoken(err)
 			}
@@ -58,7 +58,7 @@ account that is in conflict with the user's.`,
 
 // adopt links the account in Nextcloud with that id, or the one in the way, to the
 // user with that address, and returns both.
-func adopt(ctx context.Context, all *parts, name account.Lookup, id string) (account.Account, desired.Account, error) {
+func adopt(ctx context.Context, all *parts, name account.EmailLookup, id string) (account.Account, desired.Account, error) {
 	if all.Reconciler == nil {
 		return account.Account{}, desired.Account{}, errNoNextcloud
 	}
@@ -67,8 +67,8 @@ func adopt(ctx context.Context, all *parts, name account.Lookup, id string) (acc
 		return account.Account{}, desired.Account{}, err
 	}
 	event := audit.New(audit.Adopted, a.ID, atTheConsole, time.Now())
-	n, err := all.Reconciler.Adopt(ctx, a.ID, id, event, func(fn func(*store.Tx, store.Confirmed) error) error {
-		return all.DB.Update(ctx, func(tx *store.Tx) error { return fn(tx, tx.AtConsole()) })
+	n, err := all.Reconciler.Adopt(ctx, a.ID, id, event, func(fn func(*store.Tx, store.Actor) error) error {
+		return all.DB.Update(ctx, func(tx *store.Tx) error { return fn(tx, tx.Operator()) })
 	})
 	return a, n, err
 }

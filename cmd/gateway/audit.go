@@ -196,13 +196,13 @@ func whom(c *cobra.Command, db *store.DB, name string) (account.ID, error) {
 	if id, err := account.ParseID(name); err == nil {
 		return id, nil
 	}
-	l, err := account.ParseLookup(name)
+	l, err := account.ParseEmailLookup(name)
 	if err != nil {
 		return "", usagef("--user is %q; it must be an e-mail address or an id", name)
 	}
 	a, _, err := db.AccountByEmail(c.Context(), l)
 	if errors.Is(err, account.ErrNotFound) {
-		return "", fmt.Errorf("no user has the address %s; use the id to find the events of a deleted account", l.Subject())
+		return "", fmt.Errorf("no user has the address %s; use the id to find the events of a deleted account", l.Key())
 	}
 	return a.ID, spoken(err)
 }

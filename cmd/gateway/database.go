@@ -40,7 +40,7 @@ func openEmbedded(env *config.Env) (*store.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db.LimitLogins(signin.ReadLifetimes(env).Total)
+	db.SetLoginLifetime(signin.ReadLifetimes(env).Absolute)
 	return db, nil
 }
 
@@ -133,16 +133,16 @@ func writeSteps(c *cobra.Command, steps []migrations.Step) error {
 
 // A migration is what migrate up prints.
 type migration struct {
-	Applied int          `json:"applied"`
-	Schema  int64        `json:"schema_version"`
-	Twins   []store.Twin `json:"twins"` // accounts with one address in two spellings
+	Applied int                   `json:"applied"`
+	Schema  int64                 `json:"schema_version"`
+	Twins   []store.EmailConflict `json:"twins"` // accounts with one address in two spellings
 }
 
 func (m migration) write(w io.Writer) {
 	fmt.Fprintf(w, "%d migrations applied; the schema is at version %d\n", m.Applied, m.Schema)
 	for _, t := range m.Twins {
 		fmt.Fprintf(w, "account %s has the e-mail address of account %s in another spelling; see docs/operations.md\n",
-			t.Account, t.Keeper)
+			t.Account, t.Holder)
 	}
 }
 
@@ -174,11 +174,11 @@ others hold, says who holds them, and gives up after --wait.`,
 				}
 				// Accounts that an administrator must look at: see "Two spellings of one
 				// address" in docs/operations.md.
-				twins, err := db.SettleEmails(c.Context())
+				twins, err := db.CanonicalizeEmails(c.Context())
 				if err != nil {
 					return err
 				}
-				result := migration{n, store.SchemaVersion, append([]store.Twin{}, twins...)}
+				result := migration{n, store.SchemaVersion, append([]store.EmailConflict{}, twins...)}
 				if err := writeResult(c, result, result.write); err != nil {
 					return err
 				}

@@ -44,15 +44,15 @@ func signsWith(algorithm string) keyKind {
 func chainOf(env *config.Env, data bool) (*chain, error) {
 	c := &chain{env: env, file: keyFile(env), algorithm: token.ReadAlgorithm(env)}
 	c.kind, c.plan.Settle = signsWith(c.algorithm), settle
-	c.plan.Keep = token.ReadLifetime(env) + token.Leeway + slack
+	c.plan.Keep = token.ReadLifetime(env) + token.ExpiryLeeway + slack
 	if c.kind == signingKey {
-		c.plan.Publish = token.PublishFor + slack
+		c.plan.Publish = token.JWKSMaxAge + slack
 	}
 	if data {
 		c.kind, c.plan.Publish = dataSecret, 0
 	}
 	if data || c.kind == jwtSecret && c.fromSettings() && !c.apart() {
-		c.plan.Keep = signin.ReadLifetimes(env).Disuse + slack
+		c.plan.Keep = signin.ReadLifetimes(env).Idle + slack
 	}
 	return c, env.Err()
 }
@@ -136,7 +136,7 @@ func (c *chain) fresh() (secret.String, error) {
 	if c.kind != signingKey {
 		return keyring.Generate(), nil
 	}
-	key, err := token.Generate(c.algorithm)
+	key, err := token.GenerateKey(c.algorithm)
 	if err != nil {
 		return "", err
 	}

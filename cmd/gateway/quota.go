@@ -38,7 +38,7 @@ overwrites a change that was made there.`,
 		},
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
-			name, err := account.ParseLookup(args[0])
+			name, err := account.ParseEmailLookup(args[0])
 			if err != nil {
 				return spoken(err)
 			}
@@ -77,14 +77,14 @@ overwrites a change that was made there.`,
 
 // quotaOf sets the quota of the account, unless own is nil, and returns the
 // account as it is known after that.
-func quotaOf(ctx context.Context, all *parts, name account.Lookup, own *string) (desired.Account, error) {
+func quotaOf(ctx context.Context, all *parts, name account.EmailLookup, own *string) (desired.Account, error) {
 	var a account.Account
 	err := all.DB.Update(ctx, func(tx *store.Tx) (err error) {
 		if a, _, err = tx.AccountByEmail(ctx, name); err != nil || own == nil {
 			return err
 		}
 		event := audit.New(audit.QuotaChanged, a.ID, atTheConsole, time.Now())
-		return access.SetQuota(ctx, all.Desired, tx, tx.AtConsole(), a, *own, event)
+		return access.SetQuota(ctx, all.Desired, tx, tx.Operator(), a, *own, event)
 	})
 	if err != nil {
 		return desired.Account{}, err

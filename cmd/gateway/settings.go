@@ -180,7 +180,7 @@ func fits(algorithm string, private secret.String) error {
 	if err != nil {
 		return err
 	}
-	return token.Fits(algorithm, key.Public())
+	return token.CheckKey(algorithm, key.Public())
 }
 
 // publicHalf returns the public half of a private key, both in PEM.

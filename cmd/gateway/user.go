@@ -67,7 +67,7 @@ processes. The rules for passwords are those of the API.`,
 				return err
 			}
 			return withParts(c.Context(), vars, c.ErrOrStderr(), func(all *parts) error {
-				a, err := all.Office().Enrol(c.Context(), p, signin.Proof{}, atTheConsole)
+				a, err := all.Registrar().Create(c.Context(), p, signin.Proof{}, atTheConsole)
 				if errors.Is(err, account.ErrEmailTaken) {
 					return fmt.Errorf("%s has an account already; gateway user set-role %s %s changes its role", args[0], args[0], p.Role)
 				}
@@ -97,7 +97,7 @@ type userLine struct {
 }
 
 // person parses what is to become an account, telling all that is wrong.
-func person(email, name string, plain secret.String, admin bool) (registration.Person, error) {
+func person(email, name string, plain secret.String, admin bool) (registration.NewAccount, error) {
 	role := account.User
 	if admin {
 		role = account.Admin
@@ -123,7 +123,7 @@ the command also demotes the last administrator.`,
 		},
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			name, err := account.ParseLookup(args[0])
+			name, err := account.ParseEmailLookup(args[0])
 			if err != nil {
 				return spoken(err)
 			}
@@ -149,13 +149,13 @@ the command also demotes the last administrator.`,
 // setRole does what it says, even to the last administrator: at the console
 // another one can be appointed. It returns the account as it was before.
 func setRole(
-	ctx context.Context, db *store.DB, name account.Lookup, role account.Role, now time.Time,
+	ctx context.Context, db *store.DB, name account.EmailLookup, role account.Role, now time.Time,
 ) (a account.Account, err error) {
 	err = db.Update(ctx, func(tx *store.Tx) error {
 		if a, _, err = tx.AccountByEmail(ctx, name); err != nil || a.Role == role {
 			return err
 		}
-		if _, err := tx.ChangeAccount(ctx, tx.AtConsole(), a, store.Changes{Role: &role}, now); err != nil {
+		if _, err := tx.ChangeAccount(ctx, tx.Operator(), a, store.Changes{Role: &role}, now); err != nil {
 			return err
 		}
 		event := audit.New(audit.RoleChanged, a.ID, atTheConsole, now)

@@ -29,7 +29,7 @@ const openTime = 10 * time.Second
 
 // A Function serves files.
 type Function struct {
-	Callers *endpoint.Authenticator
+	Auth    *endpoint.Authenticator
 	Storage *access.Storage // nil: there is no Nextcloud
 	MaxBody int64           // bytes of content in one request or answer; 0 is no limit
 }
@@ -40,7 +40,7 @@ func (f *Function) Routes() endpoint.Routes {
 		{Pattern: "GET /api/files/{path...}", Handler: endpoint.Raw(f.with(f.read))},
 		{Pattern: "PUT /api/files/{path...}", Handler: endpoint.Raw(f.with(f.write))},
 		{Pattern: "DELETE /api/files/{path...}", Handler: endpoint.Raw(f.with(f.remove))},
-		{Pattern: "POST /api/files/{path...}", Handler: endpoint.Authed(f.Callers, http.StatusNoContent, f.transplant, validation.Check)},
+		{Pattern: "POST /api/files/{path...}", Handler: endpoint.Authenticated(f.Auth, http.StatusNoContent, f.transplant, validation.Check)},
 	}
 }
 
@@ -71,7 +71,7 @@ func (f *Function) with(serve func(http.ResponseWriter, *http.Request, target) e
 func (f *Function) open(r *http.Request) (t target, err error) {
 	ctx, cancel := context.WithTimeout(r.Context(), openTime)
 	defer cancel()
-	caller, err := f.Callers.Authenticate(ctx, r)
+	caller, err := f.Auth.Authenticate(ctx, r)
 	if err != nil {
 		return target{}, err
 	}
@@ -85,7 +85,7 @@ func (f *Function) open(r *http.Request) (t target, err error) {
 
 // reconfirm reports whether the caller may still write.
 func (f *Function) reconfirm(r *http.Request, t target) error {
-	return f.Callers.Recheck(r.Context(), t.by)
+	return f.Auth.Recheck(r.Context(), t.by)
 }
 
 // pathOf returns the path that r is about, from what was sent: the mux would

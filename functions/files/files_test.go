@@ -340,7 +340,7 @@ func TestMaxBody_TellsWhereToGo(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t))
 	w.do("PUT", "large", strings.Repeat("x", 2000)).Want(http.StatusCreated, "")
 	f := &files.Function{
-		Callers: &endpoint.Authenticator{Keys: w.Tokens.Access, Logins: w.DB, Now: w.Now}, Storage: w.Storage, MaxBody: 1000,
+		Auth: &endpoint.Authenticator{Keys: w.Tokens.Access, Logins: w.DB, Now: w.Now}, Storage: w.Storage, MaxBody: 1000,
 	}
 	w.Handle(endpoint.New(w.Settings(), f.Routes()...))
 	for _, got := range []functionstest.Answer{

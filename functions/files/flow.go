@@ -52,7 +52,7 @@ type flowing struct {
 // Write writes on, all of p together.
 func (f *flowing) Write(p []byte) (int, error) {
 	f.moved()
-	release := endpoint.Gather(f.request)
+	release := endpoint.Cork(f.request)
 	n, err := f.Writer.Write(p)
 	if gone := release(); err == nil {
 		err = gone

@@ -85,7 +85,7 @@ func pageOf(r *http.Request) (*page, error) {
 	}
 	var wrong fault.Fields
 	p := &page{named: query.Has("limit"), size: len("[]\n")}
-	p.limit = endpoint.Whole(&wrong, query, "limit", endpoint.MaxPage, 1, endpoint.MaxLimit)
+	p.limit = endpoint.IntParam(&wrong, query, "limit", endpoint.MaxPage, 1, endpoint.MaxLimit)
 	if cursor := query.Get("cursor"); cursor != "" {
 		name, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 		wrong.Check(err == nil && utf8.Valid(name) && len(name) <= maxCursor, "cursor", "invalid_cursor", "Must be a cursor from a Link header.")
@@ -138,7 +138,7 @@ func (p *page) next(h http.Header, path string) {
 	if p.named {
 		query.Set("limit", strconv.Itoa(p.limit))
 	}
-	endpoint.SetNext(h, path, query)
+	endpoint.SetNextLink(h, path, query)
 }
 
 // An item is an entry on a page.

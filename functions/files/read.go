@@ -55,7 +55,7 @@ func (f *Function) send(w http.ResponseWriter, r *http.Request, d *webdav.Downlo
 	from := failing{Reader: d.Body}
 	n, err := pour(&flowing{Writer: w, request: r, flow: f.flow(w, sendTime)}, &from)
 	if from.err != nil || err == nil && d.Size >= 0 && n != d.Size {
-		endpoint.Note(r, errors.Join(errUnavailable, from.err))
+		endpoint.RecordError(r, errors.Join(errUnavailable, from.err))
 		panic(http.ErrAbortHandler)
 	}
 	return nil // what failed then is the client's side

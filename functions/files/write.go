@@ -19,7 +19,7 @@ var (
 
 // write answers PUT: a file, or with a slash at the end of the address a folder.
 func (f *Function) write(w http.ResponseWriter, r *http.Request, t target) error {
-	if err := endpoint.Unencoded(r); err != nil {
+	if err := endpoint.CheckEncoding(r); err != nil {
 		return err
 	}
 	switch {
@@ -161,7 +161,7 @@ func (f *Function) transplant(ctx context.Context, caller endpoint.Caller, q tra
 	if err != nil {
 		return transplanted{}, err
 	}
-	if err := f.Callers.Recheck(ctx, caller.Proof()); err != nil {
+	if err := f.Auth.Recheck(ctx, caller.Proof()); err != nil {
 		return transplanted{}, err
 	}
 	do := o.Move

@@ -89,7 +89,7 @@ func NewWith(tb testing.TB, db *store.DB, extra map[string]string) *Gateway {
 	ring := setup.Ring(env)
 	const cheapest, slots, queue = 4, 4, 1000
 	g.Parts = &functions.Parts{
-		DB: db, Tokens: setup.Issuer(env, ring), Passwords: password.New(cheapest, slots, queue), Now: g.time,
+		DB: db, Tokens: setup.Issuer(env, ring), Passwords: password.NewHasher(cheapest, slots, queue), Now: g.time,
 		Desired: desired.ReadRecorder(env, ring), Reconciler: reconcile.ReadReconciler(env, db, ring),
 		Storage:            access.ReadStorage(env, db, ring, g.time),
 		Nextcloud:          nextcloud.ReadServer(env),
@@ -98,7 +98,7 @@ func NewWith(tb testing.TB, db *store.DB, extra map[string]string) *Gateway {
 		SessionsPerUser:    setup.SessionsPerUser(env),
 		Limits:             setup.Limits(env, ring, db, redislimit.Read, g.time),
 	}
-	db.LimitLogins(g.Tokens.Logins.Total)
+	db.SetLoginLifetime(g.Tokens.Logins.Absolute)
 	log := slog.New(slog.NewJSONHandler(g.world, nil))
 	db.LogTo(log)
 	settings := setup.Settings(env, log)
@@ -320,7 +320,7 @@ func (g *Gateway) Admin(email string) (account.ID, Pair) {
 	}
 	role := account.Admin
 	err = g.DB.Update(g.tb.Context(), func(tx *store.Tx) error {
-		_, err := tx.ChangeAccount(g.tb.Context(), tx.AtConsole(), a, store.Changes{Role: &role}, g.time())
+		_, err := tx.ChangeAccount(g.tb.Context(), tx.Operator(), a, store.Changes{Role: &role}, g.time())
 		return err
 	})
 	if err != nil {

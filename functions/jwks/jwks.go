@@ -26,7 +26,7 @@ func (f *Function) Routes() endpoint.Routes {
 // a new key be published before it signs.
 func (f *Function) serve(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "public, max-age=3600")
-	if set := f.Keys.JWKS(); !endpoint.Unchanged(w, r, endpoint.Tag(set)) {
+	if set := f.Keys.JWKS(); !endpoint.NotModified(w, r, endpoint.ETag(set)) {
 		endpoint.WriteBytes(w, r, http.StatusOK, "application/jwk-set+json", set)
 	}
 	return nil

@@ -68,7 +68,7 @@ type request struct {
 // log its visitors in to an account of its choice.
 func (q *request) Bind(r *http.Request) error {
 	if q.Transport == token.InCookie {
-		return endpoint.CrossOrigin(r)
+		return endpoint.CheckOrigin(r)
 	}
 	return nil
 }
@@ -117,8 +117,8 @@ func (f *Function) attempt(ctx context.Context, from audit.Origin, q request) (t
 	if err := f.DB.StartLogin(ctx, l, hash, event); err != nil {
 		return token.Response{}, err
 	}
-	f.handOver(ctx, who, hash, q.Password, now)
-	f.strengthen(ctx, who.ID, hash, q.Password)
+	f.givePasswordToNextcloud(ctx, who, hash, q.Password, now)
+	f.upgradeHash(ctx, who.ID, hash, q.Password)
 	return f.Tokens.Issue(l, who.Role, q.Transport, now)
 }
 
@@ -134,7 +134,7 @@ func (f *Function) refuse(ctx context.Context, who account.Account, origin audit
 	}
 	keep, omitted := f.failures.Take(now)
 	if !keep {
-		f.DB.Report(ctx, event)
+		f.DB.LogEvent(ctx, event)
 		return errIncorrect.Because(errors.New(why))
 	}
 	if omitted > 0 {
@@ -146,10 +146,10 @@ func (f *Function) refuse(ctx context.Context, who account.Account, origin audit
 	return errIncorrect.Because(errors.New(why))
 }
 
-// handOver gives Nextcloud the password where it lacks it. It may fail without
+// givePasswordToNextcloud gives Nextcloud the password where it lacks it. It may fail without
 // harm: the next login tries again.
-func (f *Function) handOver(ctx context.Context, who account.Account, hash, plain secret.String, now time.Time) {
-	if who.NextcloudWantsPassword && f.Desired.SupplyPassword(ctx, f.DB, who.ID, hash, password.Typed(plain), now) == nil {
+func (f *Function) givePasswordToNextcloud(ctx context.Context, who account.Account, hash, plain secret.String, now time.Time) {
+	if who.NextcloudNeedsPassword && f.Desired.SupplyPassword(ctx, f.DB, who.ID, hash, password.Normalize(plain), now) == nil {
 		f.Desired.Wake()
 	}
 }
@@ -161,7 +161,7 @@ func (f *Function) handOver(ctx context.Context, who account.Account, hash, plai
 // and whether or not there is one. The limit of the client's address alone holds where somebody
 // signed in before: whoever tries from everywhere else cannot lock the owner out.
 func (f *Function) account(ctx context.Context, from audit.Origin, q request) (account.Account, secret.String, error) {
-	name, err := account.ParseLookup(q.name())
+	name, err := account.ParseEmailLookup(q.name())
 	if err != nil {
 		return account.Account{}, "", nil //nolint:nilerr // see above
 	}
@@ -172,12 +172,12 @@ func (f *Function) account(ctx context.Context, from audit.Origin, q request) (a
 	if familiar || !defense.AccountLimit {
 		return who, hash, nil
 	}
-	return who, hash, f.Limits.Account(ctx, ratelimit.Login, name.Subject())
+	return who, hash, f.Limits.Account(ctx, ratelimit.Login, name.Key())
 }
 
-// strengthen replaces a hash that was made at a lower cost. It may fail without
+// upgradeHash replaces a hash that was made at a lower cost. It may fail without
 // harm: the old hash stays good, and the next login tries again.
-func (f *Function) strengthen(ctx context.Context, id account.ID, hash, plain secret.String) {
+func (f *Function) upgradeHash(ctx context.Context, id account.ID, hash, plain secret.String) {
 	if !f.Passwords.NeedsRehash(hash) {
 		return
 	}

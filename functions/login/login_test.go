@@ -110,7 +110,7 @@ func TestLogin_StrengthensAnOldHash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	*g.Passwords = *password.New(5, 1, 10) // one more than the hash was made at
+	*g.Passwords = *password.NewHasher(5, 1, 10) // one more than the hash was made at
 	g.Login(functionstest.Email, functionstest.Password)
 	_, after, err := g.DB.AccountAndHash(t.Context(), id)
 	if err != nil {

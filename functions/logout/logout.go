@@ -58,7 +58,7 @@ func (q *request) Bind(r *http.Request) (err error) {
 	if q.access, err = endpoint.Bearer(r); err != nil || q.access != "" || q.RefreshToken != "" {
 		return err // the cookie has no say then
 	}
-	if err := endpoint.CrossOrigin(r); err != nil {
+	if err := endpoint.CheckOrigin(r); err != nil {
 		return err // a form of a foreign page, which would take the cookie away
 	}
 	q.cookie, err = token.FromCookie(r)
@@ -137,7 +137,7 @@ func (f *Function) end(ctx context.Context, tx *store.Tx, c claim, from audit.Or
 	}
 	verdict := signin.Rotate
 	if c.refresh {
-		verdict = signin.Judge(l, c.counter, now, f.Tokens.Grace)
+		verdict = signin.Decide(l, c.counter, now, f.Tokens.Grace)
 	}
 	switch {
 	case verdict == signin.Reuse:
@@ -162,7 +162,7 @@ func endOne(ctx context.Context, tx *store.Tx, l signin.Login, why audit.Name, f
 // are to be kept.
 func (f *Function) endAll(ctx context.Context, tx *store.Tx, l signin.Login, from audit.Origin, q request, now time.Time) error {
 	const keepNone = signin.ID("")
-	by, err := tx.Confirm(ctx, signin.Proven(l.UserID, l.ID), now)
+	by, err := tx.Authorize(ctx, signin.NewProof(l.UserID, l.ID), now)
 	if err != nil {
 		return err
 	}

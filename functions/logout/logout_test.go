@@ -91,9 +91,9 @@ func TestLogout_WithAUsedRefreshToken(t *testing.T) {
 		others  bool // stay
 	}{
 		{"within the grace period", 0, "", audit.LoggedOut, true},
-		{"within the grace period, of every login", signin.Grace, "?all=true", audit.LoggedOutAll, false},
-		{"later", signin.Grace + time.Microsecond, "", audit.RefreshReused, true},
-		{"later, of every login", signin.Grace + time.Microsecond, "?all=true", audit.RefreshReused, true},
+		{"within the grace period, of every login", signin.DefaultGrace, "?all=true", audit.LoggedOutAll, false},
+		{"later", signin.DefaultGrace + time.Microsecond, "", audit.RefreshReused, true},
+		{"later, of every login", signin.DefaultGrace + time.Microsecond, "?all=true", audit.RefreshReused, true},
 	} {
 		for name, send := range map[string]func(*functionstest.Gateway, string, string) functionstest.Answer{
 			"in the body": func(g *functionstest.Gateway, url, token string) functionstest.Answer {

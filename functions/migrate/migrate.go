@@ -57,9 +57,9 @@ func (f *Function) Command(ctx context.Context, action string) (any, error) {
 
 // A Result is what "up" did.
 type Result struct {
-	Applied int          `json:"applied"`         // migrations, by this call
-	Version int64        `json:"version"`         // of the schema, now
-	Twins   []store.Twin `json:"twins,omitempty"` // accounts that an administrator must look at, the first 20
+	Applied int                   `json:"applied"`         // migrations, by this call
+	Version int64                 `json:"version"`         // of the schema, now
+	Twins   []store.EmailConflict `json:"twins,omitempty"` // accounts that an administrator must look at, the first 20
 }
 
 func (f *Function) up(ctx context.Context) (Result, error) {
@@ -75,7 +75,7 @@ func (f *Function) up(ctx context.Context) (Result, error) {
 		return Result{Applied: n, Version: v}, err
 	}
 	const told = 20
-	twins, err := f.DB.SettleEmails(ctx)
+	twins, err := f.DB.CanonicalizeEmails(ctx)
 	return Result{Applied: n, Version: v, Twins: twins[:min(len(twins), told)]}, err
 }
 

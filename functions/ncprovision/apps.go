@@ -62,7 +62,7 @@ func (f *Function) issue(ctx context.Context, caller endpoint.Caller, q issue) (
 	}
 	event := caller.Event(audit.AppIssued, caller.Account.ID, f.Now())
 	event.Detail = q.Name
-	i, err := f.Apps.Issue(ctx, by, q.Name, password.Typed(q.current()), event)
+	i, err := f.Apps.Issue(ctx, by, q.Name, password.Normalize(q.current()), event)
 	if err != nil {
 		return issued{}, err
 	}
@@ -89,7 +89,7 @@ func (q *byAppID) Bind(r *http.Request) (err error) {
 func (f *Function) revoke(ctx context.Context, caller endpoint.Caller, q byAppID) (endpoint.None, error) {
 	event := caller.Event(audit.AppRevoked, caller.Account.ID, f.Now())
 	event.Detail = string(q.id)
-	if err := f.Callers.Recheck(ctx, caller.Proof()); err != nil {
+	if err := f.Auth.Recheck(ctx, caller.Proof()); err != nil {
 		return endpoint.None{}, err
 	}
 	return endpoint.None{}, f.Apps.Revoke(ctx, q.id, event)

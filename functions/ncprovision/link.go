@@ -22,7 +22,7 @@ type claim struct {
 // is not the gateway's, and proves the account in Nextcloud, not the caller.
 func (f *Function) claim(ctx context.Context, caller endpoint.Caller, q claim) (standing, error) {
 	by := caller.Proof()
-	if err := f.Callers.Recheck(ctx, by); err != nil {
+	if err := f.Auth.Recheck(ctx, by); err != nil {
 		return standing{}, err
 	}
 	n, err := f.Reconciler.Claim(ctx, by, q.Password, caller.Event(audit.Claimed, caller.Account.ID, f.Now()))
@@ -49,7 +49,7 @@ func (f *Function) adopt(ctx context.Context, admin endpoint.Admin, q adopt) (en
 	by, now := admin.Proof(), f.Now()
 	event := admin.Event(audit.Adopted, q.id, now)
 	event.Actor = by.User() // also for the administrator's own account
-	n, err := f.Reconciler.Adopt(ctx, q.id, q.NextcloudUserID, event, func(fn func(*store.Tx, store.Confirmed) error) error {
+	n, err := f.Reconciler.Adopt(ctx, q.id, q.NextcloudUserID, event, func(fn func(*store.Tx, store.Actor) error) error {
 		return f.DB.UpdateAs(ctx, by, now, fn)
 	})
 	if err != nil {

@@ -30,7 +30,7 @@ import (
 
 // A Function looks after accounts in Nextcloud.
 type Function struct {
-	Callers    *endpoint.Authenticator
+	Auth       *endpoint.Authenticator
 	DB         *store.DB
 	Reconciler *reconcile.Reconciler // nil: there is no Nextcloud
 	Apps       *access.AppPasswords
@@ -46,15 +46,15 @@ type Function struct {
 func (f *Function) Routes() endpoint.Routes {
 	const ok, created, none = http.StatusOK, http.StatusCreated, http.StatusNoContent
 	return endpoint.Routes{
-		{Pattern: "GET /api/users/me/nextcloud", Handler: endpoint.Authed(f.Callers, ok, f.mine)},
-		{Pattern: "POST /api/users/me/nextcloud/app-password", Handler: endpoint.Authed(f.Callers, created, f.issue, validation.Check), Limit: ratelimit.Password},
-		{Pattern: "GET /api/users/me/nextcloud/app-passwords", Handler: endpoint.Authed(f.Callers, ok, f.apps)},
-		{Pattern: "DELETE /api/users/me/nextcloud/app-passwords/{id}", Handler: endpoint.Authed(f.Callers, none, f.revoke)},
-		{Pattern: "POST /api/users/me/nextcloud/claim", Handler: endpoint.Authed(f.Callers, ok, f.claim, validation.Check), Limit: ratelimit.Password},
-		{Pattern: "GET /api/nextcloud/accounts", Handler: endpoint.Admins(f.Callers, ok, f.list)},
-		{Pattern: "POST /api/nextcloud/accounts/{user_id}/retry", Handler: endpoint.Admins(f.Callers, ok, f.retry)},
-		{Pattern: "POST /api/nextcloud/accounts/{user_id}/adopt", Handler: endpoint.Admins(f.Callers, ok, f.adopt, validation.Check)},
-		{Pattern: "POST /api/nextcloud/reconcile", Handler: endpoint.Admins(f.Callers, ok, f.reconcile)},
+		{Pattern: "GET /api/users/me/nextcloud", Handler: endpoint.Authenticated(f.Auth, ok, f.mine)},
+		{Pattern: "POST /api/users/me/nextcloud/app-password", Handler: endpoint.Authenticated(f.Auth, created, f.issue, validation.Check), Limit: ratelimit.Password},
+		{Pattern: "GET /api/users/me/nextcloud/app-passwords", Handler: endpoint.Authenticated(f.Auth, ok, f.apps)},
+		{Pattern: "DELETE /api/users/me/nextcloud/app-passwords/{id}", Handler: endpoint.Authenticated(f.Auth, none, f.revoke)},
+		{Pattern: "POST /api/users/me/nextcloud/claim", Handler: endpoint.Authenticated(f.Auth, ok, f.claim, validation.Check), Limit: ratelimit.Password},
+		{Pattern: "GET /api/nextcloud/accounts", Handler: endpoint.AdminOnly(f.Auth, ok, f.list)},
+		{Pattern: "POST /api/nextcloud/accounts/{user_id}/retry", Handler: endpoint.AdminOnly(f.Auth, ok, f.retry)},
+		{Pattern: "POST /api/nextcloud/accounts/{user_id}/adopt", Handler: endpoint.AdminOnly(f.Auth, ok, f.adopt, validation.Check)},
+		{Pattern: "POST /api/nextcloud/reconcile", Handler: endpoint.AdminOnly(f.Auth, ok, f.reconcile)},
 	}
 }
 
@@ -203,7 +203,7 @@ func (f *Function) list(ctx context.Context, _ endpoint.Admin, q list) (endpoint
 	if err != nil {
 		return endpoint.List{}, err
 	}
-	return endpoint.PageOf(q.page, rows, func(n desired.Account) string { return string(n.UserID) },
+	return endpoint.NewList(q.page, rows, func(n desired.Account) string { return string(n.UserID) },
 		func(n desired.Account) entry { return entryOf(n, hold) })
 }
 
@@ -219,7 +219,7 @@ func (q *byID) Bind(r *http.Request) (err error) {
 func (f *Function) retry(ctx context.Context, admin endpoint.Admin, q byID) (entry, error) {
 	now := f.Now()
 	var n desired.Account
-	err := f.DB.UpdateAs(ctx, admin.Proof(), now, func(tx *store.Tx, by store.Confirmed) (err error) {
+	err := f.DB.UpdateAs(ctx, admin.Proof(), now, func(tx *store.Tx, by store.Actor) (err error) {
 		n, err = tx.RetryNextcloud(ctx, by, q.id, now)
 		return err
 	})
@@ -240,7 +240,7 @@ func (f *Function) reconcile(ctx context.Context, admin endpoint.Admin, _ endpoi
 	if f.Reconciler == nil {
 		return reconcile.Result{}, nextcloud.ErrNotConfigured
 	}
-	if err := f.Callers.Recheck(ctx, admin.Proof()); err != nil {
+	if err := f.Auth.Recheck(ctx, admin.Proof()); err != nil {
 		return reconcile.Result{}, err
 	}
 	return f.Reconciler.RunBatch(ctx, batch)

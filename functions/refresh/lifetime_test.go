@@ -30,7 +30,7 @@ func TestLoginLifetime(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g := functionstest.New(t, db)
 		_, first := g.Person()
-		end := g.Now().Add(signin.TotalLifetime)
+		end := g.Now().Add(signin.DefaultAbsolute)
 		p := times{Pair: first}
 		use := func() {
 			t.Helper()
@@ -38,7 +38,7 @@ func TestLoginLifetime(t *testing.T) {
 			refresh(g, p.Refresh).Want(http.StatusOK, "").Into(&next)
 			p = next
 			left := int(end.Sub(g.Now()) / time.Second)
-			if want := min(left, int(signin.RefreshLifetime/time.Second)); p.RefreshExpiresIn != want {
+			if want := min(left, int(signin.DefaultIdle/time.Second)); p.RefreshExpiresIn != want {
 				t.Fatalf("%v before the end refresh_expires_in is %d, want %d", end.Sub(g.Now()), p.RefreshExpiresIn, want)
 			}
 			claims, err := g.Tokens.Access.Verify(p.Access, g.Now())

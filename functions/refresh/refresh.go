@@ -80,7 +80,7 @@ func (f *Function) refresh(ctx context.Context, from audit.Origin, q request) (t
 	now := f.Now()
 	defense.Pause(defense.Admitted)
 	for range attempts {
-		next, matched, err := f.DB.RotateLogin(ctx, id, counter, from.Address, now, now.Add(f.Tokens.Logins.Disuse))
+		next, matched, err := f.DB.RotateLogin(ctx, id, counter, from.Address, now, now.Add(f.Tokens.Logins.Idle))
 		if err != nil {
 			return token.Response{}, err
 		}
@@ -91,7 +91,7 @@ func (f *Function) refresh(ctx context.Context, from audit.Origin, q request) (t
 		if err != nil {
 			return token.Response{}, err
 		}
-		switch verdict := signin.Judge(is.Login, counter, now, f.Tokens.Grace); verdict {
+		switch verdict := signin.Decide(is.Login, counter, now, f.Tokens.Grace); verdict {
 		case signin.Rotate:
 			continue
 		case signin.Repeat:

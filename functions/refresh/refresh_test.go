@@ -38,7 +38,7 @@ func TestRefresh(t *testing.T) {
 		g.Do("GET", "/api/users/me", nil, functionstest.Bearer(second.Access)).Want(http.StatusOK, "")
 
 		// The answer was lost: within the grace period the same one is made again.
-		g.Advance(signin.Grace)
+		g.Advance(signin.DefaultGrace)
 		again := pair(refresh(g, first.Refresh).Want(http.StatusOK, ""))
 		if again.Refresh != second.Refresh {
 			t.Error("the repeated request got another refresh token: a second branch")
@@ -139,7 +139,7 @@ func TestRefresh_AnOldTokenRevokesOnlyItsLogin(t *testing.T) {
 		second := pair(refresh(g, first.Refresh).Want(http.StatusOK, ""))
 		third := pair(refresh(g, second.Refresh).Want(http.StatusOK, ""))
 
-		g.Advance(signin.Grace + time.Microsecond)
+		g.Advance(signin.DefaultGrace + time.Microsecond)
 		refresh(g, first.Refresh).Want(http.StatusUnauthorized, "token_reused")
 
 		me := func(access string) functionstest.Answer {
@@ -172,7 +172,7 @@ func TestRefresh_AUsedTokenAfterTheGracePeriodIsReuse(t *testing.T) {
 	g := functionstest.New(t, storetest.SQLite(t))
 	_, first := g.Person()
 	second := pair(refresh(g, first.Refresh).Want(http.StatusOK, ""))
-	g.Advance(signin.Grace + time.Microsecond)
+	g.Advance(signin.DefaultGrace + time.Microsecond)
 	refresh(g, first.Refresh).Want(http.StatusUnauthorized, "token_reused")
 	refresh(g, second.Refresh).Want(http.StatusUnauthorized, "login_revoked")
 }
@@ -234,11 +234,11 @@ func TestRefresh_AfterTheLifetime(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))
 	_, p := g.Person()
-	g.Advance(signin.RefreshLifetime - time.Second)
+	g.Advance(signin.DefaultIdle - time.Second)
 	p = pair(refresh(g, p.Refresh).Want(http.StatusOK, "")) // use starts the lifetime anew
-	g.Advance(signin.RefreshLifetime - time.Second)
+	g.Advance(signin.DefaultIdle - time.Second)
 	p = pair(refresh(g, p.Refresh).Want(http.StatusOK, ""))
-	g.Advance(signin.RefreshLifetime)
+	g.Advance(signin.DefaultIdle)
 	refresh(g, p.Refresh).Want(http.StatusUnauthorized, "token_expired")
 }
 

@@ -17,7 +17,7 @@ import (
 
 // A Function registers people.
 type Function struct {
-	Office *registration.Office
+	Registrar *registration.Registrar
 }
 
 // Routes returns what the function serves.
@@ -43,7 +43,7 @@ func (f *Function) register(ctx context.Context, from audit.Origin, q request) (
 	if err != nil {
 		return response{}, err
 	}
-	a, err := f.Office.Register(ctx, p, from)
+	a, err := f.Registrar.Register(ctx, p, from)
 	if err != nil {
 		return response{}, err
 	}

@@ -16,7 +16,7 @@ import (
 
 // A Function keeps conversation sessions.
 type Function struct {
-	Callers *endpoint.Authenticator
+	Auth    *endpoint.Authenticator
 	DB      *store.DB
 	PerUser int // sessions that one user may have, see [setup.SessionsPerUser]
 	Now     func() time.Time
@@ -26,11 +26,11 @@ type Function struct {
 func (f *Function) Routes() endpoint.Routes {
 	const ok, made, none = http.StatusOK, http.StatusCreated, http.StatusNoContent
 	return endpoint.Routes{
-		{Pattern: "GET /api/sessions", Handler: endpoint.Authed(f.Callers, ok, f.list)},
-		{Pattern: "POST /api/sessions", Handler: endpoint.Authed(f.Callers, made, f.create, validation.Check)},
-		{Pattern: "GET /api/sessions/{id}", Handler: endpoint.Authed(f.Callers, ok, f.one)},
-		{Pattern: "PATCH /api/sessions/{id}", Handler: endpoint.Authed(f.Callers, ok, f.change, validation.Check)},
-		{Pattern: "DELETE /api/sessions/{id}", Handler: endpoint.Authed(f.Callers, none, f.delete)},
+		{Pattern: "GET /api/sessions", Handler: endpoint.Authenticated(f.Auth, ok, f.list)},
+		{Pattern: "POST /api/sessions", Handler: endpoint.Authenticated(f.Auth, made, f.create, validation.Check)},
+		{Pattern: "GET /api/sessions/{id}", Handler: endpoint.Authenticated(f.Auth, ok, f.one)},
+		{Pattern: "PATCH /api/sessions/{id}", Handler: endpoint.Authenticated(f.Auth, ok, f.change, validation.Check)},
+		{Pattern: "DELETE /api/sessions/{id}", Handler: endpoint.Authenticated(f.Auth, none, f.delete)},
 	}
 }
 
@@ -45,7 +45,7 @@ func (f *Function) list(ctx context.Context, caller endpoint.Caller, q page) (en
 	}
 	id := func(s conversation.Session) string { return string(s.ID) }
 	same := func(s conversation.Session) conversation.Session { return s }
-	return endpoint.PageOf(q.PageQuery, rows, id, same)
+	return endpoint.NewList(q.PageQuery, rows, id, same)
 }
 
 type create struct {
@@ -99,11 +99,11 @@ type change struct {
 }
 
 func (f *Function) change(ctx context.Context, caller endpoint.Caller, q change) (conversation.Session, error) {
-	title, err := endpoint.Parsed(q.Title, conversation.ParseTitle)
+	title, err := endpoint.ParseOptional(q.Title, conversation.ParseTitle)
 	if err != nil {
 		return conversation.Session{}, err
 	}
-	content, err := endpoint.Parsed(q.Context, conversation.ParseContext)
+	content, err := endpoint.ParseOptional(q.Context, conversation.ParseContext)
 	if err != nil {
 		return conversation.Session{}, err
 	}

@@ -41,7 +41,7 @@ func (f *Function) list(ctx context.Context, _ endpoint.Admin, q list) (endpoint
 		return endpoint.List{}, err
 	}
 	id := func(a account.Account) string { return string(a.ID) }
-	return endpoint.PageOf(q.page, rows, id, account.Account.Profile)
+	return endpoint.NewList(q.page, rows, id, account.Account.Profile)
 }
 
 type create struct {
@@ -62,7 +62,7 @@ func (f *Function) create(ctx context.Context, caller endpoint.Admin, q create) 
 	if err != nil {
 		return created{}, err
 	}
-	a, err := f.Office.Enrol(ctx, p, caller.Proof(), caller.Origin)
+	a, err := f.Registrar.Create(ctx, p, caller.Proof(), caller.Origin)
 	if err != nil {
 		return created{}, err
 	}
@@ -98,19 +98,19 @@ type change struct {
 
 // changes returns what is to change.
 func (q *change) changes() (c changes, err error) {
-	if c.FullName, err = endpoint.Parsed(q.FullName, account.ParseName); err != nil {
+	if c.FullName, err = endpoint.ParseOptional(q.FullName, account.ParseName); err != nil {
 		return c, err
 	}
 	if q.Disabled.Set {
 		c.Disabled = &q.Disabled.Value
 	}
-	if c.Role, err = endpoint.Parsed(q.Role, account.ParseRole); err != nil {
+	if c.Role, err = endpoint.ParseOptional(q.Role, account.ParseRole); err != nil {
 		return c, err
 	}
 	if q.Quota.Null {
 		q.Quota.Value = desired.DefaultQuota
 	}
-	c.quota, err = endpoint.Parsed(q.Quota, desired.ParseQuota)
+	c.quota, err = endpoint.ParseOptional(q.Quota, desired.ParseQuota)
 	return c, err
 }
 

@@ -23,7 +23,7 @@ func TestAdmin_NobodyIsThereAtFirst(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g := functionstest.New(t, db)
 		g.Register("first@example.org", functionstest.Password)
-		if n, err := db.OtherAdmins(t.Context(), account.NewID()); err != nil || n != 0 {
+		if n, err := db.CountOtherAdmins(t.Context(), account.NewID()); err != nil || n != 0 {
 			t.Errorf("%d administrators are there, %v", n, err)
 		}
 		_, root := g.Admin("root@example.org")
@@ -154,7 +154,7 @@ func TestAdmin_TheLastOneStays(t *testing.T) {
 		wg.Go(func() { g.Do("PATCH", usersPath+"/"+string(otherID), `{"role":"user"}`, admin) })
 		wg.Go(func() { g.Do("PATCH", at, `{"role":"user"}`, functionstest.Bearer(other.Access)) })
 		wg.Wait()
-		left, err := db.OtherAdmins(t.Context(), account.NewID())
+		left, err := db.CountOtherAdmins(t.Context(), account.NewID())
 		if err != nil || left != 1 {
 			t.Errorf("%d administrators are left, %v; want 1", left, err)
 		}

@@ -27,11 +27,11 @@ func (f *Function) apply(
 	var after account.Account
 	now := f.Now()
 	if c.Email != nil {
-		if _, err := f.DB.SettleEmails(ctx); err != nil {
+		if _, err := f.DB.CanonicalizeEmails(ctx); err != nil {
 			return account.Profile{}, err
 		}
 	}
-	err := f.DB.UpdateAs(ctx, by, now, func(tx *store.Tx, who store.Confirmed) error {
+	err := f.DB.UpdateAs(ctx, by, now, func(tx *store.Tx, who store.Actor) error {
 		before, err := tx.Account(ctx, id)
 		if err != nil {
 			return err
@@ -41,7 +41,7 @@ func (f *Function) apply(
 			return err
 		}
 		if before.Admin() && !before.Disabled() && (!after.Admin() || after.Disabled()) {
-			if err := keepsAdmin(ctx, tx, before); err != nil {
+			if err := checkLastAdmin(ctx, tx, before); err != nil {
 				return err
 			}
 		}
@@ -53,7 +53,7 @@ func (f *Function) apply(
 		switch {
 		case c.quota != nil:
 			err = access.SetQuota(ctx, f.Desired, tx, who, after, *c.quota, caller.Event(audit.QuotaChanged, id, now))
-		case told(before) != told(after):
+		case nextcloudView(before) != nextcloudView(after):
 			err = f.Desired.Changed(ctx, tx, after, now)
 		}
 		if err != nil {
@@ -78,13 +78,15 @@ func (f *Function) apply(
 }
 
 // What Nextcloud is told of an account.
-type known struct {
+type nextcloudFields struct {
 	email    account.Email
 	name     string
 	disabled bool
 }
 
-func told(a account.Account) known { return known{a.Email, a.FullName, a.Disabled()} }
+func nextcloudView(a account.Account) nextcloudFields {
+	return nextcloudFields{a.Email, a.FullName, a.Disabled()}
+}
 
 // events names what changed, as far as reviewers ask for it.
 func events(before, after account.Account) []audit.Name {

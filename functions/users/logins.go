@@ -31,7 +31,7 @@ func (f *Function) logins(ctx context.Context, caller endpoint.Caller, q page) (
 		return endpoint.List{}, err
 	}
 	id := func(l signin.Login) string { return string(l.ID) }
-	return endpoint.PageOf(q.PageQuery, live, id, func(l signin.Login) login {
+	return endpoint.NewList(q.PageQuery, live, id, func(l signin.Login) login {
 		return login{
 			ID: l.ID, Device: l.Device, Address: l.Address, CreatedAt: l.CreatedAt,
 			LastUsed: l.RotatedAt, ExpiresAt: l.End(), Current: l.ID == caller.Login,
@@ -67,7 +67,7 @@ func (f *Function) session(ctx context.Context, caller endpoint.Caller, _ endpoi
 		return new(int(end.Sub(now) / time.Second))
 	}
 	return session{
-		AbsoluteTimeout: int(f.Logins.Total / time.Hour), InactivityTimeout: int(f.Logins.Disuse / time.Minute),
+		AbsoluteTimeout: int(f.Logins.Absolute / time.Hour), InactivityTimeout: int(f.Logins.Idle / time.Minute),
 		AbsoluteRemaining: until(l.EndsAt), InactivityRemaining: until(l.ExpiresAt),
 		StartedAt: l.CreatedAt, LastActivityAt: l.RotatedAt,
 	}, nil
@@ -87,7 +87,7 @@ func (f *Function) endLogin(ctx context.Context, caller endpoint.Caller, q endLo
 	now := f.Now()
 	event := caller.Event(audit.LoginRevoked, caller.Account.ID, now)
 	event.Login = q.id
-	return endpoint.None{}, f.DB.UpdateAs(ctx, caller.Proof(), now, func(tx *store.Tx, _ store.Confirmed) error {
+	return endpoint.None{}, f.DB.UpdateAs(ctx, caller.Proof(), now, func(tx *store.Tx, _ store.Actor) error {
 		live, err := tx.RevokeLogin(ctx, caller.Account.ID, q.id, string(audit.LoginRevoked), now)
 		if err != nil {
 			return err

@@ -30,14 +30,14 @@ type changeMe struct {
 
 // changes returns what is to change.
 func (q *changeMe) changes() (c store.Changes, err error) {
-	if c.FullName, err = endpoint.Parsed(q.FullName, account.ParseName); err != nil {
+	if c.FullName, err = endpoint.ParseOptional(q.FullName, account.ParseName); err != nil {
 		return c, err
 	}
-	if c.Email, err = endpoint.Parsed(q.Email, account.ParseEmail); err != nil {
+	if c.Email, err = endpoint.ParseOptional(q.Email, account.ParseEmail); err != nil {
 		return c, err
 	}
-	c.Spelled = account.Spelled(q.Email.Value)
-	c.Preferences, err = endpoint.Parsed(q.Preferences, account.ParsePreferences)
+	c.LegacyEmail = account.LegacyEmail(q.Email.Value)
+	c.Preferences, err = endpoint.ParseOptional(q.Preferences, account.ParsePreferences)
 	return c, err
 }
 
@@ -89,7 +89,7 @@ type message struct {
 
 // changePassword sets a new password, and ends every other login and, unless they
 // are to be kept, the app passwords. Of two changes at once one wins; the other is
-// told that its current password is not correct.
+// nextcloudView that its current password is not correct.
 func (f *Function) changePassword(ctx context.Context, caller endpoint.Caller, q changePassword) (message, error) {
 	who := caller.Account
 	fresh, err := q.fresh(who.Email)
@@ -107,7 +107,7 @@ func (f *Function) changePassword(ctx context.Context, caller endpoint.Caller, q
 	}
 	now := f.Now()
 	event := caller.Event(audit.PasswordChanged, who.ID, now)
-	err = f.DB.UpdateAs(ctx, by, now, func(tx *store.Tx, by store.Confirmed) error {
+	err = f.DB.UpdateAs(ctx, by, now, func(tx *store.Tx, by store.Actor) error {
 		if err := tx.ChangePassword(ctx, by, hash); err != nil {
 			return err
 		}

@@ -69,7 +69,7 @@ func TestChanges_ReachNextcloud(t *testing.T) {
 }
 
 // TestQuota_IsSetByAdministrators changes a quota, and looks at what everybody is
-// told of it and at Nextcloud.
+// nextcloudView of it and at Nextcloud.
 func TestQuota_IsSetByAdministrators(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

@@ -86,7 +86,7 @@ func TestProfile_TellsTheLastLogin(t *testing.T) {
 			t.Errorf("the last login is %s, want the second one", got)
 		}
 
-		g.Advance(signin.RefreshLifetime + janitor.Remembered + time.Hour)
+		g.Advance(signin.DefaultIdle + janitor.Remembered + time.Hour)
 		for range 2 { // the second round finds nothing
 			if err := janitor.New(db, g.Now).Due(t.Context()); err != nil {
 				t.Fatal(err)

@@ -21,9 +21,9 @@ import (
 
 // A Function manages accounts.
 type Function struct {
-	Callers   *endpoint.Authenticator
+	Auth      *endpoint.Authenticator
 	DB        *store.DB
-	Office    *registration.Office
+	Registrar *registration.Registrar
 	Passwords *password.Hasher
 	Confirmer *password.Confirmer
 	Desired   *desired.Recorder
@@ -35,23 +35,23 @@ type Function struct {
 func (f *Function) Routes() endpoint.Routes {
 	const ok, created, none = http.StatusOK, http.StatusCreated, http.StatusNoContent
 	return endpoint.Routes{
-		{Pattern: "GET /api/users/me", Handler: endpoint.Authed(f.Callers, ok, f.me)},
-		{Pattern: "GET /api/auth/me", Handler: endpoint.Authed(f.Callers, ok, f.me)},
-		{Pattern: "PUT /api/users/me", Handler: endpoint.Authed(f.Callers, ok, f.changeMe, validation.Check)},
-		{Pattern: "PATCH /api/users/me", Handler: endpoint.Authed(f.Callers, ok, f.changeMe, validation.Check)},
-		{Pattern: "DELETE /api/users/me", Handler: endpoint.Authed(f.Callers, none, f.deleteMe, validation.Check), Limit: ratelimit.Password},
-		{Pattern: "POST /api/users/change-password", Handler: endpoint.Authed(f.Callers, ok, f.changePassword, validation.Check), Limit: ratelimit.Password},
-		{Pattern: "POST /api/users/me/change-password", Handler: endpoint.Authed(f.Callers, ok, f.changePassword, validation.Check), Limit: ratelimit.Password},
-		{Pattern: "PUT /api/users/me/password", Handler: endpoint.Authed(f.Callers, ok, f.changePassword, validation.Check), Limit: ratelimit.Password},
-		{Pattern: "GET /api/auth/session", Handler: endpoint.Authed(f.Callers, ok, f.session)},
-		{Pattern: "GET /api/users/me/logins", Handler: endpoint.Authed(f.Callers, ok, f.logins)},
-		{Pattern: "DELETE /api/users/me/logins/{id}", Handler: endpoint.Authed(f.Callers, none, f.endLogin)},
+		{Pattern: "GET /api/users/me", Handler: endpoint.Authenticated(f.Auth, ok, f.me)},
+		{Pattern: "GET /api/auth/me", Handler: endpoint.Authenticated(f.Auth, ok, f.me)},
+		{Pattern: "PUT /api/users/me", Handler: endpoint.Authenticated(f.Auth, ok, f.changeMe, validation.Check)},
+		{Pattern: "PATCH /api/users/me", Handler: endpoint.Authenticated(f.Auth, ok, f.changeMe, validation.Check)},
+		{Pattern: "DELETE /api/users/me", Handler: endpoint.Authenticated(f.Auth, none, f.deleteMe, validation.Check), Limit: ratelimit.Password},
+		{Pattern: "POST /api/users/change-password", Handler: endpoint.Authenticated(f.Auth, ok, f.changePassword, validation.Check), Limit: ratelimit.Password},
+		{Pattern: "POST /api/users/me/change-password", Handler: endpoint.Authenticated(f.Auth, ok, f.changePassword, validation.Check), Limit: ratelimit.Password},
+		{Pattern: "PUT /api/users/me/password", Handler: endpoint.Authenticated(f.Auth, ok, f.changePassword, validation.Check), Limit: ratelimit.Password},
+		{Pattern: "GET /api/auth/session", Handler: endpoint.Authenticated(f.Auth, ok, f.session)},
+		{Pattern: "GET /api/users/me/logins", Handler: endpoint.Authenticated(f.Auth, ok, f.logins)},
+		{Pattern: "DELETE /api/users/me/logins/{id}", Handler: endpoint.Authenticated(f.Auth, none, f.endLogin)},
 
-		{Pattern: "GET /api/users", Handler: endpoint.Admins(f.Callers, ok, f.list)},
-		{Pattern: "POST /api/users", Handler: endpoint.Admins(f.Callers, created, f.create, validation.Check)},
-		{Pattern: "GET /api/users/{id}", Handler: endpoint.Admins(f.Callers, ok, f.one)},
-		{Pattern: "PATCH /api/users/{id}", Handler: endpoint.Admins(f.Callers, ok, f.change, validation.Check)},
-		{Pattern: "DELETE /api/users/{id}", Handler: endpoint.Admins(f.Callers, none, f.delete)},
+		{Pattern: "GET /api/users", Handler: endpoint.AdminOnly(f.Auth, ok, f.list)},
+		{Pattern: "POST /api/users", Handler: endpoint.AdminOnly(f.Auth, created, f.create, validation.Check)},
+		{Pattern: "GET /api/users/{id}", Handler: endpoint.AdminOnly(f.Auth, ok, f.one)},
+		{Pattern: "PATCH /api/users/{id}", Handler: endpoint.AdminOnly(f.Auth, ok, f.change, validation.Check)},
+		{Pattern: "DELETE /api/users/{id}", Handler: endpoint.AdminOnly(f.Auth, none, f.delete)},
 	}
 }
 
@@ -59,12 +59,12 @@ func (f *Function) Routes() endpoint.Routes {
 // Nextcloud account away.
 func (f *Function) remove(ctx context.Context, by signin.Proof, event audit.Event) error {
 	id := event.User
-	err := f.DB.UpdateAs(ctx, by, event.At, func(tx *store.Tx, by store.Confirmed) error {
+	err := f.DB.UpdateAs(ctx, by, event.At, func(tx *store.Tx, by store.Actor) error {
 		a, err := tx.Account(ctx, id)
 		if err != nil {
 			return err
 		}
-		if err := keepsAdmin(ctx, tx, a); err != nil {
+		if err := checkLastAdmin(ctx, tx, a); err != nil {
 			return err
 		}
 		if err := f.Desired.Deleted(ctx, tx, a, event.At); err != nil {
@@ -81,12 +81,12 @@ func (f *Function) remove(ctx context.Context, by signin.Proof, event audit.Even
 	return err
 }
 
-// keepsAdmin refuses what would leave nobody to administer.
-func keepsAdmin(ctx context.Context, tx *store.Tx, leaving account.Account) error {
+// checkLastAdmin refuses what would leave nobody to administer.
+func checkLastAdmin(ctx context.Context, tx *store.Tx, leaving account.Account) error {
 	if !leaving.Admin() || leaving.Disabled() {
 		return nil
 	}
-	others, err := tx.OtherAdmins(ctx, leaving.ID)
+	others, err := tx.CountOtherAdmins(ctx, leaving.ID)
 	if err == nil && others == 0 {
 		err = account.ErrLastAdmin
 	}

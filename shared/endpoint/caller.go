@@ -18,7 +18,7 @@ type Caller struct {
 }
 
 // Proof returns the proof that statements which write for c demand.
-func (c Caller) Proof() signin.Proof { return signin.Proven(c.Account.ID, c.Login) }
+func (c Caller) Proof() signin.Proof { return signin.NewProof(c.Account.ID, c.Login) }
 
 // Event returns an audit event about user that c caused. c is its actor unless
 // user is c.

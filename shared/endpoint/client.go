@@ -45,7 +45,7 @@ func ReadProxies(env *config.Env) Proxies {
 			continue
 		}
 		prefix = unmap(prefix)
-		if prefix.Bits() < widest(prefix.Addr()) {
+		if prefix.Bits() < minPrefixBits(prefix.Addr()) {
 			env.Refuse(variable, item, takes+". A network must not contain clients, which could then forge their address")
 			continue
 		}
@@ -54,27 +54,27 @@ func ReadProxies(env *config.Env) Proxies {
 	return trusted
 }
 
-// widest returns the shortest prefix that a network of proxies may have: that of
+// minPrefixBits returns the shortest prefix that a network of proxies may have: that of
 // 10.0.0.0/8 and fc00::/7. In a wider network there are clients, and a client that
 // counts as a proxy chooses its address.
-func widest(a netip.Addr) int {
+func minPrefixBits(a netip.Addr) int {
 	const v4, v6 = 8, 7
 	switch {
 	case a.Is4():
 		return v4
 	case a.Is4In6():
-		return mapped + v4
+		return mappedBits + v4
 	}
 	return v6
 }
 
-const mapped = 96 // bits of the prefix of IPv4-mapped addresses, ::ffff:0:0/96
+const mappedBits = 96 // bits of the prefix of IPv4-mapped addresses, ::ffff:0:0/96
 
 // unmap returns a network of IPv4-mapped addresses as one of IPv4, as which
 // addresses are compared.
 func unmap(p netip.Prefix) netip.Prefix {
-	if p.Addr().Is4In6() && p.Bits() >= mapped {
-		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mapped)
+	if p.Addr().Is4In6() && p.Bits() >= mappedBits {
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mappedBits)
 	}
 	return p
 }
@@ -95,7 +95,7 @@ func (p Proxies) client(r *http.Request) netip.Addr {
 	addr, n := parseAddr(r.RemoteAddr), 0
 	for text := range hops(r.Header.Values("X-Forwarded-For")) {
 		hop := parseAddr(text)
-		if n++; !hop.IsValid() || defense.TrustedProxies && (n > maxHops || !p.Trust(addr)) {
+		if n++; !hop.IsValid() || defense.TrustedProxies && (n > maxHops || !p.Trusts(addr)) {
 			break
 		}
 		addr = hop
@@ -118,8 +118,8 @@ func hops(lines []string) iter.Seq[string] {
 	}
 }
 
-// Trust reports whether the address is that of a proxy of ours.
-func (p Proxies) Trust(addr netip.Addr) bool {
+// Trusts reports whether the address is that of a proxy of ours.
+func (p Proxies) Trusts(addr netip.Addr) bool {
 	addr = addr.Unmap().WithZone("")
 	return slices.ContainsFunc(p, func(prefix netip.Prefix) bool { return prefix.Contains(addr) })
 }

@@ -188,7 +188,7 @@ func pages(n int) http.Handler {
 				}
 			}
 			same := func(s string) string { return s }
-			return endpoint.PageOf(q.PageQuery, page, same, same)
+			return endpoint.NewList(q.PageQuery, page, same, same)
 		}),
 	})
 }

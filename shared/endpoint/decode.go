@@ -35,9 +35,9 @@ var (
 		"Content encodings are not supported. Send the body without Content-Encoding.")
 )
 
-// Unencoded returns the fault of a request whose body has a content coding (RFC
+// CheckEncoding returns the fault of a request whose body has a content coding (RFC
 // 9110 section 8.4) other than identity, which is none.
-func Unencoded(r *http.Request) error {
+func CheckEncoding(r *http.Request) error {
 	for _, line := range r.Header.Values("Content-Encoding") {
 		for coding := range strings.SplitSeq(line, ",") {
 			if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
@@ -108,7 +108,7 @@ func (d decoder) body(w http.ResponseWriter, r *http.Request, req any) error {
 		return nil // no bytes are no body, whatever their type: every field is absent
 	}
 	contentType := r.Header.Get("Content-Type")
-	if err := Unencoded(r); err != nil {
+	if err := CheckEncoding(r); err != nil {
 		return err
 	}
 	media, params, err := mime.ParseMediaType(contentType)
@@ -141,7 +141,7 @@ func (d decoder) fromJSON(body []byte, req any) error {
 	}
 	err = json.Unmarshal(body, req)
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		wrong.Check(false, e.Field, "wrong_type", fmt.Sprintf("Must be %s; this is %s.", kindName(e.Type), article(e.Value)))
+		wrong.Check(false, e.Field, "wrong_type", fmt.Sprintf("Must be %s; this is %s.", describeType(e.Type), describeValue(e.Value)))
 		return wrong.Err()
 	}
 	if err != nil {
@@ -190,8 +190,8 @@ func unescapePair(pair string) (name, value string, err error) {
 	return name, value, err
 }
 
-// kindName says in words of JSON what a Go type takes.
-func kindName(t reflect.Type) string {
+// describeType says in words of JSON what a Go type takes.
+func describeType(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.String:
 		return "a string"
@@ -206,7 +206,7 @@ func kindName(t reflect.Type) string {
 	}
 }
 
-func article(value string) string {
+func describeValue(value string) string {
 	value, _, _ = strings.Cut(value, " ")
 	switch value {
 	case "bool":

@@ -3,7 +3,7 @@
 //
 // A function takes a context and a request value and returns a response value
 // or an error; it has no ResponseWriter, so it cannot answer twice or forget to
-// return. [JSON], [Authed] and [Admins] decode strictly, check, call and
+// return. [JSON], [Authenticated] and [AdminOnly] decode strictly, check, call and
 // encode. [New] mounts routes and puts around them what every answer needs:
 // correlation id, security headers, CORS, problems for every failure, one log
 // event. The same handler runs under Lambda and in the binary.
@@ -72,7 +72,7 @@ type Status interface {
 const requestTime = 25 * time.Second
 
 // JSON adapts fn to HTTP for callers that need no token. It panics where Req has
-// `validate` tags and there is no check, as [Authed] and [Admins] do.
+// `validate` tags and there is no check, as [Authenticated] and [AdminOnly] do.
 func JSON[Req, Resp any](status int, fn func(context.Context, audit.Origin, Req) (Resp, error), checks ...Check) http.Handler {
 	dec := newDecoder[Req](checks)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -87,16 +87,16 @@ func JSON[Req, Resp any](status int, fn func(context.Context, audit.Origin, Req)
 	})
 }
 
-// Authed adapts fn to HTTP for callers with a bearer token of a live login.
-func Authed[Req, Resp any](
+// Authenticated adapts fn to HTTP for callers with a bearer token of a live login.
+func Authenticated[Req, Resp any](
 	a *Authenticator, status int, fn func(context.Context, Caller, Req) (Resp, error), checks ...Check,
 ) http.Handler {
 	return restricted(a, status, func(c Caller) (Caller, error) { return c, nil }, fn, checks)
 }
 
-// Admins is [Authed] for administrators; everybody else gets
+// AdminOnly is [Authenticated] for administrators; everybody else gets
 // [signin.ErrAdminRequired].
-func Admins[Req, Resp any](
+func AdminOnly[Req, Resp any](
 	a *Authenticator, status int, fn func(context.Context, Admin, Req) (Resp, error), checks ...Check,
 ) http.Handler {
 	return restricted(a, status, admin, fn, checks)
@@ -181,8 +181,8 @@ func answer(w http.ResponseWriter, r *http.Request, status int) func(resp any, e
 	}
 }
 
-// Write sends a body as JSON, for handlers of [Raw].
-func Write(w http.ResponseWriter, r *http.Request, status int, body any) {
+// WriteJSON sends a body as JSON, for handlers of [Raw].
+func WriteJSON(w http.ResponseWriter, r *http.Request, status int, body any) {
 	write(w, r, status, "application/json", body)
 }
 

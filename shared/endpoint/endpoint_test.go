@@ -112,13 +112,13 @@ func newRig(t *testing.T, origins ...string) *rig {
 			func(context.Context, audit.Origin, endpoint.None) (endpoint.None, error) { return endpoint.None{}, nil })},
 		{Pattern: "POST /things/all", Handler: endpoint.JSON(http.StatusNoContent,
 			func(context.Context, audit.Origin, endpoint.None) (endpoint.None, error) { return endpoint.None{}, nil })},
-		{Pattern: "GET /mine", Handler: endpoint.Authed(auth, http.StatusOK,
+		{Pattern: "GET /mine", Handler: endpoint.Authenticated(auth, http.StatusOK,
 			func(_ context.Context, c endpoint.Caller, _ endpoint.None) (echo, error) {
 				return echo{Name: string(c.Account.ID)}, nil
 			})},
-		{Pattern: "POST /mine", Handler: endpoint.Authed(auth, http.StatusOK,
+		{Pattern: "POST /mine", Handler: endpoint.Authenticated(auth, http.StatusOK,
 			func(context.Context, endpoint.Caller, thing) (echo, error) { return echo{}, nil }, checkThing)},
-		{Pattern: "GET /all", Handler: endpoint.Admins(auth, http.StatusOK,
+		{Pattern: "GET /all", Handler: endpoint.AdminOnly(auth, http.StatusOK,
 			func(context.Context, endpoint.Admin, endpoint.None) (echo, error) { return echo{}, nil })},
 		{Pattern: "GET /broken", Handler: fails(errors.New("dial tcp 10.0.0.5:5432: hunter2"))},
 		{Pattern: "GET /down", Handler: fails(fault.New(fault.Unavailable, "down", "Down.").After(1500 * time.Millisecond))},
@@ -319,8 +319,8 @@ func TestRoutes_WithTagsNeedACheck(t *testing.T) {
 	admins := func(context.Context, endpoint.Admin, tagged) (echo, error) { return echo{}, nil }
 	for name, route := range map[string]func(checks ...endpoint.Check){
 		"JSON":   func(checks ...endpoint.Check) { endpoint.JSON(http.StatusOK, plain, checks...) },
-		"Authed": func(checks ...endpoint.Check) { endpoint.Authed(auth, http.StatusOK, authed, checks...) },
-		"Admins": func(checks ...endpoint.Check) { endpoint.Admins(auth, http.StatusOK, admins, checks...) },
+		"Authed": func(checks ...endpoint.Check) { endpoint.Authenticated(auth, http.StatusOK, authed, checks...) },
+		"Admins": func(checks ...endpoint.Check) { endpoint.AdminOnly(auth, http.StatusOK, admins, checks...) },
 	} {
 		refused := func(checks ...endpoint.Check) (refused bool) {
 			defer func() { refused = recover() != nil }()

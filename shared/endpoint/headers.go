@@ -27,15 +27,15 @@ func standardHeaders(h http.Header, r *http.Request, correlationID string) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("X-XSS-Protection", "1; mode=block") // for browsers from before Content-Security-Policy
-	if !local(r.Host) {
+	if !isLocal(r.Host) {
 		h.Set("Strict-Transport-Security", transportSecurity)
 	}
 }
 
-// local reports whether host is the machine itself, or an address. Browsers keep
+// isLocal reports whether host is the machine itself, or an address. Browsers keep
 // HSTS per host over all ports, so it would break every other development server
 // on localhost; for addresses it is void (RFC 6797 section 8.1.1).
-func local(host string) bool {
+func isLocal(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}

@@ -23,9 +23,9 @@ func (o *Optional[T]) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, &o.Value)
 }
 
-// Parsed returns what parse, the rule of a type, makes of the field; nil where it
+// ParseOptional returns what parse, the rule of a type, makes of the field; nil where it
 // was not sent. null is parsed as the zero value.
-func Parsed[In, Out any](o Optional[In], parse func(In) (Out, error)) (*Out, error) {
+func ParseOptional[In, Out any](o Optional[In], parse func(In) (Out, error)) (*Out, error) {
 	if !o.Set {
 		return nil, nil
 	}

@@ -19,11 +19,11 @@ var errCrossOrigin = fault.New(fault.Forbidden, "cross_origin",
 
 func hasRefreshCookie(r *http.Request) bool { return len(r.CookiesNamed(token.RefreshCookie)) > 0 }
 
-// CrossOrigin returns the fault of a request that a page of a foreign origin
+// CheckOrigin returns the fault of a request that a page of a foreign origin
 // made a browser send. Those with the refresh cookie never come so far; it is for
 // calls that set the cookie or take it away, or a page could sign its visitors in
 // as somebody else, or out.
-func CrossOrigin(r *http.Request) error {
+func CheckOrigin(r *http.Request) error {
 	if exchangeOf(r).foreign {
 		return errCrossOrigin
 	}
@@ -41,7 +41,7 @@ type Origins []string
 func ReadOrigins(env *config.Env) Origins {
 	var origins Origins
 	for _, item := range env.List("ALLOWED_ORIGINS") {
-		if !exact(item) {
+		if !isOrigin(item) {
 			env.Refuse("ALLOWED_ORIGINS", item,
 				"exact origins as browsers send them, such as https://app.example.org, separated by commas, "+
 					"in lower case, without path, default port, * or null")
@@ -52,10 +52,10 @@ func ReadOrigins(env *config.Env) Origins {
 	return origins
 }
 
-// exact reports whether browsers write an origin in this way (HTML Standard
+// isOrigin reports whether browsers write an origin in this way (HTML Standard
 // section 7.1.1, the ASCII serialisation): any other spelling would allow nobody,
 // and somebody would look for the mistake elsewhere.
-func exact(item string) bool {
+func isOrigin(item string) bool {
 	u, err := url.Parse(item)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" {
 		return false
@@ -65,14 +65,14 @@ func exact(item string) bool {
 		(err != nil || n == 0 || strconv.FormatUint(n, 10) != port || port == defaultPorts[u.Scheme]) {
 		return false
 	}
-	return item == origin && !strings.HasSuffix(item, ":") && exactHost(u.Hostname())
+	return item == origin && !strings.HasSuffix(item, ":") && isOriginHost(u.Hostname())
 }
 
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
-// exactHost reports whether host is an address in its shortest form, or a name
+// isOriginHost reports whether host is an address in its shortest form, or a name
 // in lower case and ASCII that is no number, which browsers take for an address.
-func exactHost(host string) bool {
+func isOriginHost(host string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr.String() == host && addr.Zone() == "" && !addr.Is4In6()
 	}
@@ -95,17 +95,17 @@ const (
 
 // The limits of what a preflight asks for: no page needs as much.
 const (
-	maxAskedNames = 64
-	maxAskedBytes = 4 << 10
+	maxRequestedNames = 64
+	maxRequestedBytes = 4 << 10
 )
 
-// askedHeaders returns the names of the headers that the page behind a preflight
+// requestedHeaders returns the names of the headers that the page behind a preflight
 // wants to send, "" where they are no such list, or a longer one than any page
 // has. Pages of allowed origins may send whatever they like: trace headers of
 // their libraries among others, which change nothing here.
-func askedHeaders(r *http.Request) string {
+func requestedHeaders(r *http.Request) string {
 	asked := strings.Join(r.Header.Values("Access-Control-Request-Headers"), ",")
-	if len(asked) > maxAskedBytes {
+	if len(asked) > maxRequestedBytes {
 		return ""
 	}
 	names := strings.Split(asked, ",")
@@ -115,7 +115,7 @@ func askedHeaders(r *http.Request) string {
 			return ""
 		}
 	}
-	if len(names) > maxAskedNames {
+	if len(names) > maxRequestedNames {
 		return ""
 	}
 	return strings.Join(names, ", ")
@@ -152,7 +152,7 @@ func (o Origins) serve(w http.ResponseWriter, r *http.Request) (done bool) {
 	}
 	if allowed {
 		h.Set("Access-Control-Allow-Methods", allowedMethods)
-		if asked := askedHeaders(r); asked != "" {
+		if asked := requestedHeaders(r); asked != "" {
 			h.Set("Access-Control-Allow-Headers", asked)
 		}
 		h.Set("Access-Control-Max-Age", preflightAge)

@@ -44,8 +44,8 @@ func Query(r *http.Request) (url.Values, error) {
 	return query, nil
 }
 
-// SetNext sets the Link to the next page (RFC 8288).
-func SetNext(h http.Header, path string, query url.Values) {
+// SetNextLink sets the Link to the next page (RFC 8288).
+func SetNextLink(h http.Header, path string, query url.Values) {
 	h.Set("Link", "<"+path+"?"+query.Encode()+`>; rel="next"`)
 }
 
@@ -68,8 +68,8 @@ func (p *PageQuery) Bind(r *http.Request) (err error) {
 	}
 	var wrong fault.Fields
 	p.path = r.URL.EscapedPath()
-	p.Limit = Whole(&wrong, p.query, "limit", DefaultLimit, 1, MaxLimit)
-	p.Skip = Whole(&wrong, p.query, "skip", 0, 0, MaxSkip)
+	p.Limit = IntParam(&wrong, p.query, "limit", DefaultLimit, 1, MaxLimit)
+	p.Skip = IntParam(&wrong, p.query, "skip", 0, 0, MaxSkip)
 	p.next = url.Values{"limit": {strconv.Itoa(p.Limit)}}
 	if cursor := p.query.Get("cursor"); cursor != "" {
 		raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
@@ -91,9 +91,9 @@ func (p *PageQuery) Param(name string) string {
 	return value
 }
 
-// Whole returns the whole number from lo to hi that a parameter of the query is,
+// IntParam returns the whole number from lo to hi that a parameter of the query is,
 // def where it is not there. Any other value goes to wrong.
-func Whole(wrong *fault.Fields, query url.Values, name string, def, lo, hi int) int {
+func IntParam(wrong *fault.Fields, query url.Values, name string, def, lo, hi int) int {
 	if !query.Has(name) {
 		return def
 	}
@@ -111,11 +111,11 @@ type List struct {
 	next url.Values // nil on the last page
 }
 
-// PageOf returns the page of rows, which were asked for with one more than the
+// NewList returns the page of rows, which were asked for with one more than the
 // limit. It ends before the row that would go over the limit or over [MaxPage];
 // that there is such a row says that there is a next page. The first row always
 // fits. id gives the id of a row; conv its form on the wire.
-func PageOf[Row, T any](p PageQuery, rows []Row, id func(Row) string, conv func(Row) T) (List, error) {
+func NewList[Row, T any](p PageQuery, rows []Row, id func(Row) string, conv func(Row) T) (List, error) {
 	var b bytes.Buffer
 	enc := encoder(&b)
 	shown := 0
@@ -151,6 +151,6 @@ func (l List) encoded() []byte { return l.body }
 // Header sets the Link.
 func (l List) Header(h http.Header) {
 	if l.next != nil {
-		SetNext(h, l.path, l.next)
+		SetNextLink(h, l.path, l.next)
 	}
 }

@@ -100,9 +100,9 @@ func instance(u *url.URL) string {
 	return (&url.URL{Path: path}).EscapedPath()
 }
 
-// Note keeps the fault of err for the log event of r, whose answer has begun
+// RecordError keeps the fault of err for the log event of r, whose answer has begun
 // already and can only be cut off.
-func Note(r *http.Request, err error) { exchangeOf(r).fault = fault.Of(err) }
+func RecordError(r *http.Request, err error) { exchangeOf(r).fault = fault.Of(err) }
 
 // classify returns the fault of err; an error of the context is nobody's bug.
 func classify(ctx context.Context, err error) *fault.Error {

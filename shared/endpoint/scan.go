@@ -48,7 +48,7 @@ type level struct {
 
 const (
 	fewMembers = 16  // of one object are compared one by one
-	outermost  = 100 // members that are compared, more than any request has
+	maxTracked = 100 // members that are compared, more than any request has
 )
 
 func (s *scanner) run() error {
@@ -96,7 +96,7 @@ func (s *scanner) name(quoted string, escaped bool) error {
 		return errMalformedJSON.Because(fmt.Errorf("member %.40q twice", name))
 	}
 	if len(s.open) == 1 {
-		if s.member(name); len(own) == outermost {
+		if s.member(name); len(own) == maxTracked {
 			return nil // unknown ones are among them, and their names need no memory
 		}
 	} else if s.members++; s.members > maxMembers {

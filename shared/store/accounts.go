@@ -24,20 +24,20 @@ const wantsPassword = `EXISTS (SELECT 1 FROM nextcloud_accounts WHERE user_id = 
 func accountDest(a *account.Account) []any {
 	return []any{
 		&a.ID, &a.Email, &a.FullName, &a.Role, &a.Preferences,
-		maybeInstant{&a.DisabledAt}, maybeInstant{&a.EmailVerifiedAt}, maybeInstant{&a.LastLogin}, instant{&a.CreatedAt}, instant{&a.UpdatedAt},
+		nullTimeScanner{&a.DisabledAt}, nullTimeScanner{&a.EmailVerifiedAt}, nullTimeScanner{&a.LastLogin}, timeScanner{&a.CreatedAt}, timeScanner{&a.UpdatedAt},
 		&a.NextcloudUserID,
 	}
 }
 
 // CreateAccount inserts a. Of two concurrent calls with one e-mail address one
-// succeeds and the other gets [account.ErrEmailTaken]. Call [DB.SettleEmails]
+// succeeds and the other gets [account.ErrEmailTaken]. Call [DB.CanonicalizeEmails]
 // before.
 func (s *Statements) CreateAccount(ctx context.Context, a account.Account, hash secret.String) error {
 	_, err := s.exec(ctx, `
 		INSERT INTO users (id, email, full_name, role, preferences, password_hash, search,
 			disabled_at, created_at, updated_at, canonical_email, canonical_of)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $2)`,
-		string(a.ID), asSpelled(a.Email, a.Spelled), a.FullName, string(a.Role), a.Preferences.String(), hash.Reveal(),
+		string(a.ID), keptEmail(a.Email, a.LegacyEmail), a.FullName, string(a.Role), a.Preferences.String(), hash.Reveal(),
 		searchText(a.Email, a.FullName), atOrNull(a.DisabledAt), at(a.CreatedAt), at(a.UpdatedAt),
 		string(a.Email))
 	if err != nil && s.dialect.Duplicate(err) {
@@ -51,7 +51,7 @@ func (s *Statements) CreateAccount(ctx context.Context, a account.Account, hash 
 
 // AccountByEmail returns the account with that address and its password hash,
 // or [account.ErrNotFound].
-func (s *Statements) AccountByEmail(ctx context.Context, l account.Lookup) (account.Account, secret.String, error) {
+func (s *Statements) AccountByEmail(ctx context.Context, l account.EmailLookup) (account.Account, secret.String, error) {
 	return s.accountAndHash(ctx, "account by email", byEmail, emailArgs(l)...)
 }
 
@@ -59,10 +59,10 @@ func (s *Statements) AccountByEmail(ctx context.Context, l account.Lookup) (acco
 // signed in to the account from the client's network before, and not as the
 // thief whose login had to be ended.
 func (s *Statements) AccountForLogin(
-	ctx context.Context, l account.Lookup, address string,
+	ctx context.Context, l account.EmailLookup, address string,
 ) (a account.Account, hash secret.String, familiar bool, err error) {
 	var text string
-	err = s.one(ctx, account.ErrNotFound, append(accountDest(&a), &text, &a.NextcloudWantsPassword, &familiar), `
+	err = s.queryRow(ctx, account.ErrNotFound, append(accountDest(&a), &text, &a.NextcloudNeedsPassword, &familiar), `
 		SELECT `+accountColumns+`, users.password_hash, `+wantsPassword+`,
 			EXISTS (SELECT 1 FROM logins WHERE user_id = users.id AND network = $4 AND network <> ''
 				AND (revoked_reason IS NULL OR revoked_reason = $5))`+byEmail,
@@ -84,7 +84,7 @@ func (s *Statements) accountAndHash(
 ) (account.Account, secret.String, error) {
 	var a account.Account
 	var hash string
-	err := s.one(ctx, account.ErrNotFound, append(accountDest(&a), &hash, &a.NextcloudWantsPassword), `
+	err := s.queryRow(ctx, account.ErrNotFound, append(accountDest(&a), &hash, &a.NextcloudNeedsPassword), `
 		SELECT `+accountColumns+`, users.password_hash, `+wantsPassword+from, args...)
 	if err != nil {
 		return account.Account{}, "", fmt.Errorf("%s: %w", what, err)
@@ -95,7 +95,7 @@ func (s *Statements) accountAndHash(
 // Account returns the account, or [account.ErrNotFound].
 func (s *Statements) Account(ctx context.Context, id account.ID) (account.Account, error) {
 	var a account.Account
-	err := s.one(ctx, account.ErrNotFound, accountDest(&a),
+	err := s.queryRow(ctx, account.ErrNotFound, accountDest(&a),
 		`SELECT `+accountColumns+` FROM users WHERE users.id = $1`, string(id))
 	if err != nil {
 		return account.Account{}, fmt.Errorf("account: %w", err)
@@ -130,10 +130,10 @@ func (p Page) bytes() int {
 	return p.Bytes
 }
 
-// fitting returns the ids of a page from the SELECT of its ids and sizes, newest
+// idsWithinBytes returns the ids of a page from the SELECT of its ids and sizes, newest
 // first: it leaves out the rows after those whose sizes fill $5 bytes. The
 // engines know the length of a document without reading it.
-func fitting(page string) string {
+func idsWithinBytes(page string) string {
 	return `(SELECT id FROM (SELECT id, SUM(size) OVER (ORDER BY id DESC) - size AS before FROM (` + page + `) AS asked) AS summed
 		WHERE before < $5)`
 }
@@ -142,7 +142,7 @@ func fitting(page string) string {
 // A-labels, or name contains search as [account.Fold] compares, newest first.
 func (s *Statements) Accounts(ctx context.Context, search string, p Page) ([]account.Account, error) {
 	list := make([]account.Account, 0, p.Limit)
-	err := s.each(ctx, func(row scanner) error {
+	err := s.query(ctx, func(row scanner) error {
 		var a account.Account
 		if err := row.Scan(accountDest(&a)...); err != nil {
 			return err
@@ -150,11 +150,11 @@ func (s *Statements) Accounts(ctx context.Context, search string, p Page) ([]acc
 		list = append(list, a)
 		return nil
 	}, `
-		SELECT `+accountColumns+` FROM users WHERE users.id IN `+fitting(`
+		SELECT `+accountColumns+` FROM users WHERE users.id IN `+idsWithinBytes(`
 			SELECT id, octet_length(preferences) AS size FROM users
 			WHERE search LIKE $1 ESCAPE '!' AND id < $2 ORDER BY id DESC LIMIT $3 OFFSET $4`)+`
 		ORDER BY users.id DESC`,
-		contains(account.Fold(search)), p.before(), p.Limit, p.Skip, p.bytes())
+		likePattern(account.Fold(search)), p.before(), p.Limit, p.Skip, p.bytes())
 	if err != nil {
 		return nil, fmt.Errorf("accounts: %w", err)
 	}
@@ -164,7 +164,7 @@ func (s *Statements) Accounts(ctx context.Context, search string, p Page) ([]acc
 // Changes are the fields of an account to set; nil leaves one as it is.
 type Changes struct {
 	Email       *account.Email
-	Spelled     account.Email // of Email: see [account.Spelled]; "" for as Email is
+	LegacyEmail account.Email // of Email: see [account.LegacyEmail]; "" for as Email is
 	FullName    *string
 	Preferences *document.Object
 	Role        *account.Role
@@ -175,10 +175,10 @@ type Changes struct {
 // result. It returns [account.ErrEmailTaken] when the new address belongs to
 // another account, and [ErrChanged] when the account changed since it was read.
 // Owners change what is theirs, the address with their password; the rest takes
-// an administrator. Call [DB.SettleEmails] before an address changes. One that
+// an administrator. Call [DB.CanonicalizeEmails] before an address changes. One that
 // does not change stays as it is kept, so that older code finds it.
 func (tx *Tx) ChangeAccount(
-	ctx context.Context, by Confirmed, was account.Account, c Changes, now time.Time,
+	ctx context.Context, by Actor, was account.Account, c Changes, now time.Time,
 ) (account.Account, error) {
 	may := by.mayChange
 	switch {
@@ -193,7 +193,7 @@ func (tx *Tx) ChangeAccount(
 	a := was
 	var email, spelled any // null for no other one
 	if c.Email != nil && *c.Email != was.Email {
-		email, spelled, a.Email = string(*c.Email), asSpelled(*c.Email, c.Spelled), *c.Email
+		email, spelled, a.Email = string(*c.Email), keptEmail(*c.Email, c.LegacyEmail), *c.Email
 	}
 	set(&a.FullName, c.FullName)
 	set(&a.Preferences, c.Preferences)
@@ -255,8 +255,8 @@ func (s *Statements) ReplaceHash(ctx context.Context, id account.ID, from, to se
 }
 
 // ChangePassword sets the hash of another password of the caller, who proved the
-// one before.
-func (tx *Tx) ChangePassword(ctx context.Context, by Confirmed, to secret.String) error {
+// queryRow before.
+func (tx *Tx) ChangePassword(ctx context.Context, by Actor, to secret.String) error {
 	if err := by.mayTakeOver(tx, by.Account.ID); err != nil {
 		return err
 	}
@@ -266,10 +266,10 @@ func (tx *Tx) ChangePassword(ctx context.Context, by Confirmed, to secret.String
 	return nil
 }
 
-// OtherAdmins returns how many enabled administrators there are beside id.
-func (s *Statements) OtherAdmins(ctx context.Context, id account.ID) (int, error) {
+// CountOtherAdmins returns how many enabled administrators there are beside id.
+func (s *Statements) CountOtherAdmins(ctx context.Context, id account.ID) (int, error) {
 	var n int
-	err := s.one(ctx, nil, []any{&n}, `
+	err := s.queryRow(ctx, nil, []any{&n}, `
 		SELECT COUNT(*) FROM users WHERE role = 'admin' AND disabled_at IS NULL AND id <> $1`, string(id))
 	if err != nil {
 		return 0, fmt.Errorf("count other admins: %w", err)
@@ -279,7 +279,7 @@ func (s *Statements) OtherAdmins(ctx context.Context, id account.ID) (int, error
 
 // DeleteAccount removes the account with its logins and sessions; it returns
 // [account.ErrNotFound] when there is none. Owners prove their password for it.
-func (tx *Tx) DeleteAccount(ctx context.Context, by Confirmed, id account.ID) error {
+func (tx *Tx) DeleteAccount(ctx context.Context, by Actor, id account.ID) error {
 	if err := by.mayTakeOver(tx, id); err != nil {
 		return err
 	}

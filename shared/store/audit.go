@@ -32,12 +32,12 @@ func (s *Statements) audited(ctx context.Context, e audit.Event) {
 		*s.pending = append(*s.pending, e)
 		return
 	}
-	s.Report(ctx, e)
+	s.LogEvent(ctx, e)
 }
 
-// Report puts e into the log and nowhere else; it is for events that are too
+// LogEvent puts e into the log and nowhere else; it is for events that are too
 // many to be kept.
-func (s *Statements) Report(ctx context.Context, e audit.Event) {
+func (s *Statements) LogEvent(ctx context.Context, e audit.Event) {
 	log, level := s.log, slog.LevelInfo
 	if log == nil {
 		log = slog.Default()
@@ -52,8 +52,8 @@ const eventColumns = `id, at, event, user_id, actor_id, login_id, address, devic
 
 func eventDest(e *audit.Event) []any {
 	return []any{
-		&e.ID, instant{&e.At}, &e.Name, maybeText[account.ID]{&e.User},
-		maybeText[account.ID]{&e.Actor}, maybeText[signin.ID]{&e.Login},
+		&e.ID, timeScanner{&e.At}, &e.Name, nullTextScanner[account.ID]{&e.User},
+		nullTextScanner[account.ID]{&e.Actor}, nullTextScanner[signin.ID]{&e.Login},
 		&e.Origin.Address, &e.Origin.Device, &e.Origin.CorrelationID, &e.Detail,
 	}
 }
@@ -61,7 +61,7 @@ func eventDest(e *audit.Event) []any {
 // events runs a query for events.
 func (s *Statements) events(ctx context.Context, query string, args ...any) ([]audit.Event, error) {
 	list := []audit.Event{}
-	err := s.each(ctx, func(row scanner) error {
+	err := s.query(ctx, func(row scanner) error {
 		var e audit.Event
 		if err := row.Scan(eventDest(&e)...); err != nil {
 			return err

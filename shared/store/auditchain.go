@@ -21,13 +21,13 @@ type SealedHead struct {
 const headColumns = `seq, hash, pruned_seq, pruned_hash, mac`
 
 func headDest(h *SealedHead) []any {
-	return []any{&h.Seq, fixed(h.Hash[:]), &h.Pruned.Seq, fixed(h.Pruned.Hash[:]), fixed(h.MAC[:])}
+	return []any{&h.Seq, bytesScanner(h.Hash[:]), &h.Pruned.Seq, bytesScanner(h.Pruned.Hash[:]), bytesScanner(h.MAC[:])}
 }
 
 // AuditHead returns the head of the chain, the zero one where it was taken away.
 func (s *Statements) AuditHead(ctx context.Context) (SealedHead, error) {
 	var h SealedHead
-	err := s.one(ctx, errNoMatch, headDest(&h), `SELECT `+headColumns+` FROM audit_chain WHERE id = 1`)
+	err := s.queryRow(ctx, errNoMatch, headDest(&h), `SELECT `+headColumns+` FROM audit_chain WHERE id = 1`)
 	if err != nil && !errors.Is(err, errNoMatch) {
 		return SealedHead{}, fmt.Errorf("head of the audit chain: %w", err)
 	}
@@ -38,7 +38,7 @@ func (s *Statements) AuditHead(ctx context.Context) (SealedHead, error) {
 // until the transaction ends.
 func (tx *Tx) LockAuditHead(ctx context.Context) (SealedHead, error) {
 	var h SealedHead
-	err := tx.one(ctx, errNoMatch, headDest(&h), `UPDATE audit_chain SET id = 1 WHERE id = 1 RETURNING `+headColumns)
+	err := tx.queryRow(ctx, errNoMatch, headDest(&h), `UPDATE audit_chain SET id = 1 WHERE id = 1 RETURNING `+headColumns)
 	if err != nil && !errors.Is(err, errNoMatch) {
 		return SealedHead{}, fmt.Errorf("lock the audit chain: %w", err)
 	}
@@ -73,7 +73,7 @@ func (s *Statements) UnchainedEvents(ctx context.Context, limit int) ([]audit.Ev
 // CountUnchained returns how many events have no place in the chain yet, and
 // when the oldest of them happened.
 func (s *Statements) CountUnchained(ctx context.Context) (n int64, oldest *time.Time, err error) {
-	err = s.one(ctx, nil, []any{&n, maybeInstant{&oldest}}, `
+	err = s.queryRow(ctx, nil, []any{&n, nullTimeScanner{&oldest}}, `
 		SELECT COUNT(*), MIN(at) FROM audit_events WHERE seq IS NULL`)
 	if err != nil {
 		return 0, nil, fmt.Errorf("count unchained audit events: %w", err)
@@ -120,9 +120,9 @@ type ChainedEvent struct {
 // ChainedEvents returns the events behind the place after, in order.
 func (s *Statements) ChainedEvents(ctx context.Context, after int64, limit int) ([]ChainedEvent, error) {
 	list := make([]ChainedEvent, 0, limit)
-	err := s.each(ctx, func(row scanner) error {
+	err := s.query(ctx, func(row scanner) error {
 		var e ChainedEvent
-		err := row.Scan(append(eventDest(&e.Event), &e.Seq, fixed(e.Hash[:]), fixed(e.MAC[:]))...)
+		err := row.Scan(append(eventDest(&e.Event), &e.Seq, bytesScanner(e.Hash[:]), bytesScanner(e.MAC[:]))...)
 		list = append(list, e)
 		return err
 	}, `
@@ -137,7 +137,7 @@ func (s *Statements) ChainedEvents(ctx context.Context, after int64, limit int) 
 // ChainedAt returns the link at a place, and false where none is.
 func (s *Statements) ChainedAt(ctx context.Context, seq int64) (audit.Link, bool, error) {
 	l := audit.Link{Seq: seq}
-	err := s.one(ctx, errNoMatch, []any{fixed(l.Hash[:])}, `SELECT hash FROM audit_events WHERE seq = $1`, seq)
+	err := s.queryRow(ctx, errNoMatch, []any{bytesScanner(l.Hash[:])}, `SELECT hash FROM audit_events WHERE seq = $1`, seq)
 	switch {
 	case err == nil:
 		return l, true, nil
@@ -157,9 +157,9 @@ func (tx *Tx) PruneEvents(ctx context.Context, upTo int64) (int64, error) {
 	return n, nil
 }
 
-// fixed scans bytes into an array; null, and what is of another length, leaves
+// bytesScanner scans bytes into an array; null, and what is of another length, leaves
 // it zero, which is the hash and the MAC of nothing.
-func fixed(into []byte) sql.Scanner { return fixedBytes(into) }
+func bytesScanner(into []byte) sql.Scanner { return fixedBytes(into) }
 
 type fixedBytes []byte
 

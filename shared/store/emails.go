@@ -27,13 +27,13 @@ const byEmail = ` FROM users
 		WHEN users.canonical_email = $1 THEN 1 WHEN users.email = $2 THEN 2 ELSE 3 END
 	LIMIT 1`
 
-func emailArgs(l account.Lookup) []any {
-	return []any{string(l.Email), string(l.Spelled), l.Email.ASCII()}
+func emailArgs(l account.EmailLookup) []any {
+	return []any{string(l.Email), string(l.Legacy), l.Email.ASCII()}
 }
 
-// asSpelled returns the address as users.email keeps it: spelled, where that is
+// keptEmail returns the address as users.email keeps it: spelled, where that is
 // the same mailbox. Code of the release before looks for nothing else.
-func asSpelled(e, spelled account.Email) string {
+func keptEmail(e, spelled account.Email) string {
 	if same, err := account.ParseEmail(string(spelled)); err == nil && same == e {
 		return string(spelled)
 	}
@@ -50,26 +50,26 @@ func searchText(email account.Email, name string) string {
 	return text
 }
 
-// A Twin is an account without a canonical address, because another account has
+// A EmailConflict is an account without a canonical address, because another account has
 // it. Both were made before addresses were compared in canonical form, or one by
 // older code since. It is found by its exact spelling alone.
-type Twin struct {
+type EmailConflict struct {
 	Account account.ID `json:"account"`
-	Keeper  account.ID `json:"keeper"` // the account that has the address
+	Holder  account.ID `json:"keeper"` // the account that has the address
 }
 
-// settleBatch is how many accounts one statement settles.
-const settleBatch = 50
+// canonicalizeBatch is how many accounts one statement settles.
+const canonicalizeBatch = 50
 
-// SettleEmails gives every account that lacks it its canonical address and its
+// CanonicalizeEmails gives every account that lacks it its canonical address and its
 // search text: those that were there before, and those that older code wrote
 // since, which knows neither. The oldest come first; whose address is taken stays
 // as it is and is returned. Call it before an address is taken: where there is
 // nothing to do, it is one statement on an empty index. Several may run at once,
 // and one that is cut off is continued by the next.
-func (db *DB) SettleEmails(ctx context.Context) ([]Twin, error) {
+func (db *DB) CanonicalizeEmails(ctx context.Context) ([]EmailConflict, error) {
 	for {
-		settled, twins, err := db.settleAll(ctx)
+		settled, twins, err := db.canonicalizeAll(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("settle e-mail addresses: %w", err)
 		}
@@ -80,8 +80,8 @@ func (db *DB) SettleEmails(ctx context.Context) ([]Twin, error) {
 	}
 }
 
-// An unsettled account, and the canonical address that it shall have.
-type unsettled struct {
+// An uncanonical account, and the canonical address that it shall have.
+type uncanonical struct {
 	id        account.ID
 	email     account.Email
 	name      string
@@ -89,28 +89,28 @@ type unsettled struct {
 	canonical account.Email
 }
 
-func (db *DB) settleAll(ctx context.Context) (settled int64, twins []Twin, err error) {
+func (db *DB) canonicalizeAll(ctx context.Context) (settled int64, twins []EmailConflict, err error) {
 	after := oldest
 	for {
-		batch, err := db.unsettled(ctx, after)
+		batch, err := db.uncanonical(ctx, after)
 		if err != nil || len(batch) == 0 {
 			return settled, twins, err
 		}
-		keepers, err := db.keepers(ctx, batch)
+		keepers, err := db.emailHolders(ctx, batch)
 		if err != nil {
 			return 0, nil, err
 		}
-		var free []unsettled
-		var taken []Twin
+		var free []uncanonical
+		var taken []EmailConflict
 		for _, u := range batch {
 			if keeper, ok := keepers[u.canonical]; ok && keeper != u.id {
-				taken = append(taken, Twin{Account: u.id, Keeper: keeper})
+				taken = append(taken, EmailConflict{Account: u.id, Holder: keeper})
 				continue
 			}
 			keepers[u.canonical] = u.id
 			free = append(free, u)
 		}
-		n, err := db.settle(ctx, free)
+		n, err := db.canonicalize(ctx, free)
 		if err != nil && db.dialect.Duplicate(err) {
 			continue // somebody took an address since; now it is seen
 		}
@@ -121,11 +121,11 @@ func (db *DB) settleAll(ctx context.Context) (settled int64, twins []Twin, err e
 	}
 }
 
-func (s *Statements) unsettled(ctx context.Context, after string) ([]unsettled, error) {
-	var batch []unsettled
-	err := s.each(ctx, func(row scanner) error {
-		var u unsettled
-		if err := row.Scan(&u.id, &u.email, &u.name, instant{&u.updatedAt}); err != nil {
+func (s *Statements) uncanonical(ctx context.Context, after string) ([]uncanonical, error) {
+	var batch []uncanonical
+	err := s.query(ctx, func(row scanner) error {
+		var u uncanonical
+		if err := row.Scan(&u.id, &u.email, &u.name, timeScanner{&u.updatedAt}); err != nil {
 			return err
 		}
 		var err error
@@ -136,18 +136,18 @@ func (s *Statements) unsettled(ctx context.Context, after string) ([]unsettled, 
 		return nil
 	}, `
 		SELECT id, email, full_name, updated_at FROM users
-		WHERE canonical_of IS DISTINCT FROM email AND id > $1 ORDER BY id LIMIT $2`, after, settleBatch)
+		WHERE canonical_of IS DISTINCT FROM email AND id > $1 ORDER BY id LIMIT $2`, after, canonicalizeBatch)
 	return batch, err
 }
 
-// keepers returns who has the canonical addresses of the batch.
-func (s *Statements) keepers(ctx context.Context, batch []unsettled) (map[account.Email]account.ID, error) {
+// emailHolders returns who has the canonical addresses of the batch.
+func (s *Statements) emailHolders(ctx context.Context, batch []uncanonical) (map[account.Email]account.ID, error) {
 	args := make([]any, len(batch))
 	for i, u := range batch {
 		args[i] = string(u.canonical)
 	}
 	keepers := map[account.Email]account.ID{}
-	err := s.each(ctx, func(row scanner) error {
+	err := s.query(ctx, func(row scanner) error {
 		var id account.ID
 		var email account.Email
 		err := row.Scan(&id, &email)
@@ -157,8 +157,8 @@ func (s *Statements) keepers(ctx context.Context, batch []unsettled) (map[accoun
 	return keepers, err
 }
 
-// settle writes what was made of the batch where that has not changed since.
-func (s *Statements) settle(ctx context.Context, batch []unsettled) (int64, error) {
+// canonicalize writes what was made of the batch where that has not changed since.
+func (s *Statements) canonicalize(ctx context.Context, batch []uncanonical) (int64, error) {
 	if len(batch) == 0 {
 		return 0, nil
 	}

@@ -32,7 +32,7 @@ func before(t *testing.T, db *store.DB, email, name string) account.ID {
 // find returns whom somebody means who types the text, "" for nobody.
 func find(t *testing.T, db *store.DB, typed string) account.ID {
 	t.Helper()
-	l, err := account.ParseLookup(typed)
+	l, err := account.ParseEmailLookup(typed)
 	if err != nil {
 		t.Fatalf("%q: %v", typed, err)
 	}
@@ -46,9 +46,9 @@ func find(t *testing.T, db *store.DB, typed string) account.ID {
 	return a.ID
 }
 
-func settled(t *testing.T, db *store.DB) []store.Twin {
+func settled(t *testing.T, db *store.DB) []store.EmailConflict {
 	t.Helper()
-	twins, err := db.SettleEmails(t.Context())
+	twins, err := db.CanonicalizeEmails(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func settled(t *testing.T, db *store.DB) []store.Twin {
 func change(t *testing.T, db *store.DB, a account.Account, c store.Changes) (after account.Account, err error) {
 	t.Helper()
 	err = db.Update(t.Context(), func(tx *store.Tx) error {
-		after, err = tx.ChangeAccount(t.Context(), tx.AtConsole(), a, c, noon)
+		after, err = tx.ChangeAccount(t.Context(), tx.Operator(), a, c, noon)
 		return err
 	})
 	return after, err
@@ -67,7 +67,7 @@ func change(t *testing.T, db *store.DB, a account.Account, c store.Changes) (aft
 
 func remove(t *testing.T, db *store.DB, id account.ID) {
 	t.Helper()
-	storetest.AtConsole(t, db, func(tx *store.Tx, by store.Confirmed) error { return tx.DeleteAccount(t.Context(), by, id) })
+	storetest.AtConsole(t, db, func(tx *store.Tx, by store.Actor) error { return tx.DeleteAccount(t.Context(), by, id) })
 }
 
 func email(t *testing.T, db *store.DB, id account.ID) account.Email {
@@ -134,7 +134,7 @@ func TestSettleEmails_LeavesTheYoungerOfTwoAsItIs(t *testing.T) {
 		older := before(t, db, "bob@xn--bcher-kva.example", "")
 		younger := before(t, db, "bob@bücher.example", "")
 		third := before(t, db, "ｂｏｂ@bücher.example", "")
-		want := []store.Twin{{Account: younger, Keeper: older}, {Account: third, Keeper: older}}
+		want := []store.EmailConflict{{Account: younger, Holder: older}, {Account: third, Holder: older}}
 		for range 2 {
 			if diff := cmp.Diff(want, settled(t, db)); diff != "" {
 				t.Errorf("twins (-want +got):\n%s", diff)
@@ -185,7 +185,7 @@ func TestSettleEmails_OfManyAccounts(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
-				if twins, err := db.SettleEmails(t.Context()); err != nil || !slices.Equal(twins, []store.Twin{{Account: twin, Keeper: ids[7]}}) {
+				if twins, err := db.CanonicalizeEmails(t.Context()); err != nil || !slices.Equal(twins, []store.EmailConflict{{Account: twin, Holder: ids[7]}}) {
 					t.Errorf("twins %v, %v", twins, err)
 				}
 			})

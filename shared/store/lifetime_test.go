@@ -21,9 +21,9 @@ func TestLimitLogins(t *testing.T) {
 	t.Parallel()
 	const lifetime = 90 * day
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		db.LimitLogins(lifetime)
+		db.SetLoginLifetime(lifetime)
 		a := someone(t, db, "ada@example.org")
-		l := signin.Start(a.ID, "device", "192.0.2.1", noon, signin.Lifetimes{Disuse: 365 * day, Total: lifetime})
+		l := signin.Start(a.ID, "device", "192.0.2.1", noon, signin.Lifetimes{Idle: 365 * day, Absolute: lifetime})
 		if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon)); err != nil {
 			t.Fatal(err)
 		}
@@ -31,7 +31,7 @@ func TestLimitLogins(t *testing.T) {
 		if !l.EndsAt.Equal(end) {
 			t.Errorf("the login ends at %v, want %v", l.EndsAt, end)
 		}
-		by := signin.Proven(a.ID, l.ID)
+		by := signin.NewProof(a.ID, l.ID)
 		c := conversation.Session{ID: conversation.NewID(), UserID: a.ID, Title: "x", Context: document.Empty, CreatedAt: noon, UpdatedAt: noon}
 		if err := db.CreateSession(t.Context(), by, c, 10); err != nil {
 			t.Fatal(err)
@@ -43,7 +43,7 @@ func TestLimitLogins(t *testing.T) {
 		}{
 			{"a request", func(now time.Time) error { _, err := db.SignedIn(t.Context(), a.ID, l.ID, now); return err }},
 			{"a transaction", func(now time.Time) error {
-				return db.UpdateAs(t.Context(), by, now, func(*store.Tx, store.Confirmed) error { return nil })
+				return db.UpdateAs(t.Context(), by, now, func(*store.Tx, store.Actor) error { return nil })
 			}},
 			{"a new session", func(now time.Time) error {
 				another := c
@@ -88,8 +88,8 @@ func TestLimitLogins(t *testing.T) {
 			}
 		}
 		is, err := db.Login(t.Context(), l.ID)
-		if err != nil || signin.Judge(is.Login, 0, end, signin.MaxGrace) != signin.Expired ||
-			signin.Judge(is.Login, 0, end.Add(-time.Microsecond), signin.MaxGrace) != signin.Repeat {
+		if err != nil || signin.Decide(is.Login, 0, end, signin.MaxGrace) != signin.Expired ||
+			signin.Decide(is.Login, 0, end.Add(-time.Microsecond), signin.MaxGrace) != signin.Repeat {
 			t.Errorf("a used token counts otherwise than until the end: %+v, %v", is, err)
 		}
 	})
@@ -109,7 +109,7 @@ func TestLimitLogins_GoesByTheSettingOfNow(t *testing.T) {
 		}{
 			{0, nil}, {30 * time.Minute, signin.ErrRevoked}, {31 * time.Minute, nil}, {0, nil},
 		} {
-			db.LimitLogins(test.lifetime)
+			db.SetLoginLifetime(test.lifetime)
 			if _, err := db.SignedIn(t.Context(), a.ID, by.Login(), now); !errors.Is(err, test.want) {
 				t.Errorf("with a lifetime of %v a login of half an hour: %v, want %v", test.lifetime, err, test.want)
 			}

@@ -28,18 +28,18 @@ const latestLogin = `(SELECT latest.created_at FROM logins AS latest
 func (s *Statements) loginDest(l *signin.Login) []any {
 	return []any{
 		&l.ID, &l.UserID, &l.Counter, &l.Device, &l.Address,
-		begun{l, s.logins}, instant{&l.RotatedAt}, uses{&l.Uses}, instant{&l.ExpiresAt}, maybeInstant{&l.RevokedAt},
+		createdScanner{l, s.logins}, timeScanner{&l.RotatedAt}, usesScanner{&l.Uses}, timeScanner{&l.ExpiresAt}, nullTimeScanner{&l.RevokedAt},
 	}
 }
 
-// begun scans created_at, and sets the end that follows from it.
-type begun struct {
+// createdScanner scans created_at, and sets the end that follows from it.
+type createdScanner struct {
 	l     *signin.Login
 	lasts signin.Lifetimes
 }
 
-func (b begun) Scan(value any) error {
-	if err := (instant{&b.l.CreatedAt}).Scan(value); err != nil {
+func (b createdScanner) Scan(value any) error {
+	if err := (timeScanner{&b.l.CreatedAt}).Scan(value); err != nil {
 		return err
 	}
 	b.l.EndsAt = b.lasts.End(b.l.CreatedAt)
@@ -50,12 +50,12 @@ func (b begun) Scan(value any) error {
 // in hexadecimal. Strings of one length let both engines add and cut in SQL.
 const useSize = 16
 
-func use(t time.Time) string { return fmt.Sprintf("%0*x", useSize, t.UnixMicro()) }
+func formatUse(t time.Time) string { return fmt.Sprintf("%0*x", useSize, t.UnixMicro()) }
 
-// uses scans the column of that name.
-type uses struct{ to *[]time.Time }
+// usesScanner scans the column of that name.
+type usesScanner struct{ to *[]time.Time }
 
-func (u uses) Scan(value any) error {
+func (u usesScanner) Scan(value any) error {
 	text, ok := value.(string)
 	if !ok {
 		return fmt.Errorf("scan %T as uses", value)
@@ -107,47 +107,47 @@ func network(address string) string {
 	return ratelimit.Network(a)
 }
 
-// A Rotation is a login whose next refresh token is good now.
-type Rotation struct {
+// A LoginWithRole is a login whose next refresh token is good now.
+type LoginWithRole struct {
 	Login signin.Login
 	Role  account.Role
 }
 
 // RotateLogin moves the login from counter to the next and keeps it until
-// expires, or its end as [DB.LimitLogins] has it, if counter is the current one
+// expires, or its end as [DB.SetLoginLifetime] has it, if counter is the current one
 // and the login is live; matched tells. It notes the address and that the token was used now, and forgets the uses
 // before where the last is longer ago than [signin.MaxGrace]. Of concurrent calls
 // with one counter exactly one matches.
 func (s *Statements) RotateLogin(
 	ctx context.Context, id signin.ID, counter int64, address string, now, expires time.Time,
-) (r Rotation, matched bool, err error) {
-	err = s.one(ctx, errNoMatch, append(s.loginDest(&r.Login), &r.Role), `
+) (r LoginWithRole, matched bool, err error) {
+	err = s.queryRow(ctx, errNoMatch, append(s.loginDest(&r.Login), &r.Role), `
 		UPDATE logins SET counter = counter + 1, rotated_at = $3, expires_at = $4, address = $5, network = $6,
 			uses = CASE WHEN rotated_at < $7 THEN $8 ELSE substr($8 || uses, 1, $9) END
 		WHERE id = $1 AND counter = $2 AND `+defense.SQL(defense.LiveLogin, `revoked_at IS NULL AND expires_at > $3 AND created_at > $10
 			AND EXISTS (SELECT 1 FROM users WHERE users.id = logins.user_id AND users.disabled_at IS NULL)`)+`
 		RETURNING `+loginColumns+`, (SELECT users.role FROM users WHERE users.id = logins.user_id)`,
 		string(id), counter, at(now), at(expires), address, network(address),
-		at(now.Add(-signin.MaxGrace)), use(at(now)), signin.MaxUses*useSize, s.oldest(now))
+		at(now.Add(-signin.MaxGrace)), formatUse(at(now)), signin.MaxUses*useSize, s.loginsSince(now))
 	switch {
 	case err == nil:
 		return r, true, nil
 	case errors.Is(err, errNoMatch):
-		return Rotation{}, false, nil
+		return LoginWithRole{}, false, nil
 	}
-	return Rotation{}, false, fmt.Errorf("rotate login: %w", err)
+	return LoginWithRole{}, false, fmt.Errorf("rotate login: %w", err)
 }
 
 // Login returns the login with its account's role, or
 // [signin.ErrInvalidRefresh]; that of a disabled account reads as revoked.
-func (s *Statements) Login(ctx context.Context, id signin.ID) (Rotation, error) {
-	var r Rotation
+func (s *Statements) Login(ctx context.Context, id signin.ID) (LoginWithRole, error) {
+	var r LoginWithRole
 	var disabled *time.Time
-	err := s.one(ctx, signin.ErrInvalidRefresh, append(s.loginDest(&r.Login), &r.Role, maybeInstant{&disabled}), `
+	err := s.queryRow(ctx, signin.ErrInvalidRefresh, append(s.loginDest(&r.Login), &r.Role, nullTimeScanner{&disabled}), `
 		SELECT `+loginColumns+`, users.role, users.disabled_at
 		FROM logins JOIN users ON users.id = logins.user_id WHERE logins.id = $1`, string(id))
 	if err != nil {
-		return Rotation{}, fmt.Errorf("login: %w", err)
+		return LoginWithRole{}, fmt.Errorf("login: %w", err)
 	}
 	if r.Login.RevokedAt == nil {
 		r.Login.RevokedAt = disabled
@@ -158,7 +158,7 @@ func (s *Statements) Login(ctx context.Context, id signin.ID) (Rotation, error) 
 // Logins returns a page of the live logins of the user, the newest first.
 func (s *Statements) Logins(ctx context.Context, user account.ID, p Page, now time.Time) ([]signin.Login, error) {
 	list := []signin.Login{}
-	err := s.each(ctx, func(row scanner) error {
+	err := s.query(ctx, func(row scanner) error {
 		var l signin.Login
 		if err := row.Scan(s.loginDest(&l)...); err != nil {
 			return err
@@ -168,7 +168,7 @@ func (s *Statements) Logins(ctx context.Context, user account.ID, p Page, now ti
 	}, `
 		SELECT `+loginColumns+` FROM logins
 		WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2 AND created_at > $6 AND id < $3
-		ORDER BY id DESC LIMIT $4 OFFSET $5`, string(user), at(now), p.before(), p.Limit, p.Skip, s.oldest(now))
+		ORDER BY id DESC LIMIT $4 OFFSET $5`, string(user), at(now), p.before(), p.Limit, p.Skip, s.loginsSince(now))
 	if err != nil {
 		return nil, fmt.Errorf("logins: %w", err)
 	}
@@ -177,7 +177,7 @@ func (s *Statements) Logins(ctx context.Context, user account.ID, p Page, now ti
 
 // RevokeLogin ends the login of the user and reports whether it was live. One that
 // is too old counts as live here, and in [Tx.RevokeLogins]: another setting of
-// [DB.LimitLogins] must not bring back what was ended.
+// [DB.SetLoginLifetime] must not bring back what was ended.
 func (s *Statements) RevokeLogin(
 	ctx context.Context, user account.ID, id signin.ID, reason string, now time.Time,
 ) (bool, error) {
@@ -194,7 +194,7 @@ func (s *Statements) RevokeLogin(
 // RevokeLogins ends every live login of the user but the one to keep ("" keeps
 // none) and returns how many there were.
 func (tx *Tx) RevokeLogins(
-	ctx context.Context, by Confirmed, user account.ID, keep signin.ID, reason string, now time.Time,
+	ctx context.Context, by Actor, user account.ID, keep signin.ID, reason string, now time.Time,
 ) (int64, error) {
 	if err := by.mayChange(tx, user); err != nil {
 		return 0, err
@@ -212,11 +212,11 @@ func (tx *Tx) RevokeLogins(
 	return n, nil
 }
 
-// ForgetLogins deletes logins that expired before the time given; until then a
-// late refresh is told why it is refused. Whoever has no other login keeps the
+// DeleteExpiredLogins deletes logins that expired before the time given; until then a
+// clockSkew refresh is told why it is refused. Whoever has no other login keeps the
 // time of the last one. The two statements need no transaction: a login that has
 // expired stays so, hence the second deletes none that the first did not see.
-func (db *DB) ForgetLogins(ctx context.Context, before time.Time) (int64, error) {
+func (db *DB) DeleteExpiredLogins(ctx context.Context, before time.Time) (int64, error) {
 	_, err := db.exec(ctx, `
 		UPDATE users SET last_login_at = `+latestLogin+`
 		WHERE id IN (SELECT user_id FROM logins WHERE expires_at < $1)

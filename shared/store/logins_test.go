@@ -23,7 +23,7 @@ type worn struct {
 
 func wear(t *testing.T, db *store.DB, email string) *worn {
 	t.Helper()
-	l := signin.Start(someone(t, db, email).ID, "device", "192.0.2.1", noon, signin.Lifetimes{Disuse: signin.RefreshLifetime})
+	l := signin.Start(someone(t, db, email).ID, "device", "192.0.2.1", noon, signin.Lifetimes{Idle: signin.DefaultIdle})
 	if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, l.UserID, audit.Origin{}, noon)); err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func wear(t *testing.T, db *store.DB, email string) *worn {
 
 // present sends a token as the function behind refresh does and returns what it
 // means.
-func (w *worn) present(counter int, now time.Time, grace time.Duration) signin.Verdict {
+func (w *worn) present(counter int, now time.Time, grace time.Duration) signin.Decision {
 	w.Helper()
 	r, matched, err := w.db.RotateLogin(w.Context(), w.id, int64(counter), "192.0.2.1", now, now.Add(time.Hour))
 	if err != nil {
@@ -49,14 +49,14 @@ func (w *worn) present(counter int, now time.Time, grace time.Duration) signin.V
 	if err != nil {
 		w.Fatal(err)
 	}
-	return signin.Judge(is.Login, int64(counter), now, grace)
+	return signin.Decide(is.Login, int64(counter), now, grace)
 }
 
 // rotateAsBefore rotates as a gateway does that knows nothing of uses.
 func (w *worn) rotateAsBefore(now time.Time) {
 	w.Helper()
 	// The engines keep times differently, so the time is that of a rotation.
-	if v := w.present(len(w.used), now, signin.Grace); v != signin.Rotate {
+	if v := w.present(len(w.used), now, signin.DefaultGrace); v != signin.Rotate {
 		w.Fatal(v)
 	}
 	text := ""
@@ -83,16 +83,16 @@ func TestRotateLogin_NotesEachFirstUse(t *testing.T) {
 			for range 30 {
 				counter := max(0, len(w.used)-random.IntN(6))
 				if counter < len(w.used) && random.IntN(2) == 0 { // right at the end of grace
-					now = latest(now, w.used[counter].Add(signin.Grace+time.Duration(random.IntN(2))*time.Microsecond))
+					now = latest(now, w.used[counter].Add(signin.DefaultGrace+time.Duration(random.IntN(2))*time.Microsecond))
 				}
 				want := signin.Rotate
 				if counter < len(w.used) {
 					want = signin.Reuse
-					if kept(now).Sub(w.used[counter]) <= signin.Grace {
+					if kept(now).Sub(w.used[counter]) <= signin.DefaultGrace {
 						want = signin.Repeat
 					}
 				}
-				if got := w.present(counter, kept(now), signin.Grace); got != want {
+				if got := w.present(counter, kept(now), signin.DefaultGrace); got != want {
 					t.Fatalf("seed %d: token %d at %v is %v, want %v; used at %v", seed, counter, now, got, want, w.used)
 				}
 				switch want {
@@ -143,23 +143,23 @@ func TestRotateLogin_RemembersSoManyUses(t *testing.T) {
 }
 
 // TestRotateLogin_BesideAnOlderGateway: while a new version is deployed the old
-// one rotates the same logins and notes no uses. No token is good for longer by
+// queryRow rotates the same logins and notes no uses. No token is good for longer by
 // that, and the one before the current is as good as it was.
 func TestRotateLogin_BesideAnOlderGateway(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := wear(t, db, "ada@example.org")
-		w.present(0, noon, signin.Grace)
+		w.present(0, noon, signin.DefaultGrace)
 		w.rotateAsBefore(noon.Add(20 * time.Second))
-		for at, want := range map[time.Duration]signin.Verdict{
+		for at, want := range map[time.Duration]signin.Decision{
 			50 * time.Second: signin.Repeat, 50*time.Second + time.Microsecond: signin.Reuse,
 		} {
-			if got := w.present(1, kept(noon).Add(at), signin.Grace); got != want {
+			if got := w.present(1, kept(noon).Add(at), signin.DefaultGrace); got != want {
 				t.Errorf("the token that it rotated is %v after %v, want %v", got, at, want)
 			}
 		}
-		w.present(2, noon.Add(25*time.Second), signin.Grace)
-		if got := w.present(0, kept(noon).Add(signin.Grace+time.Microsecond), signin.Grace); got != signin.Reuse {
+		w.present(2, noon.Add(25*time.Second), signin.DefaultGrace)
+		if got := w.present(0, kept(noon).Add(signin.DefaultGrace+time.Microsecond), signin.DefaultGrace); got != signin.Reuse {
 			t.Errorf("the first token is %v after its grace, want reuse", got)
 		}
 	})

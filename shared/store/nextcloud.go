@@ -19,10 +19,10 @@ const nextcloudColumns = `user_id, nextcloud_id, wish, email, full_name, quota, 
 func nextcloudDest(n *desired.Account) []any {
 	return []any{
 		&n.UserID, &n.NextcloudID, &n.State, &n.Email, &n.FullName, &n.Quota, &n.PendingPassword, &n.InitialPassword,
-		&n.Version, &n.Owned, &n.Status, &n.Attempts, maybeInstant{&n.DueAt}, &n.LastError,
-		maybeInstant{&n.LastSyncedAt}, &n.Used, &n.Total, instant{&n.CreatedAt}, instant{&n.UpdatedAt},
-		&n.AppPassword, &n.HasUserPassword, &n.WantsPassword, &n.QuotaOverride, &n.LastSetQuota, maybeInstant{&n.UsedAt}, &n.PendingIsSet,
-		&n.Link, maybeText[string]{&n.ConflictID}, &n.CreateAttempted, &n.KeepsEmail, &n.KeepsName,
+		&n.Version, &n.Owned, &n.Status, &n.Attempts, nullTimeScanner{&n.DueAt}, &n.LastError,
+		nullTimeScanner{&n.LastSyncedAt}, &n.Used, &n.Total, timeScanner{&n.CreatedAt}, timeScanner{&n.UpdatedAt},
+		&n.AppPassword, &n.HasUserPassword, &n.WantsPassword, &n.QuotaOverride, &n.LastSetQuota, nullTimeScanner{&n.UsedAt}, &n.PendingIsSet,
+		&n.Link, nullTextScanner[string]{&n.ConflictID}, &n.CreateAttempted, &n.KeepsEmail, &n.KeepsName,
 	}
 }
 
@@ -65,7 +65,7 @@ func (s *Statements) SetNextcloudDesired(ctx context.Context, n desired.Account,
 // SetNextcloudQuota records, after the wish of the same transaction, a quota of
 // the account's own as [desired.Spec.QuotaOverride]. It is set in Nextcloud even where
 // somebody changed it there.
-func (tx *Tx) SetNextcloudQuota(ctx context.Context, by Confirmed, user account.ID, own string) error {
+func (tx *Tx) SetNextcloudQuota(ctx context.Context, by Actor, user account.ID, own string) error {
 	if err := by.mayAdminister(tx); err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func (s *Statements) ReserveNextcloudID(
 			AND NOT EXISTS (SELECT 1 FROM nextcloud_accounts held WHERE LOWER(held.nextcloud_id) = LOWER($3))`,
 		string(user), lease, id, at(now))
 	if err == nil && n == 0 {
-		err = s.one(ctx, nil, []any{&going}, `
+		err = s.queryRow(ctx, nil, []any{&going}, `
 			SELECT EXISTS (SELECT 1 FROM nextcloud_accounts
 				WHERE LOWER(nextcloud_id) = LOWER($1) AND wish = 'absent' AND due_at IS NOT NULL)`, id)
 	}
@@ -173,7 +173,7 @@ func (s *Statements) MarkNextcloudOwned(ctx context.Context, user account.ID, le
 }
 
 // SaveNextcloudAppPassword keeps the app password that was just fetched, sealed, since
-// each fetch makes another; nil forgets one that is refused. It returns
+// query fetch makes another; nil forgets one that is refused. It returns
 // [ErrChanged] when the lease was lost.
 func (s *Statements) SaveNextcloudAppPassword(
 	ctx context.Context, user account.ID, lease string, app []byte, now time.Time,
@@ -267,7 +267,7 @@ func leased(what string, rows int64, err error) error {
 // NextcloudDue returns how many accounts are due.
 func (s *Statements) NextcloudDue(ctx context.Context, now time.Time) (int, error) {
 	var n int
-	err := s.one(ctx, nil, []any{&n}, `SELECT COUNT(*) FROM nextcloud_accounts WHERE due_at <= $1`, at(now))
+	err := s.queryRow(ctx, nil, []any{&n}, `SELECT COUNT(*) FROM nextcloud_accounts WHERE due_at <= $1`, at(now))
 	if err != nil {
 		return 0, fmt.Errorf("count due Nextcloud accounts: %w", err)
 	}
@@ -278,7 +278,7 @@ func (s *Statements) NextcloudDue(ctx context.Context, now time.Time) (int, erro
 // it, or [account.ErrNotFound].
 func (s *Statements) NextcloudAccount(ctx context.Context, user account.ID) (desired.Account, error) {
 	var n desired.Account
-	err := s.one(ctx, account.ErrNotFound, nextcloudDest(&n),
+	err := s.queryRow(ctx, account.ErrNotFound, nextcloudDest(&n),
 		`SELECT `+nextcloudColumns+` FROM nextcloud_accounts WHERE user_id = $1`, string(user))
 	if err != nil {
 		return desired.Account{}, fmt.Errorf("account in Nextcloud: %w", err)
@@ -302,12 +302,12 @@ func (s *Statements) NextcloudAccounts(ctx context.Context, status desired.Statu
 // RetryNextcloud makes the account due now, whatever its status; it returns
 // [account.ErrNotFound] when there is none.
 func (tx *Tx) RetryNextcloud(
-	ctx context.Context, by Confirmed, user account.ID, now time.Time,
+	ctx context.Context, by Actor, user account.ID, now time.Time,
 ) (n desired.Account, err error) {
 	if err := by.mayAdminister(tx); err != nil {
 		return desired.Account{}, err
 	}
-	err = tx.one(ctx, account.ErrNotFound, nextcloudDest(&n), `
+	err = tx.queryRow(ctx, account.ErrNotFound, nextcloudDest(&n), `
 		UPDATE nextcloud_accounts SET status = 'pending', attempts = 0, due_at = $2, updated_at = $2
 		WHERE user_id = $1 RETURNING `+nextcloudColumns, string(user), at(now))
 	if err != nil {
@@ -330,7 +330,7 @@ func (s *Statements) RecheckNextcloud(ctx context.Context, now time.Time) (int64
 
 func (s *Statements) nextcloudAccounts(ctx context.Context, query string, args ...any) ([]desired.Account, error) {
 	list := []desired.Account{}
-	err := s.each(ctx, func(row scanner) error {
+	err := s.query(ctx, func(row scanner) error {
 		var n desired.Account
 		if err := row.Scan(nextcloudDest(&n)...); err != nil {
 			return err

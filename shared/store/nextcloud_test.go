@@ -137,7 +137,7 @@ func TestSetNextcloudDesired_LeavesAConflictToAPerson(t *testing.T) {
 func retry(t *testing.T, db *store.DB, user account.ID) (n desired.Account, err error) {
 	t.Helper()
 	err = db.Update(t.Context(), func(tx *store.Tx) (err error) {
-		n, err = tx.RetryNextcloud(t.Context(), tx.AtConsole(), user, noon)
+		n, err = tx.RetryNextcloud(t.Context(), tx.Operator(), user, noon)
 		return err
 	})
 	return n, err
@@ -190,7 +190,7 @@ func TestNextcloud_TheUserSeesTheIDOnceItIsOurs(t *testing.T) {
 		if got := seen(); got != "ada" {
 			t.Errorf("once it is ours: %q", got)
 		}
-		storetest.AtConsole(t, db, func(tx *store.Tx, by store.Confirmed) error {
+		storetest.AtConsole(t, db, func(tx *store.Tx, by store.Actor) error {
 			return tx.DeleteAccount(t.Context(), by, a.ID)
 		})
 		if got := row(t, db, a.ID); !got.Owned {

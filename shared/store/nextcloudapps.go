@@ -13,11 +13,11 @@ import (
 const appPasswordColumns = `id, user_id, name, app_password, created_at`
 
 func appPasswordDest(a *desired.AppPassword) []any {
-	return []any{&a.ID, &a.UserID, &a.Name, &a.Sealed, instant{&a.CreatedAt}}
+	return []any{&a.ID, &a.UserID, &a.Name, &a.Sealed, timeScanner{&a.CreatedAt}}
 }
 
 // AddAppPassword inserts a. Owners prove their password for it.
-func (tx *Tx) AddAppPassword(ctx context.Context, by Confirmed, a desired.AppPassword) error {
+func (tx *Tx) AddAppPassword(ctx context.Context, by Actor, a desired.AppPassword) error {
 	if err := by.mayTakeOver(tx, a.UserID); err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (tx *Tx) AddAppPassword(ctx context.Context, by Confirmed, a desired.AppPas
 // far as is known: those that wait to be revoked count, too.
 func (s *Statements) AppPasswordsHeld(ctx context.Context, user account.ID) (int, error) {
 	var n int
-	err := s.one(ctx, nil, []any{&n}, `
+	err := s.queryRow(ctx, nil, []any{&n}, `
 		SELECT (SELECT COUNT(*) FROM nextcloud_app_passwords WHERE user_id = $1)
 			+ (SELECT COUNT(*) FROM nextcloud_revocations WHERE user_id = $1 AND state <> 'refused')`, string(user))
 	if err != nil {
@@ -46,7 +46,7 @@ func (s *Statements) AppPasswordsHeld(ctx context.Context, user account.ID) (int
 // AppPasswords returns the user's app passwords, newest first.
 func (s *Statements) AppPasswords(ctx context.Context, user account.ID) ([]desired.AppPassword, error) {
 	list := []desired.AppPassword{}
-	err := s.each(ctx, func(row scanner) error {
+	err := s.query(ctx, func(row scanner) error {
 		var a desired.AppPassword
 		if err := row.Scan(appPasswordDest(&a)...); err != nil {
 			return err
@@ -64,7 +64,7 @@ func (s *Statements) AppPasswords(ctx context.Context, user account.ID) ([]desir
 // [uid.ErrUnknown].
 func (s *Statements) AppPassword(ctx context.Context, user account.ID, id desired.AppPasswordID) (desired.AppPassword, error) {
 	var a desired.AppPassword
-	err := s.one(ctx, uid.ErrUnknown, appPasswordDest(&a), `
+	err := s.queryRow(ctx, uid.ErrUnknown, appPasswordDest(&a), `
 		SELECT `+appPasswordColumns+` FROM nextcloud_app_passwords WHERE id = $2 AND `+defense.SQL(defense.OwnersOnly, `user_id = $1`),
 		string(user), string(id))
 	if err != nil {

@@ -33,8 +33,8 @@ func (s *Statements) NextcloudBreaker(ctx context.Context, key string, now time.
 		g                      Breaker
 		closed, refused, trial *time.Time
 	)
-	err := s.one(ctx, nil, []any{
-		&g.Closed, maybeInstant{&closed}, maybeInstant{&refused}, maybeInstant{&trial}, maybeInstant{&g.EditsPausedUntil}, &g.Outages,
+	err := s.queryRow(ctx, nil, []any{
+		&g.Closed, nullTimeScanner{&closed}, nullTimeScanner{&refused}, nullTimeScanner{&trial}, nullTimeScanner{&g.EditsPausedUntil}, &g.Outages,
 	}, `
 		SELECT COALESCE(a.proved, FALSE), a.closed_until, a.refused_until, a.trial_until, g.edits_until, COALESCE(a.outages, 0)
 		FROM nextcloud_gate g LEFT JOIN nextcloud_access a ON a.settings = $1`, key)

@@ -12,7 +12,7 @@ import (
 // BeginClaimAttempt notes a password that is about to be tried at an account in
 // Nextcloud by the caller. Where too many were tried lately, it notes nothing and
 // returns how long to wait. Of concurrent calls no more pass than may.
-func (tx *Tx) BeginClaimAttempt(ctx context.Context, by Confirmed, try desired.ClaimAttempt) (wait time.Duration, err error) {
+func (tx *Tx) BeginClaimAttempt(ctx context.Context, by Actor, try desired.ClaimAttempt) (wait time.Duration, err error) {
 	if err := by.mayChange(tx, try.UserID); err != nil {
 		return 0, err
 	}
@@ -38,9 +38,9 @@ func (tx *Tx) BeginClaimAttempt(ctx context.Context, by Confirmed, try desired.C
 // ClaimAttempts returns the tries that still count at the time given.
 func (s *Statements) ClaimAttempts(ctx context.Context, now time.Time) ([]desired.ClaimAttempt, error) {
 	var list []desired.ClaimAttempt
-	err := s.each(ctx, func(row scanner) error {
+	err := s.query(ctx, func(row scanner) error {
 		var t desired.ClaimAttempt
-		if err := row.Scan(&t.ID, &t.UserID, &t.NextcloudID, &t.Refused, instant{&t.At}); err != nil {
+		if err := row.Scan(&t.ID, &t.UserID, &t.NextcloudID, &t.Refused, timeScanner{&t.At}); err != nil {
 			return err
 		}
 		list = append(list, t)

@@ -14,7 +14,7 @@ import (
 // gateway or linked. It is [account.ErrNotFound] where there is none. gone
 // reports that its user was deleted and the account was left as it is.
 func (s *Statements) NextcloudAccountByID(ctx context.Context, id string) (n desired.Account, gone bool, err error) {
-	err = s.one(ctx, account.ErrNotFound, append(nextcloudDest(&n), &gone), `
+	err = s.queryRow(ctx, account.ErrNotFound, append(nextcloudDest(&n), &gone), `
 		SELECT `+nextcloudColumns+`,
 			wish = 'present' AND NOT EXISTS (SELECT 1 FROM users WHERE users.id = nextcloud_accounts.user_id)
 		FROM nextcloud_accounts WHERE LOWER(nextcloud_id) = LOWER($1) AND (owned OR link <> '')`, id)
@@ -25,13 +25,13 @@ func (s *Statements) NextcloudAccountByID(ctx context.Context, id string) (n des
 }
 
 // ClaimNextcloud makes the account of that id in Nextcloud the caller's, who has
-// proved it, and makes it due. way is the id of the account that is in the way of
+// liveLogin it, and makes it due. way is the id of the account that is in the way of
 // theirs, as it was read: where that has changed, or somebody works on the account,
 // it is [ErrChanged]. proof is the password that proved it, sealed. Nothing of the
 // account is to be overwritten, so no password waits any more. It is
 // [desired.ErrAlreadyLinked] where the account is another user's.
 func (tx *Tx) ClaimNextcloud(
-	ctx context.Context, by Confirmed, way, id string, proof []byte, now time.Time,
+	ctx context.Context, by Actor, way, id string, proof []byte, now time.Time,
 ) (n desired.Account, err error) {
 	user := by.proof.User()
 	if err := by.mayChange(tx, user); err != nil {
@@ -40,7 +40,7 @@ func (tx *Tx) ClaimNextcloud(
 	if err := tx.vacateNextcloud(ctx, user, id, now); err != nil {
 		return desired.Account{}, err
 	}
-	err = tx.one(ctx, ErrChanged, nextcloudDest(&n), `
+	err = tx.queryRow(ctx, ErrChanged, nextcloudDest(&n), `
 		UPDATE nextcloud_accounts SET nextcloud_id = $2, link = 'claimed', owned = TRUE, personal = FALSE,
 			first_password = $3, app_password = NULL, password = NULL, password_set = FALSE, wants_password = FALSE,
 			keeps_email = TRUE, keeps_name = TRUE,
@@ -62,7 +62,7 @@ func (tx *Tx) ClaimNextcloud(
 // another user's, [ErrChanged] while somebody works on the user's account, and
 // [account.ErrNotFound] where there is no such user.
 func (tx *Tx) AdoptNextcloud(
-	ctx context.Context, by Confirmed, user account.ID, id, word string, now time.Time,
+	ctx context.Context, by Actor, user account.ID, id, word string, now time.Time,
 ) (n desired.Account, err error) {
 	if err := by.mayAdminister(tx); err != nil {
 		return desired.Account{}, err
@@ -76,7 +76,7 @@ func (tx *Tx) AdoptNextcloud(
 	if err := tx.vacateNextcloud(ctx, user, id, now); err != nil {
 		return desired.Account{}, err
 	}
-	err = tx.one(ctx, ErrChanged, nextcloudDest(&n), `
+	err = tx.queryRow(ctx, ErrChanged, nextcloudDest(&n), `
 		UPDATE nextcloud_accounts SET nextcloud_id = $2, conflict_id = $2, link = 'adopted', status = 'conflict',
 			last_error = $3, password = NULL, password_set = FALSE, wants_password = FALSE, attempts = 0, due_at = NULL,
 			version = version + 1, updated_at = $4, lease = NULL, lease_until = NULL
@@ -105,7 +105,7 @@ func (tx *Tx) vacateNextcloud(ctx context.Context, user account.ID, id string, n
 	}
 	left := 0
 	if err == nil {
-		err = tx.one(ctx, nil, []any{&left}, `SELECT COUNT(*) FROM nextcloud_accounts`+others, string(user), id)
+		err = tx.queryRow(ctx, nil, []any{&left}, `SELECT COUNT(*) FROM nextcloud_accounts`+others, string(user), id)
 	}
 	switch {
 	case err != nil:

@@ -36,7 +36,7 @@ func conflicted(t *testing.T, db *store.DB, email, with string) (account.Account
 func claim(t *testing.T, db *store.DB, by signin.Proof, id string) error {
 	t.Helper()
 	way := row(t, db, by.User()).ConflictingID()
-	return db.UpdateAs(t.Context(), by, noon, func(tx *store.Tx, by store.Confirmed) error {
+	return db.UpdateAs(t.Context(), by, noon, func(tx *store.Tx, by store.Actor) error {
 		_, err := tx.ClaimNextcloud(t.Context(), by, way, id, []byte("proof"), noon)
 		return err
 	})
@@ -81,7 +81,7 @@ func TestClaimNextcloud_NotBesideTheReconciler(t *testing.T) {
 			t.Fatalf("the row is %+v", n)
 		}
 		holder, rows := lease(t, db, 1)
-		err := db.UpdateAs(t.Context(), by, noon, func(tx *store.Tx, by store.Confirmed) error {
+		err := db.UpdateAs(t.Context(), by, noon, func(tx *store.Tx, by store.Actor) error {
 			_, err := tx.ClaimNextcloud(t.Context(), by, "countess", "countess", []byte("proof"), noon)
 			return err
 		})
@@ -89,7 +89,7 @@ func TestClaimNextcloud_NotBesideTheReconciler(t *testing.T) {
 			t.Errorf("claimed while it is worked on: %v", err)
 		}
 		err = db.Update(t.Context(), func(tx *store.Tx) error {
-			_, err := tx.AdoptNextcloud(t.Context(), tx.AtConsole(), a.ID, "countess", "claim_required", noon)
+			_, err := tx.AdoptNextcloud(t.Context(), tx.Operator(), a.ID, "countess", "claim_required", noon)
 			return err
 		})
 		if !errors.Is(err, store.ErrChanged) {
@@ -111,7 +111,7 @@ func TestClaimNextcloud_OneOfTwoUsers(t *testing.T) {
 		errs := make([]error, 2)
 		for i, by := range []signin.Proof{ada, eve} {
 			all.Go(func() {
-				errs[i] = db.UpdateAs(t.Context(), by, noon, func(tx *store.Tx, by store.Confirmed) error {
+				errs[i] = db.UpdateAs(t.Context(), by, noon, func(tx *store.Tx, by store.Actor) error {
 					_, err := tx.ClaimNextcloud(t.Context(), by, "countess", "countess", []byte("proof"), noon)
 					return err
 				})
@@ -159,7 +159,7 @@ func TestAdoptNextcloud_LinksOnly(t *testing.T) {
 		eve, _ := conflicted(t, db, "eve@example.org", "countess")
 		adopt := func(user account.ID, id string) error {
 			return db.Update(t.Context(), func(tx *store.Tx) error {
-				_, err := tx.AdoptNextcloud(t.Context(), tx.AtConsole(), user, id, "claim_required", noon)
+				_, err := tx.AdoptNextcloud(t.Context(), tx.Operator(), user, id, "claim_required", noon)
 				return err
 			})
 		}
@@ -235,7 +235,7 @@ func TestClaimAttempts_AreBounded(t *testing.T) {
 		_, by := conflicted(t, db, "ada@example.org", "countess")
 		begin := func(now time.Time) (id string, wait time.Duration) {
 			try := desired.NewClaimAttempt(by.User(), "countess", now)
-			err := db.UpdateAs(t.Context(), by, noon, func(tx *store.Tx, by store.Confirmed) (err error) {
+			err := db.UpdateAs(t.Context(), by, noon, func(tx *store.Tx, by store.Actor) (err error) {
 				wait, err = tx.BeginClaimAttempt(t.Context(), by, try)
 				return err
 			})
@@ -270,7 +270,7 @@ func TestClaimAttempts_AreBounded(t *testing.T) {
 		if err := db.MarkClaimAttemptLost(t.Context(), pass[1]); err != nil {
 			t.Fatal(err)
 		}
-		for range 2 { // one refused, one lost
+		for range 2 { // queryRow refused, one lost
 			if _, wait := begin(noon); wait != 0 {
 				t.Errorf("wait %v", wait)
 			}

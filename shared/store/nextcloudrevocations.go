@@ -63,10 +63,10 @@ func (s *Statements) makeDue(ctx context.Context, user account.ID, now time.Time
 }
 
 // Revocations returns the revocations of the user that are not carried out,
-// oldest app password first.
+// loginsSince app password first.
 func (s *Statements) Revocations(ctx context.Context, user account.ID) ([]desired.Revocation, error) {
 	var list []desired.Revocation
-	err := s.each(ctx, func(row scanner) error {
+	err := s.query(ctx, func(row scanner) error {
 		var r desired.Revocation
 		if err := row.Scan(&r.ID, &r.Sealed, &r.State); err != nil {
 			return err

@@ -19,7 +19,7 @@ func (s *Statements) NextcloudAccountsAfter(
 		after = oldest
 	}
 	left = map[account.ID]bool{}
-	err = s.each(ctx, func(row scanner) error {
+	err = s.query(ctx, func(row scanner) error {
 		var (
 			a    desired.Account
 			gone bool
@@ -66,7 +66,7 @@ type Backlog struct {
 // NextcloudBacklog returns what is left to be done.
 func (s *Statements) NextcloudBacklog(ctx context.Context, now time.Time) (Backlog, error) {
 	var o Backlog
-	err := s.one(ctx, nil, []any{&o.Due, &o.Remaining, &o.GivenUp, maybeInstant{&o.NextDue}}, `
+	err := s.queryRow(ctx, nil, []any{&o.Due, &o.Remaining, &o.GivenUp, nullTimeScanner{&o.NextDue}}, `
 		SELECT COUNT(CASE WHEN due_at <= $1 THEN 1 END), COUNT(due_at),
 			COUNT(CASE WHEN status IN ('failed', 'conflict') THEN 1 END), MIN(due_at)
 		FROM nextcloud_accounts`, at(now))
@@ -80,7 +80,7 @@ func (s *Statements) NextcloudBacklog(ctx context.Context, now time.Time) (Backl
 // be there for the first time; nil for none. One in conflict does not count:
 // whoever registers somebody else's address makes one.
 func (s *Statements) OldestUnprovisioned(ctx context.Context) (since *time.Time, err error) {
-	err = s.one(ctx, nil, []any{maybeInstant{&since}}, `
+	err = s.queryRow(ctx, nil, []any{nullTimeScanner{&since}}, `
 		SELECT MIN(created_at) FROM nextcloud_accounts
 		WHERE wish = 'present' AND last_synced_at IS NULL AND status IN ('pending', 'failed')`)
 	if err != nil {

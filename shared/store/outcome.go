@@ -22,19 +22,19 @@ var ErrOutcomeUnknown = fault.New(fault.Unavailable, "outcome_unknown",
 	"The database did not confirm the change, which may have been made. Check before you repeat it.").
 	After(2 * time.Second)
 
-// failed returns the error of a statement as the caller shall see it. A statement
+// statementError returns the error of a statement as the caller shall see it. A statement
 // that stands alone is committed before it is answered, so when its connection is
 // lost its outcome is unknown. What a transaction did so far is rolled back.
-func (s *Statements) failed(ctx context.Context, query string, err error) error {
+func (s *Statements) statementError(ctx context.Context, query string, err error) error {
 	alone := s.pending == nil
 	if alone && !strings.HasPrefix(strings.TrimSpace(query), "SELECT") {
-		return s.unwritten(err)
+		return s.writeError(err)
 	}
-	return s.unread(ctx, err)
+	return s.readError(ctx, err)
 }
 
-// unread returns the error of what changes nothing, or nothing yet.
-func (s *Statements) unread(ctx context.Context, err error) error {
+// readError returns the error of what changes nothing, or nothing yet.
+func (s *Statements) readError(ctx context.Context, err error) error {
 	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
 		err = ctx.Err() // which has rolled the transaction back
 	}
@@ -44,22 +44,22 @@ func (s *Statements) unread(ctx context.Context, err error) error {
 	return err
 }
 
-// unwritten returns the error of what changes something.
-func (s *Statements) unwritten(err error) error {
+// writeError returns the error of what changes something.
+func (s *Statements) writeError(err error) error {
 	switch {
 	case err == nil || !s.dialect.Unavailable(err):
 		return err
-	case s.dialect.Undone(err):
+	case s.dialect.NotApplied(err):
 		return ErrUnavailable.Because(err)
 	}
 	return ErrOutcomeUnknown.Because(err)
 }
 
-// uncommitted returns the error of a commit. database/sql returns the bare error
+// commitError returns the error of a commit. database/sql returns the bare error
 // of ctx, or [sql.ErrTxDone], only where it has not asked for the commit.
-func (db *DB) uncommitted(ctx context.Context, err error) error {
+func (db *DB) commitError(ctx context.Context, err error) error {
 	if err == ctx.Err() || errors.Is(err, sql.ErrTxDone) { //nolint:errorlint // the very error, see above
-		return db.unread(ctx, err)
+		return db.readError(ctx, err)
 	}
-	return db.unwritten(err)
+	return db.writeError(err)
 }

@@ -27,7 +27,7 @@ func (r RateLimits) Take(
 ) (kept time.Time, allowed bool, err error) {
 	b := l.At(now)
 	var micros int64
-	err = r.on.one(ctx, nil, []any{&micros, &allowed}, `
+	err = r.on.queryRow(ctx, nil, []any{&micros, &allowed}, `
 		INSERT INTO rate_limits (key, kept, allowed) VALUES ($1, $2, TRUE)
 		ON CONFLICT (key) DO UPDATE SET
 			kept = CASE
@@ -46,8 +46,8 @@ func (r RateLimits) Take(
 }
 
 const (
-	swept = 10_000      // rows of one sweep at most
-	late  = time.Minute // by which the clock of another process may be behind
+	sweepBatch = 10_000      // rows of one sweep at most
+	clockSkew  = time.Minute // by which the clock of another process may be behind
 )
 
 // Sweep deletes rows that are at their full burst again, which is as if they
@@ -56,7 +56,7 @@ func (r RateLimits) Sweep(ctx context.Context, now time.Time) error {
 	_, err := r.on.exec(ctx, `
 		DELETE FROM rate_limits WHERE key IN (
 			SELECT key FROM rate_limits WHERE kept < $1 LIMIT $2`+r.on.dialect.SkipLocked+`)`,
-		now.Add(-late).UnixMicro(), swept)
+		now.Add(-clockSkew).UnixMicro(), sweepBatch)
 	if err != nil {
 		return fmt.Errorf("sweep rate limits: %w", err)
 	}

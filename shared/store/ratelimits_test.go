@@ -70,7 +70,7 @@ func TestAccountForLogin_KnowsWhereSomebodySignedInBefore(t *testing.T) {
 			t.Fatal(err)
 		}
 		login := func(address string) signin.Login {
-			l := signin.Start(a.ID, "device", address, noon, signin.Lifetimes{Disuse: time.Hour})
+			l := signin.Start(a.ID, "device", address, noon, signin.Lifetimes{Idle: time.Hour})
 			if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon)); err != nil {
 				t.Fatal(err)
 			}

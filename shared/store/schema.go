@@ -23,17 +23,17 @@ func (db *DB) Schema(ctx context.Context) (int64, error) {
 	if err != nil && db.dialect.NoTable(err) {
 		return 0, nil
 	}
-	if err := db.unread(ctx, err); err != nil {
+	if err := db.readError(ctx, err); err != nil {
 		return 0, fmt.Errorf("schema version: %w", err)
 	}
 	return version, nil
 }
 
-// newEnough returns [ErrSchemaOutdated] where the schema is. It asks before the
+// checkVersion returns [ErrSchemaOutdated] where the schema is. It asks before the
 // first statement, so that opening a database costs nothing, and not again once
 // the answer was good: schemas only grow.
-func (db *DB) newEnough(ctx context.Context) error {
-	if db.enough.Load() {
+func (db *DB) checkVersion(ctx context.Context) error {
+	if db.versionChecked.Load() {
 		return nil
 	}
 	version, err := db.Schema(ctx)
@@ -44,9 +44,9 @@ func (db *DB) newEnough(ctx context.Context) error {
 		return ErrSchemaOutdated.Because(fmt.Errorf(
 			"the schema is at version %d and must be at %d: run gateway migrate up", version, SchemaVersion))
 	}
-	db.enough.Store(true)
+	db.versionChecked.Store(true)
 	return nil
 }
 
-// always lets the statements of a transaction pass: it would not have begun.
-func always(context.Context) error { return nil }
+// skipCheck lets the statements of a transaction pass: it would not have begun.
+func skipCheck(context.Context) error { return nil }

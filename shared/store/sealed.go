@@ -8,14 +8,14 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 )
 
-// A SealedPlace is where values are kept that were sealed with a key of the
+// A SealedColumn is where values are kept that were sealed with a key of the
 // gateway: a column, and the key of its table.
-type SealedPlace struct{ table, id, column string }
+type SealedColumn struct{ table, id, column string }
 
-// SealedPlaces returns all of them. What is sealed in them is bound to the id of
+// SealedColumns returns all of them. What is sealed in them is bound to the id of
 // the user.
-func SealedPlaces() []SealedPlace {
-	return []SealedPlace{
+func SealedColumns() []SealedColumn {
+	return []SealedColumn{
 		{"nextcloud_accounts", "user_id", "first_password"},
 		{"nextcloud_accounts", "user_id", "password"},
 		{"nextcloud_accounts", "user_id", "app_password"},
@@ -33,13 +33,13 @@ type SealedValue struct {
 
 // SealedValues returns the values behind the one with the id after, at most
 // limit, in the order of their ids; the first ones where after is "". What is used up, as [desired.Spent], is none.
-func (s *Statements) SealedValues(ctx context.Context, in SealedPlace, after string, limit int) ([]SealedValue, error) {
+func (s *Statements) SealedValues(ctx context.Context, in SealedColumn, after string, limit int) ([]SealedValue, error) {
 	var list []SealedValue
 	where, args := "", []any{limit}
 	if after != "" { // which is no id of PostgreSQL's
 		where, args = ` AND `+in.id+` > $2`, append(args, after)
 	}
-	err := s.each(ctx, func(row scanner) error {
+	err := s.query(ctx, func(row scanner) error {
 		var v SealedValue
 		if err := row.Scan(&v.ID, &v.Owner, &v.Box); err != nil {
 			return err
@@ -56,7 +56,7 @@ func (s *Statements) SealedValues(ctx context.Context, in SealedPlace, after str
 
 // ReplaceSealed puts box in place of v, unless that has changed meanwhile, and
 // reports whether it did.
-func (s *Statements) ReplaceSealed(ctx context.Context, in SealedPlace, v SealedValue, box []byte) (bool, error) {
+func (s *Statements) ReplaceSealed(ctx context.Context, in SealedColumn, v SealedValue, box []byte) (bool, error) {
 	n, err := s.exec(ctx, `
 		UPDATE `+in.table+` SET `+in.column+` = $3 WHERE `+in.id+` = $1 AND `+in.column+` = $2`, v.ID, v.Box, box)
 	if err != nil {

@@ -17,7 +17,7 @@ const sessionColumns = `sessions.id, sessions.user_id, sessions.title, sessions.
 	sessions.created_at, sessions.updated_at`
 
 func sessionDest(c *conversation.Session) []any {
-	return []any{&c.ID, &c.UserID, &c.Title, &c.Context, instant{&c.CreatedAt}, instant{&c.UpdatedAt}}
+	return []any{&c.ID, &c.UserID, &c.Title, &c.Context, timeScanner{&c.CreatedAt}, timeScanner{&c.UpdatedAt}}
 }
 
 // CreateSession inserts c, a session of the caller, unless they have limit
@@ -66,10 +66,10 @@ func (db *DB) insertSession(
 					AND logins.created_at > $9 FOR SHARE OF logins)
 			`+insert+`SELECT $5, raised.id, $6, $7, $4, $8 FROM raised, live`,
 			limit, string(by.User()), string(by.Login()), at(c.CreatedAt),
-			string(c.ID), c.Title, c.Context.String(), at(c.UpdatedAt), db.oldest(c.CreatedAt))
+			string(c.ID), c.Title, c.Context.String(), at(c.UpdatedAt), db.loginsSince(c.CreatedAt))
 		return n > 0, err
 	}
-	err = db.UpdateAs(ctx, by, c.CreatedAt, func(tx *Tx, _ Confirmed) error {
+	err = db.UpdateAs(ctx, by, c.CreatedAt, func(tx *Tx, _ Actor) error {
 		n, err := tx.exec(ctx, raiseBound, limit, string(by.User()))
 		if made = n > 0; err != nil || !made {
 			return err
@@ -89,14 +89,14 @@ func (db *DB) countSessions(ctx context.Context, by signin.Proof, limit int, now
 		return err
 	}
 	var n int
-	err := db.one(ctx, nil, []any{&n}, `SELECT COUNT(*) FROM sessions WHERE user_id = $1`, string(by.User()))
+	err := db.queryRow(ctx, nil, []any{&n}, `SELECT COUNT(*) FROM sessions WHERE user_id = $1`, string(by.User()))
 	if err != nil {
 		return err
 	}
 	if n >= limit {
 		return conversation.ErrTooMany
 	}
-	return db.UpdateAs(ctx, by, now, func(tx *Tx, _ Confirmed) error {
+	return db.UpdateAs(ctx, by, now, func(tx *Tx, _ Actor) error {
 		_, err := tx.exec(ctx, `
 			UPDATE users SET session_bound = (SELECT COUNT(*) FROM sessions WHERE user_id = users.id)
 			WHERE id = $1`, string(by.User()))
@@ -110,7 +110,7 @@ func (s *Statements) Session(
 	ctx context.Context, user account.ID, id conversation.ID,
 ) (conversation.Session, error) {
 	var c conversation.Session
-	err := s.one(ctx, conversation.ErrNotFound, sessionDest(&c),
+	err := s.queryRow(ctx, conversation.ErrNotFound, sessionDest(&c),
 		`SELECT `+sessionColumns+` FROM sessions WHERE id = $1 AND `+defense.SQL(defense.OwnersOnly, `user_id = $2`), string(id), string(user))
 	if err != nil {
 		return conversation.Session{}, fmt.Errorf("session: %w", err)
@@ -122,7 +122,7 @@ func (s *Statements) Session(
 // [Page.Before] the cost is the same at any depth.
 func (s *Statements) Sessions(ctx context.Context, user account.ID, p Page) ([]conversation.Session, error) {
 	list := []conversation.Session{}
-	err := s.each(ctx, func(row scanner) error {
+	err := s.query(ctx, func(row scanner) error {
 		var c conversation.Session
 		if err := row.Scan(sessionDest(&c)...); err != nil {
 			return err
@@ -130,7 +130,7 @@ func (s *Statements) Sessions(ctx context.Context, user account.ID, p Page) ([]c
 		list = append(list, c)
 		return nil
 	}, `
-		SELECT `+sessionColumns+` FROM sessions WHERE id IN `+fitting(`
+		SELECT `+sessionColumns+` FROM sessions WHERE id IN `+idsWithinBytes(`
 			SELECT id, octet_length(context) AS size FROM sessions
 			WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3 OFFSET $4`)+`
 		ORDER BY id DESC`,
@@ -149,12 +149,12 @@ func (s *Statements) ChangeSession(
 	title *string, content *document.Object, now time.Time,
 ) (conversation.Session, error) {
 	var c conversation.Session
-	err := s.one(ctx, errNoMatch, sessionDest(&c), `
+	err := s.queryRow(ctx, errNoMatch, sessionDest(&c), `
 		UPDATE sessions SET title = COALESCE($6, title), context = COALESCE($7, context), updated_at = $3
-		WHERE id = $5 AND `+defense.SQL(defense.OwnersOnly, `user_id = $2`)+` AND `+s.whileProved()+` RETURNING `+sessionColumns,
-		s.proofArgs(by, now, string(id), title, (*string)(content))...)
+		WHERE id = $5 AND `+defense.SQL(defense.OwnersOnly, `user_id = $2`)+` AND `+s.whileLive()+` RETURNING `+sessionColumns,
+		s.liveLoginArgs(by, now, string(id), title, (*string)(content))...)
 	if errors.Is(err, errNoMatch) {
-		err = s.unmatched(ctx, by, now, conversation.ErrNotFound)
+		err = s.whyUnmatched(ctx, by, now, conversation.ErrNotFound)
 	}
 	if err != nil {
 		return conversation.Session{}, fmt.Errorf("change session: %w", err)
@@ -166,10 +166,10 @@ func (s *Statements) ChangeSession(
 // [conversation.ErrNotFound] when there is none.
 func (s *Statements) DeleteSession(ctx context.Context, by signin.Proof, id conversation.ID, now time.Time) error {
 	n, err := s.exec(ctx, `
-		DELETE FROM sessions WHERE id = $5 AND `+defense.SQL(defense.OwnersOnly, `user_id = $2`)+` AND `+s.whileProved(),
-		s.proofArgs(by, now, string(id))...)
+		DELETE FROM sessions WHERE id = $5 AND `+defense.SQL(defense.OwnersOnly, `user_id = $2`)+` AND `+s.whileLive(),
+		s.liveLoginArgs(by, now, string(id))...)
 	if err == nil && n == 0 {
-		err = s.unmatched(ctx, by, now, conversation.ErrNotFound)
+		err = s.whyUnmatched(ctx, by, now, conversation.ErrNotFound)
 	}
 	if err != nil {
 		return fmt.Errorf("delete session: %w", err)

@@ -42,30 +42,30 @@ const (
 type Dialect struct {
 	Engine      string           // PostgreSQL or SQLite
 	SkipLocked  string           // appended to the SELECT that leases rows
-	Hold        string           // appended to a SELECT of users and logins: nobody else writes them until the end
-	Share       string           // the same, for any number at once
+	ForUpdate   string           // appended to a SELECT of users and logins: nobody else writes them until the end
+	ForShare    string           // the same, for any number at once
 	Retryable   func(error) bool // a serialization failure: run the transaction again
 	Duplicate   func(error) bool // a unique constraint was violated
-	Orphan      func(error) bool // a foreign key names a row that is gone
+	NoParent    func(error) bool // a foreign key names a row that is gone
 	NoTable     func(error) bool // a table does not exist
 	Locked      func(error) bool // somebody else holds a lock, which was waited for
 	Unavailable func(error) bool // the database did not answer, or had no room or no right to do what it was asked
-	Undone      func(error) bool // of those: what it was asked for has certainly not happened
+	NotApplied  func(error) bool // of those: what it was asked for has certainly not happened
 }
 
 // A DB is a database with the gateway's schema. It is safe for concurrent use.
 type DB struct {
 	Statements
 
-	sql    *sql.DB
-	enough atomic.Bool // the schema was found to be new enough
+	sql            *sql.DB
+	versionChecked atomic.Bool // the schema was found to be new enough
 }
 
 // New returns a DB over an opened handle. Use the Open of subpackage postgres
 // or sqlite instead.
 func New(handle *sql.DB, d *Dialect) *DB {
 	db := &DB{Statements: Statements{on: handle, dialect: d}, sql: handle}
-	db.fit = db.newEnough
+	db.checkSchema = db.checkVersion
 	return db
 }
 
@@ -88,16 +88,16 @@ func (db *DB) Observe(fn func(took time.Duration)) { db.observe = fn }
 // Call it before the first statement.
 func (db *DB) LogTo(log *slog.Logger) { db.log = log }
 
-// LimitLogins ends every login so long after it began, however it is used; 0, as
+// SetLoginLifetime ends every login so long after it began, however it is used; 0, as
 // at first, is no limit. Call it before the first statement. What is kept of a
 // login does not depend on it.
-func (db *DB) LimitLogins(lifetime time.Duration) { db.logins.Total = lifetime }
+func (db *DB) SetLoginLifetime(lifetime time.Duration) { db.logins.Absolute = lifetime }
 
 // Close closes all connections.
 func (db *DB) Close() error { return db.sql.Close() }
 
 // Ping reports whether the database answers.
-func (db *DB) Ping(ctx context.Context) error { return db.unread(ctx, db.sql.PingContext(ctx)) }
+func (db *DB) Ping(ctx context.Context) error { return db.readError(ctx, db.sql.PingContext(ctx)) }
 
 // A Tx is one transaction: the same statements, standing or falling together.
 type Tx struct {
@@ -114,7 +114,7 @@ const maxAttempts = 8 // of one transaction under contention; with the backoff b
 // does not run again then.
 func (db *DB) Update(ctx context.Context, fn func(tx *Tx) error) error {
 	for attempt := 1; ; attempt++ {
-		err := db.once(ctx, fn)
+		err := db.tryUpdate(ctx, fn)
 		if err == nil || !db.dialect.Retryable(err) {
 			return err
 		}
@@ -127,24 +127,24 @@ func (db *DB) Update(ctx context.Context, fn func(tx *Tx) error) error {
 	}
 }
 
-func (db *DB) once(ctx context.Context, fn func(tx *Tx) error) (err error) {
-	if err := db.fit(ctx); err != nil {
+func (db *DB) tryUpdate(ctx context.Context, fn func(tx *Tx) error) (err error) {
+	if err := db.checkSchema(ctx); err != nil {
 		return err
 	}
 	tx, err := db.sql.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable})
 	if err != nil {
-		return fmt.Errorf("begin: %w", db.unread(ctx, err))
+		return fmt.Errorf("begin: %w", db.readError(ctx, err))
 	}
 	defer tx.Rollback()
 	var pending []audit.Event
-	if err := fn(&Tx{Statements{on: tx, dialect: db.dialect, observe: db.observe, logins: db.logins, fit: always, pending: &pending}}); err != nil {
+	if err := fn(&Tx{Statements{on: tx, dialect: db.dialect, observe: db.observe, logins: db.logins, checkSchema: skipCheck, pending: &pending}}); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", db.uncommitted(ctx, err))
+		return fmt.Errorf("commit: %w", db.commitError(ctx, err))
 	}
 	for _, e := range pending {
-		db.Report(ctx, e)
+		db.LogEvent(ctx, e)
 	}
 	return nil
 }
@@ -170,16 +170,16 @@ type Statements struct {
 		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 		QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 	}
-	dialect *Dialect
-	logins  signin.Lifetimes                // Total only
-	observe func(took time.Duration)        // may be nil
-	fit     func(ctx context.Context) error // whether the schema is
-	log     *slog.Logger                    // for audit events; may be nil
-	pending *[]audit.Event                  // of a transaction: for the log when it is committed
+	dialect     *Dialect
+	logins      signin.Lifetimes                // Total only
+	observe     func(took time.Duration)        // may be nil
+	checkSchema func(ctx context.Context) error // whether the schema is
+	log         *slog.Logger                    // for audit events; may be nil
+	pending     *[]audit.Event                  // of a transaction: for the log when it is committed
 }
 
-// took tells the observer of a statement that began at start.
-func (s *Statements) took(start time.Time) {
+// observeSince tells the observer of a statement that began at start.
+func (s *Statements) observeSince(start time.Time) {
 	if s.observe != nil {
 		s.observe(time.Since(start))
 	}
@@ -189,48 +189,48 @@ func (s *Statements) took(start time.Time) {
 // alone must have arguments: pgx sends others by the simple protocol, under which
 // database/sql may run twice what it has lost the answer of.
 func (s *Statements) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	if err := s.fit(ctx); err != nil {
+	if err := s.checkSchema(ctx); err != nil {
 		return 0, err
 	}
-	defer s.took(time.Now())
+	defer s.observeSince(time.Now())
 	result, err := s.on.ExecContext(ctx, query, args...)
 	if err != nil {
-		return 0, s.failed(ctx, query, err)
+		return 0, s.statementError(ctx, query, err)
 	}
 	return result.RowsAffected()
 }
 
-// one runs a query for one row; no row is missing.
-func (s *Statements) one(ctx context.Context, missing error, dest []any, query string, args ...any) error {
-	if err := s.fit(ctx); err != nil {
+// queryRow runs a query for one row; no row is missing.
+func (s *Statements) queryRow(ctx context.Context, missing error, dest []any, query string, args ...any) error {
+	if err := s.checkSchema(ctx); err != nil {
 		return err
 	}
-	defer s.took(time.Now())
+	defer s.observeSince(time.Now())
 	query, args = defense.Bind(query, args)
 	err := s.on.QueryRowContext(ctx, query, args...).Scan(dest...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return missing
 	}
-	return s.failed(ctx, query, err)
+	return s.statementError(ctx, query, err)
 }
 
-// each runs a query and calls scan for every row.
-func (s *Statements) each(ctx context.Context, scan func(row scanner) error, query string, args ...any) error {
-	if err := s.fit(ctx); err != nil {
+// query runs a query and calls scan for every row.
+func (s *Statements) query(ctx context.Context, scan func(row scanner) error, query string, args ...any) error {
+	if err := s.checkSchema(ctx); err != nil {
 		return err
 	}
-	defer s.took(time.Now())
+	defer s.observeSince(time.Now())
 	rows, err := s.on.QueryContext(ctx, query, args...)
 	if err != nil {
-		return s.failed(ctx, query, err)
+		return s.statementError(ctx, query, err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		if err := scan(rows); err != nil {
-			return s.failed(ctx, query, err)
+			return s.statementError(ctx, query, err)
 		}
 	}
-	return s.failed(ctx, query, rows.Err())
+	return s.statementError(ctx, query, rows.Err())
 }
 
 type scanner interface{ Scan(dest ...any) error }

@@ -132,7 +132,7 @@ func TestUpdate_SerializesWhatReadsBeforeItWrites(t *testing.T) {
 						return err
 					}
 					longer := a.FullName + "x"
-					_, err = tx.ChangeAccount(t.Context(), tx.AtConsole(), a, store.Changes{FullName: &longer}, noon)
+					_, err = tx.ChangeAccount(t.Context(), tx.Operator(), a, store.Changes{FullName: &longer}, noon)
 					return err
 				})
 				if err != nil {
@@ -180,12 +180,12 @@ func TestRotateLogin_OfADisabledAccount(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		a := someone(t, db, "ada@example.org")
-		l := signin.Start(a.ID, "device", "192.0.2.1", noon, signin.Lifetimes{Disuse: signin.RefreshLifetime})
+		l := signin.Start(a.ID, "device", "192.0.2.1", noon, signin.Lifetimes{Idle: signin.DefaultIdle})
 		if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, l.UserID, audit.Origin{}, noon)); err != nil {
 			t.Fatal(err)
 		}
 		disabled := true
-		storetest.AtConsole(t, db, func(tx *store.Tx, by store.Confirmed) error {
+		storetest.AtConsole(t, db, func(tx *store.Tx, by store.Actor) error {
 			_, err := tx.ChangeAccount(t.Context(), by, a, store.Changes{Disabled: &disabled}, noon)
 			return err
 		})
@@ -195,7 +195,7 @@ func TestRotateLogin_OfADisabledAccount(t *testing.T) {
 		if r, err := db.Login(t.Context(), l.ID); err != nil || r.Login.Active(noon) {
 			t.Errorf("the login of a disabled account is live: %+v, %v", r, err)
 		}
-		if err := db.StartLogin(t.Context(), signin.Start(a.ID, "", "", noon, signin.Lifetimes{Disuse: time.Hour}), "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon)); !errors.Is(err, store.ErrChanged) {
+		if err := db.StartLogin(t.Context(), signin.Start(a.ID, "", "", noon, signin.Lifetimes{Idle: time.Hour}), "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon)); !errors.Is(err, store.ErrChanged) {
 			t.Errorf("a disabled account started a login: %v", err)
 		}
 	})

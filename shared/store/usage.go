@@ -8,11 +8,11 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/account"
 )
 
-// ClaimUsage reports whether the caller is to ask Nextcloud how much the user's
+// ClaimUsageQuery reports whether the caller is to ask Nextcloud how much the user's
 // account holds: nobody did since the time given, and of concurrent calls one
 // is. Only accounts that are ours can be asked about, and only while the gate is
 // open for the credentials that key stands for.
-func (s *Statements) ClaimUsage(
+func (s *Statements) ClaimUsageQuery(
 	ctx context.Context, user account.ID, key string, since, now time.Time,
 ) (bool, error) {
 	n, err := s.exec(ctx, `
@@ -25,9 +25,9 @@ func (s *Statements) ClaimUsage(
 	return n > 0, nil
 }
 
-// NoteUsage keeps what Nextcloud said at the time asked, in bytes; total is nil
+// SetUsage keeps what Nextcloud said at the time asked, in bytes; total is nil
 // without a limit. Numbers that were read later stay.
-func (s *Statements) NoteUsage(
+func (s *Statements) SetUsage(
 	ctx context.Context, user account.ID, used int64, total *int64, asked time.Time,
 ) error {
 	_, err := s.exec(ctx, `

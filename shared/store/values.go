@@ -27,10 +27,10 @@ func orNull[S ~string](s S) any {
 	return string(s)
 }
 
-// instant scans a time: PostgreSQL gives one, SQLite the microseconds.
-type instant struct{ to *time.Time }
+// timeScanner scans a time: PostgreSQL gives one, SQLite the microseconds.
+type timeScanner struct{ to *time.Time }
 
-func (i instant) Scan(value any) error {
+func (i timeScanner) Scan(value any) error {
 	switch v := value.(type) {
 	case time.Time:
 		*i.to = v.UTC()
@@ -42,26 +42,26 @@ func (i instant) Scan(value any) error {
 	return nil
 }
 
-// maybeInstant scans a time that may be absent.
-type maybeInstant struct{ to **time.Time }
+// nullTimeScanner scans a time that may be absent.
+type nullTimeScanner struct{ to **time.Time }
 
-func (i maybeInstant) Scan(value any) error {
+func (i nullTimeScanner) Scan(value any) error {
 	if value == nil {
 		*i.to = nil
 		return nil
 	}
 	var t time.Time
-	if err := (instant{&t}).Scan(value); err != nil {
+	if err := (timeScanner{&t}).Scan(value); err != nil {
 		return err
 	}
 	*i.to = &t
 	return nil
 }
 
-// maybeText scans a text that may be absent; absent is "".
-type maybeText[S ~string] struct{ to *S }
+// nullTextScanner scans a text that may be absent; absent is "".
+type nullTextScanner[S ~string] struct{ to *S }
 
-func (m maybeText[S]) Scan(value any) error {
+func (m nullTextScanner[S]) Scan(value any) error {
 	var s sql.NullString
 	if err := s.Scan(value); err != nil {
 		return err
@@ -70,8 +70,8 @@ func (m maybeText[S]) Scan(value any) error {
 	return nil
 }
 
-// contains returns the LIKE pattern that matches s anywhere, for ESCAPE '!'.
-func contains(s string) string {
+// likePattern returns the LIKE pattern that matches s anywhere, for ESCAPE '!'.
+func likePattern(s string) string {
 	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(s) + "%"
 }
 

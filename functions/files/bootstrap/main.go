@@ -22,7 +22,7 @@ func main() { faas.Main(open) }
 func open(_ context.Context, env *config.Env) (http.Handler, error) {
 	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
 	f := &files.Function{
-		Callers: &endpoint.Authenticator{Keys: token.Read(env), Logins: db, Now: time.Now},
+		Auth:    &endpoint.Authenticator{Keys: token.Read(env), Logins: db, Now: time.Now},
 		Storage: access.ReadStorage(env, db, ring, time.Now),
 		MaxBody: files.LambdaBody,
 	}

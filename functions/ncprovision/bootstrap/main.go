@@ -34,7 +34,7 @@ func open(_ context.Context, env *config.Env) (faas.Function, error) {
 		slog.Warn(shared)
 	}
 	f := &ncprovision.Function{
-		Callers:    &endpoint.Authenticator{Keys: token.Read(env), Logins: db, Now: time.Now},
+		Auth:       &endpoint.Authenticator{Keys: token.Read(env), Logins: db, Now: time.Now},
 		DB:         db,
 		Reconciler: reconcile.ReadReconciler(env, db, ring),
 		Apps:       access.ReadStorage(env, db, ring, time.Now).AppPasswords(),

@@ -21,7 +21,7 @@ func main() { faas.Main(open) }
 // open wires the store, the passwords and the wishes for Nextcloud.
 func open(_ context.Context, env *config.Env) (http.Handler, error) {
 	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
-	f := &register.Function{Office: &registration.Office{
+	f := &register.Function{Registrar: &registration.Registrar{
 		DB: db, Passwords: password.Read(env), Desired: desired.ReadRecorder(env, ring), Now: time.Now,
 		Silent: registration.ReadSilent(env),
 	}}

@@ -21,7 +21,7 @@ func main() { faas.Main(open) }
 func open(_ context.Context, env *config.Env) (http.Handler, error) {
 	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
 	f := &sessions.Function{
-		Callers: &endpoint.Authenticator{Keys: token.Read(env), Logins: db, Now: time.Now},
+		Auth:    &endpoint.Authenticator{Keys: token.Read(env), Logins: db, Now: time.Now},
 		DB:      db,
 		PerUser: setup.SessionsPerUser(env),
 		Now:     time.Now,

@@ -28,9 +28,9 @@ func open(_ context.Context, env *config.Env) (http.Handler, error) {
 	limits := setup.FunctionLimits(env, ring, db)
 	passwords, wishes := password.Read(env), desired.ReadRecorder(env, ring)
 	f := &users.Function{
-		Callers:   &endpoint.Authenticator{Keys: token.Read(env), Logins: db, Now: time.Now},
+		Auth:      &endpoint.Authenticator{Keys: token.Read(env), Logins: db, Now: time.Now},
 		DB:        db,
-		Office:    &registration.Office{DB: db, Passwords: passwords, Desired: wishes, Now: time.Now},
+		Registrar: &registration.Registrar{DB: db, Passwords: passwords, Desired: wishes, Now: time.Now},
 		Passwords: passwords,
 		Desired:   wishes,
 		Confirmer: &password.Confirmer{Accounts: db, Hasher: passwords, Limits: limits, Now: time.Now},

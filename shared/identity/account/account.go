@@ -70,15 +70,15 @@ func ParseRole(s string) (Role, error) {
 type Account struct {
 	ID              ID
 	Email           Email
-	Spelled         Email  // of a new account: see [Spelled]; "" for as Email is
+	LegacyEmail     Email  // of a new account: see [LegacyEmail]; "" for as Email is
 	FullName        string // "" when not given
 	Role            Role
 	Preferences     document.Object
 	NextcloudUserID string // "" until the account there is known to be ours
 
-	// NextcloudWantsPassword: the account there lacks the user's password, and
+	// NextcloudNeedsPassword: the account there lacks the user's password, and
 	// whoever comes to know it shall pass it on. It is read with the hash only.
-	NextcloudWantsPassword bool
+	NextcloudNeedsPassword bool
 	DisabledAt             *time.Time // nil while enabled
 	EmailVerifiedAt        *time.Time // nil until the address is verified
 	LastLogin              *time.Time // nil until the first one

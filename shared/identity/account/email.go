@@ -16,7 +16,7 @@ import (
 const (
 	maxLocal = 64           // bytes; RFC 5321 section 4.5.3.1.1
 	maxLabel = 63           // bytes of an A-label; RFC 1035 section 2.3.4
-	maxTyped = 8 * MaxEmail // bytes; full-width letters take three times the room of others
+	maxInput = 8 * MaxEmail // bytes; full-width letters take three times the room of others
 )
 
 // What is wrong with an e-mail address. All are [ErrBadEmail].
@@ -43,7 +43,7 @@ func ParseEmail(s string) (Email, error) {
 	if !utf8.ValidString(s) {
 		return "", ErrBadEmail // mapping would make it valid
 	}
-	if len(s) > maxTyped {
+	if len(s) > maxInput {
 		return "", errLongEmail
 	}
 	s = width.Fold.String(norm.NFC.String(strings.TrimSpace(s))) // a full-width @ is one, too
@@ -80,14 +80,14 @@ func (e Email) ASCII() string {
 	return local + "@" + ascii
 }
 
-// identifier is UsernameCaseMapped of RFC 8265 section 3.3 but for the Bidi
+// localPartProfile is UsernameCaseMapped of RFC 8265 section 3.3 but for the Bidi
 // Rule, which [precis.UsernameCaseMapped] applies to text without letters from
 // right to left, too, and so refuses "é_".
-var identifier = precis.NewIdentifier(precis.FoldWidth, precis.LowerCase(), precis.Norm(norm.NFC))
+var localPartProfile = precis.NewIdentifier(precis.FoldWidth, precis.LowerCase(), precis.Norm(norm.NFC))
 
-// oneDirection reports whether s keeps the Bidi Rule of RFC 5893 section 2, which
+// followsBidiRule reports whether s keeps the Bidi Rule of RFC 5893 section 2, which
 // is about text with letters from right to left.
-func oneDirection(s string) bool {
+func followsBidiRule(s string) bool {
 	return bidirule.DirectionString(s) == bidi.LeftToRight || bidirule.ValidString(s)
 }
 
@@ -95,11 +95,11 @@ func oneDirection(s string) bool {
 // lower-case to several, as the capital İ does, become what they were before
 // this form: one.
 func parseLocal(s string) (string, error) {
-	local, err := identifier.String(strings.ToLower(s))
+	local, err := localPartProfile.String(strings.ToLower(s))
 	if err != nil {
-		return "", ErrBadEmail.Saying("Must not contain, before the @, " + firstRefused(s, identifier) + ".").Because(err)
+		return "", ErrBadEmail.Saying("Must not contain, before the @, " + describeRefused(s, localPartProfile) + ".").Because(err)
 	}
-	if !oneDirection(local) {
+	if !followsBidiRule(local) {
 		return "", errDirection
 	}
 	return local, nil
@@ -119,7 +119,7 @@ func parseDomain(s string) (shown, ascii string, err error) {
 			return "", "", errDomain
 		}
 		u, err := idna.Lookup.ToUnicode(label)
-		if same, wrong := identifier.String(u); err == nil && wrong == nil && same == u {
+		if same, wrong := localPartProfile.String(u); err == nil && wrong == nil && same == u {
 			labels[i] = u
 		}
 	}
@@ -130,46 +130,46 @@ func parseDomain(s string) (shown, ascii string, err error) {
 	return shown, ascii, nil
 }
 
-// A Lookup is what somebody typed to be found by, a known account or not.
-type Lookup struct {
-	Email   Email // in canonical form; "" where a new account may not have it
-	Spelled Email // in Unicode NFC and lower case, as accounts kept it before there was a canonical form
+// A EmailLookup is what somebody typed to be found by, a known account or not.
+type EmailLookup struct {
+	Email  Email // in canonical form; "" where a new account may not have it
+	Legacy Email // in Unicode NFC and lower case, as accounts kept it before there was a canonical form
 }
 
-// ParseLookup returns whom s may mean, or [ErrBadEmail] where it can be nobody's
+// ParseEmailLookup returns whom s may mean, or [ErrBadEmail] where it can be nobody's
 // address.
-func ParseLookup(s string) (Lookup, error) {
+func ParseEmailLookup(s string) (EmailLookup, error) {
 	e, err := ParseEmail(s)
-	l := Lookup{Email: e, Spelled: Spelled(s)}
-	if l.Spelled == "" {
-		l.Spelled = e
+	l := EmailLookup{Email: e, Legacy: LegacyEmail(s)}
+	if l.Legacy == "" {
+		l.Legacy = e
 	}
-	if l.Spelled == "" {
-		return Lookup{}, err
+	if l.Legacy == "" {
+		return EmailLookup{}, err
 	}
 	return l, nil
 }
 
-// Lookup returns how to find the account with that address.
-func (e Email) Lookup() Lookup { return Lookup{Email: e, Spelled: e} }
+// EmailLookup returns how to find the account with that address.
+func (e Email) Lookup() EmailLookup { return EmailLookup{Email: e, Legacy: e} }
 
-// Subject returns the one text of all spellings of the address, for limits.
-func (l Lookup) Subject() string {
+// Key returns the one text of all spellings of the address, for limits.
+func (l EmailLookup) Key() string {
 	if l.Email != "" {
 		return string(l.Email)
 	}
-	return string(l.Spelled)
+	return string(l.Legacy)
 }
 
-// Spelled returns s as [ParseEmail] wrote it before there was a canonical form,
+// LegacyEmail returns s as [ParseEmail] wrote it before there was a canonical form,
 // which is what code of that time finds an account by; "" where it could not
 // have been an address then.
-func Spelled(s string) Email {
-	if !utf8.ValidString(s) || len(s) > maxTyped {
+func LegacyEmail(s string) Email {
+	if !utf8.ValidString(s) || len(s) > maxInput {
 		return ""
 	}
 	s = norm.NFC.String(strings.ToLower(norm.NFC.String(strings.TrimSpace(s))))
-	if len(s) > MaxEmail || !strings.Contains(s, "@") || strings.IndexFunc(s, control) >= 0 {
+	if len(s) > MaxEmail || !strings.Contains(s, "@") || strings.IndexFunc(s, isControl) >= 0 {
 		return ""
 	}
 	return Email(s)

@@ -255,7 +255,7 @@ func FuzzParseEmail(f *testing.F) {
 				t.Errorf("ParseEmail(%q) = %q; its spelling %q parses to %q, %v", s, e, spelling, again, err)
 			}
 		}
-		if l, err := account.ParseLookup(s); err != nil || l.Email != e || l.Subject() != string(e) {
+		if l, err := account.ParseEmailLookup(s); err != nil || l.Email != e || l.Key() != string(e) {
 			t.Errorf("ParseLookup(%q) = %+v, %v", s, l, err)
 		}
 		ascii := e.ASCII()
@@ -277,17 +277,17 @@ func TestParseLookup(t *testing.T) {
 		{"😀@example.org", "", "😀@example.org"}, // such an account may be there
 		{"a\u200b@example.org", "", "a\u200b@example.org"},
 	} {
-		got, err := account.ParseLookup(test.in)
-		want := account.Lookup{Email: account.Email(test.email), Spelled: account.Email(test.spelled)}
+		got, err := account.ParseEmailLookup(test.in)
+		want := account.EmailLookup{Email: account.Email(test.email), Legacy: account.Email(test.spelled)}
 		if err != nil || got != want {
 			t.Errorf("%q: got %+v, %v, want %+v", test.in, got, err, want)
 		}
-		if subject := got.Subject(); subject == "" || test.email != "" && subject != test.email {
+		if subject := got.Key(); subject == "" || test.email != "" && subject != test.email {
 			t.Errorf("%q: the subject is %q", test.in, subject)
 		}
 	}
 	for _, in := range []string{"", "ada", "a\x00@example.org", "a\xff@example.org", "a\n@example.org", strings.Repeat("a", 255) + "@x"} {
-		if got, err := account.ParseLookup(in); !errors.Is(err, account.ErrBadEmail) {
+		if got, err := account.ParseEmailLookup(in); !errors.Is(err, account.ErrBadEmail) {
 			t.Errorf("%q: got %+v, %v", in, got, err)
 		}
 	}

@@ -15,10 +15,10 @@ const (
 	cancelTag  = '\U000e007f'
 )
 
-// withoutEmojiParts returns s without the characters that are invisible by
+// stripEmojiParts returns s without the characters that are invisible by
 // themselves but belong to an emoji sequence: variation selectors, joiners and
 // the tags of flags. What remains of them elsewhere stands alone.
-func withoutEmojiParts(s string) string {
+func stripEmojiParts(s string) string {
 	var b strings.Builder
 	for s != "" {
 		n := emojiSequence(s)
@@ -27,7 +27,7 @@ func withoutEmojiParts(s string) string {
 			b.WriteString(s[:n])
 		} else {
 			b.WriteString(strings.Map(func(r rune) rune {
-				if ignorable(r) {
+				if isIgnorable(r) {
 					return -1
 				}
 				return r
@@ -41,7 +41,7 @@ func withoutEmojiParts(s string) string {
 // emojiSequence returns the length of the emoji sequence at the start of s
 // (UTS 51 section 1.4.6), in bytes; 0 when there is none.
 func emojiSequence(s string) int {
-	if strings.ContainsRune("0123456789#*", first(s)) && strings.HasPrefix(s[1:], keycap) {
+	if strings.ContainsRune("0123456789#*", firstRune(s)) && strings.HasPrefix(s[1:], keycap) {
 		return 1 + len(keycap)
 	}
 	n := emojiElement(s)
@@ -59,12 +59,12 @@ func emojiSequence(s string) int {
 // emojiElement returns the length of what a joiner may join: an emoji, which may
 // have a style, a skin tone or, if it is the black flag, tags.
 func emojiElement(s string) int {
-	r := first(s)
+	r := firstRune(s)
 	if !unicode.Is(emoji, r) {
 		return 0
 	}
 	n := utf8.RuneLen(r)
-	switch next := first(s[n:]); {
+	switch next := firstRune(s[n:]); {
 	case next == emojiStyle || next == textStyle || '\U0001f3fb' <= next && next <= '\U0001f3ff':
 		n += utf8.RuneLen(next)
 	case r == blackFlag:
@@ -73,8 +73,8 @@ func emojiElement(s string) int {
 	return n
 }
 
-// first returns the first character of s, U+FFFD when there is none.
-func first(s string) rune {
+// firstRune returns the first character of s, U+FFFD when there is none.
+func firstRune(s string) rune {
 	r, _ := utf8.DecodeRuneInString(s)
 	return r
 }

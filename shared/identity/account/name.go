@@ -20,38 +20,38 @@ func ParseName(s string) (string, error) {
 	if !utf8.ValidString(s) {
 		return "", ErrBadName
 	}
-	s = strings.TrimSpace(strings.Map(plainSpace, norm.NFC.String(s)))
-	if strings.IndexFunc(s, visible) < 0 {
+	s = strings.TrimSpace(strings.Map(normalizeSpace, norm.NFC.String(s)))
+	if strings.IndexFunc(s, isVisible) < 0 {
 		return "", nil
 	}
 	if utf8.RuneCountInString(s) > MaxName {
 		return "", errLongName
 	}
-	text := withoutScriptParts(withoutEmojiParts(s))
-	if _, err := precis.OpaqueString.String(text); err != nil || strings.IndexFunc(text, blank) >= 0 {
-		return "", ErrBadName.Saying("Must not contain " + firstRefused(text, precis.OpaqueString) + ".").Because(err)
+	text := stripScriptParts(stripEmojiParts(s))
+	if _, err := precis.OpaqueString.String(text); err != nil || strings.IndexFunc(text, isBlank) >= 0 {
+		return "", ErrBadName.Saying("Must not contain " + describeRefused(text, precis.OpaqueString) + ".").Because(err)
 	}
 	return s, nil
 }
 
-// plainSpace maps the spaces of all scripts to U+0020.
-func plainSpace(r rune) rune {
+// normalizeSpace maps the spaces of all scripts to U+0020.
+func normalizeSpace(r rune) rune {
 	if unicode.Is(unicode.Zs, r) {
 		return ' '
 	}
 	return r
 }
 
-// withoutScriptParts returns s without what spelling needs and [precis.OpaqueString]
+// stripScriptParts returns s without what spelling needs and [precis.OpaqueString]
 // does not know: the joiner before a virama (Bengali ra and ya, The Unicode
 // Standard section 12.2), and the dot between the parts of a Chinese
 // transcription, which RFC 5892 appendix A.3 has between two l alone.
-func withoutScriptParts(s string) string {
+func stripScriptParts(s string) string {
 	var b strings.Builder
 	var before rune
 	for i, r := range s {
-		after := first(s[i+utf8.RuneLen(r):])
-		known := r == joiner && unicode.IsLetter(before) && virama(after) ||
+		after := firstRune(s[i+utf8.RuneLen(r):])
+		known := r == joiner && unicode.IsLetter(before) && isVirama(after) ||
 			r == '·' && unicode.IsLetter(before) && unicode.IsLetter(after)
 		if !known {
 			b.WriteRune(r)
@@ -61,8 +61,8 @@ func withoutScriptParts(s string) string {
 	return b.String()
 }
 
-// virama reports whether r kills the vowel of the letter before it.
-func virama(r rune) bool {
+// isVirama reports whether r kills the vowel of the letter before it.
+func isVirama(r rune) bool {
 	const class = 9 // UAX 44 table 15
 	return norm.NFC.PropertiesString(string(r)).CCC() == class
 }
@@ -73,7 +73,7 @@ func virama(r rune) bool {
 // refuses nothing.
 func Fold(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if ignorable(r) {
+		if isIgnorable(r) {
 			return -1
 		}
 		return r

@@ -9,19 +9,19 @@ import (
 	"sync"
 )
 
-// packed is the list of Django's django.contrib.auth.password_validation:
+// commonGzip is the list of Django's django.contrib.auth.password_validation:
 // 20,000 passwords from breaches, lower-cased, by Royce Williams. Its licence
 // is common/LICENSE.
 //
 //go:embed common/passwords.txt.gz
-var packed []byte
+var commonGzip []byte
 
-// list holds, once it is asked for, the common passwords that are long enough
+// commonList holds, once it is asked for, the common passwords that are long enough
 // to get there: some 90 KB in one string, each between two newlines.
-var list = sync.OnceValue(func() string {
+var commonList = sync.OnceValue(func() string {
 	var b strings.Builder
 	b.WriteByte('\n')
-	unpacked, err := gzip.NewReader(bytes.NewReader(packed))
+	unpacked, err := gzip.NewReader(bytes.NewReader(commonGzip))
 	if err != nil {
 		panic("password: common passwords: " + err.Error()) // they are part of the program
 	}
@@ -38,8 +38,8 @@ var list = sync.OnceValue(func() string {
 	return b.String()
 })
 
-// common reports whether folded is on the list. Going through all of it takes
+// isCommon reports whether folded is on the list. Going through all of it takes
 // some microseconds, a thousandth of the hash that follows.
-func common(folded string) bool {
-	return !strings.Contains(folded, "\n") && strings.Contains(list(), "\n"+folded+"\n")
+func isCommon(folded string) bool {
+	return !strings.Contains(folded, "\n") && strings.Contains(commonList(), "\n"+folded+"\n")
 }

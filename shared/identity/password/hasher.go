@@ -35,29 +35,29 @@ var ErrMismatch = errors.New("password mismatch")
 // A Hasher hashes and verifies passwords with bcrypt. It is safe for concurrent
 // use.
 type Hasher struct {
-	cost   int
-	gate   gate
-	nobody []byte // what stands for the hash of an account that is not there
+	cost      int
+	queue     queue
+	dummyHash []byte // what stands for the hash of an account that is not there
 
 	generate func(plain []byte, cost int) ([]byte, error)
 	compare  func(hash, plain []byte) error
 }
 
-// New returns a hasher that hashes at the cost, [bcrypt.MinCost] to
+// NewHasher returns a hasher that hashes at the cost, [bcrypt.MinCost] to
 // [bcrypt.MaxCost], and lets at most slots calls run and queue calls wait.
-func New(cost, slots, queue int) *Hasher {
+func NewHasher(cost, slots, queue int) *Hasher {
 	if !defense.HashCost {
 		cost = bcrypt.MinCost
 	}
 	return &Hasher{
-		cost: cost,
-		gate: newGate(slots, queue),
+		cost:  cost,
+		queue: newQueue(slots, queue),
 		// In form a hash of the cost, and of no password that anybody could find.
 		// It is written, not computed, so that the first stranger is not refused
 		// later than the second.
-		nobody:   fmt.Appendf(nil, "$2a$%02d$%s", cost, strings.Repeat(".", 53)),
-		generate: bcrypt.GenerateFromPassword,
-		compare:  bcrypt.CompareHashAndPassword,
+		dummyHash: fmt.Appendf(nil, "$2a$%02d$%s", cost, strings.Repeat(".", 53)),
+		generate:  bcrypt.GenerateFromPassword,
+		compare:   bcrypt.CompareHashAndPassword,
 	}
 }
 
@@ -66,7 +66,7 @@ func New(cost, slots, queue int) *Hasher {
 // for one that is left to everything else.
 func Read(env *config.Env) *Hasher {
 	slots := max(1, runtime.GOMAXPROCS(0)-1)
-	return New(
+	return NewHasher(
 		env.Int("BCRYPT_COST", DefaultCost, minCost, maxCost),
 		slots,
 		env.Int("PASSWORD_QUEUE", queuePerSlot*slots, 0, maxQueue),
@@ -75,7 +75,7 @@ func Read(env *config.Env) *Hasher {
 
 // Slots returns how many calls run at once at most, each of which keeps one of
 // Go's processors (GOMAXPROCS) busy until it is through.
-func (h *Hasher) Slots() int { return cap(h.gate.running) }
+func (h *Hasher) Slots() int { return cap(h.queue.running) }
 
 // Hash returns the hash under which to store p. It fails with [ErrBusy], with
 // the error of ctx when that ends while it waits, and for the zero Password.
@@ -90,7 +90,7 @@ func (h *Hasher) Hash(ctx context.Context, p Password) (secret.String, error) {
 // verified. It asks no more of it than that: rules that came later do not hold
 // for passwords that were there before. Errors are those of [Hasher.Hash].
 func (h *Hasher) Rehash(ctx context.Context, verified secret.String) (secret.String, error) {
-	plain, ok := normalise(verified.Reveal())
+	plain, ok := normalize(verified.Reveal())
 	if !ok {
 		return "", fmt.Errorf("rehash password: %w", ErrMismatch)
 	}
@@ -99,7 +99,7 @@ func (h *Hasher) Rehash(ctx context.Context, verified secret.String) (secret.Str
 
 func (h *Hasher) hash(ctx context.Context, plain string) (secret.String, error) {
 	var hash []byte
-	err := h.gate.do(ctx, func() (err error) {
+	err := h.queue.do(ctx, func() (err error) {
 		hash, err = h.generate([]byte(plain), h.cost)
 		return err
 	})
@@ -117,14 +117,14 @@ func (h *Hasher) hash(ctx context.Context, plain string) (secret.String, error) 
 func (h *Hasher) Verify(ctx context.Context, hash, plain secret.String) error {
 	stored, known := []byte(hash.Reveal()), hash != ""
 	if !known {
-		stored = h.nobody
+		stored = h.dummyHash
 	}
 	if !known && !defense.HashForEveryLogin {
 		return ErrMismatch
 	}
-	typed, possible := normalise(plain.Reveal())
+	typed, possible := normalize(plain.Reveal())
 	var mismatch error
-	err := h.gate.do(ctx, func() error {
+	err := h.queue.do(ctx, func() error {
 		mismatch = h.compare(stored, []byte(typed))
 		return nil
 	})
@@ -146,18 +146,18 @@ func (h *Hasher) NeedsRehash(hash secret.String) bool {
 	return err == nil && cost < h.cost
 }
 
-// Typed returns a password that was verified as other systems got it from
+// Normalize returns a password that was verified as other systems got it from
 // [Parse]: in Unicode's form NFC.
-func Typed(verified secret.String) secret.String {
-	plain, _ := normalise(verified.Reveal())
+func Normalize(verified secret.String) secret.String {
+	plain, _ := normalize(verified.Reveal())
 	return secret.String(plain)
 }
 
-// normalise returns plain as [Parse] would, cut to what bcrypt looks at, and
+// normalize returns plain as [Parse] would, cut to what bcrypt looks at, and
 // whether it can be a password at all. What is too long, or holds the NUL with
 // which bcrypt ends its key, could otherwise pass for another one.
-func normalise(plain string) (typed string, possible bool) {
-	if len(plain) > maxRaw {
+func normalize(plain string) (typed string, possible bool) {
+	if len(plain) > maxInput {
 		return plain[:MaxBytes], false
 	}
 	typed = norm.NFC.String(plain)

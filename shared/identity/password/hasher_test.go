@@ -33,7 +33,7 @@ func hash(t *testing.T, h *password.Hasher, plain string) secret.String {
 
 func TestVerify(t *testing.T) {
 	t.Parallel()
-	h := password.New(cheap, 4, 100)
+	h := password.NewHasher(cheap, 4, 100)
 	long := strings.Repeat("aB3$", 18) // 72 bytes: all that bcrypt looks at
 	stored, of72 := hash(t, h, "corrécte horse"), hash(t, h, long)
 	for _, test := range []struct {
@@ -69,7 +69,7 @@ func TestVerify(t *testing.T) {
 func TestVerify_CostsTheSameForEverybody(t *testing.T) {
 	t.Parallel()
 	const cost = cheap + 1
-	h := password.New(cost, 1, 10)
+	h := password.NewHasher(cost, 1, 10)
 	stored := hash(t, h, "correct horse")
 	for name, test := range map[string]struct{ hash, plain secret.String }{
 		"the password":         {stored, "correct horse"},
@@ -100,7 +100,7 @@ func TestVerify_CostsTheSameForEverybody(t *testing.T) {
 
 func TestNeedsRehash(t *testing.T) {
 	t.Parallel()
-	before, after := password.New(cheap, 1, 1), password.New(cheap+1, 1, 1)
+	before, after := password.NewHasher(cheap, 1, 1), password.NewHasher(cheap+1, 1, 1)
 	stored := hash(t, before, "correct horse")
 	if before.NeedsRehash(stored) || !after.NeedsRehash(stored) || after.NeedsRehash("") {
 		t.Error("a hash needs to be made anew exactly when its cost is lower than today's")
@@ -118,7 +118,7 @@ func TestNeedsRehash(t *testing.T) {
 func TestGate(t *testing.T) {
 	t.Parallel()
 	const slots, queue = 2, 3
-	h := password.New(cheap, slots, queue)
+	h := password.NewHasher(cheap, slots, queue)
 	stored := hash(t, h, "correct horse")
 	running, release := make(chan struct{}), make(chan struct{})
 	password.OnCompare(h, func([]byte, []byte) {

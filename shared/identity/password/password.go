@@ -27,9 +27,9 @@ const (
 	MaxBytes = 72 // bcrypt looks at no more
 )
 
-// maxRaw bounds what is worth normalising, in bytes. NFC shortens no text to
+// maxInput bounds what is worth normalising, in bytes. NFC shortens no text to
 // less than a quarter, so whatever is longer is too long in any case.
-const maxRaw = 8 * MaxBytes
+const maxInput = 8 * MaxBytes
 
 // What is wrong with a password.
 var (
@@ -51,7 +51,7 @@ type Password struct{ plain secret.String }
 // every keyboard (RFC 8265 section 4.2), or says in which way the account with
 // that address may not have it. With an empty address that rule is left out.
 func Parse(plain string, email account.Email) (Password, error) {
-	if len(plain) > maxRaw {
+	if len(plain) > maxInput {
 		return Password{}, ErrTooLong
 	}
 	if !utf8.ValidString(plain) || strings.ContainsRune(plain, 0) {
@@ -66,9 +66,9 @@ func Parse(plain string, email account.Email) (Password, error) {
 	}
 	folded := fold(plain)
 	switch {
-	case names(folded, email):
+	case isEmail(folded, email):
 		return Password{}, ErrIsEmail
-	case common(folded):
+	case isCommon(folded):
 		return Password{}, ErrCommon
 	}
 	return Password{plain: secret.String(plain)}, nil
@@ -80,9 +80,9 @@ func fold(plain string) string {
 	return norm.NFC.String(strings.ToLower(strings.TrimSpace(plain)))
 }
 
-// names reports whether folded is the address, in U- or A-labels, or its local
+// isEmail reports whether folded is the address, in U- or A-labels, or its local
 // part.
-func names(folded string, email account.Email) bool {
+func isEmail(folded string, email account.Email) bool {
 	local, _, _ := strings.Cut(string(email), "@")
 	return email != "" && (folded == string(email) || folded == email.ASCII() || folded == local)
 }

@@ -21,8 +21,8 @@ import (
 	"github.com/voiceassist/gateway/shared/store"
 )
 
-// An Office enrols people. It is safe for concurrent use.
-type Office struct {
+// An Registrar enrols people. It is safe for concurrent use.
+type Registrar struct {
 	DB        *store.DB
 	Passwords *password.Hasher
 	Desired   *desired.Recorder
@@ -37,10 +37,10 @@ func ReadSilent(env *config.Env) bool {
 	return env.OneOf("REGISTRATION_CONFLICT", "reveal", "silent") == "silent"
 }
 
-// A Person is who is to be enrolled.
-type Person struct {
+// A NewAccount is who is to be enrolled.
+type NewAccount struct {
 	Email    account.Email
-	Spelled  account.Email // see [account.Spelled]
+	Spelled  account.Email // see [account.LegacyEmail]
 	FullName string
 	Role     account.Role
 	Password password.Password
@@ -48,11 +48,11 @@ type Person struct {
 
 // Parse returns who is to be enrolled, or one fault that lists every input that
 // is not acceptable under its name on the wire.
-func Parse(email, fullName, role string, plain secret.String) (Person, error) {
+func Parse(email, fullName, role string, plain secret.String) (NewAccount, error) {
 	var wrong fault.Fields
-	p := Person{
+	p := NewAccount{
 		Email:    fault.ParseField(&wrong, "email", email, account.ParseEmail),
-		Spelled:  account.Spelled(email),
+		Spelled:  account.LegacyEmail(email),
 		FullName: fault.ParseField(&wrong, "full_name", fullName, account.ParseName),
 		Role:     fault.ParseField(&wrong, "role", role, account.ParseRole),
 	}
@@ -65,18 +65,18 @@ func Parse(email, fullName, role string, plain secret.String) (Person, error) {
 // Register enrols a person who asks for it. In a silent office, a taken address
 // is answered with an account that looks like a new one and is nobody's; the
 // trail tells whom it would have concerned.
-func (o *Office) Register(ctx context.Context, p Person, origin audit.Origin) (account.Account, error) {
-	a, err := o.Enrol(ctx, p, signin.Proof{}, origin)
+func (o *Registrar) Register(ctx context.Context, p NewAccount, origin audit.Origin) (account.Account, error) {
+	a, err := o.Create(ctx, p, signin.Proof{}, origin)
 	if o.Silent && defense.SilentRegistration && errors.Is(err, account.ErrEmailTaken) {
-		return o.pretend(ctx, p, origin)
+		return o.pretendCreate(ctx, p, origin)
 	}
 	return a, err
 }
 
-// pretend returns the account that p would have got. The row that it writes is
+// pretendCreate returns the account that p would have got. The row that it writes is
 // for reviewers, and takes as long to commit as an account.
-func (o *Office) pretend(ctx context.Context, p Person, origin audit.Origin) (account.Account, error) {
-	a := o.account(p)
+func (o *Registrar) pretendCreate(ctx context.Context, p NewAccount, origin audit.Origin) (account.Account, error) {
+	a := o.newAccount(p)
 	err := o.DB.Update(ctx, func(tx *store.Tx) error {
 		owner, _, err := tx.AccountByEmail(ctx, p.Email.Lookup())
 		if errors.Is(err, account.ErrNotFound) {
@@ -90,32 +90,32 @@ func (o *Office) pretend(ctx context.Context, p Person, origin audit.Origin) (ac
 	return a, err
 }
 
-// account returns a new account of p.
-func (o *Office) account(p Person) account.Account {
+// newAccount returns a new account of p.
+func (o *Registrar) newAccount(p NewAccount) account.Account {
 	now := o.Now().UTC().Truncate(time.Microsecond)
 	return account.Account{
-		ID: account.NewID(), Email: p.Email, Spelled: p.Spelled, FullName: p.FullName, Role: p.Role,
+		ID: account.NewID(), Email: p.Email, LegacyEmail: p.Spelled, FullName: p.FullName, Role: p.Role,
 		Preferences: document.Empty, CreatedAt: now, UpdatedAt: now,
 	}
 }
 
-// Enrol creates the account, the wish for its Nextcloud account and the audit
+// Create creates the account, the wish for its Nextcloud account and the audit
 // row in one transaction. It is done by the administrator of the proof, who must
 // be one when it is committed; the zero proof is the person, or the operator. Of
 // concurrent calls with one e-mail address one succeeds and the
 // others get [account.ErrEmailTaken]. A taken address costs the same hash as a
 // free one.
-func (o *Office) Enrol(
-	ctx context.Context, p Person, by signin.Proof, origin audit.Origin,
+func (o *Registrar) Create(
+	ctx context.Context, p NewAccount, by signin.Proof, origin audit.Origin,
 ) (account.Account, error) {
 	hash, err := o.Passwords.Hash(ctx, p.Password)
 	if err != nil {
 		return account.Account{}, err
 	}
-	if _, err := o.DB.SettleEmails(ctx); err != nil {
+	if _, err := o.DB.CanonicalizeEmails(ctx); err != nil {
 		return account.Account{}, err
 	}
-	a := o.account(p)
+	a := o.newAccount(p)
 	now := a.CreatedAt
 	event := audit.New(audit.Registered, a.ID, origin, now)
 	event.Actor = by.User()
@@ -136,9 +136,9 @@ func (o *Office) Enrol(
 }
 
 // update runs fn in a transaction, as an administrator where there is a proof.
-func (o *Office) update(ctx context.Context, by signin.Proof, now time.Time, fn func(tx *store.Tx) error) error {
+func (o *Registrar) update(ctx context.Context, by signin.Proof, now time.Time, fn func(tx *store.Tx) error) error {
 	if by == (signin.Proof{}) {
 		return o.DB.Update(ctx, fn)
 	}
-	return o.DB.UpdateAs(ctx, by.AsAdmin(), now, func(tx *store.Tx, _ store.Confirmed) error { return fn(tx) })
+	return o.DB.UpdateAs(ctx, by.AsAdmin(), now, func(tx *store.Tx, _ store.Actor) error { return fn(tx) })
 }

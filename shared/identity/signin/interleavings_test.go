@@ -43,7 +43,7 @@ type rule func(r record, c, now int) bool
 const grace = 2 // ticks
 
 func judged(r record, c, now int) bool {
-	verdict := signin.Judge(r.login(), int64(c), at(now), grace*tick)
+	verdict := signin.Decide(r.login(), int64(c), at(now), grace*tick)
 	return verdict == signin.Rotate || verdict == signin.Repeat
 }
 

@@ -27,9 +27,9 @@ type Proof struct {
 	hash  secret.String
 }
 
-// Proven returns the proof that the request speaks for this login of this user.
+// NewProof returns the proof that the request speaks for this login of this user.
 // Only a check of a token may call it.
-func Proven(user account.ID, login ID) Proof { return Proof{user: user, login: login} }
+func NewProof(user account.ID, login ID) Proof { return Proof{user: user, login: login} }
 
 // AsAdmin returns p for a caller who was found to be an administrator.
 func (p Proof) AsAdmin() Proof {

@@ -3,7 +3,7 @@
 // back means. It does no I/O and has no clock; store keeps logins.
 //
 // A refresh token is derived from the login, not stored ([Codec]). Rotation is a
-// compare-and-swap on the login's counter; where that does not match, [Judge]
+// compare-and-swap on the login's counter; where that does not match, [Decide]
 // says why.
 package signin
 
@@ -20,35 +20,35 @@ import (
 
 // How long things last unless configured otherwise.
 const (
-	RefreshLifetime = 7 * day          // of disuse; each rotation starts it anew
-	TotalLifetime   = 90 * day         // however it is used
-	Grace           = 30 * time.Second // for a client that lost the answer, or two tabs at once
+	DefaultIdle     = 7 * day          // of disuse; each rotation starts it anew
+	DefaultAbsolute = 90 * day         // however it is used
+	DefaultGrace    = 30 * time.Second // for a client that lost the answer, or two tabs at once
 )
 
 const day = 24 * time.Hour
 
 // Lifetimes are how long logins last.
 type Lifetimes struct {
-	Disuse time.Duration // from the last rotation on
-	Total  time.Duration // from the sign-in on, however it is used; 0 for no end
+	Idle     time.Duration // from the last rotation on
+	Absolute time.Duration // from the sign-in on, however it is used; 0 for no end
 }
 
 // ReadLifetimes reads REFRESH_TOKEN_EXPIRE_DAYS (7) and LOGIN_LIFETIME_DAYS (90;
 // 0 for none).
 func ReadLifetimes(env *config.Env) Lifetimes {
 	return Lifetimes{
-		Disuse: time.Duration(env.Int("REFRESH_TOKEN_EXPIRE_DAYS", int(RefreshLifetime/day), 1, 365)) * day,
-		Total:  time.Duration(env.Int("LOGIN_LIFETIME_DAYS", int(TotalLifetime/day), 0, 3650)) * day,
+		Idle:     time.Duration(env.Int("REFRESH_TOKEN_EXPIRE_DAYS", int(DefaultIdle/day), 1, 365)) * day,
+		Absolute: time.Duration(env.Int("LOGIN_LIFETIME_DAYS", int(DefaultAbsolute/day), 0, 3650)) * day,
 	}
 }
 
 // End returns the end of a login that began at the time given, however it is
 // used; the zero time for none.
 func (l Lifetimes) End(began time.Time) time.Time {
-	if l.Total == 0 {
+	if l.Absolute == 0 {
 		return time.Time{}
 	}
-	return began.Add(l.Total)
+	return began.Add(l.Absolute)
 }
 
 const (
@@ -56,7 +56,7 @@ const (
 	// are remembered, so that another setting holds at once.
 	MaxGrace = 5 * time.Minute
 	// MaxUses is how many uses are remembered. The default limit of refreshes of
-	// one login lets through fewer in [Grace].
+	// one login lets through fewer in [DefaultGrace].
 	MaxUses = 100
 )
 
@@ -114,7 +114,7 @@ func Start(user account.ID, userAgent, address string, now time.Time, lasts Life
 		UserID:    user,
 		CreatedAt: now,
 		RotatedAt: now,
-		ExpiresAt: now.Add(lasts.Disuse),
+		ExpiresAt: now.Add(lasts.Idle),
 		EndsAt:    lasts.End(now),
 		Device:    CleanDevice(userAgent),
 		Address:   clean(address, maxAddress),

@@ -22,7 +22,7 @@ func TestStart(t *testing.T) {
 	now := time.Date(2026, 1, 2, 4, 4, 5, 1_234_999, zone)
 	at := time.Date(2026, 1, 2, 3, 4, 5, 1_234_000, time.UTC)
 
-	got := signin.Start(user, "Firefox\x00", "192.0.2.1\n", now, signin.Lifetimes{Disuse: signin.RefreshLifetime})
+	got := signin.Start(user, "Firefox\x00", "192.0.2.1\n", now, signin.Lifetimes{Idle: signin.DefaultIdle})
 	want := signin.Login{
 		ID: got.ID, UserID: user, CreatedAt: at, RotatedAt: at, ExpiresAt: at.Add(7 * 24 * time.Hour),
 		Device: "Firefox", Address: "192.0.2.1",

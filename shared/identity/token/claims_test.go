@@ -29,7 +29,7 @@ func TestForgery_Claims(t *testing.T) {
 	iat := now.Unix()
 	set("iat", `"now"`, fmt.Sprintf(`"%d"`, iat), fmt.Sprintf("%d.0", iat), fmt.Sprintf("%d.5", iat), "1.7e9", "0", "-1", "null", "true",
 		"9223372036854775807", "9223372036854775808", "1e300", "-1e300", "[1]", "{}", fmt.Sprintf("0%d", iat), fmt.Sprintf("+%d", iat), "0x10", "NaN", "Infinity",
-		fmt.Sprint(now.Add(token.Ahead+time.Second).Unix()))
+		fmt.Sprint(now.Add(token.IssuedAtLeeway+time.Second).Unix()))
 	set("exp", `"never"`, fmt.Sprintf(`"%d"`, iat+900), fmt.Sprintf("%d.0", iat+900), "1.8e9", "0", "-1", "null", "false",
 		"9223372036854775807", "9223372036854775808", "1e300", "[]", fmt.Sprint(iat), fmt.Sprint(iat-1),
 		fmt.Sprint(now.Add(token.MaxLifetime+time.Second).Unix()))
@@ -92,15 +92,15 @@ func TestVerify_Time(t *testing.T) {
 		{"by a clock that is behind", -30 * time.Second, nil},
 		{"by one that is a bit further behind", -30*time.Second - 1, token.ErrInvalid},
 		{"by one that is further behind", -31 * time.Second, token.ErrInvalid},
-		{"to the end", token.Lifetime - time.Second, nil},
-		{"within the leeway", token.Lifetime + token.Leeway - time.Second, nil},
-		{"after it", token.Lifetime + token.Leeway, token.ErrExpired},
+		{"to the end", token.DefaultLifetime - time.Second, nil},
+		{"within the leeway", token.DefaultLifetime + token.ExpiryLeeway - time.Second, nil},
+		{"after it", token.DefaultLifetime + token.ExpiryLeeway, token.ErrExpired},
 	} {
 		if _, err := keys.Verify(raw, now.Add(test.at)); !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
 			t.Errorf("%s: got %v, want %v", test.name, err, test.want)
 		}
 	}
-	if longest := max(token.Leeway, token.Ahead); longest > 30*time.Second {
+	if longest := max(token.ExpiryLeeway, token.IssuedAtLeeway); longest > 30*time.Second {
 		t.Errorf("the leeway is %v, more than the 30 s that are allowed", longest)
 	}
 }

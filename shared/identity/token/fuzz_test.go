@@ -79,9 +79,9 @@ func reference(header string, key []byte, raw string, now time.Time) error {
 	exp, err2 := strconv.ParseInt(form[2], 10, 64)
 	seconds := func(d time.Duration) int64 { return int64(d / time.Second) }
 	switch {
-	case err1 != nil, err2 != nil, exp <= iat, exp-iat > seconds(token.MaxLifetime), iat > now.Unix()+seconds(token.Ahead):
+	case err1 != nil, err2 != nil, exp <= iat, exp-iat > seconds(token.MaxLifetime), iat > now.Unix()+seconds(token.IssuedAtLeeway):
 		return token.ErrInvalid
-	case now.Unix() >= exp+seconds(token.Leeway):
+	case now.Unix() >= exp+seconds(token.ExpiryLeeway):
 		return token.ErrExpired
 	}
 	return nil

@@ -71,7 +71,7 @@ func (i *Issuer) Issue(l signin.Login, role account.Role, transport string, now 
 	return r, nil
 }
 
-// Lifetime returns how long a token lives that the login gets now: never past the
+// DefaultLifetime returns how long a token lives that the login gets now: never past the
 // end that the login has however it is used.
 func (k *Keys) Lifetime(l signin.Login, now time.Time) time.Duration {
 	if l.EndsAt.IsZero() {

@@ -27,8 +27,8 @@ type publicKey struct {
 	Algorithm string `json:"alg,omitempty"`
 }
 
-// describe returns pub, which fits the algorithm, as a JSON Web Key.
-func describe(algorithm string, pub crypto.PublicKey) publicKey {
+// newPublicKey returns pub, which fits the algorithm, as a JSON Web Key.
+func newPublicKey(algorithm string, pub crypto.PublicKey) publicKey {
 	b64 := base64.RawURLEncoding.EncodeToString
 	var p publicKey
 	switch key := pub.(type) {
@@ -49,9 +49,9 @@ func describe(algorithm string, pub crypto.PublicKey) publicKey {
 	return p
 }
 
-// PublishFor is how long verifiers may keep the key set: so long must a new key
+// JWKSMaxAge is how long verifiers may keep the key set: so long must a new key
 // be published before it signs.
-const PublishFor = time.Hour
+const JWKSMaxAge = time.Hour
 
 // JWKS returns the key set to publish (RFC 7517 section 5): the public keys of
 // an asymmetric algorithm, the signing one first; none of a symmetric one.
@@ -69,8 +69,8 @@ func (k *Keys) JWKS() []byte {
 // thumbprint (RFC 7638). It fails for a key that fits no algorithm.
 func KeyID(pub crypto.PublicKey) (string, error) {
 	for _, algorithm := range []string{"EdDSA", "ES256", "RS256"} {
-		if Fits(algorithm, pub) == nil {
-			return describe(algorithm, pub).KeyID, nil
+		if CheckKey(algorithm, pub) == nil {
+			return newPublicKey(algorithm, pub).KeyID, nil
 		}
 	}
 	return "", errors.New("a key of this kind or size fits no algorithm")

@@ -88,15 +88,15 @@ func NewKeys(o Options) (*Keys, error) {
 func (k *Keys) Replace(fresh *Keys) (changed bool) {
 	now := fresh.set.Load()
 	before := k.set.Swap(now)
-	return !before.same(now)
+	return !before.equal(now)
 }
 
 // IDs returns what the headers of tokens name the accepted keys by: first the
 // one of new tokens.
 func (k *Keys) IDs() []string { return k.set.Load().ids }
 
-// same compares ids, each of which names its key.
-func (s *keySet) same(other *keySet) bool {
+// equal compares ids, each of which names its key.
+func (s *keySet) equal(other *keySet) bool {
 	return s.method == other.method && slices.Equal(s.ids, other.ids)
 }
 
@@ -104,7 +104,7 @@ func newKeySet(o Options) (*keySet, error) {
 	s := &keySet{method: jwt.GetSigningMethod(o.Algorithm), audience: o.Audience, byHeader: map[string]verifier{}}
 	switch o.Algorithm {
 	case "HS256", "HS384", "HS512":
-		return s, s.shared(o.Secrets)
+		return s, s.symmetric(o.Secrets)
 	case "EdDSA", "ES256", "RS256":
 		return s, s.asymmetric(o)
 	}
@@ -117,9 +117,9 @@ func MinSecret(algorithm string) int {
 	return map[string]int{"HS256": 32, "HS384": 48, "HS512": 64}[algorithm]
 }
 
-// shared sets up HMAC. The key is the secret as it is, so that whoever has it can
+// symmetric sets up HMAC. The key is the secret as it is, so that whoever has it can
 // verify tokens with any library.
-func (s *keySet) shared(secrets []secret.String) error {
+func (s *keySet) symmetric(secrets []secret.String) error {
 	if len(secrets) == 0 {
 		return errors.New("the algorithm needs a secret")
 	}
@@ -137,12 +137,12 @@ func (s *keySet) shared(secrets []secret.String) error {
 		id := ring.Derive(purpose).Current().ID
 		s.accept(hex.EncodeToString(id[:]), []byte(secret.Reveal()), nil, s.audience)
 	}
-	return s.derived(secrets)
+	return s.acceptLegacy(secrets)
 }
 
-// derived accepts the tokens of earlier versions, whose key was drawn from the
+// acceptLegacy accepts the tokens of earlier versions, whose key was drawn from the
 // secret. It signs nothing, and can go when the last of them has expired.
-func (s *keySet) derived(secrets []secret.String) error {
+func (s *keySet) acceptLegacy(secrets []secret.String) error {
 	for _, secret := range secrets {
 		ring, err := keyring.New(secret)
 		if err != nil {
@@ -160,10 +160,10 @@ func (s *keySet) asymmetric(o Options) error {
 		return errors.New("the algorithm needs a private key")
 	}
 	for _, pub := range append([]crypto.PublicKey{o.Private.Public()}, o.Accepted...) {
-		if err := Fits(o.Algorithm, pub); err != nil {
+		if err := CheckKey(o.Algorithm, pub); err != nil {
 			return err
 		}
-		p := describe(o.Algorithm, pub)
+		p := newPublicKey(o.Algorithm, pub)
 		audiences := []string{s.audience}
 		if s.audience == "" {
 			audiences = append(audiences, formerAudience) // of tokens of versions that had this default
@@ -191,9 +191,9 @@ func (s *keySet) accept(kid string, verifying, signing any, audiences ...string)
 	return true
 }
 
-// Fits returns an error where pub is no key for the algorithm: of another kind,
+// CheckKey returns an error where pub is no key for the algorithm: of another kind,
 // on another curve, or weak (RFC 8725 sections 3.2, 3.4 and 3.5).
-func Fits(algorithm string, pub crypto.PublicKey) error {
+func CheckKey(algorithm string, pub crypto.PublicKey) error {
 	ok := false
 	switch key := pub.(type) {
 	case ed25519.PublicKey:
@@ -233,7 +233,7 @@ func (k *Keys) Verify(raw string, now time.Time) (Claims, error) {
 	switch {
 	case err != nil:
 		return Claims{}, ErrInvalid.Because(err)
-	case c.IssuedAt.After(now.Add(Ahead)): // jwt has one leeway for both ends
+	case c.IssuedAt.After(now.Add(IssuedAtLeeway)): // jwt has one leeway for both ends
 		return Claims{}, ErrInvalid.Because(errors.New("issued in the future"))
 	case expired && defense.AccessTokenClaims:
 		return Claims{}, ErrExpired
@@ -246,6 +246,6 @@ func (k *Keys) Verify(raw string, now time.Time) (Claims, error) {
 func (k *Keys) parser(s *keySet, now time.Time) *jwt.Parser {
 	return jwt.NewParser(
 		jwt.WithValidMethods(defense.Algorithms(s.method.Alg())), jwt.WithStrictDecoding(), jwt.WithIssuer(k.issuer),
-		jwt.WithExpirationRequired(), jwt.WithLeeway(Leeway), jwt.WithTimeFunc(func() time.Time { return now }),
+		jwt.WithExpirationRequired(), jwt.WithLeeway(ExpiryLeeway), jwt.WithTimeFunc(func() time.Time { return now }),
 	)
 }

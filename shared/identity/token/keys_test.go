@@ -41,7 +41,7 @@ func TestEveryAlgorithmRoundTrips(t *testing.T) {
 			t.Parallel()
 			keys, err := token.NewKeys(token.Options{
 				Algorithm: algorithm, Secrets: []secret.String{keyring.Generate()}, Private: private[algorithm],
-				Issuer: "issuer", Audience: "audience", Lifetime: token.Lifetime,
+				Issuer: "issuer", Audience: "audience", Lifetime: token.DefaultLifetime,
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -71,7 +71,7 @@ func TestReplace_SignsWithTheNewKeyAndTakesBoth(t *testing.T) {
 	old, fresh := signers(t)["EdDSA"], signers(t)["EdDSA"]
 	with := func(private crypto.Signer, accepted ...crypto.PublicKey) *token.Keys {
 		t.Helper()
-		keys, err := token.NewKeys(token.Options{Algorithm: "EdDSA", Private: private, Accepted: accepted, Lifetime: token.Lifetime})
+		keys, err := token.NewKeys(token.Options{Algorithm: "EdDSA", Private: private, Accepted: accepted, Lifetime: token.DefaultLifetime})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,11 +112,11 @@ func TestReplace_SignsWithTheNewKeyAndTakesBoth(t *testing.T) {
 func TestGenerate_GivesKeysThatFitAndComeBack(t *testing.T) {
 	t.Parallel()
 	for _, algorithm := range []string{"EdDSA", "ES256", "RS256"} {
-		key, err := token.Generate(algorithm)
+		key, err := token.GenerateKey(algorithm)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := token.Fits(algorithm, key.Public()); err != nil {
+		if err := token.CheckKey(algorithm, key.Public()); err != nil {
 			t.Errorf("%s: %v", algorithm, err)
 		}
 		private, err1 := token.EncodePrivate(key)
@@ -138,7 +138,7 @@ func TestGenerate_GivesKeysThatFitAndComeBack(t *testing.T) {
 			t.Errorf("%s: the settings read %v, %v", algorithm, keys, env.Err())
 		}
 	}
-	if _, err := token.Generate("HS256"); err == nil {
+	if _, err := token.GenerateKey("HS256"); err == nil {
 		t.Error("HS256 has a private key")
 	}
 	if id, err := token.KeyID("no key"); err == nil {

@@ -19,8 +19,8 @@ import (
 // (NIST SP 800-57 part 1, table 2).
 const rsaBits = 3072
 
-// Generate returns a new private key for EdDSA, ES256 or RS256.
-func Generate(algorithm string) (crypto.Signer, error) {
+// GenerateKey returns a new private key for EdDSA, ES256 or RS256.
+func GenerateKey(algorithm string) (crypto.Signer, error) {
 	switch algorithm {
 	case "EdDSA":
 		_, key, err := ed25519.GenerateKey(rand.Reader)

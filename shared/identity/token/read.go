@@ -73,7 +73,7 @@ func read(env *config.Env, secrets func(env *config.Env, algorithm string) []sec
 			if !ok {
 				return nil
 			}
-			if err := Fits(o.Algorithm, pub); err != nil {
+			if err := CheckKey(o.Algorithm, pub); err != nil {
 				env.RefuseSecret(name, "holds "+err.Error(), "a public key for "+o.Algorithm)
 				return nil
 			}
@@ -92,7 +92,7 @@ func read(env *config.Env, secrets func(env *config.Env, algorithm string) []sec
 func ReadIssuer(env *config.Env, access *Keys, refresh *signin.Codec) *Issuer {
 	return &Issuer{
 		Access: access, Refresh: refresh, Logins: signin.ReadLifetimes(env),
-		Grace: time.Duration(env.Int("REFRESH_TOKEN_GRACE_SECONDS", int(signin.Grace/time.Second), 0, int(signin.MaxGrace/time.Second))) * time.Second,
+		Grace: time.Duration(env.Int("REFRESH_TOKEN_GRACE_SECONDS", int(signin.DefaultGrace/time.Second), 0, int(signin.MaxGrace/time.Second))) * time.Second,
 	}
 }
 
@@ -108,7 +108,7 @@ func Symmetric(algorithm string) bool { return strings.HasPrefix(algorithm, "HS"
 // ReadLifetime returns ACCESS_TOKEN_EXPIRE_MINUTES.
 func ReadLifetime(env *config.Env) time.Duration {
 	const longest = int(MaxLifetime / time.Minute)
-	return time.Duration(env.Int("ACCESS_TOKEN_EXPIRE_MINUTES", int(Lifetime/time.Minute), 1, longest)) * time.Minute
+	return time.Duration(env.Int("ACCESS_TOKEN_EXPIRE_MINUTES", int(DefaultLifetime/time.Minute), 1, longest)) * time.Minute
 }
 
 // readKey parses the key in the variable, or in the file that the one with _FILE

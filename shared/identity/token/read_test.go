@@ -47,7 +47,7 @@ func TestRead_TakesKeysFromFiles(t *testing.T) {
 			t.Fatal(env.Err())
 		}
 		old, err := token.NewKeys(token.Options{
-			Algorithm: algorithm, Private: previous[algorithm], Issuer: "voiceassist", Audience: "voiceassist", Lifetime: token.Lifetime,
+			Algorithm: algorithm, Private: previous[algorithm], Issuer: "voiceassist", Audience: "voiceassist", Lifetime: token.DefaultLifetime,
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -106,7 +106,7 @@ func TestRFC8725(t *testing.T) {
 		}
 		for name, pub := range weak {
 			for _, algorithm := range []string{"RS256", "ES256", "EdDSA"} {
-				if token.Fits(algorithm, pub) == nil {
+				if token.CheckKey(algorithm, pub) == nil {
 					t.Errorf("%s is a key for %s", name, algorithm)
 				}
 			}
@@ -180,7 +180,7 @@ func TestRFC8725(t *testing.T) {
 		if _, _, err := refresh.Decode(w.good); err == nil {
 			t.Error("an access token passes as a refresh token")
 		}
-		another, err := token.NewKeys(token.Options{Algorithm: "HS256", Secrets: []secret.String{current}, Issuer: "issuer", Audience: "another", Lifetime: token.Lifetime})
+		another, err := token.NewKeys(token.Options{Algorithm: "HS256", Secrets: []secret.String{current}, Issuer: "issuer", Audience: "another", Lifetime: token.DefaultLifetime})
 		if err != nil {
 			t.Fatal(err)
 		}

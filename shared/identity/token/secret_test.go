@@ -96,7 +96,7 @@ func verify(keys *token.Keys, raw string) error {
 	return err
 }
 
-// derived returns a token as versions made it that drew the key from the secret.
+// acceptLegacy returns a token as versions made it that drew the key from the secret.
 func derived(t *testing.T, from, audience string, lifetime int64) string {
 	t.Helper()
 	ring, err := keyring.New(secret.String(from))
@@ -138,7 +138,7 @@ func TestDerived_TokensStayGoodUntilTheyExpire(t *testing.T) {
 		if err := verify(keys, raw); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, err := keys.Verify(raw, now.Add(token.Lifetime+token.Leeway)); !errors.Is(err, token.ErrExpired) {
+		if _, err := keys.Verify(raw, now.Add(token.DefaultLifetime+token.ExpiryLeeway)); !errors.Is(err, token.ErrExpired) {
 			t.Errorf("%s: after its end: %v", name, err)
 		}
 		for audience, raw := range map[string]string{"no": derived(t, old, "", 900), "another": derived(t, old, "other", 900)} {

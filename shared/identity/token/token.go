@@ -16,16 +16,16 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
-// Lifetime is that of an access token unless configured otherwise.
-const Lifetime = 15 * time.Minute
+// DefaultLifetime is that of an access token unless configured otherwise.
+const DefaultLifetime = 15 * time.Minute
 
 // What is allowed for clocks that differ (RFC 7519 section 4.1.4: a few minutes
 // at most). A token that is refused as issued in the future signs its client out,
 // and accepting it gives nobody more than waiting would; one that has expired is
 // refreshed, so less will do.
 const (
-	Ahead  = 30 * time.Second // how far in the future a token may be issued
-	Leeway = 10 * time.Second // how long a token is accepted after its end
+	IssuedAtLeeway = 30 * time.Second // how far in the future a token may be issued
+	ExpiryLeeway   = 10 * time.Second // how long a token is accepted after its end
 )
 
 // What a request with no token, or with one that is not accepted, gets.

@@ -42,7 +42,7 @@ type world struct {
 func newWorld(t testing.TB, algorithm string, private crypto.Signer, secrets ...secret.String) *world {
 	t.Helper()
 	keys, err := token.NewKeys(token.Options{
-		Algorithm: algorithm, Secrets: secrets, Private: private, Issuer: "issuer", Audience: "audience", Lifetime: token.Lifetime,
+		Algorithm: algorithm, Secrets: secrets, Private: private, Issuer: "issuer", Audience: "audience", Lifetime: token.DefaultLifetime,
 	})
 	if err != nil {
 		t.Fatal(err)

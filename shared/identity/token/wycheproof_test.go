@@ -61,7 +61,7 @@ var stricter = map[int]string{
 	373: "a character in the payload that is none of base64url",
 }
 
-// same are vectors that are called invalid and are the very text of another that
+// equal are vectors that are called invalid and are the very text of another that
 // is called valid: the padding that they are about was lost.
 var same = map[int]int{367: 357, 370: 357}
 
@@ -188,7 +188,7 @@ func (k *vectorKey) parse(t *testing.T) (algorithm string, key crypto.PublicKey)
 		return "HS256", number(k.K).FillBytes(make([]byte, 32))
 	case k.Type == "RSA":
 		pub := &rsa.PublicKey{N: number(k.N), E: int(number(k.E).Int64())}
-		if err := token.Fits("RS256", pub); err != nil {
+		if err := token.CheckKey("RS256", pub); err != nil {
 			t.Fatal(err)
 		}
 		return "RS256", pub
@@ -199,7 +199,7 @@ func (k *vectorKey) parse(t *testing.T) (algorithm string, key crypto.PublicKey)
 		}
 		point := append([]byte{4}, append(number(k.X).FillBytes(make([]byte, size)), number(k.Y).FillBytes(make([]byte, size))...)...)
 		pub, err := ecdsa.ParseUncompressedPublicKey(curve, point)
-		if err != nil || (token.Fits("ES256", pub) == nil) != (size == 32) {
+		if err != nil || (token.CheckKey("ES256", pub) == nil) != (size == 32) {
 			t.Fatal(k.Curve, err)
 		}
 		return "ES256", pub

@@ -114,7 +114,7 @@ func (a *AppPasswords) Issue(
 // the account's own password, so what Nextcloud refused to revoke is tried again.
 func (a *AppPasswords) keep(ctx context.Context, by signin.Proof, p desired.AppPassword, event audit.Event) error {
 	retry := false
-	err := a.storage.db.UpdateAs(ctx, by, p.CreatedAt, func(tx *store.Tx, by store.Confirmed) error {
+	err := a.storage.db.UpdateAs(ctx, by, p.CreatedAt, func(tx *store.Tx, by store.Actor) error {
 		if err := hasRoom(ctx, &tx.Statements, p.UserID); err != nil {
 			return err
 		}

@@ -17,7 +17,7 @@ import (
 // [desired.ParseQuota] returned, and records the event. It returns
 // [nextcloud.ErrNotConfigured] if there is no Nextcloud.
 func SetQuota(
-	ctx context.Context, r *desired.Recorder, tx *store.Tx, by store.Confirmed, a account.Account, override string,
+	ctx context.Context, r *desired.Recorder, tx *store.Tx, by store.Actor, a account.Account, override string,
 	event audit.Event,
 ) error {
 	if !r.Enabled {

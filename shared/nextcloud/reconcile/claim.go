@@ -116,7 +116,7 @@ func (r *Reconciler) tryPassword(
 		return err
 	}
 	var wait time.Duration
-	err := r.db.UpdateAs(ctx, by, try.At, func(tx *store.Tx, by store.Confirmed) (err error) {
+	err := r.db.UpdateAs(ctx, by, try.At, func(tx *store.Tx, by store.Actor) (err error) {
 		wait, err = tx.BeginClaimAttempt(ctx, by, try)
 		return err
 	})
@@ -177,7 +177,7 @@ func (r *Reconciler) link(
 		return desired.Account{}, err
 	}
 	now := event.At
-	err = r.db.UpdateAs(ctx, by, now, func(tx *store.Tx, by store.Confirmed) error {
+	err = r.db.UpdateAs(ctx, by, now, func(tx *store.Tx, by store.Actor) error {
 		var err error
 		if n, err = tx.ClaimNextcloud(ctx, by, way, id, sealed, now); err != nil {
 			return err
@@ -204,7 +204,7 @@ func (r *Reconciler) link(
 // administrator or as the operator; the event is recorded in it.
 func (r *Reconciler) Adopt(
 	ctx context.Context, user account.ID, id string, event audit.Event,
-	update func(func(*store.Tx, store.Confirmed) error) error,
+	update func(func(*store.Tx, store.Actor) error) error,
 ) (n desired.Account, err error) {
 	if r == nil {
 		return desired.Account{}, nextcloud.ErrNotConfigured
@@ -221,7 +221,7 @@ func (r *Reconciler) Adopt(
 	}
 	now := event.At
 	event.Detail = u.ID
-	err = update(func(tx *store.Tx, by store.Confirmed) error {
+	err = update(func(tx *store.Tx, by store.Actor) error {
 		var err error
 		if n, err = tx.AdoptNextcloud(ctx, by, user, u.ID, ClaimRequired, now); err != nil {
 			return err

@@ -23,11 +23,11 @@ const herPassword = secret.String("a password from before")
 // proof signs a in and returns the proof of that.
 func (w *world) proof(a account.Account) signin.Proof {
 	w.t.Helper()
-	l := signin.Start(a.ID, "device", "192.0.2.1", w.time(), signin.Lifetimes{Disuse: 48 * time.Hour})
+	l := signin.Start(a.ID, "device", "192.0.2.1", w.time(), signin.Lifetimes{Idle: 48 * time.Hour})
 	if err := w.db.StartLogin(w.t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, w.time())); err != nil {
 		w.t.Fatal(err)
 	}
-	return signin.Proven(a.ID, l.ID)
+	return signin.NewProof(a.ID, l.ID)
 }
 
 // inConflict returns a user whose address the account "Countess" has in
@@ -51,8 +51,8 @@ func (w *world) claim(by signin.Proof, password secret.String) (desired.Account,
 
 func (w *world) adopt(user account.ID, id string) (desired.Account, error) {
 	event := audit.New(audit.Adopted, user, audit.Origin{}, w.time())
-	return w.reconciler().Adopt(w.t.Context(), user, id, event, func(fn func(*store.Tx, store.Confirmed) error) error {
-		return w.db.Update(w.t.Context(), func(tx *store.Tx) error { return fn(tx, tx.AtConsole()) })
+	return w.reconciler().Adopt(w.t.Context(), user, id, event, func(fn func(*store.Tx, store.Actor) error) error {
+		return w.db.Update(w.t.Context(), func(tx *store.Tx) error { return fn(tx, tx.Operator()) })
 	})
 }
 

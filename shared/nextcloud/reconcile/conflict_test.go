@@ -148,7 +148,7 @@ func TestReconciler_WaitsForAnAddressThatIsGivenUp(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		_, err = tx.ChangeAccount(ctx, tx.AtConsole(), old, store.Changes{Email: &ada.Email}, w.time())
+		_, err = tx.ChangeAccount(ctx, tx.Operator(), old, store.Changes{Email: &ada.Email}, w.time())
 		return err
 	})
 	b := w.register("ada@example.org")

@@ -21,7 +21,7 @@ func (w *world) setQuota(a account.Account, own string) {
 		if err := w.recorder.Changed(ctx, tx, a, w.time()); err != nil {
 			return err
 		}
-		return tx.SetNextcloudQuota(ctx, tx.AtConsole(), a.ID, own)
+		return tx.SetNextcloudQuota(ctx, tx.Operator(), a.ID, own)
 	})
 }
 
@@ -204,7 +204,7 @@ func TestUsage_TellsAsOfWhen(t *testing.T) {
 		if n := w.known(a); *n.Used != 3<<20 || !n.UsedAt.Equal(w.time()) {
 			t.Errorf("a try read %d as of %v", *n.Used, n.UsedAt)
 		}
-		if err := db.NoteUsage(t.Context(), a.ID, 7, nil, w.time().Add(-time.Second)); err != nil {
+		if err := db.SetUsage(t.Context(), a.ID, 7, nil, w.time().Add(-time.Second)); err != nil {
 			t.Fatal(err)
 		}
 		if n := w.known(a); *n.Used != 3<<20 || !n.UsedAt.Equal(w.time()) {

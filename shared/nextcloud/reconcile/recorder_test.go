@@ -53,7 +53,7 @@ func TestRecorder_GivesNoIDTwice(t *testing.T) {
 			if err := w.recorder.Deleted(ctx, tx, first, w.time()); err != nil {
 				return err
 			}
-			return tx.DeleteAccount(ctx, tx.AtConsole(), first.ID)
+			return tx.DeleteAccount(ctx, tx.Operator(), first.ID)
 		})
 		second := w.register("ada@example.org")
 		if n := w.known(second); n.NextcloudID != string(second.ID) {

@@ -83,7 +83,7 @@ func TestReconciler_RenewsWithThePasswordOfTheNextLogin(t *testing.T) {
 				t.Errorf("%+v: a dead password is tried again", c)
 			}
 		}
-		if who, _, err := db.AccountByEmail(t.Context(), a.Email.Lookup()); err != nil || !who.NextcloudWantsPassword {
+		if who, _, err := db.AccountByEmail(t.Context(), a.Email.Lookup()); err != nil || !who.NextcloudNeedsPassword {
 			t.Errorf("the login is not told: %+v, %v", who, err)
 		}
 		for range 2 { // the second finds that it is there already
@@ -93,7 +93,7 @@ func TestReconciler_RenewsWithThePasswordOfTheNextLogin(t *testing.T) {
 		}
 		w.batch(r)
 		w.settled(a, adasPassword)
-		if who, _, err := db.AccountByEmail(t.Context(), a.Email.Lookup()); err != nil || who.NextcloudWantsPassword {
+		if who, _, err := db.AccountByEmail(t.Context(), a.Email.Lookup()); err != nil || who.NextcloudNeedsPassword {
 			t.Errorf("the next login is asked, too: %+v, %v", who, err)
 		}
 		version := w.known(a).Version

@@ -43,7 +43,7 @@ func TestReconciler_AnAddressRegisteredAgain(t *testing.T) {
 				old := w.register("ada@example.org")
 				w.batch(w.reconciler())
 				w.update(func(ctx context.Context, tx *store.Tx) error {
-					if err := tx.DeleteAccount(ctx, tx.AtConsole(), old.ID); err != nil {
+					if err := tx.DeleteAccount(ctx, tx.Operator(), old.ID); err != nil {
 						return err
 					}
 					return w.recorder.Deleted(ctx, tx, old, w.time())

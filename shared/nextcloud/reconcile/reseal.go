@@ -70,7 +70,7 @@ func (r *Resealer) Loop(ctx context.Context) {
 // it calls progress with how many values it has looked at.
 func Reseal(ctx context.Context, db *store.DB, ring *keyring.Ring, progress func(looked int)) (sealed, lost int, err error) {
 	box, looked := desired.NewBox(ring), 0
-	for _, place := range store.SealedPlaces() {
+	for _, place := range store.SealedColumns() {
 		for after := ""; ; {
 			values, err := db.SealedValues(ctx, place, after, resealed)
 			if err != nil {
@@ -112,7 +112,7 @@ func Reseal(ctx context.Context, db *store.DB, ring *keyring.Ring, progress func
 // kind; true where there is none.
 func Opens(ctx context.Context, db *store.DB, ring *keyring.Ring) (bool, error) {
 	box := desired.NewBox(ring)
-	for _, place := range store.SealedPlaces() {
+	for _, place := range store.SealedColumns() {
 		values, err := db.SealedValues(ctx, place, "", 1)
 		if err != nil {
 			return false, err

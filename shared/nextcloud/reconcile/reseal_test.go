@@ -18,7 +18,7 @@ import (
 func (w *world) opened(ring *keyring.Ring) map[string]secret.String {
 	w.t.Helper()
 	box, all := seal.New(ring.Derive(desired.Purpose)), map[string]secret.String{}
-	for i, place := range store.SealedPlaces() {
+	for i, place := range store.SealedColumns() {
 		for after := ""; ; {
 			values, err := w.db.SealedValues(w.t.Context(), place, after, 1)
 			if err != nil {
@@ -56,8 +56,8 @@ func TestReseal_LeavesNothingThatNeedsTheOldSecret(t *testing.T) {
 				t.Fatalf("%s does not open with the secret that sealed it", place)
 			}
 		}
-		if len(kinds) != len(store.SealedPlaces()) {
-			t.Fatalf("there is something in %v of %d places", kinds, len(store.SealedPlaces()))
+		if len(kinds) != len(store.SealedColumns()) {
+			t.Fatalf("there is something in %v of %d places", kinds, len(store.SealedColumns()))
 		}
 
 		other := keyring.Generate()
@@ -85,7 +85,7 @@ func TestReplaceSealed_LeavesWhatChangedMeanwhile(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, nil)
 		w.register("ada@example.org")
-		place := store.SealedPlaces()[0]
+		place := store.SealedColumns()[0]
 		read := func() store.SealedValue {
 			t.Helper()
 			values, err := db.SealedValues(t.Context(), place, "", 1)

@@ -28,7 +28,7 @@ const freshPassword = secret.String("an entirely new passphrase")
 // login starts a login of a's, which an app password needs.
 func (w *world) login(a account.Account) signin.ID {
 	w.t.Helper()
-	l := signin.Start(a.ID, "device", "192.0.2.1", w.time(), signin.Lifetimes{Disuse: signin.RefreshLifetime})
+	l := signin.Start(a.ID, "device", "192.0.2.1", w.time(), signin.Lifetimes{Idle: signin.DefaultIdle})
 	if err := w.db.StartLogin(w.t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, w.time())); err != nil {
 		w.t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func (w *world) appPasswords() *access.AppPasswords {
 func (w *world) issue(a account.Account, own secret.String, n int) []secret.String {
 	w.t.Helper()
 	apps := w.appPasswords()
-	by := signin.Proven(a.ID, w.login(a)).WithPassword("hash")
+	by := signin.NewProof(a.ID, w.login(a)).WithPassword("hash")
 	var made []secret.String
 	for range n {
 		event := audit.New(audit.AppIssued, a.ID, audit.Origin{}, w.time())
@@ -375,7 +375,7 @@ func TestReconciler_DisablingAndRevoking(t *testing.T) {
 				if err := w.recorder.Deleted(ctx, tx, a, w.time()); err != nil {
 					return err
 				}
-				return tx.DeleteAccount(ctx, tx.AtConsole(), a.ID)
+				return tx.DeleteAccount(ctx, tx.Operator(), a.ID)
 			})
 			w.batch(w.reconciler())
 			if got := w.waiting(a); got != "" {

@@ -234,7 +234,7 @@ func (s *sweep) look(ctx context.Context, n desired.Account) error {
 			add(DriftQuota, n.EffectiveQuota(), u.Quota.String())
 			s.found.Drifts[len(s.found.Drifts)-1].Kept = kept
 			if used, total := numbersOf(u); used != nil {
-				if err := s.db.NoteUsage(ctx, n.UserID, *used, total, s.begun); err != nil {
+				if err := s.db.SetUsage(ctx, n.UserID, *used, total, s.begun); err != nil {
 					return err
 				}
 			}

@@ -131,7 +131,7 @@ func TestSweep_LeavesAloneWhatIsNotAtRest(t *testing.T) {
 		if err := w.recorder.Deleted(ctx, tx, left, w.time()); err != nil {
 			return err
 		}
-		return tx.DeleteAccount(ctx, tx.AtConsole(), left.ID)
+		return tx.DeleteAccount(ctx, tx.Operator(), left.ID)
 	})
 	w.cloud.SetEnabled("left@example.org", false)
 	w.register("young@example.org") // wished, and not made yet
@@ -157,7 +157,7 @@ func TestSweep_IsNotFooledByWhatHappensMeanwhile(t *testing.T) {
 			if err := w.recorder.Deleted(ctx, tx, gone, w.time()); err != nil {
 				return err
 			}
-			return tx.DeleteAccount(ctx, tx.AtConsole(), gone.ID)
+			return tx.DeleteAccount(ctx, tx.Operator(), gone.ID)
 		})
 		w.batch(other)
 	}, nextcloudtest.On("GET", "/cloud/users/details")))

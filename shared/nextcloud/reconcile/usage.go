@@ -24,7 +24,7 @@ func (r *Reconciler) Usage(ctx context.Context, n desired.Account) (desired.Acco
 	if !n.Owned {
 		return n, nil
 	}
-	mine, err := r.db.ClaimUsage(ctx, n.UserID, r.key, now.Add(-usageFresh), now)
+	mine, err := r.db.ClaimUsageQuery(ctx, n.UserID, r.key, now.Add(-usageFresh), now)
 	if err != nil || !mine {
 		return n, err
 	}
@@ -42,5 +42,5 @@ func (r *Reconciler) Usage(ctx context.Context, n desired.Account) (desired.Acco
 		return n, nil
 	}
 	n.Used, n.Total, n.UsedAt = used, total, &now
-	return n, r.db.NoteUsage(ctx, n.UserID, *used, total, now)
+	return n, r.db.SetUsage(ctx, n.UserID, *used, total, now)
 }

@@ -112,7 +112,7 @@ func (w *world) register(email string) account.Account {
 func (w *world) retry(a account.Account) {
 	w.t.Helper()
 	w.update(func(ctx context.Context, tx *store.Tx) error {
-		_, err := tx.RetryNextcloud(ctx, tx.AtConsole(), a.ID, w.time())
+		_, err := tx.RetryNextcloud(ctx, tx.Operator(), a.ID, w.time())
 		return err
 	})
 }
@@ -204,7 +204,7 @@ func (w *world) removed(a account.Account) {
 	w.t.Helper()
 	w.batch(w.reconciler())
 	w.update(func(ctx context.Context, tx *store.Tx) error {
-		if err := tx.DeleteAccount(ctx, tx.AtConsole(), a.ID); err != nil {
+		if err := tx.DeleteAccount(ctx, tx.Operator(), a.ID); err != nil {
 			return err
 		}
 		return w.recorder.Deleted(ctx, tx, a, w.time())

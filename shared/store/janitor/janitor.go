@@ -46,7 +46,7 @@ func (t *Tidier) Due(ctx context.Context) error {
 	if since := now.Sub(t.last); since >= 0 && since < Every {
 		return nil
 	}
-	n, err := t.db.ForgetLogins(ctx, now.Add(-Remembered))
+	n, err := t.db.DeleteExpiredLogins(ctx, now.Add(-Remembered))
 	if n > 0 {
 		slog.LogAttrs(ctx, slog.LevelDebug, "forget logins", slog.Int64("count", n))
 	}
@@ -59,7 +59,7 @@ func (t *Tidier) Due(ctx context.Context) error {
 // settle gives accounts that older code wrote their canonical addresses, and
 // tells, when their number changes, of those that cannot have it.
 func (t *Tidier) settle(ctx context.Context) error {
-	twins, err := t.db.SettleEmails(ctx)
+	twins, err := t.db.CanonicalizeEmails(ctx)
 	if err != nil || len(twins) == t.twins {
 		return err
 	}
@@ -67,7 +67,7 @@ func (t *Tidier) settle(ctx context.Context) error {
 	const told = 20
 	pairs := make([]string, 0, told)
 	for _, twin := range twins[:min(len(twins), told)] {
-		pairs = append(pairs, string(twin.Account)+" of "+string(twin.Keeper))
+		pairs = append(pairs, string(twin.Account)+" of "+string(twin.Holder))
 	}
 	slog.LogAttrs(ctx, slog.LevelWarn, "accounts with another account's e-mail address in another spelling",
 		slog.Int("count", len(twins)), slog.Any("user_ids", pairs))

@@ -46,7 +46,7 @@ func newWorld(t *testing.T, db *store.DB) *world {
 // login starts one that expires at the time given.
 func (w *world) login(expires time.Time) {
 	w.Helper()
-	l := signin.Start(w.owner, "device", "203.0.113.7", expires.Add(-time.Hour), signin.Lifetimes{Disuse: time.Hour})
+	l := signin.Start(w.owner, "device", "203.0.113.7", expires.Add(-time.Hour), signin.Lifetimes{Idle: time.Hour})
 	if err := w.db.StartLogin(w.Context(), l, "hash", audit.New(audit.LoggedIn, w.owner, audit.Origin{}, noon)); err != nil {
 		w.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestDue_TellsOfAddressesInTwoSpellings(t *testing.T) {
 	for round, want := range []string{string(twin) + " of " + string(keeper), "", "count=0"} {
 		log.Reset()
 		if round == 2 {
-			storetest.AtConsole(t, w.db, func(tx *store.Tx, by store.Confirmed) error {
+			storetest.AtConsole(t, w.db, func(tx *store.Tx, by store.Actor) error {
 				return tx.DeleteAccount(t.Context(), by, keeper)
 			})
 		}

@@ -55,7 +55,7 @@ const (
 // returns how many were applied. Concurrent calls, in other processes too, wait
 // for each other; running it again does nothing. It returns [ErrPooled] where a
 // pooler stands before PostgreSQL. What a database cannot do follows, in small
-// statements: see [store.DB.SettleEmails].
+// statements: see [store.DB.CanonicalizeEmails].
 func Up(ctx context.Context, db *store.DB, w Waiting) (int, error) {
 	if w.Longest == 0 {
 		w.Longest = LongestWait
@@ -124,7 +124,7 @@ func up(ctx context.Context, db *store.DB, t *teller, giveUp time.Time) (int, er
 		done = partial.Applied
 	}
 	if err == nil {
-		_, err = db.SettleEmails(ctx)
+		_, err = db.CanonicalizeEmails(ctx)
 	}
 	return len(done), err
 }

@@ -72,7 +72,7 @@ func read(env *config.Env, variable string, conns int) *store.DB {
 		env.RefuseSecret(variable, err.Error(), takes)
 		return nil
 	}
-	db.LimitLogins(signin.ReadLifetimes(env).Total)
+	db.SetLoginLifetime(signin.ReadLifetimes(env).Absolute)
 	return db
 }
 
@@ -114,14 +114,14 @@ func open(
 		Engine:     store.PostgreSQL,
 		SkipLocked: " FOR UPDATE SKIP LOCKED",
 		// The account first: who waits for it holds no login that others wait for.
-		Hold:        " FOR NO KEY UPDATE OF users, logins",
-		Share:       " FOR SHARE OF users, logins",
+		ForUpdate:   " FOR NO KEY UPDATE OF users, logins",
+		ForShare:    " FOR SHARE OF users, logins",
 		Retryable:   coded("40001", "40P01"),
 		Duplicate:   coded("23505"),
-		Orphan:      coded("23503"),
+		NoParent:    coded("23503"),
 		NoTable:     coded("42P01"),
 		Locked:      coded("55P03"),
 		Unavailable: unavailable,
-		Undone:      undone,
+		NotApplied:  undone,
 	}), nil
 }

@@ -61,11 +61,11 @@ func Open(path string) (*store.DB, error) {
 		Engine:      store.SQLite,
 		Retryable:   extended(lib.SQLITE_BUSY_SNAPSHOT), // any other lock was waited for
 		Duplicate:   extended(lib.SQLITE_CONSTRAINT_UNIQUE, lib.SQLITE_CONSTRAINT_PRIMARYKEY),
-		Orphan:      extended(lib.SQLITE_CONSTRAINT_FOREIGNKEY),
+		NoParent:    extended(lib.SQLITE_CONSTRAINT_FOREIGNKEY),
 		NoTable:     noTable,
 		Locked:      coded(lib.SQLITE_BUSY),
 		Unavailable: unavailable,
-		Undone:      undone,
+		NotApplied:  undone,
 	}), nil
 }
 

@@ -63,9 +63,9 @@ func Each(t *testing.T, test func(t *testing.T, db *store.DB)) {
 }
 
 // AtConsole runs fn in a transaction of the operator, who may do anything.
-func AtConsole(tb testing.TB, db *store.DB, fn func(tx *store.Tx, by store.Confirmed) error) {
+func AtConsole(tb testing.TB, db *store.DB, fn func(tx *store.Tx, by store.Actor) error) {
 	tb.Helper()
-	if err := db.Update(tb.Context(), func(tx *store.Tx) error { return fn(tx, tx.AtConsole()) }); err != nil {
+	if err := db.Update(tb.Context(), func(tx *store.Tx) error { return fn(tx, tx.Operator()) }); err != nil {
 		tb.Fatal(err)
 	}
 }

@@ -71,7 +71,7 @@ func once(content func() ([]byte, error)) func() representation {
 		if err != nil {
 			panic("reference: " + err.Error()) // the content is part of the program
 		}
-		return representation{body, endpoint.Tag(body)}
+		return representation{body, endpoint.ETag(body)}
 	})
 }
 
@@ -87,7 +87,7 @@ func (f *file) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if zipped {
 		form = f.zipped
 	}
-	if endpoint.Unchanged(w, r, form().tag) {
+	if endpoint.NotModified(w, r, form().tag) {
 		return
 	}
 	if zipped {

@@ -57,7 +57,7 @@ func (c *crowd) leave(addr net.Addr) {
 // client returns what counts as one, "" for what is none.
 func (c *crowd) client(addr net.Addr) string {
 	from, err := netip.ParseAddrPort(addr.String())
-	if err != nil || c.proxies.Trust(from.Addr()) {
+	if err != nil || c.proxies.Trusts(from.Addr()) {
 		return ""
 	}
 	return ratelimit.Network(from.Addr())

@@ -16,7 +16,7 @@ func SecureHost(header, port string) (string, error) { return secureHost(header,
 // Gathered is what connections are made into.
 func Gathered(c net.Conn) interface {
 	net.Conn
-	endpoint.Gatherer
+	endpoint.Corker
 } {
 	return &gathered{Conn: c}
 }

@@ -11,7 +11,7 @@ import (
 
 const gatherSize = 128 << 10 // bytes at which what is held goes out
 
-// gathering makes connections that are an [endpoint.Gatherer].
+// gathering makes connections that are an [endpoint.Corker].
 type gathering struct{ net.Listener }
 
 // Accept waits for the next connection.
@@ -27,13 +27,13 @@ func (l gathering) Accept() (net.Conn, error) {
 func withGatherer(ctx context.Context, c net.Conn) context.Context {
 	if t, ok := c.(*tls.Conn); ok {
 		if g, ok := t.NetConn().(*gathered); ok {
-			return endpoint.WithGatherer(ctx, g)
+			return endpoint.WithCorker(ctx, g)
 		}
 	}
 	return ctx
 }
 
-// A gathered connection sends what is written between Gather and Release in
+// A gathered connection sends what is written between Cork and Uncork in
 // large pieces. It is safe for concurrent use: TLS also writes on behalf of its
 // reader. A failure to send is that of every later write, as what follows a gap
 // is garbage.
@@ -53,15 +53,15 @@ var pieces = sync.Pool{New: func() any {
 	return &b
 }}
 
-// Gather lets writes be held.
-func (g *gathered) Gather() {
+// Cork lets writes be held.
+func (g *gathered) Cork() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.on = true
 }
 
-// Release sends what is held, and lets nothing be held any more.
-func (g *gathered) Release() error {
+// Uncork sends what is held, and lets nothing be held any more.
+func (g *gathered) Uncork() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.on = false

@@ -48,12 +48,12 @@ func TestGather_SendsWritesTogether(t *testing.T) {
 	out := &notebook{}
 	c := server.Gathered(out)
 	put(t, c, 10) // before
-	c.Gather()
+	c.Cork()
 	for range 16 {
 		put(t, c, 16<<10)
 	}
 	put(t, c, 1)
-	if err := c.Release(); err != nil {
+	if err := c.Uncork(); err != nil {
 		t.Fatal(err)
 	}
 	put(t, c, 20) // behind
@@ -68,17 +68,17 @@ func TestGather_WhatFollowsAGapIsNotSent(t *testing.T) {
 	broken := errors.New("broken pipe")
 	out := &notebook{broken: broken}
 	c := server.Gathered(out)
-	c.Gather()
+	c.Cork()
 	put(t, c, 5)
-	if err := c.Release(); !errors.Is(err, broken) {
+	if err := c.Uncork(); !errors.Is(err, broken) {
 		t.Errorf("Release = %v", err)
 	}
 	out.broken = nil
-	c.Gather()
+	c.Cork()
 	if _, err := c.Write([]byte("more")); !errors.Is(err, broken) {
 		t.Errorf("Write = %v", err)
 	}
-	if err := c.Release(); !errors.Is(err, broken) || len(out.sizes()) > 0 {
+	if err := c.Uncork(); !errors.Is(err, broken) || len(out.sizes()) > 0 {
 		t.Errorf("Release = %v, and %v was sent", err, out.sizes())
 	}
 }
@@ -97,14 +97,14 @@ func TestRun_GatheredAnswersArrive(t *testing.T) {
 	content := bytes.Repeat([]byte("0123456789abcdef-"), 100_000)
 	proceed := make(chan struct{}, 2)
 	s := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		release := endpoint.Gather(r)
+		release := endpoint.Cork(r)
 		io.WriteString(w, "first")
 		w.(http.Flusher).Flush()
 		if err := release(); err != nil {
 			t.Error(err)
 		}
 		<-proceed
-		release = endpoint.Gather(r)
+		release = endpoint.Cork(r)
 		io.Copy(w, struct{ io.Reader }{bytes.NewReader(content)})
 		if err := release(); err != nil {
 			t.Error(err)

@@ -24,7 +24,7 @@ func TestJudge(t *testing.T) {
 		login   signin.Login
 		counter int64
 		after   time.Duration // since the last rotation
-		want    signin.Verdict
+		want    signin.Decision
 	}{
 		{"the current token rotates", login, 7, time.Minute, signin.Rotate},
 		{"the current token rotates until just before the end", login, 7, time.Hour - 1, signin.Rotate},
@@ -54,7 +54,7 @@ func TestJudge(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := signin.Judge(tt.login, tt.counter, rotated.Add(tt.after), grace); got != tt.want {
+			if got := signin.Decide(tt.login, tt.counter, rotated.Add(tt.after), grace); got != tt.want {
 				t.Errorf("Judge(counter 7, %d, %v after) = %v, want %v", tt.counter, tt.after, got, tt.want)
 			}
 		})
@@ -66,7 +66,7 @@ func TestJudge_WithoutGraceNoTokenIsGoodTwice(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	login := signin.Login{Counter: 1, RotatedAt: now, ExpiresAt: now.Add(time.Hour)}
 	for _, after := range []time.Duration{-time.Second, 0, 1} {
-		if got := signin.Judge(login, 0, now.Add(after), 0); got != signin.Reuse {
+		if got := signin.Decide(login, 0, now.Add(after), 0); got != signin.Reuse {
 			t.Errorf("Judge without grace, %v after = %v, want reuse", after, got)
 		}
 	}
@@ -75,7 +75,7 @@ func TestJudge_WithoutGraceNoTokenIsGoodTwice(t *testing.T) {
 func TestVerdict_TellsTheSender(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		verdict signin.Verdict
+		verdict signin.Decision
 		want    error
 		code    string
 		word    string
@@ -86,7 +86,7 @@ func TestVerdict_TellsTheSender(t *testing.T) {
 		{signin.Revoked, signin.ErrRevoked, "login_revoked", "revoked"},
 		{signin.Expired, signin.ErrExpired, "token_expired", "expired"},
 		{signin.Unknown, signin.ErrInvalidRefresh, "invalid_token", "unknown"},
-		{signin.Verdict(99), signin.ErrInvalidRefresh, "invalid_token", "unknown"},
+		{signin.Decision(99), signin.ErrInvalidRefresh, "invalid_token", "unknown"},
 	}
 	for _, tt := range tests {
 		got := tt.verdict.Err()

@@ -12,30 +12,30 @@ import (
 var ErrBusy = fault.New(fault.Unavailable, "busy",
 	"Too many logins are waiting. Try again in a moment.").After(time.Second)
 
-// A gate lets a number of calls run and a number wait, in the order they came.
-type gate struct {
-	inside  chan struct{} // holds one token for each call that runs or waits
-	running chan struct{} // and one for each that runs
+// A queue lets a number of calls run and a number wait, in the order they came.
+type queue struct {
+	admitted chan struct{} // holds one token for each call that runs or waits
+	running  chan struct{} // and one for each that runs
 }
 
-func newGate(slots, queue int) gate {
-	slots, queue = max(slots, 1), max(queue, 0)
-	return gate{
-		inside:  make(chan struct{}, slots+queue),
-		running: make(chan struct{}, slots),
+func newQueue(slots, waiting int) queue {
+	slots, waiting = max(slots, 1), max(waiting, 0)
+	return queue{
+		admitted: make(chan struct{}, slots+waiting),
+		running:  make(chan struct{}, slots),
 	}
 }
 
 // do runs fn when its turn comes. It fails with [ErrBusy] at once when the
 // queue is full, and with the error of ctx when that ends first; fn does not
 // run then.
-func (g gate) do(ctx context.Context, fn func() error) error {
+func (g queue) do(ctx context.Context, fn func() error) error {
 	select {
-	case g.inside <- struct{}{}:
+	case g.admitted <- struct{}{}:
 	default:
 		return ErrBusy
 	}
-	defer func() { <-g.inside }()
+	defer func() { <-g.admitted }()
 	select {
 	case g.running <- struct{}{}:
 	case <-ctx.Done():

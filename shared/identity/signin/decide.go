@@ -6,21 +6,21 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/defense"
 )
 
-// A Verdict is what a genuine refresh token means for its login. Its zero value
+// A Decision is what a genuine refresh token means for its login. Its zero value
 // is [Unknown].
-type Verdict int
+type Decision int
 
 // The verdicts.
 const (
-	Unknown Verdict = iota // the counter is ahead of ours: nothing can be told; change nothing
-	Rotate                 // the current token: give out the next one
-	Repeat                 // a used one, within the grace period: give out the current pair
-	Reuse                  // a used one, after the grace period: revoke the login
-	Revoked                // the login was ended
-	Expired                // the login was not used for too long, or is too old
+	Unknown Decision = iota // the counter is ahead of ours: nothing can be told; change nothing
+	Rotate                  // the current token: give out the next one
+	Repeat                  // a used one, within the grace period: give out the current pair
+	Reuse                   // a used one, after the grace period: revoke the login
+	Revoked                 // the login was ended
+	Expired                 // the login was not used for too long, or is too old
 )
 
-// Judge says what a genuine token with counter means for l, for a rotation whose
+// Decide says what a genuine token with counter means for l, for a rotation whose
 // compare-and-swap did not match. The first that holds decides:
 //
 //  1. the login is revoked: [Revoked], whatever the token, since it cannot be
@@ -39,7 +39,7 @@ const (
 // Nobody can tell a slow client from a thief, so Repeat grants what a token could
 // have got before its first use and no more: the current pair, of which there is
 // one. First uses do not move, hence once Reuse, always Reuse.
-func Judge(l Login, counter int64, now time.Time, grace time.Duration) Verdict {
+func Decide(l Login, counter int64, now time.Time, grace time.Duration) Decision {
 	switch {
 	case l.RevokedAt != nil:
 		return Revoked
@@ -75,7 +75,7 @@ func (l Login) firstUse(counter int64) (used time.Time, known bool) {
 
 // Err returns what the sender of the token is told, nil for [Rotate] and
 // [Repeat].
-func (v Verdict) Err() error {
+func (v Decision) Err() error {
 	switch v {
 	case Rotate, Repeat:
 		return nil
@@ -91,7 +91,7 @@ func (v Verdict) Err() error {
 }
 
 // String returns the word for v, for logs and test failures.
-func (v Verdict) String() string {
+func (v Decision) String() string {
 	switch v {
 	case Rotate:
 		return "rotate"

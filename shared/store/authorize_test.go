@@ -20,11 +20,11 @@ import (
 // signedIn returns the proof of a live login of a.
 func signedIn(t testing.TB, db *store.DB, a account.Account) signin.Proof {
 	t.Helper()
-	l := signin.Start(a.ID, "device", "192.0.2.1", noon, signin.Lifetimes{Disuse: time.Hour})
+	l := signin.Start(a.ID, "device", "192.0.2.1", noon, signin.Lifetimes{Idle: time.Hour})
 	if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon)); err != nil {
 		t.Fatal(err)
 	}
-	return signin.Proven(a.ID, l.ID)
+	return signin.NewProof(a.ID, l.ID)
 }
 
 // endings are the ways in which a proof comes to nothing.
@@ -32,7 +32,7 @@ func endings(db *store.DB, a account.Account, by signin.Proof) map[string]func(t
 	change := func(c store.Changes) func(t *testing.T) {
 		return func(t *testing.T) {
 			t.Helper()
-			storetest.AtConsole(t, db, func(tx *store.Tx, console store.Confirmed) error {
+			storetest.AtConsole(t, db, func(tx *store.Tx, console store.Actor) error {
 				was, err := tx.Account(t.Context(), a.ID)
 				if err != nil {
 					return err
@@ -60,7 +60,7 @@ func endings(db *store.DB, a account.Account, by signin.Proof) map[string]func(t
 		},
 		"deleted": func(t *testing.T) {
 			t.Helper()
-			storetest.AtConsole(t, db, func(tx *store.Tx, console store.Confirmed) error {
+			storetest.AtConsole(t, db, func(tx *store.Tx, console store.Actor) error {
 				return tx.DeleteAccount(t.Context(), console, a.ID)
 			})
 		},
@@ -80,7 +80,7 @@ func TestUpdateAs_HoldsWhatWasProved(t *testing.T) {
 			{name: "all holds", proof: everything},
 			{name: "no login is named", proof: func(signin.Proof) signin.Proof { return signin.Proof{} }, want: signin.ErrRevoked},
 			{name: "the login is another user's", proof: func(p signin.Proof) signin.Proof {
-				return signin.Proven(account.NewID(), p.Login())
+				return signin.NewProof(account.NewID(), p.Login())
 			}, want: signin.ErrRevoked},
 			{name: "it expired", proof: plainly, now: noon.Add(time.Hour), want: signin.ErrRevoked},
 			{name: "it was logged out", proof: plainly, ending: "logged out", want: signin.ErrRevoked},
@@ -94,7 +94,7 @@ func TestUpdateAs_HoldsWhatWasProved(t *testing.T) {
 			t.Run(test.name, func(t *testing.T) {
 				a := someone(t, db, fmt.Sprintf("a%d@example.org", i))
 				admin := account.Admin
-				storetest.AtConsole(t, db, func(tx *store.Tx, by store.Confirmed) (err error) {
+				storetest.AtConsole(t, db, func(tx *store.Tx, by store.Actor) (err error) {
 					a, err = tx.ChangeAccount(t.Context(), by, a, store.Changes{Role: &admin}, noon)
 					return err
 				})
@@ -107,7 +107,7 @@ func TestUpdateAs_HoldsWhatWasProved(t *testing.T) {
 					now = noon
 				}
 				ran := false
-				err := db.UpdateAs(t.Context(), test.proof(by), now, func(_ *store.Tx, c store.Confirmed) error {
+				err := db.UpdateAs(t.Context(), test.proof(by), now, func(_ *store.Tx, c store.Actor) error {
 					ran = c.Account.ID == a.ID
 					return nil
 				})
@@ -130,8 +130,8 @@ func TestConfirmed_IsDemanded(t *testing.T) {
 	ada, bob := someone(t, db, "ada@example.org"), someone(t, db, "bob@example.org")
 	by := signedIn(t, db, ada)
 	name, email, role, enabled := "Ada", account.Email("new@example.org"), account.Admin, false
-	change := func(a account.Account, c store.Changes) func(context.Context, *store.Tx, store.Confirmed) error {
-		return func(ctx context.Context, tx *store.Tx, by store.Confirmed) error {
+	change := func(a account.Account, c store.Changes) func(context.Context, *store.Tx, store.Actor) error {
+		return func(ctx context.Context, tx *store.Tx, by store.Actor) error {
 			_, err := tx.ChangeAccount(ctx, by, a, c, noon)
 			return err
 		}
@@ -139,42 +139,42 @@ func TestConfirmed_IsDemanded(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		by    signin.Proof
-		write func(ctx context.Context, tx *store.Tx, by store.Confirmed) error
+		write func(ctx context.Context, tx *store.Tx, by store.Actor) error
 	}{
 		{"another's name", by, change(bob, store.Changes{FullName: &name})},
 		{"one's address without the password", by, change(ada, store.Changes{Email: &email})},
 		{"one's own role", by.WithPassword("hash"), change(ada, store.Changes{Role: &role})},
 		{"one's own state", by.WithPassword("hash"), change(ada, store.Changes{Disabled: &enabled})},
-		{"one's deletion without the password", by, func(ctx context.Context, tx *store.Tx, by store.Confirmed) error {
+		{"one's deletion without the password", by, func(ctx context.Context, tx *store.Tx, by store.Actor) error {
 			return tx.DeleteAccount(ctx, by, ada.ID)
 		}},
-		{"another's deletion", by.WithPassword("hash"), func(ctx context.Context, tx *store.Tx, by store.Confirmed) error {
+		{"another's deletion", by.WithPassword("hash"), func(ctx context.Context, tx *store.Tx, by store.Actor) error {
 			return tx.DeleteAccount(ctx, by, bob.ID)
 		}},
-		{"a password without the one before", by, func(ctx context.Context, tx *store.Tx, by store.Confirmed) error {
+		{"a password without the one before", by, func(ctx context.Context, tx *store.Tx, by store.Actor) error {
 			return tx.ChangePassword(ctx, by, "new")
 		}},
-		{"another's logins", by, func(ctx context.Context, tx *store.Tx, by store.Confirmed) error {
+		{"another's logins", by, func(ctx context.Context, tx *store.Tx, by store.Actor) error {
 			_, err := tx.RevokeLogins(ctx, by, bob.ID, "", "x", noon)
 			return err
 		}},
-		{"a wish in Nextcloud", by, func(ctx context.Context, tx *store.Tx, by store.Confirmed) error {
+		{"a wish in Nextcloud", by, func(ctx context.Context, tx *store.Tx, by store.Actor) error {
 			_, err := tx.RetryNextcloud(ctx, by, ada.ID, noon)
 			return err
 		}},
-		{"for nobody", by, func(ctx context.Context, tx *store.Tx, _ store.Confirmed) error {
-			return change(ada, store.Changes{FullName: &name})(ctx, tx, store.Confirmed{})
+		{"for nobody", by, func(ctx context.Context, tx *store.Tx, _ store.Actor) error {
+			return change(ada, store.Changes{FullName: &name})(ctx, tx, store.Actor{})
 		}},
 	} {
-		err := db.UpdateAs(t.Context(), test.by, noon, func(tx *store.Tx, by store.Confirmed) error {
+		err := db.UpdateAs(t.Context(), test.by, noon, func(tx *store.Tx, by store.Actor) error {
 			return test.write(t.Context(), tx, by)
 		})
 		if err == nil || errors.Is(err, account.ErrNotFound) {
 			t.Errorf("%s was written: %v", test.name, err)
 		}
 	}
-	var kept store.Confirmed
-	err := db.UpdateAs(t.Context(), by, noon, func(_ *store.Tx, by store.Confirmed) error { kept = by; return nil })
+	var kept store.Actor
+	err := db.UpdateAs(t.Context(), by, noon, func(_ *store.Tx, by store.Actor) error { kept = by; return nil })
 	if err == nil {
 		err = db.Update(t.Context(), func(tx *store.Tx) error {
 			return change(ada, store.Changes{FullName: &name})(t.Context(), tx, kept)
@@ -240,7 +240,7 @@ func TestStartLogin_BesideAChangeOfPassword(t *testing.T) {
 			for range logins {
 				wg.Go(func() {
 					<-begin
-					l := signin.Start(a.ID, "late", "192.0.2.2", noon, signin.Lifetimes{Disuse: time.Hour})
+					l := signin.Start(a.ID, "late", "192.0.2.2", noon, signin.Lifetimes{Idle: time.Hour})
 					err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon))
 					if err != nil && !errors.Is(err, store.ErrChanged) && !errors.Is(err, store.ErrUnavailable) {
 						t.Errorf("start login: %v", err)
@@ -249,7 +249,7 @@ func TestStartLogin_BesideAChangeOfPassword(t *testing.T) {
 			}
 			wg.Go(func() {
 				<-begin
-				err := db.UpdateAs(t.Context(), by, noon, func(tx *store.Tx, who store.Confirmed) error {
+				err := db.UpdateAs(t.Context(), by, noon, func(tx *store.Tx, who store.Actor) error {
 					if err := tx.ChangePassword(t.Context(), who, "new hash"); err != nil {
 						return err
 					}
