@@ -12,69 +12,74 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
-// An address opens an account in Nextcloud only while no other account has it.
-// So nobody gets an address that somebody else has there.
+// Nextcloud lets users log in with their e-mail address, as long as no second
+// account has it. So the gateway never sets an address that another account has.
 
 const (
-	searchPage  = 50 // accounts that Nextcloud tells of in one call
-	searchPages = 4  // of one search; an address is seldom a part of another
+	searchPage  = 50 // accounts in one response
+	searchPages = 4  // of one search; few addresses are part of another one
 )
 
-// What asking for the holder of an address can end with, besides the errors of
-// the directory.
+// Errors of the search for an e-mail address.
 var (
-	errEmailUnclear = errors.New("too many accounts match the address to tell who has it")
-	errEmailBusy    = errors.New("another account of the gateway still has the address")
-	errIDGoing      = errors.New("the account that has the id is being deleted")
+	errEmailAmbiguous = errors.New("too many accounts match the address to tell who has it")
+	errEmailInUse     = errors.New("another account of the gateway still has the address")
+	errIDBeingDeleted = errors.New("the account that has the id is being deleted")
 )
 
-// A conflict is an account in Nextcloud that is not ours and is in the way.
-type conflict struct{ id, word string }
+// checkEmailFree returns a conflict if another account has the e-mail address.
+func (a *attempt) checkEmailFree(ctx context.Context) error {
+	id, err := a.accountWithEmail(ctx, a.account)
+	a.trace("asked for the address")
+	if err == nil && id != "" {
+		err = &conflict{id, EmailTaken}
+	}
+	return err
+}
 
-func (c *conflict) Error() string { return "an account that is not ours is in the way: " + c.word }
-
-// emailHolder returns the id of the account in Nextcloud, other than n's own,
-// that has n's address, or "". Accounts that the gateway disabled or is about to
-// delete do not count: nobody signs in to them.
-func (r *Reconciler) emailHolder(ctx context.Context, n desired.Account) (string, error) {
-	users, err := r.withEmail(ctx, n.Email)
+// accountWithEmail returns the id of another account in Nextcloud that has the
+// e-mail address of n, or "". Accounts that the gateway disabled or is about to
+// delete do not count: nobody logs in to them. It returns errEmailInUse if the
+// gateway is about to change that account's address.
+func (r *Reconciler) accountWithEmail(ctx context.Context, n desired.Account) (string, error) {
+	users, err := r.searchEmail(ctx, n.Email)
 	if err != nil {
 		return "", err
 	}
-	busy := false
+	inUse := false
 	for _, u := range users {
 		if strings.EqualFold(u.ID, n.NextcloudID) {
 			continue
 		}
-		held, gone, err := r.db.NextcloudAccountByID(ctx, u.ID)
+		other, userDeleted, err := r.db.NextcloudAccountByID(ctx, u.ID)
 		switch {
-		case errors.Is(err, account.ErrNotFound), err == nil && gone:
+		case errors.Is(err, account.ErrNotFound), err == nil && userDeleted:
 			return u.ID, nil
 		case err != nil:
 			return "", err
 		}
-		busy = busy || held.State == desired.Present
+		inUse = inUse || other.State == desired.Present
 	}
-	if busy {
-		return "", errEmailBusy
+	if inUse {
+		return "", errEmailInUse
 	}
 	return "", nil
 }
 
-// withEmail returns the accounts in Nextcloud that have the address: enabled
-// ones first, then by id. Nextcloud finds those that contain it, in the id or the
-// name, too.
-func (r *Reconciler) withEmail(ctx context.Context, email account.Email) (found []ocs.User, err error) {
-	words := []string{string(email)}
-	if ascii := email.ASCII(); ascii != words[0] {
-		words = append(words, ascii)
+// searchEmail returns the accounts in Nextcloud that have the e-mail address:
+// enabled ones first, then by id. Nextcloud's search also finds accounts with a
+// longer address, id or name that contains it.
+func (r *Reconciler) searchEmail(ctx context.Context, email account.Email) (found []ocs.User, err error) {
+	terms := []string{string(email)}
+	if ascii := email.ASCII(); ascii != terms[0] {
+		terms = append(terms, ascii)
 	}
-	for _, word := range words {
+	for _, term := range terms {
 		for page := 0; ; page++ {
 			if page == searchPages {
-				return nil, errEmailUnclear
+				return nil, errEmailAmbiguous
 			}
-			users, err := r.directory.SearchUsers(ctx, word, searchPage, page*searchPage)
+			users, err := r.nextcloud.SearchUsers(ctx, term, searchPage, page*searchPage)
 			if err != nil {
 				return nil, err
 			}
@@ -97,61 +102,32 @@ func (r *Reconciler) withEmail(ctx context.Context, email account.Email) (found 
 	return found, nil
 }
 
-// takeAddress gives an account that was never made the address as its id, if
-// a deleted user's account had it at registration and is gone by now. It is
-// errIDGoing while that is being deleted, for some minutes at most: then the
-// account is made with its own id.
-func (t *try) takeAddress(ctx context.Context) error {
-	n := &t.account
-	id := desired.NextcloudID(account.Account{ID: n.UserID, Email: n.Email}, t.byEmail)
+// useEmailAsID gives an account that was never created the e-mail address as its
+// id, if the account of a deleted user had it at registration and no longer
+// exists. While that account is being deleted, it returns errIDBeingDeleted, for
+// a few minutes at most: after that, the account is created with its own id.
+func (a *attempt) useEmailAsID(ctx context.Context) error {
+	n := &a.account
+	id := desired.NextcloudID(account.Account{ID: n.UserID, Email: n.Email}, a.policy.ByEmail)
 	if n.NextcloudID != string(n.UserID) || n.NextcloudID == id || n.CreateAttempted || n.LastSyncedAt != nil {
 		return nil
 	}
-	taken, going, err := t.db.ReserveNextcloudID(ctx, n.UserID, t.lease, id, t.now())
-	t.reached("asked for the id")
+	reserved, beingDeleted, err := a.db.ReserveNextcloudID(ctx, n.UserID, a.lease, id, a.now())
+	a.trace("asked for the id")
 	switch {
 	case err != nil:
 		return err
-	case going && t.now().Sub(n.CreatedAt) < longestPause:
-		return errIDGoing
-	case !taken:
+	case beingDeleted && a.now().Sub(n.CreatedAt) < longestPause:
+		return errIDBeingDeleted
+	case !reserved:
 		return nil
 	}
 	n.NextcloudID = id
-	u, err := t.look(ctx)
-	switch {
-	case err == nil:
-		return &conflict{u.ID, IDTaken}
-	case errors.Is(err, ocs.ErrNoUser):
-		return nil
-	}
-	return err
-}
-
-// unheld returns nil where nobody else has the address, or the conflict.
-func (t *try) unheld(ctx context.Context) error {
-	holder, err := t.emailHolder(ctx, t.account)
-	t.reached("asked for the address")
-	if err == nil && holder != "" {
-		err = &conflict{holder, EmailTaken}
-	}
-	return err
-}
-
-// changeEmail sets the address, unless somebody else has it: the account goes on
-// with its old one then.
-func (t *try) changeEmail(ctx context.Context) error {
-	err := t.unheld(ctx)
-	_, taken := errors.AsType[*conflict](err)
-	switch {
-	case taken, errors.Is(err, errEmailBusy):
-		t.outcome.LastError = EmailTaken
-		return nil
-	case errors.Is(err, errEmailUnclear):
-		t.outcome.LastError = EmailAmbiguous
-		return nil
-	case err != nil:
+	if err := a.look(ctx); err != nil {
 		return err
 	}
-	return t.set(ctx, ocs.KeyEmail, string(t.account.Email))
+	if a.actual != nil {
+		return &conflict{a.actual.ID, IDTaken}
+	}
+	return nil
 }

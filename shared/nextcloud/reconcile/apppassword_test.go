@@ -48,7 +48,7 @@ func TestReconciler_FetchesOneAppPassword(t *testing.T) {
 		w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_PASSWORD_SYNC": "false"})
 		a := w.register("ada@example.org")
 		r := w.reconciler()
-		reconcile.OnReached(r, func(point string) {
+		reconcile.OnTrace(r, func(point string) {
 			if point == "owned" {
 				panic(errCrash{})
 			}

@@ -156,7 +156,7 @@ func TestGate_ATrialThatVanishedIsMadeByAnother(t *testing.T) {
 		a := w.register("ada@example.org")
 		r := w.reconciler()
 		tries, end := make(chan struct{}), make(chan struct{})
-		reconcile.OnReached(r, func(string) { close(tries); <-end; panic(errCrash{}) })
+		reconcile.OnTrace(r, func(string) { close(tries); <-end; panic(errCrash{}) })
 		var wg sync.WaitGroup
 		defer wg.Wait()
 		wg.Go(func() { crashes(func() { w.batch(r) }) })

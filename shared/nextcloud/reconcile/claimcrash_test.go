@@ -53,7 +53,7 @@ func TestClaim_TheAccountIsDeletedInBetween(t *testing.T) {
 		a := w.register("ada@example.org")
 		r := w.reconciler()
 		w.batch(r)
-		reconcile.OnReached(r, func(point string) {
+		reconcile.OnTrace(r, func(point string) {
 			if point == "claim begun" {
 				w.cloud.RemoveUser("ada@example.org")
 				w.cloud.AddUser("Countess", herPassword, "ada@example.org")
@@ -77,7 +77,7 @@ func TestClaim_SurvivesACrashAnywhere(t *testing.T) {
 		a, by := w.inConflict()
 		seen := 0
 		crash := func(r *reconcile.Reconciler) *reconcile.Reconciler {
-			reconcile.OnReached(r, func(string) {
+			reconcile.OnTrace(r, func(string) {
 				if seen++; seen == at {
 					panic(errCrash{})
 				}
@@ -175,7 +175,7 @@ func TestClaim_NotBesideTheReconciler(t *testing.T) {
 	a, by := w.inConflict()
 	w.retry(a)
 	r, claimed := w.reconciler(), false
-	reconcile.OnReached(r, func(point string) {
+	reconcile.OnTrace(r, func(point string) {
 		if point == "asked for the address" {
 			claimed = true
 			_, err := w.claim(by, herPassword)

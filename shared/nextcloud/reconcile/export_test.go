@@ -6,22 +6,19 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
-// OnReached calls fn after each call and each commit of r, with its name.
-func OnReached(r *Reconciler, fn func(point string)) { r.reached = fn }
+// OnTrace calls fn after each call and each commit of r, with its name.
+func OnTrace(r *Reconciler, fn func(point string)) { r.trace = fn }
 
-// Adoptable reports whether the account may become a user's.
-func Linkable(r *Reconciler, u ocs.User) bool { return r.adoptable(u) }
+// Linkable reports whether the account may be linked to a user.
+func Linkable(r *Reconciler, u ocs.User) bool { return r.linkable(u) }
 
-// Room is the time that must be left to begin with an account.
-const MinAttemptTime = room
+// MinAttemptTime is the time that must be left to begin an attempt.
+const MinAttemptTime = minAttemptTime
 
-// Key is what stands for the settings of r in the store.
+// Key identifies the settings of r in the circuit breaker.
 func Key(r *Reconciler) string { return r.key }
 
-// Impatient lets r wait for an answer of the Nextcloud of s no longer than a
-// test may take.
+// Impatient limits the time of a call of r to what a test can wait for.
 func Impatient(r *Reconciler, s Settings) {
-	d := connect(s).(directory)
-	d.Client = ocs.New(ocs.Config{URL: s.URL, AdminUser: s.Admin, AdminPassword: s.Password, Timeout: 300 * time.Millisecond})
-	r.directory = d
+	r.nextcloud.Client = ocs.New(ocs.Config{URL: s.URL, AdminUser: s.Admin, AdminPassword: s.Password, Timeout: 300 * time.Millisecond})
 }

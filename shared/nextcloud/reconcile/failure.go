@@ -11,80 +11,80 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
-// What went wrong last with an account, as clients and administrators see it:
-// stable words, listed in docs/api.md.
+// Codes of the last failure of an account, for clients and administrators. They
+// are stable; docs/api.md lists them.
 const (
-	IDTaken         = "id_taken"              // an account that is not ours has the id
-	AdminRefused    = "admin_refused"         // Nextcloud refuses the administrator's credentials
-	RateLimited     = "rate_limited"          // Nextcloud asks to wait
+	IDTaken         = "id_taken"              // an account that is not the gateway's has the id
+	AdminRefused    = "admin_refused"         // Nextcloud rejects the administrator's credentials
+	RateLimited     = "rate_limited"          // Nextcloud's rate limit is reached
 	Unavailable     = "nextcloud_unavailable" // down, in maintenance, or too slow
-	Removed         = "account_removed"       // somebody removed it; it is made again
-	PasswordLost    = "password_lost"         // a sealed password does not open; the next change sets one
-	PasswordRefused = "password_refused"      // Nextcloud's policy refuses it; the account keeps its old one
-	NoAppPassword   = "app_password_refused"  // the files cannot be reached until the next login hands the password over
-	Refused         = "refused"               // Nextcloud refuses what we ask for
-	Unexpected      = "unexpected_answer"     // what answers is not what we know as Nextcloud
-	EmailTaken      = "email_taken"           // an account that is not ours has the address
-	EmailAmbiguous  = "email_unclear"         // too many accounts match the address to tell whether one has it
-	ClaimRequired   = "claim_required"        // the account is the user's, and nothing opens it until they claim it
-	NotAdoptable    = "not_adoptable"         // the account was linked, and administers Nextcloud now
+	Removed         = "account_removed"       // somebody removed the account; it is created again
+	PasswordLost    = "password_lost"         // no key opens a sealed password; the next change sets one
+	PasswordRefused = "password_refused"      // Nextcloud's policy rejects it; the account keeps its old one
+	NoAppPassword   = "app_password_refused"  // the files cannot be reached until the next login supplies the password
+	Refused         = "refused"               // Nextcloud rejects the request
+	Unexpected      = "unexpected_answer"     // the response is not one of Nextcloud
+	EmailTaken      = "email_taken"           // an account that is not the gateway's has the e-mail address
+	EmailAmbiguous  = "email_unclear"         // too many accounts match the e-mail address to tell whether one has it
+	ClaimRequired   = "claim_required"        // the user has to claim the account
+	NotAdoptable    = "not_adoptable"         // the account was linked, and is an administrator of Nextcloud now
 )
 
 const (
-	maxAttempts  = 8                // failures in a row that are not Nextcloud's being down; then it is parked
+	maxAttempts  = 8                // failures in a row, outages aside, after which an account has failed
 	firstPause   = 5 * time.Second  // after the first failure; each further one doubles it
 	longestPause = 15 * time.Minute //
-	coolDown     = 5 * time.Minute  // after a refused administrator: each try is a strike against the whole subnet
+	coolDown     = 5 * time.Minute  // after rejected credentials: each try counts against the whole network
 )
 
-// failed decides what becomes of an account after a failure. The error is of
-// the database or of ctx.
-func (r *Reconciler) failed(ctx context.Context, t *try, failure error, now time.Time) (err error) {
-	o := &t.outcome
-	o.Status, o.Attempts = desired.Pending, t.account.Attempts
-	wait, its := time.Duration(0), false
+// fail sets the outcome of an attempt that failed: what went wrong, and when to
+// try again. The error is of the database or of ctx.
+func (a *attempt) fail(ctx context.Context, failure error, now time.Time) (err error) {
+	o := &a.outcome
+	o.Status, o.Attempts = desired.Pending, a.account.Attempts
+	wait, counts := time.Duration(0), false // counts: it is a failure of this account
 	inTheWay, conflicts := errors.AsType[*conflict](failure)
 	switch {
 	case conflicts:
-		o.LastError, o.Status, o.ConflictID = inTheWay.word, desired.Conflict, inTheWay.id
+		o.LastError, o.Status, o.ConflictID = inTheWay.code, desired.Conflict, inTheWay.id
 		return nil
-	case errors.Is(failure, errEmailUnclear):
-		o.LastError, o.Status = EmailAmbiguous, desired.Failed // trying again would cost as much, and tell as little
+	case errors.Is(failure, errEmailAmbiguous):
+		o.LastError, o.Status = EmailAmbiguous, desired.Failed // another attempt would have the same result
 		return nil
-	case errors.Is(failure, errIDGoing):
-		o.LastError, wait = EmailTaken, firstPause // no fault of this account's
-	case errors.Is(failure, errLost):
+	case errors.Is(failure, errIDBeingDeleted):
+		o.LastError, wait = EmailTaken, firstPause
+	case errors.Is(failure, errRemoved):
 		o.LastError = Removed
-	case errors.Is(failure, errKeyLost):
+	case errors.Is(failure, errInitialPasswordLost):
 		o.LastError = PasswordLost
 	case isRefusal(failure):
-		// The account stays due: it waits for the gate, and not once other
-		// credentials are configured.
+		// The account stays due: it waits for the circuit breaker, and no longer
+		// once other credentials are configured.
 		o.LastError = AdminRefused
-		err = r.refused(ctx, now)
+		err = a.recordRefusal(ctx, now)
 	case errors.Is(failure, ocs.ErrRateLimited):
-		// One caller's limit: other accounts may need no call that counts.
-		o.LastError, wait = RateLimited, r.paced(failure, t, now)
-		if !errors.Is(failure, errPaced) {
-			err = r.db.PauseNextcloudEdits(ctx, now.Add(max(ocs.RetryAfter(failure), firstPause)))
+		// It limits edits; other accounts may need none.
+		o.LastError, wait = RateLimited, a.untilEdits(failure, now)
+		if !errors.Is(failure, errEditsPaused) {
+			err = a.db.PauseNextcloudEdits(ctx, now.Add(max(ocs.RetryAfter(failure), firstPause)))
 		}
 	case isOutage(failure):
-		// Of everybody, in which case the gate is closed now; or Nextcloud fails
-		// at this account alone.
-		o.LastError = wordFor(failure)
-		its, err = r.ask(ctx)
+		// Either Nextcloud is down and the probe opens the circuit breaker, or
+		// Nextcloud fails at this account alone.
+		o.LastError = codeOf(failure)
+		counts, err = a.probe(ctx)
 	default:
-		o.LastError, its = wordFor(failure), true
+		o.LastError, counts = codeOf(failure), true
 	}
-	if its {
+	if counts {
 		o.Attempts++
 		wait = max(ocs.RetryAfter(failure), pause(o.Attempts))
 	}
 	slog.LogAttrs(ctx, slog.LevelWarn, "account in Nextcloud",
-		slog.String("user_id", string(t.account.UserID)), slog.String("code", o.LastError),
+		slog.String("user_id", string(a.account.UserID)), slog.String("code", o.LastError),
 		slog.Int("attempts", o.Attempts), slog.String("cause", failure.Error()))
-	if isSlow := errors.Is(failure, context.DeadlineExceeded); its && (isSlow || isOutage(failure)) {
-		o.Attempts = min(o.Attempts, maxAttempts-1) // a slow server gives nobody up
+	if isSlow := errors.Is(failure, context.DeadlineExceeded); counts && (isSlow || isOutage(failure)) {
+		o.Attempts = min(o.Attempts, maxAttempts-1) // a slow server makes no account fail for good
 	}
 	if o.Attempts >= maxAttempts {
 		o.Status = desired.Failed
@@ -95,15 +95,15 @@ func (r *Reconciler) failed(ctx context.Context, t *try, failure error, now time
 	return err
 }
 
-// wordFor returns the word for a failure of one account.
-func wordFor(failure error) string {
+// codeOf returns the code of a failure of one account.
+func codeOf(failure error) string {
 	switch {
-	case errors.Is(failure, errEmailBusy):
+	case errors.Is(failure, errEmailInUse):
 		return EmailTaken
 	case errors.Is(failure, ocs.ErrBadAnswer):
 		return Unexpected
 	case errors.Is(failure, ocs.ErrUnavailable), errors.Is(failure, ocs.ErrUncertain),
-		errors.Is(failure, errFiles), errors.Is(failure, errRevoke):
+		errors.Is(failure, errFilesUnreachable), errors.Is(failure, errRevocation):
 		return Unavailable
 	case errors.Is(failure, ocs.ErrRefused):
 		return Refused
@@ -111,20 +111,20 @@ func wordFor(failure error) string {
 	return Unexpected
 }
 
-// pause returns how long to wait after so many failures, with jitter.
-func pause(attempts int) time.Duration {
+// pause returns how long to wait after so many failures in a row, with jitter.
+func pause(failures int) time.Duration {
 	d := longestPause
-	if attempts < 10 {
-		d = min(d, firstPause<<(attempts-1))
+	if failures < 10 {
+		d = min(d, firstPause<<(failures-1))
 	}
 	return d - d/4 + rand.N(d/2)
 }
 
-// paced returns how long an account waits whose edit was one too many: until
-// edits are taken again, and a while, so that not all come at once.
-func (r *Reconciler) paced(failure error, t *try, now time.Time) time.Duration {
+// untilEdits returns how long an account waits for its next edit: until Nextcloud
+// accepts edits again, and a random time more, so that accounts do not come at once.
+func (a *attempt) untilEdits(failure error, now time.Time) time.Duration {
 	wait := max(ocs.RetryAfter(failure), firstPause)
-	if until := t.gate.EditsPausedUntil; until != nil {
+	if until := a.breaker.EditsPausedUntil; until != nil {
 		wait = max(wait, until.Sub(now))
 	}
 	return wait + rand.N(wait/2)

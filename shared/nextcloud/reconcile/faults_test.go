@@ -220,7 +220,7 @@ func TestReconciler_CrashesBesideAnother(t *testing.T) {
 			a := w.register(fmt.Sprintf("ada%d@example.org", at))
 			other := w.reconciler()
 			r, seen := w.reconciler(), 0
-			reconcile.OnReached(r, func(string) {
+			reconcile.OnTrace(r, func(string) {
 				seen++
 				if _, err := other.RunBatch(t.Context(), 10); err != nil { // finds it leased
 					t.Error(err)

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 
@@ -10,43 +9,39 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
-// What a try does about an account that the gateway did not make.
-
-// adoptable reports whether the account may become a user's: it is kept in
-// Nextcloud's own database and administers nothing. Else whoever gets at an
-// account of the gateway, where passwords are passed on, would get at Nextcloud.
-func (r *Reconciler) adoptable(u ocs.User) bool {
+// linkable reports whether the account may be linked to a user: Nextcloud's own
+// database holds it, and it administers nothing. Otherwise, whoever takes over an
+// account of the gateway would take over Nextcloud, if passwords are passed on.
+func (r *Reconciler) linkable(u ocs.User) bool {
 	return u.Backend == ocs.OwnBackend && !slices.Contains(u.Groups, ocs.AdminGroup) &&
 		len(u.AdminOf) == 0 && !strings.EqualFold(u.ID, r.admin)
 }
 
-// foreign reports whether the account was claimed, and still has a password that
-// the gateway does not know.
-func (t *try) foreign() bool { return t.account.Link == desired.Claimed && !t.outcome.HasUserPassword }
+// hasForeignPassword reports whether the account was claimed and still has a
+// password that the gateway does not know.
+func (a *attempt) hasForeignPassword() bool {
+	return a.account.Link == desired.Claimed && !a.outcome.HasUserPassword
+}
 
-// forgetProof forgets the password with which the owner proved the account, once
-// there is an app password, or it opens the account no more. Without either, the
-// owner has to prove it again.
-func (t *try) forgetProof(u ocs.User) error {
-	if t.account.Link != desired.Claimed {
+// dropProof discards the password with which the user claimed the account, once
+// the gateway has an app password or the proof no longer opens the account. In the
+// latter case, the user has to claim it again.
+func (a *attempt) dropProof() error {
+	if a.account.Link != desired.Claimed {
 		return nil
 	}
-	t.outcome.InitialPassword = []byte(desired.Spent)
-	if t.foreign() && t.outcome.LastError == NoAppPassword {
-		return &conflict{u.ID, ClaimRequired}
+	a.outcome.InitialPassword = []byte(desired.Spent)
+	if a.hasForeignPassword() && a.outcome.LastError == NoAppPassword {
+		return &conflict{a.actual.ID, ClaimRequired}
 	}
 	return nil
 }
 
-// release lets go of an account whose user is gone: the app passwords that the
-// gateway issued are revoked, and nothing else changes. looked is what looking
-// for the account came to.
-func (t *try) release(ctx context.Context, looked error) error {
-	switch {
-	case errors.Is(looked, ocs.ErrNoUser):
+// release lets go of a linked account whose user was deleted: it revokes the app
+// passwords that the gateway issued, and changes nothing else.
+func (a *attempt) release(ctx context.Context) error {
+	if a.actual == nil {
 		return nil
-	case looked != nil:
-		return looked
 	}
-	return t.revoke(ctx)
+	return a.revokeAppPasswords(ctx)
 }

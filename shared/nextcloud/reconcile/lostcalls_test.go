@@ -101,7 +101,7 @@ func TestReconciler_SurvivesACrashInAChangeOfThePassword(t *testing.T) {
 			w.batch(w.reconciler())
 			w.changePassword(a, adasNewPassword)
 			r, seen := w.reconciler(), 0
-			reconcile.OnReached(r, func(string) {
+			reconcile.OnTrace(r, func(string) {
 				if seen++; seen == at {
 					panic(errCrash{})
 				}

@@ -50,7 +50,7 @@ func TestReconciler_SurvivesACrashAnywhere(t *testing.T) {
 				a := w.register(fmt.Sprintf("ada%d@example.org", at))
 				r := w.reconciler()
 				seen := 0
-				reconcile.OnReached(r, func(string) {
+				reconcile.OnTrace(r, func(string) {
 					if seen++; seen == at {
 						panic(errCrash{})
 					}
@@ -296,7 +296,7 @@ func TestReconciler_AWishThatChangesMeanwhileIsNotLost(t *testing.T) {
 	r := w.reconciler()
 	a.FullName = "Ada King"
 	changed := false
-	reconcile.OnReached(r, func(point string) {
+	reconcile.OnTrace(r, func(point string) {
 		if point == "app password kept" && !changed {
 			changed = true
 			w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Changed(ctx, tx, a, w.time()) })
@@ -329,7 +329,7 @@ func TestReconciler_LoopWakesAtOnce(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t), nil)
 	r := w.reconciler()
 	settled := make(chan struct{}, 1)
-	reconcile.OnReached(r, func(point string) {
+	reconcile.OnTrace(r, func(point string) {
 		if point == "settled" {
 			settled <- struct{}{}
 		}

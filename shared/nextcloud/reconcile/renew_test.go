@@ -160,7 +160,7 @@ func TestReconciler_SetsThePasswordAsTheAdministratorWhereItMust(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a := w.register("ada@example.org")
 	r := w.reconciler()
-	reconcile.OnReached(r, func(point string) {
+	reconcile.OnTrace(r, func(point string) {
 		if point == "owned" { // as a crash leaves it: changed, and not noted
 			w.cloud.SetPassword("ada@example.org", "somebody changed it meanwhile")
 		}
@@ -177,7 +177,7 @@ func TestReconciler_FilesThatCannotBeReachedAreTheAccountsOwnTrouble(t *testing.
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a := w.register("ada@example.org")
 	r := w.reconciler()
-	reconcile.OnReached(r, func(point string) {
+	reconcile.OnTrace(r, func(point string) {
 		if point == "app password kept" {
 			w.cloud.SetEnabled("ada@example.org", false) // 503, as maintenance
 		}
@@ -186,7 +186,7 @@ func TestReconciler_FilesThatCannotBeReachedAreTheAccountsOwnTrouble(t *testing.
 	if n := w.known(a); n.Status != desired.Pending || n.LastError != reconcile.Unavailable || n.Attempts != 1 {
 		t.Errorf("the row is %+v", n)
 	}
-	reconcile.OnReached(r, func(string) {})
+	reconcile.OnTrace(r, func(string) {})
 	b := w.register("bob@example.org")
 	w.batch(r)
 	if n := w.known(b); n.Status != desired.Active {

@@ -13,39 +13,38 @@ import (
 )
 
 const (
-	resealed = 500 // values that are read at a time
-
-	resealEvery = time.Hour   // between two looks of one process at what a secret before sealed
-	resealLook  = time.Minute // between two at the ring, which may have changed
+	resealPage     = 500         // values that are read at a time
+	resealInterval = time.Hour   // between two runs of one process with the same key
+	resealCheck    = time.Minute // between two looks at the key ring, which may have changed
 )
 
-// A Resealer seals anew, in the background, what was sealed with another secret
-// than the current one, for as long as there is another. It is safe for concurrent
-// use, also by several processes.
+// A Resealer seals again, with the current key, what was sealed with an earlier
+// one, as long as the ring has earlier keys. It is safe for concurrent use, also by
+// several processes.
 type Resealer struct {
 	db   *store.DB
 	ring *keyring.Ring
 	now  func() time.Time
 
 	mu   sync.Mutex
-	with [4]byte   // the current key of the last round that worked
-	last time.Time // of that round
+	with [4]byte   // the current key of the last successful run
+	last time.Time // when that was
 }
 
-// NewResealer returns what reseals with the ring.
+// NewResealer returns a resealer for the ring.
 func NewResealer(db *store.DB, ring *keyring.Ring, now func() time.Time) *Resealer {
 	return &Resealer{db: db, ring: ring, now: now}
 }
 
-// Due seals anew unless there is but one secret, or this process did in the last
-// hour with the same. Once is not enough: another process may seal with the secret
-// before until it knows the new one.
+// Due reseals, unless there is only one key, or this process did so with the same
+// key in the last hour. Once is not enough: another process may seal with the
+// earlier key until it knows the new one.
 func (r *Resealer) Due(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	keys, now := r.ring.Derive(desired.Purpose).All(), r.now()
 	since := now.Sub(r.last)
-	if len(keys) == 1 || keys[0].ID == r.with && since >= 0 && since < resealEvery {
+	if len(keys) == 1 || keys[0].ID == r.with && since >= 0 && since < resealInterval {
 		return nil
 	}
 	sealed, lost, err := Reseal(ctx, r.db, r.ring, func(int) {})
@@ -58,21 +57,21 @@ func (r *Resealer) Due(ctx context.Context) error {
 	return err
 }
 
-// Loop seals anew whenever it is due, until ctx ends.
+// Loop reseals whenever it is due, until ctx ends.
 func (r *Resealer) Loop(ctx context.Context) {
-	background.Loop{Failed: "seal anew", Interval: resealLook}.Run(ctx, r.Due)
+	background.Loop{Failed: "seal anew", Interval: resealCheck}.Run(ctx, r.Due)
 }
 
-// Reseal seals anew, with the current key of the ring, all that was sealed with
-// another, so that the secret before can be dropped. It returns how many values
-// it sealed, and how many open with no key of the ring; those stay as they are.
-// It may run beside gateways that have the ring, and beside itself. After each page
-// it calls progress with how many values it has looked at.
-func Reseal(ctx context.Context, db *store.DB, ring *keyring.Ring, progress func(looked int)) (sealed, lost int, err error) {
-	box, looked := desired.NewBox(ring), 0
+// Reseal seals again, with the current key of the ring, everything that was sealed
+// with an earlier one, so that the earlier secret can be removed. It returns how
+// many values it sealed, and how many no key of the ring opens; those stay as they
+// are. It can run beside gateways that have the ring, and beside itself. After each
+// page it calls progress with the number of values checked so far.
+func Reseal(ctx context.Context, db *store.DB, ring *keyring.Ring, progress func(checked int)) (sealed, lost int, err error) {
+	box, checked := desired.NewBox(ring), 0
 	for _, place := range store.SealedColumns() {
 		for after := ""; ; {
-			values, err := db.SealedValues(ctx, place, after, resealed)
+			values, err := db.SealedValues(ctx, place, after, resealPage)
 			if err != nil {
 				return sealed, lost, err
 			}
@@ -98,9 +97,9 @@ func Reseal(ctx context.Context, db *store.DB, ring *keyring.Ring, progress func
 					sealed++
 				}
 			}
-			looked += len(values)
-			progress(looked)
-			if len(values) < resealed {
+			checked += len(values)
+			progress(checked)
+			if len(values) < resealPage {
 				break
 			}
 		}
@@ -108,8 +107,8 @@ func Reseal(ctx context.Context, db *store.DB, ring *keyring.Ring, progress func
 	return sealed, lost, nil
 }
 
-// Opens reports whether what is sealed opens with the ring, by one value of each
-// kind; true where there is none.
+// Opens reports whether the ring opens what is sealed, by one value of each kind.
+// It is true if nothing is sealed.
 func Opens(ctx context.Context, db *store.DB, ring *keyring.Ring) (bool, error) {
 	box := desired.NewBox(ring)
 	for _, place := range store.SealedColumns() {

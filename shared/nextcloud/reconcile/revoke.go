@@ -11,134 +11,135 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
-// errRevoke is a failure to revoke an app password that concerns this account
+// errRevocation is a failure to revoke an app password that concerns one account
 // alone.
-var errRevoke = errors.New("an app password cannot be revoked")
+var errRevocation = errors.New("an app password cannot be revoked")
 
-// revocations is where a try stands with the app passwords to be revoked.
+// revocations is the progress of an attempt with the app passwords to revoke.
 type revocations struct {
-	signedIn bool // this try has signed in with the account's own password
-	struck   bool // an app password was refused before that
-	left     bool // some are not revoked
-	untried  bool // of them, some were not even tried
+	loggedIn  bool // the attempt has logged in with the account's own password
+	rejected  bool // Nextcloud rejected an app password before that
+	remaining bool // some app passwords are not revoked
+	skipped   bool // some of them were not even tried
 }
 
-// revoke deletes at Nextcloud the app passwords that their owner took back. It
-// runs before a new password is set, while they are alive: the change of the
-// password kills them, and the sign-in that follows it revives them. One that is
-// refused was deleted by somebody else, or is dead only until that sign-in. So
-// after it this runs again, and only then is a refusal believed.
+// revokeAppPasswords deletes in Nextcloud the app passwords that their owner has
+// revoked. It runs before a new password is set, while they are valid: the change
+// of the password invalidates them, and the login that follows makes them valid
+// again. If Nextcloud rejects one, somebody else has deleted it, or it is invalid
+// only until that login. So this step is repeated after the login, and only then
+// is a rejection final.
 //
-// A refusal counts against all users of the gateway, until a success of the same
-// user. Where nothing opens the account, there is one and no more.
-func (t *try) revoke(ctx context.Context) error {
-	list, err := t.db.Revocations(ctx, t.account.UserID)
+// Nextcloud counts a rejection against all users of the gateway, until the same
+// user succeeds. If nothing opens the account, the step stops at the first one.
+func (a *attempt) revokeAppPasswords(ctx context.Context) error {
+	list, err := a.db.Revocations(ctx, a.account.UserID)
 	if err != nil {
 		return err
 	}
-	t.left, t.untried = false, false
+	a.remaining, a.skipped = false, false
 	for _, r := range list {
-		if r.State == desired.RevocationRefused && !t.signedIn {
-			t.left = true
+		if r.State == desired.RevocationRefused && !a.loggedIn {
+			a.remaining = true
 			continue
 		}
-		refused, err := t.revokeOne(ctx, r)
+		rejected, err := a.revokeOne(ctx, r)
 		if err != nil {
 			return err
 		}
-		if !refused {
+		if !rejected {
 			continue
 		}
-		if forgiven, err := t.forgive(ctx); err != nil {
+		if reset, err := a.resetThrottle(ctx); err != nil {
 			return err
-		} else if !forgiven {
-			t.left, t.untried = true, r.ID != list[len(list)-1].ID
+		} else if !reset {
+			a.remaining, a.skipped = true, r.ID != list[len(list)-1].ID
 			return nil
 		}
 	}
 	return nil
 }
 
-// revokeOne deletes one app password and reports whether Nextcloud refused it.
-// The revocation ends when the app password is known to be gone, not before.
-func (t *try) revokeOne(ctx context.Context, r desired.Revocation) (refused bool, err error) {
-	app, err := t.box.Open(r.Sealed, string(t.account.UserID))
+// revokeOne deletes one app password and reports whether Nextcloud rejected it.
+// The revocation ends once the app password is known to be gone.
+func (a *attempt) revokeOne(ctx context.Context, r desired.Revocation) (rejected bool, err error) {
+	app, err := a.box.Open(r.Sealed, string(a.account.UserID))
 	if err != nil {
 		slog.LogAttrs(ctx, slog.LevelWarn, "an app password is not revoked: it opens with no key",
-			slog.String("user_id", string(t.account.UserID)))
-		return false, t.db.EndRevocation(ctx, r.ID)
+			slog.String("user_id", string(a.account.UserID)))
+		return false, a.db.EndRevocation(ctx, r.ID)
 	}
-	err = t.directory.RevokeAppPassword(ctx, t.account.NextcloudID, app)
-	t.reached("app password revoked")
-	refused = errors.Is(err, ocs.ErrUnauthorized)
+	err = a.nextcloud.RevokeAppPassword(ctx, a.account.NextcloudID, app)
+	a.trace("app password revoked")
+	rejected = errors.Is(err, ocs.ErrUnauthorized)
 	switch {
-	case refused && !t.signedIn && r.State != desired.RevocationRetried:
-		t.struck, t.left = true, true
-		err = t.db.RefuseRevocation(ctx, r.ID)
-	case err == nil, refused:
-		err = t.db.EndRevocation(ctx, r.ID)
+	case rejected && !a.loggedIn && r.State != desired.RevocationRetried:
+		a.rejected, a.remaining = true, true
+		err = a.db.RefuseRevocation(ctx, r.ID)
+	case err == nil, rejected:
+		err = a.db.EndRevocation(ctx, r.ID)
 	default:
-		return false, ofAccount(err)
+		return false, ofThisAccount(err)
 	}
-	t.reached("revocation noted")
-	return refused, err
+	a.trace("revocation noted")
+	return rejected, err
 }
 
-// forgive signs in as the account, so that Nextcloud forgets its refusals, and
-// reports whether anything opens the account.
-func (t *try) forgive(ctx context.Context) (bool, error) {
-	if t.signedIn {
-		return t.signsIn(ctx, t.real)
+// resetThrottle logs in to the account, so that Nextcloud forgets the rejections
+// of this user. It reports whether anything opens the account.
+func (a *attempt) resetThrottle(ctx context.Context) (bool, error) {
+	if a.loggedIn {
+		return a.logInForRevocation(ctx, a.password)
 	}
-	if t.account.AppPassword == nil {
+	if a.account.AppPassword == nil {
 		return false, nil
 	}
-	app, err := t.box.Open(t.account.AppPassword, string(t.account.UserID))
+	app, err := a.box.Open(a.account.AppPassword, string(a.account.UserID))
 	if err != nil {
-		return false, nil //nolint:nilerr // another is fetched later
+		return false, nil
 	}
-	opens, err := t.signsIn(ctx, app)
+	opens, err := a.logInForRevocation(ctx, app)
 	if err != nil || opens {
 		return opens, err
 	}
-	return false, t.keepApp(ctx, nil)
+	return false, a.saveAppPassword(ctx, nil)
 }
 
-// revokeLeft revokes what was left, now that the account's own password has been
-// used, or can be.
-func (t *try) revokeLeft(ctx context.Context) error {
-	if !t.left {
+// revokeRemaining revokes what is left, now that the account's own password has
+// been used, or can be.
+func (a *attempt) revokeRemaining(ctx context.Context) error {
+	if !a.remaining {
 		return nil
 	}
-	if !t.signedIn && t.struck && !t.outcome.HasUserPassword {
-		if first, err := t.box.Open(t.account.InitialPassword, string(t.account.UserID)); err == nil {
-			t.real = first
-			if t.signedIn, err = t.signsIn(ctx, first); err != nil {
+	if !a.loggedIn && a.rejected && !a.outcome.HasUserPassword {
+		if initial, err := a.box.Open(a.account.InitialPassword, string(a.account.UserID)); err == nil {
+			a.password = initial
+			if a.loggedIn, err = a.logInForRevocation(ctx, initial); err != nil {
 				return err
 			}
 		}
 	}
-	if t.signedIn {
-		if err := t.revoke(ctx); err != nil {
+	if a.loggedIn {
+		if err := a.revokeAppPasswords(ctx); err != nil {
 			return err
 		}
 	}
-	if t.untried {
-		return errRevoke
+	if a.skipped {
+		return errRevocation
 	}
 	return nil
 }
 
-func (t *try) signsIn(ctx context.Context, password secret.String) (bool, error) {
-	opens, err := t.signsInAs(ctx, password)
-	return opens, ofAccount(err)
+func (a *attempt) logInForRevocation(ctx context.Context, password secret.String) (bool, error) {
+	opens, err := a.logIn(ctx, password)
+	return opens, ofThisAccount(err)
 }
 
-// ofAccount returns the error of a call with the account's own credentials, such
-// that nothing but an outage is taken for trouble with Nextcloud as a whole.
-func ofAccount(err error) error {
+// ofThisAccount returns the error of a call with the account's own credentials.
+// Only an outage is still recognized as a failure of Nextcloud as a whole.
+func ofThisAccount(err error) error {
 	if err == nil || errors.Is(err, ocs.ErrUnavailable) {
 		return err
 	}
-	return fmt.Errorf("%w: %v", errRevoke, err) //nolint:errorlint // see above
+	return fmt.Errorf("%w: %v", errRevocation, err) //nolint:errorlint // see above
 }

@@ -164,7 +164,7 @@ func TestReconciler_RevokesWhateverStopsIt(t *testing.T) {
 				w.takeBack(a, plain)
 				r := w.reconciler()
 				seen := 0
-				reconcile.OnReached(r, func(string) {
+				reconcile.OnTrace(r, func(string) {
 					if seen++; seen == at {
 						panic(errCrash{})
 					}
@@ -241,7 +241,7 @@ func TestReconciler_RevokesWhatIsTakenBackMeanwhile(t *testing.T) {
 	made := w.issue(a, adasPassword, 2)
 	w.recheck()
 	var once sync.Once
-	reconcile.OnReached(r, func(point string) {
+	reconcile.OnTrace(r, func(point string) {
 		if point == "touched" { // long after it looked for what to revoke
 			once.Do(func() { w.takeBack(a, "") })
 		}
@@ -291,7 +291,7 @@ func TestReconciler_TwoRevokeTheSame(t *testing.T) {
 		w.takeBack(a, freshPassword)
 		slow := w.reconciler()
 		var once sync.Once
-		reconcile.OnReached(slow, func(point string) {
+		reconcile.OnTrace(slow, func(point string) {
 			if point == "app password revoked" {
 				once.Do(func() {
 					w.advance(time.Hour)

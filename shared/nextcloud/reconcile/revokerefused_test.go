@@ -120,7 +120,7 @@ func TestReconciler_GoneAppPasswordsDoNotLockTheGatewayOut(t *testing.T) {
 				w.cloud.RevokeAll("ada@example.org")
 				w.takeBack(a, plain)
 				most := 0
-				reconcile.OnReached(r, func(string) { most = max(most, w.cloud.Strikes()) })
+				reconcile.OnTrace(r, func(string) { most = max(most, w.cloud.Strikes()) })
 				for range 3 {
 					w.batch(r)
 					w.advance(time.Minute)

@@ -1,11 +1,3 @@
-// Package provision gives everybody an account in Nextcloud and keeps it as
-// wished.
-//
-// A [desired.Recorder] records what accounts shall be, in the transaction of what
-// it follows from. A [Reconciler] leases what is due, compares it with Nextcloud,
-// and acts until they agree. Each of its steps may be repeated, and it may stop
-// after any of them; two of them share the work. Nextcloud being down delays it
-// and fails nothing.
 package reconcile
 
 import (

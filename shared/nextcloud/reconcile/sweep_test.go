@@ -224,7 +224,7 @@ func TestSweep_AWrongAdministratorIsTriedOnce(t *testing.T) {
 	if n := w.cloud.Strikes(); n != 1 {
 		t.Errorf("%d strikes, want 1", n)
 	}
-	if _, err := w.reconciler().Compare(t.Context()); !errors.Is(err, reconcile.ErrNotNow) {
+	if _, err := w.reconciler().Compare(t.Context()); !errors.Is(err, reconcile.ErrBlocked) {
 		t.Errorf("got %v", err)
 	}
 }

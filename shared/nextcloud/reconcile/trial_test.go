@@ -100,7 +100,7 @@ func TestTrial_EndsWithItsCaller(t *testing.T) {
 	t.Parallel()
 	for name, stop := range map[string]func(w *world, r *reconcile.Reconciler){
 		"a panic": func(w *world, r *reconcile.Reconciler) {
-			reconcile.OnReached(r, func(string) { panic(errCrash{}) })
+			reconcile.OnTrace(r, func(string) { panic(errCrash{}) })
 			if !crashes(func() { w.batch(r) }) {
 				w.t.Fatal("it did not stop")
 			}

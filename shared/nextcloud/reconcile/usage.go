@@ -7,20 +7,20 @@ import (
 
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
+	"github.com/voiceassist/gateway/shared/nextcloud/quota"
 )
 
 const (
-	usageFresh = time.Minute     // how long what Nextcloud said is good for
-	usageTime  = 2 * time.Second // that a person waits for it at most
+	usageFresh = time.Minute     // how long the figures of an account are current
+	usageTime  = 2 * time.Second // the longest that a request waits for new ones
 )
 
-// Usage returns n with how much the account holds. It asks Nextcloud at most
-// once a minute for each account, however many processes there are; in between,
-// while Nextcloud may not be called, and where it does not answer at once, what
-// was last seen has to do.
-// The error is of the database.
+// Usage returns n with its current storage usage. All processes together ask
+// Nextcloud at most once a minute for each account. In between, and while
+// Nextcloud does not answer in time, n keeps the figures that were last seen. The
+// error is of the database.
 func (r *Reconciler) Usage(ctx context.Context, n desired.Account) (desired.Account, error) {
-	now := r.now().UTC().Truncate(time.Microsecond) // as the row keeps it
+	now := r.now().UTC().Truncate(time.Microsecond) // the precision of the store
 	if !n.Owned {
 		return n, nil
 	}
@@ -30,17 +30,30 @@ func (r *Reconciler) Usage(ctx context.Context, n desired.Account) (desired.Acco
 	}
 	asking, cancel := context.WithTimeout(ctx, usageTime)
 	defer cancel()
-	u, err := r.directory.User(asking, n.NextcloudID)
+	u, err := r.nextcloud.User(asking, n.NextcloudID)
 	if errors.Is(err, ocs.ErrUnauthorized) {
-		return n, r.refused(ctx, now)
+		return n, r.recordRefusal(ctx, now)
 	}
 	if err != nil {
 		return n, nil
 	}
-	used, total := numbersOf(u)
+	used, total := usageOf(u)
 	if used == nil {
 		return n, nil
 	}
 	n.Used, n.Total, n.UsedAt = used, total, &now
 	return n, r.db.SetUsage(ctx, n.UserID, *used, total, now)
+}
+
+// usageOf returns the bytes that the account uses and its limit, which is nil for
+// none. Both are nil if Nextcloud does not report them.
+func usageOf(u ocs.User) (used, total *int64) {
+	if u.Quota == quota.Unknown {
+		return nil, nil
+	}
+	if u.Quota >= 0 {
+		n := int64(u.Quota)
+		total = &n
+	}
+	return &u.Used, total
 }

@@ -1,0 +1,100 @@
+package reconcile_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
+	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
+	"github.com/voiceassist/gateway/shared/nextcloud/quota"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+)
+
+// TestDiff changes an account, or its desired state, in one way each.
+func TestDiff(t *testing.T) {
+	t.Parallel()
+	type world struct {
+		want   desired.Account
+		policy desired.Policy
+		actual *ocs.User
+	}
+	drift := func(kind reconcile.DriftKind, wanted, found string) []reconcile.Drift {
+		return []reconcile.Drift{{Kind: kind, NextcloudID: "ada", UserID: "1", Wanted: wanted, Found: found}}
+	}
+	kept := func(d []reconcile.Drift) []reconcile.Drift {
+		d[0].Kept = true
+		return d
+	}
+	gigabytes := func(n int) quota.Quota { return quota.Quota(n) << 30 }
+	long := strings.Repeat("ä", 64)
+	for _, test := range []struct {
+		name   string
+		change func(*world)
+		drifts []reconcile.Drift
+	}{
+		{"nothing differs", func(*world) {}, nil},
+		{"the account is missing", func(w *world) { w.actual = nil }, drift(reconcile.DriftMissing, "", "")},
+		{"it is disabled", func(w *world) { w.actual.Enabled = false }, drift(reconcile.DriftDisabled, "", "")},
+
+		{"an enabled account should be disabled", func(w *world) { w.want.State = desired.Disabled }, drift(reconcile.DriftEnabled, "", "")},
+		{"an enabled account should be absent", func(w *world) { w.want.State = desired.Absent }, drift(reconcile.DriftEnabled, "", "")},
+		{"a disabled account should be disabled, whatever else differs", func(w *world) {
+			w.want.State, w.actual.Enabled, w.actual.Email = desired.Disabled, false, "x@example.org"
+		}, nil},
+		{"an absent account should be absent", func(w *world) { w.want.State, w.actual = desired.Absent, nil }, nil},
+		{"somebody else's account should be disabled", func(w *world) { w.want.State, w.want.Owned = desired.Disabled, false }, nil},
+
+		{"another e-mail address", func(w *world) { w.actual.Email = "x@example.org" }, drift(reconcile.DriftEmail, "ada@bücher.example", "x@example.org")},
+		{"no e-mail address", func(w *world) { w.actual.Email = "" }, drift(reconcile.DriftEmail, "ada@bücher.example", "")},
+		{"the same address in A-labels and capitals", func(w *world) { w.actual.Email = "Ada@XN--bcher-kva.example" }, nil},
+		{"a linked account keeps its address", func(w *world) { w.actual.Email, w.want.KeepsEmail = "x@example.org", true }, nil},
+
+		{"another name", func(w *world) { w.actual.DisplayName = "Countess" }, drift(reconcile.DriftName, "Ada", "Countess")},
+		{"a user without a name", func(w *world) { w.want.FullName = "" }, nil},
+		{"a name that Nextcloud cuts off", func(w *world) { w.want.FullName, w.actual.DisplayName = long+"ä", long }, nil},
+		{"a linked account keeps its name", func(w *world) { w.actual.DisplayName, w.want.KeepsName = "Countess", true }, nil},
+
+		{"another quota", func(w *world) { w.actual.Quota = gigabytes(7) }, drift(reconcile.DriftQuota, "5 GB", "7 GB")},
+		{"no quota", func(w *world) { w.actual.Quota = quota.Unlimited }, drift(reconcile.DriftQuota, "5 GB", "none")},
+		{"an override", func(w *world) { w.want.QuotaOverride = "20 GB" }, drift(reconcile.DriftQuota, "20 GB", "5 GB")},
+		{"an override that keeps the quota", func(w *world) { w.want.QuotaOverride, w.actual.Quota = desired.KeepQuota, gigabytes(7) }, nil},
+		{"a quota that somebody changed in Nextcloud", func(w *world) {
+			w.want.LastSetQuota, w.policy.KeepQuotas, w.actual.Quota = "5 GB", true, gigabytes(7)
+		}, kept(drift(reconcile.DriftQuota, "5 GB", "7 GB"))},
+		{"the same, where the policy resets it", func(w *world) { w.want.LastSetQuota, w.actual.Quota = "5 GB", gigabytes(7) }, drift(reconcile.DriftQuota, "5 GB", "7 GB")},
+		{"a new default that is not set yet", func(w *world) {
+			w.want.Quota, w.want.LastSetQuota, w.policy.KeepQuotas = "10 GB", "5 GB", true
+		}, drift(reconcile.DriftQuota, "10 GB", "5 GB")},
+
+		{"not in the group", func(w *world) { w.policy.Group, w.actual.Groups = "voice", []string{"a", "b"} }, drift(reconcile.DriftGroup, "voice", "a, b")},
+		{"in the group", func(w *world) { w.policy.Group, w.actual.Groups = "voice", []string{"a", "voice"} }, nil},
+	} {
+		w := world{
+			want: desired.Account{UserID: "1", NextcloudID: "ada", Owned: true, Spec: desired.Spec{
+				State: desired.Present, Email: "ada@bücher.example", FullName: "Ada", Quota: "5 GB",
+			}},
+			actual: &ocs.User{ID: "ada", Enabled: true, Email: "ada@bücher.example", DisplayName: "Ada", Quota: gigabytes(5)},
+		}
+		test.change(&w)
+		if diff := cmp.Diff(test.drifts, reconcile.Diff(w.want, w.policy, w.actual)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
+
+// TestDiff_ListsAllDrifts in the order in which an attempt corrects them.
+func TestDiff_ListsAllDrifts(t *testing.T) {
+	t.Parallel()
+	want := desired.Account{Spec: desired.Spec{State: desired.Present, Email: "ada@example.org", FullName: "Ada", Quota: "5 GB"}}
+	var got []reconcile.DriftKind
+	for _, d := range reconcile.Diff(want, desired.Policy{Group: "voice"}, &ocs.User{}) {
+		got = append(got, d.Kind)
+	}
+	if diff := cmp.Diff([]reconcile.DriftKind{
+		reconcile.DriftDisabled, reconcile.DriftEmail, reconcile.DriftName, reconcile.DriftQuota, reconcile.DriftGroup,
+	}, got); diff != "" {
+		t.Error(diff)
+	}
+}
