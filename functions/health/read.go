@@ -26,7 +26,7 @@ func Read(env *config.Env, db *store.DB) *Function {
 		f.Qdrant = probe.Cached(probe.Qdrant(u), Fresh)
 	}
 	if u := env.URL(nextcloud.VariableURL, "http", "https"); u != nil {
-		f.Nextcloud = probe.Cached(probe.Nextcloud(u, nextcloud.ReadRoots(env)), FreshNextcloud)
+		f.Nextcloud = probe.Cached(probe.Nextcloud(u, nextcloud.HTTPClient(nextcloud.ReadRoots(env), probe.Timeout)), FreshNextcloud)
 	}
 	return f
 }

@@ -9,10 +9,10 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync/atomic"
-	"time"
+
+	"github.com/voiceassist/gateway/shared/nextcloud/internal/transport"
 )
 
 // A call is one request of the API and how its answers are to be read.
@@ -46,7 +46,7 @@ type answer struct {
 
 // do makes the call and returns nil when meta.statuscode says that it succeeded.
 func (c *Client) do(ctx context.Context, k call) error {
-	u := c.at(append([]string{"ocs", "v2.php"}, k.path...)...)
+	u := c.server.URL(append([]string{"ocs", "v2.php"}, k.path...)...)
 	query := url.Values{"format": {"json"}}
 	for name, values := range k.query {
 		query[name] = values
@@ -67,7 +67,7 @@ func (c *Client) do(ctx context.Context, k call) error {
 func (c *Client) send(ctx context.Context, k call, u *url.URL) (answer, *Error) {
 	timeout := c.timeout
 	if k.writes {
-		timeout = c.writing
+		timeout = c.writeTimeout
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -77,9 +77,9 @@ func (c *Client) send(ctx context.Context, k call, u *url.URL) (answer, *Error) 
 	})
 	req, err := k.request(ctx, u)
 	if err != nil {
-		return answer{}, &Error{Op: k.op, Kind: ErrInvalid, cause: withoutURL(err)}
+		return answer{}, &Error{Op: k.op, Kind: ErrInvalid, cause: err}
 	}
-	resp, err := c.http.Do(req)
+	resp, err := c.server.Do(req)
 	if err != nil {
 		return answer{}, k.lost(err, sent.Load(), 0)
 	}
@@ -100,13 +100,12 @@ func (k call) request(ctx context.Context, u *url.URL) (*http.Request, error) {
 		// net/http repeats a GET without a body when a reused connection breaks.
 		body = io.NopCloser(strings.NewReader(""))
 	}
-	req, err := http.NewRequestWithContext(ctx, k.method, u.String(), body)
+	req, err := transport.NewRequest(ctx, k.method, u, body)
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("OCS-APIRequest", "true") // without it: 412, nothing executed
 	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", userAgent)
 	if k.agent != "" {
 		req.Header.Set("User-Agent", k.agent)
 	}
@@ -121,7 +120,7 @@ func (k call) request(ctx context.Context, u *url.URL) (*http.Request, error) {
 
 // lost is the error of a call without a complete answer.
 func (k call) lost(err error, sent bool, status int) *Error {
-	e := &Error{Op: k.op, Kind: ErrUnavailable, Status: status, cause: withoutURL(err)}
+	e := &Error{Op: k.op, Kind: ErrUnavailable, Status: status, cause: err}
 	switch {
 	case k.writes && sent:
 		e.Kind = ErrUncertain
@@ -135,18 +134,9 @@ func timedOut(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
-// withoutURL drops what net/http wraps around its errors: the address holds the
-// user's id.
-func withoutURL(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
-	}
-	return err
-}
-
 // judge says what an answer means. Its Kind is nil when the call succeeded.
 func (k call) judge(got answer) *Error {
-	e := &Error{Op: k.op, Status: got.status, RetryAfter: RetryAfterHeader(got.header)}
+	e := &Error{Op: k.op, Status: got.status, RetryAfter: transport.RetryAfter(got.header)}
 	doc, err := decode(got.header.Get("Content-Type"), got.body)
 	if len(got.body) > maxAnswer {
 		err = errTooLarge
@@ -218,23 +208,4 @@ func (k call) judgeStatus(e *Error, got answer, err error) {
 	case status < http.StatusMultipleChoices:
 		e.uncertain = k.writes
 	}
-}
-
-// maxRetryAfter bounds what a server can make us wait.
-const maxRetryAfter = 24 * time.Hour
-
-// RetryAfterHeader reads Retry-After (RFC 9110 section 10.2.3): seconds, or a
-// date, which is counted from the server's own clock. It is a day at most, and
-// 0 where the header is missing or makes no sense.
-func RetryAfterHeader(h http.Header) time.Duration {
-	value := h.Get("Retry-After")
-	if s, err := strconv.ParseUint(value, 10, 32); err == nil {
-		return min(time.Duration(s)*time.Second, maxRetryAfter)
-	}
-	until, err1 := http.ParseTime(value)
-	now, err2 := http.ParseTime(h.Get("Date"))
-	if err1 != nil || err2 != nil {
-		return 0
-	}
-	return min(max(until.Sub(now), 0), maxRetryAfter)
 }

@@ -10,16 +10,12 @@ package ocs
 
 import (
 	"cmp"
-	"context"
-	"crypto/tls"
 	"crypto/x509"
-	"net"
-	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/nextcloud/internal/transport"
 )
 
 // DefaultTimeout bounds one call where [Config] does not say otherwise.
@@ -59,11 +55,10 @@ type Config struct {
 // connections, follows no redirects, keeps no cookies and never repeats a call
 // that has an effect.
 type Client struct {
-	base    url.URL
-	admin   credentials
-	timeout time.Duration
-	writing time.Duration
-	http    *http.Client
+	server       *transport.Server
+	admin        credentials
+	timeout      time.Duration
+	writeTimeout time.Duration
 }
 
 // credentials are one name and password for HTTP Basic (RFC 7617).
@@ -74,68 +69,21 @@ type credentials struct {
 
 // New returns a client; it does not call the server.
 func New(c Config) *Client {
-	base := *c.URL
-	base.User, base.RawQuery, base.Fragment = nil, "", "" // a password there would end in errors
-	base.Path, base.RawPath = strings.TrimRight(base.Path, "/"), ""
 	if c.Timeout <= 0 {
 		c.Timeout = DefaultTimeout
 	}
 	return &Client{
-		base:    base,
-		admin:   credentials{c.AdminUser, c.AdminPassword},
-		timeout: c.Timeout,
-		writing: cmp.Or(c.WriteTimeout, c.Timeout),
-		http: &http.Client{
-			Transport:     Transport(c.Roots, c.Timeout),
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-	}
-}
-
-// Transport returns what carries calls to a Nextcloud, over HTTP or TLS. It
-// bounds connecting; how long an answer may take is the caller's to bound.
-func Transport(roots *x509.CertPool, connect time.Duration) *http.Transport {
-	dialer := net.Dialer{Timeout: connect}
-	return &http.Transport{
-		Proxy: http.ProxyFromEnvironment,
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			c, err := dialer.DialContext(ctx, network, addr)
-			if err != nil {
-				return nil, err
-			}
-			return inBulk(c), nil
-		},
-		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:    connect,
-		MaxIdleConnsPerHost:    idleConns,
-		IdleConnTimeout:        time.Minute,
-		MaxResponseHeaderBytes: maxHeader,
-		ForceAttemptHTTP2:      true,
+		server:       transport.New(transport.Config{URL: c.URL, Roots: c.Roots, Connect: c.Timeout}),
+		admin:        credentials{c.AdminUser, c.AdminPassword},
+		timeout:      c.Timeout,
+		writeTimeout: cmp.Or(c.WriteTimeout, c.Timeout),
 	}
 }
 
 // Close closes the idle connections. The client stays usable.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() { c.server.Close() }
 
 // WebDAVURL returns the root of a user's files, with a slash at its end.
 func (c *Client) WebDAVURL(userID string) string {
-	return c.at("remote.php", "dav", "files", userID).String() + "/"
-}
-
-// at returns the address of a path below the base, each segment escaped on its
-// own: [url.URL.JoinPath] would resolve "..".
-func (c *Client) at(segments ...string) *url.URL {
-	u := c.base
-	for _, s := range segments {
-		u.RawPath += "/" + escape(s)
-		u.Path += "/" + s
-	}
-	u.RawPath = c.base.EscapedPath() + u.RawPath
-	return &u
-}
-
-// escape is [url.PathEscape] that escapes the plus sign, too: WebDAV reads a
-// bare one as a blank in the user's id.
-func escape(segment string) string {
-	return strings.ReplaceAll(url.PathEscape(segment), "+", "%2B")
+	return c.server.URL("remote.php", "dav", "files", userID).String() + "/"
 }

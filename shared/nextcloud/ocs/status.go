@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"time"
+
+	"github.com/voiceassist/gateway/shared/nextcloud/internal/transport"
 )
 
 // The major versions of Nextcloud that the gateway supports: compose runs the
@@ -28,7 +30,7 @@ func (s Status) Usable() bool { return s.Installed && !s.Maintenance && !s.Needs
 // Status reads status.php, without credentials.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	const op = "status"
-	got, failure := c.send(ctx, call{op: op, method: http.MethodGet}, c.at("status.php"))
+	got, failure := c.send(ctx, call{op: op, method: http.MethodGet}, c.server.URL("status.php"))
 	if failure != nil {
 		return Status{}, failure
 	}
@@ -38,7 +40,7 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 		NeedsDBUpgrade bool   `json:"needsDbUpgrade"`
 		Version        string `json:"versionstring"`
 	}
-	e := &Error{Op: op, Kind: ErrBadAnswer, Status: got.status, RetryAfter: RetryAfterHeader(got.header)}
+	e := &Error{Op: op, Kind: ErrBadAnswer, Status: got.status, RetryAfter: transport.RetryAfter(got.header)}
 	switch err := json.Unmarshal(got.body, &said); {
 	case err == nil && said.Installed != nil: // older servers send 503 in maintenance
 		return Status{*said.Installed, said.Maintenance, said.NeedsDBUpgrade, said.Version}, nil

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/nextcloud/internal/transport"
 	"github.com/voiceassist/gateway/shared/nextcloud/quota"
 )
 
@@ -100,7 +101,7 @@ func (c *Client) User(ctx context.Context, id string) (u User, err error) {
 	for n := 1; ; n++ {
 		var unmeasured bool
 		u, unmeasured, err = c.user(ctx, id)
-		if !unmeasured || n == storageTries || pause(ctx, storagePause) != nil {
+		if !unmeasured || n == storageTries || transport.Sleep(ctx, storagePause) != nil {
 			return u, err
 		}
 	}
@@ -119,18 +120,6 @@ func (c *Client) user(ctx context.Context, id string) (u User, unmeasured bool, 
 		return User{}, false, err
 	}
 	return raw.user(), raw.Storage.unmeasured, nil
-}
-
-// pause waits, unless ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
 
 // Enable lets the user log in again. An enabled user is fine, too.

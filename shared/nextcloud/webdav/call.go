@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/voiceassist/gateway/shared/nextcloud/internal/transport"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
@@ -46,7 +47,7 @@ func (f *Folder) do(ctx context.Context, k call) (*http.Response, error) {
 		if err == nil || k.body != nil || n == most || !k.again(err, n) {
 			return resp, err
 		}
-		if err := sleep(ctx, time.Duration(n*n)*100*time.Millisecond); err != nil {
+		if err := transport.Sleep(ctx, time.Duration(n*n)*100*time.Millisecond); err != nil {
 			return nil, &Error{Op: k.op, Kind: ocs.ErrUnavailable, cause: err}
 		}
 	}
@@ -58,17 +59,6 @@ func (k call) again(err error, n int) bool {
 	return errors.Is(e.Kind, ErrLocked) ||
 		n == 1 && e.Status == 0 && !k.moves && !errors.Is(err, errSlow) && !errors.Is(err, context.Canceled) &&
 			!errors.Is(err, context.DeadlineExceeded)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
 
 // once makes the call once.
@@ -85,10 +75,10 @@ func (f *Folder) once(ctx context.Context, k call) (*http.Response, error) {
 	} else {
 		w.expect(limit)
 	}
-	req, err := http.NewRequestWithContext(w.ctx, k.method, k.url.String(), body)
+	req, err := transport.NewRequest(w.ctx, k.method, k.url, body)
 	if err != nil {
 		w.stop()
-		return nil, &Error{Op: k.op, Kind: ocs.ErrRefused, cause: withoutURL(err)}
+		return nil, &Error{Op: k.op, Kind: ocs.ErrRefused, cause: err}
 	}
 	if k.body != nil {
 		req.ContentLength = k.size
@@ -97,10 +87,9 @@ func (f *Folder) once(ctx context.Context, k call) (*http.Response, error) {
 	if req.Header == nil {
 		req.Header = http.Header{}
 	}
-	req.Header.Set("User-Agent", userAgent)
 	req.Header.Set("Accept-Encoding", "identity") // what is counted and hashed is the file
 	req.SetBasicAuth(f.user, f.password.Reveal())
-	resp, err := c.http.Do(req)
+	resp, err := c.server.Do(req)
 	if err != nil {
 		w.stop()
 		return nil, f.lost(w, k, err)
@@ -116,7 +105,7 @@ func (f *Folder) once(ctx context.Context, k call) (*http.Response, error) {
 
 // lost is the error of a call without an answer.
 func (f *Folder) lost(w *watch, k call, err error) error {
-	e := &Error{Op: k.op, Kind: ocs.ErrUnavailable, cause: withoutURL(err)}
+	e := &Error{Op: k.op, Kind: ocs.ErrUnavailable, cause: err}
 	switch {
 	case errors.Is(context.Cause(w.ctx), errSlow):
 		e.cause = errSlow
@@ -126,19 +115,10 @@ func (f *Folder) lost(w *watch, k call, err error) error {
 	return e
 }
 
-// withoutURL drops what net/http wraps around its errors: the address holds
-// the user and the file.
-func withoutURL(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
-	}
-	return err
-}
-
 // judge says what an answer that is no success means.
 func (k call) judge(resp *http.Response) error {
 	e := &Error{
-		Op: k.op, Status: resp.StatusCode, RetryAfter: ocs.RetryAfterHeader(resp.Header),
+		Op: k.op, Status: resp.StatusCode, RetryAfter: transport.RetryAfter(resp.Header),
 	}
 	class, message := errorClass(io.LimitReader(resp.Body, maxError))
 	e.Class = class

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/voiceassist/gateway/shared/nextcloud/internal/transport"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
@@ -161,7 +162,7 @@ func (up upload) put(ctx context.Context, p part) error {
 		if try == chunkTries || !errors.Is(err, ocs.ErrUnavailable) && !errors.Is(err, ErrLocked) {
 			return err
 		}
-		if sleep(ctx, time.Duration(try*try)*250*time.Millisecond) != nil || !p.again() {
+		if transport.Sleep(ctx, time.Duration(try*try)*250*time.Millisecond) != nil || !p.again() {
 			return err
 		}
 	}

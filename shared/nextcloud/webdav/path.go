@@ -10,6 +10,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/nextcloud/internal/transport"
 )
 
 // The limits of a path. Nextcloud fails on the name of a new file from 228
@@ -102,7 +103,7 @@ func (p Path) String() string { return p.text }
 func (p Path) Escaped() string {
 	names := p.segments()
 	for i, name := range names {
-		names[i] = escape(name)
+		names[i] = transport.Escape(name)
 	}
 	return strings.Join(names, "/")
 }

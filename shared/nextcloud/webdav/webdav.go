@@ -11,14 +11,12 @@ package webdav
 
 import (
 	"crypto/x509"
-	"net/http"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/foundation/secret"
-	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
+	"github.com/voiceassist/gateway/shared/nextcloud/internal/transport"
 )
 
 // What a [Config] means where it does not say otherwise.
@@ -36,7 +34,6 @@ const (
 	// continueTimeout is how long a large body waits for the server's word that
 	// it wants it, which spares sending what would be refused.
 	continueTimeout = 2 * time.Second
-	userAgent       = "VoiceAssist gateway"
 )
 
 // A Config says where the files are, and how patient to be.
@@ -56,29 +53,21 @@ type Config struct {
 type Client struct {
 	Config
 
-	base    url.URL
-	http    *http.Client
+	server  *transport.Server
 	uploads atomic.Int64 // in chunks, under way
 }
 
 // New returns a client; it does not call the server.
 func New(c Config) *Client {
-	base := *c.URL
-	base.User, base.RawQuery, base.Fragment = nil, "", ""
-	base.Path, base.RawPath = strings.TrimRight(base.Path, "/"), ""
 	c.Answer = orDefault(c.Answer, DefaultAnswer)
 	c.Idle = orDefault(c.Idle, DefaultIdle)
 	c.Assembly = orDefault(c.Assembly, DefaultAssembly)
 	c.Whole = orDefault(c.Whole, DefaultWhole)
 	c.Chunk = orDefault(c.Chunk, DefaultChunk)
 	c.Buffer = orDefault(c.Buffer, DefaultBuffer)
-	transport := ocs.Transport(c.Roots, connectTimeout)
-	transport.ExpectContinueTimeout = continueTimeout
-	transport.WriteBufferSize, transport.ReadBufferSize = transferBuffer, transferBuffer
-	return &Client{Config: c, base: base, http: &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	return &Client{Config: c, server: transport.New(transport.Config{
+		URL: c.URL, Roots: c.Roots, Connect: connectTimeout, Buffer: transferBuffer, Continue: continueTimeout,
+	})}
 }
 
 // transferBuffer is of a connection, in bytes: large transfers in 4 KiB steps
@@ -93,7 +82,7 @@ func orDefault[T time.Duration | int64](v, otherwise T) T {
 }
 
 // Close closes the idle connections. The client stays usable.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() { c.server.Close() }
 
 // A Folder is everything that one user stores. It is safe for concurrent use.
 type Folder struct {
@@ -108,23 +97,9 @@ func (c *Client) Folder(user string, password secret.String) *Folder {
 	return &Folder{client: c, user: user, password: password}
 }
 
-// at returns the address below /remote.php/dav/ of those segments, each escaped
-// on its own.
+// at returns the address of a path below /remote.php/dav/.
 func (c *Client) at(segments ...string) *url.URL {
-	u := c.base
-	raw := c.base.EscapedPath()
-	for _, s := range append([]string{"remote.php", "dav"}, segments...) {
-		u.Path += "/" + s
-		raw += "/" + escape(s)
-	}
-	u.RawPath = raw
-	return &u
-}
-
-// escape is [url.PathEscape] that escapes the plus sign, too, which some
-// servers read as a blank.
-func escape(segment string) string {
-	return strings.ReplaceAll(url.PathEscape(segment), "+", "%2B")
+	return c.server.URL(append([]string{"remote.php", "dav"}, segments...)...)
 }
 
 // of returns the address of a path.

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/nextcloud/webdav"
@@ -120,13 +121,9 @@ func newExamination(c Config) *examination {
 		return x
 	}
 	x.base = bare(s.URL)
-	transport := ocs.Transport(s.Roots, connectLimit)
-	proxy, err := transport.Proxy(&http.Request{URL: x.base})
+	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: x.base})
 	x.proxied = err == nil && proxy != nil
-	x.http = &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	x.http = nextcloud.HTTPClient(s.Roots, connectLimit)
 	x.cloud = ocs.New(ocs.Config{
 		URL: x.base, AdminUser: s.Admin, AdminPassword: s.Password, Timeout: callLimit, Roots: s.Roots,
 	})

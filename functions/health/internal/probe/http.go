@@ -3,7 +3,6 @@ package probe
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,7 +17,7 @@ const maxAnswer = 64 << 10
 // Qdrant returns a probe of the Qdrant server at base: GET /readyz, which waits
 // for its shards, or /healthz where the server is too old to have it.
 func Qdrant(base *url.URL) Probe {
-	c := client(nil)
+	c := client()
 	return func(ctx context.Context) error {
 		status, _, err := get(ctx, c, base.JoinPath("readyz"))
 		if err == nil && status == http.StatusNotFound {
@@ -31,11 +30,10 @@ func Qdrant(base *url.URL) Probe {
 	}
 }
 
-// Nextcloud returns a probe of the Nextcloud server at base: status.php must say
-// that it is installed, not in maintenance, and not waiting for an upgrade. Its
-// certificate is checked against roots, or against the system's when nil.
-func Nextcloud(base *url.URL, roots *x509.CertPool) Probe {
-	c := client(roots)
+// Nextcloud returns a probe of the Nextcloud server at base: status.php must report
+// that it is installed, not in maintenance, and does not need an upgrade. c must not
+// follow redirects.
+func Nextcloud(base *url.URL, c *http.Client) Probe {
 	return func(ctx context.Context) error {
 		status, body, err := get(ctx, c, base.JoinPath("status.php"))
 		if err != nil {
@@ -84,12 +82,12 @@ func expectOK(status int) error {
 	return nil
 }
 
-// client returns an HTTP client that keeps one connection and follows nothing.
-func client(roots *x509.CertPool) *http.Client {
+// client returns an HTTP client that keeps one connection and follows no redirects.
+func client() *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
 			Proxy:               http.ProxyFromEnvironment,
-			TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
 			MaxIdleConnsPerHost: 1,
 			IdleConnTimeout:     Timeout, // a probe every second reuses it, a rare one leaves none
 			ForceAttemptHTTP2:   true,

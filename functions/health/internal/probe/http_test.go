@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/functions/health/internal/probe"
+	"github.com/voiceassist/gateway/shared/nextcloud"
 )
 
 func TestQdrant(t *testing.T) {
@@ -78,7 +79,7 @@ func TestNextcloud(t *testing.T) {
 				w.WriteHeader(tt.status)
 				io.WriteString(w, tt.body)
 			}))
-			got := text(probe.Nextcloud(base.JoinPath("cloud"), nil)(t.Context()))
+			got := text(probe.Nextcloud(base.JoinPath("cloud"), nextcloud.HTTPClient(nil, probe.Timeout))(t.Context()))
 			if got != tt.want {
 				t.Errorf("Nextcloud = %q, want %q", got, tt.want)
 			}
@@ -107,7 +108,7 @@ func TestNextcloud_ChecksTheCertificate(t *testing.T) {
 		{"for another name", otherName, roots, "its certificate is for another host name"},
 	}
 	for _, tt := range tests {
-		if got := text(probe.Nextcloud(parse(t, tt.url), tt.roots)(t.Context())); got != tt.want {
+		if got := text(probe.Nextcloud(parse(t, tt.url), nextcloud.HTTPClient(tt.roots, probe.Timeout))(t.Context())); got != tt.want {
 			t.Errorf("%s: Nextcloud = %q, want %q", tt.name, got, tt.want)
 		}
 	}
@@ -137,7 +138,7 @@ func TestProbe_GivesUp(t *testing.T) {
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, p := range map[string]probe.Probe{
-		"qdrant": probe.Qdrant(silent), "nextcloud": probe.Nextcloud(silent, nil),
+		"qdrant": probe.Qdrant(silent), "nextcloud": probe.Nextcloud(silent, nextcloud.HTTPClient(nil, probe.Timeout)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,4 +1,4 @@
-package ocs_test
+package transport
 
 import (
 	"bytes"
@@ -11,11 +11,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
-// connect returns both ends of a connection, the first made by the transport. A
+// connect returns both ends of a connection, the first with a low-water mark. A
 // read of it that hangs fails.
 func connect(t *testing.T) (client net.Conn, server *net.TCPConn) {
 	t.Helper()
@@ -29,10 +27,11 @@ func connect(t *testing.T) (client net.Conn, server *net.TCPConn) {
 		c, _ := l.Accept()
 		accepted <- c
 	}()
-	client, err = ocs.Transport(nil, time.Second).DialContext(t.Context(), "tcp", l.Addr().String())
+	plain, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
+	client = withLowWater(plain)
 	server, _ = (<-accepted).(*net.TCPConn)
 	t.Cleanup(func() {
 		client.Close()
@@ -44,7 +43,7 @@ func connect(t *testing.T) (client net.Conn, server *net.TCPConn) {
 	return client, server
 }
 
-// send writes content as a Nextcloud does.
+// send writes content in pieces of 8 KiB, as Nextcloud does.
 func send(w io.Writer, content []byte) error {
 	for len(content) > 0 {
 		n, err := w.Write(content[:min(8<<10, len(content))])
@@ -56,8 +55,8 @@ func send(w io.Writer, content []byte) error {
 	return nil
 }
 
-// wakesAt returns how many bytes wake the reader of a connection.
-func wakesAt(t *testing.T, c net.Conn) (n int) {
+// lowWater returns how many bytes wake the reader of a connection.
+func lowWater(t *testing.T, c net.Conn) (n int) {
 	t.Helper()
 	raw, err := c.(syscall.Conn).SyscallConn()
 	if err != nil {
@@ -74,15 +73,15 @@ func wakesAt(t *testing.T, c net.Conn) (n int) {
 
 func noise(n int) []byte {
 	b := make([]byte, n)
-	rand.NewChaCha8([32]byte{byte(n)}).Read(b) //nolint:errcheck // never fails
+	rand.NewChaCha8([32]byte{byte(n)}).Read(b) // never fails
 	return b
 }
 
-// Portions that come one by one each wake the reader, until there were many.
-func TestTransport_MuchWakesSeldom(t *testing.T) {
+// Each piece wakes the reader, until the connection is busy.
+func TestLowWater_RisesOnABusyConnection(t *testing.T) {
 	t.Parallel()
 	client, server := connect(t)
-	portion := noise(8 << 10)
+	piece := noise(8 << 10)
 	var read atomic.Int64
 	go func() {
 		for {
@@ -95,17 +94,17 @@ func TestTransport_MuchWakesSeldom(t *testing.T) {
 	}()
 	for sent, end := int64(0), time.Now().Add(time.Minute); ; {
 		if time.Now().After(end) {
-			t.Fatalf("each of %d bytes woke the reader", sent)
+			t.Fatalf("after %d bytes, each piece still wakes the reader", sent)
 		}
-		if _, err := server.Write(portion); err != nil {
+		if _, err := server.Write(piece); err != nil {
 			t.Fatal(err)
 		}
-		sent += int64(len(portion))
-		for read.Load() < sent { // it waits now, or soon
-			switch seldom := wakesAt(t, client) > len(portion); {
-			case seldom && sent < 4<<20:
-				t.Fatalf("the reader of %d bytes is woken seldom", sent)
-			case seldom:
+		sent += int64(len(piece))
+		for read.Load() < sent { // the reader waits, or will soon
+			switch busy := lowWater(t, client) > len(piece); {
+			case busy && sent < busyAfter:
+				t.Fatalf("the connection counts as busy after %d bytes", sent)
+			case busy:
 				return
 			case time.Now().After(end):
 				t.Fatalf("of %d bytes %d arrived", sent, read.Load())
@@ -114,9 +113,9 @@ func TestTransport_MuchWakesSeldom(t *testing.T) {
 	}
 }
 
-// Whoever sends much and then little gets it through: requests and answers of
-// all sizes by turns, each waiting for the one before.
-func TestTransport_LittleAfterMuchArrives(t *testing.T) {
+// A short message after a long one arrives at once. Messages of all sizes alternate, and
+// each waits for the reply to the previous one.
+func TestLowWater_ShortMessagesArrive(t *testing.T) {
 	t.Parallel()
 	client, server := connect(t)
 	sizes := []int{5 << 20, 1, 5<<20 + 1, 100, 1 << 20, 8 << 20, 1<<20 - 1, 64, 9<<20 + 77, 1}
@@ -140,7 +139,7 @@ func TestTransport_LittleAfterMuchArrives(t *testing.T) {
 			t.Fatalf("part %d of %d bytes: %v", i, n, err)
 		}
 		if !bytes.Equal(got, noise(n)) {
-			t.Fatalf("part %d of %d bytes is not what was sent", i, n)
+			t.Fatalf("part %d of %d bytes was altered", i, n)
 		}
 		if _, err := client.Write([]byte{1}); err != nil {
 			t.Fatal(err)
@@ -149,33 +148,33 @@ func TestTransport_LittleAfterMuchArrives(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Fatal(err)
 	}
-	go client.Read(make([]byte, 1)) //nolint:errcheck // it waits for what does not come
-	for deadline := time.Now().Add(time.Minute); wakesAt(t, client) != 1; {
+	go client.Read(make([]byte, 1)) // nothing arrives
+	for deadline := time.Now().Add(time.Minute); lowWater(t, client) != 1; {
 		if time.Now().After(deadline) {
-			t.Fatalf("a connection that waits is woken at %d bytes", wakesAt(t, client))
+			t.Fatalf("an idle connection has a low-water mark of %d bytes", lowWater(t, client))
 		}
 	}
 }
 
-func TestTransport_MuchEnds(t *testing.T) {
+func TestLowWater_BusyConnectionsEnd(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		end  func(client net.Conn, server *net.TCPConn) error
 		want error
 	}{
-		"at the end":           {func(_ net.Conn, s *net.TCPConn) error { return s.Close() }, io.EOF},
-		"by a reset":           {func(_ net.Conn, s *net.TCPConn) error { return errors.Join(s.SetLinger(0), s.Close()) }, syscall.ECONNRESET},
-		"by the reader itself": {func(c net.Conn, _ *net.TCPConn) error { return c.Close() }, net.ErrClosed},
-		"in time":              {func(c net.Conn, _ *net.TCPConn) error { return c.SetReadDeadline(time.Now()) }, os.ErrDeadlineExceeded},
+		"at the end":      {func(_ net.Conn, s *net.TCPConn) error { return s.Close() }, io.EOF},
+		"by a reset":      {func(_ net.Conn, s *net.TCPConn) error { return errors.Join(s.SetLinger(0), s.Close()) }, syscall.ECONNRESET},
+		"by the reader":   {func(c net.Conn, _ *net.TCPConn) error { return c.Close() }, net.ErrClosed},
+		"by the deadline": {func(c net.Conn, _ *net.TCPConn) error { return c.SetReadDeadline(time.Now()) }, os.ErrDeadlineExceeded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			client, server := connect(t)
 			content := noise(6 << 20)
-			go send(server, content) //nolint:errcheck // the reader sees what is missing
+			go send(server, content) // the reader sees what is missing
 			got := make([]byte, len(content))
 			if _, err := io.ReadFull(client, got); err != nil || !bytes.Equal(got, content) {
-				t.Fatalf("reading much: %v", err)
+				t.Fatalf("read: %v", err)
 			}
 			ended := make(chan error, 1)
 			go func() {
