@@ -27,7 +27,7 @@ func origin(r *http.Request, client netip.Addr) audit.Origin {
 	}
 }
 
-// Proxies are the networks whose X-Forwarded-For is believed.
+// Proxies are the networks whose X-Forwarded-For header the gateway trusts.
 type Proxies []netip.Prefix
 
 // ReadProxies reads TRUSTED_PROXIES, addresses and networks in CIDR form. One that
@@ -54,9 +54,9 @@ func ReadProxies(env *config.Env) Proxies {
 	return trusted
 }
 
-// minPrefixBits returns the shortest prefix that a network of proxies may have: that of
-// 10.0.0.0/8 and fc00::/7. In a wider network there are clients, and a client that
-// counts as a proxy chooses its address.
+// minPrefixBits returns the shortest prefix that a network of proxies may have:
+// that of 10.0.0.0/8 or fc00::/7. A wider network contains clients, and a
+// client that counts as a proxy can choose its address.
 func minPrefixBits(a netip.Addr) int {
 	const v4, v6 = 8, 7
 	switch {
@@ -68,10 +68,10 @@ func minPrefixBits(a netip.Addr) int {
 	return v6
 }
 
-const mappedBits = 96 // bits of the prefix of IPv4-mapped addresses, ::ffff:0:0/96
+const mappedBits = 96 // bits in the prefix of IPv4-mapped addresses, ::ffff:0:0/96
 
-// unmap returns a network of IPv4-mapped addresses as one of IPv4, as which
-// addresses are compared.
+// unmap returns a network of IPv4-mapped addresses as an IPv4 network, since
+// clients are compared by their IPv4 addresses.
 func unmap(p netip.Prefix) netip.Prefix {
 	if p.Addr().Is4In6() && p.Bits() >= mappedBits {
 		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mappedBits)
@@ -79,18 +79,18 @@ func unmap(p netip.Prefix) netip.Prefix {
 	return p
 }
 
-// maxHops bounds how far back a chain of proxies is followed.
+// maxHops limits how far back the gateway follows a chain of proxies.
 const maxHops = 32
 
-// client returns the address a request came from: that of the connection, or,
-// behind trusted proxies, the rightmost hop of X-Forwarded-For that is not one
-// of them; the leftmost when all are. Whatever stands left of that hop, the
-// client may have invented. A hop that is no address ends the search at the proxy
-// that wrote it, an empty one, too: it stands for a client that the proxy could
-// not name, and not for the one before.
+// client returns the address of the client: the address of the connection or,
+// behind trusted proxies, the rightmost untrusted hop of X-Forwarded-For, or
+// the leftmost hop if all are trusted. A client can forge everything left of
+// that hop. A hop that is not an address ends the search at the proxy that
+// wrote it. So does an empty hop: the proxy did not know its client, and the
+// hop before it is not that client.
 //
-// Behind API Gateway the connection's address is that of its requestContext, so
-// the answer is the same on Lambda.
+// Behind API Gateway, the address of the connection is that of the
+// requestContext, so the result is the same on Lambda.
 func (p Proxies) client(r *http.Request) netip.Addr {
 	addr, n := parseAddr(r.RemoteAddr), 0
 	for text := range hops(r.Header.Values("X-Forwarded-For")) {
@@ -103,7 +103,8 @@ func (p Proxies) client(r *http.Request) netip.Addr {
 	return addr
 }
 
-// hops yields the elements of the lines of one header, the last one first.
+// hops yields the elements of a list header with several lines, last element
+// first.
 func hops(lines []string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, line := range slices.Backward(lines) {
@@ -118,15 +119,15 @@ func hops(lines []string) iter.Seq[string] {
 	}
 }
 
-// Trusts reports whether the address is that of a proxy of ours.
+// Trusts reports whether addr belongs to a trusted proxy.
 func (p Proxies) Trusts(addr netip.Addr) bool {
 	addr = addr.Unmap().WithZone("")
 	return slices.ContainsFunc(p, func(prefix netip.Prefix) bool { return prefix.Contains(addr) })
 }
 
-// parseAddr reads an address with or without a port; an IPv6 address may stand in
-// brackets, and must with a port. An IPv4-mapped address is the IPv4 address, and
-// a zone, which means something on one machine only, is left out.
+// parseAddr parses an address with or without a port. An IPv6 address may be in
+// brackets, and must be if it has a port. It returns an IPv4-mapped address as
+// IPv4, and drops the zone, which has a meaning on one machine only.
 func parseAddr(s string) netip.Addr {
 	if with, err := netip.ParseAddrPort(s); err == nil {
 		return with.Addr().Unmap().WithZone("")

@@ -19,8 +19,8 @@ import (
 // The limits of a JSON or form body.
 const (
 	MaxBody    = 1 << 20 // bytes
-	maxDepth   = 100     // of nested arrays and objects; people need a handful
-	maxMembers = 20_000  // of all objects but the outermost; a document of 64 KiB has 13,107 at most
+	maxDepth   = 100     // of nested arrays and objects; real requests need a handful
+	maxMembers = 20_000  // of all objects except the outermost; a document of 64 KiB has at most 13,107
 )
 
 // Errors of decoding.
@@ -35,8 +35,8 @@ var (
 		"Content encodings are not supported. Send the body without Content-Encoding.")
 )
 
-// CheckEncoding returns the fault of a request whose body has a content coding (RFC
-// 9110 section 8.4) other than identity, which is none.
+// CheckEncoding returns a fault if the body of r has a content coding (RFC 9110
+// section 8.4) other than identity, which means none.
 func CheckEncoding(r *http.Request) error {
 	for _, line := range r.Header.Values("Content-Encoding") {
 		for coding := range strings.SplitSeq(line, ",") {
@@ -48,11 +48,11 @@ func CheckEncoding(r *http.Request) error {
 	return nil
 }
 
-// A decoder reads bodies into requests of one type. What the type looks like is
-// found out once, when the route is made.
+// A decoder decodes bodies into requests of one type. It inspects the type
+// once, when the route is created.
 type decoder struct {
-	json map[string]bool // the members it takes; none is a request without a body
-	form map[string]int  // the form fields it takes, by field index
+	json map[string]bool // the accepted members; empty for requests without a body
+	form map[string]int  // the index of the struct field for each accepted form field
 
 	checks []Check
 }
@@ -75,8 +75,8 @@ func newDecoder[Req any](checks []Check) decoder {
 	return d
 }
 
-// decode fills req, a pointer to the decoder's type, from the body, lets it bind
-// and checks it.
+// decode fills req, a pointer to the type of the decoder, from the body, binds
+// it and checks it.
 func (d decoder) decode(w http.ResponseWriter, r *http.Request, req any) error {
 	if len(d.json) > 0 {
 		if err := d.body(w, r, req); err != nil {
@@ -105,7 +105,7 @@ func (d decoder) body(w http.ResponseWriter, r *http.Request, req any) error {
 		return errBrokenBody.Because(err)
 	}
 	if len(body) == 0 {
-		return nil // no bytes are no body, whatever their type: every field is absent
+		return nil // an empty body is no body, whatever its type: every field is absent
 	}
 	contentType := r.Header.Get("Content-Type")
 	if err := CheckEncoding(r); err != nil {
@@ -124,10 +124,10 @@ func (d decoder) body(w http.ResponseWriter, r *http.Request, req any) error {
 	return errMediaType
 }
 
-// fromJSON is stricter than encoding/json: one object and nothing after it,
-// valid UTF-8 without lone surrogates (I-JSON, RFC 7493 section 2), no member
-// twice, none that the request does not know by exactly that name, and no deep
-// nesting.
+// fromJSON is stricter than encoding/json. It accepts one object with nothing
+// after it, in valid UTF-8 without lone surrogates (I-JSON, RFC 7493 section
+// 2), without duplicate or unknown members, and without deep nesting. Names of
+// members are case-sensitive.
 func (d decoder) fromJSON(body []byte, req any) error {
 	var wrong fault.Fields
 	err := scan(body, func(name string) {
@@ -150,8 +150,8 @@ func (d decoder) fromJSON(body []byte, req any) error {
 	return nil
 }
 
-// fromForm reads pair by pair, as [url.ParseQuery] keeps every name that was
-// sent.
+// fromForm decodes pair by pair, because it must see duplicate names, which
+// [url.ParseQuery] merges.
 func (d decoder) fromForm(body []byte, req any) error {
 	if !utf8.Valid(body) {
 		return errMalformedForm
@@ -181,7 +181,7 @@ func (d decoder) fromForm(body []byte, req any) error {
 
 func unescapePair(pair string) (name, value string, err error) {
 	if strings.Contains(pair, ";") {
-		return "", "", errors.New("a semicolon") // which some take for a separator
+		return "", "", errors.New("a semicolon") // some parsers take it for a separator
 	}
 	name, value, _ = strings.Cut(pair, "=")
 	if name, err = url.QueryUnescape(name); err == nil {
@@ -190,7 +190,7 @@ func unescapePair(pair string) (name, value string, err error) {
 	return name, value, err
 }
 
-// describeType says in words of JSON what a Go type takes.
+// describeType returns the JSON type that a Go type accepts, for people.
 func describeType(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.String:

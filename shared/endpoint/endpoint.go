@@ -1,15 +1,21 @@
-// Package endpoint turns a typed function into an http.Handler, and several of
-// them into the gateway that clients see.
+// Package endpoint turns typed functions into HTTP handlers and serves them as
+// the gateway that clients see.
 //
-// A function takes a context and a request value and returns a response value
-// or an error; it has no ResponseWriter, so it cannot answer twice or forget to
-// return. [JSON], [Authenticated] and [AdminOnly] decode strictly, check, call and
-// encode. [New] mounts routes and puts around them what every answer needs:
-// correlation id, security headers, CORS, problems for every failure, one log
-// event. The same handler runs under Lambda and in the binary.
+// A function takes a context, the caller or the origin of the request, and a
+// request value. It returns a response value or an error. It has no
+// ResponseWriter, so it cannot answer twice or forget to return. [JSON],
+// [Authenticated] and [AdminOnly] decode the request strictly, check it, call
+// the function and encode the response. [New] mounts routes and adds what every
+// response needs: the correlation id, security headers, CORS, a problem for
+// every failure, and one log event. The same handler runs on Lambda and in the
+// binary.
 //
-// endpoint is the only package that writes response bodies; what must stream or
-// answer in another form uses [Raw].
+// Only this package writes response bodies. Handlers that stream or send
+// another format use [Raw].
+//
+// It imports the domain rules (identity, audit, ratelimit), but neither the
+// store nor a function: an [Authenticator] gets the store through an interface.
+// Begin with [JSON], then read gateway.serve.
 package endpoint
 
 import (
@@ -27,52 +33,53 @@ import (
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 
-// A Route is one entry of the mux: a pattern as [http.ServeMux] takes it, with
-// its method, and what serves it.
+// A Route is a pattern of [http.ServeMux] with a method, and its handler.
 type Route struct {
 	Pattern string
 	Handler http.Handler
 	Limit   ratelimit.Policy // beside [ratelimit.General]; "" for none, or [ratelimit.Unlimited]
 }
 
-// Routes are what a function serves.
+// Routes are the routes of a function.
 type Routes []Route
 
-// None is the request or response of a function that needs or gives nothing;
-// as a response it is an empty body.
+// None is an empty request or response. An empty response has no body.
 type None struct{}
 
 func (None) empty() {}
 
-// A Binder is a request that takes values from outside the body: path, query,
-// headers. Bind runs after the body was decoded and before the checks.
+// A Binder is a request that reads values from outside the body: from the path,
+// the query or headers. Bind runs after the body was decoded and before the
+// checks.
 type Binder interface {
 	Bind(r *http.Request) error
 }
 
-// A Check looks at a request, of which it gets the address, before the function
-// does. It reports every wrong member at once as a fault of kind [fault.Invalid].
+// A Check validates a request, given as a pointer, before the function runs. It
+// reports all invalid members in one fault of kind [fault.Invalid].
 //
-// A request with `validate` tags needs validation.Check, which is passed in and
-// not imported here: functions without such a request start faster without it.
+// Requests with `validate` tags need validation.Check. It is a parameter rather
+// than an import, because functions without such requests start faster without
+// it.
 type Check func(request any) error
 
-// A Header is a response with headers of its own.
+// A Header is a response that sets headers.
 type Header interface {
 	Header(h http.Header)
 }
 
-// A Status is a response that chooses among several of success.
+// A Status is a response that chooses its status, for functions with several
+// successful ones.
 type Status interface {
 	Status() int
 }
 
-// requestTime bounds one call of a function. It is under the 29 s after which
-// API Gateway gives up, so that the caller gets our answer and not its.
+// requestTime limits one call of a function. It is shorter than the 29 s after
+// which API Gateway gives up, so that clients get the gateway's own response.
 const requestTime = 25 * time.Second
 
-// JSON adapts fn to HTTP for callers that need no token. It panics where Req has
-// `validate` tags and there is no check, as [Authenticated] and [AdminOnly] do.
+// JSON adapts fn for callers without a token. It panics if Req has `validate`
+// tags and there is no check, as [Authenticated] and [AdminOnly] do.
 func JSON[Req, Resp any](status int, fn func(context.Context, audit.Origin, Req) (Resp, error), checks ...Check) http.Handler {
 	dec := newDecoder[Req](checks)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -87,14 +94,14 @@ func JSON[Req, Resp any](status int, fn func(context.Context, audit.Origin, Req)
 	})
 }
 
-// Authenticated adapts fn to HTTP for callers with a bearer token of a live login.
+// Authenticated adapts fn for callers with the bearer token of a live login.
 func Authenticated[Req, Resp any](
 	a *Authenticator, status int, fn func(context.Context, Caller, Req) (Resp, error), checks ...Check,
 ) http.Handler {
 	return restricted(a, status, func(c Caller) (Caller, error) { return c, nil }, fn, checks)
 }
 
-// AdminOnly is [Authenticated] for administrators; everybody else gets
+// AdminOnly is [Authenticated] for administrators. Other callers get
 // [signin.ErrAdminRequired].
 func AdminOnly[Req, Resp any](
 	a *Authenticator, status int, fn func(context.Context, Admin, Req) (Resp, error), checks ...Check,
@@ -109,11 +116,11 @@ func admin(c Caller) (Admin, error) {
 	return Admin{Caller: c}, nil
 }
 
-// restricted adapts fn for callers that admit lets in.
+// restricted adapts fn for the callers that admit accepts.
 //
-// The signature of the token is checked before the body is read, so that nobody
-// else makes us read one. Whether the login still lives and what the caller may
-// do is asked afterwards: a client can take its time to send a body.
+// It checks the signature of the token before it reads the body, so that only
+// clients of ours can make it read one. It checks the login and the caller's
+// role after it has read the body, because a client may take long to send one.
 func restricted[C, Req, Resp any](
 	a *Authenticator, status int, admit func(Caller) (C, error),
 	fn func(context.Context, C, Req) (Resp, error), checks []Check,
@@ -145,9 +152,8 @@ func restricted[C, Req, Resp any](
 	})
 }
 
-// Raw adapts a handler that writes its own answers and returns the error of
-// those it did not write. It is for what no typed response can say: streams,
-// pages, the key set.
+// Raw adapts a handler that writes its own responses, and returns an error for
+// those it did not write. It is for streams, pages and the key set.
 func Raw(fn func(w http.ResponseWriter, r *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := fn(w, r); err != nil {
@@ -156,7 +162,7 @@ func Raw(fn func(w http.ResponseWriter, r *http.Request) error) http.Handler {
 	})
 }
 
-// answer returns what writes the outcome of a function.
+// answer returns a function that writes the result of an endpoint function.
 func answer(w http.ResponseWriter, r *http.Request, status int) func(resp any, err error) {
 	return func(resp any, err error) {
 		if err != nil {
@@ -181,7 +187,7 @@ func answer(w http.ResponseWriter, r *http.Request, status int) func(resp any, e
 	}
 }
 
-// WriteJSON sends a body as JSON, for handlers of [Raw].
+// WriteJSON sends body as JSON, for handlers of [Raw].
 func WriteJSON(w http.ResponseWriter, r *http.Request, status int, body any) {
 	write(w, r, status, "application/json", body)
 }
@@ -204,8 +210,9 @@ func encoder(w io.Writer) *json.Encoder {
 	return enc
 }
 
-// WriteBytes sends a body that is ready, with its length, and nothing but the
-// headers to HEAD. An error of the connection has nobody left to be told to.
+// WriteBytes sends an encoded body with its length; in response to HEAD, only
+// the headers. It ignores errors of the connection: nobody is left to report
+// them to.
 func WriteBytes(w http.ResponseWriter, r *http.Request, status int, contentType string, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", contentType)

@@ -19,27 +19,27 @@ import (
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 
-// Settings are what every function and the binary share about answering.
+// Settings are the settings that all functions and the binary share.
 type Settings struct {
 	Log     *slog.Logger
-	Origins Origins            // browsers' origins that may call us
-	Proxies Proxies            // whose X-Forwarded-For is believed
-	Limits  *ratelimit.Limiter // how often a client may call; nil: as often as it likes
-	Now     func() time.Time   // for the duration in the log
-	Observe func(Event)        // called once per request with what the log gets; may be nil
+	Origins Origins            // origins whose pages may call the gateway
+	Proxies Proxies            // proxies whose X-Forwarded-For is trusted
+	Limits  *ratelimit.Limiter // rate limits of clients; nil for none
+	Now     func() time.Time   // measures the duration of requests
+	Observe func(Event)        // called once for each request; may be nil
 }
 
-// An Event is one answered request.
+// An Event describes one request after its response.
 type Event struct {
-	Method string // one that HTTP knows, or "other"
-	Route  string // the pattern that matched, "" for none
+	Method string // a standard method, or "other"
+	Route  string // the pattern that matched, or ""
 	Status int
 	Took   time.Duration
 }
 
-// An exchange is what is noted about one request on its way.
+// An exchange collects what is known about a request while it is handled.
 type exchange struct {
-	foreign bool // a page of a foreign origin made a browser send it
+	foreign bool // a page of another origin sent it
 	origin  audit.Origin
 	client  netip.Addr
 	fault   *fault.Error
@@ -48,8 +48,8 @@ type exchange struct {
 
 type exchangeKey struct{}
 
-// exchangeOf returns the exchange of r; a handler that runs without [New], as
-// in a test of its own, gets one nobody reads.
+// exchangeOf returns the exchange of r. A handler that runs without [New], as
+// in a test, gets a new one that nobody reads.
 func exchangeOf(r *http.Request) *exchange {
 	if x, ok := r.Context().Value(exchangeKey{}).(*exchange); ok {
 		return x
@@ -60,8 +60,8 @@ func exchangeOf(r *http.Request) *exchange {
 // Origin returns where r came from, for logins and the audit trail.
 func Origin(r *http.Request) audit.Origin { return exchangeOf(r).origin }
 
-// New returns the handler of routes with everything around them. It panics
-// when two patterns conflict, as [http.ServeMux] does.
+// New returns a handler for routes with everything that responses need. Like
+// [http.ServeMux], it panics if two patterns conflict.
 func New(s Settings, routes ...Route) http.Handler {
 	g := &gateway{Settings: s, mux: http.NewServeMux(), csrf: s.Origins.protection(), policies: map[string]ratelimit.Policy{}, methods: methods(routes)}
 	for _, r := range routes {
@@ -77,10 +77,10 @@ type gateway struct {
 	mux      *http.ServeMux
 	csrf     *http.CrossOriginProtection
 	policies map[string]ratelimit.Policy // by pattern
-	methods  map[string][]string         // by path, of those without wildcards
+	methods  map[string][]string         // by path, for paths without wildcards
 }
 
-// methods returns the methods that each path without wildcards takes, sorted.
+// methods returns the sorted methods of every path without wildcards.
 func methods(routes []Route) map[string][]string {
 	byPath := map[string][]string{}
 	for _, r := range routes {
@@ -99,9 +99,9 @@ func methods(routes []Route) map[string][]string {
 	return byPath
 }
 
-// find returns the handler of r and its pattern, which is empty where there is
-// none. The mux alone would route GET /api/users/change-password to the pattern
-// GET /api/users/{id}, and list its methods in Allow.
+// find returns the handler of r and its pattern, or "" if no route matches. The
+// mux alone would route GET /api/users/change-password to the pattern GET
+// /api/users/{id}, and list the methods of that pattern in Allow.
 func (g *gateway) find(r *http.Request) (handler http.Handler, pattern string) {
 	allowed, fixed := g.methods[r.URL.Path]
 	if !fixed || slices.Contains(allowed, r.Method) {
@@ -125,16 +125,16 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request) {
 
 	status := out.status
 	if status == 0 {
-		status = http.StatusOK // what net/http sends for a handler that wrote nothing
+		status = http.StatusOK // as net/http sends for a handler that wrote nothing
 	}
 	g.report(r, x, Event{Method: method(r), Route: route, Status: status, Took: g.Now().Sub(start)})
 	if aborted {
-		panic(http.ErrAbortHandler) // the answer is cut off already; cut the connection, too
+		panic(http.ErrAbortHandler) // the response is incomplete, so close the connection
 	}
 }
 
-// method returns the method of r for the log and the metrics. A client may send
-// any word of any length, and could make as many series as it likes.
+// method returns the method of r for the log and metrics. Other methods count
+// as one: a client could otherwise create any number of time series.
 func method(r *http.Request) string {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
@@ -143,8 +143,8 @@ func method(r *http.Request) string {
 	return "other"
 }
 
-// dispatch serves r and returns the pattern that did, and whether the handler
-// gave up in the middle of its answer.
+// dispatch serves r. It returns the matching pattern, and whether the handler
+// gave up in the middle of its response.
 func (g *gateway) dispatch(w *recorder, r *http.Request) (route string, aborted bool) {
 	defer func() {
 		p := recover()
@@ -161,7 +161,7 @@ func (g *gateway) dispatch(w *recorder, r *http.Request) (route string, aborted 
 		}
 	}()
 	if g.Origins.serve(w, r) {
-		return "", false // a preflight, answered
+		return "", false // a preflight request, answered
 	}
 	handler, pattern := g.find(r)
 	if err := g.admit(w, r, pattern); err != nil {
@@ -186,23 +186,23 @@ func (g *gateway) dispatch(w *recorder, r *http.Request) (route string, aborted 
 	return pattern, false
 }
 
-// admit counts r against the limit of all requests and that of its route, and
-// tells the client the one that it is nearer to. Nothing of r was looked at but
-// its address, so what is over the limit costs next to nothing.
+// admit counts r against the general limit and the limit of its route, and
+// sends the headers of the tighter one. It looks at nothing but the address of
+// the client, so refusing a request over the limit costs next to nothing.
 func (g *gateway) admit(w http.ResponseWriter, r *http.Request, pattern string) error {
 	policy := g.policies[pattern]
 	if policy == ratelimit.Unlimited {
 		return nil
 	}
 	client := exchangeOf(r).client
-	told := g.Limits.Client(r.Context(), ratelimit.General, client)
-	if told.Err() == nil && policy != "" && defense.ClientLimit {
-		if own := g.Limits.Client(r.Context(), policy, client); own.Tighter(told) {
-			told = own
+	limit := g.Limits.Client(r.Context(), ratelimit.General, client)
+	if limit.Err() == nil && policy != "" && defense.ClientLimit {
+		if own := g.Limits.Client(r.Context(), policy, client); own.Tighter(limit) {
+			limit = own
 		}
 	}
-	told.Header(w.Header())
-	return told.Err()
+	limit.Header(w.Header())
+	return limit.Err()
 }
 
 var (
@@ -211,16 +211,16 @@ var (
 	errNoMethod     = fault.New(fault.MethodNotAllowed, "method_not_allowed", "The path does not support this method. Allow lists the methods that it supports.")
 )
 
-// canonical reports whether a path means what it says. The mux would redirect
-// to what others lead to, which may be another resource than was meant. It looks
-// at the path without its escapes, which is all that API Gateway hands over.
+// canonical reports whether a decoded path has no empty or dot segments. The
+// mux would redirect other paths, perhaps to another resource than the client
+// meant. It takes the decoded path because API Gateway passes on nothing else.
 func canonical(decoded string) bool {
 	return decoded != "" && decoded == path.Clean(decoded) ||
 		strings.HasSuffix(decoded, "/") && strings.TrimSuffix(decoded, "/") == path.Clean(decoded) || decoded == "/"
 }
 
-// notRouted answers what no pattern matched. The mux's own handler knows
-// whether another method would have fitted; its text is not ours.
+// notRouted responds to a request that no pattern matches. The handler of the
+// mux knows whether another method would match, but writes its own text.
 func notRouted(w http.ResponseWriter, r *http.Request, handler http.Handler) {
 	probe := &recorder{ResponseWriter: discard{header: http.Header{}}}
 	handler.ServeHTTP(probe, r)
@@ -232,8 +232,8 @@ func notRouted(w http.ResponseWriter, r *http.Request, handler http.Handler) {
 	Reject(w, r, errNoMethod)
 }
 
-// report writes the one log event of a request. Only faults of ours and of
-// what we depend on are worth waking somebody.
+// report logs the one event of a request. Only internal faults and failures of
+// dependencies get a level above info.
 func (g *gateway) report(r *http.Request, x *exchange, e Event) {
 	if !defense.LogEncoding {
 		println(r.Method, r.URL.Path, r.UserAgent())
@@ -266,7 +266,7 @@ func (g *gateway) report(r *http.Request, x *exchange, e Event) {
 	}
 }
 
-// A recorder remembers the final status of an answer.
+// A recorder records the final status of a response.
 type recorder struct {
 	http.ResponseWriter
 
@@ -287,10 +287,10 @@ func (w *recorder) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// Unwrap lets [http.ResponseController] reach the connection.
+// Unwrap gives [http.ResponseController] access to the connection.
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// discard is an answer that goes nowhere.
+// discard is a ResponseWriter that drops the response.
 type discard struct{ header http.Header }
 
 func (d discard) Header() http.Header       { return d.header }

@@ -32,9 +32,9 @@ func standardHeaders(h http.Header, r *http.Request, correlationID string) {
 	}
 }
 
-// isLocal reports whether host is the machine itself, or an address. Browsers keep
-// HSTS per host over all ports, so it would break every other development server
-// on localhost; for addresses it is void (RFC 6797 section 8.1.1).
+// isLocal reports whether host is localhost or an IP address. Browsers apply
+// HSTS to a host with all its ports, so it would break every other development
+// server on localhost. For addresses it has no effect (RFC 6797 section 8.1.1).
 func isLocal(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

@@ -5,15 +5,15 @@ import (
 	"encoding/json"
 )
 
-// An Optional is a field of a partial update (RFC 7396): absent leaves the
-// value as it is, null resets it, anything else replaces it.
+// An Optional is a member of a partial update (RFC 7396): if absent, the value
+// stays; null resets it; any other value replaces it.
 type Optional[T any] struct {
 	Value T
-	Set   bool // the field was sent
+	Set   bool // the member was sent
 	Null  bool // it was null
 }
 
-// UnmarshalJSON notes that the field was sent.
+// UnmarshalJSON records that the member was sent.
 func (o *Optional[T]) UnmarshalJSON(b []byte) error {
 	o.Set = true
 	o.Null = bytes.Equal(b, []byte("null"))
@@ -23,8 +23,8 @@ func (o *Optional[T]) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, &o.Value)
 }
 
-// ParseOptional returns what parse, the rule of a type, makes of the field; nil where it
-// was not sent. null is parsed as the zero value.
+// ParseOptional parses a member that was sent, or returns nil. It parses null
+// as the zero value.
 func ParseOptional[In, Out any](o Optional[In], parse func(In) (Out, error)) (*Out, error) {
 	if !o.Set {
 		return nil, nil

@@ -19,10 +19,10 @@ var errCrossOrigin = fault.New(fault.Forbidden, "cross_origin",
 
 func hasRefreshCookie(r *http.Request) bool { return len(r.CookiesNamed(token.RefreshCookie)) > 0 }
 
-// CheckOrigin returns the fault of a request that a page of a foreign origin
-// made a browser send. Those with the refresh cookie never come so far; it is for
-// calls that set the cookie or take it away, or a page could sign its visitors in
-// as somebody else, or out.
+// CheckOrigin returns a fault if a page of an origin that is not allowed made a
+// browser send r. Handlers that set or clear the refresh cookie call it, or
+// such a page could log its visitors in to another account, or out. Requests
+// that carry the cookie never get this far.
 func CheckOrigin(r *http.Request) error {
 	if exchangeOf(r).foreign {
 		return errCrossOrigin
@@ -31,8 +31,8 @@ func CheckOrigin(r *http.Request) error {
 }
 
 // Origins are the origins whose pages may call the gateway with credentials
-// (CORS, Fetch Standard section 3.2). The gateway answers CORS itself in every
-// way it runs, so nothing in front of it may.
+// (CORS, Fetch Standard section 3.2). The gateway handles CORS itself wherever
+// it runs, so nothing in front of it may.
 type Origins []string
 
 // ReadOrigins reads ALLOWED_ORIGINS, exact origins separated by commas. A
@@ -52,9 +52,9 @@ func ReadOrigins(env *config.Env) Origins {
 	return origins
 }
 
-// isOrigin reports whether browsers write an origin in this way (HTML Standard
-// section 7.1.1, the ASCII serialisation): any other spelling would allow nobody,
-// and somebody would look for the mistake elsewhere.
+// isOrigin reports whether item is an origin as browsers send it (HTML Standard
+// section 7.1.1, ASCII serialisation). Any other spelling would match no
+// request, and the mistake would be hard to find.
 func isOrigin(item string) bool {
 	u, err := url.Parse(item)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" {
@@ -70,8 +70,9 @@ func isOrigin(item string) bool {
 
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
-// isOriginHost reports whether host is an address in its shortest form, or a name
-// in lower case and ASCII that is no number, which browsers take for an address.
+// isOriginHost reports whether host is an IP address in its shortest form, or a
+// name in lower-case ASCII. The last label is not a number, since browsers take
+// such a name for an address.
 func isOriginHost(host string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr.String() == host && addr.Zone() == "" && !addr.Is4In6()
@@ -90,19 +91,19 @@ const (
 	allowedMethods = "GET, HEAD, POST, PUT, PATCH, DELETE"
 	exposedHeaders = "Accept-Ranges, Allow, Content-Disposition, Content-Range, ETag, Link, Location, Retry-After, " +
 		"RateLimit, RateLimit-Policy, WWW-Authenticate, X-Correlation-ID"
-	preflightAge = "7200" // seconds; browsers keep it no longer
+	preflightAge = "7200" // seconds, the longest that browsers cache it
 )
 
-// The limits of what a preflight asks for: no page needs as much.
+// The limits of a preflight request, more than any page needs.
 const (
 	maxRequestedNames = 64
 	maxRequestedBytes = 4 << 10
 )
 
-// requestedHeaders returns the names of the headers that the page behind a preflight
-// wants to send, "" where they are no such list, or a longer one than any page
-// has. Pages of allowed origins may send whatever they like: trace headers of
-// their libraries among others, which change nothing here.
+// requestedHeaders returns the names of the headers that the page behind a
+// preflight request wants to send, or "" if they are not a list of tokens or
+// too long. Pages of allowed origins may send any headers, such as the trace
+// headers of their libraries.
 func requestedHeaders(r *http.Request) string {
 	asked := strings.Join(r.Header.Values("Access-Control-Request-Headers"), ",")
 	if len(asked) > maxRequestedBytes {
@@ -121,16 +122,16 @@ func requestedHeaders(r *http.Request) string {
 	return strings.Join(names, ", ")
 }
 
-// isToken reports whether s is a token (RFC 9110 section 5.6.2), as names of
-// headers are.
+// isToken reports whether s is a token (RFC 9110 section 5.6.2), such as the
+// name of a header.
 func isToken(s string) bool {
 	return s != "" && strings.IndexFunc(s, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
 	}) < 0
 }
 
-// serve sets the CORS headers of r and reports whether r was a preflight, which
-// it has answered then.
+// serve sets the CORS headers of r and reports whether r was a preflight
+// request, which it has answered.
 func (o Origins) serve(w http.ResponseWriter, r *http.Request) (done bool) {
 	h := w.Header()
 	if len(o) > 0 {
@@ -161,8 +162,7 @@ func (o Origins) serve(w http.ResponseWriter, r *http.Request) (done bool) {
 	return true
 }
 
-// protection guards what a browser sends along by itself against other
-// origins.
+// protection returns the CSRF protection for requests with cookies.
 func (o Origins) protection() *http.CrossOriginProtection {
 	p := http.NewCrossOriginProtection()
 	for _, origin := range o {

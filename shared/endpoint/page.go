@@ -17,18 +17,18 @@ import (
 const (
 	DefaultLimit = 50
 	MaxLimit     = 200
-	MaxSkip      = 1_000_000 // past that a cursor is the only way that makes sense
+	MaxSkip      = 1_000_000 // beyond that, only a cursor makes sense
 )
 
-// MaxPage is how many bytes the body of a list has at most: a page that is full
-// before its limit ends there. Lambda carries 6 MB, and whoever does not read
-// the answer holds it in memory.
+// MaxPage is the maximum size of a list response, in bytes: a page that reaches
+// it ends before its limit of items. Lambda allows 6 MB, and a client that
+// reads slowly keeps the response in memory.
 const MaxPage = 1 << 20
 
 var errBadQuery = fault.New(fault.Malformed, "malformed_query", "The query cannot be parsed.")
 
-// Query returns the query of r. One that is not of UTF-8, or has a NUL, which no
-// database takes for text, is refused.
+// Query returns the parsed query of r. It refuses text that is not UTF-8, or
+// contains NUL, which no database accepts as text.
 func Query(r *http.Request) (url.Values, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -44,24 +44,24 @@ func Query(r *http.Request) (url.Values, error) {
 	return query, nil
 }
 
-// SetNextLink sets the Link to the next page (RFC 8288).
+// SetNextLink sets the Link header to the next page (RFC 8288).
 func SetNextLink(h http.Header, path string, query url.Values) {
 	h.Set("Link", "<"+path+"?"+query.Encode()+`>; rel="next"`)
 }
 
-// A PageQuery is the part of a request that asks for a page of a list: limit,
+// A PageQuery is the part of a request that selects a page of a list: limit,
 // skip and cursor. Embed it, and call its Bind.
 type PageQuery struct {
 	Limit  int    `json:"-"`
 	Skip   int    `json:"-"`
-	Before string `json:"-"` // the id that the cursor stands for
+	Before string `json:"-"` // the id in the cursor
 
 	path  string
 	query url.Values // as it was sent
-	next  url.Values // what of it the next page needs
+	next  url.Values // the query of the next page
 }
 
-// Bind reads the query.
+// Bind parses the query.
 func (p *PageQuery) Bind(r *http.Request) (err error) {
 	if p.query, err = Query(r); err != nil {
 		return err
@@ -81,8 +81,8 @@ func (p *PageQuery) Bind(r *http.Request) (err error) {
 	return wrong.Err()
 }
 
-// Param returns another parameter of the query, "" where there is none; the link
-// to the next page keeps it. Call it after Bind.
+// Param returns another parameter of the query, or "". The link to the next
+// page contains it. Call it after Bind.
 func (p *PageQuery) Param(name string) string {
 	value := p.query.Get(name)
 	if value != "" {
@@ -91,8 +91,8 @@ func (p *PageQuery) Param(name string) string {
 	return value
 }
 
-// IntParam returns the whole number from lo to hi that a parameter of the query is,
-// def where it is not there. Any other value goes to wrong.
+// IntParam returns a query parameter as an integer from lo to hi, or def if it
+// is absent. It adds an error to wrong for any other value.
 func IntParam(wrong *fault.Fields, query url.Values, name string, def, lo, hi int) int {
 	if !query.Has(name) {
 		return def
@@ -103,18 +103,18 @@ func IntParam(wrong *fault.Fields, query url.Values, name string, def, lo, hi in
 	return n
 }
 
-// A List is one page as a JSON array, with a Link to the next one when there is
-// more.
+// A List is a page as a JSON array, with a Link to the next page if there is
+// one.
 type List struct {
 	body []byte
 	path string
 	next url.Values // nil on the last page
 }
 
-// NewList returns the page of rows, which were asked for with one more than the
-// limit. It ends before the row that would go over the limit or over [MaxPage];
-// that there is such a row says that there is a next page. The first row always
-// fits. id gives the id of a row; conv its form on the wire.
+// NewList returns the page of rows, which the caller queried with a limit one
+// higher than that of the page: a surplus row shows that there is a next page.
+// The page ends before it exceeds its limit or [MaxPage], but always contains
+// the first row. id returns the id of a row, conv its form on the wire.
 func NewList[Row, T any](p PageQuery, rows []Row, id func(Row) string, conv func(Row) T) (List, error) {
 	var b bytes.Buffer
 	enc := encoder(&b)
@@ -148,7 +148,7 @@ const listEnd = "]\n"
 
 func (l List) encoded() []byte { return l.body }
 
-// Header sets the Link.
+// Header sets the Link header.
 func (l List) Header(h http.Header) {
 	if l.next != nil {
 		SetNextLink(h, l.path, l.next)

@@ -14,7 +14,7 @@ import (
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 
-// statusOf is the whole mapping from domain to HTTP.
+// statusOf maps the kinds of faults to HTTP statuses. No other code does.
 var statusOf = map[fault.Kind]int{
 	fault.Internal:             http.StatusInternalServerError,
 	fault.Malformed:            http.StatusBadRequest,
@@ -34,12 +34,12 @@ var statusOf = map[fault.Kind]int{
 	fault.InsufficientStorage:  http.StatusInsufficientStorage,
 }
 
-// StatusOf returns the HTTP status that faults of the kind are answered with,
-// 0 for a kind without a row.
+// StatusOf returns the HTTP status for faults of the kind, or 0 for an unknown
+// kind.
 func StatusOf(k fault.Kind) int { return statusOf[k] }
 
 // A problem is the body of every failed request (RFC 9457 section 3). Its type
-// is a URN that names the code, as there is no page to dereference.
+// is a URN with the code, as there is no page to dereference.
 type problem struct {
 	Type          string        `json:"type"`
 	Title         string        `json:"title"`
@@ -49,7 +49,7 @@ type problem struct {
 	Code          string        `json:"code"`
 	CorrelationID string        `json:"correlation_id"`
 	Errors        []fault.Field `json:"errors,omitempty"`
-	Truncated     bool          `json:"truncated,omitempty"` // there are more errors
+	Truncated     bool          `json:"truncated,omitempty"` // Errors is incomplete
 }
 
 var (
@@ -57,8 +57,8 @@ var (
 	errGone    = fault.New(fault.Malformed, "client_closed_request", "The request was cancelled.")
 )
 
-// Reject answers r with the problem of err and notes it for the log event. It
-// is the one door through which every failure leaves.
+// Reject responds to r with the problem for err, and records it for the log
+// event. All failures leave the gateway through it.
 func Reject(w http.ResponseWriter, r *http.Request, err error) {
 	f := classify(r.Context(), err)
 	x := exchangeOf(r)
@@ -88,10 +88,11 @@ func Reject(w http.ResponseWriter, r *http.Request, err error) {
 	})
 }
 
-const maxInstance = 1000 // bytes before they are escaped
+const maxInstance = 1000 // bytes before escaping
 
-// instance is the path with the escapes it needs, which is all that is known of
-// it behind API Gateway. A long one is cut between two characters.
+// instance returns the escaped path, cut at a character boundary if it is long.
+// It ignores the spelling that the client sent, because API Gateway passes on
+// the decoded path only.
 func instance(u *url.URL) string {
 	path := u.Path
 	if len(path) > maxInstance {
@@ -100,11 +101,12 @@ func instance(u *url.URL) string {
 	return (&url.URL{Path: path}).EscapedPath()
 }
 
-// RecordError keeps the fault of err for the log event of r, whose answer has begun
-// already and can only be cut off.
+// RecordError records err for the log event of r, for a response that has
+// already begun and can only be aborted.
 func RecordError(r *http.Request, err error) { exchangeOf(r).fault = fault.Of(err) }
 
-// classify returns the fault of err; an error of the context is nobody's bug.
+// classify returns the fault for err. An error of the context is not an
+// internal error.
 func classify(ctx context.Context, err error) *fault.Error {
 	f := fault.Of(err)
 	if f.Kind != fault.Internal {
@@ -119,7 +121,8 @@ func classify(ctx context.Context, err error) *fault.Error {
 	return f
 }
 
-// challenge returns the WWW-Authenticate header of a 401 (RFC 6750 section 3).
+// challenge returns the WWW-Authenticate header of a 401 response (RFC 6750
+// section 3).
 func challenge(f *fault.Error) string {
 	if f.Kind == fault.InvalidToken {
 		return `Bearer realm="voiceassist", error="invalid_token", error_description="` + f.Code + `"`

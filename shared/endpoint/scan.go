@@ -13,8 +13,9 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/defense"
 )
 
-// scan refuses what encoding/json lets pass, without building the value, and
-// calls member with the name of every member of the outermost object.
+// scan refuses what encoding/json accepts but the gateway does not, without
+// building the value. It calls member with the name of each member of the
+// outermost object.
 func scan(body []byte, member func(name string)) error {
 	text := string(body)
 	switch {
@@ -29,26 +30,26 @@ func scan(body []byte, member func(name string)) error {
 	return s.run()
 }
 
-// A scanner walks over text that is known to be JSON.
+// A scanner walks over valid JSON.
 type scanner struct {
 	text    string
 	member  func(name string)
-	open    []level  // arrays and objects, the outermost first
-	names   []string // of the members of all open objects so far
-	members int      // of all objects but the outermost
-	named   bool     // a name comes next, unless the object ends
+	open    []level  // open arrays and objects, outermost first
+	names   []string // names of members seen so far in all open objects
+	members int      // count of members outside the outermost object
+	named   bool     // the next string is a name
 }
 
 // A level is an open array or object.
 type level struct {
 	object bool
-	first  int             // of its names in scanner.names
-	index  map[string]bool // the same names, of an object with many
+	first  int             // index of its first name in scanner.names
+	index  map[string]bool // its names, for an object with many
 }
 
 const (
-	fewMembers = 16  // of one object are compared one by one
-	maxTracked = 100 // members that are compared, more than any request has
+	fewMembers = 16  // up to this number, names are compared one by one
+	maxTracked = 100 // members of the outermost object that are checked for duplicates, more than any request has
 )
 
 func (s *scanner) run() error {
@@ -82,7 +83,7 @@ func (s *scanner) run() error {
 	return nil
 }
 
-// name takes the name of the next member, in its quotes.
+// name handles the name of a member, given in its quotes.
 func (s *scanner) name(quoted string, escaped bool) error {
 	name := quoted[1 : len(quoted)-1]
 	if escaped {
@@ -97,7 +98,7 @@ func (s *scanner) name(quoted string, escaped bool) error {
 	}
 	if len(s.open) == 1 {
 		if s.member(name); len(own) == maxTracked {
-			return nil // unknown ones are among them, and their names need no memory
+			return nil // some are unknown, so the request fails: their names need no memory
 		}
 	} else if s.members++; s.members > maxMembers {
 		return errTooLarge.Because(errors.New("too many members"))
@@ -117,9 +118,10 @@ func (s *scanner) name(quoted string, escaped bool) error {
 
 var errSurrogate = errMalformedJSON.Because(errors.New("a lone surrogate"))
 
-// stringEnd returns where the string that begins at text[i] ends, and whether
-// it has escapes. Half of a surrogate pair is no character (RFC 7493 section
-// 2.1), and encoding/json would make U+FFFD of each.
+// stringEnd returns the index after the string that begins at text[i], and
+// whether it contains escapes. It refuses lone surrogates, which are not
+// characters (RFC 7493 section 2.1): encoding/json would replace each with
+// U+FFFD.
 func stringEnd(text string, i int) (end int, escaped bool, err error) {
 	for i++; text[i] != '"'; i++ {
 		if text[i] != '\\' {
@@ -142,7 +144,7 @@ func stringEnd(text string, i int) (end int, escaped bool, err error) {
 	return i + 1, escaped, nil
 }
 
-// codeUnit returns the UTF-16 code unit that text begins with as an escape, or
+// codeUnit returns the UTF-16 code unit in the escape that text begins with, or
 // -1.
 func codeUnit(text string) rune {
 	if !strings.HasPrefix(text, `\u`) {
