@@ -1,6 +1,6 @@
-// Package account holds who may sign in, and the rules about it: ids, e-mail
-// addresses, names, roles. It does no I/O; store keeps accounts, functions act
-// on them.
+// Package account defines user accounts and their rules: ids, e-mail addresses,
+// names, roles. It does no I/O and imports foundation packages only; the store
+// keeps accounts. Begin with [Account] and [ParseEmail].
 package account
 
 import (
@@ -15,12 +15,12 @@ import (
 // The limits of what an account holds.
 const (
 	MaxEmail       = 254      // bytes, with the domain in A-labels; the longest path of RFC 5321 section 4.5.3.1.3
-	MaxName        = 100      // characters; longer ones are nobody's name
+	MaxName        = 100      // characters
 	MaxPreferences = 16 << 10 // bytes of compact JSON
 )
 
-// Errors of accounts. ErrEmailTaken is what the store returns when two
-// registrations race, too.
+// Errors of accounts. The store, too, returns ErrEmailTaken, when two
+// registrations race.
 var (
 	ErrNotFound          = uid.ErrUnknown
 	ErrEmailTaken        = fault.New(fault.Conflict, "email_taken", "An account with this e-mail address already exists.")
@@ -31,24 +31,24 @@ var (
 	ErrLastAdmin         = fault.New(fault.Conflict, "last_admin", "This is the last enabled administrator. Make another user an administrator first.")
 )
 
-// An ID names an account: a UUIDv7 in canonical form.
+// An ID identifies an account. It is a UUIDv7 in canonical form.
 type ID string
 
-// NewID returns a fresh id.
+// NewID returns a new id.
 func NewID() ID { return ID(uid.New()) }
 
-// ParseID returns the id that s spells, or [ErrNotFound].
+// ParseID parses an id, or returns [ErrNotFound].
 func ParseID(s string) (ID, error) {
 	u, err := uid.Parse(s)
 	return ID(u), err
 }
 
-// ParsePreferences returns the preferences in raw, a JSON object.
+// ParsePreferences parses preferences, a JSON object.
 func ParsePreferences(raw json.RawMessage) (document.Object, error) {
 	return document.ParseObject(raw, MaxPreferences)
 }
 
-// A Role says what an account may do.
+// A Role is the set of permissions of an account.
 type Role string
 
 // The roles.
@@ -57,7 +57,7 @@ const (
 	Admin Role = "admin"
 )
 
-// ParseRole returns the role that s names, or [ErrBadRole].
+// ParseRole parses a role, or returns [ErrBadRole].
 func ParseRole(s string) (Role, error) {
 	if r := Role(s); r == User || r == Admin {
 		return r, nil
@@ -65,29 +65,30 @@ func ParseRole(s string) (Role, error) {
 	return "", ErrBadRole
 }
 
-// An Account is one person who may sign in. The password hash is not part of
-// it: only the store and the password check ever hold that.
+// An Account is a user who may log in. It does not contain the password hash,
+// which only the store and the password check handle.
 type Account struct {
 	ID              ID
 	Email           Email
-	LegacyEmail     Email  // of a new account: see [LegacyEmail]; "" for as Email is
-	FullName        string // "" when not given
+	LegacyEmail     Email  // of a new account, see [LegacyEmail]; "" if it equals Email
+	FullName        string // optional
 	Role            Role
 	Preferences     document.Object
-	NextcloudUserID string // "" until the account there is known to be ours
+	NextcloudUserID string // "" until the gateway owns the account in Nextcloud
 
-	// NextcloudNeedsPassword: the account there lacks the user's password, and
-	// whoever comes to know it shall pass it on. It is read with the hash only.
+	// NextcloudNeedsPassword means that the account in Nextcloud does not have the
+	// user's password yet: the next login passes it on. The store sets it only
+	// together with the hash.
 	NextcloudNeedsPassword bool
 	DisabledAt             *time.Time // nil while enabled
 	EmailVerifiedAt        *time.Time // nil until the address is verified
-	LastLogin              *time.Time // nil until the first one
+	LastLogin              *time.Time // nil before the first login
 	CreatedAt              time.Time
 	UpdatedAt              time.Time
 }
 
-// Disabled reports whether the account may not sign in.
+// Disabled reports whether the account may not log in.
 func (a Account) Disabled() bool { return a.DisabledAt != nil }
 
-// Admin reports whether the account may act on other accounts.
+// Admin reports whether the account may manage other accounts.
 func (a Account) Admin() bool { return a.Role == Admin }

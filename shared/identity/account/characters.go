@@ -7,15 +7,14 @@ import (
 	"golang.org/x/text/secure/precis"
 )
 
-// isControl reports characters that could break a log line, a mail header or a
-// page.
+// isControl reports whether r could break a log line, a mail header or a page.
 func isControl(r rune) bool {
 	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029'
 }
 
-// isIgnorable reports Default_Ignorable_Code_Point (UAX 44 section 5.2): what is
-// not shown where it has no effect, such as zero-width spaces, soft hyphens,
-// fillers, variation selectors and tags.
+// isIgnorable reports whether r has the property Default_Ignorable_Code_Point
+// (UAX 44 section 5.2). Such characters are invisible unless they take effect:
+// zero-width spaces, soft hyphens, fillers, variation selectors, tags.
 func isIgnorable(r rune) bool {
 	if unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
 		return true
@@ -24,18 +23,19 @@ func isIgnorable(r rune) bool {
 		(r < '\ufff9' || r > '\ufffb') && (r < '\U00013430' || r > '\U0001343f')
 }
 
-// isBlank reports characters that have no property to say so, and show nothing: an
-// empty Braille cell, the place of an object, a note without a head, a filler.
+// isBlank reports whether r is invisible although no property says so: the
+// empty Braille cell, the object replacement character, the null notehead, a
+// filler.
 func isBlank(r rune) bool {
 	return r == '\u2800' || r == '\ufffc' || r == '\U0001d159' || r == '\U00016fe4'
 }
 
-// isVisible reports whether r says something by itself. What has no business in a
-// name counts, so that it is refused.
+// isVisible reports whether r shows something by itself. Characters that names
+// must not contain count as visible, so that they are refused.
 func isVisible(r rune) bool { return !isIgnorable(r) && !isBlank(r) && r != ' ' }
 
-// describeRefused names, for people, the first character of s that keeps it out of
-// the profile.
+// describeRefused describes, for people, the first character of s that the
+// profile does not allow.
 func describeRefused(s string, p *precis.Profile) string {
 	allowed := p.Allowed()
 	for _, r := range s {

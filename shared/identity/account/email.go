@@ -16,37 +16,37 @@ import (
 const (
 	maxLocal = 64           // bytes; RFC 5321 section 4.5.3.1.1
 	maxLabel = 63           // bytes of an A-label; RFC 1035 section 2.3.4
-	maxInput = 8 * MaxEmail // bytes; full-width letters take three times the room of others
+	maxInput = 8 * MaxEmail // bytes; full-width letters take three times as many as others
 )
 
-// What is wrong with an e-mail address. All are [ErrBadEmail].
+// Why an e-mail address is invalid. All are [ErrBadEmail].
 var (
 	errLongEmail = ErrBadEmail.Saying("Must be at most 254 bytes long, at most 64 of them before the @, with the domain in its ASCII form.")
 	errDomain    = ErrBadEmail.Saying("Must have a valid domain name after the @.")
 	errDirection = ErrBadEmail.Saying("Must not mix writing directions before the @.")
 )
 
-// An Email is a bare addr-spec (RFC 5322 section 3.4.1) in canonical form, so
-// that two spellings of one mailbox are equal: before the @ the PRECIS profile
-// UsernameCaseMapped (RFC 8265 section 3.3), after it a domain that was mapped
-// by UTS 46 to A-labels and is kept in U-labels, for people to read. To every
-// A-label belongs one U-label (RFC 5890 section 2.3.2.1), so addresses are equal
-// exactly when their [Email.ASCII] is.
+// An Email is an addr-spec (RFC 5322 section 3.4.1) in canonical form, so that
+// all spellings of a mailbox are equal. The local part follows the PRECIS
+// profile UsernameCaseMapped (RFC 8265 section 3.3). The domain is mapped to
+// A-labels by UTS 46 and kept in U-labels, for people to read. Since every
+// A-label has exactly one U-label (RFC 5890 section 2.3.2.1), two addresses are
+// equal exactly if their [Email.ASCII] is.
 type Email string
 
-// ParseEmail returns the canonical form of s. Quoted local parts, address
-// literals and display names are refused: nobody signs in with them, and they
-// hide look-alikes. So are characters that nobody can see and code points
-// without a character. Lower-casing the local part departs from RFC 5321
-// section 2.4 on purpose, see docs/divergences.md.
+// ParseEmail returns the canonical form of s. It refuses quoted local parts,
+// address literals and display names, which users do not log in with and which
+// could hide look-alikes, and invisible and unassigned characters. It
+// lower-cases the local part, deliberately unlike RFC 5321 section 2.4
+// (docs/divergences.md).
 func ParseEmail(s string) (Email, error) {
 	if !utf8.ValidString(s) {
-		return "", ErrBadEmail // mapping would make it valid
+		return "", ErrBadEmail // the mapping below would make it valid
 	}
 	if len(s) > maxInput {
 		return "", errLongEmail
 	}
-	s = width.Fold.String(norm.NFC.String(strings.TrimSpace(s))) // a full-width @ is one, too
+	s = width.Fold.String(norm.NFC.String(strings.TrimSpace(s))) // a full-width @ counts as @
 	local, domain, ok := strings.Cut(s, "@")
 	if !ok || strings.ContainsAny(s, " \"[]()<>\\") {
 		return "", ErrBadEmail
@@ -69,31 +69,31 @@ func ParseEmail(s string) (Email, error) {
 	return Email(local + "@" + shown), nil
 }
 
-// ASCII returns the address with its domain in A-labels (RFC 5891), as DNS and
-// programs that know no others take it. The part before the @ stays as it is.
+// ASCII returns the address with its domain in A-labels (RFC 5891), for DNS and
+// programs that know nothing else. The local part stays as it is.
 func (e Email) ASCII() string {
 	local, domain, _ := strings.Cut(string(e), "@")
 	ascii, err := idna.Lookup.ToASCII(domain)
-	if err != nil { // kept since before domains were mapped
+	if err != nil { // stored before domains were mapped
 		return string(e)
 	}
 	return local + "@" + ascii
 }
 
-// localPartProfile is UsernameCaseMapped of RFC 8265 section 3.3 but for the Bidi
-// Rule, which [precis.UsernameCaseMapped] applies to text without letters from
-// right to left, too, and so refuses "é_".
+// localPartProfile is UsernameCaseMapped (RFC 8265 section 3.3) without the
+// Bidi Rule. [precis.UsernameCaseMapped] applies that rule to text without
+// right-to-left letters as well, and therefore refuses "é_".
 var localPartProfile = precis.NewIdentifier(precis.FoldWidth, precis.LowerCase(), precis.Norm(norm.NFC))
 
-// followsBidiRule reports whether s keeps the Bidi Rule of RFC 5893 section 2, which
-// is about text with letters from right to left.
+// followsBidiRule reports whether s follows the Bidi Rule (RFC 5893 section 2),
+// which concerns text with right-to-left letters.
 func followsBidiRule(s string) bool {
 	return bidirule.DirectionString(s) == bidi.LeftToRight || bidirule.ValidString(s)
 }
 
-// parseLocal returns the canonical form of what is before the @. Letters that
-// lower-case to several, as the capital İ does, become what they were before
-// this form: one.
+// parseLocal returns the canonical form of a local part. It lower-cases first:
+// a letter with a lower-case form of several code points, such as İ, then
+// becomes a single letter again, as in versions without a canonical form.
 func parseLocal(s string) (string, error) {
 	local, err := localPartProfile.String(strings.ToLower(s))
 	if err != nil {
@@ -105,9 +105,9 @@ func parseLocal(s string) (string, error) {
 	return local, nil
 }
 
-// parseDomain returns the domain in U-labels and in A-labels. A label stays an
-// A-label where its U-label has symbols, as domains with emoji do, or is
-// otherwise none that RFC 5892 takes.
+// parseDomain returns a domain in U-labels and in A-labels. A label stays an
+// A-label if its U-label contains symbols, as in domains with emoji, or is
+// otherwise not allowed by RFC 5892.
 func parseDomain(s string) (shown, ascii string, err error) {
 	ascii, err = idna.Lookup.ToASCII(s)
 	if err != nil {
@@ -130,14 +130,14 @@ func parseDomain(s string) (shown, ascii string, err error) {
 	return shown, ascii, nil
 }
 
-// A EmailLookup is what somebody typed to be found by, a known account or not.
+// An EmailLookup is an address to find an account by, whether or not it exists.
 type EmailLookup struct {
-	Email  Email // in canonical form; "" where a new account may not have it
-	Legacy Email // in Unicode NFC and lower case, as accounts kept it before there was a canonical form
+	Email  Email // in canonical form; "" if new accounts may not have it
+	Legacy Email // see [LegacyEmail]
 }
 
-// ParseEmailLookup returns whom s may mean, or [ErrBadEmail] where it can be nobody's
-// address.
+// ParseEmailLookup parses s, or returns [ErrBadEmail] if no account can have
+// such an address.
 func ParseEmailLookup(s string) (EmailLookup, error) {
 	e, err := ParseEmail(s)
 	l := EmailLookup{Email: e, Legacy: LegacyEmail(s)}
@@ -150,10 +150,11 @@ func ParseEmailLookup(s string) (EmailLookup, error) {
 	return l, nil
 }
 
-// EmailLookup returns how to find the account with that address.
+// Lookup returns the lookup for the account with that address.
 func (e Email) Lookup() EmailLookup { return EmailLookup{Email: e, Legacy: e} }
 
-// Key returns the one text of all spellings of the address, for limits.
+// Key returns a text that is the same for all spellings of the address, for
+// rate limits.
 func (l EmailLookup) Key() string {
 	if l.Email != "" {
 		return string(l.Email)
@@ -161,9 +162,9 @@ func (l EmailLookup) Key() string {
 	return string(l.Legacy)
 }
 
-// LegacyEmail returns s as [ParseEmail] wrote it before there was a canonical form,
-// which is what code of that time finds an account by; "" where it could not
-// have been an address then.
+// LegacyEmail returns s as earlier versions without a canonical form kept it:
+// in NFC and lower case. Those versions find accounts by it. It returns "" if s
+// could not have been an address then.
 func LegacyEmail(s string) Email {
 	if !utf8.ValidString(s) || len(s) > maxInput {
 		return ""

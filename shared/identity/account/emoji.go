@@ -15,9 +15,9 @@ const (
 	cancelTag  = '\U000e007f'
 )
 
-// stripEmojiParts returns s without the characters that are invisible by
-// themselves but belong to an emoji sequence: variation selectors, joiners and
-// the tags of flags. What remains of them elsewhere stands alone.
+// stripEmojiParts returns s without the invisible characters of emoji
+// sequences: variation selectors, joiners and the tags of flags. Such
+// characters outside of emoji sequences remain.
 func stripEmojiParts(s string) string {
 	var b strings.Builder
 	for s != "" {
@@ -38,8 +38,8 @@ func stripEmojiParts(s string) string {
 	return b.String()
 }
 
-// emojiSequence returns the length of the emoji sequence at the start of s
-// (UTS 51 section 1.4.6), in bytes; 0 when there is none.
+// emojiSequence returns the length in bytes of the emoji sequence (UTS 51
+// section 1.4.6) at the start of s, or 0.
 func emojiSequence(s string) int {
 	if strings.ContainsRune("0123456789#*", firstRune(s)) && strings.HasPrefix(s[1:], keycap) {
 		return 1 + len(keycap)
@@ -56,8 +56,8 @@ func emojiSequence(s string) int {
 	return n
 }
 
-// emojiElement returns the length of what a joiner may join: an emoji, which may
-// have a style, a skin tone or, if it is the black flag, tags.
+// emojiElement returns the length of one element of a joined sequence: an emoji
+// with a style, a skin tone or, for the black flag, tags.
 func emojiElement(s string) int {
 	r := firstRune(s)
 	if !unicode.Is(emoji, r) {
@@ -73,14 +73,14 @@ func emojiElement(s string) int {
 	return n
 }
 
-// firstRune returns the first character of s, U+FFFD when there is none.
+// firstRune returns the first character of s, or U+FFFD.
 func firstRune(s string) rune {
 	r, _ := utf8.DecodeRuneInString(s)
 	return r
 }
 
-// flagTags returns the length of the tags that make a black flag that of a
-// region, such as Scotland's: 3 to 6 letters and digits, and their end.
+// flagTags returns the length of the tags that turn a black flag into that of a
+// region such as Scotland: 3 to 6 letters and digits, and the cancel tag.
 func flagTags(s string) int {
 	count, n := 0, 0
 	for _, r := range s {
@@ -97,9 +97,9 @@ func flagTags(s string) int {
 	return 0
 }
 
-// emoji are the characters beyond ASCII with the property Emoji, but the
-// letters of flags, which no selector or joiner follows: emoji-data.txt of
-// Unicode 15.0, the version of package unicode.
+// emoji contains the characters beyond ASCII with the property Emoji, from
+// emoji-data.txt of Unicode 15.0, the version of package unicode. It does not
+// contain the letters of flags, which no selector or joiner follows.
 var emoji = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{0x00a9, 0x00a9, 1}, {0x00ae, 0x00ae, 1}, {0x203c, 0x203c, 1}, {0x2049, 0x2049, 1}, {0x2122, 0x2122, 1},

@@ -11,11 +11,11 @@ import (
 
 var errLongName = ErrBadName.Saying("Must be at most 100 characters long.")
 
-// ParseName returns a person's name in Unicode NFC without surrounding space;
-// the empty name is a name not given, and so is one with nothing to see. What a
-// name may have is OpaqueString (RFC 8265 section 4.2), every space as U+0020,
-// and beyond it emoji sequences, the joiners that scripts need, and the middle
-// dot between any letters.
+// ParseName returns the name of a person in Unicode NFC without surrounding
+// space. A name with nothing visible is the empty name, which means that none
+// is given. Names follow OpaqueString (RFC 8265 section 4.2) with every space
+// as U+0020. They may also contain emoji sequences, the joiners that some
+// scripts need, and the middle dot between letters.
 func ParseName(s string) (string, error) {
 	if !utf8.ValidString(s) {
 		return "", ErrBadName
@@ -42,10 +42,11 @@ func normalizeSpace(r rune) rune {
 	return r
 }
 
-// stripScriptParts returns s without what spelling needs and [precis.OpaqueString]
-// does not know: the joiner before a virama (Bengali ra and ya, The Unicode
-// Standard section 12.2), and the dot between the parts of a Chinese
-// transcription, which RFC 5892 appendix A.3 has between two l alone.
+// stripScriptParts returns s without characters that spelling requires but
+// [precis.OpaqueString] does not allow: the joiner before a virama (Bengali ra
+// and ya, The Unicode Standard section 12.2), and the dot between the parts of
+// a Chinese transcription, which RFC 5892 appendix A.3 allows only between two
+// l.
 func stripScriptParts(s string) string {
 	var b strings.Builder
 	var before rune
@@ -61,16 +62,16 @@ func stripScriptParts(s string) string {
 	return b.String()
 }
 
-// isVirama reports whether r kills the vowel of the letter before it.
+// isVirama reports whether r removes the vowel of the letter before it.
 func isVirama(r rune) bool {
 	const class = 9 // UAX 44 table 15
 	return norm.NFC.PropertiesString(string(r)).CCC() == class
 }
 
-// Fold returns s as names and addresses are searched: whatever differs only in
-// case, width, space or characters that cannot be seen is equal. It is what the
-// Nickname profile (RFC 8266 section 2.4) compares, for parts of names, too, and
-// refuses nothing.
+// Fold returns s in the form in which names and addresses are searched: texts
+// that differ only in case, width, space or invisible characters are equal. It
+// compares like the Nickname profile (RFC 8266 section 2.4), but also accepts
+// parts of names, and refuses nothing.
 func Fold(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if isIgnorable(r) {

@@ -6,7 +6,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/document"
 )
 
-// A Profile is an account as clients see it. It never holds the hash.
+// A Profile is an account as clients see it. It never contains the hash.
 type Profile struct {
 	ID              ID              `json:"id"`
 	Email           Email           `json:"email"`
@@ -14,16 +14,16 @@ type Profile struct {
 	Role            Role            `json:"role"`
 	IsActive        bool            `json:"is_active"`
 	IsAdmin         bool            `json:"is_admin"`
-	Disabled        bool            `json:"disabled,omitempty"` // told to administrators only when it holds
-	EmailVerifiedAt *time.Time      `json:"email_verified_at"`  // null until then
-	LastLogin       *time.Time      `json:"last_login"`         // null before the first one
+	Disabled        bool            `json:"disabled,omitempty"` // only administrators ever see true
+	EmailVerifiedAt *time.Time      `json:"email_verified_at"`  // null until verified
+	LastLogin       *time.Time      `json:"last_login"`         // null before the first login
 	Preferences     document.Object `json:"preferences"`
 	NextcloudUserID *string         `json:"nextcloud_user_id"` // null until known
 	CreatedAt       time.Time       `json:"created_at"`
 	UpdatedAt       time.Time       `json:"updated_at"`
 }
 
-// Profile returns a as its owner and administrators see it.
+// Profile returns the account as its owner and administrators see it.
 func (a Account) Profile() Profile {
 	p := Profile{
 		ID: a.ID, Email: a.Email, FullName: a.FullName, Role: a.Role,

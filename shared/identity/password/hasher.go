@@ -15,8 +15,8 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
-// The bounds of BCRYPT_COST. Each step doubles the time; 12 takes about a
-// quarter of a second.
+// The bounds of BCRYPT_COST. Each step doubles the time of a hash; cost 12 takes
+// about a quarter of a second.
 const (
 	DefaultCost = 12
 	minCost     = 10 // OWASP Password Storage Cheat Sheet
@@ -24,12 +24,12 @@ const (
 )
 
 const (
-	queuePerSlot = 16     // some 4 to 6 s of waiting at the default cost
-	maxQueue     = 100000 // calls; past that it is memory, not patience
+	queuePerSlot = 16     // waits 4 to 6 s at the default cost
+	maxQueue     = 100000 // calls; more would only use up memory
 )
 
-// ErrMismatch says that the password is not the one of the hash, or that there
-// is no hash. Callers turn it into an answer of their own.
+// ErrMismatch is returned if the password does not match the hash, or there is
+// no hash. Callers translate it for their clients.
 var ErrMismatch = errors.New("password mismatch")
 
 // A Hasher hashes and verifies passwords with bcrypt. It is safe for concurrent
@@ -37,14 +37,15 @@ var ErrMismatch = errors.New("password mismatch")
 type Hasher struct {
 	cost      int
 	queue     queue
-	dummyHash []byte // what stands for the hash of an account that is not there
+	dummyHash []byte // stands in for the hash of an unknown account
 
 	generate func(plain []byte, cost int) ([]byte, error)
 	compare  func(hash, plain []byte) error
 }
 
-// NewHasher returns a hasher that hashes at the cost, [bcrypt.MinCost] to
-// [bcrypt.MaxCost], and lets at most slots calls run and queue calls wait.
+// NewHasher returns a hasher with a cost from [bcrypt.MinCost] to
+// [bcrypt.MaxCost], which runs at most slots calls at once and lets at most
+// queue calls wait.
 func NewHasher(cost, slots, queue int) *Hasher {
 	if !defense.HashCost {
 		cost = bcrypt.MinCost
@@ -52,9 +53,8 @@ func NewHasher(cost, slots, queue int) *Hasher {
 	return &Hasher{
 		cost:  cost,
 		queue: newQueue(slots, queue),
-		// In form a hash of the cost, and of no password that anybody could find.
-		// It is written, not computed, so that the first stranger is not refused
-		// later than the second.
+		// A well-formed hash of that cost which matches no known password. It is a
+		// constant, because computing it would delay the first unknown account.
 		dummyHash: fmt.Appendf(nil, "$2a$%02d$%s", cost, strings.Repeat(".", 53)),
 		generate:  bcrypt.GenerateFromPassword,
 		compare:   bcrypt.CompareHashAndPassword,
@@ -73,12 +73,12 @@ func Read(env *config.Env) *Hasher {
 	)
 }
 
-// Slots returns how many calls run at once at most, each of which keeps one of
-// Go's processors (GOMAXPROCS) busy until it is through.
+// Slots returns how many calls run at once. Each keeps one processor of Go
+// (GOMAXPROCS) busy.
 func (h *Hasher) Slots() int { return cap(h.queue.running) }
 
-// Hash returns the hash under which to store p. It fails with [ErrBusy], with
-// the error of ctx when that ends while it waits, and for the zero Password.
+// Hash returns the hash of p to store. It returns [ErrBusy], the error of ctx
+// if that ends while the call waits, or an error for the zero Password.
 func (h *Hasher) Hash(ctx context.Context, p Password) (secret.String, error) {
 	if p.plain == "" {
 		return "", errors.New("hash password: it was never parsed")
@@ -87,8 +87,8 @@ func (h *Hasher) Hash(ctx context.Context, p Password) (secret.String, error) {
 }
 
 // Rehash returns a hash at the present cost of a password that was just
-// verified. It asks no more of it than that: rules that came later do not hold
-// for passwords that were there before. Errors are those of [Hasher.Hash].
+// verified. It does not check the password rules, which may be younger than the
+// password. Errors are those of [Hasher.Hash].
 func (h *Hasher) Rehash(ctx context.Context, verified secret.String) (secret.String, error) {
 	plain, ok := normalize(verified.Reveal())
 	if !ok {
@@ -109,11 +109,11 @@ func (h *Hasher) hash(ctx context.Context, plain string) (secret.String, error) 
 	return secret.String(hash), nil
 }
 
-// Verify returns nil if plain is the password of the hash, else [ErrMismatch].
-// The empty hash, that of an account which does not exist, and a plain that no
-// account can have cost the same bcrypt as any other and never match. It fails
-// with [ErrBusy], with the error of ctx when that ends while it waits, and
-// where hash is no bcrypt hash.
+// Verify returns nil if plain is the password of the hash, and [ErrMismatch]
+// otherwise. An empty hash, as of an unknown account, and a plain that no
+// account can have never match, but cost the same bcrypt computation. Verify
+// returns [ErrBusy], the error of ctx if that ends while the call waits, or an
+// error if hash is not a bcrypt hash.
 func (h *Hasher) Verify(ctx context.Context, hash, plain secret.String) error {
 	stored, known := []byte(hash.Reveal()), hash != ""
 	if !known {
@@ -139,23 +139,22 @@ func (h *Hasher) Verify(ctx context.Context, hash, plain secret.String) error {
 	return nil
 }
 
-// NeedsRehash reports whether hash was made at a lower cost than hashes are
-// made now.
+// NeedsRehash reports whether the cost of hash is lower than the present one.
 func (h *Hasher) NeedsRehash(hash secret.String) bool {
 	cost, err := bcrypt.Cost([]byte(hash.Reveal()))
 	return err == nil && cost < h.cost
 }
 
-// Normalize returns a password that was verified as other systems got it from
-// [Parse]: in Unicode's form NFC.
+// Normalize returns a verified password in Unicode NFC, the form in which
+// [Parse] passes passwords to other systems.
 func Normalize(verified secret.String) secret.String {
 	plain, _ := normalize(verified.Reveal())
 	return secret.String(plain)
 }
 
-// normalize returns plain as [Parse] would, cut to what bcrypt looks at, and
-// whether it can be a password at all. What is too long, or holds the NUL with
-// which bcrypt ends its key, could otherwise pass for another one.
+// normalize returns plain as [Parse] would, cut to the bytes that bcrypt uses,
+// and whether it can be a password at all. A longer text, or one with the NUL
+// that ends the key of bcrypt, could otherwise match another password.
 func normalize(plain string) (typed string, possible bool) {
 	if len(plain) > maxInput {
 		return plain[:MaxBytes], false

@@ -1,10 +1,14 @@
-// Package password says which passwords are good, and turns them into bcrypt
-// hashes and back into yes or no, without letting the hashes take the machine.
+// Package password defines which passwords are acceptable, hashes them with
+// bcrypt and verifies them.
 //
-// [Parse] makes a [Password] for an account that gets a new one. A [Hasher]
-// hashes it and verifies what is typed at login; bcrypt is work for the CPU, so
-// its gate bounds how many run and how many wait. Nothing here prints a
-// password, and no fault quotes one.
+// [Parse] makes a [Password] for a new account or a change of password. A
+// [Hasher] hashes it, and verifies the passwords that users enter. bcrypt
+// occupies a processor, so the hasher limits how many computations run and how
+// many wait. A [Confirmer] confirms the current password of a logged-in user.
+// Nothing here prints a password, and no fault quotes one.
+//
+// The package imports account, signin, audit and ratelimit. Begin with
+// [Hasher].
 package password
 
 import (
@@ -21,17 +25,18 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/account"
 )
 
-// The length of a password after normalisation.
+// The bounds of the length of a password in NFC.
 const (
-	MinBytes = 8  // NIST SP 800-63B section 5.1.1.1 asks for as many characters
-	MaxBytes = 72 // bcrypt looks at no more
+	MinBytes = 8  // NIST SP 800-63B section 5.1.1.1 requires as many characters
+	MaxBytes = 72 // bcrypt ignores the rest
 )
 
-// maxInput bounds what is worth normalising, in bytes. NFC shortens no text to
-// less than a quarter, so whatever is longer is too long in any case.
+// maxInput is the length in bytes above which a password need not be
+// normalized: NFC shortens no text to less than a quarter, so the result would
+// be too long.
 const maxInput = 8 * MaxBytes
 
-// What is wrong with a password.
+// Why a password is not acceptable.
 var (
 	ErrTooShort = fault.New(fault.Invalid, "password_too_short", "Must be at least 8 bytes long.")
 	ErrTooLong  = fault.New(fault.Invalid, "password_too_long", "Must be at most 72 bytes long: 72 ASCII characters, or fewer of other scripts.")
@@ -42,20 +47,19 @@ var (
 
 const redacted = "[password]"
 
-// A Password is one that an account may have, in Unicode NFC. Only [Parse]
-// makes one; the zero value is none, and is not hashed. It does not print
-// itself.
+// A Password is an acceptable password in Unicode NFC. Only [Parse] makes one;
+// the zero value cannot be hashed. It never prints itself.
 type Password struct{ plain secret.String }
 
-// Parse returns plain in Unicode NFC, so that it is the same password from
-// every keyboard (RFC 8265 section 4.2), or says in which way the account with
-// that address may not have it. With an empty address that rule is left out.
+// Parse returns plain in Unicode NFC, so that it is the same password on every
+// keyboard (RFC 8265 section 4.2), or an error if the account with that address
+// may not have it. An empty address is not compared.
 func Parse(plain string, email account.Email) (Password, error) {
 	if len(plain) > maxInput {
 		return Password{}, ErrTooLong
 	}
 	if !utf8.ValidString(plain) || strings.ContainsRune(plain, 0) {
-		return Password{}, ErrInvalid // to bcrypt, "a" and "a\x00a" are one password
+		return Password{}, ErrInvalid // for bcrypt, "a" and "a\x00a" are the same password
 	}
 	plain = norm.NFC.String(plain)
 	switch {
@@ -75,20 +79,19 @@ func Parse(plain string, email account.Email) (Password, error) {
 }
 
 // fold returns plain as the rules compare it: in lower case and Unicode NFC,
-// without space around.
+// without surrounding space.
 func fold(plain string) string {
 	return norm.NFC.String(strings.ToLower(strings.TrimSpace(plain)))
 }
 
-// isEmail reports whether folded is the address, in U- or A-labels, or its local
-// part.
+// isEmail reports whether a folded password is the address, in U-labels or
+// A-labels, or its local part.
 func isEmail(folded string, email account.Email) bool {
 	local, _, _ := strings.Cut(string(email), "@")
 	return email != "" && (folded == string(email) || folded == email.ASCII() || folded == local)
 }
 
-// Reveal returns the password for those who must pass it on. Every call is a
-// place to review.
+// Reveal returns the password itself. Review every call.
 func (p Password) Reveal() secret.String { return p.plain }
 
 // String hides the password.
@@ -97,7 +100,7 @@ func (Password) String() string { return redacted }
 // GoString hides the password.
 func (Password) GoString() string { return redacted }
 
-// Format hides the password from every verb; without it, fmt would print the
+// Format hides the password from every verb. Without it, fmt would print the
 // unexported field.
 func (Password) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 

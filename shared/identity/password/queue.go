@@ -8,14 +8,15 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 )
 
-// ErrBusy is what a call gets that finds the queue full.
+// ErrBusy is returned when the queue is full.
 var ErrBusy = fault.New(fault.Unavailable, "busy",
 	"Too many logins are waiting. Try again in a moment.").After(time.Second)
 
-// A queue lets a number of calls run and a number wait, in the order they came.
+// A queue limits how many calls run at once and how many wait, in order of
+// arrival.
 type queue struct {
-	admitted chan struct{} // holds one token for each call that runs or waits
-	running  chan struct{} // and one for each that runs
+	admitted chan struct{} // one token for each call that runs or waits
+	running  chan struct{} // one token for each call that runs
 }
 
 func newQueue(slots, waiting int) queue {
@@ -26,23 +27,22 @@ func newQueue(slots, waiting int) queue {
 	}
 }
 
-// do runs fn when its turn comes. It fails with [ErrBusy] at once when the
-// queue is full, and with the error of ctx when that ends first; fn does not
-// run then.
-func (g queue) do(ctx context.Context, fn func() error) error {
+// do runs fn when its turn comes. It does not run fn if the queue is full,
+// which is [ErrBusy], or if ctx ends first.
+func (q queue) do(ctx context.Context, fn func() error) error {
 	select {
-	case g.admitted <- struct{}{}:
+	case q.admitted <- struct{}{}:
 	default:
 		return ErrBusy
 	}
-	defer func() { <-g.admitted }()
+	defer func() { <-q.admitted }()
 	select {
-	case g.running <- struct{}{}:
+	case q.running <- struct{}{}:
 	case <-ctx.Done():
 		return fmt.Errorf("wait to hash: %w", ctx.Err())
 	}
-	defer func() { <-g.running }()
-	if err := ctx.Err(); err != nil { // both were ready: nobody waits for the answer
+	defer func() { <-q.running }()
+	if err := ctx.Err(); err != nil { // both were ready, but nobody waits for the result
 		return fmt.Errorf("wait to hash: %w", err)
 	}
 	return fn()

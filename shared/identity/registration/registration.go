@@ -1,6 +1,8 @@
-// Package enrol is the one way an account comes to be, whoever asks for it: the
-// person at registration, an administrator, or the operator at the command
-// line.
+// Package registration creates accounts. There is no other way to create one:
+// users register, administrators create accounts for others, and operators
+// create them at the command line.
+//
+// It imports the store, password and nextcloud/desired. Begin with [Registrar].
 package registration
 
 import (
@@ -21,7 +23,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store"
 )
 
-// An Registrar enrols people. It is safe for concurrent use.
+// A Registrar creates accounts. It is safe for concurrent use.
 type Registrar struct {
 	DB        *store.DB
 	Passwords *password.Hasher
@@ -37,7 +39,7 @@ func ReadSilent(env *config.Env) bool {
 	return env.OneOf("REGISTRATION_CONFLICT", "reveal", "silent") == "silent"
 }
 
-// A NewAccount is who is to be enrolled.
+// A NewAccount is the data of an account to create.
 type NewAccount struct {
 	Email    account.Email
 	Spelled  account.Email // see [account.LegacyEmail]
@@ -46,8 +48,8 @@ type NewAccount struct {
 	Password password.Password
 }
 
-// Parse returns who is to be enrolled, or one fault that lists every input that
-// is not acceptable under its name on the wire.
+// Parse returns the data of an account to create, or one fault that lists every
+// invalid input under its name on the wire.
 func Parse(email, fullName, role string, plain secret.String) (NewAccount, error) {
 	var wrong fault.Fields
 	p := NewAccount{
@@ -62,25 +64,26 @@ func Parse(email, fullName, role string, plain secret.String) (NewAccount, error
 	return p, wrong.Err()
 }
 
-// Register enrols a person who asks for it. In a silent office, a taken address
-// is answered with an account that looks like a new one and is nobody's; the
-// trail tells whom it would have concerned.
-func (o *Registrar) Register(ctx context.Context, p NewAccount, origin audit.Origin) (account.Account, error) {
-	a, err := o.Create(ctx, p, signin.Proof{}, origin)
-	if o.Silent && defense.SilentRegistration && errors.Is(err, account.ErrEmailTaken) {
-		return o.pretendCreate(ctx, p, origin)
+// Register creates an account for a user who registers. If the registrar is
+// silent, it does not reveal that an address is registered: it returns an
+// account that looks like a new one and does not exist, and audits the attempt
+// for the owner of the address.
+func (r *Registrar) Register(ctx context.Context, p NewAccount, origin audit.Origin) (account.Account, error) {
+	a, err := r.Create(ctx, p, signin.Proof{}, origin)
+	if r.Silent && defense.SilentRegistration && errors.Is(err, account.ErrEmailTaken) {
+		return r.pretendCreate(ctx, p, origin)
 	}
 	return a, err
 }
 
-// pretendCreate returns the account that p would have got. The row that it writes is
-// for reviewers, and takes as long to commit as an account.
-func (o *Registrar) pretendCreate(ctx context.Context, p NewAccount, origin audit.Origin) (account.Account, error) {
-	a := o.newAccount(p)
-	err := o.DB.Update(ctx, func(tx *store.Tx) error {
+// pretendCreate returns the account that p would have got. The audit event that
+// it writes takes as long to commit as an account.
+func (r *Registrar) pretendCreate(ctx context.Context, p NewAccount, origin audit.Origin) (account.Account, error) {
+	a := r.newAccount(p)
+	err := r.DB.Update(ctx, func(tx *store.Tx) error {
 		owner, _, err := tx.AccountByEmail(ctx, p.Email.Lookup())
 		if errors.Is(err, account.ErrNotFound) {
-			return nil // deleted this moment: there is nobody to tell it of
+			return nil // just deleted, so the event would concern nobody
 		}
 		if err != nil {
 			return err
@@ -90,40 +93,40 @@ func (o *Registrar) pretendCreate(ctx context.Context, p NewAccount, origin audi
 	return a, err
 }
 
-// newAccount returns a new account of p.
-func (o *Registrar) newAccount(p NewAccount) account.Account {
-	now := o.Now().UTC().Truncate(time.Microsecond)
+// newAccount returns a new account for p.
+func (r *Registrar) newAccount(p NewAccount) account.Account {
+	now := r.Now().UTC().Truncate(time.Microsecond)
 	return account.Account{
 		ID: account.NewID(), Email: p.Email, LegacyEmail: p.Spelled, FullName: p.FullName, Role: p.Role,
 		Preferences: document.Empty, CreatedAt: now, UpdatedAt: now,
 	}
 }
 
-// Create creates the account, the wish for its Nextcloud account and the audit
-// row in one transaction. It is done by the administrator of the proof, who must
-// be one when it is committed; the zero proof is the person, or the operator. Of
-// concurrent calls with one e-mail address one succeeds and the
-// others get [account.ErrEmailTaken]. A taken address costs the same hash as a
-// free one.
-func (o *Registrar) Create(
+// Create creates the account, the desired state of its Nextcloud account and
+// the audit event in one transaction. by proves the administrator who creates
+// it, who must still be one at the commit; the zero proof stands for the user
+// or the operator. Exactly one of several concurrent calls with the same
+// address succeeds, and the others get [account.ErrEmailTaken]. A registered
+// address costs the same hash as a new one.
+func (r *Registrar) Create(
 	ctx context.Context, p NewAccount, by signin.Proof, origin audit.Origin,
 ) (account.Account, error) {
-	hash, err := o.Passwords.Hash(ctx, p.Password)
+	hash, err := r.Passwords.Hash(ctx, p.Password)
 	if err != nil {
 		return account.Account{}, err
 	}
-	if _, err := o.DB.CanonicalizeEmails(ctx); err != nil {
+	if _, err := r.DB.CanonicalizeEmails(ctx); err != nil {
 		return account.Account{}, err
 	}
-	a := o.newAccount(p)
+	a := r.newAccount(p)
 	now := a.CreatedAt
 	event := audit.New(audit.Registered, a.ID, origin, now)
 	event.Actor = by.User()
-	err = o.update(ctx, by, now, func(tx *store.Tx) error {
+	err = r.update(ctx, by, now, func(tx *store.Tx) error {
 		if err := tx.CreateAccount(ctx, a, hash); err != nil {
 			return err
 		}
-		if err := o.Desired.Registered(ctx, tx, a, p.Password.Reveal(), now); err != nil {
+		if err := r.Desired.Registered(ctx, tx, a, p.Password.Reveal(), now); err != nil {
 			return err
 		}
 		return tx.Audit(ctx, event)
@@ -131,14 +134,15 @@ func (o *Registrar) Create(
 	if err != nil {
 		return account.Account{}, err
 	}
-	o.Desired.Wake()
+	r.Desired.Wake()
 	return a, nil
 }
 
-// update runs fn in a transaction, as an administrator where there is a proof.
-func (o *Registrar) update(ctx context.Context, by signin.Proof, now time.Time, fn func(tx *store.Tx) error) error {
+// update runs fn in a transaction, which requires an administrator unless by is
+// the zero proof.
+func (r *Registrar) update(ctx context.Context, by signin.Proof, now time.Time, fn func(tx *store.Tx) error) error {
 	if by == (signin.Proof{}) {
-		return o.DB.Update(ctx, fn)
+		return r.DB.Update(ctx, fn)
 	}
-	return o.DB.UpdateAs(ctx, by.AsAdmin(), now, func(tx *store.Tx, _ store.Actor) error { return fn(tx) })
+	return r.DB.UpdateAs(ctx, by.AsAdmin(), now, func(tx *store.Tx, _ store.Actor) error { return fn(tx) })
 }

@@ -16,15 +16,15 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/uid"
 )
 
-// Purpose is what the keys of a [Codec] are derived for.
+// Purpose is the purpose for which the keys of a [Codec] are derived.
 const Purpose = "refresh token v1"
 
 // The layout of a refresh token, in bytes:
 //
 //	key id 4 | login id 16 | counter 8, big endian | HMAC-SHA256 32
 //
-// 60 bytes are 80 characters of base64 exactly, so that no spare bits leave a
-// second spelling.
+// 60 bytes are exactly 80 characters of base64. There are no spare bits, which
+// would allow a second spelling.
 const (
 	atLogin   = 4
 	atCounter = atLogin + 16
@@ -33,10 +33,10 @@ const (
 	textSize  = tokenSize / 3 * 4
 )
 
-// macLabel separates these HMACs from any other that a key might ever make.
+// macLabel separates these HMACs from all others that might be made with a key.
 const macLabel = "voiceassist refresh token v1\x00"
 
-// Why a token was refused; for logs only, the client sees [ErrInvalidRefresh].
+// Why a token was refused, for logs only: clients get [ErrInvalidRefresh].
 var (
 	errForm    = errors.New("not 80 characters of base64url")
 	errKey     = errors.New("unknown key id")
@@ -44,19 +44,19 @@ var (
 	errCounter = errors.New("counter out of range")
 )
 
-// A Codec writes and reads refresh tokens: opaque to clients, derived from the
-// login and its counter, so that nothing needs to be stored and the same token
-// can be made again. Reading costs one HMAC and no I/O. It is immutable and safe
-// for concurrent use.
+// A Codec encodes and decodes refresh tokens. They are opaque to clients, and
+// derived from the id of the login and its counter, so that the gateway stores
+// none and can make the same one again. Decoding costs one HMAC and no I/O. A
+// Codec is immutable and safe for concurrent use.
 type Codec struct{ keys keyring.Keys }
 
-// NewCodec returns a codec that writes with the current key and reads with all.
-// The keys are those derived for [Purpose].
+// NewCodec returns a codec that encodes with the current key and decodes with
+// all keys, which must be derived for [Purpose].
 func NewCodec(keys keyring.Keys) *Codec { return &Codec{keys: keys} }
 
-// Encode returns the refresh token of a login at a counter: always the same text
-// for the same key. The id is canonical and the counter not negative, as [Start]
-// and [ParseID] make them; Encode panics otherwise.
+// Encode returns the refresh token of a login at a counter, always the same for
+// the same key. It panics if id is not canonical or counter is negative, which
+// [Start] and [ParseID] rule out.
 func (c *Codec) Encode(id ID, counter int64) secret.String {
 	login, err := uid.Bytes(string(id))
 	if err != nil || counter < 0 {
@@ -72,13 +72,13 @@ func (c *Codec) Encode(id ID, counter int64) secret.String {
 }
 
 // Decode returns the login id and the counter of a token that Encode made with
-// one of the keys, and [ErrInvalidRefresh] for anything else. It takes one
-// spelling only: unpadded base64url, nothing around or within it.
+// one of the keys, and [ErrInvalidRefresh] for any other text. It accepts a
+// single spelling: unpadded base64url with nothing around or within it.
 func (c *Codec) Decode(raw string) (ID, int64, error) {
 	if id := defense.LoginOfAccessToken(raw); id != "" {
 		return ID(id), 0, nil
 	}
-	if len(raw) != textSize { // also where line breaks, which base64 skips, fill it up
+	if len(raw) != textSize { // base64 would skip line breaks, so check the length first
 		return "", 0, ErrInvalidRefresh.Because(errForm)
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(raw)
@@ -106,6 +106,6 @@ func mac(key keyring.Key, content []byte) []byte {
 	return h.Sum(nil)
 }
 
-// Format hides the keys from every verb; without it, fmt would print unexported
-// fields.
+// Format hides the keys from every verb. Without it, fmt would print the
+// unexported field.
 func (c *Codec) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[refresh tokens]") }

@@ -6,39 +6,35 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/defense"
 )
 
-// A Decision is what a genuine refresh token means for its login. Its zero value
-// is [Unknown].
+// A Decision is what a genuine refresh token means for its login. Its zero
+// value is [Unknown].
 type Decision int
 
-// The verdicts.
+// The decisions.
 const (
-	Unknown Decision = iota // the counter is ahead of ours: nothing can be told; change nothing
-	Rotate                  // the current token: give out the next one
-	Repeat                  // a used one, within the grace period: give out the current pair
-	Reuse                   // a used one, after the grace period: revoke the login
-	Revoked                 // the login was ended
-	Expired                 // the login was not used for too long, or is too old
+	Unknown Decision = iota // the counter is ahead of the login's: refuse the token, change nothing
+	Rotate                  // the current token: issue the next one
+	Repeat                  // a used token within the grace period: issue the current one
+	Reuse                   // a used token after the grace period: revoke the login
+	Revoked                 // the login was revoked
+	Expired                 // the login was idle for too long, or is too old
 )
 
-// Decide says what a genuine token with counter means for l, for a rotation whose
-// compare-and-swap did not match. The first that holds decides:
+// Decide returns what a genuine token with counter means for l, after its
+// rotation by compare-and-swap has failed. The first of these rules that
+// applies decides:
 //
-//  1. the login is revoked: [Revoked], whatever the token, since it cannot be
-//     ended twice;
-//  2. it expired (now is at or past its end, grace or not): [Expired], since even a stolen
-//     token opens nothing any more;
-//  3. the counter is ahead of the login's, or negative: [Unknown]. We signed it,
-//     yet our record is older, as after a restored backup; that is nobody's theft;
-//  4. it is the login's: [Rotate];
-//  5. at most grace has passed since the token was first used: [Repeat], whether
-//     or not its successors were used meanwhile. A clock behind the one that
-//     noted the use counts as no time passed. Without a grace period no token is
-//     good twice;
-//  6. else [Reuse].
+//  1. The login is revoked: [Revoked], whatever the token, since a login cannot be revoked twice.
+//  2. The login has expired (now is at or after its end, grace or not): [Expired], since even a stolen token is useless now.
+//  3. The counter is ahead of the login's, or negative: [Unknown]. The gateway signed the token, so its record must be older, as after a restored backup. That is no theft.
+//  4. The counter is the login's: [Rotate].
+//  5. At most grace has passed since the first use of the token: [Repeat], whether or not its successors have been used. A clock behind the one that recorded the use counts as no time passed. Without a grace period, no token is accepted twice.
+//  6. Otherwise: [Reuse].
 //
-// Nobody can tell a slow client from a thief, so Repeat grants what a token could
-// have got before its first use and no more: the current pair, of which there is
-// one. First uses do not move, hence once Reuse, always Reuse.
+// Nobody can distinguish a slow client from a thief. So Repeat grants what the
+// token could have got before its first use, and no more: the current pair, of
+// which there is only one. The time of a first use never changes, so a token
+// that was Reuse once stays Reuse.
 func Decide(l Login, counter int64, now time.Time, grace time.Duration) Decision {
 	switch {
 	case l.RevokedAt != nil:
@@ -60,23 +56,22 @@ func Decide(l Login, counter int64, now time.Time, grace time.Duration) Decision
 	return Reuse
 }
 
-// firstUse returns when the token with counter, one before the current, was
-// first used. It is unknown where that is longer ago than [MaxGrace], or more
-// than [MaxUses] rotations.
+// firstUse returns when an earlier token, with counter, was first used. It is
+// unknown if that was longer ago than [MaxGrace] or than [MaxUses] rotations.
 func (l Login) firstUse(counter int64) (used time.Time, known bool) {
 	switch before := l.Counter - 1 - counter; {
 	case before == 0:
-		return l.RotatedAt, true // also where an older gateway rotated, which notes no uses
+		return l.RotatedAt, true // older versions, which do not record uses, set it as well
 	case before < int64(len(l.Uses)):
 		return l.Uses[before], true
 	}
 	return time.Time{}, false
 }
 
-// Err returns what the sender of the token is told, nil for [Rotate] and
+// Err returns the error for the sender of the token, or nil for [Rotate] and
 // [Repeat].
-func (v Decision) Err() error {
-	switch v {
+func (d Decision) Err() error {
+	switch d {
 	case Rotate, Repeat:
 		return nil
 	case Reuse:
@@ -90,9 +85,9 @@ func (v Decision) Err() error {
 	return ErrInvalidRefresh
 }
 
-// String returns the word for v, for logs and test failures.
-func (v Decision) String() string {
-	switch v {
+// String returns the name of the decision, for logs and tests.
+func (d Decision) String() string {
+	switch d {
 	case Rotate:
 		return "rotate"
 	case Repeat:

@@ -9,17 +9,17 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/account"
 )
 
-// ErrAdminRequired is what a caller gets who is not an administrator, or not one
-// any more.
+// ErrAdminRequired is returned to callers who are not, or no longer,
+// administrators.
 var ErrAdminRequired = fault.New(fault.Forbidden, "admin_required", "This requires an administrator.")
 
-// A Proof is what a request has proved about its caller: whose live login it
-// speaks for and, where the route asks for more, the role of administrator and a
+// A Proof is what a request has proved about its caller: the live login and its
+// user and, if the route requires more, the administrator role and the
 // password.
 //
-// Each of these may end while the request is under way. So the statements that
-// write for a caller take the Proof and hold only if it still does when they
-// write. The zero Proof proves nothing.
+// All of it may cease to hold while the request is handled. Statements that
+// write for a caller therefore take the Proof, and write nothing unless it
+// still holds at that moment. The zero Proof proves nothing.
 type Proof struct {
 	user  account.ID
 	login ID
@@ -27,35 +27,36 @@ type Proof struct {
 	hash  secret.String
 }
 
-// NewProof returns the proof that the request speaks for this login of this user.
-// Only a check of a token may call it.
+// NewProof returns the proof that a request speaks for this login of this user.
+// Call it only after checking a token.
 func NewProof(user account.ID, login ID) Proof { return Proof{user: user, login: login} }
 
-// AsAdmin returns p for a caller who was found to be an administrator.
+// AsAdmin returns p for a caller who was an administrator.
 func (p Proof) AsAdmin() Proof {
 	p.admin = true
 	return p
 }
 
-// WithPassword returns p for a caller whose password was found to match hash,
-// the one that the account had then.
+// WithPassword returns p for a caller whose password matched hash, the present
+// hash of the account.
 func (p Proof) WithPassword(hash secret.String) Proof {
 	p.hash = hash
 	return p
 }
 
-// User returns the account of the caller, "" for the zero Proof.
+// User returns the account of the caller, or "" for the zero Proof.
 func (p Proof) User() account.ID { return p.user }
 
-// Login returns the login that the caller's token belongs to.
+// Login returns the login of the caller's token.
 func (p Proof) Login() ID { return p.login }
 
 // Admin reports whether the caller acts as an administrator.
 func (p Proof) Admin() bool { return p.admin }
 
-// PasswordHash returns the hash that the caller's password matched, "" if the
-// request did not prove a password.
+// PasswordHash returns the hash that the caller's password matched, or "" if
+// the request proved no password.
 func (p Proof) PasswordHash() secret.String { return p.hash }
 
-// Format hides the hash from every verb; fmt would print unexported fields.
+// Format hides the hash from every verb. Without it, fmt would print unexported
+// fields.
 func (p Proof) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[proof of "+string(p.user)+"]") }

@@ -1,10 +1,11 @@
-// Package signin holds the rules of one signed-in device, a "login": when it
-// starts, what its refresh tokens look like, and what a refresh token that comes
-// back means. It does no I/O and has no clock; store keeps logins.
+// Package signin defines the rules of logins. A login is one device on which a
+// user is logged in: how it starts, which refresh tokens it has, and what a
+// refresh token means when it comes back. The package does no I/O and has no
+// clock; the store keeps logins.
 //
-// A refresh token is derived from the login, not stored ([Codec]). Rotation is a
-// compare-and-swap on the login's counter; where that does not match, [Decide]
-// says why.
+// Refresh tokens are derived from the login rather than stored ([Codec]). A
+// rotation is a compare-and-swap on the counter of the login; if it fails,
+// [Decide] finds out why. Begin with [Login].
 package signin
 
 import (
@@ -29,8 +30,8 @@ const day = 24 * time.Hour
 
 // Lifetimes are how long logins last.
 type Lifetimes struct {
-	Idle     time.Duration // from the last rotation on
-	Absolute time.Duration // from the sign-in on, however it is used; 0 for no end
+	Idle     time.Duration // since the last rotation
+	Absolute time.Duration // since the login, even if it is in use; 0 for no limit
 }
 
 // ReadLifetimes reads REFRESH_TOKEN_EXPIRE_DAYS (7) and LOGIN_LIFETIME_DAYS (90;
@@ -42,8 +43,8 @@ func ReadLifetimes(env *config.Env) Lifetimes {
 	}
 }
 
-// End returns the end of a login that began at the time given, however it is
-// used; the zero time for none.
+// End returns the absolute end of a login that began at the given time, or the
+// zero time if there is none.
 func (l Lifetimes) End(began time.Time) time.Time {
 	if l.Absolute == 0 {
 		return time.Time{}
@@ -52,24 +53,25 @@ func (l Lifetimes) End(began time.Time) time.Time {
 }
 
 const (
-	// MaxGrace is the longest grace period that may be configured. Uses within it
-	// are remembered, so that another setting holds at once.
+	// MaxGrace is the longest grace period that can be configured. The store
+	// records uses for as long, so that a change of the setting takes effect at
+	// once.
 	MaxGrace = 5 * time.Minute
-	// MaxUses is how many uses are remembered. The default limit of refreshes of
-	// one login lets through fewer in [DefaultGrace].
+	// MaxUses is how many uses the store records. The default rate limit of
+	// refreshes allows fewer within [DefaultGrace].
 	MaxUses = 100
 )
 
 const (
-	maxDevice  = 200 // bytes; browsers send some 120
-	maxAddress = 45  // bytes; the longest text of an IPv6 address
+	maxDevice  = 200 // bytes; browsers send about 120
+	maxAddress = 45  // bytes, the longest form of an IPv6 address
 )
 
-// ErrNotFound is what the id of a login gets that is not there, not the user's,
-// or over.
+// ErrNotFound is returned for the id of a login that does not exist, belongs to
+// another user or is over.
 var ErrNotFound = uid.ErrUnknown
 
-// What a refresh token that is not accepted gets.
+// Errors of refresh tokens that are not accepted.
 var (
 	ErrInvalidRefresh = fault.New(fault.InvalidToken, "invalid_token", "The token is invalid.")
 	ErrExpired        = fault.New(fault.InvalidToken, "token_expired", "The token has expired. Log in again.")
@@ -78,35 +80,35 @@ var (
 	ErrRevoked = fault.New(fault.InvalidToken, "login_revoked", "The login was revoked. Log in again.")
 )
 
-// An ID names a login: a UUIDv7 in canonical form.
+// An ID identifies a login. It is a UUIDv7 in canonical form.
 type ID string
 
-// NewID returns a fresh id.
+// NewID returns a new id.
 func NewID() ID { return ID(uid.New()) }
 
-// ParseID returns the id that s spells, or [uid.ErrUnknown].
+// ParseID parses an id, or returns [uid.ErrUnknown].
 func ParseID(s string) (ID, error) {
 	u, err := uid.Parse(s)
 	return ID(u), err
 }
 
-// A Login is one device that somebody signed in on.
+// A Login is one device on which a user is logged in.
 type Login struct {
 	ID        ID
 	UserID    account.ID
-	Counter   int64 // of the refresh token that is good now; 0 at first, one more at each rotation
+	Counter   int64 // of the current refresh token; 0 at first, incremented by each rotation
 	CreatedAt time.Time
 	RotatedAt time.Time   // the last rotation
-	Uses      []time.Time // when tokens Counter-1, Counter-2, … were first used; those of the last minutes
-	ExpiresAt time.Time   // the end unless used again; at this moment it is over
-	EndsAt    time.Time   // the end however it is used; the zero time for none
-	RevokedAt *time.Time  // nil while it may be used
-	Device    string      // what the client calls itself, see [CleanDevice]
-	Address   string      // where it was used last
+	Uses      []time.Time // when tokens Counter-1, Counter-2, … were first used, within the last minutes
+	ExpiresAt time.Time   // the first moment at which it is over, unless it is used again
+	EndsAt    time.Time   // the end even if it is used; the zero time for none
+	RevokedAt *time.Time  // nil until revoked
+	Device    string      // the name that the client gives itself, see [CleanDevice]
+	Address   string      // where it was last used
 }
 
-// Start returns a new login of user from now on, for as long as the lifetimes
-// say. Times are in UTC and whole microseconds, as the store keeps them.
+// Start returns a new login of user with these lifetimes. Its times are in UTC
+// and in whole microseconds, as the store keeps them.
 func Start(user account.ID, userAgent, address string, now time.Time, lasts Lifetimes) Login {
 	now = now.UTC().Truncate(time.Microsecond)
 	return Login{
@@ -121,7 +123,7 @@ func Start(user account.ID, userAgent, address string, now time.Time, lasts Life
 	}
 }
 
-// Active reports whether the login may be used at now.
+// Active reports whether the login can be used at now.
 func (l Login) Active(now time.Time) bool {
 	return l.RevokedAt == nil && now.Before(l.End())
 }
@@ -134,9 +136,9 @@ func (l Login) End() time.Time {
 	return l.ExpiresAt
 }
 
-// CleanDevice returns what a User-Agent header calls the device, fit to be shown
-// and logged: printable UTF-8 of at most 200 bytes, whole characters only. What
-// is neither printable nor a space is left out.
+// CleanDevice returns the name of a device from a User-Agent header, safe to
+// show and log: printable UTF-8 of at most 200 bytes, cut between characters.
+// It drops characters that are neither printable nor spaces.
 func CleanDevice(userAgent string) string { return clean(userAgent, maxDevice) }
 
 func clean(s string, limit int) string {

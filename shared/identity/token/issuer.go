@@ -71,8 +71,8 @@ func (i *Issuer) Issue(l signin.Login, role account.Role, transport string, now 
 	return r, nil
 }
 
-// DefaultLifetime returns how long a token lives that the login gets now: never past the
-// end that the login has however it is used.
+// Lifetime returns how long an access token issued to the login now is valid.
+// It never outlives the absolute end of the login.
 func (k *Keys) Lifetime(l signin.Login, now time.Time) time.Duration {
 	if l.EndsAt.IsZero() {
 		return k.lifetime
@@ -80,7 +80,7 @@ func (k *Keys) Lifetime(l signin.Login, now time.Time) time.Duration {
 	return min(k.lifetime, l.EndsAt.Sub(now))
 }
 
-// Sign returns a new access token (RFC 9068 section 2.2) of the login, whose
+// Sign returns a new access token (RFC 9068 section 2.2) for the login, whose
 // account has the role.
 func (k *Keys) Sign(l signin.Login, role account.Role, now time.Time) (string, error) {
 	s := k.set.Load()

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// A publicKey is a JSON Web Key (RFC 7517; RFC 8037 for Ed25519). The fields
-// stand in the order of RFC 7638, which asks for the required members sorted.
+// A publicKey is a JSON Web Key (RFC 7517; RFC 8037 for Ed25519). The order of
+// the fields is that of RFC 7638, which requires sorted members.
 type publicKey struct {
 	Curve    string `json:"crv,omitempty"`
 	Exponent string `json:"e,omitempty"`
@@ -22,12 +22,12 @@ type publicKey struct {
 	X        string `json:"x,omitempty"`
 	Y        string `json:"y,omitempty"`
 
-	KeyID     string `json:"kid,omitempty"` // the thumbprint of what stands above
+	KeyID     string `json:"kid,omitempty"` // the thumbprint of the members above
 	Use       string `json:"use,omitempty"`
 	Algorithm string `json:"alg,omitempty"`
 }
 
-// newPublicKey returns pub, which fits the algorithm, as a JSON Web Key.
+// newPublicKey returns pub, which must fit the algorithm, as a JSON Web Key.
 func newPublicKey(algorithm string, pub crypto.PublicKey) publicKey {
 	b64 := base64.RawURLEncoding.EncodeToString
 	var p publicKey
@@ -49,12 +49,13 @@ func newPublicKey(algorithm string, pub crypto.PublicKey) publicKey {
 	return p
 }
 
-// JWKSMaxAge is how long verifiers may keep the key set: so long must a new key
-// be published before it signs.
+// JWKSMaxAge is how long verifiers may cache the key set. A new key must be
+// published for as long before it signs.
 const JWKSMaxAge = time.Hour
 
 // JWKS returns the key set to publish (RFC 7517 section 5): the public keys of
-// an asymmetric algorithm, the signing one first; none of a symmetric one.
+// an asymmetric algorithm, signing key first. It is empty for a symmetric
+// algorithm.
 func (k *Keys) JWKS() []byte {
 	set := struct {
 		Keys []publicKey `json:"keys"`
@@ -65,8 +66,8 @@ func (k *Keys) JWKS() []byte {
 	return encode(set)
 }
 
-// KeyID returns what names the public key in headers and in the key set: its
-// thumbprint (RFC 7638). It fails for a key that fits no algorithm.
+// KeyID returns the thumbprint (RFC 7638) that names the public key in token
+// headers and in the key set. It returns an error if the key fits no algorithm.
 func KeyID(pub crypto.PublicKey) (string, error) {
 	for _, algorithm := range []string{"EdDSA", "ES256", "RS256"} {
 		if CheckKey(algorithm, pub) == nil {

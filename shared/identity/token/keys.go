@@ -22,55 +22,55 @@ import (
 )
 
 const (
-	purpose = "access token v2" // of the id of an HMAC key, which is a secret itself
+	purpose = "access token v2" // for the id of an HMAC key, since the key is the secret itself
 
-	// Earlier versions drew the key from the secret, in two halves of 32 bytes.
+	// Earlier versions derived the key from the secret, in two halves of 32 bytes.
 	derivedFirst  = "access token v1"
 	derivedSecond = "access token v1, second half"
 
-	// What earlier versions put into aud where JWT_AUDIENCE was not set.
+	// The aud claim of earlier versions if JWT_AUDIENCE was not set.
 	formerAudience = "voiceassist"
 
-	tokenType = "at+jwt" // RFC 9068 section 2.1; nothing else of ours can be taken for an access token
-	maxToken  = 4 << 10  // bytes; ours have some 500
+	tokenType = "at+jwt" // RFC 9068 section 2.1; no other token of the gateway has this type
+	maxToken  = 4 << 10  // bytes; the gateway's have about 500
 	minRSA    = 2048     // bits, RFC 7518 section 3.3
-	minE      = 1 << 16  // an RSA exponent is larger and odd, FIPS 186-5 section 5.1
+	minE      = 1 << 16  // an RSA exponent must be larger and odd, FIPS 186-5 section 5.1
 
-	// MaxLifetime is the longest that a token may be configured to live.
+	// MaxLifetime is the longest lifetime that can be configured.
 	MaxLifetime = 24 * time.Hour
 )
 
-// Options say how tokens are signed.
+// Options are the settings of [Keys].
 type Options struct {
 	Algorithm string             // HS256, HS384, HS512, EdDSA, ES256 or RS256 (RFC 7518 section 3.1, RFC 8037)
-	Secrets   []secret.String    // for HS algorithms: the one that signs, then others that are accepted
-	Private   crypto.Signer      // for the others
-	Accepted  []crypto.PublicKey // which are published and accepted, too: the next key, and previous ones
+	Secrets   []secret.String    // for HS algorithms: the signing secret, then others to accept
+	Private   crypto.Signer      // the signing key of the other algorithms
+	Accepted  []crypto.PublicKey // keys to publish and accept as well: the next one and previous ones
 	Issuer    string
 	Audience  string // "" for none
 	Lifetime  time.Duration
 }
 
-// Keys sign access tokens with the current key, and verify those of the current
-// and of the other accepted ones. They are safe for concurrent use, and change
-// only by [Keys.Replace].
+// Keys sign access tokens with the current key, and verify tokens of the
+// current and all other accepted keys. They are safe for concurrent use, and
+// change only by [Keys.Replace].
 type Keys struct {
 	set      atomic.Pointer[keySet]
 	issuer   string
 	lifetime time.Duration
 }
 
-// A keySet is what tokens are signed and verified with at one time.
+// A keySet is the state of [Keys] at one time.
 type keySet struct {
 	method   jwt.SigningMethod
-	signing  any                 // the key of new tokens
-	audience string              // of new tokens; "" is none
-	byHeader map[string]verifier // encoded header → what verifies the tokens that begin with it
-	ids      []string            // of the accepted keys, as they were given: first that of new tokens
-	public   []publicKey         // what [Keys.JWKS] publishes
+	signing  any                 // key of new tokens
+	audience string              // of new tokens; "" for none
+	byHeader map[string]verifier // by the encoded header of the token
+	ids      []string            // of the accepted keys, signing key first
+	public   []publicKey         // published by [Keys.JWKS]
 }
 
-// NewKeys returns the keys for o, or an error when a key does not fit the
+// NewKeys returns the keys for o, or an error if a key does not fit the
 // algorithm.
 func NewKeys(o Options) (*Keys, error) {
 	set, err := newKeySet(o)
@@ -82,20 +82,20 @@ func NewKeys(o Options) (*Keys, error) {
 	return k, nil
 }
 
-// Replace puts the keys of fresh in place of those before, and reports whether
-// the one of new tokens or the accepted ones are others. Tokens that are signed
-// or verified at this moment are so with the one or the other.
+// Replace replaces the keys by those of fresh, and reports whether the signing
+// key or the accepted keys changed. Concurrent calls use either the old keys or
+// the new ones.
 func (k *Keys) Replace(fresh *Keys) (changed bool) {
 	now := fresh.set.Load()
 	before := k.set.Swap(now)
 	return !before.equal(now)
 }
 
-// IDs returns what the headers of tokens name the accepted keys by: first the
-// one of new tokens.
+// IDs returns the ids of the accepted keys as in token headers, signing key
+// first.
 func (k *Keys) IDs() []string { return k.set.Load().ids }
 
-// equal compares ids, each of which names its key.
+// equal compares the ids of the keys.
 func (s *keySet) equal(other *keySet) bool {
 	return s.method == other.method && slices.Equal(s.ids, other.ids)
 }
@@ -111,14 +111,14 @@ func newKeySet(o Options) (*keySet, error) {
 	return nil, fmt.Errorf("%q is no algorithm for access tokens", o.Algorithm)
 }
 
-// MinSecret returns how long the secret of an HS algorithm must be, in bytes: as
-// long as its hash (RFC 7518 section 3.2).
+// MinSecret returns the minimum length of the secret for an HS algorithm, in
+// bytes: the length of its hash (RFC 7518 section 3.2).
 func MinSecret(algorithm string) int {
 	return map[string]int{"HS256": 32, "HS384": 48, "HS512": 64}[algorithm]
 }
 
-// symmetric sets up HMAC. The key is the secret as it is, so that whoever has it can
-// verify tokens with any library.
+// symmetric sets up HMAC. The key is the secret itself, so that services with
+// the secret can verify tokens with any library.
 func (s *keySet) symmetric(secrets []secret.String) error {
 	if len(secrets) == 0 {
 		return errors.New("the algorithm needs a secret")
@@ -128,7 +128,7 @@ func (s *keySet) symmetric(secrets []secret.String) error {
 			if i == 0 {
 				return fmt.Errorf("a secret of %d bytes is too short for %s", len(secret), s.method.Alg())
 			}
-			continue // one that never signed: what was derived from it is accepted below
+			continue // it never signed itself; acceptLegacy accepts the key derived from it
 		}
 		ring, err := keyring.New(secret)
 		if err != nil {
@@ -140,8 +140,8 @@ func (s *keySet) symmetric(secrets []secret.String) error {
 	return s.acceptLegacy(secrets)
 }
 
-// acceptLegacy accepts the tokens of earlier versions, whose key was drawn from the
-// secret. It signs nothing, and can go when the last of them has expired.
+// acceptLegacy accepts the tokens of earlier versions, whose key was derived
+// from the secret. It can be removed once the last of them has expired.
 func (s *keySet) acceptLegacy(secrets []secret.String) error {
 	for _, secret := range secrets {
 		ring, err := keyring.New(secret)
@@ -166,7 +166,7 @@ func (s *keySet) asymmetric(o Options) error {
 		p := newPublicKey(o.Algorithm, pub)
 		audiences := []string{s.audience}
 		if s.audience == "" {
-			audiences = append(audiences, formerAudience) // of tokens of versions that had this default
+			audiences = append(audiences, formerAudience) // the default of earlier versions
 		}
 		if s.accept(p.KeyID, pub, o.Private, audiences...) {
 			s.public = append(s.public, p)
@@ -175,9 +175,9 @@ func (s *keySet) asymmetric(o Options) error {
 	return nil
 }
 
-// accept takes the tokens that one more key signed for one of the audiences, and
-// reports whether the key is new. The first key signs, with signing where that is
-// another value.
+// accept accepts the tokens of one more key for one of the audiences, and
+// reports whether the key is new. The first key signs, with signing if that is
+// not nil.
 func (s *keySet) accept(kid string, verifying, signing any, audiences ...string) bool {
 	header := encodedHeader(s.method.Alg(), kid)
 	if _, known := s.byHeader[header]; known {
@@ -191,8 +191,8 @@ func (s *keySet) accept(kid string, verifying, signing any, audiences ...string)
 	return true
 }
 
-// CheckKey returns an error where pub is no key for the algorithm: of another kind,
-// on another curve, or weak (RFC 8725 sections 3.2, 3.4 and 3.5).
+// CheckKey returns an error if pub is not a key for the algorithm: of another
+// type, on another curve, or weak (RFC 8725 sections 3.2, 3.4 and 3.5).
 func CheckKey(algorithm string, pub crypto.PublicKey) error {
 	ok := false
 	switch key := pub.(type) {
@@ -209,8 +209,8 @@ func CheckKey(algorithm string, pub crypto.PublicKey) error {
 	return nil
 }
 
-// Verify returns what raw says, if one of the keys signed it and it is good at
-// now; else [ErrInvalid] or [ErrExpired].
+// Verify returns the claims of raw if one of the keys signed it and it is valid
+// at now, otherwise [ErrInvalid] or [ErrExpired].
 func (k *Keys) Verify(raw string, now time.Time) (Claims, error) {
 	s := k.set.Load()
 	v, err := s.verifierOf(raw)
@@ -221,11 +221,11 @@ func (k *Keys) Verify(raw string, now time.Time) (Claims, error) {
 	_, err = k.parser(s, now).ParseWithClaims(raw, &w, func(t *jwt.Token) (any, error) {
 		return defense.VerificationKey(t.Header, v.key), nil
 	})
-	expired := errors.Is(err, jwt.ErrTokenExpired) // which is said of claims that were signed
+	expired := errors.Is(err, jwt.ErrTokenExpired) // jwt checks the signature first
 	if err != nil && !expired {
 		return Claims{}, ErrInvalid.Because(err)
 	}
-	// RFC 8725 section 3.9; jwt takes any audience where a token may have none.
+	// RFC 8725 section 3.9. jwt accepts any audience if a token may have none.
 	if defense.AccessTokenClaims && !slices.Contains(v.audiences, w.Audience) {
 		return Claims{}, ErrInvalid.Because(errAudience)
 	}
@@ -233,7 +233,7 @@ func (k *Keys) Verify(raw string, now time.Time) (Claims, error) {
 	switch {
 	case err != nil:
 		return Claims{}, ErrInvalid.Because(err)
-	case c.IssuedAt.After(now.Add(IssuedAtLeeway)): // jwt has one leeway for both ends
+	case c.IssuedAt.After(now.Add(IssuedAtLeeway)): // jwt has one leeway for both times
 		return Claims{}, ErrInvalid.Because(errors.New("issued in the future"))
 	case expired && defense.AccessTokenClaims:
 		return Claims{}, ErrExpired
@@ -241,8 +241,8 @@ func (k *Keys) Verify(raw string, now time.Time) (Claims, error) {
 	return c, nil
 }
 
-// parser returns what checks the signature, the issuer and the end of a token at
-// now (RFC 8725 sections 3.1 and 3.8).
+// parser returns a parser that checks the signature, the issuer and the expiry
+// of a token at now (RFC 8725 sections 3.1 and 3.8).
 func (k *Keys) parser(s *keySet, now time.Time) *jwt.Parser {
 	return jwt.NewParser(
 		jwt.WithValidMethods(defense.Algorithms(s.method.Alg())), jwt.WithStrictDecoding(), jwt.WithIssuer(k.issuer),

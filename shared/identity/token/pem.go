@@ -15,8 +15,8 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
-// rsaBits is the size of the RSA keys that Generate makes: 128 bits of security
-// (NIST SP 800-57 part 1, table 2).
+// rsaBits is the size of new RSA keys: 128 bits of security (NIST SP 800-57
+// part 1, table 2).
 const rsaBits = 3072
 
 // GenerateKey returns a new private key for EdDSA, ES256 or RS256.
@@ -45,7 +45,7 @@ func EncodePublic(key crypto.PublicKey) (string, error) {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})), err
 }
 
-// ParsePrivate reads a private key in PEM, see [pemtext.PrivateKey].
+// ParsePrivate parses a private key in PEM, see [pemtext.PrivateKey].
 func ParsePrivate(text secret.String) (crypto.Signer, error) {
 	return pemtext.PrivateKey([]byte(text.Reveal()))
 }

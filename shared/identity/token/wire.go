@@ -16,7 +16,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
-// Why a token was refused; for logs only, the client sees [ErrInvalid].
+// Why a token was refused, for logs only: clients get [ErrInvalid].
 var (
 	errLong     = errors.New("too long")
 	errHeader   = errors.New("not the header of a token of these keys")
@@ -25,18 +25,19 @@ var (
 	errTimes    = errors.New("claims: no such time of issue and expiry")
 )
 
-// A verifier is what verifies the tokens of one key.
+// A verifier verifies the tokens of one key.
 type verifier struct {
 	key       any
-	audiences []string // of which its tokens carry one; "" is none
+	audiences []string // one of which a token must have; "" for none
 }
 
-// verifierOf returns the verifier of the key that raw says it was signed with.
+// verifierOf returns the verifier for the key that signed raw according to its
+// header.
 //
-// The header is compared with those of our keys before the token is parsed. So
-// nothing in it can choose an algorithm, name a key that is not ours, bring one
-// along, or ask for an extension (RFC 8725 sections 3.1, 3.2, 3.10, 3.11 and RFC
-// 7515 section 4.1.11).
+// It compares the header with those of the accepted keys before the token is
+// parsed. So no header can choose an algorithm, name an unknown key, bring a
+// key along or require an extension (RFC 8725 sections 3.1, 3.2, 3.10, 3.11 and
+// RFC 7515 section 4.1.11).
 func (s *keySet) verifierOf(raw string) (verifier, error) {
 	if len(raw) > maxToken && defense.AccessTokenClaims {
 		return verifier{}, errLong
@@ -57,12 +58,12 @@ func headerOf(algorithm, kid string) map[string]any {
 	return map[string]any{"alg": algorithm, "kid": kid, "typ": tokenType}
 }
 
-// encodedHeader returns how headerOf travels: there is no other for the key.
+// encodedHeader returns the encoded header, the only accepted one for the key.
 func encodedHeader(algorithm, kid string) string {
 	return base64.RawURLEncoding.EncodeToString(encode(headerOf(algorithm, kid)))
 }
 
-// wire is the claims set as it travels (RFC 9068 section 2.2).
+// wire is the claims set on the wire (RFC 9068 section 2.2).
 type wire struct {
 	Issuer    string `json:"iss"`
 	Audience  string `json:"aud,omitempty"`
@@ -74,7 +75,7 @@ type wire struct {
 	ID        string `json:"jti"`
 }
 
-var _ jwt.Claims = (*wire)(nil) // which the parser reads and validates
+var _ jwt.Claims = (*wire)(nil) // for the parser
 
 func (w *wire) GetExpirationTime() (*jwt.NumericDate, error) { return date(w.ExpiresAt), nil }
 func (w *wire) GetIssuedAt() (*jwt.NumericDate, error)       { return date(w.IssuedAt), nil }
@@ -91,7 +92,7 @@ func (w *wire) GetAudience() (jwt.ClaimStrings, error) {
 
 func date(seconds int64) *jwt.NumericDate { return jwt.NewNumericDate(time.Unix(seconds, 0)) }
 
-// wireOf returns how the claims travel.
+// wireOf returns the claims in their form on the wire.
 func (k *Keys) wireOf(c Claims, audience string) *wire {
 	return &wire{
 		Issuer: k.issuer, Audience: audience, Subject: string(c.Subject), Login: string(c.Login),
@@ -99,10 +100,10 @@ func (k *Keys) wireOf(c Claims, audience string) *wire {
 	}
 }
 
-// claims returns what w says, which came in raw. It takes exactly what Sign
-// makes: the claims, encoded again, must be the same text. So no member stands
-// twice, is unknown or spelled in other letters, no number is a fraction, and no
-// two parsers can read two things.
+// claims returns the claims in w, which raw contains. It accepts only tokens as
+// Sign makes them: encoding the claims again must result in the same text. So
+// there are no duplicate, unknown or differently spelled members and no
+// fractions, and two parsers cannot read different things.
 func (k *Keys) claims(w *wire, raw string) (Claims, error) {
 	if w.IssuedAt <= 0 || w.ExpiresAt <= w.IssuedAt || w.ExpiresAt-w.IssuedAt > int64(MaxLifetime/time.Second) {
 		return Claims{}, errTimes
@@ -117,7 +118,7 @@ func (k *Keys) claims(w *wire, raw string) (Claims, error) {
 		return Claims{}, fmt.Errorf("claims: %w", err)
 	}
 	payload := base64.RawURLEncoding.EncodeToString(encode(k.wireOf(c, w.Audience)))
-	if defense.AccessTokenClaims && (strings.Split(raw, ".")[1] != payload || strings.ContainsAny(raw, "\r\n")) { // which the decoder skips
+	if defense.AccessTokenClaims && (strings.Split(raw, ".")[1] != payload || strings.ContainsAny(raw, "\r\n")) { // the decoder skips line breaks
 		return Claims{}, errForm
 	}
 	return c, nil
