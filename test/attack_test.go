@@ -201,7 +201,7 @@ func (c visitor) do(method, path, body string, headers ...string) answer {
 			r.Header.Set("Content-Type", "application/json")
 		}
 	}
-	for _, h := range append(c.headers[:len(c.headers):len(c.headers)], headers...) {
+	for _, h := range append(slices.Clip(c.headers), headers...) {
 		name, value, _ := strings.Cut(h, ": ")
 		if name == "Content-Type" {
 			r.Header.Del(name)

@@ -303,7 +303,7 @@ func (a *assault) send(dial func() (net.Conn, error), text string) (all []answer
 			return
 		}
 		if half, ok := conn.(interface{ CloseWrite() error }); ok {
-			half.CloseWrite() //nolint:errcheck // it is over then
+			half.CloseWrite()
 		}
 	})
 	conn.SetReadDeadline(time.Now().Add(answerTime))
@@ -349,7 +349,7 @@ func serveNaively(conn net.Conn) {
 				break
 			}
 			if name, value, ok := strings.Cut(line, ":"); ok && length == 0 && strings.EqualFold(strings.TrimSpace(name), "Content-Length") {
-				fmt.Sscan(value, &length) //nolint:errcheck // 0 then
+				fmt.Sscan(value, &length)
 			}
 		}
 		_, err1 := io.CopyN(io.Discard, from, int64(length))

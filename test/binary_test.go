@@ -186,7 +186,7 @@ func (p *process) target() target {
 // kill ends the process at once, as kill -9 does, and its group where it leads one.
 func (p *process) kill() {
 	if a := p.cmd.SysProcAttr; a != nil && a.Setpgid {
-		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) //nolint:errcheck // it may have ended
+		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 	}
 	p.cmd.Process.Kill()
 	<-p.exited

@@ -224,7 +224,7 @@ func chromiumFor(t *testing.T, certificate *x509.Certificate, flags ...chromedp.
 	ctx, cancel := context.WithTimeout(alloc, 3*answerTime) // of everything
 	t.Cleanup(cancel)
 	ctx, _ = chromedp.NewContext(ctx)
-	t.Cleanup(func() { chromedp.Cancel(ctx) }) //nolint:errcheck // it ends in order, or is killed
+	t.Cleanup(func() { chromedp.Cancel(ctx) })
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("Chromium for tests: %v; install it (Debian: apt-get install chromium)", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -236,9 +237,7 @@ func throughEvents(api lambdas) map[string]sender {
 					t.Fatal(err)
 				}
 				delete(e, "body")
-				for member, value := range members {
-					e[member] = value
-				}
+				maps.Copy(e, members)
 				if event, err = json.Marshal(e); err != nil {
 					t.Fatal(err)
 				}

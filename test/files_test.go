@@ -199,7 +199,7 @@ type tappedWriter struct {
 }
 
 func (w tappedWriter) Write(b []byte) (int, error) {
-	w.tap.Write(b) //nolint:errcheck // never fails
+	w.tap.Write(b)
 	return w.ResponseWriter.Write(b)
 }
 

@@ -233,7 +233,7 @@ func (f *flood) ask(d time.Duration, into *sample) {
 			r.Header.Set("Authorization", "Bearer "+f.token)
 			status := 0
 			if resp, err := f.me.Do(r); err == nil {
-				io.Copy(io.Discard, resp.Body) //nolint:errcheck // the status tells
+				io.Copy(io.Discard, resp.Body)
 				resp.Body.Close()
 				status = resp.StatusCode
 			}

@@ -308,7 +308,7 @@ func (s *scene) play(t *testing.T, all []block) (outputs []string, err error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	err = cmd.Run()
-	syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) //nolint:errcheck // what still runs in the background, if anything
+	syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	text, readErr := os.ReadFile(out.Name())
 	if readErr != nil {
 		t.Fatal(readErr)

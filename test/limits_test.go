@@ -40,7 +40,7 @@ func asks(t *testing.T, rt http.RoundTripper, base, from, method, path, body str
 		t.Error(err)
 		return &http.Response{Header: http.Header{}}
 	}
-	io.Copy(io.Discard, resp.Body) //nolint:errcheck // only the head matters
+	io.Copy(io.Discard, resp.Body)
 	resp.Body.Close()
 	return resp
 }

@@ -168,7 +168,7 @@ func (p *process) beside(t *testing.T, ctx context.Context, here chan struct{}) 
 		if err != nil {
 			t.Errorf("somebody else gets %v", err)
 		} else {
-			io.Copy(io.Discard, resp.Body) //nolint:errcheck // the status tells
+			io.Copy(io.Discard, resp.Body)
 			resp.Body.Close()
 			if resp.StatusCode != http.StatusUnauthorized {
 				t.Errorf("somebody else gets %s", resp.Status)
@@ -215,7 +215,7 @@ func (p *process) rawHTTP2(t *testing.T) *rawHTTP2 {
 	c.out = bufio.NewWriterSize(c.conn, 16<<10)
 	c.f = http2.NewFramer(c.out, c.conn)
 	c.enc = hpack.NewEncoder(&c.buf)
-	io.WriteString(c.out, http2.ClientPreface) //nolint:errcheck // the flush tells
+	io.WriteString(c.out, http2.ClientPreface)
 	if err := errors.Join(c.f.WriteSettings(), c.out.Flush()); err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func (p *process) rawHTTP2(t *testing.T) *rawHTTP2 {
 func (c *rawHTTP2) request() []byte {
 	c.buf.Reset()
 	for _, field := range [][2]string{{":method", "GET"}, {":scheme", "https"}, {":authority", "localhost"}, {":path", "/api/users/me"}} {
-		c.enc.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}) //nolint:errcheck // a buffer takes everything
+		c.enc.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]})
 	}
 	return c.buf.Bytes()
 }

@@ -62,7 +62,7 @@ func TestSAM_Artifacts(t *testing.T) {
 		}
 		fmt.Fprintf(w, "%s\t%s\tstatically\t0\t%s\t%.2f\t%.2f\t\n", name, arch, a.Go, float64(a.Size)/1e6, float64(a.Zipped)/1e6)
 	}
-	w.Flush() //nolint:errcheck // into memory
+	w.Flush()
 	t.Logf("the artifacts of sam build:\n%s", &table)
 }
 
@@ -153,7 +153,7 @@ func startAPI(t *testing.T, env map[string]string) (address string) {
 		t.Fatal(err)
 	}
 	address = free.Addr().String()
-	free.Close() //nolint:errcheck // for SAM
+	free.Close()
 	_, port, _ := net.SplitHostPort(address)
 	args := []string{"--port", port, "--env-vars", file}
 	if image := os.Getenv("SAM_INVOKE_IMAGE"); image != "" {
@@ -167,22 +167,22 @@ func startAPI(t *testing.T, env map[string]string) (address string) {
 	}
 	exited := make(chan struct{})
 	go func() {
-		cmd.Wait() //nolint:errcheck // the lines tell
-		in.Close() //nolint:errcheck // cannot fail
+		cmd.Wait()
+		in.Close()
 		close(exited)
 	}()
 	listening, log := make(chan struct{}), &buffer{}
 	go func() {
 		lines := bufio.NewScanner(out)
 		for lines.Buffer(nil, 16<<20); lines.Scan(); {
-			log.Write(append(lines.Bytes(), '\n')) //nolint:errcheck // into memory
+			log.Write(append(lines.Bytes(), '\n'))
 			if strings.Contains(lines.Text(), "Running on http") {
 				close(listening)
 			}
 		}
 	}()
 	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // it may have ended
+		cmd.Process.Signal(syscall.SIGTERM)
 		<-exited
 		if t.Failed() {
 			t.Logf("sam local said:\n%s", log)
@@ -220,7 +220,7 @@ func forward(t *testing.T, host, server string) (address string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { listener.Close() }) //nolint:errcheck // nothing is left to lose
+	t.Cleanup(func() { listener.Close() })
 	go func() {
 		for {
 			from, err := listener.Accept()
@@ -234,8 +234,8 @@ func forward(t *testing.T, host, server string) (address string) {
 					return
 				}
 				defer to.Close()
-				go io.Copy(to, from) //nolint:errcheck // the other end notices
-				io.Copy(from, to)    //nolint:errcheck // likewise
+				go io.Copy(to, from)
+				io.Copy(from, to)
 			}()
 		}
 	}()

@@ -157,7 +157,7 @@ func startScratch(t *testing.T, root string) *process {
 	if err := os.Chmod(root, 0o555); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.Chmod(root, 0o755) }) //nolint:errcheck // or the folder stays
+	t.Cleanup(func() { os.Chmod(root, 0o755) })
 	return launch(t, cmd, filepath.Join(root, "data", "tls", "gateway.pem"))
 }
 

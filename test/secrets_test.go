@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -192,9 +193,7 @@ func (s *secrets) watch(h http.Handler) http.Handler {
 		for _, found := range token.FindAllStringSubmatch(out.Body.String(), -1) {
 			s.add("an app password", found[1])
 		}
-		for name, values := range out.Header() {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), out.Header())
 		w.WriteHeader(out.Code)
 		w.Write(out.Body.Bytes())
 	})

@@ -49,9 +49,7 @@ func (x exchange) check(tb testing.TB) {
 			resp.Header.Set("Content-Type", "application/problem+json")
 		}
 	}
-	for name, values := range x.answer {
-		resp.Header[name] = values
-	}
+	maps.Copy(resp.Header, x.answer)
 	docstest.Check(tb, req, []byte(x.body), resp, []byte(x.got))
 }
 

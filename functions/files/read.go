@@ -3,6 +3,7 @@ package files
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 
@@ -39,9 +40,7 @@ func (f *Function) read(w http.ResponseWriter, r *http.Request, t target) error 
 // for a whole one.
 func (f *Function) send(w http.ResponseWriter, r *http.Request, d *webdav.Download) error {
 	h := w.Header()
-	for name, values := range d.Header {
-		h[name] = values
-	}
+	maps.Copy(h, d.Header)
 	h.Set("Accept-Ranges", "bytes")
 	h.Set("Cache-Control", "private, no-cache") // kept, but asked about each time
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")

@@ -163,7 +163,7 @@ func (f *Function) givePasswordToNextcloud(ctx context.Context, who account.Acco
 func (f *Function) account(ctx context.Context, from audit.Origin, q request) (account.Account, secret.String, error) {
 	name, err := account.ParseEmailLookup(q.name())
 	if err != nil {
-		return account.Account{}, "", nil //nolint:nilerr // see above
+		return account.Account{}, "", nil //nolint:nilerr // nobody has such a name
 	}
 	who, hash, familiar, err := f.DB.AccountForLogin(ctx, name, from.Address)
 	if err != nil && !errors.Is(err, account.ErrNotFound) {

@@ -240,7 +240,7 @@ func hostile() map[string]hostileBody {
 	}
 	var nested strings.Builder
 	nested.WriteString(`{"any":`)
-	for i := 0; i < 90; i++ {
+	for range 90 {
 		nested.WriteString(`{"X":0`)
 		for j := range 1200 {
 			fmt.Fprintf(&nested, `,"%s":0`, strconv.FormatInt(int64(j), 36))

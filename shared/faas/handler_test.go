@@ -185,8 +185,7 @@ func TestFunction_ContextEndsBeforeLambdaDoesAndWithTheRequest(t *testing.T) {
 func TestFunction_IdsOfTheInvocationReachTheHandler(t *testing.T) {
 	t.Parallel()
 	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "req-1"})
-	//lint:ignore SA1029 it is the key of the runtime library
-	ctx = context.WithValue(ctx, "x-amzn-trace-id", "Root=1-2-3;Sampled=1") //nolint:staticcheck // see above
+	ctx = context.WithValue(ctx, "x-amzn-trace-id", "Root=1-2-3;Sampled=1") //nolint:staticcheck // the key of the runtime library
 	h := tell(func(r *http.Request) any {
 		lc, _ := lambdacontext.FromContext(r.Context())
 		return lc.AwsRequestID + " " + r.Header.Get("X-Amzn-Trace-Id")

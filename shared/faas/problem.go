@@ -50,7 +50,7 @@ func (p problem) send(w http.ResponseWriter) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(p.Status)
-	json.NewEncoder(w).Encode(p) //nolint:errcheck // plain strings, into a buffer
+	json.NewEncoder(w).Encode(p) //nolint:errcheck // strings, into a buffer
 }
 
 // correlationID returns the client's ID, or the ID of the invocation.

@@ -118,7 +118,7 @@ func (s *shard) keep(key Key, kept, now int64) {
 	if len(s.items) >= s.limit {
 		s.forget(s.harmless())
 	}
-	s.index[key] = int32(len(s.items)) //nolint:gosec // bounded by limit
+	s.index[key] = int32(len(s.items))
 	s.items = append(s.items, item{key, kept})
 }
 
@@ -138,7 +138,7 @@ func (s *shard) forget(i int) {
 	last := len(s.items) - 1
 	if i != last {
 		s.items[i] = s.items[last]
-		s.index[s.items[i].key] = int32(i) //nolint:gosec // bounded by limit
+		s.index[s.items[i].key] = int32(i)
 	}
 	s.items = s.items[:last]
 }

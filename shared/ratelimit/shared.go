@@ -54,7 +54,7 @@ func (f *fence) take(ctx context.Context, key Key, l Limit, now time.Time) (kept
 		return time.Time{}, false, false
 	}
 	if f.answered() {
-		f.store.(Sweeper).Sweep(ctx, now) //nolint:errcheck // the next one may do better; answered looked
+		f.store.(Sweeper).Sweep(ctx, now) //nolint:errcheck // best effort
 	}
 	return kept, allowed, true
 }

@@ -58,7 +58,7 @@ func (s *Statements) writeError(err error) error {
 // commitError returns the error of a commit. database/sql returns the bare error
 // of ctx, or [sql.ErrTxDone], only where it has not asked for the commit.
 func (db *DB) commitError(ctx context.Context, err error) error {
-	if err == ctx.Err() || errors.Is(err, sql.ErrTxDone) { //nolint:errorlint // the very error, see above
+	if err == ctx.Err() || errors.Is(err, sql.ErrTxDone) { //nolint:errorlint // only the bare error
 		return db.readError(ctx, err)
 	}
 	return db.writeError(err)

@@ -105,7 +105,7 @@ func TestUpdate_RollsBackOnErrorAndPanic(t *testing.T) {
 			t.Errorf("Update = %v, want the error of fn", err)
 		}
 		func() {
-			defer func() { recover() }() //nolint:errcheck // the panic is the point
+			defer func() { recover() }()
 			db.Update(t.Context(), func(tx *store.Tx) error {
 				create(tx, "panic@example.org")
 				panic("stop")

@@ -81,7 +81,7 @@ func understood(t *testing.T, path string, s *ast.StructType) (tagged int) {
 				t.Errorf("%s: nothing is said of the tag %s", path, tag)
 			}
 			param, _, _ = strings.Cut(param, "|")
-			for _, other := range strings.Fields(param) {
+			for other := range strings.FieldsSeq(param) {
 				if name != "oneof" && name != "max" && !slices.Contains(names, other) {
 					t.Errorf("%s: %s names a field that there is not", path, tag)
 				}

@@ -100,7 +100,7 @@ func newPassword(field validator.FieldLevel) error {
 
 // path is the rule for a file's new path.
 func path(field validator.FieldLevel) error {
-	if to, ok := field.Field().Interface().(endpoint.Optional[string]); ok && to.Null {
+	if to, ok := reflect.TypeAssert[endpoint.Optional[string]](field.Field()); ok && to.Null {
 		return errOneWay
 	}
 	_, err := webdav.ParsePath(value[string](field))
@@ -109,7 +109,7 @@ func path(field validator.FieldLevel) error {
 
 // quota is the rule for the quota of an account; null is the default.
 func quota(field validator.FieldLevel) error {
-	if sent, ok := field.Field().Interface().(endpoint.Optional[string]); ok && sent.Null {
+	if sent, ok := reflect.TypeAssert[endpoint.Optional[string]](field.Field()); ok && sent.Null {
 		return nil
 	}
 	_, err := desired.ParseQuota(value[string](field))
@@ -118,7 +118,7 @@ func quota(field validator.FieldLevel) error {
 
 // flag is the rule for what is true or false, and not null.
 func flag(field validator.FieldLevel) error {
-	if sent, ok := field.Field().Interface().(endpoint.Optional[bool]); ok && sent.Null {
+	if sent, ok := reflect.TypeAssert[endpoint.Optional[bool]](field.Field()); ok && sent.Null {
 		return errFlag
 	}
 	return nil
@@ -135,7 +135,7 @@ func filled(field validator.FieldLevel) error {
 // sameAs is the rule for a further name of a password. The parameter names the
 // fields of those before it: the value is that of the first which was sent.
 func sameAs(field validator.FieldLevel) error {
-	for _, name := range strings.Fields(field.Param()) {
+	for name := range strings.FieldsSeq(field.Param()) {
 		first := field.Parent().FieldByName(name).Interface().(endpoint.Optional[secret.String])
 		if !first.Set {
 			continue

@@ -14,8 +14,8 @@ import (
 func main() { faas.MainResource(open) }
 
 // open wires the store, past any pooler.
-func open(_ context.Context, env *config.Env) (faas.Function, error) {
+func open(ctx context.Context, env *config.Env) (faas.Function, error) {
 	db := postgres.ReadDirect(env)
-	f := &migrate.Function{DB: db, Tell: func(line string) { slog.Warn(line) }}
+	f := &migrate.Function{DB: db, Tell: func(line string) { slog.WarnContext(ctx, line) }}
 	return faas.Function{Resource: f.Resource, Command: f.Command, Close: db.Close}, env.Err()
 }

@@ -27,11 +27,11 @@ import (
 func main() { faas.MainJob(open) }
 
 // open wires the store, the check of tokens and the reconciler.
-func open(_ context.Context, env *config.Env) (faas.Function, error) {
+func open(ctx context.Context, env *config.Env) (faas.Function, error) {
 	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
 	limits := setup.FunctionLimits(env, ring, db)
 	if shared := setup.SharedSecret(env); shared != "" {
-		slog.Warn(shared)
+		slog.WarnContext(ctx, shared)
 	}
 	f := &ncprovision.Function{
 		Auth:       &endpoint.Authenticator{Keys: token.Read(env), Logins: db, Now: time.Now},

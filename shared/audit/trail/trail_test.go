@@ -163,7 +163,7 @@ func TestKeep_StopsAnywhereWithoutHarm(t *testing.T) {
 					cancel()
 				}
 			})
-			w.trail.Keep(ctx) //nolint:errcheck // it is interrupted
+			w.trail.Keep(ctx)
 			cancel()
 			if r := w.verify(audit.Link{}); r.Broken != nil {
 				t.Fatalf("interrupted after %d statements: %v", stop, r.Broken)

@@ -145,8 +145,8 @@ func tunnel(addr string) http.HandlerFunc {
 			return
 		}
 		defer from.Close()
-		go io.Copy(to, buffered) //nolint:errcheck // a tunnel ends somehow
-		io.Copy(from, to)        //nolint:errcheck // likewise
+		go io.Copy(to, buffered)
+		io.Copy(from, to)
 	}
 }
 

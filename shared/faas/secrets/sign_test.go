@@ -1,6 +1,7 @@
 package secrets_test
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -86,9 +87,7 @@ func TestSign_MatchesPublishedSignatures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for name, values := range tt.header {
-				r.Header[name] = values
-			}
+			maps.Copy(r.Header, tt.header)
 			r.ContentLength = -1 // AWS's examples do not sign the length
 			if err := secrets.Sign(r, []byte(tt.body), exampleID, exampleKey, tt.token, tt.service, exampleTime); err != nil {
 				t.Fatal(err)

@@ -125,7 +125,7 @@ func Of(err error) *Error {
 		return nil
 	}
 	if e, ok := errors.AsType[*Error](err); ok {
-		if error(e) != err {
+		if error(e) != err { //nolint:errorlint // whether anything wraps it
 			return e.Because(err) // keep the operations wrapped around it for the log
 		}
 		return e

@@ -45,7 +45,7 @@ func TestReadLine(t *testing.T) {
 func TestReadLine_DoesNotWaitForMore(t *testing.T) {
 	t.Parallel()
 	r, w := io.Pipe()
-	go w.Write([]byte("hunter2\n")) //nolint:errcheck // the other side tells
+	go w.Write([]byte("hunter2\n"))
 	got, err := secret.ReadLine(r)
 	if got.Reveal() != "hunter2" || err != nil {
 		t.Errorf("got %q, %v", got.Reveal(), err)

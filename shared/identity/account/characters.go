@@ -39,7 +39,7 @@ func isVisible(r rune) bool { return !isIgnorable(r) && !isBlank(r) && r != ' ' 
 func describeRefused(s string, p *precis.Profile) string {
 	allowed := p.Allowed()
 	for _, r := range s {
-		what := ""
+		var what string
 		switch {
 		case isControl(r):
 			what = "a control character"

@@ -125,7 +125,7 @@ func parseDomain(s string) (shown, ascii string, err error) {
 	}
 	shown = strings.Join(labels, ".")
 	if back, err := idna.Lookup.ToASCII(shown); err != nil || back != ascii {
-		return ascii, ascii, nil
+		return ascii, ascii, nil //nolint:nilerr // the ASCII form is shown instead
 	}
 	return shown, ascii, nil
 }

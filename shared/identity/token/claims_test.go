@@ -3,6 +3,7 @@ package token_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -47,7 +48,7 @@ func TestForgery_Claims(t *testing.T) {
 		cases[name+" in capitals"] = strings.Replace(w.claims, `"`+name+`"`, `"`+strings.ToUpper(name)+`"`, 1)
 		cases[name+" in capitals, too"] = with(t, w.claims, strings.ToUpper(name), `"admin"`)
 	}
-	for name, text := range map[string]string{
+	maps.Copy(cases, map[string]string{
 		"an unknown member": with(t, w.claims, "scope", `"admin"`), "a member of RFC 7519 more": with(t, w.claims, "nbf", "0"),
 		"sub twice, the last is theirs":  strings.Replace(w.claims, "}", `,"sub":"`+string(other)+`"}`, 1),
 		"sub twice, the first is theirs": strings.Replace(w.claims, "{", `{"sub":"`+string(other)+`",`, 1),
@@ -59,9 +60,7 @@ func TestForgery_Claims(t *testing.T) {
 		"two objects": w.claims + w.claims, "an end missing": w.claims[:len(w.claims)-1], "a line break at the end": w.claims + "\n",
 		"a space": strings.Replace(w.claims, ",", ", ", 1), "a comment": strings.Replace(w.claims, "{", "{/**/", 1), "a comma too many": strings.Replace(w.claims, "}", ",}", 1),
 		"a BOM": "\ufeff" + w.claims, "no UTF-8": strings.Replace(w.claims, "issuer", "issue\xff", 1), "a slash escaped": strings.Replace(w.claims, "issuer", `\u0069ssuer`, 1),
-	} {
-		cases[name] = text
-	}
+	})
 	taken := 0
 	for name, claims := range cases {
 		raw := w.sign(t, w.header, claims)

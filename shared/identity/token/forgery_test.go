@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -223,9 +224,9 @@ func TestForgery_Signature(t *testing.T) {
 		for n := range signature {
 			try(fmt.Sprintf("%d bytes of it", n), signature[:n])
 		}
-		try("a byte more", append(signature[:len(signature):len(signature)], 0))
+		try("a byte more", append(slices.Clip(signature), 0))
 		try("a zero in front", append([]byte{0}, signature...))
-		try("twice", append(signature[:len(signature):len(signature)], signature...))
+		try("twice", append(slices.Clip(signature), signature...))
 		try("all zeros", make([]byte, len(signature)))
 		try("all ones", []byte(strings.Repeat("\xff", len(signature))))
 		for name, spelling := range map[string]string{

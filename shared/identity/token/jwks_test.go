@@ -23,7 +23,7 @@ func TestJWKS(t *testing.T) {
 		if err := json.Unmarshal(w.keys.JWKS(), &set); err != nil || len(set.Keys) != 1 {
 			t.Fatalf("%s: %s, %v", algorithm, w.keys.JWKS(), err)
 		}
-		for _, name := range strings.Fields(members) {
+		for name := range strings.FieldsSeq(members) {
 			if set.Keys[0][name] == "" {
 				t.Errorf("%s: no %s in %s", algorithm, name, w.keys.JWKS())
 			}

@@ -3,6 +3,7 @@ package nextcloudtest
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -114,9 +115,7 @@ func CutInside() Fault {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		var b buffer
 		next.ServeHTTP(&b, r)
-		for name, values := range b.Header() {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), b.Header())
 		w.Header().Set("Content-Length", strconv.Itoa(b.body.Len()))
 		w.WriteHeader(b.status)
 		_, _ = w.Write(b.body.Bytes()[:b.body.Len()/2])
@@ -131,9 +130,7 @@ func Unmeasured() Fault {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		var b buffer
 		next.ServeHTTP(&b, r)
-		for name, values := range b.Header() {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), b.Header())
 		body := storageObject.ReplaceAll(b.body.Bytes(), []byte(`"quota":[]`))
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		w.WriteHeader(b.status)

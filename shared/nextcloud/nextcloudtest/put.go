@@ -32,7 +32,7 @@ func (c *davCall) put() *davFault {
 	case blob == "":
 		return &davFault{500, "!Exception", "cannot write"}
 	case (err != nil || short) && isNew:
-		errors.Join(os.Remove(blob)) //nolint:errcheck // the folder goes as a whole
+		errors.Join(os.Remove(blob))
 		return brokenOff(c.r.ContentLength, got)
 	case err != nil || short:
 		c.replace(n, blob, got, "")

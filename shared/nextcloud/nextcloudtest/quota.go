@@ -96,7 +96,7 @@ func (s *Server) quotaObject(a *account) object {
 	}
 	if stored == quotaNone {
 		return object{
-			{"free", int64(freeDisk)}, {"used", s.usedBy(a)}, {"total", freeDisk + s.usedBy(a)},
+			{"free", freeDisk}, {"used", s.usedBy(a)}, {"total", freeDisk + s.usedBy(a)},
 			{"relative", 0}, {"quota", -3},
 		}
 	}

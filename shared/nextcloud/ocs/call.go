@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -48,9 +49,7 @@ type answer struct {
 func (c *Client) do(ctx context.Context, k call) error {
 	u := c.server.URL(append([]string{"ocs", "v2.php"}, k.path...)...)
 	query := url.Values{"format": {"json"}}
-	for name, values := range k.query {
-		query[name] = values
-	}
+	maps.Copy(query, k.query)
 	u.RawQuery = query.Encode()
 	got, failure := c.send(ctx, k, u)
 	if failure != nil {

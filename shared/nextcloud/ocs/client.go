@@ -1,4 +1,4 @@
-// Package nextcloud is a client of the provisioning side of a Nextcloud server:
+// Package ocs is a client of the provisioning side of a Nextcloud server:
 // accounts, their quota and their app passwords, over OCS v2. Their files are the
 // business of package webdav; [Client.WebDAVURL] says where they are.
 //

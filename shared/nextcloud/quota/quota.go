@@ -103,5 +103,5 @@ func (q *Quota) UnmarshalJSON(b []byte) error {
 	case n >= 0 || n == float64(Unlimited):
 		*q = Quota(n)
 	}
-	return nil
+	return nil //nolint:nilerr // anything else is Unknown
 }

@@ -138,7 +138,7 @@ func TestGate_ANextcloudThatComesBackIsMetByOne(t *testing.T) {
 	mu.Lock()
 	down = false
 	mu.Unlock()
-	for i := 0; i < 40; i++ {
+	for range 40 {
 		w.crowd(one, two)
 		w.advance(time.Minute)
 	}

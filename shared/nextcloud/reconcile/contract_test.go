@@ -44,7 +44,7 @@ func TestContract_AccountsFromBefore(t *testing.T) {
 			if err := cloud.CreateUser(t.Context(), ocs.NewUser{ID: id, Password: password, Email: address, DisplayName: "Augusta", Quota: "1 GB"}); err != nil {
 				t.Fatal(err)
 			}
-			defer cloud.DeleteUser(t.Context(), id) //nolint:errcheck // nothing else depends on it
+			defer cloud.DeleteUser(t.Context(), id)
 			a := w.register(address)
 			w.batch(w.reconciler())
 			if n := w.known(a); n.Status != desired.Conflict || n.LastError != reconcile.EmailTaken || n.ConflictingID() != id {

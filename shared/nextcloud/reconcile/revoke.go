@@ -141,5 +141,5 @@ func ofThisAccount(err error) error {
 	if err == nil || errors.Is(err, ocs.ErrUnavailable) {
 		return err
 	}
-	return fmt.Errorf("%w: %v", errRevocation, err) //nolint:errorlint // see above
+	return fmt.Errorf("%w: %v", errRevocation, err)
 }

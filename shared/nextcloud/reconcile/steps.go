@@ -184,7 +184,7 @@ func (a *attempt) setPassword(ctx context.Context) error {
 	plain, err := a.box.Open(a.account.PendingPassword, string(a.account.UserID))
 	if err != nil {
 		a.outcome.PendingPassword, a.outcome.LastError = nil, PasswordLost
-		return nil
+		return nil //nolint:nilerr // the outcome records it
 	}
 	if a.account.PendingIsSet { // by an attempt that could not reach the files
 		if a.loggedIn, err = a.logIn(ctx, plain); err != nil {
@@ -276,7 +276,7 @@ func (a *attempt) touchFiles(ctx context.Context, app secret.String) error {
 	}
 	// Nextcloud has answered the calls before it, so the failure concerns this
 	// account alone, and neither the administrator nor the server.
-	return fmt.Errorf("%w: %v", errFilesUnreachable, err) //nolint:errorlint // see above
+	return fmt.Errorf("%w: %v", errFilesUnreachable, err)
 }
 
 // fetchAppPassword gets the app password with which the gateway reaches the files.

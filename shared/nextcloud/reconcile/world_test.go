@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -57,9 +58,7 @@ func newWorld(t *testing.T, db *store.DB, env map[string]string) *world {
 	all := map[string]string{
 		"NEXTCLOUD_URL": server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": adminPassword,
 	}
-	for k, v := range env {
-		all[k] = v
-	}
+	maps.Copy(all, env)
 	e := config.Map(all)
 	var err error
 	w.secret = keyring.Generate()

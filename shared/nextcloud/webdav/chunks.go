@@ -196,7 +196,7 @@ func (f *Folder) joinChunks(
 func (f *Folder) abandon(ctx context.Context, id string) {
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
-	f.run(ctx, call{ //nolint:errcheck // see above
+	f.run(ctx, call{ //nolint:errcheck // best effort
 		op: "abandon upload", method: http.MethodDelete, url: f.upload(id),
 		ok: []int{http.StatusNoContent, http.StatusNotFound},
 	})

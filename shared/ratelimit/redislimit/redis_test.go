@@ -42,7 +42,7 @@ func TestStore_KeysExpireAndHoldNoAddress(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	l := limiter(t, server.URL(), time.Now, nil)
-	l.Account(t.Context(), ratelimit.Login, "ada@example.org") //nolint:errcheck // passes
+	l.Account(t.Context(), ratelimit.Login, "ada@example.org")
 	opts, err := redis.ParseURL(server.URL().String())
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func TestStore_AServerThatIsSlowIsNotWaitedFor(t *testing.T) {
 	noon := func() time.Time { return ratelimittest.Noon } // in which nobody asks a second time
 	l := limiter(t, &url.URL{Scheme: "redis", Host: silent.Addr().String()}, noon, func(error) {})
 	for range 100 {
-		l.Account(t.Context(), ratelimit.Login, "ada@example.org") //nolint:errcheck // some do not pass
+		l.Account(t.Context(), ratelimit.Login, "ada@example.org")
 	}
 	last, err := net.Dial("tcp", silent.Addr().String())
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package tidy removes from the database what nobody needs any more: logins that
-// expired long ago, and rate limits that limit nothing. It settles what older
+// Package janitor deletes obsolete rows from the database: logins that expired
+// long ago, and rate limits that limit nothing. It settles what older
 // code wrote, and says which accounts an administrator must look at. The audit
 // trail looks after itself (package trail).
 package janitor

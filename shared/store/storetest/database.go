@@ -186,7 +186,7 @@ func (w *workshop) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), opTimeout)
 	defer cancel()
 	for _, t := range w.ready {
-		w.exec(ctx, "DROP DATABASE "+t.name+" WITH (FORCE)") //nolint:errcheck // sweep finds it next time
+		w.exec(ctx, "DROP DATABASE "+t.name+" WITH (FORCE)")
 	}
 	w.conn.Close(ctx)
 	w.conn = nil

@@ -188,7 +188,7 @@ func (who identity) start(dir, ready, name string, args ...string) (stop func(),
 	}
 	stop = func() {
 		in.Close()
-		io.Copy(io.Discard, log) //nolint:errcheck // read to its end, as Wait requires
+		io.Copy(io.Discard, log)
 		cmd.Wait()
 	}
 	late := time.AfterFunc(startTimeout, func() { in.Close() })
@@ -197,7 +197,7 @@ func (who identity) start(dir, ready, name string, args ...string) (stop func(),
 		stop()
 		return nil, err
 	}
-	go io.Copy(io.Discard, log) //nolint:errcheck // so that the server can always write
+	go io.Copy(io.Discard, log)
 	return stop, nil
 }
 

@@ -1,4 +1,4 @@
-// Package serve puts a handler on the network as the one binary does: over
+// Package server puts a handler on the network as the one binary does: over
 // HTTPS with a certificate that is always there, with plain HTTP that leads to
 // it, metrics on an address of their own, and an orderly stop.
 //

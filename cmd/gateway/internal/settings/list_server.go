@@ -14,7 +14,7 @@ func essential() Group {
 				Name: "JWT_SECRET", Kind: Secret, Unset: "generated at the first start, and kept in the key file",
 				Values:   "32 random bytes or more; 48 with HS384, 64 with HS512",
 				Meaning:  "The key that signs access tokens with HS256, HS384 and HS512. Services that verify these tokens need it, too. " + newSecret,
-				Required: "with docker compose and on Lambda", ReadBy: everywhere(), SecretsManager: true, initial: example(placeholder),
+				Required: "with docker compose and on Lambda", ReadBy: everywhere(), SecretsManager: true, initial: new(placeholder),
 			},
 			{
 				Name: "DATA_SECRET", Kind: Secret, Unset: "generated together with `JWT_SECRET`; where that is set, `JWT_SECRET` itself",
@@ -22,27 +22,27 @@ func essential() Group {
 				Meaning: "The secret from which all other keys are derived: for refresh tokens, encrypted credentials and the audit trail. " +
 					"Give it to no other service. " + newSecret +
 					" To set it in an installation without one, see [Keys](operations.md#a-data-secret-for-an-installation-without).",
-				ReadBy: everywhere(), SecretsManager: true, initial: example(placeholder),
+				ReadBy: everywhere(), SecretsManager: true, initial: new(placeholder),
 			},
 			{
 				Name: "NEXTCLOUD_ADMIN_USER", Kind: Text, Example: "admin",
 				Meaning:  "The Nextcloud administrator with which the gateway manages accounts. docker compose also installs Nextcloud with it.",
-				Required: "with `NEXTCLOUD_URL`", Needs: "NEXTCLOUD_URL", ReadBy: everywhere(), SecretsManager: true, initial: example("admin"),
+				Required: "with `NEXTCLOUD_URL`", Needs: "NEXTCLOUD_URL", ReadBy: everywhere(), SecretsManager: true, initial: new("admin"),
 			},
 			{
 				Name: "NEXTCLOUD_ADMIN_PASSWORD", Kind: Secret,
 				Meaning:  "The password of that administrator. An app password does not work: Nextcloud does not let one manage accounts.",
-				Required: "with `NEXTCLOUD_URL` and with docker compose", Needs: "NEXTCLOUD_URL", ReadBy: everywhere(), SecretsManager: true, initial: example(""),
+				Required: "with `NEXTCLOUD_URL` and with docker compose", Needs: "NEXTCLOUD_URL", ReadBy: everywhere(), SecretsManager: true, initial: new(""),
 			},
 			{
 				Name: "POSTGRES_PASSWORD", Kind: Secret, Values: "letters and digits, as it becomes part of a URL",
 				Meaning:  "The password of the gateway's database in docker compose. `openssl rand -hex 24` generates one.",
-				Required: "with docker compose", ReadBy: []Reader{Compose}, initial: example(""),
+				Required: "with docker compose", ReadBy: []Reader{Compose}, initial: new(""),
 			},
 			{
 				Name: "NEXTCLOUD_POSTGRES_PASSWORD", Kind: Secret,
 				Meaning:  "The password of Nextcloud's database in docker compose. `openssl rand -hex 24` generates one.",
-				Required: "with docker compose", ReadBy: []Reader{Compose}, initial: example(""),
+				Required: "with docker compose", ReadBy: []Reader{Compose}, initial: new(""),
 			},
 		},
 	}

@@ -120,6 +120,3 @@ func (s Setting) Missing(value func(name string) string) string {
 func everywhere() []Reader { return []Reader{Binary, Functions} }
 func binary() []Reader     { return []Reader{Binary} }
 func functions() []Reader  { return []Reader{Functions} }
-
-// example returns what .env.example sets.
-func example(value string) *string { return &value }

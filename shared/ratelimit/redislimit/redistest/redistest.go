@@ -101,7 +101,7 @@ func (s *Server) run() error {
 	}
 	stop := func() {
 		in.Close()
-		io.Copy(io.Discard, log) //nolint:errcheck // read to its end, as Wait requires
+		io.Copy(io.Discard, log)
 		cmd.Wait()
 	}
 	late := time.AfterFunc(startTimeout, func() { in.Close() })
@@ -113,7 +113,7 @@ func (s *Server) run() error {
 	drained := make(chan struct{})
 	go func() { // so that the server can always write
 		defer close(drained)
-		io.Copy(io.Discard, log) //nolint:errcheck // see above
+		io.Copy(io.Discard, log)
 	}()
 	s.stop = func() {
 		in.Close()
