@@ -72,11 +72,8 @@ flood: ## measure how a flood of logins affects other requests
 throughput: ## measure the speed of file transfers
 	@THROUGHPUT=1 $(GO) test -count=1 -v -run '^TestFiles_' ./test
 
-lint: ## run gofmt, vet and staticcheck
-	@unformatted="$$(gofmt -l .)"; [ -z "$$unformatted" ] || { echo "not gofmt'ed: $$unformatted"; exit 1; }
-	$(GO) vet ./...
-	$(GO) vet -tags sam,sslyze,verifiers,site,clients,schemathesis ./test
-	$(GO) tool staticcheck ./...
+lint: ## run golangci-lint with the linters of .golangci.yml
+	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
 	$(GO) mod verify
 
 vuln: ## check Go and the dependencies for known vulnerabilities that the code can reach
