@@ -112,6 +112,9 @@ func inSource(t *testing.T, folders []string) []string {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if bytes.HasPrefix(source, []byte("//go:build attacktest\n")) {
+				continue // see package defense
+			}
 			for _, m := range pattern.FindAllSubmatch(source, -1) {
 				if name := string(m[1]); !strings.HasSuffix(file, "_test.go") {
 					names = append(names, name)

@@ -130,7 +130,7 @@ func (f *Function) refuse(ctx context.Context, who account.Account, origin audit
 	event := audit.New(audit.LoginFailed, who.ID, origin, now)
 	event.Detail = why
 	if !defense.OneAnswer {
-		return fault.New(fault.Unauthenticated, errIncorrect.Code, why)
+		return fault.New(fault.Unauthenticated, "incorrect_credentials", why)
 	}
 	keep, omitted := f.failures.Take(now)
 	if !keep {
