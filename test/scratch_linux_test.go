@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	scratchUser = 65532   // the user of the image
-	manyUsers   = 200_000 // accounts, most with one login
-	manyLogins  = 20_000  // logins of one account
+	scratchUser = 65532  // the user of the image
+	manyUsers   = 60_000 // accounts, most with one login
+	manyLogins  = 20_000 // logins of one account
 )
 
 // TestScratch_NeedsNoTemporaryFolder runs the gateway as in its image: not as
@@ -55,10 +55,10 @@ func TestScratch_NeedsNoTemporaryFolder(t *testing.T) {
 		}
 		return string(text)
 	}
-	if list := ask(admin, "GET", "/api/users?search=number%20199999&limit=200", "", 200); !strings.Contains(list, "user199999@example.org") {
+	if list := ask(admin, "GET", "/api/users?search=number%2059999&limit=200", "", 200); !strings.Contains(list, "user59999@example.org") {
 		t.Errorf("the search found %.300s", list)
 	}
-	ask(admin, "GET", "/api/users?skip=150000&limit=200", "", 200)
+	ask(admin, "GET", "/api/users?skip=50000&limit=200", "", 200)
 	ask(person, "GET", "/api/users/me/logins", "", 200)
 	ask(person, "POST", "/api/users/change-password",
 		fmt.Sprintf(`{"old_password":%q,"new_password":"another horse battery staple"}`, storePassword), 200)
