@@ -16,7 +16,7 @@ RELEASE   := -trimpath -ldflags='-s -w -X github.com/voiceassist/gateway/shared/
 TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes,validator_novalidatefn
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo certs test test-race attack guides test-nextcloud fuzz cold-start flood throughput lint vuln build image up down tls-check api-check verify-tokens site clients clients-check sam-check sam-local sam-acceptance release clean
+.PHONY: help run demo certs check test test-race attack guides test-nextcloud fuzz cold-start flood throughput lint vuln build image up down tls-check api-check verify-tokens site clients clients-check sam-check sam-local sam-acceptance release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,9 +33,22 @@ certs: ## create a local certificate authority with mkcert; the gateway then use
 # The timeout of a package on a busy machine.
 PATIENCE := 30m
 
+# Tests that need a server or build programs: all of a package, or those with
+# Postgres in their names. In the others, -short leaves out PostgreSQL. Without a
+# valid TEST_DATABASE_URL, a test that asks for PostgreSQL all the same fails.
+SERVED := /test$$|/shared/faas$$|/faastest$$|/functions/migrate$$|/redislimit|/redisprobe$$|/store/(migrations|postgres|storetest)$$
+
+check: lint ## run the linters and the tests that need no server, in under a minute
+	TEST_DATABASE_URL=none $(GO) test -short -parallel $(PARALLEL) -skip Postgres $$($(GO) list ./... | grep -vE '$(SERVED)')
+
+# Tests that run in parallel within a package. Many wait for other processes, so more
+# than there are processors keep these busy.
+PARALLEL := 6
+
+# The tests of the built programs take longest, so they come first.
 test: ## run all tests, on SQLite and PostgreSQL
 	@scripts/postgresql && scripts/redis && scripts/pgbouncer && scripts/chromium
-	$(GO) test -timeout $(PATIENCE) -shuffle=on ./...
+	$(GO) test -timeout $(PATIENCE) -shuffle=on -parallel $(PARALLEL) ./test ./...
 
 # The tests of the built gateway with many concurrent requests: the others gain
 # nothing from the race detector.

@@ -61,7 +61,7 @@ func TestReady(t *testing.T) {
 	})
 }
 
-func TestReady_WithAnEmptyDatabase(t *testing.T) {
+func TestReady_WithAnEmptyDatabase_OnPostgres(t *testing.T) {
 	t.Parallel()
 	db := storetest.OpenPostgres(t, storetest.FromTemplate(t, func(context.Context, string) error { return nil }))
 	t.Cleanup(func() { db.Close() })

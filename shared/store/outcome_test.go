@@ -76,10 +76,10 @@ func (l *lost) cutWhenMade(t *testing.T) {
 	l.line.Reset()
 }
 
-// TestLost loses the connection at every point of a statement and a transaction.
+// TestLost_OnPostgres loses the connection at every point of a statement and a transaction.
 // A change that may have been made is told apart from one that was not, and none
 // is made twice.
-func TestLost(t *testing.T) {
+func TestLost_OnPostgres(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string

@@ -26,7 +26,7 @@ func TestRateLimits_ShareOneBudgetExactly(t *testing.T) {
 	})
 }
 
-func TestRateLimits_OfTwoProcesses(t *testing.T) {
+func TestRateLimits_OfTwoProcesses_OnPostgres(t *testing.T) {
 	t.Parallel()
 	url := storetest.PostgresURL(t)
 	a, b := storetest.OpenPostgres(t, url), storetest.OpenPostgres(t, url)

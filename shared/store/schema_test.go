@@ -56,7 +56,7 @@ func TestSchema_ANewerOneIsTolerated(t *testing.T) {
 	})
 }
 
-func TestSchema_OfANeverMigratedDatabaseIsRefused(t *testing.T) {
+func TestSchema_OfANeverMigratedDatabaseIsRefused_OnPostgres(t *testing.T) {
 	t.Parallel()
 	db := storetest.OpenPostgres(t, storetest.FromTemplate(t, func(context.Context, string) error { return nil }))
 	defer db.Close()

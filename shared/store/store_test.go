@@ -60,7 +60,7 @@ func TestSchemaVersion_IsTheNewestMigration(t *testing.T) {
 	})
 }
 
-func TestMigrations_RunOnceBesideThemselves(t *testing.T) {
+func TestMigrations_RunOnceBesideThemselves_OnPostgres(t *testing.T) {
 	t.Parallel()
 	dsn := storetest.FromTemplate(t, func(context.Context, string) error { return nil })
 	var wg sync.WaitGroup
@@ -201,7 +201,7 @@ func TestRotateLogin_OfADisabledAccount(t *testing.T) {
 	})
 }
 
-func TestSchema_OfAnEmptyDatabaseIsZero(t *testing.T) {
+func TestSchema_OfAnEmptyDatabaseIsZero_OnPostgres(t *testing.T) {
 	t.Parallel()
 	lite, err := sqlite.Open(filepath.Join(t.TempDir(), "empty.db"))
 	if err != nil {

@@ -49,12 +49,15 @@ func PostgresURL(tb testing.TB) string {
 	return FromTemplate(tb, migrate)
 }
 
-// Each runs test once on each engine, in parallel, as a subtest named after it.
+// Each runs test on each engine, in parallel, as a subtest named after it. With
+// go test -short it runs on SQLite only, which needs no server.
 func Each(t *testing.T, test func(t *testing.T, db *store.DB)) {
 	t.Helper()
-	for name, open := range map[string]func(testing.TB) *store.DB{
-		store.SQLite: SQLite, store.PostgreSQL: Postgres,
-	} {
+	engines := map[string]func(testing.TB) *store.DB{store.SQLite: SQLite, store.PostgreSQL: Postgres}
+	if testing.Short() {
+		delete(engines, store.PostgreSQL)
+	}
+	for name, open := range engines {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, open(t))
