@@ -1,6 +1,6 @@
-// Package functions mounts every function on one list of routes: for the
-// binary, and for tests that need the whole. On Lambda each function runs by
-// itself, from its own bootstrap, and this package is not linked.
+// Package functions lists the routes of all functions, for the binary and for
+// tests of the whole gateway. On Lambda, each function runs by itself from its
+// own bootstrap, which does not link this package.
 package functions
 
 import (
@@ -30,8 +30,8 @@ import (
 	"github.com/voiceassist/gateway/shared/store"
 )
 
-// Parts are what the functions are made of. The zero value serves nothing, but
-// its Routes can be listed.
+// Parts are the dependencies of the functions. The zero value cannot serve
+// requests, but list its Routes.
 type Parts struct {
 	DB         *store.DB
 	Tokens     *token.Issuer
@@ -50,7 +50,7 @@ type Parts struct {
 	Now func() time.Time
 }
 
-// Registrar returns what enrols people.
+// Registrar returns the registrar of the gateway.
 func (p *Parts) Registrar() *registration.Registrar {
 	return &registration.Registrar{DB: p.DB, Passwords: p.Passwords, Desired: p.Desired, Now: p.Now, Silent: p.SilentRegistration}
 }

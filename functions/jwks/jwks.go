@@ -1,5 +1,5 @@
-// Package jwks is the function behind GET /.well-known/jwks.json: the public
-// keys that other services check access tokens with.
+// Package jwks is the function behind GET /.well-known/jwks.json, the public
+// keys with which other services verify access tokens.
 package jwks
 
 import (
@@ -14,16 +14,16 @@ type Function struct {
 	Keys *token.Keys
 }
 
-// Routes returns what the function serves.
+// Routes returns the routes of the function.
 func (f *Function) Routes() endpoint.Routes {
 	return endpoint.Routes{
 		{Pattern: "GET /.well-known/jwks.json", Handler: endpoint.Raw(f.serve)},
 	}
 }
 
-// serve sends the set (RFC 7517 section 8.5 names the type), or says that it is
-// the one that the verifier has. Verifiers may keep it for an hour; so long must
-// a new key be published before it signs.
+// serve sends the key set (RFC 7517 section 8.5 defines the media type), or 304
+// if the verifier has it. Verifiers may cache it for an hour, so a new key must
+// be published for as long before it signs.
 func (f *Function) serve(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "public, max-age=3600")
 	if set := f.Keys.JWKS(); !endpoint.NotModified(w, r, endpoint.ETag(set)) {

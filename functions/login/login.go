@@ -1,6 +1,6 @@
-// Package login is the function behind POST /api/auth/login: e-mail address and
-// password for a pair of tokens, as JSON or as the form of OAuth 2.0's password
-// grant (RFC 6749 section 4.3.2).
+// Package login is the function behind POST /api/auth/login. It exchanges an
+// e-mail address and a password for tokens, as JSON or as a form of the OAuth
+// 2.0 password grant (RFC 6749 section 4.3.2). Begin with Function.login.
 package login
 
 import (
@@ -26,11 +26,11 @@ import (
 	"github.com/voiceassist/gateway/shared/validation"
 )
 
-// errIncorrect is the one answer to an unknown address, a wrong password and a
-// disabled account, so that nobody learns which accounts exist.
+// errIncorrect is the only response to an unknown address, a wrong password and
+// a disabled account. It does not reveal which accounts exist.
 var errIncorrect = fault.New(fault.Unauthenticated, "incorrect_credentials", "Incorrect credentials")
 
-// A Function signs people in.
+// A Function logs users in.
 type Function struct {
 	DB        *store.DB
 	Passwords *password.Hasher
@@ -42,16 +42,16 @@ type Function struct {
 	failures audit.Allowance
 }
 
-// Routes returns what the function serves.
+// Routes returns the routes of the function.
 func (f *Function) Routes() endpoint.Routes {
 	return endpoint.Routes{
 		{Pattern: "POST /api/auth/login", Handler: endpoint.JSON(http.StatusOK, f.login, validation.Check), Limit: ratelimit.Login},
 	}
 }
 
-// A request is the JSON or the form. Whether a name and a password could be right
-// is not told apart from whether they are. What the password grant sends beyond
-// them means nothing here and is accepted.
+// A request is the JSON body or the form. The response does not distinguish an
+// impossible name or password from a wrong one. Further parameters of the
+// password grant are accepted and ignored.
 type request struct {
 	Email     string        `json:"email"`
 	Transport string        `json:"transport" form:"transport" validate:"omitempty,oneof=body cookie"`
@@ -73,11 +73,11 @@ func (q *request) Bind(r *http.Request) error {
 	return nil
 }
 
-// name returns the address, by whichever name it was sent.
+// name returns the address, which clients may send under two names.
 func (q *request) name() string { return cmp.Or(q.Email, q.Username) }
 
-// attempts bounds how often a password is checked for one request: again where
-// the hash was replaced while it was checked.
+// attempts limits how often a request checks the password: again if the hash
+// was replaced during the check.
 const attempts = 3
 
 func (f *Function) login(ctx context.Context, from audit.Origin, q request) (token.Response, error) {
@@ -90,14 +90,14 @@ func (f *Function) login(ctx context.Context, from audit.Origin, q request) (tok
 	return token.Response{}, errIncorrect.Because(store.ErrChanged)
 }
 
-// attempt signs in. It returns [store.ErrChanged] where the account had another
-// password, or had ended, when the login was to start.
+// attempt logs in once. It returns [store.ErrChanged] if the account was
+// deleted, disabled or got another password before the login started.
 func (f *Function) attempt(ctx context.Context, from audit.Origin, q request) (token.Response, error) {
 	who, hash, err := f.account(ctx, from, q)
 	if err != nil {
 		return token.Response{}, err
 	}
-	// An unknown account has no hash, and takes as long to refuse as any other.
+	// An unknown account has no hash; refusing it takes as long as any other.
 	err = f.Passwords.Verify(ctx, hash, q.Password)
 	switch {
 	case errors.Is(err, password.ErrMismatch) && who.ID == "":
@@ -122,9 +122,9 @@ func (f *Function) attempt(ctx context.Context, from audit.Origin, q request) (t
 	return f.Tokens.Issue(l, who.Role, q.Transport, now)
 }
 
-// refuse audits a login that failed and returns the answer to it. It costs the
-// same for an unknown account as for any other. A flood is logged and not kept
-// in full: what rows there may be in a minute is bounded.
+// refuse audits a failed login and returns the response to it. It costs the
+// same for an unknown account as for a known one. The number of stored events
+// is limited for each minute; the rest of a flood is only logged.
 func (f *Function) refuse(ctx context.Context, who account.Account, origin audit.Origin, why string) error {
 	now := f.Now()
 	event := audit.New(audit.LoginFailed, who.ID, origin, now)
@@ -146,20 +146,21 @@ func (f *Function) refuse(ctx context.Context, who account.Account, origin audit
 	return errIncorrect.Because(errors.New(why))
 }
 
-// givePasswordToNextcloud gives Nextcloud the password where it lacks it. It may fail without
-// harm: the next login tries again.
+// givePasswordToNextcloud passes the password on to Nextcloud if the account
+// there lacks it. Best effort: the next login tries again.
 func (f *Function) givePasswordToNextcloud(ctx context.Context, who account.Account, hash, plain secret.String, now time.Time) {
 	if who.NextcloudNeedsPassword && f.Desired.SupplyPassword(ctx, f.DB, who.ID, hash, password.Normalize(plain), now) == nil {
 		f.Desired.Wake()
 	}
 }
 
-// account returns whom the request names; nobody is an account without a hash.
-// So is a name that is no e-mail address.
+// account returns the account that the request names. For an unknown account or
+// an invalid address it returns no hash.
 //
-// The tries on one account are limited, whoever makes them, in whatever spelling
-// and whether or not there is one. The limit of the client's address alone holds where somebody
-// signed in before: whoever tries from everywhere else cannot lock the owner out.
+// Attempts to log in to an account are limited, whether or not the account
+// exists, in whatever spelling and from whatever client. Networks from which
+// somebody has logged in before are exempt, and have only the limit of the
+// client: so attackers elsewhere cannot lock the owner out.
 func (f *Function) account(ctx context.Context, from audit.Origin, q request) (account.Account, secret.String, error) {
 	name, err := account.ParseEmailLookup(q.name())
 	if err != nil {
@@ -175,8 +176,8 @@ func (f *Function) account(ctx context.Context, from audit.Origin, q request) (a
 	return who, hash, f.Limits.Account(ctx, ratelimit.Login, name.Key())
 }
 
-// upgradeHash replaces a hash that was made at a lower cost. It may fail without
-// harm: the old hash stays good, and the next login tries again.
+// upgradeHash replaces a hash of a lower cost. Best effort: the old hash stays
+// valid, and the next login tries again.
 func (f *Function) upgradeHash(ctx context.Context, id account.ID, hash, plain secret.String) {
 	if !f.Passwords.NeedsRehash(hash) {
 		return

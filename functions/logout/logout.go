@@ -1,6 +1,6 @@
-// Package logout is the function behind POST /api/auth/logout: it ends a login,
-// or all of a user's, and takes the refresh cookie away. Access tokens of an
-// ended login stop working at once.
+// Package logout is the function behind POST /api/auth/logout. It ends a login,
+// or all logins of a user, and clears the refresh cookie. Access tokens of an
+// ended login stop working at once. Begin with Function.logout.
 package logout
 
 import (
@@ -28,7 +28,7 @@ type Function struct {
 	Now     func() time.Time
 }
 
-// Routes returns what the function serves.
+// Routes returns the routes of the function.
 func (f *Function) Routes() endpoint.Routes {
 	return endpoint.Routes{
 		{Pattern: "POST /api/auth/logout", Handler: endpoint.JSON(http.StatusNoContent, f.logout)},
@@ -39,12 +39,12 @@ type request struct {
 	RefreshToken     secret.String `json:"refresh_token"`
 	KeepAppPasswords bool          `json:"keep_app_passwords"` // with all
 
-	all    bool          // every login of the user
+	all    bool          // end every login of the user
 	access string        // the bearer token, "" for none
 	cookie secret.String // the refresh cookie, "" for none
 }
 
-// Bind notes what else may tell which login is meant.
+// Bind reads what else can identify the login.
 func (q *request) Bind(r *http.Request) (err error) {
 	switch all := r.URL.Query().Get("all"); all {
 	case "", "false":
@@ -56,10 +56,10 @@ func (q *request) Bind(r *http.Request) (err error) {
 		return wrong.Err()
 	}
 	if q.access, err = endpoint.Bearer(r); err != nil || q.access != "" || q.RefreshToken != "" {
-		return err // the cookie has no say then
+		return err // ignore the cookie then
 	}
 	if err := endpoint.CheckOrigin(r); err != nil {
-		return err // a form of a foreign page, which would take the cookie away
+		return err // a form of another site must not clear the cookie
 	}
 	q.cookie, err = token.FromCookie(r)
 	return err
@@ -81,7 +81,7 @@ func (f *Function) logout(ctx context.Context, from audit.Origin, q request) (lo
 	case c.login == "" && q.all:
 		return loggedOut{}, token.ErrMissing
 	case c.login == "":
-		return loggedOut{}, nil // nobody is logged in: that is what was asked for
+		return loggedOut{}, nil // nobody is logged in, as requested
 	}
 	err = f.DB.Update(ctx, func(tx *store.Tx) error { return f.end(ctx, tx, c, from, q, now) })
 	if err == nil && q.all {
@@ -90,16 +90,16 @@ func (f *Function) logout(ctx context.Context, from audit.Origin, q request) (lo
 	return loggedOut{}, err
 }
 
-// A claim names the login that a request speaks for.
+// A claim is the login that a request identifies.
 type claim struct {
 	login   signin.ID // "" for none
-	refresh bool      // a refresh token names it
+	refresh bool      // a refresh token identifies it
 	counter int64     // of the refresh token
 }
 
-// claim reads the access token, else the refresh token in the body, else the
-// cookie. A cookie that is not genuine counts as none, or a browser could never
-// get rid of it.
+// claim reads the access token, otherwise the refresh token in the body,
+// otherwise the cookie. It ignores an invalid cookie: a browser could otherwise
+// never get rid of it.
 func (f *Function) claim(q request, now time.Time) (claim, error) {
 	if q.access != "" {
 		claims, err := f.Tokens.Access.Verify(q.access, now)
@@ -119,9 +119,10 @@ func (f *Function) claim(q request, now time.Time) (claim, error) {
 	return claim{}, err
 }
 
-// end ends the login that c speaks for, or all of its user, and audits what was
-// live. Any genuine refresh token ends its own login, however old it is. It ends
-// others only while a refresh would accept it: later a thief may have sent it.
+// end ends the login that c identifies, or all logins of its user, and audits
+// those that were live. Any genuine refresh token ends its own login, however
+// old it is. It ends other logins only if a refresh would accept it, since a
+// thief may have sent an older one.
 func (f *Function) end(ctx context.Context, tx *store.Tx, c claim, from audit.Origin, q request, now time.Time) error {
 	known, err := tx.Login(ctx, c.login)
 	l := known.Login
@@ -129,21 +130,21 @@ func (f *Function) end(ctx context.Context, tx *store.Tx, c claim, from audit.Or
 	case errors.Is(err, signin.ErrInvalidRefresh) && q.all:
 		return token.ErrMissing
 	case errors.Is(err, signin.ErrInvalidRefresh):
-		return nil // long over, and forgotten
+		return nil // it ended long ago and was deleted
 	case err != nil:
 		return err
 	case q.all && !l.Active(now) && defense.LiveLogin:
-		return signin.ErrRevoked // an ended login has no say over others
+		return signin.ErrRevoked // an ended login cannot end others
 	}
-	verdict := signin.Rotate
+	decision := signin.Rotate
 	if c.refresh {
-		verdict = signin.Decide(l, c.counter, now, f.Tokens.Grace)
+		decision = signin.Decide(l, c.counter, now, f.Tokens.Grace)
 	}
 	switch {
-	case verdict == signin.Reuse:
+	case decision == signin.Reuse:
 		return endOne(ctx, tx, l, audit.RefreshReused, from, now)
-	case verdict == signin.Unknown && q.all:
-		return verdict.Err()
+	case decision == signin.Unknown && q.all:
+		return decision.Err()
 	case q.all:
 		return f.endAll(ctx, tx, l, from, q, now)
 	}
@@ -158,8 +159,8 @@ func endOne(ctx context.Context, tx *store.Tx, l signin.Login, why audit.Name, f
 	return tx.Audit(ctx, eventOf(l, why, from, now))
 }
 
-// endAll ends all logins of the user of l with the app passwords, unless those
-// are to be kept.
+// endAll ends all logins of the user of l and, unless they are to be kept, the
+// app passwords.
 func (f *Function) endAll(ctx context.Context, tx *store.Tx, l signin.Login, from audit.Origin, q request, now time.Time) error {
 	const keepNone = signin.ID("")
 	by, err := tx.Authorize(ctx, signin.NewProof(l.UserID, l.ID), now)

@@ -1,7 +1,7 @@
-// Package refresh is the function behind POST /api/auth/refresh: a refresh
-// token for the next pair of tokens (RFC 6749 section 6, with the rotation of
-// RFC 9700 section 4.14.2). It loses nothing: whoever did not see the answer
-// asks again within the grace period.
+// Package refresh is the function behind POST /api/auth/refresh. It exchanges a
+// refresh token for new tokens (RFC 6749 section 6, with the rotation of RFC
+// 9700 section 4.14.2). A client that did not receive the response repeats the
+// request within the grace period. Begin with Function.refresh.
 package refresh
 
 import (
@@ -35,7 +35,7 @@ type Function struct {
 	Now    func() time.Time
 }
 
-// Routes returns what the function serves.
+// Routes returns the routes of the function.
 func (f *Function) Routes() endpoint.Routes {
 	return endpoint.Routes{
 		{Pattern: "POST /api/auth/refresh", Handler: endpoint.JSON(http.StatusOK, f.refresh), Limit: ratelimit.Refresh},
@@ -48,7 +48,7 @@ type request struct {
 	transport string // of the token, in the request and in the response
 }
 
-// Bind takes the cookie where the body holds no token.
+// Bind reads the cookie if the body contains no token.
 func (q *request) Bind(r *http.Request) error {
 	q.transport = token.InBody
 	if q.RefreshToken != "" {
@@ -65,14 +65,15 @@ func (q *request) Bind(r *http.Request) error {
 	return nil
 }
 
-// attempts bounds the loop of [Function.refresh]. One round is the rule, a
-// second needs another refresh between two statements of this one.
+// attempts limits the loop of [Function.refresh]. One round is the rule. A
+// second is needed if another request refreshes the login between two
+// statements.
 const attempts = 3
 
 func (f *Function) refresh(ctx context.Context, from audit.Origin, q request) (token.Response, error) {
 	id, counter, err := f.Tokens.Refresh.Decode(q.RefreshToken.Reveal())
 	if err != nil {
-		return token.Response{}, err // a forged token costs no statement
+		return token.Response{}, err // a forged token costs no database access
 	}
 	if err := f.Limits.Account(ctx, ratelimit.Refresh, string(id)); err != nil {
 		return token.Response{}, err
@@ -91,7 +92,7 @@ func (f *Function) refresh(ctx context.Context, from audit.Origin, q request) (t
 		if err != nil {
 			return token.Response{}, err
 		}
-		switch verdict := signin.Decide(is.Login, counter, now, f.Tokens.Grace); verdict {
+		switch decision := signin.Decide(is.Login, counter, now, f.Tokens.Grace); decision {
 		case signin.Rotate:
 			continue
 		case signin.Repeat:
@@ -99,14 +100,14 @@ func (f *Function) refresh(ctx context.Context, from audit.Origin, q request) (t
 		case signin.Reuse:
 			return token.Response{}, f.revoke(ctx, is.Login, from, now)
 		default:
-			return token.Response{}, verdict.Err()
+			return token.Response{}, decision.Err()
 		}
 	}
 	return token.Response{}, errContended
 }
 
-// revoke ends the login whose old token came back: somebody else has a copy.
-// The revocation commits, although the request fails.
+// revoke ends the login whose used token came back, since somebody else has a
+// copy. The revocation commits although the request fails.
 func (f *Function) revoke(ctx context.Context, l signin.Login, from audit.Origin, now time.Time) error {
 	err := f.DB.Update(ctx, func(tx *store.Tx) error {
 		live, err := tx.RevokeLogin(ctx, l.UserID, l.ID, string(audit.RefreshReused), now)

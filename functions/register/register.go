@@ -1,5 +1,5 @@
-// Package register is the function behind POST /api/auth/register: a person
-// makes an account for themselves.
+// Package register is the function behind POST /api/auth/register, with which
+// users create their own account. Begin with Function.register.
 package register
 
 import (
@@ -15,12 +15,12 @@ import (
 	"github.com/voiceassist/gateway/shared/validation"
 )
 
-// A Function registers people.
+// A Function registers users.
 type Function struct {
 	Registrar *registration.Registrar
 }
 
-// Routes returns what the function serves.
+// Routes returns the routes of the function.
 func (f *Function) Routes() endpoint.Routes {
 	return endpoint.Routes{
 		{Pattern: "POST /api/auth/register", Handler: endpoint.JSON(http.StatusOK, f.register, validation.Check), Limit: ratelimit.Register},

@@ -1,5 +1,6 @@
-// Package sessions is the function behind /api/sessions: the conversation
-// sessions of the caller. Somebody else's do not exist here.
+// Package sessions is the function behind /api/sessions, the conversation
+// sessions of the caller. Sessions of other users are not found. Begin with
+// [Function.Routes].
 package sessions
 
 import (
@@ -14,7 +15,7 @@ import (
 	"github.com/voiceassist/gateway/shared/validation"
 )
 
-// A Function keeps conversation sessions.
+// A Function manages conversation sessions.
 type Function struct {
 	Auth    *endpoint.Authenticator
 	DB      *store.DB
@@ -22,7 +23,7 @@ type Function struct {
 	Now     func() time.Time
 }
 
-// Routes returns what the function serves.
+// Routes returns the routes of the function.
 func (f *Function) Routes() endpoint.Routes {
 	const ok, made, none = http.StatusOK, http.StatusCreated, http.StatusNoContent
 	return endpoint.Routes{
@@ -50,13 +51,13 @@ func (f *Function) list(ctx context.Context, caller endpoint.Caller, q page) (en
 
 type create struct {
 	Title   string                             `json:"title" validate:"required,title"`
-	Context endpoint.Optional[json.RawMessage] `json:"context" validate:"context"` // none or null is the empty one
+	Context endpoint.Optional[json.RawMessage] `json:"context" validate:"context"` // absent or null is the empty one
 }
 
-// A created session is answered with where it is.
+// A created response contains the new session and its location.
 type created struct{ conversation.Session }
 
-// Header sets the Location.
+// Header sets the Location header.
 func (c created) Header(h http.Header) { h.Set("Location", "/api/sessions/"+string(c.ID)) }
 
 func (f *Function) create(ctx context.Context, caller endpoint.Caller, q create) (created, error) {
@@ -76,10 +77,10 @@ func (f *Function) create(ctx context.Context, caller endpoint.Caller, q create)
 	return created{s}, f.DB.CreateSession(ctx, caller.Proof(), s, f.PerUser)
 }
 
-// A byID request names a session in its path.
+// A byID request has the id of a session in its path.
 type byID struct{ id conversation.ID }
 
-// Bind reads the id from the path.
+// Bind reads the id.
 func (q *byID) Bind(r *http.Request) (err error) {
 	q.id, err = conversation.ParseID(r.PathValue("id"))
 	return err
@@ -89,8 +90,8 @@ func (f *Function) one(ctx context.Context, caller endpoint.Caller, q byID) (con
 	return f.DB.Session(ctx, caller.Account.ID, q.id)
 }
 
-// A change request changes the fields that are present; a context of null
-// empties it.
+// A change request changes the members that are present. null resets the
+// context to the empty one.
 type change struct {
 	Title   endpoint.Optional[string]          `json:"title" validate:"omitempty,title"`
 	Context endpoint.Optional[json.RawMessage] `json:"context" validate:"context"`

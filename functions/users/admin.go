@@ -15,14 +15,14 @@ import (
 	"github.com/voiceassist/gateway/shared/store"
 )
 
-const maxSearch = account.MaxEmail // characters; nothing longer can be found
+const maxSearch = account.MaxEmail // bytes; no stored text is longer
 
 type list struct {
 	page   endpoint.PageQuery
 	search string
 }
 
-// Bind reads the page and the search text q.
+// Bind reads the page and the search text.
 func (q *list) Bind(r *http.Request) error {
 	if err := q.page.Bind(r); err != nil {
 		return err
@@ -51,10 +51,10 @@ type create struct {
 	Password secret.String `json:"password" validate:"required,password=Email"`
 }
 
-// A created account is answered with where it is.
+// A created response contains the new account and its location.
 type created struct{ account.Profile }
 
-// Header sets the Location.
+// Header sets the Location header.
 func (c created) Header(h http.Header) { h.Set("Location", "/api/users/"+string(c.ID)) }
 
 func (f *Function) create(ctx context.Context, caller endpoint.Admin, q create) (created, error) {
@@ -69,10 +69,10 @@ func (f *Function) create(ctx context.Context, caller endpoint.Admin, q create) 
 	return created{a.Profile()}, nil
 }
 
-// A byID request names an account in its path.
+// A byID request has the id of an account in its path.
 type byID struct{ id account.ID }
 
-// Bind reads the id from the path.
+// Bind reads the id.
 func (q *byID) Bind(r *http.Request) (err error) {
 	q.id, err = account.ParseID(r.PathValue("id"))
 	return err
@@ -86,7 +86,7 @@ func (f *Function) one(ctx context.Context, _ endpoint.Admin, q byID) (account.P
 	return a.Profile(), nil
 }
 
-// A change request changes the fields that are present.
+// A change request changes the members that are present.
 type change struct {
 	FullName endpoint.Optional[string] `json:"full_name" validate:"omitempty,name"`
 	Role     endpoint.Optional[string] `json:"role" validate:"omitempty,role"`
@@ -96,7 +96,7 @@ type change struct {
 	byID
 }
 
-// changes returns what is to change.
+// changes returns the requested changes.
 func (q *change) changes() (c changes, err error) {
 	if c.FullName, err = endpoint.ParseOptional(q.FullName, account.ParseName); err != nil {
 		return c, err

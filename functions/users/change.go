@@ -11,16 +11,16 @@ import (
 	"github.com/voiceassist/gateway/shared/store"
 )
 
-// changes are what apply does to an account.
+// changes are changes of an account and its quota.
 type changes struct {
 	store.Changes
 
 	quota *string // as [wish.ParseQuota] returns it
 }
 
-// apply changes the account, with what follows from it: a disabled account has
-// no logins, Nextcloud learns the new mail, name or state, and the audit trail
-// what a reviewer asks for. All of it or nothing.
+// apply changes the account and, in the same transaction, everything that
+// follows: it ends the logins of a disabled account, updates the desired state
+// of the Nextcloud account, and audits what reviewers look for.
 func (f *Function) apply(
 	ctx context.Context, caller endpoint.Caller, by signin.Proof, id account.ID, c changes,
 ) (account.Profile, error) {
@@ -77,7 +77,7 @@ func (f *Function) apply(
 	return after.Profile(), nil
 }
 
-// What Nextcloud is told of an account.
+// nextcloudFields are the fields of an account that Nextcloud has, too.
 type nextcloudFields struct {
 	email    account.Email
 	name     string
@@ -88,7 +88,8 @@ func nextcloudView(a account.Account) nextcloudFields {
 	return nextcloudFields{a.Email, a.FullName, a.Disabled()}
 }
 
-// events names what changed, as far as reviewers ask for it.
+// events returns the audit events for the difference between two versions of an
+// account.
 func events(before, after account.Account) []audit.Name {
 	var names []audit.Name
 	if before.Email != after.Email {

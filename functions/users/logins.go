@@ -12,7 +12,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store"
 )
 
-// A login is one device as its owner sees it.
+// A login is a device as its owner sees it.
 type login struct {
 	ID        signin.ID `json:"id"`
 	Device    string    `json:"device"`
@@ -20,7 +20,7 @@ type login struct {
 	CreatedAt time.Time `json:"created_at"`
 	LastUsed  time.Time `json:"last_used_at"`
 	ExpiresAt time.Time `json:"expires_at"`
-	Current   bool      `json:"current"` // the one that asks
+	Current   bool      `json:"current"` // the login of this request
 }
 
 type page struct{ endpoint.PageQuery }
@@ -39,24 +39,25 @@ func (f *Function) logins(ctx context.Context, caller endpoint.Caller, q page) (
 	})
 }
 
-// A session is the login of the caller as clients count it down. The times that
-// remain are what the login has left, the timeouts what is set now.
+// A session is the caller's login for clients that show the remaining time. The
+// remaining times are those of the login, the timeouts are the present
+// settings.
 type session struct {
 	AbsoluteTimeout     int       `json:"absolute_timeout_hours"`     // 0 for none
 	InactivityTimeout   int       `json:"inactivity_timeout_minutes"` // 0 for none
 	AbsoluteRemaining   *int      `json:"absolute_remaining_seconds"`
 	InactivityRemaining *int      `json:"inactivity_remaining_seconds"`
 	StartedAt           time.Time `json:"session_started_at"`
-	LastActivityAt      time.Time `json:"last_activity_at"` // a sign-in or a refresh
+	LastActivityAt      time.Time `json:"last_activity_at"` // a login or a refresh
 }
 
-// session tells how long the caller's login will last.
+// session returns how long the caller's login will last.
 func (f *Function) session(ctx context.Context, caller endpoint.Caller, _ endpoint.None) (session, error) {
 	is, err := f.DB.Login(ctx, caller.Login)
 	l, now := is.Login, f.Now()
 	switch {
 	case errors.Is(err, signin.ErrInvalidRefresh), err == nil && !l.Active(now):
-		return session{}, signin.ErrRevoked // since the token was checked
+		return session{}, signin.ErrRevoked // after the token was checked
 	case err != nil:
 		return session{}, err
 	}
@@ -75,14 +76,14 @@ func (f *Function) session(ctx context.Context, caller endpoint.Caller, _ endpoi
 
 type endLogin struct{ id signin.ID }
 
-// Bind reads the id from the path.
+// Bind reads the id.
 func (q *endLogin) Bind(r *http.Request) (err error) {
 	q.id, err = signin.ParseID(r.PathValue("id"))
 	return err
 }
 
-// endLogin ends one of the caller's own logins; that of somebody else, or one
-// that is over, is not found.
+// endLogin ends a login of the caller. It does not find logins of other users
+// or those that are over.
 func (f *Function) endLogin(ctx context.Context, caller endpoint.Caller, q endLogin) (endpoint.None, error) {
 	now := f.Now()
 	event := caller.Event(audit.LoginRevoked, caller.Account.ID, now)

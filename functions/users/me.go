@@ -14,12 +14,12 @@ import (
 	"github.com/voiceassist/gateway/shared/store"
 )
 
-// me returns the caller's account; the check of the token has read it already.
+// me returns the caller's account, which authentication has already read.
 func (*Function) me(_ context.Context, caller endpoint.Caller, _ endpoint.None) (account.Profile, error) {
 	return caller.Account.Profile(), nil
 }
 
-// A changeMe request changes the fields that are present. null resets a name
+// A changeMe request changes the members that are present. null resets the name
 // or the preferences.
 type changeMe struct {
 	FullName        endpoint.Optional[string]          `json:"full_name" validate:"omitempty,name"`
@@ -28,7 +28,7 @@ type changeMe struct {
 	Preferences     endpoint.Optional[json.RawMessage] `json:"preferences" validate:"preferences"`
 }
 
-// changes returns what is to change.
+// changes returns the requested changes.
 func (q *changeMe) changes() (c store.Changes, err error) {
 	if c.FullName, err = endpoint.ParseOptional(q.FullName, account.ParseName); err != nil {
 		return c, err
@@ -57,9 +57,9 @@ func (f *Function) changeMe(ctx context.Context, caller endpoint.Caller, q chang
 
 type optionalSecret = endpoint.Optional[secret.String]
 
-// A changePassword request has both passwords under the names that clients have
-// for them; the last two are those of VoiceAssist's web app. What makes a good new
-// one depends on whose it is.
+// A changePassword request contains both passwords, under the names that
+// different clients use; the last two are those of the VoiceAssist web app.
+// Whether the new password is acceptable depends on the account.
 type changePassword struct {
 	CurrentPassword optionalSecret `json:"current_password" validate:"required_without_all=OldPassword WebCurrent,omitempty,filled"`
 	OldPassword     optionalSecret `json:"old_password" validate:"omitempty,same_as=CurrentPassword,filled"`
@@ -70,7 +70,7 @@ type changePassword struct {
 	KeepAppPasswords bool `json:"keep_app_passwords"`
 }
 
-// fresh returns the new password, of the account with that address.
+// fresh parses the new password of the account with that address.
 func (q *changePassword) fresh(email account.Email) (password.Password, error) {
 	name, plain := "new_password", q.NewPassword
 	if !plain.Set {
@@ -87,9 +87,9 @@ type message struct {
 	Message string `json:"message"`
 }
 
-// changePassword sets a new password, and ends every other login and, unless they
-// are to be kept, the app passwords. Of two changes at once one wins; the other is
-// nextcloudView that its current password is not correct.
+// changePassword sets a new password, and ends all other logins and, unless
+// they are to be kept, the app passwords. Exactly one of several concurrent
+// changes succeeds; the others get [account.ErrIncorrectPassword].
 func (f *Function) changePassword(ctx context.Context, caller endpoint.Caller, q changePassword) (message, error) {
 	who := caller.Account
 	fresh, err := q.fresh(who.Email)

@@ -1,5 +1,6 @@
-// Package users is the function behind /api/users: what people do with their
-// own account, and administrators with those of others.
+// Package users is the function behind /api/users, with which users manage
+// their own account and administrators those of others. Begin with
+// [Function.Routes].
 package users
 
 import (
@@ -31,7 +32,7 @@ type Function struct {
 	Now       func() time.Time
 }
 
-// Routes returns what the function serves.
+// Routes returns the routes of the function.
 func (f *Function) Routes() endpoint.Routes {
 	const ok, created, none = http.StatusOK, http.StatusCreated, http.StatusNoContent
 	return endpoint.Routes{
@@ -55,8 +56,8 @@ func (f *Function) Routes() endpoint.Routes {
 	}
 }
 
-// remove deletes the account with all that hangs on it, and wishes its
-// Nextcloud account away.
+// remove deletes the account of the event with everything that belongs to it,
+// and marks its Nextcloud account for deletion.
 func (f *Function) remove(ctx context.Context, by signin.Proof, event audit.Event) error {
 	id := event.User
 	err := f.DB.UpdateAs(ctx, by, event.At, func(tx *store.Tx, by store.Actor) error {
@@ -81,7 +82,8 @@ func (f *Function) remove(ctx context.Context, by signin.Proof, event audit.Even
 	return err
 }
 
-// checkLastAdmin refuses what would leave nobody to administer.
+// checkLastAdmin returns [account.ErrLastAdmin] if no enabled administrator
+// would remain without leaving.
 func checkLastAdmin(ctx context.Context, tx *store.Tx, leaving account.Account) error {
 	if !leaving.Admin() || leaving.Disabled() {
 		return nil

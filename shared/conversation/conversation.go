@@ -1,5 +1,7 @@
-// Package conversation holds conversation sessions: what a user talks about
-// with the assistant, as a title and a context that the clients define.
+// Package conversation defines conversation sessions: a title and a context,
+// whose content the clients define, of what a user discusses with the
+// assistant. It does no I/O and imports foundation packages and account only.
+// Begin with [Session].
 package conversation
 
 import (
@@ -26,24 +28,25 @@ const (
 // Errors of sessions.
 var (
 	ErrNotFound = uid.ErrUnknown
-	// ErrTooMany: another session would be one more than a user may have.
+	// ErrTooMany is returned if the user has the maximum number of sessions.
 	ErrTooMany  = fault.New(fault.Conflict, "too_many_sessions", "You have the maximum number of sessions. Delete one first.")
 	ErrBadTitle = fault.New(fault.Invalid, "invalid_title", "Must be 1 to 200 characters, without control characters.")
 )
 
-// An ID names a session: a UUIDv7 in canonical form. Ids sort by creation.
+// An ID identifies a session. It is a UUIDv7 in canonical form, so ids sort by
+// creation.
 type ID string
 
-// NewID returns a fresh id.
+// NewID returns a new id.
 func NewID() ID { return ID(uid.New()) }
 
-// ParseID returns the id that s spells, or [ErrNotFound].
+// ParseID parses an id, or returns [ErrNotFound].
 func ParseID(s string) (ID, error) {
 	u, err := uid.Parse(s)
 	return ID(u), err
 }
 
-// A Session is one conversation of one user.
+// A Session is a conversation of a user.
 type Session struct {
 	ID        ID              `json:"id"`
 	UserID    account.ID      `json:"user_id"`
@@ -53,7 +56,7 @@ type Session struct {
 	UpdatedAt time.Time       `json:"updated_at"`
 }
 
-// ParseTitle returns s in Unicode NFC without surrounding space.
+// ParseTitle returns a title in Unicode NFC without surrounding space.
 func ParseTitle(s string) (string, error) {
 	s = norm.NFC.String(strings.TrimSpace(s))
 	if n := utf8.RuneCountInString(s); n < 1 || n > MaxTitle || !utf8.ValidString(s) ||
@@ -63,7 +66,7 @@ func ParseTitle(s string) (string, error) {
 	return s, nil
 }
 
-// ParseContext returns the context in raw, a JSON object.
+// ParseContext parses a context, a JSON object.
 func ParseContext(raw json.RawMessage) (document.Object, error) {
 	return document.ParseObject(raw, MaxContext)
 }

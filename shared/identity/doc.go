@@ -7,6 +7,6 @@
 //   - token: access tokens, the keys that sign them, and the token response.
 //   - registration: the only way to create an account.
 //
-// Begin with signin.Login. All but registration are rules: they do no I/O and
-// import only foundation, crypto and each other.
+// Begin with signin.Login. All except registration are rules: they do no I/O, and
+// import only foundation, crypto, audit, ratelimit and each other.
 package identity

@@ -29,9 +29,9 @@ func accountDest(a *account.Account) []any {
 	}
 }
 
-// CreateAccount inserts a. Of two concurrent calls with one e-mail address one
-// succeeds and the other gets [account.ErrEmailTaken]. Call [DB.CanonicalizeEmails]
-// before.
+// CreateAccount inserts a. Exactly one of several concurrent calls with the
+// same e-mail address succeeds, and the others get [account.ErrEmailTaken].
+// Call [DB.CanonicalizeEmails] before.
 func (s *Statements) CreateAccount(ctx context.Context, a account.Account, hash secret.String) error {
 	_, err := s.exec(ctx, `
 		INSERT INTO users (id, email, full_name, role, preferences, password_hash, search,
@@ -55,9 +55,9 @@ func (s *Statements) AccountByEmail(ctx context.Context, l account.EmailLookup) 
 	return s.accountAndHash(ctx, "account by email", byEmail, emailArgs(l)...)
 }
 
-// AccountForLogin is [Statements.AccountByEmail], and tells whether somebody
-// signed in to the account from the client's network before, and not as the
-// thief whose login had to be ended.
+// AccountForLogin is [Statements.AccountByEmail]. It also returns whether
+// somebody has logged in to the account from the network of the client before,
+// except in logins that were revoked, as those of thieves are.
 func (s *Statements) AccountForLogin(
 	ctx context.Context, l account.EmailLookup, address string,
 ) (a account.Account, hash secret.String, familiar bool, err error) {
@@ -103,12 +103,12 @@ func (s *Statements) Account(ctx context.Context, id account.ID) (account.Accoun
 	return a, nil
 }
 
-// A Page bounds a listing that is sorted newest first.
+// A Page limits a list that is sorted newest first.
 type Page struct {
-	Before string // the id of the last row of the page before; "" for the first page
-	Skip   int    // rows to leave out, for clients without a cursor; its cost grows with it
-	Limit  int    // rows at most
-	Bytes  int    // the documents of the rows fill, and one more row; 0 is no limit
+	Before string // the id of the last row of the previous page; "" for the first page
+	Skip   int    // rows to skip, for clients without a cursor; the cost grows with it
+	Limit  int    // maximum number of rows
+	Bytes  int    // the page ends after the row whose document exceeds this total; 0 for no limit
 }
 
 const (
@@ -130,16 +130,17 @@ func (p Page) bytes() int {
 	return p.Bytes
 }
 
-// idsWithinBytes returns the ids of a page from the SELECT of its ids and sizes, newest
-// first: it leaves out the rows after those whose sizes fill $5 bytes. The
-// engines know the length of a document without reading it.
+// idsWithinBytes returns a query for the ids of a page, given a SELECT of ids
+// and sizes, newest first. It drops the rows after those whose sizes fill $5
+// bytes. Both engines know the length of a document without reading it.
 func idsWithinBytes(page string) string {
 	return `(SELECT id FROM (SELECT id, SUM(size) OVER (ORDER BY id DESC) - size AS before FROM (` + page + `) AS asked) AS summed
 		WHERE before < $5)`
 }
 
-// Accounts returns a page of the accounts whose e-mail address, in U- or
-// A-labels, or name contains search as [account.Fold] compares, newest first.
+// Accounts returns a page of the accounts, newest first, whose e-mail address,
+// in U-labels or A-labels, or whose name contains search in the comparison of
+// [account.Fold].
 func (s *Statements) Accounts(ctx context.Context, search string, p Page) ([]account.Account, error) {
 	list := make([]account.Account, 0, p.Limit)
 	err := s.query(ctx, func(row scanner) error {
@@ -161,22 +162,23 @@ func (s *Statements) Accounts(ctx context.Context, search string, p Page) ([]acc
 	return list, nil
 }
 
-// Changes are the fields of an account to set; nil leaves one as it is.
+// Changes are the fields of an account to set. A nil field stays as it is.
 type Changes struct {
 	Email       *account.Email
-	LegacyEmail account.Email // of Email: see [account.LegacyEmail]; "" for as Email is
+	LegacyEmail account.Email // of Email, see [account.LegacyEmail]; "" if it equals Email
 	FullName    *string
 	Preferences *document.Object
 	Role        *account.Role
 	Disabled    *bool
 }
 
-// ChangeAccount applies c to the account as the caller read it and returns the
-// result. It returns [account.ErrEmailTaken] when the new address belongs to
-// another account, and [ErrChanged] when the account changed since it was read.
-// Owners change what is theirs, the address with their password; the rest takes
-// an administrator. Call [DB.CanonicalizeEmails] before an address changes. One that
-// does not change stays as it is kept, so that older code finds it.
+// ChangeAccount applies c to the account as the caller read it, and returns the
+// result. It returns [account.ErrEmailTaken] if another account has the new
+// address, and [ErrChanged] if the account has changed since it was read.
+// Owners may change their own fields, the address only with their password.
+// Everything else requires an administrator. Call [DB.CanonicalizeEmails]
+// before an address changes. An address that does not change keeps its stored
+// spelling, so that older code finds it.
 func (tx *Tx) ChangeAccount(
 	ctx context.Context, by Actor, was account.Account, c Changes, now time.Time,
 ) (account.Account, error) {
@@ -191,7 +193,7 @@ func (tx *Tx) ChangeAccount(
 		return account.Account{}, err
 	}
 	a := was
-	var email, spelled any // null for no other one
+	var email, spelled any // null if unchanged
 	if c.Email != nil && *c.Email != was.Email {
 		email, spelled, a.Email = string(*c.Email), keptEmail(*c.Email, c.LegacyEmail), *c.Email
 	}
@@ -207,7 +209,7 @@ func (tx *Tx) ChangeAccount(
 	}
 	a.UpdatedAt = at(now)
 	if !a.UpdatedAt.After(was.UpdatedAt) {
-		a.UpdatedAt = was.UpdatedAt.Add(time.Microsecond) // the version must move, whatever the clock does
+		a.UpdatedAt = was.UpdatedAt.Add(time.Microsecond) // the version must increase, whatever the clock does
 	}
 	n, err := tx.exec(ctx, `
 		UPDATE users SET email = COALESCE($3, email), canonical_email = COALESCE($10, canonical_email),
@@ -227,8 +229,8 @@ func (tx *Tx) ChangeAccount(
 	return a, nil
 }
 
-// ErrChanged is returned by a compare-and-swap whose row changed in between;
-// the caller reads again.
+// ErrChanged is returned by a compare-and-swap if the row has changed since it
+// was read. The caller reads it again.
 var ErrChanged = fault.New(fault.Conflict, "changed_meanwhile",
 	"The resource was changed at the same time. Read it again and repeat the change.")
 
@@ -238,9 +240,8 @@ func set[T any](field *T, value *T) {
 	}
 }
 
-// ReplaceHash replaces the hash of a password with another one of the same
-// password, if it still is the one that was verified; else it returns
-// [ErrChanged].
+// ReplaceHash replaces the hash that was verified by another hash of the same
+// password, or returns [ErrChanged] if it is no longer the hash of the account.
 func (s *Statements) ReplaceHash(ctx context.Context, id account.ID, from, to secret.String) error {
 	n, err := s.exec(ctx, `
 		UPDATE users SET password_hash = $3 WHERE id = $1 AND `+defense.SQL(defense.ConfirmedPassword, `password_hash = $2`),
@@ -254,8 +255,8 @@ func (s *Statements) ReplaceHash(ctx context.Context, id account.ID, from, to se
 	return nil
 }
 
-// ChangePassword sets the hash of another password of the caller, who proved the
-// queryRow before.
+// ChangePassword sets the hash of a new password of the caller, who has proved
+// the current one.
 func (tx *Tx) ChangePassword(ctx context.Context, by Actor, to secret.String) error {
 	if err := by.mayTakeOver(tx, by.Account.ID); err != nil {
 		return err
@@ -266,7 +267,7 @@ func (tx *Tx) ChangePassword(ctx context.Context, by Actor, to secret.String) er
 	return nil
 }
 
-// CountOtherAdmins returns how many enabled administrators there are beside id.
+// CountOtherAdmins returns the number of enabled administrators other than id.
 func (s *Statements) CountOtherAdmins(ctx context.Context, id account.ID) (int, error) {
 	var n int
 	err := s.queryRow(ctx, nil, []any{&n}, `
@@ -277,8 +278,8 @@ func (s *Statements) CountOtherAdmins(ctx context.Context, id account.ID) (int, 
 	return n, nil
 }
 
-// DeleteAccount removes the account with its logins and sessions; it returns
-// [account.ErrNotFound] when there is none. Owners prove their password for it.
+// DeleteAccount deletes the account with its logins and sessions, or returns
+// [account.ErrNotFound]. Owners must have proved their password.
 func (tx *Tx) DeleteAccount(ctx context.Context, by Actor, id account.ID) error {
 	if err := by.mayTakeOver(tx, id); err != nil {
 		return err

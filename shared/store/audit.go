@@ -11,7 +11,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
-// Audit inserts e, and puts it into the log when it is committed.
+// Audit inserts e and, once it is committed, logs it.
 func (s *Statements) Audit(ctx context.Context, e audit.Event) error {
 	_, err := s.exec(ctx, `
 		INSERT INTO audit_events (id, at, event, user_id, actor_id, login_id, address, device,
@@ -26,7 +26,7 @@ func (s *Statements) Audit(ctx context.Context, e audit.Event) error {
 	return nil
 }
 
-// audited reports e now, or, within a transaction, once it is committed.
+// audited logs e now or, within a transaction, after the commit.
 func (s *Statements) audited(ctx context.Context, e audit.Event) {
 	if s.pending != nil {
 		*s.pending = append(*s.pending, e)
@@ -35,8 +35,7 @@ func (s *Statements) audited(ctx context.Context, e audit.Event) {
 	s.LogEvent(ctx, e)
 }
 
-// LogEvent puts e into the log and nowhere else; it is for events that are too
-// many to be kept.
+// LogEvent logs e without storing it, for events that are too many to store.
 func (s *Statements) LogEvent(ctx context.Context, e audit.Event) {
 	log, level := s.log, slog.LevelInfo
 	if log == nil {
@@ -72,15 +71,15 @@ func (s *Statements) events(ctx context.Context, query string, args ...any) ([]a
 	return list, err
 }
 
-// An AuditFilter chooses events; what is empty chooses all.
+// An AuditFilter selects events. Empty fields select all.
 type AuditFilter struct {
-	User  account.ID // whom they concern
+	User  account.ID // the user whom they concern
 	Name  audit.Name
 	Since time.Time
 	Limit int
 }
 
-// AuditEvents returns the last events that the filter chooses, newest first.
+// AuditEvents returns the latest events that the filter selects, newest first.
 func (s *Statements) AuditEvents(ctx context.Context, f AuditFilter) ([]audit.Event, error) {
 	query, args := `SELECT `+eventColumns+` FROM audit_events WHERE at >= $1`, []any{at(f.Since), f.Limit}
 	for _, part := range []struct{ column, value string }{{"user_id", string(f.User)}, {"event", string(f.Name)}} {
@@ -96,8 +95,8 @@ func (s *Statements) AuditEvents(ctx context.Context, f AuditFilter) ([]audit.Ev
 	return list, nil
 }
 
-// AuditOf returns the last events that concern the user, newest first, at most
-// limit.
+// AuditOf returns at most limit of the latest events that concern the user,
+// newest first.
 func (s *Statements) AuditOf(ctx context.Context, user account.ID, limit int) ([]audit.Event, error) {
 	return s.AuditEvents(ctx, AuditFilter{User: user, Since: time.Unix(0, 0), Limit: limit})
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/voiceassist/gateway/shared/audit"
 )
 
-// A SealedHead is the head of the chain as it is kept. Before the first event
-// its MAC is the zero one.
+// A SealedHead is the stored head of the chain. Its MAC is zero before the
+// first event.
 type SealedHead struct {
 	audit.Head
 
@@ -24,7 +24,8 @@ func headDest(h *SealedHead) []any {
 	return []any{&h.Seq, bytesScanner(h.Hash[:]), &h.Pruned.Seq, bytesScanner(h.Pruned.Hash[:]), bytesScanner(h.MAC[:])}
 }
 
-// AuditHead returns the head of the chain, the zero one where it was taken away.
+// AuditHead returns the head of the chain, or the zero head if its row was
+// deleted.
 func (s *Statements) AuditHead(ctx context.Context) (SealedHead, error) {
 	var h SealedHead
 	err := s.queryRow(ctx, errNoMatch, headDest(&h), `SELECT `+headColumns+` FROM audit_chain WHERE id = 1`)
@@ -34,8 +35,8 @@ func (s *Statements) AuditHead(ctx context.Context) (SealedHead, error) {
 	return h, nil
 }
 
-// LockAuditHead returns the head, as AuditHead does, and keeps every other process from changing it
-// until the transaction ends.
+// LockAuditHead returns the head like AuditHead, and locks it until the
+// transaction ends.
 func (tx *Tx) LockAuditHead(ctx context.Context) (SealedHead, error) {
 	var h SealedHead
 	err := tx.queryRow(ctx, errNoMatch, headDest(&h), `UPDATE audit_chain SET id = 1 WHERE id = 1 RETURNING `+headColumns)
@@ -45,7 +46,7 @@ func (tx *Tx) LockAuditHead(ctx context.Context) (SealedHead, error) {
 	return h, nil
 }
 
-// MoveAuditHead keeps another head.
+// MoveAuditHead stores a new head.
 func (tx *Tx) MoveAuditHead(ctx context.Context, h SealedHead) error {
 	n, err := tx.exec(ctx, `
 		UPDATE audit_chain SET seq = $1, hash = $2, pruned_seq = $3, pruned_hash = $4, mac = $5 WHERE id = 1`,
@@ -59,8 +60,7 @@ func (tx *Tx) MoveAuditHead(ctx context.Context, h SealedHead) error {
 	return nil
 }
 
-// UnchainedEvents returns events that have no place in the chain yet, the oldest
-// first.
+// UnchainedEvents returns events that are not in the chain yet, oldest first.
 func (s *Statements) UnchainedEvents(ctx context.Context, limit int) ([]audit.Event, error) {
 	list, err := s.events(ctx, `
 		SELECT `+eventColumns+` FROM audit_events WHERE seq IS NULL ORDER BY id LIMIT $1`, limit)
@@ -70,8 +70,8 @@ func (s *Statements) UnchainedEvents(ctx context.Context, limit int) ([]audit.Ev
 	return list, nil
 }
 
-// CountUnchained returns how many events have no place in the chain yet, and
-// when the oldest of them happened.
+// CountUnchained returns the number of events that are not in the chain yet,
+// and the time of the oldest.
 func (s *Statements) CountUnchained(ctx context.Context) (n int64, oldest *time.Time, err error) {
 	err = s.queryRow(ctx, nil, []any{&n, nullTimeScanner{&oldest}}, `
 		SELECT COUNT(*), MIN(at) FROM audit_events WHERE seq IS NULL`)
@@ -81,7 +81,7 @@ func (s *Statements) CountUnchained(ctx context.Context) (n int64, oldest *time.
 	return n, oldest, nil
 }
 
-// ChainEvent gives an event its place.
+// ChainEvent puts an event into its place in the chain.
 func (tx *Tx) ChainEvent(ctx context.Context, id string, l audit.Link, mac audit.MAC) error {
 	n, err := tx.exec(ctx, `
 		UPDATE audit_events SET seq = $2, hash = $3, mac = $4 WHERE id = $1 AND seq IS NULL`,
@@ -95,7 +95,7 @@ func (tx *Tx) ChainEvent(ctx context.Context, id string, l audit.Link, mac audit
 	return nil
 }
 
-// UnchainEvents takes its place from every event, and begins the chain anew.
+// UnchainEvents removes all events from the chain and starts a new one.
 func (tx *Tx) UnchainEvents(ctx context.Context) error {
 	_, err := tx.exec(ctx, `
 		INSERT INTO audit_chain (id) VALUES (1)
@@ -109,7 +109,7 @@ func (tx *Tx) UnchainEvents(ctx context.Context) error {
 	return nil
 }
 
-// A ChainedEvent is an event in its place.
+// A ChainedEvent is an event in its place in the chain.
 type ChainedEvent struct {
 	audit.Event
 	audit.Link
@@ -117,7 +117,7 @@ type ChainedEvent struct {
 	MAC audit.MAC
 }
 
-// ChainedEvents returns the events behind the place after, in order.
+// ChainedEvents returns the events after the place, in order.
 func (s *Statements) ChainedEvents(ctx context.Context, after int64, limit int) ([]ChainedEvent, error) {
 	list := make([]ChainedEvent, 0, limit)
 	err := s.query(ctx, func(row scanner) error {
@@ -134,7 +134,7 @@ func (s *Statements) ChainedEvents(ctx context.Context, after int64, limit int) 
 	return list, nil
 }
 
-// ChainedAt returns the link at a place, and false where none is.
+// ChainedAt returns the link at a place, and whether there is one.
 func (s *Statements) ChainedAt(ctx context.Context, seq int64) (audit.Link, bool, error) {
 	l := audit.Link{Seq: seq}
 	err := s.queryRow(ctx, errNoMatch, []any{bytesScanner(l.Hash[:])}, `SELECT hash FROM audit_events WHERE seq = $1`, seq)
@@ -147,8 +147,8 @@ func (s *Statements) ChainedAt(ctx context.Context, seq int64) (audit.Link, bool
 	return audit.Link{}, false, fmt.Errorf("audit chain at a place: %w", err)
 }
 
-// PruneEvents deletes the events up to the place and returns how many there
-// were.
+// PruneEvents deletes the events up to the place and returns how many it
+// deleted.
 func (tx *Tx) PruneEvents(ctx context.Context, upTo int64) (int64, error) {
 	n, err := tx.exec(ctx, `DELETE FROM audit_events WHERE seq <= $1`, upTo)
 	if err != nil {
@@ -157,8 +157,8 @@ func (tx *Tx) PruneEvents(ctx context.Context, upTo int64) (int64, error) {
 	return n, nil
 }
 
-// bytesScanner scans bytes into an array; null, and what is of another length, leaves
-// it zero, which is the hash and the MAC of nothing.
+// bytesScanner scans bytes into an array. Null, or a value of another length,
+// clears it: zero is the hash and the MAC of nothing.
 func bytesScanner(into []byte) sql.Scanner { return fixedBytes(into) }
 
 type fixedBytes []byte

@@ -11,14 +11,14 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
-// liveLogin is the condition that a live login of an enabled account meets. Its
+// liveLogin is the condition for a live login of an enabled account. Its
 // parameters are the login, the user, the time, and [Statements.loginsSince].
 var liveLogin = `logins.id = $1 AND users.id = $2 AND ` + defense.SQL(defense.LiveLogin, `logins.revoked_at IS NULL
 			AND logins.expires_at > $3 AND logins.created_at > $4 AND users.disabled_at IS NULL`)
 
-// SignedIn returns the enabled account whose live login this is, or
-// [signin.ErrRevoked]. It is the one statement that every authenticated
-// request makes, so whatever ends a login takes effect at the next request.
+// SignedIn returns the enabled account with this live login, or
+// [signin.ErrRevoked]. Every authenticated request makes this one statement, so
+// the end of a login takes effect at the next request.
 func (s *Statements) SignedIn(
 	ctx context.Context, id account.ID, login signin.ID, now time.Time,
 ) (account.Account, error) {
@@ -33,21 +33,21 @@ func (s *Statements) SignedIn(
 	return a, nil
 }
 
-// whileLive is the condition of a single statement that writes for a caller:
-// its first four parameters are those of [liveLogin]. On PostgreSQL it locks
-// what it relies on until the statement is committed, so that nothing that ends
+// whileLive returns the condition for a single statement that writes for a
+// caller. Its first four parameters are those of [liveLogin]. On PostgreSQL it
+// locks the rows until the statement is committed, so that no request that ends
 // the login or disables the account is answered in between.
 func (s *Statements) whileLive() string {
 	return `EXISTS (SELECT 1 FROM users JOIN logins ON logins.user_id = users.id WHERE ` + liveLogin + s.dialect.ForShare + `)`
 }
 
-// liveLoginArgs returns the parameters of [liveLogin], and those that follow.
+// liveLoginArgs returns the parameters of [liveLogin] followed by args.
 func (s *Statements) liveLoginArgs(by signin.Proof, now time.Time, args ...any) []any {
 	return append([]any{string(by.Login()), string(by.User()), at(now), s.loginsSince(now)}, args...)
 }
 
-// loginsSince returns the time at and before which a login began that is too old at
-// now, see [DB.SetLoginLifetime].
+// loginsSince returns the time at or before which a login must have begun to be
+// too old at now, see [DB.SetLoginLifetime].
 func (s *Statements) loginsSince(now time.Time) time.Time {
 	if s.logins.Absolute == 0 {
 		return time.Time{}
@@ -55,8 +55,8 @@ func (s *Statements) loginsSince(now time.Time) time.Time {
 	return at(now.Add(-s.logins.Absolute))
 }
 
-// whyUnmatched tells why a statement with [Statements.whileLive] matched no row:
-// [signin.ErrRevoked], or what it returns as missing.
+// whyUnmatched returns why a statement with [Statements.whileLive] matched no
+// row: [signin.ErrRevoked], or else missing.
 func (s *Statements) whyUnmatched(ctx context.Context, by signin.Proof, now time.Time, missing error) error {
 	if _, err := s.SignedIn(ctx, by.User(), by.Login(), now); err != nil {
 		return err
@@ -64,23 +64,23 @@ func (s *Statements) whyUnmatched(ctx context.Context, by signin.Proof, now time
 	return missing
 }
 
-// A Actor is a caller of whom a transaction found that all of their
-// [signin.Proof] still holds, and of whom it will hold until the transaction
-// ends. Only [Tx.Authorize] makes one, and [Tx.Operator] one for the operator.
-// The statements that write for somebody demand it.
+// An Actor is the caller for whom a transaction acts. The transaction has
+// checked the [signin.Proof] of the caller, which holds until the transaction
+// ends. [Tx.Authorize] returns an Actor, and [Tx.Operator] one for the
+// operator. Statements that write for somebody require one.
 type Actor struct {
-	Account account.Account // as the transaction read it; empty for the operator
+	Account account.Account // as read by the transaction; empty for the operator
 
 	proof    signin.Proof
 	operator bool
 	tx       *Tx
 }
 
-// UpdateAs is [DB.Update] for a caller. It returns [signin.ErrRevoked],
-// [signin.ErrAdminRequired] or [account.ErrIncorrectPassword] when something of
-// the proof does not hold any more, and fn does not run then. On PostgreSQL the
-// rows of the account and the login are locked: whatever ends or changes them is
-// answered before the transaction began or after it ended.
+// UpdateAs is [DB.Update] for a caller. If part of the proof no longer holds,
+// it returns [signin.ErrRevoked], [signin.ErrAdminRequired] or
+// [account.ErrIncorrectPassword] without running fn. On PostgreSQL it locks the
+// rows of the account and the login: a request that changes or ends them is
+// answered before the transaction begins or after it ends.
 func (db *DB) UpdateAs(
 	ctx context.Context, by signin.Proof, now time.Time, fn func(tx *Tx, by Actor) error,
 ) error {
@@ -93,11 +93,11 @@ func (db *DB) UpdateAs(
 	})
 }
 
-// Authorize is what [DB.UpdateAs] begins with, for a transaction that learns within
-// whom it acts for.
+// Authorize checks the proof of a caller as [DB.UpdateAs] does, for a
+// transaction that finds out later for whom it acts.
 func (tx *Tx) Authorize(ctx context.Context, by signin.Proof, now time.Time) (Actor, error) {
 	if by.User() == "" {
-		return Actor{}, signin.ErrRevoked // nobody is no id to ask for
+		return Actor{}, signin.ErrRevoked // PostgreSQL accepts no empty id
 	}
 	c := Actor{proof: by, tx: tx}
 	var hash string
@@ -116,15 +116,15 @@ func (tx *Tx) Authorize(ctx context.Context, by signin.Proof, now time.Time) (Ac
 	return c, nil
 }
 
-// Operator returns the operator, whom the machine has asked. Only commands may
-// call it.
+// Operator returns an Actor for the operator, who has access to the machine.
+// Only commands may call it.
 func (tx *Tx) Operator() Actor { return Actor{operator: true, tx: tx} }
 
-// errUnauthorized is a mistake of ours: a function writes for a caller what they
-// did not prove that they may.
+// errUnauthorized reports a bug: a function writes for a caller without the
+// proof that the statement requires.
 var errUnauthorized = errors.New("store: the caller was not confirmed for this")
 
-// mayAdminister returns nil where c is an administrator or the operator.
+// mayAdminister returns nil if c is an administrator or the operator.
 func (c Actor) mayAdminister(tx *Tx) error {
 	if c.tx != tx || !c.operator && !c.proof.Admin() {
 		return errUnauthorized
@@ -132,8 +132,8 @@ func (c Actor) mayAdminister(tx *Tx) error {
 	return nil
 }
 
-// mayChange returns nil where c may change the account: as its owner, as an
-// administrator or as the operator.
+// mayChange returns nil if c may change the account: as its owner, an
+// administrator or the operator.
 func (c Actor) mayChange(tx *Tx, id account.ID) error {
 	if c.tx == tx && c.proof.User() == id && id != "" {
 		return nil
@@ -141,8 +141,9 @@ func (c Actor) mayChange(tx *Tx, id account.ID) error {
 	return c.mayAdminister(tx)
 }
 
-// mayTakeOver returns nil where c may do to the account what a stolen token must
-// not be enough for: as its owner with the password, or as an administrator.
+// mayTakeOver returns nil if c may make changes for which a stolen token must
+// not suffice: as the owner with the password, an administrator or the
+// operator.
 func (c Actor) mayTakeOver(tx *Tx, id account.ID) error {
 	if c.tx == tx && c.proof.User() == id && c.proof.PasswordHash() != "" {
 		return nil

@@ -9,18 +9,18 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/account"
 )
 
-// accountEmail is the address as people see it: in canonical form where the
-// account has that, else as it is kept, which is how its owner signs in.
+// accountEmail is the address as users see it: in canonical form if the account
+// has one, otherwise as stored, which is how its owner logs in.
 const accountEmail = `CASE WHEN users.canonical_of = users.email THEN users.canonical_email ELSE users.email END`
 
-// byEmail returns what finds an account by its address, for the end of a SELECT
-// whose arguments $1 to $3 are those of [emailArgs].
+// byEmail is the end of a SELECT that finds an account by its address. $1 to $3
+// are [emailArgs].
 //
-// Accounts without a canonical address, which had it before or were written by
-// older code, are found by what was typed exactly, and by the U- and the A-form.
-// Of two accounts the one that was meant comes first: the exact spelling of one
-// without a canonical address, since it has no other; the canonical address; the
-// spelling that was the canonical one before.
+// Accounts without a canonical address were created before there was one, or
+// written by older code. They are found by the exact text that was entered, and
+// by its U-form and A-form. Several accounts may match. The order of precedence
+// is: the exact spelling of an account without a canonical address, since it
+// has no other; the canonical address; the legacy spelling.
 const byEmail = ` FROM users
 	WHERE users.canonical_email = $1 AND users.canonical_of = users.email OR users.email IN ($1, $2, $3)
 	ORDER BY CASE WHEN users.email = $2 AND users.canonical_of IS DISTINCT FROM users.email THEN 0
@@ -31,8 +31,8 @@ func emailArgs(l account.EmailLookup) []any {
 	return []any{string(l.Email), string(l.Legacy), l.Email.ASCII()}
 }
 
-// keptEmail returns the address as users.email keeps it: spelled, where that is
-// the same mailbox. Code of the release before looks for nothing else.
+// keptEmail returns the address for users.email: the legacy spelling if it is
+// the same mailbox, because the previous release looks for nothing else.
 func keptEmail(e, spelled account.Email) string {
 	if same, err := account.ParseEmail(string(spelled)); err == nil && same == e {
 		return string(spelled)
@@ -40,8 +40,8 @@ func keptEmail(e, spelled account.Email) string {
 	return string(e)
 }
 
-// searchText is what [Statements.Accounts] looks in; made here, since the
-// engines fold the case of letters differently.
+// searchText returns the text that [Statements.Accounts] searches. Go code
+// makes it, since the engines fold letters differently.
 func searchText(email account.Email, name string) string {
 	text := account.Fold(string(email) + " " + name)
 	if ascii := email.ASCII(); ascii != string(email) {
@@ -50,23 +50,23 @@ func searchText(email account.Email, name string) string {
 	return text
 }
 
-// A EmailConflict is an account without a canonical address, because another account has
-// it. Both were made before addresses were compared in canonical form, or one by
-// older code since. It is found by its exact spelling alone.
+// An EmailConflict is an account without a canonical address, because another
+// account has it. Both were created before addresses had a canonical form, or
+// one by older code since. Only its exact spelling finds it.
 type EmailConflict struct {
 	Account account.ID `json:"account"`
 	Holder  account.ID `json:"keeper"` // the account that has the address
 }
 
-// canonicalizeBatch is how many accounts one statement settles.
+// canonicalizeBatch is how many accounts one statement updates.
 const canonicalizeBatch = 50
 
-// CanonicalizeEmails gives every account that lacks it its canonical address and its
-// search text: those that were there before, and those that older code wrote
-// since, which knows neither. The oldest come first; whose address is taken stays
-// as it is and is returned. Call it before an address is taken: where there is
-// nothing to do, it is one statement on an empty index. Several may run at once,
-// and one that is cut off is continued by the next.
+// CanonicalizeEmails sets the canonical address and the search text of all
+// accounts that lack them: old accounts, and those that older code has written
+// since. Older accounts come first. An account whose address is taken stays as
+// it is, and is returned. Call it before an address is used. If there is
+// nothing to do, it costs one statement on an empty index. Concurrent calls are
+// safe, and the next call continues one that was interrupted.
 func (db *DB) CanonicalizeEmails(ctx context.Context) ([]EmailConflict, error) {
 	for {
 		settled, twins, err := db.canonicalizeAll(ctx)
@@ -76,11 +76,11 @@ func (db *DB) CanonicalizeEmails(ctx context.Context) ([]EmailConflict, error) {
 		if settled == 0 || len(twins) == 0 {
 			return twins, nil
 		}
-		// What was settled may have had the address of a twin before.
+		// An updated account may have held the address of a conflicting one.
 	}
 }
 
-// An uncanonical account, and the canonical address that it shall have.
+// An uncanonical account does not have its canonical address yet.
 type uncanonical struct {
 	id        account.ID
 	email     account.Email
@@ -112,7 +112,7 @@ func (db *DB) canonicalizeAll(ctx context.Context) (settled int64, twins []Email
 		}
 		n, err := db.canonicalize(ctx, free)
 		if err != nil && db.dialect.Duplicate(err) {
-			continue // somebody took an address since; now it is seen
+			continue // an address was taken in between; read the batch again
 		}
 		if err != nil {
 			return 0, nil, err
@@ -130,7 +130,7 @@ func (s *Statements) uncanonical(ctx context.Context, after string) ([]uncanonic
 		}
 		var err error
 		if u.canonical, err = account.ParseEmail(string(u.email)); err != nil {
-			u.canonical = u.email // taken when there was no such rule; nobody else can have it
+			u.canonical = u.email // accepted before this rule; no other account can have it
 		}
 		batch = append(batch, u)
 		return nil
@@ -140,7 +140,8 @@ func (s *Statements) uncanonical(ctx context.Context, after string) ([]uncanonic
 	return batch, err
 }
 
-// emailHolders returns who has the canonical addresses of the batch.
+// emailHolders returns which accounts have the canonical addresses of the
+// batch.
 func (s *Statements) emailHolders(ctx context.Context, batch []uncanonical) (map[account.Email]account.ID, error) {
 	args := make([]any, len(batch))
 	for i, u := range batch {
@@ -157,7 +158,8 @@ func (s *Statements) emailHolders(ctx context.Context, batch []uncanonical) (map
 	return keepers, err
 }
 
-// canonicalize writes what was made of the batch where that has not changed since.
+// canonicalize updates the accounts of the batch that have not changed since
+// they were read.
 func (s *Statements) canonicalize(ctx context.Context, batch []uncanonical) (int64, error) {
 	if len(batch) == 0 {
 		return 0, nil
@@ -180,7 +182,7 @@ func (s *Statements) canonicalize(ctx context.Context, batch []uncanonical) (int
 		WHERE canonical_of IS DISTINCT FROM email AND (`+same.String()+`)`, args...)
 }
 
-// placeholders returns n of them from $first on, separated by commas.
+// placeholders returns n placeholders from $first on, separated by commas.
 func placeholders(first, n int) string {
 	list := make([]string, n)
 	for i := range list {

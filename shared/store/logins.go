@@ -20,8 +20,8 @@ import (
 const loginColumns = `logins.id, logins.user_id, logins.counter, logins.device, logins.address,
 	logins.created_at, logins.rotated_at, logins.uses, logins.expires_at, logins.revoked_at`
 
-// latestLogin is when the user last signed in, as far as their logins are kept.
-// Ids begin with the time, and an index has them in order.
+// latestLogin is the time of the latest stored login of the user. Ids begin
+// with the time, and an index sorts them.
 const latestLogin = `(SELECT latest.created_at FROM logins AS latest
 	WHERE latest.user_id = users.id ORDER BY latest.id DESC LIMIT 1)`
 
@@ -32,7 +32,8 @@ func (s *Statements) loginDest(l *signin.Login) []any {
 	}
 }
 
-// createdScanner scans created_at, and sets the end that follows from it.
+// createdScanner scans created_at, and sets the absolute end that follows from
+// it.
 type createdScanner struct {
 	l     *signin.Login
 	lasts signin.Lifetimes
@@ -46,13 +47,14 @@ func (b createdScanner) Scan(value any) error {
 	return nil
 }
 
-// useSize is the length of one time in the column uses: microseconds since 1970
-// in hexadecimal. Strings of one length let both engines add and cut in SQL.
+// useSize is the length of a time in the column uses: microseconds since 1970
+// in hexadecimal. Since all have the same length, both engines can append and
+// cut in SQL.
 const useSize = 16
 
 func formatUse(t time.Time) string { return fmt.Sprintf("%0*x", useSize, t.UnixMicro()) }
 
-// usesScanner scans the column of that name.
+// usesScanner scans the column uses.
 type usesScanner struct{ to *[]time.Time }
 
 func (u usesScanner) Scan(value any) error {
@@ -71,13 +73,13 @@ func (u usesScanner) Scan(value any) error {
 	return nil
 }
 
-// StartLogin inserts l and the event that tells of it, if the account is enabled
-// and hash, which the password was found to match, still is its hash; else it
+// StartLogin inserts l and the event that describes it if the account is
+// enabled and hash, which the password matched, is still its hash. Otherwise it
 // returns [ErrChanged].
 //
-// It is a transaction, and a serializable one, as changing the password is: a
-// single statement could read the hash before that change and commit behind it,
-// unseen by the statement that ends the logins.
+// It runs in a serializable transaction, as a change of password does. A single
+// statement could read the hash before that change and commit after it, unseen
+// by the statement that ends the logins.
 func (db *DB) StartLogin(ctx context.Context, l signin.Login, hash secret.String, e audit.Event) error {
 	unchanged := defense.SQL(defense.AccountState, `users.disabled_at IS NULL`) + ` AND ` +
 		defense.SQL(defense.ConfirmedPassword, `users.password_hash = $10`)
@@ -98,7 +100,7 @@ func (db *DB) StartLogin(ctx context.Context, l signin.Login, hash secret.String
 	})
 }
 
-// network returns what the client at an address has of addresses, "" for none.
+// network returns the network of the client at an address, or "".
 func network(address string) string {
 	a, err := netip.ParseAddr(address)
 	if err != nil {
@@ -107,17 +109,18 @@ func network(address string) string {
 	return ratelimit.Network(a)
 }
 
-// A LoginWithRole is a login whose next refresh token is good now.
+// A LoginWithRole is a login and the role of its account.
 type LoginWithRole struct {
 	Login signin.Login
 	Role  account.Role
 }
 
-// RotateLogin moves the login from counter to the next and keeps it until
-// expires, or its end as [DB.SetLoginLifetime] has it, if counter is the current one
-// and the login is live; matched tells. It notes the address and that the token was used now, and forgets the uses
-// before where the last is longer ago than [signin.MaxGrace]. Of concurrent calls
-// with one counter exactly one matches.
+// RotateLogin advances the counter of the login and extends the login until
+// expires, or until its absolute end, see [DB.SetLoginLifetime]. matched is
+// false if counter is not the current one or the login is not live. It records
+// the address and the use of the token, and drops earlier uses if the last one
+// is longer ago than [signin.MaxGrace]. Exactly one of several concurrent calls
+// with the same counter matches.
 func (s *Statements) RotateLogin(
 	ctx context.Context, id signin.ID, counter int64, address string, now, expires time.Time,
 ) (r LoginWithRole, matched bool, err error) {
@@ -139,7 +142,7 @@ func (s *Statements) RotateLogin(
 }
 
 // Login returns the login with its account's role, or
-// [signin.ErrInvalidRefresh]; that of a disabled account reads as revoked.
+// [signin.ErrInvalidRefresh]. The login of a disabled account reads as revoked.
 func (s *Statements) Login(ctx context.Context, id signin.ID) (LoginWithRole, error) {
 	var r LoginWithRole
 	var disabled *time.Time
@@ -155,7 +158,7 @@ func (s *Statements) Login(ctx context.Context, id signin.ID) (LoginWithRole, er
 	return r, nil
 }
 
-// Logins returns a page of the live logins of the user, the newest first.
+// Logins returns a page of the live logins of the user, newest first.
 func (s *Statements) Logins(ctx context.Context, user account.ID, p Page, now time.Time) ([]signin.Login, error) {
 	list := []signin.Login{}
 	err := s.query(ctx, func(row scanner) error {
@@ -175,9 +178,9 @@ func (s *Statements) Logins(ctx context.Context, user account.ID, p Page, now ti
 	return list, nil
 }
 
-// RevokeLogin ends the login of the user and reports whether it was live. One that
-// is too old counts as live here, and in [Tx.RevokeLogins]: another setting of
-// [DB.SetLoginLifetime] must not bring back what was ended.
+// RevokeLogin ends the login of the user and reports whether it was live. Here
+// and in [Tx.RevokeLogins], a login that is too old counts as live: a change of
+// [DB.SetLoginLifetime] must not revive a login that was revoked.
 func (s *Statements) RevokeLogin(
 	ctx context.Context, user account.ID, id signin.ID, reason string, now time.Time,
 ) (bool, error) {
@@ -191,8 +194,8 @@ func (s *Statements) RevokeLogin(
 	return n > 0, nil
 }
 
-// RevokeLogins ends every live login of the user but the one to keep ("" keeps
-// none) and returns how many there were.
+// RevokeLogins ends every live login of the user except keep ("" for none), and
+// returns how many it ended.
 func (tx *Tx) RevokeLogins(
 	ctx context.Context, by Actor, user account.ID, keep signin.ID, reason string, now time.Time,
 ) (int64, error) {
@@ -212,10 +215,11 @@ func (tx *Tx) RevokeLogins(
 	return n, nil
 }
 
-// DeleteExpiredLogins deletes logins that expired before the time given; until then a
-// clockSkew refresh is told why it is refused. Whoever has no other login keeps the
-// time of the last one. The two statements need no transaction: a login that has
-// expired stays so, hence the second deletes none that the first did not see.
+// DeleteExpiredLogins deletes logins that expired before the given time. Until
+// then, a late refresh gets the reason why it is refused. The account keeps the
+// time of its last login if no other login remains. The two statements need no
+// transaction: an expired login stays expired, so the second deletes none that
+// the first has not seen.
 func (db *DB) DeleteExpiredLogins(ctx context.Context, before time.Time) (int64, error) {
 	_, err := db.exec(ctx, `
 		UPDATE users SET last_login_at = `+latestLogin+`

@@ -10,21 +10,21 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 )
 
-// ErrUnavailable is returned when the database cannot be reached, does not
-// answer in time, stays locked or has no room. Nothing has been changed.
+// ErrUnavailable is returned if the database cannot be reached, does not answer
+// in time, stays locked or has no room. Nothing was changed.
 var ErrUnavailable = fault.New(fault.Unavailable, "database_unavailable",
 	"The database is not available. Try again shortly.").After(2 * time.Second)
 
-// ErrOutcomeUnknown is returned when the database was asked for a change, and the
-// connection was lost before the answer. The change may have been made, or still
-// be made; so nothing here makes it a second time.
+// ErrOutcomeUnknown is returned if the connection was lost after the database
+// was asked for a change and before it answered. The change may have been made,
+// or may still be made, so the store does not repeat it.
 var ErrOutcomeUnknown = fault.New(fault.Unavailable, "outcome_unknown",
 	"The database did not confirm the change, which may have been made. Check before you repeat it.").
 	After(2 * time.Second)
 
-// statementError returns the error of a statement as the caller shall see it. A statement
-// that stands alone is committed before it is answered, so when its connection is
-// lost its outcome is unknown. What a transaction did so far is rolled back.
+// statementError returns the error of a statement as callers get it. A single
+// statement is committed before it is answered, so if its connection is lost,
+// its outcome is unknown. A transaction is rolled back.
 func (s *Statements) statementError(ctx context.Context, query string, err error) error {
 	alone := s.pending == nil
 	if alone && !strings.HasPrefix(strings.TrimSpace(query), "SELECT") {
@@ -33,10 +33,11 @@ func (s *Statements) statementError(ctx context.Context, query string, err error
 	return s.readError(ctx, err)
 }
 
-// readError returns the error of what changes nothing, or nothing yet.
+// readError returns the error of a statement that changes nothing, or nothing
+// yet.
 func (s *Statements) readError(ctx context.Context, err error) error {
 	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
-		err = ctx.Err() // which has rolled the transaction back
+		err = ctx.Err() // the end of ctx has rolled the transaction back
 	}
 	if err != nil && s.dialect.Unavailable(err) {
 		return ErrUnavailable.Because(err)
@@ -44,7 +45,7 @@ func (s *Statements) readError(ctx context.Context, err error) error {
 	return err
 }
 
-// writeError returns the error of what changes something.
+// writeError returns the error of a statement that changes something.
 func (s *Statements) writeError(err error) error {
 	switch {
 	case err == nil || !s.dialect.Unavailable(err):
@@ -55,8 +56,8 @@ func (s *Statements) writeError(err error) error {
 	return ErrOutcomeUnknown.Because(err)
 }
 
-// commitError returns the error of a commit. database/sql returns the bare error
-// of ctx, or [sql.ErrTxDone], only where it has not asked for the commit.
+// commitError returns the error of a commit. database/sql returns the bare
+// error of ctx, or [sql.ErrTxDone], only if it has not sent the commit.
 func (db *DB) commitError(ctx context.Context, err error) error {
 	if err == ctx.Err() || errors.Is(err, sql.ErrTxDone) { //nolint:errorlint // only the bare error
 		return db.readError(ctx, err)

@@ -8,11 +8,11 @@ import (
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 
-// RateLimits keeps limits for all processes on the database. It implements
-// [ratelimit.Store] and [ratelimit.Sweeper].
+// RateLimits counts rate limits for all processes that share the database. It
+// implements [ratelimit.Store] and [ratelimit.Sweeper].
 type RateLimits struct{ on *Statements }
 
-// RateLimits returns the limits kept in the database.
+// RateLimits returns the rate limits in the database.
 func (s *Statements) RateLimits() RateLimits { return RateLimits{s} }
 
 var (
@@ -20,8 +20,8 @@ var (
 	_ ratelimit.Sweeper = RateLimits{}
 )
 
-// Take judges a request in one statement: [ratelimit.Bounds.Take] in SQL. The
-// row lock that the upsert takes makes it atomic at any level of isolation.
+// Take decides on a request in one statement: [ratelimit.Bounds.Take] in SQL.
+// The row lock of the upsert makes it atomic at any isolation level.
 func (r RateLimits) Take(
 	ctx context.Context, key ratelimit.Key, l ratelimit.Limit, now time.Time,
 ) (kept time.Time, allowed bool, err error) {
@@ -46,12 +46,12 @@ func (r RateLimits) Take(
 }
 
 const (
-	sweepBatch = 10_000      // rows of one sweep at most
-	clockSkew  = time.Minute // by which the clock of another process may be behind
+	sweepBatch = 10_000      // maximum number of rows in one sweep
+	clockSkew  = time.Minute // how far the clock of another process may be behind
 )
 
-// Sweep deletes rows that are at their full burst again, which is as if they
-// were not there.
+// Sweep deletes rows that have their full burst again: a missing row means the
+// same.
 func (r RateLimits) Sweep(ctx context.Context, now time.Time) error {
 	_, err := r.on.exec(ctx, `
 		DELETE FROM rate_limits WHERE key IN (

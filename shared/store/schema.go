@@ -8,14 +8,14 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 )
 
-// ErrSchemaOutdated is returned by every statement while the schema is older
-// than [SchemaVersion]: half of them would work, and write what the migration to
-// come does not expect.
+// ErrSchemaOutdated is returned by every statement if the schema is older than
+// [SchemaVersion]. Otherwise half of the statements would work, and write what
+// the pending migration does not expect.
 var ErrSchemaOutdated = fault.New(fault.Unavailable, "schema_outdated",
 	"The database is not migrated to this version yet. Try again shortly.").After(10 * time.Second)
 
-// Schema returns the version of the schema that the database has, 0 when it
-// was never migrated.
+// Schema returns the schema version of the database, 0 before the first
+// migration.
 func (db *DB) Schema(ctx context.Context) (int64, error) {
 	var version int64
 	err := db.sql.QueryRowContext(ctx, `
@@ -29,9 +29,9 @@ func (db *DB) Schema(ctx context.Context) (int64, error) {
 	return version, nil
 }
 
-// checkVersion returns [ErrSchemaOutdated] where the schema is. It asks before the
-// first statement, so that opening a database costs nothing, and not again once
-// the answer was good: schemas only grow.
+// checkVersion returns [ErrSchemaOutdated] if the schema is too old. It runs
+// before the first statement, so that opening a database costs nothing, and not
+// again after it has succeeded: schema versions only increase.
 func (db *DB) checkVersion(ctx context.Context) error {
 	if db.versionChecked.Load() {
 		return nil
@@ -48,5 +48,6 @@ func (db *DB) checkVersion(ctx context.Context) error {
 	return nil
 }
 
-// skipCheck lets the statements of a transaction pass: it would not have begun.
+// skipCheck is the check for statements in a transaction, which has already
+// checked the schema.
 func skipCheck(context.Context) error { return nil }

@@ -8,12 +8,12 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 )
 
-// A SealedColumn is where values are kept that were sealed with a key of the
-// gateway: a column, and the key of its table.
+// A SealedColumn is a column with values that are encrypted with a key of the
+// gateway.
 type SealedColumn struct{ table, id, column string }
 
-// SealedColumns returns all of them. What is sealed in them is bound to the id of
-// the user.
+// SealedColumns returns all of them. Their values are bound to the id of the
+// user.
 func SealedColumns() []SealedColumn {
 	return []SealedColumn{
 		{"nextcloud_accounts", "user_id", "first_password"},
@@ -24,7 +24,7 @@ func SealedColumns() []SealedColumn {
 	}
 }
 
-// A SealedValue is one of them.
+// A SealedValue is an encrypted value of a [SealedColumn].
 type SealedValue struct {
 	ID    string
 	Owner account.ID

@@ -20,13 +20,14 @@ func sessionDest(c *conversation.Session) []any {
 	return []any{&c.ID, &c.UserID, &c.Title, &c.Context, timeScanner{&c.CreatedAt}, timeScanner{&c.UpdatedAt}}
 }
 
-// CreateSession inserts c, a session of the caller, unless they have limit
-// sessions, which is [conversation.ErrTooMany], also of several calls at once. It
-// returns [signin.ErrRevoked] where their proof does not hold any more, as all
-// that writes for a caller does.
+// CreateSession inserts c, a session of the caller, or returns
+// [conversation.ErrTooMany] if the caller has limit sessions, even with
+// concurrent calls. Like all statements that write for a caller, it returns
+// [signin.ErrRevoked] if the proof no longer holds.
 //
-// users.session_bound rises with each session and does not fall when one is
-// deleted, so the sessions are counted only when it reaches the limit.
+// users.session_bound is an upper bound: it increases with every session and
+// does not decrease when one is deleted. So the sessions are counted only when
+// the bound reaches the limit.
 func (db *DB) CreateSession(ctx context.Context, by signin.Proof, c conversation.Session, limit int) error {
 	for range 2 {
 		made, err := db.insertSession(ctx, by, c, limit)
@@ -40,7 +41,7 @@ func (db *DB) CreateSession(ctx context.Context, by signin.Proof, c conversation
 			return fmt.Errorf("count sessions: %w", err)
 		}
 	}
-	return conversation.ErrTooMany // others were faster
+	return conversation.ErrTooMany // concurrent calls created the last ones
 }
 
 const (
@@ -49,10 +50,10 @@ const (
 		WHERE id = $2 AND ` + sessionBound + ` < $1`
 )
 
-// insertSession reports whether the proof holds and there was room. On PostgreSQL
-// it is one statement, which locks the user before the login, as [DB.UpdateAs]
-// does; where the login is over, the bound rises for nothing. SQLite knows no
-// statement that writes two tables.
+// insertSession reports whether the proof holds and the limit allows another
+// session. On PostgreSQL it is one statement, which locks the user before the
+// login, as [DB.UpdateAs] does. If the login has ended, it increases the bound
+// for nothing. SQLite cannot write two tables in one statement.
 func (db *DB) insertSession(
 	ctx context.Context, by signin.Proof, c conversation.Session, limit int,
 ) (made bool, err error) {
@@ -81,9 +82,9 @@ func (db *DB) insertSession(
 	return made, err
 }
 
-// countSessions lowers the bound of the caller to what there is, or returns
-// [conversation.ErrTooMany] or [signin.ErrRevoked]. A session that is made
-// meanwhile raises the bound, which makes the transaction run again.
+// countSessions lowers the bound of the caller to the number of sessions, or
+// returns [conversation.ErrTooMany] or [signin.ErrRevoked]. A concurrent insert
+// increases the bound, which makes the transaction run again.
 func (db *DB) countSessions(ctx context.Context, by signin.Proof, limit int, now time.Time) error {
 	if _, err := db.SignedIn(ctx, by.User(), by.Login(), now); err != nil {
 		return err
@@ -104,8 +105,8 @@ func (db *DB) countSessions(ctx context.Context, by signin.Proof, limit int, now
 	})
 }
 
-// Session returns the user's session, or [conversation.ErrNotFound], also when
-// it is somebody else's.
+// Session returns the session of the user, or [conversation.ErrNotFound], also
+// for sessions of other users.
 func (s *Statements) Session(
 	ctx context.Context, user account.ID, id conversation.ID,
 ) (conversation.Session, error) {
@@ -118,8 +119,8 @@ func (s *Statements) Session(
 	return c, nil
 }
 
-// Sessions returns a page of the user's sessions, newest first. With
-// [Page.Before] the cost is the same at any depth.
+// Sessions returns a page of the sessions of the user, newest first. With
+// [Page.Before], the cost does not depend on the depth.
 func (s *Statements) Sessions(ctx context.Context, user account.ID, p Page) ([]conversation.Session, error) {
 	list := []conversation.Session{}
 	err := s.query(ctx, func(row scanner) error {
@@ -141,9 +142,9 @@ func (s *Statements) Sessions(ctx context.Context, user account.ID, p Page) ([]c
 	return list, nil
 }
 
-// ChangeSession sets what is not nil of the caller's session and returns the
-// result, or [conversation.ErrNotFound]. Concurrent changes of different fields
-// both hold.
+// ChangeSession sets the title and the context of the caller's session unless
+// they are nil, and returns the result or [conversation.ErrNotFound].
+// Concurrent changes of different fields do not overwrite each other.
 func (s *Statements) ChangeSession(
 	ctx context.Context, by signin.Proof, id conversation.ID,
 	title *string, content *document.Object, now time.Time,
@@ -162,8 +163,8 @@ func (s *Statements) ChangeSession(
 	return c, nil
 }
 
-// DeleteSession removes the caller's session; it returns
-// [conversation.ErrNotFound] when there is none.
+// DeleteSession deletes the caller's session, or returns
+// [conversation.ErrNotFound].
 func (s *Statements) DeleteSession(ctx context.Context, by signin.Proof, id conversation.ID, now time.Time) error {
 	n, err := s.exec(ctx, `
 		DELETE FROM sessions WHERE id = $5 AND `+defense.SQL(defense.OwnersOnly, `user_id = $2`)+` AND `+s.whileLive(),

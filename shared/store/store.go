@@ -1,15 +1,18 @@
-// Package store is the only place with SQL.
+// Package store keeps the data of the gateway in PostgreSQL or SQLite. No other
+// package contains SQL.
 //
-// A [DB] speaks to PostgreSQL or to the embedded SQLite with one text per
-// statement; subpackages postgres and sqlite open one, what differs sits in a
-// [Dialect]. Each method of [Statements] is one statement and one round trip.
-// Where two writes must be true together, [DB.Update] runs them in one
-// transaction.
+// A [DB] executes the same statements on both engines. The subpackages postgres
+// and sqlite open one, and a [Dialect] describes their differences. Each method
+// of [Statements] is one statement and one round trip. [DB.Update] runs several
+// in one transaction, and [DB.UpdateAs] runs them for a caller whose rights
+// must still hold. Audit events are also logged, once they are committed.
 //
-// Audit events go into the log, too, once they are committed.
+// Callers pass the time and ids in; times are kept in microseconds. No
+// statement uses session state, so the database may be behind a transaction
+// pooler.
 //
-// Time comes in as an argument and is kept in microseconds; ids come from the
-// caller. No session state is used, so a transaction pooler may stand between.
+// The package imports the domain rules, whose types it reads and writes. Begin
+// with [DB] and logins.go.
 package store
 
 import (
@@ -27,42 +30,42 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
-// SchemaVersion is the newest migration that this code relies on. An older
-// schema is refused, by readiness and by every statement; a newer one is
-// tolerated.
+// SchemaVersion is the newest migration that this code requires. Readiness and
+// every statement refuse an older schema. A newer one is accepted.
 const SchemaVersion = 16
 
-// PostgreSQL and SQLite are the engines' names.
+// The names of the engines.
 const (
 	PostgreSQL = "postgres"
 	SQLite     = "sqlite"
 )
 
-// A Dialect is what differs between the engines beyond the DDL.
+// A Dialect describes the differences between the engines beyond the DDL.
 type Dialect struct {
-	Engine      string           // PostgreSQL or SQLite
+	Engine      string           // [PostgreSQL] or [SQLite]
 	SkipLocked  string           // appended to the SELECT that leases rows
-	ForUpdate   string           // appended to a SELECT of users and logins: nobody else writes them until the end
-	ForShare    string           // the same, for any number at once
+	ForUpdate   string           // appended to a SELECT of users and logins, to lock them against writes
+	ForShare    string           // the same, for a lock that several transactions can hold
 	Retryable   func(error) bool // a serialization failure: run the transaction again
 	Duplicate   func(error) bool // a unique constraint was violated
 	NoParent    func(error) bool // a foreign key names a row that is gone
 	NoTable     func(error) bool // a table does not exist
-	Locked      func(error) bool // somebody else holds a lock, which was waited for
-	Unavailable func(error) bool // the database did not answer, or had no room or no right to do what it was asked
-	NotApplied  func(error) bool // of those: what it was asked for has certainly not happened
+	Locked      func(error) bool // a lock was not released in time
+	Unavailable func(error) bool // the database did not answer, has no room, or denies access
+	NotApplied  func(error) bool // an Unavailable error after which the statement has certainly not taken effect
 }
 
-// A DB is a database with the gateway's schema. It is safe for concurrent use.
+// A DB is a database with the schema of the gateway. It is safe for concurrent
+// use.
 type DB struct {
 	Statements
 
 	sql            *sql.DB
-	versionChecked atomic.Bool // the schema was found to be new enough
+	versionChecked atomic.Bool // the schema is new enough
 }
 
-// New returns a DB over an opened handle. Use the Open of subpackage postgres
-// or sqlite instead.
+// New returns a DB on an open handle. Use the Open functions of the subpackages
+// postgres and sqlite instead.
 func New(handle *sql.DB, d *Dialect) *DB {
 	db := &DB{Statements: Statements{on: handle, dialect: d}, sql: handle}
 	db.checkSchema = db.checkVersion
@@ -72,46 +75,44 @@ func New(handle *sql.DB, d *Dialect) *DB {
 // Engine returns [PostgreSQL] or [SQLite].
 func (db *DB) Engine() string { return db.dialect.Engine }
 
-// Handle returns the handle beneath, for migrations; everything else has a
-// method here.
+// Handle returns the underlying handle, for migrations only.
 func (db *DB) Handle() *sql.DB { return db.sql }
 
-// Locked reports whether err says that somebody else held a lock, and that it was
-// waited for in vain.
+// Locked reports whether err means that a lock was not released in time.
 func (db *DB) Locked(err error) bool { return db.dialect.Locked(err) }
 
-// Observe calls fn after every statement with how long it took. Call it before
-// the first statement; fn is called concurrently.
+// Observe sets fn to be called after every statement with its duration. fn may
+// be called concurrently. Call Observe before the first statement.
 func (db *DB) Observe(fn func(took time.Duration)) { db.observe = fn }
 
-// LogTo makes log the one that audit events go to; unset, it is [slog.Default].
-// Call it before the first statement.
+// LogTo sets the logger for audit events, [slog.Default] if unset. Call it
+// before the first statement.
 func (db *DB) LogTo(log *slog.Logger) { db.log = log }
 
-// SetLoginLifetime ends every login so long after it began, however it is used; 0, as
-// at first, is no limit. Call it before the first statement. What is kept of a
-// login does not depend on it.
+// SetLoginLifetime sets the absolute lifetime of logins; 0, the initial value,
+// is no limit. Stored logins do not depend on it. Call it before the first
+// statement.
 func (db *DB) SetLoginLifetime(lifetime time.Duration) { db.logins.Absolute = lifetime }
 
 // Close closes all connections.
 func (db *DB) Close() error { return db.sql.Close() }
 
-// Ping reports whether the database answers.
+// Ping returns nil if the database answers.
 func (db *DB) Ping(ctx context.Context) error { return db.readError(ctx, db.sql.PingContext(ctx)) }
 
-// A Tx is one transaction: the same statements, standing or falling together.
+// A Tx is a transaction. Its statements take effect together or not at all.
 type Tx struct {
 	Statements
 }
 
-const maxAttempts = 8 // of one transaction under contention; with the backoff below about a second
+const maxAttempts = 8 // of a transaction under contention; about a second with the backoff below
 
-// Update runs fn in a serializable transaction, commits if fn returns nil and
-// rolls back otherwise, also when fn panics. On a serialization failure fn runs
-// again, at most maxAttempts times in all, with jittered pauses that obey ctx;
-// so fn must have no effect outside tx, and must not hash, call out or sleep. It
-// returns [ErrOutcomeUnknown] when the connection is lost during the commit; fn
-// does not run again then.
+// Update runs fn in a serializable transaction. It commits if fn returns nil,
+// and rolls back otherwise, even if fn panics. After a serialization failure it
+// runs fn again, at most maxAttempts times in total, with jittered pauses that
+// respect ctx. So fn must have no effects outside tx, and must not hash, make
+// calls or sleep. If the connection is lost during the commit, Update returns
+// [ErrOutcomeUnknown] and does not run fn again.
 func (db *DB) Update(ctx context.Context, fn func(tx *Tx) error) error {
 	for attempt := 1; ; attempt++ {
 		err := db.tryUpdate(ctx, fn)
@@ -149,7 +150,8 @@ func (db *DB) tryUpdate(ctx context.Context, fn func(tx *Tx) error) (err error) 
 	return nil
 }
 
-// pause waits 1-2 ms after the first attempt and twice as long after each.
+// pause waits 1 to 2 ms after the first attempt, and twice as long after each
+// further one.
 func pause(ctx context.Context, attempt int) error {
 	base := time.Millisecond << attempt
 	t := time.NewTimer(base/2 + rand.N(base/2))
@@ -162,8 +164,8 @@ func pause(ctx context.Context, attempt int) error {
 	}
 }
 
-// Statements are what can be asked of the database, one statement a method, on
-// a [DB] each by itself or on a [Tx] together.
+// Statements are the statements of the database, one a method. A [DB] executes
+// each by itself, a [Tx] all together.
 type Statements struct {
 	on interface {
 		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
@@ -173,21 +175,22 @@ type Statements struct {
 	dialect     *Dialect
 	logins      signin.Lifetimes                // Total only
 	observe     func(took time.Duration)        // may be nil
-	checkSchema func(ctx context.Context) error // whether the schema is
+	checkSchema func(ctx context.Context) error // fails if the schema is too old
 	log         *slog.Logger                    // for audit events; may be nil
-	pending     *[]audit.Event                  // of a transaction: for the log when it is committed
+	pending     *[]audit.Event                  // events of a transaction, logged after the commit
 }
 
-// observeSince tells the observer of a statement that began at start.
+// observeSince reports a statement that began at start to the observer.
 func (s *Statements) observeSince(start time.Time) {
 	if s.observe != nil {
 		s.observe(time.Since(start))
 	}
 }
 
-// exec runs a statement and returns how many rows it changed. One that stands
-// alone must have arguments: pgx sends others by the simple protocol, under which
-// database/sql may run twice what it has lost the answer of.
+// exec executes a statement and returns the number of rows that it changed. A
+// statement outside a transaction must have arguments: pgx sends others by the
+// simple protocol, and database/sql may then run a statement again whose answer
+// was lost.
 func (s *Statements) exec(ctx context.Context, query string, args ...any) (int64, error) {
 	if err := s.checkSchema(ctx); err != nil {
 		return 0, err
@@ -200,7 +203,8 @@ func (s *Statements) exec(ctx context.Context, query string, args ...any) (int64
 	return result.RowsAffected()
 }
 
-// queryRow runs a query for one row; no row is missing.
+// queryRow scans the row of a query into dest, or returns missing if there is
+// none.
 func (s *Statements) queryRow(ctx context.Context, missing error, dest []any, query string, args ...any) error {
 	if err := s.checkSchema(ctx); err != nil {
 		return err
@@ -214,7 +218,7 @@ func (s *Statements) queryRow(ctx context.Context, missing error, dest []any, qu
 	return s.statementError(ctx, query, err)
 }
 
-// query runs a query and calls scan for every row.
+// query calls scan for every row of a query.
 func (s *Statements) query(ctx context.Context, scan func(row scanner) error, query string, args ...any) error {
 	if err := s.checkSchema(ctx); err != nil {
 		return err

@@ -8,10 +8,11 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/account"
 )
 
-// ClaimUsageQuery reports whether the caller is to ask Nextcloud how much the user's
-// account holds: nobody did since the time given, and of concurrent calls one
-// is. Only accounts that are ours can be asked about, and only while the gate is
-// open for the credentials that key stands for.
+// ClaimUsageQuery reports whether the caller is to query Nextcloud for the used
+// space of the user's account: nobody has done so since the given time, and
+// exactly one of several concurrent callers gets true. It applies to accounts
+// that the gateway owns, and only while the circuit breaker is closed for the
+// credentials with that key.
 func (s *Statements) ClaimUsageQuery(
 	ctx context.Context, user account.ID, key string, since, now time.Time,
 ) (bool, error) {
@@ -25,8 +26,9 @@ func (s *Statements) ClaimUsageQuery(
 	return n > 0, nil
 }
 
-// SetUsage keeps what Nextcloud said at the time asked, in bytes; total is nil
-// without a limit. Numbers that were read later stay.
+// SetUsage stores the used and total space in bytes that Nextcloud reported at
+// the time asked. total is nil if there is no limit. It does not overwrite
+// later values.
 func (s *Statements) SetUsage(
 	ctx context.Context, user account.ID, used int64, total *int64, asked time.Time,
 ) error {

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// at returns t as it is kept: in UTC, in whole microseconds.
+// at returns t as the store keeps it: in UTC and whole microseconds.
 func at(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
-// atOrNull is [at] for a time that may be absent.
+// atOrNull is [at] for an optional time.
 func atOrNull(t *time.Time) any {
 	if t == nil {
 		return nil
@@ -27,7 +27,7 @@ func orNull[S ~string](s S) any {
 	return string(s)
 }
 
-// timeScanner scans a time: PostgreSQL gives one, SQLite the microseconds.
+// timeScanner scans a time: PostgreSQL returns a time, SQLite microseconds.
 type timeScanner struct{ to *time.Time }
 
 func (i timeScanner) Scan(value any) error {
@@ -42,7 +42,7 @@ func (i timeScanner) Scan(value any) error {
 	return nil
 }
 
-// nullTimeScanner scans a time that may be absent.
+// nullTimeScanner scans an optional time.
 type nullTimeScanner struct{ to **time.Time }
 
 func (i nullTimeScanner) Scan(value any) error {
@@ -58,7 +58,7 @@ func (i nullTimeScanner) Scan(value any) error {
 	return nil
 }
 
-// nullTextScanner scans a text that may be absent; absent is "".
+// nullTextScanner scans an optional text; null is "".
 type nullTextScanner[S ~string] struct{ to *S }
 
 func (m nullTextScanner[S]) Scan(value any) error {
@@ -70,10 +70,11 @@ func (m nullTextScanner[S]) Scan(value any) error {
 	return nil
 }
 
-// likePattern returns the LIKE pattern that matches s anywhere, for ESCAPE '!'.
+// likePattern returns the LIKE pattern for texts that contain s, for ESCAPE
+// '!'.
 func likePattern(s string) string {
 	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(s) + "%"
 }
 
-// errNoMatch tells a compare-and-swap that matched no row from a failure.
+// errNoMatch is returned by a compare-and-swap that matched no row.
 var errNoMatch = errors.New("no row matched")
