@@ -12,7 +12,7 @@ import (
 	"github.com/voiceassist/gateway/cmd/gateway/internal/server"
 )
 
-func TestRun_LetsRequestsInFlightEnd(t *testing.T) {
+func TestRun_FinishesRequestsInFlight(t *testing.T) {
 	t.Parallel()
 	for name, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2": true} {
 		t.Run(name, func(t *testing.T) {
@@ -48,7 +48,7 @@ func TestRun_LetsRequestsInFlightEnd(t *testing.T) {
 	}
 }
 
-func TestRun_CutsWhatDoesNotEnd(t *testing.T) {
+func TestRun_AbortsRequestsAfterTheDrainTimeout(t *testing.T) {
 	t.Parallel()
 	for name, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2": true} {
 		t.Run(name, func(t *testing.T) {
@@ -64,8 +64,8 @@ func TestRun_CutsWhatDoesNotEnd(t *testing.T) {
 			<-entered
 			begin := time.Now()
 			s.stop()
-			if err := <-s.done; !errors.Is(err, server.ErrCut) {
-				t.Errorf("Run = %v, want ErrCut", err)
+			if err := <-s.done; !errors.Is(err, server.ErrAborted) {
+				t.Errorf("Run = %v, want ErrAborted", err)
 			}
 			if took := time.Since(begin); took < drain {
 				t.Errorf("it was cut after %v, want no sooner than %v", took, drain)
@@ -80,13 +80,13 @@ func TestRun_CutsWhatDoesNotEnd(t *testing.T) {
 	}
 }
 
-// An answer is what a client got.
+// An answer is the result of a request.
 type answer struct {
 	body string
 	err  error
 }
 
-// send asks over HTTPS and returns where the answer will be.
+// send sends a request over HTTPS and returns a channel for the answer.
 func (r *running) send(t *testing.T, http2 bool) <-chan answer {
 	t.Helper()
 	client := r.client(http2)
@@ -108,8 +108,7 @@ func (r *running) send(t *testing.T, http2 bool) <-chan answer {
 	return got
 }
 
-// refused returns when addr takes no connections any more, which the test
-// otherwise waits for until its deadline.
+// refused waits until addr accepts no more connections.
 func refused(t *testing.T, addr net.Addr) {
 	t.Helper()
 	var d net.Dialer

@@ -7,16 +7,16 @@ import (
 	"github.com/voiceassist/gateway/shared/endpoint"
 )
 
-// CARoot is caRoot, for systems other than that of the test.
+// CARoot is caRoot for any operating system.
 func CARoot(env *config.Env, goos string) string { return caRoot(env, goos) }
 
-// SecureHost is secureHost, for the port that tests may not listen on.
+// SecureHost is secureHost, also for ports that tests may not listen on.
 func SecureHost(header, port string) (string, error) { return secureHost(header, port) }
 
-// Gathered is what connections are made into.
-func Gathered(c net.Conn) interface {
+// CorkConn wraps c as the listener does.
+func CorkConn(c net.Conn) interface {
 	net.Conn
 	endpoint.Corker
 } {
-	return &gathered{Conn: c}
+	return &corkConn{Conn: c}
 }

@@ -16,37 +16,37 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/defense"
 )
 
-// A door is one listener and its server.
-type door struct {
+// An httpServer is one listener with its server.
+type httpServer struct {
 	variable string
 	addr     string
 	listener net.Listener
-	crowd    *crowd // nil for who may come as often as they like
+	limiter  *connLimiter // nil: unlimited
 	server   *http.Server
 }
 
-// door returns a door that does not listen yet and leads nowhere.
-func (s *Server) door(ctx context.Context, variable, addr string) *door {
-	base := context.WithoutCancel(ctx) // the stop must not end what is in flight
-	times := cmp.Or(s.Times, DefaultTimes())
-	return &door{variable: variable, addr: addr, server: &http.Server{
+// newServer returns a server that does not listen yet and has no handler.
+func (s *Server) newServer(ctx context.Context, variable, addr string) *httpServer {
+	base := context.WithoutCancel(ctx) // a shutdown must not end requests in flight
+	times := cmp.Or(s.Timeouts, DefaultTimeouts())
+	return &httpServer{variable: variable, addr: addr, server: &http.Server{
 		ReadHeaderTimeout: times.Header,
 		ReadTimeout:       times.Read,
 		WriteTimeout:      times.Write,
 		IdleTimeout:       times.Idle,
 		MaxHeaderBytes:    defense.Limit(defense.HeaderLimit, maxHeaderBytes),
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: times.Stall},
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxConcurrentStreams, WriteByteTimeout: times.Stall},
 		ErrorLog:          log.New(errorLog{s.Endpoint.Log}, "", 0),
 		BaseContext:       func(net.Listener) context.Context { return base },
-		ConnContext:       withGatherer,
+		ConnContext:       withCorker,
 	}}
 }
 
-// unambiguous is h with an end of the connection after each request that others
-// may take for a longer or a shorter one: in chunks, beside which net/http
-// silently drops a Content-Length, and with a body under HTTP/1.0, where it drops
-// the chunks instead. Whoever stands in front and counted otherwise would take
-// the answer to what follows for that to somebody else (RFC 9112 section 6.1).
+// unambiguous wraps h so that the connection ends after each request whose length
+// a proxy may read differently. Those are requests in chunks, where net/http
+// silently drops a Content-Length, and requests with a body in HTTP/1.0, where it
+// drops the chunks instead. A proxy that disagrees about the length would assign
+// later responses to the wrong requests (RFC 9112 section 6.1).
 func unambiguous(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if defense.ConnectionClose && (len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) && r.ContentLength != 0) {
@@ -56,8 +56,8 @@ func unambiguous(h http.Handler) http.Handler {
 	})
 }
 
-// listen opens the door. Its error is one line that names the variable.
-func (d *door) listen(ctx context.Context) (err error) {
+// listen opens the listener. Its error is one line that names the variable.
+func (d *httpServer) listen(ctx context.Context) (err error) {
 	var lc net.ListenConfig
 	d.listener, err = lc.Listen(ctx, "tcp", d.addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -67,17 +67,17 @@ func (d *door) listen(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("%s: %w", d.variable, err)
 	}
-	if d.crowd != nil {
-		d.listener = guarded{d.listener, d.crowd}
+	if d.limiter != nil {
+		d.listener = limitedListener{d.listener, d.limiter}
 	}
 	return nil
 }
 
-// serve returns nil once the server is shut down.
-func (d *door) serve() error {
+// serve accepts connections. It returns nil after a shutdown.
+func (d *httpServer) serve() error {
 	var err error
 	if d.server.TLSConfig != nil {
-		err = d.server.ServeTLS(gathering{d.listener}, "", "")
+		err = d.server.ServeTLS(corkListener{d.listener}, "", "")
 	} else {
 		err = d.server.Serve(d.listener)
 	}
@@ -87,8 +87,8 @@ func (d *door) serve() error {
 	return fmt.Errorf("serve on %s: %w", d.variable, err)
 }
 
-func closeAll(doors []*door) {
-	for _, d := range doors {
+func closeAll(servers []*httpServer) {
+	for _, d := range servers {
 		d.listener.Close()
 	}
 }
@@ -101,8 +101,9 @@ func portOf(addr net.Addr) string {
 	return ""
 }
 
-// errorLog takes what net/http says about connections. A handshake that fails
-// is the internet knocking and tells an operator nothing.
+// errorLog writes the messages of net/http about connections to a slog.Logger.
+// Failed handshakes are only logged for debugging: scanners cause them all the
+// time.
 type errorLog struct{ log *slog.Logger }
 
 func (e errorLog) Write(line []byte) (int, error) {

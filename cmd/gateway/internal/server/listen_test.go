@@ -43,7 +43,7 @@ func TestSecureHost(t *testing.T) {
 func TestRun_LogsFailedHandshakesForDebuggingOnly(t *testing.T) {
 	t.Parallel()
 	s := start(t, http.NotFoundHandler())
-	d := tls.Dialer{Config: &tls.Config{ServerName: "localhost"}} // trusts nothing of ours
+	d := tls.Dialer{Config: &tls.Config{ServerName: "localhost"}} // does not trust the certificate
 	conn, err := d.DialContext(t.Context(), "tcp", s.addrs.HTTPS.String())
 	if err == nil {
 		conn.Close()

@@ -13,18 +13,18 @@ import (
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 
-// healthPath is the one thing that plain HTTP answers: probes of containers and
-// load balancers trust no certificate.
+// healthPath is the only path that plain HTTP serves: health checks of containers
+// and load balancers do not verify certificates.
 const healthPath = "/health"
 
 var errHost = fault.New(fault.Malformed, "bad_host", "The Host header has no valid host.")
 
-// plain returns the handler of the HTTP listener: /health as over HTTPS, and for
-// the rest a redirect to the HTTPS port.
+// plain returns the handler of the HTTP listener: /health as over HTTPS, and a
+// redirect to the HTTPS port for everything else.
 func (s *Server) plain(port string) http.Handler {
 	redirect := endpoint.New(s.Endpoint, endpoint.Route{
 		Pattern: "/",
-		Limit:   ratelimit.Unlimited, // what it leads to is not
+		Limit:   ratelimit.Unlimited, // the redirect target is limited
 		Handler: endpoint.Raw(func(w http.ResponseWriter, r *http.Request) error {
 			host, err := secureHost(r.Host, port)
 			if !defense.HostHeader {
@@ -33,7 +33,7 @@ func (s *Server) plain(port string) http.Handler {
 			if err != nil {
 				return err
 			}
-			// Not cached, as 308 otherwise is, for ever: ports and hosts of
+			// Clients cache a 308 without end by default, but ports and hosts of
 			// development change. 308 keeps method and body (RFC 9110 section
 			// 15.4.9).
 			w.Header().Set("Location", "https://"+host+requestURI(r))
@@ -50,7 +50,7 @@ func (s *Server) plain(port string) http.Handler {
 	})
 }
 
-// requestURI returns path and query as they were sent.
+// requestURI returns path and query as the client sent them.
 func requestURI(r *http.Request) string {
 	uri := r.URL.EscapedPath()
 	if !strings.HasPrefix(uri, "/") {
@@ -62,9 +62,9 @@ func requestURI(r *http.Request) string {
 	return uri
 }
 
-// secureHost returns the host of a Host header (RFC 9110 section 7.2) with
-// another port, left out where it is that of https. What is neither a name nor
-// an address is refused, since it would become a part of the URL.
+// secureHost returns the host of a Host header (RFC 9110 section 7.2) with the
+// given port, which it omits if it is 443. It rejects everything but a name or an
+// address, since the result becomes part of a URL.
 func secureHost(header, port string) (string, error) {
 	name, given := header, ""
 	if h, p, err := net.SplitHostPort(header); err == nil {
@@ -90,8 +90,8 @@ func secureHost(header, port string) (string, error) {
 	return name, nil
 }
 
-// hostName reports whether name may be looked up in DNS (RFC 1035 section
-// 2.3.4), also with the underscores that people use in private networks.
+// hostName reports whether name is a valid DNS name (RFC 1035 section 2.3.4).
+// Underscores are allowed, as people use them in private networks.
 func hostName(name string) bool {
 	if len(name) > 253 {
 		return false

@@ -12,62 +12,64 @@ import (
 	"github.com/voiceassist/gateway/shared/endpoint"
 )
 
-// The limits of one connection and of the stop.
+// Limits of one connection and of the shutdown.
 const (
-	maxHeaderBytes = 32 << 10
-	maxStreams     = 100 // concurrent requests of one HTTP/2 connection
+	maxHeaderBytes       = 32 << 10
+	maxConcurrentStreams = 100 // concurrent requests of one HTTP/2 connection
 
-	// DrainTimeout is how long requests in flight may go on after the stop began.
+	// DrainTimeout is how long requests in flight may continue after the shutdown
+	// began.
 	DrainTimeout = 10 * time.Second
 )
 
-// Times are how long a connection may take for what.
-type Times struct {
-	Header time.Duration // to send a header, and for the TLS handshake
-	Read   time.Duration // to send a request: a body of 1 MiB over a bad line
-	Write  time.Duration // from the header on to take the answer; streams set their own
-	Idle   time.Duration // between two requests
-	Stall  time.Duration // to take anything at all, of whatever an HTTP/2 connection sends
+// Timeouts limit how long a connection may take.
+type Timeouts struct {
+	Header time.Duration // for the TLS handshake and for the header of a request
+	Read   time.Duration // for a whole request: a body of 1 MiB over a slow line
+	Write  time.Duration // from the header of the request to the end of the response; streams set their own
+	Idle   time.Duration // between requests
+	Stall  time.Duration // until an HTTP/2 client reads any byte that is sent to it
 }
 
-// DefaultTimes returns those of a server that is given none.
-func DefaultTimes() Times {
-	return Times{
+// DefaultTimeouts returns the timeouts of a server whose Timeouts are zero.
+func DefaultTimeouts() Timeouts {
+	return Timeouts{
 		Header: 5 * time.Second, Read: 30 * time.Second, Write: time.Minute, Idle: 2 * time.Minute, Stall: time.Minute,
 	}
 }
 
-// ErrCut is what [Server.Run] returns when requests did not end within the
-// drain timeout and their connections were cut.
-var ErrCut = errors.New("some requests did not end in time and were aborted")
+// ErrAborted is the error of [Server.Run] when requests did not end within the
+// drain timeout and their connections were closed.
+var ErrAborted = errors.New("some requests did not end in time and were aborted")
 
-// A Server is the gateway on the network. Its fields are not changed after Run
+// A Server serves the gateway on the network. Do not change its fields after Run
 // was called.
 type Server struct {
 	Settings
 
-	Endpoint endpoint.Settings // the log, the clock, and how the redirect answers
+	Endpoint endpoint.Settings // log, clock, and settings of the redirect
 	Handler  http.Handler      // over HTTPS, and /health over plain HTTP
 	Metrics  http.Handler      // on METRICS_ADDR; may be nil
-	Ready    func(Addresses)   // called once, when all listen; may be nil
+	Ready    func(Addresses)   // called once, when all addresses are open; may be nil
 	Drain    time.Duration     // 0 is [DrainTimeout]
-	Times    Times             // the zero value is [DefaultTimes]
+	Timeouts Timeouts          // the zero value is [DefaultTimeouts]
 }
 
-// Addresses are where a server listens, with the ports that the system chose
-// for those given as 0.
+// Addresses are where a server listens. A port that was given as 0 is the one
+// that the system chose.
 type Addresses struct {
 	HTTP    net.Addr
 	HTTPS   net.Addr
-	Metrics net.Addr // nil for no metrics
+	Metrics net.Addr // nil if metrics are off
 }
 
-// Run listens on all addresses, then serves until ctx ends or a listener fails.
-// It then takes no more connections, lets requests in flight end, and cuts what
-// goes on after the drain timeout, which is [ErrCut]. The contexts of requests
-// do not end with ctx, but when they are cut. A clean stop returns nil.
+// Run listens on all addresses, then serves until ctx ends or a listener fails. It
+// then accepts no more connections and lets requests in flight end. If some do not
+// end within the drain timeout, it closes their connections and returns
+// [ErrAborted]. The contexts of requests end with their connections, not with ctx.
+// A clean shutdown returns nil.
 func (s *Server) Run(ctx context.Context) error {
-	doors, addrs, err := s.open(ctx)
+	servers, addrs, err := s.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -75,49 +77,49 @@ func (s *Server) Run(ctx context.Context) error {
 		s.Ready(addrs)
 	}
 	g, serving := errgroup.WithContext(ctx)
-	for _, d := range doors {
+	for _, d := range servers {
 		g.Go(d.serve)
 	}
 	<-serving.Done() // ctx ended, or a listener failed
-	stopped := s.stop(ctx, doors)
+	stopped := s.stop(ctx, servers)
 	return errors.Join(g.Wait(), stopped)
 }
 
-// open listens on all addresses, or on none.
-func (s *Server) open(ctx context.Context) ([]*door, Addresses, error) {
-	plain := s.door(ctx, VariableHTTP, s.HTTPAddr)
-	secure := s.door(ctx, VariableHTTPS, s.HTTPSAddr)
-	plain.crowd = &crowd{
-		most: s.Connections, mostOfOne: s.ConnectionsPerClient, proxies: s.Endpoint.Proxies,
-		now: s.Endpoint.Now, log: s.Endpoint.Log, of: map[string]int{},
+// open listens on all addresses or, if it fails, on none.
+func (s *Server) open(ctx context.Context) ([]*httpServer, Addresses, error) {
+	plain := s.newServer(ctx, VariableHTTP, s.HTTPAddr)
+	secure := s.newServer(ctx, VariableHTTPS, s.HTTPSAddr)
+	plain.limiter = &connLimiter{
+		max: s.Connections, maxPerClient: s.ConnectionsPerClient, proxies: s.Endpoint.Proxies,
+		now: s.Endpoint.Now, log: s.Endpoint.Log, perClient: map[string]int{},
 	}
-	secure.crowd = plain.crowd
-	doors := []*door{plain, secure}
+	secure.limiter = plain.limiter
+	servers := []*httpServer{plain, secure}
 	if s.MetricsAddr != "" && s.Metrics != nil {
-		doors = append(doors, s.door(ctx, VariableMetrics, s.MetricsAddr))
+		servers = append(servers, s.newServer(ctx, VariableMetrics, s.MetricsAddr))
 	}
-	for i, d := range doors {
+	for i, d := range servers {
 		if err := d.listen(ctx); err != nil {
-			closeAll(doors[:i])
+			closeAll(servers[:i])
 			return nil, Addresses{}, err
 		}
 	}
 	config, err := TLS(s.Settings, s.Endpoint.Now, s.Endpoint.Log)
 	if err != nil {
-		closeAll(doors)
+		closeAll(servers)
 		return nil, Addresses{}, err
 	}
 	addrs := Addresses{HTTP: plain.listener.Addr(), HTTPS: secure.listener.Addr()}
 	plain.server.Handler = unambiguous(s.plain(portOf(addrs.HTTPS)))
 	secure.server.Handler, secure.server.TLSConfig = unambiguous(s.Handler), config
-	for _, d := range doors[2:] {
+	for _, d := range servers[2:] {
 		addrs.Metrics, d.server.Handler = d.listener.Addr(), s.Metrics
 	}
-	return doors, addrs, nil
+	return servers, addrs, nil
 }
 
-// stop ends all servers at once. ctx has ended; what it carries is still good.
-func (s *Server) stop(ctx context.Context, doors []*door) error {
+// stop shuts all servers down at once. ctx has ended; only its values are used.
+func (s *Server) stop(ctx context.Context, servers []*httpServer) error {
 	drain := s.Drain
 	if drain == 0 {
 		drain = DrainTimeout
@@ -125,11 +127,11 @@ func (s *Server) stop(ctx context.Context, doors []*door) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
 	var g errgroup.Group
-	for _, d := range doors {
+	for _, d := range servers {
 		g.Go(func() error {
 			if err := d.server.Shutdown(ctx); errors.Is(err, context.DeadlineExceeded) {
 				d.server.Close()
-				return ErrCut
+				return ErrAborted
 			}
 			return nil
 		})

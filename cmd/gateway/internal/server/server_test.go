@@ -42,7 +42,7 @@ func TestRun_ServesHTTP2AndHTTP1OverTLS(t *testing.T) {
 	}
 }
 
-func TestRun_PlainHTTPLeadsToHTTPS(t *testing.T) {
+func TestRun_RedirectsPlainHTTPToHTTPS(t *testing.T) {
 	t.Parallel()
 	s := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, "served "+r.URL.Path)
@@ -125,7 +125,7 @@ func TestRun_NamesTheVariableOfAnAddressInUse(t *testing.T) {
 	}
 }
 
-// listener returns one on a port that was free.
+// listener returns a listener on a free port.
 func listener(t *testing.T) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -145,7 +145,7 @@ func TestRun_FailsOnACertificateThatIsNone(t *testing.T) {
 	}
 }
 
-// A running server and what clients need to reach it.
+// A running is a running server, and what its clients need.
 type running struct {
 	addrs server.Addresses
 	roots *x509.CertPool
@@ -154,7 +154,7 @@ type running struct {
 	done  chan error // what Run returns
 }
 
-// newServer returns a server that listens where nobody else does.
+// newServer returns a server that will listen on free ports.
 func newServer(t *testing.T, h http.Handler) *server.Server {
 	t.Helper()
 	return &server.Server{
@@ -170,7 +170,7 @@ func newServer(t *testing.T, h http.Handler) *server.Server {
 	}
 }
 
-// start runs a server with h until the test ends. The options change it before.
+// start runs a server with h until the test ends. The options change it first.
 func start(t *testing.T, h http.Handler, options ...func(*server.Server)) *running {
 	t.Helper()
 	s := newServer(t, h)
@@ -203,7 +203,7 @@ func start(t *testing.T, h http.Handler, options ...func(*server.Server)) *runni
 	return r
 }
 
-// client returns a new client that trusts the server and follows nothing.
+// client returns a new client that trusts the server and follows no redirects.
 func (r *running) client(http2 bool) *http.Client {
 	var protocols http.Protocols
 	protocols.SetHTTP1(!http2)
@@ -239,7 +239,7 @@ func (*running) do(t *testing.T, c *http.Client, req *http.Request) (*http.Respo
 	return resp, string(body)
 }
 
-// A syncBuffer is written by the server and read by the test.
+// A syncBuffer is a buffer that server and test share.
 type syncBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -257,7 +257,7 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
-// records returns the log, one record a line.
+// records returns the records of the log.
 func (s *syncBuffer) records(t *testing.T) []map[string]any {
 	t.Helper()
 	var all []map[string]any

@@ -7,36 +7,36 @@ import (
 	"time"
 )
 
-// TLS returns the configuration of the HTTPS listener: TLS 1.2 or later with what
-// Mozilla's "intermediate" profile allows, and a certificate that follows its
-// files while the server runs. net/http adds HTTP/2.
+// TLS returns the configuration of the HTTPS listener: TLS 1.2 or later, limited to
+// Mozilla's "intermediate" profile, with a certificate that follows its files while
+// the server runs. net/http adds HTTP/2.
 //
-// The certificate is that of SSL_CERT_FILE and SSL_KEY_FILE. Where they are not
-// set it is one made for [Names], signed by mkcert's root where this machine has
-// one, else by itself, and kept in TLSDir; it is made anew before it expires and
-// when names, root or the form of certificates change. An error names the variable
-// or the folder; once the configuration is made, errors are logged and the last
-// good certificate serves.
+// The certificate is that of SSL_CERT_FILE and SSL_KEY_FILE. If they are not set,
+// TLS issues one for [Names] and stores it in TLSDir. mkcert's root signs it if
+// this machine has one; otherwise it is self-signed. It is replaced before it
+// expires, and when names, root or the form of certificates change. An error names
+// the variable or the folder. After TLS has returned, errors are logged and the
+// last good certificate stays in use.
 func TLS(s Settings, now func() time.Time, log *slog.Logger) (*tls.Config, error) {
-	k := &keeper{load: (&made{dir: s.TLSDir, root: s.CARoot, log: log}).load, now: now, log: log}
+	r := &certReloader{load: (&localCert{dir: s.TLSDir, root: s.CARoot, log: log}).load, now: now, log: log}
 	if s.CertFile != "" {
-		k.load = (&given{cert: s.CertFile, key: s.KeyFile}).load
+		r.load = (&certFiles{cert: s.CertFile, key: s.KeyFile}).load
 	}
 	if s.TrustFile != "" {
 		log.Info(VariableCert+" is set without "+VariableKey+": taken for the authorities that this machine trusts",
 			slog.String("file", s.TrustFile))
 	}
-	if err := k.refresh(context.Background()); err != nil {
+	if err := r.refresh(context.Background()); err != nil {
 		return nil, err
 	}
 	return &tls.Config{
-		MinVersion: tls.VersionTLS12, CipherSuites: suites(), CurvePreferences: exchanges(), GetCertificate: k.get,
+		MinVersion: tls.VersionTLS12, CipherSuites: cipherSuites(), CurvePreferences: keyExchanges(), GetCertificate: r.get,
 	}, nil
 }
 
-// suites returns those of TLS 1.2: ephemeral keys and authenticated encryption.
-// crypto/tls orders them, and has no choice of those of TLS 1.3, which are all good.
-func suites() []uint16 {
+// cipherSuites returns the suites of TLS 1.2 with ephemeral keys and authenticated
+// encryption. crypto/tls orders them, and always allows all suites of TLS 1.3.
+func cipherSuites() []uint16 {
 	return []uint16{
 		tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
 		tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
@@ -47,8 +47,8 @@ func suites() []uint16 {
 	}
 }
 
-// exchanges returns the key exchanges. The first needs TLS 1.3, and protects what
-// is recorded today from the quantum computers of later.
-func exchanges() []tls.CurveID {
+// keyExchanges returns the key exchanges. The first needs TLS 1.3 and protects
+// traffic that is recorded today from future quantum computers.
+func keyExchanges() []tls.CurveID {
 	return []tls.CurveID{tls.X25519MLKEM768, tls.X25519, tls.CurveP256, tls.CurveP384}
 }

@@ -20,9 +20,9 @@ import (
 	"github.com/voiceassist/gateway/cmd/gateway/internal/server"
 )
 
-// TestTLS_AgreesToNothingWeak offers a server every version, suite and key
-// exchange that crypto/tls knows, each alone, and holds what it accepts.
-func TestTLS_AgreesToNothingWeak(t *testing.T) {
+// TestTLS_NegotiatesNothingWeak offers a server each version, suite and key exchange
+// of crypto/tls alone, and checks what it accepts.
+func TestTLS_NegotiatesNothingWeak(t *testing.T) {
 	t.Parallel()
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -42,12 +42,12 @@ func TestTLS_AgreesToNothingWeak(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name   string
-		key    crypto.Signer // nil for the certificate that the gateway makes
+		key    crypto.Signer // nil for the local certificate
 		suites []string
 	}{
 		{"its own certificate", nil, ofECDSA},
 		{"an operator's with RSA", rsaKey, ofRSA},
-		{"an operator's with P-521", p521Key, ofECDSA}, // it signs, though no keys are exchanged on it
+		{"an operator's with P-521", p521Key, ofECDSA}, // for signatures only, not for key exchange
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -110,7 +110,7 @@ func accepted(t *testing.T, s *running, offers map[string]*tls.Config) []string 
 	return names
 }
 
-// shake connects with config to the server, which must be the right one.
+// shake connects to the server with config and verifies its certificate.
 func shake(t *testing.T, s *running, config *tls.Config) (tls.ConnectionState, error) {
 	t.Helper()
 	config.RootCAs, config.ServerName = s.roots, "localhost"
@@ -122,8 +122,7 @@ func shake(t *testing.T, s *running, config *tls.Config) (tls.ConnectionState, e
 	return conn.(*tls.Conn).ConnectionState(), nil
 }
 
-// with gives a server a certificate of an operator for key, or none where that is
-// nil.
+// with gives a server an operator's certificate for key, or none if key is nil.
 func with(t *testing.T, key crypto.Signer) func(*server.Server) {
 	t.Helper()
 	if key == nil {

@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// An authority signs certificates that this machine's browsers trust.
+// An authority signs certificates that the browsers of this machine trust.
 type authority struct {
 	cert *x509.Certificate
 	key  crypto.Signer
 }
 
-// readRoot returns the root that `mkcert -install` keeps in dir, or nil where
-// there is none that can sign: no folder, a root without its key, as on machines
-// that only trust it, files that this user may not read or that are damaged, or
-// a root about to expire. What [flawOf] would refuse must not sign, or every look
-// would make another certificate.
+// readRoot returns the root that `mkcert -install` stores in dir, or nil if there
+// is none that can sign: the folder or the key is missing, as on machines that only
+// trust the root, the files are unreadable or damaged, or the root expires soon. A
+// root whose certificates have a [defect] must not sign, or each load would issue
+// another certificate.
 func readRoot(dir string, now time.Time) *authority {
 	if dir == "" {
 		return nil

@@ -14,8 +14,8 @@ import (
 	"github.com/voiceassist/gateway/shared/endpoint"
 )
 
-// A notebook is a connection that writes down what is sent, until it breaks.
-type notebook struct {
+// A recorder is a connection that records what is sent, until it fails.
+type recorder struct {
 	net.Conn
 
 	mu     sync.Mutex
@@ -23,30 +23,30 @@ type notebook struct {
 	broken error
 }
 
-func (n *notebook) Write(p []byte) (int, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.broken != nil {
-		return 0, n.broken
+func (r *recorder) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.broken != nil {
+		return 0, r.broken
 	}
-	n.pieces = append(n.pieces, slices.Clone(p))
+	r.pieces = append(r.pieces, slices.Clone(p))
 	return len(p), nil
 }
 
 // sizes returns the length of each piece that was sent.
-func (n *notebook) sizes() (sizes []int) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, p := range n.pieces {
+func (r *recorder) sizes() (sizes []int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.pieces {
 		sizes = append(sizes, len(p))
 	}
 	return sizes
 }
 
-func TestGather_SendsWritesTogether(t *testing.T) {
+func TestCorkConn_SendsWritesTogether(t *testing.T) {
 	t.Parallel()
-	out := &notebook{}
-	c := server.Gathered(out)
+	out := &recorder{}
+	c := server.CorkConn(out)
 	put(t, c, 10) // before
 	c.Cork()
 	for range 16 {
@@ -63,11 +63,11 @@ func TestGather_SendsWritesTogether(t *testing.T) {
 	}
 }
 
-func TestGather_WhatFollowsAGapIsNotSent(t *testing.T) {
+func TestCorkConn_SendsNothingAfterAnError(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken pipe")
-	out := &notebook{broken: broken}
-	c := server.Gathered(out)
+	out := &recorder{broken: broken}
+	c := server.CorkConn(out)
 	c.Cork()
 	put(t, c, 5)
 	if err := c.Uncork(); !errors.Is(err, broken) {
@@ -90,9 +90,9 @@ func put(t *testing.T, c net.Conn, n int) {
 	}
 }
 
-// A long answer arrives whole and in order, and what is released of one that
-// pauses arrives meanwhile.
-func TestRun_GatheredAnswersArrive(t *testing.T) {
+// A long response arrives complete and in order. What was released before a pause
+// arrives during the pause.
+func TestRun_SendsCoalescedResponses(t *testing.T) {
 	t.Parallel()
 	content := bytes.Repeat([]byte("0123456789abcdef-"), 100_000)
 	proceed := make(chan struct{}, 2)

@@ -22,57 +22,57 @@ import (
 )
 
 const (
-	madeFile = "gateway.pem" // in TLSDir: the certificate, then its key
+	localCertFile = "gateway.pem" // in TLSDir; the certificate, then its key
 
-	// lifetime is within the 366 days that Mozilla's TLS profiles allow.
+	// lifetime is below the 366 days that Mozilla's TLS profiles allow.
 	lifetime = 365 * 24 * time.Hour
 	// renewBefore leaves time to notice a renewal that fails.
 	renewBefore = 30 * 24 * time.Hour
-	// skew is how far behind a client's clock may be, on the day of the making.
+	// skew backdates a certificate for clients whose clocks are slow.
 	skew = time.Hour
 )
 
-// Names returns the host names and addresses that a certificate is made for.
+// Names returns the host names and addresses of the local certificate.
 func Names() (hosts []string, addrs []net.IP) {
 	return []string{"localhost", "voiceassist.local", "*.voiceassist.local", "nextcloud.local"},
 		[]net.IP{net.IPv4(127, 0, 0, 1).To4(), net.IPv6loopback}
 }
 
-// made is the certificate that this package makes and keeps.
-type made struct {
-	dir  string // where it is kept
-	root string // mkcert's folder, or ""
+// A localCert issues a certificate for this machine and stores it.
+type localCert struct {
+	dir  string // the folder that stores it
+	root string // mkcert's folder, or "" for none
 	log  *slog.Logger
 }
 
-// load returns the certificate that is kept, or makes another where that one is
-// missing, damaged or no longer right. It appears in its folder whole or not at
-// all, and stands in one file with its key, so that a process that stops half
-// way leaves no pair that does not match. Of two processes that make one at the
-// same time, the later one's stays, and the other finds it at its next look.
-func (m *made) load(now time.Time) (cert *tls.Certificate, from string, err error) {
-	ca := readRoot(m.root, now)
-	path := filepath.Join(m.dir, madeFile)
+// load returns the stored certificate, or issues another if that one is missing,
+// damaged or has a [defect]. Certificate and key are in one file that is replaced
+// atomically, so a process that stops half way leaves no pair that does not match.
+// Of two processes that issue one at the same time, the later one wins, and the
+// other reads it the next time.
+func (c *localCert) load(now time.Time) (cert *tls.Certificate, from string, err error) {
+	ca := readRoot(c.root, now)
+	path := filepath.Join(c.dir, localCertFile)
 	cert, err = readPair(path)
-	var flaw string
+	var reason string
 	switch {
 	case err == nil:
-		flaw = flawOf(cert.Leaf, ca, now)
+		reason = defect(cert.Leaf, ca, now)
 	case errors.Is(err, fs.ErrNotExist):
-		flaw = "there was none"
+		reason = "there was none"
 	default:
-		flaw = err.Error() // which quotes nothing of the key
+		reason = err.Error() // does not quote the key
 	}
-	if flaw == "" {
+	if reason == "" {
 		return cert, path, nil
 	}
-	if err := m.keep(path, ca, now); err != nil {
-		return nil, "", fmt.Errorf("make a certificate in %s: %w", m.dir, err)
+	if err := c.write(path, ca, now); err != nil {
+		return nil, "", fmt.Errorf("make a certificate in %s: %w", c.dir, err)
 	}
 	if cert, err = readPair(path); err != nil {
-		return nil, "", fmt.Errorf("certificate just made in %s: %w", m.dir, err)
+		return nil, "", fmt.Errorf("certificate just made in %s: %w", c.dir, err)
 	}
-	m.log.Info("certificate made", slog.String("because", flaw)) // who trusts the last one must trust this one now
+	c.log.Info("certificate made", slog.String("because", reason)) // clients that pinned the old one must trust the new one
 	return cert, path, nil
 }
 
@@ -89,12 +89,11 @@ func readPair(path string) (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// flawOf says why leaf can no longer serve, or "" where it can: it is for the
-// names of today, not about to expire, signed by the root where there is one, and
-// in the form of [issue]. What a root signed that is gone may still be trusted by
-// browsers, which cannot be said of what would take its place, and stays in the
-// form of older releases, too.
-func flawOf(leaf *x509.Certificate, ca *authority, now time.Time) string {
+// defect returns why leaf must be replaced, or "". A good certificate has the
+// current names, does not expire soon, is signed by the root if there is one, and
+// has the form of [issue]. If its root is gone, it stays in use even in the form of
+// older releases: browsers may still trust it, but not a replacement.
+func defect(leaf *x509.Certificate, ca *authority, now time.Time) string {
 	hosts, addrs := Names()
 	signer := leaf
 	if ca != nil {
@@ -119,19 +118,19 @@ func flawOf(leaf *x509.Certificate, ca *authority, now time.Time) string {
 	return ""
 }
 
-// keep makes a certificate and puts it at path.
-func (m *made) keep(path string, ca *authority, now time.Time) error {
+// write issues a certificate and stores it at path.
+func (c *localCert) write(path string, ca *authority, now time.Time) error {
 	text, err := issue(ca, now)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(m.dir, 0o700); err != nil {
+	if err := os.MkdirAll(c.dir, 0o700); err != nil {
 		return err
 	}
-	if err := os.Chmod(m.dir, 0o700); err != nil {
+	if err := os.Chmod(c.dir, 0o700); err != nil {
 		return err
 	}
-	draft, err := os.CreateTemp(m.dir, madeFile+".*") // with mode 0600
+	draft, err := os.CreateTemp(c.dir, localCertFile+".*") // mode 0600
 	if err != nil {
 		return err
 	}
@@ -144,9 +143,9 @@ func (m *made) keep(path string, ca *authority, now time.Time) error {
 }
 
 // issue returns a new certificate and its key in PEM. Without an authority the
-// certificate signs itself; it is no authority for that, or Firefox would refuse
-// it as a server's. The identifiers of keys are what strict clients demand (RFC
-// 5280 sections 4.2.1.1 and 4.2.1.2), Python among them.
+// certificate is self-signed, but not a CA: Firefox rejects a CA as a server
+// certificate. Strict clients such as Python require the key identifiers (RFC 5280
+// sections 4.2.1.1 and 4.2.1.2).
 func issue(ca *authority, now time.Time) ([]byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -174,7 +173,7 @@ func issue(ca *authority, now time.Time) ([]byte, error) {
 		leaf.AuthorityKeyId = id
 		ca = &authority{cert: leaf, key: key}
 	} else if ca.cert.NotAfter.Before(leaf.NotAfter) {
-		leaf.NotAfter = ca.cert.NotAfter // nobody trusts it for longer
+		leaf.NotAfter = ca.cert.NotAfter // clients do not trust it longer
 	}
 	der, err := x509.CreateCertificate(rand.Reader, leaf, ca.cert, key.Public(), ca.key)
 	if err != nil {

@@ -21,14 +21,14 @@ import (
 	"github.com/voiceassist/gateway/cmd/gateway/internal/server"
 )
 
-func TestTLS_OfTheOperatorFollowsItsFiles(t *testing.T) {
+func TestTLS_ReloadsTheFilesOfTheOperator(t *testing.T) {
 	t.Parallel()
-	g := newGiven(t)
+	g := newOperator(t)
 	ada, bob := selfSigned(t, "ada.example"), selfSigned(t, "bob.example")
 	write(t, g.CertFile, ada.cert)
 	write(t, g.KeyFile, ada.key)
 	g.open(t)
-	// Each step happens, then the time passes, then a client comes.
+	// In each step something happens, time passes, and a client connects.
 	for _, step := range []struct {
 		name string
 		do   func()
@@ -54,13 +54,13 @@ func TestTLS_OfTheOperatorFollowsItsFiles(t *testing.T) {
 		}
 	}
 	if got := strings.Count(g.log.String(), "does not match"); got != 2 {
-		t.Errorf("two pairs that do not match are told of %d times:\n%s", got, &g.log)
+		t.Errorf("two pairs that do not match are logged %d times:\n%s", got, &g.log)
 	}
 }
 
-func TestTLS_TellsOfACertificateThatClientsRefuse(t *testing.T) {
+func TestTLS_WarnsOfACertificateThatClientsReject(t *testing.T) {
 	t.Parallel()
-	g := newGiven(t)
+	g := newOperator(t)
 	ada := selfSigned(t, "ada.example")
 	write(t, g.CertFile, ada.cert)
 	write(t, g.KeyFile, ada.key)
@@ -71,11 +71,11 @@ func TestTLS_TellsOfACertificateThatClientsRefuse(t *testing.T) {
 	}
 }
 
-// TestTLS_TakesFilesAsToolsWriteThem has one file for both settings, with a byte
-// order mark and parameters before the key.
-func TestTLS_TakesFilesAsToolsWriteThem(t *testing.T) {
+// TestTLS_AcceptsFilesAsToolsWriteThem uses one file for both settings, with a byte
+// order mark, and with parameters before the key.
+func TestTLS_AcceptsFilesAsToolsWriteThem(t *testing.T) {
 	t.Parallel()
-	g := newGiven(t)
+	g := newOperator(t)
 	ada := selfSigned(t, "ada.example")
 	parameters := pem.EncodeToMemory(&pem.Block{Type: "EC PARAMETERS", Bytes: []byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7}})
 	both := slices.Concat([]byte("\ufeff"), ada.cert, parameters, ada.key)
@@ -87,7 +87,7 @@ func TestTLS_TakesFilesAsToolsWriteThem(t *testing.T) {
 	}
 }
 
-func TestTLS_RefusesAWrongPairInOneLine(t *testing.T) {
+func TestTLS_RejectsAnInvalidPairInOneLine(t *testing.T) {
 	t.Parallel()
 	ada, bob := selfSigned(t, "ada.example"), selfSigned(t, "bob.example")
 	tests := []struct {
@@ -106,7 +106,7 @@ func TestTLS_RefusesAWrongPairInOneLine(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			g := newGiven(t)
+			g := newOperator(t)
 			write(t, g.CertFile, tt.cert)
 			write(t, g.KeyFile, tt.key)
 			_, err := server.TLS(g.Settings, g.clock, slog.New(slog.DiscardHandler))
@@ -118,9 +118,9 @@ func TestTLS_RefusesAWrongPairInOneLine(t *testing.T) {
 	}
 }
 
-func TestTLS_OneHandshakeLooksAtTheFilesAndTheOthersGoOn(t *testing.T) {
+func TestTLS_OneHandshakeReadsTheFilesWhileOthersContinue(t *testing.T) {
 	t.Parallel()
-	f := newMade(t)
+	f := newLocal(t)
 	looking, looked := make(chan struct{}), make(chan struct{})
 	asked := 0
 	config, err := server.TLS(f.Settings, func() time.Time {
@@ -148,7 +148,7 @@ func TestTLS_OneHandshakeLooksAtTheFilesAndTheOthersGoOn(t *testing.T) {
 	}
 }
 
-// A fixture is a configuration, its clock and its log.
+// A fixture is a TLS configuration with its clock and log.
 type fixture struct {
 	server.Settings
 
@@ -157,7 +157,7 @@ type fixture struct {
 	config *tls.Config
 }
 
-func newGiven(t *testing.T) *fixture {
+func newOperator(t *testing.T) *fixture {
 	t.Helper()
 	dir := t.TempDir()
 	return &fixture{now: day, Settings: server.Settings{
@@ -170,7 +170,7 @@ var day = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func (f *fixture) clock() time.Time { return f.now }
 
-// open starts anew, as a new process does.
+// open creates a new configuration, as a new process does.
 func (f *fixture) open(t *testing.T) {
 	t.Helper()
 	config, err := server.TLS(f.Settings, f.clock, slog.New(slog.NewTextHandler(&f.log, nil)))
@@ -180,7 +180,7 @@ func (f *fixture) open(t *testing.T) {
 	f.config = config
 }
 
-// leaf returns the certificate that a client gets.
+// leaf returns the certificate that a client receives.
 func (f *fixture) leaf(t *testing.T) *x509.Certificate {
 	t.Helper()
 	cert, err := f.config.GetCertificate(&tls.ClientHelloInfo{})
@@ -193,7 +193,7 @@ func (f *fixture) leaf(t *testing.T) *x509.Certificate {
 // A pair is a certificate and its key in PEM.
 type pair struct{ cert, key []byte }
 
-// selfSigned returns a certificate for name that is good for 90 days.
+// selfSigned returns a certificate for name that is valid for 90 days.
 func selfSigned(t *testing.T, name string) pair {
 	t.Helper()
 	return sign(t, &x509.Certificate{
@@ -202,7 +202,7 @@ func selfSigned(t *testing.T, name string) pair {
 	})
 }
 
-// root returns an authority as mkcert makes it, good for the time.
+// root returns an authority in the form of mkcert, valid for the given time.
 func root(t *testing.T, name string, good time.Duration) pair {
 	t.Helper()
 	return sign(t, &x509.Certificate{
@@ -212,7 +212,7 @@ func root(t *testing.T, name string, good time.Duration) pair {
 	})
 }
 
-// sign returns the certificate of template, signed by its own new key.
+// sign returns the self-signed certificate of template, with a new key.
 func sign(t *testing.T, template *x509.Certificate) pair {
 	t.Helper()
 	key := newKey(t)

@@ -23,12 +23,12 @@ import (
 
 const years = 365 * 24 * time.Hour
 
-func TestTLS_MakesACertificateThatBrowsersTake(t *testing.T) {
+func TestTLS_IssuesACertificateThatBrowsersAccept(t *testing.T) {
 	t.Parallel()
 	for _, signer := range []string{"itself", "mkcert"} {
 		t.Run("signed by "+signer, func(t *testing.T) {
 			t.Parallel()
-			f := newMade(t)
+			f := newLocal(t)
 			if signer == "mkcert" {
 				f.install(t, root(t, "mkcert", 10*years))
 			}
@@ -44,7 +44,7 @@ func TestTLS_MakesACertificateThatBrowsersTake(t *testing.T) {
 				"localhost", "127.0.0.1", "::1", "voiceassist.local", "api.voiceassist.local", "nextcloud.local",
 			} {
 				if strings.Contains(name, ":") {
-					name = "[" + name + "]" // the form that Verify takes addresses in
+					name = "[" + name + "]" // the form of addresses for Verify
 				}
 				_, err := leaf.Verify(x509.VerifyOptions{DNSName: name, Roots: roots, CurrentTime: f.now})
 				if err != nil {
@@ -67,9 +67,9 @@ func TestTLS_MakesACertificateThatBrowsersTake(t *testing.T) {
 	}
 }
 
-func TestTLS_KeepsWhatItMadeForItselfAlone(t *testing.T) {
+func TestTLS_LetsNobodyElseReadTheKey(t *testing.T) {
 	t.Parallel()
-	f := newMade(t)
+	f := newLocal(t)
 	if err := os.MkdirAll(f.TLSDir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestTLS_KeepsWhatItMadeForItselfAlone(t *testing.T) {
 	}
 }
 
-func TestTLS_MakesAnewOnlyWhatIsNoLongerRight(t *testing.T) {
+func TestTLS_ReplacesTheCertificateOnlyForAReason(t *testing.T) {
 	t.Parallel()
 	const same = ""
 	hosts, addrs := server.Names()
@@ -98,9 +98,9 @@ func TestTLS_MakesAnewOnlyWhatIsNoLongerRight(t *testing.T) {
 	}
 	tests := []struct {
 		name   string
-		before func(*testing.T, *fixture) // the first start
+		before func(*testing.T, *fixture) // before the first start
 		after  func(*testing.T, *fixture)
-		why    string // another is made, or same
+		why    string // why it is replaced, or same
 	}{
 		{"nothing happened", nothing, nothing, same},
 		{"eleven months passed", nothing, later(334 * 24 * time.Hour), same},
@@ -132,12 +132,12 @@ func TestTLS_MakesAnewOnlyWhatIsNoLongerRight(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			f := newMade(t)
+			f := newLocal(t)
 			tt.before(t, f)
 			f.open(t)
 			running := f.config
 			tt.after(t, f)
-			found, _ := tls.LoadX509KeyPair(f.file(), f.file()) // nothing, where it is damaged
+			found, _ := tls.LoadX509KeyPair(f.file(), f.file()) // nil if damaged
 			f.log.Reset()
 			f.open(t)
 			if got, want := found.Leaf == nil || !f.leaf(t).Equal(found.Leaf), tt.why != same; got != want {
@@ -153,7 +153,7 @@ func TestTLS_MakesAnewOnlyWhatIsNoLongerRight(t *testing.T) {
 			if f.leaf(t).NotAfter.Before(f.now.Add(30 * 24 * time.Hour)) {
 				t.Errorf("it expires at %v", f.leaf(t).NotAfter)
 			}
-			f.now = f.now.Add(3 * time.Hour) // a minute after the first start, at least
+			f.now = f.now.Add(3 * time.Hour) // more than the reload interval
 			cert, err := running.GetCertificate(&tls.ClientHelloInfo{})
 			if err != nil || !cert.Leaf.Equal(f.leaf(t)) {
 				t.Errorf("the process that runs has another one than the new one, %v", err)
@@ -162,9 +162,9 @@ func TestTLS_MakesAnewOnlyWhatIsNoLongerRight(t *testing.T) {
 	}
 }
 
-func TestTLS_EndsNoLaterThanItsRoot(t *testing.T) {
+func TestTLS_ExpiresNoLaterThanItsRoot(t *testing.T) {
 	t.Parallel()
-	f := newMade(t)
+	f := newLocal(t)
 	f.install(t, root(t, "one", 100*24*time.Hour))
 	f.open(t)
 	if got, want := f.leaf(t).NotAfter, f.root(t).NotAfter; !got.Equal(want) {
@@ -172,9 +172,9 @@ func TestTLS_EndsNoLaterThanItsRoot(t *testing.T) {
 	}
 }
 
-func TestTLS_RenewsWhileItRuns(t *testing.T) {
+func TestTLS_RenewsWhileRunning(t *testing.T) {
 	t.Parallel()
-	f := newMade(t)
+	f := newLocal(t)
 	f.open(t)
 	first := f.leaf(t)
 	f.now = f.now.Add(380 * 24 * time.Hour)
@@ -183,9 +183,9 @@ func TestTLS_RenewsWhileItRuns(t *testing.T) {
 	}
 }
 
-func TestTLS_SurvivesProcessesThatStartAtOnce(t *testing.T) {
+func TestTLS_AllowsProcessesThatStartTogether(t *testing.T) {
 	t.Parallel()
-	f := newMade(t)
+	f := newLocal(t)
 	f.install(t, root(t, "one", 10*years))
 	configs := make([]*tls.Config, 8)
 	var wg sync.WaitGroup
@@ -208,9 +208,9 @@ func TestTLS_SurvivesProcessesThatStartAtOnce(t *testing.T) {
 	}
 }
 
-func TestTLS_SaysWhereItCannotKeepACertificate(t *testing.T) {
+func TestTLS_NamesTheFolderItCannotWrite(t *testing.T) {
 	t.Parallel()
-	f := newMade(t)
+	f := newLocal(t)
 	write(t, f.TLSDir, []byte("a file in the folder's place"))
 	_, err := server.TLS(f.Settings, f.clock, slog.New(slog.DiscardHandler))
 	if err == nil || !strings.Contains(err.Error(), "make a certificate in "+f.TLSDir) ||
@@ -219,9 +219,9 @@ func TestTLS_SaysWhereItCannotKeepACertificate(t *testing.T) {
 	}
 }
 
-func TestTLS_LeavesNoDraftBehind(t *testing.T) {
+func TestTLS_RemovesTemporaryFiles(t *testing.T) {
 	t.Parallel()
-	f := newMade(t)
+	f := newLocal(t)
 	if err := os.MkdirAll(filepath.Join(f.file(), "in the way"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +234,7 @@ func TestTLS_LeavesNoDraftBehind(t *testing.T) {
 	}
 }
 
-func newMade(t *testing.T) *fixture {
+func newLocal(t *testing.T) *fixture {
 	t.Helper()
 	dir := t.TempDir()
 	return &fixture{now: day, Settings: server.Settings{
@@ -242,10 +242,10 @@ func newMade(t *testing.T) *fixture {
 	}}
 }
 
-// file is where the certificate is kept.
+// file returns the path of the stored certificate.
 func (f *fixture) file() string { return filepath.Join(f.TLSDir, "gateway.pem") }
 
-// install puts an authority where mkcert has its root.
+// install stores an authority as mkcert's root.
 func (f *fixture) install(t *testing.T, p pair) {
 	t.Helper()
 	if err := os.MkdirAll(f.CARoot, 0o700); err != nil {
@@ -286,13 +286,14 @@ func keyless(t *testing.T, f *fixture) {
 	remove(t, filepath.Join(f.CARoot, "rootCA-key.pem"))
 }
 
-// damaged has a root with the key of another.
+// damaged installs a root with the key of another.
 func damaged(t *testing.T, f *fixture) {
 	t.Helper()
 	f.install(t, pair{root(t, "one", 10*years).cert, root(t, "two", 10*years).key})
 }
 
-// nameless has a root that does not name its key, which CreateCertificate would.
+// nameless installs a root without a key identifier, which CreateCertificate would
+// add.
 func nameless(t *testing.T, f *fixture) {
 	t.Helper()
 	f.install(t, sign(t, &x509.Certificate{
@@ -304,8 +305,8 @@ func nameless(t *testing.T, f *fixture) {
 	}))
 }
 
-// orphan has a certificate in the form of older releases, signed by a root that is
-// gone, but may be trusted elsewhere.
+// orphan stores a certificate in the form of older releases, signed by a root that
+// is gone but may still be trusted elsewhere.
 func orphan(lasts time.Duration) func(*testing.T, *fixture) {
 	return func(t *testing.T, f *fixture) {
 		t.Helper()
@@ -327,7 +328,7 @@ func orphan(lasts time.Duration) func(*testing.T, *fixture) {
 	}
 }
 
-// impostor has a certificate that may not sign where the root should be.
+// impostor installs a certificate that may not sign instead of a root.
 func impostor(t *testing.T, f *fixture) {
 	t.Helper()
 	f.install(t, selfSigned(t, "one"))
@@ -337,7 +338,7 @@ func replace(text []byte) func(*testing.T, *fixture) {
 	return func(t *testing.T, f *fixture) { t.Helper(); write(t, f.file(), text) }
 }
 
-// cut leaves half the file.
+// cut truncates the file to half its length.
 func cut(t *testing.T, f *fixture) {
 	t.Helper()
 	text, err := os.ReadFile(f.file())

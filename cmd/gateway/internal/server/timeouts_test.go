@@ -21,55 +21,55 @@ import (
 )
 
 const (
-	brief = time.Second           // the time under test
-	tick  = 20 * time.Millisecond // between two of whatever a slow client does
-	ages  = 2 * time.Minute       // what is not under test; a test that takes half of it failed
+	shortTimeout = time.Second           // the timeout under test
+	slowInterval = 20 * time.Millisecond // between the bytes of a slow client
+	longTimeout  = 2 * time.Minute       // all other timeouts; a test that takes half of it has failed
 )
 
-// leisurely is a server that waits long for everything; each test shortens what
-// it is about.
-func leisurely(change func(*server.Times)) func(*server.Server) {
+// withTimeouts gives a server long timeouts; each test shortens the one that it is
+// about.
+func withTimeouts(change func(*server.Timeouts)) func(*server.Server) {
 	return func(s *server.Server) {
-		s.Times = server.Times{Header: ages, Read: ages, Write: ages, Idle: ages, Stall: ages}
-		change(&s.Times)
+		s.Timeouts = server.Timeouts{Header: longTimeout, Read: longTimeout, Write: longTimeout, Idle: longTimeout, Stall: longTimeout}
+		change(&s.Timeouts)
 	}
 }
 
-// dial opens a connection under TLS that speaks the protocol. On a busy machine a
-// handshake may take longer than the time under test, and is tried again.
+// dial opens a TLS connection for the protocol. On a busy machine a handshake may
+// take longer than the timeout under test; dial then tries again.
 func (r *running) dial(t *testing.T, protocol string) *tls.Conn {
 	t.Helper()
 	d := tls.Dialer{Config: &tls.Config{RootCAs: r.roots, NextProtos: []string{protocol}}}
 	var conn net.Conn
-	until(t, func() (err error) {
+	retry(t, func() (err error) {
 		conn, err = d.DialContext(t.Context(), "tcp", r.addrs.HTTPS.String())
 		return err
 	})
 	t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(ages / 2)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(longTimeout / 2)); err != nil {
 		t.Fatal(err)
 	}
 	return conn.(*tls.Conn)
 }
 
-// until tries again until it works.
-func until(t *testing.T, try func() error) {
+// retry calls attempt until it succeeds.
+func retry(t *testing.T, attempt func() error) {
 	t.Helper()
 	for begin := time.Now(); ; {
-		err := try()
+		err := attempt()
 		if err == nil {
 			return
 		}
-		if time.Since(begin) > ages/2 {
+		if time.Since(begin) > longTimeout/2 {
 			t.Fatal(err)
 		}
 	}
 }
 
-// dribble writes a byte of text at every tick, then pads, until the connection
-// does not take it. It runs beside the one who reads.
-func dribble(conn net.Conn, text string, pad byte) {
-	ticker := time.NewTicker(tick)
+// writeSlowly writes text and then pad, byte by byte, until a write fails. It runs
+// beside the reader of the connection.
+func writeSlowly(conn net.Conn, text string, pad byte) {
+	ticker := time.NewTicker(slowInterval)
 	defer ticker.Stop()
 	for n := 0; ; n++ {
 		b := pad
@@ -83,8 +83,9 @@ func dribble(conn net.Conn, text string, pad byte) {
 	}
 }
 
-// ended returns when the server has closed the connection, and what it said.
-func ended(t *testing.T, conn net.Conn) string {
+// readUntilClosed waits until the server closes the connection, and returns what it
+// sent.
+func readUntilClosed(t *testing.T, conn net.Conn) string {
 	t.Helper()
 	begin := time.Now()
 	said, err := io.ReadAll(conn)
@@ -99,92 +100,92 @@ func isTimeout(err error) bool {
 	return ok && e.Timeout()
 }
 
-func TestTimes_WhoIsSlowIsCutOff(t *testing.T) {
+func TestTimeouts_DisconnectSlowClients(t *testing.T) {
 	t.Parallel()
 	reads := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })
 	for _, test := range []struct {
 		name   string
-		change func(*server.Times)
+		change func(*server.Timeouts)
 		client func(t *testing.T, r *running)
 	}{
-		{"no handshake", func(s *server.Times) { s.Header = brief }, func(t *testing.T, r *running) {
+		{"no handshake", func(s *server.Timeouts) { s.Header = shortTimeout }, func(t *testing.T, r *running) {
 			t.Helper()
 			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", r.addrs.HTTPS.String())
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			if err := conn.SetDeadline(time.Now().Add(ages / 2)); err != nil {
+			if err := conn.SetDeadline(time.Now().Add(longTimeout / 2)); err != nil {
 				t.Fatal(err)
 			}
-			ended(t, conn)
+			readUntilClosed(t, conn)
 		}},
-		{"a header, byte by byte", func(s *server.Times) { s.Header = brief }, func(t *testing.T, r *running) {
+		{"a header, byte by byte", func(s *server.Timeouts) { s.Header = shortTimeout }, func(t *testing.T, r *running) {
 			t.Helper()
 			conn := r.dial(t, "http/1.1")
-			go dribble(conn, "GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", 'a')
-			ended(t, conn)
+			go writeSlowly(conn, "GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", 'a')
+			readUntilClosed(t, conn)
 		}},
-		{"a header over plain HTTP", func(s *server.Times) { s.Header = brief }, func(t *testing.T, r *running) {
+		{"a header over plain HTTP", func(s *server.Timeouts) { s.Header = shortTimeout }, func(t *testing.T, r *running) {
 			t.Helper()
 			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", r.addrs.HTTP.String())
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			if err := conn.SetDeadline(time.Now().Add(ages / 2)); err != nil {
+			if err := conn.SetDeadline(time.Now().Add(longTimeout / 2)); err != nil {
 				t.Fatal(err)
 			}
-			go dribble(conn, "GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", 'a')
-			ended(t, conn)
+			go writeSlowly(conn, "GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", 'a')
+			readUntilClosed(t, conn)
 		}},
-		{"a body, byte by byte", func(s *server.Times) { s.Read = brief }, func(t *testing.T, r *running) {
+		{"a body, byte by byte", func(s *server.Timeouts) { s.Read = shortTimeout }, func(t *testing.T, r *running) {
 			t.Helper()
 			conn := r.dial(t, "http/1.1")
-			go dribble(conn, "", 'a')
+			go writeSlowly(conn, "", 'a')
 			io.WriteString(conn, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
-			ended(t, conn)
+			readUntilClosed(t, conn)
 		}},
-		{"a second request that never comes", func(s *server.Times) { s.Idle = brief }, func(t *testing.T, r *running) {
+		{"a second request that never comes", func(s *server.Timeouts) { s.Idle = shortTimeout }, func(t *testing.T, r *running) {
 			t.Helper()
 			conn := r.dial(t, "http/1.1")
 			io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-			if said := ended(t, conn); !strings.HasPrefix(said, "HTTP/1.1 200 ") {
+			if said := readUntilClosed(t, conn); !strings.HasPrefix(said, "HTTP/1.1 200 ") {
 				t.Errorf("the first got %q", said)
 			}
 		}},
-		{"HTTP/2 without a request", func(s *server.Times) { s.Idle = brief }, func(t *testing.T, r *running) {
+		{"HTTP/2 without a request", func(s *server.Timeouts) { s.Idle = shortTimeout }, func(t *testing.T, r *running) {
 			t.Helper()
 			conn, _ := r.framer(t)
-			ended(t, conn)
+			readUntilClosed(t, conn)
 		}},
-		{"HTTP/2, a header in pieces", func(s *server.Times) { s.Idle = brief }, func(t *testing.T, r *running) {
+		{"HTTP/2, a header in pieces", func(s *server.Timeouts) { s.Idle = shortTimeout }, func(t *testing.T, r *running) {
 			t.Helper()
 			conn, f := r.framer(t)
 			go func() {
 				err := f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: headers("GET", "/")})
-				for ticker := time.NewTicker(tick); err == nil; <-ticker.C {
+				for ticker := time.NewTicker(slowInterval); err == nil; <-ticker.C {
 					err = f.WriteContinuation(1, false, []byte{0x00, 0x01, 'a', 0x01, 'b'})
 				}
 			}()
-			ended(t, conn)
+			readUntilClosed(t, conn)
 		}},
-		{"HTTP/2, a body byte by byte", func(s *server.Times) { s.Read = brief }, func(t *testing.T, r *running) {
+		{"HTTP/2, a body byte by byte", func(s *server.Timeouts) { s.Read = shortTimeout }, func(t *testing.T, r *running) {
 			t.Helper()
 			conn, f := r.framer(t)
 			go func() {
 				err := f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: headers("POST", "/"), EndHeaders: true})
-				for ticker := time.NewTicker(tick); err == nil; <-ticker.C {
+				for ticker := time.NewTicker(slowInterval); err == nil; <-ticker.C {
 					err = f.WriteData(1, false, []byte("a"))
 				}
 			}()
-			for { // others on the connection go on: only this request ends
+			for { // only this request ends, not the connection
 				frame, err := f.ReadFrame()
 				if isTimeout(err) {
 					t.Fatal(err)
 				}
 				if err != nil {
-					break // nothing had come yet when the time was over
+					break // the timeout came before the headers
 				}
 				if end, ok := frame.(*http2.HeadersFrame); ok && end.StreamID == 1 && end.StreamEnded() {
 					break
@@ -198,10 +199,10 @@ func TestTimes_WhoIsSlowIsCutOff(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, reads, leisurely(test.change))
+			s := start(t, reads, withTimeouts(test.change))
 			test.client(t, s)
 			client := s.client(true)
-			until(t, func() error {
+			retry(t, func() error {
 				resp, err := client.Get("https://" + s.addrs.HTTPS.String())
 				if err != nil {
 					return err
@@ -215,23 +216,23 @@ func TestTimes_WhoIsSlowIsCutOff(t *testing.T) {
 	}
 }
 
-// Who asks for much and reads nothing ends the answer and loses the connection.
-// Under HTTP/2 both could wait for ever: the time of a request does not bound
-// what its connection sends.
-func TestTimes_WhoTakesNothingIsCutOff(t *testing.T) {
+// A client that requests much and reads nothing loses its response and connection.
+// In HTTP/2 both could last forever: the timeout of a request does not limit what
+// its connection sends.
+func TestTimeouts_DisconnectClientsThatDoNotRead(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name   string
-		change func(*server.Times)
+		change func(*server.Timeouts)
 		ask    func(t *testing.T, r *running) (conn net.Conn, poke func() error)
 	}{
-		{"HTTP/1.1", func(s *server.Times) { s.Write = brief }, func(t *testing.T, r *running) (net.Conn, func() error) {
+		{"HTTP/1.1", func(s *server.Timeouts) { s.Write = shortTimeout }, func(t *testing.T, r *running) (net.Conn, func() error) {
 			t.Helper()
 			conn := r.dial(t, "http/1.1")
 			io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
 			return conn, func() error { _, err := conn.Write([]byte("a")); return err }
 		}},
-		{"HTTP/2", func(s *server.Times) { s.Stall = brief }, func(t *testing.T, r *running) (net.Conn, func() error) {
+		{"HTTP/2", func(s *server.Timeouts) { s.Stall = shortTimeout }, func(t *testing.T, r *running) (net.Conn, func() error) {
 			t.Helper()
 			conn, f := r.framer(t)
 			f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1<<31 - 1})
@@ -255,15 +256,15 @@ func TestTimes_WhoTakesNothingIsCutOff(t *testing.T) {
 					}
 				}
 			})
-			s := start(t, much, leisurely(test.change))
+			s := start(t, much, withTimeouts(test.change))
 			_, poke := test.ask(t, s)
-			deadline := time.After(ages / 2)
+			deadline := time.After(longTimeout / 2)
 			select {
 			case <-answered:
 			case <-deadline:
 				t.Fatal("the handler writes on")
 			}
-			for ticker := time.NewTicker(tick); poke() == nil; {
+			for ticker := time.NewTicker(slowInterval); poke() == nil; {
 				select {
 				case <-ticker.C:
 				case <-deadline:
@@ -274,8 +275,8 @@ func TestTimes_WhoTakesNothingIsCutOff(t *testing.T) {
 	}
 }
 
-// framer opens a connection of HTTP/2 and greets. Where that takes longer than the
-// time under test, the connection has ended, as it must.
+// framer opens an HTTP/2 connection and sends the preface. If that takes longer
+// than the timeout under test, the connection has ended, as it should.
 func (r *running) framer(t *testing.T) (*tls.Conn, *http2.Framer) {
 	t.Helper()
 	conn := r.dial(t, "h2")
@@ -285,7 +286,7 @@ func (r *running) framer(t *testing.T) (*tls.Conn, *http2.Framer) {
 	return conn, f
 }
 
-// headers returns those of a request, encoded.
+// headers returns the encoded headers of a request.
 func headers(method, path string) []byte {
 	var b bytes.Buffer
 	e := hpack.NewEncoder(&b)
@@ -295,9 +296,9 @@ func headers(method, path string) []byte {
 	return b.Bytes()
 }
 
-// TestConnections fills a server, from one client and in all: who comes then is
-// turned away, and who leaves makes room.
-func TestConnections(t *testing.T) {
+// TestConnectionLimits opens as many connections as allowed, for one client and in
+// total. The server rejects further ones until one of them is closed.
+func TestConnectionLimits(t *testing.T) {
 	t.Parallel()
 	ok := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "served") })
 	for name, limit := range map[string]func(*server.Server){
@@ -307,7 +308,7 @@ func TestConnections(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			now := time.Now() // stands still, as the log tells it once a minute
+			now := time.Now() // constant, since a rejection is logged once a minute
 			s := start(t, ok, limit, func(s *server.Server) { s.Endpoint.Now = func() time.Time { return now } })
 			open := []*tls.Conn{s.dial(t, "http/1.1"), s.dial(t, "http/1.1")}
 			plain, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.addrs.HTTP.String()) // counts, too
@@ -315,8 +316,8 @@ func TestConnections(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer plain.Close()
-			// Each listener has its own queue: an answer tells that a connection was
-			// taken from it.
+			// Each listener has its own accept queue: a response shows that a
+			// connection has left it.
 			for _, conn := range []net.Conn{plain, open[0]} {
 				io.WriteString(conn, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
 				if n, err := conn.Read(make([]byte, 100)); n == 0 {
@@ -332,7 +333,7 @@ func TestConnections(t *testing.T) {
 				}
 			}
 			open[1].Close()
-			until(t, func() error { // the server sees it
+			retry(t, func() error { // the server sees it
 				resp, err := client.Get(url)
 				if err != nil {
 					return fmt.Errorf("nobody gets in when one left: %w", err)
