@@ -35,7 +35,7 @@ type Function struct {
 	Reconciler *reconcile.Reconciler // nil: there is no Nextcloud
 	Apps       *access.AppPasswords
 	Trail      *trail.Trail        // nil: another process looks after it
-	Tidier     *janitor.Tidier     // nil: another process tidies
+	Janitor    *janitor.Janitor    // nil: another process cleans up
 	Resealer   *reconcile.Resealer // nil: another process seals anew
 	Confirmer  *password.Confirmer
 	Public     *url.URL // where users reach Nextcloud; nil: there is none
@@ -262,10 +262,10 @@ func (f *Function) reseal(ctx context.Context) error {
 }
 
 func (f *Function) tidy(ctx context.Context) error {
-	if f.Tidier == nil {
+	if f.Janitor == nil {
 		return nil
 	}
-	return f.Tidier.Due(ctx)
+	return f.Janitor.RunIfDue(ctx)
 }
 
 func (f *Function) keepTrail(ctx context.Context) error {

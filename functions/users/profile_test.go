@@ -86,9 +86,9 @@ func TestProfile_TellsTheLastLogin(t *testing.T) {
 			t.Errorf("the last login is %s, want the second one", got)
 		}
 
-		g.Advance(signin.DefaultIdle + janitor.Remembered + time.Hour)
+		g.Advance(signin.DefaultIdle + janitor.Retention + time.Hour)
 		for range 2 { // the second round finds nothing
-			if err := janitor.New(db, g.Now).Due(t.Context()); err != nil {
+			if err := janitor.New(db, g.Now).RunIfDue(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}

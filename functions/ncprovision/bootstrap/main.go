@@ -40,7 +40,7 @@ func open(ctx context.Context, env *config.Env) (faas.Function, error) {
 		Apps:       access.ReadStorage(env, db, ring, time.Now).AppPasswords(),
 		Confirmer:  &password.Confirmer{Accounts: db, Hasher: password.Read(env), Limits: limits, Now: time.Now},
 		Trail:      trail.Read(env, db, ring),
-		Tidier:     janitor.New(db, time.Now),
+		Janitor:    janitor.New(db, time.Now),
 		Resealer:   reconcile.NewResealer(db, ring, time.Now),
 		Public:     nextcloud.ReadServer(env).PublicURL,
 		Now:        time.Now,

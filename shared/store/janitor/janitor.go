@@ -1,7 +1,9 @@
-// Package janitor deletes obsolete rows from the database: logins that expired
-// long ago, and rate limits that limit nothing. It settles what older
-// code wrote, and says which accounts an administrator must look at. The audit
-// trail looks after itself (package trail).
+// Package janitor removes rows that are no longer needed: logins that expired long
+// ago, and rate limits that no longer limit. It also rewrites e-mail addresses that
+// older releases stored, and logs accounts that an administrator must look at. The
+// audit trail prunes itself (package trail).
+//
+// Begin with [Janitor].
 package janitor
 
 import (
@@ -16,65 +18,65 @@ import (
 )
 
 const (
-	// Every is the time between two rounds of one process.
-	Every = time.Hour
-	// Remembered is how long an expired login is told apart from one that never
-	// was.
-	Remembered = 24 * time.Hour
+	// Interval is the time between two runs in one process.
+	Interval = time.Hour
+	// Retention is how long an expired login is distinguished from one that never
+	// existed.
+	Retention = 24 * time.Hour
 )
 
-// A Tidier tidies one database, as several may at a time. It is safe for
-// concurrent use.
-type Tidier struct {
+// A Janitor cleans up one database. It is safe for concurrent use, also by several
+// processes.
+type Janitor struct {
 	db  *store.DB
 	now func() time.Time
 
-	mu    sync.Mutex
-	last  time.Time // of a round that worked
-	twins int       // that were told last
+	mu        sync.Mutex
+	last      time.Time // successful run
+	conflicts int       // in the last log line
 }
 
-// New returns a Tidier of db.
-func New(db *store.DB, now func() time.Time) *Tidier { return &Tidier{db: db, now: now} }
+// New returns a Janitor for db.
+func New(db *store.DB, now func() time.Time) *Janitor { return &Janitor{db: db, now: now} }
 
-// Due tidies unless this process did in the last hour ([Every]). It is for a
-// function that is asked more often.
-func (t *Tidier) Due(ctx context.Context) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	now := t.now()
-	if since := now.Sub(t.last); since >= 0 && since < Every {
+// RunIfDue cleans up, unless this process did within the last [Interval]. It is for
+// functions that are invoked more often.
+func (j *Janitor) RunIfDue(ctx context.Context) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	now := j.now()
+	if since := now.Sub(j.last); since >= 0 && since < Interval {
 		return nil
 	}
-	n, err := t.db.DeleteExpiredLogins(ctx, now.Add(-Remembered))
+	n, err := j.db.DeleteExpiredLogins(ctx, now.Add(-Retention))
 	if n > 0 {
 		slog.LogAttrs(ctx, slog.LevelDebug, "forget logins", slog.Int64("count", n))
 	}
-	if err = errors.Join(err, t.db.RateLimits().Sweep(ctx, now), t.settle(ctx)); err == nil {
-		t.last = now
+	if err = errors.Join(err, j.db.RateLimits().Sweep(ctx, now), j.canonicalizeEmails(ctx)); err == nil {
+		j.last = now
 	}
 	return err
 }
 
-// settle gives accounts that older code wrote their canonical addresses, and
-// tells, when their number changes, of those that cannot have it.
-func (t *Tidier) settle(ctx context.Context) error {
-	twins, err := t.db.CanonicalizeEmails(ctx)
-	if err != nil || len(twins) == t.twins {
+// canonicalizeEmails gives accounts of older releases their canonical addresses. Accounts
+// whose canonical address is taken are logged when their number changes.
+func (j *Janitor) canonicalizeEmails(ctx context.Context) error {
+	duplicates, err := j.db.CanonicalizeEmails(ctx)
+	if err != nil || len(duplicates) == j.conflicts {
 		return err
 	}
-	t.twins = len(twins)
-	const told = 20
-	pairs := make([]string, 0, told)
-	for _, twin := range twins[:min(len(twins), told)] {
-		pairs = append(pairs, string(twin.Account)+" of "+string(twin.Holder))
+	j.conflicts = len(duplicates)
+	const maxLogged = 20
+	pairs := make([]string, 0, maxLogged)
+	for _, duplicate := range duplicates[:min(len(duplicates), maxLogged)] {
+		pairs = append(pairs, string(duplicate.Account)+" of "+string(duplicate.Holder))
 	}
 	slog.LogAttrs(ctx, slog.LevelWarn, "accounts with another account's e-mail address in another spelling",
-		slog.Int("count", len(twins)), slog.Any("user_ids", pairs))
+		slog.Int("count", len(duplicates)), slog.Any("user_ids", pairs))
 	return nil
 }
 
-// Loop tidies at once and every hour, until ctx ends.
-func (t *Tidier) Loop(ctx context.Context) {
-	background.Loop{Failed: "tidy", Interval: Every}.Run(ctx, t.Due)
+// Loop cleans up at once and after each [Interval], until ctx ends.
+func (j *Janitor) Loop(ctx context.Context) {
+	background.Loop{Failed: "tidy", Interval: Interval}.Run(ctx, j.RunIfDue)
 }

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
-// A world is a database with somebody in it, and a clock.
+// A world is a database with one account, and a clock.
 type world struct {
 	*testing.T
 
@@ -43,7 +43,7 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	return w
 }
 
-// login starts one that expires at the time given.
+// login starts a login that expires at the given time.
 func (w *world) login(expires time.Time) {
 	w.Helper()
 	l := signin.Start(w.owner, "device", "203.0.113.7", expires.Add(-time.Hour), signin.Lifetimes{Idle: time.Hour})
@@ -52,7 +52,7 @@ func (w *world) login(expires time.Time) {
 	}
 }
 
-// limit counts a request of client n at the time given.
+// limit counts a request of client n at the given time.
 func (w *world) limit(n int, at time.Time) {
 	w.Helper()
 	if _, _, err := w.db.RateLimits().Take(w.Context(), ratelimittest.Key(n), ratelimit.PerMinute(5), at); err != nil {
@@ -70,60 +70,60 @@ func (w *world) want(logins, limits int) {
 	}
 }
 
-func TestDue_RemovesWhatNobodyNeeds(t *testing.T) {
+func TestRunIfDue_RemovesUnneededRows(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db)
-		tidier := janitor.New(db, func() time.Time { return w.now })
+		j := janitor.New(db, func() time.Time { return w.now })
 		due := func() {
 			t.Helper()
-			if err := tidier.Due(t.Context()); err != nil {
+			if err := j.RunIfDue(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}
-		w.login(noon.Add(-janitor.Remembered - time.Second)) // forgotten
-		w.login(noon.Add(-janitor.Remembered + time.Second)) // a late refresh is still told why
-		w.login(noon.Add(time.Hour))                         // live
-		w.limit(1, noon.Add(-time.Hour))                     // at its full burst long ago
-		w.limit(2, noon)                                     // limits
+		w.login(noon.Add(-janitor.Retention - time.Second)) // removed
+		w.login(noon.Add(-janitor.Retention + time.Second)) // a late refresh still learns the reason
+		w.login(noon.Add(time.Hour))                        // live
+		w.limit(1, noon.Add(-time.Hour))                    // the full burst is available again
+		w.limit(2, noon)                                    // still limits
 		due()
 		w.want(2, 1)
 
-		w.now = noon.Add(janitor.Every - time.Second)
+		w.now = noon.Add(janitor.Interval - time.Second)
 		due()
-		w.want(2, 1) // although the second login is due by now
-		w.now = noon.Add(janitor.Every)
+		w.want(2, 1) // although the second login could be removed by now
+		w.now = noon.Add(janitor.Interval)
 		due()
 		w.want(1, 0)
 
-		w.login(noon.Add(-2 * janitor.Remembered))
-		w.now = noon // set back: nobody knows when the last round was
+		w.login(noon.Add(-2 * janitor.Retention))
+		w.now = noon // the clock was set back
 		due()
 		w.want(1, 0)
 	})
 }
 
-func TestDue_WhatFailedIsDoneTheNextTime(t *testing.T) {
+func TestRunIfDue_RetriesAfterAFailure(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t))
-	tidier := janitor.New(w.db, func() time.Time { return w.now })
-	w.login(noon.Add(-2 * janitor.Remembered))
+	j := janitor.New(w.db, func() time.Time { return w.now })
+	w.login(noon.Add(-2 * janitor.Retention))
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := tidier.Due(gone); err == nil {
+	if err := j.RunIfDue(gone); err == nil {
 		t.Error("nothing failed")
 	}
 	w.want(1, 0)
-	if err := tidier.Due(t.Context()); err != nil {
+	if err := j.RunIfDue(t.Context()); err != nil {
 		t.Error(err)
 	}
 	w.want(0, 0)
 }
 
-func TestLoop_BeginsAtOnceAndEnds(t *testing.T) {
+func TestLoop_RunsAtOnceAndEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t))
-	w.login(noon.Add(-2 * janitor.Remembered))
+	w.login(noon.Add(-2 * janitor.Retention))
 	ctx, cancel := context.WithCancel(t.Context())
 	done, asked := make(chan struct{}), make(chan struct{}, 1)
 	go func() {
@@ -149,7 +149,7 @@ func TestLoop_BeginsAtOnceAndEnds(t *testing.T) {
 	<-done
 }
 
-func TestDue_TellsOfAddressesInTwoSpellings(t *testing.T) {
+func TestRunIfDue_LogsAddressesInTwoSpellings(t *testing.T) {
 	var log bytes.Buffer
 	usual := slog.Default()
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
@@ -165,7 +165,7 @@ func TestDue_TellsOfAddressesInTwoSpellings(t *testing.T) {
 		return id
 	}
 	keeper, twin := olderCode("bob@bücher.example"), olderCode("bob@xn--bcher-kva.example")
-	tidier := janitor.New(w.db, func() time.Time { return w.now })
+	j := janitor.New(w.db, func() time.Time { return w.now })
 	for round, want := range []string{string(twin) + " of " + string(keeper), "", "count=0"} {
 		log.Reset()
 		if round == 2 {
@@ -173,12 +173,12 @@ func TestDue_TellsOfAddressesInTwoSpellings(t *testing.T) {
 				return tx.DeleteAccount(t.Context(), by, keeper)
 			})
 		}
-		if err := tidier.Due(t.Context()); err != nil {
+		if err := j.RunIfDue(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if got := log.String(); !strings.Contains(got, want) || want == "" && got != "" || strings.Contains(got, "example") {
 			t.Errorf("round %d logs %q, want %q", round, got, want)
 		}
-		w.now = w.now.Add(janitor.Every)
+		w.now = w.now.Add(janitor.Interval)
 	}
 }

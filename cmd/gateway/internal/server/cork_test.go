@@ -71,7 +71,7 @@ func TestCorkConn_SendsNothingAfterAnError(t *testing.T) {
 	c.Cork()
 	put(t, c, 5)
 	if err := c.Uncork(); !errors.Is(err, broken) {
-		t.Errorf("Release = %v", err)
+		t.Errorf("Uncork = %v", err)
 	}
 	out.broken = nil
 	c.Cork()
@@ -79,7 +79,7 @@ func TestCorkConn_SendsNothingAfterAnError(t *testing.T) {
 		t.Errorf("Write = %v", err)
 	}
 	if err := c.Uncork(); !errors.Is(err, broken) || len(out.sizes()) > 0 {
-		t.Errorf("Release = %v, and %v was sent", err, out.sizes())
+		t.Errorf("Uncork = %v, and %v was sent", err, out.sizes())
 	}
 }
 
