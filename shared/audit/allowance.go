@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// allowed is how many failed logins a minute one process keeps as rows: more
-// than people make, and little enough (some 25 MB a day) for a flood that
-// changes its address with every try.
+// allowed is how many failed logins per minute one process stores: more than people
+// cause, and little enough (about 25 MB a day) for an attack that changes its
+// address with every attempt.
 const allowed = 60
 
-// An Allowance bounds the rows that callers who are nobody yet can cause. The
-// zero value is ready; it is safe for concurrent use.
+// An Allowance limits the events that unauthenticated callers can store. The zero
+// value is ready for use. It is safe for concurrent use.
 type Allowance struct {
 	mu      sync.Mutex
 	minute  time.Time
@@ -19,8 +19,8 @@ type Allowance struct {
 	omitted int
 }
 
-// Take reports whether the event of a failed login may become a row now, and how
-// many before it could not.
+// Take reports whether the event of a failed login may be stored now, and if so, how
+// many before it were omitted.
 func (a *Allowance) Take(now time.Time) (ok bool, omitted int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

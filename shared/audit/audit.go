@@ -1,7 +1,9 @@
-// Package audit names the events that security reviews ask for, and chains them
-// so that the removal or change of one shows. An event is written in the
-// transaction of what it tells, so there is no change without its row and no row
-// without its change; the package itself does no I/O.
+// Package audit defines the events of the audit trail, and the hash chain that
+// reveals when one is removed or changed. An event is stored in the transaction of
+// the change that it records, so neither exists without the other. The package does
+// no I/O.
+//
+// Begin with [Event] and [New]. Package trail maintains the chain.
 package audit
 
 import (
@@ -14,19 +16,19 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
-// A Name is what happened, a stable word.
+// A Name says what happened. Names are stable.
 type Name string
 
-// The events.
+// The names of events.
 const (
 	Registered Name = "account_registered"
-	// RegistrationRefused: somebody registered with the address of the account,
-	// and was not told that it is taken.
+	// RegistrationRefused: somebody tried to register with the address of the
+	// account. The response does not reveal that the address is registered.
 	RegistrationRefused Name = "registration_refused"
 	LoggedIn            Name = "logged_in"
-	LoginFailed         Name = "login_failed" // the detail is why: WrongPassword and so on
-	// PasswordRefused: somebody who is logged in sent another password than the
-	// account's; the detail is what it was to confirm.
+	LoginFailed         Name = "login_failed" // the detail is the reason: WrongPassword and so on
+	// PasswordRefused: a logged-in user sent a wrong password; the detail is what
+	// it should have confirmed.
 	PasswordRefused Name = "password_refused"
 	PasswordChanged Name = "password_changed"
 	EmailChanged    Name = "email_changed"
@@ -41,14 +43,14 @@ const (
 	AppIssued       Name = "app_password_issued"
 	AppRevoked      Name = "app_password_revoked"
 	QuotaChanged    Name = "nextcloud_quota_changed" // the detail is the new quota, "default" or "keep"
-	IDTaken         Name = "nextcloud_conflict"      // an account that is not ours has the id or the address in Nextcloud; the detail is its id
-	Claimed         Name = "nextcloud_claimed"       // the user proved that an account in Nextcloud is theirs; the detail is its id
+	IDTaken         Name = "nextcloud_conflict"      // another Nextcloud account has the ID or the address; the detail is its ID
+	Claimed         Name = "nextcloud_claimed"       // the user proved to own a Nextcloud account; the detail is its ID
 	ClaimRefused    Name = "nextcloud_claim_refused" // with a wrong password
-	Adopted         Name = "nextcloud_adopted"       // an administrator said whose an account in Nextcloud is; the detail is its id
-	// KeysRotated: one step of a rotation; the detail names it and the key, which
-	// it is not.
+	Adopted         Name = "nextcloud_adopted"       // an administrator assigned a Nextcloud account to the user; the detail is its ID
+	// KeysRotated: one step of a rotation; the detail names the step and the key ID,
+	// never the key.
 	KeysRotated  Name = "keys_rotated"
-	TrailAdopted Name = "audit_adopted" // a broken trail was taken as it is; the detail is what was wrong
+	TrailAdopted Name = "audit_adopted" // a broken trail was accepted as it is; the detail is what was wrong
 )
 
 // Names returns all names, sorted.
@@ -63,7 +65,7 @@ func Names() []Name {
 	return names
 }
 
-// What a password was to confirm when it was refused.
+// What a rejected password should have confirmed.
 const (
 	ToChangePassword = "to change the password"
 	ToChangeEmail    = "to change the e-mail address"
@@ -71,34 +73,34 @@ const (
 	ToIssueApp       = "to make an app password"
 )
 
-// AllApps is the detail of [AppRevoked] for all app passwords of the user; for
-// one, it is its id.
+// AllApps is the detail of [AppRevoked] for all app passwords of the user. For a
+// single one, the detail is its ID.
 const AllApps = "all"
 
-// Why a login failed. Clients see none of it.
+// Why a login failed. Clients do not see the reason.
 const (
-	UnknownAccount  = "unknown account" // the name is not kept: people type passwords there
+	UnknownAccount  = "unknown account" // the name is not stored: people type passwords there
 	WrongPassword   = "wrong password"
 	DisabledAccount = "disabled account"
 )
 
-// An Origin is where a request came from, as the log and the audit trail keep
-// it.
+// An Origin is where a request came from, as recorded in the log and in the audit
+// trail.
 type Origin struct {
 	Address       string // the client's address, without port
-	Device        string // its User-Agent, cleaned
+	Device        string // its User-Agent, sanitized
 	CorrelationID string
 }
 
-// An Event is one row of the trail. It never holds a secret.
+// An Event is one row of the trail. It never contains a secret.
 type Event struct {
 	ID     string
 	At     time.Time
 	Name   Name
-	User   account.ID // whom it concerns; "" for nobody we know
-	Actor  account.ID // who did it, when that was somebody else; else ""
-	Login  signin.ID  // through which login; "" for none
-	Detail string     // what else a reviewer needs
+	User   account.ID // whose account it concerns; "" if unknown
+	Actor  account.ID // who did it; "" for the user
+	Login  signin.ID  // the login that was used; "" for none
+	Detail string     // more for reviewers; see the names
 	Origin Origin
 }
 
@@ -107,10 +109,10 @@ func New(name Name, user account.ID, origin Origin, now time.Time) Event {
 	return Event{ID: uid.New(), At: now, Name: name, User: user, Origin: origin}
 }
 
-// Alarming reports whether somebody should look at the event at once.
+// Alarming reports whether the event needs attention at once.
 func (e Event) Alarming() bool { return e.Name == RefreshReused || e.Name == IDTaken }
 
-// LogAttrs returns the event for the log, which has the same facts as the row.
+// LogAttrs returns the event as log attributes: the same data as in the row.
 func (e Event) LogAttrs() []slog.Attr {
 	attrs := []slog.Attr{slog.String("event", string(e.Name)), slog.String("event_id", e.ID)}
 	for _, optional := range []struct{ key, value string }{

@@ -8,25 +8,25 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 )
 
-// Purpose is what the keys of the chain are derived for.
+// Purpose is the purpose for which the keys of the chain are derived.
 const Purpose = "audit chain v1"
 
-// A Hash is SHA-256 over an event and the hash before it, so that one of them
-// stands for the whole trail up to it. The first follows the zero hash.
+// A Hash is the SHA-256 of an event and of the previous hash, so it covers the whole
+// trail up to that event. The first event follows the zero hash.
 type Hash [sha256.Size]byte
 
-// A MAC vouches for a hash: the id of a key that is not in the database (4
-// bytes), and HMAC-SHA256 (RFC 2104) with it.
+// A MAC authenticates a hash: the ID of a key that is not in the database (4 bytes),
+// and the HMAC-SHA256 (RFC 2104) with that key.
 type MAC [4 + sha256.Size]byte
 
-// A Link is the place of an event in the chain. Places are counted from 1.
+// A Link is the place of an event in the chain. Places start at 1.
 type Link struct {
 	Seq  int64
 	Hash Hash
 }
 
-// Next returns the link of e behind l. What of e is hashed is what the store
-// keeps, in one form: each part with its length before it.
+// Next returns the link of e after l. The hash covers all stored fields of e, each
+// preceded by its length.
 func (l Link) Next(e Event) Link {
 	next := Link{Seq: l.Seq + 1}
 	b := append([]byte("voiceassist audit link v1\x00"), l.Hash[:]...)
@@ -43,19 +43,19 @@ func (l Link) Next(e Event) Link {
 	return next
 }
 
-// Seal returns the MAC of the link alone.
+// Seal returns the MAC of the link.
 func (l Link) Seal(key keyring.Key) MAC { return seal(key, "link", l) }
 
-// A Head is the chain as a whole: its last link, and the last one that was
-// pruned, on which the first event that is still there follows.
+// A Head describes the whole chain: its last link, and the last link that was
+// pruned, which precedes the first stored event.
 type Head struct {
 	Link
 
 	Pruned Link
 }
 
-// Seal returns the MAC of the head. That of a link is none of a head, so nobody
-// without a key can declare an earlier link the last.
+// Seal returns the MAC of the head. The MAC of a link is not valid for a head, so
+// nobody without a key can declare an earlier link to be the last.
 func (h Head) Seal(key keyring.Key) MAC { return seal(key, "head", h.Link, h.Pruned) }
 
 func seal(key keyring.Key, what string, links ...Link) (m MAC) {
@@ -70,26 +70,25 @@ func seal(key keyring.Key, what string, links ...Link) (m MAC) {
 	return m
 }
 
-// A Verdict is what a MAC says.
-type Verdict int
+// A Validity is the result of checking a MAC.
+type Validity int
 
-// The verdicts.
+// The validities.
 const (
-	Wrong   Verdict = iota // it is not the MAC of this under the key that it names
-	Genuine                // it is
-	Unknown                // it names a key that the ring does not have, any more
+	Forged     Validity = iota // not the MAC under the key that it names
+	Valid                      // the MAC under the key that it names
+	UnknownKey                 // it names a key that is not, or no longer, in the ring
 )
 
-// Judge compares the MAC with the one that sealed gives under the key that it
-// names.
-func (m MAC) Judge(keys keyring.Keys, sealed func(keyring.Key) MAC) Verdict {
+// Check compares the MAC with the one that seal returns for the key that it names.
+func (m MAC) Check(keys keyring.Keys, seal func(keyring.Key) MAC) Validity {
 	key, known := keys.ByID([4]byte(m[:4]))
 	if !known {
-		return Unknown
+		return UnknownKey
 	}
-	want := sealed(key)
+	want := seal(key)
 	if !hmac.Equal(m[:], want[:]) {
-		return Wrong
+		return Forged
 	}
-	return Genuine
+	return Valid
 }

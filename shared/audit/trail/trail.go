@@ -1,14 +1,14 @@
-// Package trail looks after the audit trail: it chains events, so that the
-// removal or change of one shows, prunes those that are older than they are kept,
-// and verifies the whole.
+// Package trail maintains the audit trail: it chains events, so that the removal or
+// change of one is detected, prunes old events, and verifies the chain.
 //
-// An event becomes a row in the transaction of what it tells, without a place in
-// the chain: a chain that every request extends would be a queue for all of
-// them. [Trail.Keep] gives places afterwards, in the background of every process
-// and on schedule on Lambda; the head of the chain is one row, which one of them
-// holds at a time.
+// An event is first stored without a place in the chain, in the transaction of the
+// change that it records: if requests extended the chain, they would all wait for
+// each other. [Trail.Keep] assigns places later, in the background of every process
+// and on a schedule on Lambda. The head of the chain is one row, which only one
+// process can lock at a time.
 //
-// What is promised stands in docs/adr/0015-the-audit-trail-is-chained.md.
+// Begin with [Trail]. docs/adr/0015-the-audit-trail-is-chained.md lists the
+// guarantees.
 package trail
 
 import (
@@ -28,29 +28,29 @@ import (
 )
 
 const (
-	batch    = 200              // events that get a place in one transaction
+	batch    = 200              // events that are chained in one transaction
 	page     = 1000             // events that are verified or pruned at a time
-	interval = 10 * time.Second // between two looks; so long may an event be without a place
+	interval = 10 * time.Second // the longest pause of the loop, and so the age of an unchained event
 
-	// Stale is how old an event without a place may get before it means that
-	// nobody gives any.
-	Stale = 10 * time.Minute
+	// StaleAfter is the age of an unchained event that shows that no process chains
+	// events.
+	StaleAfter = 10 * time.Minute
 )
 
-// A Trail is the audit trail in a database. It is safe for concurrent use, and
-// several may work on one database.
+// A Trail is the audit trail in a database. It is safe for concurrent use, also by
+// several processes.
 type Trail struct {
 	db   *store.DB
 	keys keyring.Keys
-	keep time.Duration // 0: for ever
+	keep time.Duration // retention; 0: forever
 	now  func() time.Time
 
-	// Progress, unless nil, is called by Keep and Verify after each page with how
-	// many events were chained, pruned or verified so far. Set it before use.
+	// Progress, if not nil, is called by Keep and Verify after each page, with the
+	// number of events chained, pruned or verified so far. Set it before use.
 	Progress func(what string, events int64)
 
 	mu   sync.Mutex
-	seen audit.Link // the last head that this process knows
+	seen audit.Link // the last head that this process has seen
 }
 
 // New returns the trail in db, whose events are kept for so long; 0 is for ever.
@@ -66,7 +66,8 @@ func Read(env *config.Env, db *store.DB, ring *keyring.Ring) *Trail {
 	return New(db, ring, time.Duration(days)*24*time.Hour, time.Now)
 }
 
-// A Broken chain is one that somebody changed; where it shows first, and how.
+// A Broken is the error of a chain that somebody changed: where the change first
+// shows, and how.
 type Broken struct {
 	Seq    int64  `json:"seq"`                // the place
 	Event  string `json:"event_id,omitempty"` // what is there
@@ -77,8 +78,8 @@ func (b *Broken) Error() string {
 	return fmt.Sprintf("the audit trail is broken at place %d: %s", b.Seq, b.Reason)
 }
 
-// Keep gives places to the events that have none, and prunes what is old. It may
-// run beside itself, and stop at any point. A [Broken] chain is not continued.
+// Keep chains the events that have no place, and prunes old events. Concurrent calls
+// are safe, and it may stop at any point. It does not extend a [Broken] chain.
 func (t *Trail) Keep(ctx context.Context) (chained, pruned int64, err error) {
 	for {
 		n, err := t.chain(ctx)
@@ -108,7 +109,7 @@ func (t *Trail) progress(what string, events int64) {
 	}
 }
 
-// chain gives places to one batch. With nothing to do it is two statements.
+// chain chains one batch of events. With nothing to do it takes two statements.
 func (t *Trail) chain(ctx context.Context) (n int64, err error) {
 	head, err := t.db.AuditHead(ctx)
 	if err != nil {
@@ -149,14 +150,14 @@ func (t *Trail) chain(ctx context.Context) (n int64, err error) {
 	return n, nil
 }
 
-// lock takes the head for this transaction, and refuses one that is not as some
+// lock locks the head for this transaction, and returns an error unless it is as a
 // process left it.
 func (t *Trail) lock(ctx context.Context, tx *store.Tx) (store.SealedHead, error) {
 	head, err := tx.LockAuditHead(ctx)
 	if err != nil {
 		return head, err
 	}
-	if b := t.judge(head); b != nil {
+	if b := t.checkHead(head); b != nil {
 		return head, b
 	}
 	if head.MAC == (audit.MAC{}) {
@@ -171,23 +172,23 @@ func (t *Trail) lock(ctx context.Context, tx *store.Tx) (store.SealedHead, error
 	return head, t.continues(ctx, tx, head)
 }
 
-// judge returns what is wrong with the head as such.
-func (t *Trail) judge(head store.SealedHead) *Broken {
+// checkHead returns what is wrong with the head itself.
+func (t *Trail) checkHead(head store.SealedHead) *Broken {
 	if head.MAC == (audit.MAC{}) && head.Head == (audit.Head{}) {
-		return nil // it never began
+		return nil // there was no event yet
 	}
-	switch head.MAC.Judge(t.keys, head.Seal) {
-	case audit.Wrong:
+	switch head.MAC.Check(t.keys, head.Seal) {
+	case audit.Forged:
 		return &Broken{Seq: head.Seq, Reason: "the head of the chain is forged"}
-	case audit.Unknown:
+	case audit.UnknownKey:
 		return &Broken{Seq: head.Seq, Reason: "the head of the chain is sealed with a secret that is not among DATA_SECRET and DATA_PREVIOUS_SECRETS, or where the first is unset, JWT_SECRET and JWT_PREVIOUS_SECRETS"}
 	default:
 		return nil
 	}
 }
 
-// continues compares the head with the last one that this process knows: an
-// earlier one, put back with everything behind it, is sealed as well as any.
+// continues compares the head with the last one that this process has seen. An
+// attacker may have restored an earlier state of the tables, with a valid MAC.
 func (t *Trail) continues(ctx context.Context, tx *store.Tx, head store.SealedHead) error {
 	t.mu.Lock()
 	seen := t.seen
@@ -205,14 +206,14 @@ func (t *Trail) continues(ctx context.Context, tx *store.Tx, head store.SealedHe
 	return err
 }
 
-// move seals the head and keeps it.
+// move seals the head and stores it.
 func (t *Trail) move(ctx context.Context, tx *store.Tx, head audit.Head) error {
 	return tx.MoveAuditHead(ctx, store.SealedHead{Head: head, MAC: head.Seal(t.keys.Current())})
 }
 
-// prune deletes old events from the front, a page at a time, and anchors the
-// chain at the last of them. What it deletes it verifies first, so that nobody
-// gets rid of an event by making it look old.
+// prune deletes one page of old events from the front, and anchors the chain at the
+// last of them. It verifies events before it deletes them, so that nobody removes
+// an event by changing its date.
 func (t *Trail) prune(ctx context.Context) (n int64, err error) {
 	until := t.now().Add(-t.keep)
 	head, err := t.db.AuditHead(ctx)
@@ -249,7 +250,7 @@ func (t *Trail) prune(ctx context.Context) (n int64, err error) {
 	return n, err
 }
 
-// follows returns what is wrong with e as the event behind before.
+// follows returns what is wrong with e as the successor of before.
 func (t *Trail) follows(before audit.Link, e store.ChainedEvent) *Broken {
 	next := before.Next(e.Event)
 	switch {
@@ -257,23 +258,23 @@ func (t *Trail) follows(before audit.Link, e store.ChainedEvent) *Broken {
 		return &Broken{Seq: next.Seq, Reason: fmt.Sprintf("%d events are missing before event %s", e.Seq-next.Seq, e.ID)}
 	case e.Hash != next.Hash:
 		return &Broken{Seq: e.Seq, Event: e.ID, Reason: "the event was changed"}
-	case e.MAC.Judge(t.keys, e.Seal) == audit.Wrong:
+	case e.MAC.Check(t.keys, e.Seal) == audit.Forged:
 		return &Broken{Seq: e.Seq, Event: e.ID, Reason: "the event was changed, and the chain behind it forged"}
 	}
 	return nil
 }
 
-// ErrWhole is what Adopt returns for a trail that is not broken.
-var ErrWhole = errors.New("the audit trail is not broken; there is nothing to adopt")
+// ErrNotBroken is the error of Adopt for a trail that is not broken.
+var ErrNotBroken = errors.New("the audit trail is not broken; there is nothing to adopt")
 
-// Adopt takes a broken trail as it stands: what is there gets new places, and an
-// event in the trail tells that, and what was wrong. Nothing before that event is
-// vouched for any more but by whoever adopted it. Processes that knew the old
-// chain go on after a restart.
+// Adopt accepts a broken trail as it is: all events get new places, and a new event
+// records this and what was wrong. Only the word of whoever adopted the trail now
+// supports the events before that one. Processes that have seen the old chain must
+// be restarted.
 func (t *Trail) Adopt(ctx context.Context, origin audit.Origin) (Report, error) {
 	r, err := t.Verify(ctx, audit.Link{})
 	if err == nil && r.OK {
-		err = ErrWhole
+		err = ErrNotBroken
 	}
 	if err != nil {
 		return r, err
@@ -289,8 +290,8 @@ func (t *Trail) Adopt(ctx context.Context, origin audit.Origin) (Report, error) 
 	return r, err
 }
 
-// Loop keeps the trail until ctx ends, and logs each head: who has the log can
-// tell later that the chain was not cut (gateway audit verify --head).
+// Loop keeps the trail until ctx ends, and logs each head. With a logged head,
+// "gateway audit verify --head" can detect later that the chain was cut.
 func (t *Trail) Loop(ctx context.Context) {
 	background.Loop{Failed: "audit trail", Level: level, Interval: interval / 2, Jitter: interval / 2}.Run(ctx, t.round)
 }
@@ -313,7 +314,7 @@ func level(err error) slog.Level {
 	return slog.LevelError
 }
 
-// Seen returns the last head that this process made, as verify takes it.
+// Seen returns the last head that this process made, in the form of [FormatLink].
 func (t *Trail) Seen() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -265,7 +265,7 @@ func TestAdopt(t *testing.T) {
 			w := newWorld(t, db, 0)
 			w.happen(5)
 			w.kept()
-			if _, err := w.trail.Adopt(t.Context(), audit.Origin{}); !errors.Is(err, trail.ErrWhole) {
+			if _, err := w.trail.Adopt(t.Context(), audit.Origin{}); !errors.Is(err, trail.ErrNotBroken) {
 				t.Fatalf("a trail that is whole was adopted: %v", err)
 			}
 			w.sql(wrong)

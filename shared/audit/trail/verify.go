@@ -13,23 +13,23 @@ import (
 	"github.com/voiceassist/gateway/shared/store"
 )
 
-// A Report is what became of a verification.
+// A Report is the result of a verification.
 type Report struct {
 	OK          bool       `json:"ok"`
-	Events      int64      `json:"events"`             // that have a place and were verified
-	Pruned      int64      `json:"pruned"`             // that were deleted, as they were old
-	Head        string     `json:"head"`               // PLACE:HASH of the last
-	Unchained   int64      `json:"unchained"`          // that have no place yet, and prove nothing
+	Events      int64      `json:"events"`             // verified
+	Pruned      int64      `json:"pruned"`             // deleted because of their age
+	Head        string     `json:"head"`               // PLACE:HASH of the last event
+	Unchained   int64      `json:"unchained"`          // not in the chain yet, so not verified
 	Oldest      *time.Time `json:"oldest_unchained"`   // of them
-	Stale       bool       `json:"stale"`              // nobody gives places
-	OlderSecret int64      `json:"with_older_secrets"` // sealed with a secret that is gone; those behind them vouch for them
-	Broken      *Broken    `json:"broken"`             // where it shows first; null when ok
+	Stale       bool       `json:"stale"`              // no process chains events; see [StaleAfter]
+	OlderSecret int64      `json:"with_older_secrets"` // sealed with a secret that was dropped; later events cover them
+	Broken      *Broken    `json:"broken"`             // null if ok
 }
 
 // FormatLink returns the text for a place in the chain.
 func FormatLink(l audit.Link) string { return fmt.Sprintf("%d:%x", l.Seq, l.Hash[:]) }
 
-// ParseLink reads what FormatLink returns.
+// ParseLink parses the text of FormatLink.
 func ParseLink(text string) (audit.Link, error) {
 	var l audit.Link
 	place, hash, _ := strings.Cut(text, ":")
@@ -43,10 +43,10 @@ func ParseLink(text string) (audit.Link, error) {
 	return l, nil
 }
 
-// Verify checks every event that has a place: that none is missing, changed or
-// moved from the first to the last, and that the last is the head. With a
-// witness, a head that somebody noted earlier, the chain must have passed there,
-// which a chain that was cut or made anew did not. The error is of the database.
+// Verify checks all chained events: that none is missing, changed or moved, and that
+// the last one is the head. A witness is a head that was noted earlier: the chain
+// must contain it, which a chain that was cut or rebuilt does not. The zero Link is
+// no witness. The error is one of the database.
 func (t *Trail) Verify(ctx context.Context, witness audit.Link) (Report, error) {
 	for {
 		r, pruned, err := t.verify(ctx, witness)
@@ -57,7 +57,7 @@ func (t *Trail) Verify(ctx context.Context, witness audit.Link) (Report, error) 
 		if err != nil || head.Pruned.Seq == pruned {
 			return r, err
 		}
-		// Events were pruned under our eyes.
+		// Events were pruned meanwhile.
 	}
 }
 
@@ -70,15 +70,15 @@ func (t *Trail) verify(ctx context.Context, witness audit.Link) (r Report, prune
 	if r.Unchained, r.Oldest, err = t.db.CountUnchained(ctx); err != nil {
 		return r, 0, err
 	}
-	r.Stale = r.Oldest != nil && t.now().Sub(*r.Oldest) > Stale
-	if r.Broken = t.judge(head); r.Broken == nil {
+	r.Stale = r.Oldest != nil && t.now().Sub(*r.Oldest) > StaleAfter
+	if r.Broken = t.checkHead(head); r.Broken == nil {
 		r.Broken, err = t.walk(ctx, head, witness, &r)
 	}
 	r.OK = r.Broken == nil
 	return r, head.Pruned.Seq, err
 }
 
-// walk goes from the anchor to the head.
+// walk verifies the events from the anchor to the head.
 func (t *Trail) walk(ctx context.Context, head store.SealedHead, witness audit.Link, r *Report) (*Broken, error) {
 	if witness.Seq > head.Seq {
 		return &Broken{Seq: head.Seq + 1, Reason: fmt.Sprintf("the chain was cut: it reached place %d when the head was noted", witness.Seq)}, nil
@@ -104,7 +104,7 @@ func (t *Trail) walk(ctx context.Context, head store.SealedHead, witness audit.L
 			if b := t.follows(last, e); b != nil {
 				return b, nil
 			}
-			if e.MAC.Judge(t.keys, e.Seal) == audit.Unknown {
+			if e.MAC.Check(t.keys, e.Seal) == audit.UnknownKey {
 				r.OlderSecret++
 			}
 			last = e.Link
@@ -120,8 +120,8 @@ func (t *Trail) walk(ctx context.Context, head store.SealedHead, witness audit.L
 	}
 }
 
-// beyond is for an event behind the head: new since the head was read, or put
-// there.
+// beyond handles an event after the head: either the head moved since it was read,
+// or somebody inserted the event.
 func (t *Trail) beyond(ctx context.Context, last audit.Link, head store.SealedHead, e store.ChainedEvent) (*Broken, error) {
 	now, err := t.db.AuditHead(ctx)
 	if err == nil && now.Seq < e.Seq {
@@ -130,7 +130,7 @@ func (t *Trail) beyond(ctx context.Context, last audit.Link, head store.SealedHe
 	return ends(last, head), err
 }
 
-// ends returns what is wrong where the events end before the head.
+// ends returns what is wrong if the events end before the head.
 func ends(last audit.Link, head store.SealedHead) *Broken {
 	if last == head.Link {
 		return nil
@@ -138,7 +138,7 @@ func ends(last audit.Link, head store.SealedHead) *Broken {
 	return &Broken{Seq: last.Seq + 1, Reason: fmt.Sprintf("the last %d events are missing", head.Seq-last.Seq)}
 }
 
-// passes compares the chain with the witness, where it is.
+// passes compares the chain with the witness at its place.
 func passes(at, witness audit.Link) *Broken {
 	if at.Seq != witness.Seq || witness.Seq == 0 || at.Hash == witness.Hash {
 		return nil
