@@ -50,7 +50,7 @@ func TestRing_OfADataSecretTakesNothingOfJWTSecret(t *testing.T) {
 		taken := map[string]bool{
 			"a refresh token": refresh == nil,
 			"a sealed value":  opened == nil,
-			"the audit trail": head.Seal(theirs.Derive(audit.Purpose).Current()).Judge(ours.Derive(audit.Purpose), head.Seal) == audit.Genuine,
+			"the audit trail": head.Seal(theirs.Derive(audit.Purpose).Current()).Check(ours.Derive(audit.Purpose), head.Seal) == audit.Valid,
 		}
 		for _, purpose := range purposes {
 			key := theirs.Derive(purpose).Current()
