@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -68,8 +69,7 @@ func openDirect(_ context.Context, env *config.Env, _ func(line string)) (*store
 func migrated(ctx context.Context, db *store.DB) error {
 	version, err := db.Schema(ctx)
 	if err == nil && version < store.SchemaVersion {
-		err = fmt.Errorf("the database's schema is at version %d and must be at %d: run gateway migrate up",
-			version, store.SchemaVersion)
+		err = errors.New("the database's " + store.DescribeOutdated(version))
 	}
 	return err
 }

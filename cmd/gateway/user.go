@@ -165,13 +165,17 @@ func setRole(
 	return a, err
 }
 
-// spoken turns a fault into sentences for the console.
+// spoken translates a fault into sentences for the console. It adds the cause of a
+// failure of the gateway or of what it depends on, which only the operator can fix.
 func spoken(err error) error {
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok {
 		return err
 	}
 	if len(f.Fields) == 0 {
+		if cause := f.Unwrap(); cause != nil && (f.Kind == fault.Unavailable || f.Kind == fault.Internal) {
+			return fmt.Errorf("%s (%w)", f.Detail, cause)
+		}
 		return errors.New(f.Detail)
 	}
 	lines := make([]string, len(f.Fields))

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -49,8 +48,7 @@ func schema(db *store.DB) probe.Probe {
 	return probe.Cached(func(ctx context.Context) error {
 		version, err := db.Schema(ctx)
 		if err == nil && version < store.SchemaVersion {
-			err = &probe.Failure{Text: fmt.Sprintf(
-				"the schema is at version %d and must be at %d: run gateway migrate up", version, store.SchemaVersion)}
+			err = &probe.Failure{Text: "the " + store.DescribeOutdated(version)}
 		}
 		return err
 	}, Fresh)

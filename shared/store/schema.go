@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -29,6 +30,12 @@ func (db *DB) Schema(ctx context.Context) (int64, error) {
 	return version, nil
 }
 
+// DescribeOutdated returns, for operators, what is wrong with a schema of an older
+// version, and the remedy. It continues "the".
+func DescribeOutdated(version int64) string {
+	return fmt.Sprintf("schema is at version %d and must be at %d: run gateway migrate up", version, SchemaVersion)
+}
+
 // checkVersion returns [ErrSchemaOutdated] if the schema is too old. It runs
 // before the first statement, so that opening a database costs nothing, and not
 // again after it has succeeded: schema versions only increase.
@@ -41,8 +48,7 @@ func (db *DB) checkVersion(ctx context.Context) error {
 		return err
 	}
 	if version < SchemaVersion {
-		return ErrSchemaOutdated.Because(fmt.Errorf(
-			"the schema is at version %d and must be at %d: run gateway migrate up", version, SchemaVersion))
+		return ErrSchemaOutdated.Because(errors.New("the " + DescribeOutdated(version)))
 	}
 	db.versionChecked.Store(true)
 	return nil
