@@ -16,7 +16,7 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/internal/transport"
 )
 
-// A call is one request of the API and how its answers are to be read.
+// A call is one API request, and how to read its response.
 type call struct {
 	op     string // for errors
 	method string
@@ -24,28 +24,28 @@ type call struct {
 	query  url.Values
 	form   url.Values
 	as     credentials
-	agent  string        // the User-Agent; "" is ours
-	writes bool          // has an effect, so a lost answer is uncertain
-	once   bool          // a repetition could count as another failed login
-	kinds  map[int]error // codes of meta.statuscode that mean something special here
-	data   any           // where the data goes; nil when there is none
+	agent  string        // User-Agent; "" for [transport.UserAgent]
+	writes bool          // has an effect, so a lost response is uncertain
+	once   bool          // a repeated request could count as another failed login
+	kinds  map[int]error // meaning of meta.statuscode, where it differs from [call.kind]
+	data   any           // decoded data; nil if there is none
 }
 
-// errTooLarge, errRedirect and errData say what was wrong with an answer.
+// What is wrong with a response.
 var (
-	errTooLarge = fmt.Errorf("larger than %d bytes", maxAnswer)
+	errTooLarge = fmt.Errorf("larger than %d bytes", maxResponse)
 	errRedirect = errors.New("a redirect")
 	errData     = errors.New("data of another form")
 )
 
-// An answer is what came back, read to its end.
-type answer struct {
+// A response is an HTTP response that was read completely.
+type response struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// do makes the call and returns nil when meta.statuscode says that it succeeded.
+// do makes the call and returns nil if meta.statuscode reports success.
 func (c *Client) do(ctx context.Context, k call) error {
 	u := c.server.URL(append([]string{"ocs", "v2.php"}, k.path...)...)
 	query := url.Values{"format": {"json"}}
@@ -62,31 +62,31 @@ func (c *Client) do(ctx context.Context, k call) error {
 	return nil
 }
 
-// send makes one HTTP request and reads the whole answer.
-func (c *Client) send(ctx context.Context, k call, u *url.URL) (answer, *Error) {
+// send makes one HTTP request and reads the complete response.
+func (c *Client) send(ctx context.Context, k call, u *url.URL) (response, *Error) {
 	timeout := c.timeout
 	if k.writes {
 		timeout = c.writeTimeout
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	var sent atomic.Bool // from having a connection on, bytes may have left
+	var sent atomic.Bool // with a connection, bytes may have been sent
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { sent.Store(true) },
 	})
 	req, err := k.request(ctx, u)
 	if err != nil {
-		return answer{}, &Error{Op: k.op, Kind: ErrInvalid, cause: err}
+		return response{}, &Error{Op: k.op, Kind: ErrInvalid, cause: err}
 	}
 	resp, err := c.server.Do(req)
 	if err != nil {
-		return answer{}, k.lost(err, sent.Load(), 0)
+		return response{}, k.lost(err, sent.Load(), 0)
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse+1))
 	if err := errors.Join(err, resp.Body.Close()); err != nil {
-		return answer{}, k.lost(err, true, resp.StatusCode)
+		return response{}, k.lost(err, true, resp.StatusCode)
 	}
-	return answer{resp.StatusCode, resp.Header, body}, nil
+	return response{resp.StatusCode, resp.Header, body}, nil
 }
 
 // request builds the HTTP request.
@@ -96,14 +96,14 @@ func (k call) request(ctx context.Context, u *url.URL) (*http.Request, error) {
 	case k.form != nil:
 		body = strings.NewReader(k.form.Encode())
 	case (k.writes || k.once) && k.method == http.MethodGet:
-		// net/http repeats a GET without a body when a reused connection breaks.
+		// net/http repeats a GET without a body if a reused connection breaks.
 		body = io.NopCloser(strings.NewReader(""))
 	}
 	req, err := transport.NewRequest(ctx, k.method, u, body)
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("OCS-APIRequest", "true") // without it: 412, nothing executed
+	req.Header.Set("OCS-APIRequest", "true") // without it, Nextcloud responds with 412
 	req.Header.Set("Accept", "application/json")
 	if k.agent != "" {
 		req.Header.Set("User-Agent", k.agent)
@@ -117,14 +117,14 @@ func (k call) request(ctx context.Context, u *url.URL) (*http.Request, error) {
 	return req, nil
 }
 
-// lost is the error of a call without a complete answer.
+// lost returns the error of a call without a complete response.
 func (k call) lost(err error, sent bool, status int) *Error {
 	e := &Error{Op: k.op, Kind: ErrUnavailable, Status: status, cause: err}
 	switch {
 	case k.writes && sent:
 		e.Kind = ErrUncertain
 	case status != 0 && !timedOut(err):
-		e.Kind = ErrBadAnswer // the header came, the body broke off
+		e.Kind = ErrBadAnswer // the header arrived, but not the complete body
 	}
 	return e
 }
@@ -133,11 +133,11 @@ func timedOut(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
-// judge says what an answer means. Its Kind is nil when the call succeeded.
-func (k call) judge(got answer) *Error {
+// judge interprets a response. The Kind of its result is nil if the call succeeded.
+func (k call) judge(got response) *Error {
 	e := &Error{Op: k.op, Status: got.status, RetryAfter: transport.RetryAfter(got.header)}
 	doc, err := decode(got.header.Get("Content-Type"), got.body)
-	if len(got.body) > maxAnswer {
+	if len(got.body) > maxResponse {
 		err = errTooLarge
 	}
 	if err != nil {
@@ -154,7 +154,7 @@ func (k call) judge(got answer) *Error {
 	return e
 }
 
-// kind maps the code of an answer; nil is success.
+// kind maps meta.statuscode to an error; nil is success.
 func (k call) kind(code int) error {
 	if kind, ok := k.kinds[code]; ok {
 		return kind
@@ -171,7 +171,7 @@ func (k call) kind(code int) error {
 	case metaUnavailable:
 		return ErrMaintenance
 	case metaServerError, metaServerError1:
-		// Also what a server answers that locked us out: it cannot be told apart.
+		// Also the response of a server that locked this address out.
 		if k.writes {
 			return ErrUncertain
 		}
@@ -180,9 +180,9 @@ func (k call) kind(code int) error {
 	return ErrRefused
 }
 
-// judgeStatus goes by the HTTP status where the answer is no OCS document: some
-// have no body by design, others come from what stands before the server.
-func (k call) judgeStatus(e *Error, got answer, err error) {
+// judgeStatus interprets the HTTP status of a response that is not an OCS document: some
+// have no body by design, others come from a proxy in front of the server.
+func (k call) judgeStatus(e *Error, got response, err error) {
 	e.Kind, e.cause = ErrBadAnswer, err
 	switch status := got.status; {
 	case status == http.StatusUnauthorized:

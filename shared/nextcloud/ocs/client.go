@@ -1,11 +1,12 @@
-// Package ocs is a client of the provisioning side of a Nextcloud server:
-// accounts, their quota and their app passwords, over OCS v2. Their files are the
-// business of package webdav; [Client.WebDAVURL] says where they are.
+// Package ocs is a client of Nextcloud's provisioning API (OCS v2): accounts, their
+// quotas, groups and app passwords. Package webdav accesses their files.
 //
-// Start at [New]. Every failure is an [*Error] that matches one of the Err…
-// values, chosen so that a reconciler can decide what to do next: the status
-// code inside the answer decides, never its message. No error and no log line
-// holds a password or the body of an answer.
+// Begin with [New]. Every failure is an [*Error] that matches one of the Err… values,
+// chosen so that the reconciler can decide what to do next. They depend on status codes,
+// never on messages. No error contains a password or the body of a response. Nextcloud
+// quirks are documented where they are handled.
+//
+// It may import the foundation and quota packages and internal/transport.
 package ocs
 
 import (
@@ -18,42 +19,34 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/internal/transport"
 )
 
-// DefaultTimeout bounds one call where [Config] does not say otherwise.
+// DefaultTimeout limits one call if [Config] has no timeout.
 const DefaultTimeout = 10 * time.Second
 
 const (
-	// maxAnswer bounds what is read of an answer, in bytes. The longest is the
-	// list of users: 64 characters each, tens of thousands of them.
-	maxAnswer = 4 << 20
-	// maxHeader bounds the header of an answer, in bytes; Nextcloud sends about
-	// 3 KiB, half of it cookies.
-	maxHeader = 64 << 10
-	// idleConns is how many connections wait for the next call: one for each
-	// worker of a busy reconciler.
-	idleConns = 8
-	// pageTries is how often a page of users is asked for that somebody leaves.
-	pageTries = 5
-	// storageTries is how often a user is asked for whose storage is not told,
-	// storagePause after each other.
-	storageTries = 4
-	storagePause = 250 * time.Millisecond
-	// userAgent names the app passwords that this client fetches.
-	userAgent = "VoiceAssist gateway"
+	// maxResponse limits the body of a response, in bytes. The longest is the list of
+	// users: up to 64 characters each, tens of thousands of them.
+	maxResponse = 4 << 20
+	// pageAttempts is how often a page of users is requested while users are deleted.
+	pageAttempts = 5
+	// storageAttempts is how often a user is requested whose storage is missing in the
+	// response, at intervals of storagePause.
+	storageAttempts = 4
+	storagePause    = 250 * time.Millisecond
 )
 
-// A Config says which server to call, and as whom.
+// A Config holds the server and the administrator of a [Client].
 type Config struct {
-	URL           *url.URL       // the base, with the folder where there is one: https://host/nextcloud
-	AdminUser     string         // id of an account in the group "admin"
-	AdminPassword secret.String  // its real password; app passwords are refused by current servers
-	Timeout       time.Duration  // for a whole call; 0 is [DefaultTimeout]
-	WriteTimeout  time.Duration  // for one that has an effect, and should not be made twice; 0 is Timeout
-	Roots         *x509.CertPool // who may sign the server's certificate; nil is the system's
+	URL           *url.URL       // base address, with the folder of the installation: https://host/nextcloud
+	AdminUser     string         // ID of an account in the group "admin"
+	AdminPassword secret.String  // its real password; current servers reject app passwords
+	Timeout       time.Duration  // for a whole call; 0 for [DefaultTimeout]
+	WriteTimeout  time.Duration  // for a call that has an effect; 0 for Timeout
+	Roots         *x509.CertPool // certificate authorities of the server; nil for the system's
 }
 
 // A Client calls one Nextcloud server. It is safe for concurrent use, reuses
-// connections, follows no redirects, keeps no cookies and never repeats a call
-// that has an effect.
+// connections, follows no redirects, keeps no cookies, and never repeats a call that
+// has an effect.
 type Client struct {
 	server       *transport.Server
 	admin        credentials
@@ -61,13 +54,13 @@ type Client struct {
 	writeTimeout time.Duration
 }
 
-// credentials are one name and password for HTTP Basic (RFC 7617).
+// credentials are for HTTP Basic authentication (RFC 7617).
 type credentials struct {
 	user     string
 	password secret.String
 }
 
-// New returns a client; it does not call the server.
+// New returns a client. It does not call the server.
 func New(c Config) *Client {
 	if c.Timeout <= 0 {
 		c.Timeout = DefaultTimeout
@@ -83,7 +76,7 @@ func New(c Config) *Client {
 // Close closes the idle connections. The client stays usable.
 func (c *Client) Close() { c.server.Close() }
 
-// WebDAVURL returns the root of a user's files, with a slash at its end.
+// WebDAVURL returns the address of a user's files, with a trailing slash.
 func (c *Client) WebDAVURL(userID string) string {
 	return c.server.URL("remote.php", "dav", "files", userID).String() + "/"
 }

@@ -11,10 +11,9 @@ import (
 
 var errNoCredentials = errors.New("no user, no password, or a colon in the user")
 
-// Authenticate proves that the password opens the account and returns the
-// account it opened. Compare its ID with the one that was meant: an e-mail
-// address logs in, too, and it can be that of another account. A disabled
-// account is [ErrUnauthorized] like a wrong password.
+// Authenticate checks a password and returns the account that it belongs to. The caller
+// must compare the ID: Nextcloud also accepts an e-mail address, which can be that of
+// another account. A disabled account is [ErrUnauthorized], as is a wrong password.
 func (c *Client) Authenticate(ctx context.Context, user string, password secret.String) (User, error) {
 	var raw rawUser
 	err := c.asUser(ctx, user, password, call{
@@ -26,16 +25,16 @@ func (c *Client) Authenticate(ctx context.Context, user string, password secret.
 	return raw.user(), nil
 }
 
-// AppPassword fetches a new app password for the user, who must authenticate
-// with the real password; an app password is [ErrForbidden]. It opens the
-// account only together with the user name exactly as given here. Every call
-// makes another one, also a call whose answer is lost: that is [ErrUncertain].
+// AppPassword creates an app password for the user, who authenticates with the real
+// password; with an app password, it is [ErrForbidden]. The new password is valid only
+// with the user name exactly as given here. Every call creates one, even if its response
+// is lost: that is [ErrUncertain].
 func (c *Client) AppPassword(ctx context.Context, user string, password secret.String) (secret.String, error) {
 	return c.NamedAppPassword(ctx, user, password, "")
 }
 
-// NamedAppPassword is [Client.AppPassword] with the name under which the user
-// sees it among the devices; "" is the gateway's own.
+// NamedAppPassword is [Client.AppPassword] with a name, which the user sees in the list
+// of devices; "" for the gateway's own name.
 func (c *Client) NamedAppPassword(ctx context.Context, user string, password secret.String, name string) (secret.String, error) {
 	var got struct {
 		AppPassword secret.String `json:"apppassword"`
@@ -54,17 +53,16 @@ func (c *Client) NamedAppPassword(ctx context.Context, user string, password sec
 	return got.AppPassword, nil
 }
 
-// RevokeAppPassword makes an app password worthless; it authenticates itself.
-// One that is worthless already is [ErrUnauthorized], and a strike.
+// RevokeAppPassword revokes an app password, which also authenticates the call. One that
+// is not valid is [ErrUnauthorized], and counts as a failed login.
 func (c *Client) RevokeAppPassword(ctx context.Context, user string, appPassword secret.String) error {
 	return c.asUser(ctx, user, appPassword, call{
 		op: "revoke app password", method: http.MethodDelete, path: []string{"core", "apppassword"}, writes: true,
 	})
 }
 
-// asUser makes a call with credentials that are not the administrator's. An
-// empty password is not sent: the server would take the call for an anonymous
-// one.
+// asUser makes a call with the credentials of a user. It does not send an empty
+// password, which the server would treat as an anonymous call.
 func (c *Client) asUser(ctx context.Context, user string, password secret.String, k call) error {
 	if user == "" || password == "" || strings.Contains(user, ":") {
 		return &Error{Op: k.op, Kind: ErrUnauthorized, cause: errNoCredentials}
@@ -73,7 +71,7 @@ func (c *Client) asUser(ctx context.Context, user string, password secret.String
 	return c.do(ctx, k)
 }
 
-// printable keeps what a header field may hold (RFC 9110 section 5.5).
+// printable replaces what a header field may not contain (RFC 9110 section 5.5).
 func printable(r rune) rune {
 	if r < ' ' || r > '~' {
 		return '?'

@@ -8,58 +8,58 @@ import (
 	"time"
 )
 
-// What became of a call. Compare with [errors.Is]; [ErrUncertain] first, since
-// it can stand beside another one.
+// The kinds of errors. Check with [errors.Is], and check [ErrUncertain] first, since an
+// error can be of another kind, too.
 var (
-	// ErrUncertain: the call may have had its effect. Settle it with [Client.User].
+	// ErrUncertain: the call may have had its effect. [Client.User] shows whether it did.
 	ErrUncertain = errors.New("the call may have had its effect")
-	// ErrExists: the id is taken, whatever its letter case. The server says the
-	// same after it made an account and then could not read the quota, so it
-	// can be ours: ask [Client.Authenticate].
+	// ErrExists: the ID is taken, in any letter case. The server also returns this after
+	// it created an account and then failed to read the quota, so the account may be the
+	// caller's: check with [Client.Authenticate].
 	ErrExists = errors.New("the user exists")
-	// ErrNoUser: there is no user of that id.
+	// ErrNoUser: there is no user with that ID.
 	ErrNoUser = errors.New("there is no such user")
-	// ErrNoGroup: there is no group of that name.
+	// ErrNoGroup: there is no group with that name.
 	ErrNoGroup = errors.New("there is no such group")
-	// ErrUnauthorized: wrong password, or a disabled or unknown account. It
-	// counts as a strike that slows the server for all calls from this address:
-	// do not try the same again.
+	// ErrUnauthorized: a wrong password, or a disabled or unknown account. The server
+	// counts it as a failed login, and delays all calls from this address: do not retry
+	// with the same credentials.
 	ErrUnauthorized = errors.New("the credentials are refused")
-	// ErrForbidden: the account that calls may not do that; it is no administrator.
+	// ErrForbidden: the calling account is not an administrator.
 	ErrForbidden = errors.New("not allowed")
-	// ErrRateLimited: too many calls; [Error].RetryAfter is always set with it.
+	// ErrRateLimited: too many calls. [Error].RetryAfter is set.
 	ErrRateLimited = errors.New("too many calls")
-	// ErrUnavailable: no connection, no answer in time, an overloaded server, or
-	// one that locked us out after too many strikes. Nothing was changed.
+	// ErrUnavailable: no connection, a timeout, an overloaded server, or one that locked
+	// this address out after too many failed logins. Nothing was changed.
 	ErrUnavailable = errors.New("the server is not available")
-	// ErrMaintenance is an [ErrUnavailable] that an administrator ends.
+	// ErrMaintenance is an [ErrUnavailable] until an administrator ends the maintenance mode.
 	ErrMaintenance = fmt.Errorf("maintenance: %w", ErrUnavailable)
-	// ErrBadAnswer: what came back is not what Nextcloud answers, such as HTML,
-	// a redirect, half a document or too much of it.
+	// ErrBadAnswer: the response is not one of Nextcloud, such as HTML, a redirect, or an
+	// incomplete or oversized document.
 	ErrBadAnswer = errors.New("the answer is not that of a Nextcloud")
-	// ErrRefused: understood and refused for good; [Error].Code says why.
+	// ErrRefused: rejected permanently. [Error].Code has the reason.
 	ErrRefused = errors.New("refused")
-	// ErrInvalid is an [ErrRefused] for a value that is not acceptable. On
-	// [Client.CreateUser] it can also be the loser's answer of a race for one id.
+	// ErrInvalid is an [ErrRefused] for an invalid value. [Client.CreateUser] also returns
+	// it to the loser of a race for one ID.
 	ErrInvalid = fmt.Errorf("a value is not acceptable: %w", ErrRefused)
-	// ErrWeakPassword is an [ErrRefused] by the server's password policy.
+	// ErrWeakPassword is an [ErrRefused] because of the server's password policy.
 	ErrWeakPassword = fmt.Errorf("password policy: %w", ErrRefused)
 )
 
-// An Error is what every call of a [Client] returns on failure.
+// An Error is the failure of a call of a [Client].
 type Error struct {
 	Op         string        // the call: "create user"
 	Kind       error         // one of the Err… values
-	Status     int           // HTTP status; 0 without an answer
-	Code       int           // ocs.meta.statuscode; 0 where the answer had none
-	Message    string        // the server's own words, for operators only; may be ""
-	RetryAfter time.Duration // when trying again may help; 0 is unsaid
+	Status     int           // HTTP status; 0 without a response
+	Code       int           // ocs.meta.statuscode; 0 if the response has none
+	Message    string        // message of the server, for operators only; may be ""
+	RetryAfter time.Duration // when to retry; 0 if unknown
 
 	uncertain bool  // also ErrUncertain
-	cause     error // never holds a URL, a header or a body
+	cause     error // never contains a URL, a header or a body
 }
 
-// Error returns one line for operators. It names no user and no secret.
+// Error returns one line for operators. It contains no user and no secret.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("nextcloud: " + e.Op + ": " + e.Kind.Error())
@@ -91,7 +91,7 @@ func (e *Error) Unwrap() []error {
 	return all
 }
 
-// RetryAfter returns how long err asks to wait, or 0 where it does not say.
+// RetryAfter returns how long to wait before a retry, or 0 if err has no such time.
 func RetryAfter(err error) time.Duration {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.RetryAfter

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// The codes of ocs.meta.statuscode that decide something. OCS v2 uses the HTTP
-// status for most; the three-digit ones below 200 belong to one call each.
+// Values of ocs.meta.statuscode. OCS v2 uses the HTTP status for most of them. The
+// meaning of those from 101 to 199 depends on the call.
 const (
-	metaOK1          = 100 // OCS v1, should a proxy send us there
+	metaOK1          = 100 // OCS v1, to which a proxy may rewrite
 	metaOK           = 200
-	metaInvalid      = 101 // on enable and disable: no such user
-	metaExists       = 102 // on create; on edit: a value that is not acceptable
-	metaBadKey       = 103 // on edit: the password policy, or not allowed; on a group: no such user
+	metaInvalid      = 101 // of enable and disable: no such user
+	metaExists       = 102 // of create; of edit: an invalid value
+	metaBadKey       = 103 // of edit: the password policy, or not allowed; of a group: no such user
 	metaNoGroup      = 104
 	metaWeakPassword = 107
 	metaForbidden    = 403
@@ -27,23 +27,23 @@ const (
 	metaNoUser       = 998
 )
 
-// maxMessage bounds the server's words in an error, in bytes.
+// maxMessage limits the server's message in an error, in bytes.
 const maxMessage = 200
 
-// An envelope is what every OCS answer is wrapped in.
+// An envelope wraps every OCS response.
 type envelope struct {
 	code    int
 	message string
-	data    json.RawMessage // nil when the answer was XML
+	data    json.RawMessage // nil if the response was XML
 }
 
 var (
-	errNotOCS   = errors.New("not an OCS document")
-	errNeitherX = errors.New("neither JSON nor XML")
+	errNotOCS      = errors.New("not an OCS document")
+	errContentType = errors.New("neither JSON nor XML")
 )
 
-// decode reads an answer by its content type: wrong credentials are told in XML
-// to those who asked for JSON, too.
+// decode reads a response by its content type: for wrong credentials, the server sends
+// XML even if JSON was requested.
 func decode(contentType string, body []byte) (envelope, error) {
 	kind, _, _ := mime.ParseMediaType(contentType)
 	switch {
@@ -52,7 +52,7 @@ func decode(contentType string, body []byte) (envelope, error) {
 	case kind == "text/xml", kind == "application/xml":
 		return decodeXML(body)
 	}
-	return envelope{}, errNeitherX
+	return envelope{}, errContentType
 }
 
 func decodeJSON(body []byte) (envelope, error) {
@@ -65,7 +65,7 @@ func decodeJSON(body []byte) (envelope, error) {
 			Data json.RawMessage `json:"data"`
 		} `json:"ocs"`
 	}
-	// The cause is dropped: it can quote the body.
+	// The cause is dropped, since it can quote the body.
 	if json.Unmarshal(body, &doc) != nil || doc.OCS.Meta.Code == nil {
 		return envelope{}, errNotOCS
 	}
@@ -86,7 +86,7 @@ func decodeXML(body []byte) (envelope, error) {
 	return envelope{code: *doc.Meta.Code, message: clip(doc.Meta.Message)}, nil
 }
 
-// clip returns the message at a length that fits a log line.
+// clip shortens the message for a log line.
 func clip(message string) string {
 	message = strings.ToValidUTF8(strings.TrimSpace(message), "")
 	if len(message) <= maxMessage {
@@ -95,19 +95,19 @@ func clip(message string) string {
 	return strings.ToValidUTF8(message[:maxMessage], "") + "…"
 }
 
-// A word is a JSON string, or the number that PHP makes of a string of digits:
-// the list of users holds the id "12345" as 12345.
-type word string
+// A phpString is a JSON string, or a number: PHP converts strings of digits to numbers, so
+// that the list of users has the ID "12345" as 12345.
+type phpString string
 
-// UnmarshalJSON reads a string or a number; null leaves the word as it is.
-func (w *word) UnmarshalJSON(b []byte) error {
+// UnmarshalJSON reads a string or a number; null leaves the value as it is.
+func (s *phpString) UnmarshalJSON(b []byte) error {
 	var n json.Number
 	if len(b) > 0 && b[0] != '"' {
 		err := json.Unmarshal(b, &n)
 		if err == nil {
-			*w = word(n)
+			*s = phpString(n)
 		}
 		return err
 	}
-	return json.Unmarshal(b, (*string)(w))
+	return json.Unmarshal(b, (*string)(s))
 }

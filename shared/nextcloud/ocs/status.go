@@ -9,22 +9,22 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/internal/transport"
 )
 
-// The major versions of Nextcloud that the gateway supports: compose runs the
-// newest, the doctor warns of others.
+// The major versions of Nextcloud that the gateway supports. docker-compose.yml runs the
+// newest, and the doctor warns of others.
 const (
 	OldestVersion = 27
 	NewestVersion = 34
 )
 
-// A Status is what a server says of itself to everybody.
+// A Status is the public state of a server.
 type Status struct {
 	Installed    bool
-	Maintenance  bool // an administrator switched it off; everything else answers 503
+	Maintenance  bool // maintenance mode: all other requests fail with 503
 	NeedsUpgrade bool // the files are newer than the database
 	Version      string
 }
 
-// Usable reports whether the server can do its work.
+// Usable reports whether the server accepts calls.
 func (s Status) Usable() bool { return s.Installed && !s.Maintenance && !s.NeedsUpgrade }
 
 // Status reads status.php, without credentials.
@@ -34,16 +34,16 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	if failure != nil {
 		return Status{}, failure
 	}
-	var said struct {
+	var doc struct {
 		Installed      *bool  `json:"installed"`
 		Maintenance    bool   `json:"maintenance"`
 		NeedsDBUpgrade bool   `json:"needsDbUpgrade"`
 		Version        string `json:"versionstring"`
 	}
 	e := &Error{Op: op, Kind: ErrBadAnswer, Status: got.status, RetryAfter: transport.RetryAfter(got.header)}
-	switch err := json.Unmarshal(got.body, &said); {
-	case err == nil && said.Installed != nil: // older servers send 503 in maintenance
-		return Status{*said.Installed, said.Maintenance, said.NeedsDBUpgrade, said.Version}, nil
+	switch err := json.Unmarshal(got.body, &doc); {
+	case err == nil && doc.Installed != nil: // older servers send 503 in maintenance
+		return Status{*doc.Installed, doc.Maintenance, doc.NeedsDBUpgrade, doc.Version}, nil
 	case got.status >= http.StatusInternalServerError:
 		e.Kind = ErrUnavailable
 	case got.status == http.StatusTooManyRequests:
@@ -52,14 +52,13 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return Status{}, e
 }
 
-// A Throttle is what the server does to calls from our address after failed
-// logins.
+// A Throttle is how the server delays calls from this address after failed logins.
 type Throttle struct {
 	Delay     time.Duration // before every call with credentials, right or wrong
-	AllowList bool          // the address is exempt
+	AllowList bool          // this address is exempt
 }
 
-// Throttle asks, without credentials, whether the server slows us down.
+// Throttle returns, without credentials, how the server delays calls from this address.
 func (c *Client) Throttle(ctx context.Context) (Throttle, error) {
 	var got struct {
 		Capabilities struct {

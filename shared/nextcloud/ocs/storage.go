@@ -7,8 +7,8 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/quota"
 )
 
-// storage is what the server tells of a user's storage. PHP makes an empty list
-// of it where the server could not measure it.
+// storage is the storage of a user. It is an empty list in the response if the server
+// failed to measure it.
 type storage struct {
 	Quota quota.Quota `json:"quota"`
 	Used  float64     `json:"used"`
@@ -17,7 +17,7 @@ type storage struct {
 	unmeasured bool
 }
 
-// UnmarshalJSON takes the empty list for no answer.
+// UnmarshalJSON reads an empty list as unmeasured.
 func (s *storage) UnmarshalJSON(b []byte) error {
 	type plain storage
 	p := plain{Quota: quota.Unknown}

@@ -15,38 +15,38 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/quota"
 )
 
-// editWindow is how long a server counts edits: 50 in it, for each caller. It
-// does not tell when the next one is free; after this long it is.
+// editWindow is the window of the server's rate limit: 50 edits for each caller. The
+// server does not report when the next edit is possible; after this time it is.
 const editWindow = 10 * time.Minute
 
-// A NewUser is everything about a user in the one call that is not counted
-// against the limit of edits.
+// A NewUser holds all properties of a user for [Client.CreateUser], which does not count
+// against the rate limit of edits.
 type NewUser struct {
-	ID          string        // a-z A-Z 0-9 space _ . @ - ', 64 of them at most
-	Password    secret.String // must satisfy the server's policy
+	ID          string        // at most 64 characters of a-z A-Z 0-9 space _ . @ - '
+	Password    secret.String // must satisfy the server's password policy
 	Email       string        // not checked by the server
-	DisplayName string        // 64 characters at most
-	Quota       string        // as [quota.Parse] reads it; "" is the server's default
-	Groups      []string      // that it is a member of from the start; each must exist
+	DisplayName string        // at most 64 characters
+	Quota       string        // in the format of [quota.Parse]; "" for the server's default
+	Groups      []string      // initial groups; each must exist
 }
 
-// A User is an account as the server knows it.
+// A User is an account on the server.
 type User struct {
-	ID          string // in the letter case of its creation
+	ID          string // in the letter case in which it was created
 	Enabled     bool
-	Email       string // "" when there is none
+	Email       string // "" if there is none
 	DisplayName string
 	Groups      []string
-	AdminOf     []string // the groups whose members it administers
-	Backend     string   // what keeps it: [OwnBackend], or "LDAP" and such
+	AdminOf     []string // groups whose members it administers
+	Backend     string   // [OwnBackend], or the name of another user backend, such as "LDAP"
 	Quota       quota.Quota
 	Used        int64     // bytes
-	Free        int64     // bytes; -1 until the first login, and when not limited by a number
+	Free        int64     // bytes; -1 before the first login, and without a numeric quota
 	LastLogin   time.Time // zero before the first
 }
 
-// OwnBackend is the [User.Backend] of accounts that are kept in the server's own
-// database. AdminGroup is the group of its administrators.
+// OwnBackend is the [User.Backend] of accounts in the server's own database. AdminGroup
+// is the group of administrators.
 const (
 	OwnBackend = "Database"
 	AdminGroup = "admin"
@@ -60,10 +60,9 @@ const (
 	KeyPassword    = "password"
 )
 
-// CreateUser makes a user. A quota that the server would misread is
-// [ErrInvalid] before anything is sent. After every failure but that the user
-// may be there: 101 is also the loser's answer of a race, 102 is also told
-// after the account was made.
+// CreateUser creates a user. A quota that the server would misread is [ErrInvalid] before
+// anything is sent. After every other failure the user may exist: the server also returns
+// 101 to the loser of a race, and 102 after it created the account.
 func (c *Client) CreateUser(ctx context.Context, u NewUser) error {
 	const op = "create user"
 	if u.ID == "" {
@@ -92,28 +91,27 @@ func (c *Client) CreateUser(ctx context.Context, u NewUser) error {
 	})
 }
 
-// User returns the user of that id, in whatever letter case it is asked for.
+// User returns the user with the ID, in any letter case.
 //
-// The server leaves the storage out where it fails to measure it, as it does for
-// a moment after an account was made; the user is asked for again then. The
-// quota is [quota.Unknown] where that goes on.
+// The server omits the storage if it fails to measure it, as it does for a moment after an
+// account was created. User then repeats the request a few times. The quota is
+// [quota.Unknown] if the storage is still missing.
 func (c *Client) User(ctx context.Context, id string) (u User, err error) {
 	for n := 1; ; n++ {
 		var unmeasured bool
 		u, unmeasured, err = c.user(ctx, id)
-		if !unmeasured || n == storageTries || transport.Sleep(ctx, storagePause) != nil {
+		if !unmeasured || n == storageAttempts || transport.Sleep(ctx, storagePause) != nil {
 			return u, err
 		}
 	}
 }
 
-// user is one try of [Client.User]; it reports whether the answer left the
-// storage out.
+// user is one attempt of [Client.User]. It reports whether the storage was missing.
 func (c *Client) user(ctx context.Context, id string) (u User, unmeasured bool, err error) {
 	var raw rawUser
 	err = c.onUser(ctx, id, call{
 		op: "get user", method: http.MethodGet, data: &raw,
-		// 998 is what those get who may not see a user that exists.
+		// 998 if the caller may not see the user.
 		kinds: map[int]error{metaNotFound: ErrNoUser, metaNoUser: ErrForbidden},
 	})
 	if err != nil {
@@ -122,13 +120,13 @@ func (c *Client) user(ctx context.Context, id string) (u User, unmeasured bool, 
 	return raw.user(), raw.Storage.unmeasured, nil
 }
 
-// Enable lets the user log in again. An enabled user is fine, too.
+// Enable lets the user log in again. It does nothing for an enabled user.
 func (c *Client) Enable(ctx context.Context, id string) error {
 	return c.switchUser(ctx, "enable user", id, "enable")
 }
 
-// Disable keeps the user from logging in, app passwords included, and keeps the
-// files. A disabled user is fine, too. The client's own account is refused.
+// Disable prevents logins of the user, also with app passwords, and keeps the files. It
+// does nothing for a disabled user. The administrator of the client is [ErrInvalid].
 func (c *Client) Disable(ctx context.Context, id string) error {
 	return c.switchUser(ctx, "disable user", id, "disable")
 }
@@ -143,8 +141,8 @@ func (c *Client) switchUser(ctx context.Context, op, id, verb string) error {
 	})
 }
 
-// DeleteUser removes the user with all files and app passwords, at once. The
-// client's own account is refused.
+// DeleteUser deletes the user with all files and app passwords. The administrator of the
+// client is [ErrInvalid].
 func (c *Client) DeleteUser(ctx context.Context, id string) error {
 	const op = "delete user"
 	if c.isAdmin(id) {
@@ -156,14 +154,14 @@ func (c *Client) DeleteUser(ctx context.Context, id string) error {
 	})
 }
 
-// Edit sets one of the Key… properties. The server takes 50 edits in 10 minutes
-// from one caller, then it is [ErrRateLimited].
+// Edit sets one of the Key… properties. After 50 edits in 10 minutes by one caller it is
+// [ErrRateLimited].
 func (c *Client) Edit(ctx context.Context, id, key, value string) error {
 	return c.edit(ctx, id, c.admin, key, value)
 }
 
-// EditOwn is [Client.Edit] by the user, with the real password: the limit is
-// that user's own then. Some servers do not let users change all of it.
+// EditOwn is [Client.Edit] by the user, with the real password, under the user's own rate
+// limit. Some servers do not let users change every property.
 func (c *Client) EditOwn(ctx context.Context, id string, password secret.String, key, value string) error {
 	if id == "" || password == "" || strings.Contains(id, ":") {
 		return &Error{Op: "edit " + key + " of oneself", Kind: ErrUnauthorized, cause: errNoCredentials}
@@ -190,12 +188,12 @@ func (c *Client) edit(ctx context.Context, id string, as credentials, key, value
 			return &Error{Op: k.op, Kind: ErrInvalid, cause: err}
 		}
 	default:
-		return &Error{Op: "edit user", Kind: ErrInvalid} // the server would take some of them
+		return &Error{Op: "edit user", Kind: ErrInvalid} // the server accepts some of them
 	}
 	return c.onUser(ctx, id, k)
 }
 
-// AddGroup makes a group. One that is there is fine, too.
+// AddGroup creates a group. It does nothing if the group exists.
 func (c *Client) AddGroup(ctx context.Context, group string) error {
 	err := c.do(ctx, call{
 		op: "add group", method: http.MethodPost, path: []string{"cloud", "groups"}, as: c.admin, writes: true,
@@ -207,8 +205,8 @@ func (c *Client) AddGroup(ctx context.Context, group string) error {
 	return err
 }
 
-// AddToGroup makes the user a member of the group, which must exist. A member
-// is fine, too.
+// AddToGroup makes the user a member of the group, which must exist. It does nothing for a
+// member.
 func (c *Client) AddToGroup(ctx context.Context, id, group string) error {
 	return c.onUser(ctx, id, call{
 		op: "add to group", method: http.MethodPost, path: []string{"groups"}, writes: true,
@@ -217,21 +215,21 @@ func (c *Client) AddToGroup(ctx context.Context, id, group string) error {
 	})
 }
 
-// Users returns the ids that match search in id, display name or e-mail, sorted
-// by the server; "" matches all. limit 0 is no limit.
+// Users returns the IDs of the users whose ID, display name or e-mail address contains
+// search, sorted by the server; "" matches all. A limit of 0 is no limit.
 func (c *Client) Users(ctx context.Context, search string, limit, offset int) ([]string, error) {
 	query := url.Values{}
 	if search != "" {
 		query.Set("search", search)
 	}
-	if limit > 0 { // the server takes 0 by its word
+	if limit > 0 { // the server would return no user for 0
 		query.Set("limit", strconv.Itoa(limit))
 	}
 	if offset > 0 {
 		query.Set("offset", strconv.Itoa(offset))
 	}
 	var list struct {
-		Users []word `json:"users"`
+		Users []phpString `json:"users"`
 	}
 	const op = "list users"
 	err := c.do(ctx, call{
@@ -241,7 +239,7 @@ func (c *Client) Users(ctx context.Context, search string, limit, offset int) ([
 	if err != nil {
 		return nil, err
 	}
-	if list.Users == nil { // an answer without the list must not read as "nobody is there"
+	if list.Users == nil { // a response without the list must not read as "no users"
 		return nil, &Error{Op: op, Kind: ErrBadAnswer, Status: http.StatusOK, cause: errData}
 	}
 	ids := make([]string, len(list.Users))
@@ -251,22 +249,21 @@ func (c *Client) Users(ctx context.Context, search string, limit, offset int) ([
 	return ids, nil
 }
 
-// UserDetails returns the users of a page, in no order; past the end there are
-// none. A page can hold more than limit where the server has several sources of
-// users. Each user costs the server as much as [Client.User] does.
+// UserDetails returns a page of users, in no order; past the end there are none. A page can
+// have more than limit users if the server has several user backends. Each user costs the
+// server as much as [Client.User].
 //
-// The server refuses the whole page where one of its users is deleted while it
-// reads them, which takes seconds; the page is asked for again then. It is
-// [ErrNoUser] where that goes on.
+// The server rejects the whole page if one of its users is deleted while it reads them,
+// which takes seconds. UserDetails then repeats the request a few times, and finally
+// returns [ErrNoUser].
 func (c *Client) UserDetails(ctx context.Context, limit, offset int) (users []User, err error) {
 	return c.SearchUsers(ctx, "", limit, offset)
 }
 
-// SearchUsers is [Client.UserDetails] of those users whose id, display name or
-// e-mail address contains search, in whatever letter case. What other sources of
-// users than the server's own look at is up to them.
+// SearchUsers is [Client.UserDetails] of the users whose ID, display name or e-mail address
+// contains search, in any letter case. Other user backends may search other properties.
 func (c *Client) SearchUsers(ctx context.Context, search string, limit, offset int) (users []User, err error) {
-	for range pageTries {
+	for range pageAttempts {
 		users, err = c.page(ctx, search, limit, offset)
 		if !errors.Is(err, ErrNoUser) {
 			break
@@ -292,13 +289,13 @@ func (c *Client) page(ctx context.Context, search string, limit, offset int) ([]
 	if err != nil {
 		return nil, err
 	}
-	if page.Users == nil { // as with Users
+	if page.Users == nil { // as in Users
 		return nil, &Error{Op: op, Kind: ErrBadAnswer, Status: http.StatusOK, cause: errData}
 	}
 	users := make([]User, 0, len(page.Users))
 	for _, raw := range page.Users {
 		u := raw.user()
-		if raw.Storage.unmeasured { // once more, as there can be many
+		if raw.Storage.unmeasured { // only once, since there can be many
 			if u, _, err = c.user(ctx, u.ID); err != nil {
 				return nil, err
 			}
@@ -308,8 +305,8 @@ func (c *Client) page(ctx context.Context, search string, limit, offset int) ([]
 	return users, nil
 }
 
-// rawUsers is an object of users by id, which PHP makes a list of when it is
-// empty or when its keys count up from 0.
+// rawUsers is an object of users by ID. PHP encodes it as a list if it is empty, or if its
+// keys are 0, 1, 2 and so on.
 type rawUsers []rawUser
 
 func (r *rawUsers) UnmarshalJSON(b []byte) error {
@@ -332,7 +329,7 @@ func (r *rawUsers) UnmarshalJSON(b []byte) error {
 // onUser makes a call on /cloud/users/{id}, as the administrator.
 func (c *Client) onUser(ctx context.Context, id string, k call) error {
 	if !isSegment(id) {
-		return &Error{Op: k.op, Kind: ErrNoUser} // no server has such an id
+		return &Error{Op: k.op, Kind: ErrNoUser} // no server has such an ID
 	}
 	k.path = append([]string{"cloud", "users", id}, k.path...)
 	if k.as.user == "" {
@@ -341,30 +338,30 @@ func (c *Client) onUser(ctx context.Context, id string, k call) error {
 	return c.do(ctx, k)
 }
 
-// isSegment reports whether id can stand in a path and mean itself; an empty
-// one would be the list of users, dots are resolved by proxies.
+// isSegment reports whether id can be a segment of a path. An empty one would address the
+// list of users, and proxies resolve dots.
 func isSegment(id string) bool {
 	return id != "" && id != "." && id != ".." && !strings.ContainsAny(id, "/\\\x00")
 }
 
 func (c *Client) isAdmin(id string) bool { return strings.EqualFold(id, c.admin.user) }
 
-// rawUser is the answer about one user. An account's own view of itself does
-// not say whether it is enabled: it is, or there was no answer.
+// rawUser is the response for one user. A user's own response lacks "enabled", since a
+// disabled user gets no response.
 type rawUser struct {
-	ID          word    `json:"id"`
-	Enabled     *bool   `json:"enabled"`
-	Email       *string `json:"email"`
-	DisplayName word    `json:"displayname"`
-	LastLogin   float64 `json:"lastLogin"` // milliseconds
-	Groups      []word  `json:"groups"`
-	AdminOf     []word  `json:"subadmin"`
-	Backend     word    `json:"backend"`
-	Storage     storage `json:"quota"`
+	ID          phpString   `json:"id"`
+	Enabled     *bool       `json:"enabled"`
+	Email       *string     `json:"email"`
+	DisplayName phpString   `json:"displayname"`
+	LastLogin   float64     `json:"lastLogin"` // milliseconds
+	Groups      []phpString `json:"groups"`
+	AdminOf     []phpString `json:"subadmin"`
+	Backend     phpString   `json:"backend"`
+	Storage     storage     `json:"quota"`
 }
 
-// UnmarshalJSON refuses data without an id: PHP makes an empty list of what
-// should be an object.
+// UnmarshalJSON rejects data without an ID, such as the empty list that PHP makes of an
+// empty object.
 func (r *rawUser) UnmarshalJSON(b []byte) error {
 	type plain rawUser
 	p := plain{Storage: storage{Quota: quota.Unknown}}

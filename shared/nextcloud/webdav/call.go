@@ -17,34 +17,34 @@ import (
 )
 
 const (
-	maxError = 64 << 10 // bytes read of an answer that tells an error
-	tries    = 4        // of a call without a body, while it is refused as locked: for 1.4 s
+	maxError = 64 << 10 // bytes read of an error response
+	attempts = 4        // of a call without a body while the file is locked: 1.4 s
 )
 
-// A call is one request and how its answers are to be read.
+// A call is one request, and how to read its response.
 type call struct {
-	op      string
-	method  string
-	url     *url.URL
-	header  http.Header
-	text    string        // a small body, which can be sent again
-	body    io.Reader     // one that is read once; nil for none
-	size    int64         // of body, in bytes
-	patient bool          // an answer may take as long as joining chunks does
-	tries   int           // while it is refused as locked; 0 is the usual number
-	moves   bool          // what was done cannot be done again, as the source is gone
-	ok      []int         // statuses of success
-	kinds   map[int]error // what a status means for this call only
+	op       string
+	method   string
+	url      *url.URL
+	header   http.Header
+	text     string        // small body, which can be sent again
+	body     io.Reader     // body that is read once; nil for none
+	size     int64         // of body, in bytes
+	slow     bool          // the response may take as long as assembling chunks
+	attempts int           // while the file is locked; 0 for the default
+	moves    bool          // cannot be repeated after it succeeded, since the source is gone
+	ok       []int         // status codes of success
+	kinds    map[int]error // meaning of status codes, where it differs from [kindOf]
 }
 
-// do makes the call and gives back the answer, whose body the caller closes.
-// Unless it sends a file, it is tried again a few times while the file is in
-// use, and what can be repeated once more when the connection breaks.
+// do makes the call and returns the response, whose body the caller closes. A call that
+// does not send a file is retried a few times while the file is locked, and once if the
+// connection breaks and the call can be repeated.
 func (f *Folder) do(ctx context.Context, k call) (*http.Response, error) {
-	most := cmp.Or(k.tries, tries)
+	limit := cmp.Or(k.attempts, attempts)
 	for n := 1; ; n++ {
 		resp, err := f.once(ctx, k)
-		if err == nil || k.body != nil || n == most || !k.again(err, n) {
+		if err == nil || k.body != nil || n == limit || !k.retryable(err, n) {
 			return resp, err
 		}
 		if err := transport.Sleep(ctx, time.Duration(n*n)*100*time.Millisecond); err != nil {
@@ -53,27 +53,27 @@ func (f *Folder) do(ctx context.Context, k call) (*http.Response, error) {
 	}
 }
 
-// again reports whether the nth failure is worth another try.
-func (k call) again(err error, n int) bool {
+// retryable reports whether to retry after the nth failure.
+func (k call) retryable(err error, n int) bool {
 	e, _ := errors.AsType[*Error](err)
 	return errors.Is(e.Kind, ErrLocked) ||
 		n == 1 && e.Status == 0 && !k.moves && !errors.Is(err, errSlow) && !errors.Is(err, context.Canceled) &&
 			!errors.Is(err, context.DeadlineExceeded)
 }
 
-// once makes the call once.
+// once makes one attempt of the call.
 func (f *Folder) once(ctx context.Context, k call) (*http.Response, error) {
 	c := f.client
-	limit := c.Answer
-	if k.patient {
-		limit = c.Assembly
+	limit := c.ResponseTimeout
+	if k.slow {
+		limit = c.AssemblyTimeout
 	}
-	w := newWatch(ctx, c.Idle)
+	w := newWatchdog(ctx, c.IdleTimeout)
 	var body io.Reader = strings.NewReader(k.text)
 	if k.body != nil && k.size != 0 {
-		body = &watched{Reader: k.body, watch: w, end: limit}
+		body = &watchedReader{Reader: k.body, watchdog: w, end: limit}
 	} else {
-		w.expect(limit)
+		w.extend(limit)
 	}
 	req, err := transport.NewRequest(w.ctx, k.method, k.url, body)
 	if err != nil {
@@ -87,15 +87,15 @@ func (f *Folder) once(ctx context.Context, k call) (*http.Response, error) {
 	if req.Header == nil {
 		req.Header = http.Header{}
 	}
-	req.Header.Set("Accept-Encoding", "identity") // what is counted and hashed is the file
+	req.Header.Set("Accept-Encoding", "identity") // sizes and hashes are those of the file
 	req.SetBasicAuth(f.user, f.password.Reveal())
 	resp, err := c.server.Do(req)
 	if err != nil {
 		w.stop()
 		return nil, f.lost(w, k, err)
 	}
-	w.expect(c.Idle)
-	resp.Body = &watchedBody{watched{Reader: resp.Body, watch: w}, resp.Body}
+	w.extend(c.IdleTimeout)
+	resp.Body = &watchedBody{watchedReader{Reader: resp.Body, watchdog: w}, resp.Body}
 	if slices.Contains(k.ok, resp.StatusCode) {
 		return resp, nil
 	}
@@ -103,8 +103,8 @@ func (f *Folder) once(ctx context.Context, k call) (*http.Response, error) {
 	return nil, k.judge(resp)
 }
 
-// lost is the error of a call without an answer.
-func (f *Folder) lost(w *watch, k call, err error) error {
+// lost returns the error of a call without a response.
+func (f *Folder) lost(w *watchdog, k call, err error) error {
 	e := &Error{Op: k.op, Kind: ocs.ErrUnavailable, cause: err}
 	switch {
 	case errors.Is(context.Cause(w.ctx), errSlow):
@@ -115,7 +115,7 @@ func (f *Folder) lost(w *watch, k call, err error) error {
 	return e
 }
 
-// judge says what an answer that is no success means.
+// judge interprets a response that is not a success.
 func (k call) judge(resp *http.Response) error {
 	e := &Error{
 		Op: k.op, Status: resp.StatusCode, RetryAfter: transport.RetryAfter(resp.Header),
@@ -133,8 +133,8 @@ func (k call) judge(resp *http.Response) error {
 	return e
 }
 
-// errorClass reads the body of an error: the class of the exception without its
-// namespace, and the message. A body of another form has neither.
+// errorClass reads the body of an error response: the class of the exception without its
+// namespace, and the message. Both are empty for a body in another format.
 func errorClass(body io.Reader) (class, message string) {
 	var doc struct {
 		XMLName xml.Name `xml:"DAV: error"`
@@ -153,7 +153,7 @@ func errorClass(body io.Reader) (class, message string) {
 
 func notLetter(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') }
 
-// run makes a call whose answer has nothing to read.
+// run makes a call and discards the body of the response.
 func (f *Folder) run(ctx context.Context, k call) (*http.Response, error) {
 	resp, err := f.do(ctx, k)
 	if err != nil {

@@ -17,18 +17,21 @@ import (
 )
 
 const (
-	maxChunks  = 9_999   // of one upload; Nextcloud takes numbers to 10000
-	minChunk   = 1 << 20 // bytes, unless the configured one is smaller
-	chunkTries = 4       // of one chunk, as long as all that was read of it is held in memory
-	joinTries  = 6       // of joining them, while somebody reads the file: all was sent, so they take 5.5 s
+	maxChunks = 9_999   // of one upload; Nextcloud accepts numbers up to 10000
+	minChunk  = 1 << 20 // bytes, unless [Config.BufferSize] is smaller
+	// chunkAttempts is for one chunk, if all that was read of it is in memory.
+	chunkAttempts = 4
+	// assemblyAttempts is for assembling the chunks while the file is locked, for 5.5 s:
+	// the whole body has been sent, so more patience pays.
+	assemblyAttempts = 6
 )
 
-// putChunks stores a file through an upload folder ("chunked upload v2"): its
-// parts are put beside each other, then joined and moved to p at once.
+// putChunks stores a file through an upload folder ("chunked upload v2"): it uploads
+// chunks, which the server then assembles and moves to p in one step.
 func (f *Folder) putChunks(
 	ctx context.Context, p Path, u Upload, from *source, there Entry, exists bool,
 ) (stored Stored, err error) {
-	if u.Size > f.client.Chunk*maxChunks {
+	if u.Size > f.client.ChunkSize*maxChunks {
 		return Stored{}, &Error{Op: "put", Kind: ErrTooLarge}
 	}
 	if err := f.ready(ctx, p, u.Size, there, exists); err != nil {
@@ -36,18 +39,18 @@ func (f *Folder) putChunks(
 	}
 	f.client.uploads.Add(1)
 	defer f.client.uploads.Add(-1)
-	up := upload{Folder: f, id: "gateway-" + strings.ToLower(rand.Text()), header: http.Header{"Destination": {f.of(p).String()}}}
+	up := chunkedUpload{Folder: f, id: "gateway-" + strings.ToLower(rand.Text()), header: http.Header{"Destination": {f.of(p).String()}}}
 	if u.Size >= 0 {
-		up.header.Set("Oc-Total-Length", strconv.FormatInt(u.Size, 10)) // newer servers refuse by it what does not fit
+		up.header.Set("Oc-Total-Length", strconv.FormatInt(u.Size, 10)) // newer servers check the quota with it
 	}
 	defer func() {
 		if err != nil {
-			f.abandon(ctx, up.id)
+			f.abort(ctx, up.id)
 		}
 	}()
 	_, err = f.run(ctx, call{
 		op: "begin upload", method: "MKCOL", url: f.upload(up.id), header: up.header,
-		ok: []int{http.StatusCreated, http.StatusMethodNotAllowed}, // the latter to a second try
+		ok: []int{http.StatusCreated, http.StatusMethodNotAllowed}, // the latter on a retry
 	})
 	if err != nil {
 		return Stored{}, err
@@ -59,45 +62,45 @@ func (f *Folder) putChunks(
 	if err != nil {
 		return Stored{}, err
 	}
-	return f.joinChunks(ctx, p, up.id, total, u, there, exists)
+	return f.assemble(ctx, p, up.id, total, u, there, exists)
 }
 
-// An upload is one that goes up in chunks.
-type upload struct {
+// A chunkedUpload is an upload in progress.
+type chunkedUpload struct {
 	*Folder
 
 	id     string
-	header http.Header // of each of its requests
+	header http.Header // of each request
 }
 
-// send puts the parts and returns their size.
-func (up upload) send(ctx context.Context, from *source) (total int64, err error) {
+// send uploads the chunks and returns their total size.
+func (up chunkedUpload) send(ctx context.Context, from *source) (total int64, err error) {
 	if from.size < 0 {
-		return up.sendRead(ctx, from)
+		return up.sendBuffered(ctx, from)
 	}
-	total, err = up.sendThrough(ctx, from)
+	total, err = up.stream(ctx, from)
 	if err != nil {
 		err = from.blame("put", err)
 	}
 	return total, err
 }
 
-// sendThrough passes a body of known size on as it arrives, in parts that cost
-// no memory: each of them costs the server time. Where what stands before the
-// server takes no such body, they are as large as those that are held in memory.
-func (up upload) sendThrough(ctx context.Context, from *source) (total int64, err error) {
-	most := up.client.Chunk
-	s := &stream{from: from, most: up.client.share()}
+// stream passes on a body of known size as it arrives, in large chunks: each chunk costs the
+// server time. If a proxy in front of the server rejects such large bodies, the chunks are
+// as large as the buffer.
+func (up chunkedUpload) stream(ctx context.Context, from *source) (total int64, err error) {
+	limit := up.client.ChunkSize
+	s := &replayReader{from: from, limit: up.client.share()}
 	for n := 1; total < from.size || n == 1; {
 		left := from.size - total
-		size := min(left, max(most, left/int64(maxChunks-n+1)+1))
-		err := up.put(ctx, part{n: n, size: size, open: func() io.Reader { return s.open(size) }, again: s.again})
+		size := min(left, max(limit, left/int64(maxChunks-n+1)+1))
+		err := up.put(ctx, chunk{n: n, size: size, open: func() io.Reader { return s.open(size) }, again: s.again})
 		switch {
 		case err == nil:
 			s.next(up.client.share())
 			total, n = total+size, n+1
-		case errors.Is(err, ErrTooLarge) && size > up.client.Buffer && s.again():
-			most = up.client.Buffer
+		case errors.Is(err, ErrTooLarge) && size > up.client.BufferSize && s.again():
+			limit = up.client.BufferSize
 		default:
 			return total, err
 		}
@@ -105,9 +108,9 @@ func (up upload) sendThrough(ctx context.Context, from *source) (total int64, er
 	return total, nil
 }
 
-// sendRead puts the parts of a body of unknown size, one after the other. While
-// one is on its way the next is read.
-func (up upload) sendRead(ctx context.Context, from *source) (total int64, err error) {
+// sendBuffered uploads the chunks of a body of unknown size one after the other. It reads
+// the next chunk while it sends one.
+func (up chunkedUpload) sendBuffered(ctx context.Context, from *source) (total int64, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	read := readChunks(ctx, from, up.client.chunkSize())
@@ -122,7 +125,7 @@ func (up upload) sendRead(ctx context.Context, from *source) (total int64, err e
 			return total, &Error{Op: "put", Kind: ErrTooLarge}
 		}
 		size := c.data.size()
-		err := up.put(ctx, part{n: n, size: size, open: c.data.reader, again: func() bool { return true }})
+		err := up.put(ctx, chunk{n: n, size: size, open: c.data.reader, again: func() bool { return true }})
 		if err != nil {
 			return total, err
 		}
@@ -131,24 +134,24 @@ func (up upload) sendRead(ctx context.Context, from *source) (total int64, err e
 	}
 }
 
-// A part of an upload.
-type part struct {
+// A chunk is a part of an upload.
+type chunk struct {
 	n     int // from 1
 	size  int64
-	open  func() io.Reader // of its bytes, from its beginning; the reader before it ends
-	again func() bool      // whether it can be opened once more
+	open  func() io.Reader // reads the chunk from its start; ends earlier readers
+	again func() bool      // whether it can be opened again
 }
 
-// put puts one part, and again when it did not arrive: the server writes each of
-// them anew.
-func (up upload) put(ctx context.Context, p part) error {
+// put uploads one chunk, and retries if it did not arrive: the server replaces the
+// chunk.
+func (up chunkedUpload) put(ctx context.Context, p chunk) error {
 	header := up.header.Clone()
 	header.Set("X-Hash", "sha256")
-	if p.size >= worthAsking {
+	if p.size >= minExpect {
 		header.Set("Expect", "100-continue")
 	}
-	for try := 1; ; try++ {
-		body := &hashed{from: p.open(), sum: sha256.New()}
+	for attempt := 1; ; attempt++ {
+		body := &hashingReader{from: p.open(), sum: sha256.New()}
 		resp, err := up.run(ctx, call{
 			op: "put chunk", method: http.MethodPut, url: up.upload(up.id, fmt.Sprintf("%05d", p.n)),
 			header: header, body: body, size: p.size, ok: []int{http.StatusCreated, http.StatusNoContent},
@@ -159,17 +162,17 @@ func (up upload) put(ctx context.Context, p part) error {
 			}
 			err = &Error{Op: "put chunk", Kind: ErrCorrupted, Status: resp.StatusCode}
 		}
-		if try == chunkTries || !errors.Is(err, ocs.ErrUnavailable) && !errors.Is(err, ErrLocked) {
+		if attempt == chunkAttempts || !errors.Is(err, ocs.ErrUnavailable) && !errors.Is(err, ErrLocked) {
 			return err
 		}
-		if transport.Sleep(ctx, time.Duration(try*try)*250*time.Millisecond) != nil || !p.again() {
+		if transport.Sleep(ctx, time.Duration(attempt*attempt)*250*time.Millisecond) != nil || !p.again() {
 			return err
 		}
 	}
 }
 
-// joinChunks makes the file appear.
-func (f *Folder) joinChunks(
+// assemble makes the server assemble the chunks to the file at p.
+func (f *Folder) assemble(
 	ctx context.Context, p Path, id string, total int64, u Upload, there Entry, exists bool,
 ) (Stored, error) {
 	header := http.Header{
@@ -178,11 +181,11 @@ func (f *Folder) joinChunks(
 	if !exists && u.IfNoneMatch != "" {
 		header.Set("Overwrite", "F")
 	}
-	if u.IfMatch != "" { // the same file still, as far as a second can tell
+	if u.IfMatch != "" { // still the same file, as far as its ETag shows
 		header.Set("If", "<"+f.of(p).String()+"> (["+there.ETag+"])")
 	}
 	resp, err := f.run(ctx, call{
-		op: "join chunks", method: "MOVE", url: f.upload(id, ".file"), header: header, patient: true, moves: true, tries: joinTries,
+		op: "join chunks", method: "MOVE", url: f.upload(id, ".file"), header: header, slow: true, moves: true, attempts: assemblyAttempts,
 		ok: []int{http.StatusCreated, http.StatusNoContent},
 	})
 	if err != nil {
@@ -191,9 +194,9 @@ func (f *Folder) joinChunks(
 	return Stored{ETag: resp.Header.Get("Etag"), Created: resp.StatusCode == http.StatusCreated}, nil
 }
 
-// abandon removes the parts of an upload that failed; where it cannot, the
-// server forgets them after a day.
-func (f *Folder) abandon(ctx context.Context, id string) {
+// abort removes the chunks of a failed upload. Best effort: the server removes them after a
+// day.
+func (f *Folder) abort(ctx context.Context, id string) {
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
 	f.run(ctx, call{ //nolint:errcheck // best effort
@@ -202,19 +205,18 @@ func (f *Folder) abandon(ctx context.Context, id string) {
 	})
 }
 
-// share returns how many bytes an upload may hold at this moment. All uploads
-// together hold what one would, so that many at once do not take many times as
-// much.
+// share returns how many bytes an upload may buffer at this moment. Concurrent uploads
+// share one buffer size.
 func (c *Client) share() int64 {
-	return min(c.Buffer, max(c.Buffer/max(1, c.uploads.Load()), minChunk))
+	return min(c.BufferSize, max(c.BufferSize/max(1, c.uploads.Load()), minChunk))
 }
 
-// chunkSize returns a function of the size in bytes of the next part of an
-// upload of unknown size: more as their numbers run out.
+// chunkSize returns a function that returns the size, in bytes, of the next chunk of an
+// upload of unknown size: larger as the chunk numbers run out.
 func (c *Client) chunkSize() func() int64 {
 	n := int64(0)
 	return func() int64 {
 		n++
-		return min(c.Buffer, max(c.share(), c.Buffer*(n-1)/maxChunks))
+		return min(c.BufferSize, max(c.share(), c.BufferSize*(n-1)/maxChunks))
 	}
 }

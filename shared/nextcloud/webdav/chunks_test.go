@@ -84,7 +84,7 @@ func TestPut_SendsAChunkAgain(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			once := nextcloudtest.Times(1, tt.fault, func(r *http.Request) bool { return isChunk(r) && r.ContentLength == tt.from })
-			sizes, err := replaced(t, webdav.Config{Chunk: tt.chunk, Buffer: 2 * mib}, random(t, 7*mib), once)
+			sizes, err := replaced(t, webdav.Config{ChunkSize: tt.chunk, BufferSize: 2 * mib}, random(t, 7*mib), once)
 			wantError(t, err, tt.want)
 			if !slices.Equal(sizes, tt.sizes) {
 				t.Errorf("it went up in %v, want %v", sizes, tt.sizes)
@@ -96,7 +96,7 @@ func TestPut_SendsAChunkAgain(t *testing.T) {
 // What stands before the server can take less than it does.
 func TestPut_TakesSmallerChunksWhereLargeOnesAreRefused(t *testing.T) {
 	t.Parallel()
-	sizes, err := replaced(t, webdav.Config{Chunk: 6 * mib, Buffer: 2 * mib}, random(t, 7*mib), func(r *http.Request) nextcloudtest.Fault {
+	sizes, err := replaced(t, webdav.Config{ChunkSize: 6 * mib, BufferSize: 2 * mib}, random(t, 7*mib), func(r *http.Request) nextcloudtest.Fault {
 		if isChunk(r) && r.ContentLength > 4*mib {
 			return nextcloudtest.Answer(http.StatusRequestEntityTooLarge, "text/html", "", 0)
 		}
@@ -145,7 +145,7 @@ func TestPut_TellsTheTotalFirst(t *testing.T) {
 
 func TestPut_OfACallerWhoLeavesRemovesTheUpload(t *testing.T) {
 	t.Parallel()
-	folder, server := sharing(t, webdav.Config{Chunk: 2 * mib, Buffer: mib})
+	folder, server := sharing(t, webdav.Config{ChunkSize: 2 * mib, BufferSize: mib})
 	_, err := folder.Put(t.Context(), at(t, "old"), upload("as it was"))
 	must(t, err)
 	ctx, leave := context.WithCancel(t.Context())

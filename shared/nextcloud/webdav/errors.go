@@ -10,19 +10,19 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
-// What became of a call, beside what [nextcloud] tells: ErrUnauthorized,
-// ErrForbidden, ErrRateLimited, ErrUnavailable, ErrMaintenance, ErrBadAnswer
-// and ErrRefused. Compare with [errors.Is].
+// The kinds of errors, in addition to these of [ocs]: ErrUnauthorized, ErrForbidden,
+// ErrRateLimited, ErrUnavailable, ErrMaintenance, ErrBadAnswer and ErrRefused. Check with
+// [errors.Is].
 var (
-	// ErrNotFound: nothing is there.
+	// ErrNotFound: there is no file or folder at the path.
 	ErrNotFound = errors.New("there is no such file or folder")
-	// ErrNoParent: the folder that it would lie in is not there, or is a file.
+	// ErrNoParent: the parent folder does not exist, or is a file.
 	ErrNoParent = errors.New("there is no such parent folder")
-	// ErrExists: something is there that was not to be replaced.
+	// ErrExists: there is a file or folder that must not be replaced.
 	ErrExists = errors.New("something is there already")
-	// ErrIsFolder: a folder is there where a file was meant.
+	// ErrIsFolder: there is a folder instead of a file.
 	ErrIsFolder = errors.New("a folder is there")
-	// ErrIsFile: a file is there where a folder was meant.
+	// ErrIsFile: there is a file instead of a folder.
 	ErrIsFile = errors.New("a file is there")
 	// ErrPrecondition: a condition of the caller does not hold.
 	ErrPrecondition = errors.New("a condition does not hold")
@@ -32,34 +32,34 @@ var (
 	ErrLocked = errors.New("it is in use")
 	// ErrQuota: the user's storage is full. Nothing was stored.
 	ErrQuota = errors.New("the storage is full")
-	// ErrTooLarge: more than the server takes.
+	// ErrTooLarge: larger than the server accepts.
 	ErrTooLarge = errors.New("too large")
-	// ErrTooMuch: the folder holds more than a listing can tell.
+	// ErrTooMuch: the folder has more entries than can be listed.
 	ErrTooMuch = errors.New("the folder is too large to be listed")
-	// ErrSource: the body that was to be stored broke off. Nothing was stored.
+	// ErrSource: reading the body of the upload failed. Nothing was stored.
 	ErrSource = errors.New("the source broke off")
-	// ErrDisabled: the account may not be used.
+	// ErrDisabled: the account is disabled.
 	ErrDisabled = errors.New("the account is disabled")
-	// ErrCorrupted: what arrived is not what was sent. Nothing was stored.
+	// ErrCorrupted: the server received other data than was sent. Nothing was stored.
 	ErrCorrupted = fmt.Errorf("what arrived has another hash: %w", ocs.ErrUnavailable)
 )
 
-// errSlow is the cause of what the other side let wait too long.
+// errSlow is the cause of a timeout of the watchdog.
 var errSlow = errors.New("too slow")
 
-// An Error is what every call of a [Folder] returns on failure.
+// An Error is the failure of a call of a [Folder].
 type Error struct {
 	Op         string        // the call: "put"
 	Kind       error         // one of the Err… values
-	Status     int           // HTTP status; 0 without an answer
-	Class      string        // the server's class of exception, without its namespace; may be ""
-	RetryAfter time.Duration // when trying again may help; 0 is unsaid
+	Status     int           // HTTP status; 0 without a response
+	Class      string        // class of the server's exception, without its namespace; may be ""
+	RetryAfter time.Duration // when to retry; 0 if unknown
 	Size       int64         // of the file in bytes; with [ErrRange] only
 
-	cause error // never holds a URL, a header or a body
+	cause error // never contains a URL, a header or a body
 }
 
-// Error returns one line for operators. It names no file, user or secret.
+// Error returns one line for operators. It contains no file, user or secret.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("webdav: " + e.Op + ": " + e.Kind.Error())
@@ -84,8 +84,7 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind, e.cause}
 }
 
-// kindOf maps an answer that is no success. What a status means for one call
-// only, that call says.
+// kindOf maps a response that is not a success to an error. [call] has the exceptions.
 func kindOf(status int, class string) error {
 	switch {
 	case class == "ServerMaintenanceMode":

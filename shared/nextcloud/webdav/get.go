@@ -9,16 +9,16 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
-// A Download is a file on its way, or the answer that it did not change.
+// A Download is the content of a file, or the information that it did not change.
 type Download struct {
 	Status int           // 200, 206 for a range, or 304 without a body
-	Size   int64         // bytes of the body; -1 when the server does not tell
-	Header http.Header   // what describes the content: its type, ETag, time, range
-	Body   io.ReadCloser // to be closed; it ends with an error where the transfer breaks off
+	Size   int64         // of the body in bytes; -1 if unknown
+	Header http.Header   // fields that describe the content: type, ETag, time, range
+	Body   io.ReadCloser // the caller closes it; reading fails if the transfer breaks off
 }
 
-// conditions are the headers of a GET that concern the file (RFC 9110 section
-// 13.1), and description those of an answer.
+// conditions are the conditional fields of a request (RFC 9110 section 13.1), and
+// description the fields of a response that are passed on.
 func conditions() []string {
 	return []string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"}
 }
@@ -27,15 +27,13 @@ func description() []string {
 	return []string{"Content-Type", "Content-Disposition", "Content-Range", "Etag", "Last-Modified"}
 }
 
-// Get returns the file at p. Of asked, the headers that set conditions or ask
-// for ranges of bytes are passed on; see [spans] for which ranges. A folder is
-// [ErrIsFolder].
+// Get returns the file at p. It passes on the conditions and the ranges of asked; see
+// [spans] for which ranges. A folder is [ErrIsFolder].
 func (f *Folder) Get(ctx context.Context, p Path, asked http.Header) (*Download, error) {
 	return f.read(ctx, http.MethodGet, p, asked)
 }
 
-// Head is [Folder.Get] without the content. It knows no ranges (RFC 9110 section
-// 14.2).
+// Head is [Folder.Get] without the content. It ignores ranges (RFC 9110 section 14.2).
 func (f *Folder) Head(ctx context.Context, p Path, asked http.Header) (*Download, error) {
 	return f.read(ctx, http.MethodHead, p, asked)
 }
@@ -73,7 +71,7 @@ func (f *Folder) read(ctx context.Context, method string, p Path, asked http.Hea
 	case d.Status == http.StatusNotModified || d.Header.Get("Etag") != "":
 		return d, nil
 	case resp.Header.Get("Oc-Etag") == "" && resp.Header.Get("Content-Disposition") == "":
-		err = &Error{Op: op, Kind: ErrIsFolder, Status: d.Status} // it answers with a text about WebDAV
+		err = &Error{Op: op, Kind: ErrIsFolder, Status: d.Status} // Nextcloud responds with a text about WebDAV
 	default:
 		err = &Error{Op: op, Kind: ocs.ErrBadAnswer, Status: d.Status}
 	}
@@ -81,8 +79,7 @@ func (f *Folder) read(ctx context.Context, method string, p Path, asked http.Hea
 	return nil, err
 }
 
-// passedOn returns the headers of the request to the server, and the ranges in
-// them.
+// passedOn returns the fields of the request to the server, and the ranges in them.
 func passedOn(method string, asked http.Header) (header http.Header, parts []span) {
 	header = http.Header{}
 	for _, name := range conditions() {
@@ -104,8 +101,8 @@ func passedOn(method string, asked http.Header) (header http.Header, parts []spa
 
 var errPart = errors.New("the part is not the one that was asked for")
 
-// noRange completes the error of a file that has none of the parts, which does
-// not tell its size, as the client is to learn it.
+// noRange adds the size of the file to the error for ranges that it does not have. The
+// client needs the size (RFC 9110 section 15.5.17), and the server does not send it.
 func (f *Folder) noRange(ctx context.Context, p Path, parts []span, err error) error {
 	e, _ := errors.AsType[*Error](err)
 	if len(parts) == 0 {

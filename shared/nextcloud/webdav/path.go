@@ -13,14 +13,14 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/internal/transport"
 )
 
-// The limits of a path. Nextcloud fails on the name of a new file from 228
-// bytes on, and keeps 4000 characters of a path.
+// The limits of a path. Nextcloud fails for names of new files from 228 bytes, and stores
+// 4000 characters of a path.
 const (
 	MaxName = 200  // bytes of one name
-	MaxPath = 3000 // bytes of all
+	MaxPath = 3000 // bytes of the path
 )
 
-// What [ParsePath] and [ParseEscaped] return.
+// Errors of [ParsePath] and [ParseEscaped].
 var (
 	ErrBadPath = fault.New(fault.Invalid, "invalid_path",
 		"A path consists of names in UTF-8, separated by slashes. No name can be empty, . or .., or contain a slash, a backslash or a control character.")
@@ -29,13 +29,13 @@ var (
 		"Nextcloud reserves this name: .htaccess, and names that end in .part or .filepart.")
 )
 
-// A Path names a file or a folder below the user's own folder, which is the
-// zero Path. It is relative, in Unicode's form NFC, and cannot leave the folder.
-// Paths can be compared with ==.
+// A Path names a file or a folder below the user's folder, which is the zero Path. It is
+// relative, in Unicode normalization form C, and cannot leave the folder. Paths can be
+// compared with ==.
 type Path struct{ text string }
 
-// ParsePath parses a path as people write it: "Documents/a b.txt". A slash
-// before it and one behind it mean nothing.
+// ParsePath parses an unescaped path: "Documents/a b.txt". It ignores one leading and one
+// trailing slash.
 func ParsePath(s string) (Path, error) {
 	s = strings.TrimSuffix(strings.TrimPrefix(s, "/"), "/")
 	if s == "" {
@@ -44,8 +44,8 @@ func ParsePath(s string) (Path, error) {
 	return join(strings.Split(s, "/"))
 }
 
-// ParseEscaped parses a path as it stands in a URL, each name escaped (RFC 3986
-// section 3.3): "Documents/a%20b.txt". An escaped slash is refused.
+// ParseEscaped parses a path of a URL, in which each name is escaped (RFC 3986 section 3.3):
+// "Documents/a%20b.txt". It rejects escaped slashes.
 func ParseEscaped(s string) (Path, error) {
 	s = strings.TrimSuffix(strings.TrimPrefix(s, "/"), "/")
 	if s == "" {
@@ -96,10 +96,10 @@ func checkName(name string) error {
 	return nil
 }
 
-// String returns the path as people write it, "" for the folder itself.
+// String returns the unescaped path, "" for the folder itself.
 func (p Path) String() string { return p.text }
 
-// Escaped returns the path as it stands in a URL.
+// Escaped returns the path for a URL.
 func (p Path) Escaped() string {
 	names := p.segments()
 	for i, name := range names {
@@ -114,16 +114,16 @@ func (p Path) IsRoot() bool { return p.text == "" }
 // Name returns the last name of the path.
 func (p Path) Name() string { return p.text[strings.LastIndexByte(p.text, '/')+1:] }
 
-// Holds reports whether q lies below p, or is p.
+// Holds reports whether q is p, or is below p.
 func (p Path) Holds(q Path) bool {
 	return p.IsRoot() || p == q || strings.HasPrefix(q.text, p.text+"/")
 }
 
-// parent returns the folder that p lies in.
+// parent returns the folder that contains p.
 func (p Path) parent() Path { return Path{p.text[:max(0, strings.LastIndexByte(p.text, '/'))]} }
 
-// child returns what lies in p under that name, which came from the server and
-// is not held against our rules.
+// child returns the path of an entry of p. The name is from the server, and is not
+// checked.
 func (p Path) child(name string) Path {
 	if p.IsRoot() {
 		return Path{name}

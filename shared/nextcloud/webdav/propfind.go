@@ -16,23 +16,23 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
-const maxListing = 64 << 20 // bytes of the XML of one listing, some 100,000 entries
+const maxListing = 64 << 20 // bytes of the XML of one listing; about 100,000 entries
 
 // An Entry is a file or a folder.
 type Entry struct {
 	Path        Path
 	Folder      bool
-	Size        int64     // bytes; of a folder, of all that is in it
-	ContentType string    // by the name's extension; "" for a folder
-	ETag        string    // as RFC 9110 section 8.8.3 has it, with its quotes
-	ModifiedAt  time.Time // to the second; zero when unknown
+	Size        int64     // bytes; of a folder, with its content
+	ContentType string    // from the extension of the name; "" for a folder
+	ETag        string    // RFC 9110 section 8.8.3, with quotes
+	ModifiedAt  time.Time // to the second; zero if unknown
 }
 
-const wanted = `<?xml version="1.0"?><d:propfind xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:prop>` +
+const propfindBody = `<?xml version="1.0"?><d:propfind xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:prop>` +
 	`<d:resourcetype/><d:getetag/><d:getlastmodified/><d:getcontentlength/><d:getcontenttype/><oc:size/>` +
 	`</d:prop></d:propfind>`
 
-// Stat returns what is at p, or [ErrNotFound].
+// Stat returns the entry at p, or [ErrNotFound].
 func (f *Folder) Stat(ctx context.Context, p Path) (Entry, error) {
 	var found Entry
 	err := f.propfind(ctx, "stat", p, "0", func(e Entry) error {
@@ -44,16 +44,16 @@ func (f *Folder) Stat(ctx context.Context, p Path) (Entry, error) {
 	switch {
 	case err != nil:
 		return Entry{}, err
-	case found.ETag == "": // a folder that is not the user's answers, too, but has none
+	case found.ETag == "": // the folder of another user exists, but has no ETag
 		return Entry{}, &Error{Op: "stat", Kind: ErrNotFound, Status: http.StatusMultiStatus}
 	}
 	return found, nil
 }
 
-// List calls each with what is in the folder p, as it comes, in the server's
-// order. It returns [ErrIsFile] for a file, [ErrTooMuch] for a folder that is too
-// large to be listed, and otherwise what each returned, which ends the listing.
-// What was told before an error counts for nothing.
+// List calls each for every entry of the folder p as it arrives, in the server's order. It
+// returns [ErrIsFile] for a file, and [ErrTooMuch] for a folder that is too large to be
+// listed. An error of each ends the listing and is wrapped. After an error, the entries so
+// far are not a complete listing.
 func (f *Folder) List(ctx context.Context, p Path, each func(Entry) error) error {
 	isFile := false
 	err := f.propfind(ctx, "list", p, "1", func(e Entry) error {
@@ -69,17 +69,17 @@ func (f *Folder) List(ctx context.Context, p Path, each func(Entry) error) error
 	return err
 }
 
-// What is wrong with a listing.
+// Errors of malformed listings.
 var (
 	errHref   = errors.New("an entry of another folder")
 	errNoSelf = errors.New("the answer does not tell of what was asked for")
 )
 
-// propfind calls each with every item of the answer, as it comes.
+// propfind calls each for every item of the response as it arrives.
 func (f *Folder) propfind(ctx context.Context, op string, p Path, depth string, each func(Entry) error) error {
 	resp, err := f.do(ctx, call{
 		op: op, method: "PROPFIND", url: f.of(p), ok: []int{http.StatusMultiStatus},
-		header: http.Header{"Depth": {depth}, "Content-Type": {"application/xml"}}, text: wanted,
+		header: http.Header{"Depth": {depth}, "Content-Type": {"application/xml"}}, text: propfindBody,
 	})
 	if err != nil {
 		return err
@@ -95,7 +95,7 @@ func (f *Folder) propfind(ctx context.Context, op string, p Path, depth string, 
 	return nil
 }
 
-// items reads a multistatus (RFC 4918 section 13) item by item.
+// items reads a multistatus response (RFC 4918 section 13) item by item.
 func (f *Folder) items(body io.Reader, p Path, each func(Entry) error) error {
 	dec, self, root := xml.NewDecoder(body), false, false
 	for {
@@ -118,11 +118,11 @@ func (f *Folder) items(body io.Reader, p Path, each func(Entry) error) error {
 		case !root || start.Name.Space != "DAV:" || start.Name.Local != "response":
 			return errNoSelf
 		}
-		var item response
-		if err := dec.DecodeElement(&item, &start); err != nil {
+		var it item
+		if err := dec.DecodeElement(&it, &start); err != nil {
 			return err
 		}
-		e, err := f.entry(item, p)
+		e, err := f.entry(it, p)
 		if err != nil {
 			return err
 		}
@@ -133,8 +133,8 @@ func (f *Folder) items(body io.Reader, p Path, each func(Entry) error) error {
 	}
 }
 
-// A response is one item (RFC 4918 section 14.24).
-type response struct {
+// An item is a response element (RFC 4918 section 14.24).
+type item struct {
 	Href  string `xml:"DAV: href"`
 	Stats []struct {
 		Status string `xml:"DAV: status"`
@@ -151,8 +151,8 @@ type response struct {
 	} `xml:"DAV: propstat"`
 }
 
-func (f *Folder) entry(r response, p Path) (Entry, error) {
-	at, err := f.whose(r.Href, p)
+func (f *Folder) entry(r item, p Path) (Entry, error) {
+	at, err := f.pathOf(r.Href, p)
 	if err != nil {
 		return Entry{}, err
 	}
@@ -172,10 +172,10 @@ func (f *Folder) entry(r response, p Path) (Entry, error) {
 	return e, nil
 }
 
-// whose returns the path of an item: p itself, or what lies directly in it. The
-// user may be written otherwise than we did, and a server may give a whole URL,
-// so only what comes behind the user is looked at.
-func (f *Folder) whose(href string, p Path) (Path, error) {
+// pathOf returns the path of an item: p itself, or an entry of p. A server may spell the
+// user in another letter case, and may send a complete URL, so only the part after the user
+// is compared.
+func (f *Folder) pathOf(href string, p Path) (Path, error) {
 	u, err := url.Parse(href)
 	if err != nil {
 		return Path{}, errHref

@@ -13,39 +13,37 @@ import (
 	"time"
 )
 
-// An Upload is a file to be stored.
+// An Upload is a file to store.
 type Upload struct {
 	Body        io.Reader
-	Size        int64  // bytes of the body; -1 when unknown
-	IfMatch     string // the header, as RFC 9110 section 13.1.1 has it; "" for no condition
-	IfNoneMatch string // the header, as RFC 9110 section 13.1.2 has it; "" for no condition
+	Size        int64  // of the body in bytes; -1 if unknown
+	IfMatch     string // as in RFC 9110 section 13.1.1; "" for no condition
+	IfNoneMatch string // as in RFC 9110 section 13.1.2; "" for no condition
 
-	// Confirm is asked once, when the body has arrived and before the file appears.
-	// Its error ends the upload and is what Put returns. Nil confirms everything.
+	// Confirm is called once, after the body has arrived and before the file appears.
+	// Its error ends the upload, and Put returns it. Nil confirms everything.
 	Confirm func() error
 }
 
-// A Stored file is what became of an [Upload].
+// A Stored is the result of an [Upload].
 type Stored struct {
 	ETag    string
-	Created bool // nothing was there before
+	Created bool // there was no file before
 }
 
-// Put stores a file at p: all of it or nothing, and until it is there whole,
-// what was there stays readable. A new file goes up in one request, as the
-// server makes it appear when it is complete. One that replaces another goes up
-// beside it, in chunks, since the server would overwrite it in place and lose
-// both when the line breaks; so does one of unknown or great size. Chunks of
-// known size are passed on as they arrive: one that breaks off is sent again as
-// long as all that was read of it is in memory ([Config.Buffer]), and ends the
-// upload otherwise. Before a large file goes up in chunks, the server is asked
-// whether there is room for it and nobody is writing it.
+// Put stores a file at p, completely or not at all. Until then, an existing file stays
+// readable. A new file is uploaded in one request, since the server publishes it only when
+// it is complete. A file that replaces another is uploaded in chunks, since the server would
+// overwrite the old one in place, and lose both if the connection breaks; so is a file of
+// unknown or very large size. Chunks of known size are passed on as they arrive: one that
+// breaks off is sent again if all that was read of it is in memory ([Config.BufferSize]),
+// and ends the upload otherwise. Before a large upload in chunks, Put checks that the
+// storage has room and that the file is not locked.
 //
-// Errors are [ErrNoParent], [ErrIsFolder], [ErrPrecondition], [ErrQuota],
-// [ErrLocked], [ErrTooLarge], [ErrSource], [ErrCorrupted] and those of every
-// call. After one without a status it is open whether the file was stored; the
-// same call settles it. ETags change with the second only, so conditions do not
-// protect from what happens within one.
+// Errors are [ErrNoParent], [ErrIsFolder], [ErrPrecondition], [ErrQuota], [ErrLocked],
+// [ErrTooLarge], [ErrSource], [ErrCorrupted] and those of every call. After an error without
+// a status the file may have been stored; the same call can be repeated. ETags have a
+// resolution of one second, so conditions do not detect changes within the same second.
 func (f *Folder) Put(ctx context.Context, p Path, u Upload) (Stored, error) {
 	const op = "put"
 	if p.IsRoot() {
@@ -58,17 +56,17 @@ func (f *Folder) Put(ctx context.Context, p Path, u Upload) (Stored, error) {
 		return Stored{}, err
 	case exists && there.Folder:
 		return Stored{}, &Error{Op: op, Kind: ErrIsFolder}
-	case !u.holds(there, exists):
+	case !u.allows(there, exists):
 		return Stored{}, &Error{Op: op, Kind: ErrPrecondition}
 	}
 	from := &source{body: u.Body, size: u.Size}
-	if exists || u.Size < 0 || u.Size > f.client.Whole {
+	if exists || u.Size < 0 || u.Size > f.client.MaxWhole {
 		return f.putChunks(ctx, p, u, from, there, exists)
 	}
 	stored, err := f.putWhole(ctx, p, u, from)
 	if from.untouched() && u.Size > 0 && (errors.Is(err, ErrTooLarge) || errors.Is(err, ErrPrecondition) && u.IfNoneMatch == "") {
-		// What stands before the server takes no such body, or somebody made the
-		// file meanwhile; nothing of ours is on its way yet.
+		// A proxy in front of the server rejects such large bodies, or another client has
+		// just created the file. Nothing of the body has been read yet.
 		return f.putChunks(ctx, p, u, from, Entry{}, errors.Is(err, ErrPrecondition))
 	}
 	if errors.Is(err, ErrPrecondition) && u.IfNoneMatch == "" {
@@ -81,11 +79,11 @@ func (f *Folder) Put(ctx context.Context, p Path, u Upload) (Stored, error) {
 func (f *Folder) putWhole(ctx context.Context, p Path, u Upload, from *source) (Stored, error) {
 	const op = "put"
 	header := http.Header{"If-None-Match": {"*"}, "X-Hash": {"sha256"}}
-	if u.Size >= worthAsking {
+	if u.Size >= minExpect {
 		header.Set("Expect", "100-continue")
 	}
 	from.hash, from.confirm = sha256.New(), u.confirm
-	if u.Size == 0 { // there is no last byte to hold back
+	if u.Size == 0 { // there is no last byte to withhold
 		if err := u.confirm(); err != nil {
 			return Stored{}, err
 		}
@@ -99,37 +97,36 @@ func (f *Folder) putWhole(ctx context.Context, p Path, u Upload, from *source) (
 		return Stored{}, from.blame(op, err)
 	}
 	if !sameHash(resp.Header, from.sum()) {
-		return Stored{}, f.takeBack(ctx, p, resp.Header.Get("Etag"))
+		return Stored{}, f.removeCorrupted(ctx, p, resp.Header.Get("Etag"))
 	}
 	return Stored{ETag: resp.Header.Get("Etag"), Created: true}, nil
 }
 
-// worthAsking is the size, in bytes, from which on a body waits until the
-// server wants it.
-const worthAsking = 1 << 20
+// minExpect is the size, in bytes, from which a request waits for the server's 100 Continue
+// before it sends the body.
+const minExpect = 1 << 20
 
-// sameHash compares what the server hashed with what we sent. A server that
-// does not say proves nothing, and is believed.
+// sameHash compares the server's hash with that of the data that was sent. It accepts a
+// response without a hash.
 func sameHash(h http.Header, sent []byte) bool {
 	theirs := h.Get("X-Hash-Sha256")
 	return theirs == "" || strings.EqualFold(theirs, hex.EncodeToString(sent))
 }
 
-// takeBack removes what did not arrive as it was sent, unless it was changed
-// since.
-func (f *Folder) takeBack(ctx context.Context, p Path, etag string) error {
+// removeCorrupted removes a file that arrived corrupted, unless it changed since.
+func (f *Folder) removeCorrupted(ctx context.Context, p Path, etag string) error {
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
 	err := f.Delete(ctx, p, etag)
 	return &Error{Op: "put", Kind: ErrCorrupted, Status: http.StatusCreated, cause: err}
 }
 
-// afterwards is for what must be done though the caller may have gone.
+// afterwards returns a context for cleaning up after ctx has ended.
 func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 }
 
-// confirm asks [Upload.Confirm].
+// confirm calls [Upload.Confirm].
 func (u Upload) confirm() error {
 	if u.Confirm == nil {
 		return nil
@@ -137,17 +134,17 @@ func (u Upload) confirm() error {
 	return u.Confirm()
 }
 
-// holds reports whether the conditions allow to store over what is there.
-func (u Upload) holds(there Entry, exists bool) bool {
-	if u.IfMatch != "" && (!exists || !lists(u.IfMatch, there.ETag, false)) {
+// allows reports whether the conditions allow the upload to replace what exists.
+func (u Upload) allows(there Entry, exists bool) bool {
+	if u.IfMatch != "" && (!exists || !matches(u.IfMatch, there.ETag, false)) {
 		return false
 	}
-	return u.IfNoneMatch == "" || !exists || !lists(u.IfNoneMatch, there.ETag, true)
+	return u.IfNoneMatch == "" || !exists || !matches(u.IfNoneMatch, there.ETag, true)
 }
 
-// lists reports whether a list of entity tags holds one, by the weak or the
-// strong comparison (RFC 9110 section 8.8.3.2). A star holds every one.
-func lists(header, etag string, weak bool) bool {
+// matches reports whether a list of entity tags contains etag, by the weak or the strong
+// comparison (RFC 9110 section 8.8.3.2). A star matches every tag.
+func matches(header, etag string, weak bool) bool {
 	if strings.TrimSpace(header) == "*" {
 		return true
 	}
@@ -163,27 +160,27 @@ func lists(header, etag string, weak bool) bool {
 	return false
 }
 
-// A source is the body of an upload: counted, hashed, and held to its size. The
-// transport may still read it after a call was answered.
+// A source is the body of an upload. It counts and hashes the data and checks the size. The
+// transport may still read it after the response.
 type source struct {
 	body io.Reader
-	size int64 // -1 when unknown
+	size int64 // -1 if unknown
 
-	// confirm is asked before the last byte is handed out; nil where something
-	// else makes the file appear.
+	// confirm is called before the last byte is returned; nil if another request publishes
+	// the file.
 	confirm func() error
 
 	mu      sync.Mutex
 	read    int64
-	hash    hash.Hash // nil where each part is hashed by itself
-	err     error     // what was wrong with the body
-	refused error     // by confirm
+	hash    hash.Hash // nil if each chunk is hashed separately
+	err     error     // of reading the body
+	refused error     // error of confirm
 }
 
 var errShort = errors.New("it ended before the size that was told")
 
-// Read reads the body. A fault of it is [ErrSource]. The last bytes are returned
-// once the upload is confirmed: without them, the server keeps nothing.
+// Read reads the body. Its errors are [ErrSource]. It returns the last bytes only after the
+// upload is confirmed: without them, the server stores nothing.
 func (s *source) Read(p []byte) (int, error) {
 	n, err := s.body.Read(p)
 	if n > 0 && s.confirm != nil && s.arrived(n) == s.size {
@@ -209,7 +206,7 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// arrived returns how much of the body is there with n more bytes.
+// arrived returns how many bytes of the body have been read, with n more.
 func (s *source) arrived(n int) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -235,8 +232,8 @@ func (s *source) sum() []byte {
 	return s.hash.Sum(nil)
 }
 
-// blame says whose fault a failure was: a server that sees the body break off
-// says that the request is bad.
+// blame returns the cause of a failed upload: if reading the body failed, the server only
+// reports a bad request.
 func (s *source) blame(op string, err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -54,7 +54,7 @@ func storeReadReplace(t *testing.T, s contract.Server) {
 
 // unconfirmed uploads in every way, and refuses when all of the body is there.
 func unconfirmed(t *testing.T, s contract.Server) {
-	p := newPerson(t, s, "", webdav.Config{Chunk: 1 << 20, Buffer: 1 << 20})
+	p := newPerson(t, s, "", webdav.Config{ChunkSize: 1 << 20, BufferSize: 1 << 20})
 	p.put(t, "old", "before")
 	errRefused := errors.New("refused")
 	large := strings.Repeat("x", 3<<20)
@@ -164,7 +164,7 @@ func (d *during) Read(b []byte) (int, error) {
 }
 
 func chunks(t *testing.T, s contract.Server) {
-	p := newPerson(t, s, "", webdav.Config{Whole: 1 << 20, Chunk: 1 << 20, Buffer: 1 << 20})
+	p := newPerson(t, s, "", webdav.Config{MaxWhole: 1 << 20, ChunkSize: 1 << 20, BufferSize: 1 << 20})
 	large := make([]byte, 5<<20+3)
 	_, err := rand.Read(large)
 	must(t, err)
@@ -189,7 +189,7 @@ func chunks(t *testing.T, s contract.Server) {
 }
 
 func brokenBody(t *testing.T, s contract.Server) {
-	p := newPerson(t, s, "", webdav.Config{Whole: 4 << 20, Chunk: 1 << 20, Buffer: 1 << 20})
+	p := newPerson(t, s, "", webdav.Config{MaxWhole: 4 << 20, ChunkSize: 1 << 20, BufferSize: 1 << 20})
 	p.put(t, "old", "as it was")
 	half := strings.NewReader(strings.Repeat("x", 2<<20))
 	for name, body := range map[string]io.Reader{
@@ -213,7 +213,7 @@ func brokenBody(t *testing.T, s contract.Server) {
 }
 
 func fullStorage(t *testing.T, s contract.Server) {
-	p := newPerson(t, s, "5 MB", webdav.Config{Whole: 7 << 20, Chunk: 1 << 20, Buffer: 1 << 20})
+	p := newPerson(t, s, "5 MB", webdav.Config{MaxWhole: 7 << 20, ChunkSize: 1 << 20, BufferSize: 1 << 20})
 	p.put(t, "old", "as it was")
 	six := strings.Repeat("x", 6<<20)
 	for name, u := range map[string]webdav.Upload{

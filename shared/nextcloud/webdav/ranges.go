@@ -8,32 +8,31 @@ import (
 	"strings"
 )
 
-// A span is one range of bytes that a client asks for (RFC 9110 section 14.1.2).
+// A span is one requested range of bytes (RFC 9110 section 14.1.2).
 type span struct {
-	suffix bool  // the end of the file, as many bytes as last says
+	suffix bool  // the last bytes of the file, as many as the field last
 	first  int64 // the first byte
-	last   int64 // the last byte; math.MaxInt64 for all that follow
+	last   int64 // the last byte; math.MaxInt64 for the end of the file
 }
 
-// maxSpans is how many ranges of one request are passed on.
+// maxSpans limits the ranges of one request that are passed on.
 const maxSpans = 16
 
-// spans returns the ranges of a file that a GET asks for, nil for all of it. A
-// server may ignore any Range (RFC 9110 section 14.2). Ignored are another unit
-// than bytes, wrong syntax, a second header, an If-Range that cannot hold, and
-// what could cost more than the file: too many ranges, or such as are out of
-// order or overlap.
+// spans returns the ranges that a GET requests, nil for the whole file. A server may ignore
+// any Range (RFC 9110 section 14.2). spans ignores units other than bytes, invalid syntax, a
+// second field, an If-Range that cannot match, and ranges that could cost more than the
+// file: too many, unordered or overlapping ones.
 func spans(asked http.Header) (list []span) {
 	values := asked.Values("Range")
-	if len(values) != 1 || !conditional(asked.Values("If-Range")) {
+	if len(values) != 1 || !validIfRange(asked.Values("If-Range")) {
 		return nil
 	}
 	unit, set, _ := strings.Cut(values[0], "=")
 	if !strings.EqualFold(unit, "bytes") {
 		return nil
 	}
-	noBytes := false // was asked for: the last 0, which no file can satisfy
-	next := int64(0) // where another range may start; math.MaxInt64 for nowhere
+	noBytes := false // the last 0 bytes were requested, which no file can satisfy
+	next := int64(0) // lowest start of the next range; math.MaxInt64 if none may follow
 	for text := range strings.SplitSeq(set, ",") {
 		text = strings.Trim(text, " \t")
 		if text == "" {
@@ -54,8 +53,8 @@ func spans(asked http.Header) (list []span) {
 		list = append(list, s)
 	}
 	if noBytes && len(list) == 0 {
-		// Nextcloud would answer with a part of no bytes, which cannot be written
-		// down, so it is asked for what it knows to refuse.
+		// Nextcloud would respond with an empty range, for which there is no syntax.
+		// It rejects this range instead.
 		return []span{{first: math.MaxInt64, last: math.MaxInt64}}
 	}
 	return list
@@ -72,8 +71,8 @@ func parseSpan(text string) (s span, ok bool) {
 
 func digits(text string) bool { return strings.Trim(text, "0123456789") == "" }
 
-// position reads a number of any length. What no file reaches is all the same;
-// an absent one is that, too.
+// position parses a number of any length. It returns math.MaxInt64 for an empty text, and
+// for numbers beyond the size of any file.
 func position(text string) int64 {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
@@ -82,9 +81,9 @@ func position(text string) int64 {
 	return n
 }
 
-// conditional reports whether a range may be asked for under If-Range: a strong
-// entity tag or a date (RFC 9110 section 13.1.5).
-func conditional(ifRange []string) bool {
+// validIfRange reports whether If-Range is absent, a strong entity tag, or a date (RFC 9110
+// section 13.1.5).
+func validIfRange(ifRange []string) bool {
 	if len(ifRange) == 0 {
 		return true
 	}
@@ -92,8 +91,8 @@ func conditional(ifRange []string) bool {
 	return len(ifRange) == 1 && (err == nil || strings.HasPrefix(ifRange[0], `"`))
 }
 
-// unchanged reports whether If-Range holds for a file that is described so.
-// Nextcloud takes any later date, too.
+// unchanged reports whether If-Range matches the description of a file. Nextcloud also
+// accepts any later date.
 func unchanged(ifRange string, described http.Header) bool {
 	if ifRange == "" || ifRange == described.Get("Etag") {
 		return true
@@ -103,7 +102,7 @@ func unchanged(ifRange string, described http.Header) bool {
 	return err1 == nil && err2 == nil && asked.Equal(modified)
 }
 
-// rangeHeader returns the Range for spans.
+// rangeHeader returns the value of Range for spans.
 func rangeHeader(list []span) string {
 	texts := make([]string, len(list))
 	for i, s := range list {
@@ -119,7 +118,7 @@ func rangeHeader(list []span) string {
 	return "bytes=" + strings.Join(texts, ",")
 }
 
-// in returns the bytes that s means in a file of the size.
+// in returns the bytes of s in a file of the given size.
 func (s span) in(size int64) (first, last int64) {
 	if s.suffix {
 		return max(0, size-s.last), size - 1
@@ -127,8 +126,8 @@ func (s span) in(size int64) (first, last int64) {
 	return s.first, min(s.last, size-1)
 }
 
-// checkPart reports whether d, with status 206, is what was asked for, and cuts
-// off what is more: Nextcloud answers bytes=0-0 with the whole file.
+// checkPart reports whether d, with status 206, is the requested range. It truncates a
+// longer one: Nextcloud responds to bytes=0-0 with the whole file.
 func (d *Download) checkPart(asked []span) (ok bool) {
 	text := d.Header.Get("Content-Range")
 	if len(asked) > 1 && text == "" { // each part has its own (RFC 9110 section 15.3.7.2)
@@ -137,7 +136,7 @@ func (d *Download) checkPart(asked []span) (ok bool) {
 	unit, text, _ := strings.Cut(text, " ")
 	part, of, _ := strings.Cut(text, "/")
 	got, ok := parseSpan(part)
-	if of == "0" && d.Size == 0 { // servers that do not mind the empty file say bytes 0--1/0
+	if of == "0" && d.Size == 0 { // some servers send bytes 0--1/0 for an empty file
 		d.Status = http.StatusOK
 		d.Header.Del("Content-Range")
 		return true
@@ -156,13 +155,13 @@ func (d *Download) checkPart(asked []span) (ok bool) {
 		return false
 	}
 	d.Size = last - first + 1
-	d.Body = &cut{io.LimitReader(d.Body, d.Size), d.Body}
+	d.Body = &truncated{io.LimitReader(d.Body, d.Size), d.Body}
 	d.Header.Set("Content-Range", "bytes "+strconv.FormatInt(first, 10)+"-"+strconv.FormatInt(last, 10)+"/"+of)
 	return true
 }
 
-// A cut is the beginning of a body.
-type cut struct {
+// A truncated is the start of a body.
+type truncated struct {
 	io.Reader
 	io.Closer
 }

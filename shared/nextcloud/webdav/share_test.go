@@ -21,7 +21,7 @@ func TestPut_UploadsShareTheMemory(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	sizes := map[string][]int64{}
-	folder, server := sharing(t, webdav.Config{Buffer: 4 * mib})
+	folder, server := sharing(t, webdav.Config{BufferSize: 4 * mib})
 	server.Fail(func(r *http.Request) nextcloudtest.Fault {
 		if r.Method == http.MethodPut {
 			mu.Lock()

@@ -8,8 +8,8 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
-// MakeFolder makes a folder and reports whether it was not there before. Its
-// parent must be there: [ErrNoParent]. A file at p is [ErrIsFile].
+// MakeFolder creates a folder and reports whether it did not exist before. If its parent
+// does not exist, it is [ErrNoParent]. A file at p is [ErrIsFile].
 func (f *Folder) MakeFolder(ctx context.Context, p Path) (made bool, err error) {
 	const op = "make folder"
 	if p.IsRoot() {
@@ -19,7 +19,7 @@ func (f *Folder) MakeFolder(ctx context.Context, p Path) (made bool, err error) 
 		op: op, method: "MKCOL", url: f.of(p), ok: []int{http.StatusCreated},
 		kinds: map[int]error{
 			http.StatusMethodNotAllowed: ErrExists,
-			http.StatusForbidden:        ErrQuota, // with a full storage: "Could not create directory"
+			http.StatusForbidden:        ErrQuota, // if the storage is full: "Could not create directory"
 		},
 	})
 	if !errors.Is(err, ErrExists) {
@@ -35,9 +35,9 @@ func (f *Folder) MakeFolder(ctx context.Context, p Path) (made bool, err error) 
 	return false, nil
 }
 
-// Delete removes a file, or a folder with all that is in it, to the server's
-// trash. ifMatch, where not "", is the header If-Match (RFC 9110 section
-// 13.1.1). What is not there is [ErrNotFound].
+// Delete moves a file, or a folder with its content, to the server's trash. ifMatch, if not
+// "", is the value of If-Match (RFC 9110 section 13.1.1). A path without a file or folder
+// is [ErrNotFound].
 func (f *Folder) Delete(ctx context.Context, p Path, ifMatch string) error {
 	if p.IsRoot() {
 		return &Error{Op: "delete", Kind: ocs.ErrForbidden}
@@ -52,20 +52,19 @@ func (f *Folder) Delete(ctx context.Context, p Path, ifMatch string) error {
 	return err
 }
 
-// Move gives what is at from the path to, and reports whether nothing was there
-// before. What is there is replaced only with overwrite, and a folder never:
-// [ErrExists], [ErrIsFolder].
+// Move moves a file or folder, and reports whether nothing existed at the path to. It
+// replaces a file only with overwrite, and never a folder: [ErrExists], [ErrIsFolder].
 func (f *Folder) Move(ctx context.Context, from, to Path, overwrite bool) (created bool, err error) {
-	return f.transplant(ctx, "move", "MOVE", from, to, overwrite)
+	return f.moveOrCopy(ctx, "move", "MOVE", from, to, overwrite)
 }
 
-// Copy is [Folder.Move] that leaves what is at from where it is. A folder is
-// copied with all that is in it.
+// Copy is [Folder.Move] that keeps the source. It copies a folder with its content.
 func (f *Folder) Copy(ctx context.Context, from, to Path, overwrite bool) (created bool, err error) {
-	return f.transplant(ctx, "copy", "COPY", from, to, overwrite)
+	return f.moveOrCopy(ctx, "copy", "COPY", from, to, overwrite)
 }
 
-func (f *Folder) transplant(ctx context.Context, op, method string, from, to Path, overwrite bool) (bool, error) {
+// moveOrCopy sends MOVE or COPY.
+func (f *Folder) moveOrCopy(ctx context.Context, op, method string, from, to Path, overwrite bool) (bool, error) {
 	if from.IsRoot() || from.Holds(to) || to.Holds(from) {
 		return false, &Error{Op: op, Kind: ocs.ErrForbidden}
 	}
@@ -76,12 +75,12 @@ func (f *Folder) transplant(ctx context.Context, op, method string, from, to Pat
 		case errors.Is(err, ErrNotFound):
 		case err != nil:
 			return false, err
-		case e.Folder: // the server would throw away all that is in it
+		case e.Folder: // the server would delete its content
 			return false, &Error{Op: op, Kind: ErrIsFolder}
 		}
 	}
 	resp, err := f.run(ctx, call{
-		op: op, method: method, url: f.of(from), patient: true, moves: true,
+		op: op, method: method, url: f.of(from), slow: true, moves: true,
 		ok:     []int{http.StatusCreated, http.StatusNoContent},
 		header: http.Header{"Destination": {f.of(to).String()}, "Overwrite": {value}},
 		kinds:  map[int]error{http.StatusPreconditionFailed: ErrExists},

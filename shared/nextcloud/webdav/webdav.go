@@ -1,12 +1,14 @@
-// Package webdav reaches the files of Nextcloud users over WebDAV (RFC 4918),
-// streaming in both directions.
+// Package webdav accesses the files of Nextcloud users over WebDAV (RFC 4918). It streams
+// in both directions.
 //
-// Start at [New] and [Client.Folder]. A [Path] cannot leave the folder; every
-// failure is an [*Error] that matches one of the Err… values of this package or
-// of [nextcloud]. No error holds a path, a password or the body of an answer.
-// What is particular to Nextcloud, and was seen at a real one, is said where it
-// is minded: a file is never replaced in place, an upload is checked against
-// the hash that the server took, an answer is judged by its class.
+// Begin with [New] and [Client.Folder]. A [Path] cannot leave the folder. Every failure is
+// an [*Error] that matches one of the Err… values of this package or of [ocs]. No error
+// contains a path, a password or the body of a response. Nextcloud quirks, as observed with
+// real servers, are documented where they are handled: a file is never replaced in place,
+// an upload is compared with the server's hash, and errors are recognized by the class of
+// the exception.
+//
+// It may import the foundation packages, ocs for its errors, and internal/transport.
 package webdav
 
 import (
@@ -19,59 +21,62 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/internal/transport"
 )
 
-// What a [Config] means where it does not say otherwise.
+// Defaults of [Config].
 const (
-	DefaultAnswer   = 20 * time.Second
-	DefaultIdle     = 30 * time.Second
-	DefaultAssembly = 5 * time.Minute
-	DefaultWhole    = 1 << 30 // above it, Apache refuses a body unless told otherwise
-	DefaultChunk    = 100 << 20
-	DefaultBuffer   = 8 << 20
+	DefaultResponseTimeout = 20 * time.Second
+	DefaultIdleTimeout     = 30 * time.Second
+	DefaultAssemblyTimeout = 5 * time.Minute
+	DefaultMaxWhole        = 1 << 30 // the default limit of a body in Apache
+	DefaultChunkSize       = 100 << 20
+	DefaultBufferSize      = 8 << 20
 )
 
 const (
 	connectTimeout = 5 * time.Second
-	// continueTimeout is how long a large body waits for the server's word that
-	// it wants it, which spares sending what would be refused.
+	// continueTimeout is how long a large upload waits for 100 Continue, which avoids
+	// sending a body that the server rejects.
 	continueTimeout = 2 * time.Second
 )
 
-// A Config says where the files are, and how patient to be.
+// A Config holds the address of the server, and limits.
 type Config struct {
-	URL   *url.URL       // the base, as for [ocs.Config]
-	Roots *x509.CertPool // who may sign the server's certificate; nil is the system's
+	URL   *url.URL       // base address, as in [ocs.Config]
+	Roots *x509.CertPool // certificate authorities of the server; nil for the system's
 
-	Answer   time.Duration // until an answer begins; 0 is [DefaultAnswer]
-	Idle     time.Duration // between two parts of a transfer; 0 is [DefaultIdle]
-	Assembly time.Duration // for joining the chunks of an upload; 0 is [DefaultAssembly]
-	Whole    int64         // bytes of a new file that may go in one request; 0 is [DefaultWhole]
-	Chunk    int64         // bytes of one chunk of a file of known size, which is passed on as it arrives; 0 is [DefaultChunk]
-	Buffer   int64         // bytes of an upload in chunks that are kept to send them again, less where uploads share it; 0 is [DefaultBuffer]
+	// Limits of time; 0 for the defaults.
+	ResponseTimeout time.Duration // until a response begins
+	IdleTimeout     time.Duration // without progress of a transfer
+	AssemblyTimeout time.Duration // for assembling the chunks of an upload
+
+	// Sizes in bytes; 0 for the defaults.
+	MaxWhole   int64 // of a new file that is uploaded in one request
+	ChunkSize  int64 // of a chunk of known size, which is passed on as it arrives
+	BufferSize int64 // of chunks kept in memory to send them again; concurrent uploads share it
 }
 
-// A Client reaches one server. It is safe for concurrent use.
+// A Client accesses one server. It is safe for concurrent use.
 type Client struct {
 	Config
 
 	server  *transport.Server
-	uploads atomic.Int64 // in chunks, under way
+	uploads atomic.Int64 // uploads in chunks in progress
 }
 
-// New returns a client; it does not call the server.
+// New returns a client. It does not call the server.
 func New(c Config) *Client {
-	c.Answer = orDefault(c.Answer, DefaultAnswer)
-	c.Idle = orDefault(c.Idle, DefaultIdle)
-	c.Assembly = orDefault(c.Assembly, DefaultAssembly)
-	c.Whole = orDefault(c.Whole, DefaultWhole)
-	c.Chunk = orDefault(c.Chunk, DefaultChunk)
-	c.Buffer = orDefault(c.Buffer, DefaultBuffer)
+	c.ResponseTimeout = orDefault(c.ResponseTimeout, DefaultResponseTimeout)
+	c.IdleTimeout = orDefault(c.IdleTimeout, DefaultIdleTimeout)
+	c.AssemblyTimeout = orDefault(c.AssemblyTimeout, DefaultAssemblyTimeout)
+	c.MaxWhole = orDefault(c.MaxWhole, DefaultMaxWhole)
+	c.ChunkSize = orDefault(c.ChunkSize, DefaultChunkSize)
+	c.BufferSize = orDefault(c.BufferSize, DefaultBufferSize)
 	return &Client{Config: c, server: transport.New(transport.Config{
 		URL: c.URL, Roots: c.Roots, Connect: connectTimeout, Buffer: transferBuffer, Continue: continueTimeout,
 	})}
 }
 
-// transferBuffer is of a connection, in bytes: large transfers in 4 KiB steps
-// cost a third of their speed.
+// transferBuffer is the buffer size of a connection, in bytes. With net/http's 4 KiB, large
+// transfers are a third slower.
 const transferBuffer = 64 << 10
 
 func orDefault[T time.Duration | int64](v, otherwise T) T {
@@ -84,15 +89,15 @@ func orDefault[T time.Duration | int64](v, otherwise T) T {
 // Close closes the idle connections. The client stays usable.
 func (c *Client) Close() { c.server.Close() }
 
-// A Folder is everything that one user stores. It is safe for concurrent use.
+// A Folder holds the files of one user. It is safe for concurrent use.
 type Folder struct {
 	client   *Client
 	user     string
 	password secret.String
 }
 
-// Folder returns the folder of the user with that id, reached with a password
-// of theirs. An app password takes the id in exactly its letter case.
+// Folder returns the folder of the user with the ID, who authenticates with the password.
+// With an app password, the letter case of the ID matters.
 func (c *Client) Folder(user string, password secret.String) *Folder {
 	return &Folder{client: c, user: user, password: password}
 }
@@ -107,7 +112,7 @@ func (f *Folder) of(p Path) *url.URL {
 	return f.client.at(append([]string{"files", f.user}, p.segments()...)...)
 }
 
-// upload returns the address of a part of an upload.
+// upload returns the address of a chunk of an upload.
 func (f *Folder) upload(id string, part ...string) *url.URL {
 	return f.client.at(append([]string{"uploads", f.user, id}, part...)...)
 }

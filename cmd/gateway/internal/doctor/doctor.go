@@ -127,7 +127,7 @@ func newExamination(c Config) *examination {
 	x.cloud = ocs.New(ocs.Config{
 		URL: x.base, AdminUser: s.Admin, AdminPassword: s.Password, Timeout: callLimit, Roots: s.Roots,
 	})
-	x.dav = webdav.New(webdav.Config{URL: x.base, Roots: s.Roots, Answer: callLimit})
+	x.dav = webdav.New(webdav.Config{URL: x.base, Roots: s.Roots, ResponseTimeout: callLimit})
 	return x
 }
 

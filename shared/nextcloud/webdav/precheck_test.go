@@ -20,7 +20,7 @@ func (u unread) Read([]byte) (int, error) {
 }
 
 func fullBeforehand(t *testing.T, s contract.Server) {
-	p := newPerson(t, s, "20 MB", webdav.Config{Whole: 1 << 20})
+	p := newPerson(t, s, "20 MB", webdav.Config{MaxWhole: 1 << 20})
 	p.put(t, "old", "as it was")
 	_, err := p.folder.MakeFolder(t.Context(), at(t, "folder"))
 	must(t, err)

@@ -9,15 +9,15 @@ import (
 	"strings"
 )
 
-// worthProbing is the size, in bytes, from which on a file that goes up in
-// chunks is worth the two questions of [Folder.ready].
-const worthProbing = 8 << 20
+// minPrecheck is the size, in bytes, from which an upload in chunks is checked by
+// [Folder.ready].
+const minPrecheck = 8 << 20
 
-// ready finds out before a transfer what the server would tell after it: that
-// somebody is writing the file ([ErrLocked]), or that the storage is full
-// ([ErrQuota]). Whatever else is wrong, the upload meets it.
+// ready checks before a transfer what the server would only report after it: that the file
+// is locked ([ErrLocked]), or that the storage is full ([ErrQuota]). The upload itself
+// detects all other errors.
 func (f *Folder) ready(ctx context.Context, p Path, size int64, there Entry, exists bool) error {
-	if size >= 0 && size < worthProbing {
+	if size >= 0 && size < minPrecheck {
 		return nil
 	}
 	if exists && there.Size > 0 {
@@ -33,8 +33,8 @@ func (f *Folder) ready(ctx context.Context, p Path, size int64, there Entry, exi
 	return nil
 }
 
-// unlocked reads a byte of the file, which is refused while somebody writes it.
-// HEAD and PROPFIND are not.
+// unlocked reads one byte of the file, which fails while the file is being written. HEAD and
+// PROPFIND do not fail then.
 func (f *Folder) unlocked(ctx context.Context, p Path) error {
 	_, err := f.run(ctx, call{
 		op: "ask for the lock", method: http.MethodGet, url: f.of(p), header: http.Header{"Range": {"bytes=0-0"}},
@@ -43,10 +43,10 @@ func (f *Folder) unlocked(ctx context.Context, p Path) error {
 	return err
 }
 
-// fits asks whether so many bytes fit into the folder of p. No property tells:
-// they are up to five minutes old. But the server looks at the free space before
-// it refuses a name: no file may end in ".part". Servers that look at the name
-// first look at the space when the first chunk comes.
+// fits checks whether the storage has room for size bytes in the folder of p. Properties
+// are no help, since they are up to five minutes old. But the server checks the free space
+// before it rejects a name: no file may end in ".part". Servers that check the name first
+// check the space at the first chunk.
 func (f *Folder) fits(ctx context.Context, p Path, size int64) error {
 	refused := p.parent().child("gateway-" + strings.ToLower(rand.Text()) + ".part")
 	resp, err := f.run(ctx, call{
