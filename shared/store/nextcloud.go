@@ -26,13 +26,14 @@ func nextcloudDest(n *desired.Account) []any {
 	}
 }
 
-// SetNextcloudDesired records n's wish, due now. The first wish for a user stores the
-// Nextcloud id and the first password, too; where another row has that id, spare
-// is taken instead. A later one keeps both, replaces the rest, and keeps a
-// password that waits unless it brings one or the account is no longer wished.
-// An account in conflict stays so unless it is ours. What a linked account keeps,
-// it keeps until the wish for it changes.
-func (s *Statements) SetNextcloudDesired(ctx context.Context, n desired.Account, spare string, now time.Time) error {
+// SetNextcloudDesired stores the desired state in n and makes the account due. For a
+// new user it also stores the Nextcloud id and the initial password; if another row
+// has that id, it takes fallbackID instead. For a known user it keeps both and
+// replaces the rest. A pending password stays unless n brings another one or the
+// account should no longer exist. A conflict remains unless the gateway owns the
+// account. A linked account keeps its e-mail address and name until they change
+// here.
+func (s *Statements) SetNextcloudDesired(ctx context.Context, n desired.Account, fallbackID string, now time.Time) error {
 	_, err := s.exec(ctx, `
 		INSERT INTO nextcloud_accounts (user_id, nextcloud_id, wish, email, full_name, quota, password,
 			first_password, version, owned, status, attempts, due_at, last_error, created_at, updated_at,
@@ -54,23 +55,23 @@ func (s *Statements) SetNextcloudDesired(ctx context.Context, n desired.Account,
 				THEN 'conflict' ELSE 'pending' END,
 			due_at = CASE WHEN nextcloud_accounts.status = 'conflict' AND NOT nextcloud_accounts.owned
 				THEN NULL ELSE excluded.due_at END`,
-		string(n.UserID), n.NextcloudID, spare, string(n.State), string(n.Email), n.FullName, n.Quota,
+		string(n.UserID), n.NextcloudID, fallbackID, string(n.State), string(n.Email), n.FullName, n.Quota,
 		bytesOrNull(n.PendingPassword), n.InitialPassword, at(now))
 	if err != nil {
-		return fmt.Errorf("wish for Nextcloud: %w", err)
+		return fmt.Errorf("desired state of Nextcloud account: %w", err)
 	}
 	return nil
 }
 
-// SetNextcloudQuota records, after the wish of the same transaction, a quota of
-// the account's own as [desired.Spec.QuotaOverride]. It is set in Nextcloud even where
-// somebody changed it there.
-func (tx *Tx) SetNextcloudQuota(ctx context.Context, by Actor, user account.ID, own string) error {
+// SetNextcloudQuota stores a quota override, as [desired.Spec.QuotaOverride], after
+// the desired state in the same transaction. The reconciler sets it even if somebody
+// changed the quota in Nextcloud.
+func (tx *Tx) SetNextcloudQuota(ctx context.Context, by Actor, user account.ID, override string) error {
 	if err := by.mayAdminister(tx); err != nil {
 		return err
 	}
 	_, err := tx.exec(ctx, `
-		UPDATE nextcloud_accounts SET own_quota = $2, set_quota = '' WHERE user_id = $1`, string(user), own)
+		UPDATE nextcloud_accounts SET own_quota = $2, set_quota = '' WHERE user_id = $1`, string(user), override)
 	if err != nil {
 		return fmt.Errorf("set quota of Nextcloud account: %w", err)
 	}
@@ -84,9 +85,9 @@ func bytesOrNull(b []byte) any {
 	return b
 }
 
-// AbandonNextcloud leaves an account that is ours as it is, for good: no password
-// waits, and nothing is due any more but app passwords that were taken back
-// before.
+// AbandonNextcloud stops managing an account that the gateway owns: it discards a
+// pending password, and nothing is due any more except the revocation of app
+// passwords.
 func (s *Statements) AbandonNextcloud(ctx context.Context, user account.ID, now time.Time) error {
 	_, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET password = NULL, password_set = FALSE, status = 'active',
@@ -94,28 +95,30 @@ func (s *Statements) AbandonNextcloud(ctx context.Context, user account.ID, now 
 			version = version + 1, updated_at = $2
 		WHERE user_id = $1 AND owned`, string(user), at(now))
 	if err != nil {
-		return fmt.Errorf("leave Nextcloud account: %w", err)
+		return fmt.Errorf("abandon Nextcloud account: %w", err)
 	}
 	return nil
 }
 
-// DeleteUnownedNextcloud drops the wish for an account that is not known to be ours.
+// DeleteUnownedNextcloud deletes the desired state of an account that the gateway is
+// not known to own.
 func (s *Statements) DeleteUnownedNextcloud(ctx context.Context, user account.ID) error {
 	_, err := s.exec(ctx, `DELETE FROM nextcloud_accounts WHERE user_id = $1 AND NOT owned`, string(user))
 	if err != nil {
-		return fmt.Errorf("drop Nextcloud account: %w", err)
+		return fmt.Errorf("delete unowned Nextcloud account: %w", err)
 	}
 	return nil
 }
 
-// LeaseNextcloud leases up to n due accounts to the holder named lease until
-// the time given, and returns them in the order they fell due: one that keeps
-// failing comes after those that wait. Concurrent calls lease different ones.
+// LeaseNextcloud leases up to n due accounts under the name lease until the given
+// time, and returns them in the order in which they fell due, so that an account
+// that keeps failing comes after those that wait. Concurrent calls lease different
+// accounts.
 func (s *Statements) LeaseNextcloud(
 	ctx context.Context, lease string, now, until time.Time, n int,
 ) ([]desired.Account, error) {
 	list, err := s.nextcloudAccounts(ctx, `
-		WITH due AS MATERIALIZED ( -- else a plan may run it once for each row, past the limit
+		WITH due AS MATERIALIZED ( -- or a plan may run it once for each row, beyond the limit
 			SELECT user_id FROM nextcloud_accounts
 			WHERE due_at <= $2 AND (lease_until IS NULL OR lease_until <= $2)
 			ORDER BY due_at LIMIT $4`+s.dialect.SkipLocked+`)
@@ -129,64 +132,65 @@ func (s *Statements) LeaseNextcloud(
 	return list, nil
 }
 
-// MarkNextcloudCreateAttempted notes that the account is about to be made with the first
-// password, so one that is there afterwards can be ours. It returns [ErrChanged]
-// when the lease was lost.
+// MarkNextcloudCreateAttempted records that the account is about to be created with
+// the initial password, so that an account found later can be the gateway's. It
+// returns [ErrChanged] if the lease was lost.
 func (s *Statements) MarkNextcloudCreateAttempted(ctx context.Context, user account.ID, lease string) error {
 	n, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET create_tried = TRUE WHERE user_id = $1 AND lease = $2`, string(user), lease)
-	return leased("note creation of Nextcloud account", n, err)
+	return leased("mark creation of Nextcloud account", n, err)
 }
 
-// ReserveNextcloudID gives an account that nobody began to make that id in
-// Nextcloud, unless another row has it, in whatever letter case. going reports
-// that the other one is still to be deleted. It is neither where the lease was lost.
+// ReserveNextcloudID gives an account that was never created the given id in
+// Nextcloud, unless another row has it, in any letter case. beingDeleted reports
+// that the other account is still to be deleted. Both results are false if the lease
+// was lost.
 func (s *Statements) ReserveNextcloudID(
 	ctx context.Context, user account.ID, lease, id string, now time.Time,
-) (taken, going bool, err error) {
+) (reserved, beingDeleted bool, err error) {
 	n, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET nextcloud_id = $3, updated_at = $4
 		WHERE user_id = $1 AND lease = $2 AND NOT owned AND NOT create_tried AND link = ''
-			AND NOT EXISTS (SELECT 1 FROM nextcloud_accounts held WHERE LOWER(held.nextcloud_id) = LOWER($3))`,
+			AND NOT EXISTS (SELECT 1 FROM nextcloud_accounts other WHERE LOWER(other.nextcloud_id) = LOWER($3))`,
 		string(user), lease, id, at(now))
 	if err == nil && n == 0 {
-		err = s.queryRow(ctx, nil, []any{&going}, `
+		err = s.queryRow(ctx, nil, []any{&beingDeleted}, `
 			SELECT EXISTS (SELECT 1 FROM nextcloud_accounts
 				WHERE LOWER(nextcloud_id) = LOWER($1) AND wish = 'absent' AND due_at IS NOT NULL)`, id)
 	}
 	if err != nil {
-		return false, false, fmt.Errorf("take id in Nextcloud: %w", err)
+		return false, false, fmt.Errorf("reserve id in Nextcloud: %w", err)
 	}
-	return n > 0, going, nil
+	return n > 0, beingDeleted, nil
 }
 
-// MarkNextcloudOwned notes, as soon as it is known, that the account is ours; what
-// was known of one before it holds no more. It returns [ErrChanged] when the
-// lease was lost.
+// MarkNextcloudOwned records that the gateway owns the account, and discards what
+// was known of an earlier account with that id. It returns [ErrChanged] if the lease
+// was lost.
 func (s *Statements) MarkNextcloudOwned(ctx context.Context, user account.ID, lease string, now time.Time) error {
 	n, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET owned = TRUE, personal = FALSE, password_set = FALSE, app_password = NULL, set_quota = '', link = '',
 			updated_at = $3
 		WHERE user_id = $1 AND lease = $2`,
 		string(user), lease, at(now))
-	return leased("own Nextcloud account", n, err)
+	return leased("mark Nextcloud account as owned", n, err)
 }
 
-// SaveNextcloudAppPassword keeps the app password that was just fetched, sealed, since
-// query fetch makes another; nil forgets one that is refused. It returns
-// [ErrChanged] when the lease was lost.
+// SaveNextcloudAppPassword stores the sealed app password with which the gateway
+// reaches the account's files; nil discards it. It returns [ErrChanged] if the lease
+// was lost.
 func (s *Statements) SaveNextcloudAppPassword(
 	ctx context.Context, user account.ID, lease string, app []byte, now time.Time,
 ) error {
 	n, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET app_password = $3, updated_at = $4 WHERE user_id = $1 AND lease = $2`,
 		string(user), lease, bytesOrNull(app), at(now))
-	return leased("keep app password", n, err)
+	return leased("save app password", n, err)
 }
 
-// SupplyNextcloudPassword records the user's own password, sealed, where it is wanted.
-// Hash is that of the password: where the account has another one meanwhile,
-// nothing is recorded.
+// SupplyNextcloudPassword stores the user's own password, sealed, if the account
+// lacks it. hash is the hash of the password: if the user has changed it meanwhile,
+// nothing is stored.
 func (s *Statements) SupplyNextcloudPassword(
 	ctx context.Context, user account.ID, hash secret.String, password []byte, now time.Time,
 ) error {
@@ -197,13 +201,14 @@ func (s *Statements) SupplyNextcloudPassword(
 			AND EXISTS (SELECT 1 FROM users WHERE users.id = nextcloud_accounts.user_id AND users.password_hash = $4)`,
 		string(user), password, at(now), hash.Reveal())
 	if err != nil {
-		return fmt.Errorf("hand over password: %w", err)
+		return fmt.Errorf("supply password: %w", err)
 	}
 	return nil
 }
 
-// SettleNextcloud ends the lease with what became of the try at n. A wish that
-// changed meanwhile stays due. It returns [ErrChanged] when the lease was lost.
+// SettleNextcloud stores the outcome of an attempt at n and ends the lease. If the
+// desired state has changed meanwhile, the account stays due. It returns
+// [ErrChanged] if the lease was lost.
 func (s *Statements) SettleNextcloud(
 	ctx context.Context, n desired.Account, lease string, o desired.Outcome, now time.Time,
 ) error {
@@ -215,7 +220,7 @@ func (s *Statements) SettleNextcloud(
 		UPDATE nextcloud_accounts SET
 			owned = $4, create_tried = create_tried AND first_password = $5, first_password = $5,
 			password = CASE WHEN version = $3 THEN $6 ELSE password END,
-			password_set = CASE WHEN password = $20 THEN $21 ELSE password_set END, -- else it is another one
+			password_set = CASE WHEN password = $20 THEN $21 ELSE password_set END, -- or it is another password
 			status = CASE WHEN version = $3 THEN $7 ELSE status END,
 			due_at = CASE WHEN version = $3 THEN $8 ELSE due_at END,
 			attempts = CASE WHEN version = $3 THEN $9 ELSE attempts END,
@@ -235,16 +240,17 @@ func (s *Statements) SettleNextcloud(
 	return leased("settle Nextcloud account", rows, err)
 }
 
-// DeleteNextcloud deletes the row of an account that is gone as wished. A wish
-// that changed meanwhile keeps it, which is [ErrChanged], as is a lost lease.
+// DeleteNextcloud deletes the row of an account that no longer exists, as desired.
+// It returns [ErrChanged] if the desired state has changed meanwhile or the lease
+// was lost.
 func (s *Statements) DeleteNextcloud(ctx context.Context, n desired.Account, lease string) error {
 	rows, err := s.exec(ctx, `
 		DELETE FROM nextcloud_accounts WHERE user_id = $1 AND lease = $2 AND version = $3`,
 		string(n.UserID), lease, n.Version)
-	return leased("forget Nextcloud account", rows, err)
+	return leased("delete Nextcloud account", rows, err)
 }
 
-// ReleaseNextcloudLeases gives back what is still leased, untried.
+// ReleaseNextcloudLeases ends what remains of a lease.
 func (s *Statements) ReleaseNextcloudLeases(ctx context.Context, lease string) error {
 	_, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET lease = NULL, lease_until = NULL WHERE lease = $1`, lease)
@@ -254,6 +260,8 @@ func (s *Statements) ReleaseNextcloudLeases(ctx context.Context, lease string) e
 	return nil
 }
 
+// leased returns the error of a statement that requires a lease: [ErrChanged] if it
+// affected no row.
 func leased(what string, rows int64, err error) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
@@ -264,7 +272,7 @@ func leased(what string, rows int64, err error) error {
 	return nil
 }
 
-// NextcloudDue returns how many accounts are due.
+// NextcloudDue returns the number of accounts that are due.
 func (s *Statements) NextcloudDue(ctx context.Context, now time.Time) (int, error) {
 	var n int
 	err := s.queryRow(ctx, nil, []any{&n}, `SELECT COUNT(*) FROM nextcloud_accounts WHERE due_at <= $1`, at(now))
@@ -274,8 +282,8 @@ func (s *Statements) NextcloudDue(ctx context.Context, now time.Time) (int, erro
 	return n, nil
 }
 
-// NextcloudAccount returns the wish for the user's account and what is known of
-// it, or [account.ErrNotFound].
+// NextcloudAccount returns the desired state of the user's account and what is known
+// of it, or [account.ErrNotFound].
 func (s *Statements) NextcloudAccount(ctx context.Context, user account.ID) (desired.Account, error) {
 	var n desired.Account
 	err := s.queryRow(ctx, account.ErrNotFound, nextcloudDest(&n),
@@ -286,7 +294,7 @@ func (s *Statements) NextcloudAccount(ctx context.Context, user account.ID) (des
 	return n, nil
 }
 
-// NextcloudAccounts returns a page of the accounts of that status ("" for all),
+// NextcloudAccounts returns a page of the accounts with that status ("" for all),
 // newest first.
 func (s *Statements) NextcloudAccounts(ctx context.Context, status desired.Status, p Page) ([]desired.Account, error) {
 	list, err := s.nextcloudAccounts(ctx, `
@@ -299,8 +307,8 @@ func (s *Statements) NextcloudAccounts(ctx context.Context, status desired.Statu
 	return list, nil
 }
 
-// RetryNextcloud makes the account due now, whatever its status; it returns
-// [account.ErrNotFound] when there is none.
+// RetryNextcloud makes the account due now, whatever its status, or returns
+// [account.ErrNotFound].
 func (tx *Tx) RetryNextcloud(
 	ctx context.Context, by Actor, user account.ID, now time.Time,
 ) (n desired.Account, err error) {
@@ -316,8 +324,8 @@ func (tx *Tx) RetryNextcloud(
 	return n, nil
 }
 
-// RecheckNextcloud makes every account that is in order and whose user is there
-// due now, for a Nextcloud that lost them. It returns how many there are.
+// RecheckNextcloud makes every settled account of an existing user due now, for a
+// Nextcloud that has lost accounts. It returns their number.
 func (s *Statements) RecheckNextcloud(ctx context.Context, now time.Time) (int64, error) {
 	n, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET due_at = $1

@@ -9,29 +9,29 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 )
 
-// NextcloudAccountByID returns the user's account that is the one of that id in
-// Nextcloud, in whatever letter case, as far as it is known to be: made by the
-// gateway or linked. It is [account.ErrNotFound] where there is none. gone
-// reports that its user was deleted and the account was left as it is.
-func (s *Statements) NextcloudAccountByID(ctx context.Context, id string) (n desired.Account, gone bool, err error) {
-	err = s.queryRow(ctx, account.ErrNotFound, append(nextcloudDest(&n), &gone), `
+// NextcloudAccountByID returns the account whose id in Nextcloud is id, in any
+// letter case, if the gateway created or linked it. Otherwise it returns
+// [account.ErrNotFound]. userDeleted reports that its user was deleted and the
+// account left as it is.
+func (s *Statements) NextcloudAccountByID(ctx context.Context, id string) (n desired.Account, userDeleted bool, err error) {
+	err = s.queryRow(ctx, account.ErrNotFound, append(nextcloudDest(&n), &userDeleted), `
 		SELECT `+nextcloudColumns+`,
 			wish = 'present' AND NOT EXISTS (SELECT 1 FROM users WHERE users.id = nextcloud_accounts.user_id)
 		FROM nextcloud_accounts WHERE LOWER(nextcloud_id) = LOWER($1) AND (owned OR link <> '')`, id)
 	if err != nil {
-		return desired.Account{}, false, fmt.Errorf("holder of an account in Nextcloud: %w", err)
+		return desired.Account{}, false, fmt.Errorf("account by id in Nextcloud: %w", err)
 	}
-	return n, gone, nil
+	return n, userDeleted, nil
 }
 
-// ClaimNextcloud makes the account of that id in Nextcloud the caller's, who has
-// liveLogin it, and makes it due. way is the id of the account that is in the way of
-// theirs, as it was read: where that has changed, or somebody works on the account,
-// it is [ErrChanged]. proof is the password that proved it, sealed. Nothing of the
-// account is to be overwritten, so no password waits any more. It is
-// [desired.ErrAlreadyLinked] where the account is another user's.
+// ClaimNextcloud links the account with that id in Nextcloud to the caller and makes
+// it due. conflicting is the id of the account in conflict with the caller's, as it
+// was read: if that has changed, or an attempt is in progress, the error is
+// [ErrChanged]. proof is the sealed password that proved the claim. Nothing in the
+// account is to be overwritten, so a pending password is discarded. The error is
+// [desired.ErrAlreadyLinked] if the account is another user's.
 func (tx *Tx) ClaimNextcloud(
-	ctx context.Context, by Actor, way, id string, proof []byte, now time.Time,
+	ctx context.Context, by Actor, conflicting, id string, proof []byte, now time.Time,
 ) (n desired.Account, err error) {
 	user := by.proof.User()
 	if err := by.mayChange(tx, user); err != nil {
@@ -49,20 +49,20 @@ func (tx *Tx) ClaimNextcloud(
 			version = version + 1, updated_at = $4, lease = NULL, lease_until = NULL
 		WHERE user_id = $1 AND status = 'conflict' AND COALESCE(conflict_id, nextcloud_id) = $5
 			AND (lease_until IS NULL OR lease_until <= $4)
-		RETURNING `+nextcloudColumns, string(user), id, proof, at(now), way)
+		RETURNING `+nextcloudColumns, string(user), id, proof, at(now), conflicting)
 	if err != nil {
 		return desired.Account{}, fmt.Errorf("claim account in Nextcloud: %w", err)
 	}
 	return n, nil
 }
 
-// AdoptNextcloud links the account of that id in Nextcloud to the user, who has
-// to claim it: word is what the account's last error says of that. It is
-// [desired.ErrAlreadyLinked] where the user has one that works or the account is
-// another user's, [ErrChanged] while somebody works on the user's account, and
-// [account.ErrNotFound] where there is no such user.
+// AdoptNextcloud links the account with that id in Nextcloud to the user, who has to
+// claim it; code is the account's last error until then. The error is
+// [desired.ErrAlreadyLinked] if the user's account works or the account is another
+// user's, [ErrChanged] while an attempt is in progress, and [account.ErrNotFound] if
+// there is no such user.
 func (tx *Tx) AdoptNextcloud(
-	ctx context.Context, by Actor, user account.ID, id, word string, now time.Time,
+	ctx context.Context, by Actor, user account.ID, id, code string, now time.Time,
 ) (n desired.Account, err error) {
 	if err := by.mayAdminister(tx); err != nil {
 		return desired.Account{}, err
@@ -82,17 +82,17 @@ func (tx *Tx) AdoptNextcloud(
 			version = version + 1, updated_at = $4, lease = NULL, lease_until = NULL
 		WHERE user_id = $1 AND NOT owned AND (lease_until IS NULL OR lease_until <= $4)
 			AND EXISTS (SELECT 1 FROM users WHERE users.id = nextcloud_accounts.user_id)
-		RETURNING `+nextcloudColumns, string(user), id, word, at(now))
+		RETURNING `+nextcloudColumns, string(user), id, code, at(now))
 	if err != nil {
 		return desired.Account{}, fmt.Errorf("adopt account in Nextcloud: %w", err)
 	}
 	return n, nil
 }
 
-// vacateNextcloud takes the id of an account in Nextcloud from rows that only
-// reserved it, whose users get an account of another id then, and from one that
-// was left behind by a user who is gone. It is [desired.ErrAlreadyLinked] where
-// another user's account has it.
+// vacateNextcloud takes an id in Nextcloud from rows that have only reserved it,
+// whose users then get another one, and from an account that was left behind by a
+// deleted user. The error is [desired.ErrAlreadyLinked] if it is another user's
+// account.
 func (tx *Tx) vacateNextcloud(ctx context.Context, user account.ID, id string, now time.Time) error {
 	const others = ` WHERE LOWER(nextcloud_id) = LOWER($2) AND user_id <> $1`
 	_, err := tx.exec(ctx, `DELETE FROM nextcloud_accounts`+others+` AND wish = 'present' AND due_at IS NULL
@@ -116,8 +116,8 @@ func (tx *Tx) vacateNextcloud(ctx context.Context, user account.ID, id string, n
 	return nil
 }
 
-// RecheckNextcloudConflict makes an account due whose conflict is gone: the
-// account that was in the way is not there any more.
+// RecheckNextcloudConflict makes an account due whose conflict is gone, because the
+// conflicting account no longer exists.
 func (s *Statements) RecheckNextcloudConflict(ctx context.Context, n desired.Account, now time.Time) error {
 	_, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET status = 'pending', attempts = 0, due_at = $3, updated_at = $3
@@ -128,9 +128,9 @@ func (s *Statements) RecheckNextcloudConflict(ctx context.Context, n desired.Acc
 	return nil
 }
 
-// UnlinkNextcloud lets go of the account in Nextcloud of a user who is deleted,
-// where the gateway did not make it, and reports whether that is so. One that was
-// claimed is released by the reconciler.
+// UnlinkNextcloud releases the account in Nextcloud of a deleted user if the gateway
+// did not create it, and reports whether that is so. The reconciler finishes the
+// release of a claimed account.
 func (tx *Tx) UnlinkNextcloud(ctx context.Context, user account.ID, now time.Time) (bool, error) {
 	n, err := tx.exec(ctx, `
 		UPDATE nextcloud_accounts SET link = 'released', password = NULL, password_set = FALSE,

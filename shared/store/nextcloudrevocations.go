@@ -9,8 +9,8 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 )
 
-// RevokeAppPasswords turns all app passwords of the user into revocations, makes
-// the account in Nextcloud due, and returns how many there were.
+// RevokeAppPasswords turns all app passwords of the user into revocations, makes the
+// account due, and returns their number.
 func (tx *Tx) RevokeAppPasswords(ctx context.Context, user account.ID, now time.Time) (int64, error) {
 	n, err := tx.moveAppPasswords(ctx, user, "", desired.RevocationPending, now)
 	if err != nil || n == 0 {
@@ -27,7 +27,7 @@ func (tx *Tx) RefuseAppPassword(ctx context.Context, user account.ID, id desired
 }
 
 // moveAppPasswords turns the user's app passwords, or the one with that id, into
-// revocations. Without an account in Nextcloud there is none to revoke.
+// revocations. Without an account in Nextcloud there is nothing to revoke.
 func (tx *Tx) moveAppPasswords(
 	ctx context.Context, user account.ID, id desired.AppPasswordID, state desired.RevocationState, now time.Time,
 ) (int64, error) {
@@ -50,8 +50,8 @@ func (tx *Tx) moveAppPasswords(
 	return n, nil
 }
 
-// makeDue makes the account due now, also one that was given up, and also for a
-// try that is under way.
+// makeDue makes the account due now, even if it has failed or an attempt is in
+// progress.
 func (s *Statements) makeDue(ctx context.Context, user account.ID, now time.Time) error {
 	_, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET status = 'pending', version = version + 1, attempts = 0, due_at = $2, updated_at = $2
@@ -62,8 +62,8 @@ func (s *Statements) makeDue(ctx context.Context, user account.ID, now time.Time
 	return nil
 }
 
-// Revocations returns the revocations of the user that are not carried out,
-// loginsSince app password first.
+// Revocations returns the user's revocations that are not carried out, oldest app
+// password first.
 func (s *Statements) Revocations(ctx context.Context, user account.ID) ([]desired.Revocation, error) {
 	var list []desired.Revocation
 	err := s.query(ctx, func(row scanner) error {
@@ -80,8 +80,8 @@ func (s *Statements) Revocations(ctx context.Context, user account.ID) ([]desire
 	return list, nil
 }
 
-// EndRevocation deletes a revocation that was carried out; one that is gone is
-// fine.
+// EndRevocation deletes a revocation that was carried out. It is no error if that
+// does not exist.
 func (s *Statements) EndRevocation(ctx context.Context, id desired.AppPasswordID) error {
 	if _, err := s.exec(ctx, `DELETE FROM nextcloud_revocations WHERE id = $1`, string(id)); err != nil {
 		return fmt.Errorf("end revocation: %w", err)
@@ -89,7 +89,7 @@ func (s *Statements) EndRevocation(ctx context.Context, id desired.AppPasswordID
 	return nil
 }
 
-// RefuseRevocation notes that Nextcloud refuses the app password.
+// RefuseRevocation records that Nextcloud rejects the app password.
 func (s *Statements) RefuseRevocation(ctx context.Context, id desired.AppPasswordID) error {
 	_, err := s.exec(ctx, `UPDATE nextcloud_revocations SET state = 'refused' WHERE id = $1`, string(id))
 	if err != nil {
@@ -98,8 +98,8 @@ func (s *Statements) RefuseRevocation(ctx context.Context, id desired.AppPasswor
 	return nil
 }
 
-// RetryRevocations makes the user's revocations that Nextcloud refused due once
-// more, since somebody has signed in there, and reports whether there are any.
+// RetryRevocations makes the user's rejected revocations due again after a login to
+// Nextcloud, and reports whether there are any.
 func (tx *Tx) RetryRevocations(ctx context.Context, user account.ID, now time.Time) (bool, error) {
 	n, err := tx.exec(ctx, `
 		UPDATE nextcloud_revocations SET state = 'retried' WHERE user_id = $1 AND state = 'refused'`, string(user))

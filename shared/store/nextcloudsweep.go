@@ -9,16 +9,16 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 )
 
-// NextcloudAccountsAfter returns up to n accounts in the order of their users'
-// ids, beginning after the one given; "" begins at the first. The second list
-// holds those of them that were left in Nextcloud when their users were deleted.
+// NextcloudAccountsAfter returns up to n accounts in the order of their users' ids,
+// after the given one; "" begins with the first. abandoned holds the users among
+// them who were deleted and whose accounts were left as they are.
 func (s *Statements) NextcloudAccountsAfter(
 	ctx context.Context, after account.ID, n int,
-) (list []desired.Account, left map[account.ID]bool, err error) {
+) (list []desired.Account, abandoned map[account.ID]bool, err error) {
 	if after == "" {
 		after = oldest
 	}
-	left = map[account.ID]bool{}
+	abandoned = map[account.ID]bool{}
 	err = s.query(ctx, func(row scanner) error {
 		var (
 			a    desired.Account
@@ -28,7 +28,7 @@ func (s *Statements) NextcloudAccountsAfter(
 			return err
 		}
 		if gone {
-			left[a.UserID] = true
+			abandoned[a.UserID] = true
 		}
 		list = append(list, a)
 		return nil
@@ -38,12 +38,11 @@ func (s *Statements) NextcloudAccountsAfter(
 	if err != nil {
 		return nil, nil, fmt.Errorf("accounts in Nextcloud: %w", err)
 	}
-	return list, left, nil
+	return list, abandoned, nil
 }
 
-// RecheckNextcloudAccount makes an account due that was found to differ from
-// its wish, unless something happened to it since it was read as n. It reports
-// whether it did.
+// RecheckNextcloudAccount makes an account due that differs from its desired state,
+// unless something has changed it since it was read as n. It reports whether it did.
 func (s *Statements) RecheckNextcloudAccount(ctx context.Context, n desired.Account, now time.Time) (bool, error) {
 	rows, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET due_at = $3
@@ -55,30 +54,30 @@ func (s *Statements) RecheckNextcloudAccount(ctx context.Context, n desired.Acco
 	return rows > 0, nil
 }
 
-// An Outlook is how much is left to be done for accounts in Nextcloud.
+// A Backlog is the work that remains for accounts in Nextcloud.
 type Backlog struct {
-	Due       int        // accounts to be tried now
-	Remaining int        // accounts to be tried now or later
-	GivenUp   int        // accounts in conflict or failed: somebody must look
-	NextDue   *time.Time // when the first of Left falls due; nil for none
+	Due       int        // accounts that are due now
+	Remaining int        // accounts that are due now or later
+	GivenUp   int        // accounts in conflict or failed, which a person has to look at
+	NextDue   *time.Time // when the next account is due; nil for none
 }
 
-// NextcloudBacklog returns what is left to be done.
+// NextcloudBacklog returns the work that remains.
 func (s *Statements) NextcloudBacklog(ctx context.Context, now time.Time) (Backlog, error) {
-	var o Backlog
-	err := s.queryRow(ctx, nil, []any{&o.Due, &o.Remaining, &o.GivenUp, nullTimeScanner{&o.NextDue}}, `
+	var b Backlog
+	err := s.queryRow(ctx, nil, []any{&b.Due, &b.Remaining, &b.GivenUp, nullTimeScanner{&b.NextDue}}, `
 		SELECT COUNT(CASE WHEN due_at <= $1 THEN 1 END), COUNT(due_at),
 			COUNT(CASE WHEN status IN ('failed', 'conflict') THEN 1 END), MIN(due_at)
 		FROM nextcloud_accounts`, at(now))
 	if err != nil {
-		return Backlog{}, fmt.Errorf("outlook for Nextcloud: %w", err)
+		return Backlog{}, fmt.Errorf("backlog of Nextcloud: %w", err)
 	}
-	return o, nil
+	return b, nil
 }
 
-// OldestUnprovisioned returns since when the account waits that waits longest to
-// be there for the first time; nil for none. One in conflict does not count:
-// whoever registers somebody else's address makes one.
+// OldestUnprovisioned returns the creation time of the account that has waited
+// longest to exist in Nextcloud; nil for none. Conflicts do not count, as anybody
+// can cause one by registering somebody else's address.
 func (s *Statements) OldestUnprovisioned(ctx context.Context) (since *time.Time, err error) {
 	err = s.queryRow(ctx, nil, []any{nullTimeScanner{&since}}, `
 		SELECT MIN(created_at) FROM nextcloud_accounts

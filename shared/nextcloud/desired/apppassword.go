@@ -8,7 +8,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/account"
 )
 
-// MaxAppPasswords is how many app passwords one user may have at a time.
+// MaxAppPasswords is the number of app passwords that one user may have at a time.
 const MaxAppPasswords = 50
 
 // Errors of app passwords.
@@ -18,49 +18,50 @@ var (
 		"Must have 1 to 100 printable ASCII characters; Nextcloud does not show others.")
 )
 
-// An AppPasswordID is a UUIDv7.
+// An AppPasswordID is a UUIDv7 (RFC 9562 section 5.7).
 type AppPasswordID string
 
 // NewAppPasswordID returns a new id.
 func NewAppPasswordID() AppPasswordID { return AppPasswordID(uid.New()) }
 
-// ParseAppPasswordID returns the id that s spells, or [uid.ErrUnknown].
+// ParseAppPasswordID parses an id; the error is [uid.ErrUnknown].
 func ParseAppPasswordID(s string) (AppPasswordID, error) {
 	u, err := uid.Parse(s)
 	return AppPasswordID(u), err
 }
 
-// An AppPassword opens a user's account in Nextcloud to a client of theirs.
+// An AppPassword opens a user's account in Nextcloud to one of their own clients.
 type AppPassword struct {
 	ID        AppPasswordID
 	UserID    account.ID
-	Name      string // of the client, as the user calls it
-	Sealed    []byte
+	Name      string // of the client, chosen by the user
+	Sealed    []byte // the app password
 	CreatedAt time.Time
 }
 
-// A Revocation is an app password that its owner took back, until Nextcloud has
-// deleted it.
+// A Revocation is an app password that its owner has revoked and that Nextcloud may
+// not have deleted yet.
 type Revocation struct {
 	ID     AppPasswordID
 	Sealed []byte
 	State  RevocationState
 }
 
-// A RevocationState is how far a revocation is. Nextcloud refuses an app password
-// that it has deleted, but also one that was made under another password of the
-// account, and that one opens the account again once somebody signs in with the
-// present password. So a refusal is believed only after such a sign-in.
+// A RevocationState is the progress of a revocation. Nextcloud rejects an app
+// password that it has deleted, but also one that was created under an earlier
+// password of the account, and that one is valid again after the next login with the
+// current password. So a rejection is final only after such a login.
 type RevocationState string
 
 // The states.
 const (
-	RevocationPending RevocationState = "wanted"  // to be carried out
-	RevocationRefused RevocationState = "refused" // Nextcloud refuses it; nothing to do until somebody signs in there
-	RevocationRetried RevocationState = "retried" // somebody has signed in since: to be carried out, a refusal is final
+	RevocationPending RevocationState = "wanted"  // to carry out
+	RevocationRefused RevocationState = "refused" // rejected by Nextcloud; waits for the next login there
+	RevocationRetried RevocationState = "retried" // somebody has logged in since: to carry out, and a rejection is final
 )
 
-// ParseAppName checks the name of a client.
+// ParseAppName checks the name of a client: 1 to 100 printable ASCII characters,
+// without spaces at the ends.
 func ParseAppName(s string) (string, error) {
 	if s == "" || len(s) > 100 || s[0] == ' ' || s[len(s)-1] == ' ' {
 		return "", ErrBadAppName

@@ -10,42 +10,41 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/account"
 )
 
-// ErrAlreadyLinked is returned where an account in Nextcloud is another user's
-// already, or a user has another one.
+// ErrAlreadyLinked is returned if an account in Nextcloud already belongs to another
+// user, or the user already has another one.
 var ErrAlreadyLinked = fault.New(fault.Conflict, "already_linked",
 	"The user already has another account in Nextcloud, or the account belongs to another user.")
 
-// How many passwords may be tried at accounts in Nextcloud that the gateway did
-// not make. Nextcloud counts refusals by address, which is the gateway's for all
-// of its users, and locks it out after eleven in 30 minutes.
+// Limits of password attempts on accounts in Nextcloud that the gateway did not
+// create. Nextcloud counts failed logins by network address, which is the gateway's
+// for all of its users, and locks it out after eleven of them in 30 minutes.
 const (
-	attemptsPerAccount = 3 // refused ones, of one user or at one account
-	attemptsInTotal    = 5 // refused ones, and those of which it is not known
+	attemptsPerAccount = 3 // rejected ones, by one user or on one account
+	attemptsInTotal    = 5 // rejected ones, and those with an unknown result
 
-	// AttemptsPerAccountWindow is in which time attemptsPerAccount come back; older tries
-	// count for nothing.
+	// AttemptsPerAccountWindow is the time in which attemptsPerAccount are allowed.
 	AttemptsPerAccountWindow = 24 * time.Hour
-	// AttemptsInTotalWindow is in which time attemptsInTotal come back.
+	// AttemptsInTotalWindow is the time in which attemptsInTotal are allowed.
 	AttemptsInTotalWindow = 30 * time.Minute
 )
 
-// A ClaimAttempt is a password that was tried at an account in Nextcloud, and was not
-// right as far as is known.
+// A ClaimAttempt is a password that was tried on an account in Nextcloud and, as far
+// as is known, was wrong.
 type ClaimAttempt struct {
 	ID          string // a UUIDv7
 	UserID      account.ID
 	NextcloudID string
-	Refused     bool // also while it is not known; false: what became of it will never be
+	Refused     bool // also while the result is pending; false: the result is lost
 	At          time.Time
 }
 
-// NewClaimAttempt returns a try that is about to be made.
+// NewClaimAttempt returns an attempt that is about to be made.
 func NewClaimAttempt(user account.ID, nextcloudID string, now time.Time) ClaimAttempt {
 	return ClaimAttempt{ID: uid.New(), UserID: user, NextcloudID: nextcloudID, Refused: true, At: now}
 }
 
-// ClaimWait returns how long the next try has to wait because of the earlier ones,
-// in whatever order; 0 for not at all.
+// ClaimWait returns how long the next attempt has to wait because of the earlier
+// ones, which can be in any order; 0 for not at all.
 func ClaimWait(next ClaimAttempt, earlier []ClaimAttempt) time.Duration {
 	var same, all []time.Time
 	for _, t := range earlier {

@@ -9,45 +9,45 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/account"
 )
 
-// A State is what an account shall be.
+// A State says whether an account should exist and be usable.
 type State string
 
 // The states.
 const (
-	Present  State = "present"  // there and enabled
-	Disabled State = "disabled" // not usable; its files stay
-	Absent   State = "absent"   // gone, with its files
+	Present  State = "present"  // exists and is enabled
+	Disabled State = "disabled" // exists and is not usable; its files stay
+	Absent   State = "absent"   // does not exist, nor do its files
 )
 
-// A Status is where an account stands, as clients and administrators see it.
+// A Status is the progress of an account, as clients and administrators see it.
 type Status string
 
 // The statuses.
 const (
-	Pending  Status = "pending"  // the wish is not true yet
-	Active   Status = "active"   // there, enabled, as wished
-	Inactive Status = "disabled" // not usable, as wished
-	Conflict Status = "conflict" // an account that is not ours is in the way; it is left alone
-	Failed   Status = "failed"   // tried often enough; somebody must look
+	Pending  Status = "pending"  // does not agree with the desired state yet
+	Active   Status = "active"   // exists and is enabled, as desired
+	Inactive Status = "disabled" // is not usable, as desired
+	Conflict Status = "conflict" // conflicts with an account that the gateway does not own and leaves alone
+	Failed   Status = "failed"   // failed too often; a person has to look
 )
 
-// A Link is how an account in Nextcloud that the gateway did not make became a
+// A Link is how an account in Nextcloud that the gateway did not create became a
 // user's. Linking changes nothing in it.
 type Link string
 
 // The links.
 const (
-	NoLink   Link = ""         // the gateway made it, or will
-	Adopted  Link = "adopted"  // an administrator said so; the gateway cannot open it
+	NoLink   Link = ""         // the gateway created the account, or will
+	Adopted  Link = "adopted"  // an administrator linked it; the gateway cannot open it
 	Claimed  Link = "claimed"  // its owner proved it with a password of the account
-	Released Link = "released" // its user is gone: it stays, without what the gateway made in it
+	Released Link = "released" // its user was deleted: it stays, without the gateway's app passwords
 )
 
-// ErrBadStatus is what [ParseStatus] returns.
+// ErrBadStatus is the error of [ParseStatus].
 var ErrBadStatus = fault.New(fault.Invalid, "invalid_status",
 	"Must be pending, active, disabled, conflict or failed.")
 
-// ParseStatus returns the status that s names; "" is every status.
+// ParseStatus parses a status; "" stands for all of them.
 func ParseStatus(s string) (Status, error) {
 	switch st := Status(s); st {
 	case "", Pending, Active, Inactive, Conflict, Failed:
@@ -56,18 +56,18 @@ func ParseStatus(s string) (Status, error) {
 	return "", ErrBadStatus
 }
 
-// A Spec is what an account shall be.
+// A Spec is the desired state of one account.
 type Spec struct {
 	State           State
 	Email           account.Email
 	FullName        string
-	Quota           string // the default at the time of the wish, as Nextcloud takes it: "5 GB", "none"
-	QuotaOverride   string // takes precedence over Quota, in the same form; [KeepQuota]; "" for the default
-	PendingPassword []byte // sealed; waits to be set; nil for none
+	Quota           string // the default when the spec was written, as [quota.Parse] reads it: "5 GB", "none"
+	QuotaOverride   string // takes precedence over Quota, in the same form; [KeepQuota]; "" for none
+	PendingPassword []byte // sealed; the user's password, until Nextcloud has it; nil for none
 }
 
-// EffectiveQuota returns the quota that the account shall have, or "" if it is to
-// be left as it is.
+// EffectiveQuota returns the quota that the account should have, or "" to leave it
+// as it is.
 func (s Spec) EffectiveQuota() string {
 	switch s.QuotaOverride {
 	case "":
@@ -78,46 +78,47 @@ func (s Spec) EffectiveQuota() string {
 	return s.QuotaOverride
 }
 
-// An Account is the wish for one account and what is known of it.
+// An Account is the desired state of one account and what is known about it.
+// Credentials are sealed, see [NewBox].
 type Account struct {
 	Spec
 
-	UserID          account.ID
-	NextcloudID     string // changes only before it is made, and when another account is linked
-	Link            Link
-	ConflictID      string // in Nextcloud, of the account that is in the way; "" for none
-	Version         int64  // of the wish; each change counts up
-	InitialPassword []byte // sealed: the password it is made with, which proves that it is ours; of a claimed one the proof, until an app password is there; [Spent] for none
-	CreateAttempted bool   // somebody began to make it with First, so it can be ours
-	AppPassword     []byte // sealed: the app password with which we reach its files; nil for none
-	Owned           bool   // proved to be ours
-	HasUserPassword bool   // the user's own password opens it; else the first one does
-	PendingIsSet    bool   // of Password: Nextcloud has it, and it waits for the files to answer
-	// WantsPassword: the user's own password is needed, and the next login that
-	// brings it shall hand it over.
-	WantsPassword bool
-	// KeepsEmail and KeepsName: the account was linked, and that of the wish has not
-	// changed since, so what the account has stays.
-	KeepsEmail, KeepsName bool
+	UserID      account.ID
+	NextcloudID string // changes only before the account is created, and when another one is linked
+	Link        Link
+	ConflictID  string // in Nextcloud, of the conflicting account; "" for none
+	Version     int64  // of the spec; each change increments it
+	// InitialPassword is the password with which the account is created. It proves
+	// that the account is the gateway's. For a claimed account it is the password of
+	// the claim, until there is an app password. [Spent] is none.
+	InitialPassword []byte
+	CreateAttempted bool   // the account may have been created with InitialPassword
+	AppPassword     []byte // with which the gateway reaches the files; nil for none
+	Owned           bool   // proved to be the gateway's
+	HasUserPassword bool   // the user's own password opens it; otherwise InitialPassword does
+	PendingIsSet    bool   // Nextcloud has PendingPassword, which is kept until the files can be reached
+	WantsPassword   bool   // the next login of the user supplies the password
+	KeepsEmail      bool   // a linked account keeps its e-mail address
+	KeepsName       bool   // and its name, until they change here
 
 	Status       Status
 	Attempts     int        // failures in a row
-	DueAt        *time.Time // when to try next; nil for nothing to do
-	LastError    string     // a stable word; "" for none
-	LastSyncedAt *time.Time // when wish and fact last agreed
-	LastSetQuota string     // the quota that the gateway set last; "" if the wanted one is still to be set
+	DueAt        *time.Time // of the next attempt; nil if there is nothing to do
+	LastError    string     // a stable code; "" for none
+	LastSyncedAt *time.Time // when Nextcloud last agreed with the spec
+	LastSetQuota string     // the quota that the gateway set last; "" if the effective one is still to be set
 	Used         *int64     // bytes, when last seen
-	Total        *int64     // bytes; nil while unknown or without limit
+	Total        *int64     // bytes; nil if unknown or unlimited
 	UsedAt       *time.Time // when Used and Total were read
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
 }
 
-// Spent is an [Account.First] that is used up. It opens with no key.
+// Spent is an [Account.InitialPassword] that was discarded. No key opens it.
 const Spent = "\x00"
 
-// ConflictingID returns the id, in Nextcloud, of the account with which n is in
-// conflict, or "" where it is in none.
+// ConflictingID returns the id in Nextcloud of the account with which n conflicts,
+// or "".
 func (n Account) ConflictingID() string {
 	if n.Status != Conflict {
 		return ""
@@ -125,48 +126,48 @@ func (n Account) ConflictingID() string {
 	return cmp.Or(n.ConflictID, n.NextcloudID)
 }
 
-// An Outcome is what became of one try.
+// An Outcome is the result of one attempt to make an account agree with its spec.
+// Fields with the names of those of [Account] replace them; those marked with (v)
+// only if the spec has not changed meanwhile.
 type Outcome struct {
 	Owned           bool
 	Link            Link
-	InitialPassword []byte // sealed, as [Account.First]
-	PendingPassword []byte // what still waits; nil once it is set and the files answer
-	HasUserPassword bool   // as [Account.Personal]
-	// PasswordSet is that of [Account], of the password that was tried.
-	PendingIsSet bool
-	// WantsPassword is that of [Account], unless the wish changed meanwhile.
-	WantsPassword bool
-	Status        Status     // unless the wish changed meanwhile
-	Attempts      int        //
-	DueAt         *time.Time // unless the wish changed meanwhile
-	ConflictID    string     // as [Account.ConflictID], with [Conflict]
-	LastError     string
-	Synced        bool   // wish and fact agree
-	LastSetQuota  string // as [Account.SetQuota], unless the wish changed meanwhile; "" leaves it
-	Used          *int64 // nil leaves it, Total and UsedAt
-	Total         *int64
-	UsedAt        *time.Time
+	InitialPassword []byte
+	PendingPassword []byte // (v) nil once Nextcloud has it and the files can be reached
+	HasUserPassword bool
+	PendingIsSet    bool       // of the password that was pending at the start
+	WantsPassword   bool       // (v)
+	Status          Status     // (v)
+	Attempts        int        // (v)
+	DueAt           *time.Time // (v)
+	ConflictID      string
+	LastError       string
+	Synced          bool       // Nextcloud agrees with the spec
+	LastSetQuota    string     // (v) "" leaves it
+	Used            *int64     // nil leaves Used, Total and UsedAt
+	Total           *int64     //
+	UsedAt          *time.Time //
 }
 
 const (
-	maxID    = 64         // characters of a Nextcloud user id
-	reserved = "appdata_" // with this begin folders of Nextcloud's own
+	maxID          = 64         // characters of a Nextcloud user id
+	reservedPrefix = "appdata_" // of Nextcloud's own folders
 )
 
-// NextcloudID returns the Nextcloud id for a new account: its e-mail address, with the
-// domain in A-labels, where Nextcloud takes it, else the account's own id.
-// byEmail false is always the latter.
+// NextcloudID returns the id in Nextcloud for a new account: its e-mail address,
+// with the domain in A-labels (RFC 5890 section 2.3.2.1), if byEmail is true and
+// Nextcloud accepts it, and otherwise the account's own id.
 func NextcloudID(a account.Account, byEmail bool) string {
 	email := a.Email.ASCII()
-	if byEmail && len(email) <= maxID && strings.IndexFunc(email, refused) < 0 && !strings.HasPrefix(email, reserved) {
+	if byEmail && len(email) <= maxID && strings.IndexFunc(email, invalidInID) < 0 && !strings.HasPrefix(email, reservedPrefix) {
 		return email
 	}
 	return string(a.ID)
 }
 
-// refused reports characters that Nextcloud takes in no id: it takes
+// invalidInID reports whether Nextcloud rejects the character in ids. It accepts
 // a-z A-Z 0-9 space _ . @ - '
-func refused(r rune) bool {
+func invalidInID(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') &&
 		!strings.ContainsRune(" _.@-'", r)
 }

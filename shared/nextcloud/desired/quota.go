@@ -6,10 +6,9 @@ import (
 )
 
 const (
-	// DefaultQuota is how administrators write that an account has no quota of its
-	// own.
+	// DefaultQuota is how administrators remove a quota override.
 	DefaultQuota = "default"
-	// KeepQuota as [Spec.QuotaOverride] leaves the quota as Nextcloud has it.
+	// KeepQuota, as an override, leaves the quota as it is in Nextcloud.
 	KeepQuota = "keep"
 )
 
@@ -17,9 +16,9 @@ const (
 var ErrBadQuota = fault.New(fault.Invalid, "invalid_quota",
 	"Must be N MB, N GB (with a whole number N), none, default, or keep (whatever is set in Nextcloud).")
 
-// ParseQuota reads the quota of one account, as administrators write it, and
-// returns it as [Spec.QuotaOverride].
-func ParseQuota(s string) (own string, err error) {
+// ParseQuota parses a quota override, as administrators write it, and returns it in
+// the form of [Spec.QuotaOverride].
+func ParseQuota(s string) (override string, err error) {
 	switch s {
 	case DefaultQuota:
 		return "", nil

@@ -1,5 +1,6 @@
-// Package quota reads and writes how much an account may store, as Nextcloud
-// understands it. It has no I/O.
+// Package quota reads and writes storage quotas in the forms that Nextcloud
+// understands. Begin with [Parse]. The package does no I/O, and imports only the
+// standard library.
 package quota
 
 import (
@@ -11,12 +12,13 @@ import (
 	"strings"
 )
 
-// A Quota is how many bytes a user may store, or one of the negative values.
+// A Quota is the number of bytes that a user may store, or one of the negative
+// values.
 type Quota int64
 
-// What a quota can be besides a number of bytes; the numbers are Nextcloud's.
+// Values other than a number of bytes. The numbers are Nextcloud's.
 const (
-	Unknown   Quota = -2 // the server said something that is no quota
+	Unknown   Quota = -2 // the server returned no valid quota
 	Unlimited Quota = -3
 )
 
@@ -29,9 +31,9 @@ const (
 // ErrBad is what [Parse] returns.
 var ErrBad = errors.New("takes `N MB`, `N GB` or `none`, N a whole number")
 
-// Parse reads the forms that Nextcloud stores as they are meant: "N MB",
-// "N GB" and "none". It refuses the ones that Nextcloud takes and misreads: to
-// it "5 GiB" is 5 bytes.
+// Parse reads the forms "N MB", "N GB" and "none", which Nextcloud stores as they
+// are meant. It rejects forms that Nextcloud accepts and misinterprets: it takes "5
+// GiB" for 5 bytes.
 func Parse(s string) (Quota, error) {
 	if s == "none" {
 		return Unlimited, nil
@@ -45,8 +47,8 @@ func Parse(s string) (Quota, error) {
 	return Quota(n) * size, nil
 }
 
-// Format returns the form that [Parse] reads. Bytes that are no whole
-// number of MB are rounded up; an unknown quota is "".
+// Format returns the form that [Parse] reads, rounded up to whole MB. An unknown
+// quota is "".
 func Format(q Quota) string {
 	switch {
 	case q == Unlimited:
@@ -63,8 +65,8 @@ func Format(q Quota) string {
 // String returns [Format].
 func (q Quota) String() string { return Format(q) }
 
-// Near reports whether got is what the server reads back after q was set. It
-// keeps one decimal of the largest unit: 1500 MB come back as 1.5 GB.
+// Near reports whether got is what Nextcloud returns after q was set. It keeps one
+// decimal of the largest unit: 1500 MB become 1.5 GB.
 func (q Quota) Near(got Quota) bool {
 	if q < 0 || got < 0 {
 		return q == got && q == Unlimited
@@ -80,9 +82,9 @@ func (q Quota) Near(got Quota) bool {
 	return diff <= unit/20+1 // half a decimal, and the cut-off fraction of a byte
 }
 
-// UnmarshalJSON reads what the server answers: "none", another word, a number
-// of bytes, -3, or a number too large for an integer. It never fails: a quota
-// that makes no sense is [Unknown] and must not hide the user.
+// UnmarshalJSON reads what Nextcloud returns: "none", another word, a number of
+// bytes, -3, or a number too large for an integer. It never fails: a quota that
+// makes no sense is [Unknown] and must not hide the user.
 func (q *Quota) UnmarshalJSON(b []byte) error {
 	*q = Unknown
 	var word string
@@ -90,7 +92,7 @@ func (q *Quota) UnmarshalJSON(b []byte) error {
 		switch parsed, err := Parse(word); {
 		case err == nil:
 			*q = parsed
-		case word == "default": // of a server without a default quota
+		case word == "default": // a server without a default quota
 			*q = Unlimited
 		}
 		return nil
