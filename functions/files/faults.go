@@ -13,7 +13,7 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/webdav"
 )
 
-// What becomes of what the storage says.
+// Errors of the API for those of the storage.
 var (
 	errNotFound     = fault.New(fault.NotFound, "file_not_found", "The file or folder does not exist.")
 	errNoParent     = fault.New(fault.Conflict, "parent_missing", "The parent folder does not exist.")
@@ -32,7 +32,7 @@ var (
 	errCorrupted    = fault.New(fault.Unavailable, "upload_corrupted", "The content that arrived differs from what was sent, and was discarded. Send it again.")
 )
 
-// What can be wrong with a path beyond its form.
+// Errors of paths that are well-formed.
 var (
 	errRefused = fault.New(fault.Invalid, "storage_refused", "Nextcloud does not accept this name.")
 	errWhole   = fault.New(fault.Invalid, "whole_folder", "The root folder can only be listed.")
@@ -40,15 +40,14 @@ var (
 		"A file or folder cannot be moved to itself, into itself, or over one of its parents.")
 )
 
-// wrongPath is the fault of a request whose path in field is wrong in that way.
+// wrongPath returns the error for an invalid path in that field.
 func wrongPath(field string, why error) *fault.Error {
 	var wrong fault.Fields
 	wrong.Parse(field, why)
 	return fault.Of(wrong.Err())
 }
 
-// kinds pairs the errors of the storage with ours; the first that matches
-// counts.
+// kinds maps errors of the storage to those of the API; the first match counts.
 func kinds() []struct {
 	of error
 	is *fault.Error
@@ -73,15 +72,15 @@ func kinds() []struct {
 		{ocs.ErrForbidden, errForbidden},
 		{ocs.ErrRefused, wrongPath("path", errRefused)},
 		{ocs.ErrMaintenance, errUnavailable.After(time.Minute)},
-		{ocs.ErrRateLimited, errUnavailable.After(5 * time.Minute)}, // locked out by others' strikes
+		{ocs.ErrRateLimited, errUnavailable.After(5 * time.Minute)}, // locked out by failed logins of others
 		{ocs.ErrUnavailable, errUnavailable.After(5 * time.Second)},
 		{ocs.ErrBadAnswer, errUnavailable.After(time.Minute)},
 	}
 }
 
-// tell returns the fault of what a call to the storage ended with. A fault of
-// ours stays as it is.
-func (f *Function) tell(ctx context.Context, o *access.Opened, err error) error {
+// faultOf returns the error of the API for a failed call to the storage. An error of
+// the API stays as it is.
+func (f *Function) faultOf(ctx context.Context, o *access.Opened, err error) error {
 	e, ok := errors.AsType[*webdav.Error](err)
 	if !ok {
 		return err
@@ -91,16 +90,16 @@ func (f *Function) tell(ctx context.Context, o *access.Opened, err error) error 
 	}
 	for _, k := range kinds() {
 		if errors.Is(err, k.of) {
-			told := k.is.Because(err)
-			told.RetryAfter = cmp.Or(e.RetryAfter, told.RetryAfter)
-			return told
+			result := k.is.Because(err)
+			result.RetryAfter = cmp.Or(e.RetryAfter, result.RetryAfter)
+			return result
 		}
 	}
 	return err
 }
 
-// tooLargeHere is for what this way of running the gateway cannot carry: it
-// tells where the file itself is.
+// tooLargeHere is the error for content that does not fit into a request or response
+// here. It names the address of the file in Nextcloud.
 func (f *Function) tooLargeHere(t target) *fault.Error {
 	return fault.New(fault.TooLarge, "too_large_here", fmt.Sprintf(
 		"A request or response can carry at most %d bytes here. Use WebDAV at %s with credentials from "+

@@ -1,6 +1,3 @@
-// Package files is the function behind /api/files/: the caller's folder in
-// Nextcloud, streamed in both directions. What a path may be and what may
-// happen on the way is the business of package webdav; this one speaks HTTP.
 package files
 
 import (
@@ -17,21 +14,22 @@ import (
 	"github.com/voiceassist/gateway/shared/validation"
 )
 
-// LambdaBody is how many bytes of content fit into an event or answer of
-// Lambda: 6 MB, of which base64 takes a quarter and the envelope some KiB.
+// LambdaBody is how many bytes of content fit into an event or a response of Lambda:
+// 6 MB, of which base64 takes a quarter and the envelope some KiB.
 const LambdaBody = 4_500_000
 
-// prefix is what stands before a path.
+// prefix precedes the path of a file.
 const prefix = "/api/files/"
 
-// openTime bounds what comes before the transfer: the caller and their account.
+// openTime limits the work before the transfer: authentication and the caller's
+// account.
 const openTime = 10 * time.Second
 
-// A Function serves files.
+// A Function serves files. It is safe for concurrent use.
 type Function struct {
 	Auth    *endpoint.Authenticator
-	Storage *access.Storage // nil: there is no Nextcloud
-	MaxBody int64           // bytes of content in one request or answer; 0 is no limit
+	Storage *access.Storage // nil if there is no Nextcloud
+	MaxBody int64           // bytes of content in one request or response; 0 for no limit
 }
 
 // Routes returns what the function serves.
@@ -40,20 +38,20 @@ func (f *Function) Routes() endpoint.Routes {
 		{Pattern: "GET /api/files/{path...}", Handler: endpoint.Raw(f.with(f.read))},
 		{Pattern: "PUT /api/files/{path...}", Handler: endpoint.Raw(f.with(f.write))},
 		{Pattern: "DELETE /api/files/{path...}", Handler: endpoint.Raw(f.with(f.remove))},
-		{Pattern: "POST /api/files/{path...}", Handler: endpoint.Authenticated(f.Auth, http.StatusNoContent, f.transplant, validation.Check)},
+		{Pattern: "POST /api/files/{path...}", Handler: endpoint.Authenticated(f.Auth, http.StatusNoContent, f.transfer, validation.Check)},
 	}
 }
 
-// A target is what a request is about.
+// A target is the file or folder of a request.
 type target struct {
 	*access.Opened
 
 	by     signin.Proof
 	path   webdav.Path
-	folder bool // it was asked for with a slash at its end
+	folder bool // the path was sent with a trailing slash
 }
 
-// with runs a handler on the caller's folder.
+// with returns a handler that runs serve on the caller's folder.
 func (f *Function) with(serve func(http.ResponseWriter, *http.Request, target) error) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		t, err := f.open(r)
@@ -62,9 +60,9 @@ func (f *Function) with(serve func(http.ResponseWriter, *http.Request, target) e
 		}
 		err = serve(w, r, t)
 		if gone := r.Context().Err(); err != nil && gone != nil {
-			return gone // and whatever failed, failed because of that
+			return gone // which caused the failure
 		}
-		return f.tell(r.Context(), t.Opened, err)
+		return f.faultOf(r.Context(), t.Opened, err)
 	}
 }
 
@@ -83,13 +81,13 @@ func (f *Function) open(r *http.Request) (t target, err error) {
 	return t, err
 }
 
-// reconfirm reports whether the caller may still write.
+// reconfirm returns an error if the caller may no longer write.
 func (f *Function) reconfirm(r *http.Request, t target) error {
 	return f.Auth.Recheck(r.Context(), t.by)
 }
 
-// pathOf returns the path that r is about, from what was sent: the mux would
-// give it without the escapes.
+// pathOf returns the path of the request as it was sent, with its escapes, which the
+// mux removes.
 func pathOf(r *http.Request) (p webdav.Path, folder bool, err error) {
 	raw := strings.TrimPrefix(r.URL.EscapedPath(), prefix)
 	var wrong fault.Fields
@@ -97,7 +95,7 @@ func pathOf(r *http.Request) (p webdav.Path, folder bool, err error) {
 	return p, raw == "" || strings.HasSuffix(raw, "/"), wrong.Err()
 }
 
-// address is where a path is found here.
+// address returns the path of a file in this API.
 func address(p webdav.Path) string {
 	return prefix + p.Escaped()
 }

@@ -21,11 +21,11 @@ import (
 // An entry is a file or a folder of a listing.
 type entry struct {
 	Name        string     `json:"name"`
-	Path        string     `json:"path"`         // from the user's folder on, not escaped
+	Path        string     `json:"path"`         // relative to the user's folder, not escaped
 	Type        string     `json:"type"`         // file, folder
-	Size        int64      `json:"size"`         // bytes; of a folder, of all that is in it
+	Size        int64      `json:"size"`         // bytes; of a folder, including its content
 	ContentType *string    `json:"content_type"` // null for a folder
-	ETag        string     `json:"etag"`         // as it goes into If-Match
+	ETag        string     `json:"etag"`         // in the form of If-Match
 	ModifiedAt  *time.Time `json:"modified_at"`  // null when unknown
 }
 
@@ -43,9 +43,9 @@ func entryOf(e webdav.Entry) entry {
 	return out
 }
 
-// list answers with a page of a folder, in the order of the names' bytes.
-// Nextcloud tells of all entries each time, so a page costs the same wherever it
-// is; what is not on it is forgotten as it comes.
+// list responds with a page of a folder, ordered by the bytes of the names.
+// Nextcloud always returns all entries, so every page costs the same; entries
+// outside the page are discarded as they arrive.
 func (f *Function) list(w http.ResponseWriter, r *http.Request, t target) error {
 	p, err := pageOf(r)
 	if err != nil {
@@ -63,9 +63,8 @@ func (f *Function) list(w http.ResponseWriter, r *http.Request, t target) error 
 
 const maxCursor = 255 // bytes of a name in Nextcloud, at most
 
-// A page collects, of all entries of a folder, those that come first after the
-// one that the page before ended with: up to limit, and up to
-// [endpoint.MaxPage].
+// A page collects, of all entries of a folder, the first ones after the last entry
+// of the page before: at most limit, and at most [endpoint.MaxPage] bytes.
 type page struct {
 	after string // the name that the page before ended with
 	limit int
@@ -77,7 +76,8 @@ type page struct {
 	cut  string // the first name that has no place, "" while there is room
 }
 
-// pageOf reads the query: limit and cursor. Without a limit, the size is one.
+// pageOf reads limit and cursor from the query. Without a limit, the size limits the
+// page.
 func pageOf(r *http.Request) (*page, error) {
 	query, err := endpoint.Query(r)
 	if err != nil {
@@ -94,7 +94,7 @@ func pageOf(r *http.Request) (*page, error) {
 	return p, wrong.Err()
 }
 
-// add takes an entry of the folder.
+// add adds an entry of the folder.
 func (p *page) add(e webdav.Entry) error {
 	name := e.Path.Name()
 	if name <= p.after || p.cut != "" && name >= p.cut {
@@ -131,7 +131,7 @@ func (p *page) body() []byte {
 	return append(body, "]\n"...)
 }
 
-// next sets the Link to the next page.
+// next sets the Link header to the next page.
 func (p *page) next(h http.Header, path string) {
 	last := slices.MaxFunc(p.held, func(a, b item) int { return strings.Compare(a.name, b.name) })
 	query := url.Values{"cursor": {base64.RawURLEncoding.EncodeToString([]byte(last.name))}}
@@ -147,7 +147,7 @@ type item struct {
 	json []byte
 }
 
-// items are a heap with the last name at its top.
+// items is a heap with the last name at its top.
 type items []item
 
 func (s items) Len() int           { return len(s) }

@@ -8,22 +8,22 @@ import (
 )
 
 const (
-	pourSize = 128 << 10            // bytes that are written together
-	pourTime = 5 * time.Millisecond // after which less is, where no more came
+	pourSize = 128 << 10            // bytes in one write
+	pourTime = 5 * time.Millisecond // delay after which less is written
 )
 
-// vessels are what content is poured with.
-var vessels = sync.Pool{New: func() any { return new([pourSize]byte) }}
+// buffers holds the buffers of copies in progress.
+var buffers = sync.Pool{New: func() any { return new([pourSize]byte) }}
 
-// pour copies all of from in large pieces: a storage sends it in small ones, of
-// which each would be a TLS record, or several, and a wake-up of the client. What
-// comes slowly is held for [pourTime] at most. It returns the bytes written, and
-// what ended it where that was not the end of from.
+// pour copies from from to to in large writes. A storage sends small pieces, each of
+// which would be a TLS record or several, and would wake the client. Content that
+// arrives slowly is delayed for at most [pourTime]. It returns the number of bytes
+// written, and the error that ended the copy before the end of from.
 func pour(to io.Writer, from io.Reader) (int64, error) {
-	b := vessels.Get().(*[pourSize]byte)
-	defer vessels.Put(b)
-	p := &pouring{to: to, held: b[:]}
-	p.mu.Lock() // on a busy machine late may run before it is assigned
+	b := buffers.Get().(*[pourSize]byte)
+	defer buffers.Put(b)
+	p := &pourBuffer{to: to, held: b[:]}
+	p.mu.Lock() // on a busy machine, late can run before the assignment
 	p.timer = time.AfterFunc(pourTime, p.late)
 	p.mu.Unlock()
 	for {
@@ -40,22 +40,22 @@ func pour(to io.Writer, from io.Reader) (int64, error) {
 	}
 }
 
-// A pouring is one copy. One goroutine reads behind end, while the timer may
+// A pourBuffer is one copy. One goroutine reads behind end, while the timer can
 // write what is before it.
-type pouring struct {
+type pourBuffer struct {
 	to    io.Writer
 	timer *time.Timer
 
 	mu         sync.Mutex
 	held       []byte
-	start, end int // of what is held and not written
+	start, end int // of what is buffered and not written
 	written    int64
 	err        error // of the writer
 }
 
-// add takes note of n more bytes behind end, the last ones perhaps, and returns
-// how the writer failed.
-func (p *pouring) add(n int, last bool) error {
+// add adds n bytes behind end and returns the error of the writer. With last, it
+// writes everything.
+func (p *pourBuffer) add(n int, last bool) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if n > 0 && p.start == p.end {
@@ -69,15 +69,15 @@ func (p *pouring) add(n int, last bool) error {
 	return p.err
 }
 
-// late writes what has come in time.
-func (p *pouring) late() {
+// late writes what the buffer holds, after a pause of the source.
+func (p *pourBuffer) late() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.write()
 }
 
-// write writes what is held. The caller has the lock.
-func (p *pouring) write() {
+// write writes what the buffer holds. The caller has the lock.
+func (p *pourBuffer) write() {
 	p.timer.Stop()
 	if p.start == p.end || p.err != nil {
 		return

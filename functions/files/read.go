@@ -11,8 +11,7 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/webdav"
 )
 
-// read answers GET and HEAD: of a folder with its listing, of a file with its
-// content.
+// read serves GET and HEAD: the listing of a folder, or the content of a file.
 func (f *Function) read(w http.ResponseWriter, r *http.Request, t target) error {
 	if t.folder {
 		return f.list(w, r, t)
@@ -35,14 +34,14 @@ func (f *Function) read(w http.ResponseWriter, r *http.Request, t target) error 
 	return f.send(w, r, d)
 }
 
-// send passes the content on as it comes. Once it began, all that is left to
-// say of a failure is to cut the connection: a client must not take half a file
-// for a whole one.
+// send streams the content. Once the response has begun, a failure can only be
+// reported by cutting the connection: a client must not mistake part of a file for
+// all of it.
 func (f *Function) send(w http.ResponseWriter, r *http.Request, d *webdav.Download) error {
 	h := w.Header()
 	maps.Copy(h, d.Header)
 	h.Set("Accept-Ranges", "bytes")
-	h.Set("Cache-Control", "private, no-cache") // kept, but asked about each time
+	h.Set("Cache-Control", "private, no-cache") // may be stored, but must be revalidated
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
 	if d.Size >= 0 && d.Status != http.StatusNotModified {
 		h.Set("Content-Length", strconv.FormatInt(d.Size, 10))
@@ -51,24 +50,24 @@ func (f *Function) send(w http.ResponseWriter, r *http.Request, d *webdav.Downlo
 	if r.Method == http.MethodHead || d.Status == http.StatusNotModified {
 		return nil
 	}
-	from := failing{Reader: d.Body}
-	n, err := pour(&flowing{Writer: w, request: r, flow: f.flow(w, sendTime)}, &from)
+	from := sourceReader{Reader: d.Body}
+	n, err := pour(&responseWriter{Writer: w, request: r, keepAlive: f.keepAlive(w, sendTime)}, &from)
 	if from.err != nil || err == nil && d.Size >= 0 && n != d.Size {
 		endpoint.RecordError(r, errors.Join(errUnavailable, from.err))
 		panic(http.ErrAbortHandler)
 	}
-	return nil // what failed then is the client's side
+	return nil // any other failure is on the client's side
 }
 
-// failing remembers that the storage failed, rather than the client.
-type failing struct {
+// A sourceReader records failures of the storage, as opposed to those of the client.
+type sourceReader struct {
 	io.Reader
 
 	err error
 }
 
-// Read reads on.
-func (f *failing) Read(p []byte) (int, error) {
+// Read reads from the storage.
+func (f *sourceReader) Read(p []byte) (int, error) {
 	n, err := f.Reader.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
 		f.err = err

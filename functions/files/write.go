@@ -17,7 +17,7 @@ var (
 	errBody    = fault.New(fault.Malformed, "unexpected_body", "A folder is created without a body. The path of a file does not end with a slash.")
 )
 
-// write answers PUT: a file, or with a slash at the end of the address a folder.
+// write serves PUT: a file or, if the path ends with a slash, a folder.
 func (f *Function) write(w http.ResponseWriter, r *http.Request, t target) error {
 	if err := endpoint.CheckEncoding(r); err != nil {
 		return err
@@ -31,7 +31,7 @@ func (f *Function) write(w http.ResponseWriter, r *http.Request, t target) error
 		return f.tooLargeHere(t)
 	}
 	stored, err := t.Put(r.Context(), t.path, webdav.Upload{
-		Body: &arriving{Reader: r.Body, flow: f.flow(w, storeTime)}, Size: r.ContentLength,
+		Body: &requestReader{Reader: r.Body, keepAlive: f.keepAlive(w, storeTime)}, Size: r.ContentLength,
 		IfMatch: r.Header.Get("If-Match"), IfNoneMatch: r.Header.Get("If-None-Match"),
 		Confirm: func() error { return f.reconfirm(r, t) },
 	})
@@ -41,12 +41,12 @@ func (f *Function) write(w http.ResponseWriter, r *http.Request, t target) error
 	if stored.ETag != "" {
 		w.Header().Set("ETag", stored.ETag)
 	}
-	made(w, t.path, stored.Created, "")
+	respondCreated(w, t.path, stored.Created, "")
 	return nil
 }
 
-// made answers what left something at p, which was not there before or was.
-func made(w http.ResponseWriter, p webdav.Path, created bool, slash string) {
+// respondCreated responds to a request that created or replaced what is at p.
+func respondCreated(w http.ResponseWriter, p webdav.Path, created bool, slash string) {
 	if !created {
 		w.WriteHeader(http.StatusNoContent)
 		return
@@ -56,7 +56,7 @@ func made(w http.ResponseWriter, p webdav.Path, created bool, slash string) {
 }
 
 func (f *Function) makeFolder(w http.ResponseWriter, r *http.Request, t target) error {
-	if r.ContentLength > 0 || r.ContentLength < 0 && f.arrives(w, r) {
+	if r.ContentLength > 0 || r.ContentLength < 0 && f.hasBody(w, r) {
 		return errBody
 	}
 	if err := f.reconfirm(r, t); err != nil {
@@ -69,19 +69,18 @@ func (f *Function) makeFolder(w http.ResponseWriter, r *http.Request, t target) 
 	if !created && r.Header.Get("If-None-Match") == "*" {
 		return errPrecondition
 	}
-	made(w, t.path, created, "/")
+	respondCreated(w, t.path, created, "/")
 	return nil
 }
 
-// arrives reports whether a body of unknown length has anything in it, or is
-// broken.
-func (f *Function) arrives(w http.ResponseWriter, r *http.Request) bool {
-	body := &arriving{Reader: r.Body, flow: f.flow(w, storeTime)}
+// hasBody reports whether a body of unknown length has any content or is broken.
+func (f *Function) hasBody(w http.ResponseWriter, r *http.Request) bool {
+	body := &requestReader{Reader: r.Body, keepAlive: f.keepAlive(w, storeTime)}
 	_, err := io.ReadFull(body, make([]byte, 1))
 	return !errors.Is(err, io.EOF)
 }
 
-// remove answers DELETE: a file, or a folder with all that is in it.
+// remove serves DELETE: a file, or a folder with its content.
 func (f *Function) remove(w http.ResponseWriter, r *http.Request, t target) error {
 	if t.path.IsRoot() {
 		return wrongPath("path", errWhole)
@@ -96,8 +95,8 @@ func (f *Function) remove(w http.ResponseWriter, r *http.Request, t target) erro
 	return nil
 }
 
-// A transplant moves or copies.
-type transplant struct {
+// A transfer moves or copies.
+type transfer struct {
 	MoveTo    endpoint.Optional[string] `json:"move_to" validate:"required_without=CopyTo,omitempty,path"`
 	CopyTo    endpoint.Optional[string] `json:"copy_to" validate:"excluded_with=MoveTo,omitempty,path"`
 	Overwrite bool                      `json:"overwrite"`
@@ -105,14 +104,14 @@ type transplant struct {
 	from webdav.Path
 }
 
-// Bind reads the path of what is to move.
-func (q *transplant) Bind(r *http.Request) (err error) {
+// Bind reads the path of the source.
+func (q *transfer) Bind(r *http.Request) (err error) {
 	q.from, _, err = pathOf(r)
 	return err
 }
 
-// destination returns where it goes to.
-func (q *transplant) destination() (webdav.Path, error) {
+// destination returns the path of the target.
+func (q *transfer) destination() (webdav.Path, error) {
 	field := "move_to"
 	if q.CopyTo.Set {
 		field = "copy_to"
@@ -129,40 +128,40 @@ func (q *transplant) destination() (webdav.Path, error) {
 	return to, nil
 }
 
-// transplanted is the answer: where it is now.
-type transplanted struct {
+// A transferred is the response: where the file or folder is now.
+type transferred struct {
 	endpoint.None
 
 	to      webdav.Path
 	created bool
 }
 
-// Status says whether something new is there, or something was replaced.
-func (t transplanted) Status() int {
+// Status tells a new file or folder from a replaced one.
+func (t transferred) Status() int {
 	if t.created {
 		return http.StatusCreated
 	}
 	return http.StatusNoContent
 }
 
-// Header tells where.
-func (t transplanted) Header(h http.Header) {
+// Header sets the address.
+func (t transferred) Header(h http.Header) {
 	if t.created {
 		h.Set("Location", address(t.to))
 	}
 }
 
-func (f *Function) transplant(ctx context.Context, caller endpoint.Caller, q transplant) (transplanted, error) {
+func (f *Function) transfer(ctx context.Context, caller endpoint.Caller, q transfer) (transferred, error) {
 	to, err := q.destination()
 	if err != nil {
-		return transplanted{}, err
+		return transferred{}, err
 	}
 	o, err := f.Storage.Open(ctx, caller.Account.ID)
 	if err != nil {
-		return transplanted{}, err
+		return transferred{}, err
 	}
 	if err := f.Auth.Recheck(ctx, caller.Proof()); err != nil {
-		return transplanted{}, err
+		return transferred{}, err
 	}
 	do := o.Move
 	if q.CopyTo.Set {
@@ -170,7 +169,7 @@ func (f *Function) transplant(ctx context.Context, caller endpoint.Caller, q tra
 	}
 	created, err := do(ctx, q.from, to, q.Overwrite)
 	if err != nil {
-		return transplanted{}, f.tell(ctx, o, err)
+		return transferred{}, f.faultOf(ctx, o, err)
 	}
-	return transplanted{to: to, created: created}, nil
+	return transferred{to: to, created: created}, nil
 }

@@ -24,7 +24,7 @@ func appPasswordOf(a desired.AppPassword) appPassword {
 	return appPassword{ID: a.ID, Name: a.Name, CreatedAt: a.CreatedAt}
 }
 
-// issued is an app password with what only this answer shows.
+// An issued is an app password with what only this response shows.
 type issued struct {
 	appPassword
 
@@ -33,7 +33,7 @@ type issued struct {
 	WebDAVURL string `json:"webdav_url"`
 }
 
-// Header tells where it is revoked.
+// Header sets the address at which the app password can be revoked.
 func (i issued) Header(h http.Header) {
 	h.Set("Location", "/api/users/me/nextcloud/app-passwords/"+string(i.ID))
 }
@@ -44,14 +44,14 @@ type issue struct {
 	Password        endpoint.Optional[secret.String] `json:"password" validate:"omitempty,same_as=CurrentPassword,filled"`
 }
 
-// current returns the caller's own password, by whichever name it was sent.
+// current returns the caller's own password, from either field.
 func (q *issue) current() secret.String {
 	return cmp.Or(q.CurrentPassword.Value, q.Password.Value)
 }
 
-// issue makes an app password. The user's own password is checked here first: an
-// access token alone is not to be enough for one, and a wrong password that
-// Nextcloud sees makes it slow down everybody.
+// issue creates an app password. It first verifies the caller's own password: an
+// access token alone must not be enough, and a wrong password that reaches Nextcloud
+// makes it slow down everybody.
 func (f *Function) issue(ctx context.Context, caller endpoint.Caller, q issue) (issued, error) {
 	if err := f.Apps.Ready(ctx, caller.Account.ID); err != nil {
 		return issued{}, err

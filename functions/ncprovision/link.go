@@ -15,11 +15,11 @@ import (
 )
 
 type claim struct {
-	Password secret.String `json:"password" validate:"required,max=469"` // what Nextcloud takes
+	Password secret.String `json:"password" validate:"required,max=469"` // the limit of Nextcloud
 }
 
-// claim makes an account that was in Nextcloud before the caller's. The password
-// is not the gateway's, and proves the account in Nextcloud, not the caller.
+// claim links an account that already exists in Nextcloud to the caller. The
+// password proves that account, and is not the caller's gateway password.
 func (f *Function) claim(ctx context.Context, caller endpoint.Caller, q claim) (standing, error) {
 	by := caller.Proof()
 	if err := f.Auth.Recheck(ctx, by); err != nil {
@@ -33,7 +33,7 @@ func (f *Function) claim(ctx context.Context, caller endpoint.Caller, q claim) (
 }
 
 type adopt struct {
-	NextcloudUserID string `json:"nextcloud_user_id" validate:"max=64"` // "" for the account in the way
+	NextcloudUserID string `json:"nextcloud_user_id" validate:"max=64"` // "" for the conflicting account
 
 	id account.ID
 }
@@ -58,7 +58,7 @@ func (f *Function) adopt(ctx context.Context, admin endpoint.Admin, q adopt) (en
 	return entryOf(n, reconcile.Block{}), nil
 }
 
-// What users are told of an account that is in their way.
+// What to do about an account that conflicts with the user's.
 const (
 	claimIt = "An account that already exists in Nextcloud conflicts with yours. If it is your own, claim it with its " +
 		"Nextcloud password: POST /api/users/me/nextcloud/claim. Otherwise, ask your administrator."
@@ -66,25 +66,25 @@ const (
 		"POST /api/users/me/nextcloud/claim."
 )
 
-// toOwner returns what went wrong with an account, and what to do, as its user is
-// told. Whoever registers an address must not learn which account has it in
-// Nextcloud, nor whether that is by its id or by its address.
-func toOwner(n desired.Account) (word, detail *string) {
-	says := func(w, d string) (*string, *string) { return orNull(w), orNull(d) }
+// forOwner returns the code of what went wrong with an account, and what to do about
+// it, as its owner may know it. Somebody who registers an e-mail address must not
+// learn which account in Nextcloud has it, nor whether as its id or as its address.
+func forOwner(n desired.Account) (code, detail *string) {
+	result := func(c, d string) (*string, *string) { return orNull(c), orNull(d) }
 	switch taken := n.LastError == reconcile.IDTaken || n.LastError == reconcile.EmailTaken; {
 	case n.Status == desired.Conflict && n.LastError == reconcile.ClaimRequired:
-		return says(n.LastError, claimYours)
+		return result(n.LastError, claimYours)
 	case n.Status == desired.Conflict && taken:
-		return says(reconcile.IDTaken, claimIt)
+		return result(reconcile.IDTaken, claimIt)
 	case taken, n.LastError == reconcile.EmailAmbiguous:
-		return says(reconcile.Refused, "")
+		return result(reconcile.Refused, "")
 	}
-	return says(n.LastError, "")
+	return result(n.LastError, "")
 }
 
-// toAdministrators returns what to do about an account, and names the one that is
-// in the way.
-func toAdministrators(n desired.Account) *string {
+// forAdministrators returns what to do about an account, and names the one that
+// conflicts with it.
+func forAdministrators(n desired.Account) *string {
 	id, text := n.ConflictingID(), ""
 	switch n.LastError {
 	case reconcile.IDTaken:

@@ -1,6 +1,3 @@
-// Package ncprovision is the function that keeps accounts in Nextcloud as
-// wished: it tells people and administrators where accounts stand, and works on
-// schedule. On Lambda the schedule does everything else that comes by itself, too.
 package ncprovision
 
 import (
@@ -28,7 +25,7 @@ import (
 	"github.com/voiceassist/gateway/shared/validation"
 )
 
-// A Function looks after accounts in Nextcloud.
+// A Function shows and maintains accounts in Nextcloud.
 type Function struct {
 	Auth       *endpoint.Authenticator
 	DB         *store.DB
@@ -38,7 +35,7 @@ type Function struct {
 	Janitor    *janitor.Janitor    // nil: another process cleans up
 	Resealer   *reconcile.Resealer // nil: another process seals anew
 	Confirmer  *password.Confirmer
-	Public     *url.URL // where users reach Nextcloud; nil: there is none
+	Public     *url.URL // the address of Nextcloud for users; nil if there is none
 	Now        func() time.Time
 }
 
@@ -58,31 +55,31 @@ func (f *Function) Routes() endpoint.Routes {
 	}
 }
 
-// A standing is where the caller's account stands.
+// A standing is the caller's account, as the caller sees it.
 type standing struct {
 	Status       desired.Status `json:"status"`
-	UserID       *string        `json:"user_id"`    // in Nextcloud; null until it is known to be ours
+	UserID       *string        `json:"user_id"`    // in Nextcloud; null until the gateway owns the account
 	URL          *string        `json:"url"`        // null without a Nextcloud
-	WebDAVURL    *string        `json:"webdav_url"` // null until the account is known to be ours
-	Quota        *quota         `json:"quota"`      // null until it was seen
+	WebDAVURL    *string        `json:"webdav_url"` // null until the gateway owns the account
+	Quota        *quota         `json:"quota"`      // null until it has been read
 	LastSyncedAt *time.Time     `json:"last_synced_at"`
-	LastError    *string        `json:"last_error"` // a stable word
-	Detail       *string        `json:"detail"`     // what to do about it; null for nothing
+	LastError    *string        `json:"last_error"` // a stable code
+	Detail       *string        `json:"detail"`     // what to do about it; null if nothing
 }
 
-// A quota is in bytes, not older than a minute while Nextcloud answers. Without a limit, available and total are
-// null.
+// A quota is the storage usage in bytes. It is at most a minute old while Nextcloud
+// responds. Without a limit, available and total are null.
 type quota struct {
 	Used      int64     `json:"used"`
 	Available *int64    `json:"available"`
 	Total     *int64    `json:"total"`
-	AsOf      time.Time `json:"as_of"` // when Nextcloud said so
+	AsOf      time.Time `json:"as_of"` // when Nextcloud reported it
 }
 
 func (f *Function) mine(ctx context.Context, caller endpoint.Caller, _ endpoint.None) (standing, error) {
 	n, err := f.DB.NextcloudAccount(ctx, caller.Account.ID)
 	if fault.Of(err) != nil && fault.Of(err).Kind == fault.NotFound {
-		return standing{Status: desired.Pending}, nil // made before there were wishes
+		return standing{Status: desired.Pending}, nil // older than desired states
 	}
 	if err == nil && f.Reconciler != nil {
 		n, err = f.Reconciler.Usage(ctx, n)
@@ -90,19 +87,19 @@ func (f *Function) mine(ctx context.Context, caller endpoint.Caller, _ endpoint.
 	if err != nil {
 		return standing{}, err
 	}
-	hold, err := f.hold(ctx, n)
+	block, err := f.blocked(ctx, n)
 	if err != nil {
 		return standing{}, err
 	}
-	if n.LastError == "" && hold.Reason != store.BlockedByTrial {
-		n.LastError = string(hold.Reason)
+	if n.LastError == "" && block.Reason != store.BlockedByTrial {
+		n.LastError = string(block.Reason)
 	}
 	return f.standing(n), nil
 }
 
 func (f *Function) standing(n desired.Account) standing {
 	s := standing{Status: n.Status, LastSyncedAt: n.LastSyncedAt, Quota: quotaOf(n)}
-	s.LastError, s.Detail = toOwner(n)
+	s.LastError, s.Detail = forOwner(n)
 	if f.Public != nil {
 		s.URL = orNull(f.Public.String())
 		if n.Owned {
@@ -113,9 +110,9 @@ func (f *Function) standing(n desired.Account) standing {
 	return s
 }
 
-// hold returns what keeps the gateway from calling Nextcloud, where one of the
-// accounts waits.
-func (f *Function) hold(ctx context.Context, accounts ...desired.Account) (reconcile.Block, error) {
+// blocked returns why the gateway may not call Nextcloud, if one of the accounts
+// waits for an attempt.
+func (f *Function) blocked(ctx context.Context, accounts ...desired.Account) (reconcile.Block, error) {
 	waits := func(n desired.Account) bool { return n.DueAt != nil }
 	if f.Reconciler == nil || !slices.ContainsFunc(accounts, waits) {
 		return reconcile.Block{}, nil
@@ -142,7 +139,7 @@ func orNull(s string) *string {
 	return &s
 }
 
-// An entry is one account as administrators see it.
+// An entry is one account, as administrators see it.
 type entry struct {
 	UserID          account.ID         `json:"user_id"`
 	NextcloudUserID string             `json:"nextcloud_user_id"`
@@ -150,29 +147,29 @@ type entry struct {
 	Wish            desired.State      `json:"wish"`
 	Status          desired.Status     `json:"status"`
 	Attempts        int                `json:"attempts"`
-	NextTryAt       *time.Time         `json:"next_try_at"` // null for nothing to do
-	WaitsFor        *store.BlockReason `json:"waits_for"`   // what delays the next try; null for nothing
+	NextTryAt       *time.Time         `json:"next_try_at"` // null if nothing is due
+	WaitsFor        *store.BlockReason `json:"waits_for"`   // what delays the next attempt; null for nothing
 	LastSyncedAt    *time.Time         `json:"last_synced_at"`
 	LastError       *string            `json:"last_error"`
-	Detail          *string            `json:"detail"`        // what to do about it; null for nothing
-	Link            *desired.Link      `json:"link"`          // null for an account that the gateway made
+	Detail          *string            `json:"detail"`        // what to do about it; null if nothing
+	Link            *desired.Link      `json:"link"`          // null for an account that the gateway created
 	ConflictWith    *string            `json:"conflict_with"` // the id in Nextcloud; null without a conflict
 	UpdatedAt       time.Time          `json:"updated_at"`
 
 	Quota access.Quota `json:"quota"`
 }
 
-func entryOf(n desired.Account, hold reconcile.Block) entry {
+func entryOf(n desired.Account, block reconcile.Block) entry {
 	e := entry{
 		UserID: n.UserID, NextcloudUserID: n.NextcloudID, Email: n.Email, Wish: n.State, Status: n.Status,
 		Attempts: n.Attempts, NextTryAt: n.DueAt, LastSyncedAt: n.LastSyncedAt, LastError: orNull(n.LastError),
-		Detail: toAdministrators(n), ConflictWith: orNull(n.ConflictingID()), UpdatedAt: n.UpdatedAt, Quota: access.QuotaOf(n),
+		Detail: forAdministrators(n), ConflictWith: orNull(n.ConflictingID()), UpdatedAt: n.UpdatedAt, Quota: access.QuotaOf(n),
 	}
 	if n.Link != desired.NoLink {
 		e.Link = &n.Link
 	}
-	if hold.Reason != "" && n.DueAt != nil && n.DueAt.Before(hold.Until) {
-		e.NextTryAt, e.WaitsFor = &hold.Until, &hold.Reason
+	if block.Reason != "" && n.DueAt != nil && n.DueAt.Before(block.Until) {
+		e.NextTryAt, e.WaitsFor = &block.Until, &block.Reason
 	}
 	return e
 }
@@ -199,12 +196,12 @@ func (f *Function) list(ctx context.Context, _ endpoint.Admin, q list) (endpoint
 	if err != nil {
 		return endpoint.List{}, err
 	}
-	hold, err := f.hold(ctx, rows...)
+	block, err := f.blocked(ctx, rows...)
 	if err != nil {
 		return endpoint.List{}, err
 	}
 	return endpoint.NewList(q.page, rows, func(n desired.Account) string { return string(n.UserID) },
-		func(n desired.Account) entry { return entryOf(n, hold) })
+		func(n desired.Account) entry { return entryOf(n, block) })
 }
 
 type byID struct{ id account.ID }
@@ -215,7 +212,7 @@ func (q *byID) Bind(r *http.Request) (err error) {
 	return err
 }
 
-// retry makes an account due now, also one in conflict or given up.
+// retry makes an account due now, even if it is in conflict or has failed.
 func (f *Function) retry(ctx context.Context, admin endpoint.Admin, q byID) (entry, error) {
 	now := f.Now()
 	var n desired.Account
@@ -229,11 +226,11 @@ func (f *Function) retry(ctx context.Context, admin endpoint.Admin, q byID) (ent
 	if f.Reconciler != nil {
 		f.Reconciler.Wake()
 	}
-	hold, err := f.hold(ctx, n)
-	return entryOf(n, hold), err
+	block, err := f.blocked(ctx, n)
+	return entryOf(n, block), err
 }
 
-// batch is small enough for the time of one request.
+// batch is the number of accounts that fit into the time of one request.
 const batch = 10
 
 func (f *Function) reconcile(ctx context.Context, admin endpoint.Admin, _ endpoint.None) (reconcile.Result, error) {
@@ -246,10 +243,11 @@ func (f *Function) reconcile(ctx context.Context, admin endpoint.Admin, _ endpoi
 	return f.Reconciler.RunBatch(ctx, batch)
 }
 
-// Run looks after the audit trail, tidies once an hour, seals anew what a secret
-// before sealed, works until nothing is
-// due that can be done now, and then compares both sides once a day, or until ctx
-// ends: the job of a schedule, which comes again. What fails stops nothing else.
+// Run is the scheduled job: it chains and prunes the audit trail, removes expired
+// rows once an hour, reseals credentials after a rotation, reconciles until nothing
+// is due that can be done now, and then compares all accounts once a day. It stops
+// when ctx ends; the next run continues. A failure of one part does not stop the
+// others.
 func (f *Function) Run(ctx context.Context) error {
 	return errors.Join(f.keepTrail(ctx), f.tidy(ctx), f.reseal(ctx), f.provision(ctx))
 }
@@ -293,8 +291,8 @@ func (f *Function) provision(ctx context.Context) error {
 	return nil
 }
 
-// Waiting returns how long the account waits that waits longest to be there for
-// the first time.
+// Waiting returns how long the oldest account that does not exist in Nextcloud yet
+// has waited; 0 if there is none.
 func (f *Function) Waiting(ctx context.Context) (time.Duration, error) {
 	since, err := f.DB.OldestUnprovisioned(ctx)
 	if err != nil || since == nil {

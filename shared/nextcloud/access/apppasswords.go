@@ -17,17 +17,17 @@ import (
 	"github.com/voiceassist/gateway/shared/store"
 )
 
-var errPasswordBehind = fault.New(fault.Conflict, "nextcloud_password_differs",
+var errPasswordDiffers = fault.New(fault.Conflict, "nextcloud_password_differs",
 	"Nextcloud does not have your password yet, or rejected it. Log in again, or change the password.")
 
-// AppPasswords gives users credentials for WebDAV clients of their own. A nil
-// one is a gateway without a Nextcloud. It is safe for concurrent use.
+// AppPasswords issues and revokes credentials for users' own WebDAV clients. A nil
+// AppPasswords is a gateway without a Nextcloud. It is safe for concurrent use.
 type AppPasswords struct {
 	storage *Storage
 	client  *ocs.Client
 }
 
-// AppPasswords returns those of the storage's users.
+// AppPasswords returns the app passwords of the storage's users.
 func (s *Storage) AppPasswords() *AppPasswords {
 	if s == nil {
 		return nil
@@ -35,7 +35,7 @@ func (s *Storage) AppPasswords() *AppPasswords {
 	return &AppPasswords{storage: s, client: ocs.New(ocs.Config{URL: s.client.URL, Roots: s.client.Roots})}
 }
 
-// An Issued app password is shown once.
+// An Issued is a new app password. It is shown once.
 type Issued struct {
 	desired.AppPassword
 
@@ -44,7 +44,7 @@ type Issued struct {
 	WebDAVURL string // of the user's folder, as their clients reach it
 }
 
-// Ready returns [ErrNotReady] where the account is not there or may not be used.
+// Ready returns [ErrNotReady] if the account does not exist or should not be usable.
 func (a *AppPasswords) Ready(ctx context.Context, user account.ID) error {
 	_, _, err := a.open(ctx, user)
 	return err
@@ -62,11 +62,12 @@ func (a *AppPasswords) open(ctx context.Context, user account.ID) (*Opened, desi
 	return o, n, err
 }
 
-// Issue makes an app password under that name. The proof is of the user's own
-// password, too. Nextcloud takes the account's real one: that, or the first one,
-// which the gateway keeps. The app password is kept, sealed, as it takes itself
-// to revoke it. The event, of the user, is recorded with it. Where the proof does
-// not hold any more when it is kept, it is revoked at once and nobody sees it.
+// Issue creates an app password with that name. The proof includes the user's own
+// password. Nextcloud requires the account's actual password, which is either the
+// user's own or the initial one that the gateway keeps. The app password is stored,
+// sealed, because it takes an app password to revoke itself. The event, about the
+// user, is recorded with it. If the proof no longer holds at that time, the app
+// password is revoked at once and nobody sees it.
 func (a *AppPasswords) Issue(
 	ctx context.Context, by signin.Proof, name string, own secret.String, event audit.Event,
 ) (Issued, error) {
@@ -76,21 +77,21 @@ func (a *AppPasswords) Issue(
 		return Issued{}, err
 	}
 	s := a.storage
-	if err := hasRoom(ctx, &s.db.Statements, user); err != nil {
+	if err := checkLimit(ctx, &s.db.Statements, user); err != nil {
 		return Issued{}, err
 	}
 	secret := own
 	switch {
-	case n.HasUserPassword && n.PendingPassword != nil: // another waits: ours is not Nextcloud's
-		return Issued{}, errPasswordBehind.After(s.wait(n))
+	case n.HasUserPassword && n.PendingPassword != nil: // Nextcloud does not have the pending password yet
+		return Issued{}, errPasswordDiffers.After(s.wait(n))
 	case !n.HasUserPassword:
 		if secret, err = s.box.Open(n.InitialPassword, string(user)); err != nil {
-			return Issued{}, errPasswordBehind.Because(err)
+			return Issued{}, errPasswordDiffers.Because(err)
 		}
 	}
 	token, err := a.client.NamedAppPassword(ctx, n.NextcloudID, secret, name)
 	if err != nil {
-		return Issued{}, a.told(err)
+		return Issued{}, faultOf(err)
 	}
 	sealed, err := s.box.Seal(token, string(user))
 	if err != nil {
@@ -103,19 +104,19 @@ func (a *AppPasswords) Issue(
 		},
 		Login: n.NextcloudID, Password: token, WebDAVURL: o.Public.URL(webdav.Path{}) + "/",
 	}
-	if err := a.keep(ctx, by, issued.AppPassword, event); err != nil {
-		// Nobody will ever see it: it is not to stay behind.
+	if err := a.store(ctx, by, issued.AppPassword, event); err != nil {
+		// Nobody will ever see it, so it must not remain.
 		return Issued{}, errors.Join(err, a.discard(ctx, n.NextcloudID, token))
 	}
 	return issued, nil
 }
 
-// keep records an app password that was just made. Making it was a sign-in with
-// the account's own password, so what Nextcloud refused to revoke is tried again.
-func (a *AppPasswords) keep(ctx context.Context, by signin.Proof, p desired.AppPassword, event audit.Event) error {
+// store records a new app password. Creating it was a login with the account's own
+// password, so revocations that Nextcloud has rejected are retried.
+func (a *AppPasswords) store(ctx context.Context, by signin.Proof, p desired.AppPassword, event audit.Event) error {
 	retry := false
 	err := a.storage.db.UpdateAs(ctx, by, p.CreatedAt, func(tx *store.Tx, by store.Actor) error {
-		if err := hasRoom(ctx, &tx.Statements, p.UserID); err != nil {
+		if err := checkLimit(ctx, &tx.Statements, p.UserID); err != nil {
 			return err
 		}
 		if err := tx.AddAppPassword(ctx, by, p); err != nil {
@@ -133,8 +134,9 @@ func (a *AppPasswords) keep(ctx context.Context, by signin.Proof, p desired.AppP
 	return err
 }
 
-// hasRoom returns [desired.ErrTooManyAppPasswords] where the user may have no more.
-func hasRoom(ctx context.Context, s *store.Statements, user account.ID) error {
+// checkLimit returns [desired.ErrTooManyAppPasswords] if the user may have no more
+// app passwords.
+func checkLimit(ctx context.Context, s *store.Statements, user account.ID) error {
 	held, err := s.AppPasswordsHeld(ctx, user)
 	if err == nil && held >= desired.MaxAppPasswords {
 		err = desired.ErrTooManyAppPasswords
@@ -142,23 +144,23 @@ func hasRoom(ctx context.Context, s *store.Statements, user account.ID) error {
 	return err
 }
 
-// discard revokes a token that the caller's context may not outlive.
+// discard revokes an app password, even if ctx has ended.
 func (a *AppPasswords) discard(ctx context.Context, login string, token secret.String) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), soon)
 	defer cancel()
 	return a.client.RevokeAppPassword(ctx, login, token)
 }
 
-// told returns the fault of a call with the user's own credentials.
-func (a *AppPasswords) told(err error) error {
+// faultOf returns the error for a failed call with the user's own credentials.
+func faultOf(err error) error {
 	switch {
 	case errors.Is(err, ocs.ErrUnauthorized), errors.Is(err, ocs.ErrForbidden):
-		return errPasswordBehind.Because(err)
+		return errPasswordDiffers.Because(err)
 	case errors.Is(err, ocs.ErrUnavailable), errors.Is(err, ocs.ErrUncertain),
 		errors.Is(err, ocs.ErrBadAnswer), errors.Is(err, ocs.ErrRateLimited):
-		told := nextcloud.ErrUnavailable.Because(err)
-		told.RetryAfter = max(told.RetryAfter, ocs.RetryAfter(err))
-		return told
+		unavailable := nextcloud.ErrUnavailable.Because(err)
+		unavailable.RetryAfter = max(unavailable.RetryAfter, ocs.RetryAfter(err))
+		return unavailable
 	}
 	return err
 }
@@ -171,9 +173,9 @@ func (a *AppPasswords) List(ctx context.Context, user account.ID) ([]desired.App
 	return a.storage.db.AppPasswords(ctx, user)
 }
 
-// Revoke makes an app password worthless, at Nextcloud first: a failure leaves
-// it listed. One that is worthless already is fine; should it come alive again,
-// the reconciler revokes it.
+// Revoke deletes an app password, in Nextcloud first: after a failure it is still
+// listed. If Nextcloud already rejects it, that is no error; should it become valid
+// again, the reconciler revokes it.
 func (a *AppPasswords) Revoke(ctx context.Context, id desired.AppPasswordID, event audit.Event) error {
 	if a == nil {
 		return nextcloud.ErrNotConfigured
@@ -189,11 +191,11 @@ func (a *AppPasswords) Revoke(ctx context.Context, id desired.AppPasswordID, eve
 	}
 	refused := false
 	token, broken := s.box.Open(held.Sealed, string(user))
-	if err == nil && broken == nil && n.Owned { // else nothing is left that it opens, or that opens it
+	if err == nil && broken == nil && n.Owned { // otherwise there is no account that it opens, or no key that opens it
 		err := a.client.RevokeAppPassword(ctx, n.NextcloudID, token)
 		refused = errors.Is(err, ocs.ErrUnauthorized)
 		if err != nil && !refused {
-			return a.told(err)
+			return faultOf(err)
 		}
 	}
 	return s.db.Update(ctx, func(tx *store.Tx) error {

@@ -33,17 +33,17 @@ func SetQuota(
 	return tx.Audit(ctx, event)
 }
 
-// A Quota is the quota of one account as administrators see it.
+// A Quota is the quota of one account, as administrators see it.
 type Quota struct {
-	Setting string     `json:"setting"` // its own, or "default" or "keep", as [desired.ParseQuota] reads it
-	Wanted  *string    `json:"wanted"`  // null: as it is in Nextcloud
-	Found   *string    `json:"found"`   // in Nextcloud; null until it was seen
+	Setting string     `json:"setting"` // the override, "default" or "keep", as [desired.ParseQuota] reads it
+	Wanted  *string    `json:"wanted"`  // null: whatever it is in Nextcloud
+	Found   *string    `json:"found"`   // in Nextcloud; null until it has been read
 	Used    *int64     `json:"used"`    // bytes
 	AsOf    *time.Time `json:"as_of"`   // when Found and Used were read
-	Differs bool       `json:"differs"` // Found is not Wanted
+	Differs bool       `json:"differs"` // Found differs from Wanted
 }
 
-// QuotaOf returns the quota of n.
+// QuotaOf returns the quota of n, with the figures that were last seen.
 func QuotaOf(n desired.Account) Quota {
 	q := Quota{Setting: cmp.Or(n.QuotaOverride, desired.DefaultQuota)}
 	wanted, found := n.EffectiveQuota(), quota.Unlimited

@@ -26,19 +26,19 @@ const (
 	later = 15 * time.Minute // the same for an account that waits for a person
 )
 
-// A Storage opens the folders of users. A nil one is a gateway without a
+// A Storage opens users' folders in Nextcloud. A nil Storage is a gateway without a
 // Nextcloud. It is safe for concurrent use.
 type Storage struct {
 	db     *store.DB
 	box    *seal.Box
-	client *webdav.Client // by the address that the gateway uses
-	public *webdav.Client // by that of users
+	client *webdav.Client // with the address for the gateway
+	public *webdav.Client // with the address for users
 	now    func() time.Time
 
-	Notify func() // tells the reconciler of this process that there is work; may be nil
+	Notify func() // wakes the reconciler of this process; may be nil
 }
 
-// ReadStorage returns the storage in the environment's Nextcloud, or nil where
+// ReadStorage returns the storage in the Nextcloud of the environment, or nil if
 // there is none. It needs no administrator.
 func ReadStorage(env *config.Env, db *store.DB, ring *keyring.Ring, now func() time.Time) *Storage {
 	s := nextcloud.ReadServer(env)
@@ -52,20 +52,19 @@ func ReadStorage(env *config.Env, db *store.DB, ring *keyring.Ring, now func() t
 	}
 }
 
-// An Opened folder is one user's, and how to reach it.
+// An Opened is the folder of one user.
 type Opened struct {
 	*webdav.Folder
 
-	Public *webdav.Folder // for its addresses, as the user's own clients reach them
+	Public *webdav.Folder // the same folder with the addresses for the user's own clients; it cannot be used for calls
 
 	user account.ID
 	app  []byte // sealed
 }
 
-// Open returns the folder of the user, or [ErrNotReady] while their account is
-// not there, not theirs to use, or cannot be reached. What counts is whether it
-// was made and what is wished for it, not whether the last change to it came
-// through.
+// Open returns the user's folder, or [ErrNotReady] while the account does not exist,
+// should not be usable, or cannot be reached. It does not matter whether the last
+// change to the account has been applied.
 func (s *Storage) Open(ctx context.Context, user account.ID) (*Opened, error) {
 	if s == nil {
 		return nil, nextcloud.ErrNotConfigured
@@ -80,8 +79,8 @@ func (s *Storage) Open(ctx context.Context, user account.ID) (*Opened, error) {
 		return nil, ErrNotReady.After(s.wait(n))
 	}
 	app, err := s.box.Open(n.AppPassword, string(user))
-	if err != nil { // the key it was sealed under is gone: another is fetched
-		return nil, errors.Join(ErrNotReady.After(soon).Because(err), s.refuse(ctx, user, n.AppPassword))
+	if err != nil { // its key is lost: the reconciler fetches another one
+		return nil, errors.Join(ErrNotReady.After(soon).Because(err), s.discard(ctx, user, n.AppPassword))
 	}
 	return &Opened{
 		Folder: s.client.Folder(n.NextcloudID, app), Public: s.public.Folder(n.NextcloudID, ""),
@@ -89,7 +88,7 @@ func (s *Storage) Open(ctx context.Context, user account.ID) (*Opened, error) {
 	}, nil
 }
 
-// wait is how long to wait for n: until it is tried, and a little.
+// wait returns how long to wait for n: until its next attempt, and a little longer.
 func (s *Storage) wait(n desired.Account) time.Duration {
 	if n.DueAt == nil {
 		return later
@@ -97,25 +96,28 @@ func (s *Storage) wait(n desired.Account) time.Duration {
 	return max(soon, n.DueAt.Sub(s.now()).Truncate(time.Second))
 }
 
-// Failed returns the fault of a call that could not use the account as it is:
-// its app password is refused, or it is disabled. The reconciler is told, and
-// the password is never sent again. Every other error it returns as it is.
+// Failed returns the error for a call that failed with err. If Nextcloud rejected
+// the app password or the account is disabled, it makes the account due and returns
+// [ErrNotReady]; the app password is not used again. Other errors are returned as
+// they are.
 func (s *Storage) Failed(ctx context.Context, o *Opened, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), soon)
 	defer cancel()
 	switch {
 	case errors.Is(err, ocs.ErrUnauthorized):
-		return errors.Join(ErrNotReady.After(soon).Because(err), s.refuse(ctx, o.user, o.app))
+		return errors.Join(ErrNotReady.After(soon).Because(err), s.discard(ctx, o.user, o.app))
 	case errors.Is(err, webdav.ErrDisabled):
 		return errors.Join(ErrNotReady.After(soon).Because(err), s.notify(s.db.RecheckNextcloudUser(ctx, o.user, s.now())))
 	}
 	return err
 }
 
-func (s *Storage) refuse(ctx context.Context, user account.ID, app []byte) error {
+// discard discards the app password, and makes the account due.
+func (s *Storage) discard(ctx context.Context, user account.ID, app []byte) error {
 	return s.notify(s.db.DiscardNextcloudAppPassword(ctx, user, app, s.now()))
 }
 
+// notify wakes the reconciler unless err is an error, which it returns.
 func (s *Storage) notify(err error) error {
 	if err == nil && s.Notify != nil {
 		s.Notify()

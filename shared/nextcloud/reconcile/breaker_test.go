@@ -40,7 +40,7 @@ func (w *world) crowd(processes ...*reconcile.Reconciler) (all reconcile.Result)
 	return all
 }
 
-func TestGate_ARefusedAdministratorIsTriedOnceByAll(t *testing.T) {
+func TestBreaker_ARefusedAdministratorIsTriedOnceByAll(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, nil)
@@ -85,7 +85,7 @@ func TestGate_ARefusedAdministratorIsTriedOnceByAll(t *testing.T) {
 }
 
 // Another password in the settings is another key: who has it need not wait.
-func TestGate_NewCredentialsAreTriedAtOnce(t *testing.T) {
+func TestBreaker_NewCredentialsAreTriedAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a := w.register("ada@example.org")
@@ -104,7 +104,7 @@ func TestGate_NewCredentialsAreTriedAtOnce(t *testing.T) {
 	}
 }
 
-func TestGate_ANextcloudThatComesBackIsMetByOne(t *testing.T) {
+func TestBreaker_ANextcloudThatComesBackIsMetByOne(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	for i := range 30 {
@@ -149,7 +149,7 @@ func TestGate_ANextcloudThatComesBackIsMetByOne(t *testing.T) {
 
 // A process that is killed while it tries ends nothing: another one tries once
 // its time is over.
-func TestGate_ATrialThatVanishedIsMadeByAnother(t *testing.T) {
+func TestBreaker_ATrialThatVanishedIsMadeByAnother(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, nil)
@@ -172,7 +172,7 @@ func TestGate_ATrialThatVanishedIsMadeByAnother(t *testing.T) {
 	})
 }
 
-func TestGate_NothingDueTriesNothing(t *testing.T) {
+func TestBreaker_NothingDueTriesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	w.batch(w.reconciler())

@@ -140,7 +140,7 @@ func TestTrial_EndsWithItsCaller(t *testing.T) {
 
 // TestGate_CorrectedSettingsGoOnAtOnce restarts with the right settings after
 // wrong ones, and asks before and after what waits for what.
-func TestGate_CorrectedSettingsGoOnAtOnce(t *testing.T) {
+func TestBreaker_CorrectedSettingsGoOnAtOnce(t *testing.T) {
 	t.Parallel()
 	nowhere, err := url.Parse("http://127.0.0.1:1")
 	if err != nil {
@@ -177,7 +177,7 @@ func TestGate_CorrectedSettingsGoOnAtOnce(t *testing.T) {
 // TestGate_WrongCredentialsOfTwoKindsAreTriedOnceEach has a rollout from one
 // wrong password to another, and then to the right one, of processes that go on
 // meanwhile.
-func TestGate_WrongCredentialsOfTwoKindsAreTriedOnceEach(t *testing.T) {
+func TestBreaker_WrongCredentialsOfTwoKindsAreTriedOnceEach(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, nil)
@@ -215,7 +215,7 @@ func TestGate_WrongCredentialsOfTwoKindsAreTriedOnceEach(t *testing.T) {
 
 // TestGate_OneAccountThatNextcloudFailsAtHoldsNobodyUp has a Nextcloud that
 // answers everything but the question about one account.
-func TestGate_OneAccountThatNextcloudFailsAtHoldsNobodyUp(t *testing.T) {
+func TestBreaker_OneAccountThatNextcloudFailsAtHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	odd := w.register("odd@example.org")
