@@ -138,7 +138,7 @@ func TestTrial_EndsWithItsCaller(t *testing.T) {
 	}
 }
 
-// TestGate_CorrectedSettingsGoOnAtOnce restarts with the right settings after
+// TestBreaker_CorrectedSettingsGoOnAtOnce restarts with the right settings after
 // wrong ones, and asks before and after what waits for what.
 func TestBreaker_CorrectedSettingsGoOnAtOnce(t *testing.T) {
 	t.Parallel()
@@ -174,7 +174,7 @@ func TestBreaker_CorrectedSettingsGoOnAtOnce(t *testing.T) {
 	}
 }
 
-// TestGate_WrongCredentialsOfTwoKindsAreTriedOnceEach has a rollout from one
+// TestBreaker_WrongCredentialsOfTwoKindsAreTriedOnceEach has a rollout from one
 // wrong password to another, and then to the right one, of processes that go on
 // meanwhile.
 func TestBreaker_WrongCredentialsOfTwoKindsAreTriedOnceEach(t *testing.T) {
@@ -213,7 +213,7 @@ func TestBreaker_WrongCredentialsOfTwoKindsAreTriedOnceEach(t *testing.T) {
 	})
 }
 
-// TestGate_OneAccountThatNextcloudFailsAtHoldsNobodyUp has a Nextcloud that
+// TestBreaker_OneAccountThatNextcloudFailsAtHoldsNobodyUp has a Nextcloud that
 // answers everything but the question about one account.
 func TestBreaker_OneAccountThatNextcloudFailsAtHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
