@@ -13,6 +13,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/faas/secrets"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
@@ -114,8 +115,8 @@ func TestDeployGuide_MakesSecretsThatAFunctionTakes(t *testing.T) {
 		t.Fatal(string(stored), err)
 	}
 	env := config.Map(secret)
-	keyring.Read(env)
-	keys := token.ReadPublic(env)
+	keyring.Load(env)
+	keys := setting.Of[token.PublicSettings](env).Keys()
 	if err := env.Err(); err != nil || secret["JWT_SECRET"] == "" || secret["DATA_SECRET"] == secret["JWT_SECRET"] ||
 		!strings.Contains(string(keys.JWKS()), `"Ed25519"`) {
 		t.Errorf("%v: %d settings", err, len(secret))

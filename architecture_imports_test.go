@@ -38,7 +38,7 @@ var layers = []layer{
 
 	// No function imports another; functions/functions.go lists them all.
 	{name: "functions", packages: "functions/", imports: "foundation settings keys rules adapters validation services", apart: true},
-	{name: "list", packages: "functions", imports: "foundation rules adapters services functions"},
+	{name: "list", packages: "functions", imports: "foundation keys setup rules adapters services functions"},
 	{name: "programs", packages: "cmd/ clients/ functions/functionstest " + bootstraps,
 		imports: "foundation settings keys rules adapters services setup functions list"},
 }

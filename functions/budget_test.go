@@ -11,6 +11,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
@@ -129,9 +130,9 @@ func counting(t *testing.T, db *store.DB, way string) (*functionstest.Gateway, *
 	}
 	env := config.Map(map[string]string{"RATE_LIMIT_STORE": "database"})
 	if way == "server" {
-		g.Parts.Limits = setup.Limits(env, ring, db, nil, time.Now)
+		g.Parts.Limits = setup.Limiter(setting.Of[setup.HTTP](env).Limits, ring, db, nil, time.Now)
 	} else {
-		g.Parts.Limits = setup.FunctionLimits(env, ring, db)
+		g.Parts.Limits = setting.Of[setup.Function](env).Limiter(ring, db)
 	}
 	settings := g.Settings()
 	settings.Limits = g.Parts.Limits

@@ -44,8 +44,8 @@ type Parts struct {
 
 	Health *health.Function
 
-	SilentRegistration bool // see [registration.ReadSilent]
-	SessionsPerUser    int  // see [setup.SessionsPerUser]
+	SilentRegistration bool // see [registration.Settings]
+	SessionsPerUser    int  // see [sessions.Settings]
 
 	Now func() time.Time
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/config/dotenv"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
@@ -88,8 +89,8 @@ func TestEnvExample_HoldsAPlaceholderThatTheGatewayRefuses(t *testing.T) {
 	t.Parallel()
 	set, _ := example(t)
 	env := config.Map(set)
-	keyring.Read(env)
-	keyring.ReadData(env)
+	keyring.Load(env)
+	setting.Of[keyring.Settings](env)
 	for _, name := range []string{keyring.Variable, keyring.DataVariable} {
 		if err := env.Err(); err == nil || !strings.Contains(err.Error(), name+" is the placeholder") {
 			t.Errorf("%s=%s: %v, want that it is a placeholder", name, set[name], err)

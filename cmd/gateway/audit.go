@@ -121,7 +121,7 @@ JSON object a line.`,
 			if err != nil {
 				return err
 			}
-			return withDatabase(c, vars, openDatabase, func(db *store.DB) error {
+			return withDatabase(c, vars, new(database), func(db *store.DB) error {
 				if err := migrated(c.Context(), db); err != nil {
 					return spoken(err)
 				}

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -59,13 +58,10 @@ func examine(vars *variables) *checkReport {
 		r.Mistakes = append(r.Mistakes, finding{Text: err.Error()})
 		return r
 	}
-	_, endpoints := readServer(env, io.Discard)
-	kept, err := rehearse(vars, env, endpoints.Log)
+	readServer(env)
+	kept, err := rehearse(vars, env)
 	if env.Secret("MIGRATE_DATABASE_URL") != "" {
-		if db := postgres.ReadDirect(env); db != nil {
-			db.Close()
-		}
-		err = env.Err()
+		err = env.Load(new(postgres.DirectSettings))
 	}
 	c := &checker{vars: vars, env: env, kept: kept, known: map[string]settings.Setting{}}
 	set, _ := keyFile(env).Read() // what is wrong with it was found above

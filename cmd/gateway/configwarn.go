@@ -14,13 +14,12 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/identity/token"
-	"github.com/voiceassist/gateway/shared/setup"
 )
 
 // warnings returns what may be wrong, though the gateway starts with it.
 func (c *checker) warnings() []finding {
 	all := c.unknown()
-	if shared := setup.SharedSecret(c.env); shared != "" {
+	if shared := sharedSecret(c.env); shared != "" {
 		all = append(all, c.find(keyring.DataVariable, shared))
 	}
 	if _, server := c.given("DATABASE_URL"); server && c.lacks() {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/migrations"
@@ -18,13 +19,37 @@ import (
 	"github.com/voiceassist/gateway/shared/store/sqlite"
 )
 
-// openDatabase opens PostgreSQL where DATABASE_URL is set, else the embedded
-// SQLite in DATA_DIR, which migrates itself; tell is told what that waits for.
-func openDatabase(ctx context.Context, env *config.Env, tell func(line string)) (*store.DB, error) {
-	if db := readDatabase(env); db != nil || env.Err() != nil {
-		return db, env.Err()
+// A database is PostgreSQL, or the embedded SQLite in DATA_DIR if DATABASE_URL is
+// unset.
+type database struct {
+	postgres.Settings
+
+	embedded bool
+	dir      string // of the embedded one
+	logins   signin.Lifetimes
+}
+
+// Load loads the settings of the database.
+func (d *database) Load(r setting.Reader) {
+	if d.loadEmbedded(r); !d.embedded {
+		d.Conns = postgres.ServerConns
+		d.Settings.Load(r)
 	}
-	db, err := openEmbedded(env)
+}
+
+func (d *database) loadEmbedded(r setting.Reader) {
+	d.dir = dataDir(r)
+	d.logins.Load(r)
+	d.embedded = r.Secret("DATABASE_URL") == ""
+}
+
+// open opens the database. The embedded one migrates itself; tell is called with
+// what that waits for.
+func (d *database) open(ctx context.Context, tell func(line string)) (*store.DB, error) {
+	if !d.embedded {
+		return d.Open(), nil
+	}
+	db, err := d.openEmbedded()
 	if err != nil {
 		return nil, err
 	}
@@ -35,33 +60,37 @@ func openDatabase(ctx context.Context, env *config.Env, tell func(line string)) 
 	return db, nil
 }
 
-// openEmbedded opens the SQLite in DATA_DIR as it is.
-func openEmbedded(env *config.Env) (*store.DB, error) {
-	db, err := sqlite.Open(filepath.Join(dataDir(env), databaseFile))
+// openEmbedded opens the SQLite in DATA_DIR without migrating it.
+func (d *database) openEmbedded() (*store.DB, error) {
+	db, err := sqlite.Open(filepath.Join(d.dir, databaseFile))
 	if err != nil {
 		return nil, err
 	}
-	db.SetLoginLifetime(signin.ReadLifetimes(env).Absolute)
+	db.SetLoginLifetime(d.logins.Absolute)
 	return db, nil
 }
 
-// readDatabase returns the PostgreSQL in the settings, to which nothing connects
-// yet; nil after a mistake, and where the embedded SQLite is used.
-func readDatabase(env *config.Env) *store.DB {
-	if env.Secret("DATABASE_URL") == "" {
-		return nil
-	}
-	return postgres.Read(env, postgres.ServerConns)
+// A directDatabase is the [database] of migrations, past any pooler and before any
+// migration.
+type directDatabase struct {
+	database
+
+	direct postgres.DirectSettings
 }
 
-// openDirect is [openDatabase] for migrations, past any pooler and before any
-// migration.
-func openDirect(_ context.Context, env *config.Env, _ func(line string)) (*store.DB, error) {
-	if env.Secret("MIGRATE_DATABASE_URL") != "" || env.Secret("DATABASE_URL") != "" {
-		db := postgres.ReadDirect(env)
-		return db, env.Err()
+// Load loads the settings of the database.
+func (d *directDatabase) Load(r setting.Reader) {
+	d.loadEmbedded(r)
+	if d.embedded = d.embedded && r.Secret("MIGRATE_DATABASE_URL") == ""; !d.embedded {
+		d.direct.Load(r)
 	}
-	return openEmbedded(env)
+}
+
+func (d *directDatabase) open(context.Context, func(line string)) (*store.DB, error) {
+	if !d.embedded {
+		return d.direct.Open(), nil
+	}
+	return d.openEmbedded()
 }
 
 // migrated returns an error that says what to do when the schema is older than
@@ -93,7 +122,7 @@ connection.`,
 			Annotations: next(`If one is missing: gateway migrate up.`),
 			Args:        cobra.NoArgs,
 			RunE: func(c *cobra.Command, _ []string) error {
-				return withDatabase(c, vars, openDirect, func(db *store.DB) error {
+				return withDatabase(c, vars, new(directDatabase), func(db *store.DB) error {
 					steps, err := migrations.Status(c.Context(), db)
 					if err != nil {
 						return err
@@ -159,7 +188,7 @@ others hold, says who holds them, and gives up after --wait.`,
 		Annotations: next(`Start or restart the gateway: gateway serve.`),
 		Args:        cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return withDatabase(c, vars, openDirect, func(db *store.DB) error {
+			return withDatabase(c, vars, new(directDatabase), func(db *store.DB) error {
 				applied, progress := 0, newProgress(c)
 				n, err := migrations.Up(c.Context(), db, migrations.Waiting{
 					Longest: max(wait, 1), Tell: tellTo(c.ErrOrStderr()),
@@ -196,16 +225,26 @@ func tellTo(w io.Writer) func(line string) {
 	return func(line string) { fmt.Fprintln(w, line) }
 }
 
-// withDatabase runs fn on the configured database, as open opens it.
-func withDatabase(
-	c *cobra.Command, vars *variables,
-	open func(context.Context, *config.Env, func(line string)) (*store.DB, error), fn func(*store.DB) error,
-) error {
+// A configuredDatabase is a [database] or a [directDatabase].
+type configuredDatabase interface {
+	setting.Settings
+	open(ctx context.Context, tell func(line string)) (*store.DB, error)
+}
+
+// withDatabase runs fn on the configured database.
+func withDatabase(c *cobra.Command, vars *variables, d configuredDatabase, fn func(*store.DB) error) error {
 	env, err := vars.env()
 	if err != nil {
 		return err
 	}
-	db, err := open(c.Context(), env, tellTo(c.ErrOrStderr()))
+	return withDatabaseOf(c, env, d, fn)
+}
+
+func withDatabaseOf(c *cobra.Command, env *config.Env, d configuredDatabase, fn func(*store.DB) error) error {
+	if err := env.Load(d); err != nil {
+		return err
+	}
+	db, err := d.open(c.Context(), tellTo(c.ErrOrStderr()))
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/voiceassist/gateway/cmd/gateway/internal/doctor"
-	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 )
 
 func doctorCommand(vars *variables) *cobra.Command {
@@ -29,7 +28,8 @@ where the settings are invalid.`,
 			if err != nil {
 				return notChecked(err)
 			}
-			config := doctor.Config{Settings: reconcile.ReadSettings(env), ReadOnly: readOnly}
+			config := doctor.Config{ReadOnly: readOnly}
+			config.Settings.LoadPartial(env)
 			if err := env.Err(); err != nil {
 				return notChecked(err)
 			}

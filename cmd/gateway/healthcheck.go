@@ -38,8 +38,8 @@ no curl.`,
 // healthcheck asks over plain HTTP, which answers /health itself, so that no
 // certificate stands between.
 func healthcheck(ctx context.Context, env *config.Env) error {
-	s := server.Read(env)
-	if err := env.Err(); err != nil {
+	var s server.Settings
+	if err := env.Load(&s); err != nil {
 		return err
 	}
 	host, port, err := net.SplitHostPort(s.HTTPAddr)

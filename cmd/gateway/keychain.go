@@ -42,17 +42,19 @@ func signsWith(algorithm string) keyKind {
 
 // chainOf returns the chain of the data secrets, or of what signs access tokens.
 func chainOf(env *config.Env, data bool) (*chain, error) {
-	c := &chain{env: env, file: keyFile(env), algorithm: token.ReadAlgorithm(env)}
+	c := &chain{env: env, file: keyFile(env), algorithm: token.LoadAlgorithm(env)}
 	c.kind, c.plan.Settle = signsWith(c.algorithm), settle
-	c.plan.Keep = token.ReadLifetime(env) + token.ExpiryLeeway + slack
+	c.plan.Keep = token.LoadLifetime(env) + token.ExpiryLeeway + slack
 	if c.kind == signingKey {
 		c.plan.Publish = token.JWKSMaxAge + slack
 	}
 	if data {
 		c.kind, c.plan.Publish = dataSecret, 0
 	}
+	var logins signin.Lifetimes
+	logins.Load(env)
 	if data || c.kind == jwtSecret && c.fromSettings() && !c.apart() {
-		c.plan.Keep = signin.ReadLifetimes(env).Idle + slack
+		c.plan.Keep = logins.Idle + slack
 	}
 	return c, env.Err()
 }

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/identity/token"
-	"github.com/voiceassist/gateway/shared/setup"
 )
 
 // keysPolled is how often a server reads its keys again: files that were changed
@@ -56,17 +56,18 @@ func (p *parts) readKeys(ctx context.Context) error {
 	if err := vars.load(env, p.Now()); err != nil {
 		return err
 	}
-	ring := setup.Ring(env)
-	keys := token.Read(env)
-	if err := env.Err(); err != nil {
+	var secrets keyring.Settings
+	var tokens token.Settings
+	if err := env.Load(&secrets, &tokens); err != nil {
 		return err
 	}
+	keys := tokens.Keys()
 	// Each set accepts what the other signs, so it does not matter which is first.
-	secrets := p.ring.Replace(ring)
-	if signing := p.Tokens.Access.Replace(keys); signing || secrets {
+	changed := p.ring.Replace(secrets.Ring())
+	if signing := p.Tokens.Access.Replace(keys); signing || changed {
 		ids := keys.IDs()
 		p.log.LogAttrs(ctx, slog.LevelInfo, "keys changed", slog.String("signs", ids[0]),
-			slog.Any("accepted", slices.Clone(ids[1:])), slog.Bool("secret", secrets))
+			slog.Any("accepted", slices.Clone(ids[1:])), slog.Bool("secret", changed))
 	}
 	return nil
 }

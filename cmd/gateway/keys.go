@@ -49,7 +49,7 @@ The key is not in use until a setting names it.`,
 				env = config.Map(map[string]string{"JWT_ALGORITHM": algorithm})
 			}
 			name := algorithm
-			algorithm = token.ReadAlgorithm(env)
+			algorithm = token.LoadAlgorithm(env)
 			if err := env.Err(); err != nil && name != "" {
 				return usagef("--algorithm: %v", err)
 			} else if err != nil {

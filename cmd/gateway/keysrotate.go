@@ -15,6 +15,7 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/crypto/keystore"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store"
@@ -96,25 +97,19 @@ type keyParts struct {
 
 func withKeys(c *cobra.Command, env *config.Env, fn func(*keyParts) error) error {
 	ctx, logs := c.Context(), c.ErrOrStderr()
-	db, err := openDatabase(ctx, env, tellTo(logs))
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	log := setup.Log(env, logs)
-	if err := env.Err(); err != nil {
-		return err
-	}
-	db.LogTo(log)
-	if err := migrated(ctx, db); err != nil {
-		return spoken(err)
-	}
-	if lacksSecret(env) {
-		if err := makeSecrets(ctx, env, time.Now()); err != nil {
-			return err
+	log := setup.Log(setting.LogLevel(env), logs)
+	return withDatabaseOf(c, env, new(database), func(db *store.DB) error {
+		db.LogTo(log)
+		if err := migrated(ctx, db); err != nil {
+			return spoken(err)
 		}
-	}
-	return fn(&keyParts{env: env, db: db, now: time.Now, progress: newProgress(c)})
+		if lacksSecret(env) {
+			if err := makeSecrets(ctx, env, time.Now()); err != nil {
+				return err
+			}
+		}
+		return fn(&keyParts{env: env, db: db, now: time.Now, progress: newProgress(c)})
+	})
 }
 
 // A rotation is what keys rotate did.
@@ -280,11 +275,12 @@ func (p *keyParts) reseal(ctx context.Context, secrets keystore.Keys) (*resealed
 
 func (p *keyParts) resealWith(ctx context.Context, ring *keyring.Ring) (*resealed, error) {
 	defer p.progress.end()
-	t := trail.Read(p.env, p.db, ring)
-	t.Progress = func(what string, events int64) { p.progress.show("%d events of the audit trail %s", events, what) }
-	if err := p.env.Err(); err != nil {
+	var settings trail.Settings
+	if err := p.env.Load(&settings); err != nil {
 		return nil, err
 	}
+	t := trail.New(p.db, ring, settings.Keep, p.now)
+	t.Progress = func(what string, events int64) { p.progress.show("%d events of the audit trail %s", events, what) }
 	if _, _, err := t.Keep(ctx); err != nil {
 		return nil, spoken(err)
 	}

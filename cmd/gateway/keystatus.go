@@ -16,7 +16,6 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/keystore"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/token"
-	"github.com/voiceassist/gateway/shared/setup"
 )
 
 // A keyLine tells about one key, for people and programs.
@@ -72,7 +71,7 @@ func keyStatus(vars *variables, env *config.Env, now time.Time) (keyReport, erro
 	if err != nil {
 		return keyReport{}, err
 	}
-	report := keyReport{Algorithm: token.ReadAlgorithm(env), File: keyFile(env).Path()}
+	report := keyReport{Algorithm: token.LoadAlgorithm(env), File: keyFile(env).Path()}
 	for _, data := range []bool{false, true} {
 		c, err := chainOf(env, data)
 		if err != nil {
@@ -90,7 +89,7 @@ func keyStatus(vars *variables, env *config.Env, now time.Time) (keyReport, erro
 	if err := vars.load(env, now); err != nil {
 		return report, err
 	}
-	report.Warning = setup.SharedSecret(env)
+	report.Warning = sharedSecret(env)
 	return report, env.Err()
 }
 
@@ -140,9 +139,11 @@ func (c *chain) fileLines(keys keystore.Keys, now time.Time) ([]keyLine, error) 
 // secretLines tells about the secrets in settings, of which nothing but that is
 // known.
 func (c *chain) secretLines() ([]keyLine, error) {
-	secrets, current, others := keyring.ReadData(c.env), keyring.DataVariable, keyring.DataVariablePrevious
+	var data keyring.Settings
+	data.Load(c.env)
+	secrets, current, others := data.Secrets, keyring.DataVariable, keyring.DataVariablePrevious
 	if c.kind == jwtSecret {
-		secrets = append([]secret.String{keyring.Read(c.env)}, keyring.ReadPrevious(c.env)...)
+		secrets = append([]secret.String{keyring.Load(c.env)}, keyring.LoadPrevious(c.env)...)
 	}
 	if c.kind == jwtSecret || !c.apart() {
 		current, others = keyring.Variable, keyring.VariablePrevious
@@ -168,11 +169,11 @@ func (c *chain) secretLines() ([]keyLine, error) {
 // settingLines tells about the signing keys that settings name. The last change
 // of a file is all that is known of times.
 func (c *chain) settingLines(now time.Time) ([]keyLine, error) {
-	keys := token.ReadPublic(c.env)
-	if err := c.env.Err(); err != nil {
+	var public token.PublicSettings
+	if err := c.env.Load(&public); err != nil {
 		return nil, err
 	}
-	ids := keys.IDs()
+	ids := public.Keys().IDs()
 	var lines []keyLine
 	for _, place := range []struct{ variable, state string }{
 		{token.VariablePrivate, "signs"}, {token.VariableNext, "next"}, {token.VariablePrevious, "previous"},

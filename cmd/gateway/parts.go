@@ -9,18 +9,14 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/functions"
-	"github.com/voiceassist/gateway/functions/health"
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/audit/trail"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
-	"github.com/voiceassist/gateway/shared/identity/password"
-	"github.com/voiceassist/gateway/shared/identity/registration"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/token"
-	"github.com/voiceassist/gateway/shared/nextcloud"
-	"github.com/voiceassist/gateway/shared/nextcloud/access"
-	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/ratelimit/redislimit"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store"
@@ -32,6 +28,7 @@ type parts struct {
 
 	Trail *trail.Trail
 
+	http *setup.HTTP
 	vars *variables
 	env  *config.Env
 	ring *keyring.Ring
@@ -42,47 +39,73 @@ type parts struct {
 // not on this machine alone.
 const ownSecret = keyring.Variable + " is not set: this machine made its own, and others that share the database will not know it"
 
+// allSettings are those of commands that use the database and Nextcloud.
+type allSettings struct {
+	functions.Settings
+
+	Database database
+	Trail    trail.Settings
+	Redis    redislimit.Settings // loaded if rate limits are counted there
+	LogLevel slog.Level
+}
+
+// Load loads all of them.
+func (s *allSettings) Load(r setting.Reader) {
+	s.LogLevel = setting.LogLevel(r)
+	s.Limits.AllowRedis = true
+	setting.Load(r, &s.Database, &s.Settings, &s.Trail)
+	if s.Limits.Store == ratelimit.InRedis {
+		s.Redis.Load(r)
+	}
+}
+
 // open builds everything from the settings. The caller closes the database.
 // Nothing is made or changed before every setting was checked.
 func open(ctx context.Context, vars *variables, env *config.Env, log *slog.Logger) (*parts, error) {
-	if _, err := rehearse(vars, env, log); err != nil {
+	if _, err := rehearse(vars, env); err != nil {
 		return nil, err
 	}
 	own := lacksSecret(env)
 	if err := vars.keep(ctx, env, time.Now()); err != nil {
 		return nil, err
 	}
-	if own && env.Secret("DATABASE_URL") != "" {
+	var s allSettings
+	if err := env.Load(&s); err != nil {
+		return nil, err
+	}
+	if own && !s.Database.embedded {
 		log.WarnContext(ctx, ownSecret, slog.String("file", keyFile(env).Path()))
 	}
-	if shared := setup.SharedSecret(env); shared != "" {
-		log.WarnContext(ctx, shared)
+	if warning := setup.SharedSecret(&s.Tokens.Settings, &s.Keys); warning != "" {
+		log.WarnContext(ctx, warning)
 	}
-	db, err := openDatabase(ctx, env, func(line string) { log.WarnContext(ctx, line) })
+	db, err := s.Database.open(ctx, func(line string) { log.WarnContext(ctx, line) })
 	if err != nil {
 		return nil, err
 	}
 	db.LogTo(log)
-	p := assemble(vars, env, db, log)
-	if err := env.Err(); err != nil {
-		db.Close()
-		return nil, err
-	}
-	return p, nil
+	return assemble(&s, vars, env, db, log), nil
 }
 
-// assemble builds everything from the settings, on db. Mistakes are in env; db may
-// be nil for those who look for nothing else.
-func assemble(vars *variables, env *config.Env, db *store.DB, log *slog.Logger) *parts {
-	ring := setup.Ring(env)
+// sharedSecret returns the warning of [setup.SharedSecret], or "". Mistakes are in
+// env.
+func sharedSecret(env *config.Env) string {
+	var tokens token.Settings
+	var keys keyring.Settings
+	setting.Load(env, &tokens, &keys)
+	return setup.SharedSecret(&tokens, &keys)
+}
+
+// assemble builds everything from the settings, on db.
+func assemble(s *allSettings, vars *variables, env *config.Env, db *store.DB, log *slog.Logger) *parts {
+	var redis ratelimit.Store
+	if s.Limits.Store == ratelimit.InRedis {
+		redis = s.Redis.Open()
+	}
+	ring := s.Keys.Ring()
 	p := &parts{
-		Parts: functions.Parts{
-			DB: db, Tokens: setup.Issuer(env, ring), Passwords: password.Read(env), Desired: desired.ReadRecorder(env, ring), Now: time.Now,
-			Health: health.Read(env, db), Limits: setup.Limits(env, ring, db, redislimit.Read, time.Now),
-			Nextcloud: nextcloud.ReadServer(env), Storage: access.ReadStorage(env, db, ring, time.Now), Reconciler: reconcile.ReadReconciler(env, db, ring),
-			SilentRegistration: registration.ReadSilent(env), SessionsPerUser: setup.SessionsPerUser(env),
-		},
-		Trail: trail.Read(env, db, ring), vars: vars, env: env, ring: ring, log: log,
+		Parts: *s.Parts(db, ring, redis, time.Now), Trail: trail.New(db, ring, s.Trail.Keep, time.Now),
+		http: &s.HTTP, vars: vars, env: env, ring: ring, log: log,
 	}
 	if p.Reconciler != nil {
 		p.Desired.Notify = p.Reconciler.Wake
@@ -96,18 +119,14 @@ func assemble(vars *variables, env *config.Env, db *store.DB, log *slog.Logger) 
 // rehearse reads the settings as [open] does, and makes, changes and contacts
 // nothing. It returns what comes from the key file, or would, and everything that
 // is wrong with the settings.
-func rehearse(vars *variables, env *config.Env, log *slog.Logger) (kept map[string]string, err error) {
+func rehearse(vars *variables, env *config.Env) (kept map[string]string, err error) {
 	before := maps.Clone(vars.kept)
 	defer func() { vars.kept = before }()
 	if err := vars.foresee(env, time.Now()); err != nil {
 		env.Doubt(err, keyring.Variable, keyring.DataVariable, token.VariablePrivate, token.VariablePrivate+"_FILE")
 	}
-	db := readDatabase(env)
-	if db != nil {
-		defer db.Close()
-	}
-	defer assemble(vars, env, db, log).Limits.Close()
-	return vars.kept, env.Err()
+	err = env.Load(new(allSettings))
+	return vars.kept, err
 }
 
 // withParts runs fn with everything built, logging to stderr.
@@ -116,7 +135,7 @@ func withParts(ctx context.Context, vars *variables, logs io.Writer, fn func(*pa
 	if err != nil {
 		return err
 	}
-	p, err := open(ctx, vars, env, setup.Log(env, logs))
+	p, err := open(ctx, vars, env, setup.Log(setting.LogLevel(env), logs))
 	if err != nil {
 		return err
 	}
@@ -137,7 +156,7 @@ func (p *parts) checkData(ctx context.Context) error {
 	if ours, err := p.sealedUnder(ctx, p.ring); err != nil || ours {
 		return spoken(err)
 	}
-	secrets := append(keyring.ReadPrevious(p.env), keyring.Read(p.env))
+	secrets := append(keyring.LoadPrevious(p.env), keyring.Load(p.env))
 	ring, err := keyring.New(secrets[len(secrets)-1], secrets...)
 	if err != nil {
 		return nil //nolint:nilerr // there is no JWT_SECRET, so it sealed nothing

@@ -14,6 +14,7 @@ import (
 	"github.com/voiceassist/gateway/cmd/gateway/internal/server"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/foundation/version"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/setup"
@@ -58,15 +59,15 @@ func runServer(ctx context.Context, vars *variables, recheck bool, stdout, stder
 	if err != nil {
 		return err
 	}
-	at, settings := readServer(env, stdout)
-	log := settings.Log
+	at := readServer(env)
+	log := setup.Log(setting.LogLevel(env), stdout)
 	p, err := open(ctx, vars, env, log)
 	if err != nil {
 		return err
 	}
 	defer p.DB.Close()
 	defer p.Limits.Close()
-	settings.Limits = p.Limits
+	settings := p.http.Endpoint(log, p.Limits)
 	if err := migrated(ctx, p.DB); err != nil {
 		// Others may migrate at this moment, and /ready tells until they did.
 		log.WarnContext(ctx, "the gateway is not ready", slog.String("cause", err.Error()))
@@ -101,11 +102,12 @@ func runServer(ctx context.Context, vars *variables, recheck bool, stdout, stder
 }
 
 // readServer reads the settings of the server, besides those of [open]. Mistakes
-// are in env.
-func readServer(env *config.Env, logs io.Writer) (server.Settings, endpoint.Settings) {
-	at := server.Read(env)
+// are in env, and [open] returns them.
+func readServer(env *config.Env) server.Settings {
+	var at server.Settings
+	at.Load(env)
 	at.CheckFiles(env)
-	return at, setup.Settings(env, setup.Log(env, logs))
+	return at
 }
 
 // greet tells where the gateway listens.

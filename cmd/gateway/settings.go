@@ -17,6 +17,7 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/crypto/keystore"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
@@ -85,7 +86,7 @@ func (v *variables) lookup(name string) (string, bool) {
 	return value, ok
 }
 
-func dataDir(env *config.Env) string { return env.String("DATA_DIR", ".data") }
+func dataDir(env setting.Reader) string { return env.String("DATA_DIR", ".data") }
 
 // keyFile returns the file of the keys that are in no settings.
 func keyFile(env *config.Env) keystore.File {
@@ -95,7 +96,7 @@ func keyFile(env *config.Env) keystore.File {
 // lacksSecret reports whether the settings lack a secret that is needed.
 func lacksSecret(env *config.Env) bool {
 	return env.Secret(keyring.Variable) == "" &&
-		(token.Symmetric(token.ReadAlgorithm(env)) || env.Secret(keyring.DataVariable) == "")
+		(token.Symmetric(token.LoadAlgorithm(env)) || env.Secret(keyring.DataVariable) == "")
 }
 
 // keep sees to it that JWT_SECRET and DATA_SECRET have a value: where they are
@@ -149,7 +150,7 @@ func (v *variables) use(env *config.Env, set keystore.Set, now time.Time) (err e
 	}
 	keepSecrets(set.Secrets, keyring.Variable, keyring.VariablePrevious)
 	keepSecrets(set.Data, keyring.DataVariable, keyring.DataVariablePrevious)
-	if algorithm := token.ReadAlgorithm(env); len(set.Signing) > 0 && !token.Symmetric(algorithm) && !signingKeySet(env) {
+	if algorithm := token.LoadAlgorithm(env); len(set.Signing) > 0 && !token.Symmetric(algorithm) && !signingKeySet(env) {
 		previous, signing, next := set.Signing.Split(now)
 		c := &chain{file: keyFile(env), algorithm: algorithm, kind: signingKey}
 		if err := c.fit(keystore.Keys{signing}); err != nil {

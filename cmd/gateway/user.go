@@ -131,7 +131,7 @@ the command also demotes the last administrator.`,
 			if err != nil {
 				return spoken(err)
 			}
-			return withDatabase(c, vars, openDatabase, func(db *store.DB) error {
+			return withDatabase(c, vars, new(database), func(db *store.DB) error {
 				db.LogTo(slog.New(slog.NewJSONHandler(c.ErrOrStderr(), nil)))
 				if err := migrated(c.Context(), db); err != nil {
 					return spoken(err)

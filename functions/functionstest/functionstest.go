@@ -19,22 +19,15 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/functions"
-	"github.com/voiceassist/gateway/functions/health"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/password"
-	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/identity/token"
-	"github.com/voiceassist/gateway/shared/nextcloud"
-	"github.com/voiceassist/gateway/shared/nextcloud/access"
-	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
-	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/ratelimit/redislimit"
-	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -85,28 +78,29 @@ func NewWith(tb testing.TB, db *store.DB, extra map[string]string) *Gateway {
 	}
 	maps.Copy(vars, ratelimit.Off())
 	maps.Copy(vars, extra)
+	var all functions.Settings
+	all.Limits.AllowRedis = true
+	var redis redislimit.Settings
 	env := config.Map(vars)
-	ring := setup.Ring(env)
-	const cheapest, slots, queue = 4, 4, 1000
-	g.Parts = &functions.Parts{
-		DB: db, Tokens: setup.Issuer(env, ring), Passwords: password.NewHasher(cheapest, slots, queue), Now: g.time,
-		Desired: desired.ReadRecorder(env, ring), Reconciler: reconcile.ReadReconciler(env, db, ring),
-		Storage:            access.ReadStorage(env, db, ring, g.time),
-		Nextcloud:          nextcloud.ReadServer(env),
-		Health:             health.Read(env, db),
-		SilentRegistration: registration.ReadSilent(env),
-		SessionsPerUser:    setup.SessionsPerUser(env),
-		Limits:             setup.Limits(env, ring, db, redislimit.Read, g.time),
+	if err := env.Load(&all); err != nil {
+		tb.Fatal(err)
 	}
+	var limits ratelimit.Store
+	if all.Limits.Store == ratelimit.InRedis {
+		if err := env.Load(&redis); err != nil {
+			tb.Fatal(err)
+		}
+		limits = redis.Open()
+	}
+	g.Parts = all.Parts(db, all.Keys.Ring(), limits, g.time)
+	const cheapest, slots, queue = 4, 4, 1000
+	g.Passwords = password.NewHasher(cheapest, slots, queue)
 	db.SetLoginLifetime(g.Tokens.Logins.Absolute)
 	log := slog.New(slog.NewJSONHandler(g.world, nil))
 	db.LogTo(log)
-	settings := setup.Settings(env, log)
-	settings.Now, settings.Limits = g.time, g.Limits
+	settings := all.Endpoint(log, g.Limits)
+	settings.Now = g.time
 	tb.Cleanup(func() { g.Limits.Close() })
-	if err := env.Err(); err != nil {
-		tb.Fatal(err)
-	}
 	g.settings = settings
 	g.handler = endpoint.New(settings, g.Routes()...)
 	return g

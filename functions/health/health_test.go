@@ -16,6 +16,7 @@ import (
 	"github.com/voiceassist/gateway/functions/health"
 	"github.com/voiceassist/gateway/functions/health/internal/probe"
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
@@ -65,7 +66,7 @@ func TestReady_WithAnEmptyDatabase_OnPostgres(t *testing.T) {
 	t.Parallel()
 	db := storetest.OpenPostgres(t, storetest.FromTemplate(t, func(context.Context, string) error { return nil }))
 	t.Cleanup(func() { db.Close() })
-	status, body, _ := ready(t, health.Read(config.Map(nil), db))
+	status, body, _ := ready(t, health.New(*setting.Of[health.Settings](config.Map(nil)), db))
 	if status != http.StatusServiceUnavailable || body.Checks["database"].Status != "ok" || body.Checks["schema"].Status != "failed" ||
 		!strings.Contains(body.Checks["schema"].Error, "version 0") {
 		t.Errorf("%d %+v", status, body)
@@ -159,7 +160,7 @@ func nextcloudHealth(t *testing.T, cloud *nextcloudtest.Server) *health.Function
 	t.Helper()
 	server := httptest.NewServer(cloud)
 	t.Cleanup(server.Close)
-	f := health.Read(config.Map(map[string]string{"NEXTCLOUD_URL": server.URL}), &store.DB{})
+	f := health.New(*setting.Of[health.Settings](config.Map(map[string]string{"NEXTCLOUD_URL": server.URL})), &store.DB{})
 	f.Database, f.Schema = nil, nil
 	return f
 }
@@ -167,7 +168,7 @@ func nextcloudHealth(t *testing.T, cloud *nextcloudtest.Server) *health.Function
 func TestRead_RefusesWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	env := config.Map(map[string]string{"REDIS_URL": "http://x", "QDRANT_URL": "x", "NEXTCLOUD_URL": "ftp://x"})
-	health.Read(env, nil)
+	setting.Of[health.Settings](env)
 	if n := strings.Count(env.Err().Error()+"\n", "\n"); n != 3 {
 		t.Errorf("%d lines, want 3: %v", n, env.Err())
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/conversation"
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/validation"
 )
@@ -19,11 +20,22 @@ import (
 type Function struct {
 	Auth    *endpoint.Authenticator
 	DB      *store.DB
-	PerUser int // sessions that one user may have, see [setup.SessionsPerUser]
+	PerUser int // sessions that one user may have, see [Settings]
 	Now     func() time.Time
 }
 
-// Routes returns the routes of the function.
+// Settings bound the sessions of each user.
+type Settings struct {
+	PerUser int // sessions
+}
+
+// Load loads SESSIONS_PER_USER.
+func (s *Settings) Load(r setting.Reader) {
+	const usual, most = 10_000, 1_000_000
+	s.PerUser = r.Int("SESSIONS_PER_USER", usual, 1, most)
+}
+
+// Routes returns what the function serves.
 func (f *Function) Routes() endpoint.Routes {
 	const ok, made, none = http.StatusOK, http.StatusCreated, http.StatusNoContent
 	return endpoint.Routes{

@@ -9,13 +9,13 @@ package config
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 )
 
 // An Env reads settings and collects what is wrong with them. It is for one
@@ -35,6 +35,16 @@ func New(lookup func(string) (string, bool)) *Env { return &Env{lookup: lookup} 
 // Map returns an Env over m.
 func Map(m map[string]string) *Env {
 	return New(func(k string) (string, bool) { v, ok := m[k]; return v, ok })
+}
+
+var _ setting.Reader = (*Env)(nil)
+
+// Load loads the settings, all of them in any case, and returns everything that is
+// wrong with any variable so far as [Mistakes]. The settings are valid if the
+// error is nil.
+func (e *Env) Load(all ...setting.Settings) error {
+	setting.Load(e, all...)
+	return e.Err()
 }
 
 // RenewWith makes renew answer [Env.Renew], for settings that can change while
@@ -184,17 +194,4 @@ func (e *Env) List(name string) []string {
 		}
 	}
 	return items
-}
-
-// LogLevel returns the level that LOG_LEVEL names (debug, info, warn, error);
-// DEBUG=true is the older way to say debug.
-func (e *Env) LogLevel() slog.Level {
-	levels := map[string]slog.Level{
-		"info": slog.LevelInfo, "debug": slog.LevelDebug, "warn": slog.LevelWarn, "error": slog.LevelError,
-	}
-	level := levels[e.OneOf("LOG_LEVEL", "info", "debug", "warn", "error")]
-	if e.Bool("DEBUG", false) {
-		level = slog.LevelDebug
-	}
-	return level
 }

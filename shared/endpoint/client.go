@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/correlation"
 	"github.com/voiceassist/gateway/shared/foundation/defense"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/foundation/uid"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 )
@@ -30,28 +30,27 @@ func origin(r *http.Request, client netip.Addr) audit.Origin {
 // Proxies are the networks whose X-Forwarded-For header the gateway trusts.
 type Proxies []netip.Prefix
 
-// ReadProxies reads TRUSTED_PROXIES, addresses and networks in CIDR form. One that
-// anybody may be in, such as 0.0.0.0/0, is refused.
-func ReadProxies(env *config.Env) Proxies {
+// Load loads TRUSTED_PROXIES, addresses and networks in CIDR form. A network that
+// contains arbitrary clients, such as 0.0.0.0/0, is refused.
+func (p *Proxies) Load(r setting.Reader) {
 	const variable, takes = "TRUSTED_PROXIES", "IP addresses or networks such as 10.0.0.0/8, separated by commas"
-	var trusted Proxies
-	for _, item := range env.List(variable) {
+	*p = nil
+	for _, item := range r.List(variable) {
 		prefix, err := netip.ParsePrefix(item)
 		if addr, bare := netip.ParseAddr(item); bare == nil {
 			prefix, err = addr.Prefix(addr.BitLen())
 		}
 		if err != nil {
-			env.Refuse(variable, item, takes)
+			r.Refuse(variable, item, takes)
 			continue
 		}
 		prefix = unmap(prefix)
 		if prefix.Bits() < minPrefixBits(prefix.Addr()) {
-			env.Refuse(variable, item, takes+". A network must not contain clients, which could then forge their address")
+			r.Refuse(variable, item, takes+". A network must not contain clients, which could then forge their address")
 			continue
 		}
-		trusted = append(trusted, prefix.Masked())
+		*p = append(*p, prefix.Masked())
 	}
-	return trusted
 }
 
 // minPrefixBits returns the shortest prefix that a network of proxies may have:

@@ -15,6 +15,7 @@ import (
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/foundation/uid"
 )
 
@@ -23,7 +24,7 @@ import (
 func address(t testing.TB, trusted, remote string, forwarded ...string) string {
 	t.Helper()
 	env := config.Map(map[string]string{"TRUSTED_PROXIES": trusted})
-	proxies := endpoint.ReadProxies(env)
+	proxies := *setting.Of[endpoint.Proxies](env)
 	if err := env.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -99,13 +100,13 @@ func TestReadProxies_RefusesWhatIsNoProxys(t *testing.T) {
 		"0.0.0.0/0", "::/0", "0.0.0.0/1", "128.0.0.0/1", "2000::/3", "::ffff:0.0.0.0/96", "::ffff:0:0/95", "::ffff:10.0.0.0/97", "8.0.0.0/7",
 	} {
 		env := config.Map(map[string]string{"TRUSTED_PROXIES": "10.0.0.0/8, " + item})
-		endpoint.ReadProxies(env)
+		setting.Of[endpoint.Proxies](env)
 		if err := env.Err(); err == nil || !strings.HasPrefix(err.Error(), `TRUSTED_PROXIES is "`+item+`"; it must be `) {
 			t.Errorf("%s: %v", item, err)
 		}
 	}
 	env := config.Map(map[string]string{"TRUSTED_PROXIES": "10.0.0.0/8,fc00::/7,192.0.2.7,2001:db8::1,::ffff:10.0.0.0/104,fe80::1%eth0"})
-	if proxies := endpoint.ReadProxies(env); env.Err() != nil || len(proxies) != 6 {
+	if proxies := *setting.Of[endpoint.Proxies](env); env.Err() != nil || len(proxies) != 6 {
 		t.Errorf("got %v, %v", proxies, env.Err())
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
@@ -268,7 +269,7 @@ func TestReadOrigins_TakesExactOriginsOnly(t *testing.T) {
 		"https://[2001:DB8::1]": false, "https://[fe80::1%25eth0]": false, "//a.org": false, "https:a.org": false,
 	} {
 		env := config.Map(map[string]string{"ALLOWED_ORIGINS": origin})
-		endpoint.ReadOrigins(env)
+		setting.Of[endpoint.Origins](env)
 		if (env.Err() == nil) != ok {
 			t.Errorf("%s: %v", origin, env.Err())
 		}

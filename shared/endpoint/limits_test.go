@@ -11,6 +11,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
@@ -31,8 +32,8 @@ func newLimitedRig(t *testing.T, general string) *limitedRig {
 	rig := &limitedRig{}
 	reach := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { rig.reached++ })
 	rig.handler = endpoint.New(endpoint.Settings{
-		Log: slog.New(slog.DiscardHandler), Origins: endpoint.Origins{app}, Proxies: endpoint.ReadProxies(env), Now: now,
-		Limits: ratelimit.Read(env, nil, ratelimit.Stores{Usual: ratelimit.InMemory}, now),
+		Log: slog.New(slog.DiscardHandler), Origins: endpoint.Origins{app}, Proxies: *setting.Of[endpoint.Proxies](env), Now: now,
+		Limits: ratelimit.New(*setting.Of[ratelimit.Settings](env), nil, ratelimit.Stores{}, now),
 	}, endpoint.Routes{
 		{Pattern: "GET /things", Handler: reach},
 		{Pattern: "POST /login", Handler: reach, Limit: ratelimit.Login},

@@ -8,9 +8,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
@@ -35,21 +35,19 @@ func CheckOrigin(r *http.Request) error {
 // it runs, so nothing in front of it may.
 type Origins []string
 
-// ReadOrigins reads ALLOWED_ORIGINS, exact origins separated by commas. A
-// wildcard is refused: with credentials it would open every account to every
-// page.
-func ReadOrigins(env *config.Env) Origins {
-	var origins Origins
-	for _, item := range env.List("ALLOWED_ORIGINS") {
+// Load loads ALLOWED_ORIGINS, exact origins separated by commas. A wildcard is
+// refused: with credentials it would open every account to every page.
+func (o *Origins) Load(r setting.Reader) {
+	*o = nil
+	for _, item := range r.List("ALLOWED_ORIGINS") {
 		if !isOrigin(item) {
-			env.Refuse("ALLOWED_ORIGINS", item,
+			r.Refuse("ALLOWED_ORIGINS", item,
 				"exact origins as browsers send them, such as https://app.example.org, separated by commas, "+
 					"in lower case, without path, default port, * or null")
 			continue
 		}
-		origins = append(origins, item)
+		*o = append(*o, item)
 	}
-	return origins
 }
 
 // isOrigin reports whether item is an origin as browsers send it (HTML Standard

@@ -5,22 +5,23 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/faas"
 	"github.com/voiceassist/gateway/shared/faas/faastest"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 )
 
-// The main package of a function: what it reads from the environment and what
-// it stands on, and nothing else.
+// settings are those of the function in the example.
+type settings struct{ Greeting string }
+
+// Load loads GREETING.
+func (s *settings) Load(r setting.Reader) { s.Greeting = r.String("GREETING", "Hello") }
+
+// The main package of a function declares its settings and builds its parts.
 func ExampleMain() {
-	open := func(_ context.Context, env *config.Env) (http.Handler, error) {
-		greeting := env.String("GREETING", "Hello")
-		if err := env.Err(); err != nil {
-			return nil, err // told to Lambda, in one line
-		}
+	open := func(_ context.Context, s *settings) (http.Handler, error) {
 		mux := http.NewServeMux()
 		mux.HandleFunc("GET /hello/{name}", func(w http.ResponseWriter, r *http.Request) {
-			fmt.Fprintf(w, "%s, %s!", greeting, r.PathValue("name"))
+			fmt.Fprintf(w, "%s, %s!", s.Greeting, r.PathValue("name"))
 		})
 		closeStore := func() error { return nil }
 		return faas.Closing(mux, closeStore), nil

@@ -94,6 +94,7 @@ func (h *house) open(ctx context.Context, env *config.Env) (faas.Function, error
 		panic("half open")
 	case "wrong":
 		env.RefuseSecret("REDIS_URL", "is wrong", "what is right")
+		return faas.Function{}, env.Err()
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, value) })

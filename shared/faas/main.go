@@ -19,6 +19,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/faas/secrets"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 )
 
 // Main runs the handler that open returns as a Lambda function. It does not
@@ -26,22 +27,23 @@ import (
 //
 //	func main() { faas.Main(open) }
 //
-// open reads the settings and wires; it must not dial, as it is part of every
-// cold start. Its failure, and every setting that env refuses, are reported to
-// Lambda in one line before the process ends; the line goes to operators, so it
-// must hold no secret. The context of open ends with the instance. A handler
-// made by [Closing] is closed then.
+// The parameter of open is a pointer to the settings that the function has. open
+// builds the handler from them; it must not connect to anything, as it is part of
+// every cold start. Its failure, or all invalid settings, are reported to Lambda in
+// one line before the process ends; the line goes to operators, so it must contain
+// no secret. The context of open ends with the instance. A handler made by
+// [Closing] is closed then.
 //
-// Where SECRETS_ARNS names secrets (see package secrets), open is called by the
-// first event instead, since settings may be in them, and again when they have
-// changed: a handler is closed, and its context ends, when the requests that it
-// serves are done. As long as open cannot succeed, requests get 503.
+// If SECRETS_ARNS names secrets (see package secrets), open is called by the first
+// event instead, since settings may be in them, and again when they have changed: a
+// handler is closed, and its context ends, when the requests that it serves are
+// done. While open fails, requests get 503.
 //
 // Logs are JSON lines on standard output, through [slog.Default], from LOG_LEVEL
 // on, with the ids of the invocation.
-func Main(open func(ctx context.Context, env *config.Env) (http.Handler, error)) {
-	MainJob(func(ctx context.Context, env *config.Env) (Function, error) {
-		h, err := open(ctx, env)
+func Main[S any, P settingsOf[S]](open func(context.Context, P) (http.Handler, error)) {
+	MainJob(func(ctx context.Context, settings P) (Function, error) {
+		h, err := open(ctx, settings)
 		f := Function{HTTP: h}
 		if c, ok := h.(io.Closer); ok {
 			f.Close = c.Close
@@ -51,19 +53,37 @@ func Main(open func(ctx context.Context, env *config.Env) (http.Handler, error))
 }
 
 // MainJob is [Main] for a function that has jobs, with HTTP or without.
-func MainJob(open func(ctx context.Context, env *config.Env) (Function, error)) {
-	os.Exit(run(start(open)))
+func MainJob[S any, P settingsOf[S]](open func(context.Context, P) (Function, error)) {
+	os.Exit(run(start(loading(open))))
 }
 
 // MainResource is [MainJob] for a function that has a Resource. It is opened by
 // its first event, secrets or not: a function that cannot start answers nobody,
 // and CloudFormation would wait an hour for it. The failure is the answer
 // instead.
-func MainResource(open func(ctx context.Context, env *config.Env) (Function, error)) {
-	os.Exit(run(startLate(open)))
+func MainResource[S any, P settingsOf[S]](open func(context.Context, P) (Function, error)) {
+	os.Exit(run(startLate(loading(open))))
+}
+
+// settingsOf are pointers to S that load it.
+type settingsOf[S any] interface {
+	*S
+	setting.Settings
 }
 
 type opener func(context.Context, *config.Env) (Function, error)
+
+// loading returns an opener that loads the settings, and calls open if all are
+// valid.
+func loading[S any, P settingsOf[S]](open func(context.Context, P) (Function, error)) opener {
+	return func(ctx context.Context, env *config.Env) (Function, error) {
+		settings := P(new(S))
+		if err := env.Load(settings); err != nil {
+			return Function{}, err
+		}
+		return open(ctx, settings)
+	}
+}
 
 // An instance is what a function's process runs.
 type instance struct {
@@ -175,12 +195,11 @@ func startLate(open opener) func(context.Context) (instance, error) {
 // prepare sets the log up and reads which secrets there are, if any.
 func prepare() (*config.Env, *secrets.Source) {
 	env := config.New(os.LookupEnv)
-	slog.SetDefault(newLog(os.Stdout, env.LogLevel()))
+	slog.SetDefault(newLog(os.Stdout, setting.LogLevel(env)))
 	return env, secrets.Read(env)
 }
 
-// opening calls open. A panic is an error, and so is what env refused even where
-// open took no notice.
+// opening calls open. A panic is an error.
 func opening(ctx context.Context, env *config.Env, open opener) (f Function, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -189,11 +208,7 @@ func opening(ctx context.Context, env *config.Env, open opener) (f Function, err
 		}
 		err = notStarted(err)
 	}()
-	f, err = open(ctx, env)
-	if err == nil {
-		err = env.Err()
-	}
-	return f, err
+	return open(ctx, env)
 }
 
 // notStarted returns err as a line.

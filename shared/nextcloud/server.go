@@ -6,9 +6,9 @@ import (
 	"os"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/pemtext"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 )
 
 // VariableURL names the variable with the server's address. Without it, the
@@ -29,24 +29,23 @@ type Server struct {
 	Roots     *x509.CertPool // nil for the system's
 }
 
-// ReadServer reads NEXTCLOUD_URL, NEXTCLOUD_PUBLIC_URL and NEXTCLOUD_CA_FILE.
-func ReadServer(env *config.Env) Server {
-	s := Server{
-		URL:       env.URL(VariableURL, "https", "http"),
-		PublicURL: env.URL("NEXTCLOUD_PUBLIC_URL", "https", "http"),
-		Roots:     ReadRoots(env),
+// Load loads NEXTCLOUD_URL, NEXTCLOUD_PUBLIC_URL and NEXTCLOUD_CA_FILE.
+func (s *Server) Load(r setting.Reader) {
+	*s = Server{
+		URL:       r.URL(VariableURL, "https", "http"),
+		PublicURL: r.URL("NEXTCLOUD_PUBLIC_URL", "https", "http"),
+		Roots:     loadRoots(r),
 	}
 	if s.PublicURL == nil {
 		s.PublicURL = s.URL
 	}
-	return s
 }
 
-// ReadRoots reads the certificate authorities in the file that NEXTCLOUD_CA_FILE
-// names. It returns nil if the variable is not set.
-func ReadRoots(env *config.Env) *x509.CertPool {
+// loadRoots returns the certificate authorities in the file that NEXTCLOUD_CA_FILE
+// names, or nil if it is unset.
+func loadRoots(r setting.Reader) *x509.CertPool {
 	const variable = "NEXTCLOUD_CA_FILE"
-	path := env.String(variable, "")
+	path := r.String(variable, "")
 	if path == "" {
 		return nil
 	}
@@ -56,7 +55,7 @@ func ReadRoots(env *config.Env) *x509.CertPool {
 		roots, err = pemtext.Authorities(text)
 	}
 	if err != nil {
-		env.Refuse(variable, path, "a file with certificates in PEM ("+err.Error()+")")
+		r.Refuse(variable, path, "a file with certificates in PEM ("+err.Error()+")")
 	}
 	return roots
 }

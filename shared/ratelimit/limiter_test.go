@@ -16,6 +16,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 
@@ -82,7 +83,7 @@ func limiter(tb testing.TB, ring *keyring.Ring, s ratelimit.Store, report func(e
 		m[name] = value
 	}
 	env := config.Map(m)
-	l := ratelimit.Read(env, ring, ratelimit.Stores{Usual: ratelimit.InMemory, Database: s, Report: report}, time.Now)
+	l := ratelimit.New(*setting.Of[ratelimit.Settings](env), ring, ratelimit.Stores{Database: s, Report: report}, time.Now)
 	if err := env.Err(); err != nil {
 		tb.Fatal(err)
 	}
@@ -300,7 +301,7 @@ func TestLimiter_Off(t *testing.T) {
 	t.Parallel()
 	vars := ratelimit.Off()
 	maps.Copy(vars, map[string]string{"RATE_LIMIT_PER_MINUTE": "0"})
-	l := ratelimit.Read(config.Map(vars), nil, ratelimit.Stores{}, time.Now)
+	l := ratelimit.New(*setting.Of[ratelimit.Settings](config.Map(vars)), nil, ratelimit.Stores{}, time.Now)
 	for range 1000 {
 		if !passes(l, ratelimit.General, home) || !passes(l, ratelimit.Login, home) {
 			t.Fatal("a limit that is off limits")
@@ -324,13 +325,13 @@ func TestRead_RefusesWhatIsNoLimit(t *testing.T) {
 	} {
 		name, value, _ := strings.Cut(v, "=")
 		env := config.Map(map[string]string{name: value})
-		ratelimit.Read(env, nil, ratelimit.Stores{Usual: ratelimit.InMemory}, time.Now)
+		ratelimit.New(*setting.Of[ratelimit.Settings](env), nil, ratelimit.Stores{}, time.Now)
 		if err := env.Err(); err == nil || !strings.HasPrefix(err.Error(), name+" is ") {
 			t.Errorf("%s: %v", v, err)
 		}
 	}
 	env := config.Map(map[string]string{"RATE_LIMIT_PER_MINUTE": ""}) // set to nothing: not an explicit off
-	l := ratelimit.Read(env, nil, ratelimit.Stores{Usual: ratelimit.InMemory}, time.Now)
+	l := ratelimit.New(*setting.Of[ratelimit.Settings](env), nil, ratelimit.Stores{}, time.Now)
 	if v := l.Client(t.Context(), ratelimit.General, home); env.Err() != nil || v.Limit != ratelimit.PerMinute(100) {
 		t.Errorf("got %+v, %v", v, env.Err())
 	}
@@ -340,7 +341,9 @@ func TestRead_ASparingFunctionAsksTheStoreOnlyForWhatGuards(t *testing.T) {
 	t.Parallel()
 	s := newStore()
 	env := config.Map(nil)
-	l := ratelimit.Read(env, ring(t), ratelimit.Stores{Usual: ratelimit.InDatabase, Database: s, Sparing: true}, time.Now)
+	settings := ratelimit.Settings{DefaultStore: ratelimit.InDatabase}
+	settings.Load(env)
+	l := ratelimit.New(settings, ring(t), ratelimit.Stores{Database: s, Sparing: true}, time.Now)
 	for policy, want := range map[ratelimit.Policy]int64{
 		ratelimit.General: 0, ratelimit.Refresh: 0, ratelimit.Login: 1, ratelimit.Register: 1, ratelimit.Password: 1,
 	} {

@@ -6,25 +6,25 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 )
 
 // Purpose is what the key is for under which stores know clients and accounts.
 const Purpose = "rate limit v1"
 
-// A setting is a variable with how many requests a minute it lets through.
-type setting struct {
+// A rate is a variable with how many requests a minute it lets through.
+type rate struct {
 	policy   Policy
 	variable string
 	usual    int
 }
 
-// settings are the limits. Login and password protect what a person could
+// rates are the limits. Login and password protect what a person could
 // think up; registrations, what they cost; the rest leaves room for an office
 // behind one address.
-func settings() []setting {
-	return []setting{
+func rates() []rate {
+	return []rate{
 		{General, "RATE_LIMIT_PER_MINUTE", 100},
 		{Login, "LOGIN_RATE_LIMIT_PER_MINUTE", 5},
 		{Register, "REGISTER_RATE_LIMIT_PER_MINUTE", 10},
@@ -37,7 +37,7 @@ func settings() []setting {
 // something else.
 func Off() map[string]string {
 	off := map[string]string{}
-	for _, s := range settings() {
+	for _, s := range rates() {
 		off[s.variable] = "off"
 	}
 	return off
@@ -50,20 +50,59 @@ const (
 	InRedis    = "redis"
 )
 
-// Stores are what limits can be kept in besides memory.
+// Settings say how often clients may call, and where that is counted.
+type Settings struct {
+	PerMinute map[Policy]int // requests; 0 is no limit
+	Store     string         // [InMemory], [InDatabase] or [InRedis]
+
+	// What Load allows for RATE_LIMIT_STORE: its default, [InMemory] if empty, and
+	// whether the program links a client of Redis.
+	DefaultStore string
+	AllowRedis   bool
+}
+
+// Load loads RATE_LIMIT_STORE, RATE_LIMIT_PER_MINUTE and its like for single
+// policies.
+func (s *Settings) Load(r setting.Reader) {
+	s.PerMinute = map[Policy]int{}
+	for _, v := range rates() {
+		s.PerMinute[v.policy] = loadPerMinute(r, v)
+	}
+	words := []string{InMemory, InDatabase}
+	if s.DefaultStore == InDatabase {
+		slices.Reverse(words)
+	}
+	if s.AllowRedis {
+		words = append(words, InRedis)
+	}
+	s.Store = r.OneOf("RATE_LIMIT_STORE", words...)
+}
+
+// loadPerMinute returns how many requests a minute pass; only an explicit off or 0
+// is no limit.
+func loadPerMinute(r setting.Reader, v rate) int {
+	const most = 100_000
+	got := r.String(v.variable, strconv.Itoa(v.usual))
+	if got == "off" {
+		return 0
+	}
+	n, err := strconv.Atoi(got)
+	if err != nil || n < 0 || n > most {
+		r.Refuse(v.variable, got, "a whole number of requests from 1 to "+strconv.Itoa(most)+", or off")
+		return v.usual
+	}
+	return n
+}
+
+// Stores are what limits can be counted in besides memory. One that is nil does not
+// exist; limits that should be there are in memory.
 type Stores struct {
-	// Usual is the word that holds where RATE_LIMIT_STORE is unset.
-	Usual string
-	// Database is the store in the database; nil where there is none, and
-	// limits stay in memory then.
 	Database Store
-	// Redis reads REDIS_URL and returns the store there; nil where its client is
-	// not linked.
-	Redis func(env *config.Env) Store
+	Redis    Store
 	// Sparing leaves to memory what would cost a statement for every request
 	// and guards nothing: see docs/adr/0013-rate-limits.md.
 	Sparing bool
-	// Report is told that the store failed, or, with nil, that it answers again.
+	// Report is called when the store fails, and with nil when it works again.
 	Report func(err error)
 }
 
@@ -74,23 +113,15 @@ const (
 	redisTime    = 250 * time.Millisecond
 )
 
-// Read reads RATE_LIMIT_STORE, RATE_LIMIT_PER_MINUTE (100) and its like for
-// single policies. A ring of nil is for functions without secrets, which must
-// not need one: their keys are good for this process only.
-func Read(env *config.Env, ring *keyring.Ring, stores Stores, now func() time.Time) *Limiter {
+// New returns a limiter. A ring of nil is for functions without secrets: their
+// keys are random, and so are good for this process only.
+func New(s Settings, ring *keyring.Ring, stores Stores, now func() time.Time) *Limiter {
 	l := &Limiter{limits: map[Policy]Limit{}, now: now, memory: NewMemory(Capacity)}
-	for _, s := range settings() {
-		l.limits[s.policy] = PerMinute(readPerMinute(env, s))
-	}
-	words := []string{InMemory, InDatabase}
-	if stores.Usual == InDatabase {
-		slices.Reverse(words)
-	}
-	if stores.Redis != nil {
-		words = append(words, InRedis)
+	for policy, n := range s.PerMinute {
+		l.limits[policy] = PerMinute(n)
 	}
 	l.shared = func(Policy) bool { return true }
-	switch env.OneOf("RATE_LIMIT_STORE", words...) {
+	switch s.Store {
 	case InDatabase:
 		if stores.Database != nil {
 			l.fence = &fence{store: stores.Database, timeout: databaseTime, report: stores.Report}
@@ -99,8 +130,8 @@ func Read(env *config.Env, ring *keyring.Ring, stores Stores, now func() time.Ti
 			l.shared = Policy.guards
 		}
 	case InRedis:
-		if store := stores.Redis(env); store != nil {
-			l.fence = &fence{store: store, timeout: redisTime, report: stores.Report}
+		if stores.Redis != nil {
+			l.fence = &fence{store: stores.Redis, timeout: redisTime, report: stores.Report}
 		}
 	}
 	if ring != nil {
@@ -111,20 +142,4 @@ func Read(env *config.Env, ring *keyring.Ring, stores Stores, now func() time.Ti
 	rand.Read(own.Bytes[:])
 	l.keys, l.fence = func() keyring.Key { return own }, nil
 	return l
-}
-
-// readPerMinute reads how many requests a minute pass; only an explicit off or 0
-// is no limit.
-func readPerMinute(env *config.Env, s setting) int {
-	const most = 100_000
-	got := env.String(s.variable, strconv.Itoa(s.usual))
-	if got == "off" {
-		return 0
-	}
-	n, err := strconv.Atoi(got)
-	if err != nil || n < 0 || n > most {
-		env.Refuse(s.variable, got, "a whole number of requests from 1 to "+strconv.Itoa(most)+", or off")
-		return s.usual
-	}
-	return n
 }

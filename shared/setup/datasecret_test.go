@@ -8,7 +8,9 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/crypto/seal"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/setup"
@@ -37,10 +39,12 @@ func TestRing_OfADataSecretTakesNothingOfJWTSecret(t *testing.T) {
 		"after rotation": {map[string]string{"JWT_SECRET": keyring.Generate().Reveal(), "JWT_PREVIOUS_SECRETS": secret.Reveal(), "DATA_SECRET": keyring.Generate().Reveal()}, false},
 	} {
 		env := config.Map(test.vars)
-		ours := setup.Ring(env)
-		if err := env.Err(); err != nil {
+		var keys keyring.Settings
+		var tokens token.IssuerSettings
+		if err := env.Load(&keys, &tokens); err != nil {
 			t.Fatal(err)
 		}
+		ours := keys.Ring()
 		box, err := seal.New(theirs.Derive(desired.Purpose)).Seal("a password", "an account")
 		if err != nil {
 			t.Fatal(err)
@@ -62,15 +66,15 @@ func TestRing_OfADataSecretTakesNothingOfJWTSecret(t *testing.T) {
 				t.Errorf("%s: %s made with JWT_SECRET is taken: %v", name, what, taken)
 			}
 		}
-		if warning := setup.SharedSecret(env); (warning != "") != test.want || strings.Contains(warning, secret.Reveal()) {
+		if warning := setup.SharedSecret(&tokens.Settings, &keys); (warning != "") != test.want || strings.Contains(warning, secret.Reveal()) {
 			t.Errorf("%s: the warning is %q", name, warning)
 		}
-		if setup.Issuer(env, ours).Access == nil || env.Err() != nil {
-			t.Errorf("%s: no tokens: %v", name, env.Err())
+		if tokens.Issuer(ours).Access == nil {
+			t.Errorf("%s: no tokens", name)
 		}
 	}
 	env := config.Map(map[string]string{"JWT_SECRET": secret.Reveal(), "JWT_ALGORITHM": "EdDSA"})
-	if warning := setup.SharedSecret(env); warning != "" {
+	if warning := setup.SharedSecret(setting.Of[token.Settings](env), setting.Of[keyring.Settings](env)); warning != "" {
 		t.Errorf("nobody has the secret under EdDSA, and yet: %s", warning)
 	}
 }

@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/functions/files"
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/nextcloud/access"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store/postgres"
@@ -18,14 +20,28 @@ import (
 
 func main() { faas.Main(open) }
 
+// settings are those that the function has.
+type settings struct {
+	setup.Function
+
+	Database  postgres.Settings
+	Keys      keyring.Settings
+	Tokens    token.Settings
+	Nextcloud nextcloud.Server
+}
+
+// Load loads all of them.
+func (s *settings) Load(r setting.Reader) {
+	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Nextcloud)
+}
+
 // open wires the store, the check of tokens and the storage.
-func open(_ context.Context, env *config.Env) (http.Handler, error) {
-	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
+func open(_ context.Context, s *settings) (http.Handler, error) {
+	db, ring := s.Database.Open(), s.Keys.Ring()
 	f := &files.Function{
-		Auth:    &endpoint.Authenticator{Keys: token.Read(env), Logins: db, Now: time.Now},
-		Storage: access.ReadStorage(env, db, ring, time.Now),
+		Auth:    &endpoint.Authenticator{Keys: s.Tokens.Keys(), Logins: db, Now: time.Now},
+		Storage: access.NewStorage(s.Nextcloud, db, ring, time.Now),
 		MaxBody: files.LambdaBody,
 	}
-	h, err := setup.Handler(env, setup.FunctionLimits(env, ring, db), f.Routes())
-	return faas.Closing(h, db.Close), err
+	return faas.Closing(s.Handler(s.Limiter(ring, db), f.Routes()), db.Close), nil
 }

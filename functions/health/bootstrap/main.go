@@ -6,17 +6,30 @@ import (
 	"net/http"
 
 	"github.com/voiceassist/gateway/functions/health"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store/postgres"
 )
 
 func main() { faas.Main(open) }
 
+// settings are those that the function has.
+type settings struct {
+	setup.Function
+
+	Database postgres.Settings
+	Health   health.Settings
+}
+
+// Load loads all of them.
+func (s *settings) Load(r setting.Reader) {
+	setting.Load(r, &s.Function, &s.Database, &s.Health)
+}
+
 // open wires the store and the probes of what is configured.
-func open(_ context.Context, env *config.Env) (http.Handler, error) {
-	db := postgres.Read(env, postgres.FunctionConns)
-	h, err := setup.Handler(env, setup.FunctionLimits(env, nil, nil), health.Read(env, db).Routes())
-	return faas.Closing(h, db.Close), err
+func open(_ context.Context, s *settings) (http.Handler, error) {
+	db := s.Database.Open()
+	h := s.Handler(s.Limiter(nil, nil), health.New(s.Health, db).Routes())
+	return faas.Closing(h, db.Close), nil
 }

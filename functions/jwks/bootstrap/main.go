@@ -6,16 +6,28 @@ import (
 	"net/http"
 
 	"github.com/voiceassist/gateway/functions/jwks"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/setup"
 )
 
 func main() { faas.Main(open) }
 
+// settings are those that the function has.
+type settings struct {
+	setup.Function
+
+	Tokens token.PublicSettings
+}
+
+// Load loads all of them.
+func (s *settings) Load(r setting.Reader) {
+	setting.Load(r, &s.Function, &s.Tokens)
+}
+
 // open wires what there is to publish, and no secret.
-func open(_ context.Context, env *config.Env) (http.Handler, error) {
-	f := &jwks.Function{Keys: token.ReadPublic(env)}
-	return setup.Handler(env, setup.FunctionLimits(env, nil, nil), f.Routes())
+func open(_ context.Context, s *settings) (http.Handler, error) {
+	f := &jwks.Function{Keys: s.Tokens.Keys()}
+	return s.Handler(s.Limiter(nil, nil), f.Routes()), nil
 }

@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/functions/login"
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/password"
+	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store/postgres"
@@ -17,14 +19,30 @@ import (
 
 func main() { faas.Main(open) }
 
-// open wires the store, the passwords, the tokens and the wishes.
-func open(_ context.Context, env *config.Env) (http.Handler, error) {
-	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
-	limits := setup.FunctionLimits(env, ring, db)
+// settings are those that the function has.
+type settings struct {
+	setup.Function
+
+	Database  postgres.Settings
+	Keys      keyring.Settings
+	Tokens    token.IssuerSettings
+	Passwords password.Settings
+	Desired   desired.Policy
+}
+
+// Load loads all of them.
+func (s *settings) Load(r setting.Reader) {
+	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Passwords, &s.Desired)
+}
+
+// open wires the store, the passwords, the tokens and the desired state of Nextcloud
+// accounts.
+func open(_ context.Context, s *settings) (http.Handler, error) {
+	db, ring := s.Database.Open(), s.Keys.Ring()
+	limits := s.Limiter(ring, db)
 	f := &login.Function{
-		DB: db, Passwords: password.Read(env), Tokens: setup.Issuer(env, ring),
-		Desired: desired.ReadRecorder(env, ring), Limits: limits, Now: time.Now,
+		DB: db, Passwords: s.Passwords.Hasher(), Tokens: s.Tokens.Issuer(ring),
+		Desired: desired.NewRecorder(s.Desired, ring), Limits: limits, Now: time.Now,
 	}
-	h, err := setup.Handler(env, limits, f.Routes())
-	return faas.Closing(h, db.Close), err
+	return faas.Closing(s.Handler(limits, f.Routes()), db.Close), nil
 }

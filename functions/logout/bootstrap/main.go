@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/functions/logout"
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
+	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store/postgres"
@@ -16,10 +18,24 @@ import (
 
 func main() { faas.Main(open) }
 
-// open wires the store, the tokens and the wishes for Nextcloud.
-func open(_ context.Context, env *config.Env) (http.Handler, error) {
-	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
-	f := &logout.Function{DB: db, Tokens: setup.Issuer(env, ring), Desired: desired.ReadRecorder(env, ring), Now: time.Now}
-	h, err := setup.Handler(env, setup.FunctionLimits(env, ring, db), f.Routes())
-	return faas.Closing(h, db.Close), err
+// settings are those that the function has.
+type settings struct {
+	setup.Function
+
+	Database postgres.Settings
+	Keys     keyring.Settings
+	Tokens   token.IssuerSettings
+	Desired  desired.Policy
+}
+
+// Load loads all of them.
+func (s *settings) Load(r setting.Reader) {
+	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Desired)
+}
+
+// open wires the store, the tokens and the desired state of Nextcloud accounts.
+func open(_ context.Context, s *settings) (http.Handler, error) {
+	db, ring := s.Database.Open(), s.Keys.Ring()
+	f := &logout.Function{DB: db, Tokens: s.Tokens.Issuer(ring), Desired: desired.NewRecorder(s.Desired, ring), Now: time.Now}
+	return faas.Closing(s.Handler(s.Limiter(ring, db), f.Routes()), db.Close), nil
 }

@@ -6,16 +6,26 @@ import (
 	"log/slog"
 
 	"github.com/voiceassist/gateway/functions/migrate"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/store/postgres"
 )
 
 func main() { faas.MainResource(open) }
 
+// settings are those that the function has.
+type settings struct {
+	Database postgres.DirectSettings
+}
+
+// Load loads all of them.
+func (s *settings) Load(r setting.Reader) {
+	setting.Load(r, &s.Database)
+}
+
 // open wires the store, past any pooler.
-func open(ctx context.Context, env *config.Env) (faas.Function, error) {
-	db := postgres.ReadDirect(env)
+func open(ctx context.Context, s *settings) (faas.Function, error) {
+	db := s.Database.Open()
 	f := &migrate.Function{DB: db, Tell: func(line string) { slog.WarnContext(ctx, line) }}
-	return faas.Function{Resource: f.Resource, Command: f.Command, Close: db.Close}, env.Err()
+	return faas.Function{Resource: f.Resource, Command: f.Command, Close: db.Close}, nil
 }

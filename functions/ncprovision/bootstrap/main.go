@@ -11,12 +11,12 @@ import (
 
 	"github.com/voiceassist/gateway/functions/ncprovision"
 	"github.com/voiceassist/gateway/shared/audit/trail"
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/token"
-	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/nextcloud/access"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/setup"
@@ -26,30 +26,46 @@ import (
 
 func main() { faas.MainJob(open) }
 
+// settings are those that the function has.
+type settings struct {
+	setup.Function
+
+	Database  postgres.Settings
+	Keys      keyring.Settings
+	Tokens    token.Settings
+	Passwords password.Settings
+	Nextcloud reconcile.Settings
+	Trail     trail.Settings
+}
+
+// Load loads all of them.
+func (s *settings) Load(r setting.Reader) {
+	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Passwords, &s.Nextcloud, &s.Trail)
+}
+
 // open wires the store, the check of tokens and the reconciler.
-func open(ctx context.Context, env *config.Env) (faas.Function, error) {
-	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
-	limits := setup.FunctionLimits(env, ring, db)
-	if shared := setup.SharedSecret(env); shared != "" {
-		slog.WarnContext(ctx, shared)
+func open(ctx context.Context, s *settings) (faas.Function, error) {
+	db, ring := s.Database.Open(), s.Keys.Ring()
+	limits := s.Limiter(ring, db)
+	if warning := setup.SharedSecret(&s.Tokens, &s.Keys); warning != "" {
+		slog.WarnContext(ctx, warning)
 	}
 	f := &ncprovision.Function{
-		Auth:       &endpoint.Authenticator{Keys: token.Read(env), Logins: db, Now: time.Now},
+		Auth:       &endpoint.Authenticator{Keys: s.Tokens.Keys(), Logins: db, Now: time.Now},
 		DB:         db,
-		Reconciler: reconcile.ReadReconciler(env, db, ring),
-		Apps:       access.ReadStorage(env, db, ring, time.Now).AppPasswords(),
-		Confirmer:  &password.Confirmer{Accounts: db, Hasher: password.Read(env), Limits: limits, Now: time.Now},
-		Trail:      trail.Read(env, db, ring),
+		Reconciler: reconcile.New(db, s.Nextcloud, ring, time.Now),
+		Apps:       access.NewStorage(s.Nextcloud.Server, db, ring, time.Now).AppPasswords(),
+		Confirmer:  &password.Confirmer{Accounts: db, Hasher: s.Passwords.Hasher(), Limits: limits, Now: time.Now},
+		Trail:      trail.New(db, ring, s.Trail.Keep, time.Now),
 		Janitor:    janitor.New(db, time.Now),
 		Resealer:   reconcile.NewResealer(db, ring, time.Now),
-		Public:     nextcloud.ReadServer(env).PublicURL,
+		Public:     s.Nextcloud.PublicURL,
 		Now:        time.Now,
 	}
-	h, err := setup.Handler(env, limits, f.Routes())
 	return faas.Function{
-		HTTP: h, Close: db.Close,
+		HTTP: s.Handler(limits, f.Routes()), Close: db.Close,
 		Job: func(ctx context.Context, _ faas.Event) error { return errors.Join(f.Run(ctx), measure(ctx, f)) },
-	}, err
+	}, nil
 }
 
 // measure tells how long somebody waits for an account, after each run: also one

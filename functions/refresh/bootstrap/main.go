@@ -7,19 +7,34 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/functions/refresh"
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
+	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store/postgres"
 )
 
 func main() { faas.Main(open) }
 
+// settings are those that the function has.
+type settings struct {
+	setup.Function
+
+	Database postgres.Settings
+	Keys     keyring.Settings
+	Tokens   token.IssuerSettings
+}
+
+// Load loads all of them.
+func (s *settings) Load(r setting.Reader) {
+	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens)
+}
+
 // open wires the store and the tokens.
-func open(_ context.Context, env *config.Env) (http.Handler, error) {
-	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
-	limits := setup.FunctionLimits(env, ring, db)
-	f := &refresh.Function{DB: db, Tokens: setup.Issuer(env, ring), Limits: limits, Now: time.Now}
-	h, err := setup.Handler(env, limits, f.Routes())
-	return faas.Closing(h, db.Close), err
+func open(_ context.Context, s *settings) (http.Handler, error) {
+	db, ring := s.Database.Open(), s.Keys.Ring()
+	limits := s.Limiter(ring, db)
+	f := &refresh.Function{DB: db, Tokens: s.Tokens.Issuer(ring), Limits: limits, Now: time.Now}
+	return faas.Closing(s.Handler(limits, f.Routes()), db.Close), nil
 }

@@ -7,8 +7,9 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/functions/register"
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
@@ -18,13 +19,28 @@ import (
 
 func main() { faas.Main(open) }
 
-// open wires the store, the passwords and the wishes for Nextcloud.
-func open(_ context.Context, env *config.Env) (http.Handler, error) {
-	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
+// settings are those that the function has.
+type settings struct {
+	setup.Function
+
+	Database     postgres.Settings
+	Keys         keyring.Settings
+	Passwords    password.Settings
+	Desired      desired.Policy
+	Registration registration.Settings
+}
+
+// Load loads all of them.
+func (s *settings) Load(r setting.Reader) {
+	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Passwords, &s.Desired, &s.Registration)
+}
+
+// open wires the store, the passwords and the desired state of Nextcloud accounts.
+func open(_ context.Context, s *settings) (http.Handler, error) {
+	db, ring := s.Database.Open(), s.Keys.Ring()
 	f := &register.Function{Registrar: &registration.Registrar{
-		DB: db, Passwords: password.Read(env), Desired: desired.ReadRecorder(env, ring), Now: time.Now,
-		Silent: registration.ReadSilent(env),
+		DB: db, Passwords: s.Passwords.Hasher(), Desired: desired.NewRecorder(s.Desired, ring), Now: time.Now,
+		Silent: s.Registration.Silent,
 	}}
-	h, err := setup.Handler(env, setup.FunctionLimits(env, ring, db), f.Routes())
-	return faas.Closing(h, db.Close), err
+	return faas.Closing(s.Handler(s.Limiter(ring, db), f.Routes()), db.Close), nil
 }

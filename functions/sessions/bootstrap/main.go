@@ -7,9 +7,10 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/functions/sessions"
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store/postgres"
@@ -17,15 +18,27 @@ import (
 
 func main() { faas.Main(open) }
 
+// settings are those that the function has.
+type settings struct {
+	setup.Function
+
+	Database postgres.Settings
+	Keys     keyring.Settings
+	Tokens   token.Settings
+	Sessions sessions.Settings
+}
+
+// Load loads all of them.
+func (s *settings) Load(r setting.Reader) {
+	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Sessions)
+}
+
 // open wires the store and the check of tokens.
-func open(_ context.Context, env *config.Env) (http.Handler, error) {
-	db, ring := postgres.Read(env, postgres.FunctionConns), setup.Ring(env)
+func open(_ context.Context, s *settings) (http.Handler, error) {
+	db, ring := s.Database.Open(), s.Keys.Ring()
 	f := &sessions.Function{
-		Auth:    &endpoint.Authenticator{Keys: token.Read(env), Logins: db, Now: time.Now},
-		DB:      db,
-		PerUser: setup.SessionsPerUser(env),
-		Now:     time.Now,
+		Auth: &endpoint.Authenticator{Keys: s.Tokens.Keys(), Logins: db, Now: time.Now},
+		DB:   db, PerUser: s.Sessions.PerUser, Now: time.Now,
 	}
-	h, err := setup.Handler(env, setup.FunctionLimits(env, ring, db), f.Routes())
-	return faas.Closing(h, db.Close), err
+	return faas.Closing(s.Handler(s.Limiter(ring, db), f.Routes()), db.Close), nil
 }

@@ -7,9 +7,10 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/functions/users"
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/identity/signin"
@@ -21,22 +22,38 @@ import (
 
 func main() { faas.Main(open) }
 
-// open wires the store, the tokens, the passwords and the wishes for Nextcloud.
-func open(_ context.Context, env *config.Env) (http.Handler, error) {
-	db := postgres.Read(env, postgres.FunctionConns)
-	ring := setup.Ring(env)
-	limits := setup.FunctionLimits(env, ring, db)
-	passwords, wishes := password.Read(env), desired.ReadRecorder(env, ring)
+// settings are those that the function has.
+type settings struct {
+	setup.Function
+
+	Database  postgres.Settings
+	Keys      keyring.Settings
+	Tokens    token.Settings
+	Logins    signin.Lifetimes
+	Passwords password.Settings
+	Desired   desired.Policy
+}
+
+// Load loads all of them.
+func (s *settings) Load(r setting.Reader) {
+	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Logins, &s.Passwords, &s.Desired)
+}
+
+// open wires the store, the tokens, the passwords and the desired state of Nextcloud
+// accounts.
+func open(_ context.Context, s *settings) (http.Handler, error) {
+	db, ring := s.Database.Open(), s.Keys.Ring()
+	limits := s.Limiter(ring, db)
+	passwords, accounts := s.Passwords.Hasher(), desired.NewRecorder(s.Desired, ring)
 	f := &users.Function{
-		Auth:      &endpoint.Authenticator{Keys: token.Read(env), Logins: db, Now: time.Now},
+		Auth:      &endpoint.Authenticator{Keys: s.Tokens.Keys(), Logins: db, Now: time.Now},
 		DB:        db,
-		Registrar: &registration.Registrar{DB: db, Passwords: passwords, Desired: wishes, Now: time.Now},
+		Registrar: &registration.Registrar{DB: db, Passwords: passwords, Desired: accounts, Now: time.Now},
 		Passwords: passwords,
-		Desired:   wishes,
+		Desired:   accounts,
 		Confirmer: &password.Confirmer{Accounts: db, Hasher: passwords, Limits: limits, Now: time.Now},
-		Logins:    signin.ReadLifetimes(env),
+		Logins:    s.Logins,
 		Now:       time.Now,
 	}
-	h, err := setup.Handler(env, limits, f.Routes())
-	return faas.Closing(h, db.Close), err
+	return faas.Closing(s.Handler(limits, f.Routes()), db.Close), nil
 }

@@ -20,10 +20,10 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/foundation/background"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -58,12 +58,15 @@ func New(db *store.DB, ring *keyring.Ring, keep time.Duration, now func() time.T
 	return &Trail{db: db, keys: ring.Derive(audit.Purpose), keep: keep, now: now}
 }
 
-// Read returns the trail that AUDIT_RETENTION_DAYS asks for (365; 0 keeps events
-// for ever).
-func Read(env *config.Env, db *store.DB, ring *keyring.Ring) *Trail {
+// Settings bound the audit trail.
+type Settings struct {
+	Keep time.Duration // how long events are kept; 0 keeps them forever
+}
+
+// Load loads AUDIT_RETENTION_DAYS.
+func (s *Settings) Load(r setting.Reader) {
 	const longest = 100 * 365
-	days := env.Int("AUDIT_RETENTION_DAYS", 365, 0, longest)
-	return New(db, ring, time.Duration(days)*24*time.Hour, time.Now)
+	s.Keep = time.Duration(r.Int("AUDIT_RETENTION_DAYS", 365, 0, longest)) * 24 * time.Hour
 }
 
 // A Broken is the error of a chain that somebody changed: where the change first

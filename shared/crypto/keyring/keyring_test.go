@@ -15,6 +15,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 )
 
 const (
@@ -127,7 +128,7 @@ func TestRead_RefusesWhatCanBeGuessed(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			env := config.Map(map[string]string{"JWT_SECRET": tt.secret})
-			got, err := keyring.Read(env), env.Err()
+			got, err := keyring.Load(env), env.Err()
 			if tt.want == "" {
 				if err != nil || got.Reveal() != tt.secret {
 					t.Errorf("Read = %q, %v; want the secret", got.Reveal(), err)
@@ -149,7 +150,7 @@ func TestReadPrevious_TakesAListAndRefusesWeakItems(t *testing.T) {
 	env := config.Map(map[string]string{
 		"JWT_PREVIOUS_SECRETS": first.Reveal() + ", hunter2," + second.Reveal(),
 	})
-	if diff := cmp.Diff([]secret.String{first, second}, keyring.ReadPrevious(env)); diff != "" {
+	if diff := cmp.Diff([]secret.String{first, second}, keyring.LoadPrevious(env)); diff != "" {
 		t.Errorf("the secrets differ (-want +got):\n%s", diff)
 	}
 	err := env.Err()
@@ -251,7 +252,8 @@ func TestReadData_IsOfDataSecretOrJWTSecret(t *testing.T) {
 		{"a weak previous one", map[string]string{"DATA_SECRET": first.Reveal(), "DATA_PREVIOUS_SECRETS": "hunter2"}, []secret.String{first}, false, "DATA_PREVIOUS_SECRETS has an item that has 7 bytes"},
 	} {
 		env := config.Map(test.env)
-		if diff := cmp.Diff(test.want, keyring.ReadData(env)); diff != "" {
+		keys := setting.Of[keyring.Settings](env)
+		if diff := cmp.Diff(test.want, keys.Secrets); diff != "" {
 			t.Errorf("%s: the secrets differ (-want +got):\n%s", test.name, diff)
 		}
 		err := ""
@@ -261,7 +263,7 @@ func TestReadData_IsOfDataSecretOrJWTSecret(t *testing.T) {
 		if !strings.Contains(err, test.err) || (err == "") != (test.err == "") || strings.Contains(err, "hunter2") || strings.Contains(err, "\n") {
 			t.Errorf("%s: got %q, want %q", test.name, err, test.err)
 		}
-		if shared := keyring.Shared(env); shared != test.shared {
+		if shared := keys.Contains(append(keyring.LoadPrevious(env), keyring.Load(env))); shared != test.shared {
 			t.Errorf("%s: whoever verifies tokens can forge the rest: %v", test.name, shared)
 		}
 	}

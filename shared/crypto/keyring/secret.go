@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 )
 
 // The variables of this package. A list of previous secrets also takes one that
@@ -54,72 +54,78 @@ func Generate() secret.String {
 	return secret.String(base64.RawURLEncoding.EncodeToString(b))
 }
 
-// Read returns JWT_SECRET, or "" where it is unset: the caller knows whether to
-// make one or to give up. A weak secret is refused through env, and "" returned.
-func Read(env *config.Env) secret.String { return read(env, Variable) }
-
-// Require is [Read] for who cannot do without: an unset JWT_SECRET is refused
-// through env, too.
-func Require(env *config.Env) secret.String {
-	if env.Secret(Variable) == "" {
-		env.RefuseSecret(Variable, "is not set", Takes)
-	}
-	return Read(env)
+// Settings are the secrets that the keys of a [Ring] are derived from.
+type Settings struct {
+	Secrets []secret.String // the current one first
 }
 
-// ReadPrevious returns the secrets in JWT_PREVIOUS_SECRETS, which are still read
-// with after a rotation. Weak ones are refused through env.
-func ReadPrevious(env *config.Env) []secret.String { return readPrevious(env, VariablePrevious) }
-
-// ReadData returns the secrets that the keys of a [Ring] are drawn from, the
-// current one first: DATA_SECRET, or JWT_SECRET and JWT_PREVIOUS_SECRETS where it
-// is unset, and then DATA_PREVIOUS_SECRETS. It returns none after a mistake, which
-// is in env; neither being set is one.
-func ReadData(env *config.Env) []secret.String {
-	var secrets []secret.String
-	if env.Secret(DataVariable) != "" {
-		secrets = append(secrets, read(env, DataVariable))
+// Load loads DATA_SECRET, or JWT_SECRET and JWT_PREVIOUS_SECRETS if it is unset, and
+// then DATA_PREVIOUS_SECRETS. Weak secrets are refused.
+func (s *Settings) Load(r setting.Reader) {
+	if r.Secret(DataVariable) != "" {
+		s.Secrets = []secret.String{load(r, DataVariable)}
 	} else {
-		secrets = append(secrets, Require(env))
-		secrets = append(secrets, ReadPrevious(env)...)
+		s.Secrets = append([]secret.String{Require(r)}, LoadPrevious(r)...)
 	}
-	secrets = append(secrets, readPrevious(env, DataVariablePrevious)...)
-	if secrets[0] == "" {
-		return nil
+	s.Secrets = append(s.Secrets, loadPrevious(r, DataVariablePrevious)...)
+	if s.Secrets[0] == "" { // which is refused
+		s.Secrets = nil
 	}
-	return secrets
 }
 
-// Shared reports whether a secret of access tokens is one of [ReadData], so that
-// whoever verifies tokens with it could make what only the gateway should.
-func Shared(env *config.Env) bool {
-	data := ReadData(env)
-	return slices.ContainsFunc(append(ReadPrevious(env), Read(env)), func(s secret.String) bool {
-		return s != "" && slices.Contains(data, s)
-	})
+// Ring returns the keys derived from the secrets, which were loaded without error.
+func (s *Settings) Ring() *Ring {
+	ring, err := New(s.Secrets[0], s.Secrets[1:]...)
+	if err != nil {
+		panic("keyring: " + err.Error()) // Load refuses such a secret
+	}
+	return ring
 }
 
-func read(env *config.Env, name string) secret.String {
-	secret := env.Secret(name)
-	if secret == "" {
+// Contains reports whether one of the given secrets is among those of the ring:
+// whoever knows it can derive the keys.
+func (s *Settings) Contains(others []secret.String) bool {
+	return slices.ContainsFunc(others, func(o secret.String) bool { return slices.Contains(s.Secrets, o) })
+}
+
+// Load returns JWT_SECRET, or "" if it is unset: the caller decides whether to
+// generate one or to give up. A weak secret is refused.
+func Load(r setting.Reader) secret.String { return load(r, Variable) }
+
+// Require is [Load] for callers that need the secret: an unset JWT_SECRET is
+// refused, too.
+func Require(r setting.Reader) secret.String {
+	if r.Secret(Variable) == "" {
+		r.RefuseSecret(Variable, "is not set", Takes)
+	}
+	return Load(r)
+}
+
+// LoadPrevious returns the secrets in JWT_PREVIOUS_SECRETS, which are still
+// accepted after a rotation. Weak ones are refused.
+func LoadPrevious(r setting.Reader) []secret.String { return loadPrevious(r, VariablePrevious) }
+
+func load(r setting.Reader, name string) secret.String {
+	value := r.Secret(name)
+	if value == "" {
 		return ""
 	}
-	if got := weakness(secret); got != "" {
-		env.RefuseSecret(name, got, Takes)
+	if got := weakness(value); got != "" {
+		r.RefuseSecret(name, got, Takes)
 		return ""
 	}
-	return secret
+	return value
 }
 
-func readPrevious(env *config.Env, name string) []secret.String {
+func loadPrevious(r setting.Reader, name string) []secret.String {
 	var secrets []secret.String
-	for _, item := range env.List(name) {
-		secret := secret.String(item)
-		if got := weakness(secret); got != "" {
-			env.RefuseSecret(name, "has an item that "+got, Takes)
+	for _, item := range r.List(name) {
+		value := secret.String(item)
+		if got := weakness(value); got != "" {
+			r.RefuseSecret(name, "has an item that "+got, Takes)
 			continue
 		}
-		secrets = append(secrets, secret)
+		secrets = append(secrets, value)
 	}
 	return secrets
 }

@@ -22,8 +22,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 )
 
 // Variable lists the secrets, by ARN or name, separated by commas.
@@ -125,7 +125,7 @@ func (s *Source) GoString() string { return s.String() }
 // Read returns the secrets that SECRETS_ARNS lists, or nil where it is unset.
 // The rest of what it reads is what Lambda sets, and AWS_ENDPOINT_URL_SECRETS_MANAGER,
 // which stands for the region's endpoint as it does in the SDKs.
-func Read(env *config.Env) *Source {
+func Read(env setting.Reader) *Source {
 	list := env.List(Variable)
 	if len(list) == 0 {
 		return nil

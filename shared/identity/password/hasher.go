@@ -10,9 +10,9 @@ import (
 	"golang.org/x/crypto/bcrypt"
 	"golang.org/x/text/unicode/norm"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 )
 
 // The bounds of BCRYPT_COST. Each step doubles the time of a hash; cost 12 takes
@@ -61,17 +61,23 @@ func NewHasher(cost, slots, queue int) *Hasher {
 	}
 }
 
-// Read returns the hasher that the environment asks for: BCRYPT_COST, and
-// PASSWORD_QUEUE, how many may wait. As many run as there are processors, but
-// for one that is left to everything else.
-func Read(env *config.Env) *Hasher {
-	slots := max(1, runtime.GOMAXPROCS(0)-1)
-	return NewHasher(
-		env.Int("BCRYPT_COST", DefaultCost, minCost, maxCost),
-		slots,
-		env.Int("PASSWORD_QUEUE", queuePerSlot*slots, 0, maxQueue),
-	)
+// Settings bound password hashing.
+type Settings struct {
+	Cost  int // of bcrypt; each step doubles the time
+	Queue int // how many calls may wait
 }
+
+// Load loads BCRYPT_COST and PASSWORD_QUEUE.
+func (s *Settings) Load(r setting.Reader) {
+	s.Cost = r.Int("BCRYPT_COST", DefaultCost, minCost, maxCost)
+	s.Queue = r.Int("PASSWORD_QUEUE", queuePerSlot*slots(), 0, maxQueue)
+}
+
+// Hasher returns a hasher that runs as many calls at once as there are
+// processors, but for one that is left to everything else.
+func (s Settings) Hasher() *Hasher { return NewHasher(s.Cost, slots(), s.Queue) }
+
+func slots() int { return max(1, runtime.GOMAXPROCS(0)-1) }
 
 // Slots returns how many calls run at once. Each keeps one processor of Go
 // (GOMAXPROCS) busy.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/password"
 )
 
@@ -170,7 +171,7 @@ func TestRead_RefusesCostsThatAreNone(t *testing.T) {
 	t.Parallel()
 	for _, cost := range []string{"9", "17", "x"} {
 		env := config.Map(map[string]string{"BCRYPT_COST": cost})
-		password.Read(env)
+		setting.Of[password.Settings](env)
 		if env.Err() == nil {
 			t.Errorf("BCRYPT_COST=%s passes", cost)
 		}
@@ -181,7 +182,7 @@ func TestRead_RefusesCostsThatAreNone(t *testing.T) {
 // everything else, where there is more than one.
 func TestRead_LeavesAProcessor(t *testing.T) {
 	t.Parallel()
-	if got, want := password.Read(config.Map(nil)).Slots(), max(1, runtime.GOMAXPROCS(0)-1); got != want {
+	if got, want := setting.Of[password.Settings](config.Map(nil)).Hasher().Slots(), max(1, runtime.GOMAXPROCS(0)-1); got != want {
 		t.Errorf("%d hashes run at once, want %d", got, want)
 	}
 }

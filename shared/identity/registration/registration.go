@@ -11,11 +11,11 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/document"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/signin"
@@ -32,11 +32,14 @@ type Registrar struct {
 	Silent    bool // see [ReadSilent]
 }
 
-// ReadSilent reads REGISTRATION_CONFLICT: whether a person who registers an
-// address that is taken is told so (reveal, the default) or is answered like
-// everybody else (silent).
-func ReadSilent(env *config.Env) bool {
-	return env.OneOf("REGISTRATION_CONFLICT", "reveal", "silent") == "silent"
+// Settings say what registration reveals.
+type Settings struct {
+	Silent bool // registering a taken address gets the same response as a free one
+}
+
+// Load loads REGISTRATION_CONFLICT: reveal (the default) or silent.
+func (s *Settings) Load(r setting.Reader) {
+	s.Silent = r.OneOf("REGISTRATION_CONFLICT", "reveal", "silent") == "silent"
 }
 
 // A NewAccount is the data of an account to create.

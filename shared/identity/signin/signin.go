@@ -13,8 +13,8 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/foundation/uid"
 	"github.com/voiceassist/gateway/shared/identity/account"
 )
@@ -34,13 +34,11 @@ type Lifetimes struct {
 	Absolute time.Duration // since the login, even if it is in use; 0 for no limit
 }
 
-// ReadLifetimes reads REFRESH_TOKEN_EXPIRE_DAYS (7) and LOGIN_LIFETIME_DAYS (90;
-// 0 for none).
-func ReadLifetimes(env *config.Env) Lifetimes {
-	return Lifetimes{
-		Idle:     time.Duration(env.Int("REFRESH_TOKEN_EXPIRE_DAYS", int(DefaultIdle/day), 1, 365)) * day,
-		Absolute: time.Duration(env.Int("LOGIN_LIFETIME_DAYS", int(DefaultAbsolute/day), 0, 3650)) * day,
-	}
+// Load loads REFRESH_TOKEN_EXPIRE_DAYS and LOGIN_LIFETIME_DAYS, where 0 means no
+// limit.
+func (l *Lifetimes) Load(r setting.Reader) {
+	l.Idle = time.Duration(r.Int("REFRESH_TOKEN_EXPIRE_DAYS", int(DefaultIdle/day), 1, 365)) * day
+	l.Absolute = time.Duration(r.Int("LOGIN_LIFETIME_DAYS", int(DefaultAbsolute/day), 0, 3650)) * day
 }
 
 // End returns the absolute end of a login that began at the given time, or the

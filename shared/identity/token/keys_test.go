@@ -14,6 +14,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
@@ -134,7 +135,7 @@ func TestGenerate_GivesKeysThatFitAndComeBack(t *testing.T) {
 		env := config.Map(map[string]string{
 			"JWT_ALGORITHM": algorithm, token.VariablePrivate: private.Reveal(), token.VariableNext: public,
 		})
-		if keys := token.ReadPublic(env); env.Err() != nil || keys.IDs()[0] != id {
+		if keys := setting.Of[token.PublicSettings](env).Keys(); env.Err() != nil || keys.IDs()[0] != id {
 			t.Errorf("%s: the settings read %v, %v", algorithm, keys, env.Err())
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
@@ -81,7 +82,7 @@ func TestRFC8725(t *testing.T) {
 				"JWT_ALGORITHM": "ES256", "JWT_PRIVATE_KEY_FILE": file(t, "PRIVATE KEY", pkcs8),
 				"JWT_PREVIOUS_PUBLIC_KEY_FILE": file(t, "PUBLIC KEY", point),
 			})
-			if token.Read(env); env.Err() == nil {
+			if setting.Of[token.Settings](env).Keys(); env.Err() == nil {
 				t.Errorf("a point %s is a key", name)
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
@@ -23,7 +24,7 @@ import (
 func read(t *testing.T, vars map[string]string) *token.Keys {
 	t.Helper()
 	env := config.Map(vars)
-	keys := token.Read(env)
+	keys := setting.Of[token.Settings](env).Keys()
 	if err := env.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +200,7 @@ func TestSecret_IsAsLongAsTheHash(t *testing.T) {
 	for algorithm, least := range map[string]int{"HS256": 32, "HS384": 48, "HS512": 64} {
 		read(t, map[string]string{"JWT_ALGORITHM": algorithm, "JWT_SECRET": text[:least]})
 		env := config.Map(map[string]string{"JWT_ALGORITHM": algorithm, "JWT_SECRET": text[:least-1]})
-		keys := token.Read(env)
+		keys := setting.Of[token.Settings](env).Keys()
 		err := env.Err()
 		if want := fmt.Sprintf("JWT_SECRET has %d bytes; it must be %d ", least-1, least); keys != nil || err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", algorithm, err, want)

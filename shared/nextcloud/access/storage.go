@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/crypto/seal"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
@@ -38,10 +37,9 @@ type Storage struct {
 	Notify func() // wakes the reconciler of this process; may be nil
 }
 
-// ReadStorage returns the storage in the Nextcloud of the environment, or nil if
-// there is none. It needs no administrator.
-func ReadStorage(env *config.Env, db *store.DB, ring *keyring.Ring, now func() time.Time) *Storage {
-	s := nextcloud.ReadServer(env)
+// NewStorage returns the storage on the server, or nil if none is configured. It
+// needs no administrator.
+func NewStorage(s nextcloud.Server, db *store.DB, ring *keyring.Ring, now func() time.Time) *Storage {
 	if s.URL == nil {
 		return nil
 	}

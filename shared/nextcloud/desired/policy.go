@@ -1,7 +1,7 @@
 package desired
 
 import (
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/nextcloud/quota"
 )
 
@@ -19,17 +19,17 @@ type Policy struct {
 	OnDelete     State  // of the account of a deleted user; [Present] keeps it
 }
 
-// ReadPolicy reads the policy from the environment.
-func ReadPolicy(env *config.Env) Policy {
-	p := Policy{
-		Enabled:      env.URL("NEXTCLOUD_URL", "https", "http") != nil,
-		Quota:        env.String("NEXTCLOUD_DEFAULT_QUOTA", QuotaUnset),
-		Group:        env.String("NEXTCLOUD_GROUP", ""),
-		ByEmail:      env.OneOf("NEXTCLOUD_USER_ID", "email", "uuid") == "email",
-		PasswordSync: env.Bool("NEXTCLOUD_PASSWORD_SYNC", true),
-		KeepQuotas:   env.OneOf("NEXTCLOUD_QUOTA_DRIFT", "keep", "reset") == "keep",
+// Load loads the policy.
+func (p *Policy) Load(r setting.Reader) {
+	*p = Policy{
+		Enabled:      r.URL("NEXTCLOUD_URL", "https", "http") != nil,
+		Quota:        r.String("NEXTCLOUD_DEFAULT_QUOTA", QuotaUnset),
+		Group:        r.String("NEXTCLOUD_GROUP", ""),
+		ByEmail:      r.OneOf("NEXTCLOUD_USER_ID", "email", "uuid") == "email",
+		PasswordSync: r.Bool("NEXTCLOUD_PASSWORD_SYNC", true),
+		KeepQuotas:   r.OneOf("NEXTCLOUD_QUOTA_DRIFT", "keep", "reset") == "keep",
 	}
-	switch env.OneOf("NEXTCLOUD_ON_DELETE", "disable", "delete", "keep") {
+	switch r.OneOf("NEXTCLOUD_ON_DELETE", "disable", "delete", "keep") {
 	case "disable":
 		p.OnDelete = Disabled
 	case "delete":
@@ -38,9 +38,8 @@ func ReadPolicy(env *config.Env) Policy {
 		p.OnDelete = Present
 	}
 	if _, err := quota.Parse(p.Quota); err != nil {
-		env.Refuse("NEXTCLOUD_DEFAULT_QUOTA", p.Quota, "N MB, N GB or none")
+		r.Refuse("NEXTCLOUD_DEFAULT_QUOTA", p.Quota, "N MB, N GB or none")
 	}
-	return p
 }
 
 // SyncsPasswords reports whether passwords are passed on to Nextcloud.

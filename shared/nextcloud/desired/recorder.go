@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/crypto/seal"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
@@ -46,9 +45,9 @@ type Recorder struct {
 	Notify func() // called by [Recorder.Wake]; may be nil
 }
 
-// ReadRecorder returns a recorder with the policy in the environment.
-func ReadRecorder(env *config.Env, ring *keyring.Ring) *Recorder {
-	return &Recorder{Policy: ReadPolicy(env), Box: NewBox(ring)}
+// NewRecorder returns a recorder with the policy.
+func NewRecorder(p Policy, ring *keyring.Ring) *Recorder {
+	return &Recorder{Policy: p, Box: NewBox(ring)}
 }
 
 // Wake notifies the reconciler of this process that there is work. Call it after

@@ -8,6 +8,7 @@ import (
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
@@ -36,7 +37,7 @@ func TestContract_AccountsFromBefore(t *testing.T) {
 			e := config.Map(env)
 			cloud := ocs.New(ocs.Config{
 				URL: base, AdminUser: env["NEXTCLOUD_ADMIN_USER"], AdminPassword: secret.String(env["NEXTCLOUD_ADMIN_PASSWORD"]),
-				Roots: nextcloud.ReadRoots(e),
+				Roots: setting.Of[nextcloud.Server](e).Roots,
 			})
 			t.Cleanup(cloud.Close)
 			const password = "va-from-before-7!x"

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/crypto/seal"
 	"github.com/voiceassist/gateway/shared/foundation/background"
@@ -45,8 +44,11 @@ type Reconciler struct {
 }
 
 // New returns a reconciler for the accounts in db and the Nextcloud of the
-// settings. The ring opens what the recorder has sealed.
+// settings, or nil if they name none. The ring opens what the recorder has sealed.
 func New(db *store.DB, s Settings, ring *keyring.Ring, now func() time.Time) *Reconciler {
+	if s.URL == nil {
+		return nil
+	}
 	return &Reconciler{
 		db: db, nextcloud: newClient(s), box: desired.NewBox(ring), key: breakerKey(s, ring),
 		admin: s.Admin, policy: s.Policy, now: now,
@@ -63,22 +65,6 @@ func breakerKey(s Settings, ring *keyring.Ring) string {
 		mac.Write([]byte(part + "\x00"))
 	}
 	return hex.EncodeToString(mac.Sum(nil)[:16])
-}
-
-// ReadReconciler returns the reconciler for the Nextcloud in the environment, or
-// nil if there is none.
-func ReadReconciler(env *config.Env, db *store.DB, ring *keyring.Ring) *Reconciler {
-	s := ReadSettings(env)
-	if s.URL == nil {
-		return nil
-	}
-	if s.Admin == "" {
-		env.Refuse("NEXTCLOUD_ADMIN_USER", "", "the id of a Nextcloud administrator, because NEXTCLOUD_URL is set")
-	}
-	if s.Password == "" {
-		env.RefuseSecret("NEXTCLOUD_ADMIN_PASSWORD", "is not set", "the administrator's password, because NEXTCLOUD_URL is set")
-	}
-	return New(db, s, ring, time.Now)
 }
 
 // A Result is what a batch did.

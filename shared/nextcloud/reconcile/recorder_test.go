@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/store"
@@ -96,8 +97,7 @@ func TestRead_RefusesWhatIsWrong(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			env := config.Map(test.env)
-			w := newWorld(t, nil, nil)
-			reconcile.ReadReconciler(env, nil, w.ring)
+			setting.Of[reconcile.Settings](env)
 			if err := env.Err(); err == nil || !strings.HasPrefix(err.Error(), test.want) {
 				t.Errorf("got %v, want %s", err, test.want)
 			}

@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/nextcloud/access"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
@@ -204,7 +206,7 @@ func TestStorage_OpensByWhatIsKnownOfTheAccount(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a := w.register("ada@example.org")
 	env := config.Map(map[string]string{"NEXTCLOUD_URL": w.url})
-	s := access.ReadStorage(env, w.db, w.ring, w.time)
+	s := access.NewStorage(*setting.Of[nextcloud.Server](env), w.db, w.ring, w.time)
 	if _, err := s.Open(t.Context(), a.ID); !isNotReady(err) {
 		t.Errorf("before it was made: %v", err)
 	}

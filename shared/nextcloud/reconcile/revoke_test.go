@@ -13,8 +13,10 @@ import (
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/nextcloud/access"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
@@ -38,7 +40,7 @@ func (w *world) login(a account.Account) signin.ID {
 // appPasswords returns those of the world's Nextcloud.
 func (w *world) appPasswords() *access.AppPasswords {
 	env := config.Map(map[string]string{"NEXTCLOUD_URL": w.url})
-	return access.ReadStorage(env, w.db, w.ring, w.time).AppPasswords()
+	return access.NewStorage(*setting.Of[nextcloud.Server](env), w.db, w.ring, w.time).AppPasswords()
 }
 
 // issue makes n app passwords for a, by their own password.

@@ -1,8 +1,8 @@
 package reconcile
 
 import (
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 )
@@ -17,11 +17,24 @@ type Settings struct {
 	Password secret.String // the administrator's
 }
 
-// ReadSettings reads the settings from the environment, including the
-// administrator's credentials.
-func ReadSettings(env *config.Env) Settings {
-	return Settings{
-		Server: nextcloud.ReadServer(env), Policy: desired.ReadPolicy(env),
-		Admin: env.String("NEXTCLOUD_ADMIN_USER", ""), Password: env.Secret("NEXTCLOUD_ADMIN_PASSWORD"),
+// Load loads the settings. The credentials of the administrator are required if
+// there is a server.
+func (s *Settings) Load(r setting.Reader) {
+	s.LoadPartial(r)
+	if s.URL == nil {
+		return
 	}
+	if s.Admin == "" {
+		r.Refuse("NEXTCLOUD_ADMIN_USER", "", "the id of a Nextcloud administrator, because NEXTCLOUD_URL is set")
+	}
+	if s.Password == "" {
+		r.RefuseSecret("NEXTCLOUD_ADMIN_PASSWORD", "is not set", "the administrator's password, because NEXTCLOUD_URL is set")
+	}
+}
+
+// LoadPartial is [Settings.Load] without required settings, for a diagnosis that
+// reports those that are missing.
+func (s *Settings) LoadPartial(r setting.Reader) {
+	setting.Load(r, &s.Server, &s.Policy)
+	s.Admin, s.Password = r.String("NEXTCLOUD_ADMIN_USER", ""), r.Secret("NEXTCLOUD_ADMIN_PASSWORD")
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/document"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/nextcloud/access"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
@@ -65,8 +66,8 @@ func newWorld(t *testing.T, db *store.DB, env map[string]string) *world {
 	if w.ring, err = keyring.New(w.secret); err != nil {
 		t.Fatal(err)
 	}
-	w.recorder = desired.ReadRecorder(e, w.ring)
-	w.settings = reconcile.ReadSettings(e)
+	w.recorder = desired.NewRecorder(*setting.Of[desired.Policy](e), w.ring)
+	w.settings = *setting.Of[reconcile.Settings](e)
 	if err := e.Err(); err != nil {
 		t.Fatal(err)
 	}

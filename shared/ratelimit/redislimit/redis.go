@@ -14,7 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 
@@ -36,37 +36,53 @@ var _ ratelimit.Store = (*Store)(nil)
 //go:embed take.lua
 var script string
 
-// Read returns the store at REDIS_URL, or nil where that is refused.
-func Read(env *config.Env) ratelimit.Store {
-	u := env.URL("REDIS_URL", "redis", "rediss")
+// Settings name a Redis server.
+type Settings struct{ options *redis.Options }
+
+// Load loads REDIS_URL, which must be set.
+func (s *Settings) Load(r setting.Reader) {
+	u := r.URL("REDIS_URL", "redis", "rediss")
 	if u == nil {
-		if env.Secret("REDIS_URL") == "" {
-			env.RefuseSecret("REDIS_URL", "is not set", "redis://:password@host:6379/0, because RATE_LIMIT_STORE is "+ratelimit.InRedis)
+		if r.Secret("REDIS_URL") == "" {
+			r.RefuseSecret("REDIS_URL", "is not set", "redis://:password@host:6379/0, because RATE_LIMIT_STORE is "+ratelimit.InRedis)
 		}
-		return nil
+		return
 	}
-	s, err := Open(u)
-	if err != nil {
-		env.RefuseSecret("REDIS_URL", err.Error(), "redis://:password@host:6379/0")
-		return nil
+	var err error
+	if s.options, err = parse(u); err != nil {
+		r.RefuseSecret("REDIS_URL", err.Error(), "redis://:password@host:6379/0")
 	}
-	return s
 }
+
+// Open returns the store on the server. It does not connect.
+func (s *Settings) Open() *Store { return open(s.options) }
 
 // Open returns the store at u, redis:// or rediss:// (over TLS). It does not
 // connect. The error quotes no credentials.
 func Open(u *url.URL) (*Store, error) {
+	opts, err := parse(u)
+	if err != nil {
+		return nil, err
+	}
+	return open(opts), nil
+}
+
+func parse(u *url.URL) (*redis.Options, error) {
 	opts, err := redis.ParseURL(u.String())
 	if err != nil {
 		return nil, errors.New("is no URL such as redis://:password@host:6379/0")
 	}
-	// The limiter leaves a server alone that failed, and tries again by itself.
+	// The limiter does not use a server that failed for a while, and then retries.
 	opts.MaxRetries, opts.DialerRetries = -1, 1
 	opts.DialTimeout, opts.ReadTimeout, opts.WriteTimeout = connTimeout, connTimeout, connTimeout
 	opts.ContextTimeoutEnabled = true
 	opts.DisableIdentity = true // two round trips fewer for each connection
 	opts.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	return &Store{client: redis.NewClient(opts), take: redis.NewScript(script)}, nil
+	return opts, nil
+}
+
+func open(opts *redis.Options) *Store {
+	return &Store{client: redis.NewClient(opts), take: redis.NewScript(script)}
 }
 
 // Take judges a request in one round trip.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/ratelimit/ratelimittest"
 	"github.com/voiceassist/gateway/shared/ratelimit/redislimit"
@@ -67,10 +68,11 @@ func limiter(tb testing.TB, u *url.URL, now func() time.Time, report func(error)
 		tb.Fatal(err)
 	}
 	env := config.Map(map[string]string{"RATE_LIMIT_STORE": "redis", "REDIS_URL": u.String()})
-	l := ratelimit.Read(env, ring, ratelimit.Stores{Usual: ratelimit.InMemory, Redis: redislimit.Read, Report: report}, now)
-	if err := env.Err(); err != nil {
+	limits, redis := ratelimit.Settings{AllowRedis: true}, redislimit.Settings{}
+	if err := env.Load(&limits, &redis); err != nil {
 		tb.Fatal(err)
 	}
+	l := ratelimit.New(limits, ring, ratelimit.Stores{Redis: redis.Open(), Report: report}, now)
 	tb.Cleanup(func() { l.Close() })
 	return l
 }
@@ -164,7 +166,7 @@ func TestRead(t *testing.T) {
 		{"redis://:hunter2@127.0.0.1/none", "REDIS_URL is no URL such as"},
 	} {
 		env := config.Map(map[string]string{"REDIS_URL": test.url})
-		redislimit.Read(env)
+		setting.Of[redislimit.Settings](env)
 		if err := env.Err(); err == nil || !strings.HasPrefix(err.Error(), test.want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%q: %v", test.url, err)
 		}

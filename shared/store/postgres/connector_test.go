@@ -10,6 +10,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/postgres"
 	"github.com/voiceassist/gateway/shared/store/storetest"
@@ -36,10 +37,11 @@ func open(t *testing.T, dsn string) (*store.DB, *keeper) {
 	k.url.Store(dsn)
 	env := config.Map(map[string]string{"DATABASE_URL": dsn})
 	env.RenewWith(k.renew)
-	db := postgres.Read(env, 2)
-	if err := env.Err(); err != nil {
+	var settings postgres.Settings
+	if err := env.Load(&settings); err != nil {
 		t.Fatal(err)
 	}
+	db := settings.Open()
 	t.Cleanup(func() { db.Close() })
 	return db, k
 }
@@ -112,14 +114,14 @@ func TestReadDirect_GoesPastThePooler(t *testing.T) {
 		"its own variable": {"MIGRATE_DATABASE_URL": direct, "DATABASE_URL": "postgres://pooler.invalid/x"},
 		"the only one":     {"DATABASE_URL": direct},
 	} {
-		db := postgres.ReadDirect(config.Map(vars))
+		db := setting.Of[postgres.DirectSettings](config.Map(vars)).Open()
 		if v, err := db.Schema(t.Context()); err != nil || v != store.SchemaVersion {
 			t.Errorf("%s: Schema() = %d, %v", name, v, err)
 		}
 		db.Close()
 	}
 	env := config.Map(nil)
-	if db := postgres.ReadDirect(env); db != nil || env.Err() == nil {
-		t.Errorf("nothing set: %v, %v; want it refused", db, env.Err())
+	if setting.Of[postgres.DirectSettings](env); env.Err() == nil {
+		t.Error("nothing set: no error")
 	}
 }

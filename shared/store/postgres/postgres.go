@@ -2,15 +2,16 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"database/sql"
 	"math/rand/v2"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/pemtext"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/store"
 )
@@ -32,79 +33,91 @@ const (
 	connTimeout  = 3 * time.Second
 )
 
-// Read returns the store that DATABASE_URL names, with a pool of
-// DATABASE_MAX_CONNECTIONS (conns where unset), or nil where it is refused.
-// DATABASE_CA holds certificates in PEM, of whom the server's must be; unset,
-// those of the system, or of sslrootcert in the URL. A function has no files.
-// Logins last as LOGIN_LIFETIME_DAYS says.
-func Read(env *config.Env, conns int) *store.DB {
-	return read(env, "DATABASE_URL", env.Int("DATABASE_MAX_CONNECTIONS", conns, 1, 1000))
+// Settings name a PostgreSQL database.
+type Settings struct {
+	// Conns is the size of the pool. Set before Load, it is the default; else that is
+	// [FunctionConns].
+	Conns int
+
+	connector *connector
+	logins    signin.Lifetimes
 }
 
-// ReadDirect is [Read] for what needs a session of the server's own, and so must
-// not go through a pooler: MIGRATE_DATABASE_URL where it is set, with two
-// connections.
-func ReadDirect(env *config.Env) *store.DB {
-	const variable = "MIGRATE_DATABASE_URL"
-	if env.Secret(variable) == "" {
-		return read(env, "DATABASE_URL", directConns)
+// Load loads DATABASE_URL, DATABASE_MAX_CONNECTIONS, DATABASE_CA (certificates in
+// PEM, one of which must have issued the server's; by default those of the system, or
+// of sslrootcert in the URL) and how long logins last.
+func (s *Settings) Load(r setting.Reader) {
+	s.Conns = r.Int("DATABASE_MAX_CONNECTIONS", cmp.Or(s.Conns, FunctionConns), 1, 1000)
+	s.load(r, "DATABASE_URL")
+}
+
+// DirectSettings are [Settings] for what needs a session of its own on the server, and
+// so must not go through a pooler.
+type DirectSettings struct{ Settings }
+
+// Load loads MIGRATE_DATABASE_URL, or DATABASE_URL if that is unset. The pool has two
+// connections: a migration holds its lock on one and works on the other.
+func (s *DirectSettings) Load(r setting.Reader) {
+	s.Conns = 2
+	variable := "MIGRATE_DATABASE_URL"
+	if r.Secret(variable) == "" {
+		variable = "DATABASE_URL"
 	}
-	return read(env, variable, directConns)
+	s.load(r, variable)
 }
 
-const directConns = 2 // a migration holds its lock on one and works on the other
-
-func read(env *config.Env, variable string, conns int) *store.DB {
+func (s *Settings) load(r setting.Reader, variable string) {
 	const takes = "postgres://user:password@host:5432/name?sslmode=verify-full"
-	url := env.SecretURL(variable)
+	s.logins.Load(r)
+	roots := loadRoots(r)
+	url := r.SecretURL(variable)
 	if url == "" {
-		if env.Secret(variable) == "" {
-			env.RefuseSecret(variable, "is not set", takes)
+		if r.Secret(variable) == "" {
+			r.RefuseSecret(variable, "is not set", takes)
 		}
-		return nil
+		return
 	}
-	roots, ok := readRoots(env)
-	if !ok {
-		return nil
-	}
-	db, err := open(url, conns, roots, func(ctx context.Context) secret.String { return env.Renew(ctx, variable) })
+	var err error
+	s.connector, err = newConnector(url, roots, func(ctx context.Context) secret.String { return r.Renew(ctx, variable) })
 	if err != nil {
-		env.RefuseSecret(variable, err.Error(), takes)
-		return nil
+		r.RefuseSecret(variable, err.Error(), takes)
 	}
-	db.SetLoginLifetime(signin.ReadLifetimes(env).Absolute)
-	return db
 }
 
-// readRoots returns the certificates of DATABASE_CA, or nil where it is unset; ok
-// is false after a mistake, which is in env.
-func readRoots(env *config.Env) (roots *x509.CertPool, ok bool) {
+// loadRoots returns the certificates in DATABASE_CA, or nil if it is unset.
+func loadRoots(r setting.Reader) *x509.CertPool {
 	const variable = "DATABASE_CA"
-	text := env.String(variable, "")
+	text := r.String(variable, "")
 	if text == "" {
-		return nil, true
+		return nil
 	}
 	roots, err := pemtext.Authorities(pemtext.Unescape(text))
 	if err != nil {
-		env.RefuseSecret(variable, "cannot be read ("+err.Error()+")", "the certificates of the database's certificate authority, in PEM")
+		r.RefuseSecret(variable, "cannot be read ("+err.Error()+")", "the certificates of the database's certificate authority, in PEM")
 	}
-	return roots, err == nil
+	return roots
+}
+
+// Open returns the store in the database that the settings name. It does not
+// connect; see [Open].
+func (s *Settings) Open() *store.DB {
+	db := open(s.connector, s.Conns)
+	db.SetLoginLifetime(s.logins.Absolute)
+	return db
 }
 
 // Open returns a store on the database that url names. Nothing is dialled
 // until the first statement, so a start costs no round trip, and a connection
 // that died while the process was frozen is replaced before use.
 func Open(url secret.String, conns int) (*store.DB, error) {
-	return open(url, conns, nil, func(context.Context) secret.String { return "" })
-}
-
-func open(
-	url secret.String, conns int, roots *x509.CertPool, renew func(context.Context) secret.String,
-) (*store.DB, error) {
-	c, err := newConnector(url, roots, renew)
+	c, err := newConnector(url, nil, func(context.Context) secret.String { return "" })
 	if err != nil {
 		return nil, err
 	}
+	return open(c, conns), nil
+}
+
+func open(c *connector, conns int) *store.DB {
 	db := sql.OpenDB(c)
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
@@ -123,5 +136,5 @@ func open(
 		Locked:      coded("55P03"),
 		Unavailable: unavailable,
 		NotApplied:  undone,
-	}), nil
+	})
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/postgres"
 )
@@ -98,10 +99,11 @@ func TestRead_TrustsWhomDATABASE_CASays(t *testing.T) {
 			env := config.Map(map[string]string{
 				"DATABASE_URL": "postgres://ada:secret@" + tt.host + ":" + port + "/gateway?sslmode=" + tt.mode, "DATABASE_CA": tt.ca,
 			})
-			db := postgres.Read(env, 1)
-			if err := env.Err(); err != nil {
+			var settings postgres.Settings
+			if err := env.Load(&settings); err != nil {
 				t.Fatal(err)
 			}
+			db := settings.Open()
 			defer db.Close()
 			if _, err := db.Accounts(t.Context(), "", store.Page{Limit: 1}); err == nil {
 				t.Fatal("that server answers no question")
@@ -118,9 +120,7 @@ func TestRead_RefusesAnAuthorityThatIsNone(t *testing.T) {
 	const key = "-----BEGIN PUBLIC KEY-----\\nMCowBQYDK2VwAyEA\\n-----END PUBLIC KEY-----\\n"
 	for text, found := range map[string]string{"/etc/rds.pem": "no PEM block", key: "no certificate, only PUBLIC KEY"} {
 		env := config.Map(map[string]string{"DATABASE_URL": "postgres://h/db", "DATABASE_CA": text})
-		if db := postgres.Read(env, 1); db != nil {
-			t.Error("there is a store")
-		}
+		setting.Of[postgres.Settings](env)
 		want := "DATABASE_CA cannot be read (" + found + "); it must be the certificates of the database's certificate authority, in PEM"
 		if err := env.Err(); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)

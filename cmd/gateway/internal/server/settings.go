@@ -2,7 +2,7 @@
 // HTTPS with a certificate that is always there, with plain HTTP that leads to
 // it, metrics on an address of their own, and an orderly stop.
 //
-// Start with [Read] and [Server.Run]. The certificate is the operator's
+// Start with [Settings.Load] and [Server.Run]. The certificate is the operator's
 // (SSL_CERT_FILE, SSL_KEY_FILE) or one made at the first start for this machine;
 // see [TLS]. A function under Lambda needs nothing of this.
 package server
@@ -13,7 +13,7 @@ import (
 	"runtime"
 	"strconv"
 
-	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 )
 
 // The variables of this package, besides DATA_DIR and CAROOT.
@@ -39,7 +39,7 @@ type Settings struct {
 	MetricsAddr string // "" for no metrics
 	CertFile    string // PEM, leaf first; "" to make one
 	KeyFile     string // PEM; "" exactly when CertFile is
-	TrustFile   string // SSL_CERT_FILE where it is not a certificate of ours, see [Read]
+	TrustFile   string // SSL_CERT_FILE where it is not a certificate of ours, see [Settings.Load]
 	TLSDir      string // the folder that keeps the certificate that was made
 	CARoot      string // mkcert's folder, which need not exist; "" for none
 
@@ -47,11 +47,11 @@ type Settings struct {
 	ConnectionsPerClient int // of those, from one address that is no proxy of ours
 }
 
-// Read returns the settings in the environment. It opens no file. SSL_CERT_FILE
-// alone is none of ours: many machines set it, to the bundle of authorities that
-// OpenSSL and Go trust.
-func Read(env *config.Env) Settings {
-	s := Settings{
+// Load loads the settings. It opens no file. SSL_CERT_FILE without SSL_KEY_FILE is
+// not a certificate of the gateway: many machines set it to the bundle of
+// authorities that OpenSSL and Go trust.
+func (s *Settings) Load(env setting.Reader) {
+	*s = Settings{
 		HTTPAddr:    address(env, VariableHTTP, ":8000"),
 		HTTPSAddr:   address(env, VariableHTTPS, ":8443"),
 		MetricsAddr: address(env, VariableMetrics, ""),
@@ -69,11 +69,10 @@ func Read(env *config.Env) Settings {
 	if s.KeyFile != "" && s.CertFile == "" {
 		env.RefuseSecret(VariableCert, "is not set", "the file with the certificate for "+VariableKey)
 	}
-	return s
 }
 
 // address returns the variable as what a listener takes, or def.
-func address(env *config.Env, name, def string) string {
+func address(env setting.Reader, name, def string) string {
 	addr := env.String(name, def)
 	if addr == "" {
 		return ""
@@ -91,7 +90,7 @@ func address(env *config.Env, name, def string) string {
 
 // caRoot returns the folder where mkcert keeps its root on the system goos: the
 // one that `mkcert -CAROOT` prints.
-func caRoot(env *config.Env, goos string) string {
+func caRoot(env setting.Reader, goos string) string {
 	if dir := env.String("CAROOT", ""); dir != "" {
 		return dir
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/voiceassist/gateway/cmd/gateway/internal/server"
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 )
 
 func TestRead(t *testing.T) {
@@ -42,7 +43,7 @@ func TestRead(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			env := config.Map(tt.env)
-			if diff := cmp.Diff(tt.want, server.Read(env)); diff != "" || env.Err() != nil {
+			if diff := cmp.Diff(tt.want, *setting.Of[server.Settings](env)); diff != "" || env.Err() != nil {
 				t.Errorf("Read differs (-want +got), error %v:\n%s", env.Err(), diff)
 			}
 		})
@@ -61,7 +62,7 @@ func TestRead_RefusesInOneLineForEachVariable(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			env := config.Map(map[string]string{tt.variable: tt.value})
-			server.Read(env)
+			setting.Of[server.Settings](env)
 			err := env.Err()
 			if err == nil || !strings.HasPrefix(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("Err() = %v, want one line that begins with %s", err, tt.want)

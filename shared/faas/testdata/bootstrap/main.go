@@ -10,18 +10,33 @@ import (
 	"os"
 	"runtime"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 )
 
 func main() { faas.MainJob(open) }
 
-func open(ctx context.Context, env *config.Env) (faas.Function, error) {
-	cost := env.Int("COST", 12, 10, 15)
-	if key := env.Secret("KEY").Reveal(); key != "" && len(key) < 32 {
-		env.RefuseSecret("KEY", fmt.Sprintf("has %d bytes", len(key)), "32 bytes or more")
+type settings struct {
+	cost   int
+	start  string
+	redis  secret.String // from a secret, or not
+	closes bool
+}
+
+// Load loads the settings.
+func (s *settings) Load(r setting.Reader) {
+	s.cost = r.Int("COST", 12, 10, 15)
+	if key := r.Secret("KEY").Reveal(); key != "" && len(key) < 32 {
+		r.RefuseSecret("KEY", fmt.Sprintf("has %d bytes", len(key)), "32 bytes or more")
 	}
-	switch env.OneOf("START", "well", "fails", "panics") {
+	s.start = r.OneOf("START", "well", "fails", "panics")
+	s.redis = r.Secret("REDIS_URL")
+	s.closes = r.Bool("CLOSES", false)
+}
+
+func open(ctx context.Context, s *settings) (faas.Function, error) {
+	switch s.start {
 	case "fails":
 		return faas.Function{}, errors.New("open the store:\nno such host")
 	case "panics":
@@ -29,19 +44,18 @@ func open(ctx context.Context, env *config.Env) (faas.Function, error) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /cost", func(w http.ResponseWriter, r *http.Request) {
-		slog.With(slog.String("part", "cost")).InfoContext(r.Context(), "asked", slog.Int("cost", cost))
-		fmt.Fprintf(w, "%d %d", cost, os.Getpid())
+		slog.With(slog.String("part", "cost")).InfoContext(r.Context(), "asked", slog.Int("cost", s.cost))
+		fmt.Fprintf(w, "%d %d", s.cost, os.Getpid())
 	})
 	mux.HandleFunc("GET /panic", func(http.ResponseWriter, *http.Request) { panic("boom") })
 	mux.HandleFunc("GET /processors", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, runtime.GOMAXPROCS(0))
 	})
-	redis := env.Secret("REDIS_URL") // from a secret, or not
 	mux.HandleFunc("GET /redis", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, "%s %t", redis.Reveal(), ctx.Err() == nil)
+		fmt.Fprintf(w, "%s %t", s.redis.Reveal(), ctx.Err() == nil)
 	})
 	f := faas.Function{HTTP: mux, Job: job}
-	if env.Bool("CLOSES", false) {
+	if s.closes {
 		f.Close = func() error {
 			fmt.Fprintln(os.Stdout, "closed, context:", ctx.Err())
 			return nil

@@ -7,14 +7,19 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 )
 
 func main() { faas.MainResource(open) }
 
-func open(_ context.Context, env *config.Env) (faas.Function, error) {
-	if env.Secret("REDIS_URL") == "wrong" {
+type settings struct{ wrong bool }
+
+// Load loads REDIS_URL.
+func (s *settings) Load(r setting.Reader) { s.wrong = r.Secret("REDIS_URL") == "wrong" }
+
+func open(_ context.Context, s *settings) (faas.Function, error) {
+	if s.wrong {
 		return faas.Function{}, errors.New("REDIS_URL is\nwrong")
 	}
 	return faas.Function{Resource: resource, Command: command}, nil

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
@@ -42,7 +43,7 @@ func TestRead_TakesKeysFromFiles(t *testing.T) {
 			"JWT_ALGORITHM": algorithm, "JWT_PRIVATE_KEY_FILE": file(t, "PRIVATE KEY", der),
 			"JWT_PREVIOUS_PUBLIC_KEY_FILE": file(t, "PUBLIC KEY", oldPublic), "ACCESS_TOKEN_EXPIRE_MINUTES": "5",
 		})
-		keys := token.Read(env)
+		keys := setting.Of[token.Settings](env).Keys()
 		if env.Err() != nil {
 			t.Fatal(env.Err())
 		}
@@ -98,7 +99,7 @@ func TestRead_TakesKeysAmongOtherBlocks(t *testing.T) {
 			} {
 				vars["JWT_ALGORITHM"] = algorithm
 				env := config.Map(vars)
-				if keys := token.Read(env); keys == nil || env.Err() != nil {
+				if keys := setting.Of[token.Settings](env).Keys(); keys == nil || env.Err() != nil {
 					t.Errorf("%s as %s, %s: %v", algorithm, way, name, env.Err())
 				} else if n := strings.Count(string(keys.JWKS()), `"kid"`); n != 2 {
 					t.Errorf("%s as %s, %s: %d keys are published, want 2", algorithm, way, name, n)
@@ -124,7 +125,7 @@ func TestRead_RefusesWhatIsWrong(t *testing.T) {
 		{"a lifetime of no time", map[string]string{"ACCESS_TOKEN_EXPIRE_MINUTES": "0"}, `ACCESS_TOKEN_EXPIRE_MINUTES is "0"`},
 	} {
 		env := config.Map(test.env)
-		token.Read(env)
+		setting.Of[token.Settings](env).Keys()
 		if err := env.Err(); err == nil || !strings.HasPrefix(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want %s", test.name, err, test.want)
 		}
@@ -141,7 +142,7 @@ func TestRead_PublishesTheNextKeyBeforeItSigns(t *testing.T) {
 		read := func(vars map[string]string) *token.Keys {
 			vars["JWT_ALGORITHM"] = algorithm
 			env := config.Map(vars)
-			keys := token.Read(env)
+			keys := setting.Of[token.Settings](env).Keys()
 			if env.Err() != nil {
 				t.Fatal(env.Err())
 			}
@@ -202,7 +203,7 @@ func public(t *testing.T, key crypto.Signer) string {
 func TestRead_ShowsNoKeyInAMistake(t *testing.T) {
 	t.Parallel()
 	env := config.Map(map[string]string{"JWT_ALGORITHM": "EdDSA", "JWT_PRIVATE_KEY": "MC4CAQAwBQYDK2VwBCIEIA-a-secret"})
-	if token.Read(env) != nil || env.Err() == nil || strings.Contains(env.Err().Error(), "a-secret") {
+	if setting.Of[token.Settings](env).Keys() != nil || env.Err() == nil || strings.Contains(env.Err().Error(), "a-secret") {
 		t.Errorf("got %v", env.Err())
 	}
 }

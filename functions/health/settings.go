@@ -1,0 +1,47 @@
+package health
+
+import (
+	"net/url"
+	"time"
+
+	"github.com/voiceassist/gateway/functions/health/internal/probe"
+	"github.com/voiceassist/gateway/functions/health/internal/probe/redisprobe"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
+	"github.com/voiceassist/gateway/shared/nextcloud"
+	"github.com/voiceassist/gateway/shared/store"
+)
+
+// Settings name the dependencies besides the database; each may be absent.
+type Settings struct {
+	Nextcloud nextcloud.Server
+
+	qdrant *url.URL
+	redis  *redisprobe.Redis
+}
+
+// Load loads REDIS_URL, QDRANT_URL and the Nextcloud server.
+func (s *Settings) Load(r setting.Reader) {
+	s.Nextcloud.Load(r)
+	s.qdrant = r.URL("QDRANT_URL", "http", "https")
+	if u := r.URL("REDIS_URL", "redis", "rediss"); u != nil {
+		var err error
+		if s.redis, err = redisprobe.Open(u); err != nil {
+			r.RefuseSecret("REDIS_URL", "is not usable ("+err.Error()+")", "redis://user:password@host:6379/0")
+		}
+	}
+}
+
+// New returns the function for db and what the settings name.
+func New(s Settings, db *store.DB) *Function {
+	f := &Function{Database: probe.Cached(db.Ping, Fresh), Schema: schema(db), Now: time.Now}
+	if s.redis != nil {
+		f.Redis = probe.Cached(s.redis.Check, Fresh)
+	}
+	if s.qdrant != nil {
+		f.Qdrant = probe.Cached(probe.Qdrant(s.qdrant), Fresh)
+	}
+	if s.Nextcloud.URL != nil {
+		f.Nextcloud = probe.Cached(probe.Nextcloud(s.Nextcloud.URL, nextcloud.HTTPClient(s.Nextcloud.Roots, probe.Timeout)), FreshNextcloud)
+	}
+	return f
+}

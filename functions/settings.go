@@ -1,0 +1,53 @@
+package functions
+
+import (
+	"time"
+
+	"github.com/voiceassist/gateway/functions/health"
+	"github.com/voiceassist/gateway/functions/sessions"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
+	"github.com/voiceassist/gateway/shared/identity/password"
+	"github.com/voiceassist/gateway/shared/identity/registration"
+	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/nextcloud/access"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
+	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
+	"github.com/voiceassist/gateway/shared/ratelimit"
+	"github.com/voiceassist/gateway/shared/setup"
+	"github.com/voiceassist/gateway/shared/store"
+)
+
+// Settings are those of all functions, except the database.
+type Settings struct {
+	setup.HTTP
+
+	Keys         keyring.Settings
+	Tokens       token.IssuerSettings
+	Passwords    password.Settings
+	Nextcloud    reconcile.Settings
+	Health       health.Settings
+	Registration registration.Settings
+	Sessions     sessions.Settings
+}
+
+// Load loads all of them.
+func (s *Settings) Load(r setting.Reader) {
+	setting.Load(r, &s.HTTP, &s.Keys, &s.Tokens, &s.Passwords, &s.Nextcloud, &s.Health, &s.Registration, &s.Sessions)
+}
+
+// Parts returns the parts of all functions on db, with the keys of ring. redis is nil
+// unless rate limits are counted there.
+func (s *Settings) Parts(db *store.DB, ring *keyring.Ring, redis ratelimit.Store, now func() time.Time) *Parts {
+	return &Parts{
+		DB: db, Tokens: s.Tokens.Issuer(ring), Passwords: s.Passwords.Hasher(), Now: now,
+		Desired:    desired.NewRecorder(s.Nextcloud.Policy, ring),
+		Reconciler: reconcile.New(db, s.Nextcloud, ring, now),
+		Storage:    access.NewStorage(s.Nextcloud.Server, db, ring, now),
+		Nextcloud:  s.Nextcloud.Server,
+		Limits:     setup.Limiter(s.Limits, ring, db, redis, now),
+		Health:     health.New(s.Health, db),
+
+		SilentRegistration: s.Registration.Silent, SessionsPerUser: s.Sessions.PerUser,
+	}
+}
