@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
@@ -62,10 +63,26 @@ func TestDevcontainer_HasTheTools(t *testing.T) {
 	if want := goImage(t); container.Image != want {
 		t.Errorf("the image is %q, want %q", container.Image, want)
 	}
-	for _, script := range regexp.MustCompile(`scripts/\w+`).FindAllString(container.PostCreateCommand, -1) {
+	for _, script := range regexp.MustCompile(`scripts/\w+|\.githooks`).FindAllString(container.PostCreateCommand, -1) {
 		if _, err := os.Stat(script); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestHook_RunsCheck verifies that the pre-commit hook is executable and runs a
+// target of the Makefile.
+func TestHook_RunsCheck(t *testing.T) {
+	t.Parallel()
+	info, err := os.Stat(".githooks/pre-commit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode()&0o111 == 0 {
+		t.Error("the pre-commit hook is not executable")
+	}
+	if !strings.Contains(textOf(t, ".githooks/pre-commit"), "\nexec make check\n") || !strings.Contains(textOf(t, "Makefile"), "\ncheck:") {
+		t.Error("the pre-commit hook does not run make check")
 	}
 }
 
