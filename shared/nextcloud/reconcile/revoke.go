@@ -96,7 +96,7 @@ func (a *attempt) resetThrottle(ctx context.Context) (bool, error) {
 	}
 	app, err := a.box.Open(a.account.AppPassword, string(a.account.UserID))
 	if err != nil {
-		return false, nil
+		return false, nil //nolint:nilerr // another is fetched later
 	}
 	opens, err := a.logInForRevocation(ctx, app)
 	if err != nil || opens {
