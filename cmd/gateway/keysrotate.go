@@ -98,6 +98,7 @@ type keyParts struct {
 func withKeys(c *cobra.Command, env *config.Env, fn func(*keyParts) error) error {
 	ctx, logs := c.Context(), c.ErrOrStderr()
 	log := setup.Log(setting.LogLevel(env), logs)
+	makeDefault(log, logs)
 	return withDatabaseOf(c, env, new(database), func(db *store.DB) error {
 		db.LogTo(log)
 		if err := migrated(ctx, db); err != nil {

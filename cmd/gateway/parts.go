@@ -135,7 +135,9 @@ func withParts(ctx context.Context, vars *variables, logs io.Writer, fn func(*pa
 	if err != nil {
 		return err
 	}
-	p, err := open(ctx, vars, env, setup.Log(setting.LogLevel(env), logs))
+	log := setup.Log(setting.LogLevel(env), logs)
+	makeDefault(log, logs)
+	p, err := open(ctx, vars, env, log)
 	if err != nil {
 		return err
 	}

@@ -54,14 +54,14 @@ func aead(key keyring.Key) cipher.AEAD {
 	return gcm
 }
 
-// Seal returns plain sealed with the current key. It opens only together with
-// the same aad, which names the owner and is not secret. Each call gives another
-// result. The error is always nil; it is there for keys that are elsewhere.
-func (b *Box) Seal(plain secret.String, aad string) ([]byte, error) {
+// Seal encrypts plain with the current key. The result opens only with the same
+// aad, which names the owner and is not secret. Two calls never return the same
+// result.
+func (b *Box) Seal(plain secret.String, aad string) []byte {
 	key := b.keys.Current()
 	header := append(make([]byte, 0, Overhead+len(plain)), version)
 	header = append(header, key.ID[:]...)
-	return aead(key).Seal(header, nil, []byte(plain.Reveal()), bound(header, aad)), nil
+	return aead(key).Seal(header, nil, []byte(plain.Reveal()), bound(header, aad))
 }
 
 // Open returns what was sealed, or [ErrOpen].

@@ -35,20 +35,11 @@ func keys(tb testing.TB, current string, previous ...string) keyring.Keys {
 	return ring.Derive("seal test")
 }
 
-func sealed(tb testing.TB, b *seal.Box, plain secret.String, aad string) []byte {
-	tb.Helper()
-	box, err := b.Seal(plain, aad)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return box
-}
-
 func TestBox_GivesBackWhatWasSealed(t *testing.T) {
 	t.Parallel()
 	b := seal.New(keys(t, "a"))
 	for _, plain := range []secret.String{"", "x", plaintext, secret.String(strings.Repeat("\x00\xff", 5000))} {
-		box := sealed(t, b, plain, owner)
+		box := b.Seal(plain, owner)
 		if got, err := b.Open(box, owner); err != nil || got != plain {
 			t.Errorf("%d bytes: Open = %d bytes, %v", len(plain), len(got), err)
 		}
@@ -61,7 +52,7 @@ func TestBox_GivesBackWhatWasSealed(t *testing.T) {
 func TestBox_WritesTheDocumentedForm(t *testing.T) {
 	t.Parallel()
 	ks := keys(t, "a")
-	box := sealed(t, seal.New(ks), plaintext, owner)
+	box := seal.New(ks).Seal(plaintext, owner)
 	id := ks.Current().ID
 	if box[0] != 1 || !bytes.Equal(box[1:5], id[:]) {
 		t.Fatalf("the header is % x, want version 1 and the id % x", box[:5], id)
@@ -81,7 +72,7 @@ func TestBox_WritesTheDocumentedForm(t *testing.T) {
 func TestBox_SealsEachTimeAnew(t *testing.T) {
 	t.Parallel()
 	b := seal.New(keys(t, "a"))
-	one, two := sealed(t, b, plaintext, owner), sealed(t, b, plaintext, owner)
+	one, two := b.Seal(plaintext, owner), b.Seal(plaintext, owner)
 	if bytes.Equal(one[5:17], two[5:17]) || bytes.Equal(one[17:], two[17:]) {
 		t.Error("a nonce was used twice")
 	}
@@ -93,7 +84,7 @@ func TestBox_SealsEachTimeAnew(t *testing.T) {
 func TestOpen_RefusesWhatIsNotExactlyWhatWasSealed(t *testing.T) {
 	t.Parallel()
 	b := seal.New(keys(t, "a", "b"))
-	box := sealed(t, b, plaintext, owner)
+	box := b.Seal(plaintext, owner)
 	tests := []struct {
 		name string
 		box  []byte
@@ -106,7 +97,7 @@ func TestOpen_RefusesWhatIsNotExactlyWhatWasSealed(t *testing.T) {
 		{"a header alone", box[:5], owner},
 		{"one byte less", box[:len(box)-1], owner},
 		{"one byte more", append(bytes.Clone(box), 0), owner},
-		{"sealed with a key that is gone", sealed(t, seal.New(keys(t, "c")), plaintext, owner), owner},
+		{"sealed with a key that is gone", seal.New(keys(t, "c")).Seal(plaintext, owner), owner},
 		{"the owner moved into the header", append(bytes.Clone(box[:4]), box[5:]...), string(box[4]) + owner},
 		{"under the id of another key", swapID(box, keys(t, "b").Current().ID), owner},
 	}
@@ -121,7 +112,7 @@ func TestOpen_RefusesWhatIsNotExactlyWhatWasSealed(t *testing.T) {
 func TestOpen_NoticesEveryFlippedBit(t *testing.T) {
 	t.Parallel()
 	b := seal.New(keys(t, "a", "b"))
-	box := sealed(t, b, plaintext, owner)
+	box := b.Seal(plaintext, owner)
 	for i := range len(box) * 8 {
 		flipped := bytes.Clone(box)
 		flipped[i/8] ^= 1 << (i % 8)
@@ -132,7 +123,7 @@ func TestOpen_NoticesEveryFlippedBit(t *testing.T) {
 func TestOpen_NoticesEveryMissingTail(t *testing.T) {
 	t.Parallel()
 	b := seal.New(keys(t, "a"))
-	box := sealed(t, b, plaintext, owner)
+	box := b.Seal(plaintext, owner)
 	for n := range box {
 		refused(t, b, box[:n], owner)
 	}
@@ -140,7 +131,7 @@ func TestOpen_NoticesEveryMissingTail(t *testing.T) {
 
 func TestBox_RotatesWithoutLosingWhatWasSealed(t *testing.T) {
 	t.Parallel()
-	before := sealed(t, seal.New(keys(t, "old")), plaintext, owner)
+	before := seal.New(keys(t, "old")).Seal(plaintext, owner)
 	b := seal.New(keys(t, "new", "older", "old"))
 	if !b.NeedsReseal(before) {
 		t.Error("what the old key sealed need not be sealed anew")
@@ -149,7 +140,7 @@ func TestBox_RotatesWithoutLosingWhatWasSealed(t *testing.T) {
 	if err != nil || plain != plaintext {
 		t.Fatalf("Open = %q, %v", plain.Reveal(), err)
 	}
-	after := sealed(t, b, plain, owner)
+	after := b.Seal(plain, owner)
 	if b.NeedsReseal(after) {
 		t.Error("what the new key sealed must be sealed anew")
 	}

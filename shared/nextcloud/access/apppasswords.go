@@ -93,10 +93,7 @@ func (a *AppPasswords) Issue(
 	if err != nil {
 		return Issued{}, faultOf(err)
 	}
-	sealed, err := s.box.Seal(token, string(user))
-	if err != nil {
-		return Issued{}, err
-	}
+	sealed := s.box.Seal(token, string(user))
 	issued := Issued{
 		AppPassword: desired.AppPassword{
 			ID: desired.NewAppPasswordID(), UserID: user, Name: name, Sealed: sealed,

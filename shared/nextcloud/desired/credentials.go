@@ -18,6 +18,6 @@ func NewBox(ring *keyring.Ring) *seal.Box { return seal.New(ring.Derive(Purpose)
 // NewInitialPassword returns a sealed random password for a new account. The
 // prefix and suffix satisfy password policies that require every class of
 // characters.
-func NewInitialPassword(box *seal.Box, id account.ID) ([]byte, error) {
+func NewInitialPassword(box *seal.Box, id account.ID) []byte {
 	return box.Seal(secret.String("va-"+rand.Text()+"-7!"), string(id))
 }

@@ -103,11 +103,7 @@ func (r *Recorder) SupplyPassword(
 	if !r.SyncsPasswords() {
 		return nil
 	}
-	sealed, err := r.Box.Seal(plain, string(id))
-	if err != nil {
-		return err
-	}
-	return db.SupplyNextcloudPassword(ctx, id, hash, sealed, now)
+	return db.SupplyNextcloudPassword(ctx, id, hash, r.Box.Seal(plain, string(id)), now)
 }
 
 // Deleted records what the policy says about the account of a deleted user. An
@@ -131,40 +127,28 @@ func (r *Recorder) Deleted(ctx context.Context, tx Tx, a account.Account, now ti
 	if _, err := tx.RevokeAppPasswords(ctx, a.ID, now); err != nil {
 		return err
 	}
-	n, err := r.account(a)
-	if err != nil {
-		return err
-	}
+	n := r.account(a)
 	n.State = r.OnDelete
 	return tx.SetNextcloudDesired(ctx, n, string(a.ID), now)
 }
 
 func (r *Recorder) record(ctx context.Context, tx Tx, a account.Account, plain secret.String, now time.Time) error {
-	n, err := r.account(a)
-	if err != nil {
-		return err
-	}
+	n := r.account(a)
 	if plain != "" && r.SyncsPasswords() {
-		if n.PendingPassword, err = r.Box.Seal(plain, string(a.ID)); err != nil {
-			return err
-		}
+		n.PendingPassword = r.Box.Seal(plain, string(a.ID))
 	}
 	return tx.SetNextcloudDesired(ctx, n, string(a.ID), now)
 }
 
 // account returns the desired state for a, with an initial password in case the
 // account does not exist yet.
-func (r *Recorder) account(a account.Account) (Account, error) {
-	initial, err := NewInitialPassword(r.Box, a.ID)
-	if err != nil {
-		return Account{}, err
-	}
+func (r *Recorder) account(a account.Account) Account {
 	n := Account{
-		UserID: a.ID, NextcloudID: NextcloudID(a, r.ByEmail), InitialPassword: initial,
+		UserID: a.ID, NextcloudID: NextcloudID(a, r.ByEmail), InitialPassword: NewInitialPassword(r.Box, a.ID),
 		Spec: Spec{State: Present, Email: a.Email, FullName: a.FullName, Quota: r.Quota},
 	}
 	if a.Disabled() {
 		n.State = Disabled
 	}
-	return n, nil
+	return n
 }

@@ -261,11 +261,8 @@ func (a *attempt) recordOwnership(ctx context.Context) error {
 // startOver prepares the next attempt to create the account, with an initial
 // password that was never used. It returns the reason.
 func (a *attempt) startOver(reason error) error {
-	initial, err := desired.NewInitialPassword(a.box, a.account.UserID)
-	if err != nil {
-		return err
-	}
-	a.outcome.Owned, a.outcome.InitialPassword, a.outcome.Link = false, initial, desired.NoLink
+	a.outcome.Owned, a.outcome.Link = false, desired.NoLink
+	a.outcome.InitialPassword = desired.NewInitialPassword(a.box, a.account.UserID)
 	return reason
 }
 

@@ -173,10 +173,7 @@ func (r *Reconciler) checkThrottle(ctx context.Context, now time.Time) error {
 func (r *Reconciler) link(
 	ctx context.Context, by signin.Proof, conflicting, id string, proof secret.String, event audit.Event,
 ) (n desired.Account, err error) {
-	sealed, err := r.box.Seal(proof, string(by.User()))
-	if err != nil {
-		return desired.Account{}, err
-	}
+	sealed := r.box.Seal(proof, string(by.User()))
 	now := event.At
 	err = r.db.UpdateAs(ctx, by, now, func(tx *store.Tx, by store.Actor) error {
 		var err error

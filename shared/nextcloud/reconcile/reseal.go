@@ -85,11 +85,7 @@ func Reseal(ctx context.Context, db *store.DB, ring *keyring.Ring, progress func
 					lost++
 					continue
 				}
-				fresh, err := box.Seal(plain, string(v.Owner))
-				if err != nil {
-					return sealed, lost, err
-				}
-				replaced, err := db.ReplaceSealed(ctx, place, v, fresh)
+				replaced, err := db.ReplaceSealed(ctx, place, v, box.Seal(plain, string(v.Owner)))
 				if err != nil {
 					return sealed, lost, err
 				}

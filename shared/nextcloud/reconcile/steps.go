@@ -302,11 +302,7 @@ func (a *attempt) fetchAppPassword(ctx context.Context) error {
 		return err
 	}
 	a.loggedIn = true
-	sealed, err := a.box.Seal(app, string(a.account.UserID))
-	if err != nil {
-		return err
-	}
-	if err := a.saveAppPassword(ctx, sealed); err != nil {
+	if err := a.saveAppPassword(ctx, a.box.Seal(app, string(a.account.UserID))); err != nil {
 		return err
 	}
 	return a.touchFiles(ctx, app)
