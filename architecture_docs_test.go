@@ -74,6 +74,42 @@ func TestDocs_NavigationIsTheContents(t *testing.T) {
 // deliverables is the heading of the table of what the project delivers.
 const deliverables = "## Deliverables"
 
+// TestDocs_TourNamesTheCode checks that each file of the tour has the names that its
+// line mentions, and that the tour stays short.
+func TestDocs_TourNamesTheCode(t *testing.T) {
+	t.Parallel()
+	tour := textOf(t, "docs/tour.md")
+	if n := strings.Count(tour, "\n"); n > 120 {
+		t.Errorf("docs/tour.md has %d lines", n)
+	}
+	stop := regexp.MustCompile(`\[([\w/.]+\.go)\]\(\.\./([\w/.]+\.go)\)`)
+	name := regexp.MustCompile("`(\\w+)`")
+	stops := 0
+	for line := range strings.Lines(tour) {
+		at := stop.FindAllStringSubmatchIndex(line, -1)
+		for i, m := range at {
+			end := len(line)
+			if i+1 < len(at) {
+				end = at[i+1][0]
+			}
+			stops++
+			file := line[m[4]:m[5]]
+			if line[m[2]:m[3]] != file {
+				t.Errorf("the link %s leads to %s", line[m[2]:m[3]], file)
+			}
+			code := textOf(t, file)
+			for _, word := range name.FindAllStringSubmatch(line[m[1]:end], -1) {
+				if !regexp.MustCompile(`\b` + word[1] + `\b`).MatchString(code) {
+					t.Errorf("docs/tour.md mentions %s, which %s does not have", word[1], file)
+				}
+			}
+		}
+	}
+	if stops < 20 {
+		t.Errorf("docs/tour.md has only %d files", stops)
+	}
+}
+
 // TestDocs_DeliverablesAreTested holds that the table of deliverables has each
 // that the plan asks for, with a file and a test that exist.
 func TestDocs_DeliverablesAreTested(t *testing.T) {

@@ -106,7 +106,7 @@ func withoutCommands() []string {
 	return []string{
 		"CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md",
 		"docs/README.md", "docs/adr/", "docs/architecture.md", "docs/asvs.md", "docs/bounds.md", "docs/cli.md",
-		"docs/divergences.md", "docs/performance.md",
+		"docs/divergences.md", "docs/performance.md", "docs/tour.md",
 	}
 }
 
