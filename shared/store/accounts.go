@@ -6,7 +6,6 @@ import (
 	"math"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/document"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
@@ -53,24 +52,6 @@ func (s *Statements) CreateAccount(ctx context.Context, a account.Account, hash 
 // or [account.ErrNotFound].
 func (s *Statements) AccountByEmail(ctx context.Context, l account.EmailLookup) (account.Account, secret.String, error) {
 	return s.accountAndHash(ctx, "account by email", byEmail, emailArgs(l)...)
-}
-
-// AccountForLogin is [Statements.AccountByEmail]. It also returns whether
-// somebody has logged in to the account from the network of the client before,
-// except in logins that were revoked, as those of thieves are.
-func (s *Statements) AccountForLogin(
-	ctx context.Context, l account.EmailLookup, address string,
-) (a account.Account, hash secret.String, familiar bool, err error) {
-	var text string
-	err = s.queryRow(ctx, account.ErrNotFound, append(accountDest(&a), &text, &a.NextcloudNeedsPassword, &familiar), `
-		SELECT `+accountColumns+`, users.password_hash, `+wantsPassword+`,
-			EXISTS (SELECT 1 FROM logins WHERE user_id = users.id AND network = $4 AND network <> ''
-				AND (revoked_reason IS NULL OR revoked_reason = $5))`+byEmail,
-		append(emailArgs(l), network(address), string(audit.LoggedOut))...)
-	if err != nil {
-		return account.Account{}, "", false, fmt.Errorf("account for login: %w", err)
-	}
-	return a, secret.String(text), familiar, nil
 }
 
 // AccountAndHash returns the account and its password hash, or

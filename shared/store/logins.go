@@ -73,6 +73,24 @@ func (u usesScanner) Scan(value any) error {
 	return nil
 }
 
+// AccountForLogin is [Statements.AccountByEmail]. It also returns whether
+// somebody has logged in to the account from the network of the client before,
+// except in logins that were revoked, as those of thieves are.
+func (s *Statements) AccountForLogin(
+	ctx context.Context, l account.EmailLookup, address string,
+) (a account.Account, hash secret.String, familiar bool, err error) {
+	var text string
+	err = s.queryRow(ctx, account.ErrNotFound, append(accountDest(&a), &text, &a.NextcloudNeedsPassword, &familiar), `
+		SELECT `+accountColumns+`, users.password_hash, `+wantsPassword+`,
+			EXISTS (SELECT 1 FROM logins WHERE user_id = users.id AND network = $4 AND network <> ''
+				AND (revoked_reason IS NULL OR revoked_reason = $5))`+byEmail,
+		append(emailArgs(l), network(address), string(audit.LoggedOut))...)
+	if err != nil {
+		return account.Account{}, "", false, fmt.Errorf("account for login: %w", err)
+	}
+	return a, secret.String(text), familiar, nil
+}
+
 // StartLogin inserts l and the event that describes it if the account is
 // enabled and hash, which the password matched, is still its hash. Otherwise it
 // returns [ErrChanged].
