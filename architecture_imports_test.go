@@ -19,28 +19,31 @@ type layer struct {
 // layers are the rules of imports, from the ground up. Tests are exempt.
 var layers = []layer{
 	{name: "foundation", packages: "shared/foundation/ docs"},
-	{name: "settings", packages: "shared/config/", imports: "foundation"},
-	{name: "keys", packages: "shared/crypto/", imports: "foundation settings"},
+	{name: "keys", packages: "shared/crypto/", imports: "foundation"},
 
 	// The rules of the domain do no I/O.
-	{name: "rules", imports: "foundation settings keys", packages: "shared/identity/ shared/conversation shared/audit " +
+	{name: "rules", imports: "foundation keys", packages: "shared/identity/ shared/conversation shared/audit " +
 		"shared/nextcloud/desired shared/nextcloud/quota shared/ratelimit"},
 
-	// Adapters speak SQL, HTTP, WebDAV, Lambda or Redis, and never to each other.
-	{name: "adapters", imports: "foundation settings keys rules", apart: true, packages: "shared/store/ shared/endpoint " +
-		"shared/nextcloud/ shared/faas/ shared/ratelimit/redislimit/ functions/health/internal/"},
-	{name: "validation", packages: "shared/validation", imports: "foundation settings rules adapters"},
+	// Adapters speak SQL, HTTP, WebDAV or Redis, and never to each other.
+	{name: "adapters", imports: "foundation keys rules", apart: true, packages: "shared/store/ shared/endpoint " +
+		"shared/nextcloud/ shared/ratelimit/redislimit/ functions/health/internal/"},
+	{name: "validation", packages: "shared/validation", imports: "foundation rules adapters"},
 
 	// Services change accounts, files and the audit trail, through adapters.
-	{name: "services", imports: "foundation settings keys rules adapters", packages: "shared/identity/registration " +
+	{name: "services", imports: "foundation keys rules adapters", packages: "shared/identity/registration " +
 		"shared/nextcloud/access shared/nextcloud/reconcile shared/audit/trail shared/store/janitor"},
-	{name: "setup", packages: "shared/setup", imports: "foundation settings keys rules adapters services"},
+	{name: "setup", packages: "shared/setup", imports: "foundation keys rules adapters services"},
 
 	// No function imports another; functions/functions.go lists them all.
-	{name: "functions", packages: "functions/", imports: "foundation settings keys rules adapters validation services", apart: true},
+	{name: "functions", packages: "functions/", imports: "foundation keys rules adapters validation services", apart: true},
 	{name: "list", packages: "functions", imports: "foundation keys setup rules adapters services functions"},
+
+	// The edges: only here does anything know the environment.
+	{name: "config", packages: "shared/config/", imports: "foundation"},
+	{name: "lambda", packages: "shared/faas/", imports: "foundation config"},
 	{name: "programs", packages: "cmd/ clients/ functions/functionstest " + bootstraps,
-		imports: "foundation settings keys rules adapters services setup functions list"},
+		imports: "foundation keys rules adapters services setup functions list config lambda"},
 }
 
 const bootstraps = "functions/files/bootstrap functions/health/bootstrap functions/jwks/bootstrap functions/login/bootstrap " +

@@ -11,5 +11,5 @@
 //
 // Begin with desired.Account, then reconcile.Reconciler. The clients do not know
 // the store; reconcile and access connect them. This package may import the
-// foundation, config and crypto packages only.
+// foundation and crypto packages only.
 package nextcloud
