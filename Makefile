@@ -43,7 +43,7 @@ check: lint ## run the linters and the tests that need no server, in under a min
 
 # Tests that run in parallel within a package. Many wait for other processes, so more
 # than there are processors keep these busy.
-PARALLEL := 6
+PARALLEL := 4
 
 # The tests of the built programs take longest, so they come first.
 test: ## run all tests, on SQLite and PostgreSQL

@@ -42,7 +42,7 @@ func (s *Settings) Parts(db *store.DB, ring *keyring.Ring, redis ratelimit.Store
 	return &Parts{
 		DB: db, Tokens: s.Tokens.Issuer(ring), Passwords: s.Passwords.Hasher(), Now: now,
 		Desired:    desired.NewRecorder(s.Nextcloud.Policy, ring),
-		Reconciler: reconcile.New(db, s.Nextcloud, ring, now),
+		Reconciler: reconcile.New(db, s.Nextcloud, ring, time.Now), // it has deadlines of the real clock
 		Storage:    access.NewStorage(s.Nextcloud.Server, db, ring, now),
 		Nextcloud:  s.Nextcloud.Server,
 		Limits:     setup.Limiter(s.Limits, ring, db, redis, now),
