@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// acceptance is the way through the whole gateway, with every kind of bad
-// input. It plays against a new gateway; "admin" in what is saved is the
-// address of an administrator, whose password is the usual one.
+// acceptance returns the script that exercises the whole gateway, including every kind of
+// bad input. It runs against a new gateway. The saved value "admin" is the address of an
+// administrator that has the usual password.
 func acceptance() []step {
 	const (
 		register = `{"email":"test@example.com","password":"SecurePass123!","full_name":"Test User"}`
@@ -16,7 +16,7 @@ func acceptance() []step {
 	)
 	tokens := map[string]string{"access": "access_token", "refresh": "refresh_token"}
 	return slicesOf(
-		// The plan's own acceptance, word for word.
+		// The acceptance criteria of the plan, word for word.
 		step{name: "register", method: "POST", path: "/api/auth/register", body: register, status: 200,
 			save: map[string]string{"user": "user.id"}},
 		step{name: "log in with form data", method: "POST", path: "/api/auth/login",
@@ -101,8 +101,8 @@ func acceptance() []step {
 	)
 }
 
-// storage is the user's folder in Nextcloud, and the way to it with other
-// clients.
+// storage returns steps that use the user's Nextcloud folder and give other clients access
+// to it.
 func storage(bearer string) []step {
 	const (
 		root    = "Authorization: Bearer ${root}"
@@ -172,7 +172,7 @@ func storage(bearer string) []step {
 	)
 }
 
-// hasStorage waits for the account in Nextcloud.
+// hasStorage waits until the account exists in Nextcloud.
 var hasStorage = step{name: "Nextcloud has the account", method: "GET", path: "/api/users/me/nextcloud",
 	header: "Authorization: Bearer ${access}", status: 200, until: `"status":"active"`}
 
@@ -190,7 +190,7 @@ func slicesOf(parts ...any) []step {
 	return all
 }
 
-// largeSessions makes more sessions than fit into a page, and asks for all.
+// largeSessions creates more sessions than fit on a page and lists them all.
 func largeSessions(bearer string) []step {
 	var steps []step
 	for range 17 {
@@ -200,7 +200,7 @@ func largeSessions(bearer string) []step {
 	return append(steps, step{name: "a page that is full", method: "GET", path: "/api/sessions?limit=200", header: bearer, status: 200})
 }
 
-// badInput is every kind of request that is not acceptable.
+// badInput returns every kind of unacceptable request.
 func badInput(bearer string) []step {
 	post := func(name, path, body string, status int, code string) step {
 		return step{name: name, method: "POST", path: path, header: bearer, body: body, status: status, code: code}

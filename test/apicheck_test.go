@@ -16,10 +16,9 @@ import (
 	"time"
 )
 
-// TestAPI_IsAsDescribed has schemathesis generate requests from docs/openapi.json,
-// valid and invalid ones, and compare the responses of a gateway with a Nextcloud
-// with the document: as a user and as an administrator, each for half of
-// API_CHECK_TIME.
+// TestAPI_IsAsDescribed has schemathesis generate valid and invalid requests from
+// docs/openapi.json, and checks the responses of a gateway with a Nextcloud against that
+// document. It runs as a user and as an administrator, each for half of API_CHECK_TIME.
 func TestAPI_IsAsDescribed(t *testing.T) {
 	total, err := time.ParseDuration(cmp.Or(os.Getenv("API_CHECK_TIME"), "5m"))
 	if err != nil {
@@ -34,7 +33,7 @@ func TestAPI_IsAsDescribed(t *testing.T) {
 	certificate := filepath.Join(dir, "tls", "gateway.pem")
 	for _, role := range []string{"user", "admin"} {
 		t.Run(role, func(t *testing.T) {
-			// The last response, and the start of the program, take their time, too.
+			// Leave extra time for the program to start and for the last response.
 			ctx, cancel := context.WithTimeout(t.Context(), total/2+2*time.Minute)
 			defer cancel()
 			arguments := []string{
@@ -45,7 +44,7 @@ func TestAPI_IsAsDescribed(t *testing.T) {
 			}
 			phases := []string{"Examples", "Coverage", "Fuzzing", "Stateful"}
 			if seed := os.Getenv("API_CHECK_SEED"); seed != "" {
-				phases = phases[:2] // the others send more the more time there is
+				phases = phases[:2] // the other phases send more requests the more time there is
 				arguments = append(arguments, "--seed", seed)
 			}
 			arguments = append(arguments, "--phases", strings.ToLower(strings.Join(phases, ",")))
@@ -66,8 +65,8 @@ func TestAPI_IsAsDescribed(t *testing.T) {
 	}
 }
 
-// unfinished says what of a run without failures was left out of the phases, "" for
-// nothing.
+// unfinished reports which phases a run without failures left out, or "" if it left out
+// none.
 func unfinished(report string, phases []string) string {
 	operations := regexp.MustCompile(`Selected: (\d+)/(\d+)\s+Tested: (\d+)`).FindStringSubmatch(report)
 	if operations == nil || operations[1] != operations[2] || operations[1] != operations[3] {
@@ -81,7 +80,7 @@ func unfinished(report string, phases []string) string {
 	return ""
 }
 
-// inProject returns the absolute path of a file of the project.
+// inProject returns the absolute path of a file in the project.
 func inProject(t *testing.T, path string) string {
 	t.Helper()
 	abs, err := filepath.Abs(filepath.Join("..", path))

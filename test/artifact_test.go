@@ -20,8 +20,7 @@ import (
 const (
 	module = "github.com/voiceassist/gateway/"
 
-	// maxZip is what a function may weigh packed; Lambda fetches it at each cold
-	// start.
+	// maxZip limits the packed size of a function, which Lambda fetches at each cold start.
 	maxZip = 5_200_000 // bytes
 )
 
@@ -31,9 +30,9 @@ type artifact struct {
 	Size, Zipped int64  // bytes
 }
 
-// inspect tells of the folder what Lambda will run, or why it cannot or must
-// not: it wants a static executable named bootstrap of the package, for the
-// processor (GOARCH), and beside it at most the digest of the parameters.
+// inspect describes what Lambda will run from the folder. It returns an error unless the
+// folder holds a static executable named bootstrap, built from pkg for the processor
+// goarch, and beside it at most the digest of the parameters.
 func inspect(folder, pkg, goarch string) (artifact, error) {
 	var a artifact
 	entries, err := os.ReadDir(folder)
@@ -67,7 +66,8 @@ func inspect(folder, pkg, goarch string) (artifact, error) {
 	return a, err
 }
 
-// runs reports why the executable does not run on the processor by itself.
+// runs returns an error if the executable does not run on the processor without other
+// files.
 func runs(path, goarch string) error {
 	f, err := elf.Open(path)
 	if err != nil {
@@ -84,7 +84,7 @@ func runs(path, goarch string) error {
 	return nil
 }
 
-// builtFrom compares what go version -m shows, and returns the version of Go.
+// builtFrom checks the output of go version -m and returns the version of Go.
 func builtFrom(path, pkg, goarch string) (string, error) {
 	info, err := buildinfo.ReadFile(path)
 	if err != nil {
@@ -108,7 +108,7 @@ func builtFrom(path, pkg, goarch string) (string, error) {
 	return info.GoVersion, nil
 }
 
-// zipped returns how long the folder is as a ZIP file.
+// zipped returns the size of the folder as a ZIP file.
 func zipped(folder string) (int64, error) {
 	var n counter
 	w := zip.NewWriter(&n)

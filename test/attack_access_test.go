@@ -10,7 +10,8 @@ import (
 	"github.com/voiceassist/gateway/docs"
 )
 
-// accessAttacks reach for what belongs to others, or to nobody any more.
+// accessAttacks reach for what belongs to other users, or for what is no longer accessible
+// to anyone.
 func accessAttacks() []attack {
 	return []attack{
 		{name: "another user's sessions, logins and app passwords (IDOR)", without: "OwnersOnly", run: reachOthers},
@@ -22,7 +23,7 @@ func accessAttacks() []attack {
 	}
 }
 
-// reachOthers asks for everything that has an id, with the ids of another.
+// reachOthers requests everything that has an ID, using the IDs of another user.
 func reachOthers(a *assault) {
 	owner, thief := a.person(), a.person()
 	made := owner.do("POST", "/api/sessions", `{"title":"a secret"}`, owner.bearer())
@@ -58,7 +59,7 @@ func reachOthers(a *assault) {
 	}
 }
 
-// hasStorage waits until the person's account in Nextcloud is there.
+// hasStorage waits until the person's Nextcloud account exists.
 func (p *person) hasStorage() {
 	p.a.Helper()
 	way := p.a.gate
@@ -68,8 +69,8 @@ func (p *person) hasStorage() {
 	play(p.a.T, way, []step{ready}, saved)
 }
 
-// administer makes every call that the description of the interface knows for
-// administrators, as a user and as nobody.
+// administer makes every call that the API description reserves for administrators, as a
+// user and without authentication.
 func administer(a *assault) {
 	p, victim := a.person(), a.person()
 	for _, operation := range docs.Operations() {
@@ -91,8 +92,8 @@ func administer(a *assault) {
 	}
 }
 
-// assign sends fields that accounts have and that calls do not offer. What counts
-// is what the account has then.
+// assign sends fields that accounts have but that calls do not accept. A try gets through
+// if the account has changed.
 func assign(a *assault) {
 	p := a.person()
 	p.hasStorage() // which changes the account
@@ -114,8 +115,8 @@ func assign(a *assault) {
 	}
 }
 
-// traverse leaves the folder in every way that a path can be written. What
-// counts is where Nextcloud was led.
+// traverse tries to leave the folder with every way to write a path. A try gets through if
+// the request reaches Nextcloud outside the folder.
 func traverse(a *assault) {
 	p, victim := a.person(), a.person()
 	p.hasStorage()
@@ -143,7 +144,7 @@ func traverse(a *assault) {
 	}
 }
 
-// leaves tries a request and looks at where it led Nextcloud.
+// leaves sends a request and checks which path it reached in Nextcloud.
 func (a *assault) leaves(p *person, what string, send func() answer) {
 	a.Helper()
 	got := send()
@@ -162,17 +163,16 @@ func (a *assault) leaves(p *person, what string, send func() answer) {
 	a.try(len(out) > 0, "%q (%d) led to %q", what, got.status, out)
 }
 
-// raw is [visitor.do] with the person's token, for paths that may be no paths.
+// raw is [visitor.do] with the person's token, for paths that may be malformed.
 func (p *person) raw(method, path, body string) answer {
 	p.a.Helper()
 	if _, err := url.PathUnescape(path); err != nil {
-		return answer{} // which no client sends
+		return answer{} // no client sends this
 	}
 	return p.do(method, path, body, p.bearer())
 }
 
-// useEnded uses the tokens of logins that are over, each at every call that
-// takes one.
+// useEnded uses the tokens of ended logins at every call that takes one.
 func useEnded(a *assault) {
 	root := a.admin()
 	for name, end := range map[string]func(p *person, bearer string) answer{
@@ -207,7 +207,7 @@ func useEnded(a *assault) {
 	}
 }
 
-// signInDisabled has the password of an account that is disabled.
+// signInDisabled signs in with the password of a disabled account.
 func signInDisabled(a *assault) {
 	p, root := a.person(), a.admin()
 	if got := root.do("PATCH", "/api/users/"+p.id, `{"disabled":true}`, root.bearer()); !got.ok() {

@@ -8,8 +8,8 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
-// browserAttacks use somebody's browser, which sends cookies along by itself and
-// which the user's own page trusts.
+// browserAttacks use the browser of a user, which attaches cookies automatically and which
+// the user's own page trusts.
 func browserAttacks() []attack {
 	return []attack{
 		{name: "use the cookie from another origin (CSRF)", without: "RequestOrigin", run: forgeRequests},
@@ -20,8 +20,8 @@ func browserAttacks() []attack {
 	}
 }
 
-// foreignPages are what browsers say about pages of other origins than the one that
-// may call, https://app.example.org.
+// foreignPages returns the headers that browsers send for pages of any origin other than
+// the allowed one, https://app.example.org.
 func foreignPages() map[string][]string {
 	all := map[string][]string{
 		"a page in a frame without an origin":    {"Origin: null", "Sec-Fetch-Site: cross-site"},
@@ -48,8 +48,8 @@ func foreignPages() map[string][]string {
 	return all
 }
 
-// withCookie signs the person in as a page of ours does, and returns the header
-// that the browser sends from then on.
+// withCookie signs the person in as one of our pages does, and returns the header that the
+// browser sends from then on.
 func (p *person) withCookie() (cookie string, set *http.Cookie) {
 	p.a.Helper()
 	in := p.do("POST", loginAddress, fmt.Sprintf(`{"email":%q,"password":%q,"transport":"cookie"}`, p.email, plain), "Origin: https://app.example.org")
@@ -60,8 +60,8 @@ func (p *person) withCookie() (cookie string, set *http.Cookie) {
 	return "", nil
 }
 
-// forgeRequests has the browser of a person who is signed in send what the calls
-// take that read the cookie, in the types of content that need no preflight, too.
+// forgeRequests has the browser of a signed-in person send requests to the calls that read
+// the cookie, including in the content types that need no preflight.
 func forgeRequests(a *assault) {
 	p := a.person()
 	cookie, _ := p.withCookie()
@@ -84,14 +84,14 @@ func forgeRequests(a *assault) {
 	}
 }
 
-// forgeLogin has a page sign its visitors in, as somebody who then sees what they
-// do.
+// forgeLogin has a page sign its visitors in to the attacker's account, so that the
+// attacker sees what they do.
 func forgeLogin(a *assault) {
 	p := a.person()
 	body := fmt.Sprintf("username=%s&password=%s&transport=cookie", p.email, strings.ReplaceAll(plain, " ", "+"))
 	n := 0
 	for page, headers := range foreignPages() {
-		if n++; n > 8 { // each that gets through costs a hash
+		if n++; n > 8 { // each try that gets through costs a hash
 			break
 		}
 		got := a.somebody().do("POST", loginAddress, body, headers...)
@@ -99,8 +99,8 @@ func forgeLogin(a *assault) {
 	}
 }
 
-// tossCookie sends what a browser sends when a sibling domain set the cookie of
-// the attacker beside the user's.
+// tossCookie sends what a browser sends after a sibling domain has set the attacker's
+// cookie beside the user's.
 func tossCookie(a *assault) {
 	p, thief := a.person(), a.person()
 	own, _ := p.withCookie()
@@ -117,8 +117,8 @@ func tossCookie(a *assault) {
 	}
 }
 
-// readCookie looks at what a browser would let scripts, other sites and plain
-// HTTP do with the cookie.
+// readCookie checks whether a browser would expose the cookie to scripts, other sites or
+// plain HTTP.
 func readCookie(a *assault) {
 	_, c := a.person().withCookie()
 	a.try(!c.HttpOnly, "scripts can read it")
@@ -129,8 +129,8 @@ func readCookie(a *assault) {
 	a.try(!strings.HasPrefix(c.Name, "__Secure-"), "a page on plain HTTP can set it")
 }
 
-// readAnswers asks as a foreign page, which can read what the answer allows, and
-// asks before it sends.
+// readAnswers sends requests and preflights as a foreign page, which can read a response
+// only if the response allows it.
 func readAnswers(a *assault) {
 	p := a.person()
 	for page, headers := range foreignPages() {

@@ -12,15 +12,15 @@ import (
 	"github.com/voiceassist/gateway/shared/faas/faastest"
 )
 
-// weakenedGateway returns the path of a gateway whose defenses can be turned off,
-// see [weakened].
+// weakenedGateway returns the path of a gateway with defenses that can be turned off, see
+// [weakened].
 func weakenedGateway(t *testing.T) string {
 	t.Helper()
 	return faastest.Program(t, "../cmd/gateway", "-tags", "attacktest")
 }
 
-// TestDefenses_CannotBeTurnedOff looks for traces of package defense in everything
-// that is delivered.
+// TestDefenses_CannotBeTurnedOff looks for traces of package defense in everything that is
+// delivered.
 func TestDefenses_CannotBeTurnedOff(t *testing.T) {
 	t.Parallel()
 	delivered := map[string]string{"the gateway": gateway(t)}
@@ -44,8 +44,8 @@ func TestDefenses_CannotBeTurnedOff(t *testing.T) {
 	}
 }
 
-// tracesOfDefenses returns what a program contains of package defense: names of
-// its symbols, which stripping leaves in place, and the variables that it reads.
+// tracesOfDefenses returns the traces of package defense in a program: its symbol names,
+// which stripping leaves in place, and the variables that it reads.
 func tracesOfDefenses(t *testing.T, program string) (found []string) {
 	t.Helper()
 	content, err := os.ReadFile(program)
@@ -60,11 +60,11 @@ func tracesOfDefenses(t *testing.T, program string) (found []string) {
 	return found
 }
 
-// TestDefenses_AreAttacked compares the defenses that can be turned off with those
-// that an attack or a race turns off.
+// TestDefenses_AreAttacked compares the defenses that can be turned off with those that an
+// attack or a race turns off.
 func TestDefenses_AreAttacked(t *testing.T) {
 	t.Parallel()
-	attacked := append(provenAgain(), "HashCost") // which only saves time
+	attacked := append(provenAgain(), "HashCost") // HashCost only saves time
 	for _, a := range allAttacks() {
 		attacked = append(attacked, a.without)
 	}

@@ -11,13 +11,13 @@ import (
 	"github.com/voiceassist/gateway/functions/functionstest"
 )
 
-// passwordAttacks guess passwords, and find out who has an account.
+// passwordAttacks guess passwords and try to find out who has an account.
 func passwordAttacks() []attack {
 	return []attack{
 		{name: "guess the password of an account, from one address", without: "ClientLimit", run: guess(
 			func(a *assault) func(n int) (string, visitor) {
 				c := a.somebody()
-				// Somebody else's account each time, or it would be the account that is limited.
+				// Use a different account each time, or the account would be limited instead.
 				return func(n int) (string, visitor) { return fmt.Sprintf("p%d@example.org", n%8), c }
 			})},
 		{name: "guess the password of an account, from many addresses", without: "AccountLimit", run: guess(
@@ -50,9 +50,9 @@ func passwordAttacks() []attack {
 	}
 }
 
-// guess returns an attack of 40 guesses, each on the account and by the visitor
-// that next returns. What gets through is what is checked beyond the limit: five
-// at once and one every twelve seconds.
+// guess returns an attack of 40 guesses; next returns the account and the visitor of each.
+// The guesses that get through are those checked beyond the limit, which is five at once
+// and one every twelve seconds.
 func guess(prepare func(a *assault) (next func(n int) (email string, by visitor))) func(a *assault) {
 	const burst, each = 5, 12 * time.Second
 	return func(a *assault) {
@@ -73,8 +73,8 @@ func guess(prepare func(a *assault) (next func(n int) (email string, by visitor)
 	}
 }
 
-// forwarded claims to come for others, in each way in which a client can before
-// its proxy adds where it really is.
+// forwarded claims to send requests for other addresses, in every way a client can before
+// its proxy adds the real one.
 func forwarded(a *assault) func(n int) (string, visitor) {
 	at := a.address()
 	forms := []func(lie string) visitor{
@@ -95,8 +95,8 @@ func forwarded(a *assault) func(n int) (string, visitor) {
 	}
 }
 
-// guessBehindToken has an access token and tries which password belongs to it,
-// at every call that asks for one, from an address each.
+// guessBehindToken holds an access token and guesses the account's password at every call
+// that asks for it, each time from a different address.
 func guessBehindToken(a *assault) {
 	const burst, each = 10, 6 * time.Second
 	p := a.person()
@@ -120,8 +120,8 @@ func guessBehindToken(a *assault) {
 	}
 }
 
-// kinds are logins that must fail, by what is wrong, in a time and with an answer
-// that do not tell.
+// kinds returns logins that must fail, by what is wrong with them. Neither the response
+// nor its timing may reveal the kind.
 func kinds(a *assault) map[string]string {
 	p, off, root := a.person(), a.person(), a.admin()
 	if got := root.do("PATCH", "/api/users/"+off.id, `{"disabled":true}`, root.bearer()); !got.ok() {
@@ -137,7 +137,7 @@ func kinds(a *assault) map[string]string {
 	}
 }
 
-// enumerateByAnswer compares everything that is said, the limits, too.
+// enumerateByAnswer compares the complete responses, including the limits.
 func enumerateByAnswer(a *assault) {
 	want := ""
 	all := kinds(a)
@@ -155,11 +155,11 @@ func enumerateByAnswer(a *assault) {
 	}
 }
 
-// enumerateByTime compares how long each kind takes: by ranks, as a busy machine
-// makes some answers of every kind slow. Of kinds that are alike a sample of one
-// is longer than one of the other with a probability of 0.5, where chance alone
-// moves it by 0.065 (one standard deviation of 40 samples each); of a login that
-// skips the hash, close to 0 or 1, however busy the machine.
+// enumerateByTime compares how long each kind takes. It compares ranks, because a busy
+// machine makes some responses of every kind slow. For kinds that take equally long, a
+// sample of one exceeds a sample of the other with a probability of 0.5; the standard
+// deviation is 0.065 for 40 samples each. For a login that skips the hash, the probability
+// is close to 0 or 1, however busy the machine is.
 func enumerateByTime(a *assault) {
 	const samples, telling = 40, 0.33
 	all, took, order := kinds(a), map[string][]time.Duration{}, []string{}
@@ -184,8 +184,7 @@ func enumerateByTime(a *assault) {
 	}
 }
 
-// enumerateByRegistration registers an address that is free and one that is
-// taken.
+// enumerateByRegistration registers a free address and a registered one.
 func enumerateByRegistration(a *assault) {
 	p := a.person()
 	ask := func(email string) string {

@@ -20,11 +20,10 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 )
 
-// A race is what happens between the moment when a request was checked and the
-// one when it acts.
+// A race is an event between the moment a request is checked and the moment it acts.
 type race struct {
 	name   string
-	parked bool // the client holds back the last byte of the body; else the gateway is held
+	parked bool // the client holds back the last byte of the body; otherwise the gateway is held
 	happen func(a *assault, r *racer)
 }
 
@@ -33,7 +32,7 @@ const (
 	fromBefore = "a password in Nextcloud from before"
 )
 
-// races are what ends the right to do something.
+// races returns the events that end the right to do something.
 func races() []race {
 	logout := func(a *assault, r *racer) {
 		r.must(http.StatusNoContent, r.do("POST", "/api/auth/logout", "", r.bearer()))
@@ -56,20 +55,20 @@ func races() []race {
 	}
 }
 
-// provenAgain returns the defenses that prove a right once more at the act.
+// provenAgain returns the defenses that check a right again when the request acts.
 func provenAgain() []string {
 	return []string{"LiveLogin", "AccountState", "AdministratorsOnly", "ConfirmedPassword"}
 }
 
-// A racer is who sends the request that is overtaken.
+// A racer is the client that sends the overtaken request.
 type racer struct {
 	*person
 
-	second *person // the same account, signed in once more
+	second *person // the same account, with a second login
 	root   *person // an administrator
-	other  *person // somebody else
-	login  string  // the id of the second login
-	thing  string  // the id or path of what the request is about
+	other  *person // another user
+	login  string  // the ID of the second login
+	thing  string  // the ID or path of what the request is about
 }
 
 func (r *racer) must(status int, got answer) {
@@ -79,22 +78,22 @@ func (r *racer) must(status int, got answer) {
 	}
 }
 
-// A writingRoute is a route that writes, and how it is raced.
+// A writingRoute is a route that writes, and how to race it.
 type writingRoute struct {
-	route    string // as the description of the interface has it
+	route    string // as in the API description
 	admin    bool   // an administrator sends it
-	storage  bool   // it needs an account in Nextcloud
-	conflict bool   // it needs an account in Nextcloud that was there before
-	password bool   // it confirms a password, and is held after that, too
-	public   bool   // it proves nothing before its body was read
+	storage  bool   // needs an account in Nextcloud
+	conflict bool   // needs a Nextcloud account that existed before
+	password bool   // confirms a password, and is also held after that
+	public   bool   // proves nothing before the body is read
 	prepare  func(r *racer)
 	request  func(r *racer) (path, body string)
 
 	not   []string // races that leave nothing to act on
-	twice []string // races that something else stops, too: no counter-proof gets through
+	twice []string // races that something else also stops, so no counter-proof gets through
 }
 
-// writingRoutes is every route that writes for somebody.
+// writingRoutes returns every route that writes for a user.
 func writingRoutes() []writingRoute {
 	at := func(path, body string) func(*racer) (string, string) {
 		return func(*racer) (string, string) { return path, body }
@@ -143,18 +142,18 @@ func writingRoutes() []writingRoute {
 			fmt.Sprintf(`{"current_password":%q,"new_password":"what a thief remembers"}`, plain))},
 		{route: "PUT /api/users/me/password", password: true, request: at("/api/users/me/password",
 			fmt.Sprintf(`{"currentPassword":%q,"newPassword":"what a thief remembers"}`, plain))},
-		{route: "DELETE /api/users/me/logins/{id}", not: []string{"disabling"}, // which ends that login, too
+		{route: "DELETE /api/users/me/logins/{id}", not: []string{"disabling"}, // which also ends that login
 			request: func(r *racer) (string, string) { return "/api/users/me/logins/" + r.login, "" }},
 		{route: "POST /api/sessions", request: at("/api/sessions", `{"title":"x"}`)},
 		{route: "PATCH /api/sessions/{id}", prepare: session, request: thing("/api/sessions/", `{"title":"y"}`)},
 		{route: "DELETE /api/sessions/{id}", prepare: session, request: thing("/api/sessions/", "")},
-		// Nextcloud learns of a disabled account and of another password by itself.
+		// Nextcloud learns about disabled accounts and changed passwords on its own.
 		{route: "POST /api/users/me/nextcloud/app-password", storage: true, password: true, twice: []string{"disabling", "change of password"},
 			request: at("/api/users/me/nextcloud/app-password", fmt.Sprintf(`{"name":"laptop","password":%q}`, plain))},
 		{route: "POST /api/users/me/nextcloud/claim", conflict: true,
 			request: at("/api/users/me/nextcloud/claim", fmt.Sprintf(`{"password":%q}`, fromBefore))},
 		{route: "DELETE /api/users/me/nextcloud/app-passwords/{id}", storage: true, prepare: app,
-			not:     []string{"change of password"}, // which revokes it
+			not:     []string{"change of password"}, // the change revokes it
 			request: thing("/api/users/me/nextcloud/app-passwords/", "")},
 		{route: "PUT /api/files/{path}", storage: true, twice: []string{"disabling"}, request: at("/api/files/new.txt", "what is stored")},
 		{route: "DELETE /api/files/{path}", storage: true, twice: []string{"disabling"}, prepare: file, request: thing("", "")},
@@ -170,15 +169,14 @@ func writingRoutes() []writingRoute {
 	}
 }
 
-// nothingProved are the routes that write for nobody in particular.
+// nothingProved lists the routes that write without authentication.
 var nothingProved = []string{"POST /api/auth/register"}
 
-// TestAttack_Races lets every route that writes be overtaken by everything that
-// ends the right to do so, and prints how often it acted all the same.
+// TestAttack_Races overtakes every writing route with everything that ends the right to
+// write, and prints how often the request acted anyway.
 //
-// Where a client holds back a body, it does so at the gateway as it is delivered.
-// Else the gateway has a place where it waits between what it checks and what it
-// does, and no other change. `make attack` shows the table.
+// If a client holds back a body, the gateway runs as delivered. Otherwise it has a pause
+// between the check and the act, and no other change. `make attack` shows the table.
 func TestAttack_Races(t *testing.T) {
 	t.Parallel()
 	t.Run("every route is raced", func(t *testing.T) {
@@ -233,7 +231,7 @@ func TestAttack_Races(t *testing.T) {
 			without := strconv.Itoa(lacking.through)
 			switch {
 			case lacking.tries == 0:
-				without = "(not run)" // left out by -run
+				without = "(not run)" // excluded by -run
 			case c.stoppedTwice(it):
 				without += ", stopped twice"
 			case lacking.through == 0:
@@ -250,27 +248,27 @@ func (c writingRoute) has(it race) bool {
 	return !slices.Contains(c.not, it.name) && (c.admin || it.name != "change of role") && (!it.parked || body != "" && !c.public)
 }
 
-// stoppedTwice reports whether something else stops the race, too.
+// stoppedTwice reports whether something else also stops the race.
 func (c writingRoute) stoppedTwice(it race) bool {
 	return slices.ContainsFunc(c.twice, func(name string) bool { return strings.HasSuffix(it.name, name) })
 }
 
-// A testbed is a gateway that races are run at.
+// A testbed is a gateway that runs races.
 type testbed struct {
 	program string
 	off     []string // defenses
 	env     []string
-	does    string // "" for the one without defenses
+	does    string // "" for the gateway without defenses
 	parked  bool   // clients hold back bodies here
 
 	*assault
 
 	root    *person
-	held    string           // the folder in which it is told where to wait
+	held    string           // the folder that tells the gateway where to wait
 	tallies map[string]tally // by route and race
 }
 
-// A tally is what became of one race.
+// A tally counts the outcomes of one race.
 type tally struct{ tries, through int }
 
 // open starts the gateway.
@@ -286,7 +284,7 @@ func (f *testbed) open(t *testing.T) {
 	f.root = f.admin()
 }
 
-// race runs the race once at every place where the request can be held.
+// race runs the race once at every place that can hold the request.
 func (f *testbed) race(c writingRoute, it race) {
 	if !c.has(it) || it.parked != f.parked && f.does != "" {
 		return
@@ -305,7 +303,7 @@ func (f *testbed) race(c writingRoute, it race) {
 	}
 }
 
-// places are where a request of c can be held.
+// places returns the places that can hold a request of c.
 func (c writingRoute) places(it race) []string {
 	switch {
 	case it.parked:
@@ -318,7 +316,7 @@ func (c writingRoute) places(it race) []string {
 	return []string{string(defense.Admitted)}
 }
 
-// run runs the race with the request held at the place, and returns its answer.
+// run runs the race with the request held at the place, and returns its response.
 func (f *testbed) run(c writingRoute, it race, place string) answer {
 	f.Helper()
 	r := f.racer(c)
@@ -341,7 +339,7 @@ func (f *testbed) run(c writingRoute, it race, place string) answer {
 	return <-done
 }
 
-// racer makes who takes part in one run.
+// racer creates the participants of one run.
 func (f *testbed) racer(c writingRoute) *racer {
 	f.Helper()
 	before := func(string) {}
@@ -386,8 +384,8 @@ func (f *testbed) racer(c writingRoute) *racer {
 	return r
 }
 
-// send sends the request; begun is closed when the gateway asks for the body,
-// whose last byte is sent once proceed is.
+// send sends the request. It closes begun when the gateway asks for the body, and sends
+// the last byte of the body once proceed is closed.
 func (f *testbed) send(c writingRoute, r *racer, parked bool, begun, proceed chan struct{}) answer {
 	method, _, _ := strings.Cut(c.route, " ")
 	path, body := c.request(r)
@@ -427,7 +425,7 @@ func (f *testbed) send(c writingRoute, r *racer, parked bool, begun, proceed cha
 	return answer{resp.StatusCode, resp.Header, string(text)}
 }
 
-// A heldBody is a body whose last byte is held back.
+// A heldBody is a request body that holds back its last byte.
 type heldBody struct {
 	*strings.Reader
 
@@ -435,7 +433,7 @@ type heldBody struct {
 	begun, proceed chan struct{}
 }
 
-// Read reads on, all but the last byte until that may come.
+// Read returns everything but the last byte, and waits before it returns that one.
 func (b *heldBody) Read(p []byte) (int, error) {
 	b.once.Do(func() { close(b.begun) })
 	if left := b.Len(); left > 1 {
@@ -445,7 +443,7 @@ func (b *heldBody) Read(p []byte) (int, error) {
 	return b.Reader.Read(p)
 }
 
-// arm tells the gateway to hold the next request that comes to the place.
+// arm tells the gateway to hold the next request that reaches the place.
 func (f *testbed) arm(place string) {
 	f.Helper()
 	if err := os.WriteFile(filepath.Join(f.held, "armed-"+place), nil, 0o600); err != nil {
@@ -458,7 +456,7 @@ func (f *testbed) holds(what, place string) bool {
 	return err == nil
 }
 
-// let lets the request that is held go on.
+// let releases the held request.
 func (f *testbed) let(place string) {
 	f.Helper()
 	if err := os.Remove(filepath.Join(f.held, "held-"+place)); err != nil {
@@ -466,7 +464,7 @@ func (f *testbed) let(place string) {
 	}
 }
 
-// until waits for something that takes no time on an idle machine.
+// until waits for a condition that an idle machine fulfills at once.
 func (f *testbed) until(done func() bool, otherwise string) {
 	f.Helper()
 	tick := time.NewTicker(time.Millisecond)

@@ -20,22 +20,20 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 )
 
-// An attack is one way to get what one may not have. It runs twice, against the
-// gateway as it is delivered, where nothing may get through, and against one
-// without the defense it aims at, where something must, or the attack would show
-// nothing.
+// An attack is one way to get something forbidden. It runs twice: against the gateway as
+// delivered, where no try may get through, and against a gateway without the targeted
+// defense, where some try must. Otherwise the attack would prove nothing.
 type attack struct {
 	name     string   // what is attempted
 	without  string   // the defense that the counter-proof lacks, see package defense
-	settings []string // of both gateways, beside the usual ones
+	settings []string // for both gateways, in addition to the usual ones
 	run      func(a *assault)
 }
 
-// TestAttack runs every attack and prints what became of it.
+// TestAttack runs every attack and prints the outcomes.
 //
-// The columns are the attack; how often it was tried; how many of the tries got
-// through; and how many did on the gateway without the defense. `make attack`
-// shows the table.
+// The columns are the attack, the number of tries, how many of them got through, and how
+// many got through on the gateway without the defense. `make attack` shows the table.
 func TestAttack(t *testing.T) {
 	t.Parallel()
 	began := time.Now()
@@ -52,7 +50,7 @@ func TestAttack(t *testing.T) {
 				}
 				off := []string{it.without, "HashCost"}
 				if it.without == "HashForEveryLogin" {
-					off = off[:1] // without a cost, a hash takes no time that shows
+					off = off[:1] // without a cost, a hash takes no measurable time
 				}
 				open := it.against(t, weak, off...)
 				if len(open.through) == 0 {
@@ -63,8 +61,8 @@ func TestAttack(t *testing.T) {
 			})
 		}
 	})
-	// To stdout, which go test shows without -v for the package of the folder that
-	// it runs in.
+	// Write to stdout, which go test shows without -v for the package in the current
+	// directory.
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "attack\ttries\tgot through\tgot through without the defense")
 	for _, row := range table {
@@ -78,7 +76,7 @@ func allAttacks() []attack {
 	return slices.Concat(passwordAttacks(), tokenAttacks(), browserAttacks(), accessAttacks(), wireAttacks())
 }
 
-// against runs the attack on a gateway of its own, without the defenses.
+// against runs the attack on a new gateway without the given defenses.
 func (it attack) against(t *testing.T, program string, off ...string) *assault {
 	t.Helper()
 	cloud := &watchedCloud{Handler: newNextcloud(t)}
@@ -100,7 +98,7 @@ func (it attack) against(t *testing.T, program string, off ...string) *assault {
 	return a
 }
 
-// start starts the gateway, in place of the one that runs, with more settings.
+// start starts the gateway with additional settings, in place of the one that is running.
 func (a *assault) start(env ...string) {
 	a.Helper()
 	a.env = append(a.env, env...)
@@ -108,9 +106,8 @@ func (a *assault) start(env ...string) {
 	a.gate = a.process.target()
 }
 
-// An assault is one run of an attack. Every client of it comes through a proxy
-// that the gateway trusts and that appends the client's address, so one machine
-// can be many.
+// An assault is one run of an attack. All its clients come through a proxy that the
+// gateway trusts and that appends the client's address, so one machine can act as many.
 type assault struct {
 	*testing.T
 
@@ -119,7 +116,7 @@ type assault struct {
 
 	process *process
 	gate    target
-	secret  string // JWT_SECRET, for tokens that only a forger with the key can make
+	secret  string // JWT_SECRET, for tokens that only a forger with the key can create
 	cloud   *watchedCloud
 	env     []string
 
@@ -129,7 +126,7 @@ type assault struct {
 	through []string
 }
 
-// try counts one try, which got through or did not.
+// try counts one try and whether it got through.
 func (a *assault) try(through bool, format string, args ...any) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -139,28 +136,27 @@ func (a *assault) try(through bool, format string, args ...any) {
 	}
 }
 
-// address returns an address that nobody else of the assault has.
+// address returns an address that nothing else in the assault uses.
 func (a *assault) address() string {
 	n := a.last.Add(1)
 	return fmt.Sprintf("100.64.%d.%d", n>>8, n&0xff)
 }
 
-// A visitor is an address and what it sends with every request.
+// A visitor is a client address and the headers it sends with every request.
 type visitor struct {
 	a       *assault
 	address string
 	headers []string
 }
 
-// An answer is what a request got.
+// An answer is the response to a request.
 type answer struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// get returns a member of the JSON object that the body is, "" where there is
-// none.
+// get returns a member of the JSON object in the body, or "" if it is missing.
 func (r answer) get(path ...string) string {
 	var v any
 	if json.Unmarshal([]byte(r.body), &v) != nil {
@@ -176,20 +172,20 @@ func (r answer) get(path ...string) string {
 
 func (r answer) ok() bool { return r.status >= 200 && r.status < 300 }
 
-// somebody is a client at an address of its own.
+// somebody returns a client with a new address.
 func (a *assault) somebody(headers ...string) visitor {
 	return visitor{a, a.address(), headers}
 }
 
-// do sends a request; each header is a "Name: value". A body that begins with a
-// brace is JSON, else a form.
+// do sends a request; each header has the form "Name: value". A body that begins with a
+// brace is sent as JSON, any other as a form.
 func (c visitor) do(method, path, body string, headers ...string) answer {
 	c.a.Helper()
 	r, err := http.NewRequestWithContext(c.a.Context(), method, c.a.gate.url, strings.NewReader(body))
 	if err != nil {
 		c.a.Fatal(err)
 	}
-	// What is in the path is sent as it stands.
+	// The path is sent unchanged.
 	path, query, _ := strings.Cut(path, "?")
 	if r.URL.Path, err = url.PathUnescape(path); err != nil {
 		c.a.Fatal(err)
@@ -228,7 +224,7 @@ func (a *assault) roundTrip(r *http.Request) answer {
 	return answer{resp.StatusCode, resp.Header, string(text)}
 }
 
-// A person has an account, and is signed in.
+// A person is a signed-in user with an account.
 type person struct {
 	visitor
 
@@ -237,13 +233,13 @@ type person struct {
 
 const plain = "correct horse battery staple"
 
-// person registers somebody and signs them in.
+// person registers a new user and signs them in.
 func (a *assault) person() *person {
 	a.Helper()
 	return a.personAfter(func(string) {})
 }
 
-// personAfter is person, after something was done about their address.
+// personAfter is person, but calls before with the e-mail address first.
 func (a *assault) personAfter(before func(email string)) *person {
 	a.Helper()
 	c := a.somebody()
@@ -257,7 +253,7 @@ func (a *assault) personAfter(before func(email string)) *person {
 	return p
 }
 
-// login signs the person in once more.
+// login signs the person in again.
 func (p *person) login(password string) {
 	p.a.Helper()
 	in := p.do("POST", loginAddress, fmt.Sprintf(`{"email":%q,"password":%q}`, p.email, password))
@@ -266,10 +262,10 @@ func (p *person) login(password string) {
 	}
 }
 
-// bearer is the header with the person's access token.
+// bearer returns the header with the person's access token.
 func (p *person) bearer() string { return "Authorization: Bearer " + p.access }
 
-// admin makes an administrator and signs them in.
+// admin creates an administrator and signs them in.
 func (a *assault) admin() *person {
 	a.Helper()
 	const email = "root@example.org"
@@ -283,15 +279,15 @@ func (a *assault) admin() *person {
 	return p
 }
 
-// watchedCloud is a Nextcloud that notes where requests lead.
+// watchedCloud is a Nextcloud that records the paths of requests.
 type watchedCloud struct {
 	http.Handler
 
 	mu   sync.Mutex
-	seen []string // escaped paths, and those of Destination
+	seen []string // escaped paths, including those in Destination
 }
 
-// ServeHTTP notes and serves r.
+// ServeHTTP records and serves r.
 func (c *watchedCloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	c.seen = append(c.seen, r.URL.EscapedPath())
@@ -305,7 +301,7 @@ func (c *watchedCloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.Handler.ServeHTTP(w, r)
 }
 
-// taken returns what was noted since the last call.
+// taken returns the paths recorded since the last call.
 func (c *watchedCloud) taken() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

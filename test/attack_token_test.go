@@ -22,9 +22,9 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
-// tokenAttacks forge tokens, and use those of others. Package token has the same
-// forgeries by the hundred, for every algorithm; here each class goes through the
-// front door.
+// tokenAttacks forge tokens and use those of other users. The tests of package token have
+// hundreds of such forgeries, for every algorithm; here each class goes through the public
+// API.
 func tokenAttacks() []attack {
 	const header, claims = "AccessTokenHeader", "AccessTokenClaims"
 	return []attack{
@@ -46,16 +46,16 @@ func tokenAttacks() []attack {
 	}
 }
 
-// A forger has a token that is good, and for most tries the very key.
+// A forger has a valid token and, for most tries, the real key.
 type forger struct {
-	header, claims string // of the good token
+	header, claims string // of the valid token
 	key            []byte
 }
 
-// forgeries are what a forger made, by what is wrong with it.
+// forgeries maps what is wrong with a forged token to the token.
 type forgeries map[string]string
 
-// forge returns an attack with what a forger makes of the token of somebody.
+// forge returns an attack with the forgeries that make creates from a user's token.
 func forge(make func(f forger) forgeries) func(a *assault) {
 	return func(a *assault) {
 		p := a.person()
@@ -79,7 +79,7 @@ func segment(t *testing.T, raw string, n int) string {
 	return string(text)
 }
 
-// sign returns header and claims, whatever they are, under the right key.
+// sign returns header and claims, whatever they contain, signed with the right key.
 func (f forger) sign(header, claims string) string { return signed(header, claims, f.key) }
 
 func signed(header, claims string, key []byte) string {
@@ -89,7 +89,7 @@ func signed(header, claims string, key []byte) string {
 	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// with returns a JSON object of one level in which a member has another value.
+// with returns a one-level JSON object with the value of one member replaced.
 func with(object, name, value string) string {
 	member := regexp.MustCompile(`"` + name + `":("[^"]*"|\d+)`)
 	if !member.MatchString(object) {
@@ -192,7 +192,7 @@ func huge(f forger) forgeries {
 	return forgeries{"padded": f.sign(f.header, strings.TrimSuffix(f.claims, "}")+`,"pad":"`+strings.Repeat("x", 15<<10)+`"}`)}
 }
 
-// confuse signs with what everybody has, the public key, as the key of an HMAC.
+// confuse signs with the public key, which anyone can get, as an HMAC key.
 func confuse(a *assault) {
 	key, err1 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	private, err2 := x509.MarshalPKCS8PrivateKey(key)
@@ -219,7 +219,7 @@ func confuse(a *assault) {
 	}
 }
 
-// swapKinds shows each kind of token where the other is taken.
+// swapKinds presents each kind of token where the other is expected.
 func swapKinds(a *assault) {
 	p := a.person()
 	got := p.do("GET", "/api/users/me", "", "Authorization: Bearer "+p.refresh)
@@ -233,7 +233,7 @@ func swapKinds(a *assault) {
 	}
 }
 
-// forgeRefresh changes a token of its own: its login, its counter, its MAC.
+// forgeRefresh changes the login, the counter or the MAC of its own refresh token.
 func forgeRefresh(a *assault) {
 	p := a.person()
 	raw, err := base64.RawURLEncoding.DecodeString(p.refresh)
@@ -250,8 +250,8 @@ func forgeRefresh(a *assault) {
 	a.try(!got.ok(), "forged tokens ended somebody's login: %d", got.status)
 }
 
-// replayRefresh steals a refresh token and uses it before its owner does. When
-// the owner comes with it, too, nobody can tell who is who, so the login ends.
+// replayRefresh steals a refresh token and uses it before its owner does. When the owner
+// presents it, too, the gateway cannot tell the two apart, so the login ends.
 func replayRefresh(a *assault) {
 	refresh := func(c visitor, raw string) answer {
 		return c.do("POST", "/api/auth/refresh", `{"refresh_token":"`+raw+`"}`)
@@ -273,8 +273,8 @@ func replayRefresh(a *assault) {
 	}
 }
 
-// replayLogout steals a refresh token of somebody with two logins who went on.
-// It may end the login that it belongs to, and not the other.
+// replayLogout steals a refresh token of a user who has two logins and has refreshed
+// since. It may end the login that the token belongs to, but not the other.
 func replayLogout(a *assault) {
 	for generations := 1; generations <= 3; generations++ {
 		p := a.person()

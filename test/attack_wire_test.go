@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// wireAttacks send what no client sends.
+// wireAttacks send requests that no real client sends.
 func wireAttacks() []attack {
 	return []attack{
 		{name: "bodies too large, too deep, or of two meanings", without: "BodyLimits", run: oversize},
@@ -28,7 +28,7 @@ func wireAttacks() []attack {
 	}
 }
 
-// oversize sends bodies that must be refused for their form alone.
+// oversize sends bodies that must be refused for their size or form alone.
 func oversize(a *assault) {
 	p := a.person()
 	deep := func(n int) string {
@@ -56,7 +56,7 @@ func oversize(a *assault) {
 		refused := got.status == http.StatusRequestEntityTooLarge || got.status == http.StatusBadRequest || got.status == http.StatusUnprocessableEntity
 		a.try(!refused, "%s: %d", name, got.status)
 	}
-	// Without a length, it only shows on the way.
+	// Without a Content-Length, the size is only known while reading.
 	r, err := http.NewRequestWithContext(a.Context(), "POST", a.gate.url+"/api/sessions", io.MultiReader(
 		strings.NewReader(`{"title":"x","context":{"a":"`), strings.NewReader(strings.Repeat("a", 2*mb)), strings.NewReader(`"}}`)))
 	if err != nil {
@@ -67,8 +67,8 @@ func oversize(a *assault) {
 	a.try(got.status != http.StatusRequestEntityTooLarge, "2 MiB without a length: %d", got.status)
 }
 
-// bomb sends headers over HTTP/1.1, where the server has to read them before it
-// knows whose they are.
+// bomb sends headers over HTTP/1.1, which the server has to read before it knows who sent
+// them.
 func bomb(a *assault) {
 	big := strings.Repeat("x", 128<<10)
 	for name, head := range map[string]string{
@@ -90,8 +90,8 @@ func bomb(a *assault) {
 	}
 }
 
-// inject puts into fields what ends a string or a filter in careless code. None
-// of it may find anything, or fail otherwise than wrong input does.
+// inject sends values that end a string or a filter in careless code. None may match
+// anything, or fail differently from other invalid input.
 func inject(a *assault) {
 	p := a.person()
 	for _, text := range []string{
@@ -111,8 +111,7 @@ func inject(a *assault) {
 	}
 }
 
-// escapes leaves the escapes of JSON in text, and makes one of every other
-// backslash.
+// escapes keeps the JSON escapes in text, and escapes every other backslash.
 func escapes(text string) string {
 	if json.Valid([]byte(`"` + text + `"`)) {
 		return text
@@ -120,11 +119,11 @@ func escapes(text string) string {
 	return strings.ReplaceAll(text, `\`, `\\`)
 }
 
-// from is the person at another address, for many requests.
+// from returns the person at a new address, so that many requests are possible.
 func (p *person) from(a *assault) visitor { return visitor{a, a.address(), nil} }
 
-// forgeLog puts a line into everything that may be logged. None may begin a line
-// of the log, wherever a program or a terminal ends one.
+// forgeLog puts a line into everything that may be logged. It must never start a new line
+// of the log, whatever a program or a terminal takes for a line break.
 func forgeLog(a *assault) {
 	p := a.person()
 	var forged []string
@@ -151,7 +150,7 @@ func forgeLog(a *assault) {
 		a.wire("GET /health HTTP/1.1\r\nHost: voiceassist.local\r\nUser-Agent: a" + nl + line() + "\r\n\r\n")
 		a.wire("GET" + nl + line() + " /health HTTP/1.1\r\nHost: voiceassist.local\r\n\r\n")
 	}
-	a.process.stop(a.T) // the log is whole then
+	a.process.stop(a.T) // the log is complete after this
 	ends := func(r rune) bool { return strings.ContainsRune("\n\r\v\u0085\u2028", r) }
 	lines := map[string]bool{}
 	for _, text := range strings.FieldsFunc(a.process.stdout.String()+a.process.stderr.String(), ends) {
@@ -175,8 +174,8 @@ func printable(text string) string {
 	}, text)
 }
 
-// redirect asks in ways in which somebody might be led to another host: at the
-// listener that leads to HTTPS, and everywhere else.
+// redirect tries to have a user redirected to another host, at the listener that redirects
+// to HTTPS and everywhere else.
 func redirect(a *assault) {
 	plainAt := strings.TrimPrefix(a.process.plain, "http://")
 	for _, host := range []string{
@@ -203,7 +202,7 @@ func redirect(a *assault) {
 	}
 }
 
-// led judges where an answer of the plain listener leads: to this host or nowhere.
+// led checks that the plain listener redirects to this host or not at all.
 func (a *assault) led(what string, got []answer) {
 	a.Helper()
 	for _, r := range got {
@@ -215,15 +214,15 @@ func (a *assault) led(what string, got []answer) {
 }
 
 // naiveFraming is the weakness of a server that ends a request where the first
-// Content-Length says, whatever else is said. It is not the gateway's, as its own
-// server cannot be weakened in a few lines, but that of [naive].
+// Content-Length says, whatever the other headers say. A few lines cannot weaken the
+// gateway's own server, so the counter-proof uses [naive].
 const naiveFraming = "framing of requests"
 
-// hidden is the request that is to get through with another.
+// hidden is the request that is smuggled inside another.
 const hidden = "GET /health HTTP/1.1\r\nHost: voiceassist.local\r\nConnection: close\r\n\r\n"
 
-// smuggle sends requests that servers take for one or for two. A server that may
-// stand behind another must refuse each, and read nothing more.
+// smuggle sends requests that servers may parse as one or as two. A server that may run
+// behind another must refuse each and read nothing more.
 func smuggle(a *assault) {
 	length := fmt.Sprintf("Content-Length: %d\r\n", len(hidden))
 	for name, head := range map[string]string{
@@ -246,10 +245,9 @@ func smuggle(a *assault) {
 	}
 }
 
-// smuggleChunks says with chunks and with Content-Length where a request ends.
-// One of them counts; what stands behind that is not answered (RFC 9112 section
-// 6.1), or somebody in front who counted otherwise would give the answer to
-// whoever asks next.
+// smuggleChunks marks the end of a request both by chunks and by Content-Length. Only one
+// of them counts, and the server must not answer what follows it (RFC 9112 section 6.1).
+// Otherwise a proxy that used the other one would pass the response to the next client.
 func smuggleChunks(a *assault) {
 	const chunks = "0\r\n\r\n"
 	for _, request := range []string{
@@ -270,8 +268,7 @@ func statuses(all []answer) (list []int) {
 	return list
 }
 
-// wire sends text over TLS as it stands and returns what was answered until the
-// connection ended.
+// wire sends text over TLS unchanged and returns the responses until the connection ends.
 func (a *assault) wire(text string) []answer {
 	a.Helper()
 	if slices.Contains(a.off, naiveFraming) {
@@ -295,7 +292,7 @@ func (a *assault) send(dial func() (net.Conn, error), text string) (all []answer
 		a.Fatal(err)
 	}
 	defer conn.Close()
-	// An answer may come before all is sent, and end the connection.
+	// A response may arrive before everything is sent, and end the connection.
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() {
@@ -320,8 +317,8 @@ func (a *assault) send(dial func() (net.Conn, error), text string) (all []answer
 	}
 }
 
-// naive connects to a server that only knows Content-Length, and of several the
-// first.
+// naive connects to a server that only knows Content-Length, and uses the first if there
+// are several.
 func (a *assault) naive() (net.Conn, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

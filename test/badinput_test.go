@@ -18,8 +18,8 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// TestBadInputChangesNothing plays every request that is not acceptable, and
-// compares every row of the store before and after.
+// TestBadInputChangesNothing sends every unacceptable request, and compares every row of
+// the store before and after.
 func TestBadInputChangesNothing(t *testing.T) {
 	t.Parallel()
 	for engine, open := range engines {
@@ -43,8 +43,8 @@ func TestBadInputChangesNothing(t *testing.T) {
 	}
 }
 
-// engines are the databases, each with the settings of a gateway that keeps its
-// data in dir, and a way to look into it.
+// engines are the databases, each with the settings of a gateway that keeps its data in
+// dir, and a function that opens that database.
 var engines = map[string]func(t *testing.T, dir string) (env []string, db func() *store.DB){
 	"sqlite": func(t *testing.T, dir string) ([]string, func() *store.DB) {
 		t.Helper()
@@ -63,9 +63,8 @@ var engines = map[string]func(t *testing.T, dir string) (env []string, db func()
 	},
 }
 
-// The audit trail, with all that is in it; and without what comes to it in its
-// own time: places in the chain, and logins that failed, which are bad input and
-// events.
+// The audit trail: all of it, and without what changes independently, which is the places
+// in the chain, and failed logins, which are both bad input and events.
 var (
 	whole   = []string{"audit_events", "audit_chain"}
 	settled = "(SELECT id, at, event, user_id, actor_id, login_id, address, device, correlation_id, detail FROM audit_events WHERE event <> 'login_failed') AS audit_events"

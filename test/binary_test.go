@@ -22,15 +22,15 @@ import (
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 
-// answerTime bounds every request of the tests; it is long, as two cores do
-// all tests at once.
+// answerTime limits every request of the tests. It is long because all tests share two
+// cores.
 const answerTime = time.Minute
 
 // A process is a running gateway binary.
 type process struct {
 	cmd    *exec.Cmd
 	https  string // its base URL
-	plain  string // that of plain HTTP
+	plain  string // the base URL for plain HTTP
 	client *http.Client
 	stdout *buffer
 	stderr *buffer
@@ -43,15 +43,15 @@ func gateway(tb testing.TB) string {
 	return faastest.Program(tb, "../cmd/gateway")
 }
 
-// start starts `gateway serve` on free ports with the settings of env, keeping
-// its data in dir, and waits until it listens. It is killed when tb ends. How
-// often one may call is not limited, unless env limits it.
+// start starts `gateway serve` on free ports with the settings in env and its data in dir,
+// and waits until it listens. It is killed when tb ends. Requests are not rate limited
+// unless env limits them.
 func start(tb testing.TB, dir string, args []string, env ...string) *process {
 	tb.Helper()
 	return startProgram(tb, gateway(tb), dir, args, env...)
 }
 
-// startBesideDevcloud is [start] with a Nextcloud for development, as make run does.
+// startBesideDevcloud is [start] with a Nextcloud for development, as in make run.
 func startBesideDevcloud(tb testing.TB, dir string, env ...string) *process {
 	tb.Helper()
 	cmd := besideDevcloud(tb)
@@ -61,7 +61,7 @@ func startBesideDevcloud(tb testing.TB, dir string, env ...string) *process {
 	return launch(tb, cmd, filepath.Join(dir, "tls", "gateway.pem"))
 }
 
-// besideDevcloud returns the command of make run, on the built binaries.
+// besideDevcloud returns the command that make run uses, with the built binaries.
 func besideDevcloud(tb testing.TB) *exec.Cmd {
 	tb.Helper()
 	return exec.Command(faastest.Program(tb, "../cmd/devcloud"), gateway(tb), "serve", "--recheck-nextcloud")
@@ -71,13 +71,13 @@ func besideDevcloud(tb testing.TB) *exec.Cmd {
 func startProgram(tb testing.TB, program, dir string, args []string, env ...string) *process {
 	tb.Helper()
 	cmd := exec.Command(program, append([]string{"serve"}, args...)...)
-	cmd.Dir = dir // no .env of the project
+	cmd.Dir = dir // ignore the project's .env
 	cmd.Env = serveEnv(dir, env...)
 	return launch(tb, cmd, filepath.Join(dir, "tls", "gateway.pem"))
 }
 
-// serveEnv returns the environment of a gateway that keeps its data in dir and
-// listens on free ports.
+// serveEnv returns the environment of a gateway that keeps its data in dir and listens on
+// free ports.
 func serveEnv(dir string, env ...string) []string {
 	return append(unlimited(), append([]string{
 		"DATA_DIR=" + dir, "HTTP_ADDR=127.0.0.1:0", "HTTPS_ADDR=127.0.0.1:0", "BCRYPT_COST=10",
@@ -85,8 +85,8 @@ func serveEnv(dir string, env ...string) []string {
 	}, env...)...)
 }
 
-// launch runs a gateway that makes its own certificate in the file, and waits
-// until it listens.
+// launch runs a gateway that creates its own certificate in the file, and waits until it
+// listens.
 func launch(tb testing.TB, cmd *exec.Cmd, certificate string) *process {
 	tb.Helper()
 	p := &process{cmd: cmd, stdout: &buffer{}, stderr: &buffer{}, exited: make(chan struct{})}
@@ -129,7 +129,7 @@ func launch(tb testing.TB, cmd *exec.Cmd, certificate string) *process {
 	return p
 }
 
-// unlimited returns the settings under which one may call as often as one likes.
+// unlimited returns settings that effectively turn rate limits off.
 func unlimited() []string {
 	var env []string
 	for name, value := range ratelimit.Off() {
@@ -138,8 +138,8 @@ func unlimited() []string {
 	return env
 }
 
-// usualLimits returns settings that undo unlimited, for tests that do what a
-// person would do.
+// usualLimits returns settings that undo unlimited, for tests that send as few requests as
+// a person would.
 func usualLimits() []string {
 	var env []string
 	for name := range ratelimit.Off() {
@@ -168,8 +168,8 @@ func client(tb testing.TB, file string) *http.Client {
 	}
 }
 
-// public is the address under which the gateway is known in the network, as
-// far as the tests go; the certificate names it.
+// public is the address of the gateway on the network, as the tests see it. The
+// certificate names it.
 const public = "https://voiceassist.local"
 
 // target returns the gateway at its [public] address.
@@ -183,7 +183,7 @@ func (p *process) target() target {
 	return target{client: &c, url: public}
 }
 
-// kill ends the process at once, as kill -9 does, and its group where it leads one.
+// kill ends the process with SIGKILL, and its process group if it leads one.
 func (p *process) kill() {
 	if a := p.cmd.SysProcAttr; a != nil && a.Setpgid {
 		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
@@ -192,7 +192,7 @@ func (p *process) kill() {
 	<-p.exited
 }
 
-// stop asks the process to end and returns its exit code.
+// stop asks the process to exit and returns its exit code.
 func (p *process) stop(tb testing.TB) int {
 	tb.Helper()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -202,8 +202,8 @@ func (p *process) stop(tb testing.TB) int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// command runs another command of the binary on the same data and returns what
-// it printed and its exit code.
+// command runs another command of the binary on the same data and returns its output and
+// exit code.
 func command(tb testing.TB, dir, stdin string, env []string, args ...string) (output string, code int) {
 	tb.Helper()
 	cmd := exec.Command(gateway(tb), args...)
@@ -217,7 +217,7 @@ func command(tb testing.TB, dir, stdin string, env []string, args ...string) (ou
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-// buffer is a bytes.Buffer for several goroutines.
+// buffer is a bytes.Buffer that is safe for concurrent use.
 type buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

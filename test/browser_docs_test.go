@@ -17,16 +17,16 @@ import (
 
 const foreignDocument = "url=https://evil.example.net/openapi.json&configUrl=https://evil.example.net/config.json"
 
-// A docsPage is the page /docs of a gateway, in a browser.
+// A docsPage is the /docs page of a gateway in a browser.
 type docsPage struct {
 	process *process
 	ctx     context.Context
-	open    string // the operation that is open; each one that is makes the page slower
+	open    string // the open operation; each open one makes the page slower
 }
 
-// openDocs opens /docs of a new gateway, with a Nextcloud, where ada has an
-// account. The address asks for a document of somebody else, which Swagger UI
-// would load if it were told to listen. What the page complains of fails the test.
+// openDocs opens /docs of a new gateway with a Nextcloud, on which ada has an account. The
+// address asks for a foreign document, which Swagger UI would load if it honored the
+// parameter. Any error on the page's console fails the test.
 func openDocs(t *testing.T) *docsPage {
 	t.Helper()
 	dir := t.TempDir()
@@ -53,8 +53,8 @@ func openDocs(t *testing.T) *docsPage {
 	return d
 }
 
-// complaints fails the test for every error and warning of the console, among
-// them what the content security policy blocks, up to its end.
+// complaints fails the test for every console error and warning until the page closes,
+// including what the content security policy blocks.
 func (d *docsPage) complaints(t *testing.T) {
 	ctx, stop := context.WithCancel(d.ctx)
 	messages, done := chromedp.Console(ctx), make(chan struct{})
@@ -81,7 +81,7 @@ func (d *docsPage) do(t *testing.T, what string, steps ...chromedp.Action[chrome
 	}
 }
 
-// evaluate returns what a script of the page's returns.
+// evaluate returns the result of a script that runs in the page.
 func evaluate[T any](t *testing.T, d *docsPage, script string) T {
 	t.Helper()
 	got, err := chromedp.Run(d.ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
@@ -91,7 +91,7 @@ func evaluate[T any](t *testing.T, d *docsPage, script string) T {
 	return got
 }
 
-// authorize logs in by the dialog "Authorize".
+// authorize logs in with the "Authorize" dialog.
 func (d *docsPage) authorize(t *testing.T, password string) {
 	t.Helper()
 	d.do(t, "Authorize", click(".auth-wrapper .authorize"), enter("#oauth_username", "ada@example.org"),
@@ -106,8 +106,8 @@ func enter(selector, text string) chromedp.Action[chromedp.Void] {
 	return chromedp.SendKeys(chromedp.CSS(selector), text, chromedp.NodeVisible)
 }
 
-// try sends a call from the page, which the steps fill in, and returns the
-// status and the body that the page shows.
+// try sends a call from the page, filled in by the steps, and returns the status and the
+// body that the page shows.
 func (d *docsPage) try(t *testing.T, operation string, steps ...chromedp.Action[chromedp.Void]) (status, body string) {
 	t.Helper()
 	at := "#operations-" + operation + " "
@@ -129,8 +129,8 @@ func (d *docsPage) try(t *testing.T, operation string, steps ...chromedp.Action[
 	return shown[0], shown[1]
 }
 
-// fill gives a field its text at once, and leaves the field, as the page waits
-// for that or for a pause. Typing takes seconds on a busy machine.
+// fill sets the text of a field at once and leaves the field, because the page waits for
+// that or for a pause. Typing takes seconds on a busy machine.
 func fill(selector, text string) chromedp.Action[chromedp.Void] {
 	return chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`(field => {
 		Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), "value").set.call(field, %q)
@@ -139,7 +139,7 @@ func fill(selector, text string) chromedp.Action[chromedp.Void] {
 	})(document.querySelector(%q))`, text, selector))
 }
 
-// mediaType chooses the type of the body of a call.
+// mediaType selects the content type of a call's body.
 func mediaType(operation, name string) chromedp.Action[chromedp.Void] {
 	return chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`(select => {
 		select.value = %q
@@ -226,7 +226,7 @@ func (d *docsPage) download(t *testing.T, link string) string {
 	return string(content)
 }
 
-// fits fails the test where the page is wider than the window.
+// fits fails the test if the page is wider than the window.
 func (d *docsPage) fits(t *testing.T, width int64) {
 	t.Helper()
 	d.do(t, "resize", chromedp.EmulateViewport(width, 800))
@@ -235,8 +235,8 @@ func (d *docsPage) fits(t *testing.T, width int64) {
 	}
 }
 
-// TestBrowser_DocsAsText reads /docs where scripts do not run, on paper, and where
-// the address names a part of the text.
+// TestBrowser_DocsAsText reads /docs without scripts, in print, and with an address that
+// names a part of the text.
 func TestBrowser_DocsAsText(t *testing.T) {
 	t.Parallel()
 	d := openDocs(t)

@@ -12,8 +12,8 @@ import (
 
 const signIn = `json({email: "ada@example.org", password: "correct horse battery staple", transport: "cookie"})`
 
-// TestBrowser holds in a real browser what headers alone only promise: the
-// refresh cookie serves the pages that may use it, and no others.
+// TestBrowser checks in a real browser what the headers only promise: the refresh cookie
+// serves the pages that may use it, and no others.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -41,8 +41,8 @@ func TestBrowser(t *testing.T) {
 	})
 }
 
-// keptCookie looks at the cookie of the page that signed in, from outside and
-// from scripts.
+// keptCookie checks the cookie of the page that signed in, through the browser and through
+// scripts.
 func (w *world) keptCookie(t *testing.T, at tab) {
 	t.Helper()
 	cookies, err := chromedp.Call(at.ctx, network.GetCookies, network.GetCookiesParams{URLs: []string{guarded + "/api/auth/refresh"}})
@@ -56,7 +56,7 @@ func (w *world) keptCookie(t *testing.T, at tab) {
 	if got := at.runs(t, guarded, `document.cookie`); got != "" {
 		t.Errorf("a script of the page that signed in reads %q", got)
 	}
-	// Not even one of the gateway's own origin, at an address that the cookie goes to.
+	// Not even a page of the gateway's own origin, at an address that receives the cookie.
 	for _, address := range []string{guarded + "/api/auth/refresh", guarded + "/docs"} {
 		if got := w.visit(t, address).runs(t, guarded, `document.cookie`); got != "" {
 			t.Errorf("at %s a script reads %q", address, got)
@@ -65,7 +65,7 @@ func (w *world) keptCookie(t *testing.T, at tab) {
 	w.since()
 }
 
-// allowedPage calls from the page that may: it gets what it needs, and no more.
+// allowedPage calls from the allowed page, which gets what it needs and no more.
 func (w *world) allowedPage(t *testing.T, at tab) {
 	t.Helper()
 	const mine = `see(api + "/api/users/me", {headers: {Authorization: "Bearer x"}})`
@@ -82,8 +82,8 @@ func (w *world) allowedPage(t *testing.T, at tab) {
 		`load("script", {src: api + "/health", crossOrigin: "anonymous"})`), "nothing", "GET /health: 200")
 }
 
-// twoTabs lets two tabs refresh at the same moment, with the same token. Whoever
-// comes second must not be taken for a thief, nor take the cookie away.
+// twoTabs refreshes in two tabs at the same moment, with the same token. The second must
+// not count as theft or remove the cookie.
 func (w *world) twoTabs(t *testing.T, at tab) {
 	t.Helper()
 	tabs := []tab{at, w.visit(t, app)}
@@ -108,11 +108,10 @@ func (w *world) twoTabs(t *testing.T, at tab) {
 	}
 }
 
-// foreignPages plays what pages of other origins try while somebody is signed in.
-// Each try says what the page learns, and what the gateway did: for a sibling,
-// which the browser sends the cookie for; for a foreign site, which it does not;
-// and for the sibling where ALLOWED_ORIGINS has it, so that the try is one that
-// can succeed.
+// foreignPages tries calls from pages of other origins while a user is signed in. Each try
+// lists what the page learns and what the gateway did: for a sibling, which the browser
+// sends the cookie for; for a foreign site, which it does not; and for the sibling if
+// ALLOWED_ORIGINS contains it, so that the try can succeed.
 func (w *world) foreignPages(t *testing.T, victim tab) {
 	t.Helper()
 	allowed := w.visit(t, sibling)
@@ -143,7 +142,7 @@ func (w *world) foreignPages(t *testing.T, victim tab) {
 		},
 		{
 			"logs out by a form", `submitted(api + "/api/auth/logout", {})`,
-			"nothing; " + cookieLogout + "403", "nothing; " + logout + "403", "", // which may, and would end the rest
+			"nothing; " + cookieLogout + "403", "nothing; " + logout + "403", "", // is allowed, and would end the login
 		},
 		{
 			"signs the visitor in as somebody else",
@@ -193,8 +192,7 @@ func (w *world) foreignPages(t *testing.T, victim tab) {
 	}
 }
 
-// navigations plays pages that send their visitors themselves, which takes no
-// permission of anybody.
+// navigations has pages navigate their visitors, which needs no permission.
 func (w *world) navigations(t *testing.T, victim tab) {
 	t.Helper()
 	for _, try := range []struct{ script, bySibling, byForeign string }{
@@ -216,7 +214,7 @@ func (w *world) navigations(t *testing.T, victim tab) {
 	}
 }
 
-// frames shows answers in frames of every page, beside one that may be shown.
+// frames embeds responses from every page in frames, beside one that may be framed.
 func (w *world) frames(t *testing.T) {
 	for _, from := range []string{app, sibling, foreign} {
 		at := w.visit(t, from)
@@ -246,8 +244,8 @@ func (w *world) frames(t *testing.T) {
 	}
 }
 
-// transportSecurity asks for names without TLS: the gateway's, one under it, and
-// one that never asked for more.
+// transportSecurity requests names without TLS: the gateway's, one below it, and one that
+// never sent HSTS.
 func (w *world) transportSecurity(t *testing.T) {
 	for address, want := range map[string]string{
 		"http://api.example.org/health": "https:", "http://sub.api.example.org/": "https:", "http://evil.example.net/": "http:",

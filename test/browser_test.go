@@ -20,19 +20,19 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// The names in the browser's world, which all lead to this machine. app and
-// sibling are of one site with the gateways, so the browser sends the cookie for
-// both; foreign is of another.
+// The names in the browser's world all resolve to this machine. app and sibling are
+// same-site with the gateways, so the browser sends the cookie for both; foreign is
+// cross-site.
 const (
 	guarded = "https://api.example.org"  // a gateway that allows app
-	open    = "https://open.example.org" // one that allows sibling and foreign, too
+	open    = "https://open.example.org" // a gateway that also allows sibling and foreign
 	app     = "https://app.example.org"
 	sibling = "https://sibling.example.org"
 	foreign = "https://evil.example.net"
 )
 
-// blank is every page of the browser's world: nothing, but with functions for the
-// scripts of the tests. Each promises what the page learns.
+// blank is every page of the browser's world: empty, with functions for the test scripts.
+// Each returns a promise of what the page learns.
 const blank = `<!doctype html><title>blank</title><body><script>
 const see = (url, options) => fetch(url, {credentials: "include", ...options}).then(
 	answer => (answer.type + " " + answer.status), () => "nothing")
@@ -72,16 +72,16 @@ const submitted = (action, fields) => {
 }
 </script>`
 
-// A world is a browser and what it can reach: blank pages under every name, and
-// gateways behind a front that notes what comes by. It is for one test at a time.
+// A world is a browser and what it can reach: blank pages under every name, and gateways
+// behind a front that records the requests. It is not safe for concurrent use.
 type world struct {
 	browser context.Context
 	front   *httptest.Server
 
 	mu      sync.Mutex
 	seen    []string
-	cookies []string        // what refreshes came with
-	meet    *sync.WaitGroup // where refreshes wait for each other; may be nil
+	cookies []string        // the cookies that refreshes sent
+	meet    *sync.WaitGroup // makes refreshes wait for each other; may be nil
 }
 
 func newWorld(t *testing.T) *world {
@@ -114,8 +114,8 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// before passes what comes on to p and notes what it was, whether it had the
-// cookie, and what came of it.
+// before forwards requests to p and records each one, whether it had the cookie, and the
+// response.
 func (w *world) before(p *process) http.Handler {
 	to, _ := url.Parse(p.https)
 	return &httputil.ReverseProxy{
@@ -149,7 +149,7 @@ func (w *world) before(p *process) http.Handler {
 					note += " less"
 				}
 			}
-			if resp.Request.URL.Path == "/favicon.ico" { // of no page's doing
+			if resp.Request.URL.Path == "/favicon.ico" { // sent by the browser itself
 				return nil
 			}
 			w.mu.Lock()
@@ -160,7 +160,7 @@ func (w *world) before(p *process) http.Handler {
 	}
 }
 
-// since returns what came by the front since the last call.
+// since returns what the front recorded since the last call.
 func (w *world) since() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -169,8 +169,8 @@ func (w *world) since() []string {
 	return seen
 }
 
-// expect compares what a page learned and, where seen says anything, what came by
-// the front since the last look.
+// expect compares what a page learned and, if seen is not empty, what the front has
+// recorded since the last check.
 func (w *world) expect(t *testing.T, what, got, want string, seen ...string) {
 	t.Helper()
 	if got != want {
@@ -181,8 +181,8 @@ func (w *world) expect(t *testing.T, what, got, want string, seen ...string) {
 	}
 }
 
-// refreshesMeet makes refreshes from now on wait until n are there, or none for
-// 0, and returns the cookies that those before came with.
+// refreshesMeet makes later refreshes wait until n have arrived, or not at all if n is 0,
+// and returns the cookies that earlier refreshes sent.
 func (w *world) refreshesMeet(n int) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -195,8 +195,8 @@ func (w *world) refreshesMeet(n int) []string {
 	return cookies
 }
 
-// chromium starts a browser for which every name in the world is front, or plain
-// where it is asked without TLS.
+// chromium starts a browser in which every name resolves to front, or to plain without
+// TLS.
 func chromium(t *testing.T, front, plain *httptest.Server) context.Context {
 	t.Helper()
 	return chromiumFor(t, front.Certificate(),
@@ -205,12 +205,12 @@ func chromium(t *testing.T, front, plain *httptest.Server) context.Context {
 			front.Listener.Addr(), plain.Listener.Addr())))
 }
 
-// chromiumFor starts a browser. Its only liberty is that it accepts the certificate
-// for every name.
+// chromiumFor starts a browser. Its only exception is that it accepts the certificate for
+// every name.
 func chromiumFor(t *testing.T, certificate *x509.Certificate, flags ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	pin := sha256.Sum256(certificate.RawSubjectPublicKeyInfo)
-	// It leaves files behind when it ends, and may still write while they are removed.
+	// Chromium leaves files behind when it exits, and may still write while they are removed.
 	temp, err := os.MkdirTemp("", "chromium")
 	if err != nil {
 		t.Fatal(err)
@@ -221,7 +221,7 @@ func chromiumFor(t *testing.T, certificate *x509.Certificate, flags ...chromedp.
 		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("ignore-certificate-errors-spki-list", base64.StdEncoding.EncodeToString(pin[:])))...)
 	t.Cleanup(stop)
-	ctx, cancel := context.WithTimeout(alloc, 3*answerTime) // of everything
+	ctx, cancel := context.WithTimeout(alloc, 3*answerTime) // for everything together
 	t.Cleanup(cancel)
 	ctx, _ = chromedp.NewContext(ctx)
 	t.Cleanup(func() { chromedp.Cancel(ctx) })
@@ -231,10 +231,10 @@ func chromiumFor(t *testing.T, certificate *x509.Certificate, flags ...chromedp.
 	return ctx
 }
 
-// A tab is one of the browser's. All share its cookies.
+// A tab is one tab of the browser. All tabs share its cookies.
 type tab struct{ ctx context.Context }
 
-// visit opens a tab at an address.
+// visit opens an address in a new tab.
 func (w *world) visit(t *testing.T, address string) tab {
 	t.Helper()
 	ctx, end := chromedp.NewContext(w.browser)
@@ -245,8 +245,8 @@ func (w *world) visit(t *testing.T, address string) tab {
 	return tab{ctx}
 }
 
-// runs runs a script in the page, as one of its own, and returns the string that
-// it promises. To the script, api is a gateway.
+// runs runs a script in the page, as one of its own, and returns the string that it
+// promises. The script can use api, the address of a gateway.
 func (at tab) runs(t *testing.T, api, script string) string {
 	t.Helper()
 	got, err := chromedp.Run(at.ctx, chromedp.Evaluate[string](fmt.Sprintf(`(async api => %s)(%q)`, script, api), chromedp.EvalAwaitPromise))

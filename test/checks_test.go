@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// playCheck runs scripts/NAME in a folder of its own, with a python3 whose venv has
-// a pip that does as the shell lines say, and a go that only tells how it was
-// called. It returns what was said, and the exit code.
+// playCheck runs scripts/NAME in a new folder. The python3 there creates a venv with a pip
+// that runs the given shell lines, and the go only prints its arguments. playCheck returns
+// the output and the exit code.
 func playCheck(t *testing.T, name, python, pip string) (said string, code int) {
 	t.Helper()
 	dir := t.TempDir()
@@ -39,8 +39,8 @@ func playCheck(t *testing.T, name, python, pip string) (said string, code int) {
 	return string(out), 0
 }
 
-// TestChecks_AreContentWithoutTheirPrograms holds which failures of pip, in its own
-// words, are an outage, and that nothing else passes for one.
+// TestChecks_AreContentWithoutTheirPrograms checks which error messages of pip count as an
+// outage, and that nothing else does.
 func TestChecks_AreContentWithoutTheirPrograms(t *testing.T) {
 	t.Parallel()
 	const python = `if [ "$1" = -c ]; then exit 0; fi; mkdir -p "$3/bin"; mv pip "$3/bin/pip"`
@@ -86,8 +86,8 @@ func TestChecks_AreContentWithoutTheirPrograms(t *testing.T) {
 	}
 }
 
-// TestChecks_WithoutNpm holds which failures of npm, in its own words, are an outage,
-// and that packages are installed once.
+// TestChecks_WithoutNpm checks which error messages of npm count as an outage, and that
+// packages are installed once.
 func TestChecks_WithoutNpm(t *testing.T) {
 	t.Parallel()
 	const (
@@ -115,7 +115,7 @@ func TestChecks_WithoutNpm(t *testing.T) {
 				writeExecutable(t, filepath.Join(dir, name), text)
 			}
 			env := append(os.Environ(), "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"))
-			for range 2 { // the second time there is nothing to do where the first succeeded
+			for range 2 { // the second run has nothing to do if the first succeeded
 				cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "scripts/npm"), "packages", "build/it")
 				cmd.Env = env
 				out, _ := cmd.CombinedOutput()

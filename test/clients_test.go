@@ -14,15 +14,15 @@ import (
 	"time"
 )
 
-// clientTime bounds the commands of a section of clients/README.md.
+// clientTime limits how long the commands of a section of clients/README.md may take.
 const clientTime = 3 * time.Minute
 
-// installs matches the commands that scripts/clients-generate has run already.
+// installs matches the commands that scripts/clients-generate has already run.
 var installs = regexp.MustCompile(`(?m)^(npm ci|python3 -m venv .*|pip install .*)\n`)
 
-// playClient runs the commands of a section of clients/README.md against a new
-// gateway with the usual rate limits, a Nextcloud and an administrator. It returns
-// what they print, and what the section says that they print.
+// playClient runs the commands of a section of clients/README.md against a new gateway
+// with the usual rate limits, a Nextcloud and an administrator. It returns their output
+// and the output that the section shows.
 func playClient(t *testing.T, section string) (got, want string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -66,8 +66,8 @@ func playClient(t *testing.T, section string) (got, want string) {
 	return string(out), block[2]
 }
 
-// TestClients_Collections runs the collections with newman and with bru, which fail
-// when a test of the collection does, and shows how each ends.
+// TestClients_Collections runs the collections with newman and with bru, which fail if a
+// test in the collection fails, and logs how each ends.
 func TestClients_Collections(t *testing.T) {
 	t.Parallel()
 	for _, tool := range []struct{ section, summary string }{
@@ -86,8 +86,8 @@ func TestClients_Collections(t *testing.T) {
 	}
 }
 
-// TestClients_Examples generates the clients in TypeScript and Python, runs the
-// examples, and compares what they print.
+// TestClients_Examples generates the TypeScript and Python clients, runs the examples, and
+// compares their output.
 func TestClients_Examples(t *testing.T) {
 	t.Parallel()
 	for _, language := range []string{"TypeScript", "Python"} {

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// TestCleanClone does what README and then docs/quick-start.md say, command by
-// command, in a clean copy of the project, on a machine that has Go, make and what
-// every Unix has. The gateway is the one that make run builds and starts there.
+// TestCleanClone runs the commands of README and then docs/quick-start.md in a clean copy
+// of the project, on a machine with only Go, make and the standard Unix tools. The gateway
+// is the one that make run builds and starts there.
 func TestCleanClone(t *testing.T) {
 	t.Parallel()
 	dir := cleanCopy(t)
@@ -26,7 +26,7 @@ func TestCleanClone(t *testing.T) {
 		if all[0].text != "make run\n" {
 			t.Fatalf("%s begins with %q", page, all[0].text)
 		}
-		if page != "README.md" { // which registered the account already
+		if page != "README.md" { // README has already registered the account
 			all = registered(all)
 		}
 		outputs, err := s.play(t, all[1:])
@@ -34,7 +34,7 @@ func TestCleanClone(t *testing.T) {
 	}
 }
 
-// registered returns the blocks with what they print where the account is there.
+// registered returns the blocks with the output they print if the account already exists.
 func registered(all []block) []block {
 	for i, b := range all {
 		if strings.Contains(b.text, "/api/auth/register") {
@@ -44,8 +44,8 @@ func registered(all []block) []block {
 	return all
 }
 
-// makeRun runs make run in the folder and waits until the gateway listens. It ends
-// with the test, and with it all that make started.
+// makeRun runs make run in the folder and waits until the gateway listens. When the test
+// ends, so do make and every process it started.
 func makeRun(t *testing.T, dir string, env []string) *process {
 	t.Helper()
 	cmd := exec.Command("make", "run")
@@ -54,8 +54,8 @@ func makeRun(t *testing.T, dir string, env []string) *process {
 	return launch(t, cmd, filepath.Join(dir, ".data", "tls", "gateway.pem"))
 }
 
-// cleanCopy returns a folder with the files that a clone of the project has,
-// changed ones as they are here.
+// cleanCopy returns a folder with the files of a fresh clone, including uncommitted
+// changes.
 func cleanCopy(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -68,8 +68,8 @@ func cleanCopy(t *testing.T) string {
 	return dir
 }
 
-// onlyGoAndMake returns the environment of somebody who has just got Go and make,
-// but for what Go has downloaded and compiled, which is this machine's.
+// onlyGoAndMake returns the environment of a user who has just installed Go and make,
+// except that it shares this machine's Go caches.
 func onlyGoAndMake(t *testing.T) []string {
 	t.Helper()
 	bin := t.TempDir()
@@ -89,7 +89,7 @@ func onlyGoAndMake(t *testing.T) []string {
 	}, caches(t)...)
 }
 
-// caches returns what has Go use what it downloaded and compiled on this machine.
+// caches returns settings that make Go use the module and build caches of this machine.
 func caches(t *testing.T) (env []string) {
 	t.Helper()
 	for _, name := range []string{"GOMODCACHE", "GOCACHE", "GOPROXY", "GOSUMDB"} {

@@ -23,37 +23,36 @@ import (
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 
-// What a function may cost beyond the least that Lambda can run, an empty
-// function of aws-lambda-go. The test fails at [tolerance] times the durations;
-// bytes are the same everywhere.
+// Budgets of a function beyond the smallest possible one, an empty function of
+// aws-lambda-go. The test fails at [tolerance] times the durations. Sizes are the same on
+// every machine.
 const (
-	initBudget     = 3 * time.Millisecond   // from exec to the first question for an event
-	bareInitBudget = 600 * time.Microsecond // the same, for what links neither a database nor the validator
-	warmBudget     = 300 * time.Microsecond // of a request to a process that runs
+	initBudget     = 3 * time.Millisecond   // from exec to the first request for an event
+	bareInitBudget = 600 * time.Microsecond // the same, without database and validator
+	warmBudget     = 300 * time.Microsecond // of a request to a running process
 	zipBudget      = 7                      // MB, of the deployed archive
-	memoryBudget   = 20                     // MB, the most that was ever resident
+	memoryBudget   = 20                     // MB, peak resident memory
 
 	tolerance = 2
 )
 
-// What the empty function takes on a machine that has nothing else to do. Where
-// it takes longer, everything does, and may by as much.
+// Times of the empty function on an idle machine. If it takes longer, every function may
+// take longer by the same factor.
 const (
 	emptyInit = 2500 * time.Microsecond
 	emptyWarm = 250 * time.Microsecond
 )
 
 const (
-	sizeRuns     = 3   // of each function, to see how much memory it takes
-	coldRuns     = 40  // of each function, in turns, to see how fast it is
-	warmRuns     = 10  // of these, which go on
-	warmRequests = 100 // of each run that goes on
-	attempts     = 3   // before a machine with other work is believed
+	sizeRuns     = 3   // of each function, to measure memory
+	coldRuns     = 40  // of each function, in turns, to measure time
+	warmRuns     = 10  // of the cold runs, those that continue
+	warmRequests = 100 // of each run that continues
+	attempts     = 3   // before a busy machine's result is believed
 	mega         = 1e6
 )
 
-// A subject is a function to measure, and a request that it answers without
-// the database.
+// A subject is a function to measure, and a request that it answers without the database.
 type subject struct {
 	name, pkg string
 	bare      bool // links neither a database nor the validator
@@ -84,7 +83,7 @@ func subjects() []subject {
 	}
 }
 
-// A series is what all runs of one subject took.
+// A series holds the measurements of all runs of one subject.
 type series struct {
 	subject
 
@@ -98,10 +97,10 @@ func median(d []time.Duration) time.Duration {
 	return sorted[len(sorted)/2]
 }
 
-// TestColdStart holds how large and hungry every function is.
+// TestColdStart checks the size and memory use of every function.
 //
-// How fast it starts, next to an empty one, can only be told on a machine that
-// does nothing else: with COLD_START=1 it measures that, too.
+// Startup times compared with an empty function are only meaningful on an idle machine.
+// With COLD_START=1 the test measures those, too.
 func TestColdStart(t *testing.T) {
 	timed := os.Getenv("COLD_START") != ""
 	if !timed {
@@ -129,7 +128,7 @@ func TestColdStart(t *testing.T) {
 	}
 }
 
-// measureStarts returns what is too slow in every attempt.
+// measureStarts returns what was too slow in every attempt.
 func measureStarts(t *testing.T, all []*series) (over []string) {
 	t.Helper()
 	for attempt := 1; attempt <= attempts; attempt++ {
@@ -142,8 +141,8 @@ func measureStarts(t *testing.T, all []*series) (over []string) {
 	return over
 }
 
-// measure starts every subject coldRuns times, in turns, so that what else the
-// machine does meets all of them alike.
+// measure starts every subject coldRuns times, in turns, so that other load on the machine
+// affects all of them alike.
 func measure(t *testing.T, all []*series) {
 	t.Helper()
 	for _, m := range all {
@@ -151,7 +150,7 @@ func measure(t *testing.T, all []*series) {
 	}
 	for i := range coldRuns {
 		for n := range all {
-			m := all[(i+n)%len(all)] // nobody always follows the same one
+			m := all[(i+n)%len(all)] // vary which subject runs first
 			if more := i%(coldRuns/warmRuns) == 0; more {
 				m.run(t, warmRequests)
 			} else {
@@ -161,7 +160,7 @@ func measure(t *testing.T, all []*series) {
 	}
 }
 
-// run starts the subject once, and asks it once and so many times more.
+// run starts the subject once and sends it one request, and then that many more.
 func (m *series) run(t *testing.T, more int) {
 	t.Helper()
 	p := faastest.Start(t, faastest.Build(t, m.pkg), alone()...)
@@ -187,8 +186,8 @@ func (m *series) run(t *testing.T, more int) {
 	m.memory = max(m.memory, peak(t, p.PID()))
 }
 
-// alone returns the settings of a function that reaches nobody, and counts
-// requests without refusing one.
+// alone returns the settings of a function that contacts no other service and counts
+// requests without refusing any.
 func alone() []string {
 	env := []string{
 		"DATABASE_URL=postgres://gateway:x@127.0.0.1:1/gateway", "JWT_SECRET=" + keyring.Generate().Reveal(),
@@ -215,7 +214,7 @@ func (m *series) event(t *testing.T) []byte {
 	return event
 }
 
-// tooSlow returns what takes more time than its budget, and by how much.
+// tooSlow returns which times exceed their budget, and by how much.
 func tooSlow(all []*series) []string {
 	hello := all[0]
 	var over []string
@@ -243,7 +242,7 @@ func tooSlow(all []*series) []string {
 	return over
 }
 
-// tooLarge returns what takes more bytes than its budget, and by how much.
+// tooLarge returns which sizes exceed their budget, and by how much.
 func tooLarge(all []*series) (over []string) {
 	for _, m := range all[1:] {
 		if m.archive > zipBudget {
@@ -256,8 +255,8 @@ func tooLarge(all []*series) (over []string) {
 	return over
 }
 
-// report prints what was measured as a table, the cheapest first: medians, and
-// for the start also the least, which other work on the machine does not raise.
+// report prints the measurements as a table, cheapest first. It shows medians, and for
+// startup also the minimum, which other load on the machine does not raise.
 func report(w io.Writer, all []*series) {
 	hello := all[0]
 	rest := slices.SortedStableFunc(slices.Values(all[1:]), func(a, b *series) int { return cmp.Compare(median(a.init), median(b.init)) })
@@ -276,7 +275,7 @@ func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.2f", millis(d)) }
 
-// sizes returns how large the bootstrap is, and the archive that is deployed.
+// sizes returns the size of the bootstrap and of the archive that is deployed.
 func sizes(t *testing.T, bootstrap string) (binary, archive float64) {
 	t.Helper()
 	text, err := os.ReadFile(bootstrap)
@@ -299,8 +298,8 @@ func sizes(t *testing.T, bootstrap string) (binary, archive float64) {
 	return float64(len(text)) / mega, float64(b.Len()) / mega
 }
 
-// peak returns how much memory the process ever had resident, in MB; 0 where
-// the system does not say.
+// peak returns the peak resident memory of the process in MB, or 0 if the system does not
+// report it.
 func peak(t *testing.T, pid int) float64 {
 	t.Helper()
 	if runtime.GOOS != "linux" {

@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// fakeGo stands in for go: 30 packages have to be compiled, the last of which
-// waits until somebody opens the pipe "wait", if it is there.
+// fakeGo stands in for go. It compiles 30 packages; the last one waits until a reader
+// opens the pipe "wait", if it exists.
 const fakeGo = `#!/bin/sh
 case $1 in
 list) i=0; while [ $i -lt ${PACKAGES:-30} ]; do i=$((i+1)); echo example.org/p$i; done ;;
@@ -27,8 +27,8 @@ build)
 esac
 `
 
-// compileDir returns a folder with the scripts and a fake go, and the command that
-// runs one of them there.
+// compileDir returns a folder with the scripts and a fake go, and a function that returns
+// the command to run a script there.
 func compileDir(t *testing.T) (dir string, run func(script string, args ...string) *exec.Cmd) {
 	t.Helper()
 	dir = t.TempDir()
@@ -79,8 +79,8 @@ func TestCompile_SaysThatItCompiles(t *testing.T) {
 	}
 }
 
-// TestCompile_ShowsPlainLinesWhileItWaits has a build that goes on only after its
-// progress was printed.
+// TestCompile_ShowsPlainLinesWhileItWaits runs a build that continues only after its
+// progress has been printed.
 func TestCompile_ShowsPlainLinesWhileItWaits(t *testing.T) {
 	t.Parallel()
 	dir, run := compileDir(t)
@@ -121,7 +121,7 @@ func TestRun_CompilesOnlyWhatIsOld(t *testing.T) {
 		if err := cmd.Run(); err != nil {
 			t.Fatalf("%v\n%s", err, &stderr)
 		}
-		// The shell became the program, so signals reach it.
+		// The shell replaced itself with the program, so signals reach it.
 		if want := strconv.Itoa(cmd.Process.Pid) + " build/gateway serve --recheck-nextcloud\n"; stdout.String() != want {
 			t.Errorf("got %q, want %q", &stdout, want)
 		}

@@ -20,7 +20,7 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
-// A composition is what these tests read of docker-compose.yml.
+// A composition is the part of docker-compose.yml that these tests read.
 type composition struct {
 	Services map[string]service `yaml:"services"`
 }
@@ -37,7 +37,7 @@ type service struct {
 	SecurityOpt []string           `yaml:"security_opt"`
 	Ports       []string           `yaml:"ports"`
 	Volumes     []string           `yaml:"volumes"`
-	Environment map[string]*string `yaml:"environment"` // nil takes the value of .env
+	Environment map[string]*string `yaml:"environment"` // nil takes the value from .env
 	Healthcheck struct {
 		Test    any  `yaml:"test"`
 		Disable bool `yaml:"disable"`
@@ -47,8 +47,7 @@ type service struct {
 	} `yaml:"depends_on"`
 }
 
-// checked reports whether a health check says how the service does: its own, or
-// that of our image.
+// checked reports whether the service has a health check, its own or that of our image.
 func (s service) checked() bool {
 	return !s.Healthcheck.Disable && (s.Healthcheck.Test != nil || s.Build.Context != "")
 }
@@ -71,7 +70,7 @@ func TestCompose_StopsWithASentenceWhereASecretIsMissing(t *testing.T) {
 		if !secret {
 			continue
 		}
-		optional := name == keyring.DataVariable // an installation of before has none
+		optional := name == keyring.DataVariable // older installations have none
 		if !optional && !strings.HasPrefix(how, ":?set it in .env; openssl rand ") {
 			t.Errorf("${%s%s}: a secret has no default", name, how)
 		}
@@ -98,8 +97,8 @@ func TestEnvExample_HoldsAPlaceholderThatTheGatewayRefuses(t *testing.T) {
 	}
 }
 
-// TestCompose_MountsTheFilesThatTheExampleNames holds that a file that .env names
-// is the same in the folder of the project and in the container, which begins at /.
+// TestCompose_MountsTheFilesThatTheExampleNames checks that a file named in .env is the
+// same in the project folder and in the container, where paths begin at /.
 func TestCompose_MountsTheFilesThatTheExampleNames(t *testing.T) {
 	t.Parallel()
 	files := regexp.MustCompile(`(?m)^#[A-Z_]+_FILE=(.*)$`).FindAllStringSubmatch(read(t, ".env.example"), -1)
@@ -160,8 +159,8 @@ func TestCompose_PinsImages(t *testing.T) {
 	}
 }
 
-// TestCompose_RunsASupportedNextcloud holds compose, the documents and the doctor
-// to one list of versions.
+// TestCompose_RunsASupportedNextcloud checks that compose, the documents and the doctor
+// agree on one list of versions.
 func TestCompose_RunsASupportedNextcloud(t *testing.T) {
 	t.Parallel()
 	want := fmt.Sprintf("nextcloud:%d-apache", ocs.NewestVersion)
@@ -274,8 +273,8 @@ func compose(t *testing.T) composition {
 	return c
 }
 
-// taken returns the variables that docker-compose.yml takes from .env, and what
-// follows the name: its default, or the sentence where it is missing.
+// taken returns the variables that docker-compose.yml takes from .env, each with what
+// follows its name: the default, or the error message if it is missing.
 func taken(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -292,8 +291,8 @@ func taken(t *testing.T) map[string]string {
 	return all
 }
 
-// example returns what .env.example sets, and every name that stands in it,
-// commented out or not.
+// example returns what .env.example sets, and every name it mentions, commented out or
+// not.
 func example(t *testing.T) (set map[string]string, explained []string) {
 	t.Helper()
 	text := read(t, ".env.example")
@@ -307,7 +306,7 @@ func example(t *testing.T) (set map[string]string, explained []string) {
 	return file.Vars, explained
 }
 
-// read returns a file of the project.
+// read returns the contents of a file in the project.
 func read(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", name))

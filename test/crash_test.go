@@ -12,8 +12,8 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 )
 
-// TestKillLosesNoAnsweredWrite kills the gateway, as kill -9 does, while
-// clients write, and looks for everything that was answered after the restart.
+// TestKillLosesNoAnsweredWrite kills the gateway with SIGKILL while clients write, and
+// checks after the restart that every answered write is there.
 func TestKillLosesNoAnsweredWrite(t *testing.T) {
 	t.Parallel()
 	for engine, url := range map[string]func(t *testing.T) []string{
@@ -31,18 +31,18 @@ func TestKillLosesNoAnsweredWrite(t *testing.T) {
 	}
 }
 
-// written is what a client was told to be kept.
+// written holds the writes that were confirmed to a client.
 type written struct {
 	email    string
 	access   string
 	refresh  string
 	sessions []string // Locations
-	title    string   // the last answered title of the first session
+	title    string   // the last confirmed title of the first session
 }
 
 func killWhileWriting(t *testing.T, dir string, env []string, round int) {
 	t.Helper()
-	const writers, enough = 4, 25 // answered writes of one client, after which the kill comes
+	const writers, enough = 4, 25 // confirmed writes of one client before the kill
 	p := start(t, dir, nil, env...)
 	clients := make([]written, writers)
 	reached := make(chan struct{}, writers)
@@ -58,7 +58,7 @@ func killWhileWriting(t *testing.T, dir string, env []string, round int) {
 	case <-gaveUp:
 		t.Fatal("every client was refused before the kill")
 	}
-	p.kill() // in the middle of what the others write
+	p.kill() // while the others are writing
 	<-gaveUp
 
 	p = start(t, dir, nil, env...)
@@ -70,8 +70,8 @@ func killWhileWriting(t *testing.T, dir string, env []string, round int) {
 	}
 }
 
-// write registers, logs in and writes until the gateway is gone, noting only
-// what was answered.
+// write registers, logs in and writes until the gateway is gone. It records only confirmed
+// writes.
 func write(p *process, w *written, enough int, reached chan<- struct{}) {
 	account := fmt.Sprintf(`{"email":%q,"password":"correct horse battery staple"}`, w.email)
 	if !call(p, "POST", "/api/auth/register", "", account, nil) {
@@ -93,12 +93,12 @@ func write(p *process, w *written, enough int, reached chan<- struct{}) {
 		}
 		w.sessions = append(w.sessions, "/api/sessions/"+s.ID)
 		if !call(p, "PATCH", w.sessions[0], w.access, fmt.Sprintf(`{"title":"changed %d"}`, n), &s) {
-			w.title = "" // whether the change was kept, nobody was told
+			w.title = "" // the client does not know whether the change was kept
 			return
 		}
 		w.title = s.Title
 		if !call(p, "POST", "/api/auth/refresh", "", fmt.Sprintf(`{"refresh_token":%q}`, w.refresh), &pair) {
-			return // lost, or never made: the token in hand must still work
+			return // the response was lost, or the change never made: the current token must still work
 		}
 		w.access, w.refresh = pair.Access, pair.Refresh
 		if n == enough {
@@ -107,7 +107,7 @@ func write(p *process, w *written, enough int, reached chan<- struct{}) {
 	}
 }
 
-// call reports whether the request was answered with success.
+// call reports whether the request succeeded.
 func call(p *process, method, path, access, body string, into any) bool {
 	r, err := http.NewRequest(method, p.https+path, strings.NewReader(body))
 	if err != nil {
@@ -126,11 +126,11 @@ func call(p *process, method, path, access, body string, into any) bool {
 	return err == nil && resp.StatusCode < 300 && (into == nil || json.Unmarshal(text, into) == nil)
 }
 
-// verify looks for all that the client was told to be kept.
+// verify checks that everything confirmed to the client is there.
 func verify(t *testing.T, p *process, w *written) {
 	t.Helper()
 	if w.email == "" {
-		return // not even the account was answered
+		return // not even the registration was confirmed
 	}
 	login := fmt.Sprintf(`{"email":%q,"password":"correct horse battery staple"}`, w.email)
 	if !call(p, "POST", "/api/auth/login", "", login, nil) {

@@ -20,16 +20,15 @@ import (
 	"github.com/voiceassist/gateway/shared/faas/faastest"
 )
 
-// A silentCall is a request without a body. ${name} in its path is different
-// each time.
+// A silentCall is a request without a body. ${name} in its path is different each time.
 type silentCall struct {
 	step
 
-	function string // that answers it on Lambda
+	function string // the function that serves it on Lambda
 }
 
-// silentCalls are requests for which a body is needless, is taken where
-// there is one, lacks what it must hold, or is the file itself.
+// silentCalls returns requests whose body is unnecessary, optional, required, or the file
+// itself.
 func silentCalls() []silentCall {
 	const bearer = "Authorization: Bearer ${access}"
 	return []silentCall{
@@ -45,9 +44,9 @@ func silentCalls() []silentCall {
 	}
 }
 
-// TestNoBytesAreNoBody sends requests without one byte of a body in every way
-// that HTTP has for it, over TLS to the binary and through events to the
-// functions, with and without a type. All must get the same answer.
+// TestNoBytesAreNoBody sends requests without a single body byte in every way that HTTP
+// allows, over TLS to the binary and as events to the functions, with and without a
+// content type. All must get the same response.
 func TestNoBytesAreNoBody(t *testing.T) {
 	t.Parallel()
 	cloud := listen(t, newNextcloud(t))
@@ -71,16 +70,16 @@ func TestNoBytesAreNoBody(t *testing.T) {
 	}
 }
 
-// silence is a gateway that is sent requests without a body.
+// silence is a gateway that receives requests without a body.
 type silence struct {
 	target
 
 	saved map[string]string
-	want  map[string]exchange // by the name of the call; the first answer
+	want  map[string]exchange // the first response, by the name of the call
 	n     int
 }
 
-// newSilence returns the gateway with a user who has a folder in Nextcloud.
+// newSilence returns the gateway with a user who has a Nextcloud folder.
 func newSilence(t *testing.T, g target, want map[string]exchange) *silence {
 	t.Helper()
 	saved := map[string]string{"admin": "root@example.com"}
@@ -97,10 +96,10 @@ func newSilence(t *testing.T, g target, want map[string]exchange) *silence {
 	return &silence{target: g, saved: saved, want: want}
 }
 
-// A sender sends one request, whose header lines are complete, without a body.
+// A sender sends one request with exactly the given header lines and no body.
 type sender func(t *testing.T, c silentCall, header []string) *http.Response
 
-// check sends all calls in one way, with each of the types.
+// check sends all calls in one way, with each content type.
 func (g *silence) check(t *testing.T, way string, send sender, types ...string) {
 	t.Helper()
 	for _, contentType := range types {
@@ -125,15 +124,15 @@ func (g *silence) check(t *testing.T, way string, send sender, types ...string) 
 	}
 }
 
-// compare holds an answer to the first that the call got, and that to what it
-// must be.
+// compare checks a response against the first one that the call got, and that one against
+// the expected status.
 func (g *silence) compare(t *testing.T, how string, c silentCall, resp *http.Response) {
 	t.Helper()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatalf("%s, %s: %v", c.name, how, err)
 	}
-	resp.Header.Del("Connection") // of one way alone
+	resp.Header.Del("Connection") // depends on the protocol
 	text := strings.NewReplacer(g.saved["name"], "<name>")
 	got := exchange{c.name, resp.StatusCode, masked(resp.Header), mask(text.Replace(string(body)))}
 	for i, line := range got.Header {
@@ -157,8 +156,8 @@ func (g *silence) compare(t *testing.T, how string, c silentCall, resp *http.Res
 	}
 }
 
-// overTLS returns the ways of HTTP/1.1 (RFC 9112 section 6) and of HTTP/2 (RFC
-// 9113 section 8.1).
+// overTLS returns the ways to send no body in HTTP/1.1 (RFC 9112 section 6) and in HTTP/2
+// (RFC 9113 section 8.1).
 func overTLS(p *process) map[string]sender {
 	ways := map[string]sender{}
 	for name, raw := range map[string]string{
@@ -212,7 +211,7 @@ func overTLS(p *process) map[string]sender {
 	return ways
 }
 
-// throughEvents returns the ways in which the fronts may say that there is no
+// throughEvents returns the ways in which API front ends may express that there is no
 // body.
 func throughEvents(api lambdas) map[string]sender {
 	ways := map[string]sender{}

@@ -7,12 +7,12 @@ import (
 	"testing"
 )
 
-// writeExecutable writes a program or a script that the test then runs, and the
-// folders above it.
+// writeExecutable writes a program or a script for the test to run, and creates its parent
+// directories.
 //
-// No process starts meanwhile: a child forked by another test would hold a copy of
-// the open file until its own exec, and running the file would fail with "text file
-// busy" (golang.org/issue/22315).
+// No process may start meanwhile: a child forked by another test would hold a copy of the
+// open file until its own exec, and running the file would fail with "text file busy"
+// (golang.org/issue/22315).
 func writeExecutable(t testing.TB, path, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
