@@ -9,8 +9,7 @@ import (
 	"github.com/awslabs/aws-lambda-go-api-proxy/core"
 )
 
-// readALB reads the event of a load balancer, which leaves path and query
-// escaped as they were sent.
+// readALB reads an event of a load balancer, which does not decode the path and the query.
 func readALB(e *event) request {
 	h := headers(e.Headers, e.MultiHeaders)
 	q := e.request(e.HTTPMethod, keepPath(e.Path), escapedQuery(e.Query, e.MultiQuery), lastHop(h))
@@ -18,8 +17,8 @@ func readALB(e *event) request {
 	return q
 }
 
-// lastHop returns the address that the load balancer itself appended to
-// X-Forwarded-For; a load balancer's event has no other. Its attribute
+// lastHop returns the address that the load balancer appended to X-Forwarded-For. Its
+// events contain the client's address nowhere else. The attribute
 // routing.http.xff_header_processing.mode must be "append", the default.
 func lastHop(h http.Header) string {
 	hops := h.Values("X-Forwarded-For")
@@ -30,8 +29,8 @@ func lastHop(h http.Header) string {
 	return strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
 }
 
-// escapedQuery returns the query from parts that are escaped already, sorted
-// by key: its order was lost.
+// escapedQuery joins parts that are escaped already, sorted by key because the original
+// order is lost.
 func escapedQuery(single map[string]string, multi map[string][]string) string {
 	var pairs []string
 	if len(multi) > 0 {
@@ -48,7 +47,7 @@ func escapedQuery(single map[string]string, multi map[string][]string) string {
 	return strings.Join(pairs, "&")
 }
 
-// keepQuery returns a part of a query as it was sent, unless it cannot have
+// keepQuery returns a part of a query as it was sent. It escapes a part that cannot have
 // been sent like that.
 func keepQuery(s string) string {
 	_, err := url.QueryUnescape(s)
@@ -59,8 +58,8 @@ func keepQuery(s string) string {
 	return s
 }
 
-// gatherALB gives the answer its status in words as a load balancer wants them,
-// and its headers in the form in which it sends them.
+// gatherALB adds the status text that a load balancer expects, and uses the form of
+// headers that the load balancer is configured for.
 func gatherALB(q request, answer func(http.ResponseWriter)) (any, error) {
 	w := core.NewProxyResponseWriterALB()
 	answer(w)
@@ -72,7 +71,7 @@ func gatherALB(q request, answer func(http.ResponseWriter)) (any, error) {
 	return a, err
 }
 
-// single returns headers with one line each.
+// single returns the headers with one value for each name.
 func single(h http.Header) map[string]string {
 	out := make(map[string]string, len(h))
 	for name, lines := range h {
@@ -86,9 +85,9 @@ func single(h http.Header) map[string]string {
 	return out
 }
 
-// spelling returns the i-th way to spell a lower-case header name in capitals
-// and small letters. Cookies cannot be joined by commas, and without
-// multi-value headers a load balancer takes one line for each spelling.
+// spelling returns the i-th variant of a lower-case header name in upper and lower case.
+// Cookies cannot be joined by commas, and without multi-value headers a load balancer
+// accepts one value for each spelling.
 func spelling(name string, i int) string {
 	b := []byte(name)
 	for n := range b {

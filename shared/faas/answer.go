@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// answer returns what handle writes as an answer in the form of the front.
+// answer returns what handle writes, as a response in the form of the front.
 func (via front) answer(q request, handle func(http.ResponseWriter)) ([]byte, error) {
 	head := q.HTTPMethod == http.MethodHead
 	v, err := via.gather(q, func(to http.ResponseWriter) {
@@ -21,28 +21,28 @@ func (via front) answer(q request, handle func(http.ResponseWriter)) ([]byte, er
 	return encode(v)
 }
 
-// A writer gives the bridge's ResponseWriter the rules of net/http's server:
-// the first final status wins, headers count up to it, and a handler that says
-// nothing says 200.
+// A writer gives the bridge's ResponseWriter the rules of net/http's server: the first
+// final status wins, headers that are set later have no effect, and the default status is
+// 200.
 type writer struct {
 	to     http.ResponseWriter
 	head   bool        // the request's method is HEAD
-	header http.Header // the handler's; sent with the status
+	header http.Header // set by the handler; sent with the status
 	status int         // 0 until it is sent
-	typed  bool        // with a Content-Type
-	sniff  bool        // the handler leaves that to us
-	start  []byte      // of the body, to tell its type by
+	typed  bool        // the handler set Content-Type
+	sniff  bool        // finish detects the Content-Type
+	start  []byte      // of the body, to detect its type
 	length int         // of the body
 }
 
 // sniffLength is how much of a body [http.DetectContentType] looks at.
 const sniffLength = 512
 
-// Header returns the headers to be.
+// Header returns the headers that WriteHeader will send.
 func (w *writer) Header() http.Header { return w.header }
 
-// WriteHeader sends status and headers, once. Informational statuses cannot be
-// sent through Lambda; one that is no status at all becomes 500.
+// WriteHeader sends status and headers, once. Informational statuses are ignored, because
+// Lambda cannot send them; an invalid status becomes 500.
 func (w *writer) WriteHeader(status int) {
 	if w.status != 0 || status >= 100 && status < 200 {
 		return
@@ -53,8 +53,8 @@ func (w *writer) WriteHeader(status int) {
 	w.status = status
 	w.to.WriteHeader(status)
 	for name, lines := range w.header {
-		// The first are about a connection, and ours ends at the front (RFC 9110
-		// section 7.6.1); what is no header name would fail the whole answer.
+		// Hop-by-hop headers concern a connection, and ours ends at the front (RFC 9110
+		// section 7.6.1). An invalid header name would fail the whole response.
 		if hopByHop(name) || !isToken(name) {
 			continue
 		}
@@ -63,11 +63,11 @@ func (w *writer) WriteHeader(status int) {
 		}
 	}
 	types, set := w.header["Content-Type"]
-	w.typed = len(types) > 0 // set to nil: the handler wants none
+	w.typed = len(types) > 0 // nil suppresses Content-Type
 	w.sniff = !set && w.header.Get("Content-Encoding") == ""
 }
 
-// Write adds to the body. It fails for a status that has none.
+// Write appends to the body. It fails if the status allows no body.
 func (w *writer) Write(b []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
 	if !bodyAllowed(w.status) {
@@ -83,15 +83,14 @@ func (w *writer) Write(b []byte) (int, error) {
 	return w.to.Write(b)
 }
 
-// Flush sends the headers, as far as the handler can tell.
+// Flush fixes the status and the headers. Nothing is sent before the handler returns.
 func (w *writer) Flush() { w.WriteHeader(http.StatusOK) }
 
 func bodyAllowed(status int) bool {
 	return status != http.StatusNoContent && status != http.StatusNotModified
 }
 
-// finish completes the headers as net/http does for an answer whose whole body
-// is known.
+// finish completes the headers as net/http does if the whole body is known.
 func (w *writer) finish() {
 	w.WriteHeader(http.StatusOK)
 	h := w.to.Header()
@@ -99,7 +98,7 @@ func (w *writer) finish() {
 	case len(w.start) > 0:
 		h.Set("Content-Type", http.DetectContentType(w.start))
 	case !w.typed:
-		h.Del("Content-Type") // the bridge's guess, where net/http makes none
+		h.Del("Content-Type") // the bridge guessed one; net/http would not
 	}
 	if bodyAllowed(w.status) && (!w.head || w.length > 0 && h.Get("Content-Length") == "") {
 		h.Set("Content-Length", strconv.Itoa(w.length))
@@ -122,8 +121,8 @@ func isToken(s string) bool {
 	})
 }
 
-// oneLine takes from a header value what would end it, so that no handler can
-// be made to write a header of its client's.
+// oneLine removes the characters that would end a header value, so that a client cannot
+// inject a header through a handler.
 func oneLine(value string) string {
 	return strings.TrimSpace(strings.Map(func(c rune) rune {
 		if c == '\r' || c == '\n' || c == 0 {

@@ -1,37 +1,33 @@
-// Package faas runs an http.Handler, and jobs, under AWS Lambda. It is the only
-// package that knows Lambda; start with [Main], or [MainJob] for a function
-// that also works without being asked by HTTP, or [MainResource] for one that a
-// deployment asks.
+// Package faas runs an http.Handler, and jobs, under AWS Lambda. Only this package knows
+// Lambda. Start with [Main], with [MainJob] for a function that also runs jobs, or with
+// [MainResource] for one that also serves a custom resource of CloudFormation.
 //
-// One handler serves every front that may stand before a function: API Gateway
-// HTTP APIs (payload 2.0) and REST APIs (payload 1.0), Function URLs, and load
-// balancers with or without multi-value headers. They are told apart by the top
-// level of the event, which AWS writes, never by anything a client sends. What
-// is none of them and no job is refused with an error, so that a schedule can
-// never be taken for "GET /".
+// One handler serves every front that may invoke a function: API Gateway HTTP APIs
+// (payload 2.0) and REST APIs (payload 1.0), Function URLs, and load balancers with or
+// without multi-value headers. They are distinguished by the top level of the event, which
+// AWS writes, never by anything a client sends. Any other event that is not a job is
+// refused with an error, so a schedule can never be taken for "GET /".
 //
 // # Requests and answers
 //
-// github.com/awslabs/aws-lambda-go-api-proxy is the bridge: it makes the
-// *http.Request of an event, and the answer from what the handler writes. It
-// gets no new releases and has known faults: it believes a forged
-// X-Forwarded-For, lets a second WriteHeader overrule the first, and fails where
-// nothing was written. So every event is first brought into the one form that it
-// converts without loss, the few fields that it still gets wrong are set on its
-// request, and a ResponseWriter of ours stands before its own. A request is then
-// the one that net/http's server would have read from the wire, and the
-// ResponseWriter has the rules of that server: first status wins, 200 when
-// nothing was said, no body to HEAD. What no server would take for a request is
-// a 400.
+// github.com/awslabs/aws-lambda-go-api-proxy is the bridge: it converts an event to an
+// *http.Request, and what the handler writes to a response. It gets no new releases and
+// has known faults: it believes a forged X-Forwarded-For, lets a second WriteHeader
+// override the first, and fails if nothing was written. So every event is first converted
+// to the one form that the bridge handles without loss, the few fields that it still gets
+// wrong are set on its request, and our own ResponseWriter wraps the bridge's. The request
+// is then the one that net/http's server would have read from the wire, and the
+// ResponseWriter follows the rules of that server: the first status wins, the default is
+// 200, and HEAD gets no body. A request that no server would accept gets a 400.
 //
-// Each fault is a test that shows it on the bridge alone and cured here, so that
-// a version without it is noticed.
+// For each fault a test shows it on the bridge alone and fixed here, so a release that
+// fixes it is noticed.
 //
 // # What Lambda cannot do
 //
-// Answers are not streamed, Flush does nothing, and an answer of more than 6 MB
-// becomes a 500. An HTTP API decodes the path before we see it, so "%2F" and
-// "/" are one and the same there.
+// Responses are not streamed, Flush only fixes status and headers, and a
+// response of more than 6 MB becomes a 500. An HTTP API decodes the path before we see it,
+// so "%2F" and "/" cannot be distinguished there.
 package faas
 
 import (
@@ -47,13 +43,13 @@ import (
 	"github.com/aws/aws-lambda-go/lambda/messages"
 )
 
-// Margin is how long before Lambda's deadline the context of a request or job
-// ends: enough to answer and to write the log line. Of less than twice that
-// time, half is kept.
+// Margin is how long before Lambda's deadline the context of a request or job ends. It
+// leaves time to respond and to write the log line. If less than twice that time is left,
+// the margin is half of it.
 const Margin = 500 * time.Millisecond
 
-// A Function is what one Lambda function does. It is a [lambda.Handler], safe
-// for concurrent use when its parts are.
+// A Function is what one Lambda function does. It is a [lambda.Handler], and is safe for
+// concurrent use if its fields are.
 type Function struct {
 	HTTP     http.Handler // nil: requests are refused
 	Job      Job          // nil: jobs are refused
@@ -67,9 +63,9 @@ type Function struct {
 // front and no jobs.
 func Handler(h http.Handler) lambda.Handler { return Function{HTTP: h} }
 
-// Invoke answers one event. Its error is one of the function, which Lambda
-// counts and retries; whatever a client did wrong is an answer instead. A panic
-// is a 500, or the failure of the job, and the process lives on.
+// Invoke answers one event. It returns an error only for a failure of the function, which
+// Lambda counts and retries; a client's mistake is a response. A panic becomes a 500 or a
+// failed job, and the process continues.
 func (f Function) Invoke(ctx context.Context, payload []byte) (answer []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -95,7 +91,7 @@ func (f Function) Invoke(ctx context.Context, payload []byte) (answer []byte, er
 	return nil, failure("UnknownEvent", fmt.Sprintf("this function takes no event of kind %s", k))
 }
 
-// within returns ctx with its deadline moved forward by [Margin].
+// within returns ctx with its deadline brought forward by [Margin].
 func within(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -105,8 +101,8 @@ func within(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(ctx, deadline.Add(-margin))
 }
 
-// failure is an error as Lambda shows it: the message, under a type of ours
-// instead of the name of a Go type.
+// failure returns an error as Lambda shows it: the message, with a type of ours instead of
+// the name of a Go type.
 func failure(kind, message string) error {
 	return messages.InvokeResponse_Error{Type: "Function." + kind, Message: message}
 }
@@ -123,8 +119,8 @@ func (f Function) panicked(ctx context.Context, p any) {
 		slog.Any("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
 }
 
-// encode returns v as JSON. The events and answers here hold nothing that
-// cannot be encoded.
+// encode returns v as JSON. It fails only for values that cannot be encoded, of which the
+// events and responses here contain none.
 func encode(v any) ([]byte, error) {
 	b, err := json.Marshal(v)
 	if err != nil {

@@ -11,30 +11,29 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// A Job is work that nobody waits for. It runs at least once for each event, so
-// doing it twice must be harmless; its context ends [Margin] before Lambda's
-// deadline.
+// A Job is background work. It runs at least once for each event, so it must be
+// idempotent. Its context ends [Margin] before Lambda's deadline.
 type Job func(ctx context.Context, e Event) error
 
-// An Event is what asks for a job.
+// An Event triggers a job.
 type Event struct {
 	Source Source
-	ID     string    // of the event; the same when it is delivered again
-	At     time.Time // when it was due, or sent; zero when it does not say
+	ID     string    // of the event; the same if it is delivered again
+	At     time.Time // when it was due or sent; zero if unknown
 	Body   string    // the detail of the schedule, or the text of the message
 }
 
-// A Source is where the event of a job comes from.
+// A Source is where a job's event comes from.
 type Source string
 
-// The sources: a schedule of EventBridge, a queue of SQS.
+// The sources: an EventBridge schedule and an SQS queue.
 const (
 	Schedule Source = "schedule"
 	Queue    Source = "queue"
 )
 
-// runSchedule runs the job once. Its failure is the function's, so that Lambda
-// tries again and counts it.
+// runSchedule runs the job once. If the job fails, the function fails, so that Lambda
+// retries and counts it.
 func (f Function) runSchedule(ctx context.Context, payload []byte) ([]byte, error) {
 	e, err := decode[events.EventBridgeEvent](payload)
 	if err != nil {
@@ -46,9 +45,9 @@ func (f Function) runSchedule(ctx context.Context, payload []byte) ([]byte, erro
 	return []byte("null"), nil
 }
 
-// runQueue runs the job once for each message and returns those that failed to
-// the queue, alone (ReportBatchItemFailures). Messages that the deadline leaves
-// no time for go back, too.
+// runQueue runs the job once for each message and returns only the failed ones to the
+// queue (ReportBatchItemFailures). Messages that are left at the deadline are returned,
+// too.
 func (f Function) runQueue(ctx context.Context, payload []byte) ([]byte, error) {
 	batch, err := decode[events.SQSEvent](payload)
 	if err != nil {

@@ -2,7 +2,7 @@ package faas
 
 import "encoding/json"
 
-// A kind is what sent an event.
+// A kind says what sent an event.
 type kind int
 
 const (
@@ -25,9 +25,9 @@ func (k kind) String() string {
 	}[k]
 }
 
-// An event is what this package reads of one, whatever sent it. What tells its
-// kind is written by AWS, or by somebody who may invoke the function; clients
-// fill only strings further down.
+// An event holds the fields that this package reads, for any sender. The fields that
+// determine its kind are written by AWS, or by a principal that may invoke the function;
+// clients control only strings further down.
 type event struct {
 	Records []struct {
 		EventSource string `json:"eventSource"`
@@ -38,7 +38,7 @@ type event struct {
 	RequestType string `json:"RequestType"`
 	ResponseURL string `json:"ResponseURL"`
 
-	MethodArn string `json:"methodArn"` // asks an authorizer
+	MethodArn string `json:"methodArn"` // sent to an authorizer
 	RouteArn  string `json:"routeArn"`  // likewise
 
 	// A request over HTTP.
@@ -75,8 +75,8 @@ type requestContext struct {
 	Stage      string `json:"stage"`
 }
 
-// read reads an event, once: reading is the larger part of what a request costs
-// here. What cannot be read is of no kind.
+// read decodes an event, once, because decoding is most of the cost of a request here. An
+// event that cannot be decoded has an unknown kind.
 func read(payload []byte) (*event, kind) {
 	e := new(event)
 	if err := json.Unmarshal(payload, e); err != nil {
@@ -85,8 +85,8 @@ func read(payload []byte) (*event, kind) {
 	return e, e.kind()
 }
 
-// kind tells what sent the event. A question to an authorizer looks like a
-// request and is none.
+// kind returns the kind of the event. A request to an authorizer looks like an HTTP
+// request and is not one.
 func (e *event) kind() kind {
 	via := e.RequestContext
 	switch {

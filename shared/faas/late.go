@@ -14,9 +14,9 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
-// A late function is opened by its first event, with settings from secrets, and
-// anew by the event that finds them changed. So a cold start fetches nothing,
-// and a rotation reaches an instance that lives on. Safe for concurrent use.
+// A late function is opened by its first event with settings from secrets, and reopened by
+// the event that finds them changed. So a cold start fetches nothing, and a rotation
+// reaches instances that are already running. It is safe for concurrent use.
 type late struct {
 	open   opener
 	ctx    context.Context
@@ -25,22 +25,22 @@ type late struct {
 	keeper *secrets.Keeper
 
 	mu     sync.Mutex
-	now    *opened         // nil before the first
-	bad    *secrets.Values // with which opening failed; nil where it did not
+	now    *opened         // nil until the function is opened
+	bad    *secrets.Values // opening failed with these; nil if it did not
 	badErr error
 }
 
-// opened is what one opening made.
+// opened is the result of one opening.
 type opened struct {
 	Function
 
 	with  *secrets.Values
 	stop  context.CancelFunc
-	users int // events that run in it
+	users int // events that are running in it
 }
 
-// newLate returns a function that open opens with the environment of lookup,
-// and what source returns.
+// newLate returns a function that is opened by open, with settings from the environment
+// (lookup) and from source.
 func newLate(
 	ctx context.Context, lookup func(string) (string, bool),
 	source func(context.Context) (*secrets.Values, error), open opener,
@@ -50,8 +50,8 @@ func newLate(
 	return l
 }
 
-// Invoke answers one event, or says that the function cannot be opened, in the
-// way of whatever asks.
+// Invoke answers one event. If the function cannot be opened, it reports that in the form
+// that suits the event.
 func (l *late) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	o, err := l.acquire(ctx)
 	if err != nil {
@@ -61,7 +61,7 @@ func (l *late) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	return o.Invoke(ctx, payload)
 }
 
-// Close closes what is open.
+// Close closes the current function, if any.
 func (l *late) Close() error {
 	l.mu.Lock()
 	o := l.now
@@ -73,14 +73,14 @@ func (l *late) Close() error {
 	return o.close()
 }
 
-// acquire returns the function of the settings of now. While others cannot be
-// had or are wrong, that is the one of the settings before.
+// acquire returns the function for the current settings. If new settings cannot be read or
+// are invalid, it returns the one for the previous settings.
 func (l *late) acquire(ctx context.Context) (*opened, error) {
 	ctx, cancel := within(ctx)
 	defer cancel()
 	v, err := l.keeper.Values(ctx)
 	if err == nil && l.never(v) {
-		v, err = l.keeper.Renew(ctx) // somebody may have put it right
+		v, err = l.keeper.Renew(ctx) // the secret may have been corrected meanwhile
 	}
 	if err != nil {
 		return nil, err
@@ -97,15 +97,15 @@ func (l *late) acquire(ctx context.Context) (*opened, error) {
 	return l.now, nil
 }
 
-// never reports whether nothing was opened yet, because v is wrong.
+// never reports whether no function was opened yet because v is invalid.
 func (l *late) never(v *secrets.Values) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.now == nil && l.bad == v
 }
 
-// replace opens the function with v, and closes the one before when its events
-// are done. l.mu is held: to open is to wire, which takes microseconds.
+// replace opens the function with v, and closes the previous one when its events are done.
+// The caller holds l.mu: opening only wires and takes microseconds.
 func (l *late) replace(ctx context.Context, v *secrets.Values) {
 	read := map[string]bool{}
 	lookup := l.with(v)
@@ -135,13 +135,13 @@ func (l *late) replace(ctx context.Context, v *secrets.Values) {
 	}
 }
 
-// unread returns the settings that the function did not look at: it needs no
-// secret that holds nothing else.
+// unread returns the settings that the function did not read. It does not need a secret
+// that holds only those.
 func unread(names []string, read map[string]bool) []string {
 	return slices.DeleteFunc(names, func(name string) bool { return read[name] })
 }
 
-// release ends the use of o, and o itself where another has taken its place.
+// release ends one use of o. It closes o after the last use if another has replaced it.
 func (l *late) release(ctx context.Context, o *opened) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -151,7 +151,7 @@ func (l *late) release(ctx context.Context, o *opened) {
 	}
 }
 
-// end closes o and logs where that fails: nobody is left to tell.
+// end closes o. It logs a failure because there is no caller to return it to.
 func (o *opened) end(ctx context.Context) {
 	if err := o.close(); err != nil {
 		slog.LogAttrs(ctx, slog.LevelError, "close", slog.String("cause", err.Error()))
@@ -166,9 +166,9 @@ func (o *opened) close() error {
 	return o.Function.Close()
 }
 
-// with looks a setting up in the environment and then in v. The environment
-// wins: it is what the deployment says about this one function, and the way out
-// when a secret that many share is wrong.
+// with returns a lookup of settings in the environment and then in v. The environment
+// wins: it is specific to this function, and it is the way out if a shared secret is
+// wrong.
 func (l *late) with(v *secrets.Values) func(string) (string, bool) {
 	return func(name string) (string, bool) {
 		if s, ok := l.lookup(name); ok && strings.TrimSpace(s) != "" {
@@ -179,7 +179,7 @@ func (l *late) with(v *secrets.Values) func(string) (string, bool) {
 	}
 }
 
-// renew is [config.Env.Renew] of everything opened here.
+// renew implements [config.Env.Renew] for everything opened here.
 func (l *late) renew(ctx context.Context, name string) secret.String {
 	v, err := l.keeper.Renew(ctx)
 	if err != nil {
@@ -189,8 +189,8 @@ func (l *late) renew(ctx context.Context, name string) secret.String {
 	return secret.String(s)
 }
 
-// fetch fetches, and logs a failure that nobody will hear of because there are
-// values to go on with.
+// fetch reads the secrets. It logs a failure if older values are in use, because no caller
+// sees the error then.
 func (l *late) fetch(ctx context.Context) (*secrets.Values, error) {
 	v, err := l.source(ctx)
 	l.mu.Lock()
@@ -201,8 +201,8 @@ func (l *late) fetch(ctx context.Context) (*secrets.Values, error) {
 	return v, err
 }
 
-// unopened is what stands for a function that cannot be opened because of err.
-// The next event tries again.
+// unopened returns a stand-in for a function that cannot be opened because of err. The
+// next event tries again.
 func unopened(err error) Function {
 	return Function{
 		HTTP: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -10,17 +10,17 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/version"
 )
 
-// newLog returns the log of a function: JSON lines with the names of fields
-// that Lambda's own filters and metrics look for ("timestamp", "message"), and
-// with the version, as two are in use while one replaces the other.
+// newLog returns the log of a function: JSON lines with the field names that Lambda's
+// filters and metrics look for ("timestamp", "message"), and with the version, because two
+// versions run during a deployment.
 func newLog(w io.Writer, level slog.Level) *slog.Logger {
 	return slog.New(invocationHandler{slog.NewJSONHandler(w, &slog.HandlerOptions{
 		Level: level, ReplaceAttr: lambdacontext.ReplaceAttr,
 	})}).With(slog.String("version", version.String()))
 }
 
-// An invocationHandler adds to each line the ids under which Lambda and X-Ray
-// know the invocation.
+// An invocationHandler adds to each line the ids by which Lambda and X-Ray know the
+// invocation.
 type invocationHandler struct{ slog.Handler }
 
 // Handle adds the ids of ctx and writes the line.
@@ -34,12 +34,12 @@ func (h invocationHandler) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, r)
 }
 
-// WithAttrs keeps the ids on lines of derived loggers.
+// WithAttrs returns a handler that still adds the ids.
 func (h invocationHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return invocationHandler{h.Handler.WithAttrs(attrs)}
 }
 
-// WithGroup keeps the ids on lines of derived loggers.
+// WithGroup returns a handler that still adds the ids.
 func (h invocationHandler) WithGroup(name string) slog.Handler {
 	return invocationHandler{h.Handler.WithGroup(name)}
 }

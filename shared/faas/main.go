@@ -27,20 +27,20 @@ import (
 //
 //	func main() { faas.Main(open) }
 //
-// The parameter of open is a pointer to the settings that the function has. open
-// builds the handler from them; it must not connect to anything, as it is part of
-// every cold start. Its failure, or all invalid settings, are reported to Lambda in
-// one line before the process ends; the line goes to operators, so it must contain
-// no secret. The context of open ends with the instance. A handler made by
-// [Closing] is closed then.
+// The parameter of open is a pointer to the settings of the function. open builds the
+// handler from them; it must not connect to anything, because it is part of every cold
+// start. If it fails, or if settings are invalid, the error is reported to Lambda in one
+// line and the process ends. Operators read that line, so it must not contain a secret.
+// The context of open ends with the instance, and a handler made by [Closing] is closed
+// then.
 //
-// If SECRETS_ARNS names secrets (see package secrets), open is called by the first
-// event instead, since settings may be in them, and again when they have changed: a
-// handler is closed, and its context ends, when the requests that it serves are
-// done. While open fails, requests get 503.
+// If SECRETS_ARNS names secrets (see package secrets), which may hold settings, open is
+// called by the first event instead, and again when the secrets have changed. The previous
+// handler is closed, and its context ends, when its requests are done. While open fails,
+// requests get 503.
 //
-// Logs are JSON lines on standard output, through [slog.Default], from LOG_LEVEL
-// on, with the ids of the invocation.
+// Logs are JSON lines on standard output with the ids of the invocation, written through
+// [slog.Default] at LOG_LEVEL and above.
 func Main[S any, P settingsOf[S]](open func(context.Context, P) (http.Handler, error)) {
 	MainJob(func(ctx context.Context, settings P) (Function, error) {
 		h, err := open(ctx, settings)
@@ -52,20 +52,19 @@ func Main[S any, P settingsOf[S]](open func(context.Context, P) (http.Handler, e
 	})
 }
 
-// MainJob is [Main] for a function that has jobs, with HTTP or without.
+// MainJob is [Main] for a function that runs jobs, with or without HTTP.
 func MainJob[S any, P settingsOf[S]](open func(context.Context, P) (Function, error)) {
 	os.Exit(run(start(loading(open))))
 }
 
-// MainResource is [MainJob] for a function that has a Resource. It is opened by
-// its first event, secrets or not: a function that cannot start answers nobody,
-// and CloudFormation would wait an hour for it. The failure is the answer
-// instead.
+// MainResource is [MainJob] for a function that has a Resource. The first event opens it,
+// with secrets or without: a function that cannot start does not respond, and
+// CloudFormation would wait an hour for it. Opened late, it can report the failure.
 func MainResource[S any, P settingsOf[S]](open func(context.Context, P) (Function, error)) {
 	os.Exit(run(startLate(loading(open))))
 }
 
-// settingsOf are pointers to S that load it.
+// settingsOf constrains P to a pointer to S that loads the settings.
 type settingsOf[S any] interface {
 	*S
 	setting.Settings
@@ -73,8 +72,7 @@ type settingsOf[S any] interface {
 
 type opener func(context.Context, *config.Env) (Function, error)
 
-// loading returns an opener that loads the settings, and calls open if all are
-// valid.
+// loading returns an opener that loads the settings and calls open if all are valid.
 func loading[S any, P settingsOf[S]](open func(context.Context, P) (Function, error)) opener {
 	return func(ctx context.Context, env *config.Env) (Function, error) {
 		settings := P(new(S))
@@ -85,15 +83,15 @@ func loading[S any, P settingsOf[S]](open func(context.Context, P) (Function, er
 	}
 }
 
-// An instance is what a function's process runs.
+// An instance is what the process of a function runs.
 type instance struct {
 	lambda.Handler
 
-	close func() error // nil: there is nothing to close
+	close func() error // nil if there is nothing to close
 }
 
-// run returns the exit code of a function that did not start; it does not
-// return from one that did.
+// run returns the exit code of a function that did not start. It does not return if the
+// function started.
 func run(start func(ctx context.Context) (instance, error)) int {
 	api := os.Getenv("AWS_LAMBDA_RUNTIME_API")
 	if api == "" {
@@ -109,7 +107,7 @@ func run(start func(ctx context.Context) (instance, error)) int {
 		reportInit(ctx, api, err)
 		return 1
 	}
-	if f.close != nil { // asking for SIGTERM costs a round trip, so only where there is something to do
+	if f.close != nil { // registering for SIGTERM costs a round trip
 		onSIGTERM(ctx, api, func() {
 			stop()
 			os.Exit(closed(f.close))
@@ -124,10 +122,9 @@ func run(start func(ctx context.Context) (instance, error)) int {
 // memory").
 const oneProcessor = 1769
 
-// useShare lets Go run one thread of ours at a time where the function may use
-// one processor, though it sees two: it serves one event at a time, and each
-// hand over to another thread is time of that one. GOMAXPROCS in the environment
-// wins.
+// useShare limits Go to one running thread if the function gets at most the time of one
+// processor, although it sees two. It serves one event at a time, and each switch between
+// threads takes time from that event. GOMAXPROCS in the environment wins.
 func useShare() {
 	mb, err := strconv.Atoi(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"))
 	if err == nil && mb <= oneProcessor && os.Getenv("GOMAXPROCS") == "" {
@@ -135,8 +132,8 @@ func useShare() {
 	}
 }
 
-// Closing returns h with what is to be closed when the instance ends. Lambda
-// leaves 500 ms for it, and sometimes none.
+// Closing returns h with a function that is called when the instance ends. Lambda allows
+// 500 ms for it, and sometimes no time at all.
 func Closing(h http.Handler, close func() error) http.Handler {
 	return closing{h, close}
 }
@@ -147,10 +144,10 @@ type closing struct {
 	close func() error
 }
 
-// Close closes what the handler stands on.
+// Close calls the function that was passed to [Closing].
 func (c closing) Close() error { return c.close() }
 
-// closed closes and returns the exit code.
+// closed calls close and returns the exit code.
 func closed(close func() error) int {
 	if err := close(); err != nil {
 		slog.LogAttrs(context.Background(), slog.LevelError, "close", slog.String("cause", err.Error()))
@@ -159,8 +156,8 @@ func closed(close func() error) int {
 	return 0
 }
 
-// start returns what sets the log up and opens the function, or leaves that to
-// its first event where there are secrets to be fetched.
+// start returns a function that sets up the log and opens the function. If there are
+// secrets to fetch, it leaves the opening to the first event.
 func start(open opener) func(context.Context) (instance, error) {
 	return func(ctx context.Context) (instance, error) {
 		env, source := prepare()
@@ -173,8 +170,8 @@ func start(open opener) func(context.Context) (instance, error) {
 	}
 }
 
-// startLate returns what leaves everything to the first event, its own failure
-// included.
+// startLate returns a function that leaves the opening to the first event, and reports
+// invalid settings of the secrets there, too.
 func startLate(open opener) func(context.Context) (instance, error) {
 	return func(ctx context.Context) (instance, error) {
 		env, source := prepare()
@@ -192,14 +189,15 @@ func startLate(open opener) func(context.Context) (instance, error) {
 	}
 }
 
-// prepare sets the log up and reads which secrets there are, if any.
+// prepare sets up the log and returns the source of the secrets, or nil if none are
+// configured.
 func prepare() (*config.Env, *secrets.Source) {
 	env := config.New(os.LookupEnv)
 	slog.SetDefault(newLog(os.Stdout, setting.LogLevel(env)))
 	return env, secrets.Read(env)
 }
 
-// opening calls open. A panic is an error.
+// opening calls open and turns a panic into an error.
 func opening(ctx context.Context, env *config.Env, open opener) (f Function, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -211,7 +209,7 @@ func opening(ctx context.Context, env *config.Env, open opener) (f Function, err
 	return open(ctx, env)
 }
 
-// notStarted returns err as a line.
+// notStarted returns err as an error of one line.
 func notStarted(err error) error {
 	if err == nil {
 		return nil
@@ -219,20 +217,20 @@ func notStarted(err error) error {
 	return startError(strings.ReplaceAll(err.Error(), "\n", "; "))
 }
 
-// A startError is one line about why the function cannot start.
+// A startError says in one line why the function cannot start.
 type startError string
 
 func (e startError) Error() string { return string(e) }
 
-// reportInit tells Lambda why the function cannot start, which its runtime
-// library has no call for (Runtime API, "Initialization error").
+// reportInit reports to Lambda why the function cannot start. The runtime library has no
+// call for that (Runtime API, "Initialization error").
 func reportInit(ctx context.Context, api string, cause error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	const kind = "Function.StartFailed"
 	body, err := json.Marshal(map[string]any{"errorMessage": cause.Error(), "errorType": kind, "stackTrace": []string{}})
 	if err != nil {
-		return // strings can be encoded
+		return // unreachable: strings can be encoded
 	}
 	url := "http://" + api + "/2018-06-01/runtime/init/error"
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))

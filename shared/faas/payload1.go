@@ -7,14 +7,14 @@ import (
 	"github.com/awslabs/aws-lambda-go-api-proxy/core"
 )
 
-// readREST reads payload 1.0 of a REST API. Its query is decoded, and its path
-// has no stage in front.
+// readREST reads payload 1.0 of a REST API, which decodes the query and leaves the stage
+// out of the path.
 func readREST(e *event) request {
 	query := decodedQuery(e.Query, e.MultiQuery)
 	return e.request(e.HTTPMethod, keepPath(e.Path), query, e.RequestContext.Identity.SourceIP)
 }
 
-// decodedQuery returns the query again, sorted by key: its order was lost.
+// decodedQuery encodes the query again, sorted by key because its original order is lost.
 func decodedQuery(single map[string]string, multi map[string][]string) string {
 	if len(multi) > 0 {
 		return url.Values(multi).Encode()

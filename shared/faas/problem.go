@@ -11,8 +11,8 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/correlation"
 )
 
-// A problem is the body of an answer that comes from here instead of the
-// handler (RFC 9457), in the form of the handler's own.
+// A problem is the body of an error response that this package writes instead of the
+// handler (RFC 9457). It has the same form as the handler's own.
 type problem struct {
 	Type          string `json:"type"`
 	Title         string `json:"title"`
@@ -53,7 +53,8 @@ func (p problem) send(w http.ResponseWriter) {
 	json.NewEncoder(w).Encode(p) //nolint:errcheck // strings, into a buffer
 }
 
-// correlationID returns the client's ID, or the ID of the invocation.
+// correlationID returns the client's ID, or the ID of the invocation if the client sent
+// none.
 func correlationID(ctx context.Context, h http.Header) string {
 	if id := correlation.ID(h); id != "" {
 		return id

@@ -18,15 +18,15 @@ import (
 	"github.com/awslabs/aws-lambda-go-api-proxy/core"
 )
 
-// A front is what stands between the client and the function and speaks HTTP
-// with the one and events with the other.
+// A front is the service between the client and the function. It speaks HTTP with the
+// client and sends events to the function.
 type front struct {
 	read   func(*event) request
-	gather func(request, func(http.ResponseWriter)) (any, error) // returns the answer that the callback writes
-	limit  int                                                   // bytes of an encoded answer
+	gather func(request, func(http.ResponseWriter)) (any, error) // returns what the callback writes
+	limit  int                                                   // bytes of an encoded response
 }
 
-// The largest answers that Lambda, and a load balancer, pass on.
+// The largest responses that Lambda and a load balancer accept.
 const (
 	lambdaLimit = 6_291_556
 	albLimit    = 1 << 20
@@ -39,45 +39,44 @@ var fronts = map[kind]front{
 	loadBalancer: {readALB, gatherALB, albLimit},
 }
 
-// A request is an HTTP request as the bridge takes it. Of the forms that it
-// knows, a load balancer's is the one in which it splits no header at its commas
-// and heeds no environment variable. The query stands behind the path, since of
-// a map it would be in random order.
+// A request is an HTTP request in the form that the bridge takes. It is the form of a load
+// balancer, because for that one the bridge does not split headers at commas and ignores
+// environment variables. The query is part of the path, because the bridge would reorder a
+// map at random.
 type request struct {
 	events.ALBTargetGroupRequest
 
 	host       string
-	remote     string // the client's address; "" when unknown
+	remote     string // the client's address; "" if unknown
 	secure     bool   // the client used TLS
 	multiValue bool   // the answer's headers are lists; load balancers only
 }
 
-// request returns what all fronts say alike about a request. Path and query are
-// escaped.
+// request returns the parts of a request that all fronts have in common. path and query
+// are escaped.
 func (e *event) request(method, path, query, remote string) request {
 	h := headers(e.Headers, e.MultiHeaders)
 	q := request{host: cmp.Or(h.Get("Host"), e.RequestContext.DomainName), remote: remote, secure: true}
 	for name := range h {
-		// net/http keeps the first two in fields of their own. The others are
-		// the bridge's, and its readers would believe a client's.
+		// net/http keeps the first two in fields. The others belong to the bridge, which would
+		// believe a client's.
 		if name == "Host" || name == "Transfer-Encoding" || strings.HasPrefix(name, "X-Golambdaproxy-") {
 			delete(h, name)
 		}
 	}
 	if query != "" {
-		path += "?" + strings.ReplaceAll(query, "#", "%23") // no fragment is sent
+		path += "?" + strings.ReplaceAll(query, "#", "%23") // clients send no fragment
 	}
 	q.HTTPMethod, q.Path, q.MultiValueHeaders = method, path, h
 	q.Body, q.IsBase64Encoded = e.Body, e.IsBase64Encoded
 	return q
 }
 
-// traceKey is under what the runtime library keeps the trace in a context.
+// traceKey is the context key under which the runtime library stores the trace.
 const traceKey = "x-amzn-trace-id"
 
-// http has the bridge make the request, and makes it the one that net/http's
-// server would have read from the wire. It fails for what no server would take
-// for one.
+// http returns the request that net/http's server would have read from the wire. It fails
+// if no server would accept it.
 func (q request) http(ctx context.Context) (*http.Request, error) {
 	control := func(c rune) bool { return c < ' ' || c == 0x7f }
 	if !isToken(q.HTTPMethod) || strings.ContainsFunc(q.Path, control) { // the bridge would print them
@@ -88,11 +87,11 @@ func (q request) http(ctx context.Context) (*http.Request, error) {
 		return nil, fmt.Errorf("convert the event: %w", err)
 	}
 	r = r.WithContext(ctx)
-	r.Method = q.HTTPMethod // not in capitals: methods are case-sensitive (RFC 9110 section 9.1)
+	r.Method = q.HTTPMethod // the bridge changes its case, which matters (RFC 9110 section 9.1)
 	r.Host, r.URL.Scheme, r.URL.Host = q.host, "", ""
 	r.RemoteAddr = remoteAddr(q.remote)
 	if trace, ok := ctx.Value(traceKey).(string); ok && trace != "" {
-		r.Header.Set("X-Amzn-Trace-Id", trace) // the runtime's names our segment, the client's does not
+		r.Header.Set("X-Amzn-Trace-Id", trace) // not the client's: it names our segment
 	}
 	if q.secure {
 		name, _, err := net.SplitHostPort(q.host)
@@ -104,9 +103,8 @@ func (q request) http(ctx context.Context) (*http.Request, error) {
 	return r, nil
 }
 
-// remoteAddr returns the address in the form of [http.Request.RemoteAddr]. The
-// port is unknown to most fronts and 0 then; an unknown address is 0.0.0.0,
-// which no client has.
+// remoteAddr returns the address in the form of [http.Request.RemoteAddr]. The port is 0
+// if the front does not report it. An unknown address is 0.0.0.0, which no client has.
 func remoteAddr(s string) string {
 	if ap, err := netip.ParseAddrPort(s); err == nil {
 		return ap.String()
@@ -117,7 +115,7 @@ func remoteAddr(s string) string {
 	return "0.0.0.0:0"
 }
 
-// escapePath returns a decoded path as it stands in a request line.
+// escapePath returns a decoded path in the form of a request line.
 func escapePath(path string) string {
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path
@@ -125,8 +123,8 @@ func escapePath(path string) string {
 	return (&url.URL{Path: path}).EscapedPath()
 }
 
-// keepPath returns a path that the front left as the client sent it. One that
-// cannot stand in a request line was decoded after all.
+// keepPath returns a path that the front passes on as the client sent it. If the path
+// cannot be part of a request line, the front has decoded it, and keepPath escapes it.
 func keepPath(path string) string {
 	_, err := url.PathUnescape(path)
 	odd := strings.ContainsFunc(path, func(c rune) bool { return c <= ' ' || c > '~' || c == '?' || c == '#' })
@@ -136,9 +134,8 @@ func keepPath(path string) string {
 	return path
 }
 
-// headers returns the headers of an event that has them once with their last
-// value, once with all, or both. Names that differ in case are merged in a
-// stable order.
+// headers returns the headers of an event that has each name with its last value, with all
+// values, or both. It merges names that differ only in case, in a stable order.
 func headers(single map[string]string, multi map[string][]string) http.Header {
 	h := make(http.Header, max(len(single), len(multi)))
 	for _, name := range sortedKeys(multi) {
@@ -168,7 +165,7 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
-// decode reads the event of a front whose kind is known already.
+// decode decodes an event of a known kind.
 func decode[Event any](payload []byte) (Event, error) {
 	var e Event
 	if err := json.Unmarshal(payload, &e); err != nil {

@@ -15,43 +15,42 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 )
 
-// A Resource brings about what a custom resource of CloudFormation stands for,
-// as its properties say, and returns attributes for Fn::GetAtt. It is called
-// when the resource is created and when its properties change, at least once, so
-// doing it twice must be harmless. When the resource is deleted it is not
-// called, and nothing is done: what it made outlives the stack, and a stack
-// whose creation failed can be taken away.
+// A Resource creates or updates what a custom resource of CloudFormation stands for,
+// according to its properties, and returns attributes for Fn::GetAtt. It is called when
+// the resource is created and when its properties change, at least once, so it must be
+// idempotent. It is not called when the resource is deleted: what it created outlives the
+// stack, and a stack that failed to create can be deleted.
 type Resource func(ctx context.Context, properties map[string]any) (attributes map[string]any, err error)
 
-// A Command does what a person asks the function for with
-// aws lambda invoke --payload '{"action":"…"}', and returns what is shown as JSON.
+// A Command does what an operator asks of the function with aws lambda invoke --payload
+// '{"action":"…"}', and returns a result to show as JSON.
 type Command func(ctx context.Context, action string) (answer any, err error)
 
 const (
-	answerMargin   = 12 * time.Second // of a change, to tell its outcome in
+	answerMargin   = 12 * time.Second // reserved to report the outcome of a change
 	answerAttempts = 3
 	answerTimeout  = 3 * time.Second // of one attempt
-	answerPause    = time.Second     // before the next
-	grace          = time.Second     // for a change to notice that its time is up
-	maxReason      = 512             // bytes; the whole answer may have 4096, and JSON may write six for one
+	answerPause    = time.Second     // before the next attempt
+	grace          = time.Second     // for a change to notice that its context ended
+	maxReason      = 512             // bytes of 4096 for the response; JSON may escape one as six
 )
 
-// change answers CloudFormation's request. It sends an answer whatever happens
-// (see AWS CloudFormation User Guide, "Custom resource request types"), since a
-// stack waits an hour for one that does not come. Only when it cannot be sent
-// does the function fail: Lambda then invokes it again, and all is done anew.
+// change answers CloudFormation's request. It always sends a response (AWS CloudFormation
+// User Guide, "Custom resource request types"), because a stack waits an hour for a
+// missing one. Only if the response cannot be sent does the function fail; Lambda then
+// invokes it again, and the change is repeated.
 func (f Function) change(ctx context.Context, payload []byte) ([]byte, error) {
 	e, err := decode[cfn.Event](payload)
 	if err != nil {
 		return nil, failure("UnknownEvent", err.Error())
 	}
 	to, err := responseURL(e.ResponseURL)
-	if err != nil { // nobody to answer to, so nobody who may ask
+	if err != nil { // without a place to respond to, the request is not CloudFormation's
 		return nil, failure("UnknownEvent", err.Error())
 	}
 	answer := cfn.NewResponse(&e)
 	answer.Status = cfn.StatusSuccess
-	answer.PhysicalResourceID = cmp.Or(e.PhysicalResourceID, e.LogicalResourceID) // another would be a replacement
+	answer.PhysicalResourceID = cmp.Or(e.PhysicalResourceID, e.LogicalResourceID) // another means replacement
 	switch e.RequestType {
 	case cfn.RequestCreate, cfn.RequestUpdate:
 		answer.Data, err = f.perform(ctx, e.ResourceProperties)
@@ -72,7 +71,7 @@ func (f Function) change(ctx context.Context, payload []byte) ([]byte, error) {
 	return []byte("null"), nil
 }
 
-// perform calls f.Resource, and comes back before ctx ends whatever that does.
+// perform calls f.Resource. It returns before ctx ends, even if f.Resource does not.
 func (f Function) perform(ctx context.Context, properties map[string]any) (map[string]any, error) {
 	deadline, ok := ctx.Deadline()
 	if ok {
@@ -111,7 +110,7 @@ func (f Function) perform(ctx context.Context, properties map[string]any) (map[s
 	}
 }
 
-// command answers a person.
+// command answers an operator's request.
 func (f Function) command(ctx context.Context, payload []byte) ([]byte, error) {
 	e, err := decode[struct{ Action string }](payload)
 	if err != nil {
@@ -126,8 +125,7 @@ func (f Function) command(ctx context.Context, payload []byte) ([]byte, error) {
 	return encode(v)
 }
 
-// responseURL returns the presigned URL to which an answer goes. No other host
-// than AWS's gets one.
+// responseURL returns the presigned URL for the response. It accepts only hosts of AWS.
 func responseURL(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "https" || u.User != nil || u.Port() != "" ||
@@ -137,7 +135,7 @@ func responseURL(s string) (string, error) {
 	return s, nil
 }
 
-// reason returns err in one line that CloudFormation takes.
+// reason returns err as one line of a length that CloudFormation accepts.
 func reason(err error) string {
 	line := strings.Join(strings.Fields(oneLine(err.Error())), " ")
 	if len(line) > maxReason {
@@ -146,7 +144,7 @@ func reason(err error) string {
 	return line
 }
 
-// send puts the answer where CloudFormation waits for it.
+// send sends the response to CloudFormation and retries.
 func send(ctx context.Context, to string, answer *cfn.Response) error {
 	body, err := encode(answer)
 	if err != nil {
@@ -171,16 +169,16 @@ func send(ctx context.Context, to string, answer *cfn.Response) error {
 	}
 }
 
-// put sends the answer once. A final error would be the same another time.
+// put sends the response once. If final is true, a retry would fail in the same way.
 func put(ctx context.Context, client *http.Client, to string, body []byte) (final bool, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPut, to, bytes.NewReader(body))
 	if err != nil {
 		return true, errors.New("the ResponseURL cannot be used")
 	}
-	resp, err := client.Do(r) // without Content-Type: it would have to be signed
+	resp, err := client.Do(r) // no Content-Type: it would have to be part of the signature
 	if err != nil {
 		if e, ok := errors.AsType[*url.Error](err); ok {
-			err = e.Err // without the URL, which is signed
+			err = e.Err // drop the URL, which is signed
 		}
 		return false, fmt.Errorf("send the answer: %w", err)
 	}

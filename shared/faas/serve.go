@@ -7,9 +7,8 @@ import (
 	"net/http"
 )
 
-// serve answers one HTTP event of the front. A request that is none is its
-// client's fault and gets 400: as an error it would count against the function,
-// and anybody could raise its alarms.
+// serve answers one HTTP event of the front. A malformed request gets 400, not an error:
+// an error would count against the function, and any client could trigger its alarms.
 func (f Function) serve(ctx context.Context, via front, e *event) ([]byte, error) {
 	q := via.read(e)
 	r, err := q.http(ctx)
@@ -25,8 +24,8 @@ func (f Function) serve(ctx context.Context, via front, e *event) ([]byte, error
 	return via.refuse(ctx, q, broken)
 }
 
-// handle calls the handler. After a panic, or an answer it broke off, the
-// answer is a 500, as nothing has left us yet.
+// handle calls the handler. If the handler panics or aborts, the response is a 500,
+// because nothing has been sent yet.
 func (f Function) handle(via front, q request, r *http.Request) (answer []byte, err error) {
 	defer func() {
 		p := recover()

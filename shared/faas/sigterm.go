@@ -13,12 +13,11 @@ import (
 	"time"
 )
 
-// onSIGTERM calls end when Lambda is about to end the instance, 500 ms before
-// it does. Lambda sends SIGTERM only where an extension is registered, so one
-// registers that waits for no event. The runtime library can do that too
-// (WithEnableSIGTERM), with an HTTP client of its own that costs every cold
-// start half a millisecond more. A failure is logged: the function works
-// without.
+// onSIGTERM calls end when Lambda is about to end the instance, 500 ms in advance. Lambda
+// sends SIGTERM only if an extension is registered, so onSIGTERM registers one that
+// subscribes to no events. The runtime library can do that too (WithEnableSIGTERM), but
+// its HTTP client adds half a millisecond to every cold start. A failure is logged, and
+// the function runs without the signal.
 func onSIGTERM(ctx context.Context, api string, end func()) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM)
@@ -28,16 +27,16 @@ func onSIGTERM(ctx context.Context, api string, end func()) {
 	}
 	go func() {
 		<-signals
-		if conn != nil { // kept until here, as the extension is where somebody waits for its events
+		if conn != nil { // open until here: an extension exists while it waits for events
 			conn.Close()
 		}
 		end()
 	}()
 }
 
-// registerExtension registers an internal extension (Extensions API 2020-01-01)
-// and returns the connection on which it waits for its events, of which there
-// are none.
+// registerExtension registers an internal extension (Extensions API 2020-01-01) and
+// returns the connection on which the extension waits for its events. It subscribes to
+// none.
 func registerExtension(ctx context.Context, api string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()

@@ -23,15 +23,15 @@ const (
 	maxAnswer      = 512 << 10 // bytes; a secret has at most 64 KiB, which JSON may write sixfold
 )
 
-// An Error is a secret that could not be read. It holds no secret.
+// An Error says that a secret could not be read. It contains no secret value.
 type Error struct {
 	Secret string // the ARN or the name
-	Status int    // of the answer; 0 where there was none
-	Code   string // AWS's name for what is wrong, such as AccessDeniedException; may be empty
+	Status int // of the response; 0 if there was none
+	Code   string // AWS's error code, such as AccessDeniedException; may be empty
 	cause  error
 }
 
-// Error tells which secret and why.
+// Error names the secret and the cause.
 func (e *Error) Error() string {
 	switch {
 	case e.Code != "":
@@ -42,10 +42,10 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("secret %s: status %d", e.Secret, e.Status)
 }
 
-// Unwrap returns the failure of the connection, if it was one.
+// Unwrap returns the cause, or nil if Secrets Manager gave an error code.
 func (e *Error) Unwrap() error { return e.cause }
 
-// retryable reports failures that may be gone a moment later.
+// retryable reports whether the failure may be transient.
 func (e *Error) retryable() bool {
 	switch e.Code {
 	case "ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded",
@@ -55,10 +55,10 @@ func (e *Error) retryable() bool {
 	return e.Status == 0 || e.Status == http.StatusTooManyRequests || e.Status >= 500
 }
 
-// A client asks Secrets Manager (API version 2017-10-17).
+// A client calls Secrets Manager (API version 2017-10-17).
 type client struct {
 	http        *http.Client
-	endpoint    *url.URL // nil: the one of the secret's region
+	endpoint    *url.URL // nil: the endpoint of the secret's region
 	credentials credentials
 	now         func() time.Time
 }
@@ -71,12 +71,13 @@ func newHTTP() *http.Client {
 			TLSHandshakeTimeout:   time.Second,
 			ResponseHeaderTimeout: attemptTimeout,
 		},
-		// The signature is for one host.
+		// The signature is valid for one host only.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
-// get returns the text of the current version of a secret, and its id.
+// get returns the text of a secret's current version, and the id of that version. It
+// retries once.
 func (c *client) get(ctx context.Context, ref Ref) (text, version string, err error) {
 	for attempt := 1; ; attempt++ {
 		text, version, err = c.try(ctx, ref)
@@ -87,7 +88,7 @@ func (c *client) get(ctx context.Context, ref Ref) (text, version string, err er
 	}
 }
 
-// pause waits a little and reports whether there is time left.
+// pause waits briefly and reports whether ctx is still valid.
 func pause(ctx context.Context) bool {
 	t := time.NewTimer(attemptPause/2 + rand.N(attemptPause))
 	defer t.Stop()
@@ -122,11 +123,11 @@ func (c *client) try(ctx context.Context, ref Ref) (text, version string, err er
 	return *value.SecretString, value.VersionId, nil
 }
 
-// call sends GetSecretValue and returns the answer.
+// call sends GetSecretValue and returns the status and the body of the response.
 func (c *client) call(ctx context.Context, ref Ref) (status int, answer []byte, err error) {
 	body, err := json.Marshal(map[string]string{"SecretId": ref.String()})
 	if err != nil {
-		return 0, nil, err // a string can be encoded
+		return 0, nil, err // unreachable: a string can be encoded
 	}
 	endpoint := cmp.Or(c.endpoint, &url.URL{Scheme: "https", Host: ref.host(), Path: "/"})
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint.String(), bytes.NewReader(body))
@@ -153,8 +154,7 @@ func (c *client) call(ctx context.Context, ref Ref) (status int, answer []byte, 
 	return resp.StatusCode, answer, nil
 }
 
-// errorCode returns AWS's name for what is wrong, and nothing else of what it
-// wrote.
+// errorCode returns AWS's error code, and nothing else of the response.
 func errorCode(answer []byte) string {
 	var body struct {
 		Type string `json:"__type"`

@@ -14,15 +14,15 @@ const (
 	MaxAge = 5 * time.Minute
 	// RetryAfter is the pause between attempts to read values past MaxAge again.
 	RetryAfter = 30 * time.Second
-	// MinAge is how long values are used although a service refuses them.
+	// MinAge is how long values are used even if a service refuses them.
 	MinAge = 3 * time.Second
 
 	fetchTimeout = 8 * time.Second // for all secrets together
-	maxWait      = time.Second     // for newer values, where there are older ones
+	maxWait      = time.Second // for newer values, if there are older ones
 )
 
-// A Keeper caches what a fetch returned and fetches again when that is old. It is
-// safe for concurrent use: one fetch runs at a time, however many callers ask.
+// A Keeper caches the result of a fetch and fetches again when the result is old. It is
+// safe for concurrent use. Only one fetch runs at a time, however many callers wait.
 //
 // It compares wall clocks: while a Lambda instance is frozen, the monotonic clock
 // may stand still.
@@ -37,13 +37,13 @@ type Keeper struct {
 	fetching bool
 }
 
-// NewKeeper returns a Keeper of what fetch returns. The context of fetch does not
-// end with that of the caller, since others may wait for the same fetch.
+// NewKeeper returns a Keeper that calls fetch. The context of fetch does not end with the
+// caller's, because other callers may wait for the same fetch.
 func NewKeeper(fetch func(context.Context) (*Values, error)) *Keeper { return &Keeper{fetch: fetch} }
 
-// Values returns the values, at most [MaxAge] old unless they cannot be read.
-// As long as they are equal, they are the same pointer. It fails only if no fetch
-// ever succeeded.
+// Values returns the values. They are at most [MaxAge] old, unless newer ones cannot be
+// read. While the values are equal, the pointer stays the same. Values fails only if no
+// fetch has ever succeeded.
 func (k *Keeper) Values(ctx context.Context) (*Values, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -53,8 +53,8 @@ func (k *Keeper) Values(ctx context.Context) (*Values, error) {
 	return k.wait(ctx)
 }
 
-// Renew is [Keeper.Values] for a caller whom a service refused with the current
-// values: it fetches again, unless the last fetch ended less than [MinAge] ago.
+// Renew is [Keeper.Values] for a caller that a service refused with the current values. It
+// fetches again, unless the last fetch ended less than [MinAge] ago.
 func (k *Keeper) Renew(ctx context.Context) (*Values, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -88,7 +88,7 @@ func (k *Keeper) wait(ctx context.Context) (*Values, error) {
 	return nil, err
 }
 
-// update fetches and keeps the result.
+// update fetches and keeps the result if it differs.
 func (k *Keeper) update(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
@@ -110,7 +110,7 @@ func (k *Keeper) update(ctx context.Context) error {
 	return nil
 }
 
-// older reports whether t is at least age ago, or in the future: the clock was set
+// older reports whether t is at least age ago, or in the future because the clock was set
 // back.
 func older(t time.Time, age time.Duration) bool {
 	since := now().Sub(t)

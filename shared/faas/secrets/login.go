@@ -11,9 +11,9 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
-// A login is a secret in the form that RDS and the rotation functions of AWS
-// keep one in (AWS Secrets Manager User Guide, "JSON structure of secrets",
-// PostgreSQL). What RDS manages itself is user and password alone.
+// A login is a secret in the format of RDS and of AWS's rotation functions (AWS Secrets
+// Manager User Guide, "JSON structure of secrets", PostgreSQL). Secrets that RDS manages
+// hold only user and password.
 type login struct {
 	User     *string        `json:"username"`
 	Password *secret.String `json:"password"`
@@ -21,10 +21,10 @@ type login struct {
 	Host     string         `json:"host"`
 	Port     port           `json:"port"`
 	Database string         `json:"dbname"`
-	SSLMode  string         `json:"sslmode"` // not AWS's; others may add members
+	SSLMode  string         `json:"sslmode"` // not part of AWS's format; others may add members
 }
 
-// A port is written as a number by some of AWS, and as text by others.
+// A port is a number in some of AWS's secrets, and a string in others.
 type port string
 
 func (p *port) UnmarshalJSON(raw []byte) error {
@@ -35,12 +35,12 @@ func (p *port) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// loginMembers are what a login consists of.
+// loginMembers returns the member names of a login.
 func loginMembers() []string {
 	return []string{"username", "password", "engine", "host", "port", "dbname", "sslmode"}
 }
 
-// readLogin returns the login that a secret is, or nil where it is none.
+// readLogin returns the login in a secret, or nil if it holds none.
 func readLogin(members map[string]json.RawMessage) (*login, error) {
 	if members["username"] == nil || members["password"] == nil {
 		return nil, nil
@@ -62,7 +62,7 @@ func readLogin(members map[string]json.RawMessage) (*login, error) {
 	return &l, nil
 }
 
-// url returns the address with the login, where it has a host.
+// url returns the database URL with the login, or "" if the login has no host.
 func (l *login) url() secret.String {
 	if l.Host == "" {
 		return ""
@@ -71,13 +71,14 @@ func (l *login) url() secret.String {
 		Scheme: "postgres", User: url.UserPassword(*l.User, l.Password.Reveal()),
 		Host: net.JoinHostPort(l.Host, cmp.Or(string(l.Port), "5432")),
 		Path: "/" + cmp.Or(l.Database, "postgres"), // AWS's own default
-		// Passwords travel: never to somebody who only says to be the database.
+		// The password must only go to the genuine database.
 		RawQuery: url.Values{"sslmode": {cmp.Or(l.SSLMode, "verify-full")}}.Encode(),
 	}
 	return secret.String(u.String())
 }
 
-// enter returns the address with the login, where it is one without a user.
+// enter returns address with the login added, unless it has a user or is not a PostgreSQL
+// URL.
 func (l *login) enter(address secret.String) secret.String {
 	u, err := url.Parse(address.Reveal())
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.User != nil || u.Query().Has("user") {
@@ -87,8 +88,8 @@ func (l *login) enter(address secret.String) secret.String {
 	return secret.String(u.String())
 }
 
-// settle gives the addresses of the database that have no user the first login
-// that a secret held, or makes one of that.
+// settle adds the login to those database URLs that have no user. If there is no
+// DATABASE_URL, it makes one from the login.
 func (v *Values) settle() {
 	if v.login == nil {
 		return

@@ -2,7 +2,7 @@ package secrets
 
 import "strings"
 
-// A Ref names a secret: its ARN, or its name in the region of the function.
+// A Ref names a secret by its ARN, or by its name in the region of the function.
 type Ref struct {
 	id     string
 	region string
@@ -11,7 +11,7 @@ type Ref struct {
 // String returns the ARN or the name. Neither is a secret.
 func (r Ref) String() string { return r.id }
 
-// host returns where Secrets Manager serves the secret's region.
+// host returns the host name of Secrets Manager in the secret's region.
 func (r Ref) host() string {
 	domain := "amazonaws.com"
 	if partition(r.region) == "aws-cn" {
@@ -22,7 +22,7 @@ func (r Ref) host() string {
 
 const maxName = 512 + len("-AbCdEf") // of a secret; ARNs add six random characters
 
-// parseRef reads an ARN, or a name that is looked up in region.
+// parseRef parses an ARN, or a name that is looked up in region.
 func parseRef(s, region string) (Ref, bool) {
 	name := s
 	if strings.HasPrefix(s, "arn:") {
@@ -37,8 +37,8 @@ func parseRef(s, region string) (Ref, bool) {
 	return Ref{s, region}, ok
 }
 
-// partition returns the part of AWS that a region is in: the commercial one,
-// China or the US government's. There are more, which nobody here can reach.
+// partition returns the AWS partition of a region: commercial, China or US government.
+// Other partitions are not supported.
 func partition(region string) string {
 	switch {
 	case strings.HasPrefix(region, "cn-"):
@@ -55,5 +55,5 @@ const (
 	digits = "0123456789"
 )
 
-// only reports whether s has characters, and none but those of set.
+// only reports whether s is not empty and contains only characters of set.
 func only(s, set string) bool { return s != "" && strings.Trim(s, set) == "" }

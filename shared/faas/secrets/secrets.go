@@ -1,13 +1,14 @@
-// Package secrets reads settings from AWS Secrets Manager, and reads them again
-// when they rotate.
+// Package secrets reads settings from AWS Secrets Manager and re-reads them when they
+// rotate.
 //
-// SECRETS_ARNS lists secrets, each a JSON object whose members are settings, or
-// the login for a database as RDS keeps it. A [Source] fetches them with one
-// signed call each; a [Keeper] remembers what it got, for a while. Nothing is fetched before it is asked for. There is no AWS
-// SDK in here, as it would lengthen every cold start (docs/adr/0009).
+// SECRETS_ARNS lists secrets. Each is a JSON object that holds settings, or a database
+// login in the format of RDS. A [Source] fetches each with one signed call; a [Keeper]
+// caches the result for a while. Nothing is fetched in advance. The package does not use
+// the AWS SDK, which would lengthen every cold start (docs/adr/0009); it imports only the
+// SDK's signer.
 //
-// No error and no log line holds a value, or anything that Secrets Manager
-// wrote: where it refuses a signature, it repeats the session token.
+// Errors and log lines contain no values and no text from Secrets Manager: when it rejects
+// a signature, it repeats the session token.
 package secrets
 
 import (
@@ -31,9 +32,9 @@ const Variable = "SECRETS_ARNS"
 
 const maxRefs = 8
 
-// Settings returns the variables that a secret may hold. What else is in one, such
-// as the members that a rotation function of AWS keeps there, is not for us: a
-// secret must not be able to turn every knob of a function.
+// Settings returns the variables that a secret may hold. Other members, such as those that
+// a rotation function of AWS keeps there, are ignored: a secret must not be able to change
+// every setting of a function.
 func Settings() []string {
 	return []string{
 		"DATABASE_URL", "DATABASE_CA", "MIGRATE_DATABASE_URL", "REDIS_URL", "QDRANT_URL",
@@ -43,31 +44,30 @@ func Settings() []string {
 	}
 }
 
-// Values are the settings that the secrets held at one time. They do not change.
+// Values are the settings that the secrets held at one time. They are immutable.
 type Values struct {
 	settings map[string]secret.String
-	versions []string // of the secrets, as in the list
-	ignored  int      // members that are no settings
-	login    *login   // the first that a secret held; nil for none
+	versions []string // of the secrets, in the order of SECRETS_ARNS
+	ignored  int // members that are not settings
+	login    *login // the first in the secrets; nil if there is none
 }
 
-// Lookup returns the setting.
+// Lookup returns the setting and reports whether it is present.
 func (v *Values) Lookup(name string) (secret.String, bool) {
 	s, ok := v.settings[name]
 	return s, ok
 }
 
-// Names returns which settings there are, sorted.
+// Names returns the names of the settings, sorted.
 func (v *Values) Names() []string { return slices.Sorted(maps.Keys(v.settings)) }
 
-// Versions returns the ids of the secrets' versions, in the order of the list.
+// Versions returns the version ids of the secrets, in the order of SECRETS_ARNS.
 func (v *Values) Versions() []string { return v.versions }
 
-// Ignored returns how many members of the secrets are no settings.
+// Ignored returns how many members of the secrets are not settings.
 func (v *Values) Ignored() int { return v.ignored }
 
-// String names the settings; fmt would print the fields of an unknown type,
-// secrets included.
+// String names the settings. Without it, fmt would print the fields, secrets included.
 func (v *Values) String() string { return "secrets with " + strings.Join(v.Names(), ", ") }
 
 // GoString is String.
@@ -76,8 +76,8 @@ func (v *Values) GoString() string { return v.String() }
 // equal reports whether the settings are the same.
 func (v *Values) equal(w *Values) bool { return maps.Equal(v.settings, w.settings) }
 
-// add takes what is new in a secret: of two secrets with one setting, the first
-// in the list has it.
+// add adds the settings of a secret. If two secrets hold the same setting, the first in
+// the list wins.
 func (v *Values) add(text string) error {
 	var members map[string]json.RawMessage
 	if json.Unmarshal([]byte(text), &members) != nil || members == nil { // the error may quote it
@@ -122,9 +122,9 @@ func (s *Source) String() string { return fmt.Sprint("secrets ", s.refs) }
 // GoString is String.
 func (s *Source) GoString() string { return s.String() }
 
-// Read returns the secrets that SECRETS_ARNS lists, or nil where it is unset.
-// The rest of what it reads is what Lambda sets, and AWS_ENDPOINT_URL_SECRETS_MANAGER,
-// which stands for the region's endpoint as it does in the SDKs.
+// Read returns the secrets that SECRETS_ARNS lists, or nil if it is unset. It also reads
+// the variables that Lambda sets, and AWS_ENDPOINT_URL_SECRETS_MANAGER, which replaces the
+// region's endpoint as in the AWS SDKs.
 func Read(env setting.Reader) *Source {
 	list := env.List(Variable)
 	if len(list) == 0 {
@@ -150,7 +150,7 @@ func Read(env setting.Reader) *Source {
 	}
 	for _, item := range list {
 		ref, ok := parseRef(item, env.String("AWS_REGION", ""))
-		if !ok { // not quoted: somebody may have put the secret itself here
+		if !ok { // not quoted: it may be a secret, put here by mistake
 			env.RefuseSecret(Variable, "has an item that is neither", takes)
 			break
 		}
@@ -159,9 +159,9 @@ func Read(env setting.Reader) *Source {
 	return s
 }
 
-// Fetch reads every secret once. Its error is an [Error].
+// Fetch reads every secret once. Its error is an *[Error].
 func (s *Source) Fetch(ctx context.Context) (*Values, error) {
-	defer s.client.http.CloseIdleConnections() // none would live until the next time
+	defer s.client.http.CloseIdleConnections() // none would survive until the next fetch
 	v := &Values{settings: map[string]secret.String{}}
 	for _, ref := range s.refs {
 		text, version, err := s.client.get(ctx, ref)

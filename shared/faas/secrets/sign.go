@@ -12,8 +12,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
-// credentials are the AWS credentials that Lambda sets in the environment of a
-// function.
+// credentials are the AWS credentials that Lambda sets in a function's environment.
 type credentials struct {
 	accessKeyID     string
 	secretAccessKey secret.String // never sent
