@@ -9,7 +9,7 @@ import (
 )
 
 // TestGateway_DoesNotContainDevcloud looks for the test server in the binaries. The
-// table of functions, which stack traces need, names their packages.
+// function table, which stack traces need, contains package names.
 func TestGateway_DoesNotContainDevcloud(t *testing.T) {
 	t.Parallel()
 	for program, want := range map[string]bool{gateway(t): false, faastest.Program(t, "../cmd/devcloud"): true} {

@@ -20,9 +20,9 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 )
 
-// TestFiles_ALargeFileTakesLittleMemory uploads and downloads a file through the
-// built binary that is several times as large as the memory it may use, once as a
-// new file and once over the old one, which take different paths.
+// TestFiles_ALargeFileTakesLittleMemory uploads and downloads a file through the built
+// binary that is several times as large as its memory limit, once as a new file and once
+// over an existing one, which take different paths.
 func TestFiles_ALargeFileTakesLittleMemory(t *testing.T) {
 	t.Parallel()
 	const size, most = 256 << 20, 64 << 20
@@ -38,12 +38,12 @@ func TestFiles_ALargeFileTakesLittleMemory(t *testing.T) {
 	}
 }
 
-// TestFiles_AreStreamed holds the second half of a file back until some of the
-// first has arrived, anew and over what is there, which are different ways up, and
-// down.
+// TestFiles_AreStreamed holds back the second half of a file until some of the first has
+// arrived. It does so for uploads of a new file and over an existing one, which take
+// different paths, and for downloads.
 //
-// How fast that is can only be told on a machine that does nothing else: with
-// THROUGHPUT=1 it compares with direct transfers.
+// The speed can only be measured on an idle machine: with THROUGHPUT=1 the test compares
+// it with direct transfers.
 func TestFiles_AreStreamed(t *testing.T) {
 	if os.Getenv("THROUGHPUT") != "" {
 		measureThroughput(t)
@@ -73,9 +73,9 @@ func TestFiles_AreStreamed(t *testing.T) {
 	through.down(t, &content{size: size, tap: file.arrived})
 }
 
-// measureThroughput moves files to and from a Nextcloud that is not infinitely
-// fast: whoever first takes a file and then passes it on has half of the
-// throughput. It is not parallel: it has the machine for itself.
+// measureThroughput transfers files to and from a Nextcloud of limited speed, so that a
+// gateway that buffers a file before passing it on would reach half of the throughput. It
+// is not parallel and has the machine to itself.
 func measureThroughput(t *testing.T) {
 	t.Helper()
 	const size, rate, share = 128 << 20, 100 << 20, 0.9
@@ -84,7 +84,7 @@ func measureThroughput(t *testing.T) {
 	up := func(p place) time.Duration { return p.up(t, &content{size: size}, status) }
 	down := func(p place) time.Duration { return p.down(t, &content{size: size}) }
 	var best [2]float64
-	for range 3 { // the best of three, as the system does other things, too
+	for range 3 { // the best of three, because the system does other work, too
 		for i, move := range []func(place) time.Duration{up, down} {
 			alone, ours := move(direct), move(through)
 			t.Logf("directly in %v, through the gateway in %v", alone, ours)
@@ -98,8 +98,7 @@ func measureThroughput(t *testing.T) {
 	t.Errorf("up and down have only %.2f of the throughput", best)
 }
 
-// A relay is a file on its way. Who sends it waits at its half until some has
-// arrived.
+// A relay is a file in transit. The sender waits halfway until some of it has arrived.
 type relay struct {
 	t    *testing.T
 	half int
@@ -112,14 +111,14 @@ func newRelay(t *testing.T, size int) *relay {
 	return &relay{t: t, half: size / 2, some: make(chan struct{})}
 }
 
-// arrived notes that the receiver has got so many bytes.
+// arrived records the total number of bytes that the receiver has.
 func (r *relay) arrived(total int) {
 	if total >= 1<<20 {
 		r.once.Do(func() { close(r.some) })
 	}
 }
 
-// sent returns when the sender may go on after so many bytes.
+// sent returns when the sender may continue after total bytes.
 func (r *relay) sent(total int) {
 	if total < r.half {
 		return
@@ -132,8 +131,8 @@ func (r *relay) sent(total int) {
 	}
 }
 
-// places starts a Nextcloud behind TLS and the binary, and returns where a user
-// may put a file: directly, and through the binary.
+// places starts a Nextcloud behind TLS and the binary, and returns where a user can put a
+// file: directly, and through the binary.
 func places(t *testing.T, wrap func(http.Handler) http.Handler) (direct, through place, p *process) {
 	t.Helper()
 	server := httptest.NewTLSServer(wrap(newNextcloud(t)))
@@ -148,7 +147,7 @@ func places(t *testing.T, wrap func(http.Handler) http.Handler) (direct, through
 	play(t, p.target(), append(acceptance()[:2], hasStorage), saved)
 	direct = place{server.Client(), server.URL + "/remote.php/dav/files/test%40example.com/direct", func(r *http.Request) {
 		r.SetBasicAuth("test@example.com", "SecurePass123!")
-		r.Header.Set("X-Hash", "sha256") // as the gateway asks for it
+		r.Header.Set("X-Hash", "sha256") // as in the gateway's own requests
 	}}
 	through = place{http1(p.client), p.https + "/api/files/through", func(r *http.Request) {
 		r.Header.Set("Authorization", "Bearer "+saved["access"])
@@ -156,7 +155,7 @@ func places(t *testing.T, wrap func(http.Handler) http.Handler) (direct, through
 	return direct, through, p
 }
 
-// paced is h for clients that send and take that many bytes a second at most.
+// paced limits h to clients that send and receive at most rate bytes a second.
 func paced(h http.Handler, rate int) http.Handler {
 	return tapped(h, func(r *http.Request) func(int) {
 		began := time.Now()
@@ -169,8 +168,8 @@ func paced(h http.Handler, rate int) http.Handler {
 	})
 }
 
-// tapped is h, which calls what of returns for a request with how many bytes were
-// read of it, and will have been written of its answer.
+// tapped wraps h. For each request, it calls the function that of returns with the number
+// of bytes read from the request, and with the number about to be written to the response.
 func tapped(h http.Handler, of func(*http.Request) func(total int)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t := &tap{see: of(r)}
@@ -182,7 +181,7 @@ func tapped(h http.Handler, of func(*http.Request) func(total int)) http.Handler
 	})
 }
 
-// A tap counts what is written to it.
+// A tap counts the bytes written to it.
 type tap struct {
 	total int
 	see   func(total int)
@@ -204,17 +203,17 @@ func (w tappedWriter) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// http1 returns a client as c for HTTP/1.1, which the transfers without the
-// gateway speak, too.
+// http1 returns a copy of the client c for HTTP/1.1, which the transfers without the
+// gateway also use.
 func http1(c *http.Client) *http.Client {
 	transport := c.Transport.(*http.Transport).Clone()
-	transport.TLSClientConfig.NextProtos = nil // where the first use left HTTP/2
+	transport.TLSClientConfig.NextProtos = nil // the first use set it to HTTP/2
 	transport.Protocols = new(http.Protocols)
 	transport.Protocols.SetHTTP1(true)
 	return &http.Client{Transport: transport}
 }
 
-// peakMemory returns the most bytes of memory that the process ever held.
+// peakMemory returns the process's peak memory in bytes.
 func (p *process) peakMemory(t *testing.T) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
@@ -228,7 +227,7 @@ func (p *process) peakMemory(t *testing.T) int {
 	return kib << 10
 }
 
-// A place takes a file and gives it back.
+// A place stores a file and returns it.
 type place struct {
 	client *http.Client
 	url    string
@@ -277,16 +276,16 @@ func (p place) do(t *testing.T, method string, body io.Reader, status int, take 
 	return time.Since(began)
 }
 
-// content is that many bytes of which no block is like another: read, they are
-// produced; written, compared.
+// content is a number of bytes in which no two blocks are alike. Reading produces them;
+// writing compares.
 type content struct {
 	size  int
-	tap   func(total int) // sees how much was produced or came; may be nil
+	tap   func(total int) // receives the number of bytes produced or received; may be nil
 	at    int
 	block [64 << 10]byte
 }
 
-// next returns some of the next bytes, n at most.
+// next returns at most n of the next bytes.
 func (c *content) next(n int) []byte {
 	from := c.at % len(c.block)
 	if from == 0 {

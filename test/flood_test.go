@@ -20,19 +20,19 @@ import (
 )
 
 const (
-	flooders  = 64                   // clients that sign in, each again when it got its answer
-	interval  = 5 * time.Millisecond // between two requests of the one that is signed in: 200 a second
-	floodP99  = 5                    // times its 99th percentile without a flood, at most
-	gettingIn = 8                    // hashes that a login may take when the flood left; the queue holds twice as many
+	flooders  = 64                   // clients that sign in again as soon as they get a response
+	interval  = 5 * time.Millisecond // between two requests of the signed-in client: 200 a second
+	floodP99  = 5                    // the most by which a flood may multiply its 99th percentile
+	gettingIn = 8                    // hashes that a login may wait for after the flood; the queue holds 16
 )
 
-// TestFlood lets 64 clients sign in without a pause, until some were served and
-// some told to come back. Somebody who is signed in gets every answer meanwhile,
-// and who signs in when the flood left gets in.
+// TestFlood lets 64 clients sign in without a pause, until some were served and some told
+// to retry later. A signed-in client gets every response meanwhile, and a client that
+// signs in after the flood gets in.
 //
-// How long that takes can only be told on a machine that does nothing else: with
-// FLOOD=1 it holds the 99th percentile, and compares with clients that open a
-// connection for each request and with a gateway without its isolation.
+// Latency can only be measured on an idle machine: with FLOOD=1 the test checks the 99th
+// percentile, and compares with clients that open a connection for each request and with a
+// gateway without its isolation.
 func TestFlood(t *testing.T) {
 	if os.Getenv("FLOOD") != "" {
 		measureFlood(t)
@@ -51,7 +51,7 @@ func TestFlood(t *testing.T) {
 	f.judge()
 }
 
-// measureFlood is not parallel: it has the machine for itself.
+// measureFlood is not parallel: it has the machine to itself.
 func measureFlood(t *testing.T) {
 	t.Helper()
 	table := tabwriter.NewWriter(t.Output(), 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -77,8 +77,8 @@ func measureFlood(t *testing.T) {
 	}
 }
 
-// withoutIsolation returns a gateway that hashes on all processors, and has no
-// more of Go's than those.
+// withoutIsolation returns a gateway that hashes on all processors and does not raise
+// GOMAXPROCS.
 func withoutIsolation(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -117,19 +117,19 @@ func withoutIsolation(t *testing.T) string {
 	return out
 }
 
-// A flood is one gateway, somebody signed in to it, and those who sign in.
+// A flood is one gateway, a client signed in to it, and the clients that sign in.
 type flood struct {
 	t          *testing.T
 	url, token string
 	me, login  *http.Client
-	hash       time.Duration // what a login takes alone
+	hash       time.Duration // the time of a single login
 
-	idle, flooded samples // of one that is signed in, without and with a flood, for each round
+	idle, flooded samples // of the signed-in client, without and with a flood, for each round
 	logins        sample  // of the flood
 }
 
-// newFlood starts a gateway with the production's cost of a hash. Each request
-// of the one that is signed in opens a connection, unless they are kept.
+// newFlood starts a gateway with the hash cost of production. Each request of the
+// signed-in client opens a connection unless keep is set.
 func newFlood(t *testing.T, binary string, keep bool) *flood {
 	t.Helper()
 	dir := t.TempDir()
@@ -152,7 +152,7 @@ func newFlood(t *testing.T, binary string, keep bool) *flood {
 	return f
 }
 
-// http1 returns a client with connections of its own, as many as it needs.
+// http1 returns a client with its own connections, as many as it needs.
 func (p *process) http1(t *testing.T, dir string, keep bool) *http.Client {
 	t.Helper()
 	c := client(t, filepath.Join(dir, "tls", "gateway.pem"))
@@ -161,15 +161,14 @@ func (p *process) http1(t *testing.T, dir string, keep bool) *http.Client {
 	return c
 }
 
-// measure takes calm and storm in turns, so that what else the machine does meets
-// both alike.
+// measure alternates calm and storm, so that other load on the machine affects both alike.
 func (f *flood) measure(rounds int, calm, storm time.Duration) {
 	f.t.Helper()
-	f.ask(calm/2, &sample{}) // opens connections
+	f.ask(calm/2, &sample{}) // open connections
 	for range rounds {
 		f.ask(calm, f.idle.next())
 		leave := f.begin(f.t.Context())
-		wait(f.t.Context(), calm) // until all of them are there
+		wait(f.t.Context(), calm) // until all clients are connected
 		f.ask(storm, f.flooded.next())
 		leave()
 		f.getIn(gettingIn * f.hash)
@@ -177,7 +176,7 @@ func (f *flood) measure(rounds int, calm, storm time.Duration) {
 	f.judge()
 }
 
-// begin starts the flood, and returns what ends it.
+// begin starts the flood, and returns a function that ends it.
 func (f *flood) begin(ctx context.Context) (leave func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
@@ -190,7 +189,7 @@ func (f *flood) begin(ctx context.Context) (leave func()) {
 	}
 }
 
-// judge holds what was answered, however long it took.
+// judge checks the responses, however long they took.
 func (f *flood) judge() {
 	f.t.Helper()
 	if n := f.failures(); n > 0 {
@@ -203,7 +202,7 @@ func (f *flood) judge() {
 	}
 }
 
-// failures returns how many requests did not get what they must.
+// failures returns how many requests did not get the required response.
 func (f *flood) failures() (n int) {
 	for _, s := range slices.Concat(f.idle, f.flooded, samples{&f.logins}) {
 		for status, of := range s.status {
@@ -215,9 +214,9 @@ func (f *flood) failures() (n int) {
 	return n
 }
 
-// ask sends requests at fixed times, however long those before take, and takes
-// each latency from the time at which it was due: what waits for a slow answer is
-// slow, too.
+// ask sends requests at fixed times, however long earlier ones take, and measures each
+// latency from the time the request was due. A request that waits for a slow response
+// counts as slow, too.
 func (f *flood) ask(d time.Duration, into *sample) {
 	var wg sync.WaitGroup
 	begin := time.Now()
@@ -243,8 +242,7 @@ func (f *flood) ask(d time.Duration, into *sample) {
 	wg.Wait()
 }
 
-// flood signs in until ctx ends. Who is told to come back does so in the second
-// after.
+// flood signs in until ctx ends. A client that is told to retry does so about a second later.
 func (f *flood) flood(ctx context.Context) {
 	wait(ctx, rand.N(time.Second))
 	for ctx.Err() == nil {
@@ -264,7 +262,7 @@ func (f *flood) flood(ctx context.Context) {
 	}
 }
 
-// getIn signs in when the flood has left, and must not wait for who is gone.
+// getIn signs in after the flood has ended. It must not wait for clients that are gone.
 func (f *flood) getIn(longest time.Duration) {
 	f.t.Helper()
 	for begin := time.Now(); ; {
@@ -281,7 +279,7 @@ func (f *flood) getIn(longest time.Duration) {
 	}
 }
 
-// post sends the credentials. An answer of 503 must say when to come back.
+// post sends the credentials. A 503 response must have a Retry-After.
 func (f *flood) post(ctx context.Context, path string) (status int, body []byte, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, f.url+path,
 		strings.NewReader(`{"email":"ada@example.org","password":"correct horse battery"}`))
@@ -314,7 +312,7 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// A sample is how long requests took and what they got, 0 for no answer.
+// A sample holds the latencies and statuses of requests; status 0 means no response.
 type sample struct {
 	mu     sync.Mutex
 	took   []time.Duration
@@ -331,14 +329,14 @@ func (s *sample) add(took time.Duration, status int) {
 	s.status[status]++
 }
 
-// got reports whether a request got the status.
+// got reports whether any request got the status.
 func (s *sample) got(status int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.status[status] > 0
 }
 
-// samples are one of each round.
+// samples holds one sample for each round.
 type samples []*sample
 
 func (s *samples) next() *sample {
@@ -346,8 +344,8 @@ func (s *samples) next() *sample {
 	return (*s)[len(*s)-1]
 }
 
-// middle returns the median of the rounds' quantiles: one in which the machine
-// did something else does not count.
+// middle returns the median of the rounds' quantiles, so that a round in which the machine
+// was busy does not count.
 func (s samples) middle(q float64) time.Duration {
 	all := make([]time.Duration, len(s))
 	for i := range s {
@@ -356,7 +354,7 @@ func (s samples) middle(q float64) time.Duration {
 	return median(all)
 }
 
-// quantile returns what the share q of all took at most.
+// quantile returns the longest time among the fastest share q of the requests.
 func (s *sample) quantile(q float64) time.Duration {
 	if len(s.took) == 0 {
 		return 0

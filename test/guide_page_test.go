@@ -12,17 +12,17 @@ import (
 	"testing"
 )
 
-// A block is one fenced block of commands of a page.
+// A block is one fenced block of commands on a page.
 type block struct {
-	line   int    // of the page, on which it begins
+	line   int    // the line of the page on which it begins
 	text   string // the commands
-	notRun string // why a test cannot run it; empty where one does
+	notRun string // why a test cannot run it; empty if one does
 	exit   int    // the status of its last command
-	lang   string // of the output that the page shows for it, "json" or "text"; empty where it shows none
+	lang   string // of the output that the page shows for it, "json" or "text"; empty if it shows none
 	output string // that output
 }
 
-// The reasons for which a block of commands may be left out.
+// The reasons for which a page may exclude a block of commands from the tests.
 var notRunReasons = []string{"needs Docker", "needs AWS", "needs root", "needs a Nextcloud server"}
 
 var (

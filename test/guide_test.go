@@ -19,31 +19,30 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 )
 
-// A guide is a Markdown page whose commands a test runs, all in one shell, in an
-// empty directory.
+// A guide is a Markdown page. A test runs its commands, all in one shell, in an empty
+// directory.
 type guide struct {
 	page string
-	// serve are the flags of a gateway that runs beside the commands, with its data
-	// in .data; nil where none runs.
+	// serve holds the flags of a gateway that runs beside the commands, with its data in
+	// .data; nil if none runs.
 	serve []string
-	// nextcloud says that a Nextcloud runs, too, and the settings lead to it.
+	// nextcloud says that a Nextcloud runs, too, and that the settings name it.
 	nextcloud bool
-	// devcloud says that the gateway that runs beside the commands has a Nextcloud for
-	// development.
+	// devcloud says that the gateway beside the commands has a Nextcloud for development.
 	devcloud bool
-	// postgres says that a PostgreSQL with the present schema runs, too. No setting
-	// leads to it, only the address that the page shows: [shownPostgres].
+	// postgres says that a PostgreSQL with the current schema runs, too. No setting names it,
+	// only the address on the page, [shownPostgres].
 	postgres bool
 	// checkout says that the commands run in a clean copy of the project.
 	checkout bool
-	// env has settings for the commands and for the gateway.
+	// env holds settings for the commands and for the gateway.
 	env []string
-	// programs are shell scripts that stand in for programs which a test machine
-	// lacks, by name.
+	// programs maps names of programs that a test machine lacks to shell scripts that stand in
+	// for them.
 	programs map[string]string
 }
 
-// secretsManager stands in for the AWS CLI where it makes secrets.
+// secretsManager stands in for the AWS CLI commands that create secrets.
 const secretsManager = `[ "$1 $2 $3 $5" = "secretsmanager create-secret --name --secret-string" ] || exit 2
 grep -q '^{".*}$' "${6#file://}" || exit 1
 echo "{\"ARN\": \"arn:aws:secretsmanager:eu-central-1:123456789012:secret:$4-x1y2z3\", \"Name\": \"$4\", \"VersionId\": \"019ab3f0-6c1e-7d3a-9c55-0242ac120002\"}"
@@ -55,14 +54,14 @@ const (
 	shownMetrics  = "127.0.0.1:9464"
 )
 
-// guides has a row for each page whose commands are run.
+// guides returns a row for each page with commands that are run.
 func guides() []guide {
 	return []guide{
 		{page: "docs/api.md", serve: []string{}},
 		{
 			page: "docs/authentication.md", serve: []string{},
 			env:      []string{"REFRESH_TOKEN_GRACE_SECONDS=1"},
-			programs: map[string]string{"sleep": "exec /bin/sleep 2"}, // that grace period, and more
+			programs: map[string]string{"sleep": "exec /bin/sleep 2"}, // longer than that grace period
 		},
 		{page: "docs/configuration.md"},
 		{page: "docs/nextcloud.md", serve: []string{}, nextcloud: true, programs: map[string]string{"occ": occ}},
@@ -74,8 +73,8 @@ func guides() []guide {
 	}
 }
 
-// occ stands in for the command of that name on the server of a Nextcloud. What
-// changes accounts there changes those of the test's.
+// occ stands in for the command of that name on a Nextcloud server. It changes the
+// accounts of the test's Nextcloud.
 const occ = `
 ocs() {
 	at=$1
@@ -92,7 +91,7 @@ config:system:[gs]et\ *|"config:app:set bruteForce "*) ;;
 esac
 `
 
-// runElsewhere are the pages whose commands another test runs.
+// runElsewhere returns the pages with commands that another test runs.
 func runElsewhere() map[string]string {
 	return map[string]string{
 		"README.md":             "TestCleanClone",
@@ -101,7 +100,7 @@ func runElsewhere() map[string]string {
 	}
 }
 
-// withoutCommands are the pages without commands, and folders of such pages.
+// withoutCommands returns the pages without commands, and folders of such pages.
 func withoutCommands() []string {
 	return []string{
 		"CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md",
@@ -110,12 +109,11 @@ func withoutCommands() []string {
 	}
 }
 
-// guideTime bounds the commands of a page, some of which repeat until something
-// happens.
+// guideTime limits the commands of a page, some of which poll.
 const guideTime = 10 * time.Minute
 
-// TestGuides runs the commands of every guide and compares what they print with
-// what the page shows.
+// TestGuides runs the commands of every guide and compares their output with what the page
+// shows.
 func TestGuides(t *testing.T) {
 	t.Parallel()
 	for _, g := range guides() {
@@ -128,7 +126,7 @@ func TestGuides(t *testing.T) {
 	}
 }
 
-// TestGuides_NoPageEscapes has every page in one of the lists above.
+// TestGuides_NoPageEscapes checks that every page is in one of the lists above.
 func TestGuides_NoPageEscapes(t *testing.T) {
 	t.Parallel()
 	played := runElsewhere()
@@ -179,19 +177,19 @@ func pages(t *testing.T) []string {
 	return all
 }
 
-// A scene is where the commands of a guide run.
+// A scene is the environment in which the commands of a guide run.
 type scene struct {
 	guide
 	dir string   // where they run
 	env []string // of the shell
-	p   *process // the gateway beside them, or that they start
-	// The addresses of the page, and those that they stand for.
+	p   *process // the gateway that runs beside them, or that they start
+	// The addresses on the page, and the addresses that replace them.
 	shown, actual []string
-	// program is what the commands run for the gateway's source.
+	// program is what the commands run in place of the gateway's source.
 	program string
 }
 
-// open makes an empty directory and starts what the guide needs beside it.
+// open creates an empty directory and starts what the guide needs.
 func (g guide) open(t *testing.T) *scene {
 	t.Helper()
 	dir, bin := t.TempDir(), t.TempDir()
@@ -237,15 +235,15 @@ func (g guide) open(t *testing.T) *scene {
 	return s
 }
 
-// cloud starts a Nextcloud, which the page knows as https://cloud.example.org, and
-// returns the settings for it.
+// cloud starts a Nextcloud, which the page calls https://cloud.example.org, and returns
+// the settings for it.
 func (s *scene) cloud(t *testing.T) []string {
 	t.Helper()
 	const admin = "voiceassist-gateway"
 	cloud := nextcloudtest.New(nextcloudtest.Options{AdminUser: admin, AdminPassword: cloudPassword, Dir: t.TempDir()})
 	cloud.SetAllowListed(true)
 	server := httptest.NewUnstartedServer(cloud)
-	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // the doctor leaves a handshake
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // the doctor abandons a handshake
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	authority := filepath.Join(t.TempDir(), "cloud.pem")
@@ -260,7 +258,7 @@ func (s *scene) cloud(t *testing.T) []string {
 	}
 }
 
-// listen has a gateway that the commands start listen on these addresses.
+// listen makes gateways that the commands start listen on these addresses.
 func (s *scene) listen(https, plain string) {
 	s.env = append(s.env, "HTTPS_ADDR="+https, "HTTP_ADDR="+plain)
 	s.p = &process{https: "https://" + https, plain: "http://" + plain}
@@ -277,8 +275,8 @@ func (s *scene) start(t *testing.T) {
 	s.p = start(t, dir, s.serve, env...)
 }
 
-// play runs the commands as a reader would, one after the other up to the first
-// that fails, and returns what each block printed, on either stream.
+// play runs the commands as a reader would, in order up to the first that fails, and
+// returns what each block printed on stdout and stderr.
 func (s *scene) play(t *testing.T, all []block) (outputs []string, err error) {
 	t.Helper()
 	const mark = "=== the next block ==="
@@ -316,8 +314,8 @@ func (s *scene) play(t *testing.T, all []block) (outputs []string, err error) {
 	return strings.Split(printed.Replace(string(text)), mark)[1:], err
 }
 
-// rename returns what puts the addresses of this run into commands, and what puts
-// those of the page into what they print.
+// rename returns one replacer that puts the addresses of this run into commands, and one
+// that puts those of the page into their output.
 func (s *scene) rename() (commands, printed *strings.Replacer) {
 	to, from := []string{}, []string{}
 	if s.program != "" {
@@ -330,7 +328,7 @@ func (s *scene) rename() (commands, printed *strings.Replacer) {
 	return strings.NewReplacer(to...), strings.NewReplacer(from...)
 }
 
-// compare holds what each block printed against the page.
+// compare compares what each block printed with the page.
 func (g guide) compare(t *testing.T, all []block, outputs []string, err error) {
 	t.Helper()
 	ran := 0

@@ -19,8 +19,8 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// always are the headers of every answer, whatever it is and whichever way it
-// came.
+// always holds the headers of every response, on every route and through every way of
+// running the gateway.
 var always = map[string]string{
 	"Strict-Transport-Security": "max-age=31536000; includeSubDomains",
 	"X-Content-Type-Options":    "nosniff",
@@ -38,15 +38,14 @@ const (
 	noStore   = "no-store"
 )
 
-// cached are the answers that hold nothing of anybody, and may be kept: by the
-// operation, of statuses below 400 only.
+// cached holds the responses that contain nothing personal and may be cached, by
+// operation. It applies to statuses below 400 only.
 var cached = map[string]string{
 	"GET /.well-known/jwks.json": "public, max-age=3600", "GET /openapi.json": "public, max-age=300", "GET /docs": "public, max-age=300",
 }
 
-// TestHeaders asks every operation in ways that succeed and fail, through every
-// way in which the gateway runs, and holds each answer to the headers that it
-// must have.
+// TestHeaders calls every operation in ways that succeed and fail, through every way of
+// running the gateway, and checks the headers of each response.
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))
@@ -103,7 +102,7 @@ func docsAssets(t *testing.T, way target) []string {
 	return assets
 }
 
-// covers fails the test unless every kind of answer was seen.
+// covers fails the test unless every kind of response was seen.
 func covers(t *testing.T, seen map[string]int, kinds ...string) {
 	t.Helper()
 	for _, kind := range kinds {
@@ -113,9 +112,9 @@ func covers(t *testing.T, seen map[string]int, kinds ...string) {
 	}
 }
 
-// headersOf asks all operations as nobody, as an administrator, in other methods
-// and with bad bodies, and returns how many answers of each kind came. What ends
-// the administrator comes last.
+// headersOf calls all operations without authentication, as an administrator, with other
+// methods and with bad bodies, and returns how many responses of each kind it got. Calls
+// that end the administrator's login come last.
 func headersOf(t *testing.T, way http.RoundTripper, access string, operations []string) map[string]int {
 	t.Helper()
 	seen, id := map[string]int{}, "019ce000-0000-7000-8000-000000000000"
@@ -148,8 +147,8 @@ func headersOf(t *testing.T, way http.RoundTripper, access string, operations []
 	return seen
 }
 
-// hold sends one request, of which the last of more may be the body, and holds
-// its answer to the table.
+// hold sends one request and checks its response against the table. The last element of
+// more may be the body.
 func hold(t *testing.T, way http.RoundTripper, method, path string, seen map[string]int, more ...string) {
 	t.Helper()
 	body := ""

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// TestHTTP2_RefusesMalformedRequests sends what RFC 9113 section 8 calls
-// malformed, in requests that are good but for that.
+// TestHTTP2_RefusesMalformedRequests sends requests that are malformed as RFC 9113 section
+// 8 defines it, and otherwise valid.
 func TestHTTP2_RefusesMalformedRequests(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)
@@ -39,8 +39,8 @@ func TestHTTP2_RefusesMalformedRequests(t *testing.T) {
 	}
 }
 
-// http2 sends a request as frames, with fields that are separated by semicolons,
-// and returns the status of the answer or the error that ended it.
+// http2 sends a request as frames, with fields separated by semicolons, and returns the
+// status of the response or the error that ended it.
 func (p *process) http2(t *testing.T, method, path, fields, body string) string {
 	t.Helper()
 	var data []string
@@ -54,9 +54,9 @@ func (p *process) http2(t *testing.T, method, path, fields, body string) string 
 	return strconv.Itoa(resp.StatusCode)
 }
 
-// frames sends a request whose body is in these frames, of which the last ends
-// the stream; without any, the headers do. It returns the answer, or the error
-// that came in its place.
+// frames sends a request with the body in these frames; the last one ends the stream.
+// Without any, the headers end it. It returns the response, or the error that came
+// instead.
 func (p *process) frames(t *testing.T, method, path, fields string, data ...string) (_ *http.Response, failed string) {
 	t.Helper()
 	config := p.client.Transport.(*http.Transport).TLSClientConfig.Clone()
@@ -97,7 +97,7 @@ func (p *process) frames(t *testing.T, method, path, fields string, data ...stri
 	return readFrames(framer)
 }
 
-// readFrames reads the answer to the only request of a connection.
+// readFrames reads the response to the only request of a connection.
 func readFrames(framer *http2.Framer) (resp *http.Response, failed string) {
 	var body bytes.Buffer
 	for {
@@ -119,7 +119,7 @@ func readFrames(framer *http2.Framer) (resp *http.Response, failed string) {
 		case *http2.GoAwayFrame:
 			return resp, f.ErrCode.String()
 		}
-		if resp != nil && frame.Header().Flags.Has(http2.FlagDataEndStream) { // of headers it is the same bit
+		if resp != nil && frame.Header().Flags.Has(http2.FlagDataEndStream) { // on headers it is the same bit
 			return resp, ""
 		}
 	}

@@ -19,8 +19,8 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
-// A verifier is another service: it checks tokens with a key set that it keeps
-// for as long as it was told, by a clock that the test holds.
+// A verifier is another service. It checks tokens with a key set that it caches for as
+// long as the response allows, by a clock that the test controls.
 type verifier struct {
 	from *process
 
@@ -30,7 +30,7 @@ type verifier struct {
 	keys    map[string]ed25519.PublicKey
 }
 
-// pass lets time pass. The set is fetched again at the last moment.
+// pass lets time pass. The verifier fetches the set again at the last moment.
 func (v *verifier) pass(t *testing.T, d time.Duration) {
 	t.Helper()
 	v.mu.Lock()
@@ -52,7 +52,7 @@ func (v *verifier) pass(t *testing.T, d time.Duration) {
 	}
 }
 
-// takes reports whether the token is good by the set that the verifier has.
+// takes reports whether the token is valid under the verifier's key set.
 func (v *verifier) takes(t testing.TB, raw string) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -62,8 +62,8 @@ func (v *verifier) takes(t testing.TB, raw string) bool {
 	return err == nil && key != nil && ed25519.Verify(key, []byte(raw[:end]), signature)
 }
 
-// A load are clients that never stop: each uses its access token everywhere, and
-// then gets another.
+// A load is a set of clients that never stop: each uses its access token everywhere, and
+// then gets a new one.
 type load struct {
 	t       *testing.T
 	servers []*process
@@ -75,7 +75,7 @@ type load struct {
 
 const clients = 4
 
-// begin lets the clients sign in, and go on until end, or the end of the test.
+// begin signs the clients in and keeps them going until end, or the end of the test.
 func (l *load) begin() {
 	var ctx context.Context
 	ctx, l.stop = context.WithCancel(l.t.Context())
@@ -102,7 +102,7 @@ func (l *load) client(ctx context.Context, i int, p pair) {
 	}
 }
 
-// everywhere wants the token to be taken by every server and the verifier.
+// everywhere expects every server and the verifier to accept the token.
 func (l *load) everywhere(access string) {
 	l.t.Helper()
 	for n, s := range l.servers {
@@ -115,8 +115,8 @@ func (l *load) everywhere(access string) {
 	}
 }
 
-// more waits until every client did everything twice again, so that none has a
-// token of before.
+// more waits until every client has done everything twice more, so that none holds an
+// earlier token.
 func (l *load) more() {
 	l.t.Helper()
 	for i := range l.rounds {
@@ -135,7 +135,7 @@ type pair struct {
 	Refresh string `json:"refresh_token"`
 }
 
-// until waits for something that another process does.
+// until waits for a change in another process.
 func until(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	for deadline := time.After(answerTime); !done(); {
@@ -147,8 +147,8 @@ func until(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// reread tells the servers to read the keys again, as far as they do not by
-// themselves, and waits until all sign with the key of that id.
+// reread signals the servers in told to read the keys again, and waits until all servers
+// sign with the key of that ID.
 func (l *load) reread(p pair, id string, told ...*process) pair {
 	l.t.Helper()
 	for _, s := range told {
@@ -167,9 +167,9 @@ func (l *load) reread(p pair, id string, told ...*process) pair {
 	return p
 }
 
-// TestKeys_NobodyNoticesARotation rotates the signing key under load: two
-// servers on one database, of which one is told and one finds out, a third that
-// starts in the middle, and another service that keeps the key set for an hour.
+// TestKeys_NobodyNoticesARotation rotates the signing key under load. Of two servers on
+// one database, one gets a signal and one finds out on its own; a third starts in the
+// middle, and another service caches the key set for an hour.
 func TestKeys_NobodyNoticesARotation(t *testing.T) {
 	t.Parallel()
 	k := keyDir{dir: t.TempDir()}
@@ -185,7 +185,7 @@ func TestKeys_NobodyNoticesARotation(t *testing.T) {
 	before := p.Access
 	l.begin()
 
-	// Two at once take one step.
+	// Two concurrent rotations take one step.
 	var both sync.WaitGroup
 	for range 2 {
 		both.Go(func() { k.run(t, "rotate", "--older-than", "0s") })
@@ -227,7 +227,7 @@ func TestKeys_NobodyNoticesARotation(t *testing.T) {
 		}
 	}
 	l.more()
-	k.age(t, 15*time.Minute) // the last token of the old key lives until now, and has its leeway
+	k.age(t, 15*time.Minute) // the last token of the old key expires now, and has its leeway
 	l.check.pass(t, 15*time.Minute)
 	if out := k.run(t, "rotate"); !strings.Contains(out, "nothing to do before") {
 		t.Errorf("the old key is removed before its tokens end: %s", out)
@@ -249,7 +249,7 @@ func TestKeys_NobodyNoticesARotation(t *testing.T) {
 		t.Errorf("another rotation began at once: %s", out)
 	}
 
-	// A broken file is told once, and changes nothing.
+	// A broken file is reported once, and changes nothing.
 	good, err := os.ReadFile(keystore.In(k.dir).Path())
 	if err != nil {
 		t.Fatal(err)

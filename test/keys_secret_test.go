@@ -20,7 +20,7 @@ import (
 
 const ofAda = `{"email":"ada@example.com","password":"correct horse battery staple"}`
 
-// What somebody does who is signed in and has a file in Nextcloud.
+// What a user does who is signed in and has a file in Nextcloud.
 var (
 	adaSignsIn = step{name: "log in", method: "POST", path: "/api/auth/login", body: ofAda, status: 200,
 		save: map[string]string{"access": "access_token", "refresh": "refresh_token"}}
@@ -34,7 +34,7 @@ var (
 	}
 )
 
-// dataID returns what a refresh token names the secret by that its key is drawn
+// dataID returns the identifier in a refresh token of the secret that its key derives
 // from.
 func dataID(t *testing.T, refresh string) string {
 	t.Helper()
@@ -45,8 +45,8 @@ func dataID(t *testing.T, refresh string) string {
 	return hex.EncodeToString(raw[:4])
 }
 
-// TestKeys_ARotationOfTheSecret goes through one, to where the old secret is gone,
-// and wants it to touch access tokens alone.
+// TestKeys_ARotationOfTheSecret rotates the secret until the old one is gone, and expects
+// it to affect access tokens only.
 func TestKeys_ARotationOfTheSecret(t *testing.T) {
 	t.Parallel()
 	k := keyDir{dir: t.TempDir()}
@@ -92,9 +92,9 @@ func TestKeys_ARotationOfTheSecret(t *testing.T) {
 	verifiesAudit(t, k.dir, k.env)
 }
 
-// TestKeys_ARotationOfTheDataSecret goes through one, to where the old secret is
-// gone: who is signed in stays so, what it sealed opens, and no access token
-// changes its key.
+// TestKeys_ARotationOfTheDataSecret rotates the data secret until the old one is gone.
+// Users stay signed in, data sealed earlier can be opened, and access tokens keep their
+// key.
 func TestKeys_ARotationOfTheDataSecret(t *testing.T) {
 	t.Parallel()
 	k := keyDir{dir: t.TempDir()}
@@ -123,7 +123,7 @@ func TestKeys_ARotationOfTheDataSecret(t *testing.T) {
 		t.Errorf("the last step says %s", out)
 	}
 	p.stop(t)
-	g = start(t, k.dir, nil, k.env...).target() // with the new secret alone
+	g = start(t, k.dir, nil, k.env...).target() // with only the new secret
 	play(t, g, []step{adaReads, adaRefreshes, adaReads}, saved)
 	if kid(t, saved["access"]) != access || len(k.states(t, "secret")) != 1 {
 		t.Errorf("access tokens have another key: %s, want %s", kid(t, saved["access"]), access)
@@ -131,8 +131,8 @@ func TestKeys_ARotationOfTheDataSecret(t *testing.T) {
 	verifiesAudit(t, k.dir, k.env)
 }
 
-// TestKeys_OneSecretForAllIsTwoAfterARotation begins with a key file as earlier
-// versions made it.
+// TestKeys_OneSecretForAllIsTwoAfterARotation begins with a key file as earlier versions
+// wrote it.
 func TestKeys_OneSecretForAllIsTwoAfterARotation(t *testing.T) {
 	t.Parallel()
 	for _, leaked := range []bool{false, true} {
@@ -189,8 +189,8 @@ func TestKeys_OneSecretForAllIsTwoAfterARotation(t *testing.T) {
 	}
 }
 
-// TestKeys_ADataSecretForAnInstallationWithout goes from JWT_SECRET alone to both,
-// and to where JWT_SECRET is good for nothing but access tokens.
+// TestKeys_ADataSecretForAnInstallationWithout goes from JWT_SECRET alone to both secrets,
+// until JWT_SECRET is used for access tokens only.
 func TestKeys_ADataSecretForAnInstallationWithout(t *testing.T) {
 	t.Parallel()
 	for engine, open := range engines {
@@ -217,8 +217,8 @@ func TestKeys_ADataSecretForAnInstallationWithout(t *testing.T) {
 				}
 			}
 
-			// Each process accepts the new one before any uses it; what was sealed is
-			// sealed anew in the background.
+			// Each process accepts the new secret before any uses it. Sealed data is sealed
+			// again in the background.
 			p = serving("DATA_SECRET="+jwt, "DATA_PREVIOUS_SECRETS="+data)
 			play(t, p.target(), []step{adaRefreshes, adaReads}, saved)
 			p.stop(t)
@@ -250,7 +250,7 @@ func TestKeys_ADataSecretForAnInstallationWithout(t *testing.T) {
 	}
 }
 
-// TestKeys_NoJWTSecretIsNeededForSigningKeys starts with a data secret alone.
+// TestKeys_NoJWTSecretIsNeededForSigningKeys starts with only a data secret.
 func TestKeys_NoJWTSecretIsNeededForSigningKeys(t *testing.T) {
 	t.Parallel()
 	k := keyDir{dir: t.TempDir(), env: []string{"JWT_ALGORITHM=EdDSA", "DATA_SECRET=" + keyring.Generate().Reveal()}}
@@ -263,7 +263,7 @@ func TestKeys_NoJWTSecretIsNeededForSigningKeys(t *testing.T) {
 	}
 }
 
-// TestKeys_ThatTheGatewayMakesAreTwo starts with no settings, twice.
+// TestKeys_ThatTheGatewayMakesAreTwo starts twice without settings.
 func TestKeys_ThatTheGatewayMakesAreTwo(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -283,7 +283,8 @@ func TestKeys_ThatTheGatewayMakesAreTwo(t *testing.T) {
 	}
 }
 
-// forgedRefresh makes a refresh token for the login of another, with a secret.
+// forgedRefresh creates a refresh token for another user's login, signed with the given
+// secret.
 func forgedRefresh(t *testing.T, key, of string) string {
 	t.Helper()
 	raw, err := base64.RawURLEncoding.DecodeString(of)

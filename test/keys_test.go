@@ -16,13 +16,13 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/keystore"
 )
 
-// A keyDir is the directory of a key file, and the settings of those who use it.
+// A keyDir is the directory of a key file, and the settings of the processes that use it.
 type keyDir struct {
 	dir string
 	env []string
 }
 
-// age lets time pass for the keys: every time in the file is earlier.
+// age lets time pass for the keys by moving every time in the file back.
 func (k keyDir) age(t *testing.T, by time.Duration) {
 	t.Helper()
 	older := func(keys keystore.Keys) keystore.Keys {
@@ -43,7 +43,7 @@ func (k keyDir) age(t *testing.T, by time.Duration) {
 	}
 }
 
-// run runs `gateway keys` and returns what it printed.
+// run runs `gateway keys` and returns its output.
 func (k keyDir) run(t *testing.T, args ...string) string {
 	t.Helper()
 	out, code := command(t, k.dir, "", k.env, append([]string{"keys"}, args...)...)
@@ -53,7 +53,7 @@ func (k keyDir) run(t *testing.T, args ...string) string {
 	return out
 }
 
-// states returns the ids of the keys of a kind by their state.
+// states returns the IDs of the keys of a kind by their state.
 func (k keyDir) states(t *testing.T, kind string) map[string]string {
 	t.Helper()
 	var report struct {
@@ -74,7 +74,7 @@ func (k keyDir) states(t *testing.T, kind string) map[string]string {
 	return states
 }
 
-// kid returns the id of the key that signed a token.
+// kid returns the ID of the key that signed a token.
 func kid(t testing.TB, raw string) string {
 	first, _, _ := strings.Cut(raw, ".")
 	text, err := base64.RawURLEncoding.DecodeString(first)
@@ -85,8 +85,8 @@ func kid(t testing.TB, raw string) string {
 	return header.Kid
 }
 
-// TestKeys_AKilledRotationLeavesKeys kills rotations after ever more of their
-// time, and wants every one to leave keys that are whole.
+// TestKeys_AKilledRotationLeavesKeys kills rotations after increasing delays, and expects
+// each to leave complete keys.
 func TestKeys_AKilledRotationLeavesKeys(t *testing.T) {
 	t.Parallel()
 	k := keyDir{dir: t.TempDir(), env: []string{"JWT_ALGORITHM=EdDSA"}}
@@ -109,7 +109,7 @@ func TestKeys_AKilledRotationLeavesKeys(t *testing.T) {
 			t.Errorf("a kill left %v", states)
 		}
 	}
-	for range 3 { // and every one can be finished
+	for range 3 { // and every rotation can be finished
 		k.age(t, 2*time.Hour)
 		if out := k.run(t, "rotate", "--older-than", "0s"); strings.Contains(out, "nothing") {
 			t.Errorf("a step that is due is not taken: %s", out)
@@ -117,7 +117,7 @@ func TestKeys_AKilledRotationLeavesKeys(t *testing.T) {
 	}
 }
 
-// TestKeys_FromSettingsAreTheOperators wants exact words instead of changes.
+// TestKeys_FromSettingsAreTheOperators expects exact instructions instead of changes.
 func TestKeys_FromSettingsAreTheOperators(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -213,8 +213,8 @@ func TestKeys_InNamedFilesAreReadAgain(t *testing.T) {
 	})
 }
 
-// TestKeys_ThatLeakedAreRefusedAtOnce replaces a key by one of another algorithm,
-// too.
+// TestKeys_ThatLeakedAreRefusedAtOnce replaces a leaked key, also by one of another
+// algorithm.
 func TestKeys_ThatLeakedAreRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	k := keyDir{dir: t.TempDir(), env: []string{"JWT_ALGORITHM=EdDSA"}}
@@ -256,8 +256,8 @@ func TestKeys_ThatLeakedAreRefusedAtOnce(t *testing.T) {
 	start(t, k.dir, nil, k.env...)
 }
 
-// TestKeys_TakeOverTheSecretOfBefore starts where the secret is in the file that
-// there was before the key file.
+// TestKeys_TakeOverTheSecretOfBefore starts with the secret in the file that preceded the
+// key file.
 func TestKeys_TakeOverTheSecretOfBefore(t *testing.T) {
 	t.Parallel()
 	dir, secret := t.TempDir(), "0123456789abcdefghijklmnopqrstuvwxyz"

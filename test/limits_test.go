@@ -17,7 +17,7 @@ import (
 	"github.com/voiceassist/gateway/shared/ratelimit/redislimit/redistest"
 )
 
-// A door is one way into a gateway: a request from an address.
+// A door sends a request from an address through one entrance of a gateway.
 type door func(t *testing.T, from, method, path, body string, headers ...string) *http.Response
 
 // asks sends a request through rt.
@@ -45,7 +45,7 @@ func asks(t *testing.T, rt http.RoundTripper, base, from, method, path, body str
 	return resp
 }
 
-// binaryDoor is the binary behind a proxy of ours, which appends the address.
+// binaryDoor returns the binary behind our own proxy, which appends the address.
 func binaryDoor(t *testing.T, env ...string) door {
 	t.Helper()
 	p := start(t, t.TempDir(), nil, append(append(usualLimits(), "TRUSTED_PROXIES=127.0.0.1"), env...)...)
@@ -62,7 +62,7 @@ func binaryDoor(t *testing.T, env ...string) door {
 	}
 }
 
-// loginFunction is the login function behind an HTTP API, one instance of it.
+// loginFunction returns one instance of the login function behind an HTTP API.
 func loginFunction(t *testing.T, env ...string) door {
 	t.Helper()
 	front := faastest.FrontV2.Client(faastest.Start(t, faastest.Build(t, "../functions/login/bootstrap"), append([]string{"BCRYPT_COST=10"}, env...)...))
@@ -78,13 +78,13 @@ func credentials(email string) string {
 	return url.Values{"username": {email}, "password": {"wrong, and long enough"}}.Encode()
 }
 
-// since returns how many logins beyond the five at once there may have been since:
-// one every twelve seconds. It matters on a busy machine.
+// since returns how many logins the limit may have allowed since began beyond the initial
+// five: one every twelve seconds. It matters on a busy machine.
 func since(began time.Time) int { return int(time.Since(began) / (12 * time.Second)) }
 
-// TestLimits_TwoProcessesShareOneBudget lets 50 logins at once go to two
-// processes: exactly 5 are looked at, and one every twelve seconds, from one address, and on one account from
-// an address each.
+// TestLimits_TwoProcessesShareOneBudget sends 50 concurrent logins to two processes.
+// Exactly 5 are checked, plus one every twelve seconds, from one address, and on one
+// account from 50 addresses.
 func TestLimits_TwoProcessesShareOneBudget(t *testing.T) {
 	t.Parallel()
 	for store, open := range map[string]func(t *testing.T) [2]door{
@@ -118,8 +118,8 @@ func TestLimits_TwoProcessesShareOneBudget(t *testing.T) {
 					return fmt.Sprintf("203.%d.%d.1", attempt, n), fmt.Sprintf("ada%d@example.org", attempt)
 				},
 			} {
-				// A store that does not answer in time, as on a busy machine, lets each process
-				// count for itself, so there is more than one attempt.
+				// If the store does not answer in time, as on a busy machine, each process
+				// counts for itself, so there is more than one attempt.
 				const attempts = 3
 				var result string
 				for attempt := range attempts {
@@ -135,7 +135,7 @@ func TestLimits_TwoProcessesShareOneBudget(t *testing.T) {
 	}
 }
 
-// burst sends 50 logins at once to the two doors, and returns what is wrong with the
+// burst sends 50 concurrent logins to the two doors, and returns what is wrong with the
 // responses, or "".
 func burst(t *testing.T, doors [2]door, request func(n int) (from, email string)) string {
 	t.Helper()
@@ -159,9 +159,9 @@ func burst(t *testing.T, doors [2]door, request func(n int) (from, email string)
 	return ""
 }
 
-// TestLimits_EveryWayAlike plays one client, who also forges its address, against
-// the binary on both engines and the function as Lambda runs it, and compares
-// what each says.
+// TestLimits_EveryWayAlike sends the requests of one client, which also forges its
+// address, to the binary on both engines and to the function as Lambda runs it, and
+// compares the responses.
 func TestLimits_EveryWayAlike(t *testing.T) {
 	t.Parallel()
 	secret := "JWT_SECRET=" + keyring.Generate().Reveal()
@@ -170,14 +170,15 @@ func TestLimits_EveryWayAlike(t *testing.T) {
 		Policy, Limit, Wait string
 	}
 	all := map[string][]told{}
-	// play is a client that comes from an address of this network, and another one.
+	// play is a client with one address in this network, and then another.
 	play := func(d door, network string) (answers []told) {
 		for i, from := range []string{"9", "9", "9", "9", "9", "9", "9", "10"} {
-			// Each time another account and, before the real one, another forged address.
+			// Use another account each time and put another forged address before the real
+			// one.
 			resp := d(t, network+from, "POST", loginAddress, credentials(fmt.Sprintf("%s%d@example.org", network, i)),
 				fmt.Sprintf("X-Forwarded-For: 6.6.6.%d", i))
 			answer := told{resp.StatusCode, resp.Header.Get("RateLimit-Policy"), resp.Header.Get("RateLimit"), resp.Header.Get("Retry-After")}
-			// The seconds run while the passwords are checked.
+			// The remaining seconds count down while passwords are checked.
 			answer.Limit, _, _ = strings.Cut(answer.Limit, ";t=")
 			if answer.Wait != "" {
 				answer.Wait = "some"
@@ -191,7 +192,7 @@ func TestLimits_EveryWayAlike(t *testing.T) {
 		"binary on the database": binaryDoor(t, secret, "DATABASE_URL="+database(t), "RATE_LIMIT_STORE=database"),
 		"function":               loginFunction(t, secret, "DATABASE_URL="+database(t)),
 	} {
-		for attempt := range 10 { // until one is over before the limit gives a login back
+		for attempt := range 10 { // until one ends before the limit gives a login back
 			began := time.Now()
 			all[way] = play(d, fmt.Sprintf("203.0.%d.", attempt))
 			if since(began) == 0 {
@@ -215,8 +216,8 @@ func TestLimits_EveryWayAlike(t *testing.T) {
 	}
 }
 
-// TestLimits_WithoutRedis ends Redis under a gateway: logins stay limited, all
-// else goes on, and the log has one line about it.
+// TestLimits_WithoutRedis stops Redis under a gateway: logins stay limited, everything
+// else continues, and the log has one line about it.
 func TestLimits_WithoutRedis(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Start(t)

@@ -18,8 +18,8 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// TestLockedSQLite holds the lock of the embedded database in another process
-// until every request has been answered.
+// TestLockedSQLite holds the lock of the embedded database in another process until every
+// request has been answered.
 func TestLockedSQLite(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -135,7 +135,8 @@ func TestMigrateUp_SaysWhatIsInTheWay(t *testing.T) {
 	}
 }
 
-// TestFirstStart_OfSeveralProcesses starts several on a folder that does not exist.
+// TestFirstStart_OfSeveralProcesses starts several processes on a folder that does not
+// exist.
 func TestFirstStart_OfSeveralProcesses(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
