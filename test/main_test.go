@@ -1,6 +1,5 @@
-// Package test_test plays the gateway as it is delivered: the built binary over
-// real TLS, and the built functions under the Runtime API of Lambda, on real
-// databases.
+// Package test_test tests the gateway as it is delivered: the built binary over real TLS,
+// and the built functions under Lambda's Runtime API, on real databases.
 package test_test
 
 import (
@@ -23,9 +22,9 @@ func TestMain(m *testing.M) {
 	os.Exit(faastest.Run(withCluster{m}))
 }
 
-// sqlite3 stands in for the program of that name, which guides use and a test
-// machine may lack: it runs a statement on a database. The test program plays it
-// where it is called by that name.
+// sqlite3 stands in for the program of that name, which guides use and a test machine may
+// lack. It runs a statement on a database. The test program acts as sqlite3 when called by
+// that name.
 func sqlite3(args []string) (status int) {
 	if len(args) != 2 {
 		fmt.Fprintf(os.Stderr, "sqlite3: %q are not a file and a statement\n", args)
@@ -43,7 +42,7 @@ func sqlite3(args []string) (status int) {
 	return 0
 }
 
-// withCluster runs the tests while a PostgreSQL can be had.
+// withCluster runs the tests with a PostgreSQL, if one is available.
 type withCluster struct{ m *testing.M }
 
 func (w withCluster) Run() int { return storetest.Run(w.m) }

@@ -19,7 +19,7 @@ import (
 
 const cloudPassword = "the administrator's own password"
 
-// newNextcloud returns a test server that no address leads to yet.
+// newNextcloud returns a test server that has no address yet.
 func newNextcloud(t *testing.T) *nextcloudtest.Server {
 	t.Helper()
 	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: cloudPassword})
@@ -31,8 +31,8 @@ func newNextcloud(t *testing.T) *nextcloudtest.Server {
 	return cloud
 }
 
-// listen gives a Nextcloud an address and returns the settings of a gateway that
-// uses it.
+// listen serves a Nextcloud on an address and returns the settings of a gateway that uses
+// it.
 func listen(t *testing.T, cloud http.Handler) []string {
 	t.Helper()
 	server := httptest.NewServer(cloud)
@@ -44,8 +44,8 @@ func settings(server *httptest.Server) []string {
 	return []string{"NEXTCLOUD_URL=" + server.URL, "NEXTCLOUD_ADMIN_USER=admin", "NEXTCLOUD_ADMIN_PASSWORD=" + cloudPassword}
 }
 
-// TestScheduleReconcilesOnLambda registers through one function, and lets the
-// schedule's event make the account in Nextcloud through another.
+// TestScheduleReconcilesOnLambda registers through one function, and has the scheduled
+// event create the Nextcloud account through another.
 func TestScheduleReconcilesOnLambda(t *testing.T) {
 	t.Parallel()
 	cloud := newNextcloud(t)
@@ -68,7 +68,7 @@ func TestScheduleReconcilesOnLambda(t *testing.T) {
 	if out, err := job.Invoke(t.Context(), event); err != nil || string(out) != "null" {
 		t.Fatalf("the job answered %s, %v", out, err)
 	}
-	job.Shutdown() // the log is whole then
+	job.Shutdown() // the log is complete after this
 	if log := job.Log(); !strings.Contains(log, `"OldestUnprovisionedSeconds":0`) || !strings.Contains(log, `"_aws":{`) {
 		t.Errorf("the run told nothing of how long somebody waits:\n%s", log)
 	}
@@ -84,7 +84,7 @@ func TestScheduleReconcilesOnLambda(t *testing.T) {
 	}
 }
 
-// TestReconcileCommand does by hand what the loop does by itself.
+// TestReconcileCommand does manually what the loop does in the background.
 func TestReconcileCommand(t *testing.T) {
 	t.Parallel()
 	cloud := newNextcloud(t)
@@ -103,9 +103,9 @@ func TestReconcileCommand(t *testing.T) {
 	}
 }
 
-// TestADownNextcloudIsNotFelt registers and logs in at a gateway whose Nextcloud
-// takes connections and never answers, and at one without any, by turns. When
-// it answers again, everybody gets their account.
+// TestADownNextcloudIsNotFelt registers and logs in alternately at a gateway with a
+// Nextcloud that accepts connections but never answers, and at one without any. When
+// Nextcloud answers again, every user gets an account.
 func TestADownNextcloudIsNotFelt(t *testing.T) {
 	t.Parallel()
 	cloud := newNextcloud(t)
@@ -143,7 +143,8 @@ func TestADownNextcloudIsNotFelt(t *testing.T) {
 	}
 	with, alone := took[true][4], took[false][4]
 	t.Logf("register and log in: %v with Nextcloud down, %v without any (medians of 9)", with, alone)
-	// Either alone may happen on a busy machine. Who waits for Nextcloud always waits.
+	// Either alone may happen on a busy machine. A gateway that waits for Nextcloud always
+	// shows both.
 	if always := functionstest.Longer(took[true], took[false]) == 1; always && with > 2*alone {
 		t.Error("it is felt")
 	}

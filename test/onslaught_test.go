@@ -21,17 +21,17 @@ import (
 )
 
 const (
-	patience = 30 * time.Second // an answer to somebody else may take, on a machine that does all tests at once
-	growth   = 3                // times what a gateway takes that nobody attacks, at most
-	frames   = 2_000_000        // that an attack sends at most, if nobody stops it
+	patience = 30 * time.Second // for a response to another client, while all tests run
+	growth   = 3                // factor over a gateway that is not under attack, at most
+	frames   = 2_000_000        // the most that an attack sends if the server does not stop it
 )
 
 // handshakeTimeout is how long the server waits for a TLS handshake.
 const handshakeTimeout = 5 * time.Second
 
-// TestOnslaught does to the binary what costs the attacker little and a careless
-// server much. Meanwhile somebody else is answered, memory stays what it is, and
-// who must be cut off is.
+// TestOnslaught runs attacks on the binary that cost the attacker little and a careless
+// server much. Meanwhile other clients get responses, memory stays bounded, and the
+// attacker is cut off if it must be.
 func TestOnslaught(t *testing.T) {
 	t.Parallel()
 	atRest := start(t, t.TempDir(), nil)
@@ -43,8 +43,8 @@ func TestOnslaught(t *testing.T) {
 		env  string
 		run  func(t *testing.T, p *process)
 	}{
-		// CVE-2023-44487: requests that are cancelled at once do not count as open,
-		// and still are work.
+		// CVE-2023-44487: requests that are reset at once do not count as open, but still
+		// cause work.
 		{"HTTP/2, requests reset at once", "", func(t *testing.T, p *process) {
 			t.Helper()
 			c := p.rawHTTP2(t)
@@ -65,14 +65,14 @@ func TestOnslaught(t *testing.T) {
 			c.f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: c.request()})
 			c.cutOff(t, func() error { return c.f.WriteContinuation(1, false, piece) })
 		}},
-		// CVE-2019-9512: each asks for an answer, which nobody takes.
+		// CVE-2019-9512: each ping asks for an answer, which the client never reads.
 		{"HTTP/2, pings", "", func(t *testing.T, p *process) {
 			t.Helper()
 			c := p.rawHTTP2(t)
 			c.cutOff(t, func() error { return c.f.WritePing(false, [8]byte{}) })
 		}},
-		// CVE-2019-9515: so does this, but net/http owes one answer at a time, so it may
-		// go on; it costs who sends as much as who reads.
+		// CVE-2019-9515: SETTINGS frames do the same, but net/http owes only one answer at a
+		// time, so they may continue. They cost the sender as much as the receiver.
 		{"HTTP/2, settings", "", func(t *testing.T, p *process) {
 			t.Helper()
 			c := p.rawHTTP2(t)
@@ -82,7 +82,7 @@ func TestOnslaught(t *testing.T) {
 				}
 			}
 		}},
-		// Slowloris: 200 headers that come byte by byte.
+		// Slowloris: 200 headers that arrive byte by byte.
 		{"headers byte by byte", "", func(t *testing.T, p *process) {
 			t.Helper()
 			var wg sync.WaitGroup
@@ -114,8 +114,8 @@ func TestOnslaught(t *testing.T) {
 				if err != nil {
 					continue
 				}
-				// Who is turned away learns it at once, the others no sooner than the time of
-				// the handshake is over.
+				// A refused connection ends at once, the others no sooner than the handshake
+				// timeout.
 				conn.SetReadDeadline(time.Now().Add(handshakeTimeout - time.Second/10))
 				all.Go(func() {
 					defer conn.Close()
@@ -153,8 +153,8 @@ func isTimeout(err error) bool {
 	return ok && e.Timeout()
 }
 
-// beside asks for something all the time, over a connection of its own, until
-// ctx ends. It closes here when it has got the first answer.
+// beside sends requests all the time, over its own connection, until ctx ends. It closes
+// here after the first response.
 func (p *process) beside(t *testing.T, ctx context.Context, here chan struct{}) {
 	t.Helper()
 	for n := 0; ctx.Err() == nil; n++ {
@@ -184,7 +184,7 @@ func (p *process) beside(t *testing.T, ctx context.Context, here chan struct{}) 
 	}
 }
 
-// dial opens a connection that speaks the protocol, for a minute at most.
+// dial opens a connection that speaks the protocol, for at most a minute.
 func (p *process) dial(t *testing.T, protocol string) *tls.Conn {
 	t.Helper()
 	roots := p.client.Transport.(*http.Transport).TLSClientConfig.RootCAs
@@ -200,7 +200,7 @@ func (p *process) dial(t *testing.T, protocol string) *tls.Conn {
 	return conn.(*tls.Conn)
 }
 
-// A rawHTTP2 is a client that sends whatever frames it likes.
+// A rawHTTP2 is a client that sends arbitrary frames.
 type rawHTTP2 struct {
 	conn *tls.Conn
 	out  *bufio.Writer
@@ -222,7 +222,7 @@ func (p *process) rawHTTP2(t *testing.T) *rawHTTP2 {
 	return c
 }
 
-// request returns the header of a GET.
+// request returns the header of a GET request.
 func (c *rawHTTP2) request() []byte {
 	c.buf.Reset()
 	for _, field := range [][2]string{{":method", "GET"}, {":scheme", "https"}, {":authority", "localhost"}, {":path", "/api/users/me"}} {
@@ -231,8 +231,8 @@ func (c *rawHTTP2) request() []byte {
 	return c.buf.Bytes()
 }
 
-// cutOff sends until the server does not take it any more, which must be because
-// it has closed the connection.
+// cutOff sends until a write fails, which must be because the server has closed the
+// connection.
 func (c *rawHTTP2) cutOff(t *testing.T, send func() error) {
 	t.Helper()
 	for n := range frames {

@@ -16,12 +16,12 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// TestOutage kills PostgreSQL ten times under load. Nobody gets anything but
-// success, 503 with Retry-After, or what is right after a change of which nobody
-// knew whether it was made; and what was answered is true afterwards.
+// TestOutage kills PostgreSQL ten times under load. Clients get only success, 503 with
+// Retry-After, or a correct response after a change with an unknown outcome. Everything
+// confirmed holds afterwards.
 func TestOutage(t *testing.T) {
 	t.Parallel()
-	const clients, kills, between = 8, 10, 100 // answers with success between two kills
+	const clients, kills, between = 8, 10, 100 // successful responses between two kills
 	server := storetest.NewKillable(t)
 	p := start(t, t.TempDir(), nil, "DATABASE_URL="+server.URL())
 	load, stop := context.WithCancel(t.Context())
@@ -58,12 +58,12 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// answers are counted, by what was asked and what was answered.
+// answers counts responses by request and result.
 type answers struct {
 	mu     sync.Mutex
 	counts map[string]int
-	left   int           // successes that are awaited
-	enough chan struct{} // gets something when there were so many
+	left   int           // successes still awaited
+	enough chan struct{} // receives a value once there are that many
 }
 
 func (a *answers) note(what string, success bool) {
@@ -84,7 +84,7 @@ func (a *answers) awaits(n int) {
 	a.left = n
 }
 
-// String lists what was counted.
+// String lists the counts.
 func (a *answers) String() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -95,7 +95,7 @@ func (a *answers) String() string {
 	return "\n" + strings.Join(lines, "\n")
 }
 
-// A patient is a client that repeats what gets 503, and knows what must be true.
+// A patient is a client that repeats requests that get 503, and knows what must be true.
 type patient struct {
 	t     *testing.T
 	p     *process
@@ -104,11 +104,11 @@ type patient struct {
 	email, password string
 	access, refresh string
 	sessions        map[string]string // titles by id
-	unknown         int               // sessions that may have been made
+	unknown         int               // sessions that may have been created
 }
 
-// live registers, signs in and does everything over and over until ctx ends.
-// Every change is finished, though, so that the patient knows how it ended.
+// live registers, signs in and repeats every action until ctx ends. It completes every
+// change that it has begun, so that the patient knows the outcome.
 func (c *patient) live(ctx context.Context) {
 	c.sessions = map[string]string{}
 	c.do("POST", "/api/auth/register", c.account(), nil, http.StatusConflict)
@@ -134,7 +134,7 @@ func (c *patient) live(ctx context.Context) {
 			body := fmt.Sprintf(`{"old_password":%q,"new_password":%q}`, c.password, next)
 			c.do("POST", "/api/users/change-password", body, nil, http.StatusBadRequest)
 			c.password = next
-			c.login() // in another place; the login before stays
+			c.login() // a second login; the first one stays
 		}
 	}
 }
@@ -147,7 +147,7 @@ func (c *patient) login() {
 	c.pair(c.do("POST", "/api/auth/login", c.account(), nil, 0))
 }
 
-// rotate refreshes. Whatever became of a refresh, the same token may be sent again.
+// rotate refreshes. Whatever the outcome of a refresh, the same token may be sent again.
 func (c *patient) rotate() {
 	c.pair(c.do("POST", "/api/auth/refresh", fmt.Sprintf(`{"refresh_token":%q}`, c.refresh), nil, 0))
 }
@@ -163,7 +163,7 @@ func (c *patient) pair(text string) {
 	c.access, c.refresh = pair.Access, pair.Refresh
 }
 
-// create makes a session and returns how many more it may have made on the way.
+// create creates a session and returns how many more it may have created along the way.
 func (c *patient) create(title string, id *string) (unknown int) {
 	var made struct{ ID string }
 	text := c.do("POST", "/api/sessions", fmt.Sprintf(`{"title":%q}`, title), &unknown, 0)
@@ -174,7 +174,7 @@ func (c *patient) create(title string, id *string) (unknown int) {
 	return unknown
 }
 
-// list compares all sessions with those that must be there.
+// list compares all sessions with the expected ones.
 func (c *patient) list() {
 	var list []struct{ ID, Title string }
 	if err := json.Unmarshal([]byte(c.do("GET", "/api/sessions?limit=200", "", nil, 0)), &list); err != nil {
@@ -194,17 +194,16 @@ func (c *patient) list() {
 	}
 }
 
-// verify holds that the patient still is signed in, and its password the last one.
+// verify checks that the patient is still signed in and that its last password works.
 func (c *patient) verify() {
 	c.list()
 	c.rotate()
 	c.login()
 }
 
-// do asks until the answer is no 503, and returns its body. Where a change may
-// have been made by an answer before, which says so, done is the status that
-// tells that it was; nothing else but success is right. unknown counts such
-// answers.
+// do repeats the request until the status is not 503, and returns the body. If an earlier
+// 503 says that the change may have been made, done is the status that confirms it was;
+// otherwise only success is right. unknown counts such responses.
 func (c *patient) do(method, path, body string, unknown *int, done int) string {
 	maybe := 0
 	if unknown == nil {

@@ -11,15 +11,14 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 )
 
-// TestQuickStart runs the commands of docs/quick-start.md, and compares what they
-// print with what it shows. It does so again with the accounts that are there by
-// then, after somebody tried to start a second gateway beside it, and a third time
-// after the gateway was started again.
+// TestQuickStart runs the commands of docs/quick-start.md, and compares their output with
+// the page. It does so again with the accounts that exist by then, after an attempt to
+// start a second gateway beside it, and a third time after a restart of the gateway.
 func TestQuickStart(t *testing.T) {
 	t.Parallel()
 	quick := guide{
 		page: "docs/quick-start.md", serve: []string{}, devcloud: true,
-		programs: map[string]string{"make": `[ "$*" = run ]`}, // it runs beside the commands already
+		programs: map[string]string{"make": `[ "$*" = run ]`}, // the gateway already runs beside the commands
 	}
 	all, s := blocks(t, quick.page, read(t, quick.page)), quick.open(t)
 	outputs, err := s.play(t, all)
@@ -45,8 +44,8 @@ func TestQuickStart(t *testing.T) {
 	}
 }
 
-// besideItself starts a second gateway on the addresses and the data of p, which
-// must end with a clear message and leave p's accounts alone.
+// besideItself starts a second gateway on the addresses and the data of p. It must exit
+// with a clear message and leave p's accounts alone.
 func besideItself(t *testing.T, p *process, dir string) {
 	t.Helper()
 	cmd := besideDevcloud(t)
@@ -58,8 +57,7 @@ func besideItself(t *testing.T, p *process, dir string) {
 	}
 }
 
-// TestDemo plays scripts/demo, which waits until the account in Nextcloud is
-// active, two times.
+// TestDemo runs scripts/demo twice; it waits until the Nextcloud account is active.
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -69,8 +67,8 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// TestDemo_FindsTheGatewayOfCompose plays it against a gateway that is configured
-// as docker-compose.yml does, with a docker that knows only what the demo asks.
+// TestDemo_FindsTheGatewayOfCompose runs it against a gateway configured as in
+// docker-compose.yml, with a docker that only answers what the demo asks.
 func TestDemo_FindsTheGatewayOfCompose(t *testing.T) {
 	t.Parallel()
 	dir, bin := t.TempDir(), t.TempDir()

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestRelease_TagsWhatIsReady releases from a scratch repository: each precondition
-// that does not hold is an error that leaves no tag.
+// TestRelease_TagsWhatIsReady releases from a scratch repository. Each unmet precondition
+// is an error that leaves no tag.
 func TestRelease_TagsWhatIsReady(t *testing.T) {
 	t.Parallel()
 	c := newCheckout(t, "scripts/release", "scripts/version", "Makefile")

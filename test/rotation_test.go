@@ -11,14 +11,14 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
-	vault "github.com/voiceassist/gateway/shared/faas/secrets" // secrets are something else in this package
+	vault "github.com/voiceassist/gateway/shared/faas/secrets" // secrets is another name here
 	"github.com/voiceassist/gateway/shared/faas/secrets/secretstest"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// TestFunctionsLiveThroughARotation plays the acceptance script against
-// functions that have everything secret from Secrets Manager, the database in a
-// secret that AWS rotates, and goes on while its password does.
+// TestFunctionsLiveThroughARotation runs the acceptance script against functions that read
+// all secrets from Secrets Manager, including a database login that AWS rotates, and
+// continues while the password is rotated.
 func TestFunctionsLiveThroughARotation(t *testing.T) {
 	t.Parallel()
 	manager := secretstest.New(t)
@@ -49,13 +49,13 @@ func TestFunctionsLiveThroughARotation(t *testing.T) {
 		t.Errorf("%d fetches of 3 secrets by %d functions, want one each at most", n, functions)
 	}
 
-	<-time.After(vault.MinAge) // values are not doubted before
+	<-time.After(vault.MinAge) // values are not read again earlier
 	enter := step{name: "log in", method: "POST", path: "/api/auth/login",
 		body: "username=test@example.com&password=an entirely new passphrase", status: 200, save: map[string]string{"access": "access_token"}}
 	me := step{name: "me", method: "GET", path: "/api/users/me", header: "Authorization: Bearer ${access}", status: 200}
 	second := role.Rotate()
 	manager.PutText("database", login(t, second))
-	role.Disconnect() // so that everything connects anew
+	role.Disconnect() // so that every connection is new
 	for _, s := range []step{enter, me, me, enter} {
 		again(t, g, s, saved)
 	}
@@ -84,8 +84,8 @@ func TestFunctionsLiveThroughARotation(t *testing.T) {
 	}
 }
 
-// again sends a step until it gets its status. Until then a client may only be
-// told to come again.
+// again repeats a step until it gets its status. Until then the only other response
+// allowed is to retry later.
 func again(t *testing.T, g target, s step, saved map[string]string) {
 	t.Helper()
 	for deadline := time.After(answerTime); ; {
@@ -108,7 +108,7 @@ func again(t *testing.T, g target, s step, saved map[string]string) {
 	}
 }
 
-// login returns the URL of a database in the form in which RDS keeps it.
+// login returns the URL of a database in the form in which RDS stores it.
 func login(t *testing.T, dsn string) string {
 	t.Helper()
 	u, err := url.Parse(dsn)
@@ -129,7 +129,7 @@ func login(t *testing.T, dsn string) string {
 	return string(text)
 }
 
-// password returns that of a URL.
+// password returns the password in a database URL.
 func password(t *testing.T, dsn string) string {
 	t.Helper()
 	u, err := url.Parse(dsn)

@@ -21,8 +21,8 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// A visit is what a function is asked that needs the database. ${access} and
-// ${refresh} are tokens of an administrator, of a login for this visit alone.
+// A visit is a request to a function that needs the database. ${access} and ${refresh} are
+// tokens of an administrator, from a login for this visit only.
 type visit struct {
 	method, path, body string
 	status             int
@@ -42,19 +42,19 @@ func visits() map[string]visit {
 	}
 }
 
-// shutdownTime is what Lambda leaves a function between SIGTERM and SIGKILL.
+// shutdownTime is how long Lambda leaves a function between SIGTERM and SIGKILL.
 const shutdownTime = 500 * time.Millisecond
 
-// TestFunctions_UnderTheRuntimeInterface drives every function, as it is
-// deployed, over Lambda's own protocol from its start to its end.
+// TestFunctions_UnderTheRuntimeInterface drives every function, as deployed, through
+// Lambda's own protocol from start to end.
 func TestFunctions_UnderTheRuntimeInterface(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	ends := make(chan time.Duration, len(subjects()))
-	t.Cleanup(func() { // all are through
+	t.Cleanup(func() { // all have finished
 		close(ends)
-		// On a busy machine each may take longer; what they do is the same, and one
-		// that is quick tells.
+		// On a busy machine each may take longer. They all do the same work, so the fastest
+		// one is enough.
 		least := answerTime
 		for took := range ends {
 			least = min(least, took)
@@ -108,8 +108,8 @@ func TestFunctions_UnderTheRuntimeInterface(t *testing.T) {
 	}
 }
 
-// refused sends what is no request, and what is a bad one: an error of the
-// function and an answer to the client, and neither harms the next event.
+// refused sends an event that is not a request, and a bad request. They get a function
+// error and a response to the client, and neither affects the next event.
 func refused(t *testing.T, p *faastest.Process) {
 	t.Helper()
 	_, err := p.Invoke(t.Context(), []byte(`{"source":"aws.s3","detail-type":"Object Created"}`))
@@ -123,7 +123,7 @@ func refused(t *testing.T, p *faastest.Process) {
 	}
 }
 
-// A house is a database with an administrator, and what functions are told.
+// A house is a database with an administrator, and the settings of functions.
 type house struct {
 	database string
 	env      []string
@@ -160,7 +160,7 @@ func (h *house) login(t *testing.T) map[string]string {
 	return tokens
 }
 
-// ask sends v through an HTTP API, with the tokens where there are some.
+// ask sends v through an HTTP API, with the tokens if there are any.
 func ask(t *testing.T, p *faastest.Process, v visit, tokens map[string]string) *http.Response {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), v.method, public+v.path, strings.NewReader(strings.ReplaceAll(v.body, "${refresh}", tokens["refresh"])))
@@ -179,8 +179,8 @@ func ask(t *testing.T, p *faastest.Process, v visit, tokens map[string]string) *
 	return resp
 }
 
-// TestFunctions_SayWhatIsMissing starts every function without settings, and
-// with wrong ones: it reports in one line what it lacks, and ends.
+// TestFunctions_SayWhatIsMissing starts every function without settings, and with wrong
+// ones. It must report in one line what is missing, and exit.
 func TestFunctions_SayWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	const secret, url = "hunter2-hunter2", "postgres://ada:hunter2@:bad/"
@@ -188,7 +188,7 @@ func TestFunctions_SayWhatIsMissing(t *testing.T) {
 		needs := []string{"DATABASE_URL is not set", "JWT_SECRET is not set"}
 		switch s.name {
 		case "jwks":
-			needs = nil // it publishes what needs no secret
+			needs = nil // it publishes keys that need no secret
 		case "health":
 			needs = needs[:1]
 		}
@@ -231,8 +231,8 @@ func TestFunctions_SayWhatIsMissing(t *testing.T) {
 	}
 }
 
-// TestFunctions_RefuseAnOlderSchema starts every function on a database that
-// waits for its migration, and migrates.
+// TestFunctions_RefuseAnOlderSchema starts every function on a database with a pending
+// migration, and then migrates.
 func TestFunctions_RefuseAnOlderSchema(t *testing.T) {
 	t.Parallel()
 	const cure = "run gateway migrate up"
@@ -259,7 +259,7 @@ func TestFunctions_RefuseAnOlderSchema(t *testing.T) {
 			t.Errorf("%s: %d %s, %v; want 503 with Retry-After", name, resp.StatusCode, body, err)
 		}
 		problem := `"code":"schema_outdated"`
-		if name == "health" { // which tells of the schema among others
+		if name == "health" { // it reports the schema among other things
 			problem = cure
 		}
 		if !strings.Contains(string(body), problem) {
@@ -269,7 +269,7 @@ func TestFunctions_RefuseAnOlderSchema(t *testing.T) {
 	mark(true)
 	for name, v := range visits() {
 		if name == "health" {
-			continue // it asks once a second
+			continue // it checks once a second
 		}
 		if resp := ask(t, started[name], v, tokens[name]); resp.StatusCode != v.status {
 			t.Errorf("%s: %d after the migration, want %d", name, resp.StatusCode, v.status)
@@ -281,7 +281,7 @@ func TestFunctions_RefuseAnOlderSchema(t *testing.T) {
 	}
 }
 
-// TestFunctions_TolerateANewerSchema is how a deployment goes: migrate first.
+// TestFunctions_TolerateANewerSchema follows the order of a deployment: migrate first.
 func TestFunctions_TolerateANewerSchema(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -298,9 +298,9 @@ func TestFunctions_TolerateANewerSchema(t *testing.T) {
 	}
 }
 
-// TestSchedule_LooksAfterTheDatabase runs the job of ncprovision as it is
-// deployed, without a Nextcloud: on Lambda nobody else gives events their place
-// in the audit trail and prunes them, or removes expired logins and limits.
+// TestSchedule_LooksAfterTheDatabase runs the scheduled job of ncprovision as deployed,
+// without a Nextcloud. On Lambda nothing else gives events their place in the audit trail
+// and prunes them, or removes expired logins and limits.
 func TestSchedule_LooksAfterTheDatabase(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -344,8 +344,8 @@ func TestSchedule_LooksAfterTheDatabase(t *testing.T) {
 	}
 }
 
-// TestJWKS_PublishesTheKeyOfASecret has another service check a token that the
-// login function signed, with what the jwks function draws from the secret.
+// TestJWKS_PublishesTheKeyOfASecret has another service check a token signed by the login
+// function, with the key that the jwks function derives from the secret.
 func TestJWKS_PublishesTheKeyOfASecret(t *testing.T) {
 	t.Parallel()
 	_, private, err := ed25519.GenerateKey(nil)

@@ -35,7 +35,7 @@ import (
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 
-// TestSAM_Artifacts looks into every folder that sam build made.
+// TestSAM_Artifacts inspects every folder that sam build created.
 func TestSAM_Artifacts(t *testing.T) {
 	t.Parallel()
 	const built = "../.aws-sam/build"
@@ -66,12 +66,12 @@ func TestSAM_Artifacts(t *testing.T) {
 	t.Logf("the artifacts of sam build:\n%s", &table)
 }
 
-// TestSAM_AnswersAlike plays the acceptance script against sam local start-api,
-// which runs every function in a container as Lambda does, and compares each
-// answer with that of the binary.
+// TestSAM_AnswersAlike runs the acceptance script against sam local start-api, which runs
+// every function in a container as Lambda does, and compares each response with that of
+// the binary.
 //
-// SAM_INVOKE_IMAGE names an image to run the functions in that is at hand already;
-// unset, SAM pulls Amazon's.
+// SAM_INVOKE_IMAGE names a local image to run the functions in; if it is unset, SAM pulls
+// Amazon's.
 func TestSAM_AnswersAlike(t *testing.T) {
 	t.Parallel()
 	got := onSAM(t)
@@ -115,13 +115,13 @@ func onSAM(t *testing.T) []exchange {
 		client: &http.Client{Transport: withoutSAM{transport}, Timeout: answerTime},
 		url:    strings.Replace(public, "https:", "http:", 1), check: docstest.Check,
 	}
-	// SAM itself answers 502 to a body that is no UTF-8; AWS sends it in base64.
+	// SAM itself answers 502 to a body that is not UTF-8; AWS sends it in base64.
 	script := slices.DeleteFunc(acceptance(), func(s step) bool { return !utf8.ValidString(s.body) })
 	return play(t, g, script, map[string]string{"admin": "root@example.com"})
 }
 
-// A withoutSAM takes out what SAM's own HTTP server adds to answers, and AWS does
-// not: its name, and a type where the function gave none.
+// A withoutSAM removes what SAM's own HTTP server adds to responses and AWS does not: its
+// name, and a content type if the function gave none.
 type withoutSAM struct{ http.RoundTripper }
 
 func (w withoutSAM) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -132,12 +132,12 @@ func (w withoutSAM) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp.Header.Del("Server")
 	resp.Header.Del("Connection")
 	if resp.ContentLength <= 0 && r.Method != http.MethodHead && resp.Header.Get("Content-Type") == "application/json" {
-		resp.Header.Del("Content-Type") // no JSON has no bytes
+		resp.Header.Del("Content-Type") // an empty body is not JSON
 	}
 	return resp, nil
 }
 
-// startAPI starts scripts/sam-api with the settings and returns where it listens.
+// startAPI starts scripts/sam-api with the settings and returns its address.
 func startAPI(t *testing.T, env map[string]string) (address string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "env.json")
@@ -196,8 +196,8 @@ func startAPI(t *testing.T, env map[string]string) (address string) {
 	return address
 }
 
-// bridge returns the address of this machine on the network of containers: the
-// first of its subnet, which older engines do not tell by itself.
+// bridge returns the address of this machine on the container network: the first of its
+// subnet, which older engines do not report directly.
 func bridge(t *testing.T) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "docker", "network", "inspect", "bridge",
@@ -212,8 +212,7 @@ func bridge(t *testing.T) string {
 	return subnet.Masked().Addr().Next().String()
 }
 
-// forward lets containers reach a server of this test by the address that it
-// returns, on host.
+// forward lets containers reach a server of this test at the returned address, on host.
 func forward(t *testing.T, host, server string) (address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))

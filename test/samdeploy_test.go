@@ -23,14 +23,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A cloud is as much of CloudFormation and S3 as sam deploy needs up to the
-// change set: it keeps what it is sent, and believes everything.
+// A cloud implements as much of CloudFormation and S3 as sam deploy needs up to the change
+// set. It keeps what it receives and validates nothing.
 type cloud struct {
 	t *testing.T
 
 	mu      sync.Mutex
 	objects map[string][]byte // by path
-	changes url.Values        // of the last CreateChangeSet
+	changes url.Values        // from the last CreateChangeSet
 }
 
 func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -61,7 +61,7 @@ const (
 	changeSetID = "arn:aws:cloudformation:eu-central-1:123456789012:changeSet/gateway/1"
 )
 
-// query answers what CloudFormation is asked (API version 2010-05-15).
+// query answers CloudFormation requests (API version 2010-05-15).
 func (c *cloud) query(w http.ResponseWriter, form url.Values) {
 	action := form.Get("Action")
 	var result string
@@ -77,7 +77,7 @@ func (c *cloud) query(w http.ResponseWriter, form url.Values) {
 		result = "<ChangeSetId>" + changeSetID + "</ChangeSetId><StackId>" + stackID + "</StackId><Status>CREATE_COMPLETE</Status>" +
 			"<Changes><member><Type>Resource</Type><ResourceChange><Action>Add</Action><LogicalResourceId>Api</LogicalResourceId>" +
 			"<ResourceType>AWS::ApiGatewayV2::Api</ResourceType></ResourceChange></member></Changes>"
-	default: // the stack is not there yet
+	default: // the stack does not exist yet
 		if action != "DescribeStacks" {
 			c.t.Errorf("sam deploy asks for %s", action)
 		}
@@ -89,8 +89,8 @@ func (c *cloud) query(w http.ResponseWriter, form url.Values) {
 	fmt.Fprintf(w, "<%[1]sResponse><%[1]sResult>%[2]s</%[1]sResult></%[1]sResponse>", action, result)
 }
 
-// TestSAM_Deploys runs the command of docs/deploy.md that follows sam build against
-// a cloud of this test, up to the change set, and looks into what was sent.
+// TestSAM_Deploys runs the command after sam build in docs/deploy.md against a fake cloud,
+// up to the change set, and checks what was sent.
 func TestSAM_Deploys(t *testing.T) {
 	t.Parallel()
 	c := &cloud{t: t, objects: map[string][]byte{}}
@@ -109,7 +109,7 @@ func TestSAM_Deploys(t *testing.T) {
 	for i := 1; c.changes.Has(fmt.Sprintf("Parameters.member.%d.ParameterKey", i)); i++ {
 		got[c.changes.Get(fmt.Sprintf("Parameters.member.%d.ParameterKey", i))] = c.changes.Get(fmt.Sprintf("Parameters.member.%d.ParameterValue", i))
 	}
-	want := map[string]string{ // of samconfig.toml
+	want := map[string]string{ // from samconfig.toml
 		"stack": "voiceassist-gateway-dev", "capability": "CAPABILITY_IAM", "LogLevel": "debug", "LogRetentionDays": "7",
 		"SecretArn":         "arn:aws:secretsmanager:eu-central-1:123456789012:secret:voiceassist-gateway-dev-000000",
 		"DatabaseSecretArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:voiceassist-gateway-dev-database-000000",
@@ -128,8 +128,8 @@ func TestSAM_Deploys(t *testing.T) {
 	}
 }
 
-// functions returns the archive of each function that the template leads to,
-// which was sent with the change set.
+// functions returns the archive of each function in the template that was sent with the
+// change set.
 func (c *cloud) functions(t *testing.T) map[string][]byte {
 	t.Helper()
 	at, err := url.Parse(c.changes.Get("TemplateURL"))

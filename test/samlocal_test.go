@@ -11,9 +11,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// samLocal runs scripts/sam-local in a folder of its own, with a docker and a
-// sam-api that only tell how they were called, and returns what was said and the
-// settings that were made.
+// samLocal runs scripts/sam-local in a new folder, with a docker and a sam-api that only
+// print their arguments, and returns the output and the settings that were generated.
 func samLocal(t *testing.T, dotenv string) (calls string, env map[string]map[string]string) {
 	t.Helper()
 	dir := t.TempDir()

@@ -23,10 +23,9 @@ const (
 	manyLogins  = 20_000 // logins of one account
 )
 
-// TestScratch_NeedsNoTemporaryFolder runs the gateway as in its image: not as
-// root, in a root directory with nothing but the binary and its data, on an old
-// database that is large. Every migration that sorts, and every statement that
-// does, must get by without a temporary file.
+// TestScratch_NeedsNoTemporaryFolder runs the gateway as in its image: not as root, in a
+// root directory that holds only the binary and its data, on a large old database. Every
+// migration and statement that sorts must work without a temporary file.
 func TestScratch_NeedsNoTemporaryFolder(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -70,13 +69,13 @@ func TestScratch_NeedsNoTemporaryFolder(t *testing.T) {
 	t.Logf("at most %d MiB were resident", p.peakMemory(t)>>20)
 }
 
-// storePassword is the password of the accounts that populate makes.
+// storePassword is the password of the accounts that populate creates.
 const storePassword = "correct horse battery staple"
 
-// An oldStore names who is in the database that populate makes.
+// An oldStore names accounts in the database that populate creates.
 type oldStore struct{ admin, person, deleted string }
 
-// populate makes a database of the first schema with many rows.
+// populate creates a database of the first schema with many rows.
 func populate(t *testing.T, path string) oldStore {
 	t.Helper()
 	db, err := sqlite.Open(path)
@@ -104,7 +103,7 @@ func populate(t *testing.T, path string) oldStore {
 		{`INSERT INTO users SELECT '00000000-0000-7000-8000-' || printf('%012d', i), 'user' || i || '@example.org', 'Number ' || i,
 			CASE i WHEN 1 THEN 'admin' ELSE 'user' END, '{}', $2, 'user' || i || '@example.org number ' || i, NULL, 1, 1` + numbers,
 			[]any{manyUsers, string(hash)}},
-		// Accounts 2 and 3 have many logins; of all others each has one.
+		// Accounts 2 and 3 have many logins; every other account has one.
 		{`INSERT INTO logins SELECT '11111111-0000-7000-8000-' || printf('%012d', i),
 			'00000000-0000-7000-8000-' || printf('%012d', CASE WHEN i <= $2 THEN 2 WHEN i <= 2 * $2 THEN 3 ELSE i - 2 * $2 END),
 			0, printf('a browser on device %d, which says a lot about itself', i), '192.0.2.7', i, i * 7919 % 1000003,
@@ -132,8 +131,8 @@ func accessOf(t *testing.T, p *process, email string) string {
 	return pair.Access
 }
 
-// startScratch starts the gateway in root, which holds its data. Who is not root
-// becomes it in a user namespace, which some systems forbid.
+// startScratch starts the gateway in root, which holds its data. If the test does not run
+// as root, it becomes root in a user namespace, which some systems forbid.
 func startScratch(t *testing.T, root string) *process {
 	t.Helper()
 	binary, err := os.ReadFile(gateway(t))
@@ -153,7 +152,7 @@ func startScratch(t *testing.T, root string) *process {
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: scratchUser, HostID: os.Getuid(), Size: 1}}
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: scratchUser, HostID: os.Getgid(), Size: 1}}
 	}
-	// Nothing may be written beside the data, as in a read-only image.
+	// The gateway may write only to its data, as in a read-only image.
 	if err := os.Chmod(root, 0o555); err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +160,7 @@ func startScratch(t *testing.T, root string) *process {
 	return launch(t, cmd, filepath.Join(root, "data", "tls", "gateway.pem"))
 }
 
-// own hands the data to the user of the image, and lets it reach them.
+// own gives the data to the user of the image, and makes it accessible.
 func own(t *testing.T, root string) {
 	t.Helper()
 	err := filepath.Walk(filepath.Join(root, "data"), func(path string, _ os.FileInfo, err error) error {

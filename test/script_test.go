@@ -11,22 +11,22 @@ import (
 	"time"
 )
 
-// A step is one request of the acceptance script and what it must get. ${name}
-// in path, header and body stands for what an earlier step saved.
+// A step is one request of the acceptance script and the expected response. ${name} in
+// path, header and body stands for what an earlier step saved.
 type step struct {
 	name   string
 	method string
 	path   string
 	header string // one line, "Name: value"; several are separated by \n
-	body   string // JSON when it begins with a brace, else a form
+	body   string // JSON if it begins with a brace, else a form
 	status int
 	code   string            // of the problem, for failures
 	save   map[string]string // name → member of the JSON body, or "header:Name", or "cookie"
-	until  string            // what the answer must contain: the step is repeated for as long as it does not
+	until  string            // what the response must contain: the step is repeated until it does
 }
 
-// An exchange is a step's answer in a form that can be compared between
-// gateways: what differs from run to run is replaced by what it is.
+// An exchange is the response to a step in a form that can be compared between gateways.
+// Masks replace what differs from run to run.
 type exchange struct {
 	Step   string
 	Status int
@@ -34,15 +34,15 @@ type exchange struct {
 	Body   string
 }
 
-// A target is a gateway to play the script against.
+// A target is a gateway to run the script against.
 type target struct {
 	client *http.Client
 	url    string
 	check  func(tb testing.TB, r *http.Request, body []byte, resp *http.Response, answer []byte)
 }
 
-// play runs the script and returns what every step got. A step with another
-// status or code than it must have fails the test.
+// play runs the script and returns the response of every step. A step with an unexpected
+// status or code fails the test.
 func play(t *testing.T, g target, script []step, saved map[string]string) []exchange {
 	t.Helper()
 	var exchanges []exchange
@@ -134,8 +134,8 @@ func pick(t *testing.T, s step, resp *http.Response, body, from string) string {
 	return text
 }
 
-// ofAWeek are the seconds that a login of a week is still good for, less up to a
-// minute since it was made or used.
+// ofAWeek matches the seconds for which a week's login is still valid, less up to a minute
+// since it was created or used.
 var ofAWeek = regexp.MustCompile(`("refresh_expires_in":|Max-Age=)(6047[4-9]\d|604800)\b`)
 
 // masks replace what differs from run to run, longest first.

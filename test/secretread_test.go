@@ -23,8 +23,8 @@ import (
 	"github.com/voiceassist/gateway/shared/faas/secrets/secretstest"
 )
 
-// secretHolds is what docs/deploy.md puts into the secret of each parameter of
-// template.yaml. That of DatabaseLoginSecretArn completes DatabaseSecretArn.
+// secretHolds lists what docs/deploy.md puts into the secret of each parameter of
+// template.yaml. DatabaseLoginSecretArn completes DatabaseSecretArn.
 var secretHolds = map[string][]string{
 	"SecretArn": {
 		"JWT_SECRET", "JWT_PREVIOUS_SECRETS", "DATA_SECRET", "DATA_PREVIOUS_SECRETS", "JWT_PRIVATE_KEY", "JWT_NEXT_PUBLIC_KEY", "JWT_PREVIOUS_PUBLIC_KEY",
@@ -34,9 +34,9 @@ var secretHolds = map[string][]string{
 	"NextcloudSecretArn": {"NEXTCLOUD_ADMIN_USER", "NEXTCLOUD_ADMIN_PASSWORD"},
 }
 
-// TestFunctions_ReadTheSecretsThatTheyMayRead starts every function with a secret
-// that holds all there is, and compares what it looks at with the secrets that
-// template.yaml lets it read: none is missing and none too many.
+// TestFunctions_ReadTheSecretsThatTheyMayRead starts every function with secrets that hold
+// everything, and compares those it reads with those that template.yaml lets it read. The
+// two must be equal.
 func TestFunctions_ReadTheSecretsThatTheyMayRead(t *testing.T) {
 	t.Parallel()
 	for _, name := range vault.Settings() {
@@ -78,7 +78,7 @@ func TestFunctions_ReadTheSecretsThatTheyMayRead(t *testing.T) {
 	}
 }
 
-// secretsRead returns the parameters of the secrets that the function looks into.
+// secretsRead returns the parameters of the secrets that the function reads.
 func secretsRead(t *testing.T, name string, all map[string]string, env ...string) []string {
 	t.Helper()
 	manager := secretstest.New(t)
@@ -89,7 +89,7 @@ func secretsRead(t *testing.T, name string, all map[string]string, env ...string
 	} else {
 		ask(t, p, visit{http.MethodGet, "/nowhere", "", http.StatusNotFound}, nil)
 	}
-	p.Shutdown() // its log is complete then
+	p.Shutdown() // the log is complete after this
 	var opened struct {
 		Message string   `json:"message"`
 		Names   []string `json:"settings_from_secrets"`
@@ -113,8 +113,8 @@ func secretsRead(t *testing.T, name string, all map[string]string, env ...string
 	return of
 }
 
-// secretsOfFunctions returns which secrets each function may read by its policies,
-// and fails the test where SECRETS_ARNS has others. That of the login is left out.
+// secretsOfFunctions returns the secrets that the policies let each function read, and
+// fails the test if SECRETS_ARNS differs. It leaves out the login's secret.
 func secretsOfFunctions(t *testing.T) map[string][]string {
 	t.Helper()
 	text, err := os.ReadFile(path.Join("..", "template.yaml"))
@@ -161,8 +161,8 @@ func secretsOfFunctions(t *testing.T) map[string][]string {
 	return found
 }
 
-// named returns what matches in the part of the template that the path leads to,
-// sorted; nil where there is none.
+// named returns the sorted matches in the part of the template at the path, or nil if
+// there is no such part.
 func named(t *testing.T, n *yaml.Node, pattern string, at ...string) []string {
 	t.Helper()
 	for _, key := range at {

@@ -23,10 +23,9 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 )
 
-// TestSecretsAreNowhereInTheClear lets the gateway handle every kind of secret,
-// with a Nextcloud that works and then refuses it, at the most talkative log
-// level, and looks for each of them in the store, the logs, the output of the
-// commands, and the answers that are errors.
+// TestSecretsAreNowhereInTheClear has the gateway handle every kind of secret at the most
+// verbose log level, with a Nextcloud that works and then refuses it. It searches for each
+// secret in the store, the logs, the output of the commands, and the error responses.
 func TestSecretsAreNowhereInTheClear(t *testing.T) {
 	t.Parallel()
 	for engine, open := range engines {
@@ -55,8 +54,8 @@ func TestSecretsAreNowhereInTheClear(t *testing.T) {
 			}
 			play(t, g, acceptance(), saved)
 
-			// All of it again, at a Nextcloud that refuses the gateway's credentials,
-			// and repeats what it was sent.
+			// All of it again, with a Nextcloud that refuses the gateway's credentials and
+			// echoes what it receives.
 			play(t, g, []step{{name: "log in", method: "POST", path: "/api/auth/login",
 				body: `{"username":"test@example.com","password":"an entirely new passphrase"}`, status: 200, save: map[string]string{"access": "access_token"}}}, saved)
 			cloud.RevokeAll("test@example.com")
@@ -112,8 +111,8 @@ func TestSecretsAreNowhereInTheClear(t *testing.T) {
 	}
 }
 
-// keyCommands runs what tells about keys and events, and a rotation of both kinds
-// of keys in a key file, and returns what they printed. The keys are seen.
+// keyCommands runs the commands that show keys and events, and a rotation of both kinds of
+// keys in a key file, and returns their output. It adds the keys to seen.
 func keyCommands(t *testing.T, seen *secrets, dir string, env []string) string {
 	t.Helper()
 	var told strings.Builder
@@ -156,22 +155,22 @@ func keyCommands(t *testing.T, seen *secrets, dir string, env []string) string {
 	return told.String()
 }
 
-// secrets are all that must not be found, each with what it is.
+// secrets holds the strings that must not be found, each with its kind.
 type secrets struct {
 	mu    sync.Mutex
 	of    map[string]string
-	kinds map[string]bool // that there were
+	kinds map[string]bool // the kinds seen
 }
 
 func (s *secrets) add(what, secret string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if secret != "" && secret != "wrong" && secret != "b" { // too short to be looked for
+	if secret != "" && secret != "wrong" && secret != "b" { // too short to search for
 		s.of[secret], s.kinds[what] = what, true
 	}
 }
 
-// watch notes the secrets that go to and come from Nextcloud.
+// watch records the secrets sent to and received from Nextcloud.
 func (s *secrets) watch(h http.Handler) http.Handler {
 	token := regexp.MustCompile(`"apppassword":"([^"]+)"`)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -226,8 +225,8 @@ func (s *secrets) ofAnswer(resp *http.Response, answer []byte) {
 	}
 }
 
-// lookFor fails the test for each secret that is at one of the places, as it is
-// or in a form that anybody can turn back.
+// lookFor fails the test for each secret found at one of the places, in the clear or in a
+// form that is easily reversed.
 func (s *secrets) lookFor(t *testing.T, places map[string]string) {
 	t.Helper()
 	for secret, what := range s.of {
@@ -259,7 +258,7 @@ func (s *secrets) lookFor(t *testing.T, places map[string]string) {
 	}
 }
 
-// inBase64 is the text in base64 without its end, which depends on what follows.
+// inBase64 returns the text in base64 without its end, which depends on what follows.
 func inBase64(text string) string {
 	encoded := base64.RawStdEncoding.EncodeToString([]byte(text))
 	return encoded[:max(8, len(encoded)-2)]

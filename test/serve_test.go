@@ -103,7 +103,7 @@ func TestServe_RefusesWhatIsWrong(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		env  []string
-		want []string // each on a line of its own
+		want []string // each on its own line
 		hide string
 	}{
 		{"a URL in quotes, as docker run --env-file keeps them", []string{`DATABASE_URL="postgres://ada:hunter2@127.0.0.1/x"`},
@@ -192,8 +192,8 @@ func TestUserAndMigrateCommands(t *testing.T) {
 	}
 }
 
-// TestUserCreate_TakesAPasswordAsWindowsPipesIt has what PowerShell sends: a byte
-// order mark, and the line's end of Windows.
+// TestUserCreate_TakesAPasswordAsWindowsPipesIt sends what PowerShell sends: a byte order
+// mark, and a Windows line ending.
 func TestUserCreate_TakesAPasswordAsWindowsPipesIt(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -16,13 +16,11 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// phone is the width of the narrowest screen that the site must fit, in CSS
-// pixels.
+// phone is the width of the narrowest screen that the site must fit, in CSS pixels.
 const phone = 360
 
-// TestSite reads every page of build/site in a real browser: it is complete, fits
-// a phone, draws its diagrams and finds words, and asks no other host for
-// anything.
+// TestSite checks every page of build/site in a real browser: it is complete, fits a
+// phone, draws its diagrams, finds words, and requests nothing from another host.
 func TestSite(t *testing.T) {
 	t.Parallel()
 	const host = "docs.example.org"

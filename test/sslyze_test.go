@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestTLS_PleasesMozilla has sslyze hold a gateway with a certificate that mkcert's
-// root signed, as `make certs` gives it, against Mozilla's "intermediate" profile.
+// TestTLS_PleasesMozilla has sslyze check a gateway against Mozilla's "intermediate"
+// profile. Its certificate is signed by mkcert's root, as from `make certs`.
 func TestTLS_PleasesMozilla(t *testing.T) {
 	t.Parallel()
 	root := mkcert(t)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// strictPython is a client as Python 3.13 makes them: earlier ones are lenient.
+// strictPython is a client with the defaults of Python 3.13; earlier versions are lenient.
 const strictPython = `
 import socket, ssl, sys
 context = ssl.create_default_context(cafile=sys.argv[1])
@@ -17,9 +17,9 @@ context.verify_flags |= ssl.VERIFY_X509_STRICT
 with socket.create_connection(("127.0.0.1", sys.argv[2])) as s, context.wrap_socket(s, server_hostname="localhost"):
     pass`
 
-// TestTLS_ClientsTrustTheCertificate connects with the clients of this machine to
-// a gateway with the certificate that it made, which they trust as README has it,
-// and with one that mkcert's root signed. curl is always there, as README needs it.
+// TestTLS_ClientsTrustTheCertificate connects with the clients of this machine to a
+// gateway with its own generated certificate, trusted as README describes, and to one with
+// a certificate signed by mkcert's root. curl is required, because README needs it.
 func TestTLS_ClientsTrustTheCertificate(t *testing.T) {
 	t.Parallel()
 	for _, signer := range []string{"itself", "mkcert"} {
@@ -59,8 +59,8 @@ func TestTLS_ClientsTrustTheCertificate(t *testing.T) {
 	}
 }
 
-// run runs the command with an empty standard input, which ends the clients that
-// would talk, and returns what it said.
+// run runs the command with an empty standard input, which ends interactive clients, and
+// returns its output.
 func run(ctx context.Context, command []string, env ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
@@ -71,7 +71,7 @@ func run(ctx context.Context, command []string, env ...string) (string, error) {
 	return string(out), err
 }
 
-// mkcert returns a folder with a new root of mkcert, which nothing trusts.
+// mkcert returns a folder with a new mkcert root, which no client trusts yet.
 func mkcert(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -19,15 +19,15 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/pemtext"
 )
 
-// A snippet is a program of docs/verify-tokens.md.
+// A snippet is a program in docs/verify-tokens.md.
 type snippet struct {
 	title   string   // the comment that it begins with
-	command []string // how it is run
-	looks   bool     // it looks at the issuer
+	command []string // how to run it
+	looks   bool     // it checks the issuer
 }
 
-// snippets returns the programs of the page, each written to a file beside the
-// libraries that it needs.
+// snippets returns the programs of the page, each written to a file beside the libraries
+// that it needs.
 func snippets(t *testing.T) []snippet {
 	t.Helper()
 	libraries, err := filepath.Abs("../build/verifiers-libraries")
@@ -50,7 +50,7 @@ func snippets(t *testing.T) []snippet {
 		if err := os.WriteFile(file, []byte(block[3]), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { os.Remove(file) }) // or Go would take it for a part of the project
+		t.Cleanup(func() { os.Remove(file) }) // otherwise Go would treat it as a part of the project
 		switch extension {
 		case "py":
 			v.command = []string{python, file}

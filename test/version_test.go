@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// A checkout is a copy of the source with a history of its own.
+// A checkout is a copy of the source with its own Git history.
 type checkout struct {
 	*testing.T
 
@@ -21,7 +21,7 @@ type checkout struct {
 	env []string
 }
 
-// newCheckout returns one with a commit, in which the files are.
+// newCheckout returns a checkout with one commit that contains the files.
 func newCheckout(t *testing.T, files ...string) checkout {
 	t.Helper()
 	c := checkout{t, t.TempDir(), append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null",
@@ -58,7 +58,7 @@ func (c checkout) commit() {
 	c.do("git", "commit", "--quiet", "--allow-empty", "--message", "x")
 }
 
-// do runs a program in the checkout and returns what it printed.
+// do runs a program in the checkout and returns its output.
 func (c checkout) do(args ...string) string {
 	c.Helper()
 	var problems bytes.Buffer
@@ -71,8 +71,8 @@ func (c checkout) do(args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// TestVersion_OfTheScriptIsThatOfGo compares what scripts/version says with what Go
-// stamps into a build of the same checkout.
+// TestVersion_OfTheScriptIsThatOfGo compares the output of scripts/version with the
+// version that Go stamps into a build of the same checkout.
 func TestVersion_OfTheScriptIsThatOfGo(t *testing.T) {
 	t.Parallel()
 	c := newCheckout(t, "scripts/version", "shared/foundation/version/version.go")
@@ -114,13 +114,13 @@ func main() { print(version.String()) }
 	}
 }
 
-// TestVersion_IsOneEverywhere builds the gateway in a checkout, the image's without
-// its history, and a function as SAM does, and asks each which version it is.
+// TestVersion_IsOneEverywhere builds the gateway in a checkout, the image's without its
+// history, and a function as SAM does, and checks that all report the same version.
 func TestVersion_IsOneEverywhere(t *testing.T) {
 	t.Parallel()
 	c := newCheckout(t, "scripts/version", "scripts/compile", "cmd", "docs", "functions", "shared", "go.mod", "go.sum", "Makefile", "samconfig.toml")
 	want := c.do("scripts/version")
-	c.env = append(c.env, "GOFLAGS=-buildvcs=false") // the linker tells, not Go
+	c.env = append(c.env, "GOFLAGS=-buildvcs=false") // the linker sets the version, not Go
 	c.do("make", "gateway")
 	binary := filepath.Join(c.dir, "build", "gateway")
 	if got := c.do(binary, "version"); got != want || strings.Contains(got, "dirty") {
@@ -177,7 +177,7 @@ func TestVersion_IsOneEverywhere(t *testing.T) {
 	}
 }
 
-// free returns an address where nothing listens.
+// free returns an unused address.
 func free(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

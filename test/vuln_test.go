@@ -7,7 +7,7 @@ import (
 )
 
 // TestVuln_PassesWithoutTheDatabase runs scripts/vuln with a go command that prints
-// what govulncheck prints: only an unreachable database passes for no finding.
+// govulncheck output. Apart from no findings, only an unreachable database may pass.
 func TestVuln_PassesWithoutTheDatabase(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

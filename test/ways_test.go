@@ -18,10 +18,10 @@ import (
 
 const rootPassword = "correct horse battery staple\n"
 
-// TestEveryWayAnswersAlike plays the acceptance script against the binary on
-// both engines and against the functions as Lambda runs them, with the database
-// behind a transaction pooler, too; holds every answer against the API
-// description, and compares them all.
+// TestEveryWayAnswersAlike runs the acceptance script against the binary on both engines
+// and against the functions as Lambda runs them, including with the database behind a
+// transaction pooler. It checks every response against the API description, and compares
+// them all.
 func TestEveryWayAnswersAlike(t *testing.T) {
 	t.Parallel()
 	got := map[string][]exchange{}
@@ -65,7 +65,7 @@ func TestEveryWayAnswersAlike(t *testing.T) {
 	}
 }
 
-// database returns the URL of a migrated database of its own.
+// database returns the URL of a new, migrated database.
 func database(t *testing.T) string {
 	t.Helper()
 	return storetest.PostgresURL(t)
@@ -82,7 +82,7 @@ func onBinary(t *testing.T, env ...string) []exchange {
 	return play(t, g, acceptance(), map[string]string{"admin": "root@example.com"})
 }
 
-// admin makes the administrator of the script.
+// admin creates the script's administrator.
 func admin(t *testing.T, dir string, env []string) {
 	t.Helper()
 	if out, code := command(t, dir, rootPassword, env, "user", "create", "--admin", "root@example.com"); code != 0 {
@@ -106,8 +106,7 @@ func onLambda(t *testing.T, database string) []exchange {
 	return play(t, g, acceptance(), map[string]string{"admin": "root@example.com"})
 }
 
-// deploy starts the bootstrap of every function and routes to them as
-// template.yaml says.
+// deploy starts the bootstrap of every function and routes to them as template.yaml says.
 func deploy(t *testing.T, env ...string) lambdas {
 	t.Helper()
 	api := lambdas{
@@ -118,12 +117,12 @@ func deploy(t *testing.T, env ...string) lambdas {
 		api.processes[name] = p
 		function := faastest.FrontV2.Client(p)
 		for _, p := range paths {
-			if p == "" || p == "$default" { // whatever no other route takes
+			if p == "" || p == "$default" { // whatever no other route matches
 				p = "/"
 			}
 			p = strings.TrimSuffix(p, "{path+}")
 			if _, known := api.byPattern[p]; known {
-				continue // API Gateway takes two routes for a folder and what is in it, the mux one
+				continue // API Gateway needs two routes for a folder and its contents, the mux one
 			}
 			api.mux.Handle(p, http.NotFoundHandler()) // the mux only finds the pattern
 			api.byPattern[p] = function
@@ -144,8 +143,8 @@ func (l lambdas) RoundTrip(r *http.Request) (*http.Response, error) {
 	return l.byPattern[pattern].RoundTrip(r)
 }
 
-// templateRoutes returns the paths of each function in template.yaml, by the
-// name of its folder.
+// templateRoutes returns the paths of each function in template.yaml, by the name of its
+// folder.
 func templateRoutes(t *testing.T) map[string][]string {
 	t.Helper()
 	text, err := os.ReadFile(path.Join("..", "template.yaml"))

@@ -15,9 +15,8 @@ import (
 
 const correlation = "web-7f3a2c"
 
-// tracing is what VoiceAssist's web app adds to every request, with the headers
-// of the SDKs of Sentry and OpenTelemetry. Its Content-Type stands on requests
-// without a body, too.
+// tracing holds what VoiceAssist's web app adds to every request, with the headers of the
+// Sentry and OpenTelemetry SDKs. It also sends Content-Type on requests without a body.
 const tracing = "X-Correlation-ID: " + correlation + "\n" +
 	"traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\n" +
 	"tracestate: vendor=t61rcWkgMzE\n" +
@@ -26,8 +25,7 @@ const tracing = "X-Correlation-ID: " + correlation + "\n" +
 	"X-Client-Env: production\n" +
 	"Content-Type: application/json"
 
-// webApp is how VoiceAssist's web app uses the gateway, call by call. Any 401 would
-// sign its user out.
+// webApp returns the calls of VoiceAssist's web app. Any 401 would sign its user out.
 func webApp() []step {
 	const signedIn = tracing + "\nAuthorization: Bearer ${access}"
 	tokens := map[string]string{"access": "access_token", "refresh": "refresh_token"}
@@ -46,7 +44,7 @@ func webApp() []step {
 	}
 }
 
-// webAppReads are the members that the web app reads of some answers.
+// webAppReads returns the members that the web app reads from some responses.
 func webAppReads() map[string][]string {
 	return map[string][]string{
 		"sign in": {"access_token", "refresh_token", "expires_in", "role"},
@@ -57,8 +55,8 @@ func webAppReads() map[string][]string {
 	}
 }
 
-// fits logs the answer to a step, and fails the test where it is another than the
-// web app expects, or lacks what it reads.
+// fits logs the response to a step, and fails the test if it is not what the web app
+// expects, or lacks a member that it reads.
 func fits(t *testing.T, s step, status int, body string) {
 	t.Helper()
 	t.Logf("%-4s %-24s %d %s", s.method, s.path, status, mask(body))
@@ -78,8 +76,8 @@ func fits(t *testing.T, s step, status int, body string) {
 	}
 }
 
-// TestWebApp plays VoiceAssist's web app against the gateway in each form, every
-// call after the preflight that a browser would send for its headers.
+// TestWebApp runs the calls of VoiceAssist's web app against each form of the gateway,
+// each after the preflight that a browser would send for its headers.
 func TestWebApp(t *testing.T) {
 	t.Parallel()
 	t.Run("binary", func(t *testing.T) {
@@ -131,7 +129,8 @@ func askedHeaders(s step) string {
 	return strings.Join(names, ",")
 }
 
-// player plays steps in a page, as axios sends them, and promises what each got.
+// player runs steps in a page, as axios sends them, and returns a promise of the
+// responses.
 const player = `(async () => {
 	const saved = {}, answers = []
 	const fill = text => text.replace(/\$\{(\w+)\}/g, (_, name) => saved[name])
@@ -155,8 +154,8 @@ const player = `(async () => {
 	return JSON.stringify(answers)
 })()`
 
-// TestWebApp_InABrowser plays the web app in a page of another site than the
-// gateway's, with the preflights that the browser sends by itself.
+// TestWebApp_InABrowser runs the web app in a page of another site than the gateway's,
+// with the browser's own preflights.
 func TestWebApp_InABrowser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
