@@ -1,53 +1,52 @@
-// Package ratelimit bounds how often something may be done.
+// Package ratelimit limits how often a client may do something.
 //
-// The rule is the generic cell rate algorithm in its form of virtual scheduling
-// (ITU-T I.371 annex A): all that is kept for a key is one time, so a store
-// needs one atomic step for each request. [Bounds.Take] is the rule, without a
-// clock or I/O; [Memory] applies it in this process, and a [Store] in what
-// several processes share.
+// The algorithm is the generic cell rate algorithm in its virtual scheduling form (ITU-T
+// I.371 annex A). It keeps a single time for each key, so a store needs one atomic step
+// for each request. [Bounds.Take] is the algorithm, without a clock or I/O. [Memory]
+// applies it in this process, and a [Store] applies it for several processes.
 //
-// Start with [Limiter], which knows the limits of the gateway, counts clients and
-// accounts, and goes on in memory while the store does not answer.
+// Start with [Limiter], which knows the gateway's limits, counts clients and accounts, and
+// falls back to memory while the store fails.
 package ratelimit
 
 import "time"
 
-// A Limit lets Burst requests through at once, and one more each Window/Burst
-// after that. Its zero value lets everything through.
+// A Limit lets Burst requests through at once, and then one more every Window/Burst. The
+// zero value lets everything through.
 type Limit struct {
 	Burst  int
-	Window time.Duration // in which a used-up burst comes back
+	Window time.Duration // in which a used-up burst is restored
 }
 
-// PerMinute returns the limit of n in a minute; 0 is no limit.
+// PerMinute returns the limit of n requests a minute. If n is 0, there is no limit.
 func PerMinute(n int) Limit { return Limit{Burst: n, Window: time.Minute} }
 
 // None reports whether the limit lets everything through.
 func (l Limit) None() bool { return l.Burst <= 0 }
 
-// Bounds are what the rule compares with for one request: times in microseconds
-// since the Unix epoch, and the interval, in microseconds. A store that cannot
-// call [Bounds.Take] repeats it with these numbers.
+// Bounds are the numbers that one request is compared with: times in microseconds since
+// the Unix epoch, and the interval in microseconds. A store that cannot call [Bounds.Take]
+// implements it with these numbers.
 type Bounds struct {
 	Now      int64
-	Interval int64 // in which one request comes back
-	Last     int64 // the latest time kept that still lets a request through
-	Full     int64 // the latest time that an honest clock leaves behind
+	Interval int64 // in which one request is restored
+	Last     int64 // the latest kept time that still lets a request through
+	Full     int64 // the latest time that a correct clock can have stored
 }
 
-// At returns the bounds of a request at now. l must not be [Limit.None].
+// At returns the bounds of a request at now. l must not be unlimited; see [Limit.None].
 func (l Limit) At(now time.Time) Bounds {
 	interval := max(1, l.Window.Microseconds()/int64(l.Burst))
 	n := now.UnixMicro()
 	return Bounds{Now: n, Interval: interval, Last: n + interval*int64(l.Burst-1), Full: n + interval*int64(l.Burst)}
 }
 
-// Take judges one request. kept is what is kept for its key: the time when the
-// burst will have come back, 0 for nothing; next is to be kept instead.
+// Take decides one request. kept is the time kept for its key, at which the burst is fully
+// restored, or 0 if there is none; next replaces it.
 //
-// A time that no request can have left behind is of a clock that was ahead, in
-// another process or before this machine's was set back. It counts as a burst
-// used up now, or the key would be refused for as long as that clock was wrong.
+// A time that no request can have stored comes from a clock that was ahead, in another
+// process or on this machine before its clock was set back. It counts as a burst used up
+// now; otherwise the key would be refused for as long as that clock was ahead.
 func (b Bounds) Take(kept int64) (next int64, allowed bool) {
 	switch {
 	case kept <= b.Now:
@@ -61,20 +60,20 @@ func (b Bounds) Take(kept int64) (next int64, allowed bool) {
 	}
 }
 
-// Refuses reports whether kept, as a time that somebody else left behind, is
-// reason enough to refuse: no other process can have made it smaller since.
+// Refuses reports whether kept, as stored by another process, is enough to refuse the
+// request: no process can have decreased it since.
 func (b Bounds) Refuses(kept int64) bool { return kept > b.Last && kept <= b.Full }
 
-// A Decision is what became of one request.
+// A Decision is the result of one request.
 type Decision struct {
 	Allowed   bool
 	Remaining int           // requests that would pass now
-	Next      time.Duration // until there is one more; after a refusal, until trying again helps
+	Next      time.Duration // until one more would pass; after a refusal, how long to wait before retrying
 }
 
-// decide returns the decision that kept, after the request, stands for.
+// decide returns the decision that follows from kept, the time kept after the request.
 func (b Bounds) decide(kept int64, allowed bool) Decision {
-	used := (kept - b.Now + b.Interval - 1) / b.Interval // requests that have not come back
+	used := (kept - b.Now + b.Interval - 1) / b.Interval // requests that are not restored yet
 	burst := (b.Full - b.Now) / b.Interval
 	return Decision{
 		Allowed:   allowed,

@@ -16,50 +16,50 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 )
 
-// A Policy names a limit, on the wire too.
+// A Policy names a limit, also in response headers.
 type Policy string
 
-// The policies. Every request of a client counts under [General], unless its
-// route is [Unlimited]; a route may have one more of its own.
+// The policies. Every request of a client counts under [General], unless its route is
+// [Unlimited]. A route may have one more policy.
 const (
 	General   Policy = "default"
 	Login     Policy = "login"
 	Register  Policy = "register"
 	Refresh   Policy = "refresh"
-	Password  Policy = "password"  // somebody who is signed in proves who they are
-	Unlimited Policy = "unlimited" // asked by machines, and cheap
+	Password  Policy = "password"  // a signed-in user confirms the password
+	Unlimited Policy = "unlimited" // cheap requests from machines
 )
 
-// guards reports whether the policy keeps passwords from being guessed or
-// accounts from being made in numbers; the others only spread the load.
+// guards reports whether the policy prevents password guessing or mass registration. The
+// other policies only spread the load.
 func (p Policy) guards() bool { return p == Login || p == Register || p == Password }
 
-// ErrLimited is what a request over a limit gets, as the cause of a [Refusal].
+// ErrLimited is the cause of a [Refusal], the error of a request over a limit.
 var ErrLimited = fault.New(fault.RateLimited, "rate_limited", "Too many requests. Retry after the time in Retry-After.")
 
-// A Limiter counts requests against the limits of the gateway. Nil, it lets
-// everything through. It is safe for concurrent use.
+// A Limiter counts requests against the gateway's limits. A nil Limiter lets everything
+// through. It is safe for concurrent use.
 //
-// What it counts is named by a MAC under a key of the gateway's, so neither an
-// address nor an e-mail address is in any store.
+// Stores see only a MAC of what is counted, under a key of the gateway. They never contain
+// an IP address or an e-mail address.
 type Limiter struct {
 	limits map[Policy]Limit
-	keys   func() keyring.Key // of now: a secret may be replaced
+	keys   func() keyring.Key // the current key: a secret may be replaced
 	now    func() time.Time
 	memory *Memory
-	fence  *fence            // nil: there is no store but memory
-	shared func(Policy) bool // which policies the store counts
+	fence  *fence            // nil: memory is the only store
+	shared func(Policy) bool // reports which policies the store counts
 }
 
-// Client counts a request from the address under the policy. An IPv6 client has
-// a whole /64, so that is what counts (RFC 6177 section 2).
+// Client counts a request from the address under the policy. An IPv6 client has a whole
+// /64, so the /64 is counted (RFC 6177 section 2).
 func (l *Limiter) Client(ctx context.Context, p Policy, from netip.Addr) Verdict {
 	return l.count(ctx, p, "client", Network(from))
 }
 
-// Account counts a try on the account, or the login, that subject stands for,
-// under the policy; what is over the limit gets a [Refusal]. Whether there is
-// such an account makes no difference.
+// Account counts an attempt on the account or login that subject identifies, under the
+// policy. It returns a [Refusal] if the limit is exceeded. Whether the account exists
+// makes no difference.
 func (l *Limiter) Account(ctx context.Context, p Policy, subject string) error {
 	return l.count(ctx, p, "account", subject).Err()
 }
@@ -89,8 +89,8 @@ func (l *Limiter) take(ctx context.Context, p Policy, key Key, limit Limit) Deci
 	if l.fence == nil || !l.shared(p) {
 		return l.memory.Take(key, b)
 	}
-	// What the store said last is known here: who is refused anyway does not
-	// reach it, and when it goes down nobody starts afresh.
+	// Memory keeps the store's last result. So a client that is refused anyway does not reach
+	// the store, and a failing store does not reset any limit.
 	if kept := l.memory.Peek(key); b.Refuses(kept) {
 		return b.decide(kept, false)
 	}
@@ -110,8 +110,8 @@ func (l *Limiter) key(p Policy, kind, subject string) (k Key) {
 	return k
 }
 
-// Network returns what one client has of addresses: an IPv4 address, the /64 of
-// an IPv6 address.
+// Network returns the addresses of one client: an IPv4 address, or the /64 of an IPv6
+// address.
 func Network(a netip.Addr) string {
 	a = a.Unmap().WithZone("")
 	if !a.Is6() || !defense.NetworkOfIPv6 {
@@ -120,7 +120,7 @@ func Network(a netip.Addr) string {
 	return netip.PrefixFrom(a, 64).Masked().String()
 }
 
-// A Verdict is what a limit says of one request; its zero value is that there is
+// A Verdict is the result of one request under a limit. The zero value means that there is
 // no limit.
 type Verdict struct {
 	Policy   Policy
@@ -128,7 +128,7 @@ type Verdict struct {
 	Decision Decision
 }
 
-// Err returns nil for a request that may pass, else a [Refusal].
+// Err returns nil if the request may pass, else a [Refusal].
 func (v Verdict) Err() error {
 	if v.Limit.None() || v.Decision.Allowed {
 		return nil
@@ -136,14 +136,13 @@ func (v Verdict) Err() error {
 	return &Refusal{v}
 }
 
-// Tighter reports whether v is nearer to a refusal than w.
+// Tighter reports whether v is closer to a refusal than w.
 func (v Verdict) Tighter(w Verdict) bool {
 	return !v.Limit.None() && (w.Limit.None() || v.Decision.Remaining <= w.Decision.Remaining)
 }
 
-// Header tells the limit and how far it is used up, as
-// draft-ietf-httpapi-ratelimit-headers-10 has it: the quota q in a window of w
-// seconds; r requests remain, and in t seconds there will be more.
+// Header sets the headers of draft-ietf-httpapi-ratelimit-headers-10: the quota q in a
+// window of w seconds; r requests remain, and in t seconds there will be more.
 func (v Verdict) Header(h http.Header) {
 	if v.Limit.None() {
 		return
@@ -152,11 +151,11 @@ func (v Verdict) Header(h http.Header) {
 	h.Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%d", string(v.Policy), v.Decision.Remaining, seconds(v.Decision.Next)))
 }
 
-// seconds rounds up: whoever waits that long has waited long enough.
+// seconds rounds up, so a client that waits that long has waited long enough.
 func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
 
-// A Refusal is the error of a request over a limit. It is an [ErrLimited] that
-// says when to try again.
+// A Refusal is the error of a request over a limit. It wraps [ErrLimited] and says when to
+// retry.
 type Refusal struct{ Verdict Verdict }
 
 // Error names the policy, for the log.

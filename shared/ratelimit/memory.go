@@ -5,24 +5,23 @@ import (
 	"sync"
 )
 
-// A Key is what is limited, as stores know it: see [Limiter].
+// A Key identifies what is limited, in a form for stores; see [Limiter].
 type Key [16]byte
 
-// Capacity is how many keys a [Memory] keeps: some 8 MB.
+// Capacity is how many keys a [Memory] keeps: about 8 MB.
 const Capacity = 1 << 17
 
 const (
 	shards  = 64 // so that requests rarely wait for each other
-	samples = 8  // of which the most harmless is forgotten when a shard is full
+	samples = 8  // when a shard is full, the least important of as many items is forgotten
 )
 
-// A Memory keeps limits in this process. It is safe for concurrent use, and has
-// no goroutine.
+// A Memory keeps limits in this process. It is safe for concurrent use and starts no
+// goroutine.
 //
-// It is bounded. When it is full, a new key takes the place of one that is about
-// to be at its full burst again, so what a forgotten key gains is little: to get
-// an exhausted one forgotten, an attacker must exhaust as many keys as there is
-// room for.
+// Its size is bounded. When it is full, a new key replaces one with an almost restored
+// burst, so forgetting that key loses little. To have an exhausted key forgotten, an
+// attacker must exhaust as many keys as the memory holds.
 type Memory struct {
 	shards [shards]shard
 }
@@ -39,7 +38,7 @@ type item struct {
 	kept int64
 }
 
-// NewMemory returns an empty memory for that many keys, at least one a shard.
+// NewMemory returns an empty memory for that many keys, at least one for each shard.
 func NewMemory(capacity int) *Memory {
 	m := &Memory{}
 	for i := range m.shards {
@@ -48,7 +47,7 @@ func NewMemory(capacity int) *Memory {
 	return m
 }
 
-// Take judges a request of the key and keeps what follows.
+// Take decides a request of the key and stores the new time.
 func (m *Memory) Take(key Key, b Bounds) Decision {
 	s := m.lock(key)
 	defer s.mu.Unlock()
@@ -57,14 +56,15 @@ func (m *Memory) Take(key Key, b Bounds) Decision {
 	return b.decide(next, allowed)
 }
 
-// Peek returns what is kept for the key, 0 for nothing.
+// Peek returns the time kept for the key, or 0 if there is none.
 func (m *Memory) Peek(key Key) int64 {
 	s := m.lock(key)
 	defer s.mu.Unlock()
 	return s.kept(key)
 }
 
-// Note keeps what a store said about the key, unless more is known already.
+// Note records the time that a store returned for the key, unless a later valid time is
+// kept already.
 func (m *Memory) Note(key Key, said int64, b Bounds) {
 	s := m.lock(key)
 	defer s.mu.Unlock()
@@ -85,7 +85,8 @@ func (m *Memory) Len() int {
 	return n
 }
 
-// lock returns the key's shard, locked. Keys are MACs, so one byte spreads them.
+// lock returns the key's shard, locked. Keys are MACs, so one byte distributes them
+// evenly.
 func (m *Memory) lock(key Key) *shard {
 	s := &m.shards[key[0]%shards]
 	s.mu.Lock()
@@ -99,14 +100,14 @@ func (s *shard) kept(key Key) int64 {
 	return 0
 }
 
-// keep sets what is kept for the key.
+// keep stores the time for the key.
 func (s *shard) keep(key Key, kept, now int64) {
 	if i, ok := s.index[key]; ok {
 		s.items[i].kept = kept
 		return
 	}
-	// Each new key looks at two others, and so at more than were added: what is
-	// at its full burst again, which is as if it were not there, does not pile up.
+	// Restored items do not matter any more. Each new key checks two random items, which is
+	// more than it adds, so restored items do not accumulate.
 	for range min(2, len(s.items)) {
 		if i := rand.IntN(len(s.items)); s.items[i].kept <= now {
 			s.forget(i)
@@ -122,7 +123,7 @@ func (s *shard) keep(key Key, kept, now int64) {
 	s.items = append(s.items, item{key, kept})
 }
 
-// harmless returns the item, of some, that is the first at its full burst again.
+// harmless returns the item that is restored first, of a random sample.
 func (s *shard) harmless() int {
 	best := rand.IntN(len(s.items))
 	for range samples - 1 {

@@ -10,18 +10,18 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/setting"
 )
 
-// Purpose is what the key is for under which stores know clients and accounts.
+// Purpose is the purpose of the derived key that names clients and accounts in stores.
 const Purpose = "rate limit v1"
 
-// A rate is a variable with how many requests a minute it lets through.
+// A rate is a setting for the number of requests a minute.
 type rate struct {
 	policy   Policy
 	variable string
 	usual    int
 }
 
-// rates are the limits. Login and password protect what a person could
-// think up; registrations, what they cost; the rest leaves room for an office
+// rates returns the limits. The limits of login and password protect passwords that people
+// choose; the limit of registration bounds its cost; the others leave room for an office
 // behind one address.
 func rates() []rate {
 	return []rate{
@@ -33,8 +33,7 @@ func rates() []rate {
 	}
 }
 
-// Off returns the settings under which nothing is limited, for tests of
-// something else.
+// Off returns settings that disable all limits, for tests of something else.
 func Off() map[string]string {
 	off := map[string]string{}
 	for _, s := range rates() {
@@ -43,26 +42,25 @@ func Off() map[string]string {
 	return off
 }
 
-// The words of RATE_LIMIT_STORE.
+// The values of RATE_LIMIT_STORE.
 const (
 	InMemory   = "memory"
 	InDatabase = "database"
 	InRedis    = "redis"
 )
 
-// Settings say how often clients may call, and where that is counted.
+// Settings say how often clients may call, and where requests are counted.
 type Settings struct {
 	PerMinute map[Policy]int // requests; 0 is no limit
 	Store     string         // [InMemory], [InDatabase] or [InRedis]
 
-	// What Load allows for RATE_LIMIT_STORE: its default, [InMemory] if empty, and
-	// whether the program links a client of Redis.
+	// What Load accepts for RATE_LIMIT_STORE: the default, which is [InMemory] if empty, and
+	// whether the program links a Redis client.
 	DefaultStore string
 	AllowRedis   bool
 }
 
-// Load loads RATE_LIMIT_STORE, RATE_LIMIT_PER_MINUTE and its like for single
-// policies.
+// Load loads RATE_LIMIT_STORE, RATE_LIMIT_PER_MINUTE and the variables of single policies.
 func (s *Settings) Load(r setting.Reader) {
 	s.PerMinute = map[Policy]int{}
 	for _, v := range rates() {
@@ -78,8 +76,8 @@ func (s *Settings) Load(r setting.Reader) {
 	s.Store = r.OneOf("RATE_LIMIT_STORE", words...)
 }
 
-// loadPerMinute returns how many requests a minute pass; only an explicit off or 0
-// is no limit.
+// loadPerMinute returns how many requests a minute pass. Only an explicit off or 0 means
+// no limit.
 func loadPerMinute(r setting.Reader, v rate) int {
 	const most = 100_000
 	got := r.String(v.variable, strconv.Itoa(v.usual))
@@ -94,27 +92,27 @@ func loadPerMinute(r setting.Reader, v rate) int {
 	return n
 }
 
-// Stores are what limits can be counted in besides memory. One that is nil does not
-// exist; limits that should be there are in memory.
+// Stores are the stores besides memory. A nil store is not available, and limits that are
+// configured for it are kept in memory.
 type Stores struct {
 	Database Store
 	Redis    Store
-	// Sparing leaves to memory what would cost a statement for every request
-	// and guards nothing: see docs/adr/0013-rate-limits.md.
+	// Sparing keeps in memory those limits that would cost a statement for every request and
+	// guard nothing; see docs/adr/0013-rate-limits.md.
 	Sparing bool
-	// Report is called when the store fails, and with nil when it works again.
+	// Report is called if the store fails, and with nil when it works again.
 	Report func(err error)
 }
 
-// How long a store may take. The database may have to be dialled first, and the
-// request waits for it anyway.
+// How long a store may take. The database may have to be dialled first, and the request
+// needs that connection anyway.
 const (
 	databaseTime = time.Second
 	redisTime    = 250 * time.Millisecond
 )
 
-// New returns a limiter. A ring of nil is for functions without secrets: their
-// keys are random, and so are good for this process only.
+// New returns a limiter. ring is nil for functions without secrets: their key is random, so
+// they count in this process only.
 func New(s Settings, ring *keyring.Ring, stores Stores, now func() time.Time) *Limiter {
 	l := &Limiter{limits: map[Policy]Limit{}, now: now, memory: NewMemory(Capacity)}
 	for policy, n := range s.PerMinute {

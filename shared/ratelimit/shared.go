@@ -6,46 +6,46 @@ import (
 	"time"
 )
 
-// A Store keeps limits for several processes. Take judges a request of the key
-// at now with the rule of [Bounds.Take], in one atomic step, and returns what it
-// keeps from now on. It is safe for concurrent use.
+// A Store keeps limits for several processes. Take decides a request of the key at now
+// with the rule of [Bounds.Take], in one atomic step, and returns the time that it keeps.
+// A Store is safe for concurrent use.
 type Store interface {
 	Take(ctx context.Context, key Key, l Limit, now time.Time) (kept time.Time, allowed bool, err error)
 }
 
-// A Sweeper is a store in which keys stay that are at their full burst again.
-// Sweep removes some of them.
+// A Sweeper is a store that does not remove restored keys on its own. Sweep removes some
+// of them.
 type Sweeper interface {
 	Sweep(ctx context.Context, now time.Time) error
 }
 
 const (
-	pause      = 2 * time.Second // in which a store that failed is left alone
-	quiet      = time.Minute     // between two reports of that
+	pause      = 2 * time.Second // for which a failed store is not used
+	quiet      = time.Minute     // between two reports of failures
 	sweepEvery = 1000            // requests; at most as many keys can have been added
 )
 
-// A fence stands between the limiter and a store, so that a store that is slow or
-// down costs few requests little time.
+// A fence is a circuit breaker between the limiter and a store: a slow or failed store
+// delays few requests, and those only briefly.
 type fence struct {
 	store   Store
 	timeout time.Duration
-	report  func(err error) // that the store failed, or nil: that it answers again
+	report  func(err error) // called with a failure, or with nil when the store works again
 
 	mu       sync.Mutex
-	closed   time.Time // the store is left alone until then; zero: it answers
+	closed   time.Time // the store is not used until then; zero: it works
 	reported time.Time // when a failure was last reported
-	down     bool      // that failure is the last thing reported
+	down     bool      // the last report was a failure
 	taken    int
 }
 
-// take asks the store. ok tells whether it answered.
+// take calls the store. ok reports whether the store succeeded.
 func (f *fence) take(ctx context.Context, key Key, l Limit, now time.Time) (kept time.Time, allowed, ok bool) {
 	if !f.open(now) {
 		return time.Time{}, false, false
 	}
-	// A client that hangs up must not look like a store that is down, nor get
-	// its request uncounted.
+	// A client that disconnects must not look like a failed store, and its request must be
+	// counted.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.timeout)
 	defer cancel()
 	kept, allowed, err := f.store.Take(ctx, key, l, now)
@@ -59,15 +59,15 @@ func (f *fence) take(ctx context.Context, key Key, l Limit, now time.Time) (kept
 	return kept, allowed, true
 }
 
-// open reports whether the store is to be asked. Once the pause is over, one
-// request finds out for all how it does; the others go on without it meanwhile.
+// open reports whether to call the store. After the pause, a single request tries it; the
+// others continue without it meanwhile.
 func (f *fence) open(now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed.IsZero() {
 		return true
 	}
-	if left := f.closed.Sub(now); left > 0 && left <= pause { // more: the clock was set back
+	if left := f.closed.Sub(now); left > 0 && left <= pause { // more than pause: the clock was set back
 		return false
 	}
 	f.closed = now.Add(pause)
@@ -87,8 +87,7 @@ func (f *fence) failed(now time.Time, err error) {
 	}
 }
 
-// answered notes that the store answers and reports whether it is time to sweep
-// it.
+// answered records a success and reports whether it is time to sweep the store.
 func (f *fence) answered() (sweep bool) {
 	f.mu.Lock()
 	back := f.down

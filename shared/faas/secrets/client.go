@@ -26,7 +26,7 @@ const (
 // An Error says that a secret could not be read. It contains no secret value.
 type Error struct {
 	Secret string // the ARN or the name
-	Status int // of the response; 0 if there was none
+	Status int    // of the response; 0 if there was none
 	Code   string // AWS's error code, such as AccessDeniedException; may be empty
 	cause  error
 }

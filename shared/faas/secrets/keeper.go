@@ -18,7 +18,7 @@ const (
 	MinAge = 3 * time.Second
 
 	fetchTimeout = 8 * time.Second // for all secrets together
-	maxWait      = time.Second // for newer values, if there are older ones
+	maxWait      = time.Second     // for newer values, if there are older ones
 )
 
 // A Keeper caches the result of a fetch and fetches again when the result is old. It is

@@ -48,8 +48,8 @@ func Settings() []string {
 type Values struct {
 	settings map[string]secret.String
 	versions []string // of the secrets, in the order of SECRETS_ARNS
-	ignored  int // members that are not settings
-	login    *login // the first in the secrets; nil if there is none
+	ignored  int      // members that are not settings
+	login    *login   // the first in the secrets; nil if there is none
 }
 
 // Lookup returns the setting and reports whether it is present.

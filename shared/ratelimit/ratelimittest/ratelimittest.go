@@ -1,5 +1,5 @@
-// Package ratelimittest is what every store of rate limits must do, as tests and
-// benchmarks that each store runs on itself.
+// Package ratelimittest has the tests and benchmarks that every store of rate limits must
+// pass.
 package ratelimittest
 
 import (
@@ -14,10 +14,10 @@ import (
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 
-// Noon is when the tests take place.
+// Noon is the time at which the tests run.
 var Noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// Key returns the n-th key, spread as MACs are.
+// Key returns the n-th key, evenly distributed like a MAC.
 func Key(n int) (k ratelimit.Key) {
 	r := rand.New(rand.NewPCG(uint64(n), 1))
 	binary.BigEndian.PutUint64(k[:8], r.Uint64())
@@ -25,9 +25,8 @@ func Key(n int) (k ratelimit.Key) {
 	return k
 }
 
-// Judges holds s to the rule: what it says is what [ratelimit.Bounds.Take] says,
-// along a walk of requests that come at once, late, and from clocks that are
-// ahead and behind.
+// Judges tests that s decides as [ratelimit.Bounds.Take] does, for requests that come at
+// once, late, and from clocks that are ahead or behind.
 func Judges(t *testing.T, s ratelimit.Store) {
 	t.Helper()
 	const steps = 300
@@ -57,8 +56,8 @@ func Judges(t *testing.T, s ratelimit.Store) {
 	}
 }
 
-// SharesExactly lets 50 requests of one key at once go to the stores in turn,
-// which are of one server: exactly the burst passes.
+// SharesExactly sends 50 concurrent requests of one key to the stores in turn, which share
+// one server, and tests that exactly the burst passes.
 func SharesExactly(t *testing.T, stores ...ratelimit.Store) {
 	t.Helper()
 	const requests, burst = 50, 5
@@ -84,12 +83,12 @@ func SharesExactly(t *testing.T, stores ...ratelimit.Store) {
 	}
 }
 
-// Bench measures a store with eight clients: all on one key, and on 100,000.
+// Bench measures a store with eight clients, on one key and on 100,000 keys.
 func Bench(b *testing.B, s ratelimit.Store) {
 	b.Helper()
 	for name, keys := range map[string]int{"one key": 1, "100000 keys": 100_000} {
 		b.Run(name, func(b *testing.B) {
-			b.SetParallelism(4) // of two processors
+			b.SetParallelism(4) // for each of two processors
 			var n atomic.Int64
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {

@@ -1,4 +1,4 @@
-// Package redislimit keeps rate limits in Redis; see ratelimit.
+// Package redislimit keeps rate limits in Redis; see package ratelimit.
 package redislimit
 
 import (
@@ -18,14 +18,14 @@ import (
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 
-// prefix begins the name of every key, so that a Redis may have other uses, too.
+// prefix starts the name of every key, so that others can use the same Redis.
 const prefix = "voiceassist:limit:"
 
-// connTimeout bounds one attempt to reach the server; who asks gives up earlier.
+// connTimeout bounds one attempt to connect; the caller gives up earlier.
 const connTimeout = time.Second
 
-// A Store keeps limits in one Redis server, version 2.6 or newer, or what speaks
-// its protocol. Keys expire by themselves. It is safe for concurrent use.
+// A Store keeps limits in one Redis server of version 2.6 or newer, or a compatible one.
+// Keys expire. It is safe for concurrent use.
 type Store struct {
 	client *redis.Client
 	take   *redis.Script
@@ -39,7 +39,7 @@ var script string
 // Settings name a Redis server.
 type Settings struct{ options *redis.Options }
 
-// Load loads REDIS_URL, which must be set.
+// Load loads REDIS_URL, which is required.
 func (s *Settings) Load(r setting.Reader) {
 	u := r.URL("REDIS_URL", "redis", "rediss")
 	if u == nil {
@@ -57,8 +57,8 @@ func (s *Settings) Load(r setting.Reader) {
 // Open returns the store on the server. It does not connect.
 func (s *Settings) Open() *Store { return open(s.options) }
 
-// Open returns the store at u, redis:// or rediss:// (over TLS). It does not
-// connect. The error quotes no credentials.
+// Open returns the store at u, redis:// or rediss:// (over TLS). It does not connect. Its
+// error contains no credentials.
 func Open(u *url.URL) (*Store, error) {
 	opts, err := parse(u)
 	if err != nil {
@@ -72,11 +72,11 @@ func parse(u *url.URL) (*redis.Options, error) {
 	if err != nil {
 		return nil, errors.New("is no URL such as redis://:password@host:6379/0")
 	}
-	// The limiter does not use a server that failed for a while, and then retries.
+	// The limiter pauses after a failure and then retries.
 	opts.MaxRetries, opts.DialerRetries = -1, 1
 	opts.DialTimeout, opts.ReadTimeout, opts.WriteTimeout = connTimeout, connTimeout, connTimeout
 	opts.ContextTimeoutEnabled = true
-	opts.DisableIdentity = true // two round trips fewer for each connection
+	opts.DisableIdentity = true // saves two round trips for each connection
 	opts.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	return opts, nil
 }
@@ -85,13 +85,12 @@ func open(opts *redis.Options) *Store {
 	return &Store{client: redis.NewClient(opts), take: redis.NewScript(script)}
 }
 
-// Take judges a request in one round trip.
+// Take decides a request in one round trip.
 func (s *Store) Take(
 	ctx context.Context, key ratelimit.Key, l ratelimit.Limit, now time.Time,
 ) (kept time.Time, allowed bool, err error) {
 	b := l.At(now)
-	// As text, which a Lua number of Redis would be cut to an integer from, too,
-	// but in another way in each version.
+	// As text: Redis truncates Lua numbers to integers, and differently in each version.
 	result, err := s.take.Run(ctx, s.client, []string{prefix + hex.EncodeToString(key[:])}, b.Now, b.Interval, b.Last, b.Full).StringSlice()
 	if err != nil {
 		return time.Time{}, false, fmt.Errorf("take from a rate limit: %w", err)
@@ -107,5 +106,5 @@ func (s *Store) Take(
 	return time.UnixMicro(micros), result[1] == "1", nil
 }
 
-// Close ends all connections.
+// Close closes all connections.
 func (s *Store) Close() error { return s.client.Close() }
