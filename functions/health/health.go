@@ -1,5 +1,5 @@
-// Package health is the function behind GET /health, which says that the
-// process serves, and GET /ready, which says whether what it stands on does.
+// Package health implements GET /health, which reports that the process serves, and GET
+// /ready, which reports whether its dependencies work.
 package health
 
 import (
@@ -16,8 +16,8 @@ import (
 	"github.com/voiceassist/gateway/shared/store"
 )
 
-// A Function tells of health. A probe that is nil belongs to a dependency that
-// is not configured; it reads "disabled" and fails nothing.
+// A Function reports health. A nil probe means that the dependency is not configured: it
+// is reported as "disabled" and does not affect readiness.
 type Function struct {
 	Database  probe.Probe
 	Schema    probe.Probe
@@ -27,7 +27,7 @@ type Function struct {
 	Now       func() time.Time
 }
 
-// Routes returns what the function serves.
+// Routes returns the routes of the function.
 func (f *Function) Routes() endpoint.Routes {
 	return endpoint.Routes{
 		{Pattern: "GET /health", Handler: endpoint.Raw(f.health), Limit: ratelimit.Unlimited},
@@ -35,15 +35,15 @@ func (f *Function) Routes() endpoint.Routes {
 	}
 }
 
-// Fresh is how long an answer of a dependency is good for, however many ask.
+// Fresh is how long the result of a probe is reused, for any number of callers.
 const Fresh = time.Second
 
-// FreshNextcloud is [Fresh] for Nextcloud, which starts PHP for every question
-// and whose state an administrator changes by hand.
+// FreshNextcloud is [Fresh] for Nextcloud, where each probe runs PHP and the state changes
+// only when an administrator changes it.
 const FreshNextcloud = 5 * time.Second
 
-// schema returns the probe that fails while the schema is older than the code
-// needs. A newer one serves older code (expand, then contract).
+// schema returns a probe that fails while the schema is older than the code needs. A newer
+// schema works with older code (expand, then contract).
 func schema(db *store.DB) probe.Probe {
 	return probe.Cached(func(ctx context.Context) error {
 		version, err := db.Schema(ctx)
@@ -59,11 +59,11 @@ func (*Function) health(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// A check is how one dependency does.
+// A check is the state of one dependency.
 type check struct {
 	Status  string   `json:"status"`               // ok, failed or disabled
-	Latency *float64 `json:"latency_ms,omitempty"` // of the question, perhaps of another caller
-	Error   string   `json:"error,omitempty"`      // without addresses or foreign text
+	Latency *float64 `json:"latency_ms,omitempty"` // of the probe, which another caller may have started
+	Error   string   `json:"error,omitempty"`      // contains no addresses and no text of the dependency
 }
 
 type readiness struct {
@@ -77,9 +77,9 @@ type readiness struct {
 	} `json:"checks"`
 }
 
-// ready asks all dependencies at once and answers 200 when every configured one
-// is fine, else 503, in the same form: load balancers read the status, people
-// the body.
+// ready probes all dependencies concurrently. It responds with 200 if every configured one
+// works, else with 503. The body has the same form in both cases: load balancers read the
+// status, people read the body.
 func (f *Function) ready(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), probe.Timeout)
 	defer cancel()
@@ -132,7 +132,7 @@ func (f *Function) ask(ctx context.Context, p probe.Probe) check {
 	return check{Status: "ok", Latency: &ms}
 }
 
-// words says what is wrong in words that are fit for everybody.
+// words describes err in words that any client may see.
 func words(err error) string {
 	if f, ok := errors.AsType[*probe.Failure](err); ok {
 		return f.Text

@@ -11,7 +11,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store"
 )
 
-// Settings name the dependencies besides the database; each may be absent.
+// Settings name the dependencies other than the database. Each may be absent.
 type Settings struct {
 	Nextcloud nextcloud.Server
 
@@ -19,7 +19,7 @@ type Settings struct {
 	redis  *redisprobe.Redis
 }
 
-// Load loads REDIS_URL, QDRANT_URL and the Nextcloud server.
+// Load loads REDIS_URL, QDRANT_URL and the settings of the Nextcloud server.
 func (s *Settings) Load(r setting.Reader) {
 	s.Nextcloud.Load(r)
 	s.qdrant = r.URL("QDRANT_URL", "http", "https")
@@ -31,7 +31,7 @@ func (s *Settings) Load(r setting.Reader) {
 	}
 }
 
-// New returns the function for db and what the settings name.
+// New returns the function for db and the dependencies that s names.
 func New(s Settings, db *store.DB) *Function {
 	f := &Function{Database: probe.Cached(db.Ping, Fresh), Schema: schema(db), Now: time.Now}
 	if s.redis != nil {

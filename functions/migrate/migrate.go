@@ -1,11 +1,10 @@
-// Package migrate brings the database's schema up to date at a deployment. It
-// has no routes: a stack asks for it as a custom resource, and people do with
-// aws lambda invoke.
+// Package migrate migrates the database schema at a deployment. It has no routes: a stack
+// invokes it as a custom resource, and operators invoke it with aws lambda invoke.
 //
-// Each migration runs in a transaction of its own and all of them under an
-// advisory lock, so a call that fails or is cut off leaves nothing half done,
-// calls beside each other wait, and a call too many does nothing. What was
-// migrated is never taken back: old code runs on the new schema.
+// Each migration runs in its own transaction, and all of them run under an advisory lock.
+// So a call that fails or is interrupted leaves no migration half done, concurrent calls
+// wait for each other, and a repeated call does nothing. Migrations are never reverted:
+// old code runs on the new schema.
 package migrate
 
 import (
@@ -20,19 +19,19 @@ import (
 
 // A Function migrates one database.
 type Function struct {
-	DB   *store.DB         // over a direct connection: the lock belongs to a session
-	Tell func(line string) // is told what a migration waits for; may be nil
+	DB   *store.DB         // over a direct connection, because the lock belongs to a session
+	Tell func(line string) // called with what a migration waits for; may be nil
 }
 
-// Resource migrates for a stack. The property SchemaVersion, where it is given,
-// is the version that the stack's functions need; it makes the stack ask again
-// when that changes. A schema that is newer than this code is good, too.
+// Resource migrates for a stack. The optional property SchemaVersion is the version that
+// the stack's functions need; the stack calls Resource again when it changes. A schema
+// newer than this code is accepted.
 func (f *Function) Resource(ctx context.Context, properties map[string]any) (map[string]any, error) {
 	needs, err := version(properties["SchemaVersion"])
 	if err != nil {
 		return nil, err
 	}
-	if needs > store.SchemaVersion { // before anything is done
+	if needs > store.SchemaVersion { // before anything is changed
 		return nil, fmt.Errorf("the stack needs version %d of the schema, and this function knows version %d: "+
 			"deploy its code with the stack", needs, store.SchemaVersion)
 	}
@@ -43,8 +42,8 @@ func (f *Function) Resource(ctx context.Context, properties map[string]any) (map
 	return map[string]any{"SchemaVersion": strconv.FormatInt(r.Version, 10), "Applied": strconv.Itoa(r.Applied)}, nil
 }
 
-// Command answers a person: "up" migrates, "status" tells where the schema
-// stands and changes nothing.
+// Command performs an operator's action: "up" migrates, "status" returns the state of the
+// schema and changes nothing.
 func (f *Function) Command(ctx context.Context, action string) (any, error) {
 	switch action {
 	case "up":
@@ -55,10 +54,10 @@ func (f *Function) Command(ctx context.Context, action string) (any, error) {
 	return nil, errors.New(`the action is none; there are "up" and "status"`)
 }
 
-// A Result is what "up" did.
+// A Result is the result of "up".
 type Result struct {
-	Applied int                   `json:"applied"`         // migrations, by this call
-	Version int64                 `json:"version"`         // of the schema, now
+	Applied int                   `json:"applied"`         // migrations, in this call
+	Version int64                 `json:"version"`         // of the schema after this call
 	Twins   []store.EmailConflict `json:"twins,omitempty"` // accounts that an administrator must look at, the first 20
 }
 
@@ -79,11 +78,11 @@ func (f *Function) up(ctx context.Context) (Result, error) {
 	return Result{Applied: n, Version: v, Twins: twins[:min(len(twins), told)]}, err
 }
 
-// A Status is where a schema stands.
+// A Status is the state of a schema.
 type Status struct {
 	Version int64  `json:"version"` // of the schema
-	Needs   int64  `json:"needs"`   // what this code needs; less is too old
-	Steps   []Step `json:"steps"`   // what this code knows, oldest first
+	Needs   int64  `json:"needs"`   // what this code needs; a lower version is too old
+	Steps   []Step `json:"steps"`   // that this code knows, oldest first
 }
 
 // A Step is one migration.
@@ -106,7 +105,7 @@ func (f *Function) status(ctx context.Context) (Status, error) {
 	return s, err
 }
 
-// version reads a property. CloudFormation makes a string of every number.
+// version parses a property. CloudFormation sends every number as a string.
 func version(property any) (int64, error) {
 	if property == nil {
 		return 0, nil

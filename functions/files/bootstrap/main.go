@@ -20,7 +20,7 @@ import (
 
 func main() { faas.Main(open) }
 
-// settings are those that the function has.
+// settings are the settings of the function.
 type settings struct {
 	setup.Function
 
@@ -30,12 +30,12 @@ type settings struct {
 	Nextcloud nextcloud.Server
 }
 
-// Load loads all of them.
+// Load loads all settings.
 func (s *settings) Load(r setting.Reader) {
 	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Nextcloud)
 }
 
-// open wires the store, the check of tokens and the storage.
+// open wires the store, token verification and the storage.
 func open(_ context.Context, s *settings) (http.Handler, error) {
 	db, ring := s.Database.Open(), s.Keys.Ring()
 	f := &files.Function{

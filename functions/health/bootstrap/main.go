@@ -14,7 +14,7 @@ import (
 
 func main() { faas.Main(open) }
 
-// settings are those that the function has.
+// settings are the settings of the function.
 type settings struct {
 	setup.Function
 
@@ -22,12 +22,12 @@ type settings struct {
 	Health   health.Settings
 }
 
-// Load loads all of them.
+// Load loads all settings.
 func (s *settings) Load(r setting.Reader) {
 	setting.Load(r, &s.Function, &s.Database, &s.Health)
 }
 
-// open wires the store and the probes of what is configured.
+// open wires the store and the probes of the configured dependencies.
 func open(_ context.Context, s *settings) (http.Handler, error) {
 	db := s.Database.Open()
 	h := s.Handler(s.Limiter(nil, nil), health.New(s.Health, db).Routes())

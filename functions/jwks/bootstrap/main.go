@@ -14,19 +14,19 @@ import (
 
 func main() { faas.Main(open) }
 
-// settings are those that the function has.
+// settings are the settings of the function.
 type settings struct {
 	setup.Function
 
 	Tokens token.PublicSettings
 }
 
-// Load loads all of them.
+// Load loads all settings.
 func (s *settings) Load(r setting.Reader) {
 	setting.Load(r, &s.Function, &s.Tokens)
 }
 
-// open wires what there is to publish, and no secret.
+// open wires the public keys. The function has no secret.
 func open(_ context.Context, s *settings) (http.Handler, error) {
 	f := &jwks.Function{Keys: s.Tokens.Keys()}
 	return s.Handler(s.Limiter(nil, nil), f.Routes()), nil

@@ -19,7 +19,7 @@ import (
 
 func main() { faas.Main(open) }
 
-// settings are those that the function has.
+// settings are the settings of the function.
 type settings struct {
 	setup.Function
 
@@ -30,13 +30,12 @@ type settings struct {
 	Desired   desired.Policy
 }
 
-// Load loads all of them.
+// Load loads all settings.
 func (s *settings) Load(r setting.Reader) {
 	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Passwords, &s.Desired)
 }
 
-// open wires the store, the passwords, the tokens and the desired state of Nextcloud
-// accounts.
+// open wires the store, passwords, tokens and the desired state of Nextcloud accounts.
 func open(_ context.Context, s *settings) (http.Handler, error) {
 	db, ring := s.Database.Open(), s.Keys.Ring()
 	limits := s.Limiter(ring, db)

@@ -13,17 +13,17 @@ import (
 
 func main() { faas.MainResource(open) }
 
-// settings are those that the function has.
+// settings are the settings of the function.
 type settings struct {
 	Database postgres.DirectSettings
 }
 
-// Load loads all of them.
+// Load loads all settings.
 func (s *settings) Load(r setting.Reader) {
 	setting.Load(r, &s.Database)
 }
 
-// open wires the store, past any pooler.
+// open wires the store, over a connection that bypasses any pooler.
 func open(ctx context.Context, s *settings) (faas.Function, error) {
 	db := s.Database.Open()
 	f := &migrate.Function{DB: db, Tell: func(line string) { slog.WarnContext(ctx, line) }}

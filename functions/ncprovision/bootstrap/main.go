@@ -1,5 +1,5 @@
-// Command bootstrap is the ncprovision function on AWS Lambda: its calls, and
-// its job on schedule.
+// Command bootstrap is the ncprovision function on AWS Lambda: its HTTP routes, and its
+// job on a schedule.
 package main
 
 import (
@@ -26,7 +26,7 @@ import (
 
 func main() { faas.MainJob(open) }
 
-// settings are those that the function has.
+// settings are the settings of the function.
 type settings struct {
 	setup.Function
 
@@ -38,12 +38,12 @@ type settings struct {
 	Trail     trail.Settings
 }
 
-// Load loads all of them.
+// Load loads all settings.
 func (s *settings) Load(r setting.Reader) {
 	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Passwords, &s.Nextcloud, &s.Trail)
 }
 
-// open wires the store, the check of tokens and the reconciler.
+// open wires the store, token verification and the reconciler.
 func open(ctx context.Context, s *settings) (faas.Function, error) {
 	db, ring := s.Database.Open(), s.Keys.Ring()
 	limits := s.Limiter(ring, db)
@@ -68,8 +68,9 @@ func open(ctx context.Context, s *settings) (faas.Function, error) {
 	}, nil
 }
 
-// measure tells how long somebody waits for an account, after each run: also one
-// whose time is up, which is when it matters. Without a Nextcloud everybody does.
+// measure writes the metric of how long the oldest account has been waiting. It runs after
+// each run, also after one that timed out, which is when the metric matters. Without a
+// Nextcloud server all accounts wait, so it writes nothing.
 func measure(ctx context.Context, f *ncprovision.Function) error {
 	if f.Reconciler == nil {
 		return nil

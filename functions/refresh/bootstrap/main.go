@@ -17,7 +17,7 @@ import (
 
 func main() { faas.Main(open) }
 
-// settings are those that the function has.
+// settings are the settings of the function.
 type settings struct {
 	setup.Function
 
@@ -26,12 +26,12 @@ type settings struct {
 	Tokens   token.IssuerSettings
 }
 
-// Load loads all of them.
+// Load loads all settings.
 func (s *settings) Load(r setting.Reader) {
 	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens)
 }
 
-// open wires the store and the tokens.
+// open wires the store and tokens.
 func open(_ context.Context, s *settings) (http.Handler, error) {
 	db, ring := s.Database.Open(), s.Keys.Ring()
 	limits := s.Limiter(ring, db)

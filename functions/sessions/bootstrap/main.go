@@ -18,7 +18,7 @@ import (
 
 func main() { faas.Main(open) }
 
-// settings are those that the function has.
+// settings are the settings of the function.
 type settings struct {
 	setup.Function
 
@@ -28,12 +28,12 @@ type settings struct {
 	Sessions sessions.Settings
 }
 
-// Load loads all of them.
+// Load loads all settings.
 func (s *settings) Load(r setting.Reader) {
 	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Sessions)
 }
 
-// open wires the store and the check of tokens.
+// open wires the store and token verification.
 func open(_ context.Context, s *settings) (http.Handler, error) {
 	db, ring := s.Database.Open(), s.Keys.Ring()
 	f := &sessions.Function{

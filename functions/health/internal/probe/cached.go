@@ -8,11 +8,10 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// Cached returns a probe that calls p at most once at a time and once per ttl,
-// however many callers there are: the health checks of a load balancer must not
-// become load on what they check. A call of p continues when the caller that
-// started it leaves, and the others get its result; each caller waits no longer
-// than its own ctx.
+// Cached returns a probe that calls p once per ttl and never concurrently, however many
+// callers there are: a load balancer's health checks must not become load on the
+// dependencies. If the caller that started a call of p leaves, the call continues and the
+// other callers get its result. Each caller waits no longer than its own ctx allows.
 func Cached(p Probe, ttl time.Duration) Probe {
 	c := &cache{probe: p, ttl: ttl}
 	return c.ask
@@ -22,7 +21,7 @@ type cache struct {
 	probe Probe
 	ttl   time.Duration
 	calls singleflight.Group
-	last  atomic.Pointer[result] // nil before the first
+	last  atomic.Pointer[result] // nil before the first result
 }
 
 type result struct {
@@ -30,7 +29,7 @@ type result struct {
 	err error
 }
 
-// fresh returns the last result, or nil if there is none within the ttl.
+// fresh returns the last result, or nil if it is older than the ttl.
 func (c *cache) fresh() *result {
 	if r := c.last.Load(); r != nil && time.Since(r.at) < c.ttl {
 		return r
@@ -53,7 +52,7 @@ func (c *cache) ask(ctx context.Context) error {
 
 func (c *cache) call(ctx context.Context) error {
 	if r := c.fresh(); r != nil {
-		return r.err // another call ended since the caller looked
+		return r.err // another call has ended since the caller checked
 	}
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()

@@ -11,11 +11,11 @@ import (
 	"net/url"
 )
 
-// maxAnswer is far more than any of the answers asked for here; bytes.
+// maxAnswer is the number of bytes read of a response; the expected ones are far shorter.
 const maxAnswer = 64 << 10
 
-// Qdrant returns a probe of the Qdrant server at base: GET /readyz, which waits
-// for its shards, or /healthz where the server is too old to have it.
+// Qdrant returns a probe of the Qdrant server at base. It calls GET /readyz, which waits
+// for the shards, or /healthz if the server is too old for it.
 func Qdrant(base *url.URL) Probe {
 	c := client()
 	return func(ctx context.Context) error {
@@ -30,8 +30,8 @@ func Qdrant(base *url.URL) Probe {
 	}
 }
 
-// Nextcloud returns a probe of the Nextcloud server at base: status.php must report
-// that it is installed, not in maintenance, and does not need an upgrade. c must not
+// Nextcloud returns a probe of the Nextcloud server at base: status.php must report that
+// it is installed, not in maintenance mode, and does not need an upgrade. c must not
 // follow redirects.
 func Nextcloud(base *url.URL, c *http.Client) Probe {
 	return func(ctx context.Context) error {
@@ -43,11 +43,11 @@ func Nextcloud(base *url.URL, c *http.Client) Probe {
 	}
 }
 
-// untrustedDomain is the code in the answer of a Nextcloud that is called by a
-// host name which its trusted_domains do not list.
+// untrustedDomain is the error code of a Nextcloud server that is called by a host name
+// missing from its trusted_domains.
 const untrustedDomain = 15
 
-// judge reads what status.php answered.
+// judge evaluates the response of status.php.
 func judge(status int, body []byte) error {
 	var said struct {
 		Installed      *bool `json:"installed"`
@@ -59,7 +59,7 @@ func judge(status int, body []byte) error {
 	switch {
 	case status == http.StatusBadRequest && said.Code == untrustedDomain:
 		return &Failure{Text: "the host name it is called by is not in its trusted_domains"}
-	case said.Maintenance: // with status 503, too
+	case said.Maintenance: // also with status 503
 		return &Failure{Text: "in maintenance mode"}
 	case status != http.StatusOK:
 		return expectOK(status)
@@ -73,8 +73,8 @@ func judge(status int, body []byte) error {
 	return nil
 }
 
-// expectOK refuses every status but 200. A redirect is refused, too: the
-// configured address is not the one that serves.
+// expectOK returns an error unless the status is 200. A redirect is an error, too: it
+// means that the configured address is wrong.
 func expectOK(status int) error {
 	if status != http.StatusOK {
 		return &Failure{Text: fmt.Sprintf("answered with status %d", status)}
@@ -89,14 +89,14 @@ func client() *http.Client {
 			Proxy:               http.ProxyFromEnvironment,
 			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
 			MaxIdleConnsPerHost: 1,
-			IdleConnTimeout:     Timeout, // a probe every second reuses it, a rare one leaves none
+			IdleConnTimeout:     Timeout, // reused by a probe every second, closed after a rare one
 			ForceAttemptHTTP2:   true,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
-// get returns the status and the body, at most [maxAnswer] of it.
+// get returns the status and at most [maxAnswer] bytes of the body.
 func get(ctx context.Context, c *http.Client, u *url.URL) (status int, body []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()

@@ -1,10 +1,10 @@
-// Package probe asks the services that the gateway stands on whether they can
-// do their work: Qdrant and Nextcloud here, Redis in redisprobe, so that a
-// program that does not use Redis does not carry its client.
+// Package probe checks whether the services that the gateway depends on work: Qdrant and
+// Nextcloud here, Redis in redisprobe, so that programs without Redis do not link its
+// client.
 //
-// A failed probe says in a few words what is wrong. Its text holds no address,
-// credential or upstream body, so it may be logged and shown; errors.Is and
-// errors.As reach what lies behind.
+// A failed probe describes the failure in a few words. The text contains no address,
+// credential or upstream body, so it may be logged and shown. errors.Is and errors.As find
+// the cause.
 package probe
 
 import (
@@ -17,17 +17,17 @@ import (
 	"time"
 )
 
-// Timeout bounds every probe. A service that needs longer for so small a
-// question is not ready for larger ones.
+// Timeout bounds every probe. A service that needs longer for such a small request is not
+// ready for larger ones.
 const Timeout = 2 * time.Second
 
-// A Probe returns nil when the service can do its work. It gives up when ctx
-// ends, and after [Timeout]. Safe for concurrent use.
+// A Probe returns nil if the service works. It gives up when ctx ends, or after [Timeout].
+// It is safe for concurrent use.
 type Probe func(ctx context.Context) error
 
-// A Failure is a probe that failed: a short text for people over the cause.
+// A Failure is the error of a failed probe: a short text for people that wraps the cause.
 type Failure struct {
-	Text  string // a few words, without addresses, credentials and foreign text
+	Text  string // a few words, without addresses, credentials and text of others
 	cause error
 }
 
@@ -37,13 +37,13 @@ func (f *Failure) Error() string { return f.Text }
 // Unwrap returns the cause, or nil.
 func (f *Failure) Unwrap() error { return f.cause }
 
-// Failed returns the [Failure] that tells what err, of a network call, means.
+// Failed returns a [Failure] that describes err, the error of a network call.
 func Failed(err error) *Failure {
 	return &Failure{Text: meaning(err), cause: err}
 }
 
-// meaning names the errors that operators meet, from the most to the least
-// specific, since one error is often several of them.
+// meaning describes the errors that operators see, from the most to the least specific,
+// because an error may match several cases.
 func meaning(err error) string {
 	var (
 		name      *net.DNSError

@@ -1,4 +1,4 @@
-// Package redisprobe asks a Redis server whether it answers; see probe.
+// Package redisprobe checks whether a Redis server responds; see package probe.
 package redisprobe
 
 import (
@@ -14,16 +14,16 @@ import (
 	"github.com/voiceassist/gateway/functions/health/internal/probe"
 )
 
-// A Redis probes one server over one connection, which it opens at first use and
-// again after a failure.
+// A Redis probes one server over one connection. It connects at first use and again after
+// a failure.
 type Redis struct {
 	opts   *redis.Options
 	client atomic.Pointer[redis.Client]
 }
 
-// Open returns a probe of the server at u, redis:// or rediss:// (over TLS) with
-// user, password and number of the database as Redis clients take them. It does
-// not connect. The error quotes neither credentials nor addresses.
+// Open returns a probe of the server at u: redis:// or rediss:// (over TLS), with user,
+// password and database number as usual for Redis clients. It does not connect. Its error
+// contains no credentials and no addresses.
 func Open(u *url.URL) (*Redis, error) {
 	opts, err := redis.ParseURL(u.String())
 	if err != nil {
@@ -33,7 +33,7 @@ func Open(u *url.URL) (*Redis, error) {
 	opts.MaxRetries, opts.DialerRetries = -1, 1 // the next probe is the retry
 	opts.DialTimeout, opts.ReadTimeout, opts.WriteTimeout = probe.Timeout, probe.Timeout, probe.Timeout
 	opts.ContextTimeoutEnabled = true
-	// One round trip at the start instead of three: a probe has no use for them.
+	// Connect in one round trip instead of three; a probe needs nothing else.
 	opts.DisableIdentity = true
 	opts.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	r := &Redis{opts: opts}
@@ -52,7 +52,7 @@ func (r *Redis) Check(ctx context.Context) error {
 	}
 	failure := probe.Failed(err)
 	if said, ok := errors.AsType[redis.Error](err); ok {
-		// The first word of Redis' answer is its code, the rest may be anything.
+		// The first word of an error from Redis is its code; the rest may contain anything.
 		code, _, _ := strings.Cut(said.Error(), " ")
 		failure.Text = "answered with the error " + code
 	} else {
@@ -61,14 +61,14 @@ func (r *Redis) Check(ctx context.Context) error {
 	return failure
 }
 
-// renew puts a new client in the place of one that failed. A pool that could not
-// dial answers with that error for up to a second more without trying, and a
-// probe must not call a server down that came back.
+// renew replaces a failed client. A pool that could not dial returns the same error for up
+// to another second without trying, and a probe must not report a recovered server as
+// down.
 func (r *Redis) renew(failed *redis.Client) {
 	if r.client.CompareAndSwap(failed, redis.NewClient(r.opts)) {
 		failed.Close()
 	}
 }
 
-// Close ends the connection.
+// Close closes the connection.
 func (r *Redis) Close() error { return r.client.Load().Close() }
