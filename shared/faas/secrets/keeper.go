@@ -67,7 +67,8 @@ func (k *Keeper) Renew(ctx context.Context) (*Values, error) {
 // wait starts or joins a fetch and waits for it. The caller holds k.mu, which wait
 // releases meanwhile.
 func (k *Keeper) wait(ctx context.Context) (*Values, error) {
-	fetched := k.fetches.DoChan("", func() (any, error) { return nil, k.update(context.WithoutCancel(ctx)) })
+	shared := context.WithoutCancel(ctx) // the fetch serves others, too
+	fetched := k.fetches.DoChan("", func() (any, error) { return nil, k.update(shared) })
 	if k.values != nil {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, maxWait)
