@@ -19,12 +19,12 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// byCommand are the events that only commands write, and the one of a setting;
-// their tests are elsewhere.
+// byCommand lists the events that only commands write, and the one of a setting; they are
+// tested elsewhere.
 var byCommand = []audit.Name{audit.TrailAdopted, audit.KeysRotated, audit.RegistrationRefused}
 
-// TestEverySecurityEvent makes each event happen, and wants it as a row and as a
-// line of the log, with the same facts: correlation id, address, device.
+// TestEverySecurityEvent makes each event happen, and expects it as a row and as a log
+// line with the same facts: correlation ID, address, device.
 func TestEverySecurityEvent(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -47,7 +47,7 @@ func TestEverySecurityEvent(t *testing.T) {
 				t.Errorf("%s: the row (-) and the log (+) differ:\n%s", e.Name, diff)
 			}
 			if e.Name == audit.IDTaken {
-				continue // no request did it
+				continue // no request caused it
 			}
 			if e.Origin.Address != "192.0.2.7" || e.Origin.Device != "test device" || e.Origin.CorrelationID == "" {
 				t.Errorf("%s came from %+v", e.Name, e.Origin)
@@ -169,8 +169,8 @@ func happen(t *testing.T, g *functionstest.Gateway, cloud *nextcloudtest.Server)
 	}
 }
 
-// TestFailedLogins_AreBounded floods the login: each failure is in the log, and
-// a minute's rows are bounded, whatever the attacker changes.
+// TestFailedLogins_AreBounded floods the login. Each failure is in the log, and the number
+// of rows per minute is bounded, whatever the attacker varies.
 func TestFailedLogins_AreBounded(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))

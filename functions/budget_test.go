@@ -19,8 +19,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
 
-// TestStatements holds what each call costs the database: a statement more is a
-// round trip more for everybody.
+// TestStatements checks what each call costs the database. Every additional statement is
+// another round trip on every call.
 func TestStatements(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -63,9 +63,9 @@ func TestStatements(t *testing.T) {
 	})
 }
 
-// TestStatements_OfLimits holds what the limits cost the database where they are
-// kept in it: on Lambda, where only what guards passwords is, and on servers that
-// share everything. Who is known to be over a limit costs nothing.
+// TestStatements_OfLimits checks what rate limits cost a database that stores them: on
+// Lambda, where only those that guard passwords are stored, and on servers that share all
+// of them. A client that is known to be over a limit costs nothing.
 func TestStatements_OfLimits(t *testing.T) {
 	t.Parallel()
 	right := credentials(functionstest.Email, functionstest.Password)
@@ -117,14 +117,14 @@ func TestStatements_OfLimits(t *testing.T) {
 	})
 }
 
-// counting returns a gateway that keeps limits in db the way functions or servers
-// do, with an account of [functionstest.Email], and the count of its statements.
+// counting returns a gateway that keeps limits in db as functions or servers do, with an
+// account of [functionstest.Email], and its statement counter.
 func counting(t *testing.T, db *store.DB, way string) (*functionstest.Gateway, *atomic.Int64) {
 	t.Helper()
 	n := &atomic.Int64{}
 	db.Observe(func(time.Duration) { n.Add(1) })
 	g := functionstest.New(t, db)
-	ring, err := keyring.New(keyring.Generate()) // of its own, and so limits of its own
+	ring, err := keyring.New(keyring.Generate()) // a new keyring, and so separate limits
 	if err != nil {
 		t.Fatal(err)
 	}

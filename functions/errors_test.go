@@ -11,8 +11,8 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// TestErrors_AreToldAtOnce sends each route bodies in which several members are
-// wrong, and wants all of them told, in order.
+// TestErrors_AreToldAtOnce sends each route bodies with several invalid members, and
+// expects errors for all of them, in order.
 func TestErrors_AreToldAtOnce(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))

@@ -19,8 +19,8 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// TestRoutes_HaveTheirLimits lists what has a limit of its own. What checks a
-// password must be here; all else is under the one of all requests.
+// TestRoutes_HaveTheirLimits lists the routes that have their own limit. Every route that
+// checks a password must be here; all others fall under the limit of all requests.
 func TestRoutes_HaveTheirLimits(t *testing.T) {
 	t.Parallel()
 	got := map[string]ratelimit.Policy{}
@@ -47,7 +47,7 @@ func TestRoutes_HaveTheirLimits(t *testing.T) {
 	}
 }
 
-// from returns another address for each n, none of them that of functionstest.
+// from returns a different address for each n, none of them the default of functionstest.
 func from(n int) functionstest.Option {
 	return functionstest.From(fmt.Sprintf("198.51.%d.%d", n/200, n%200))
 }
@@ -67,8 +67,8 @@ func credentials(email, password string) functionstest.Form {
 	return functionstest.Form{"username": {email}, "password": {password}}
 }
 
-// TestLogin_IsLimitedForAClient goes over the limit on every store and engine,
-// waits as it is told to, and gets in.
+// TestLogin_IsLimitedForAClient exceeds the limit on every store and engine, waits as long
+// as the response says, and gets in.
 func TestLogin_IsLimitedForAClient(t *testing.T) {
 	t.Parallel()
 	for _, kept := range []string{"memory", "database"} {
@@ -100,9 +100,9 @@ func TestLogin_IsLimitedForAClient(t *testing.T) {
 	}
 }
 
-// TestLogin_AnAccountIsNotGuessedFromManyAddresses lets an attacker try one
-// account from an address of its own for each try: the account is limited, in
-// whatever letters it is named.
+// TestLogin_AnAccountIsNotGuessedFromManyAddresses guesses the password of one account
+// from a different address each time. The account is limited, whatever letter case names
+// it.
 func TestLogin_AnAccountIsNotGuessedFromManyAddresses(t *testing.T) {
 	t.Parallel()
 	g := limited(t, storetest.SQLite(t), "LOGIN_RATE_LIMIT_PER_MINUTE", "5")
@@ -120,14 +120,15 @@ func TestLogin_AnAccountIsNotGuessedFromManyAddresses(t *testing.T) {
 	if checked != 5 {
 		t.Errorf("%d passwords were tried in no time, want 5", checked)
 	}
-	// Nor does the right one open it now, or the limit would tell which it is.
+	// The right password does not open it now either, or the limit would reveal which one is
+	// right.
 	g.Do("POST", loginPath, credentials(functionstest.Email, functionstest.Password), from(60)).
 		Want(http.StatusTooManyRequests, "rate_limited")
 }
 
-// TestLogin_AnAttackDoesNotLockTheOwnerOut keeps the account's limit exhausted
-// from many addresses: the owner signs in where they did before, also after
-// signing out, and what is signed in goes on.
+// TestLogin_AnAttackDoesNotLockTheOwnerOut keeps the account's limit exhausted from many
+// addresses. The owner can still sign in from a familiar address, even after signing out,
+// and existing logins keep working.
 func TestLogin_AnAttackDoesNotLockTheOwnerOut(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -145,7 +146,7 @@ func TestLogin_AnAttackDoesNotLockTheOwnerOut(t *testing.T) {
 		}
 		attack()
 		g.Do("POST", loginPath, credentials(functionstest.Email, functionstest.Password), home).Want(http.StatusOK, "")
-		elsewhere := functionstest.From("2001:db8::2:2") // of the phone's network
+		elsewhere := functionstest.From("2001:db8::2:2") // on the phone's network
 		g.Do("POST", loginPath, credentials(functionstest.Email, functionstest.Password), elsewhere).Want(http.StatusOK, "")
 		g.Do("POST", "/api/auth/refresh", map[string]string{"refresh_token": p.Refresh}).Want(http.StatusOK, "").Into(&p)
 		g.Do("POST", "/api/auth/logout?all=true", nil, functionstest.Bearer(p.Access), home).Want(http.StatusNoContent, "")
@@ -161,8 +162,8 @@ func TestLogin_AnAttackDoesNotLockTheOwnerOut(t *testing.T) {
 	})
 }
 
-// familiarTries returns how many wrong passwords are checked in no time from the
-// address.
+// familiarTries returns how many wrong passwords from the address are checked without
+// waiting.
 func familiarTries(g *functionstest.Gateway, at functionstest.Option) (checked int) {
 	for range 20 {
 		if g.Do("POST", loginPath, credentials(functionstest.Email, "wrong"), at).Status == http.StatusUnauthorized {
@@ -172,8 +173,8 @@ func familiarTries(g *functionstest.Gateway, at functionstest.Option) (checked i
 	return checked
 }
 
-// TestLogin_LimitsTellNothingOfAnAccount compares what an attacker sees, try by
-// try, of an account, of one that is disabled, and of none.
+// TestLogin_LimitsTellNothingOfAnAccount compares what an attacker sees, try by try, for
+// an active account, a disabled one, and none.
 func TestLogin_LimitsTellNothingOfAnAccount(t *testing.T) {
 	t.Parallel()
 	g := limited(t, storetest.SQLite(t), "LOGIN_RATE_LIMIT_PER_MINUTE", "5")
@@ -209,8 +210,8 @@ func TestLogin_LimitsTellNothingOfAnAccount(t *testing.T) {
 	}
 }
 
-// TestPassword_IsNotGuessedWithAToken tries the password of a stolen access token
-// at every call that asks for it, from many addresses: all count together.
+// TestPassword_IsNotGuessedWithAToken guesses the password behind a stolen access token at
+// every call that asks for it, from many addresses. All tries count together.
 func TestPassword_IsNotGuessedWithAToken(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(nextcloudtest.New(nextcloudtest.Options{AdminPassword: functionstest.Password}))
@@ -246,7 +247,7 @@ func TestPassword_IsNotGuessedWithAToken(t *testing.T) {
 	if checked != 8 {
 		t.Errorf("%d passwords were tried in no time, want 8", checked)
 	}
-	// What asks for no password goes on, so the owner can end all logins.
+	// Calls that need no password keep working, so the owner can end all logins.
 	g.Do("PATCH", "/api/users/me", `{"full_name":"Ada"}`, ada).Want(http.StatusOK, "")
 	g.Do("POST", "/api/auth/logout?all=true", nil, ada).Want(http.StatusNoContent, "")
 }

@@ -20,14 +20,14 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// filler returns a JSON object of just that many bytes. The letters take two
-// bytes each, so that characters are not counted for bytes.
+// filler returns a JSON object of exactly size bytes. Its letters take two bytes each, so
+// that counting characters instead of bytes would fail.
 func filler(size int) document.Object {
 	return document.Object(`{"a":"` + strings.Repeat("ü", (size-8)/2) + `"}`)
 }
 
-// walk follows the links of a list and returns the ids on each page. It holds
-// that no page is over its limit or over 1 MiB.
+// walk follows the links of a list and returns the IDs on each page. It checks that no
+// page exceeds its limit or 1 MiB.
 func walk(t *testing.T, g *functionstest.Gateway, path string, limit int, who functionstest.Option) (pages [][]string) {
 	t.Helper()
 	for next := path; next != ""; {
@@ -48,8 +48,8 @@ func walk(t *testing.T, g *functionstest.Gateway, path string, limit int, who fu
 	return pages
 }
 
-// wantAll holds that the pages together are want, and that there are as many as
-// that: none is cut short without need.
+// wantAll checks that the pages together hold want, in count pages, so that none is cut
+// short without need.
 func wantAll(t *testing.T, pages [][]string, want []string, count int) {
 	t.Helper()
 	var all []string
@@ -61,8 +61,7 @@ func wantAll(t *testing.T, pages [][]string, want []string, count int) {
 	}
 }
 
-// TestPages_EndAtAMebibyte fills every list that has pages with the largest rows
-// it takes.
+// TestPages_EndAtAMebibyte fills every paginated list with the largest rows it accepts.
 func TestPages_EndAtAMebibyte(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -70,14 +69,14 @@ func TestPages_EndAtAMebibyte(t *testing.T) {
 		id, p := g.Admin(functionstest.Email)
 		ada := functionstest.Bearer(p.Access)
 		var sessions, users []string
-		for range 50 { // of which 15 fit into a page
+		for range 50 { // a page fits 15 of them
 			made := g.Do("POST", "/api/sessions", map[string]any{
 				"title": strings.Repeat(`"`, conversation.MaxTitle), "context": filler(conversation.MaxContext),
 			}, ada).Want(http.StatusCreated, "")
 			sessions = append([]string{made.Get("id")}, sessions...)
 		}
 		users = []string{string(id)}
-		for i := range 139 { // 62 fit
+		for i := range 139 { // a page fits 62 of them
 			a := account.Account{
 				ID: account.NewID(), Email: account.Email(fmt.Sprintf("p%d@example.org", i)), Role: account.User,
 				Preferences: filler(account.MaxPreferences), CreatedAt: time.Now(), UpdatedAt: time.Now(),
@@ -94,7 +93,7 @@ func TestPages_EndAtAMebibyte(t *testing.T) {
 		wantAll(t, walk(t, g, "/api/users?limit=200", 200, ada), users, 3)
 		wantAll(t, walk(t, g, "/api/users?limit=200&q=P1", 200, ada), matching(t, db, "p1"), 1)
 
-		// What a page leaves out, the database does not send.
+		// The database does not send what a page leaves out.
 		rows, err := db.Sessions(t.Context(), id, store.Page{Limit: 201, Bytes: endpoint.MaxPage})
 		if err != nil || len(rows) != 16 {
 			t.Errorf("%d sessions were read for a page of 15, %v", len(rows), err)
@@ -146,8 +145,8 @@ func TestLogins_HavePages(t *testing.T) {
 	})
 }
 
-// TestPages_LinksHoldWhatCounts sends a query with more than the call knows:
-// the link to the next page has none of it.
+// TestPages_LinksHoldWhatCounts sends a query with unknown parameters. The link to the
+// next page contains none of them.
 func TestPages_LinksHoldWhatCounts(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))
@@ -177,7 +176,7 @@ func TestPages_LinksHoldWhatCounts(t *testing.T) {
 	}
 }
 
-// TestQueries_AreUTF8 sends what PostgreSQL takes for no text.
+// TestQueries_AreUTF8 sends text that PostgreSQL does not accept.
 func TestQueries_AreUTF8(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

@@ -12,7 +12,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// spellings are one mailbox.
+// spellings all name one mailbox.
 var spellings = []string{
 	"bob@bücher.example", "bob@xn--bcher-kva.example", "Bob@BÜCHER.Example", "BOB@XN--BCHER-KVA.EXAMPLE",
 	" bob@bu\u0308cher.example", "ｂｏｂ＠ｂücher．example", "bob@bücher。example", "bob@bü\u00adcher.example",
@@ -27,7 +27,7 @@ func TestSpellings_AreOneAccount(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g := functionstest.New(t, db)
 		for i, registered := range spellings {
-			label := string(rune('a' + i)) // of a domain of its own
+			label := string(rune('a' + i)) // a separate domain
 			under := strings.NewReplacer("@", "@"+label+".", "＠", "＠"+label+"．")
 			id := g.Register(under.Replace(registered), functionstest.Password)
 			if kept(t, db, id) != spelled(t, under.Replace(registered)) {
@@ -45,7 +45,7 @@ func TestSpellings_AreOneAccount(t *testing.T) {
 	})
 }
 
-// kept returns the address that code without canonical addresses looks for.
+// kept returns the address that code without canonical addresses looks up.
 func kept(t *testing.T, db *store.DB, id account.ID) (email account.Email) {
 	t.Helper()
 	if err := db.Handle().QueryRowContext(t.Context(), `SELECT email FROM users WHERE id = $1`, string(id)).Scan(&email); err != nil {
@@ -54,7 +54,7 @@ func kept(t *testing.T, db *store.DB, id account.ID) (email account.Email) {
 	return email
 }
 
-// spelled returns what it looks for when somebody types s.
+// spelled returns the address that such code looks up if a user types s.
 func spelled(t *testing.T, s string) account.Email {
 	t.Helper()
 	l, err := account.ParseEmailLookup(s)
@@ -123,8 +123,8 @@ func TestSpellings_RaceForOneAddress(t *testing.T) {
 	})
 }
 
-// TestSpellings_ShareTheLimitOfTheAccount holds that another spelling is no
-// further try.
+// TestSpellings_ShareTheLimitOfTheAccount checks that another spelling gives no further
+// try.
 func TestSpellings_ShareTheLimitOfTheAccount(t *testing.T) {
 	t.Parallel()
 	for name, known := range map[string]bool{"an account": true, "nobody": false} {
@@ -145,8 +145,8 @@ func TestSpellings_ShareTheLimitOfTheAccount(t *testing.T) {
 	}
 }
 
-// TestSpellings_FromBefore plays accounts that have what no new one may have, and
-// two that have one address.
+// TestSpellings_FromBefore tests accounts with addresses that new accounts may not have,
+// and two accounts that share one address.
 func TestSpellings_FromBefore(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -178,7 +178,7 @@ func TestSpellings_FromBefore(t *testing.T) {
 	})
 }
 
-// TestSpellings_OfOlderCodeAreTaken plays an instance of the release before that
+// TestSpellings_OfOlderCodeAreTaken acts as an instance of the previous release that
 // registers an address during a deployment.
 func TestSpellings_OfOlderCodeAreTaken(t *testing.T) {
 	t.Parallel()

@@ -26,15 +26,15 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
 
-// TestLogin_TellsNothingByItsTime mixes many logins of an unknown, a disabled
-// and an existing account, and compares how long each kind took. It holds that
-// the comparison finds a login that returns early, in the same way.
+// TestLogin_TellsNothingByItsTime mixes many logins of an unknown, a disabled and an
+// existing account, and compares how long each kind took. It checks that the same
+// comparison detects a login that returns early.
 func TestLogin_TellsNothingByItsTime(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g := functionstest.New(t, db)
 		const cost, slots, queue = 6, 4, 1000
-		*g.Passwords = *password.NewHasher(cost, slots, queue) // what must hide the rest takes 3 ms, not 250
+		*g.Passwords = *password.NewHasher(cost, slots, queue) // the hash that must hide the rest takes 3 ms, not 250
 		g.Person()
 		disabled := g.Register("eve@example.org", functionstest.Password)
 		_, admin := g.Admin("root@example.org")
@@ -53,7 +53,7 @@ func TestLogin_TellsNothingByItsTime(t *testing.T) {
 	})
 }
 
-// naive is the login that everybody writes first.
+// naive is a login that returns early, the usual first implementation.
 type naive struct{ *functionstest.Gateway }
 
 type naiveRequest struct {
@@ -70,7 +70,7 @@ func (n *naive) login(ctx context.Context, _ audit.Origin, q naiveRequest) (toke
 	return token.Response{}, errIncorrect.Because(n.Passwords.Verify(ctx, hash, q.Password))
 }
 
-// toldApart returns which kinds of accounts their times or answers tell apart.
+// toldApart returns which kinds of accounts can be told apart by their times or responses.
 func toldApart(g *functionstest.Gateway) []string {
 	const samples = 100
 	emails := map[string]string{

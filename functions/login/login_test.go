@@ -110,7 +110,7 @@ func TestLogin_StrengthensAnOldHash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	*g.Passwords = *password.NewHasher(5, 1, 10) // one more than the hash was made at
+	*g.Passwords = *password.NewHasher(5, 1, 10) // one more than the cost of the stored hash
 	g.Login(functionstest.Email, functionstest.Password)
 	_, after, err := g.DB.AccountAndHash(t.Context(), id)
 	if err != nil {
@@ -131,8 +131,8 @@ func TestLogin_APasswordDoesNotAge(t *testing.T) {
 	g.Login(functionstest.Email, functionstest.Password)
 }
 
-// TestLogin_ByAForeignPage: a form that a foreign page submits may not plant the
-// cookie of a login of its choice.
+// TestLogin_ByAForeignPage checks that a form submitted by a foreign page cannot set the
+// cookie of a login that the page chooses.
 func TestLogin_ByAForeignPage(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))

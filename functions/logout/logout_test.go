@@ -76,11 +76,11 @@ func TestLogout_OfEveryLogin(t *testing.T) {
 
 	fresh := g.Login(functionstest.Email, functionstest.Password)
 	g.Do("POST", path+"?all=true", nil, functionstest.Bearer(p.Access)).Want(http.StatusUnauthorized, "login_revoked")
-	me(g, fresh.Access).Want(http.StatusOK, "") // an ended login has no say over others
+	me(g, fresh.Access).Want(http.StatusOK, "") // an ended login cannot end others
 }
 
-// TestLogout_WithAUsedRefreshToken: what a thief can still do with a token whose
-// owner has gone on, and what it leaves in the trail.
+// TestLogout_WithAUsedRefreshToken checks what a thief can still do with a token after the
+// owner has rotated it, and what that leaves in the trail.
 func TestLogout_WithAUsedRefreshToken(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -88,7 +88,7 @@ func TestLogout_WithAUsedRefreshToken(t *testing.T) {
 		wait    time.Duration // after the last of three rotations
 		all     string
 		audited audit.Name
-		others  bool // stay
+		others  bool // remain
 	}{
 		{"within the grace period", 0, "", audit.LoggedOut, true},
 		{"within the grace period, of every login", signin.DefaultGrace, "?all=true", audit.LoggedOutAll, false},
@@ -134,8 +134,8 @@ func TestLogout_WithAUsedRefreshToken(t *testing.T) {
 	}
 }
 
-// TestLogout_WithATokenAheadOfOurRecord: after an older backup was restored,
-// nothing tells whether a token is the newest.
+// TestLogout_WithATokenAheadOfOurRecord: after a restore from an older backup, the gateway
+// cannot know whether a token is the newest.
 func TestLogout_WithATokenAheadOfOurRecord(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))

@@ -15,7 +15,7 @@ import (
 
 const day = 24 * time.Hour
 
-// times is a pair of tokens with what it says of its time.
+// times is a pair of tokens with the times in the response.
 type times struct {
 	functionstest.Pair
 
@@ -23,8 +23,8 @@ type times struct {
 	RefreshExpiresIn int `json:"refresh_expires_in"`
 }
 
-// TestLoginLifetime uses a login once a day until it is 90 days old. Nothing that
-// is given out reaches past that, and then nothing is, grace or not.
+// TestLoginLifetime uses a login once a day until it is 90 days old. No token outlives
+// that, and after it none is issued, with or without grace.
 func TestLoginLifetime(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -62,14 +62,14 @@ func TestLoginLifetime(t *testing.T) {
 		me().Want(http.StatusOK, "")
 		refresh(g, used).Want(http.StatusOK, "") // within the grace period
 		g.Advance(time.Microsecond)
-		me().Want(http.StatusUnauthorized, "login_revoked") // the leeway for clocks is no longer life
+		me().Want(http.StatusUnauthorized, "login_revoked") // the leeway for clocks does not extend the lifetime
 		refresh(g, p.Refresh).Want(http.StatusUnauthorized, "token_expired")
 		refresh(g, used).Want(http.StatusUnauthorized, "token_expired")
 		g.Login(functionstest.Email, functionstest.Password)
 	})
 }
 
-// TestLoginLifetime_IsASetting: another one, and none.
+// TestLoginLifetime_IsASetting tests another lifetime, and none.
 func TestLoginLifetime_IsASetting(t *testing.T) {
 	t.Parallel()
 	for setting, last := range map[string]int{"1": 1, "0": 200, "3": 3} {
@@ -91,7 +91,8 @@ func TestLoginLifetime_IsASetting(t *testing.T) {
 	}
 }
 
-// TestLoginLifetime_TheCookieEndsWithIt: browsers do not keep what nobody takes.
+// TestLoginLifetime_TheCookieEndsWithIt checks that browsers do not keep a cookie that is
+// no longer accepted.
 func TestLoginLifetime_TheCookieEndsWithIt(t *testing.T) {
 	t.Parallel()
 	g := functionstest.NewWith(t, storetest.SQLite(t), map[string]string{"LOGIN_LIFETIME_DAYS": "1"})
@@ -102,7 +103,7 @@ func TestLoginLifetime_TheCookieEndsWithIt(t *testing.T) {
 	}
 }
 
-// TestSession tells the times of the login that asks, which asking does not move.
+// TestSession checks the times of the current login, which the request does not change.
 func TestSession(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

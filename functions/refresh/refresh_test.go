@@ -37,7 +37,7 @@ func TestRefresh(t *testing.T) {
 		}
 		g.Do("GET", "/api/users/me", nil, functionstest.Bearer(second.Access)).Want(http.StatusOK, "")
 
-		// The answer was lost: within the grace period the same one is made again.
+		// The response was lost. Within the grace period the gateway sends the same one again.
 		g.Advance(signin.DefaultGrace)
 		again := pair(refresh(g, first.Refresh).Want(http.StatusOK, ""))
 		if again.Refresh != second.Refresh {
@@ -47,9 +47,9 @@ func TestRefresh(t *testing.T) {
 	})
 }
 
-// TestRefresh_ASlowTabLosesNothing lets other tabs use the successors of a token
-// while the tab that sent it still waits. All of them share one login, by body
-// or by cookie, and end up with the same token.
+// TestRefresh_ASlowTabLosesNothing has other tabs use the successors of a token while the
+// tab that sent it still waits. All of them share one login, by body or by cookie, and end
+// up with the same token.
 func TestRefresh_ASlowTabLosesNothing(t *testing.T) {
 	t.Parallel()
 	byBody := func(g *functionstest.Gateway, token string) (string, functionstest.Answer) {
@@ -95,9 +95,9 @@ func TestRefresh_ASlowTabLosesNothing(t *testing.T) {
 	}
 }
 
-// TestRefresh_TabsThatShareACookie refreshes from several tabs at once, each with
-// the cookie that it finds, and each sets what it gets, however late. None is
-// signed out, and whatever cookie is left works.
+// TestRefresh_TabsThatShareACookie refreshes from several tabs at once, each with the
+// cookie that it finds, and each stores the cookie that it gets, however late. None is
+// signed out, and the remaining cookie works.
 func TestRefresh_TabsThatShareACookie(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -235,7 +235,7 @@ func TestRefresh_AfterTheLifetime(t *testing.T) {
 	g := functionstest.New(t, storetest.SQLite(t))
 	_, p := g.Person()
 	g.Advance(signin.DefaultIdle - time.Second)
-	p = pair(refresh(g, p.Refresh).Want(http.StatusOK, "")) // use starts the lifetime anew
+	p = pair(refresh(g, p.Refresh).Want(http.StatusOK, "")) // use restarts the lifetime
 	g.Advance(signin.DefaultIdle - time.Second)
 	p = pair(refresh(g, p.Refresh).Want(http.StatusOK, ""))
 	g.Advance(signin.DefaultIdle)
@@ -269,9 +269,9 @@ func TestRefresh_ByCookie(t *testing.T) {
 		functionstest.Header("Sec-Fetch-Site", "cross-site")).Want(http.StatusForbidden, "cross_origin")
 }
 
-// TestRefresh_TheLoserNeverClearsTheCookie sends the cookie of one login many
-// times at once, with and without a grace period. Every answer that touches the
-// cookie sets the one token that is good, or another tab would be signed out.
+// TestRefresh_TheLoserNeverClearsTheCookie sends the cookie of one login many times at
+// once, with and without a grace period. Every response that sets the cookie sets the one
+// valid token; otherwise another tab would be signed out.
 func TestRefresh_TheLoserNeverClearsTheCookie(t *testing.T) {
 	t.Parallel()
 	for grace, losers := range map[string]int{"30": http.StatusOK, "0": http.StatusUnauthorized} {
@@ -287,7 +287,7 @@ func TestRefresh_TheLoserNeverClearsTheCookie(t *testing.T) {
 				for i := range answers {
 					wg.Go(func() {
 						if i > 0 && grace == "0" {
-							g.Advance(time.Millisecond) // or the clock stands, and no time is within no grace
+							g.Advance(time.Millisecond) // a stopped clock would keep even a grace of 0 open
 						}
 						answers[i] = g.Do("POST", "/api/auth/refresh", nil, functionstest.Cookie(first))
 					})
@@ -320,9 +320,9 @@ func login(g *functionstest.Gateway) functionstest.Answer {
 	}).Want(http.StatusOK, "")
 }
 
-// TestCookie_ThatASiblingTossed: a page of another host of the domain can set a
-// cookie of the same name, with the token of its own login, and browsers send
-// both. Nobody is signed in as somebody else by that, and nothing is revoked.
+// TestCookie_ThatASiblingTossed covers a page on a sibling host, which can set a cookie of
+// the same name with the token of its own login; browsers send both. No user gets signed
+// in to another account by that, and nothing is revoked.
 func TestCookie_ThatASiblingTossed(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))

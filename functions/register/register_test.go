@@ -112,7 +112,8 @@ func TestRegister_TellsEveryWrongField(t *testing.T) {
 	}
 }
 
-// TestRegister_Silent: with a taken address nothing is made, changed or told.
+// TestRegister_Silent checks that a registered address creates, changes and reveals
+// nothing.
 func TestRegister_Silent(t *testing.T) {
 	t.Parallel()
 	g := functionstest.NewWith(t, storetest.SQLite(t), map[string]string{"REGISTRATION_CONFLICT": "silent"})

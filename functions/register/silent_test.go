@@ -16,9 +16,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
 
-// TestRegister_SilentTellsNothingByItsTime mixes registrations of free and of
-// taken addresses, and holds that the same comparison tells those of the default
-// apart from a request that needs no hash.
+// TestRegister_SilentTellsNothingByItsTime mixes registrations of free and of registered
+// addresses. It checks that the same comparison detects a request that needs no hash.
 func TestRegister_SilentTellsNothingByItsTime(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

@@ -87,7 +87,7 @@ func TestSessions_PageThroughAll(t *testing.T) {
 			if link := a.Header.Get("Link"); link != "" {
 				next = strings.TrimSuffix(strings.TrimPrefix(link, "<"), `>; rel="next"`)
 			}
-			// What is added meanwhile neither repeats nor hides anything.
+			// Sessions added meanwhile cause neither duplicates nor gaps.
 			g.Do("POST", path, map[string]string{"title": "late"}, ada).Want(http.StatusCreated, "")
 		}
 		if got := strings.Join(titles, ""); got != "6543210" || pages != 3 {
@@ -139,8 +139,8 @@ func TestSessions_BadInput(t *testing.T) {
 	}
 }
 
-// TestCreate_HoldsTheLimit makes one session more than a user may have, and
-// another after one was deleted.
+// TestCreate_HoldsTheLimit creates one session more than a user may have, and another one
+// after a deletion.
 func TestCreate_HoldsTheLimit(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

@@ -16,8 +16,8 @@ import (
 
 const usersPath = "/api/users"
 
-// TestAdmin_NobodyIsThereAtFirst: the schema brings no account, and the first
-// registration makes no administrator.
+// TestAdmin_NobodyIsThereAtFirst checks that the schema contains no account, and that the
+// first registration creates no administrator.
 func TestAdmin_NobodyIsThereAtFirst(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -148,7 +148,8 @@ func TestAdmin_TheLastOneStays(t *testing.T) {
 		g.Do("DELETE", at, nil, admin).Want(http.StatusConflict, "last_admin")
 		g.Do("DELETE", mePath, map[string]string{"password": functionstest.Password}, admin).Want(http.StatusConflict, "last_admin")
 
-		// Two administrators who dismiss each other at once: one of them stays.
+		// If two administrators demote each other at once, exactly one of them stays an
+		// administrator.
 		otherID, other := g.Admin("other@example.org")
 		var wg sync.WaitGroup
 		wg.Go(func() { g.Do("PATCH", usersPath+"/"+string(otherID), `{"role":"user"}`, admin) })

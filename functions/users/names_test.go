@@ -12,8 +12,8 @@ import (
 
 const freshPassword = "an entirely new passphrase"
 
-// TestChangePassword_TakesEachName plays the clients that there are: each has its
-// own address and its own names for the two passwords.
+// TestChangePassword_TakesEachName tests the existing clients: each uses its own path and
+// its own names for the two passwords.
 func TestChangePassword_TakesEachName(t *testing.T) {
 	t.Parallel()
 	for _, route := range []string{
@@ -42,8 +42,8 @@ func TestChangePassword_TakesEachName(t *testing.T) {
 	}
 }
 
-// TestCurrentPassword_HasSeveralNames: names of one value may come together if
-// they say the same, and errors name what was sent.
+// TestCurrentPassword_HasSeveralNames checks that several names of one value may appear
+// together if their values agree, and that errors use the name that was sent.
 func TestCurrentPassword_HasSeveralNames(t *testing.T) {
 	t.Parallel()
 	const right = functionstest.Password
@@ -78,8 +78,8 @@ func TestCurrentPassword_HasSeveralNames(t *testing.T) {
 	}
 }
 
-// wrongFields fails the test unless the answer refuses just these fields, each
-// for its code.
+// wrongFields fails the test unless the response refuses exactly these fields, each with
+// its code.
 func wrongFields(t *testing.T, a functionstest.Answer, want ...string) {
 	t.Helper()
 	var problem struct {

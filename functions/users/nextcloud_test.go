@@ -16,8 +16,8 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// TestChanges_ReachNextcloud changes everything about an account that Nextcloud
-// knows, and looks there.
+// TestChanges_ReachNextcloud changes everything about an account that exists in Nextcloud,
+// and checks the result there.
 func TestChanges_ReachNextcloud(t *testing.T) {
 	t.Parallel()
 	g, cloud := functionstest.NewWithNextcloud(t, storetest.SQLite(t), nil)
@@ -68,8 +68,8 @@ func TestChanges_ReachNextcloud(t *testing.T) {
 	}
 }
 
-// TestQuota_IsSetByAdministrators changes a quota, and looks at what everybody is
-// nextcloudView of it and at Nextcloud.
+// TestQuota_IsSetByAdministrators changes a quota, and checks what each user sees of it
+// and what Nextcloud has.
 func TestQuota_IsSetByAdministrators(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -100,13 +100,13 @@ func TestQuota_IsSetByAdministrators(t *testing.T) {
 				t.Fatalf("%+v, %v", res, err)
 			}
 		}
-		set(`"20 GB"`, "20 GB", "20 GB") // before there is an account
+		set(`"20 GB"`, "20 GB", "20 GB") // before the account exists
 		if u, _ := cloud.User(functionstest.Email); u.Quota != "20 GB" {
 			t.Errorf("after the first wish: %+v", u)
 		}
 		cloud.SetUsed(functionstest.Email, 3<<20)
 		set(`"2048 MB"`, "2 GB", "2 GB")
-		set(`"1 MB"`, "1 MB", "1 MB") // less than it holds
+		set(`"1 MB"`, "1 MB", "1 MB") // less than the account uses
 		mine := g.Do("GET", "/api/users/me/nextcloud", nil, ada).Want(http.StatusOK, "")
 		if mine.Get("quota", "available") != "0" || mine.Get("quota", "total") != "1048576" {
 			t.Errorf("its owner sees %s", mine.Body)
@@ -143,8 +143,8 @@ func TestQuota_IsSetByAdministrators(t *testing.T) {
 	})
 }
 
-// TestQuota_TwoAdministratorsAtOnce wants both changes in the trail, and the
-// wish of one of them.
+// TestQuota_TwoAdministratorsAtOnce expects both changes in the trail, and the desired
+// state to be one of them.
 func TestQuota_TwoAdministratorsAtOnce(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

@@ -46,8 +46,8 @@ func TestProfile_AtAnotherAddress(t *testing.T) {
 	g.Do("GET", "/api/auth/me", nil).Want(http.StatusUnauthorized, "missing_token")
 }
 
-// TestProfile_TellsTheLastLogin: null before the first, and never forgotten, also
-// when the login itself is.
+// TestProfile_TellsTheLastLogin expects null before the first login, and a time that
+// remains even after the login itself is gone.
 func TestProfile_TellsTheLastLogin(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
