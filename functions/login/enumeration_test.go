@@ -34,7 +34,7 @@ func TestLogin_TellsNothingByItsTime(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g := functionstest.New(t, db)
 		const cost, slots, queue = 6, 4, 1000
-		*g.Passwords = *password.NewHasher(cost, slots, queue) // the hash that must hide the rest takes 3 ms, not 250
+		*g.Passwords = *password.NewHasher(cost, slots, queue) // hashes take 3 ms, not 250
 		g.Person()
 		disabled := g.Register("eve@example.org", functionstest.Password)
 		_, admin := g.Admin("root@example.org")

@@ -27,7 +27,7 @@ func signedIn(t testing.TB, db *store.DB, a account.Account) signin.Proof {
 	return signin.NewProof(a.ID, l.ID)
 }
 
-// endings are the ways in which a proof comes to nothing.
+// endings returns the ways in which a proof becomes invalid.
 func endings(db *store.DB, a account.Account, by signin.Proof) map[string]func(t *testing.T) {
 	change := func(c store.Changes) func(t *testing.T) {
 		return func(t *testing.T) {
@@ -122,8 +122,8 @@ func TestUpdateAs_HoldsWhatWasProved(t *testing.T) {
 func plainly(p signin.Proof) signin.Proof    { return p }
 func everything(p signin.Proof) signin.Proof { return p.AsAdmin().WithPassword("hash") }
 
-// TestConfirmed_IsDemanded writes for callers what they did not prove that they
-// may, as a function with a mistake would.
+// TestConfirmed_IsDemanded writes for callers that have not proved their right to, as a
+// function with a bug would.
 func TestConfirmed_IsDemanded(t *testing.T) {
 	t.Parallel()
 	db := storetest.SQLite(t)
@@ -185,8 +185,8 @@ func TestConfirmed_IsDemanded(t *testing.T) {
 	}
 }
 
-// TestSessions_OfACallerWhoseLoginEnded holds the conditions of the statements
-// that stand by themselves.
+// TestSessions_OfACallerWhoseLoginEnded checks the conditions of the statements that run
+// outside a transaction.
 func TestSessions_OfACallerWhoseLoginEnded(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -226,8 +226,8 @@ func TestSessions_OfACallerWhoseLoginEnded(t *testing.T) {
 	})
 }
 
-// TestStartLogin_BesideAChangeOfPassword starts logins with the old password
-// while it is changed: none of them lives on.
+// TestStartLogin_BesideAChangeOfPassword starts logins with the old password while it is
+// changed. None of them survives.
 func TestStartLogin_BesideAChangeOfPassword(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

@@ -16,7 +16,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// before inserts an account as code did that knew no canonical addresses.
+// before inserts an account as older code did, without a canonical address.
 func before(t *testing.T, db *store.DB, email, name string) account.ID {
 	t.Helper()
 	id := account.NewID()
@@ -29,7 +29,7 @@ func before(t *testing.T, db *store.DB, email, name string) account.ID {
 	return id
 }
 
-// find returns whom somebody means who types the text, "" for nobody.
+// find returns the account that a typed address finds, or "" for none.
 func find(t *testing.T, db *store.DB, typed string) account.ID {
 	t.Helper()
 	l, err := account.ParseEmailLookup(typed)
@@ -153,7 +153,7 @@ func TestSettleEmails_LeavesTheYoungerOfTwoAsItIs(t *testing.T) {
 		if e := email(t, db, third); e != "ｂｏｂ@bücher.example" {
 			t.Errorf("a twin reads %s, which is how it signs in", e)
 		}
-		// A twin changes what it likes, and keeps its spelling.
+		// A twin may change anything else, and keeps its spelling.
 		a, err := db.Account(t.Context(), younger)
 		if err != nil {
 			t.Fatal(err)
@@ -199,8 +199,8 @@ func TestSettleEmails_OfManyAccounts(t *testing.T) {
 	})
 }
 
-// TestSettleEmails_AfterOlderCode plays what instances do that are not replaced
-// yet: they insert and change rows and know nothing of canonical addresses.
+// TestSettleEmails_AfterOlderCode acts as instances that are not replaced yet: they insert
+// and change rows without canonical addresses.
 func TestSettleEmails_AfterOlderCode(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -222,7 +222,7 @@ func TestSettleEmails_AfterOlderCode(t *testing.T) {
 		if got := email(t, db, who.ID); got != "ada@xn--mnchen-3ya.example" {
 			t.Errorf("the address reads %s", got)
 		}
-		// Somebody wants the address that it had, and an older account moves to it.
+		// Another user wants the address that it had, and an older account moves to it.
 		mover := before(t, db, "ada@xn--bcher-kva.example", "")
 		if twins := settled(t, db); len(twins) != 0 {
 			t.Errorf("twins %v", twins)
@@ -255,8 +255,8 @@ func TestCreateAccount_RefusesEverySpellingOfATakenAddress(t *testing.T) {
 	})
 }
 
-// TestChangeAccount_KeepsTheSpellingThatOlderCodeFinds holds that a change of
-// something else leaves the address as it is kept.
+// TestChangeAccount_KeepsTheSpellingThatOlderCodeFinds checks that a change of another
+// field leaves the stored address as it is.
 func TestChangeAccount_KeepsTheSpellingThatOlderCodeFinds(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

@@ -15,8 +15,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store/sqlite"
 )
 
-// What must be true together is written in one Update. If the function fails, nothing
-// is stored.
+// Write what must change together in one Update. If the function fails, nothing is stored.
 func ExampleDB_Update() {
 	dir, err := os.MkdirTemp("", "store")
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 
 const day = 24 * time.Hour
 
-// TestLimitLogins holds that no statement takes a login for live at the end of
-// its lifetime, however it was used, and that all do until then.
+// TestLimitLogins checks that no statement accepts a login at the end of its lifetime,
+// however it was used, and that all do until then.
 func TestLimitLogins(t *testing.T) {
 	t.Parallel()
 	const lifetime = 90 * day
@@ -95,8 +95,8 @@ func TestLimitLogins(t *testing.T) {
 	})
 }
 
-// TestLimitLogins_GoesByTheSettingOfNow: another setting holds at once, for
-// logins that were there before, too; none is no limit.
+// TestLimitLogins_GoesByTheSettingOfNow checks that another setting applies at once, also
+// to existing logins, and that no setting means no limit.
 func TestLimitLogins_GoesByTheSettingOfNow(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

@@ -12,8 +12,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// A worn is a login in db beside a record of when each of its tokens was first
-// used.
+// A worn is a login in db beside a record of when each of its tokens was first used.
 type worn struct {
 	*testing.T
 	db   *store.DB
@@ -30,8 +29,7 @@ func wear(t *testing.T, db *store.DB, email string) *worn {
 	return &worn{T: t, db: db, id: l.ID}
 }
 
-// present sends a token as the function behind refresh does and returns what it
-// means.
+// present presents a token as the refresh function does and returns the decision.
 func (w *worn) present(counter int, now time.Time, grace time.Duration) signin.Decision {
 	w.Helper()
 	r, matched, err := w.db.RotateLogin(w.Context(), w.id, int64(counter), "192.0.2.1", now, now.Add(time.Hour))
@@ -52,10 +50,10 @@ func (w *worn) present(counter int, now time.Time, grace time.Duration) signin.D
 	return signin.Decide(is.Login, int64(counter), now, grace)
 }
 
-// rotateAsBefore rotates as a gateway does that knows nothing of uses.
+// rotateAsBefore rotates as an older gateway does, which does not record uses.
 func (w *worn) rotateAsBefore(now time.Time) {
 	w.Helper()
-	// The engines keep times differently, so the time is that of a rotation.
+	// The engines store times differently, so the time is that of a rotation.
 	if v := w.present(len(w.used), now, signin.DefaultGrace); v != signin.Rotate {
 		w.Fatal(v)
 	}
@@ -68,9 +66,9 @@ func (w *worn) rotateAsBefore(now time.Time) {
 	}
 }
 
-// TestRotateLogin_NotesEachFirstUse lets clients present current and used tokens
-// at random times, to the microsecond around the end of grace, and compares what
-// the row tells with a record of everything.
+// TestRotateLogin_NotesEachFirstUse has clients present current and used tokens at random
+// times, to the microsecond around the end of grace, and compares the row with a complete
+// record.
 func TestRotateLogin_NotesEachFirstUse(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -82,7 +80,7 @@ func TestRotateLogin_NotesEachFirstUse(t *testing.T) {
 			now := noon
 			for range 30 {
 				counter := max(0, len(w.used)-random.IntN(6))
-				if counter < len(w.used) && random.IntN(2) == 0 { // right at the end of grace
+				if counter < len(w.used) && random.IntN(2) == 0 { // exactly at the end of grace
 					now = latest(now, w.used[counter].Add(signin.DefaultGrace+time.Duration(random.IntN(2))*time.Microsecond))
 				}
 				want := signin.Rotate
@@ -142,9 +140,9 @@ func TestRotateLogin_RemembersSoManyUses(t *testing.T) {
 	})
 }
 
-// TestRotateLogin_BesideAnOlderGateway: while a new version is deployed the old
-// queryRow rotates the same logins and notes no uses. No token is good for longer by
-// that, and the one before the current is as good as it was.
+// TestRotateLogin_BesideAnOlderGateway: during a deployment, the old version rotates the
+// same logins without recording uses. That extends the life of no token, and the one
+// before the current is as good as it was.
 func TestRotateLogin_BesideAnOlderGateway(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

@@ -15,8 +15,8 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// wished returns the wish for a new account, which is in db and due at noon
-// plus after.
+// wished returns the desired state of a new account, which is in db and due at noon plus
+// after.
 func wished(t *testing.T, db *store.DB, id string, after time.Duration) desired.Account {
 	t.Helper()
 	n := desired.Account{

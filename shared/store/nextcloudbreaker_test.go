@@ -38,7 +38,7 @@ func TestNextcloudBreaker_IsKeptForEachSettings(t *testing.T) {
 			t.Error("a trial is not made by one for each settings")
 		}
 		holds("old", noon, store.BlockedByTrial)
-		check(db.EndNextcloudTrial(ctx, "old", noon)) // another's, which has ended before
+		check(db.EndNextcloudTrial(ctx, "old", noon)) // another trial, which has ended before
 		holds("old", noon, store.BlockedByTrial)
 		check(db.RecordNextcloudRefusal(ctx, "old", noon, noon.Add(5*time.Minute)))
 		holds("old", noon, store.BlockedByRefusal)

@@ -20,7 +20,7 @@ func TestLeaseNextcloud(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		var want []account.ID
-		for i := range 4 { // the later made, the earlier due
+		for i := range 4 { // the later created, the earlier due
 			n := wished(t, db, fmt.Sprint("user", i), -time.Duration(i)*time.Second)
 			want = append([]account.ID{n.UserID}, want...)
 		}
@@ -47,7 +47,7 @@ func TestLeaseNextcloud(t *testing.T) {
 		if _, again := lease(t, db, 9); len(again) != 3 {
 			t.Errorf("after the release %d can be leased, want 3", len(again))
 		}
-		later := noon.Add(2 * time.Minute) // when the leases have run out
+		later := noon.Add(2 * time.Minute) // when the leases have expired
 		again, err := db.LeaseNextcloud(t.Context(), uid.New(), later, later.Add(time.Minute), 9)
 		if err != nil || len(again) != 4 {
 			t.Errorf("after the leases ran out: %d, %v, want 4", len(again), err)

@@ -13,8 +13,8 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// conflicted returns an account that is signed in, and in conflict with the one
-// of that id in Nextcloud.
+// conflicted returns a signed-in account that conflicts with the Nextcloud account of that
+// ID.
 func conflicted(t *testing.T, db *store.DB, email, with string) (account.Account, signin.Proof) {
 	t.Helper()
 	a := someone(t, db, email)
@@ -32,7 +32,7 @@ func conflicted(t *testing.T, db *store.DB, email, with string) (account.Account
 	return a, signedIn(t, db, a)
 }
 
-// claim claims the account that is in the way.
+// claim claims the conflicting account.
 func claim(t *testing.T, db *store.DB, by signin.Proof, id string) error {
 	t.Helper()
 	way := row(t, db, by.User()).ConflictingID()
@@ -133,8 +133,8 @@ func TestClaimNextcloud_OneOfTwoUsers(t *testing.T) {
 	})
 }
 
-// TestClaimNextcloud_AReservationGivesWay is about an id that a user would get
-// and has not.
+// TestClaimNextcloud_AReservationGivesWay tests an ID that is reserved for a user but not
+// yet assigned.
 func TestClaimNextcloud_AReservationGivesWay(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -218,7 +218,7 @@ func TestUnlinkNextcloud(t *testing.T) {
 		if n := row(t, db, a.ID); !unlink(a.ID) || n.Link != desired.Claimed || row(t, db, a.ID).Link != desired.Released {
 			t.Errorf("a claimed one: %+v", n)
 		}
-		holder, rows := lease(t, db, 9) // a try that began before does not undo it
+		holder, rows := lease(t, db, 9) // an attempt that began earlier does not undo it
 		for _, n := range rows {
 			settle(t, db, n, holder, desired.Outcome{InitialPassword: n.InitialPassword, Link: desired.Claimed, Owned: true, Status: desired.Active})
 		}

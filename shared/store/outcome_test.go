@@ -19,7 +19,8 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// A lost is a store whose line to PostgreSQL is cut, and who is in it.
+// A lost is a store with a connection to PostgreSQL that can be cut, and the account in
+// it.
 type lost struct {
 	*store.DB
 
@@ -41,21 +42,21 @@ func newLost(t *testing.T) *lost {
 	db := storetest.OpenPostgres(t, line.URL())
 	t.Cleanup(func() { db.Close() })
 	l := &lost{DB: db, line: line, direct: direct, who: someone(t, db, "ada@example.org"), email: "first@example.org"}
-	if err := l.write(t.Context(), &l.Statements); err != nil { // or pgx asks for its description first, and waits for the answer
+	if err := l.write(t.Context(), &l.Statements); err != nil { // makes pgx cache its description
 		t.Fatal(err)
 	}
 	l.email = "lost@example.org"
 	return l
 }
 
-// write inserts the account, with s, which is the store or a transaction.
+// write inserts the account with s, which is the store or a transaction.
 func (l *lost) write(ctx context.Context, s *store.Statements) error {
 	a := l.who
 	a.ID, a.Email = account.NewID(), l.email
 	return s.CreateAccount(ctx, a, "hash")
 }
 
-// made returns how many such accounts there are.
+// made returns how many such accounts exist.
 func (l *lost) made(t *testing.T) int {
 	t.Helper()
 	var n int
@@ -65,7 +66,7 @@ func (l *lost) made(t *testing.T) int {
 	return n
 }
 
-// cutWhenMade cuts the line as soon as the account is there.
+// cutWhenMade cuts the connection as soon as the account exists.
 func (l *lost) cutWhenMade(t *testing.T) {
 	t.Helper()
 	look := time.NewTicker(5 * time.Millisecond)
@@ -76,9 +77,9 @@ func (l *lost) cutWhenMade(t *testing.T) {
 	l.line.Reset()
 }
 
-// TestLost_OnPostgres loses the connection at every point of a statement and a transaction.
-// A change that may have been made is told apart from one that was not, and none
-// is made twice.
+// TestLost_OnPostgres loses the connection at every point of a statement and a
+// transaction. It checks that a change that may have been made is reported differently
+// from one that was not, and that none is made twice.
 func TestLost_OnPostgres(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -185,8 +186,8 @@ func TestLost_OnPostgres(t *testing.T) {
 	}
 }
 
-// ended runs statement, which has to wait for a lock, and has the server end its
-// session meanwhile (57P01).
+// ended runs statement, which has to wait for a lock, and has the server end its session
+// meanwhile (57P01).
 func (l *lost) ended(t *testing.T, statement func() error) error {
 	t.Helper()
 	tx, err := l.direct.Begin(t.Context())
@@ -213,7 +214,7 @@ func (l *lost) ended(t *testing.T, statement func() error) error {
 	return <-failed
 }
 
-// A client that leaves is nobody's fault, neither the database's.
+// A client that disconnects is not a fault, and in particular not one of the database.
 func TestLost_TheCallerLeft(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -281,7 +282,7 @@ func TestSQLite_IsUnavailable(t *testing.T) {
 	}
 }
 
-// pragma sets something on all connections of db, which is one from here on.
+// pragma sets a pragma on all connections of db, and limits them to one.
 func pragma(t *testing.T, db *store.DB, what string) {
 	t.Helper()
 	db.Handle().SetMaxOpenConns(1)

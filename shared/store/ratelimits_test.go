@@ -93,7 +93,7 @@ func TestAccountForLogin_KnowsWhereSomebodySignedInBefore(t *testing.T) {
 		login("nowhere")
 		for address, want := range map[string]bool{
 			"192.0.2.1":     true,
-			"2001:db8::abc": true, // of the same /64
+			"2001:db8::abc": true, // in the same /64
 			"2001:db8:1::1": false,
 			"192.0.2.2":     true,  // signed out there
 			"192.0.2.3":     false, // a thief

@@ -65,8 +65,8 @@ func TestSchema_OfANeverMigratedDatabaseIsRefused_OnPostgres(t *testing.T) {
 	}
 }
 
-// TestSchema_IsAskedForOnce holds that the question costs one round trip in the
-// life of a process.
+// TestSchema_IsAskedForOnce checks that the schema check costs one round trip in the life
+// of a process.
 func TestSchema_IsAskedForOnce(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

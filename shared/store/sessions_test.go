@@ -22,10 +22,10 @@ func session(user account.ID, content document.Object) conversation.Session {
 	}
 }
 
-// fill makes sessions as older code did, which knew nothing of a bound.
+// fill creates sessions as older code did, without a limit.
 func fill(tb testing.TB, db *store.DB, user account.ID, n int, content string) {
 	tb.Helper()
-	err := db.Update(tb.Context(), func(*store.Tx) error { return nil }) // the schema is there
+	err := db.Update(tb.Context(), func(*store.Tx) error { return nil }) // the schema exists after this
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func fill(tb testing.TB, db *store.DB, user account.ID, n int, content string) {
 	}
 }
 
-// analyze does what a database does by itself in time: it counts its rows.
+// analyze updates the statistics, which a database does on its own in time.
 func analyze(b *testing.B, db *store.DB) {
 	b.Helper()
 	maintain := "ANALYZE"
@@ -68,8 +68,8 @@ func sessionsOf(tb testing.TB, db *store.DB, user account.ID) int {
 	return n
 }
 
-// TestCreateSession_HoldsTheLimit lets many calls at once make sessions, again
-// and again after some were deleted, beside some that older code made.
+// TestCreateSession_HoldsTheLimit creates sessions concurrently, repeatedly after some
+// were deleted, and beside some that older code created.
 func TestCreateSession_HoldsTheLimit(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -90,7 +90,7 @@ func TestCreateSession_HoldsTheLimit(t *testing.T) {
 			for range callers {
 				wg.Go(func() {
 					err := error(store.ErrUnavailable)
-					for errors.Is(err, store.ErrUnavailable) { // the others were in the way too often: nothing was made
+					for errors.Is(err, store.ErrUnavailable) { // too many conflicts with the others: nothing was created
 						err = db.CreateSession(t.Context(), by, session(ada.ID, document.Empty), limit)
 					}
 					switch {
@@ -130,8 +130,8 @@ func benchmarkEach(b *testing.B, run func(b *testing.B, db *store.DB)) {
 	b.Run("postgres", func(b *testing.B) { run(b, storetest.Postgres(b)) })
 }
 
-// BenchmarkCreateSession makes sessions for somebody who has none, and for
-// somebody who has just one less than the limit each time.
+// BenchmarkCreateSession creates sessions for a user who has none, and for a user who has
+// one less than the limit each time.
 func BenchmarkCreateSession(b *testing.B) {
 	benchmarkEach(b, func(b *testing.B, db *store.DB) {
 		for _, had := range []int{0, 9_999} {
@@ -153,7 +153,7 @@ func BenchmarkCreateSession(b *testing.B) {
 					if err := db.CreateSession(b.Context(), by, s, limit); err != nil {
 						b.Fatal(err)
 					}
-					if had > 0 { // the next one counts, as it always does at the limit
+					if had > 0 { // the next one counts sessions, as it always does at the limit
 						b.StopTimer()
 						if err := db.DeleteSession(b.Context(), by, s.ID, noon); err != nil {
 							b.Fatal(err)

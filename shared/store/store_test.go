@@ -174,8 +174,8 @@ func TestSecretsOfTheURL_StayOutOfErrors(t *testing.T) {
 	}
 }
 
-// TestRotateLogin_OfADisabledAccount disables the account alone, as somebody
-// who works on the database by hand would.
+// TestRotateLogin_OfADisabledAccount disables only the account, as an operator who edits
+// the database manually would.
 func TestRotateLogin_OfADisabledAccount(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

@@ -9,7 +9,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store/sqlite"
 )
 
-// TestUp_TellsWhatItApplied migrates an empty database, and again.
+// TestUp_TellsWhatItApplied migrates an empty database, and then again.
 func TestUp_TellsWhatItApplied(t *testing.T) {
 	t.Parallel()
 	db, err := sqlite.Open(filepath.Join(t.TempDir(), "gateway.db"))

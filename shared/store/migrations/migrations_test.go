@@ -140,8 +140,8 @@ func TestUp_GivesUpAndSaysWhoIsInTheWay(t *testing.T) {
 	}
 }
 
-// TestUp_LetsOthersThrough holds that a migration that waits for a table does not
-// keep everybody out of it until it gets it.
+// TestUp_LetsOthersThrough checks that a migration waiting for a table does not block all
+// other sessions from it in the meantime.
 func TestUp_LetsOthersThrough(t *testing.T) {
 	t.Parallel()
 	db, url := old(t)
@@ -179,7 +179,7 @@ func TestUp_RefusesAPooler(t *testing.T) {
 	}
 }
 
-// TestUp_OnAFreshFolderBesideItself starts as several processes do at once.
+// TestUp_OnAFreshFolderBesideItself starts the way several processes do at once.
 func TestUp_OnAFreshFolderBesideItself(t *testing.T) {
 	t.Parallel()
 	for range 5 {

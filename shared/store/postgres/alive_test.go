@@ -17,9 +17,9 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
 
-// TestPool_ReplacesDeadConnections cuts every connection of a pool in each way
-// in which somebody says so. The statement after it succeeds, at once: nothing
-// rests long enough to be asked.
+// TestPool_ReplacesDeadConnections cuts every connection of a pool in each way that the
+// client can notice. The next statement succeeds at once, because no connection is idle
+// long enough to be pinged.
 func TestPool_ReplacesDeadConnections(t *testing.T) {
 	t.Parallel()
 	for name, cut := range map[string]func(t *testing.T, direct string, line *storetest.Line){
@@ -59,8 +59,8 @@ func TestPool_ReplacesDeadConnections(t *testing.T) {
 	}
 }
 
-// terminate ends all connections to the database but its own, and returns when
-// they are gone.
+// terminate ends all connections to the database but its own, and returns when they are
+// gone.
 func terminate(t *testing.T, url string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
@@ -119,7 +119,7 @@ func TestHungUp(t *testing.T) {
 	}
 }
 
-// connect returns a connection as the pool has them.
+// connect returns a connection configured as in the pool.
 func connect(t *testing.T, url string) *pgx.Conn {
 	t.Helper()
 	config, err := pgx.ParseConfig(url)
@@ -134,8 +134,8 @@ func connect(t *testing.T, url string) *pgx.Conn {
 	return conn.(*stdlib.Conn).Conn()
 }
 
-// TestHungUp_WaitsForNoReader asks about a connection that somebody reads from,
-// as pgx does in the background after a slow write.
+// TestHungUp_WaitsForNoReader checks a connection that another goroutine reads from, as
+// pgx does in the background after a slow write.
 func TestHungUp_WaitsForNoReader(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -159,7 +159,7 @@ func TestHungUp_WaitsForNoReader(t *testing.T) {
 		c.Read(make([]byte, 1))
 	}()
 	<-began
-	for range 100 { // the reader has begun to wait by the last of them, if not before
+	for range 100 { // the reader waits by the last of them, if not before
 		runtime.Gosched()
 		if postgres.HungUp(c) {
 			t.Error("a connection that is read from counts as hung up")

@@ -30,7 +30,7 @@ func (k *keeper) renew(_ context.Context, name string) secret.String {
 	return secret.String(k.url.Load().(string))
 }
 
-// open returns a store for dsn, and what holds the URL from now on.
+// open returns a store for dsn, and the keeper that holds its URL.
 func open(t *testing.T, dsn string) (*store.DB, *keeper) {
 	t.Helper()
 	k := &keeper{}
@@ -46,7 +46,7 @@ func open(t *testing.T, dsn string) (*store.DB, *keeper) {
 	return db, k
 }
 
-// ask has the database answer, and counts how often the URL was renewed.
+// ask queries the database, and checks how often the URL was renewed.
 func ask(t *testing.T, db *store.DB, k *keeper, renewed int64) {
 	t.Helper()
 	if v, err := db.Schema(t.Context()); err != nil || v != store.SchemaVersion {
@@ -57,7 +57,7 @@ func ask(t *testing.T, db *store.DB, k *keeper, renewed int64) {
 	}
 }
 
-// password returns that of a URL.
+// password returns the password in a URL.
 func password(t *testing.T, dsn string) string {
 	t.Helper()
 	u, err := url.Parse(dsn)
@@ -74,10 +74,10 @@ func TestConnector_ARotatedPasswordIsNotFelt(t *testing.T) {
 	db, k := open(t, first)
 	ask(t, db, k, 0)
 	k.url.Store(role.Rotate())
-	ask(t, db, k, 0)               // what is open lives on
-	db.Handle().SetMaxIdleConns(0) // from here on every statement connects anew
+	ask(t, db, k, 0)               // open connections stay open
+	db.Handle().SetMaxIdleConns(0) // from here on, every statement opens a connection
 	ask(t, db, k, 1)
-	ask(t, db, k, 1) // it was remembered
+	ask(t, db, k, 1) // the renewed URL was kept
 }
 
 func TestConnector_ARefusalIsForSomebodyElseToPutRight(t *testing.T) {

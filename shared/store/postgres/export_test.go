@@ -17,7 +17,7 @@ var (
 	Undone      = undone
 )
 
-// Rest makes c one that was used so long ago.
+// Rest makes c look as if it was last used that long ago.
 func Rest(c *pgx.Conn, ago time.Duration) {
 	c.PgConn().CustomData()[lastUse] = time.Now().Round(0).Add(-ago)
 }

@@ -20,8 +20,8 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// TestFailures holds what each way to lose a server means: whether it passes, and
-// whether the statement may have taken effect.
+// TestFailures checks the meaning of each way to lose a server: whether it is temporary,
+// and whether the statement may have taken effect.
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	state := func(code string) error { return &pgconn.PgError{Severity: "FATAL", Code: code} }
@@ -75,8 +75,8 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// A transaction whose time runs out may reach pgx before database/sql notices. pgx
-// sends nothing then, so the outcome is known.
+// A transaction that times out may reach pgx before database/sql notices. pgx sends
+// nothing then, so the outcome is known.
 func TestUndone_WhatWasNotSent(t *testing.T) {
 	t.Parallel()
 	tx, err := connect(t, storetest.PostgresURL(t)).Begin(t.Context())
@@ -94,8 +94,8 @@ func TestUndone_WhatWasNotSent(t *testing.T) {
 	}
 }
 
-// Under the simple protocol database/sql would run again what it has lost the
-// answer of.
+// Under the simple protocol, database/sql would repeat a statement after losing its
+// response.
 func TestRead_RefusesTheSimpleProtocol(t *testing.T) {
 	t.Parallel()
 	env := config.Map(map[string]string{"DATABASE_URL": "postgres://h/db?default_query_exec_mode=simple_protocol"})

@@ -21,8 +21,8 @@ import (
 	"github.com/voiceassist/gateway/shared/store/postgres"
 )
 
-// authority returns the certificate of an authority of its own, in PEM, and one
-// that it gave to localhost.
+// authority returns the certificate of a new authority in PEM, and a certificate that it
+// issued for localhost.
 func authority(t *testing.T) (ca string, server tls.Certificate) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -47,8 +47,8 @@ func authority(t *testing.T) (ca string, server tls.Certificate) {
 		tls.Certificate{Certificate: [][]byte{leafDER}, PrivateKey: key}
 }
 
-// tlsServer takes connections as PostgreSQL does, as far as TLS, and tells of each
-// whether the client went on after it saw the certificate.
+// tlsServer accepts connections as PostgreSQL does, up to TLS, and reports for each
+// whether the client continued after it saw the certificate.
 func tlsServer(t *testing.T, cert tls.Certificate) (port string, trusted <-chan bool) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

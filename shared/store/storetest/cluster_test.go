@@ -49,7 +49,7 @@ func TestCluster_OrdersTextByItsBytes(t *testing.T) {
 	}
 }
 
-// childEnv makes a test that sees it the process that is to be killed.
+// childEnv makes a test run as the process to kill.
 const childEnv = "STORETEST_CHILD"
 
 func TestCluster_EndsWithAKilledProcess(t *testing.T) {
@@ -76,7 +76,7 @@ func TestCluster_EndsWithAKilledProcess(t *testing.T) {
 	awaitGone(ctx, t, filepath.Dir(data))
 }
 
-// child starts this test binary as a process with a cluster of its own.
+// child starts this test binary as a process with its own cluster.
 func child(t *testing.T) (dsn string, kill func()) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestCluster_EndsWithAKilledProcess$")
@@ -110,7 +110,7 @@ func child(t *testing.T) (dsn string, kill func()) {
 	return "", nil
 }
 
-// awaitGone waits until there is no file at path.
+// awaitGone waits until no file exists at path.
 func awaitGone(ctx context.Context, t *testing.T, path string) {
 	t.Helper()
 	look := time.NewTicker(10 * time.Millisecond)

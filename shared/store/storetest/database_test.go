@@ -31,7 +31,7 @@ func TestFromTemplate_MigratesOnceAndIsolatesTests(t *testing.T) {
 			t.Errorf("database %d holds %d notes, %v; want its own one only", i, notes, err)
 		}
 	}
-	if got := migrations.Load(); got > 1 { // none where this process ran the test before
+	if got := migrations.Load(); got > 1 { // none if this process ran the test before
 		t.Errorf("migrated %d times, want once", got)
 	}
 }
@@ -73,7 +73,7 @@ func TestFromTemplate_SweepsUpAfterTheDeadOnly(t *testing.T) {
 	const dead, alive, foreign = "voiceassist_test_7_1", "voiceassist_test_8_1", "voiceassist_test_prod"
 	admin := connect(t, storetest.Cluster(t))
 	for _, sql := range []string{
-		"SELECT pg_advisory_lock(8)", // what the process that made the second one holds
+		"SELECT pg_advisory_lock(8)", // held by the process that created the second one
 		"CREATE DATABASE " + dead, "CREATE DATABASE " + alive, "CREATE DATABASE " + foreign,
 	} {
 		if _, err := admin.Exec(t.Context(), sql); err != nil {
@@ -100,7 +100,7 @@ func TestFromTemplate_SweepsUpAfterTheDeadOnly(t *testing.T) {
 	}
 }
 
-// A recorder is a test that keeps what Fatalf says.
+// A recorder is a test that records the messages of Fatalf.
 type recorder struct {
 	testing.TB
 	fatal string

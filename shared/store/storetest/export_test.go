@@ -2,7 +2,7 @@ package storetest
 
 import "context"
 
-// Sweep does what the first database of a process does at the server.
+// Sweep does what the first database of a process does on the server.
 func Sweep(ctx context.Context, admin string) error {
 	var w workshop
 	defer w.close()
