@@ -72,8 +72,8 @@ func TestParseEmail(t *testing.T) {
 	}
 }
 
-// TestParseEmail_Domains holds what becomes of the part after the @, in U-labels
-// and in A-labels.
+// TestParseEmail_Domains checks the canonical form of the part after the @, given as
+// U-labels and as A-labels.
 func TestParseEmail_Domains(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("a", 63)
@@ -155,19 +155,19 @@ func TestParseEmail_CountsTheDomainInASCII(t *testing.T) {
 			t.Errorf("%d bytes: got %q, %v", len(local)+1+3*63+60, e, err)
 		}
 	}
-	cjk := strings.Repeat(strings.Repeat("例", 20)+".", 5) + "example" // 300 bytes and more as it stands
+	cjk := strings.Repeat(strings.Repeat("例", 20)+".", 5) + "example" // 300 bytes and more before conversion
 	if e, err := account.ParseEmail("a@" + cjk); err != nil || len(e.ASCII()) > account.MaxEmail || len(e) < account.MaxEmail {
 		t.Errorf("got %q, %v", e, err)
 	}
 }
 
-// TestParseEmail_CharactersBeforeTheAt walks Unicode: nothing that cannot be
-// seen, is no character, or means another one passes on its own.
+// TestParseEmail_CharactersBeforeTheAt walks Unicode. No single code point passes that is
+// invisible, not a character, or equivalent to another one.
 func TestParseEmail_CharactersBeforeTheAt(t *testing.T) {
 	t.Parallel()
 	for r := range characters() {
 		if norm.NFC.String(string(r)) != string(r) {
-			continue // only another spelling of what is walked, too
+			continue // another spelling of a character that is also walked
 		}
 		e, err := account.ParseEmail("a" + string(r) + "b@example.org")
 		if err != nil {
@@ -188,8 +188,8 @@ func TestParseEmail_CharactersBeforeTheAt(t *testing.T) {
 }
 
 // characters yields every code point except those of planes 4 to 13, which have no
-// characters, and most of the private use planes 15 and 16, whose characters are
-// all alike. With go test -short it also leaves out most ideographs and syllables.
+// characters, and most of the private use planes 15 and 16, where all characters are
+// alike. With go test -short it also omits most ideographs and syllables.
 func characters() iter.Seq[rune] {
 	return func(yield func(rune) bool) {
 		for r := rune(0); r <= unicode.MaxRune; r++ {
@@ -212,10 +212,11 @@ func characters() iter.Seq[rune] {
 	}
 }
 
-// fullWidth reports the variants of ASCII.
+// fullWidth reports whether r is a full-width variant of an ASCII character.
 func fullWidth(r rune) bool { return '\uff01' <= r && r <= '\uff5e' }
 
-// exceptional reports what RFC 5892 section 2.6 takes beside letters and digits.
+// exceptional reports whether RFC 5892 section 2.6 allows r in addition to letters and
+// digits.
 func exceptional(r rune) bool { return strings.ContainsRune("\u06fd\u06fe\u0f0b\u3007", r) }
 
 func TestParseEmail_SaysWhatIsWrong(t *testing.T) {
@@ -245,9 +246,9 @@ func TestParseEmail_SaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// FuzzParseEmail holds that what is parsed parses to itself and is found by its
-// old spelling, its A-form and its capitals, that addresses are equal exactly
-// when their A-forms are, and that they can break no line of a log or a mail.
+// FuzzParseEmail checks that a parsed address parses to itself and is found by its old
+// spelling, its A-form and its capitals, that addresses are equal exactly if their A-forms
+// are, and that they cannot break a line of a log or a mail.
 func FuzzParseEmail(f *testing.F) {
 	for _, s := range []string{
 		"Ada@example.org", "rene\u0301@İstanbul.example", "a@b\u0345.c", "bob@xn--bcher-kva.example", "bob@ｂücher。example",
@@ -284,7 +285,7 @@ func TestParseLookup(t *testing.T) {
 		{" Bob@XN--BCHER-KVA.example", "bob@bücher.example", "bob@xn--bcher-kva.example"},
 		{"ＢＯＢ@bücher.example", "bob@bücher.example", "ｂｏｂ@bücher.example"},
 		{"bob＠bücher.example", "bob@bücher.example", "bob@bücher.example"},
-		{"😀@example.org", "", "😀@example.org"}, // such an account may be there
+		{"😀@example.org", "", "😀@example.org"}, // such an account may exist
 		{"a\u200b@example.org", "", "a\u200b@example.org"},
 	} {
 		got, err := account.ParseEmailLookup(test.in)

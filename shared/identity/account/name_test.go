@@ -60,8 +60,8 @@ func TestParseName_WithNothingToSeeIsNone(t *testing.T) {
 	}
 }
 
-// TestParseName_Characters walks Unicode: on its own, nothing that cannot be
-// seen or is no character passes, and what passes stays as it is.
+// TestParseName_Characters walks Unicode. No single code point passes that is invisible or
+// not a character, and what passes stays unchanged.
 func TestParseName_Characters(t *testing.T) {
 	t.Parallel()
 	for r := range characters() {
@@ -87,16 +87,16 @@ func TestParseName_Characters(t *testing.T) {
 	}
 }
 
-// refusedLetter reports the letters that RFC 8264 keeps out: the parts of Hangul
-// syllables (section 9.9), which Unicode composes, and what stretches or repeats
+// refusedLetter reports whether RFC 8264 excludes the letter: the parts of Hangul
+// syllables (section 9.9), which Unicode composes, and letters that stretch or repeat
 // others (RFC 5892 section 2.6).
 func refusedLetter(r rune) bool {
 	return '\u1100' <= r && r <= '\u11ff' || '\ua960' <= r && r <= '\ua97f' || '\ud7b0' <= r && r <= '\ud7ff' ||
 		strings.ContainsRune("\u0640\u07fa\u3031\u3032\u3033\u3034\u3035\u303b", r)
 }
 
-// defaultIgnorable is Default_Ignorable_Code_Point as DerivedCoreProperties.txt
-// derives it.
+// defaultIgnorable reports whether r is a Default_Ignorable_Code_Point as
+// DerivedCoreProperties.txt derives it.
 func defaultIgnorable(r rune) bool {
 	return unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Cf, unicode.Variation_Selector) &&
 		!unicode.In(r, unicode.White_Space, unicode.Prepended_Concatenation_Mark) &&
@@ -123,7 +123,7 @@ func TestParseName_SaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// FuzzParseName holds that a name is a name again, and can break no line.
+// FuzzParseName checks that a parsed name parses again, and cannot break a line.
 func FuzzParseName(f *testing.F) {
 	f.Add("Ada ❤️")
 	f.Add("🏴󠁧󠁢󠁳󠁣󠁴󠁿")

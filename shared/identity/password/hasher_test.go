@@ -35,7 +35,7 @@ func hash(t *testing.T, h *password.Hasher, plain string) secret.String {
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	h := password.NewHasher(cheap, 4, 100)
-	long := strings.Repeat("aB3$", 18) // 72 bytes: all that bcrypt looks at
+	long := strings.Repeat("aB3$", 18) // 72 bytes: all that bcrypt reads
 	stored, of72 := hash(t, h, "corrécte horse"), hash(t, h, long)
 	for _, test := range []struct {
 		name        string
@@ -64,9 +64,9 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// TestVerify_CostsTheSameForEverybody holds that an unknown account, and a text
-// that cannot be a password, run one bcrypt at the cost of a real one: the time
-// of an answer tells nothing.
+// TestVerify_CostsTheSameForEverybody checks that an unknown account, and a text that
+// cannot be a password, run one bcrypt at the cost of a real one, so that the response
+// time reveals nothing.
 func TestVerify_CostsTheSameForEverybody(t *testing.T) {
 	t.Parallel()
 	const cost = cheap + 1
@@ -115,7 +115,7 @@ func TestNeedsRehash(t *testing.T) {
 	}
 }
 
-// TestGate fills the gate and looks at who gets in.
+// TestGate fills the gate and checks who gets in.
 func TestGate(t *testing.T) {
 	t.Parallel()
 	const slots, queue = 2, 3
@@ -133,8 +133,8 @@ func TestGate(t *testing.T) {
 		wg.Go(func() { call(t.Context()) })
 		<-running
 	}
-	// Three may wait. One more than that is refused at once; which of those that
-	// start here it is, does not matter.
+	// Three may wait. One more is refused at once; which of those started here it is, does not
+	// matter.
 	leaving, leave := context.WithCancel(t.Context())
 	refused := make(chan error, queue+1)
 	for range queue + 1 {
@@ -148,7 +148,7 @@ func TestGate(t *testing.T) {
 		t.Error("more run than there are slots")
 	default:
 	}
-	leave() // those that wait give up
+	leave() // the waiting ones give up
 	for range queue {
 		if err := <-refused; !errors.Is(err, context.Canceled) {
 			t.Errorf("a caller that left got %v", err)
@@ -178,8 +178,8 @@ func TestRead_RefusesCostsThatAreNone(t *testing.T) {
 	}
 }
 
-// TestRead_LeavesAProcessor holds that all hashes at once leave a processor to
-// everything else, where there is more than one.
+// TestRead_LeavesAProcessor checks that all concurrent hashes together leave one processor
+// free, if there is more than one.
 func TestRead_LeavesAProcessor(t *testing.T) {
 	t.Parallel()
 	if got, want := setting.Of[password.Settings](config.Map(nil)).Hasher().Slots(), max(1, runtime.GOMAXPROCS(0)-1); got != want {

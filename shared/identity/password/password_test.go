@@ -55,8 +55,8 @@ func TestParse_TheAddressInEverySpelling(t *testing.T) {
 	}
 }
 
-// TestCommon_HasEnoughOfThem holds what OWASP's ASVS 5.0.0 asks for in 6.2.4: the
-// 3000 most common passwords, of those that would be long enough.
+// TestCommon_HasEnoughOfThem checks the requirement of OWASP ASVS 5.0.0, 6.2.4: the 3000
+// most common passwords, among those that are long enough.
 func TestCommon_HasEnoughOfThem(t *testing.T) {
 	t.Parallel()
 	all := password.Common()

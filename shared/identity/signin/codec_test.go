@@ -46,7 +46,7 @@ func TestCodec_RoundTrip(t *testing.T) {
 
 func TestCodec_TheFormatIsStable(t *testing.T) {
 	t.Parallel()
-	// A change here ends every login in the field.
+	// Changing this value ends every existing login.
 	const want = "qILhEAGY96B8O30unxEBI0VniasAAAAAAAAAB6d7Iorfm8w-sNz0b7BRNh27labqEzxabJ97L_TIJUop"
 	if got := codec(t, first).Encode(login, 7).Reveal(); got != want {
 		t.Errorf("Encode = %q, want %q", got, want)
@@ -153,7 +153,7 @@ func TestCodec_NeverPrintsItsKeys(t *testing.T) {
 	}
 }
 
-// FuzzDecode holds that only what Encode gives is ever decoded.
+// FuzzDecode checks that only the output of Encode is ever decoded.
 func FuzzDecode(f *testing.F) {
 	c := codec(f, first)
 	f.Add(c.Encode(login, 0).Reveal())

@@ -15,13 +15,13 @@ const tick = 10 * time.Second
 
 func at(tick_ int) time.Time { return start.Add(time.Duration(tick_) * tick) }
 
-// A record is a login that forgets nothing: used[c] is the tick at which the
-// token with counter c was first used.
+// A record is the complete history of a login: used[c] is the tick at which the token with
+// counter c was first used.
 type record struct{ used []int }
 
 func (r record) counter() int { return len(r.used) }
 
-// rotated returns the record after its current token was used; r stays as it is.
+// rotated returns the record after a use of its current token; r is unchanged.
 func (r record) rotated(now int) record { return record{append(slices.Clip(r.used), now)} }
 
 // login returns what the store keeps of r.
@@ -36,8 +36,8 @@ func (r record) login() signin.Login {
 	return l
 }
 
-// A rule says whether the login of r gives out its current pair for the token
-// with counter c, which is current or used.
+// A rule reports whether the login of r gives out its current pair for the token with
+// counter c, which is current or used.
 type rule func(r record, c, now int) bool
 
 const grace = 2 // ticks
@@ -47,8 +47,8 @@ func judged(r record, c, now int) bool {
 	return verdict == signin.Rotate || verdict == signin.Repeat
 }
 
-// documented is what the interface promises: each token is good until it was
-// used, and for the grace period after its first use.
+// documented is what the API promises: each token is valid until it is used, and for the
+// grace period after its first use.
 func documented(r record, c, now int) bool {
 	return c == r.counter() || now-r.used[c] <= grace
 }
@@ -63,8 +63,8 @@ func lax(r record, c, now int) bool {
 	return c == r.counter() || now-r.used[r.counter()-1] <= grace
 }
 
-// TestJudge_KeepsThePromise plays every interleaving of five presentations of any
-// token by anybody, with every pause between, and a clock that is set back.
+// TestJudge_KeepsThePromise tries every interleaving of five presentations of any token by
+// any client, with every pause in between, and a clock that is set back.
 func TestJudge_KeepsThePromise(t *testing.T) {
 	t.Parallel()
 	const presentations = 5
@@ -99,16 +99,16 @@ func TestJudge_KeepsThePromise(t *testing.T) {
 // The owner's moves, one a tick.
 const (
 	rest     = iota
-	refresh  // with the token that the owner has
-	loseIt   // the same, and the answer does not arrive
-	allMoves // how many there are
+	refresh  // with the owner's token
+	loseIt   // the same, but the response is lost
+	allMoves // the number of moves
 )
 
-// TestJudge_AThiefGainsNothing lets a thief who copied the owner's token play his
-// best against every schedule of an owner, and asks how long he gets in: at most
-// as long as under the strict rule, under which he only has to leave out
-// refreshes that a later one of his own made useless. The lax rule shows that the
-// game would find a gain.
+// TestJudge_AThiefGainsNothing lets a thief who copied the owner's token play optimally
+// against every schedule of an owner, and checks how long the thief gets in: at most as
+// long as under the strict rule, under which the thief only has to omit refreshes that one
+// of the thief's own later refreshes made useless. The lax rule shows that the game would
+// find a gain.
 func TestJudge_AThiefGainsNothing(t *testing.T) {
 	t.Parallel()
 	const ticks = 5
@@ -146,7 +146,7 @@ func TestJudge_AThiefGainsNothing(t *testing.T) {
 	t.Logf("%d games, of which the strict rule ends %d; gains: %v", games, lost, gains)
 }
 
-// A game is a thief's against one schedule of the owner under one rule.
+// A game is a thief's game against one schedule of the owner under one rule.
 type game struct {
 	good     rule
 	schedule []int
@@ -158,12 +158,12 @@ type game struct {
 type position struct {
 	now    int
 	owner  int      // the counter of the owner's token
-	thief  uint32   // the counters of the thief's tokens, a bit each
-	used   [16]int8 // of the record
-	length int      // of it
+	thief  uint32   // the counters of the thief's tokens, one bit each
+	used   [16]int8 // from the record
+	length int      // of used
 }
 
-// longest returns the last tick at which the best thief gets a pair, -1 for never.
+// longest returns the last tick at which the best thief gets a pair, or -1 for never.
 func longest(good rule, schedule []int, theft int) int {
 	g := game{good: good, schedule: schedule, theft: theft, seen: map[position]int{}}
 	return g.play(record{}, 0, 0, 0)
@@ -206,9 +206,9 @@ func (g *game) play(r record, now, owner int, thief uint32) int {
 	return best
 }
 
-// moves calls then for each thing that the thief can do now without ending the
-// login: nothing, or sending a token of his. got is now where that gave him a
-// pair, else -1.
+// moves calls then for each thing that the thief can do now without ending the login:
+// nothing, or presenting one of the stolen tokens. got is now if that yielded a pair, else
+// -1.
 func (g *game) moves(r record, now int, thief uint32, then func(r record, thief uint32, got int)) {
 	then(r, thief, -1)
 	for c := range r.counter() + 1 {

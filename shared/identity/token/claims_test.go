@@ -14,8 +14,8 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
-// TestForgery_Claims tries claims that ours never are. Each is signed with the
-// right key under the right header, so that nothing else can be what refuses it.
+// TestForgery_Claims tries claims that the gateway never issues. Each is signed with the
+// right key under the right header, so only the claims can cause the refusal.
 func TestForgery_Claims(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "HS256", nil, keyring.Generate())

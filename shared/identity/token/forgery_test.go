@@ -23,8 +23,8 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
-// TestForgery_Header tries every header that says something else than ours.
-// Each is signed with the right key, and careless code takes it.
+// TestForgery_Header tries every header that differs from the gateway's. Each is signed
+// with the right key, and careless code accepts it.
 func TestForgery_Header(t *testing.T) {
 	t.Parallel()
 	for _, w := range worlds(t) {
@@ -109,8 +109,8 @@ func embedded(t *testing.T, w *world) string {
 	return strings.TrimSuffix(strings.TrimPrefix(string(w.keys.JWKS()), `{"keys":[`), `]}`)
 }
 
-// TestForgery_None tries the algorithm that is none, in all spellings, without
-// and with a signature. Careless code reads the algorithm from the token.
+// TestForgery_None tries the algorithm "none" in all spellings, with and without a
+// signature. Careless code reads the algorithm from the token.
 func TestForgery_None(t *testing.T) {
 	t.Parallel()
 	careless := func(raw string) bool {
@@ -143,9 +143,8 @@ func TestForgery_None(t *testing.T) {
 	}
 }
 
-// TestForgery_Confusion takes what everybody has, the public key, for the key of
-// an HMAC, in each form in which code might hold it, and each algorithm for
-// every other.
+// TestForgery_Confusion uses the public key, which anyone can get, as an HMAC key, in each
+// form in which code might hold it, and each algorithm in place of every other.
 func TestForgery_Confusion(t *testing.T) {
 	t.Parallel()
 	for algorithm, w := range worlds(t) {
@@ -181,7 +180,8 @@ func TestForgery_Confusion(t *testing.T) {
 	}
 }
 
-// TestForgery_AnotherKey has tokens of keys that are good, and not for this.
+// TestForgery_AnotherKey tries tokens signed with keys that are not the gateway's, and
+// with weak ones.
 func TestForgery_AnotherKey(t *testing.T) {
 	t.Parallel()
 	all, others := worlds(t), worlds(t)
@@ -204,7 +204,7 @@ func TestForgery_AnotherKey(t *testing.T) {
 	newWorld(t, "HS256", nil, secret).refused(t, "a refresh token", codec.Encode(signin.NewID(), 1).Reveal())
 }
 
-// TestForgery_Signature changes what stands behind the last dot.
+// TestForgery_Signature changes what follows the last dot.
 func TestForgery_Signature(t *testing.T) {
 	t.Parallel()
 	for _, w := range worlds(t) {
@@ -240,9 +240,8 @@ func TestForgery_Signature(t *testing.T) {
 	}
 }
 
-// TestForgery_NonCanonicalEncoding flips the bits of a part's last character
-// that base64 does not use: two spellings of one token would pass every list of
-// ended tokens.
+// TestForgery_NonCanonicalEncoding flips the bits that base64 does not use in the last
+// character of a part. Two spellings of one token would bypass any list of revoked tokens.
 func TestForgery_NonCanonicalEncoding(t *testing.T) {
 	t.Parallel()
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -268,7 +267,7 @@ func TestForgery_NonCanonicalEncoding(t *testing.T) {
 	}
 }
 
-// TestForgery_ECDSA has what only ECDSA can do wrong.
+// TestForgery_ECDSA tries forgeries that only ECDSA allows.
 func TestForgery_ECDSA(t *testing.T) {
 	t.Parallel()
 	key, err1 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -297,8 +296,8 @@ func TestForgery_ECDSA(t *testing.T) {
 	w.refused(t, "of another curve", text+"."+b64.EncodeToString(append(r.FillBytes(make([]byte, 48)), s.FillBytes(make([]byte, 48))...)))
 }
 
-// TestForgery_RSA has what only RSA can do wrong: signatures that its bare
-// arithmetic takes (Bleichenbacher 2006).
+// TestForgery_RSA tries forgeries that only RSA allows: signatures that pass its bare
+// arithmetic (Bleichenbacher 2006).
 func TestForgery_RSA(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "RS256", signers(t)["RS256"])
@@ -319,7 +318,7 @@ func TestForgery_RSA(t *testing.T) {
 	w.refused(t, "SHA-512", text+"."+b64.EncodeToString(longer))
 }
 
-// TestForgery_Form has what is no compact JWS of three parts.
+// TestForgery_Form tries tokens that are not a compact JWS of three parts.
 func TestForgery_Form(t *testing.T) {
 	t.Parallel()
 	for _, w := range worlds(t) {

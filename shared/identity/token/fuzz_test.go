@@ -14,12 +14,12 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
-// FuzzVerify holds two laws. What Verify takes, Sign with the same keys could
-// have made: put together again from its claims, it is the same text. And Verify
-// takes exactly what a second, independent check takes, which knows the one form
-// of a token and nothing of JSON.
+// FuzzVerify checks two properties. Sign with the same keys could have made any token that
+// Verify accepts: reassembled from its claims, it is the same text. And Verify accepts
+// exactly the tokens that a second, independent check accepts, which knows the one form of
+// a token and does not parse JSON.
 //
-// The fuzzer is given the key, so that it gets past the signature.
+// The fuzzer gets the key, so that it can pass the signature check.
 func FuzzVerify(f *testing.F) {
 	w := newWorld(f, "HS256", nil, "0123456789abcdefghijklmnopqrstuv")
 	for _, signed := range []bool{true, false} {
@@ -51,7 +51,7 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// claimsForm is the one form of claims.
+// claimsForm matches the only form of claims that the gateway issues.
 var claimsForm = regexp.MustCompile(`\A\{"iss":"issuer","aud":"audience","sub":"U","sid":"U","role":"(?:user|admin)","iat":([1-9][0-9]{0,17}),"exp":([1-9][0-9]{0,17}),"jti":"U"\}\z`)
 
 var uuidForm = regexp.MustCompile(`"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"`)

@@ -131,7 +131,7 @@ func TestGenerate_GivesKeysThatFitAndComeBack(t *testing.T) {
 		if id != same || err4 != nil || err5 != nil {
 			t.Errorf("%s: the key %s came back as %s, %v %v", algorithm, id, same, err4, err5)
 		}
-		// OpenSSL and the settings read both.
+		// OpenSSL and the settings can read both.
 		env := config.Map(map[string]string{
 			"JWT_ALGORITHM": algorithm, token.VariablePrivate: private.Reveal(), token.VariableNext: public,
 		})

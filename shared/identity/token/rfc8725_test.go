@@ -21,9 +21,9 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
-// TestRFC8725 goes through the best current practices for JSON Web Tokens, one
-// case for each section, named after it. What a section has many forms of is
-// tried in full by the tests of forgeries.
+// TestRFC8725 covers the best current practices for JSON Web Tokens, with one case for
+// each section, named after it. If a section has many variants, the forgery tests cover
+// them all.
 func TestRFC8725(t *testing.T) {
 	t.Parallel()
 	all := worlds(t)

@@ -20,7 +20,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
-// read returns the keys of an environment without a mistake.
+// read returns the keys of a valid environment.
 func read(t *testing.T, vars map[string]string) *token.Keys {
 	t.Helper()
 	env := config.Map(vars)
@@ -40,8 +40,8 @@ func signed(t *testing.T, keys *token.Keys) string {
 	return raw
 }
 
-// TestSecret_IsTheKey verifies tokens as another service does: with an HMAC under
-// the bytes of JWT_SECRET, and nothing that this project brings.
+// TestSecret_IsTheKey verifies tokens as another service does: with an HMAC under the
+// bytes of JWT_SECRET, and no code of this project.
 func TestSecret_IsTheKey(t *testing.T) {
 	t.Parallel()
 	secret := keyring.Generate().Reveal()
@@ -70,8 +70,8 @@ func TestSecret_IsTheKey(t *testing.T) {
 	}
 }
 
-// TestSecret_AnAudienceThatIsSetIsDemanded wants tokens with and without to be
-// refused by the other.
+// TestSecret_AnAudienceThatIsSetIsDemanded checks that keys with an audience refuse tokens
+// without one, and the reverse.
 func TestSecret_AnAudienceThatIsSetIsDemanded(t *testing.T) {
 	t.Parallel()
 	secret := keyring.Generate().Reveal()
@@ -97,7 +97,7 @@ func verify(keys *token.Keys, raw string) error {
 	return err
 }
 
-// acceptLegacy returns a token as versions made it that drew the key from the secret.
+// derived returns a token as issued by versions that derived the key from the secret.
 func derived(t *testing.T, from, audience string, lifetime int64) string {
 	t.Helper()
 	ring, err := keyring.New(secret.String(from))
@@ -123,8 +123,8 @@ func derived(t *testing.T, from, audience string, lifetime int64) string {
 	return text + "." + b64.EncodeToString(mac(append(first.Bytes[:], second.Bytes[:]...), text))
 }
 
-// TestDerived_TokensStayGoodUntilTheyExpire upgrades from a version that signed
-// with a key drawn from JWT_SECRET, with and without a rotation of the secret.
+// TestDerived_TokensStayGoodUntilTheyExpire upgrades from a version that signed with a key
+// derived from JWT_SECRET, with and without a rotation of the secret.
 func TestDerived_TokensStayGoodUntilTheyExpire(t *testing.T) {
 	t.Parallel()
 	old, next := keyring.Generate().Reveal(), keyring.Generate().Reveal()
@@ -172,8 +172,8 @@ func kidOf(t *testing.T, raw string) string {
 	return header.KID
 }
 
-// TestPublished_TokensWithTheFormerAudienceStayGood is the same for EdDSA, ES256
-// and RS256, whose tokens named an audience where none was set.
+// TestPublished_TokensWithTheFormerAudienceStayGood checks the same for EdDSA, ES256 and
+// RS256, which named an audience even if none was set.
 func TestPublished_TokensWithTheFormerAudienceStayGood(t *testing.T) {
 	t.Parallel()
 	for algorithm, key := range signers(t) {
@@ -192,8 +192,8 @@ func TestPublished_TokensWithTheFormerAudienceStayGood(t *testing.T) {
 	}
 }
 
-// TestSecret_IsAsLongAsTheHash wants RFC 7518 section 3.2 to hold, and what was
-// drawn from a shorter secret to stay good.
+// TestSecret_IsAsLongAsTheHash checks that RFC 7518 section 3.2 holds, and that keys
+// derived from a shorter secret stay valid.
 func TestSecret_IsAsLongAsTheHash(t *testing.T) {
 	t.Parallel()
 	text := keyring.Generate().Reveal()
@@ -211,7 +211,7 @@ func TestSecret_IsAsLongAsTheHash(t *testing.T) {
 	}
 	short := text[:32]
 	keys := read(t, map[string]string{"JWT_ALGORITHM": "HS512", "JWT_SECRET": text, "JWT_PREVIOUS_SECRETS": short})
-	if n := len(keys.IDs()); n != 3 { // the secret, and what was drawn from both
+	if n := len(keys.IDs()); n != 3 { // the secret, and the keys derived from both
 		t.Errorf("%d keys are accepted", n)
 	}
 }

@@ -68,8 +68,8 @@ func TestRead_TakesKeysFromFiles(t *testing.T) {
 	}
 }
 
-// TestRead_TakesKeysAmongOtherBlocks reads keys as OpenSSL and certbot leave them,
-// from a file and from a setting that keeps no line breaks.
+// TestRead_TakesKeysAmongOtherBlocks reads keys as OpenSSL and certbot write them, from a
+// file and from a setting that does not preserve line breaks.
 func TestRead_TakesKeysAmongOtherBlocks(t *testing.T) {
 	t.Parallel()
 	previous := signers(t)
@@ -79,7 +79,7 @@ func TestRead_TakesKeysAmongOtherBlocks(t *testing.T) {
 			t.Fatal(err)
 		}
 		others := string(pem.EncodeToMemory(&pem.Block{Type: "EC PARAMETERS", Bytes: []byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7}})) +
-			string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})) // whatever is in it
+			string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})) // whatever it contains
 		for name, text := range map[string]struct{ private, public string }{
 			"blocks before":       {others + private(t, signer), others + public(t, previous[algorithm])},
 			"blocks behind":       {private(t, signer) + others, public(t, previous[algorithm]) + others},
@@ -132,8 +132,8 @@ func TestRead_RefusesWhatIsWrong(t *testing.T) {
 	}
 }
 
-// TestRead_PublishesTheNextKeyBeforeItSigns goes through a rotation by settings,
-// with the keys as text, as functions have them.
+// TestRead_PublishesTheNextKeyBeforeItSigns goes through a rotation by settings, with the
+// keys as text, which is how functions get them.
 func TestRead_PublishesTheNextKeyBeforeItSigns(t *testing.T) {
 	t.Parallel()
 	olds, nexts := signers(t), signers(t)

@@ -27,8 +27,8 @@ import (
 
 var b64 = base64.RawURLEncoding
 
-// A world is a verifier under attack: its keys, a good token of it, and what the
-// attacker is even given for most of the tries: the right key.
+// A world is a verifier under attack: its keys, one of its valid tokens, and the right
+// key, which the attacker gets for most of the tries.
 type world struct {
 	algorithm string
 	keys      *token.Keys
@@ -59,7 +59,7 @@ func newWorld(t testing.TB, algorithm string, private crypto.Signer, secrets ...
 	return w
 }
 
-// worlds returns one of each kind of key.
+// worlds returns one world for each kind of key.
 func worlds(t *testing.T) map[string]*world {
 	t.Helper()
 	all := map[string]*world{"HS256": newWorld(t, "HS256", nil, keyring.Generate())}
@@ -78,7 +78,7 @@ func segment(t testing.TB, raw string, n int) string {
 	return string(text)
 }
 
-// sign returns header and claims, whatever they are, under the world's own key.
+// sign returns header and claims, whatever they contain, signed with the world's own key.
 func (w *world) sign(t testing.TB, header, claims string) string {
 	t.Helper()
 	return w.signText(t, b64.EncodeToString([]byte(header))+"."+b64.EncodeToString([]byte(claims)))
@@ -124,8 +124,8 @@ func der(t testing.TB, key *ecdsa.PrivateKey, text string) []byte {
 	return signature
 }
 
-// with returns the JSON object with the member set to a raw JSON value, which
-// is what stood there before where it did; "" takes it out.
+// with returns the JSON object with the member set to a raw JSON value, in place of its
+// former value if it had one; "" removes the member.
 func with(t testing.TB, object, name, value string) string {
 	t.Helper()
 	dec := json.NewDecoder(strings.NewReader(object))
@@ -155,10 +155,9 @@ func with(t testing.TB, object, name, value string) string {
 	return "{" + strings.Join(members, ",") + "}"
 }
 
-// naive is the verifier that careless code is: the library with its defaults,
-// the right key for whatever the header says, and nothing asked of the claims.
-// What it takes is well-formed and rightly signed, so that only our own checks
-// can be what refuses it.
+// naive is a careless verifier: the library with its defaults, the right key for whatever
+// algorithm the header names, and no check of the claims. A token that it accepts is
+// well-formed and correctly signed, so only our own checks can refuse it.
 func (w *world) naive(raw string) bool {
 	p := jwt.NewParser(jwt.WithoutClaimsValidation())
 	_, err := p.Parse(raw, func(*jwt.Token) (any, error) {

@@ -55,26 +55,28 @@ type vectorGroup struct {
 	Tests   []vector   `json:"tests"`
 }
 
-// stricter are vectors that are called valid, and that the gateway refuses; why.
+// stricter lists vectors that are marked valid but that the gateway refuses, with the
+// reason.
 var stricter = map[int]string{
 	372: "a character in the header that is none of base64url",
 	373: "a character in the payload that is none of base64url",
 }
 
-// equal are vectors that are called invalid and are the very text of another that
-// is called valid: the padding that they are about was lost.
+// same maps vectors that are marked invalid to vectors with the same text that are marked
+// valid: the padding that they test was lost.
 var same = map[int]int{367: 357, 370: 357}
 
-// TestWycheproof runs the public vectors for JSON Web Signature through the code
-// that checks access tokens. A vector is either
+// TestWycheproof runs the public vectors for JSON Web Signature through the code that
+// checks access tokens. A vector is one of these:
 //
-//   - run: what is called valid opens to its payload, what is called invalid does not;
-//   - of an algorithm that the gateway does not offer, and must be refused,
-//     valid or not, with the same key for the algorithm that it would fit;
-//   - called valid and refused by us on purpose, and then it is in the list above;
-//   - called invalid by mistake, and then it is in the other list;
-//   - about members of a JWK that say what the key is for, which is not
-//     applicable: the gateway reads no JWK.
+//   - run: if it is marked valid, it opens to its payload; if it is marked invalid, it
+//     does not;
+//   - of an algorithm that the gateway does not offer: it must be refused, valid or not,
+//     with the same key for the algorithm that the key would fit;
+//   - marked valid, but deliberately refused by the gateway, and listed in stricter;
+//   - marked invalid by mistake, and listed in same;
+//   - about JWK members that say what the key is for, which does not apply, because the
+//     gateway reads no JWK.
 //
 // A vector of any other kind fails the test.
 func TestWycheproof(t *testing.T) {
@@ -121,8 +123,8 @@ func TestWycheproof(t *testing.T) {
 	}
 }
 
-// headersOf returns the headers that the gateway has for the group's key, which
-// are of one algorithm: those of the valid vectors.
+// headersOf returns the gateway's headers for the group's key. They are of one algorithm,
+// that of the valid vectors.
 func headersOf(t *testing.T, g vectorGroup) []string {
 	t.Helper()
 	algorithm, _ := g.Public.parse(t)
@@ -139,7 +141,7 @@ func headersOf(t *testing.T, g vectorGroup) []string {
 	return headers
 }
 
-// run tries one vector and returns what it counts as.
+// run tries one vector and returns how to count it.
 func (g *vectorGroup) run(t *testing.T, v vector, headers []string) string {
 	t.Helper()
 	k := g.Public
@@ -173,7 +175,7 @@ func (g *vectorGroup) run(t *testing.T, v vector, headers []string) string {
 	return "unknown"
 }
 
-// parse returns the key, and the algorithm of ours that it fits; "" is none.
+// parse returns the key, and the algorithm of the gateway that it fits, or "" if none.
 func (k *vectorKey) parse(t *testing.T) (algorithm string, key crypto.PublicKey) {
 	t.Helper()
 	number := func(text string) *big.Int {
@@ -194,7 +196,7 @@ func (k *vectorKey) parse(t *testing.T) (algorithm string, key crypto.PublicKey)
 		return "RS256", pub
 	case k.Type == "EC":
 		curve, size := elliptic.P256(), 32
-		if k.Curve == "P-521" { // which is no key of ours
+		if k.Curve == "P-521" { // the gateway has no such keys
 			curve, size = elliptic.P521(), 66
 		}
 		point := append([]byte{4}, append(number(k.X).FillBytes(make([]byte, size)), number(k.Y).FillBytes(make([]byte, size))...)...)
