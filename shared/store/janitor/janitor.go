@@ -1,9 +1,9 @@
-// Package janitor removes rows that are no longer needed: logins that expired long
-// ago, and rate limits that no longer limit. It also rewrites e-mail addresses that
-// older releases stored, and logs accounts that an administrator must look at. The
-// audit trail prunes itself (package trail).
+// Package janitor removes rows that are no longer needed: logins that expired long ago,
+// and rate limits that are fully restored. It also canonicalizes e-mail addresses that
+// older releases stored, and logs accounts that an administrator must check. The audit
+// trail prunes itself (package trail).
 //
-// Begin with [Janitor].
+// Start with [Janitor].
 package janitor
 
 import (
@@ -32,14 +32,14 @@ type Janitor struct {
 	now func() time.Time
 
 	mu        sync.Mutex
-	last      time.Time // successful run
-	conflicts int       // in the last log line
+	last      time.Time // of the last successful run
+	conflicts int       // as last logged
 }
 
 // New returns a Janitor for db.
 func New(db *store.DB, now func() time.Time) *Janitor { return &Janitor{db: db, now: now} }
 
-// RunIfDue cleans up, unless this process did within the last [Interval]. It is for
+// RunIfDue cleans up, unless this process did so within the last [Interval]. It suits
 // functions that are invoked more often.
 func (j *Janitor) RunIfDue(ctx context.Context) error {
 	j.mu.Lock()
@@ -58,8 +58,8 @@ func (j *Janitor) RunIfDue(ctx context.Context) error {
 	return err
 }
 
-// canonicalizeEmails gives accounts of older releases their canonical addresses. Accounts
-// whose canonical address is taken are logged when their number changes.
+// canonicalizeEmails gives accounts of older releases their canonical addresses. It logs
+// accounts whose canonical address is taken, whenever their number changes.
 func (j *Janitor) canonicalizeEmails(ctx context.Context) error {
 	duplicates, err := j.db.CanonicalizeEmails(ctx)
 	if err != nil || len(duplicates) == j.conflicts {
@@ -76,7 +76,7 @@ func (j *Janitor) canonicalizeEmails(ctx context.Context) error {
 	return nil
 }
 
-// Loop cleans up at once and after each [Interval], until ctx ends.
+// Loop cleans up at once and then every [Interval], until ctx ends.
 func (j *Janitor) Loop(ctx context.Context) {
 	background.Loop{Failed: "tidy", Interval: Interval}.Run(ctx, j.RunIfDue)
 }

@@ -5,8 +5,8 @@ import (
 	"log/slog"
 )
 
-// An appliedLog is a log of goose's that passes on which migrations were applied,
-// which goose tells in no other way before all are.
+// An appliedLog is a logger for goose that reports each applied migration. goose offers no
+// other way to learn of them before all are applied.
 type appliedLog struct {
 	slog.Handler
 

@@ -12,11 +12,11 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/filelock"
 )
 
-const folderPoll = 50 * time.Millisecond // between two looks at the lock of the folder
+const folderPoll = 50 * time.Millisecond // between two attempts to lock the folder
 
-// lockFolder keeps other processes from migrating the SQLite file of db: a
-// transaction of SQLite's begins only after goose has looked what is missing. It
-// locks the folder, which leaves no file behind.
+// lockFolder keeps other processes from migrating the SQLite file of db. SQLite's own lock
+// is not enough, because goose checks what is missing before it begins a transaction.
+// Locking the folder leaves no file behind.
 func lockFolder(ctx context.Context, db *sql.DB, t *teller, giveUp time.Time) (unlock func(), err error) {
 	ctx, cancel := context.WithDeadline(ctx, giveUp)
 	defer cancel()

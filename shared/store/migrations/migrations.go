@@ -1,10 +1,9 @@
-// Package migrations brings a database's schema to the version this code
-// needs. It is apart from store so that functions do not carry it: servers and
-// Lambda migrate before a deployment (gateway migrate up), the embedded SQLite
-// default migrates itself at start.
+// Package migrations migrates a database's schema to the version that this code needs. It
+// is separate from store so that functions do not link it. Servers and Lambda are migrated
+// before a deployment (gateway migrate up); the embedded SQLite default migrates at start.
 //
-// Every change expands first and contracts in a later release, so that old code
-// runs on the new schema and new code on the old one.
+// Every change first expands and contracts in a later release, so that old code runs on
+// the new schema and new code on the old one.
 package migrations
 
 import (
@@ -24,38 +23,36 @@ import (
 //go:embed postgres/*.sql sqlite/*.sql
 var files embed.FS
 
-// A Step is one migration and whether the database has it.
+// A Step is one migration, and whether it is applied.
 type Step struct {
 	Version int64
 	Name    string
 	Applied bool
 }
 
-// Waiting says how [Up] waits for what others have locked: another migration, or
-// a table that a transaction uses. Its zero value waits for [LongestWait] and
-// tells nobody.
+// Waiting says how [Up] waits for locks that others hold: another migration, or a
+// transaction that uses a table. The zero value waits for [LongestWait] and reports
+// nothing.
 type Waiting struct {
-	Longest time.Duration     // 0 is LongestWait; what is being done is never cut off
-	Tell    func(line string) // called with what is waited for, at once and every 10 seconds; may be nil
+	Longest time.Duration     // 0 means LongestWait; a running migration is never interrupted
+	Tell    func(line string) // called at once and every 10 seconds of a wait; may be nil
 	Applied func(name string) // called after each migration; may be nil
 }
 
-// LongestWait is how long [Up] waits where nothing else is said.
+// LongestWait is how long [Up] waits by default.
 const LongestWait = 5 * time.Minute
 
-// Whoever waits for a lock on a table keeps everybody out who comes later, even
-// readers. So a wait ends after lockTimeout, lets others through for a moment,
-// and begins anew.
+// A session that waits for a table lock blocks all later sessions, even readers. So a wait
+// ends after lockTimeout, lets others proceed for lockPause, and starts again.
 const (
 	lockTimeout = 5 * time.Second
 	lockPause   = time.Second
 )
 
-// Up applies what is missing, each migration in a transaction of its own, and
-// returns how many were applied. Concurrent calls, in other processes too, wait
-// for each other; running it again does nothing. It returns [ErrPooled] where a
-// pooler stands before PostgreSQL. What a database cannot do follows, in small
-// statements: see [store.DB.CanonicalizeEmails].
+// Up applies the missing migrations, each in its own transaction, and returns how many it
+// applied. Concurrent calls wait for each other, also in other processes. A repeated call
+// does nothing. Up returns [ErrPooled] if PostgreSQL is behind a pooler. Changes that SQL
+// cannot express follow in small statements; see [store.DB.CanonicalizeEmails].
 func Up(ctx context.Context, db *store.DB, w Waiting) (int, error) {
 	if w.Longest == 0 {
 		w.Longest = LongestWait
@@ -85,7 +82,7 @@ func Up(ctx context.Context, db *store.DB, w Waiting) (int, error) {
 	}
 }
 
-// pause waits, and reports whether ctx is still good.
+// pause waits for d and reports whether ctx is still valid.
 func pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -97,11 +94,11 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// up is one try of [Up].
+// up is one attempt of [Up].
 func up(ctx context.Context, db *store.DB, t *teller, giveUp time.Time) (int, error) {
 	var options []goose.ProviderOption
 	if db.Engine() == store.PostgreSQL {
-		timeout := max(min(lockTimeout, time.Until(giveUp)), time.Millisecond) // 0 would be none
+		timeout := max(min(lockTimeout, time.Until(giveUp)), time.Millisecond) // 0 is no timeout
 		options = append(options, goose.WithSessionLocker(&locker{db: db.Handle(), timeout: timeout, teller: t}))
 	} else {
 		unlock, err := lockFolder(ctx, db.Handle(), t, giveUp)
@@ -129,7 +126,7 @@ func up(ctx context.Context, db *store.DB, t *teller, giveUp time.Time) (int, er
 	return len(done), err
 }
 
-// Status returns every migration this code knows, oldest first.
+// Status returns every migration that this code knows, oldest first.
 func Status(ctx context.Context, db *store.DB) ([]Step, error) {
 	p, err := provider(db, goose.WithSlog(slog.New(slog.DiscardHandler)))
 	if err != nil {

@@ -9,26 +9,26 @@ import (
 	"time"
 )
 
-// ErrPooled is returned where a pooler shares the sessions of PostgreSQL among its
-// clients: a lock would be left in a session that others get.
+// ErrPooled is returned if a pooler shares PostgreSQL's sessions among its clients: a lock
+// would stay in a session that other clients get.
 var ErrPooled = errors.New("the database is behind a connection pooler (PgBouncer in transaction mode, RDS Proxy or the like), " +
 	"where no migration can keep its lock: set MIGRATE_DATABASE_URL to the address of the server itself")
 
-// lockID is the key of the advisory lock, the one that goose takes by default:
-// earlier versions wait for it, too.
+// lockID is the key of the advisory lock. It is goose's default, so earlier versions wait
+// for it, too.
 const lockID = 4097083626
 
-// A locker makes migrations of one PostgreSQL database run one after another, by
-// an advisory lock of the session that does the work. While that session waits,
-// for the advisory lock or later for a table, it tells for whom.
+// A locker serializes migrations of one PostgreSQL database by an advisory lock of the
+// session that migrates. While that session waits, for the advisory lock or later for a
+// table, it reports which session holds the lock.
 type locker struct {
 	db      *sql.DB
-	timeout time.Duration // of one wait
+	timeout time.Duration // of one wait for a lock
 	teller  *teller
-	stop    func() // ends watch
+	stop    func() // stops watch
 }
 
-// SessionLock takes the lock on conn and bounds how long conn waits for any other.
+// SessionLock takes the advisory lock on conn and limits how long conn waits for any lock.
 func (l *locker) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	session, err := unpooled(ctx, l.db, conn)
 	if err != nil {
@@ -45,7 +45,7 @@ func (l *locker) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	return nil
 }
 
-// SessionUnlock gives the lock back.
+// SessionUnlock releases the lock.
 func (l *locker) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
 	l.stop()
 	var held bool
@@ -62,9 +62,9 @@ func (l *locker) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
 	return nil
 }
 
-const watchEvery = 500 * time.Millisecond // how soon a wait is noticed
+const watchEvery = 500 * time.Millisecond // the delay until a wait is noticed
 
-// watch tells what the session waits for, until stop is called.
+// watch reports what the session waits for, until stop is called.
 func (l *locker) watch(ctx context.Context, session int) {
 	ctx, cancel := context.WithCancel(ctx)
 	var done sync.WaitGroup
@@ -72,7 +72,7 @@ func (l *locker) watch(ctx context.Context, session int) {
 		for pause(ctx, watchEvery) {
 			line, err := waitsFor(ctx, l.db, session)
 			switch {
-			case err != nil: // left to the migration, which runs into the same
+			case err != nil: // the migration will report the same problem
 			case line == "":
 				l.teller.over()
 			default:
@@ -86,8 +86,8 @@ func (l *locker) watch(ctx context.Context, session int) {
 	}
 }
 
-// waitsFor returns a line that says what the session waits for, "" for nothing.
-// Of the others' sessions PostgreSQL shows more to the same user and to members of
+// waitsFor describes what the session waits for, or returns "" if it does not wait.
+// PostgreSQL shows details of other sessions only to the same user and to members of
 // pg_read_all_stats.
 func waitsFor(ctx context.Context, db *sql.DB, session int) (string, error) {
 	var (
@@ -128,13 +128,13 @@ func waitsFor(ctx context.Context, db *sql.DB, session int) (string, error) {
 }
 
 const (
-	pooledLooks = 5               // of each of two connections
+	pooledLooks = 5               // on each of two connections
 	pooledTime  = 5 * time.Second // for all of them
 )
 
-// unpooled returns the process of the server that conn is connected to, or
-// [ErrPooled] where conn has none of its own: while a transaction of ours is open
-// on another connection, conn has the same process, or moves to another one.
+// unpooled returns the server process that conn is connected to, or [ErrPooled] if conn
+// does not keep one: if a transaction is open on another connection, conn uses the same
+// process or changes to another one.
 func unpooled(ctx context.Context, db *sql.DB, conn *sql.Conn) (session int, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, pooledTime, errors.New("the server gives no second connection"))
 	defer cancel()
@@ -172,7 +172,7 @@ func unpooled(ctx context.Context, db *sql.DB, conn *sql.Conn) (session int, err
 	return session, nil
 }
 
-// process returns the id of the process of the server that answers.
+// process returns the id of the server process that responds.
 func process(ctx context.Context, on interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }) (id int, err error) {

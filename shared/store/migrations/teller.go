@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-const tellEvery = 10 * time.Second // while it is the same that is waited for
+const tellEvery = 10 * time.Second // while the wait is for the same thing
 
-// A teller tells what is waited for. It is safe for concurrent use.
+// A teller reports what is waited for. It is safe for concurrent use.
 type teller struct {
 	to      func(line string) // may be nil
 	applied func(name string) // may be nil
 
 	mu      sync.Mutex
-	line    string    // the last that was told
-	at      time.Time // when
-	waiting bool      // for it, still
+	line    string    // the last reported line
+	at      time.Time // when line was reported
+	waiting bool      // the wait is not over
 }
 
-// tell passes the line on, unless it was told a moment ago.
+// tell reports line, unless it was reported less than tellEvery ago.
 func (t *teller) tell(line string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -31,14 +31,14 @@ func (t *teller) tell(line string) {
 	}
 }
 
-// over notes that nothing is waited for any more.
+// over records that the wait is over.
 func (t *teller) over() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.waiting = false
 }
 
-// last returns what was told last, and whether it is still waited for.
+// last returns the last reported line, and whether that wait continues.
 func (t *teller) last() (line string, waiting bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

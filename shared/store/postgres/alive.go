@@ -8,18 +8,18 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// When a connection that was not used for a while is still believed. A process
-// on Lambda is frozen between two events: its timers stand still, and what is in
-// between forgets its connections, with a word or without one.
+// How long an idle connection is trusted. A Lambda process is frozen between two events:
+// its timers stand still, and devices in between drop its connections, with or without
+// notice.
 const (
-	pingAfter   = time.Second // of rest, a question whether the server is there
-	pingTimeout = time.Second // for its answer; no line that works takes as long
+	pingAfter   = time.Second // of idle time before a ping
+	pingTimeout = time.Second // for the response to a ping; a working connection needs far less
 )
 
-// alive are the options that keep a statement from a connection that died in
-// the pool: one that the server closed is noticed without asking it, one that
-// rested is asked, and one that rested longer than connIdle is not even asked,
-// as a line that swallows everything would keep the request for pingTimeout.
+// alive returns options that keep statements off connections that died in the pool. A
+// connection that the server closed is noticed without a round trip. One that was idle for
+// pingAfter is pinged. One that was idle for connIdle is closed without a ping, because a
+// network that drops packets would delay the request by pingTimeout.
 func alive() []stdlib.OptionOpenDB {
 	return []stdlib.OptionOpenDB{
 		stdlib.OptionAfterConnect(func(_ context.Context, c *pgx.Conn) error {
@@ -28,7 +28,8 @@ func alive() []stdlib.OptionOpenDB {
 			return nil
 		}),
 		stdlib.OptionShouldPing(func(ctx context.Context, p stdlib.ShouldPingParams) bool {
-			return !lives(ctx, p.Conn) // the ping of a closed connection fails at once, and the pool takes another
+			// The ping of a closed connection fails at once, and the pool takes another.
+			return !lives(ctx, p.Conn)
 		}),
 		stdlib.OptionResetSession(func(_ context.Context, c *pgx.Conn) error {
 			use(c)
@@ -37,7 +38,7 @@ func alive() []stdlib.OptionOpenDB {
 	}
 }
 
-// lives reports whether a statement may be sent on c, and closes it otherwise.
+// lives reports whether c can carry a statement. If not, it closes c.
 func lives(ctx context.Context, c *pgx.Conn) bool {
 	rest := rested(c)
 	if rest < connIdle && !hungUp(c.PgConn().Conn()) {
@@ -56,8 +57,8 @@ func lives(ctx context.Context, c *pgx.Conn) bool {
 
 const lastUse = "last use" // of a connection, in its CustomData
 
-// use notes that c is taken from the pool. The monotonic clock is no help: it
-// may stand still while the process is frozen.
+// use records that c was taken from the pool. It uses the wall clock, because the
+// monotonic clock may stand still while the process is frozen.
 func use(c *pgx.Conn) { c.PgConn().CustomData()[lastUse] = time.Now().Round(0) }
 
 // rested returns how long ago c was taken from the pool.
@@ -66,9 +67,9 @@ func rested(c *pgx.Conn) time.Duration {
 	return time.Now().Round(0).Sub(at)
 }
 
-// registerTypes tells pgx the PostgreSQL types of what statements here send. It
-// needs them only for default_query_exec_mode=exec, and brings some hundred,
-// which functions leave out (the build tag nopgxregisterdefaulttypes).
+// registerTypes registers the PostgreSQL types of the values that our statements send. pgx
+// needs them only for default_query_exec_mode=exec. Functions leave out pgx's own hundred
+// or so (build tag nopgxregisterdefaulttypes).
 func registerTypes(c *pgx.Conn) {
 	types := c.TypeMap()
 	for name, value := range map[string]any{

@@ -15,13 +15,12 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
-// A connector opens connections with the credentials of a URL that may rotate:
-// when the server refuses them, it asks for the URL of now and, if that is
-// another one, connects with it at once. So whoever waits for the connection
-// does not feel the rotation, and connections that are open live on.
+// A connector opens connections with the credentials of a URL that may rotate. If the
+// server rejects them, it fetches the current URL and, if that differs, connects with it
+// at once. So callers do not notice the rotation, and open connections stay open.
 type connector struct {
-	renew func(context.Context) secret.String // returns "" where nothing rotates
-	roots *x509.CertPool                      // nil: those of the system, or of the URL
+	renew func(context.Context) secret.String // returns "" if nothing rotates
+	roots *x509.CertPool                      // nil: those of the system or of the URL
 
 	mu      sync.Mutex
 	url     secret.String
@@ -36,7 +35,7 @@ func newConnector(url secret.String, roots *x509.CertPool, renew func(context.Co
 	return &connector{renew: renew, roots: roots, url: url, connect: c}, nil
 }
 
-// Connect opens one connection.
+// Connect opens one connection. It implements [driver.Connector].
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	url, connect := c.current()
 	conn, err := connect.Connect(ctx)
@@ -60,7 +59,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return conn, err
 }
 
-// Driver returns that of pgx.
+// Driver returns pgx's driver.
 func (c *connector) Driver() driver.Driver {
 	_, connect := c.current()
 	return connect.Driver()
@@ -72,24 +71,25 @@ func (c *connector) current() (secret.String, driver.Connector) {
 	return c.url, c.connect
 }
 
-// parse returns what connects to url. Nothing is dialled.
+// parse returns a connector for url. It does not connect.
 func parse(url secret.String, roots *x509.CertPool) (driver.Connector, error) {
 	c, err := pgx.ParseConfig(url.Reveal())
 	if err != nil {
-		return nil, errors.New("cannot be parsed as a PostgreSQL URL") // its error may quote the password
+		return nil, errors.New("cannot be parsed as a PostgreSQL URL") // the error may quote the password
 	}
 	if c.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol {
-		// In that mode pgx does not tell a connection that was lost after a statement
-		// was sent from one that was before, and database/sql would send it again.
+		// In that mode pgx cannot say whether a connection was lost before or after a
+		// statement was sent, and database/sql would send the statement again.
 		return nil, errors.New("asks for default_query_exec_mode=simple_protocol, under which a write might run twice")
 	}
 	if !strings.Contains(url.Reveal(), "default_query_exec_mode=") {
-		// Named prepared statements break behind a transaction pooler; caching
-		// only their descriptions works behind one and costs no round trip.
+		// Named prepared statements break behind a transaction pooler. Caching only their
+		// descriptions works there and costs no round trip.
 		c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
 	if c.RuntimeParams["application_name"] == "" {
-		c.RuntimeParams["application_name"] = "voiceassist-gateway" // in pg_stat_activity, and where another migration waits for this one
+		// Shown in pg_stat_activity, and by a migration that waits for this session.
+		c.RuntimeParams["application_name"] = "voiceassist-gateway"
 	}
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = connTimeout
@@ -100,7 +100,7 @@ func parse(url secret.String, roots *x509.CertPool) (driver.Connector, error) {
 	return stdlib.GetConnector(*c, alive()...), nil
 }
 
-// trust has c believe servers with a certificate of roots, and no others.
+// trust makes c accept only server certificates that roots issued.
 func trust(c *pgx.ConnConfig, roots *x509.CertPool) {
 	if c.TLSConfig != nil {
 		c.TLSConfig.RootCAs = roots
@@ -112,8 +112,8 @@ func trust(c *pgx.ConnConfig, roots *x509.CertPool) {
 	}
 }
 
-// refused reports that the server did not take the credentials: SQLSTATE class
-// 28, invalid authorization (PostgreSQL appendix A).
+// refused reports whether the server rejected the credentials: SQLSTATE class 28, invalid
+// authorization (PostgreSQL appendix A).
 func refused(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && strings.HasPrefix(e.Code, "28")

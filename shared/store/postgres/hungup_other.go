@@ -4,5 +4,5 @@ package postgres
 
 import "net"
 
-// hungUp cannot be told here without asking; see hungup_unix.go.
+// hungUp cannot find out on this system without a round trip; see hungup_unix.go.
 func hungUp(net.Conn) bool { return false }

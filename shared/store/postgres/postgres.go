@@ -16,16 +16,16 @@ import (
 	"github.com/voiceassist/gateway/shared/store"
 )
 
-// The sizes of the pool.
+// Sizes of the connection pool.
 const (
-	ServerConns   = 16 // of one process that serves many requests at once
-	FunctionConns = 2  // of one Lambda instance, which serves one at a time
+	ServerConns   = 16 // for a process that serves many requests at once
+	FunctionConns = 2  // for a Lambda instance, which serves one at a time
 )
 
-// How long a connection is kept. connIdle stays under what pools and NAT gateways
-// in between allow an idle connection (AWS: 350 s); the jitter keeps processes
-// that began together from connecting anew together. connTimeout is one try to
-// connect, which must leave the request time for an answer.
+// How long a connection is kept. connIdle is below the idle timeout of poolers and NAT
+// gateways on the way (AWS: 350 s). The jitter keeps processes that started together from
+// reconnecting together. connTimeout bounds one attempt to connect, and leaves the request
+// time to respond.
 const (
 	connLifetime = 15 * time.Minute
 	connJitter   = 5 * time.Minute
@@ -35,24 +35,24 @@ const (
 
 // Settings name a PostgreSQL database.
 type Settings struct {
-	// Conns is the size of the pool. Set before Load, it is the default; else that is
-	// [FunctionConns].
+	// Conns is the size of the pool. A value set before Load is the default; otherwise the
+	// default is [FunctionConns].
 	Conns int
 
 	connector *connector
 	logins    signin.Lifetimes
 }
 
-// Load loads DATABASE_URL, DATABASE_MAX_CONNECTIONS, DATABASE_CA (certificates in
-// PEM, one of which must have issued the server's; by default those of the system, or
-// of sslrootcert in the URL) and how long logins last.
+// Load loads DATABASE_URL, DATABASE_MAX_CONNECTIONS, DATABASE_CA and how long logins last.
+// DATABASE_CA holds PEM certificates of the authorities that may issue the server's; the
+// default is those of the system, or sslrootcert in the URL.
 func (s *Settings) Load(r setting.Reader) {
 	s.Conns = r.Int("DATABASE_MAX_CONNECTIONS", cmp.Or(s.Conns, FunctionConns), 1, 1000)
 	s.load(r, "DATABASE_URL")
 }
 
-// DirectSettings are [Settings] for what needs a session of its own on the server, and
-// so must not go through a pooler.
+// DirectSettings are [Settings] for programs that need their own session on the server,
+// and so cannot go through a pooler.
 type DirectSettings struct{ Settings }
 
 // Load loads MIGRATE_DATABASE_URL, or DATABASE_URL if that is unset. The pool has two
@@ -98,17 +98,17 @@ func loadRoots(r setting.Reader) *x509.CertPool {
 	return roots
 }
 
-// Open returns the store in the database that the settings name. It does not
-// connect; see [Open].
+// Open returns the store in the database that the settings name. It does not connect; see
+// the function [Open].
 func (s *Settings) Open() *store.DB {
 	db := open(s.connector, s.Conns)
 	db.SetLoginLifetime(s.logins.Absolute)
 	return db
 }
 
-// Open returns a store on the database that url names. Nothing is dialled
-// until the first statement, so a start costs no round trip, and a connection
-// that died while the process was frozen is replaced before use.
+// Open returns a store in the database that url names. It does not connect before the
+// first statement, so a start costs no round trip. A connection that died while the
+// process was frozen is replaced before use.
 func Open(url secret.String, conns int) (*store.DB, error) {
 	c, err := newConnector(url, nil, func(context.Context) secret.String { return "" })
 	if err != nil {
@@ -126,7 +126,8 @@ func open(c *connector, conns int) *store.DB {
 	return store.New(db, &store.Dialect{
 		Engine:     store.PostgreSQL,
 		SkipLocked: " FOR UPDATE SKIP LOCKED",
-		// The account first: who waits for it holds no login that others wait for.
+		// Lock the account first: a transaction that waits for it holds no login that others
+		// wait for.
 		ForUpdate:   " FOR NO KEY UPDATE OF users, logins",
 		ForShare:    " FOR SHARE OF users, logins",
 		Retryable:   coded("40001", "40P01"),

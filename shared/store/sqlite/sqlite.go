@@ -1,6 +1,5 @@
-// Package sqlite opens a store in one file, for one process: the default that
-// needs nothing installed. It is linked into cmd/gateway and tests only, never
-// into a Lambda function.
+// Package sqlite opens a store in a file for one process. It is the default and needs no
+// installation. Only cmd/gateway and tests link it, never a Lambda function.
 package sqlite
 
 import (
@@ -19,16 +18,16 @@ import (
 	"github.com/voiceassist/gateway/shared/store"
 )
 
-// maxConns is how many readers may run beside the one writer.
+// maxConns bounds the connections: one writer, and readers that may run beside it.
 const maxConns = 8
 
-// lockWait is how long a statement waits, in milliseconds, while somebody else
-// holds the write lock: another process, or the writers before it in this one.
+// lockWait is how long, in milliseconds, a statement waits for the write lock, which
+// another process or another writer in this process may hold.
 const lockWait = "5000"
 
-// Open returns a store in the file at path, made with its folder when missing,
-// readable by its owner only. An answered write survives the end of the process
-// and of the machine: the write-ahead log is synced at every commit.
+// Open returns a store in the file at path. It creates the file and its folder if
+// necessary, readable by the owner only. A write that was acknowledged survives a crash of
+// the process or of the machine: the write-ahead log is synced at every commit.
 func Open(path string) (*store.DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("folder of the database: %w", err)
@@ -43,13 +42,13 @@ func Open(path string) (*store.DB, error) {
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+url.Values{
 		"_pragma": {
 			"busy_timeout(" + lockWait + ")", "journal_mode(wal)", "synchronous(full)", "foreign_keys(on)",
-			// What does not fit into the page cache, such as a sort, stays in memory: a
-			// container has no folder for temporary files.
+			// Data that exceeds the page cache, such as a sort, stays in memory: a container
+			// has no folder for temporary files.
 			"temp_store(memory)",
 		},
 		"_time_integer_format": {"unix_micro"},
-		// A transaction takes the write lock at its start: two that read
-		// first and write then would otherwise fail each other.
+		// A transaction takes the write lock when it begins. Otherwise two transactions that
+		// read and then write would make each other fail.
 		"_txlock": {"immediate"},
 	}.Encode())
 	if err != nil {
@@ -59,7 +58,7 @@ func Open(path string) (*store.DB, error) {
 	db.SetMaxIdleConns(maxConns)
 	return store.New(db, &store.Dialect{
 		Engine:      store.SQLite,
-		Retryable:   extended(lib.SQLITE_BUSY_SNAPSHOT), // any other lock was waited for
+		Retryable:   extended(lib.SQLITE_BUSY_SNAPSHOT), // SQLite waits for other locks
 		Duplicate:   extended(lib.SQLITE_CONSTRAINT_UNIQUE, lib.SQLITE_CONSTRAINT_PRIMARYKEY),
 		NoParent:    extended(lib.SQLITE_CONSTRAINT_FOREIGNKEY),
 		NoTable:     noTable,
@@ -69,7 +68,8 @@ func Open(path string) (*store.DB, error) {
 	}), nil
 }
 
-// coded reports errors by their primary result code.
+// coded returns a function that reports whether an error has one of the primary result
+// codes.
 func coded(codes ...int) func(error) bool {
 	return func(err error) bool {
 		e, ok := errors.AsType[*sqlite.Error](err)
@@ -82,7 +82,8 @@ func coded(codes ...int) func(error) bool {
 	}
 }
 
-// extended reports errors by their extended result code.
+// extended returns a function that reports whether an error has one of the extended result
+// codes.
 func extended(codes ...int) func(error) bool {
 	return func(err error) bool {
 		e, ok := errors.AsType[*sqlite.Error](err)
@@ -95,22 +96,21 @@ func extended(codes ...int) func(error) bool {
 	}
 }
 
-// noTable reports a statement on a table that does not exist, for which SQLite
-// has no code of its own.
+// noTable reports whether a table does not exist. SQLite has no separate code for that.
 func noTable(err error) bool {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	return ok && e.Code() == lib.SQLITE_ERROR && strings.Contains(e.Error(), "no such table")
 }
 
-// unavailable reports what passes, or what an operator puts right: a lock that
-// stayed taken, a full or broken disk, a file that may not be written, and a
-// request whose time ran out. A damaged file is not among it.
+// unavailable reports whether err is temporary or can be fixed by an operator: a lock that
+// was not released in time, a full or broken disk, a file that is not writable, or an
+// expired deadline. A damaged database is not included.
 func unavailable(err error) bool {
 	return undone(err) || coded(lib.SQLITE_IOERR)(err) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// undone reports errors after which SQLite has rolled the statement back. Whether
-// a commit took effect that failed on the disk, or whose time ran out, is not sure.
+// undone reports whether SQLite has certainly rolled back the statement. After an I/O
+// error or an expired deadline, it is unknown whether a commit took effect.
 func undone(err error) bool {
 	return coded(lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_PROTOCOL, lib.SQLITE_FULL, lib.SQLITE_READONLY,
 		lib.SQLITE_CANTOPEN, lib.SQLITE_PERM, lib.SQLITE_NOMEM)(err)

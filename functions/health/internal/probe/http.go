@@ -11,7 +11,7 @@ import (
 	"net/url"
 )
 
-// maxAnswer is the number of bytes read of a response; the expected ones are far shorter.
+// maxAnswer bounds the bytes read of a response; the expected responses are far shorter.
 const maxAnswer = 64 << 10
 
 // Qdrant returns a probe of the Qdrant server at base. It calls GET /readyz, which waits
