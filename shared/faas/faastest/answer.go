@@ -9,14 +9,14 @@ import (
 	"slices"
 )
 
-// An answer is what a function told its front to send.
+// An answer is the response that a function returned to its front.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// wire is every form of answer in one; each front reads its own fields.
+// wire combines all forms of responses; each front reads its own fields.
 type wire struct {
 	StatusCode        int                 `json:"statusCode"`
 	StatusDescription string              `json:"statusDescription"`
@@ -27,7 +27,7 @@ type wire struct {
 	IsBase64Encoded   bool                `json:"isBase64Encoded"`
 }
 
-// parse reads an answer as strictly as the front does.
+// parse parses a response as strictly as the front does.
 func (f Front) parse(payload []byte) (answer, error) {
 	var w wire
 	if err := json.Unmarshal(payload, &w); err != nil {
@@ -62,7 +62,7 @@ func (f Front) parse(payload []byte) (answer, error) {
 	return a, nil
 }
 
-// addSingle adds headers with one line for each spelling of a name.
+// addSingle adds headers that have one value for each spelling of a name.
 func (a answer) addSingle(headers map[string]string) {
 	names := make([]string, 0, len(headers))
 	for name := range headers {

@@ -12,25 +12,26 @@ import (
 	"testing"
 )
 
-// bootstraps are those that this test process built. They are the one mutable
-// variable here: a build per test would cost a second each, and testing knows
-// no value that all tests of a process share.
+// bootstraps are the executables that this test process built. It is the only mutable
+// variable here: a build for each test would cost a second, and package testing has no
+// state that all tests of a process share.
 var bootstraps workshop
 
-// Tags are the build tags of functions; the Makefile has them, too.
+// Tags are the build tags of functions. The Makefile repeats them.
 const Tags = "lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes,validator_novalidatefn"
 
-// Build returns the path of the executable of a main package, given as go build
-// takes it from the folder of the test, built as it is for Lambda. Each package
-// is built once in a test process, by the first call. Safe for concurrent use.
+// Build returns the path of the executable of a main package, built as for Lambda. pkg is
+// an argument of go build, relative to the folder of the test. Each package is built once
+// in a test process. Build is safe for concurrent use.
 func Build(tb testing.TB, pkg string) (bootstrap string) {
 	tb.Helper()
 	return built(tb, pkg, "-tags", Tags)
 }
 
-// Program is [Build] for an executable that runs elsewhere than on Lambda, and
-// speaks HTTP/2; flags are further flags of go build. Under the race detector it has one itself, which writes "DATA
-// RACE" to stderr: the test alone would show it nothing of the program.
+// Program is [Build] for an executable that does not run on Lambda and has HTTP/2; flags
+// are passed to go build. If the test runs under the race detector, so does the program,
+// which then writes "DATA RACE" to stderr: the test's own detector does not see the
+// program.
 func Program(tb testing.TB, pkg string, flags ...string) (path string) {
 	tb.Helper()
 	if raced() {
@@ -39,7 +40,7 @@ func Program(tb testing.TB, pkg string, flags ...string) (path string) {
 	return built(tb, pkg, flags...)
 }
 
-// raced tells whether the test runs under the race detector.
+// raced reports whether the test runs under the race detector.
 func raced() bool {
 	info, ok := debug.ReadBuildInfo()
 	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
@@ -58,7 +59,7 @@ func built(tb testing.TB, pkg string, flags ...string) string {
 //
 //	func TestMain(m *testing.M) { os.Exit(faastest.Run(m)) }
 //
-// Packages without it leave the executables in the temporary folder.
+// Without Run, the executables stay in the temporary folder.
 func Run(m interface{ Run() int }) int {
 	defer bootstraps.clear()
 	return m.Run()
@@ -96,7 +97,7 @@ func (w *workshop) compile(pkg string, flags []string, n int) (string, error) {
 		flags, []string{pkg})...)
 	cgo := "CGO_ENABLED=0"
 	if slices.Contains(flags, "-race") {
-		cgo = "CGO_ENABLED=1" // the detector is in C
+		cgo = "CGO_ENABLED=1" // the race detector needs cgo
 	}
 	cmd.Env = append(os.Environ(), cgo)
 	if msg, err := cmd.CombinedOutput(); err != nil {

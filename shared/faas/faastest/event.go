@@ -17,11 +17,11 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// A request is what every front sees of an HTTP request.
+// A request is the part of an HTTP request that every front sees.
 type request struct {
 	method, path, escapedPath, query string
 	source                           string
-	header                           http.Header // with Host and what fronts add
+	header                           http.Header // with Host and the headers that fronts add
 	body                             []byte
 }
 
@@ -56,7 +56,7 @@ func requestOf(r *http.Request) (request, error) {
 	return q, nil
 }
 
-// v2 is payload 2.0: lower-case names, one value each, cookies apart.
+// v2 returns payload 2.0: lower-case names with one value each, and cookies apart.
 func (q request) v2(path, domain string) ([]byte, error) {
 	e := events.APIGatewayV2HTTPRequest{
 		Version: "2.0", RouteKey: "$default", RawPath: path, RawQueryString: q.query,
@@ -78,8 +78,8 @@ func (q request) v2(path, domain string) ([]byte, error) {
 	return json.Marshal(e)
 }
 
-// v1 is payload 1.0: everything once with the last value and once with all,
-// the query decoded.
+// v1 returns payload 1.0: headers and query parameters with their last value and again
+// with all values, the query decoded.
 func (q request) v1() ([]byte, error) {
 	e := events.APIGatewayProxyRequest{
 		Resource: "/{proxy+}", Path: q.escapedPath, HTTPMethod: q.method,
@@ -100,8 +100,8 @@ func (q request) v1() ([]byte, error) {
 	return json.Marshal(e)
 }
 
-// alb is the event of a load balancer: lower-case names, the query as sent, the
-// address in X-Forwarded-For only.
+// alb returns the event of a load balancer: lower-case names, the query as sent, the
+// client's address only in X-Forwarded-For.
 func (q request) alb(multi bool) ([]byte, error) {
 	h := make(http.Header, len(q.header))
 	for name, lines := range q.header {
@@ -125,8 +125,7 @@ func (q request) alb(multi bool) ([]byte, error) {
 	return json.Marshal(e)
 }
 
-// last returns the last value of each key, which is all that single-value forms
-// keep.
+// last returns the last value of each key. The single-value forms keep only that one.
 func last(m map[string][]string) map[string]string {
 	single := make(map[string]string, len(m))
 	for key, values := range m {
@@ -137,7 +136,7 @@ func last(m map[string][]string) map[string]string {
 	return single
 }
 
-// encoded returns the body as text where it is and the front takes its type for
+// encoded returns the body as text if it is valid text and the front treats its type as
 // text, and in base64 otherwise.
 func (q request) encoded(text func(contentType string) bool) (body string, isBase64 bool) {
 	if len(q.body) == 0 {
@@ -149,8 +148,8 @@ func (q request) encoded(text func(contentType string) bool) (body string, isBas
 	return base64.StdEncoding.EncodeToString(q.body), true
 }
 
-// textual reports the types that HTTP APIs and load balancers hand over as
-// text. Forms are not among them.
+// textual reports whether HTTP APIs and load balancers pass on bodies of the type as text.
+// Forms are not among them.
 func textual(contentType string) bool {
 	t, _, err := mime.ParseMediaType(contentType)
 	return err == nil && (strings.HasPrefix(t, "text/") ||

@@ -1,14 +1,13 @@
 // Package faastest tests Lambda functions without Lambda.
 //
-// [V2], [V1], [URL], [ALB] and [ALBMulti] are clients of a handler behind one
-// of the fronts: each request becomes the event of that front, runs through
-// faas, and its answer comes back as the response the client would see. A
-// script that takes an [http.RoundTripper] so runs against the binary and every
-// front alike.
+// [V2], [V1], [URL], [ALB] and [ALBMulti] return clients of a handler behind one of the
+// fronts. Each request is converted to an event of that front and passed to package faas,
+// and the result is converted to the response that a client would get. So a test that
+// takes an [http.RoundTripper] runs against the binary and every front alike.
 //
-// [Start] runs a bootstrap, as it will be deployed, under an emulation of the
-// Lambda Runtime API. A [Process] is a lambda.Handler, so the same clients
-// reach it: faastest.FrontV2.Client(process).
+// [Start] runs a bootstrap, as it will be deployed, under an emulation of the Lambda
+// Runtime API. A [Process] is a lambda.Handler, so the same clients reach it:
+// faastest.FrontV2.Client(process).
 package faastest
 
 import (
@@ -26,7 +25,7 @@ import (
 	"github.com/voiceassist/gateway/shared/faas"
 )
 
-// A Front is what stands between a client and a function.
+// A Front is a service that stands between a client and a function.
 type Front int
 
 // The fronts.
@@ -46,28 +45,28 @@ func (f Front) String() string {
 	return [...]string{"HTTP API", "REST API", "Function URL", "ALB", "ALB multi-value"}[f]
 }
 
-// V2 is a client of h behind an HTTP API. As there, the function sees the path
-// decoded.
+// V2 returns a client of h behind an HTTP API. The function sees the path decoded, as
+// there.
 func V2(h http.Handler) http.RoundTripper { return FrontV2.Client(faas.Handler(h)) }
 
-// V1 is a client of h behind a REST API.
+// V1 returns a client of h behind a REST API.
 func V1(h http.Handler) http.RoundTripper { return FrontV1.Client(faas.Handler(h)) }
 
-// URL is a client of h behind a Function URL.
+// URL returns a client of h behind a Function URL.
 func URL(h http.Handler) http.RoundTripper { return FrontURL.Client(faas.Handler(h)) }
 
-// ALB is a client of h behind a load balancer.
+// ALB returns a client of h behind a load balancer.
 func ALB(h http.Handler) http.RoundTripper { return FrontALB.Client(faas.Handler(h)) }
 
-// ALBMulti is a client of h behind a load balancer with multi-value headers.
+// ALBMulti returns a client of h behind a load balancer with multi-value headers.
 func ALBMulti(h http.Handler) http.RoundTripper { return FrontALBMulti.Client(faas.Handler(h)) }
 
-// functionTime is the timeout of a function for requests without a deadline.
+// functionTime is the timeout of a function if the request has no deadline.
 const functionTime = 30 * time.Second
 
-// Client returns a client of the function behind f. A failure of the function
-// is the 500 or 502 that the front sends then. The RemoteAddr of a request,
-// where it is set, is the address it comes from; else 203.0.113.7.
+// Client returns a client of the function behind f. If the function fails, the response is
+// the 500 or 502 of that front. The RemoteAddr of a request is the client's address; if
+// empty, the address is 203.0.113.7.
 func (f Front) Client(function lambda.Handler) http.RoundTripper {
 	return client{f, function}
 }
@@ -93,10 +92,10 @@ func (c client) RoundTrip(r *http.Request) (*http.Response, error) {
 	return c.front.Response(r, payload), nil
 }
 
-// requestID is what Lambda calls invocations in process.
+// requestID is the request id of in-process invocations.
 const requestID = "11111111-2222-3333-4444-555555555555"
 
-// Event returns the event that f makes of r. It reads the body.
+// Event converts r to an event of f. It reads the body.
 func (f Front) Event(r *http.Request) ([]byte, error) {
 	q, err := requestOf(r)
 	if err != nil {
@@ -114,8 +113,8 @@ func (f Front) Event(r *http.Request) ([]byte, error) {
 	}
 }
 
-// Response returns what f sends to the client for the answer of the function to
-// r; an answer that f cannot read is the function's failure.
+// Response converts the function's result to the response that f sends to the client. A
+// result that f cannot parse is a failure of the function.
 func (f Front) Response(r *http.Request, payload []byte) *http.Response {
 	a, err := f.parse(payload)
 	if err != nil {
@@ -124,7 +123,7 @@ func (f Front) Response(r *http.Request, payload []byte) *http.Response {
 	return response(r, a.status, a.header, a.body)
 }
 
-// failed is the response for a function that failed.
+// failed returns the response of f for a failed function.
 func (f Front) failed(r *http.Request) *http.Response {
 	status, body := http.StatusBadGateway, `{"message":"Internal server error"}`
 	if f == FrontV2 {

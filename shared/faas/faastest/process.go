@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// A Process is a running bootstrap. It is a lambda.Handler that takes one event
-// at a time, as an instance does; further ones wait. Safe for concurrent use.
+// A Process is a running bootstrap. It is a lambda.Handler that handles one event at a
+// time, like an instance; further events wait. It is safe for concurrent use.
 type Process struct {
 	cmd    *exec.Cmd
 	began  time.Time // just before the process was started
@@ -24,22 +24,20 @@ type Process struct {
 	exited chan struct{} // closed when the process has ended
 }
 
-// A FunctionError is what a function reports instead of an answer, or instead
-// of starting.
+// A FunctionError is an error that a function reports for an event or for its start.
 type FunctionError struct {
 	Type    string `json:"errorType"`
 	Message string `json:"errorMessage"`
 }
 
-// Error returns both.
+// Error returns the type and the message.
 func (e *FunctionError) Error() string { return e.Type + ": " + e.Message }
 
-// ErrExited is what an event gets whose process ended without an answer.
+// ErrExited is the error of an event if the process exits without a response.
 var ErrExited = errors.New("the process has exited")
 
-// Start starts the bootstrap with the variables of env, each "NAME=value", and
-// those that Lambda sets, and no others. It is killed when tb ends, unless it
-// ended before.
+// Start starts the bootstrap. Its environment is env, each item "NAME=value", and the
+// variables that Lambda sets, and nothing else. The process is killed when tb ends.
 func Start(tb testing.TB, bootstrap string, env ...string) *Process {
 	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -77,9 +75,8 @@ func Start(tb testing.TB, bootstrap string, env ...string) *Process {
 	return p
 }
 
-// Invoke sends the event to the function and returns its answer. The deadline
-// of ctx is the function's, else it has half a minute; a function that misses
-// it is left running.
+// Invoke sends the event to the function and returns the result. The function gets the
+// deadline of ctx, but at most 30 seconds. A function that exceeds it keeps running.
 func (p *Process) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, functionTime)
 	defer cancel()
@@ -101,8 +98,8 @@ func (p *Process) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	}
 }
 
-// InitError waits until the function has started, or reported why it cannot,
-// or ended; it returns the report, or nil.
+// InitError waits until the function has started, reported an error or exited. It returns
+// the reported error, or nil.
 func (p *Process) InitError() *FunctionError {
 	select {
 	case <-p.api.ready:
@@ -118,14 +115,14 @@ func (p *Process) InitError() *FunctionError {
 	}
 }
 
-// InitTime returns how long the function took from its exec to its first
-// question for an event, which is what a cold start waits for. Ask [InitError]
-// before whether it came so far.
+// InitTime returns the time from the start of the process to its first request for an
+// event, which is what a cold start waits for. Call [Process.InitError] first to be sure that it
+// got there.
 func (p *Process) InitTime() time.Duration { return p.api.asked.Sub(p.began) }
 
-// Shutdown ends the process as Lambda does: with SIGTERM where it registered
-// for that, else at once. It waits for the end and returns the exit code, -1
-// for a process that was killed.
+// Shutdown ends the process as Lambda does: with SIGTERM if it registered an extension,
+// else with SIGKILL. It waits for the exit and returns the exit code, which is -1 for a
+// killed process.
 func (p *Process) Shutdown() int {
 	signal := syscall.SIGKILL
 	if p.api.wantsSIGTERM() {
@@ -135,32 +132,32 @@ func (p *Process) Shutdown() int {
 	return p.Wait()
 }
 
-// Wait waits until the process has ended by itself and returns its exit code.
+// Wait waits until the process has exited and returns its exit code.
 func (p *Process) Wait() int {
 	<-p.exited
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// PID returns the number of the process.
+// PID returns the process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Log returns what the function has written to its standard output and error.
+// Log returns the function's standard output and standard error.
 func (p *Process) Log() string { return p.log.String() }
 
-// A buffer is a bytes.Buffer for the process and the test at once.
+// A buffer is a bytes.Buffer that is safe for concurrent use.
 type buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-// Write adds to the buffer.
+// Write appends p to the buffer.
 func (b *buffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.Write(p)
 }
 
-// String returns what was written.
+// String returns the contents.
 func (b *buffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

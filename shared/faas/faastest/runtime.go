@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// A runtimeAPI is the side of the Lambda Runtime API (2018-06-01) and of the
-// Extensions API (2020-01-01) that a bootstrap talks to.
+// A runtimeAPI implements the Lambda Runtime API (2018-06-01) and the Extensions API
+// (2020-01-01) for a bootstrap.
 type runtimeAPI struct {
 	calls      chan *call
 	ready      chan struct{} // closed when the function asks for its first event
-	asked      time.Time     // when that was; may be read once ready is closed
+	asked      time.Time     // when it asked; valid once ready is closed
 	initErrors chan *FunctionError
 
 	started    sync.Once
@@ -28,7 +28,7 @@ type runtimeAPI struct {
 	running map[string]*call
 }
 
-// A call is one event on its way.
+// A call is one event in flight.
 type call struct {
 	ctx     context.Context
 	payload []byte
@@ -63,7 +63,7 @@ func (a *runtimeAPI) mux() http.Handler {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
-		<-r.Context().Done() // without events to wait for, none comes
+		<-r.Context().Done() // the extension subscribes to no events, so none comes
 	})
 	return mux
 }
@@ -81,7 +81,7 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 		a.running[id] = c
 		a.mu.Unlock()
 		h := w.Header()
-		deadline, _ := c.ctx.Deadline() // Invoke sets one
+		deadline, _ := c.ctx.Deadline() // Invoke always sets one
 		h.Set("Content-Type", "application/json")
 		h.Set("Lambda-Runtime-Aws-Request-Id", id)
 		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(deadline.UnixMilli(), 10))
@@ -91,7 +91,7 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// settle ends the running call that the request names.
+// settle completes the running call with the id in the request.
 func (a *runtimeAPI) settle(w http.ResponseWriter, r *http.Request, judge func(body []byte) outcome) {
 	body, err := io.ReadAll(r.Body)
 	id := r.PathValue("id")
@@ -125,15 +125,14 @@ func (a *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
 	case a.initErrors <- errorOf(body):
 		w.WriteHeader(http.StatusAccepted)
 	default:
-		w.WriteHeader(http.StatusForbidden) // it was told already
+		w.WriteHeader(http.StatusForbidden) // the function has reported an error already
 	}
 }
 
-// extensionID names the one extension that can register.
+// extensionID is the id of the only extension that can register.
 const extensionID = "6f1a1c1e-0000-4000-8000-000000000001"
 
-// register takes an extension until the function has asked for its first event,
-// as Lambda does.
+// register accepts extensions until the function asks for its first event, as Lambda does.
 func (a *runtimeAPI) register(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Events []string `json:"events"`
@@ -153,8 +152,8 @@ func (a *runtimeAPI) register(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, `{"functionName":"test","functionVersion":"$LATEST","handler":"bootstrap"}`)
 }
 
-// wantsSIGTERM reports whether an extension registered, which is what makes
-// Lambda send SIGTERM.
+// wantsSIGTERM reports whether an extension is registered. Only then does Lambda send
+// SIGTERM.
 func (a *runtimeAPI) wantsSIGTERM() bool { return a.extensions.Load() > 0 }
 
 func errorOf(body []byte) *FunctionError {

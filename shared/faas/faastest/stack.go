@@ -20,10 +20,10 @@ import (
 	"time"
 )
 
-// A Stack is CloudFormation as a custom resource sees it: it makes requests and
-// takes the answers at a presigned URL, over TLS, under the name that AWS uses.
-// A function reaches it through the variables of [Stack.Env]: a proxy, and a
-// certificate authority that it trusts. Safe for concurrent use.
+// A Stack plays the part of CloudFormation for a custom resource: it creates requests and
+// receives the responses at a presigned URL, over TLS, under the host name of AWS. A
+// function reaches it through the variables of [Stack.Env], which set a proxy and a
+// trusted certificate authority. It is safe for concurrent use.
 type Stack struct {
 	env     []string
 	answers chan StackAnswer
@@ -32,7 +32,7 @@ type Stack struct {
 	fails []int
 }
 
-// A StackAnswer is what a function told CloudFormation.
+// A StackAnswer is a function's response to CloudFormation.
 type StackAnswer struct {
 	Status             string
 	Reason             string
@@ -47,10 +47,10 @@ const (
 	stackHost = "cloudformation-custom-resource-response-eucentral1.s3.eu-central-1.amazonaws.com"
 	stackPath = "/arn%3Aaws%3Acloudformation%3Aeu-central-1%3A123456789012%3Astack/gateway/0"
 	stackSeal = "X-Amz-Signature=0123456789abcdef" // of the presigned URL
-	maxAnswer = 4096                               // bytes that CloudFormation takes
+	maxAnswer = 4096                               // bytes; the limit of CloudFormation
 )
 
-// NewStack starts a stack that ends with tb.
+// NewStack starts a stack that is closed when tb ends.
 func NewStack(tb testing.TB) *Stack {
 	tb.Helper()
 	s := &Stack{answers: make(chan StackAnswer, 100)}
@@ -69,10 +69,10 @@ func NewStack(tb testing.TB) *Stack {
 	return s
 }
 
-// Env returns the variables by which a function reaches the stack.
+// Env returns the environment variables through which a function reaches the stack.
 func (s *Stack) Env() []string { return s.env }
 
-// Request returns the event of a request of the type (Create, Update, Delete).
+// Request returns the event of a request. kind is Create, Update or Delete.
 func (s *Stack) Request(tb testing.TB, kind string, properties map[string]any) []byte {
 	tb.Helper()
 	e := map[string]any{
@@ -92,18 +92,18 @@ func (s *Stack) Request(tb testing.TB, kind string, properties map[string]any) [
 	return b
 }
 
-// Answers returns the channel of what was answered.
+// Answers returns the channel of the received responses.
 func (s *Stack) Answers() <-chan StackAnswer { return s.answers }
 
-// Fail makes the next answers fail with these statuses.
+// Fail makes the next responses of the function fail with these statuses.
 func (s *Stack) Fail(statuses ...int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fails = append(s.fails, statuses...)
 }
 
-// take is the bucket. The URL is signed without a content type, so a request
-// that has one is refused.
+// take handles the presigned URL. It is signed without a content type, so a request with
+// one is refused.
 func (s *Stack) take(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	s.mu.Lock()
@@ -117,7 +117,7 @@ func (s *Stack) take(w http.ResponseWriter, r *http.Request) {
 	case r.Method != http.MethodPut || r.Host != stackHost || r.URL.EscapedPath() != stackPath ||
 		r.URL.RawQuery != stackSeal || typed:
 		w.WriteHeader(http.StatusForbidden)
-	case r.ContentLength < 0: // S3 takes no chunks
+	case r.ContentLength < 0: // S3 does not accept chunked encoding
 		w.WriteHeader(http.StatusLengthRequired)
 	case err != nil || len(body) > maxAnswer || json.Unmarshal(body, &a) != nil:
 		w.WriteHeader(http.StatusBadRequest)
@@ -126,7 +126,7 @@ func (s *Stack) take(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// tunnel is a proxy that leads everything to addr.
+// tunnel returns a proxy that forwards connections to stackHost to addr.
 func tunnel(addr string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodConnect || r.Host != stackHost+":443" {
@@ -150,7 +150,8 @@ func tunnel(addr string) http.HandlerFunc {
 	}
 }
 
-// certify returns a new authority, in PEM, and a certificate of it for host.
+// certify returns a self-signed certificate for host, in PEM as the authority and with its
+// key.
 func certify(tb testing.TB, host string) ([]byte, tls.Certificate) {
 	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -165,7 +166,7 @@ func certify(tb testing.TB, host string) ([]byte, tls.Certificate) {
 		tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// template is a certificate for host that signs itself.
+// template returns the template of a self-signed certificate for host.
 func template(host string) *x509.Certificate {
 	return &x509.Certificate{
 		SerialNumber: big.NewInt(1), DNSNames: []string{host},

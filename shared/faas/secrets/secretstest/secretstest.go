@@ -1,6 +1,6 @@
-// Package secretstest emulates AWS Secrets Manager for tests: one call,
-// GetSecretValue, over HTTP. It takes no request whose signature is not right;
-// it computes that itself, so what signs and what checks are two.
+// Package secretstest emulates AWS Secrets Manager for tests: one call, GetSecretValue,
+// over HTTP. It rejects requests without a valid signature. It computes the signature
+// independently of the code under test.
 package secretstest
 
 import (
@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// Whom the server knows, as Lambda would give it to a function.
+// The credentials and the region that the server accepts, as Lambda would set them.
 const (
 	AccessKeyID  = "ASIAEXAMPLEEXAMPLE12"
 	SecretKey    = "wJalrXUtnFEMI/K7MDENG+secretstest+EXAMPLEKEY"
@@ -28,23 +28,23 @@ const (
 	Region       = "eu-central-1"
 )
 
-// A Server is a Secrets Manager with the secrets of one test. Safe for
+// A Server emulates Secrets Manager with the secrets of one test. It is safe for
 // concurrent use.
 type Server struct {
 	URL string
 
 	mu      sync.Mutex
 	secrets map[string]secret // by ARN and by name
-	fails   []failure         // the next answers
-	hold    chan struct{}     // answers wait until it is closed; may be nil
-	asked   chan struct{}     // gets one for every request that waits
+	fails   []failure         // of the next requests
+	hold    chan struct{}     // requests wait until it is closed; may be nil
+	asked   chan struct{}     // gets a value for every waiting request
 	fetches int
 	refused int
 }
 
 type secret struct {
 	arn, name, version string
-	members            map[string]any // exactly as answered
+	members            map[string]any // exactly as in the response
 }
 
 type failure struct {
@@ -52,7 +52,7 @@ type failure struct {
 	code   string
 }
 
-// New starts a server that ends with tb.
+// New starts a server that is closed when tb ends.
 func New(tb testing.TB) *Server {
 	tb.Helper()
 	s := &Server{secrets: map[string]secret{}, asked: make(chan struct{}, 1000)}
@@ -65,8 +65,8 @@ func New(tb testing.TB) *Server {
 	return s
 }
 
-// Env returns the variables by which a function reaches the server and reads
-// the secrets.
+// Env returns the variables through which a function reaches the server and reads the
+// secrets.
 func (s *Server) Env(refs ...string) []string {
 	return []string{
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + s.URL, "SECRETS_ARNS=" + strings.Join(refs, ","),
@@ -75,8 +75,7 @@ func (s *Server) Env(refs ...string) []string {
 	}
 }
 
-// Put makes a secret of the members, or a new version of it, and returns its
-// ARN.
+// Put stores the members as a secret, or as a new version of it, and returns the ARN.
 func (s *Server) Put(tb testing.TB, name string, members map[string]string) (arn string) {
 	tb.Helper()
 	text, err := json.Marshal(members)
@@ -86,12 +85,12 @@ func (s *Server) Put(tb testing.TB, name string, members map[string]string) (arn
 	return s.PutText(name, string(text))
 }
 
-// PutText is [Server.Put] with any text.
+// PutText is [Server.Put] for any text.
 func (s *Server) PutText(name, text string) (arn string) {
 	return s.put(name, map[string]any{"SecretString": text})
 }
 
-// PutBinary is [Server.Put] with bytes, which are not read as settings.
+// PutBinary is [Server.Put] for a binary value, which the gateway refuses.
 func (s *Server) PutBinary(name string, value []byte) (arn string) {
 	return s.put(name, map[string]any{"SecretBinary": value})
 }
@@ -116,8 +115,8 @@ func (s *Server) Fail(n, status int, code string) {
 	}
 }
 
-// Hold makes requests wait until [Server.Release]. It returns a channel that
-// gets a value for each that waits.
+// Hold makes requests wait until [Server.Release]. It returns a channel that receives a
+// value for each waiting request.
 func (s *Server) Hold() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,7 +124,7 @@ func (s *Server) Hold() <-chan struct{} {
 	return s.asked
 }
 
-// Release answers what waits, and what comes.
+// Release lets waiting and later requests proceed.
 func (s *Server) Release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,25 +134,25 @@ func (s *Server) Release() {
 	}
 }
 
-// Fetches returns how many requests there were, failed ones included.
+// Fetches returns the number of requests, including failed ones.
 func (s *Server) Fetches() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.fetches
 }
 
-// Refused returns how many of them had no good signature.
+// Refused returns the number of requests without a valid signature.
 func (s *Server) Refused() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.refused
 }
 
-// ServeHTTP answers one call.
+// ServeHTTP handles one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return // the client left
+		return // the client has gone
 	}
 	s.mu.Lock()
 	s.fetches++
@@ -167,7 +166,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	if problem := check(r, body, time.Now()); problem != "" {
 		s.refused++
-		// As AWS does, it repeats what was to be signed, session token included.
+		// Like AWS, repeat what was signed, including the session token.
 		fail(w, http.StatusBadRequest, "InvalidSignatureException", problem+" "+SessionToken)
 		return
 	}
@@ -204,7 +203,7 @@ func fail(w http.ResponseWriter, status int, code, message string) {
 	})
 }
 
-// check returns what is wrong with a request, or nothing.
+// check returns what is wrong with a request, or "".
 func check(r *http.Request, body []byte, now time.Time) string {
 	at, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
 	switch {

@@ -7,6 +7,6 @@ import (
 	"syscall"
 )
 
-// detach gives the command a session of its own, so that an interrupt at the
-// terminal reaches the tests and not the server under them.
+// detach runs the command in its own session, so that an interrupt at the terminal reaches
+// the tests but not the server.
 func detach(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }

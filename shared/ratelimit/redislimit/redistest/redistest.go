@@ -1,5 +1,5 @@
-// Package redistest runs a real Redis for a test: the installed redis-server, on
-// a free port of 127.0.0.1, with its data in memory alone.
+// Package redistest runs a real Redis server for a test: the installed redis-server, on a
+// free port of 127.0.0.1, with its data in memory only.
 package redistest
 
 import (
@@ -17,11 +17,11 @@ import (
 
 const (
 	startTimeout = time.Minute // far above the milliseconds it takes, for busy machines
-	startTries   = 5           // ports; another process may take one before the server does
+	startTries   = 5           // ports; another process may take one first
 )
 
-// watch runs the server "$@" and stops it at the end of standard input, which the
-// kernel brings about when the test process is gone, whatever killed it.
+// watch runs the server "$@" and stops it at the end of standard input, which comes when
+// the test process ends for whatever reason.
 const watch = `
 "$@" &
 server=$!
@@ -30,14 +30,14 @@ exec 3<&0
 wait $server
 `
 
-// A Server is a Redis server of one test.
+// A Server is a Redis server for one test.
 type Server struct {
 	port string
 	stop func()
 }
 
-// Start starts a server, which ends with tb. Where there is no redis-server, tb
-// fails and says what to install; it never skips.
+// Start starts a server that is stopped when tb ends. If redis-server is not installed, tb
+// fails and says what to install; it is never skipped.
 func Start(tb testing.TB) *Server {
 	tb.Helper()
 	s := &Server{}
@@ -57,13 +57,13 @@ func Start(tb testing.TB) *Server {
 	return s
 }
 
-// URL returns the server's address as REDIS_URL takes it.
+// URL returns the server's address in the form of REDIS_URL.
 func (s *Server) URL() *url.URL {
 	return &url.URL{Scheme: "redis", Host: "127.0.0.1:" + s.port, Path: "/0"}
 }
 
-// Stop ends the server at once, as a crash does; what it held is lost. Stopped
-// twice is stopped.
+// Stop ends the server at once, like a crash; its data is lost. Stopping a stopped server
+// does nothing.
 func (s *Server) Stop() {
 	if s.stop != nil {
 		s.stop()
@@ -71,7 +71,7 @@ func (s *Server) Stop() {
 	}
 }
 
-// Restart starts the stopped server again, on the same port.
+// Restart starts a stopped server again on the same port.
 func (s *Server) Restart(tb testing.TB) {
 	tb.Helper()
 	if err := s.run(); err != nil {
@@ -111,7 +111,7 @@ func (s *Server) run() error {
 		return err
 	}
 	drained := make(chan struct{})
-	go func() { // so that the server can always write
+	go func() { // so that writes of the server never block
 		defer close(drained)
 		io.Copy(io.Discard, log)
 	}()
@@ -123,7 +123,7 @@ func (s *Server) run() error {
 	return nil
 }
 
-// awaitReady reads the server's log until it says that it is ready.
+// awaitReady reads the server's log until the server is ready.
 func awaitReady(log io.Reader) error {
 	var said []string
 	for lines := bufio.NewScanner(log); lines.Scan(); {
