@@ -20,8 +20,8 @@
 // ResponseWriter follows the rules of that server: the first status wins, the default is
 // 200, and HEAD gets no body. A request that no server would accept gets a 400.
 //
-// For each fault a test shows it on the bridge alone and fixed here, so a release that
-// fixes it is noticed.
+// A test for each fault shows it in the bridge alone and its fix here, so that a release
+// without the fault is noticed.
 //
 // # What Lambda cannot do
 //

@@ -170,8 +170,8 @@ func start(open opener) func(context.Context) (instance, error) {
 	}
 }
 
-// startLate returns a function that leaves the opening to the first event, and reports
-// invalid settings of the secrets there, too.
+// startLate returns a function that leaves the opening to the first event, which also
+// reports an error of prepare.
 func startLate(open opener) func(context.Context) (instance, error) {
 	return func(ctx context.Context) (instance, error) {
 		env, source := prepare()

@@ -7,8 +7,8 @@
 // the AWS SDK, which would lengthen every cold start (docs/adr/0009); it imports only the
 // SDK's signer.
 //
-// Errors and log lines contain no values and no text from Secrets Manager: when it rejects
-// a signature, it repeats the session token.
+// Errors and log lines contain no values, and of the text of Secrets Manager only the error
+// code: when it rejects a signature, it repeats the session token.
 package secrets
 
 import (
