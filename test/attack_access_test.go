@@ -92,8 +92,8 @@ func administer(a *assault) {
 	}
 }
 
-// assign sends fields that accounts have but that calls do not accept. A try gets through
-// if the account has changed.
+// assign sends fields that accounts have but that calls must not accept. A try gets
+// through if the call succeeds or the account has changed.
 func assign(a *assault) {
 	p := a.person()
 	p.hasStorage() // which changes the account

@@ -111,7 +111,8 @@ func inject(a *assault) {
 	}
 }
 
-// escapes keeps the JSON escapes in text, and escapes every other backslash.
+// escapes returns text unchanged if it is the content of a JSON string. Otherwise it
+// escapes every backslash.
 func escapes(text string) string {
 	if json.Valid([]byte(`"` + text + `"`)) {
 		return text
@@ -163,8 +164,8 @@ func forgeLog(a *assault) {
 	}
 }
 
-// printable is text that a client can put into a header: what cannot stand there
-// is sent by hand.
+// printable replaces control characters in text with tabs, because a client cannot send
+// them in a header. Those are sent by hand.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' {

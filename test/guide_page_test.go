@@ -30,11 +30,11 @@ var (
 	directive = regexp.MustCompile(`^ *<!-- (not run|exits with): (.*) -->$`)
 )
 
-// blocks returns the blocks of commands of a Markdown page, in order. Commands
-// are fenced as sh, and a block of json or text that follows at once, or after a
-// line that ends with a colon, is their output. A comment on the line before the
-// commands says why they are not run (<!-- not run: needs Docker -->), or with
-// which status the last of them exits (<!-- exits with: 1 -->).
+// blocks returns the blocks of commands of a Markdown page, in order. Commands are fenced
+// as sh. A block of json or text that follows immediately, or after a line that ends with
+// a colon, is their output. A comment on the line before the commands says why they are
+// not run (<!-- not run: needs Docker -->), or the status with which the last one exits
+// (<!-- exits with: 1 -->).
 func blocks(tb testing.TB, name, page string) (all []block) {
 	tb.Helper()
 	var (
@@ -78,7 +78,7 @@ func blocks(tb testing.TB, name, page string) (all []block) {
 	return all
 }
 
-// direct takes what a comment says.
+// direct applies a comment to the block.
 func (b *block) direct(tb testing.TB, name string, line int, word, value string) {
 	tb.Helper()
 	if word == "not run" {
@@ -93,7 +93,7 @@ func (b *block) direct(tb testing.TB, name string, line int, word, value string)
 	}
 }
 
-// differing are the parts of an output that differ from run to run.
+// differing lists the parts of an output that differ from run to run.
 var differing = []struct {
 	pattern *regexp.Regexp
 	as      string
@@ -110,8 +110,8 @@ var differing = []struct {
 	{regexp.MustCompile(`  +`), " "}, // the width of a column
 }
 
-// comparable returns an output without what differs from run to run, JSON in
-// lines of one value each.
+// comparable returns an output without the parts that differ from run to run, and JSON
+// with one value on each line.
 func comparable(lang, output string) string {
 	if lang == "json" {
 		output = indented(output)
@@ -122,8 +122,8 @@ func comparable(lang, output string) string {
 	return strings.TrimSpace(output) + "\n"
 }
 
-// indented returns the JSON documents of text, indented by two blanks, and text
-// itself where it is something else.
+// indented returns the JSON documents in text, indented by two spaces, or text itself if
+// it is anything else.
 func indented(text string) string {
 	var out bytes.Buffer
 	for all := json.NewDecoder(strings.NewReader(text)); ; out.WriteByte('\n') {
@@ -138,9 +138,8 @@ func indented(text string) string {
 	}
 }
 
-// matches tells whether commands printed what the page shows. In what the page
-// shows, … stands for any text within a line, and a line that is only … for any
-// lines.
+// matches reports whether commands printed what the page shows. On the page, … stands for
+// any text within a line, and a line that is only … for any lines.
 func (b block) matches(got string) bool {
 	var pattern strings.Builder
 	for line := range strings.Lines(comparable(b.lang, b.output)) {

@@ -77,8 +77,8 @@ func snippets(t *testing.T) []snippet {
 	return all
 }
 
-// TestVerifyTokens runs every program of docs/verify-tokens.md with the library
-// that it names, on tokens of the built gateway.
+// TestVerifyTokens runs every program of docs/verify-tokens.md with the library that it
+// names, on tokens of the built gateway.
 func TestVerifyTokens(t *testing.T) {
 	t.Parallel()
 	const secret = "a secret of 32 bytes, or of more"
@@ -157,7 +157,7 @@ func TestVerifyTokens(t *testing.T) {
 	}
 }
 
-// badTokens returns tokens that nobody shall take, by what is wrong with them.
+// badTokens returns tokens that no verifier may accept, by what is wrong with them.
 func badTokens(t *testing.T, good string, method jwt.SigningMethod, key any) map[string]string {
 	t.Helper()
 	sign := func(method jwt.SigningMethod, key any, change func(jwt.MapClaims)) string {
@@ -189,7 +189,7 @@ func badTokens(t *testing.T, good string, method jwt.SigningMethod, key any) map
 	}
 }
 
-// guest registers an address and returns the id and an access token of the account.
+// guest registers an address and returns the ID and an access token of the account.
 func guest(t *testing.T, p *process, email string) (id, access string) {
 	t.Helper()
 	credentials := fmt.Sprintf(`{"email":%q,"password":"correct horse battery staple"}`, email)
