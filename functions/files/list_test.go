@@ -131,7 +131,7 @@ func TestList_OfTooMuch(t *testing.T) {
 // TestList_MemoryIsBounded looks at what is in use while four large folders are
 // listed at once. It is not parallel, as it looks at the whole process.
 func TestList_MemoryIsBounded(t *testing.T) {
-	const most, atOnce, n = 12 << 20, 4, 16_000
+	const most, atOnce, n = 24 << 20, 4, 40_000
 	w := newWorld(t, storetest.SQLite(t))
 	inUse := func() uint64 {
 		runtime.GC()
@@ -146,7 +146,7 @@ func TestList_MemoryIsBounded(t *testing.T) {
 	w.crowd(n, 1, func() {
 		mu.Lock()
 		defer mu.Unlock()
-		if calls++; calls%10 == 0 {
+		if calls++; calls%20 == 0 {
 			peak = max(peak, inUse())
 		}
 	})
