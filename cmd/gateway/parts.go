@@ -46,12 +46,11 @@ type allSettings struct {
 	Database database
 	Trail    trail.Settings
 	Redis    redislimit.Settings // loaded if rate limits are counted there
-	LogLevel slog.Level
 }
 
 // Load loads all of them.
 func (s *allSettings) Load(r setting.Reader) {
-	s.LogLevel = setting.LogLevel(r)
+	setting.LogLevel(r) // for its mistakes; the logger exists already
 	s.Limits.AllowRedis = true
 	setting.Load(r, &s.Database, &s.Settings, &s.Trail)
 	if s.Limits.Store == ratelimit.InRedis {

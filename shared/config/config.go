@@ -1,9 +1,9 @@
-// Package config turns the environment into typed settings.
+// Package config reads settings from the environment.
 //
-// An [Env] reads through an injected lookup, checks each value where it is
-// read, and tells all mistakes together: one line each, with the variable, what
-// it got and what it takes. Nothing outside this
-// package and the main packages reads the environment.
+// Packages declare their settings with package setting. A program passes a lookup
+// such as [os.LookupEnv] to [New], and loads the settings with [Env.Load], which
+// returns all mistakes together: one line each, with the variable, its value and
+// what it accepts. Only programs and package faas may import this package.
 package config
 
 import (
@@ -18,14 +18,14 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/setting"
 )
 
-// An Env reads settings and collects what is wrong with them. It is for one
-// goroutine, at the start; only [Env.Renew] may be called later, by many.
+// An Env reads variables and collects mistakes. It is for one goroutine, at the
+// start of the program; only [Env.Renew] is safe for concurrent use.
 type Env struct {
 	lookup  func(string) (string, bool)
 	renew   func(context.Context, string) secret.String
 	observe func(Use)
 	wrong   Mistakes
-	doubted map[string]bool // variables of which everything was said
+	doubted map[string]bool // variables whose further mistakes are not reported
 }
 
 // New returns an Env that reads through lookup, such as [os.LookupEnv]. A
@@ -39,21 +39,20 @@ func Map(m map[string]string) *Env {
 
 var _ setting.Reader = (*Env)(nil)
 
-// Load loads the settings, all of them in any case, and returns everything that is
-// wrong with any variable so far as [Mistakes]. The settings are valid if the
-// error is nil.
+// Load loads all settings, and returns every mistake found so far as [Mistakes].
+// The settings are valid if the error is nil.
 func (e *Env) Load(all ...setting.Settings) error {
 	setting.Load(e, all...)
 	return e.Err()
 }
 
-// RenewWith makes renew answer [Env.Renew], for settings that can change while
-// the process runs. It must be safe for concurrent use.
+// RenewWith makes [Env.Renew] call renew, for settings that can change while the
+// process runs. The function must be safe for concurrent use.
 func (e *Env) RenewWith(renew func(ctx context.Context, name string) secret.String) { e.renew = renew }
 
-// Renew is for a credential that was refused by whom it is for: it returns what
-// the variable holds by now, which may be the same, or the empty secret where
-// settings stay what they were at the start. Safe for concurrent use.
+// Renew returns the present value of a credential that a service rejected. The
+// value may be the same. It is empty if settings cannot change while the process
+// runs. Safe for concurrent use.
 func (e *Env) Renew(ctx context.Context, name string) secret.String {
 	if e.renew == nil {
 		return ""
@@ -61,8 +60,8 @@ func (e *Env) Renew(ctx context.Context, name string) secret.String {
 	return e.renew(ctx, name)
 }
 
-// A Use is how the code reads a variable: the value that holds where it is unset,
-// and what it accepts. Either is empty where the caller decides.
+// A Use describes how the code reads a variable: its default, and what it accepts.
+// Either is empty if the caller decides.
 type Use struct{ Variable, Default, Values string }
 
 // Observe calls fn, which may be nil, for every read from now on.
@@ -74,8 +73,8 @@ func (e *Env) get(name string) (string, bool) {
 	return v, ok && v != ""
 }
 
-// plain is get for a value that is never meant to be in quotes. Some ways to set
-// a variable keep those of a file: docker run --env-file does.
+// plain is get for values that never contain quotes. Some ways to set a variable
+// keep the quotes of a file, such as docker run --env-file.
 func (e *Env) plain(name string) (string, bool) {
 	v, ok := e.get(name)
 	if len(v) > 1 && (v[0] == '"' || v[0] == '\'') && v[len(v)-1] == v[0] {
@@ -85,14 +84,14 @@ func (e *Env) plain(name string) (string, bool) {
 	return v, ok
 }
 
-// use reports a read to whoever observes.
+// use reports a read to the observer.
 func (e *Env) use(name, def, values string) {
 	if e.observe != nil {
 		e.observe(Use{name, def, values})
 	}
 }
 
-// String returns the variable, or def where it is unset.
+// String returns the variable, or def if it is unset.
 func (e *Env) String(name, def string) string {
 	e.use(name, def, "")
 	if v, ok := e.plain(name); ok {
@@ -108,8 +107,8 @@ func (e *Env) Secret(name string) secret.String {
 	return secret.String(v)
 }
 
-// SecretURL is [Env.Secret] for a URL that may hold a password; one in quotes is
-// refused.
+// SecretURL is [Env.Secret] for a URL that may contain a password. Quotes around
+// it are refused.
 func (e *Env) SecretURL(name string) secret.String { return secret.String(e.String(name, "")) }
 
 // Int returns the variable as a whole number from lo to hi, or def.
@@ -160,7 +159,7 @@ func (e *Env) OneOf(name string, allowed ...string) string {
 }
 
 // URL returns the variable as an absolute URL of one of the schemes, without a
-// trailing slash, or nil where it is unset. A password in it is not shown in
+// trailing slash, or nil if it is unset. A password in it is not shown in
 // the error.
 func (e *Env) URL(name string, schemes ...string) *url.URL {
 	e.use(name, "", "")

@@ -58,15 +58,15 @@ func (e *Env) RefuseSecret(name, got, takes string) {
 	e.note(name, fmt.Errorf("%s %s; it must be %s", name, got, takes))
 }
 
-// Doubt records a mistake in the place that variables come from, such as the line
-// of a file. Later mistakes about these variables only follow from it, and are
-// dropped. err names the variable where it is about one.
+// Doubt records a mistake in the source of variables, such as a line of a file.
+// Later mistakes about these variables follow from it and are dropped. err names
+// the variable if there is one.
 func (e *Env) Doubt(err error, variables ...string) {
 	about := ""
 	if len(variables) == 1 {
 		about = variables[0]
 	}
-	// Not note, which drops what is wrong with a variable for a second time.
+	// Not note, which reports the same mistake only once.
 	e.wrong = append(e.wrong, Mistake{about, err})
 	for _, name := range variables {
 		if e.doubted == nil {
@@ -76,7 +76,7 @@ func (e *Env) Doubt(err error, variables ...string) {
 	}
 }
 
-// note adds a mistake, once: some variables are read in several places.
+// note adds a mistake unless it is known: several packages read the same variable.
 func (e *Env) note(name string, err error) {
 	told := func(m Mistake) bool { return m.Error() == err.Error() }
 	if !e.doubted[name] && !slices.ContainsFunc(e.wrong, told) {
