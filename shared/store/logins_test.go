@@ -99,10 +99,10 @@ func TestRotateLogin_NotesEachFirstUse(t *testing.T) {
 				case signin.Reuse:
 					reuses++
 				}
-				now = now.Add(time.Duration(random.IntN(12)) * time.Second)
+				now = now.Add(time.Duration(random.IntN(4)) * time.Second)
 			}
 		}
-		if repeats < 50 || reuses < 50 {
+		if repeats < 30 || reuses < 30 {
 			t.Errorf("%d repeats and %d reuses show little", repeats, reuses)
 		}
 	})
