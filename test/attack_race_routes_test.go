@@ -1,0 +1,127 @@
+package test_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/voiceassist/gateway/shared/foundation/defense"
+)
+
+// A writingRoute is a route that writes, and how to race it.
+type writingRoute struct {
+	route    string // as in the API description
+	admin    bool   // an administrator sends it
+	storage  bool   // needs an account in Nextcloud
+	conflict bool   // needs a Nextcloud account that existed before
+	password bool   // confirms a password, and is also held after that
+	public   bool   // proves nothing before the body is read
+	prepare  func(r *racer)
+	request  func(r *racer) (path, body string)
+
+	not   []string // races that leave nothing to act on
+	twice []string // races that something else also stops, so no counter-proof gets through
+}
+
+// writingRoutes returns every route that writes for a user.
+func writingRoutes() []writingRoute {
+	at := func(path, body string) func(*racer) (string, string) {
+		return func(*racer) (string, string) { return path, body }
+	}
+	thing := func(prefix, body string) func(*racer) (string, string) {
+		return func(r *racer) (string, string) { return prefix + r.thing, body }
+	}
+	session := func(r *racer) {
+		r.thing = r.do("POST", "/api/sessions", `{"title":"x"}`, r.bearer()).get("id")
+	}
+	file := func(r *racer) {
+		r.thing = "/api/files/a.txt"
+		r.must(http.StatusCreated, r.do("PUT", r.thing, "content", r.bearer()))
+	}
+	app := func(r *racer) {
+		body := fmt.Sprintf(`{"name":"laptop","password":%q}`, plain)
+		r.thing = r.do("POST", "/api/users/me/nextcloud/app-password", body, r.bearer()).get("id")
+	}
+	confirmed := fmt.Sprintf(`{"password":%q}`, plain)
+	return []writingRoute{
+		{route: "POST /api/users", admin: true, request: func(r *racer) (string, string) {
+			return "/api/users", fmt.Sprintf(`{"email":"new-%s","password":%q,"role":"admin"}`, r.email, plain)
+		}},
+		{route: "PATCH /api/users/{id}", admin: true, request: func(r *racer) (string, string) {
+			return "/api/users/" + r.id, `{"disabled":false,"role":"admin"}`
+		}},
+		{route: "PATCH /api/users/{id}", admin: true, storage: true, request: func(r *racer) (string, string) {
+			return "/api/users/" + r.other.id, `{"nextcloud_quota":"1 GB"}`
+		}},
+		{route: "DELETE /api/users/{id}", admin: true, request: func(r *racer) (string, string) { return "/api/users/" + r.other.id, "" }},
+		{route: "POST /api/nextcloud/accounts/{user_id}/retry", admin: true, request: func(r *racer) (string, string) {
+			return "/api/nextcloud/accounts/" + r.other.id + "/retry", ""
+		}},
+		{route: "POST /api/nextcloud/accounts/{user_id}/adopt", admin: true, conflict: true, request: func(r *racer) (string, string) {
+			return "/api/nextcloud/accounts/" + r.other.id + "/adopt", fmt.Sprintf(`{"nextcloud_user_id":%q}`, r.other.email)
+		}},
+		{route: "POST /api/nextcloud/reconcile", admin: true, request: at("/api/nextcloud/reconcile", "")},
+		{route: "PUT /api/users/me", request: at("/api/users/me", `{"full_name":"Somebody Else"}`)},
+		{route: "PATCH /api/users/me", password: true, request: func(r *racer) (string, string) {
+			return "/api/users/me", fmt.Sprintf(`{"email":"new-%s","current_password":%q}`, r.email, plain)
+		}},
+		{route: "DELETE /api/users/me", password: true, request: at("/api/users/me", confirmed)},
+		{route: "POST /api/users/change-password", password: true, request: at("/api/users/change-password",
+			fmt.Sprintf(`{"old_password":%q,"new_password":"what a thief remembers"}`, plain))},
+		{route: "POST /api/users/me/change-password", password: true, request: at("/api/users/me/change-password",
+			fmt.Sprintf(`{"current_password":%q,"new_password":"what a thief remembers"}`, plain))},
+		{route: "PUT /api/users/me/password", password: true, request: at("/api/users/me/password",
+			fmt.Sprintf(`{"currentPassword":%q,"newPassword":"what a thief remembers"}`, plain))},
+		{route: "DELETE /api/users/me/logins/{id}", not: []string{"disabling"}, // which also ends that login
+			request: func(r *racer) (string, string) { return "/api/users/me/logins/" + r.login, "" }},
+		{route: "POST /api/sessions", request: at("/api/sessions", `{"title":"x"}`)},
+		{route: "PATCH /api/sessions/{id}", prepare: session, request: thing("/api/sessions/", `{"title":"y"}`)},
+		{route: "DELETE /api/sessions/{id}", prepare: session, request: thing("/api/sessions/", "")},
+		// Nextcloud learns about disabled accounts and changed passwords on its own.
+		{route: "POST /api/users/me/nextcloud/app-password", storage: true, password: true, twice: []string{"disabling", "change of password"},
+			request: at("/api/users/me/nextcloud/app-password", fmt.Sprintf(`{"name":"laptop","password":%q}`, plain))},
+		{route: "POST /api/users/me/nextcloud/claim", conflict: true,
+			request: at("/api/users/me/nextcloud/claim", fmt.Sprintf(`{"password":%q}`, fromBefore))},
+		{route: "DELETE /api/users/me/nextcloud/app-passwords/{id}", storage: true, prepare: app,
+			not:     []string{"change of password"}, // the change revokes it
+			request: thing("/api/users/me/nextcloud/app-passwords/", "")},
+		{route: "PUT /api/files/{path}", storage: true, twice: []string{"disabling"}, request: at("/api/files/new.txt", "what is stored")},
+		{route: "DELETE /api/files/{path}", storage: true, twice: []string{"disabling"}, prepare: file, request: thing("", "")},
+		{route: "POST /api/files/{path}", storage: true, twice: []string{"disabling"}, prepare: file, request: thing("", `{"move_to":"b.txt"}`)},
+
+		{route: "POST /api/auth/login", public: true, password: true, not: []string{"logout"}, request: func(r *racer) (string, string) {
+			return loginAddress, fmt.Sprintf(`{"email":%q,"password":%q}`, r.email, plain)
+		}},
+		{route: "POST /api/auth/refresh", public: true, request: func(r *racer) (string, string) {
+			return "/api/auth/refresh", fmt.Sprintf(`{"refresh_token":%q}`, r.refresh)
+		}},
+		{route: "POST /api/auth/logout", public: true, request: at("/api/auth/logout?all=true", "")},
+	}
+}
+
+// nothingProved lists the routes that write without authentication.
+var nothingProved = []string{"POST /api/auth/register"}
+
+func (c writingRoute) has(it race) bool {
+	_, body := c.request(&racer{person: &person{}, other: &person{}})
+	return !slices.Contains(c.not, it.name) && (c.admin || it.name != "change of role") && (!it.parked || body != "" && !c.public)
+}
+
+// stoppedTwice reports whether something else also stops the race.
+func (c writingRoute) stoppedTwice(it race) bool {
+	return slices.ContainsFunc(c.twice, func(name string) bool { return strings.HasSuffix(it.name, name) })
+}
+
+// places returns the places that can hold a request of c.
+func (c writingRoute) places(it race) []string {
+	switch {
+	case it.parked:
+		return []string{"body"}
+	case c.password && c.public:
+		return []string{string(defense.PasswordVerified)}
+	case c.password:
+		return []string{string(defense.Admitted), string(defense.PasswordVerified)}
+	}
+	return []string{string(defense.Admitted)}
+}
