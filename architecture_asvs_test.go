@@ -39,9 +39,9 @@ func requirements(t *testing.T) (page string, rows []requirement) {
 	return string(b), rows
 }
 
-// TestASVS_EveryRequirementOnce holds that each of the standard's chapters is
+// TestASVS_ListsEveryRequirementOnce holds that each of the standard's chapters is
 // answered, once, and that the page counts its answers right.
-func TestASVS_EveryRequirementOnce(t *testing.T) {
+func TestASVS_ListsEveryRequirementOnce(t *testing.T) {
 	t.Parallel()
 	var want, got []string
 	for section, n := range asvsSections {
@@ -70,9 +70,9 @@ func TestASVS_EveryRequirementOnce(t *testing.T) {
 	}
 }
 
-// TestASVS_NamesTestsThatThereAre holds that what is said to be held is held by
+// TestASVS_NamesExistingTests holds that what is said to be held is held by
 // tests that exist, and that what is said to be written is.
-func TestASVS_NamesTestsThatThereAre(t *testing.T) {
+func TestASVS_NamesExistingTests(t *testing.T) {
 	t.Parallel()
 	_, rows := requirements(t)
 	name := regexp.MustCompile("`(?:([a-z0-9/]+)\\.)?((?:Test|Fuzz)\\w+)(?:/([^`]+))?`")

@@ -25,8 +25,8 @@ func boundRows(t *testing.T) (rows []string) {
 	return rows
 }
 
-// TestBounds_AreHeldByTests holds that every bound names tests that exist.
-func TestBounds_AreHeldByTests(t *testing.T) {
+// TestBounds_AreTested holds that every bound names tests that exist.
+func TestBounds_AreTested(t *testing.T) {
 	t.Parallel()
 	name := regexp.MustCompile("`([a-z0-9/]+)\\.(Test\\w+)`")
 	for _, row := range boundRows(t) {

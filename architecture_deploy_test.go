@@ -42,9 +42,9 @@ func spoken(t *testing.T) []string {
 	return said
 }
 
-// TestDeployGuide_NamesWhatThereIs holds docs/deploy.md against what it names:
+// TestDeployGuide_NamesExistingThings holds docs/deploy.md against what it names:
 // commands, files, settings, and names of template.yaml.
-func TestDeployGuide_NamesWhatThereIs(t *testing.T) {
+func TestDeployGuide_NamesExistingThings(t *testing.T) {
 	t.Parallel()
 	x := readTemplate(t)
 	known := func(name string) bool {
@@ -92,9 +92,9 @@ func TestDeployGuide_NamesWhatThereIs(t *testing.T) {
 	}
 }
 
-// TestDeployGuide_MakesSecretsThatAFunctionTakes runs the commands that make
+// TestDeployGuide_CreatesValidSecrets runs the commands that make
 // secrets, and has what they make read as a function does.
-func TestDeployGuide_MakesSecretsThatAFunctionTakes(t *testing.T) {
+func TestDeployGuide_CreatesValidSecrets(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	text := textOf(t, "docs/deploy.md")

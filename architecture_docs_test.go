@@ -119,7 +119,7 @@ func TestDocs_DeliverablesAreTested(t *testing.T) {
 	test := regexp.MustCompile("`([a-z0-9/]*)\\.(Test\\w+)(?:/([^`]+))?`")
 	for _, row := range regexp.MustCompile(`(?m)^\| ([A-Z][^|]+) \|(.*)\|(.*)\|$`).FindAllStringSubmatch(table, -1) {
 		got = append(got, row[1])
-		if !strings.Contains(row[2], "](") { // TestLinks_LeadSomewhere follows it
+		if !strings.Contains(row[2], "](") { // TestLinks_Resolve follows it
 			t.Errorf("no file contains %q", row[1])
 		}
 		tests := test.FindAllStringSubmatch(row[3], -1)

@@ -12,9 +12,9 @@ import (
 	"github.com/voiceassist/gateway/shared/faas/faastest"
 )
 
-// TestFunctionsLinkOnlyWhatTheyNeed holds the weight of cold starts: what every
+// TestFunctions_LinkOnlyWhatTheyNeed holds the weight of cold starts: what every
 // function would pay for belongs to the functions named here, and to no other.
-func TestFunctionsLinkOnlyWhatTheyNeed(t *testing.T) {
+func TestFunctions_LinkOnlyWhatTheyNeed(t *testing.T) {
 	t.Parallel()
 	linked := linkedByFunctions(t)
 	for _, rule := range []struct {
@@ -51,9 +51,9 @@ func TestFunctionsLinkOnlyWhatTheyNeed(t *testing.T) {
 	}
 }
 
-// TestFunctionsLinkOnlyTheSignerOfTheSDK checks that no more of the AWS SDK is
+// TestFunctions_LinkOnlyTheSignerOfTheSDK checks that no more of the AWS SDK is
 // linked than the package that signs requests and what that imports.
-func TestFunctionsLinkOnlyTheSignerOfTheSDK(t *testing.T) {
+func TestFunctions_LinkOnlyTheSignerOfTheSDK(t *testing.T) {
 	t.Parallel()
 	const signer = "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", signer).Output()
@@ -98,9 +98,9 @@ func linkedByFunctions(t *testing.T) map[string][]string {
 	return linked
 }
 
-// TestFunctionsAreBuiltAlike compares the build tags of the tests with those of
+// TestFunctions_AreBuiltAlike compares the build tags of the tests with those of
 // the Makefile, by which functions are deployed.
-func TestFunctionsAreBuiltAlike(t *testing.T) {
+func TestFunctions_AreBuiltAlike(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("Makefile")
 	if err != nil {

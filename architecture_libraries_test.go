@@ -15,9 +15,9 @@ import (
 	"github.com/voiceassist/gateway/shared/faas/faastest"
 )
 
-// TestLibrariesDoTheirWork holds that the libraries the gateway was asked to
+// TestLibraries_AreUsed holds that the libraries the gateway was asked to
 // stand on are in its executables, and that these are used which do what they are there for.
-func TestLibrariesDoTheirWork(t *testing.T) {
+func TestLibraries_AreUsed(t *testing.T) {
 	t.Parallel()
 	product := productFiles(t)
 	for _, rule := range []struct {

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestLinks_LeadSomewhere has every link of a Markdown page to a file of the
+// TestLinks_Resolve has every link of a Markdown page to a file of the
 // project lead to one, and every fragment to a heading.
-func TestLinks_LeadSomewhere(t *testing.T) {
+func TestLinks_Resolve(t *testing.T) {
 	t.Parallel()
 	links := regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	checked := 0

@@ -215,10 +215,10 @@ func flat(n *yaml.Node) string {
 	return strings.Join(parts, " ")
 }
 
-// TestTemplate_EveryFunctionIsWatched holds what each function has around it: a
+// TestTemplate_EveryFunctionHasLogsAndAlarms holds what each function has around it: a
 // log that ends some day, and an alarm on what fails that also stops a
 // deployment.
-func TestTemplate_EveryFunctionIsWatched(t *testing.T) {
+func TestTemplate_EveryFunctionHasLogsAndAlarms(t *testing.T) {
 	t.Parallel()
 	x := readTemplate(t)
 	if x.Globals.Function.Tracing != "Active" || x.Globals.Function.AutoPublishAlias == "" {
@@ -302,7 +302,7 @@ func TestTemplate_TheScheduleRunsWithOrWithoutNextcloud(t *testing.T) {
 
 // TestEnvJSON holds env.json.example against the template: SAM drops what is not
 // named there, without a word.
-func TestEnvJSON_IsOfVariablesThatTheTemplateNames(t *testing.T) {
+func TestEnvJSON_NamesVariablesOfTheTemplate(t *testing.T) {
 	t.Parallel()
 	x := readTemplate(t)
 	raw, err := os.ReadFile("env.json.example")
@@ -333,9 +333,9 @@ func TestEnvJSON_IsOfVariablesThatTheTemplateNames(t *testing.T) {
 	}
 }
 
-// TestSamconfig_SetsParametersThatTheTemplateHas holds samconfig.toml against the
+// TestSamconfig_SetsParametersOfTheTemplate holds samconfig.toml against the
 // template, for both stages.
-func TestSamconfig_SetsParametersThatTheTemplateHas(t *testing.T) {
+func TestSamconfig_SetsParametersOfTheTemplate(t *testing.T) {
 	t.Parallel()
 	x := readTemplate(t)
 	raw, err := os.ReadFile("samconfig.toml")

@@ -66,8 +66,8 @@ func imports(t *testing.T) map[string][]string {
 	return sorted
 }
 
-// TestStandardLibraryHomes holds what only some packages may use.
-func TestStandardLibraryHomes(t *testing.T) {
+// TestImports_StandardLibraryHomes holds what only some packages may use.
+func TestImports_StandardLibraryHomes(t *testing.T) {
 	t.Parallel()
 	for _, rule := range []struct {
 		use   *regexp.Regexp
@@ -104,8 +104,8 @@ func TestStandardLibraryHomes(t *testing.T) {
 	}
 }
 
-// TestImports_OfTestsAlone holds what not even other tests may import.
-func TestImports_OfTestsAlone(t *testing.T) {
+// TestImports_ForTestsOnly holds what not even other tests may import.
+func TestImports_ForTestsOnly(t *testing.T) {
 	t.Parallel()
 	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(file, ".go") {
@@ -130,9 +130,9 @@ func TestImports_OfTestsAlone(t *testing.T) {
 	}
 }
 
-// TestRoutesAreDescribed compares the mux with the description of the
+// TestRoutes_AreDescribed compares the mux with the description of the
 // interface.
-func TestRoutesAreDescribed(t *testing.T) {
+func TestRoutes_AreDescribed(t *testing.T) {
 	t.Parallel()
 	described := slices.Sorted(slices.Values(docs.Operations()))
 	var served []string
@@ -154,9 +154,9 @@ func routes() map[string]bool {
 	return patterns
 }
 
-// TestTemplateDeploysEveryFunction compares template.yaml with the folders of
+// TestTemplate_DeploysEveryFunction compares template.yaml with the folders of
 // functions and the paths of the code.
-func TestTemplateDeploysEveryFunction(t *testing.T) {
+func TestTemplate_DeploysEveryFunction(t *testing.T) {
 	t.Parallel()
 	var deployed, paths []string
 	for name, f := range readTemplate(t).functions(t) {

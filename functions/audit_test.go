@@ -23,9 +23,9 @@ import (
 // tested elsewhere.
 var byCommand = []audit.Name{audit.TrailAdopted, audit.KeysRotated, audit.RegistrationRefused}
 
-// TestEverySecurityEvent makes each event happen, and expects it as a row and as a log
+// TestAudit_RecordsEverySecurityEvent makes each event happen, and expects it as a row and as a log
 // line with the same facts: correlation ID, address, device.
-func TestEverySecurityEvent(t *testing.T) {
+func TestAudit_RecordsEverySecurityEvent(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g, cloud := functionstest.NewWithNextcloud(t, db, nil)

@@ -11,9 +11,9 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// TestErrors_AreToldAtOnce sends each route bodies with several invalid members, and
+// TestErrors_AreReportedTogether sends each route bodies with several invalid members, and
 // expects errors for all of them, in order.
-func TestErrors_AreToldAtOnce(t *testing.T) {
+func TestErrors_AreReportedTogether(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))
 	id, _ := g.Person()

@@ -67,9 +67,9 @@ func credentials(email, password string) functionstest.Form {
 	return functionstest.Form{"username": {email}, "password": {password}}
 }
 
-// TestLogin_IsLimitedForAClient exceeds the limit on every store and engine, waits as long
+// TestLogin_IsLimitedPerClient exceeds the limit on every store and engine, waits as long
 // as the response says, and gets in.
-func TestLogin_IsLimitedForAClient(t *testing.T) {
+func TestLogin_IsLimitedPerClient(t *testing.T) {
 	t.Parallel()
 	for _, kept := range []string{"memory", "database"} {
 		t.Run(kept, func(t *testing.T) {
@@ -100,10 +100,10 @@ func TestLogin_IsLimitedForAClient(t *testing.T) {
 	}
 }
 
-// TestLogin_AnAccountIsNotGuessedFromManyAddresses guesses the password of one account
+// TestLogin_IsLimitedPerAccount guesses the password of one account
 // from a different address each time. The account is limited, whatever letter case names
 // it.
-func TestLogin_AnAccountIsNotGuessedFromManyAddresses(t *testing.T) {
+func TestLogin_IsLimitedPerAccount(t *testing.T) {
 	t.Parallel()
 	g := limited(t, storetest.SQLite(t), "LOGIN_RATE_LIMIT_PER_MINUTE", "5")
 	g.Register(functionstest.Email, functionstest.Password)
@@ -126,10 +126,10 @@ func TestLogin_AnAccountIsNotGuessedFromManyAddresses(t *testing.T) {
 		Want(http.StatusTooManyRequests, "rate_limited")
 }
 
-// TestLogin_AnAttackDoesNotLockTheOwnerOut keeps the account's limit exhausted from many
+// TestLogin_AttackDoesNotLockOutTheOwner keeps the account's limit exhausted from many
 // addresses. The owner can still sign in from a familiar address, even after signing out,
 // and existing logins keep working.
-func TestLogin_AnAttackDoesNotLockTheOwnerOut(t *testing.T) {
+func TestLogin_AttackDoesNotLockOutTheOwner(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g := limited(t, db, "LOGIN_RATE_LIMIT_PER_MINUTE", "5")
@@ -173,9 +173,9 @@ func familiarTries(g *functionstest.Gateway, at functionstest.Option) (checked i
 	return checked
 }
 
-// TestLogin_LimitsTellNothingOfAnAccount compares what an attacker sees, try by try, for
+// TestLogin_LimitsDoNotRevealAccounts compares what an attacker sees, try by try, for
 // an active account, a disabled one, and none.
-func TestLogin_LimitsTellNothingOfAnAccount(t *testing.T) {
+func TestLogin_LimitsDoNotRevealAccounts(t *testing.T) {
 	t.Parallel()
 	g := limited(t, storetest.SQLite(t), "LOGIN_RATE_LIMIT_PER_MINUTE", "5")
 	g.Register(functionstest.Email, functionstest.Password)
@@ -210,9 +210,9 @@ func TestLogin_LimitsTellNothingOfAnAccount(t *testing.T) {
 	}
 }
 
-// TestPassword_IsNotGuessedWithAToken guesses the password behind a stolen access token at
+// TestPassword_ConfirmationsAreLimited guesses the password behind a stolen access token at
 // every call that asks for it, from many addresses. All tries count together.
-func TestPassword_IsNotGuessedWithAToken(t *testing.T) {
+func TestPassword_ConfirmationsAreLimited(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(nextcloudtest.New(nextcloudtest.Options{AdminPassword: functionstest.Password}))
 	t.Cleanup(server.Close)
@@ -252,7 +252,7 @@ func TestPassword_IsNotGuessedWithAToken(t *testing.T) {
 	g.Do("POST", "/api/auth/logout?all=true", nil, ada).Want(http.StatusNoContent, "")
 }
 
-func TestRefresh_IsLimitedForAClientAndForALogin(t *testing.T) {
+func TestRefresh_IsLimitedPerClientAndLogin(t *testing.T) {
 	t.Parallel()
 	g := limited(t, storetest.SQLite(t), "REFRESH_RATE_LIMIT_PER_MINUTE", "3")
 	_, p := g.Person()
@@ -287,7 +287,7 @@ func TestRefresh_IsLimitedForAClientAndForALogin(t *testing.T) {
 	}
 }
 
-func TestRegister_IsLimitedForAClient(t *testing.T) {
+func TestRegister_IsLimitedPerClient(t *testing.T) {
 	t.Parallel()
 	g := limited(t, storetest.SQLite(t), "REGISTER_RATE_LIMIT_PER_MINUTE", "2")
 	person := func(n int) map[string]string {

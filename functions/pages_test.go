@@ -61,8 +61,8 @@ func wantAll(t *testing.T, pages [][]string, want []string, count int) {
 	}
 }
 
-// TestPages_EndAtAMebibyte fills every paginated list with the largest rows it accepts.
-func TestPages_EndAtAMebibyte(t *testing.T) {
+// TestPages_AreAtMostOneMebibyte fills every paginated list with the largest rows it accepts.
+func TestPages_AreAtMostOneMebibyte(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g := functionstest.New(t, db)
@@ -117,8 +117,8 @@ func matching(t *testing.T, db *store.DB, search string) (ids []string) {
 	return ids
 }
 
-// TestLogins_HavePages signs in on more devices than a page shows.
-func TestLogins_HavePages(t *testing.T) {
+// TestLogins_ArePaginated signs in on more devices than a page shows.
+func TestLogins_ArePaginated(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g := functionstest.New(t, db)
@@ -145,9 +145,9 @@ func TestLogins_HavePages(t *testing.T) {
 	})
 }
 
-// TestPages_LinksHoldWhatCounts sends a query with unknown parameters. The link to the
+// TestPages_LinksOmitUnknownParameters sends a query with unknown parameters. The link to the
 // next page contains none of them.
-func TestPages_LinksHoldWhatCounts(t *testing.T) {
+func TestPages_LinksOmitUnknownParameters(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))
 	_, p := g.Admin(functionstest.Email)

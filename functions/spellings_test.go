@@ -22,7 +22,7 @@ func registration(email string) map[string]string {
 	return map[string]string{"email": email, "password": functionstest.Password}
 }
 
-func TestSpellings_AreOneAccount(t *testing.T) {
+func TestSpellings_NameOneAccount(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g := functionstest.New(t, db)
@@ -64,7 +64,7 @@ func spelled(t *testing.T, s string) account.Email {
 	return l.Legacy
 }
 
-func TestSpellings_OfAnAddressThatChanges(t *testing.T) {
+func TestSpellings_ChangedAddress(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g := functionstest.New(t, db)
@@ -145,9 +145,9 @@ func TestSpellings_ShareTheLimitOfTheAccount(t *testing.T) {
 	}
 }
 
-// TestSpellings_FromBefore tests accounts with addresses that new accounts may not have,
+// TestSpellings_OlderRows tests accounts with addresses that new accounts may not have,
 // and two accounts that share one address.
-func TestSpellings_FromBefore(t *testing.T) {
+func TestSpellings_OlderRows(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g := functionstest.New(t, db)
@@ -178,9 +178,9 @@ func TestSpellings_FromBefore(t *testing.T) {
 	})
 }
 
-// TestSpellings_OfOlderCodeAreTaken acts as an instance of the previous release that
+// TestSpellings_WrittenByOlderCodeAreTaken acts as an instance of the previous release that
 // registers an address during a deployment.
-func TestSpellings_OfOlderCodeAreTaken(t *testing.T) {
+func TestSpellings_WrittenByOlderCodeAreTaken(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g := functionstest.New(t, db)
@@ -214,7 +214,7 @@ func TestSpellings_OfOlderCodeAreTaken(t *testing.T) {
 	})
 }
 
-func TestNames_AreFoundAndRefused(t *testing.T) {
+func TestNames_AreCheckedAndSearchable(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))
 	_, admin := g.Admin("root@example.org")

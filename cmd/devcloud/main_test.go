@@ -33,7 +33,7 @@ func devcloud(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-func TestAlone_PrintsSettingsUntilASignal(t *testing.T) {
+func TestAlone_PrintsSettingsAndRunsUntilASignal(t *testing.T) {
 	t.Parallel()
 	cmd := devcloud(t)
 	out, err := cmd.StdoutPipe()
@@ -71,7 +71,7 @@ func TestAlone_PrintsSettingsUntilASignal(t *testing.T) {
 	}
 }
 
-func TestCommand_GetsTheSettingsAndDecidesTheExitCode(t *testing.T) {
+func TestCommand_ReceivesTheSettingsAndSetsTheExitCode(t *testing.T) {
 	t.Parallel()
 	cmd := devcloud(t, "sh", "-c", `echo "$NEXTCLOUD_URL $NEXTCLOUD_ADMIN_USER ${#NEXTCLOUD_ADMIN_PASSWORD}"; exit 3`)
 	var stderr bytes.Buffer
@@ -118,7 +118,7 @@ func TestCommand_ReceivesSignals(t *testing.T) {
 
 // Accounts may be linked with the Nextcloud that is configured, and another one
 // would replace it silently.
-func TestCommand_IsNotRunWhereANextcloudIsConfigured(t *testing.T) {
+func TestCommand_IsNotRunIfANextcloudIsConfigured(t *testing.T) {
 	t.Parallel()
 	const url = "NEXTCLOUD_URL=https://cloud.example.org"
 	for name, configure := range map[string]func(*exec.Cmd) error{

@@ -11,7 +11,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-func TestStorage_WhatNextcloudSaysIsToldInOurWords(t *testing.T) {
+func TestStorage_TranslatesNextcloudErrors(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t))
 	w.do("PUT", "a", "before").Want(http.StatusCreated, "")
@@ -100,7 +100,7 @@ func TestStorage_NotReady(t *testing.T) {
 
 // A dead app password is sent once: each time is a strike against all. The next
 // login brings what is needed for another.
-func TestStorage_ADeadAppPasswordIsReplaced(t *testing.T) {
+func TestStorage_ReplacesAnInvalidAppPassword(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db)
@@ -123,7 +123,7 @@ func TestStorage_ADeadAppPasswordIsReplaced(t *testing.T) {
 }
 
 // Disabled behind our back: the reconciler is told, and makes it right.
-func TestStorage_ADisabledAccountIsEnabledAgain(t *testing.T) {
+func TestStorage_ReenablesADisabledAccount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t))
 	w.cloud.SetEnabled(functionstest.Email, false)
@@ -132,7 +132,7 @@ func TestStorage_ADisabledAccountIsEnabledAgain(t *testing.T) {
 	w.do("GET", "", nil).Want(http.StatusOK, "")
 }
 
-func TestStorage_WhatArrivesBrokenIsNotKept(t *testing.T) {
+func TestStorage_DiscardsBrokenUploads(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t))
 	w.do("PUT", "old", "as it was").Want(http.StatusCreated, "")

@@ -175,7 +175,7 @@ func TestWrite_Conditions(t *testing.T) {
 	w.want("a")
 }
 
-func TestWrite_WhatIsNotTaken(t *testing.T) {
+func TestWrite_Rejects(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t))
 	w.do("PUT", "folder/", nil).Want(http.StatusCreated, "")
@@ -199,7 +199,7 @@ func TestWrite_WhatIsNotTaken(t *testing.T) {
 	w.want("file", "folder/")
 }
 
-func TestNames_ComeBackAsTheyWereSent(t *testing.T) {
+func TestNames_RoundTrip(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t))
 	for escaped, want := range map[string]string{
@@ -272,7 +272,7 @@ func TestPaths_NeverLeaveTheFolder(t *testing.T) {
 	}
 }
 
-func TestSomebodyElsesFileIsNotThere(t *testing.T) {
+func TestFiles_OfOtherUsersAreNotFound(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t))
 	w.do("PUT", "secret", "ada's").Want(http.StatusCreated, "")
@@ -289,7 +289,7 @@ func TestSomebodyElsesFileIsNotThere(t *testing.T) {
 	w.want("secret")
 }
 
-func TestTransplant(t *testing.T) {
+func TestFiles_MoveAndCopy(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t))
 	w.do("PUT", "a/", nil).Want(http.StatusCreated, "")
@@ -318,7 +318,7 @@ func TestTransplant(t *testing.T) {
 }
 
 // A chunk that did not arrive is sent again, from where the upload was.
-func TestWrite_GoesOnWhereTheConnectionBroke(t *testing.T) {
+func TestWrite_RetriesLostChunks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t))
 	w.do("PUT", "a", "before").Want(http.StatusCreated, "")
@@ -335,7 +335,7 @@ func TestWrite_GoesOnWhereTheConnectionBroke(t *testing.T) {
 	}
 }
 
-func TestMaxBody_TellsWhereToGo(t *testing.T) {
+func TestMaxBody_NamesTheAlternative(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t))
 	w.do("PUT", "large", strings.Repeat("x", 2000)).Want(http.StatusCreated, "")

@@ -76,8 +76,8 @@ func (w *world) pages(path string) (pages [][]string) {
 	return pages
 }
 
-// TestList_HasPages lists a folder of more than fits into an answer.
-func TestList_HasPages(t *testing.T) {
+// TestList_IsPaginated lists a folder of more than fits into an answer.
+func TestList_IsPaginated(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t))
 	const n = 12_000
@@ -104,7 +104,7 @@ func TestList_HasPages(t *testing.T) {
 	}
 }
 
-func TestList_RefusesWhatIsNoPage(t *testing.T) {
+func TestList_RejectsInvalidPages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t))
 	for query, field := range map[string]string{
@@ -120,8 +120,8 @@ func TestList_RefusesWhatIsNoPage(t *testing.T) {
 	w.do("GET", "?limit=%FF", nil).Want(http.StatusBadRequest, "malformed_query")
 }
 
-// TestList_OfTooMuch is a folder that Nextcloud itself takes long for.
-func TestList_OfTooMuch(t *testing.T) {
+// TestList_TooManyEntries is a folder that Nextcloud itself takes long for.
+func TestList_TooManyEntries(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t))
 	w.crowd(1000, 70_000, nil)

@@ -53,7 +53,7 @@ func (d *drain) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestPour_PiecesAreLargeAndNoneWaitsLong(t *testing.T) {
+func TestPour_WritesLargePiecesWithoutLongDelay(t *testing.T) {
 	t.Parallel()
 	const k, ms = 1 << 10, time.Millisecond
 	broken := errors.New("reset by peer")
@@ -96,7 +96,7 @@ func TestPour_PiecesAreLargeAndNoneWaitsLong(t *testing.T) {
 	}
 }
 
-func TestPour_IsACopy(t *testing.T) {
+func TestPour_CopiesExactly(t *testing.T) {
 	t.Parallel()
 	content := make([]byte, 1<<20+7)
 	for i := range content {

@@ -89,7 +89,7 @@ func TestReady_WithADependencyDown(t *testing.T) {
 	}
 }
 
-func TestReady_AsksAllAtOnce(t *testing.T) {
+func TestReady_ProbesInParallel(t *testing.T) {
 	t.Parallel()
 	all := make(chan struct{})
 	arrived := make(chan struct{}, 3)
@@ -113,9 +113,9 @@ func TestReady_AsksAllAtOnce(t *testing.T) {
 	}
 }
 
-// TestReady_AsksNextcloudOnceForAll also holds that no question carries a
+// TestReady_SharesOneNextcloudProbe also holds that no question carries a
 // credential, so that the protection against guessed passwords counts none.
-func TestReady_AsksNextcloudOnceForAll(t *testing.T) {
+func TestReady_SharesOneNextcloudProbe(t *testing.T) {
 	t.Parallel()
 	var waiting sync.WaitGroup
 	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: "hunter2"})
@@ -135,7 +135,7 @@ func TestReady_AsksNextcloudOnceForAll(t *testing.T) {
 	}
 }
 
-func TestReady_TellsThatNextcloudIsNotUsable(t *testing.T) {
+func TestReady_ReportsAnUnusableNextcloud(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, status, want string }{
 		{"maintenance", `{"installed":true,"maintenance":true}`, "in maintenance mode"},
@@ -165,7 +165,7 @@ func nextcloudHealth(t *testing.T, cloud *nextcloudtest.Server) *health.Function
 	return f
 }
 
-func TestRead_RefusesWhatIsWrong(t *testing.T) {
+func TestRead_RejectsInvalidSettings(t *testing.T) {
 	t.Parallel()
 	env := config.Map(map[string]string{"REDIS_URL": "http://x", "QDRANT_URL": "x", "NEXTCLOUD_URL": "ftp://x"})
 	setting.Of[health.Settings](env)

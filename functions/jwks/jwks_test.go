@@ -22,7 +22,7 @@ func TestJWKS_IsEmptyAndCacheableUnderHS256(t *testing.T) {
 	}
 }
 
-func TestJWKS_IsSentOnceUntilItChanges(t *testing.T) {
+func TestJWKS_SupportsConditionalRequests(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))
 	get := func(ifNoneMatch string, status int) functionstest.Answer {

@@ -26,10 +26,10 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
 
-// TestLogin_TellsNothingByItsTime mixes many logins of an unknown, a disabled and an
+// TestLogin_TimingRevealsNothing mixes many logins of an unknown, a disabled and an
 // existing account, and compares how long each kind took. It checks that the same
 // comparison detects a login that returns early.
-func TestLogin_TellsNothingByItsTime(t *testing.T) {
+func TestLogin_TimingRevealsNothing(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g := functionstest.New(t, db)

@@ -13,7 +13,7 @@ import (
 
 const path = "/api/auth/login"
 
-func TestLogin_Takes(t *testing.T) {
+func TestLogin_Accepts(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))
 	g.Register(functionstest.Email, functionstest.Password)
@@ -46,7 +46,7 @@ func TestLogin_Takes(t *testing.T) {
 	}
 }
 
-func TestLogin_RefusesAlike(t *testing.T) {
+func TestLogin_RejectsUniformly(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))
 	g.Person()
@@ -102,7 +102,7 @@ func TestLogin_BadInput(t *testing.T) {
 	}
 }
 
-func TestLogin_StrengthensAnOldHash(t *testing.T) {
+func TestLogin_UpgradesAnOldHash(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))
 	id := g.Register(functionstest.Email, functionstest.Password)
@@ -122,7 +122,7 @@ func TestLogin_StrengthensAnOldHash(t *testing.T) {
 	g.Login(functionstest.Email, functionstest.Password)
 }
 
-func TestLogin_APasswordDoesNotAge(t *testing.T) {
+func TestLogin_PasswordsDoNotExpire(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))
 	g.Register(functionstest.Email, functionstest.Password)
@@ -131,9 +131,9 @@ func TestLogin_APasswordDoesNotAge(t *testing.T) {
 	g.Login(functionstest.Email, functionstest.Password)
 }
 
-// TestLogin_ByAForeignPage checks that a form submitted by a foreign page cannot set the
+// TestLogin_FromAForeignPage checks that a form submitted by a foreign page cannot set the
 // cookie of a login that the page chooses.
-func TestLogin_ByAForeignPage(t *testing.T) {
+func TestLogin_FromAForeignPage(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))
 	g.Register(functionstest.Email, functionstest.Password)

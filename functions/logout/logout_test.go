@@ -59,7 +59,7 @@ func TestLogout_EndsTheLoginAtOnce(t *testing.T) {
 	}
 }
 
-func TestLogout_OfEveryLogin(t *testing.T) {
+func TestLogout_EndsEveryLogin(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))
 	_, p := g.Person()
@@ -134,9 +134,9 @@ func TestLogout_WithAUsedRefreshToken(t *testing.T) {
 	}
 }
 
-// TestLogout_WithATokenAheadOfOurRecord: after a restore from an older backup, the gateway
+// TestLogout_WithATokenAheadOfTheRecord: after a restore from an older backup, the gateway
 // cannot know whether a token is the newest.
-func TestLogout_WithATokenAheadOfOurRecord(t *testing.T) {
+func TestLogout_WithATokenAheadOfTheRecord(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))
 	_, p := g.Person()

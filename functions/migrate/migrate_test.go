@@ -105,7 +105,7 @@ var newest = strconv.Itoa(store.SchemaVersion)
 
 func done(version, applied any) string { return fmt.Sprintf("SUCCESS %v %v", version, applied) }
 
-func TestMigrate_BringsTheSchemaUpForAStack(t *testing.T) {
+func TestMigrate_AppliesMigrationsForAStack(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, "DATABASE_URL", empty(t))
 	for _, tt := range []struct{ name, kind, version, want string }{
@@ -129,7 +129,7 @@ func TestMigrate_BringsTheSchemaUpForAStack(t *testing.T) {
 	}
 }
 
-func TestMigrate_AnswersPeople(t *testing.T) {
+func TestMigrate_ManualActions(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, "MIGRATE_DATABASE_URL", empty(t), "DATABASE_URL=postgres://pooler.invalid/x")
 	invoke := func(action string) string {
@@ -171,7 +171,7 @@ func TestMigrate_AnswersPeople(t *testing.T) {
 	}
 }
 
-func TestMigrate_NamesAccountsWithOneAddress(t *testing.T) {
+func TestMigrate_ReportsDuplicateAddresses(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, "MIGRATE_DATABASE_URL", empty(t))
 	if _, err := d.Invoke(t.Context(), []byte(`{"action":"up"}`)); err != nil {
@@ -191,7 +191,7 @@ func TestMigrate_NamesAccountsWithOneAddress(t *testing.T) {
 
 // A migration that fails takes nothing with it and keeps what was before; when
 // its cause is gone, the next call goes on from there.
-func TestMigrate_AFailedMigrationLeavesNothingHalfDone(t *testing.T) {
+func TestMigrate_FailureRollsBack(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, "DATABASE_URL", empty(t))
 	d.exec(t, "CREATE TABLE audit_events (in_the_way int)") // the last table of the first migration
@@ -212,7 +212,7 @@ func TestMigrate_AFailedMigrationLeavesNothingHalfDone(t *testing.T) {
 }
 
 // An old function, as after a rollback, on a schema that a newer one migrated.
-func TestMigrate_ANewerSchemaIsGood(t *testing.T) {
+func TestMigrate_AcceptsANewerSchema(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, "DATABASE_URL", storetest.PostgresURL(t))
 	d.exec(t, "INSERT INTO goose_db_version (version_id, is_applied) VALUES ($1, true)", store.SchemaVersion+1)
@@ -221,7 +221,7 @@ func TestMigrate_ANewerSchemaIsGood(t *testing.T) {
 	}
 }
 
-func TestMigrate_BesideItselfEveryMigrationIsAppliedOnce(t *testing.T) {
+func TestMigrate_ConcurrentRunsApplyOnce(t *testing.T) {
 	t.Parallel()
 	dsn := empty(t)
 	var (
@@ -251,7 +251,7 @@ const lockID = 4097083626
 
 // The lock is held by somebody, and the function's time ends. It must tell the
 // stack, and must not be in the way afterwards.
-func TestMigrate_OutOfTimeIsToldAndCanBeTriedAgain(t *testing.T) {
+func TestMigrate_TimeoutIsReportedAndCanBeRetried(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, "DATABASE_URL", empty(t))
 	d.exec(t, "SELECT pg_advisory_lock($1)", lockID)
@@ -270,7 +270,7 @@ func TestMigrate_OutOfTimeIsToldAndCanBeTriedAgain(t *testing.T) {
 	}
 }
 
-func TestMigrate_TakesItsDatabaseFromASecretAndDoesNotTellIt(t *testing.T) {
+func TestMigrate_ReadsTheDatabaseFromASecret(t *testing.T) {
 	t.Parallel()
 	server := secretstest.New(t)
 	dsn := empty(t)
@@ -296,7 +296,7 @@ func TestMigrate_TakesItsDatabaseFromASecretAndDoesNotTellIt(t *testing.T) {
 	}
 }
 
-func TestMigrate_WithoutADatabaseSaysSo(t *testing.T) {
+func TestMigrate_WithoutADatabaseFails(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, "UNUSED", empty(t))
 	const want = "FAILED open: DATABASE_URL is not set; it must be postgres://user:password@host:5432/name?sslmode=verify-full"

@@ -90,7 +90,7 @@ func TestAppPasswords(t *testing.T) {
 
 // What Nextcloud would have to refuse is refused here: each refusal there is a
 // strike against everybody.
-func TestAppPasswords_AskForThePasswordFirst(t *testing.T) {
+func TestAppPasswords_RequireThePassword(t *testing.T) {
 	t.Parallel()
 	g, cloud, ada := appWorld(t, storetest.SQLite(t), "true")
 	strikes := cloud.Strikes()
@@ -120,7 +120,7 @@ func TestAppPasswords_AskForThePasswordFirst(t *testing.T) {
 
 // The gateway knows a password that opens the account, and yet an access token
 // alone makes no app password.
-func TestAppPasswords_AskForThePasswordWithoutSync(t *testing.T) {
+func TestAppPasswords_RequireThePasswordWithoutSync(t *testing.T) {
 	t.Parallel()
 	g, cloud, ada := appWorld(t, storetest.SQLite(t), "false")
 	g.Do("POST", issuePath, `{"name":"My phone"}`, ada).Want(http.StatusUnprocessableEntity, "validation_failed")
@@ -179,8 +179,8 @@ func TestAppPasswords_AreLimited(t *testing.T) {
 	})
 }
 
-// TestAppPasswords_AreLimitedAtOnce asks for more than there may be at one time.
-func TestAppPasswords_AreLimitedAtOnce(t *testing.T) {
+// TestAppPasswords_ConcurrentRequestsAreLimited asks for more than there may be at one time.
+func TestAppPasswords_ConcurrentRequestsAreLimited(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g, cloud, ada := appWorld(t, db, "false")
@@ -202,8 +202,8 @@ func TestAppPasswords_AreLimitedAtOnce(t *testing.T) {
 	})
 }
 
-// TestAppPasswords_TheCurrentPasswordHasTwoNames: errors name what was sent.
-func TestAppPasswords_TheCurrentPasswordHasTwoNames(t *testing.T) {
+// TestAppPasswords_AcceptBothPasswordNames: errors name what was sent.
+func TestAppPasswords_AcceptBothPasswordNames(t *testing.T) {
 	t.Parallel()
 	g, _, ada := appWorld(t, storetest.SQLite(t), "true")
 	for body, want := range map[string]string{

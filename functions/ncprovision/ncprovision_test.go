@@ -70,7 +70,7 @@ func TestNextcloud_FromRegistrationToActive(t *testing.T) {
 	})
 }
 
-func TestNextcloud_TellsHowMuchTheAccountHolds(t *testing.T) {
+func TestNextcloud_ReportsUsage(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g, cloud := functionstest.NewWithNextcloud(t, db, nil)
@@ -104,7 +104,7 @@ func TestNextcloud_TellsHowMuchTheAccountHolds(t *testing.T) {
 	})
 }
 
-func TestNextcloud_AdministratorsSeeWhatIsNotInSync(t *testing.T) {
+func TestNextcloud_AdministratorsListAccountsOutOfSync(t *testing.T) {
 	t.Parallel()
 	g, cloud := functionstest.NewWithNextcloud(t, storetest.SQLite(t), nil)
 	cloud.AddUser(functionstest.Email, "somebody else's", "")
@@ -145,7 +145,7 @@ func TestNextcloud_AdministratorsSeeWhatIsNotInSync(t *testing.T) {
 	}
 }
 
-func TestNextcloud_WithoutOne(t *testing.T) {
+func TestNextcloud_NotConfigured(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))
 	_, root := g.Admin("root@example.org")
@@ -156,8 +156,8 @@ func TestNextcloud_WithoutOne(t *testing.T) {
 	g.Do("POST", "/api/nextcloud/reconcile", nil, admin).Want(http.StatusConflict, "nextcloud_disabled")
 }
 
-// TestRun_LooksAfterTheAuditTrail is for Lambda, where nothing else does.
-func TestRun_LooksAfterTheAuditTrail(t *testing.T) {
+// TestRun_MaintainsTheAuditTrail is for Lambda, where nothing else does.
+func TestRun_MaintainsTheAuditTrail(t *testing.T) {
 	t.Parallel()
 	db := storetest.SQLite(t)
 	g := functionstest.New(t, db)
@@ -176,9 +176,9 @@ func TestRun_LooksAfterTheAuditTrail(t *testing.T) {
 	}
 }
 
-// TestNextcloud_TellsWhatItWaitsFor has a Nextcloud that is down, and one that
+// TestNextcloud_ReportsWhatItWaitsFor has a Nextcloud that is down, and one that
 // refuses the administrator.
-func TestNextcloud_TellsWhatItWaitsFor(t *testing.T) {
+func TestNextcloud_ReportsWhatItWaitsFor(t *testing.T) {
 	t.Parallel()
 	for word, spoil := range map[string]func(*nextcloudtest.Server){
 		"nextcloud_unavailable": func(cloud *nextcloudtest.Server) { cloud.SetMaintenance(true) },

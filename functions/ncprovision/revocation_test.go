@@ -21,9 +21,9 @@ func phone(g *functionstest.Gateway, ada functionstest.Option) secret.String {
 	return secret.String(got.Get("password"))
 }
 
-// TestAppPasswords_EndWithWhatTheyWereMadeUnder changes a password and logs out
+// TestAppPasswords_EndWithPasswordOrLogin changes a password and logs out
 // everywhere, with Nextcloud down at that time and without.
-func TestAppPasswords_EndWithWhatTheyWereMadeUnder(t *testing.T) {
+func TestAppPasswords_EndWithPasswordOrLogin(t *testing.T) {
 	t.Parallel()
 	change := func(keep string) func(*functionstest.Gateway, functionstest.Option) {
 		return func(g *functionstest.Gateway, ada functionstest.Option) {
@@ -96,9 +96,9 @@ func login(g *functionstest.Gateway) string {
 	return ""
 }
 
-// TestAppPasswords_AreNotMadeByWhatEndedMeanwhile ends what an app password was
+// TestAppPasswords_RefusedIfTheLoginEndedMeanwhile ends what an app password was
 // asked for with, while Nextcloud makes it.
-func TestAppPasswords_AreNotMadeByWhatEndedMeanwhile(t *testing.T) {
+func TestAppPasswords_RefusedIfTheLoginEndedMeanwhile(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(g *functionstest.Gateway, ada, admin functionstest.Option, id string){
 		"change of password": func(g *functionstest.Gateway, ada, _ functionstest.Option, _ string) {

@@ -91,9 +91,9 @@ func TestLoginLifetime_IsASetting(t *testing.T) {
 	}
 }
 
-// TestLoginLifetime_TheCookieEndsWithIt checks that browsers do not keep a cookie that is
+// TestLoginLifetime_BoundsTheCookie checks that browsers do not keep a cookie that is
 // no longer accepted.
-func TestLoginLifetime_TheCookieEndsWithIt(t *testing.T) {
+func TestLoginLifetime_BoundsTheCookie(t *testing.T) {
 	t.Parallel()
 	g := functionstest.NewWith(t, storetest.SQLite(t), map[string]string{"LOGIN_LIFETIME_DAYS": "1"})
 	g.Register(functionstest.Email, functionstest.Password)

@@ -47,10 +47,10 @@ func TestRefresh(t *testing.T) {
 	})
 }
 
-// TestRefresh_ASlowTabLosesNothing has other tabs use the successors of a token while the
+// TestRefresh_SlowTabStaysLoggedIn has other tabs use the successors of a token while the
 // tab that sent it still waits. All of them share one login, by body or by cookie, and end
 // up with the same token.
-func TestRefresh_ASlowTabLosesNothing(t *testing.T) {
+func TestRefresh_SlowTabStaysLoggedIn(t *testing.T) {
 	t.Parallel()
 	byBody := func(g *functionstest.Gateway, token string) (string, functionstest.Answer) {
 		a := refresh(g, token)
@@ -95,10 +95,10 @@ func TestRefresh_ASlowTabLosesNothing(t *testing.T) {
 	}
 }
 
-// TestRefresh_TabsThatShareACookie refreshes from several tabs at once, each with the
+// TestRefresh_TabsShareACookie refreshes from several tabs at once, each with the
 // cookie that it finds, and each stores the cookie that it gets, however late. None is
 // signed out, and the remaining cookie works.
-func TestRefresh_TabsThatShareACookie(t *testing.T) {
+func TestRefresh_TabsShareACookie(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		const tabs, times = 6, 10
@@ -130,7 +130,7 @@ func TestRefresh_TabsThatShareACookie(t *testing.T) {
 	})
 }
 
-func TestRefresh_AnOldTokenRevokesOnlyItsLogin(t *testing.T) {
+func TestRefresh_OldTokenRevokesOnlyItsLogin(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g := functionstest.New(t, db)
@@ -167,7 +167,7 @@ func TestRefresh_AnOldTokenRevokesOnlyItsLogin(t *testing.T) {
 	})
 }
 
-func TestRefresh_AUsedTokenAfterTheGracePeriodIsReuse(t *testing.T) {
+func TestRefresh_UsedTokenAfterTheGracePeriodIsReuse(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))
 	_, first := g.Person()
@@ -177,7 +177,7 @@ func TestRefresh_AUsedTokenAfterTheGracePeriodIsReuse(t *testing.T) {
 	refresh(g, second.Refresh).Want(http.StatusUnauthorized, "login_revoked")
 }
 
-func TestRefresh_ParallelRequestsWithOneTokenAllWork(t *testing.T) {
+func TestRefresh_ParallelRequestsAllSucceed(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		const clients = 40
@@ -204,7 +204,7 @@ func TestRefresh_ParallelRequestsWithOneTokenAllWork(t *testing.T) {
 	})
 }
 
-func TestRefresh_Refuses(t *testing.T) {
+func TestRefresh_Rejects(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))
 	_, p := g.Person()
@@ -269,10 +269,10 @@ func TestRefresh_ByCookie(t *testing.T) {
 		functionstest.Header("Sec-Fetch-Site", "cross-site")).Want(http.StatusForbidden, "cross_origin")
 }
 
-// TestRefresh_TheLoserNeverClearsTheCookie sends the cookie of one login many times at
+// TestRefresh_RaceNeverClearsTheCookie sends the cookie of one login many times at
 // once, with and without a grace period. Every response that sets the cookie sets the one
 // valid token; otherwise another tab would be signed out.
-func TestRefresh_TheLoserNeverClearsTheCookie(t *testing.T) {
+func TestRefresh_RaceNeverClearsTheCookie(t *testing.T) {
 	t.Parallel()
 	for grace, losers := range map[string]int{"30": http.StatusOK, "0": http.StatusUnauthorized} {
 		t.Run(grace+" s of grace", func(t *testing.T) {
@@ -320,10 +320,10 @@ func login(g *functionstest.Gateway) functionstest.Answer {
 	}).Want(http.StatusOK, "")
 }
 
-// TestCookie_ThatASiblingTossed covers a page on a sibling host, which can set a cookie of
+// TestCookie_SetBySiblingDomain covers a page on a sibling host, which can set a cookie of
 // the same name with the token of its own login; browsers send both. No user gets signed
 // in to another account by that, and nothing is revoked.
-func TestCookie_ThatASiblingTossed(t *testing.T) {
+func TestCookie_SetBySiblingDomain(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))
 	g.Register(functionstest.Email, functionstest.Password)

@@ -42,7 +42,7 @@ func TestRegister(t *testing.T) {
 	}
 }
 
-func TestRegister_OneAddressOneAccount(t *testing.T) {
+func TestRegister_OneAccountPerAddress(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))
 	const clients = 8
@@ -70,7 +70,7 @@ func TestRegister_OneAddressOneAccount(t *testing.T) {
 	}
 }
 
-func TestRegister_TellsEveryWrongField(t *testing.T) {
+func TestRegister_ReportsEveryWrongField(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))
 	for _, test := range []struct {

@@ -16,9 +16,9 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
 
-// TestRegister_SilentTellsNothingByItsTime mixes registrations of free and of registered
+// TestRegister_SilentTimingRevealsNothing mixes registrations of free and of registered
 // addresses. It checks that the same comparison detects a request that needs no hash.
-func TestRegister_SilentTellsNothingByItsTime(t *testing.T) {
+func TestRegister_SilentTimingRevealsNothing(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g := functionstest.NewWith(t, db, map[string]string{"REGISTRATION_CONFLICT": "silent"})

@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
 
 const path = "/api/sessions"
 
-func TestSession_Life(t *testing.T) {
+func TestSession_Lifecycle(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g := functionstest.New(t, db)
@@ -61,7 +61,7 @@ func TestSession_Life(t *testing.T) {
 	})
 }
 
-func TestSessions_PageThroughAll(t *testing.T) {
+func TestSessions_ArePaginated(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		const sessions = 7
@@ -139,9 +139,9 @@ func TestSessions_BadInput(t *testing.T) {
 	}
 }
 
-// TestCreate_HoldsTheLimit creates one session more than a user may have, and another one
+// TestCreate_EnforcesTheLimit creates one session more than a user may have, and another one
 // after a deletion.
-func TestCreate_HoldsTheLimit(t *testing.T) {
+func TestCreate_EnforcesTheLimit(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g := functionstest.NewWith(t, db, map[string]string{"SESSIONS_PER_USER": "2"})

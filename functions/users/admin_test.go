@@ -16,9 +16,9 @@ import (
 
 const usersPath = "/api/users"
 
-// TestAdmin_NobodyIsThereAtFirst checks that the schema contains no account, and that the
+// TestAdmin_NoneAtFirst checks that the schema contains no account, and that the
 // first registration creates no administrator.
-func TestAdmin_NobodyIsThereAtFirst(t *testing.T) {
+func TestAdmin_NoneAtFirst(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g := functionstest.New(t, db)
@@ -35,7 +35,7 @@ func TestAdmin_NobodyIsThereAtFirst(t *testing.T) {
 	})
 }
 
-func TestAdmin_CallsAreForAdminsOnly(t *testing.T) {
+func TestAdmin_RoutesRequireTheRole(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))
 	id, p := g.Person()
@@ -136,7 +136,7 @@ func TestAdmin_ListsAndSearches(t *testing.T) {
 	})
 }
 
-func TestAdmin_TheLastOneStays(t *testing.T) {
+func TestAdmin_LastOneCannotBeRemoved(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g := functionstest.New(t, db)

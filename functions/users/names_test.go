@@ -12,9 +12,9 @@ import (
 
 const freshPassword = "an entirely new passphrase"
 
-// TestChangePassword_TakesEachName tests the existing clients: each uses its own path and
+// TestChangePassword_AcceptsEveryFieldName tests the existing clients: each uses its own path and
 // its own names for the two passwords.
-func TestChangePassword_TakesEachName(t *testing.T) {
+func TestChangePassword_AcceptsEveryFieldName(t *testing.T) {
 	t.Parallel()
 	for _, route := range []string{
 		"POST /api/users/change-password", "POST /api/users/me/change-password", "PUT /api/users/me/password",
@@ -42,9 +42,9 @@ func TestChangePassword_TakesEachName(t *testing.T) {
 	}
 }
 
-// TestCurrentPassword_HasSeveralNames checks that several names of one value may appear
+// TestCurrentPassword_NamesMustAgree checks that several names of one value may appear
 // together if their values agree, and that errors use the name that was sent.
-func TestCurrentPassword_HasSeveralNames(t *testing.T) {
+func TestCurrentPassword_NamesMustAgree(t *testing.T) {
 	t.Parallel()
 	const right = functionstest.Password
 	for _, test := range []struct {

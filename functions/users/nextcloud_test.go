@@ -68,9 +68,9 @@ func TestChanges_ReachNextcloud(t *testing.T) {
 	}
 }
 
-// TestQuota_IsSetByAdministrators changes a quota, and checks what each user sees of it
+// TestQuota_SetByAdministrators changes a quota, and checks what each user sees of it
 // and what Nextcloud has.
-func TestQuota_IsSetByAdministrators(t *testing.T) {
+func TestQuota_SetByAdministrators(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g, cloud := functionstest.NewWithNextcloud(t, db, nil)
@@ -143,9 +143,9 @@ func TestQuota_IsSetByAdministrators(t *testing.T) {
 	})
 }
 
-// TestQuota_TwoAdministratorsAtOnce expects both changes in the trail, and the desired
+// TestQuota_ConcurrentAdministrators expects both changes in the trail, and the desired
 // state to be one of them.
-func TestQuota_TwoAdministratorsAtOnce(t *testing.T) {
+func TestQuota_ConcurrentAdministrators(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g := functionstest.NewWith(t, db, map[string]string{

@@ -13,7 +13,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-func TestProfile_SaysWhoIsActiveAndWhoAdministers(t *testing.T) {
+func TestProfile_ReportsActiveAndAdmin(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))
 	id, p := g.Person()
@@ -34,7 +34,7 @@ func TestProfile_SaysWhoIsActiveAndWhoAdministers(t *testing.T) {
 	}
 }
 
-func TestProfile_AtAnotherAddress(t *testing.T) {
+func TestProfile_AtASecondPath(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))
 	_, p := g.Person()
@@ -46,9 +46,9 @@ func TestProfile_AtAnotherAddress(t *testing.T) {
 	g.Do("GET", "/api/auth/me", nil).Want(http.StatusUnauthorized, "missing_token")
 }
 
-// TestProfile_TellsTheLastLogin expects null before the first login, and a time that
+// TestProfile_ReportsTheLastLogin expects null before the first login, and a time that
 // remains even after the login itself is gone.
-func TestProfile_TellsTheLastLogin(t *testing.T) {
+func TestProfile_ReportsTheLastLogin(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g := functionstest.New(t, db)

@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
 
 const mePath = "/api/users/me"
 
-func TestMe_NeedsAToken(t *testing.T) {
+func TestMe_RequiresAToken(t *testing.T) {
 	t.Parallel()
 	g := functionstest.New(t, storetest.SQLite(t))
 	_, p := g.Person()
@@ -130,7 +130,7 @@ func TestChangePassword(t *testing.T) {
 	})
 }
 
-func TestChangePassword_OfTwoAtOnceOneWins(t *testing.T) {
+func TestChangePassword_ExactlyOneConcurrentRequestWins(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g := functionstest.New(t, db)

@@ -9,7 +9,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 )
 
-func TestEnv_TellsEveryMistakeOnALineOfItsOwn(t *testing.T) {
+func TestEnv_ReportsEachMistakeOnItsOwnLine(t *testing.T) {
 	t.Parallel()
 	env := config.Map(map[string]string{
 		"COST": "99", "SYNC": "perhaps", "ALG": "none",
@@ -56,9 +56,9 @@ func TestEnv_EmptyCountsAsUnset(t *testing.T) {
 	}
 }
 
-// TestEnv_RefusesQuotesAroundAValue has what docker run --env-file makes of
+// TestEnv_RejectsQuotesAroundAValue has what docker run --env-file makes of
 // NAME="value".
-func TestEnv_RefusesQuotesAroundAValue(t *testing.T) {
+func TestEnv_RejectsQuotesAroundAValue(t *testing.T) {
 	t.Parallel()
 	for name, read := range map[string]func(*config.Env) any{
 		"String":    func(e *config.Env) any { return e.String("NAME", "") },
@@ -87,7 +87,7 @@ func TestEnv_RefusesQuotesAroundAValue(t *testing.T) {
 
 var errUnclosed = errors.New(".env:7: KEY has an unclosed quote")
 
-func TestEnv_DoubtIsTheLastWordAboutAVariable(t *testing.T) {
+func TestEnv_DoubtSuppressesLaterMistakes(t *testing.T) {
 	t.Parallel()
 	env := config.Map(nil)
 	line := config.Mistake{Variable: "KEY", Err: errUnclosed}
@@ -101,7 +101,7 @@ func TestEnv_DoubtIsTheLastWordAboutAVariable(t *testing.T) {
 	}
 }
 
-func TestEnv_ObserveTellsHowAVariableIsRead(t *testing.T) {
+func TestEnv_ObserveReportsHowAVariableIsRead(t *testing.T) {
 	t.Parallel()
 	env := config.Map(nil)
 	var got []config.Use

@@ -93,7 +93,7 @@ func TestAddress(t *testing.T) {
 	}
 }
 
-func TestReadProxies_RefusesWhatIsNoProxys(t *testing.T) {
+func TestReadProxies_RejectsInvalidNetworks(t *testing.T) {
 	t.Parallel()
 	for _, item := range []string{
 		"proxy.example.org", "10.0.0.0/99", "10.0.0.0/", "10.0.0.1-10.0.0.9", "*",
@@ -194,7 +194,7 @@ func pages(n int) http.Handler {
 	})
 }
 
-func TestList_IsWalkedByItsLinks(t *testing.T) {
+func TestList_LinksLeadThroughAllPages(t *testing.T) {
 	t.Parallel()
 	h := pages(5)
 	var all []string
@@ -223,7 +223,7 @@ func TestList_IsWalkedByItsLinks(t *testing.T) {
 	}
 }
 
-func TestList_OfNothingIsAnEmptyArray(t *testing.T) {
+func TestList_EmptyIsAnEmptyArray(t *testing.T) {
 	t.Parallel()
 	rec := httptest.NewRecorder()
 	pages(0).ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), "GET", "/rows", http.NoBody))

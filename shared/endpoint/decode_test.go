@@ -55,7 +55,7 @@ func refusalOf(t *testing.T, rec *httptest.ResponseRecorder) refusal {
 	return p
 }
 
-func TestErrors_AreTwentyAtMost(t *testing.T) {
+func TestErrors_AtMostTwenty(t *testing.T) {
 	t.Parallel()
 	object, form := many()
 	twenty := `{"0":0`
@@ -82,9 +82,9 @@ func TestErrors_AreTwentyAtMost(t *testing.T) {
 	}
 }
 
-// TestErrors_NamesAreCut sends names of 40 KB each, of characters that take
+// TestErrors_NamesAreTruncated sends names of 40 KB each, of characters that take
 // the most room in an answer.
-func TestErrors_NamesAreCut(t *testing.T) {
+func TestErrors_NamesAreTruncated(t *testing.T) {
 	t.Parallel()
 	var o, f []string
 	for i := range 20 {
@@ -109,7 +109,7 @@ func TestErrors_NamesAreCut(t *testing.T) {
 	}
 }
 
-func TestProblem_InstanceIsCut(t *testing.T) {
+func TestProblem_InstanceIsTruncated(t *testing.T) {
 	t.Parallel()
 	rec := newRig(t).do(t, "GET", "/"+strings.Repeat("%C3%BC", 5000), "")
 	if code(t, rec) != "not_found" {
@@ -125,9 +125,9 @@ func TestProblem_InstanceIsCut(t *testing.T) {
 	}
 }
 
-// TestMethods_AreNotKept sends methods of the client's own making, also to a
+// TestMethods_UnknownAreNotRecorded sends methods of the client's own making, also to a
 // route that takes any, as the redirect to HTTPS does.
-func TestMethods_AreNotKept(t *testing.T) {
+func TestMethods_UnknownAreNotRecorded(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	seen := map[string]bool{}

@@ -174,7 +174,7 @@ func code(t *testing.T, rec *httptest.ResponseRecorder) string {
 	return p.Code
 }
 
-func TestEveryKindOfFaultHasAStatus(t *testing.T) {
+func TestStatus_CoversEveryKindOfFault(t *testing.T) {
 	t.Parallel()
 	for _, k := range fault.Kinds() {
 		if status := endpoint.StatusOf(k); http.StatusText(status) == "" || status < 400 {
@@ -250,7 +250,7 @@ func TestDecode_BadInput(t *testing.T) {
 	}
 }
 
-func TestDecode_TellsEveryWrongField(t *testing.T) {
+func TestDecode_ReportsEveryWrongField(t *testing.T) {
 	t.Parallel()
 	rec := newRig(t).do(t, "POST", "/things", `{"name":"bad","count":-1}`)
 	var p struct{ Errors []fault.Field }
@@ -260,7 +260,7 @@ func TestDecode_TellsEveryWrongField(t *testing.T) {
 	}
 }
 
-func TestOptional_TellsAbsentFromNull(t *testing.T) {
+func TestOptional_DistinguishesAbsentFromNull(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
 		`{}`: `"set":false,"null":false,"value":""`, `{"maybe":null}`: `"set":true,"null":true,"value":""`,
@@ -307,8 +307,8 @@ func TestAuthed(t *testing.T) {
 	}
 }
 
-// TestRoutes_WithTagsNeedACheck: a route that forgot it would take anything.
-func TestRoutes_WithTagsNeedACheck(t *testing.T) {
+// TestRoutes_WithTagsRequireACheck: a route that forgot it would take anything.
+func TestRoutes_WithTagsRequireACheck(t *testing.T) {
 	t.Parallel()
 	type tagged struct {
 		Name string `json:"name" validate:"required"`

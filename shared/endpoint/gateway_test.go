@@ -14,7 +14,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
-func TestAnswer_HidesItsCauseAndLogsIt(t *testing.T) {
+func TestResponse_HidesTheCauseAndLogsIt(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{"/broken": "hunter2", "/panic": "hunter2"} {
 		r := newRig(t)
@@ -37,7 +37,7 @@ func TestAnswer_HidesItsCauseAndLogsIt(t *testing.T) {
 	}
 }
 
-func TestAnswer_ThatIsCutOffCutsTheConnection(t *testing.T) {
+func TestResponse_AbortClosesTheConnection(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	defer func() {
@@ -51,7 +51,7 @@ func TestAnswer_ThatIsCutOffCutsTheConnection(t *testing.T) {
 	r.do(t, "GET", "/half", "")
 }
 
-func TestAnswer_WhenSomethingIsDown(t *testing.T) {
+func TestResponse_DependencyDown(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{"/down": "2", "/late": "2"} {
 		r := newRig(t)
@@ -201,9 +201,9 @@ func TestCORS(t *testing.T) {
 	}
 }
 
-// TestCORS_APageMaySendWhatItAsksFor holds what the preflight of an allowed
+// TestCORS_AllowsRequestedHeaders holds what the preflight of an allowed
 // origin is told: exactly the headers that it asks for.
-func TestCORS_APageMaySendWhatItAsksFor(t *testing.T) {
+func TestCORS_AllowsRequestedHeaders(t *testing.T) {
 	t.Parallel()
 	many := strings.TrimSuffix(strings.Repeat("x-a,", 64), ",")
 	for _, test := range []struct{ name, origin, asked, want string }{
@@ -236,8 +236,8 @@ func TestCORS_APageMaySendWhatItAsksFor(t *testing.T) {
 	}
 }
 
-// TestHSTS_IsForNamesOnly holds where browsers are not told to stay on HTTPS.
-func TestHSTS_IsForNamesOnly(t *testing.T) {
+// TestHSTS_IsForHostNamesOnly holds where browsers are not told to stay on HTTPS.
+func TestHSTS_IsForHostNamesOnly(t *testing.T) {
 	t.Parallel()
 	for host, want := range map[string]bool{
 		"api.example.org": true, "api.example.org:8443": true, "localhost.example.org": true,
@@ -253,7 +253,7 @@ func TestHSTS_IsForNamesOnly(t *testing.T) {
 	}
 }
 
-func TestReadOrigins_TakesExactOriginsOnly(t *testing.T) {
+func TestReadOrigins_AcceptsExactOriginsOnly(t *testing.T) {
 	t.Parallel()
 	for origin, ok := range map[string]bool{
 		"https://app.example.org": true, "http://localhost:3000": true, "https://a.org,https://b.org": true,
@@ -276,7 +276,7 @@ func TestReadOrigins_TakesExactOriginsOnly(t *testing.T) {
 	}
 }
 
-func TestRefreshCookie_OfAnotherSiteIsRefused(t *testing.T) {
+func TestRefreshCookie_CrossSiteIsRejected(t *testing.T) {
 	t.Parallel()
 	cookie := "Cookie: " + token.RefreshCookie + "=x"
 	for _, test := range []struct {

@@ -67,7 +67,7 @@ func (r *limitedRig) do(t *testing.T, method, path string, headers ...string) *h
 	return rec
 }
 
-func TestLimits_AreToldOnEveryAnswer(t *testing.T) {
+func TestLimits_AreInEveryResponse(t *testing.T) {
 	t.Parallel()
 	rig := newLimitedRig(t, "100")
 	for i, step := range []struct {
@@ -100,7 +100,7 @@ func TestLimits_AreToldOnEveryAnswer(t *testing.T) {
 	}
 }
 
-func TestLimits_ARefusalIsAProblemAPageMayRead(t *testing.T) {
+func TestLimits_RefusalIsAProblemReadableByPages(t *testing.T) {
 	t.Parallel()
 	rig := newLimitedRig(t, "1")
 	rig.do(t, "GET", "/things")
@@ -115,7 +115,7 @@ func TestLimits_ARefusalIsAProblemAPageMayRead(t *testing.T) {
 	}
 }
 
-func TestLimits_LeavePreflightsAndHealthAlone(t *testing.T) {
+func TestLimits_ExemptPreflightsAndHealth(t *testing.T) {
 	t.Parallel()
 	rig := newLimitedRig(t, "1")
 	for range 3 {
@@ -131,7 +131,7 @@ func TestLimits_LeavePreflightsAndHealthAlone(t *testing.T) {
 	}
 }
 
-func TestLimits_AreRefusedBeforeACookieOfAnotherOrigin(t *testing.T) {
+func TestLimits_PrecedeTheOriginCheckOfTheCookie(t *testing.T) {
 	t.Parallel()
 	rig := newLimitedRig(t, "1")
 	forged := []string{"Origin: https://evil.example.com", "Cookie: " + token.RefreshCookie + "=x"}

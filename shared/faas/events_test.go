@@ -21,9 +21,9 @@ import (
 
 const eventsDir = "../../events"
 
-// TestEvents_AreTheSameRequest holds the events of every front, as AWS writes
+// TestEvents_BecomeTheSameRequest holds the events of every front, as AWS writes
 // them, against the text of the request that caused them.
-func TestEvents_AreTheSameRequest(t *testing.T) {
+func TestEvents_BecomeTheSameRequest(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(eventsDir, "login.http"))
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 // The faults here have no one answer, or show in another place than in status,
 // body and Location, which the table of [TestAdapterFaults] compares.
 
-func TestAdapterFault_TheOrderOfAQueryIsRandom(t *testing.T) {
+func TestAdapterFault_QueryOrderIsRandom(t *testing.T) {
 	t.Parallel()
 	const event = `{"httpMethod":"GET","path":"/","requestContext":{},` +
 		`"multiValueQueryStringParameters":{"d":["4"],"a":["1"],"c":["3"],"b":["2"],"e":["5"],"f":["6"]}}`
@@ -42,7 +42,7 @@ func TestAdapterFault_TheOrderOfAQueryIsRandom(t *testing.T) {
 	}
 }
 
-func TestAdapterFault_AForgedContextIsBelieved(t *testing.T) {
+func TestAdapterFault_TrustsAForgedContext(t *testing.T) {
 	t.Parallel()
 	const event = `{"version":"2.0","rawPath":"/","headers":{"X-GoLambdaProxy-ApiGw-Context":"{\"requestId\":\"FORGED\"}"},` +
 		`"requestContext":{"requestId":"real","http":{"method":"GET"}}}`
@@ -66,7 +66,7 @@ func TestAdapterFault_AForgedContextIsBelieved(t *testing.T) {
 	}
 }
 
-func TestAdapterFault_BasePathCutsIntoAWord(t *testing.T) {
+func TestAdapterFault_BasePathCutsIntoASegment(t *testing.T) {
 	t.Parallel()
 	a := httpadapter.NewV2(tell(func(r *http.Request) any { return r.URL.Path }))
 	a.StripBasePath("/app")
@@ -80,7 +80,7 @@ func TestAdapterFault_BasePathCutsIntoAWord(t *testing.T) {
 	}
 }
 
-func TestAdapterFault_AVariableMovesThePath(t *testing.T) {
+func TestAdapterFault_VariableChangesThePath(t *testing.T) {
 	t.Setenv(core.CustomHostVariable, "https://other.example.org/base")
 	where := tell(func(r *http.Request) any { return r.Host + r.URL.Path })
 	if got := adapter(t, v2(``), where); got != "200 other.example.org/base/" {
@@ -91,7 +91,7 @@ func TestAdapterFault_AVariableMovesThePath(t *testing.T) {
 	}
 }
 
-func TestAdapterFault_TheStatusOfALoadBalancerHasNoNumber(t *testing.T) {
+func TestAdapterFault_LoadBalancerStatusHasNoCode(t *testing.T) {
 	t.Parallel()
 	h := noisy(http.NotFoundHandler())
 	var event events.ALBTargetGroupRequest
@@ -108,7 +108,7 @@ func TestAdapterFault_TheStatusOfALoadBalancerHasNoNumber(t *testing.T) {
 	}
 }
 
-func TestAdapterFault_TheTypeIsToldByThePieceThatIsWrittenFirst(t *testing.T) {
+func TestAdapterFault_FirstWriteDecidesTheContentType(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		h           http.HandlerFunc
@@ -146,7 +146,7 @@ func TestAdapterFault_TheTypeIsToldByThePieceThatIsWrittenFirst(t *testing.T) {
 	}
 }
 
-func TestAdapterFault_OneForAllPayloadsLosesCookies(t *testing.T) {
+func TestAdapterFault_CommonAdapterLosesCookies(t *testing.T) {
 	t.Parallel()
 	two := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Add("Set-Cookie", "a=1")

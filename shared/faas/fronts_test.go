@@ -195,7 +195,7 @@ func response(t *testing.T, via http.RoundTripper, base, method, target, body st
 	return s.String()
 }
 
-func TestFronts_KeepWhatTheyAreGivenOfThePath(t *testing.T) {
+func TestFronts_PreserveThePath(t *testing.T) {
 	t.Parallel()
 	for _, front := range faastest.Fronts() {
 		want := `"/files/a/b" "/files/a%2Fb"`
@@ -210,7 +210,7 @@ func TestFronts_KeepWhatTheyAreGivenOfThePath(t *testing.T) {
 	}
 }
 
-func TestFronts_TellWhereARequestComesFrom(t *testing.T) {
+func TestFronts_ReportTheClientAddress(t *testing.T) {
 	t.Parallel()
 	for _, front := range faastest.Fronts() {
 		for source, want := range map[string]string{

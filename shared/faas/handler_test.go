@@ -21,7 +21,7 @@ func quiet(h http.Handler) lambda.Handler {
 	return faas.Function{HTTP: h, Log: slog.New(slog.DiscardHandler)}
 }
 
-func TestFunction_RefusesWhatItDoesNotServe(t *testing.T) {
+func TestFunction_RejectsUnsupportedEvents(t *testing.T) {
 	t.Parallel()
 	h := faas.Handler(http.NotFoundHandler())
 	tests := []struct{ name, event string }{
@@ -47,7 +47,7 @@ func TestFunction_RefusesWhatItDoesNotServe(t *testing.T) {
 	}
 }
 
-func TestFunction_StringsOfClientsDoNotChangeTheKind(t *testing.T) {
+func TestFunction_ClientInputDoesNotChangeTheEventKind(t *testing.T) {
 	t.Parallel()
 	event := v2(`"headers":{"detail-type":"Scheduled Event","Records":"aws:sqs","methodArn":"x"},` +
 		`"body":"{\"detail-type\":\"Scheduled Event\"}"`)
@@ -56,7 +56,7 @@ func TestFunction_StringsOfClientsDoNotChangeTheKind(t *testing.T) {
 	}
 }
 
-func TestFunction_MalformedRequestsAreTheClientsFault(t *testing.T) {
+func TestFunction_MalformedRequestsAreClientErrors(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, event string }{
 		{"a method that is none", v2(`"requestContext":{"http":{"method":"GE T"}}`)},
@@ -74,7 +74,7 @@ func TestFunction_MalformedRequestsAreTheClientsFault(t *testing.T) {
 	}
 }
 
-func TestFunction_PanicIsLoggedAndAnsweredAndForgotten(t *testing.T) {
+func TestFunction_RecoversFromAPanic(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	calls := 0
@@ -117,7 +117,7 @@ func TestFunction_PanicIsLoggedAndAnsweredAndForgotten(t *testing.T) {
 	}
 }
 
-func TestFunction_AnAbortedAnswerIsA500WithoutALogLine(t *testing.T) {
+func TestFunction_AbortedResponseIs500WithoutALogLine(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	f := faas.Function{
@@ -130,7 +130,7 @@ func TestFunction_AnAbortedAnswerIsA500WithoutALogLine(t *testing.T) {
 	}
 }
 
-func TestFunction_AnAnswerTooLargeForLambdaIsA500(t *testing.T) {
+func TestFunction_OversizedResponseIs500(t *testing.T) {
 	t.Parallel()
 	big := bytes.Repeat([]byte("x"), 1<<20)
 	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -151,7 +151,7 @@ func TestFunction_AnAnswerTooLargeForLambdaIsA500(t *testing.T) {
 	}
 }
 
-func TestFunction_ContextEndsBeforeLambdaDoesAndWithTheRequest(t *testing.T) {
+func TestFunction_ContextEndsBeforeTheDeadlineAndWithTheRequest(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name         string
@@ -182,7 +182,7 @@ func TestFunction_ContextEndsBeforeLambdaDoesAndWithTheRequest(t *testing.T) {
 	}
 }
 
-func TestFunction_IdsOfTheInvocationReachTheHandler(t *testing.T) {
+func TestFunction_PassesInvocationIDsToTheHandler(t *testing.T) {
 	t.Parallel()
 	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "req-1"})
 	ctx = context.WithValue(ctx, "x-amzn-trace-id", "Root=1-2-3;Sampled=1") //nolint:staticcheck // the key of the runtime library
@@ -201,7 +201,7 @@ func TestFunction_IdsOfTheInvocationReachTheHandler(t *testing.T) {
 	}
 }
 
-func TestFunction_StagesAreNotPartOfThePath(t *testing.T) {
+func TestFunction_StripsTheStageFromThePath(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, path, stage, route, want string }{
 		{"the default stage has no prefix", "/api/x", "$default", "$default", "/api/x"},

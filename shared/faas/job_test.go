@@ -38,7 +38,7 @@ func job(fn faas.Job) faas.Function {
 	return faas.Function{Job: fn, Log: slog.New(slog.DiscardHandler)}
 }
 
-func TestJob_IsToldWhatAskedForIt(t *testing.T) {
+func TestJob_ReceivesItsTrigger(t *testing.T) {
 	t.Parallel()
 	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	tests := []struct {
@@ -64,7 +64,7 @@ func TestJob_IsToldWhatAskedForIt(t *testing.T) {
 	}
 }
 
-func TestJob_OfAScheduleFailsTheFunction(t *testing.T) {
+func TestJob_ScheduledFailureFailsTheFunction(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name string
@@ -89,7 +89,7 @@ func TestJob_OfAScheduleFailsTheFunction(t *testing.T) {
 	}
 }
 
-func TestJob_OfAQueueReturnsOnlyTheFailedMessages(t *testing.T) {
+func TestJob_ReturnsOnlyFailedMessages(t *testing.T) {
 	t.Parallel()
 	f := job(func(_ context.Context, e faas.Event) error {
 		switch e.Body {
@@ -120,7 +120,7 @@ func TestJob_OfAQueueReturnsOnlyTheFailedMessages(t *testing.T) {
 	}
 }
 
-func TestJob_WhatTheDeadlineLeavesNoTimeForGoesBack(t *testing.T) {
+func TestJob_ReturnsMessagesItHasNoTimeFor(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	f := job(func(context.Context, faas.Event) error { cancel(); return nil })
@@ -130,7 +130,7 @@ func TestJob_WhatTheDeadlineLeavesNoTimeForGoesBack(t *testing.T) {
 	}
 }
 
-func TestJob_FunctionWithoutHTTPRefusesRequests(t *testing.T) {
+func TestJob_RejectsHTTPRequests(t *testing.T) {
 	t.Parallel()
 	f := job(func(context.Context, faas.Event) error { return nil })
 	if _, err := f.Invoke(t.Context(), []byte(v2(``))); err == nil {

@@ -151,7 +151,7 @@ func pass(d time.Duration) { <-time.After(d) }
 
 const notYet = "503 after 1, starting: true"
 
-func TestLate_IsOpenedByTheFirstEvent(t *testing.T) {
+func TestLate_OpensOnTheFirstEvent(t *testing.T) {
 	inHouse(t, nil, func(t *testing.T, h *house) {
 		h.wants(t, "", "", "")
 		h.wants(t, h.get(t, "/"), "one", "fetch, open one")
@@ -163,7 +163,7 @@ func TestLate_IsOpenedByTheFirstEvent(t *testing.T) {
 	})
 }
 
-func TestLate_AJobMayBeFirst(t *testing.T) {
+func TestLate_FirstEventMayBeAJob(t *testing.T) {
 	inHouse(t, nil, func(t *testing.T, h *house) {
 		h.hold("")
 		if _, err := h.function.Invoke(t.Context(), []byte(schedule)); err == nil || !strings.Contains(err.Error(), "open: no answer") {
@@ -195,7 +195,7 @@ func TestLate_FailsUntilItCanBeOpened(t *testing.T) {
 	})
 }
 
-func TestLate_IsOpenedAnewWhenTheSecretsHaveChanged(t *testing.T) {
+func TestLate_ReopensWhenSecretsChange(t *testing.T) {
 	inHouse(t, nil, func(t *testing.T, h *house) {
 		h.wants(t, h.get(t, "/"), "one", "fetch, open one")
 		h.hold("two")
@@ -207,7 +207,7 @@ func TestLate_IsOpenedAnewWhenTheSecretsHaveChanged(t *testing.T) {
 	})
 }
 
-func TestLate_TheOldOneIsClosedWhenItsRequestsAreDone(t *testing.T) {
+func TestLate_ClosesTheOldHandlerAfterItsRequests(t *testing.T) {
 	inHouse(t, nil, func(t *testing.T, h *house) {
 		answers := make(chan string)
 		for range 2 {
@@ -225,7 +225,7 @@ func TestLate_TheOldOneIsClosedWhenItsRequestsAreDone(t *testing.T) {
 	})
 }
 
-func TestLate_KeepsWhatWorksWhileTheNewSettingsDoNot(t *testing.T) {
+func TestLate_KeepsTheOldHandlerIfNewSettingsFail(t *testing.T) {
 	inHouse(t, nil, func(t *testing.T, h *house) {
 		h.wants(t, h.get(t, "/"), "one", "fetch, open one")
 		for _, bad := range []struct{ value, happens string }{
@@ -242,7 +242,7 @@ func TestLate_KeepsWhatWorksWhileTheNewSettingsDoNot(t *testing.T) {
 	})
 }
 
-func TestLate_ARefusedCredentialIsReadAgainAtOnce(t *testing.T) {
+func TestLate_RereadsARefusedCredentialAtOnce(t *testing.T) {
 	inHouse(t, nil, func(t *testing.T, h *house) {
 		h.wants(t, h.get(t, "/"), "one", "fetch, open one")
 		h.hold("two")
@@ -255,7 +255,7 @@ func TestLate_ARefusedCredentialIsReadAgainAtOnce(t *testing.T) {
 	})
 }
 
-func TestLate_TheEnvironmentWins(t *testing.T) {
+func TestLate_EnvironmentWins(t *testing.T) {
 	inHouse(t, map[string]string{"REDIS_URL": "environment"}, func(t *testing.T, h *house) {
 		h.wants(t, h.get(t, "/"), "environment", "fetch, open environment")
 		pass(secrets.MinAge)
@@ -263,13 +263,13 @@ func TestLate_TheEnvironmentWins(t *testing.T) {
 	})
 }
 
-func TestLate_AnEmptyVariableIsNone(t *testing.T) {
+func TestLate_EmptyVariableCountsAsUnset(t *testing.T) {
 	inHouse(t, map[string]string{"REDIS_URL": " "}, func(t *testing.T, h *house) {
 		h.wants(t, h.get(t, "/"), "one", "fetch, open one")
 	})
 }
 
-func TestLate_ManyFirstEventsOpenItOnce(t *testing.T) {
+func TestLate_ConcurrentFirstEventsOpenOnce(t *testing.T) {
 	inHouse(t, nil, func(t *testing.T, h *house) {
 		var all sync.WaitGroup
 		for range 100 {
@@ -284,7 +284,7 @@ func TestLate_ManyFirstEventsOpenItOnce(t *testing.T) {
 	})
 }
 
-func TestMain_ReadsSecretsAtTheFirstEventOnly(t *testing.T) {
+func TestMain_ReadsSecretsOnTheFirstEventOnly(t *testing.T) {
 	t.Parallel()
 	server := secretstest.New(t)
 	arn := server.Put(t, "app", map[string]string{
@@ -324,7 +324,7 @@ func TestMain_ReadsSecretsAtTheFirstEventOnly(t *testing.T) {
 	}
 }
 
-func TestMain_AWrongListOfSecretsIsTheStartsFailure(t *testing.T) {
+func TestMain_InvalidSecretListFailsTheStart(t *testing.T) {
 	t.Parallel()
 	p := start(t, "SECRETS_ARNS=arn:aws:ssm:x", "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b", "LOG_LEVEL=loud")
 	e := p.InitError()

@@ -62,7 +62,7 @@ func TestMain_ServesEveryFrontFromOneProcess(t *testing.T) {
 	}
 }
 
-func TestMain_APanicDoesNotEndTheProcess(t *testing.T) {
+func TestMain_SurvivesAPanic(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	if got := get(t, p, faastest.FrontV2, "/panic"); !strings.HasPrefix(got, "500 ") || strings.Contains(got, "boom") {
@@ -74,7 +74,7 @@ func TestMain_APanicDoesNotEndTheProcess(t *testing.T) {
 }
 
 // Lambda shows two processors to a function that may use a sixth of one.
-func TestMain_UsesTheProcessorsItPaysFor(t *testing.T) {
+func TestMain_UsesTheProcessorsOfItsMemorySize(t *testing.T) {
 	t.Parallel()
 	all := strconv.Itoa(runtime.GOMAXPROCS(0))
 	for _, tt := range []struct{ memory, asked, want string }{
@@ -104,7 +104,7 @@ func TestMain_RunsJobs(t *testing.T) {
 	}
 }
 
-func TestMain_ReportsInOneLineWhyItCannotStart(t *testing.T) {
+func TestMain_ReportsStartFailuresInOneLine(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name string
@@ -153,7 +153,7 @@ func TestMain_ClosesOnSIGTERM(t *testing.T) {
 	}
 }
 
-func TestMain_AsksForSIGTERMOnlyToClose(t *testing.T) {
+func TestMain_RegistersForSIGTERMOnlyToClose(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	get(t, p, faastest.FrontV2, "/cost")
@@ -162,7 +162,7 @@ func TestMain_AsksForSIGTERMOnlyToClose(t *testing.T) {
 	}
 }
 
-func TestMain_LogsJSONWithTheIdsOfTheInvocation(t *testing.T) {
+func TestMain_LogsJSONWithInvocationIDs(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	get(t, p, faastest.FrontV2, "/cost")
@@ -200,7 +200,7 @@ func TestMain_LogLevel(t *testing.T) {
 	}
 }
 
-func TestMain_OutsideLambdaSaysSo(t *testing.T) {
+func TestMain_FailsOutsideLambda(t *testing.T) {
 	t.Parallel()
 	cmd := exec.CommandContext(t.Context(), faastest.Build(t, "./testdata/bootstrap"))
 	cmd.Env = []string{"PATH=/"}
@@ -210,7 +210,7 @@ func TestMain_OutsideLambdaSaysSo(t *testing.T) {
 	}
 }
 
-func TestClosing_IsServedAndClosed(t *testing.T) {
+func TestClosing_ServesAndCloses(t *testing.T) {
 	t.Parallel()
 	closed := errors.New("closed")
 	h := faas.Closing(tell(func(r *http.Request) any { return r.Method }), func() error { return closed })

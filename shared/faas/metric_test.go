@@ -8,7 +8,7 @@ import (
 	"github.com/voiceassist/gateway/shared/faas"
 )
 
-func TestSeconds_IsOneLineOfTheEmbeddedMetricFormat(t *testing.T) {
+func TestSeconds_WritesTheEmbeddedMetricFormat(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
 	if err := faas.Seconds(&b, "Age", 90*time.Second, time.UnixMilli(1773144000000)); err != nil {

@@ -21,7 +21,7 @@ func rest(members string) string {
 		`"identity":{"sourceIp":"203.0.113.7"}}}`, members)
 }
 
-func TestRequests_ThatNoFrontShouldSendAreServedAsWellAsTheyCan(t *testing.T) {
+func TestRequests_UnusualEventsAreServed(t *testing.T) {
 	t.Parallel()
 	line := tell(func(r *http.Request) any { return fmt.Sprintf("%s %q %s", r.Method, r.URL.Path, r.RequestURI) })
 	url := func(path string) string {
@@ -48,7 +48,7 @@ func TestRequests_ThatNoFrontShouldSendAreServedAsWellAsTheyCan(t *testing.T) {
 	}
 }
 
-func TestRequests_HeadersOfBothFormsAreMerged(t *testing.T) {
+func TestRequests_MergeBothHeaderFormats(t *testing.T) {
 	t.Parallel()
 	event := rest(`"headers":{"accept":"last","Only":"single"},"multiValueHeaders":{"Accept":["first","last"],"ACCEPT":["other"]}`)
 	got := ours(t, event, tell(func(r *http.Request) any { return fmt.Sprint(r.Header["Accept"], r.Header["Only"]) }))
@@ -57,7 +57,7 @@ func TestRequests_HeadersOfBothFormsAreMerged(t *testing.T) {
 	}
 }
 
-func TestRequests_AddressesAreNeverHalf(t *testing.T) {
+func TestRequests_AddressesAreValidOrEmpty(t *testing.T) {
 	t.Parallel()
 	remote := tell(func(r *http.Request) any { return r.RemoteAddr })
 	tests := []struct{ name, event, want string }{
@@ -77,7 +77,7 @@ func TestRequests_AddressesAreNeverHalf(t *testing.T) {
 	}
 }
 
-func TestRequests_ALoadBalancerSaysWhetherTLSWasUsed(t *testing.T) {
+func TestRequests_LoadBalancerReportsTLS(t *testing.T) {
 	t.Parallel()
 	secure := tell(func(r *http.Request) any {
 		if r.TLS == nil {
@@ -93,7 +93,7 @@ func TestRequests_ALoadBalancerSaysWhetherTLSWasUsed(t *testing.T) {
 	}
 }
 
-func TestAnswers_HoldNothingThatAFrontRefuses(t *testing.T) {
+func TestResponses_ContainNothingThatAFrontRejects(t *testing.T) {
 	t.Parallel()
 	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		for _, name := range []string{"Connection", "Keep-Alive", "Transfer-Encoding", "Trailer", "Upgrade", "Bad Name", ""} {
@@ -109,7 +109,7 @@ func TestAnswers_HoldNothingThatAFrontRefuses(t *testing.T) {
 	}
 }
 
-func TestAnswers_ToHEADHaveNoBody(t *testing.T) {
+func TestResponses_ToHEADHaveNoBody(t *testing.T) {
 	t.Parallel()
 	event := v2(`"requestContext":{"http":{"method":"HEAD"}}`)
 	if got := ours(t, event, tell(func(*http.Request) any { return "body" })); got != "200 " {
@@ -117,7 +117,7 @@ func TestAnswers_ToHEADHaveNoBody(t *testing.T) {
 	}
 }
 
-func TestProblems_AreOfTheFormOfTheHandlersOwn(t *testing.T) {
+func TestProblems_MatchThoseOfTheHandler(t *testing.T) {
 	t.Parallel()
 	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "req-1"})
 	event := v2(`"rawPath":"/a b","headers":{"x-correlation-id":"bad id"},"body":"%","isBase64Encoded":true`)
@@ -138,7 +138,7 @@ func TestProblems_AreOfTheFormOfTheHandlersOwn(t *testing.T) {
 	}
 }
 
-func TestFunction_RecordsOfOtherServicesAreNoQueue(t *testing.T) {
+func TestFunction_RejectsRecordsOfOtherServices(t *testing.T) {
 	t.Parallel()
 	f := job(func(context.Context, faas.Event) error { return nil })
 	event := strings.Replace(queue("a"), "aws:sqs", "aws:kinesis", 1)
@@ -162,7 +162,7 @@ func (h onceBroken) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, r)
 }
 
-func TestFunction_APanicOutsideTheHandlerFailsTheInvocationOnly(t *testing.T) {
+func TestFunction_PanicOutsideTheHandlerFailsOneInvocation(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	f := faas.Function{

@@ -49,7 +49,7 @@ func answered(status, reason, physical string, data map[string]string) faastest.
 	}
 }
 
-func TestResource_AnswersTheStackWhateverHappens(t *testing.T) {
+func TestResource_AlwaysAnswersTheStack(t *testing.T) {
 	t.Parallel()
 	s, p := stack(t)
 	for _, tt := range []struct {
@@ -71,7 +71,7 @@ func TestResource_AnswersTheStackWhateverHappens(t *testing.T) {
 	}
 }
 
-func TestResource_AnswersBeforeItsTimeIsUp(t *testing.T) {
+func TestResource_AnswersBeforeTheDeadline(t *testing.T) {
 	t.Parallel()
 	for do, want := range map[string]string{
 		"wait": "wait: context deadline exceeded",
@@ -93,7 +93,7 @@ func TestResource_AnswersBeforeItsTimeIsUp(t *testing.T) {
 	}
 }
 
-func TestResource_SendsTheAnswerAgainWhereItDoesNotArrive(t *testing.T) {
+func TestResource_RetriesALostAnswer(t *testing.T) {
 	t.Parallel()
 	s, p := stack(t)
 	s.Fail(http.StatusServiceUnavailable, http.StatusInternalServerError)
@@ -109,7 +109,7 @@ func TestResource_SendsTheAnswerAgainWhereItDoesNotArrive(t *testing.T) {
 	}
 }
 
-func TestResource_AnswersNobodyButAWS(t *testing.T) {
+func TestResource_AnswersOnlyAWS(t *testing.T) {
 	t.Parallel()
 	s, p := stack(t)
 	good := string(s.Request(t, "Create", map[string]any{"Do": "well"}))
@@ -128,7 +128,7 @@ func TestResource_AnswersNobodyButAWS(t *testing.T) {
 	}
 }
 
-func TestResource_AFunctionThatCannotStartSaysSoToTheStack(t *testing.T) {
+func TestResource_ReportsStartFailuresToTheStack(t *testing.T) {
 	t.Parallel()
 	server := secretstest.New(t)
 	for _, tt := range []struct {
@@ -156,7 +156,7 @@ func TestResource_AFunctionThatCannotStartSaysSoToTheStack(t *testing.T) {
 	}
 }
 
-func TestCommand_AnswersPeople(t *testing.T) {
+func TestCommand_ReturnsAnAnswer(t *testing.T) {
 	t.Parallel()
 	_, p := stack(t)
 	if b, err := p.Invoke(t.Context(), []byte(`{"action":"status"}`)); err != nil || string(b) != `{"version":5}` {

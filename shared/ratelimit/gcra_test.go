@@ -10,7 +10,7 @@ import (
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-func TestTake_LetsABurstThroughAndThenOneEachInterval(t *testing.T) {
+func TestTake_AllowsABurstThenOnePerInterval(t *testing.T) {
 	t.Parallel()
 	l := ratelimit.PerMinute(5)
 	var kept int64
@@ -30,7 +30,7 @@ func TestTake_LetsABurstThroughAndThenOneEachInterval(t *testing.T) {
 	}
 }
 
-func TestTake_ARefusalCostsNothing(t *testing.T) {
+func TestTake_RefusalsCostNothing(t *testing.T) {
 	t.Parallel()
 	b := ratelimit.PerMinute(1).At(noon)
 	first, _ := b.Take(0)
@@ -40,7 +40,7 @@ func TestTake_ARefusalCostsNothing(t *testing.T) {
 	}
 }
 
-func TestTake_AClockThatWasAheadRefusesForOneIntervalAtMost(t *testing.T) {
+func TestTake_ClockSetBackRefusesForOneInterval(t *testing.T) {
 	t.Parallel()
 	l := ratelimit.PerMinute(5)
 	var kept int64

@@ -96,7 +96,7 @@ func passes(l *ratelimit.Limiter, p ratelimit.Policy, from netip.Addr) bool {
 	return l.Client(context.Background(), p, from).Err() == nil
 }
 
-func TestLimiter_WaitingForRetryAfterIsEnough(t *testing.T) {
+func TestLimiter_AllowsAfterRetryAfter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := limiter(t, ring(t), newStore(), nil)
@@ -125,7 +125,7 @@ func TestLimiter_WaitingForRetryAfterIsEnough(t *testing.T) {
 	})
 }
 
-func TestLimiter_TwoShareOneBudget(t *testing.T) {
+func TestLimiter_ProcessesShareOneBudget(t *testing.T) {
 	t.Parallel()
 	s, keys := newStore(), ring(t)
 	a, b := limiter(t, keys, s, nil), limiter(t, keys, s, nil)
@@ -144,7 +144,7 @@ func TestLimiter_TwoShareOneBudget(t *testing.T) {
 	}
 }
 
-func TestLimiter_AsksTheStoreNothingForWhoIsRefusedAnyway(t *testing.T) {
+func TestLimiter_SkipsTheStoreIfMemoryRefuses(t *testing.T) {
 	t.Parallel()
 	s := newStore()
 	l := limiter(t, ring(t), s, nil)
@@ -156,7 +156,7 @@ func TestLimiter_AsksTheStoreNothingForWhoIsRefusedAnyway(t *testing.T) {
 	}
 }
 
-func TestLimiter_GoesOnInMemoryWhileTheStoreIsDown(t *testing.T) {
+func TestLimiter_UsesMemoryWhileTheStoreIsDown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore()
@@ -197,7 +197,7 @@ func TestLimiter_GoesOnInMemoryWhileTheStoreIsDown(t *testing.T) {
 	})
 }
 
-func TestLimiter_AStoreThatHangsHoldsUpOneRequestNowAndThen(t *testing.T) {
+func TestLimiter_HangingStoreDelaysFewRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore()
@@ -213,7 +213,7 @@ func TestLimiter_AStoreThatHangsHoldsUpOneRequestNowAndThen(t *testing.T) {
 	})
 }
 
-func TestLimiter_AClientThatHangsUpIsCounted(t *testing.T) {
+func TestLimiter_CountsClientsThatDisconnect(t *testing.T) {
 	t.Parallel()
 	s := newStore()
 	l := limiter(t, ring(t), s, func(err error) { t.Errorf("reported %v", err) })
@@ -227,7 +227,7 @@ func TestLimiter_AClientThatHangsUpIsCounted(t *testing.T) {
 	}
 }
 
-func TestLimiter_SweepsTheStoreNowAndThen(t *testing.T) {
+func TestLimiter_SweepsTheStorePeriodically(t *testing.T) {
 	t.Parallel()
 	s := newStore()
 	l := limiter(t, ring(t), s, nil, "RATE_LIMIT_PER_MINUTE=100000")
@@ -239,7 +239,7 @@ func TestLimiter_SweepsTheStoreNowAndThen(t *testing.T) {
 	}
 }
 
-func TestLimiter_CountsWhatOneClientHas(t *testing.T) {
+func TestLimiter_CountsIPv6ByNetwork(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		a, b string
@@ -265,7 +265,7 @@ func TestLimiter_CountsWhatOneClientHas(t *testing.T) {
 	}
 }
 
-func TestLimiter_PoliciesClientsAndAccountsAreApart(t *testing.T) {
+func TestLimiter_SeparatesPoliciesClientsAndAccounts(t *testing.T) {
 	t.Parallel()
 	l := limiter(t, ring(t), newStore(), nil, "LOGIN_RATE_LIMIT_PER_MINUTE=1", "PASSWORD_RATE_LIMIT_PER_MINUTE=1")
 	for _, first := range []func() error{
@@ -317,7 +317,7 @@ func TestLimiter_Off(t *testing.T) {
 	}
 }
 
-func TestRead_RefusesWhatIsNoLimit(t *testing.T) {
+func TestRead_RejectsInvalidLimits(t *testing.T) {
 	t.Parallel()
 	for _, v := range []string{
 		"RATE_LIMIT_PER_MINUTE=-1", "RATE_LIMIT_PER_MINUTE=many", "LOGIN_RATE_LIMIT_PER_MINUTE=5.5", "RATE_LIMIT_PER_MINUTE=100001",
@@ -337,7 +337,7 @@ func TestRead_RefusesWhatIsNoLimit(t *testing.T) {
 	}
 }
 
-func TestRead_ASparingFunctionAsksTheStoreOnlyForWhatGuards(t *testing.T) {
+func TestRead_SparingUsesTheStoreOnlyForGuardingPolicies(t *testing.T) {
 	t.Parallel()
 	s := newStore()
 	env := config.Map(nil)
@@ -355,7 +355,7 @@ func TestRead_ASparingFunctionAsksTheStoreOnlyForWhatGuards(t *testing.T) {
 	}
 }
 
-func TestVerdict_IsToldAsStructuredFields(t *testing.T) {
+func TestVerdict_WritesStructuredFields(t *testing.T) {
 	t.Parallel()
 	l := limiter(t, ring(t), newStore(), nil)
 	h := http.Header{}

@@ -19,7 +19,7 @@ func key(n uint64) (k ratelimit.Key) {
 	return k
 }
 
-func TestMemory_LetsExactlyTheBurstThroughOfManyAtOnce(t *testing.T) {
+func TestMemory_ConcurrentCallersShareOneBurst(t *testing.T) {
 	t.Parallel()
 	m, b := ratelimit.NewMemory(1000), ratelimit.PerMinute(5).At(noon)
 	var passed atomic.Int64
@@ -37,7 +37,7 @@ func TestMemory_LetsExactlyTheBurstThroughOfManyAtOnce(t *testing.T) {
 	}
 }
 
-func TestMemory_TellsWhatRemains(t *testing.T) {
+func TestMemory_ReportsWhatRemains(t *testing.T) {
 	t.Parallel()
 	m, l := ratelimit.NewMemory(1000), ratelimit.PerMinute(5)
 	for want := 4; want >= 0; want-- {
@@ -62,7 +62,7 @@ func TestMemory_IsBounded(t *testing.T) {
 	}
 }
 
-func TestMemory_ForgetsWhatIsAtItsFullBurstAgain(t *testing.T) {
+func TestMemory_ForgetsKeysWithAFullBurst(t *testing.T) {
 	t.Parallel()
 	m, l := ratelimit.NewMemory(ratelimit.Capacity), ratelimit.PerMinute(60)
 	for n := range uint64(20_000) { // ten a second; each is full again after one
@@ -73,9 +73,9 @@ func TestMemory_ForgetsWhatIsAtItsFullBurstAgain(t *testing.T) {
 	}
 }
 
-// TestMemory_AFloodOfOthersResetsNoLimit is the attack on a bounded memory: fill
+// TestMemory_FloodOfOtherKeysResetsNoLimit is the attack on a bounded memory: fill
 // it with other keys until one's own is forgotten.
-func TestMemory_AFloodOfOthersResetsNoLimit(t *testing.T) {
+func TestMemory_FloodOfOtherKeysResetsNoLimit(t *testing.T) {
 	t.Parallel()
 	const capacity = 6400
 	m, b := ratelimit.NewMemory(capacity), ratelimit.PerMinute(5).At(noon)

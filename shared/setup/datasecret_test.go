@@ -16,11 +16,11 @@ import (
 	"github.com/voiceassist/gateway/shared/setup"
 )
 
-// TestRing_OfADataSecretTakesNothingOfJWTSecret lets somebody who verifies access
+// TestRing_OfDATA_SECRETIgnoresJWT_SECRET lets somebody who verifies access
 // tokens, and so has JWT_SECRET, make each kind of thing that only the gateway
 // should. Without a data secret each is taken, so that it is not the test that
 // fails to make them.
-func TestRing_OfADataSecretTakesNothingOfJWTSecret(t *testing.T) {
+func TestRing_OfDATA_SECRETIgnoresJWT_SECRET(t *testing.T) {
 	t.Parallel()
 	secret := keyring.Generate()
 	theirs, err := keyring.New(secret)

@@ -16,7 +16,7 @@ import (
 	"github.com/voiceassist/gateway/shared/setup"
 )
 
-func TestHandler_TellsEveryMistakeAtOnce(t *testing.T) {
+func TestHandler_ReportsAllMistakesAtOnce(t *testing.T) {
 	t.Parallel()
 	env := config.Map(map[string]string{"JWT_ALGORITHM": "none", "ALLOWED_ORIGINS": "*", "TRUSTED_PROXIES": "x"})
 	err := env.Load(new(setup.Function), new(keyring.Settings), new(token.IssuerSettings))
@@ -45,7 +45,7 @@ func TestHandler_Serves(t *testing.T) {
 	}
 }
 
-func TestLog_HasTheLevelAskedFor(t *testing.T) {
+func TestLog_HasTheConfiguredLevel(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		env  map[string]string
@@ -68,7 +68,7 @@ func TestLog_HasTheLevelAskedFor(t *testing.T) {
 	}
 }
 
-func TestFunctionLimits_RefuseRedis(t *testing.T) {
+func TestFunctionLimits_RejectRedis(t *testing.T) {
 	t.Parallel()
 	env := config.Map(map[string]string{"RATE_LIMIT_STORE": "redis", "REDIS_URL": "redis://127.0.0.1"})
 	setting.Of[setup.Function](env)

@@ -67,7 +67,7 @@ func endings(db *store.DB, a account.Account, by signin.Proof) map[string]func(t
 	}
 }
 
-func TestUpdateAs_HoldsWhatWasProved(t *testing.T) {
+func TestUpdateAs_ChecksTheProof(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		for i, test := range []struct {
@@ -122,9 +122,9 @@ func TestUpdateAs_HoldsWhatWasProved(t *testing.T) {
 func plainly(p signin.Proof) signin.Proof    { return p }
 func everything(p signin.Proof) signin.Proof { return p.AsAdmin().WithPassword("hash") }
 
-// TestConfirmed_IsDemanded writes for callers that have not proved their right to, as a
+// TestConfirmed_IsRequired writes for callers that have not proved their right to, as a
 // function with a bug would.
-func TestConfirmed_IsDemanded(t *testing.T) {
+func TestConfirmed_IsRequired(t *testing.T) {
 	t.Parallel()
 	db := storetest.SQLite(t)
 	ada, bob := someone(t, db, "ada@example.org"), someone(t, db, "bob@example.org")
@@ -185,9 +185,9 @@ func TestConfirmed_IsDemanded(t *testing.T) {
 	}
 }
 
-// TestSessions_OfACallerWhoseLoginEnded checks the conditions of the statements that run
+// TestSessions_RefuseACallerWithAnEndedLogin checks the conditions of the statements that run
 // outside a transaction.
-func TestSessions_OfACallerWhoseLoginEnded(t *testing.T) {
+func TestSessions_RefuseACallerWithAnEndedLogin(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		for i, ending := range []string{"", "logged out", "disabled", "deleted"} {
@@ -226,9 +226,9 @@ func TestSessions_OfACallerWhoseLoginEnded(t *testing.T) {
 	})
 }
 
-// TestStartLogin_BesideAChangeOfPassword starts logins with the old password while it is
+// TestStartLogin_DuringAPasswordChange starts logins with the old password while it is
 // changed. None of them survives.
-func TestStartLogin_BesideAChangeOfPassword(t *testing.T) {
+func TestStartLogin_DuringAPasswordChange(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		for round := range 20 {

@@ -79,7 +79,7 @@ func email(t *testing.T, db *store.DB, id account.ID) account.Email {
 	return a.Email
 }
 
-func TestEmails_FromBeforeAreFoundInEverySpelling(t *testing.T) {
+func TestEmails_OlderRowsAreFoundInEverySpelling(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		u := before(t, db, "bob@bücher.example", "Bob")
@@ -128,7 +128,7 @@ func TestEmails_FromBeforeAreFoundInEverySpelling(t *testing.T) {
 	})
 }
 
-func TestSettleEmails_LeavesTheYoungerOfTwoAsItIs(t *testing.T) {
+func TestCanonicalizeEmails_LeavesTheYoungerDuplicate(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		older := before(t, db, "bob@xn--bcher-kva.example", "")
@@ -173,7 +173,7 @@ func TestSettleEmails_LeavesTheYoungerOfTwoAsItIs(t *testing.T) {
 	})
 }
 
-func TestSettleEmails_OfManyAccounts(t *testing.T) {
+func TestCanonicalizeEmails_ManyAccounts(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		const many = 450 // more than two batches
@@ -199,9 +199,9 @@ func TestSettleEmails_OfManyAccounts(t *testing.T) {
 	})
 }
 
-// TestSettleEmails_AfterOlderCode acts as instances that are not replaced yet: they insert
+// TestCanonicalizeEmails_AfterOlderCode acts as instances that are not replaced yet: they insert
 // and change rows without canonical addresses.
-func TestSettleEmails_AfterOlderCode(t *testing.T) {
+func TestCanonicalizeEmails_AfterOlderCode(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		who := someone(t, db, "ada@bücher.example")
@@ -236,7 +236,7 @@ func TestSettleEmails_AfterOlderCode(t *testing.T) {
 	})
 }
 
-func TestCreateAccount_RefusesEverySpellingOfATakenAddress(t *testing.T) {
+func TestCreateAccount_RejectsEverySpellingOfATakenAddress(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		before(t, db, "bob@xn--bcher-kva.example", "")

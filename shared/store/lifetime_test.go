@@ -95,9 +95,9 @@ func TestLimitLogins(t *testing.T) {
 	})
 }
 
-// TestLimitLogins_GoesByTheSettingOfNow checks that another setting applies at once, also
+// TestLimitLogins_UsesTheCurrentSetting checks that another setting applies at once, also
 // to existing logins, and that no setting means no limit.
-func TestLimitLogins_GoesByTheSettingOfNow(t *testing.T) {
+func TestLimitLogins_UsesTheCurrentSetting(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		a := someone(t, db, "ada@example.org")

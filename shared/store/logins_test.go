@@ -66,10 +66,10 @@ func (w *worn) rotateAsBefore(now time.Time) {
 	}
 }
 
-// TestRotateLogin_NotesEachFirstUse has clients present current and used tokens at random
+// TestRotateLogin_RecordsEachFirstUse has clients present current and used tokens at random
 // times, to the microsecond around the end of grace, and compares the row with a complete
 // record.
-func TestRotateLogin_NotesEachFirstUse(t *testing.T) {
+func TestRotateLogin_RecordsEachFirstUse(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		seed := rand.Uint64()
@@ -115,7 +115,7 @@ func latest(a, b time.Time) time.Time {
 	return b
 }
 
-func TestRotateLogin_RemembersSoManyUses(t *testing.T) {
+func TestRotateLogin_KeepsABoundedNumberOfUses(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := wear(t, db, "ada@example.org")
@@ -140,10 +140,10 @@ func TestRotateLogin_RemembersSoManyUses(t *testing.T) {
 	})
 }
 
-// TestRotateLogin_BesideAnOlderGateway: during a deployment, the old version rotates the
+// TestRotateLogin_AlongsideAnOlderGateway: during a deployment, the old version rotates the
 // same logins without recording uses. That extends the life of no token, and the one
 // before the current is as good as it was.
-func TestRotateLogin_BesideAnOlderGateway(t *testing.T) {
+func TestRotateLogin_AlongsideAnOlderGateway(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := wear(t, db, "ada@example.org")

@@ -53,7 +53,7 @@ func lease(t *testing.T, db *store.DB, n int) (holder string, rows []desired.Acc
 	return holder, rows
 }
 
-func TestSetNextcloudDesired_IsReadBackAsWritten(t *testing.T) {
+func TestSetNextcloudDesired_RoundTrips(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		n := wished(t, db, "ada@example.org", 0)
@@ -75,7 +75,7 @@ func TestSetNextcloudDesired_IsReadBackAsWritten(t *testing.T) {
 	})
 }
 
-func TestSetNextcloudDesired_ALaterWish(t *testing.T) {
+func TestSetNextcloudDesired_LaterChange(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		was := wished(t, db, "ada@example.org", 0)
@@ -112,7 +112,7 @@ func TestSetNextcloudDesired_ALaterWish(t *testing.T) {
 	})
 }
 
-func TestSetNextcloudDesired_LeavesAConflictToAPerson(t *testing.T) {
+func TestSetNextcloudDesired_DoesNotResolveAConflict(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		wished(t, db, "ada@example.org", 0)
@@ -143,7 +143,7 @@ func retry(t *testing.T, db *store.DB, user account.ID) (n desired.Account, err 
 	return n, err
 }
 
-func TestSetNextcloudDesired_ATakenIDIsNotGivenTwice(t *testing.T) {
+func TestSetNextcloudDesired_NeverReusesAnID(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		wished(t, db, "ada@example.org", 0)
@@ -160,7 +160,7 @@ func settle(t *testing.T, db *store.DB, n desired.Account, holder string, o desi
 	}
 }
 
-func TestNextcloud_TheUserSeesTheIDOnceItIsOurs(t *testing.T) {
+func TestNextcloud_IDIsVisibleOnceOwned(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		a := someone(t, db, "ada@example.org")
@@ -199,7 +199,7 @@ func TestNextcloud_TheUserSeesTheIDOnceItIsOurs(t *testing.T) {
 	})
 }
 
-func TestNextcloud_LeftAlone(t *testing.T) {
+func TestNextcloud_Abandon(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ours, unmade := wished(t, db, "ours", -time.Second), wished(t, db, "unmade", 0)

@@ -8,7 +8,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-func TestNextcloudBreaker_IsKeptForEachSettings(t *testing.T) {
+func TestNextcloudBreaker_IsKeptPerSettings(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := t.Context()

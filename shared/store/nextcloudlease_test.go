@@ -58,7 +58,7 @@ func TestLeaseNextcloud(t *testing.T) {
 	})
 }
 
-func TestLeaseNextcloud_SharedByMany(t *testing.T) {
+func TestLeaseNextcloud_ConcurrentWorkers(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		const accounts, workers, batch = 40, 4, 3
@@ -125,7 +125,7 @@ func TestSettleNextcloud(t *testing.T) {
 	})
 }
 
-func TestSettleNextcloud_KeepsAWishThatCameMeanwhile(t *testing.T) {
+func TestSettleNextcloud_KeepsConcurrentChanges(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		n := wished(t, db, "ada@example.org", 0)
@@ -150,7 +150,7 @@ func TestSettleNextcloud_KeepsAWishThatCameMeanwhile(t *testing.T) {
 	})
 }
 
-func TestNextcloud_OnlyTheHolderOfTheLeaseWrites(t *testing.T) {
+func TestNextcloud_OnlyTheLeaseHolderWrites(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		n := wished(t, db, "ada@example.org", 0)
@@ -171,7 +171,7 @@ func TestNextcloud_OnlyTheHolderOfTheLeaseWrites(t *testing.T) {
 	})
 }
 
-func TestForgetNextcloud_NotAWishThatCameMeanwhile(t *testing.T) {
+func TestForgetNextcloud_KeepsConcurrentChanges(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		n := wished(t, db, "ada@example.org", 0)

@@ -69,7 +69,7 @@ func TestClaimNextcloud_LinksAndOverwritesNothing(t *testing.T) {
 	})
 }
 
-func TestClaimNextcloud_NotBesideTheReconciler(t *testing.T) {
+func TestClaimNextcloud_ExcludesTheReconciler(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		a, by := conflicted(t, db, "ada@example.org", "countess")
@@ -102,7 +102,7 @@ func TestClaimNextcloud_NotBesideTheReconciler(t *testing.T) {
 	})
 }
 
-func TestClaimNextcloud_OneOfTwoUsers(t *testing.T) {
+func TestClaimNextcloud_ExactlyOneUserWins(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		_, ada := conflicted(t, db, "ada@example.org", "countess")
@@ -133,9 +133,9 @@ func TestClaimNextcloud_OneOfTwoUsers(t *testing.T) {
 	})
 }
 
-// TestClaimNextcloud_AReservationGivesWay tests an ID that is reserved for a user but not
+// TestClaimNextcloud_ReplacesAReservation tests an ID that is reserved for a user but not
 // yet assigned.
-func TestClaimNextcloud_AReservationGivesWay(t *testing.T) {
+func TestClaimNextcloud_ReplacesAReservation(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		eve, _ := conflicted(t, db, "ada@example.org", "Ada@example.org") // whose id it would be

@@ -77,10 +77,10 @@ func (l *lost) cutWhenMade(t *testing.T) {
 	l.line.Reset()
 }
 
-// TestLost_OnPostgres loses the connection at every point of a statement and a
+// TestOutcome_LostConnection_OnPostgres loses the connection at every point of a statement and a
 // transaction. It checks that a change that may have been made is reported differently
 // from one that was not, and that none is made twice.
-func TestLost_OnPostgres(t *testing.T) {
+func TestOutcome_LostConnection_OnPostgres(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
@@ -215,7 +215,7 @@ func (l *lost) ended(t *testing.T, statement func() error) error {
 }
 
 // A client that disconnects is not a fault, and in particular not one of the database.
-func TestLost_TheCallerLeft(t *testing.T) {
+func TestOutcome_CanceledCaller(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx, cancel := context.WithCancel(t.Context())

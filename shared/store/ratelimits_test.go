@@ -14,19 +14,19 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-func TestRateLimits_JudgeByTheRule(t *testing.T) {
+func TestRateLimits_FollowTheRule(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) { ratelimittest.Judges(t, db.RateLimits()) })
 }
 
-func TestRateLimits_ShareOneBudgetExactly(t *testing.T) {
+func TestRateLimits_ShareOneBudget(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ratelimittest.SharesExactly(t, db.RateLimits(), db.RateLimits())
 	})
 }
 
-func TestRateLimits_OfTwoProcesses_OnPostgres(t *testing.T) {
+func TestRateLimits_TwoProcesses_OnPostgres(t *testing.T) {
 	t.Parallel()
 	url := storetest.PostgresURL(t)
 	a, b := storetest.OpenPostgres(t, url), storetest.OpenPostgres(t, url)
@@ -34,7 +34,7 @@ func TestRateLimits_OfTwoProcesses_OnPostgres(t *testing.T) {
 	ratelimittest.SharesExactly(t, a.RateLimits(), b.RateLimits())
 }
 
-func TestRateLimits_SweepRemovesWhatIsAsIfItWereNotThere(t *testing.T) {
+func TestRateLimits_SweepRemovesRowsWithoutEffect(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		limits, five := db.RateLimits(), ratelimit.PerMinute(5)
@@ -62,7 +62,7 @@ func TestRateLimits_SweepRemovesWhatIsAsIfItWereNotThere(t *testing.T) {
 	})
 }
 
-func TestAccountForLogin_KnowsWhereSomebodySignedInBefore(t *testing.T) {
+func TestAccountForLogin_KnowsFamiliarAddresses(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		a := account.Account{ID: account.NewID(), Email: "ada@example.org", Role: account.User, CreatedAt: noon, UpdatedAt: noon}

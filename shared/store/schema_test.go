@@ -11,7 +11,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-func TestSchema_AnOlderOneIsRefusedUntilItIsMigrated(t *testing.T) {
+func TestSchema_OlderIsRefusedUntilMigrated(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		handle := db.Handle()
@@ -43,7 +43,7 @@ func TestSchema_AnOlderOneIsRefusedUntilItIsMigrated(t *testing.T) {
 	})
 }
 
-func TestSchema_ANewerOneIsTolerated(t *testing.T) {
+func TestSchema_NewerIsTolerated(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		if _, err := db.Handle().ExecContext(t.Context(),
@@ -56,7 +56,7 @@ func TestSchema_ANewerOneIsTolerated(t *testing.T) {
 	})
 }
 
-func TestSchema_OfANeverMigratedDatabaseIsRefused_OnPostgres(t *testing.T) {
+func TestSchema_EmptyDatabaseIsRefused_OnPostgres(t *testing.T) {
 	t.Parallel()
 	db := storetest.OpenPostgres(t, storetest.FromTemplate(t, func(context.Context, string) error { return nil }))
 	defer db.Close()
@@ -65,9 +65,9 @@ func TestSchema_OfANeverMigratedDatabaseIsRefused_OnPostgres(t *testing.T) {
 	}
 }
 
-// TestSchema_IsAskedForOnce checks that the schema check costs one round trip in the life
+// TestSchema_IsQueriedOnce checks that the schema check costs one round trip in the life
 // of a process.
-func TestSchema_IsAskedForOnce(t *testing.T) {
+func TestSchema_IsQueriedOnce(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		list := func() error {

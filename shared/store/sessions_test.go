@@ -68,9 +68,9 @@ func sessionsOf(tb testing.TB, db *store.DB, user account.ID) int {
 	return n
 }
 
-// TestCreateSession_HoldsTheLimit creates sessions concurrently, repeatedly after some
+// TestCreateSession_EnforcesTheLimit creates sessions concurrently, repeatedly after some
 // were deleted, and beside some that older code created.
-func TestCreateSession_HoldsTheLimit(t *testing.T) {
+func TestCreateSession_EnforcesTheLimit(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		const limit, callers = 20, 40

@@ -60,7 +60,7 @@ func TestSchemaVersion_IsTheNewestMigration(t *testing.T) {
 	})
 }
 
-func TestMigrations_RunOnceBesideThemselves_OnPostgres(t *testing.T) {
+func TestMigrations_ConcurrentRunsApplyOnce_OnPostgres(t *testing.T) {
 	t.Parallel()
 	dsn := storetest.FromTemplate(t, func(context.Context, string) error { return nil })
 	var wg sync.WaitGroup
@@ -118,7 +118,7 @@ func TestUpdate_RollsBackOnErrorAndPanic(t *testing.T) {
 	})
 }
 
-func TestUpdate_SerializesWhatReadsBeforeItWrites(t *testing.T) {
+func TestUpdate_SerializesReadModifyWrite(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		who := someone(t, db, "ada@example.org")
@@ -164,7 +164,7 @@ func TestUnreachableDatabase_IsUnavailable(t *testing.T) {
 	}
 }
 
-func TestSecretsOfTheURL_StayOutOfErrors(t *testing.T) {
+func TestErrors_OmitSecretsOfTheURL(t *testing.T) {
 	t.Parallel()
 	db := storetest.OpenPostgres(t, "postgres://ada:hunter2@127.0.0.1:1/none?sslmode=disable")
 	defer db.Close()

@@ -15,10 +15,10 @@ import (
 	"github.com/voiceassist/gateway/shared/validation"
 )
 
-// TestRequests_AreUnderstood reads the tags of every type of the functions: each
+// TestRequests_HaveKnownTags reads the tags of every type of the functions: each
 // has a rule or a message, is on a field that the validator sees, and names a
 // field that there is. No request checks itself.
-func TestRequests_AreUnderstood(t *testing.T) {
+func TestRequests_HaveKnownTags(t *testing.T) {
 	t.Parallel()
 	tagged := 0
 	err := filepath.WalkDir("../../functions", func(path string, _ fs.DirEntry, err error) error {

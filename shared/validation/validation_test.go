@@ -69,9 +69,9 @@ const (
 	object = "Must be a JSON object."
 )
 
-// TestCheck_SaysWhatIsWrong holds field, code, message and order of everything
+// TestCheck_ReportsViolations holds field, code, message and order of everything
 // that tags find.
-func TestCheck_SaysWhatIsWrong(t *testing.T) {
+func TestCheck_ReportsViolations(t *testing.T) {
 	t.Parallel()
 	const email = "Must be an e-mail address such as ada@example.org, of at most 254 bytes."
 	for _, test := range []struct {
@@ -169,7 +169,7 @@ func TestCheck_SaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestCheck_TellsTwenty(t *testing.T) {
+func TestCheck_ReportsAtMostTwenty(t *testing.T) {
 	t.Parallel()
 	type R struct {
 		A, B, C, D, E, F, G, H, I, J, K, L, M, N, O, P, Q, R, S, T app
@@ -183,9 +183,9 @@ func TestCheck_TellsTwenty(t *testing.T) {
 	}
 }
 
-// TestCheck_MistakesOfOurs: whatever nobody knows what to say of is no fault of
+// TestCheck_ProgrammingErrorsAreInternal: whatever nobody knows what to say of is no fault of
 // the client.
-func TestCheck_MistakesOfOurs(t *testing.T) {
+func TestCheck_ProgrammingErrorsAreInternal(t *testing.T) {
 	t.Parallel()
 	type silent struct {
 		Name string `json:"name" validate:"len=3"`
@@ -232,9 +232,9 @@ func itself(t *testing.T, test, setting string) string {
 	return string(out)
 }
 
-// TestCheck_NothingIsBuiltBeforeTheFirstUse reads how much the package allocates
+// TestCheck_BuildsNothingBeforeFirstUse reads how much the package allocates
 // before main; the validator takes more than a thousand objects.
-func TestCheck_NothingIsBuiltBeforeTheFirstUse(t *testing.T) {
+func TestCheck_BuildsNothingBeforeFirstUse(t *testing.T) {
 	t.Parallel()
 	trace := itself(t, "None", "GODEBUG=inittrace=1")
 	line := regexp.MustCompile(`init (\S+) @.* (\d+) allocs`)
@@ -253,9 +253,9 @@ func TestCheck_NothingIsBuiltBeforeTheFirstUse(t *testing.T) {
 
 const firstUse = "VALIDATION_TEST_FIRST_USE"
 
-// TestCheck_FirstUseByManyAtOnce runs in a process that has not used the
+// TestCheck_ConcurrentFirstUse runs in a process that has not used the
 // validator, where many requests of several types come at once.
-func TestCheck_FirstUseByManyAtOnce(t *testing.T) {
+func TestCheck_ConcurrentFirstUse(t *testing.T) {
 	t.Parallel()
 	if os.Getenv(firstUse) == "" {
 		itself(t, t.Name(), firstUse+"=1")

@@ -21,10 +21,10 @@ const (
 	dropCopy = `DROP TABLE events_copy; DROP TABLE chain_copy`
 )
 
-// TestVerify_NamesTheFirstBrokenPlace does to the trail what somebody with the
+// TestVerify_ReportsTheFirstBreak does to the trail what somebody with the
 // database and without the secret can do, and wants each to be told where it
 // was done.
-func TestVerify_NamesTheFirstBrokenPlace(t *testing.T) {
+func TestVerify_ReportsTheFirstBreak(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, 0)
@@ -85,9 +85,9 @@ func TestVerify_NamesTheFirstBrokenPlace(t *testing.T) {
 	})
 }
 
-// TestVerify_ShowsAChainThatWasMadeAnew has an attacker who knows how the chain
+// TestVerify_DetectsARebuiltChain has an attacker who knows how the chain
 // is made, and lacks the secret only.
-func TestVerify_ShowsAChainThatWasMadeAnew(t *testing.T) {
+func TestVerify_DetectsARebuiltChain(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, 0)
@@ -114,11 +114,11 @@ func TestVerify_ShowsAChainThatWasMadeAnew(t *testing.T) {
 	})
 }
 
-// TestKeep_NoticesAChainThatWentBack plays the two attacks that the seal alone
+// TestKeep_DetectsARestoredChain plays the two attacks that the seal alone
 // does not show: an earlier state put back as it was, and everything chained
 // anew by the gateway itself. Whoever saw a later head notices: a process that
 // runs, and verify with a head from the log.
-func TestKeep_NoticesAChainThatWentBack(t *testing.T) {
+func TestKeep_DetectsARestoredChain(t *testing.T) {
 	t.Parallel()
 	for name, attack := range map[string]string{
 		"put back":  putBack,

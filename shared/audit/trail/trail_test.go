@@ -104,8 +104,8 @@ func (w *world) sql(text string, args ...any) {
 	}
 }
 
-// TestKeep_WorksBesideItself lets several processes write and chain at once.
-func TestKeep_WorksBesideItself(t *testing.T) {
+// TestKeep_RunsConcurrently lets several processes write and chain at once.
+func TestKeep_RunsConcurrently(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, 0)
@@ -148,7 +148,7 @@ func TestKeep_WorksBesideItself(t *testing.T) {
 	})
 }
 
-func TestKeep_StopsAnywhereWithoutHarm(t *testing.T) {
+func TestKeep_SurvivesInterruptionAnywhere(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, 0)
@@ -174,7 +174,7 @@ func TestKeep_StopsAnywhereWithoutHarm(t *testing.T) {
 	})
 }
 
-func TestVerify_TellsWhatProvesNothingYet(t *testing.T) {
+func TestVerify_ReportsUnchainedEvents(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, 0)
@@ -214,7 +214,7 @@ func TestKeep_PrunesFromTheFrontAndAnchors(t *testing.T) {
 	})
 }
 
-func TestKeep_KeepsForEver(t *testing.T) {
+func TestKeep_KeepsForever(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), 0)
 	w.trail = trail.New(w.db, ring(t, first), 0, at(noon.AddDate(50, 0, 0)))

@@ -22,7 +22,7 @@ func environment(name string) (string, bool) {
 	return value, ok
 }
 
-func TestParse_ReadsAsComposeDoes(t *testing.T) {
+func TestParse_MatchesCompose(t *testing.T) {
 	t.Parallel()
 	type vars = map[string]string
 	for _, test := range []struct {
@@ -85,7 +85,7 @@ func asCompose(text string) (map[string]string, error) {
 	return compose.ParseWithLookup(strings.NewReader(text+"\n"), environment)
 }
 
-func TestParse_RefusesByNameAndLine(t *testing.T) {
+func TestParse_ErrorsNameVariableAndLine(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, text, want string }{
 		{"a variable without braces", "A=pa$word", ".env:1: A has a $ that docker compose interprets"},
@@ -150,9 +150,9 @@ func TestParse_RefusesByNameAndLine(t *testing.T) {
 	}
 }
 
-// TestParse_QuotesNoSecret has a value in all that is refused, and looks for its
+// TestParse_ErrorsQuoteNoSecret has a value in all that is refused, and looks for its
 // parts in the errors.
-func TestParse_QuotesNoSecret(t *testing.T) {
+func TestParse_ErrorsQuoteNoSecret(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		"A=hunter$hunter", "A=${hunter}", "A=${hunter", "A=${HOME:?hunter}${NO:?hunter}", "A='hunter", `A="hunter"hunter`, `A="\hunter"`,
@@ -165,9 +165,9 @@ func TestParse_QuotesNoSecret(t *testing.T) {
 	}
 }
 
-// TestParse_GoesOnAfterAMistake holds what a file is good for in which lines are
+// TestParse_ContinuesAfterAMistake holds what a file is good for in which lines are
 // wrong: everything else that is wrong with the settings can be found, too.
-func TestParse_GoesOnAfterAMistake(t *testing.T) {
+func TestParse_ContinuesAfterAMistake(t *testing.T) {
 	t.Parallel()
 	file, err := dotenv.Parse(".env", []byte("A=${HOME}\nKEY=pa$word\nno variable\n\nB=c\nB=d\nHOME"), environment)
 	wrong, ok := errors.AsType[dotenv.Mistakes](err)

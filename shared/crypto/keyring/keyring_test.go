@@ -50,7 +50,7 @@ func TestDerive_IsHKDFOfTheSecret(t *testing.T) {
 	}
 }
 
-func TestDerive_GivesEveryPurposeAndSecretItsOwnKey(t *testing.T) {
+func TestDerive_KeysDifferByPurposeAndSecret(t *testing.T) {
 	t.Parallel()
 	seen := map[[32]byte]bool{}
 	ids := map[[4]byte]bool{}
@@ -68,7 +68,7 @@ func TestDerive_GivesEveryPurposeAndSecretItsOwnKey(t *testing.T) {
 	}
 }
 
-func TestKeys_WriteWithTheCurrentAndReadWithAll(t *testing.T) {
+func TestKeys_WriteWithCurrentReadWithAll(t *testing.T) {
 	t.Parallel()
 	old := ring(t, first).Derive("p").Current()
 	keys := ring(t, second, "", first, first, second).Derive("p")
@@ -86,7 +86,7 @@ func TestKeys_WriteWithTheCurrentAndReadWithAll(t *testing.T) {
 	}
 }
 
-func TestNew_RefusesWeakSecretsWithoutQuotingThem(t *testing.T) {
+func TestNew_RejectsWeakSecretsWithoutQuotingThem(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		current  secret.String
@@ -110,7 +110,7 @@ func TestNew_RefusesWeakSecretsWithoutQuotingThem(t *testing.T) {
 	}
 }
 
-func TestRead_RefusesWhatCanBeGuessed(t *testing.T) {
+func TestRead_RejectsGuessableSecrets(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, secret, want string }{
 		{"unset is the caller's decision", "", ""},
@@ -145,7 +145,7 @@ func TestRead_RefusesWhatCanBeGuessed(t *testing.T) {
 	}
 }
 
-func TestReadPrevious_TakesAListAndRefusesWeakItems(t *testing.T) {
+func TestReadPrevious_RejectsWeakItemsOfTheList(t *testing.T) {
 	t.Parallel()
 	env := config.Map(map[string]string{
 		"JWT_PREVIOUS_SECRETS": first.Reveal() + ", hunter2," + second.Reveal(),
@@ -202,7 +202,7 @@ func TestKeys_NeverPrintThemselves(t *testing.T) {
 	}
 }
 
-func TestRing_ReplaceReachesWhatWasDerived(t *testing.T) {
+func TestRing_ReplaceUpdatesDerivedKeys(t *testing.T) {
 	t.Parallel()
 	r := ring(t, first)
 	keys := r.Derive("p")
@@ -224,7 +224,7 @@ func TestRing_ReplaceReachesWhatWasDerived(t *testing.T) {
 	}
 }
 
-func TestReadData_IsOfDataSecretOrJWTSecret(t *testing.T) {
+func TestReadData_UsesDataSecretOrJWTSecret(t *testing.T) {
 	t.Parallel()
 	third := secret.String(strings.Repeat("third of three ", 3))
 	for _, test := range []struct {

@@ -34,7 +34,7 @@ func keyMaker() func() (secret.String, error) {
 	}
 }
 
-func TestKeys_ARotationOfSigningKeys(t *testing.T) {
+func TestKeys_RotateSigningKeys(t *testing.T) {
 	t.Parallel()
 	plan := keystore.Plan{Publish: time.Hour, Settle: time.Minute, Keep: 20 * time.Minute, Rest: 24 * time.Hour}
 	fresh := keyMaker()
@@ -80,7 +80,7 @@ func TestKeys_ARotationOfSigningKeys(t *testing.T) {
 	}
 }
 
-func TestKeys_ASecretIsAcceptedByAllBeforeItSigns(t *testing.T) {
+func TestKeys_NewSecretIsAcceptedBeforeItSigns(t *testing.T) {
 	t.Parallel()
 	plan := keystore.Plan{Settle: 30 * time.Second, Keep: time.Hour}
 	keys, err := keystore.Keys{key("key 0", 0, 0)}.Do(keystore.Publish, plan, at(time.Minute), keyMaker())
@@ -103,7 +103,7 @@ func TestKeys_ASecretIsAcceptedByAllBeforeItSigns(t *testing.T) {
 	}
 }
 
-func TestFile_KeepsWhatItIsGiven(t *testing.T) {
+func TestFile_RoundTrips(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	f := keystore.In(dir)
@@ -150,7 +150,7 @@ func TestFile_KeepsWhatItIsGiven(t *testing.T) {
 	}
 }
 
-func TestFile_ChangesOneAfterTheOther(t *testing.T) {
+func TestFile_SerializesChanges(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	const writers, each = 8, 5
@@ -178,7 +178,7 @@ func TestFile_ChangesOneAfterTheOther(t *testing.T) {
 	}
 }
 
-func TestFile_RefusesWhatNoRotationLeaves(t *testing.T) {
+func TestFile_RejectsInvalidStates(t *testing.T) {
 	t.Parallel()
 	const secret, time0, time1 = `"key":"hunter2"`, `"2026-03-01T12:00:00Z"`, `"2026-03-01T13:00:00Z"`
 	one := `{` + secret + `,"published":` + time0 + `,"signs":` + time0 + `}`

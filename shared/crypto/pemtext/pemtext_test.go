@@ -100,7 +100,7 @@ func TestPrivateKey(t *testing.T) {
 	}
 }
 
-func TestPrivateKey_SaysWhatIsThereInstead(t *testing.T) {
+func TestPrivateKey_NamesWhatItFoundInstead(t *testing.T) {
 	t.Parallel()
 	f := newFixtures(t)
 	exchange, err := ecdh.X25519().GenerateKey(rand.Reader)

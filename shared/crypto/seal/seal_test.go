@@ -35,7 +35,7 @@ func keys(tb testing.TB, current string, previous ...string) keyring.Keys {
 	return ring.Derive("seal test")
 }
 
-func TestBox_GivesBackWhatWasSealed(t *testing.T) {
+func TestBox_RoundTrips(t *testing.T) {
 	t.Parallel()
 	b := seal.New(keys(t, "a"))
 	for _, plain := range []secret.String{"", "x", plaintext, secret.String(strings.Repeat("\x00\xff", 5000))} {
@@ -49,7 +49,7 @@ func TestBox_GivesBackWhatWasSealed(t *testing.T) {
 	}
 }
 
-func TestBox_WritesTheDocumentedForm(t *testing.T) {
+func TestBox_WritesTheDocumentedFormat(t *testing.T) {
 	t.Parallel()
 	ks := keys(t, "a")
 	box := seal.New(ks).Seal(plaintext, owner)
@@ -69,7 +69,7 @@ func TestBox_WritesTheDocumentedForm(t *testing.T) {
 	}
 }
 
-func TestBox_SealsEachTimeAnew(t *testing.T) {
+func TestBox_SealsWithAFreshNonce(t *testing.T) {
 	t.Parallel()
 	b := seal.New(keys(t, "a"))
 	one, two := b.Seal(plaintext, owner), b.Seal(plaintext, owner)
@@ -81,7 +81,7 @@ func TestBox_SealsEachTimeAnew(t *testing.T) {
 	}
 }
 
-func TestOpen_RefusesWhatIsNotExactlyWhatWasSealed(t *testing.T) {
+func TestOpen_RejectsAlteredText(t *testing.T) {
 	t.Parallel()
 	b := seal.New(keys(t, "a", "b"))
 	box := b.Seal(plaintext, owner)
@@ -109,7 +109,7 @@ func TestOpen_RefusesWhatIsNotExactlyWhatWasSealed(t *testing.T) {
 	}
 }
 
-func TestOpen_NoticesEveryFlippedBit(t *testing.T) {
+func TestOpen_DetectsEveryFlippedBit(t *testing.T) {
 	t.Parallel()
 	b := seal.New(keys(t, "a", "b"))
 	box := b.Seal(plaintext, owner)
@@ -120,7 +120,7 @@ func TestOpen_NoticesEveryFlippedBit(t *testing.T) {
 	}
 }
 
-func TestOpen_NoticesEveryMissingTail(t *testing.T) {
+func TestOpen_DetectsTruncation(t *testing.T) {
 	t.Parallel()
 	b := seal.New(keys(t, "a"))
 	box := b.Seal(plaintext, owner)
@@ -129,7 +129,7 @@ func TestOpen_NoticesEveryMissingTail(t *testing.T) {
 	}
 }
 
-func TestBox_RotatesWithoutLosingWhatWasSealed(t *testing.T) {
+func TestBox_OpensOlderTextAfterRotation(t *testing.T) {
 	t.Parallel()
 	before := seal.New(keys(t, "old")).Seal(plaintext, owner)
 	b := seal.New(keys(t, "new", "older", "old"))

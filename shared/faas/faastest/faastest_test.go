@@ -42,7 +42,7 @@ func post(t *testing.T, via http.RoundTripper, contentType, body string) string 
 	return fmt.Sprintf("%d %s %q", resp.StatusCode, b, resp.Header.Values("X-A"))
 }
 
-func TestFront_ReadsOnlyItsOwnFormOfAnswer(t *testing.T) {
+func TestFront_ReadsOnlyItsOwnResponseFormat(t *testing.T) {
 	t.Parallel()
 	single, multi := `{"statusCode":200,"headers":{"X-A":"1"}}`, `{"statusCode":200,"multiValueHeaders":{"X-A":["1","2"]}}`
 	tests := []struct {
@@ -79,7 +79,7 @@ func TestFront_ReadsOnlyItsOwnFormOfAnswer(t *testing.T) {
 	}
 }
 
-func TestFront_SendsBodiesAsAWSDoes(t *testing.T) {
+func TestFront_EncodesBodiesLikeAWS(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, contentType, body string
@@ -104,7 +104,7 @@ func TestFront_SendsBodiesAsAWSDoes(t *testing.T) {
 	}
 }
 
-func TestProcess_EndsTheCallsOfAProcessThatDies(t *testing.T) {
+func TestProcess_CallsFailIfTheProcessDies(t *testing.T) {
 	t.Parallel()
 	p := faastest.Start(t, faastest.Build(t, "../testdata/hello"))
 	if e := p.InitError(); e != nil {

@@ -60,7 +60,7 @@ func want(t *testing.T, m *manager, value string, fetches int64) func(*secrets.V
 	}
 }
 
-func TestKeeper_FetchesAtFirstUseAndWhenOld(t *testing.T) {
+func TestKeeper_FetchesOnFirstUseAndWhenStale(t *testing.T) {
 	keeper(t, func(t *testing.T, m *manager, k *secrets.Keeper) {
 		if m.fetches.Load() != 0 {
 			t.Error("fetched before anybody asked")
@@ -75,7 +75,7 @@ func TestKeeper_FetchesAtFirstUseAndWhenOld(t *testing.T) {
 	})
 }
 
-func TestKeeper_TheSameValuesAreTheSamePointer(t *testing.T) {
+func TestKeeper_UnchangedValuesKeepTheirPointer(t *testing.T) {
 	keeper(t, func(t *testing.T, m *manager, k *secrets.Keeper) {
 		first, err := k.Values(t.Context())
 		want(t, m, "one", 1)(first, err)
@@ -88,7 +88,7 @@ func TestKeeper_TheSameValuesAreTheSamePointer(t *testing.T) {
 	})
 }
 
-func TestKeeper_ManyAtOnceMakeOneFetch(t *testing.T) {
+func TestKeeper_ConcurrentCallersShareOneFetch(t *testing.T) {
 	keeper(t, func(t *testing.T, m *manager, k *secrets.Keeper) {
 		for round, ask := range []func(context.Context) (*secrets.Values, error){k.Values, k.Renew} {
 			m.takes.Store(int64(500 * time.Millisecond))
@@ -102,7 +102,7 @@ func TestKeeper_ManyAtOnceMakeOneFetch(t *testing.T) {
 	})
 }
 
-func TestKeeper_AFailedFirstFetchIsTriedAgainAtOnce(t *testing.T) {
+func TestKeeper_RetriesAFailedFirstFetchAtOnce(t *testing.T) {
 	keeper(t, func(t *testing.T, m *manager, k *secrets.Keeper) {
 		m.value.Store("")
 		_, err := k.Values(t.Context())
@@ -115,7 +115,7 @@ func TestKeeper_AFailedFirstFetchIsTriedAgainAtOnce(t *testing.T) {
 	})
 }
 
-func TestKeeper_KeepsWhatWorkedWhileItCannotBeReadAgain(t *testing.T) {
+func TestKeeper_KeepsOldValuesWhileFetchesFail(t *testing.T) {
 	keeper(t, func(t *testing.T, m *manager, k *secrets.Keeper) {
 		want(t, m, "one", 1)(k.Values(t.Context()))
 		m.value.Store("")
@@ -130,7 +130,7 @@ func TestKeeper_KeepsWhatWorkedWhileItCannotBeReadAgain(t *testing.T) {
 	})
 }
 
-func TestKeeper_DoubtIsAnsweredAtMostEveryFewSeconds(t *testing.T) {
+func TestKeeper_RenewIsRateLimited(t *testing.T) {
 	keeper(t, func(t *testing.T, m *manager, k *secrets.Keeper) {
 		want(t, m, "one", 1)(k.Values(t.Context()))
 		m.value.Store("two")
@@ -145,7 +145,7 @@ func TestKeeper_DoubtIsAnsweredAtMostEveryFewSeconds(t *testing.T) {
 	})
 }
 
-func TestKeeper_WhoHasValuesDoesNotWaitLongForNewerOnes(t *testing.T) {
+func TestKeeper_DoesNotWaitLongForNewerValues(t *testing.T) {
 	keeper(t, func(t *testing.T, m *manager, k *secrets.Keeper) {
 		want(t, m, "one", 1)(k.Values(t.Context()))
 		m.value.Store("two")
@@ -167,7 +167,7 @@ func TestKeeper_WhoHasValuesDoesNotWaitLongForNewerOnes(t *testing.T) {
 	})
 }
 
-func TestKeeper_WhoLeavesDoesNotEndTheFetchOfOthers(t *testing.T) {
+func TestKeeper_CanceledCallerDoesNotEndTheFetch(t *testing.T) {
 	keeper(t, func(t *testing.T, m *manager, k *secrets.Keeper) {
 		m.takes.Store(int64(2 * time.Second))
 		short, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -180,7 +180,7 @@ func TestKeeper_WhoLeavesDoesNotEndTheFetchOfOthers(t *testing.T) {
 	})
 }
 
-func TestKeeper_AFetchEnds(t *testing.T) {
+func TestKeeper_FetchesTimeOut(t *testing.T) {
 	keeper(t, func(t *testing.T, m *manager, k *secrets.Keeper) {
 		m.takes.Store(int64(time.Hour))
 		start := time.Now()

@@ -10,9 +10,9 @@ import (
 	"github.com/voiceassist/gateway/shared/faas/secrets/secretstest"
 )
 
-// TestFetch_ALoginOfRDSIsTheDatabase holds what becomes of secrets that RDS, its
+// TestFetch_RDSLoginBecomesTheDatabaseURL holds what becomes of secrets that RDS, its
 // console and AWS's rotation functions write, alone and beside one of ours.
-func TestFetch_ALoginOfRDSIsTheDatabase(t *testing.T) {
+func TestFetch_RDSLoginBecomesTheDatabaseURL(t *testing.T) {
 	t.Parallel()
 	const (
 		whole = `{"engine":"postgres","host":"db.example.org","username":"app","password":"p@s/s:w%rd","dbname":"gateway","port":5433,` +
@@ -92,7 +92,7 @@ func TestFetch_ALoginOfRDSIsTheDatabase(t *testing.T) {
 	})
 }
 
-func TestFetch_ALoginThatIsNoneIsRefusedAndNotShown(t *testing.T) {
+func TestFetch_RejectsInvalidLoginsWithoutQuotingThem(t *testing.T) {
 	t.Parallel()
 	const form, engine = "its database credentials are not in the format of RDS", "its credentials are not for PostgreSQL"
 	for text, want := range map[string]string{

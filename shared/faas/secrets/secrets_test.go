@@ -47,7 +47,7 @@ func get(v *secrets.Values, name string) string {
 	return s.Reveal()
 }
 
-func TestFetch_TakesTheSettingsOfEverySecret(t *testing.T) {
+func TestFetch_ReadsTheSettingsOfEverySecret(t *testing.T) {
 	t.Parallel()
 	server := secretstest.New(t)
 	own := server.Put(t, "gateway/migrate", map[string]string{"DATABASE_URL": "postgres://direct"})
@@ -73,7 +73,7 @@ func TestFetch_TakesTheSettingsOfEverySecret(t *testing.T) {
 	}
 }
 
-func TestFetch_ASecretThatIsNoneIsRefusedAndNotShown(t *testing.T) {
+func TestFetch_RejectsInvalidSecretsWithoutQuotingThem(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, text, want string }{
 		{"text", password, "secret app: its value is not a JSON object"},
@@ -105,7 +105,7 @@ func TestFetch_ASecretThatIsNoneIsRefusedAndNotShown(t *testing.T) {
 	})
 }
 
-func TestFetch_TriesOnceMoreWhatMayBeGoneAMomentLater(t *testing.T) {
+func TestFetch_RetriesTransientFailuresOnce(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name            string
@@ -147,7 +147,7 @@ func TestFetch_TriesOnceMoreWhatMayBeGoneAMomentLater(t *testing.T) {
 	}
 }
 
-func TestFetch_RefusalsAreToldWithoutWhatAWSRepeats(t *testing.T) {
+func TestFetch_ErrorsOmitWhatAWSEchoes(t *testing.T) {
 	t.Parallel()
 	server := secretstest.New(t)
 	server.Put(t, "app", map[string]string{"JWT_SECRET": password})
@@ -167,7 +167,7 @@ func TestFetch_RefusalsAreToldWithoutWhatAWSRepeats(t *testing.T) {
 	}
 }
 
-func TestFetch_EndsWhereTheServerDoesNot(t *testing.T) {
+func TestFetch_TimesOut(t *testing.T) {
 	t.Parallel()
 	answers := func(h http.HandlerFunc) string {
 		s := httptest.NewServer(h)
@@ -208,7 +208,7 @@ func TestFetch_EndsWhereTheServerDoesNot(t *testing.T) {
 	})
 }
 
-func TestRead_SaysWhatIsWrongWithoutQuotingIt(t *testing.T) {
+func TestRead_ReportsMistakesWithoutQuotingThem(t *testing.T) {
 	t.Parallel()
 	arn := "arn:aws:secretsmanager:eu-central-1:123456789012:secret:app-AbCdEf"
 	credentials := []string{"AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b"}
@@ -259,7 +259,7 @@ func TestRead_SaysWhatIsWrongWithoutQuotingIt(t *testing.T) {
 	})
 }
 
-func TestRead_AsksTheEndpointOfTheSecretsRegion(t *testing.T) {
+func TestRead_UsesTheEndpointOfTheSecretsRegion(t *testing.T) {
 	t.Parallel()
 	for arn, want := range map[string]string{
 		"arn:aws:secretsmanager:eu-west-1:123456789012:secret:a-AbCdEf":            "secretsmanager.eu-west-1.amazonaws.com",
@@ -274,7 +274,7 @@ func TestRead_AsksTheEndpointOfTheSecretsRegion(t *testing.T) {
 	}
 }
 
-func TestValues_DoNotPrintThemselves(t *testing.T) {
+func TestValues_NeverPrintThemselves(t *testing.T) {
 	t.Parallel()
 	server := secretstest.New(t)
 	server.Put(t, "app", map[string]string{"JWT_SECRET": password})

@@ -32,7 +32,7 @@ func rounds(t *testing.T, l background.Loop, runFor time.Duration, round func(co
 
 func idle(context.Context) error { return nil }
 
-func TestRun_BeginsAtOnceAndRepeats(t *testing.T) {
+func TestRun_StartsAtOnceAndRepeats(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		got := rounds(t, background.Loop{Interval: time.Hour}, 150*time.Minute, func(context.Context) error {
@@ -76,7 +76,7 @@ func TestRun_WakesUp(t *testing.T) {
 	})
 }
 
-func TestRun_DoesNotBeginAfterTheEnd(t *testing.T) {
+func TestRun_DoesNotStartAfterCancellation(t *testing.T) {
 	t.Parallel()
 	if got := rounds(t, background.Loop{Interval: time.Hour}, 0, idle); len(got) != 0 {
 		t.Errorf("%d rounds, want none", len(got))

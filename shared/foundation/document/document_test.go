@@ -35,7 +35,7 @@ func TestParseObject(t *testing.T) {
 	}
 }
 
-func TestObject_IsItsText(t *testing.T) {
+func TestObject_MarshalsToItsText(t *testing.T) {
 	t.Parallel()
 	var o document.Object
 	if o.String() != "{}" {

@@ -12,7 +12,7 @@ import (
 
 var errTaken = fault.New(fault.Conflict, "taken", "It is taken.")
 
-func TestError_KeepsItsCauseToItself(t *testing.T) {
+func TestError_HidesItsCause(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("row 7")
 	err := errTaken.Because(cause).After(time.Second)
@@ -45,7 +45,7 @@ func TestOf(t *testing.T) {
 	}
 }
 
-func TestFields_AreToldTogether(t *testing.T) {
+func TestFields_AreReportedTogether(t *testing.T) {
 	t.Parallel()
 	var wrong fault.Fields
 	if wrong.Err() != nil {

@@ -42,7 +42,7 @@ func TestID(t *testing.T) {
 	}
 }
 
-func TestProfile_ShowsNoMoreThanItShould(t *testing.T) {
+func TestProfile_EncodesPublicFieldsOnly(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 500_000, time.UTC)
 	a := account.Account{ID: "x", Email: "ada@example.org", Role: account.User, CreatedAt: now, UpdatedAt: now}

@@ -161,9 +161,9 @@ func TestParseEmail_CountsTheDomainInASCII(t *testing.T) {
 	}
 }
 
-// TestParseEmail_CharactersBeforeTheAt walks Unicode. No single code point passes that is
+// TestParseEmail_LocalPartCharacters walks Unicode. No single code point passes that is
 // invisible, not a character, or equivalent to another one.
-func TestParseEmail_CharactersBeforeTheAt(t *testing.T) {
+func TestParseEmail_LocalPartCharacters(t *testing.T) {
 	t.Parallel()
 	for r := range characters() {
 		if norm.NFC.String(string(r)) != string(r) {
@@ -219,7 +219,7 @@ func fullWidth(r rune) bool { return '\uff01' <= r && r <= '\uff5e' }
 // digits.
 func exceptional(r rune) bool { return strings.ContainsRune("\u06fd\u06fe\u0f0b\u3007", r) }
 
-func TestParseEmail_SaysWhatIsWrong(t *testing.T) {
+func TestParseEmail_ExplainsRejections(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"ada\u200b@example.org":                  "Must not contain, before the @, U+200B, a character that cannot be seen.",

@@ -35,7 +35,7 @@ func TestParseName(t *testing.T) {
 	}
 }
 
-func TestParseName_TakesWhatPeopleAreCalled(t *testing.T) {
+func TestParseName_AcceptsRealNames(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
 		"Ada ❤️", "Ada ❤︎", "Ada ❤", "👩\u200d👩\u200d👧\u200d👦", "👨🏽\u200d🚀 Neil", "👍🏿", "🇩🇪 Ada", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "🏳️\u200d🌈", "🏴\u200d☠️", "❤️\u200d🔥", "1️⃣", "#️⃣", "⛹🏿\u200d♂️", "⛹️\u200d♀️", "👩🏻\u200d❤️\u200d💋\u200d👨🏿", "🐻\u200d❄️", "©️ Ada",
@@ -49,7 +49,7 @@ func TestParseName_TakesWhatPeopleAreCalled(t *testing.T) {
 	}
 }
 
-func TestParseName_WithNothingToSeeIsNone(t *testing.T) {
+func TestParseName_InvisibleNameIsEmpty(t *testing.T) {
 	t.Parallel()
 	for _, in := range []string{
 		" ", "\u200b", "\u3164", "\u2800\u2800", "\u00ad", "\ufe0f", "\u200d\u200c", " \u2060 ", "\u3000", "\U000e0041\U000e0042", "\u115f\u1160", "\ufffc", "\n",
@@ -103,7 +103,7 @@ func defaultIgnorable(r rune) bool {
 		!('\ufff9' <= r && r <= '\ufffb') && !('\U00013430' <= r && r <= '\U0001343f')
 }
 
-func TestParseName_SaysWhatIsWrong(t *testing.T) {
+func TestParseName_ExplainsRejections(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"Ada\u200b":              "Must not contain U+200B, a character that cannot be seen.",

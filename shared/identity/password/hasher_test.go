@@ -64,10 +64,10 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// TestVerify_CostsTheSameForEverybody checks that an unknown account, and a text that
+// TestVerify_CostsTheSameForUnknownAccounts checks that an unknown account, and a text that
 // cannot be a password, run one bcrypt at the cost of a real one, so that the response
 // time reveals nothing.
-func TestVerify_CostsTheSameForEverybody(t *testing.T) {
+func TestVerify_CostsTheSameForUnknownAccounts(t *testing.T) {
 	t.Parallel()
 	const cost = cheap + 1
 	h := password.NewHasher(cost, 1, 10)
@@ -115,8 +115,8 @@ func TestNeedsRehash(t *testing.T) {
 	}
 }
 
-// TestGate fills the gate and checks who gets in.
-func TestGate(t *testing.T) {
+// TestHasher_LimitsConcurrency fills the gate and checks who gets in.
+func TestHasher_LimitsConcurrency(t *testing.T) {
 	t.Parallel()
 	const slots, queue = 2, 3
 	h := password.NewHasher(cheap, slots, queue)
@@ -167,7 +167,7 @@ func TestGate(t *testing.T) {
 	}
 }
 
-func TestRead_RefusesCostsThatAreNone(t *testing.T) {
+func TestRead_RejectsInvalidCosts(t *testing.T) {
 	t.Parallel()
 	for _, cost := range []string{"9", "17", "x"} {
 		env := config.Map(map[string]string{"BCRYPT_COST": cost})
@@ -178,9 +178,9 @@ func TestRead_RefusesCostsThatAreNone(t *testing.T) {
 	}
 }
 
-// TestRead_LeavesAProcessor checks that all concurrent hashes together leave one processor
+// TestRead_LeavesOneProcessorFree checks that all concurrent hashes together leave one processor
 // free, if there is more than one.
-func TestRead_LeavesAProcessor(t *testing.T) {
+func TestRead_LeavesOneProcessorFree(t *testing.T) {
 	t.Parallel()
 	if got, want := setting.Of[password.Settings](config.Map(nil)).Hasher().Slots(), max(1, runtime.GOMAXPROCS(0)-1); got != want {
 		t.Errorf("%d hashes run at once, want %d", got, want)

@@ -46,7 +46,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestParse_TheAddressInEverySpelling(t *testing.T) {
+func TestParse_RejectsTheAddressInEverySpelling(t *testing.T) {
 	t.Parallel()
 	for _, plain := range []string{"ada@bücher.example", "Ada@BÜCHER.example", "ada@xn--bcher-kva.example"} {
 		if _, err := password.Parse(plain, "ada@bücher.example"); !errors.Is(err, password.ErrIsEmail) {
@@ -55,9 +55,9 @@ func TestParse_TheAddressInEverySpelling(t *testing.T) {
 	}
 }
 
-// TestCommon_HasEnoughOfThem checks the requirement of OWASP ASVS 5.0.0, 6.2.4: the 3000
+// TestCommon_HasEnoughEntries checks the requirement of OWASP ASVS 5.0.0, 6.2.4: the 3000
 // most common passwords, among those that are long enough.
-func TestCommon_HasEnoughOfThem(t *testing.T) {
+func TestCommon_HasEnoughEntries(t *testing.T) {
 	t.Parallel()
 	all := password.Common()
 	if len(all) < 3000 {
@@ -70,7 +70,7 @@ func TestCommon_HasEnoughOfThem(t *testing.T) {
 	}
 }
 
-func TestPassword_DoesNotPrintItself(t *testing.T) {
+func TestPassword_NeverPrintsItself(t *testing.T) {
 	t.Parallel()
 	const plain = "correct horse battery staple"
 	p, err := password.Parse(plain, "")

@@ -44,7 +44,7 @@ func TestCodec_RoundTrip(t *testing.T) {
 	}
 }
 
-func TestCodec_TheFormatIsStable(t *testing.T) {
+func TestCodec_FormatIsStable(t *testing.T) {
 	t.Parallel()
 	// Changing this value ends every existing login.
 	const want = "qILhEAGY96B8O30unxEBI0VniasAAAAAAAAAB6d7Iorfm8w-sNz0b7BRNh27labqEzxabJ97L_TIJUop"
@@ -68,7 +68,7 @@ func TestCodec_Rotation(t *testing.T) {
 	}
 }
 
-func TestDecode_RefusesForgeries(t *testing.T) {
+func TestDecode_RejectsForgeries(t *testing.T) {
 	t.Parallel()
 	c := codec(t, first)
 	good := c.Encode(login, 7).Reveal()
@@ -112,7 +112,7 @@ func TestDecode_RefusesForgeries(t *testing.T) {
 	}
 }
 
-func TestDecode_RefusesAnyOneBitChange(t *testing.T) {
+func TestDecode_RejectsSingleBitChanges(t *testing.T) {
 	t.Parallel()
 	c := codec(t, first)
 	good := []byte(c.Encode(login, 7).Reveal())
@@ -125,7 +125,7 @@ func TestDecode_RefusesAnyOneBitChange(t *testing.T) {
 	}
 }
 
-func TestEncode_PanicsOnWhatIsNoLogin(t *testing.T) {
+func TestEncode_PanicsOnInvalidLogin(t *testing.T) {
 	t.Parallel()
 	c := codec(t, first)
 	for _, call := range []func(){

@@ -8,7 +8,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
-func TestJudge(t *testing.T) {
+func TestDecide(t *testing.T) {
 	t.Parallel()
 	const grace = 30 * time.Second
 	rotated := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -61,7 +61,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-func TestJudge_WithoutGraceNoTokenIsGoodTwice(t *testing.T) {
+func TestDecide_WithoutGraceTokensAreSingleUse(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	login := signin.Login{Counter: 1, RotatedAt: now, ExpiresAt: now.Add(time.Hour)}
@@ -72,7 +72,7 @@ func TestJudge_WithoutGraceNoTokenIsGoodTwice(t *testing.T) {
 	}
 }
 
-func TestVerdict_TellsTheSender(t *testing.T) {
+func TestDecision_Err(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		verdict signin.Decision

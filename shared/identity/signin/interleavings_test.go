@@ -63,9 +63,9 @@ func lax(r record, c, now int) bool {
 	return c == r.counter() || now-r.used[r.counter()-1] <= grace
 }
 
-// TestJudge_KeepsThePromise tries every interleaving of five presentations of any token by
+// TestDecide_MatchesTheDocumentedRule tries every interleaving of five presentations of any token by
 // any client, with every pause in between, and a clock that is set back.
-func TestJudge_KeepsThePromise(t *testing.T) {
+func TestDecide_MatchesTheDocumentedRule(t *testing.T) {
 	t.Parallel()
 	const presentations = 5
 	compared := 0
@@ -104,12 +104,12 @@ const (
 	allMoves // the number of moves
 )
 
-// TestJudge_AThiefGainsNothing lets a thief who copied the owner's token play optimally
+// TestDecide_GraceDoesNotHelpAThief lets a thief who copied the owner's token play optimally
 // against every schedule of an owner, and checks how long the thief gets in: at most as
 // long as under the strict rule, under which the thief only has to omit refreshes that one
 // of the thief's own later refreshes made useless. The lax rule shows that the game would
 // find a gain.
-func TestJudge_AThiefGainsNothing(t *testing.T) {
+func TestDecide_GraceDoesNotHelpAThief(t *testing.T) {
 	t.Parallel()
 	const ticks = 5
 	gains := map[string]int{}

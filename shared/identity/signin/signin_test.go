@@ -38,7 +38,7 @@ func TestStart(t *testing.T) {
 	}
 }
 
-func TestParseID_RefusesWhatIsNoUUID(t *testing.T) {
+func TestParseID_RejectsOtherThanUUIDs(t *testing.T) {
 	t.Parallel()
 	if _, err := signin.ParseID("1; DROP TABLE logins"); !errors.Is(err, uid.ErrUnknown) {
 		t.Errorf("ParseID = %v, want ErrUnknown", err)

@@ -37,7 +37,7 @@ func TestJWKS(t *testing.T) {
 	}
 }
 
-func TestNewKeys_RefusesKeysThatDoNotFit(t *testing.T) {
+func TestNewKeys_RejectsUnsuitableKeys(t *testing.T) {
 	t.Parallel()
 	private := signers(t)
 	for _, algorithm := range []string{"EdDSA", "ES256", "RS256"} {

@@ -34,7 +34,7 @@ func signers(t *testing.T) map[string]crypto.Signer {
 	return map[string]crypto.Signer{"EdDSA": ed, "ES256": ec, "RS256": rs}
 }
 
-func TestEveryAlgorithmRoundTrips(t *testing.T) {
+func TestKeys_RoundTripEveryAlgorithm(t *testing.T) {
 	t.Parallel()
 	private := signers(t)
 	for _, algorithm := range []string{"HS256", "HS384", "HS512", "EdDSA", "ES256", "RS256"} {
@@ -67,7 +67,7 @@ func TestEveryAlgorithmRoundTrips(t *testing.T) {
 	}
 }
 
-func TestReplace_SignsWithTheNewKeyAndTakesBoth(t *testing.T) {
+func TestReplace_SignsWithTheNewKeyAndVerifiesBoth(t *testing.T) {
 	t.Parallel()
 	old, fresh := signers(t)["EdDSA"], signers(t)["EdDSA"]
 	with := func(private crypto.Signer, accepted ...crypto.PublicKey) *token.Keys {
@@ -110,7 +110,7 @@ func TestReplace_SignsWithTheNewKeyAndTakesBoth(t *testing.T) {
 	}
 }
 
-func TestGenerate_GivesKeysThatFitAndComeBack(t *testing.T) {
+func TestGenerate_KeysRoundTrip(t *testing.T) {
 	t.Parallel()
 	for _, algorithm := range []string{"EdDSA", "ES256", "RS256"} {
 		key, err := token.GenerateKey(algorithm)

@@ -40,9 +40,9 @@ func signed(t *testing.T, keys *token.Keys) string {
 	return raw
 }
 
-// TestSecret_IsTheKey verifies tokens as another service does: with an HMAC under the
+// TestSecret_IsTheHMACKey verifies tokens as another service does: with an HMAC under the
 // bytes of JWT_SECRET, and no code of this project.
-func TestSecret_IsTheKey(t *testing.T) {
+func TestSecret_IsTheHMACKey(t *testing.T) {
 	t.Parallel()
 	secret := keyring.Generate().Reveal()
 	for algorithm, size := range map[string]func() hash.Hash{"": sha256.New, "HS256": sha256.New, "HS384": sha512.New384, "HS512": sha512.New} {
@@ -70,9 +70,9 @@ func TestSecret_IsTheKey(t *testing.T) {
 	}
 }
 
-// TestSecret_AnAudienceThatIsSetIsDemanded checks that keys with an audience refuse tokens
+// TestSecret_ConfiguredAudienceIsRequired checks that keys with an audience refuse tokens
 // without one, and the reverse.
-func TestSecret_AnAudienceThatIsSetIsDemanded(t *testing.T) {
+func TestSecret_ConfiguredAudienceIsRequired(t *testing.T) {
 	t.Parallel()
 	secret := keyring.Generate().Reveal()
 	without := read(t, map[string]string{"JWT_SECRET": secret})
@@ -123,9 +123,9 @@ func derived(t *testing.T, from, audience string, lifetime int64) string {
 	return text + "." + b64.EncodeToString(mac(append(first.Bytes[:], second.Bytes[:]...), text))
 }
 
-// TestDerived_TokensStayGoodUntilTheyExpire upgrades from a version that signed with a key
+// TestDerived_TokensStayValidUntilExpiry upgrades from a version that signed with a key
 // derived from JWT_SECRET, with and without a rotation of the secret.
-func TestDerived_TokensStayGoodUntilTheyExpire(t *testing.T) {
+func TestDerived_TokensStayValidUntilExpiry(t *testing.T) {
 	t.Parallel()
 	old, next := keyring.Generate().Reveal(), keyring.Generate().Reveal()
 	for name, vars := range map[string]map[string]string{
@@ -172,9 +172,9 @@ func kidOf(t *testing.T, raw string) string {
 	return header.KID
 }
 
-// TestPublished_TokensWithTheFormerAudienceStayGood checks the same for EdDSA, ES256 and
+// TestPublished_FormerAudienceStaysValid checks the same for EdDSA, ES256 and
 // RS256, which named an audience even if none was set.
-func TestPublished_TokensWithTheFormerAudienceStayGood(t *testing.T) {
+func TestPublished_FormerAudienceStaysValid(t *testing.T) {
 	t.Parallel()
 	for algorithm, key := range signers(t) {
 		keys := func(audience string) *token.Keys {
@@ -192,9 +192,9 @@ func TestPublished_TokensWithTheFormerAudienceStayGood(t *testing.T) {
 	}
 }
 
-// TestSecret_IsAsLongAsTheHash checks that RFC 7518 section 3.2 holds, and that keys
+// TestSecret_MustBeAsLongAsTheHash checks that RFC 7518 section 3.2 holds, and that keys
 // derived from a shorter secret stay valid.
-func TestSecret_IsAsLongAsTheHash(t *testing.T) {
+func TestSecret_MustBeAsLongAsTheHash(t *testing.T) {
 	t.Parallel()
 	text := keyring.Generate().Reveal()
 	for algorithm, least := range map[string]int{"HS256": 32, "HS384": 48, "HS512": 64} {

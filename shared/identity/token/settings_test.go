@@ -27,7 +27,7 @@ func file(t *testing.T, kind string, der []byte) string {
 	return path
 }
 
-func TestRead_TakesKeysFromFiles(t *testing.T) {
+func TestRead_LoadsKeysFromFiles(t *testing.T) {
 	t.Parallel()
 	previous := signers(t)
 	for algorithm, private := range signers(t) {
@@ -68,9 +68,9 @@ func TestRead_TakesKeysFromFiles(t *testing.T) {
 	}
 }
 
-// TestRead_TakesKeysAmongOtherBlocks reads keys as OpenSSL and certbot write them, from a
+// TestRead_FindsKeysAmongOtherBlocks reads keys as OpenSSL and certbot write them, from a
 // file and from a setting that does not preserve line breaks.
-func TestRead_TakesKeysAmongOtherBlocks(t *testing.T) {
+func TestRead_FindsKeysAmongOtherBlocks(t *testing.T) {
 	t.Parallel()
 	previous := signers(t)
 	for algorithm, signer := range signers(t) {
@@ -109,7 +109,7 @@ func TestRead_TakesKeysAmongOtherBlocks(t *testing.T) {
 	}
 }
 
-func TestRead_RefusesWhatIsWrong(t *testing.T) {
+func TestRead_RejectsInvalidSettings(t *testing.T) {
 	t.Parallel()
 	certificate := file(t, "CERTIFICATE", []byte("x"))
 	for _, test := range []struct {
@@ -132,9 +132,9 @@ func TestRead_RefusesWhatIsWrong(t *testing.T) {
 	}
 }
 
-// TestRead_PublishesTheNextKeyBeforeItSigns goes through a rotation by settings, with the
+// TestRead_PublishesTheNextKeyBeforeUse goes through a rotation by settings, with the
 // keys as text, which is how functions get them.
-func TestRead_PublishesTheNextKeyBeforeItSigns(t *testing.T) {
+func TestRead_PublishesTheNextKeyBeforeUse(t *testing.T) {
 	t.Parallel()
 	olds, nexts := signers(t), signers(t)
 	for algorithm, old := range olds {
@@ -200,7 +200,7 @@ func public(t *testing.T, key crypto.Signer) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }
 
-func TestRead_ShowsNoKeyInAMistake(t *testing.T) {
+func TestRead_ErrorsContainNoKey(t *testing.T) {
 	t.Parallel()
 	env := config.Map(map[string]string{"JWT_ALGORITHM": "EdDSA", "JWT_PRIVATE_KEY": "MC4CAQAwBQYDK2VwBCIEIA-a-secret"})
 	if setting.Of[token.Settings](env).Keys() != nil || env.Err() == nil || strings.Contains(env.Err().Error(), "a-secret") {

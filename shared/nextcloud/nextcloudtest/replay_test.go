@@ -46,7 +46,7 @@ func comparedHeaders() []string {
 // Every scenario starts with a new server of the recordings' administrator and
 // replays in sequence; every recorded exchange is in one of them or listed with
 // the reason why not.
-func TestServer_AnswersAsRecorded(t *testing.T) {
+func TestServer_MatchesTheRecordings(t *testing.T) {
 	t.Parallel()
 	recordings := readExchanges(t)
 	all := scenarios()

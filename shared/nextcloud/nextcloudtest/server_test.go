@@ -26,7 +26,7 @@ func ask(t *testing.T, s *nextcloudtest.Server, method, path, user, password str
 
 // What a real server read back after each of these was set (2.1 of its
 // behaviour); no recorded exchange shows it.
-func TestServer_StoresQuotasAsTheRealOne(t *testing.T) {
+func TestServer_RoundsQuotasLikeNextcloud(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		set, want string
@@ -94,7 +94,7 @@ func TestServer_DelaysTheAddress(t *testing.T) {
 	}
 }
 
-func TestServer_FilesAreForTheirOwner(t *testing.T) {
+func TestServer_FilesBelongToTheirOwner(t *testing.T) {
 	t.Parallel()
 	s := nextcloudtest.New(nextcloudtest.Options{AdminPassword: "secret"})
 	t.Cleanup(func() {

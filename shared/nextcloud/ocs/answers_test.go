@@ -150,7 +150,7 @@ func (tt handmade) check(t *testing.T, what string, err, want error, uncertain b
 }
 
 // An empty list of users must mean that there is none.
-func TestClient_Users_RefusesAnAnswerWithoutTheList(t *testing.T) {
+func TestClient_Users_RejectsAnAnswerWithoutAList(t *testing.T) {
 	t.Parallel()
 	for _, data := range []string{`{}`, `null`, `[]`, `{"users":null}`, `{"users":{}}`, `{"users":[true]}`} {
 		t.Run(data, func(t *testing.T) {
@@ -163,7 +163,7 @@ func TestClient_Users_RefusesAnAnswerWithoutTheList(t *testing.T) {
 	}
 }
 
-func TestClient_AppPassword_RefusesAnAnswerWithoutOne(t *testing.T) {
+func TestClient_AppPassword_RejectsAnAnswerWithoutOne(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{made, meta(200)} {
 		client := dial(t, handmade{status: 200, contentType: jsonType, body: body}, time.Minute)
@@ -173,7 +173,7 @@ func TestClient_AppPassword_RefusesAnAnswerWithoutOne(t *testing.T) {
 	}
 }
 
-func TestError_TellsOperatorsOneShortLine(t *testing.T) {
+func TestError_IsOneShortLine(t *testing.T) {
 	t.Parallel()
 	body := strings.ReplaceAll(meta(109), `"m"`, `"line one\nline two `+strings.Repeat("x", 500)+`\n"`)
 	client := dial(t, handmade{status: 400, contentType: jsonType, body: body}, time.Minute)
@@ -190,7 +190,7 @@ func TestError_TellsOperatorsOneShortLine(t *testing.T) {
 	}
 }
 
-func TestClient_Status_RefusesWhatIsNoStatus(t *testing.T) {
+func TestClient_Status_RejectsOtherDocuments(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string

@@ -129,7 +129,7 @@ func TestClient_CreateUser_Refusals(t *testing.T) {
 
 // Nextcloud would make the account, store 5 bytes for "5 GiB" and answer 200,
 // or answer 102 for "lots" as if the user existed.
-func TestClient_CreateUser_RefusesAMisreadQuotaBeforeSending(t *testing.T) {
+func TestClient_CreateUser_RejectsMisreadQuotasBeforeSending(t *testing.T) {
 	t.Parallel()
 	for _, quota := range []string{"5 GiB", "lots", "-3", "5", "5GB", "1.5 GB", " 5 GB", "-5 GB"} {
 		t.Run(quota, func(t *testing.T) {
@@ -146,7 +146,7 @@ func TestClient_CreateUser_RefusesAMisreadQuotaBeforeSending(t *testing.T) {
 	}
 }
 
-func TestClient_CallsOnAUserThatIsNotThere(t *testing.T) {
+func TestClient_UnknownUser(t *testing.T) {
 	t.Parallel()
 	calls := map[string]func(*ocs.Client, string) error{
 		"get":     func(c *ocs.Client, id string) error { _, err := c.User(t.Context(), id); return err },
@@ -194,7 +194,7 @@ func TestClient_EnableDisableDelete(t *testing.T) {
 }
 
 // Somebody is deleted while the server makes a page of them.
-func TestClient_UserDetails_AsksAgainForAPageThatSomebodyLeaves(t *testing.T) {
+func TestClient_UserDetails_RepeatsAPageAfterADeletion(t *testing.T) {
 	t.Parallel()
 	server, client := open(t)
 	gone := nextcloudtest.Answer(http.StatusNotFound, "application/json",
@@ -213,7 +213,7 @@ func TestClient_UserDetails_AsksAgainForAPageThatSomebodyLeaves(t *testing.T) {
 	}
 }
 
-func TestClient_SparesTheAccountItUses(t *testing.T) {
+func TestClient_DoesNotChangeItsOwnAccount(t *testing.T) {
 	t.Parallel()
 	server, client := open(t)
 	wantError(t, client.DeleteUser(t.Context(), "Admin"), ocs.ErrInvalid)
@@ -264,7 +264,7 @@ func TestClient_Edit(t *testing.T) {
 	}
 }
 
-func TestClient_Edit_TellsWhenTheLimitIsReached(t *testing.T) {
+func TestClient_Edit_ReportsTheRateLimit(t *testing.T) {
 	t.Parallel()
 	server, client := open(t)
 	server.AddUser("ada", adaPassword, "")

@@ -27,7 +27,7 @@ func TestClient_Authenticate(t *testing.T) {
 }
 
 // An empty password would be an anonymous call, a colon would split the name.
-func TestClient_Authenticate_SendsNoHalfCredentials(t *testing.T) {
+func TestClient_Authenticate_SendsNoIncompleteCredentials(t *testing.T) {
 	t.Parallel()
 	server, client := open(t)
 	for _, user := range []string{"ada", ""} {

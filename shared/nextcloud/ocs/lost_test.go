@@ -49,7 +49,7 @@ func TestClient_LostAnswers(t *testing.T) {
 
 // A GET that hands out a new app password each time is a write: a lost answer
 // leaves one behind.
-func TestClient_AppPassword_IsUncertainWhenTheAnswerIsLost(t *testing.T) {
+func TestClient_AppPassword_LostAnswerIsUncertain(t *testing.T) {
 	t.Parallel()
 	server, client := open(t)
 	server.AddUser("ada", adaPassword, "")
@@ -63,7 +63,7 @@ func TestClient_AppPassword_IsUncertainWhenTheAnswerIsLost(t *testing.T) {
 	}
 }
 
-func TestClient_NothingListens(t *testing.T) {
+func TestClient_ConnectionRefused(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -77,7 +77,7 @@ func TestClient_NothingListens(t *testing.T) {
 }
 
 // The server got the call and is still at work when the client gives up.
-func TestClient_GivesUp(t *testing.T) {
+func TestClient_TimesOut(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name    string
@@ -114,7 +114,7 @@ func TestClient_GivesUp(t *testing.T) {
 	}
 }
 
-func TestClient_GivesUpBeforeSending(t *testing.T) {
+func TestClient_TimesOutBeforeSending(t *testing.T) {
 	t.Parallel()
 	server, client := open(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -17,7 +17,7 @@ import (
 
 // Whatever goes wrong, an error holds neither a password nor the user's id nor
 // what the server sent.
-func TestError_ShowsNothingPrivate(t *testing.T) {
+func TestError_ContainsNothingPrivate(t *testing.T) {
 	t.Parallel()
 	const body = `{"password":"Very-Strong-1234"} <html>secret-body`
 	faults := map[string]nextcloudtest.Fault{
@@ -112,7 +112,7 @@ func TestClient_IsSafeForConcurrentUse(t *testing.T) {
 }
 
 // Of one account made by many at once, exactly one call makes it.
-func TestClient_CreateUser_OneOfManyWins(t *testing.T) {
+func TestClient_CreateUser_ExactlyOneConcurrentCallWins(t *testing.T) {
 	t.Parallel()
 	_, client := open(t)
 	results := make(chan error, 10)

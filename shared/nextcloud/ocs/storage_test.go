@@ -13,7 +13,7 @@ import (
 
 // The server keeps one decimal of the largest unit. Whatever whole quota is
 // set, what is read back is near it.
-func TestQuota_Near_WhatTheServerReadsBack(t *testing.T) {
+func TestQuota_Near_ToleratesServerRounding(t *testing.T) {
 	t.Parallel()
 	server, client := open(t)
 	server.AddUser("ada", adaPassword, "")
@@ -54,7 +54,7 @@ func FuzzUser(f *testing.F) {
 
 // For a moment after an account was made, the server tells an empty list in
 // place of its storage.
-func TestUser_AsksAgainWhereTheStorageIsNotMeasured(t *testing.T) {
+func TestUser_RepeatsIfTheStorageIsNotMeasured(t *testing.T) {
 	t.Parallel()
 	server, client := open(t)
 	server.AddUser("ada", adaPassword, "")

@@ -77,7 +77,7 @@ func TestQuota_UnmarshalJSON(t *testing.T) {
 	}
 }
 
-func TestQuota_Near_TellsRealDifferences(t *testing.T) {
+func TestQuota_Near(t *testing.T) {
 	t.Parallel()
 	const mb, gb = quota.Quota(1 << 20), quota.Quota(1 << 30)
 	for _, pair := range [][2]quota.Quota{

@@ -40,7 +40,7 @@ func (w *world) crowd(processes ...*reconcile.Reconciler) (all reconcile.Result)
 	return all
 }
 
-func TestBreaker_ARefusedAdministratorIsTriedOnceByAll(t *testing.T) {
+func TestBreaker_RefusedAdministratorIsTriedOnce(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, nil)
@@ -104,7 +104,7 @@ func TestBreaker_NewCredentialsAreTriedAtOnce(t *testing.T) {
 	}
 }
 
-func TestBreaker_ANextcloudThatComesBackIsMetByOne(t *testing.T) {
+func TestBreaker_OneTrialAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	for i := range 30 {
@@ -149,7 +149,7 @@ func TestBreaker_ANextcloudThatComesBackIsMetByOne(t *testing.T) {
 
 // A process that is killed while it tries ends nothing: another one tries once
 // its time is over.
-func TestBreaker_ATrialThatVanishedIsMadeByAnother(t *testing.T) {
+func TestBreaker_AnotherProcessRepeatsALostTrial(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, nil)
@@ -172,7 +172,7 @@ func TestBreaker_ATrialThatVanishedIsMadeByAnother(t *testing.T) {
 	})
 }
 
-func TestBreaker_NothingDueTriesNothing(t *testing.T) {
+func TestBreaker_NoTrialIfNothingIsDue(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	w.batch(w.reconciler())
@@ -181,7 +181,7 @@ func TestBreaker_NothingDueTriesNothing(t *testing.T) {
 	w.settled(a, adasPassword)
 }
 
-func TestReconciler_FreshAccountsNeedNoEditOfTheAdministrator(t *testing.T) {
+func TestReconciler_NewAccountsNeedNoAdministratorEdit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_GROUP": "voice assist"})
 	const many = 70
@@ -204,7 +204,7 @@ func TestReconciler_FreshAccountsNeedNoEditOfTheAdministrator(t *testing.T) {
 	}
 }
 
-func TestReconciler_EditsAreMadeAtThePaceThatTheServerAllows(t *testing.T) {
+func TestReconciler_PacesEditsToTheServersLimit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	const many = 120

@@ -180,7 +180,7 @@ func TestClaim_WithAnAppPassword(t *testing.T) {
 	w.asItWas(a)
 }
 
-func TestClaim_AnIDThatIsTaken(t *testing.T) {
+func TestClaim_TakenID(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	w.cloud.AddUser("ada@example.org", herPassword, "private@example.com")
@@ -196,7 +196,7 @@ func TestClaim_AnIDThatIsTaken(t *testing.T) {
 	}
 }
 
-func TestClaim_OnlyWhatMayBe(t *testing.T) {
+func TestClaim_RefusesPrivilegedAndForeignAccounts(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(w *world){
 		"administrators":              func(w *world) { w.cloud.Appoint("Countess", "admin") },
@@ -267,9 +267,9 @@ func TestClaim_OnlyWhatMayBe(t *testing.T) {
 	})
 }
 
-// TestClaim_NeverTheGatewaysOwn is about an administrator whom the groups do not
+// TestClaim_RefusesTheGatewaysOwnAccount is about an administrator whom the groups do not
 // give away: newer servers delegate single rights.
-func TestClaim_NeverTheGatewaysOwn(t *testing.T) {
+func TestClaim_RefusesTheGatewaysOwnAccount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	for id, want := range map[string]bool{"countess": true, w.settings.Admin: false, strings.ToUpper(w.settings.Admin): false} {

@@ -14,7 +14,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-func TestClaim_TheAccountIsDeletedInBetween(t *testing.T) {
+func TestClaim_AccountDeletedMeanwhile(t *testing.T) {
 	t.Parallel()
 	t.Run("before the claim", func(t *testing.T) {
 		t.Parallel()
@@ -109,7 +109,7 @@ func TestClaim_SurvivesACrashAnywhere(t *testing.T) {
 	}
 }
 
-func TestClaim_AnAnswerThatIsLost(t *testing.T) {
+func TestClaim_LostAnswer(t *testing.T) {
 	t.Parallel()
 	for name, lost := range map[string]func(*http.Request) bool{
 		"of the password":     nextcloudtest.On(http.MethodGet, "/cloud/user"),
@@ -146,8 +146,8 @@ func TestClaim_AnAnswerThatIsLost(t *testing.T) {
 	}
 }
 
-// TestClaim_AtOnce claims one account many times at once.
-func TestClaim_AtOnce(t *testing.T) {
+// TestClaim_ExactlyOneConcurrentClaimWins claims one account many times at once.
+func TestClaim_ExactlyOneConcurrentClaimWins(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, nil)
@@ -169,7 +169,7 @@ func TestClaim_AtOnce(t *testing.T) {
 	})
 }
 
-func TestClaim_NotBesideTheReconciler(t *testing.T) {
+func TestClaim_ExcludesTheReconciler(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a, by := w.inConflict()

@@ -12,9 +12,9 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// TestClaim_LimitsHoldEverywhere tries wrong passwords through a new reconciler
+// TestClaim_LimitsHoldAcrossProcesses tries wrong passwords through a new reconciler
 // each time, as after restarts and in other processes.
-func TestClaim_LimitsHoldEverywhere(t *testing.T) {
+func TestClaim_LimitsHoldAcrossProcesses(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, nil)
@@ -43,7 +43,7 @@ func TestClaim_LimitsHoldEverywhere(t *testing.T) {
 	})
 }
 
-func TestClaim_LimitForAllTogether(t *testing.T) {
+func TestClaim_GlobalLimit(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		const people = 9
@@ -78,7 +78,7 @@ func TestClaim_LimitForAllTogether(t *testing.T) {
 	})
 }
 
-func TestClaim_NotWhileNextcloudIsSlowedDown(t *testing.T) {
+func TestClaim_RefusedWhileNextcloudThrottles(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	_, by := w.inConflict()

@@ -14,9 +14,9 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// TestReconciler_ASecondAccountTakesNoAddressAway is about Nextcloud's login by
+// TestReconciler_TakenAddressIsAConflict is about Nextcloud's login by
 // address, which works only while one account has it.
-func TestReconciler_ASecondAccountTakesNoAddressAway(t *testing.T) {
+func TestReconciler_TakenAddressIsAConflict(t *testing.T) {
 	t.Parallel()
 	for name, address := range map[string]string{
 		"as it is": "ada@example.org", "in capitals": "Ada@EXAMPLE.org",
@@ -42,7 +42,7 @@ func TestReconciler_ASecondAccountTakesNoAddressAway(t *testing.T) {
 	}
 }
 
-func TestReconciler_TheAddressOfOurOwnCrashIsNoConflict(t *testing.T) {
+func TestReconciler_OwnAddressAfterACrashIsNoConflict(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a := w.register("ada@example.org")
@@ -53,7 +53,7 @@ func TestReconciler_TheAddressOfOurOwnCrashIsNoConflict(t *testing.T) {
 	w.settled(a, adasPassword)
 }
 
-func TestReconciler_AnAddressInsideAnotherIsNoConflict(t *testing.T) {
+func TestReconciler_SimilarAddressIsNoConflict(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	for i := range 60 {
@@ -66,9 +66,9 @@ func TestReconciler_AnAddressInsideAnotherIsNoConflict(t *testing.T) {
 	}
 }
 
-// TestReconciler_AsksForABoundedNumberOfAccounts has more accounts match the
+// TestReconciler_FetchesABoundedNumberOfAccounts has more accounts match the
 // search than are looked at.
-func TestReconciler_AsksForABoundedNumberOfAccounts(t *testing.T) {
+func TestReconciler_FetchesABoundedNumberOfAccounts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	for i := range 300 {
@@ -87,9 +87,9 @@ func TestReconciler_AsksForABoundedNumberOfAccounts(t *testing.T) {
 	}
 }
 
-// TestReconciler_AChangeOfAddressTakesNoneAway changes an address to one that
+// TestReconciler_ChangeToATakenAddressIsRefused changes an address to one that
 // somebody else has in Nextcloud.
-func TestReconciler_AChangeOfAddressTakesNoneAway(t *testing.T) {
+func TestReconciler_ChangeToATakenAddressIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	w.cloud.AddUser("charles", "his own password", "charles@example.org")
@@ -110,8 +110,8 @@ func TestReconciler_AChangeOfAddressTakesNoneAway(t *testing.T) {
 	}
 }
 
-// TestReconciler_AccountsOfDeletedUsersHoldNoAddress registers an address again.
-func TestReconciler_AccountsOfDeletedUsersHoldNoAddress(t *testing.T) {
+// TestReconciler_DeletedUsersReleaseTheirAddress registers an address again.
+func TestReconciler_DeletedUsersReleaseTheirAddress(t *testing.T) {
 	t.Parallel()
 	for policy, want := range map[string]desired.Status{
 		"disable": desired.Active,   // nobody signs in to the disabled account
@@ -134,9 +134,9 @@ func TestReconciler_AccountsOfDeletedUsersHoldNoAddress(t *testing.T) {
 	}
 }
 
-// TestReconciler_WaitsForAnAddressThatIsGivenUp has one user take the address
+// TestReconciler_WaitsForAnAddressToBeReleased has one user take the address
 // that another one gave up, before Nextcloud knows.
-func TestReconciler_WaitsForAnAddressThatIsGivenUp(t *testing.T) {
+func TestReconciler_WaitsForAnAddressToBeReleased(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_USER_ID": "uuid"})
 	r := w.reconciler()

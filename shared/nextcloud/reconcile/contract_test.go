@@ -16,9 +16,9 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// TestContract_AccountsFromBefore claims and adopts accounts at a real Nextcloud,
+// TestContract_ExistingAccounts claims and adopts accounts at a real Nextcloud,
 // where the environment names one (make test-nextcloud).
-func TestContract_AccountsFromBefore(t *testing.T) {
+func TestContract_ExistingAccounts(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("NEXTCLOUD_CONTRACT") != "1" {
 		return // the same is tried at nextcloudtest by the other tests

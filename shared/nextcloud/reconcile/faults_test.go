@@ -24,7 +24,7 @@ func on(id string) func(*http.Request) bool {
 	return func(r *http.Request) bool { return strings.Contains(r.URL.Path, "/users/"+id) }
 }
 
-func TestReconciler_OneBrokenAccountDoesNotHoldUpTheOthers(t *testing.T) {
+func TestReconciler_BrokenAccountDoesNotDelayOthers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	bad := w.register("bad@example.org")
@@ -50,7 +50,7 @@ func TestReconciler_OneBrokenAccountDoesNotHoldUpTheOthers(t *testing.T) {
 	}
 }
 
-func TestReconciler_AnOutageParksNobody(t *testing.T) {
+func TestReconciler_OutageParksNoAccount(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]nextcloudtest.Fault{
 		"no answer": nextcloudtest.CutBefore(), "maintenance": nextcloudtest.Maintenance(),
@@ -76,7 +76,7 @@ func TestReconciler_AnOutageParksNobody(t *testing.T) {
 	}
 }
 
-func TestReconciler_ARefusedAddressLeavesTheRestInOrder(t *testing.T) {
+func TestReconciler_RefusedAddressDoesNotBlockOtherChanges(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a := w.register("ada@example.org")
@@ -104,7 +104,7 @@ func TestReconciler_ARefusedAddressLeavesTheRestInOrder(t *testing.T) {
 	}
 }
 
-func TestReconciler_StopsInTimeForTheDeadline(t *testing.T) {
+func TestReconciler_StopsBeforeTheDeadline(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	w.register("ada@example.org")
@@ -139,7 +139,7 @@ func TestDeleted_KeepsNoPassword(t *testing.T) {
 	})
 }
 
-func TestDeleted_KeepLeavesTheAccountAsItIs(t *testing.T) {
+func TestDeleted_KeepLeavesTheAccountUnchanged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_ON_DELETE": "keep"})
 	a := w.register("ada@example.org")
@@ -165,7 +165,7 @@ func TestDeleted_KeepLeavesTheAccountAsItIs(t *testing.T) {
 	}
 }
 
-func TestReconciler_ALostKeyHoldsNothingUp(t *testing.T) {
+func TestReconciler_LostKeyBlocksNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_PASSWORD_SYNC": "false"})
 	a := w.register("ada@example.org")
@@ -184,7 +184,7 @@ func TestReconciler_ALostKeyHoldsNothingUp(t *testing.T) {
 	}
 }
 
-func TestReconciler_ProvesByTheAccountItself(t *testing.T) {
+func TestReconciler_ProvesOwnershipByTheAccountID(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a := w.register("ada@example.org")
@@ -212,7 +212,7 @@ func TestReconciler_ProvesByTheAccountItself(t *testing.T) {
 	}
 }
 
-func TestReconciler_CrashesBesideAnother(t *testing.T) {
+func TestReconciler_SurvivesACrashDuringAnotherRun(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		for at := 1; at <= 7; at++ {
@@ -249,7 +249,7 @@ func TestReconciler_CrashesBesideAnother(t *testing.T) {
 	})
 }
 
-func TestReconciler_SecretsStayOutOfTheRow(t *testing.T) {
+func TestReconciler_KeepsSecretsOutOfTheRow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a := w.register("ada@example.org")

@@ -90,9 +90,9 @@ func TestReconciler_SurvivesEveryLostCall(t *testing.T) {
 	}
 }
 
-// TestReconciler_SurvivesACrashInAChangeOfThePassword stops after every call and
+// TestReconciler_SurvivesACrashDuringAPasswordChange stops after every call and
 // commit of it, in turn.
-func TestReconciler_SurvivesACrashInAChangeOfThePassword(t *testing.T) {
+func TestReconciler_SurvivesACrashDuringAPasswordChange(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		for at, crashed := 1, true; crashed && !t.Failed(); at++ {
@@ -114,9 +114,9 @@ func TestReconciler_SurvivesACrashInAChangeOfThePassword(t *testing.T) {
 	})
 }
 
-// TestReconciler_KeepsThePasswordUntilTheFilesAnswer has a Nextcloud that makes
+// TestReconciler_KeepsThePasswordUntilFilesAreReachable has a Nextcloud that makes
 // app passwords, and is so slow with it that nobody waits for the first ones.
-func TestReconciler_KeepsThePasswordUntilTheFilesAnswer(t *testing.T) {
+func TestReconciler_KeepsThePasswordUntilFilesAreReachable(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, nil)

@@ -44,7 +44,7 @@ func (w *world) hasQuota(a account.Account, want string) {
 	}
 }
 
-func TestQuota_OfItsOwn(t *testing.T) {
+func TestQuota_PerAccount(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, nil)
@@ -134,7 +134,7 @@ func TestQuota_ChangedInNextcloud(t *testing.T) {
 	})
 }
 
-func TestQuota_LeftAsItIs(t *testing.T) {
+func TestQuota_LeftUnchanged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_QUOTA_DRIFT": "reset"})
 	a := w.register("ada@example.org")
@@ -155,7 +155,7 @@ func TestQuota_LeftAsItIs(t *testing.T) {
 	w.hasQuota(a, "2 GB")
 }
 
-func TestQuota_AnAccountThatIsMadeAgainGetsWhatIsWished(t *testing.T) {
+func TestQuota_RecreatedAccountGetsTheDesiredQuota(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a := w.register("ada@example.org")
@@ -168,7 +168,7 @@ func TestQuota_AnAccountThatIsMadeAgainGetsWhatIsWished(t *testing.T) {
 	w.hasQuota(a, "1 GB")
 }
 
-func TestUsage_TellsAsOfWhen(t *testing.T) {
+func TestUsage_ReportsWhenItWasMeasured(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, nil)

@@ -16,7 +16,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-func TestReconciler_MakesTheAccount(t *testing.T) {
+func TestReconciler_CreatesTheAccount(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, nil)
@@ -112,7 +112,7 @@ func TestReconciler_SurvivesALostAnswer(t *testing.T) {
 	}
 }
 
-func TestReconciler_TwoAtOnceDoNothingTwice(t *testing.T) {
+func TestReconciler_ConcurrentRunsDoNothingTwice(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		const people = 10
@@ -167,7 +167,7 @@ func TestReconciler_NeverTouchesAForeignAccount(t *testing.T) {
 	}
 }
 
-func TestReconciler_FollowsTheWish(t *testing.T) {
+func TestReconciler_AppliesTheDesiredState(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_ON_DELETE": "delete"})
 	a := w.register("ada@example.org")
@@ -205,7 +205,7 @@ func TestReconciler_FollowsTheWish(t *testing.T) {
 	}
 }
 
-func TestReconciler_MakesALostAccountAgain(t *testing.T) {
+func TestReconciler_RecreatesALostAccount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_PASSWORD_SYNC": "false"})
 	a := w.register("ada@example.org")
@@ -225,7 +225,7 @@ func TestReconciler_MakesALostAccountAgain(t *testing.T) {
 	}
 }
 
-func TestReconciler_StopsAtTheFirstRefusalOfTheAdministrator(t *testing.T) {
+func TestReconciler_StopsIfTheAdministratorIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	for i := range 5 {
@@ -247,7 +247,7 @@ func TestReconciler_StopsAtTheFirstRefusalOfTheAdministrator(t *testing.T) {
 	}
 }
 
-func TestReconciler_GivesUpAndTriesAgainWhenAsked(t *testing.T) {
+func TestReconciler_ParksAndRetriesOnRequest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a := w.register("ada@example.org")
@@ -267,9 +267,9 @@ func TestReconciler_GivesUpAndTriesAgainWhenAsked(t *testing.T) {
 	w.settled(a, adasPassword)
 }
 
-// TestReconciler_AProxysErrorPageParksNobody puts a page of somebody else's
+// TestReconciler_ProxyErrorPageParksNoAccount puts a page of somebody else's
 // before every answer of Nextcloud.
-func TestReconciler_AProxysErrorPageParksNobody(t *testing.T) {
+func TestReconciler_ProxyErrorPageParksNoAccount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a := w.register("ada@example.org")
@@ -289,7 +289,7 @@ func TestReconciler_AProxysErrorPageParksNobody(t *testing.T) {
 	w.settled(a, adasPassword)
 }
 
-func TestReconciler_AWishThatChangesMeanwhileIsNotLost(t *testing.T) {
+func TestReconciler_KeepsConcurrentChanges(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a := w.register("ada@example.org")
@@ -312,7 +312,7 @@ func TestReconciler_AWishThatChangesMeanwhileIsNotLost(t *testing.T) {
 	w.settled(a, adasPassword)
 }
 
-func TestReconciler_NeverTouchesAForeignAccount_NorAtDeletion(t *testing.T) {
+func TestReconciler_NeverDeletesAForeignAccount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_ON_DELETE": "delete"})
 	w.cloud.AddUser("ada@example.org", "her own password", "")
@@ -324,7 +324,7 @@ func TestReconciler_NeverTouchesAForeignAccount_NorAtDeletion(t *testing.T) {
 	}
 }
 
-func TestReconciler_LoopWakesAtOnce(t *testing.T) {
+func TestReconciler_LoopWakesUpAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	r := w.reconciler()

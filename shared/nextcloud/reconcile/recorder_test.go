@@ -14,7 +14,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-func TestRecorder_KeepsThePasswordOnlyWhereItWillBeUsed(t *testing.T) {
+func TestRecorder_KeepsThePasswordOnlyIfItWillBeUsed(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		env  map[string]string
@@ -45,7 +45,7 @@ func TestRecorder_KeepsThePasswordOnlyWhereItWillBeUsed(t *testing.T) {
 	}
 }
 
-func TestRecorder_GivesNoIDTwice(t *testing.T) {
+func TestRecorder_NeverReusesAnID(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, nil) // NEXTCLOUD_ON_DELETE is disable: the old account stays
@@ -66,7 +66,7 @@ func TestRecorder_GivesNoIDTwice(t *testing.T) {
 	})
 }
 
-func TestRecorder_KeepsTheAccountOfADeletedUserWhereThatIsThePolicy(t *testing.T) {
+func TestRecorder_KeepsDeletedUsersAccountsUnderThatPolicy(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_ON_DELETE": "keep"})
 	a := w.register("ada@example.org")
@@ -76,7 +76,7 @@ func TestRecorder_KeepsTheAccountOfADeletedUserWhereThatIsThePolicy(t *testing.T
 	w.settled(a, adasPassword)
 }
 
-func TestRead_RefusesWhatIsWrong(t *testing.T) {
+func TestRead_RejectsInvalidSettings(t *testing.T) {
 	t.Parallel()
 	const url = "https://cloud.example.org"
 	for _, test := range []struct {

@@ -107,7 +107,7 @@ func TestReconciler_RenewsWithThePasswordOfTheNextLogin(t *testing.T) {
 
 // An account that somebody removed is made again with a random password; the
 // next login gives it the user's.
-func TestReconciler_AnAccountMadeAgainWantsThePassword(t *testing.T) {
+func TestReconciler_RecreatedAccountNeedsThePassword(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a := w.register("ada@example.org")
@@ -128,7 +128,7 @@ func TestReconciler_AnAccountMadeAgainWantsThePassword(t *testing.T) {
 	w.settled(a, adasPassword)
 }
 
-func TestReconciler_PutsEverybodyIntoTheGroup(t *testing.T) {
+func TestReconciler_AddsEveryAccountToTheGroup(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	before := w.register("before@example.org")
@@ -157,7 +157,7 @@ func TestReconciler_PutsEverybodyIntoTheGroup(t *testing.T) {
 
 // A server that does not let its users change their passwords is asked as the
 // administrator.
-func TestReconciler_SetsThePasswordAsTheAdministratorWhereItMust(t *testing.T) {
+func TestReconciler_SetsThePasswordAsAdministratorAsALastResort(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a := w.register("ada@example.org")
@@ -174,7 +174,7 @@ func TestReconciler_SetsThePasswordAsTheAdministratorWhereItMust(t *testing.T) {
 }
 
 // The reconciler of another wish is not stopped by files that cannot be reached.
-func TestReconciler_FilesThatCannotBeReachedAreTheAccountsOwnTrouble(t *testing.T) {
+func TestReconciler_UnreachableFilesAffectOneAccount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a := w.register("ada@example.org")
@@ -201,7 +201,7 @@ func TestReconciler_FilesThatCannotBeReachedAreTheAccountsOwnTrouble(t *testing.
 	}
 }
 
-func TestStorage_OpensByWhatIsKnownOfTheAccount(t *testing.T) {
+func TestStorage_DependsOnTheAccountsState(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a := w.register("ada@example.org")

@@ -11,10 +11,10 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// TestReconciler_AnAddressRegisteredAgain deletes a user and registers the
+// TestReconciler_ReregisteredAddress deletes a user and registers the
 // address again. The new account gets the address as its id where the old
 // account is gone, or goes; else its own id.
-func TestReconciler_AnAddressRegisteredAgain(t *testing.T) {
+func TestReconciler_ReregisteredAddress(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		policy string

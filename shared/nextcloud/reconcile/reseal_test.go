@@ -38,7 +38,7 @@ func (w *world) opened(ring *keyring.Ring) map[string]secret.String {
 	return all
 }
 
-func TestReseal_LeavesNothingThatNeedsTheOldSecret(t *testing.T) {
+func TestReseal_LeavesNothingSealedWithTheOldSecret(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, nil)
@@ -80,7 +80,7 @@ func TestReseal_LeavesNothingThatNeedsTheOldSecret(t *testing.T) {
 	})
 }
 
-func TestReplaceSealed_LeavesWhatChangedMeanwhile(t *testing.T) {
+func TestReplaceSealed_KeepsConcurrentChanges(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, nil)

@@ -150,10 +150,10 @@ func TestReconciler_RevokesBeforeItChangesThePassword(t *testing.T) {
 	})
 }
 
-// TestReconciler_RevokesWhateverStopsIt stops the reconciler after every call
+// TestReconciler_RevokesDespiteFaults stops the reconciler after every call
 // and commit of a change of password with app passwords to revoke, in turn, and
 // starts it again, long afterwards: Nextcloud lets those die meanwhile.
-func TestReconciler_RevokesWhateverStopsIt(t *testing.T) {
+func TestReconciler_RevokesDespiteFaults(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		for _, plain := range []secret.String{freshPassword, ""} {
@@ -234,7 +234,7 @@ func TestReconciler_RevokesAfterALostAnswer(t *testing.T) {
 	}
 }
 
-func TestReconciler_RevokesWhatIsTakenBackMeanwhile(t *testing.T) {
+func TestReconciler_RevokesWhatIsWithdrawnConcurrently(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a := w.register("ada@example.org")
@@ -283,7 +283,7 @@ func TestReconciler_RevokesAfterAnOutage(t *testing.T) {
 }
 
 // Two reconcilers hold the same account when the lease of the first runs out.
-func TestReconciler_TwoRevokeTheSame(t *testing.T) {
+func TestReconciler_ConcurrentRevocations(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, nil)

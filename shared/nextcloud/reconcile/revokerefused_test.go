@@ -16,7 +16,7 @@ import (
 
 // After the administrator of Nextcloud sets another password, app passwords are
 // dead, and come alive when somebody signs in with it.
-func TestReconciler_RevokesWhatComesAliveAgain(t *testing.T) {
+func TestReconciler_RevokesRevivedAppPasswords(t *testing.T) {
 	t.Parallel()
 	const theirs = secret.String("set by Nextcloud's administrator")
 	dead := func(t *testing.T) (*world, account.Account, []secret.String) {
@@ -66,7 +66,7 @@ func TestReconciler_RevokesWhatComesAliveAgain(t *testing.T) {
 
 // One that the user revokes, and one of all, are refused while they are dead; to
 // make another app password is a sign-in.
-func TestReconciler_RevokesWhatAnotherAppPasswordBringsToLife(t *testing.T) {
+func TestReconciler_RevokesAppPasswordsRevivedByAnother(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, nil)
@@ -106,7 +106,7 @@ func TestReconciler_RevokesWhatAnotherAppPasswordBringsToLife(t *testing.T) {
 
 // Whoever cleared the list of devices at Nextcloud left nothing to revoke, and
 // every try at that is a strike.
-func TestReconciler_GoneAppPasswordsDoNotLockTheGatewayOut(t *testing.T) {
+func TestReconciler_RemovedAppPasswordsCauseNoLockout(t *testing.T) {
 	t.Parallel()
 	for _, sync := range []string{"true", "false"} {
 		for _, plain := range []secret.String{freshPassword, ""} {
@@ -137,7 +137,7 @@ func TestReconciler_GoneAppPasswordsDoNotLockTheGatewayOut(t *testing.T) {
 }
 
 // An account that is made again has none of the app passwords of the one before.
-func TestReconciler_RevokesNothingOfAnAccountThatIsGone(t *testing.T) {
+func TestReconciler_RevokesNothingOfAMissingAccount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a := w.register("ada@example.org")

@@ -106,7 +106,7 @@ func TestSweep_FindsAndRepairsEveryDrift(t *testing.T) {
 	})
 }
 
-func TestSweep_KnowsItsOwnByTheGroup(t *testing.T) {
+func TestSweep_RecognizesManagedAccountsByGroup(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	w.register("ada@example.org")
@@ -119,7 +119,7 @@ func TestSweep_KnowsItsOwnByTheGroup(t *testing.T) {
 	}
 }
 
-func TestSweep_LeavesAloneWhatIsNotAtRest(t *testing.T) {
+func TestSweep_SkipsPendingAccounts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_ON_DELETE": "keep"})
 	r := w.reconciler()
@@ -142,7 +142,7 @@ func TestSweep_LeavesAloneWhatIsNotAtRest(t *testing.T) {
 }
 
 // What the gateway makes and removes while the list is read is no drift.
-func TestSweep_IsNotFooledByWhatHappensMeanwhile(t *testing.T) {
+func TestSweep_ToleratesConcurrentChanges(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_ON_DELETE": "delete"})
 	r := w.reconciler()
@@ -167,7 +167,7 @@ func TestSweep_IsNotFooledByWhatHappensMeanwhile(t *testing.T) {
 	}
 }
 
-func TestSweep_NeverTrustsAListWithoutTheAdministrator(t *testing.T) {
+func TestSweep_RejectsAListWithoutTheAdministrator(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
 		"empty":   `{"ocs":{"meta":{"status":"ok","statuscode":200,"message":"OK"},"data":{"users":[]}}}`,
@@ -213,7 +213,7 @@ func TestSweep_ReadsPageByPage(t *testing.T) {
 	}
 }
 
-func TestSweep_AWrongAdministratorIsTriedOnce(t *testing.T) {
+func TestSweep_TriesAWrongAdministratorOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_ADMIN_PASSWORD": "wrong"})
 	for range 3 {
@@ -280,7 +280,7 @@ func TestSweepDaily(t *testing.T) {
 }
 
 // A gateway that is pointed at another Nextcloud makes nobody anew unasked.
-func TestSweepDaily_LeavesACatastropheToPeople(t *testing.T) {
+func TestSweepDaily_RepairsNoMassDrift(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	r := w.reconciler()

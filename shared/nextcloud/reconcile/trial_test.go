@@ -138,9 +138,9 @@ func TestTrial_EndsWithItsCaller(t *testing.T) {
 	}
 }
 
-// TestBreaker_CorrectedSettingsGoOnAtOnce restarts with the right settings after
+// TestBreaker_CorrectedSettingsResumeAtOnce restarts with the right settings after
 // wrong ones, and asks before and after what waits for what.
-func TestBreaker_CorrectedSettingsGoOnAtOnce(t *testing.T) {
+func TestBreaker_CorrectedSettingsResumeAtOnce(t *testing.T) {
 	t.Parallel()
 	nowhere, err := url.Parse("http://127.0.0.1:1")
 	if err != nil {
@@ -174,10 +174,10 @@ func TestBreaker_CorrectedSettingsGoOnAtOnce(t *testing.T) {
 	}
 }
 
-// TestBreaker_WrongCredentialsOfTwoKindsAreTriedOnceEach has a rollout from one
+// TestBreaker_TriesEachWrongCredentialOnce has a rollout from one
 // wrong password to another, and then to the right one, of processes that go on
 // meanwhile.
-func TestBreaker_WrongCredentialsOfTwoKindsAreTriedOnceEach(t *testing.T) {
+func TestBreaker_TriesEachWrongCredentialOnce(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, nil)
@@ -213,9 +213,9 @@ func TestBreaker_WrongCredentialsOfTwoKindsAreTriedOnceEach(t *testing.T) {
 	})
 }
 
-// TestBreaker_OneAccountThatNextcloudFailsAtHoldsNobodyUp has a Nextcloud that
+// TestBreaker_OneFailingAccountDelaysNoOther has a Nextcloud that
 // answers everything but the question about one account.
-func TestBreaker_OneAccountThatNextcloudFailsAtHoldsNobodyUp(t *testing.T) {
+func TestBreaker_OneFailingAccountDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	odd := w.register("odd@example.org")

@@ -64,7 +64,7 @@ func replaced(t *testing.T, c webdav.Config, content []byte, fail func(*http.Req
 	return sizes, err
 }
 
-func TestPut_SendsAChunkAgain(t *testing.T) {
+func TestPut_RetriesAChunk(t *testing.T) {
 	t.Parallel()
 	const small, large = 2 * mib, 8 * mib
 	busy := nextcloudtest.Answer(503, "text/html", "", 0)
@@ -94,7 +94,7 @@ func TestPut_SendsAChunkAgain(t *testing.T) {
 }
 
 // What stands before the server can take less than it does.
-func TestPut_TakesSmallerChunksWhereLargeOnesAreRefused(t *testing.T) {
+func TestPut_FallsBackToSmallerChunks(t *testing.T) {
 	t.Parallel()
 	sizes, err := replaced(t, webdav.Config{ChunkSize: 6 * mib, BufferSize: 2 * mib}, random(t, 7*mib), func(r *http.Request) nextcloudtest.Fault {
 		if isChunk(r) && r.ContentLength > 4*mib {
@@ -109,7 +109,7 @@ func TestPut_TakesSmallerChunksWhereLargeOnesAreRefused(t *testing.T) {
 }
 
 // Newer servers hold the total against the quota when the first chunk comes.
-func TestPut_TellsTheTotalFirst(t *testing.T) {
+func TestPut_AnnouncesTheTotalSize(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int64{300 * mib, -1} {
 		folder, server := sharing(t, webdav.Config{})
@@ -143,7 +143,7 @@ func TestPut_TellsTheTotalFirst(t *testing.T) {
 	}
 }
 
-func TestPut_OfACallerWhoLeavesRemovesTheUpload(t *testing.T) {
+func TestPut_RemovesTheUploadIfTheCallerCancels(t *testing.T) {
 	t.Parallel()
 	folder, server := sharing(t, webdav.Config{ChunkSize: 2 * mib, BufferSize: mib})
 	_, err := folder.Put(t.Context(), at(t, "old"), upload("as it was"))

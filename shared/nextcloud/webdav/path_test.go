@@ -67,7 +67,7 @@ func TestParseEscaped(t *testing.T) {
 	}
 }
 
-func TestParsePath_TakesItByItsWord(t *testing.T) {
+func TestParsePath_DoesNotDecode(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{"/a%20b/c d/": "a%20b/c d", "a+b": "a+b", "/": ""} {
 		if got, err := webdav.ParsePath(text); err != nil || got.String() != want {

@@ -38,7 +38,7 @@ func answering(t *testing.T, status int, header map[string]string, body string) 
 	return client.Folder("ada", "app password"), asked
 }
 
-func TestGet_AsksForRangesOfBytesOnly(t *testing.T) {
+func TestGet_RequestsByteRangesOnly(t *testing.T) {
 	t.Parallel()
 	f, asked := answering(t, http.StatusOK, map[string]string{"ETag": `"x"`}, "all of it")
 	const beyond = "bytes=9223372036854775807-"
@@ -139,9 +139,9 @@ func manyRanges(n int) string {
 	return "bytes=" + strings.Join(texts, ",")
 }
 
-// TestGet_ChecksThePart lets a server answer what it should not. Nothing of it
+// TestGet_VerifiesTheReturnedRange lets a server answer what it should not. Nothing of it
 // reaches a client.
-func TestGet_ChecksThePart(t *testing.T) {
+func TestGet_VerifiesTheReturnedRange(t *testing.T) {
 	t.Parallel()
 	const content, multipart = "0123456789", "multipart/byteranges; boundary=x"
 	for _, test := range []struct {
@@ -219,9 +219,9 @@ func TestGet_ChecksThePart(t *testing.T) {
 	}
 }
 
-// TestGet_AsksAgainWhereIfRangeDoesNotHold: sabre/dav takes each date that is not
+// TestGet_RepeatsTheRequestIfIfRangeFails: sabre/dav takes each date that is not
 // before the file's, so that two versions of a file would be pieced together.
-func TestGet_AsksAgainWhereIfRangeDoesNotHold(t *testing.T) {
+func TestGet_RepeatsTheRequestIfIfRangeFails(t *testing.T) {
 	t.Parallel()
 	const modified, later = "Mon, 23 Nov 2026 22:36:20 GMT", "Mon, 23 Nov 2026 22:36:21 GMT"
 	for ifRange, want := range map[string]int{modified: 206, later: 200, `"x"`: 206, `"y"`: 200} {

@@ -28,18 +28,18 @@ func open(tb testing.TB, u *url.URL) *redislimit.Store {
 	return s
 }
 
-func TestStore_JudgesByTheRule(t *testing.T) {
+func TestStore_FollowsTheRule(t *testing.T) {
 	t.Parallel()
 	ratelimittest.Judges(t, open(t, redistest.Start(t).URL()))
 }
 
-func TestStore_SharesOneBudgetExactly(t *testing.T) {
+func TestStore_SharesOneBudget(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	ratelimittest.SharesExactly(t, open(t, server.URL()), open(t, server.URL()))
 }
 
-func TestStore_KeysExpireAndHoldNoAddress(t *testing.T) {
+func TestStore_KeysExpireAndContainNoAddress(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	l := limiter(t, server.URL(), time.Now, nil)
@@ -77,9 +77,9 @@ func limiter(tb testing.TB, u *url.URL, now func() time.Time, report func(error)
 	return l
 }
 
-// TestStore_GoesDownAndComesBack kills the server under a limiter and starts it
+// TestStore_RecoversFromAnOutage kills the server under a limiter and starts it
 // again: requests stay limited, and the store is used again.
-func TestStore_GoesDownAndComesBack(t *testing.T) {
+func TestStore_RecoversFromAnOutage(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	now := ratelimittest.Noon
@@ -118,7 +118,7 @@ func TestStore_GoesDownAndComesBack(t *testing.T) {
 	}
 }
 
-func TestStore_AServerThatIsSlowIsNotWaitedFor(t *testing.T) {
+func TestStore_DoesNotWaitForASlowServer(t *testing.T) {
 	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/voiceassist/gateway/shared/store/sqlite"
 )
 
-// TestUp_TellsWhatItApplied migrates an empty database, and then again.
-func TestUp_TellsWhatItApplied(t *testing.T) {
+// TestUp_ReportsAppliedMigrations migrates an empty database, and then again.
+func TestUp_ReportsAppliedMigrations(t *testing.T) {
 	t.Parallel()
 	db, err := sqlite.Open(filepath.Join(t.TempDir(), "gateway.db"))
 	if err != nil {

@@ -79,7 +79,7 @@ func run(t *testing.T, conn *pgx.Conn, statements ...string) {
 	}
 }
 
-func TestUp_TellsWhatItWaitsFor(t *testing.T) {
+func TestUp_ReportsWhatItWaitsFor(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name          string
@@ -120,7 +120,7 @@ func TestUp_TellsWhatItWaitsFor(t *testing.T) {
 	}
 }
 
-func TestUp_GivesUpAndSaysWhoIsInTheWay(t *testing.T) {
+func TestUp_TimesOutAndNamesTheBlocker(t *testing.T) {
 	t.Parallel()
 	db, url := old(t)
 	other := session(t, url, "BEGIN", "LOCK TABLE audit_events IN SHARE MODE")
@@ -140,9 +140,9 @@ func TestUp_GivesUpAndSaysWhoIsInTheWay(t *testing.T) {
 	}
 }
 
-// TestUp_LetsOthersThrough checks that a migration waiting for a table does not block all
+// TestUp_DoesNotBlockOthers checks that a migration waiting for a table does not block all
 // other sessions from it in the meantime.
-func TestUp_LetsOthersThrough(t *testing.T) {
+func TestUp_DoesNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	db, url := old(t)
 	long := session(t, url, "BEGIN", "SELECT count(*) FROM audit_events")
@@ -159,7 +159,7 @@ func TestUp_LetsOthersThrough(t *testing.T) {
 	}
 }
 
-func TestUp_RefusesAPooler(t *testing.T) {
+func TestUp_RejectsAPooler(t *testing.T) {
 	t.Parallel()
 	url := empty(t)
 	pooled := storetest.OpenPostgres(t, storetest.Pooler(t, url))
@@ -179,8 +179,8 @@ func TestUp_RefusesAPooler(t *testing.T) {
 	}
 }
 
-// TestUp_OnAFreshFolderBesideItself starts the way several processes do at once.
-func TestUp_OnAFreshFolderBesideItself(t *testing.T) {
+// TestUp_ConcurrentRunsOnANewFolder starts the way several processes do at once.
+func TestUp_ConcurrentRunsOnANewFolder(t *testing.T) {
 	t.Parallel()
 	for range 5 {
 		path := filepath.Join(t.TempDir(), "new", "gateway.db")
@@ -212,7 +212,7 @@ func TestUp_OnAFreshFolderBesideItself(t *testing.T) {
 	}
 }
 
-func TestUp_WaitsForAnSQLiteFileThatIsLocked(t *testing.T) {
+func TestUp_WaitsForALockedSQLiteFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "gateway.db")
 	db, err := sqlite.Open(path)

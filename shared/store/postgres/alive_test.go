@@ -77,7 +77,7 @@ func terminate(t *testing.T, url string) {
 	}
 }
 
-func TestLives_AsksAndDoesNotAskForLong(t *testing.T) {
+func TestLives_PingsOnceAndBriefly(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
@@ -134,9 +134,9 @@ func connect(t *testing.T, url string) *pgx.Conn {
 	return conn.(*stdlib.Conn).Conn()
 }
 
-// TestHungUp_WaitsForNoReader checks a connection that another goroutine reads from, as
+// TestHungUp_DoesNotBlock checks a connection that another goroutine reads from, as
 // pgx does in the background after a slow write.
-func TestHungUp_WaitsForNoReader(t *testing.T) {
+func TestHungUp_DoesNotBlock(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -68,7 +68,7 @@ func password(t *testing.T, dsn string) string {
 	return p
 }
 
-func TestConnector_ARotatedPasswordIsNotFelt(t *testing.T) {
+func TestConnector_FollowsARotatedPassword(t *testing.T) {
 	t.Parallel()
 	role, first := storetest.NewRole(t, storetest.PostgresURL(t))
 	db, k := open(t, first)
@@ -80,7 +80,7 @@ func TestConnector_ARotatedPasswordIsNotFelt(t *testing.T) {
 	ask(t, db, k, 1) // the renewed URL was kept
 }
 
-func TestConnector_ARefusalIsForSomebodyElseToPutRight(t *testing.T) {
+func TestConnector_ReturnsRefusalsItCannotFix(t *testing.T) {
 	t.Parallel()
 	role, first := storetest.NewRole(t, storetest.PostgresURL(t))
 	last := role.Rotate()
@@ -107,7 +107,7 @@ func TestConnector_ARefusalIsForSomebodyElseToPutRight(t *testing.T) {
 	}
 }
 
-func TestReadDirect_GoesPastThePooler(t *testing.T) {
+func TestReadDirect_BypassesThePooler(t *testing.T) {
 	t.Parallel()
 	direct := storetest.PostgresURL(t)
 	for name, vars := range map[string]map[string]string{

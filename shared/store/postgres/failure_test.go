@@ -77,7 +77,7 @@ func TestFailures(t *testing.T) {
 
 // A transaction that times out may reach pgx before database/sql notices. pgx sends
 // nothing then, so the outcome is known.
-func TestUndone_WhatWasNotSent(t *testing.T) {
+func TestUndone_CommitThatWasNotSent(t *testing.T) {
 	t.Parallel()
 	tx, err := connect(t, storetest.PostgresURL(t)).Begin(t.Context())
 	if err != nil {
@@ -96,7 +96,7 @@ func TestUndone_WhatWasNotSent(t *testing.T) {
 
 // Under the simple protocol, database/sql would repeat a statement after losing its
 // response.
-func TestRead_RefusesTheSimpleProtocol(t *testing.T) {
+func TestRead_RejectsTheSimpleProtocol(t *testing.T) {
 	t.Parallel()
 	env := config.Map(map[string]string{"DATABASE_URL": "postgres://h/db?default_query_exec_mode=simple_protocol"})
 	if setting.Of[postgres.Settings](env); env.Err() == nil {

@@ -76,7 +76,7 @@ func tlsServer(t *testing.T, cert tls.Certificate) (port string, trusted <-chan 
 	return port, told
 }
 
-func TestRead_TrustsWhomDATABASE_CASays(t *testing.T) {
+func TestRead_TrustsDATABASE_CA(t *testing.T) {
 	t.Parallel()
 	ca, server := authority(t)
 	other, _ := authority(t)
@@ -115,7 +115,7 @@ func TestRead_TrustsWhomDATABASE_CASays(t *testing.T) {
 	}
 }
 
-func TestRead_RefusesAnAuthorityThatIsNone(t *testing.T) {
+func TestRead_RejectsAnInvalidAuthority(t *testing.T) {
 	t.Parallel()
 	const key = "-----BEGIN PUBLIC KEY-----\\nMCowBQYDK2VwAyEA\\n-----END PUBLIC KEY-----\\n"
 	for text, found := range map[string]string{"/etc/rds.pem": "no PEM block", key: "no certificate, only PUBLIC KEY"} {

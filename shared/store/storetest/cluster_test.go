@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
 
-func TestCluster_IsOneForAllCallers(t *testing.T) {
+func TestCluster_IsShared(t *testing.T) {
 	t.Parallel()
 	var wg sync.WaitGroup
 	got := make([]string, 4)
@@ -38,7 +38,7 @@ func TestCluster_IsOneForAllCallers(t *testing.T) {
 	}
 }
 
-func TestCluster_OrdersTextByItsBytes(t *testing.T) {
+func TestCluster_OrdersTextByBytes(t *testing.T) {
 	t.Parallel()
 	conn := connect(t, storetest.FromTemplate(t, none))
 	var got string

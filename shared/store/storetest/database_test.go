@@ -68,7 +68,7 @@ func TestFromTemplate_FailsEachTestWhoseMigrationFails(t *testing.T) {
 	}
 }
 
-func TestFromTemplate_SweepsUpAfterTheDeadOnly(t *testing.T) {
+func TestFromTemplate_RemovesOnlyAbandonedDatabases(t *testing.T) {
 	t.Parallel()
 	const dead, alive, foreign = "voiceassist_test_7_1", "voiceassist_test_8_1", "voiceassist_test_prod"
 	admin := connect(t, storetest.Cluster(t))

@@ -10,7 +10,7 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
-func TestAdmin_AWrongPasswordIsOneStrike(t *testing.T) {
+func TestAdmin_WrongPasswordIsOneAttempt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.settings.Password = "not the administrator's"
@@ -58,7 +58,7 @@ func TestThrottle_Exempt(t *testing.T) {
 	w.examine(t).want(t, doctor.OK, "throttle", "exempt")
 }
 
-func TestThrottle_UnknownTriesNoCredentials(t *testing.T) {
+func TestThrottle_UnknownSendsNoCredentials(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.cloud.Fail(nextcloudtest.Times(1, nextcloudtest.Answer(http.StatusNotFound, "text/html", bodyWords, 0),

@@ -20,7 +20,7 @@ func page(status int, kind, text string) http.Handler {
 	})
 }
 
-func TestHTTP_WhatIsNoNextcloud(t *testing.T) {
+func TestHTTP_NotANextcloud(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name    string

@@ -16,7 +16,7 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 )
 
-func TestExamine_FindsNothingWrongWithAGoodServer(t *testing.T) {
+func TestExamine_HealthyServerHasNoFindings(t *testing.T) {
 	t.Parallel()
 	for _, folder := range []string{"", "/nextcloud"} {
 		w := inFolder(t, folder)
@@ -34,7 +34,7 @@ func TestExamine_FindsNothingWrongWithAGoodServer(t *testing.T) {
 	}
 }
 
-func TestExamine_TellsEachFindingAsItIsMade(t *testing.T) {
+func TestExamine_ReportsFindingsImmediately(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	var told []doctor.Finding
@@ -81,7 +81,7 @@ func TestExamine_WarnsOfASlowCall(t *testing.T) {
 	w.cleared(t)
 }
 
-func TestExamine_EndsAtAnInterruptAndLeavesNothing(t *testing.T) {
+func TestExamine_CleansUpAfterAnInterrupt(t *testing.T) {
 	t.Parallel()
 	for _, at := range []struct{ method, suffix string }{
 		{http.MethodGet, "/status.php"},
@@ -121,7 +121,7 @@ func TestExamine_EndsAtAnInterruptAndLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestFailures_CountsNoWarnings(t *testing.T) {
+func TestFailures_IgnoresWarnings(t *testing.T) {
 	t.Parallel()
 	all := []doctor.Finding{
 		{Level: doctor.OK}, {Level: doctor.Warning}, {Level: doctor.Failed}, {Level: doctor.Skipped}, {Level: doctor.Failed},

@@ -78,9 +78,9 @@ func TestScratch_NamesTheAccountThatItCannotRemove(t *testing.T) {
 	t.Errorf("no account is left:\n%s", r)
 }
 
-// TestScratch_ALostAnswerToTheRemovalIsSettled looks whether the account is
+// TestScratch_LostAnswerToTheRemoval looks whether the account is
 // there before it says so.
-func TestScratch_ALostAnswerToTheRemovalIsSettled(t *testing.T) {
+func TestScratch_LostAnswerToTheRemoval(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.cloud.Fail(nextcloudtest.Times(1, nextcloudtest.CutAfter(), func(r *http.Request) bool {
@@ -90,9 +90,9 @@ func TestScratch_ALostAnswerToTheRemovalIsSettled(t *testing.T) {
 	w.cleared(t)
 }
 
-// TestARefusedAdministratorIsNotTriedAgain changes the password while we
+// TestAdmin_RefusedCredentialsAreNotRetried changes the password while we
 // examine.
-func TestARefusedAdministratorIsNotTriedAgain(t *testing.T) {
+func TestAdmin_RefusedCredentialsAreNotRetried(t *testing.T) {
 	t.Parallel()
 	const old = "va-doctor-20260102030405-abcdefghijklm"
 	for _, c := range []struct{ method, suffix, check string }{

@@ -143,7 +143,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-func TestTLS_TellsAllThatIsWrongAtOnce(t *testing.T) {
+func TestTLS_ReportsEveryProblemAtOnce(t *testing.T) {
 	t.Parallel()
 	other := newAuthority(t, "Other\nLine").issue(t, func(c *x509.Certificate) {
 		c.IPAddresses, c.NotAfter = nil, time.Now().Add(-time.Minute)
@@ -155,7 +155,7 @@ func TestTLS_TellsAllThatIsWrongAtOnce(t *testing.T) {
 	r.want(t, doctor.Failed, "tls", "not trusted: CN=Other?Line", "NEXTCLOUD_CA_FILE")
 }
 
-func TestTLS_WithoutOurAuthorityTheSystemDecides(t *testing.T) {
+func TestTLS_WithoutCAFileUsesTheSystemRoots(t *testing.T) {
 	t.Parallel()
 	ours := newAuthority(t, "ours")
 	w := overTLS(t, &tls.Config{Certificates: []tls.Certificate{ours.issue(t, nil)}}, ours)

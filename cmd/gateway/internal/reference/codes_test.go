@@ -277,9 +277,9 @@ func TestAPIPage_ListsEveryErrorOfNextcloud(t *testing.T) {
 // plain HTTP, the other one nobody is there to read.
 var unanswered = []string{"bad_host", "client_closed_request"}
 
-// TestDocument_UsesTheCodesOfTheCode compares the codes that the document
+// TestDocument_UsesExistingCodes compares the codes that the document
 // lists, each under a status, with those of the code.
-func TestDocument_UsesTheCodesOfTheCode(t *testing.T) {
+func TestDocument_UsesExistingCodes(t *testing.T) {
 	t.Parallel()
 	want := collect(t).problems
 	for _, code := range unanswered {

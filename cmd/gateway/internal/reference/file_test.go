@@ -37,7 +37,7 @@ func TestFiles_AreCompressedForClientsThatAcceptIt(t *testing.T) {
 	}
 }
 
-func TestFiles_AreSentOnceInEitherForm(t *testing.T) {
+func TestFiles_ConditionalRequestsInEitherEncoding(t *testing.T) {
 	t.Parallel()
 	for path := range served(t) {
 		for _, accepts := range []string{"", "gzip"} {

@@ -40,7 +40,7 @@ func get(t *testing.T, path string, header ...string) *httptest.ResponseRecorder
 	return rec
 }
 
-func TestOperations_AreThoseOfTheDocument(t *testing.T) {
+func TestOperations_MatchTheDocument(t *testing.T) {
 	t.Parallel()
 	var d struct {
 		Paths map[string]map[string]json.RawMessage `json:"paths"`
@@ -67,7 +67,7 @@ func TestOperations_AreThoseOfTheDocument(t *testing.T) {
 	}
 }
 
-func TestOpenAPI_IsServedAsItStands(t *testing.T) {
+func TestOpenAPI_IsServedUnchanged(t *testing.T) {
 	t.Parallel()
 	rec := get(t, "/openapi.json")
 	if rec.Code != http.StatusOK || rec.Body.String() != docs.OpenAPI() {
@@ -81,7 +81,7 @@ func TestOpenAPI_IsServedAsItStands(t *testing.T) {
 	}
 }
 
-func TestFiles_AreSentOnce(t *testing.T) {
+func TestFiles_SupportConditionalRequests(t *testing.T) {
 	t.Parallel()
 	tags := map[string]bool{}
 	for _, path := range []string{"/openapi.json", "/docs"} {
@@ -117,7 +117,7 @@ func TestFiles_AreSentOnce(t *testing.T) {
 	}
 }
 
-func TestFiles_KeepTheHeadersOfEveryAnswer(t *testing.T) {
+func TestFiles_KeepTheCommonHeaders(t *testing.T) {
 	t.Parallel()
 	g := endpoint.New(endpoint.Settings{Log: slog.New(slog.DiscardHandler), Now: time.Now}, reference.Routes()...)
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodHead, "https://gateway.example.org/docs", http.NoBody)

@@ -178,9 +178,9 @@ func TestTroubleshooting_HasEveryMessage(t *testing.T) {
 	}
 }
 
-// TestTroubleshooting_QuotesOnlyWhatThereIs has each message of the page in the
+// TestTroubleshooting_QuotesOnlyExistingMessages has each message of the page in the
 // source.
-func TestTroubleshooting_QuotesOnlyWhatThereIs(t *testing.T) {
+func TestTroubleshooting_QuotesOnlyExistingMessages(t *testing.T) {
 	t.Parallel()
 	texts := slices.Compact(slices.Sorted(slices.Values(listen(t).texts)))
 	codes := slices.Collect(maps.Keys(collect(t).problems))

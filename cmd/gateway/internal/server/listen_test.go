@@ -64,7 +64,7 @@ func TestRun_LogsFailedHandshakesForDebuggingOnly(t *testing.T) {
 	}
 }
 
-func TestRun_WithoutMetricsHasNoListenerForThem(t *testing.T) {
+func TestRun_WithoutMetricsOpensNoListener(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	s := newServer(t, http.NotFoundHandler())

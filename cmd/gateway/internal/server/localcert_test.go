@@ -67,7 +67,7 @@ func TestTLS_IssuesACertificateThatBrowsersAccept(t *testing.T) {
 	}
 }
 
-func TestTLS_LetsNobodyElseReadTheKey(t *testing.T) {
+func TestTLS_KeyIsReadableOnlyByItsOwner(t *testing.T) {
 	t.Parallel()
 	f := newLocal(t)
 	if err := os.MkdirAll(f.TLSDir, 0o755); err != nil {

@@ -86,7 +86,7 @@ func TestRun_RedirectsPlainHTTPToHTTPS(t *testing.T) {
 	}
 }
 
-func TestRun_MetricsHaveAnAddressOfTheirOwn(t *testing.T) {
+func TestRun_ServesMetricsAtASeparateAddress(t *testing.T) {
 	t.Parallel()
 	s := start(t, http.NotFoundHandler())
 	_, body := s.get(t, s.client(false), "http://"+s.addrs.Metrics.String()+"/metrics")
@@ -136,7 +136,7 @@ func listener(t *testing.T) net.Listener {
 	return l
 }
 
-func TestRun_FailsOnACertificateThatIsNone(t *testing.T) {
+func TestRun_FailsOnAnInvalidCertificate(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, http.NotFoundHandler())
 	s.CertFile, s.KeyFile = filepath.Join(t.TempDir(), "c"), "k"

@@ -50,7 +50,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-func TestRead_RefusesInOneLineForEachVariable(t *testing.T) {
+func TestRead_ReportsOneLinePerVariable(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, variable, value, want string }{
 		{"a port alone", "HTTP_ADDR", "8000", `HTTP_ADDR is "8000"; it must be an address`},
@@ -71,7 +71,7 @@ func TestRead_RefusesInOneLineForEachVariable(t *testing.T) {
 	}
 }
 
-func TestCARoot_IsWhereMkcertKeepsIt(t *testing.T) {
+func TestCARoot_MatchesMkcert(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, goos string

@@ -11,7 +11,7 @@ import (
 	"github.com/voiceassist/gateway/functions/health/internal/probe"
 )
 
-func TestCached_AsksOncePerTTL(t *testing.T) {
+func TestCached_ProbesOncePerTTL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		asked := 0
@@ -41,7 +41,7 @@ func TestCached_AsksOncePerTTL(t *testing.T) {
 	})
 }
 
-func TestCached_AsksOnceForAllWhoAskAtOnce(t *testing.T) {
+func TestCached_ConcurrentCallersShareOneProbe(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		asked, answer := 0, make(chan error)
@@ -90,7 +90,7 @@ func TestCached_OutlivesItsFirstCaller(t *testing.T) {
 	})
 }
 
-func TestCached_EndsAProbeThatDoesNot(t *testing.T) {
+func TestCached_TimesOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := probe.Cached(func(ctx context.Context) error {

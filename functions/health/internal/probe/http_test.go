@@ -114,7 +114,7 @@ func TestNextcloud_ChecksTheCertificate(t *testing.T) {
 	}
 }
 
-func TestProbe_TellsWithoutAddressesAndCredentials(t *testing.T) {
+func TestProbe_ErrorsOmitAddressesAndCredentials(t *testing.T) {
 	t.Parallel()
 	closed := listen(t)
 	closed.Close()
@@ -132,7 +132,7 @@ func TestProbe_TellsWithoutAddressesAndCredentials(t *testing.T) {
 	}
 }
 
-func TestProbe_GivesUp(t *testing.T) {
+func TestProbe_TimesOut(t *testing.T) {
 	t.Parallel()
 	silent := parse(t, "http://"+listen(t).Addr().String()) // accepts in the kernel, and says nothing
 	canceled, cancel := context.WithCancel(t.Context())

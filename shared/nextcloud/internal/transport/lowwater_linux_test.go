@@ -156,7 +156,7 @@ func TestLowWater_ShortMessagesArrive(t *testing.T) {
 	}
 }
 
-func TestLowWater_BusyConnectionsEnd(t *testing.T) {
+func TestLowWater_BusyConnectionsReportTheirEnd(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		end  func(client net.Conn, server *net.TCPConn) error

@@ -34,7 +34,7 @@ func TestRedis_Check(t *testing.T) {
 	}
 }
 
-func TestRedis_FindsAServerThatCameBack(t *testing.T) {
+func TestRedis_Reconnects(t *testing.T) {
 	t.Parallel()
 	l := listen(t)
 	addr := l.Addr().String()
@@ -54,7 +54,7 @@ func TestRedis_FindsAServerThatCameBack(t *testing.T) {
 	}
 }
 
-func TestRedis_GivesUpOnASilentServer(t *testing.T) {
+func TestRedis_TimesOutOnASilentServer(t *testing.T) {
 	t.Parallel()
 	l := listen(t) // accepts in the kernel, and says nothing
 	got := text(open(t, "redis://"+l.Addr().String()).Check(t.Context()))
@@ -63,7 +63,7 @@ func TestRedis_GivesUpOnASilentServer(t *testing.T) {
 	}
 }
 
-func TestOpen_RefusesWithoutQuotingThePassword(t *testing.T) {
+func TestOpen_ErrorsDoNotQuoteThePassword(t *testing.T) {
 	t.Parallel()
 	for _, raw := range []string{"http://:hunter2@host", "redis://:hunter2@host/hunter2", "redis://:hunter2@host?hunter2=1"} {
 		u, err := url.Parse(raw)
