@@ -21,7 +21,7 @@ func essential() Group {
 				Values: "32 random bytes or more",
 				Meaning: "The secret from which all other keys are derived: for refresh tokens, encrypted credentials and the audit trail. " +
 					"Give it to no other service. " + newSecret +
-					" To set it in an installation without one, see [Keys](operations.md#a-data-secret-for-an-installation-without).",
+					" To set it in an installation without one, see [Keys](operations.md#adding-a-data-secret-to-an-installation).",
 				ReadBy: everywhere(), SecretsManager: true, initial: new(placeholder),
 			},
 			{
