@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/voiceassist/gateway/cmd/gateway/internal/server"
 	"github.com/voiceassist/gateway/cmd/gateway/internal/settings"
 )
 
@@ -16,6 +17,9 @@ func configCommand(vars *variables) *cobra.Command {
 	c.AddCommand(configCheckCommand(vars), configDocsCommand(), configExampleCommand())
 	return c
 }
+
+// describe returns the descriptions of all settings.
+func describe() settings.Groups { return settings.Describe(new(server.Settings), new(allSettings)) }
 
 func configCheckCommand(vars *variables) *cobra.Command {
 	var onlySet bool
@@ -66,9 +70,9 @@ func configDocsCommand() *cobra.Command {
 		Args:        cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			doc := struct {
-				Groups []settings.Group `json:"groups"`
-			}{settings.Groups()}
-			return writeResult(c, doc, func(w io.Writer) { io.WriteString(w, settings.Markdown()) }) //nolint:errcheck // w keeps its error
+				Groups settings.Groups `json:"groups"`
+			}{describe()}
+			return writeResult(c, doc, func(w io.Writer) { io.WriteString(w, doc.Groups.Markdown()) }) //nolint:errcheck // w keeps its error
 		},
 	}
 }
@@ -83,7 +87,7 @@ func configExampleCommand() *cobra.Command {
 		Annotations: next(`Edit the file, then run gateway config check.`),
 		Args:        cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			text := settings.Example()
+			text := describe().Example()
 			doc := struct {
 				Text string `json:"text"`
 			}{text}

@@ -66,7 +66,7 @@ func examine(vars *variables) *checkReport {
 	c := &checker{vars: vars, env: env, kept: kept, known: map[string]settings.Setting{}}
 	set, _ := keyFile(env).Read() // what is wrong with it was found above
 	c.stored = len(set.Secrets) > 0
-	for _, s := range settings.All() {
+	for _, s := range describe().All() {
 		c.known[s.Name] = s
 		if _, set := c.given(s.Name); !s.System && s.IsReadBy(settings.Binary) || set && s.IsReadBy(settings.Compose) {
 			r.Settings = append(r.Settings, c.checked(s))

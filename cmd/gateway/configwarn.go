@@ -25,7 +25,7 @@ func (c *checker) warnings() []finding {
 	if _, server := c.given("DATABASE_URL"); server && c.lacks() {
 		all = append(all, c.find(keyring.Variable, ownSecret))
 	}
-	for _, s := range settings.All() {
+	for _, s := range describe().All() {
 		value, set := c.given(s.Name)
 		if !set {
 			continue

@@ -35,7 +35,6 @@ type variables struct {
 	process func(string) (string, bool)
 	file    *dotenv.File
 	kept    map[string]string // from the key file
-	observe func(config.Use)  // is told of every read; may be nil
 }
 
 // env reads the .env file, if there is one, and returns all settings, or what is
@@ -62,7 +61,6 @@ func (v *variables) read() (*config.Env, error) {
 	}
 	v.file, v.kept = file, map[string]string{}
 	env := config.New(v.lookup)
-	env.Observe(v.observe)
 	for _, m := range wrong {
 		if _, set := v.process(m.Name); m.Name == "" || set {
 			env.Doubt(m)

@@ -23,7 +23,6 @@ import (
 type Env struct {
 	lookup  func(string) (string, bool)
 	renew   func(context.Context, string) secret.String
-	observe func(Use)
 	wrong   Mistakes
 	doubted map[string]bool // variables whose further mistakes are not reported
 }
@@ -60,13 +59,6 @@ func (e *Env) Renew(ctx context.Context, name string) secret.String {
 	return e.renew(ctx, name)
 }
 
-// A Use describes how the code reads a variable: its default, and what it accepts.
-// Either is empty if the caller decides.
-type Use struct{ Variable, Default, Values string }
-
-// Observe calls fn, which may be nil, for every read from now on.
-func (e *Env) Observe(fn func(Use)) { e.observe = fn }
-
 func (e *Env) get(name string) (string, bool) {
 	v, ok := e.lookup(name)
 	v = strings.TrimSpace(v)
@@ -84,16 +76,8 @@ func (e *Env) plain(name string) (string, bool) {
 	return v, ok
 }
 
-// use reports a read to the observer.
-func (e *Env) use(name, def, values string) {
-	if e.observe != nil {
-		e.observe(Use{name, def, values})
-	}
-}
-
 // String returns the variable, or def if it is unset.
 func (e *Env) String(name, def string) string {
-	e.use(name, def, "")
 	if v, ok := e.plain(name); ok {
 		return v
 	}
@@ -102,7 +86,6 @@ func (e *Env) String(name, def string) string {
 
 // Secret returns the variable as it stands, or the empty secret.
 func (e *Env) Secret(name string) secret.String {
-	e.use(name, "", "")
 	v, _ := e.get(name)
 	return secret.String(v)
 }
@@ -113,7 +96,6 @@ func (e *Env) SecretURL(name string) secret.String { return secret.String(e.Stri
 
 // Int returns the variable as a whole number from lo to hi, or def.
 func (e *Env) Int(name string, def, lo, hi int) int {
-	e.use(name, strconv.Itoa(def), fmt.Sprintf("%d to %d", lo, hi))
 	v, ok := e.plain(name)
 	if !ok {
 		return def
@@ -129,7 +111,6 @@ func (e *Env) Int(name string, def, lo, hi int) int {
 // Bool returns the variable, "true" or "false" ("1", "0", "yes" and "no" pass
 // too), or def.
 func (e *Env) Bool(name string, def bool) bool {
-	e.use(name, strconv.FormatBool(def), "true, false")
 	v, ok := e.plain(name)
 	if !ok {
 		return def
@@ -146,7 +127,6 @@ func (e *Env) Bool(name string, def bool) bool {
 
 // OneOf returns the variable, one of the allowed words, or the first of them.
 func (e *Env) OneOf(name string, allowed ...string) string {
-	e.use(name, allowed[0], strings.Join(allowed, ", "))
 	v, ok := e.plain(name)
 	if !ok {
 		return allowed[0]
@@ -162,7 +142,6 @@ func (e *Env) OneOf(name string, allowed ...string) string {
 // trailing slash, or nil if it is unset. A password in it is not shown in
 // the error.
 func (e *Env) URL(name string, schemes ...string) *url.URL {
-	e.use(name, "", "")
 	v, ok := e.plain(name)
 	if !ok {
 		return nil
@@ -184,7 +163,6 @@ func (e *Env) URL(name string, schemes ...string) *url.URL {
 // List returns the comma-separated items of the variable, trimmed, without
 // empty ones.
 func (e *Env) List(name string) []string {
-	e.use(name, "", "")
 	v, _ := e.plain(name)
 	var items []string
 	for item := range strings.SplitSeq(v, ",") {

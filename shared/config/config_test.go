@@ -2,7 +2,6 @@ package config_test
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 
@@ -98,24 +97,5 @@ func TestEnv_DoubtSuppressesLaterMistakes(t *testing.T) {
 	got, ok := env.Err().(config.Mistakes) //nolint:errorlint // it is documented to be one
 	if !ok || len(got) != 3 || got[0] != line || got[2].Variable != "COST" {
 		t.Errorf("got %v", got)
-	}
-}
-
-func TestEnv_ObserveReportsHowAVariableIsRead(t *testing.T) {
-	t.Parallel()
-	env := config.Map(nil)
-	var got []config.Use
-	env.Observe(func(u config.Use) { got = append(got, u) })
-	env.Int("COST", 12, 10, 15)
-	env.Bool("SYNC", true)
-	env.OneOf("STORE", "memory", "redis")
-	env.String("ISSUER", "us")
-	env.Secret("KEY")
-	want := []config.Use{
-		{Variable: "COST", Default: "12", Values: "10 to 15"}, {Variable: "SYNC", Default: "true", Values: "true, false"},
-		{Variable: "STORE", Default: "memory", Values: "memory, redis"}, {Variable: "ISSUER", Default: "us"}, {Variable: "KEY"},
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
 	}
 }

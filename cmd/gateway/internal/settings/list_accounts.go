@@ -23,7 +23,7 @@ func keys() Group {
 		Intro: "[Keys](operations.md#keys) in the operations guide explains how to rotate keys.",
 		Settings: []Setting{
 			{
-				Name: "JWT_ALGORITHM", Kind: Choice, Default: "HS256", Values: "`HS256`, `HS384`, `HS512`, `EdDSA`, `ES256`, `RS256`",
+				Name: "JWT_ALGORITHM", Kind: Choice,
 				Meaning: "How access tokens are signed: `HS…` with `JWT_SECRET`, the others with a private key. Only tokens with this algorithm are accepted.", ReadBy: everywhere(),
 			},
 			{
@@ -52,22 +52,22 @@ func tokens() Group {
 	return Group{
 		Title: "Tokens and logins",
 		Settings: []Setting{
-			{Name: "JWT_ISSUER", Kind: Text, Default: "voiceassist", Meaning: "The `iss` claim of access tokens.", ReadBy: everywhere()},
+			{Name: "JWT_ISSUER", Kind: Text, Meaning: "The `iss` claim of access tokens.", ReadBy: everywhere()},
 			{
 				Name: "JWT_AUDIENCE", Kind: Text, Unset: "no `aud` claim", Example: "voiceassist-api",
 				Meaning: "The `aud` claim of access tokens. Where it is set, tokens without it are rejected.", ReadBy: everywhere(),
 			},
-			{Name: "ACCESS_TOKEN_EXPIRE_MINUTES", Kind: Number, Default: "15", Values: "1 to 1440", Meaning: "How long an access token is valid, in minutes.", ReadBy: everywhere()},
+			{Name: "ACCESS_TOKEN_EXPIRE_MINUTES", Kind: Number, Meaning: "How long an access token is valid, in minutes.", ReadBy: everywhere()},
 			{
-				Name: "REFRESH_TOKEN_EXPIRE_DAYS", Kind: Number, Default: "7", Values: "1 to 365",
+				Name: "REFRESH_TOKEN_EXPIRE_DAYS", Kind: Number,
 				Meaning: "After how many days without a refresh a login expires.", ReadBy: everywhere(),
 			},
 			{
-				Name: "LOGIN_LIFETIME_DAYS", Kind: Number, Default: "90", Values: "0 to 3650",
+				Name: "LOGIN_LIFETIME_DAYS", Kind: Number,
 				Meaning: "After how many days a login expires in any case; 0 means never. A change applies to existing logins at once.", ReadBy: everywhere(),
 			},
 			{
-				Name: "REFRESH_TOKEN_GRACE_SECONDS", Kind: Number, Default: "30", Values: "0 to 300",
+				Name: "REFRESH_TOKEN_GRACE_SECONDS", Kind: Number,
 				Meaning: "For how many seconds a refresh token can be sent again after its use, for clients that lost the response.", ReadBy: everywhere(),
 			},
 		},
@@ -79,16 +79,16 @@ func passwords() Group {
 		Title: "Registration and passwords",
 		Settings: []Setting{
 			{
-				Name: "REGISTRATION_CONFLICT", Kind: Choice, Default: "reveal", Values: "`reveal`, `silent`",
+				Name: "REGISTRATION_CONFLICT", Kind: Choice,
 				Meaning: "The response to a registration with an address that has an account: `reveal` returns 409, `silent` returns the same response as for a new address. See [Registration](api.md).",
 				ReadBy:  everywhere(),
 			},
 			{
-				Name: "BCRYPT_COST", Kind: Number, Default: "12", Values: "10 to 16",
+				Name: "BCRYPT_COST", Kind: Number,
 				Meaning: "The cost of password hashes. Each step doubles the time. A login renews a hash with a lower cost.", ReadBy: everywhere(),
 			},
 			{
-				Name: "PASSWORD_QUEUE", Kind: Number, Unset: "16 for each hash that can run at once, which is one per processor, less one", Values: "0 to 100000",
+				Name: "PASSWORD_QUEUE", Kind: Number, Unset: "16 for each hash that can run at once, which is one per processor, less one",
 				Meaning: "How many requests may wait to hash a password. Further ones return 503.", ReadBy: everywhere(),
 			},
 		},
@@ -97,20 +97,20 @@ func passwords() Group {
 
 func rateLimits() Group {
 	const values = "1 to 100000, or `off`"
-	limit := func(name, def, meaning string) Setting {
-		return Setting{Name: name, Kind: Number, Default: def, Values: values, Meaning: meaning, ReadBy: everywhere()}
+	limit := func(name, meaning string) Setting {
+		return Setting{Name: name, Kind: Number, Values: values, Meaning: meaning, ReadBy: everywhere()}
 	}
 	return Group{
 		Title: "Rate limits",
 		Intro: "Each limit counts requests per minute. A client is an IPv4 address or an IPv6 /64 network.",
 		Settings: []Setting{
-			limit("RATE_LIMIT_PER_MINUTE", "100", "All requests of a client."),
-			limit("LOGIN_RATE_LIMIT_PER_MINUTE", "5", "Logins of a client, and logins to one account from addresses that it has not used before."),
-			limit("REGISTER_RATE_LIMIT_PER_MINUTE", "10", "Registrations of a client."),
-			limit("REFRESH_RATE_LIMIT_PER_MINUTE", "60", "Token refreshes of a client, and of one login."),
-			limit("PASSWORD_RATE_LIMIT_PER_MINUTE", "10", "Requests with the current password, such as to change it: of a client, and for one account."),
+			limit("RATE_LIMIT_PER_MINUTE", "All requests of a client."),
+			limit("LOGIN_RATE_LIMIT_PER_MINUTE", "Logins of a client, and logins to one account from addresses that it has not used before."),
+			limit("REGISTER_RATE_LIMIT_PER_MINUTE", "Registrations of a client."),
+			limit("REFRESH_RATE_LIMIT_PER_MINUTE", "Token refreshes of a client, and of one login."),
+			limit("PASSWORD_RATE_LIMIT_PER_MINUTE", "Requests with the current password, such as to change it: of a client, and for one account."),
 			{
-				Name: "RATE_LIMIT_STORE", Kind: Choice, Default: "memory", Values: "`memory`, `database`, `redis`",
+				Name: "RATE_LIMIT_STORE", Kind: Choice,
 				Meaning: "Where requests are counted. Use `database` or `redis` where several processes share the limits. On Lambda the default is `database`, and `redis` is not available.",
 				ReadBy:  everywhere(),
 			},
@@ -133,11 +133,11 @@ func nextcloud() Group {
 				Meaning: "Nextcloud, as users reach it.", Needs: needs, ReadBy: everywhere(),
 			},
 			{
-				Name: "NEXTCLOUD_DEFAULT_QUOTA", Kind: Text, Default: "5 GB", Values: "`N MB`, `N GB` or `none`",
+				Name: "NEXTCLOUD_DEFAULT_QUOTA", Kind: Text, Values: "`N MB`, `N GB` or `none`",
 				Meaning: "How much a new account can store.", Needs: needs, ReadBy: everywhere(),
 			},
 			{
-				Name: "NEXTCLOUD_QUOTA_DRIFT", Kind: Choice, Default: "keep", Values: "`keep`, `reset`",
+				Name: "NEXTCLOUD_QUOTA_DRIFT", Kind: Choice,
 				Meaning: "What happens to a quota that somebody changed in Nextcloud: `keep` leaves it, `reset` restores it.", Needs: needs, ReadBy: everywhere(),
 			},
 			{
@@ -145,15 +145,15 @@ func nextcloud() Group {
 				Meaning: "A Nextcloud group to which every account is added. The gateway creates it.", Needs: needs, ReadBy: everywhere(),
 			},
 			{
-				Name: "NEXTCLOUD_USER_ID", Kind: Choice, Default: "email", Values: "`email`, `uuid`",
+				Name: "NEXTCLOUD_USER_ID", Kind: Choice,
 				Meaning: "What a new account uses as its user id in Nextcloud: the e-mail address or the user's id.", Needs: needs, ReadBy: everywhere(),
 			},
 			{
-				Name: "NEXTCLOUD_PASSWORD_SYNC", Kind: Boolean, Default: "true", Values: "`true`, `false`",
+				Name: "NEXTCLOUD_PASSWORD_SYNC", Kind: Boolean,
 				Meaning: "Whether users log in to Nextcloud with the same password.", Needs: needs, ReadBy: everywhere(),
 			},
 			{
-				Name: "NEXTCLOUD_ON_DELETE", Kind: Choice, Default: "disable", Values: "`disable`, `delete`, `keep`",
+				Name: "NEXTCLOUD_ON_DELETE", Kind: Choice,
 				Meaning: "What happens to the Nextcloud account of a deleted user.", Needs: needs, ReadBy: everywhere(),
 			},
 			{

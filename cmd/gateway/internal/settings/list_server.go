@@ -70,11 +70,11 @@ func network() Group {
 		Title: "Network and TLS",
 		Settings: []Setting{
 			{
-				Name: "HTTPS_ADDR", Kind: Address, Default: ":8443", Values: "an address with a port, such as `127.0.0.1:8443`",
+				Name: "HTTPS_ADDR", Kind: Address, Values: "an address with a port, such as `127.0.0.1:8443`",
 				Meaning: "Where the gateway serves HTTPS.", ReadBy: binary(), Compose: "sets it to `HTTPS_PORT`",
 			},
 			{
-				Name: "HTTP_ADDR", Kind: Address, Default: ":8000", Values: "an address with a port",
+				Name: "HTTP_ADDR", Kind: Address, Values: "an address with a port",
 				Meaning: "Where the gateway serves plain HTTP. It redirects to HTTPS and responds to `/health`.", ReadBy: binary(), Compose: "sets it to `HTTP_PORT`",
 			},
 			{
@@ -102,11 +102,11 @@ func network() Group {
 				Unset: "none", Meaning: "Proxies whose `X-Forwarded-For` header is trusted.", ReadBy: everywhere(),
 			},
 			{
-				Name: "MAX_CONNECTIONS", Kind: Number, Default: "4096", Values: "1 to 1048576",
+				Name: "MAX_CONNECTIONS", Kind: Number,
 				Meaning: "How many connections may be open at once. The gateway closes further ones.", ReadBy: binary(),
 			},
 			{
-				Name: "MAX_CONNECTIONS_PER_CLIENT", Kind: Number, Default: "256", Values: "1 to 1048576",
+				Name: "MAX_CONNECTIONS_PER_CLIENT", Kind: Number,
 				Meaning: "How many of them one client may open: an IPv4 address or an IPv6 /64 network. It does not apply to `TRUSTED_PROXIES`.", ReadBy: binary(),
 			},
 		},
@@ -119,7 +119,7 @@ func database() Group {
 		Title: "Data and database",
 		Settings: []Setting{
 			{
-				Name: "DATA_DIR", Kind: Folder, Default: ".data", Meaning: "Where the binary keeps what it creates: the SQLite database, the certificate and the key file.",
+				Name: "DATA_DIR", Kind: Folder, Meaning: "Where the binary keeps what it creates: the SQLite database, the certificate and the key file.",
 				ReadBy: binary(), Compose: "leaves it to the image, which uses the volume `/data`",
 			},
 			{
@@ -133,7 +133,7 @@ func database() Group {
 				Needs:   "DATABASE_URL", ReadBy: everywhere(), SecretsManager: true,
 			},
 			{
-				Name: "DATABASE_MAX_CONNECTIONS", Kind: Number, Default: "16", Values: "1 to 1000",
+				Name: "DATABASE_MAX_CONNECTIONS", Kind: Number,
 				Meaning: "How many connections to PostgreSQL one process opens at most. On Lambda the default is 2.", Needs: "DATABASE_URL", ReadBy: everywhere(),
 			},
 			{
@@ -168,19 +168,19 @@ func records() Group {
 		Title: "Sessions, audit trail and logs",
 		Settings: []Setting{
 			{
-				Name: "SESSIONS_PER_USER", Kind: Number, Default: "10000", Values: "1 to 1000000",
+				Name: "SESSIONS_PER_USER", Kind: Number,
 				Meaning: "How many conversation sessions a user may have. A request for one more returns 409.", ReadBy: everywhere(),
 			},
 			{
-				Name: "AUDIT_RETENTION_DAYS", Kind: Number, Default: "365", Values: "0 to 36500",
+				Name: "AUDIT_RETENTION_DAYS", Kind: Number,
 				Meaning: "How many days the audit trail keeps an event; 0 keeps all events.", ReadBy: everywhere(),
 			},
 			{
-				Name: "LOG_LEVEL", Kind: Choice, Default: "info", Values: "`info`, `debug`, `warn`, `error`",
+				Name: "LOG_LEVEL", Kind: Choice,
 				Meaning: "The lowest level that is logged. The log has one JSON object per line.", ReadBy: everywhere(),
 			},
 			{
-				Name: "DEBUG", Kind: Boolean, Default: "false", Values: "`true`, `false`", Meaning: "`true` sets the log level to `debug`, whatever `LOG_LEVEL` says.", ReadBy: everywhere(),
+				Name: "DEBUG", Kind: Boolean, Meaning: "`true` sets the log level to `debug`, whatever `LOG_LEVEL` says.", ReadBy: everywhere(),
 			},
 		},
 	}

@@ -14,16 +14,16 @@ var introduction string
 var exampleIntro string
 
 // Markdown returns the reference of all settings: docs/configuration.md.
-func Markdown() string {
+func (g Groups) Markdown() string {
 	var b strings.Builder
 	b.WriteString(introduction)
-	for _, g := range Groups() {
-		fmt.Fprintf(&b, "\n### %s\n\n", g.Title)
-		if g.Intro != "" {
-			b.WriteString(g.Intro + "\n\n")
+	for _, group := range g {
+		fmt.Fprintf(&b, "\n### %s\n\n", group.Title)
+		if group.Intro != "" {
+			b.WriteString(group.Intro + "\n\n")
 		}
 		b.WriteString("| setting | default | values | meaning |\n|---|---|---|---|\n")
-		for _, s := range g.Settings {
+		for _, s := range group.Settings {
 			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.Name, s.defaultText(), s.valuesText(), s.meaningText())
 		}
 	}
@@ -80,20 +80,20 @@ func condition(needs, quote string) string {
 
 // Example returns .env.example: all settings that have a place in an .env file,
 // commented out unless everybody must set them.
-func Example() string {
+func (g Groups) Example() string {
 	var b strings.Builder
 	b.WriteString(exampleIntro)
-	for _, g := range Groups() {
+	for _, group := range g {
 		started := false
-		for _, s := range g.Settings {
+		for _, s := range group.Settings {
 			if s.System {
 				continue
 			}
 			if !started {
 				started = true
-				fmt.Fprintf(&b, "\n# --- %s %s\n", g.Title, strings.Repeat("-", max(3, 74-len(g.Title))))
-				if g.Intro != "" {
-					b.WriteString("\n" + comment(g.Intro))
+				fmt.Fprintf(&b, "\n# --- %s %s\n", group.Title, strings.Repeat("-", max(3, 74-len(group.Title))))
+				if group.Intro != "" {
+					b.WriteString("\n" + comment(group.Intro))
 				}
 			}
 			b.WriteString("\n" + comment(s.exampleText()) + s.line() + "\n")

@@ -1,15 +1,17 @@
 // Package settings describes every setting of the gateway: what it means, what it
-// accepts and what holds where it is unset. The reference in docs/configuration.md,
+// accepts and what happens if it is unset. The reference in docs/configuration.md,
 // .env.example and `gateway config check` are made from these descriptions.
 //
-// The code that uses a setting reads it through package config and decides what is
-// valid; tests compare its defaults and its allowed values with the descriptions.
-// Only the binary links this package. Lambda functions stay small without it.
+// Defaults and accepted values are those that packages declare with package
+// setting. Begin with [Describe]. Only the binary links this package. Lambda
+// functions stay small without it.
 package settings
 
 import (
 	"slices"
 	"strings"
+
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 )
 
 // A Reader is a program that reads a setting.
@@ -46,8 +48,8 @@ type Setting struct {
 	Name string `json:"name"`
 	Kind Kind   `json:"kind"`
 
-	// Default is the value that the code uses where the variable is unset. Unset
-	// says in words what happens then, where that is not a value.
+	// Default is the value that the code uses if the variable is unset. Unset says
+	// in words what happens then, if that is not a value.
 	Default string `json:"default,omitempty"`
 	Unset   string `json:"unset,omitempty"`
 
@@ -79,19 +81,41 @@ type Group struct {
 	Settings []Setting `json:"settings"`
 }
 
-// Groups returns all settings by subject.
-func Groups() []Group {
-	return []Group{
+// Groups are all settings by subject.
+type Groups []Group
+
+// Describe returns the descriptions of all settings. Defaults and values that they
+// leave open are those of the declarations, which are loaded as on a machine that
+// sets nothing but the address of a PostgreSQL database.
+func Describe(declarations ...setting.Settings) Groups {
+	groups := Groups{
 		essential(), compose(), network(), database(), keys(), tokens(), passwords(),
 		rateLimits(), nextcloud(), services(), records(), lambda(), system(),
 	}
+	declared := record(declarations)
+	for _, g := range groups {
+		for i := range g.Settings {
+			g.Settings[i].complete(declared[g.Settings[i].Name])
+		}
+	}
+	return groups
 }
 
-// All returns all settings in the order of [Groups].
-func All() []Setting {
+// complete takes over from the declaration what the description leaves open.
+func (s *Setting) complete(d declaration) {
+	if s.Default == "" && s.Unset == "" {
+		s.Default = d.standard
+	}
+	if s.Values == "" {
+		s.Values = d.values
+	}
+}
+
+// All returns all settings in the order of the groups.
+func (g Groups) All() []Setting {
 	var all []Setting
-	for _, g := range Groups() {
-		all = append(all, g.Settings...)
+	for _, group := range g {
+		all = append(all, group.Settings...)
 	}
 	return all
 }
