@@ -78,6 +78,7 @@ func TestSettings_AreDescribed(t *testing.T) {
 		}
 	}
 	same(t, "docker-compose.yml", taken, "the descriptions", described(readBy(settings.Compose)))
+	compare(t, "template.yaml", named(t, "template.yaml", `(?m)^ {8,10}([A-Z]+_[A-Z_]+):`), "the descriptions", described(readBy(settings.Functions)))
 	same(t, "what a secret of AWS holds", secrets.Settings(), "the descriptions", described(func(s settings.Setting) bool { return s.SecretsManager }))
 }
 
