@@ -1,14 +1,15 @@
-# The gateway as a container: only one static binary and the public certificate
-# authorities.
+# The image of the gateway. It contains only the static binary and the certificates of
+# the public authorities.
 
-# Cross-compiles on the build machine, without emulation.
+# The compiler runs on the architecture of the build machine, without emulation.
 FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS build
 ARG TARGETOS TARGETARCH
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
-# `make` sets it, because the image build has no Git history. The default is "devel".
+# `make` sets it, because the image build has no access to the Git history. The default
+# is "devel".
 ARG GATEWAY_VERSION
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
@@ -24,7 +25,7 @@ ENV DATA_DIR=/data
 VOLUME /data
 USER 65532:65532
 EXPOSE 8443 8000
-# Over plain HTTP, which serves /health without a certificate.
+# Uses plain HTTP, which serves /health without a certificate.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --start-interval=1s --retries=3 \
     CMD ["/gateway", "healthcheck"]
 ENTRYPOINT ["/gateway"]

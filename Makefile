@@ -1,18 +1,19 @@
-# The commands of the project. `make` lists them.
+# The commands of the project; `make` lists them.
 
 GO        ?= go
 FUNCTIONS := register login refresh logout users sessions ncprovision files jwks health migrate
 BUILD     := build
-# The version of the build. SAM and Docker builds have no Git history and get it from
-# the environment.
+# The version of the build. SAM and Docker builds have no access to the Git history,
+# so they get the version from the environment.
 ifndef GATEWAY_VERSION
 GATEWAY_VERSION := $(shell scripts/version)
 endif
 export GATEWAY_VERSION
 RELEASE   := -trimpath -ldflags='-s -w -X github.com/voiceassist/gateway/shared/foundation/version.linked=$(GATEWAY_VERSION)'
-# Build tags that remove what functions do not need (docs/performance.md): Lambda's
-# legacy RPC mode, HTTP/2, PostgreSQL types for Go values that no statement sends, and
-# the validator's method calls by name, for which the linker would keep all methods.
+# Build tags that remove code which functions do not need (docs/performance.md):
+# Lambda's legacy RPC mode, HTTP/2, PostgreSQL types for Go values that no statement
+# sends, and the validator's calls of methods by name, which make the linker keep all
+# methods.
 TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes,validator_novalidatefn
 
 .DEFAULT_GOAL := help
@@ -21,92 +22,93 @@ TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes,validator_n
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## start the gateway on the embedded database, with a Nextcloud for development; GATEWAY_BINARY names a binary to use
+run: ## start the gateway with the embedded database and a Nextcloud for development; GATEWAY_BINARY selects another binary
 	@GO='$(GO)' exec scripts/run --devcloud serve --recheck-nextcloud
 
 demo: ## run a complete scenario against the running gateway
 	@scripts/demo
 
-certs: ## create a local certificate authority with mkcert; the gateway then uses it
+certs: ## create a local certificate authority with mkcert, which the gateway then uses
 	$(GO) tool mkcert -install
 
-# The timeout of a package on a busy machine.
-PATIENCE := 30m
+# The timeout of the tests of one package, on a busy machine.
+TEST_TIMEOUT := 30m
 
-# Tests that need a server or build programs: all of a package, or those with
-# Postgres in their names. In the others, -short leaves out PostgreSQL. Without a
-# valid TEST_DATABASE_URL, a test that asks for PostgreSQL all the same fails.
-SERVED := /test$$|/shared/faas$$|/faastest$$|/functions/migrate$$|/redislimit|/redisprobe$$|/store/(migrations|postgres|storetest)$$
+# Packages whose tests need a server or build programs. In other packages, tests that
+# need PostgreSQL have Postgres in their names, and -short skips PostgreSQL in tests
+# that run on both engines. The invalid TEST_DATABASE_URL makes any other test that
+# uses PostgreSQL fail.
+NEED_SERVER := /test$$|/shared/faas$$|/faastest$$|/functions/migrate$$|/redislimit|/redisprobe$$|/store/(migrations|postgres|storetest)$$
 
-check: lint ## run the linters and the tests that need no server, in under a minute
-	TEST_DATABASE_URL=none $(GO) test -short -parallel $(PARALLEL) -skip Postgres $$($(GO) list ./... | grep -vE '$(SERVED)')
+check: lint ## run the linters and the tests that need no server (under a minute)
+	TEST_DATABASE_URL=none $(GO) test -short -parallel $(PARALLEL) -skip Postgres $$($(GO) list ./... | grep -vE '$(NEED_SERVER)')
 
-# Tests that run in parallel within a package. Many wait for other processes, so more
-# than there are processors keep these busy.
+# How many tests of a package run in parallel. Many wait for other processes, so this
+# is more than the number of processors.
 PARALLEL := 4
 
-# The tests of the built programs take longest, so they come first.
+# The tests of the built programs take the longest, so they start first.
 test: ## run all tests, on SQLite and PostgreSQL
 	@scripts/postgresql && scripts/redis && scripts/pgbouncer && scripts/chromium
-	$(GO) test -timeout $(PATIENCE) -shuffle=on -parallel $(PARALLEL) ./test ./...
+	$(GO) test -timeout $(TEST_TIMEOUT) -shuffle=on -parallel $(PARALLEL) ./test ./...
 
-# The tests of the built gateway with many concurrent requests: the others gain
+# The tests of the built gateway that send many concurrent requests. The others gain
 # nothing from the race detector.
-RACED := ^Test(Keys_NobodyNoticesARotation|Limits_TwoProcessesShareOneBudget)$$
+RACE_TESTS := ^Test(Keys_NobodyNoticesARotation|Limits_TwoProcessesShareOneBudget)$$
 
-# Packages that only compute, which the detector need not watch: SQLite, translated
-# from C, and the cipher of bcrypt. Without them the tests take half the time.
-UNWATCHED := -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=golang.org/x/crypto/blowfish=-race=false
+# Turns the race detector off for packages that only compute: SQLite, which is
+# translated from C, and the cipher of bcrypt. This halves the time of the tests.
+RACE_EXCEPT := -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=golang.org/x/crypto/blowfish=-race=false
 
 test-race: ## run the tests under the race detector
 	@scripts/postgresql && scripts/redis && scripts/pgbouncer
-	$(GO) test -timeout $(PATIENCE) -race $(UNWATCHED) -shuffle=on $$($(GO) list ./... | grep -v '/test$$')
-	$(GO) test -timeout $(PATIENCE) -race $(UNWATCHED) -run '$(RACED)' ./test
+	$(GO) test -timeout $(TEST_TIMEOUT) -race $(RACE_EXCEPT) -shuffle=on $$($(GO) list ./... | grep -v '/test$$')
+	$(GO) test -timeout $(TEST_TIMEOUT) -race $(RACE_EXCEPT) -run '$(RACE_TESTS)' ./test
 
-attack: ## run all known attacks against the gateway, and print which succeed
+attack: ## run all known attacks against the gateway, and print the results
 	@cd test && $(GO) test -count=1 -run '^TestAttack(_Races)?$$'
 
-guides: ## run the commands of README and docs/, and compare what they print with what the pages show
+guides: ## run the commands in README and docs/, and compare their output with the pages
 	@cd test && $(GO) test -count=1 -v -run '^Test(Guides|QuickStart|CleanClone)'
 
 test-nextcloud: ## run the contract tests of the Nextcloud clients against a real Nextcloud
 	NEXTCLOUD_CONTRACT=1 $(GO) test -count=1 -run Contract ./shared/nextcloud/ocs/... ./shared/nextcloud/webdav/... ./shared/nextcloud/reconcile
 
 T ?= 30s
-fuzz: ## fuzz every parser, each for T (30s)
+fuzz: ## run each fuzz target for T (30s)
 	@scripts/fuzz $(T)
 
-cold-start: ## measure the start of every function, compared with an empty one
+cold-start: ## measure the start of each function, compared with an empty one
 	@COLD_START=1 $(GO) test -count=1 -v -run '^TestColdStart$$' ./test
 
 flood: ## measure how a flood of logins affects other requests
 	@FLOOD=1 $(GO) test -count=1 -v -run '^TestFlood$$' ./test
 
-throughput: ## measure the speed of file transfers
+throughput: ## measure the speed of file transfers through the gateway
 	@THROUGHPUT=1 $(GO) test -count=1 -v -run '^TestFiles_' ./test
 
-lint: ## run golangci-lint with the linters of .golangci.yml
+lint: ## run golangci-lint with the linters in .golangci.yml
 	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
 	$(GO) mod verify
 
-vuln: ## check Go and the dependencies for known vulnerabilities that the code can reach
+vuln: ## find known vulnerabilities in Go and the dependencies that the code can reach
 	@GO='$(GO)' scripts/vuln
 
-build: gateway $(foreach arch,arm64 amd64,$(FUNCTIONS:%=$(BUILD)/lambda/$(arch)/%/bootstrap)) ## build the binary, and every function for both Lambda architectures
+build: gateway $(foreach arch,arm64 amd64,$(FUNCTIONS:%=$(BUILD)/lambda/$(arch)/%/bootstrap)) ## build the binary, and each function for both Lambda architectures
 
 .PHONY: gateway
 gateway:
 	@CGO_ENABLED=0 GO='$(GO)' scripts/compile $(BUILD)/gateway ./cmd/gateway $(RELEASE)
 
-# build/lambda/<architecture>/<function>/bootstrap; go build skips what is up to date.
+# build/lambda/<architecture>/<function>/bootstrap. go build skips what is up to date.
 .PHONY: FORCE
 $(BUILD)/lambda/%/bootstrap: FORCE
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(firstword $(subst /, ,$*)) \
 		$(GO) build $(RELEASE) -tags $(TAGS) -o $@ ./functions/$(lastword $(subst /, ,$*))/bootstrap
 
-# SAM calls build-<logical ID> and sets ARTIFACTS_DIR. A changed artifact publishes a
-# new version. Changed parameters must do so too, so the artifact contains the checksum
-# of samconfig.toml.
+# SAM calls build-<logical ID> and sets ARTIFACTS_DIR. A changed artifact is published
+# as a new version. So must changed parameters be, so the artifact contains the
+# checksum of samconfig.toml.
 LAMBDA_GOARCH ?= arm64
 build-%Function:
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(LAMBDA_GOARCH) $(GO) build $(RELEASE) -buildvcs=false -tags $(TAGS) \
@@ -114,26 +116,26 @@ build-%Function:
 	cksum < samconfig.toml > "$(ARTIFACTS_DIR)/parameters"
 
 api-check: T = 5m
-api-check: ## compare docs/openapi.json with the binary by schemathesis, for T (5m)
+api-check: ## compare the binary with docs/openapi.json, using schemathesis for T (5m)
 	@scripts/api-check $(T)
 
-tls-check: ## check the TLS of the binary with sslyze against Mozilla's "intermediate" profile
+tls-check: ## check the binary against Mozilla's "intermediate" TLS profile, using sslyze
 	@scripts/tls-check
 
-verify-tokens: ## run the programs of docs/verify-tokens.md with their libraries
+verify-tokens: ## run the programs in docs/verify-tokens.md with their libraries
 	@scripts/verify-tokens
 
 site: ## build the documentation site in build/site
 	@scripts/site
 
-clients: ## generate collections (clients/) and clients in TypeScript and Python (build/) from docs/openapi.json
+clients: ## generate the collections (clients/) and the TypeScript and Python clients (build/) from docs/openapi.json
 	$(GO) run ./clients/generate clients
 	@scripts/clients-generate || [ $$? = 69 ]
 
 clients-check: ## run the collections and the example clients against the built gateway
 	@scripts/clients-check
 
-sam-check: ## check the template and build the functions with the AWS SAM CLI
+sam-check: ## check the template and build the functions, using the AWS SAM CLI
 	@scripts/sam-check
 
 sam-local: ## run the functions as on AWS, with PostgreSQL and Nextcloud in containers
@@ -145,7 +147,7 @@ sam-acceptance: ## run the acceptance script against sam local start-api (needs 
 image: ## build the container image
 	docker build --build-arg GATEWAY_VERSION -t voiceassist/gateway .
 
-up: ## start gateway, PostgreSQL and Nextcloud in containers
+up: ## start the gateway, PostgreSQL and Nextcloud in containers
 	docker compose up --build --detach --wait
 
 down: ## stop the containers and keep their data
