@@ -1,7 +1,7 @@
-"""Accounts for schemathesis, which loads this file as its hooks (scripts/api-check).
+"""The hooks of schemathesis for scripts/api-check: accounts, and what no schema can describe.
 
-API_CHECK_ROLE is the role of the callers: user or admin. Operations that end the
-caller's login or change its credentials get an account of their own for each call.
+API_CHECK_ROLE is the role of the callers: user or admin. Each call of an operation that
+ends the caller's login or changes its credentials uses a new account.
 """
 
 import json
@@ -14,11 +14,11 @@ import schemathesis
 
 URL = os.environ["API_CHECK_URL"]
 ROLE = os.environ["API_CHECK_ROLE"]
-ROOT = os.environ["API_CHECK_ROOT"]  # the address of the administrator that makes the others
-PASSWORD = "correct horse battery staple"  # as in the examples of the document
+ROOT = os.environ["API_CHECK_ROOT"]  # e-mail address of the administrator who creates the others
+PASSWORD = "correct horse battery staple"  # as in the examples of docs/openapi.json
 TLS = ssl.create_default_context(cafile=os.environ["API_CHECK_CERTIFICATE"])
 
-# What ends the caller's login, or changes its address, password, role or state.
+# Operations that end the caller's login, or change its address, password, role or state.
 DESTRUCTIVE = {
     "logout", "replaceMe", "changeMe", "deleteMe", "changePassword", "changeMyPassword",
     "replaceMyPassword", "endMyLogin", "changeUser", "deleteUser",
@@ -40,7 +40,7 @@ def login(email):
 
 
 def new_account():
-    """Makes an account with the role and returns an access token of it."""
+    """Creates an account with the role and returns an access token for it."""
     email = f"check-{uuid.uuid4().hex}@example.org"
     account = {"email": email, "password": PASSWORD}
     if ROLE == "admin":
@@ -79,8 +79,8 @@ class Accounts:
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Puts the slashes of the path of a file back, which OpenAPI cannot describe:
-    the gateway rejects an encoded slash, since some proxies decode it."""
+    """Decodes slashes in the path of a file. OpenAPI cannot describe such a path, and the
+    gateway rejects an encoded slash, because some proxies decode it."""
     parameters = case.path_parameters or {}
     if isinstance(parameters.get("path"), str):
         parameters["path"] = parameters["path"].replace("%2F", "/")
@@ -88,40 +88,40 @@ def before_call(context, case, kwargs):
 
 @schemathesis.hook
 def after_call(context, case, response):
-    """Forgets the shared token when the gateway rejects it: an administrator of
-    another call may have deleted or disabled its account."""
+    """Discards the shared token if the gateway rejects it: another call, as an
+    administrator, may have deleted or disabled its account."""
     if response.status_code == 401 and Shared.token:
         sent = response.request.headers.get("Authorization", "")
         if sent in ("Bearer " + Shared.token, b"Bearer " + Shared.token.encode()):
             Shared.token = None
 
 
-# What no schema can say: rejections of requests that docs/openapi.json allows, by
-# the code of the problem or of the field, each with the reason. Everything else
-# that schemathesis finds is a deviation.
+# What no schema can describe: rejections of requests that docs/openapi.json allows, by
+# the code of the problem or of the field, each with the reason. Everything else that
+# schemathesis finds is a deviation.
 BEYOND_SCHEMA = {
     "incorrect_password": "depends on the account",
     "precondition_failed": "depends on the stored file",
     "invalid_cursor": "a cursor is opaque",
-    "invalid_quota": "the largest quota is a number of bytes, in either unit",
-    "password_too_short": "limits of bytes, a schema counts characters",
-    "password_too_long": "limits of bytes, a schema counts characters",
-    "password_common": "a long list",
-    "invalid_email": "the rules of IDNA and of invisible characters",
-    "invalid_name": "which characters are visible is Unicode's to say",
-    "name_reserved": "in any case of letters",
-    "name_too_long": "limits of bytes, a schema counts characters",
+    "invalid_quota": "the largest quota is a number of bytes, whatever the unit",
+    "password_too_short": "the limit is in bytes, and a schema counts characters",
+    "password_too_long": "the limit is in bytes, and a schema counts characters",
+    "password_common": "depends on a long list",
+    "invalid_email": "depends on the rules of IDNA and on invisible characters",
+    "invalid_name": "depends on Unicode's properties of characters",
+    "name_reserved": "compared without regard to case",
+    "name_too_long": "the limit is in bytes, and a schema counts characters",
     "invalid_destination": "compares the path and the body",
     "whole_folder": "depends on how the path ends",
     "unexpected_body": "depends on how the path ends",
 }
 
-# Fields with a code that is beyond the schema for them only.
+# Codes that are beyond the schema for one field only.
 BEYOND_SCHEMA_FIELDS = {
-    ("current_password", "required"): "only a new address needs it",
+    ("current_password", "required"): "required only with a new address",
 }
 
-# Second names of one value, which have to be alike.
+# Fields that are two names for the same value, so both must be equal.
 ALIKE = {
     "username", "email", "password", "current_password", "old_password", "currentPassword",
     "new_password", "newPassword",
@@ -132,24 +132,24 @@ def beyond(field, code):
     return code in BEYOND_SCHEMA or (field, code) in BEYOND_SCHEMA_FIELDS or (code == "not_allowed" and field in ALIKE)
 
 
-# Requests that schemathesis takes for invalid, and that are valid, by the operation
-# and its words.
+# Valid requests that schemathesis considers invalid, by the operation and by a part of
+# its message, each with the reason.
 VALID = {
     ("login", "Missing required property: username"): "email is enough",
     ("login", "Missing required property: email"): "username is enough",
-    ("read", "`limit` in query"): "only a folder has pages",
-    ("read", "`cursor` in query"): "only a folder has pages",
-    ("register", "/properties/full_name"): "white space around a name does not count",
-    ("changeMe", "/properties/full_name"): "white space around a name does not count",
-    ("replaceMe", "/properties/full_name"): "white space around a name does not count",
-    ("createUser", "/properties/full_name"): "white space around a name does not count",
-    ("changeUser", "/properties/full_name"): "white space around a name does not count",
+    ("read", "`limit` in query"): "ignored for files, which have no pages",
+    ("read", "`cursor` in query"): "ignored for files, which have no pages",
+    ("register", "/properties/full_name"): "white space around a name is removed",
+    ("changeMe", "/properties/full_name"): "white space around a name is removed",
+    ("replaceMe", "/properties/full_name"): "white space around a name is removed",
+    ("createUser", "/properties/full_name"): "white space around a name is removed",
+    ("changeUser", "/properties/full_name"): "white space around a name is removed",
 }
 
 
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
-    """Keeps what is a deviation."""
+    """Reports whether the failure is a deviation."""
     if type(failure).__name__ == "AcceptedNegativeData":
         operation = case.operation.definition.raw["operationId"]
         return not any(operation == o and words in failure.message for o, words in VALID)
