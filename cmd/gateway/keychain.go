@@ -43,8 +43,8 @@ func signsWith(algorithm string) keyKind {
 // chainOf returns the chain of the data secrets, or of what signs access tokens.
 func chainOf(env *config.Env, data bool) (*chain, error) {
 	c := &chain{env: env, file: keyFile(env), algorithm: token.LoadAlgorithm(env)}
-	c.kind, c.plan.Settle = signsWith(c.algorithm), settle
-	c.plan.Keep = token.LoadLifetime(env) + token.ExpiryLeeway + slack
+	c.kind, c.plan.Reload = signsWith(c.algorithm), settle
+	c.plan.Retain = token.LoadLifetime(env) + token.ExpiryLeeway + slack
 	if c.kind == signingKey {
 		c.plan.Publish = token.JWKSMaxAge + slack
 	}
@@ -54,7 +54,7 @@ func chainOf(env *config.Env, data bool) (*chain, error) {
 	var logins signin.Lifetimes
 	logins.Load(env)
 	if data || c.kind == jwtSecret && c.fromSettings() && !c.apart() {
-		c.plan.Keep = logins.Idle + slack
+		c.plan.Retain = logins.Idle + slack
 	}
 	return c, env.Err()
 }
@@ -109,7 +109,7 @@ func (c *chain) withoutLeaked(set, next keystore.Set, now time.Time) (keystore.S
 		return next, nil, nil
 	}
 	var err error
-	if next.Data, err = keystore.Keys(nil).Do(keystore.Begin, c.plan, now, data.fresh); err != nil {
+	if next.Data, err = keystore.Keys(nil).Apply(keystore.Begin, c.plan, now, data.fresh); err != nil {
 		return set, nil, err
 	}
 	return next, slices.Concat(before, next.Data), nil

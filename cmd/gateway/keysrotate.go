@@ -69,7 +69,7 @@ and exits with 1.`,
 			if ch.fromSettings() {
 				return tellSettings(c, ch)
 			}
-			ch.plan.Rest = olderThan
+			ch.plan.MinAge = olderThan
 			return withKeys(c, env, func(p *keyParts) error {
 				r, err := p.rotate(c.Context(), ch, now)
 				if r.Message == "" {
@@ -151,7 +151,7 @@ func (p *keyParts) rotate(ctx context.Context, c *chain, atOnce bool) (rotation,
 			r = rotation{Message: c.tellWait(step, due), NextAt: utc(due)}
 			return set, nil
 		}
-		after, err := keys.Do(step, c.plan, now, c.fresh)
+		after, err := keys.Apply(step, c.plan, now, c.fresh)
 		if err != nil {
 			return set, err
 		}
@@ -240,7 +240,7 @@ func (c *chain) tellStep(step keystore.Step, before, after keystore.Keys) (strin
 // tellWait says why nothing was done.
 func (c *chain) tellWait(step keystore.Step, due time.Time) string {
 	why := map[keystore.Step]string{
-		keystore.Publish: "the " + string(c.kind) + " signs for less than " + c.plan.Rest.String() + " (--older-than)",
+		keystore.Publish: "the " + string(c.kind) + " signs for less than " + c.plan.MinAge.String() + " (--older-than)",
 		keystore.Sign:    "verifiers may have a key set without the new " + string(c.kind),
 		keystore.Remove:  "tokens of the " + string(c.kind) + " before may still be in use",
 	}[step]

@@ -253,7 +253,7 @@ func tellSettings(cmd *cobra.Command, c *chain) error {
 		c.tellSecrets(say, with["accepted"].KeyID)
 	case isPrevious:
 		say("%s after %s began to sign: take out %s and %s_FILE, which name %s, and restart every process.",
-			c.plan.Keep, with["signs"].KeyID, token.VariablePrevious, token.VariablePrevious, previous.KeyID)
+			c.plan.Retain, with["signs"].KeyID, token.VariablePrevious, token.VariablePrevious, previous.KeyID)
 	case isNext:
 		say("The next key %s is published by %s. It may sign when every process has published it for %s.", next.KeyID, next.Source, c.plan.Publish)
 		if next.Until != nil {
@@ -287,7 +287,7 @@ func (c *chain) tellSecrets(say func(format string, args ...any), other string) 
 	if other != "" && was == current {
 		say("%s is accepted, by %s.", other, others)
 		say("If it is the new one: exchange the values of %s and %s, and restart every process.", current, others)
-		say("If it is the old one: %s after it was replaced, %stake it out of %s, and restart every process.", c.plan.Keep, reseal, others)
+		say("If it is the old one: %s after it was replaced, %stake it out of %s, and restart every process.", c.plan.Retain, reseal, others)
 		return
 	}
 	say("To begin a rotation, where NEW is what `gateway keys generate --algorithm HS256` prints:")
@@ -297,7 +297,7 @@ func (c *chain) tellSecrets(say func(format string, args ...any), other string) 
 		say("1. Set %s to NEW, and restart every process: they accept it before any uses it.", others)
 	}
 	say("2. Set %s to NEW and %s to what %s is now, and restart every process.", current, others, was)
-	say("3. After %s %stake %s out, and restart every process.", c.plan.Keep, reseal, others)
+	say("3. After %s %stake %s out, and restart every process.", c.plan.Retain, reseal, others)
 	if c.kind == jwtSecret {
 		say("Whoever else verifies access tokens with the secret must accept NEW before step 2.")
 	}

@@ -1,11 +1,13 @@
-// Package keystore keeps what a gateway signs with in one file, keys.json: the
-// secrets and the signing keys, each with the times that a rotation goes by. One
-// file that is replaced as a whole has no state half way: whoever reads it, and
-// wherever a write is cut off, there are the keys before or the keys after.
+// Package keystore stores the generated keys of a gateway in one file, keys.json:
+// secrets and signing keys, each with the times that a rotation needs. The file
+// is replaced as a whole. A reader, or a process that starts after a crash, finds
+// either the old keys or the new ones.
 //
-// [File] reads and replaces it; [Keys] say which key signs at a time, and what a
-// rotation does next. The package makes no keys, and knows nothing about them
-// but their times.
+// [File] reads and replaces the file. [Keys] decide which key signs at a given
+// time, and what the next step of a rotation is. The package does not generate
+// keys, and does not depend on their format.
+//
+// Begin with [File.Update] and [Keys.Next].
 package keystore
 
 import (
@@ -24,35 +26,34 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
-// Name is that of the file in its directory.
+// Name is the name of the file in its directory.
 const Name = "keys.json"
 
 const (
-	maxFile  = 256 << 10             // bytes; a set has some 10 keys of 3 KiB at most
-	patience = 10 * time.Second      // how long a rotation waits for another
-	retry    = 20 * time.Millisecond // between two looks at the lock
+	maxFile     = 256 << 10             // bytes; a set has about 10 keys of at most 3 KiB
+	lockTimeout = 10 * time.Second      // how long a rotation waits for another one
+	lockRetry   = 20 * time.Millisecond // between two attempts to take the lock
 )
 
-// A Set is all that the file holds.
+// A Set is the content of the file.
 type Set struct {
-	Secrets Keys // what JWT_SECRET and JWT_PREVIOUS_SECRETS hold elsewhere
-	Data    Keys // what DATA_SECRET and DATA_PREVIOUS_SECRETS hold elsewhere
+	Secrets Keys // used if JWT_SECRET is not set
+	Data    Keys // used if DATA_SECRET is not set
 	Signing Keys // private keys in PEM
 }
 
-// A File is the keys.json of one directory. Its methods may be called
-// concurrently, by any number of processes on one machine or file system that
-// has locks.
+// A File is the keys.json of one directory. It is safe for concurrent use, also by
+// several processes if the file system supports locks.
 type File struct{ path string }
 
-// In returns the file in dir, whether it exists or not.
+// In returns the file in dir, which need not exist.
 func In(dir string) File { return File{filepath.Join(dir, Name)} }
 
-// Path returns where the file is.
+// Path returns the path of the file.
 func (f File) Path() string { return f.path }
 
-// Read returns what is in the file; nothing where there is none. An error does
-// not quote what is there.
+// Read returns the content of the file, or an empty set if it does not exist.
+// Errors do not quote the content.
 func (f File) Read() (Set, error) {
 	text, err := os.ReadFile(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -61,17 +62,18 @@ func (f File) Read() (Set, error) {
 	if err != nil {
 		return Set{}, err
 	}
-	set, err := decode(text)
+	set, err := unmarshal(text)
 	if err != nil {
 		return Set{}, fmt.Errorf("%s: %w", f.path, err)
 	}
 	return set, nil
 }
 
-// Update replaces the set by what change makes of it, unless that is the same or
-// an error. No other Update of the file runs meanwhile; change may take its time.
-// After an error, and after a crash at any point, the file is as before or as
-// after; when Update returns nil it is on the disk.
+// Update replaces the set with the result of change. It writes nothing if change
+// returns an error or an equal set. The file is locked during the call, and change
+// may be slow; another Update gives up after 10 seconds. After an error or a crash
+// the file contains either the old set or the new one. When Update returns nil, the
+// new set has been synced to disk.
 func (f File) Update(ctx context.Context, change func(Set) (Set, error)) error {
 	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
 		return err
@@ -92,10 +94,10 @@ func (f File) Update(ctx context.Context, change func(Set) (Set, error)) error {
 	return f.write(after)
 }
 
-// lock takes the lock of the file, which is one beside it: the file itself is
-// another after each change.
+// lock takes the lock, which is a separate file: an update replaces keys.json, and
+// a lock on the old file would not exclude anybody.
 func (f File) lock(ctx context.Context) (unlock func(), err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("%s is locked by another process", f.path))
+	ctx, cancel := context.WithTimeoutCause(ctx, lockTimeout, fmt.Errorf("%s is locked by another process", f.path))
 	defer cancel()
 	l, err := os.OpenFile(f.path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -107,32 +109,32 @@ func (f File) lock(ctx context.Context) (unlock func(), err error) {
 			return nil, errors.Join(fmt.Errorf("lock %s: %w", l.Name(), err), l.Close())
 		}
 		if locked {
-			return func() { _ = l.Close() }, nil // which gives the lock back
+			return func() { _ = l.Close() }, nil // closing releases the lock
 		}
 		select {
-		case <-time.After(retry):
+		case <-time.After(lockRetry):
 		case <-ctx.Done():
 			return nil, errors.Join(context.Cause(ctx), l.Close())
 		}
 	}
 }
 
-// write replaces the file. The draft has one name, so that one that a crash left
-// behind, with keys in it, does not stay.
+// write replaces the file. The temporary file has a fixed name, so that the next
+// write removes one that a crash left behind: it contains keys.
 func (f File) write(set Set) error {
-	draft := f.path + ".new"
-	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	temp := f.path + ".new"
+	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	w, err := os.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	w, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(encode(set))
+	_, err = w.Write(marshal(set))
 	if err := errors.Join(err, w.Sync(), w.Close()); err != nil {
-		return errors.Join(err, os.Remove(draft))
+		return errors.Join(err, os.Remove(temp))
 	}
-	if err := os.Rename(draft, f.path); err != nil {
+	if err := os.Rename(temp, f.path); err != nil {
 		return err
 	}
 	dir, err := os.Open(filepath.Dir(f.path))
@@ -142,7 +144,7 @@ func (f File) write(set Set) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// The file as it is kept. Times are those of RFC 3339.
+// The JSON form of the file. Times have the format of RFC 3339.
 type (
 	storedSet struct {
 		Secrets []storedKey `json:"secrets,omitempty"`
@@ -156,7 +158,7 @@ type (
 	}
 )
 
-func encode(set Set) []byte {
+func marshal(set Set) []byte {
 	store := func(keys Keys) []storedKey {
 		var list []storedKey
 		for _, k := range keys {
@@ -166,19 +168,19 @@ func encode(set Set) []byte {
 	}
 	text, err := json.MarshalIndent(storedSet{store(set.Secrets), store(set.Data), store(set.Signing)}, "", "  ")
 	if err != nil {
-		panic("keystore: encode: " + err.Error()) // strings, and times of this age
+		panic("keystore: marshal: " + err.Error()) // strings, and times with years of four digits
 	}
 	return append(text, '\n')
 }
 
-func decode(text []byte) (Set, error) {
+func unmarshal(text []byte) (Set, error) {
 	if len(text) > maxFile {
 		return Set{}, fmt.Errorf("is longer than %d bytes", maxFile)
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	var s storedSet
-	if d.Decode(&s) != nil || d.More() { // whose error may quote a key
+	if d.Decode(&s) != nil || d.More() { // the error is dropped: it may quote a key
 		return Set{}, errors.New("is not JSON in the format of `gateway keys`")
 	}
 	load := func(list []storedKey) Keys {
@@ -189,5 +191,5 @@ func decode(text []byte) (Set, error) {
 		return keys
 	}
 	set := Set{load(s.Secrets), load(s.Data), load(s.Signing)}
-	return set, errors.Join(set.Secrets.check("secrets"), set.Data.check("data_secrets"), set.Signing.check("signing_keys"))
+	return set, errors.Join(set.Secrets.validate("secrets"), set.Data.validate("data_secrets"), set.Signing.validate("signing_keys"))
 }

@@ -36,7 +36,7 @@ func keyMaker() func() (secret.String, error) {
 
 func TestKeys_RotateSigningKeys(t *testing.T) {
 	t.Parallel()
-	plan := keystore.Plan{Publish: time.Hour, Settle: time.Minute, Keep: 20 * time.Minute, Rest: 24 * time.Hour}
+	plan := keystore.Plan{Publish: time.Hour, Reload: time.Minute, Retain: 20 * time.Minute, MinAge: 24 * time.Hour}
 	fresh := keyMaker()
 	var keys keystore.Keys
 	now := start
@@ -60,7 +60,7 @@ func TestKeys_RotateSigningKeys(t *testing.T) {
 			now = due
 		}
 		var err error
-		if keys, err = keys.Do(step, plan, now, fresh); err != nil {
+		if keys, err = keys.Apply(step, plan, now, fresh); err != nil {
 			t.Fatal(err)
 		}
 		previous, signing, next := keys.Split(now)
@@ -75,15 +75,15 @@ func TestKeys_RotateSigningKeys(t *testing.T) {
 			t.Errorf("after %s the next key knows already when it signs", step)
 		}
 	}
-	if _, err := keys.Do(keystore.Remove, plan, now, fresh); err == nil {
+	if _, err := keys.Apply(keystore.Remove, plan, now, fresh); err == nil {
 		t.Error("a step that is not the next was taken")
 	}
 }
 
 func TestKeys_NewSecretIsAcceptedBeforeItSigns(t *testing.T) {
 	t.Parallel()
-	plan := keystore.Plan{Settle: 30 * time.Second, Keep: time.Hour}
-	keys, err := keystore.Keys{key("key 0", 0, 0)}.Do(keystore.Publish, plan, at(time.Minute), keyMaker())
+	plan := keystore.Plan{Reload: 30 * time.Second, Retain: time.Hour}
+	keys, err := keystore.Keys{key("key 0", 0, 0)}.Apply(keystore.Publish, plan, at(time.Minute), keyMaker())
 	if err != nil {
 		t.Fatal(err)
 	}

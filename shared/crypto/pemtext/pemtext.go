@@ -36,7 +36,7 @@ func PrivateKey(text []byte) (crypto.Signer, error) {
 		}
 		others = append(others, block.Type)
 	}
-	return nil, missing("private key", text, others)
+	return nil, errNotFound("private key", text, others)
 }
 
 func privateKey(block *pem.Block) (crypto.Signer, error) {
@@ -91,7 +91,7 @@ func PublicKey(text []byte) (crypto.PublicKey, error) {
 	case len(keys) > 1:
 		return nil, fmt.Errorf("%d public keys, and only one can be meant", len(keys))
 	}
-	err := missing("public key", text, others)
+	err := errNotFound("public key", text, others)
 	switch {
 	case slices.ContainsFunc(others, func(kind string) bool { return strings.HasSuffix(kind, "PRIVATE KEY") }):
 		err = fmt.Errorf("%w; openssl pkey -pubout -in FILE writes its public half", err)
@@ -117,7 +117,7 @@ func Authorities(text []byte) (*x509.CertPool, error) {
 		}
 		others = append(others, block.Type)
 	}
-	return nil, missing("certificate", text, others)
+	return nil, errNotFound("certificate", text, others)
 }
 
 func blocks(text []byte) (all []*pem.Block) {
@@ -131,9 +131,9 @@ func blocks(text []byte) (all []*pem.Block) {
 	}
 }
 
-// missing returns the error for text without a block of the kind that is wanted,
+// errNotFound returns the error for text without a block of the kind that is wanted,
 // but with those of the kinds given.
-func missing(wanted string, text []byte, kinds []string) error {
+func errNotFound(wanted string, text []byte, kinds []string) error {
 	const longest = 200
 	begun, only := bytes.Count(text, []byte("-----BEGIN ")), strings.Join(kinds, ", ")
 	switch {
