@@ -64,7 +64,7 @@ func examine(vars *variables) *checkReport {
 		err = env.Load(new(postgres.DirectSettings))
 	}
 	c := &checker{vars: vars, env: env, kept: kept, known: map[string]settings.Setting{}}
-	set, _ := keyFile(env).Read() // what is wrong with it was found above
+	set, _ := keySource(env).File.Read() // what is wrong with it was found above
 	c.stored = len(set.Secrets) > 0
 	for _, s := range describe().All() {
 		c.known[s.Name] = s
@@ -115,7 +115,7 @@ func (c *checker) from(name string) string {
 	case strings.Trim(c.kept[name], ",") == "":
 		return "default"
 	case c.stored:
-		return keyFile(c.env).Path()
+		return keySource(c.env).File.Path()
 	}
 	return "generated at the first start"
 }

@@ -64,7 +64,7 @@ func open(ctx context.Context, vars *variables, env *config.Env, log *slog.Logge
 	if _, err := rehearse(vars, env); err != nil {
 		return nil, err
 	}
-	own := lacksSecret(env)
+	own := keySource(env).LacksSecret()
 	if err := vars.keep(ctx, env, time.Now()); err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func open(ctx context.Context, vars *variables, env *config.Env, log *slog.Logge
 		return nil, err
 	}
 	if own && !s.Database.embedded {
-		log.WarnContext(ctx, ownSecret, slog.String("file", keyFile(env).Path()))
+		log.WarnContext(ctx, ownSecret, slog.String("file", keySource(env).File.Path()))
 	}
 	if warning := setup.SharedSecret(&s.Tokens.Settings, &s.Keys); warning != "" {
 		log.WarnContext(ctx, warning)
