@@ -27,7 +27,7 @@ var layers = []layer{
 
 	// Adapters speak SQL, HTTP, WebDAV or Redis, and never to each other.
 	{name: "adapters", imports: "foundation keys rules", apart: true, packages: "shared/store/ shared/endpoint " +
-		"shared/nextcloud/ shared/ratelimit/redislimit/ functions/health/internal/"},
+		"shared/nextcloud/ shared/ratelimit/redislimit/"},
 	{name: "validation", packages: "shared/validation", imports: "foundation rules adapters"},
 
 	// Services change accounts, files and the audit trail, through adapters.

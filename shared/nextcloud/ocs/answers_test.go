@@ -189,25 +189,3 @@ func TestError_IsOneShortLine(t *testing.T) {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
 }
-
-func TestClient_Status_RejectsOtherDocuments(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name   string
-		answer handmade
-		want   error
-	}{
-		{"another page", handmade{status: 200, contentType: htmlType, body: page}, ocs.ErrBadAnswer},
-		{"a host name that is not trusted", handmade{status: 400, body: `{"error":"Trusted domain error.","code":15}`}, ocs.ErrBadAnswer},
-		{"a redirect", handmade{status: 302, header: map[string]string{"Location": "/login"}}, ocs.ErrBadAnswer},
-		{"a proxy without a server", handmade{status: 502, body: page}, ocs.ErrUnavailable},
-		{"a proxy that limits", handmade{status: 429}, ocs.ErrRateLimited},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			_, err := dial(t, tt.answer, time.Minute).Status(t.Context())
-			wantError(t, err, tt.want)
-		})
-	}
-}

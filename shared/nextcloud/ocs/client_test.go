@@ -359,21 +359,11 @@ func TestClient_WrongAdministrator(t *testing.T) {
 	})
 }
 
-func TestClient_Status(t *testing.T) {
+func TestClient_Maintenance(t *testing.T) {
 	t.Parallel()
 	server, client := open(t)
-	got, err := client.Status(t.Context())
-	must(t, err)
-	if want := (ocs.Status{Installed: true, Version: "27.1.0"}); got != want || !got.Usable() {
-		t.Errorf("got %+v, want %+v, usable", got, want)
-	}
 	server.SetMaintenance(true)
-	got, err = client.Status(t.Context())
-	must(t, err)
-	if !got.Maintenance || got.Usable() {
-		t.Errorf("got %+v, want maintenance", got)
-	}
-	_, err = client.User(t.Context(), "admin")
+	_, err := client.User(t.Context(), "admin")
 	wantError(t, err, ocs.ErrMaintenance)
 	wantError(t, err, ocs.ErrUnavailable)
 }

@@ -2,6 +2,8 @@ package ocs_test
 
 import (
 	"errors"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -10,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest/contract"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 	"github.com/voiceassist/gateway/shared/nextcloud/quota"
@@ -345,9 +348,16 @@ func deletion(t *testing.T, s contract.Server) {
 }
 
 func status(t *testing.T, s contract.Server) {
-	st, err := s.Admin.Status(t.Context())
-	if err != nil || !st.Usable() || st.Version == "" {
-		t.Errorf("got %+v, %v", st, err)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL.JoinPath("status.php").String(), http.NoBody)
+	try(t, err)
+	resp, err := http.DefaultClient.Do(req)
+	try(t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	try(t, err)
+	got, err := nextcloud.ParseStatus(body)
+	if err != nil || !got.Installed || got.Maintenance || got.NeedsUpgrade || strings.Count(got.Version, ".") != 3 {
+		t.Errorf("got %+v, %v", got, err)
 	}
 	_, err = s.Admin.Throttle(t.Context())
 	try(t, err)

@@ -53,7 +53,7 @@ func TestClient_AppPassword_LostAnswerIsUncertain(t *testing.T) {
 	t.Parallel()
 	server, client := open(t)
 	server.AddUser("ada", adaPassword, "")
-	_, err := client.Status(t.Context()) // so that a connection is there to be used again
+	_, err := client.Throttle(t.Context()) // so that a connection is there to be used again
 	must(t, err)
 	server.Fail(nextcloudtest.Times(1, nextcloudtest.CutAfter(), nil))
 	_, err = client.AppPassword(t.Context(), "ada", adaPassword)

@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
@@ -50,24 +50,6 @@ func (x *examination) land(ctx context.Context, u *url.URL) (landing, error) {
 	return l, errors.Join(err, resp.Body.Close())
 }
 
-// A status is what status.php says.
-type status struct {
-	Installed    *bool  `json:"installed"`
-	Maintenance  bool   `json:"maintenance"`
-	NeedsUpgrade bool   `json:"needsDbUpgrade"`
-	Version      string `json:"version"`
-	Code         int    `json:"code"` // of an error
-}
-
-// said reads what status.php says, and whether it was one.
-func (l landing) said() (status, bool) {
-	var s status
-	if json.Unmarshal(l.body, &s) != nil {
-		return status{}, false
-	}
-	return s, s.Installed != nil
-}
-
 // answers asks whether a Nextcloud answers at the address.
 func (x *examination) answers(ctx context.Context) []Finding {
 	l, err := x.land(ctx, statusOfFolder(x.base))
@@ -79,10 +61,9 @@ func (x *examination) answers(ctx context.Context) []Finding {
 		return failed(t.cure, "no HTTP response: %s", t.text)
 	}
 	x.landing = l
-	said, isOne := l.said()
-	x.status = said
+	x.status, err = nextcloud.ParseStatus(l.body)
 	switch {
-	case isOne:
+	case err == nil:
 		return fine("a Nextcloud responds")
 	case l.status == http.StatusBadRequest && x.base.Scheme == "http" && wantsTLS(l.body):
 		return failed("Use https in NEXTCLOUD_URL.", "port %s requires TLS, but NEXTCLOUD_URL is plain http", x.port())
@@ -129,7 +110,6 @@ func (x *examination) noNextcloud(ctx context.Context, l landing) []Finding {
 // trusted reads the refusal of a host name that is not in trusted_domains: in
 // JSON at status.php, in HTML elsewhere.
 func (x *examination) trusted(context.Context) []Finding {
-	const untrusted = 15
 	if x.landing.status != http.StatusBadRequest {
 		return fine("the host name is a trusted domain")
 	}
@@ -139,7 +119,7 @@ func (x *examination) trusted(context.Context) []Finding {
 	}
 	cure := "On the server: occ config:system:set trusted_domains N --value " + host +
 		", where N is the next free number in occ config:system:get trusted_domains."
-	if x.status.Code == untrusted {
+	if x.status.UntrustedHost {
 		return failed(cure, "Nextcloud does not trust the host name %s", host)
 	}
 	return failed(cure+" If the list has it already, check the log of the proxy in front of Nextcloud.",
@@ -150,7 +130,7 @@ func (x *examination) trusted(context.Context) []Finding {
 func (x *examination) version(context.Context) []Finding {
 	s := x.status
 	switch {
-	case !*s.Installed:
+	case !s.Installed:
 		return failed("Finish the installation in the browser, or with occ maintenance:install.", "Nextcloud is not installed yet")
 	case s.Maintenance:
 		return failed("If no maintenance is in progress: occ maintenance:mode --off", "Nextcloud is in maintenance mode")

@@ -106,7 +106,7 @@ type examination struct {
 
 	self    netip.Addr // ours, on the connection to the server
 	landing landing
-	status  status
+	status  nextcloud.Status
 	groups  []string // of the administrator
 	scratch scratch
 }

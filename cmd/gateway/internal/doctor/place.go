@@ -5,9 +5,11 @@ import (
 	"net/url"
 	"path"
 	"strings"
+
+	"github.com/voiceassist/gateway/shared/nextcloud"
 )
 
-// statusPage is where a Nextcloud says what it is, in its folder.
+// statusPage is the path of status.php in the folder of a Nextcloud.
 const statusPage = "/status.php"
 
 // statusOfFolder returns the address of status.php of an installation.
@@ -59,7 +61,7 @@ func (x *examination) search(ctx context.Context) *url.URL {
 		if err != nil {
 			return nil
 		}
-		if _, isOne := l.said(); isOne {
+		if _, err := nextcloud.ParseStatus(l.body); err == nil {
 			return u
 		}
 	}

@@ -3,12 +3,13 @@ package probe
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+
+	"github.com/voiceassist/gateway/shared/nextcloud"
 )
 
 // maxAnswer bounds the bytes read of a response; the expected responses are far shorter.
@@ -43,31 +44,21 @@ func Nextcloud(base *url.URL, c *http.Client) Probe {
 	}
 }
 
-// untrustedDomain is the error code of a Nextcloud server that is called by a host name
-// missing from its trusted_domains.
-const untrustedDomain = 15
-
 // judge evaluates the response of status.php.
 func judge(status int, body []byte) error {
-	var said struct {
-		Installed      *bool `json:"installed"`
-		Maintenance    bool  `json:"maintenance"`
-		NeedsDBUpgrade bool  `json:"needsDbUpgrade"`
-		Code           int   `json:"code"`
-	}
-	err := json.Unmarshal(body, &said)
+	s, err := nextcloud.ParseStatus(body)
 	switch {
-	case status == http.StatusBadRequest && said.Code == untrustedDomain:
+	case status == http.StatusBadRequest && s.UntrustedHost:
 		return &Failure{Text: "the host name it is called by is not in its trusted_domains"}
-	case said.Maintenance: // also with status 503
+	case s.Maintenance: // also with status 503
 		return &Failure{Text: "in maintenance mode"}
 	case status != http.StatusOK:
 		return expectOK(status)
-	case err != nil || said.Installed == nil:
+	case err != nil:
 		return &Failure{Text: "the answer is not that of a Nextcloud", cause: err}
-	case !*said.Installed:
+	case !s.Installed:
 		return &Failure{Text: "not installed yet"}
-	case said.NeedsDBUpgrade:
+	case s.NeedsUpgrade:
 		return &Failure{Text: "waiting for the upgrade of its database"}
 	}
 	return nil
