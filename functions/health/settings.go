@@ -16,26 +16,20 @@ type Settings struct {
 	Nextcloud nextcloud.Server
 
 	qdrant *url.URL
-	redis  *redisprobe.Redis
+	redis  redisprobe.Settings
 }
 
 // Load loads REDIS_URL, QDRANT_URL and the settings of the Nextcloud server.
 func (s *Settings) Load(r setting.Reader) {
-	s.Nextcloud.Load(r)
+	setting.Load(r, &s.Nextcloud, &s.redis)
 	s.qdrant = r.URL("QDRANT_URL", "http", "https")
-	if u := r.URL("REDIS_URL", "redis", "rediss"); u != nil {
-		var err error
-		if s.redis, err = redisprobe.Open(u); err != nil {
-			r.RefuseSecret("REDIS_URL", "is not usable ("+err.Error()+")", "redis://user:password@host:6379/0")
-		}
-	}
 }
 
 // New returns the function for db and the dependencies that s names.
 func New(s Settings, db *store.DB) *Function {
 	f := &Function{Database: probe.Cached(db.Ping, Fresh), Schema: schema(db), Now: time.Now}
-	if s.redis != nil {
-		f.Redis = probe.Cached(s.redis.Check, Fresh)
+	if redis := s.redis.Open(); redis != nil {
+		f.Redis = probe.Cached(redis.Check, Fresh)
 	}
 	if s.qdrant != nil {
 		f.Qdrant = probe.Cached(probe.Qdrant(s.qdrant), Fresh)

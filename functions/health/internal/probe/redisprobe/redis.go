@@ -4,7 +4,6 @@ package redisprobe
 import (
 	"context"
 	"errors"
-	"net/url"
 	"strings"
 	"sync/atomic"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/voiceassist/gateway/functions/health/internal/probe"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 )
 
 // A Redis probes one server over one connection. It connects at first use and again after
@@ -21,13 +21,20 @@ type Redis struct {
 	client atomic.Pointer[redis.Client]
 }
 
-// Open returns a probe of the server at u: redis:// or rediss:// (over TLS), with user,
-// password and database number as usual for Redis clients. It does not connect. Its error
-// contains no credentials and no addresses.
-func Open(u *url.URL) (*Redis, error) {
+// Settings name a Redis server, or none.
+type Settings struct{ options *redis.Options }
+
+// Load loads REDIS_URL: redis:// or rediss:// (over TLS), with user, password and database
+// number as usual for Redis clients.
+func (s *Settings) Load(r setting.Reader) {
+	u := r.URL("REDIS_URL", "redis", "rediss")
+	if u == nil {
+		return
+	}
 	opts, err := redis.ParseURL(u.String())
-	if err != nil {
-		return nil, errors.New("it is no URL such as redis://:password@host:6379/0")
+	if err != nil { // which may quote the password
+		r.RefuseSecret("REDIS_URL", "is not usable (it is no URL such as redis://:password@host:6379/0)", "redis://user:password@host:6379/0")
+		return
 	}
 	opts.PoolSize = 1
 	opts.MaxRetries, opts.DialerRetries = -1, 1 // the next probe is the retry
@@ -36,9 +43,17 @@ func Open(u *url.URL) (*Redis, error) {
 	// Connect in one round trip instead of three; a probe needs nothing else.
 	opts.DisableIdentity = true
 	opts.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	r := &Redis{opts: opts}
-	r.client.Store(redis.NewClient(opts))
-	return r, nil
+	s.options = opts
+}
+
+// Open returns a probe of the server, or nil if there is none. It does not connect.
+func (s *Settings) Open() *Redis {
+	if s.options == nil {
+		return nil
+	}
+	r := &Redis{opts: s.options}
+	r.client.Store(redis.NewClient(s.options))
+	return r
 }
 
 // Check sends PING, at most for [probe.Timeout]. It is a [probe.Probe].

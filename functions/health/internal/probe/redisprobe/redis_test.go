@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/voiceassist/gateway/functions/health/internal/probe/redisprobe"
+	"github.com/voiceassist/gateway/shared/config"
 )
 
 func TestRedis_Check(t *testing.T) {
@@ -63,29 +63,32 @@ func TestRedis_TimesOutOnASilentServer(t *testing.T) {
 	}
 }
 
-func TestOpen_ErrorsDoNotQuoteThePassword(t *testing.T) {
+func TestSettings_ErrorsDoNotQuoteThePassword(t *testing.T) {
 	t.Parallel()
 	for _, raw := range []string{"http://:hunter2@host", "redis://:hunter2@host/hunter2", "redis://:hunter2@host?hunter2=1"} {
-		u, err := url.Parse(raw)
-		if err != nil {
-			t.Fatal(err)
+		var s redisprobe.Settings
+		err := config.Map(map[string]string{"REDIS_URL": raw}).Load(&s)
+		if err == nil || strings.Contains(err.Error(), "hunter2") || s.Open() != nil {
+			t.Errorf("%s is refused with %v, want an error without the password", raw, err)
 		}
-		if _, err := redisprobe.Open(u); err == nil || strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("Open(%s) = %v, want an error without the password", u.Redacted(), err)
-		}
+	}
+}
+
+func TestSettings_WithoutAServerThereIsNoProbe(t *testing.T) {
+	t.Parallel()
+	var s redisprobe.Settings
+	if err := config.Map(nil).Load(&s); err != nil || s.Open() != nil {
+		t.Errorf("got a probe, or %v", err)
 	}
 }
 
 func open(t *testing.T, raw string) *redisprobe.Redis {
 	t.Helper()
-	u, err := url.Parse(raw)
-	if err != nil {
+	var s redisprobe.Settings
+	if err := config.Map(map[string]string{"REDIS_URL": raw}).Load(&s); err != nil {
 		t.Fatal(err)
 	}
-	r, err := redisprobe.Open(u)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := s.Open()
 	t.Cleanup(func() { r.Close() })
 	return r
 }
