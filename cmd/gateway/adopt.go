@@ -30,12 +30,12 @@ account that is in conflict with the user's.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			name, err := account.ParseEmailLookup(args[0])
 			if err != nil {
-				return spoken(err)
+				return explain(err)
 			}
 			return withParts(c.Context(), vars, c.ErrOrStderr(), func(all *parts) error {
 				a, n, err := adopt(c.Context(), all, name, id)
 				if err != nil {
-					return spoken(err)
+					return explain(err)
 				}
 				result := struct {
 					UserID      account.ID    `json:"user_id"`

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/voiceassist/gateway/cmd/gateway/internal/database"
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/audit/trail"
 	"github.com/voiceassist/gateway/shared/identity/account"
@@ -64,7 +65,7 @@ Events that are not in the chain yet are added first, unless --read-only is set.
 				}
 				r, err := p.Trail.Verify(c.Context(), witness)
 				if err != nil {
-					return spoken(err)
+					return explain(err)
 				}
 				progress.end()
 				if err := writeResult(c, r, func(w io.Writer) { writeReport(w, r) }); err != nil || r.OK {
@@ -121,9 +122,9 @@ JSON object a line.`,
 			if err != nil {
 				return err
 			}
-			return withDatabase(c, vars, new(database), func(db *store.DB) error {
-				if err := migrated(c.Context(), db); err != nil {
-					return spoken(err)
+			return withDatabase(c, vars, new(database.Settings), func(db *store.DB) error {
+				if err := database.CheckSchema(c.Context(), db); err != nil {
+					return explain(err)
 				}
 				if user != "" {
 					if f.User, err = whom(c, db, user); err != nil {
@@ -132,7 +133,7 @@ JSON object a line.`,
 				}
 				events, err := db.AuditEvents(c.Context(), f)
 				if err != nil {
-					return spoken(err)
+					return explain(err)
 				}
 				if len(events) == 0 {
 					notice(c, "No events found.")
@@ -204,7 +205,7 @@ func whom(c *cobra.Command, db *store.DB, name string) (account.ID, error) {
 	if errors.Is(err, account.ErrNotFound) {
 		return "", fmt.Errorf("no user has the address %s; use the id to find the events of a deleted account", l.Key())
 	}
-	return a.ID, spoken(err)
+	return a.ID, explain(err)
 }
 
 // An auditLine is an event for programs.
@@ -261,10 +262,10 @@ trail is evidence.`,
 			return withParts(c.Context(), vars, c.ErrOrStderr(), func(p *parts) error {
 				r, err := p.Trail.Adopt(c.Context(), atTheConsole)
 				if err != nil {
-					return spoken(err)
+					return explain(err)
 				}
 				if _, _, err := p.Trail.Keep(c.Context()); err != nil {
-					return spoken(err)
+					return explain(err)
 				}
 				result := struct {
 					Adopted *trail.Broken `json:"adopted"`

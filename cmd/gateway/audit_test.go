@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/voiceassist/gateway/cmd/gateway/internal/database"
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/audit/trail"
 	"github.com/voiceassist/gateway/shared/identity/account"
@@ -43,7 +44,7 @@ func (c console) do(code int, args ...string) (stdout, stderr string) {
 // store runs fn on the database.
 func (c console) store(fn func(ctx context.Context, db *store.DB)) {
 	c.Helper()
-	db, err := sqlite.Open(filepath.Join(c.env["DATA_DIR"], databaseFile))
+	db, err := sqlite.Open(filepath.Join(c.env["DATA_DIR"], database.File))
 	if err != nil {
 		c.Fatal(err)
 	}

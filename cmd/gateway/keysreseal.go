@@ -59,11 +59,11 @@ func (r *resealer) reseal(ctx context.Context, ring *keyring.Ring) (*keys.Reseal
 	t := trail.New(r.db, ring, settings.Keep, r.now)
 	t.Progress = func(what string, events int64) { r.progress.show("%d events of the audit trail %s", events, what) }
 	if _, _, err := t.Keep(ctx); err != nil {
-		return nil, spoken(err)
+		return nil, explain(err)
 	}
 	n, lost, err := reconcile.Reseal(ctx, r.db, ring, func(checked int) { r.progress.show("%d encrypted values checked", checked) })
 	if err != nil {
-		return nil, spoken(err)
+		return nil, explain(err)
 	}
 	return &keys.Resealed{Sealed: n, Lost: lost}, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/voiceassist/gateway/cmd/gateway/internal/database"
 	"github.com/voiceassist/gateway/cmd/gateway/internal/keys"
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
@@ -93,10 +94,10 @@ func withRotator(c *cobra.Command, env *config.Env, chain keys.Chain, fn func(*k
 	ctx, logs := c.Context(), c.ErrOrStderr()
 	log := setup.Log(setting.LogLevel(env), logs)
 	makeDefault(log, logs)
-	return withDatabaseOf(c, env, new(database), func(db *store.DB) error {
+	return withDatabaseOf(c, env, new(database.Settings), func(db *store.DB) error {
 		db.LogTo(log)
-		if err := migrated(ctx, db); err != nil {
-			return spoken(err)
+		if err := database.CheckSchema(ctx, db); err != nil {
+			return explain(err)
 		}
 		if source := setting.Of[keys.Source](env); source.LacksSecret() {
 			if err := source.CreateSecrets(ctx, time.Now()); err != nil {
@@ -107,7 +108,7 @@ func withRotator(c *cobra.Command, env *config.Env, chain keys.Chain, fn func(*k
 		return fn(&keys.Rotator{Chain: chain, Now: time.Now, Reseal: reseal.reseal, Audit: func(ctx context.Context, detail string, now time.Time) error {
 			event := audit.New(audit.KeysRotated, "", atTheConsole, now)
 			event.Detail = detail
-			return spoken(db.Audit(ctx, event))
+			return explain(db.Audit(ctx, event))
 		}})
 	})
 }

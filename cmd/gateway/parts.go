@@ -8,14 +8,15 @@ import (
 	"maps"
 	"time"
 
+	"github.com/spf13/cobra"
+
+	"github.com/voiceassist/gateway/cmd/gateway/internal/database"
 	"github.com/voiceassist/gateway/functions"
-	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/audit/trail"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/token"
-	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/ratelimit/redislimit"
 	"github.com/voiceassist/gateway/shared/setup"
@@ -43,7 +44,7 @@ const ownSecret = keyring.Variable + " is not set: this machine made its own, an
 type allSettings struct {
 	functions.Settings
 
-	Database database
+	Database database.Settings
 	Trail    trail.Settings
 	Redis    redislimit.Settings // loaded if rate limits are counted there
 }
@@ -72,13 +73,13 @@ func open(ctx context.Context, vars *variables, env *config.Env, log *slog.Logge
 	if err := env.Load(&s); err != nil {
 		return nil, err
 	}
-	if own && !s.Database.embedded {
+	if own && !s.Database.Embedded {
 		log.WarnContext(ctx, ownSecret, slog.String("file", keySource(env).File.Path()))
 	}
 	if warning := setup.SharedSecret(&s.Tokens.Settings, &s.Keys); warning != "" {
 		log.WarnContext(ctx, warning)
 	}
-	db, err := s.Database.open(ctx, func(line string) { log.WarnContext(ctx, line) })
+	db, err := s.Database.Open(ctx, func(line string) { log.WarnContext(ctx, line) })
 	if err != nil {
 		return nil, err
 	}
@@ -141,44 +142,43 @@ func withParts(ctx context.Context, vars *variables, logs io.Writer, fn func(*pa
 		return err
 	}
 	defer p.DB.Close()
-	if err := migrated(ctx, p.DB); err != nil {
-		return spoken(err)
+	if err := database.CheckSchema(ctx, p.DB); err != nil {
+		return explain(err)
 	}
-	if err := p.checkData(ctx); err != nil {
-		return err
+	if err := database.CheckKeys(ctx, p.DB, p.ring, p.env); err != nil {
+		return explain(err)
 	}
 	return fn(p)
 }
 
-// checkData returns an error where DATA_SECRET is set and the database was sealed
-// under JWT_SECRET, whose keys are not among the present ones: what cannot be opened
-// would be given up, and everybody signed out.
-func (p *parts) checkData(ctx context.Context) error {
-	if ours, err := p.sealedUnder(ctx, p.ring); err != nil || ours {
-		return spoken(err)
-	}
-	secrets := append(keyring.LoadPrevious(p.env), keyring.Load(p.env))
-	ring, err := keyring.New(secrets[len(secrets)-1], secrets...)
-	if err != nil {
-		return nil //nolint:nilerr // there is no JWT_SECRET, so it sealed nothing
-	}
-	theirs, err := p.sealedUnder(ctx, ring)
-	if err == nil && theirs {
-		return fmt.Errorf("%s is not the secret that encrypted this database, which is %s: add its value to %s (docs/operations.md, Keys)",
-			keyring.DataVariable, keyring.Variable, keyring.DataVariablePrevious)
-	}
-	return spoken(err)
+// lineWriter returns a function that writes lines to w.
+func lineWriter(w io.Writer) func(line string) {
+	return func(line string) { fmt.Fprintln(w, line) }
 }
 
-// sealedUnder reports whether the audit trail and what else is sealed in the
-// database has keys of the ring.
-func (p *parts) sealedUnder(ctx context.Context, ring *keyring.Ring) (bool, error) {
-	head, err := p.DB.AuditHead(ctx)
+// databaseSettings are a [database.Settings] or a [database.DirectSettings].
+type databaseSettings interface {
+	setting.Settings
+	Open(ctx context.Context, waiting func(line string)) (*store.DB, error)
+}
+
+// withDatabase runs fn with the database that the settings s name.
+func withDatabase(c *cobra.Command, vars *variables, s databaseSettings, fn func(*store.DB) error) error {
+	env, err := vars.env()
 	if err != nil {
-		return false, err
+		return err
 	}
-	if _, known := ring.Derive(audit.Purpose).ByID([4]byte(head.MAC[:4])); head.MAC != (audit.MAC{}) && !known {
-		return false, nil
+	return withDatabaseOf(c, env, s, fn)
+}
+
+func withDatabaseOf(c *cobra.Command, env *config.Env, s databaseSettings, fn func(*store.DB) error) error {
+	if err := env.Load(s); err != nil {
+		return err
 	}
-	return reconcile.Opens(ctx, p.DB, ring)
+	db, err := s.Open(c.Context(), lineWriter(c.ErrOrStderr()))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return fn(db)
 }

@@ -40,13 +40,13 @@ overwrites a change that was made there.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			name, err := account.ParseEmailLookup(args[0])
 			if err != nil {
-				return spoken(err)
+				return explain(err)
 			}
 			var own *string
 			if len(args) > 1 {
 				parsed, err := desired.ParseQuota(args[1])
 				if err != nil {
-					return spoken(err)
+					return explain(err)
 				}
 				own = &parsed
 			}
@@ -56,7 +56,7 @@ overwrites a change that was made there.`,
 				}
 				n, err := quotaOf(c.Context(), all, name, own)
 				if err != nil {
-					return spoken(err)
+					return explain(err)
 				}
 				result := struct {
 					access.Quota

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/voiceassist/gateway/cmd/gateway/internal/database"
 	"github.com/voiceassist/gateway/cmd/gateway/internal/reference"
 	"github.com/voiceassist/gateway/cmd/gateway/internal/server"
 	"github.com/voiceassist/gateway/shared/config"
@@ -68,11 +69,11 @@ func runServer(ctx context.Context, vars *variables, recheck bool, stdout, stder
 	defer p.DB.Close()
 	defer p.Limits.Close()
 	settings := p.http.Endpoint(log, p.Limits)
-	if err := migrated(ctx, p.DB); err != nil {
+	if err := database.CheckSchema(ctx, p.DB); err != nil {
 		// Others may migrate at this moment, and /ready tells until they did.
 		log.WarnContext(ctx, "the gateway is not ready", slog.String("cause", err.Error()))
-	} else if err := p.checkData(ctx); err != nil {
-		return err
+	} else if err := database.CheckKeys(ctx, p.DB, p.ring, p.env); err != nil {
+		return explain(err)
 	}
 	m := newMetrics()
 	settings.Observe = m.observe

@@ -9,10 +9,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/setting"
 )
 
-const (
-	settingsFile = ".env"
-	databaseFile = "gateway.db" // in DATA_DIR
-)
+const settingsFile = ".env"
 
 // variables are where settings come from: the process's environment, then the
 // .env file of the working directory. Keys that neither names are those of the

@@ -9,29 +9,6 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// The exit codes, as the help topic "exit-codes" explains them.
-const (
-	exitFailed     = 1
-	exitUsage      = 2
-	exitNotChecked = 3
-)
-
-// A checkError is why a check could not run, unlike what a check found.
-type checkError struct{ error }
-
-func (e checkError) Unwrap() error { return e.error }
-
-// notChecked marks err as the reason why a check could not run.
-func notChecked(err error) error { return checkError{err} }
-
-// A usageError says in one line what of a command line was not understood, and
-// what there is instead.
-type usageError string
-
-func (e usageError) Error() string { return string(e) }
-
-func usagef(format string, args ...any) error { return usageError(fmt.Sprintf(format, args...)) }
-
 // strict makes the whole tree of commands refuse what it does not know, where
 // cobra prints help and is content.
 func strict(root *cobra.Command) {
@@ -63,7 +40,7 @@ func refuseUnknown(c *cobra.Command) {
 	accept := c.Args
 	c.Args = func(c *cobra.Command, args []string) error {
 		err := accept(c, args)
-		if _, told := errors.AsType[usageError](err); err == nil || told {
+		if _, isUsage := errors.AsType[usageError](err); err == nil || isUsage {
 			return err
 		}
 		// Use is the name and a word for each argument.

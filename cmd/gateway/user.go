@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/voiceassist/gateway/cmd/gateway/internal/database"
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/registration"
@@ -72,7 +71,7 @@ processes. The rules for passwords are those of the API.`,
 					return fmt.Errorf("%s has an account already; gateway user set-role %s %s changes its role", args[0], args[0], p.Role)
 				}
 				if err != nil {
-					return spoken(err)
+					return explain(err)
 				}
 				err = writeResult(c, userLine{a.ID, a.Email, a.Role}, func(w io.Writer) {
 					fmt.Fprintf(w, "created %s %s as %s\n", a.ID, a.Email, a.Role)
@@ -103,7 +102,7 @@ func person(email, name string, plain secret.String, admin bool) (registration.N
 		role = account.Admin
 	}
 	p, err := registration.Parse(email, name, string(role), plain)
-	return p, spoken(err)
+	return p, explain(err)
 }
 
 func userSetRoleCommand(vars *variables) *cobra.Command {
@@ -125,20 +124,20 @@ the command also demotes the last administrator.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			name, err := account.ParseEmailLookup(args[0])
 			if err != nil {
-				return spoken(err)
+				return explain(err)
 			}
 			role, err := account.ParseRole(args[1])
 			if err != nil {
-				return spoken(err)
+				return explain(err)
 			}
-			return withDatabase(c, vars, new(database), func(db *store.DB) error {
+			return withDatabase(c, vars, new(database.Settings), func(db *store.DB) error {
 				db.LogTo(slog.New(slog.NewJSONHandler(c.ErrOrStderr(), nil)))
-				if err := migrated(c.Context(), db); err != nil {
-					return spoken(err)
+				if err := database.CheckSchema(c.Context(), db); err != nil {
+					return explain(err)
 				}
 				a, err := setRole(c.Context(), db, name, role, time.Now())
 				if err != nil {
-					return spoken(err)
+					return explain(err)
 				}
 				return writeResult(c, userLine{a.ID, a.Email, role}, func(w io.Writer) { fmt.Fprintf(w, "%s is %s\n", a.Email, role) })
 			})
@@ -163,24 +162,4 @@ func setRole(
 		return tx.Audit(ctx, event)
 	})
 	return a, err
-}
-
-// spoken translates a fault into sentences for the console. It adds the cause of a
-// failure of the gateway or of what it depends on, which only the operator can fix.
-func spoken(err error) error {
-	f, ok := errors.AsType[*fault.Error](err)
-	if !ok {
-		return err
-	}
-	if len(f.Fields) == 0 {
-		if cause := f.Unwrap(); cause != nil && (f.Kind == fault.Unavailable || f.Kind == fault.Internal) {
-			return fmt.Errorf("%s (%w)", f.Detail, cause)
-		}
-		return errors.New(f.Detail)
-	}
-	lines := make([]string, len(f.Fields))
-	for i, field := range f.Fields {
-		lines[i] = field.Field + ": " + field.Message
-	}
-	return errors.New(strings.Join(lines, "\n"))
 }

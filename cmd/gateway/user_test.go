@@ -7,7 +7,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 )
 
-func TestSpoken(t *testing.T) {
+func TestExplain(t *testing.T) {
 	t.Parallel()
 	down := fault.New(fault.Unavailable, "down", "The database is not available.")
 	taken := fault.New(fault.Conflict, "taken", "The address is taken.")
@@ -22,7 +22,7 @@ func TestSpoken(t *testing.T) {
 		{"a failure without a cause", down, "The database is not available."},
 		{"a refusal, whose cause is private", taken.Because(refused), "The address is taken."},
 	} {
-		if got := spoken(test.err).Error(); got != test.want {
+		if got := explain(test.err).Error(); got != test.want {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
 		}
 	}
