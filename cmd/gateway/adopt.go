@@ -1,17 +1,12 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/identity/account"
-	"github.com/voiceassist/gateway/shared/nextcloud/desired"
-	"github.com/voiceassist/gateway/shared/store"
 )
 
 func adoptCommand(vars *variables) *cobra.Command {
@@ -28,12 +23,15 @@ account that is in conflict with the user's.`,
 		Annotations: next(`The user claims the account: POST /api/users/me/nextcloud/claim.`),
 		Args:        cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			name, err := account.ParseEmailLookup(args[0])
+			address, err := account.ParseEmailLookup(args[0])
 			if err != nil {
 				return explain(err)
 			}
 			return withParts(c.Context(), vars, c.ErrOrStderr(), func(all *parts) error {
-				a, n, err := adopt(c.Context(), all, name, id)
+				if all.Reconciler == nil {
+					return errNoNextcloud
+				}
+				a, n, err := all.operator().Adopt(c.Context(), address, id)
 				if err != nil {
 					return explain(err)
 				}
@@ -54,21 +52,4 @@ account that is in conflict with the user's.`,
 	}
 	c.Flags().StringVar(&id, "id", "", "the `ID` of the account in Nextcloud")
 	return c
-}
-
-// adopt links the account in Nextcloud with that id, or the one in the way, to the
-// user with that address, and returns both.
-func adopt(ctx context.Context, all *parts, name account.EmailLookup, id string) (account.Account, desired.Account, error) {
-	if all.Reconciler == nil {
-		return account.Account{}, desired.Account{}, errNoNextcloud
-	}
-	a, _, err := all.DB.AccountByEmail(ctx, name)
-	if err != nil {
-		return account.Account{}, desired.Account{}, err
-	}
-	event := audit.New(audit.Adopted, a.ID, atTheConsole, time.Now())
-	n, err := all.Reconciler.Adopt(ctx, a.ID, id, event, func(fn func(*store.Tx, store.Actor) error) error {
-		return all.DB.Update(ctx, func(tx *store.Tx) error { return fn(tx, tx.Operator()) })
-	})
-	return a, n, err
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/voiceassist/gateway/cmd/gateway/internal/database"
+	"github.com/voiceassist/gateway/cmd/gateway/internal/operator"
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/audit/trail"
-	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -127,8 +127,12 @@ JSON object a line.`,
 					return explain(err)
 				}
 				if user != "" {
-					if f.User, err = whom(c, db, user); err != nil {
-						return err
+					f.User, err = operator.FindUser(c.Context(), db, user)
+					if errors.Is(err, operator.ErrNotAUser) {
+						return usagef("--user is %q; it must be an e-mail address or an id", user)
+					}
+					if err != nil {
+						return explain(err)
 					}
 				}
 				events, err := db.AuditEvents(c.Context(), f)
@@ -191,23 +195,6 @@ func auditFilter(event, since string, limit int, now time.Time) (store.AuditFilt
 	return f, nil
 }
 
-// whom returns the account with that id or address. That of an id need not be
-// there any more.
-func whom(c *cobra.Command, db *store.DB, name string) (account.ID, error) {
-	if id, err := account.ParseID(name); err == nil {
-		return id, nil
-	}
-	l, err := account.ParseEmailLookup(name)
-	if err != nil {
-		return "", usagef("--user is %q; it must be an e-mail address or an id", name)
-	}
-	a, _, err := db.AccountByEmail(c.Context(), l)
-	if errors.Is(err, account.ErrNotFound) {
-		return "", fmt.Errorf("no user has the address %s; use the id to find the events of a deleted account", l.Key())
-	}
-	return a.ID, explain(err)
-}
-
 // An auditLine is an event for programs.
 type auditLine struct {
 	ID            string    `json:"id"`
@@ -260,7 +247,7 @@ trail is evidence.`,
 		Args:        cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return withParts(c.Context(), vars, c.ErrOrStderr(), func(p *parts) error {
-				r, err := p.Trail.Adopt(c.Context(), atTheConsole)
+				r, err := p.Trail.Adopt(c.Context(), operator.Origin)
 				if err != nil {
 					return explain(err)
 				}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/voiceassist/gateway/cmd/gateway/internal/database"
 	"github.com/voiceassist/gateway/cmd/gateway/internal/keys"
+	"github.com/voiceassist/gateway/cmd/gateway/internal/operator"
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
@@ -106,7 +107,7 @@ func withRotator(c *cobra.Command, env *config.Env, chain keys.Chain, fn func(*k
 		}
 		reseal := &resealer{env: env, db: db, now: time.Now, progress: newProgress(c)}
 		return fn(&keys.Rotator{Chain: chain, Now: time.Now, Reseal: reseal.reseal, Audit: func(ctx context.Context, detail string, now time.Time) error {
-			event := audit.New(audit.KeysRotated, "", atTheConsole, now)
+			event := audit.New(audit.KeysRotated, "", operator.Origin, now)
 			event.Detail = detail
 			return explain(db.Audit(ctx, event))
 		}})

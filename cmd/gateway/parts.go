@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/voiceassist/gateway/cmd/gateway/internal/database"
+	"github.com/voiceassist/gateway/cmd/gateway/internal/operator"
 	"github.com/voiceassist/gateway/functions"
 	"github.com/voiceassist/gateway/shared/audit/trail"
 	"github.com/voiceassist/gateway/shared/config"
@@ -114,6 +115,11 @@ func assemble(s *allSettings, vars *variables, env *config.Env, db *store.DB, lo
 		}
 	}
 	return p
+}
+
+// operator returns what makes the changes of commands.
+func (p *parts) operator() *operator.Operator {
+	return &operator.Operator{DB: p.DB, Desired: p.Desired, Reconciler: p.Reconciler, Now: p.Now}
 }
 
 // rehearse reads the settings as [open] does, and makes, changes and contacts

@@ -1,20 +1,16 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/nextcloud/access"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/quota"
-	"github.com/voiceassist/gateway/shared/store"
 )
 
 func quotaCommand(vars *variables) *cobra.Command {
@@ -38,23 +34,26 @@ overwrites a change that was made there.`,
 		},
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
-			name, err := account.ParseEmailLookup(args[0])
+			address, err := account.ParseEmailLookup(args[0])
 			if err != nil {
 				return explain(err)
 			}
-			var own *string
-			if len(args) > 1 {
-				parsed, err := desired.ParseQuota(args[1])
-				if err != nil {
+			set, override := len(args) > 1, ""
+			if set {
+				if override, err = desired.ParseQuota(args[1]); err != nil {
 					return explain(err)
 				}
-				own = &parsed
 			}
 			return withParts(c.Context(), vars, c.ErrOrStderr(), func(all *parts) error {
 				if all.Reconciler == nil {
 					return errNoNextcloud
 				}
-				n, err := quotaOf(c.Context(), all, name, own)
+				if set {
+					if err := all.operator().SetQuota(c.Context(), address, override); err != nil {
+						return explain(err)
+					}
+				}
+				n, err := all.operator().NextcloudAccount(c.Context(), address)
 				if err != nil {
 					return explain(err)
 				}
@@ -66,37 +65,13 @@ overwrites a change that was made there.`,
 				if err := writeResult(c, result, func(w io.Writer) { writeQuota(w, n) }); err != nil {
 					return err
 				}
-				if own != nil {
+				if set {
 					hint(c, "wait for the running gateway, or: gateway nextcloud reconcile")
 				}
 				return nil
 			})
 		},
 	}
-}
-
-// quotaOf sets the quota of the account, unless own is nil, and returns the
-// account as it is known after that.
-func quotaOf(ctx context.Context, all *parts, name account.EmailLookup, own *string) (desired.Account, error) {
-	var a account.Account
-	err := all.DB.Update(ctx, func(tx *store.Tx) (err error) {
-		if a, _, err = tx.AccountByEmail(ctx, name); err != nil || own == nil {
-			return err
-		}
-		event := audit.New(audit.QuotaChanged, a.ID, atTheConsole, time.Now())
-		return access.SetQuota(ctx, all.Desired, tx, tx.Operator(), a, *own, event)
-	})
-	if err != nil {
-		return desired.Account{}, err
-	}
-	n, err := all.DB.NextcloudAccount(ctx, a.ID)
-	if errors.Is(err, account.ErrNotFound) { // made before there were wishes
-		return desired.Account{Spec: desired.Spec{Quota: all.Desired.Quota}, Status: desired.Pending}, nil
-	}
-	if err != nil {
-		return desired.Account{}, err
-	}
-	return all.Reconciler.Usage(ctx, n)
 }
 
 func writeQuota(w io.Writer, n desired.Account) {

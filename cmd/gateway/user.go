@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,16 +10,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/voiceassist/gateway/cmd/gateway/internal/database"
-	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/cmd/gateway/internal/operator"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/store"
 )
-
-// atTheConsole is the origin of what an operator does by hand.
-var atTheConsole = audit.Origin{Device: "command line"}
 
 func userCommand(vars *variables) *cobra.Command {
 	c := &cobra.Command{
@@ -61,19 +57,23 @@ processes. The rules for passwords are those of the API.`,
 			case err != nil:
 				return fmt.Errorf("the password on standard input %w", err)
 			}
-			p, err := person(args[0], name, plain, admin)
+			role := account.User
+			if admin {
+				role = account.Admin
+			}
+			p, err := registration.Parse(args[0], name, string(role), plain)
 			if err != nil {
-				return err
+				return explain(err)
 			}
 			return withParts(c.Context(), vars, c.ErrOrStderr(), func(all *parts) error {
-				a, err := all.Registrar().Create(c.Context(), p, signin.Proof{}, atTheConsole)
+				a, err := all.Registrar().Create(c.Context(), p, signin.Proof{}, operator.Origin)
 				if errors.Is(err, account.ErrEmailTaken) {
 					return fmt.Errorf("%s has an account already; gateway user set-role %s %s changes its role", args[0], args[0], p.Role)
 				}
 				if err != nil {
 					return explain(err)
 				}
-				err = writeResult(c, userLine{a.ID, a.Email, a.Role}, func(w io.Writer) {
+				err = writeResult(c, userJSON{a.ID, a.Email, a.Role}, func(w io.Writer) {
 					fmt.Fprintf(w, "created %s %s as %s\n", a.ID, a.Email, a.Role)
 				})
 				if err == nil {
@@ -88,21 +88,11 @@ processes. The rules for passwords are those of the API.`,
 	return c
 }
 
-// A userLine is an account for programs.
-type userLine struct {
+// A userJSON is an account under --output json.
+type userJSON struct {
 	ID    account.ID    `json:"id"`
 	Email account.Email `json:"email"`
 	Role  account.Role  `json:"role"`
-}
-
-// person parses what is to become an account, telling all that is wrong.
-func person(email, name string, plain secret.String, admin bool) (registration.NewAccount, error) {
-	role := account.User
-	if admin {
-		role = account.Admin
-	}
-	p, err := registration.Parse(email, name, string(role), plain)
-	return p, explain(err)
 }
 
 func userSetRoleCommand(vars *variables) *cobra.Command {
@@ -122,7 +112,7 @@ the command also demotes the last administrator.`,
 		},
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			name, err := account.ParseEmailLookup(args[0])
+			address, err := account.ParseEmailLookup(args[0])
 			if err != nil {
 				return explain(err)
 			}
@@ -135,31 +125,12 @@ the command also demotes the last administrator.`,
 				if err := database.CheckSchema(c.Context(), db); err != nil {
 					return explain(err)
 				}
-				a, err := setRole(c.Context(), db, name, role, time.Now())
+				a, err := (&operator.Operator{DB: db, Now: time.Now}).SetRole(c.Context(), address, role)
 				if err != nil {
 					return explain(err)
 				}
-				return writeResult(c, userLine{a.ID, a.Email, role}, func(w io.Writer) { fmt.Fprintf(w, "%s is %s\n", a.Email, role) })
+				return writeResult(c, userJSON{a.ID, a.Email, role}, func(w io.Writer) { fmt.Fprintf(w, "%s is %s\n", a.Email, role) })
 			})
 		},
 	}
-}
-
-// setRole does what it says, even to the last administrator: at the console
-// another one can be appointed. It returns the account as it was before.
-func setRole(
-	ctx context.Context, db *store.DB, name account.EmailLookup, role account.Role, now time.Time,
-) (a account.Account, err error) {
-	err = db.Update(ctx, func(tx *store.Tx) error {
-		if a, _, err = tx.AccountByEmail(ctx, name); err != nil || a.Role == role {
-			return err
-		}
-		if _, err := tx.ChangeAccount(ctx, tx.Operator(), a, store.Changes{Role: &role}, now); err != nil {
-			return err
-		}
-		event := audit.New(audit.RoleChanged, a.ID, atTheConsole, now)
-		event.Detail = string(role)
-		return tx.Audit(ctx, event)
-	})
-	return a, err
 }
