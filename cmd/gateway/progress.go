@@ -12,8 +12,8 @@ import (
 	"golang.org/x/term"
 )
 
-// sayEvery is how often progress is printed where stderr is no terminal.
-const sayEvery = 10 * time.Second
+// plainInterval is how often progress is printed where stderr is no terminal.
+const plainInterval = 10 * time.Second
 
 const clearLine = "\r\x1b[K"
 
@@ -77,9 +77,9 @@ func (s *screen) put(line string) {
 // is rewritten, otherwise in a line every 10 seconds. It shows nothing under
 // --output json. A nil progress shows nothing.
 type progress struct {
-	screen *screen
-	now    func() time.Time
-	said   time.Time
+	screen    *screen
+	now       func() time.Time
+	lastPlain time.Time
 }
 
 // newProgress returns the progress of c, whose first plain line comes after 10
@@ -89,13 +89,13 @@ func newProgress(c *cobra.Command) *progress {
 	if !ok || asJSON(c) {
 		return nil
 	}
-	return &progress{screen: s, now: time.Now, said: time.Now()}
+	return &progress{screen: s, now: time.Now, lastPlain: time.Now()}
 }
 
-// atOnce makes the first plain line come at once, and returns p.
-func (p *progress) atOnce() *progress {
+// showFirst makes the first plain line come at once, and returns p.
+func (p *progress) showFirst() *progress {
 	if p != nil {
-		p.said = time.Time{}
+		p.lastPlain = time.Time{}
 	}
 	return p
 }
@@ -105,9 +105,9 @@ func (p *progress) show(format string, args ...any) {
 	case p == nil:
 	case p.screen.width != nil:
 		p.screen.put(line)
-	case p.now().Sub(p.said) >= sayEvery:
+	case p.now().Sub(p.lastPlain) >= plainInterval:
 		fmt.Fprintln(p.screen, line)
-		p.said = p.now()
+		p.lastPlain = p.now()
 	}
 }
 

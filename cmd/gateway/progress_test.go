@@ -56,7 +56,7 @@ func TestProgress_IsALineNowAndThenElsewhere(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	now := time.Now()
-	p := &progress{screen: newScreen(&out), now: func() time.Time { return now }, said: now}
+	p := &progress{screen: newScreen(&out), now: func() time.Time { return now }, lastPlain: now}
 	for i := range 25 {
 		p.show("%d seconds", i)
 		now = now.Add(time.Second)

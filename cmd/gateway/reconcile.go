@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -38,10 +37,15 @@ account failed or is left.`,
 				if all.Reconciler == nil {
 					return errNoNextcloud
 				}
-				r := &reconciliation{Reconciler: all.Reconciler, progress: newProgress(c).atOnce(), begun: time.Now()}
-				err := r.run(c.Context(), maxWait)
-				r.progress.end()
-				return errors.Join(writeResult(c, r.result(), r.write), err)
+				progress := newProgress(c).showFirst()
+				r := &reconcileResult{start: time.Now()}
+				last, err := all.Reconciler.Drain(c.Context(), maxWait, func(p reconcile.Progress) {
+					r.Progress = p
+					progress.show("%s", r.line())
+				})
+				r.Progress = last
+				progress.end()
+				return errors.Join(writeResult(c, r.json(), r.write), r.verdict(err))
 			})
 		},
 	}
@@ -50,90 +54,38 @@ account failed or is left.`,
 	return c
 }
 
-const (
-	batch = 20              // accounts at a time; the progress is shown after each
-	nap   = 2 * time.Second // between two looks while waiting: the gateway works, too
-)
+// A reconcileResult is what the command did so far.
+type reconcileResult struct {
+	reconcile.Progress
 
-// A reconciliation is one run of the command.
-type reconciliation struct {
-	*reconcile.Reconciler
-
-	progress *progress
-	begun    time.Time
-	done     int
-	givenUp  int               // before it began
-	last     reconcile.Backlog // what is left
+	start time.Time
 }
 
-// run works in batches until nothing is left, or what is left is due later than
-// after the longest wait.
-func (r *reconciliation) run(ctx context.Context, longest time.Duration) error {
-	for first := true; ; first = false {
-		o, err := r.Backlog(context.WithoutCancel(ctx)) // also when interrupted
-		if err != nil {
-			return err
-		}
-		if r.last = o; first {
-			r.givenUp = o.GivenUp
-		}
-		r.progress.show("%s", r.line())
-		if o.Remaining == 0 || ctx.Err() != nil {
-			return r.verdict()
-		}
-		if o.Reason == store.BlockedByRefusal {
-			return fmt.Errorf("the administrator is rejected by Nextcloud; the gateway retries at %s, or at once with changed credentials: run gateway nextcloud doctor for details",
-				o.Until.UTC().Format(time.RFC3339))
-		}
-		if o.Wait == 0 {
-			res, err := r.RunBatch(ctx, batch)
-			if err != nil && ctx.Err() == nil {
-				return err
-			}
-			r.done += res.Succeeded
-			if res.Attempted > 0 || res.NextAttemptAt != nil {
-				continue
-			}
-			o.Wait = nap // another process has them
-		}
-		if o.Wait > longest {
-			return r.verdict()
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(min(o.Wait, nap)):
-		}
-	}
-}
-
-// failed returns how many accounts were given up since it began.
-func (r *reconciliation) failed() int { return max(0, r.last.GivenUp-r.givenUp) }
-
-// line says how far it is.
-func (r *reconciliation) line() string {
-	o, took := r.last, time.Since(r.begun)
+// line returns the progress for people.
+func (r *reconcileResult) line() string {
+	b, took := r.Backlog, time.Since(r.start)
 	rate, left := 0.0, "unknown"
 	if took > 0 {
-		rate = float64(r.done) / took.Seconds()
+		rate = float64(r.Done) / took.Seconds()
 	}
 	if rate > 0 {
-		left = time.Duration(float64(o.Remaining) / rate * float64(time.Second)).Round(time.Second).String()
+		left = time.Duration(float64(b.Remaining) / rate * float64(time.Second)).Round(time.Second).String()
 	}
-	if o.Remaining == 0 {
-		return fmt.Sprintf("done %d, failed %d, left 0, %.1f/s, took %s", r.done, r.failed(), rate, took.Round(time.Second/10))
+	if b.Remaining == 0 {
+		return fmt.Sprintf("done %d, failed %d, left 0, %.1f/s, took %s", r.Done, r.Failed, rate, took.Round(time.Second/10))
 	}
-	line := fmt.Sprintf("done %d, failed %d, left %d, %.1f/s, time left %s", r.done, r.failed(), o.Remaining, rate, left)
-	if o.Wait > 0 {
-		line += fmt.Sprintf("; waiting %s for %s", o.Wait.Round(time.Second), waitsFor(o))
+	line := fmt.Sprintf("done %d, failed %d, left %d, %.1f/s, time left %s", r.Done, r.Failed, b.Remaining, rate, left)
+	if b.Wait > 0 {
+		line += fmt.Sprintf("; waiting %s for %s", b.Wait.Round(time.Second), waitsFor(b.Reason))
 	}
 	return line
 }
 
-func (r *reconciliation) write(w io.Writer) { fmt.Fprintln(w, r.line()) }
+func (r *reconcileResult) write(w io.Writer) { fmt.Fprintln(w, r.line()) }
 
-// waitsFor says what everything that is left waits for.
-func waitsFor(o reconcile.Backlog) string {
-	switch o.Reason {
+// waitsFor returns in words what all remaining accounts wait for.
+func waitsFor(reason store.BlockReason) string {
+	switch reason {
 	case store.BlockedByOutage:
 		return "Nextcloud to respond again"
 	case store.BlockedByTrial:
@@ -144,28 +96,34 @@ func waitsFor(o reconcile.Backlog) string {
 	return "the next try of an account, see GET /api/nextcloud/accounts"
 }
 
-// A reconciled is what the command prints for programs.
-type reconciled struct {
+// A reconcileJSON is the result under --output json.
+type reconcileJSON struct {
 	Done     int        `json:"done"`
 	Failed   int        `json:"failed"`
 	Left     int        `json:"left"`
 	Seconds  float64    `json:"seconds"`
 	WaitsFor string     `json:"waits_for,omitempty"` // "outage", "trial" or "refused"
-	NextTry  *time.Time `json:"next_try_at"`         // null where nothing waits
+	NextTry  *time.Time `json:"next_try_at"`         // null if nothing waits
 }
 
-func (r *reconciliation) result() reconciled {
-	seconds := time.Since(r.begun).Round(time.Millisecond).Seconds()
-	return reconciled{r.done, r.failed(), r.last.Remaining, seconds, string(r.last.Reason), r.last.NextAttempt}
+func (r *reconcileResult) json() reconcileJSON {
+	seconds := time.Since(r.start).Round(time.Millisecond).Seconds()
+	return reconcileJSON{r.Done, r.Failed, r.Backlog.Remaining, seconds, string(r.Backlog.Reason), r.Backlog.NextAttempt}
 }
 
-// verdict is what the command ends with.
-func (r *reconciliation) verdict() error {
-	if n := r.failed(); n > 0 {
-		return fmt.Errorf("accounts that need attention: %d; GET /api/nextcloud/accounts shows why", n)
-	}
-	if n := r.last.Remaining; n > 0 {
-		return fmt.Errorf("accounts not yet in sync: %d; GET /api/nextcloud/accounts shows why, and when the gateway retries", n)
+// verdict returns the error that the command ends with. err is that of
+// [reconcile.Reconciler.Drain].
+func (r *reconcileResult) verdict(err error) error {
+	switch {
+	case errors.Is(err, reconcile.ErrRefused):
+		return fmt.Errorf("the administrator is rejected by Nextcloud; the gateway retries at %s, or at once with changed credentials: run gateway nextcloud doctor for details",
+			r.Backlog.Until.UTC().Format(time.RFC3339))
+	case err != nil:
+		return err
+	case r.Failed > 0:
+		return fmt.Errorf("accounts that need attention: %d; GET /api/nextcloud/accounts shows why", r.Failed)
+	case r.Backlog.Remaining > 0:
+		return fmt.Errorf("accounts not yet in sync: %d; GET /api/nextcloud/accounts shows why, and when the gateway retries", r.Backlog.Remaining)
 	}
 	return nil
 }
