@@ -68,7 +68,7 @@ Events that are not in the chain yet are added first, unless --read-only is set.
 					return explain(err)
 				}
 				progress.end()
-				if err := writeResult(c, r, func(w io.Writer) { writeReport(w, r) }); err != nil || r.OK {
+				if err := writeResult(c, r, func(w io.Writer) { writeVerification(w, r) }); err != nil || r.OK {
 					return err
 				}
 				return r.Broken
@@ -85,9 +85,9 @@ Events that are not in the chain yet are added first, unless --read-only is set.
 	return c
 }
 
-// writeReport writes the report for people. Where the trail is broken is the
+// writeVerification writes the report for people. Where the trail is broken is the
 // error of the command.
-func writeReport(w io.Writer, r trail.Report) {
+func writeVerification(w io.Writer, r trail.Report) {
 	if r.OK {
 		fmt.Fprintf(w, "ok: %d events, none removed or changed; %d older ones were pruned\nhead: %s\n", r.Events, r.Pruned, r.Head)
 	}

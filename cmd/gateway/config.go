@@ -3,12 +3,16 @@ package main
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/voiceassist/gateway/cmd/gateway/internal/configcheck"
 	"github.com/voiceassist/gateway/cmd/gateway/internal/server"
 	"github.com/voiceassist/gateway/cmd/gateway/internal/settings"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
+	"github.com/voiceassist/gateway/shared/store/postgres"
 )
 
 func configCommand(vars *variables) *cobra.Command {
@@ -41,9 +45,9 @@ these settings. Warnings do not count.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			r := examine(vars)
 			if onlySet {
-				r.keepSet()
+				r.KeepSet()
 			}
-			if err := writeResult(c, r, r.table); err != nil {
+			if err := writeResult(c, r, func(w io.Writer) { writeReport(w, r) }); err != nil {
 				return err
 			}
 			if n := len(r.Mistakes); n > 0 {
@@ -96,39 +100,65 @@ func configExampleCommand() *cobra.Command {
 	}
 }
 
-// table writes the report for people: the mistakes last, where they are seen.
-func (r *checkReport) table(w io.Writer) {
+// examine reads all settings as the server and migrations do, and reports them. It
+// creates, changes and contacts nothing.
+func examine(vars *variables) *configcheck.Report {
+	env, err := vars.read()
+	if err != nil {
+		return configcheck.Unreadable(err)
+	}
+	readServer(env)
+	kept, err := rehearse(vars, env)
+	if env.Secret("MIGRATE_DATABASE_URL") != "" {
+		err = env.Load(new(postgres.DirectSettings))
+	}
+	source := configcheck.Source{
+		Environment: vars.process, FileName: settingsFile, File: vars.file, Keys: kept,
+		SharedSecret: sharedSecret(env), Debug: setting.LogLevel(env) == slog.LevelDebug,
+	}
+	for _, m := range mistakes(err) {
+		source.Mistakes = append(source.Mistakes, configcheck.Finding{Setting: m.Variable, Text: m.Error()})
+	}
+	file := keySource(env).File
+	if set, err := file.Read(); err == nil && len(set.Secrets) > 0 {
+		source.KeyFile = file.Path()
+	}
+	return configcheck.Check(describe().All(), source)
+}
+
+// writeReport writes the report for people. Findings come last, next to the prompt.
+func writeReport(w io.Writer, r *configcheck.Report) {
 	if len(r.Settings) > 0 {
 		rows := make([][]string, len(r.Settings))
 		for i, s := range r.Settings {
-			rows[i] = []string{s.Name, short(s.Value), s.From}
+			rows[i] = []string{s.Name, shorten(s.Value), s.From}
 		}
 		writeTable(w, []string{"SETTING", "VALUE", "FROM"}, rows)
 	}
 	if len(r.Settings) > 0 && len(r.Mistakes)+len(r.Warnings) > 0 {
 		fmt.Fprintln(w)
 	}
-	for _, m := range r.Mistakes {
-		fmt.Fprintln(w, "mistake  "+m.line())
+	for _, f := range r.Mistakes {
+		fmt.Fprintln(w, "mistake  "+withLine(f))
 	}
-	for _, m := range r.Warnings {
-		fmt.Fprintln(w, "warning  "+m.line())
+	for _, f := range r.Warnings {
+		fmt.Fprintln(w, "warning  "+withLine(f))
 	}
 }
 
-// line returns the finding with the line of .env that it is about.
-func (f finding) line() string {
+// withLine returns the text of the finding after the line of .env that it is about.
+func withLine(f configcheck.Finding) string {
 	if strings.HasPrefix(f.From, settingsFile+":") && !strings.HasPrefix(f.Text, settingsFile+":") {
 		return f.From + ": " + f.Text
 	}
 	return f.Text
 }
 
-// short returns a value as it fits into a table.
-func short(value string) string {
-	const most = 60
-	if runes := []rune(value); len(runes) > most {
-		return string(runes[:most-1]) + "…"
+// shorten truncates a value to the width of its column.
+func shorten(value string) string {
+	const width = 60
+	if runes := []rune(value); len(runes) > width {
+		return string(runes[:width-1]) + "…"
 	}
 	return value
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/voiceassist/gateway/cmd/gateway/internal/configcheck"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 )
 
@@ -34,10 +35,10 @@ func inThisFolder(t *testing.T, env map[string]string, args ...string) (code int
 }
 
 // check returns the report about the settings.
-func check(t *testing.T, dotenv string, env map[string]string) checkReport {
+func check(t *testing.T, dotenv string, env map[string]string) configcheck.Report {
 	t.Helper()
 	_, stdout, stderr := inFolder(t, dotenv, env, "config", "check", "--output", "json")
-	var r checkReport
+	var r configcheck.Report
 	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
 		t.Fatalf("%v\n%s%s", err, stdout, stderr)
 	}
@@ -182,22 +183,22 @@ func TestConfigCheck_NeverShowsASecret(t *testing.T) {
 
 func TestConfigCheck_SaysWhereEachComesFrom(t *testing.T) {
 	r := check(t, "LOG_LEVEL=warn\nJWT_ISSUER=\n\nJWT_AUDIENCE=us\nHTTP_PORT=80\n", map[string]string{"JWT_AUDIENCE": "you", "DEBUG": "", "HOME": "/root"})
-	for _, want := range []checkedSetting{
-		{"LOG_LEVEL", "warn", ".env:1", true},
-		{"JWT_ISSUER", "voiceassist", "default", false},
-		{"JWT_AUDIENCE", "you", "environment", true},
-		{"DEBUG", "false", "default", false},
-		{"HTTP_PORT", "80", ".env:5", true},
-		{"JWT_SECRET", "[secret]", "generated at the first start", true},
-		{"DATA_SECRET", "[secret]", "generated at the first start", true},
-		{"JWT_PREVIOUS_SECRETS", "(none)", "default", false},
+	for _, want := range []configcheck.Setting{
+		{Name: "LOG_LEVEL", Value: "warn", From: ".env:1", Set: true},
+		{Name: "JWT_ISSUER", Value: "voiceassist", From: "default", Set: false},
+		{Name: "JWT_AUDIENCE", Value: "you", From: "environment", Set: true},
+		{Name: "DEBUG", Value: "false", From: "default", Set: false},
+		{Name: "HTTP_PORT", Value: "80", From: ".env:5", Set: true},
+		{Name: "JWT_SECRET", Value: "[secret]", From: "generated at the first start", Set: true},
+		{Name: "DATA_SECRET", Value: "[secret]", From: "generated at the first start", Set: true},
+		{Name: "JWT_PREVIOUS_SECRETS", Value: "(none)", From: "default", Set: false},
 	} {
 		if !slices.Contains(r.Settings, want) {
 			t.Errorf("%v is not in %v", want, r.Settings)
 		}
 	}
 	for _, hidden := range []string{"HOME", "AWS_REGION", "HTTPS_PORT"} {
-		if slices.ContainsFunc(r.Settings, func(s checkedSetting) bool { return s.Name == hidden }) {
+		if slices.ContainsFunc(r.Settings, func(s configcheck.Setting) bool { return s.Name == hidden }) {
 			t.Errorf("%s is shown", hidden)
 		}
 	}
@@ -205,7 +206,7 @@ func TestConfigCheck_SaysWhereEachComesFrom(t *testing.T) {
 	if code, _, stderr := inThisFolder(t, map[string]string{"DATA_DIR": dir}, "keys", "rotate"); code != 0 {
 		t.Fatal(stderr)
 	}
-	stored := checkedSetting{"JWT_SECRET", "[secret]", dir + "/keys.json", true}
+	stored := configcheck.Setting{Name: "JWT_SECRET", Value: "[secret]", From: dir + "/keys.json", Set: true}
 	if r := check(t, "", map[string]string{"DATA_DIR": dir}); !slices.Contains(r.Settings, stored) {
 		t.Errorf("%v is not in %v", stored, r.Settings)
 	}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/version"
 )
 
@@ -39,7 +38,7 @@ func run(
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, err)
-		if _, settings := errors.AsType[config.Mistakes](err); settings {
+		if len(mistakes(err)) > 0 {
 			fmt.Fprintln(stderr, "Run `gateway config check` to see every setting and where it comes from.")
 		}
 		if _, unchecked := errors.AsType[checkError](err); unchecked {

@@ -10,8 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/voiceassist/gateway/cmd/gateway/internal/configcheck"
 	"github.com/voiceassist/gateway/cmd/gateway/internal/database"
 	"github.com/voiceassist/gateway/cmd/gateway/internal/operator"
+	"github.com/voiceassist/gateway/cmd/gateway/internal/server"
 	"github.com/voiceassist/gateway/functions"
 	"github.com/voiceassist/gateway/shared/audit/trail"
 	"github.com/voiceassist/gateway/shared/config"
@@ -36,10 +38,6 @@ type parts struct {
 	ring *keyring.Ring
 	log  *slog.Logger
 }
-
-// ownSecret warns of a secret that is not in the settings, while the database is
-// not on this machine alone.
-const ownSecret = keyring.Variable + " is not set: this machine made its own, and others that share the database will not know it"
 
 // allSettings are those of commands that use the database and Nextcloud.
 type allSettings struct {
@@ -75,7 +73,7 @@ func open(ctx context.Context, vars *variables, env *config.Env, log *slog.Logge
 		return nil, err
 	}
 	if own && !s.Database.Embedded {
-		log.WarnContext(ctx, ownSecret, slog.String("file", keySource(env).File.Path()))
+		log.WarnContext(ctx, configcheck.OwnSecret, slog.String("file", keySource(env).File.Path()))
 	}
 	if warning := setup.SharedSecret(&s.Tokens.Settings, &s.Keys); warning != "" {
 		log.WarnContext(ctx, warning)
@@ -133,6 +131,15 @@ func rehearse(vars *variables, env *config.Env) (kept map[string]string, err err
 	}
 	err = env.Load(new(allSettings))
 	return vars.kept, err
+}
+
+// readServer reads the settings that only the server needs. env collects their
+// mistakes, which [open] returns.
+func readServer(env *config.Env) server.Settings {
+	var at server.Settings
+	at.Load(env)
+	at.CheckFiles(env)
+	return at
 }
 
 // withParts runs fn with everything built, logging to stderr.

@@ -13,7 +13,6 @@ import (
 	"github.com/voiceassist/gateway/cmd/gateway/internal/database"
 	"github.com/voiceassist/gateway/cmd/gateway/internal/reference"
 	"github.com/voiceassist/gateway/cmd/gateway/internal/server"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/foundation/version"
@@ -100,15 +99,6 @@ func runServer(ctx context.Context, vars *variables, recheck bool, stdout, stder
 	stop()
 	working.Wait() // the store closes after its last user
 	return err
-}
-
-// readServer reads the settings of the server, besides those of [open]. Mistakes
-// are in env, and [open] returns them.
-func readServer(env *config.Env) server.Settings {
-	var at server.Settings
-	at.Load(env)
-	at.CheckFiles(env)
-	return at
 }
 
 // greet tells where the gateway listens.

@@ -67,4 +67,10 @@ func (v *variables) lookup(name string) (string, bool) {
 	return value, ok
 }
 
+// mistakes returns the mistakes in settings that err contains.
+func mistakes(err error) config.Mistakes {
+	found, _ := errors.AsType[config.Mistakes](err)
+	return found
+}
+
 func dataDir(env setting.Reader) string { return env.String("DATA_DIR", ".data") }

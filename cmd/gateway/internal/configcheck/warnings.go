@@ -1,4 +1,4 @@
-package main
+package configcheck
 
 import (
 	"fmt"
@@ -11,70 +11,75 @@ import (
 	"strings"
 
 	"github.com/voiceassist/gateway/cmd/gateway/internal/settings"
-	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
-// warnings returns what may be wrong, though the gateway starts with it.
-func (c *checker) warnings() []finding {
+// OwnSecret is the warning about a generated secret while the database is on a
+// server, which other machines may share.
+const OwnSecret = keyring.Variable + " is not set: this machine made its own, and others that share the database will not know it"
+
+// warnings returns findings that do not prevent the start of the gateway.
+func (c *checker) warnings() []Finding {
 	all := c.unknown()
-	if shared := sharedSecret(c.env); shared != "" {
-		all = append(all, c.find(keyring.DataVariable, shared))
+	if c.SharedSecret != "" {
+		all = append(all, c.finding(keyring.DataVariable, c.SharedSecret))
 	}
-	if _, server := c.given("DATABASE_URL"); server && c.lacks() {
-		all = append(all, c.find(keyring.Variable, ownSecret))
+	if _, server := c.given("DATABASE_URL"); server && c.ownSecret() {
+		all = append(all, c.finding(keyring.Variable, OwnSecret))
 	}
-	for _, s := range describe().All() {
+	for _, s := range c.all {
 		value, set := c.given(s.Name)
 		if !set {
 			continue
 		}
 		if text := placeholder(s, value); text != "" {
-			all = append(all, c.find(s.Name, s.Name+" "+text))
+			all = append(all, c.finding(s.Name, s.Name+" "+text))
 		}
-		if text := c.idle(s, value); text != "" {
-			all = append(all, c.find(s.Name, s.Name+" has no effect"+text))
+		if text := c.noEffect(s, value); text != "" {
+			all = append(all, c.finding(s.Name, s.Name+" has no effect"+text))
 		}
 	}
 	return all
 }
 
-// unknown returns the names in .env that nobody reads.
-func (c *checker) unknown() []finding {
+// unknown returns warnings about names in .env that neither the gateway nor docker
+// compose reads.
+func (c *checker) unknown() []Finding {
 	names := slices.Sorted(maps.Keys(c.known))
-	var all []finding
-	lines := c.vars.file.Lines
+	var all []Finding
+	lines := c.File.Lines
 	for _, name := range slices.SortedFunc(maps.Keys(lines), func(a, b string) int { return lines[a] - lines[b] }) {
-		if _, known := c.known[name]; known || c.vars.file.Used[name] || ofCompose(name) {
+		if _, known := c.known[name]; known || c.File.Used[name] || usedByCompose(name) {
 			continue
 		}
 		text := name + " is not a setting of the gateway"
 		if nearest := settings.Nearest(name, names); nearest != "" {
 			text += "; did you mean " + nearest + "?"
 		}
-		all = append(all, finding{Setting: name, From: fmt.Sprintf("%s:%d", settingsFile, lines[name]), Text: text})
+		all = append(all, Finding{Setting: name, From: fmt.Sprintf("%s:%d", c.FileName, lines[name]), Text: text})
 	}
 	return all
 }
 
-// ofCompose reports whether docker compose reads a variable: it itself, or a file
-// of it in the working directory.
-func ofCompose(name string) bool {
+// usedByCompose reports whether docker compose or a compose file in the working
+// directory uses a variable.
+func usedByCompose(name string) bool {
 	if strings.HasPrefix(name, "COMPOSE_") || strings.HasPrefix(name, "DOCKER_") || strings.HasPrefix(name, "BUILDKIT_") {
 		return true
 	}
 	word := regexp.MustCompile(`\b` + regexp.QuoteMeta(name) + `\b`)
-	files, _ := filepath.Glob("*compose*.y*ml") // fails for a bad pattern only
+	files, _ := filepath.Glob("*compose*.y*ml") // fails only for a bad pattern
 	return slices.ContainsFunc(files, func(file string) bool {
 		text, err := os.ReadFile(file)
 		return err == nil && word.Match(text)
 	})
 }
 
-// placeholder says what of a value looks as if nobody had replaced it, or "".
+// placeholder describes a value that seems to be copied from an example, or returns
+// "".
 func placeholder(s settings.Setting, value string) string {
-	if s.Hidden() && keyring.Placeholder(value) && s.Name != keyring.Variable && s.Name != keyring.DataVariable { // which are refused
+	if s.Hidden() && keyring.Placeholder(value) && s.Name != keyring.Variable && s.Name != keyring.DataVariable { // those two are mistakes
 		return "is a placeholder; set a password of your own"
 	}
 	if s.Kind != settings.SecretURL && s.Kind != settings.URL {
@@ -95,8 +100,8 @@ func placeholder(s settings.Setting, value string) string {
 	return ""
 }
 
-// idle says why a setting that is set has no effect, or "".
-func (c *checker) idle(s settings.Setting, value string) string {
+// noEffect returns why a setting that is set has no effect, or "".
+func (c *checker) noEffect(s settings.Setting, value string) string {
 	if !s.IsReadBy(settings.Binary) {
 		if s.IsReadBy(settings.Compose) {
 			return ""
@@ -107,7 +112,7 @@ func (c *checker) idle(s settings.Setting, value string) string {
 		return " on the gateway without SSL_KEY_FILE: alone, it names the authorities that this machine trusts"
 	}
 	if condition := s.Missing(c.value); condition != "" {
-		return c.without(condition)
+		return c.unmet(condition)
 	}
 	_, pem := c.given(strings.TrimSuffix(s.Name, "_FILE"))
 	algorithm := c.value("JWT_ALGORITHM")
@@ -120,7 +125,7 @@ func (c *checker) idle(s settings.Setting, value string) string {
 		return " with JWT_ALGORITHM=" + algorithm + " and DATA_SECRET"
 	case s.Name == "CAROOT" && own:
 		return " with SSL_KEY_FILE"
-	case s.Name == "LOG_LEVEL" && value != "debug" && config.Map(map[string]string{"DEBUG": c.value("DEBUG")}).Bool("DEBUG", false):
+	case s.Name == "LOG_LEVEL" && value != "debug" && c.Debug:
 		return " with DEBUG=true"
 	case s.Name == "NEXTCLOUD_CA_FILE" && strings.HasPrefix(c.value("NEXTCLOUD_URL"), "http:"):
 		return ", as NEXTCLOUD_URL is not https://"
@@ -128,8 +133,8 @@ func (c *checker) idle(s settings.Setting, value string) string {
 	return ""
 }
 
-// without says which condition does not hold.
-func (c *checker) without(condition string) string {
+// unmet describes a condition that is not met; see [settings.Setting.Missing].
+func (c *checker) unmet(condition string) string {
 	name, values, exact := strings.Cut(condition, "=")
 	if exact {
 		return " unless " + name + " is " + strings.ReplaceAll(values, "|", ", ")
