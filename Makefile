@@ -40,8 +40,12 @@ TEST_TIMEOUT := 30m
 # uses PostgreSQL fail.
 NEED_SERVER := /test$$|/shared/faas$$|/faastest$$|/functions/migrate$$|/redislimit|/redisprobe$$|/store/(migrations|postgres|storetest)$$
 
+# The tests are compiled like the programs that they build, so that both use the same
+# entries of the build cache. `make lint` runs vet.
+GO_TEST := CGO_ENABLED=0 $(GO) test -trimpath -vet=off
+
 check: lint ## run the linters and the tests that need no server (under a minute)
-	TEST_DATABASE_URL=none $(GO) test -short -parallel $(PARALLEL) -skip Postgres $$($(GO) list ./... | grep -vE '$(NEED_SERVER)')
+	TEST_DATABASE_URL=none $(GO_TEST) -short -parallel $(PARALLEL) -skip Postgres $$($(GO) list ./... | grep -vE '$(NEED_SERVER)')
 
 # How many tests of a package run in parallel. Many wait for other processes, so this
 # is more than the number of processors.
@@ -50,7 +54,7 @@ PARALLEL := 4
 # The tests of the built programs take the longest, so they start first.
 test: ## run all tests, on SQLite and PostgreSQL
 	@scripts/postgresql && scripts/redis && scripts/pgbouncer && scripts/chromium
-	$(GO) test -timeout $(TEST_TIMEOUT) -shuffle=on -parallel $(PARALLEL) ./test ./...
+	$(GO_TEST) -timeout $(TEST_TIMEOUT) -shuffle=on -parallel $(PARALLEL) ./test ./...
 
 # The tests of the built gateway that send many concurrent requests. The others gain
 # nothing from the race detector.

@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +16,8 @@ import (
 	"testing"
 	"text/tabwriter"
 	"time"
+
+	"github.com/voiceassist/gateway/shared/faas/faastest"
 )
 
 const (
@@ -110,11 +111,7 @@ func withoutIsolation(t *testing.T) string {
 	if err := os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out := filepath.Join(dir, "gateway")
-	if text, err := exec.Command("go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", out, "../cmd/gateway").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
-	return out
+	return faastest.Program(t, "../cmd/gateway", "-overlay", filepath.Join(dir, "overlay.json"))
 }
 
 // A flood is one gateway, a client signed in to it, and the clients that sign in.

@@ -222,7 +222,9 @@ func (g guide) open(t *testing.T) *scene {
 		"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "LANG=C.UTF-8", "BCRYPT_COST=10",
 	}, settings...)
 	if g.checkout {
-		s.env = append(s.env, caches(t)...)
+		// Like the gateway, so that the tests on the page need not compile everything again.
+		// A result of an earlier run would be marked as cached.
+		s.env = append(append(s.env, caches(t)...), "CGO_ENABLED=0", "GOFLAGS=-trimpath -count=1")
 	}
 	if g.serve == nil {
 		s.listen(free(t), free(t))
