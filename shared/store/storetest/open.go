@@ -2,7 +2,10 @@ package storetest
 
 import (
 	"context"
+	"errors"
+	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/voiceassist/gateway/shared/foundation/secret"
@@ -15,23 +18,42 @@ import (
 // SQLite returns a migrated store in a file of its own, closed when tb ends.
 func SQLite(tb testing.TB) *store.DB {
 	tb.Helper()
-	file := filepath.Join(tb.TempDir(), "gateway.db")
-	open := func() *store.DB {
-		db, err := sqlite.Open(file)
-		if err != nil {
-			tb.Fatalf("open test store: %v", err)
-		}
-		return db
-	}
-	db := open()
-	if _, err := migrations.Up(tb.Context(), db, migrations.Waiting{}); err != nil {
+	content, err := migratedFile()
+	if err != nil {
 		tb.Fatalf("migrate test store: %v", err)
 	}
-	closing(tb, db)
-	db = open() // which knows nothing of the schema yet, as one on PostgreSQL
+	file := filepath.Join(tb.TempDir(), "gateway.db")
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	db, err := sqlite.Open(file)
+	if err != nil {
+		tb.Fatalf("open test store: %v", err)
+	}
 	tb.Cleanup(func() { closing(tb, db) })
 	return db
 }
+
+// migratedFile returns the content of a migrated SQLite database. It migrates once in a
+// test process, because that takes longer than many tests.
+var migratedFile = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "storetest-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "gateway.db")
+	db, err := sqlite.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	_, err = migrations.Up(context.Background(), db, migrations.Waiting{})
+	// Close moves the write-ahead log into the file.
+	if err := errors.Join(err, db.Close()); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(file)
+})
 
 // Postgres returns a migrated store in a database of its own, dropped when tb
 // ends. The TestMain of the package must call [Run].
