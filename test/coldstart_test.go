@@ -1,10 +1,8 @@
 package test_test
 
 import (
-	"archive/zip"
 	"bytes"
 	"cmp"
-	"compress/flate"
 	"fmt"
 	"io"
 	"net/http"
@@ -278,24 +276,15 @@ func ms(d time.Duration) string { return fmt.Sprintf("%.2f", millis(d)) }
 // sizes returns the size of the bootstrap and of the archive that is deployed.
 func sizes(t *testing.T, bootstrap string) (binary, archive float64) {
 	t.Helper()
-	text, err := os.ReadFile(bootstrap)
+	file, err := os.Stat(bootstrap)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) })
-	f, err := z.Create("bootstrap")
-	if err == nil {
-		_, err = f.Write(text)
-	}
-	if err == nil {
-		err = z.Close()
-	}
+	packed, err := zipped(filepath.Dir(bootstrap))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return float64(len(text)) / mega, float64(b.Len()) / mega
+	return float64(file.Size()) / mega, float64(packed) / mega
 }
 
 // peak returns the peak resident memory of the process in MB, or 0 if the system does not
