@@ -58,7 +58,7 @@ test: ## run all tests, on SQLite and PostgreSQL
 
 # The tests of the built gateway that send many concurrent requests. The others gain
 # nothing from the race detector.
-RACE_TESTS := ^Test(Keys_NobodyNoticesARotation|Limits_TwoProcessesShareOneBudget)$$
+RACE_TESTS := ^Test(Keys_RotationIsInvisibleToClients|Limits_TwoProcessesShareOneBudget)$$
 
 # Turns the race detector off for packages that only compute: SQLite, which is
 # translated from C, and the cipher of bcrypt. This halves the time of the tests.

@@ -144,7 +144,7 @@ func (x template) named(t *testing.T) []string {
 
 // TestTemplate_LeastPrivilege holds what each function may do: read the secrets
 // of which it needs something, and nothing else. What its code does need is what
-// test.TestFunctions_ReadTheSecretsThatTheyMayRead compares with it.
+// test.TestFunctions_ReadTheirSecrets compares with it.
 func TestTemplate_LeastPrivilege(t *testing.T) {
 	t.Parallel()
 	x := readTemplate(t)

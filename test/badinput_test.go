@@ -18,9 +18,9 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// TestBadInputChangesNothing sends every unacceptable request, and compares every row of
+// TestBadInput_ChangesNothing sends every unacceptable request, and compares every row of
 // the store before and after.
-func TestBadInputChangesNothing(t *testing.T) {
+func TestBadInput_ChangesNothing(t *testing.T) {
 	t.Parallel()
 	for engine, open := range engines {
 		t.Run(engine, func(t *testing.T) {

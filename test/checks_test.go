@@ -39,9 +39,9 @@ func playCheck(t *testing.T, name, python, pip string) (said string, code int) {
 	return string(out), 0
 }
 
-// TestChecks_AreContentWithoutTheirPrograms checks which error messages of pip count as an
+// TestChecks_PassWithoutTheirPrograms checks which error messages of pip count as an
 // outage, and that nothing else does.
-func TestChecks_AreContentWithoutTheirPrograms(t *testing.T) {
+func TestChecks_PassWithoutTheirPrograms(t *testing.T) {
 	t.Parallel()
 	const python = `if [ "$1" = -c ]; then exit 0; fi; mkdir -p "$3/bin"; mv pip "$3/bin/pip"`
 	pip := func(line string) string { return "echo '" + line + "'; exit 1\n" }

@@ -51,7 +51,7 @@ func compileDir(t *testing.T) (dir string, run func(script string, args ...strin
 	}
 }
 
-func TestCompile_SaysThatItCompiles(t *testing.T) {
+func TestCompile_AnnouncesLongBuilds(t *testing.T) {
 	t.Parallel()
 	_, run := compileDir(t)
 	cmd := run("compile", "build/gateway", "./cmd/gateway")
@@ -79,9 +79,9 @@ func TestCompile_SaysThatItCompiles(t *testing.T) {
 	}
 }
 
-// TestCompile_ShowsPlainLinesWhileItWaits runs a build that continues only after its
+// TestCompile_PrintsProgressLines runs a build that continues only after its
 // progress has been printed.
-func TestCompile_ShowsPlainLinesWhileItWaits(t *testing.T) {
+func TestCompile_PrintsProgressLines(t *testing.T) {
 	t.Parallel()
 	dir, run := compileDir(t)
 	if err := syscall.Mkfifo(filepath.Join(dir, "wait"), 0o600); err != nil {
@@ -110,7 +110,7 @@ func TestCompile_ShowsPlainLinesWhileItWaits(t *testing.T) {
 	}
 }
 
-func TestRun_CompilesOnlyWhatIsOld(t *testing.T) {
+func TestRun_CompilesOnlyOutdatedBinaries(t *testing.T) {
 	t.Parallel()
 	dir, run := compileDir(t)
 	told := func() string {

@@ -52,7 +52,7 @@ func (s service) checked() bool {
 	return !s.Healthcheck.Disable && (s.Healthcheck.Test != nil || s.Build.Context != "")
 }
 
-func TestCompose_TakesOnlyVariablesThatTheExampleExplains(t *testing.T) {
+func TestCompose_UsesOnlyDocumentedVariables(t *testing.T) {
 	t.Parallel()
 	_, explained := example(t)
 	for name := range taken(t) {
@@ -62,7 +62,7 @@ func TestCompose_TakesOnlyVariablesThatTheExampleExplains(t *testing.T) {
 	}
 }
 
-func TestCompose_StopsWithASentenceWhereASecretIsMissing(t *testing.T) {
+func TestCompose_ReportsMissingSecrets(t *testing.T) {
 	t.Parallel()
 	set, _ := example(t)
 	for name, how := range taken(t) {
@@ -84,7 +84,7 @@ func TestCompose_StopsWithASentenceWhereASecretIsMissing(t *testing.T) {
 	}
 }
 
-func TestEnvExample_HoldsAPlaceholderThatTheGatewayRefuses(t *testing.T) {
+func TestEnvExample_PlaceholderIsRejected(t *testing.T) {
 	t.Parallel()
 	set, _ := example(t)
 	env := config.Map(set)
@@ -97,9 +97,9 @@ func TestEnvExample_HoldsAPlaceholderThatTheGatewayRefuses(t *testing.T) {
 	}
 }
 
-// TestCompose_MountsTheFilesThatTheExampleNames checks that a file named in .env is the
+// TestCompose_MountsFilesNamedInTheExample checks that a file named in .env is the
 // same in the project folder and in the container, where paths begin at /.
-func TestCompose_MountsTheFilesThatTheExampleNames(t *testing.T) {
+func TestCompose_MountsFilesNamedInTheExample(t *testing.T) {
 	t.Parallel()
 	files := regexp.MustCompile(`(?m)^#[A-Z_]+_FILE=(.*)$`).FindAllStringSubmatch(read(t, ".env.example"), -1)
 	if len(files) < 6 {
@@ -119,7 +119,7 @@ func TestCompose_MountsTheFilesThatTheExampleNames(t *testing.T) {
 	}
 }
 
-func TestCompose_KnowsHowEveryServiceDoes(t *testing.T) {
+func TestCompose_HasHealthChecks(t *testing.T) {
 	t.Parallel()
 	all := compose(t).Services
 	awaited := map[string]bool{}
@@ -182,7 +182,7 @@ func TestCompose_RunsASupportedNextcloud(t *testing.T) {
 	}
 }
 
-func TestCompose_LocksTheGatewayDown(t *testing.T) {
+func TestCompose_HardensTheGateway(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"gateway", "migrate"} {
 		s := compose(t).Services[name]
@@ -193,7 +193,7 @@ func TestCompose_LocksTheGatewayDown(t *testing.T) {
 	}
 }
 
-func TestCompose_PublishesNothingButTheGateway(t *testing.T) {
+func TestCompose_PublishesOnlyTheGateway(t *testing.T) {
 	t.Parallel()
 	want := map[string][]string{
 		"gateway":   {"${HTTPS_PORT:-8443}:${HTTPS_PORT:-8443}", "${HTTP_PORT:-8000}:${HTTP_PORT:-8000}"},
@@ -210,7 +210,7 @@ func TestCompose_PublishesNothingButTheGateway(t *testing.T) {
 	}
 }
 
-func TestDockerfile_EndsInAnImageOfNothingElse(t *testing.T) {
+func TestDockerfile_ImageHoldsOnlyTheBinary(t *testing.T) {
 	t.Parallel()
 	text := read(t, "Dockerfile")
 	stages := regexp.MustCompile(`(?m)^FROM .*$`).FindAllStringIndex(text, -1)
@@ -231,7 +231,7 @@ func TestDockerfile_EndsInAnImageOfNothingElse(t *testing.T) {
 	}
 }
 
-func TestDockerignore_LetsInWhatTheBinaryIsBuiltFrom(t *testing.T) {
+func TestDockerignore_IncludesTheSources(t *testing.T) {
 	t.Parallel()
 	ignore := strings.Split(read(t, ".dockerignore"), "\n")
 	if !slices.Contains(ignore, "*") {

@@ -12,9 +12,9 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 )
 
-// TestKillLosesNoAnsweredWrite kills the gateway with SIGKILL while clients write, and
+// TestKill_LosesNoAcknowledgedWrite kills the gateway with SIGKILL while clients write, and
 // checks after the restart that every answered write is there.
-func TestKillLosesNoAnsweredWrite(t *testing.T) {
+func TestKill_LosesNoAcknowledgedWrite(t *testing.T) {
 	t.Parallel()
 	for engine, url := range map[string]func(t *testing.T) []string{
 		"sqlite":   func(*testing.T) []string { return nil },

@@ -44,10 +44,10 @@ func silentCalls() []silentCall {
 	}
 }
 
-// TestNoBytesAreNoBody sends requests without a single body byte in every way that HTTP
+// TestEmptyBody_AllFormsAreEqual sends requests without a single body byte in every way that HTTP
 // allows, over TLS to the binary and as events to the functions, with and without a
 // content type. All must get the same response.
-func TestNoBytesAreNoBody(t *testing.T) {
+func TestEmptyBody_AllFormsAreEqual(t *testing.T) {
 	t.Parallel()
 	cloud := listen(t, newNextcloud(t))
 	dir := t.TempDir()

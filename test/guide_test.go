@@ -126,8 +126,8 @@ func TestGuides(t *testing.T) {
 	}
 }
 
-// TestGuides_NoPageEscapes checks that every page is in one of the lists above.
-func TestGuides_NoPageEscapes(t *testing.T) {
+// TestGuides_CoverEveryPage checks that every page is in one of the lists above.
+func TestGuides_CoverEveryPage(t *testing.T) {
 	t.Parallel()
 	played := runElsewhere()
 	for _, g := range guides() {

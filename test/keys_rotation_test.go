@@ -167,10 +167,10 @@ func (l *load) reread(p pair, id string, told ...*process) pair {
 	return p
 }
 
-// TestKeys_NobodyNoticesARotation rotates the signing key under load. Of two servers on
+// TestKeys_RotationIsInvisibleToClients rotates the signing key under load. Of two servers on
 // one database, one gets a signal and one finds out on its own; a third starts in the
 // middle, and another service caches the key set for an hour.
-func TestKeys_NobodyNoticesARotation(t *testing.T) {
+func TestKeys_RotationIsInvisibleToClients(t *testing.T) {
 	t.Parallel()
 	k := keyDir{dir: t.TempDir()}
 	k.env = []string{"DATABASE_URL=" + database(t), "JWT_KEYS_DIR=" + k.dir, "JWT_ALGORITHM=EdDSA"}

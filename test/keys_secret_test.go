@@ -45,9 +45,9 @@ func dataID(t *testing.T, refresh string) string {
 	return hex.EncodeToString(raw[:4])
 }
 
-// TestKeys_ARotationOfTheSecret rotates the secret until the old one is gone, and expects
+// TestKeys_RotateTheSecret rotates the secret until the old one is gone, and expects
 // it to affect access tokens only.
-func TestKeys_ARotationOfTheSecret(t *testing.T) {
+func TestKeys_RotateTheSecret(t *testing.T) {
 	t.Parallel()
 	k := keyDir{dir: t.TempDir()}
 	k.env = listen(t, newNextcloud(t))
@@ -92,10 +92,10 @@ func TestKeys_ARotationOfTheSecret(t *testing.T) {
 	verifiesAudit(t, k.dir, k.env)
 }
 
-// TestKeys_ARotationOfTheDataSecret rotates the data secret until the old one is gone.
+// TestKeys_RotateTheDataSecret rotates the data secret until the old one is gone.
 // Users stay signed in, data sealed earlier can be opened, and access tokens keep their
 // key.
-func TestKeys_ARotationOfTheDataSecret(t *testing.T) {
+func TestKeys_RotateTheDataSecret(t *testing.T) {
 	t.Parallel()
 	k := keyDir{dir: t.TempDir()}
 	k.env = listen(t, newNextcloud(t))
@@ -131,9 +131,9 @@ func TestKeys_ARotationOfTheDataSecret(t *testing.T) {
 	verifiesAudit(t, k.dir, k.env)
 }
 
-// TestKeys_OneSecretForAllIsTwoAfterARotation begins with a key file as earlier versions
+// TestKeys_RotationSeparatesTheSecrets begins with a key file as earlier versions
 // wrote it.
-func TestKeys_OneSecretForAllIsTwoAfterARotation(t *testing.T) {
+func TestKeys_RotationSeparatesTheSecrets(t *testing.T) {
 	t.Parallel()
 	for _, leaked := range []bool{false, true} {
 		k := keyDir{dir: t.TempDir()}
@@ -189,9 +189,9 @@ func TestKeys_OneSecretForAllIsTwoAfterARotation(t *testing.T) {
 	}
 }
 
-// TestKeys_ADataSecretForAnInstallationWithout goes from JWT_SECRET alone to both secrets,
+// TestKeys_AddADataSecret goes from JWT_SECRET alone to both secrets,
 // until JWT_SECRET is used for access tokens only.
-func TestKeys_ADataSecretForAnInstallationWithout(t *testing.T) {
+func TestKeys_AddADataSecret(t *testing.T) {
 	t.Parallel()
 	for engine, open := range engines {
 		t.Run(engine, func(t *testing.T) {
@@ -250,8 +250,8 @@ func TestKeys_ADataSecretForAnInstallationWithout(t *testing.T) {
 	}
 }
 
-// TestKeys_NoJWTSecretIsNeededForSigningKeys starts with only a data secret.
-func TestKeys_NoJWTSecretIsNeededForSigningKeys(t *testing.T) {
+// TestKeys_SigningKeysNeedNoJWTSecret starts with only a data secret.
+func TestKeys_SigningKeysNeedNoJWTSecret(t *testing.T) {
 	t.Parallel()
 	k := keyDir{dir: t.TempDir(), env: []string{"JWT_ALGORITHM=EdDSA", "DATA_SECRET=" + keyring.Generate().Reveal()}}
 	k.run(t, "rotate")
@@ -263,8 +263,8 @@ func TestKeys_NoJWTSecretIsNeededForSigningKeys(t *testing.T) {
 	}
 }
 
-// TestKeys_ThatTheGatewayMakesAreTwo starts twice without settings.
-func TestKeys_ThatTheGatewayMakesAreTwo(t *testing.T) {
+// TestKeys_GatewayGeneratesTwoSecrets starts twice without settings.
+func TestKeys_GatewayGeneratesTwoSecrets(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	start(t, dir, nil).stop(t)

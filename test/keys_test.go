@@ -85,9 +85,9 @@ func kid(t testing.TB, raw string) string {
 	return header.Kid
 }
 
-// TestKeys_AKilledRotationLeavesKeys kills rotations after increasing delays, and expects
+// TestKeys_KilledRotationKeepsKeys kills rotations after increasing delays, and expects
 // each to leave complete keys.
-func TestKeys_AKilledRotationLeavesKeys(t *testing.T) {
+func TestKeys_KilledRotationKeepsKeys(t *testing.T) {
 	t.Parallel()
 	k := keyDir{dir: t.TempDir(), env: []string{"JWT_ALGORITHM=EdDSA"}}
 	k.run(t, "rotate")
@@ -195,8 +195,8 @@ func TestKeys_FromSettingsAreTheOperators(t *testing.T) {
 	}
 }
 
-// TestKeys_InNamedFilesAreReadAgain replaces the file that a setting names.
-func TestKeys_InNamedFilesAreReadAgain(t *testing.T) {
+// TestKeys_FilesAreReloaded replaces the file that a setting names.
+func TestKeys_FilesAreReloaded(t *testing.T) {
 	t.Parallel()
 	k := keyDir{dir: t.TempDir()}
 	k.run(t, "generate", "--algorithm", "ES256", "--out", "key.pem")
@@ -213,9 +213,9 @@ func TestKeys_InNamedFilesAreReadAgain(t *testing.T) {
 	})
 }
 
-// TestKeys_ThatLeakedAreRefusedAtOnce replaces a leaked key, also by one of another
+// TestKeys_LeakedKeysAreRefusedAtOnce replaces a leaked key, also by one of another
 // algorithm.
-func TestKeys_ThatLeakedAreRefusedAtOnce(t *testing.T) {
+func TestKeys_LeakedKeysAreRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	k := keyDir{dir: t.TempDir(), env: []string{"JWT_ALGORITHM=EdDSA"}}
 	if out, code := command(t, k.dir, "", k.env, "audit", "verify"); code != 3 || !strings.Contains(out, "JWT_PRIVATE_KEY_FILE") {
@@ -256,9 +256,9 @@ func TestKeys_ThatLeakedAreRefusedAtOnce(t *testing.T) {
 	start(t, k.dir, nil, k.env...)
 }
 
-// TestKeys_TakeOverTheSecretOfBefore starts with the secret in the file that preceded the
+// TestKeys_AdoptAnOlderSecret starts with the secret in the file that preceded the
 // key file.
-func TestKeys_TakeOverTheSecretOfBefore(t *testing.T) {
+func TestKeys_AdoptAnOlderSecret(t *testing.T) {
 	t.Parallel()
 	dir, secret := t.TempDir(), "0123456789abcdefghijklmnopqrstuvwxyz"
 	if err := os.WriteFile(filepath.Join(dir, "jwt_secret"), []byte(secret+"\n"), 0o600); err != nil {

@@ -159,10 +159,10 @@ func burst(t *testing.T, doors [2]door, request func(n int) (from, email string)
 	return ""
 }
 
-// TestLimits_EveryWayAlike sends the requests of one client, which also forges its
+// TestLimits_AreEqualInEveryDeployment sends the requests of one client, which also forges its
 // address, to the binary on both engines and to the function as Lambda runs it, and
 // compares the responses.
-func TestLimits_EveryWayAlike(t *testing.T) {
+func TestLimits_AreEqualInEveryDeployment(t *testing.T) {
 	t.Parallel()
 	secret := "JWT_SECRET=" + keyring.Generate().Reveal()
 	type told struct {
@@ -247,7 +247,7 @@ func TestLimits_WithoutRedis(t *testing.T) {
 	}
 }
 
-func TestLimits_RefuseTheStart(t *testing.T) {
+func TestLimits_WrongSettingsPreventTheStart(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ setting, want string }{
 		{"RATE_LIMIT_STORE=redis", `REDIS_URL is not set; it must be redis://:password@host:6379/0, because RATE_LIMIT_STORE is redis`},

@@ -103,8 +103,8 @@ func TestLockedSQLite(t *testing.T) {
 	ask(false)
 }
 
-// TestMigrateUp_SaysWhatIsInTheWay runs the command as an operator does.
-func TestMigrateUp_SaysWhatIsInTheWay(t *testing.T) {
+// TestMigrateUp_ReportsTheObstacle runs the command as an operator does.
+func TestMigrateUp_ReportsTheObstacle(t *testing.T) {
 	t.Parallel()
 	url := storetest.FromTemplate(t, func(context.Context, string) error { return nil })
 	up := func(url string, args ...string) (output string, code int) {

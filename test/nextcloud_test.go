@@ -44,9 +44,9 @@ func settings(server *httptest.Server) []string {
 	return []string{"NEXTCLOUD_URL=" + server.URL, "NEXTCLOUD_ADMIN_USER=admin", "NEXTCLOUD_ADMIN_PASSWORD=" + cloudPassword}
 }
 
-// TestScheduleReconcilesOnLambda registers through one function, and has the scheduled
+// TestSchedule_ReconcilesOnLambda registers through one function, and has the scheduled
 // event create the Nextcloud account through another.
-func TestScheduleReconcilesOnLambda(t *testing.T) {
+func TestSchedule_ReconcilesOnLambda(t *testing.T) {
 	t.Parallel()
 	cloud := newNextcloud(t)
 	env := append(listen(t, cloud),
@@ -103,10 +103,10 @@ func TestReconcileCommand(t *testing.T) {
 	}
 }
 
-// TestADownNextcloudIsNotFelt registers and logs in alternately at a gateway with a
+// TestNextcloudOutage_SlowsNoOtherRequest registers and logs in alternately at a gateway with a
 // Nextcloud that accepts connections but never answers, and at one without any. When
 // Nextcloud answers again, every user gets an account.
-func TestADownNextcloudIsNotFelt(t *testing.T) {
+func TestNextcloudOutage_SlowsNoOtherRequest(t *testing.T) {
 	t.Parallel()
 	cloud := newNextcloud(t)
 	var back atomic.Bool

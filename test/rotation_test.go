@@ -16,10 +16,10 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// TestFunctionsLiveThroughARotation runs the acceptance script against functions that read
+// TestFunctions_SurviveARotation runs the acceptance script against functions that read
 // all secrets from Secrets Manager, including a database login that AWS rotates, and
 // continues while the password is rotated.
-func TestFunctionsLiveThroughARotation(t *testing.T) {
+func TestFunctions_SurviveARotation(t *testing.T) {
 	t.Parallel()
 	manager := secretstest.New(t)
 	role, first := storetest.NewRole(t, database(t))

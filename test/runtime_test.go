@@ -179,9 +179,9 @@ func ask(t *testing.T, p *faastest.Process, v visit, tokens map[string]string) *
 	return resp
 }
 
-// TestFunctions_SayWhatIsMissing starts every function without settings, and with wrong
+// TestFunctions_ReportMissingSettings starts every function without settings, and with wrong
 // ones. It must report in one line what is missing, and exit.
-func TestFunctions_SayWhatIsMissing(t *testing.T) {
+func TestFunctions_ReportMissingSettings(t *testing.T) {
 	t.Parallel()
 	const secret, url = "hunter2-hunter2", "postgres://ada:hunter2@:bad/"
 	for _, s := range subjects()[1:] {

@@ -75,7 +75,7 @@ func TestSAMLocal_GivesTheFunctionsTheServicesOfCompose(t *testing.T) {
 	}
 }
 
-func TestSAMLocal_StopsWhereASecretIsMissing(t *testing.T) {
+func TestSAMLocal_ReportsMissingSecrets(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, dotenv, want string }{
 		{"no .env", "", "there is no .env"},

@@ -34,10 +34,10 @@ var secretHolds = map[string][]string{
 	"NextcloudSecretArn": {"NEXTCLOUD_ADMIN_USER", "NEXTCLOUD_ADMIN_PASSWORD"},
 }
 
-// TestFunctions_ReadTheSecretsThatTheyMayRead starts every function with secrets that hold
+// TestFunctions_ReadTheirSecrets starts every function with secrets that hold
 // everything, and compares those it reads with those that template.yaml lets it read. The
 // two must be equal.
-func TestFunctions_ReadTheSecretsThatTheyMayRead(t *testing.T) {
+func TestFunctions_ReadTheirSecrets(t *testing.T) {
 	t.Parallel()
 	for _, name := range vault.Settings() {
 		if !slices.ContainsFunc(slices.Collect(maps.Values(secretHolds)), func(in []string) bool { return slices.Contains(in, name) }) {

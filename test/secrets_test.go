@@ -23,10 +23,10 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 )
 
-// TestSecretsAreNowhereInTheClear has the gateway handle every kind of secret at the most
+// TestSecrets_AreNeverInPlaintext has the gateway handle every kind of secret at the most
 // verbose log level, with a Nextcloud that works and then refuses it. It searches for each
 // secret in the store, the logs, the output of the commands, and the error responses.
-func TestSecretsAreNowhereInTheClear(t *testing.T) {
+func TestSecrets_AreNeverInPlaintext(t *testing.T) {
 	t.Parallel()
 	for engine, open := range engines {
 		t.Run(engine, func(t *testing.T) {

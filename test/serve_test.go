@@ -133,7 +133,7 @@ func TestServe_RefusesWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestCommands_OnADatabaseThatWasNeverMigrated(t *testing.T) {
+func TestCommands_UnmigratedDatabase(t *testing.T) {
 	t.Parallel()
 	url := storetest.FromTemplate(t, func(context.Context, string) error { return nil })
 	env := []string{"DATABASE_URL=" + url, "JWT_SECRET=" + keyring.Generate().Reveal()}
@@ -192,9 +192,9 @@ func TestUserAndMigrateCommands(t *testing.T) {
 	}
 }
 
-// TestUserCreate_TakesAPasswordAsWindowsPipesIt sends what PowerShell sends: a byte order
+// TestUserCreate_AcceptsAPasswordPipedOnWindows sends what PowerShell sends: a byte order
 // mark, and a Windows line ending.
-func TestUserCreate_TakesAPasswordAsWindowsPipesIt(t *testing.T) {
+func TestUserCreate_AcceptsAPasswordPipedOnWindows(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	const password = "correct horse battery staple"

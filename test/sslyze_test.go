@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestTLS_PleasesMozilla has sslyze check a gateway against Mozilla's "intermediate"
+// TestTLS_MeetsMozillasProfile has sslyze check a gateway against Mozilla's "intermediate"
 // profile. Its certificate is signed by mkcert's root, as from `make certs`.
-func TestTLS_PleasesMozilla(t *testing.T) {
+func TestTLS_MeetsMozillasProfile(t *testing.T) {
 	t.Parallel()
 	root := mkcert(t)
 	p := start(t, t.TempDir(), nil, "CAROOT="+root)

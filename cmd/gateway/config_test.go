@@ -60,9 +60,9 @@ NEXTCLOUD_ADMIN_PASSWORD=pa$word
 NEXTCLOUD_ADMIN_PASWORD=hunter2
 `
 
-// TestConfigCheck_FindsEverythingAtOnce has five mistakes, of every kind, and two
+// TestConfigCheck_ReportsAllMistakes has five mistakes, of every kind, and two
 // names that are misspelt.
-func TestConfigCheck_FindsEverythingAtOnce(t *testing.T) {
+func TestConfigCheck_ReportsAllMistakes(t *testing.T) {
 	code, stdout, stderr := inFolder(t, fiveMistakes, map[string]string{"LOG_LEVEL": "warn"}, "config", "check", "--set")
 	const want = `SETTING                   VALUE                                                         FROM
 JWT_SECRET                [secret]                                                      .env:5
@@ -128,9 +128,9 @@ func TestConfigCheck_FindsWhatServeRefuses(t *testing.T) {
 	}
 }
 
-// TestConfigCheck_TouchesNothing has settings that are right, of services that would
+// TestConfigCheck_HasNoSideEffects has settings that are right, of services that would
 // notice.
-func TestConfigCheck_TouchesNothing(t *testing.T) {
+func TestConfigCheck_HasNoSideEffects(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -181,7 +181,7 @@ func TestConfigCheck_NeverShowsASecret(t *testing.T) {
 	}
 }
 
-func TestConfigCheck_SaysWhereEachComesFrom(t *testing.T) {
+func TestConfigCheck_ReportsOrigins(t *testing.T) {
 	r := check(t, "LOG_LEVEL=warn\nJWT_ISSUER=\n\nJWT_AUDIENCE=us\nHTTP_PORT=80\n", map[string]string{"JWT_AUDIENCE": "you", "DEBUG": "", "HOME": "/root"})
 	for _, want := range []configcheck.Setting{
 		{Name: "LOG_LEVEL", Value: "warn", From: ".env:1", Set: true},
@@ -243,7 +243,7 @@ func TestConfigCheck_Warns(t *testing.T) {
 	}
 }
 
-func TestConfigCheck_KnowsTheVariablesOfComposeFiles(t *testing.T) {
+func TestConfigCheck_KnowsComposeVariables(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for name, text := range map[string]string{".env": "TIMEZONE=x\nTIMEZON=y\n", "docker-compose.override.yml": "services: {nextcloud: {environment: {TZ: '${TIMEZONE}'}}}\n"} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {

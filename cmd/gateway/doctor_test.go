@@ -38,7 +38,7 @@ func cloud(t *testing.T) (*nextcloudtest.Server, map[string]string) {
 	}
 }
 
-func TestDoctor_AGoodServerIsToldLineByLine(t *testing.T) {
+func TestDoctor_ReportsEachCheck(t *testing.T) {
 	t.Parallel()
 	_, env := cloud(t)
 	code, out, problems := doctorOutput(t, env, "--read-only")
@@ -58,7 +58,7 @@ func TestDoctor_AGoodServerIsToldLineByLine(t *testing.T) {
 	}
 }
 
-func TestDoctor_MakesAnAccountAndRemovesIt(t *testing.T) {
+func TestDoctor_CreatesAndRemovesAnAccount(t *testing.T) {
 	t.Parallel()
 	c, env := cloud(t)
 	code, out, problems := doctorOutput(t, env)
@@ -80,7 +80,7 @@ func TestDoctor_WarningsDoNotFail(t *testing.T) {
 	}
 }
 
-func TestDoctor_AFailureIsTheExitCode(t *testing.T) {
+func TestDoctor_FailuresSetTheExitCode(t *testing.T) {
 	t.Parallel()
 	c, env := cloud(t)
 	env["NEXTCLOUD_ADMIN_PASSWORD"] = "hunter2"
@@ -124,7 +124,7 @@ func TestDoctor_JSON(t *testing.T) {
 	}
 }
 
-func TestDoctor_WrongSettingsAreToldOnALineEach(t *testing.T) {
+func TestDoctor_ReportsEachWrongSetting(t *testing.T) {
 	t.Parallel()
 	code, out, problems := doctorOutput(t, map[string]string{
 		"NEXTCLOUD_URL": "ftp://root:hunter2@cloud", "NEXTCLOUD_CA_FILE": "/nowhere", "NEXTCLOUD_ON_DELETE": "forget",

@@ -30,7 +30,7 @@ func TestExitCodes(t *testing.T) {
 	c.do(exitFailed, "audit", "list")
 }
 
-func TestServe_SaysWhereTheDevelopmentNextcloudIs(t *testing.T) {
+func TestServe_PrintsTheDevelopmentNextcloud(t *testing.T) {
 	t.Parallel()
 	_, problems := newConsole(t).do(exitUsage, "serve", "--dev-nextcloud")
 	if !strings.Contains(problems, `"make run" starts one beside it`) {

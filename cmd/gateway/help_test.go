@@ -75,7 +75,7 @@ func TestHelp_DescribesEverything(t *testing.T) {
 	}
 }
 
-func TestHelp_SaysWhatComesNext(t *testing.T) {
+func TestHelp_SuggestsNextSteps(t *testing.T) {
 	t.Parallel()
 	_, out, _ := typed(t, "migrate", "up", "--help")
 	if !strings.Contains(out, "\nNext:\n  Start or restart the gateway: gateway serve.\n\nFlags:\n") {

@@ -149,9 +149,9 @@ func TestSettings_HaveADefault(t *testing.T) {
 	}
 }
 
-// TestSettings_AreInEveryText holds that the reference and .env.example are what
+// TestSettings_AreDocumentedEverywhere holds that the reference and .env.example are what
 // the binary prints.
-func TestSettings_AreInEveryText(t *testing.T) {
+func TestSettings_AreDocumentedEverywhere(t *testing.T) {
 	t.Parallel()
 	for file, args := range map[string][]string{"docs/configuration.md": {"config", "docs"}, ".env.example": {"config", "example"}} {
 		var out, wrong strings.Builder
@@ -164,9 +164,9 @@ func TestSettings_AreInEveryText(t *testing.T) {
 	}
 }
 
-// TestCompose_HandsOnEverySetting sets every setting in turn, as .env would, and
+// TestCompose_PassesEverySetting sets every setting in turn, as .env would, and
 // looks for the value in the container of the gateway.
-func TestCompose_HandsOnEverySetting(t *testing.T) {
+func TestCompose_PassesEverySetting(t *testing.T) {
 	t.Parallel()
 	for _, s := range describe().All() {
 		name, kept := s.Name, s.Compose != ""

@@ -10,7 +10,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store"
 )
 
-func TestMigrateUp_NamesAccountsWithOneAddress(t *testing.T) {
+func TestMigrateUp_ListsDuplicateAddresses(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t)
 	if out, _ := c.do(0, "migrate", "up"); strings.Contains(out, "account") {
@@ -32,9 +32,9 @@ func TestMigrateUp_NamesAccountsWithOneAddress(t *testing.T) {
 	}
 }
 
-// TestMigrateUp_CountsWhatItApplied holds that an embedded database is migrated by
+// TestMigrateUp_CountsAppliedMigrations holds that an embedded database is migrated by
 // the command, and not before by being opened.
-func TestMigrateUp_CountsWhatItApplied(t *testing.T) {
+func TestMigrateUp_CountsAppliedMigrations(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t)
 	if out, _ := c.do(0, "migrate", "status"); !strings.Contains(out, "\nmissing  00001_") || strings.Contains(out, "applied  ") {

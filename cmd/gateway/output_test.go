@@ -38,7 +38,7 @@ func TestOutput_IsTableOrJSON(t *testing.T) {
 	refused(t, []string{"version", "--output", "yaml"}, `"yaml"`, "must be table or json")
 }
 
-func TestOutput_AnEmptyListIsSaidOnStderr(t *testing.T) {
+func TestOutput_ReportsEmptyListsOnStderr(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t)
 	c.do(0, "migrate", "up")
@@ -56,7 +56,7 @@ func TestOutput_AnEmptyListIsSaidOnStderr(t *testing.T) {
 	}
 }
 
-func TestOutput_TheFlagOfBeforeStillWorks(t *testing.T) {
+func TestOutput_AcceptsTheFormerFlag(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t)
 	c.do(0, "migrate", "up")

@@ -10,8 +10,8 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/account"
 )
 
-// TestProgress_IsARewrittenLineOnATerminal runs what may take long on a terminal.
-func TestProgress_IsARewrittenLineOnATerminal(t *testing.T) {
+// TestProgress_RewritesOneLineOnATerminal runs what may take long on a terminal.
+func TestProgress_RewritesOneLineOnATerminal(t *testing.T) {
 	t.Parallel()
 	s := newShell(t)
 	s.register(2)
@@ -52,7 +52,7 @@ func TestProgress_IsARewrittenLineOnATerminal(t *testing.T) {
 	}
 }
 
-func TestProgress_IsALineNowAndThenElsewhere(t *testing.T) {
+func TestProgress_PrintsPeriodicLinesElsewhere(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	now := time.Now()

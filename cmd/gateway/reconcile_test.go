@@ -95,7 +95,7 @@ var progressLine = regexp.MustCompile(`^done (\d+), failed (\d+), left (\d+), \d
 
 var refusedUntil = regexp.MustCompile(`the administrator is rejected by Nextcloud; the gateway retries at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ,`)
 
-func TestReconcile_AThousandFreshUsers(t *testing.T) {
+func TestReconcile_ThousandNewUsers(t *testing.T) {
 	t.Parallel()
 	const users = 1000
 	s := newShell(t)
@@ -128,7 +128,7 @@ func TestReconcile_AThousandFreshUsers(t *testing.T) {
 	}
 }
 
-func TestReconcile_TellsWhatIsLeft(t *testing.T) {
+func TestReconcile_ReportsRemainingAccounts(t *testing.T) {
 	t.Parallel()
 	s := newShell(t)
 	s.register(2)

@@ -14,9 +14,9 @@ import (
 
 var update = flag.Bool("update", false, "write docs/cli.md anew")
 
-// TestReference_IsWhatHelpSays holds that docs/cli.md is made of the texts of the
+// TestReference_MatchesHelp holds that docs/cli.md is made of the texts of the
 // commands. To write it anew: go test ./cmd/gateway -run Reference -update
-func TestReference_IsWhatHelpSays(t *testing.T) {
+func TestReference_MatchesHelp(t *testing.T) {
 	t.Parallel()
 	tree := root(&variables{}, io.Discard, io.Discard)
 	page := template.Must(template.New("cli.md").Funcs(template.FuncMap{

@@ -106,8 +106,8 @@ func TestUsage_CommandsTakeTheirArgumentsAndFlagsOnly(t *testing.T) {
 	refused(t, []string{"keys", "rotate", "--older-than", "long"}, "--older-than")
 }
 
-// TestUsage_TellsNoPassword has the password where it does not belong.
-func TestUsage_TellsNoPassword(t *testing.T) {
+// TestUsage_RevealsNoPassword has the password where it does not belong.
+func TestUsage_RevealsNoPassword(t *testing.T) {
 	t.Parallel()
 	_, _, stderr := typed(t, "user", "create", "ada@example.com", "hunter2")
 	if !strings.Contains(stderr, "standard input") || strings.Contains(stderr, "hunter2") {
@@ -115,7 +115,7 @@ func TestUsage_TellsNoPassword(t *testing.T) {
 	}
 }
 
-func TestUsage_HelpIsNoMistake(t *testing.T) {
+func TestUsage_HelpIsNotAnError(t *testing.T) {
 	t.Parallel()
 	groups, leaves := commands(t)
 	for _, words := range slices.Concat(groups, leaves) {
@@ -133,9 +133,9 @@ func TestUsage_HelpIsNoMistake(t *testing.T) {
 	}
 }
 
-// TestEnv_TellsWhereItsFileIsWrong has a file that docker compose would read in
+// TestEnv_ReportsTheLineOfAMistake has a file that docker compose would read in
 // another way than it looks.
-func TestEnv_TellsWhereItsFileIsWrong(t *testing.T) {
+func TestEnv_ReportsTheLineOfAMistake(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if err := os.WriteFile(".env", []byte("LOG_LEVEL=info\nNEXTCLOUD_ADMIN_PASSWORD=hunter$two\n"), 0o600); err != nil {
 		t.Fatal(err)
