@@ -88,8 +88,8 @@ func TestDoctor_FailuresSetTheExitCode(t *testing.T) {
 	if code != 1 || !strings.Contains(out, "failed   admin: ") || problems != "the gateway cannot use this Nextcloud; failures: 1\n" {
 		t.Errorf("exit code %d, %q\n%s", code, problems, out)
 	}
-	if c.Strikes() != 1 {
-		t.Errorf("%d strikes, want one", c.Strikes())
+	if c.FailedLogins() != 1 {
+		t.Errorf("%d strikes, want one", c.FailedLogins())
 	}
 }
 

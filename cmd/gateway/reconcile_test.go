@@ -168,7 +168,7 @@ func TestReconcile_ReportsRemainingAccounts(t *testing.T) {
 			t.Errorf("refused: %d %s", code, problems)
 		}
 	}
-	if n := s.cloud.Strikes(); n != 1 {
+	if n := s.cloud.FailedLogins(); n != 1 {
 		t.Errorf("%d strikes", n)
 	}
 	s.env["NEXTCLOUD_ADMIN_PASSWORD"] = right

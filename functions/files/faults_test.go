@@ -106,12 +106,12 @@ func TestStorage_ReplacesAnInvalidAppPassword(t *testing.T) {
 		w := newWorld(t, db)
 		w.do("PUT", "a", "mine").Want(http.StatusCreated, "")
 		w.cloud.RevokeAll(functionstest.Email)
-		strikes := w.cloud.Strikes()
+		strikes := w.cloud.FailedLogins()
 		for range 5 {
 			w.do("GET", "a", nil).Want(http.StatusConflict, "storage_not_ready")
 			w.reconcile()
 		}
-		if got := w.cloud.Strikes() - strikes; got != 1 {
+		if got := w.cloud.FailedLogins() - strikes; got != 1 {
 			t.Errorf("%d strikes, want 1", got)
 		}
 		w.Login(functionstest.Email, functionstest.Password)

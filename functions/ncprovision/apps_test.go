@@ -93,7 +93,7 @@ func TestAppPasswords(t *testing.T) {
 func TestAppPasswords_RequireThePassword(t *testing.T) {
 	t.Parallel()
 	g, cloud, ada := appWorld(t, storetest.SQLite(t), "true")
-	strikes := cloud.Strikes()
+	strikes := cloud.FailedLogins()
 	g.Do("POST", issuePath, `{"name":"x","password":"wrong"}`, ada).Want(http.StatusBadRequest, "incorrect_password")
 	g.Do("POST", issuePath, `{"name":"x"}`, ada).Want(http.StatusUnprocessableEntity, "validation_failed")
 	for _, name := range []string{"", " x", "ü", strings.Repeat("x", 101), "a\tb"} {
@@ -101,7 +101,7 @@ func TestAppPasswords_RequireThePassword(t *testing.T) {
 			Want(http.StatusUnprocessableEntity, "validation_failed")
 	}
 	g.Do("POST", issuePath, `{"name":"x"}`).Want(http.StatusUnauthorized, "missing_token")
-	if got := cloud.Strikes() - strikes; got != 0 {
+	if got := cloud.FailedLogins() - strikes; got != 0 {
 		t.Errorf("%d strikes", got)
 	}
 	if u, _ := cloud.User(functionstest.Email); len(u.AppPasswords) != 1 {

@@ -77,19 +77,19 @@ func TestUpdateAs_ChecksTheProof(t *testing.T) {
 			now    time.Time
 			want   error
 		}{
-			{name: "all holds", proof: everything},
-			{name: "no login is named", proof: func(signin.Proof) signin.Proof { return signin.Proof{} }, want: signin.ErrRevoked},
-			{name: "the login is another user's", proof: func(p signin.Proof) signin.Proof {
+			{name: "everything is valid", proof: everything},
+			{name: "no login", proof: func(signin.Proof) signin.Proof { return signin.Proof{} }, want: signin.ErrRevoked},
+			{name: "the login of another user", proof: func(p signin.Proof) signin.Proof {
 				return signin.NewProof(account.NewID(), p.Login())
 			}, want: signin.ErrRevoked},
-			{name: "it expired", proof: plainly, now: noon.Add(time.Hour), want: signin.ErrRevoked},
-			{name: "it was logged out", proof: plainly, ending: "logged out", want: signin.ErrRevoked},
+			{name: "the login expired", proof: plainly, now: noon.Add(time.Hour), want: signin.ErrRevoked},
+			{name: "the login was logged out", proof: plainly, ending: "logged out", want: signin.ErrRevoked},
 			{name: "the account was disabled", proof: plainly, ending: "disabled", want: signin.ErrRevoked},
 			{name: "the account was deleted", proof: plainly, ending: "deleted", want: signin.ErrRevoked},
-			{name: "no administrator any more", proof: signin.Proof.AsAdmin, ending: "demoted", want: signin.ErrAdminRequired},
-			{name: "who acts as a user may be demoted", proof: plainly, ending: "demoted"},
-			{name: "another password", proof: everything, ending: "another password", want: account.ErrIncorrectPassword},
-			{name: "who proved no password may have another", proof: plainly, ending: "another password"},
+			{name: "the administrator was demoted", proof: signin.Proof.AsAdmin, ending: "demoted", want: signin.ErrAdminRequired},
+			{name: "demoted, without acting as administrator", proof: plainly, ending: "demoted"},
+			{name: "the password changed", proof: everything, ending: "another password", want: account.ErrIncorrectPassword},
+			{name: "the password changed, but was not proved", proof: plainly, ending: "another password"},
 		} {
 			t.Run(test.name, func(t *testing.T) {
 				a := someone(t, db, fmt.Sprintf("a%d@example.org", i))
@@ -112,7 +112,7 @@ func TestUpdateAs_ChecksTheProof(t *testing.T) {
 					return nil
 				})
 				if !errors.Is(err, test.want) || ran != (test.want == nil) {
-					t.Errorf("got %v, and the function ran: %t; want %v", err, ran, test.want)
+					t.Errorf("got %v, function ran = %t; want %v", err, ran, test.want)
 				}
 			})
 		}
@@ -141,28 +141,28 @@ func TestConfirmed_IsRequired(t *testing.T) {
 		by    signin.Proof
 		write func(ctx context.Context, tx *store.Tx, by store.Actor) error
 	}{
-		{"another's name", by, change(bob, store.Changes{FullName: &name})},
-		{"one's address without the password", by, change(ada, store.Changes{Email: &email})},
-		{"one's own role", by.WithPassword("hash"), change(ada, store.Changes{Role: &role})},
-		{"one's own state", by.WithPassword("hash"), change(ada, store.Changes{Disabled: &enabled})},
-		{"one's deletion without the password", by, func(ctx context.Context, tx *store.Tx, by store.Actor) error {
+		{"another user's name", by, change(bob, store.Changes{FullName: &name})},
+		{"own address without the password", by, change(ada, store.Changes{Email: &email})},
+		{"own role", by.WithPassword("hash"), change(ada, store.Changes{Role: &role})},
+		{"own state", by.WithPassword("hash"), change(ada, store.Changes{Disabled: &enabled})},
+		{"own deletion without the password", by, func(ctx context.Context, tx *store.Tx, by store.Actor) error {
 			return tx.DeleteAccount(ctx, by, ada.ID)
 		}},
-		{"another's deletion", by.WithPassword("hash"), func(ctx context.Context, tx *store.Tx, by store.Actor) error {
+		{"another user's deletion", by.WithPassword("hash"), func(ctx context.Context, tx *store.Tx, by store.Actor) error {
 			return tx.DeleteAccount(ctx, by, bob.ID)
 		}},
-		{"a password without the one before", by, func(ctx context.Context, tx *store.Tx, by store.Actor) error {
+		{"own password without the current one", by, func(ctx context.Context, tx *store.Tx, by store.Actor) error {
 			return tx.ChangePassword(ctx, by, "new")
 		}},
-		{"another's logins", by, func(ctx context.Context, tx *store.Tx, by store.Actor) error {
+		{"another user's logins", by, func(ctx context.Context, tx *store.Tx, by store.Actor) error {
 			_, err := tx.RevokeLogins(ctx, by, bob.ID, "", "x", noon)
 			return err
 		}},
-		{"a wish in Nextcloud", by, func(ctx context.Context, tx *store.Tx, by store.Actor) error {
+		{"a desired state in Nextcloud", by, func(ctx context.Context, tx *store.Tx, by store.Actor) error {
 			_, err := tx.RetryNextcloud(ctx, by, ada.ID, noon)
 			return err
 		}},
-		{"for nobody", by, func(ctx context.Context, tx *store.Tx, _ store.Actor) error {
+		{"without a caller", by, func(ctx context.Context, tx *store.Tx, _ store.Actor) error {
 			return change(ada, store.Changes{FullName: &name})(ctx, tx, store.Actor{})
 		}},
 	} {
@@ -170,7 +170,7 @@ func TestConfirmed_IsRequired(t *testing.T) {
 			return test.write(t.Context(), tx, by)
 		})
 		if err == nil || errors.Is(err, account.ErrNotFound) {
-			t.Errorf("%s was written: %v", test.name, err)
+			t.Errorf("%s: written without proof: %v", test.name, err)
 		}
 	}
 	var kept store.Actor
@@ -181,7 +181,7 @@ func TestConfirmed_IsRequired(t *testing.T) {
 		})
 	}
 	if err == nil {
-		t.Error("what one transaction confirmed was good for another")
+		t.Error("a confirmation is valid in another transaction")
 	}
 }
 
@@ -264,7 +264,7 @@ func TestStartLogin_DuringAPasswordChange(t *testing.T) {
 			wg.Wait()
 			live, err := db.Logins(t.Context(), a.ID, store.Page{Limit: 100}, noon)
 			if err != nil || len(live) != 1 {
-				t.Fatalf("round %d: %d logins live on, %v; want the one that changed the password", round, len(live), err)
+				t.Fatalf("round %d: %d logins are live, %v; want only the one that changed the password", round, len(live), err)
 			}
 		}
 	})

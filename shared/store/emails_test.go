@@ -16,8 +16,8 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// before inserts an account as older code did, without a canonical address.
-func before(t *testing.T, db *store.DB, email, name string) account.ID {
+// insertOld inserts an account as older versions did, without a canonical address.
+func insertOld(t *testing.T, db *store.DB, email, name string) account.ID {
 	t.Helper()
 	id := account.NewID()
 	_, err := db.Handle().ExecContext(t.Context(), `
@@ -46,7 +46,7 @@ func find(t *testing.T, db *store.DB, typed string) account.ID {
 	return a.ID
 }
 
-func settled(t *testing.T, db *store.DB) []store.EmailConflict {
+func canonicalize(t *testing.T, db *store.DB) []store.EmailConflict {
 	t.Helper()
 	twins, err := db.CanonicalizeEmails(t.Context())
 	if err != nil {
@@ -82,11 +82,11 @@ func email(t *testing.T, db *store.DB, id account.ID) account.Email {
 func TestEmails_OlderRowsAreFoundInEverySpelling(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		u := before(t, db, "bob@bücher.example", "Bob")
-		a := before(t, db, "ada@xn--bcher-kva.example", "Ada")
-		wide := before(t, db, "ｃｅｅ@example.org", "Cee")
-		strange := before(t, db, "😀@example.org", "No address any more")
-		dotless := before(t, db, "i@istanbul.example", "Typed with the capital of Turkish")
+		u := insertOld(t, db, "bob@bücher.example", "Bob")
+		a := insertOld(t, db, "ada@xn--bcher-kva.example", "Ada")
+		wide := insertOld(t, db, "ｃｅｅ@example.org", "Cee")
+		strange := insertOld(t, db, "😀@example.org", "No longer an address")
+		dotless := insertOld(t, db, "i@istanbul.example", "Typed with the capital of Turkish")
 		found := func(when string) {
 			t.Helper()
 			for typed, want := range map[string]account.ID{
@@ -96,34 +96,34 @@ func TestEmails_OlderRowsAreFoundInEverySpelling(t *testing.T) {
 				"İ@İstanbul.example": dotless, "nobody@example.org": "",
 			} {
 				if got := find(t, db, typed); got != want {
-					t.Errorf("%s, %s is %q, want %q", when, typed, got, want)
+					t.Errorf("%s: %s finds %q, want %q", when, typed, got, want)
 				}
 			}
 		}
-		found("not settled")
+		found("not canonical")
 		if got := email(t, db, a); got != "ada@xn--bcher-kva.example" {
-			t.Errorf("not settled, the address reads %s", got)
+			t.Errorf("before canonicalization: got address %s", got)
 		}
 		if n, err := migrations.Up(t.Context(), db, migrations.Waiting{}); err != nil || n != 0 {
 			t.Fatal(n, err)
 		}
-		found("settled")
+		found("canonicalized")
 		for _, typed := range []string{"ada@ｂücher。example", "ＡＤＡ＠bücher.example"} {
 			if got := find(t, db, typed); got != a {
-				t.Errorf("%s is %q", typed, got)
+				t.Errorf("%s finds %q", typed, got)
 			}
 		}
 		if got := find(t, db, "cee@example.org"); got != wide {
-			t.Errorf("cee is %q", got)
+			t.Errorf("cee finds %q", got)
 		}
 		if got := email(t, db, a); got != "ada@bücher.example" {
-			t.Errorf("the address reads %s", got)
+			t.Errorf("got address %s", got)
 		}
 		if got := email(t, db, strange); got != "😀@example.org" {
-			t.Errorf("the address reads %s", got)
+			t.Errorf("got address %s", got)
 		}
-		if twins := settled(t, db); len(twins) != 0 {
-			t.Errorf("twins %v", twins)
+		if twins := canonicalize(t, db); len(twins) != 0 {
+			t.Errorf("got conflicts %v", twins)
 		}
 	})
 }
@@ -131,44 +131,44 @@ func TestEmails_OlderRowsAreFoundInEverySpelling(t *testing.T) {
 func TestCanonicalizeEmails_LeavesTheYoungerDuplicate(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		older := before(t, db, "bob@xn--bcher-kva.example", "")
-		younger := before(t, db, "bob@bücher.example", "")
-		third := before(t, db, "ｂｏｂ@bücher.example", "")
+		older := insertOld(t, db, "bob@xn--bcher-kva.example", "")
+		younger := insertOld(t, db, "bob@bücher.example", "")
+		third := insertOld(t, db, "ｂｏｂ@bücher.example", "")
 		want := []store.EmailConflict{{Account: younger, Holder: older}, {Account: third, Holder: older}}
 		for range 2 {
-			if diff := cmp.Diff(want, settled(t, db)); diff != "" {
-				t.Errorf("twins (-want +got):\n%s", diff)
+			if diff := cmp.Diff(want, canonicalize(t, db)); diff != "" {
+				t.Errorf("conflicts (-want +got):\n%s", diff)
 			}
 		}
 		for typed, want := range map[string]account.ID{
 			"bob@xn--bcher-kva.example": older, "Bob@Bücher.example": younger, "ｂｏｂ@bücher.example": third, "bob@ｂücher.example": older,
 		} {
 			if got := find(t, db, typed); got != want {
-				t.Errorf("%s is %q, want %q", typed, got, want)
+				t.Errorf("%s finds %q, want %q", typed, got, want)
 			}
 		}
 		if e := email(t, db, older); e != "bob@bücher.example" {
-			t.Errorf("the keeper reads %s", e)
+			t.Errorf("got address %s of the older account", e)
 		}
 		if e := email(t, db, third); e != "ｂｏｂ@bücher.example" {
-			t.Errorf("a twin reads %s, which is how it signs in", e)
+			t.Errorf("got address %s of the younger account", e)
 		}
-		// A twin may change anything else, and keeps its spelling.
+		// The younger account may change anything else, and keeps its spelling.
 		a, err := db.Account(t.Context(), younger)
 		if err != nil {
 			t.Fatal(err)
 		}
 		name := "Robert"
 		if a, err = change(t, db, a, store.Changes{FullName: &name}); err != nil || a.Email != "bob@bücher.example" {
-			t.Errorf("a change of its name = %v, %v", a, err)
+			t.Errorf("change of the name: got %v, %v", a, err)
 		}
 		other := account.Email("robert@example.org")
 		if _, err := change(t, db, a, store.Changes{Email: &other}); err != nil {
 			t.Error(err)
 		}
 		remove(t, db, older)
-		if twins := settled(t, db); len(twins) != 0 || email(t, db, third) != "bob@bücher.example" || find(t, db, "bob@xn--bcher-kva.example") != third {
-			t.Errorf("when the others are gone: %v, %s", twins, email(t, db, third))
+		if twins := canonicalize(t, db); len(twins) != 0 || email(t, db, third) != "bob@bücher.example" || find(t, db, "bob@xn--bcher-kva.example") != third {
+			t.Errorf("after the others are deleted: got %v, %s", twins, email(t, db, third))
 		}
 	})
 }
@@ -179,28 +179,28 @@ func TestCanonicalizeEmails_ManyAccounts(t *testing.T) {
 		const many = 450 // more than two batches
 		ids := make([]account.ID, many)
 		for i := range ids {
-			ids[i] = before(t, db, fmt.Sprintf("user%d@xn--bcher-kva.example", i), "A\u00a0B")
+			ids[i] = insertOld(t, db, fmt.Sprintf("user%d@xn--bcher-kva.example", i), "A\u00a0B")
 		}
-		twin := before(t, db, "user7@bücher.example", "")
+		twin := insertOld(t, db, "user7@bücher.example", "")
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
 				if twins, err := db.CanonicalizeEmails(t.Context()); err != nil || !slices.Equal(twins, []store.EmailConflict{{Account: twin, Holder: ids[7]}}) {
-					t.Errorf("twins %v, %v", twins, err)
+					t.Errorf("got conflicts %v, %v", twins, err)
 				}
 			})
 		}
 		wg.Wait()
 		for _, q := range []string{"user449@bü", "user449@XN--", "user449@bücher.example ａ b"} {
 			if all, err := db.Accounts(t.Context(), q, store.Page{Limit: 10}); err != nil || len(all) != 1 || all[0].ID != ids[449] {
-				t.Errorf("a search for %q finds %v, %v", q, all, err)
+				t.Errorf("search for %q: got %v, %v", q, all, err)
 			}
 		}
 	})
 }
 
-// TestCanonicalizeEmails_AfterOlderCode acts as instances that are not replaced yet: they insert
-// and change rows without canonical addresses.
+// TestCanonicalizeEmails_AfterOlderCode simulates instances that are not replaced yet: they
+// insert and change rows without canonical addresses.
 func TestCanonicalizeEmails_AfterOlderCode(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -216,22 +216,22 @@ func TestCanonicalizeEmails_AfterOlderCode(t *testing.T) {
 			"ada@xn--mnchen-3ya.example": who.ID, "ada@münchen.example": who.ID, "ada@bücher.example": "", "ada@xn--bcher-kva.example": "",
 		} {
 			if got := find(t, db, typed); got != want {
-				t.Errorf("%s is %q, want %q", typed, got, want)
+				t.Errorf("%s finds %q, want %q", typed, got, want)
 			}
 		}
 		if got := email(t, db, who.ID); got != "ada@xn--mnchen-3ya.example" {
-			t.Errorf("the address reads %s", got)
+			t.Errorf("got address %s", got)
 		}
 		// Another user wants the address that it had, and an older account moves to it.
-		mover := before(t, db, "ada@xn--bcher-kva.example", "")
-		if twins := settled(t, db); len(twins) != 0 {
-			t.Errorf("twins %v", twins)
+		mover := insertOld(t, db, "ada@xn--bcher-kva.example", "")
+		if twins := canonicalize(t, db); len(twins) != 0 {
+			t.Errorf("got conflicts %v", twins)
 		}
 		if find(t, db, "ada@bücher.example") != mover || find(t, db, "ada@ｍünchen.example") != who.ID {
-			t.Error("what older code wrote is not settled")
+			t.Error("rows of older code are not canonical")
 		}
 		olderCode(`UPDATE users SET email = 'x@example.org', updated_at = updated_at WHERE id = $1`, string(mover))
-		settled(t, db)
+		canonicalize(t, db)
 		someone(t, db, "ada@bücher.example") // free again
 	})
 }
@@ -239,17 +239,17 @@ func TestCanonicalizeEmails_AfterOlderCode(t *testing.T) {
 func TestCreateAccount_RejectsEverySpellingOfATakenAddress(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		before(t, db, "bob@xn--bcher-kva.example", "")
-		before(t, db, "ada@bücher.example", "")
-		settled(t, db)
+		insertOld(t, db, "bob@xn--bcher-kva.example", "")
+		insertOld(t, db, "ada@bücher.example", "")
+		canonicalize(t, db)
 		for _, address := range []string{"bob@bücher.example", "ada@bücher.example"} {
 			a := account.Account{ID: account.NewID(), Email: account.Email(address), Role: account.User, Preferences: document.Empty, CreatedAt: noon, UpdatedAt: noon}
 			if err := db.CreateAccount(t.Context(), a, "hash"); !errors.Is(err, account.ErrEmailTaken) {
-				t.Errorf("%s: %v", address, err)
+				t.Errorf("create %s: got %v", address, err)
 			}
 			other := someone(t, db, "other-"+address)
 			if _, err := change(t, db, other, store.Changes{Email: &a.Email}); !errors.Is(err, account.ErrEmailTaken) {
-				t.Errorf("change to %s: %v", address, err)
+				t.Errorf("change to %s: got %v", address, err)
 			}
 		}
 	})
@@ -260,8 +260,8 @@ func TestCreateAccount_RejectsEverySpellingOfATakenAddress(t *testing.T) {
 func TestChangeAccount_KeepsTheSpellingThatOlderCodeFinds(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		id := before(t, db, "bob@xn--bcher-kva.example", "")
-		settled(t, db)
+		id := insertOld(t, db, "bob@xn--bcher-kva.example", "")
+		canonicalize(t, db)
 		a, err := db.Account(t.Context(), id)
 		if err != nil {
 			t.Fatal(err)
@@ -272,7 +272,7 @@ func TestChangeAccount_KeepsTheSpellingThatOlderCodeFinds(t *testing.T) {
 		}
 		var stored string
 		if err := db.Handle().QueryRowContext(t.Context(), `SELECT email FROM users WHERE id = $1`, string(id)).Scan(&stored); err != nil || stored != "bob@xn--bcher-kva.example" {
-			t.Errorf("it is kept as %s, %v", stored, err)
+			t.Errorf("stored as %s, %v", stored, err)
 		}
 	})
 }

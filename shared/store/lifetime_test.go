@@ -29,7 +29,7 @@ func TestLimitLogins(t *testing.T) {
 		}
 		end := l.CreatedAt.Add(lifetime)
 		if !l.EndsAt.Equal(end) {
-			t.Errorf("the login ends at %v, want %v", l.EndsAt, end)
+			t.Errorf("login ends at %v, want %v", l.EndsAt, end)
 		}
 		by := signin.NewProof(a.ID, l.ID)
 		c := conversation.Session{ID: conversation.NewID(), UserID: a.ID, Title: "x", Context: document.Empty, CreatedAt: noon, UpdatedAt: noon}
@@ -61,7 +61,7 @@ func TestLimitLogins(t *testing.T) {
 				}
 				for _, l := range list {
 					if !l.End().Equal(end) {
-						t.Errorf("a login of the list ends at %v, want %v", l.End(), end)
+						t.Errorf("listed login ends at %v, want %v", l.End(), end)
 					}
 				}
 				return err
@@ -71,7 +71,7 @@ func TestLimitLogins(t *testing.T) {
 				if matched {
 					counter++
 					if !r.Login.End().Equal(end) {
-						t.Errorf("the refreshed login ends at %v, want %v", r.Login.End(), end)
+						t.Errorf("refreshed login ends at %v, want %v", r.Login.End(), end)
 					}
 				} else if err == nil {
 					err = signin.ErrRevoked
@@ -81,7 +81,7 @@ func TestLimitLogins(t *testing.T) {
 			{"a deletion of a session", func(now time.Time) error { return db.DeleteSession(t.Context(), by, c.ID, now) }},
 		} {
 			if err := test.do(end); !errors.Is(err, signin.ErrRevoked) {
-				t.Errorf("%s at the end: %v, want login_revoked", test.name, err)
+				t.Errorf("%s at the end: got %v, want login_revoked", test.name, err)
 			}
 			if err := test.do(end.Add(-time.Microsecond)); err != nil {
 				t.Errorf("%s before the end: %v", test.name, err)
@@ -90,7 +90,7 @@ func TestLimitLogins(t *testing.T) {
 		is, err := db.Login(t.Context(), l.ID)
 		if err != nil || signin.Decide(is.Login, 0, end, signin.MaxGrace) != signin.Expired ||
 			signin.Decide(is.Login, 0, end.Add(-time.Microsecond), signin.MaxGrace) != signin.Repeat {
-			t.Errorf("a used token counts otherwise than until the end: %+v, %v", is, err)
+			t.Errorf("used token at the end: got %+v, %v; want the same as before", is, err)
 		}
 	})
 }
@@ -111,11 +111,11 @@ func TestLimitLogins_UsesTheCurrentSetting(t *testing.T) {
 		} {
 			db.SetLoginLifetime(test.lifetime)
 			if _, err := db.SignedIn(t.Context(), a.ID, by.Login(), now); !errors.Is(err, test.want) {
-				t.Errorf("with a lifetime of %v a login of half an hour: %v, want %v", test.lifetime, err, test.want)
+				t.Errorf("lifetime %v, login of half an hour: got %v, want %v", test.lifetime, err, test.want)
 			}
 			is, err := db.Login(t.Context(), by.Login())
 			if err != nil || is.Login.EndsAt.IsZero() != (test.lifetime == 0) {
-				t.Errorf("with a lifetime of %v the login ends at %v, %v", test.lifetime, is.Login.EndsAt, err)
+				t.Errorf("lifetime %v: login ends at %v, %v", test.lifetime, is.Login.EndsAt, err)
 			}
 		}
 	})

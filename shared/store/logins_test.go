@@ -12,25 +12,25 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// A worn is a login in db beside a record of when each of its tokens was first used.
-type worn struct {
+// A history is a login in db with a complete record of when each of its tokens was first used.
+type history struct {
 	*testing.T
 	db   *store.DB
 	id   signin.ID
 	used []time.Time
 }
 
-func wear(t *testing.T, db *store.DB, email string) *worn {
+func newHistory(t *testing.T, db *store.DB, email string) *history {
 	t.Helper()
 	l := signin.Start(someone(t, db, email).ID, "device", "192.0.2.1", noon, signin.Lifetimes{Idle: signin.DefaultIdle})
 	if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, l.UserID, audit.Origin{}, noon)); err != nil {
 		t.Fatal(err)
 	}
-	return &worn{T: t, db: db, id: l.ID}
+	return &history{T: t, db: db, id: l.ID}
 }
 
 // present presents a token as the refresh function does and returns the decision.
-func (w *worn) present(counter int, now time.Time, grace time.Duration) signin.Decision {
+func (w *history) present(counter int, now time.Time, grace time.Duration) signin.Decision {
 	w.Helper()
 	r, matched, err := w.db.RotateLogin(w.Context(), w.id, int64(counter), "192.0.2.1", now, now.Add(time.Hour))
 	if err != nil {
@@ -39,7 +39,7 @@ func (w *worn) present(counter int, now time.Time, grace time.Duration) signin.D
 	if matched {
 		w.used = append(w.used, kept(now))
 		if r.Login.Counter != int64(len(w.used)) {
-			w.Fatalf("the rotation gave counter %d, want %d", r.Login.Counter, len(w.used))
+			w.Fatalf("rotation: got counter %d, want %d", r.Login.Counter, len(w.used))
 		}
 		return signin.Rotate
 	}
@@ -51,7 +51,7 @@ func (w *worn) present(counter int, now time.Time, grace time.Duration) signin.D
 }
 
 // rotateAsBefore rotates as an older gateway does, which does not record uses.
-func (w *worn) rotateAsBefore(now time.Time) {
+func (w *history) rotateAsBefore(now time.Time) {
 	w.Helper()
 	// The engines store times differently, so the time is that of a rotation.
 	if v := w.present(len(w.used), now, signin.DefaultGrace); v != signin.Rotate {
@@ -76,7 +76,7 @@ func TestRotateLogin_RecordsEachFirstUse(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		repeats, reuses := 0, 0
 		for n := range 20 {
-			w := wear(t, db, fmt.Sprintf("ada%d@example.org", n))
+			w := newHistory(t, db, fmt.Sprintf("ada%d@example.org", n))
 			now := noon
 			for range 30 {
 				counter := max(0, len(w.used)-random.IntN(6))
@@ -103,7 +103,7 @@ func TestRotateLogin_RecordsEachFirstUse(t *testing.T) {
 			}
 		}
 		if repeats < 30 || reuses < 30 {
-			t.Errorf("%d repeats and %d reuses show little", repeats, reuses)
+			t.Errorf("only %d repeats and %d reuses were tried", repeats, reuses)
 		}
 	})
 }
@@ -118,42 +118,42 @@ func latest(a, b time.Time) time.Time {
 func TestRotateLogin_KeepsABoundedNumberOfUses(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := wear(t, db, "ada@example.org")
+		w := newHistory(t, db, "ada@example.org")
 		for i := range signin.MaxUses + 1 {
 			w.present(i, noon, signin.MaxGrace)
 		}
 		if got := w.present(1, noon, signin.MaxGrace); got != signin.Repeat {
-			t.Errorf("%d rotations later a token of now is %v, want repeat", signin.MaxUses, got)
+			t.Errorf("after %d rotations a token used now is %v, want repeat", signin.MaxUses, got)
 		}
 		if got := w.present(0, noon, signin.MaxGrace); got != signin.Reuse {
-			t.Errorf("%d rotations later it is %v, want reuse", signin.MaxUses+1, got)
+			t.Errorf("after %d rotations the token is %v, want reuse", signin.MaxUses+1, got)
 		}
 		end := kept(noon).Add(signin.MaxGrace)
 		if got := w.present(1, end, signin.MaxGrace); got != signin.Repeat {
-			t.Errorf("at the end of the longest grace it is %v, want repeat", got)
+			t.Errorf("at the end of the longest grace the token is %v, want repeat", got)
 		}
 		w.present(signin.MaxUses+1, end.Add(time.Second), signin.MaxGrace)
 		is, err := db.Login(t.Context(), w.id)
 		if err != nil || len(is.Login.Uses) != 1 {
-			t.Errorf("after it %d uses are kept, %v; want the last", len(is.Login.Uses), err)
+			t.Errorf("afterwards %d uses are kept, %v; want only the last", len(is.Login.Uses), err)
 		}
 	})
 }
 
 // TestRotateLogin_AlongsideAnOlderGateway: during a deployment, the old version rotates the
-// same logins without recording uses. That extends the life of no token, and the one
-// before the current is as good as it was.
+// same logins without recording uses. That extends the life of no token, and the previous
+// token stays valid for its grace period.
 func TestRotateLogin_AlongsideAnOlderGateway(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := wear(t, db, "ada@example.org")
+		w := newHistory(t, db, "ada@example.org")
 		w.present(0, noon, signin.DefaultGrace)
 		w.rotateAsBefore(noon.Add(20 * time.Second))
 		for at, want := range map[time.Duration]signin.Decision{
 			50 * time.Second: signin.Repeat, 50*time.Second + time.Microsecond: signin.Reuse,
 		} {
 			if got := w.present(1, kept(noon).Add(at), signin.DefaultGrace); got != want {
-				t.Errorf("the token that it rotated is %v after %v, want %v", got, at, want)
+				t.Errorf("the token rotated by the older gateway is %v after %v, want %v", got, at, want)
 			}
 		}
 		w.present(2, noon.Add(25*time.Second), signin.DefaultGrace)

@@ -15,9 +15,9 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// wished returns the desired state of a new account, which is in db and due at noon plus
-// after.
-func wished(t *testing.T, db *store.DB, id string, after time.Duration) desired.Account {
+// addDesired stores the desired state of a new account, due at noon plus after, and returns
+// it.
+func addDesired(t *testing.T, db *store.DB, id string, after time.Duration) desired.Account {
 	t.Helper()
 	n := desired.Account{
 		UserID: account.NewID(), NextcloudID: id, InitialPassword: []byte("first of " + id),
@@ -27,7 +27,7 @@ func wished(t *testing.T, db *store.DB, id string, after time.Duration) desired.
 		},
 	}
 	if err := db.SetNextcloudDesired(t.Context(), n, "spare-"+id, noon.Add(after)); err != nil {
-		t.Fatalf("wish for %s: %v", id, err)
+		t.Fatalf("set desired state of %s: %v", id, err)
 	}
 	return row(t, db, n.UserID)
 }
@@ -56,7 +56,7 @@ func lease(t *testing.T, db *store.DB, n int) (holder string, rows []desired.Acc
 func TestSetNextcloudDesired_RoundTrips(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		n := wished(t, db, "ada@example.org", 0)
+		n := addDesired(t, db, "ada@example.org", 0)
 		due := kept(noon)
 		want := desired.Account{
 			Spec: desired.Spec{
@@ -70,7 +70,7 @@ func TestSetNextcloudDesired_RoundTrips(t *testing.T) {
 			t.Errorf("(-want +got)\n%s", diff)
 		}
 		if _, err := db.NextcloudAccount(t.Context(), account.NewID()); !errors.Is(err, account.ErrNotFound) {
-			t.Errorf("nobody's account is %v", err)
+			t.Errorf("account of an unknown user: got %v", err)
 		}
 	})
 }
@@ -78,7 +78,7 @@ func TestSetNextcloudDesired_RoundTrips(t *testing.T) {
 func TestSetNextcloudDesired_LaterChange(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		was := wished(t, db, "ada@example.org", 0)
+		was := addDesired(t, db, "ada@example.org", 0)
 		next := was
 		next.NextcloudID, next.InitialPassword, next.PendingPassword = "countess@example.org", []byte("another"), nil
 		next.Email, next.FullName, next.Quota = "countess@example.org", "Ada King", "10 GB"
@@ -92,22 +92,22 @@ func TestSetNextcloudDesired_LaterChange(t *testing.T) {
 
 		n := again(noon.Add(time.Hour))
 		if n.NextcloudID != was.NextcloudID || string(n.InitialPassword) != string(was.InitialPassword) {
-			t.Errorf("the id or the first password changed: %s, %s", n.NextcloudID, n.InitialPassword)
+			t.Errorf("the ID or the initial password changed: %s, %s", n.NextcloudID, n.InitialPassword)
 		}
 		if n.Email != next.Email || n.FullName != next.FullName || n.Quota != next.Quota || n.Version != 2 ||
 			!n.DueAt.Equal(kept(noon.Add(time.Hour))) {
-			t.Errorf("the wish did not change: %+v", n)
+			t.Errorf("the desired state did not change: %+v", n)
 		}
 		if string(n.PendingPassword) != "box" {
-			t.Errorf("a wish without a password dropped the one that waits: %q", n.PendingPassword)
+			t.Errorf("a change without a password dropped the pending one: %q", n.PendingPassword)
 		}
 		next.PendingPassword = []byte("new box")
 		if n = again(noon); string(n.PendingPassword) != "new box" {
-			t.Errorf("a new password did not replace the one that waits: %q", n.PendingPassword)
+			t.Errorf("a new password did not replace the pending one: %q", n.PendingPassword)
 		}
 		next.State, next.PendingPassword = desired.Absent, nil
 		if n = again(noon); n.PendingPassword != nil || n.State != desired.Absent {
-			t.Errorf("a password waits for an account that is to go: %+v", n)
+			t.Errorf("a password is pending for an account to be deleted: %+v", n)
 		}
 	})
 }
@@ -115,21 +115,21 @@ func TestSetNextcloudDesired_LaterChange(t *testing.T) {
 func TestSetNextcloudDesired_DoesNotResolveAConflict(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		wished(t, db, "ada@example.org", 0)
+		addDesired(t, db, "ada@example.org", 0)
 		holder, rows := lease(t, db, 1)
 		settle(t, db, rows[0], holder, desired.Outcome{InitialPassword: rows[0].InitialPassword, Status: desired.Conflict, LastError: "id_taken"})
 		if err := db.SetNextcloudDesired(t.Context(), rows[0], "spare", noon); err != nil {
 			t.Fatal(err)
 		}
 		if n := row(t, db, rows[0].UserID); n.Status != desired.Conflict || n.DueAt != nil {
-			t.Errorf("a new wish tries again by itself: %s, due %v", n.Status, n.DueAt)
+			t.Errorf("a change resolves the conflict: %s, due %v", n.Status, n.DueAt)
 		}
 		n, err := retry(t, db, rows[0].UserID)
 		if err != nil || n.Status != desired.Pending || n.DueAt == nil {
-			t.Errorf("retry gives %+v, %v", n, err)
+			t.Errorf("retry: got %+v, %v", n, err)
 		}
 		if _, err := retry(t, db, account.NewID()); !errors.Is(err, account.ErrNotFound) {
-			t.Errorf("retry of nobody is %v", err)
+			t.Errorf("retry for an unknown user: got %v", err)
 		}
 	})
 }
@@ -146,9 +146,9 @@ func retry(t *testing.T, db *store.DB, user account.ID) (n desired.Account, err 
 func TestSetNextcloudDesired_NeverReusesAnID(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		wished(t, db, "ada@example.org", 0)
-		if n := wished(t, db, "ada@example.org", 0); n.NextcloudID != "spare-ada@example.org" {
-			t.Errorf("the second has the id %s", n.NextcloudID)
+		addDesired(t, db, "ada@example.org", 0)
+		if n := addDesired(t, db, "ada@example.org", 0); n.NextcloudID != "spare-ada@example.org" {
+			t.Errorf("the second account has the ID %s", n.NextcloudID)
 		}
 	})
 }
@@ -176,25 +176,25 @@ func TestNextcloud_IDIsVisibleOnceOwned(t *testing.T) {
 			}
 			all, err := db.Accounts(t.Context(), "", store.Page{Limit: 1})
 			if err != nil || all[0].NextcloudUserID != got.NextcloudUserID {
-				t.Errorf("the list says %+v, %v", all, err)
+				t.Errorf("got list %+v, %v", all, err)
 			}
 			return got.NextcloudUserID
 		}
 		if got := seen(); got != "" {
-			t.Errorf("before it is ours: %q", got)
+			t.Errorf("before it is owned: got %q", got)
 		}
 		holder, _ := lease(t, db, 1)
 		if err := db.MarkNextcloudOwned(t.Context(), a.ID, holder, noon); err != nil {
 			t.Fatal(err)
 		}
 		if got := seen(); got != "ada" {
-			t.Errorf("once it is ours: %q", got)
+			t.Errorf("once it is owned: got %q", got)
 		}
 		storetest.AtConsole(t, db, func(tx *store.Tx, by store.Actor) error {
 			return tx.DeleteAccount(t.Context(), by, a.ID)
 		})
 		if got := row(t, db, a.ID); !got.Owned {
-			t.Errorf("the row did not outlive the user: %+v", got)
+			t.Errorf("the row must outlive the user: got %+v", got)
 		}
 	})
 }
@@ -202,7 +202,7 @@ func TestNextcloud_IDIsVisibleOnceOwned(t *testing.T) {
 func TestNextcloud_Abandon(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		ours, unmade := wished(t, db, "ours", -time.Second), wished(t, db, "unmade", 0)
+		ours, unmade := addDesired(t, db, "ours", -time.Second), addDesired(t, db, "unmade", 0)
 		holder, _ := lease(t, db, 1)
 		if err := db.MarkNextcloudOwned(t.Context(), ours.UserID, holder, noon); err != nil {
 			t.Fatal(err)
@@ -217,13 +217,13 @@ func TestNextcloud_Abandon(t *testing.T) {
 		}
 		got := row(t, db, ours.UserID)
 		if got.PendingPassword != nil || got.DueAt != nil || got.Version != 2 || !got.Owned {
-			t.Errorf("what is ours: %+v", got)
+			t.Errorf("owned account: got %+v", got)
 		}
 		if _, err := db.NextcloudAccount(t.Context(), unmade.UserID); !errors.Is(err, account.ErrNotFound) {
-			t.Errorf("what was not made: %v", err)
+			t.Errorf("account that was not created: got %v", err)
 		}
 		if n, err := db.RecheckNextcloud(t.Context(), noon); err != nil || n != 0 {
-			t.Errorf("%d accounts of users who are gone are checked again, %v", n, err)
+			t.Errorf("%d accounts of deleted users are checked again, %v", n, err)
 		}
 	})
 }
@@ -232,7 +232,7 @@ func TestNextcloudAccounts_PageByStatus(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		for i := range 3 {
-			wished(t, db, fmt.Sprint("user", i), time.Duration(i)*time.Second)
+			addDesired(t, db, fmt.Sprint("user", i), time.Duration(i)*time.Second)
 		}
 		holder, rows := lease(t, db, 1)
 		settle(t, db, rows[0], holder, desired.Outcome{InitialPassword: rows[0].InitialPassword, Status: desired.Failed})
@@ -255,7 +255,7 @@ func TestNextcloudAccounts_PageByStatus(t *testing.T) {
 		}
 		p := store.Page{Limit: 1, Before: string(row(t, db, rows[0].UserID).UserID)}
 		if got := names("", p); got != nil {
-			t.Errorf("before the oldest: %v", got)
+			t.Errorf("page before the oldest: got %v", got)
 		}
 	})
 }

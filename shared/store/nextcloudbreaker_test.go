@@ -35,17 +35,17 @@ func TestNextcloudBreaker_IsKeptPerSettings(t *testing.T) {
 		}
 		holds("old", noon, "")
 		if !try("old", noon) || try("old", noon) || !try("new", noon) {
-			t.Error("a trial is not made by one for each settings")
+			t.Error("want exactly one trial for each settings key")
 		}
 		holds("old", noon, store.BlockedByTrial)
-		check(db.EndNextcloudTrial(ctx, "old", noon)) // another trial, which has ended before
+		check(db.EndNextcloudTrial(ctx, "old", noon)) // an earlier trial, already over
 		holds("old", noon, store.BlockedByTrial)
 		check(db.RecordNextcloudRefusal(ctx, "old", noon, noon.Add(5*time.Minute)))
 		holds("old", noon, store.BlockedByRefusal)
 		check(db.RecordNextcloudSuccess(ctx, "new", noon))
 		holds("new", noon, "")
 		if try("new", noon) || try("old", noon) {
-			t.Error("what is known is tried again")
+			t.Error("settings with a known result are tried again")
 		}
 		check(db.RecordNextcloudOutage(ctx, "new", noon, noon.Add(time.Minute)))
 		holds("new", noon, store.BlockedByOutage)
@@ -57,10 +57,10 @@ func TestNextcloudBreaker_IsKeptPerSettings(t *testing.T) {
 
 		later := noon.Add(31 * 24 * time.Hour)
 		if !try("newer", later) {
-			t.Error("others are not tried")
+			t.Error("other settings are not tried")
 		}
 		if g, err := db.NextcloudBreaker(ctx, "new", later); err != nil || g.Outages != 0 {
-			t.Errorf("what nobody uses is kept: %+v, %v", g, err)
+			t.Errorf("unused settings are kept: %+v, %v", g, err)
 		}
 	})
 }

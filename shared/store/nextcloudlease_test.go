@@ -20,40 +20,40 @@ func TestLeaseNextcloud(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		var want []account.ID
-		for i := range 4 { // the later created, the earlier due
-			n := wished(t, db, fmt.Sprint("user", i), -time.Duration(i)*time.Second)
+		for i := range 4 { // the last one created is due first
+			n := addDesired(t, db, fmt.Sprint("user", i), -time.Duration(i)*time.Second)
 			want = append([]account.ID{n.UserID}, want...)
 		}
-		wished(t, db, "tomorrow", 24*time.Hour)
+		addDesired(t, db, "tomorrow", 24*time.Hour)
 
 		var got []account.ID
 		first, rows := lease(t, db, 3)
 		if len(rows) != 3 {
-			t.Fatalf("leased %d, want the 3 asked for", len(rows))
+			t.Fatalf("leased %d, want the 3 requested", len(rows))
 		}
 		_, rest := lease(t, db, 3)
 		for _, n := range append(rows, rest...) {
 			got = append(got, n.UserID)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("not what is due, in the order it fell due (-want +got)\n%s", diff)
+			t.Errorf("due accounts in order (-want +got)\n%s", diff)
 		}
 		if _, again := lease(t, db, 3); len(again) != 0 {
-			t.Errorf("%d were leased twice", len(again))
+			t.Errorf("%d accounts were leased twice", len(again))
 		}
 		if err := db.ReleaseNextcloudLeases(t.Context(), first); err != nil {
 			t.Fatal(err)
 		}
 		if _, again := lease(t, db, 9); len(again) != 3 {
-			t.Errorf("after the release %d can be leased, want 3", len(again))
+			t.Errorf("after the release: leased %d, want 3", len(again))
 		}
-		later := noon.Add(2 * time.Minute) // when the leases have expired
+		later := noon.Add(2 * time.Minute) // after the leases expire
 		again, err := db.LeaseNextcloud(t.Context(), uid.New(), later, later.Add(time.Minute), 9)
 		if err != nil || len(again) != 4 {
-			t.Errorf("after the leases ran out: %d, %v, want 4", len(again), err)
+			t.Errorf("after the leases expired: leased %d, %v, want 4", len(again), err)
 		}
 		if due, err := db.NextcloudDue(t.Context(), later); err != nil || due != 4 {
-			t.Errorf("%d are due, %v, want 4", due, err)
+			t.Errorf("%d accounts are due, %v, want 4", due, err)
 		}
 	})
 }
@@ -63,7 +63,7 @@ func TestLeaseNextcloud_ConcurrentWorkers(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		const accounts, workers, batch = 40, 4, 3
 		for i := range accounts {
-			wished(t, db, fmt.Sprint("user", i), 0)
+			addDesired(t, db, fmt.Sprint("user", i), 0)
 		}
 		var (
 			wg    sync.WaitGroup
@@ -88,7 +88,7 @@ func TestLeaseNextcloud_ConcurrentWorkers(t *testing.T) {
 		}
 		wg.Wait()
 		if len(times) != accounts {
-			t.Errorf("%d of %d were leased", len(times), accounts)
+			t.Errorf("%d of %d accounts were leased", len(times), accounts)
 		}
 		for id, n := range times {
 			if n != 1 {
@@ -101,7 +101,7 @@ func TestLeaseNextcloud_ConcurrentWorkers(t *testing.T) {
 func TestSettleNextcloud(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		wished(t, db, "ada@example.org", 0)
+		addDesired(t, db, "ada@example.org", 0)
 		holder, rows := lease(t, db, 1)
 		used, total := int64(7), int64(5<<30)
 		settle(t, db, rows[0], holder, desired.Outcome{
@@ -120,7 +120,7 @@ func TestSettleNextcloud(t *testing.T) {
 			t.Errorf("settled twice under one lease: %v", err)
 		}
 		if _, again := lease(t, db, 1); len(again) != 0 {
-			t.Error("what is settled is due again")
+			t.Error("a settled account is due again")
 		}
 	})
 }
@@ -128,7 +128,7 @@ func TestSettleNextcloud(t *testing.T) {
 func TestSettleNextcloud_KeepsConcurrentChanges(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		n := wished(t, db, "ada@example.org", 0)
+		n := addDesired(t, db, "ada@example.org", 0)
 		holder, rows := lease(t, db, 1)
 		n.FullName, n.PendingPassword = "Ada King", []byte("new box")
 		if err := db.SetNextcloudDesired(t.Context(), n, "spare", noon); err != nil {
@@ -139,13 +139,13 @@ func TestSettleNextcloud_KeepsConcurrentChanges(t *testing.T) {
 		})
 		got := row(t, db, n.UserID)
 		if got.Status != desired.Pending || got.DueAt == nil || got.Attempts != 0 || string(got.PendingPassword) != "new box" {
-			t.Errorf("the new wish was lost: %+v", got)
+			t.Errorf("the new desired state was lost: %+v", got)
 		}
 		if !got.Owned || got.LastSyncedAt == nil {
-			t.Errorf("what was found out was lost: %+v", got)
+			t.Errorf("the outcome was lost: %+v", got)
 		}
 		if _, again := lease(t, db, 1); len(again) != 1 {
-			t.Error("the new wish is not due")
+			t.Error("the new desired state is not due")
 		}
 	})
 }
@@ -153,7 +153,7 @@ func TestSettleNextcloud_KeepsConcurrentChanges(t *testing.T) {
 func TestNextcloud_OnlyTheLeaseHolderWrites(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		n := wished(t, db, "ada@example.org", 0)
+		n := addDesired(t, db, "ada@example.org", 0)
 		lease(t, db, 1)
 		other := uid.New()
 		for name, err := range map[string]error{
@@ -174,7 +174,7 @@ func TestNextcloud_OnlyTheLeaseHolderWrites(t *testing.T) {
 func TestForgetNextcloud_KeepsConcurrentChanges(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		n := wished(t, db, "ada@example.org", 0)
+		n := addDesired(t, db, "ada@example.org", 0)
 		holder, rows := lease(t, db, 1)
 		if err := db.SetNextcloudDesired(t.Context(), n, "spare", noon); err != nil {
 			t.Fatal(err)

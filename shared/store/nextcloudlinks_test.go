@@ -52,19 +52,19 @@ func TestClaimNextcloud_LinksAndOverwritesNothing(t *testing.T) {
 		n := row(t, db, a.ID)
 		if n.NextcloudID != "Countess" || n.Link != desired.Claimed || !n.Owned || n.HasUserPassword || string(n.InitialPassword) != "proof" ||
 			n.PendingPassword != nil || !n.KeepsEmail || !n.KeepsName || n.QuotaOverride != desired.KeepQuota || n.Status != desired.Pending || n.DueAt == nil || n.ConflictingID() != "" {
-			t.Errorf("the row is %+v", n)
+			t.Errorf("got row %+v", n)
 		}
 		if err := claim(t, db, by, "Countess"); !errors.Is(err, store.ErrChanged) {
-			t.Errorf("claimed twice: %v", err)
+			t.Errorf("second claim: got %v", err)
 		}
 
-		n.FullName = "Ada King" // a later change is passed on, and nothing else
+		n.FullName = "Ada King" // only a later change is passed on
 		n.PendingPassword = nil
 		if err := db.SetNextcloudDesired(t.Context(), n, "spare", noon); err != nil {
 			t.Fatal(err)
 		}
 		if n := row(t, db, a.ID); n.KeepsName || !n.KeepsEmail || n.QuotaOverride != desired.KeepQuota || n.WantsPassword {
-			t.Errorf("after a change of the name: %+v", n)
+			t.Errorf("after a change of the name: got row %+v", n)
 		}
 	})
 }
@@ -78,7 +78,7 @@ func TestClaimNextcloud_ExcludesTheReconciler(t *testing.T) {
 			t.Fatal(err)
 		}
 		if n = row(t, db, a.ID); n.Status != desired.Pending || n.DueAt == nil {
-			t.Fatalf("the row is %+v", n)
+			t.Fatalf("got row %+v", n)
 		}
 		holder, rows := lease(t, db, 1)
 		err := db.UpdateAs(t.Context(), by, noon, func(tx *store.Tx, by store.Actor) error {
@@ -86,14 +86,14 @@ func TestClaimNextcloud_ExcludesTheReconciler(t *testing.T) {
 			return err
 		})
 		if !errors.Is(err, store.ErrChanged) {
-			t.Errorf("claimed while it is worked on: %v", err)
+			t.Errorf("claim during a lease: got %v", err)
 		}
 		err = db.Update(t.Context(), func(tx *store.Tx) error {
 			_, err := tx.AdoptNextcloud(t.Context(), tx.Operator(), a.ID, "countess", "claim_required", noon)
 			return err
 		})
 		if !errors.Is(err, store.ErrChanged) {
-			t.Errorf("adopted while it is worked on: %v", err)
+			t.Errorf("adoption during a lease: got %v", err)
 		}
 		settle(t, db, rows[0], holder, desired.Outcome{InitialPassword: rows[0].InitialPassword, Status: desired.Conflict, ConflictID: "countess"})
 		if err := claim(t, db, by, "countess"); err != nil {
@@ -128,7 +128,7 @@ func TestClaimNextcloud_ExactlyOneUserWins(t *testing.T) {
 			}
 		}
 		if won != 1 {
-			t.Errorf("%d of two users have the account", won)
+			t.Errorf("%d of two users have the account, want 1", won)
 		}
 	})
 }
@@ -138,16 +138,16 @@ func TestClaimNextcloud_ExactlyOneUserWins(t *testing.T) {
 func TestClaimNextcloud_ReplacesAReservation(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		eve, _ := conflicted(t, db, "ada@example.org", "Ada@example.org") // whose id it would be
+		eve, _ := conflicted(t, db, "ada@example.org", "Ada@example.org") // the ID is reserved for eve
 		_, by := conflicted(t, db, "lovelace@example.org", "Ada@example.org")
 		if err := claim(t, db, by, "Ada@example.org"); err != nil {
 			t.Fatal(err)
 		}
 		if n := row(t, db, eve.ID); n.NextcloudID != string(eve.ID) || n.Status != desired.Pending || n.DueAt == nil {
-			t.Errorf("the other one is %+v", n)
+			t.Errorf("got other row %+v", n)
 		}
 		if n, gone, err := db.NextcloudAccountByID(t.Context(), "ADA@example.org"); err != nil || gone || n.UserID != by.User() {
-			t.Errorf("held by %+v, %v, %v", n, gone, err)
+			t.Errorf("got holder %+v, %v, %v", n, gone, err)
 		}
 	})
 }
@@ -169,19 +169,19 @@ func TestAdoptNextcloud_LinksOnly(t *testing.T) {
 		n := row(t, db, a.ID)
 		if n.NextcloudID != "Lovelace" || n.Link != desired.Adopted || n.Owned || n.PendingPassword != nil || n.DueAt != nil ||
 			n.ConflictingID() != "Lovelace" || n.LastError != "claim_required" {
-			t.Errorf("the row is %+v", n)
+			t.Errorf("got row %+v", n)
 		}
 		if err := adopt(eve.ID, "lovelace"); !errors.Is(err, desired.ErrAlreadyLinked) {
-			t.Errorf("adopted for another user, too: %v", err)
+			t.Errorf("adoption for a second user: got %v", err)
 		}
 		if err := adopt(account.NewID(), "x"); !errors.Is(err, account.ErrNotFound) {
-			t.Errorf("adopted for nobody: %v", err)
+			t.Errorf("adoption for an unknown user: got %v", err)
 		}
 		if err := claim(t, db, by, "Lovelace"); err != nil {
 			t.Fatal(err)
 		}
 		if err := adopt(a.ID, "countess"); !errors.Is(err, desired.ErrAlreadyLinked) {
-			t.Errorf("another one for who has one: %v", err)
+			t.Errorf("adoption for a user with an account: got %v", err)
 		}
 	})
 }
@@ -200,30 +200,30 @@ func TestUnlinkNextcloud(t *testing.T) {
 			}
 			return unlinked
 		}
-		ours := wished(t, db, "ours", 0)
+		ours := addDesired(t, db, "ours", 0)
 		if unlink(ours.UserID) {
-			t.Error("an account of the gateway's was unlinked")
+			t.Error("an account created by the gateway was unlinked")
 		}
 		eve, _ := conflicted(t, db, "eve@example.org", "countess")
 		if !unlink(eve.ID) {
-			t.Error("one in conflict was not unlinked")
+			t.Error("an account in conflict was not unlinked")
 		}
 		if _, err := db.NextcloudAccount(t.Context(), eve.ID); !errors.Is(err, account.ErrNotFound) {
-			t.Errorf("one in conflict is still there: %v", err)
+			t.Errorf("account in conflict: got %v, want it gone", err)
 		}
 		a, by := conflicted(t, db, "ada@example.org", "countess")
 		if err := claim(t, db, by, "countess"); err != nil {
 			t.Fatal(err)
 		}
 		if n := row(t, db, a.ID); !unlink(a.ID) || n.Link != desired.Claimed || row(t, db, a.ID).Link != desired.Released {
-			t.Errorf("a claimed one: %+v", n)
+			t.Errorf("claimed account: got %+v", n)
 		}
 		holder, rows := lease(t, db, 9) // an attempt that began earlier does not undo it
 		for _, n := range rows {
 			settle(t, db, n, holder, desired.Outcome{InitialPassword: n.InitialPassword, Link: desired.Claimed, Owned: true, Status: desired.Active})
 		}
 		if n := row(t, db, a.ID); n.Link != desired.Released {
-			t.Errorf("after a try: %+v", n)
+			t.Errorf("after the attempt: got %+v", n)
 		}
 	})
 }
@@ -256,13 +256,13 @@ func TestClaimAttempts_AreBounded(t *testing.T) {
 					pass = append(pass, id)
 					mu.Unlock()
 				} else if wait != desired.AttemptsPerAccountWindow {
-					t.Errorf("wait %v", wait)
+					t.Errorf("got wait %v", wait)
 				}
 			})
 		}
 		all.Wait()
 		if len(pass) != 3 {
-			t.Fatalf("%d tries at once, want 3", len(pass))
+			t.Fatalf("%d concurrent attempts, want 3", len(pass))
 		}
 		if err := db.DeleteClaimAttempt(t.Context(), pass[0]); err != nil {
 			t.Fatal(err)
@@ -270,19 +270,19 @@ func TestClaimAttempts_AreBounded(t *testing.T) {
 		if err := db.MarkClaimAttemptLost(t.Context(), pass[1]); err != nil {
 			t.Fatal(err)
 		}
-		for range 2 { // queryRow refused, one lost
+		for range 2 { // one refused, one lost
 			if _, wait := begin(noon); wait != 0 {
-				t.Errorf("wait %v", wait)
+				t.Errorf("got wait %v", wait)
 			}
 		}
 		if _, wait := begin(noon.Add(time.Hour)); wait != 23*time.Hour {
-			t.Errorf("after three were refused: wait %v", wait)
+			t.Errorf("after three refusals: wait %v", wait)
 		}
 		if _, wait := begin(noon.Add(desired.AttemptsPerAccountWindow)); wait != 0 {
 			t.Errorf("a day later: wait %v", wait)
 		}
 		if left, err := db.ClaimAttempts(t.Context(), noon); err != nil || len(left) != 1 {
-			t.Errorf("%d rows are left, %v", len(left), err)
+			t.Errorf("%d rows are left, %v; want none", len(left), err)
 		}
 	})
 }

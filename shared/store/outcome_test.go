@@ -27,7 +27,7 @@ type lost struct {
 	line   *storetest.Line
 	direct *pgx.Conn
 	who    account.Account
-	email  account.Email // of the account that the test writes
+	email  account.Email // address of the account that the test creates
 }
 
 func newLost(t *testing.T) *lost {
@@ -56,7 +56,7 @@ func (l *lost) write(ctx context.Context, s *store.Statements) error {
 	return s.CreateAccount(ctx, a, "hash")
 }
 
-// made returns how many such accounts exist.
+// made returns the number of such accounts.
 func (l *lost) made(t *testing.T) int {
 	t.Helper()
 	var n int
@@ -88,7 +88,7 @@ func TestOutcome_LostConnection_OnPostgres(t *testing.T) {
 		want error
 		made int
 	}{
-		{"a write, before it is answered", func(t *testing.T, l *lost) error {
+		{"a write, before its response", func(t *testing.T, l *lost) error {
 			t.Helper()
 			l.line.Deafen()
 			failed := make(chan error)
@@ -96,7 +96,7 @@ func TestOutcome_LostConnection_OnPostgres(t *testing.T) {
 			l.cutWhenMade(t)
 			return <-failed
 		}, store.ErrOutcomeUnknown, 1},
-		{"a commit, before it is answered", func(t *testing.T, l *lost) error {
+		{"a commit, before its response", func(t *testing.T, l *lost) error {
 			t.Helper()
 			failed := make(chan error)
 			go func() {
@@ -109,7 +109,7 @@ func TestOutcome_LostConnection_OnPostgres(t *testing.T) {
 			l.cutWhenMade(t)
 			return <-failed
 		}, store.ErrOutcomeUnknown, 1},
-		{"a write, whose time runs out", func(t *testing.T, l *lost) error {
+		{"a write that times out", func(t *testing.T, l *lost) error {
 			t.Helper()
 			l.line.Deafen()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -132,7 +132,7 @@ func TestOutcome_LostConnection_OnPostgres(t *testing.T) {
 				return errors.Join(err, l.write(t.Context(), &tx.Statements))
 			})
 		}, store.ErrUnavailable, 0},
-		{"a transaction, whose time runs out between two statements", func(t *testing.T, l *lost) error {
+		{"a transaction that times out between two statements", func(t *testing.T, l *lost) error {
 			t.Helper()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
@@ -142,7 +142,7 @@ func TestOutcome_LostConnection_OnPostgres(t *testing.T) {
 				return errors.Join(err, l.write(ctx, &tx.Statements))
 			})
 		}, store.ErrUnavailable, 0},
-		{"a transaction, whose time runs out before the commit", func(t *testing.T, l *lost) error {
+		{"a transaction that times out before the commit", func(t *testing.T, l *lost) error {
 			t.Helper()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
@@ -159,11 +159,11 @@ func TestOutcome_LostConnection_OnPostgres(t *testing.T) {
 			defer cancel()
 			return l.Update(ctx, func(tx *store.Tx) error { return l.write(ctx, &tx.Statements) })
 		}, store.ErrUnavailable, 0},
-		{"a write that waits, by the server, which is shutting down", func(t *testing.T, l *lost) error {
+		{"a blocked write, by a server that shuts down", func(t *testing.T, l *lost) error {
 			t.Helper()
 			return l.ended(t, func() error { return l.write(t.Context(), &l.Statements) })
 		}, store.ErrUnavailable, 0},
-		{"a transaction that waits, by the server", func(t *testing.T, l *lost) error {
+		{"a blocked transaction, by a server that shuts down", func(t *testing.T, l *lost) error {
 			t.Helper()
 			return l.ended(t, func() error {
 				return l.Update(t.Context(), func(tx *store.Tx) error { return l.write(t.Context(), &tx.Statements) })
@@ -177,10 +177,10 @@ func TestOutcome_LostConnection_OnPostgres(t *testing.T) {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}
 			if n := l.made(t); n != tt.made {
-				t.Errorf("made %d times, want %d", n, tt.made)
+				t.Errorf("created %d times, want %d", n, tt.made)
 			}
 			if _, err := l.Account(t.Context(), l.who.ID); err != nil {
-				t.Errorf("the statement after it: %v", err)
+				t.Errorf("the next statement: %v", err)
 			}
 		})
 	}
@@ -225,12 +225,12 @@ func TestOutcome_CanceledCaller(t *testing.T) {
 			return err
 		})
 		if !errors.Is(err, context.Canceled) || errors.Is(err, store.ErrUnavailable) {
-			t.Errorf("got %v, want that it was cancelled", err)
+			t.Errorf("got %v, want context.Canceled", err)
 		}
 	})
 }
 
-// TestSQLite_IsUnavailable makes an SQLite file fail as an operator's mistakes do.
+// TestSQLite_IsUnavailable makes an SQLite file fail as operators' mistakes do.
 func TestSQLite_IsUnavailable(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(t *testing.T, db *store.DB, path string){
@@ -247,8 +247,8 @@ func TestSQLite_IsUnavailable(t *testing.T) {
 			}
 			t.Cleanup(func() { tx.Rollback() })
 		},
-		"no room":           func(t *testing.T, db *store.DB, _ string) { t.Helper(); pragma(t, db, "max_page_count = 1") },
-		"not to be written": func(t *testing.T, db *store.DB, _ string) { t.Helper(); pragma(t, db, "query_only = on") },
+		"disk full": func(t *testing.T, db *store.DB, _ string) { t.Helper(); pragma(t, db, "max_page_count = 1") },
+		"read-only": func(t *testing.T, db *store.DB, _ string) { t.Helper(); pragma(t, db, "query_only = on") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -266,17 +266,17 @@ func TestSQLite_IsUnavailable(t *testing.T) {
 			spoil(t, db, path)
 			start := time.Now()
 			if err := db.CreateAccount(t.Context(), who, "hash"); !errors.Is(err, store.ErrUnavailable) {
-				t.Errorf("a statement: %v", err)
+				t.Errorf("statement: got %v", err)
 			}
 			err = db.Update(t.Context(), func(tx *store.Tx) error { return tx.CreateAccount(t.Context(), who, "hash") })
 			if !errors.Is(err, store.ErrUnavailable) {
-				t.Errorf("a transaction: %v", err)
+				t.Errorf("transaction: got %v", err)
 			}
 			if took := time.Since(start); took > 20*time.Second {
-				t.Errorf("that took %v, want about 5 s each", took)
+				t.Errorf("both took %v, want about 5 s each", took)
 			}
 			if _, err := db.Accounts(t.Context(), "ada", store.Page{Limit: 1}); err != nil {
-				t.Errorf("a read: %v", err)
+				t.Errorf("read: %v", err)
 			}
 		})
 	}

@@ -95,9 +95,9 @@ func TestAccountForLogin_KnowsFamiliarAddresses(t *testing.T) {
 			"192.0.2.1":     true,
 			"2001:db8::abc": true, // in the same /64
 			"2001:db8:1::1": false,
-			"192.0.2.2":     true,  // signed out there
+			"192.0.2.2":     true,  // logged out there
 			"192.0.2.3":     false, // a thief
-			"192.0.2.4":     false, // perhaps a thief
+			"192.0.2.4":     false, // possibly a thief
 			"192.0.2.5":     false, // moved on
 			"192.0.2.6":     true,
 			"192.0.2.7":     false,
@@ -106,7 +106,7 @@ func TestAccountForLogin_KnowsFamiliarAddresses(t *testing.T) {
 		} {
 			got, hash, familiar, err := db.AccountForLogin(t.Context(), a.Email.Lookup(), address)
 			if err != nil || got.ID != a.ID || hash != "hash" || familiar != want {
-				t.Errorf("from %q: %s, %v, %v; want that it is familiar: %v", address, got.ID, familiar, err, want)
+				t.Errorf("from %q: got %s, familiar = %v, %v; want familiar = %v", address, got.ID, familiar, err, want)
 			}
 		}
 	})

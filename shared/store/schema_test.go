@@ -21,18 +21,18 @@ func TestSchema_OlderIsRefusedUntilMigrated(t *testing.T) {
 		}
 		_, err := db.Account(t.Context(), account.NewID())
 		if !errors.Is(err, store.ErrSchemaOutdated) || !strings.Contains(err.Error(), "run gateway migrate up") {
-			t.Errorf("a query = %v, want ErrSchemaOutdated with what to do", err)
+			t.Errorf("query: got %v, want ErrSchemaOutdated with a remedy", err)
 		}
 		if _, err := db.Accounts(t.Context(), "", store.Page{Limit: 1}); !errors.Is(err, store.ErrSchemaOutdated) {
-			t.Errorf("a list = %v, want ErrSchemaOutdated", err)
+			t.Errorf("list: got %v, want ErrSchemaOutdated", err)
 		}
 		began := false
 		err = db.Update(t.Context(), func(*store.Tx) error { began = true; return nil })
 		if !errors.Is(err, store.ErrSchemaOutdated) || began {
-			t.Errorf("a transaction = %v, begun: %t; want ErrSchemaOutdated before it", err, began)
+			t.Errorf("transaction: got %v, begun = %t; want ErrSchemaOutdated before it begins", err, began)
 		}
 		if err := db.Ping(t.Context()); err != nil {
-			t.Errorf("Ping = %v; the database does answer", err)
+			t.Errorf("Ping = %v, want success", err)
 		}
 		if _, err := handle.ExecContext(t.Context(), "UPDATE goose_db_version SET is_applied = TRUE"); err != nil {
 			t.Fatal(err)
@@ -61,7 +61,7 @@ func TestSchema_EmptyDatabaseIsRefused_OnPostgres(t *testing.T) {
 	db := storetest.OpenPostgres(t, storetest.FromTemplate(t, func(context.Context, string) error { return nil }))
 	defer db.Close()
 	if _, err := db.Account(t.Context(), account.NewID()); !errors.Is(err, store.ErrSchemaOutdated) {
-		t.Errorf("a query = %v, want ErrSchemaOutdated", err)
+		t.Errorf("query: got %v, want ErrSchemaOutdated", err)
 	}
 }
 
@@ -81,7 +81,7 @@ func TestSchema_IsQueriedOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := list(); err != nil {
-			t.Errorf("the second list = %v; it asked again", err)
+			t.Errorf("second list = %v; it checked the schema again", err)
 		}
 	})
 }

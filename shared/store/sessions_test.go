@@ -47,7 +47,7 @@ func fill(tb testing.TB, db *store.DB, user account.ID, n int, content string) {
 	}
 }
 
-// analyze updates the statistics, which a database does on its own in time.
+// analyze updates the statistics, as a database does from time to time.
 func analyze(b *testing.B, db *store.DB) {
 	b.Helper()
 	maintain := "ANALYZE"
@@ -78,7 +78,7 @@ func TestCreateSession_EnforcesTheLimit(t *testing.T) {
 		by := signedIn(t, db, ada)
 		fill(t, db, ada.ID, 15, "{}")
 		for round, room := range []int{5, 0, 3, 7} {
-			if round > 1 { // nothing was told of these
+			if round > 1 { // the gateway did not create these
 				_, err := db.Handle().ExecContext(t.Context(), `
 					DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE user_id = $1 ORDER BY id LIMIT $2)`, string(ada.ID), room)
 				if err != nil {
@@ -105,21 +105,21 @@ func TestCreateSession_EnforcesTheLimit(t *testing.T) {
 			}
 			wg.Wait()
 			if n := sessionsOf(t, db, ada.ID); made.Load() != int64(room) || full.Load() != callers-int64(room) || n != limit {
-				t.Errorf("round %d: %d were made and %d refused, want %d; there are %d, want %d", round, made.Load(), full.Load(), room, n, limit)
+				t.Errorf("round %d: %d created and %d refused, want %d created; %d exist, want %d", round, made.Load(), full.Load(), room, n, limit)
 			}
 		}
 		if err := db.CreateSession(t.Context(), signedIn(t, db, bob), session(bob.ID, document.Empty), limit); err != nil {
-			t.Errorf("somebody else: %v", err)
+			t.Errorf("another user: %v", err)
 		}
 		if err := db.CreateSession(t.Context(), by, session(ada.ID, document.Empty), limit-5); !errors.Is(err, conversation.ErrTooMany) {
-			t.Errorf("under a lower limit than there are: %v", err)
+			t.Errorf("with a lower limit: got %v", err)
 		}
 		if err := db.CreateSession(t.Context(), by, session(ada.ID, document.Empty), limit+1); err != nil {
-			t.Errorf("under a higher limit: %v", err)
+			t.Errorf("with a higher limit: %v", err)
 		}
 		endings(db, ada, by)["logged out"](t)
 		if err := db.CreateSession(t.Context(), by, session(ada.ID, document.Empty), limit+1); !errors.Is(err, signin.ErrRevoked) {
-			t.Errorf("of a login that is over: %v, rather than that there are too many", err)
+			t.Errorf("with an ended login: got %v", err)
 		}
 	})
 }
@@ -153,7 +153,7 @@ func BenchmarkCreateSession(b *testing.B) {
 					if err := db.CreateSession(b.Context(), by, s, limit); err != nil {
 						b.Fatal(err)
 					}
-					if had > 0 { // the next one counts sessions, as it always does at the limit
+					if had > 0 { // the next call counts sessions, as always at the limit
 						b.StopTimer()
 						if err := db.DeleteSession(b.Context(), by, s.ID, noon); err != nil {
 							b.Fatal(err)

@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
 
-// noon is when most tests happen, with more digits than the store keeps.
+// noon is the time of most tests. It has more digits than the store keeps.
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 123_456_789, time.UTC)
 
 func kept(t time.Time) time.Time { return t.Truncate(time.Microsecond) }
@@ -49,7 +49,7 @@ func TestSchemaVersion_IsTheNewestMigration(t *testing.T) {
 		}
 		last := steps[len(steps)-1]
 		if last.Version != store.SchemaVersion || !last.Applied {
-			t.Errorf("the newest migration is %+v, store.SchemaVersion is %d", last, store.SchemaVersion)
+			t.Errorf("newest migration %+v, store.SchemaVersion = %d", last, store.SchemaVersion)
 		}
 		if got, err := db.Schema(t.Context()); err != nil || got != store.SchemaVersion {
 			t.Errorf("Schema() = %d, %v, want %d", got, err, store.SchemaVersion)
@@ -83,7 +83,7 @@ func TestMigrations_ConcurrentRunsApplyOnce_OnPostgres(t *testing.T) {
 	}
 	steps, err := migrations.Status(t.Context(), storetest.SQLite(t))
 	if err != nil || total != len(steps) {
-		t.Errorf("four migrators applied %v, want %d in all; %v", applied, len(steps), err)
+		t.Errorf("four migrators applied %v, want %d in total; %v", applied, len(steps), err)
 	}
 }
 
@@ -113,7 +113,7 @@ func TestUpdate_RollsBackOnErrorAndPanic(t *testing.T) {
 		}()
 		all, err := db.Accounts(t.Context(), "", store.Page{Limit: 10})
 		if err != nil || len(all) != 0 {
-			t.Errorf("after rollbacks there are %v, %v; want no accounts", all, err)
+			t.Errorf("after the rollbacks: got accounts %v, %v; want none", all, err)
 		}
 	})
 }
@@ -143,7 +143,7 @@ func TestUpdate_SerializesReadModifyWrite(t *testing.T) {
 		wg.Wait()
 		a, err := db.Account(t.Context(), who.ID)
 		if err != nil || len(a.FullName) != len(who.FullName)+writers {
-			t.Errorf("after %d writers the name is %q, %v: an update was lost", writers, a.FullName, err)
+			t.Errorf("after %d writers the name is %q, %v; an update was lost", writers, a.FullName, err)
 		}
 	})
 }
@@ -153,11 +153,11 @@ func TestUnreachableDatabase_IsUnavailable(t *testing.T) {
 	db := storetest.OpenPostgres(t, "postgres://nobody@127.0.0.1:1/none?sslmode=disable")
 	defer db.Close()
 	if _, err := db.Account(t.Context(), account.NewID()); !errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("a refused connection is %v, want ErrUnavailable", err)
+		t.Errorf("refused connection: got %v, want ErrUnavailable", err)
 	}
 	err := db.Update(t.Context(), func(*store.Tx) error { return nil })
 	if !errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("a refused transaction is %v, want ErrUnavailable", err)
+		t.Errorf("refused transaction: got %v, want ErrUnavailable", err)
 	}
 	if err := db.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("Ping = %v, want ErrUnavailable", err)
@@ -190,13 +190,13 @@ func TestRotateLogin_OfADisabledAccount(t *testing.T) {
 			return err
 		})
 		if _, matched, err := db.RotateLogin(t.Context(), l.ID, 0, "192.0.2.1", noon, noon.Add(time.Hour)); matched || err != nil {
-			t.Errorf("the login of a disabled account was rotated, %v", err)
+			t.Errorf("login of a disabled account was rotated, %v", err)
 		}
 		if r, err := db.Login(t.Context(), l.ID); err != nil || r.Login.Active(noon) {
-			t.Errorf("the login of a disabled account is live: %+v, %v", r, err)
+			t.Errorf("login of a disabled account is live: %+v, %v", r, err)
 		}
 		if err := db.StartLogin(t.Context(), signin.Start(a.ID, "", "", noon, signin.Lifetimes{Idle: time.Hour}), "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon)); !errors.Is(err, store.ErrChanged) {
-			t.Errorf("a disabled account started a login: %v", err)
+			t.Errorf("disabled account started a login: %v", err)
 		}
 	})
 }

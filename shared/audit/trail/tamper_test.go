@@ -21,9 +21,8 @@ const (
 	dropCopy = `DROP TABLE events_copy; DROP TABLE chain_copy`
 )
 
-// TestVerify_ReportsTheFirstBreak does to the trail what somebody with the
-// database and without the secret can do, and wants each to be told where it
-// was done.
+// TestVerify_ReportsTheFirstBreak tampers with the trail in each way that is possible with the
+// database but without the secret, and checks that verify reports each place.
 func TestVerify_ReportsTheFirstBreak(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -39,12 +38,12 @@ func TestVerify_ReportsTheFirstBreak(t *testing.T) {
 			seq  int64
 			want string
 		}{
-			{"when", `UPDATE audit_events SET at = (SELECT MAX(at) FROM audit_events) WHERE seq = 5`, 5, "changed"},
-			{"what", `UPDATE audit_events SET event = 'logged_in' WHERE seq = 5`, 5, "changed"},
-			{"whom", `UPDATE audit_events SET user_id = '` + other + `' WHERE seq = 5`, 5, "changed"},
-			{"whom, taken out", `UPDATE audit_events SET user_id = NULL WHERE seq = 5`, 5, "changed"},
-			{"who", `UPDATE audit_events SET actor_id = NULL WHERE seq = 5`, 5, "changed"},
-			{"who and whom exchanged", `UPDATE audit_events SET actor_id = user_id, user_id = actor_id WHERE seq = 5`, 5, "changed"},
+			{"time", `UPDATE audit_events SET at = (SELECT MAX(at) FROM audit_events) WHERE seq = 5`, 5, "changed"},
+			{"event", `UPDATE audit_events SET event = 'logged_in' WHERE seq = 5`, 5, "changed"},
+			{"user", `UPDATE audit_events SET user_id = '` + other + `' WHERE seq = 5`, 5, "changed"},
+			{"user removed", `UPDATE audit_events SET user_id = NULL WHERE seq = 5`, 5, "changed"},
+			{"actor", `UPDATE audit_events SET actor_id = NULL WHERE seq = 5`, 5, "changed"},
+			{"actor and user exchanged", `UPDATE audit_events SET actor_id = user_id, user_id = actor_id WHERE seq = 5`, 5, "changed"},
 			{"login", `UPDATE audit_events SET login_id = NULL WHERE seq = 5`, 5, "changed"},
 			{"address", `UPDATE audit_events SET address = '203.0.113.9' WHERE seq = 5`, 5, "changed"},
 			{"device", `UPDATE audit_events SET device = '' WHERE seq = 5`, 5, "changed"},
@@ -53,8 +52,8 @@ func TestVerify_ReportsTheFirstBreak(t *testing.T) {
 			{"detail", `UPDATE audit_events SET detail = 'user' WHERE seq = 5`, 5, "changed"},
 			{"id", `UPDATE audit_events SET id = '` + other + `' WHERE seq = 5`, 5, "changed"},
 			{"hash", `UPDATE audit_events SET hash = mac WHERE seq = 5`, 5, "changed"},
-			{"hash taken out", `UPDATE audit_events SET hash = NULL WHERE seq = 5`, 5, "changed"},
-			{"mac of another", `UPDATE audit_events SET mac = (SELECT mac FROM audit_events e WHERE e.seq = 4) WHERE seq = 5`, 5, "forged"},
+			{"hash removed", `UPDATE audit_events SET hash = NULL WHERE seq = 5`, 5, "changed"},
+			{"MAC of another event", `UPDATE audit_events SET mac = (SELECT mac FROM audit_events e WHERE e.seq = 4) WHERE seq = 5`, 5, "forged"},
 			{"one removed", `DELETE FROM audit_events WHERE seq = 5`, 5, "1 events are missing"},
 			{"several removed", `DELETE FROM audit_events WHERE seq IN (4, 5, 7)`, 4, "2 events are missing"},
 			{"the first removed", `DELETE FROM audit_events WHERE seq = 1`, 1, "1 events are missing"},
@@ -63,21 +62,21 @@ func TestVerify_ReportsTheFirstBreak(t *testing.T) {
 			{"the tail removed, the head set back", `DELETE FROM audit_events WHERE seq > 6;
 				UPDATE audit_chain SET seq = 6, hash = (SELECT hash FROM audit_events WHERE seq = 6), mac = (SELECT mac FROM audit_events WHERE seq = 6)`, 6, "the head of the chain is forged"},
 			{"all removed", `DELETE FROM audit_events`, 1, "the last 9 events"},
-			{"one removed, the others moved up", `DELETE FROM audit_events WHERE seq = 5; UPDATE audit_events SET seq = 5 WHERE seq = 6;
+			{"one removed, the others renumbered", `DELETE FROM audit_events WHERE seq = 5; UPDATE audit_events SET seq = 5 WHERE seq = 6;
 				UPDATE audit_events SET seq = 6 WHERE seq = 7; UPDATE audit_events SET seq = 7 WHERE seq = 8; UPDATE audit_events SET seq = 8 WHERE seq = 9`, 5, "changed"},
 			{"two exchanged", `UPDATE audit_events SET seq = 100 WHERE seq = 5; UPDATE audit_events SET seq = 5 WHERE seq = 6; UPDATE audit_events SET seq = 6 WHERE seq = 100`, 5, "changed"},
-			{"one made to wait again", `UPDATE audit_events SET seq = NULL WHERE seq = 5`, 5, "1 events are missing"},
-			{"one put behind the last", `INSERT INTO audit_events (id, at, event, address, device, correlation_id, detail, seq, hash, mac)
+			{"one unchained", `UPDATE audit_events SET seq = NULL WHERE seq = 5`, 5, "1 events are missing"},
+			{"one added after the last", `INSERT INTO audit_events (id, at, event, address, device, correlation_id, detail, seq, hash, mac)
 				SELECT '` + third + `', at, event, address, device, correlation_id, detail, 10, hash, mac FROM audit_events WHERE seq = 9`, 10, "behind the last"},
-			{"the head taken away", `DELETE FROM audit_chain`, 1, "behind the last"},
+			{"the head removed", `DELETE FROM audit_chain`, 1, "behind the last"},
 			{"the head emptied", `UPDATE audit_chain SET seq = 0, hash = NULL, mac = NULL`, 1, "behind the last"},
 			{"the head unsealed", `UPDATE audit_chain SET mac = NULL`, 9, "not among DATA_SECRET"},
-			{"pruned by hand", `DELETE FROM audit_events WHERE seq < 5; UPDATE audit_chain SET pruned_seq = 4, pruned_hash = (SELECT hash FROM events_copy WHERE seq = 4)`, 9, "the head of the chain is forged"},
+			{"pruned manually", `DELETE FROM audit_events WHERE seq < 5; UPDATE audit_chain SET pruned_seq = 4, pruned_hash = (SELECT hash FROM events_copy WHERE seq = 4)`, 9, "the head of the chain is forged"},
 		} {
 			w.sql(test.sql)
 			r := w.verify(audit.Link{})
 			if r.OK || r.Broken == nil || r.Broken.Seq != test.seq || !strings.Contains(r.Broken.Reason, test.want) {
-				t.Errorf("%s: told as %+v, want place %d and %q", test.name, r.Broken, test.seq, test.want)
+				t.Errorf("%s: got %+v, want sequence number %d and %q", test.name, r.Broken, test.seq, test.want)
 			}
 			w.sql(putBack)
 			w.whole(9)
@@ -85,8 +84,8 @@ func TestVerify_ReportsTheFirstBreak(t *testing.T) {
 	})
 }
 
-// TestVerify_DetectsARebuiltChain has an attacker who knows how the chain
-// is made, and lacks the secret only.
+// TestVerify_DetectsARebuiltChain has an attacker who knows how the chain is built and only
+// lacks the secret.
 func TestVerify_DetectsARebuiltChain(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -98,7 +97,7 @@ func TestVerify_DetectsARebuiltChain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		guess := keyring.Key{ID: [4]byte(rows[0].MAC[:4])} // the id is no secret
+		guess := keyring.Key{ID: [4]byte(rows[0].MAC[:4])} // the ID is not secret
 		link := audit.Link{}
 		for _, row := range rows {
 			link = link.Next(row.Event)
@@ -109,20 +108,19 @@ func TestVerify_DetectsARebuiltChain(t *testing.T) {
 			w.sql(`UPDATE audit_events SET hash = $2, mac = $3 WHERE seq = $1`, link.Seq, link.Hash[:], mac[:])
 		}
 		if r := w.verify(audit.Link{}); r.OK || r.Broken.Seq != 5 || !strings.Contains(r.Broken.Reason, "forged") {
-			t.Errorf("told as %+v", r.Broken)
+			t.Errorf("got %+v", r.Broken)
 		}
 	})
 }
 
-// TestKeep_DetectsARestoredChain plays the two attacks that the seal alone
-// does not show: an earlier state put back as it was, and everything chained
-// anew by the gateway itself. Whoever saw a later head notices: a process that
-// runs, and verify with a head from the log.
+// TestKeep_DetectsARestoredChain plays the two attacks that the seal alone does not detect: an
+// earlier state restored unchanged, and a chain rebuilt by the gateway. A party that saw a
+// later head detects both: a running process, and verify with a head from the log.
 func TestKeep_DetectsARestoredChain(t *testing.T) {
 	t.Parallel()
 	for name, attack := range map[string]string{
-		"put back":  putBack,
-		"made anew": `DELETE FROM audit_events WHERE seq = 2; UPDATE audit_events SET seq = NULL, hash = NULL, mac = NULL; UPDATE audit_chain SET seq = 0, hash = NULL, mac = NULL`,
+		"restored": putBack,
+		"rebuilt":  `DELETE FROM audit_events WHERE seq = 2; UPDATE audit_events SET seq = NULL, hash = NULL, mac = NULL; UPDATE audit_chain SET seq = 0, hash = NULL, mac = NULL`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -139,7 +137,7 @@ func TestKeep_DetectsARestoredChain(t *testing.T) {
 					t.Fatal(witness, err)
 				}
 				if r := w.verify(witness); !r.OK {
-					t.Fatalf("the head that was just noted: %+v", r.Broken)
+					t.Fatalf("verify with the recorded head: got %+v", r.Broken)
 				}
 				w.sql(attack)
 				w.sql(dropCopy)
@@ -147,17 +145,17 @@ func TestKeep_DetectsARestoredChain(t *testing.T) {
 
 				var broken *trail.Broken
 				if _, _, err := w.trail.Keep(t.Context()); !errors.As(err, &broken) {
-					t.Errorf("the process that knows place 8 goes on: %v", err)
+					t.Errorf("Keep in the process that knows event 8: got %v", err)
 				}
 				w.trail = trail.New(db, ring(t, first), 0, at(noon)) // after a restart
 				w.kept()
 				w.happen(4)
 				w.kept()
 				if r := w.verify(audit.Link{}); !r.OK {
-					t.Errorf("without a witness: %+v", r.Broken)
+					t.Errorf("without a witness: got %+v", r.Broken)
 				}
 				if r := w.verify(witness); r.OK || r.Broken == nil {
-					t.Error("verify with the head that was noted sees nothing")
+					t.Error("verify with the recorded head reports nothing")
 				}
 			})
 		})
@@ -173,7 +171,7 @@ func TestParseLink(t *testing.T) {
 	text := trail.FormatLink(good)
 	for _, bad := range []string{"", "1", ":", "x:" + text[2:], "0:" + text[2:], "-1:" + text[2:], text + "00", text[:20], text + "x"} {
 		if _, err := trail.ParseLink(bad); err == nil {
-			t.Errorf("%q is a head", bad)
+			t.Errorf("%q is accepted as a head", bad)
 		}
 	}
 }

@@ -41,7 +41,7 @@ func ring(t *testing.T, current secret.String, previous ...secret.String) *keyri
 	return r
 }
 
-// a world is a database with a trail of events, a minute apart.
+// A world is a database with a trail of events, one minute apart.
 type world struct {
 	*testing.T
 
@@ -56,7 +56,7 @@ func newWorld(t *testing.T, db *store.DB, keep time.Duration) *world {
 	return &world{T: t, db: db, trail: trail.New(db, ring(t, first), keep, at(noon.Add(24*time.Hour)))}
 }
 
-// happen writes n events, each with something in every column.
+// happen writes n events with a value in every column.
 func (w *world) happen(n int) {
 	w.Helper()
 	for range n {
@@ -90,11 +90,11 @@ func (w *world) verify(witness audit.Link) trail.Report {
 func (w *world) whole(events int64) {
 	w.Helper()
 	if r := w.verify(audit.Link{}); !r.OK || r.Events != events || r.Unchained != 0 || r.Broken != nil {
-		w.Fatalf("got %+v %+v, want %d events and nothing wrong", r, r.Broken, events)
+		w.Fatalf("got %+v %+v, want %d events and no break", r, r.Broken, events)
 	}
 }
 
-// sql does what somebody with the database and without the secret can do.
+// sql changes the database as an attacker without the secret can.
 func (w *world) sql(text string, args ...any) {
 	w.Helper()
 	for statement := range strings.SplitSeq(text, ";") {
@@ -143,7 +143,7 @@ func TestKeep_RunsConcurrently(t *testing.T) {
 		w.kept()
 		w.whole(writers * each)
 		if chained, pruned, err := w.trail.Keep(t.Context()); chained != 0 || pruned != 0 || err != nil {
-			t.Errorf("with nothing to do it did %d, %d, %v", chained, pruned, err)
+			t.Errorf("with nothing to do: chained %d, pruned %d, %v", chained, pruned, err)
 		}
 	})
 }
@@ -166,7 +166,7 @@ func TestKeep_SurvivesInterruptionAnywhere(t *testing.T) {
 			w.trail.Keep(ctx)
 			cancel()
 			if r := w.verify(audit.Link{}); r.Broken != nil {
-				t.Fatalf("interrupted after %d statements: %v", stop, r.Broken)
+				t.Fatalf("interrupted before statement %d: %v", stop, r.Broken)
 			}
 		}
 		w.kept()
@@ -191,12 +191,12 @@ func TestVerify_ReportsUnchainedEvents(t *testing.T) {
 func TestKeep_PrunesFromTheFrontAndAnchors(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db, 24*time.Hour-5*time.Minute-30*time.Second) // five minutes are over
+		w := newWorld(t, db, 24*time.Hour-5*time.Minute-30*time.Second) // five events are too old
 		w.happen(8)
 		w.kept()
 		w.whole(3)
 		if r := w.verify(audit.Link{}); r.Pruned != 5 {
-			t.Errorf("%d were pruned, want the 5 that are too old", r.Pruned)
+			t.Errorf("%d events were pruned, want 5", r.Pruned)
 		}
 		w.happen(2)
 		w.kept()
@@ -206,7 +206,7 @@ func TestKeep_PrunesFromTheFrontAndAnchors(t *testing.T) {
 		w.trail = trail.New(db, ring(t, first), time.Hour, at(noon.Add(70*time.Minute)))
 		var broken *trail.Broken
 		if _, _, err := w.trail.Keep(t.Context()); !errors.As(err, &broken) || broken.Seq != 7 {
-			t.Errorf("events that were made to look old are pruned: %v", err)
+			t.Errorf("events with forged times were pruned: %v", err)
 		}
 		if r := w.verify(audit.Link{}); r.OK || r.Broken.Seq != 7 {
 			t.Errorf("got %+v", r.Broken)
@@ -223,8 +223,8 @@ func TestKeep_KeepsForever(t *testing.T) {
 	w.whole(3)
 }
 
-// TestRotation goes through a new secret, and the old one dropped: what was
-// chained under it stays vouched for by what came after.
+// TestRotation adds a new secret and then drops the old one: events chained under the old
+// secret stay covered by later ones.
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -236,22 +236,22 @@ func TestRotation(t *testing.T) {
 
 		only()
 		if r := w.verify(audit.Link{}); r.OK || !strings.Contains(r.Broken.Reason, "not among DATA_SECRET") {
-			t.Errorf("a secret that is lost is told as %+v", r.Broken)
+			t.Errorf("lost secret: got %+v", r.Broken)
 		}
 		both()
 		w.whole(5)
-		w.kept() // nothing happened, and still the head is sealed anew
+		w.kept() // the head is sealed again although there are no new events
 		only()
 		w.whole(5)
 		w.happen(2)
 		w.kept()
 		w.whole(7)
 		if r := w.verify(audit.Link{}); r.OlderSecret != 5 {
-			t.Errorf("%d events are of the older secret, want 5", r.OlderSecret)
+			t.Errorf("%d events under the older secret, want 5", r.OlderSecret)
 		}
 		w.sql(`UPDATE audit_events SET detail = 'user' WHERE seq = 3`)
 		if r := w.verify(audit.Link{}); r.OK || r.Broken.Seq != 3 {
-			t.Errorf("a change of what the older secret sealed is told as %+v", r.Broken)
+			t.Errorf("change of an event under the older secret: got %+v", r.Broken)
 		}
 	})
 }
@@ -266,7 +266,7 @@ func TestAdopt(t *testing.T) {
 			w.happen(5)
 			w.kept()
 			if _, err := w.trail.Adopt(t.Context(), audit.Origin{}); !errors.Is(err, trail.ErrNotBroken) {
-				t.Fatalf("a trail that is whole was adopted: %v", err)
+				t.Fatalf("an intact trail was adopted: %v", err)
 			}
 			w.sql(wrong)
 			was, err := w.trail.Adopt(t.Context(), audit.Origin{Device: "command line"})
@@ -276,11 +276,11 @@ func TestAdopt(t *testing.T) {
 			w = newWorld(t, db, 0)
 			w.kept()
 			if r := w.verify(audit.Link{}); !r.OK {
-				t.Errorf("%s: adopted, and still %v", wrong, r.Broken)
+				t.Errorf("%s: after adoption: got %v", wrong, r.Broken)
 			}
 			events, err := db.AuditEvents(t.Context(), store.AuditFilter{Name: audit.TrailAdopted, Since: time.Unix(0, 0), Limit: 1})
 			if err != nil || len(events) != 1 || events[0].Detail != was.Broken.Error() || events[0].Origin.Device == "" {
-				t.Errorf("told as %+v, %v; want %v", events, err, was.Broken)
+				t.Errorf("got events %+v, %v; want %v", events, err, was.Broken)
 			}
 		}
 	})

@@ -24,7 +24,7 @@ func TestID(t *testing.T) {
 	t.Parallel()
 	first, second := account.NewID(), account.NewID()
 	if first >= second {
-		t.Errorf("%s was made before %s, and does not sort so", first, second)
+		t.Errorf("%s was created before %s but sorts after it", first, second)
 	}
 	for in, ok := range map[string]bool{
 		string(first): true, strings.ToUpper(string(first)): true, "": false, "1": false,
@@ -38,7 +38,7 @@ func TestID(t *testing.T) {
 	}
 	raw, err := uid.Bytes(string(first))
 	if err != nil || uid.FromBytes(raw) != string(first) {
-		t.Errorf("the bytes of %s are %x, %v", first, raw, err)
+		t.Errorf("bytes of %s = %x, %v", first, raw, err)
 	}
 }
 

@@ -68,8 +68,8 @@ func TestParseName_Characters(t *testing.T) {
 		for _, in := range []string{string(r), "a" + string(r) + "b", "a" + string(r), string(r) + "b", "❤" + string(r) + "b", "👩" + string(r) + "👩"} {
 			name, err := account.ParseName(in)
 			if err != nil {
-				if unicode.IsLetter(r) && !defaultIgnorable(r) && in == string(r) && !refusedLetter(r) {
-					t.Fatalf("%U, a letter, is refused", r)
+				if unicode.IsLetter(r) && !defaultIgnorable(r) && in == string(r) && !rejectedLetter(r) {
+					t.Fatalf("the letter %U is rejected", r)
 				}
 				continue
 			}
@@ -77,20 +77,20 @@ func TestParseName_Characters(t *testing.T) {
 				strings.HasPrefix(in, "👩") && (r == '\ufe0e' || r == '\ufe0f' || r == '\u200d')
 			for _, r := range name {
 				if r != ' ' && !part && (defaultIgnorable(r) || !unicode.IsGraphic(r) || unicode.IsSpace(r)) {
-					t.Fatalf("%U passes in %+q", r, in)
+					t.Fatalf("%U is accepted in %+q", r, in)
 				}
 			}
 			if again, err := account.ParseName(name); err != nil || again != name {
-				t.Fatalf("%+q becomes %+q, %v", name, again, err)
+				t.Fatalf("%+q changes to %+q, %v", name, again, err)
 			}
 		}
 	}
 }
 
-// refusedLetter reports whether RFC 8264 excludes the letter: the parts of Hangul
-// syllables (section 9.9), which Unicode composes, and letters that stretch or repeat
-// others (RFC 5892 section 2.6).
-func refusedLetter(r rune) bool {
+// rejectedLetter reports whether RFC 8264 excludes the letter: the parts of Hangul syllables
+// (section 9.9), which Unicode composes, and letters that stretch or repeat others (RFC 5892
+// section 2.6).
+func rejectedLetter(r rune) bool {
 	return '\u1100' <= r && r <= '\u11ff' || '\ua960' <= r && r <= '\ua97f' || '\ud7b0' <= r && r <= '\ud7ff' ||
 		strings.ContainsRune("\u0640\u07fa\u3031\u3032\u3033\u3034\u3035\u303b", r)
 }

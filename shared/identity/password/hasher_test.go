@@ -43,24 +43,24 @@ func TestVerify(t *testing.T) {
 		want        error
 	}{
 		{"the password", stored, "corrécte horse", nil},
-		{"from a keyboard that sends it in parts", stored, "corre\u0301cte horse", nil},
-		{"another", stored, "correcte horse", password.ErrMismatch},
-		{"in other letters", stored, "Corrécte horse", password.ErrMismatch},
+		{"the password in decomposed form", stored, "corre\u0301cte horse", nil},
+		{"another password", stored, "correcte horse", password.ErrMismatch},
+		{"another case", stored, "Corrécte horse", password.ErrMismatch},
 		{"nothing", stored, "", password.ErrMismatch},
 		{"the hash itself", stored, stored, password.ErrMismatch},
 		{"72 bytes", of72, secret.String(long), nil},
-		{"72 bytes and one more", of72, secret.String(long + "x"), password.ErrMismatch},
+		{"73 bytes", of72, secret.String(long + "x"), password.ErrMismatch},
 		{"72 bytes and a megabyte", of72, secret.String(long + strings.Repeat("x", 1<<20)), password.ErrMismatch},
-		{"with what follows NUL", of72, secret.String(long[:71] + "\x00"), password.ErrMismatch},
-		{"of nobody", "", "corrécte horse", password.ErrMismatch},
-		{"of nobody, with nothing", "", "", password.ErrMismatch},
+		{"NUL and a suffix", of72, secret.String(long[:71] + "\x00"), password.ErrMismatch},
+		{"an unknown account", "", "corrécte horse", password.ErrMismatch},
+		{"an unknown account and an empty password", "", "", password.ErrMismatch},
 	} {
 		if err := h.Verify(t.Context(), test.hash, test.plain); !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
 			t.Errorf("%s: got %v, want %v", test.name, err, test.want)
 		}
 	}
 	if err := h.Verify(t.Context(), "no bcrypt hash", "x"); err == nil || errors.Is(err, password.ErrMismatch) {
-		t.Errorf("a broken hash is told as %v", err)
+		t.Errorf("invalid hash: got %v", err)
 	}
 }
 
@@ -73,13 +73,13 @@ func TestVerify_CostsTheSameForUnknownAccounts(t *testing.T) {
 	h := password.NewHasher(cost, 1, 10)
 	stored := hash(t, h, "correct horse")
 	for name, test := range map[string]struct{ hash, plain secret.String }{
-		"the password":         {stored, "correct horse"},
-		"a wrong one":          {stored, "wrong horse"},
-		"of nobody":            {"", "correct horse"},
-		"too long":             {stored, secret.String(strings.Repeat("x", 1000))},
-		"too long and nobody":  {"", secret.String(strings.Repeat("x", 1000))},
-		"nothing, and nobody":  {"", ""},
-		"with NUL, and nobody": {"", "a\x00b"},
+		"the password":              {stored, "correct horse"},
+		"a wrong password":          {stored, "wrong horse"},
+		"an unknown account":        {"", "correct horse"},
+		"too long":                  {stored, secret.String(strings.Repeat("x", 1000))},
+		"too long, unknown account": {"", secret.String(strings.Repeat("x", 1000))},
+		"empty, unknown account":    {"", ""},
+		"with NUL, unknown account": {"", "a\x00b"},
 	} {
 		var costs []int
 		password.OnCompare(h, func(hash, _ []byte) {
@@ -94,7 +94,7 @@ func TestVerify_CostsTheSameForUnknownAccounts(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if fmt.Sprint(costs) != fmt.Sprint([]int{cost}) {
-			t.Errorf("%s: bcrypt ran at the costs %v, want once at %d", name, costs, cost)
+			t.Errorf("%s: bcrypt ran with costs %v, want one run with cost %d", name, costs, cost)
 		}
 	}
 }
@@ -104,18 +104,18 @@ func TestNeedsRehash(t *testing.T) {
 	before, after := password.NewHasher(cheap, 1, 1), password.NewHasher(cheap+1, 1, 1)
 	stored := hash(t, before, "correct horse")
 	if before.NeedsRehash(stored) || !after.NeedsRehash(stored) || after.NeedsRehash("") {
-		t.Error("a hash needs to be made anew exactly when its cost is lower than today's")
+		t.Error("NeedsRehash must hold exactly if the cost of the hash is lower than the configured one")
 	}
 	fresh, err := after.Rehash(t.Context(), "correct horse")
 	if err != nil || after.NeedsRehash(fresh) || after.Verify(t.Context(), fresh, "correct horse") != nil {
-		t.Errorf("the new hash does not do: %v", err)
+		t.Errorf("Rehash: %v", err)
 	}
 	if common, err := after.Rehash(t.Context(), "password"); err != nil || after.Verify(t.Context(), common, "password") != nil {
-		t.Errorf("a password from before the rules is refused: %v", err)
+		t.Errorf("a password older than the rules is rejected: %v", err)
 	}
 }
 
-// TestHasher_LimitsConcurrency fills the gate and checks who gets in.
+// TestHasher_LimitsConcurrency fills all slots and the queue, and checks which callers run.
 func TestHasher_LimitsConcurrency(t *testing.T) {
 	t.Parallel()
 	const slots, queue = 2, 3
@@ -133,37 +133,37 @@ func TestHasher_LimitsConcurrency(t *testing.T) {
 		wg.Go(func() { call(t.Context()) })
 		<-running
 	}
-	// Three may wait. One more is refused at once; which of those started here it is, does not
-	// matter.
+	// Three may wait. One more is refused at once; it does not matter which of those started
+	// here.
 	leaving, leave := context.WithCancel(t.Context())
 	refused := make(chan error, queue+1)
 	for range queue + 1 {
 		wg.Go(func() { refused <- h.Verify(leaving, stored, "correct horse") })
 	}
 	if err := <-refused; !errors.Is(err, password.ErrBusy) {
-		t.Errorf("the one too many got %v, want ErrBusy", err)
+		t.Errorf("caller beyond the queue got %v, want ErrBusy", err)
 	}
 	select {
 	case <-running:
-		t.Error("more run than there are slots")
+		t.Error("more hashes run than there are slots")
 	default:
 	}
-	leave() // the waiting ones give up
+	leave() // the waiting callers give up
 	for range queue {
 		if err := <-refused; !errors.Is(err, context.Canceled) {
-			t.Errorf("a caller that left got %v", err)
+			t.Errorf("canceled caller got %v", err)
 		}
 	}
 	close(release)
 	for range slots {
 		if err := <-results; err != nil {
-			t.Errorf("one that ran got %v", err)
+			t.Errorf("running caller got %v", err)
 		}
 	}
 	wg.Wait()
 	password.OnCompare(h, func([]byte, []byte) {})
 	if err := h.Verify(t.Context(), stored, "correct horse"); err != nil {
-		t.Errorf("after the rush: %v", err)
+		t.Errorf("after all callers finished: %v", err)
 	}
 }
 
@@ -173,7 +173,7 @@ func TestRead_RejectsInvalidCosts(t *testing.T) {
 		env := config.Map(map[string]string{"BCRYPT_COST": cost})
 		setting.Of[password.Settings](env)
 		if env.Err() == nil {
-			t.Errorf("BCRYPT_COST=%s passes", cost)
+			t.Errorf("BCRYPT_COST=%s is accepted", cost)
 		}
 	}
 }
@@ -183,6 +183,6 @@ func TestRead_RejectsInvalidCosts(t *testing.T) {
 func TestRead_LeavesOneProcessorFree(t *testing.T) {
 	t.Parallel()
 	if got, want := setting.Of[password.Settings](config.Map(nil)).Hasher().Slots(), max(1, runtime.GOMAXPROCS(0)-1); got != want {
-		t.Errorf("%d hashes run at once, want %d", got, want)
+		t.Errorf("%d concurrent hashes, want %d", got, want)
 	}
 }

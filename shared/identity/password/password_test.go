@@ -20,24 +20,24 @@ func TestParse(t *testing.T) {
 		name, plain string
 		want        error
 	}{
-		{"a good one", "correct horse battery staple", nil},
+		{"a good password", "correct horse battery staple", nil},
 		{"letters alone", "zxqwvutsrponm", nil},
 		{"8 bytes", "zq8#wK2!", nil},
 		{"7 bytes", "zq8#wK2", password.ErrTooShort},
 		{"nothing", "", password.ErrTooShort},
 		{"72 bytes", strings.Repeat("aB3$", 18), nil},
 		{"73 bytes", strings.Repeat("aB3$", 18) + "x", password.ErrTooLong},
-		{"4 letters of 2 bytes", "éàüö", nil},
-		{"37 letters of 2 bytes", strings.Repeat("é", 37), password.ErrTooLong},
+		{"4 two-byte letters", "éàüö", nil},
+		{"37 two-byte letters", strings.Repeat("é", 37), password.ErrTooLong},
 		{"a megabyte", strings.Repeat("x", 1<<20), password.ErrTooLong},
-		{"36 letters in two parts, 72 bytes when composed", strings.Repeat("e\u0301", 36), nil},
-		{"one that everybody has", "password123", password.ErrCommon},
-		{"the same in capitals", "PassWord123", password.ErrCommon},
-		{"two of them in two lines", "password123\n12345678", nil},
+		{"36 decomposed letters, 72 bytes when composed", strings.Repeat("e\u0301", 36), nil},
+		{"a common password", "password123", password.ErrCommon},
+		{"a common password in mixed case", "PassWord123", password.ErrCommon},
+		{"two common passwords on two lines", "password123\n12345678", nil},
 		{"the address", string(email), password.ErrIsEmail},
-		{"the address in capitals", strings.ToUpper(string(email)), password.ErrIsEmail},
+		{"the address in upper case", strings.ToUpper(string(email)), password.ErrIsEmail},
 		{"the part before the @", "AdaLovelace", password.ErrIsEmail},
-		{"NUL, which ends bcrypt's key", "correct\x00horse", password.ErrInvalid},
+		{"NUL, which terminates bcrypt's key", "correct\x00horse", password.ErrInvalid},
 		{"not UTF-8", "correct\xffhorse", password.ErrInvalid},
 	} {
 		if _, err := password.Parse(test.plain, email); !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
@@ -61,7 +61,7 @@ func TestCommon_HasEnoughEntries(t *testing.T) {
 	t.Parallel()
 	all := password.Common()
 	if len(all) < 3000 {
-		t.Errorf("the list has %d passwords", len(all))
+		t.Errorf("the list has only %d passwords", len(all))
 	}
 	for _, plain := range all {
 		if _, err := password.Parse(plain, ""); !errors.Is(err, password.ErrCommon) {
@@ -85,10 +85,10 @@ func TestPassword_NeverPrintsItself(t *testing.T) {
 	}
 	for _, text := range []string{fmt.Sprint(p), fmt.Sprintf("%+v %#v %q %x %s", p, p, p, p, &p), log.String(), string(asJSON)} {
 		if strings.Contains(text, "horse") || strings.Contains(text, fmt.Sprintf("%x", plain)) {
-			t.Errorf("it prints itself: %s", text)
+			t.Errorf("the password appears in %s", text)
 		}
 	}
 	if p.Reveal().Reveal() != plain {
-		t.Error("it forgot itself")
+		t.Error("Reveal does not return the password")
 	}
 }

@@ -39,7 +39,7 @@ func TestCodec_RoundTrip(t *testing.T) {
 			t.Errorf("Decode(Encode(%s, %d)) = %s, %d, %v", login, counter, id, n, err)
 		}
 		if again := c.Encode(login, counter); again != token {
-			t.Errorf("the token of counter %d cannot be made again", counter)
+			t.Errorf("Encode of counter %d is not deterministic", counter)
 		}
 	}
 }
@@ -58,13 +58,13 @@ func TestCodec_Rotation(t *testing.T) {
 	old := codec(t, first).Encode(login, 3).Reveal()
 	rotated := codec(t, second, first)
 	if id, n, err := rotated.Decode(old); id != login || n != 3 || err != nil {
-		t.Errorf("a token of the previous secret = %s, %d, %v; want it read", id, n, err)
+		t.Errorf("token of the previous secret: got %s, %d, %v", id, n, err)
 	}
 	if got := rotated.Encode(login, 3); got != codec(t, second).Encode(login, 3) {
-		t.Error("the next token is not written with the current secret")
+		t.Error("a new token is not encoded with the current secret")
 	}
 	if _, _, err := codec(t, second).Decode(old); !errors.Is(err, signin.ErrInvalidRefresh) {
-		t.Errorf("a token of a forgotten secret = %v, want invalid_token", err)
+		t.Errorf("token of a removed secret: got %v, want invalid_token", err)
 	}
 }
 
@@ -83,7 +83,7 @@ func TestDecode_RejectsForgeries(t *testing.T) {
 	tests := []struct{ name, raw string }{
 		{"nothing", ""},
 		{"not base64", strings.Repeat("!", 80)},
-		{"one character less", good[:79]},
+		{"one character missing", good[:79]},
 		{"one character more", good + "A"},
 		{"padding", good + "="},
 		{"a line break at the end", good + "\n"},
@@ -91,7 +91,7 @@ func TestDecode_RejectsForgeries(t *testing.T) {
 		{"four line breaks in place of the last bytes", good[:76] + "\r\n\r\n"},
 		{"the standard alphabet", strings.NewReplacer("-", "+", "_", "/").Replace(good)},
 		{"zero bytes", strings.Repeat("A", 80)},
-		{"a right key id and no HMAC", base64.RawURLEncoding.EncodeToString(append(bytes[:28:28], make([]byte, 32)...))},
+		{"a valid key ID without an HMAC", base64.RawURLEncoding.EncodeToString(append(bytes[:28:28], make([]byte, 32)...))},
 		{"the keys of another purpose", signin.NewCodec(otherPurpose.Derive("another")).Encode(login, 7).Reveal()},
 		{"a megabyte", strings.Repeat("A", 1<<20)},
 	}
@@ -106,7 +106,7 @@ func TestDecode_RejectsForgeries(t *testing.T) {
 				t.Errorf("Decode = %q, %d, %v; want invalid_token", id, n, err)
 			}
 			if f := fault.Of(err); f != nil && f.Kind != fault.InvalidToken {
-				t.Errorf("the kind is %v, want InvalidToken", f.Kind)
+				t.Errorf("got kind %v, want InvalidToken", f.Kind)
 			}
 		})
 	}
@@ -135,7 +135,7 @@ func TestEncode_PanicsOnInvalidLogin(t *testing.T) {
 		func() {
 			defer func() {
 				if recover() == nil {
-					t.Error("Encode made a token of what is no login")
+					t.Error("Encode of an invalid login did not panic")
 				}
 			}()
 			call()

@@ -27,24 +27,24 @@ func TestDecide(t *testing.T) {
 		want    signin.Decision
 	}{
 		{"the current token rotates", login, 7, time.Minute, signin.Rotate},
-		{"the current token rotates until just before the end", login, 7, time.Hour - 1, signin.Rotate},
-		{"at the end it has expired", login, 7, time.Hour, signin.Expired},
-		{"the one before is repeated at once", login, 6, 0, signin.Repeat},
-		{"the one before is repeated at the end of grace", login, 6, grace, signin.Repeat},
-		{"just after grace it is reuse", login, 6, grace + 1, signin.Reuse},
-		{"a clock behind ours is within grace", login, 6, -time.Second, signin.Repeat},
-		{"two before is repeated at the end of its own grace", login, 5, 20 * time.Second, signin.Repeat},
-		{"just after that it is reuse", login, 5, 20*time.Second + 1, signin.Reuse},
-		{"three before was used too long ago", login, 4, 0, signin.Reuse},
-		{"one whose use is not known is reuse", login, 3, 0, signin.Reuse},
-		{"an older gateway's rotation tells of the one before", forgetful, 6, grace, signin.Repeat},
-		{"and of no other", forgetful, 5, 0, signin.Reuse},
-		{"the very first is reuse", login, 0, 0, signin.Reuse},
-		{"one ahead is unknown and revokes nothing", login, 8, 0, signin.Unknown},
+		{"the current token rotates just before expiry", login, 7, time.Hour - 1, signin.Rotate},
+		{"at its end the login has expired", login, 7, time.Hour, signin.Expired},
+		{"the previous token is repeated at once", login, 6, 0, signin.Repeat},
+		{"the previous token is repeated at the end of grace", login, 6, grace, signin.Repeat},
+		{"just after grace the previous token is reuse", login, 6, grace + 1, signin.Reuse},
+		{"a clock that is behind is within grace", login, 6, -time.Second, signin.Repeat},
+		{"the second to last token is repeated at the end of its grace", login, 5, 20 * time.Second, signin.Repeat},
+		{"just after its grace the second to last token is reuse", login, 5, 20*time.Second + 1, signin.Reuse},
+		{"the third to last token was used too long ago", login, 4, 0, signin.Reuse},
+		{"a token without a recorded use is reuse", login, 3, 0, signin.Reuse},
+		{"a rotation by an older gateway allows the previous token", forgetful, 6, grace, signin.Repeat},
+		{"a rotation by an older gateway allows no other token", forgetful, 5, 0, signin.Reuse},
+		{"the first token is reuse", login, 0, 0, signin.Reuse},
+		{"a future token is unknown and revokes nothing", login, 8, 0, signin.Unknown},
 		{"a negative counter is unknown", login, -1, 0, signin.Unknown},
-		{"before the first there is nothing to repeat", signin.Login{RotatedAt: rotated, ExpiresAt: rotated.Add(1)}, -1, 0, signin.Unknown},
-		{"reuse of an expired login is expiry", login, 3, 2 * time.Hour, signin.Expired},
-		{"ahead of an expired login is expiry", login, 8, 2 * time.Hour, signin.Expired},
+		{"a new login has nothing to repeat", signin.Login{RotatedAt: rotated, ExpiresAt: rotated.Add(1)}, -1, 0, signin.Unknown},
+		{"expired comes before reuse", login, 3, 2 * time.Hour, signin.Expired},
+		{"expired comes before unknown", login, 8, 2 * time.Hour, signin.Expired},
 		{"revoked comes before the current token", revoked, 7, 0, signin.Revoked},
 		{"revoked comes before repeat", revoked, 6, 0, signin.Revoked},
 		{"revoked comes before reuse", revoked, 1, 0, signin.Revoked},
@@ -55,7 +55,7 @@ func TestDecide(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			if got := signin.Decide(tt.login, tt.counter, rotated.Add(tt.after), grace); got != tt.want {
-				t.Errorf("Judge(counter 7, %d, %v after) = %v, want %v", tt.counter, tt.after, got, tt.want)
+				t.Errorf("Decide(counter 7, %d, %v after) = %v, want %v", tt.counter, tt.after, got, tt.want)
 			}
 		})
 	}
@@ -67,7 +67,7 @@ func TestDecide_WithoutGraceTokensAreSingleUse(t *testing.T) {
 	login := signin.Login{Counter: 1, RotatedAt: now, ExpiresAt: now.Add(time.Hour)}
 	for _, after := range []time.Duration{-time.Second, 0, 1} {
 		if got := signin.Decide(login, 0, now.Add(after), 0); got != signin.Reuse {
-			t.Errorf("Judge without grace, %v after = %v, want reuse", after, got)
+			t.Errorf("Decide without grace, %v after = %v, want reuse", after, got)
 		}
 	}
 }
@@ -75,10 +75,10 @@ func TestDecide_WithoutGraceTokensAreSingleUse(t *testing.T) {
 func TestDecision_Err(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		verdict signin.Decision
-		want    error
-		code    string
-		word    string
+		decision signin.Decision
+		want     error
+		code     string
+		word     string
 	}{
 		{signin.Rotate, nil, "", "rotate"},
 		{signin.Repeat, nil, "", "repeat"},
@@ -89,15 +89,15 @@ func TestDecision_Err(t *testing.T) {
 		{signin.Decision(99), signin.ErrInvalidRefresh, "invalid_token", "unknown"},
 	}
 	for _, tt := range tests {
-		got := tt.verdict.Err()
+		got := tt.decision.Err()
 		if tt.want == nil && got != nil || !errors.Is(got, tt.want) {
-			t.Errorf("%v.Err() = %v, want %v", tt.verdict, got, tt.want)
+			t.Errorf("%v.Err() = %v, want %v", tt.decision, got, tt.want)
 		}
 		if got != nil && got.Error() != tt.code {
-			t.Errorf("%v.Err() has the code %v, want %s", tt.verdict, got, tt.code)
+			t.Errorf("%v.Err() has the code %v, want %s", tt.decision, got, tt.code)
 		}
-		if tt.verdict.String() != tt.word {
-			t.Errorf("String() = %q, want %q", tt.verdict, tt.word)
+		if tt.decision.String() != tt.word {
+			t.Errorf("String() = %q, want %q", tt.decision, tt.word)
 		}
 	}
 }

@@ -42,7 +42,7 @@ type rule func(r record, c, now int) bool
 
 const grace = 2 // ticks
 
-func judged(r record, c, now int) bool {
+func decided(r record, c, now int) bool {
 	verdict := signin.Decide(r.login(), int64(c), at(now), grace*tick)
 	return verdict == signin.Rotate || verdict == signin.Repeat
 }
@@ -63,8 +63,8 @@ func lax(r record, c, now int) bool {
 	return c == r.counter() || now-r.used[r.counter()-1] <= grace
 }
 
-// TestDecide_MatchesTheDocumentedRule tries every interleaving of five presentations of any token by
-// any client, with every pause in between, and a clock that is set back.
+// TestDecide_MatchesTheDocumentedRule tries every interleaving of five presentations of any
+// token by any client, with every pause in between, and a clock that is set back.
 func TestDecide_MatchesTheDocumentedRule(t *testing.T) {
 	t.Parallel()
 	const presentations = 5
@@ -78,10 +78,10 @@ func TestDecide_MatchesTheDocumentedRule(t *testing.T) {
 			now := now + pause
 			for c := max(0, r.counter()-4); c <= r.counter(); c++ {
 				compared++
-				got, want := judged(r, c, now), documented(r, c, now)
+				got, want := decided(r, c, now), documented(r, c, now)
 				switch {
 				case got != want:
-					t.Errorf("uses at %v: token %d at %d is good: %v, want %v", r.used, c, now, got, want)
+					t.Errorf("uses at %v: token %d at %d accepted = %v, want %v", r.used, c, now, got, want)
 				case want && c == r.counter():
 					play(r.rotated(now), now, left-1)
 				case want:
@@ -92,11 +92,11 @@ func TestDecide_MatchesTheDocumentedRule(t *testing.T) {
 	}
 	play(record{}, 0, presentations)
 	if compared < 100_000 {
-		t.Errorf("only %d presentations were compared", compared)
+		t.Errorf("compared only %d presentations", compared)
 	}
 }
 
-// The owner's moves, one a tick.
+// The owner's moves, one per tick.
 const (
 	rest     = iota
 	refresh  // with the owner's token
@@ -105,10 +105,9 @@ const (
 )
 
 // TestDecide_GraceDoesNotHelpAThief lets a thief who copied the owner's token play optimally
-// against every schedule of an owner, and checks how long the thief gets in: at most as
-// long as under the strict rule, under which the thief only has to omit refreshes that one
-// of the thief's own later refreshes made useless. The lax rule shows that the game would
-// find a gain.
+// against every schedule of an owner, and checks how long the thief has access: at most as
+// long as under the strict rule, where the thief only has to omit refreshes that a later
+// refresh made useless. The lax rule shows that the game detects an advantage.
 func TestDecide_GraceDoesNotHelpAThief(t *testing.T) {
 	t.Parallel()
 	const ticks = 5
@@ -125,7 +124,7 @@ func TestDecide_GraceDoesNotHelpAThief(t *testing.T) {
 		}
 		for theft := range ticks {
 			most := longest(strict, schedule, theft)
-			for name, good := range map[string]rule{"judged": judged, "lax": lax} {
+			for name, good := range map[string]rule{"decide": decided, "lax": lax} {
 				if longest(good, schedule, theft) > most {
 					gains[name]++
 				}
@@ -137,13 +136,13 @@ func TestDecide_GraceDoesNotHelpAThief(t *testing.T) {
 		}
 	}
 	each(0)
-	if gains["judged"] != 0 {
-		t.Errorf("in %d of %d games the thief gets in longer than under the strict rule", gains["judged"], games)
+	if gains["decide"] != 0 {
+		t.Errorf("in %d of %d games the thief has access longer than under the strict rule", gains["decide"], games)
 	}
 	if gains["lax"] == 0 || lost == 0 {
-		t.Errorf("the game shows nothing: the lax rule gives a thief %d gains, and he loses %d times", gains["lax"], lost)
+		t.Errorf("the game proves nothing: the thief gains %d times under the lax rule, and loses %d times under the strict one", gains["lax"], lost)
 	}
-	t.Logf("%d games, of which the strict rule ends %d; gains: %v", games, lost, gains)
+	t.Logf("%d games, %d ended by the strict rule; gains: %v", games, lost, gains)
 }
 
 // A game is a thief's game against one schedule of the owner under one rule.
@@ -189,7 +188,7 @@ func (g *game) play(r record, now, owner int, thief uint32) int {
 		next, owner := r, owner
 		if move := g.schedule[now]; move != rest {
 			if !g.good(r, owner, now) {
-				return // the login is ended
+				return // the login has ended
 			}
 			if owner == r.counter() {
 				next = r.rotated(now)

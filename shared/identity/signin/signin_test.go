@@ -28,13 +28,13 @@ func TestStart(t *testing.T) {
 		Device: "Firefox", Address: "192.0.2.1",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the new login differs (-want +got):\n%s", diff)
+		t.Errorf("Start (-want +got):\n%s", diff)
 	}
 	if got.CreatedAt.Location() != time.UTC {
-		t.Errorf("CreatedAt is in %v, want UTC", got.CreatedAt.Location())
+		t.Errorf("CreatedAt has location %v, want UTC", got.CreatedAt.Location())
 	}
 	if id, err := signin.ParseID(string(got.ID)); err != nil || id != got.ID {
-		t.Errorf("ParseID(%q) = %q, %v; want itself", got.ID, id, err)
+		t.Errorf("ParseID(%q) = %q, %v; want the same ID", got.ID, id, err)
 	}
 }
 
@@ -53,8 +53,8 @@ func TestLogin_Active(t *testing.T) {
 		login signin.Login
 		want  bool
 	}{
-		{"before its end", signin.Login{ExpiresAt: now.Add(1)}, true},
-		{"at its end", signin.Login{ExpiresAt: now}, false},
+		{"just before expiry", signin.Login{ExpiresAt: now.Add(1)}, true},
+		{"at expiry", signin.Login{ExpiresAt: now}, false},
 		{"revoked", signin.Login{ExpiresAt: now.Add(1), RevokedAt: &now}, false},
 	}
 	for _, tt := range tests {
@@ -67,17 +67,17 @@ func TestLogin_Active(t *testing.T) {
 func TestCleanDevice(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, in, want string }{
-		{"a browser passes", "Mozilla/5.0 (X11; Linux) Gecko/20100101", "Mozilla/5.0 (X11; Linux) Gecko/20100101"},
-		{"nothing stays nothing", "", ""},
+		{"a browser stays unchanged", "Mozilla/5.0 (X11; Linux) Gecko/20100101", "Mozilla/5.0 (X11; Linux) Gecko/20100101"},
+		{"empty stays empty", "", ""},
 		{"line breaks cannot forge log lines", "a\r\nlevel=ERROR", "a  level=ERROR"},
-		{"control and escape characters go", "a\x00b\x1b[31mc\x7f", "ab[31mc"},
-		{"bidirectional overrides go", "a\u202eb\u2066c", "abc"},
-		{"broken UTF-8 goes", "a\xff\xc3b", "ab"},
-		{"space around it goes", "  Téléphone d’Ada \t", "Téléphone d’Ada"},
-		{"200 bytes stay", strings.Repeat("a", 200), strings.Repeat("a", 200)},
-		{"more is cut", strings.Repeat("a", 201), strings.Repeat("a", 200)},
-		{"a character is cut whole", strings.Repeat("a", 199) + "é", strings.Repeat("a", 199)},
-		{"a space at the cut goes", strings.Repeat("a", 199) + " b", strings.Repeat("a", 199)},
+		{"control and escape characters are removed", "a\x00b\x1b[31mc\x7f", "ab[31mc"},
+		{"bidirectional overrides are removed", "a\u202eb\u2066c", "abc"},
+		{"invalid UTF-8 is removed", "a\xff\xc3b", "ab"},
+		{"surrounding space is trimmed", "  Téléphone d’Ada \t", "Téléphone d’Ada"},
+		{"200 bytes stay unchanged", strings.Repeat("a", 200), strings.Repeat("a", 200)},
+		{"longer text is truncated", strings.Repeat("a", 201), strings.Repeat("a", 200)},
+		{"truncation keeps characters whole", strings.Repeat("a", 199) + "é", strings.Repeat("a", 199)},
+		{"a space at the end of truncated text is trimmed", strings.Repeat("a", 199) + " b", strings.Repeat("a", 199)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -97,7 +97,7 @@ func FuzzCleanDevice(f *testing.F) {
 		got := signin.CleanDevice(s)
 		if len(got) > 200 || !utf8.ValidString(got) ||
 			strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }) {
-			t.Errorf("CleanDevice(%q) = %q, which is not fit to be shown", s, got)
+			t.Errorf("CleanDevice(%q) = %q, which is not safe to display", s, got)
 		}
 		if again := signin.CleanDevice(got); again != got {
 			t.Errorf("CleanDevice(%q) = %q, then %q; want a fixed point", s, got, again)

@@ -45,21 +45,21 @@ func TestForgery_Claims(t *testing.T) {
 	set("role", `"king"`, `"ADMIN"`, `"Admin"`, `"admin "`, `["admin"]`, `""`, "null", "true", `{"admin":true}`)
 	for _, name := range []string{"iss", "aud", "sub", "sid", "role", "iat", "exp", "jti"} {
 		cases["without "+name] = with(t, w.claims, name, "")
-		cases[name+" in capitals"] = strings.Replace(w.claims, `"`+name+`"`, `"`+strings.ToUpper(name)+`"`, 1)
-		cases[name+" in capitals, too"] = with(t, w.claims, strings.ToUpper(name), `"admin"`)
+		cases[name+" in upper case"] = strings.Replace(w.claims, `"`+name+`"`, `"`+strings.ToUpper(name)+`"`, 1)
+		cases[name+" also in upper case"] = with(t, w.claims, strings.ToUpper(name), `"admin"`)
 	}
 	maps.Copy(cases, map[string]string{
-		"an unknown member": with(t, w.claims, "scope", `"admin"`), "a member of RFC 7519 more": with(t, w.claims, "nbf", "0"),
-		"sub twice, the last is theirs":  strings.Replace(w.claims, "}", `,"sub":"`+string(other)+`"}`, 1),
-		"sub twice, the first is theirs": strings.Replace(w.claims, "{", `{"sub":"`+string(other)+`",`, 1),
-		"role twice":                     strings.Replace(w.claims, "}", `,"role":"admin"}`, 1), "exp twice": strings.Replace(w.claims, "}", `,"exp":9999999999}`, 1),
+		"an unknown member": with(t, w.claims, "scope", `"admin"`), "an unused claim of RFC 7519": with(t, w.claims, "nbf", "0"),
+		"sub twice, the last is another's":  strings.Replace(w.claims, "}", `,"sub":"`+string(other)+`"}`, 1),
+		"sub twice, the first is another's": strings.Replace(w.claims, "{", `{"sub":"`+string(other)+`",`, 1),
+		"role twice":                        strings.Replace(w.claims, "}", `,"role":"admin"}`, 1), "exp twice": strings.Replace(w.claims, "}", `,"exp":9999999999}`, 1),
 		"role twice, escaped": strings.Replace(w.claims, "}", `,"rol\u0065":"admin"}`, 1), "the long s of Unicode": strings.Replace(w.claims, `"sub"`, `"ſub"`, 1),
 		"deep nesting":   with(t, w.claims, "x", strings.Repeat("[", 900)+strings.Repeat("]", 900)),
 		"deeper nesting": strings.Repeat(`{"a":`, 400) + "1" + strings.Repeat("}", 400),
 		"a list":         "[" + w.claims + "]", "null": "null", "nothing": "", "a string": `"x"`, "a number": "1", "an empty object": "{}",
-		"two objects": w.claims + w.claims, "an end missing": w.claims[:len(w.claims)-1], "a line break at the end": w.claims + "\n",
-		"a space": strings.Replace(w.claims, ",", ", ", 1), "a comment": strings.Replace(w.claims, "{", "{/**/", 1), "a comma too many": strings.Replace(w.claims, "}", ",}", 1),
-		"a BOM": "\ufeff" + w.claims, "no UTF-8": strings.Replace(w.claims, "issuer", "issue\xff", 1), "a slash escaped": strings.Replace(w.claims, "issuer", `\u0069ssuer`, 1),
+		"two objects": w.claims + w.claims, "a missing brace": w.claims[:len(w.claims)-1], "a line break at the end": w.claims + "\n",
+		"a space": strings.Replace(w.claims, ",", ", ", 1), "a comment": strings.Replace(w.claims, "{", "{/**/", 1), "a trailing comma": strings.Replace(w.claims, "}", ",}", 1),
+		"a BOM": "\ufeff" + w.claims, "not UTF-8": strings.Replace(w.claims, "issuer", "issue\xff", 1), "an escaped letter": strings.Replace(w.claims, "issuer", `\u0069ssuer`, 1),
 	})
 	taken := 0
 	for name, claims := range cases {
@@ -70,9 +70,9 @@ func TestForgery_Claims(t *testing.T) {
 		w.refused(t, name, raw)
 	}
 	if taken < len(cases)/2 {
-		t.Errorf("careless code takes %d of %d only", taken, len(cases))
+		t.Errorf("the naive verifier accepts only %d of %d", taken, len(cases))
 	}
-	t.Logf("%d claims sets, of which careless code takes %d", len(cases), taken)
+	t.Logf("the naive verifier accepts %[2]d of %[1]d claim sets", len(cases), taken)
 }
 
 func TestVerify_Time(t *testing.T) {
@@ -88,18 +88,18 @@ func TestVerify_Time(t *testing.T) {
 		want error
 	}{
 		{"at once", 0, nil},
-		{"by a clock that is behind", -30 * time.Second, nil},
-		{"by one that is a bit further behind", -30*time.Second - 1, token.ErrInvalid},
-		{"by one that is further behind", -31 * time.Second, token.ErrInvalid},
-		{"to the end", token.DefaultLifetime - time.Second, nil},
+		{"a clock 30 s behind", -30 * time.Second, nil},
+		{"a clock slightly more than 30 s behind", -30*time.Second - 1, token.ErrInvalid},
+		{"a clock 31 s behind", -31 * time.Second, token.ErrInvalid},
+		{"just before expiry", token.DefaultLifetime - time.Second, nil},
 		{"within the leeway", token.DefaultLifetime + token.ExpiryLeeway - time.Second, nil},
-		{"after it", token.DefaultLifetime + token.ExpiryLeeway, token.ErrExpired},
+		{"after the leeway", token.DefaultLifetime + token.ExpiryLeeway, token.ErrExpired},
 	} {
 		if _, err := keys.Verify(raw, now.Add(test.at)); !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
 			t.Errorf("%s: got %v, want %v", test.name, err, test.want)
 		}
 	}
 	if longest := max(token.ExpiryLeeway, token.IssuedAtLeeway); longest > 30*time.Second {
-		t.Errorf("the leeway is %v, more than the 30 s that are allowed", longest)
+		t.Errorf("leeway %v is longer than 30 s", longest)
 	}
 }

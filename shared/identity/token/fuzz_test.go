@@ -35,10 +35,10 @@ func FuzzVerify(f *testing.F) {
 		}
 		c, err := w.keys.Verify(raw, now)
 		if err != nil && fault.Of(err).Kind != fault.InvalidToken {
-			t.Fatalf("%q is refused as %v", raw, err)
+			t.Fatalf("%q is rejected: %v", raw, err)
 		}
 		if want := reference(w.header, w.secret, raw, now); !errors.Is(err, want) || (err == nil) != (want == nil) {
-			t.Fatalf("%q: Verify says %v, the reference %v", raw, err, want)
+			t.Fatalf("%q: Verify returns %v, the reference %v", raw, err, want)
 		}
 		if err != nil {
 			return
@@ -46,7 +46,7 @@ func FuzzVerify(f *testing.F) {
 		again := fmt.Sprintf(`{"iss":"issuer","aud":"audience","sub":%q,"sid":%q,"role":%q,"iat":%d,"exp":%d,"jti":%q}`,
 			c.Subject, c.Login, c.Role, c.IssuedAt.Unix(), c.ExpiresAt.Unix(), c.ID)
 		if made := w.sign(t, w.header, again); made != raw {
-			t.Fatalf("%q was taken, and is %q when made from its claims", raw, made)
+			t.Fatalf("Verify accepts %q, but Sign makes %q from its claims", raw, made)
 		}
 	})
 }

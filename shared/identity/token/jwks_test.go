@@ -12,7 +12,7 @@ import (
 func TestJWKS(t *testing.T) {
 	t.Parallel()
 	if got := string(newWorld(t, "HS256", nil, keyring.Generate()).keys.JWKS()); got != `{"keys":[]}` {
-		t.Errorf("a symmetric key set publishes %s", got)
+		t.Errorf("got JWKS %s of a symmetric key, want no keys", got)
 	}
 	private := signers(t)
 	for algorithm, members := range map[string]string{
@@ -25,14 +25,14 @@ func TestJWKS(t *testing.T) {
 		}
 		for name := range strings.FieldsSeq(members) {
 			if set.Keys[0][name] == "" {
-				t.Errorf("%s: no %s in %s", algorithm, name, w.keys.JWKS())
+				t.Errorf("%s: member %s missing in %s", algorithm, name, w.keys.JWKS())
 			}
 		}
 		if len(set.Keys[0]) != len(strings.Fields(members)) {
 			t.Errorf("%s publishes %s, want only %s", algorithm, w.keys.JWKS(), members)
 		}
 		if !strings.Contains(w.header, `"kid":"`+set.Keys[0]["kid"]+`"`) {
-			t.Errorf("%s: the header is %s, the set %s", algorithm, w.header, w.keys.JWKS())
+			t.Errorf("%s: got header %s, JWKS %s", algorithm, w.header, w.keys.JWKS())
 		}
 	}
 }
@@ -47,10 +47,10 @@ func TestNewKeys_RejectsUnsuitableKeys(t *testing.T) {
 			}
 		}
 		if _, err := token.NewKeys(token.Options{Algorithm: algorithm}); err == nil {
-			t.Errorf("%s works without a key", algorithm)
+			t.Errorf("%s is accepted without a key", algorithm)
 		}
 	}
 	if _, err := token.NewKeys(token.Options{Algorithm: "none"}); err == nil {
-		t.Error(`"none" is an algorithm`)
+		t.Error(`algorithm "none" is accepted`)
 	}
 }

@@ -88,25 +88,25 @@ func TestReplace_SignsWithTheNewKeyAndVerifiesBoth(t *testing.T) {
 	}
 	keys := with(old)
 	if keys.Replace(with(old)) {
-		t.Error("the same key counts as changed")
+		t.Error("Replace reports a change for the same key")
 	}
 	before := sign(keys)
 	for _, next := range []*token.Keys{with(old, fresh.Public()), with(fresh, old.Public())} {
 		if !keys.Replace(next) {
-			t.Error("other keys do not count as changed")
+			t.Error("Replace reports no change for another key")
 		}
 		for _, raw := range []string{before, sign(keys)} {
 			if _, err := keys.Verify(raw, now); err != nil {
-				t.Errorf("a token is refused: %v", err)
+				t.Errorf("token rejected: %v", err)
 			}
 		}
 	}
 	if id, err := token.KeyID(fresh.Public()); err != nil || id != keys.IDs()[0] || len(keys.IDs()) != 2 {
-		t.Errorf("the keys are %v, want %s first, %v", keys.IDs(), id, err)
+		t.Errorf("got keys %v, want %s first; %v", keys.IDs(), id, err)
 	}
 	keys.Replace(with(fresh))
 	if _, err := keys.Verify(before, now); !errors.Is(err, token.ErrInvalid) {
-		t.Errorf("a token of a key that is removed: %v", err)
+		t.Errorf("token of a removed key: got %v", err)
 	}
 }
 
@@ -129,20 +129,20 @@ func TestGenerate_KeysRoundTrip(t *testing.T) {
 		id, err4 := token.KeyID(key.Public())
 		same, err5 := token.KeyID(again.Public())
 		if id != same || err4 != nil || err5 != nil {
-			t.Errorf("%s: the key %s came back as %s, %v %v", algorithm, id, same, err4, err5)
+			t.Errorf("%s: key %s was read back as %s, %v %v", algorithm, id, same, err4, err5)
 		}
 		// OpenSSL and the settings can read both.
 		env := config.Map(map[string]string{
 			"JWT_ALGORITHM": algorithm, token.VariablePrivate: private.Reveal(), token.VariableNext: public,
 		})
 		if keys := setting.Of[token.PublicSettings](env).Keys(); env.Err() != nil || keys.IDs()[0] != id {
-			t.Errorf("%s: the settings read %v, %v", algorithm, keys, env.Err())
+			t.Errorf("%s: settings: got %v, %v", algorithm, keys, env.Err())
 		}
 	}
 	if _, err := token.GenerateKey("HS256"); err == nil {
-		t.Error("HS256 has a private key")
+		t.Error("Generate returns a private key for HS256")
 	}
 	if id, err := token.KeyID("no key"); err == nil {
-		t.Errorf("what is no key has the id %s", id)
+		t.Errorf("an invalid key has the ID %s", id)
 	}
 }

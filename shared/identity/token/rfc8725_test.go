@@ -50,7 +50,7 @@ func TestRFC8725(t *testing.T) {
 		for _, alg := range []string{"none", "", "HS1", "RS1", "RSA1_5", "PS256", "ES256K", "ES512", "RS512", "dir", "A128KW"} {
 			for _, key := range private {
 				if _, err := token.NewKeys(token.Options{Algorithm: alg, Private: key, Secrets: []secret.String{keyring.Generate()}}); err == nil {
-					t.Errorf("%q is offered", alg)
+					t.Errorf("algorithm %q is accepted", alg)
 				}
 			}
 		}
@@ -60,7 +60,7 @@ func TestRFC8725(t *testing.T) {
 		each(t, func(t *testing.T, w *world) {
 			w.refused(t, "changed claims under the old signature",
 				strings.Split(w.good, ".")[0]+"."+b64.EncodeToString([]byte(with(t, w.claims, "role", `"admin"`)))+"."+strings.Split(w.good, ".")[2])
-			w.refused(t, "a valid token within one that is not", w.sign(t, with(t, w.header, "cty", `"JWT"`), w.good))
+			w.refused(t, "a valid token nested in an invalid one", w.sign(t, with(t, w.header, "cty", `"JWT"`), w.good))
 		})
 	})
 	t.Run("3.4 validate cryptographic inputs", func(t *testing.T) {
@@ -83,7 +83,7 @@ func TestRFC8725(t *testing.T) {
 				"JWT_PREVIOUS_PUBLIC_KEY_FILE": file(t, "PUBLIC KEY", point),
 			})
 			if setting.Of[token.Settings](env).Keys(); env.Err() == nil {
-				t.Errorf("a point %s is a key", name)
+				t.Errorf("a point %s is accepted as a key", name)
 			}
 		}
 		w.refused(t, "r and s of zero", w.good[:strings.LastIndexByte(w.good, '.')+1]+b64.EncodeToString(make([]byte, 64)))
@@ -92,7 +92,7 @@ func TestRFC8725(t *testing.T) {
 		t.Parallel()
 		for _, weak := range []string{"", "secret", "password", strings.Repeat("a", 64), "changeme-with-openssl-rand-base64-48", strings.Repeat("ab", 20)} {
 			if _, err := keyring.New(secret.String(weak)); err == nil {
-				t.Errorf("%q is taken for a secret", weak)
+				t.Errorf("%q is accepted as a secret", weak)
 			}
 		}
 		small, err1 := rsa.GenerateKey(rand.Reader, 1024)
@@ -108,7 +108,7 @@ func TestRFC8725(t *testing.T) {
 		for name, pub := range weak {
 			for _, algorithm := range []string{"RS256", "ES256", "EdDSA"} {
 				if token.CheckKey(algorithm, pub) == nil {
-					t.Errorf("%s is a key for %s", name, algorithm)
+					t.Errorf("%s is accepted as a key for %s", name, algorithm)
 				}
 			}
 		}
@@ -126,7 +126,7 @@ func TestRFC8725(t *testing.T) {
 			w.refused(t, "Latin-1", w.sign(t, w.header, strings.Replace(w.claims, "issuer", "issu\xe9r", 1)))
 			w.refused(t, "a byte order mark", w.sign(t, w.header, "\ufeff"+w.claims))
 			w.refused(t, "UTF-16", w.sign(t, w.header, strings.Join(strings.Split(w.claims, ""), "\x00")))
-			w.refused(t, "half a surrogate", w.sign(t, w.header, strings.Replace(w.claims, "issuer", `\ud800`, 1)))
+			w.refused(t, "a lone surrogate", w.sign(t, w.header, strings.Replace(w.claims, "issuer", `\ud800`, 1)))
 		})
 	})
 	t.Run("3.8 validate issuer and subject", func(t *testing.T) {
@@ -161,7 +161,7 @@ func TestRFC8725(t *testing.T) {
 		t.Parallel()
 		each(t, func(t *testing.T, w *world) {
 			if !strings.Contains(w.header, `"typ":"at+jwt"`) {
-				t.Errorf("the header is %s", w.header)
+				t.Errorf("got header %s", w.header)
 			}
 			for _, value := range []string{"", `"JWT"`, `"id+jwt"`, `"secevent+jwt"`, `"application/at+jwt"`} {
 				w.refused(t, "typ "+value, w.sign(t, with(t, w.header, "typ", value), w.claims))

@@ -52,19 +52,19 @@ func TestSecret_IsTheHMACKey(t *testing.T) {
 		mac := hmac.New(size, []byte(secret))
 		mac.Write([]byte(raw[:end]))
 		if raw[end+1:] != b64.EncodeToString(mac.Sum(nil)) {
-			t.Errorf("%q: the signature is not that of the secret: %s", algorithm, raw)
+			t.Errorf("%q: the signature is not an HMAC under JWT_SECRET: %s", algorithm, raw)
 		}
 		if strings.Contains(segment(t, raw, 1), `"aud"`) {
-			t.Errorf("%q: a token names an audience that is not set: %s", algorithm, segment(t, raw, 1))
+			t.Errorf("%q: the token has an audience although none is configured: %s", algorithm, segment(t, raw, 1))
 		}
 		for audience, claims := range map[string]string{
-			"another": with(t, segment(t, raw, 1), "aud", `"another"`), "that of other versions": with(t, segment(t, raw, 1), "aud", `"voiceassist"`),
+			"another": with(t, segment(t, raw, 1), "aud", `"another"`), "the former default": with(t, segment(t, raw, 1), "aud", `"voiceassist"`),
 		} {
 			text := b64.EncodeToString([]byte(segment(t, raw, 0))) + "." + b64.EncodeToString([]byte(claims))
 			mac.Reset()
 			mac.Write([]byte(text))
 			if _, err := keys.Verify(text+"."+b64.EncodeToString(mac.Sum(nil)), now); !errors.Is(err, token.ErrInvalid) {
-				t.Errorf("%q: a token for %s audience: %v", algorithm, audience, err)
+				t.Errorf("%q: token with audience %q: got %v", algorithm, audience, err)
 			}
 		}
 	}
@@ -78,16 +78,16 @@ func TestSecret_ConfiguredAudienceIsRequired(t *testing.T) {
 	without := read(t, map[string]string{"JWT_SECRET": secret})
 	with := read(t, map[string]string{"JWT_SECRET": secret, "JWT_AUDIENCE": "app"})
 	if claims := segment(t, signed(t, with), 1); !strings.Contains(claims, `"aud":"app"`) {
-		t.Errorf("the claims are %s", claims)
+		t.Errorf("got claims %s", claims)
 	}
 	for name, err := range map[string]error{
-		"without one, where one is set":  verify(with, signed(t, without)),
-		"with one, where none is set":    verify(without, signed(t, with)),
-		"with another than the one set":  verify(with, signed(t, read(t, map[string]string{"JWT_SECRET": secret, "JWT_AUDIENCE": "apps"}))),
-		"of another issuer, without one": verify(without, signed(t, read(t, map[string]string{"JWT_SECRET": secret, "JWT_ISSUER": "x"}))),
+		"without an audience, if one is configured": verify(with, signed(t, without)),
+		"with an audience, if none is configured":   verify(without, signed(t, with)),
+		"with another audience":                     verify(with, signed(t, read(t, map[string]string{"JWT_SECRET": secret, "JWT_AUDIENCE": "apps"}))),
+		"of another issuer":                         verify(without, signed(t, read(t, map[string]string{"JWT_SECRET": secret, "JWT_ISSUER": "x"}))),
 	} {
 		if !errors.Is(err, token.ErrInvalid) {
-			t.Errorf("a token %s: %v", name, err)
+			t.Errorf("token %s: got %v", name, err)
 		}
 	}
 }
@@ -129,10 +129,10 @@ func TestDerived_TokensStayValidUntilExpiry(t *testing.T) {
 	t.Parallel()
 	old, next := keyring.Generate().Reveal(), keyring.Generate().Reveal()
 	for name, vars := range map[string]map[string]string{
-		"as it was":           {"JWT_SECRET": old},
-		"after a rotation":    {"JWT_SECRET": next, "JWT_PREVIOUS_SECRETS": old},
-		"during one":          {"JWT_SECRET": old, "JWT_PREVIOUS_SECRETS": next},
-		"with data of others": {"JWT_SECRET": old, "DATA_SECRET": next},
+		"without a rotation":       {"JWT_SECRET": old},
+		"after a rotation":         {"JWT_SECRET": next, "JWT_PREVIOUS_SECRETS": old},
+		"during a rotation":        {"JWT_SECRET": old, "JWT_PREVIOUS_SECRETS": next},
+		"with another DATA_SECRET": {"JWT_SECRET": old, "DATA_SECRET": next},
 	} {
 		keys := read(t, vars)
 		raw := derived(t, old, "voiceassist", 900)
@@ -140,26 +140,26 @@ func TestDerived_TokensStayValidUntilExpiry(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if _, err := keys.Verify(raw, now.Add(token.DefaultLifetime+token.ExpiryLeeway)); !errors.Is(err, token.ErrExpired) {
-			t.Errorf("%s: after its end: %v", name, err)
+			t.Errorf("%s: after expiry: got %v", name, err)
 		}
 		for audience, raw := range map[string]string{"no": derived(t, old, "", 900), "another": derived(t, old, "other", 900)} {
 			if err := verify(keys, raw); !errors.Is(err, token.ErrInvalid) {
-				t.Errorf("%s: for %s audience: %v", name, audience, err)
+				t.Errorf("%s: audience %q: got %v", name, audience, err)
 			}
 		}
 		if raw := signed(t, keys); strings.Contains(segment(t, raw, 0), kidOf(t, derived(t, vars["JWT_SECRET"], "voiceassist", 900))) {
-			t.Errorf("%s: a new token has the header %s", name, segment(t, raw, 0))
+			t.Errorf("%s: a new token has header %s", name, segment(t, raw, 0))
 		}
 	}
 	app := read(t, map[string]string{"JWT_SECRET": old, "JWT_AUDIENCE": "app"})
 	if err := verify(app, derived(t, old, "app", 900)); err != nil {
-		t.Errorf("for the audience that is set: %v", err)
+		t.Errorf("configured audience: %v", err)
 	}
 	if err := verify(app, derived(t, old, "voiceassist", 900)); !errors.Is(err, token.ErrInvalid) {
-		t.Errorf("for another than the one set: %v", err)
+		t.Errorf("another audience: got %v", err)
 	}
 	if err := verify(read(t, map[string]string{"JWT_SECRET": next}), derived(t, old, "voiceassist", 900)); !errors.Is(err, token.ErrInvalid) {
-		t.Errorf("of a secret that is gone: %v", err)
+		t.Errorf("token of a removed secret: got %v", err)
 	}
 }
 
@@ -184,10 +184,10 @@ func TestPublished_FormerAudienceStaysValid(t *testing.T) {
 			t.Errorf("%s: %v", algorithm, err)
 		}
 		if strings.Contains(segment(t, signed(t, keys("")), 1), `"aud"`) {
-			t.Errorf("%s: a new token names an audience", algorithm)
+			t.Errorf("%s: a new token has an audience", algorithm)
 		}
 		if err := verify(keys("app"), signed(t, keys("voiceassist"))); !errors.Is(err, token.ErrInvalid) {
-			t.Errorf("%s: for another audience than the one set: %v", algorithm, err)
+			t.Errorf("%s: another audience: got %v", algorithm, err)
 		}
 	}
 }
@@ -206,12 +206,12 @@ func TestSecret_MustBeAsLongAsTheHash(t *testing.T) {
 			t.Errorf("%s: got %v, want %s", algorithm, err, want)
 		}
 		if err != nil && (strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), text[:8])) {
-			t.Errorf("%s: more than a line, or the secret: %v", algorithm, err)
+			t.Errorf("%s: the error has several lines or contains the secret: %v", algorithm, err)
 		}
 	}
 	short := text[:32]
 	keys := read(t, map[string]string{"JWT_ALGORITHM": "HS512", "JWT_SECRET": text, "JWT_PREVIOUS_SECRETS": short})
 	if n := len(keys.IDs()); n != 3 { // the secret, and the keys derived from both
-		t.Errorf("%d keys are accepted", n)
+		t.Errorf("got %d keys, want 3", n)
 	}
 }

@@ -59,11 +59,11 @@ func TestRead_LoadsKeysFromFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 			if _, err := keys.Verify(raw, now); err != nil {
-				t.Errorf("%s: a token of the %s key is refused: %v", algorithm, name, err)
+				t.Errorf("%s: token of the %s key: %v", algorithm, name, err)
 			}
 		}
 		if n := strings.Count(string(keys.JWKS()), `"kid"`); n != 2 || keys.Lifetime(signin.Login{}, now).Minutes() != 5 {
-			t.Errorf("%s: %d keys are published, tokens live %v", algorithm, n, keys.Lifetime(signin.Login{}, now))
+			t.Errorf("%s: %d keys published, lifetime %v", algorithm, n, keys.Lifetime(signin.Login{}, now))
 		}
 	}
 }
@@ -79,10 +79,10 @@ func TestRead_FindsKeysAmongOtherBlocks(t *testing.T) {
 			t.Fatal(err)
 		}
 		others := string(pem.EncodeToMemory(&pem.Block{Type: "EC PARAMETERS", Bytes: []byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7}})) +
-			string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})) // whatever it contains
+			string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})) // its content does not matter
 		for name, text := range map[string]struct{ private, public string }{
 			"blocks before":       {others + private(t, signer), others + public(t, previous[algorithm])},
-			"blocks behind":       {private(t, signer) + others, public(t, previous[algorithm]) + others},
+			"blocks after":        {private(t, signer) + others, public(t, previous[algorithm]) + others},
 			"text around":         {"Bag Attributes\n" + private(t, signer) + "the end", "a key\n" + public(t, previous[algorithm])},
 			"a byte order mark":   {"\ufeff" + private(t, signer), "\ufeff" + public(t, previous[algorithm])},
 			"Windows line breaks": {strings.ReplaceAll(others+private(t, signer), "\n", "\r\n"), strings.ReplaceAll(others+public(t, previous[algorithm]), "\n", "\r\n")},
@@ -102,7 +102,7 @@ func TestRead_FindsKeysAmongOtherBlocks(t *testing.T) {
 				if keys := setting.Of[token.Settings](env).Keys(); keys == nil || env.Err() != nil {
 					t.Errorf("%s as %s, %s: %v", algorithm, way, name, env.Err())
 				} else if n := strings.Count(string(keys.JWKS()), `"kid"`); n != 2 {
-					t.Errorf("%s as %s, %s: %d keys are published, want 2", algorithm, way, name, n)
+					t.Errorf("%s as %s, %s: %d keys published, want 2", algorithm, way, name, n)
 				}
 			}
 		}
@@ -119,10 +119,10 @@ func TestRead_RejectsInvalidSettings(t *testing.T) {
 	}{
 		{"an unknown algorithm", map[string]string{"JWT_ALGORITHM": "none"}, `JWT_ALGORITHM is "none"`},
 		{"no key file", map[string]string{"JWT_ALGORITHM": "EdDSA"}, `JWT_PRIVATE_KEY_FILE is ""`},
-		{"a file that is not there", map[string]string{"JWT_ALGORITHM": "EdDSA", "JWT_PRIVATE_KEY_FILE": "/nowhere"}, `JWT_PRIVATE_KEY_FILE is "/nowhere"`},
-		{"a file that is no key", map[string]string{"JWT_ALGORITHM": "EdDSA", "JWT_PRIVATE_KEY_FILE": file(t, "PRIVATE KEY", []byte("x"))}, "JWT_PRIVATE_KEY_FILE is"},
+		{"a missing file", map[string]string{"JWT_ALGORITHM": "EdDSA", "JWT_PRIVATE_KEY_FILE": "/nowhere"}, `JWT_PRIVATE_KEY_FILE is "/nowhere"`},
+		{"a file without a key", map[string]string{"JWT_ALGORITHM": "EdDSA", "JWT_PRIVATE_KEY_FILE": file(t, "PRIVATE KEY", []byte("x"))}, "JWT_PRIVATE_KEY_FILE is"},
 		{"a certificate as the key", map[string]string{"JWT_ALGORITHM": "EdDSA", "JWT_PRIVATE_KEY_FILE": certificate}, fmt.Sprintf("JWT_PRIVATE_KEY_FILE is %q; it must be a file with a PEM private key for EdDSA (no private key, only CERTIFICATE)", certificate)},
-		{"a lifetime of no time", map[string]string{"ACCESS_TOKEN_EXPIRE_MINUTES": "0"}, `ACCESS_TOKEN_EXPIRE_MINUTES is "0"`},
+		{"a lifetime of zero", map[string]string{"ACCESS_TOKEN_EXPIRE_MINUTES": "0"}, `ACCESS_TOKEN_EXPIRE_MINUTES is "0"`},
 	} {
 		env := config.Map(test.env)
 		setting.Of[token.Settings](env).Keys()
@@ -156,10 +156,10 @@ func TestRead_PublishesTheNextKeyBeforeUse(t *testing.T) {
 		}
 		for i, published := range []int{1, 2, 2, 1} {
 			if n := strings.Count(string(steps[i].JWKS()), `"kid"`); n != published {
-				t.Errorf("%s, step %d: %d keys are published, want %d", algorithm, i, n, published)
+				t.Errorf("%s, step %d: %d keys published, want %d", algorithm, i, n, published)
 			}
 		}
-		for i := range len(steps) - 1 { // processes are one step apart
+		for i := range len(steps) - 1 { // processes may be one step apart
 			for _, pair := range [][2]*token.Keys{{steps[i], steps[i+1]}, {steps[i+1], steps[i]}} {
 				if i == len(steps)-2 && pair[0] == steps[i+1] || i != len(steps)-2 {
 					raw, err := pair[0].Sign(signin.Login{UserID: account.NewID(), ID: signin.NewID()}, account.User, now)
@@ -167,7 +167,7 @@ func TestRead_PublishesTheNextKeyBeforeUse(t *testing.T) {
 						t.Fatal(err)
 					}
 					if _, err := pair[1].Verify(raw, now); err != nil {
-						t.Errorf("%s, steps %d and %d: a token is refused: %v", algorithm, i, i+1, err)
+						t.Errorf("%s, steps %d and %d: token rejected: %v", algorithm, i, i+1, err)
 					}
 				}
 			}
@@ -177,7 +177,7 @@ func TestRead_PublishesTheNextKeyBeforeUse(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := steps[3].Verify(raw, now); err == nil {
-			t.Errorf("%s: a key that was taken out is still accepted", algorithm)
+			t.Errorf("%s: a removed key is still accepted", algorithm)
 		}
 	}
 }

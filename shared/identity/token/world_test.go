@@ -27,8 +27,8 @@ import (
 
 var b64 = base64.RawURLEncoding
 
-// A world is a verifier under attack: its keys, one of its valid tokens, and the right
-// key, which the attacker gets for most of the tries.
+// A world is a verifier under attack: its keys, one of its valid tokens, and the right key,
+// which the attacker has in most cases.
 type world struct {
 	algorithm string
 	keys      *token.Keys
@@ -155,9 +155,10 @@ func with(t testing.TB, object, name, value string) string {
 	return "{" + strings.Join(members, ",") + "}"
 }
 
-// naive is a careless verifier: the library with its defaults, the right key for whatever
-// algorithm the header names, and no check of the claims. A token that it accepts is
-// well-formed and correctly signed, so only our own checks can refuse it.
+// naive reports whether a careless verifier accepts raw: the library with its defaults, the
+// right key for whatever algorithm the header names, and no check of the claims. A token that
+// it accepts is well-formed and correctly signed, so only the checks of the gateway can reject
+// it.
 func (w *world) naive(raw string) bool {
 	p := jwt.NewParser(jwt.WithoutClaimsValidation())
 	_, err := p.Parse(raw, func(*jwt.Token) (any, error) {
@@ -169,14 +170,14 @@ func (w *world) naive(raw string) bool {
 	return err == nil
 }
 
-// refused fails the test unless all keys refuse raw.
+// refused fails the test unless all keys reject raw.
 func (w *world) refused(t *testing.T, name, raw string) {
 	t.Helper()
 	if raw == w.good {
-		t.Fatalf("%s, %s: the forgery is the good token", w.algorithm, name)
+		t.Fatalf("%s, %s: the forgery equals the valid token", w.algorithm, name)
 	}
 	if _, err := w.keys.Verify(raw, now); !errors.Is(err, token.ErrInvalid) {
-		t.Errorf("%s, %s: got %v, want it refused: %.200s", w.algorithm, name, err, raw)
+		t.Errorf("%s, %s: got %v, want a rejection: %.200s", w.algorithm, name, err, raw)
 	}
 }
 
@@ -184,7 +185,7 @@ func (w *world) refused(t *testing.T, name, raw string) {
 func (w *world) accepted(t *testing.T) {
 	t.Helper()
 	if _, err := w.keys.Verify(w.sign(t, w.header, w.claims), now); err != nil {
-		t.Fatalf("%s: a token made by the test is refused, so no refusal means anything: %v", w.algorithm, err)
+		t.Fatalf("%s: the valid token is rejected, so the rejections prove nothing: %v", w.algorithm, err)
 	}
 }
 

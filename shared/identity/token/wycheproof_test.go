@@ -58,8 +58,8 @@ type vectorGroup struct {
 // stricter lists vectors that are marked valid but that the gateway refuses, with the
 // reason.
 var stricter = map[int]string{
-	372: "a character in the header that is none of base64url",
-	373: "a character in the payload that is none of base64url",
+	372: "a character in the header that is not base64url",
+	373: "a character in the payload that is not base64url",
 }
 
 // same maps vectors that are marked invalid to vectors with the same text that are marked
@@ -82,7 +82,7 @@ var same = map[int]int{367: 357, 370: 357}
 func TestWycheproof(t *testing.T) {
 	t.Parallel()
 	if got := sha256.Sum256(wycheproof); hex.EncodeToString(got[:]) != wycheproofDigest {
-		t.Fatalf("the vectors are not those that were published: %x", got)
+		t.Fatalf("the vectors differ from the published file: got hash %x", got)
 	}
 	var file struct {
 		Groups []vectorGroup `json:"testGroups"`
@@ -103,7 +103,7 @@ func TestWycheproof(t *testing.T) {
 	}
 	for invalid, valid := range same {
 		if texts[invalid] != texts[valid] {
-			t.Errorf("vectors %d and %d differ, so the first is one to refuse", invalid, valid)
+			t.Errorf("vectors %d and %d differ, so the first must be rejected", invalid, valid)
 		}
 	}
 	total := 0
@@ -112,7 +112,7 @@ func TestWycheproof(t *testing.T) {
 		total += counts[kind]
 	}
 	if total != wycheproofCount {
-		t.Errorf("%d vectors were run, want all %d", total, wycheproofCount)
+		t.Errorf("ran %d vectors, want all %d", total, wycheproofCount)
 	}
 	want := map[string]int{
 		"run: valid": 18, "run: invalid": 290, "refused: an algorithm that is not offered": 85,
@@ -152,7 +152,7 @@ func (g *vectorGroup) run(t *testing.T, v vector, headers []string) string {
 	payload, err := token.Open(algorithm, key, headers, v.JWS)
 	switch offered := algorithm == k.Algorithm; {
 	case !offered && err == nil:
-		t.Errorf("vector %d, %s: passes as %s, though it is of an algorithm that is not offered", v.ID, v.Comment, algorithm)
+		t.Errorf("vector %d, %s: accepted as %s, although its algorithm is not supported", v.ID, v.Comment, algorithm)
 		return "wrong"
 	case !offered:
 		return "refused: an algorithm that is not offered"
@@ -162,16 +162,16 @@ func (g *vectorGroup) run(t *testing.T, v vector, headers []string) string {
 		return "refused on purpose"
 	case v.Result == "valid" && stricter[v.ID] == "":
 		if err != nil || !bytes.Equal(payload, []byte(segment(t, v.JWS, 1))) {
-			t.Errorf("vector %d, %s: is refused: %v", v.ID, v.Comment, err)
+			t.Errorf("vector %d, %s: rejected: %v", v.ID, v.Comment, err)
 		}
 		return "run: valid"
 	case v.Result == "invalid":
 		if err == nil {
-			t.Errorf("vector %d, %s: passes", v.ID, v.Comment)
+			t.Errorf("vector %d, %s: accepted", v.ID, v.Comment)
 		}
 		return "run: invalid"
 	}
-	t.Errorf("vector %d, %s: is %q, which this test does not know", v.ID, v.Comment, v.Result)
+	t.Errorf("vector %d, %s: unknown result %q", v.ID, v.Comment, v.Result)
 	return "unknown"
 }
 
@@ -206,6 +206,6 @@ func (k *vectorKey) parse(t *testing.T) (algorithm string, key crypto.PublicKey)
 		}
 		return "ES256", pub
 	}
-	t.Fatalf("a key of an unknown kind: %s", k.Type)
+	t.Fatalf("unknown key type %s", k.Type)
 	return "", nil
 }

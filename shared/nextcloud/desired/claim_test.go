@@ -19,29 +19,29 @@ func TestClaimWait(t *testing.T) {
 		want    time.Duration
 	}{
 		"none": {nil, 0},
-		"two of one's own": {[]desired.ClaimAttempt{
+		"two attempts of the user": {[]desired.ClaimAttempt{
 			try("ada", "x", true, time.Minute), try("ada", "x", true, 0),
 		}, 0},
-		"three of one's own in a day": {[]desired.ClaimAttempt{
+		"three attempts of the user in a day": {[]desired.ClaimAttempt{
 			try("ada", "x", true, time.Minute), try("ada", "y", true, 5*time.Hour), try("ada", "z", true, time.Hour),
 		}, 19 * time.Hour},
-		"three at the account, by whomever": {[]desired.ClaimAttempt{
+		"three attempts at the account by any user": {[]desired.ClaimAttempt{
 			try("eve", "X", true, time.Hour), try("bob", "x", true, time.Hour), try("joe", "x", true, time.Hour),
 		}, 23 * time.Hour},
-		"lost ones do not count for the account": {[]desired.ClaimAttempt{
+		"lost attempts do not count for the account": {[]desired.ClaimAttempt{
 			try("ada", "x", false, time.Hour), try("ada", "x", false, time.Hour), try("ada", "x", false, time.Hour),
 		}, 0},
-		"five of all in half an hour": {[]desired.ClaimAttempt{
+		"five attempts of all users in half an hour": {[]desired.ClaimAttempt{
 			try("a", "1", true, time.Minute), try("b", "2", false, 10*time.Minute), try("c", "3", true, 20*time.Minute),
 			try("d", "4", true, time.Minute), try("e", "5", true, time.Minute), try("f", "6", true, 40*time.Minute),
 		}, 10 * time.Minute},
-		"four of all": {[]desired.ClaimAttempt{
+		"four attempts of all users": {[]desired.ClaimAttempt{
 			try("a", "1", true, time.Minute), try("b", "2", true, time.Minute), try("c", "3", true, time.Minute),
 			try("d", "4", true, time.Minute), try("e", "5", true, 31*time.Minute),
 		}, 0},
 	} {
 		if got := desired.ClaimWait(desired.NewClaimAttempt("ada", "x", noon), test.earlier); got != test.want {
-			t.Errorf("%s: wait %v, want %v", name, got, test.want)
+			t.Errorf("%s: got wait %v, want %v", name, got, test.want)
 		}
 	}
 }

@@ -16,15 +16,15 @@ func TestNextcloudID(t *testing.T) {
 		byEmail     bool
 		want        string
 	}{
-		{"an address that Nextcloud takes", "ada.l_o-v'e@example.org", true, "ada.l_o-v'e@example.org"},
-		{"by account id when so configured", "ada@example.org", false, id},
-		{"a character that it refuses", "ada+voice@example.org", true, id},
-		{"the name of a folder of Nextcloud's own", "appdata_x@example.org", true, id},
+		{"an address that Nextcloud accepts", "ada.l_o-v'e@example.org", true, "ada.l_o-v'e@example.org"},
+		{"the account ID if configured", "ada@example.org", false, id},
+		{"a character that Nextcloud refuses", "ada+voice@example.org", true, id},
+		{"the name of an internal folder of Nextcloud", "appdata_x@example.org", true, id},
 		{"letters of other scripts", "ädä@example.org", true, id},
-		{"a domain of other scripts, in A-labels", "ada@bücher.example", true, "ada@xn--bcher-kva.example"},
-		{"one that is too long in A-labels", strings.Repeat("a", 50) + "@bücher.example", true, id},
+		{"a domain of other scripts as A-labels", "ada@bücher.example", true, "ada@xn--bcher-kva.example"},
+		{"an address that is too long with A-labels", strings.Repeat("a", 50) + "@bücher.example", true, id},
 		{"64 characters fit", strings.Repeat("a", 52) + "@example.org", true, strings.Repeat("a", 52) + "@example.org"},
-		{"65 do not", strings.Repeat("a", 53) + "@example.org", true, id},
+		{"65 characters do not fit", strings.Repeat("a", 53) + "@example.org", true, id},
 	} {
 		a := account.Account{ID: id, Email: account.Email(test.email)}
 		if got := desired.NextcloudID(a, test.byEmail); got != test.want {
@@ -37,10 +37,10 @@ func TestParseStatus(t *testing.T) {
 	t.Parallel()
 	for _, s := range []string{"", "pending", "active", "disabled", "conflict", "failed"} {
 		if got, err := desired.ParseStatus(s); err != nil || string(got) != s {
-			t.Errorf("%q: %q, %v", s, got, err)
+			t.Errorf("%q: got %q, %v", s, got, err)
 		}
 	}
 	if _, err := desired.ParseStatus("inactive"); err == nil {
-		t.Error("an unknown status passes")
+		t.Error("an unknown status is accepted")
 	}
 }

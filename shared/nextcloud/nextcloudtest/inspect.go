@@ -285,8 +285,8 @@ func (s *Server) SetKeepTokens(on bool) {
 	s.keepTokens = on
 }
 
-// Strike adds failed logins of a user from an address, now.
-func (s *Server) Strike(address, user string, n int) {
+// AddFailedLogins adds failed logins of a user from an address, now.
+func (s *Server) AddFailedLogins(address, user string, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for range n {
@@ -294,8 +294,8 @@ func (s *Server) Strike(address, user string, n int) {
 	}
 }
 
-// Strikes returns how many failed logins the server remembers.
-func (s *Server) Strikes() int {
+// FailedLogins returns how many failed logins the server remembers.
+func (s *Server) FailedLogins() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.strikes)

@@ -10,9 +10,9 @@ import (
 // How failed logins slow an address down, as the real server does.
 const (
 	strikeMemory = 12 * time.Hour         // how long a failed login counts
-	lockWindow   = 30 * time.Minute       // more than lockStrikes in it lock the address out
-	lockStrikes  = 10                     //
-	firstDelay   = 200 * time.Millisecond // for one strike; doubled for each further one
+	lockWindow   = 30 * time.Minute       // more than lockFailures in it lock the address out
+	lockFailures = 10                     //
+	firstDelay   = 200 * time.Millisecond // for one failed login; doubled for each further one
 	longestDelay = 25 * time.Second       //
 )
 
@@ -159,7 +159,7 @@ func (s *Server) throttle(from string, now time.Time) (delay time.Duration, lock
 		}
 		delay = min(max(2*delay, firstDelay), longestDelay)
 	}
-	return delay, recent > lockStrikes
+	return delay, recent > lockFailures
 }
 
 // forgive drops the strikes of a user who logged in; those of others stay.

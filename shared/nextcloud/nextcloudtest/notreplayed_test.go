@@ -2,15 +2,15 @@ package nextcloudtest_test
 
 import "strings"
 
-// notReplayed returns why a recorded exchange is not replayed, by name. The
-// recordings that are, are in testdata; every other one must be here.
+// notReplayed maps recorded exchanges that are not replayed to the reason. The replayed
+// recordings are in testdata; all others must be listed here.
 func notReplayed() map[string]string {
 	reasons := map[string]string{}
 	for _, group := range []struct{ reason, names string }{
 		{"every host name is trusted", `
 			dav-badhost maint-badhost-status ocs-badhost status-badhost
 		`},
-		{"the files are tried by the contract of package webdav, here and at a real server", `
+		{"the contract of package webdav tests files, here and against a real server", `
 			dav-chunk-abort-delete dav-chunk-get-v1 dav-chunk-mkcol dav-chunk-mkcol-existing
 			dav-chunk-mkcol-existing-2 dav-chunk-mkcol-missing-parent dav-chunk-mkcol-nodest
 			dav-chunk-move-again dav-chunk-move-empty dav-chunk-move-missing-parent
@@ -96,7 +96,7 @@ func notReplayed() map[string]string {
 		{"no web pages are served", `
 			maint-index
 		`},
-		{"creations are one after the other here, so the loser is told 102, not 101", `
+		{"creations are serialized here, so the loser gets 102, not 101", `
 			user-create-race-1 user-create-race-2 user-create-race-3 user-create-race-4
 			user-create-race-v1-1 user-create-race-v1-2 user-create-race-v1-3
 		`},

@@ -20,9 +20,8 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 )
 
-// An exchange is one request to a real Nextcloud 27.1.0 and what it answered,
-// with the headers that mean something. The members of the capabilities that
-// this server does not answer are cut out.
+// An exchange is one request to a real Nextcloud 27.1.0 and its response, with the relevant
+// headers. Members of the capabilities that this server does not implement are removed.
 type exchange struct {
 	Name    string
 	Request struct {
@@ -38,14 +37,15 @@ type recorded struct {
 	Body    string
 }
 
-// The headers that are compared; the others are the same on every answer.
+// comparedHeaders lists the headers that are compared; the others are the same in every
+// response.
 func comparedHeaders() []string {
 	return []string{"Content-Type", "WWW-Authenticate", "X-Nextcloud-Maintenance-Mode", "Retry-After", "DAV", "Allow"}
 }
 
-// Every scenario starts with a new server of the recordings' administrator and
-// replays in sequence; every recorded exchange is in one of them or listed with
-// the reason why not.
+// Every scenario starts with a new server with the recordings' administrator and replays its
+// exchanges in order. Every recorded exchange is in a scenario or in notReplayed, with the
+// reason.
 func TestServer_MatchesTheRecordings(t *testing.T) {
 	t.Parallel()
 	recordings := readExchanges(t)
@@ -70,7 +70,7 @@ func TestServer_MatchesTheRecordings(t *testing.T) {
 		reasons[reason]++
 	}
 	for _, reason := range slices.Sorted(maps.Keys(reasons)) {
-		t.Logf("not replayed: %3d, since %s", reasons[reason], reason)
+		t.Logf("not replayed: %3d, because %s", reasons[reason], reason)
 	}
 	accounted := slices.Sorted(maps.Keys(skipped))
 	accounted = append(accounted, replayed...)
@@ -80,10 +80,10 @@ func TestServer_MatchesTheRecordings(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(strings.Fields(string(names)), accounted); diff != "" {
-		t.Errorf("exchanges that were recorded (-) and those replayed or listed (+):\n%s", diff)
+		t.Errorf("recorded exchanges (-) and those replayed or listed (+):\n%s", diff)
 	}
 	if len(recordings) != len(replayed) {
-		t.Errorf("testdata has %d exchanges, %d are replayed", len(recordings), len(replayed))
+		t.Errorf("testdata contains %d exchanges, %d are replayed", len(recordings), len(replayed))
 	}
 }
 
@@ -105,13 +105,13 @@ func readExchanges(t *testing.T) map[string]exchange {
 	return all
 }
 
-// A replay is one server and what the requests to it need to know.
+// A replay is one server and the state that its requests need.
 type replay struct {
 	t          *testing.T
 	recordings map[string]exchange
 	server     *nextcloudtest.Server
 	now        time.Time
-	tokens     map[string]string // by the placeholder that stands for it in the recordings
+	tokens     map[string]string // by its placeholder in the recordings
 }
 
 func newReplay(t *testing.T, recordings map[string]exchange) *replay {
@@ -165,8 +165,7 @@ func (r *replay) send(e exchange) *httptest.ResponseRecorder {
 
 var appPassword = regexp.MustCompile(`"apppassword":"([A-Za-z0-9]{72})"`)
 
-// keepToken remembers the app password for the requests that were recorded with
-// the one that the placeholder stands for.
+// keepToken stores the app password that replaces the placeholder in later requests.
 func (r *replay) keepToken(placeholder string, body []byte) {
 	m := appPassword.FindSubmatch(body)
 	if m == nil {
@@ -185,21 +184,21 @@ func (r *replay) compare(name string, want recorded, rec *httptest.ResponseRecor
 	}
 	gotBody, wantBody := shape(r.t, rec.Body.String()), shape(r.t, want.Body)
 	if want.Body == "" && rec.Body.Len() > 0 && strings.HasSuffix(name, "-head") {
-		gotBody = wantBody // net/http drops the body of an answer to HEAD
+		gotBody = wantBody // net/http drops the body of a response to HEAD
 	}
 	want.Body = ""
 	if want.Headers == nil {
 		want.Headers = map[string]string{}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		r.t.Errorf("%s (-recorded +answered):\n%s", name, diff)
+		r.t.Errorf("%s (-recorded +got):\n%s", name, diff)
 	}
 	if diff := cmp.Diff(wantBody, gotBody); diff != "" {
-		r.t.Errorf("%s, body (-recorded +answered):\n%s", name, diff)
+		r.t.Errorf("%s, body (-recorded +got):\n%s", name, diff)
 	}
 }
 
-// The actions between exchanges.
+// Actions between exchanges.
 
 func addUser(id string, more ...string) func(*replay) {
 	return func(r *replay) {
@@ -231,8 +230,7 @@ func all(actions ...func(*replay)) func(*replay) {
 	}
 }
 
-// login fetches an app password for the placeholder of a recording that is not
-// part of the replay.
+// login fetches an app password for the placeholder of a recording that is not replayed.
 func login(user string) func(*replay) {
 	return func(r *replay) {
 		req := httptest.NewRequestWithContext(r.t.Context(), http.MethodGet, "/ocs/v2.php/core/getapppassword?format=json", nil)
@@ -244,13 +242,13 @@ func login(user string) func(*replay) {
 	}
 }
 
-// edit makes n edits that nobody looks at.
+// edit makes n edits and ignores their results.
 func edit(n int) func(*replay) {
 	return func(r *replay) {
 		for range n {
 			e := r.recordings["user-put-invalid-key-v2"]
 			if rec := r.send(e); rec.Code == http.StatusTooManyRequests {
-				r.t.Fatal("limited too early")
+				r.t.Fatal("the rate limit applied too early")
 			}
 		}
 	}

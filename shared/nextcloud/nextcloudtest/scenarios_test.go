@@ -9,32 +9,31 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 )
 
-// A step does something to the server, and then replays exchanges in the order
-// in which they are named.
+// A step changes the server, and then replays exchanges in the given order.
 type step struct {
 	do    func(*replay)
 	names string
 }
 
-// scenarios are the recorded exchanges in the order in which they were made,
-// with what happened between them and was not recorded.
+// scenarios returns the recorded exchanges in their original order, with the unrecorded
+// actions between them.
 func scenarios() map[string][]step {
 	return map[string][]step{
-		"protocol v1":         protocol("v1"),
-		"protocol v2":         append(protocol("v2"), step{names: "ocs-v2-empty-password ocs-v2-bearer-garbage"}),
-		"status":              {{names: "status-php"}},
-		"brute force":         bruteForce(),
-		"create, list, get":   users(),
-		"edit":                edits(),
-		"enable, delete":      switches(),
-		"no administrator":    nonAdmin(),
-		"app passwords":       appPasswords(),
-		"life of a token":     tokenLife(),
-		"disabled user":       disabledUser(),
-		"maintenance":         maintenance(),
-		"quota after a login": quotas(),
-		"the root of files":   files(),
-		"groups":              groups(),
+		"protocol v1":          protocol("v1"),
+		"protocol v2":          append(protocol("v2"), step{names: "ocs-v2-empty-password ocs-v2-bearer-garbage"}),
+		"status":               {{names: "status-php"}},
+		"brute force":          bruteForce(),
+		"create, list, get":    users(),
+		"edit":                 edits(),
+		"enable, delete":       switches(),
+		"not an administrator": nonAdmin(),
+		"app passwords":        appPasswords(),
+		"lifetime of a token":  tokenLife(),
+		"disabled user":        disabledUser(),
+		"maintenance":          maintenance(),
+		"quota after a login":  quotas(),
+		"the root folder":      files(),
+		"groups":               groups(),
 	}
 }
 
@@ -50,12 +49,12 @@ func protocol(v string) []step {
 	}
 }
 
-// address is that of every request of the replay.
+// address is the client address of every request of the replay.
 const address = "192.0.2.1"
 
 func bruteForce() []step {
 	strikes := func(n int) func(*replay) {
-		return func(r *replay) { r.server.Strike(address, "victim", n) }
+		return func(r *replay) { r.server.AddFailedLogins(address, "victim", n) }
 	}
 	allowList := func(on bool) func(*replay) { return func(r *replay) { r.server.SetAllowListed(on) } }
 	return []step{
@@ -76,7 +75,7 @@ func users() []step {
 	remove := func(r *replay) { r.server.RemoveUser("u_v1"); r.server.RemoveUser("u_v2") }
 	return []step{
 		{fail(nextcloudtest.CrashAfter()), "user-create-500-but-created-v1 user-create-500-but-created-v2"},
-		// The real server made both; they were deleted before the next exchange.
+		// The real server created both; they were deleted before the next exchange.
 		{all(fail(nil), remove), `user-create-ok-v1 user-create-ok-v2 user-create-ok-xml user-create-json-body
 			user-create-pw-short-v1 user-create-duplicate-v1 user-create-pw-common-v1
 			user-create-no-password-no-email-v1 user-create-missing-userid-v1

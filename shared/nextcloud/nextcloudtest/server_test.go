@@ -13,7 +13,7 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 )
 
-// ask makes one call with the administrator's password, or that of a user.
+// ask makes one call with the password of the administrator or of a user.
 func ask(t *testing.T, s *nextcloudtest.Server, method, path, user, password string) *httptest.ResponseRecorder {
 	t.Helper()
 	req := httptest.NewRequestWithContext(t.Context(), method, path, nil)
@@ -24,8 +24,8 @@ func ask(t *testing.T, s *nextcloudtest.Server, method, path, user, password str
 	return rec
 }
 
-// What a real server read back after each of these was set (2.1 of its
-// behaviour); no recorded exchange shows it.
+// A real server returned these values after each quota was set (section 2.1 of its recorded
+// behavior); no recorded exchange shows it.
 func TestServer_RoundsQuotasLikeNextcloud(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -54,7 +54,7 @@ func TestServer_RoundsQuotasLikeNextcloud(t *testing.T) {
 			s := nextcloudtest.New(nextcloudtest.Options{AdminPassword: "secret"})
 			s.AddUser("ada", "x", "")
 			if !s.Set("ada", "quota", tt.set) {
-				t.Fatal("the quota is refused")
+				t.Fatal("the quota was refused")
 			}
 			rec := ask(t, s, http.MethodGet, "/ocs/v2.php/cloud/users/ada?format=json", "admin", "secret")
 			var doc struct {
@@ -68,13 +68,13 @@ func TestServer_RoundsQuotasLikeNextcloud(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := string(doc.OCS.Data.Quota.Quota); got != tt.want {
-				t.Errorf("%s is read back as %s, want %s", tt.set, got, tt.want)
+				t.Errorf("%s: got %s, want %s", tt.set, got, tt.want)
 			}
 		})
 	}
 }
 
-// The delay doubles with each strike, for everybody at the address.
+// The delay doubles with each failed login, for all clients at the address.
 func TestServer_DelaysTheAddress(t *testing.T) {
 	t.Parallel()
 	var got []time.Duration
@@ -86,7 +86,7 @@ func TestServer_DelaysTheAddress(t *testing.T) {
 		ask(t, s, http.MethodGet, "/ocs/v2.php/cloud/user", "somebody", "wrong")
 	}
 	ask(t, s, http.MethodGet, "/ocs/v2.php/cloud/user", "admin", "secret")
-	s.Strike("192.0.2.1", "somebody", 6)
+	s.AddFailedLogins("192.0.2.1", "somebody", 6)
 	ask(t, s, http.MethodGet, "/ocs/v2.php/cloud/user", "admin", "secret")
 	want := []time.Duration{0, 200 * time.Millisecond, 400 * time.Millisecond, 800 * time.Millisecond, 25 * time.Second}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -109,17 +109,17 @@ func TestServer_FilesBelongToTheirOwner(t *testing.T) {
 	}{
 		{"the owner stores", "PUT", "/remote.php/dav/files/ada/a.txt", "Ada", "lovelace", 201},
 		{"the owner reads", "GET", "/remote.php/dav/files/ada/a.txt", "Ada", "lovelace", 200},
-		{"somebody else finds nothing", "GET", "/remote.php/dav/files/ada/a.txt", "admin", "secret", 404},
-		{"somebody else stores nothing", "PUT", "/remote.php/dav/files/ada/b.txt", "admin", "secret", 403},
+		{"another user finds nothing", "GET", "/remote.php/dav/files/ada/a.txt", "admin", "secret", 404},
+		{"another user stores nothing", "PUT", "/remote.php/dav/files/ada/b.txt", "admin", "secret", 403},
 		{"a wrong password", "GET", "/remote.php/dav/files/ada/a.txt", "Ada", "byron", 401},
 	}
 	for _, tt := range tests {
 		if got := ask(t, s, tt.method, tt.path, tt.user, tt.password).Code; got != tt.want {
-			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
+			t.Errorf("%s: got %d, want %d", tt.name, got, tt.want)
 		}
 	}
 	if got := s.Paths("ada"); len(got) != 1 || got[0] != "a.txt" {
-		t.Errorf("it has %q", got)
+		t.Errorf("got content %q", got)
 	}
 }
 

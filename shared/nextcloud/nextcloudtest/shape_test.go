@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// volatile are the members whose values differ from server to server and from
-// hour to hour; of them the type is compared, of everything else the value.
+// volatile lists the members with values that differ between servers and over time. Only the
+// types of these are compared; of all other members the values are compared.
 func volatile() []string {
 	return []string{
 		"lastLogin", "free", "total", "apppassword",
@@ -19,8 +19,8 @@ func volatile() []string {
 	}
 }
 
-// shape turns a body into something that can be compared: JSON and XML by
-// structure and values, everything else as it is.
+// shape converts a body for comparison: JSON and XML by structure and values, other formats
+// unchanged.
 func shape(t *testing.T, body string) any {
 	t.Helper()
 	switch {
@@ -78,7 +78,7 @@ func shapeXML(t *testing.T, body string) []string {
 		case xml.StartElement:
 			name := token.Name.Local
 			if token.Name.Space == "http://owncloud.org/ns" && name == "id" {
-				name = "id " // of a file, not of a user
+				name = "id " // the ID of a file, not of a user
 			}
 			path = append(path, name)
 			lines = append(lines, strings.Join(path, "/"))

@@ -22,7 +22,7 @@ func meta(code int) string {
 	return fmt.Sprintf(`{"ocs":{"meta":{"status":"failure","statuscode":%d,"message":"m"},"data":[]}}`, code)
 }
 
-// A handmade answer, and what a read and a write make of it.
+// A handmade answer, and the expected results of a read and a write.
 type handmade struct {
 	name        string
 	status      int
@@ -30,7 +30,7 @@ type handmade struct {
 	body        string
 	header      map[string]string
 	read, write error
-	uncertain   bool // the write may have had its effect
+	uncertain   bool // the write may have taken effect
 	retry       time.Duration
 }
 
@@ -38,13 +38,13 @@ func handmadeAnswers() []handmade {
 	bad, unavailable, uncertain := ocs.ErrBadAnswer, ocs.ErrUnavailable, ocs.ErrUncertain
 	return []handmade{
 		{name: "success", status: 200, contentType: jsonType, body: made},
-		{name: "success in the words of v1", status: 200, contentType: jsonType, body: strings.ReplaceAll(made, "200", "100")},
+		{name: "success in the form of v1", status: 200, contentType: jsonType, body: strings.ReplaceAll(made, "200", "100")},
 		{name: "the code decides, not the status", status: 200, contentType: jsonType, body: meta(997),
 			read: ocs.ErrUnauthorized, write: ocs.ErrUnauthorized},
 		{name: "the code decides, not the message", status: 200, contentType: jsonType,
 			body: strings.ReplaceAll(meta(403), `"m"`, `"User already exists"`),
 			read: ocs.ErrForbidden, write: ocs.ErrForbidden},
-		{name: "a code that nobody knows", status: 400, contentType: jsonType, body: meta(109),
+		{name: "an unknown code", status: 400, contentType: jsonType, body: meta(109),
 			read: ocs.ErrRefused, write: ocs.ErrRefused},
 		{name: "wrong credentials in XML", status: 401, contentType: "text/xml; charset=UTF-8",
 			body: "<?xml version=\"1.0\"?>\n<ocs>\n <meta>\n  <statuscode>997</statuscode>\n </meta>\n <data/>\n</ocs>\n",
@@ -54,23 +54,23 @@ func handmadeAnswers() []handmade {
 		{name: "a success in XML has no data", status: 200, contentType: "application/xml",
 			body: "<ocs><meta><statuscode>200</statuscode></meta><data><id>ada</id></data></ocs>", read: bad},
 		{name: "HTML instead of JSON", status: 200, contentType: htmlType, body: page, read: bad, write: bad, uncertain: true},
-		{name: "HTML that calls itself JSON", status: 200, contentType: jsonType, body: page, read: bad, write: bad, uncertain: true},
+		{name: "HTML declared as JSON", status: 200, contentType: jsonType, body: page, read: bad, write: bad, uncertain: true},
 		{name: "half a document", status: 200, contentType: jsonType, body: made[:40], read: bad, write: bad, uncertain: true},
 		{name: "two documents", status: 200, contentType: jsonType, body: made + made, read: bad, write: bad, uncertain: true},
 		{name: "nothing", status: 200, contentType: jsonType, read: bad, write: bad, uncertain: true},
-		{name: "another JSON", status: 200, contentType: jsonType, body: `{"id":"ada"}`, read: bad, write: bad, uncertain: true},
-		{name: "a code that is no number", status: 200, contentType: jsonType,
+		{name: "another JSON document", status: 200, contentType: jsonType, body: `{"id":"ada"}`, read: bad, write: bad, uncertain: true},
+		{name: "a code that is not a number", status: 200, contentType: jsonType,
 			body: strings.ReplaceAll(made, "200", `"200"`), read: bad, write: bad, uncertain: true},
-		{name: "a list where the user should be", status: 200, contentType: jsonType, body: meta(200), read: bad},
-		{name: "a user without an id", status: 200, contentType: jsonType,
+		{name: "a list instead of the user", status: 200, contentType: jsonType, body: meta(200), read: bad},
+		{name: "a user without an ID", status: 200, contentType: jsonType,
 			body: strings.ReplaceAll(made, `"id"`, `"no"`), read: bad},
-		{name: "null where the user should be", status: 200, contentType: jsonType,
+		{name: "null instead of the user", status: 200, contentType: jsonType,
 			body: strings.ReplaceAll(made, `{"id":"ada"}`, `null`), read: bad},
-		{name: "too much", status: 200, contentType: jsonType, body: made + strings.Repeat(" ", 4<<20),
+		{name: "an oversized answer", status: 200, contentType: jsonType, body: made + strings.Repeat(" ", 4<<20),
 			read: bad, write: bad, uncertain: true},
 		{name: "a redirect to a login page", status: 303, contentType: htmlType, body: page,
 			header: map[string]string{"Location": "/login"}, read: bad, write: bad},
-		{name: "no OCS-APIRequest arrived", status: 412, contentType: jsonType, body: `{"message":"CSRF check failed"}`,
+		{name: "a missing OCS-APIRequest header", status: 412, contentType: jsonType, body: `{"message":"CSRF check failed"}`,
 			read: bad, write: bad},
 		{name: "404 of the web server", status: 404, contentType: htmlType, body: page, read: bad, write: bad},
 		{name: "405 without a body", status: 405, contentType: jsonType, read: bad, write: bad},
@@ -81,16 +81,16 @@ func handmadeAnswers() []handmade {
 		{name: "429 in a document", status: 200, contentType: jsonType, body: meta(429), retry: 10 * time.Minute,
 			read: ocs.ErrRateLimited, write: ocs.ErrRateLimited},
 		{name: "500 in a document", status: 500, contentType: jsonType, body: meta(500), read: unavailable, write: uncertain},
-		{name: "500 in the words of v1", status: 200, contentType: jsonType, body: meta(996), read: unavailable, write: uncertain},
-		{name: "500 without one", status: 500, read: unavailable, write: uncertain},
+		{name: "500 in the form of v1", status: 200, contentType: jsonType, body: meta(996), read: unavailable, write: uncertain},
+		{name: "500 without a document", status: 500, read: unavailable, write: uncertain},
 		{name: "502 of a proxy", status: 502, contentType: htmlType, body: page, read: unavailable, write: uncertain},
 		{name: "504 of a proxy", status: 504, contentType: htmlType, body: page, read: unavailable, write: uncertain},
 		{name: "503 of a proxy, until a date", status: 503, contentType: htmlType, body: page, read: unavailable, write: unavailable,
 			header: map[string]string{"Date": "Mon, 23 Nov 2026 22:20:00 GMT", "Retry-After": "Mon, 23 Nov 2026 22:22:00 GMT"},
 			retry:  2 * time.Minute},
-		{name: "a date that has passed", status: 503, read: unavailable, write: unavailable,
+		{name: "a date in the past", status: 503, read: unavailable, write: unavailable,
 			header: map[string]string{"Date": "Mon, 23 Nov 2026 22:20:00 GMT", "Retry-After": "Mon, 23 Nov 2026 22:12:00 GMT"}},
-		{name: "a Retry-After beyond reason", status: 503, header: map[string]string{"Retry-After": "4000000000"},
+		{name: "an excessive Retry-After", status: 503, header: map[string]string{"Retry-After": "4000000000"},
 			retry: 24 * time.Hour, read: unavailable, write: unavailable},
 		{name: "maintenance in a document", status: 503, contentType: jsonType, body: meta(503),
 			read: ocs.ErrMaintenance, write: ocs.ErrMaintenance},
@@ -114,7 +114,7 @@ func TestClient_Answers(t *testing.T) {
 	}
 }
 
-// ServeHTTP gives the answer. Who follows a redirect finds success there.
+// ServeHTTP sends the answer. A client that follows a redirect gets success.
 func (tt handmade) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/login" {
 		tt.status, tt.contentType, tt.body, tt.header = http.StatusOK, jsonType, made, nil
@@ -124,32 +124,32 @@ func (tt handmade) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", tt.contentType)
 	w.WriteHeader(tt.status)
-	_, _ = w.Write([]byte(tt.body)) // the client stops reading what is too much
+	_, _ = w.Write([]byte(tt.body)) // the client stops reading an oversized answer
 }
 
 func (tt handmade) check(t *testing.T, what string, err, want error, uncertain bool) {
 	t.Helper()
 	if !errors.Is(err, want) {
-		t.Errorf("%s is %v, want %v", what, err, want)
+		t.Errorf("%s: got %v, want %v", what, err, want)
 	}
 	if err == nil {
 		return
 	}
 	if got := errors.Is(err, ocs.ErrUncertain); got != uncertain {
-		t.Errorf("%s: uncertain is %v, want %v: %v", what, got, uncertain, err)
+		t.Errorf("%s: uncertain = %v, want %v: %v", what, got, uncertain, err)
 	}
 	if got := ocs.RetryAfter(err); got != tt.retry {
-		t.Errorf("%s: retry after %v, want %v", what, got, tt.retry)
+		t.Errorf("%s: got retry after %v, want %v", what, got, tt.retry)
 	}
 	if errors.Is(err, ocs.ErrMaintenance) != errors.Is(want, ocs.ErrMaintenance) {
-		t.Errorf("%s is %v, want %v", what, err, want)
+		t.Errorf("%s: got %v, want %v", what, err, want)
 	}
 	if strings.Contains(err.Error(), "DOCTYPE") {
-		t.Errorf("%s shows the body: %v", what, err)
+		t.Errorf("%s: the error contains the body: %v", what, err)
 	}
 }
 
-// An empty list of users must mean that there is none.
+// An empty list of users must mean that there are no users.
 func TestClient_Users_RejectsAnAnswerWithoutAList(t *testing.T) {
 	t.Parallel()
 	for _, data := range []string{`{}`, `null`, `[]`, `{"users":null}`, `{"users":{}}`, `{"users":[true]}`} {

@@ -22,18 +22,18 @@ const (
 	adaPassword   secret.String = "Very-Strong-1234"
 )
 
-// folder is where the test server is installed: most mistakes with paths do not
-// show at the root of a host.
+// folder is the path of the test server's installation: most mistakes with paths do not show
+// at the root of a host.
 const folder = "/cloud/nextcloud"
 
-// open starts a server and returns it with a client of it.
+// open starts a server and returns it with a client for it.
 func open(t *testing.T) (*nextcloudtest.Server, *ocs.Client) {
 	t.Helper()
 	server := nextcloudtest.New(nextcloudtest.Options{AdminPassword: adminPassword, BasePath: folder})
 	return server, dial(t, server, time.Minute)
 }
 
-// dial serves h until the test ends and returns a client of it.
+// dial serves h until the test ends and returns a client for it.
 func dial(t *testing.T, h http.Handler, timeout time.Duration) *ocs.Client {
 	t.Helper()
 	listening := httptest.NewServer(h)
@@ -89,7 +89,7 @@ func TestClient_CreateUser_SendsEverythingInOneCall(t *testing.T) {
 		t.Errorf("user (-want +got):\n%s", diff)
 	}
 	if !server.Opens("ada@example.org", adaPassword) {
-		t.Error("the password does not open the account")
+		t.Error("the password does not work")
 	}
 	if calls := server.Calls(); len(calls) != 2 {
 		t.Errorf("got %v, want one POST and one GET", calls)
@@ -103,13 +103,13 @@ func TestClient_CreateUser_Refusals(t *testing.T) {
 		change func(*ocs.NewUser)
 		want   error
 	}{
-		{"the id is taken", func(u *ocs.NewUser) { u.ID = "Taken" }, ocs.ErrExists},
-		{"the id is taken in other letter case", func(u *ocs.NewUser) { u.ID = "tAKEN" }, ocs.ErrExists},
-		{"the id has a plus", func(u *ocs.NewUser) { u.ID = "a+b@example.org" }, ocs.ErrInvalid},
-		{"the id is too long", func(u *ocs.NewUser) { u.ID = strings.Repeat("a", 65) }, ocs.ErrInvalid},
-		{"there is no id", func(u *ocs.NewUser) { u.ID = "" }, ocs.ErrInvalid},
-		{"the password is short", func(u *ocs.NewUser) { u.Password = "Ab1-" }, ocs.ErrWeakPassword},
-		{"a weak password is a refusal, too", func(u *ocs.NewUser) { u.Password = "Ab1-" }, ocs.ErrRefused},
+		{"taken ID", func(u *ocs.NewUser) { u.ID = "Taken" }, ocs.ErrExists},
+		{"taken ID in another letter case", func(u *ocs.NewUser) { u.ID = "tAKEN" }, ocs.ErrExists},
+		{"ID with a plus", func(u *ocs.NewUser) { u.ID = "a+b@example.org" }, ocs.ErrInvalid},
+		{"ID too long", func(u *ocs.NewUser) { u.ID = strings.Repeat("a", 65) }, ocs.ErrInvalid},
+		{"no ID", func(u *ocs.NewUser) { u.ID = "" }, ocs.ErrInvalid},
+		{"short password", func(u *ocs.NewUser) { u.Password = "Ab1-" }, ocs.ErrWeakPassword},
+		{"a weak password is also a refusal", func(u *ocs.NewUser) { u.Password = "Ab1-" }, ocs.ErrRefused},
 		{"no password and no e-mail", func(u *ocs.NewUser) { u.Password, u.Email = "", "" }, ocs.ErrRefused},
 	}
 	for _, tt := range tests {
@@ -127,8 +127,8 @@ func TestClient_CreateUser_Refusals(t *testing.T) {
 	}
 }
 
-// Nextcloud would make the account, store 5 bytes for "5 GiB" and answer 200,
-// or answer 102 for "lots" as if the user existed.
+// Nextcloud would create the account, store 5 bytes for "5 GiB" and answer 200, or answer 102
+// for "lots" as if the user existed.
 func TestClient_CreateUser_RejectsMisreadQuotasBeforeSending(t *testing.T) {
 	t.Parallel()
 	for _, quota := range []string{"5 GiB", "lots", "-3", "5", "5GB", "1.5 GB", " 5 GB", "-5 GB"} {
@@ -158,7 +158,7 @@ func TestClient_UnknownUser(t *testing.T) {
 		},
 	}
 	for name, call := range calls {
-		// The last ones would be resolved into another path on the way.
+		// The last ones would change the path of the URL.
 		for _, id := range []string{"nobody", "nobody@example.org", "a b", "a%2Fb", "a?b#c", "", ".", "..", "a/b", `a\b`} {
 			t.Run(name+" "+id, func(t *testing.T) {
 				t.Parallel()
@@ -166,7 +166,7 @@ func TestClient_UnknownUser(t *testing.T) {
 				wantError(t, call(client, id), ocs.ErrNoUser)
 				unsafe := id == "" || id == "." || id == ".." || strings.ContainsAny(id, `/\`)
 				if sent := len(server.Calls()) > 0; sent == unsafe {
-					t.Errorf("sent is %v, want %v", sent, !unsafe)
+					t.Errorf("sent = %v, want %v", sent, !unsafe)
 				}
 			})
 		}
@@ -177,7 +177,7 @@ func TestClient_EnableDisableDelete(t *testing.T) {
 	t.Parallel()
 	server, client := open(t)
 	server.AddUser("ada o'hara", adaPassword, "")
-	for _, want := range []bool{false, false, true, true} { // each twice: repeating is harmless
+	for _, want := range []bool{false, false, true, true} { // each twice: the calls are idempotent
 		change := client.Disable
 		if want {
 			change = client.Enable
@@ -186,14 +186,14 @@ func TestClient_EnableDisableDelete(t *testing.T) {
 		got, err := client.User(t.Context(), "ada o'hara")
 		must(t, err)
 		if got.Enabled != want {
-			t.Errorf("enabled is %v, want %v", got.Enabled, want)
+			t.Errorf("enabled = %v, want %v", got.Enabled, want)
 		}
 	}
 	must(t, client.DeleteUser(t.Context(), "ada o'hara"))
 	wantError(t, client.DeleteUser(t.Context(), "ada o'hara"), ocs.ErrNoUser)
 }
 
-// Somebody is deleted while the server makes a page of them.
+// A user is deleted while the server builds a page of users.
 func TestClient_UserDetails_RepeatsAPageAfterADeletion(t *testing.T) {
 	t.Parallel()
 	server, client := open(t)
@@ -209,7 +209,7 @@ func TestClient_UserDetails_RepeatsAPageAfterADeletion(t *testing.T) {
 	_, err = client.UserDetails(t.Context(), 5, 0)
 	wantError(t, err, ocs.ErrNoUser)
 	if calls := len(server.Calls()); calls > 20 {
-		t.Errorf("asked %d times, want an end of it", calls)
+		t.Errorf("got %d calls, want a bounded number", calls)
 	}
 }
 
@@ -231,14 +231,14 @@ func TestClient_Edit(t *testing.T) {
 	}{
 		{"an e-mail", ocs.KeyEmail, "new@example.org", nil},
 		{"no e-mail", ocs.KeyEmail, "", nil},
-		{"an e-mail that is none", ocs.KeyEmail, "not an address", ocs.ErrInvalid},
+		{"an invalid e-mail", ocs.KeyEmail, "not an address", ocs.ErrInvalid},
 		{"a name", ocs.KeyDisplayName, "Ada & Köppen + Söhne", nil},
 		{"a name that is too long", ocs.KeyDisplayName, strings.Repeat("x", 65), ocs.ErrInvalid},
 		{"a quota", ocs.KeyQuota, "2 GB", nil},
 		{"no limit", ocs.KeyQuota, "none", nil},
 		{"a password", ocs.KeyPassword, "Other-Strong-1234", nil},
 		{"a weak password", ocs.KeyPassword, "Ab1-", ocs.ErrWeakPassword},
-		{"something else", "groups", "admin", ocs.ErrInvalid},
+		{"an unknown key", "groups", "admin", ocs.ErrInvalid},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -258,7 +258,7 @@ func TestClient_Edit(t *testing.T) {
 				ocs.KeyQuota: got.Quota, ocs.KeyPassword: tt.value,
 			}
 			if have[tt.key] != tt.value || (tt.key == ocs.KeyPassword && !server.Opens("ada", secret.String(tt.value))) {
-				t.Errorf("%s is %q, want %q", tt.key, have[tt.key], tt.value)
+				t.Errorf("got %s %q, want %q", tt.key, have[tt.key], tt.value)
 			}
 		})
 	}
@@ -274,10 +274,10 @@ func TestClient_Edit_ReportsTheRateLimit(t *testing.T) {
 	err := client.Edit(t.Context(), "ada", ocs.KeyQuota, "2 GB")
 	wantError(t, err, ocs.ErrRateLimited)
 	if got := ocs.RetryAfter(err); got != 10*time.Minute {
-		t.Errorf("retry after %v, want the whole window, since the server does not tell", got)
+		t.Errorf("got retry after %v, want the whole window, because the server sends none", got)
 	}
 	u := ada()
-	u.Quota = "2 GB" // the limit is for edits only
+	u.Quota = "2 GB" // the limit applies to edits only
 	must(t, client.CreateUser(t.Context(), u))
 }
 
@@ -292,10 +292,10 @@ func TestClient_Users(t *testing.T) {
 		limit, offset int
 		want          []string
 	}{
-		{"all of them, digits as they are", "", 0, 0, []string{"0", "007", "12345", "ada", "admin", "Bob", "carol"}},
+		{"all, numeric IDs unchanged", "", 0, 0, []string{"0", "007", "12345", "ada", "admin", "Bob", "carol"}},
 		{"a page", "", 2, 1, []string{"007", "12345"}},
 		{"a search by e-mail", "bob@example.org", 0, 0, []string{"Bob"}},
-		{"a search with characters that mean something in a query", "a&b=c+d %", 0, 0, []string{}},
+		{"a search with special characters of queries", "a&b=c+d %", 0, 0, []string{}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -326,22 +326,22 @@ func TestClient_User_ReadsTheUsageAfterALogin(t *testing.T) {
 		t.Errorf("user (-want +got):\n%s", diff)
 	}
 	if got.LastLogin.IsZero() {
-		t.Error("no last login after a login")
+		t.Error("got no last login after a login")
 	}
 }
 
 func TestClient_WrongAdministrator(t *testing.T) {
 	t.Parallel()
-	t.Run("with a wrong password, told in XML", func(t *testing.T) {
+	t.Run("a wrong password, answered in XML", func(t *testing.T) {
 		t.Parallel()
 		server, client := open(t)
 		server.SetPassword("admin", "Another-Secret-456")
 		wantError(t, client.CreateUser(t.Context(), ada()), ocs.ErrUnauthorized)
-		if got := server.Strikes(); got != 1 {
-			t.Errorf("%d strikes, want 1: a call must not be repeated", got)
+		if got := server.FailedLogins(); got != 1 {
+			t.Errorf("%d failed logins, want 1: a call must not be repeated", got)
 		}
 	})
-	t.Run("who is no administrator", func(t *testing.T) {
+	t.Run("not an administrator", func(t *testing.T) {
 		t.Parallel()
 		server, _ := open(t)
 		server.AddUser("ada", adaPassword, "")
@@ -354,7 +354,7 @@ func TestClient_WrongAdministrator(t *testing.T) {
 		t.Cleanup(client.Close)
 		_, err = client.Users(t.Context(), "", 0, 0)
 		wantError(t, err, ocs.ErrForbidden)
-		_, err = client.User(t.Context(), "ada") // told as 998: it must not read as "not there"
+		_, err = client.User(t.Context(), "ada") // answered with 998, which must not be reported as ErrNoUser
 		wantError(t, err, ocs.ErrForbidden)
 	})
 }
@@ -371,13 +371,13 @@ func TestClient_Maintenance(t *testing.T) {
 func TestClient_Throttle(t *testing.T) {
 	t.Parallel()
 	server, client := open(t)
-	server.Strike("127.0.0.1", "victim", 11)
+	server.AddFailedLogins("127.0.0.1", "victim", 11)
 	got, err := client.Throttle(t.Context())
 	must(t, err)
 	if want := (ocs.Throttle{Delay: 25 * time.Second}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	_, err = client.User(t.Context(), "admin") // locked out: a 500 that is no effect
+	_, err = client.User(t.Context(), "admin") // locked out: a 500 without effect
 	wantError(t, err, ocs.ErrUnavailable)
 	wantError(t, client.CreateUser(t.Context(), ada()), ocs.ErrUncertain)
 }
@@ -389,7 +389,7 @@ func TestClient_WebDAVURL(t *testing.T) {
 		{"in a folder", "https://host/nextcloud/", "ada", "https://host/nextcloud/remote.php/dav/files/ada/"},
 		{"with an e-mail address", "https://host", "a@b.c", "https://host/remote.php/dav/files/a@b.c/"},
 		{"with a blank", "https://host", "a b", "https://host/remote.php/dav/files/a%20b/"},
-		{"with a plus, which is a blank there", "https://host", "a+b", "https://host/remote.php/dav/files/a%2Bb/"},
+		{"with a plus, which Nextcloud reads as a blank", "https://host", "a+b", "https://host/remote.php/dav/files/a%2Bb/"},
 		{"with a slash and dots", "https://host/x%20y", "../a", "https://host/x%20y/remote.php/dav/files/..%2Fa/"},
 		{"without the password of the base", "https://u:p@host", "ada", "https://host/remote.php/dav/files/ada/"},
 	}

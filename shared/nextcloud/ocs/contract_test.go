@@ -18,28 +18,28 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/quota"
 )
 
-// TestContract is what the reconciler relies on. Together its cases cost a real
-// server few strikes, and fewer edits than the 50 that it takes in 10 minutes.
+// TestContract checks the behavior that the reconciler relies on. All cases together cost a
+// real server few failed logins, and fewer edits than the 50 that it allows in 10 minutes.
 func TestContract(t *testing.T) {
 	contract.Run(t, map[string]func(*testing.T, contract.Server){
-		"one call makes an account with all that it has": createInOne,
-		"every form of a quota is read back":             quotasReadBack,
-		"an id is taken once, in any letter case":        idTaken,
-		"of a race for one id, one wins":                 race,
-		"ids that are none are refused":                  badIDs,
-		"names and ids keep what they are written in":    writtenAsIs,
-		"who is not there is told as not there":          nobody,
-		"the password opens the account, and only it":    authentication,
-		"a disabled account opens to nobody":             disabling,
-		"edits change what they say":                     edits,
-		"users change their own password":                ownPassword,
-		"app passwords are made and revoked":             appPasswords,
-		"an app password is of no use to an account":     appPasswordsDoLess,
-		"groups are made and joined":                     groups,
-		"the list holds everybody, page by page":         listing,
-		"only administrators administrate":               notAdministrator,
-		"a deleted account is gone":                      deletion,
-		"the server says what it is, to everybody":       status,
+		"one call creates a complete account":        createInOne,
+		"every form of a quota is read back":         quotasReadBack,
+		"an ID is assigned once, in any letter case": idTaken,
+		"exactly one concurrent call wins an ID":     race,
+		"invalid IDs are refused":                    badIDs,
+		"names and IDs keep their spelling":          writtenAsIs,
+		"an unknown user is reported as such":        nobody,
+		"only the password authenticates":            authentication,
+		"a disabled account cannot log in":           disabling,
+		"edits take effect":                          edits,
+		"users change their own password":            ownPassword,
+		"app passwords are created and revoked":      appPasswords,
+		"an app password cannot change the account":  appPasswordsDoLess,
+		"groups are created and joined":              groups,
+		"the list contains all users, page by page":  listing,
+		"only administrators may administrate":       notAdministrator,
+		"a deleted account is gone":                  deletion,
+		"the status is public":                       status,
 	})
 }
 
@@ -84,7 +84,7 @@ func quotasReadBack(t *testing.T, s contract.Server) {
 		got, err := s.Admin.User(t.Context(), u.ID)
 		try(t, err)
 		if !wanted.Near(got.Quota) {
-			t.Errorf("%s came back as %v", set, got.Quota)
+			t.Errorf("%s: got %v", set, got.Quota)
 		}
 	}
 }
@@ -93,10 +93,10 @@ func idTaken(t *testing.T, s contract.Server) {
 	u := s.NewUser(t, "")
 	for _, id := range []string{u.ID, strings.ToUpper(u.ID)} {
 		err := s.Admin.CreateUser(t.Context(), ocs.NewUser{ID: id, Password: contract.NewPassword()})
-		want(t, "a second one", err, ocs.ErrExists)
+		want(t, "a second account", err, ocs.ErrExists)
 		got, err := s.Admin.User(t.Context(), id)
 		if err != nil || got.ID != u.ID {
-			t.Errorf("asked for %s: %+v, %v", id, got, err)
+			t.Errorf("get %s: got %+v, %v", id, got, err)
 		}
 	}
 	if _, err := s.Admin.Authenticate(t.Context(), u.ID, u.Password); err != nil {
@@ -127,24 +127,24 @@ func race(t *testing.T, s contract.Server) {
 				t.Errorf("the winner's password: %v", err)
 			}
 		case !errors.Is(err, ocs.ErrExists) && !errors.Is(err, ocs.ErrInvalid) && !errors.Is(err, ocs.ErrUncertain):
-			t.Errorf("a loser got %v", err)
+			t.Errorf("another caller got %v", err)
 		}
 	}
 	if won != 1 {
-		t.Errorf("%d won: %v", won, errs)
+		t.Errorf("%d calls won, want 1: %v", won, errs)
 	}
 }
 
 func badIDs(t *testing.T, s contract.Server) {
 	for _, id := range []string{"", " ", ".", "..", "a/b", "contract-ä", "contract+plus", strings.Repeat("contract", 9)} {
 		err := s.Admin.CreateUser(t.Context(), ocs.NewUser{ID: id, Password: contract.NewPassword()})
-		want(t, "the id "+id, err, ocs.ErrRefused)
+		want(t, "ID "+id, err, ocs.ErrRefused)
 	}
 	id := s.NewID(t)
 	err := s.Admin.CreateUser(t.Context(), ocs.NewUser{ID: id, Password: contract.NewPassword(), Groups: []string{id + "-none"}})
-	want(t, "a group that is not there", err, ocs.ErrNoGroup)
+	want(t, "an unknown group", err, ocs.ErrNoGroup)
 	_, err = s.Admin.User(t.Context(), id)
-	want(t, "what was refused", err, ocs.ErrNoUser)
+	want(t, "a refused user", err, ocs.ErrNoUser)
 }
 
 func writtenAsIs(t *testing.T, s contract.Server) {
@@ -176,11 +176,11 @@ func authentication(t *testing.T, s contract.Server) {
 	for _, name := range []string{u.ID, strings.ToUpper(u.ID)} {
 		got, err := s.Admin.Authenticate(t.Context(), name, u.Password)
 		if err != nil || got.ID != u.ID {
-			t.Errorf("as %s: %+v, %v", name, got, err)
+			t.Errorf("as %s: got %+v, %v", name, got, err)
 		}
 	}
 	if got, err := s.Admin.User(t.Context(), u.ID); err != nil || got.LastLogin.IsZero() {
-		t.Errorf("a login that does not show: %+v, %v", got, err)
+		t.Errorf("got no last login: %+v, %v", got, err)
 	}
 	_, err := s.Admin.Authenticate(t.Context(), u.ID, contract.NewPassword())
 	want(t, "another password", err, ocs.ErrUnauthorized)
@@ -193,7 +193,7 @@ func disabling(t *testing.T, s contract.Server) {
 	}
 	got, err := s.Admin.User(t.Context(), u.ID)
 	if err != nil || got.Enabled {
-		t.Errorf("disabled: %+v, %v", got, err)
+		t.Errorf("disabled: got %+v, %v", got, err)
 	}
 	_, err = s.Admin.Authenticate(t.Context(), u.ID, u.Password)
 	want(t, "disabled", err, ocs.ErrUnauthorized)
@@ -201,7 +201,7 @@ func disabling(t *testing.T, s contract.Server) {
 		try(t, s.Admin.Enable(t.Context(), u.ID))
 	}
 	if got, err := s.Admin.Authenticate(t.Context(), u.ID, u.Password); err != nil || !got.Enabled {
-		t.Errorf("enabled: %+v, %v", got, err)
+		t.Errorf("enabled: got %+v, %v", got, err)
 	}
 }
 
@@ -222,7 +222,7 @@ func edits(t *testing.T, s contract.Server) {
 	}
 	want(t, "no address", s.Admin.Edit(t.Context(), u.ID, ocs.KeyEmail, "no address"), ocs.ErrInvalid)
 	if got, err := s.Admin.User(t.Context(), u.ID); err != nil || got.Email != u.ID+"@example.org" {
-		t.Errorf("after a refused address: %+v, %v", got, err)
+		t.Errorf("after a refused address: got %+v, %v", got, err)
 	}
 }
 
@@ -242,7 +242,7 @@ func appPasswords(t *testing.T, s contract.Server) {
 	two, err := s.Admin.NamedAppPassword(t.Context(), u.ID, u.Password, "phone")
 	try(t, err)
 	if one == two {
-		t.Error("the same twice")
+		t.Error("got the same app password twice")
 	}
 	for _, app := range []secret.String{one, two} {
 		if got, err := s.Admin.Authenticate(t.Context(), u.ID, app); err != nil || got.ID != u.ID {
@@ -251,10 +251,10 @@ func appPasswords(t *testing.T, s contract.Server) {
 	}
 	try(t, s.Admin.RevokeAppPassword(t.Context(), u.ID, one))
 	if _, err := s.Admin.Authenticate(t.Context(), u.ID, two); err != nil {
-		t.Errorf("the other: %v", err)
+		t.Errorf("other app password: %v", err)
 	}
 	_, err = s.Admin.Authenticate(t.Context(), u.ID, one)
-	want(t, "the revoked one", err, ocs.ErrUnauthorized)
+	want(t, "a revoked app password", err, ocs.ErrUnauthorized)
 }
 
 func appPasswordsDoLess(t *testing.T, s contract.Server) {
@@ -262,12 +262,12 @@ func appPasswordsDoLess(t *testing.T, s contract.Server) {
 	app, err := s.Admin.AppPassword(t.Context(), u.ID, u.Password)
 	try(t, err)
 	_, err = s.Admin.AppPassword(t.Context(), u.ID, app)
-	want(t, "another by an app password", err, ocs.ErrForbidden)
+	want(t, "an app password created with an app password", err, ocs.ErrForbidden)
 }
 
 func groups(t *testing.T, s contract.Server) {
 	u, group := s.NewUser(t, ""), s.NewGroup(t)
-	want(t, "before it is there", s.Admin.AddToGroup(t.Context(), u.ID, group), ocs.ErrNoGroup)
+	want(t, "a group that does not exist yet", s.Admin.AddToGroup(t.Context(), u.ID, group), ocs.ErrNoGroup)
 	for range 2 {
 		try(t, s.Admin.AddGroup(t.Context(), group))
 	}
@@ -286,22 +286,22 @@ func listing(t *testing.T, s contract.Server) {
 	for _, u := range made {
 		found, err := s.Admin.Users(t.Context(), u.ID, 0, 0)
 		if err != nil || !slices.Equal(found, []string{u.ID}) || !slices.Contains(all, u.ID) {
-			t.Errorf("looked for %s: %v, %v", u.ID, found, err)
+			t.Errorf("search for %s: got %v, %v", u.ID, found, err)
 		}
 	}
 	found, err := s.Admin.Users(t.Context(), contract.NewPassword().Reveal(), 0, 0)
 	if err != nil || len(found) != 0 {
-		t.Errorf("looked for nobody: %v, %v", found, err)
+		t.Errorf("search without a match: got %v, %v", found, err)
 	}
 
-	// Others come and go meanwhile; those made here are there throughout.
-	const page, step = 50, 40 // a shift by some loses nobody
+	// Other users come and go meanwhile; those created here exist throughout.
+	const page, step = 50, 40 // overlapping pages tolerate shifts
 	seen := map[string]ocs.User{}
 	for offset := 0; ; offset += step {
 		users, err := s.Admin.UserDetails(t.Context(), page, offset)
 		try(t, err)
 		if len(users) > page {
-			t.Errorf("a page of %d has %d", page, len(users))
+			t.Errorf("a page of %d contains %d users", page, len(users))
 		}
 		for _, u := range users {
 			seen[u.ID] = u
@@ -343,7 +343,7 @@ func deletion(t *testing.T, s contract.Server) {
 	again := ocs.NewUser{ID: u.ID, Password: contract.NewPassword()}
 	try(t, s.Admin.CreateUser(t.Context(), again))
 	if _, err := s.Admin.Authenticate(t.Context(), u.ID, again.Password); err != nil {
-		t.Errorf("made anew: %v", err)
+		t.Errorf("create again: %v", err)
 	}
 }
 

@@ -16,7 +16,7 @@ func TestClient_Authenticate(t *testing.T) {
 		got, err := client.Authenticate(t.Context(), login, adaPassword)
 		must(t, err)
 		if got.ID != "CaseUser" || !got.Enabled {
-			t.Errorf("%s opened %+v, want CaseUser, enabled", login, got)
+			t.Errorf("%s: got %+v, want CaseUser, enabled", login, got)
 		}
 	}
 	_, err := client.Authenticate(t.Context(), "CaseUser", "wrong")
@@ -26,7 +26,7 @@ func TestClient_Authenticate(t *testing.T) {
 	wantError(t, err, ocs.ErrUnauthorized)
 }
 
-// An empty password would be an anonymous call, a colon would split the name.
+// An empty password would make the call anonymous, a colon would split the name.
 func TestClient_Authenticate_SendsNoIncompleteCredentials(t *testing.T) {
 	t.Parallel()
 	server, client := open(t)
@@ -48,12 +48,12 @@ func TestClient_AppPassword(t *testing.T) {
 	first, err := client.AppPassword(t.Context(), "ada", adaPassword)
 	must(t, err)
 	if !server.Opens("ada", first) {
-		t.Fatal("the app password does not open the account")
+		t.Fatal("the app password does not work")
 	}
 	second, err := client.NamedAppPassword(t.Context(), "ada", adaPassword, "Ada's phone\r\nX-Evil: 1 ä")
 	must(t, err)
 	if first == second {
-		t.Error("two calls gave one app password")
+		t.Error("two calls returned the same app password")
 	}
 	got, _ := server.User("ada")
 	if diff := cmp.Diff([]string{"Ada's phone??X-Evil: 1 ?", "VoiceAssist gateway"}, got.AppPasswords); diff != "" {
@@ -66,7 +66,7 @@ func TestClient_AppPassword(t *testing.T) {
 
 	must(t, client.RevokeAppPassword(t.Context(), "ada", first))
 	if server.Opens("ada", first) || !server.Opens("ada", second) {
-		t.Error("want the first revoked and the second alive")
+		t.Error("want the first one revoked and the second one valid")
 	}
 	wantError(t, client.RevokeAppPassword(t.Context(), "ada", first), ocs.ErrUnauthorized)
 	wantError(t, client.RevokeAppPassword(t.Context(), "ada", adaPassword), ocs.ErrForbidden)

@@ -12,7 +12,7 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
-// Calls whose answer is lost: what had its effect, and what is told.
+// Calls with a lost answer: which effects they had, and which error is returned.
 func TestClient_LostAnswers(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -36,30 +36,30 @@ func TestClient_LostAnswers(t *testing.T) {
 			_, err := client.User(t.Context(), "admin")
 			wantError(t, err, tt.read)
 			if errors.Is(err, ocs.ErrUncertain) {
-				t.Errorf("a read is uncertain: %v", err)
+				t.Errorf("a read is reported as uncertain: %v", err)
 			}
 			server.Fail(nextcloudtest.Times(1, tt.fault, nextcloudtest.On(http.MethodPost, "/users")))
 			wantError(t, client.CreateUser(t.Context(), ada()), tt.write)
 			if _, err = client.User(t.Context(), ada().ID); (err == nil) != tt.made {
-				t.Errorf("after it, the user is %v, want made: %v", err, tt.made)
+				t.Errorf("afterwards: got %v, want created = %v", err, tt.made)
 			}
 		})
 	}
 }
 
-// A GET that hands out a new app password each time is a write: a lost answer
-// leaves one behind.
+// A GET that returns a new app password each time is a write: a lost answer leaves an app
+// password behind.
 func TestClient_AppPassword_LostAnswerIsUncertain(t *testing.T) {
 	t.Parallel()
 	server, client := open(t)
 	server.AddUser("ada", adaPassword, "")
-	_, err := client.Throttle(t.Context()) // so that a connection is there to be used again
+	_, err := client.Throttle(t.Context()) // opens a connection that can be reused
 	must(t, err)
 	server.Fail(nextcloudtest.Times(1, nextcloudtest.CutAfter(), nil))
 	_, err = client.AppPassword(t.Context(), "ada", adaPassword)
 	wantError(t, err, ocs.ErrUncertain)
 	if got, _ := server.User("ada"); len(got.AppPasswords) != 1 {
-		t.Errorf("%d app passwords, want the one whose answer was lost", len(got.AppPasswords))
+		t.Errorf("%d app passwords, want the one with the lost answer", len(got.AppPasswords))
 	}
 }
 
@@ -72,11 +72,11 @@ func TestClient_ConnectionRefused(t *testing.T) {
 	err = client.CreateUser(t.Context(), ada())
 	wantError(t, err, ocs.ErrUnavailable)
 	if errors.Is(err, ocs.ErrUncertain) {
-		t.Errorf("uncertain although nothing was sent: %v", err)
+		t.Errorf("reported as uncertain although nothing was sent: %v", err)
 	}
 }
 
-// The server got the call and is still at work when the client gives up.
+// The server received the call and is still working when the client gives up.
 func TestClient_TimesOut(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -85,8 +85,8 @@ func TestClient_TimesOut(t *testing.T) {
 		cancel  bool          // by the caller
 		cause   error
 	}{
-		{"at its own timeout", 3 * time.Second, false, context.DeadlineExceeded},
-		{"when the caller does", time.Minute, true, context.Canceled},
+		{"by its own timeout", 3 * time.Second, false, context.DeadlineExceeded},
+		{"by the caller", time.Minute, true, context.Canceled},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -102,7 +102,7 @@ func TestClient_TimesOut(t *testing.T) {
 			t.Cleanup(func() { close(goOn) }) // before the server waits for its requests
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			// A client without a time-out of its own would wait here for ever.
+			// A client without a timeout would block here forever.
 			defer time.AfterFunc(time.Minute, cancel).Stop()
 			if tt.cancel {
 				go func() { <-arrived; cancel() }()
@@ -123,6 +123,6 @@ func TestClient_TimesOutBeforeSending(t *testing.T) {
 	wantError(t, err, ocs.ErrUnavailable)
 	wantError(t, err, context.Canceled)
 	if calls := server.Calls(); len(calls) != 0 || errors.Is(err, ocs.ErrUncertain) {
-		t.Errorf("got %v after %v, want certainty and no call", err, calls)
+		t.Errorf("got %v after %v, want a certain failure and no call", err, calls)
 	}
 }

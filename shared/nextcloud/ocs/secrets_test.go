@@ -15,8 +15,7 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
-// Whatever goes wrong, an error holds neither a password nor the user's id nor
-// what the server sent.
+// No error contains a password, the user's ID or data that the server sent.
 func TestError_ContainsNothingPrivate(t *testing.T) {
 	t.Parallel()
 	const body = `{"password":"Very-Strong-1234"} <html>secret-body`
@@ -45,14 +44,14 @@ func TestError_ContainsNothingPrivate(t *testing.T) {
 			}
 			for _, err := range all {
 				if err == nil {
-					t.Error("a call succeeded, want an error to look at")
+					t.Error("a call succeeded, want an error")
 				}
 				text := fmt.Sprintf("%v %+v %#v", err, err, err)
 				for _, private := range []string{
 					adaPassword.Reveal(), adminPassword.Reveal(), "@example.org", "secret-body", "127.0.0.1:0/",
 				} {
 					if strings.Contains(text, private) {
-						t.Errorf("an error shows %q: %s", private, text)
+						t.Errorf("an error contains %q: %s", private, text)
 					}
 				}
 			}
@@ -73,8 +72,8 @@ func TestClient_ChecksTheCertificate(t *testing.T) {
 		roots *x509.CertPool
 		want  error
 	}{
-		"signed by a root of ours": {trusted, nil},
-		"signed by somebody else":  {x509.NewCertPool(), ocs.ErrUnavailable},
+		"signed by the configured root": {trusted, nil},
+		"signed by another root":        {x509.NewCertPool(), ocs.ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -107,11 +106,11 @@ func TestClient_IsSafeForConcurrentUse(t *testing.T) {
 	}
 	wg.Wait()
 	if got := len(server.Users()); got != 21 {
-		t.Errorf("%d users, want 20 and the administrator", got)
+		t.Errorf("got %d users, want 20 and the administrator", got)
 	}
 }
 
-// Of one account made by many at once, exactly one call makes it.
+// If many calls create one account concurrently, exactly one succeeds.
 func TestClient_CreateUser_ExactlyOneConcurrentCallWins(t *testing.T) {
 	t.Parallel()
 	_, client := open(t)
@@ -129,6 +128,6 @@ func TestClient_CreateUser_ExactlyOneConcurrentCallWins(t *testing.T) {
 		}
 	}
 	if won != 1 {
-		t.Errorf("%d calls made the user, want 1", won)
+		t.Errorf("%d calls created the user, want 1", won)
 	}
 }

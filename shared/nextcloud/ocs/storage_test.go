@@ -11,8 +11,8 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/quota"
 )
 
-// The server keeps one decimal of the largest unit. Whatever whole quota is
-// set, what is read back is near it.
+// The server keeps one decimal of the largest unit. Any whole quota that is set is near the
+// value read back.
 func TestQuota_Near_ToleratesServerRounding(t *testing.T) {
 	t.Parallel()
 	server, client := open(t)
@@ -27,12 +27,12 @@ func TestQuota_Near_ToleratesServerRounding(t *testing.T) {
 		got, err := client.User(t.Context(), "ada")
 		must(t, err)
 		if !want.Near(got.Quota) {
-			t.Errorf("%s is read back as %d, which is not near %d", set, got.Quota, want)
+			t.Errorf("%s: got %d, want a value near %d", set, got.Quota, want)
 		}
 	}
 }
 
-// No answer makes the client panic or find a user without an id.
+// No answer makes the client panic or return a user without an ID.
 func FuzzUser(f *testing.F) {
 	for _, tt := range handmadeAnswers() {
 		if len(tt.body) < 1000 {
@@ -47,13 +47,13 @@ func FuzzUser(f *testing.F) {
 		}
 		client := dial(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answer(w, r, nil) }), time.Minute)
 		if u, err := client.User(t.Context(), "ada"); err == nil && u.ID == "" {
-			t.Errorf("a user without an id: %+v", u)
+			t.Errorf("got user without an ID: %+v", u)
 		}
 	})
 }
 
-// For a moment after an account was made, the server tells an empty list in
-// place of its storage.
+// For a moment after an account was created, the server returns an empty list instead of
+// its storage.
 func TestUser_RepeatsIfTheStorageIsNotMeasured(t *testing.T) {
 	t.Parallel()
 	server, client := open(t)
@@ -74,11 +74,11 @@ func TestUser_RepeatsIfTheStorageIsNotMeasured(t *testing.T) {
 	must(t, err)
 	for _, u := range all {
 		if u.Quota == quota.Unknown {
-			t.Errorf("in a page: %+v", u)
+			t.Errorf("in a page: got %+v", u)
 		}
 	}
 	unmeasured(1000)
 	if u, err = client.User(t.Context(), "ada"); err != nil || u.ID != "ada" || u.Quota != quota.Unknown {
-		t.Errorf("where that goes on: %+v, %v", u, err)
+		t.Errorf("if the storage is never measured: got %+v, %v", u, err)
 	}
 }

@@ -54,14 +54,14 @@ func TestQuota_UnmarshalJSON(t *testing.T) {
 		name, in string
 		want     quota.Quota
 	}{
-		{"a word before the first login", `"none"`, quota.Unlimited},
-		{"the same after it", `-3`, quota.Unlimited},
+		{"unlimited before the first login", `"none"`, quota.Unlimited},
+		{"unlimited after the first login", `-3`, quota.Unlimited},
 		{"bytes", `52428800`, 50 << 20},
-		{"nothing may be stored", `0`, 0},
-		{"a number that PHP made a float", `9.9e+19`, math.MaxInt64},
-		{"the default of a server without one", `"default"`, quota.Unlimited},
-		{"a size in words", `"5 GB"`, 5 << 30},
-		{"a word that means nothing", `"lots"`, quota.Unknown},
+		{"a quota of zero", `0`, 0},
+		{"a number that PHP converted to a float", `9.9e+19`, math.MaxInt64},
+		{"the default of a server without a default", `"default"`, quota.Unlimited},
+		{"a size with a unit", `"5 GB"`, 5 << 30},
+		{"an unknown word", `"lots"`, quota.Unknown},
 		{"not computed yet", `-1`, quota.Unknown},
 		{"null", `null`, quota.Unknown},
 		{"an object", `{}`, quota.Unknown},
@@ -71,7 +71,7 @@ func TestQuota_UnmarshalJSON(t *testing.T) {
 			t.Parallel()
 			got := quota.Quota(12345)
 			if err := json.Unmarshal([]byte(tt.in), &got); err != nil || got != tt.want {
-				t.Errorf("%s is %d, %v; want %d", tt.in, got, err, tt.want)
+				t.Errorf("%s: got %d, %v; want %d", tt.in, got, err, tt.want)
 			}
 		})
 	}
@@ -87,12 +87,12 @@ func TestQuota_Near(t *testing.T) {
 		{math.MaxInt64, gb},
 	} {
 		if pair[0].Near(pair[1]) {
-			t.Errorf("%d is near %d", pair[0], pair[1])
+			t.Errorf("%d.Near(%d) = true", pair[0], pair[1])
 		}
 	}
 }
 
-// What is formatted reads as the same number, or as the next whole MB.
+// A formatted quota parses to the same number, or to the next whole MB.
 func FuzzFormat(f *testing.F) {
 	for _, q := range []int64{0, 1, 1 << 20, 1<<20 + 1, 5 << 30, -3, -2} {
 		f.Add(q)
@@ -103,10 +103,10 @@ func FuzzFormat(f *testing.F) {
 		switch {
 		case q < 0 && q != quota.Unlimited:
 			if err == nil {
-				t.Errorf("Format(%d) = %q, want what cannot be read", q, quota.Format(q))
+				t.Errorf("Format(%d) = %q, want a text that does not parse", q, quota.Format(q))
 			}
 		case err != nil || got < q || got-q >= 1<<20:
-			t.Errorf("Format(%d) = %q, which reads as %d, %v", q, quota.Format(q), got, err)
+			t.Errorf("Format(%d) = %q, which parses to %d, %v", q, quota.Format(q), got, err)
 		}
 	})
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// apps returns how many app passwords were fetched, and whether the one that is
-// kept opens a's account.
+// apps returns the number of fetched app passwords, and whether the stored one is valid for
+// a's account.
 func (w *world) apps(a account.Account) (fetched int, opens bool) {
 	w.t.Helper()
 	for _, c := range w.cloud.Calls() {
@@ -28,7 +28,7 @@ func (w *world) apps(a account.Account) (fetched int, opens bool) {
 
 func TestReconciler_FetchesOneAppPassword(t *testing.T) {
 	t.Parallel()
-	t.Run("however often the wish changes", func(t *testing.T) {
+	t.Run("after several changes", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, storetest.SQLite(t), nil)
 		a := w.register("ada@example.org")
@@ -40,10 +40,10 @@ func TestReconciler_FetchesOneAppPassword(t *testing.T) {
 			})
 		}
 		if fetched, opens := w.apps(a); fetched != 1 || !opens {
-			t.Errorf("%d were fetched, the one that is kept opens: %v", fetched, opens)
+			t.Errorf("fetched %d app passwords, stored one works = %v", fetched, opens)
 		}
 	})
-	t.Run("also when it stops before and the password is not known any more", func(t *testing.T) {
+	t.Run("after a crash, with the password no longer known", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_PASSWORD_SYNC": "false"})
 		a := w.register("ada@example.org")
@@ -54,15 +54,15 @@ func TestReconciler_FetchesOneAppPassword(t *testing.T) {
 			}
 		})
 		if !crashes(func() { w.batch(r) }) {
-			t.Fatal("it did not stop")
+			t.Fatal("it did not crash")
 		}
 		w.advance(time.Hour)
 		w.batch(w.reconciler())
 		if fetched, opens := w.apps(a); fetched != 1 || !opens {
-			t.Errorf("%d were fetched, the one that is kept opens: %v", fetched, opens)
+			t.Errorf("fetched %d app passwords, stored one works = %v", fetched, opens)
 		}
 	})
-	t.Run("and another for an account that is made again", func(t *testing.T) {
+	t.Run("another one for a recreated account", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_PASSWORD_SYNC": "false"})
 		a := w.register("ada@example.org")
@@ -75,7 +75,7 @@ func TestReconciler_FetchesOneAppPassword(t *testing.T) {
 		w.batch(r)
 		w.batch(r)
 		if fetched, opens := w.apps(a); fetched != 2 || !opens {
-			t.Errorf("%d were fetched, the one that is kept opens: %v", fetched, opens)
+			t.Errorf("fetched %d app passwords, stored one works = %v", fetched, opens)
 		}
 	})
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// crowd runs batches of several workers in each of two processes at once.
-func (w *world) crowd(processes ...*reconcile.Reconciler) (all reconcile.Result) {
+// runConcurrently runs batches of several workers in each process at once.
+func (w *world) runConcurrently(processes ...*reconcile.Reconciler) (all reconcile.Result) {
 	w.t.Helper()
 	var (
 		mu sync.Mutex
@@ -54,37 +54,37 @@ func TestBreaker_RefusedAdministratorIsTriedOnce(t *testing.T) {
 		restarted := w.reconciler()
 		before := len(w.cloud.Calls())
 
-		// Both were running when it changed: each worker may have a call on its way.
-		w.crowd(one, two)
+		// Both were running during the change: each worker may have a call in flight.
+		w.runConcurrently(one, two)
 		inFlight := len(w.cloud.Calls()) - before
 		if inFlight > 2*8*4 {
-			t.Errorf("%d calls", inFlight)
+			t.Errorf("got %d calls", inFlight)
 		}
 		for round := 1; round <= 3; round++ {
-			w.advance(6 * time.Minute) // a cool-down and a little
+			w.advance(6 * time.Minute) // just over one cooldown
 			before := len(w.cloud.Calls())
 			for range 5 {
-				w.crowd(one, restarted)
+				w.runConcurrently(one, restarted)
 				if _, err := one.Usage(t.Context(), w.known(first)); err != nil {
 					t.Fatal(err)
 				}
 				w.advance(10 * time.Second)
 			}
 			if n := len(w.cloud.Calls()) - before; n != 1 {
-				t.Errorf("round %d: %d calls with a refused password, want 1: each is a strike", round, n)
+				t.Errorf("round %d: %d calls with a refused password, want 1: each is a failed login", round, n)
 			}
 		}
 		w.cloud.SetPassword("admin", adminPassword)
 		w.advance(10 * time.Minute)
-		w.crowd(one, two)
-		w.crowd(one, two)
+		w.runConcurrently(one, two)
+		w.runConcurrently(one, two)
 		if got, err := db.NextcloudDue(t.Context(), w.time()); err != nil || got != 0 {
-			t.Errorf("%d accounts are due after the password is right again, %v", got, err)
+			t.Errorf("%d accounts are due after the password is correct again, %v", got, err)
 		}
 	})
 }
 
-// Another password in the settings is another key: who has it need not wait.
+// Settings with another password have another key, so their processes need not wait.
 func TestBreaker_NewCredentialsAreTriedAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
@@ -100,7 +100,7 @@ func TestBreaker_NewCredentialsAreTriedAtOnce(t *testing.T) {
 	before := len(w.cloud.Calls())
 	w.register("bob@example.org")
 	if got := w.batch(old); got.Attempted != 0 || len(w.cloud.Calls()) != before {
-		t.Errorf("the refused credentials were used again: %+v", got)
+		t.Errorf("the refused credentials were used again: got %+v", got)
 	}
 }
 
@@ -124,31 +124,31 @@ func TestBreaker_OneTrialAfterAnOutage(t *testing.T) {
 	attempts := 0
 	for range 60 { // an hour, minute by minute
 		before := len(w.cloud.Calls())
-		w.crowd(one, two)
+		w.runConcurrently(one, two)
 		n := len(w.cloud.Calls()) - before
 		if n > 1 {
-			t.Fatalf("%d calls at once to a Nextcloud that is down", n)
+			t.Fatalf("%d concurrent calls to a Nextcloud that is down", n)
 		}
 		attempts += n
 		w.advance(time.Minute)
 	}
 	if attempts < 4 || attempts > 15 {
-		t.Errorf("%d calls in an hour, want few, and not none", attempts)
+		t.Errorf("%d calls in an hour, want a few", attempts)
 	}
 	mu.Lock()
 	down = false
 	mu.Unlock()
 	for range 40 {
-		w.crowd(one, two)
+		w.runConcurrently(one, two)
 		w.advance(time.Minute)
 	}
 	if list, err := w.db.NextcloudAccounts(t.Context(), desired.Active, store.Page{Limit: 100}); err != nil || len(list) != 30 {
-		t.Errorf("%d of 30 are active after it came back, %v", len(list), err)
+		t.Errorf("%d of 30 accounts are active after the outage, %v", len(list), err)
 	}
 }
 
-// A process that is killed while it tries ends nothing: another one tries once
-// its time is over.
+// A process that is killed during the trial does not end it: another process repeats the trial
+// after its timeout.
 func TestBreaker_AnotherProcessRepeatsALostTrial(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -164,7 +164,7 @@ func TestBreaker_AnotherProcessRepeatsALostTrial(t *testing.T) {
 		<-tries
 		got := w.batch(w.reconciler())
 		if got.Attempted != 0 || got.Remaining != 1 || got.WaitsFor == nil || *got.WaitsFor != store.BlockedByTrial {
-			t.Errorf("somebody else tried at the same time: %+v", got)
+			t.Errorf("another process tried at the same time: got %+v", got)
 		}
 		w.advance(31 * time.Second)
 		w.batch(w.reconciler())
@@ -177,7 +177,7 @@ func TestBreaker_NoTrialIfNothingIsDue(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t), nil)
 	w.batch(w.reconciler())
 	a := w.register("ada@example.org")
-	w.batch(w.reconciler()) // the trial of the batch before has ended
+	w.batch(w.reconciler()) // the trial of the previous batch has ended
 	w.settled(a, adasPassword)
 }
 
@@ -194,12 +194,12 @@ func TestReconciler_NewAccountsNeedNoAdministratorEdit(t *testing.T) {
 	}
 	for _, c := range w.cloud.Calls() {
 		if c.User == "admin" && c.Method == http.MethodPut {
-			t.Fatalf("%+v: the server takes 50 of those in ten minutes", c)
+			t.Fatalf("got call %+v: the server allows only 50 edits in ten minutes", c)
 		}
 	}
 	for i := range many {
 		if !w.cloud.Opens(fmt.Sprintf("user%d@example.org", i), adasPassword) {
-			t.Errorf("user%d's password does not open the account", i)
+			t.Errorf("the password of user%d does not work", i)
 		}
 	}
 }
@@ -218,7 +218,7 @@ func TestReconciler_PacesEditsToTheServersLimit(t *testing.T) {
 	start, refused := w.time(), 0
 	for left := many; left > 0; {
 		if w.time().Sub(start) > 2*time.Hour {
-			t.Fatalf("%d are left after two hours", left)
+			t.Fatalf("%d accounts are still due after two hours", left)
 		}
 		before := len(w.cloud.Calls())
 		w.batch(r)
@@ -235,11 +235,11 @@ func TestReconciler_PacesEditsToTheServersLimit(t *testing.T) {
 		}
 		left = many - len(list)
 	}
-	// Four workers can meet the limit at once, each time that edits are taken again.
+	// Four workers can hit the limit at once, each time that edits are allowed again.
 	if refused == 0 || refused > 20 {
-		t.Errorf("%d edits were refused, want few: once it is known, nobody asks", refused)
+		t.Errorf("%d edits were refused, want few: workers share the known limit", refused)
 	}
 	if took := w.time().Sub(start); took < 20*time.Minute || took > 60*time.Minute {
-		t.Errorf("%d edits took %v, and the server takes 50 in ten minutes", many, took)
+		t.Errorf("%d edits took %v, although the server allows 50 in ten minutes", many, took)
 	}
 }

@@ -20,7 +20,7 @@ import (
 
 const herPassword = secret.String("a password from before")
 
-// proof signs a in and returns the proof of that.
+// proof logs a in and returns the proof.
 func (w *world) proof(a account.Account) signin.Proof {
 	w.t.Helper()
 	l := signin.Start(a.ID, "device", "192.0.2.1", w.time(), signin.Lifetimes{Idle: 48 * time.Hour})
@@ -30,8 +30,8 @@ func (w *world) proof(a account.Account) signin.Proof {
 	return signin.NewProof(a.ID, l.ID)
 }
 
-// inConflict returns a user whose address the account "Countess" has in
-// Nextcloud, which stores a file, and a proof of a login.
+// inConflict returns a user who shares the address with the Nextcloud account "Countess",
+// which stores a file, and the proof of a login.
 func (w *world) inConflict() (account.Account, signin.Proof) {
 	w.t.Helper()
 	w.cloud.AddUser("Countess", herPassword, "ada@example.org")
@@ -40,7 +40,7 @@ func (w *world) inConflict() (account.Account, signin.Proof) {
 	a := w.register("ada@example.org")
 	w.batch(w.reconciler())
 	if n := w.known(a); n.ConflictingID() != "Countess" {
-		w.t.Fatalf("the row is %+v", n)
+		w.t.Fatalf("got row %+v", n)
 	}
 	return a, w.proof(a)
 }
@@ -70,7 +70,7 @@ func (w *world) events() map[audit.Name]int {
 	return count
 }
 
-// code returns the code of a fault, and how long it asks to wait.
+// code returns the code of a fault and the time after which it may be retried.
 func code(err error) (string, time.Duration) {
 	if f := fault.Of(err); err != nil && f != nil {
 		return f.Code, f.RetryAfter
@@ -78,32 +78,32 @@ func code(err error) (string, time.Duration) {
 	return "", 0
 }
 
-// wants fails the test unless err is a fault of that code.
-func (w *world) wants(what string, err error, want string) {
+// wantCode fails the test unless err is a fault with that code.
+func (w *world) wantCode(what string, err error, want string) {
 	w.t.Helper()
 	if got, _ := code(err); got != want {
-		w.t.Errorf("%s: %v, want %q", what, err, want)
+		w.t.Errorf("%s: got %v, want %q", what, err, want)
 	}
 }
 
-// asItWas fails the test unless the claimed account has all that it had, and the
-// gateway reaches its files.
-func (w *world) asItWas(a account.Account) {
+// unchanged fails the test unless the claimed account is unchanged and the gateway can access
+// its files.
+func (w *world) unchanged(a account.Account) {
 	w.t.Helper()
 	n := w.known(a)
 	if n.Status != desired.Active || n.LastError != "" || !n.Owned || n.Link != desired.Claimed || n.NextcloudID != "Countess" ||
 		string(n.InitialPassword) != desired.Spent || n.WantsPassword || n.DueAt != nil {
-		w.t.Errorf("the row is %+v", n)
+		w.t.Errorf("got row %+v", n)
 	}
 	u, _ := w.cloud.User("Countess")
 	if !u.Enabled || u.Email != "ada@example.org" || u.DisplayName != "Augusta Ada" || u.Quota != "1 GB" || !w.cloud.Opens("Countess", herPassword) {
 		w.t.Errorf("the account was changed: %+v", u)
 	}
 	if app, err := w.recorder.Box.Open(n.AppPassword, string(a.ID)); err != nil || !w.appPasswordOpens("Countess", app) {
-		w.t.Errorf("the gateway reaches no files: %v", err)
+		w.t.Errorf("the gateway cannot access the files: %v", err)
 	}
 	if len(w.cloud.Users()) != 2 {
-		w.t.Errorf("Nextcloud has %+v", w.cloud.Users())
+		w.t.Errorf("got Nextcloud users %+v", w.cloud.Users())
 	}
 }
 
@@ -113,23 +113,23 @@ func TestClaim_WithThePassword(t *testing.T) {
 		w := newWorld(t, db, nil)
 		a, by := w.inConflict()
 		if n, err := w.claim(by, herPassword); err != nil || n.Status != desired.Pending {
-			t.Fatalf("%+v, %v", n, err)
+			t.Fatalf("got %+v, %v", n, err)
 		}
 		r := w.reconciler()
 		w.batch(r)
-		w.asItWas(a)
+		w.unchanged(a)
 		if c := w.compare(r); len(c.Drifts) != 0 || c.Compared != 1 {
-			t.Errorf("the sweep says %+v", c)
+			t.Errorf("sweep: got %+v", c)
 		}
 		calls := len(w.cloud.Calls())
 		if n, err := w.claim(by, "anything"); err != nil || n.Link != desired.Claimed || len(w.cloud.Calls()) != calls {
-			t.Errorf("again: %+v, %v", n, err)
+			t.Errorf("second claim: got %+v, %v", n, err)
 		}
 		if got := w.events(); got[audit.Claimed] != 1 || got[audit.ClaimRefused] != 0 {
-			t.Errorf("the audit trail has %v", got)
+			t.Errorf("got audit events %v", got)
 		}
 
-		// What changes afterwards is passed on, and only that.
+		// Only later changes are passed on.
 		a.FullName = "Ada King"
 		w.changed(a)
 		w.update(func(ctx context.Context, tx *store.Tx) error {
@@ -138,10 +138,10 @@ func TestClaim_WithThePassword(t *testing.T) {
 		w.batch(r)
 		u, _ := w.cloud.User("Countess")
 		if u.DisplayName != "Ada King" || u.Quota != "1 GB" || !w.cloud.Opens("Countess", "an entirely new passphrase") {
-			t.Errorf("after a change: %+v", u)
+			t.Errorf("after a change: got %+v", u)
 		}
-		if n := w.known(a); !n.HasUserPassword || n.Status != desired.Active || w.cloud.Strikes() != 0 {
-			t.Errorf("the row is %+v, %d strikes", n, w.cloud.Strikes())
+		if n := w.known(a); !n.HasUserPassword || n.Status != desired.Active || w.cloud.FailedLogins() != 0 {
+			t.Errorf("got row %+v, %d failed logins", n, w.cloud.FailedLogins())
 		}
 	})
 }
@@ -159,25 +159,25 @@ func TestClaim_WithAnAppPassword(t *testing.T) {
 	}
 	r := w.reconciler()
 	w.batch(r)
-	w.asItWas(a)
+	w.unchanged(a)
 	if u, _ := w.cloud.User("Countess"); len(u.AppPasswords) != 1 {
-		t.Errorf("app passwords: %v", u.AppPasswords)
+		t.Errorf("got app passwords %v", u.AppPasswords)
 	}
 
-	// Revoked, it opens nothing any more: the owner has to prove the account anew.
+	// Once revoked, it no longer works: the owner has to prove the account again.
 	w.cloud.RevokeAll("Countess")
 	if err := w.db.DiscardNextcloudAppPassword(t.Context(), a.ID, w.known(a).AppPassword, w.time()); err != nil {
 		t.Fatal(err)
 	}
 	w.batch(r)
 	if n := w.known(a); n.Status != desired.Conflict || n.LastError != reconcile.ClaimRequired || n.ConflictingID() != "Countess" || !n.Owned {
-		t.Errorf("the row is %+v", n)
+		t.Errorf("got row %+v", n)
 	}
 	if _, err := w.claim(by, herPassword); err != nil {
 		t.Fatal(err)
 	}
 	w.batch(r)
-	w.asItWas(a)
+	w.unchanged(a)
 }
 
 func TestClaim_TakenID(t *testing.T) {
@@ -192,17 +192,17 @@ func TestClaim_TakenID(t *testing.T) {
 	}
 	w.batch(r)
 	if u, _ := w.cloud.User("ada@example.org"); w.known(a).Status != desired.Active || u.Email != "private@example.com" {
-		t.Errorf("the row is %+v, the account %+v", w.known(a), u)
+		t.Errorf("got row %+v, account %+v", w.known(a), u)
 	}
 }
 
 func TestClaim_RefusesPrivilegedAndForeignAccounts(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(w *world){
-		"administrators":              func(w *world) { w.cloud.Appoint("Countess", "admin") },
-		"administrators of a group":   func(w *world) { w.cloud.Appoint("Countess", "staff") },
-		"accounts of other back ends": func(w *world) { w.cloud.SetBackend("Countess", "LDAP") },
-		"the gateway's own": func(w *world) {
+		"administrators":             func(w *world) { w.cloud.Appoint("Countess", "admin") },
+		"administrators of a group":  func(w *world) { w.cloud.Appoint("Countess", "staff") },
+		"accounts of other backends": func(w *world) { w.cloud.SetBackend("Countess", "LDAP") },
+		"the gateway's own account": func(w *world) {
 			w.settings.Admin = "countess"
 			w.settings.Password = herPassword
 			w.cloud.Appoint("Countess", "admin")
@@ -214,20 +214,20 @@ func TestClaim_RefusesPrivilegedAndForeignAccounts(t *testing.T) {
 			a, by := w.inConflict()
 			prepare(w)
 			_, err := w.claim(by, herPassword)
-			w.wants("claimed", err, "not_adoptable")
+			w.wantCode("claimed", err, "not_adoptable")
 			_, err = w.adopt(a.ID, "Countess")
-			w.wants("adopted", err, "not_adoptable")
+			w.wantCode("adopted", err, "not_adoptable")
 			for _, c := range w.cloud.Calls() {
 				if c.Path == "/ocs/v2.php/cloud/user" && c.User == "Countess" {
 					t.Error("the password was sent to Nextcloud")
 				}
 			}
 			if n := w.known(a); n.Link != desired.NoLink {
-				t.Errorf("the row is %+v", n)
+				t.Errorf("got row %+v", n)
 			}
 		})
 	}
-	t.Run("an account that becomes an administrator is left alone", func(t *testing.T) {
+	t.Run("an account that becomes an administrator stays unchanged", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, storetest.SQLite(t), nil)
 		a, by := w.inConflict()
@@ -242,39 +242,39 @@ func TestClaim_RefusesPrivilegedAndForeignAccounts(t *testing.T) {
 		})
 		w.batch(r)
 		if n := w.known(a); n.LastError != reconcile.NotAdoptable || !w.cloud.Opens("Countess", herPassword) {
-			t.Errorf("the row is %+v", n)
+			t.Errorf("got row %+v", n)
 		}
 	})
-	t.Run("nothing is in the way", func(t *testing.T) {
+	t.Run("no conflict", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, storetest.SQLite(t), nil)
 		a := w.register("ada@example.org")
 		w.batch(w.reconciler())
 		_, err := w.claim(w.proof(a), herPassword)
-		w.wants("claimed", err, "nothing_to_claim")
+		w.wantCode("claimed", err, "nothing_to_claim")
 	})
-	t.Run("the address went to somebody else", func(t *testing.T) {
+	t.Run("another account took the address", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, storetest.SQLite(t), nil)
 		a, by := w.inConflict()
 		w.cloud.Set("Countess", "email", "other@example.org")
 		_, err := w.claim(by, herPassword)
-		w.wants("claimed", err, "changed_meanwhile")
+		w.wantCode("claimed", err, "changed_meanwhile")
 		w.batch(w.reconciler())
 		if n := w.known(a); n.Status != desired.Active || n.NextcloudID != "ada@example.org" {
-			t.Errorf("the row is %+v", n)
+			t.Errorf("got row %+v", n)
 		}
 	})
 }
 
-// TestClaim_RefusesTheGatewaysOwnAccount is about an administrator whom the groups do not
-// give away: newer servers delegate single rights.
+// TestClaim_RefusesTheGatewaysOwnAccount covers an administrator who is in no administrators'
+// group: newer servers delegate single rights.
 func TestClaim_RefusesTheGatewaysOwnAccount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	for id, want := range map[string]bool{"countess": true, w.settings.Admin: false, strings.ToUpper(w.settings.Admin): false} {
 		if got := reconcile.Linkable(w.reconciler(), ocs.User{ID: id, Backend: ocs.OwnBackend}); got != want {
-			t.Errorf("%s may become a user's: %t", id, got)
+			t.Errorf("Linkable(%s) = %t", id, got)
 		}
 	}
 }

@@ -22,11 +22,11 @@ func TestClaim_AccountDeletedMeanwhile(t *testing.T) {
 		a, by := w.inConflict()
 		w.cloud.RemoveUser("Countess")
 		_, err := w.claim(by, herPassword)
-		w.wants("claimed", err, "changed_meanwhile")
+		w.wantCode("claimed", err, "changed_meanwhile")
 		w.batch(w.reconciler())
 		w.settled(a, adasPassword)
 	})
-	t.Run("after it", func(t *testing.T) {
+	t.Run("after the claim", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, storetest.SQLite(t), nil)
 		a, by := w.inConflict()
@@ -40,13 +40,13 @@ func TestClaim_AccountDeletedMeanwhile(t *testing.T) {
 			w.advance(time.Hour)
 		}
 		if n := w.known(a); n.Status != desired.Active || n.Link != desired.NoLink || n.NextcloudID != "Countess" {
-			t.Errorf("the row is %+v", n)
+			t.Errorf("got row %+v", n)
 		}
 		if u, _ := w.cloud.User("Countess"); u.DisplayName != a.FullName {
-			t.Errorf("the account is %+v", u)
+			t.Errorf("got account %+v", u)
 		}
 	})
-	t.Run("between the look and the password, which opens another account", func(t *testing.T) {
+	t.Run("after the lookup, and the password belongs to another account", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, storetest.SQLite(t), nil)
 		w.cloud.AddUser("ada@example.org", "x", "")
@@ -60,15 +60,15 @@ func TestClaim_AccountDeletedMeanwhile(t *testing.T) {
 			}
 		})
 		_, err := r.Claim(t.Context(), w.proof(a), herPassword, audit.New(audit.Claimed, a.ID, audit.Origin{}, w.time()))
-		w.wants("claimed", err, "wrong_nextcloud_password")
+		w.wantCode("claimed", err, "wrong_nextcloud_password")
 		if n := w.known(a); n.Link != desired.NoLink {
-			t.Errorf("the row is %+v", n)
+			t.Errorf("got row %+v", n)
 		}
 	})
 }
 
-// TestClaim_SurvivesACrashAnywhere stops after every call and commit of a claim,
-// and of the reconciler after it.
+// TestClaim_SurvivesACrashAnywhere stops after every call and commit of a claim and of the
+// reconciler after it.
 func TestClaim_SurvivesACrashAnywhere(t *testing.T) {
 	t.Parallel()
 	points := 0
@@ -94,18 +94,18 @@ func TestClaim_SurvivesACrashAnywhere(t *testing.T) {
 		if !crashed {
 			points = at - 1
 		}
-		w.advance(time.Hour) // the lease runs out
+		w.advance(time.Hour) // the lease expires
 		if _, err := w.claim(by, herPassword); err != nil {
-			t.Errorf("point %d: again: %v", at, err)
+			t.Errorf("point %d: second claim: %v", at, err)
 		}
 		for range 3 {
 			w.batch(w.reconciler())
 			w.advance(time.Hour)
 		}
-		w.asItWas(a)
+		w.unchanged(a)
 	}
-	if points < 7 { // begun, tried, claimed, looked, app password, kept, touched, settled
-		t.Errorf("only %d points were tried", points)
+	if points < 7 { // begin, try, claim, look, fetch app password, store, touch, settle
+		t.Errorf("only %d points were tested", points)
 	}
 }
 
@@ -122,7 +122,7 @@ func TestClaim_LostAnswer(t *testing.T) {
 			w := newWorld(t, storetest.SQLite(t), nil)
 			a, by := w.inConflict()
 			fault := nextcloudtest.CutAfter()
-			if name == "of the capabilities" || name == "of the account" { // which may be asked for again
+			if name == "of the capabilities" || name == "of the account" { // these calls may be repeated
 				fault = nextcloudtest.Maintenance()
 			}
 			w.cloud.Fail(nextcloudtest.Times(1, fault, lost))
@@ -141,12 +141,12 @@ func TestClaim_LostAnswer(t *testing.T) {
 				w.batch(w.reconciler())
 				w.advance(time.Hour)
 			}
-			w.asItWas(a)
+			w.unchanged(a)
 		})
 	}
 }
 
-// TestClaim_ExactlyOneConcurrentClaimWins claims one account many times at once.
+// TestClaim_ExactlyOneConcurrentClaimWins claims one account many times concurrently.
 func TestClaim_ExactlyOneConcurrentClaimWins(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -156,15 +156,15 @@ func TestClaim_ExactlyOneConcurrentClaimWins(t *testing.T) {
 		for range 3 {
 			all.Go(func() {
 				if n, err := w.claim(by, herPassword); err != nil || n.NextcloudID != "Countess" {
-					t.Errorf("%+v, %v", n, err)
+					t.Errorf("got %+v, %v", n, err)
 				}
 			})
 		}
 		all.Wait()
 		w.batch(w.reconciler())
-		w.asItWas(a)
+		w.unchanged(a)
 		if got := w.events(); got[audit.Claimed] != 1 {
-			t.Errorf("the audit trail has %v", got)
+			t.Errorf("got audit events %v", got)
 		}
 	})
 }
@@ -179,18 +179,18 @@ func TestClaim_ExcludesTheReconciler(t *testing.T) {
 		if point == "asked for the address" {
 			claimed = true
 			_, err := w.claim(by, herPassword)
-			w.wants("claimed", err, "nothing_to_claim")
+			w.wantCode("claimed", err, "nothing_to_claim")
 			_, err = w.adopt(a.ID, "Countess")
-			w.wants("adopted", err, "changed_meanwhile")
+			w.wantCode("adopted", err, "changed_meanwhile")
 		}
 	})
 	w.batch(r)
 	if !claimed {
-		t.Fatal("the reconciler did not get there")
+		t.Fatal("the reconciler did not reach the point")
 	}
 	if _, err := w.claim(by, herPassword); err != nil {
 		t.Fatal(err)
 	}
 	w.batch(w.reconciler())
-	w.asItWas(a)
+	w.unchanged(a)
 }

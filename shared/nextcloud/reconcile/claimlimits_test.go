@@ -21,25 +21,25 @@ func TestClaim_LimitsHoldAcrossProcesses(t *testing.T) {
 		a, by := w.inConflict()
 		for range 3 {
 			_, err := w.claim(by, "a guess")
-			w.wants("a wrong password", err, "wrong_nextcloud_password")
+			w.wantCode("a wrong password", err, "wrong_nextcloud_password")
 		}
 		calls := len(w.cloud.Calls())
 		_, err := w.claim(by, herPassword)
 		if c, wait := code(err); c != "too_many_claims" || wait <= 23*time.Hour || wait > 24*time.Hour {
-			t.Errorf("after three: %v, wait %v", err, wait)
+			t.Errorf("after three attempts: got %v, wait %v", err, wait)
 		}
-		if w.cloud.Strikes() != 3 {
-			t.Errorf("%d strikes after %d calls", w.cloud.Strikes(), len(w.cloud.Calls())-calls)
+		if w.cloud.FailedLogins() != 3 {
+			t.Errorf("%d failed logins in %d calls", w.cloud.FailedLogins(), len(w.cloud.Calls())-calls)
 		}
 		if got := w.events(); got[audit.ClaimRefused] != 3 || got[audit.Claimed] != 0 {
-			t.Errorf("the audit trail has %v", got)
+			t.Errorf("got audit events %v", got)
 		}
 		w.advance(24 * time.Hour)
 		if _, err := w.claim(by, herPassword); err != nil {
-			t.Errorf("a day later: %v", err)
+			t.Errorf("a day later: got %v", err)
 		}
 		w.batch(w.reconciler())
-		w.asItWas(a)
+		w.unchanged(a)
 	})
 }
 
@@ -74,7 +74,7 @@ func TestClaim_GlobalLimit(t *testing.T) {
 		}
 		w.advance(30 * time.Minute)
 		_, err := w.claim(by[8], "a guess")
-		w.wants("half an hour later", err, "wrong_nextcloud_password")
+		w.wantCode("half an hour later", err, "wrong_nextcloud_password")
 	})
 }
 
@@ -82,13 +82,13 @@ func TestClaim_RefusedWhileNextcloudThrottles(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	_, by := w.inConflict()
-	w.cloud.Strike("127.0.0.1", "somebody", 1)
+	w.cloud.AddFailedLogins("127.0.0.1", "somebody", 1)
 	_, err := w.claim(by, herPassword)
 	if c, wait := code(err); c != "too_many_claims" || wait <= 0 {
-		t.Errorf("with a delay: %v", err)
+		t.Errorf("with a delay: got %v", err)
 	}
 	w.cloud.Forgive()
 	if _, err := w.claim(by, herPassword); err != nil {
-		t.Errorf("without: %v", err)
+		t.Errorf("without a delay: got %v", err)
 	}
 }

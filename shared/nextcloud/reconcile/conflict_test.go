@@ -14,12 +14,12 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// TestReconciler_TakenAddressIsAConflict is about Nextcloud's login by
-// address, which works only while one account has it.
+// TestReconciler_TakenAddressIsAConflict covers Nextcloud's login by address, which works only
+// if exactly one account has the address.
 func TestReconciler_TakenAddressIsAConflict(t *testing.T) {
 	t.Parallel()
 	for name, address := range map[string]string{
-		"as it is": "ada@example.org", "in capitals": "Ada@EXAMPLE.org",
+		"same case": "ada@example.org", "other case": "Ada@EXAMPLE.org",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -29,13 +29,13 @@ func TestReconciler_TakenAddressIsAConflict(t *testing.T) {
 				a := w.register("ada@example.org")
 				w.batch(w.reconciler())
 				if n := w.known(a); n.Status != desired.Conflict || n.Owned || n.DueAt != nil {
-					t.Errorf("the row is %+v", n)
+					t.Errorf("got row %+v", n)
 				}
 				if users := w.cloud.Users(); len(users) != 2 {
 					t.Errorf("a second account has the address: %+v", users)
 				}
 				if !w.cloud.Opens("ada@example.org", "her own password") {
-					t.Error("the address does not open the first account any more")
+					t.Error("the first account's login by address no longer works")
 				}
 			})
 		})
@@ -62,12 +62,12 @@ func TestReconciler_SimilarAddressIsNoConflict(t *testing.T) {
 	a := w.register("ada@example.org")
 	w.batch(w.reconciler())
 	if n := w.known(a); n.Status != desired.Active {
-		t.Errorf("the row is %+v", n)
+		t.Errorf("got row %+v", n)
 	}
 }
 
-// TestReconciler_FetchesABoundedNumberOfAccounts has more accounts match the
-// search than are looked at.
+// TestReconciler_FetchesABoundedNumberOfAccounts has more accounts match the search than the
+// reconciler examines.
 func TestReconciler_FetchesABoundedNumberOfAccounts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
@@ -77,18 +77,18 @@ func TestReconciler_FetchesABoundedNumberOfAccounts(t *testing.T) {
 	a := w.register("ada@example.org")
 	w.batch(w.reconciler())
 	if n := w.known(a); n.Status != desired.Failed || n.LastError != reconcile.EmailAmbiguous || n.DueAt != nil {
-		t.Errorf("the row is %+v", n)
+		t.Errorf("got row %+v", n)
 	}
 	if _, there := w.cloud.User("ada@example.org"); there {
-		t.Error("an account was made without knowing whose the address is")
+		t.Error("an account was created without knowing the owner of the address")
 	}
 	if n := len(w.cloud.Calls()); n > 8 {
-		t.Errorf("%d calls", n)
+		t.Errorf("got %d calls", n)
 	}
 }
 
-// TestReconciler_ChangeToATakenAddressIsRefused changes an address to one that
-// somebody else has in Nextcloud.
+// TestReconciler_ChangeToATakenAddressIsRefused changes an address to one that another account
+// has in Nextcloud.
 func TestReconciler_ChangeToATakenAddressIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
@@ -100,13 +100,13 @@ func TestReconciler_ChangeToATakenAddressIsRefused(t *testing.T) {
 	w.changed(a)
 	w.batch(r)
 	if n := w.known(a); n.Status != desired.Active || n.LastError != reconcile.EmailTaken {
-		t.Errorf("the row is %+v", n)
+		t.Errorf("got row %+v", n)
 	}
 	if u, _ := w.cloud.User("ada@example.org"); u.Email != "ada@example.org" {
-		t.Errorf("the account has the address %s", u.Email)
+		t.Errorf("got address %s", u.Email)
 	}
 	if !w.cloud.Opens("charles@example.org", "his own password") {
-		t.Error("the address does not open the first account any more")
+		t.Error("the other account's login by address no longer works")
 	}
 }
 
@@ -114,9 +114,9 @@ func TestReconciler_ChangeToATakenAddressIsRefused(t *testing.T) {
 func TestReconciler_DeletedUsersReleaseTheirAddress(t *testing.T) {
 	t.Parallel()
 	for policy, want := range map[string]desired.Status{
-		"disable": desired.Active,   // nobody signs in to the disabled account
+		"disable": desired.Active,   // the disabled account cannot log in
 		"delete":  desired.Active,   //
-		"keep":    desired.Conflict, // the account that was kept has the address, and its owner can claim it
+		"keep":    desired.Conflict, // the kept account has the address, and its owner can claim it
 	} {
 		t.Run(policy, func(t *testing.T) {
 			t.Parallel()
@@ -127,15 +127,15 @@ func TestReconciler_DeletedUsersReleaseTheirAddress(t *testing.T) {
 				a := w.register("ada@example.org")
 				w.batch(w.reconciler())
 				if n := w.known(a); n.Status != want {
-					t.Errorf("the row is %+v", n)
+					t.Errorf("got row %+v", n)
 				}
 			})
 		})
 	}
 }
 
-// TestReconciler_WaitsForAnAddressToBeReleased has one user take the address
-// that another one gave up, before Nextcloud knows.
+// TestReconciler_WaitsForAnAddressToBeReleased gives one user the address that another one
+// gave up, before Nextcloud applies the change.
 func TestReconciler_WaitsForAnAddressToBeReleased(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_USER_ID": "uuid"})
@@ -154,13 +154,13 @@ func TestReconciler_WaitsForAnAddressToBeReleased(t *testing.T) {
 	b := w.register("ada@example.org")
 	w.batch(r)
 	if n := w.known(b); n.Status != desired.Pending || n.LastError != reconcile.EmailTaken || n.DueAt == nil {
-		t.Errorf("the row is %+v", n)
+		t.Errorf("got row %+v", n)
 	}
 	w.changed(ada)
 	w.batch(r)
 	w.advance(time.Hour)
 	w.batch(r)
 	if n := w.known(b); n.Status != desired.Active {
-		t.Errorf("the row is %+v", n)
+		t.Errorf("got row %+v", n)
 	}
 }

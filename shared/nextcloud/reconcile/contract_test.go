@@ -16,12 +16,12 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// TestContract_ExistingAccounts claims and adopts accounts at a real Nextcloud,
-// where the environment names one (make test-nextcloud).
+// TestContract_ExistingAccounts claims and adopts accounts on a real Nextcloud, if the
+// environment names one (make test-nextcloud).
 func TestContract_ExistingAccounts(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("NEXTCLOUD_CONTRACT") != "1" {
-		return // the same is tried at nextcloudtest by the other tests
+		return // the other tests do the same with nextcloudtest
 	}
 	env := map[string]string{}
 	for _, name := range []string{"NEXTCLOUD_URL", "NEXTCLOUD_ADMIN_USER", "NEXTCLOUD_ADMIN_PASSWORD", "NEXTCLOUD_CA_FILE"} {
@@ -49,10 +49,10 @@ func TestContract_ExistingAccounts(t *testing.T) {
 			a := w.register(address)
 			w.batch(w.reconciler())
 			if n := w.known(a); n.Status != desired.Conflict || n.LastError != reconcile.EmailTaken || n.ConflictingID() != id {
-				t.Fatalf("the row is %+v", n)
+				t.Fatalf("got row %+v", n)
 			}
 			if _, err := cloud.User(t.Context(), address); err == nil {
-				t.Error("a second account was made")
+				t.Error("a second account was created")
 			}
 			proof := secret.String(password)
 			if by == "app" {
@@ -66,19 +66,19 @@ func TestContract_ExistingAccounts(t *testing.T) {
 			}
 			r, login := w.reconciler(), w.proof(a)
 			if _, err := w.claim(login, "a wrong guess"); err != nil {
-				t.Logf("a wrong password: %v", err)
+				t.Logf("wrong password: %v", err)
 			}
 			n, err := r.Claim(t.Context(), login, proof, audit.New(audit.Claimed, a.ID, audit.Origin{}, w.time()))
 			t.Logf("claimed: %s %s, %v", n.NextcloudID, n.Link, err)
 			w.batch(r)
 			n = w.known(a)
 			u, err := cloud.User(t.Context(), id)
-			t.Logf("in the end: %s %s; Nextcloud: %s %s %v, %v", n.Status, n.LastError, u.Email, u.DisplayName, u.Quota, err)
+			t.Logf("finally: %s %s; Nextcloud: %s %s %v, %v", n.Status, n.LastError, u.Email, u.DisplayName, u.Quota, err)
 			if n.Status != desired.Active || u.Email != address || u.DisplayName != "Augusta" || u.Quota != 1<<30 {
-				t.Errorf("the row is %+v, the account %+v", n, u)
+				t.Errorf("got row %+v, account %+v", n, u)
 			}
 			if _, err := cloud.Authenticate(t.Context(), id, password); err != nil {
-				t.Errorf("the password: %v", err)
+				t.Errorf("password: %v", err)
 			}
 		})
 	}
@@ -86,6 +86,6 @@ func TestContract_ExistingAccounts(t *testing.T) {
 		w := newWorld(t, storetest.SQLite(t), env)
 		a := w.register("contract-admin@example.org")
 		_, err := w.adopt(a.ID, env["NEXTCLOUD_ADMIN_USER"])
-		w.wants("adopted", err, "not_adoptable")
+		w.wantCode("adopted", err, "not_adoptable")
 	})
 }

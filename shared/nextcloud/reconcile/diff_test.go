@@ -12,7 +12,7 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 )
 
-// TestDiff changes an account, or its desired state, in one way each.
+// TestDiff changes an account or its desired state in one way per case.
 func TestDiff(t *testing.T) {
 	t.Parallel()
 	type world struct {
@@ -36,35 +36,35 @@ func TestDiff(t *testing.T) {
 	}{
 		{"nothing differs", func(*world) {}, nil},
 		{"the account is missing", func(w *world) { w.actual = nil }, drift(reconcile.DriftMissing, "", "")},
-		{"it is disabled", func(w *world) { w.actual.Enabled = false }, drift(reconcile.DriftDisabled, "", "")},
+		{"the account is disabled", func(w *world) { w.actual.Enabled = false }, drift(reconcile.DriftDisabled, "", "")},
 
 		{"an enabled account should be disabled", func(w *world) { w.want.State = desired.Disabled }, drift(reconcile.DriftEnabled, "", "")},
 		{"an enabled account should be absent", func(w *world) { w.want.State = desired.Absent }, drift(reconcile.DriftEnabled, "", "")},
-		{"a disabled account should be disabled, whatever else differs", func(w *world) {
+		{"a disabled account should be disabled, other differences do not matter", func(w *world) {
 			w.want.State, w.actual.Enabled, w.actual.Email = desired.Disabled, false, "x@example.org"
 		}, nil},
 		{"an absent account should be absent", func(w *world) { w.want.State, w.actual = desired.Absent, nil }, nil},
-		{"somebody else's account should be disabled", func(w *world) { w.want.State, w.want.Owned = desired.Disabled, false }, nil},
+		{"a foreign account should be disabled", func(w *world) { w.want.State, w.want.Owned = desired.Disabled, false }, nil},
 
 		{"another e-mail address", func(w *world) { w.actual.Email = "x@example.org" }, drift(reconcile.DriftEmail, "ada@bücher.example", "x@example.org")},
 		{"no e-mail address", func(w *world) { w.actual.Email = "" }, drift(reconcile.DriftEmail, "ada@bücher.example", "")},
-		{"the same address in A-labels and capitals", func(w *world) { w.actual.Email = "Ada@XN--bcher-kva.example" }, nil},
+		{"the same address with A-labels and upper case", func(w *world) { w.actual.Email = "Ada@XN--bcher-kva.example" }, nil},
 		{"a linked account keeps its address", func(w *world) { w.actual.Email, w.want.KeepsEmail = "x@example.org", true }, nil},
 
 		{"another name", func(w *world) { w.actual.DisplayName = "Countess" }, drift(reconcile.DriftName, "Ada", "Countess")},
 		{"a user without a name", func(w *world) { w.want.FullName = "" }, nil},
-		{"a name that Nextcloud cuts off", func(w *world) { w.want.FullName, w.actual.DisplayName = long+"ä", long }, nil},
+		{"a name that Nextcloud truncates", func(w *world) { w.want.FullName, w.actual.DisplayName = long+"ä", long }, nil},
 		{"a linked account keeps its name", func(w *world) { w.actual.DisplayName, w.want.KeepsName = "Countess", true }, nil},
 
 		{"another quota", func(w *world) { w.actual.Quota = gigabytes(7) }, drift(reconcile.DriftQuota, "5 GB", "7 GB")},
 		{"no quota", func(w *world) { w.actual.Quota = quota.Unlimited }, drift(reconcile.DriftQuota, "5 GB", "none")},
 		{"an override", func(w *world) { w.want.QuotaOverride = "20 GB" }, drift(reconcile.DriftQuota, "20 GB", "5 GB")},
 		{"an override that keeps the quota", func(w *world) { w.want.QuotaOverride, w.actual.Quota = desired.KeepQuota, gigabytes(7) }, nil},
-		{"a quota that somebody changed in Nextcloud", func(w *world) {
+		{"a quota that was changed in Nextcloud", func(w *world) {
 			w.want.LastSetQuota, w.policy.KeepQuotas, w.actual.Quota = "5 GB", true, gigabytes(7)
 		}, kept(drift(reconcile.DriftQuota, "5 GB", "7 GB"))},
-		{"the same, where the policy resets it", func(w *world) { w.want.LastSetQuota, w.actual.Quota = "5 GB", gigabytes(7) }, drift(reconcile.DriftQuota, "5 GB", "7 GB")},
-		{"a new default that is not set yet", func(w *world) {
+		{"a quota that was changed in Nextcloud, with a policy that resets it", func(w *world) { w.want.LastSetQuota, w.actual.Quota = "5 GB", gigabytes(7) }, drift(reconcile.DriftQuota, "5 GB", "7 GB")},
+		{"a new default that is not applied yet", func(w *world) {
 			w.want.Quota, w.want.LastSetQuota, w.policy.KeepQuotas = "10 GB", "5 GB", true
 		}, drift(reconcile.DriftQuota, "10 GB", "5 GB")},
 
@@ -84,7 +84,8 @@ func TestDiff(t *testing.T) {
 	}
 }
 
-// TestDiff_ListsAllDrifts in the order in which an attempt corrects them.
+// TestDiff_ListsAllDrifts checks that drifts are listed in the order in which an attempt
+// corrects them.
 func TestDiff_ListsAllDrifts(t *testing.T) {
 	t.Parallel()
 	want := desired.Account{Spec: desired.Spec{State: desired.Present, Email: "ada@example.org", FullName: "Ada", Quota: "5 GB"}}

@@ -18,7 +18,7 @@ const MinAttemptTime = minAttemptTime
 // Key identifies the settings of r in the circuit breaker.
 func Key(r *Reconciler) string { return r.key }
 
-// Impatient limits the time of a call of r to what a test can wait for.
+// Impatient shortens the timeout of r's calls for tests.
 func Impatient(r *Reconciler, s Settings) {
 	r.nextcloud.Client = ocs.New(ocs.Config{URL: s.URL, AdminUser: s.Admin, AdminPassword: s.Password, Timeout: 300 * time.Millisecond})
 }

@@ -30,7 +30,7 @@ func TestReconciler_BrokenAccountDoesNotDelayOthers(t *testing.T) {
 	bad := w.register("bad@example.org")
 	w.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
 		if r.Method == http.MethodPut && on("bad@example.org")(r) {
-			return nextcloudtest.Crash() // as when a hook of the server fails for this user
+			return nextcloudtest.Crash() // as if a hook of the server failed for this user
 		}
 		return nil
 	})
@@ -41,7 +41,7 @@ func TestReconciler_BrokenAccountDoesNotDelayOthers(t *testing.T) {
 		w.advance(15 * time.Second)
 		w.batch(r)
 		if n := w.known(fresh); n.Status != desired.Active {
-			t.Fatalf("round %d: a new account waits for one that cannot be made: %s %s", i, n.Status, n.LastError)
+			t.Fatalf("round %d: a broken account delays a new one: %s %s", i, n.Status, n.LastError)
 		}
 		w.advance(15 * time.Minute)
 	}
@@ -67,7 +67,7 @@ func TestReconciler_OutageParksNoAccount(t *testing.T) {
 				w.advance(time.Hour)
 			}
 			if n := w.known(a); n.Status != desired.Pending || n.Attempts != 0 {
-				t.Errorf("after a long outage: %s, %d attempts", n.Status, n.Attempts)
+				t.Errorf("after a long outage: got %s, %d attempts", n.Status, n.Attempts)
 			}
 			w.cloud.Fail(nil)
 			w.batch(r)
@@ -82,7 +82,7 @@ func TestReconciler_RefusedAddressDoesNotBlockOtherChanges(t *testing.T) {
 	a := w.register("ada@example.org")
 	r := w.reconciler()
 	w.batch(r)
-	a.Email = "ada@exämple.org" // fine for us, refused by the edit
+	a.Email = "ada@exämple.org" // valid for the gateway, refused by Nextcloud
 	w.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
 		if r.Method == http.MethodPut && r.FormValue("key") == "email" {
 			return nextcloudtest.Answer(http.StatusBadRequest, "application/json",
@@ -97,10 +97,10 @@ func TestReconciler_RefusedAddressDoesNotBlockOtherChanges(t *testing.T) {
 	w.batch(r)
 	n := w.known(a)
 	if n.Status != desired.Active || n.LastError != reconcile.Refused || n.DueAt != nil {
-		t.Errorf("the row is %s, %s, due %v; want it active with the refusal visible", n.Status, n.LastError, n.DueAt)
+		t.Errorf("got row %s, %s, due %v; want it active with the refusal recorded", n.Status, n.LastError, n.DueAt)
 	}
 	if !w.cloud.Opens(n.NextcloudID, "an entirely new passphrase") {
-		t.Error("the refused address kept the password from being set")
+		t.Error("the refused address blocked the password change")
 	}
 }
 
@@ -112,13 +112,13 @@ func TestReconciler_StopsBeforeTheDeadline(t *testing.T) {
 	defer cancel()
 	got, err := w.reconciler().RunBatch(ctx, 10)
 	if err != nil || got != (reconcile.Result{Remaining: 1}) {
-		t.Errorf("a little before the deadline: %+v, %v; want nothing begun and no error", got, err)
+		t.Errorf("just before the deadline: got %+v, %v; want no attempt and no error", got, err)
 	}
 	if n := len(w.cloud.Calls()); n != 0 {
-		t.Errorf("%d calls", n)
+		t.Errorf("got %d calls, want none", n)
 	}
 	if got := w.batch(w.reconciler()); got.Succeeded != 1 {
-		t.Errorf("the account was not given back: %+v", got)
+		t.Errorf("the lease was not released: %+v", got)
 	}
 }
 
@@ -129,11 +129,11 @@ func TestDeleted_KeepsNoPassword(t *testing.T) {
 			w := newWorld(t, db, map[string]string{"NEXTCLOUD_ON_DELETE": policy})
 			a := w.register(policy + "@example.org")
 			if w.known(a).PendingPassword == nil {
-				t.Fatal("no password waits, so the test shows nothing")
+				t.Fatal("no password is pending, so the test proves nothing")
 			}
 			w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Deleted(ctx, tx, a, w.time()) })
 			if n, err := db.NextcloudAccount(t.Context(), a.ID); err == nil && n.PendingPassword != nil {
-				t.Errorf("%s: the password of a deleted user still waits", policy)
+				t.Errorf("%s: the password of a deleted user is still pending", policy)
 			}
 		}
 	})
@@ -146,7 +146,7 @@ func TestDeleted_KeepLeavesTheAccountUnchanged(t *testing.T) {
 	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Deleted(ctx, tx, a, w.time()) })
 	w.batch(w.reconciler())
 	if _, there := w.cloud.User("ada@example.org"); there {
-		t.Error("an account was made for a user who is gone")
+		t.Error("an account was created for a deleted user")
 	}
 
 	bob := w.register("bob@example.org")
@@ -158,10 +158,10 @@ func TestDeleted_KeepLeavesTheAccountUnchanged(t *testing.T) {
 		return w.recorder.Deleted(ctx, tx, bob, w.time())
 	})
 	if got := w.batch(w.reconciler()); got.Attempted != 0 {
-		t.Errorf("the account of a user who is gone is still worked on: %+v", got)
+		t.Errorf("the account of a deleted user is still processed: %+v", got)
 	}
 	if n := w.known(bob); n.PendingPassword != nil || !w.cloud.Opens("bob@example.org", adasPassword) {
-		t.Errorf("the account was not left as it is: %+v", n)
+		t.Errorf("the account was changed: %+v", n)
 	}
 }
 
@@ -180,7 +180,7 @@ func TestReconciler_LostKeyBlocksNothing(t *testing.T) {
 		w.advance(time.Minute)
 	}
 	if n := w.known(a); n.Status != desired.Active || !n.Owned {
-		t.Errorf("the row is %s, %s", n.Status, n.LastError)
+		t.Errorf("got row %s, %s", n.Status, n.LastError)
 	}
 }
 
@@ -193,12 +193,12 @@ func TestReconciler_ProvesOwnershipByTheAccountID(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The id is somebody else's, and a third account has it as its address.
+	// The ID belongs to another account, and a third one has it as its address.
 	w.cloud.AddUser("ada@example.org", "her own password", "")
 	w.cloud.AddUser("other", first, "ada@example.org")
 	w.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
 		if user, password, _ := r.BasicAuth(); user == "ada@example.org" && password == first.Reveal() {
-			// A login name is an address, too: the server tries it after the id.
+			// A login name may be an address: the server tries it after the ID.
 			return func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
 				r.SetBasicAuth("other", password)
 				next.ServeHTTP(rw, r)
@@ -208,7 +208,7 @@ func TestReconciler_ProvesOwnershipByTheAccountID(t *testing.T) {
 	})
 	w.batch(w.reconciler())
 	if n := w.known(a); n.Status != desired.Conflict || n.Owned {
-		t.Errorf("the row is %s, owned %v; another account opened", n.Status, n.Owned)
+		t.Errorf("got row %s, owned = %v; another account accepted the password", n.Status, n.Owned)
 	}
 }
 
@@ -222,7 +222,7 @@ func TestReconciler_SurvivesACrashDuringAnotherRun(t *testing.T) {
 			r, seen := w.reconciler(), 0
 			reconcile.OnTrace(r, func(string) {
 				seen++
-				if _, err := other.RunBatch(t.Context(), 10); err != nil { // finds it leased
+				if _, err := other.RunBatch(t.Context(), 10); err != nil { // finds the account leased
 					t.Error(err)
 				}
 				if seen == at {
@@ -230,7 +230,7 @@ func TestReconciler_SurvivesACrashDuringAnotherRun(t *testing.T) {
 				}
 			})
 			if !crashes(func() { w.batch(r) }) {
-				t.Fatalf("there is no point %d", at)
+				t.Fatalf("point %d was not reached", at)
 			}
 			w.advance(time.Hour)
 			w.batch(other)
@@ -243,7 +243,7 @@ func TestReconciler_SurvivesACrashDuringAnotherRun(t *testing.T) {
 				}
 			}
 			if creates != 1 {
-				t.Errorf("point %d: %d accounts were made", at, creates)
+				t.Errorf("point %d: %d accounts were created", at, creates)
 			}
 		}
 	})
@@ -256,10 +256,10 @@ func TestReconciler_KeepsSecretsOutOfTheRow(t *testing.T) {
 	n := w.known(a)
 	for _, box := range [][]byte{n.PendingPassword, n.InitialPassword} {
 		if strings.Contains(string(box), adasPassword.Reveal()) {
-			t.Error("a password is stored in the clear")
+			t.Error("a password is stored in plain text")
 		}
 	}
 	if _, err := w.recorder.Box.Open(n.PendingPassword, string(account.NewID())); !errors.Is(err, seal.ErrOpen) {
-		t.Errorf("the box opens for another user: %v", err)
+		t.Errorf("the sealed password opens for another user: %v", err)
 	}
 }

@@ -19,12 +19,12 @@ func TestAdopt_LinksOnly(t *testing.T) {
 		a, by := w.inConflict()
 		w.cloud.AddUser("lovelace", herPassword, "")
 		_, err := w.adopt(a.ID, "nobody")
-		w.wants("an id that nobody has", err, "no_nextcloud_account")
+		w.wantCode("an unused ID", err, "no_nextcloud_account")
 		if n, err := w.adopt(a.ID, ""); err != nil || n.NextcloudID != "Countess" || n.Link != desired.Adopted || n.LastError != reconcile.ClaimRequired {
-			t.Errorf("%+v, %v", n, err)
+			t.Errorf("got %+v, %v", n, err)
 		}
 		if n, err := w.adopt(a.ID, "LOVELACE"); err != nil || n.NextcloudID != "lovelace" {
-			t.Errorf("another one: %+v, %v", n, err)
+			t.Errorf("second adoption: got %+v, %v", n, err)
 		}
 		if _, err := w.adopt(a.ID, "Countess"); err != nil {
 			t.Error(err)
@@ -32,14 +32,14 @@ func TestAdopt_LinksOnly(t *testing.T) {
 		w.cloud.RemoveUser("lovelace")
 		b := w.register("b@example.org")
 		_, err = w.adopt(b.ID, "countess")
-		w.wants("another user's", err, "already_linked")
+		w.wantCode("another user's account", err, "already_linked")
 
-		// Nothing is tried at it: each try would count as a failed login.
+		// Nothing is tried with it: each attempt would count as a failed login.
 		w.retry(a)
 		w.changed(a)
 		w.batch(w.reconciler())
-		if n := w.known(a); n.Status != desired.Conflict || n.LastError != reconcile.ClaimRequired || w.cloud.Strikes() != 0 {
-			t.Errorf("the row is %+v, %d strikes", n, w.cloud.Strikes())
+		if n := w.known(a); n.Status != desired.Conflict || n.LastError != reconcile.ClaimRequired || w.cloud.FailedLogins() != 0 {
+			t.Errorf("got row %+v, %d failed logins", n, w.cloud.FailedLogins())
 		}
 		w.removed(b)
 		w.cloud.RemoveUser("b@example.org")
@@ -47,11 +47,11 @@ func TestAdopt_LinksOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.batch(w.reconciler())
-		w.asItWas(a)
+		w.unchanged(a)
 		_, err = w.adopt(a.ID, "Countess")
-		w.wants("one that is claimed", err, "already_linked")
+		w.wantCode("a claimed account", err, "already_linked")
 		if got := w.events(); got[audit.Adopted] != 3 || got[audit.Claimed] != 1 {
-			t.Errorf("the audit trail has %v", got)
+			t.Errorf("got audit events %v", got)
 		}
 	})
 }
@@ -71,18 +71,18 @@ func TestLinked_OutlivesItsUser(t *testing.T) {
 			w.batch(r)
 			w.removed(a)
 			if u, there := w.cloud.User("Countess"); !there || !u.Enabled || !w.cloud.Opens("Countess", herPassword) {
-				t.Errorf("the account is %+v", u)
+				t.Errorf("got account %+v", u)
 			}
 			if _, err := w.db.NextcloudAccount(t.Context(), a.ID); !errors.Is(err, account.ErrNotFound) {
-				t.Errorf("the row is still there: %v", err)
+				t.Errorf("got %v, want the row gone", err)
 			}
 			again := w.register("ada@example.org")
 			w.batch(r)
 			if _, err := w.claim(w.proof(again), herPassword); err != nil {
-				t.Errorf("claimed by the user's next account: %v", err)
+				t.Errorf("claim by the user's next account: %v", err)
 			}
 			w.batch(r)
-			w.asItWas(again)
+			w.unchanged(again)
 		})
 	}
 }
@@ -95,13 +95,12 @@ func TestLinked_AdoptedOutlivesItsUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.removed(a)
-	if u, there := w.cloud.User("Countess"); !there || !u.Enabled || w.cloud.Strikes() != 0 {
-		t.Errorf("the account is %+v", u)
+	if u, there := w.cloud.User("Countess"); !there || !u.Enabled || w.cloud.FailedLogins() != 0 {
+		t.Errorf("got account %+v", u)
 	}
 }
 
-// TestLinked_IsDisabledWithItsUser is about the state of a user who is there: a
-// disabled one must not get at the files.
+// TestLinked_IsDisabledWithItsUser checks that a disabled user cannot access the files.
 func TestLinked_IsDisabledWithItsUser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
@@ -116,10 +115,10 @@ func TestLinked_IsDisabledWithItsUser(t *testing.T) {
 	w.changed(a)
 	w.batch(r)
 	if u, _ := w.cloud.User("Countess"); u.Enabled {
-		t.Error("it is enabled")
+		t.Error("the account is enabled")
 	}
 	a.DisabledAt = nil
 	w.changed(a)
 	w.batch(r)
-	w.asItWas(a)
+	w.unchanged(a)
 }

@@ -20,7 +20,7 @@ import (
 
 const adasNewPassword = secret.String("an entirely new passphrase")
 
-// nth answers the nth call from now on with a fault.
+// nth answers the nth call from now on with fault.
 func nth(n int64, fault nextcloudtest.Fault) (choose func(*http.Request) nextcloudtest.Fault, met func() bool) {
 	var calls atomic.Int64
 	return func(*http.Request) nextcloudtest.Fault {
@@ -31,9 +31,9 @@ func nth(n int64, fault nextcloudtest.Fault) (choose func(*http.Request) nextclo
 	}, func() bool { return calls.Load() >= n }
 }
 
-// converges runs batches until a is as wished with that password, and fails the
-// test where it is called active without files, or a refusal is told that was
-// none.
+// converges runs batches until a is in the desired state with that password. It fails the test
+// if the account is active while its files are unreachable, or if it reports a refusal
+// although there was none.
 func (w *world) converges(a account.Account, password secret.String, choose func(*http.Request) nextcloudtest.Fault) {
 	w.t.Helper()
 	for range 3 {
@@ -42,15 +42,15 @@ func (w *world) converges(a account.Account, password secret.String, choose func
 		w.cloud.Fail(nil)
 		n := w.known(a)
 		if _, opens := w.apps(a); n.Status == desired.Active && !opens {
-			w.t.Error("it is active, and its files cannot be reached")
+			w.t.Error("the account is active, but its files cannot be reached")
 		}
 		if n.LastError == reconcile.NoAppPassword || n.LastError == reconcile.PasswordRefused || n.LastError == reconcile.PasswordLost {
-			w.t.Errorf("nothing was refused, and the account tells %s", n.LastError)
+			w.t.Errorf("nothing was refused, but the account reports %s", n.LastError)
 		}
 		w.advance(time.Minute)
 	}
 	w.settled(a, password)
-	w.advance(10 * time.Minute) // until app passwords of before a change die, unless somebody signed in
+	w.advance(10 * time.Minute) // until older app passwords become invalid, unless the user logged in
 	w.settled(a, password)
 }
 
@@ -90,8 +90,8 @@ func TestReconciler_SurvivesEveryLostCall(t *testing.T) {
 	}
 }
 
-// TestReconciler_SurvivesACrashDuringAPasswordChange stops after every call and
-// commit of it, in turn.
+// TestReconciler_SurvivesACrashDuringAPasswordChange stops after every call and commit of the
+// change, in turn.
 func TestReconciler_SurvivesACrashDuringAPasswordChange(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -107,21 +107,21 @@ func TestReconciler_SurvivesACrashDuringAPasswordChange(t *testing.T) {
 				}
 			})
 			crashed = crashes(func() { w.batch(r) })
-			w.advance(time.Hour) // the lease runs out
+			w.advance(time.Hour) // the lease expires
 			w.converges(a, adasNewPassword, nil)
 			w.gone(a)
 		}
 	})
 }
 
-// TestReconciler_KeepsThePasswordUntilFilesAreReachable has a Nextcloud that makes
-// app passwords, and is so slow with it that nobody waits for the first ones.
+// TestReconciler_KeepsThePasswordUntilFilesAreReachable has a Nextcloud that creates app
+// passwords so slowly that the first requests time out.
 func TestReconciler_KeepsThePasswordUntilFilesAreReachable(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, nil)
 		a := w.register("ada@example.org")
-		const slow = 10 // more than the failures after which an account is given up
+		const slow = 10 // more failures than it takes to park an account
 		end := make(chan struct{})
 		defer close(end)
 		w.cloud.Fail(nextcloudtest.Times(slow, nextcloudtest.Slow(end), func(r *http.Request) bool {
@@ -132,7 +132,7 @@ func TestReconciler_KeepsThePasswordUntilFilesAreReachable(t *testing.T) {
 			reconcile.Impatient(r, w.settings)
 			w.batch(r)
 			if n := w.known(a); n.Status != desired.Pending || n.LastError != reconcile.Unavailable || n.PendingPassword == nil || n.DueAt == nil {
-				t.Errorf("after a time-out the row is %s, %s, due %v, password kept %v", n.Status, n.LastError, n.DueAt, n.PendingPassword != nil)
+				t.Errorf("after a timeout: got row %s, %s, due %v, password kept %v", n.Status, n.LastError, n.DueAt, n.PendingPassword != nil)
 			}
 			w.advance(20 * time.Minute)
 		}
@@ -145,7 +145,7 @@ func TestReconciler_KeepsThePasswordUntilFilesAreReachable(t *testing.T) {
 			}
 		}
 		if edits != 1 {
-			t.Errorf("the password was set %d times", edits)
+			t.Errorf("the password was set %d times, want once", edits)
 		}
 	})
 }
@@ -157,7 +157,7 @@ func (w *world) changePassword(a account.Account, to secret.String) {
 	})
 }
 
-// gone takes a's account out of the way of the next world on this database.
+// gone removes a's account so that the next world can use this database.
 func (w *world) gone(a account.Account) {
 	w.t.Helper()
 	w.update(func(ctx context.Context, tx *store.Tx) error {

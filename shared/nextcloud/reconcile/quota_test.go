@@ -14,7 +14,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// setQuota wishes a quota of a's own, as an administrator does.
+// setQuota sets a quota for a, as an administrator does.
 func (w *world) setQuota(a account.Account, own string) {
 	w.t.Helper()
 	w.update(func(ctx context.Context, tx *store.Tx) error {
@@ -37,10 +37,10 @@ func (w *world) hasQuota(a account.Account, want string) {
 	w.t.Helper()
 	w.advance(time.Minute)
 	if res := w.batch(w.reconciler()); res.Failed != 0 {
-		w.t.Errorf("%+v: %s", res, w.known(a).LastError)
+		w.t.Errorf("got %+v: %s", res, w.known(a).LastError)
 	}
 	if u, ok := w.cloud.User(w.known(a).NextcloudID); !ok || u.Quota != want {
-		w.t.Errorf("the quota is %q, want %q", u.Quota, want)
+		w.t.Errorf("got quota %q, want %q", u.Quota, want)
 	}
 }
 
@@ -55,7 +55,7 @@ func TestQuota_PerAccount(t *testing.T) {
 		w.hasQuota(a, "5 GB")
 		w.setQuota(a, "1 GB")
 		if n := w.known(a); n.Status != desired.Pending || n.QuotaOverride != "1 GB" {
-			t.Errorf("the row is %+v", n)
+			t.Errorf("got row %+v", n)
 		}
 		w.hasQuota(a, "1 GB")
 
@@ -65,7 +65,7 @@ func TestQuota_PerAccount(t *testing.T) {
 		w.setQuota(a, "none")
 		w.hasQuota(a, "none")
 		if n := w.known(a); n.Used == nil || n.Total != nil {
-			t.Errorf("the row is %+v", n)
+			t.Errorf("got row %+v", n)
 		}
 		w.setQuota(a, "")
 		w.hasQuota(a, "10 GB")
@@ -82,14 +82,14 @@ func TestQuota_SurvivesAnOutage(t *testing.T) {
 	w.advance(time.Minute)
 	w.batch(w.reconciler())
 	if n := w.known(a); n.Status != desired.Pending || n.LastError != reconcile.Unavailable {
-		t.Errorf("the row is %+v", n)
+		t.Errorf("got row %+v", n)
 	}
 	w.cloud.SetMaintenance(false)
 	w.advance(time.Hour)
 	w.hasQuota(a, "20 GB")
 }
 
-// TestQuota_ChangedInNextcloud plays an administrator who raises a quota there.
+// TestQuota_ChangedInNextcloud plays an administrator who raises a quota in Nextcloud.
 func TestQuota_ChangedInNextcloud(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -102,33 +102,33 @@ func TestQuota_ChangedInNextcloud(t *testing.T) {
 			Kind: "quota", NextcloudID: "ada@example.org", UserID: a.ID, Wanted: "5 GB", Found: "30 GB", Kept: true,
 		}}
 		if diff := cmp.Diff(want, c.Drifts); diff != "" || c.Drifted() != 0 {
-			t.Errorf("%d to put right (-want +got):\n%s", c.Drifted(), diff)
+			t.Errorf("%d drifts to repair (-want +got):\n%s", c.Drifted(), diff)
 		}
 		if n := w.known(a); n.Total == nil || *n.Total != 30<<30 {
-			t.Errorf("what the sweep saw is not noted: %+v", n)
+			t.Errorf("the sweep's finding was not recorded: %+v", n)
 		}
 		w.rename(&a, "Ada King")
 		w.hasQuota(a, "30 GB")
-		w.recorder.Quota = "10 GB" // a default is for accounts that nobody set
+		w.recorder.Quota = "10 GB" // a default applies only to accounts without a quota of their own
 		w.rename(&a, "Ada Lovelace")
 		w.hasQuota(a, "30 GB")
 		if n := w.known(a); n.Status != desired.Active || n.Total == nil || *n.Total != 30<<30 {
-			t.Errorf("the row is %+v", n)
+			t.Errorf("got row %+v", n)
 		}
 
 		w.settings.KeepQuotas = false
 		if c = w.compare(w.reconciler()); len(c.Drifts) != 1 || c.Drifts[0].Kept || c.Drifted() != 1 {
-			t.Errorf("%d to put right: %+v", c.Drifted(), c.Drifts)
+			t.Errorf("%d drifts to repair: %+v", c.Drifted(), c.Drifts)
 		}
 		if due, err := w.reconciler().ScheduleRepair(t.Context(), c); err != nil || due != 1 {
-			t.Errorf("%d were made due, %v", due, err)
+			t.Errorf("%d accounts were made due, %v", due, err)
 		}
 		w.hasQuota(a, "10 GB")
 		w.settings.KeepQuotas = true
 		w.cloud.Set("ada@example.org", "quota", "30 GB")
-		w.setQuota(a, "") // said again here, it holds there
+		w.setQuota(a, "") // setting it again overrides Nextcloud
 		w.hasQuota(a, "10 GB")
-		w.recorder.Quota = "15 GB" // and follows the default as before
+		w.recorder.Quota = "15 GB" // it follows the default again
 		w.rename(&a, "Ada King")
 		w.hasQuota(a, "15 GB")
 	})
@@ -144,13 +144,13 @@ func TestQuota_LeftUnchanged(t *testing.T) {
 	w.rename(&a, "Ada King")
 	w.hasQuota(a, "30 GB")
 	if c := w.compare(w.reconciler()); len(c.Drifts) != 0 {
-		t.Errorf("%+v", c.Drifts)
+		t.Errorf("got drifts %+v", c.Drifts)
 	}
 	w.cloud.RemoveUser("ada@example.org")
 	w.rename(&a, "Ada Lovelace")
 	w.advance(time.Minute)
 	w.batch(w.reconciler())
-	w.hasQuota(a, "5 GB") // nothing is left to keep
+	w.hasQuota(a, "5 GB") // no change to keep
 	w.setQuota(a, "2 GB")
 	w.hasQuota(a, "2 GB")
 }
@@ -163,7 +163,7 @@ func TestQuota_RecreatedAccountGetsTheDesiredQuota(t *testing.T) {
 	w.cloud.RemoveUser("ada@example.org")
 	w.rename(&a, "Ada King")
 	w.advance(time.Minute)
-	w.batch(w.reconciler()) // notices
+	w.batch(w.reconciler()) // detects the loss
 	w.setQuota(a, "1 GB")
 	w.hasQuota(a, "1 GB")
 }
@@ -178,10 +178,10 @@ func TestUsage_ReportsWhenItWasMeasured(t *testing.T) {
 			t.Helper()
 			n, err := w.reconciler().Usage(t.Context(), w.known(a))
 			if err != nil || *n.Used != used || !n.UsedAt.Equal(asOf) {
-				t.Errorf("%d used as of %v, want %d as of %v; %v", *n.Used, n.UsedAt, used, asOf, err)
+				t.Errorf("got %d bytes used as of %v, want %d as of %v; %v", *n.Used, n.UsedAt, used, asOf, err)
 			}
 			if kept := w.known(a); *kept.Used != used || !kept.UsedAt.Equal(asOf) {
-				t.Errorf("%d used as of %v is kept", *kept.Used, kept.UsedAt)
+				t.Errorf("stored: %d bytes used as of %v", *kept.Used, kept.UsedAt)
 			}
 		}
 		w.cloud.SetUsed("ada@example.org", 1<<20)
@@ -190,7 +190,7 @@ func TestUsage_ReportsWhenItWasMeasured(t *testing.T) {
 		is(1<<20, seen)
 		w.cloud.SetUsed("ada@example.org", 2<<20)
 		w.advance(time.Second)
-		is(1<<20, seen) // asked a second ago
+		is(1<<20, seen) // queried a second ago
 		w.cloud.SetMaintenance(true)
 		w.advance(time.Hour)
 		is(1<<20, seen) // no answer
@@ -202,13 +202,13 @@ func TestUsage_ReportsWhenItWasMeasured(t *testing.T) {
 		w.rename(&a, "Ada King")
 		w.batch(w.reconciler())
 		if n := w.known(a); *n.Used != 3<<20 || !n.UsedAt.Equal(w.time()) {
-			t.Errorf("a try read %d as of %v", *n.Used, n.UsedAt)
+			t.Errorf("attempt: got %d as of %v", *n.Used, n.UsedAt)
 		}
 		if err := db.SetUsage(t.Context(), a.ID, 7, nil, w.time().Add(-time.Second)); err != nil {
 			t.Fatal(err)
 		}
 		if n := w.known(a); *n.Used != 3<<20 || !n.UsedAt.Equal(w.time()) {
-			t.Errorf("an answer that was overtaken is kept: %d as of %v", *n.Used, n.UsedAt)
+			t.Errorf("a stale answer is stored: %d as of %v", *n.Used, n.UsedAt)
 		}
 	})
 }

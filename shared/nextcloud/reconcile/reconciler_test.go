@@ -30,16 +30,16 @@ func TestReconciler_CreatesTheAccount(t *testing.T) {
 		}
 		calls := len(w.cloud.Calls())
 		if got := w.batch(w.reconciler()); got != (reconcile.Result{}) || len(w.cloud.Calls()) != calls {
-			t.Errorf("with nothing to do: %+v, %d calls", got, len(w.cloud.Calls())-calls)
+			t.Errorf("with nothing to do: got %+v, %d calls", got, len(w.cloud.Calls())-calls)
 		}
 	})
 }
 
-// errCrash is what a simulated crash panics with.
+// errCrash is the panic value of a simulated crash.
 type errCrash struct{}
 
-// TestReconciler_SurvivesACrashAnywhere stops the reconciler after every single
-// call and commit of one user's provisioning, in turn, and starts it again.
+// TestReconciler_SurvivesACrashAnywhere stops the reconciler after every single call and
+// commit of one user's provisioning, in turn, and restarts it.
 func TestReconciler_SurvivesACrashAnywhere(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -56,9 +56,9 @@ func TestReconciler_SurvivesACrashAnywhere(t *testing.T) {
 					}
 				})
 				if !crashes(func() { w.batch(r) }) {
-					points = at - 1 // it ran to its end
+					points = at - 1 // it ran to completion
 				}
-				w.advance(time.Hour) // the lease runs out
+				w.advance(time.Hour) // the lease expires
 				for range 3 {
 					w.batch(w.reconciler())
 				}
@@ -68,8 +68,8 @@ func TestReconciler_SurvivesACrashAnywhere(t *testing.T) {
 				break
 			}
 		}
-		if points < 7 { // look, create, own, look, edit, sign in, settle
-			t.Errorf("only %d points were tried", points)
+		if points < 7 { // look, create, own, look, edit, log in, settle
+			t.Errorf("only %d points were tested", points)
 		}
 	})
 }
@@ -91,8 +91,8 @@ func crashes(fn func()) (crashed bool) {
 func TestReconciler_SurvivesALostAnswer(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]nextcloudtest.Fault{
-		"cut after the effect": nextcloudtest.CutAfter(), "cut before it": nextcloudtest.CutBefore(),
-		"500 after the effect": nextcloudtest.CrashAfter(), "500 before it": nextcloudtest.Crash(),
+		"cut after the effect": nextcloudtest.CutAfter(), "cut before the effect": nextcloudtest.CutBefore(),
+		"500 after the effect": nextcloudtest.CrashAfter(), "500 before the effect": nextcloudtest.Crash(),
 		"maintenance": nextcloudtest.Maintenance(),
 	} {
 		for _, method := range []string{http.MethodPost, http.MethodGet, http.MethodPut} {
@@ -136,7 +136,7 @@ func TestReconciler_ConcurrentRunsDoNothingTwice(t *testing.T) {
 		}
 		wg.Wait()
 		if got := results[0].Succeeded + results[1].Succeeded; got != people {
-			t.Errorf("%d accounts were made, want %d", got, people)
+			t.Errorf("%d accounts were created, want %d", got, people)
 		}
 		creates := 0
 		for _, c := range w.cloud.Calls() {
@@ -157,7 +157,7 @@ func TestReconciler_NeverTouchesAForeignAccount(t *testing.T) {
 	a := w.register("ada@example.org")
 	w.batch(w.reconciler())
 	if n := w.known(a); n.Status != desired.Conflict || n.LastError != reconcile.IDTaken || n.Owned || n.DueAt != nil {
-		t.Errorf("the row is %+v", n)
+		t.Errorf("got row %+v", n)
 	}
 	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Deleted(ctx, tx, a, w.time()) })
 	w.batch(w.reconciler())
@@ -181,10 +181,10 @@ func TestReconciler_AppliesTheDesiredState(t *testing.T) {
 	})
 	w.batch(r)
 	w.settled(a, "an entirely new passphrase")
-	w.advance(10 * time.Minute) // until app passwords of before a change die, unless somebody signed in
+	w.advance(10 * time.Minute) // until older app passwords become invalid, unless the user logged in
 	w.settled(a, "an entirely new passphrase")
 	if n := w.known(a); n.NextcloudID != "ada@example.org" {
-		t.Errorf("the Nextcloud id followed the address: %s", n.NextcloudID)
+		t.Errorf("the Nextcloud ID changed with the address: %s", n.NextcloudID)
 	}
 
 	disabled := w.time()
@@ -192,13 +192,13 @@ func TestReconciler_AppliesTheDesiredState(t *testing.T) {
 	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Changed(ctx, tx, a, w.time()) })
 	w.batch(r)
 	if u, _ := w.cloud.User("ada@example.org"); u.Enabled || w.known(a).Status != desired.Inactive {
-		t.Errorf("not disabled: %+v", u)
+		t.Errorf("account not disabled: %+v", u)
 	}
 
 	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Deleted(ctx, tx, a, w.time()) })
 	w.batch(r)
 	if _, there := w.cloud.User("ada@example.org"); there {
-		t.Error("not deleted")
+		t.Error("account not deleted")
 	}
 	if _, err := w.db.NextcloudAccount(t.Context(), a.ID); err == nil {
 		t.Error("the row outlived the deletion")
@@ -218,10 +218,10 @@ func TestReconciler_RecreatesALostAccount(t *testing.T) {
 	w.batch(r)
 	w.batch(r)
 	if n := w.known(a); n.Status != desired.Active || !n.Owned {
-		t.Errorf("the row is %+v", n)
+		t.Errorf("got row %+v", n)
 	}
 	if _, there := w.cloud.User("ada@example.org"); !there {
-		t.Error("the account was not made again")
+		t.Error("the account was not recreated")
 	}
 }
 
@@ -238,12 +238,12 @@ func TestReconciler_StopsIfTheAdministratorIsRefused(t *testing.T) {
 		w.advance(time.Second)
 	}
 	if n := len(w.cloud.Calls()); n != 1 {
-		t.Errorf("%d calls with a refused password, want 1: each is a strike", n)
+		t.Errorf("%d calls with a refused password, want 1: each is a failed login", n)
 	}
 	w.cloud.SetPassword("admin", adminPassword)
 	w.advance(time.Hour)
 	if got := w.batch(r); got.Succeeded != 5 {
-		t.Errorf("after the cool-down: %+v", got)
+		t.Errorf("after the cooldown: got %+v", got)
 	}
 }
 
@@ -259,7 +259,7 @@ func TestReconciler_ParksAndRetriesOnRequest(t *testing.T) {
 		w.advance(time.Hour)
 	}
 	if n := w.known(a); n.Status != desired.Failed || n.LastError != reconcile.Unexpected || n.DueAt != nil {
-		t.Fatalf("the row is %+v", n)
+		t.Fatalf("got row %+v", n)
 	}
 	w.cloud.Fail(nil)
 	w.retry(a)
@@ -267,8 +267,8 @@ func TestReconciler_ParksAndRetriesOnRequest(t *testing.T) {
 	w.settled(a, adasPassword)
 }
 
-// TestReconciler_ProxyErrorPageParksNoAccount puts a page of somebody else's
-// before every answer of Nextcloud.
+// TestReconciler_ProxyErrorPageParksNoAccount answers every call with the error page of a
+// proxy.
 func TestReconciler_ProxyErrorPageParksNoAccount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
@@ -282,7 +282,7 @@ func TestReconciler_ProxyErrorPageParksNoAccount(t *testing.T) {
 		w.advance(time.Hour)
 	}
 	if n := w.known(a); n.Status != desired.Pending || n.Attempts != 0 || n.DueAt == nil {
-		t.Errorf("the row is %+v", n)
+		t.Errorf("got row %+v", n)
 	}
 	w.cloud.Fail(nil)
 	w.batch(r)
@@ -306,7 +306,7 @@ func TestReconciler_KeepsConcurrentChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n := w.known(a); n.Status != desired.Pending || n.DueAt == nil {
-		t.Errorf("the new wish reads as done: %+v", n)
+		t.Errorf("the new desired state is reported as applied: %+v", n)
 	}
 	w.batch(r)
 	w.settled(a, adasPassword)
@@ -316,7 +316,7 @@ func TestReconciler_NeverDeletesAForeignAccount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_ON_DELETE": "delete"})
 	w.cloud.AddUser("ada@example.org", "her own password", "")
-	a := w.register("ada@example.org") // deleted again before anybody tried to make it
+	a := w.register("ada@example.org") // deleted before the first attempt to create it
 	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Deleted(ctx, tx, a, w.time()) })
 	w.batch(w.reconciler())
 	if u, ok := w.cloud.User("ada@example.org"); !ok || !u.Enabled {

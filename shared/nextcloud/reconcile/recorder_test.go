@@ -30,7 +30,7 @@ func TestRecorder_KeepsThePasswordOnlyIfItWillBeUsed(t *testing.T) {
 			a := w.register("ada@example.org")
 			n := w.known(a)
 			if (n.PendingPassword != nil) != test.kept || n.Status != desired.Pending || n.DueAt == nil {
-				t.Errorf("the row is %+v", n)
+				t.Errorf("got row %+v", n)
 			}
 			if bytes.Contains(n.PendingPassword, []byte(adasPassword)) {
 				t.Error("the password is not sealed")
@@ -39,7 +39,7 @@ func TestRecorder_KeepsThePasswordOnlyIfItWillBeUsed(t *testing.T) {
 				return w.recorder.Changed(ctx, tx, a, w.time())
 			})
 			if later := w.known(a); (later.PendingPassword != nil) != test.kept || !bytes.Equal(later.InitialPassword, n.InitialPassword) || later.Version != 2 {
-				t.Errorf("a change without a password made the row %+v", later)
+				t.Errorf("after a change without a password: got row %+v", later)
 			}
 		})
 	}
@@ -58,10 +58,10 @@ func TestRecorder_NeverReusesAnID(t *testing.T) {
 		})
 		second := w.register("ada@example.org")
 		if n := w.known(second); n.NextcloudID != string(second.ID) {
-			t.Errorf("the second account has the id %s of the first, whose files are still there", n.NextcloudID)
+			t.Errorf("the second account has the ID %s of the first, which still has files", n.NextcloudID)
 		}
 		if n := w.known(first); n.State != desired.Disabled || n.NextcloudID != "ada@example.org" {
-			t.Errorf("the first row is %+v", n)
+			t.Errorf("got first row %+v", n)
 		}
 	})
 }
@@ -84,12 +84,12 @@ func TestRead_RejectsInvalidSettings(t *testing.T) {
 		env  map[string]string
 		want string
 	}{
-		{"an address without scheme", map[string]string{"NEXTCLOUD_URL": "cloud.example.org"}, `NEXTCLOUD_URL is "cloud.example.org"; it must be`},
+		{"a URL without a scheme", map[string]string{"NEXTCLOUD_URL": "cloud.example.org"}, `NEXTCLOUD_URL is "cloud.example.org"; it must be`},
 		{"a quota that Nextcloud would misread", map[string]string{"NEXTCLOUD_DEFAULT_QUOTA": "5 GiB"}, `NEXTCLOUD_DEFAULT_QUOTA is "5 GiB"; it must be`},
-		{"another treatment of quotas", map[string]string{"NEXTCLOUD_QUOTA_DRIFT": "undo"}, `NEXTCLOUD_QUOTA_DRIFT is "undo"; it must be one of keep, reset`},
-		{"another rule of ids", map[string]string{"NEXTCLOUD_USER_ID": "name"}, `NEXTCLOUD_USER_ID is "name"; it must be`},
-		{"another policy", map[string]string{"NEXTCLOUD_ON_DELETE": "burn"}, `NEXTCLOUD_ON_DELETE is "burn"; it must be`},
-		{"a file that is not there", map[string]string{"NEXTCLOUD_CA_FILE": "/nowhere"}, `NEXTCLOUD_CA_FILE is "/nowhere"; it must be`},
+		{"an unknown treatment of quotas", map[string]string{"NEXTCLOUD_QUOTA_DRIFT": "undo"}, `NEXTCLOUD_QUOTA_DRIFT is "undo"; it must be one of keep, reset`},
+		{"an unknown rule for IDs", map[string]string{"NEXTCLOUD_USER_ID": "name"}, `NEXTCLOUD_USER_ID is "name"; it must be`},
+		{"an unknown policy", map[string]string{"NEXTCLOUD_ON_DELETE": "burn"}, `NEXTCLOUD_ON_DELETE is "burn"; it must be`},
+		{"a missing file", map[string]string{"NEXTCLOUD_CA_FILE": "/nowhere"}, `NEXTCLOUD_CA_FILE is "/nowhere"; it must be`},
 		{"a file without a certificate", map[string]string{"NEXTCLOUD_CA_FILE": "/dev/null"}, `NEXTCLOUD_CA_FILE is "/dev/null"; it must be a file with certificates in PEM (no PEM block)`},
 		{"no administrator", map[string]string{"NEXTCLOUD_URL": url, "NEXTCLOUD_ADMIN_PASSWORD": "x"}, "NEXTCLOUD_ADMIN_USER is"},
 		{"no password", map[string]string{"NEXTCLOUD_URL": url, "NEXTCLOUD_ADMIN_USER": "admin"}, "NEXTCLOUD_ADMIN_PASSWORD is not set"},

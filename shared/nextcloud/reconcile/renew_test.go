@@ -16,9 +16,9 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// killApp makes the gateway's app password worthless, as it is after the user
-// removed it from the list of devices.
-func (w *world) killApp(a account.Account) {
+// invalidateAppPassword invalidates the gateway's app password, as if the user had removed it
+// from the list of devices.
+func (w *world) invalidateAppPassword(a account.Account) {
 	w.t.Helper()
 	n := w.known(a)
 	app, err := w.recorder.Box.Open(n.AppPassword, string(a.ID))
@@ -43,26 +43,26 @@ func TestReconciler_RenewsARefusedAppPassword(t *testing.T) {
 	a := w.register("ada@example.org")
 	r := w.reconciler()
 	w.batch(r)
-	w.killApp(a)
+	w.invalidateAppPassword(a)
 	w.recheck()
-	strikes := w.cloud.Strikes()
+	strikes := w.cloud.FailedLogins()
 	w.batch(r)
 	n := w.known(a)
 	app, err := w.recorder.Box.Open(n.AppPassword, string(a.ID))
 	if err != nil || !w.appPasswordOpens(n.NextcloudID, app) || n.Status != desired.Active {
-		t.Errorf("no app password opens the account: %v, %+v", err, n)
+		t.Errorf("app password does not work: %v, %+v", err, n)
 	}
-	if got := w.cloud.Strikes() - strikes; got > 1 {
-		t.Errorf("%d strikes for one dead password, want 1", got)
+	if got := w.cloud.FailedLogins() - strikes; got > 1 {
+		t.Errorf("%d failed logins for one invalid password, want 1", got)
 	}
 	w.recheck()
 	w.batch(r)
 	if fetched, opens := w.apps(a); fetched != 2 || !opens {
-		t.Errorf("%d were fetched, the one that is kept opens: %v", fetched, opens)
+		t.Errorf("fetched %d app passwords, stored one works = %v", fetched, opens)
 	}
 }
 
-// Only the user's own password fetches another, and only a login brings it.
+// Only the user's own password can fetch another one, and only a login provides it.
 func TestReconciler_RenewsWithThePasswordOfTheNextLogin(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -70,25 +70,25 @@ func TestReconciler_RenewsWithThePasswordOfTheNextLogin(t *testing.T) {
 		a := w.register("ada@example.org")
 		r := w.reconciler()
 		w.batch(r)
-		w.killApp(a)
+		w.invalidateAppPassword(a)
 		w.recheck()
 		w.batch(r)
 		n := w.known(a)
 		if n.AppPassword != nil || n.LastError != reconcile.NoAppPassword || !n.WantsPassword || n.Status != desired.Pending || n.DueAt != nil {
-			t.Fatalf("the row is %+v", n)
+			t.Fatalf("got row %+v", n)
 		}
 		calls := len(w.cloud.Calls())
 		w.recheck()
 		w.batch(r)
 		for _, c := range w.cloud.Calls()[calls:] {
 			if c.User != "admin" {
-				t.Errorf("%+v: a dead password is tried again", c)
+				t.Errorf("%+v: an invalid password is tried again", c)
 			}
 		}
 		if who, _, err := db.AccountByEmail(t.Context(), a.Email.Lookup()); err != nil || !who.NextcloudNeedsPassword {
-			t.Errorf("the login is not told: %+v, %v", who, err)
+			t.Errorf("the login was not asked for the password: %+v, %v", who, err)
 		}
-		for range 2 { // the second finds that it is there already
+		for range 2 { // the second one finds it stored already
 			if err := w.recorder.SupplyPassword(t.Context(), db, a.ID, "hash", adasPassword, w.time()); err != nil {
 				t.Fatal(err)
 			}
@@ -96,17 +96,17 @@ func TestReconciler_RenewsWithThePasswordOfTheNextLogin(t *testing.T) {
 		w.batch(r)
 		w.settled(a, adasPassword)
 		if who, _, err := db.AccountByEmail(t.Context(), a.Email.Lookup()); err != nil || who.NextcloudNeedsPassword {
-			t.Errorf("the next login is asked, too: %+v, %v", who, err)
+			t.Errorf("the next login is asked again: %+v, %v", who, err)
 		}
 		version := w.known(a).Version
 		if err := w.recorder.SupplyPassword(t.Context(), db, a.ID, "hash", adasPassword, w.time()); err != nil || w.known(a).Version != version {
-			t.Errorf("a password that nobody wants was kept: %v", err)
+			t.Errorf("an unneeded password was stored: %v", err)
 		}
 	})
 }
 
-// An account that somebody removed is made again with a random password; the
-// next login gives it the user's.
+// An account that was removed is recreated with a random password; the next login gives it the
+// user's.
 func TestReconciler_RecreatedAccountNeedsThePassword(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
@@ -119,7 +119,7 @@ func TestReconciler_RecreatedAccountNeedsThePassword(t *testing.T) {
 	w.batch(r)
 	n := w.known(a)
 	if n.HasUserPassword || !n.WantsPassword || n.Status != desired.Active || n.AppPassword == nil {
-		t.Fatalf("the row is %+v", n)
+		t.Fatalf("got row %+v", n)
 	}
 	if err := w.recorder.SupplyPassword(t.Context(), w.db, a.ID, "hash", adasPassword, w.time()); err != nil {
 		t.Fatal(err)
@@ -142,7 +142,7 @@ func TestReconciler_AddsEveryAccountToTheGroup(t *testing.T) {
 	for _, a := range []account.Account{before, after} {
 		u, err := w.client().User(t.Context(), w.known(a).NextcloudID)
 		if err != nil || len(u.Groups) != 1 || u.Groups[0] != "voice assist" {
-			t.Errorf("%s is in %q, %v", a.Email, u.Groups, err)
+			t.Errorf("%s: got groups %q, %v", a.Email, u.Groups, err)
 		}
 	}
 	calls := len(w.cloud.Calls())
@@ -150,20 +150,19 @@ func TestReconciler_AddsEveryAccountToTheGroup(t *testing.T) {
 	w.batch(r)
 	for _, c := range w.cloud.Calls()[calls:] {
 		if c.Method != "GET" && c.Method != "PROPFIND" {
-			t.Errorf("%+v although nothing differs", c)
+			t.Errorf("got call %+v although nothing differs", c)
 		}
 	}
 }
 
-// A server that does not let its users change their passwords is asked as the
-// administrator.
+// If a server does not let users change their passwords, the administrator does.
 func TestReconciler_SetsThePasswordAsAdministratorAsALastResort(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
 	a := w.register("ada@example.org")
 	r := w.reconciler()
 	reconcile.OnTrace(r, func(point string) {
-		if point == "owned" { // as a crash leaves it: changed, and not noted
+		if point == "owned" { // as after a crash: changed, but not recorded
 			w.cloud.SetPassword("ada@example.org", "somebody changed it meanwhile")
 		}
 	})
@@ -173,7 +172,7 @@ func TestReconciler_SetsThePasswordAsAdministratorAsALastResort(t *testing.T) {
 	w.settled(a, adasPassword)
 }
 
-// The reconciler of another wish is not stopped by files that cannot be reached.
+// Unreachable files do not stop the reconciler from handling other accounts.
 func TestReconciler_UnreachableFilesAffectOneAccount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
@@ -181,23 +180,23 @@ func TestReconciler_UnreachableFilesAffectOneAccount(t *testing.T) {
 	r := w.reconciler()
 	reconcile.OnTrace(r, func(point string) {
 		if point == "app password kept" {
-			w.cloud.SetEnabled("ada@example.org", false) // 503, as maintenance
+			w.cloud.SetEnabled("ada@example.org", false) // 503, as in maintenance mode
 		}
 	})
 	w.batch(r)
 	if n := w.known(a); n.Status != desired.Pending || n.LastError != reconcile.Unavailable || n.Attempts != 1 {
-		t.Errorf("the row is %+v", n)
+		t.Errorf("got row %+v", n)
 	}
 	reconcile.OnTrace(r, func(string) {})
 	b := w.register("bob@example.org")
 	w.batch(r)
 	if n := w.known(b); n.Status != desired.Active {
-		t.Errorf("another account waits: %+v", n)
+		t.Errorf("another account is delayed: %+v", n)
 	}
 	w.advance(time.Minute)
 	w.batch(r)
 	if n := w.known(a); n.Status != desired.Active {
-		t.Errorf("the row is %+v", n)
+		t.Errorf("got row %+v", n)
 	}
 }
 
@@ -208,25 +207,25 @@ func TestStorage_DependsOnTheAccountsState(t *testing.T) {
 	env := config.Map(map[string]string{"NEXTCLOUD_URL": w.url})
 	s := access.NewStorage(*setting.Of[nextcloud.Server](env), w.db, w.ring, w.time)
 	if _, err := s.Open(t.Context(), a.ID); !isNotReady(err) {
-		t.Errorf("before it was made: %v", err)
+		t.Errorf("before the account was created: got %v", err)
 	}
 	r := w.reconciler()
 	w.batch(r)
 	a.FullName = "Ada King"
 	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Changed(ctx, tx, a, w.time()) })
 	if _, err := s.Open(t.Context(), a.ID); err != nil || w.known(a).Status != desired.Pending {
-		t.Errorf("a change that waits closes the folder: %v", err)
+		t.Errorf("pending change: %v", err)
 	}
 	disabled := w.time()
 	a.DisabledAt = &disabled
 	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Changed(ctx, tx, a, w.time()) })
 	if _, err := s.Open(t.Context(), a.ID); !isNotReady(err) {
-		t.Errorf("of a disabled user: %v", err)
+		t.Errorf("disabled user: got %v", err)
 	}
 	if _, err := s.Open(t.Context(), account.NewID()); !isNotReady(err) {
-		t.Errorf("of nobody: %v", err)
+		t.Errorf("unknown user: got %v", err)
 	}
 	if _, err := (*access.Storage)(nil).Open(t.Context(), a.ID); err == nil || isNotReady(err) {
-		t.Errorf("without a Nextcloud: %v", err)
+		t.Errorf("without a Nextcloud: got %v", err)
 	}
 }

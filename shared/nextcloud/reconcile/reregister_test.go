@@ -11,9 +11,9 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// TestReconciler_ReregisteredAddress deletes a user and registers the
-// address again. The new account gets the address as its id where the old
-// account is gone, or goes; else its own id.
+// TestReconciler_ReregisteredAddress deletes a user and registers the address again. The new
+// account gets the address as its ID if the old account is gone or about to go; otherwise it
+// gets an ID of its own.
 func TestReconciler_ReregisteredAddress(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -30,7 +30,7 @@ func TestReconciler_ReregisteredAddress(t *testing.T) {
 		"deletion fails": {policy: "delete", before: func(w *world) {
 			w.cloud.Fail(nextcloudtest.Times(1000, nextcloudtest.CutBefore(), nextcloudtest.On(http.MethodDelete, "")))
 		}, byUUID: true},
-		"deletion unavailable": {policy: "delete", before: func(w *world) { // which is tried for ever
+		"deletion unavailable": {policy: "delete", before: func(w *world) { // retried forever
 			w.cloud.Fail(nextcloudtest.Times(1000, nextcloudtest.Maintenance(), nextcloudtest.On(http.MethodDelete, "")))
 		}, byUUID: true},
 		"disabled":          {policy: "disable", before: func(w *world) { w.batch(w.reconciler()) }, byUUID: true},
@@ -60,10 +60,10 @@ func TestReconciler_ReregisteredAddress(t *testing.T) {
 				}
 				n := w.known(a)
 				if n.NextcloudID != want || n.Status != "active" {
-					t.Errorf("the row is %+v, want the id %s", n, want)
+					t.Errorf("got row %+v, want ID %s", n, want)
 				}
 				if u, ok := w.cloud.User(want); !ok || !u.Enabled {
-					t.Errorf("Nextcloud has %+v", w.cloud.Users())
+					t.Errorf("got Nextcloud users %+v", w.cloud.Users())
 				}
 			})
 		})

@@ -13,8 +13,8 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// opened returns what every sealed value of the database says, in a box of ring;
-// it reads one value at a time.
+// opened returns the content of every sealed value in the database, opened with ring, one
+// value at a time.
 func (w *world) opened(ring *keyring.Ring) map[string]secret.String {
 	w.t.Helper()
 	box, all := seal.New(ring.Derive(desired.Purpose)), map[string]secret.String{}
@@ -30,7 +30,7 @@ func (w *world) opened(ring *keyring.Ring) map[string]secret.String {
 			after = values[0].ID
 			plain, err := box.Open(values[0].Box, string(values[0].Owner))
 			if err != nil {
-				plain = "does not open"
+				plain = "cannot be opened"
 			}
 			all[string(rune('a'+i))+after] = plain
 		}
@@ -44,20 +44,20 @@ func TestReseal_LeavesNothingSealedWithTheOldSecret(t *testing.T) {
 		w := newWorld(t, db, nil)
 		ada := w.register("ada@example.org")
 		w.batch(w.reconciler())
-		w.register("bob@example.org") // whose password waits
+		w.register("bob@example.org") // has a pending password
 		w.issue(ada, adasPassword, 1)
-		w.takeBack(ada, "")
+		w.withdraw(ada, "")
 		w.issue(ada, adasPassword, 1)
 		before := w.opened(w.ring)
 		kinds := map[byte]int{}
 		for place, plain := range before {
 			kinds[place[0]]++
-			if plain == "does not open" {
-				t.Fatalf("%s does not open with the secret that sealed it", place)
+			if plain == "cannot be opened" {
+				t.Fatalf("%s cannot be opened with the secret that sealed it", place)
 			}
 		}
 		if len(kinds) != len(store.SealedColumns()) {
-			t.Fatalf("there is something in %v of %d places", kinds, len(store.SealedColumns()))
+			t.Fatalf("values in %v of %d columns", kinds, len(store.SealedColumns()))
 		}
 
 		other := keyring.Generate()
@@ -69,13 +69,13 @@ func TestReseal_LeavesNothingSealedWithTheOldSecret(t *testing.T) {
 		if n, lost, err := reconcile.Reseal(t.Context(), db, alone, func(int) {}); n != 0 || lost != len(before) || err != nil {
 			t.Errorf("without the old secret: %d sealed, %d lost, %v", n, lost, err)
 		}
-		for _, want := range []int{len(before), 0} { // a second time there is nothing to do
+		for _, want := range []int{len(before), 0} { // the second run has nothing to do
 			if n, lost, err := reconcile.Reseal(t.Context(), db, both, func(int) {}); n != want || lost != 0 || err != nil {
 				t.Errorf("%d sealed, %d lost, %v; want %d", n, lost, err, want)
 			}
 		}
 		if after := w.opened(alone); !maps.Equal(after, before) {
-			t.Errorf("with the new secret alone there are %d values, and they differ", len(after))
+			t.Errorf("with only the new secret: got %d values that differ", len(after))
 		}
 	})
 }
@@ -95,13 +95,13 @@ func TestReplaceSealed_KeepsConcurrentChanges(t *testing.T) {
 			return values[0]
 		}
 		v := read()
-		for _, want := range []bool{true, false} { // the second writer read what is there no more
+		for _, want := range []bool{true, false} { // the second writer read a stale value
 			if ok, err := db.ReplaceSealed(t.Context(), place, v, []byte("new")); ok != want || err != nil {
 				t.Errorf("replaced: %v, %v; want %v", ok, err, want)
 			}
 		}
 		if got := string(read().Box); got != "new" {
-			t.Errorf("the value is %q", got)
+			t.Errorf("got value %q", got)
 		}
 	})
 }

@@ -27,7 +27,7 @@ import (
 
 const freshPassword = secret.String("an entirely new passphrase")
 
-// login starts a login of a's, which an app password needs.
+// login starts a login of a, which an app password requires.
 func (w *world) login(a account.Account) signin.ID {
 	w.t.Helper()
 	l := signin.Start(a.ID, "device", "192.0.2.1", w.time(), signin.Lifetimes{Idle: signin.DefaultIdle})
@@ -43,7 +43,7 @@ func (w *world) appPasswords() *access.AppPasswords {
 	return access.NewStorage(*setting.Of[nextcloud.Server](env), w.db, w.ring, w.time).AppPasswords()
 }
 
-// issue makes n app passwords for a, by their own password.
+// issue creates n app passwords for a, confirmed with the current password.
 func (w *world) issue(a account.Account, own secret.String, n int) []secret.String {
 	w.t.Helper()
 	apps := w.appPasswords()
@@ -60,9 +60,9 @@ func (w *world) issue(a account.Account, own secret.String, n int) []secret.Stri
 	return made
 }
 
-// takeBack wishes all app passwords of a away, with a change of password unless
+// withdraw requests the revocation of all app passwords of a, with a change of password unless
 // plain is "".
-func (w *world) takeBack(a account.Account, plain secret.String) {
+func (w *world) withdraw(a account.Account, plain secret.String) {
 	w.t.Helper()
 	w.update(func(ctx context.Context, tx *store.Tx) error {
 		if err := w.recorder.RevokeAppPasswords(ctx, tx, audit.New(audit.PasswordChanged, a.ID, audit.Origin{}, w.time())); err != nil {
@@ -75,8 +75,8 @@ func (w *world) takeBack(a account.Account, plain secret.String) {
 	})
 }
 
-// waiting returns the states of a's revocations.
-func (w *world) waiting(a account.Account) string {
+// revocations returns the states of a's pending revocations.
+func (w *world) revocations(a account.Account) string {
 	w.t.Helper()
 	list, err := w.db.Revocations(w.t.Context(), a.ID)
 	if err != nil {
@@ -89,23 +89,23 @@ func (w *world) waiting(a account.Account) string {
 	return strings.Join(states, " ")
 }
 
-// worthless fails the test if one of the app passwords opens a's account, now or
-// after somebody signed in with the password.
-func (w *world) worthless(a account.Account, made []secret.String, password secret.String) {
+// revoked fails the test if one of the app passwords works for a's account, now or after a
+// login with the password.
+func (w *world) revoked(a account.Account, made []secret.String, password secret.String) {
 	w.t.Helper()
 	id := w.known(a).NextcloudID
 	if _, err := w.client().Authenticate(w.t.Context(), id, password); err != nil {
-		w.t.Errorf("the password does not open the account: %v", err)
+		w.t.Errorf("the password does not work: %v", err)
 	}
 	for i, app := range made {
 		if w.cloud.Opens(id, app) {
-			w.t.Errorf("app password %d of %d still opens the account", i+1, len(made))
+			w.t.Errorf("app password %d of %d still works", i+1, len(made))
 		}
 	}
 }
 
-// first returns where the first call of that method and end of path is, or fails
-// the test.
+// first returns the index of the first call with that method and end of path, or fails the
+// test.
 func first(t *testing.T, calls []nextcloudtest.Call, method, suffix string) int {
 	t.Helper()
 	for i, c := range calls {
@@ -113,11 +113,11 @@ func first(t *testing.T, calls []nextcloudtest.Call, method, suffix string) int 
 			return i
 		}
 	}
-	t.Fatalf("no %s …%s among %+v", method, suffix, calls)
+	t.Fatalf("no call %s …%s in %+v", method, suffix, calls)
 	return 0
 }
 
-// A sign-in with the new password would revive what a change of it killed.
+// A login with the new password would revive app passwords that the change invalidated.
 func TestReconciler_RevokesBeforeItChangesThePassword(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -127,32 +127,32 @@ func TestReconciler_RevokesBeforeItChangesThePassword(t *testing.T) {
 		w.batch(r)
 		made := w.issue(a, adasPassword, 3)
 		calls := len(w.cloud.Calls())
-		w.takeBack(a, freshPassword)
-		if got := w.waiting(a); got != "wanted wanted wanted" || !w.cloud.Opens("ada@example.org", made[0]) {
-			t.Errorf("before it is carried out: %q", got)
+		w.withdraw(a, freshPassword)
+		if got := w.revocations(a); got != "wanted wanted wanted" || !w.cloud.Opens("ada@example.org", made[0]) {
+			t.Errorf("before the revocation: %q", got)
 		}
 		w.batch(r)
 		since := w.cloud.Calls()[calls:]
 		revoked, changed := first(t, since, http.MethodDelete, "/core/apppassword"), first(t, since, http.MethodPut, "/users/ada@example.org")
 		if revoked > changed {
-			t.Errorf("revoked by call %d, the password was changed by %d", revoked, changed)
+			t.Errorf("revoked by call %d, password changed by call %d", revoked, changed)
 		}
 		w.settled(a, freshPassword)
-		w.worthless(a, made, freshPassword)
-		if got := w.waiting(a); got != "" {
-			t.Errorf("still wanted: %s", got)
+		w.revoked(a, made, freshPassword)
+		if got := w.revocations(a); got != "" {
+			t.Errorf("revocations left: %s", got)
 		}
-		w.advance(10 * time.Minute) // the gateway's own app password outlives it
+		w.advance(10 * time.Minute) // the gateway's own app password stays valid
 		w.settled(a, freshPassword)
-		if n := w.cloud.Strikes(); n != 0 {
-			t.Errorf("%d strikes", n)
+		if n := w.cloud.FailedLogins(); n != 0 {
+			t.Errorf("%d failed logins", n)
 		}
 	})
 }
 
-// TestReconciler_RevokesDespiteFaults stops the reconciler after every call
-// and commit of a change of password with app passwords to revoke, in turn, and
-// starts it again, long afterwards: Nextcloud lets those die meanwhile.
+// TestReconciler_RevokesDespiteFaults stops the reconciler after every call and commit of a
+// password change with app passwords to revoke, in turn, and restarts it long afterwards, when
+// Nextcloud has invalidated them.
 func TestReconciler_RevokesDespiteFaults(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -163,7 +163,7 @@ func TestReconciler_RevokesDespiteFaults(t *testing.T) {
 				a := w.register(fmt.Sprintf("ada%d%d@example.org", at, len(plain)))
 				w.batch(w.reconciler())
 				made := w.issue(a, adasPassword, 2)
-				w.takeBack(a, plain)
+				w.withdraw(a, plain)
 				r := w.reconciler()
 				seen := 0
 				reconcile.OnTrace(r, func(string) {
@@ -174,22 +174,22 @@ func TestReconciler_RevokesDespiteFaults(t *testing.T) {
 				if !crashes(func() { w.batch(r) }) {
 					points = at - 1
 				}
-				w.advance(time.Hour) // the lease runs out, app passwords die
+				w.advance(time.Hour) // the lease expires, app passwords become invalid
 				for range 3 {
 					w.batch(w.reconciler())
 				}
 				want := cmp.Or(plain, adasPassword)
 				w.settled(a, want)
-				w.worthless(a, made, want)
+				w.revoked(a, made, want)
 				if n := w.known(a); n.DueAt != nil || n.Status != desired.Active {
-					t.Errorf("stopped at %d: %+v", at, n)
+					t.Errorf("stopped at point %d: got %+v", at, n)
 				}
-				if got := w.waiting(a); strings.Contains(got, "wanted") {
-					t.Errorf("stopped at %d: still %s", at, got)
+				if got := w.revocations(a); strings.Contains(got, "wanted") {
+					t.Errorf("stopped at point %d: revocations left: %s", at, got)
 				}
 			}
-			if points < 6 { // look, revoke and note twice, settle
-				t.Errorf("only %d points were tried", points)
+			if points < 6 { // look, revoke and record twice, settle
+				t.Errorf("only %d points were tested", points)
 			}
 		}
 	})
@@ -198,28 +198,28 @@ func TestReconciler_RevokesDespiteFaults(t *testing.T) {
 func TestReconciler_RevokesAfterALostAnswer(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]nextcloudtest.Fault{
-		"cut after the effect": nextcloudtest.CutAfter(), "cut before it": nextcloudtest.CutBefore(),
-		"500 after the effect": nextcloudtest.CrashAfter(), "500 before it": nextcloudtest.Crash(),
-		"maintenance":    nextcloudtest.Maintenance(),
-		"a proxy's page": nextcloudtest.Answer(http.StatusOK, "text/html", "<html>", 0),
-		"not allowed":    nextcloudtest.Answer(http.StatusForbidden, "application/json", `{"ocs":{"meta":{"statuscode":403},"data":[]}}`, 0),
-		"too many calls": nextcloudtest.Answer(http.StatusTooManyRequests, "", "", time.Minute),
+		"cut after the effect": nextcloudtest.CutAfter(), "cut before the effect": nextcloudtest.CutBefore(),
+		"500 after the effect": nextcloudtest.CrashAfter(), "500 before the effect": nextcloudtest.Crash(),
+		"maintenance":           nextcloudtest.Maintenance(),
+		"error page of a proxy": nextcloudtest.Answer(http.StatusOK, "text/html", "<html>", 0),
+		"not allowed":           nextcloudtest.Answer(http.StatusForbidden, "application/json", `{"ocs":{"meta":{"statuscode":403},"data":[]}}`, 0),
+		"too many calls":        nextcloudtest.Answer(http.StatusTooManyRequests, "", "", time.Minute),
 	} {
 		for _, plain := range []secret.String{freshPassword, ""} {
-			t.Run(fmt.Sprintf("%s, a new password: %t", name, plain != ""), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s, new password %t", name, plain != ""), func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t, storetest.SQLite(t), nil)
 				a := w.register("ada@example.org")
 				r := w.reconciler()
 				w.batch(r)
 				made := w.issue(a, adasPassword, 2)
-				w.takeBack(a, plain)
+				w.withdraw(a, plain)
 				w.cloud.Fail(nextcloudtest.Times(2, fault, nextcloudtest.On(http.MethodDelete, "/core/apppassword")))
 				w.batch(r)
 				b := w.register("bob@example.org")
 				w.batch(r)
 				if n := w.known(b); n.Status != desired.Active && name != "maintenance" {
-					t.Errorf("another account waits: %+v", n)
+					t.Errorf("another account is delayed: %+v", n)
 				}
 				for range 4 {
 					w.advance(time.Hour)
@@ -228,7 +228,7 @@ func TestReconciler_RevokesAfterALostAnswer(t *testing.T) {
 				w.cloud.RemoveUser("bob@example.org")
 				password := cmp.Or(plain, adasPassword)
 				w.settled(a, password)
-				w.worthless(a, made, password)
+				w.revoked(a, made, password)
 			})
 		}
 	}
@@ -244,18 +244,18 @@ func TestReconciler_RevokesWhatIsWithdrawnConcurrently(t *testing.T) {
 	w.recheck()
 	var once sync.Once
 	reconcile.OnTrace(r, func(point string) {
-		if point == "touched" { // long after it looked for what to revoke
-			once.Do(func() { w.takeBack(a, "") })
+		if point == "touched" { // long after it listed the revocations
+			once.Do(func() { w.withdraw(a, "") })
 		}
 	})
 	w.batch(r)
 	w.batch(r)
 	w.settled(a, adasPassword)
-	w.worthless(a, made, adasPassword)
+	w.revoked(a, made, adasPassword)
 }
 
-// An outage lasts so long that Nextcloud would let app passwords die, had the
-// password been changed there.
+// The outage lasts so long that Nextcloud would have invalidated the app passwords if the
+// password had been changed there.
 func TestReconciler_RevokesAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -266,23 +266,23 @@ func TestReconciler_RevokesAfterAnOutage(t *testing.T) {
 			w.batch(r)
 			made := w.issue(a, adasPassword, 2)
 			w.cloud.Fail(func(*http.Request) nextcloudtest.Fault { return nextcloudtest.CutBefore() })
-			w.takeBack(a, plain)
+			w.withdraw(a, plain)
 			for range 20 {
 				w.batch(r)
 				w.advance(time.Hour)
 			}
-			if got := w.waiting(a); got != "wanted wanted" {
-				t.Errorf("during the outage: %q", got)
+			if got := w.revocations(a); got != "wanted wanted" {
+				t.Errorf("during the outage: got revocations %q", got)
 			}
 			w.cloud.Fail(nil)
 			w.batch(r)
 			w.settled(a, cmp.Or(plain, adasPassword))
-			w.worthless(a, made, cmp.Or(plain, adasPassword))
+			w.revoked(a, made, cmp.Or(plain, adasPassword))
 		}
 	})
 }
 
-// Two reconcilers hold the same account when the lease of the first runs out.
+// Two reconcilers work on the same account because the lease of the first expired.
 func TestReconciler_ConcurrentRevocations(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -290,7 +290,7 @@ func TestReconciler_ConcurrentRevocations(t *testing.T) {
 		a := w.register("ada@example.org")
 		w.batch(w.reconciler())
 		made := w.issue(a, adasPassword, 3)
-		w.takeBack(a, freshPassword)
+		w.withdraw(a, freshPassword)
 		slow := w.reconciler()
 		var once sync.Once
 		reconcile.OnTrace(slow, func(point string) {
@@ -305,14 +305,14 @@ func TestReconciler_ConcurrentRevocations(t *testing.T) {
 		w.advance(time.Hour)
 		w.batch(w.reconciler())
 		w.settled(a, freshPassword)
-		w.worthless(a, made, freshPassword)
-		if got := w.waiting(a); got != "" {
-			t.Errorf("still wanted: %s", got)
+		w.revoked(a, made, freshPassword)
+		if got := w.revocations(a); got != "" {
+			t.Errorf("revocations left: %s", got)
 		}
 	})
 }
 
-// A disabled account refuses its app passwords, and would take them again.
+// A disabled account refuses its app passwords, and accepts them again once it is enabled.
 func TestReconciler_DisablingAndRevoking(t *testing.T) {
 	t.Parallel()
 	disable := func(w *world, a account.Account, on bool) {
@@ -329,49 +329,49 @@ func TestReconciler_DisablingAndRevoking(t *testing.T) {
 		w.batch(w.reconciler())
 		return w, a, w.issue(a, adasPassword, 2)
 	}
-	t.Run("disabled, they open nothing; enabled, they do again", func(t *testing.T) {
+	t.Run("invalid while disabled, valid once enabled", func(t *testing.T) {
 		t.Parallel()
 		w, a, made := enabledWorld(t, nil)
 		disable(w, a, true)
 		w.batch(w.reconciler())
 		if w.appPasswordOpens("ada@example.org", made[0]) {
-			t.Error("it opens a disabled account")
+			t.Error("an app password works for a disabled account")
 		}
 		disable(w, a, false)
 		w.batch(w.reconciler())
 		if !w.appPasswordOpens("ada@example.org", made[0]) {
-			t.Error("it does not open the account that is enabled again")
+			t.Error("the app password does not work after the account is enabled again")
 		}
 	})
-	t.Run("taken back before: revoked before it is disabled", func(t *testing.T) {
+	t.Run("withdrawn before: revoked before the account is disabled", func(t *testing.T) {
 		t.Parallel()
 		w, a, made := enabledWorld(t, nil)
-		w.takeBack(a, freshPassword)
+		w.withdraw(a, freshPassword)
 		disable(w, a, true)
 		w.batch(w.reconciler())
 		w.cloud.SetEnabled("ada@example.org", true)
-		w.worthless(a, made, adasPassword)
+		w.revoked(a, made, adasPassword)
 	})
-	t.Run("disabled before: revoked once it is enabled", func(t *testing.T) {
+	t.Run("disabled before: revoked once the account is enabled", func(t *testing.T) {
 		t.Parallel()
 		w, a, made := enabledWorld(t, nil)
 		disable(w, a, true)
 		w.batch(w.reconciler())
-		w.takeBack(a, "")
+		w.withdraw(a, "")
 		w.batch(w.reconciler())
-		if got := w.waiting(a); got != "wanted wanted" || w.known(a).DueAt != nil {
-			t.Errorf("while disabled: %q", got)
+		if got := w.revocations(a); got != "wanted wanted" || w.known(a).DueAt != nil {
+			t.Errorf("while disabled: got revocations %q", got)
 		}
 		disable(w, a, false)
 		w.batch(w.reconciler())
-		w.worthless(a, made, adasPassword)
+		w.revoked(a, made, adasPassword)
 	})
 	for _, policy := range []string{"disable", "delete", "keep"} {
 		t.Run("deleted with policy "+policy, func(t *testing.T) {
 			t.Parallel()
 			w, a, made := enabledWorld(t, map[string]string{"NEXTCLOUD_ON_DELETE": policy})
-			if policy == "keep" { // which takes nothing back by itself
-				w.takeBack(a, "")
+			if policy == "keep" { // which revokes nothing on its own
+				w.withdraw(a, "")
 			}
 			w.update(func(ctx context.Context, tx *store.Tx) error {
 				if err := w.recorder.Deleted(ctx, tx, a, w.time()); err != nil {
@@ -380,17 +380,17 @@ func TestReconciler_DisablingAndRevoking(t *testing.T) {
 				return tx.DeleteAccount(ctx, tx.Operator(), a.ID)
 			})
 			w.batch(w.reconciler())
-			if got := w.waiting(a); got != "" {
-				t.Errorf("still wanted: %s", got)
+			if got := w.revocations(a); got != "" {
+				t.Errorf("revocations left: %s", got)
 			}
 			u, there := w.cloud.User("ada@example.org")
 			if there == (policy == "delete") || u.Enabled != (policy == "keep") {
-				t.Errorf("the account: %+v, %t", u, there)
+				t.Errorf("got account %+v, %t", u, there)
 			}
 			w.cloud.SetEnabled("ada@example.org", true)
 			for _, app := range made {
 				if w.cloud.Opens("ada@example.org", app) {
-					t.Error("an app password opens the account when somebody enables it again")
+					t.Error("an app password works once the account is enabled again")
 				}
 			}
 		})

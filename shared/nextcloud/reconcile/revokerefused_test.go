@@ -14,8 +14,8 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// After the administrator of Nextcloud sets another password, app passwords are
-// dead, and come alive when somebody signs in with it.
+// After Nextcloud's administrator sets another password, app passwords are invalid until the
+// next login with it.
 func TestReconciler_RevokesRevivedAppPasswords(t *testing.T) {
 	t.Parallel()
 	const theirs = secret.String("set by Nextcloud's administrator")
@@ -29,48 +29,48 @@ func TestReconciler_RevokesRevivedAppPasswords(t *testing.T) {
 		w.advance(10 * time.Minute)
 		return w, a, made
 	}
-	t.Run("at the next change of password", func(t *testing.T) {
+	t.Run("at the next password change", func(t *testing.T) {
 		t.Parallel()
 		w, a, made := dead(t)
-		w.takeBack(a, freshPassword)
+		w.withdraw(a, freshPassword)
 		w.batch(w.reconciler())
 		w.settled(a, freshPassword)
-		w.worthless(a, made, freshPassword)
-		if n := w.cloud.Strikes(); n > 0 {
-			t.Errorf("%d strikes are left", n)
+		w.revoked(a, made, freshPassword)
+		if n := w.cloud.FailedLogins(); n > 0 {
+			t.Errorf("%d failed logins remain", n)
 		}
 	})
 	t.Run("at the next login", func(t *testing.T) {
 		t.Parallel()
 		w, a, made := dead(t)
-		w.takeBack(a, "")
+		w.withdraw(a, "")
 		r := w.reconciler()
 		for range 20 {
 			w.batch(r)
 			w.advance(10 * time.Minute)
 		}
-		if n := w.cloud.Strikes(); n > 9 { // eleven lock everybody out
-			t.Errorf("%d strikes", n)
+		if n := w.cloud.FailedLogins(); n > 9 { // eleven lock out all clients
+			t.Errorf("%d failed logins", n)
 		}
 		if err := w.recorder.SupplyPassword(t.Context(), w.db, a.ID, "hash", adasPassword, w.time()); err != nil {
 			t.Fatal(err)
 		}
 		w.batch(r)
 		w.settled(a, adasPassword)
-		w.worthless(a, made, adasPassword)
-		if got := w.waiting(a); got != "" {
-			t.Errorf("still %s", got)
+		w.revoked(a, made, adasPassword)
+		if got := w.revocations(a); got != "" {
+			t.Errorf("revocations left: %s", got)
 		}
 	})
 }
 
-// One that the user revokes, and one of all, are refused while they are dead; to
-// make another app password is a sign-in.
+// Revocations, of one app password or of all, are refused while the app passwords are invalid.
+// Creating another one is a login, which revives them.
 func TestReconciler_RevokesAppPasswordsRevivedByAnother(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, nil)
-		w.cloud.SetKeepTokens(true) // so that the gateway's own survives
+		w.cloud.SetKeepTokens(true) // so that the gateway's own stays valid
 		a := w.register("ada@example.org")
 		r := w.reconciler()
 		w.batch(r)
@@ -86,31 +86,31 @@ func TestReconciler_RevokesAppPasswordsRevivedByAnother(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.takeBack(a, "")
+		w.withdraw(a, "")
 		w.batch(r)
-		if got := w.waiting(a); got != "refused refused" {
-			t.Fatalf("the revocations are %q", got)
+		if got := w.revocations(a); got != "refused refused" {
+			t.Fatalf("got revocations %q", got)
 		}
 		w.cloud.SetPassword("ada@example.org", adasPassword)
 		w.issue(a, adasPassword, 1)
 		if !w.cloud.Opens("ada@example.org", made[0]) {
-			t.Fatal("the sign-in revived nothing")
+			t.Fatal("the login revived nothing")
 		}
 		w.batch(r)
-		w.worthless(a, made, adasPassword)
-		if got := w.waiting(a); got != "" {
-			t.Errorf("still %s", got)
+		w.revoked(a, made, adasPassword)
+		if got := w.revocations(a); got != "" {
+			t.Errorf("revocations left: %s", got)
 		}
 	})
 }
 
-// Whoever cleared the list of devices at Nextcloud left nothing to revoke, and
-// every try at that is a strike.
+// A user who cleared the list of devices in Nextcloud left nothing to revoke, and every
+// attempt counts as a failed login.
 func TestReconciler_RemovedAppPasswordsCauseNoLockout(t *testing.T) {
 	t.Parallel()
 	for _, sync := range []string{"true", "false"} {
 		for _, plain := range []secret.String{freshPassword, ""} {
-			t.Run(fmt.Sprintf("sync %s, a new password: %t", sync, plain != ""), func(t *testing.T) {
+			t.Run(fmt.Sprintf("sync %s, new password %t", sync, plain != ""), func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_PASSWORD_SYNC": sync})
 				a := w.register("ada@example.org")
@@ -118,25 +118,25 @@ func TestReconciler_RemovedAppPasswordsCauseNoLockout(t *testing.T) {
 				w.batch(r)
 				w.issue(a, adasPassword, desired.MaxAppPasswords)
 				w.cloud.RevokeAll("ada@example.org")
-				w.takeBack(a, plain)
+				w.withdraw(a, plain)
 				most := 0
-				reconcile.OnTrace(r, func(string) { most = max(most, w.cloud.Strikes()) })
+				reconcile.OnTrace(r, func(string) { most = max(most, w.cloud.FailedLogins()) })
 				for range 3 {
 					w.batch(r)
 					w.advance(time.Minute)
 				}
 				if most > 4 {
-					t.Errorf("%d strikes at a time", most)
+					t.Errorf("up to %d failed logins at a time", most)
 				}
-				if got := w.waiting(a); (sync == "false" || plain != "") && got != "" {
-					t.Errorf("still wanted: %s", got)
+				if got := w.revocations(a); (sync == "false" || plain != "") && got != "" {
+					t.Errorf("revocations left: %s", got)
 				}
 			})
 		}
 	}
 }
 
-// An account that is made again has none of the app passwords of the one before.
+// A recreated account has none of the app passwords of the previous one.
 func TestReconciler_RevokesNothingOfAMissingAccount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
@@ -144,11 +144,11 @@ func TestReconciler_RevokesNothingOfAMissingAccount(t *testing.T) {
 	r := w.reconciler()
 	w.batch(r)
 	w.issue(a, adasPassword, 3)
-	w.takeBack(a, "")
+	w.withdraw(a, "")
 	w.cloud.RemoveUser("ada@example.org")
 	w.batch(r)
 	w.batch(r)
-	if got := w.waiting(a); got != "" || w.cloud.Strikes() > 0 {
-		t.Errorf("still wanted: %q, %d strikes", got, w.cloud.Strikes())
+	if got := w.revocations(a); got != "" || w.cloud.FailedLogins() > 0 {
+		t.Errorf("revocations left: %q, %d failed logins", got, w.cloud.FailedLogins())
 	}
 }

@@ -30,9 +30,9 @@ func (w *world) compare(r *reconcile.Reconciler) reconcile.Comparison {
 	return c
 }
 
-// drifted breaks one account in each way, past the gateway, and returns what a
-// sweep is to find.
-func (w *world) drifted(r *reconcile.Reconciler) []reconcile.Drift {
+// causeDrifts changes one account in each way, bypassing the gateway, and returns the drifts
+// that a sweep must find.
+func (w *world) causeDrifts(r *reconcile.Reconciler) []reconcile.Drift {
 	w.t.Helper()
 	people := map[string]account.Account{}
 	for _, name := range []string{"quota", "email", "name", "disabled", "enabled", "missing", "fine", "group"} {
@@ -78,7 +78,7 @@ func TestSweep_FindsAndRepairsEveryDrift(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db, map[string]string{"NEXTCLOUD_QUOTA_DRIFT": "reset"})
 		r := w.reconciler()
-		want := w.drifted(r)
+		want := w.causeDrifts(r)
 		before := w.cloud.Users()
 		c := w.compare(r)
 		if diff := cmp.Diff(want, c.Drifts); diff != "" {
@@ -88,20 +88,20 @@ func TestSweep_FindsAndRepairsEveryDrift(t *testing.T) {
 			t.Errorf("got %+v", c)
 		}
 		if diff := cmp.Diff(before, w.cloud.Users(), cmpopts.IgnoreFields(nextcloudtest.User{}, "LastLogin")); diff != "" {
-			t.Errorf("comparing changed Nextcloud:\n%s", diff)
+			t.Errorf("Compare changed Nextcloud:\n%s", diff)
 		}
 		if res := w.batch(r); res.Attempted != 0 {
-			t.Errorf("comparing made %d accounts due", res.Attempted)
+			t.Errorf("Compare made %d accounts due", res.Attempted)
 		}
 		if due, err := r.ScheduleRepair(t.Context(), c); err != nil || due != 6 {
-			t.Errorf("%d were made due, %v", due, err)
+			t.Errorf("%d accounts were made due, %v", due, err)
 		}
 		w.batch(r)
-		w.advance(time.Minute) // the missing one is made at its second try
+		w.advance(time.Minute) // the missing one is created at the second attempt
 		w.batch(r)
 		after := w.compare(r)
 		if diff := cmp.Diff([]reconcile.Drift{{Kind: "orphan", NextcloudID: "nobody@example.org"}}, after.Drifts); diff != "" {
-			t.Errorf("left (-want +got):\n%s", diff)
+			t.Errorf("remaining drifts (-want +got):\n%s", diff)
 		}
 	})
 }
@@ -134,14 +134,14 @@ func TestSweep_SkipsPendingAccounts(t *testing.T) {
 		return tx.DeleteAccount(ctx, tx.Operator(), left.ID)
 	})
 	w.cloud.SetEnabled("left@example.org", false)
-	w.register("young@example.org") // wished, and not made yet
+	w.register("young@example.org") // not created yet
 	c := w.compare(r)
 	if len(c.Drifts) != 0 || c.Compared != 0 || c.Unsettled != 2 {
 		t.Errorf("got %+v", c)
 	}
 }
 
-// What the gateway makes and removes while the list is read is no drift.
+// Accounts that the gateway creates and removes while the list is read are not drifts.
 func TestSweep_ToleratesConcurrentChanges(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_ON_DELETE": "delete"})
@@ -163,7 +163,7 @@ func TestSweep_ToleratesConcurrentChanges(t *testing.T) {
 	}, nextcloudtest.On("GET", "/cloud/users/details")))
 	c := w.compare(r)
 	if len(c.Drifts) != 0 {
-		t.Errorf("found %+v", c.Drifts)
+		t.Errorf("got drifts %+v", c.Drifts)
 	}
 }
 
@@ -209,7 +209,7 @@ func TestSweep_ReadsPageByPage(t *testing.T) {
 		}
 	}
 	if pages != 3 { // 50, 50, 22
-		t.Errorf("read in %d calls", pages)
+		t.Errorf("got %d calls, want 3", pages)
 	}
 }
 
@@ -218,11 +218,11 @@ func TestSweep_TriesAWrongAdministratorOnce(t *testing.T) {
 	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_ADMIN_PASSWORD": "wrong"})
 	for range 3 {
 		if _, err := w.reconciler().Compare(t.Context()); err == nil {
-			t.Error("a wrong administrator's password went unnoticed")
+			t.Error("a wrong administrator password was not reported")
 		}
 	}
-	if n := w.cloud.Strikes(); n != 1 {
-		t.Errorf("%d strikes, want 1", n)
+	if n := w.cloud.FailedLogins(); n != 1 {
+		t.Errorf("%d failed logins, want 1", n)
 	}
 	if _, err := w.reconciler().Compare(t.Context()); !errors.Is(err, reconcile.ErrBlocked) {
 		t.Errorf("got %v", err)
@@ -247,7 +247,7 @@ func TestSweepDaily(t *testing.T) {
 		}
 		return n
 	}
-	daily() // Nextcloud was never called: not yet
+	daily() // no sweep before the first call to Nextcloud
 	a := w.register("ada@example.org")
 	w.batch(r)
 	w.advance(time.Second)
@@ -255,7 +255,7 @@ func TestSweepDaily(t *testing.T) {
 	daily()
 	daily()
 	if n := sweeps(); n != 1 {
-		t.Errorf("%d sweeps in one day", n)
+		t.Errorf("got %d sweeps in one day", n)
 	}
 	w.batch(r)
 	w.settled(a, adasPassword)
@@ -263,23 +263,23 @@ func TestSweepDaily(t *testing.T) {
 	w.advance(25 * time.Hour)
 	w.cloud.Fail(nextcloudtest.Times(1, nextcloudtest.Crash(), nextcloudtest.On("GET", "/cloud/users/details")))
 	if err := w.reconciler().SweepDaily(t.Context()); err == nil {
-		t.Error("a failure went unnoticed")
+		t.Error("a failure was not reported")
 	}
 	daily()
 	if n := sweeps(); n != 1 {
-		t.Errorf("%d sweeps, the last right after a failure", n)
+		t.Errorf("got %d sweeps, the last right after a failure", n)
 	}
 	w.advance(2 * time.Hour)
 	w.recheck()
-	w.batch(r) // which opens the gate again
+	w.batch(r) // closes the circuit breaker
 	w.advance(time.Second)
 	daily()
 	if n := sweeps(); n != 2 {
-		t.Errorf("%d sweeps, want one an hour after the failure", n)
+		t.Errorf("got %d sweeps, want one an hour after the failure", n)
 	}
 }
 
-// A gateway that is pointed at another Nextcloud makes nobody anew unasked.
+// A gateway that is pointed at another Nextcloud does not recreate all accounts unasked.
 func TestSweepDaily_RepairsNoMassDrift(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
@@ -299,6 +299,6 @@ func TestSweepDaily_RepairsNoMassDrift(t *testing.T) {
 		t.Errorf("%d accounts were made due", res.Attempted)
 	}
 	if due, err := r.ScheduleRepair(t.Context(), w.compare(r)); err != nil || due != 11 {
-		t.Errorf("asked to, %d were made due, %v", due, err)
+		t.Errorf("on request: %d accounts were made due, %v", due, err)
 	}
 }

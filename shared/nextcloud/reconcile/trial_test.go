@@ -18,8 +18,8 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// shut closes the gate as an outage does, and waits until it is over.
-func (w *world) shut() {
+// openBreaker opens the circuit breaker as an outage does, and waits until the outage is over.
+func (w *world) openBreaker() {
 	w.t.Helper()
 	err := w.db.RecordNextcloudOutage(w.t.Context(), reconcile.Key(w.reconciler()), w.time(), w.time().Add(time.Second))
 	if err != nil {
@@ -28,8 +28,8 @@ func (w *world) shut() {
 	w.advance(2 * time.Second)
 }
 
-// TestTrial_EndsWithAnyAnswer has accounts due first of which Nextcloud answers
-// something unusual: those that come after them do not wait for it.
+// TestTrial_EndsWithAnyAnswer has accounts due first for which Nextcloud answers something
+// unusual: the accounts after them are not delayed.
 func TestTrial_EndsWithAnyAnswer(t *testing.T) {
 	t.Parallel()
 	crash := func(w *world) {
@@ -58,16 +58,16 @@ func TestTrial_EndsWithAnyAnswer(t *testing.T) {
 		made    bool
 		prepare func(w *world)
 	}{
-		"accounts that were removed": {true, remove},
-		"passwords that are lost": {false, func(w *world) {
+		"removed accounts": {true, remove},
+		"lost passwords": {false, func(w *world) {
 			ring, err := keyring.New(keyring.Generate())
 			if err != nil {
 				w.t.Fatal(err)
 			}
 			w.ring, w.recorder.Box = ring, seal.New(ring.Derive(desired.Purpose))
 		}},
-		"an answer that nobody knows": {true, crash},
-		"a limit":                     {true, limit},
+		"an unknown answer": {true, crash},
+		"a rate limit":      {true, limit},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -81,42 +81,42 @@ func TestTrial_EndsWithAnyAnswer(t *testing.T) {
 					w.recheck()
 				}
 				c.prepare(w)
-				w.shut()
+				w.openBreaker()
 				ada := w.register("ada@example.org")
 				r := w.reconciler()
 				for range 2 {
 					w.batch(r)
 				}
 				if n := w.known(ada); n.Status != desired.Active {
-					t.Errorf("another account waits: %+v", n)
+					t.Errorf("another account is delayed: %+v", n)
 				}
 			})
 		})
 	}
 }
 
-// TestTrial_EndsWithItsCaller stops whoever tries, in every way there is.
+// TestTrial_EndsWithItsCaller stops the trial's caller in every possible way.
 func TestTrial_EndsWithItsCaller(t *testing.T) {
 	t.Parallel()
 	for name, stop := range map[string]func(w *world, r *reconcile.Reconciler){
 		"a panic": func(w *world, r *reconcile.Reconciler) {
 			reconcile.OnTrace(r, func(string) { panic(errCrash{}) })
 			if !crashes(func() { w.batch(r) }) {
-				w.t.Fatal("it did not stop")
+				w.t.Fatal("it did not panic")
 			}
 		},
 		"the end of the batch's context": func(w *world, r *reconcile.Reconciler) {
 			ctx, cancel := context.WithCancel(w.t.Context())
 			w.cloud.Fail(func(*http.Request) nextcloudtest.Fault { cancel(); return nextcloudtest.CutBefore() })
 			if _, err := r.RunBatch(ctx, 10); err == nil {
-				w.t.Error("no error")
+				w.t.Error("got no error")
 			}
 		},
 		"the end of a comparison's context": func(w *world, r *reconcile.Reconciler) {
 			ctx, cancel := context.WithCancel(w.t.Context())
 			w.cloud.Fail(func(*http.Request) nextcloudtest.Fault { cancel(); return nextcloudtest.CutBefore() })
 			if _, err := r.Compare(ctx); err == nil {
-				w.t.Error("no error")
+				w.t.Error("got no error")
 			}
 		},
 	} {
@@ -124,22 +124,22 @@ func TestTrial_EndsWithItsCaller(t *testing.T) {
 			t.Parallel()
 			storetest.Each(t, func(t *testing.T, db *store.DB) {
 				w := newWorld(t, db, nil)
-				w.shut()
+				w.openBreaker()
 				w.register("ada@example.org")
 				stop(w, w.reconciler())
 				w.cloud.Fail(nil)
 				bob := w.register("bob@example.org")
 				w.batch(w.reconciler())
 				if n := w.known(bob); n.Status != desired.Active {
-					t.Errorf("another account waits: %+v", n)
+					t.Errorf("another account is delayed: %+v", n)
 				}
 			})
 		})
 	}
 }
 
-// TestBreaker_CorrectedSettingsResumeAtOnce restarts with the right settings after
-// wrong ones, and asks before and after what waits for what.
+// TestBreaker_CorrectedSettingsResumeAtOnce restarts with the right settings after wrong ones,
+// and checks before and after what is blocked.
 func TestBreaker_CorrectedSettingsResumeAtOnce(t *testing.T) {
 	t.Parallel()
 	nowhere, err := url.Parse("http://127.0.0.1:1")
@@ -158,15 +158,15 @@ func TestBreaker_CorrectedSettingsResumeAtOnce(t *testing.T) {
 				wrong := w.settings
 				spoil(&wrong)
 				old := reconcile.New(w.db, wrong, w.ring, w.time)
-				for range 2 { // finds out, and waits
+				for range 2 { // detects the refusal, then waits
 					got := w.batch(old)
 					if got.Attempted != 0 || got.Remaining != 1 || got.WaitsFor == nil || *got.WaitsFor != hold ||
 						got.NextAttemptAt == nil || !got.NextAttemptAt.After(w.time()) {
-						t.Errorf("while it waits: %+v", got)
+						t.Errorf("while blocked: got %+v", got)
 					}
 				}
 				if got := w.batch(w.reconciler()); got != (reconcile.Result{Attempted: 1, Succeeded: 1}) {
-					t.Errorf("after it was corrected: %+v", got)
+					t.Errorf("after the correction: got %+v", got)
 				}
 				w.settled(a, adasPassword)
 			})
@@ -174,9 +174,8 @@ func TestBreaker_CorrectedSettingsResumeAtOnce(t *testing.T) {
 	}
 }
 
-// TestBreaker_TriesEachWrongCredentialOnce has a rollout from one
-// wrong password to another, and then to the right one, of processes that go on
-// meanwhile.
+// TestBreaker_TriesEachWrongCredentialOnce rolls out one wrong password, then another, then
+// the right one, to processes that run meanwhile.
 func TestBreaker_TriesEachWrongCredentialOnce(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -194,27 +193,27 @@ func TestBreaker_TriesEachWrongCredentialOnce(t *testing.T) {
 			}
 			w.advance(10 * time.Second)
 		}
-		if n := w.cloud.Strikes(); n != len(wrong) {
-			t.Errorf("%d strikes of %d passwords, want one each", n, len(wrong))
+		if n := w.cloud.FailedLogins(); n != len(wrong) {
+			t.Errorf("%d failed logins for %d passwords, want one each", n, len(wrong))
 		}
 		right := w.reconciler()
 		w.batch(right)
-		for i := range 30 { // five minutes, and five more
+		for i := range 30 { // ten minutes
 			b := w.register(fmt.Sprintf("bob%d@example.org", i))
 			for _, r := range wrong {
 				w.batch(r)
 			}
 			w.batch(right)
 			if n := w.known(b); n.Status != desired.Active {
-				t.Fatalf("round %d: those with the old passwords hold up those with the new one: %+v", i, n)
+				t.Fatalf("round %d: processes with old passwords block those with the new one: %+v", i, n)
 			}
 			w.advance(20 * time.Second)
 		}
 	})
 }
 
-// TestBreaker_OneFailingAccountDelaysNoOther has a Nextcloud that
-// answers everything but the question about one account.
+// TestBreaker_OneFailingAccountDelaysNoOther has a Nextcloud that answers everything except
+// requests about one account.
 func TestBreaker_OneFailingAccountDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t), nil)
@@ -230,17 +229,17 @@ func TestBreaker_OneFailingAccountDelaysNoOther(t *testing.T) {
 		b := w.register(fmt.Sprintf("bob%d@example.org", i))
 		w.batch(r)
 		if n := w.known(b); n.Status != desired.Active {
-			t.Fatalf("round %d: another account waits: %+v", i, n)
+			t.Fatalf("round %d: another account is delayed: %+v", i, n)
 		}
 		w.advance(20 * time.Minute)
 	}
 	n := w.known(odd)
 	if n.Status != desired.Pending || n.LastError != reconcile.Unavailable || n.DueAt.Sub(w.time()) > 15*time.Minute {
-		t.Errorf("it is not tried any more: %s, %s", n.Status, n.LastError)
+		t.Errorf("the account is no longer retried: %s, %s", n.Status, n.LastError)
 	}
 	w.cloud.Fail(nil)
 	w.batch(r)
 	if n := w.known(odd); n.Status != desired.Active {
-		t.Errorf("it is not made: %s, %s", n.Status, n.LastError)
+		t.Errorf("the account was not created: %s, %s", n.Status, n.LastError)
 	}
 }

@@ -34,7 +34,7 @@ const (
 	adasPassword  = secret.String("correct horse battery staple")
 )
 
-// A world is a gateway's store and a Nextcloud.
+// A world is the store of a gateway and a Nextcloud.
 type world struct {
 	t        *testing.T
 	db       *store.DB
@@ -86,13 +86,13 @@ func (w *world) advance(d time.Duration) {
 	w.now = w.now.Add(d)
 }
 
-// reconciler returns a fresh one, as after a restart.
+// reconciler returns a new reconciler, as after a restart.
 func (w *world) reconciler() *reconcile.Reconciler {
 	w.t.Helper()
 	return reconcile.New(w.db, w.settings, w.ring, w.time)
 }
 
-// register makes an account with its wish, as registration does.
+// register creates an account with its desired state, as registration does.
 func (w *world) register(email string) account.Account {
 	w.t.Helper()
 	a := account.Account{
@@ -143,40 +143,40 @@ func (w *world) known(a account.Account) desired.Account {
 	return n
 }
 
-// settled fails the test unless a's account is there, once, as wished.
+// settled fails the test unless a's account exists exactly once, in the desired state.
 func (w *world) settled(a account.Account, password secret.String) {
 	w.t.Helper()
 	n := w.known(a)
 	if n.Status != desired.Active || n.DueAt != nil || n.PendingPassword != nil || !n.Owned || n.LastSyncedAt == nil {
-		w.t.Errorf("the row is %+v", n)
+		w.t.Errorf("got row %+v", n)
 	}
 	if users := w.cloud.Users(); len(users) != 2 {
-		w.t.Errorf("Nextcloud has %d users, want the administrator and one more: %+v", len(users), users)
+		w.t.Errorf("got %d Nextcloud users, want the administrator and one more: %+v", len(users), users)
 	}
 	u, ok := w.cloud.User(n.NextcloudID)
 	if !ok || !u.Enabled || u.Email != string(a.Email) || u.DisplayName != a.FullName || u.Quota != "5 GB" {
-		w.t.Errorf("Nextcloud has %+v", u)
+		w.t.Errorf("got Nextcloud user %+v", u)
 	}
 	if !w.cloud.Opens(n.NextcloudID, password) {
-		w.t.Error("the password does not open the account")
+		w.t.Error("the password does not work")
 	}
 	if app, err := w.recorder.Box.Open(n.AppPassword, string(n.UserID)); err != nil || !w.appPasswordOpens(n.NextcloudID, app) {
-		w.t.Errorf("no app password opens the account: %v", err)
+		w.t.Errorf("no app password works: %v", err)
 	}
 	got, err := w.db.Account(w.t.Context(), a.ID)
 	if err != nil || got.NextcloudUserID != n.NextcloudID {
-		w.t.Errorf("the account's Nextcloud id is %q, %v", got.NextcloudUserID, err)
+		w.t.Errorf("got Nextcloud ID %q, %v", got.NextcloudUserID, err)
 	}
 }
 
-// appPasswordOpens reports whether app is an app password that opens the account.
+// appPasswordOpens reports whether app is a valid app password of the account.
 func (w *world) appPasswordOpens(id string, app secret.String) bool {
 	w.t.Helper()
 	u, err := w.client().Authenticate(w.t.Context(), id, app)
-	return err == nil && u.ID == id && len(app) == 72 // as Nextcloud makes them
+	return err == nil && u.ID == id && len(app) == 72 // the length of Nextcloud's app passwords
 }
 
-// client is the administrator's own view.
+// client returns a client with the administrator's credentials.
 func (w *world) client() *ocs.Client {
 	w.t.Helper()
 	base, err := url.Parse(w.url)
@@ -188,18 +188,18 @@ func (w *world) client() *ocs.Client {
 	return client
 }
 
-// isNotReady reports whether err says when to try again.
+// isNotReady reports whether err includes a time to retry after.
 func isNotReady(err error) bool {
 	return errors.Is(err, access.ErrNotReady) && fault.Of(err).RetryAfter > 0
 }
 
-// changed wishes what follows from a change of a.
+// changed records the desired state after a change of a.
 func (w *world) changed(a account.Account) {
 	w.t.Helper()
 	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Changed(ctx, tx, a, w.time()) })
 }
 
-// removed deletes a, and lets the policy be carried out.
+// removed deletes a and applies the deletion policy.
 func (w *world) removed(a account.Account) {
 	w.t.Helper()
 	w.batch(w.reconciler())

@@ -31,8 +31,8 @@ func isChunk(r *http.Request) bool {
 	return r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/uploads/")
 }
 
-// replaced puts content over a file that is there and returns the sizes of the
-// chunks that came, and of those that were refused or broke off, too.
+// replaced overwrites an existing file with content, and returns the sizes of all received
+// chunks, including those that were refused or broke off.
 func replaced(t *testing.T, c webdav.Config, content []byte, fail func(*http.Request) nextcloudtest.Fault) (sizes []int64, err error) {
 	t.Helper()
 	folder, server := sharing(t, c)
@@ -54,10 +54,10 @@ func replaced(t *testing.T, c webdav.Config, content []byte, fail func(*http.Req
 		want = []byte("as it was")
 	}
 	if !bytes.Equal(got, want) {
-		t.Errorf("it has %d bytes, want %d", len(got), len(want))
+		t.Errorf("got %d bytes, want %d", len(got), len(want))
 	}
 	if left := server.Uploads("ada"); left != 0 {
-		t.Errorf("%d uploads were left behind", left)
+		t.Errorf("%d uploads were left over", left)
 	}
 	mu.Lock()
 	defer mu.Unlock()
@@ -75,11 +75,11 @@ func TestPut_RetriesAChunk(t *testing.T) {
 		want        error
 		sizes       []int64
 	}{
-		{"that is kept and broke off", small, 2 * mib, nextcloudtest.CutUpload(mib), nil, []int64{2 * mib, 2 * mib, 2 * mib, 2 * mib, mib}},
-		{"that is kept and arrived as another", small, 2 * mib, nextcloudtest.Corrupt(), nil, []int64{2 * mib, 2 * mib, 2 * mib, 2 * mib, mib}},
-		{"that was not asked for", large, 7 * mib, busy, nil, []int64{7 * mib, 7 * mib}},
-		{"not when too much of it was read", large, 7 * mib, nextcloudtest.CutUpload(5 * mib), ocs.ErrUnavailable, []int64{7 * mib}},
-		{"not when it arrived as another, and was read", large, 7 * mib, nextcloudtest.Corrupt(), webdav.ErrCorrupted, []int64{7 * mib}},
+		{"buffered, broken off", small, 2 * mib, nextcloudtest.CutUpload(mib), nil, []int64{2 * mib, 2 * mib, 2 * mib, 2 * mib, mib}},
+		{"buffered, corrupted", small, 2 * mib, nextcloudtest.Corrupt(), nil, []int64{2 * mib, 2 * mib, 2 * mib, 2 * mib, mib}},
+		{"not buffered, refused before it was read", large, 7 * mib, busy, nil, []int64{7 * mib, 7 * mib}},
+		{"not buffered, broken off", large, 7 * mib, nextcloudtest.CutUpload(5 * mib), ocs.ErrUnavailable, []int64{7 * mib}},
+		{"not buffered, corrupted", large, 7 * mib, nextcloudtest.Corrupt(), webdav.ErrCorrupted, []int64{7 * mib}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -87,13 +87,13 @@ func TestPut_RetriesAChunk(t *testing.T) {
 			sizes, err := replaced(t, webdav.Config{ChunkSize: tt.chunk, BufferSize: 2 * mib}, random(t, 7*mib), once)
 			wantError(t, err, tt.want)
 			if !slices.Equal(sizes, tt.sizes) {
-				t.Errorf("it went up in %v, want %v", sizes, tt.sizes)
+				t.Errorf("got chunks %v, want %v", sizes, tt.sizes)
 			}
 		})
 	}
 }
 
-// What stands before the server can take less than it does.
+// A proxy in front of the server accepts less than the server does.
 func TestPut_FallsBackToSmallerChunks(t *testing.T) {
 	t.Parallel()
 	sizes, err := replaced(t, webdav.Config{ChunkSize: 6 * mib, BufferSize: 2 * mib}, random(t, 7*mib), func(r *http.Request) nextcloudtest.Fault {
@@ -104,11 +104,11 @@ func TestPut_FallsBackToSmallerChunks(t *testing.T) {
 	})
 	must(t, err)
 	if want := []int64{6 * mib, 2 * mib, 2 * mib, 2 * mib, mib}; !slices.Equal(sizes, want) {
-		t.Errorf("it went up in %v, want %v", sizes, want)
+		t.Errorf("got chunks %v, want %v", sizes, want)
 	}
 }
 
-// Newer servers hold the total against the quota when the first chunk comes.
+// Newer servers check the total against the quota when the first chunk arrives.
 func TestPut_AnnouncesTheTotalSize(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int64{300 * mib, -1} {
@@ -135,10 +135,10 @@ func TestPut_AnnouncesTheTotalSize(t *testing.T) {
 		_, err = folder.Put(t.Context(), at(t, "old"), webdav.Upload{Body: body, Size: size})
 		wantError(t, err, webdav.ErrQuota)
 		if !slices.Equal(totals, want) {
-			t.Errorf("%d bytes are told as %q, want %q", size, totals, want)
+			t.Errorf("%d bytes: announced %q, want %q", size, totals, want)
 		}
 		if left := server.Uploads("ada"); left != 0 {
-			t.Errorf("%d uploads were left behind", left)
+			t.Errorf("%d uploads were left over", left)
 		}
 	}
 }
@@ -152,15 +152,15 @@ func TestPut_RemovesTheUploadIfTheCallerCancels(t *testing.T) {
 	half := bytes.NewReader(make([]byte, 4*mib))
 	body := io.MultiReader(half, &during{Reader: bytes.NewReader(make([]byte, 4*mib)), do: leave})
 	if _, err = folder.Put(ctx, at(t, "old"), webdav.Upload{Body: body, Size: 8 * mib}); err == nil {
-		t.Error("it was stored")
+		t.Error("the canceled upload was stored")
 	}
 	if got, _ := server.File("ada", "old"); string(got) != "as it was" || server.Uploads("ada") != 0 {
-		t.Errorf("it is %q, and %d uploads were left behind", got, server.Uploads("ada"))
+		t.Errorf("got content %q and %d uploads left over", got, server.Uploads("ada"))
 	}
 }
 
-// A large file goes up in large chunks, which take no memory. It is not
-// parallel: it counts what this process allocates.
+// A large file is sent in large chunks, which take no memory. The test is not parallel because
+// it measures the allocations of the process.
 func TestPut_LargeChunksPassThrough(t *testing.T) {
 	folder, server := sharing(t, webdav.Config{})
 	_, err := folder.Put(t.Context(), at(t, "old"), upload("as it was"))
@@ -188,14 +188,14 @@ func TestPut_LargeChunksPassThrough(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	must(t, err)
 	if want := []int64{100 * mib, 100 * mib, 50 * mib}; !slices.Equal(sizes, want) {
-		t.Errorf("it went up in %v, want %v", sizes, want)
+		t.Errorf("got chunks %v, want %v", sizes, want)
 	}
 	if took := after.TotalAlloc - before.TotalAlloc; took > most {
-		t.Errorf("it allocated %d bytes", took)
+		t.Errorf("Put allocated %d bytes", took)
 	}
 }
 
-// zeroes is an endless body.
+// zeroes is an unbounded body.
 type zeroes struct{}
 
 // Read fills p.

@@ -17,22 +17,22 @@ import (
 
 func TestContract(t *testing.T) {
 	contract.Run(t, map[string]func(*testing.T, contract.Server){
-		"a file is stored, read and replaced":              storeReadReplace,
-		"conditions of PUT":                                conditionsOfPut,
-		"a file that changes during the upload is kept":    changedMeanwhile,
-		"an upload that is not confirmed changes nothing":  unconfirmed,
-		"large and endless bodies go up in chunks":         chunks,
-		"a body that breaks off changes nothing":           brokenBody,
-		"names come back as they were sent":                names,
-		"folders":                                          folders,
-		"moving and copying":                               movingAndCopying,
-		"deleting":                                         deleting,
-		"ranges and conditions of GET":                     readingParts,
-		"a full storage takes nothing and keeps all":       fullStorage,
-		"a full storage is told before the transfer":       fullBeforehand,
-		"a file being written is told before the transfer": writtenBeforehand,
-		"somebody else's folder is not there":              foreignFolder,
-		"credentials that are refused, accounts disabled":  refusedCredentials,
+		"a file is stored, read and replaced":                 storeReadReplace,
+		"conditions of PUT":                                   conditionsOfPut,
+		"a file that changes during the upload is kept":       changedMeanwhile,
+		"an unconfirmed upload changes nothing":               unconfirmed,
+		"large and unbounded bodies are sent in chunks":       chunks,
+		"a body that breaks off changes nothing":              brokenBody,
+		"names are returned unchanged":                        names,
+		"folders":                                             folders,
+		"moving and copying":                                  movingAndCopying,
+		"deleting":                                            deleting,
+		"ranges and conditions of GET":                        readingParts,
+		"a full storage accepts nothing and keeps everything": fullStorage,
+		"a full storage is reported before the transfer":      fullStorageBeforeTransfer,
+		"a locked file is reported before the transfer":       lockedFileBeforeTransfer,
+		"another user's folder is not found":                  foreignFolder,
+		"refused credentials and disabled accounts":           refusedCredentials,
 	})
 }
 
@@ -59,10 +59,10 @@ func names(t *testing.T, s contract.Server) {
 		}
 		p.put(t, "f/"+name, name)
 		if got := p.content(t, "f/"+name); got != name {
-			t.Errorf("%q has %q", name, got)
+			t.Errorf("%q contains %q", name, got)
 		}
 		if got := p.content(t, "f/"+want); got != name {
-			t.Errorf("%q has %q", want, got)
+			t.Errorf("%q contains %q", want, got)
 		}
 		list, err := p.list(t, "f")
 		must(t, err)
@@ -76,7 +76,7 @@ func names(t *testing.T, s contract.Server) {
 		inside, err := p.list(t, "f/"+name)
 		must(t, err)
 		if !made || len(inside) != 1 || inside[0].Path.String() != "f/"+want+"/x" {
-			t.Errorf("in %q is %+v", name, inside)
+			t.Errorf("folder %q: got %+v", name, inside)
 		}
 		must(t, p.folder.Delete(t.Context(), at(t, "f/"+name), ""))
 	}
@@ -88,13 +88,13 @@ func folders(t *testing.T, s contract.Server) {
 	made, err := make("a")
 	must(t, err)
 	if !made {
-		t.Error("it was there")
+		t.Error("the folder existed before")
 	}
 	if made, err = make("a"); err != nil || made {
-		t.Errorf("made again: %v, %v", made, err)
+		t.Errorf("second creation: created = %v, %v", made, err)
 	}
 	if made, err = make(""); err != nil || made {
-		t.Errorf("the folder itself: %v, %v", made, err)
+		t.Errorf("the root: created = %v, %v", made, err)
 	}
 	p.put(t, "file", "x")
 	_, err = make("file")
@@ -122,7 +122,7 @@ func folders(t *testing.T, s contract.Server) {
 	root, err := p.folder.Stat(t.Context(), webdav.Path{})
 	must(t, err)
 	if !root.Folder {
-		t.Errorf("the folder itself is %+v", root)
+		t.Errorf("got root %+v", root)
 	}
 }
 
@@ -139,11 +139,11 @@ func movingAndCopying(t *testing.T, s contract.Server) {
 	}
 	made, err := do(p.folder.Copy, "a/1", "c/ä 1%", false)
 	if must(t, err); !made || p.content(t, "c/ä 1%") != "one" {
-		t.Error("the copy is not there")
+		t.Error("the copy is missing")
 	}
 	made, err = do(p.folder.Move, "c/ä 1%", "3", false)
 	if must(t, err); !made || p.content(t, "3") != "one" {
-		t.Error("what was moved is not there")
+		t.Error("the moved file is missing")
 	}
 	_, err = do(p.folder.Move, "3", "2", false)
 	wantError(t, err, webdav.ErrExists)
@@ -151,7 +151,7 @@ func movingAndCopying(t *testing.T, s contract.Server) {
 	wantError(t, err, webdav.ErrExists)
 	made, err = do(p.folder.Move, "3", "2", true)
 	if must(t, err); made || p.content(t, "2") != "one" {
-		t.Error("what was there was not replaced")
+		t.Error("the existing file was not replaced")
 	}
 	_, err = do(p.folder.Move, "2", "a", true)
 	wantError(t, err, webdav.ErrIsFolder)
@@ -203,19 +203,19 @@ func readingParts(t *testing.T, s contract.Server) {
 		{name: "a range", header: "Range", value: "bytes=2-4", status: 206, body: "234", part: "bytes 2-4/10"},
 		{name: "an open range", header: "Range", value: "bytes=8-", status: 206, body: "89", part: "bytes 8-9/10"},
 		{name: "the end", header: "Range", value: "bytes=-3", status: 206, body: "789", part: "bytes 7-9/10"},
-		{name: "behind the end", header: "Range", value: "bytes=10-", err: webdav.ErrRange},
-		{name: "the first byte alone", header: "Range", value: "bytes=0-0", status: 206, body: "0", part: "bytes 0-0/10"},
+		{name: "after the end", header: "Range", value: "bytes=10-", err: webdav.ErrRange},
+		{name: "the first byte", header: "Range", value: "bytes=0-0", status: 206, body: "0", part: "bytes 0-0/10"},
 		{name: "beyond the end", header: "Range", value: "bytes=8-99999999999999999999", status: 206, body: "89", part: "bytes 8-9/10"},
-		{name: "more than there is", header: "Range", value: "bytes=-99999999999999999999", status: 206, body: "0123456789", part: "bytes 0-9/10"},
-		{name: "the last no bytes", header: "Range", value: "bytes=-0", err: webdav.ErrRange},
-		{name: "no bytes beside some", header: "Range", value: "bytes=-0,3-3", status: 206, body: "3", part: "bytes 3-3/10"},
+		{name: "a suffix longer than the file", header: "Range", value: "bytes=-99999999999999999999", status: 206, body: "0123456789", part: "bytes 0-9/10"},
+		{name: "an empty suffix", header: "Range", value: "bytes=-0", err: webdav.ErrRange},
+		{name: "an empty suffix and another range", header: "Range", value: "bytes=-0,3-3", status: 206, body: "3", part: "bytes 3-3/10"},
 		{name: "another unit", header: "Range", value: "lines=2-4", status: 200, body: "0123456789"},
-		{name: "the unit in capitals", header: "Range", value: "BYTES=2-4", status: 206, body: "234", part: "bytes 2-4/10"},
-		{name: "a range that runs back", header: "Range", value: "bytes=4-2", status: 200, body: "0123456789"},
-		{name: "it did not change", header: "If-None-Match", value: stored.ETag, status: 304},
-		{name: "it did change", header: "If-None-Match", value: `"another"`, status: 200, body: "0123456789"},
-		{name: "it is another", header: "If-Match", value: `"another"`, err: webdav.ErrPrecondition},
-		{name: "it is that one", header: "If-Match", value: stored.ETag, status: 200, body: "0123456789"},
+		{name: "the unit in upper case", header: "Range", value: "BYTES=2-4", status: 206, body: "234", part: "bytes 2-4/10"},
+		{name: "a reversed range", header: "Range", value: "bytes=4-2", status: 200, body: "0123456789"},
+		{name: "If-None-Match, unchanged", header: "If-None-Match", value: stored.ETag, status: 304},
+		{name: "If-None-Match, changed", header: "If-None-Match", value: `"another"`, status: 200, body: "0123456789"},
+		{name: "If-Match, changed", header: "If-Match", value: `"another"`, err: webdav.ErrPrecondition},
+		{name: "If-Match, unchanged", header: "If-Match", value: stored.ETag, status: 200, body: "0123456789"},
 	} {
 		header := http.Header{"Cookie": {"not=ours"}, "Authorization": {"Bearer not-theirs"}}
 		if tt.header != "" {
@@ -225,7 +225,7 @@ func readingParts(t *testing.T, s contract.Server) {
 		if tt.err != nil {
 			e, _ := errors.AsType[*webdav.Error](err)
 			if !errors.Is(err, tt.err) || errors.Is(tt.err, webdav.ErrRange) && e.Size != 10 {
-				t.Errorf("%s: %v, %+v", tt.name, err, e)
+				t.Errorf("%s: got %v, %+v", tt.name, err, e)
 			}
 			continue
 		}
@@ -233,16 +233,16 @@ func readingParts(t *testing.T, s contract.Server) {
 		body, err := io.ReadAll(d.Body)
 		must(t, errors.Join(err, d.Body.Close()))
 		if d.Status != tt.status || string(body) != tt.body || d.Header.Get("Content-Range") != tt.part || d.Header.Get("Etag") != stored.ETag {
-			t.Errorf("%s: %d %q %v", tt.name, d.Status, body, d.Header)
+			t.Errorf("%s: got %d %q %v", tt.name, d.Status, body, d.Header)
 		}
 		if d.Status == 200 && (strings.Contains(d.Header.Get("Content-Type"), "html") || d.Header.Get("Content-Disposition") == "" || d.Header.Get("Last-Modified") == "") {
-			t.Errorf("%s: %v", tt.name, d.Header)
+			t.Errorf("%s: got %v", tt.name, d.Header)
 		}
 	}
 	d, err := p.folder.Head(t.Context(), at(t, "a.html"), nil)
 	must(t, err)
 	if must(t, d.Body.Close()); d.Status != 200 || d.Size != 10 || d.Header.Get("Etag") != stored.ETag {
-		t.Errorf("HEAD: %+v", d)
+		t.Errorf("HEAD: got %+v", d)
 	}
 	for path, want := range map[string]error{"folder": webdav.ErrIsFolder, "": webdav.ErrIsFolder, "no": webdav.ErrNotFound} {
 		for _, read := range []func(context.Context, webdav.Path, http.Header) (*webdav.Download, error){p.folder.Get, p.folder.Head} {
@@ -260,15 +260,16 @@ func foreignFolder(t *testing.T, s contract.Server) {
 	c := credentials{user: ada.id, password: ada.app, of: bob.id, base: s.URL}
 	for _, method := range []string{"GET", "PROPFIND", "PUT", "DELETE"} {
 		if status := c.call(t, method, "secret"); status < 400 {
-			t.Errorf("%s of bob's file by ada is %d", method, status)
+			t.Errorf("%s of bob's file by ada: got %d", method, status)
 		}
 	}
 	if got := bob.content(t, "secret"); got != "bob's" {
-		t.Errorf("it is %q", got)
+		t.Errorf("got content %q", got)
 	}
 }
 
-// credentials of one user for the folder of another: what the client cannot do.
+// credentials combines the credentials of one user with the folder of another, which the
+// client never does.
 type credentials struct {
 	user, of string
 	password secret.String
@@ -297,6 +298,6 @@ func refusedCredentials(t *testing.T, s contract.Server) {
 	must(t, s.Admin.Enable(t.Context(), p.id))
 	p.put(t, "x", "x")
 	must(t, s.Admin.RevokeAppPassword(t.Context(), p.id, p.app))
-	_, err = p.folder.Stat(t.Context(), webdav.Path{}) // the one strike of all
+	_, err = p.folder.Stat(t.Context(), webdav.Path{}) // the only failed login of this test
 	wantError(t, err, ocs.ErrUnauthorized)
 }

@@ -18,24 +18,24 @@ func TestParseEscaped(t *testing.T) {
 		name, path, want string
 		err              error
 	}{
-		{"the folder itself", "", "", nil},
-		{"the folder itself, with a slash", "/", "", nil},
+		{"the root", "", "", nil},
+		{"the root with a slash", "/", "", nil},
 		{"a file", "a.txt", "a.txt", nil},
 		{"a file in a folder", "a/b/c.txt", "a/b/c.txt", nil},
 		{"a folder", "a/b/", "a/b", nil},
-		{"what URLs escape", "a%20b%25%23%3F%2B%3Bc", "a b%#?+;c", nil},
+		{"escaped characters", "a%20b%25%23%3F%2B%3Bc", "a b%#?+;c", nil},
 		{"a plus sign is a plus sign", "a+b", "a+b", nil},
-		{"escaped once, unescaped once", "%252e%252e", "%2e%2e", nil},
+		{"unescaped only once", "%252e%252e", "%2e%2e", nil},
 		{"emoji", "%F0%9F%8E%89", "🎉", nil},
 		{"NFD becomes NFC", "a%CC%88.txt", "ä.txt", nil},
 		{"three dots are a name", "...", "...", nil},
 		{"a hidden file", ".hidden", ".hidden", nil},
-		{"blanks around a name", "%20a%20", " a ", nil},
+		{"surrounding blanks", "%20a%20", " a ", nil},
 		{"200 bytes", strings.Repeat("a", 200), strings.Repeat("a", 200), nil},
 		{"201 bytes", strings.Repeat("a", 201), "", webdav.ErrNameTooLong},
 		{"200 bytes of ä", strings.Repeat("%C3%A4", 100), strings.Repeat("ä", 100), nil},
 		{"202 bytes of ä", strings.Repeat("%C3%A4", 101), "", webdav.ErrNameTooLong},
-		{"3001 bytes in all", strings.Repeat(strings.Repeat("a", 149)+"/", 20) + "a", "", webdav.ErrNameTooLong},
+		{"3001 bytes in total", strings.Repeat(strings.Repeat("a", 149)+"/", 20) + "a", "", webdav.ErrNameTooLong},
 		{"the parent", "..", "", webdav.ErrBadPath},
 		{"the parent, escaped", "%2e%2E/x", "", webdav.ErrBadPath},
 		{"the parent inside", "a/../b", "", webdav.ErrBadPath},
@@ -49,11 +49,11 @@ func TestParseEscaped(t *testing.T) {
 		{"NUL", "a%00b", "", webdav.ErrBadPath},
 		{"a line feed", "a%0ab", "", webdav.ErrBadPath},
 		{"DEL", "a%7Fb", "", webdav.ErrBadPath},
-		{"no UTF-8", "%ff%fe", "", webdav.ErrBadPath},
-		{"half an escape", "a%2", "", webdav.ErrBadPath},
+		{"not UTF-8", "%ff%fe", "", webdav.ErrBadPath},
+		{"an incomplete escape", "a%2", "", webdav.ErrBadPath},
 		{".htaccess", "a/.htAccess", "", webdav.ErrReserved},
 		{"a part of an upload", "a.PART", "", webdav.ErrReserved},
-		{"a part of an upload of others", "a.filepart", "", webdav.ErrReserved},
+		{"a part of a browser's upload", "a.filepart", "", webdav.ErrReserved},
 		{"a word that ends in part", "apart", "apart", nil},
 	}
 	for _, tt := range tests {
@@ -61,7 +61,7 @@ func TestParseEscaped(t *testing.T) {
 			t.Parallel()
 			got, err := webdav.ParseEscaped(tt.path)
 			if !errors.Is(err, tt.err) || got.String() != tt.want {
-				t.Errorf("%q is %q, %v; want %q, %v", tt.path, got, err, tt.want, tt.err)
+				t.Errorf("ParseEscaped(%q) = %q, %v; want %q, %v", tt.path, got, err, tt.want, tt.err)
 			}
 		})
 	}
@@ -71,7 +71,7 @@ func TestParsePath_DoesNotDecode(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{"/a%20b/c d/": "a%20b/c d", "a+b": "a+b", "/": ""} {
 		if got, err := webdav.ParsePath(text); err != nil || got.String() != want {
-			t.Errorf("%q is %q, %v; want %q", text, got, err, want)
+			t.Errorf("ParsePath(%q) = %q, %v; want %q", text, got, err, want)
 		}
 	}
 	if got, err := webdav.ParsePath("a/../../b"); err == nil {
@@ -91,13 +91,12 @@ func TestPath_Holds(t *testing.T) {
 		p, err1 := webdav.ParsePath(tt.folder)
 		q, err2 := webdav.ParsePath(tt.path)
 		if err := errors.Join(err1, err2); err != nil || p.Holds(q) != tt.want {
-			t.Errorf("%q holds %q: %v, %v", tt.folder, tt.path, p.Holds(q), err)
+			t.Errorf("%q.Holds(%q) = %v, %v", tt.folder, tt.path, p.Holds(q), err)
 		}
 	}
 }
 
-// Whatever is parsed stays below the folder, and is the same when it is parsed
-// again from the URL made of it.
+// Every parsed path stays below the folder, and parses to the same path from its URL.
 func FuzzParseEscaped(f *testing.F) {
 	for _, s := range []string{"a/b", "%2e%2e/x", "a%CC%88", "a%2fb", "%ff", "a//b", "+%2B"} {
 		f.Add(s)
@@ -112,7 +111,7 @@ func FuzzParseEscaped(f *testing.F) {
 		}
 		text := p.String()
 		if !utf8.ValidString(text) || !norm.NFC.IsNormalString(text) {
-			t.Errorf("%q is %q", s, text)
+			t.Errorf("%q parses to %q", s, text)
 		}
 		made := folder.URL(p)
 		u, err := url.Parse(made)
@@ -125,7 +124,7 @@ func FuzzParseEscaped(f *testing.F) {
 		}
 		again, err := webdav.ParseEscaped(below)
 		if err != nil || again != p {
-			t.Errorf("%q is %q, then %q, %v", s, p, again, err)
+			t.Errorf("%q parses to %q, then to %q, %v", s, p, again, err)
 		}
 	})
 }

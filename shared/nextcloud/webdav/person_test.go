@@ -14,7 +14,7 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/webdav"
 )
 
-// A person is a user of their own for one case.
+// A person is a user that only one case uses.
 type person struct {
 	contract.Server
 
@@ -75,13 +75,13 @@ func (p person) content(t *testing.T, path string) string {
 	must(t, err)
 	body, err := io.ReadAll(d.Body)
 	must(t, errors.Join(err, d.Body.Close()))
-	if d.Size != int64(len(body)) && (d.Size != -1 || len(body) > 0) { // nginx does not tell the length of nothing
-		t.Errorf("%d bytes of %q, and %d were told", len(body), path, d.Size)
+	if d.Size != int64(len(body)) && (d.Size != -1 || len(body) > 0) { // nginx does not send the length of an empty file
+		t.Errorf("got %d bytes of %q, announced %d", len(body), path, d.Size)
 	}
 	return string(body)
 }
 
-// list returns what is in a folder.
+// list returns the entries of a folder.
 func (p person) list(t *testing.T, path string) (all []webdav.Entry, err error) {
 	t.Helper()
 	err = p.folder.List(t.Context(), at(t, path), func(e webdav.Entry) error {
@@ -91,7 +91,7 @@ func (p person) list(t *testing.T, path string) (all []webdav.Entry, err error) 
 	return all, err
 }
 
-// paths lists everything below the folder, folders with a slash.
+// paths lists everything below the folder; folders end in a slash.
 func (p person) paths(t *testing.T, below string) []string {
 	t.Helper()
 	list, err := p.list(t, below)
@@ -112,12 +112,12 @@ func (p person) paths(t *testing.T, below string) []string {
 	return all
 }
 
-// skeleton is what a home folder holds from the start.
+// skeleton lists the initial contents of a home folder.
 func skeleton() []string { return []string{"welcome.txt", "Readme.md", "Nextcloud.png"} }
 
 func (p person) want(t *testing.T, paths ...string) {
 	t.Helper()
 	if diff := cmp.Diff(paths, p.paths(t, "")); diff != "" {
-		t.Errorf("what is there (-want +got):\n%s", diff)
+		t.Errorf("paths (-want +got):\n%s", diff)
 	}
 }

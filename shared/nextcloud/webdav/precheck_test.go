@@ -13,13 +13,13 @@ import (
 // unread is a body that must not be read.
 type unread struct{ t *testing.T }
 
-// Read is a fault of the test.
+// Read fails the test.
 func (u unread) Read([]byte) (int, error) {
 	u.t.Error("the body was read")
 	return 0, io.ErrUnexpectedEOF
 }
 
-func fullBeforehand(t *testing.T, s contract.Server) {
+func fullStorageBeforeTransfer(t *testing.T, s contract.Server) {
 	p := newPerson(t, s, "20 MB", webdav.Config{MaxWhole: 1 << 20})
 	p.put(t, "old", "as it was")
 	_, err := p.folder.MakeFolder(t.Context(), at(t, "folder"))
@@ -29,19 +29,19 @@ func fullBeforehand(t *testing.T, s contract.Server) {
 		wantError(t, err, webdav.ErrQuota)
 	}
 	if got := p.content(t, "old"); got != "as it was" {
-		t.Errorf("it is %q", got)
+		t.Errorf("got content %q", got)
 	}
 	must(t, p.folder.Delete(t.Context(), at(t, "folder"), ""))
 	p.want(t, "old")
 	large := strings.Repeat("x", 12<<20)
 	p.put(t, "old", large)
 	if got := p.content(t, "old"); got != large {
-		t.Errorf("what fits has %d bytes", len(got))
+		t.Errorf("the file that fits has %d bytes", len(got))
 	}
 	p.want(t, "old")
 }
 
-func writtenBeforehand(t *testing.T, s contract.Server) {
+func lockedFileBeforeTransfer(t *testing.T, s contract.Server) {
 	p := newPerson(t, s, "", webdav.Config{})
 	p.put(t, "old", "as it was")
 	from, to := io.Pipe()
@@ -49,7 +49,7 @@ func writtenBeforehand(t *testing.T, s contract.Server) {
 	go func() { written <- p.writeInPlace(t, "old", from) }()
 	_, err := to.Write([]byte("something"))
 	must(t, err)
-	for locked := false; !locked; { // the server has read no further yet
+	for locked := false; !locked; { // the server has not read further yet
 		d, err := p.folder.Get(t.Context(), at(t, "old"), nil)
 		if locked = err != nil; !locked {
 			must(t, d.Body.Close())
@@ -60,7 +60,7 @@ func writtenBeforehand(t *testing.T, s contract.Server) {
 	must(t, to.Close())
 	must(t, <-written)
 	if got := p.content(t, "old"); got != "something" {
-		t.Errorf("it is %q", got)
+		t.Errorf("got content %q", got)
 	}
 }
 

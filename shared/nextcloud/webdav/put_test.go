@@ -29,19 +29,19 @@ func storeReadReplace(t *testing.T, s contract.Server) {
 		t.Errorf("got %+v", got)
 	}
 	if got := p.content(t, "notes.txt"); got != "the second version" {
-		t.Errorf("it is %q", got)
+		t.Errorf("got content %q", got)
 	}
 	if got := p.put(t, "notes.txt", ""); got.Created || p.content(t, "notes.txt") != "" {
-		t.Errorf("replaced by nothing: %+v", got)
+		t.Errorf("replaced by an empty file: got %+v", got)
 	}
 	if got := p.put(t, "empty", ""); !got.Created || p.content(t, "empty") != "" {
-		t.Errorf("an empty file: %+v", got)
+		t.Errorf("empty file: got %+v", got)
 	}
 	if _, err := p.folder.Put(t.Context(), at(t, "no/notes.txt"), upload("x")); !errors.Is(err, webdav.ErrNoParent) {
-		t.Errorf("without a parent: %v", err)
+		t.Errorf("without a parent: got %v", err)
 	}
 	if _, err := p.folder.Put(t.Context(), at(t, "notes.txt/x"), upload("x")); !errors.Is(err, webdav.ErrNoParent) {
-		t.Errorf("below a file: %v", err)
+		t.Errorf("below a file: got %v", err)
 	}
 	_, err = p.folder.MakeFolder(t.Context(), at(t, "folder"))
 	must(t, err)
@@ -52,7 +52,7 @@ func storeReadReplace(t *testing.T, s contract.Server) {
 	p.want(t, "empty", "folder/", "notes.txt")
 }
 
-// unconfirmed uploads in every way, and refuses when all of the body is there.
+// unconfirmed uploads in every way, and refuses once the whole body has arrived.
 func unconfirmed(t *testing.T, s contract.Server) {
 	p := newPerson(t, s, "", webdav.Config{ChunkSize: 1 << 20, BufferSize: 1 << 20})
 	p.put(t, "old", "before")
@@ -63,9 +63,9 @@ func unconfirmed(t *testing.T, s contract.Server) {
 		size                int64
 	}{
 		{"a new file", "new", "content", 7},
-		{"a large one", "new", large, int64(len(large))},
-		{"an empty one", "new", "", 0},
-		{"one of unknown size", "new", "content", -1},
+		{"a large file", "new", large, int64(len(large))},
+		{"an empty file", "new", "", 0},
+		{"a file of unknown size", "new", "content", -1},
 		{"a replacement", "old", "after", 5},
 		{"an empty replacement", "old", "", 0},
 	} {
@@ -74,22 +74,22 @@ func unconfirmed(t *testing.T, s contract.Server) {
 			asked, left = asked+1, body.Len()
 			return errRefused
 		}}
-		if test.path != "old" { // the server may still hold the lock of the one before
+		if test.path != "old" { // the server may still hold the lock of the previous upload
 			test.path += fmt.Sprint(i)
 		}
 		_, err := p.folder.Put(t.Context(), at(t, test.path), u)
 		if !errors.Is(err, errRefused) || asked != 1 || left != 0 {
-			t.Errorf("%s: %v, asked %d times with %d bytes to come; want the refusal, once, at the end", test.name, err, asked, left)
+			t.Errorf("%s: got %v, confirmation requested %d times with %d bytes left; want the refusal once, at the end", test.name, err, asked, left)
 		}
 		p.want(t, "old")
 		if got := p.content(t, "old"); got != "before" {
-			t.Errorf("%s: the old file is %q", test.name, got)
+			t.Errorf("%s: got old file %q", test.name, got)
 		}
 		u = webdav.Upload{Body: strings.NewReader(test.content), Size: test.size, Confirm: func() error { return nil }}
 		_, err = p.folder.Put(t.Context(), at(t, "confirmed"), u)
 		must(t, err)
 		if got := p.content(t, "confirmed"); got != test.content {
-			t.Errorf("%s: confirmed, it has %d bytes", test.name, len(got))
+			t.Errorf("%s: after confirmation: got %d bytes", test.name, len(got))
 		}
 		must(t, p.folder.Delete(t.Context(), at(t, "confirmed"), ""))
 	}
@@ -112,22 +112,22 @@ func conditionsOfPut(t *testing.T, s contract.Server) {
 	wantError(t, put("a", "5", "", e.ETag), webdav.ErrPrecondition)
 	wantError(t, put("b", "6", "*", ""), webdav.ErrPrecondition)
 	if got := p.content(t, "a"); got != "1" {
-		t.Errorf("it is %q", got)
+		t.Errorf("got content %q", got)
 	}
 	must(t, put("a", "7", `"another", `+e.ETag, ""))
 	must(t, put("a", "8", "*", `"another"`))
 	if got := p.content(t, "a"); got != "8" {
-		t.Errorf("it is %q", got)
+		t.Errorf("got content %q", got)
 	}
 	p.want(t, "a")
 }
 
-// The condition holds when the upload begins, and not any more when it ends.
+// The condition holds at the start of the upload but not at its end.
 func changedMeanwhile(t *testing.T, s contract.Server) {
 	p := newPerson(t, s, "", webdav.Config{})
 	before := p.put(t, "a", "before")
 	meanwhile := func() {
-		for now := before; now.ETag == before.ETag; { // which change with the second
+		for now := before; now.ETag == before.ETag; { // ETags change once a second
 			now = p.put(t, "a", "meanwhile")
 		}
 	}
@@ -136,7 +136,7 @@ func changedMeanwhile(t *testing.T, s contract.Server) {
 	_, err := p.folder.Put(t.Context(), at(t, "a"), u)
 	wantError(t, err, webdav.ErrPrecondition)
 	if got := p.content(t, "a"); got != "meanwhile" {
-		t.Errorf("it is %q", got)
+		t.Errorf("got content %q", got)
 	}
 	u = upload("new")
 	u.IfNoneMatch, u.Size = "*", -1
@@ -144,11 +144,11 @@ func changedMeanwhile(t *testing.T, s contract.Server) {
 	_, err = p.folder.Put(t.Context(), at(t, "b"), u)
 	wantError(t, err, webdav.ErrPrecondition)
 	if got := p.content(t, "b"); got != "somebody was faster" {
-		t.Errorf("it is %q", got)
+		t.Errorf("got content %q", got)
 	}
 }
 
-// during does something while it is read.
+// during calls a function while it is read.
 type during struct {
 	io.Reader
 
@@ -170,18 +170,18 @@ func chunks(t *testing.T, s contract.Server) {
 	must(t, err)
 	stored := p.put(t, "large", string(large))
 	if !stored.Created || p.content(t, "large") != string(large) {
-		t.Errorf("it is not what was sent: %+v", stored)
+		t.Errorf("stored file differs from the upload: %+v", stored)
 	}
 	exact := large[:2<<20]
 	if stored := p.put(t, "large", string(exact)); stored.Created || p.content(t, "large") != string(exact) {
-		t.Errorf("it is not what was sent: %+v", stored)
+		t.Errorf("stored file differs from the upload: %+v", stored)
 	}
 	for i, content := range [][]byte{large, nil, []byte("x")} {
 		path := fmt.Sprint("endless ", i)
 		stored, err := p.folder.Put(t.Context(), at(t, path), webdav.Upload{Body: iotest.OneByteReader(bytes.NewReader(content[:min(len(content), 2000)])), Size: -1})
 		must(t, err)
 		if got := p.content(t, path); !stored.Created || got != string(content[:min(len(content), 2000)]) {
-			t.Errorf("%s has %d bytes of %d: %+v", path, len(got), len(content), stored)
+			t.Errorf("%s: got %d of %d bytes: %+v", path, len(got), len(content), stored)
 		}
 	}
 	_, err = p.folder.Put(t.Context(), at(t, "no/large"), webdav.Upload{Body: bytes.NewReader(large), Size: -1})
@@ -197,17 +197,17 @@ func brokenBody(t *testing.T, s contract.Server) {
 		"breaks":      io.MultiReader(strings.NewReader(strings.Repeat("x", 2<<20)), iotest.ErrReader(errors.New("reset by peer"))),
 		"breaks soon": iotest.ErrReader(errors.New("reset by peer")),
 	} {
-		// A new file has a name of its own for each case: the server may still
-		// hold the lock of the one that broke off just before.
+		// Each case uses a new file: the server may still hold the lock of the upload that
+		// just broke off.
 		for _, path := range []string{"old", "new, " + name} {
 			_, err := p.folder.Put(t.Context(), at(t, path), webdav.Upload{Body: body, Size: 3 << 20})
 			if !errors.Is(err, webdav.ErrSource) {
-				t.Errorf("%s, %s: %v", name, path, err)
+				t.Errorf("%s, %s: got %v", name, path, err)
 			}
 		}
 	}
 	if got := p.content(t, "old"); got != "as it was" {
-		t.Errorf("it is %q", got)
+		t.Errorf("got content %q", got)
 	}
 	p.want(t, "old")
 }
@@ -225,12 +225,12 @@ func fullStorage(t *testing.T, s contract.Server) {
 			u.Body = strings.NewReader(six + six[:max(0, int(u.Size)-len(six))])
 			_, err := p.folder.Put(t.Context(), at(t, path), u)
 			if !errors.Is(err, webdav.ErrQuota) {
-				t.Errorf("%s, %s: %v", name, path, err)
+				t.Errorf("%s, %s: got %v", name, path, err)
 			}
 		}
 	}
 	if got := p.content(t, "old"); got != "as it was" {
-		t.Errorf("it is %q", got)
+		t.Errorf("got content %q", got)
 	}
 	p.put(t, "small", "there is room for this")
 	p.want(t, "old", "small")

@@ -13,8 +13,8 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/webdav"
 )
 
-// answering returns the folder of a server that answers everything in the same
-// way, and the header of what it was asked last.
+// answering returns the folder of a server that sends the same answer to every request, and
+// the header of the last request.
 func answering(t *testing.T, status int, header map[string]string, body string) (f *webdav.Folder, asked *http.Header) {
 	t.Helper()
 	asked = &http.Header{}
@@ -82,7 +82,7 @@ func TestGet_RequestsByteRangesOnly(t *testing.T) {
 		{"bytes=0-5,5-9", "", ""}, // overlap
 		{"bytes=5-9,0-4", "", ""}, // out of order
 		{"bytes=0-,0-", "", ""},   // twice the file
-		{"bytes=-5,0-1", "", ""},  // whether they overlap, who knows
+		{"bytes=-5,0-1", "", ""},  // may overlap
 		{"bytes=-5,-5", "", ""},   //
 		{manyRanges(17), "", ""},  //
 		{manyRanges(16), "", manyRanges(16)},
@@ -108,26 +108,26 @@ func TestGet_RequestsByteRangesOnly(t *testing.T) {
 			wantIfRange = test.ifRange
 		}
 		if asked.Get("Range") != test.want || asked.Get("If-Range") != wantIfRange {
-			t.Errorf("%.60q under %q asks for %q under %q, want %q", test.sent, test.ifRange, asked.Get("Range"), asked.Get("If-Range"), test.want)
+			t.Errorf("%.60q with If-Range %q: sent %q with If-Range %q, want %q", test.sent, test.ifRange, asked.Get("Range"), asked.Get("If-Range"), test.want)
 		}
 	}
 	for name, sent := range map[string]http.Header{
 		"two headers":      {"Range": {"bytes=0-1", "bytes=3-4"}},
 		"two conditions":   {"Range": {"bytes=0-1"}, "If-Range": {`"x"`, `"y"`}},
-		"a condition only": {"If-Range": {`"x"`}},
+		"only a condition": {"If-Range": {`"x"`}},
 	} {
 		d, err := f.Get(t.Context(), at(t, "a"), sent)
 		must(t, err)
 		must(t, d.Body.Close())
 		if asked.Get("Range") != "" || asked.Get("If-Range") != "" {
-			t.Errorf("%s: asks for %v", name, *asked)
+			t.Errorf("%s: sent %v", name, *asked)
 		}
 	}
 	d, err := f.Head(t.Context(), at(t, "a"), http.Header{"Range": {"bytes=0-1"}, "If-Range": {`"x"`}})
 	must(t, err)
 	must(t, d.Body.Close())
 	if asked.Get("Range") != "" || asked.Get("If-Range") != "" {
-		t.Errorf("HEAD asks for %v", *asked)
+		t.Errorf("HEAD: sent %v", *asked)
 	}
 }
 
@@ -139,7 +139,7 @@ func manyRanges(n int) string {
 	return "bytes=" + strings.Join(texts, ",")
 }
 
-// TestGet_VerifiesTheReturnedRange lets a server answer what it should not. Nothing of it
+// TestGet_VerifiesTheReturnedRange has a server that sends invalid answers. None of them
 // reaches a client.
 func TestGet_VerifiesTheReturnedRange(t *testing.T) {
 	t.Parallel()
@@ -147,39 +147,39 @@ func TestGet_VerifiesTheReturnedRange(t *testing.T) {
 	for _, test := range []struct {
 		name, asked, part, kind, length, body string
 		status                                int    // of the answer; 0 for 206
-		want                                  string // the body that a client gets; "!" for none
+		want                                  string // the body that the client returns; "!" for an error
 		wantPart                              string
 	}{
-		{name: "that part", asked: "bytes=2-4", part: "bytes 2-4/10", body: "234", want: "234", wantPart: "bytes 2-4/10"},
+		{name: "the requested part", asked: "bytes=2-4", part: "bytes 2-4/10", body: "234", want: "234", wantPart: "bytes 2-4/10"},
 		{name: "to the end", asked: "bytes=8-20", part: "bytes 8-9/10", body: "89", want: "89", wantPart: "bytes 8-9/10"},
-		{name: "the unit in capitals", asked: "bytes=2-4", part: "Bytes 2-4/10", body: "234", want: "234", wantPart: "bytes 2-4/10"},
-		{name: "more behind it", asked: "bytes=2-4", part: "bytes 2-9/10", body: "23456789", want: "234", wantPart: "bytes 2-4/10"},
-		{name: "all of it", asked: "bytes=0-0", part: "bytes 0-9/10", body: content, want: "0", wantPart: "bytes 0-0/10"},
+		{name: "the unit in upper case", asked: "bytes=2-4", part: "Bytes 2-4/10", body: "234", want: "234", wantPart: "bytes 2-4/10"},
+		{name: "more at the end", asked: "bytes=2-4", part: "bytes 2-9/10", body: "23456789", want: "234", wantPart: "bytes 2-4/10"},
+		{name: "the whole file as a part", asked: "bytes=0-0", part: "bytes 0-9/10", body: content, want: "0", wantPart: "bytes 0-0/10"},
 		{name: "the empty file as a part", asked: "bytes=-5", part: "bytes 0--1/0", want: ""},
 		{name: "several parts", asked: "bytes=0-1,4-5", kind: multipart, body: "--x--", want: "--x--"},
 		{name: "one of several parts", asked: "bytes=0-1,40-50", part: "bytes 0-1/10", body: "01", want: "01", wantPart: "bytes 0-1/10"},
-		{name: "all instead", asked: "bytes=2-4", status: 200, body: content, want: content},
+		{name: "the whole file instead", asked: "bytes=2-4", status: 200, body: content, want: content},
 
 		{name: "no Content-Range", asked: "bytes=2-4", body: "234", want: "!"},
-		{name: "no part was asked for", part: "bytes 2-4/10", body: "234", want: "!"},
+		{name: "no range requested", part: "bytes 2-4/10", body: "234", want: "!"},
 		{name: "another part", asked: "bytes=2-4", part: "bytes 3-5/10", body: "345", want: "!"},
-		{name: "a part that begins before", asked: "bytes=2-4", part: "bytes 1-4/10", body: "1234", want: "!"},
-		{name: "less", asked: "bytes=2-4", part: "bytes 2-3/10", body: "23", want: "!"},
+		{name: "a part that begins earlier", asked: "bytes=2-4", part: "bytes 1-4/10", body: "1234", want: "!"},
+		{name: "a shorter part", asked: "bytes=2-4", part: "bytes 2-3/10", body: "23", want: "!"},
 		{name: "another end", asked: "bytes=-3", part: "bytes 6-9/10", body: "6789", want: "!"},
-		{name: "no bytes", asked: "bytes=-3", part: "bytes 10-9/10", want: "!"},
-		{name: "behind the end", asked: "bytes=8-11", part: "bytes 8-11/10", body: "89ab", want: "!"},
-		{name: "running back", asked: "bytes=2-4", part: "bytes 4-2/10", body: "234", want: "!"},
-		{name: "of another length", asked: "bytes=2-4", part: "bytes 2-4/10", length: "4", body: "2345", want: "!"},
-		{name: "of a file of unknown size", asked: "bytes=2-4", part: "bytes 2-4/*", body: "234", want: "!"},
-		{name: "no size", asked: "bytes=2-4", part: "bytes 2-4", body: "234", want: "!"},
+		{name: "an empty part", asked: "bytes=-3", part: "bytes 10-9/10", want: "!"},
+		{name: "beyond the end", asked: "bytes=8-11", part: "bytes 8-11/10", body: "89ab", want: "!"},
+		{name: "a reversed range", asked: "bytes=2-4", part: "bytes 4-2/10", body: "234", want: "!"},
+		{name: "another Content-Length", asked: "bytes=2-4", part: "bytes 2-4/10", length: "4", body: "2345", want: "!"},
+		{name: "unknown file size", asked: "bytes=2-4", part: "bytes 2-4/*", body: "234", want: "!"},
+		{name: "no file size", asked: "bytes=2-4", part: "bytes 2-4", body: "234", want: "!"},
 		{name: "no end", asked: "bytes=2-4", part: "bytes 2-/10", body: "234", want: "!"},
-		{name: "a sign", asked: "bytes=2-4", part: "bytes 2-4/+10", body: "234", want: "!"},
+		{name: "a sign before the size", asked: "bytes=2-4", part: "bytes 2-4/+10", body: "234", want: "!"},
 		{name: "another unit", asked: "bytes=2-4", part: "lines 2-4/10", body: "234", want: "!"},
 		{name: "garbage", asked: "bytes=2-4", part: "x", body: "234", want: "!"},
 		{name: "an unsatisfied range", asked: "bytes=2-4", part: "bytes */10", body: "234", want: "!"},
 		{name: "several parts for one", asked: "bytes=2-4", kind: multipart, body: "--x--", want: "!"},
-		{name: "something for several parts", asked: "bytes=0-1,4-5", kind: "text/html", body: "hello", want: "!"},
-		{name: "not a part that was asked for", status: 416, body: "<html>", want: "!"},
+		{name: "another type for several parts", asked: "bytes=0-1,4-5", kind: "text/html", body: "hello", want: "!"},
+		{name: "416 without a range", status: 416, body: "<html>", want: "!"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -219,8 +219,8 @@ func TestGet_VerifiesTheReturnedRange(t *testing.T) {
 	}
 }
 
-// TestGet_RepeatsTheRequestIfIfRangeFails: sabre/dav takes each date that is not
-// before the file's, so that two versions of a file would be pieced together.
+// TestGet_RepeatsTheRequestIfIfRangeFails: sabre/dav accepts every date that is not before the
+// file's, so a client would combine parts of two versions.
 func TestGet_RepeatsTheRequestIfIfRangeFails(t *testing.T) {
 	t.Parallel()
 	const modified, later = "Mon, 23 Nov 2026 22:36:20 GMT", "Mon, 23 Nov 2026 22:36:21 GMT"
@@ -247,7 +247,7 @@ func TestGet_RepeatsTheRequestIfIfRangeFails(t *testing.T) {
 		must(t, err)
 		must(t, d.Body.Close())
 		if d.Status != want || asked != map[int]int{206: 1, 200: 2}[want] {
-			t.Errorf("If-Range: %s is answered with %d after %d requests, want %d", ifRange, d.Status, asked, want)
+			t.Errorf("If-Range %s: got %d after %d requests, want %d", ifRange, d.Status, asked, want)
 		}
 	}
 }

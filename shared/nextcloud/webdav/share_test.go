@@ -15,8 +15,8 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/webdav"
 )
 
-// TestPut_UploadsShareTheMemory begins a second upload while the first is under
-// way: while there are two, their parts are half as large.
+// TestPut_UploadsShareTheMemory starts a second upload during the first: while both run, their
+// chunks are half as large.
 func TestPut_UploadsShareTheMemory(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -42,12 +42,12 @@ func TestPut_UploadsShareTheMemory(t *testing.T) {
 	defer mu.Unlock()
 	for name, want := range map[string][]int64{"a": {4 * mib, 4 * mib, mib}, "b": {2 * mib, 2 * mib, mib}} {
 		if !slices.Equal(sizes[name], want) {
-			t.Errorf("%s went up in %v, want %v", name, sizes[name], want)
+			t.Errorf("%s: got chunks %v, want %v", name, sizes[name], want)
 		}
 	}
 }
 
-// sharing returns the folder of a user of a test server, and the server.
+// sharing returns the folder of a user on a test server, and the server.
 func sharing(t *testing.T, c webdav.Config) (*webdav.Folder, *nextcloudtest.Server) {
 	t.Helper()
 	server := nextcloudtest.New(nextcloudtest.Options{AdminPassword: contract.NewPassword()})

@@ -66,7 +66,7 @@ func (w *world) want(logins, limits int) {
 	err := w.db.Handle().QueryRowContext(w.Context(),
 		"SELECT (SELECT count(*) FROM logins), (SELECT count(*) FROM rate_limits)").Scan(&gotLogins, &gotLimits)
 	if err != nil || gotLogins != logins || gotLimits != limits {
-		w.Errorf("there are %d logins and %d limits, %v; want %d and %d", gotLogins, gotLimits, err, logins, limits)
+		w.Errorf("got %d logins and %d limits, %v; want %d and %d", gotLogins, gotLimits, err, logins, limits)
 	}
 }
 
@@ -111,7 +111,7 @@ func TestRunIfDue_RetriesAfterAFailure(t *testing.T) {
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := j.RunIfDue(gone); err == nil {
-		t.Error("nothing failed")
+		t.Error("RunIfDue succeeded, want a failure")
 	}
 	w.want(1, 0)
 	if err := j.RunIfDue(t.Context()); err != nil {
@@ -142,7 +142,7 @@ func TestLoop_RunsAtOnceAndEnds(t *testing.T) {
 		select {
 		case <-time.After(time.Millisecond):
 		case <-deadline:
-			t.Fatal("the login is still there")
+			t.Fatal("the login was not removed")
 		}
 	}
 	cancel()
@@ -177,7 +177,7 @@ func TestRunIfDue_LogsAddressesInTwoSpellings(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := log.String(); !strings.Contains(got, want) || want == "" && got != "" || strings.Contains(got, "example") {
-			t.Errorf("round %d logs %q, want %q", round, got, want)
+			t.Errorf("round %d: logged %q, want %q", round, got, want)
 		}
 		w.now = w.now.Add(janitor.Interval)
 	}

@@ -32,6 +32,6 @@ func TestUp_ReportsAppliedMigrations(t *testing.T) {
 		want = append(want, s.Name)
 	}
 	if !slices.Equal(applied, want) || len(want) == 0 {
-		t.Errorf("told %q, want %q", applied, want)
+		t.Errorf("reported %q, want %q", applied, want)
 	}
 }

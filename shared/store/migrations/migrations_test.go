@@ -110,11 +110,11 @@ func TestUp_ReportsWhatItWaitsFor(t *testing.T) {
 				done <- outcome{n, err}
 			}()
 			if line := <-told; !strings.HasPrefix(line, tt.want) || !strings.Contains(line, tt.applied) || !strings.Contains(line, "since ") {
-				t.Errorf("told %q, want %q and %q", line, tt.want, tt.applied)
+				t.Errorf("reported %q, want %q and %q", line, tt.want, tt.applied)
 			}
 			run(t, other, tt.give...)
 			if got := <-done; got.err != nil || got.applied != store.SchemaVersion-before {
-				t.Errorf("when it was free: %d applied, %v; want %d", got.applied, got.err, store.SchemaVersion-before)
+				t.Errorf("after the release: %d applied, %v; want %d", got.applied, got.err, store.SchemaVersion-before)
 			}
 		})
 	}
@@ -126,17 +126,17 @@ func TestUp_TimesOutAndNamesTheBlocker(t *testing.T) {
 	other := session(t, url, "BEGIN", "LOCK TABLE audit_events IN SHARE MODE")
 	n, err := migrations.Up(t.Context(), db, migrations.Waiting{Longest: 2 * time.Second})
 	if n != 0 || !db.Locked(err) || !strings.Contains(err.Error(), `migrate up: waiting for a lock on table audit_events`) {
-		t.Errorf("got %d, %v; want it to give up", n, err)
+		t.Errorf("got %d, %v; want a timeout", n, err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	if _, err := migrations.Up(ctx, db, migrations.Waiting{}); !errors.Is(err, context.DeadlineExceeded) ||
 		!strings.Contains(err.Error(), "audit_events") {
-		t.Errorf("out of time: %v; want who is in the way", err)
+		t.Errorf("timeout: got %v, want the blocker named", err)
 	}
 	run(t, other, "COMMIT")
 	if n, err := migrations.Up(t.Context(), db, migrations.Waiting{}); n != store.SchemaVersion-before || err != nil {
-		t.Errorf("when it is free: %d applied, %v", n, err)
+		t.Errorf("after the release: %d applied, %v", n, err)
 	}
 }
 
@@ -152,7 +152,7 @@ func TestUp_DoesNotBlockOthers(t *testing.T) {
 		done <- err
 	}()
 	<-told
-	run(t, session(t, url), "SELECT count(*) FROM audit_events") // queues behind the migration, and is let through
+	run(t, session(t, url), "SELECT count(*) FROM audit_events") // queues behind the migration until that gives way
 	run(t, long, "COMMIT")
 	if err := <-done; err != nil {
 		t.Error(err)
@@ -170,12 +170,12 @@ func TestUp_RejectsAPooler(t *testing.T) {
 		t.Errorf("through PgBouncer: %d applied, %v", n, err)
 	}
 	if took := time.Since(start); took > time.Minute {
-		t.Errorf("that took %v", took)
+		t.Errorf("Up took %v", took)
 	}
 	direct := storetest.OpenPostgres(t, url)
 	defer direct.Close()
 	if n, err := migrations.Up(t.Context(), direct, migrations.Waiting{Longest: time.Second}); n != store.SchemaVersion || err != nil {
-		t.Errorf("directly after that: %d applied, %v; is a lock left?", n, err)
+		t.Errorf("directly afterwards: %d applied, %v; a lock may be left", n, err)
 	}
 }
 
@@ -207,7 +207,7 @@ func TestUp_ConcurrentRunsOnANewFolder(t *testing.T) {
 			total += n
 		}
 		if total != store.SchemaVersion {
-			t.Errorf("applied %v, want %d in all", applied, store.SchemaVersion)
+			t.Errorf("applied %v, want %d in total", applied, store.SchemaVersion)
 		}
 	}
 }
@@ -238,6 +238,6 @@ func TestUp_WaitsForALockedSQLiteFile(t *testing.T) {
 		}
 	}})
 	if n != store.SchemaVersion-before || err != nil || !strings.Contains(told, "another process that has locked the database file") {
-		t.Errorf("%d applied, %v, told %q", n, err, told)
+		t.Errorf("%d applied, %v, reported %q", n, err, told)
 	}
 }

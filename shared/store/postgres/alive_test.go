@@ -49,10 +49,10 @@ func TestPool_ReplacesDeadConnections(t *testing.T) {
 				before := line.Made()
 				cut(t, direct, line)
 				if err := statement(); err != nil {
-					t.Errorf("the first %s after it: %v", what, err)
+					t.Errorf("first %s afterwards: %v", what, err)
 				}
 				if made := line.Made() - before; made != 1 {
-					t.Errorf("%d connections were made, want 1 in place of the dead one", made)
+					t.Errorf("%d connections were opened, want 1 to replace the dead one", made)
 				}
 			}
 		})
@@ -81,14 +81,14 @@ func TestLives_PingsOnceAndBriefly(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
-		rest time.Duration
+		idle time.Duration
 		mute bool // the server does not answer
 		want bool
 	}{
-		{"just used, it is not asked", 0, true, true},
-		{"rested, and the server is there", 2 * postgres.PingAfter, false, true},
-		{"rested, and the line is mute", 2 * postgres.PingAfter, true, false},
-		{"rested for long, it is not asked", postgres.ConnIdle, false, false},
+		{"just used: no ping", 0, true, true},
+		{"idle, server alive", 2 * postgres.PingAfter, false, true},
+		{"idle, server silent", 2 * postgres.PingAfter, true, false},
+		{"idle too long: no ping", postgres.ConnIdle, false, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -97,10 +97,10 @@ func TestLives_PingsOnceAndBriefly(t *testing.T) {
 			if tt.mute {
 				line.Mute()
 			}
-			postgres.Rest(c, tt.rest)
+			postgres.Rest(c, tt.idle)
 			got := postgres.Lives(t.Context(), c)
 			if got != tt.want || got == c.IsClosed() {
-				t.Errorf("lives: %t, closed: %t; want %t", got, c.IsClosed(), tt.want)
+				t.Errorf("lives = %t, closed = %t; want %t", got, c.IsClosed(), tt.want)
 			}
 		})
 	}
@@ -111,11 +111,11 @@ func TestHungUp(t *testing.T) {
 	direct := storetest.PostgresURL(t)
 	c := connect(t, direct)
 	if postgres.HungUp(c.PgConn().Conn()) {
-		t.Error("a connection at rest hung up")
+		t.Error("HungUp = true for an idle connection")
 	}
 	terminate(t, direct)
 	if !postgres.HungUp(c.PgConn().Conn()) {
-		t.Error("a connection that the server closed did not hang up")
+		t.Error("HungUp = false for a connection that the server closed")
 	}
 }
 
@@ -159,10 +159,10 @@ func TestHungUp_DoesNotBlock(t *testing.T) {
 		c.Read(make([]byte, 1))
 	}()
 	<-began
-	for range 100 { // the reader waits by the last of them, if not before
+	for range 100 { // the reader blocks by the last iteration at the latest
 		runtime.Gosched()
 		if postgres.HungUp(c) {
-			t.Error("a connection that is read from counts as hung up")
+			t.Error("HungUp = true for a connection with a blocked reader")
 		}
 	}
 	server.Close()

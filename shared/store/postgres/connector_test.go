@@ -85,8 +85,8 @@ func TestConnector_ReturnsRefusalsItCannotFix(t *testing.T) {
 	role, first := storetest.NewRole(t, storetest.PostgresURL(t))
 	last := role.Rotate()
 	for name, renewed := range map[string]string{
-		"nothing rotates": "", "it is still the same": first, "it is no URL": "postgres://" + first + ":%zz",
-		"the new one is as wrong": strings.Replace(first, password(t, first), "hunter2", 1),
+		"no rotation": "", "the same URL": first, "an invalid URL": "postgres://" + first + ":%zz",
+		"another wrong password": strings.Replace(first, password(t, first), "hunter2", 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -98,7 +98,7 @@ func TestConnector_ReturnsRefusalsItCannotFix(t *testing.T) {
 			}
 			for _, secret := range []string{password(t, first), "hunter2"} {
 				if cause := errors.Unwrap(err); strings.Contains(err.Error(), secret) || cause != nil && strings.Contains(cause.Error(), secret) {
-					t.Errorf("the error holds the password: %v", err)
+					t.Errorf("the error contains the password: %v", err)
 				}
 			}
 			k.url.Store(last)
@@ -111,8 +111,8 @@ func TestReadDirect_BypassesThePooler(t *testing.T) {
 	t.Parallel()
 	direct := storetest.PostgresURL(t)
 	for name, vars := range map[string]map[string]string{
-		"its own variable": {"MIGRATE_DATABASE_URL": direct, "DATABASE_URL": "postgres://pooler.invalid/x"},
-		"the only one":     {"DATABASE_URL": direct},
+		"both variables":    {"MIGRATE_DATABASE_URL": direct, "DATABASE_URL": "postgres://pooler.invalid/x"},
+		"DATABASE_URL only": {"DATABASE_URL": direct},
 	} {
 		db := setting.Of[postgres.DirectSettings](config.Map(vars)).Open()
 		if v, err := db.Schema(t.Context()); err != nil || v != store.SchemaVersion {
@@ -122,6 +122,6 @@ func TestReadDirect_BypassesThePooler(t *testing.T) {
 	}
 	env := config.Map(nil)
 	if setting.Of[postgres.DirectSettings](env); env.Err() == nil {
-		t.Error("nothing set: no error")
+		t.Error("nothing set: want an error")
 	}
 }

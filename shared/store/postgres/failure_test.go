@@ -33,15 +33,15 @@ func TestFailures(t *testing.T) {
 		err                 error
 		unavailable, undone bool
 	}{
-		{"the end of the connection", io.EOF, true, false},
-		{"in the middle of a message", io.ErrUnexpectedEOF, true, false},
+		{"connection closed", io.EOF, true, false},
+		{"connection closed within a message", io.ErrUnexpectedEOF, true, false},
 		{"reset", network(syscall.ECONNRESET), true, false},
 		{"broken pipe", network(syscall.EPIPE), true, false},
-		{"timed out by the system", network(syscall.ETIMEDOUT), true, false},
-		{"closed by ourselves", net.ErrClosed, true, false},
-		{"out of time", context.DeadlineExceeded, true, false},
-		{"a deadline while reading", os.ErrDeadlineExceeded, true, false},
-		{"what database/sql tries again", driver.ErrBadConn, true, true},
+		{"timed out by the kernel", network(syscall.ETIMEDOUT), true, false},
+		{"closed locally", net.ErrClosed, true, false},
+		{"context deadline", context.DeadlineExceeded, true, false},
+		{"read deadline", os.ErrDeadlineExceeded, true, false},
+		{"retried by database/sql", driver.ErrBadConn, true, true},
 		{"admin_shutdown", state("57P01"), true, true},
 		{"crash_shutdown", state("57P02"), true, true},
 		{"cannot_connect_now", state("57P03"), true, true},
@@ -52,24 +52,24 @@ func TestFailures(t *testing.T) {
 		{"read_only_sql_transaction, after a failover", state("25006"), true, true},
 		{"idle_in_transaction_session_timeout", state("25P03"), true, true},
 		{"lock_not_available", state("55P03"), true, true},
-		{"connection_failure, as a pooler says", state("08006"), true, false},
-		{"protocol_violation, as PgBouncer says", state("08P01"), true, false},
+		{"connection_failure, from a pooler", state("08006"), true, false},
+		{"protocol_violation, from PgBouncer", state("08P01"), true, false},
 		{"transaction_resolution_unknown", state("08007"), true, false},
 		{"statement_completion_unknown", state("40003"), true, false},
 		{"unique_violation", state("23505"), false, true},
 		{"serialization_failure", state("40001"), false, true},
 		{"syntax_error", state("42601"), false, true},
-		{"the caller left", context.Canceled, false, false},
-		{"a fault of ours", errors.New("scan"), false, false},
+		{"canceled by the caller", context.Canceled, false, false},
+		{"a programming error", errors.New("scan"), false, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			err := fmt.Errorf("some statement: %w", tt.err)
 			if got := postgres.Unavailable(err); got != tt.unavailable {
-				t.Errorf("unavailable: %t", got)
+				t.Errorf("Unavailable = %t", got)
 			}
 			if got := postgres.Undone(err); got != tt.undone {
-				t.Errorf("undone: %t", got)
+				t.Errorf("Undone = %t", got)
 			}
 		})
 	}
@@ -87,10 +87,10 @@ func TestUndone_CommitThatWasNotSent(t *testing.T) {
 	defer cancel()
 	err = tx.Commit(ctx)
 	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Fatalf("got %v, want the end of the context", err)
+		t.Fatalf("got %v, want context.DeadlineExceeded", err)
 	}
 	if !postgres.Unavailable(err) || !postgres.Undone(err) {
-		t.Errorf("%v: unavailable: %t, undone: %t; want both", err, postgres.Unavailable(err), postgres.Undone(err))
+		t.Errorf("%v: Unavailable = %t, Undone = %t; want both true", err, postgres.Unavailable(err), postgres.Undone(err))
 	}
 }
 
@@ -100,6 +100,6 @@ func TestRead_RejectsTheSimpleProtocol(t *testing.T) {
 	t.Parallel()
 	env := config.Map(map[string]string{"DATABASE_URL": "postgres://h/db?default_query_exec_mode=simple_protocol"})
 	if setting.Of[postgres.Settings](env); env.Err() == nil {
-		t.Error("it is accepted")
+		t.Error("the simple protocol is accepted")
 	}
 }

@@ -85,13 +85,13 @@ func TestRead_TrustsDATABASE_CA(t *testing.T) {
 		want                 bool
 	}{
 		{"its authority", ca, "verify-full", "localhost", true},
-		{"among others, on one line", strings.ReplaceAll(other+ca, "\n", `\n`), "verify-full", "localhost", true},
+		{"its authority among others, on one line", strings.ReplaceAll(other+ca, "\n", `\n`), "verify-full", "localhost", true},
 		{"another authority", other, "verify-full", "localhost", false},
-		{"the system's", "", "verify-full", "localhost", false},
+		{"the system's roots", "", "verify-full", "localhost", false},
 		{"its authority, for another host", ca, "verify-full", "127.0.0.1", false},
-		{"its authority, whatever the host", ca, "verify-ca", "127.0.0.1", true},
-		{"another, whatever the host", other, "verify-ca", "127.0.0.1", false},
-		{"nobody, who is not asked to prove", other, "require", "localhost", true},
+		{"its authority, host not checked", ca, "verify-ca", "127.0.0.1", true},
+		{"another authority, host not checked", other, "verify-ca", "127.0.0.1", false},
+		{"certificate not checked", other, "require", "localhost", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -106,10 +106,10 @@ func TestRead_TrustsDATABASE_CA(t *testing.T) {
 			db := settings.Open()
 			defer db.Close()
 			if _, err := db.Accounts(t.Context(), "", store.Page{Limit: 1}); err == nil {
-				t.Fatal("that server answers no question")
+				t.Fatal("query succeeded on a server that answers nothing")
 			}
 			if got := <-trusted; got != tt.want {
-				t.Errorf("the server is believed: %t, want %t", got, tt.want)
+				t.Errorf("server trusted = %t, want %t", got, tt.want)
 			}
 		})
 	}

@@ -33,7 +33,7 @@ func TestCluster_IsShared(t *testing.T) {
 	wg.Wait()
 	for _, dsn := range got {
 		if dsn != got[0] {
-			t.Errorf("Cluster gave %q and %q, want one", got[0], dsn)
+			t.Errorf("Cluster returned %q and %q, want one URL", got[0], dsn)
 		}
 	}
 }
@@ -45,7 +45,7 @@ func TestCluster_OrdersTextByBytes(t *testing.T) {
 	err := conn.QueryRow(t.Context(),
 		`SELECT string_agg(c, '' ORDER BY c) FROM unnest(ARRAY['a', 'é', 'B', '_']) AS c`).Scan(&got)
 	if want := "B_aé"; err != nil || got != want {
-		t.Errorf("ordered letters = %q, %v; want %q as SQLite orders them", got, err, want)
+		t.Errorf("ordered letters = %q, %v; want %q, the order of SQLite", got, err, want)
 	}
 }
 
@@ -71,7 +71,7 @@ func TestCluster_EndsWithAKilledProcess(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if _, err := conn.WaitForNotification(ctx); err == nil || ctx.Err() != nil {
-		t.Errorf("the server outlives its test process: %v", err)
+		t.Errorf("the server outlived its test process: %v", err)
 	}
 	awaitGone(ctx, t, filepath.Dir(data))
 }
@@ -106,7 +106,7 @@ func child(t *testing.T) (dsn string, kill func()) {
 		}
 		t.Log(lines.Text())
 	}
-	t.Fatal("the child ended without a cluster")
+	t.Fatal("the child exited without a cluster")
 	return "", nil
 }
 

@@ -28,10 +28,10 @@ func TestFromTemplate_MigratesOnceAndIsolatesTests(t *testing.T) {
 		}
 		var notes int
 		if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM notes").Scan(&notes); err != nil || notes != 1 {
-			t.Errorf("database %d holds %d notes, %v; want its own one only", i, notes, err)
+			t.Errorf("database %d contains %d notes, %v; want only its own", i, notes, err)
 		}
 	}
-	if got := migrations.Load(); got > 1 { // none if this process ran the test before
+	if got := migrations.Load(); got > 1 { // none if this process already ran the test
 		t.Errorf("migrated %d times, want once", got)
 	}
 }
@@ -93,10 +93,10 @@ func TestFromTemplate_RemovesOnlyAbandonedDatabases(t *testing.T) {
 	}
 
 	if exists(t, dead) {
-		t.Error("what a killed process left is still there")
+		t.Error("the database of a killed process still exists")
 	}
 	if !exists(t, alive) || !exists(t, foreign) {
-		t.Error("a database of a living process, or of nobody's, was dropped")
+		t.Error("a database of a running process, or a foreign one, was dropped")
 	}
 }
 

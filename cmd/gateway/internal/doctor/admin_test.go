@@ -17,8 +17,8 @@ func TestAdmin_WrongPasswordIsOneAttempt(t *testing.T) {
 	r := w.examine(t)
 	r.only(t, doctor.Failed, "admin", "rejected", "before you try again")
 	r.want(t, doctor.Skipped, "scratch-account", "the check admin failed")
-	if n := w.withCredentials(""); w.cloud.Strikes() != 1 || n != 1 {
-		t.Errorf("%d strikes by %d calls, want one by one", w.cloud.Strikes(), n)
+	if n := w.withCredentials(""); w.cloud.FailedLogins() != 1 || n != 1 {
+		t.Errorf("%d strikes by %d calls, want one by one", w.cloud.FailedLogins(), n)
 	}
 }
 
@@ -38,7 +38,7 @@ func TestThrottle(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.cloud.Strike("127.0.0.1", "somebody", c.strikes)
+			w.cloud.AddFailedLogins("127.0.0.1", "somebody", c.strikes)
 			r := w.examine(t)
 			r.want(t, c.level, "throttle", c.words...)
 			if tried := w.withCredentials("") > 0; tried != c.logins {
@@ -113,8 +113,8 @@ func TestAdmin(t *testing.T) {
 			w := newWorld(t)
 			c.arrange(t, w)
 			w.examine(t).want(t, c.level, c.check, c.words...)
-			if w.cloud.Strikes() != 0 {
-				t.Errorf("%d strikes", w.cloud.Strikes())
+			if w.cloud.FailedLogins() != 0 {
+				t.Errorf("%d strikes", w.cloud.FailedLogins())
 			}
 		})
 	}

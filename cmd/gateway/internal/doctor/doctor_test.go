@@ -28,8 +28,8 @@ func TestExamine_HealthyServerHasNoFindings(t *testing.T) {
 			t.Errorf("%d findings, want one for each of 21 checks:\n%s", len(r), r)
 		}
 		w.cleared(t)
-		if n := w.withCredentials("/cloud/user"); w.cloud.Strikes() != 0 || n == 0 {
-			t.Errorf("%d strikes, %d calls", w.cloud.Strikes(), n)
+		if n := w.withCredentials("/cloud/user"); w.cloud.FailedLogins() != 0 || n == 0 {
+			t.Errorf("%d strikes, %d calls", w.cloud.FailedLogins(), n)
 		}
 	}
 }

@@ -55,8 +55,8 @@ func TestScratch(t *testing.T) {
 			w.cloud.Fail(nextcloudtest.Times(10, c.fault, c.match))
 			w.examine(t).only(t, doctor.Failed, c.check, c.words...)
 			w.cleared(t)
-			if w.cloud.Strikes() != 0 {
-				t.Errorf("%d strikes", w.cloud.Strikes())
+			if w.cloud.FailedLogins() != 0 {
+				t.Errorf("%d strikes", w.cloud.FailedLogins())
 			}
 		})
 	}
@@ -110,8 +110,8 @@ func TestAdmin_RefusedCredentialsAreNotRetried(t *testing.T) {
 				next.ServeHTTP(rw, r)
 			}, nextcloudtest.On(c.method, c.suffix)))
 			w.examine(t).only(t, doctor.Failed, c.check, "rejected")
-			if w.cloud.Strikes() != 1 {
-				t.Errorf("%d strikes, want one", w.cloud.Strikes())
+			if w.cloud.FailedLogins() != 1 {
+				t.Errorf("%d strikes, want one", w.cloud.FailedLogins())
 			}
 		})
 	}

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// connect returns both ends of a connection, the first with a low-water mark. A
-// read of it that hangs fails.
+// connect returns both ends of a connection, the first with a low-water mark. A read from it
+// fails if it hangs.
 func connect(t *testing.T) (client net.Conn, server *net.TCPConn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -55,7 +55,7 @@ func send(w io.Writer, content []byte) error {
 	return nil
 }
 
-// lowWater returns how many bytes wake the reader of a connection.
+// lowWater returns the number of bytes that wakes the reader of a connection.
 func lowWater(t *testing.T, c net.Conn) (n int) {
 	t.Helper()
 	raw, err := c.(syscall.Conn).SyscallConn()
@@ -94,20 +94,20 @@ func TestLowWater_RisesOnABusyConnection(t *testing.T) {
 	}()
 	for sent, end := int64(0), time.Now().Add(time.Minute); ; {
 		if time.Now().After(end) {
-			t.Fatalf("after %d bytes, each piece still wakes the reader", sent)
+			t.Fatalf("each piece still wakes the reader after %d bytes", sent)
 		}
 		if _, err := server.Write(piece); err != nil {
 			t.Fatal(err)
 		}
 		sent += int64(len(piece))
-		for read.Load() < sent { // the reader waits, or will soon
+		for read.Load() < sent { // the reader is about to block
 			switch busy := lowWater(t, client) > len(piece); {
 			case busy && sent < busyAfter:
 				t.Fatalf("the connection counts as busy after %d bytes", sent)
 			case busy:
 				return
 			case time.Now().After(end):
-				t.Fatalf("of %d bytes %d arrived", sent, read.Load())
+				t.Fatalf("sent %d bytes, received %d", sent, read.Load())
 			}
 		}
 	}
@@ -151,7 +151,7 @@ func TestLowWater_ShortMessagesArrive(t *testing.T) {
 	go client.Read(make([]byte, 1)) // nothing arrives
 	for deadline := time.Now().Add(time.Minute); lowWater(t, client) != 1; {
 		if time.Now().After(deadline) {
-			t.Fatalf("an idle connection has a low-water mark of %d bytes", lowWater(t, client))
+			t.Fatalf("idle connection: got a low-water mark of %d bytes", lowWater(t, client))
 		}
 	}
 }
@@ -162,16 +162,16 @@ func TestLowWater_BusyConnectionsReportTheirEnd(t *testing.T) {
 		end  func(client net.Conn, server *net.TCPConn) error
 		want error
 	}{
-		"at the end":      {func(_ net.Conn, s *net.TCPConn) error { return s.Close() }, io.EOF},
-		"by a reset":      {func(_ net.Conn, s *net.TCPConn) error { return errors.Join(s.SetLinger(0), s.Close()) }, syscall.ECONNRESET},
-		"by the reader":   {func(c net.Conn, _ *net.TCPConn) error { return c.Close() }, net.ErrClosed},
-		"by the deadline": {func(c net.Conn, _ *net.TCPConn) error { return c.SetReadDeadline(time.Now()) }, os.ErrDeadlineExceeded},
+		"end of stream":        {func(_ net.Conn, s *net.TCPConn) error { return s.Close() }, io.EOF},
+		"reset":                {func(_ net.Conn, s *net.TCPConn) error { return errors.Join(s.SetLinger(0), s.Close()) }, syscall.ECONNRESET},
+		"closed by the reader": {func(c net.Conn, _ *net.TCPConn) error { return c.Close() }, net.ErrClosed},
+		"deadline":             {func(c net.Conn, _ *net.TCPConn) error { return c.SetReadDeadline(time.Now()) }, os.ErrDeadlineExceeded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			client, server := connect(t)
 			content := noise(6 << 20)
-			go send(server, content) // the reader sees what is missing
+			go send(server, content) // the reader detects missing data
 			got := make([]byte, len(content))
 			if _, err := io.ReadFull(client, got); err != nil || !bytes.Equal(got, content) {
 				t.Fatalf("read: %v", err)
@@ -185,7 +185,7 @@ func TestLowWater_BusyConnectionsReportTheirEnd(t *testing.T) {
 				t.Fatal(err)
 			}
 			if err := <-ended; !errors.Is(err, tt.want) {
-				t.Errorf("the reader got %v, want %v", err, tt.want)
+				t.Errorf("reader: got %v, want %v", err, tt.want)
 			}
 		})
 	}
