@@ -44,16 +44,16 @@ func TestAudit_RecordsEverySecurityEvent(t *testing.T) {
 			}
 			maps.DeleteFunc(want, func(_, v string) bool { return v == "" })
 			if diff := cmp.Diff(want, lines[e.ID]); diff != "" {
-				t.Errorf("%s: the row (-) and the log (+) differ:\n%s", e.Name, diff)
+				t.Errorf("%s: row and log differ (-row +log):\n%s", e.Name, diff)
 			}
 			if e.Name == audit.IDTaken {
 				continue // no request caused it
 			}
 			if e.Origin.Address != "192.0.2.7" || e.Origin.Device != "test device" || e.Origin.CorrelationID == "" {
-				t.Errorf("%s came from %+v", e.Name, e.Origin)
+				t.Errorf("%s: got origin %+v", e.Name, e.Origin)
 			}
 			if e.User == "" && e.Detail != audit.UnknownAccount {
-				t.Errorf("%s concerns nobody", e.Name)
+				t.Errorf("%s: has no user", e.Name)
 			}
 		}
 		refused := map[string]int{}
@@ -64,14 +64,14 @@ func TestAudit_RecordsEverySecurityEvent(t *testing.T) {
 		}
 		want := map[string]int{audit.ToChangePassword: 1, audit.ToChangeEmail: 1, audit.ToDelete: 1, audit.ToIssueApp: 1}
 		if diff := cmp.Diff(want, refused); diff != "" {
-			t.Errorf("what refused passwords were to confirm differs (-want +got):\n%s", diff)
+			t.Errorf("purposes of refused passwords (-want +got):\n%s", diff)
 		}
 		if len(lines) != len(events) {
-			t.Errorf("%d lines for %d events", len(lines), len(events))
+			t.Errorf("got %d log lines for %d events", len(lines), len(events))
 		}
 		for _, name := range audit.Names() {
 			if !seen[name] && !slices.Contains(byCommand, name) {
-				t.Errorf("%s never happened", name)
+				t.Errorf("%s was not recorded", name)
 			}
 		}
 	})
@@ -189,18 +189,18 @@ func TestFailedLogins_AreBounded(t *testing.T) {
 	}
 	flood()
 	if n := len(rows()); n != perMinute {
-		t.Errorf("%d failures made %d rows, want %d", tries, n, perMinute)
+		t.Errorf("%d failures created %d rows, want %d", tries, n, perMinute)
 	}
 	if n := strings.Count(g.Log(), `"event":"login_failed"`); n != tries {
-		t.Errorf("%d are in the log, want all %d", n, tries)
+		t.Errorf("%d failures are in the log, want all %d", n, tries)
 	}
 	g.Advance(time.Minute)
 	flood()
 	after := rows()
 	if len(after) != 2*perMinute {
-		t.Errorf("after a minute there are %d rows, want %d", len(after), 2*perMinute)
+		t.Errorf("after a minute: got %d rows, want %d", len(after), 2*perMinute)
 	}
 	if want := "unknown account; before it, 40 failed logins were only logged"; after[perMinute-1].Detail != want {
-		t.Errorf("the first of the next minute says %q, want %q", after[perMinute-1].Detail, want)
+		t.Errorf("first row of the next minute: got %q, want %q", after[perMinute-1].Detail, want)
 	}
 }

@@ -57,7 +57,7 @@ func TestStatements(t *testing.T) {
 			n.Store(0)
 			g.Do(test.method, test.path, test.body, test.option).Want(test.status, "")
 			if got := n.Load(); got != test.want {
-				t.Errorf("%s takes %d statements, want %d", test.name, got, test.want)
+				t.Errorf("%s: got %d statements, want %d", test.name, got, test.want)
 			}
 		}
 	})
@@ -96,10 +96,10 @@ func TestStatements_OfLimits(t *testing.T) {
 				n.Store(0)
 				a := g.Do(test.method, test.path, body, functionstest.Bearer(p.Access), test.from).Want(test.status, "")
 				if got := n.Load(); got != want {
-					t.Errorf("%d statements, want %d", got, want)
+					t.Errorf("got %d statements, want %d", got, want)
 				}
 				if a.Header.Get("RateLimit") == "" && test.path != "/health" {
-					t.Error("it is not limited")
+					t.Error("the request was not limited")
 				}
 			})
 		}
@@ -112,7 +112,7 @@ func TestStatements_OfLimits(t *testing.T) {
 		n.Store(0)
 		g.Do("POST", loginPath, right, from(1)).Want(http.StatusTooManyRequests, "")
 		if n.Load() != 0 {
-			t.Errorf("a client over the limit takes %d statements, want 0", n.Load())
+			t.Errorf("client over the limit: got %d statements, want 0", n.Load())
 		}
 	})
 }

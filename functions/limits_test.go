@@ -80,7 +80,7 @@ func TestLogin_IsLimitedPerClient(t *testing.T) {
 				for i := range 5 {
 					a := g.Do("POST", loginPath, credentials(functionstest.Email, functionstest.Password)).Want(http.StatusOK, "")
 					if got, want := a.Header.Get("RateLimit"), fmt.Sprintf(`"login";r=%d;t=12`, 4-i); got != want {
-						t.Errorf("RateLimit of login %d is %q, want %q", i+1, got, want)
+						t.Errorf("login %d: got RateLimit %q, want %q", i+1, got, want)
 					}
 				}
 				a := g.Do("POST", loginPath, credentials(functionstest.Email, functionstest.Password)).
@@ -100,9 +100,8 @@ func TestLogin_IsLimitedPerClient(t *testing.T) {
 	}
 }
 
-// TestLogin_IsLimitedPerAccount guesses the password of one account
-// from a different address each time. The account is limited, whatever letter case names
-// it.
+// TestLogin_IsLimitedPerAccount guesses the password of one account from a different address
+// each time. The account is limited regardless of letter case.
 func TestLogin_IsLimitedPerAccount(t *testing.T) {
 	t.Parallel()
 	g := limited(t, storetest.SQLite(t), "LOGIN_RATE_LIMIT_PER_MINUTE", "5")
@@ -118,17 +117,17 @@ func TestLogin_IsLimitedPerAccount(t *testing.T) {
 		}
 	}
 	if checked != 5 {
-		t.Errorf("%d passwords were tried in no time, want 5", checked)
+		t.Errorf("%d passwords were checked without delay, want 5", checked)
 	}
-	// The right password does not open it now either, or the limit would reveal which one is
+	// The right password is refused now as well; otherwise the limit would reveal which one is
 	// right.
 	g.Do("POST", loginPath, credentials(functionstest.Email, functionstest.Password), from(60)).
 		Want(http.StatusTooManyRequests, "rate_limited")
 }
 
 // TestLogin_AttackDoesNotLockOutTheOwner keeps the account's limit exhausted from many
-// addresses. The owner can still sign in from a familiar address, even after signing out,
-// and existing logins keep working.
+// addresses. The owner can still log in from a familiar address, even after logging out, and
+// existing logins keep working.
 func TestLogin_AttackDoesNotLockOutTheOwner(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -156,15 +155,15 @@ func TestLogin_AttackDoesNotLockOutTheOwner(t *testing.T) {
 		g.Do("POST", "/api/auth/logout", nil, functionstest.Bearer(p.Access), home).Want(http.StatusNoContent, "")
 		attack()
 		g.Do("POST", loginPath, credentials(functionstest.Email, functionstest.Password), home).Want(http.StatusOK, "")
-		if n := familiarTries(g, home); n > 5 {
-			t.Errorf("%d passwords are tried at once from where the owner signs in, want 5 at most", n)
+		if n := familiarAttempts(g, home); n > 5 {
+			t.Errorf("%d passwords are checked without delay from the owner's address, want at most 5", n)
 		}
 	})
 }
 
-// familiarTries returns how many wrong passwords from the address are checked without
+// familiarAttempts returns how many wrong passwords from the address are checked without
 // waiting.
-func familiarTries(g *functionstest.Gateway, at functionstest.Option) (checked int) {
+func familiarAttempts(g *functionstest.Gateway, at functionstest.Option) (checked int) {
 	for range 20 {
 		if g.Do("POST", loginPath, credentials(functionstest.Email, "wrong"), at).Status == http.StatusUnauthorized {
 			checked++
@@ -173,7 +172,7 @@ func familiarTries(g *functionstest.Gateway, at functionstest.Option) (checked i
 	return checked
 }
 
-// TestLogin_LimitsDoNotRevealAccounts compares what an attacker sees, try by try, for
+// TestLogin_LimitsDoNotRevealAccounts compares what an attacker sees, attempt by attempt, for
 // an active account, a disabled one, and none.
 func TestLogin_LimitsDoNotRevealAccounts(t *testing.T) {
 	t.Parallel()
@@ -205,13 +204,13 @@ func TestLogin_LimitsDoNotRevealAccounts(t *testing.T) {
 	known := look(functionstest.Email, 100)
 	for name, first := range map[string]int{"off@example.org": 300, "nobody@example.org": 500} {
 		if diff := cmp.Diff(known, look(name, first)); diff != "" {
-			t.Errorf("%s looks otherwise than an account (-account +%s):\n%s", name, name, diff)
+			t.Errorf("%s differs from an account (-account +%s):\n%s", name, name, diff)
 		}
 	}
 }
 
-// TestPassword_ConfirmationsAreLimited guesses the password behind a stolen access token at
-// every call that asks for it, from many addresses. All tries count together.
+// TestPassword_ConfirmationsAreLimited guesses the password with a stolen access token on
+// every call that requires it, from many addresses. All attempts count together.
 func TestPassword_ConfirmationsAreLimited(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(nextcloudtest.New(nextcloudtest.Options{AdminPassword: functionstest.Password}))
@@ -245,7 +244,7 @@ func TestPassword_ConfirmationsAreLimited(t *testing.T) {
 		}
 	}
 	if checked != 8 {
-		t.Errorf("%d passwords were tried in no time, want 8", checked)
+		t.Errorf("%d passwords were checked without delay, want 8", checked)
 	}
 	// Calls that need no password keep working, so the owner can end all logins.
 	g.Do("PATCH", "/api/users/me", `{"full_name":"Ada"}`, ada).Want(http.StatusOK, "")
@@ -266,24 +265,24 @@ func TestRefresh_IsLimitedPerClientAndLogin(t *testing.T) {
 	}
 	for n := range 3 {
 		if got := refresh(&p, n); got != http.StatusOK {
-			t.Errorf("refresh %d: %d", n+1, got)
+			t.Errorf("refresh %d: got %d", n+1, got)
 		}
 	}
 	if got := refresh(&p, 10); got != http.StatusTooManyRequests {
-		t.Errorf("the fourth refresh of one login: %d", got)
+		t.Errorf("fourth refresh of one login: got %d", got)
 	}
 	if got := refresh(&other, 10); got != http.StatusOK {
-		t.Errorf("another login of the account: %d", got)
+		t.Errorf("another login of the account: got %d", got)
 	}
 	g.Advance(20 * time.Second)
 	if got := refresh(&p, 10); got != http.StatusOK {
-		t.Errorf("the token that was refused is used up: %d", got)
+		t.Errorf("the refused token was consumed: got %d", got)
 	}
 	for range 3 {
 		g.Do("POST", "/api/auth/refresh", `{"refresh_token":"forged"}`, from(20))
 	}
 	if got := refresh(&other, 20); got != http.StatusTooManyRequests {
-		t.Errorf("the fourth refresh of one client: %d", got)
+		t.Errorf("fourth refresh of one client: got %d", got)
 	}
 }
 
@@ -297,7 +296,7 @@ func TestRegister_IsLimitedPerClient(t *testing.T) {
 	g.Do("POST", "/api/auth/register", `{"email":1}`).Want(http.StatusUnprocessableEntity, "")
 	g.Do("POST", "/api/auth/register", person(2)).Want(http.StatusTooManyRequests, "rate_limited")
 	if _, _, err := g.DB.AccountByEmail(t.Context(), account.Email("p2@example.org").Lookup()); err == nil {
-		t.Error("a registration that was refused made an account")
+		t.Error("a refused registration created an account")
 	}
 	g.Do("POST", "/api/auth/register", person(2), from(1)).Want(http.StatusOK, "")
 }

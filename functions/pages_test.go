@@ -57,7 +57,7 @@ func wantAll(t *testing.T, pages [][]string, want []string, count int) {
 		all = append(all, p...)
 	}
 	if fmt.Sprint(all) != fmt.Sprint(want) || len(pages) != count {
-		t.Errorf("%d pages with %d items, want %d with %d, or in another order", len(pages), len(all), count, len(want))
+		t.Errorf("got %d pages with %d items, want %d with %d in order", len(pages), len(all), count, len(want))
 	}
 }
 
@@ -93,14 +93,14 @@ func TestPages_AreAtMostOneMebibyte(t *testing.T) {
 		wantAll(t, walk(t, g, "/api/users?limit=200", 200, ada), users, 3)
 		wantAll(t, walk(t, g, "/api/users?limit=200&q=P1", 200, ada), matching(t, db, "p1"), 1)
 
-		// The database does not send what a page leaves out.
+		// The database does not send rows beyond the page.
 		rows, err := db.Sessions(t.Context(), id, store.Page{Limit: 201, Bytes: endpoint.MaxPage})
 		if err != nil || len(rows) != 16 {
-			t.Errorf("%d sessions were read for a page of 15, %v", len(rows), err)
+			t.Errorf("read %d sessions for a page of 15, %v", len(rows), err)
 		}
 		people, err := db.Accounts(t.Context(), "", store.Page{Limit: 201, Bytes: endpoint.MaxPage})
 		if err != nil || len(people) != 64 {
-			t.Errorf("%d accounts were read for a page of 62, %v", len(people), err)
+			t.Errorf("read %d accounts for a page of 62, %v", len(people), err)
 		}
 	})
 }
@@ -171,7 +171,7 @@ func TestPages_LinksOmitUnknownParameters(t *testing.T) {
 		got := next.Query()
 		got.Del("cursor")
 		if got.Encode() != want.Encode() || len(a.Header.Get("Link")) > 1000 {
-			t.Errorf("%s: the link is %.300s", path, next)
+			t.Errorf("%s: got link %.300s", path, next)
 		}
 	}
 }

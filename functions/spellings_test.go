@@ -31,13 +31,13 @@ func TestSpellings_NameOneAccount(t *testing.T) {
 			under := strings.NewReplacer("@", "@"+label+".", "＠", "＠"+label+"．")
 			id := g.Register(under.Replace(registered), functionstest.Password)
 			if kept(t, db, id) != spelled(t, under.Replace(registered)) {
-				t.Errorf("older code does not find %s: it is kept as %s", registered, kept(t, db, id))
+				t.Errorf("older code does not find %s: it is stored as %s", registered, kept(t, db, id))
 			}
 			for _, s := range spellings {
 				p := g.Login(under.Replace(s), functionstest.Password)
 				me := g.Do("GET", "/api/users/me", nil, functionstest.Bearer(p.Access))
 				if want := "bob@" + label + ".bücher.example"; me.Get("email") != want || me.Get("id") != string(id) {
-					t.Errorf("registered as %s, signed in as %s: %s", registered, s, me.Body)
+					t.Errorf("registered as %s, logged in as %s: got %s", registered, s, me.Body)
 				}
 				g.Do("POST", "/api/auth/register", registration(under.Replace(s))).Want(http.StatusConflict, "email_taken")
 			}
@@ -73,7 +73,7 @@ func TestSpellings_ChangedAddress(t *testing.T) {
 			for _, to := range []string{functionstest.Email, s} {
 				a := g.Do("PATCH", "/api/users/me", map[string]string{"email": to, "current_password": functionstest.Password}, functionstest.Bearer(p.Access))
 				if a.Want(http.StatusOK, ""); kept(t, db, id) != spelled(t, to) {
-					t.Errorf("older code does not find %s: it is kept as %s", to, kept(t, db, id))
+					t.Errorf("older code does not find %s: it is stored as %s", to, kept(t, db, id))
 				}
 			}
 			g.Login(spellings[0], functionstest.Password)
@@ -118,16 +118,16 @@ func TestSpellings_RaceForOneAddress(t *testing.T) {
 		}
 		wg.Wait()
 		if got[http.StatusConflict] != 3*len(spellings)-1 || got[http.StatusOK]+got[http.StatusCreated] != 1 {
-			t.Errorf("answers by status: %v", got)
+			t.Errorf("got responses by status %v", got)
 		}
 	})
 }
 
-// TestSpellings_ShareTheLimitOfTheAccount checks that another spelling gives no further
-// try.
+// TestSpellings_ShareTheLimitOfTheAccount checks that another spelling allows no further
+// attempt.
 func TestSpellings_ShareTheLimitOfTheAccount(t *testing.T) {
 	t.Parallel()
-	for name, known := range map[string]bool{"an account": true, "nobody": false} {
+	for name, known := range map[string]bool{"an account": true, "an unknown account": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g := functionstest.NewWith(t, storetest.SQLite(t), map[string]string{"LOGIN_RATE_LIMIT_PER_MINUTE": "5"})
@@ -169,7 +169,7 @@ func TestSpellings_OlderRows(t *testing.T) {
 			p := g.Login(strings.ToUpper(before.email), functionstest.Password)
 			me := g.Do("PATCH", "/api/users/me", `{"preferences":{"a":1}}`, functionstest.Bearer(p.Access)).Want(http.StatusOK, "")
 			if me.Get("email") != before.shown || me.Get("full_name") != before.name || me.Get("id") != string(id) {
-				t.Errorf("%s is %s", before.email, me.Body)
+				t.Errorf("%s: got %s", before.email, me.Body)
 			}
 			g.Do("PATCH", "/api/users/me", `{"full_name":"Ada\u200b"}`, functionstest.Bearer(p.Access)).Want(http.StatusUnprocessableEntity, "")
 			g.Do("PATCH", "/api/users/me", `{"full_name":"Ada"}`, functionstest.Bearer(p.Access)).Want(http.StatusOK, "")
@@ -228,7 +228,7 @@ func TestNames_AreCheckedAndSearchable(t *testing.T) {
 	}
 	for _, nothing := range []string{"\u200b", "\u3164\u3000", "\u2800"} {
 		if got := name(nothing).Want(http.StatusOK, "").Get("full_name"); got != "" {
-			t.Errorf("%+q is %+q", nothing, got)
+			t.Errorf("%+q: got %+q", nothing, got)
 		}
 	}
 	if got := name("Ａda ❤️").Want(http.StatusOK, "").Get("full_name"); got != "Ａda ❤️" {
@@ -238,7 +238,7 @@ func TestNames_AreCheckedAndSearchable(t *testing.T) {
 		var list []account.Profile
 		g.Do("GET", "/api/users?q="+strings.ReplaceAll(q, " ", "+"), nil, functionstest.Bearer(admin.Access)).Want(http.StatusOK, "").Into(&list)
 		if len(list) == 0 || list[0].ID != id { // the newest
-			t.Errorf("%q finds %v", q, list)
+			t.Errorf("%q: got %v", q, list)
 		}
 	}
 }

@@ -26,19 +26,19 @@ func TestStorage_TranslatesNextcloudErrors(t *testing.T) {
 		code   string
 		retry  bool
 	}{
-		{"in use", dav(423, "FileLocked"), 409, "locked", true},
-		{"in use, in other words", dav(500, "LockedException"), 409, "locked", true},
+		{"locked", dav(423, "FileLocked"), 409, "locked", true},
+		{"locked, by exception name", dav(500, "LockedException"), 409, "locked", true},
 		{"full", dav(507, "InsufficientStorage"), 507, "quota_exceeded", false},
 		{"too large", dav(413, ""), 413, "file_too_large", false},
 		{"not allowed", dav(403, "Forbidden"), 403, "storage_forbidden", false},
-		{"a name it does not take", dav(400, "InvalidPath"), 422, "validation_failed", false},
+		{"an invalid name", dav(400, "InvalidPath"), 422, "validation_failed", false},
 		{"maintenance", nextcloudtest.Maintenance(), 503, "storage_unavailable", true},
 		{"a crash", nextcloudtest.Crash(), 503, "storage_unavailable", true},
-		{"a proxy's page", nextcloudtest.Answer(502, "text/html", "<h1>Bad Gateway</h1>", 0), 503, "storage_unavailable", true},
+		{"error page of a proxy", nextcloudtest.Answer(502, "text/html", "<h1>Bad Gateway</h1>", 0), 503, "storage_unavailable", true},
 		{"a login page", nextcloudtest.Answer(200, "text/html", "<h1>Log in</h1>", 0), 503, "storage_unavailable", true},
 		{"locked out", dav(429, "TooManyRequests"), 503, "storage_unavailable", true},
-		{"cut off before", nextcloudtest.CutBefore(), 503, "storage_unavailable", true},
-		{"cut off after", nextcloudtest.CutAfter(), 503, "storage_unavailable", true},
+		{"cut before the effect", nextcloudtest.CutBefore(), 503, "storage_unavailable", true},
+		{"cut after the effect", nextcloudtest.CutAfter(), 503, "storage_unavailable", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			g := w.In(t)
@@ -51,20 +51,20 @@ func TestStorage_TranslatesNextcloudErrors(t *testing.T) {
 				}
 				got := g.Do(method, "/api/files/"+path, body, w.ada).Want(tt.status, tt.code)
 				if (got.Header.Get("Retry-After") != "") != tt.retry {
-					t.Errorf("%s: Retry-After is %q", method, got.Header.Get("Retry-After"))
+					t.Errorf("%s: got Retry-After %q", method, got.Header.Get("Retry-After"))
 				}
 				if strings.Contains(got.Body, "upstream") || strings.Contains(got.Body, "Sabre") || strings.Contains(got.Body, "<h1>") {
-					t.Errorf("%s tells the client %s", method, got.Body)
+					t.Errorf("%s: response reveals the cause: %s", method, got.Body)
 				}
 			}
 		})
 	}
 	if got := w.do("GET", "a", nil).Body; got != "before" {
-		t.Errorf("it is %q", got)
+		t.Errorf("got content %q", got)
 	}
 	w.want("a")
 	if n := w.cloud.Uploads(functionstest.Email); n != 0 {
-		t.Errorf("%d uploads were left behind", n)
+		t.Errorf("%d uploads were left over", n)
 	}
 }
 
@@ -74,7 +74,7 @@ func TestStorage_NextcloudDown(t *testing.T) {
 	w.server.Close()
 	for _, method := range []string{"GET", "PUT", "DELETE"} {
 		if got := w.do(method, "a", nil).Want(http.StatusServiceUnavailable, "storage_unavailable"); got.Header.Get("Retry-After") == "" {
-			t.Errorf("%s: no Retry-After", method)
+			t.Errorf("%s: Retry-After is missing", method)
 		}
 	}
 }
@@ -87,7 +87,7 @@ func TestStorage_NotReady(t *testing.T) {
 	for _, method := range []string{"GET", "PUT", "DELETE"} {
 		got := w.Do(method, "/api/files/a", nil, bob).Want(http.StatusConflict, "storage_not_ready")
 		if got.Header.Get("Retry-After") == "" {
-			t.Errorf("%s: no Retry-After", method)
+			t.Errorf("%s: Retry-After is missing", method)
 		}
 	}
 	w.reconcile()
@@ -98,8 +98,8 @@ func TestStorage_NotReady(t *testing.T) {
 	g.Do("GET", "/api/files/", nil, functionstest.Bearer(p.Access)).Want(http.StatusConflict, "nextcloud_disabled")
 }
 
-// A dead app password is sent once: each time is a strike against all. The next
-// login brings what is needed for another.
+// An invalid app password is sent once: each use counts as a failed login for all clients. The
+// next login provides the password for another one.
 func TestStorage_ReplacesAnInvalidAppPassword(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -112,17 +112,18 @@ func TestStorage_ReplacesAnInvalidAppPassword(t *testing.T) {
 			w.reconcile()
 		}
 		if got := w.cloud.FailedLogins() - strikes; got != 1 {
-			t.Errorf("%d strikes, want 1", got)
+			t.Errorf("got %d failed logins, want 1", got)
 		}
 		w.Login(functionstest.Email, functionstest.Password)
 		w.reconcile()
 		if got := w.do("GET", "a", nil).Want(http.StatusOK, ""); got.Body != "mine" {
-			t.Errorf("it is %q", got.Body)
+			t.Errorf("got content %q", got.Body)
 		}
 	})
 }
 
-// Disabled behind our back: the reconciler is told, and makes it right.
+// The account is disabled without the gateway; the reconciler is notified and enables it
+// again.
 func TestStorage_ReenablesADisabledAccount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t))
@@ -146,10 +147,10 @@ func TestStorage_DiscardsBrokenUploads(t *testing.T) {
 	w.do("PUT", "old", "content").Want(http.StatusServiceUnavailable, "upload_corrupted")
 	w.cloud.Fail(nil)
 	if got := w.do("GET", "old", nil).Body; got != "as it was" {
-		t.Errorf("it is %q", got)
+		t.Errorf("got content %q", got)
 	}
 	w.want("old")
 	if n := w.cloud.Uploads(functionstest.Email); n != 0 {
-		t.Errorf("%d uploads were left behind", n)
+		t.Errorf("%d uploads were left over", n)
 	}
 }

@@ -21,13 +21,13 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
 
-// A world is a gateway with a Nextcloud, and a person with a folder there.
+// A world is a gateway with a Nextcloud, and a user with a folder there.
 type world struct {
 	*functionstest.Gateway
 
 	t      *testing.T
 	cloud  *nextcloudtest.Server
-	front  atomic.Pointer[http.HandlerFunc] // answers PROPFIND in the cloud's place where it is set
+	front  atomic.Pointer[http.HandlerFunc] // if set, answers PROPFIND instead of the cloud
 	server *httptest.Server
 	ada    functionstest.Option
 }
@@ -65,7 +65,7 @@ func (w *world) reconcile() {
 	}
 }
 
-// do sends a request about a path, escaped as it is in a URL, as ada.
+// do sends a request for a path, escaped as in a URL, as ada.
 func (w *world) do(method, path string, body any, options ...functionstest.Option) functionstest.Answer {
 	w.t.Helper()
 	return w.Do(method, "/api/files/"+path, body, append(options, w.ada)...)
@@ -74,7 +74,7 @@ func (w *world) do(method, path string, body any, options ...functionstest.Optio
 func (w *world) want(paths ...string) {
 	w.t.Helper()
 	if diff := cmp.Diff(paths, w.cloud.Paths(functionstest.Email)); diff != "" {
-		w.t.Errorf("what is there (-want +got):\n%s", diff)
+		w.t.Errorf("paths (-want +got):\n%s", diff)
 	}
 }
 
@@ -139,15 +139,15 @@ func TestRead_RangesAndConditions(t *testing.T) {
 		status              int
 		body                string
 	}{
-		{"a part", "Range", "bytes=2-4", 206, "234"},
+		{"a range", "Range", "bytes=2-4", 206, "234"},
 		{"the end", "Range", "bytes=-2", 206, "89"},
-		{"behind the end", "Range", "bytes=10-", 416, ""},
-		{"not changed", "If-None-Match", etag, 304, ""},
-		{"not changed, weakly", "If-None-Match", "W/" + etag, 304, ""},
+		{"after the end", "Range", "bytes=10-", 416, ""},
+		{"unchanged", "If-None-Match", etag, 304, ""},
+		{"unchanged, weak tag", "If-None-Match", "W/" + etag, 304, ""},
 		{"changed", "If-None-Match", `"x"`, 200, "0123456789"},
-		{"that one", "If-Match", etag, 200, "0123456789"},
-		{"another one", "If-Match", `"x"`, 412, ""},
-		{"a part of another one", "If-Range", `"x"`, 200, "0123456789"},
+		{"matching tag", "If-Match", etag, 200, "0123456789"},
+		{"another tag", "If-Match", `"x"`, 412, ""},
+		{"a range with another tag", "If-Range", `"x"`, 200, "0123456789"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := w.In(t).Do("GET", "/api/files/a", nil, w.ada, header(tt.header, tt.value))
@@ -170,7 +170,7 @@ func TestWrite_Conditions(t *testing.T) {
 	w.do("PUT", "b", "4", header("If-Match", "*")).Want(http.StatusPreconditionFailed, "precondition_failed")
 	w.do("DELETE", "a", nil, header("If-Match", `"x"`)).Want(http.StatusPreconditionFailed, "precondition_failed")
 	if got := w.do("GET", "a", nil).Body; got != "1" {
-		t.Errorf("it is %q", got)
+		t.Errorf("got content %q", got)
 	}
 	w.want("a")
 }
@@ -216,13 +216,13 @@ func TestNames_RoundTrip(t *testing.T) {
 	} {
 		w.do("PUT", escaped, want).Want(http.StatusCreated, "")
 		if got := w.do("GET", escaped, nil).Want(http.StatusOK, ""); got.Body != want {
-			t.Errorf("%s has %q", escaped, got.Body)
+			t.Errorf("%s: got content %q", escaped, got.Body)
 		}
 		var entries []struct{ Name, Path string }
 		w.do("GET", "", nil).Want(http.StatusOK, "").Into(&entries)
 		entries = slices.DeleteFunc(entries, func(e struct{ Name, Path string }) bool { return e.Name == "welcome.txt" })
 		if len(entries) != 1 || entries[0].Name != want || entries[0].Path != want {
-			t.Errorf("%s is listed as %q", escaped, entries)
+			t.Errorf("%s: listed as %q", escaped, entries)
 		}
 		w.do("DELETE", escaped, nil).Want(http.StatusNoContent, "")
 	}
@@ -251,7 +251,7 @@ func TestPaths_NeverLeaveTheFolder(t *testing.T) {
 			}
 			got := w.do(method, path, body)
 			if got.Status != http.StatusUnprocessableEntity && got.Status != http.StatusBadRequest {
-				t.Errorf("%s %s is %d %s", method, path, got.Status, got.Body)
+				t.Errorf("%s %s: got %d %s", method, path, got.Status, got.Body)
 			}
 		}
 	}
@@ -263,11 +263,11 @@ func TestPaths_NeverLeaveTheFolder(t *testing.T) {
 	}
 	w.want("a/", "mine")
 	if got := w.cloud.Paths("bob@example.org"); len(got) != 1 {
-		t.Errorf("bob has %q", got)
+		t.Errorf("bob's file: got %q", got)
 	}
 	for _, call := range w.cloud.Calls() {
 		if call.User == functionstest.Email && strings.Contains(call.Path, "bob") {
-			t.Errorf("%+v left the gateway", call)
+			t.Errorf("the gateway sent %+v", call)
 		}
 	}
 }
@@ -301,7 +301,7 @@ func TestFiles_MoveAndCopy(t *testing.T) {
 	w.do("POST", "1", `{"move_to":"2"}`).Want(http.StatusPreconditionFailed, "file_exists")
 	w.do("POST", "1", `{"move_to":"/2","overwrite":true}`).Want(http.StatusNoContent, "")
 	if got := w.do("GET", "2", nil).Body; got != "one" {
-		t.Errorf("it is %q", got)
+		t.Errorf("got content %q", got)
 	}
 	w.do("POST", "2", `{"move_to":"a","overwrite":true}`).Want(http.StatusConflict, "is_folder")
 	w.do("POST", "2", `{"move_to":"no/2"}`).Want(http.StatusConflict, "parent_missing")
@@ -317,7 +317,7 @@ func TestFiles_MoveAndCopy(t *testing.T) {
 	w.want("2", "b/", "b/ä 100%")
 }
 
-// A chunk that did not arrive is sent again, from where the upload was.
+// A lost chunk is sent again.
 func TestWrite_RetriesLostChunks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t))
@@ -331,7 +331,7 @@ func TestWrite_RetriesLostChunks(t *testing.T) {
 	})
 	w.do("PUT", "a", "after").Want(http.StatusNoContent, "")
 	if got := w.do("GET", "a", nil).Body; got != "after" {
-		t.Errorf("it is %q", got)
+		t.Errorf("got content %q", got)
 	}
 }
 
@@ -349,12 +349,12 @@ func TestMaxBody_NamesTheAlternative(t *testing.T) {
 	} {
 		for _, part := range []string{"https://cloud.example.org/nc/remote.php/dav/files/", "/api/users/me/nextcloud/app-password"} {
 			if !strings.Contains(got.Get("detail"), part) {
-				t.Errorf("%q does not tell %s", got.Get("detail"), part)
+				t.Errorf("%q does not contain %s", got.Get("detail"), part)
 			}
 		}
 	}
 	if got := w.do("GET", "large", nil, header("Range", "bytes=0-999")).Want(http.StatusPartialContent, ""); len(got.Body) != 1000 {
-		t.Errorf("%d bytes", len(got.Body))
+		t.Errorf("got %d bytes", len(got.Body))
 	}
 	w.do("HEAD", "large", nil).Want(http.StatusOK, "")
 	w.do("PUT", "small", strings.Repeat("x", 1000)).Want(http.StatusCreated, "")

@@ -20,9 +20,9 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// crowd lets Nextcloud answer that there are n files in every folder, in no
-// order, with pad bytes between two, and calls during after each 1000 of them.
-func (w *world) crowd(n, pad int, during func()) {
+// fill makes Nextcloud report n files in every folder, unordered, with pad bytes between
+// entries, and calls during after every 1000 entries.
+func (w *world) fill(n, pad int, during func()) {
 	answer := http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		out.Header().Set("Content-Type", "application/xml; charset=utf-8")
 		out.WriteHeader(http.StatusMultiStatus)
@@ -51,7 +51,7 @@ func (w *world) crowd(n, pad int, during func()) {
 	w.front.Store(&answer)
 }
 
-// numbered returns the kth name of a crowd; names sort as numbers do.
+// numbered returns the kth name of fill; names sort like numbers.
 func numbered(k int) string { return fmt.Sprintf("Aufnahme %05d, später.txt", k) }
 
 // pages follows the links of a listing and returns the names on each page.
@@ -64,7 +64,7 @@ func (w *world) pages(path string) (pages [][]string) {
 			w.t.Fatal(err)
 		}
 		if len(a.Body) > endpoint.MaxPage || len(a.Header.Get("Link")) > 1000 || len(pages) > 100 {
-			w.t.Fatalf("page %d has %d bytes, its Link %d", len(pages)+1, len(a.Body), len(a.Header.Get("Link")))
+			w.t.Fatalf("page %d has %d bytes, its Link header %d", len(pages)+1, len(a.Body), len(a.Header.Get("Link")))
 		}
 		var names []string
 		for _, e := range entries {
@@ -76,31 +76,31 @@ func (w *world) pages(path string) (pages [][]string) {
 	return pages
 }
 
-// TestList_IsPaginated lists a folder of more than fits into an answer.
+// TestList_IsPaginated lists a folder that does not fit into one response.
 func TestList_IsPaginated(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t))
 	const n = 12_000
-	w.crowd(n, 1, nil)
+	w.fill(n, 1, nil)
 	var want []string
 	for k := range n {
 		want = append(want, numbered(k))
 	}
 	pages := w.pages("/api/files/a%20b/?x=" + strings.Repeat("y", 20_000))
 	if got := slices.Concat(pages...); !slices.Equal(got, want) || len(pages) < 2 || len(pages) > 4 {
-		t.Errorf("%d pages with %d names, want each of %d once, in order", len(pages), len(got), n)
+		t.Errorf("got %d pages with %d names, want each of %d once, in order", len(pages), len(got), n)
 	}
-	w.crowd(450, 1, nil)
+	w.fill(450, 1, nil)
 	pages = w.pages("/api/files/?limit=200")
 	if got := slices.Concat(pages...); !slices.Equal(got, want[:450]) || len(pages) != 3 || len(pages[0]) != 200 {
 		t.Errorf("pages of %d, %d names", len(pages[0]), len(got))
 	}
 	if pages = w.pages("/api/files/"); len(pages) != 1 || len(pages[0]) != 450 {
-		t.Errorf("%d pages of what fits into one", len(pages))
+		t.Errorf("got %d pages, want one", len(pages))
 	}
 	head := w.do("HEAD", "?limit=1", nil).Want(http.StatusOK, "")
 	if head.Header.Get("Link") == "" || head.Body != "" {
-		t.Errorf("HEAD gives %v", head.Header)
+		t.Errorf("HEAD: got %v", head.Header)
 	}
 }
 
@@ -120,16 +120,16 @@ func TestList_RejectsInvalidPages(t *testing.T) {
 	w.do("GET", "?limit=%FF", nil).Want(http.StatusBadRequest, "malformed_query")
 }
 
-// TestList_TooManyEntries is a folder that Nextcloud itself takes long for.
+// TestList_TooManyEntries lists a folder that is slow in Nextcloud itself.
 func TestList_TooManyEntries(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t))
-	w.crowd(1000, 70_000, nil)
+	w.fill(1000, 70_000, nil)
 	w.do("GET", "?limit=1", nil).Want(http.StatusConflict, "folder_too_large")
 }
 
-// TestList_MemoryIsBounded looks at what is in use while four large folders are
-// listed at once. It is not parallel, as it looks at the whole process.
+// TestList_MemoryIsBounded measures the memory in use while four large folders are listed at
+// once. It is not parallel because it measures the process.
 func TestList_MemoryIsBounded(t *testing.T) {
 	const most, atOnce, n = 24 << 20, 4, 40_000
 	w := newWorld(t, storetest.SQLite(t))
@@ -143,7 +143,7 @@ func TestList_MemoryIsBounded(t *testing.T) {
 	var mu sync.Mutex
 	var peak uint64
 	calls := 0
-	w.crowd(n, 1, func() {
+	w.fill(n, 1, func() {
 		mu.Lock()
 		defer mu.Unlock()
 		if calls++; calls%20 == 0 {
@@ -162,8 +162,8 @@ func TestList_MemoryIsBounded(t *testing.T) {
 		}
 	}
 	if used := peak - min(before, peak); used > most {
-		t.Errorf("%d listings of %d entries at once hold %d bytes", atOnce, n, used)
+		t.Errorf("%d concurrent listings of %d entries use %d bytes", atOnce, n, used)
 	} else {
-		t.Logf("%d MiB are held", used>>20)
+		t.Logf("%d MiB in use", used>>20)
 	}
 }

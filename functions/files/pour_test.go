@@ -13,7 +13,7 @@ import (
 	"github.com/voiceassist/gateway/functions/files"
 )
 
-// A tap gives its portions, each after a pause, and then err.
+// A tap returns its portions, each after a pause, and then err.
 type tap struct {
 	portions []portion
 	err      error
@@ -38,7 +38,7 @@ func (s *tap) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// A drain notes how much came when, and takes no more than room.
+// A drain records when bytes arrive, and accepts at most room bytes.
 type drain struct {
 	began time.Time
 	room  int
@@ -65,17 +65,17 @@ func TestPour_WritesLargePiecesWithoutLongDelay(t *testing.T) {
 		wrote int64
 		err   error
 	}{
-		"nothing":          {ends: io.EOF},
-		"small portions":   {from: slices.Repeat([]portion{{0, 8 * k}}, 40), ends: io.EOF, want: []portion{{0, 128 * k}, {0, 128 * k}, {0, 64 * k}}, wrote: 320 * k},
-		"one large one":    {from: []portion{{0, 300 * k}}, ends: io.EOF, want: []portion{{0, 128 * k}, {0, 128 * k}, {0, 44 * k}}, wrote: 300 * k},
-		"exactly a piece":  {from: []portion{{0, 128 * k}}, ends: io.EOF, want: []portion{{0, 128 * k}}, wrote: 128 * k},
-		"drop by drop":     {from: []portion{{0, 1}, {20 * ms, 2}, {20 * ms, 3}}, ends: io.EOF, want: []portion{{5 * ms, 1}, {25 * ms, 2}, {40 * ms, 3}}, wrote: 6},
-		"in time together": {from: []portion{{0, 1}, {2 * ms, 2}, {2 * ms, 3}, {2 * ms, 4}}, ends: io.EOF, want: []portion{{5 * ms, 6}, {6 * ms, 4}}, wrote: 10},
-		"less by a drop":   {from: []portion{{0, 100 * k}, {20 * ms, 100 * k}}, ends: io.EOF, want: []portion{{5 * ms, 100 * k}, {20 * ms, 28 * k}, {20 * ms, 72 * k}}, wrote: 200 * k},
-		"a broken source":  {from: []portion{{0, 10 * k}}, ends: broken, want: []portion{{0, 10 * k}}, wrote: 10 * k, err: broken},
-		"a client that went": {from: slices.Repeat([]portion{{0, 8 * k}}, 100), ends: io.EOF, room: 200 * k, want: []portion{{0, 128 * k}, {0, 128 * k}},
+		"nothing":           {ends: io.EOF},
+		"small portions":    {from: slices.Repeat([]portion{{0, 8 * k}}, 40), ends: io.EOF, want: []portion{{0, 128 * k}, {0, 128 * k}, {0, 64 * k}}, wrote: 320 * k},
+		"one large portion": {from: []portion{{0, 300 * k}}, ends: io.EOF, want: []portion{{0, 128 * k}, {0, 128 * k}, {0, 44 * k}}, wrote: 300 * k},
+		"exactly a piece":   {from: []portion{{0, 128 * k}}, ends: io.EOF, want: []portion{{0, 128 * k}}, wrote: 128 * k},
+		"slow single bytes": {from: []portion{{0, 1}, {20 * ms, 2}, {20 * ms, 3}}, ends: io.EOF, want: []portion{{5 * ms, 1}, {25 * ms, 2}, {40 * ms, 3}}, wrote: 6},
+		"within one delay":  {from: []portion{{0, 1}, {2 * ms, 2}, {2 * ms, 3}, {2 * ms, 4}}, ends: io.EOF, want: []portion{{5 * ms, 6}, {6 * ms, 4}}, wrote: 10},
+		"nearly a piece":    {from: []portion{{0, 100 * k}, {20 * ms, 100 * k}}, ends: io.EOF, want: []portion{{5 * ms, 100 * k}, {20 * ms, 28 * k}, {20 * ms, 72 * k}}, wrote: 200 * k},
+		"a broken source":   {from: []portion{{0, 10 * k}}, ends: broken, want: []portion{{0, 10 * k}}, wrote: 10 * k, err: broken},
+		"a client that disconnects": {from: slices.Repeat([]portion{{0, 8 * k}}, 100), ends: io.EOF, room: 200 * k, want: []portion{{0, 128 * k}, {0, 128 * k}},
 			wrote: 128 * k, err: io.ErrClosedPipe},
-		"one that went in a pause": {from: []portion{{0, 10}, {20 * ms, 10}, {20 * ms, 10}}, ends: io.EOF, room: 5, want: []portion{{5 * ms, 10}}, err: io.ErrClosedPipe},
+		"a client that disconnects during a pause": {from: []portion{{0, 10}, {20 * ms, 10}, {20 * ms, 10}}, ends: io.EOF, room: 5, want: []portion{{5 * ms, 10}}, err: io.ErrClosedPipe},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -103,10 +103,10 @@ func TestPour_CopiesExactly(t *testing.T) {
 		content[i] = byte(i * 31 >> 3)
 	}
 	for name, from := range map[string]io.Reader{
-		"all at once":  bytes.NewReader(content),
-		"by halves":    iotest.HalfReader(bytes.NewReader(content)),
-		"end with it":  iotest.DataErrReader(bytes.NewReader(content)),
-		"byte by byte": iotest.OneByteReader(bytes.NewReader(content)),
+		"all at once":            bytes.NewReader(content),
+		"half reads":             iotest.HalfReader(bytes.NewReader(content)),
+		"EOF with the last data": iotest.DataErrReader(bytes.NewReader(content)),
+		"single bytes":           iotest.OneByteReader(bytes.NewReader(content)),
 	} {
 		var to bytes.Buffer
 		n, err := files.Pour(&to, from)

@@ -19,7 +19,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// A ranged is an answer to a request for ranges, in a form that can be compared.
+// A ranged is the response to a range request, in comparable form.
 type ranged struct {
 	Status int
 	Range  string   // Content-Range
@@ -53,8 +53,8 @@ func rangedOf(t *testing.T, status int, header http.Header, body string) ranged 
 	}
 }
 
-// TestRead_Ranges compares with what net/http does with the same file, but where
-// that is not what RFC 9110 says, or not what is best.
+// TestRead_Ranges compares with net/http on the same file, except where net/http differs from
+// RFC 9110 or where another response is better.
 func TestRead_Ranges(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.SQLite(t))
@@ -101,7 +101,7 @@ func TestRead_Ranges(t *testing.T) {
 				t.Errorf("%q of %d bytes (-want +got):\n%s", header, len(content), diff)
 			}
 			if length := a.Header.Get("Content-Length"); a.Status < 300 && length != fmt.Sprint(len(a.Body)) {
-				t.Errorf("%q of %d bytes: Content-Length is %s, the body has %d", header, len(content), length, len(a.Body))
+				t.Errorf("%q of %d bytes: got Content-Length %s, body of %d bytes", header, len(content), length, len(a.Body))
 			}
 			head := w.do("HEAD", path, nil, functionstest.Header("Range", header))
 			if head.Status != http.StatusOK || head.Header.Get("Content-Range") != "" {
@@ -127,16 +127,16 @@ func TestRead_IfRange(t *testing.T) {
 	}{
 		{"the tag", etag, "bytes=2-4", 206},
 		{"another tag", `"x"`, "bytes=2-4", 200},
-		{"the tag, weakly", "W/" + etag, "bytes=2-4", 200},
+		{"the tag as a weak tag", "W/" + etag, "bytes=2-4", 200},
 		{"the date", modified, "bytes=2-4", 206},
 		{"an earlier date", at.Add(-time.Second).Format(http.TimeFormat), "bytes=2-4", 200},
 		{"a later date", at.Add(time.Second).Format(http.TimeFormat), "bytes=2-4", 200},
 		{"neither", "x", "bytes=2-4", 200},
-		{"the tag, behind the end", etag, "bytes=10-", 416},
-		{"another tag, behind the end", `"x"`, "bytes=10-", 200},
-		{"another tag, no bytes", `"x"`, "bytes=-0", 200},
-		{"another tag, several parts", `"x"`, "bytes=0-0,2-4", 200},
-		{"the tag, several parts", etag, "bytes=0-0,2-4", 206},
+		{"the tag, range after the end", etag, "bytes=10-", 416},
+		{"another tag, range after the end", `"x"`, "bytes=10-", 200},
+		{"another tag, empty range", `"x"`, "bytes=-0", 200},
+		{"another tag, several ranges", `"x"`, "bytes=0-0,2-4", 200},
+		{"the tag, several ranges", etag, "bytes=0-0,2-4", 206},
 	} {
 		a := w.do("GET", "a", nil, header("If-Range", test.ifRange), header("Range", test.asked))
 		if a.Status != test.want || test.want == 200 && a.Body != "0123456789" {

@@ -53,11 +53,11 @@ func TestReady(t *testing.T) {
 			"database": "ok", "schema": "ok", "redis": "disabled", "qdrant": "disabled", "nextcloud": "disabled",
 		} {
 			if got := a.Get("checks", check, "status"); got != want {
-				t.Errorf("%s is %q, want %q", check, got, want)
+				t.Errorf("%s: got %q, want %q", check, got, want)
 			}
 		}
 		if g.Do("GET", "/health", nil).Want(http.StatusOK, "").Get("status") != "ok" {
-			t.Error("not healthy")
+			t.Error("want healthy")
 		}
 	})
 }
@@ -109,12 +109,12 @@ func TestReady_ProbesInParallel(t *testing.T) {
 		close(all)
 	}()
 	if status, _, text := ready(t, &health.Function{Now: time.Now, Database: wait, Schema: wait, Redis: wait}); status != http.StatusOK {
-		t.Errorf("one after the other: %s", text)
+		t.Errorf("probes ran one after the other: %s", text)
 	}
 }
 
-// TestReady_SharesOneNextcloudProbe also holds that no question carries a
-// credential, so that the protection against guessed passwords counts none.
+// TestReady_SharesOneNextcloudProbe also checks that no probe sends credentials, so that
+// brute-force protection counts none.
 func TestReady_SharesOneNextcloudProbe(t *testing.T) {
 	t.Parallel()
 	var waiting sync.WaitGroup
@@ -131,7 +131,7 @@ func TestReady_SharesOneNextcloudProbe(t *testing.T) {
 	ready(t, f)
 	calls := cloud.Calls()
 	if len(calls) != 1 || calls[0].Path != "/status.php" || calls[0].User != "" {
-		t.Errorf("Nextcloud was asked %+v, want status.php once, by nobody", calls)
+		t.Errorf("Nextcloud received %+v, want status.php once, without credentials", calls)
 	}
 }
 
@@ -155,7 +155,7 @@ func TestReady_ReportsAnUnusableNextcloud(t *testing.T) {
 	}
 }
 
-// nextcloudHealth returns the function for that Nextcloud, as it is configured.
+// nextcloudHealth returns the function configured for that Nextcloud.
 func nextcloudHealth(t *testing.T, cloud *nextcloudtest.Server) *health.Function {
 	t.Helper()
 	server := httptest.NewServer(cloud)

@@ -31,12 +31,12 @@ func TestJWKS_SupportsConditionalRequests(t *testing.T) {
 	}
 	tag := get(`"another"`, http.StatusOK).Header.Get("ETag")
 	if again := get("", http.StatusOK).Header.Get("ETag"); again != tag || len(tag) < 20 || strings.HasPrefix(tag, "W/") {
-		t.Errorf("two answers have the tags %s and %s, want one strong tag", tag, again)
+		t.Errorf("got tags %s and %s, want one strong tag", tag, again)
 	}
 	for _, has := range []string{tag, "W/" + tag, `"x", ` + tag, "*"} {
 		a := get(has, http.StatusNotModified)
 		if a.Body != "" || a.Header.Get("ETag") != tag || a.Header.Get("Cache-Control") != "public, max-age=3600" {
-			t.Errorf("who has %s gets %q %v", has, a.Body, a.Header)
+			t.Errorf("If-None-Match %s: got %q %v", has, a.Body, a.Header)
 		}
 	}
 
@@ -50,6 +50,6 @@ func TestJWKS_SupportsConditionalRequests(t *testing.T) {
 	}
 	g.Handle(endpoint.New(g.Settings(), (&jwks.Function{Keys: other}).Routes()...))
 	if a := get(tag, http.StatusOK); a.Header.Get("ETag") == tag || a.Body != string(other.JWKS()) {
-		t.Errorf("other keys have the tag %s, as before, or are not sent: %s", a.Header.Get("ETag"), a.Body)
+		t.Errorf("after a change of keys: got tag %s, or no body: %s", a.Header.Get("ETag"), a.Body)
 	}
 }

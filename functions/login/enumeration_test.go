@@ -41,14 +41,14 @@ func TestLogin_TimingRevealsNothing(t *testing.T) {
 		g.Do("PATCH", "/api/users/"+string(disabled), map[string]bool{"disabled": true}, functionstest.Bearer(admin.Access)).
 			Want(http.StatusOK, "")
 
-		if told := toldApart(g); len(told) > 0 {
-			t.Errorf("the time tells kinds of accounts apart: %v", told)
+		if differences := distinguishable(g); len(differences) > 0 {
+			t.Errorf("response times distinguish kinds of accounts: %v", differences)
 		}
 		g.Handle(endpoint.New(g.Settings(), endpoint.Route{
 			Pattern: "POST " + path, Handler: endpoint.JSON(http.StatusOK, (&naive{g}).login),
 		}))
-		if told := toldApart(g); len(told) < 2 {
-			t.Errorf("of a login that returns early only this was found: %v", told)
+		if differences := distinguishable(g); len(differences) < 2 {
+			t.Errorf("for a login that returns early, only this was detected: %v", differences)
 		}
 	})
 }
@@ -70,8 +70,8 @@ func (n *naive) login(ctx context.Context, _ audit.Origin, q naiveRequest) (toke
 	return token.Response{}, errIncorrect.Because(n.Passwords.Verify(ctx, hash, q.Password))
 }
 
-// toldApart returns which kinds of accounts can be told apart by their times or responses.
-func toldApart(g *functionstest.Gateway) []string {
+// distinguishable returns which kinds of accounts differ in their response times or responses.
+func distinguishable(g *functionstest.Gateway) []string {
 	const samples = 100
 	emails := map[string]string{
 		"unknown": "nobody@example.org", "disabled": "eve@example.org", "existing": functionstest.Email,
@@ -92,15 +92,15 @@ func toldApart(g *functionstest.Gateway) []string {
 		took[kind] = append(took[kind], time.Since(begin))
 		answers[kind] = varies.ReplaceAllString(fmt.Sprint(a.Status, a.Header, a.Body), "<id>")
 	}
-	var told []string
+	var differences []string
 	for _, pair := range []string{"unknown existing", "disabled existing", "unknown disabled"} {
 		a, b, _ := strings.Cut(pair, " ")
 		if p := functionstest.Longer(took[a], took[b]); math.Abs(p-0.5) > functionstest.Telling {
-			told = append(told, fmt.Sprintf("%s takes longer than %s with probability %.2f", a, b, p))
+			differences = append(differences, fmt.Sprintf("%s takes longer than %s with probability %.2f", a, b, p))
 		}
 		if answers[a] != answers[b] {
-			told = append(told, fmt.Sprintf("%s is answered with %s, %s with %s", a, answers[a], b, answers[b]))
+			differences = append(differences, fmt.Sprintf("%s: got %s; %s: got %s", a, answers[a], b, answers[b]))
 		}
 	}
-	return told
+	return differences
 }

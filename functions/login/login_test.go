@@ -29,7 +29,7 @@ func TestLogin_Accepts(t *testing.T) {
 		{"the form with nothing but the credentials", functionstest.Form{"username": {email}, "password": {secret}}},
 		{"JSON with email", map[string]string{"email": email, "password": secret}},
 		{"JSON with username", map[string]string{"username": email, "password": secret}},
-		{"the address in other letters", map[string]string{"email": "ADA@Example.ORG", "password": secret}},
+		{"the address in mixed case", map[string]string{"email": "ADA@Example.ORG", "password": secret}},
 		{"transport body", map[string]string{"email": email, "password": secret, "transport": "body"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -39,7 +39,7 @@ func TestLogin_Accepts(t *testing.T) {
 				t.Errorf("got %s", a.Body)
 			}
 			if a.Header.Get("Cache-Control") != "no-store" {
-				t.Error("the answer may be cached")
+				t.Error("the response may be cached")
 			}
 			g.Do("GET", "/api/users/me", nil, functionstest.Bearer(a.Get("access_token"))).Want(http.StatusOK, "")
 		})
@@ -59,7 +59,7 @@ func TestLogin_RejectsUniformly(t *testing.T) {
 		{"an unknown user", "bob@example.org", functionstest.Password},
 		{"a wrong password", functionstest.Email, "wrong horse battery staple"},
 		{"a disabled user", "eve@example.org", functionstest.Password},
-		{"what is no address", "ada", functionstest.Password},
+		{"not an address", "ada", functionstest.Password},
 		{"a password longer than bcrypt reads", functionstest.Email, functionstest.Password +
 			" and then more than the seventy-two bytes that bcrypt looks at, so that it must not match"},
 	} {
@@ -72,10 +72,10 @@ func TestLogin_RejectsUniformly(t *testing.T) {
 			first = body
 		}
 		if !maps.Equal(body, first) {
-			t.Errorf("%s is answered with %v, another with %v", test.name, body, first)
+			t.Errorf("%s: got %v, want %v", test.name, body, first)
 		}
 		if body["detail"] != "Incorrect credentials" {
-			t.Errorf("detail is %q", body["detail"])
+			t.Errorf("got detail %q", body["detail"])
 		}
 	}
 }
@@ -117,7 +117,7 @@ func TestLogin_UpgradesAnOldHash(t *testing.T) {
 		t.Fatal(err)
 	}
 	if before == after || g.Passwords.NeedsRehash(after) {
-		t.Error("the hash was not made anew at the higher cost")
+		t.Error("the hash was not upgraded to the higher cost")
 	}
 	g.Login(functionstest.Email, functionstest.Password)
 }
@@ -141,7 +141,7 @@ func TestLogin_FromAForeignPage(t *testing.T) {
 	for _, origin := range []string{"https://evil.example.com", "null", "https://sibling.example.org"} {
 		a := g.Do("POST", path, form, functionstest.Header("Origin", origin)).Want(http.StatusForbidden, "cross_origin")
 		if _, set := a.RefreshCookie(); set {
-			t.Errorf("a page of %s set the cookie", origin)
+			t.Errorf("a page of origin %s set the cookie", origin)
 		}
 	}
 	g.Do("POST", path, form, functionstest.Header("Origin", functionstest.Origin)).Want(http.StatusOK, "")

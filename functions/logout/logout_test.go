@@ -44,7 +44,7 @@ func TestLogout_EndsTheLoginAtOnce(t *testing.T) {
 
 			a := send(g, p).Want(http.StatusNoContent, "")
 			if value, set := a.RefreshCookie(); !set || value != "" {
-				t.Errorf("the cookie is not cleared: %v", a.Header["Set-Cookie"])
+				t.Errorf("cookie not cleared: %v", a.Header["Set-Cookie"])
 			}
 			me(g, p.Access).Want(http.StatusUnauthorized, "login_revoked")
 			g.Do("POST", "/api/auth/refresh", body(p.Refresh)).Want(http.StatusUnauthorized, "login_revoked")
@@ -53,7 +53,7 @@ func TestLogout_EndsTheLoginAtOnce(t *testing.T) {
 
 			events, err := g.DB.AuditOf(t.Context(), id, 10)
 			if err != nil || len(events) != 4 || events[0].Name != audit.LoggedOut || events[0].Login == "" {
-				t.Errorf("audited %+v, %v; want one logout on top", events, err)
+				t.Errorf("audited %+v, %v; want one logout first", events, err)
 			}
 		})
 	}
@@ -88,7 +88,7 @@ func TestLogout_WithAUsedRefreshToken(t *testing.T) {
 		wait    time.Duration // after the last of three rotations
 		all     string
 		audited audit.Name
-		others  bool // remain
+		others  bool // remain logged in
 	}{
 		{"within the grace period", 0, "", audit.LoggedOut, true},
 		{"within the grace period, of every login", signin.DefaultGrace, "?all=true", audit.LoggedOutAll, false},
@@ -116,7 +116,7 @@ func TestLogout_WithAUsedRefreshToken(t *testing.T) {
 					g.Advance(test.wait)
 					a := send(g, path+test.all, stolen.Refresh).Want(http.StatusNoContent, "")
 					if value, set := a.RefreshCookie(); !set || value != "" {
-						t.Errorf("the cookie is not cleared: %v", a.Header["Set-Cookie"])
+						t.Errorf("cookie not cleared: %v", a.Header["Set-Cookie"])
 					}
 					me(g, mine.Access).Want(http.StatusUnauthorized, "login_revoked")
 					if test.others {

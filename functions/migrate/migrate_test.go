@@ -24,13 +24,12 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(faastest.Run(withCluster{m})) }
 
-// withCluster runs the tests while a PostgreSQL can be had.
+// withCluster runs the tests while a PostgreSQL server is available.
 type withCluster struct{ m *testing.M }
 
 func (w withCluster) Run() int { return storetest.Run(w.m) }
 
-// A deployment is the function as it is delivered, the stack that asks it and
-// its database.
+// A deployment is the function as deployed, the stack that invokes it and its database.
 type deployment struct {
 	*faastest.Process
 
@@ -63,7 +62,7 @@ func deploy(t *testing.T, variable, dsn string, env ...string) *deployment {
 	return d
 }
 
-// ask returns what the stack is told, in short.
+// ask returns a summary of the answer to the stack.
 func (d *deployment) ask(ctx context.Context, t *testing.T, kind, version string) string {
 	t.Helper()
 	properties := map[string]any{"ServiceToken": "arn:aws:lambda:eu-central-1:123456789012:function:migrate"}
@@ -89,7 +88,7 @@ func (d *deployment) exec(t *testing.T, sql string, args ...any) {
 	}
 }
 
-// schema returns the version of the schema and how many tables there are.
+// schema returns the version of the schema and the number of tables.
 func (d *deployment) schema(t *testing.T) (version, tables int) {
 	t.Helper()
 	err := d.conn.QueryRow(t.Context(), `
@@ -111,21 +110,21 @@ func TestMigrate_AppliesMigrationsForAStack(t *testing.T) {
 	for _, tt := range []struct{ name, kind, version, want string }{
 		{"deleted before it was created", "Delete", "", "SUCCESS"},
 		{"created", "Create", newest, done(newest, newest)},
-		{"created again, as Lambda does after a failure", "Create", newest, done(newest, 0)},
+		{"created again, as CloudFormation does after a failure", "Create", newest, done(newest, 0)},
 		{"updated", "Update", newest, done(newest, 0)},
-		{"updated by a stack that needs less: a rollback", "Update", "1", done(newest, 0)},
-		{"updated by a stack that does not say", "Update", "", done(newest, 0)},
-		{"needed newer than the function is", "Update", "999", "FAILED the stack needs version 999 of the schema, and this " +
+		{"updated by a stack that needs an older schema: a rollback", "Update", "1", done(newest, 0)},
+		{"updated by a stack without a version", "Update", "", done(newest, 0)},
+		{"a newer schema than the function knows", "Update", "999", "FAILED the stack needs version 999 of the schema, and this " +
 			"function knows version " + newest + ": deploy its code with the stack"},
 		{"no version", "Update", "newest", "FAILED the property SchemaVersion is no whole number"},
 		{"deleted", "Delete", newest, "SUCCESS"},
 	} {
 		if got := d.ask(t.Context(), t, tt.kind, tt.version); got != tt.want {
-			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+			t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
 		}
 	}
 	if v, tables := d.schema(t); v != store.SchemaVersion || tables < 5 {
-		t.Errorf("version %d with %d tables after the deletion; want everything there", v, tables)
+		t.Errorf("version %d with %d tables after the deletion; want the schema unchanged", v, tables)
 	}
 }
 
@@ -189,21 +188,20 @@ func TestMigrate_ReportsDuplicateAddresses(t *testing.T) {
 	}
 }
 
-// A migration that fails takes nothing with it and keeps what was before; when
-// its cause is gone, the next call goes on from there.
+// A failed migration rolls back completely; once its cause is fixed, the next call continues.
 func TestMigrate_FailureRollsBack(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, "DATABASE_URL", empty(t))
 	d.exec(t, "CREATE TABLE audit_events (in_the_way int)") // the last table of the first migration
 	got := d.ask(t.Context(), t, "Create", newest)
 	if !strings.HasPrefix(got, "FAILED migrate up: ") || !strings.Contains(got, `"audit_events" already exists`) {
-		t.Errorf("got %s, want the failure told", got)
+		t.Errorf("got %s, want the failure reported", got)
 	}
 	if v, tables := d.schema(t); v != 0 || tables != 2 { // goose's own, and the one in the way
-		t.Errorf("version %d with %d tables; want nothing done", v, tables)
+		t.Errorf("version %d with %d tables; want no change", v, tables)
 	}
 	if strings.ContainsAny(got, "\n") {
-		t.Errorf("the reason has more than a line: %q", got)
+		t.Errorf("the reason has several lines: %q", got)
 	}
 	d.exec(t, "DROP TABLE audit_events")
 	if got, want := d.ask(t.Context(), t, "Update", newest), done(newest, newest); got != want {
@@ -211,7 +209,7 @@ func TestMigrate_FailureRollsBack(t *testing.T) {
 	}
 }
 
-// An old function, as after a rollback, on a schema that a newer one migrated.
+// An older function, as after a rollback, with a schema that a newer one migrated.
 func TestMigrate_AcceptsANewerSchema(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, "DATABASE_URL", storetest.PostgresURL(t))
@@ -242,15 +240,15 @@ func TestMigrate_ConcurrentRunsApplyOnce(t *testing.T) {
 		total += applied
 	}
 	if total != store.SchemaVersion {
-		t.Errorf("%v: %d migrations applied in all, want %d", answers, total, store.SchemaVersion)
+		t.Errorf("%v: %d migrations applied in total, want %d", answers, total, store.SchemaVersion)
 	}
 }
 
 // lockID is the key of goose's advisory lock.
 const lockID = 4097083626
 
-// The lock is held by somebody, and the function's time ends. It must tell the
-// stack, and must not be in the way afterwards.
+// Another session holds the lock until the function times out. The function must report that
+// to the stack and must not block later calls.
 func TestMigrate_TimeoutIsReportedAndCanBeRetried(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, "DATABASE_URL", empty(t))
@@ -259,10 +257,10 @@ func TestMigrate_TimeoutIsReportedAndCanBeRetried(t *testing.T) {
 	defer cancel()
 	if got := d.ask(ctx, t, "Create", newest); !strings.HasPrefix(got, "FAILED migrate up: waiting for another migration, which process ") ||
 		!strings.Contains(got, "context deadline exceeded") {
-		t.Errorf("got %s, want it out of time, and who was in the way", got)
+		t.Errorf("got %s, want a timeout that names the blocker", got)
 	}
 	if !strings.Contains(d.Log(), `"message":"waiting for another migration`) {
-		t.Errorf("the log does not say what is waited for: %s", d.Log())
+		t.Errorf("the log does not name the blocker: %s", d.Log())
 	}
 	d.exec(t, "SELECT pg_advisory_unlock($1)", lockID)
 	if got, want := d.ask(t.Context(), t, "Create", newest), done(newest, newest); got != want {
@@ -284,10 +282,10 @@ func TestMigrate_ReadsTheDatabaseFromASecret(t *testing.T) {
 	d := deploy(t, "UNUSED", dsn, server.Env("own", "app")...)
 	got := d.ask(t.Context(), t, "Create", newest)
 	if !strings.HasPrefix(got, "FAILED migrate up: ") || !strings.Contains(got, "127.0.0.1") {
-		t.Errorf("nobody listens: %s", got)
+		t.Errorf("no server: got %s", got)
 	}
 	if strings.Contains(got+d.Log(), "hunter2") {
-		t.Errorf("the password shows in %s or in %s", got, d.Log())
+		t.Errorf("the password appears in %s or in %s", got, d.Log())
 	}
 	server.Put(t, "own", map[string]string{"MIGRATE_DATABASE_URL": dsn})
 	e := deploy(t, "UNUSED", dsn, server.Env("own", "app")...)

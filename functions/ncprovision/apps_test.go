@@ -21,7 +21,7 @@ const (
 	appsPath  = "/api/users/me/nextcloud/app-passwords"
 )
 
-// appWorld is a gateway with a Nextcloud and ada, whose account is there.
+// appWorld returns a gateway with a Nextcloud, and ada, whose account exists in both.
 func appWorld(t *testing.T, db *store.DB, sync string) (*functionstest.Gateway, *nextcloudtest.Server, functionstest.Option) {
 	t.Helper()
 	g, cloud := functionstest.NewWithNextcloud(t, db, map[string]string{
@@ -52,7 +52,7 @@ func TestAppPasswords(t *testing.T) {
 			t.Errorf("got %v %s", got.Header, got.Body)
 		}
 		if u, _ := cloud.User(functionstest.Email); strings.Join(u.AppPasswords, ", ") != "My phone, VoiceAssist gateway" {
-			t.Errorf("Nextcloud lists %q", u.AppPasswords)
+			t.Errorf("got app passwords %q", u.AppPasswords)
 		}
 		list := g.Do("GET", appsPath, nil, ada).Want(http.StatusOK, "")
 		var held []struct{ ID, Name string }
@@ -66,30 +66,30 @@ func TestAppPasswords(t *testing.T) {
 		g.Do("DELETE", appsPath+"/"+id, nil, bob).Want(http.StatusNotFound, "not_found")
 		g.Do("DELETE", appsPath+"/nonsense", nil, ada).Want(http.StatusNotFound, "not_found")
 		if !cloud.Opens(functionstest.Email, secret) {
-			t.Fatal("somebody else revoked it")
+			t.Fatal("another user revoked the app password")
 		}
 		g.Do("DELETE", appsPath+"/"+id, nil, ada).Want(http.StatusNoContent, "")
 		g.Do("DELETE", appsPath+"/"+id, nil, ada).Want(http.StatusNotFound, "not_found")
 		if cloud.Opens(functionstest.Email, secret) {
-			t.Error("it opens the account although it was revoked")
+			t.Error("a revoked app password still works")
 		}
 		if got := strings.TrimSpace(g.Do("GET", appsPath, nil, ada).Want(http.StatusOK, "").Body); got != "[]" {
 			t.Errorf("got %s", got)
 		}
 		for _, shown := range []string{secret.Reveal(), functionstest.Password} {
 			if strings.Contains(g.Log(), shown) {
-				t.Error("the log shows a password")
+				t.Error("the log contains a password")
 			}
 		}
 		events, err := db.AuditOf(t.Context(), account.ID(g.Do("GET", "/api/users/me", nil, ada).Get("id")), 10)
 		if err != nil || len(events) < 2 || events[0].Name != "app_password_revoked" || events[1].Name != "app_password_issued" {
-			t.Errorf("the trail is %+v, %v", events, err)
+			t.Errorf("got events %+v, %v", events, err)
 		}
 	})
 }
 
-// What Nextcloud would have to refuse is refused here: each refusal there is a
-// strike against everybody.
+// The gateway refuses what Nextcloud would have to refuse: each refusal there counts as a
+// failed login for all clients.
 func TestAppPasswords_RequireThePassword(t *testing.T) {
 	t.Parallel()
 	g, cloud, ada := appWorld(t, storetest.SQLite(t), "true")
@@ -102,13 +102,13 @@ func TestAppPasswords_RequireThePassword(t *testing.T) {
 	}
 	g.Do("POST", issuePath, `{"name":"x"}`).Want(http.StatusUnauthorized, "missing_token")
 	if got := cloud.FailedLogins() - strikes; got != 0 {
-		t.Errorf("%d strikes", got)
+		t.Errorf("got %d failed logins", got)
 	}
 	if u, _ := cloud.User(functionstest.Email); len(u.AppPasswords) != 1 {
-		t.Errorf("Nextcloud lists %q", u.AppPasswords)
+		t.Errorf("got app passwords %q", u.AppPasswords)
 	}
 
-	// Another password waits to be passed on: ours is not Nextcloud's.
+	// Another password is pending, so the gateway's password is not Nextcloud's.
 	g.Do("POST", "/api/users/change-password", map[string]string{
 		"old_password": functionstest.Password, "new_password": "an entirely new passphrase",
 	}, ada).Want(http.StatusOK, "")
@@ -118,15 +118,14 @@ func TestAppPasswords_RequireThePassword(t *testing.T) {
 	g.Do("POST", issuePath, `{"name":"x","password":"an entirely new passphrase"}`, ada).Want(http.StatusCreated, "")
 }
 
-// The gateway knows a password that opens the account, and yet an access token
-// alone makes no app password.
+// The gateway knows a valid password, but an access token alone creates no app password.
 func TestAppPasswords_RequireThePasswordWithoutSync(t *testing.T) {
 	t.Parallel()
 	g, cloud, ada := appWorld(t, storetest.SQLite(t), "false")
 	g.Do("POST", issuePath, `{"name":"My phone"}`, ada).Want(http.StatusUnprocessableEntity, "validation_failed")
 	g.Do("POST", issuePath, `{"name":"My phone","password":"wrong"}`, ada).Want(http.StatusBadRequest, "incorrect_password")
 	if !cloud.Opens(functionstest.Email, phone(g, ada)) {
-		t.Error("it does not open the account")
+		t.Error("the app password does not work")
 	}
 }
 
@@ -138,12 +137,12 @@ func TestAppPasswords_Faults(t *testing.T) {
 	for _, fault := range []nextcloudtest.Fault{nextcloudtest.Maintenance(), nextcloudtest.CutBefore(), nextcloudtest.Crash()} {
 		cloud.Fail(func(*http.Request) nextcloudtest.Fault { return fault })
 		if got := g.Do("POST", issuePath, body, ada).Want(http.StatusServiceUnavailable, "nextcloud_unavailable"); got.Header.Get("Retry-After") == "" {
-			t.Error("no Retry-After")
+			t.Error("Retry-After is missing")
 		}
 		g.Do("DELETE", appsPath+"/"+id, nil, ada).Want(http.StatusServiceUnavailable, "nextcloud_unavailable")
 	}
 	cloud.Fail(nil)
-	cloud.RevokeAll(functionstest.Email) // somebody cleared the list of devices
+	cloud.RevokeAll(functionstest.Email) // the user cleared the list of devices
 	g.Do("DELETE", appsPath+"/"+id, nil, ada).Want(http.StatusNoContent, "")
 
 	none := functionstest.New(t, storetest.SQLite(t))
@@ -164,22 +163,23 @@ func TestAppPasswords_AreLimited(t *testing.T) {
 		}
 		g.Do("POST", issuePath, body, ada).Want(http.StatusConflict, "too_many_app_passwords")
 
-		// Those that were taken back count as long as they open Nextcloud.
+		// Withdrawn app passwords count as long as they work in Nextcloud.
 		g.Do("POST", "/api/auth/logout?all=true", nil, ada).Want(http.StatusNoContent, "")
 		ada = functionstest.Bearer(g.Login(functionstest.Email, functionstest.Password).Access)
 		if got := strings.TrimSpace(g.Do("GET", appsPath, nil, ada).Want(http.StatusOK, "").Body); got != "[]" {
-			t.Errorf("what was taken back is listed: %s", got)
+			t.Errorf("withdrawn app passwords are listed: %s", got)
 		}
 		g.Do("POST", issuePath, body, ada).Want(http.StatusConflict, "too_many_app_passwords")
 		reconcile(t, g)
 		g.Do("POST", issuePath, body, ada).Want(http.StatusCreated, "")
-		if u, _ := cloud.User(functionstest.Email); len(u.AppPasswords) != 2 { // it, and the gateway's own
-			t.Errorf("Nextcloud lists %q", u.AppPasswords)
+		if u, _ := cloud.User(functionstest.Email); len(u.AppPasswords) != 2 { // the withdrawn one and the gateway's own
+			t.Errorf("got app passwords %q", u.AppPasswords)
 		}
 	})
 }
 
-// TestAppPasswords_ConcurrentRequestsAreLimited asks for more than there may be at one time.
+// TestAppPasswords_ConcurrentRequestsAreLimited sends more requests at once than app passwords
+// are allowed.
 func TestAppPasswords_ConcurrentRequestsAreLimited(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -197,12 +197,12 @@ func TestAppPasswords_ConcurrentRequestsAreLimited(t *testing.T) {
 		g.Do("GET", appsPath, nil, ada).Into(&held)
 		u, _ := cloud.User(functionstest.Email)
 		if len(held) > desired.MaxAppPasswords || len(u.AppPasswords) != len(held)+1 {
-			t.Errorf("%d are listed, Nextcloud has %d and the gateway's own", len(held), len(u.AppPasswords)-1)
+			t.Errorf("%d are listed, Nextcloud has %d in addition to the gateway's own", len(held), len(u.AppPasswords)-1)
 		}
 	})
 }
 
-// TestAppPasswords_AcceptBothPasswordNames: errors name what was sent.
+// TestAppPasswords_AcceptBothPasswordNames checks that errors use the name that was sent.
 func TestAppPasswords_AcceptBothPasswordNames(t *testing.T) {
 	t.Parallel()
 	g, _, ada := appWorld(t, storetest.SQLite(t), "true")
@@ -212,7 +212,7 @@ func TestAppPasswords_AcceptBothPasswordNames(t *testing.T) {
 		`{"name":"x","password":"a","current_password":"b"}`: `"field":"password","code":"not_allowed"`,
 	} {
 		if a := g.Do("POST", issuePath, body, ada).Want(422, "validation_failed"); !strings.Contains(a.Body, want) {
-			t.Errorf("%s gets %s, want %s", body, a.Body, want)
+			t.Errorf("%s: got %s, want %s", body, a.Body, want)
 		}
 	}
 	g.Do("POST", issuePath, `{"name":"x","current_password":"wrong"}`, ada).Want(http.StatusBadRequest, "incorrect_password")

@@ -18,13 +18,13 @@ const (
 	fromBefore = "a password from before"
 )
 
-// TestLink_FromConflictToActive has an account in Nextcloud with the address of a
-// user, who is told what to do and nothing of whose it is.
+// TestLink_FromConflictToActive has a Nextcloud account with the address of a user. The user
+// learns what to do, but not who owns the account.
 func TestLink_FromConflictToActive(t *testing.T) {
 	t.Parallel()
 	for name, inNextcloud := range map[string]struct{ id, email string }{
 		"by its address": {"countess", functionstest.Email},
-		"by its id":      {functionstest.Email, "private@example.com"},
+		"by its ID":      {functionstest.Email, "private@example.com"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -81,7 +81,7 @@ func TestLink_FromConflictToActive(t *testing.T) {
 				}
 				run()
 				if mine := g.Do("GET", minePath, nil, ada); mine.Get("status") != "active" || mine.Get("user_id") != inNextcloud.id {
-					t.Errorf("in the end: %s", mine.Body)
+					t.Errorf("finally: %s", mine.Body)
 				}
 				if u, _ := cloud.User(inNextcloud.id); u.Email != inNextcloud.email || !cloud.Opens(inNextcloud.id, fromBefore) {
 					t.Errorf("the account was changed: %+v", u)
@@ -101,12 +101,12 @@ func TestLink_WithoutANextcloud(t *testing.T) {
 	g.Do("POST", "/api/nextcloud/accounts/"+string(id)+"/adopt", nil, admin).Want(http.StatusConflict, "nextcloud_disabled")
 }
 
-// TestLink_WaitsForADeletion registers an address again whose old account is
-// still to be deleted in Nextcloud.
+// TestLink_WaitsForADeletion registers an address again while its old account still waits for
+// deletion in Nextcloud.
 func TestLink_WaitsForADeletion(t *testing.T) {
 	t.Parallel()
 	g, cloud := functionstest.NewWithNextcloud(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_ON_DELETE": "delete"})
-	g.Advance(time.Since(g.Now())) // the reconciler goes by the real clock
+	g.Advance(time.Since(g.Now())) // the reconciler uses the real clock
 	_, root := g.Admin("root@example.org")
 	_, p := g.Person()
 	reconcile(t, g)
@@ -129,5 +129,5 @@ func TestLink_WaitsForADeletion(t *testing.T) {
 			return
 		}
 	}
-	t.Errorf("nothing tells what %s waits for: %+v", again, list)
+	t.Errorf("no reason listed why %s waits: %+v", again, list)
 }

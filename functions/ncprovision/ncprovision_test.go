@@ -32,7 +32,7 @@ func TestNextcloud_FromRegistrationToActive(t *testing.T) {
 		job := &ncprovision.Function{DB: g.DB, Now: g.Now}
 		g.Advance(time.Minute)
 		if waiting, err := job.Waiting(t.Context()); err != nil || waiting != time.Minute {
-			t.Errorf("after a minute somebody waits for %v, %v", waiting, err)
+			t.Errorf("after a minute: got longest wait %v, %v", waiting, err)
 		}
 		before := g.Do("GET", minePath, nil, ada).Want(http.StatusOK, "")
 		if before.Get("status") != "pending" || before.Get("user_id") != "" || before.Get("quota") != "" ||
@@ -47,7 +47,7 @@ func TestNextcloud_FromRegistrationToActive(t *testing.T) {
 			t.Errorf("reconcile: %s", done.Body)
 		}
 		if waiting, err := job.Waiting(t.Context()); err != nil || waiting != 0 {
-			t.Errorf("with everybody served somebody waits for %v, %v", waiting, err)
+			t.Errorf("with nothing due: got longest wait %v, %v", waiting, err)
 		}
 		after := g.Do("GET", minePath, nil, ada).Want(http.StatusOK, "")
 		for name, want := range map[string]string{
@@ -55,17 +55,17 @@ func TestNextcloud_FromRegistrationToActive(t *testing.T) {
 			"webdav_url": "https://cloud.example.org/nc/remote.php/dav/files/" + functionstest.Email + "/",
 		} {
 			if got := after.Get(name); got != want {
-				t.Errorf("%s is %q, want %q", name, got, want)
+				t.Errorf("%s: got %q, want %q", name, got, want)
 			}
 		}
 		if got := after.Get("quota", "total"); got != "5368709120" {
-			t.Errorf("the quota is %s, want 5 GiB", got)
+			t.Errorf("got quota %s, want 5 GiB", got)
 		}
 		if got := g.Do("GET", "/api/users/me", nil, ada).Get("nextcloud_user_id"); got != functionstest.Email {
-			t.Errorf("nextcloud_user_id is %q", got)
+			t.Errorf("got nextcloud_user_id %q", got)
 		}
 		if !cloud.Opens(functionstest.Email, functionstest.Password) {
-			t.Error("the gateway's password does not open Nextcloud")
+			t.Error("the gateway's password does not work in Nextcloud")
 		}
 	})
 }
@@ -87,19 +87,19 @@ func TestNextcloud_ReportsUsage(t *testing.T) {
 		}
 		cloud.SetUsed(functionstest.Email, 1<<20)
 		if got := used(); got != "1048576" {
-			t.Errorf("used is %s, want what Nextcloud says now", got)
+			t.Errorf("got used %s, want the current value of Nextcloud", got)
 		}
 		calls := len(cloud.Calls())
 		cloud.SetUsed(functionstest.Email, 2<<20)
 		if got := used(); got != "1048576" || len(cloud.Calls()) != calls {
-			t.Errorf("asked again within the minute: %s, %d calls", got, len(cloud.Calls())-calls)
+			t.Errorf("second request within a minute: got %s after %d calls", got, len(cloud.Calls())-calls)
 		}
 		cloud.Fail(func(*http.Request) nextcloudtest.Fault { return nextcloudtest.Maintenance() })
 		if got := used(); got != "1048576" {
-			t.Errorf("with Nextcloud in maintenance used is %s, want what was last seen", got)
+			t.Errorf("Nextcloud in maintenance: got used %s, want the last known value", got)
 		}
 		if at, err := time.Parse(time.RFC3339, asOf); err != nil || at.Before(begun) || at.After(time.Now()) {
-			t.Errorf("the numbers are as of %s (%v), want a time since %v", asOf, err, begun)
+			t.Errorf("got numbers as of %s (%v), want a time after %v", asOf, err, begun)
 		}
 	})
 }
@@ -156,7 +156,7 @@ func TestNextcloud_NotConfigured(t *testing.T) {
 	g.Do("POST", "/api/nextcloud/reconcile", nil, admin).Want(http.StatusConflict, "nextcloud_disabled")
 }
 
-// TestRun_MaintainsTheAuditTrail is for Lambda, where nothing else does.
+// TestRun_MaintainsTheAuditTrail covers Lambda, where nothing else maintains it.
 func TestRun_MaintainsTheAuditTrail(t *testing.T) {
 	t.Parallel()
 	db := storetest.SQLite(t)
@@ -172,12 +172,12 @@ func TestRun_MaintainsTheAuditTrail(t *testing.T) {
 	}
 	r, err := f.Trail.Verify(t.Context(), audit.Link{})
 	if err != nil || !r.OK || r.Events != 2 || r.Unchained != 0 {
-		t.Errorf("got %+v, %v; want 2 events in their places", r, err)
+		t.Errorf("got %+v, %v; want 2 chained events", r, err)
 	}
 }
 
-// TestNextcloud_ReportsWhatItWaitsFor has a Nextcloud that is down, and one that
-// refuses the administrator.
+// TestNextcloud_ReportsWhatItWaitsFor has a Nextcloud that is down, and one that refuses the
+// administrator.
 func TestNextcloud_ReportsWhatItWaitsFor(t *testing.T) {
 	t.Parallel()
 	for word, spoil := range map[string]func(*nextcloudtest.Server){

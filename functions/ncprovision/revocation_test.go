@@ -14,15 +14,15 @@ import (
 
 const freshPassword = "an entirely new passphrase"
 
-// phone issues an app password and returns it.
+// phone creates an app password and returns it.
 func phone(g *functionstest.Gateway, ada functionstest.Option) secret.String {
 	got := g.Do("POST", issuePath, map[string]string{"name": "My phone", "password": functionstest.Password}, ada).
 		Want(http.StatusCreated, "")
 	return secret.String(got.Get("password"))
 }
 
-// TestAppPasswords_EndWithPasswordOrLogin changes a password and logs out
-// everywhere, with Nextcloud down at that time and without.
+// TestAppPasswords_EndWithPasswordOrLogin changes a password and logs out everywhere, with
+// Nextcloud up and down.
 func TestAppPasswords_EndWithPasswordOrLogin(t *testing.T) {
 	t.Parallel()
 	change := func(keep string) func(*functionstest.Gateway, functionstest.Option) {
@@ -42,7 +42,7 @@ func TestAppPasswords_EndWithPasswordOrLogin(t *testing.T) {
 		kept bool
 	}{
 		{"change of password", change(""), false},
-		{"change of password that says so", change(`,"keep_app_passwords":false`), false},
+		{"change of password that revokes them explicitly", change(`,"keep_app_passwords":false`), false},
 		{"change of password that keeps them", change(`,"keep_app_passwords":true`), true},
 		{"logout of all", logout(nil), false},
 		{"logout of all with a body", logout(`{}`), false},
@@ -55,7 +55,7 @@ func TestAppPasswords_EndWithPasswordOrLogin(t *testing.T) {
 			for _, down := range []bool{false, true} {
 				name := test.name
 				if down {
-					name += ", Nextcloud being down"
+					name += ", Nextcloud down"
 				}
 				t.Run(name+", sync "+sync, func(t *testing.T) {
 					t.Parallel()
@@ -79,13 +79,13 @@ func ends(t *testing.T, db *store.DB, sync string, down bool, do func(*functions
 	ada = functionstest.Bearer(login(g))
 	held := strings.Count(g.Do("GET", appsPath, nil, ada).Want(http.StatusOK, "").Body, "My phone")
 	if cloud.Opens(functionstest.Email, secret) != kept || held == 1 != kept {
-		t.Errorf("the app password opens the account: %t, %d are listed; want it kept: %t",
+		t.Errorf("app password works = %t, %d listed; want kept = %t",
 			cloud.Opens(functionstest.Email, secret), held, kept)
 	}
 	g.Do("PUT", "/api/files/a.txt", "still there", ada, functionstest.Header("Content-Type", "text/plain")).Want(http.StatusCreated, "")
 }
 
-// login logs ada in by whichever password is hers.
+// login logs ada in with her current password.
 func login(g *functionstest.Gateway) string {
 	for _, password := range []string{functionstest.Password, freshPassword} {
 		got := g.Do("POST", "/api/auth/login", map[string]string{"email": functionstest.Email, "password": password})
@@ -96,8 +96,8 @@ func login(g *functionstest.Gateway) string {
 	return ""
 }
 
-// TestAppPasswords_RefusedIfTheLoginEndedMeanwhile ends what an app password was
-// asked for with, while Nextcloud makes it.
+// TestAppPasswords_RefusedIfTheLoginEndedMeanwhile ends the login of a request while Nextcloud
+// creates the app password.
 func TestAppPasswords_RefusedIfTheLoginEndedMeanwhile(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(g *functionstest.Gateway, ada, admin functionstest.Option, id string){
@@ -135,7 +135,7 @@ func TestAppPasswords_RefusedIfTheLoginEndedMeanwhile(t *testing.T) {
 					}
 					after, _ := cloud.User(functionstest.Email)
 					if len(after.AppPasswords) != len(before.AppPasswords) {
-						t.Errorf("Nextcloud lists %q", after.AppPasswords)
+						t.Errorf("got app passwords %q", after.AppPasswords)
 					}
 				})
 			})

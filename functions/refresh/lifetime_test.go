@@ -55,7 +55,7 @@ func TestLoginLifetime(t *testing.T) {
 		used := p.Refresh
 		use()
 		if p.ExpiresIn != 10 || p.RefreshExpiresIn != 10 {
-			t.Errorf("10 s before the end the pair is %+v", p)
+			t.Errorf("10 s before the end: got pair %+v", p)
 		}
 		me := func() functionstest.Answer { return g.Do("GET", "/api/users/me", nil, functionstest.Bearer(p.Access)) }
 		g.Advance(10*time.Second - time.Microsecond)
@@ -99,7 +99,7 @@ func TestLoginLifetime_BoundsTheCookie(t *testing.T) {
 	g.Register(functionstest.Email, functionstest.Password)
 	a := login(g)
 	if got := a.Header.Get("Set-Cookie"); !strings.Contains(got, "Max-Age=86400;") {
-		t.Errorf("the cookie is %s", got)
+		t.Errorf("got cookie %s", got)
 	}
 }
 

@@ -80,13 +80,13 @@ func TestRefresh_SlowTabStaysLoggedIn(t *testing.T) {
 					present, a := send(g, token)
 					a.Want(http.StatusOK, "")
 					if present != tokens[3] {
-						t.Errorf("token %d got another token than the present one: a second branch", i)
+						t.Errorf("token %d: got a token other than the current one, which is a second branch", i)
 					}
 				}
 				g.Advance(time.Microsecond)
 				_, a := send(g, tokens[1]) // 20 s after its use
 				a.Want(http.StatusOK, "")
-				_, a = send(g, tokens[0]) // 30 s and a bit
+				_, a = send(g, tokens[0]) // just over 30 s
 				a.Want(http.StatusUnauthorized, "token_reused")
 				_, a = send(g, tokens[3])
 				a.Want(http.StatusUnauthorized, "login_revoked")
@@ -116,7 +116,7 @@ func TestRefresh_TabsShareACookie(t *testing.T) {
 					a := g.Do("POST", "/api/auth/refresh", nil, functionstest.Cookie(token))
 					next, set := a.RefreshCookie()
 					if a.Status != http.StatusOK || !set {
-						t.Errorf("a tab got %d %s", a.Status, a.Body)
+						t.Errorf("tab: got %d %s", a.Status, a.Body)
 						return
 					}
 					mu.Lock()
@@ -196,7 +196,7 @@ func TestRefresh_ParallelRequestsAllSucceed(t *testing.T) {
 			g.Do("GET", "/api/users/me", nil, functionstest.Bearer(p.Access)).Want(http.StatusOK, "")
 		}
 		if len(next) != 1 {
-			t.Errorf("%d parallel refreshes made %d branches, want 1", clients, len(next))
+			t.Errorf("%d parallel refreshes created %d branches, want 1", clients, len(next))
 		}
 		for token := range next {
 			refresh(g, token).Want(http.StatusOK, "")
@@ -217,17 +217,17 @@ func TestRefresh_Rejects(t *testing.T) {
 		{"a forged token", string(forged), "invalid_token"},
 		{"an access token", p.Access, "invalid_token"},
 		{"a token of another gateway", functionstest.New(t, storetest.SQLite(t)).Tokens.Refresh.Encode(signin.NewID(), 0).Reveal(), "invalid_token"},
-		{"a login that never was", g.Tokens.Refresh.Encode(signin.NewID(), 0).Reveal(), "invalid_token"},
+		{"an unknown login", g.Tokens.Refresh.Encode(signin.NewID(), 0).Reveal(), "invalid_token"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			g := g.In(t)
 			a := refresh(g, test.token).Want(http.StatusUnauthorized, test.code)
 			if challenge := a.Header.Get("WWW-Authenticate"); !strings.HasPrefix(challenge, "Bearer") {
-				t.Errorf("WWW-Authenticate is %q", challenge)
+				t.Errorf("got WWW-Authenticate %q", challenge)
 			}
 		})
 	}
-	refresh(g, p.Refresh).Want(http.StatusOK, "") // none of it harmed the login
+	refresh(g, p.Refresh).Want(http.StatusOK, "") // the login still works
 }
 
 func TestRefresh_AfterTheLifetime(t *testing.T) {
@@ -254,7 +254,7 @@ func TestRefresh_ByCookie(t *testing.T) {
 		t.Fatalf("the login set a cookie: %v; its body: %s", set, login.Body)
 	}
 	if got, want := login.Header.Get("Set-Cookie"), "__Secure-refresh_token="+first+"; Path=/api/auth; Max-Age=604800; HttpOnly; Secure; SameSite=Strict"; got != want {
-		t.Errorf("the cookie is %s, want %s", got, want)
+		t.Errorf("got cookie %s, want %s", got, want)
 	}
 	a := g.Do("POST", "/api/auth/refresh", nil, functionstest.Cookie(first)).Want(http.StatusOK, "")
 	if next, set := a.RefreshCookie(); !set || next == first || a.Get("refresh_token") != "" {
@@ -262,7 +262,7 @@ func TestRefresh_ByCookie(t *testing.T) {
 	}
 	lost := g.Do("POST", "/api/auth/refresh", nil, functionstest.Cookie("garbage")).Want(http.StatusUnauthorized, "invalid_token")
 	if _, set := lost.RefreshCookie(); set {
-		t.Error("a refused refresh touched the cookie, which another tab may just have renewed")
+		t.Error("a refused refresh changed the cookie, which another tab may just have renewed")
 	}
 	g.Do("POST", "/api/auth/refresh", nil, functionstest.Cookie(first),
 		functionstest.Header("Origin", "https://evil.example.com"),
@@ -335,7 +335,7 @@ func TestCookie_SetBySiblingDomain(t *testing.T) {
 			a := g.Do("POST", path, nil, functionstest.Cookie(order[0]), functionstest.Cookie(order[1])).
 				Want(http.StatusBadRequest, "several_cookies")
 			if _, set := a.RefreshCookie(); set {
-				t.Errorf("%s touches the cookie", path)
+				t.Errorf("%s changes the cookie", path)
 			}
 		}
 	}

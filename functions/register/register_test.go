@@ -27,7 +27,7 @@ func TestRegister(t *testing.T) {
 		"is_active": "true", "is_admin": "false", "email_verified_at": "", "last_login": "",
 	} {
 		if got := a.Get("user", name); got != want {
-			t.Errorf("%s is %q, want %q", name, got, want)
+			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
 	if a.Get("message") != "User created successfully" || strings.Contains(a.Body, "$2a$") {
@@ -66,7 +66,7 @@ func TestRegister_OneAccountPerAddress(t *testing.T) {
 		}
 	}
 	if made != 1 {
-		t.Errorf("%d accounts were made, want 1", made)
+		t.Errorf("%d accounts were created, want 1", made)
 	}
 }
 
@@ -99,14 +99,14 @@ func TestRegister_ReportsEveryWrongField(t *testing.T) {
 			for i, e := range problem.Errors {
 				got[i] = e.Field + " " + e.Code
 				if !strings.HasSuffix(e.Message, ".") {
-					t.Errorf("%q is no sentence", e.Message)
+					t.Errorf("%q is not a sentence", e.Message)
 				}
 			}
 			if strings.Join(got, ", ") != test.fields {
 				t.Errorf("got %q, want %q", strings.Join(got, ", "), test.fields)
 			}
 			if ct := a.Header.Get("Content-Type"); ct != "application/problem+json" {
-				t.Errorf("Content-Type is %q", ct)
+				t.Errorf("got Content-Type %q", ct)
 			}
 		})
 	}
@@ -131,14 +131,14 @@ func TestRegister_Silent(t *testing.T) {
 	}
 	for name := range fresh.Header {
 		if name != "Content-Length" && taken.Header.Get(name) != fresh.Header.Get(name) {
-			t.Errorf("%s is %q, and %q of a fresh one", name, taken.Header.Get(name), fresh.Header.Get(name))
+			t.Errorf("header %s: got %q for a taken address, %q for a free one", name, taken.Header.Get(name), fresh.Header.Get(name))
 		}
 	}
 	if taken.Get("user", "id") == string(id) {
-		t.Error("the id of the account is told")
+		t.Error("the response reveals the ID of the account")
 	}
 	if _, err := g.DB.Account(t.Context(), account.ID(taken.Get("user", "id"))); !errors.Is(err, account.ErrNotFound) {
-		t.Errorf("there is an account of the id that was told: %v", err)
+		t.Errorf("the returned ID names an account: %v", err)
 	}
 	g.Login(functionstest.Email, functionstest.Password)
 	events, err := g.DB.AuditOf(t.Context(), id, 10)

@@ -46,7 +46,7 @@ func TestRegister_SilentTimingRevealsNothing(t *testing.T) {
 			t.Errorf("a free address takes longer than a taken one with probability %.2f", p)
 		}
 		if p := functionstest.Longer(took["taken"], took["refused"]); p < 0.5+2*functionstest.Telling {
-			t.Errorf("an answer without a hash is not told apart: %.2f", p)
+			t.Errorf("a response without a hash is not distinguishable: %.2f", p)
 		}
 	})
 }

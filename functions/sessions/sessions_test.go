@@ -31,10 +31,10 @@ func TestSession_Lifecycle(t *testing.T) {
 			t.Errorf("Location %q, %s", at, made.Body)
 		}
 		if !strings.Contains(made.Body, `"context":{"turns":[1,2.50]}`) {
-			t.Errorf("the context is not the one that was sent: %s", made.Body)
+			t.Errorf("got another context than was sent: %s", made.Body)
 		}
 		if got := g.Do("GET", at, nil, ada).Want(http.StatusOK, ""); got.Body != made.Body {
-			t.Errorf("GET gives %s, POST gave %s", got.Body, made.Body)
+			t.Errorf("GET: got %s, want the response to POST, %s", got.Body, made.Body)
 		}
 
 		g.Advance(time.Minute)
@@ -44,7 +44,7 @@ func TestSession_Lifecycle(t *testing.T) {
 			t.Errorf("changed to %s", changed.Body)
 		}
 		if got := g.Do("PATCH", at, `{"context":null}`, ada).Get("context"); got != "{}" {
-			t.Errorf("a context of null gives %s", got)
+			t.Errorf("context null: got %s", got)
 		}
 
 		g.Register("bob@example.org", functionstest.Password)
@@ -69,7 +69,7 @@ func TestSessions_ArePaginated(t *testing.T) {
 		_, p := g.Person()
 		ada := functionstest.Bearer(p.Access)
 		if got := g.Do("GET", path, nil, ada).Want(http.StatusOK, ""); got.Body != "[]\n" {
-			t.Errorf("no sessions are %q, want an empty array", got.Body)
+			t.Errorf("no sessions: got %q, want an empty array", got.Body)
 		}
 		for i := range sessions {
 			g.Do("POST", path, map[string]string{"title": fmt.Sprint(i)}, ada).Want(http.StatusCreated, "")
@@ -91,13 +91,13 @@ func TestSessions_ArePaginated(t *testing.T) {
 			g.Do("POST", path, map[string]string{"title": "late"}, ada).Want(http.StatusCreated, "")
 		}
 		if got := strings.Join(titles, ""); got != "6543210" || pages != 3 {
-			t.Errorf("%d pages gave %s, want 3 and 6543210", pages, got)
+			t.Errorf("got %d pages with %s, want 3 and 6543210", pages, got)
 		}
 
 		var skipped []conversation.Session
 		g.Do("GET", path+"?skip=8&limit=200", nil, ada).Want(http.StatusOK, "").Into(&skipped)
 		if len(skipped) != 2 || skipped[1].Title != "0" {
-			t.Errorf("skip=8 of 10 gives %v", skipped)
+			t.Errorf("skip=8 of 10: got %v", skipped)
 		}
 	})
 }
@@ -154,7 +154,7 @@ func TestCreate_EnforcesTheLimit(t *testing.T) {
 		for range 2 {
 			a := g.Do("POST", path, `{"title":"x"}`, ada).Want(http.StatusConflict, "too_many_sessions")
 			if a.Header.Get("Location") != "" {
-				t.Errorf("a session that was not made is at %s", a.Header.Get("Location"))
+				t.Errorf("got Location %s for a session that was not created", a.Header.Get("Location"))
 			}
 		}
 		g.Do("PATCH", at, `{"title":"y"}`, ada).Want(http.StatusOK, "")

@@ -24,13 +24,13 @@ func TestAdmin_NoneAtFirst(t *testing.T) {
 		g := functionstest.New(t, db)
 		g.Register("first@example.org", functionstest.Password)
 		if n, err := db.CountOtherAdmins(t.Context(), account.NewID()); err != nil || n != 0 {
-			t.Errorf("%d administrators are there, %v", n, err)
+			t.Errorf("got %d administrators, %v", n, err)
 		}
 		_, root := g.Admin("root@example.org")
 		var all []account.Profile
 		g.Do("GET", usersPath, nil, functionstest.Bearer(root.Access)).Want(http.StatusOK, "").Into(&all)
 		if len(all) != 2 {
-			t.Errorf("2 accounts were made, and there are %+v", all)
+			t.Errorf("created 2 accounts, got %+v", all)
 		}
 	})
 }
@@ -62,7 +62,7 @@ func TestAdmin_ManagesAccounts(t *testing.T) {
 			t.Errorf("Location %q, %s", at, made.Body)
 		}
 		if got := g.Do("GET", at, nil, admin).Want(http.StatusOK, ""); got.Body != made.Body {
-			t.Errorf("GET gives %s, POST gave %s", got.Body, made.Body)
+			t.Errorf("GET: got %s, want the response to POST, %s", got.Body, made.Body)
 		}
 		eve := g.Login("eve@example.org", functionstest.Password)
 
@@ -87,7 +87,7 @@ func TestAdmin_ManagesAccounts(t *testing.T) {
 				continue
 			}
 			if e.Actor != rootID {
-				t.Errorf("%s was done by %q, want %q", e.Name, e.Actor, rootID)
+				t.Errorf("%s: got actor %q, want %q", e.Name, e.Actor, rootID)
 			}
 		}
 		want := []audit.Name{audit.LoggedIn, audit.Enabled, audit.RoleChanged, audit.Disabled, audit.LoggedIn, audit.Registered}
@@ -129,7 +129,7 @@ func TestAdmin_ListsAndSearches(t *testing.T) {
 		}
 		for query, want := range map[string]int{"": 5, "?q=%25": 0, "?q=lovelace": 5, "?q=nobody": 0} {
 			if got, _ := list(query); len(got) != want {
-				t.Errorf("%q finds %v, want %d", query, got, want)
+				t.Errorf("%q: got %v, want %d", query, got, want)
 			}
 		}
 		g.Do("GET", usersPath+"?q="+strings.Repeat("x", 255), nil, admin).Want(422, "validation_failed")

@@ -91,6 +91,6 @@ func wrongFields(t *testing.T, a functionstest.Answer, want ...string) {
 		got = append(got, e.Field+" "+e.Code)
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("refused are %q, want %q", got, want)
+		t.Errorf("got refused fields %q, want %q", got, want)
 	}
 }

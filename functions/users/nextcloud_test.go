@@ -32,7 +32,7 @@ func TestChanges_ReachNextcloud(t *testing.T) {
 		}
 		u, ok := cloud.User(functionstest.Email)
 		if !ok {
-			t.Fatal("there is no account")
+			t.Fatal("account not found")
 		}
 		return u
 	}
@@ -50,7 +50,7 @@ func TestChanges_ReachNextcloud(t *testing.T) {
 		"old_password": functionstest.Password, "new_password": fresh,
 	}, ada).Want(http.StatusOK, "")
 	if synced(); !cloud.Opens(functionstest.Email, fresh) || cloud.Opens(functionstest.Email, functionstest.Password) {
-		t.Error("the new password does not open Nextcloud, or the old one still does")
+		t.Error("the new password does not work in Nextcloud, or the old one still does")
 	}
 
 	at := usersPath + "/" + string(id)
@@ -94,7 +94,7 @@ func TestQuota_SetByAdministrators(t *testing.T) {
 			t.Helper()
 			g.Do("PATCH", at, `{"nextcloud_quota":`+quota+`}`, admin).Want(http.StatusOK, "")
 			if q := listed(); q.Setting != setting || q.Wanted != wanted {
-				t.Errorf("%s is listed as %+v", quota, q)
+				t.Errorf("%s: listed as %+v", quota, q)
 			}
 			if res, err := g.Reconciler.RunBatch(t.Context(), 10); err != nil || res.Failed > 0 {
 				t.Fatalf("%+v, %v", res, err)
@@ -102,14 +102,14 @@ func TestQuota_SetByAdministrators(t *testing.T) {
 		}
 		set(`"20 GB"`, "20 GB", "20 GB") // before the account exists
 		if u, _ := cloud.User(functionstest.Email); u.Quota != "20 GB" {
-			t.Errorf("after the first wish: %+v", u)
+			t.Errorf("after the first change: got %+v", u)
 		}
 		cloud.SetUsed(functionstest.Email, 3<<20)
 		set(`"2048 MB"`, "2 GB", "2 GB")
 		set(`"1 MB"`, "1 MB", "1 MB") // less than the account uses
 		mine := g.Do("GET", "/api/users/me/nextcloud", nil, ada).Want(http.StatusOK, "")
 		if mine.Get("quota", "available") != "0" || mine.Get("quota", "total") != "1048576" {
-			t.Errorf("its owner sees %s", mine.Body)
+			t.Errorf("owner: got %s", mine.Body)
 		}
 		set(`"none"`, "none", "none")
 		cloud.Set(functionstest.Email, "quota", "7 GB")
@@ -117,16 +117,16 @@ func TestQuota_SetByAdministrators(t *testing.T) {
 			t.Fatal(err)
 		}
 		if q := listed(); q.Found != "7 GB" || !q.Differs {
-			t.Errorf("changed in Nextcloud, it is listed as %+v", q)
+			t.Errorf("changed in Nextcloud: listed as %+v", q)
 		}
 		set(`"keep"`, "keep", "")
 		if u, _ := cloud.User(functionstest.Email); u.Quota != "7 GB" {
-			t.Errorf("it was not kept: %+v", u)
+			t.Errorf("the quota was not kept: %+v", u)
 		}
 		set(`null`, "default", "5 GB")
 		set(`"default"`, "default", "5 GB")
 		if u, _ := cloud.User(functionstest.Email); u.Quota != "5 GB" {
-			t.Errorf("back at the default: %+v", u)
+			t.Errorf("default restored: got %+v", u)
 		}
 
 		for _, wrong := range []string{`"5GiB"`, `"5GB"`, `"lots"`, `""`, `"-1 GB"`, `5`} {
@@ -163,7 +163,7 @@ func TestQuota_ConcurrentAdministrators(t *testing.T) {
 		both.Wait()
 		n, err := db.NextcloudAccount(t.Context(), id)
 		if err != nil || n.QuotaOverride != "1 GB" && n.QuotaOverride != "2 GB" || n.Version != 3 {
-			t.Errorf("the row is %+v, %v", n, err)
+			t.Errorf("got row %+v, %v", n, err)
 		}
 		events, err := db.AuditEvents(t.Context(), store.AuditFilter{Name: audit.QuotaChanged, Since: time.Unix(0, 0), Limit: 100})
 		if err != nil || len(events) != 2 || events[0].Actor == events[1].Actor {
@@ -180,7 +180,7 @@ func TestQuota_WithoutANextcloud(t *testing.T) {
 	admin, at := functionstest.Bearer(root.Access), usersPath+"/"+string(id)
 	g.Do("PATCH", at, `{"nextcloud_quota":"1 GB","full_name":"Somebody"}`, admin).Want(http.StatusConflict, "nextcloud_disabled")
 	if name := g.Do("GET", at, nil, admin).Get("full_name"); name == "Somebody" {
-		t.Error("half of the change was made")
+		t.Error("the change was partly applied")
 	}
 	g.Do("PATCH", usersPath+"/"+string(account.NewID()), `{"nextcloud_quota":"1 GB"}`, admin).Want(http.StatusNotFound, "not_found")
 }

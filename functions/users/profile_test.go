@@ -25,12 +25,12 @@ func TestProfile_ReportsActiveAndAdmin(t *testing.T) {
 	} {
 		a := g.Do("GET", test.path, nil, functionstest.Bearer(test.access)).Want(http.StatusOK, "")
 		if a.Get("is_active") != test.active || a.Get("is_admin") != test.admin || !strings.Contains(a.Body, `"email_verified_at":null`) {
-			t.Errorf("%s is %s", test.path, a.Body)
+			t.Errorf("%s: got %s", test.path, a.Body)
 		}
 	}
 	a := g.Do("PATCH", usersPath+"/"+string(id), `{"disabled":true}`, functionstest.Bearer(root.Access)).Want(http.StatusOK, "")
 	if a.Get("is_active") != "false" {
-		t.Errorf("a disabled user is %s", a.Body)
+		t.Errorf("disabled user: got %s", a.Body)
 	}
 }
 
@@ -41,7 +41,7 @@ func TestProfile_AtASecondPath(t *testing.T) {
 	want := g.Do("GET", mePath, nil, functionstest.Bearer(p.Access)).Want(http.StatusOK, "")
 	got := g.Do("GET", "/api/auth/me", nil, functionstest.Bearer(p.Access)).Want(http.StatusOK, "")
 	if got.Body != want.Body {
-		t.Errorf("/api/auth/me is %s, want %s", got.Body, want.Body)
+		t.Errorf("/api/auth/me: got %s, want %s", got.Body, want.Body)
 	}
 	g.Do("GET", "/api/auth/me", nil).Want(http.StatusUnauthorized, "missing_token")
 }
@@ -56,7 +56,7 @@ func TestProfile_ReportsTheLastLogin(t *testing.T) {
 		made := g.Do("POST", "/api/auth/register", map[string]string{"email": functionstest.Email, "password": functionstest.Password}).
 			Want(http.StatusOK, "")
 		if !strings.Contains(made.Body, `"last_login":null`) {
-			t.Errorf("somebody new is %s", made.Body)
+			t.Errorf("new user: got %s", made.Body)
 		}
 		at := usersPath + "/" + made.Get("user", "id")
 		last := func() string {
@@ -66,7 +66,7 @@ func TestProfile_ReportsTheLastLogin(t *testing.T) {
 			var list []map[string]any
 			g.Do("GET", usersPath+"?q="+functionstest.Email, nil, functionstest.Bearer(root.Access)).Want(http.StatusOK, "").Into(&list)
 			if len(list) != 1 || list[0]["last_login"] != one.Get("last_login") {
-				t.Errorf("the list has %v, the user %s", list, one.Body)
+				t.Errorf("got list %v, user %s", list, one.Body)
 			}
 			return one.Get("last_login")
 		}
@@ -76,14 +76,14 @@ func TestProfile_ReportsTheLastLogin(t *testing.T) {
 		g.Advance(time.Minute)
 		refreshed := pairOf(g.Do("POST", "/api/auth/refresh", map[string]string{"refresh_token": first.Refresh}))
 		if got := g.Do("GET", mePath, nil, functionstest.Bearer(refreshed.Access)).Get("last_login"); got != "2026-03-01T12:01:00Z" {
-			t.Errorf("the last login is %s, want the first one; a refresh is none", got)
+			t.Errorf("got last login %s, want the first one; a refresh does not count", got)
 		}
 		g.Advance(time.Minute)
 		second := g.Login(functionstest.Email, functionstest.Password)
 		g.Do("POST", "/api/auth/logout", nil, functionstest.Bearer(second.Access)).Want(http.StatusNoContent, "")
 		const want = "2026-03-01T12:03:00Z"
 		if got := last(); got != want {
-			t.Errorf("the last login is %s, want the second one", got)
+			t.Errorf("got last login %s, want the second one", got)
 		}
 
 		g.Advance(signin.DefaultIdle + janitor.Retention + time.Hour)
@@ -93,11 +93,11 @@ func TestProfile_ReportsTheLastLogin(t *testing.T) {
 			}
 		}
 		if got := last(); got != want {
-			t.Errorf("when the logins are deleted, the last one is %s", got)
+			t.Errorf("after the logins are deleted: got last login %s", got)
 		}
 		g.Login(functionstest.Email, functionstest.Password)
 		if got := last(); got == want || got == "" {
-			t.Errorf("after another login the last one is %s", got)
+			t.Errorf("after another login: got last login %s", got)
 		}
 	})
 }

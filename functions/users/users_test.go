@@ -38,7 +38,7 @@ func TestMe_RequiresAToken(t *testing.T) {
 				}
 			}).Want(http.StatusUnauthorized, test.code)
 			if got := a.Header.Get("WWW-Authenticate"); !strings.Contains(got, test.challenge) {
-				t.Errorf("WWW-Authenticate is %q, want %q in it", got, test.challenge)
+				t.Errorf("got WWW-Authenticate %q, want %q in it", got, test.challenge)
 			}
 		})
 	}
@@ -73,7 +73,7 @@ func TestMe_Change(t *testing.T) {
 		g.Do("PATCH", mePath, `{"email":"ADA2@example.org","current_password":"`+functionstest.Password+`"}`, ada).
 			Want(http.StatusOK, "")
 		if got := g.Do("GET", mePath, nil, ada).Get("email"); got != "ada2@example.org" {
-			t.Errorf("the address is %s", got)
+			t.Errorf("got address %s", got)
 		}
 		events, err := db.AuditOf(t.Context(), id, 1)
 		if err != nil || events[0].Name != audit.EmailChanged {
@@ -88,13 +88,13 @@ func TestMe_BadInput(t *testing.T) {
 	g := functionstest.New(t, storetest.SQLite(t))
 	_, p := g.Person()
 	for name, body := range map[string]string{
-		"preferences that are no object":   `{"preferences":[1]}`,
-		"preferences over 16 KiB":          `{"preferences":{"a":"` + strings.Repeat("x", 16<<10) + `"}}`,
-		"an address of null":               `{"email":null,"current_password":"x"}`,
-		"a role":                           `{"role":"admin"}`,
-		"a name with a control character":  `{"full_name":"a\u0007"}`,
-		"a name in the wrong type":         `{"full_name":7}`,
-		"a name that turns the text round": `{"full_name":"a\u202eb"}`,
+		"preferences that are not an object":   `{"preferences":[1]}`,
+		"preferences over 16 KiB":              `{"preferences":{"a":"` + strings.Repeat("x", 16<<10) + `"}}`,
+		"an address of null":                   `{"email":null,"current_password":"x"}`,
+		"a role":                               `{"role":"admin"}`,
+		"a name with a control character":      `{"full_name":"a\u0007"}`,
+		"a name in the wrong type":             `{"full_name":7}`,
+		"a name with a bidirectional override": `{"full_name":"a\u202eb"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			g.In(t).Do("PATCH", mePath, body, functionstest.Bearer(p.Access)).Want(422, "validation_failed")

@@ -21,7 +21,7 @@ func TestCached_ProbesOncePerTTL(t *testing.T) {
 			}
 			return nil
 		}, 5*time.Second)
-		// Each step waits, then asks.
+		// Each step waits, then probes.
 		for _, step := range []struct {
 			wait  time.Duration
 			want  string
@@ -35,7 +35,7 @@ func TestCached_ProbesOncePerTTL(t *testing.T) {
 		} {
 			<-time.After(step.wait)
 			if got := text(p(t.Context())); got != step.want || asked != step.asked {
-				t.Errorf("%v later = %q after %d questions, want %q after %d", step.wait, got, asked, step.want, step.asked)
+				t.Errorf("%v later: got %q after %d probes, want %q after %d", step.wait, got, asked, step.want, step.asked)
 			}
 		}
 	})
@@ -59,11 +59,11 @@ func TestCached_ConcurrentCallersShareOneProbe(t *testing.T) {
 		wg.Wait()
 		for _, g := range got {
 			if g != "down" {
-				t.Errorf("one of them got %q, want the common answer", g)
+				t.Errorf("a caller got %q, want the shared result", g)
 			}
 		}
 		if asked != 1 {
-			t.Errorf("asked %d times, want once", asked)
+			t.Errorf("probed %d times, want once", asked)
 		}
 	})
 }
@@ -82,10 +82,10 @@ func TestCached_OutlivesItsFirstCaller(t *testing.T) {
 		first, leave := context.WithTimeout(t.Context(), time.Millisecond)
 		defer leave()
 		if got, want := text(p(first)), "no answer in time"; got != want {
-			t.Errorf("the caller that left got %q, want %q", got, want)
+			t.Errorf("canceled caller: got %q, want %q", got, want)
 		}
 		if err := p(t.Context()); err != nil {
-			t.Errorf("the caller that stayed got %v, want nil", err)
+			t.Errorf("other caller: got %v, want nil", err)
 		}
 	})
 }
@@ -99,7 +99,7 @@ func TestCached_TimesOut(t *testing.T) {
 		}, 0)
 		start := time.Now()
 		if err := p(t.Context()); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != probe.Timeout {
-			t.Errorf("it ended with %v after %v, want its deadline after %v", err, time.Since(start), probe.Timeout)
+			t.Errorf("probe ended with %v after %v, want its deadline after %v", err, time.Since(start), probe.Timeout)
 		}
 	})
 }

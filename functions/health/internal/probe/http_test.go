@@ -27,10 +27,10 @@ func TestQdrant(t *testing.T) {
 		want           string
 	}{
 		{"all shards are ready", 200, 500, ""},
-		{"a server that recovers is alive but not ready", 503, 200, "answered with status 503"},
-		{"an old server has no readyz", 404, 200, ""},
-		{"an old server that is not well", 404, 500, "answered with status 500"},
-		{"some other server", 404, 404, "answered with status 404"},
+		{"a recovering server is alive but not ready", 503, 200, "answered with status 503"},
+		{"an old server without readyz", 404, 200, ""},
+		{"an unhealthy old server", 404, 500, "answered with status 500"},
+		{"another server", 404, 404, "answered with status 404"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -57,14 +57,14 @@ func TestNextcloud(t *testing.T) {
 	}{
 		{"ready", 200, fine + `}`, ""},
 		{"in maintenance", 200, `{"installed":true,"maintenance":true,"needsDbUpgrade":false}`, "in maintenance mode"},
-		{"in maintenance, said with a status", 503, `{"installed":true,"maintenance":true}`, "in maintenance mode"},
+		{"in maintenance, with status 503", 503, `{"installed":true,"maintenance":true}`, "in maintenance mode"},
 		{"before the upgrade", 200, `{"installed":true,"maintenance":false,"needsDbUpgrade":true}`, "waiting for the upgrade of its database"},
 		{"before the installation", 200, `{"installed":false}`, "not installed yet"},
-		{"called by a name it does not trust", 400, `{"error":"Trusted domain error.","code":15}`, "the host name it is called by is not in its trusted_domains"},
+		{"an untrusted host name", 400, `{"error":"Trusted domain error.","code":15}`, "the host name it is called by is not in its trusted_domains"},
 		{"a redirect is not followed", 302, ``, "answered with status 302"},
 		{"an error page", 500, `<html>secret trace</html>`, "answered with status 500"},
-		{"some other server", 200, `<html>hello</html>`, "the answer is not that of a Nextcloud"},
-		{"some other JSON", 200, `{"status":"ok"}`, "the answer is not that of a Nextcloud"},
+		{"another server", 200, `<html>hello</html>`, "the answer is not that of a Nextcloud"},
+		{"another JSON document", 200, `{"status":"ok"}`, "the answer is not that of a Nextcloud"},
 		{"an endless answer", 200, fine + `,"x":"` + strings.Repeat("x", 1<<17) + `"}`, "the answer is not that of a Nextcloud"},
 	}
 	for _, tt := range tests {
@@ -104,7 +104,7 @@ func TestNextcloud_ChecksTheCertificate(t *testing.T) {
 		want      string
 	}{
 		{"signed by the given authority", server.URL, roots, ""},
-		{"signed by an unknown one", server.URL, x509.NewCertPool(), "its certificate is signed by an authority that is not trusted"},
+		{"signed by an unknown authority", server.URL, x509.NewCertPool(), "its certificate is signed by an authority that is not trusted"},
 		{"for another name", otherName, roots, "its certificate is for another host name"},
 	}
 	for _, tt := range tests {
@@ -124,7 +124,7 @@ func TestProbe_ErrorsOmitAddressesAndCredentials(t *testing.T) {
 		t.Errorf("Qdrant = %q, want %q", text(err), want)
 	}
 	if !errors.Is(err, syscall.ECONNREFUSED) {
-		t.Errorf("the cause of %#v is lost", err)
+		t.Errorf("the cause of %#v is missing", err)
 	}
 	err = probe.Qdrant(parse(t, "http://no-such-host.invalid"))(t.Context())
 	if got := text(err); strings.Contains(got, "no-such-host") || got == "" {
@@ -134,7 +134,7 @@ func TestProbe_ErrorsOmitAddressesAndCredentials(t *testing.T) {
 
 func TestProbe_TimesOut(t *testing.T) {
 	t.Parallel()
-	silent := parse(t, "http://"+listen(t).Addr().String()) // accepts in the kernel, and says nothing
+	silent := parse(t, "http://"+listen(t).Addr().String()) // the kernel accepts; nothing answers
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, p := range map[string]probe.Probe{
@@ -143,14 +143,14 @@ func TestProbe_TimesOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if got, want := text(p(canceled)), "canceled"; got != want {
-				t.Errorf("with a context that has ended: %q, want %q", got, want)
+				t.Errorf("with a canceled context: got %q, want %q", got, want)
 			}
 			start := time.Now()
 			if got, want := text(p(t.Context())), "no answer in time"; got != want {
-				t.Errorf("on a silent server: %q, want %q", got, want)
+				t.Errorf("on a silent server: got %q, want %q", got, want)
 			}
 			if took := time.Since(start); took < probe.Timeout {
-				t.Errorf("gave up after %v, want at least %v", took, probe.Timeout)
+				t.Errorf("timed out after %v, want at least %v", took, probe.Timeout)
 			}
 		})
 	}

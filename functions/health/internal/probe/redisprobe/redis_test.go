@@ -16,10 +16,10 @@ func TestRedis_Check(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, user, ping, want string }{
 		{"a server that answers", "", "+PONG", ""},
-		{"a password is sent before", ":hunter2", "+PONG", ""},
-		{"a wrong password shows the code only", ":swordfish", "+PONG", "answered with the error WRONGPASS"},
-		{"a password that is missing", "", "-NOAUTH Authentication required.", "answered with the error NOAUTH"},
-		{"a server that still reads its file", "", "-LOADING Redis is loading the dataset", "answered with the error LOADING"},
+		{"a password is sent first", ":hunter2", "+PONG", ""},
+		{"a wrong password: the error contains the code only", ":swordfish", "+PONG", "answered with the error WRONGPASS"},
+		{"a missing password", "", "-NOAUTH Authentication required.", "answered with the error NOAUTH"},
+		{"a server that is still loading", "", "-LOADING Redis is loading the dataset", "answered with the error LOADING"},
 		{"a server that hangs up", "", "", "no answer"},
 	}
 	for _, tt := range tests {
@@ -56,7 +56,7 @@ func TestRedis_Reconnects(t *testing.T) {
 
 func TestRedis_TimesOutOnASilentServer(t *testing.T) {
 	t.Parallel()
-	l := listen(t) // accepts in the kernel, and says nothing
+	l := listen(t) // the kernel accepts; nothing answers
 	got := text(open(t, "redis://"+l.Addr().String()).Check(t.Context()))
 	if want := "no answer in time"; got != want {
 		t.Errorf("Check() = %q, want %q", got, want)
@@ -93,8 +93,8 @@ func open(t *testing.T, raw string) *redisprobe.Redis {
 	return r
 }
 
-// serve starts a server that takes the password hunter2 and answers PING so, or
-// hangs up where ping is empty. It returns its address.
+// serve starts a server that accepts the password hunter2 and answers PING with ping, or hangs
+// up if ping is empty. It returns its address.
 func serve(t *testing.T, ping string) string {
 	t.Helper()
 	l := listen(t)
@@ -125,8 +125,8 @@ func accept(l net.Listener, ping string) {
 	}
 }
 
-// converse speaks as much RESP2 as a probe needs, like a Redis before version 6,
-// which has no HELLO.
+// converse implements as much RESP2 as a probe needs, like a Redis before version 6, which has
+// no HELLO.
 func converse(conn io.ReadWriter, ping string) {
 	in := bufio.NewReader(conn)
 	for {
