@@ -55,7 +55,7 @@ func TestEnv_EmptyCountsAsUnset(t *testing.T) {
 	}
 }
 
-// TestEnv_RejectsQuotesAroundAValue has what docker run --env-file makes of
+// TestEnv_RejectsQuotesAroundAValue uses values as docker run --env-file passes them for
 // NAME="value".
 func TestEnv_RejectsQuotesAroundAValue(t *testing.T) {
 	t.Parallel()
@@ -71,7 +71,7 @@ func TestEnv_RejectsQuotesAroundAValue(t *testing.T) {
 		for _, value := range []string{`"https://u:hunter2@h"`, `'https://u:hunter2@h'`, ` "5" `, `""`} {
 			env := config.Map(map[string]string{"NAME": value})
 			got := read(env)
-			read(env) // is not told twice
+			read(env) // reported only once
 			want := "NAME is in quotes, which become part of the value; it must be the value without quotes"
 			if err := env.Err(); err == nil || err.Error() != want {
 				t.Errorf("%s of %s = %v, %v; want %s", name, value, got, err, want)
@@ -80,7 +80,7 @@ func TestEnv_RejectsQuotesAroundAValue(t *testing.T) {
 	}
 	env := config.Map(map[string]string{"PASSWORD": `"hunter2"`, "QUOTE": `"`, "OPEN": `"a`})
 	if got := env.Secret("PASSWORD").Reveal() + env.String("QUOTE", "") + env.String("OPEN", ""); got != `"hunter2"""a` || env.Err() != nil {
-		t.Errorf("got %s, %v; want passwords, and what is not in quotes, as they stand", got, env.Err())
+		t.Errorf("got %s, %v; want passwords and unquoted values unchanged", got, env.Err())
 	}
 }
 
@@ -91,7 +91,7 @@ func TestEnv_DoubtSuppressesLaterMistakes(t *testing.T) {
 	env := config.Map(nil)
 	line := config.Mistake{Variable: "KEY", Err: errUnclosed}
 	env.Doubt(errUnclosed, "KEY")
-	env.Doubt(errUnclosed, "KEY") // as a second line of the file is
+	env.Doubt(errUnclosed, "KEY") // as for a second line of the file
 	env.RefuseSecret("KEY", "is not set", "32 bytes or more")
 	env.Refuse("COST", "99", "10 to 15")
 	got, ok := env.Err().(config.Mistakes) //nolint:errorlint // it is documented to be one

@@ -24,24 +24,24 @@ func TestBearer(t *testing.T) {
 		{"the scheme in lower case", []string{"bearer x"}, "x", nil},
 		{"the scheme in any case", []string{"bEaReR x"}, "x", nil},
 		{"several blanks", []string{"Bearer   x"}, "x", nil},
-		{"blanks behind it", []string{"Bearer x  "}, "x", nil},
+		{"trailing blanks", []string{"Bearer x  "}, "x", nil},
 		{"no header", nil, "", nil},
 		{"an empty header", []string{""}, "", nil},
 		{"the scheme alone", []string{"Bearer"}, "", nil},
 		{"the scheme and a blank", []string{"Bearer "}, "", nil},
 		{"another scheme", []string{"Basic dXNlcjp4"}, "", nil},
-		{"a scheme that begins so", []string{"Bearers x"}, "", nil},
+		{"a longer scheme", []string{"Bearers x"}, "", nil},
 		{"a token without a scheme", []string{"x"}, "", nil},
 		{"a blank before the scheme", []string{" Bearer x"}, "", nil},
-		{"a tab is no blank", []string{"Bearer\tx"}, "", nil},
-		{"a colon is no blank", []string{"Bearer:x"}, "", nil},
-		{"letters that look alike", []string{"Be\u0430rer x"}, "", nil},
-		{"two tokens are one that nobody signed", []string{"Bearer x y"}, "x y", nil},
-		{"two lists joined by a proxy, too", []string{"Bearer x, Bearer y"}, "x, Bearer y", nil},
+		{"a tab is not a blank", []string{"Bearer\tx"}, "", nil},
+		{"a colon is not a blank", []string{"Bearer:x"}, "", nil},
+		{"look-alike letters", []string{"Be\u0430rer x"}, "", nil},
+		{"two tokens in one header are one invalid token", []string{"Bearer x y"}, "x y", nil},
+		{"two headers joined by a proxy are one invalid token", []string{"Bearer x, Bearer y"}, "x, Bearer y", nil},
 		{"two headers", []string{"Bearer x", "Bearer y"}, "", severalTokens},
-		{"twice the same", []string{"Bearer x", "Bearer x"}, "", severalTokens},
-		{"one of another scheme", []string{"Basic dXNlcjp4", "Bearer x"}, "", severalTokens},
-		{"an empty one", []string{"", "Bearer x"}, "", severalTokens},
+		{"the same header twice", []string{"Bearer x", "Bearer x"}, "", severalTokens},
+		{"two headers, one of another scheme", []string{"Basic dXNlcjp4", "Bearer x"}, "", severalTokens},
+		{"two headers, one empty", []string{"", "Bearer x"}, "", severalTokens},
 	} {
 		got, err := bearer(test.lines...)
 		if got != test.want || !errors.Is(err, test.err) {
@@ -50,9 +50,9 @@ func TestBearer(t *testing.T) {
 	}
 }
 
-// FuzzBearer compares the parser with the grammar, which is that of RFC 6750
-// section 2.1 in the reading of RFC 9110 section 11: the scheme in any case, one
-// or more blanks, and a token, whose characters the verifier looks at.
+// FuzzBearer compares the parser with the grammar of RFC 6750 section 2.1 as read by RFC 9110
+// section 11: the scheme in any case, one or more blanks, and a token; the verifier checks the
+// characters of the token.
 func FuzzBearer(f *testing.F) {
 	f.Add("Bearer a.b-c_d~e+f/g==")
 	f.Add("bEARER   x ")
@@ -70,7 +70,7 @@ func FuzzBearer(f *testing.F) {
 		}
 		for _, lines := range [][]string{{line, "Bearer x"}, {"Bearer x", line}, {line, line}} {
 			if got, err := bearer(lines...); got != "" || !errors.Is(err, severalTokens) {
-				t.Errorf("%q: got %q, %v, want a refusal", lines, got, err)
+				t.Errorf("%q: got %q, %v, want a rejection", lines, got, err)
 			}
 		}
 	})

@@ -19,8 +19,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/uid"
 )
 
-// address returns where a gateway behind those proxies says that a request
-// comes from.
+// address returns the client address that a gateway behind these proxies determines.
 func address(t testing.TB, trusted, remote string, forwarded ...string) string {
 	t.Helper()
 	env := config.Map(map[string]string{"TRUSTED_PROXIES": trusted})
@@ -47,44 +46,44 @@ func TestAddress(t *testing.T) {
 		forwarded             []string
 		want                  string
 	}{
-		{"the connection's", "", "192.0.2.1:5000", nil, "192.0.2.1"},
+		{"the address of the connection", "", "192.0.2.1:5000", nil, "192.0.2.1"},
 		{"IPv6", "", "[2001:db8::1]:5000", nil, "2001:db8::1"},
 		{"IPv4 in IPv6", "", "[::ffff:192.0.2.1]:5000", nil, "192.0.2.1"},
 		{"with a zone", "", "[fe80::1%eth0]:5000", nil, "fe80::1"},
-		{"nobody is believed", "", "192.0.2.1:5000", []string{"203.0.113.9"}, "192.0.2.1"},
-		{"a stranger is not believed", "10.0.0.0/8", "192.0.2.1:5000", []string{"203.0.113.9"}, "192.0.2.1"},
-		{"our proxy is", "10.0.0.0/8", "10.1.2.3:5000", []string{"203.0.113.9"}, "203.0.113.9"},
-		{"what the client invented is not", "10.0.0.0/8", "10.1.2.3:5000", []string{"1.1.1.1, 203.0.113.9"}, "203.0.113.9"},
-		{"nor in a header line of its own", "10.0.0.0/8", "10.1.2.3:5000", []string{"1.1.1.1", "203.0.113.9"}, "203.0.113.9"},
-		{"through two of our proxies", "10.0.0.0/8,192.0.2.7", "10.1.2.3:5000", []string{"203.0.113.9, 192.0.2.7"}, "203.0.113.9"},
+		{"no trusted proxies", "", "192.0.2.1:5000", []string{"203.0.113.9"}, "192.0.2.1"},
+		{"an untrusted peer", "10.0.0.0/8", "192.0.2.1:5000", []string{"203.0.113.9"}, "192.0.2.1"},
+		{"a trusted proxy", "10.0.0.0/8", "10.1.2.3:5000", []string{"203.0.113.9"}, "203.0.113.9"},
+		{"a forged value before the proxy's", "10.0.0.0/8", "10.1.2.3:5000", []string{"1.1.1.1, 203.0.113.9"}, "203.0.113.9"},
+		{"a forged value in a separate header line", "10.0.0.0/8", "10.1.2.3:5000", []string{"1.1.1.1", "203.0.113.9"}, "203.0.113.9"},
+		{"two trusted proxies", "10.0.0.0/8,192.0.2.7", "10.1.2.3:5000", []string{"203.0.113.9, 192.0.2.7"}, "203.0.113.9"},
 		{"a hop with a port", "10.0.0.0/8", "10.1.2.3:5000", []string{"203.0.113.9:1234"}, "203.0.113.9"},
 		{"a hop in brackets", "10.0.0.0/8", "10.1.2.3:5000", []string{"[2001:db8::9]:1234"}, "2001:db8::9"},
 		{"garbage", "10.0.0.0/8", "10.1.2.3:5000", []string{"unknown"}, "10.1.2.3"},
-		{"garbage behind a hop", "10.0.0.0/8", "10.1.2.3:5000", []string{"203.0.113.9, unknown"}, "10.1.2.3"},
+		{"garbage after a hop", "10.0.0.0/8", "10.1.2.3:5000", []string{"203.0.113.9, unknown"}, "10.1.2.3"},
 		{"an empty header", "10.0.0.0/8", "10.1.2.3:5000", []string{""}, "10.1.2.3"},
 		{"an empty element", "10.0.0.0/8", "10.1.2.3:5000", []string{"6.6.6.6, "}, "10.1.2.3"},
 		{"an empty line after a forged one", "10.0.0.0/8", "10.1.2.3:5000", []string{"6.6.6.6", ""}, "10.1.2.3"},
 		{"tabs and blanks", "10.0.0.0/8", "10.1.2.3:5000", []string{"6.6.6.6 ,\t 203.0.113.9 \t"}, "203.0.113.9"},
-		{"all are ours", "10.0.0.0/8", "10.1.2.3:5000", []string{"10.9.9.9, 10.8.8.8"}, "10.9.9.9"},
-		{"all are ours, in two lines", "10.0.0.0/8", "10.1.2.3:5000", []string{"10.9.9.9", "10.8.8.8"}, "10.9.9.9"},
+		{"only trusted proxies", "10.0.0.0/8", "10.1.2.3:5000", []string{"10.9.9.9, 10.8.8.8"}, "10.9.9.9"},
+		{"only trusted proxies, in two lines", "10.0.0.0/8", "10.1.2.3:5000", []string{"10.9.9.9", "10.8.8.8"}, "10.9.9.9"},
 		{"the proxy's own address in IPv6", "10.0.0.0/8", "[::ffff:10.1.2.3]:5000", []string{"203.0.113.9"}, "203.0.113.9"},
 		{"a hop of IPv4 in IPv6", "10.0.0.0/8", "10.1.2.3:5000", []string{"6.6.6.6, ::ffff:203.0.113.9"}, "203.0.113.9"},
-		{"one of ours in IPv6, written so", "10.0.0.0/8", "10.1.2.3:5000", []string{"203.0.113.9, ::ffff:10.4.4.4"}, "203.0.113.9"},
+		{"a trusted proxy as IPv4 in IPv6", "10.0.0.0/8", "10.1.2.3:5000", []string{"203.0.113.9, ::ffff:10.4.4.4"}, "203.0.113.9"},
 		{"a network of IPv4 in IPv6", "::ffff:10.0.0.0/104", "10.1.2.3:5000", []string{"203.0.113.9"}, "203.0.113.9"},
 		{"a proxy of IPv6", "fd00::/8", "[fd00::1]:5000", []string{"2001:db8::9"}, "2001:db8::9"},
 		{"a hop with a zone", "10.0.0.0/8", "10.1.2.3:5000", []string{"fe80::9%eth0"}, "fe80::9"},
-		{"a hop in brackets alone", "10.0.0.0/8", "10.1.2.3:5000", []string{"[2001:db8::9]"}, "2001:db8::9"},
+		{"a hop in brackets without a port", "10.0.0.0/8", "10.1.2.3:5000", []string{"[2001:db8::9]"}, "2001:db8::9"},
 		{"brackets around IPv4", "10.0.0.0/8", "10.1.2.3:5000", []string{"[203.0.113.9]"}, "10.1.2.3"},
-		{"half a bracket", "10.0.0.0/8", "10.1.2.3:5000", []string{"[2001:db8::9"}, "10.1.2.3"},
-		{"brackets twice", "10.0.0.0/8", "10.1.2.3:5000", []string{"[[2001:db8::9]]"}, "10.1.2.3"},
-		{"no port", "10.0.0.0/8", "10.1.2.3:5000", []string{"203.0.113.9:"}, "10.1.2.3"},
-		{"a port that is none", "10.0.0.0/8", "10.1.2.3:5000", []string{"203.0.113.9:99999"}, "10.1.2.3"},
+		{"an unclosed bracket", "10.0.0.0/8", "10.1.2.3:5000", []string{"[2001:db8::9"}, "10.1.2.3"},
+		{"double brackets", "10.0.0.0/8", "10.1.2.3:5000", []string{"[[2001:db8::9]]"}, "10.1.2.3"},
+		{"an empty port", "10.0.0.0/8", "10.1.2.3:5000", []string{"203.0.113.9:"}, "10.1.2.3"},
+		{"an invalid port", "10.0.0.0/8", "10.1.2.3:5000", []string{"203.0.113.9:99999"}, "10.1.2.3"},
 		{"the form of Forwarded", "10.0.0.0/8", "10.1.2.3:5000", []string{"for=203.0.113.9"}, "10.1.2.3"},
 		{"in quotes", "10.0.0.0/8", "10.1.2.3:5000", []string{`"203.0.113.9"`}, "10.1.2.3"},
 		{"octal", "10.0.0.0/8", "10.1.2.3:5000", []string{"0203.0.0113.9"}, "10.1.2.3"},
 		{"a whole network", "10.0.0.0/8", "10.1.2.3:5000", []string{"203.0.113.0/24"}, "10.1.2.3"},
 		{"a name", "10.0.0.0/8", "10.1.2.3:5000", []string{"localhost"}, "10.1.2.3"},
-		{"a chain without end", "10.0.0.0/8", "10.1.2.3:5000", []string{"203.0.113.9" + strings.Repeat(", 10.1.1.1", 10_000)}, "10.1.1.1"},
+		{"a very long chain", "10.0.0.0/8", "10.1.2.3:5000", []string{"203.0.113.9" + strings.Repeat(", 10.1.1.1", 10_000)}, "10.1.1.1"},
 		{"no address", "10.0.0.0/8", "@", []string{"203.0.113.9"}, "invalid IP"},
 	} {
 		if got := address(t, test.trusted, test.remote, test.forwarded...); got != test.want {
@@ -111,10 +110,10 @@ func TestReadProxies_RejectsInvalidNetworks(t *testing.T) {
 	}
 }
 
-// FuzzForwardedFor holds what the address of a client is worth: behind no proxy
-// nothing that is sent changes it; behind proxies it is the proxy's, or a hop
-// that has nothing but proxies to its right. What a client can write stands to
-// the left of the hop that the first proxy wrote, its real address.
+// FuzzForwardedFor checks the client address. Without a proxy, no header changes it. With
+// proxies it is the proxy's address, or a hop with only trusted proxies to its right.
+// Everything that a client can write is to the left of the hop that the first proxy wrote,
+// which is the client's real address.
 func FuzzForwardedFor(f *testing.F) {
 	f.Add("203.0.113.9")
 	f.Add("a, b,, [::1]:9, 10.0.0.1")
@@ -126,20 +125,20 @@ func FuzzForwardedFor(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, sent string) {
 		if got := address(t, "", "192.0.2.1:5000", sent); got != "192.0.2.1" {
-			t.Errorf("%q made the address %s", sent, got)
+			t.Errorf("%q changed the address to %s", sent, got)
 		}
 		if got := address(t, proxies, "192.0.2.1:5000", sent); got != "192.0.2.1" {
-			t.Errorf("%q from a stranger made the address %s", sent, got)
+			t.Errorf("%q from an untrusted peer changed the address to %s", sent, got)
 		}
 		// The client sends, the proxy appends the address it sees.
 		for _, real := range []string{"203.0.113.9", "2001:db8::9"} {
 			for _, lines := range [][]string{{sent + ", " + real}, {sent, real}} {
 				if got := address(t, proxies, proxy+":5000", lines...); got != real {
-					t.Errorf("%q of a client at %s made the address %s", sent, real, got)
+					t.Errorf("%q of a client at %s changed the address to %s", sent, real, got)
 				}
 			}
 		}
-		// Whatever a proxy passes on: what is found has only proxies to its right.
+		// Whatever a proxy passes on: the address has only trusted proxies to its right.
 		got, err := netip.ParseAddr(address(t, proxies, proxy+":5000", sent))
 		if err != nil {
 			t.Fatalf("%q: %v", sent, err)
@@ -157,7 +156,7 @@ func FuzzForwardedFor(f *testing.F) {
 				break
 			}
 			if err != nil || !trusted(hop) {
-				t.Errorf("%q made the address %s, and %q stands right of it", sent, got, text)
+				t.Errorf("%q changed the address to %s, but %q is right of it", sent, got, text)
 				break
 			}
 		}
@@ -210,11 +209,11 @@ func TestList_LinksLeadThroughAllPages(t *testing.T) {
 		link := rec.Header().Get("Link")
 		next, _ = strings.CutSuffix(strings.TrimPrefix(link, "<"), `>; rel="next"`)
 		if next != "" && (!strings.Contains(next, "q=a+b") || strings.Contains(next, "skip")) {
-			t.Errorf("the link is %s", link)
+			t.Errorf("got link %s", link)
 		}
 	}
 	if fmt.Sprint(sizes) != "[2 2 1]" || len(all) != 5 {
-		t.Errorf("pages of %v", sizes)
+		t.Errorf("got pages of %v items", sizes)
 	}
 	for i := 1; i < len(all); i++ {
 		if all[i] >= all[i-1] {
@@ -232,8 +231,8 @@ func TestList_EmptyIsAnEmptyArray(t *testing.T) {
 	}
 }
 
-// FuzzDecode holds that a body is either refused with a problem or understood
-// as encoding/json understands it.
+// FuzzDecode checks that a body is either rejected with a problem or decoded as encoding/json
+// decodes it.
 func FuzzDecode(f *testing.F) {
 	f.Add(`{"name":"a","count":1,"maybe":null,"any":[{"a":1}]}`)
 	f.Add(`{"name":"a","name":"b"}`)
@@ -246,12 +245,12 @@ func FuzzDecode(f *testing.F) {
 		newFuzzRig.ServeHTTP(rec, r)
 		var want struct{ Name string }
 		var err error
-		if body != "" { // no bytes are no body
+		if body != "" { // an empty body is no body
 			err = json.Unmarshal([]byte(body), &want)
 		}
 		var got struct{ Name string }
 		if rec.Code == http.StatusCreated && (err != nil || json.Unmarshal(rec.Body.Bytes(), &got) != nil || got != want) {
-			t.Errorf("%q is taken as %s; encoding/json: %+v, %v", body, rec.Body, want, err)
+			t.Errorf("%q decodes to %s; encoding/json: %+v, %v", body, rec.Body, want, err)
 		}
 		if rec.Code != http.StatusCreated && rec.Code/100 != 4 {
 			t.Errorf("%q: %d %s", body, rec.Code, rec.Body)

@@ -18,14 +18,14 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 )
 
-// maxProblem is what a refusal may take, in bytes: 20 errors, each with the name
-// of a field, and a path.
+// maxProblem is the maximum size of a rejection in bytes: 20 errors, each with a field name,
+// and a path.
 const maxProblem = 16 << 10
 
 const formType = "application/x-www-form-urlencoded"
 
-// many returns a JSON object and a form of at most 1 MiB with as many unknown
-// members as fit.
+// many returns a JSON object and a form, each of at most 1 MiB, with as many unknown members
+// as fit.
 func many() (object, form string) {
 	var o, f strings.Builder
 	o.WriteString(`{"U":0`)
@@ -76,14 +76,14 @@ func TestErrors_AtMostTwenty(t *testing.T) {
 			rec := newRig(t).do(t, "POST", "/things", test.body, "Content-Type: "+test.contentType)
 			p := refusalOf(t, rec)
 			if len(p.Errors) != 20 || p.Truncated != test.truncated || rec.Body.Len() > maxProblem {
-				t.Errorf("%d errors, truncated: %t, in %d bytes", len(p.Errors), p.Truncated, rec.Body.Len())
+				t.Errorf("got %d errors, truncated = %t, in %d bytes", len(p.Errors), p.Truncated, rec.Body.Len())
 			}
 		})
 	}
 }
 
-// TestErrors_NamesAreTruncated sends names of 40 KB each, of characters that take
-// the most room in an answer.
+// TestErrors_NamesAreTruncated sends names of 40 KB each, with the characters that need the
+// most room in a response.
 func TestErrors_NamesAreTruncated(t *testing.T) {
 	t.Parallel()
 	var o, f []string
@@ -99,11 +99,11 @@ func TestErrors_NamesAreTruncated(t *testing.T) {
 		rec := newRig(t).do(t, "POST", "/things", body, "Content-Type: "+contentType)
 		p := refusalOf(t, rec)
 		if len(p.Errors) != 20 || rec.Body.Len() > maxProblem {
-			t.Fatalf("%s: %d errors in %d bytes", contentType, len(p.Errors), rec.Body.Len())
+			t.Fatalf("%s: got %d errors in %d bytes", contentType, len(p.Errors), rec.Body.Len())
 		}
 		for _, e := range p.Errors {
 			if name, cut := strings.CutSuffix(e.Field, "…"); !cut || strings.ContainsRune(name, '\ufffd') || len(name) > 64 || len(name) < 60 {
-				t.Errorf("%s: the name is told as %.100q", contentType, e.Field)
+				t.Errorf("%s: got name %.100q", contentType, e.Field)
 			}
 		}
 	}
@@ -121,12 +121,12 @@ func TestProblem_InstanceIsTruncated(t *testing.T) {
 	}
 	path, err := url.PathUnescape(p.Instance)
 	if err != nil || rec.Body.Len() > maxProblem || strings.Trim(path[1:], "ü") != "" || len(p.Instance) < 900 {
-		t.Errorf("an instance of %d bytes, %v", len(p.Instance), err)
+		t.Errorf("got an instance of %d bytes, %v", len(p.Instance), err)
 	}
 }
 
-// TestMethods_UnknownAreNotRecorded sends methods of the client's own making, also to a
-// route that takes any, as the redirect to HTTPS does.
+// TestMethods_UnknownAreNotRecorded sends invented methods, also to a route for all methods,
+// such as the redirect to HTTPS.
 func TestMethods_UnknownAreNotRecorded(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
@@ -143,12 +143,12 @@ func TestMethods_UnknownAreNotRecorded(t *testing.T) {
 		h.ServeHTTP(httptest.NewRecorder(), r)
 	}
 	if len(seen) != 1 || !seen["other /"] || strings.Contains(log.String(), "MMM") {
-		t.Errorf("%d series, and a log of %d bytes", len(seen), log.Len())
+		t.Errorf("got %d series and a log of %d bytes", len(seen), log.Len())
 	}
 }
 
-// TestDecode_LoneSurrogates holds RFC 7493 section 2.1: encoding/json would make
-// U+FFFD of them, so that different strings were one.
+// TestDecode_LoneSurrogates checks RFC 7493 section 2.1: encoding/json would replace them with
+// U+FFFD, so that different strings became equal.
 func TestDecode_LoneSurrogates(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -184,12 +184,12 @@ func TestDecode_LoneSurrogates(t *testing.T) {
 	}
 	rec := newRig(t).do(t, "POST", "/things", "name=%ED%A0%80", "Content-Type: "+formType)
 	if p := refusalOf(t, rec); len(p.Errors) != 1 || p.Errors[0].Code != "invalid_utf8" {
-		t.Errorf("a form: got %s", rec.Body)
+		t.Errorf("form: got %s", rec.Body)
 	}
 }
 
-// TestDecode_ContentCodings holds RFC 9110 sections 12.5.3 and 15.5.16: a body
-// that is encoded is refused as such, and the client is told what is taken.
+// TestDecode_ContentCodings checks RFC 9110 sections 12.5.3 and 15.5.16: an encoded body is
+// rejected, and the response lists the accepted codings.
 func TestDecode_ContentCodings(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -223,7 +223,7 @@ func TestDecode_ContentCodings(t *testing.T) {
 		}
 	}
 	if rec := newRig(t).do(t, "POST", "/things", "x", "Content-Type: text/plain"); rec.Header().Get("Accept-Encoding") != "" {
-		t.Errorf("another media type is told %v", rec.Header())
+		t.Errorf("another media type: got %v", rec.Header())
 	}
 }
 
@@ -232,7 +232,7 @@ type hostileBody struct {
 	status            int
 }
 
-// hostile are bodies of 1 MiB that would take the most memory to look at.
+// hostile returns bodies of 1 MiB that are expensive to decode.
 func hostile() map[string]hostileBody {
 	object, form := many()
 	fill := func(head, part, tail string) string {
@@ -265,11 +265,11 @@ func hostile() map[string]hostileBody {
 	}
 }
 
-// TestDecode_MemoryIsBounded adds up all that is allocated for one request with
-// a hostile body of 1 MiB; what is in use at a time is less. It is not parallel,
-// as it counts what the process allocates.
+// TestDecode_MemoryIsBounded counts all allocations of one request with a hostile body of 1
+// MiB; less is in use at a time. It is not parallel because it counts the allocations of the
+// process.
 func TestDecode_MemoryIsBounded(t *testing.T) {
-	const most = 32 * endpoint.MaxBody // some 15 but under the race detector, which keeps pools empty
+	const most = 32 * endpoint.MaxBody // about 15, but more with the race detector, which drains pools
 	r := newRig(t)
 	for name, h := range hostile() {
 		var before, after runtime.MemStats
@@ -279,7 +279,7 @@ func TestDecode_MemoryIsBounded(t *testing.T) {
 		used := after.TotalAlloc - before.TotalAlloc
 		t.Logf("%-22s %7d bytes: %d, %5.1f MiB", name, len(h.body), rec.Code, float64(used)/(1<<20))
 		if used > most || rec.Code != h.status || len(h.body) > endpoint.MaxBody {
-			t.Errorf("%s: a body of %d bytes gets %d, want %d, and allocates %d", name, len(h.body), rec.Code, h.status, used)
+			t.Errorf("%s: body of %d bytes: got %d, want %d; allocated %d bytes", name, len(h.body), rec.Code, h.status, used)
 		}
 	}
 }

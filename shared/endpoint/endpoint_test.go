@@ -21,7 +21,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
-// A thing is a request with a field of every kind that requests have.
+// A thing is a request with a field of every kind.
 type thing struct {
 	Name   string                             `json:"name" form:"name"`
 	Secret secret.String                      `json:"secret" form:"secret"`
@@ -46,7 +46,7 @@ type echo struct {
 	Any   string `json:"any"`
 }
 
-// The accounts that are logged in, each with one login of the same id.
+// logins knows the accounts that are logged in, each with one login of the same ID.
 const (
 	ada  = "01890a5d-ac96-774b-bcce-b302099a8057"
 	root = "01890a5d-ac96-774b-bcce-b302099a8058"
@@ -84,7 +84,7 @@ func newAuthenticator() (a *endpoint.Authenticator, header func(id account.ID) s
 	}
 }
 
-// A rig is a gateway with a route for everything that can happen.
+// A rig is a gateway with a route for every kind of result.
 type rig struct {
 	handler http.Handler
 	log     bytes.Buffer
@@ -164,12 +164,12 @@ func code(t *testing.T, rec *httptest.ResponseRecorder) string {
 		CorrelationID                       string `json:"correlation_id"`
 	}
 	if err := json.Unmarshal(rec.Body.Bytes(), &p); err != nil {
-		t.Fatalf("%d %s is no problem: %v", rec.Code, rec.Body, err)
+		t.Fatalf("%d %s is not a problem document: %v", rec.Code, rec.Body, err)
 	}
 	if p.Status != rec.Code || p.Type != "urn:voiceassist:problem:"+p.Code || p.Title != http.StatusText(rec.Code) ||
 		p.Detail == "" || p.Instance == "" || p.CorrelationID != rec.Header().Get("X-Correlation-ID") ||
 		rec.Header().Get("Content-Type") != "application/problem+json" {
-		t.Errorf("not a whole problem: %d %v %s", rec.Code, rec.Header(), rec.Body)
+		t.Errorf("incomplete problem document: %d %v %s", rec.Code, rec.Header(), rec.Body)
 	}
 	return p.Code
 }
@@ -178,7 +178,7 @@ func TestStatus_CoversEveryKindOfFault(t *testing.T) {
 	t.Parallel()
 	for _, k := range fault.Kinds() {
 		if status := endpoint.StatusOf(k); http.StatusText(status) == "" || status < 400 {
-			t.Errorf("kind %d is answered with %d", k, status)
+			t.Errorf("kind %d: got status %d", k, status)
 		}
 	}
 }
@@ -192,22 +192,22 @@ func TestDecode_BadInput(t *testing.T) {
 		status                  int
 		code                    string
 	}{
-		{"a good one", "application/json", `{"name":"a"}`, 201, ""},
+		{"a valid body", "application/json", `{"name":"a"}`, 201, ""},
 		{"with a charset", "application/json; charset=UTF-8", `{"name":"a"}`, 201, ""},
-		{"spaces around", "application/json", " \n{\"name\":\"a\"}\n ", 201, ""},
-		{"nothing at all", "", "", 201, ""},
-		{"of just the largest size", "application/json", exact, 201, ""},
-		{"a byte larger", "application/json", exact + " ", 413, "body_too_large"},
-		{"much larger", "application/json", big, 413, "body_too_large"},
-		{"JSON by name, nothing in it", "application/json", "", 201, ""},
-		{"a form by name, nothing in it", "application/x-www-form-urlencoded", "", 201, ""},
-		{"text by name, nothing in it", "text/plain", "", 201, ""},
-		{"cut off", "application/json", `{"name":"a`, 400, "malformed_json"},
+		{"surrounding space", "application/json", " \n{\"name\":\"a\"}\n ", 201, ""},
+		{"no body", "", "", 201, ""},
+		{"the maximum size", "application/json", exact, 201, ""},
+		{"one byte too large", "application/json", exact + " ", 413, "body_too_large"},
+		{"far too large", "application/json", big, 413, "body_too_large"},
+		{"an empty JSON body", "application/json", "", 201, ""},
+		{"an empty form", "application/x-www-form-urlencoded", "", 201, ""},
+		{"an empty text body", "text/plain", "", 201, ""},
+		{"truncated", "application/json", `{"name":"a`, 400, "malformed_json"},
 		{"an array", "application/json", `[]`, 400, "malformed_json"},
 		{"a string", "application/json", `"a"`, 400, "malformed_json"},
 		{"null", "application/json", `null`, 400, "malformed_json"},
 		{"two objects", "application/json", `{}{}`, 400, "malformed_json"},
-		{"text after it", "application/json", `{} x`, 400, "malformed_json"},
+		{"text after the object", "application/json", `{} x`, 400, "malformed_json"},
 		{"a comment", "application/json", `{/**/}`, 400, "malformed_json"},
 		{"a trailing comma", "application/json", `{"name":"a",}`, 400, "malformed_json"},
 		{"NaN", "application/json", `{"count":NaN}`, 400, "malformed_json"},
@@ -216,24 +216,24 @@ func TestDecode_BadInput(t *testing.T) {
 		{"a member twice, escaped", "application/json", `{"name":"a","n\u0061me":"b"}`, 400, "malformed_json"},
 		{"a member twice, deep inside", "application/json", `{"any":{"a":[{"b":1,"b":2}]}}`, 400, "malformed_json"},
 		{"too deep", "application/json", `{"any":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`, 400, "malformed_json"},
-		{"deep enough for anybody", "application/json", `{"any":` + strings.Repeat("[", 99) + strings.Repeat("]", 99) + `}`, 201, ""},
+		{"the maximum depth", "application/json", `{"any":` + strings.Repeat("[", 99) + strings.Repeat("]", 99) + `}`, 201, ""},
 		{"not UTF-8", "application/json", "{\"name\":\"\xff\"}", 400, "malformed_json"},
 		{"an unknown member", "application/json", `{"nome":"a"}`, 422, "validation_failed"},
-		{"a member in other letters", "application/json", `{"Name":"a"}`, 422, "validation_failed"},
+		{"a member in another case", "application/json", `{"Name":"a"}`, 422, "validation_failed"},
 		{"a wrong type", "application/json", `{"name":1}`, 422, "validation_failed"},
 		{"a fraction for a count", "application/json", `{"count":1.5}`, 422, "validation_failed"},
 		{"a count out of range", "application/json", `{"count":1e30}`, 422, "validation_failed"},
 		{"a wrong type in an optional", "application/json", `{"maybe":1}`, 422, "validation_failed"},
-		{"refused by its own rule", "application/json", `{"name":"bad","count":-1}`, 422, "validation_failed"},
+		{"rejected by its Check", "application/json", `{"name":"bad","count":-1}`, 422, "validation_failed"},
 		{"no content type", "", `{"name":"a"}`, 415, "unsupported_media_type"},
 		{"text", "text/plain", `{"name":"a"}`, 415, "unsupported_media_type"},
 		{"latin-1", "application/json; charset=latin1", `{"name":"a"}`, 415, "unsupported_media_type"},
-		{"a content type that is none", ";;;", `{"name":"a"}`, 415, "unsupported_media_type"},
+		{"an invalid content type", ";;;", `{"name":"a"}`, 415, "unsupported_media_type"},
 		{"a form", "application/x-www-form-urlencoded", "name=a&secret=b", 201, ""},
 		{"an unknown field", "application/x-www-form-urlencoded", "nome=a", 422, "validation_failed"},
-		{"a field that JSON alone has", "application/x-www-form-urlencoded", "count=1", 422, "validation_failed"},
+		{"a field that only JSON has", "application/x-www-form-urlencoded", "count=1", 422, "validation_failed"},
 		{"a field twice", "application/x-www-form-urlencoded", "name=a&name=b", 422, "validation_failed"},
-		{"an escape that is none", "application/x-www-form-urlencoded", "name=%zz", 400, "malformed_form"},
+		{"an invalid escape", "application/x-www-form-urlencoded", "name=%zz", 400, "malformed_form"},
 		{"a semicolon", "application/x-www-form-urlencoded", "name=a;secret=b", 400, "malformed_form"},
 		{"not UTF-8, escaped", "application/x-www-form-urlencoded", "name=%ff", 422, "validation_failed"},
 	} {
@@ -288,10 +288,10 @@ func TestAuthed(t *testing.T) {
 		{"an ended login", "GET", "/mine", []string{header(account.NewID())}, 401, `Bearer realm="voiceassist", error="invalid_token", error_description="login_revoked"`},
 		{"a wrong token", "GET", "/mine", []string{"Authorization: Bearer x"}, 401, `Bearer realm="voiceassist", error="invalid_token", error_description="invalid_token"`},
 		{"two headers", "GET", "/mine", []string{header(ada), header(root)}, 400, ""},
-		{"nobody, with a broken body", "POST", "/mine", nil, 401, `Bearer realm="voiceassist"`},
+		{"no token, with an invalid body", "POST", "/mine", nil, 401, `Bearer realm="voiceassist"`},
 		{"an administrator", "GET", "/all", []string{header(root)}, 200, ""},
-		{"a user where administrators go", "GET", "/all", []string{header(ada)}, 403, ""},
-		{"nobody where administrators go", "GET", "/all", nil, 401, `Bearer realm="voiceassist"`},
+		{"a user on an administrators' route", "GET", "/all", []string{header(ada)}, 403, ""},
+		{"no token on an administrators' route", "GET", "/all", nil, 401, `Bearer realm="voiceassist"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -307,7 +307,7 @@ func TestAuthed(t *testing.T) {
 	}
 }
 
-// TestRoutes_WithTagsRequireACheck: a route that forgot it would take anything.
+// TestRoutes_WithTagsRequireACheck: without a check, a route would accept anything.
 func TestRoutes_WithTagsRequireACheck(t *testing.T) {
 	t.Parallel()
 	type tagged struct {
@@ -328,7 +328,7 @@ func TestRoutes_WithTagsRequireACheck(t *testing.T) {
 			return false
 		}
 		if !refused() || refused(checkThing) {
-			t.Errorf("%s: without a check: refused %t, with one: %t", name, refused(), refused(checkThing))
+			t.Errorf("%s: rejected without a check = %t, with a check = %t", name, refused(), refused(checkThing))
 		}
 	}
 }

@@ -24,7 +24,7 @@ func TestResponse_HidesTheCauseAndLogsIt(t *testing.T) {
 		}
 		if strings.Contains(rec.Body.String(), "hunter2") || strings.Contains(rec.Body.String(), "10.0.0.5") ||
 			strings.Contains(rec.Body.String(), "goroutine") {
-			t.Errorf("%s: the body tells the cause: %s", path, rec.Body)
+			t.Errorf("%s: the body reveals the cause: %s", path, rec.Body)
 		}
 		var line struct {
 			Level, Cause string
@@ -42,7 +42,7 @@ func TestResponse_AbortClosesTheConnection(t *testing.T) {
 	r := newRig(t)
 	defer func() {
 		if p, _ := recover().(error); !errors.Is(p, http.ErrAbortHandler) {
-			t.Errorf("got the panic %v, want http.ErrAbortHandler: the client would take half an answer for a whole one", p)
+			t.Errorf("got the panic %v, want http.ErrAbortHandler: the client could not detect a truncated response", p)
 		}
 		if !strings.Contains(r.log.String(), "in the middle") {
 			t.Errorf("logged %s", &r.log)
@@ -72,14 +72,14 @@ func TestRouting(t *testing.T) {
 		status             int
 		code, allow        string
 	}{
-		{"an address that is none", "GET", "/nothing", 404, "not_found", ""},
+		{"an unknown path", "GET", "/nothing", 404, "not_found", ""},
 		{"the root", "GET", "/", 404, "not_found", ""},
-		{"a method that does not fit", "PUT", "/things", 405, "method_not_allowed", "GET, HEAD, POST"},
-		{"a method of nobody's", "BREW", "/things", 405, "method_not_allowed", "GET, HEAD, POST"},
-		{"OPTIONS that is no preflight", "OPTIONS", "/things", 405, "method_not_allowed", "GET, HEAD, POST"},
+		{"a method that is not allowed", "PUT", "/things", 405, "method_not_allowed", "GET, HEAD, POST"},
+		{"an unknown method", "BREW", "/things", 405, "method_not_allowed", "GET, HEAD, POST"},
+		{"OPTIONS without a preflight", "OPTIONS", "/things", 405, "method_not_allowed", "GET, HEAD, POST"},
 		{"a path that a wildcard of another method matches", "DELETE", "/things/all", 405, "method_not_allowed", "POST"},
-		{"the same with another method", "PUT", "/things/all", 405, "method_not_allowed", "POST"},
-		{"no answer's body", "DELETE", "/things/1", 204, "", ""},
+		{"that path with another method", "PUT", "/things/all", 405, "method_not_allowed", "POST"},
+		{"a response without a body", "DELETE", "/things/1", 204, "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -92,10 +92,10 @@ func TestRouting(t *testing.T) {
 				t.Errorf("got %s, want %s", rec.Body, test.code)
 			}
 			if test.status == 204 && (rec.Body.Len() != 0 || rec.Header().Get("Content-Type") != "") {
-				t.Errorf("an empty answer has %v %q", rec.Header(), rec.Body)
+				t.Errorf("empty response: got %v %q", rec.Header(), rec.Body)
 			}
 			method := test.method
-			if strings.HasSuffix(test.name, "of nobody's") {
+			if strings.HasSuffix(test.name, "an unknown method") {
 				method = "other"
 			}
 			if len(r.events) != 1 || r.events[0].Status != test.status || r.events[0].Method != method {
@@ -110,7 +110,7 @@ func TestHead_HasTheHeadersOfGet(t *testing.T) {
 	got := newRig(t).do(t, "GET", "/things", "")
 	head := newRig(t).do(t, "HEAD", "/things", "")
 	if head.Code != 200 || head.Body.Len() != 0 || head.Header().Get("Content-Length") != got.Header().Get("Content-Length") {
-		t.Errorf("HEAD gives %d, %v, %q", head.Code, head.Header(), head.Body)
+		t.Errorf("HEAD: got %d, %v, %q", head.Code, head.Header(), head.Body)
 	}
 	if !strings.Contains(got.Body.String(), `"<b>&"`) {
 		t.Errorf("JSON is escaped for HTML: %s", got.Body)
@@ -125,12 +125,12 @@ func TestCorrelationID(t *testing.T) {
 	} {
 		got := newRig(t).do(t, "GET", "/things", "", "X-Correlation-ID: "+id).Header().Get("X-Correlation-ID")
 		if (got == id) != sane || got == "" {
-			t.Errorf("%q is answered with %q", id, got)
+			t.Errorf("%q: got %q", id, got)
 		}
 	}
 	first := newRig(t).do(t, "GET", "/things", "").Header().Get("X-Correlation-ID")
 	if second := newRig(t).do(t, "GET", "/things", "").Header().Get("X-Correlation-ID"); first == second || first == "" {
-		t.Errorf("two requests got the ids %q and %q", first, second)
+		t.Errorf("two requests got the IDs %q and %q", first, second)
 	}
 }
 
@@ -144,7 +144,7 @@ func TestHeaders_OnEveryAnswer(t *testing.T) {
 			"X-XSS-Protection": "1; mode=block", "Server": "",
 		} {
 			if got := h.Get(name); got != want {
-				t.Errorf("%s: %s is %q, want %q", target, name, got, want)
+				t.Errorf("%s: got %s %q, want %q", target, name, got, want)
 			}
 		}
 		if !strings.HasPrefix(h.Get("Content-Security-Policy"), "default-src 'none'") || h.Get("Permissions-Policy") == "" {
@@ -155,7 +155,7 @@ func TestHeaders_OnEveryAnswer(t *testing.T) {
 	rec := httptest.NewRecorder()
 	newRig(t).handler.ServeHTTP(rec, r)
 	if rec.Header().Get("Strict-Transport-Security") != "" {
-		t.Error("localhost is told to use HTTPS for a year, on every port")
+		t.Error("HSTS is sent for localhost, where it would apply to every port")
 	}
 }
 
@@ -170,13 +170,13 @@ func TestCORS(t *testing.T) {
 		status  int
 		allowed bool
 	}{
-		{"a page that may", "GET", []string{"Origin: " + app}, 200, true},
-		{"a page that may not", "GET", []string{"Origin: https://evil.example.com"}, 200, false},
-		{"a page that begins alike", "GET", []string{"Origin: " + app + ".evil.com"}, 200, false},
+		{"an allowed origin", "GET", []string{"Origin: " + app}, 200, true},
+		{"another origin", "GET", []string{"Origin: https://evil.example.com"}, 200, false},
+		{"an origin with an allowed prefix", "GET", []string{"Origin: " + app + ".evil.com"}, 200, false},
 		{"null", "GET", []string{"Origin: null"}, 200, false},
-		{"no page", "GET", nil, 200, false},
+		{"no origin", "GET", nil, 200, false},
 		{"a preflight", "OPTIONS", []string{"Origin: " + app, "Access-Control-Request-Method: POST"}, 204, true},
-		{"a preflight of another", "OPTIONS", []string{"Origin: null", "Access-Control-Request-Method: POST"}, 204, false},
+		{"a preflight of another origin", "OPTIONS", []string{"Origin: null", "Access-Control-Request-Method: POST"}, 204, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -191,7 +191,7 @@ func TestCORS(t *testing.T) {
 				t.Errorf("got %d %v", rec.Code, h)
 			}
 			if !strings.Contains(h.Get("Vary"), "Origin") {
-				t.Errorf("Vary is %q: a cache would give one page's answer to another", h.Get("Vary"))
+				t.Errorf("got Vary %q, so a cache could serve the response of another origin", h.Get("Vary"))
 			}
 			preflight := test.allowed && test.method == "OPTIONS"
 			if (h.Get("Access-Control-Allow-Methods") != "") != preflight || (h.Get("Access-Control-Max-Age") != "") != preflight {
@@ -201,8 +201,8 @@ func TestCORS(t *testing.T) {
 	}
 }
 
-// TestCORS_AllowsRequestedHeaders holds what the preflight of an allowed
-// origin is told: exactly the headers that it asks for.
+// TestCORS_AllowsRequestedHeaders checks that the response to a preflight of an allowed origin
+// lists exactly the requested headers.
 func TestCORS_AllowsRequestedHeaders(t *testing.T) {
 	t.Parallel()
 	many := strings.TrimSuffix(strings.Repeat("x-a,", 64), ",")
@@ -211,11 +211,11 @@ func TestCORS_AllowsRequestedHeaders(t *testing.T) {
 			"authorization, baggage, content-type, sentry-trace, traceparent, tracestate, x-client-env, x-correlation-id"},
 		{"blanks between them", app, "a , b\t,c", "a, b, c"},
 		{"none", app, "", ""},
-		{"no token", app, "a,b c", ""},
+		{"not a token", app, "a,b c", ""},
 		{"an empty name", app, "a,,b", ""},
-		{"a letter that is none", app, "a,\u00e4", ""},
-		{"as many as are taken", app, many, strings.ReplaceAll(many, ",", ", ")},
-		{"one more", app, many + ",x-a", ""},
+		{"a non-ASCII letter", app, "a,\u00e4", ""},
+		{"the maximum number", app, many, strings.ReplaceAll(many, ",", ", ")},
+		{"too many", app, many + ",x-a", ""},
 		{"too long a name", app, strings.Repeat("a", 4<<10+1), ""},
 		{"another origin", "https://evil.example.com", "authorization", ""},
 	} {
@@ -225,7 +225,7 @@ func TestCORS_AllowsRequestedHeaders(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
 		}
 		if vary := strings.Join(h.Values("Vary"), ", "); vary != "Origin, Access-Control-Request-Headers" {
-			t.Errorf("%s: Vary is %q", test.name, vary)
+			t.Errorf("%s: got Vary %q", test.name, vary)
 		}
 	}
 	h := newRig(t, app).do(t, "GET", "/things", "", "Origin: "+app).Header()
@@ -236,7 +236,7 @@ func TestCORS_AllowsRequestedHeaders(t *testing.T) {
 	}
 }
 
-// TestHSTS_IsForHostNamesOnly holds where browsers are not told to stay on HTTPS.
+// TestHSTS_IsForHostNamesOnly checks which hosts get no Strict-Transport-Security.
 func TestHSTS_IsForHostNamesOnly(t *testing.T) {
 	t.Parallel()
 	for host, want := range map[string]bool{
@@ -286,15 +286,15 @@ func TestRefreshCookie_CrossSiteIsRejected(t *testing.T) {
 	}{
 		{"no browser", []string{cookie}, 204},
 		{"the same origin", []string{cookie, "Sec-Fetch-Site: same-origin"}, 204},
-		{"a page that may", []string{cookie, "Origin: " + app, "Sec-Fetch-Site: cross-site"}, 204},
+		{"an allowed origin", []string{cookie, "Origin: " + app, "Sec-Fetch-Site: cross-site"}, 204},
 		{"another site", []string{cookie, "Origin: https://evil.example.com", "Sec-Fetch-Site: cross-site"}, 403},
 		{"another site in an old browser", []string{cookie, "Origin: https://evil.example.com"}, 403},
 		{"another site without the cookie", []string{"Origin: https://evil.example.com", "Sec-Fetch-Site: cross-site"}, 204},
-		{"a sibling of the same site", []string{cookie, "Origin: https://blog.example.org", "Sec-Fetch-Site: same-site"}, 403},
+		{"a sibling host of the same site", []string{cookie, "Origin: https://blog.example.org", "Sec-Fetch-Site: same-site"}, 403},
 		{"a sandboxed page", []string{cookie, "Origin: null", "Sec-Fetch-Site: cross-site"}, 403},
 		{"a sandboxed page in an old browser", []string{cookie, "Origin: null"}, 403},
-		{"our own page in an old browser", []string{cookie, "Origin: https://gateway.example.org"}, 204},
-		{"a page that may, in an old browser", []string{cookie, "Origin: " + app}, 204},
+		{"the same origin in an old browser", []string{cookie, "Origin: https://gateway.example.org"}, 204},
+		{"an allowed origin in an old browser", []string{cookie, "Origin: " + app}, 204},
 		{"the cookie twice", []string{cookie, cookie, "Origin: https://evil.example.com"}, 403},
 		{"a user who typed the address", []string{cookie, "Sec-Fetch-Site: none"}, 204},
 	} {

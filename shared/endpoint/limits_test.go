@@ -16,8 +16,8 @@ import (
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 
-// limitedRig serves a call that counts how often it was reached and whether its
-// body was read, under limits of general requests and of 2 logins a minute.
+// limitedRig serves a route that counts its calls and detects reads of the body, with a
+// general limit and a limit of 2 logins a minute.
 type limitedRig struct {
 	handler http.Handler
 	reached int
@@ -45,11 +45,11 @@ func newLimitedRig(t *testing.T, general string) *limitedRig {
 	return rig
 }
 
-// a body that must not be looked at before the limit.
+// untouched is a body that must not be read before the limit is checked.
 type untouched struct{ t *testing.T }
 
 func (u untouched) Read([]byte) (int, error) {
-	u.t.Error("the body of a request over the limit is read")
+	u.t.Error("the body of a request over the limit was read")
 	return 0, fmt.Errorf("unread")
 }
 
@@ -120,14 +120,14 @@ func TestLimits_ExemptPreflightsAndHealth(t *testing.T) {
 	rig := newLimitedRig(t, "1")
 	for range 3 {
 		if rec := rig.do(t, "OPTIONS", "/things", "Origin: "+app, "Access-Control-Request-Method: GET"); rec.Code != http.StatusNoContent {
-			t.Errorf("a preflight gets %d", rec.Code)
+			t.Errorf("preflight: got %d", rec.Code)
 		}
 		if rec := rig.do(t, "GET", "/health"); rec.Code != http.StatusOK {
-			t.Errorf("/health gets %d", rec.Code)
+			t.Errorf("/health: got %d", rec.Code)
 		}
 	}
 	if rec := rig.do(t, "GET", "/things"); rec.Code != http.StatusOK {
-		t.Errorf("they were counted: %d", rec.Code)
+		t.Errorf("preflights or health checks were counted: got %d", rec.Code)
 	}
 }
 
@@ -139,6 +139,6 @@ func TestLimits_PrecedeTheOriginCheckOfTheCookie(t *testing.T) {
 		t.Errorf("got %d", rec.Code)
 	}
 	if rec := rig.do(t, "POST", "/login", forged...); rec.Code != http.StatusTooManyRequests {
-		t.Errorf("forged requests are not counted: %d", rec.Code)
+		t.Errorf("forged requests are not counted: got %d", rec.Code)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/voiceassist/gateway/shared/faas/faastest"
 )
 
-// BenchmarkInvoke is what a request costs besides its handler.
+// BenchmarkInvoke measures the cost of a request without its handler.
 func BenchmarkInvoke(b *testing.B) {
 	event, err := os.ReadFile(eventsDir + "/httpapi-login.json")
 	if err != nil {
@@ -28,8 +28,8 @@ func BenchmarkInvoke(b *testing.B) {
 	}
 }
 
-// BenchmarkStart is the time from the start of a process to its first question
-// for an event. The difference of the two is what faas adds to a cold start.
+// BenchmarkStart measures the time from the start of a process to its first request for an
+// event. The difference is what faas adds to a cold start.
 func BenchmarkStart(b *testing.B) {
 	for name, pkg := range map[string]string{"hello": "./testdata/hello", "faas": "./testdata/bootstrap"} {
 		b.Run(name, func(b *testing.B) {

@@ -21,8 +21,8 @@ import (
 
 const eventsDir = "../../events"
 
-// TestEvents_BecomeTheSameRequest holds the events of every front, as AWS writes
-// them, against the text of the request that caused them.
+// TestEvents_BecomeTheSameRequest compares the events of every front, as AWS writes them, with
+// the text of the original request.
 func TestEvents_BecomeTheSameRequest(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(eventsDir, "login.http"))
@@ -80,7 +80,7 @@ func invoke(t *testing.T, file string, h interface {
 	}
 }
 
-// describe tells everything of a request that its front must not change.
+// describe returns everything in a request that its front must not change.
 func describe(r *http.Request) string {
 	var s strings.Builder
 	body, err := io.ReadAll(r.Body)

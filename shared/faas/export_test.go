@@ -9,8 +9,8 @@ import (
 	"github.com/voiceassist/gateway/shared/faas/secrets"
 )
 
-// Late returns the function that open opens with the environment env and what
-// fetch returns.
+// Late returns the function that open creates with the environment env and the result of
+// fetch.
 func Late(
 	ctx context.Context, env map[string]string, fetch func(context.Context) (*secrets.Values, error),
 	open func(context.Context, *config.Env) (Function, error),

@@ -14,8 +14,8 @@ import (
 	"github.com/voiceassist/gateway/shared/faas"
 )
 
-// The faults here have no one answer, or show in another place than in status,
-// body and Location, which the table of [TestAdapterFaults] compares.
+// The faults here have no single response, or appear elsewhere than in status, body and
+// Location, which the table of [TestAdapterFaults] compares.
 
 func TestAdapterFault_QueryOrderIsRandom(t *testing.T) {
 	t.Parallel()
@@ -38,7 +38,7 @@ func TestAdapterFault_QueryOrderIsRandom(t *testing.T) {
 		}
 	}
 	if len(theirs) < 2 {
-		t.Errorf("the adapter alone always says %v; is the fault gone?", theirs)
+		t.Errorf("the plain adapter always returns %v; is the fault fixed?", theirs)
 	}
 }
 
@@ -59,10 +59,10 @@ func TestAdapterFault_TrustsAForgedContext(t *testing.T) {
 	}
 	resp, err := httpadapter.NewV2(believed).Proxy(e)
 	if err != nil || resp.Body != "FORGED" {
-		t.Errorf("the adapter alone believes %q, %v, no more FORGED; is the fault gone?", resp.Body, err)
+		t.Errorf("the plain adapter returns %q, %v, no longer FORGED; is the fault fixed?", resp.Body, err)
 	}
 	if got := ours(t, event, believed); got != "200 none" {
-		t.Errorf("got %q, want no context that a client can write", got)
+		t.Errorf("got %q, want no context set by a client", got)
 	}
 }
 
@@ -72,7 +72,7 @@ func TestAdapterFault_BasePathCutsIntoASegment(t *testing.T) {
 	a.StripBasePath("/app")
 	resp, err := a.ProxyWithContext(t.Context(), events.APIGatewayV2HTTPRequest{RawPath: "/application"})
 	if err != nil || resp.Body != "/lication" {
-		t.Errorf("the adapter alone answers %q, %v, no more /lication; is the fault gone?", resp.Body, err)
+		t.Errorf("the plain adapter returns %q, %v, no longer /lication; is the fault fixed?", resp.Body, err)
 	}
 	event := v2(`"rawPath":"/application","requestContext":{"stage":"app","http":{"method":"GET"}}`)
 	if got := ours(t, event, tell(func(r *http.Request) any { return r.URL.Path })); got != "200 /application" {
@@ -84,7 +84,7 @@ func TestAdapterFault_VariableChangesThePath(t *testing.T) {
 	t.Setenv(core.CustomHostVariable, "https://other.example.org/base")
 	where := tell(func(r *http.Request) any { return r.Host + r.URL.Path })
 	if got := adapter(t, v2(``), where); got != "200 other.example.org/base/" {
-		t.Errorf("the adapter alone answers %q; is the fault gone?", got)
+		t.Errorf("the plain adapter returns %q; is the fault fixed?", got)
 	}
 	if got := ours(t, v2(``), where); got != "200 api.example.org/" {
 		t.Errorf("got %q, want 200 api.example.org/", got)
@@ -100,11 +100,11 @@ func TestAdapterFault_LoadBalancerStatusHasNoCode(t *testing.T) {
 	}
 	resp, err := httpadapter.NewALB(h).ProxyWithContext(t.Context(), event)
 	if err != nil || resp.StatusDescription != "OK" {
-		t.Errorf("the adapter alone says %q, %v, no more OK; is the fault gone?", resp.StatusDescription, err)
+		t.Errorf("the plain adapter returns %q, %v, no longer OK; is the fault fixed?", resp.StatusDescription, err)
 	}
 	b, err := faas.Handler(h).Invoke(t.Context(), []byte(alb(``)))
 	if err != nil || !strings.Contains(string(b), `"statusDescription":"404 Not Found"`) {
-		t.Errorf("got %s, %v; want the number before the words", b, err)
+		t.Errorf("got %s, %v; want the code before the text", b, err)
 	}
 }
 
@@ -133,7 +133,7 @@ func TestAdapterFault_FirstWriteDecidesTheContentType(t *testing.T) {
 		}
 		resp, err := httpadapter.NewV2(tt.h).ProxyWithContext(t.Context(), event)
 		if got := resp.Headers["Content-Type"]; err != nil || got != tt.fault {
-			t.Errorf("%s: the adapter alone says %q, %v, no more %q; is the fault gone?", name, got, err, tt.fault)
+			t.Errorf("%s: the plain adapter returns %q, %v, no longer %q; is the fault fixed?", name, got, err, tt.fault)
 		}
 		var answer events.APIGatewayV2HTTPResponse
 		b, err := faas.Handler(tt.h).Invoke(t.Context(), []byte(v2(``)))
@@ -158,7 +158,7 @@ func TestAdapterFault_CommonAdapterLosesCookies(t *testing.T) {
 	}
 	resp, err := httpadapter.New(noisy(two)).ProxyWithContext(t.Context(), event)
 	if err != nil || len(resp.Headers) != 0 {
-		t.Errorf("the adapter for payload 1.0 answers %v, %v; is the fault gone?", resp.Headers, err)
+		t.Errorf("the adapter for payload 1.0 returns %v, %v; is the fault fixed?", resp.Headers, err)
 	}
 	var answer events.APIGatewayV2HTTPResponse
 	b, err := faas.Handler(two).Invoke(t.Context(), []byte(v2(``)))

@@ -13,15 +13,15 @@ import (
 	"github.com/awslabs/aws-lambda-go-api-proxy/httpadapter"
 )
 
-// TestAdapterFaults shows each known fault of the adapter twice: on the adapter
-// alone, so that a version without it is noticed and its cure can go, and cured.
+// TestAdapterFaults shows each known fault of the adapter twice: in the plain adapter, so that
+// the test detects a version that fixes it, and in faas, which avoids it.
 func TestAdapterFaults(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name    string
 		event   string
 		handler http.HandlerFunc
-		fault   string // of the adapter alone
+		fault   string // result of the plain adapter
 		want    string
 	}{
 		{
@@ -31,7 +31,7 @@ func TestAdapterFaults(t *testing.T) {
 			"200 6.6.6.6", "200 6.6.6.6, 203.0.113.7",
 		},
 		{
-			"a header with a comma in it stays whole",
+			"a header with a comma stays whole",
 			v2(`"headers":{"if-range":"Wed, 21 Oct 2015 07:28:00 GMT"}`),
 			tell(func(r *http.Request) any { return r.Header.Get("If-Range") }),
 			"200 Wed", "200 Wed, 21 Oct 2015 07:28:00 GMT",
@@ -61,7 +61,7 @@ func TestAdapterFaults(t *testing.T) {
 			"200  Location=/late", "200 ",
 		},
 		{
-			"a handler that says nothing says 200",
+			"a handler that writes nothing sends 200",
 			v2(``), func(http.ResponseWriter, *http.Request) {},
 			"error", "200 ",
 		},
@@ -77,19 +77,19 @@ func TestAdapterFaults(t *testing.T) {
 			"200 /files/a admin=1?q=1", "200 /files/a?admin=1 q=1",
 		},
 		{
-			"a number sign in the path does not swallow the query",
+			"a number sign in the path does not hide the query",
 			v2(`"rawPath":"/a#b","rawQueryString":"q=1"`),
 			tell(func(r *http.Request) any { return r.URL.Path + " " + r.URL.RawQuery }),
 			"200 /a ", "200 /a#b q=1",
 		},
 		{
-			"nor does one in the query end it",
+			"a number sign in the query does not end it",
 			v2(`"rawQueryString":"q=1#2"`),
 			tell(func(r *http.Request) any { return r.URL.Query().Get("q") }),
 			"200 1", "200 1#2",
 		},
 		{
-			"a percent sign in the path is no error",
+			"a percent sign in the path is not an error",
 			v2(`"rawPath":"/100%"`),
 			tell(func(r *http.Request) any { return r.URL.Path }),
 			"error", "200 /100%",
@@ -100,7 +100,7 @@ func TestAdapterFaults(t *testing.T) {
 			"error", "400 malformed_request",
 		},
 		{
-			"RemoteAddr has a port, as everybody expects",
+			"RemoteAddr has a port",
 			v2(``),
 			tell(func(r *http.Request) any {
 				host, _, err := net.SplitHostPort(r.RemoteAddr)
@@ -109,19 +109,19 @@ func TestAdapterFaults(t *testing.T) {
 			"200  false", "200 203.0.113.7 true",
 		},
 		{
-			"behind a load balancer, too",
+			"RemoteAddr has a port behind a load balancer",
 			alb(`"headers":{"x-forwarded-for":"6.6.6.6, 2001:db8::1"}`),
 			tell(func(r *http.Request) any { return r.RemoteAddr }),
 			"200 ", "200 [2001:db8::1]:0",
 		},
 		{
-			"cookies come in one header",
+			"cookies arrive in one header",
 			v2(`"cookies":["a=1","b=2"]`),
 			tell(func(r *http.Request) any { return r.Header.Values("Cookie") }),
 			"200 [a=1 b=2]", "200 [a=1; b=2]",
 		},
 		{
-			"cookies that come in a header as well count once",
+			"cookies that are also in a header count once",
 			v2(`"cookies":["a=1","b=2"],"headers":{"Cookie":"a=1; b=2"}`),
 			tell(func(r *http.Request) any { return len(r.Cookies()) }),
 			"200 4", "200 2",
@@ -145,7 +145,7 @@ func TestAdapterFaults(t *testing.T) {
 			"200 ", "200 api.example.org",
 		},
 		{
-			"a schedule is no request",
+			"a schedule is not a request",
 			`{"version":"0","id":"1","detail-type":"Scheduled Event","source":"aws.events","detail":{}}`,
 			tell(func(r *http.Request) any { return r.Method + r.URL.Path }),
 			"200 GET/", "error",
@@ -157,7 +157,7 @@ func TestAdapterFaults(t *testing.T) {
 			"200 feature not supported", "200 <nil>",
 		},
 		{
-			"a request over TLS says so",
+			"a request over TLS has r.TLS set",
 			v2(``), tell(func(r *http.Request) any { return r.TLS != nil }),
 			"200 false", "200 true",
 		},
@@ -166,7 +166,7 @@ func TestAdapterFaults(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			if got := adapter(t, tt.event, tt.handler); got != tt.fault {
-				t.Errorf("the adapter alone answers %q, no more %q; is the fault gone?", got, tt.fault)
+				t.Errorf("the plain adapter returns %q, no longer %q; is the fault fixed?", got, tt.fault)
 			}
 			if got := ours(t, tt.event, tt.handler); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
@@ -175,19 +175,19 @@ func TestAdapterFaults(t *testing.T) {
 	}
 }
 
-// noisy makes a handler write, as the adapter needs it.
+// noisy makes a handler write, because the adapter requires it.
 func noisy(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(w, r); w.WriteHeader(200) })
 }
 
-// v2 returns an event of an HTTP API with these members instead of its own.
+// v2 returns an event of an HTTP API with these members replaced.
 func v2(members string) string {
 	return merge(`{"version":"2.0","routeKey":"$default","rawPath":"/","rawQueryString":"","headers":{},`+
 		`"requestContext":{"stage":"$default","domainName":"api.example.org",`+
 		`"http":{"method":"GET","path":"/","sourceIp":"203.0.113.7"}},"isBase64Encoded":false}`, members)
 }
 
-// alb returns an event of a load balancer with these members instead of its own.
+// alb returns an event of a load balancer with these members replaced.
 func alb(members string) string {
 	return merge(`{"httpMethod":"GET","path":"/","headers":{"host":"api.example.org"},`+
 		`"requestContext":{"elb":{"targetGroupArn":"arn"}},"body":"","isBase64Encoded":false}`, members)
@@ -207,7 +207,7 @@ func merge(event, members string) string {
 	return string(b)
 }
 
-// tell answers with what fn finds in the request.
+// tell returns a handler that responds with the result of fn.
 func tell(fn func(*http.Request) any) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/plain")
@@ -215,7 +215,7 @@ func tell(fn func(*http.Request) any) http.HandlerFunc {
 	}
 }
 
-// adapter returns what the adapter alone answers.
+// adapter returns the response of the plain adapter.
 func adapter(t *testing.T, event string, h http.Handler) (got string) {
 	t.Helper()
 	defer func() {
@@ -248,7 +248,7 @@ func adapter(t *testing.T, event string, h http.Handler) (got string) {
 	return summary(t, b)
 }
 
-// ours returns what faas answers.
+// ours returns the response of faas.
 func ours(t *testing.T, event string, h http.Handler) string {
 	t.Helper()
 	b, err := quiet(h).Invoke(context.Background(), []byte(event))
@@ -258,11 +258,10 @@ func ours(t *testing.T, event string, h http.Handler) string {
 	return summary(t, b)
 }
 
-// summary returns the status, the body or its problem code, and the Location of
-// an answer.
+// summary returns the status, the body or its problem code, and the Location of a response.
 func summary(t *testing.T, b []byte) string {
 	t.Helper()
-	var a events.ALBTargetGroupResponse // holds what all forms have
+	var a events.ALBTargetGroupResponse // has the members that all formats share
 	if err := json.Unmarshal(b, &a); err != nil {
 		t.Fatalf("answer %s: %v", b, err)
 	}

@@ -21,7 +21,7 @@ import (
 	"github.com/voiceassist/gateway/shared/faas/faastest"
 )
 
-// site answers in every way that differs between servers.
+// site responds in every way in which servers differ.
 func site() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", echo)
@@ -76,7 +76,7 @@ func site() http.Handler {
 	return mux
 }
 
-// echo tells what it was sent, as far as no front may change it.
+// echo returns the parts of a request that no front may change.
 func echo(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	fmt.Fprintf(w, "%s %q %q host=%s proto=%s scheme=%q urlhost=%q\n",
@@ -94,7 +94,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "body %d %x %v length=%d\n", len(body), sha256.Sum256(body), err, r.ContentLength)
 }
 
-// corpus are the requests that every front must answer as net/http does.
+// corpus lists the requests that every front must answer like net/http.
 var corpus = []struct {
 	name, method, target, body string
 	header                     http.Header
@@ -106,8 +106,8 @@ var corpus = []struct {
 	{name: "an escaped path", target: "/files/a%20b%25/%C3%A4.txt"},
 	{name: "a path value", target: "/item/a%20b"},
 	{name: "double slashes", target: "/a//b"},
-	{name: "a method that does not fit", method: "POST", target: "/only/get"},
-	{name: "a method of one's own", method: "PROPFIND", target: "/dav"},
+	{name: "a method that is not allowed", method: "POST", target: "/only/get"},
+	{name: "a WebDAV method", method: "PROPFIND", target: "/dav"},
 	{name: "HEAD of an echo", method: "HEAD", target: "/x"},
 	{name: "HEAD with a length", method: "HEAD", target: "/length"},
 	{name: "OPTIONS", method: "OPTIONS", target: "/x", header: http.Header{"Origin": {"https://app.example.org"}}},
@@ -123,14 +123,14 @@ var corpus = []struct {
 	{name: "set cookies", target: "/cookies"},
 	{name: "binary answer", target: "/binary"},
 	{name: "sniffed answer", target: "/html"},
-	{name: "an answer in pieces", target: "/pieces"},
-	{name: "HEAD of an answer in pieces", method: "HEAD", target: "/pieces"},
+	{name: "a response in pieces", target: "/pieces"},
+	{name: "HEAD of a response in pieces", method: "HEAD", target: "/pieces"},
 	{name: "untyped answer", target: "/untyped"},
 	{name: "compressed answer", target: "/gzip"},
 	{name: "HEAD of a compressed answer", method: "HEAD", target: "/gzip"},
 	{name: "a header with a line break", target: "/split"},
-	{name: "no answer", target: "/silent"},
-	{name: "two answers", target: "/twice"},
+	{name: "no response", target: "/silent"},
+	{name: "two responses", target: "/twice"},
 	{name: "201", target: "/status/201"},
 	{name: "204", target: "/status/204"},
 	{name: "304", target: "/status/304"},
@@ -161,7 +161,7 @@ func TestFronts_AnswerLikeNetHTTP(t *testing.T) {
 	}
 }
 
-// response returns an answer as text, without what says only who sent it.
+// response returns a response as text, without headers that only identify the server.
 func response(t *testing.T, via http.RoundTripper, base, method, target, body string, h http.Header) string {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, base+target, strings.NewReader(body))
@@ -200,7 +200,7 @@ func TestFronts_PreserveThePath(t *testing.T) {
 	for _, front := range faastest.Fronts() {
 		want := `"/files/a/b" "/files/a%2Fb"`
 		if front == faastest.FrontV2 {
-			want = `"/files/a/b" "/files/a/b"` // decoded before we see it
+			want = `"/files/a/b" "/files/a/b"` // decoded by the front
 		}
 		h := tell(func(r *http.Request) any { return fmt.Sprintf("%q %q", r.URL.Path, r.URL.EscapedPath()) })
 		got := response(t, front.Client(faas.Handler(h)), "https://x", "GET", "/files/a%2Fb", "", nil)
@@ -238,7 +238,7 @@ func FuzzFronts(f *testing.F) {
 			return
 		}
 		if r.URL, err = url.ParseRequestURI(target); err != nil || r.URL.EscapedPath() != strings.SplitN(target, "?", 2)[0] {
-			return // no server would let it pass, or a client would send it otherwise
+			return // servers reject it, or clients send it differently
 		}
 		r.Header.Set("Cookie", cookie)
 		r.Header.Set("Content-Type", contentType)

@@ -16,7 +16,7 @@ import (
 	"github.com/voiceassist/gateway/shared/faas"
 )
 
-// quiet is the handler of h without a log.
+// quiet returns the handler of h without a log.
 func quiet(h http.Handler) lambda.Handler {
 	return faas.Function{HTTP: h, Log: slog.New(slog.DiscardHandler)}
 }
@@ -31,9 +31,9 @@ func TestFunction_RejectsUnsupportedEvents(t *testing.T) {
 		{"a schedule, to a function without a job", schedule},
 		{"a queue, to a function without a job", queue("one")},
 		{"an event of another service", `{"source":"aws.s3","detail-type":"Object Created","detail":{}}`},
-		{"a message of a websocket", `{"requestContext":{"connectionId":"x","eventType":"MESSAGE"},"body":"{}"}`},
-		{"a question to an authorizer, payload 1.0", `{"type":"REQUEST","methodArn":"arn","httpMethod":"GET","path":"/"}`},
-		{"a question to an authorizer, payload 2.0", `{"type":"REQUEST","routeArn":"arn","requestContext":{"http":{"method":"GET"}}}`},
+		{"a WebSocket message", `{"requestContext":{"connectionId":"x","eventType":"MESSAGE"},"body":"{}"}`},
+		{"an authorizer event, payload 1.0", `{"type":"REQUEST","methodArn":"arn","httpMethod":"GET","path":"/"}`},
+		{"an authorizer event, payload 2.0", `{"type":"REQUEST","routeArn":"arn","requestContext":{"http":{"method":"GET"}}}`},
 		{"a request with a field of the wrong type", v2(`"headers":[1]`)},
 	}
 	for _, tt := range tests {
@@ -41,7 +41,7 @@ func TestFunction_RejectsUnsupportedEvents(t *testing.T) {
 			t.Parallel()
 			b, err := h.Invoke(t.Context(), []byte(tt.event))
 			if err == nil || !strings.Contains(err.Error(), "kind") && !strings.Contains(err.Error(), "decode") {
-				t.Errorf("Invoke = %s, %v; want a refusal", b, err)
+				t.Errorf("Invoke = %s, %v; want a rejection", b, err)
 			}
 		})
 	}
@@ -59,7 +59,7 @@ func TestFunction_ClientInputDoesNotChangeTheEventKind(t *testing.T) {
 func TestFunction_MalformedRequestsAreClientErrors(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, event string }{
-		{"a method that is none", v2(`"requestContext":{"http":{"method":"GE T"}}`)},
+		{"an invalid method", v2(`"requestContext":{"http":{"method":"GE T"}}`)},
 		{"no method", v2(`"requestContext":{"http":{"method":""}}`)},
 		{"a body that is not base64", v2(`"body":"%","isBase64Encoded":true`)},
 		{"a query with a control character", v2(`"rawQueryString":"a=\u0001"`)},
@@ -101,12 +101,12 @@ func TestFunction_RecoversFromAPanic(t *testing.T) {
 	}
 	for _, never := range []string{"secret", "half", "X-Half", "goroutine"} {
 		if bytes.Contains(b, []byte(never)) {
-			t.Errorf("the answer holds %q: %s", never, b)
+			t.Errorf("the response contains %q: %s", never, b)
 		}
 	}
 	for _, want := range []string{`\"instance\":\"/p\"`, `\"correlation_id\":\"abc-1\"`, `"X-Correlation-Id":"abc-1"`} {
 		if !bytes.Contains(b, []byte(want)) {
-			t.Errorf("the answer lacks %s: %s", want, b)
+			t.Errorf("the response lacks %s: %s", want, b)
 		}
 	}
 	if !strings.Contains(log.String(), "the secret of the house") || !strings.Contains(log.String(), "handler_test.go") {
@@ -158,7 +158,7 @@ func TestFunction_ContextEndsBeforeTheDeadlineAndWithTheRequest(t *testing.T) {
 		left, margin time.Duration
 	}{
 		{"plenty of time", 10 * time.Second, faas.Margin},
-		{"hardly any", 600 * time.Millisecond, 300 * time.Millisecond},
+		{"little time", 600 * time.Millisecond, 300 * time.Millisecond},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -172,7 +172,7 @@ func TestFunction_ContextEndsBeforeTheDeadlineAndWithTheRequest(t *testing.T) {
 					t.Fatal(err)
 				}
 				if got, ok := inner.Deadline(); !ok || deadline.Sub(got) != tt.margin {
-					t.Errorf("the context ends %v before Lambda does, want %v", deadline.Sub(got), tt.margin)
+					t.Errorf("the context ends %v before Lambda's deadline, want %v", deadline.Sub(got), tt.margin)
 				}
 				if inner.Err() == nil {
 					t.Error("the context outlives the request")
@@ -192,12 +192,12 @@ func TestFunction_PassesInvocationIDsToTheHandler(t *testing.T) {
 	})
 	b, err := faas.Handler(h).Invoke(ctx, []byte(v2(`"headers":{"x-amzn-trace-id":"Root=forged"}`)))
 	if err != nil || summary(t, b) != "200 req-1 Root=1-2-3;Sampled=1" {
-		t.Errorf("got %s, %v; want the ids of the runtime", b, err)
+		t.Errorf("got %s, %v; want the IDs of the runtime", b, err)
 	}
 	b, err = faas.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })).
 		Invoke(ctx, []byte(v2(``)))
 	if err != nil || !bytes.Contains(b, []byte(`"X-Correlation-Id":"req-1"`)) {
-		t.Errorf("got %s, %v; want the request id as the correlation id", b, err)
+		t.Errorf("got %s, %v; want the request ID as the correlation ID", b, err)
 	}
 }
 
@@ -205,13 +205,13 @@ func TestFunction_StripsTheStageFromThePath(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, path, stage, route, want string }{
 		{"the default stage has no prefix", "/api/x", "$default", "$default", "/api/x"},
-		{"a named stage is cut", "/prod/api/x", "prod", "$default", "/api/x"},
-		{"only once", "/prod/prod/x", "prod", "$default", "/prod/x"},
-		{"and leaves a root", "/prod", "prod", "$default", "/"},
-		{"only whole segments", "/production", "prod", "$default", "/production"},
-		{"behind a domain of one's own it is not there", "/api/x", "prod", "GET /api/{id}", "/api/x"},
+		{"a named stage is removed", "/prod/api/x", "prod", "$default", "/api/x"},
+		{"a stage is removed only once", "/prod/prod/x", "prod", "$default", "/prod/x"},
+		{"a stage alone leaves the root", "/prod", "prod", "$default", "/"},
+		{"only whole segments are removed", "/production", "prod", "$default", "/production"},
+		{"a custom domain has no stage in the path", "/api/x", "prod", "GET /api/{id}", "/api/x"},
 		{"a stage with the name of the route's first segment", "/api/x", "api", "GET /api/{id}", "/api/x"},
-		{"and in front of that route", "/api/api/x", "api", "GET /api/{id}", "/api/x"},
+		{"a stage before a route of the same name", "/api/api/x", "api", "GET /api/{id}", "/api/x"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -17,8 +17,7 @@ import (
 const schedule = `{"version":"0","id":"53dc4d37","detail-type":"Scheduled Event","source":"aws.scheduler",` +
 	`"time":"2026-03-01T12:00:00Z","region":"eu-central-1","resources":["arn"],"detail":{"dry":true}}`
 
-// queue returns an event of a queue with these messages, each of which is its
-// own id.
+// queue returns an SQS event with these messages; each message is its own ID.
 func queue(messages ...string) string {
 	var records []map[string]any
 	for _, m := range messages {
@@ -134,6 +133,6 @@ func TestJob_RejectsHTTPRequests(t *testing.T) {
 	t.Parallel()
 	f := job(func(context.Context, faas.Event) error { return nil })
 	if _, err := f.Invoke(t.Context(), []byte(v2(``))); err == nil {
-		t.Error("a function without HTTP took a request")
+		t.Error("a function without HTTP accepted a request")
 	}
 }

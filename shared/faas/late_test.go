@@ -19,23 +19,23 @@ import (
 	"github.com/voiceassist/gateway/shared/faas/secrets/secretstest"
 )
 
-// A house is a late function in a bubble, which tells what it does. Its secret
-// holds REDIS_URL.
+// A house is a late function in a synctest bubble that records what it does. Its secret
+// contains REDIS_URL.
 type house struct {
 	function interface {
 		Invoke(ctx context.Context, payload []byte) ([]byte, error)
 	}
-	values map[string]*secrets.Values // by what REDIS_URL is in them
+	values map[string]*secrets.Values // by their REDIS_URL
 	busy   chan struct{}              // "/busy" sends when it runs
 	finish chan struct{}              // and then waits for one
 
 	mu   sync.Mutex
-	now  string      // what the secret holds; "" cannot be fetched
-	said []string    // what happened
-	env  *config.Env // of the newest opening
+	now  string      // the content of the secret; "" cannot be fetched
+	said []string    // recorded actions
+	env  *config.Env // of the latest opening
 }
 
-// inHouse runs test in a bubble, with a secret that holds "one".
+// inHouse runs test in a bubble, with a secret that contains "one".
 func inHouse(t *testing.T, env map[string]string, test func(t *testing.T, h *house)) {
 	t.Helper()
 	t.Parallel()
@@ -110,7 +110,7 @@ func (h *house) open(ctx context.Context, env *config.Env) (faas.Function, error
 	}, nil
 }
 
-// get returns the answer to a request.
+// get returns the response to a request.
 func (h *house) get(t *testing.T, path string) string {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.example.org"+path, nil)
@@ -132,8 +132,8 @@ func (h *house) get(t *testing.T, path string) string {
 	return string(b)
 }
 
-// wants compares an answer with want, and what happened since with happened.
-func (h *house) wants(t *testing.T, answer, want, happened string) {
+// check compares a response with want, and the actions since then with happened.
+func (h *house) check(t *testing.T, answer, want, happened string) {
 	t.Helper()
 	if answer != want {
 		t.Errorf("got %q, want %q", answer, want)
@@ -141,25 +141,25 @@ func (h *house) wants(t *testing.T, answer, want, happened string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if got := strings.Join(h.said, ", "); got != happened {
-		t.Errorf("it happened: %q, want %q", got, happened)
+		t.Errorf("got actions %q, want %q", got, happened)
 	}
 	h.said = nil
 }
 
-// pass lets d go by, in the time of the bubble.
+// pass advances the time of the bubble by d.
 func pass(d time.Duration) { <-time.After(d) }
 
 const notYet = "503 after 1, starting: true"
 
 func TestLate_OpensOnTheFirstEvent(t *testing.T) {
 	inHouse(t, nil, func(t *testing.T, h *house) {
-		h.wants(t, "", "", "")
-		h.wants(t, h.get(t, "/"), "one", "fetch, open one")
-		h.wants(t, h.get(t, "/"), "one", "")
+		h.check(t, "", "", "")
+		h.check(t, h.get(t, "/"), "one", "fetch, open one")
+		h.check(t, h.get(t, "/"), "one", "")
 		if _, err := h.function.Invoke(t.Context(), []byte(schedule)); err != nil {
-			t.Errorf("a job: %v", err)
+			t.Errorf("job: %v", err)
 		}
-		h.wants(t, "", "", "job with one")
+		h.check(t, "", "", "job with one")
 	})
 }
 
@@ -167,43 +167,43 @@ func TestLate_FirstEventMayBeAJob(t *testing.T) {
 	inHouse(t, nil, func(t *testing.T, h *house) {
 		h.hold("")
 		if _, err := h.function.Invoke(t.Context(), []byte(schedule)); err == nil || !strings.Contains(err.Error(), "open: no answer") {
-			t.Errorf("a job without settings: %v, want it to fail", err)
+			t.Errorf("job without settings: got %v, want a failure", err)
 		}
 		h.hold("one")
 		if _, err := h.function.Invoke(t.Context(), []byte(schedule)); err != nil {
-			t.Errorf("a job: %v", err)
+			t.Errorf("job: %v", err)
 		}
-		h.wants(t, "", "", "fetch, fetch, open one, job with one")
+		h.check(t, "", "", "fetch, fetch, open one, job with one")
 	})
 }
 
 func TestLate_FailsUntilItCanBeOpened(t *testing.T) {
 	inHouse(t, nil, func(t *testing.T, h *house) {
 		h.hold("")
-		h.wants(t, h.get(t, "/"), notYet, "fetch")
+		h.check(t, h.get(t, "/"), notYet, "fetch")
 		h.hold("panic")
-		h.wants(t, h.get(t, "/"), notYet, "fetch, open panic")
+		h.check(t, h.get(t, "/"), notYet, "fetch, open panic")
 		h.hold("wrong")
-		h.wants(t, h.get(t, "/"), notYet, "") // no sooner than that
+		h.check(t, h.get(t, "/"), notYet, "") // no earlier retry
 		pass(secrets.MinAge)
-		h.wants(t, h.get(t, "/"), notYet, "fetch, open wrong")
+		h.check(t, h.get(t, "/"), notYet, "fetch, open wrong")
 		pass(secrets.MinAge)
-		h.wants(t, h.get(t, "/"), notYet, "fetch") // it is as wrong as before
+		h.check(t, h.get(t, "/"), notYet, "fetch") // unchanged, so not opened again
 		h.hold("one")
 		pass(secrets.MinAge)
-		h.wants(t, h.get(t, "/"), "one", "fetch, open one")
+		h.check(t, h.get(t, "/"), "one", "fetch, open one")
 	})
 }
 
 func TestLate_ReopensWhenSecretsChange(t *testing.T) {
 	inHouse(t, nil, func(t *testing.T, h *house) {
-		h.wants(t, h.get(t, "/"), "one", "fetch, open one")
+		h.check(t, h.get(t, "/"), "one", "fetch, open one")
 		h.hold("two")
-		h.wants(t, h.get(t, "/"), "one", "")
+		h.check(t, h.get(t, "/"), "one", "")
 		pass(secrets.MaxAge)
-		h.wants(t, h.get(t, "/"), "two", "fetch, open two, close one (context canceled)")
+		h.check(t, h.get(t, "/"), "two", "fetch, open two, close one (context canceled)")
 		pass(secrets.MaxAge)
-		h.wants(t, h.get(t, "/"), "two", "fetch")
+		h.check(t, h.get(t, "/"), "two", "fetch")
 	})
 }
 
@@ -214,58 +214,58 @@ func TestLate_ClosesTheOldHandlerAfterItsRequests(t *testing.T) {
 			go func() { answers <- h.get(t, "/busy") }()
 			<-h.busy
 		}
-		h.wants(t, "", "", "fetch, open one")
+		h.check(t, "", "", "fetch, open one")
 		h.hold("two")
 		pass(secrets.MaxAge)
-		h.wants(t, h.get(t, "/"), "two", "fetch, open two")
+		h.check(t, h.get(t, "/"), "two", "fetch, open two")
 		h.finish <- struct{}{}
-		h.wants(t, <-answers, "one <nil>", "")
+		h.check(t, <-answers, "one <nil>", "")
 		h.finish <- struct{}{}
-		h.wants(t, <-answers, "one <nil>", "close one (context canceled)")
+		h.check(t, <-answers, "one <nil>", "close one (context canceled)")
 	})
 }
 
 func TestLate_KeepsTheOldHandlerIfNewSettingsFail(t *testing.T) {
 	inHouse(t, nil, func(t *testing.T, h *house) {
-		h.wants(t, h.get(t, "/"), "one", "fetch, open one")
+		h.check(t, h.get(t, "/"), "one", "fetch, open one")
 		for _, bad := range []struct{ value, happens string }{
 			{"", "fetch"}, {"wrong", "fetch, open wrong"}, {"panic", "fetch, open panic"},
 		} {
 			h.hold(bad.value)
 			pass(secrets.MaxAge)
-			h.wants(t, h.get(t, "/"), "one", bad.happens)
-			h.wants(t, h.get(t, "/"), "one", "")
+			h.check(t, h.get(t, "/"), "one", bad.happens)
+			h.check(t, h.get(t, "/"), "one", "")
 		}
 		h.hold("two")
 		pass(secrets.MaxAge)
-		h.wants(t, h.get(t, "/"), "two", "fetch, open two, close one (context canceled)")
+		h.check(t, h.get(t, "/"), "two", "fetch, open two, close one (context canceled)")
 	})
 }
 
 func TestLate_RereadsARefusedCredentialAtOnce(t *testing.T) {
 	inHouse(t, nil, func(t *testing.T, h *house) {
-		h.wants(t, h.get(t, "/"), "one", "fetch, open one")
+		h.check(t, h.get(t, "/"), "one", "fetch, open one")
 		h.hold("two")
 		refused := h.env
-		h.wants(t, refused.Renew(t.Context(), "REDIS_URL").Reveal(), "one", "") // it was just read
+		h.check(t, refused.Renew(t.Context(), "REDIS_URL").Reveal(), "one", "") // it was just read
 		pass(secrets.MinAge)
-		h.wants(t, refused.Renew(t.Context(), "REDIS_URL").Reveal(), "two", "fetch")
-		h.wants(t, refused.Renew(t.Context(), "REDIS_URL").Reveal(), "two", "")
-		h.wants(t, h.get(t, "/"), "two", "open two, close one (context canceled)")
+		h.check(t, refused.Renew(t.Context(), "REDIS_URL").Reveal(), "two", "fetch")
+		h.check(t, refused.Renew(t.Context(), "REDIS_URL").Reveal(), "two", "")
+		h.check(t, h.get(t, "/"), "two", "open two, close one (context canceled)")
 	})
 }
 
 func TestLate_EnvironmentWins(t *testing.T) {
 	inHouse(t, map[string]string{"REDIS_URL": "environment"}, func(t *testing.T, h *house) {
-		h.wants(t, h.get(t, "/"), "environment", "fetch, open environment")
+		h.check(t, h.get(t, "/"), "environment", "fetch, open environment")
 		pass(secrets.MinAge)
-		h.wants(t, h.env.Renew(t.Context(), "REDIS_URL").Reveal(), "environment", "fetch")
+		h.check(t, h.env.Renew(t.Context(), "REDIS_URL").Reveal(), "environment", "fetch")
 	})
 }
 
 func TestLate_EmptyVariableCountsAsUnset(t *testing.T) {
 	inHouse(t, map[string]string{"REDIS_URL": " "}, func(t *testing.T, h *house) {
-		h.wants(t, h.get(t, "/"), "one", "fetch, open one")
+		h.check(t, h.get(t, "/"), "one", "fetch, open one")
 	})
 }
 
@@ -280,7 +280,7 @@ func TestLate_ConcurrentFirstEventsOpenOnce(t *testing.T) {
 			})
 		}
 		all.Wait()
-		h.wants(t, "", "", "fetch, open one")
+		h.check(t, "", "", "fetch, open one")
 	})
 }
 
@@ -319,7 +319,7 @@ func TestMain_ReadsSecretsOnTheFirstEventOnly(t *testing.T) {
 	}
 	for _, secret := range []string{"hunter2", secretstest.SecretKey, secretstest.SessionToken} {
 		if strings.Contains(p.Log(), secret) {
-			t.Errorf("the log holds %s: %s", secret, p.Log())
+			t.Errorf("the log contains %s: %s", secret, p.Log())
 		}
 	}
 }
@@ -329,6 +329,6 @@ func TestMain_InvalidSecretListFailsTheStart(t *testing.T) {
 	p := start(t, "SECRETS_ARNS=arn:aws:ssm:x", "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b", "LOG_LEVEL=loud")
 	e := p.InitError()
 	if e == nil || !strings.HasPrefix(e.Message, `LOG_LEVEL is "loud"; it must be one of info, debug, warn, error; SECRETS_ARNS has an item`) {
-		t.Errorf("init error: %v, want what is wrong", e)
+		t.Errorf("init error: got %v, want the mistake", e)
 	}
 }

@@ -26,7 +26,7 @@ func start(t *testing.T, env ...string) *faastest.Process {
 	return faastest.Start(t, faastest.Build(t, "./testdata/bootstrap"), env...)
 }
 
-// get returns the answer of a process through a front.
+// get returns the response of a process through a front.
 func get(t *testing.T, p *faastest.Process, front faastest.Front, path string) string {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.example.org"+path, nil)
@@ -66,7 +66,7 @@ func TestMain_SurvivesAPanic(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	if got := get(t, p, faastest.FrontV2, "/panic"); !strings.HasPrefix(got, "500 ") || strings.Contains(got, "boom") {
-		t.Errorf("got %q, want a 500 that does not tell", got)
+		t.Errorf("got %q, want a 500 without the cause", got)
 	}
 	if got, want := get(t, p, faastest.FrontV2, "/cost"), fmt.Sprintf("200 12 %d", p.PID()); got != want {
 		t.Errorf("the next request = %q, want %q", got, want)
@@ -100,7 +100,7 @@ func TestMain_RunsJobs(t *testing.T) {
 	}
 	_, err = p.Invoke(t.Context(), []byte(`{}`))
 	if got, ok := errors.AsType[*faastest.FunctionError](err); !ok || got.Type != "Function.UnknownEvent" {
-		t.Errorf("an unknown event = %v, want it refused", err)
+		t.Errorf("unknown event: got %v, want a rejection", err)
 	}
 }
 
@@ -132,10 +132,10 @@ func TestMain_ReportsStartFailuresInOneLine(t *testing.T) {
 				t.Errorf("exit code %d, want 1", code)
 			}
 			if strings.Contains(p.Log(), "hunter2") {
-				t.Errorf("the log holds the secret:\n%s", p.Log())
+				t.Errorf("the log contains the secret:\n%s", p.Log())
 			}
 			if _, err := p.Invoke(t.Context(), []byte(v2(``))); !errors.Is(err, faastest.ErrExited) {
-				t.Errorf("an event for the dead process = %v, want ErrExited", err)
+				t.Errorf("event for an exited process: got %v, want ErrExited", err)
 			}
 		})
 	}
@@ -169,7 +169,7 @@ func TestMain_LogsJSONWithInvocationIDs(t *testing.T) {
 	p.Shutdown()
 	var line map[string]any
 	if err := json.Unmarshal([]byte(strings.SplitN(p.Log(), "\n", 2)[0]), &line); err != nil {
-		t.Fatalf("the first line is no JSON: %v\n%s", err, p.Log())
+		t.Fatalf("the first line is not JSON: %v\n%s", err, p.Log())
 	}
 	if _, ok := line["timestamp"].(string); !ok {
 		t.Errorf("the line has no timestamp: %v", line)
@@ -195,7 +195,7 @@ func TestMain_LogLevel(t *testing.T) {
 		get(t, p, faastest.FrontV2, "/cost")
 		p.Shutdown()
 		if logged := strings.Contains(p.Log(), "asked"); logged != tt.logged {
-			t.Errorf("%s: an info line is logged: %t, want %t", tt.env, logged, tt.logged)
+			t.Errorf("%s: info line logged = %t, want %t", tt.env, logged, tt.logged)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/voiceassist/gateway/shared/faas"
 )
 
-// rest returns an event of a REST API with these members instead of its own.
+// rest returns an event of a REST API with these members replaced.
 func rest(members string) string {
 	return merge(`{"httpMethod":"GET","path":"/","headers":{},"requestContext":{"domainName":"api.example.org",`+
 		`"identity":{"sourceIp":"203.0.113.7"}}}`, members)
@@ -28,12 +28,12 @@ func TestRequests_UnusualEventsAreServed(t *testing.T) {
 		return v2(`"rawPath":"` + path + `","requestContext":{"domainName":"x.lambda-url.eu.on.aws","http":{"method":"GET"}}`)
 	}
 	tests := []struct{ name, event, want string }{
-		{"a method in small letters is another method", v2(`"requestContext":{"http":{"method":"get"}}`), `get "/" /`},
+		{"a method in lower case is another method", v2(`"requestContext":{"http":{"method":"get"}}`), `get "/" /`},
 		{"an empty path is the root", v2(`"rawPath":""`), `GET "/" /`},
 		{"a path without a slash", v2(`"rawPath":"a"`), `GET "/a" /a`},
 		{"a Function URL that decoded a path", url("/a b%"), `GET "/a b%" /a%20b%25`},
 		{"a Function URL with a query in the path", url("/a?b#c"), `GET "/a?b#c" /a%3Fb%23c`},
-		{"a Function URL that did not", url("/a%20b%25"), `GET "/a b%" /a%20b%25`},
+		{"a Function URL that did not decode a path", url("/a%20b%25"), `GET "/a b%" /a%20b%25`},
 		{"a REST API that decoded a path", rest(`"path":"/ä?"`), `GET "/ä?" /%C3%A4%3F`},
 		{"a REST API with single values only", rest(`"queryStringParameters":{"b":"2 3","a":"1"}`), `GET "/" /?a=1&b=2+3`},
 		{"a load balancer that decoded a query", alb(`"queryStringParameters":{"q":"a b&c#%"}`), `GET "/" /?q=a+b%26c%23%25`},
@@ -62,10 +62,10 @@ func TestRequests_AddressesAreValidOrEmpty(t *testing.T) {
 	remote := tell(func(r *http.Request) any { return r.RemoteAddr })
 	tests := []struct{ name, event, want string }{
 		{"none", alb(``), "0.0.0.0:0"},
-		{"one that is none", v2(`"requestContext":{"http":{"method":"GET","sourceIp":"test-invoke-source-ip"}}`), "0.0.0.0:0"},
-		{"one with its port", alb(`"headers":{"x-forwarded-for":"203.0.113.7:4711"}`), "203.0.113.7:4711"},
+		{"an invalid address", v2(`"requestContext":{"http":{"method":"GET","sourceIp":"test-invoke-source-ip"}}`), "0.0.0.0:0"},
+		{"an address with a port", alb(`"headers":{"x-forwarded-for":"203.0.113.7:4711"}`), "203.0.113.7:4711"},
 		{"IPv6", rest(`"requestContext":{"identity":{"sourceIp":"2001:db8::1"}}`), "[2001:db8::1]:0"},
-		{"of several lines, the last", alb(`"multiValueHeaders":{"x-forwarded-for":["6.6.6.6","7.7.7.7,203.0.113.7"]}`), "203.0.113.7:0"},
+		{"several lines: the last address", alb(`"multiValueHeaders":{"x-forwarded-for":["6.6.6.6","7.7.7.7,203.0.113.7"]}`), "203.0.113.7:0"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -133,7 +133,7 @@ func TestProblems_MatchThoseOfTheHandler(t *testing.T) {
 			`\"code\":\"malformed_request\",\"correlation_id\":\"req-1\"}`,
 	} {
 		if !strings.Contains(string(b), want) {
-			t.Errorf("the answer lacks %s:\n%s", want, b)
+			t.Errorf("the response lacks %s:\n%s", want, b)
 		}
 	}
 }
@@ -143,11 +143,11 @@ func TestFunction_RejectsRecordsOfOtherServices(t *testing.T) {
 	f := job(func(context.Context, faas.Event) error { return nil })
 	event := strings.Replace(queue("a"), "aws:sqs", "aws:kinesis", 1)
 	if b, err := f.Invoke(t.Context(), []byte(event)); err == nil {
-		t.Errorf("Invoke = %s, want it refused", b)
+		t.Errorf("Invoke = %s, want a rejection", b)
 	}
 }
 
-// onceBroken is a log that panics at its first line.
+// onceBroken is a log handler that panics at its first record.
 type onceBroken struct {
 	slog.Handler
 

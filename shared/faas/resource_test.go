@@ -14,7 +14,7 @@ import (
 	"github.com/voiceassist/gateway/shared/faas/secrets/secretstest"
 )
 
-// stack starts a stack and the function that its resource asks.
+// stack starts a stack and the function that backs its resource.
 func stack(t *testing.T, env ...string) (*faastest.Stack, *faastest.Process) {
 	t.Helper()
 	s := faastest.NewStack(t)
@@ -25,8 +25,7 @@ func stack(t *testing.T, env ...string) (*faastest.Stack, *faastest.Process) {
 	return s, p
 }
 
-// ask returns what the stack is answered, at once or after a failure of the
-// function.
+// ask returns the answer to the stack, sent at once or after a failure of the function.
 func ask(t *testing.T, s *faastest.Stack, p *faastest.Process, request []byte) faastest.StackAnswer {
 	t.Helper()
 	if b, err := p.Invoke(t.Context(), request); err != nil || string(b) != "null" {
@@ -36,7 +35,7 @@ func ask(t *testing.T, s *faastest.Stack, p *faastest.Process, request []byte) f
 	case a := <-s.Answers():
 		return a
 	default:
-		t.Fatal("the stack has no answer")
+		t.Fatal("the stack received no answer")
 		return faastest.StackAnswer{}
 	}
 }
@@ -62,7 +61,7 @@ func TestResource_AlwaysAnswersTheStack(t *testing.T) {
 			answered("FAILED", "line one, line two "+strings.Repeat("<é>", 123)+"<…", "physical-1", nil)},
 		{"a panic", "Create", "panic", answered("FAILED", "the function panicked; see its log", "Migration", nil)},
 		{"a deletion does nothing", "Delete", "panic", answered("SUCCESS", "", "physical-1", nil)},
-		{"what is none of these", "Rename", "well", answered("FAILED", "an unknown type of request", "physical-1", nil)},
+		{"an unknown request type", "Rename", "well", answered("FAILED", "an unknown type of request", "physical-1", nil)},
 	} {
 		got := ask(t, s, p, s.Request(t, tt.kind, map[string]any{"Do": tt.do}))
 		if diff := cmp.Diff(tt.want, got); diff != "" {
@@ -105,7 +104,7 @@ func TestResource_RetriesALostAnswer(t *testing.T) {
 	_, err := p.Invoke(t.Context(), s.Request(t, "Create", nil))
 	if got, ok := errors.AsType[*faastest.FunctionError](err); !ok || got.Type != "Function.AnswerNotSent" ||
 		got.Message != "send the answer: status 403" {
-		t.Errorf("an answer that is refused: %v, want the function to fail, so that Lambda invokes it again", err)
+		t.Errorf("refused answer: got %v, want the function to fail so that Lambda retries", err)
 	}
 }
 
@@ -120,11 +119,11 @@ func TestResource_AnswersOnlyAWS(t *testing.T) {
 	} {
 		_, err := p.Invoke(t.Context(), []byte(strings.Replace(good, "https://"+host, bad, 1)))
 		if got, ok := errors.AsType[*faastest.FunctionError](err); !ok || got.Message != "the ResponseURL is none of CloudFormation's" {
-			t.Errorf("%s: %v, want it refused", bad, err)
+			t.Errorf("%s: got %v, want a rejection", bad, err)
 		}
 	}
 	if strings.Contains(p.Log(), "0123456789abcdef\"") {
-		t.Errorf("the log holds the signature of the URL: %s", p.Log())
+		t.Errorf("the log contains the signature of the URL: %s", p.Log())
 	}
 }
 
@@ -148,9 +147,9 @@ func TestResource_ReportsStartFailuresToTheStack(t *testing.T) {
 			if diff := cmp.Diff(answered("FAILED", tt.want, "Migration", nil), got); diff != "" {
 				t.Errorf("answer (-want +got):\n%s", diff)
 			}
-			got = ask(t, s, p, s.Request(t, "Delete", nil)) // which is what follows
+			got = ask(t, s, p, s.Request(t, "Delete", nil)) // as CloudFormation does next
 			if diff := cmp.Diff(answered("SUCCESS", "", "physical-1", nil), got); diff != "" {
-				t.Errorf("a deletion (-want +got):\n%s", diff)
+				t.Errorf("deletion (-want +got):\n%s", diff)
 			}
 		})
 	}
@@ -173,6 +172,6 @@ func TestCommand_ReturnsAnAnswer(t *testing.T) {
 		}
 	}
 	if b, err := start(t).Invoke(t.Context(), []byte(`{"action":"status"}`)); err == nil {
-		t.Errorf("a function without commands answers %s", b)
+		t.Errorf("function without commands: got %s", b)
 	}
 }

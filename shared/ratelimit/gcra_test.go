@@ -36,7 +36,7 @@ func TestTake_RefusalsCostNothing(t *testing.T) {
 	first, _ := b.Take(0)
 	again, allowed := b.Take(first)
 	if allowed || again != first {
-		t.Errorf("a refusal moved %d to %d, %v", first, again, allowed)
+		t.Errorf("a refusal changed %d to %d, %v", first, again, allowed)
 	}
 }
 
@@ -49,15 +49,15 @@ func TestTake_ClockSetBackRefusesForOneInterval(t *testing.T) {
 	}
 	kept, allowed := l.At(noon).Take(kept)
 	if allowed {
-		t.Error("the burst is not used up")
+		t.Error("allowed, want the burst exhausted")
 	}
 	if _, allowed = l.At(noon.Add(12 * time.Second)).Take(kept); !allowed {
-		t.Error("an hour's step of the clock refuses for longer than an interval")
+		t.Error("a clock set back by an hour refuses for longer than one interval")
 	}
 }
 
-// FuzzTake holds the rule to what it promises whatever is kept: never more than
-// the burst in no time, and never longer without one more than an interval.
+// FuzzTake checks the rule for any stored value: it never allows more than the burst at once,
+// and never refuses for longer than one interval.
 func FuzzTake(f *testing.F) {
 	f.Add(int64(0), uint16(5), uint32(60_000))
 	f.Add(int64(math.MaxInt64), uint16(1), uint32(1))
@@ -71,16 +71,16 @@ func FuzzTake(f *testing.F) {
 				passed++
 			}
 			if ok && next <= kept {
-				t.Fatalf("a request that passed left %d after %d", next, kept)
+				t.Fatalf("an allowed request changed %d to %d", next, kept)
 			}
 			kept = next
 		}
 		if passed > l.Burst || first <= noon.UnixMicro() && passed != l.Burst {
-			t.Errorf("%d of %d pass at once, after %d", passed, l.Burst, first)
+			t.Errorf("%d requests pass at once with a burst of %d, after %d", passed, l.Burst, first)
 		}
 		later := noon.Add(l.Window/time.Duration(l.Burst) + time.Microsecond)
 		if _, ok := l.At(later).Take(kept); !ok {
-			t.Errorf("after an interval there is not one more; %d was kept", kept)
+			t.Errorf("refused after an interval; stored %d", kept)
 		}
 	})
 }

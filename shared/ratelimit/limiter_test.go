@@ -20,7 +20,7 @@ import (
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 
-// store is a store in memory that can be broken.
+// A store is a store in memory that can be made to fail.
 type store struct {
 	memory *ratelimit.Memory
 	mu     sync.Mutex
@@ -73,7 +73,7 @@ func ring(tb testing.TB) *keyring.Ring {
 	return r
 }
 
-// limiter returns a limiter under the usual settings but for vars, with s as the
+// limiter returns a limiter with the default settings, except for vars, and with s as the
 // database.
 func limiter(tb testing.TB, ring *keyring.Ring, s ratelimit.Store, report func(error), vars ...string) *ratelimit.Limiter {
 	tb.Helper()
@@ -104,7 +104,7 @@ func TestLimiter_AllowsAfterRetryAfter(t *testing.T) {
 			if !passes(l, ratelimit.Login, home) {
 				t.Fatal("the burst does not pass")
 			}
-			time.Sleep(700 * time.Millisecond) // of the bubble: so that no second is whole
+			time.Sleep(700 * time.Millisecond) // avoids whole seconds
 		}
 		err := l.Client(t.Context(), ratelimit.Login, home).Err()
 		f := fault.Of(err)
@@ -113,14 +113,14 @@ func TestLimiter_AllowsAfterRetryAfter(t *testing.T) {
 		}
 		time.Sleep(f.RetryAfter - time.Millisecond)
 		if passes(l, ratelimit.Login, home) {
-			t.Error("a millisecond too early passes")
+			t.Error("allowed a millisecond too early")
 		}
 		time.Sleep(time.Millisecond)
 		if !passes(l, ratelimit.Login, home) {
-			t.Error("after Retry-After it does not pass")
+			t.Error("refused after Retry-After")
 		}
 		if passes(l, ratelimit.Login, home) {
-			t.Error("two pass after Retry-After")
+			t.Error("two requests allowed after Retry-After")
 		}
 	})
 }
@@ -152,7 +152,7 @@ func TestLimiter_SkipsTheStoreIfMemoryRefuses(t *testing.T) {
 		passes(l, ratelimit.Login, home)
 	}
 	if n := s.asked.Load(); n > 6 {
-		t.Errorf("1000 requests over a limit of 5 made %d questions", n)
+		t.Errorf("1000 requests over a limit of 5 made %d calls to the store", n)
 	}
 }
 
@@ -173,17 +173,17 @@ func TestLimiter_UsesMemoryWhileTheStoreIsDown(t *testing.T) {
 			}
 		}
 		if passed != 2 {
-			t.Errorf("%d pass while the store is down, want the 2 that were left", passed)
+			t.Errorf("%d pass while the store is down, want the remaining 2", passed)
 		}
 		if n := s.asked.Load(); n != 4 {
-			t.Errorf("a store that is down was asked %d times, want once", n-3)
+			t.Errorf("a failing store was called %d times, want once", n-3)
 		}
 		for range 100 { // a hundred seconds
 			passes(l, ratelimit.General, home)
 			time.Sleep(time.Second)
 		}
 		if len(reports) != 2 {
-			t.Errorf("%d reports of 100 seconds, want one a minute", len(reports))
+			t.Errorf("%d reports in 100 seconds, want one a minute", len(reports))
 		}
 		s.set(nil, false)
 		before := s.asked.Load()
@@ -192,7 +192,7 @@ func TestLimiter_UsesMemoryWhileTheStoreIsDown(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		if s.asked.Load() < before+2 || len(reports) != 3 || reports[2] != nil {
-			t.Errorf("the store is back: %d questions, reports %v", s.asked.Load()-before, reports)
+			t.Errorf("after recovery: %d calls, reports %v", s.asked.Load()-before, reports)
 		}
 	})
 }
@@ -223,7 +223,7 @@ func TestLimiter_CountsClientsThatDisconnect(t *testing.T) {
 		l.Client(gone, ratelimit.Login, home)
 	}
 	if passes(l, ratelimit.Login, home) {
-		t.Error("requests that were cancelled were not counted")
+		t.Error("canceled requests were not counted")
 	}
 }
 
@@ -255,7 +255,7 @@ func TestLimiter_CountsIPv6ByNetwork(t *testing.T) {
 		l := limiter(t, ring(t), newStore(), nil, "LOGIN_RATE_LIMIT_PER_MINUTE=1")
 		passes(l, ratelimit.Login, netip.MustParseAddr(test.a))
 		if same := !passes(l, ratelimit.Login, netip.MustParseAddr(test.b)); same != test.same {
-			t.Errorf("%s and %s are one client: %v", test.a, test.b, same)
+			t.Errorf("%s and %s count as one client = %v", test.a, test.b, same)
 		}
 	}
 	nobody := limiter(t, ring(t), newStore(), nil, "LOGIN_RATE_LIMIT_PER_MINUTE=1")
@@ -279,7 +279,7 @@ func TestLimiter_SeparatesPoliciesClientsAndAccounts(t *testing.T) {
 			t.Error(err)
 		}
 		if first() == nil {
-			t.Error("the second passes")
+			t.Error("the second request was allowed")
 		}
 	}
 }
@@ -304,16 +304,16 @@ func TestLimiter_Off(t *testing.T) {
 	l := ratelimit.New(*setting.Of[ratelimit.Settings](config.Map(vars)), nil, ratelimit.Stores{}, time.Now)
 	for range 1000 {
 		if !passes(l, ratelimit.General, home) || !passes(l, ratelimit.Login, home) {
-			t.Fatal("a limit that is off limits")
+			t.Fatal("a disabled limit refused a request")
 		}
 	}
 	if !passes(nil, ratelimit.General, home) {
-		t.Error("no limiter limits")
+		t.Error("a nil limiter refused a request")
 	}
 	h := http.Header{}
 	l.Client(t.Context(), ratelimit.General, home).Header(h)
 	if len(h) != 0 {
-		t.Errorf("a limit that is off is told: %v", h)
+		t.Errorf("a disabled limit is in the header: %v", h)
 	}
 }
 
@@ -350,7 +350,7 @@ func TestRead_SparingUsesTheStoreOnlyForGuardingPolicies(t *testing.T) {
 		before := s.asked.Load()
 		passes(l, policy, home)
 		if got := s.asked.Load() - before; got != want {
-			t.Errorf("%s asks %d times, want %d", policy, got, want)
+			t.Errorf("%s: %d calls to the store, want %d", policy, got, want)
 		}
 	}
 }
@@ -363,7 +363,7 @@ func TestVerdict_WritesStructuredFields(t *testing.T) {
 	if h.Get("RateLimit-Policy") != `"login";q=5;w=60` || h.Get("RateLimit") != `"login";r=4;t=12` {
 		t.Errorf("got %v", h)
 	}
-	// Seconds are rounded up: whoever waits for them has waited long enough.
+	// Seconds are rounded up, so that waiting for them is enough.
 	ratelimit.Verdict{
 		Policy: ratelimit.General, Limit: ratelimit.PerMinute(7), Decision: ratelimit.Decision{Next: 8_571_428 * time.Microsecond},
 	}.Header(h)

@@ -11,7 +11,7 @@ import (
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 
-// key returns the n-th key, spread as MACs are.
+// key returns the nth key, evenly distributed like MACs.
 func key(n uint64) (k ratelimit.Key) {
 	r := rand.New(rand.NewPCG(n, 1))
 	binary.BigEndian.PutUint64(k[:8], r.Uint64())
@@ -42,11 +42,11 @@ func TestMemory_ReportsWhatRemains(t *testing.T) {
 	m, l := ratelimit.NewMemory(1000), ratelimit.PerMinute(5)
 	for want := 4; want >= 0; want-- {
 		if d := m.Take(key(1), l.At(noon)); !d.Allowed || d.Remaining != want || d.Next != 12*time.Second {
-			t.Errorf("got %+v, want %d to remain and more in 12 s", d, want)
+			t.Errorf("got %+v, want %d remaining and the next in 12 s", d, want)
 		}
 	}
 	if d := m.Take(key(1), l.At(noon.Add(time.Second))); d.Allowed || d.Remaining != 0 || d.Next != 11*time.Second {
-		t.Errorf("got %+v, want a refusal for 11 s", d)
+		t.Errorf("got %+v, want a refusal and the next in 11 s", d)
 	}
 }
 
@@ -58,23 +58,23 @@ func TestMemory_IsBounded(t *testing.T) {
 		m.Take(key(n), b)
 	}
 	if m.Len() > capacity {
-		t.Errorf("%d keys are kept, want %d at most", m.Len(), capacity)
+		t.Errorf("%d keys are kept, want at most %d", m.Len(), capacity)
 	}
 }
 
 func TestMemory_ForgetsKeysWithAFullBurst(t *testing.T) {
 	t.Parallel()
 	m, l := ratelimit.NewMemory(ratelimit.Capacity), ratelimit.PerMinute(60)
-	for n := range uint64(20_000) { // ten a second; each is full again after one
+	for n := range uint64(20_000) { // ten a second; each has its full burst after one second
 		m.Take(key(n), l.At(noon.Add(time.Duration(n)*100*time.Millisecond)))
 	}
 	if m.Len() > 1000 {
-		t.Errorf("%d keys are kept, and some ten matter", m.Len())
+		t.Errorf("%d keys are kept, want about ten", m.Len())
 	}
 }
 
-// TestMemory_FloodOfOtherKeysResetsNoLimit is the attack on a bounded memory: fill
-// it with other keys until one's own is forgotten.
+// TestMemory_FloodOfOtherKeysResetsNoLimit attacks a bounded memory: it adds other keys until
+// the attacker's own key would be forgotten.
 func TestMemory_FloodOfOtherKeysResetsNoLimit(t *testing.T) {
 	t.Parallel()
 	const capacity = 6400
@@ -83,7 +83,7 @@ func TestMemory_FloodOfOtherKeysResetsNoLimit(t *testing.T) {
 	for range 5 {
 		m.Take(mine, b)
 	}
-	for n := range uint64(20 * capacity) { // one request each, twenty times what there is room for
+	for n := range uint64(20 * capacity) { // one request each, twenty times the capacity
 		m.Take(key(n), b)
 	}
 	if m.Take(mine, b).Allowed {

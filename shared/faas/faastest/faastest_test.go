@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(faastest.Run(m)) }
 
-// function is a Lambda function in one line.
+// function is a Lambda function written as a Go function.
 type function func(event string) (string, error)
 
 func (f function) Invoke(_ context.Context, payload []byte) ([]byte, error) {
@@ -88,7 +88,7 @@ func TestFront_EncodesBodiesLikeAWS(t *testing.T) {
 	}{
 		{"JSON to an HTTP API", "application/json; charset=utf-8", "{}", faastest.FrontV2, `"body":"{}","isBase64Encoded":false`},
 		{"a form to an HTTP API", "application/x-www-form-urlencoded", "a=1", faastest.FrontV2, `"body":"YT0x","isBase64Encoded":true`},
-		{"text that is none", "text/plain", "\xff", faastest.FrontURL, `"body":"/w==","isBase64Encoded":true`},
+		{"text that is not UTF-8", "text/plain", "\xff", faastest.FrontURL, `"body":"/w==","isBase64Encoded":true`},
 		{"a form to a REST API", "application/x-www-form-urlencoded", "a=1", faastest.FrontV1, `"body":"a=1"`},
 		{"bytes to a load balancer", "image/png", "\x89P", faastest.FrontALB, `"isBase64Encoded":true,"body":"iVA="`},
 	}
@@ -114,7 +114,7 @@ func TestProcess_CallsFailIfTheProcessDies(t *testing.T) {
 		t.Errorf("Invoke = %s, %v; want hello", b, err)
 	}
 	if code := p.Shutdown(); code != -1 {
-		t.Errorf("exit code %d, want -1: it did not ask for SIGTERM", code)
+		t.Errorf("exit code %d, want -1 without SIGTERM", code)
 	}
 	if _, err := p.Invoke(t.Context(), []byte(`{}`)); !errors.Is(err, faastest.ErrExited) {
 		t.Errorf("Invoke = %v, want ErrExited", err)

@@ -12,7 +12,7 @@ func Sign(r *http.Request, body []byte, id string, key, token secret.String, ser
 	return sign(r, body, credentials{id, key, token}, "us-east-1", service, now)
 }
 
-// Hosts returns where the secrets of s are asked for.
+// Hosts returns the hosts that serve the secrets of s.
 func Hosts(s *Source) []string {
 	var hosts []string
 	for _, ref := range s.refs {

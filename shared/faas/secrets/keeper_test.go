@@ -14,7 +14,7 @@ import (
 
 var errDown = errors.New("down")
 
-// A manager is a fetch that can be told what to do.
+// A manager is a configurable source of values.
 type manager struct {
 	value   atomic.Value // string; "" fails
 	takes   atomic.Int64 // time.Duration
@@ -34,7 +34,7 @@ func (m *manager) fetch(ctx context.Context) (*secrets.Values, error) {
 	return secrets.Of("JWT_SECRET", m.value.Load().(string)), nil
 }
 
-// keeper runs test in a bubble, with a Keeper of a manager that holds "one".
+// keeper runs test in a synctest bubble, with a Keeper of a manager that contains "one".
 func keeper(t *testing.T, test func(t *testing.T, m *manager, k *secrets.Keeper)) {
 	t.Helper()
 	t.Parallel()
@@ -45,7 +45,7 @@ func keeper(t *testing.T, test func(t *testing.T, m *manager, k *secrets.Keeper)
 	})
 }
 
-// want checks what a call returned, and how many fetches there were by now.
+// want checks the result of a call and the number of fetches so far.
 func want(t *testing.T, m *manager, value string, fetches int64) func(*secrets.Values, error) {
 	t.Helper()
 	return func(v *secrets.Values, err error) {
@@ -63,7 +63,7 @@ func want(t *testing.T, m *manager, value string, fetches int64) func(*secrets.V
 func TestKeeper_FetchesOnFirstUseAndWhenStale(t *testing.T) {
 	keeper(t, func(t *testing.T, m *manager, k *secrets.Keeper) {
 		if m.fetches.Load() != 0 {
-			t.Error("fetched before anybody asked")
+			t.Error("fetched before the first call")
 		}
 		first, err := k.Values(t.Context())
 		want(t, m, "one", 1)(first, err)
@@ -121,7 +121,7 @@ func TestKeeper_KeepsOldValuesWhileFetchesFail(t *testing.T) {
 		m.value.Store("")
 		pass(secrets.MaxAge)
 		want(t, m, "one", 2)(k.Values(t.Context()))
-		want(t, m, "one", 2)(k.Values(t.Context())) // not every event pays for it
+		want(t, m, "one", 2)(k.Values(t.Context())) // not every event waits for it
 		pass(secrets.RetryAfter)
 		want(t, m, "one", 3)(k.Values(t.Context()))
 		m.value.Store("two")
@@ -191,5 +191,5 @@ func TestKeeper_FetchesTimeOut(t *testing.T) {
 	})
 }
 
-// pass lets d go by, in the time of the bubble.
+// pass advances the time of the bubble by d.
 func pass(d time.Duration) { <-time.After(d) }

@@ -10,8 +10,8 @@ import (
 	"github.com/voiceassist/gateway/shared/faas/secrets/secretstest"
 )
 
-// TestFetch_RDSLoginBecomesTheDatabaseURL holds what becomes of secrets that RDS, its
-// console and AWS's rotation functions write, alone and beside one of ours.
+// TestFetch_RDSLoginBecomesTheDatabaseURL checks secrets as RDS, its console and AWS's
+// rotation functions write them, alone and next to a secret of the project.
 func TestFetch_RDSLoginBecomesTheDatabaseURL(t *testing.T) {
 	t.Parallel()
 	const (
@@ -26,28 +26,28 @@ func TestFetch_RDSLoginBecomesTheDatabaseURL(t *testing.T) {
 		url, direct         string
 		ignored             int
 	}{
-		{"as a rotation function keeps it", whole, "", login + "db.example.org:5433/gateway?sslmode=verify-full", "", 2},
+		{"as written by a rotation function", whole, "", login + "db.example.org:5433/gateway?sslmode=verify-full", "", 2},
 		{
-			"with the least there may be", `{"host":"::1","username":"app","password":""}`, "",
+			"with the required members only", `{"host":"::1","username":"app","password":""}`, "",
 			"postgres://app:@[::1]:5432/postgres?sslmode=verify-full", "", 0,
 		},
 		{
-			"with the port as text, and how to encrypt", `{"host":"h","port":"6432","sslmode":"require","username":"a","password":"b","engine":"aurora-postgresql"}`, "",
+			"with the port as text, and an sslmode", `{"host":"h","port":"6432","sslmode":"require","username":"a","password":"b","engine":"aurora-postgresql"}`, "",
 			"postgres://a:b@h:6432/postgres?sslmode=require", "", 0,
 		},
 		{
-			"into the addresses of another secret", ours, managed,
+			"merged into the URLs of another secret", ours, managed,
 			login + "proxy.example.org/gateway?sslmode=verify-full", "postgresql" + login[8:] + "db.example.org/gateway", 0,
 		},
 		{
-			"in any order, and with a host of its own that somebody else replaced", whole, ours,
+			"in any order, with a host that the other secret replaces", whole, ours,
 			login + "proxy.example.org/gateway?sslmode=verify-full", "postgresql" + login[8:] + "db.example.org/gateway", 2,
 		},
-		{"the first of two", `{"username":"one","password":"1","host":"h"}`, whole, "postgres://one:1@h:5432/postgres?sslmode=verify-full", "", 2},
-		{"not where a user is named", `{"DATABASE_URL":"postgres://root@h/db"}`, managed, "postgres://root@h/db", "", 0},
-		{"nor in the query", `{"DATABASE_URL":"postgres://h/db?user=root"}`, managed, "postgres://h/db?user=root", "", 0},
-		{"nor in what is no URL", `{"DATABASE_URL":"host=h user=root"}`, managed, "host=h user=root", "", 0},
-		{"alone it leads nowhere", managed, "", "", "", 0},
+		{"two logins: the first wins", `{"username":"one","password":"1","host":"h"}`, whole, "postgres://one:1@h:5432/postgres?sslmode=verify-full", "", 2},
+		{"a URL with a user stays unchanged", `{"DATABASE_URL":"postgres://root@h/db"}`, managed, "postgres://root@h/db", "", 0},
+		{"a URL with a user in the query stays unchanged", `{"DATABASE_URL":"postgres://h/db?user=root"}`, managed, "postgres://h/db?user=root", "", 0},
+		{"a connection string stays unchanged", `{"DATABASE_URL":"host=h user=root"}`, managed, "host=h user=root", "", 0},
+		{"a login without a host", managed, "", "", "", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -63,20 +63,20 @@ func TestFetch_RDSLoginBecomesTheDatabaseURL(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := get(v, "DATABASE_URL"); got != tt.url {
-				t.Errorf("DATABASE_URL is %s, want %s", got, tt.url)
+				t.Errorf("got DATABASE_URL %s, want %s", got, tt.url)
 			}
 			if got := get(v, "MIGRATE_DATABASE_URL"); got != tt.direct {
-				t.Errorf("MIGRATE_DATABASE_URL is %s, want %s", got, tt.direct)
+				t.Errorf("got MIGRATE_DATABASE_URL %s, want %s", got, tt.direct)
 			}
 			if v.Ignored() != tt.ignored {
 				t.Errorf("%d members were ignored, want %d", v.Ignored(), tt.ignored)
 			}
 			if shown := fmt.Sprintf("%v %+v %#v", v, v, v); strings.Contains(shown, "w%") || strings.Contains(shown, "app") {
-				t.Errorf("the login shows in %s", shown)
+				t.Errorf("the login appears in %s", shown)
 			}
 		})
 	}
-	t.Run("the driver reads it as it was", func(t *testing.T) {
+	t.Run("the driver parses the original values", func(t *testing.T) {
 		t.Parallel()
 		server := secretstest.New(t)
 		server.PutText("first", whole)

@@ -31,7 +31,7 @@ func environment(lines ...string) *config.Env {
 	return config.Map(m)
 }
 
-// source returns what a function reads that has the variables.
+// source returns the Source of a function with these variables.
 func source(t *testing.T, lines ...string) *secrets.Source {
 	t.Helper()
 	env := environment(lines...)
@@ -81,7 +81,7 @@ func TestFetch_RejectsInvalidSecretsWithoutQuotingThem(t *testing.T) {
 		{"nothing", "null", "secret app: its value is not a JSON object"},
 		{"broken JSON", `{"JWT_SECRET":"` + password, "secret app: its value is not a JSON object"},
 		{"more than an object", `{"JWT_SECRET":"` + password + `"} x`, "secret app: its value is not a JSON object"},
-		{"a setting that is no string", `{"JWT_SECRET":["` + password + `"]}`, "secret app: its member JWT_SECRET is no string"},
+		{"a setting that is not a string", `{"JWT_SECRET":["` + password + `"]}`, "secret app: its member JWT_SECRET is no string"},
 		{"a setting that is null", `{"JWT_SECRET":null}`, "secret app: its member JWT_SECRET is no string"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -114,14 +114,14 @@ func TestFetch_RetriesTransientFailuresOnce(t *testing.T) {
 		wantCalls       int
 		wantCode, error string
 	}{
-		{"a failure of theirs", 1, 500, "InternalServiceError", 2, "", ""},
+		{"a server error", 1, 500, "InternalServiceError", 2, "", ""},
 		{"throttled", 1, 400, "ThrottlingException", 2, "", ""},
 		{"throttled by status", 1, 429, "", 2, "", ""},
-		{"a failure that lasts", 9, 503, "InternalServiceError", 2, "InternalServiceError",
+		{"a permanent server error", 9, 503, "InternalServiceError", 2, "InternalServiceError",
 			"secret app: InternalServiceError (status 503)"},
 		{"no permission", 9, 400, "AccessDeniedException", 1, "AccessDeniedException",
 			"secret app: AccessDeniedException (status 400)"},
-		{"a code that is none", 9, 400, "<b>" + password, 1, "", "secret app: status 400"},
+		{"an invalid code", 9, 400, "<b>" + password, 1, "", "secret app: status 400"},
 		{"a redirect", 9, 307, "", 1, "", "secret app: status 307"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -156,10 +156,10 @@ func TestFetch_ErrorsOmitWhatAWSEchoes(t *testing.T) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	if server.Refused() != 1 {
-		t.Errorf("%d requests refused, want 1", server.Refused())
+		t.Errorf("%d requests were refused, want 1", server.Refused())
 	}
 	if got := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(got, secretstest.SessionToken) {
-		t.Errorf("the error holds the session token: %s", got)
+		t.Errorf("the error contains the session token: %s", got)
 	}
 	_, err = source(t, server.Env("gone")...).Fetch(t.Context())
 	if want := "secret gone: ResourceNotFoundException (status 400)"; err == nil || err.Error() != want {
@@ -175,7 +175,7 @@ func TestFetch_TimesOut(t *testing.T) {
 		return "AWS_ENDPOINT_URL_SECRETS_MANAGER=" + s.URL
 	}
 	base := secretstest.New(t).Env("app")
-	t.Run("an answer without end", func(t *testing.T) {
+	t.Run("an unbounded response", func(t *testing.T) {
 		t.Parallel()
 		_, err := source(t, append(base, answers(func(w http.ResponseWriter, _ *http.Request) {
 			for {
@@ -185,10 +185,10 @@ func TestFetch_TimesOut(t *testing.T) {
 			}
 		}))...).Fetch(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "more than 524288 bytes") {
-			t.Errorf("got %v, want it cut off", err)
+			t.Errorf("got %v, want a size limit", err)
 		}
 	})
-	t.Run("no JSON", func(t *testing.T) {
+	t.Run("not JSON", func(t *testing.T) {
 		t.Parallel()
 		_, err := source(t, append(base, answers(func(w http.ResponseWriter, _ *http.Request) {
 			io.WriteString(w, password)
@@ -197,7 +197,7 @@ func TestFetch_TimesOut(t *testing.T) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	})
-	t.Run("nobody there, and no time left", func(t *testing.T) {
+	t.Run("no server, canceled", func(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -215,18 +215,18 @@ func TestRead_ReportsMistakesWithoutQuotingThem(t *testing.T) {
 	const item = "SECRETS_ARNS has an item that is neither; it must be up to 8 ARNs of Secrets Manager secrets, or names beside AWS_REGION, separated by commas"
 	for _, tt := range []struct{ name, list, region, want string }{
 		{"an ARN", arn, "", ""},
-		{"of China", strings.NewReplacer("aws:s", "aws-cn:s", "eu-central-1", "cn-north-1").Replace(arn), "", ""},
-		{"of the US government", strings.NewReplacer("aws:s", "aws-us-gov:s", "eu-central", "us-gov-west").Replace(arn), "", ""},
+		{"an ARN of China", strings.NewReplacer("aws:s", "aws-cn:s", "eu-central-1", "cn-north-1").Replace(arn), "", ""},
+		{"an ARN of the US government", strings.NewReplacer("aws:s", "aws-us-gov:s", "eu-central", "us-gov-west").Replace(arn), "", ""},
 		{"a name", "gateway/prod_1", "eu-central-1", ""},
 		{"a name without a region", "app", "", item},
-		{"a partition that is none", strings.Replace(arn, "aws", "evil", 1), "eu-central-1", item},
+		{"an unknown partition", strings.Replace(arn, "aws", "evil", 1), "eu-central-1", item},
 		{"a region of another partition", strings.Replace(arn, "eu-central-1", "cn-north-1", 1), "eu-central-1", item},
 		{"a region that is an address", strings.Replace(arn, "eu-central-1", "evil.example.org/", 1), "", item},
 		{"another service", strings.Replace(arn, "secretsmanager", "ssm", 1), "eu-central-1", item},
 		{"a setting", `{"JWT_SECRET":"` + password + `"}`, "eu-central-1", item},
-		{"half an ARN", "arn:aws:secretsmanager:eu-central-1", "eu-central-1", item},
-		{"a region that is none", "app", "EU!", item},
-		{"a name without end", strings.Repeat("a", 520), "eu-central-1", item},
+		{"an incomplete ARN", "arn:aws:secretsmanager:eu-central-1", "eu-central-1", item},
+		{"an invalid region", "app", "EU!", item},
+		{"a name that is too long", strings.Repeat("a", 520), "eu-central-1", item},
 		{"too many", strings.Repeat("a,", 9), "eu-central-1", "SECRETS_ARNS is too long a list;" + strings.SplitN(item, ";", 2)[1]},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -269,7 +269,7 @@ func TestRead_UsesTheEndpointOfTheSecretsRegion(t *testing.T) {
 	} {
 		s := source(t, "SECRETS_ARNS="+arn, "AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b")
 		if got := secrets.Hosts(s); len(got) != 1 || got[0] != want {
-			t.Errorf("%s is asked for at %v, want %s", arn, got, want)
+			t.Errorf("%s: got host %v, want %s", arn, got, want)
 		}
 	}
 }
@@ -288,7 +288,7 @@ func TestValues_NeverPrintThemselves(t *testing.T) {
 	fmt.Fprintf(&out, "%v %+v %#v %v %+v %#v", v, v, v, s, s, s)
 	for _, secret := range []string{password, secretstest.SecretKey, secretstest.SessionToken} {
 		if strings.Contains(out.String(), secret) {
-			t.Errorf("%s shows in %s", secret, out.String())
+			t.Errorf("%s appears in %s", secret, out.String())
 		}
 	}
 }

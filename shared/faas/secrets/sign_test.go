@@ -11,8 +11,8 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
-// Key, time, signatures and the names of the cases are those of AWS's user guide
-// and of its test suite for signers (aws-sig-v4-test-suite).
+// Key, time, signatures and case names are from AWS's user guide and its test suite for
+// signers (aws-sig-v4-test-suite).
 const (
 	exampleID  = "AKIDEXAMPLE"
 	exampleKey = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"

@@ -56,7 +56,7 @@ func TestStore_KeysExpireAndContainNoAddress(t *testing.T) {
 	}
 	ttl, err := c.PTTL(t.Context(), names[0]).Result()
 	if err != nil || ttl <= 0 || ttl > 12*time.Second {
-		t.Errorf("the key lives for %v, %v; it is at its full burst in 12 s", ttl, err)
+		t.Errorf("got a TTL of %v, %v; the full burst is available in 12 s", ttl, err)
 	}
 }
 
@@ -77,8 +77,8 @@ func limiter(tb testing.TB, u *url.URL, now func() time.Time, report func(error)
 	return l
 }
 
-// TestStore_RecoversFromAnOutage kills the server under a limiter and starts it
-// again: requests stay limited, and the store is used again.
+// TestStore_RecoversFromAnOutage kills the server of a limiter and restarts it: requests stay
+// limited, and the store is used again.
 func TestStore_RecoversFromAnOutage(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -98,14 +98,14 @@ func TestStore_RecoversFromAnOutage(t *testing.T) {
 	}
 	server.Stop()
 	if got := passed(50); got != 2 {
-		t.Errorf("%d pass while Redis is down, want the 2 that were left", got)
+		t.Errorf("%d pass while Redis is down, want the remaining 2", got)
 	}
 	last := func() error { return reports[len(reports)-1] }
 	if len(reports) == 0 || last() == nil {
 		t.Fatalf("reported %v", reports)
 	}
 	server.Restart(t)
-	// On a busy machine Redis, too, may take longer than is waited for it.
+	// On a busy machine, Redis may also exceed the timeout.
 	const tries = 100
 	for try := 1; last() != nil; try++ {
 		now = now.Add(time.Minute)
@@ -120,12 +120,12 @@ func TestStore_RecoversFromAnOutage(t *testing.T) {
 
 func TestStore_DoesNotWaitForASlowServer(t *testing.T) {
 	t.Parallel()
-	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections and never responds
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	came := make(chan net.Addr, 101) // those who connected, in order
+	came := make(chan net.Addr, 101) // client addresses in order
 	go func() {
 		for {
 			conn, err := silent.Accept()
@@ -136,7 +136,7 @@ func TestStore_DoesNotWaitForASlowServer(t *testing.T) {
 			came <- conn.RemoteAddr()
 		}
 	}()
-	noon := func() time.Time { return ratelimittest.Noon } // in which nobody asks a second time
+	noon := func() time.Time { return ratelimittest.Noon } // too early for a second attempt
 	l := limiter(t, &url.URL{Scheme: "redis", Host: silent.Addr().String()}, noon, func(error) {})
 	for range 100 {
 		l.Account(t.Context(), ratelimit.Login, "ada@example.org")
@@ -154,7 +154,7 @@ func TestStore_DoesNotWaitForASlowServer(t *testing.T) {
 		asked++
 	}
 	if asked != 1 {
-		t.Errorf("of 100 requests %d waited for the server, want the first alone", asked)
+		t.Errorf("%d of 100 requests waited for the server, want only the first", asked)
 	}
 }
 
