@@ -39,7 +39,7 @@ func requirements(t *testing.T) (page string, rows []requirement) {
 	return string(b), rows
 }
 
-// TestASVS_ListsEveryRequirementOnce holds that each of the standard's chapters is
+// TestASVS_ListsEveryRequirementOnce checks that each of the standard's chapters is
 // answered, once, and that the page counts its answers right.
 func TestASVS_ListsEveryRequirementOnce(t *testing.T) {
 	t.Parallel()
@@ -70,7 +70,7 @@ func TestASVS_ListsEveryRequirementOnce(t *testing.T) {
 	}
 }
 
-// TestASVS_NamesExistingTests holds that what is said to be held is held by
+// TestASVS_NamesExistingTests checks that what is said to be held is held by
 // tests that exist, and that what is said to be written is.
 func TestASVS_NamesExistingTests(t *testing.T) {
 	t.Parallel()

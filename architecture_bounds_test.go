@@ -25,7 +25,7 @@ func boundRows(t *testing.T) (rows []string) {
 	return rows
 }
 
-// TestBounds_AreTested holds that every bound names tests that exist.
+// TestBounds_AreTested checks that every bound names tests that exist.
 func TestBounds_AreTested(t *testing.T) {
 	t.Parallel()
 	name := regexp.MustCompile("`([a-z0-9/]+)\\.(Test\\w+)`")
@@ -36,13 +36,13 @@ func TestBounds_AreTested(t *testing.T) {
 		}
 		for _, m := range names {
 			if !strings.Contains(testsOf(t, m[1]), "\nfunc "+m[2]+"(") {
-				t.Errorf("there is no %s in %q", m[2], m[1])
+				t.Errorf("%s not found in %q", m[2], m[1])
 			}
 		}
 	}
 }
 
-// TestBounds_AreComplete holds that every table of the schema, and every call
+// TestBounds_AreComplete checks that every table of the schema, and every call
 // that answers with an array, has a row.
 func TestBounds_AreComplete(t *testing.T) {
 	t.Parallel()

@@ -14,7 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// TestDocs_EveryPageIsListed holds that readers find every page: the contents
+// TestDocs_EveryPageIsListed checks that readers find every page: the contents
 // list it, or the index of decisions does.
 func TestDocs_EveryPageIsListed(t *testing.T) {
 	t.Parallel()
@@ -110,7 +110,7 @@ func TestDocs_TourNamesTheCode(t *testing.T) {
 	}
 }
 
-// TestDocs_DeliverablesAreTested holds that the table of deliverables has each
+// TestDocs_DeliverablesAreTested checks that the table of deliverables has each
 // that the plan asks for, with a file and a test that exist.
 func TestDocs_DeliverablesAreTested(t *testing.T) {
 	t.Parallel()
@@ -129,7 +129,7 @@ func TestDocs_DeliverablesAreTested(t *testing.T) {
 		for _, m := range tests {
 			source := testsOf(t, m[1])
 			if !strings.Contains(source, "\nfunc "+m[2]+"(") || !strings.Contains(source, `"`+m[3]) {
-				t.Errorf("there is no %s in %q", m[0], m[1])
+				t.Errorf("%s not found in %q", m[0], m[1])
 			}
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/voiceassist/gateway/shared/faas/faastest"
 )
 
-// TestFunctions_LinkOnlyWhatTheyNeed holds the weight of cold starts: what every
+// TestFunctions_LinkOnlyWhatTheyNeed checks the weight of cold starts: what every
 // function would pay for belongs to the functions named here, and to no other.
 func TestFunctions_LinkOnlyWhatTheyNeed(t *testing.T) {
 	t.Parallel()

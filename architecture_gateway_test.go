@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestGateway_ImportsNoTestCode holds that the gateway imports neither the
+// TestGateway_ImportsNoTestCode checks that the gateway imports neither the
 // Nextcloud for development, which only cmd/devcloud runs, nor another package for
 // tests.
 func TestGateway_ImportsNoTestCode(t *testing.T) {

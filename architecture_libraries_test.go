@@ -15,7 +15,7 @@ import (
 	"github.com/voiceassist/gateway/shared/faas/faastest"
 )
 
-// TestLibraries_AreUsed holds that the libraries the gateway was asked to
+// TestLibraries_AreUsed checks that the libraries the gateway was asked to
 // stand on are in its executables, and that these are used which do what they are there for.
 func TestLibraries_AreUsed(t *testing.T) {
 	t.Parallel()

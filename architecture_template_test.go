@@ -261,7 +261,7 @@ func TestTemplate_EveryFunctionHasLogsAndAlarms(t *testing.T) {
 	}
 }
 
-// TestTemplate_MigratesFirst holds that the schema is brought up to date before
+// TestTemplate_MigratesFirst checks that the schema is brought up to date before
 // anything that relies on it is replaced.
 func TestTemplate_MigratesFirst(t *testing.T) {
 	t.Parallel()
@@ -360,7 +360,7 @@ func TestSamconfig_SetsParametersOfTheTemplate(t *testing.T) {
 	}
 }
 
-// TestEvents_OneForEachFunction holds that every function can be tried with
+// TestEvents_OneForEachFunction checks that every function can be tried with
 // sam local invoke.
 func TestEvents_OneForEachFunction(t *testing.T) {
 	t.Parallel()

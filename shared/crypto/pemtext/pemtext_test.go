@@ -206,7 +206,7 @@ func TestUnescape(t *testing.T) {
 	}
 }
 
-// FuzzPrivateKey holds that no text makes it panic and that no error is longer
+// FuzzPrivateKey checks that no text makes it panic and that no error is longer
 // than a line or quotes what stands between the lines of a block.
 func FuzzPrivateKey(f *testing.F) {
 	for _, kind := range []string{"PRIVATE KEY", "EC PRIVATE KEY", "CERTIFICATE", "X"} {

@@ -18,7 +18,7 @@ func TestAdmin_WrongPasswordIsOneAttempt(t *testing.T) {
 	r.only(t, doctor.Failed, "admin", "rejected", "before you try again")
 	r.want(t, doctor.Skipped, "scratch-account", "the check admin failed")
 	if n := w.withCredentials(""); w.cloud.FailedLogins() != 1 || n != 1 {
-		t.Errorf("%d strikes by %d calls, want one by one", w.cloud.FailedLogins(), n)
+		t.Errorf("got %d failed logins by %d calls, want one by one", w.cloud.FailedLogins(), n)
 	}
 }
 
@@ -114,7 +114,7 @@ func TestAdmin(t *testing.T) {
 			c.arrange(t, w)
 			w.examine(t).want(t, c.level, c.check, c.words...)
 			if w.cloud.FailedLogins() != 0 {
-				t.Errorf("%d strikes", w.cloud.FailedLogins())
+				t.Errorf("got %d failed logins", w.cloud.FailedLogins())
 			}
 		})
 	}

@@ -29,7 +29,7 @@ func TestExamine_HealthyServerHasNoFindings(t *testing.T) {
 		}
 		w.cleared(t)
 		if n := w.withCredentials("/cloud/user"); w.cloud.FailedLogins() != 0 || n == 0 {
-			t.Errorf("%d strikes, %d calls", w.cloud.FailedLogins(), n)
+			t.Errorf("got %d failed logins, %d calls", w.cloud.FailedLogins(), n)
 		}
 	}
 }

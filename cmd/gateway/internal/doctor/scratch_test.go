@@ -56,7 +56,7 @@ func TestScratch(t *testing.T) {
 			w.examine(t).only(t, doctor.Failed, c.check, c.words...)
 			w.cleared(t)
 			if w.cloud.FailedLogins() != 0 {
-				t.Errorf("%d strikes", w.cloud.FailedLogins())
+				t.Errorf("got %d failed logins", w.cloud.FailedLogins())
 			}
 		})
 	}
@@ -111,7 +111,7 @@ func TestAdmin_RefusedCredentialsAreNotRetried(t *testing.T) {
 			}, nextcloudtest.On(c.method, c.suffix)))
 			w.examine(t).only(t, doctor.Failed, c.check, "rejected")
 			if w.cloud.FailedLogins() != 1 {
-				t.Errorf("%d strikes, want one", w.cloud.FailedLogins())
+				t.Errorf("got %d failed logins, want one", w.cloud.FailedLogins())
 			}
 		})
 	}

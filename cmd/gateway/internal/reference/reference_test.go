@@ -74,7 +74,7 @@ func TestOpenAPI_IsServedUnchanged(t *testing.T) {
 		t.Errorf("got %d and %d bytes, want the document", rec.Code, rec.Body.Len())
 	}
 	if got := rec.Header().Get("Content-Type"); got != "application/json" {
-		t.Errorf("Content-Type is %q", got)
+		t.Errorf("got Content-Type %q", got)
 	}
 	if got := rec.Header().Get("Content-Security-Policy"); got != "" {
 		t.Errorf("the document has a policy of its own: %q", got)
@@ -128,7 +128,7 @@ func TestFiles_KeepTheCommonHeaders(t *testing.T) {
 		t.Errorf("HEAD got %d, %d bytes, %v", rec.Code, rec.Body.Len(), h)
 	}
 	if !strings.Contains(h.Get("Content-Security-Policy"), "style-src 'self'") {
-		t.Errorf("the policy is %q", h.Get("Content-Security-Policy"))
+		t.Errorf("got policy %q", h.Get("Content-Security-Policy"))
 	}
 }
 
@@ -193,7 +193,7 @@ func TestPage_ShowsEveryOperation(t *testing.T) {
 	}
 }
 
-// TestPage_LoadsWhatItsPolicyAllows holds the page to its policy: scripts and
+// TestPage_LoadsWhatItsPolicyAllows checks the page to its policy: scripts and
 // styles are files of this origin, which are there, and nothing is inline.
 func TestPage_LoadsWhatItsPolicyAllows(t *testing.T) {
 	t.Parallel()
@@ -201,7 +201,7 @@ func TestPage_LoadsWhatItsPolicyAllows(t *testing.T) {
 	policy := rec.Header().Get("Content-Security-Policy")
 	for _, want := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"} {
 		if !strings.Contains(policy+";", want+";") {
-			t.Errorf("the policy is %q, want %s in it", policy, want)
+			t.Errorf("got policy %q, want %s in it", policy, want)
 		}
 	}
 	loaded := assets(t, rec.Body.String())
@@ -278,7 +278,7 @@ func scan(t *testing.T, page string) (ids, links []string, text string) {
 	return ids, links, b.String()
 }
 
-// TestPage_ShowsSharedResponsesOnce holds that what many calls return in the same
+// TestPage_ShowsSharedResponsesOnce checks that what many calls return in the same
 // way is described once, and that every link within the text leads somewhere.
 func TestPage_ShowsSharedResponsesOnce(t *testing.T) {
 	t.Parallel()
