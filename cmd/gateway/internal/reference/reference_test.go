@@ -193,7 +193,7 @@ func TestPage_ShowsEveryOperation(t *testing.T) {
 	}
 }
 
-// TestPage_LoadsWhatItsPolicyAllows checks the page to its policy: scripts and
+// TestPage_LoadsWhatItsPolicyAllows checks the page against its policy: scripts and
 // styles are files of this origin, which are there, and nothing is inline.
 func TestPage_LoadsWhatItsPolicyAllows(t *testing.T) {
 	t.Parallel()
