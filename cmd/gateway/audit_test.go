@@ -133,7 +133,7 @@ func TestAuditList(t *testing.T) {
 		out, _ := c.do(0, append([]string{"audit", "list", "--json"}, args...)...)
 		n := 0
 		for line := range strings.Lines(out) {
-			var e auditLine
+			var e eventJSON
 			if err := json.Unmarshal([]byte(line), &e); err != nil || e.Event != "logged_in" || e.Address != "192.0.2.7" {
 				t.Errorf("%v: %s", err, line)
 			}
