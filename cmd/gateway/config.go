@@ -76,7 +76,7 @@ func configDocsCommand() *cobra.Command {
 			doc := struct {
 				Groups settings.Groups `json:"groups"`
 			}{describe()}
-			return writeResult(c, doc, func(w io.Writer) { io.WriteString(w, doc.Groups.Markdown()) }) //nolint:errcheck // w keeps its error
+			return writeResult(c, doc, func(w io.Writer) { io.WriteString(w, doc.Groups.Markdown()) }) //nolint:errcheck // w returns its first error later
 		},
 	}
 }
@@ -95,12 +95,12 @@ func configExampleCommand() *cobra.Command {
 			doc := struct {
 				Text string `json:"text"`
 			}{text}
-			return writeResult(c, doc, func(w io.Writer) { io.WriteString(w, text) }) //nolint:errcheck // w keeps its error
+			return writeResult(c, doc, func(w io.Writer) { io.WriteString(w, text) }) //nolint:errcheck // w returns its first error later
 		},
 	}
 }
 
-// examine reads all settings as the server and migrations do, and reports them. It
+// examine reads all settings as the server and migrations do, and reports on them. It
 // creates, changes and contacts nothing.
 func examine(vars *variables) *configcheck.Report {
 	env, err := vars.read()
@@ -108,7 +108,7 @@ func examine(vars *variables) *configcheck.Report {
 		return configcheck.Unreadable(err)
 	}
 	readServer(env)
-	kept, err := rehearse(vars, env)
+	kept, err := checkSettings(vars, env)
 	if env.Secret("MIGRATE_DATABASE_URL") != "" {
 		err = env.Load(new(postgres.DirectSettings))
 	}

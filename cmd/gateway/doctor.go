@@ -35,7 +35,7 @@ where the settings are invalid.`,
 			}
 			p := printer{out: c.OutOrStdout()}
 			if !asJSON(c) {
-				config.Tell = p.tell
+				config.Tell = p.print
 			}
 			all := doctor.Examine(c.Context(), config)
 			p.flush()
@@ -56,19 +56,20 @@ where the settings are invalid.`,
 	return c
 }
 
-// A printer writes findings for people as they come: a line each, the cure
-// below it. What is skipped for one reason shares a line.
+// A printer writes findings for people as they come: one line each, with the remedy
+// below it. Checks that are skipped for the same reason share a line.
 type printer struct {
 	out     io.Writer
 	skipped string // checks, separated by commas
-	why     string
+	reason  string // why they are skipped
 }
 
-func (p *printer) tell(f doctor.Finding) {
+// print writes the finding, or postpones it if its check was skipped.
+func (p *printer) print(f doctor.Finding) {
 	if f.Level == doctor.Skipped {
-		if p.why != f.Text {
+		if p.reason != f.Text {
 			p.flush()
-			p.why = f.Text
+			p.reason = f.Text
 		} else {
 			p.skipped += ", "
 		}
@@ -82,19 +83,19 @@ func (p *printer) tell(f doctor.Finding) {
 	}
 }
 
-// flush writes what was skipped so far.
+// flush writes the line of skipped checks, if there are any.
 func (p *printer) flush() {
 	if p.skipped != "" {
-		p.line(doctor.Skipped, p.skipped, p.why)
+		p.line(doctor.Skipped, p.skipped, p.reason)
 	}
-	p.skipped, p.why = "", ""
+	p.skipped, p.reason = "", ""
 }
 
 func (p *printer) line(level doctor.Level, check, text string) {
 	fmt.Fprintf(p.out, "%-8s %s: %s\n", level, check, text)
 }
 
-// writeFindings writes findings for machines.
+// writeFindings writes findings as one JSON document.
 func writeFindings(out io.Writer, all []doctor.Finding) error {
 	type finding struct {
 		Check string  `json:"check"`

@@ -6,21 +6,22 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const nextKey = "next" // of the annotation that says what to do after a command
+const nextKey = "next" // of the annotation with the text under "Next:"
 
-// next returns the annotation that help prints under "Next:".
+// next returns the annotation that help prints under "Next:": what to do after the
+// command.
 func next(text string) map[string]string { return map[string]string{nextKey: text} }
 
-// hint prints what to do next on stderr, where a person sits before it.
+// hint prints what to do next, if stderr is a terminal.
 func hint(c *cobra.Command, format string, args ...any) {
 	if s, ok := c.ErrOrStderr().(*screen); ok && s.width != nil {
 		notice(c, "Next: "+format, args...)
 	}
 }
 
-// helpful puts "Next:" behind the examples of every command's help, and adds the
-// help topics.
-func helpful(root *cobra.Command) {
+// extendHelp adds "Next:" to the help of every command, after the examples, and adds
+// the help topics.
+func extendHelp(root *cobra.Command) {
 	root.SetUsageTemplate(strings.NewReplacer(
 		"{{if .Runnable}}", "{{if and .Runnable (not .HasAvailableSubCommands)}}",
 		"{{.Example}}{{end}}", "{{.Example}}{{end}}{{with .Annotations."+nextKey+"}}\n\nNext:\n  {{.}}{{end}}",

@@ -1,5 +1,9 @@
-// Command gateway is the whole VoiceAssist gateway in one binary: the server
-// over HTTPS, the migrations of its schema, and what an operator does by hand.
+// Command gateway is the VoiceAssist gateway in one binary: the HTTPS server, the
+// migrations of its database, and the commands of operators.
+//
+// Each command has a file that parses its arguments, calls the code that does the
+// work, and prints the result. Rules are in the packages below internal and in
+// shared. Begin with root, the tree of all commands.
 package main
 
 import (
@@ -23,8 +27,8 @@ func main() {
 	os.Exit(code)
 }
 
-// run executes one command and returns the exit code. What went wrong is on stderr,
-// one line for each mistake.
+// run executes one command and returns the exit code. It writes errors to stderr, one
+// line for each mistake.
 func run(
 	ctx context.Context, args []string, lookup func(string) (string, bool), stdout, stderr io.Writer,
 ) int {
@@ -72,7 +76,7 @@ Without any, "gateway serve" starts with an embedded database in .data.`,
 	c.SetOut(stdout)
 	c.SetErr(stderr)
 	addOutput(c)
-	strict(c)
+	makeStrict(c)
 	return c
 }
 

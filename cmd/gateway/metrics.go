@@ -13,7 +13,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/version"
 )
 
-// metrics counts what the server does, for GET /metrics on METRICS_ADDR.
+// metrics are the metrics of the server, for GET /metrics on METRICS_ADDR.
 type metrics struct {
 	registry   *prometheus.Registry
 	duration   *prometheus.HistogramVec
@@ -26,7 +26,7 @@ func newMetrics() *metrics {
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "gateway_http_request_duration_seconds",
 			Help: "How long requests took, by the route's pattern, the method and the status.",
-			// From a token check over the bcrypt of a login to the request's limit.
+			// From a token check to a login with bcrypt to the timeout of requests.
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 25},
 		}, []string{"route", "method", "status"}),
 		statements: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -45,8 +45,8 @@ func newMetrics() *metrics {
 	return m
 }
 
-// observe counts one answer. Methods that no route takes share one label, or a
-// client could make as many series as it likes.
+// observe counts one response. Requests that match no route share one method label;
+// otherwise, a client could create any number of series.
 func (m *metrics) observe(e endpoint.Event) {
 	method := e.Method
 	if e.Route == "" {
@@ -55,7 +55,7 @@ func (m *metrics) observe(e endpoint.Event) {
 	m.duration.WithLabelValues(e.Route, method, strconv.Itoa(e.Status)).Observe(e.Took.Seconds())
 }
 
-// statement counts one statement of the store.
+// statement counts one database statement.
 func (m *metrics) statement(took time.Duration) { m.statements.Observe(took.Seconds()) }
 
 func (m *metrics) handler() http.Handler {

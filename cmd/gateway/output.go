@@ -13,19 +13,19 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// A format is how a command prints its result on stdout.
+// A format is the format of a command's result on stdout.
 type format string
 
 const (
 	tableFormat format = "table" // for people
-	jsonFormat  format = "json"  // for programs: one document, see the help topic "output"
+	jsonFormat  format = "json"  // for programs: one document; see the help topic "output"
 )
 
 func (f *format) String() string { return string(*f) }
 
 func (f *format) Type() string { return "format" }
 
-// Set is called by the parser of the command line.
+// Set implements pflag.Value.
 func (f *format) Set(text string) error {
 	if text != string(tableFormat) && text != string(jsonFormat) {
 		return errors.New("must be table or json")
@@ -38,26 +38,26 @@ func (f *format) Set(text string) error {
 func addOutput(root *cobra.Command) {
 	f := tableFormat
 	root.PersistentFlags().VarP(&f, "output", "o", "`FORMAT` of the result: table or json")
-	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions( // it fails for an unknown flag only
+	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions( // it fails only for an unknown flag
 		[]string{string(tableFormat), string(jsonFormat)}, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// addOldJSON gives c the flag that it had before --output. Scripts use it, so
-// that it is hidden but not marked as deprecated: cobra prints that on stdout.
+// addOldJSON adds --json, which c had before --output, for scripts. It is hidden but
+// not marked as deprecated, since cobra would print that on stdout.
 func addOldJSON(c *cobra.Command) {
 	c.Flags().Bool("json", false, "deprecated: use --output json")
 	c.Flag("json").Hidden = true
 }
 
-// asJSON reports whether c prints its result for programs.
+// asJSON reports whether c prints its result as JSON.
 func asJSON(c *cobra.Command) bool {
-	old, _ := c.Flags().GetBool("json") // not every command has it
+	old, _ := c.Flags().GetBool("json") // most commands do not have it
 	f := c.Flag("output")
 	return old || f != nil && f.Value.String() == string(jsonFormat)
 }
 
-// writeResult prints the result of c: value as one JSON document under --output
-// json, otherwise what table writes. The error is that of stdout.
+// writeResult prints the result of c: value as one JSON document with --output json,
+// otherwise what table writes. The error is that of stdout.
 func writeResult(c *cobra.Command, value any, table func(w io.Writer)) error {
 	if asJSON(c) {
 		return writeJSON(c.OutOrStdout(), value)
@@ -93,14 +93,15 @@ func writeTable(w io.Writer, headings []string, rows [][]string) {
 	}
 }
 
-// printable escapes what could control a terminal in text that others wrote.
+// printable escapes the control characters of untrusted text, so that it cannot
+// control a terminal.
 func printable(text string) string {
 	quoted := strconv.QuoteToGraphic(text)
 	return quoted[1 : len(quoted)-1]
 }
 
-// notice prints a line on stderr for people, such as that a list is empty.
-// Nothing is printed under --output json.
+// notice prints a line for people on stderr, such as that a list is empty. It prints
+// nothing with --output json.
 func notice(c *cobra.Command, format string, args ...any) {
 	if !asJSON(c) {
 		fmt.Fprintf(c.ErrOrStderr(), format+"\n", args...)

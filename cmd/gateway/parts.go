@@ -26,7 +26,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store"
 )
 
-// parts are what the commands work with.
+// parts are what commands work with, built from the settings.
 type parts struct {
 	functions.Parts
 
@@ -39,18 +39,18 @@ type parts struct {
 	log  *slog.Logger
 }
 
-// allSettings are those of commands that use the database and Nextcloud.
+// allSettings are the settings of commands that use the database or Nextcloud.
 type allSettings struct {
 	functions.Settings
 
 	Database database.Settings
 	Trail    trail.Settings
-	Redis    redislimit.Settings // loaded if rate limits are counted there
+	Redis    redislimit.Settings // only loaded if rate limits are counted in Redis
 }
 
 // Load loads all of them.
 func (s *allSettings) Load(r setting.Reader) {
-	setting.LogLevel(r) // for its mistakes; the logger exists already
+	setting.LogLevel(r) // only to find mistakes; the logger exists already
 	s.Limits.AllowRedis = true
 	setting.Load(r, &s.Database, &s.Settings, &s.Trail)
 	if s.Limits.Store == ratelimit.InRedis {
@@ -58,10 +58,10 @@ func (s *allSettings) Load(r setting.Reader) {
 	}
 }
 
-// open builds everything from the settings. The caller closes the database.
-// Nothing is made or changed before every setting was checked.
+// open builds the parts from the settings. It creates and changes nothing unless all
+// settings are valid. The caller closes the database.
 func open(ctx context.Context, vars *variables, env *config.Env, log *slog.Logger) (*parts, error) {
-	if _, err := rehearse(vars, env); err != nil {
+	if _, err := checkSettings(vars, env); err != nil {
 		return nil, err
 	}
 	own := keySource(env).LacksSecret()
@@ -86,8 +86,8 @@ func open(ctx context.Context, vars *variables, env *config.Env, log *slog.Logge
 	return assemble(&s, vars, env, db, log), nil
 }
 
-// sharedSecret returns the warning of [setup.SharedSecret], or "". Mistakes are in
-// env.
+// sharedSecret returns the warning of [setup.SharedSecret], or "". env collects the
+// mistakes in the settings.
 func sharedSecret(env *config.Env) string {
 	var tokens token.Settings
 	var keys keyring.Settings
@@ -95,7 +95,7 @@ func sharedSecret(env *config.Env) string {
 	return setup.SharedSecret(&tokens, &keys)
 }
 
-// assemble builds everything from the settings, on db.
+// assemble builds the parts from the settings and db.
 func assemble(s *allSettings, vars *variables, env *config.Env, db *store.DB, log *slog.Logger) *parts {
 	var redis ratelimit.Store
 	if s.Limits.Store == ratelimit.InRedis {
@@ -115,15 +115,15 @@ func assemble(s *allSettings, vars *variables, env *config.Env, db *store.DB, lo
 	return p
 }
 
-// operator returns what makes the changes of commands.
+// operator returns the operator whose changes the commands make.
 func (p *parts) operator() *operator.Operator {
 	return &operator.Operator{DB: p.DB, Desired: p.Desired, Reconciler: p.Reconciler, Now: p.Now}
 }
 
-// rehearse reads the settings as [open] does, and makes, changes and contacts
-// nothing. It returns what comes from the key file, or would, and everything that
-// is wrong with the settings.
-func rehearse(vars *variables, env *config.Env) (kept map[string]string, err error) {
+// checkSettings reads the settings as [open] does. It creates, changes and contacts
+// nothing. It returns the settings that come from the key file, or would after the
+// first start, and all mistakes.
+func checkSettings(vars *variables, env *config.Env) (kept map[string]string, err error) {
 	before := maps.Clone(vars.kept)
 	defer func() { vars.kept = before }()
 	if err := vars.foresee(env, time.Now()); err != nil {
@@ -142,7 +142,8 @@ func readServer(env *config.Env) server.Settings {
 	return at
 }
 
-// withParts runs fn with everything built, logging to stderr.
+// withParts runs fn with the parts, and logs to logs. It returns an error if the
+// database is not ready for this version or was sealed with other keys.
 func withParts(ctx context.Context, vars *variables, logs io.Writer, fn func(*parts) error) error {
 	env, err := vars.read()
 	if err != nil {
@@ -184,6 +185,7 @@ func withDatabase(c *cobra.Command, vars *variables, s databaseSettings, fn func
 	return withDatabaseOf(c, env, s, fn)
 }
 
+// withDatabaseOf is [withDatabase] for settings in env.
 func withDatabaseOf(c *cobra.Command, env *config.Env, s databaseSettings, fn func(*store.DB) error) error {
 	if err := env.Load(s); err != nil {
 		return err

@@ -12,22 +12,22 @@ import (
 	"golang.org/x/term"
 )
 
-// plainInterval is how often progress is printed where stderr is no terminal.
+// plainInterval is the interval between lines of progress if stderr is not a terminal.
 const plainInterval = 10 * time.Second
 
 const clearLine = "\r\x1b[K"
 
-// A screen is stderr with room for one line of progress, which stays below
-// everything else that is written. It is safe for concurrent use.
+// A screen is stderr with one line of progress, which stays below all other output.
+// It is safe for concurrent use.
 type screen struct {
 	out   io.Writer
-	width func() int // of the terminal; nil where out is none
+	width func() int // of the terminal; nil if out is not a terminal
 
 	mu   sync.Mutex
-	line string // of progress; "" for none
+	line string // the line of progress; "" for none
 }
 
-// newScreen returns a screen on out. Whether out is a terminal is asked once.
+// newScreen returns a screen on out.
 func newScreen(out io.Writer) *screen {
 	s := &screen{out: out}
 	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
@@ -73,17 +73,17 @@ func (s *screen) put(line string) {
 	fmt.Fprint(s.out, line)
 }
 
-// A progress shows on stderr how far a command is: on a terminal in a line that
-// is rewritten, otherwise in a line every 10 seconds. It shows nothing under
+// A progress shows the progress of a command on stderr: on a terminal as one line that
+// it rewrites, otherwise as a line every [plainInterval]. It shows nothing with
 // --output json. A nil progress shows nothing.
 type progress struct {
 	screen    *screen
 	now       func() time.Time
-	lastPlain time.Time
+	lastPlain time.Time // when the last line was printed, without a terminal
 }
 
-// newProgress returns the progress of c, whose first plain line comes after 10
-// seconds.
+// newProgress returns the progress of c. Without a terminal, it shows the first line
+// after [plainInterval].
 func newProgress(c *cobra.Command) *progress {
 	s, ok := c.ErrOrStderr().(*screen)
 	if !ok || asJSON(c) {
@@ -92,7 +92,7 @@ func newProgress(c *cobra.Command) *progress {
 	return &progress{screen: s, now: time.Now, lastPlain: time.Now()}
 }
 
-// showFirst makes the first plain line come at once, and returns p.
+// showFirst makes p show its first line at once, and returns p.
 func (p *progress) showFirst() *progress {
 	if p != nil {
 		p.lastPlain = time.Time{}
@@ -100,6 +100,7 @@ func (p *progress) showFirst() *progress {
 	return p
 }
 
+// show shows the progress, in the format of [fmt.Sprintf].
 func (p *progress) show(format string, args ...any) {
 	switch line := fmt.Sprintf(format, args...); {
 	case p == nil:
@@ -111,7 +112,7 @@ func (p *progress) show(format string, args ...any) {
 	}
 }
 
-// end removes the line from the terminal.
+// end removes the line of progress from the terminal.
 func (p *progress) end() {
 	if p != nil && p.screen.width != nil {
 		p.screen.put("")

@@ -49,11 +49,11 @@ SIGHUP makes it read its keys again. Logs are JSON lines on stdout.`,
 	return c
 }
 
-// errNoDevNextcloud answers a flag of earlier releases.
+// errNoDevNextcloud is the error of a flag that earlier releases had.
 const errNoDevNextcloud = usageError("--dev-nextcloud: the gateway no longer contains a Nextcloud; \"make run\" starts one beside it")
 
-// runServer serves until ctx ends. Logs go to stdout, where container runtimes
-// collect them; what stops the start goes to stderr.
+// runServer serves until ctx ends. It logs to stdout, where container runtimes collect
+// logs. Errors that prevent the start go to stderr.
 func runServer(ctx context.Context, vars *variables, recheck bool, stdout, stderr io.Writer) error {
 	env, err := vars.read()
 	if err != nil {
@@ -69,7 +69,7 @@ func runServer(ctx context.Context, vars *variables, recheck bool, stdout, stder
 	defer p.Limits.Close()
 	settings := p.http.Endpoint(log, p.Limits)
 	if err := database.CheckSchema(ctx, p.DB); err != nil {
-		// Others may migrate at this moment, and /ready tells until they did.
+		// Another process may be migrating the database; /ready fails until it has.
 		log.WarnContext(ctx, "the gateway is not ready", slog.String("cause", err.Error()))
 	} else if err := database.CheckKeys(ctx, p.DB, p.ring, p.env); err != nil {
 		return explain(err)
@@ -80,36 +80,36 @@ func runServer(ctx context.Context, vars *variables, recheck bool, stdout, stder
 	routes := append(p.Routes(), reference.Routes()...)
 	slog.SetDefault(log)
 
-	// Hashes get processors of Go's of their own: behind one that keeps a shared
-	// one, whatever is ready waits until Go takes it away, after 10 ms. The system
-	// shares the real ones more finely (ADR 17).
+	// Password hashing gets additional processors of the Go scheduler. On a shared
+	// processor, other goroutines would wait up to 10 ms, until the scheduler preempts
+	// the hash. The operating system has shorter time slices (ADR 17).
 	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + p.Passwords.Slots())
 	background, stop := context.WithCancel(ctx)
 	var working sync.WaitGroup
 	server := &server.Server{
 		Settings: at, Endpoint: settings, Handler: endpoint.New(settings, routes...), Metrics: m.handler(),
-		// Not before it listens: where a gateway with these addresses runs already,
-		// its accounts are not to be made in a Nextcloud of ours.
+		// Background work starts once the server listens. If another gateway already
+		// uses the addresses, this one must not create its accounts in Nextcloud.
 		Ready: func(a server.Addresses) {
 			working.Go(func() { p.work(background, recheck) })
-			greet(stderr, log, a)
+			logAddresses(stderr, log, a)
 		},
 	}
 	err = server.Run(ctx)
 	stop()
-	working.Wait() // the store closes after its last user
+	working.Wait() // before the database is closed
 	return err
 }
 
-// greet tells where the gateway listens.
-func greet(w io.Writer, log *slog.Logger, a server.Addresses) {
+// logAddresses logs and prints the addresses of the server.
+func logAddresses(w io.Writer, log *slog.Logger, a server.Addresses) {
 	log.Info("serving", slog.String("version", version.String()), slog.String("https", a.HTTPS.String()),
 		slog.String("http", a.HTTP.String()))
 	fmt.Fprintf(w, "VoiceAssist gateway: https on %s, http on %s\n", a.HTTPS, a.HTTP)
 }
 
-// work runs what the gateway does without being asked, and returns after ctx has
-// ended. With recheck, it first makes every Nextcloud account due.
+// work runs the background work of the server until ctx ends. With recheck, it first
+// makes all Nextcloud accounts due.
 func (p *parts) work(ctx context.Context, recheck bool) {
 	if recheck {
 		if _, err := p.DB.RecheckNextcloud(ctx, p.Now()); err != nil {

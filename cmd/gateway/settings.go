@@ -11,17 +11,16 @@ import (
 
 const settingsFile = ".env"
 
-// variables are where settings come from: the process's environment, then the
-// .env file of the working directory. Keys that neither names are those of the
-// key file.
+// variables are the sources of settings: the environment of the process, then .env in
+// the working directory, then the key file.
 type variables struct {
 	process func(string) (string, bool)
 	file    *dotenv.File
 	kept    map[string]string // from the key file
 }
 
-// env reads the .env file, if there is one, and returns all settings, or what is
-// wrong in the file.
+// env reads the .env file, if there is one, and returns all settings. The error is that
+// of the file.
 func (v *variables) env() (*config.Env, error) {
 	env, err := v.read()
 	if err != nil {
@@ -30,9 +29,8 @@ func (v *variables) env() (*config.Env, error) {
 	return env, env.Err()
 }
 
-// read is [variables.env] for those who look for all mistakes at once: what is
-// wrong in the file is among those of the settings. The error is that of reading
-// the file at all.
+// read is [variables.env] for callers that report all mistakes together: the returned
+// Env has those of the file. The error is that of a file that cannot be read at all.
 func (v *variables) read() (*config.Env, error) {
 	file, err := dotenv.Read(settingsFile, v.process)
 	wrong, readable := errors.AsType[dotenv.Mistakes](err)
@@ -54,8 +52,8 @@ func (v *variables) read() (*config.Env, error) {
 	return env, nil
 }
 
-// lookup returns what is kept, or the first of the others that sets the variable
-// to something.
+// lookup returns the value of a variable from the key file, the environment or .env.
+// The key file only has variables that the others do not set.
 func (v *variables) lookup(name string) (string, bool) {
 	if value, ok := v.kept[name]; ok {
 		return value, true

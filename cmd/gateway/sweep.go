@@ -40,7 +40,8 @@ sweeps once a day by itself.`,
 	return c
 }
 
-// sweep compares, and with apply schedules the repair of what differs.
+// sweep prints how accounts differ from their desired state, and with apply schedules
+// their repair.
 func sweep(c *cobra.Command, all *parts, apply bool) error {
 	if all.Reconciler == nil {
 		return errNoNextcloud
@@ -61,7 +62,7 @@ func sweep(c *cobra.Command, all *parts, apply bool) error {
 		}
 	}
 	if len(report.Drifts) == 0 {
-		report.Drifts = []reconcile.Drift{} // a list in JSON, too
+		report.Drifts = []reconcile.Drift{} // in JSON, an empty list instead of null
 		notice(c, "No differences found.")
 	}
 	if err := writeResult(c, report, func(w io.Writer) { report.write(w, apply) }); err != nil {
@@ -76,11 +77,11 @@ func sweep(c *cobra.Command, all *parts, apply bool) error {
 	return nil
 }
 
-// A sweepReport is what the command prints as JSON.
+// A sweepReport is the result of the command.
 type sweepReport struct {
 	reconcile.Comparison
 
-	Due int `json:"due"` // accounts that were made due
+	Due int `json:"due"` // accounts whose repair was scheduled
 }
 
 // write prints the report for people.

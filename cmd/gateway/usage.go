@@ -9,25 +9,27 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// strict makes the whole tree of commands refuse what it does not know, where
-// cobra prints help and is content.
-func strict(root *cobra.Command) {
+// makeStrict makes all commands below root reject unknown commands, arguments and
+// flags. By default, cobra prints help and succeeds.
+func makeStrict(root *cobra.Command) {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%v; it has %s", err, strings.Join(flags(c), ", "))
 	})
 	root.SetHelpCommand(helpCommand())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
-	helpful(root)
-	refuseUnknown(root)
+	extendHelp(root)
+	rejectUnknown(root)
 }
 
-func refuseUnknown(c *cobra.Command) {
+// rejectUnknown makes c and all commands below it reject arguments that they do not
+// take.
+func rejectUnknown(c *cobra.Command) {
 	if c.HasSubCommands() {
 		c.Args = cobra.ArbitraryArgs
-		c.RunE = func(c *cobra.Command, args []string) error { return noCommand(c, args) }
+		c.RunE = func(c *cobra.Command, args []string) error { return unknownCommand(c, args) }
 		for _, sub := range c.Commands() {
-			refuseUnknown(sub)
+			rejectUnknown(sub)
 		}
 		return
 	}
@@ -43,7 +45,7 @@ func refuseUnknown(c *cobra.Command) {
 		if _, isUsage := errors.AsType[usageError](err); err == nil || isUsage {
 			return err
 		}
-		// Use is the name and a word for each argument.
+		// Use is the name and one word for each argument.
 		if takes := len(strings.Fields(c.Use)) - 1; len(args) > takes {
 			return usagef("unexpected argument %q; usage: %s", args[takes], c.UseLine())
 		}
@@ -51,9 +53,9 @@ func refuseUnknown(c *cobra.Command) {
 	}
 }
 
-// noCommand is the error of a group of commands that is called with args, of
-// which none is a command of it.
-func noCommand(group *cobra.Command, args []string) error {
+// unknownCommand returns the error of a group of commands that is called without one
+// of its commands.
+func unknownCommand(group *cobra.Command, args []string) error {
 	var names []string
 	for _, sub := range group.Commands() {
 		if sub.IsAvailableCommand() || sub.Name() == "help" {
@@ -67,7 +69,7 @@ func noCommand(group *cobra.Command, args []string) error {
 	return usagef("%s; it has %s", what, strings.Join(names, ", "))
 }
 
-// flags returns the flags of the command as they are written.
+// flags returns the flags of the command as users write them, such as --output.
 func flags(c *cobra.Command) []string {
 	var names []string
 	c.Flags().VisitAll(func(f *pflag.Flag) {
@@ -78,7 +80,7 @@ func flags(c *cobra.Command) []string {
 	return names
 }
 
-// helpCommand prints help about a command, which must exist.
+// helpCommand returns a help command that rejects unknown names.
 func helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "help [command]",
@@ -94,7 +96,7 @@ func helpCommand() *cobra.Command {
 					about = sub
 					continue
 				}
-				return fmt.Errorf("%s: %w", about.CommandPath(), noCommand(about, []string{name}))
+				return fmt.Errorf("%s: %w", about.CommandPath(), unknownCommand(about, []string{name}))
 			}
 			about.InitDefaultHelpFlag()
 			about.InitDefaultVersionFlag()
