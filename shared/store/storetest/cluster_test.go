@@ -49,6 +49,22 @@ func TestCluster_OrdersTextByBytes(t *testing.T) {
 	}
 }
 
+func TestStartDurable_WaitsForTheDisk(t *testing.T) {
+	t.Parallel()
+	dsn, stop, err := storetest.StartDurable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	conn := connect(t, dsn)
+	for _, setting := range []string{"fsync", "full_page_writes", "synchronous_commit"} {
+		var got string
+		if err := conn.QueryRow(t.Context(), "SHOW "+setting).Scan(&got); err != nil || got != "on" {
+			t.Errorf("%s = %q, %v; want on", setting, got, err)
+		}
+	}
+}
+
 // childEnv makes a test run as the process to kill.
 const childEnv = "STORETEST_CHILD"
 

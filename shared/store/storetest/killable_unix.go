@@ -64,7 +64,7 @@ func (k *Killable) Start() {
 		err = k.who.own(run)
 	}
 	if err == nil {
-		k.stop, err = k.who.startPostgres(k.bin, k.dir, run, k.url.Port(), "synchronous_commit=on")
+		k.stop, err = k.who.startPostgres(k.bin, k.dir, run, k.url.Port(), fast()...)
 	}
 	if err != nil {
 		k.tb.Fatalf("start PostgreSQL again: %v", err)

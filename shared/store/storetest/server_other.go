@@ -11,6 +11,12 @@ func startServer() (*server, error) {
 	return nil, errors.New("a throw-away cluster needs a Unix; set TEST_DATABASE_URL to a server's URL")
 }
 
+// StartDurable starts a server where there can be one.
+func StartDurable() (dsn string, stop func(), err error) {
+	_, err = startServer()
+	return "", nil, err
+}
+
 // A Killable is a server that can be killed; see killable_unix.go.
 type Killable struct{}
 

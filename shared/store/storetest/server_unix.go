@@ -41,35 +41,38 @@ wait $server
 rm -rf "$0"
 `
 
-// startServer makes a cluster in a temporary directory and serves it.
+// startServer starts the server of tests, which trades durability for speed.
 func startServer() (*server, error) {
+	return serveNew(append(fast(), "synchronous_commit=off")...)
+}
+
+// StartDurable starts a server of its own for a measurement outside of tests, with
+// PostgreSQL's default settings: what it has committed survives a crash. stop ends
+// it and removes its files; the end of the process does the same.
+func StartDurable() (dsn string, stop func(), err error) {
+	s, err := serveNew()
+	if err != nil {
+		return "", nil, err
+	}
+	return s.dsn, s.stop, nil
+}
+
+// serveNew creates a cluster in a temporary directory and serves it.
+func serveNew(settings ...string) (*server, error) {
 	bin, err := programs()
 	if err != nil {
 		return nil, err
 	}
-	for try := 1; ; try++ {
-		s, err := serveNew(bin)
-		if err == nil || try == startTries || !errors.Is(err, errPortTaken) {
-			return s, err
-		}
-	}
-}
-
-func serveNew(bin string) (*server, error) {
 	who, err := servant()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "voiceassist-postgres-")
-	if err != nil {
-		return nil, err
+	for try := 1; ; try++ {
+		s, err := who.serve(bin, settings)
+		if err == nil || try == startTries || !errors.Is(err, errPortTaken) {
+			return s, err
+		}
 	}
-	s, err := who.serve(bin, dir)
-	if err != nil {
-		os.RemoveAll(dir)
-		return nil, err
-	}
-	return s, nil
 }
 
 // An identity is whom the server's programs run as; nil is ourselves.
@@ -118,17 +121,21 @@ func (who identity) command(dir, name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// serve makes a cluster in dir and serves it on a free port.
-func (who identity) serve(bin, dir string) (*server, error) {
+// serve creates a cluster in a temporary directory and serves it on a free port.
+func (who identity) serve(bin string, settings []string) (*server, error) {
+	dir, err := os.MkdirTemp("", "voiceassist-postgres-")
+	if err != nil {
+		return nil, err
+	}
 	dsn, err := who.initialize(bin, dir)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		var stop func()
+		if stop, err = who.startPostgres(bin, dir, dir, dsn.Port(), settings...); err == nil {
+			return &server{dsn: dsn.String(), stop: stop}, nil
+		}
 	}
-	stop, err := who.startPostgres(bin, dir, dir, dsn.Port(), "synchronous_commit=off")
-	if err != nil {
-		return nil, err
-	}
-	return &server{dsn: dsn.String(), stop: stop}, nil
+	os.RemoveAll(dir)
+	return nil, err
 }
 
 // initialize makes a cluster in dir, for a free port, and returns its URL.
@@ -158,13 +165,20 @@ func (who identity) initialize(bin, dir string) (*url.URL, error) {
 
 func dataOf(dir string) string { return filepath.Join(dir, "data") }
 
+// fast returns the settings of a server for tests: it does not wait for the disk, and
+// has no background work.
+func fast() []string {
+	return []string{
+		"fsync=off", "full_page_writes=off", "shared_buffers=64MB", "autovacuum=off",
+		"wal_level=minimal", "max_wal_senders=0",
+	}
+}
+
 // startPostgres serves the cluster in dir; see start for its directory.
 func (who identity) startPostgres(bin, dir, remove, port string, settings ...string) (stop func(), err error) {
 	args := []string{"-D", dataOf(dir)}
 	for _, s := range append(settings,
-		"listen_addresses=127.0.0.1", "port="+port, "unix_socket_directories=", "fsync=off", "full_page_writes=off",
-		"max_connections=200", "shared_buffers=64MB", "autovacuum=off",
-		"wal_level=minimal", "max_wal_senders=0", "logging_collector=off") {
+		"listen_addresses=127.0.0.1", "port="+port, "unix_socket_directories=", "max_connections=200", "logging_collector=off") {
 		args = append(args, "-c", s)
 	}
 	return who.start(remove, "database system is ready to accept connections", filepath.Join(bin, "postgres"), args...)
