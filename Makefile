@@ -17,7 +17,7 @@ RELEASE   := -trimpath -ldflags='-s -w -X github.com/voiceassist/gateway/shared/
 TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes,validator_novalidatefn
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo certs check test test-race attack guides test-nextcloud fuzz cold-start flood throughput lint vuln build image up down tls-check api-check verify-tokens site clients clients-check sam-check sam-local sam-acceptance release clean
+.PHONY: help run demo certs check test test-race attack guides test-nextcloud fuzz cold-start flood throughput load load-page bench lint vuln build image up down tls-check api-check verify-tokens site clients clients-check sam-check sam-local sam-acceptance release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,7 +38,7 @@ TEST_TIMEOUT := 30m
 # need PostgreSQL have Postgres in their names, and -short skips PostgreSQL in tests
 # that run on both engines. The invalid TEST_DATABASE_URL makes any other test that
 # uses PostgreSQL fail.
-NEED_SERVER := /test$$|/shared/faas$$|/faastest$$|/functions/migrate$$|/redislimit|/redisprobe$$|/store/(migrations|postgres|storetest)$$
+NEED_SERVER := /bench$$|/test$$|/shared/faas$$|/faastest$$|/functions/migrate$$|/redislimit|/redisprobe$$|/store/(migrations|postgres|storetest)$$
 
 # The tests are compiled like the programs that they build, so that both use the same
 # entries of the build cache. `make lint` runs vet.
@@ -90,6 +90,23 @@ flood: ## measure how a flood of logins affects other requests
 
 throughput: ## measure the speed of file transfers through the gateway
 	@THROUGHPUT=1 $(GO) test -count=1 -v -run '^TestFiles_' ./test
+
+# What make load measures; empty: everything.
+SCENARIO ?=
+ENGINE   ?= sqlite,postgres
+C        ?= 1,16,64
+ROUNDS   ?= 1
+load: T = 3s
+load: ## measure requests under load, next to the least they can cost; SCENARIO, ENGINE, C (clients), T (3s for each measurement), ROUNDS
+	@scripts/postgresql
+	CGO_ENABLED=0 $(GO) run ./bench measure -scenario='$(SCENARIO)' -engine='$(ENGINE)' -c='$(C)' -t='$(T)' -rounds='$(ROUNDS)'
+
+load-page: ## write the results of make load into docs/performance.md
+	$(GO) run ./bench page
+
+BENCH ?= .
+bench: ## run the Go benchmarks that match BENCH, and compare them with those of the first run
+	@GO='$(GO)' scripts/bench '$(BENCH)'
 
 lint: ## run golangci-lint with the linters in .golangci.yml
 	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...

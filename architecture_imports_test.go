@@ -42,7 +42,7 @@ var layers = []layer{
 	// The edges: only here does anything know the environment.
 	{name: "config", packages: "shared/config/", imports: "foundation"},
 	{name: "lambda", packages: "shared/faas/", imports: "foundation config"},
-	{name: "programs", packages: "cmd/ clients/ functions/functionstest " + bootstraps,
+	{name: "programs", packages: "bench/ cmd/ clients/ functions/functionstest " + bootstraps,
 		imports: "foundation keys rules adapters services setup functions list config lambda"},
 }
 
@@ -58,14 +58,14 @@ var homes = map[string]string{
 	"github.com/go-playground/validator/v10":     "shared/validation",
 	"github.com/golang-jwt/jwt/v5":               "shared/foundation/defense shared/identity/token",
 	"github.com/google/uuid":                     "shared/foundation/uid",
-	"github.com/jackc/pgx/v5":                    "shared/store/postgres shared/store/storetest",
+	"github.com/jackc/pgx/v5":                    "bench/ shared/store/postgres shared/store/storetest",
 	"github.com/pressly/goose/v3":                "shared/store/migrations",
 	"github.com/prometheus/client_golang":        "cmd/gateway",
 	"github.com/redis/go-redis/v9":               "shared/ratelimit/redislimit functions/health/internal/",
 	"github.com/spf13/cobra":                     "cmd/gateway",
 	"github.com/spf13/pflag":                     "cmd/gateway",
 	"github.com/swaggest/swgui":                  "cmd/gateway/internal/reference",
-	"golang.org/x/crypto":                        "shared/identity/password",
+	"golang.org/x/crypto":                        "bench/floor shared/identity/password",
 	"golang.org/x/net":                           "shared/identity/account",
 	"golang.org/x/sync":                          "cmd/gateway/ functions/ shared/",
 	"golang.org/x/term":                          "cmd/gateway",
