@@ -35,7 +35,7 @@ where the settings are invalid.`,
 			}
 			p := printer{out: c.OutOrStdout()}
 			if !asJSON(c) {
-				config.Tell = p.print
+				config.Report = p.print
 			}
 			all := doctor.Examine(c.Context(), config)
 			p.flush()
@@ -78,8 +78,8 @@ func (p *printer) print(f doctor.Finding) {
 	}
 	p.flush()
 	p.line(f.Level, f.Check, f.Text)
-	if f.Cure != "" {
-		fmt.Fprintf(p.out, "         %s\n", f.Cure)
+	if f.Fix != "" {
+		fmt.Fprintf(p.out, "         %s\n", f.Fix)
 	}
 }
 
@@ -110,7 +110,7 @@ func writeFindings(out io.Writer, all []doctor.Finding) error {
 	}{Failed: doctor.Failures(all)}
 	for _, f := range all {
 		doc.Findings = append(doc.Findings, finding{
-			f.Check, string(f.Level), f.Text, f.Cure, float64(f.Took.Microseconds()) / 1000,
+			f.Check, string(f.Level), f.Text, f.Fix, float64(f.Took.Microseconds()) / 1000,
 		})
 	}
 	return writeJSON(out, doc)

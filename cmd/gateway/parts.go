@@ -75,7 +75,7 @@ func open(ctx context.Context, vars *variables, env *config.Env, log *slog.Logge
 	if own && !s.Database.Embedded {
 		log.WarnContext(ctx, configcheck.OwnSecret, slog.String("file", keySource(env).File.Path()))
 	}
-	if warning := setup.SharedSecret(&s.Tokens.Settings, &s.Keys); warning != "" {
+	if warning := setup.SharedSecretWarning(&s.Tokens.Settings, &s.Keys); warning != "" {
 		log.WarnContext(ctx, warning)
 	}
 	db, err := s.Database.Open(ctx, func(line string) { log.WarnContext(ctx, line) })
@@ -86,13 +86,13 @@ func open(ctx context.Context, vars *variables, env *config.Env, log *slog.Logge
 	return assemble(&s, vars, env, db, log), nil
 }
 
-// sharedSecret returns the warning of [setup.SharedSecret], or "". env collects the
+// sharedSecret returns the warning of [setup.SharedSecretWarning], or "". env collects the
 // mistakes in the settings.
 func sharedSecret(env *config.Env) string {
 	var tokens token.Settings
 	var keys keyring.Settings
 	setting.Load(env, &tokens, &keys)
-	return setup.SharedSecret(&tokens, &keys)
+	return setup.SharedSecretWarning(&tokens, &keys)
 }
 
 // assemble builds the parts from the settings and db.
@@ -127,7 +127,7 @@ func checkSettings(vars *variables, env *config.Env) (kept map[string]string, er
 	before := maps.Clone(vars.kept)
 	defer func() { vars.kept = before }()
 	if err := vars.foresee(env, time.Now()); err != nil {
-		env.Doubt(err, keyring.Variable, keyring.DataVariable, token.VariablePrivate, token.VariablePrivate+"_FILE")
+		env.AddMistake(err, keyring.Variable, keyring.DataVariable, token.VariablePrivate, token.VariablePrivate+"_FILE")
 	}
 	err = env.Load(new(allSettings))
 	return vars.kept, err

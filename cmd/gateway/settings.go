@@ -44,10 +44,10 @@ func (v *variables) read() (*config.Env, error) {
 	env := config.New(v.lookup)
 	for _, m := range wrong {
 		if _, set := v.process(m.Name); m.Name == "" || set {
-			env.Doubt(m)
+			env.AddMistake(m)
 			continue
 		}
-		env.Doubt(m, m.Name)
+		env.AddMistake(m, m.Name)
 	}
 	return env, nil
 }

@@ -26,7 +26,7 @@ import (
 // be called concurrently.
 func Check(tb testing.TB, req *http.Request, reqBody []byte, resp *http.Response, respBody []byte) {
 	tb.Helper()
-	d, err := described()
+	d, err := loadDocument()
 	if err != nil {
 		tb.Errorf("docs/openapi.json: %v", err)
 		return
@@ -69,7 +69,7 @@ func (d *document) check(x exchange) []string {
 		}
 		return d.methodNotAllowed.check(x)
 	}
-	answer, known := o.answers[x.resp.StatusCode]
+	answer, known := o.responses[x.resp.StatusCode]
 	if !known {
 		return []string{fmt.Sprintf("answered %d %.300s, and the document lists %v", x.resp.StatusCode, x.received, o.statuses())}
 	}
@@ -88,7 +88,7 @@ func preflight(x exchange) []string {
 }
 
 // check holds an answer against its description.
-func (a *answer) check(x exchange) []string {
+func (a *response) check(x exchange) []string {
 	var wrong []string
 	for _, h := range a.headers {
 		if why := h.check(x.resp.Header.Values(h.name)); why != "" {
@@ -105,7 +105,7 @@ func (a *answer) check(x exchange) []string {
 	}
 	media, _, err := mime.ParseMediaType(contentType)
 	schema, known := a.content[media]
-	if a.content[anything] != nil && media != "application/json" {
+	if a.content[anyMediaType] != nil && media != "application/json" {
 		return wrong
 	}
 	if err != nil || !known {
@@ -134,7 +134,7 @@ func (o *operation) checkRequest(x exchange) []string {
 		if o.bodyRequired {
 			wrong = append(wrong, "was accepted without a body, and the document requires one")
 		}
-	case o.body[anything] != nil:
+	case o.body[anyMediaType] != nil:
 	case o.body[media] == nil:
 		wrong = append(wrong, fmt.Sprintf("was accepted with a body of type %q, which the document does not list", media))
 	case media == "application/x-www-form-urlencoded":

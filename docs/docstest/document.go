@@ -18,24 +18,24 @@ import (
 type document struct {
 	mux              *http.ServeMux // finds the path of a request, as the gateway does
 	paths            map[string]map[string]*operation
-	noSuchAddress    *answer
-	methodNotAllowed *answer
+	noSuchAddress    *response
+	methodNotAllowed *response
 }
 
 type operation struct {
 	query        map[string]*jsonschema.Schema
 	body         map[string]*jsonschema.Schema // by media type
 	bodyRequired bool
-	answers      map[int]*answer
+	responses    map[int]*response
 }
 
-type answer struct {
+type response struct {
 	headers []header
 	content map[string]*jsonschema.Schema // by media type; none for no body
 }
 
-// anything is the media type of what may be anything.
-const anything = "*/*"
+// anyMediaType is the media type of what may be anything.
+const anyMediaType = "*/*"
 
 type header struct {
 	name     string
@@ -43,12 +43,12 @@ type header struct {
 	schema   *jsonschema.Schema
 }
 
-func (o *operation) statuses() []int { return slices.Sorted(maps.Keys(o.answers)) }
-func (a *answer) types() []string    { return slices.Sorted(maps.Keys(a.content)) }
+func (o *operation) statuses() []int { return slices.Sorted(maps.Keys(o.responses)) }
+func (a *response) types() []string  { return slices.Sorted(maps.Keys(a.content)) }
 
-// described is the document, compiled at first use: all tests of a process
+// loadDocument is the document, compiled at first use: all tests of a process
 // share it.
-var described = sync.OnceValues(func() (*document, error) {
+var loadDocument = sync.OnceValues(func() (*document, error) {
 	return compile(docs.OpenAPI())
 })
 
@@ -80,11 +80,11 @@ func compile(text string) (*document, error) {
 	}
 	d := &document{
 		mux: http.NewServeMux(), paths: map[string]map[string]*operation{},
-		noSuchAddress:    c.answer("/components/responses/NoSuchAddress"),
-		methodNotAllowed: c.answer("/components/responses/MethodNotAllowed"),
+		noSuchAddress:    c.response("/components/responses/NoSuchAddress"),
+		methodNotAllowed: c.response("/components/responses/MethodNotAllowed"),
 	}
 	for path := range c.members("/paths") {
-		at := "/paths/" + escape(path)
+		at := "/paths/" + escapeToken(path)
 		path = strings.Replace(path, "{path}", "{path...}", 1) // OpenAPI knows no rest of a path
 		d.mux.Handle(path, http.NotFoundHandler())             // only its pattern is of use
 		d.paths[path] = map[string]*operation{}
@@ -98,7 +98,7 @@ func compile(text string) (*document, error) {
 }
 
 func (c *compiler) operation(path, at string) *operation {
-	o := &operation{query: map[string]*jsonschema.Schema{}, answers: map[int]*answer{}}
+	o := &operation{query: map[string]*jsonschema.Schema{}, responses: map[int]*response{}}
 	for _, list := range []string{path + "/parameters", at + "/parameters"} {
 		parameters, _ := c.at(list).([]any)
 		for i := range parameters {
@@ -114,17 +114,17 @@ func (c *compiler) operation(path, at string) *operation {
 	}
 	for text := range c.members(at + "/responses") {
 		status, err := strconv.Atoi(text)
-		c.note(err)
-		o.answers[status] = c.answer(at + "/responses/" + text)
+		c.addError(err)
+		o.responses[status] = c.response(at + "/responses/" + text)
 	}
 	return o
 }
 
-func (c *compiler) answer(at string) *answer {
+func (c *compiler) response(at string) *response {
 	at = c.resolve(at)
-	a := &answer{content: c.content(at + "/content")}
+	a := &response{content: c.content(at + "/content")}
 	for name := range c.members(at + "/headers") {
-		h := c.resolve(at + "/headers/" + escape(name))
+		h := c.resolve(at + "/headers/" + escapeToken(name))
 		a.headers = append(a.headers, header{
 			name: name, required: c.at(h+"/required") == true, schema: c.schema(h + "/schema"),
 		})
@@ -136,18 +136,18 @@ func (c *compiler) answer(at string) *answer {
 func (c *compiler) content(at string) map[string]*jsonschema.Schema {
 	byType := map[string]*jsonschema.Schema{}
 	for media := range c.members(at) {
-		byType[media] = c.schema(at + "/" + escape(media) + "/schema")
+		byType[media] = c.schema(at + "/" + escapeToken(media) + "/schema")
 	}
 	return byType
 }
 
 func (c *compiler) schema(at string) *jsonschema.Schema {
 	if c.at(at) == nil {
-		c.note(fmt.Errorf("no schema at %s", at))
+		c.addError(fmt.Errorf("no schema at %s", at))
 		return nil
 	}
 	s, err := c.schemas.Compile(location + "#" + strings.ReplaceAll(at, "%", "%25"))
-	c.note(err)
+	c.addError(err)
 	return s
 }
 
@@ -188,11 +188,13 @@ func (c *compiler) at(pointer string) any {
 	return value
 }
 
-func (c *compiler) note(err error) {
+func (c *compiler) addError(err error) {
 	if c.err == nil {
 		c.err = err
 	}
 }
 
-// escape makes a token of a JSON pointer.
-func escape(token string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(token) }
+// escapeToken makes a token of a JSON pointer.
+func escapeToken(token string) string {
+	return strings.NewReplacer("~", "~0", "/", "~1").Replace(token)
+}

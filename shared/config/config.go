@@ -21,10 +21,10 @@ import (
 // An Env reads variables and collects mistakes. It is for one goroutine, at the
 // start of the program; only [Env.Renew] is safe for concurrent use.
 type Env struct {
-	lookup  func(string) (string, bool)
-	renew   func(context.Context, string) secret.String
-	wrong   Mistakes
-	doubted map[string]bool // variables whose further mistakes are not reported
+	lookup     func(string) (string, bool)
+	renew      func(context.Context, string) secret.String
+	mistakes   Mistakes
+	unreliable map[string]bool // variables whose further mistakes are not reported
 }
 
 // New returns an Env that reads through lookup, such as [os.LookupEnv]. A
@@ -65,9 +65,9 @@ func (e *Env) get(name string) (string, bool) {
 	return v, ok && v != ""
 }
 
-// plain is get for values that never contain quotes. Some ways to set a variable
+// unquoted is get for values that never contain quotes. Some ways to set a variable
 // keep the quotes of a file, such as docker run --env-file.
-func (e *Env) plain(name string) (string, bool) {
+func (e *Env) unquoted(name string) (string, bool) {
 	v, ok := e.get(name)
 	if len(v) > 1 && (v[0] == '"' || v[0] == '\'') && v[len(v)-1] == v[0] {
 		e.RefuseSecret(name, "is in quotes, which become part of the value", "the value without quotes")
@@ -78,7 +78,7 @@ func (e *Env) plain(name string) (string, bool) {
 
 // String returns the variable, or def if it is unset.
 func (e *Env) String(name, def string) string {
-	if v, ok := e.plain(name); ok {
+	if v, ok := e.unquoted(name); ok {
 		return v
 	}
 	return def
@@ -96,7 +96,7 @@ func (e *Env) SecretURL(name string) secret.String { return secret.String(e.Stri
 
 // Int returns the variable as a whole number from lo to hi, or def.
 func (e *Env) Int(name string, def, lo, hi int) int {
-	v, ok := e.plain(name)
+	v, ok := e.unquoted(name)
 	if !ok {
 		return def
 	}
@@ -111,7 +111,7 @@ func (e *Env) Int(name string, def, lo, hi int) int {
 // Bool returns the variable, "true" or "false" ("1", "0", "yes" and "no" pass
 // too), or def.
 func (e *Env) Bool(name string, def bool) bool {
-	v, ok := e.plain(name)
+	v, ok := e.unquoted(name)
 	if !ok {
 		return def
 	}
@@ -127,7 +127,7 @@ func (e *Env) Bool(name string, def bool) bool {
 
 // OneOf returns the variable, one of the allowed words, or the first of them.
 func (e *Env) OneOf(name string, allowed ...string) string {
-	v, ok := e.plain(name)
+	v, ok := e.unquoted(name)
 	if !ok {
 		return allowed[0]
 	}
@@ -142,7 +142,7 @@ func (e *Env) OneOf(name string, allowed ...string) string {
 // trailing slash, or nil if it is unset. A password in it is not shown in
 // the error.
 func (e *Env) URL(name string, schemes ...string) *url.URL {
-	v, ok := e.plain(name)
+	v, ok := e.unquoted(name)
 	if !ok {
 		return nil
 	}
@@ -163,7 +163,7 @@ func (e *Env) URL(name string, schemes ...string) *url.URL {
 // List returns the comma-separated items of the variable, trimmed, without
 // empty ones.
 func (e *Env) List(name string) []string {
-	v, _ := e.plain(name)
+	v, _ := e.unquoted(name)
 	var items []string
 	for item := range strings.SplitSeq(v, ",") {
 		if item = strings.TrimSpace(item); item != "" {

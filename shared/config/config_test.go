@@ -90,8 +90,8 @@ func TestEnv_DoubtSuppressesLaterMistakes(t *testing.T) {
 	t.Parallel()
 	env := config.Map(nil)
 	line := config.Mistake{Variable: "KEY", Err: errUnclosed}
-	env.Doubt(errUnclosed, "KEY")
-	env.Doubt(errUnclosed, "KEY") // as for a second line of the file
+	env.AddMistake(errUnclosed, "KEY")
+	env.AddMistake(errUnclosed, "KEY") // as for a second line of the file
 	env.RefuseSecret("KEY", "is not set", "32 bytes or more")
 	env.Refuse("COST", "99", "10 to 15")
 	got, ok := env.Err().(config.Mistakes) //nolint:errorlint // it is documented to be one

@@ -41,45 +41,45 @@ func (m Mistakes) Unwrap() []error {
 
 // Err returns every mistake found so far as [Mistakes], or nil.
 func (e *Env) Err() error {
-	if len(e.wrong) == 0 {
+	if len(e.mistakes) == 0 {
 		return nil
 	}
-	return slices.Clone(e.wrong)
+	return slices.Clone(e.mistakes)
 }
 
 // Refuse records that the variable holds got, which is not what it takes.
 func (e *Env) Refuse(name, got, takes string) {
-	e.note(name, fmt.Errorf("%s is %q; it must be %s", name, got, takes))
+	e.addOnce(name, fmt.Errorf("%s is %q; it must be %s", name, got, takes))
 }
 
 // RefuseSecret is [Env.Refuse] for values that must not be shown; got says what
 // is wrong with the value without quoting it.
 func (e *Env) RefuseSecret(name, got, takes string) {
-	e.note(name, fmt.Errorf("%s %s; it must be %s", name, got, takes))
+	e.addOnce(name, fmt.Errorf("%s %s; it must be %s", name, got, takes))
 }
 
-// Doubt records a mistake in the source of variables, such as a line of a file.
+// AddMistake records a mistake in the source of variables, such as a line of a file.
 // Later mistakes about these variables follow from it and are dropped. err names
 // the variable if there is one.
-func (e *Env) Doubt(err error, variables ...string) {
+func (e *Env) AddMistake(err error, variables ...string) {
 	about := ""
 	if len(variables) == 1 {
 		about = variables[0]
 	}
 	// Not note, which reports the same mistake only once.
-	e.wrong = append(e.wrong, Mistake{about, err})
+	e.mistakes = append(e.mistakes, Mistake{about, err})
 	for _, name := range variables {
-		if e.doubted == nil {
-			e.doubted = map[string]bool{}
+		if e.unreliable == nil {
+			e.unreliable = map[string]bool{}
 		}
-		e.doubted[name] = true
+		e.unreliable[name] = true
 	}
 }
 
-// note adds a mistake unless it is known: several packages read the same variable.
-func (e *Env) note(name string, err error) {
+// addOnce adds a mistake unless it is known: several packages read the same variable.
+func (e *Env) addOnce(name string, err error) {
 	told := func(m Mistake) bool { return m.Error() == err.Error() }
-	if !e.doubted[name] && !slices.ContainsFunc(e.wrong, told) {
-		e.wrong = append(e.wrong, Mistake{name, err})
+	if !e.unreliable[name] && !slices.ContainsFunc(e.mistakes, told) {
+		e.mistakes = append(e.mistakes, Mistake{name, err})
 	}
 }

@@ -63,7 +63,7 @@ func TestRing_OfDATA_SECRETIgnoresJWT_SECRET(t *testing.T) {
 				t.Errorf("%s: %s made with JWT_SECRET is taken: %v", name, what, taken)
 			}
 		}
-		if warning := setup.SharedSecret(&tokens.Settings, &keys); (warning != "") != test.want || strings.Contains(warning, secret.Reveal()) {
+		if warning := setup.SharedSecretWarning(&tokens.Settings, &keys); (warning != "") != test.want || strings.Contains(warning, secret.Reveal()) {
 			t.Errorf("%s: the warning is %q", name, warning)
 		}
 		if tokens.Issuer(ours).Access == nil {
@@ -71,7 +71,7 @@ func TestRing_OfDATA_SECRETIgnoresJWT_SECRET(t *testing.T) {
 		}
 	}
 	env := config.Map(map[string]string{"JWT_SECRET": secret.Reveal(), "JWT_ALGORITHM": "EdDSA"})
-	if warning := setup.SharedSecret(setting.Of[token.Settings](env), setting.Of[keyring.Settings](env)); warning != "" {
+	if warning := setup.SharedSecretWarning(setting.Of[token.Settings](env), setting.Of[keyring.Settings](env)); warning != "" {
 		t.Errorf("nobody has the secret under EdDSA, and yet: %s", warning)
 	}
 }

@@ -73,9 +73,9 @@ func reportLimits(err error) {
 	slog.Info("the store of rate limits answers again")
 }
 
-// SharedSecret returns a warning if services that verify access tokens with
+// SharedSecretWarning returns a warning if services that verify access tokens with
 // JWT_SECRET could also derive the keys of the gateway, or "".
-func SharedSecret(tokens *token.Settings, keys *keyring.Settings) string {
+func SharedSecretWarning(tokens *token.Settings, keys *keyring.Settings) string {
 	if !token.Symmetric(tokens.Algorithm) || !keys.Contains(tokens.Secrets) {
 		return ""
 	}

@@ -18,12 +18,12 @@ import (
 )
 
 var (
-	errRequired = fault.New(fault.Invalid, "required", "Is required.")
-	errOneWay   = errRequired.Saying("Send one of move_to and copy_to.")
+	errRequired   = fault.New(fault.Invalid, "required", "Is required.")
+	errMoveOrCopy = errRequired.WithDetail("Send one of move_to and copy_to.")
 
 	errNotAllowed = fault.New(fault.Invalid, "not_allowed", "Is not allowed.")
 	errTooLong    = fault.New(fault.Invalid, "too_long", "Must have at most {param} characters.")
-	errFlag       = errNotAllowed.Saying("Must be true or false.")
+	errFlag       = errNotAllowed.WithDetail("Must be true or false.")
 )
 
 // A rule returns a fault of kind [fault.Invalid] where a field breaks it.
@@ -32,19 +32,19 @@ type rule func(field validator.FieldLevel) error
 // rules returns our rules by their tags.
 func rules() map[string]rule {
 	return map[string]rule{
-		"app_name":    parsed(desired.ParseAppName),
-		"context":     parsed(conversation.ParseContext),
-		"email":       parsed(account.ParseEmail),
+		"app_name":    byParse(desired.ParseAppName),
+		"context":     byParse(conversation.ParseContext),
+		"email":       byParse(account.ParseEmail),
 		"filled":      filled,
 		"flag":        flag,
-		"name":        parsed(account.ParseName),
+		"name":        byParse(account.ParseName),
 		"password":    newPassword,
 		"path":        path,
-		"preferences": parsed(account.ParsePreferences),
+		"preferences": byParse(account.ParsePreferences),
 		"quota":       quota,
-		"role":        parsed(account.ParseRole),
+		"role":        byParse(account.ParseRole),
 		"same_as":     sameAs,
-		"title":       parsed(conversation.ParseTitle),
+		"title":       byParse(conversation.ParseTitle),
 	}
 }
 
@@ -55,19 +55,19 @@ func messages() map[string]*fault.Error {
 		"required":                errRequired,
 		"required_without":        errRequired,
 		"required_without_all":    errRequired,
-		"required_without=CopyTo": errOneWay,
-		"excluded_with=MoveTo":    errOneWay,
+		"required_without=CopyTo": errMoveOrCopy,
+		"excluded_with=MoveTo":    errMoveOrCopy,
 		"max":                     errTooLong,
-		"required_with=Email":     errRequired.Saying("Is required to change the e-mail address."),
-		"oneof":                   errNotAllowed.Saying("Must be one of: {param}."),
+		"required_with=Email":     errRequired.WithDetail("Is required to change the e-mail address."),
+		"oneof":                   errNotAllowed.WithDetail("Must be one of: {param}."),
 
-		"excluded_with=Email|eqfield=Email": errNotAllowed.Saying("Must be omitted or equal to email."),
+		"excluded_with=Email|eqfield=Email": errNotAllowed.WithDetail("Must be omitted or equal to email."),
 	}
 }
 
-// parsed is the rule that a type defines by its Parse function, for fields of type
+// byParse is the rule that a type defines by its Parse function, for fields of type
 // In and for those that may be left out.
-func parsed[In, Out any](parse func(In) (Out, error)) rule {
+func byParse[In, Out any](parse func(In) (Out, error)) rule {
 	return func(field validator.FieldLevel) error {
 		_, err := parse(value[In](field))
 		return err
@@ -101,7 +101,7 @@ func newPassword(field validator.FieldLevel) error {
 // path is the rule for a file's new path.
 func path(field validator.FieldLevel) error {
 	if to, ok := reflect.TypeAssert[endpoint.Optional[string]](field.Field()); ok && to.Null {
-		return errOneWay
+		return errMoveOrCopy
 	}
 	_, err := webdav.ParsePath(value[string](field))
 	return err
@@ -144,7 +144,7 @@ func sameAs(field validator.FieldLevel) error {
 			return nil
 		}
 		of, _ := field.Parent().Type().FieldByName(name)
-		return errNotAllowed.Saying("Must be left out, or be the same, when " + memberName(of) + " is sent.")
+		return errNotAllowed.WithDetail("Must be left out, or be the same, when " + memberName(of) + " is sent.")
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func newChecker() *validator.Validate {
 	for tag, check := range rules() {
 		err := v.RegisterValidationCtx(tag, func(ctx context.Context, fl validator.FieldLevel) bool {
 			err := check(fl)
-			if found, ok := ctx.Value(inCheck{}).(map[string]error); ok && err != nil {
+			if found, ok := ctx.Value(brokenRulesKey{}).(map[string]error); ok && err != nil {
 				found[fl.FieldName()] = err
 			}
 			return err == nil
@@ -58,9 +58,9 @@ func memberName(f reflect.StructField) string {
 	return name
 }
 
-// inCheck is the key under which the context of one check has what our rules
+// brokenRulesKey is the key under which the context of one check has what our rules
 // found, by member: the library passes on that a rule is broken, but not how.
-type inCheck struct{}
+type brokenRulesKey struct{}
 
 // Check returns nil, or one fault of kind [fault.Invalid] that lists every member
 // of request, a pointer to a struct, that breaks a tag, once each: first those
@@ -68,7 +68,7 @@ type inCheck struct{}
 // mistake of ours, and an error of no other kind. It is safe for concurrent use.
 func Check(request any) error {
 	found := map[string]error{}
-	err := checker().StructCtx(context.WithValue(context.Background(), inCheck{}, found), request)
+	err := checker().StructCtx(context.WithValue(context.Background(), brokenRulesKey{}, found), request)
 	failed, ok := errors.AsType[validator.ValidationErrors](err)
 	if !ok {
 		return err
@@ -102,7 +102,7 @@ func message(e validator.FieldError) error {
 	known := messages()
 	for _, tag := range []string{e.Tag() + "=" + e.Param(), e.Tag()} {
 		if f, ok := known[tag]; ok {
-			return f.Saying(strings.ReplaceAll(f.Detail, "{param}", strings.ReplaceAll(e.Param(), " ", ", ")))
+			return f.WithDetail(strings.ReplaceAll(f.Detail, "{param}", strings.ReplaceAll(e.Param(), " ", ", ")))
 		}
 	}
 	return fmt.Errorf("validation: no message for the tag %s of %s", e.Tag(), e.StructNamespace())

@@ -47,7 +47,7 @@ func (s *settings) Load(r setting.Reader) {
 func open(ctx context.Context, s *settings) (faas.Function, error) {
 	db, ring := s.Database.Open(), s.Keys.Ring()
 	limits := s.Limiter(ring, db)
-	if warning := setup.SharedSecret(&s.Tokens, &s.Keys); warning != "" {
+	if warning := setup.SharedSecretWarning(&s.Tokens, &s.Keys); warning != "" {
 		slog.WarnContext(ctx, warning)
 	}
 	f := &ncprovision.Function{

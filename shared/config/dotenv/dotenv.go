@@ -108,19 +108,19 @@ func Parse(name string, text []byte, lookup Lookup) (*File, error) {
 	p.file = &File{Vars: map[string]string{}, Lines: map[string]int{}, Used: map[string]bool{}}
 	for p.statement() {
 	}
-	if p.wrong != nil {
-		return p.file, p.wrong
+	if p.mistakes != nil {
+		return p.file, p.mistakes
 	}
 	return p.file, nil
 }
 
 type parser struct {
-	name   string
-	lookup Lookup
-	rest   string // what is not read yet
-	line   int    // on which line that begins
-	file   *File
-	wrong  Mistakes
+	name     string
+	lookup   Lookup
+	rest     string // what is not read yet
+	line     int    // on which line that begins
+	file     *File
+	mistakes Mistakes
 }
 
 // skip moves n bytes on.
@@ -136,17 +136,17 @@ func (p *parser) takeLine() string {
 	return strings.TrimSuffix(line, "\r")
 }
 
-// refuse notes what is wrong with the statement that begins on the line; name is
+// addMistake notes what is wrong with the statement that begins on the line; name is
 // empty where it may not be a name.
-func (p *parser) refuse(line int, name, problem string) {
-	p.wrong = append(p.wrong, Mistake{p.name, line, name, problem})
+func (p *parser) addMistake(line int, name, problem string) {
+	p.mistakes = append(p.mistakes, Mistake{p.name, line, name, problem})
 }
 
-const blank = " \t"
+const blanks = " \t"
 
 var (
-	names    = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`) // those of compose, as far as they are ASCII
-	exported = regexp.MustCompile(`^export[ \t]+`)
+	validName    = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`) // those of compose, as far as they are ASCII
+	exportPrefix = regexp.MustCompile(`^export[ \t]+`)
 	// setsAnother finds a line that sets a variable, of at least two words: one
 	// could be the end of a text in base64.
 	setsAnother = regexp.MustCompile(`\n[ \t]*(export[ \t]+)?[A-Z][A-Z0-9]*(_[A-Z0-9]+)+=`)
@@ -154,7 +154,7 @@ var (
 
 // statement reads one, and reports whether there was one.
 func (p *parser) statement() bool {
-	p.skip(len(p.rest) - len(strings.TrimLeft(p.rest, blank+"\r\n")))
+	p.skip(len(p.rest) - len(strings.TrimLeft(p.rest, blanks+"\r\n")))
 	if p.rest == "" {
 		return false
 	}
@@ -162,22 +162,22 @@ func (p *parser) statement() bool {
 		p.takeLine()
 		return true
 	}
-	p.skip(len(exported.FindString(p.rest)))
+	p.skip(len(exportPrefix.FindString(p.rest)))
 	start := p.line
 	line, _, _ := strings.Cut(p.rest, "\n")
 	name, _, sets := cutAny(line, "=:")
 	p.skip(min(len(name)+1, len(p.rest)))
 	written := name
-	name = strings.TrimRight(name, blank+"\r")
-	if !names.MatchString(name) || name == "export" && (!sets || name != written) {
+	name = strings.TrimRight(name, blanks+"\r")
+	if !validName.MatchString(name) || name == "export" && (!sets || name != written) {
 		if sets {
 			p.takeLine()
 		}
-		p.refuse(start, "", "not NAME=value; put a value of several lines in quotes")
+		p.addMistake(start, "", "not NAME=value; put a value of several lines in quotes")
 		return true
 	}
 	if before, twice := p.file.Lines[name]; twice {
-		p.refuse(start, name, fmt.Sprintf("is also set on line %d", before))
+		p.addMistake(start, name, fmt.Sprintf("is also set on line %d", before))
 	}
 	p.file.Lines[name] = start
 	if !sets {
@@ -188,7 +188,7 @@ func (p *parser) statement() bool {
 	}
 	value, problem := p.value()
 	if problem != "" {
-		p.refuse(start, name, problem)
+		p.addMistake(start, name, problem)
 	}
 	p.file.Vars[name] = value // also after a mistake: what refers to it is not one more
 	return true
@@ -204,7 +204,7 @@ func cutAny(s, chars string) (before, after string, found bool) {
 
 // value reads what follows the = of a variable.
 func (p *parser) value() (value, problem string) {
-	spaces := len(p.rest) - len(strings.TrimLeft(p.rest, blank))
+	spaces := len(p.rest) - len(strings.TrimLeft(p.rest, blanks))
 	p.skip(spaces)
 	if p.rest != "" && (p.rest[0] == '\'' || p.rest[0] == '"') {
 		return p.quoted()
@@ -214,14 +214,14 @@ func (p *parser) value() (value, problem string) {
 		return "", "begins with a # after a space, which does not start a comment here; " + quoteIt
 	}
 	value, _, _ = strings.Cut(value, " #")
-	value = strings.TrimRight(value, blank)
+	value = strings.TrimRight(value, blanks)
 	switch {
 	case strings.Contains(value, "\t#"):
 		return "", "has a # after a tab, which does not start a comment; " + quoteIt
 	case strings.TrimSpace(value) != value:
 		return "", "begins or ends with a non-ASCII space; " + quoteIt
 	}
-	if problem := unclean(value); problem != "" {
+	if problem := findInvisible(value); problem != "" {
 		return "", problem
 	}
 	return p.expand(value, false)
@@ -235,7 +235,7 @@ const quoteIt = `put the value in single quotes, and write \' for a single quote
 func (p *parser) quoted() (value, problem string) {
 	quote := p.rest[0]
 	p.skip(1)
-	end := closing(p.rest, quote)
+	end := closingQuote(p.rest, quote)
 	if end < 0 {
 		p.skip(len(p.rest))
 		return "", "has an unclosed quote"
@@ -243,14 +243,14 @@ func (p *parser) quoted() (value, problem string) {
 	value = p.rest[:end]
 	p.skip(end + 1)
 	after := p.takeLine()
-	comment := strings.TrimLeft(after, blank)
+	comment := strings.TrimLeft(after, blanks)
 	switch {
 	case comment != "" && (comment[0] != '#' || comment == after):
 		return "", `has text after the closing quote; write a quote in the value as \` + string(quote)
 	case setsAnother.MatchString(value):
 		return "", "contains a line that sets another variable; its closing quote may be missing"
 	}
-	if problem := unclean(value); problem != "" {
+	if problem := findInvisible(value); problem != "" {
 		return "", problem
 	}
 	if quote == '\'' {
@@ -259,8 +259,8 @@ func (p *parser) quoted() (value, problem string) {
 	return p.expand(value, true)
 }
 
-// closing returns where the quote ends the value, or -1.
-func closing(s string, quote byte) int {
+// closingQuote returns where the quote ends the value, or -1.
+func closingQuote(s string, quote byte) int {
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
 		case '\\':
@@ -272,8 +272,8 @@ func closing(s string, quote byte) int {
 	return -1
 }
 
-// unclean says which characters of a value nobody can see.
-func unclean(s string) string {
+// findInvisible says which characters of a value nobody can see.
+func findInvisible(s string) string {
 	for i, r := range s {
 		switch {
 		case r == utf8.RuneError && !strings.HasPrefix(s[i:], string(utf8.RuneError)):

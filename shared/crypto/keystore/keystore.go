@@ -104,7 +104,7 @@ func (f File) lock(ctx context.Context) (unlock func(), err error) {
 		return nil, err
 	}
 	for {
-		locked, err := filelock.Try(l)
+		locked, err := filelock.TryLock(l)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("lock %s: %w", l.Name(), err), l.Close())
 		}

@@ -101,9 +101,9 @@ func (e *Error) Because(cause error) *Error {
 	return &c
 }
 
-// Saying returns a copy of e with another sentence for the caller, which tells
+// WithDetail returns a copy of e with another sentence for the caller, which tells
 // more exactly what is wrong.
-func (e *Error) Saying(detail string) *Error {
+func (e *Error) WithDetail(detail string) *Error {
 	c := *e
 	c.Detail = detail
 	return &c
@@ -148,12 +148,12 @@ type Fields []Field
 // Check adds the field unless ok holds.
 func (f *Fields) Check(ok bool, field, code, message string) {
 	if !ok && len(*f) <= MaxFields {
-		*f = append(*f, Field{Field: clip(field), Code: code, Message: message})
+		*f = append(*f, Field{Field: truncate(field), Code: code, Message: message})
 	}
 }
 
-// clip cuts a name after [MaxFieldName] bytes, between two characters.
-func clip(name string) string {
+// truncate cuts a name after [MaxFieldName] bytes, between two characters.
+func truncate(name string) string {
 	if len(name) <= MaxFieldName {
 		return name
 	}

@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// hostAlone is what people write who forget the scheme.
-var hostAlone = regexp.MustCompile(`^(?:localhost|[a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::[0-9]+)?(?:/[a-z0-9/-]*)?$`)
+// bareHost is what people write who forget the scheme.
+var bareHost = regexp.MustCompile(`^(?:localhost|[a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::[0-9]+)?(?:/[a-z0-9/-]*)?$`)
 
 // MaskURL returns s without what may be a password: the one before the host, a user
 // without a password, which may be a token, and parameters that are named like
 // secrets. A text that may not be read as its author meant it, such as a password
 // with an unescaped character, is hidden as a whole.
 func MaskURL(s string) string {
-	if hostAlone.MatchString(s) {
+	if bareHost.MatchString(s) {
 		return s
 	}
 	u, err := url.Parse(s)

@@ -21,9 +21,9 @@ const (
 
 // Why an e-mail address is invalid. All are [ErrBadEmail].
 var (
-	errLongEmail = ErrBadEmail.Saying("Must be at most 254 bytes long, at most 64 of them before the @, with the domain in its ASCII form.")
-	errDomain    = ErrBadEmail.Saying("Must have a valid domain name after the @.")
-	errDirection = ErrBadEmail.Saying("Must not mix writing directions before the @.")
+	errLongEmail = ErrBadEmail.WithDetail("Must be at most 254 bytes long, at most 64 of them before the @, with the domain in its ASCII form.")
+	errDomain    = ErrBadEmail.WithDetail("Must have a valid domain name after the @.")
+	errDirection = ErrBadEmail.WithDetail("Must not mix writing directions before the @.")
 )
 
 // An Email is an addr-spec (RFC 5322 section 3.4.1) in canonical form, so that
@@ -97,7 +97,7 @@ func followsBidiRule(s string) bool {
 func parseLocal(s string) (string, error) {
 	local, err := localPartProfile.String(strings.ToLower(s))
 	if err != nil {
-		return "", ErrBadEmail.Saying("Must not contain, before the @, " + describeRefused(s, localPartProfile) + ".").Because(err)
+		return "", ErrBadEmail.WithDetail("Must not contain, before the @, " + describeRefused(s, localPartProfile) + ".").Because(err)
 	}
 	if !followsBidiRule(local) {
 		return "", errDirection

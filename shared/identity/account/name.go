@@ -9,7 +9,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-var errLongName = ErrBadName.Saying("Must be at most 100 characters long.")
+var errLongName = ErrBadName.WithDetail("Must be at most 100 characters long.")
 
 // ParseName returns the name of a person in Unicode NFC without surrounding
 // space. A name with nothing visible is the empty name, which means that none
@@ -29,7 +29,7 @@ func ParseName(s string) (string, error) {
 	}
 	text := stripScriptParts(stripEmojiParts(s))
 	if _, err := precis.OpaqueString.String(text); err != nil || strings.IndexFunc(text, isBlank) >= 0 {
-		return "", ErrBadName.Saying("Must not contain " + describeRefused(text, precis.OpaqueString) + ".").Because(err)
+		return "", ErrBadName.WithDetail("Must not contain " + describeRefused(text, precis.OpaqueString) + ".").Because(err)
 	}
 	return s, nil
 }

@@ -30,7 +30,7 @@ func lockFolder(ctx context.Context, db *sql.DB, t *teller, giveUp time.Time) (u
 		return nil, fmt.Errorf("folder of the database: %w", err)
 	}
 	for {
-		locked, err := filelock.Try(folder)
+		locked, err := filelock.TryLock(folder)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("lock %s: %w", folder.Name(), err), folder.Close())
 		}

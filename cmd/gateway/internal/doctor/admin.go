@@ -9,9 +9,9 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
-// tokenName is under which the administrator would find the app password that
-// an examination could not take back.
-const tokenName = "VoiceAssist doctor"
+// appPasswordName is the name under which the administrator finds an app
+// password that an examination could not revoke.
+const appPasswordName = "VoiceAssist doctor"
 
 // admin tries the administrator's credentials, once.
 func (x *examination) admin(ctx context.Context) []Finding {
@@ -26,7 +26,7 @@ func (x *examination) admin(ctx context.Context) []Finding {
 			"Nextcloud rejected the user %q with this password", name)
 	case err != nil:
 		t := diagnose(err)
-		return failed(t.cure, "logging in as %q %s", name, t.text)
+		return failed(t.fix, "logging in as %q %s", name, t.text)
 	}
 	x.groups = who.Groups
 	switch {
@@ -35,11 +35,11 @@ func (x *examination) admin(ctx context.Context) []Finding {
 	case who.ID != name:
 		return []Finding{warning("Set NEXTCLOUD_ADMIN_USER="+who.ID, "%q is not the id of the account, which is %q", name, who.ID)}
 	}
-	return fine("the credentials of %q are correct", name)
+	return passed("the credentials of %q are correct", name)
 }
 
-// rights asks for something that is not for everybody. Those who administer
-// only a group get it, too, so the groups count as well.
+// rights checks that the account is an administrator. Group administrators may
+// list users, too, so it also checks the account's groups.
 func (x *examination) rights(ctx context.Context) []Finding {
 	_, err := x.cloud.Users(ctx, "", 1, 0)
 	switch {
@@ -47,37 +47,37 @@ func (x *examination) rights(ctx context.Context) []Finding {
 		return failed("On the server: occ group:adduser admin "+x.Settings.Admin, "%q is not an administrator", x.Settings.Admin)
 	case err != nil:
 		t := diagnose(err)
-		return failed(t.cure, "listing users %s", t.text)
+		return failed(t.fix, "listing users %s", t.text)
 	case !slices.Contains(x.groups, "admin"):
 		return []Finding{warning("On the server: occ group:adduser admin "+x.Settings.Admin,
 			"%q can list users but is not in the group admin; a group administrator lacks some of the required permissions", x.Settings.Admin)}
 	}
-	return fine("%q is in the group admin", x.Settings.Admin)
+	return passed("%q is in the group admin", x.Settings.Admin)
 }
 
-// realness finds out whether the password is an app password: Nextcloud gives
-// an app password only to who comes with the real one. The one that it gives is
-// taken back at once, which an interrupt must not keep us from.
-func (x *examination) realness(ctx context.Context) []Finding {
+// realPassword checks that the password is not an app password: Nextcloud creates
+// an app password only for a login with the real one. The created app password is
+// revoked at once, even after an interrupt.
+func (x *examination) realPassword(ctx context.Context) []Finding {
 	ctx = context.WithoutCancel(ctx)
 	name := x.Settings.Admin
-	made, err := x.cloud.NamedAppPassword(ctx, name, x.password(), tokenName)
+	made, err := x.cloud.NamedAppPassword(ctx, name, x.password(), appPasswordName)
 	switch {
 	case errors.Is(err, ocs.ErrForbidden):
-		return []Finding{warning(realCure, "the password of %q is an app password", name)}
+		return []Finding{warning(realPasswordFix, "the password of %q is an app password", name)}
 	case errors.Is(err, ocs.ErrUncertain):
-		return []Finding{leftToken(name)}
+		return []Finding{leftoverAppPassword(name)}
 	case err != nil:
 		t := diagnose(err)
-		return failed(t.cure, "requesting an app password %s", t.text)
+		return failed(t.fix, "requesting an app password %s", t.text)
 	}
 	if x.cloud.RevokeAppPassword(ctx, name, made) != nil {
-		return []Finding{leftToken(name)}
+		return []Finding{leftoverAppPassword(name)}
 	}
-	return fine("the password of %q is not an app password", name)
+	return passed("the password of %q is not an app password", name)
 }
 
-func leftToken(name string) Finding {
+func leftoverAppPassword(name string) Finding {
 	return warning("Log in as that user and remove it under Personal settings, Security, Devices & sessions.",
-		"the account %q may still have an app password %q", name, tokenName)
+		"the account %q may still have an app password %q", name, appPasswordName)
 }

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// maxNames bounds how many names of a certificate are told.
+// maxNames limits how many names of a certificate are shown.
 const maxNames = 5
 
-// certificate says everything that is wrong with a chain that was refused; the
-// refusal itself tells only the first. cause is that refusal.
-func (x *examination) certificate(chain []*x509.Certificate, cause error) []Finding {
+// diagnoseChain returns everything that is wrong with a rejected chain. cause is
+// the error of the handshake, which names only the first problem.
+func (x *examination) diagnoseChain(chain []*x509.Certificate, cause error) []Finding {
 	leaf, now := chain[0], x.Now()
 	var found []Finding
 	switch {
@@ -27,13 +27,13 @@ func (x *examination) certificate(chain []*x509.Certificate, cause error) []Find
 	}
 	if leaf.VerifyHostname(x.base.Hostname()) != nil {
 		found = append(found, failed("Use a name of the certificate in NEXTCLOUD_URL, or get a certificate for "+x.base.Hostname()+".",
-			"the certificate is for %s, not for %s", names(leaf), x.base.Hostname())...)
+			"the certificate is for %s, not for %s", namesOf(leaf), x.base.Hostname())...)
 	}
-	if !x.vouched(chain) {
-		found = append(found, failed(x.authorityCure(),
-			"the certificate is from an authority that is not trusted: %s", shownName(leaf.Issuer.String()))...)
+	if !x.trusts(chain) {
+		found = append(found, failed(x.authorityFix(),
+			"the certificate is from an authority that is not trusted: %s", displayText(leaf.Issuer.String()))...)
 	}
-	if len(found) == 0 { // a constraint of the authority, a use it is not for
+	if len(found) == 0 { // such as a name constraint, or another key usage
 		reason := "the certificate chain is invalid"
 		if e, ok := errors.AsType[x509.CertificateInvalidError](cause); ok {
 			reason = e.Error()
@@ -43,16 +43,16 @@ func (x *examination) certificate(chain []*x509.Certificate, cause error) []Find
 	return found
 }
 
-// vouched reports whether an authority that we trust signed the chain, whatever
-// its names and dates.
-func (x *examination) vouched(chain []*x509.Certificate) bool {
+// trusts reports whether a trusted authority signed the chain. It ignores names
+// and dates.
+func (x *examination) trusts(chain []*x509.Certificate) bool {
 	between := x509.NewCertPool()
 	for _, c := range chain[1:] {
 		between.AddCert(c)
 	}
 	at := x.Now()
 	if leaf := chain[0]; at.After(leaf.NotAfter) || at.Before(leaf.NotBefore) {
-		at = leaf.NotAfter // its dates are told apart
+		at = leaf.NotAfter // the dates are checked separately
 	}
 	_, err := chain[0].Verify(x509.VerifyOptions{
 		Roots: x.Settings.Roots, Intermediates: between, CurrentTime: at,
@@ -63,7 +63,7 @@ func (x *examination) vouched(chain []*x509.Certificate) bool {
 	return !unknown && !system
 }
 
-func (x *examination) authorityCure() string {
+func (x *examination) authorityFix() string {
 	if x.Settings.Roots != nil {
 		return "Add the certificate of that authority, in PEM, to the file that NEXTCLOUD_CA_FILE names; " +
 			"the system's authorities are not used while it is set. The server must also send its intermediate certificates."
@@ -72,8 +72,8 @@ func (x *examination) authorityCure() string {
 		"If the authority is public, configure the server to send its intermediate certificates."
 }
 
-// names returns what a certificate is for.
-func names(c *x509.Certificate) string {
+// namesOf returns the host names and addresses of a certificate.
+func namesOf(c *x509.Certificate) string {
 	all := slices.Clone(c.DNSNames)
 	for _, ip := range c.IPAddresses {
 		all = append(all, ip.String())
@@ -84,19 +84,20 @@ func names(c *x509.Certificate) string {
 	if len(all) > maxNames {
 		all = append(all[:maxNames], fmt.Sprintf("%d more", len(all)-maxNames))
 	}
-	return shownName(strings.Join(all, ", "))
+	return displayText(strings.Join(all, ", "))
 }
 
-// shownName keeps a name from a certificate to what a line of text can hold.
-func shownName(s string) string {
+// displayText returns s, which comes from a certificate, as at most maxDisplay
+// printable ASCII characters.
+func displayText(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
 			return '?'
 		}
 		return r
 	}, s)
-	if len(s) > maxShown {
-		return s[:maxShown] + "…"
+	if len(s) > maxDisplay {
+		return s[:maxDisplay] + "…"
 	}
 	return s
 }

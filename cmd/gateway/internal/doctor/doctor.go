@@ -1,12 +1,11 @@
-// Package doctor examines the Nextcloud that the gateway is configured for and
-// says of everything that it finds wrong how to put it right: from the settings
-// over name, certificate and version to an account that is made, used and
-// removed again.
+// Package doctor examines the Nextcloud that the gateway is configured for, and
+// says how to fix each problem: from the settings, the host name, the certificate
+// and the version to an account that it creates, uses and removes.
 //
-// Start at [Examine]. It prints nothing; a [Finding] holds no password and
-// nothing of the body of an answer. It is gentle: the administrator's password
-// is tried once, and not at all where the server counted so many failed logins
-// that a further one could lock the gateway out.
+// Start with [Examine]. It prints nothing. A [Finding] contains no password and no
+// part of a response body. The doctor tries the administrator's password once, and
+// never if the server has counted so many failed logins that another one could lock
+// the gateway out.
 package doctor
 
 import (
@@ -29,8 +28,8 @@ import (
 // A Level is how bad a [Finding] is.
 type Level string
 
-// The levels, from good to bad. Skipped is what could mean nothing after
-// another check failed, or was not wanted.
+// The levels, from good to bad. A check is Skipped if it would be meaningless
+// after another one failed, or if the run excludes it.
 const (
 	OK      Level = "ok"
 	Skipped Level = "skipped"
@@ -38,44 +37,44 @@ const (
 	Failed  Level = "failed"
 )
 
-// A Finding is what one check found. A check has several where several things
-// are wrong.
+// A Finding is a result of a check. A check that finds several problems has
+// several findings.
 type Finding struct {
-	Check string // a stable word: "dns"
+	Check string // a stable identifier, such as "dns"
 	Level Level
 	Text  string        // for people
-	Cure  string        // what to do about it; where all is well, what could be better; may be ""
+	Fix   string        // what to do about the problem; with OK, a possible improvement; may be ""
 	Took  time.Duration // of the whole check
 }
 
-// A Config says what to examine, and how far to go.
+// A Config says what to examine, and how.
 type Config struct {
 	Settings reconcile.Settings
-	ReadOnly bool             // make no app password and no account
+	ReadOnly bool             // create no app password and no account
 	Now      func() time.Time // nil is [time.Now]
 	Resolver *net.Resolver    // nil is the system's
-	Tell     func(Finding)    // told of each finding as it is made; may be nil
+	Report   func(Finding)    // called with each finding at once; may be nil
 }
 
-// How long the phases may take, and from when on one is slow.
+// Timeouts of the checks, and the duration above which one is slow.
 const (
-	lookupLimit  = 5 * time.Second
-	connectLimit = 5 * time.Second
-	answerLimit  = 10 * time.Second // without credentials
-	callLimit    = 20 * time.Second // with: more than the longest delay that we accept
-	phaseLimit   = 45 * time.Second // of a check of several calls
-	removalLimit = 45 * time.Second // for leaving nothing behind, after an interrupt, too
-	slow         = 2 * time.Second
+	lookupLimit   = 5 * time.Second
+	connectLimit  = 5 * time.Second
+	answerLimit   = 10 * time.Second // without credentials
+	callLimit     = 20 * time.Second // with credentials; more than the longest delay that we accept
+	phaseLimit    = 45 * time.Second // for a check with several calls
+	removalLimit  = 45 * time.Second // for removing the account, also after an interrupt
+	slowThreshold = 2 * time.Second
 )
 
-// Examine makes all checks that can mean something, one after the other, and
-// returns what they found, in a fixed order. When ctx ends it stops at once,
-// but for removing the account that it made.
+// Examine runs the checks one after the other and returns their findings, in a
+// fixed order. It skips checks that depend on a failed one. When ctx ends, it only
+// removes the account that it created.
 func Examine(ctx context.Context, c Config) []Finding {
 	x := newExamination(c)
 	defer x.close()
 	for _, s := range x.steps() {
-		x.make(ctx, s)
+		x.runStep(ctx, s)
 	}
 	return x.findings
 }
@@ -91,28 +90,27 @@ func Failures(all []Finding) int {
 	return n
 }
 
-// An examination is one run of all checks, and what they learned for those
-// that follow.
+// An examination is one run of all checks. Its fields pass results to later checks.
 type examination struct {
 	Config
 
-	base     *url.URL // nil: none is configured
-	proxied  bool     // somebody else resolves and connects
+	base     *url.URL // nil if none is configured
+	viaProxy bool     // a proxy resolves the name and connects
 	http     *http.Client
 	cloud    *ocs.Client
 	dav      *webdav.Client
 	findings []Finding
-	lost     map[string]string // why a check is nothing to build upon, by its name
+	unusable map[string]string // by the name of a check: why the checks that need it are skipped
 
-	self    netip.Addr // ours, on the connection to the server
-	landing landing
-	status  nextcloud.Status
-	groups  []string // of the administrator
-	scratch scratch
+	localAddr netip.Addr // of the connection to the server
+	response  response
+	status    nextcloud.Status
+	groups    []string // of the administrator
+	scratch   scratch
 }
 
 func newExamination(c Config) *examination {
-	x := &examination{Config: c, lost: map[string]string{}}
+	x := &examination{Config: c, unusable: map[string]string{}}
 	if x.Now == nil {
 		x.Now = time.Now
 	}
@@ -120,9 +118,9 @@ func newExamination(c Config) *examination {
 	if s.URL == nil {
 		return x
 	}
-	x.base = bare(s.URL)
+	x.base = baseURL(s.URL)
 	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: x.base})
-	x.proxied = err == nil && proxy != nil
+	x.viaProxy = err == nil && proxy != nil
 	x.http = nextcloud.HTTPClient(s.Roots, connectLimit)
 	x.cloud = ocs.New(ocs.Config{
 		URL: x.base, AdminUser: s.Admin, AdminPassword: s.Password, Timeout: callLimit, Roots: s.Roots,
@@ -142,37 +140,37 @@ func (x *examination) close() {
 // A step is one check and its place in the order.
 type step struct {
 	check  string
-	needs  []string // the checks without which it means nothing
+	needs  []string // skip this check unless all of these succeeded
 	run    func(context.Context) []Finding
 	limit  time.Duration
-	timed  bool // it is one round trip, so it can be slow
-	writes bool // left out where nothing may be changed
-	always bool // also when the examination was interrupted
+	timed  bool // one round trip, so report whether it is slow
+	writes bool // skipped in a read-only run
+	always bool // runs even after an interrupt
 }
 
 // The names of the checks.
 const (
-	checkAddress     = "address"
-	checkCredentials = "credentials"
-	checkDNS         = "dns"
-	checkConnect     = "connect"
-	checkTLS         = "tls"
-	checkHTTP        = "http"
-	checkTrusted     = "trusted-domain"
-	checkVersion     = "version"
-	checkClock       = "clock"
-	checkThrottle    = "throttle"
-	checkAdmin       = "admin"
-	checkRights      = "admin-rights"
-	checkRealness    = "admin-password"
-	checkLeftovers   = "leftovers"
-	checkScratch     = "scratch-account"
-	checkLogin       = "scratch-login"
-	checkList        = "dav-list"
-	checkPut         = "dav-put"
-	checkGet         = "dav-get"
-	checkDelete      = "dav-delete"
-	checkRemoval     = "scratch-removal"
+	checkAddress       = "address"
+	checkCredentials   = "credentials"
+	checkDNS           = "dns"
+	checkConnect       = "connect"
+	checkTLS           = "tls"
+	checkHTTP          = "http"
+	checkTrusted       = "trusted-domain"
+	checkVersion       = "version"
+	checkClock         = "clock"
+	checkThrottle      = "throttle"
+	checkAdmin         = "admin"
+	checkRights        = "admin-rights"
+	checkAdminPassword = "admin-password"
+	checkLeftovers     = "leftovers"
+	checkScratch       = "scratch-account"
+	checkLogin         = "scratch-login"
+	checkList          = "dav-list"
+	checkPut           = "dav-put"
+	checkGet           = "dav-get"
+	checkDelete        = "dav-delete"
+	checkRemoval       = "scratch-removal"
 )
 
 func (x *examination) steps() []step {
@@ -183,17 +181,17 @@ func (x *examination) steps() []step {
 		{check: checkDNS, needs: on(checkAddress), run: x.lookUp, limit: lookupLimit, timed: true},
 		{check: checkConnect, needs: on(checkDNS), run: x.connect, limit: 2 * connectLimit, timed: true},
 		{check: checkTLS, needs: on(checkConnect), run: x.handshake, limit: 2 * connectLimit, timed: true},
-		{check: checkHTTP, needs: on(checkTLS), run: x.answers, limit: 2 * answerLimit, timed: true},
-		{check: checkTrusted, needs: on(checkHTTP), run: x.trusted},
+		{check: checkHTTP, needs: on(checkTLS), run: x.reachable, limit: 2 * answerLimit, timed: true},
+		{check: checkTrusted, needs: on(checkHTTP), run: x.trustedDomain},
 		{check: checkVersion, needs: on(checkTrusted), run: x.version},
 		{check: checkClock, needs: on(checkHTTP), run: x.clock},
 		{check: checkThrottle, needs: on(checkVersion), run: x.throttle, limit: answerLimit, timed: true},
 		{check: checkAdmin, needs: on(checkThrottle, checkCredentials), run: x.admin, limit: callLimit, timed: true},
 		{check: checkRights, needs: on(checkAdmin), run: x.rights, limit: callLimit, timed: true},
-		{check: checkRealness, needs: on(checkRights), run: x.realness, limit: callLimit, timed: true, writes: true},
-		{check: checkLeftovers, needs: on(checkRealness), run: x.leftovers, limit: phaseLimit, writes: true},
-		{check: checkScratch, needs: on(checkLeftovers), run: x.makeScratch, limit: callLimit, timed: true, writes: true},
-		{check: checkLogin, needs: on(checkScratch), run: x.enterScratch, limit: callLimit, timed: true, writes: true},
+		{check: checkAdminPassword, needs: on(checkRights), run: x.realPassword, limit: callLimit, timed: true, writes: true},
+		{check: checkLeftovers, needs: on(checkAdminPassword), run: x.leftovers, limit: phaseLimit, writes: true},
+		{check: checkScratch, needs: on(checkLeftovers), run: x.createScratch, limit: callLimit, timed: true, writes: true},
+		{check: checkLogin, needs: on(checkScratch), run: x.loginScratch, limit: callLimit, timed: true, writes: true},
 		{check: checkList, needs: on(checkLogin), run: x.list, limit: phaseLimit, timed: true, writes: true},
 		{check: checkPut, needs: on(checkList), run: x.put, limit: phaseLimit, timed: true, writes: true},
 		{check: checkGet, needs: on(checkPut), run: x.get, limit: phaseLimit, timed: true, writes: true},
@@ -202,11 +200,11 @@ func (x *examination) steps() []step {
 	}
 }
 
-// make makes one check, or says why not.
-func (x *examination) make(ctx context.Context, s step) {
-	if why := x.prevented(ctx, s); why != "" {
-		x.lost[s.check] = why
-		x.tell(Finding{Check: s.check, Level: Skipped, Text: "not checked, because " + why})
+// runStep runs one check, or reports why it is skipped.
+func (x *examination) runStep(ctx context.Context, s step) {
+	if why := x.skipReason(ctx, s); why != "" {
+		x.unusable[s.check] = why
+		x.report(Finding{Check: s.check, Level: Skipped, Text: "not checked, because " + why})
 		return
 	}
 	if s.always {
@@ -220,25 +218,25 @@ func (x *examination) make(ctx context.Context, s step) {
 	start := x.Now()
 	found := s.run(ctx)
 	took := x.Now().Sub(start)
-	if s.timed && took > slow {
-		found = sluggish(found, took)
+	if s.timed && took > slowThreshold {
+		found = markSlow(found, took)
 	}
 	for _, f := range found {
 		f.Check, f.Took = s.check, took
 		if f.Level == Failed {
-			x.lost[s.check] = "the check " + s.check + " failed"
+			x.unusable[s.check] = "the check " + s.check + " failed"
 		}
-		x.tell(f)
+		x.report(f)
 	}
 }
 
-// prevented returns why a check is not to be made, or "".
-func (x *examination) prevented(ctx context.Context, s step) string {
-	if s.always && x.scratch.tried {
+// skipReason returns why the check must be skipped, or "".
+func (x *examination) skipReason(ctx context.Context, s step) string {
+	if s.always && x.scratch.mayExist {
 		return ""
 	}
 	for _, n := range s.needs {
-		if why := x.lost[n]; why != "" {
+		if why := x.unusable[n]; why != "" {
 			return why
 		}
 	}
@@ -251,24 +249,24 @@ func (x *examination) prevented(ctx context.Context, s step) string {
 	return ""
 }
 
-func (x *examination) tell(f Finding) {
+func (x *examination) report(f Finding) {
 	x.findings = append(x.findings, f)
-	if x.Tell != nil {
-		x.Tell(f)
+	if x.Report != nil {
+		x.Report(f)
 	}
 }
 
-// sluggish turns what would be fine into a warning about the time it took.
-func sluggish(found []Finding, took time.Duration) []Finding {
+// markSlow turns the first OK finding into a warning about the duration.
+func markSlow(found []Finding, took time.Duration) []Finding {
 	i := slices.IndexFunc(found, func(f Finding) bool { return f.Level == OK })
 	if i >= 0 {
 		found[i].Level = Warning
 		found[i].Text += "; slow: it took " + seconds(took)
-		found[i].Cure = strings.TrimLeft(found[i].Cure+" Check the load of the server and the network between; "+
+		found[i].Fix = strings.TrimLeft(found[i].Fix+" Check the load of the server and the network between; "+
 			"the check "+checkThrottle+" shows a delay after failed logins.", " ")
 	}
 	return found
 }
 
-// password is the administrator's.
+// password returns the administrator's password.
 func (x *examination) password() secret.String { return x.Settings.Password }

@@ -39,7 +39,7 @@ func TestExamine_ReportsFindingsImmediately(t *testing.T) {
 	w := newWorld(t)
 	var told []doctor.Finding
 	r := w.examine(t, func(c *doctor.Config) {
-		c.Tell = func(f doctor.Finding) {
+		c.Report = func(f doctor.Finding) {
 			if f.Check == "http" && w.withCredentials("") > 0 {
 				t.Error("told too late")
 			}

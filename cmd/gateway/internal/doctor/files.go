@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	scratchFile = "voiceassist doctor.txt" // a name that must be escaped
+	scratchFile = "voiceassist doctor.txt" // with a space, which must be escaped
 	scratchSize = 4 << 10                  // bytes
 )
 
-// file returns the path of the scratch file.
-func file() webdav.Path {
+// scratchPath returns the path of the scratch file.
+func scratchPath() webdav.Path {
 	p, err := webdav.ParsePath(scratchFile)
 	if err != nil {
 		panic(err) // impossible: it is a constant
@@ -24,30 +24,30 @@ func file() webdav.Path {
 	return p
 }
 
-// list asks for the account's own folder.
+// list lists the root folder of the scratch account.
 func (x *examination) list(ctx context.Context) []Finding {
 	if err := x.scratch.folder.List(ctx, webdav.Path{}, func(webdav.Entry) error { return nil }); err != nil {
 		return davFailed("listing the folder", err)
 	}
-	return fine("the folder can be listed")
+	return passed("the folder can be listed")
 }
 
-// put stores random bytes; the client compares the server's hash with ours.
+// put stores random bytes. The client compares the server's hash with its own.
 func (x *examination) put(ctx context.Context) []Finding {
 	x.scratch.content = make([]byte, scratchSize)
 	_, _ = rand.Read(x.scratch.content) // never fails
-	_, err := x.scratch.folder.Put(ctx, file(), webdav.Upload{
+	_, err := x.scratch.folder.Put(ctx, scratchPath(), webdav.Upload{
 		Body: bytes.NewReader(x.scratch.content), Size: scratchSize, IfNoneMatch: "*",
 	})
 	if err != nil {
 		return davFailed("storing a file", err)
 	}
-	return fine("a file can be stored")
+	return passed("a file can be stored")
 }
 
-// get compares what comes back.
+// get downloads the file and compares it with the uploaded bytes.
 func (x *examination) get(ctx context.Context) []Finding {
-	d, err := x.scratch.folder.Get(ctx, file(), nil)
+	d, err := x.scratch.folder.Get(ctx, scratchPath(), nil)
 	if err != nil {
 		return davFailed("reading the file", err)
 	}
@@ -60,24 +60,24 @@ func (x *examination) get(ctx context.Context) []Finding {
 		return failed("Check what changes bodies on the way to Nextcloud: a proxy that compresses or inspects, "+
 			"an antivirus app, a broken disk.", "the downloaded file differs from the uploaded one")
 	}
-	return fine("the file can be read")
+	return passed("the file can be read")
 }
 
 // remove deletes the file.
 func (x *examination) remove(ctx context.Context) []Finding {
-	if err := x.scratch.folder.Delete(ctx, file(), ""); err != nil {
+	if err := x.scratch.folder.Delete(ctx, scratchPath(), ""); err != nil {
 		return davFailed("deleting the file", err)
 	}
-	return fine("the file can be deleted")
+	return passed("the file can be deleted")
 }
 
 func davFailed(what string, err error) []Finding {
 	t := diagnose(err)
 	if _, ok := errors.AsType[*webdav.Error](err); !ok {
-		t = broken(err)
+		t = diagnoseConn(err)
 	}
 	if errors.Is(err, webdav.ErrNotFound) {
-		t.cure = proxyCure
+		t.fix = proxyFix
 	}
-	return failed(t.cure, "%s %s", what, t.text)
+	return failed(t.fix, "%s %s", what, t.text)
 }

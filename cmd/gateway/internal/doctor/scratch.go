@@ -16,37 +16,37 @@ import (
 const (
 	scratchPrefix = "va-doctor-"
 	scratchQuota  = "10 MB"
-	scratchTime   = "20060102150405" // when it was made, in its id
+	scratchTime   = "20060102150405" // layout of the creation time in the id
 
-	// abandoned is the age at which a scratch account belongs to no examination
-	// any more: all limits together are less.
-	abandoned = 15 * time.Minute
-	// maxLeftovers bounds how many accounts of former examinations are removed.
+	// abandonedAfter is the age at which no examination uses a scratch account any
+	// more. It is longer than all timeouts together.
+	abandonedAfter = 15 * time.Minute
+	// maxLeftovers limits how many accounts of earlier examinations are removed.
 	maxLeftovers = 20
 )
 
-// A scratch is the account that an examination makes and removes.
+// A scratch is the account that an examination creates and removes.
 type scratch struct {
-	tried   bool // it may be there
-	id      string
-	secret  secret.String
-	folder  *webdav.Folder
-	content []byte // of the file
+	mayExist bool // on the server; then it must be removed
+	id       string
+	password secret.String
+	folder   *webdav.Folder
+	content  []byte // of the file
 }
 
-// newScratch returns an account that nobody has: the time tells later
-// examinations whether it was abandoned, the rest is chance. The password
-// satisfies a policy that wants every kind of character.
+// newScratch returns an account with an unused id, which consists of the time, so
+// that later examinations can see whether it was abandoned, and of random
+// characters. The password satisfies a policy that requires every kind of character.
 func newScratch(now time.Time) scratch {
 	return scratch{
-		id:     scratchPrefix + now.UTC().Format(scratchTime) + "-" + strings.ToLower(rand.Text()[:13]),
-		secret: secret.String(rand.Text() + "-aA1!x"),
+		id:       scratchPrefix + now.UTC().Format(scratchTime) + "-" + strings.ToLower(rand.Text()[:13]),
+		password: secret.String(rand.Text() + "-aA1!x"),
 	}
 }
 
-// scratchMade returns when the account of that id was made, if it is one of an
-// examination: nobody else's is ever removed.
-func scratchMade(id string) (time.Time, bool) {
+// scratchCreated returns the creation time of a scratch account, and reports
+// whether id names one. Other accounts are never removed.
+func scratchCreated(id string) (time.Time, bool) {
 	m := regexp.MustCompile(`^` + scratchPrefix + `(\d{14})-[a-z2-7]{13}$`).FindStringSubmatch(id)
 	if m == nil {
 		return time.Time{}, false
@@ -60,51 +60,52 @@ func (x *examination) leftovers(ctx context.Context) []Finding {
 	ids, err := x.cloud.Users(ctx, scratchPrefix, 0, 0)
 	if err != nil {
 		t := diagnose(err)
-		return failed(t.cure, "searching for scratch accounts of earlier runs %s", t.text)
+		return failed(t.fix, "searching for scratch accounts of earlier runs %s", t.text)
 	}
 	var found []Finding
 	for _, id := range ids {
-		at, ours := scratchMade(id)
-		if !ours || x.Now().Sub(at) < abandoned || len(found) == maxLeftovers {
+		at, ours := scratchCreated(id)
+		if !ours || x.Now().Sub(at) < abandonedAfter || len(found) == maxLeftovers {
 			continue
 		}
 		if err := x.delete(ctx, id); err != nil {
 			t := diagnose(err)
-			if errors.Is(err, ocs.ErrUnauthorized) { // a further call would be a further strike
-				return failed(t.cure, "removing %s %s", id, t.text)
+			if errors.Is(err, ocs.ErrUnauthorized) { // another call would be another failed login
+				return failed(t.fix, "removing %s %s", id, t.text)
 			}
 			return append(found, warning("On the server: occ user:delete "+id, "removing %s, which an earlier run left behind, %s", id, t.text))
 		}
 		found = append(found, Finding{Level: OK, Text: "removed " + id + ", which an earlier run left behind"})
 	}
 	if len(found) == 0 {
-		return fine("earlier runs left no account behind")
+		return passed("earlier runs left no account behind")
 	}
 	return found
 }
 
-// makeScratch makes the account. An interrupt does not end the call: the server
-// would make the account all the same, perhaps after we tried to remove it.
-func (x *examination) makeScratch(ctx context.Context) []Finding {
+// createScratch creates the account. An interrupt does not end the call: the server
+// could still create the account, perhaps after the attempt to remove it.
+func (x *examination) createScratch(ctx context.Context) []Finding {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callLimit)
 	defer cancel()
 	s := newScratch(x.Now())
-	err := x.cloud.CreateUser(ctx, ocs.NewUser{ID: s.id, Password: s.secret, DisplayName: s.id, Quota: scratchQuota})
-	s.tried = err == nil || mayHaveMade(err)
+	err := x.cloud.CreateUser(ctx, ocs.NewUser{ID: s.id, Password: s.password, DisplayName: s.id, Quota: scratchQuota})
+	s.mayExist = err == nil || mayHaveCreated(err)
 	x.scratch = s
 	if err == nil {
-		return fine("created the account %s", s.id)
+		return passed("created the account %s", s.id)
 	}
 	t := diagnose(err)
 	if errors.Is(err, ocs.ErrForbidden) {
-		t.cure = realCure + " The account must be in the group admin: occ group:adduser admin " + x.Settings.Admin
+		t.fix = realPasswordFix + " The account must be in the group admin: occ group:adduser admin " + x.Settings.Admin
 	}
-	return failed(t.cure, "creating a scratch account %s", t.text)
+	return failed(t.fix, "creating a scratch account %s", t.text)
 }
 
-// mayHaveMade reports whether an account can be there after that error. Where
-// it cannot, nothing is sent any more: a refused credential is not tried twice.
-func mayHaveMade(err error) bool {
+// mayHaveCreated reports whether the account can exist despite err. If it cannot,
+// the examination does not try to remove it: rejected credentials are never sent
+// twice.
+func mayHaveCreated(err error) bool {
 	if errors.Is(err, ocs.ErrUncertain) {
 		return true
 	}
@@ -119,29 +120,29 @@ func mayHaveMade(err error) bool {
 	return true
 }
 
-// enterScratch fetches an app password of the account, as for every user.
-func (x *examination) enterScratch(ctx context.Context) []Finding {
-	token, err := x.cloud.AppPassword(ctx, x.scratch.id, x.scratch.secret)
+// loginScratch gets an app password of the account, as for every user.
+func (x *examination) loginScratch(ctx context.Context) []Finding {
+	token, err := x.cloud.AppPassword(ctx, x.scratch.id, x.scratch.password)
 	if err != nil {
 		t := diagnose(err)
-		return failed(t.cure, "requesting an app password for the scratch account %s", t.text)
+		return failed(t.fix, "requesting an app password for the scratch account %s", t.text)
 	}
 	x.scratch.folder = x.dav.Folder(x.scratch.id, token)
-	return fine("the scratch account has an app password")
+	return passed("the scratch account has an app password")
 }
 
-// removeScratch removes the account, whatever became of it.
+// removeScratch removes the account, whatever the earlier checks found.
 func (x *examination) removeScratch(ctx context.Context) []Finding {
 	id := x.scratch.id
 	if err := x.delete(ctx, id); err != nil {
 		t := diagnose(err)
 		return failed("On the server: occ user:delete "+id, "removing the account %s %s; it may still exist", id, t.text)
 	}
-	return fine("removed the account %s", id)
+	return passed("removed the account %s", id)
 }
 
-// delete removes an account, and is content when it is not there. An uncertain
-// outcome is settled by looking.
+// delete removes an account. It succeeds if there is none. If the outcome of the
+// call is unknown, it looks whether the account still exists.
 func (x *examination) delete(ctx context.Context, id string) error {
 	err := x.cloud.DeleteUser(ctx, id)
 	if errors.Is(err, ocs.ErrUncertain) {

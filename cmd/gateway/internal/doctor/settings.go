@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// address checks NEXTCLOUD_URL by itself.
+// address checks NEXTCLOUD_URL without a connection.
 func (x *examination) address(context.Context) []Finding {
 	u := x.Settings.URL
 	if u == nil {
@@ -15,7 +15,7 @@ func (x *examination) address(context.Context) []Finding {
 			"https://cloud.example.org/nextcloud", "NEXTCLOUD_URL is not set")
 	}
 	var found []Finding
-	if u.Scheme == "http" && !near(u.Hostname()) {
+	if u.Scheme == "http" && !isPrivate(u.Hostname()) {
 		found = append(found, warning("Use https in NEXTCLOUD_URL. If the certificate is from your own authority, set NEXTCLOUD_CA_FILE.",
 			"NEXTCLOUD_URL is plain http: passwords and files are sent unencrypted to %s", u.Hostname()))
 	}
@@ -24,15 +24,15 @@ func (x *examination) address(context.Context) []Finding {
 			"NEXTCLOUD_URL contains credentials, a query or a fragment, which are ignored"))
 	}
 	if len(found) == 0 {
-		return fine("NEXTCLOUD_URL is %s", shown(u))
+		return passed("NEXTCLOUD_URL is %s", displayURL(u))
 	}
 	return found
 }
 
-// near reports whether a host is one that plain HTTP reaches without leaving
-// networks of our own: this machine, a private address, a name without a dot
-// such as a container's, or what is kept for private names.
-func near(host string) bool {
+// isPrivate reports whether plain HTTP to the host stays in private networks: the
+// host is this machine, a private address, a name without a dot such as that of a
+// container, or a name in a domain that is reserved for private use.
+func isPrivate(host string) bool {
 	if a, err := netip.ParseAddr(host); err == nil {
 		return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast()
 	}
@@ -40,7 +40,7 @@ func near(host string) bool {
 	return !strings.Contains(host, ".") || strings.HasSuffix(host, ".localhost") || strings.HasSuffix(host, ".internal")
 }
 
-// credentials checks user and password by their looks.
+// credentials checks the form of user and password.
 func (x *examination) credentials(context.Context) []Finding {
 	var found []Finding
 	if x.Settings.Admin == "" {
@@ -54,21 +54,21 @@ func (x *examination) credentials(context.Context) []Finding {
 		found = append(found, failed("Set NEXTCLOUD_ADMIN_PASSWORD to the password of that account.",
 			"NEXTCLOUD_ADMIN_PASSWORD is not set")...)
 	case isAppPassword(x.password().Reveal()):
-		found = append(found, warning(realCure, "NEXTCLOUD_ADMIN_PASSWORD looks like an app password"))
+		found = append(found, warning(realPasswordFix, "NEXTCLOUD_ADMIN_PASSWORD looks like an app password"))
 	}
 	if len(found) == 0 {
-		return fine("user and password are set")
+		return passed("user and password are set")
 	}
 	return found
 }
 
-const realCure = "Set NEXTCLOUD_ADMIN_PASSWORD to the account's real password: current versions of Nextcloud " +
+const realPasswordFix = "Set NEXTCLOUD_ADMIN_PASSWORD to the account's real password: current versions of Nextcloud " +
 	"do not let app passwords create accounts. Use a separate account in the group admin, without two-factor login."
 
-// isAppPassword reports whether a password has a form in which Nextcloud makes
-// app passwords: five groups of five for people, 72 characters for programs.
-func isAppPassword(s string) bool { return appPassword().MatchString(s) }
+// isAppPassword reports whether a password has the form of Nextcloud's app
+// passwords: five groups of five characters for people, 72 characters for programs.
+func isAppPassword(s string) bool { return appPasswordForm().MatchString(s) }
 
-func appPassword() *regexp.Regexp {
+func appPasswordForm() *regexp.Regexp {
 	return regexp.MustCompile(`^(?:[A-Za-z0-9]{5}(?:-[A-Za-z0-9]{5}){4}|[A-Za-z0-9]{72})$`)
 }

@@ -84,7 +84,7 @@ func examine(t *testing.T, s reconcile.Settings, change ...func(*doctor.Config))
 func (r report) String() string {
 	var b strings.Builder
 	for _, f := range r {
-		fmt.Fprintf(&b, "%s %s: %s | %s\n", f.Level, f.Check, f.Text, f.Cure)
+		fmt.Fprintf(&b, "%s %s: %s | %s\n", f.Level, f.Check, f.Text, f.Fix)
 	}
 	return b.String()
 }
@@ -112,7 +112,7 @@ func (r report) without(t *testing.T, level doctor.Level) {
 	t.Helper()
 	for _, f := range r {
 		if f.Level == level {
-			t.Errorf("%s %s: %s | %s", f.Level, f.Check, f.Text, f.Cure)
+			t.Errorf("%s %s: %s | %s", f.Level, f.Check, f.Text, f.Fix)
 		}
 	}
 }

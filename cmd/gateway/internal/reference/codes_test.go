@@ -83,14 +83,14 @@ func (c collected) node(t *testing.T, files *token.FileSet, pkg string, n ast.No
 	case *ast.CallExpr:
 		switch {
 		case makesFault(n, pkg):
-			code, literal := text(n.Args[1])
+			code, literal := documentText(n.Args[1])
 			kind, known := kinds[name(n.Args[0])]
 			if !literal || !known {
 				t.Errorf("%s: the kind or the code is no constant", files.Position(n.Pos()))
 			}
 			c.note(code, kind)
 		case name(n.Fun) == "Check" && len(n.Args) == 4:
-			if code, literal := text(n.Args[2]); literal {
+			if code, literal := documentText(n.Args[2]); literal {
 				c.fields[code] = true
 			}
 		}
@@ -121,7 +121,7 @@ func (c collected) written(problem *ast.CompositeLit) {
 		if kv, ok := e.(*ast.KeyValueExpr); ok {
 			switch name(kv.Key) {
 			case "Code":
-				code, _ = text(kv.Value)
+				code, _ = documentText(kv.Value)
 			case "Status":
 				status = statuses[name(kv.Value)]
 			}
@@ -138,7 +138,7 @@ func (c collected) constants(file *ast.File) {
 		if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.CONST {
 			for _, s := range g.Specs {
 				for i, value := range s.(*ast.ValueSpec).Values {
-					if word, ok := text(value); ok && s.(*ast.ValueSpec).Names[i].IsExported() {
+					if word, ok := documentText(value); ok && s.(*ast.ValueSpec).Names[i].IsExported() {
 						c.standing[word] = true
 					}
 				}
@@ -151,7 +151,7 @@ func (c collected) constants(file *ast.File) {
 func (c collected) returned(file *ast.File) {
 	ast.Inspect(file, func(n ast.Node) bool {
 		if r, ok := n.(*ast.ReturnStmt); ok && len(r.Results) == 2 {
-			if code, ok := text(r.Results[0]); ok {
+			if code, ok := documentText(r.Results[0]); ok {
 				c.fields[code] = true
 			}
 		}
@@ -181,8 +181,8 @@ func name(e ast.Expr) string {
 	return ""
 }
 
-// text returns the value of a string literal.
-func text(e ast.Expr) (string, bool) {
+// documentText returns the value of a string literal.
+func documentText(e ast.Expr) (string, bool) {
 	literal, ok := e.(*ast.BasicLit)
 	if !ok || literal.Kind != token.STRING {
 		return "", false

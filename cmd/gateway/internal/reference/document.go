@@ -10,8 +10,8 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/version"
 )
 
-// A document is what the page shows of an OpenAPI 3.1 document, in the order
-// in which it is written.
+// A document is the part of an OpenAPI 3.1 document that the page shows, in the
+// order of the file.
 type document struct {
 	Info struct {
 		Title       string `json:"title"`
@@ -97,7 +97,7 @@ type scheme struct {
 	Description string `json:"description"`
 }
 
-// A schema is as much of a JSON Schema as is told to people.
+// A schema is the part of a JSON Schema that the page shows.
 type schema struct {
 	Ref         string            `json:"$ref"`
 	Type        types             `json:"type"`
@@ -112,7 +112,7 @@ type schema struct {
 	AnyOf       []schema          `json:"anyOf"`
 }
 
-// types is one type or several, which JSON Schema writes differently.
+// types is one type or several. JSON Schema writes them as a string or an array.
 type types []string
 
 // UnmarshalJSON reads either form.
@@ -124,7 +124,7 @@ func (t *types) UnmarshalJSON(raw []byte) error {
 	return json.Unmarshal(raw, &(*t)[0])
 }
 
-// members are the members of a JSON object in the order they are written.
+// members are the members of a JSON object, in the order of the text.
 type members[T any] []member[T]
 
 type member[T any] struct {
@@ -152,9 +152,9 @@ func (m *members[T]) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// text returns the document with the version of this program in place of the one
-// that stands in the file.
-func text() string {
+// documentText returns the document with the version of this program in place of
+// the one in the file.
+func documentText() string {
 	const placeholder = `"version": "devel"`
 	v, err := json.Marshal(version.String())
 	if err != nil || !strings.Contains(docs.OpenAPI(), placeholder) {
@@ -163,15 +163,15 @@ func text() string {
 	return strings.Replace(docs.OpenAPI(), placeholder, `"version": `+string(v), 1)
 }
 
-// load reads the document of this program and puts in place what it refers to,
-// schemas and shared responses aside.
+// load parses the document of this program and resolves its references, except
+// those to schemas and shared responses.
 func load() *document {
 	var d document
-	if err := json.Unmarshal([]byte(text()), &d); err != nil {
+	if err := json.Unmarshal([]byte(documentText()), &d); err != nil {
 		panic("reference: docs/openapi.json: " + err.Error()) // it is part of the program
 	}
 	for i := range d.Components.Responses {
-		d.settle(&d.Components.Responses[i].Value)
+		d.resolveHeaders(&d.Components.Responses[i].Value)
 	}
 	for i := range d.Paths {
 		for _, o := range d.Paths[i].Value.operations() {
@@ -179,43 +179,43 @@ func load() *document {
 			o.Parameters = append(o.Parameters, d.Paths[i].Value.Parameters...)
 			for i, p := range o.Parameters {
 				if p.Ref != "" {
-					o.Parameters[i] = d.Components.Parameters[last(p.Ref)]
+					o.Parameters[i] = d.Components.Parameters[refName(p.Ref)]
 				}
 			}
 			for i := range o.Responses {
-				d.settle(&o.Responses[i].Value)
+				d.resolveHeaders(&o.Responses[i].Value)
 			}
 		}
 	}
 	return &d
 }
 
-// settle puts in place the headers that r refers to. A response that all calls
-// share is shown once, and each call links to it.
-func (d *document) settle(r *response) {
+// resolveHeaders replaces references to headers in r. References to responses stay:
+// a shared response is shown once, and operations link to it.
+func (d *document) resolveHeaders(r *response) {
 	for i, h := range r.Headers {
 		if h.Value.Ref != "" {
-			r.Headers[i].Value = d.Components.Headers[last(h.Value.Ref)]
+			r.Headers[i].Value = d.Components.Headers[refName(h.Value.Ref)]
 		}
 	}
 }
 
-// operations returns the operations of the path.
+// operations returns the operations of the path, with their methods set.
 func (p *pathItem) operations() []*operation {
-	var there []*operation
+	var defined []*operation
 	for _, o := range []struct {
 		method string
 		*operation
 	}{{"GET", p.Get}, {"POST", p.Post}, {"PUT", p.Put}, {"PATCH", p.Patch}, {"DELETE", p.Delete}} {
 		if o.operation != nil {
 			o.Method = o.method
-			there = append(there, o.operation)
+			defined = append(defined, o.operation)
 		}
 	}
-	return there
+	return defined
 }
 
-// operations returns all operations.
+// operations returns the operations of all paths.
 func (d *document) operations() []*operation {
 	var all []*operation
 	for i := range d.Paths {
@@ -224,5 +224,5 @@ func (d *document) operations() []*operation {
 	return all
 }
 
-// last returns the last segment of a reference.
-func last(ref string) string { return ref[strings.LastIndexByte(ref, '/')+1:] }
+// refName returns the last segment of a reference.
+func refName(ref string) string { return ref[strings.LastIndexByte(ref, '/')+1:] }

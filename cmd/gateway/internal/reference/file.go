@@ -20,17 +20,17 @@ const (
 	scriptType = "text/javascript; charset=utf-8"
 )
 
-// How long clients keep a file.
+// How long clients cache a file.
 const (
-	briefly = "public, max-age=300"                 // seconds; then they ask whether it has changed
-	forever = "public, max-age=31536000, immutable" // for addresses that name the content (RFC 8246)
+	cacheBriefly = "public, max-age=300"                 // seconds; then they revalidate
+	cacheForever = "public, max-age=31536000, immutable" // for URLs that change with the content (RFC 8246)
 )
 
 // A file is a response that never changes while the program runs. It is sent
 // compressed to clients that accept gzip.
 type file struct {
 	contentType, caching string
-	policy               string // content security policy; "" for that of every response
+	policy               string // content security policy; "" keeps the default of the gateway
 	plain, zipped        func() representation
 }
 
@@ -40,32 +40,32 @@ type representation struct {
 	tag  string
 }
 
-// newFile returns a file of content, which is compressed when somebody first
-// asks for that.
+// newFile returns a file of content, which is compressed at the first request for
+// gzip.
 func newFile(contentType, caching string, content []byte) *file {
 	return &file{
 		contentType: contentType, caching: caching,
-		plain:  once(func() ([]byte, error) { return content, nil }),
-		zipped: once(func() ([]byte, error) { return compress(content) }),
+		plain:  lazily(func() ([]byte, error) { return content, nil }),
+		zipped: lazily(func() ([]byte, error) { return compress(content) }),
 	}
 }
 
-// newZippedFile returns a file whose content is compressed already.
+// newZippedFile returns a file from gzip-compressed content.
 func newZippedFile(contentType, caching string, zipped []byte) *file {
 	return &file{
 		contentType: contentType, caching: caching,
-		plain:  once(func() ([]byte, error) { return decompress(zipped) }),
-		zipped: once(func() ([]byte, error) { return zipped, nil }),
+		plain:  lazily(func() ([]byte, error) { return decompress(zipped) }),
+		zipped: lazily(func() ([]byte, error) { return zipped, nil }),
 	}
 }
 
-// under sets the content security policy.
-func (f *file) under(policy string) *file {
+// withPolicy sets the content security policy.
+func (f *file) withPolicy(policy string) *file {
 	f.policy = policy
 	return f
 }
 
-func once(content func() ([]byte, error)) func() representation {
+func lazily(content func() ([]byte, error)) func() representation {
 	return sync.OnceValue(func() representation {
 		body, err := content()
 		if err != nil {
@@ -97,7 +97,7 @@ func (f *file) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // acceptsGzip reports whether the client of r accepts gzip (RFC 9110 section
-// 12.5.3). One that says nothing may know no encoding at all.
+// 12.5.3). Without the header it may support no encoding.
 func acceptsGzip(r *http.Request) bool {
 	accepts := false
 	for coding := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {

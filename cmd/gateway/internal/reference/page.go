@@ -12,19 +12,19 @@ import (
 //go:embed page.html
 var layout string
 
-// render returns the page, which loads v.
+// render returns the page of d, which loads the files of v.
 func render(d *document, v *viewer) string {
 	t := template.Must(template.New("page").Funcs(template.FuncMap{
-		"prose":     prose,
-		"pieces":    pieces,
-		"pretty":    pretty,
-		"last":      last,
-		"tagged":    d.tagged,
-		"needs":     needs,
-		"codes":     codes,
-		"contains":  func(list []string, item string) bool { return slices.Contains(list, item) },
-		"schemaAt":  func(ref string) string { return "schema-" + last(ref) },
-		"described": func(ref string) string { return d.schema(last(ref)).Description },
+		"paragraphs":  paragraphs,
+		"spans":       spans,
+		"pretty":      pretty,
+		"refName":     refName,
+		"tagged":      d.tagged,
+		"credentials": credentials,
+		"codes":       codes,
+		"contains":    func(list []string, item string) bool { return slices.Contains(list, item) },
+		"schemaAt":    func(ref string) string { return "schema-" + refName(ref) },
+		"described":   func(ref string) string { return d.schema(refName(ref)).Description },
 	}).Parse(layout))
 	var b bytes.Buffer
 	err := t.Execute(&b, struct {
@@ -52,8 +52,8 @@ func (d *document) tagged(tag string) []*operation {
 	return slices.DeleteFunc(d.operations(), func(o *operation) bool { return !slices.Contains(o.Tags, tag) })
 }
 
-// needs says what a caller may prove itself with.
-func needs(o *operation) string {
+// credentials describes the credentials that an operation accepts.
+func credentials(o *operation) string {
 	words := make([]string, len(o.Security))
 	for i, way := range o.Security {
 		words[i] = "none"
@@ -67,7 +67,7 @@ func needs(o *operation) string {
 	return strings.Join(words, " or ")
 }
 
-// codes returns the problem codes of s in words, "" where it is no problem.
+// codes returns the problem codes that s lists. It is empty if s is not a problem.
 func codes(s schema) []string {
 	var list []string
 	for _, property := range s.Properties {
@@ -80,38 +80,38 @@ func codes(s schema) []string {
 	return list
 }
 
-// A piece is a part of a sentence.
-type piece struct {
+// A span is a part of a paragraph.
+type span struct {
 	Text string
-	Code bool // as programs write it
+	Code bool // in backticks
 }
 
-// prose splits text into paragraphs of pieces. Of Markdown it knows blank lines
-// and backticks; the document uses no more.
-func prose(text string) [][]piece {
+// paragraphs splits text into paragraphs of spans. It supports only the Markdown
+// that the document uses: blank lines and backticks.
+func paragraphs(text string) [][]span {
 	if text == "" {
 		return nil
 	}
-	var paragraphs [][]piece
+	var paragraphs [][]span
 	for p := range strings.SplitSeq(text, "\n\n") {
-		paragraphs = append(paragraphs, pieces(p))
+		paragraphs = append(paragraphs, spans(p))
 	}
 	return paragraphs
 }
 
-func pieces(text string) []piece {
-	var list []piece
+func spans(text string) []span {
+	var list []span
 	code := false
 	for part := range strings.SplitSeq(text, "`") {
 		if part != "" {
-			list = append(list, piece{part, code})
+			list = append(list, span{part, code})
 		}
 		code = !code
 	}
 	return list
 }
 
-// pretty returns JSON on several lines.
+// pretty returns indented JSON.
 func pretty(raw json.RawMessage) (string, error) {
 	var b bytes.Buffer
 	err := json.Indent(&b, raw, "", "  ")

@@ -106,7 +106,7 @@ func (s *said) log(message ast.Expr) {
 func joined(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.BasicLit:
-		words, _ := text(e)
+		words, _ := documentText(e)
 		return verbs.ReplaceAllString(words, "…")
 	case *ast.BinaryExpr:
 		if e.Op != token.ADD {

@@ -19,23 +19,22 @@ var viewerStyle []byte
 //go:embed viewer.js
 var viewerScript []byte
 
-// pagePolicy is the content security policy of the page. Scripts and styles are
-// files of this origin: nothing inline runs, and no text is evaluated. Swagger
-// UI sets the styles of single elements from scripts, which a policy does not
-// concern; the pictures of its style sheet are in there as data, and it shows
-// images that a call returned as blobs. Calls go to this origin alone, and forms
-// nowhere.
+// pagePolicy is the content security policy of the page. Scripts and styles come
+// from files of this origin: inline code and eval are forbidden. Swagger UI sets
+// styles of elements from its script, which the policy does not restrict. Its style
+// sheet contains images as data URLs, and it shows images in responses as blobs.
+// Calls may only go to this origin, and forms nowhere.
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data: blob:; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// A viewer is what the page loads to show the document interactively: Swagger UI
-// and what adapts it.
+// A viewer holds the files that show the document interactively: Swagger UI and our
+// adaptations.
 type viewer struct {
 	Style, SwaggerStyle, ViewerStyle asset
 	SwaggerScript, ViewerScript      asset
 }
 
-// An asset is a file whose address changes with its content.
+// An asset is a file with a path that changes with its content.
 type asset struct {
 	Path string
 	file *file
@@ -43,21 +42,21 @@ type asset struct {
 
 func newViewer() *viewer {
 	return &viewer{
-		Style:         newAsset("style.css", style, newFile(cssType, forever, style)),
+		Style:         newAsset("style.css", style, newFile(cssType, cacheForever, style)),
 		SwaggerStyle:  swaggerAsset("swagger-ui.css", cssType),
-		ViewerStyle:   newAsset("viewer.css", viewerStyle, newFile(cssType, forever, viewerStyle)),
+		ViewerStyle:   newAsset("viewer.css", viewerStyle, newFile(cssType, cacheForever, viewerStyle)),
 		SwaggerScript: swaggerAsset("swagger-ui-bundle.js", scriptType),
-		ViewerScript:  newAsset("viewer.js", viewerScript, newFile(scriptType, forever, viewerScript)),
+		ViewerScript:  newAsset("viewer.js", viewerScript, newFile(scriptType, cacheForever, viewerScript)),
 	}
 }
 
-// swaggerAsset returns a file of Swagger UI, which its module holds compressed.
+// swaggerAsset returns a file of Swagger UI. Its module contains them compressed.
 func swaggerAsset(name, contentType string) asset {
 	zipped, err := static.FS.ReadFile(name + ".gz")
 	if err != nil {
 		panic("reference: " + err.Error()) // it is part of the program
 	}
-	return newAsset(name, zipped, newZippedFile(contentType, forever, zipped))
+	return newAsset(name, zipped, newZippedFile(contentType, cacheForever, zipped))
 }
 
 func newAsset(name string, content []byte, f *file) asset {

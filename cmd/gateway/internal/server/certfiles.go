@@ -119,15 +119,15 @@ func (s Settings) CheckFiles(env *config.Env) {
 	_, certErr := readFile(VariableCert, s.CertFile)
 	_, keyErr := readFile(VariableKey, s.KeyFile)
 	if certErr != nil {
-		env.Doubt(certErr, VariableCert)
+		env.AddMistake(certErr, VariableCert)
 	}
 	if keyErr != nil {
-		env.Doubt(keyErr, VariableKey)
+		env.AddMistake(keyErr, VariableKey)
 	}
 	if certErr != nil || keyErr != nil {
 		return
 	}
 	if _, _, err := (&certFiles{cert: s.CertFile, key: s.KeyFile}).load(time.Now()); err != nil {
-		env.Doubt(err, VariableCert)
+		env.AddMistake(err, VariableCert)
 	}
 }

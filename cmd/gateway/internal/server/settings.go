@@ -1,10 +1,9 @@
-// Package server puts a handler on the network as the one binary does: over
-// HTTPS with a certificate that is always there, with plain HTTP that leads to
-// it, metrics on an address of their own, and an orderly stop.
+// Package server serves the gateway's handler on the network: over HTTPS, with a
+// redirect from plain HTTP, metrics on a separate address and a graceful shutdown.
 //
 // Start with [Settings.Load] and [Server.Run]. The certificate is the operator's
-// (SSL_CERT_FILE, SSL_KEY_FILE) or one made at the first start for this machine;
-// see [TLS]. A function under Lambda needs nothing of this.
+// (SSL_CERT_FILE, SSL_KEY_FILE), or one that the server issues at the first start;
+// see [TLS]. Lambda functions do not use this package.
 package server
 
 import (
@@ -25,31 +24,31 @@ const (
 	VariableKey     = "SSL_KEY_FILE"
 )
 
-// How many connections may be open.
+// Limits of open connections.
 const (
-	connections          = 4096    // some 130 MB when all of them are idle
-	connectionsPerClient = 256     // a household, an office; a browser has one or six
-	maxConnections       = 1 << 20 // what systems allow a process
+	connections          = 4096    // about 130 MB if all of them are idle
+	connectionsPerClient = 256     // for an office behind one address; a browser opens up to six
+	maxConnections       = 1 << 20 // the usual limit of open files of a process
 )
 
-// Settings say where to listen and where certificates are.
+// Settings configure addresses, certificates and the number of connections.
 type Settings struct {
-	HTTPAddr    string // leads to HTTPS, and answers /health
+	HTTPAddr    string // redirects to HTTPS, and serves /health
 	HTTPSAddr   string
 	MetricsAddr string // "" for no metrics
-	CertFile    string // PEM, leaf first; "" to make one
-	KeyFile     string // PEM; "" exactly when CertFile is
-	TrustFile   string // SSL_CERT_FILE where it is not a certificate of ours, see [Settings.Load]
-	TLSDir      string // the folder that keeps the certificate that was made
+	CertFile    string // PEM, leaf first; "" to issue one
+	KeyFile     string // PEM; "" if and only if CertFile is
+	TrustFile   string // SSL_CERT_FILE if it is not the gateway's certificate, see [Settings.Load]
+	TLSDir      string // the folder that stores the issued certificate
 	CARoot      string // mkcert's folder, which need not exist; "" for none
 
 	Connections          int // that may be open, over HTTPS and plain HTTP
-	ConnectionsPerClient int // of those, from one address that is no proxy of ours
+	ConnectionsPerClient int // of those, from one client that is not a trusted proxy
 }
 
 // Load loads the settings. It opens no file. SSL_CERT_FILE without SSL_KEY_FILE is
-// not a certificate of the gateway: many machines set it to the bundle of
-// authorities that OpenSSL and Go trust.
+// not the gateway's certificate: many machines set it to the bundle of authorities
+// that OpenSSL and Go trust.
 func (s *Settings) Load(env setting.Reader) {
 	*s = Settings{
 		HTTPAddr:    address(env, VariableHTTP, ":8000"),
@@ -71,7 +70,7 @@ func (s *Settings) Load(env setting.Reader) {
 	}
 }
 
-// address returns the variable as what a listener takes, or def.
+// address returns the variable as an address for a listener, or def.
 func address(env setting.Reader, name, def string) string {
 	addr := env.String(name, def)
 	if addr == "" {
@@ -88,8 +87,8 @@ func address(env setting.Reader, name, def string) string {
 	return addr
 }
 
-// caRoot returns the folder where mkcert keeps its root on the system goos: the
-// one that `mkcert -CAROOT` prints.
+// caRoot returns the folder in which mkcert stores its root on the system goos, as
+// printed by `mkcert -CAROOT`.
 func caRoot(env setting.Reader, goos string) string {
 	if dir := env.String("CAROOT", ""); dir != "" {
 		return dir

@@ -2,10 +2,10 @@ package settings
 
 import "strings"
 
-// Nearest returns the one of the names that name was probably meant to be, or "".
-// Case does not count.
+// Nearest returns the one of names that name is probably a misspelling of, or "".
+// It ignores case.
 func Nearest(name string, names []string) string {
-	const part = 3 // at most every third character is wrong
+	const part = 3 // at most a third of the characters may be wrong
 	best, least := "", len(name)/part+1
 	for _, candidate := range names {
 		if d := distance(strings.ToUpper(name), strings.ToUpper(candidate)); d < least {
@@ -15,8 +15,8 @@ func Nearest(name string, names []string) string {
 	return best
 }
 
-// distance returns how many characters to insert, delete, replace or exchange with
-// their neighbour to make b of a (optimal string alignment).
+// distance returns how many insertions, deletions, replacements and transpositions
+// of adjacent characters turn a into b (optimal string alignment).
 func distance(a, b string) int {
 	var before []int
 	above, row := make([]int, len(b)+1), make([]int, len(b)+1)

@@ -17,66 +17,66 @@ import (
 )
 
 const (
-	maxBody   = 64 << 10 // bytes; far more than status.php says
+	maxBody   = 64 << 10 // bytes; status.php returns far less
 	userAgent = "VoiceAssist gateway (doctor)"
 )
 
-// A landing is what a GET without credentials brought.
-type landing struct {
+// A response is the result of a GET without credentials.
+type response struct {
 	status int
 	header http.Header
 	body   []byte
-	asked  time.Time     // when
-	took   time.Duration // until the header was there
+	sent   time.Time     // when the request was sent
+	took   time.Duration // until the header arrived
 }
 
-// land asks for an address.
-func (x *examination) land(ctx context.Context, u *url.URL) (landing, error) {
+// fetch sends a GET without credentials.
+func (x *examination) fetch(ctx context.Context, u *url.URL) (response, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerLimit)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
 	if err != nil {
-		return landing{}, err
+		return response{}, err
 	}
 	req.Header.Set("User-Agent", userAgent)
-	l := landing{asked: x.Now()}
+	l := response{sent: x.Now()}
 	resp, err := x.http.Do(req)
 	if err != nil {
-		return landing{}, err
+		return response{}, err
 	}
-	l.took = x.Now().Sub(l.asked)
+	l.took = x.Now().Sub(l.sent)
 	l.status, l.header = resp.StatusCode, resp.Header
 	l.body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	return l, errors.Join(err, resp.Body.Close())
 }
 
-// answers asks whether a Nextcloud answers at the address.
-func (x *examination) answers(ctx context.Context) []Finding {
-	l, err := x.land(ctx, statusOfFolder(x.base))
+// reachable checks that a Nextcloud responds at the address.
+func (x *examination) reachable(ctx context.Context) []Finding {
+	l, err := x.fetch(ctx, statusURL(x.base))
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return x.refusedTLS(err) // of one of several servers, or behind a proxy
+		return x.diagnoseTLS(err) // of one of several servers, or behind a proxy
 	}
 	if err != nil {
-		t := broken(err)
-		return failed(t.cure, "no HTTP response: %s", t.text)
+		t := diagnoseConn(err)
+		return failed(t.fix, "no HTTP response: %s", t.text)
 	}
-	x.landing = l
+	x.response = l
 	x.status, err = nextcloud.ParseStatus(l.body)
 	switch {
 	case err == nil:
-		return fine("a Nextcloud responds")
+		return passed("a Nextcloud responds")
 	case l.status == http.StatusBadRequest && x.base.Scheme == "http" && wantsTLS(l.body):
 		return failed("Use https in NEXTCLOUD_URL.", "port %s requires TLS, but NEXTCLOUD_URL is plain http", x.port())
 	case l.status == http.StatusBadRequest:
-		return fine("a server responds, but rejects the host name")
+		return passed("a server responds, but rejects the host name")
 	case l.status >= 300 && l.status < 400 && l.header.Get("Location") != "":
-		return x.redirected(ctx, l)
+		return x.diagnoseRedirect(ctx, l)
 	}
-	return x.noNextcloud(ctx, l)
+	return x.notNextcloud(ctx, l)
 }
 
-// wantsTLS reports whether a server says, each in its own words, that it was
-// spoken to in plain HTTP.
+// wantsTLS reports whether the body of an error says that the port expects TLS.
+// Each server has its own text.
 func wantsTLS(body []byte) bool {
 	text := strings.ToLower(string(body))
 	for _, words := range []string{"https port", "https server", "ssl-enabled server port"} {
@@ -87,8 +87,9 @@ func wantsTLS(body []byte) bool {
 	return false
 }
 
-// noNextcloud says what else answers, and whether a Nextcloud is near.
-func (x *examination) noNextcloud(ctx context.Context, l landing) []Finding {
+// notNextcloud describes what responds instead of Nextcloud, and where a
+// Nextcloud was found.
+func (x *examination) notNextcloud(ctx context.Context, l response) []Finding {
 	const log = "Check the log of the web server, or of the proxy in front of it, at this time."
 	switch {
 	case l.status == http.StatusTooManyRequests:
@@ -96,22 +97,22 @@ func (x *examination) noNextcloud(ctx context.Context, l landing) []Finding {
 	case l.status >= http.StatusInternalServerError:
 		return failed(log, "the server failed (status %d)", l.status)
 	}
-	if there := x.search(ctx); there != nil {
-		return x.elsewhere(l, there)
+	if there := x.findNextcloud(ctx); there != nil {
+		return x.foundElsewhere(l, there)
 	}
 	switch l.status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
-		return failed(proxyCure, "something in front of Nextcloud rejected status.php (status %d)", l.status)
+		return failed(proxyFix, "something in front of Nextcloud rejected status.php (status %d)", l.status)
 	}
-	return failed("Set NEXTCLOUD_URL to the address of Nextcloud in the browser, without /login or /index.php. "+proxyCure,
-		"the server at %s is not a Nextcloud (status %d)", shown(x.base), l.status)
+	return failed("Set NEXTCLOUD_URL to the address of Nextcloud in the browser, without /login or /index.php. "+proxyFix,
+		"the server at %s is not a Nextcloud (status %d)", displayURL(x.base), l.status)
 }
 
-// trusted reads the refusal of a host name that is not in trusted_domains: in
-// JSON at status.php, in HTML elsewhere.
-func (x *examination) trusted(context.Context) []Finding {
-	if x.landing.status != http.StatusBadRequest {
-		return fine("the host name is a trusted domain")
+// trustedDomain checks that Nextcloud accepts the host name. It rejects a name
+// that is not in trusted_domains with JSON at status.php, and with HTML elsewhere.
+func (x *examination) trustedDomain(context.Context) []Finding {
+	if x.response.status != http.StatusBadRequest {
+		return passed("the host name is a trusted domain")
 	}
 	host := x.base.Hostname()
 	if strings.Contains(host, ":") {
@@ -126,7 +127,7 @@ func (x *examination) trusted(context.Context) []Finding {
 		"the request was rejected (status 400), probably because Nextcloud does not trust the host name %s", host)
 }
 
-// version judges the state of the server and its version.
+// version checks the state and the version of the server.
 func (x *examination) version(context.Context) []Finding {
 	s := x.status
 	switch {
@@ -139,7 +140,7 @@ func (x *examination) version(context.Context) []Finding {
 	}
 	first, _, _ := strings.Cut(s.Version, ".")
 	major, err := strconv.Atoi(first)
-	text := shownVersion(s.Version)
+	text := displayVersion(s.Version)
 	switch {
 	case err != nil:
 		return []Finding{warning(fmt.Sprintf("Check the version with occ status: it must be %d or newer.", ocs.OldestVersion), "Nextcloud does not report its version")}
@@ -150,11 +151,11 @@ func (x *examination) version(context.Context) []Finding {
 		return []Finding{warning("Run the doctor without --read-only, and test the gateway before you rely on it.",
 			"Nextcloud %s is newer than the supported versions (%d to %d)", text, ocs.OldestVersion, ocs.NewestVersion)}
 	}
-	return fine("Nextcloud %s", text)
+	return passed("Nextcloud %s", text)
 }
 
-// shownVersion keeps of a version what one can hold.
-func shownVersion(s string) string {
+// displayVersion removes everything but digits and dots from a version.
+func displayVersion(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r == '.' || r >= '0' && r <= '9' {
 			return r
@@ -164,21 +165,22 @@ func shownVersion(s string) string {
 	return s[:min(len(s), 20)]
 }
 
-// maxSkew is how far two clocks may be apart. Tokens and certificates bear more;
-// what is further off is not kept by anything and will grow.
-const maxSkew = 30 * time.Second
+// maxClockSkew is how far two clocks may be apart. Tokens and certificates tolerate
+// more, but a larger difference means that a clock is not synchronized and will
+// drift further.
+const maxClockSkew = 30 * time.Second
 
-// clock compares the server's clock with ours: the header Date is in whole
-// seconds, from somewhere between question and answer.
+// clock compares the server's clock with ours. The Date header has whole seconds,
+// and was written at some time between the request and the response.
 func (x *examination) clock(context.Context) []Finding {
-	l := x.landing
+	l := x.response
 	date, err := http.ParseTime(l.header.Get("Date"))
 	if err != nil {
-		return fine("the server does not report its time")
+		return passed("the server does not report its time")
 	}
 	half := l.took / 2
-	skew := date.Add(time.Second / 2).Sub(l.asked.Add(half))
-	if skew.Abs() > maxSkew+half+time.Second/2 {
+	skew := date.Add(time.Second / 2).Sub(l.sent.Add(half))
+	if skew.Abs() > maxClockSkew+half+time.Second/2 {
 		which := "ahead of"
 		if skew < 0 {
 			which = "behind"
@@ -186,5 +188,5 @@ func (x *examination) clock(context.Context) []Finding {
 		return []Finding{warning("Synchronize both clocks with NTP (timedatectl set-ntp true).",
 			"the server's clock is %s %s this machine's", seconds(skew.Abs().Round(time.Second)), which)}
 	}
-	return fine("the clocks agree")
+	return passed("the clocks agree")
 }

@@ -11,14 +11,14 @@ import (
 
 const byProxy = "handled by the proxy from the environment"
 
-// lookUp asks for the addresses of the host.
+// lookUp resolves the host name.
 func (x *examination) lookUp(ctx context.Context) []Finding {
 	host := x.base.Hostname()
 	if _, err := netip.ParseAddr(host); err == nil {
-		return fine("%s is an IP address", host)
+		return passed("%s is an IP address", host)
 	}
-	if x.proxied {
-		return fine("%s: "+byProxy, host)
+	if x.viaProxy {
+		return passed("%s: "+byProxy, host)
 	}
 	addresses, err := x.resolver().LookupNetIP(ctx, "ip", host)
 	unknown, isDNS := errors.AsType[*net.DNSError](err)
@@ -32,7 +32,7 @@ func (x *examination) lookUp(ctx context.Context) []Finding {
 		return failed("Check the name servers of this machine (/etc/resolv.conf).",
 			"no name server responded for %s", host)
 	}
-	return fine("%s is %s", host, addresses[0].Unmap())
+	return passed("%s is %s", host, addresses[0].Unmap())
 }
 
 func (x *examination) resolver() *net.Resolver {
@@ -58,35 +58,35 @@ func (x *examination) dial(ctx context.Context) (net.Conn, error) {
 	return d.DialContext(ctx, "tcp", net.JoinHostPort(x.base.Hostname(), x.port()))
 }
 
-// connect opens a TCP connection, and learns our own address on the way.
+// connect opens a TCP connection and records its local address.
 func (x *examination) connect(ctx context.Context) []Finding {
-	if x.proxied {
-		return fine(byProxy)
+	if x.viaProxy {
+		return passed(byProxy)
 	}
 	conn, err := x.dial(ctx)
 	if err != nil {
-		t := broken(err)
-		return failed(t.cure, "port %s: %s", x.port(), t.text)
+		t := diagnoseConn(err)
+		return failed(t.fix, "port %s: %s", x.port(), t.text)
 	}
 	defer conn.Close()
 	if local, ok := conn.LocalAddr().(*net.TCPAddr); ok {
-		x.self = local.AddrPort().Addr().Unmap()
+		x.localAddr = local.AddrPort().Addr().Unmap()
 	}
-	return fine("port %s accepts connections", x.port())
+	return passed("port %s accepts connections", x.port())
 }
 
-// handshake checks the certificate. No request is made on that connection.
+// handshake checks the certificate. It sends no request on the connection.
 func (x *examination) handshake(ctx context.Context) []Finding {
 	switch {
 	case x.base.Scheme != "https":
-		return fine("plain HTTP, no certificate")
-	case x.proxied:
-		return fine(byProxy)
+		return passed("plain HTTP, no certificate")
+	case x.viaProxy:
+		return passed(byProxy)
 	}
 	conn, err := x.dial(ctx)
 	if err != nil {
-		t := broken(err)
-		return failed(t.cure, "port %s: %s", x.port(), t.text)
+		t := diagnoseConn(err)
+		return failed(t.fix, "port %s: %s", x.port(), t.text)
 	}
 	defer conn.Close()
 	ctx, cancel := context.WithTimeout(ctx, connectLimit)
@@ -95,15 +95,15 @@ func (x *examination) handshake(ctx context.Context) []Finding {
 		ServerName: x.base.Hostname(), RootCAs: x.Settings.Roots, MinVersion: tls.VersionTLS12, Time: x.Now,
 	})
 	if err := secured.HandshakeContext(ctx); err != nil {
-		return x.refusedTLS(err)
+		return x.diagnoseTLS(err)
 	}
-	return x.lasting(secured.ConnectionState().PeerCertificates[0].NotAfter)
+	return x.checkExpiry(secured.ConnectionState().PeerCertificates[0].NotAfter)
 }
 
-// refusedTLS says why there is no TLS.
-func (x *examination) refusedTLS(err error) []Finding {
+// diagnoseTLS describes why the TLS handshake failed.
+func (x *examination) diagnoseTLS(err error) []Finding {
 	if bad, ok := errors.AsType[*tls.CertificateVerificationError](err); ok && len(bad.UnverifiedCertificates) > 0 {
-		return x.certificate(bad.UnverifiedCertificates, err)
+		return x.diagnoseChain(bad.UnverifiedCertificates, err)
 	}
 	_, plain := errors.AsType[tls.RecordHeaderError](err)
 	alert, isOp := errors.AsType[*net.OpError](err)
@@ -114,19 +114,19 @@ func (x *examination) refusedTLS(err error) []Finding {
 		return failed("Configure the server for TLS 1.2 or 1.3 and a certificate for "+x.base.Hostname()+".",
 			"the server rejected the TLS handshake")
 	}
-	t := broken(err)
-	return failed(t.cure, "TLS handshake: %s", t.text)
+	t := diagnoseConn(err)
+	return failed(t.fix, "TLS handshake: %s", t.text)
 }
 
-// soon is how long before its end a certificate is worth a warning: Let's
-// Encrypt renews at 30 days, so that by then something went wrong.
-const soon = 14 * 24 * time.Hour
+// expiryWarning is the remaining lifetime of a certificate below which the doctor
+// warns. Let's Encrypt clients renew at 30 days, so by then a renewal has failed.
+const expiryWarning = 14 * 24 * time.Hour
 
-func (x *examination) lasting(until time.Time) []Finding {
+func (x *examination) checkExpiry(until time.Time) []Finding {
 	left := until.Sub(x.Now())
-	if left < soon {
+	if left < expiryWarning {
 		return []Finding{warning("Renew the certificate, and check why the automatic renewal failed.",
 			"the certificate is valid, but expires on %s", until.UTC().Format(time.DateOnly))}
 	}
-	return fine("the certificate is valid until %s", until.UTC().Format(time.DateOnly))
+	return passed("the certificate is valid until %s", until.UTC().Format(time.DateOnly))
 }
