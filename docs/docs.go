@@ -1,5 +1,5 @@
-// Package docs embeds openapi.json, the description of the API. The pages beside
-// it are for people.
+// Package docs embeds openapi.json, the description of the API. The other files of
+// the folder are for people.
 package docs
 
 import (
@@ -11,8 +11,8 @@ import (
 //go:embed openapi.json
 var openAPI string
 
-// OpenAPI returns the OpenAPI 3.1 document of every call that clients may
-// make, as JSON. It is written by hand; tests compare it with the code.
+// OpenAPI returns the OpenAPI 3.1 document, as JSON. It describes every operation
+// that clients may call. It is written by hand; tests compare it with the code.
 func OpenAPI() string { return openAPI }
 
 // Operations returns every operation of the document as "METHOD /path", in the
@@ -41,7 +41,7 @@ type member struct {
 	value json.RawMessage
 }
 
-// members returns the members of a JSON object in their order.
+// members returns the members of a JSON object, in the order of the text.
 func members(object json.RawMessage) []member {
 	d := json.NewDecoder(strings.NewReader(string(object)))
 	if _, err := d.Token(); err != nil {

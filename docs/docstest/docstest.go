@@ -1,6 +1,6 @@
-// Package docstest holds requests and answers against docs/openapi.json,
-// so that the document cannot say anything else than the gateway does. Call
-// [Check] on every exchange of a test.
+// Package docstest checks requests and responses against docs/openapi.json, so that
+// the document cannot differ from what the gateway does. Call [Check] for every
+// exchange of a test.
 package docstest
 
 import (
@@ -14,16 +14,16 @@ import (
 )
 
 // Check fails the test unless the document describes the exchange: the path and
-// the method, the status, the content type, the headers and the body. A request
-// that was accepted (2xx) must be one that the document allows; one that was
-// refused may be wrong in any way.
+// the method, the status, the content type, the headers and the body. The document
+// must allow a request that was accepted (2xx); a rejected request may be wrong in
+// any way.
 //
-// What holds at every address, the document says in words: a CORS preflight is
-// answered with 204, HEAD as GET, a method that is not described with 405, and
-// an address that is not described with 404.
+// The document describes only in prose what applies to every path: a CORS preflight
+// gets 204, HEAD is answered like GET, a method that is not described gets 405, and
+// a path that is not described gets 404.
 //
-// Check reads neither body from req or resp: the caller has read both. It may
-// be called concurrently.
+// Check takes the bodies as arguments and does not read those of req and resp. It is
+// safe for concurrent use.
 func Check(tb testing.TB, req *http.Request, reqBody []byte, resp *http.Response, respBody []byte) {
 	tb.Helper()
 	d, err := loadDocument()
@@ -37,7 +37,7 @@ func Check(tb testing.TB, req *http.Request, reqBody []byte, resp *http.Response
 	}
 }
 
-// An exchange is a request and its answer.
+// An exchange is a request and its response.
 type exchange struct {
 	req      *http.Request
 	sent     []byte
@@ -45,7 +45,7 @@ type exchange struct {
 	received []byte
 }
 
-// check returns what is not as described.
+// check returns the differences between the exchange and the document.
 func (d *document) check(x exchange) []string {
 	if x.req.Method == http.MethodOptions && x.req.Header.Get("Access-Control-Request-Method") != "" {
 		return preflight(x)
@@ -87,7 +87,7 @@ func preflight(x exchange) []string {
 	return nil
 }
 
-// check holds an answer against its description.
+// check returns the differences between the response and its description.
 func (a *response) check(x exchange) []string {
 	var wrong []string
 	for _, h := range a.headers {
@@ -124,12 +124,13 @@ func (a *response) check(x exchange) []string {
 	return wrong
 }
 
-// checkRequest holds a request that was accepted against the description.
+// checkRequest returns the differences between an accepted request and the
+// description.
 func (o *operation) checkRequest(x exchange) []string {
 	wrong := o.checkQuery(x.req.URL.Query())
 	switch media, _, _ := mime.ParseMediaType(x.req.Header.Get("Content-Type")); {
 	case len(o.body) == 0:
-		// What is sent to a call that takes no body is not looked at.
+		// The gateway ignores a body that the operation does not read.
 	case len(bytes.TrimSpace(x.sent)) == 0:
 		if o.bodyRequired {
 			wrong = append(wrong, "was accepted without a body, and the document requires one")
@@ -167,7 +168,7 @@ func (o *operation) checkQuery(query map[string][]string) []string {
 	return wrong
 }
 
-// check says what is wrong with the values of a header, "" for nothing.
+// check returns what is wrong with the values of a header, or "".
 func (h header) check(values []string) string {
 	if len(values) == 0 && h.required {
 		return "is missing"

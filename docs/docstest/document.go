@@ -16,7 +16,7 @@ import (
 
 // A document is docs/openapi.json with its schemas compiled.
 type document struct {
-	mux              *http.ServeMux // finds the path of a request, as the gateway does
+	mux              *http.ServeMux // finds the path of a request in the same way as the gateway
 	paths            map[string]map[string]*operation
 	noSuchAddress    *response
 	methodNotAllowed *response
@@ -31,10 +31,10 @@ type operation struct {
 
 type response struct {
 	headers []header
-	content map[string]*jsonschema.Schema // by media type; none for no body
+	content map[string]*jsonschema.Schema // by media type; empty if there is no body
 }
 
-// anyMediaType is the media type of what may be anything.
+// anyMediaType allows every media type.
 const anyMediaType = "*/*"
 
 type header struct {
@@ -46,22 +46,20 @@ type header struct {
 func (o *operation) statuses() []int { return slices.Sorted(maps.Keys(o.responses)) }
 func (a *response) types() []string  { return slices.Sorted(maps.Keys(a.content)) }
 
-// loadDocument is the document, compiled at first use: all tests of a process
-// share it.
+// loadDocument returns the compiled document, which all tests of a process share.
 var loadDocument = sync.OnceValues(func() (*document, error) {
 	return compile(docs.OpenAPI())
 })
 
-// location is where the compiler finds the document.
+// location is the URL of the document in the compiler.
 const location = "docs:///openapi.json"
 
-// A compiler builds a document out of the JSON of an OpenAPI document. Its
-// methods take the place of something as a JSON pointer, since that is how
-// schemas are named.
+// A compiler builds a document from the JSON of an OpenAPI document. Its methods
+// take JSON pointers, because these identify schemas.
 type compiler struct {
 	root    any
 	schemas *jsonschema.Compiler
-	err     error // the first one
+	err     error // the first error
 }
 
 func compile(text string) (*document, error) {
@@ -85,8 +83,8 @@ func compile(text string) (*document, error) {
 	}
 	for path := range c.members("/paths") {
 		at := "/paths/" + escapeToken(path)
-		path = strings.Replace(path, "{path}", "{path...}", 1) // OpenAPI knows no rest of a path
-		d.mux.Handle(path, http.NotFoundHandler())             // only its pattern is of use
+		path = strings.Replace(path, "{path}", "{path...}", 1) // OpenAPI has no multi-segment wildcard
+		d.mux.Handle(path, http.NotFoundHandler())             // only the pattern is used
 		d.paths[path] = map[string]*operation{}
 		for method := range c.members(at) {
 			if method != "parameters" {
@@ -151,8 +149,8 @@ func (c *compiler) schema(at string) *jsonschema.Schema {
 	return s
 }
 
-// resolve returns where the reference at the pointer leads to, or the pointer
-// itself when there is none.
+// resolve returns the target of the reference at the pointer, or the pointer itself
+// if there is no reference.
 func (c *compiler) resolve(at string) string {
 	if ref, ok := c.at(at + "/$ref").(string); ok {
 		return strings.TrimPrefix(ref, "#")
@@ -160,14 +158,14 @@ func (c *compiler) resolve(at string) string {
 	return at
 }
 
-// members returns the members of the object at the pointer, none where there
-// is no object.
+// members returns the members of the object at the pointer, or nil if there is no
+// object.
 func (c *compiler) members(at string) map[string]any {
 	object, _ := c.at(at).(map[string]any)
 	return object
 }
 
-// at returns the value at a JSON pointer (RFC 6901), nil for none.
+// at returns the value at a JSON pointer (RFC 6901), or nil if there is none.
 func (c *compiler) at(pointer string) any {
 	value := c.root
 	for token := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
@@ -194,7 +192,7 @@ func (c *compiler) addError(err error) {
 	}
 }
 
-// escapeToken makes a token of a JSON pointer.
+// escapeToken escapes a reference token of a JSON pointer.
 func escapeToken(token string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(token)
 }

@@ -20,7 +20,7 @@ func validateJSON(schema *jsonschema.Schema, text []byte) error {
 	return schema.Validate(value)
 }
 
-// validateForm validates a form as the object of its fields.
+// validateForm validates a form as an object with its fields as members.
 func validateForm(schema *jsonschema.Schema, text []byte) error {
 	fields, err := url.ParseQuery(string(text))
 	if err != nil {
@@ -36,8 +36,8 @@ func validateForm(schema *jsonschema.Schema, text []byte) error {
 	return schema.Validate(object)
 }
 
-// validateText validates a header or a parameter, which is the text of a value
-// of whichever type the schema has.
+// validateText validates the text of a header or a parameter as a string, or as an
+// integer if the schema requires one.
 func validateText(schema *jsonschema.Schema, text string) error {
 	asText := schema.Validate(text)
 	if asText == nil {
@@ -54,17 +54,17 @@ func isInteger(n json.Number) bool {
 	return err == nil
 }
 
-// formats are those of the document that the library does not know.
+// formats returns the formats in the document that the library does not define.
 func formats() []*jsonschema.Format {
 	return []*jsonschema.Format{{Name: "idn-email", Validate: bareAddress}}
 }
 
-// bareAddress takes an e-mail address without a display name; blanks around it
-// are none of the format's business, as requests may have them.
+// bareAddress accepts an e-mail address without a display name. It ignores
+// surrounding white space, which requests may contain.
 func bareAddress(v any) error {
 	s, ok := v.(string)
 	if !ok {
-		return nil // another type is for "type" to refuse
+		return nil // the keyword "type" rejects other types
 	}
 	s = strings.TrimSpace(s)
 	a, err := mail.ParseAddress(s)

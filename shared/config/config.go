@@ -24,7 +24,7 @@ type Env struct {
 	lookup     func(string) (string, bool)
 	renew      func(context.Context, string) secret.String
 	mistakes   Mistakes
-	unreliable map[string]bool // variables whose further mistakes are not reported
+	unreliable map[string]bool // variables for which later mistakes are not reported
 }
 
 // New returns an Env that reads through lookup, such as [os.LookupEnv]. A
@@ -49,9 +49,9 @@ func (e *Env) Load(all ...setting.Settings) error {
 // process runs. The function must be safe for concurrent use.
 func (e *Env) RenewWith(renew func(ctx context.Context, name string) secret.String) { e.renew = renew }
 
-// Renew returns the present value of a credential that a service rejected. The
-// value may be the same. It is empty if settings cannot change while the process
-// runs. Safe for concurrent use.
+// Renew returns the current value of a credential that a service rejected. It may
+// be the rejected one. It is empty if settings cannot change while the process
+// runs. Renew is safe for concurrent use.
 func (e *Env) Renew(ctx context.Context, name string) secret.String {
 	if e.renew == nil {
 		return ""
@@ -65,8 +65,8 @@ func (e *Env) get(name string) (string, bool) {
 	return v, ok && v != ""
 }
 
-// unquoted is get for values that never contain quotes. Some ways to set a variable
-// keep the quotes of a file, such as docker run --env-file.
+// unquoted is get for values that never contain quotes. Some programs, such as
+// docker run --env-file, keep the quotes of a file.
 func (e *Env) unquoted(name string) (string, bool) {
 	v, ok := e.get(name)
 	if len(v) > 1 && (v[0] == '"' || v[0] == '\'') && v[len(v)-1] == v[0] {
@@ -84,7 +84,7 @@ func (e *Env) String(name, def string) string {
 	return def
 }
 
-// Secret returns the variable as it stands, or the empty secret.
+// Secret returns the variable unchanged, or the empty secret.
 func (e *Env) Secret(name string) secret.String {
 	v, _ := e.get(name)
 	return secret.String(v)
@@ -108,8 +108,8 @@ func (e *Env) Int(name string, def, lo, hi int) int {
 	return n
 }
 
-// Bool returns the variable, "true" or "false" ("1", "0", "yes" and "no" pass
-// too), or def.
+// Bool returns the variable, or def. It accepts "true" and "false", and also "1",
+// "0", "yes" and "no".
 func (e *Env) Bool(name string, def bool) bool {
 	v, ok := e.unquoted(name)
 	if !ok {

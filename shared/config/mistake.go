@@ -8,17 +8,17 @@ import (
 
 // A Mistake is what is wrong with a variable.
 type Mistake struct {
-	Variable string // "" where it is not about one
-	Err      error  // in one line, with the variable's name
+	Variable string // "" if it is not about one variable
+	Err      error  // one line that names the variable
 }
 
 // Error returns the line.
 func (m Mistake) Error() string { return m.Err.Error() }
 
-// Unwrap returns what caused it.
+// Unwrap returns the cause.
 func (m Mistake) Unwrap() error { return m.Err }
 
-// Mistakes are everything that is wrong with the settings.
+// Mistakes are all errors in the settings.
 type Mistakes []Mistake
 
 // Error returns a line for each mistake.
@@ -47,7 +47,7 @@ func (e *Env) Err() error {
 	return slices.Clone(e.mistakes)
 }
 
-// Refuse records that the variable holds got, which is not what it takes.
+// Refuse records that the variable has the value got; takes says what it accepts.
 func (e *Env) Refuse(name, got, takes string) {
 	e.addOnce(name, fmt.Errorf("%s is %q; it must be %s", name, got, takes))
 }
@@ -58,15 +58,15 @@ func (e *Env) RefuseSecret(name, got, takes string) {
 	e.addOnce(name, fmt.Errorf("%s %s; it must be %s", name, got, takes))
 }
 
-// AddMistake records a mistake in the source of variables, such as a line of a file.
-// Later mistakes about these variables follow from it and are dropped. err names
-// the variable if there is one.
+// AddMistake records a mistake that was found elsewhere, such as in a line of a
+// file. Later mistakes about these variables follow from it and are dropped. err
+// names the variable if there is one.
 func (e *Env) AddMistake(err error, variables ...string) {
 	about := ""
 	if len(variables) == 1 {
 		about = variables[0]
 	}
-	// Not note, which reports the same mistake only once.
+	// Not addOnce: two lines may have the same mistake.
 	e.mistakes = append(e.mistakes, Mistake{about, err})
 	for _, name := range variables {
 		if e.unreliable == nil {
@@ -76,10 +76,11 @@ func (e *Env) AddMistake(err error, variables ...string) {
 	}
 }
 
-// addOnce adds a mistake unless it is known: several packages read the same variable.
+// addOnce adds a mistake unless it is already known, because several packages read
+// the same variable.
 func (e *Env) addOnce(name string, err error) {
-	told := func(m Mistake) bool { return m.Error() == err.Error() }
-	if !e.unreliable[name] && !slices.ContainsFunc(e.mistakes, told) {
+	same := func(m Mistake) bool { return m.Error() == err.Error() }
+	if !e.unreliable[name] && !slices.ContainsFunc(e.mistakes, same) {
 		e.mistakes = append(e.mistakes, Mistake{name, err})
 	}
 }

@@ -1,4 +1,4 @@
-// Package foundation groups small packages that every other may import. It
+// Package foundation groups small packages that every other package may import. It
 // contains no code.
 //
 //   - fault: errors that clients may see.
@@ -9,9 +9,9 @@
 //   - setting: how a package declares its settings.
 //   - filelock: locks on files.
 //   - background: loops that repeat work.
-//   - defense: switches by which attack tests turn defenses off; constants elsewhere.
+//   - defense: switches with which attack tests turn defenses off; constants otherwise.
 //   - version: the version of this build.
 //
-// Begin with fault.Error. The packages import only each other and the standard
-// library, apart from google/uuid.
+// Start with fault.Error. The packages import only each other and the standard
+// library, except google/uuid in uid and golang-jwt in attack tests.
 package foundation

@@ -32,8 +32,8 @@ func (s *HTTP) Endpoint(log *slog.Logger, limits *ratelimit.Limiter) endpoint.Se
 	return endpoint.Settings{Log: log, Origins: s.Origins, Proxies: s.Proxies, Limits: limits, Now: time.Now}
 }
 
-// Function is [HTTP] for a Lambda function. Its memory is that of one instance of
-// many, so that limits are counted in the database by default.
+// Function is [HTTP] for a Lambda function. It counts rate limits in the database by
+// default, because the instances of a function do not share memory.
 type Function struct{ HTTP }
 
 // Load loads the settings.
@@ -83,7 +83,7 @@ func SharedSecretWarning(tokens *token.Settings, keys *keyring.Settings) string 
 		keyring.DataVariable + " (docs/operations.md, Keys)"
 }
 
-// Log returns a logger that writes one JSON object a line.
+// Log returns a logger that writes one JSON object per line.
 func Log(level slog.Level, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
 }

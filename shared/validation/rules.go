@@ -26,7 +26,7 @@ var (
 	errFlag       = errNotAllowed.WithDetail("Must be true or false.")
 )
 
-// A rule returns a fault of kind [fault.Invalid] where a field breaks it.
+// A rule returns a fault of kind [fault.Invalid] if a field violates it.
 type rule func(field validator.FieldLevel) error
 
 // rules returns our rules by their tags.
@@ -49,7 +49,8 @@ func rules() map[string]rule {
 }
 
 // messages returns the code and the message for each tag of the library that
-// requests use: with its parameter where that changes what is said, else without.
+// requests use. A key includes the parameter of the tag if the message depends on
+// it.
 func messages() map[string]*fault.Error {
 	return map[string]*fault.Error{
 		"required":                errRequired,
@@ -65,8 +66,8 @@ func messages() map[string]*fault.Error {
 	}
 }
 
-// byParse is the rule that a type defines by its Parse function, for fields of type
-// In and for those that may be left out.
+// byParse returns the rule that a type defines by its Parse function, for fields of
+// type In and for optional ones.
 func byParse[In, Out any](parse func(In) (Out, error)) rule {
 	return func(field validator.FieldLevel) error {
 		_, err := parse(value[In](field))
@@ -74,7 +75,7 @@ func byParse[In, Out any](parse func(In) (Out, error)) rule {
 	}
 }
 
-// value returns what was sent; null is the zero value.
+// value returns the value that was sent. For null it is the zero value.
 func value[T any](field validator.FieldLevel) T {
 	switch v := field.Field().Interface().(type) {
 	case T:
@@ -86,19 +87,19 @@ func value[T any](field validator.FieldLevel) T {
 	}
 }
 
-// newPassword is the rule for the password of an account that is to be made. The
-// parameter names the field with its address.
+// newPassword is the rule for the password of a new account. The parameter names the
+// field with the e-mail address.
 func newPassword(field validator.FieldLevel) error {
 	address, kind, _, ok := field.GetStructFieldOK2()
 	if !ok || kind != reflect.String {
 		panic("validation: the tag password needs the field of the address")
 	}
-	email, _ := account.ParseEmail(address.String()) // what is none is told there
+	email, _ := account.ParseEmail(address.String()) // that field reports an invalid address
 	_, err := password.Parse(value[secret.String](field).Reveal(), email)
 	return err
 }
 
-// path is the rule for a file's new path.
+// path is the rule for the new path of a file.
 func path(field validator.FieldLevel) error {
 	if to, ok := reflect.TypeAssert[endpoint.Optional[string]](field.Field()); ok && to.Null {
 		return errMoveOrCopy
@@ -116,7 +117,7 @@ func quota(field validator.FieldLevel) error {
 	return err
 }
 
-// flag is the rule for what is true or false, and not null.
+// flag is the rule for a member that is true or false, but not null.
 func flag(field validator.FieldLevel) error {
 	if sent, ok := reflect.TypeAssert[endpoint.Optional[bool]](field.Field()); ok && sent.Null {
 		return errFlag
@@ -124,7 +125,7 @@ func flag(field validator.FieldLevel) error {
 	return nil
 }
 
-// filled is the rule for a password that may be left out, but not empty or null.
+// filled is the rule for a password that may be omitted, but not be empty or null.
 func filled(field validator.FieldLevel) error {
 	if value[secret.String](field) == "" {
 		return errRequired
@@ -132,8 +133,9 @@ func filled(field validator.FieldLevel) error {
 	return nil
 }
 
-// sameAs is the rule for a further name of a password. The parameter names the
-// fields of those before it: the value is that of the first which was sent.
+// sameAs is the rule for an alternative name of a password. The parameter lists the
+// fields with the other names. The value must equal that of the first of them that
+// was sent.
 func sameAs(field validator.FieldLevel) error {
 	for name := range strings.FieldsSeq(field.Param()) {
 		first := field.Parent().FieldByName(name).Interface().(endpoint.Optional[secret.String])

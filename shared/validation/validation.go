@@ -29,9 +29,8 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 )
 
-// checker returns the one validator, made at its first use: it takes a while, and
-// many an instance of a function never needs it. It remembers the tags of every
-// type.
+// checker returns the validator, created at its first use: this takes a while, and
+// many instances of functions never need it. It caches the tags of every type.
 var checker = sync.OnceValue(newChecker)
 
 func newChecker() *validator.Validate {
@@ -52,20 +51,20 @@ func newChecker() *validator.Validate {
 	return v
 }
 
-// memberName returns the name of a field on the wire.
+// memberName returns the name of a field in JSON.
 func memberName(f reflect.StructField) string {
 	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 	return name
 }
 
-// brokenRulesKey is the key under which the context of one check has what our rules
-// found, by member: the library passes on that a rule is broken, but not how.
+// brokenRulesKey is the context key of the errors of our rules, by member. The
+// library reports only that a rule is violated, but not the error.
 type brokenRulesKey struct{}
 
-// Check returns nil, or one fault of kind [fault.Invalid] that lists every member
-// of request, a pointer to a struct, that breaks a tag, once each: first those
-// that are missing, then in the order of the fields. A tag without a message is a
-// mistake of ours, and an error of no other kind. It is safe for concurrent use.
+// Check returns nil, or a fault of kind [fault.Invalid] that lists every member of
+// request, a pointer to a struct, that violates a tag. It lists each member once:
+// the missing ones first, then the others in the order of the fields. A tag without
+// a message is a bug and returns another error. Check is safe for concurrent use.
 func Check(request any) error {
 	found := map[string]error{}
 	err := checker().StructCtx(context.WithValue(context.Background(), brokenRulesKey{}, found), request)
@@ -88,7 +87,7 @@ func Check(request any) error {
 	return wrong.Err()
 }
 
-// rank puts what is missing first.
+// rank sorts missing members first.
 func rank(e validator.FieldError) int {
 	switch e.Tag() {
 	case "required", "required_without", "required_without_all", "filled":
@@ -97,7 +96,7 @@ func rank(e validator.FieldError) int {
 	return 1
 }
 
-// message returns what is said of a member that breaks a tag of the library.
+// message returns the error for a member that violates a tag of the library.
 func message(e validator.FieldError) error {
 	known := messages()
 	for _, tag := range []string{e.Tag() + "=" + e.Param(), e.Tag()} {

@@ -1,22 +1,22 @@
-// Package dotenv reads .env files the way docker compose does, which reads the
-// same file. It accepts less: where the text may not mean what it says, the
-// variable is refused with its line. A file that [Parse] accepts has the same
-// values for both.
+// Package dotenv reads .env files in the same way as docker compose, which reads the
+// same file. It is stricter: it rejects a variable, with its line, if the text may
+// not mean what it seems to say. A file that [Parse] accepts has the same values for
+// both. Start with [Read].
 //
 //	NAME=value              up to the end of the line, or to a # after a space
-//	NAME='value'            as it stands, also over several lines; \' is a quote
-//	NAME="value"            also over several lines; \n \r \t \" \\ \$ are escapes
+//	NAME='value'            literal, may span lines; \' is a quote
+//	NAME="value"            may span lines; \n \r \t \" \\ \$ are escapes
 //	NAME: value             the same as NAME=value
 //	export NAME=value       the same as NAME=value
-//	NAME                    as the environment has it
+//	NAME                    the value in the environment
 //	# comment
 //
-// Outside single quotes ${NAME} stands for another variable, of the environment
-// or of a line above; ${NAME:-text}, ${NAME-text}, ${NAME:+text}, ${NAME+text},
-// ${NAME:?text} and ${NAME?text} work as in a shell. Any other $ that could begin
-// a variable is refused.
+// Outside single quotes, ${NAME} is replaced by another variable, from the
+// environment or a line above; ${NAME:-text}, ${NAME-text}, ${NAME:+text},
+// ${NAME+text}, ${NAME:?text} and ${NAME?text} work as in a shell. Any other $ that
+// could start a variable is rejected.
 //
-// No error quotes a value, or anything else that may be a part of one.
+// No error quotes a value, or anything else that may be part of one.
 package dotenv
 
 import (
@@ -31,29 +31,29 @@ import (
 	"unicode/utf8"
 )
 
-// maxSize bounds a file, in bytes; it is far more than all settings with
-// certificates in them.
+// maxSize limits a file, in bytes. All settings together need far less, even with
+// certificates.
 const maxSize = 1 << 20
 
 // A Lookup returns a variable of the process's environment.
 type Lookup func(name string) (value string, ok bool)
 
-// A File is what a .env file says.
+// A File is the content of a .env file.
 type File struct {
 	Vars  map[string]string // the variables that it sets
-	Lines map[string]int    // the line of each variable, also of a name without a value
+	Lines map[string]int    // the line of each variable, including names without a value
 	Used  map[string]bool   // the variables that values refer to
 }
 
-// A Mistake is one thing that is wrong in a file.
+// A Mistake is one error in a file.
 type Mistake struct {
 	File    string
 	Line    int
-	Name    string // of the variable; "" where the line has no name
+	Name    string // of the variable; "" if the line has no name
 	Problem string
 }
 
-// Error returns the file, the line, the name and what is wrong.
+// Error returns the file, the line, the name and the problem.
 func (m Mistake) Error() string {
 	problem := m.Problem
 	if m.Name != "" {
@@ -62,7 +62,7 @@ func (m Mistake) Error() string {
 	return fmt.Sprintf("%s:%d: %s", m.File, m.Line, problem)
 }
 
-// Mistakes are everything that is wrong in a file.
+// Mistakes are all errors in a file.
 type Mistakes []Mistake
 
 // Error returns a line for each mistake.
@@ -74,8 +74,8 @@ func (m Mistakes) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Read returns what the file at path says. The error is that of opening or
-// reading it, or [Mistakes], see [Parse].
+// Read parses the file at path. The error is that of opening or reading the file, or
+// [Mistakes]; see [Parse].
 func Read(path string, lookup Lookup) (*File, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -92,10 +92,9 @@ func Read(path string, lookup Lookup) (*File, error) {
 	return Parse(path, text, lookup)
 }
 
-// Parse returns what text says; name is what errors call it. A UTF-8 byte order
-// mark at its beginning is skipped. Where lines of it are wrong, the error is
-// [Mistakes], and the file that comes with it has the other lines; it is for
-// looking for more mistakes, and for nothing else.
+// Parse parses text; name identifies the file in errors. It skips a UTF-8 byte order
+// mark. If lines are invalid, the error is [Mistakes], and the returned file has the
+// other lines; use it only to look for more mistakes.
 func Parse(name string, text []byte, lookup Lookup) (*File, error) {
 	text = bytes.TrimPrefix(text, []byte("\uFEFF"))
 	switch {
@@ -117,27 +116,27 @@ func Parse(name string, text []byte, lookup Lookup) (*File, error) {
 type parser struct {
 	name     string
 	lookup   Lookup
-	rest     string // what is not read yet
-	line     int    // on which line that begins
+	rest     string // the unread text
+	line     int    // the line on which rest starts
 	file     *File
 	mistakes Mistakes
 }
 
-// skip moves n bytes on.
+// skip skips n bytes.
 func (p *parser) skip(n int) {
 	p.line += strings.Count(p.rest[:n], "\n")
 	p.rest = p.rest[n:]
 }
 
-// takeLine returns the rest of the line and moves on to the next one.
+// takeLine reads the rest of the line, including its end, which it does not return.
 func (p *parser) takeLine() string {
 	line, _, _ := strings.Cut(p.rest, "\n")
 	p.skip(min(len(line)+1, len(p.rest)))
 	return strings.TrimSuffix(line, "\r")
 }
 
-// addMistake notes what is wrong with the statement that begins on the line; name is
-// empty where it may not be a name.
+// addMistake records what is wrong with the statement that starts on the line. name
+// is empty if the text may not be a name.
 func (p *parser) addMistake(line int, name, problem string) {
 	p.mistakes = append(p.mistakes, Mistake{p.name, line, name, problem})
 }
@@ -145,14 +144,14 @@ func (p *parser) addMistake(line int, name, problem string) {
 const blanks = " \t"
 
 var (
-	validName    = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`) // those of compose, as far as they are ASCII
+	validName    = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`) // the ASCII ones of compose
 	exportPrefix = regexp.MustCompile(`^export[ \t]+`)
-	// setsAnother finds a line that sets a variable, of at least two words: one
-	// could be the end of a text in base64.
+	// setsAnother matches a line that sets a variable with at least two words in its
+	// name: one word could be the last line of base64.
 	setsAnother = regexp.MustCompile(`\n[ \t]*(export[ \t]+)?[A-Z][A-Z0-9]*(_[A-Z0-9]+)+=`)
 )
 
-// statement reads one, and reports whether there was one.
+// statement reads one statement, and reports whether there was one.
 func (p *parser) statement() bool {
 	p.skip(len(p.rest) - len(strings.TrimLeft(p.rest, blanks+"\r\n")))
 	if p.rest == "" {
@@ -190,11 +189,11 @@ func (p *parser) statement() bool {
 	if problem != "" {
 		p.addMistake(start, name, problem)
 	}
-	p.file.Vars[name] = value // also after a mistake: what refers to it is not one more
+	p.file.Vars[name] = value // even after a mistake, so that references to it are not mistakes, too
 	return true
 }
 
-// cutAny is [strings.Cut] at the first of the characters.
+// cutAny is [strings.Cut] at the first of any of the characters.
 func cutAny(s, chars string) (before, after string, found bool) {
 	if i := strings.IndexAny(s, chars); i >= 0 {
 		return s[:i], s[i+1:], true
@@ -202,7 +201,7 @@ func cutAny(s, chars string) (before, after string, found bool) {
 	return s, "", false
 }
 
-// value reads what follows the = of a variable.
+// value reads the value of a variable, after the = sign.
 func (p *parser) value() (value, problem string) {
 	spaces := len(p.rest) - len(strings.TrimLeft(p.rest, blanks))
 	p.skip(spaces)
@@ -227,11 +226,10 @@ func (p *parser) value() (value, problem string) {
 	return p.expand(value, false)
 }
 
-// quoteIt is what to do about most values that are refused.
+// quoteIt is the advice for most rejected values.
 const quoteIt = `put the value in single quotes, and write \' for a single quote in it`
 
-// quoted reads a value in quotes, and sees to it that nothing but a comment
-// follows.
+// quoted reads a value in quotes. Only a comment may follow it on the line.
 func (p *parser) quoted() (value, problem string) {
 	quote := p.rest[0]
 	p.skip(1)
@@ -259,12 +257,12 @@ func (p *parser) quoted() (value, problem string) {
 	return p.expand(value, true)
 }
 
-// closingQuote returns where the quote ends the value, or -1.
+// closingQuote returns the index of the quote that ends the value, or -1.
 func closingQuote(s string, quote byte) int {
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
 		case '\\':
-			i++ // of what is escaped
+			i++ // skip the escaped character
 		case quote:
 			return i
 		}
@@ -272,7 +270,8 @@ func closingQuote(s string, quote byte) int {
 	return -1
 }
 
-// findInvisible says which characters of a value nobody can see.
+// findInvisible returns the problem if s contains invisible or invalid characters,
+// or "".
 func findInvisible(s string) string {
 	for i, r := range s {
 		switch {

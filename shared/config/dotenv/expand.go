@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// What a value must not have, and what to write instead.
+// Problems of references and escapes, with what to write instead.
 const (
 	badDollar = "has a $ that docker compose interprets: write ${NAME} for a variable, or " + quoteIt
 	badBraces = "has an unsupported use of ${: write ${NAME}, or ${NAME:-text} with text without quotes, backslashes, $, { and }, or " + quoteIt
@@ -13,13 +13,14 @@ const (
 	badUnset  = "refers to a variable that is set neither above nor in the environment; " + quoteIt
 )
 
-// reference is ${NAME}, or with an operator and its text.
+// reference matches ${NAME}, also with an operator and its text.
 var reference = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-+?])([^$"'\\{}\r\n]*))?\}`)
 
-// escapes are those of double quotes.
+// escapes maps the escapes in double quotes to the characters.
 var escapes = map[byte]string{'n': "\n", 'r': "\r", 't': "\t", '"': `"`, '$': "$", '\\': `\`}
 
-// expand puts in place what variables and, in double quotes, escapes stand for.
+// expand replaces references to variables. If escaped is set, as in double quotes,
+// it also replaces escapes.
 func (p *parser) expand(s string, escaped bool) (value, problem string) {
 	var b strings.Builder
 	for s != "" {
@@ -47,8 +48,8 @@ func (p *parser) expand(s string, escaped bool) (value, problem string) {
 	return b.String(), ""
 }
 
-// dollar returns what the $ at the beginning of s stands for, with what belongs to
-// it, and how long that is.
+// dollar expands the $ at the start of s, with the reference that follows. It returns
+// the replacement, and the length of the replaced text.
 func (p *parser) dollar(s string, escaped bool) (text string, n int, problem string) {
 	switch {
 	case len(s) == 1:
@@ -72,7 +73,7 @@ func (p *parser) dollar(s string, escaped bool) (text string, n int, problem str
 	case operator == "+" && there, operator == "-" && !there:
 		value = m[3]
 	case operator == "+":
-		// compose gives what is there, which is nothing.
+		// As in compose, the value, which is empty.
 	case operator == "?" && !there, operator == "" && !set:
 		return "", 0, badUnset
 	}
@@ -81,5 +82,5 @@ func (p *parser) dollar(s string, escaped bool) (text string, n int, problem str
 
 func beginsName(c byte) bool { return c == '_' || 'a' <= c|0x20 && c|0x20 <= 'z' }
 
-// unescape takes the backslash from each escaped char of s.
+// unescape removes the backslash from each escaped char of s.
 func unescape(s, char string) string { return strings.ReplaceAll(s, `\`+char, char) }

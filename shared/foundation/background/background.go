@@ -1,5 +1,5 @@
 // Package background repeats work in the background of a process: one loop for
-// everything that runs periodically. Begin with [Loop].
+// everything that runs periodically. Start with [Loop].
 package background
 
 import (

@@ -1,5 +1,5 @@
-// Package document holds the free-form JSON objects that clients keep with us:
-// the preferences of a user, the context of a conversation.
+// Package document has the type of free-form JSON objects that clients store: the
+// preferences of a user and the context of a conversation.
 package document
 
 import (
@@ -10,15 +10,15 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 )
 
-// An Object is one JSON object without insignificant space. Its zero value
-// reads as the empty object.
+// An Object is a JSON object without insignificant white space. The zero value is
+// the empty object.
 type Object string
 
 // Empty is the object without members.
 const Empty Object = "{}"
 
-// ParseObject returns raw as a compact object of at most limit bytes; nothing is
-// the empty object.
+// ParseObject returns raw as a compact object of at most limit bytes. If raw is
+// empty, it returns the empty object.
 func ParseObject(raw json.RawMessage, limit int) (Object, error) {
 	if len(raw) == 0 {
 		return Empty, nil
@@ -50,7 +50,7 @@ func (o Object) String() string {
 	return string(o)
 }
 
-// UnmarshalJSON takes any object, of any size.
+// UnmarshalJSON accepts an object of any size.
 func (o *Object) UnmarshalJSON(raw []byte) error {
 	parsed, err := ParseObject(raw, len(raw))
 	if err != nil {

@@ -1,12 +1,11 @@
-// Package fault says what went wrong and whose move it is.
+// Package fault has the errors that clients may see.
 //
-// An [Error] is the only error that crosses from the rules to the wire. The
-// packages that know a rule declare their errors as values ("email_taken"),
-// functions return them, and endpoint renders them as RFC 9457 problems. An
-// error that is no *Error is [Internal]: unclassified failures are ours, never
-// the caller's.
+// An [Error] is the only error that reaches clients. The packages that define a rule
+// declare its errors as values ("email_taken"), functions return them, and package
+// endpoint renders them as RFC 9457 problems. Any other error is [Internal]: an
+// unclassified failure is the gateway's, never the caller's.
 //
-// fault imports the standard library only and knows nothing of HTTP.
+// fault imports only the standard library and is independent of HTTP.
 package fault
 
 import (
@@ -16,32 +15,32 @@ import (
 	"time"
 )
 
-// A Kind is whose move it is. Its zero value is [Internal].
+// A Kind classifies faults by what the caller can do. Its zero value is [Internal].
 type Kind int
 
 // The kinds of fault. endpoint maps each to one HTTP status.
 const (
-	Internal             Kind = iota // ours: a bug, or a state that should not be
-	Malformed                        // the request cannot be understood
-	Invalid                          // understood, but its values are not acceptable
-	Unauthenticated                  // nobody proved who is asking
-	InvalidToken                     // a token was sent, and it is not good (RFC 6750 section 3.1)
-	Forbidden                        // we know who asks, and the answer is no
-	NotFound                         // no such thing, or not the caller's
-	MethodNotAllowed                 // the thing exists, the method does not fit
-	Conflict                         // the state of the thing stands against it
-	PreconditionFailed               // a condition the caller set does not hold
+	Internal             Kind = iota // a failure of the gateway: a bug, or an impossible state
+	Malformed                        // the request cannot be parsed
+	Invalid                          // the request has unacceptable values
+	Unauthenticated                  // the request has no valid credentials
+	InvalidToken                     // the token is not valid (RFC 6750 section 3.1)
+	Forbidden                        // the caller is known, but not allowed to do this
+	NotFound                         // the resource does not exist, or belongs to another user
+	MethodNotAllowed                 // the resource does not support the method
+	Conflict                         // the state of the resource prevents the request
+	PreconditionFailed               // a condition in the request is not met
 	TooLarge                         // more bytes than allowed
-	RangeNotSatisfiable              // the thing has no such bytes
-	UnsupportedMediaType             // a content type this endpoint does not read
-	RateLimited                      // too often
-	Unavailable                      // something we depend on does not answer
-	InsufficientStorage              // there is no room for it
+	RangeNotSatisfiable              // the resource does not have the requested bytes
+	UnsupportedMediaType             // the endpoint does not read this content type
+	RateLimited                      // too many requests
+	Unavailable                      // a service that the gateway depends on does not respond
+	InsufficientStorage              // no space is left for the data
 
-	kinds // how many there are
+	kinds // the number of kinds
 )
 
-// Kinds returns every kind, for tests that walk them.
+// Kinds returns every kind, for tests that iterate over them.
 func Kinds() []Kind {
 	all := make([]Kind, 0, kinds)
 	for k := range kinds {
@@ -55,29 +54,30 @@ func Kinds() []Kind {
 // to the caller; the cause never is. An Error is immutable once shared.
 type Error struct {
 	Kind       Kind
-	Code       string        // stable snake_case word, listed in docs/api.md
+	Code       string        // stable snake_case identifier, listed in docs/api.md
 	Detail     string        // one sentence, safe for the caller
-	Fields     []Field       // which inputs were wrong; only with Invalid
-	Truncated  bool          // more were wrong than Fields tells
-	RetryAfter time.Duration // when trying again may help; 0 is unsaid
+	Fields     []Field       // the invalid inputs; only with Invalid
+	Truncated  bool          // there are more invalid inputs than Fields lists
+	RetryAfter time.Duration // how long to wait before a retry; 0 if unknown
 
 	cause error
 }
 
-// A Field is one input that was wrong.
+// A Field is one invalid input.
 type Field struct {
 	Field   string `json:"field"`   // the name on the wire
-	Code    string `json:"code"`    // stable snake_case word
-	Message string `json:"message"` // what would be right, for people
+	Code    string `json:"code"`    // stable snake_case identifier
+	Message string `json:"message"` // what would be valid, for people
 }
 
-// New returns an error without a cause, to be declared once and compared with
-// [errors.Is].
+// New returns an error without a cause. Declare it once, and compare errors with it
+// by [errors.Is].
 func New(kind Kind, code, detail string) *Error {
 	return &Error{Kind: kind, Code: code, Detail: detail}
 }
 
-// Error returns the code and the cause, for operators; it is never sent out.
+// Error returns the code and the cause, for operators. It must not be sent to
+// clients.
 func (e *Error) Error() string {
 	if e.cause == nil {
 		return e.Code
@@ -88,7 +88,7 @@ func (e *Error) Error() string {
 // Unwrap returns the private cause, or nil.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Is reports whether target is the same fault: two faults are one by code.
+// Is reports whether target is a fault with the same code.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	return ok && t.Code == e.Code
@@ -101,15 +101,14 @@ func (e *Error) Because(cause error) *Error {
 	return &c
 }
 
-// WithDetail returns a copy of e with another sentence for the caller, which tells
-// more exactly what is wrong.
+// WithDetail returns a copy of e with a more specific sentence for the caller.
 func (e *Error) WithDetail(detail string) *Error {
 	c := *e
 	c.Detail = detail
 	return &c
 }
 
-// After returns a copy of e that tells the caller when to try again.
+// After returns a copy of e with the time to wait before a retry.
 func (e *Error) After(d time.Duration) *Error {
 	c := *e
 	c.RetryAfter = d
@@ -126,33 +125,33 @@ func Of(err error) *Error {
 	}
 	if e, ok := errors.AsType[*Error](err); ok {
 		if error(e) != err { //nolint:errorlint // whether anything wraps it
-			return e.Because(err) // keep the operations wrapped around it for the log
+			return e.Because(err) // keep the wrapping errors for the log
 		}
 		return e
 	}
 	return errInternal.Because(err)
 }
 
-// What one fault tells of the inputs that were wrong. Clients may name fields
-// as they like, so that an answer without bounds would grow with the request.
+// Limits of the invalid inputs that one fault lists. Clients can send fields with
+// any names, so without limits the response would grow with the request.
 const (
 	MaxFields    = 20 // fields
-	MaxFieldName = 64 // bytes of the name of one
+	MaxFieldName = 64 // bytes of a name
 )
 
-// Fields collects the wrong inputs of one request, so that all are told at
-// once: [MaxFields] of them, and one more that says there are more. Its zero
-// value is ready for use.
+// Fields collects the invalid inputs of one request, so that the caller learns of
+// all of them at once. It holds at most one more than [MaxFields], as a sign that
+// the list is truncated. The zero value is ready to use.
 type Fields []Field
 
-// Check adds the field unless ok holds.
+// Check adds the field unless ok is true.
 func (f *Fields) Check(ok bool, field, code, message string) {
 	if !ok && len(*f) <= MaxFields {
 		*f = append(*f, Field{Field: truncate(field), Code: code, Message: message})
 	}
 }
 
-// truncate cuts a name after [MaxFieldName] bytes, between two characters.
+// truncate shortens a name to [MaxFieldName] bytes, at a character boundary.
 func truncate(name string) string {
 	if len(name) <= MaxFieldName {
 		return name
@@ -167,8 +166,8 @@ func (f *Fields) Parse(field string, err error) {
 	}
 }
 
-// Err returns nil when nothing was added, else one [Invalid] fault that lists
-// everything.
+// Err returns nil if f is empty, and otherwise an [Invalid] fault that lists the
+// fields.
 func (f Fields) Err() error {
 	if len(f) == 0 {
 		return nil
@@ -178,9 +177,9 @@ func (f Fields) Err() error {
 	return e
 }
 
-// ParseField parses one input of a request with the rule of its type. What is
-// wrong goes to f, once a field: an input that was refused already is not
-// looked at again. The result counts only when f stays empty.
+// ParseField parses one input of a request with the Parse function of its type. It
+// adds an error to f, and does nothing if f already contains the field. The result
+// is valid only if f stays empty.
 func ParseField[In, Out any](f *Fields, field string, raw In, parse func(In) (Out, error)) Out {
 	if slices.ContainsFunc(*f, func(known Field) bool { return known.Field == field }) {
 		var none Out

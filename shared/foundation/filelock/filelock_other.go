@@ -1,9 +1,10 @@
 //go:build !unix
 
-// Package filelock lets one process at a time do something.
+// Package filelock locks files against other processes.
 package filelock
 
 import "os"
 
-// TryLock locks nothing: this system has no flock, and is one to develop on.
+// TryLock does nothing and returns true: this system has no flock, and is only for
+// development.
 func TryLock(*os.File) (bool, error) { return true, nil }

@@ -1,6 +1,6 @@
 //go:build unix
 
-// Package filelock lets one process at a time do something, as flock(2) does.
+// Package filelock locks files against other processes, with flock(2).
 package filelock
 
 import (
@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// TryLock locks f, which may be a directory, until this open file is closed; the end
-// of the process closes it. It returns false when another open file has the lock.
+// TryLock locks f, which may be a directory, until f is closed or the process ends.
+// It returns false if another open file holds the lock.
 func TryLock(f *os.File) (bool, error) {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) || errors.Is(err, syscall.EINTR) {

@@ -9,17 +9,17 @@ import (
 	"unicode/utf8"
 )
 
-// maxLine bounds a secret that is read from a stream, in bytes; passwords end at
-// 72.
+// maxLine limits a secret that is read from a stream, in bytes. Passwords have at
+// most 72.
 const maxLine = 4 << 10
 
-// ErrNoLine says that there was nothing before the end of the line.
+// ErrNoLine is the error of [ReadLine] if the line is empty.
 var ErrNoLine = errors.New("is empty")
 
-// ReadLine returns the first line of r as a secret, without what is not part of
-// it: the line's end, of Unix or Windows, and a UTF-8 byte order mark, which some
-// shells of Windows put before what they pipe. It reads no further line. The error
-// is [ErrNoLine], or says what is wrong without quoting anything.
+// ReadLine returns the first line of r as a secret. It removes the line ending of
+// Unix or Windows, and a UTF-8 byte order mark, which some Windows shells prepend to
+// piped text. It may read more of r than it returns. The error is [ErrNoLine], or
+// describes the problem without quoting the line.
 func ReadLine(r io.Reader) (String, error) {
 	line, err := bufio.NewReaderSize(r, maxLine).ReadSlice('\n')
 	switch {

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// bareHost is what people write who forget the scheme.
+// bareHost matches a URL without its scheme, a common mistake.
 var bareHost = regexp.MustCompile(`^(?:localhost|[a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::[0-9]+)?(?:/[a-z0-9/-]*)?$`)
 
-// MaskURL returns s without what may be a password: the one before the host, a user
-// without a password, which may be a token, and parameters that are named like
-// secrets. A text that may not be read as its author meant it, such as a password
-// with an unescaped character, is hidden as a whole.
+// MaskURL returns s with everything masked that may be secret: the password before
+// the host, a user without a password, which may be a token, and parameters with
+// names like those of secrets. If s may not be parsed as its author meant it, such
+// as with an unescaped character in the password, MaskURL hides all of it.
 func MaskURL(s string) string {
 	if bareHost.MatchString(s) {
 		return s

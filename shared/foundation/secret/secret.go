@@ -1,11 +1,10 @@
-// Package secret has a string that does not print itself: passwords, keys and
-// tokens have this type until they leave the gateway.
+// Package secret has a string type that does not print its value: passwords, keys
+// and tokens have this type until they leave the gateway.
 package secret
 
 import "log/slog"
 
-// A String is a string that prints as [secret], by fmt, log/slog and
-// encoding/json alike.
+// A String is a string that fmt, log/slog and encoding/json print as [secret].
 type String string
 
 const redacted = "[secret]"
@@ -22,5 +21,5 @@ func (String) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText hides the secret.
 func (String) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// Reveal returns the string itself. Every call is a place to review.
+// Reveal returns the value. Every call is a place to review.
 func (s String) Reveal() string { return string(s) }

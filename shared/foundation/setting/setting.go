@@ -1,5 +1,6 @@
-// Package setting is how a package declares its settings: a struct of values, and
-// a Load method that names the variable, the default and the limits of each.
+// Package setting has the interfaces with which a package declares its settings: a
+// struct of values, and a Load method that names the variable, the default and the
+// limits of each value.
 //
 //	// Settings bound password hashing.
 //	type Settings struct{ Cost int }
@@ -9,8 +10,8 @@
 //		s.Cost = r.Int("BCRYPT_COST", 12, 10, 16)
 //	}
 //
-// Only the main packages know where the values come from; they read them with
-// package config. A value is valid once that succeeded.
+// Only programs read the environment, with package config. If that succeeds, all
+// values are valid.
 package setting
 
 import (
@@ -21,20 +22,20 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
-// Settings are what a package can be configured with. Load must not have any
-// effect but to set its receiver and to refuse values.
+// Settings are the settings of a package. Load must only set its receiver and refuse
+// invalid values; it must have no other effect.
 type Settings interface{ Load(r Reader) }
 
 // A Reader returns the values of variables. A variable that is empty or blank
-// counts as unset. An invalid value is reported, and the default returned in its
-// place. A Reader is for one goroutine, except [Reader.Renew].
+// counts as unset. For an invalid value, a method reports the mistake and returns
+// the default. Only [Reader.Renew] is safe for concurrent use.
 type Reader interface {
 	// String returns the variable, or def if it is unset.
 	String(name, def string) string
 	// Secret returns the variable, or the empty secret.
 	Secret(name string) secret.String
-	// SecretURL is Secret for a URL that may contain a password. Quotes around it
-	// are refused.
+	// SecretURL is Secret for a URL that may contain a password. It refuses a value
+	// in quotes.
 	SecretURL(name string) secret.String
 	// Int returns the variable as a whole number from lo to hi, or def.
 	Int(name string, def, lo, hi int) int
@@ -49,26 +50,27 @@ type Reader interface {
 	// empty ones.
 	List(name string) []string
 
-	// Refuse reports that the variable holds got, which is not what it takes.
+	// Refuse reports that the variable has the invalid value got; takes says what it
+	// accepts.
 	Refuse(name, got, takes string)
 	// RefuseSecret is Refuse for values that must not be shown; got says what is
 	// wrong with the value without quoting it.
 	RefuseSecret(name, got, takes string)
 
-	// Renew returns the variable as it is now, for a credential that was rejected.
-	// It is empty if settings cannot change while the process runs. Safe for
-	// concurrent use, at any time.
+	// Renew returns the current value of a credential that a service rejected. It is
+	// empty if settings cannot change while the process runs. Renew may be called at
+	// any time, and concurrently.
 	Renew(ctx context.Context, name string) secret.String
 }
 
-// Load loads all settings in their order.
+// Load loads all settings, in order.
 func Load(r Reader, all ...Settings) {
 	for _, s := range all {
 		s.Load(r)
 	}
 }
 
-// Of returns new settings of type S, loaded from r.
+// Of returns settings of type S, loaded from r.
 func Of[S any, P interface {
 	*S
 	Settings
@@ -78,8 +80,8 @@ func Of[S any, P interface {
 	return s
 }
 
-// LogLevel returns the level that LOG_LEVEL names (debug, info, warn, error);
-// DEBUG=true is the older way to ask for debug.
+// LogLevel returns the level that LOG_LEVEL names (debug, info, warn, error).
+// DEBUG=true is an older setting for debug.
 func LogLevel(r Reader) slog.Level {
 	levels := map[string]slog.Level{
 		"info": slog.LevelInfo, "debug": slog.LevelDebug, "warn": slog.LevelWarn, "error": slog.LevelError,

@@ -1,6 +1,6 @@
-// Package uid makes and reads the ids of everything: UUIDv7 (RFC 9562 section
-// 5.7), which sort by the time they were made. Account, login and conversation
-// ids are types of their own over these strings.
+// Package uid generates and parses the ids of all resources: UUIDv7 (RFC 9562
+// section 5.7), which sort by creation time. The ids of accounts, logins and
+// conversations are separate string types.
 package uid
 
 import (
@@ -9,18 +9,18 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 )
 
-// ErrUnknown is what an id that is no UUID gets: it names nothing, like an id
-// that was never given out.
+// ErrUnknown is the error for an id that is not a UUID. It is the same as for an id
+// without a resource.
 var ErrUnknown = fault.New(fault.NotFound, "not_found", "The resource does not exist.")
 
-// New returns a fresh UUIDv7 in its canonical text form. Ids made by one
-// process sort in the order they were made. Safe for concurrent use.
+// New returns a new UUIDv7 in its canonical text form. The ids of one process sort
+// in the order of their creation. New is safe for concurrent use.
 func New() string {
 	return uuid.Must(uuid.NewV7()).String() // fails only without system entropy
 }
 
-// Parse returns the canonical form of s, or [ErrUnknown] unless s is a UUID in
-// the hyphenated form; letters of either case are taken.
+// Parse returns the canonical form of s, or [ErrUnknown] unless s is a UUID with
+// hyphens. It accepts letters of either case.
 func Parse(s string) (string, error) {
 	u, err := uuid.Parse(s)
 	if err != nil || len(s) != len(u.String()) {
@@ -38,5 +38,5 @@ func Bytes(id string) ([16]byte, error) {
 	return u, nil
 }
 
-// FromBytes returns the canonical id of 16 bytes.
+// FromBytes returns the canonical id with the given bytes.
 func FromBytes(b [16]byte) string { return uuid.UUID(b).String() }

@@ -1,6 +1,5 @@
-// Package version says which version of the gateway this is. Whatever tells it
-// (the command line, the log, the metrics, the description of the interface) asks
-// here.
+// Package version returns the version of the gateway, for the command line, the log,
+// the metrics and the OpenAPI document.
 package version
 
 import (
@@ -8,21 +7,21 @@ import (
 	"strings"
 )
 
-// unknown is the version of what was built from no checkout and told no version.
+// unknown is the version of a build without a checkout and without a linked version.
 const unknown = "devel"
 
-// linked is set by the linker, for builds without the history of the source:
+// linked is set by the linker, for builds without the Git history:
 //
 //	-X github.com/voiceassist/gateway/shared/foundation/version.linked=$(scripts/version)
 var linked string
 
-// String returns the version, with the commit: that of the linker, or the one that
-// Go stamped into the build from the checkout.
+// String returns the version with the commit, as set by the linker or as stamped by
+// Go from the checkout.
 //
 //	v1.2.3+26b4cbc4ebc1                        a tag
 //	v1.2.4-0.20261128185115-26b4cbc4ebc1       a commit after that tag
-//	v0.0.0-20261128185115-26b4cbc4ebc1+dirty   a commit before any tag, and changes
-//	devel                                      nobody knows
+//	v0.0.0-20261128185115-26b4cbc4ebc1+dirty   a commit before any tag, with changes
+//	devel                                      unknown
 func String() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
