@@ -49,7 +49,7 @@ func (s Setting) valuesText() string {
 	return ""
 }
 
-// meaningText is the meaning, and everything else that a reader must know.
+// meaningText returns the meaning, conditions and an example.
 func (s Setting) meaningText() string {
 	text := s.Meaning
 	if s.Required != "" {
@@ -67,8 +67,8 @@ func (s Setting) meaningText() string {
 	return text
 }
 
-// condition says in words what [Setting.Needs] demands; quote stands around names
-// and values.
+// condition returns a condition of [Setting.Needs] as text, with names and values in
+// quotes.
 func condition(needs, quote string) string {
 	name, values, exact := strings.Cut(needs, "=")
 	text := quote + name + quote
@@ -78,8 +78,8 @@ func condition(needs, quote string) string {
 	return text
 }
 
-// Example returns .env.example: all settings that have a place in an .env file,
-// commented out unless everybody must set them.
+// Example returns .env.example: all settings that belong in an .env file. Those that
+// have no initial value are commented out.
 func (g Groups) Example() string {
 	var b strings.Builder
 	b.WriteString(exampleIntro)
@@ -114,7 +114,7 @@ func (s Setting) line() string {
 	return "#" + s.Name + "=" + value
 }
 
-// exampleText is the meaning with what the line below it does not show.
+// exampleText returns the meaning, and what the line below it does not show.
 func (s Setting) exampleText() string {
 	text := s.Meaning
 	if s.Values != "" {
@@ -132,13 +132,14 @@ func (s Setting) exampleText() string {
 	return text
 }
 
-// link is one of Markdown.
+// link matches a Markdown link.
 var link = regexp.MustCompile(`\[([^]]+)\]\(([a-z]*\.?m?d?)(#[^)]*)?\)`)
 
-// word is one word as code; more of them, such as a command, stay in their quotes.
+// word matches a single word in backticks. Longer code, such as a command, keeps its
+// backticks.
 var word = regexp.MustCompile("`([^` ]+)`")
 
-// comment returns Markdown as lines of a comment in .env.
+// comment returns Markdown as comment lines of an .env file.
 func comment(markdown string) string {
 	const width = 78
 	text := link.ReplaceAllStringFunc(markdown, func(l string) string {

@@ -27,8 +27,8 @@ const (
 // A Kind is the type of a value.
 type Kind string
 
-// The kinds of values. What a [Secret] holds is never shown. A [SecretURL] may
-// contain a password, which is never shown.
+// The kinds of values. A [Secret] is never shown. A [SecretURL] may contain a
+// password, which is never shown.
 const (
 	Text      Kind = "text"
 	Number    Kind = "number"
@@ -69,12 +69,12 @@ type Setting struct {
 	// that it has no place in .env.
 	System bool `json:"system,omitempty"`
 
-	// initial is the value in .env.example where the setting is not commented out
-	// there; nil where it is.
+	// initial is the value in .env.example; nil if the setting is commented out
+	// there.
 	initial *string
 }
 
-// A Group is the settings of one subject.
+// A Group holds the settings of one subject.
 type Group struct {
 	Title    string    `json:"title"`
 	Intro    string    `json:"intro,omitempty"`
@@ -120,16 +120,16 @@ func (g Groups) All() []Setting {
 	return all
 }
 
-// Hidden reports whether the value must not be shown as it stands.
+// Hidden reports whether the value must not be shown.
 func (s Setting) Hidden() bool { return s.Kind == Secret }
 
 // IsReadBy reports whether the program reads the setting.
 func (s Setting) IsReadBy(r Reader) bool { return slices.Contains(s.ReadBy, r) }
 
-// Missing returns the first part of [Setting.Needs] that does not hold, or "". A
-// condition is a name, which must be set, or NAME=a|b, which must have one of the
-// values; several are separated by spaces. value returns what a setting holds,
-// its default included.
+// Missing returns the first condition of [Setting.Needs] that is not met, or "".
+// Conditions are separated by spaces. NAME means that the setting must be set, and
+// NAME=a|b that it must have one of the values. value returns the value of a
+// setting, or its default.
 func (s Setting) Missing(value func(name string) string) string {
 	for condition := range strings.FieldsSeq(s.Needs) {
 		name, values, exact := strings.Cut(condition, "=")
