@@ -18,7 +18,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store/sqlite"
 )
 
-// A console runs commands on one folder of data.
+// A console runs commands with one data directory.
 type console struct {
 	*testing.T
 
@@ -30,7 +30,7 @@ func newConsole(t *testing.T) console {
 	return console{t, map[string]string{"DATA_DIR": t.TempDir(), "RATE_LIMIT_STORE": "memory"}}
 }
 
-// do runs a command and wants the exit code.
+// do runs a command, and fails the test unless it exits with code.
 func (c console) do(code int, args ...string) (stdout, stderr string) {
 	c.Helper()
 	var out, problems bytes.Buffer
@@ -41,7 +41,7 @@ func (c console) do(code int, args ...string) (stdout, stderr string) {
 	return out.String(), problems.String()
 }
 
-// store runs fn on the database.
+// store calls fn with the database.
 func (c console) store(fn func(ctx context.Context, db *store.DB)) {
 	c.Helper()
 	db, err := sqlite.Open(filepath.Join(c.env["DATA_DIR"], database.File))
@@ -52,8 +52,8 @@ func (c console) store(fn func(ctx context.Context, db *store.DB)) {
 	fn(c.Context(), db)
 }
 
-// happen writes n events of a user.
-func (c console) happen(user account.ID, n int) {
+// recordEvents records n logins of a user in the audit trail.
+func (c console) recordEvents(user account.ID, n int) {
 	c.store(func(ctx context.Context, db *store.DB) {
 		for range n {
 			e := audit.New(audit.LoggedIn, user, audit.Origin{Address: "192.0.2.7", Device: "tele\tphone \x1b[31m", CorrelationID: "c"}, time.Now())
@@ -70,28 +70,28 @@ func TestAuditVerify(t *testing.T) {
 	c.do(0, "migrate", "up")
 	out, _ := c.do(0, "audit", "verify")
 	if !strings.HasPrefix(out, "ok: 0 events") {
-		t.Errorf("an empty trail: %s", out)
+		t.Errorf("with an empty trail, audit verify prints %q, want ok: 0 events", out)
 	}
-	c.happen(account.NewID(), 5)
+	c.recordEvents(account.NewID(), 5)
 	out, _ = c.do(0, "audit", "verify", "--read-only")
 	if !strings.Contains(out, "5 events have no place yet") {
-		t.Errorf("read-only: %s", out)
+		t.Errorf("audit verify --read-only prints %q, want 5 events without a place", out)
 	}
 	out, _ = c.do(0, "audit", "verify")
 	head := regexp.MustCompile(`head: (5:[0-9a-f]{64})`).FindStringSubmatch(out)
 	if !strings.HasPrefix(out, "ok: 5 events") || head == nil {
-		t.Fatalf("got %s", out)
+		t.Fatalf("audit verify prints %q, want ok: 5 events and the head", out)
 	}
-	c.happen(account.NewID(), 2)
+	c.recordEvents(account.NewID(), 2)
 	c.do(0, "audit", "verify", "--head", head[1])
 	_, problems := c.do(exitUsage, "audit", "verify", "--head", "nonsense")
 	if !strings.Contains(problems, "--head: not a head as the log has it") {
-		t.Errorf("got %s", problems)
+		t.Errorf("with a malformed head, audit verify reports %q", problems)
 	}
 	other := strings.Replace(head[1], "5:", "6:", 1)
 	_, problems = c.do(1, "audit", "verify", "--head", other)
 	if !strings.Contains(problems, "made anew") {
-		t.Errorf("got %s", problems)
+		t.Errorf("with the head of another trail, audit verify reports %q", problems)
 	}
 
 	c.store(func(ctx context.Context, db *store.DB) {
@@ -101,23 +101,23 @@ func TestAuditVerify(t *testing.T) {
 	})
 	_, problems = c.do(1, "audit", "verify")
 	if !strings.Contains(problems, "the audit trail is broken at place 3: 1 events are missing before event ") {
-		t.Errorf("got %s", problems)
+		t.Errorf("without event 3, audit verify reports %q", problems)
 	}
 	out, _ = c.do(1, "audit", "verify", "--json")
 	var r trail.Report
 	if err := json.Unmarshal([]byte(out), &r); err != nil || r.OK || r.Broken == nil || r.Broken.Seq != 3 {
-		t.Errorf("got %s, %v", out, err)
+		t.Errorf("audit verify --json prints %s, %v; want a break at place 3", out, err)
 	}
 	out, _ = c.do(0, "audit", "adopt")
 	if !strings.Contains(out, "adopted (1 events are missing") {
-		t.Errorf("got %s", out)
+		t.Errorf("audit adopt prints %q", out)
 	}
-	if out, _ = c.do(0, "audit", "verify"); !strings.HasPrefix(out, "ok: 7 events") { // six, and the one that tells
-		t.Errorf("got %s", out)
+	if out, _ = c.do(0, "audit", "verify"); !strings.HasPrefix(out, "ok: 7 events") { // six, and the adoption
+		t.Errorf("after the adoption, audit verify prints %q, want ok: 7 events", out)
 	}
 	_, problems = c.do(1, "audit", "adopt")
 	if !strings.Contains(problems, "nothing to adopt") {
-		t.Errorf("got %s", problems)
+		t.Errorf("a second audit adopt reports %q", problems)
 	}
 }
 
@@ -126,8 +126,8 @@ func TestAuditList(t *testing.T) {
 	c := newConsole(t)
 	c.do(0, "migrate", "up")
 	ada := account.NewID()
-	c.happen(ada, 3)
-	c.happen(account.NewID(), 2)
+	c.recordEvents(ada, 3)
+	c.recordEvents(account.NewID(), 2)
 	count := func(args ...string) int {
 		t.Helper()
 		out, _ := c.do(0, append([]string{"audit", "list", "--json"}, args...)...)
@@ -135,7 +135,7 @@ func TestAuditList(t *testing.T) {
 		for line := range strings.Lines(out) {
 			var e eventJSON
 			if err := json.Unmarshal([]byte(line), &e); err != nil || e.Event != "logged_in" || e.Address != "192.0.2.7" {
-				t.Errorf("%v: %s", err, line)
+				t.Errorf("got the event %s, %v", line, err)
 			}
 			n++
 		}
@@ -151,12 +151,12 @@ func TestAuditList(t *testing.T) {
 		{1, []string{"--user", string(ada), "--event", "logged_in", "--since", "1h", "--limit", "1"}},
 	} {
 		if got := count(test.args...); got != test.want {
-			t.Errorf("%v: %d events, want %d", test.args, got, test.want)
+			t.Errorf("audit list %v: got %d events, want %d", test.args, got, test.want)
 		}
 	}
 	out, _ := c.do(0, "audit", "list")
 	if lines := strings.Split(strings.TrimSpace(out), "\n"); len(lines) != 6 || !strings.HasPrefix(lines[0], "TIME") || strings.ContainsAny(out, "\x1b\t") {
-		t.Errorf("got %q", out)
+		t.Errorf("audit list prints %q, want a header, 5 events and no control characters", out)
 	}
 	for code, all := range map[int][][]string{
 		exitUsage: {{"--event", "nonsense"}, {"--since", "yesterday"}, {"--since", "-1h"}, {"--limit", "0"}, {"--user", "nobody"}},
@@ -164,7 +164,7 @@ func TestAuditList(t *testing.T) {
 	} {
 		for _, bad := range all {
 			if _, problems := c.do(code, append([]string{"audit", "list"}, bad...)...); problems == "" {
-				t.Errorf("%v: no word of what is wrong", bad)
+				t.Errorf("audit list %v: got no error message", bad)
 			}
 		}
 	}
@@ -182,9 +182,9 @@ func TestUserSetRole_IsAudited(t *testing.T) {
 	})
 	_, log := c.do(0, "user", "set-role", "ada@example.org", "admin")
 	if !strings.Contains(log, `"event":"role_changed"`) || !strings.Contains(log, `"device":"command line"`) {
-		t.Errorf("logged %s", log)
+		t.Errorf("user set-role logs %s", log)
 	}
 	if out, _ := c.do(0, "audit", "list", "--user", "ada@example.org"); !strings.Contains(out, "role_changed") || !strings.Contains(out, "command line") {
-		t.Errorf("got %s", out)
+		t.Errorf("audit list prints %s, want the event of user set-role", out)
 	}
 }

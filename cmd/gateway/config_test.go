@@ -14,8 +14,8 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 )
 
-// inFolder runs a command where .env has the text, with an environment of its own.
-func inFolder(t *testing.T, dotenv string, env map[string]string, args ...string) (code int, stdout, stderr string) {
+// runInNewDir runs a command in a new directory with the given .env and environment.
+func runInNewDir(t *testing.T, dotenv string, env map[string]string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	if dotenv != "" {
@@ -23,10 +23,11 @@ func inFolder(t *testing.T, dotenv string, env map[string]string, args ...string
 			t.Fatal(err)
 		}
 	}
-	return inThisFolder(t, env, args...)
+	return runInCurrentDir(t, env, args...)
 }
 
-func inThisFolder(t *testing.T, env map[string]string, args ...string) (code int, stdout, stderr string) {
+// runInCurrentDir runs a command in the current directory with the given environment.
+func runInCurrentDir(t *testing.T, env map[string]string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, wrong strings.Builder
 	lookup := func(name string) (string, bool) { value, ok := env[name]; return value, ok }
@@ -34,10 +35,10 @@ func inThisFolder(t *testing.T, env map[string]string, args ...string) (code int
 	return code, out.String(), wrong.String()
 }
 
-// check returns the report about the settings.
-func check(t *testing.T, dotenv string, env map[string]string) configcheck.Report {
+// settingsReport returns the report of gateway config check.
+func settingsReport(t *testing.T, dotenv string, env map[string]string) configcheck.Report {
 	t.Helper()
-	_, stdout, stderr := inFolder(t, dotenv, env, "config", "check", "--output", "json")
+	_, stdout, stderr := runInNewDir(t, dotenv, env, "config", "check", "--output", "json")
 	var r configcheck.Report
 	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
 		t.Fatalf("%v\n%s%s", err, stdout, stderr)
@@ -60,10 +61,10 @@ NEXTCLOUD_ADMIN_PASSWORD=pa$word
 NEXTCLOUD_ADMIN_PASWORD=hunter2
 `
 
-// TestConfigCheck_ReportsAllMistakes has five mistakes, of every kind, and two
-// names that are misspelt.
+// TestConfigCheck_ReportsAllMistakes checks settings with five mistakes, one of each kind,
+// and two misspelt names.
 func TestConfigCheck_ReportsAllMistakes(t *testing.T) {
-	code, stdout, stderr := inFolder(t, fiveMistakes, map[string]string{"LOG_LEVEL": "warn"}, "config", "check", "--set")
+	code, stdout, stderr := runInNewDir(t, fiveMistakes, map[string]string{"LOG_LEVEL": "warn"}, "config", "check", "--set")
 	const want = `SETTING                   VALUE                                                         FROM
 JWT_SECRET                [secret]                                                      .env:5
 NEXTCLOUD_ADMIN_USER      admin                                                         .env:11
@@ -93,43 +94,43 @@ warning  whoever verifies access tokens with JWT_SECRET can forge refresh tokens
 	}
 }
 
-// TestConfigCheck_FindsWhatServeRefuses compares the two commands.
+// TestConfigCheck_FindsWhatServeRefuses expects both commands to report the same mistakes.
 func TestConfigCheck_FindsWhatServeRefuses(t *testing.T) {
 	secret := keyring.Generate().Reveal()
 	for name, dotenv := range map[string]string{
 		"five mistakes":                 fiveMistakes,
-		"Redis without address":         "RATE_LIMIT_STORE=redis\n",
-		"Nextcloud alone":               "NEXTCLOUD_URL=https://cloud.lan\nNEXTCLOUD_CA_FILE=/nowhere\nNEXTCLOUD_DEFAULT_QUOTA=much\n",
+		"Redis without an address":      "RATE_LIMIT_STORE=redis\n",
+		"only Nextcloud's URL":          "NEXTCLOUD_URL=https://cloud.lan\nNEXTCLOUD_CA_FILE=/nowhere\nNEXTCLOUD_DEFAULT_QUOTA=much\n",
 		"a key without its certificate": "SSL_KEY_FILE=/dev/null\n",
 		"no private key":                "JWT_ALGORITHM=EdDSA\nDATA_SECRET=short\nALLOWED_ORIGINS=*\n",
 		"a placeholder":                 "JWT_SECRET=changeme-with-openssl-rand-base64-48\nDATABASE_URL=mysql://x\nDATABASE_CA=none\nREDIS_URL='\"redis://x\"'\n",
-		"lines":                         "A B=c\nDEBUG=perhaps\nDEBUG=true\nMETRICS_ADDR='x\n",
+		"malformed lines":               "A B=c\nDEBUG=perhaps\nDEBUG=true\nMETRICS_ADDR='x\n",
 		"a short secret":                "JWT_ALGORITHM=HS512\nJWT_SECRET=" + secret[:50] + "\nTRUSTED_PROXIES=0.0.0.0/0\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := check(t, dotenv, nil)
+			r := settingsReport(t, dotenv, nil)
 			var found []string
 			for _, m := range r.Mistakes {
 				found = append(found, m.Text)
 			}
-			code, _, stderr := inThisFolder(t, nil, "serve")
+			code, _, stderr := runInCurrentDir(t, nil, "serve")
 			refused := strings.Split(strings.TrimSuffix(stderr, "\n"), "\n")
 			hint := refused[len(refused)-1]
 			if diff := cmp.Diff(refused[:len(refused)-1], found); diff != "" || code != 1 {
-				t.Errorf("serve: %d (-serve +check):\n%s", code, diff)
+				t.Errorf("serve exits with %d, want 1; the mistakes differ (-serve +check):\n%s", code, diff)
 			}
 			if len(found) == 0 || !strings.Contains(hint, "gateway config check") {
-				t.Errorf("found %d; the next step is %q", len(found), hint)
+				t.Errorf("config check found %d mistakes; serve suggests %q, want gateway config check", len(found), hint)
 			}
 			if left, err := os.ReadDir("."); err != nil || len(left) != 1 {
-				t.Errorf("something was made: %v, %v", left, err)
+				t.Errorf("the directory contains %v, %v; want only .env", left, err)
 			}
 		})
 	}
 }
 
-// TestConfigCheck_HasNoSideEffects has settings that are right, of services that would
-// notice.
+// TestConfigCheck_HasNoSideEffects checks valid settings that all name one listener, which
+// must get no connection.
 func TestConfigCheck_HasNoSideEffects(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -141,40 +142,40 @@ func TestConfigCheck_HasNoSideEffects(t *testing.T) {
 		called <- err == nil
 	}()
 	at := l.Addr().String()
-	code, stdout, stderr := inFolder(t, "", map[string]string{
+	code, stdout, stderr := runInNewDir(t, "", map[string]string{
 		"DATABASE_URL": "postgres://u@" + at + "/x", "MIGRATE_DATABASE_URL": "postgres://u@" + at + "/x",
 		"REDIS_URL": "redis://" + at, "RATE_LIMIT_STORE": "redis", "QDRANT_URL": "http://" + at,
 		"NEXTCLOUD_URL": "http://" + at, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": "correct horse", "HTTPS_ADDR": at, "HTTP_ADDR": at,
 	}, "config", "check")
 	if code != 0 || !strings.Contains(stderr, "The settings are valid.") {
-		t.Errorf("%d\n%s%s", code, stdout, stderr)
+		t.Errorf("exit code %d, want 0\n%s%s", code, stdout, stderr)
 	}
 	if err := l.Close(); err != nil || <-called {
-		t.Errorf("a service was called: %v", err)
+		t.Errorf("config check connected to a service, %v", err)
 	}
 	if left, err := os.ReadDir("."); err != nil || len(left) != 0 {
-		t.Errorf("something was made: %v, %v", left, err)
+		t.Errorf("the directory contains %v, %v; want nothing", left, err)
 	}
 }
 
 func TestConfigCheck_NeverShowsASecret(t *testing.T) {
 	const secret = "hunter2Hunter3hunter4Hunter5hunter6Hunter7"
 	for name, dotenv := range map[string]string{
-		"secrets":      "JWT_SECRET=" + secret + "\nDATA_SECRET=" + secret + "x\nJWT_PREVIOUS_SECRETS=" + secret + ",hunter\nNEXTCLOUD_ADMIN_PASSWORD=" + secret + "\nPOSTGRES_PASSWORD=" + secret,
-		"weak ones":    "JWT_SECRET=hunter2\nDATA_SECRET=hunter2hunter2hunter2hunter2hunter2hunter2",
-		"a key":        "JWT_ALGORITHM=EdDSA\nJWT_PRIVATE_KEY='-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----'",
-		"URLs":         "DATABASE_URL=postgres://u:hunter2@h/x?password=hunter2\nREDIS_URL=redis://hunter2@h\nNEXTCLOUD_URL=https://u:hunter2@h\nNEXTCLOUD_PUBLIC_URL=https://hunter2@h\nQDRANT_URL=http://h?api_key=hunter2",
-		"wrong URLs":   "DATABASE_URL=mysql://u:1/hunter2@h/x\nMIGRATE_DATABASE_URL=host=h password=hunter2\nREDIS_URL=http://u:1?hunter2@h\nNEXTCLOUD_URL=u:hunter2@h\nQDRANT_URL=hunter2",
-		"lines":        "JWT_SECRET='hunter2\nDATA_SECRET=hunter2$hunter2",
-		"wrong names":  "JWT_SECRT=hunter2\nHUNTING=hunter2",
-		"in a setting": "NEXTCLOUD_ADMIN_PASSWORD=hunter2hunter2\nNEXTCLOUD_GROUP=x${NEXTCLOUD_ADMIN_PASSWORD}\nDATABASE_CA='-----BEGIN PRIVATE KEY-----\nhunter2'",
+		"secrets":                     "JWT_SECRET=" + secret + "\nDATA_SECRET=" + secret + "x\nJWT_PREVIOUS_SECRETS=" + secret + ",hunter\nNEXTCLOUD_ADMIN_PASSWORD=" + secret + "\nPOSTGRES_PASSWORD=" + secret,
+		"weak secrets":                "JWT_SECRET=hunter2\nDATA_SECRET=hunter2hunter2hunter2hunter2hunter2hunter2",
+		"a key":                       "JWT_ALGORITHM=EdDSA\nJWT_PRIVATE_KEY='-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----'",
+		"URLs":                        "DATABASE_URL=postgres://u:hunter2@h/x?password=hunter2\nREDIS_URL=redis://hunter2@h\nNEXTCLOUD_URL=https://u:hunter2@h\nNEXTCLOUD_PUBLIC_URL=https://hunter2@h\nQDRANT_URL=http://h?api_key=hunter2",
+		"wrong URLs":                  "DATABASE_URL=mysql://u:1/hunter2@h/x\nMIGRATE_DATABASE_URL=host=h password=hunter2\nREDIS_URL=http://u:1?hunter2@h\nNEXTCLOUD_URL=u:hunter2@h\nQDRANT_URL=hunter2",
+		"malformed lines":             "JWT_SECRET='hunter2\nDATA_SECRET=hunter2$hunter2",
+		"wrong names":                 "JWT_SECRT=hunter2\nHUNTING=hunter2",
+		"a secret in another setting": "NEXTCLOUD_ADMIN_PASSWORD=hunter2hunter2\nNEXTCLOUD_GROUP=x${NEXTCLOUD_ADMIN_PASSWORD}\nDATABASE_CA='-----BEGIN PRIVATE KEY-----\nhunter2'",
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, stdout, stderr := inFolder(t, dotenv, nil, "config", "check")
-			_, asJSON, _ := inThisFolder(t, nil, "config", "check", "--output", "json")
+			_, stdout, stderr := runInNewDir(t, dotenv, nil, "config", "check")
+			_, asJSON, _ := runInCurrentDir(t, nil, "config", "check", "--output", "json")
 			for _, text := range []string{stdout, stderr, asJSON} {
 				if strings.Contains(strings.ToLower(text), "hunter") {
-					t.Errorf("a secret shows:\n%s", text)
+					t.Errorf("the output contains a secret:\n%s", text)
 				}
 			}
 		})
@@ -182,7 +183,7 @@ func TestConfigCheck_NeverShowsASecret(t *testing.T) {
 }
 
 func TestConfigCheck_ReportsOrigins(t *testing.T) {
-	r := check(t, "LOG_LEVEL=warn\nJWT_ISSUER=\n\nJWT_AUDIENCE=us\nHTTP_PORT=80\n", map[string]string{"JWT_AUDIENCE": "you", "DEBUG": "", "HOME": "/root"})
+	r := settingsReport(t, "LOG_LEVEL=warn\nJWT_ISSUER=\n\nJWT_AUDIENCE=us\nHTTP_PORT=80\n", map[string]string{"JWT_AUDIENCE": "you", "DEBUG": "", "HOME": "/root"})
 	for _, want := range []configcheck.Setting{
 		{Name: "LOG_LEVEL", Value: "warn", From: ".env:1", Set: true},
 		{Name: "JWT_ISSUER", Value: "voiceassist", From: "default", Set: false},
@@ -194,21 +195,21 @@ func TestConfigCheck_ReportsOrigins(t *testing.T) {
 		{Name: "JWT_PREVIOUS_SECRETS", Value: "(none)", From: "default", Set: false},
 	} {
 		if !slices.Contains(r.Settings, want) {
-			t.Errorf("%v is not in %v", want, r.Settings)
+			t.Errorf("got %v, want among them %v", r.Settings, want)
 		}
 	}
 	for _, hidden := range []string{"HOME", "AWS_REGION", "HTTPS_PORT"} {
 		if slices.ContainsFunc(r.Settings, func(s configcheck.Setting) bool { return s.Name == hidden }) {
-			t.Errorf("%s is shown", hidden)
+			t.Errorf("the report lists %s, which is not a setting of the gateway", hidden)
 		}
 	}
 	dir := t.TempDir()
-	if code, _, stderr := inThisFolder(t, map[string]string{"DATA_DIR": dir}, "keys", "rotate"); code != 0 {
+	if code, _, stderr := runInCurrentDir(t, map[string]string{"DATA_DIR": dir}, "keys", "rotate"); code != 0 {
 		t.Fatal(stderr)
 	}
 	stored := configcheck.Setting{Name: "JWT_SECRET", Value: "[secret]", From: dir + "/keys.json", Set: true}
-	if r := check(t, "", map[string]string{"DATA_DIR": dir}); !slices.Contains(r.Settings, stored) {
-		t.Errorf("%v is not in %v", stored, r.Settings)
+	if r := settingsReport(t, "", map[string]string{"DATA_DIR": dir}); !slices.Contains(r.Settings, stored) {
+		t.Errorf("got %v, want among them %v", r.Settings, stored)
 	}
 }
 
@@ -217,22 +218,22 @@ func TestConfigCheck_Warns(t *testing.T) {
 	both := "JWT_SECRET=" + secret + "\nDATA_SECRET=" + keyring.Generate().Reveal() + "\n"
 	for _, test := range []struct{ name, dotenv, want string }{
 		{"one secret", "JWT_SECRET=" + secret, "set DATA_SECRET"},
-		{"a secret of this machine", "DATABASE_URL=postgres://u:x@h/x", "JWT_SECRET is not set: this machine made its own"},
+		{"a generated secret", "DATABASE_URL=postgres://u:x@h/x", "JWT_SECRET is not set: this machine made its own"},
 		{"a placeholder", both + "POSTGRES_PASSWORD=changeme", "POSTGRES_PASSWORD is a placeholder"},
-		{"the password of an example", both + "REDIS_URL=redis://:password@h/0", "REDIS_URL has the password of an example"},
-		{"the address of an example", both + "QDRANT_URL=http://qdrant.example.org", "QDRANT_URL has the address of an example"},
-		{"Nextcloud without address", both + "NEXTCLOUD_GROUP=x", "NEXTCLOUD_GROUP has no effect without NEXTCLOUD_URL, which docker compose sets itself"},
+		{"an example's password", both + "REDIS_URL=redis://:password@h/0", "REDIS_URL has the password of an example"},
+		{"an example's address", both + "QDRANT_URL=http://qdrant.example.org", "QDRANT_URL has the address of an example"},
+		{"Nextcloud without an address", both + "NEXTCLOUD_GROUP=x", "NEXTCLOUD_GROUP has no effect without NEXTCLOUD_URL, which docker compose sets itself"},
 		{"a key under HS256", both + "JWT_PRIVATE_KEY_FILE=x", "JWT_PRIVATE_KEY_FILE has no effect unless JWT_ALGORITHM is EdDSA, ES256, RS256"},
-		{"a certificate alone", both + "SSL_CERT_FILE=x", "SSL_CERT_FILE has no effect on the gateway without SSL_KEY_FILE"},
-		{"an authority alone", both + "DATABASE_CA=x", "DATABASE_CA has no effect without DATABASE_URL"},
-		{"two levels", both + "LOG_LEVEL=error\nDEBUG=yes", "LOG_LEVEL has no effect with DEBUG=true"},
-		{"functions", both + "SECRETS_ARNS=x", "SECRETS_ARNS has no effect: only Lambda functions read it"},
+		{"a certificate without a key", both + "SSL_CERT_FILE=x", "SSL_CERT_FILE has no effect on the gateway without SSL_KEY_FILE"},
+		{"a CA without a database", both + "DATABASE_CA=x", "DATABASE_CA has no effect without DATABASE_URL"},
+		{"two log levels", both + "LOG_LEVEL=error\nDEBUG=yes", "LOG_LEVEL has no effect with DEBUG=true"},
+		{"a setting of the functions", both + "SECRETS_ARNS=x", "SECRETS_ARNS has no effect: only Lambda functions read it"},
 		{"a misspelt name", both + "jwt_issuer=x", "jwt_issuer is not a setting of the gateway; did you mean JWT_ISSUER?"},
-		{"another name", both + "TIMEZONE=x", "TIMEZONE is not a setting of the gateway"},
-		{"names of compose", both + "COMPOSE_PROJECT_NAME=x\nHTTPS_PORT=1\nHOST=h\nJWT_ISSUER=${HOST}", ""},
+		{"an unknown name", both + "TIMEZONE=x", "TIMEZONE is not a setting of the gateway"},
+		{"variables of compose", both + "COMPOSE_PROJECT_NAME=x\nHTTPS_PORT=1\nHOST=h\nJWT_ISSUER=${HOST}", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r := check(t, test.dotenv, nil)
+			r := settingsReport(t, test.dotenv, nil)
 			if len(r.Mistakes) > 0 || len(r.Warnings) > 1 || (len(r.Warnings) == 0) != (test.want == "") {
 				t.Fatalf("got %+v, want %q", r, test.want)
 			}
@@ -250,23 +251,23 @@ func TestConfigCheck_KnowsComposeVariables(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, stdout, _ := inThisFolder(t, nil, "config", "check")
+	_, stdout, _ := runInCurrentDir(t, nil, "config", "check")
 	if strings.Contains(stdout, "TIMEZONE is") || !strings.Contains(stdout, ".env:2: TIMEZON is not a setting") {
-		t.Error(stdout)
+		t.Errorf("got %s, want a warning about TIMEZON only", stdout)
 	}
 }
 
-// TestConfigCheck_OfTheExample fills .env.example in, as docker compose demands.
+// TestConfigCheck_OfTheExample sets in .env.example the secrets that docker compose requires.
 func TestConfigCheck_OfTheExample(t *testing.T) {
-	_, example, _ := inFolder(t, "", nil, "config", "example")
+	_, example, _ := runInNewDir(t, "", nil, "config", "example")
 	for _, name := range []string{"JWT_SECRET", "DATA_SECRET", "NEXTCLOUD_ADMIN_PASSWORD", "POSTGRES_PASSWORD", "NEXTCLOUD_POSTGRES_PASSWORD"} {
 		before, after, _ := strings.Cut(example, "\n"+name+"=")
 		_, after, _ = strings.Cut(after, "\n")
 		example = before + "\n" + name + "=" + keyring.Generate().Reveal() + "\n" + after
 	}
-	r := check(t, example, nil)
-	if len(r.Mistakes) > 0 || len(r.Warnings) != 2 { // Nextcloud's administrator, whose Nextcloud compose sets
-		t.Errorf("%+v, %+v", r.Mistakes, r.Warnings)
+	r := settingsReport(t, example, nil)
+	if len(r.Mistakes) > 0 || len(r.Warnings) != 2 { // about Nextcloud's administrator; compose sets NEXTCLOUD_URL
+		t.Errorf("got the mistakes %+v and the warnings %+v, want only 2 warnings", r.Mistakes, r.Warnings)
 	}
 }
 
@@ -277,14 +278,14 @@ func TestConfigCheck_ExitCodesAndUnreadableFiles(t *testing.T) {
 		code         int
 		stdout       string
 	}{
-		{"sound", "", nil, 0, "SETTING"},
+		{"valid settings", "", nil, 0, "SETTING"},
 		{"a mistake", "DEBUG=x", nil, 1, "mistake  .env:1: DEBUG"},
-		{"a flag that is none", "", []string{"--all"}, 2, ""},
+		{"an unknown flag", "", []string{"--all"}, 2, ""},
 		{"UTF-16", "\xFF\xFED\x00", nil, 1, "mistake  .env is in UTF-16; save it as UTF-8"},
 	} {
-		code, stdout, stderr := inFolder(t, test.dotenv, nil, append([]string{"config", "check"}, test.args...)...)
+		code, stdout, stderr := runInNewDir(t, test.dotenv, nil, append([]string{"config", "check"}, test.args...)...)
 		if code != test.code || !strings.HasPrefix(stdout, test.stdout) && !strings.Contains(stdout, "\n"+test.stdout) {
-			t.Errorf("%s: %d\n%s%s", test.name, code, stdout, stderr)
+			t.Errorf("%s: exit code %d, want %d and %q in\n%s%s", test.name, code, test.code, test.stdout, stdout, stderr)
 		}
 	}
 }

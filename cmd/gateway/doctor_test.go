@@ -13,8 +13,8 @@ import (
 
 const cloudPassword = "the administrator's own password"
 
-// doctorOutput runs the command with those settings and nothing else: no database,
-// no secret.
+// doctorOutput runs gateway nextcloud doctor with only the given settings: it needs neither
+// a database nor a secret.
 func doctorOutput(t *testing.T, env map[string]string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, problems bytes.Buffer
@@ -22,7 +22,7 @@ func doctorOutput(t *testing.T, env map[string]string, args ...string) (code int
 		func(name string) (string, bool) { v, ok := env[name]; return v, ok }, &out, &problems)
 	for _, text := range []string{out.String(), problems.String()} {
 		if strings.Contains(text, cloudPassword) || strings.Contains(text, "hunter2") {
-			t.Errorf("a secret shows in\n%s", text)
+			t.Errorf("the output contains a secret:\n%s", text)
 		}
 	}
 	return code, out.String(), problems.String()
@@ -43,7 +43,7 @@ func TestDoctor_ReportsEachCheck(t *testing.T) {
 	_, env := cloud(t)
 	code, out, problems := doctorOutput(t, env, "--read-only")
 	if code != 0 || problems != "" {
-		t.Errorf("exit code %d, %q", code, problems)
+		t.Errorf("exit code %d and %q on stderr, want 0 and nothing", code, problems)
 	}
 	for _, want := range []string{
 		"ok       version: Nextcloud 27.1.0.7\n",
@@ -53,7 +53,7 @@ func TestDoctor_ReportsEachCheck(t *testing.T) {
 			"scratch-removal: not checked, because the run is read-only\n",
 	} {
 		if !strings.Contains(out, want) {
-			t.Errorf("no %q in\n%s", want, out)
+			t.Errorf("got no %q in\n%s", want, out)
 		}
 	}
 }
@@ -63,10 +63,10 @@ func TestDoctor_CreatesAndRemovesAnAccount(t *testing.T) {
 	c, env := cloud(t)
 	code, out, problems := doctorOutput(t, env)
 	if code != 0 || problems != "" || !strings.Contains(out, "ok       dav-get: the file can be read\n") {
-		t.Errorf("exit code %d, %q\n%s", code, problems, out)
+		t.Errorf("exit code %d and %q on stderr, want 0 and nothing\n%s", code, problems, out)
 	}
 	if all := c.Users(); len(all) != 1 || len(all[0].AppPasswords) != 0 {
-		t.Errorf("left behind: %+v", all)
+		t.Errorf("Nextcloud has the accounts %+v, want only the administrator without app passwords", all)
 	}
 }
 
@@ -76,7 +76,7 @@ func TestDoctor_WarningsDoNotFail(t *testing.T) {
 	env["NEXTCLOUD_ADMIN_USER"] = "ADMIN"
 	code, out, _ := doctorOutput(t, env, "--read-only")
 	if code != 0 || !strings.Contains(out, "warning  admin: ") {
-		t.Errorf("exit code %d\n%s", code, out)
+		t.Errorf("exit code %d, want 0 and a warning\n%s", code, out)
 	}
 }
 
@@ -86,10 +86,10 @@ func TestDoctor_FailuresSetTheExitCode(t *testing.T) {
 	env["NEXTCLOUD_ADMIN_PASSWORD"] = "hunter2"
 	code, out, problems := doctorOutput(t, env)
 	if code != 1 || !strings.Contains(out, "failed   admin: ") || problems != "the gateway cannot use this Nextcloud; failures: 1\n" {
-		t.Errorf("exit code %d, %q\n%s", code, problems, out)
+		t.Errorf("exit code %d and %q on stderr, want 1 and one failure\n%s", code, problems, out)
 	}
 	if c.FailedLogins() != 1 {
-		t.Errorf("%d strikes, want one", c.FailedLogins())
+		t.Errorf("Nextcloud counts %d failed logins, want 1", c.FailedLogins())
 	}
 }
 
@@ -112,15 +112,15 @@ func TestDoctor_JSON(t *testing.T) {
 		t.Fatalf("%v in\n%s", err, out)
 	}
 	if code != 1 || doc.Failed != 1 || len(doc.Findings) != 21 {
-		t.Fatalf("exit code %d\n%s", code, out)
+		t.Fatalf("exit code %d, want 1 and 21 findings, one of them failed\n%s", code, out)
 	}
 	f := doc.Findings[6]
 	if f.Check != "trusted-domain" || f.Level != "failed" || f.Took == nil ||
 		!strings.Contains(f.Cure, "occ config:system:set trusted_domains N --value 127.0.0.1") {
-		t.Errorf("%+v", f)
+		t.Errorf("got %+v, want that trusted-domain failed, with a cure", f)
 	}
 	if last := doc.Findings[20]; last.Check != "scratch-removal" || last.Level != "skipped" {
-		t.Errorf("%+v", last)
+		t.Errorf("got %+v, want that scratch-removal was skipped", last)
 	}
 }
 
@@ -131,11 +131,11 @@ func TestDoctor_ReportsEachWrongSetting(t *testing.T) {
 	})
 	problems, hint, _ := strings.Cut(problems, "Run `gateway config check`")
 	if code != exitNotChecked || out != "" || strings.Count(problems, "\n") != 3 || hint == "" {
-		t.Errorf("exit code %d, %q, %q", code, out, problems)
+		t.Errorf("exit code %d, %q and %q, want %d and three mistakes", code, out, problems, exitNotChecked)
 	}
 	for line := range strings.Lines(problems) {
 		if !strings.HasPrefix(line, "NEXTCLOUD_") || !strings.Contains(line, "; it must be ") {
-			t.Errorf("%q", line)
+			t.Errorf("got %q, want a setting and what it must be", line)
 		}
 	}
 }
@@ -144,6 +144,6 @@ func TestDoctor_WithoutANextcloud(t *testing.T) {
 	t.Parallel()
 	code, out, _ := doctorOutput(t, nil)
 	if code != 1 || !strings.Contains(out, "failed   address: NEXTCLOUD_URL is not set\n         Set NEXTCLOUD_URL") {
-		t.Errorf("exit code %d\n%s", code, out)
+		t.Errorf("exit code %d, want 1 and a failed check of the address\n%s", code, out)
 	}
 }

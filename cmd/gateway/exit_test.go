@@ -5,19 +5,19 @@ import (
 	"testing"
 )
 
-// TestExitCodes holds what the help topic "exit-codes" promises.
+// TestExitCodes checks the exit codes that the help topic "exit-codes" documents.
 func TestExitCodes(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t)
 	c.do(0, "migrate", "up")
-	c.happen("", 2)
+	c.recordEvents("", 2)
 	c.do(0, "audit", "verify")
 	c.do(exitFailed, "audit", "adopt")
 	c.env["HTTP_ADDR"] = "127.0.0.1:1"
 	c.do(exitFailed, "healthcheck")
 	c.do(exitUsage, "audit", "verify", "now")
 	c.do(exitFailed, "nextcloud", "reconcile")
-	c.do(exitFailed, "nextcloud", "doctor") // no address is a finding
+	c.do(exitFailed, "nextcloud", "doctor") // a missing address is a finding
 	c.env["NEXTCLOUD_URL"] = "ftp://cloud.example.org"
 	c.do(exitNotChecked, "nextcloud", "doctor")
 	delete(c.env, "NEXTCLOUD_URL")
@@ -34,6 +34,6 @@ func TestServe_PrintsTheDevelopmentNextcloud(t *testing.T) {
 	t.Parallel()
 	_, problems := newConsole(t).do(exitUsage, "serve", "--dev-nextcloud")
 	if !strings.Contains(problems, `"make run" starts one beside it`) {
-		t.Error(problems)
+		t.Errorf("got %q, want a hint at make run", problems)
 	}
 }

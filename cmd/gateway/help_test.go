@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// TestMain is the gateway where the tests call themselves by that name.
+// TestMain runs the gateway if the test program is called by that name, see [gatewayOnPath].
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "gateway" {
 		main()
@@ -24,8 +24,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// own returns every command that is described here, and not by cobra.
-func own() []*cobra.Command {
+// ownCommands returns every command except those that cobra generates and documents.
+func ownCommands() []*cobra.Command {
 	var all []*cobra.Command
 	var walk func(c *cobra.Command)
 	walk = func(c *cobra.Command) {
@@ -43,24 +43,24 @@ func own() []*cobra.Command {
 
 func TestHelp_DescribesEverything(t *testing.T) {
 	t.Parallel()
-	for _, c := range own() {
+	for _, c := range ownCommands() {
 		path := c.CommandPath()
 		if c.Short == "" || strings.HasSuffix(c.Short, ".") || len(c.Short) > 72 {
-			t.Errorf("%s: the short text is %q; want a phrase of up to 72 characters", path, c.Short)
+			t.Errorf("%s: the short text is %q, want a phrase of at most 72 characters", path, c.Short)
 		}
 		if !strings.HasSuffix(c.Long, ".") || c.Long == c.Short {
-			t.Errorf("%s: the long text is %q; want sentences", path, c.Long)
+			t.Errorf("%s: the long text is %q, want sentences", path, c.Long)
 		}
 		for line := range strings.Lines(c.Long + "\n" + c.Example + "\n" + c.Annotations[nextKey]) {
 			if len(strings.TrimSpace(line)) > 100 {
-				t.Errorf("%s: a long line: %q", path, line)
+				t.Errorf("%s: the line %q has more than 100 bytes", path, line)
 			}
 		}
 		if c.IsAdditionalHelpTopicCommand() {
 			continue
 		}
 		if !c.HasSubCommands() && (c.Example == "" || c.Annotations[nextKey] == "" && c.Name() != "help") {
-			t.Errorf("%s: the help has no example, or does not say what comes next", path)
+			t.Errorf("%s: the help lacks an example or a next step", path)
 		}
 		for _, arg := range strings.Fields(c.Use)[1:] {
 			if word := strings.Trim(arg, "[]"); word == strings.ToUpper(word) && !strings.Contains(c.Long, word) {
@@ -77,46 +77,46 @@ func TestHelp_DescribesEverything(t *testing.T) {
 
 func TestHelp_SuggestsNextSteps(t *testing.T) {
 	t.Parallel()
-	_, out, _ := typed(t, "migrate", "up", "--help")
+	_, out, _ := runWithoutEnv(t, "migrate", "up", "--help")
 	if !strings.Contains(out, "\nNext:\n  Start or restart the gateway: gateway serve.\n\nFlags:\n") {
-		t.Errorf("got\n%s", out)
+		t.Errorf("got no next step in\n%s", out)
 	}
 	for _, topic := range []string{"exit-codes", "output"} {
-		if code, out, problems := typed(t, "help", topic); code != 0 || strings.Contains(out, "Usage:") || problems != "" {
-			t.Errorf("%s: %d, %q\n%s", topic, code, problems, out)
+		if code, out, problems := runWithoutEnv(t, "help", topic); code != 0 || strings.Contains(out, "Usage:") || problems != "" {
+			t.Errorf("help %s: exit code %d and %q on stderr, want 0 and a text without usage\n%s", topic, code, problems, out)
 		}
-		if _, out, _ := typed(t, "help"); !strings.Contains(out, "gateway "+topic) {
-			t.Errorf("help does not list the topic %s\n%s", topic, out)
+		if _, out, _ := runWithoutEnv(t, "help"); !strings.Contains(out, "gateway "+topic) {
+			t.Errorf("got no topic %s in\n%s", topic, out)
 		}
 	}
 }
 
-// Examples that cannot end with 0 here, with the exit code that they have.
+// exampleCodes holds the exit codes of the examples that cannot succeed in these tests.
 var exampleCodes = map[string]int{
-	"gateway audit adopt":                     1, // nothing is wrong with the trail
-	"gateway healthcheck":                     1, // no server runs
+	"gateway audit adopt":                     1, // the trail is intact
+	"gateway healthcheck":                     1, // no server is running
 	"gateway nextcloud adopt ada@example.org": 1, // no account is in conflict
 }
 
-// serves are the examples that run until they are stopped.
-func serves(line string) bool { return strings.Contains(line, "gateway serve") }
+// isServe reports whether an example runs until it is stopped.
+func isServe(line string) bool { return strings.Contains(line, "gateway serve") }
 
-// TestHelp_ExamplesRun runs every example in a shell, in a new folder with a
-// user and a Nextcloud; a server is only parsed, and runs in other tests.
+// TestHelp_ExamplesRun runs every example in a shell, in a new folder with a user and a
+// Nextcloud. Examples that start a server are only parsed; other tests run servers.
 func TestHelp_ExamplesRun(t *testing.T) {
 	t.Parallel()
 	bin := gatewayOnPath(t)
 	ran := 0
-	for _, c := range own() {
+	for _, c := range ownCommands() {
 		if c.Example == "" {
 			continue
 		}
 		shell := newExampleShell(t, bin)
 		for line := range strings.Lines(c.Example) {
 			line = strings.TrimSpace(line)
-			if serves(line) {
+			if isServe(line) {
 				_, command, _ := strings.Cut(line, "gateway ")
-				parses(t, strings.Fields(command))
+				expectParses(t, strings.Fields(command))
 				continue
 			}
 			if code, out, problems := shell.run(t, line); code != exampleCodes[line] {
@@ -126,12 +126,12 @@ func TestHelp_ExamplesRun(t *testing.T) {
 		}
 	}
 	if ran < 25 {
-		t.Errorf("only %d examples ran", ran)
+		t.Errorf("%d examples ran, want at least 25", ran)
 	}
 }
 
-// parses holds that a command line is accepted, and runs nothing.
-func parses(t *testing.T, args []string) {
+// expectParses fails the test unless the command line is valid. It runs nothing.
+func expectParses(t *testing.T, args []string) {
 	t.Helper()
 	c, rest, err := root(&variables{}, io.Discard, io.Discard).Find(args)
 	if err == nil {
@@ -145,13 +145,13 @@ func parses(t *testing.T, args []string) {
 	}
 }
 
-// TestOutput_EveryCommandHasJSON runs the first example of each command that
-// prints a result.
+// TestOutput_EveryCommandHasJSON runs the first example of each command that prints a
+// result.
 func TestOutput_EveryCommandHasJSON(t *testing.T) {
 	t.Parallel()
 	silent := []string{"serve", "healthcheck", "help"}
 	bin := gatewayOnPath(t)
-	for _, c := range own() {
+	for _, c := range ownCommands() {
 		if c.Example == "" || c.HasSubCommands() || slices.Contains(silent, c.Name()) {
 			continue
 		}
@@ -168,12 +168,12 @@ func TestOutput_EveryCommandHasJSON(t *testing.T) {
 			}
 		}
 		if code != exampleCodes[line] || out == "" && code == 0 {
-			t.Errorf("%s: exit code %d\n%s%s", line, code, out, problems)
+			t.Errorf("%s: exit code %d, want %d and JSON\n%s%s", line, code, exampleCodes[line], out, problems)
 		}
 	}
 }
 
-// gatewayOnPath returns a folder in which this test is the program gateway.
+// gatewayOnPath returns a folder with a program gateway, which is the test program.
 func gatewayOnPath(t *testing.T) string {
 	t.Helper()
 	self, err := os.Executable()
@@ -187,13 +187,13 @@ func gatewayOnPath(t *testing.T) string {
 	return bin
 }
 
-// An exampleShell is where examples run.
+// An exampleShell is the working directory and the environment of examples.
 type exampleShell struct {
 	dir string
 	env []string
 }
 
-// run runs a line of bash.
+// run runs a line in bash.
 func (s exampleShell) run(t *testing.T, line string) (code int, stdout, stderr string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", line)
@@ -214,7 +214,7 @@ func newExampleShell(t *testing.T, bin string) exampleShell {
 		_, err := p.DB.Handle().ExecContext(ctx, `UPDATE users SET email = 'ada@example.org'`)
 		return err
 	})
-	console{t, s.env}.happen("", 1)
+	console{t, s.env}.recordEvents("", 1)
 	s.cloud.AddUser("ada@example.org", "theirs", "")
 	s.cloud.AddUser("countess", "theirs", "")
 	shell := exampleShell{dir: t.TempDir(), env: []string{"PATH=" + bin + string(filepath.ListSeparator) + os.Getenv("PATH")}}
@@ -242,7 +242,7 @@ func TestCompletion(t *testing.T) {
 		{"migrate up ", nil},
 	} {
 		words := strings.Split("__complete "+test.typed, " ")
-		code, out, _ := typed(t, words...)
+		code, out, _ := runWithoutEnv(t, words...)
 		var got []string
 		for line := range strings.Lines(out) {
 			word, _, _ := strings.Cut(strings.TrimSpace(line), "\t")
@@ -251,18 +251,18 @@ func TestCompletion(t *testing.T) {
 			}
 		}
 		if code != 0 || !slices.Equal(got, test.want) {
-			t.Errorf("%q: %d, %q, want %q", test.typed, code, got, test.want)
+			t.Errorf("completion of %q: exit code %d and %q, want %q", test.typed, code, got, test.want)
 		}
 	}
-	_, script, _ := typed(t, "completion", "bash")
+	_, script, _ := runWithoutEnv(t, "completion", "bash")
 	check := exec.CommandContext(t.Context(), "bash", "-n")
 	check.Stdin = strings.NewReader(script)
 	if out, err := check.CombinedOutput(); err != nil {
-		t.Errorf("bash refuses the script: %v\n%s", err, out)
+		t.Errorf("bash rejects the completion script: %v\n%s", err, out)
 	}
 	for _, shell := range []string{"zsh", "fish", "powershell"} {
-		if code, out, problems := typed(t, "completion", shell); code != 0 || !strings.Contains(out, "gateway") || problems != "" {
-			t.Errorf("%s: %d, %s", shell, code, problems)
+		if code, out, problems := runWithoutEnv(t, "completion", shell); code != 0 || !strings.Contains(out, "gateway") || problems != "" {
+			t.Errorf("completion %s: exit code %d and %q on stderr, want a script", shell, code, problems)
 		}
 	}
 }

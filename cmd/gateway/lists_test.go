@@ -23,8 +23,8 @@ import (
 	"github.com/voiceassist/gateway/shared/faas/secrets"
 )
 
-// described returns the names of the settings that fit.
-func described(fits func(settings.Setting) bool) []string {
+// describedSettings returns the names of the described settings for which fits is true.
+func describedSettings(fits func(settings.Setting) bool) []string {
 	var names []string
 	for _, s := range describe().All() {
 		if fits(s) {
@@ -38,19 +38,20 @@ func readBy(r settings.Reader) func(settings.Setting) bool {
 	return func(s settings.Setting) bool { return s.IsReadBy(r) }
 }
 
-// same tells what is on one list alone.
-func same(t *testing.T, name string, list []string, otherName string, other []string) {
+// expectEqualSets fails the test for each item that only one of the lists contains.
+func expectEqualSets(t *testing.T, name string, list []string, otherName string, other []string) {
 	t.Helper()
-	compare(t, name, list, otherName, other)
-	compare(t, otherName, other, name, list)
+	expectSubset(t, name, list, otherName, other)
+	expectSubset(t, otherName, other, name, list)
 }
 
-// TestSettings_AreDescribed compares the descriptions with what each program reads.
+// TestSettings_AreDescribed compares the described settings with those that each program
+// reads.
 func TestSettings_AreDescribed(t *testing.T) {
 	t.Parallel()
 	ofSystem := func(s settings.Setting) bool { return s.System && s.IsReadBy(settings.Binary) } // where CAROOT is unset
-	same(t, "what the binary asks for", append(asked(t), described(ofSystem)...), "the descriptions", described(readBy(settings.Binary)))
-	same(t, "the source of the functions", inSource(t, linked(t)), "the descriptions", described(readBy(settings.Functions)))
+	expectEqualSets(t, "the settings that the binary reads", append(variablesRead(t), describedSettings(ofSystem)...), "the descriptions", describedSettings(readBy(settings.Binary)))
+	expectEqualSets(t, "the source of the functions", variablesInSource(t, linkedFolders(t)), "the descriptions", describedSettings(readBy(settings.Functions)))
 
 	var all []string
 	for _, top := range []string{"cmd", "functions", "shared"} {
@@ -68,22 +69,22 @@ func TestSettings_AreDescribed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	same(t, "the source", inSource(t, all), "the descriptions",
-		described(func(s settings.Setting) bool { return s.IsReadBy(settings.Binary) || s.IsReadBy(settings.Functions) }))
+	expectEqualSets(t, "the source", variablesInSource(t, all), "the descriptions",
+		describedSettings(func(s settings.Setting) bool { return s.IsReadBy(settings.Binary) || s.IsReadBy(settings.Functions) }))
 
 	taken := []string{"COMPOSE_PROFILES"} // compose itself reads it
-	for _, name := range named(t, "docker-compose.yml", `\$\{([A-Z_]+)`) {
-		if !slices.Contains(described(readBy(settings.Binary)), name) {
+	for _, name := range firstGroups(t, "docker-compose.yml", `\$\{([A-Z_]+)`) {
+		if !slices.Contains(describedSettings(readBy(settings.Binary)), name) {
 			taken = append(taken, name)
 		}
 	}
-	same(t, "docker-compose.yml", taken, "the descriptions", described(readBy(settings.Compose)))
-	compare(t, "template.yaml", named(t, "template.yaml", `(?m)^ {8,10}([A-Z]+_[A-Z_]+):`), "the descriptions", described(readBy(settings.Functions)))
-	same(t, "what a secret of AWS holds", secrets.Settings(), "the descriptions", described(func(s settings.Setting) bool { return s.SecretsManager }))
+	expectEqualSets(t, "docker-compose.yml", taken, "the descriptions", describedSettings(readBy(settings.Compose)))
+	expectSubset(t, "template.yaml", firstGroups(t, "template.yaml", `(?m)^ {8,10}([A-Z]+_[A-Z_]+):`), "the descriptions", describedSettings(readBy(settings.Functions)))
+	expectEqualSets(t, "the settings of Secrets Manager", secrets.Settings(), "the descriptions", describedSettings(func(s settings.Setting) bool { return s.SecretsManager }))
 }
 
-// linked returns the folders of the packages that functions link.
-func linked(t *testing.T) []string {
+// linkedFolders returns the folders of the packages that functions link.
+func linkedFolders(t *testing.T) []string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{if and .Module .Module.Main}}{{.Dir}}{{end}}", "./functions/...")
 	cmd.Dir = "../.."
@@ -91,14 +92,15 @@ func linked(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The package functions, and what tests import, are of the binary and of tests.
+	// Only the binary and tests link package functions, redislimit and serve.
 	return slices.DeleteFunc(strings.Fields(string(out)), func(dir string) bool {
 		return strings.HasSuffix(dir, "test") || strings.HasSuffix(dir, "/functions") || strings.HasSuffix(dir, "/redislimit") || strings.HasSuffix(dir, "/serve")
 	})
 }
 
-// inSource returns the names in the source of the folders that look like variables.
-func inSource(t *testing.T, folders []string) []string {
+// variablesInSource returns the strings in the source of the folders that look like names
+// of environment variables.
+func variablesInSource(t *testing.T, folders []string) []string {
 	t.Helper()
 	pattern := regexp.MustCompile(`"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|DEBUG|CAROOT|HOME|GOMAXPROCS|LocalAppData)"(\+"_FILE")?`)
 	var names []string
@@ -137,19 +139,19 @@ func TestSettings_HaveADefault(t *testing.T) {
 			continue
 		}
 		if s.Default != "" && s.Unset != "" {
-			t.Errorf("%s is %q by default, and described as %q", s.Name, s.Default, s.Unset)
+			t.Errorf("%s has both the default %q and a meaning if unset, %q", s.Name, s.Default, s.Unset)
 		}
 		switch s.Kind {
 		case settings.Number, settings.Boolean, settings.Choice:
 			if s.Default == "" && s.Unset == "" || s.Values == "" {
-				t.Errorf("%s has the default %q and the values %q; is it declared by what describe lists?", s.Name, s.Default, s.Values)
+				t.Errorf("%s has the default %q and the values %q; does describe list the package that declares it?", s.Name, s.Default, s.Values)
 			}
 		default:
 		}
 	}
 }
 
-// TestSettings_AreDocumentedEverywhere holds that the reference and .env.example are what
+// TestSettings_AreDocumentedEverywhere compares the reference and .env.example with what
 // the binary prints.
 func TestSettings_AreDocumentedEverywhere(t *testing.T) {
 	t.Parallel()
@@ -158,14 +160,14 @@ func TestSettings_AreDocumentedEverywhere(t *testing.T) {
 		if code := run(t.Context(), args, os.LookupEnv, &out, &wrong); code != 0 {
 			t.Fatal(wrong.String())
 		}
-		if diff := cmp.Diff(out.String(), text(t, file)); diff != "" {
+		if diff := cmp.Diff(out.String(), projectFile(t, file)); diff != "" {
 			t.Errorf("%s is not what `gateway %s` prints; run `go run ./cmd/gateway %[2]s > %[1]s` (-printed +file):\n%s", file, strings.Join(args, " "), diff)
 		}
 	}
 }
 
-// TestCompose_PassesEverySetting sets every setting in turn, as .env would, and
-// looks for the value in the container of the gateway.
+// TestCompose_PassesEverySetting sets each setting as in .env, and looks for the value in
+// the environment of the gateway's container.
 func TestCompose_PassesEverySetting(t *testing.T) {
 	t.Parallel()
 	for _, s := range describe().All() {
@@ -178,32 +180,32 @@ func TestCompose_PassesEverySetting(t *testing.T) {
 		if name == "SSL_CERT_FILE" {
 			env["SSL_KEY_FILE"] = value
 		}
-		got, handed := container(t, "gateway", env)[name]
+		got, handed := containerEnv(t, "gateway", env)[name]
 		if handed && got == value == kept {
-			t.Errorf("%s is handed on: %q; it is described not to be: %v", name, got, kept)
+			t.Errorf("compose passes %s on as %q; the description says that compose sets it: %t", name, got, kept)
 		}
 		if !handed && !kept {
-			t.Errorf("docker compose drops %s", name)
+			t.Errorf("compose does not pass %s on", name)
 		}
 	}
 	for _, service := range []string{"gateway", "migrate"} {
-		compare(t, service+" in docker-compose.yml", slices.Collect(maps.Keys(container(t, service, nil))), "the code", asked(t))
+		expectSubset(t, service+" in docker-compose.yml", slices.Collect(maps.Keys(containerEnv(t, service, nil))), "the code", variablesRead(t))
 	}
-	if got := container(t, "gateway", map[string]string{"SSL_CERT_FILE": "/etc/ssl/corporate.pem"})["SSL_CERT_FILE"]; got != "" {
-		t.Errorf("the authorities that this machine trusts are looked for in the container: %s", got)
+	if got := containerEnv(t, "gateway", map[string]string{"SSL_CERT_FILE": "/etc/ssl/corporate.pem"})["SSL_CERT_FILE"]; got != "" {
+		t.Errorf("without SSL_KEY_FILE, compose passes SSL_CERT_FILE on as %q", got)
 	}
 }
 
-// container returns the environment that docker compose gives to a service, where
-// env is its own.
-func container(t *testing.T, service string, env map[string]string) map[string]string {
+// containerEnv returns the environment that docker compose gives to a service if compose's
+// own environment is env.
+func containerEnv(t *testing.T, service string, env map[string]string) map[string]string {
 	t.Helper()
 	var c struct {
 		Services map[string]struct {
 			Environment map[string]*string `yaml:"environment"`
 		} `yaml:"services"`
 	}
-	if err := yaml.Unmarshal([]byte(text(t, "docker-compose.yml")), &c); err != nil {
+	if err := yaml.Unmarshal([]byte(projectFile(t, "docker-compose.yml")), &c); err != nil {
 		t.Fatal(err)
 	}
 	lookup := func(name string) (string, bool) {
@@ -227,23 +229,23 @@ func container(t *testing.T, service string, env map[string]string) map[string]s
 	return given
 }
 
-// A recorder is an environment that knows what was asked for.
+// A recorder is an environment that records which variables are read.
 type recorder struct {
 	set map[string]string
 
-	mu    sync.Mutex
-	asked map[string]bool
+	mu   sync.Mutex
+	read map[string]bool
 }
 
 func (r *recorder) lookup(name string) (string, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.asked[name] = true
+	r.read[name] = true
 	value, ok := r.set[name]
 	return value, ok
 }
 
-// A stopper ends what runs as soon as it says something.
+// A stopper calls stop when something is written.
 type stopper struct {
 	io.Writer
 
@@ -255,9 +257,9 @@ func (s stopper) Write(p []byte) (int, error) {
 	return s.Writer.Write(p)
 }
 
-// asked returns the names of all variables for which the commands of the binary
-// ask, under settings with which they ask for every one.
-func asked(t *testing.T) []string {
+// variablesRead returns the names of all variables that the commands of the binary read,
+// with settings that make them read every one.
+func variablesRead(t *testing.T) []string {
 	t.Helper()
 	dir := t.TempDir()
 	names := map[string]bool{}
@@ -265,10 +267,10 @@ func asked(t *testing.T) []string {
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		var out bytes.Buffer
-		r := &recorder{set: map[string]string{"DATA_DIR": dir, "CAROOT": dir}, asked: names}
+		r := &recorder{set: map[string]string{"DATA_DIR": dir, "CAROOT": dir}, read: names}
 		maps.Copy(r.set, set)
 		if code := run(ctx, args, r.lookup, &out, stopper{&out, stop}); code != want {
-			t.Fatalf("gateway %q: %d, want %d\n%s", args, code, want, &out)
+			t.Fatalf("gateway %q: exit code %d, want %d\n%s", args, code, want, &out)
 		}
 	}
 	key := filepath.Join(dir, "key.pem")
@@ -284,8 +286,8 @@ func asked(t *testing.T) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// compare tells what is on one list and not on the other.
-func compare(t *testing.T, name string, list []string, otherName string, other []string) {
+// expectSubset fails the test for each item of list that other does not contain.
+func expectSubset(t *testing.T, name string, list []string, otherName string, other []string) {
 	t.Helper()
 	for _, item := range slices.Compact(slices.Sorted(slices.Values(list))) {
 		if !slices.Contains(other, item) {
@@ -294,18 +296,18 @@ func compare(t *testing.T, name string, list []string, otherName string, other [
 	}
 }
 
-// named returns what the first group of the pattern finds in a file.
-func named(t *testing.T, file, pattern string) []string {
+// firstGroups returns what the first group of the pattern matches in a file of the project.
+func firstGroups(t *testing.T, file, pattern string) []string {
 	t.Helper()
 	var names []string
-	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text(t, file), -1) {
+	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(projectFile(t, file), -1) {
 		names = append(names, m[1])
 	}
 	return names
 }
 
-// text returns a file of the project.
-func text(t *testing.T, file string) string {
+// projectFile returns the contents of a file of the project.
+func projectFile(t *testing.T, file string) string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join("../..", file))
 	if err != nil {

@@ -7,9 +7,8 @@ import (
 	"testing"
 )
 
-// TestCommand_LogsAtLogLevel runs a command whose warning comes from a package that
-// logs through the default logger: Nextcloud cannot be reached, so that the command
-// waits until it is stopped.
+// TestCommand_LogsAtLogLevel runs a command with an unreachable Nextcloud, which a package
+// reports as a warning through the default logger.
 func TestCommand_LogsAtLogLevel(t *testing.T) {
 	t.Parallel()
 	for level, want := range map[string]bool{"warn": true, "error": false} {
@@ -24,11 +23,11 @@ func TestCommand_LogsAtLogLevel(t *testing.T) {
 			if json.Unmarshal([]byte(line), &entry) == nil && entry.Level == "WARN" {
 				logged = true
 			} else if strings.Contains(line, " WARN ") {
-				t.Errorf("LOG_LEVEL=%s: not in the format of the gateway: %s", level, line)
+				t.Errorf("LOG_LEVEL=%s: the line is not in the gateway's log format: %s", level, line)
 			}
 		}
 		if logged != want {
-			t.Errorf("LOG_LEVEL=%s: the warning is logged: %v, want %v\n%s", level, logged, want, logs)
+			t.Errorf("LOG_LEVEL=%s: logged the warning: %t, want %t\n%s", level, logged, want, logs)
 		}
 	}
 }

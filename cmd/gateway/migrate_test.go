@@ -14,7 +14,7 @@ func TestMigrateUp_ListsDuplicateAddresses(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t)
 	if out, _ := c.do(0, "migrate", "up"); strings.Contains(out, "account") {
-		t.Errorf("with nobody there: %s", out)
+		t.Errorf("without accounts, migrate up prints %q", out)
 	}
 	keeper, twin := account.NewID(), account.NewID()
 	c.store(func(ctx context.Context, db *store.DB) {
@@ -28,26 +28,26 @@ func TestMigrateUp_ListsDuplicateAddresses(t *testing.T) {
 	})
 	want := "account " + string(twin) + " has the e-mail address of account " + string(keeper) + " in another spelling; see docs/operations.md\n"
 	if out, _ := c.do(0, "migrate", "up"); !strings.HasSuffix(out, "\n"+want) || strings.Contains(out, "@") {
-		t.Errorf("got %q, want %q at its end", out, want)
+		t.Errorf("got %q, want it to end with %q", out, want)
 	}
 }
 
-// TestMigrateUp_CountsAppliedMigrations holds that an embedded database is migrated by
-// the command, and not before by being opened.
+// TestMigrateUp_CountsAppliedMigrations checks that the command migrates an embedded
+// database, and that opening it does not.
 func TestMigrateUp_CountsAppliedMigrations(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t)
 	if out, _ := c.do(0, "migrate", "status"); !strings.Contains(out, "\nmissing  00001_") || strings.Contains(out, "applied  ") {
-		t.Errorf("before: %s", out)
+		t.Errorf("before migrate up, migrate status prints %s", out)
 	}
 	if out, _ := c.do(0, "migrate", "up"); strings.HasPrefix(out, "0 ") {
-		t.Errorf("got %s", out)
+		t.Errorf("migrate up prints %q, want some migrations applied", out)
 	}
 	if out, _ := c.do(0, "migrate", "up"); !strings.HasPrefix(out, "0 migrations applied; ") {
-		t.Errorf("again: %s", out)
+		t.Errorf("a second migrate up prints %q, want 0 migrations applied", out)
 	}
 	if out, _ := c.do(0, "migrate", "status"); strings.Contains(out, "missing") {
-		t.Errorf("after: %s", out)
+		t.Errorf("after migrate up, migrate status prints %s", out)
 	}
 }
 

@@ -11,7 +11,7 @@ func TestOutput_IsTableOrJSON(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		args  string
-		table string // in what people read
+		table string // in the table format
 		key   string // of the JSON document
 	}{
 		{"version", "", "version"},
@@ -22,20 +22,20 @@ func TestOutput_IsTableOrJSON(t *testing.T) {
 	} {
 		c := newConsole(t)
 		c.do(0, "migrate", "up")
-		c.do(0, "audit", "verify") // makes the keys
+		c.do(0, "audit", "verify") // generates the keys
 		words := strings.Fields(test.args)
 		if out, _ := c.do(0, words...); !strings.Contains(out, test.table) {
-			t.Errorf("%s: no %q in\n%s", test.args, test.table, out)
+			t.Errorf("%s: got no %q in\n%s", test.args, test.table, out)
 		}
 		for _, flag := range []string{"--output=json", "-ojson"} {
 			out, problems := c.do(0, append([]string{flag}, words...)...)
 			var document map[string]any
 			if err := json.Unmarshal([]byte(out), &document); err != nil || document[test.key] == nil || problems != "" {
-				t.Errorf("%s %s: %v, %q\n%s", test.args, flag, err, problems, out)
+				t.Errorf("%s %s: got no document with %q: %v, %q\n%s", test.args, flag, test.key, err, problems, out)
 			}
 		}
 	}
-	refused(t, []string{"version", "--output", "yaml"}, `"yaml"`, "must be table or json")
+	expectUsageError(t, []string{"version", "--output", "yaml"}, `"yaml"`, "must be table or json")
 }
 
 func TestOutput_ReportsEmptyListsOnStderr(t *testing.T) {

@@ -10,12 +10,12 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/account"
 )
 
-// TestProgress_RewritesOneLineOnATerminal runs what may take long on a terminal.
+// TestProgress_RewritesOneLineOnATerminal runs the commands with progress on a terminal.
 func TestProgress_RewritesOneLineOnATerminal(t *testing.T) {
 	t.Parallel()
 	s := newShell(t)
 	s.register(2)
-	console{t, s.env}.happen(account.NewID(), 201) // two batches
+	console{t, s.env}.recordEvents(account.NewID(), 201) // two batches
 	for _, test := range []struct {
 		args   string
 		shows  []string
@@ -31,22 +31,22 @@ func TestProgress_RewritesOneLineOnATerminal(t *testing.T) {
 			args := append(strings.Fields(test.args), "--output", format)
 			shown := onTerminal(t, func(tty *os.File) {
 				if code := run(t.Context(), args, s.lookup, &stdout, tty); code != 0 {
-					t.Errorf("%s: exit code %d", test.args, code)
+					t.Errorf("%s: exit code %d, want 0", test.args, code)
 				}
 			})
 			if format == "json" {
 				if strings.Contains(shown, "\x1b") {
-					t.Errorf("%s --output json shows %q", test.args, shown)
+					t.Errorf("%s --output json shows progress: %q", test.args, shown)
 				}
 				continue
 			}
 			for _, want := range test.shows {
 				if !strings.Contains(shown, want) || strings.Contains(shown, want+"\n") {
-					t.Errorf("%s: no line with %q that is rewritten in %q", test.args, want, shown)
+					t.Errorf("%s: got no line with %q that is rewritten in %q", test.args, want, shown)
 				}
 			}
 			if !strings.Contains(shown, clearLine) || !strings.HasPrefix(stdout.String(), test.stdout) || strings.Contains(stdout.String(), "\x1b") {
-				t.Errorf("%s: got %q and %q", test.args, shown, &stdout)
+				t.Errorf("%s: the terminal shows %q and stdout is %q, want it to begin with %q", test.args, shown, &stdout, test.stdout)
 			}
 		}
 	}
@@ -63,11 +63,11 @@ func TestProgress_PrintsPeriodicLinesElsewhere(t *testing.T) {
 	}
 	p.end()
 	if got := out.String(); got != "10 seconds\n20 seconds\n" {
-		t.Errorf("got %q", got)
+		t.Errorf("got %q, want a line every 10 seconds", got)
 	}
 }
 
-// TestProgress_StaysBelowOtherLines writes a log while there is progress.
+// TestProgress_StaysBelowOtherLines writes to the log while progress is shown.
 func TestProgress_StaysBelowOtherLines(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -91,21 +91,21 @@ func TestHint_IsForPeople(t *testing.T) {
 			lookup := func(name string) (string, bool) { v, ok := c.env[name]; return v, ok }
 			var out bytes.Buffer
 			if code := run(t.Context(), append([]string{"migrate", "up"}, args...), lookup, &out, tty); code != 0 {
-				t.Errorf("exit code %d\n%s", code, &out)
+				t.Errorf("exit code %d, want 0\n%s", code, &out)
 			}
 		})
 	}
 	first := migrate()
 	if !strings.Contains(first, clearLine+"1 migrations applied, last 00001_") || !strings.HasSuffix(first, clearLine+"Next: start or restart the gateway: gateway serve\r\n") {
-		t.Errorf("got %q", first)
+		t.Errorf("the first migrate up shows %q, want progress and a hint", first)
 	}
 	if got := migrate(); got != "Next: start or restart the gateway: gateway serve\r\n" {
-		t.Errorf("got %q", got)
+		t.Errorf("the second migrate up shows %q, want only a hint", got)
 	}
 	if got := migrate("--output", "json"); got != "" {
-		t.Errorf("for programs: %q", got)
+		t.Errorf("with JSON output, migrate up shows %q, want nothing", got)
 	}
 	if _, problems := c.do(0, "migrate", "up"); problems != "" {
-		t.Errorf("without a terminal: %q", problems)
+		t.Errorf("without a terminal, migrate up shows %q, want nothing", problems)
 	}
 }

@@ -10,8 +10,7 @@ import (
 	"unsafe"
 )
 
-// onTerminal runs fn with a terminal of the kernel's, and returns what fn wrote
-// there.
+// onTerminal calls fn with a pseudoterminal, and returns what fn wrote to it.
 func onTerminal(t *testing.T, fn func(tty *os.File)) string {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
@@ -33,7 +32,7 @@ func onTerminal(t *testing.T, fn func(tty *os.File)) string {
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
-		_, _ = io.Copy(&shown, master) // it ends with an error when the terminal is closed
+		_, _ = io.Copy(&shown, master) // fails when the terminal is closed
 	}()
 	fn(tty)
 	tty.Close()

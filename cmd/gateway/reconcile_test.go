@@ -17,7 +17,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store"
 )
 
-// A shell runs commands on one database with one Nextcloud.
+// A shell runs commands with one database and one Nextcloud.
 type shell struct {
 	t     *testing.T
 	env   map[string]string
@@ -40,7 +40,7 @@ func (s shell) run(ctx context.Context, args ...string) (code int, stdout, stder
 	return code, out.String(), problems.String()
 }
 
-// A trigger is output that calls do once it holds on.
+// A trigger is a buffer that calls do once it contains on.
 type trigger struct {
 	bytes.Buffer
 
@@ -56,7 +56,7 @@ func (w *trigger) Write(text []byte) (int, error) {
 	return n, err
 }
 
-// store runs fn with everything built.
+// store calls fn with the parts of the gateway.
 func (s shell) store(fn func(ctx context.Context, p *parts) error) {
 	s.t.Helper()
 	err := withParts(s.t.Context(), &variables{process: s.lookup}, io.Discard, func(p *parts) error { return fn(s.t.Context(), p) })
@@ -65,7 +65,7 @@ func (s shell) store(fn func(ctx context.Context, p *parts) error) {
 	}
 }
 
-// register makes n accounts as registration does, short of the hash.
+// register creates n accounts as registration does, but without hashing their passwords.
 func (s shell) register(n int) {
 	s.t.Helper()
 	err := withParts(s.t.Context(), &variables{process: s.lookup}, io.Discard, func(p *parts) error {
@@ -102,20 +102,20 @@ func TestReconcile_ThousandNewUsers(t *testing.T) {
 	s.register(users)
 	code, out, problems := s.run(t.Context(), "reconcile")
 	if code != 0 {
-		t.Errorf("exit code %d, %s", code, problems)
+		t.Errorf("exit code %d and %q, want 0", code, problems)
 	}
 	lines := strings.Split(strings.TrimSpace(problems+out), "\n")
 	for _, line := range lines {
 		if !progressLine.MatchString(line) {
-			t.Errorf("no progress: %q", line)
+			t.Errorf("got %q, want a line of progress", line)
 		}
 	}
 	if first, last := lines[0], lines[len(lines)-1]; !strings.HasPrefix(first, "done 0, failed 0, left 1000, ") ||
 		!strings.HasPrefix(last, "done 1000, failed 0, left 0, ") {
-		t.Errorf("from %q\nto %q", first, last)
+		t.Errorf("the progress goes from %q\nto %q, want from 0 to 1000 done", first, last)
 	}
 	if all := s.cloud.Users(); len(all) != users+1 {
-		t.Errorf("Nextcloud has %d accounts", len(all))
+		t.Errorf("Nextcloud has %d accounts, want %d", len(all), users+1)
 	}
 	edits := 0
 	for _, c := range s.cloud.Calls() {
@@ -123,8 +123,8 @@ func TestReconcile_ThousandNewUsers(t *testing.T) {
 			edits++
 		}
 	}
-	if edits > 0 { // of which Nextcloud takes 50 in 10 minutes
-		t.Errorf("the administrator edited %d accounts", edits)
+	if edits > 0 { // Nextcloud limits edits to 50 in 10 minutes
+		t.Errorf("the administrator edited %d accounts, want none", edits)
 	}
 }
 
@@ -135,7 +135,7 @@ func TestReconcile_ReportsRemainingAccounts(t *testing.T) {
 	s.cloud.AddUser("user-0000@example.org", "theirs", "")
 	code, out, problems := s.run(t.Context(), "reconcile")
 	if code != 1 || !strings.Contains(out, "done 1, failed 1, left 0, ") || !strings.Contains(problems, "that need attention: 1;") {
-		t.Errorf("a conflict: %d\n%s%s", code, out, problems)
+		t.Errorf("with a conflict: exit code %d, want 1 and one failure\n%s%s", code, out, problems)
 	}
 
 	s = newShell(t)
@@ -144,18 +144,18 @@ func TestReconcile_ReportsRemainingAccounts(t *testing.T) {
 	code, out, problems = s.run(t.Context(), "reconcile", "--no-wait")
 	if code != 1 || !strings.Contains(out, "left 2, 0.0/s, time left unknown; waiting ") ||
 		!strings.Contains(out, " for Nextcloud to respond again\n") || !strings.Contains(problems, "not yet in sync: 2;") {
-		t.Errorf("maintenance: %d\n%s%s", code, out, problems)
+		t.Errorf("in maintenance mode: exit code %d, want 1 and two accounts left\n%s%s", code, out, problems)
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	told := &trigger{on: "; waiting ", do: stop}
-	code = run(ctx, []string{"nextcloud", "reconcile"}, s.lookup, io.Discard, told)
-	if code != 1 || !strings.Contains(told.String(), "done 0, ") {
-		t.Errorf("interrupted while it waits: %d\n%s", code, told)
+	output := &trigger{on: "; waiting ", do: stop}
+	code = run(ctx, []string{"nextcloud", "reconcile"}, s.lookup, io.Discard, output)
+	if code != 1 || !strings.Contains(output.String(), "done 0, ") {
+		t.Errorf("interrupted while waiting: exit code %d, want 1 and no account done\n%s", code, output)
 	}
 	s.cloud.SetMaintenance(false)
 	if code, out, problems = s.run(t.Context(), "reconcile"); code != 0 || !strings.Contains(out, "done 2, failed 0, left 0, ") {
-		t.Errorf("after it: %d\n%s%s", code, out, problems)
+		t.Errorf("after maintenance: exit code %d, want 0 and two accounts done\n%s%s", code, out, problems)
 	}
 
 	s = newShell(t)
@@ -165,15 +165,15 @@ func TestReconcile_ReportsRemainingAccounts(t *testing.T) {
 	for range 2 {
 		code, _, problems = s.run(t.Context(), "reconcile")
 		if code != 1 || !refusedUntil.MatchString(problems) {
-			t.Errorf("refused: %d %s", code, problems)
+			t.Errorf("with a wrong password: exit code %d and %q, want 1 and the time of the next attempt", code, problems)
 		}
 	}
 	if n := s.cloud.FailedLogins(); n != 1 {
-		t.Errorf("%d strikes", n)
+		t.Errorf("Nextcloud counts %d failed logins, want 1", n)
 	}
 	s.env["NEXTCLOUD_ADMIN_PASSWORD"] = right
 	if code, out, problems = s.run(t.Context(), "reconcile", "--no-wait"); code != 0 || !strings.Contains(out, "done 1, failed 0, left 0, ") {
-		t.Errorf("corrected: %d\n%s%s", code, out, problems)
+		t.Errorf("with the right password: exit code %d, want 0 and one account done\n%s%s", code, out, problems)
 	}
 }
 
@@ -190,7 +190,7 @@ func TestSweepCommand(t *testing.T) {
 
 	kept := regexp.MustCompile(`quota +user-0000@example.org +\S+ +1 GB +5 GB +kept\ncompared 3, differ 1, kept 1, orphans 1, `)
 	if _, out, problems := s.run(t.Context(), "sweep", "--plan"); !kept.MatchString(out) {
-		t.Errorf("no %q in\n%s%s", kept, out, problems)
+		t.Errorf("got no %q in\n%s%s", kept, out, problems)
 	}
 	s.env["NEXTCLOUD_QUOTA_DRIFT"] = "reset"
 	code, plan, problems := s.run(t.Context(), "sweep", "--plan")
@@ -201,7 +201,7 @@ func TestSweepCommand(t *testing.T) {
 		`compared 3, differ 2, kept 0, orphans 1, not compared 0, not ours 1\n`,
 	} {
 		if code != 0 || !regexp.MustCompile(want).MatchString(plan) {
-			t.Errorf("exit code %d, no %q in\n%s%s", code, want, plan, problems)
+			t.Errorf("exit code %d, want 0 and %q in\n%s%s", code, want, plan, problems)
 		}
 	}
 	var report struct {
@@ -213,17 +213,17 @@ func TestSweepCommand(t *testing.T) {
 	}
 	code, out, _ := s.run(t.Context(), "sweep", "--apply", "--output", "json")
 	if err := json.Unmarshal([]byte(out), &report); code != 0 || err != nil || report.Due != 2 || len(report.Drifts) != 3 {
-		t.Errorf("exit code %d, %v\n%s", code, err, out)
+		t.Errorf("exit code %d, %v; want 0 and three drifts, two of them due\n%s", code, err, out)
 	}
 	if code, out, problems := s.run(t.Context(), "reconcile"); code != 0 || !strings.Contains(out, "done 2, ") {
-		t.Errorf("exit code %d\n%s%s", code, out, problems)
+		t.Errorf("exit code %d, want 0 and two accounts done\n%s%s", code, out, problems)
 	}
 	if _, out, _ := s.run(t.Context(), "sweep", "--plan"); !strings.Contains(out, "differ 0, kept 0, orphans 1,") {
-		t.Error(out)
+		t.Errorf("after the sweep, a plan prints %s, want no difference but the orphan", out)
 	}
 	for _, args := range [][]string{{"sweep"}, {"sweep", "--plan", "--apply"}} {
 		if code, _, problems := s.run(t.Context(), args...); code != exitUsage || problems != "gateway nextcloud sweep: pass either --plan or --apply\n" {
-			t.Errorf("%v: %d %s", args, code, problems)
+			t.Errorf("%v: exit code %d and %q, want %d", args, code, problems, exitUsage)
 		}
 	}
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-var update = flag.Bool("update", false, "write docs/cli.md anew")
+var update = flag.Bool("update", false, "rewrite docs/cli.md")
 
-// TestReference_MatchesHelp holds that docs/cli.md is made of the texts of the
-// commands. To write it anew: go test ./cmd/gateway -run Reference -update
+// TestReference_MatchesHelp compares docs/cli.md with the help of the commands. To rewrite
+// the page: go test ./cmd/gateway -run Reference -update
 func TestReference_MatchesHelp(t *testing.T) {
 	t.Parallel()
 	tree := root(&variables{}, io.Discard, io.Discard)
@@ -26,7 +26,7 @@ func TestReference_MatchesHelp(t *testing.T) {
 		},
 		"anchor": func(path string) string { return strings.ReplaceAll(path, " ", "-") },
 		"short":  func(path string) string { return strings.TrimPrefix(path, "gateway ") },
-		"all":    func() []*cobra.Command { return own()[1:] },
+		"all":    func() []*cobra.Command { return ownCommands()[1:] },
 		"topic":  (*cobra.Command).IsAdditionalHelpTopicCommand,
 		"leaf":   func(c *cobra.Command) bool { return !c.HasSubCommands() },
 		"fence":  func() string { return "```" },
@@ -42,8 +42,8 @@ func TestReference_MatchesHelp(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if text(t, "docs/cli.md") != want.String() {
-		t.Error("docs/cli.md is not what the commands say; run: go test ./cmd/gateway -run Reference -update")
+	if projectFile(t, "docs/cli.md") != want.String() {
+		t.Error("docs/cli.md differs from the help of the commands; run: go test ./cmd/gateway -run Reference -update")
 	}
 }
 

@@ -17,7 +17,7 @@ func TestExplain(t *testing.T) {
 		err  error
 		want string
 	}{
-		{"an error of no kind", refused, "connection refused"},
+		{"an error without a kind", refused, "connection refused"},
 		{"a failure with its cause", down.Because(refused), "The database is not available. (connection refused)"},
 		{"a failure without a cause", down, "The database is not available."},
 		{"a refusal, whose cause is private", taken.Because(refused), "The address is taken."},
