@@ -15,10 +15,10 @@ import (
 func accessAttacks() []attack {
 	return []attack{
 		{name: "another user's sessions, logins and app passwords (IDOR)", without: "OwnersOnly", run: reachOthers},
-		{name: "what only administrators may do", without: "AdministratorsOnly", run: administer},
-		{name: "set fields that are not offered (mass assignment)", without: "KnownFields", run: assign},
-		{name: "leave one's folder (path traversal)", without: "FilePaths", settings: unlimited(), run: traverse},
-		{name: "use tokens after logout, a new password, disabling", without: "LiveLogin", run: useEnded},
+		{name: "administrators' calls as a user", without: "AdministratorsOnly", run: administer},
+		{name: "set fields that no call accepts (mass assignment)", without: "KnownFields", run: assign},
+		{name: "leave the user's folder (path traversal)", without: "FilePaths", settings: unlimited(), run: traverse},
+		{name: "use tokens after logout, password change or disabling", without: "LiveLogin", run: useEnded},
 		{name: "sign in to a disabled account", without: "AccountState", run: signInDisabled},
 	}
 }
@@ -37,7 +37,7 @@ func reachOthers(a *assault) {
 	thief.hasStorage()
 	app := owner.do("POST", "/api/users/me/nextcloud/app-password", fmt.Sprintf(`{"name":"laptop","password":%q}`, plain), owner.bearer()).get("id")
 	if session == "" || login == "" || app == "" {
-		a.Fatalf("nothing to reach for: %q %q %q", session, login, app)
+		a.Fatalf("got the session %q, the login %q and the app password %q, want IDs", session, login, app)
 	}
 	for _, call := range []struct{ method, path, body string }{
 		{"GET", "/api/sessions/" + session, ""},

@@ -13,10 +13,10 @@ import (
 func browserAttacks() []attack {
 	return []attack{
 		{name: "use the cookie from another origin (CSRF)", without: "RequestOrigin", run: forgeRequests},
-		{name: "sign somebody in as somebody else from another origin", without: "RequestOrigin", run: forgeLogin},
-		{name: "put a second cookie beside somebody's own", without: "SingleCookie", run: tossCookie},
+		{name: "sign a user in to another account from another origin (login CSRF)", without: "RequestOrigin", run: forgeLogin},
+		{name: "add a second cookie to a user's (cookie tossing)", without: "SingleCookie", run: tossCookie},
 		{name: "read or send the cookie where it does not belong", without: "CookieAttributes", run: readCookie},
-		{name: "read answers from another origin (CORS)", without: "AllowedOrigins", run: readAnswers},
+		{name: "read responses from another origin (CORS)", without: "AllowedOrigins", run: readAnswers},
 	}
 }
 

@@ -37,10 +37,10 @@ func TestDefenses_CannotBeTurnedOff(t *testing.T) {
 		}
 	}
 	if len(tracesOfDefenses(t, weakenedGateway(t))) == 0 {
-		t.Error("nothing is found in the weakened gateway, so this shows nothing")
+		t.Error("the weakened gateway contains no traces either, so the test proves nothing")
 	}
 	if out, err := exec.Command(weakenedGateway(t), "version").CombinedOutput(); err == nil {
-		t.Errorf("the weakened gateway runs outside of the attack tests: %s", out)
+		t.Errorf("the weakened gateway starts outside the attack tests: %s", out)
 	}
 }
 
@@ -74,7 +74,7 @@ func TestDefenses_AreAttacked(t *testing.T) {
 	}
 	for _, d := range declared {
 		if !slices.Contains(attacked, d[1]) {
-			t.Errorf("no attack shows what defense.%s is good for", d[1])
+			t.Errorf("no attack turns defense.%s off", d[1])
 		}
 	}
 }

@@ -30,23 +30,23 @@ func passwordAttacks() []attack {
 				c := a.somebody()
 				return func(n int) (string, visitor) { return fmt.Sprintf("p%d@example.org", n), c }
 			})},
-		{name: "seem to be many with a forged X-Forwarded-For", without: "TrustedProxies", run: guess(forwarded)},
-		{name: "the same, where there is no proxy", without: "TrustedProxies",
+		{name: "pose as many clients with a forged X-Forwarded-For", without: "TrustedProxies", run: guess(forwarded)},
+		{name: "pose as many clients without a trusted proxy", without: "TrustedProxies",
 			settings: []string{"TRUSTED_PROXIES=192.0.2.1"}, run: guess(func(a *assault) func(n int) (string, visitor) {
 				return func(n int) (string, visitor) { return fmt.Sprintf("p%d@example.org", n), a.somebody() }
 			})},
-		{name: "seem to be many within an IPv6 network", without: "NetworkOfIPv6", run: guess(
+		{name: "pose as many clients within an IPv6 network", without: "NetworkOfIPv6", run: guess(
 			func(a *assault) func(n int) (string, visitor) {
 				return func(n int) (string, visitor) {
 					host := rand.Uint64()
 					return fmt.Sprintf("p%d@example.org", n), visitor{a: a, address: fmt.Sprintf("2001:db8:1:2:%x:%x:%x:%x", host>>48, host>>32&0xffff, host>>16&0xffff, host&0xffff)}
 				}
 			})},
-		{name: "guess the password behind a stolen access token", without: "PasswordLimit", run: guessBehindToken},
-		{name: "learn from the answer who has an account", without: "OneAnswer", run: enumerateByAnswer},
-		{name: "learn from the time of a login who has an account", without: "HashForEveryLogin",
+		{name: "guess the current password with a stolen access token", without: "PasswordLimit", run: guessBehindToken},
+		{name: "learn from responses who has an account", without: "OneAnswer", run: enumerateByAnswer},
+		{name: "learn from login times who has an account", without: "HashForEveryLogin",
 			settings: append(unlimited(), "BCRYPT_COST=10"), run: enumerateByTime},
-		{name: "learn from a registration who has an account", without: "SilentRegistration", run: enumerateByRegistration},
+		{name: "learn from registration who has an account", without: "SilentRegistration", run: enumerateByRegistration},
 	}
 }
 
@@ -65,7 +65,7 @@ func guess(prepare func(a *assault) (next func(n int) (email string, by visitor)
 				checked++
 			case http.StatusTooManyRequests:
 			default:
-				a.Fatalf("a guess is answered with %d %s", got.status, got.body)
+				a.Fatalf("a guess got %d %s", got.status, got.body)
 			}
 			a.try(got.status == http.StatusUnauthorized && checked > burst+int(time.Since(began)/each),
 				"%s: the %dth guess", email, checked)

@@ -16,7 +16,7 @@ type writingRoute struct {
 	storage  bool   // needs an account in Nextcloud
 	conflict bool   // needs a Nextcloud account that existed before
 	password bool   // confirms a password, and is also held after that
-	public   bool   // proves nothing before the body is read
+	public   bool   // needs no proof before the body is read
 	prepare  func(r *racer)
 	request  func(r *racer) (path, body string)
 
@@ -78,7 +78,7 @@ func writingRoutes() []writingRoute {
 		{route: "POST /api/sessions", request: at("/api/sessions", `{"title":"x"}`)},
 		{route: "PATCH /api/sessions/{id}", prepare: session, request: thing("/api/sessions/", `{"title":"y"}`)},
 		{route: "DELETE /api/sessions/{id}", prepare: session, request: thing("/api/sessions/", "")},
-		// Nextcloud learns about disabled accounts and changed passwords on its own.
+		// The gateway tells Nextcloud about disabled accounts and changed passwords anyway.
 		{route: "POST /api/users/me/nextcloud/app-password", storage: true, password: true, twice: []string{"disabling", "change of password"},
 			request: at("/api/users/me/nextcloud/app-password", fmt.Sprintf(`{"name":"laptop","password":%q}`, plain))},
 		{route: "POST /api/users/me/nextcloud/claim", conflict: true,

@@ -70,15 +70,15 @@ func TestAttack_Races(t *testing.T) {
 		for _, operation := range docs.Operations() {
 			method, _, _ := strings.Cut(operation, " ")
 			if method != "GET" && method != "HEAD" && !slices.Contains(known, operation) {
-				t.Errorf("%s writes and is in no race", operation)
+				t.Errorf("%s writes, and no race covers it", operation)
 			}
 		}
 	})
 	weak := weakenedGateway(t)
 	beds := []*testbed{
-		{program: gateway(t), does: "is delivered", parked: true},
-		{program: weak, does: "keeps SQLite"},
-		{program: weak, does: "keeps PostgreSQL", env: []string{"DATABASE_URL=" + database(t)}},
+		{program: gateway(t), does: "as delivered", parked: true},
+		{program: weak, does: "on SQLite"},
+		{program: weak, does: "on PostgreSQL", env: []string{"DATABASE_URL=" + database(t)}},
 		{program: weak, parked: true, off: provenAgain()},
 	}
 	t.Run("at the gateway", func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestAttack_Races(t *testing.T) {
 			case c.stoppedTwice(it):
 				without += ", stopped twice"
 			case lacking.through == 0:
-				t.Errorf("%s beside %s: nothing gets through without the defense, so it shows nothing", c.route, it.name)
+				t.Errorf("%s during %s: nothing got through without the defense, so the race proves nothing", c.route, it.name)
 			}
 			fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\n", c.route, it.name, defended.tries, defended.through, without)
 		}

@@ -56,7 +56,7 @@ func (f *testbed) race(c writingRoute, it race) {
 		if got.ok() {
 			sum.through++
 			if f.does != "" {
-				f.Errorf("%s beside %s, held at %s, was answered with %d %s", c.route, it.name, place, got.status, got.body)
+				f.Errorf("%s during %s, held at %s, got %d %s", c.route, it.name, place, got.status, got.body)
 			}
 		}
 		f.tallies[c.route+it.name] = sum

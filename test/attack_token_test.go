@@ -29,17 +29,17 @@ func tokenAttacks() []attack {
 	const header, claims = "AccessTokenHeader", "AccessTokenClaims"
 	return []attack{
 		{name: "an access token without a signature (alg none)", without: header, run: forge(unsigned)},
-		{name: "one that brings its key along (jwk, jku, x5c)", without: header, run: forge(bringsKey)},
-		{name: "one whose kid leads to another key (path, SQL)", without: header, run: forge(misleads)},
-		{name: "one under the public key (alg confusion)", without: header, run: confuse},
-		{name: "one of another type, or that asks for extensions (typ, crit)", without: header, run: forge(otherHeader)},
-		{name: "one that is over, or too early, or too long", without: claims, run: forge(otherTimes)},
-		{name: "one of another issuer or for another audience", without: claims, run: forge(otherParties)},
-		{name: "one that says something twice", without: claims, run: forge(duplicates)},
-		{name: "one of 20 KB", without: claims, run: forge(huge)},
-		{name: "a refresh token as an access token, and the other way", without: "TokenKind", run: swapKinds},
+		{name: "an access token with its own key (jwk, jku, x5c)", without: header, run: forge(bringsKey)},
+		{name: "an access token with a kid that points to another key (path, SQL)", without: header, run: forge(misleads)},
+		{name: "an access token signed with the public key (alg confusion)", without: header, run: confuse},
+		{name: "an access token of another type or with extensions (typ, crit)", without: header, run: forge(otherHeader)},
+		{name: "an access token that is expired, not yet valid or valid too long", without: claims, run: forge(otherTimes)},
+		{name: "an access token of another issuer or for another audience", without: claims, run: forge(otherParties)},
+		{name: "an access token with duplicate members", without: claims, run: forge(duplicates)},
+		{name: "an access token of 20 KB", without: claims, run: forge(huge)},
+		{name: "a refresh token as an access token, and vice versa", without: "TokenKind", run: swapKinds},
 		{name: "a forged refresh token", without: "RefreshTokenMAC", run: forgeRefresh},
-		{name: "a refresh token that was stolen and used before", without: "RefreshTokenReuse",
+		{name: "a stolen refresh token that is used before its owner's", without: "RefreshTokenReuse",
 			settings: []string{"REFRESH_TOKEN_GRACE_SECONDS=0"}, run: replayRefresh},
 		{name: "a used refresh token that signs its owner out everywhere", without: "RefreshTokenReuse",
 			settings: []string{"REFRESH_TOKEN_GRACE_SECONDS=0"}, run: replayLogout},
@@ -61,7 +61,7 @@ func forge(make func(f forger) forgeries) func(a *assault) {
 		p := a.person()
 		f := forger{segment(a.T, p.access, 0), segment(a.T, p.access, 1), []byte(a.secret)}
 		if good := f.sign(f.header, f.claims); good != p.access {
-			a.Fatalf("the forger does not have the key: %s, not %s", good, p.access)
+			a.Fatalf("the forger lacks the key: got %s, want %s", good, p.access)
 		}
 		for name, raw := range make(f) {
 			got := a.somebody().do("GET", "/api/users/me", "", "Authorization: Bearer "+raw)

@@ -18,13 +18,13 @@ import (
 // wireAttacks send requests that no real client sends.
 func wireAttacks() []attack {
 	return []attack{
-		{name: "bodies too large, too deep, or of two meanings", without: "BodyLimits", run: oversize},
-		{name: "headers too large or too many", without: "HeaderLimit", run: bomb},
-		{name: "break out of a statement or a filter (SQL, LDAP)", without: "ParameterizedSQL", run: inject},
-		{name: "write lines into the log", without: "LogEncoding", run: forgeLog},
-		{name: "lead people elsewhere (Host, open redirect)", without: "HostHeader", run: redirect},
-		{name: "hide a request in a request (smuggling)", without: naiveFraming, run: smuggle},
-		{name: "hide a request behind one in chunks", without: "ConnectionClose", run: smuggleChunks},
+		{name: "send bodies that are too large, too deep or ambiguous", without: "BodyLimits", run: oversize},
+		{name: "send too large or too many headers", without: "HeaderLimit", run: bomb},
+		{name: "escape from a statement or a filter (SQL, LDAP)", without: "ParameterizedSQL", run: inject},
+		{name: "inject lines into the log", without: "LogEncoding", run: forgeLog},
+		{name: "redirect users to another host (Host, open redirect)", without: "HostHeader", run: redirect},
+		{name: "hide a request in another (smuggling)", without: naiveFraming, run: smuggle},
+		{name: "hide a request behind a chunked one (smuggling)", without: "ConnectionClose", run: smuggleChunks},
 	}
 }
 

@@ -65,7 +65,7 @@ func (d *docsPage) complaints(t *testing.T) {
 				return
 			}
 			if m.Type == "error" || m.Type == "warning" || m.IsException() {
-				t.Errorf("the console says: %s", m)
+				t.Errorf("the page logged to the console: %s", m)
 			}
 		}
 	}()
@@ -180,7 +180,7 @@ func TestBrowser_Docs(t *testing.T) {
 	shows(read, "200", `"name": "notes"`, path(read, "/"))
 	shows(read, "200", "Download file", path(read, "notes/a b.bin"))
 	if got := d.download(t, "#operations-"+read+" .response a[download]"); got != content {
-		t.Errorf("the page downloads %q, want %q", got, content)
+		t.Errorf("the browser downloaded %q, want %q", got, content)
 	}
 
 	shows(login, "200", `"access_token"`, mediaType(login, "application/x-www-form-urlencoded"),
@@ -209,7 +209,7 @@ func (d *docsPage) download(t *testing.T, link string) string {
 	d.do(t, "download", click(link))
 	for e, err := range events {
 		if err != nil || e.State == browser.DownloadProgressStateCanceled {
-			t.Fatalf("the download ends as %v, %v", e, err)
+			t.Fatalf("the download ended with %v, %v", e, err)
 		}
 		if e.State == browser.DownloadProgressStateCompleted {
 			break
@@ -217,7 +217,7 @@ func (d *docsPage) download(t *testing.T, link string) string {
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
 	if err != nil || len(files) != 1 {
-		t.Fatalf("the browser saved %v, %v", files, err)
+		t.Fatalf("the browser saved the files %v, %v", files, err)
 	}
 	content, err := os.ReadFile(files[0])
 	if err != nil {
@@ -231,7 +231,7 @@ func (d *docsPage) fits(t *testing.T, width int64) {
 	t.Helper()
 	d.do(t, "resize", chromedp.EmulateViewport(width, 800))
 	if got := evaluate[int64](t, d, `document.documentElement.scrollWidth`); got > width {
-		t.Errorf("the page is %d pixels wide in a window of %d", got, width)
+		t.Errorf("the page is %d pixels wide, want at most %d", got, width)
 	}
 }
 
@@ -244,7 +244,7 @@ func TestBrowser_DocsAsText(t *testing.T) {
 	sees := func(when, want string) {
 		t.Helper()
 		if got := evaluate[string](t, d, shown); got != want {
-			t.Errorf("%s, one sees %q, want %q", when, got, want)
+			t.Errorf("%s: the page shows %q, want %q", when, got, want)
 		}
 	}
 	d.do(t, "wait", chromedp.WaitVisible(chromedp.CSS(".opblock")))

@@ -28,10 +28,10 @@ func TestBrowser(t *testing.T) {
 	t.Run("an allowed page is served", func(t *testing.T) { w.allowedPage(t, at) })
 	t.Run("two tabs refresh at once", func(t *testing.T) { w.twoTabs(t, at) })
 	t.Run("another origin gets nothing", func(t *testing.T) { w.foreignPages(t, at) })
-	t.Run("another origin sends nowhere", func(t *testing.T) { w.navigations(t, at) })
-	t.Run("no answer is shown in a frame", w.frames)
-	t.Run("plain HTTP is over once HTTPS was seen", w.transportSecurity)
-	t.Run("a logout in one tab is one in all", func(t *testing.T) {
+	t.Run("another origin cannot navigate to a logout", func(t *testing.T) { w.navigations(t, at) })
+	t.Run("frames show no response", w.frames)
+	t.Run("HSTS replaces plain HTTP", w.transportSecurity)
+	t.Run("a logout applies to all tabs", func(t *testing.T) {
 		w.since()
 		other := w.visit(t, app)
 		w.expect(t, "logout", at.runs(t, guarded, `see(api + "/api/auth/logout", {method: "POST"})`), "cors 204",
@@ -47,19 +47,19 @@ func (w *world) keptCookie(t *testing.T, at tab) {
 	t.Helper()
 	cookies, err := chromedp.Call(at.ctx, network.GetCookies, network.GetCookiesParams{URLs: []string{guarded + "/api/auth/refresh"}})
 	if err != nil || len(cookies.Cookies) != 1 {
-		t.Fatalf("the browser keeps %d cookies, %v", len(cookies.Cookies), err)
+		t.Fatalf("the browser has %d cookies, %v; want 1", len(cookies.Cookies), err)
 	}
 	if c := cookies.Cookies[0]; !c.HTTPOnly || !c.Secure || c.SameSite != network.CookieSameSiteStrict ||
 		c.Path != "/api/auth" || c.Domain != strings.TrimPrefix(guarded, "https://") {
 		t.Errorf("the cookie is %+v", c)
 	}
 	if got := at.runs(t, guarded, `document.cookie`); got != "" {
-		t.Errorf("a script of the page that signed in reads %q", got)
+		t.Errorf("a script of the page that signed in reads %q, want no cookie", got)
 	}
 	// Not even a page of the gateway's own origin, at an address that receives the cookie.
 	for _, address := range []string{guarded + "/api/auth/refresh", guarded + "/docs"} {
 		if got := w.visit(t, address).runs(t, guarded, `document.cookie`); got != "" {
-			t.Errorf("at %s a script reads %q", address, got)
+			t.Errorf("a script at %s reads %q, want no cookie", address, got)
 		}
 	}
 	w.since()
@@ -96,14 +96,14 @@ func (w *world) twoTabs(t *testing.T, at tab) {
 		}
 		wg.Wait()
 		if tokens := w.refreshesMeet(0); len(tokens) != 2 || tokens[0] != tokens[1] {
-			t.Fatalf("they came with %d cookies, which are not the same; nothing is tested", len(tokens))
+			t.Fatalf("the tabs sent %d different cookies, want one; the test proves nothing", len(tokens))
 		}
 		const won = "POST /api/auth/refresh with the cookie: 200 and a cookie"
 		w.expect(t, "both", strings.Join(got, ", "), "cors 200, cors 200", won, won)
 	}
 	for _, each := range tabs {
 		if got := each.runs(t, guarded, `who(api)`); got != "ada@example.org" {
-			t.Errorf("a tab is signed in as %s", got)
+			t.Errorf("a tab is signed in as %s, want ada@example.org", got)
 		}
 	}
 }
@@ -128,24 +128,24 @@ func (w *world) foreignPages(t *testing.T, victim tab) {
 			"nothing; " + cookieRefresh + "403", "nothing; " + refresh + "401", "cors 200; " + cookieRefresh + "200 and a cookie",
 		},
 		{
-			"refreshes, and wants no answer", `see(api + "/api/auth/refresh", {method: "POST", mode: "no-cors"})`,
+			"refreshes without reading the response", `see(api + "/api/auth/refresh", {method: "POST", mode: "no-cors"})`,
 			"opaque 0; " + cookieRefresh + "403", "nothing; " + refresh + "401", "opaque 0; " + cookieRefresh + "200 and a cookie",
 		},
 		{
-			"refreshes from a sandbox, whose origin is null",
+			"refreshes from a sandbox with the origin null",
 			`sandboxed("fetch('" + api + "/api/auth/refresh', {method: 'POST', credentials: 'include'}).then(() => 'an answer', () => 'nothing')")`,
 			"nothing; " + refresh + "401", "nothing; " + refresh + "401", "nothing; " + refresh + "401",
 		},
 		{
-			"refreshes by a form", `submitted(api + "/api/auth/refresh", {})`,
+			"refreshes with a form", `submitted(api + "/api/auth/refresh", {})`,
 			"nothing; " + cookieRefresh + "403", "nothing; " + refresh + "401", "nothing; " + cookieRefresh + "200 and a cookie",
 		},
 		{
-			"logs out by a form", `submitted(api + "/api/auth/logout", {})`,
+			"logs out with a form", `submitted(api + "/api/auth/logout", {})`,
 			"nothing; " + cookieLogout + "403", "nothing; " + logout + "403", "", // is allowed, and would end the login
 		},
 		{
-			"signs the visitor in as somebody else",
+			"signs the visitor in to another account",
 			`submitted(api + "/api/auth/login", {username: "mallory@example.org", password: "correct horse battery staple", transport: "cookie"})`,
 			"nothing; POST /api/auth/login with the cookie: 403", "nothing; POST /api/auth/login: 403",
 			"nothing; POST /api/auth/login with the cookie: 200 and a cookie",
@@ -156,15 +156,15 @@ func (w *world) foreignPages(t *testing.T, victim tab) {
 			"cors 401; OPTIONS /api/users/me: 204 for 7200 s; GET /api/users/me: 401",
 		},
 		{
-			"reads what everybody may", `see(api + "/health")`,
+			"reads a public response", `see(api + "/health")`,
 			"nothing; GET /health: 200", "nothing; GET /health: 200", "cors 200; GET /health: 200",
 		},
 		{
-			"takes an answer for an image", `load("img", {src: api + "/health"})`,
+			"loads a response as an image", `load("img", {src: api + "/health"})`,
 			"nothing; GET /health: 200", "nothing; GET /health: 200", "nothing; GET /health: 200",
 		},
 		{
-			"takes an answer for a script", `load("script", {src: api + "/health"})`,
+			"loads a response as a script", `load("script", {src: api + "/health"})`,
 			"nothing; GET /health: 200", "nothing; GET /health: 200", "nothing; GET /health: 200",
 		},
 		{
@@ -179,7 +179,7 @@ func (w *world) foreignPages(t *testing.T, victim tab) {
 				page, seen, _ := strings.Cut(want, "; ")
 				w.expect(t, from, by[from].runs(t, guarded, try.script), page, strings.Split(seen, "; ")...)
 				if got := victim.runs(t, guarded, `who(api)`); got != "ada@example.org" {
-					t.Errorf("after %s the visitor is signed in as %s", from, got)
+					t.Errorf("after %s the visitor is signed in as %s, want ada@example.org", from, got)
 				}
 				w.since()
 			}
@@ -207,7 +207,7 @@ func (w *world) navigations(t *testing.T, victim tab) {
 			}
 			w.expect(t, from+": "+try.script, "", "", want)
 			if got := victim.runs(t, guarded, `who(api)`); got != "ada@example.org" {
-				t.Errorf("after %s the visitor is signed in as %s", try.script, got)
+				t.Errorf("after %s the visitor is signed in as %s, want ada@example.org", try.script, got)
 			}
 			w.since()
 		}
@@ -227,12 +227,12 @@ func (w *world) frames(t *testing.T) {
 		got := at.runs(t, guarded, `Promise.all([location.href, api + "/health", api + "/api/users/me", api + "/docs"]
 			.map(src => frame({src}))).then(String)`)
 		if got != "loaded,nothing,nothing,nothing" {
-			t.Errorf("%s reads what is in frames: %s", from, got)
+			t.Errorf("%s can read the frames: %s", from, got)
 		}
 		blocked := 0
 		for failure, err := range failures {
 			if err != nil {
-				t.Fatalf("%d of 3 answers in frames of %s are blocked, then %v", blocked, from, err)
+				t.Fatalf("the browser blocked %d of 3 framed responses on %s, then %v", blocked, from, err)
 			}
 			if failure.ErrorText == "net::ERR_BLOCKED_BY_RESPONSE" {
 				blocked++
@@ -251,7 +251,7 @@ func (w *world) transportSecurity(t *testing.T) {
 		"http://api.example.org/health": "https:", "http://sub.api.example.org/": "https:", "http://evil.example.net/": "http:",
 	} {
 		if got := w.visit(t, address).runs(t, guarded, `location.protocol`); got != want {
-			t.Errorf("%s is asked for by %s, want %s", address, got, want)
+			t.Errorf("the browser requests %s over %s, want %s", address, got, want)
 		}
 	}
 }

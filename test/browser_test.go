@@ -177,7 +177,7 @@ func (w *world) expect(t *testing.T, what, got, want string, seen ...string) {
 		t.Errorf("%s: the page sees %q, want %q", what, got, want)
 	}
 	if by := w.since(); seen != nil && !slices.Equal(by, seen) {
-		t.Errorf("%s: the gateway answered %q, want %q", what, by, seen)
+		t.Errorf("%s: the front recorded %q, want %q", what, by, seen)
 	}
 }
 
@@ -245,8 +245,8 @@ func (w *world) visit(t *testing.T, address string) tab {
 	return tab{ctx}
 }
 
-// runs runs a script in the page, as one of its own, and returns the string that it
-// promises. The script can use api, the address of a gateway.
+// runs runs a script in the page, as if the page contained it, and returns the string that
+// it promises. The script can use api, the address of a gateway.
 func (at tab) runs(t *testing.T, api, script string) string {
 	t.Helper()
 	got, err := chromedp.Run(at.ctx, chromedp.Evaluate[string](fmt.Sprintf(`(async api => %s)(%q)`, script, api), chromedp.EvalAwaitPromise))

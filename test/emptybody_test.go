@@ -33,14 +33,14 @@ func silentCalls() []silentCall {
 	const bearer = "Authorization: Bearer ${access}"
 	return []silentCall{
 		{step{name: "log out", method: "POST", path: "/api/auth/logout", header: "Authorization: Bearer ${out}", status: 204}, "logout"},
-		{step{name: "log out, signed in as nobody", method: "POST", path: "/api/auth/logout", status: 204}, "logout"},
+		{step{name: "log out without a token", method: "POST", path: "/api/auth/logout", status: 204}, "logout"},
 		{step{name: "register", method: "POST", path: "/api/auth/register", status: 422, code: "validation_failed"}, "register"},
 		{step{name: "log in", method: "POST", path: "/api/auth/login", status: 422, code: "validation_failed"}, "login"},
 		{step{name: "change the profile", method: "PATCH", path: "/api/users/me", header: bearer, status: 200}, "users"},
 		{step{name: "change the password", method: "POST", path: "/api/users/change-password", header: bearer, status: 422, code: "validation_failed"}, "users"},
-		{step{name: "make a session", method: "POST", path: "/api/sessions", header: bearer, status: 422, code: "validation_failed"}, "sessions"},
+		{step{name: "create a session", method: "POST", path: "/api/sessions", header: bearer, status: 422, code: "validation_failed"}, "sessions"},
 		{step{name: "store a file", method: "PUT", path: "/api/files/${name}", header: bearer, status: 201}, "files"},
-		{step{name: "make a folder", method: "PUT", path: "/api/files/${name}/", header: bearer, status: 201}, "files"},
+		{step{name: "create a folder", method: "PUT", path: "/api/files/${name}/", header: bearer, status: 201}, "files"},
 	}
 }
 
@@ -149,7 +149,7 @@ func (g *silence) compare(t *testing.T, how string, c silentCall, resp *http.Res
 		t.Errorf("%s, %s (- first, + this):\n%s", c.name, how, diff)
 	}
 	if c.name == "store a file" {
-		read := step{name: "read it", method: "GET", path: c.path, header: c.header, status: 200}
+		read := step{name: "read the file", method: "GET", path: c.path, header: c.header, status: 200}
 		if got := play(t, g.target, []step{read}, g.saved)[0]; got.Body != "" {
 			t.Errorf("%s, %s: the file holds %q", c.name, how, got.Body)
 		}

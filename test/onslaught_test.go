@@ -52,7 +52,7 @@ func TestOnslaught(t *testing.T) {
 			for id := uint32(1); id < 8_000; id += 2 {
 				if c.f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: c.request(), EndHeaders: true, EndStream: true}) != nil ||
 					c.f.WriteRSTStream(id, http2.ErrCodeCancel) != nil || c.out.Flush() != nil {
-					return // told to calm down, which is as good as being served
+					return // the server ended the connection, which is as good as serving it
 				}
 			}
 		}},
@@ -96,7 +96,7 @@ func TestOnslaught(t *testing.T) {
 							return
 						}
 						if n > 60 {
-							t.Error("a header of half a minute is waited for")
+							t.Error("after half a minute the server still waits for the header")
 							return
 						}
 						<-ticker.C
@@ -126,7 +126,7 @@ func TestOnslaught(t *testing.T) {
 			}
 			all.Wait()
 			if n := open.Load(); n > 50 {
-				t.Errorf("%d of one client are open", n)
+				t.Errorf("one client has %d open connections, want at most 50", n)
 			}
 		}},
 	} {
@@ -142,7 +142,7 @@ func TestOnslaught(t *testing.T) {
 			stop()
 			other.Wait()
 			if took := p.peakMemory(t); took > growth*little {
-				t.Errorf("%d bytes were resident, and %d when nothing happens", took, little)
+				t.Errorf("the gateway used %d bytes of memory, and %d without an attack", took, little)
 			}
 		})
 	}
@@ -166,16 +166,16 @@ func (p *process) beside(t *testing.T, ctx context.Context, here chan struct{}) 
 		}
 		resp, err := p.client.Do(r)
 		if err != nil {
-			t.Errorf("somebody else gets %v", err)
+			t.Errorf("another client got the error %v", err)
 		} else {
 			io.Copy(io.Discard, resp.Body)
 			resp.Body.Close()
 			if resp.StatusCode != http.StatusUnauthorized {
-				t.Errorf("somebody else gets %s", resp.Status)
+				t.Errorf("another client got %s, want 401", resp.Status)
 			}
 		}
 		if took := time.Since(begin); took > patience {
-			t.Errorf("somebody else waits for %v", took)
+			t.Errorf("another client waited %v, want at most %v", took, patience)
 		}
 		if n == 0 {
 			close(here)
@@ -243,5 +243,5 @@ func (c *rawHTTP2) cutOff(t *testing.T, send func() error) {
 			return
 		}
 	}
-	t.Errorf("the server took %d frames", frames)
+	t.Errorf("the server accepted %d frames, want it to close the connection", frames)
 }
