@@ -43,7 +43,7 @@ func (p plan) run(ctx context.Context, out io.Writer) (run, error) {
 		return run{}, err
 	}
 	defer os.RemoveAll(dir)
-	r, err := newRig(ctx, dir)
+	r, err := newRig(dir)
 	if err != nil {
 		return run{}, err
 	}

@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -55,20 +56,27 @@ type target struct {
 	clients  []*client
 }
 
-// newRig compiles the programs into dir.
-func newRig(ctx context.Context, dir string) (*rig, error) {
+// newRig returns a rig that keeps its files in dir.
+func newRig(dir string) (*rig, error) {
 	r := &rig{dir: dir, cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem")}
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", dir+"/",
-		module+"cmd/gateway", module+"cmd/devcloud", module+"bench/floor")
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build: %w\n%s", err, out)
-	}
 	pool, err := writeCertificate(r.cert, r.key)
 	if err != nil {
 		return nil, err
 	}
 	r.tls = &tls.Config{RootCAs: pool, ServerName: "localhost", MinVersion: tls.VersionTLS13}
 	return r, nil
+}
+
+// program returns the path of the program in a package, which it compiles once.
+func (r *rig) program(ctx context.Context, pkg string) (file string, err error) {
+	file = filepath.Join(r.dir, path.Base(pkg))
+	if _, err := os.Stat(file); err == nil {
+		return file, nil
+	}
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", file, module+pkg).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w\n%s", pkg, err, out)
+	}
+	return file, nil
 }
 
 // close stops all processes.
@@ -80,6 +88,10 @@ func (r *rig) close() {
 
 // startFloor starts the floor. Only statements need a database.
 func (r *rig) startFloor(ctx context.Context, statements bool, clients int) (*target, error) {
+	program, err := r.program(ctx, "bench/floor")
+	if err != nil {
+		return nil, err
+	}
 	t := &target{engine: floor, tls: r.tls}
 	args := []string{"-cert", r.cert, "-key", r.key, "-cost", bcryptCost}
 	if statements {
@@ -92,12 +104,16 @@ func (r *rig) startFloor(ctx context.Context, statements bool, clients int) (*ta
 	for i := range clients {
 		t.clients = append(t.clients, &client{number: i})
 	}
-	return t, r.serve(t, exec.CommandContext(ctx, filepath.Join(r.dir, floor), args...))
+	return t, r.serve(t, exec.CommandContext(ctx, program, args...))
 }
 
 // startGateway starts a gateway with an empty database, and signs clients up. extra
 // are further settings.
 func (r *rig) startGateway(ctx context.Context, engine string, nextcloud bool, clients int, extra ...string) (*target, error) {
+	program, err := r.program(ctx, "cmd/gateway")
+	if err != nil {
+		return nil, err
+	}
 	data, err := os.MkdirTemp(r.dir, "data-")
 	if err != nil {
 		return nil, err
@@ -111,7 +127,7 @@ func (r *rig) startGateway(ctx context.Context, engine string, nextcloud bool, c
 	}
 	t := &target{engine: engine, tls: r.tls}
 	gateway := func(command ...string) *exec.Cmd {
-		cmd := exec.CommandContext(ctx, filepath.Join(r.dir, "gateway"), command...)
+		cmd := exec.CommandContext(ctx, program, command...)
 		cmd.Dir, cmd.Env = data, append(settings, extra...)
 		return cmd
 	}
@@ -140,7 +156,11 @@ func (r *rig) startGateway(ctx context.Context, engine string, nextcloud bool, c
 
 // startDevcloud starts a Nextcloud and returns the gateway's settings for it.
 func (r *rig) startDevcloud(ctx context.Context) (settings []string, err error) {
-	cmd := exec.CommandContext(ctx, filepath.Join(r.dir, "devcloud"))
+	program, err := r.program(ctx, "cmd/devcloud")
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, program)
 	cmd.Dir = r.dir // ignore the project's .env
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -181,7 +201,7 @@ func (r *rig) serve(t *target, cmd *exec.Cmd) error {
 			t.address = found[1]
 		}
 	}
-	go io.Copy(io.Discard, stderr) // until it ends
+	go func() { _, _ = io.Copy(io.Discard, stderr) }() // until it ends
 	t.idle, err = residentMB(t.pid)
 	return err
 }
