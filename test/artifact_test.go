@@ -50,7 +50,7 @@ func inspect(folder, pkg, goarch string) (artifact, error) {
 		return a, err
 	}
 	if file.Mode().Perm()&0o555 != 0o555 {
-		return a, fmt.Errorf("bootstrap has the mode %v, and not everybody may run it", file.Mode())
+		return a, fmt.Errorf("bootstrap has the mode %v, so not every user may run it", file.Mode())
 	}
 	a.Size = file.Size()
 	if err := runs(path, goarch); err != nil {
@@ -142,7 +142,7 @@ func TestArtifact_RefusesWhatLambdaCannotRun(t *testing.T) {
 	}
 	good := build(t, "amd64")
 	if a, err := inspect(good, hello, "amd64"); err != nil || a.Size < 1<<20 || a.Zipped >= a.Size || a.Go == "" {
-		t.Errorf("a good one: %+v, %v", a, err)
+		t.Errorf("a valid artifact: got %+v, %v", a, err)
 	}
 	copied := func(t *testing.T, mode os.FileMode, beside string) string {
 		t.Helper()
@@ -179,7 +179,7 @@ func TestArtifact_RefusesWhatLambdaCannotRun(t *testing.T) {
 		{"with the repository around it", "holds .env", copied(t, 0o755, ".env"), hello, "amd64"},
 	} {
 		if _, err := inspect(test.folder, test.pkg, test.goarch); err == nil || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("an artifact %s: %v, want %q", test.name, err, test.want)
+			t.Errorf("an artifact %s: got %v, want %q", test.name, err, test.want)
 		}
 	}
 }

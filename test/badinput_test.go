@@ -33,7 +33,7 @@ func TestBadInput_ChangesNothing(t *testing.T) {
 			play(t, g, acceptance()[:2], saved) // register, log in
 			before := rows(t, db(), settled)
 			if len(before) < 4 {
-				t.Fatalf("only %d rows to compare: %v", len(before), before)
+				t.Fatalf("got %d rows to compare, want more: %v", len(before), before)
 			}
 			play(t, g, badInput("Authorization: Bearer ${access}"), saved)
 			if diff := cmp.Diff(before, rows(t, db(), settled)); diff != "" {
@@ -63,8 +63,8 @@ var engines = map[string]func(t *testing.T, dir string) (env []string, db func()
 	},
 }
 
-// The audit trail: all of it, and without what changes independently, which is the places
-// in the chain, and failed logins, which are both bad input and events.
+// The tables of the audit trail: all of it, and without failed logins, which are bad input
+// and events at once, and without places in the chain, which change independently.
 var (
 	whole   = []string{"audit_events", "audit_chain"}
 	settled = "(SELECT id, at, event, user_id, actor_id, login_id, address, device, correlation_id, detail FROM audit_events WHERE event <> 'login_failed') AS audit_events"

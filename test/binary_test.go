@@ -116,7 +116,7 @@ func launch(tb testing.TB, cmd *exec.Cmd, certificate string) *process {
 			tb.Error("the gateway has a data race")
 		}
 		if tb.Failed() {
-			tb.Logf("the gateway said:\n%s\n%s", p.stderr, p.stdout)
+			tb.Logf("the gateway printed:\n%s\n%s", p.stderr, p.stdout)
 		}
 	})
 	select {

@@ -12,7 +12,7 @@ import (
 // playCheck runs scripts/NAME in a new folder. The python3 there creates a venv with a pip
 // that runs the given shell lines, and the go only prints its arguments. playCheck returns
 // the output and the exit code.
-func playCheck(t *testing.T, name, python, pip string) (said string, code int) {
+func playCheck(t *testing.T, name, python, pip string) (output string, code int) {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -53,20 +53,20 @@ func TestChecks_PassWithoutTheirPrograms(t *testing.T) {
 			name, python, pip, want string
 			code                    int
 		}{
-			{"no address", python, pip("ERROR: No matching distribution found for arrow==1.4.0"), outage, 0},
-			{"nobody there", python, pip("WARNING: Retrying (Retry(total=0)) after connection broken by NewConnectionError"), outage, 0},
-			{"an index in trouble", python, pip("ERROR: HTTP error 503 while getting https://example.org/arrow.whl"), outage, 0},
-			{"a line that breaks", python, pip("pip._vendor.urllib3.exceptions.ReadTimeoutError: Read timed out."), outage, 0},
+			{"a failed name lookup", python, pip("ERROR: No matching distribution found for arrow==1.4.0"), outage, 0},
+			{"a refused connection", python, pip("WARNING: Retrying (Retry(total=0)) after connection broken by NewConnectionError"), outage, 0},
+			{"an index that fails", python, pip("ERROR: HTTP error 503 while getting https://example.org/arrow.whl"), outage, 0},
+			{"a timeout", python, pip("pip._vendor.urllib3.exceptions.ReadTimeoutError: Read timed out."), outage, 0},
 			{"no Python", "exit 1", "", leftOut + "it needs Python 3.10 or newer\n", 0},
 			{"no venv", `[ "$1" = -c ]`, "", leftOut + "python3 -m venv fails" + log, 0},
-			{"another package", python, pip("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE."),
+			{"a package with another hash", python, pip("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE."),
 				"ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.\n", 1},
-			{"one that does not build", python, pip("ERROR: Failed building wheel for ruamel"), "ERROR: Failed building wheel for ruamel\n", 1},
+			{"a package that does not build", python, pip("ERROR: Failed building wheel for ruamel"), "ERROR: Failed building wheel for ruamel\n", 1},
 		} {
 			t.Run(check+", "+tt.name, func(t *testing.T) {
 				t.Parallel()
-				if said, code := playCheck(t, check, tt.python, tt.pip); said != tt.want || code != tt.code {
-					t.Errorf("said %q and exited with %d, want %q and %d", said, code, tt.want, tt.code)
+				if got, code := playCheck(t, check, tt.python, tt.pip); got != tt.want || code != tt.code {
+					t.Errorf("got %q and exit code %d, want %q and %d", got, code, tt.want, tt.code)
 				}
 			})
 		}
@@ -75,12 +75,12 @@ func TestChecks_PassWithoutTheirPrograms(t *testing.T) {
 		"sam-check": "sam validate --lint --config-env prod\nsam build\ngo test -tags sam",
 		"tls-check": "go test -tags sslyze",
 	} {
-		t.Run(check+", there is one", func(t *testing.T) {
+		t.Run(check+", with an index", func(t *testing.T) {
 			t.Parallel()
-			said, code := playCheck(t, check, python,
+			got, code := playCheck(t, check, python,
 				`mkdir -p build/sam/bin; printf '#!/bin/sh\necho sam "$@"\n' > build/sam/bin/sam; chmod +x build/sam/bin/sam`)
-			if code != 0 || !strings.HasPrefix(said, want) {
-				t.Errorf("said %q and exited with %d, want %q", said, code, want)
+			if code != 0 || !strings.HasPrefix(got, want) {
+				t.Errorf("got %q and exit code %d, want %q and 0", got, code, want)
 			}
 		})
 	}
@@ -98,11 +98,11 @@ func TestChecks_WithoutNpm(t *testing.T) {
 		name, node, npm, want string
 		code                  int
 	}{
-		{"no address", "", "echo 'npm error code ENOTFOUND'; exit 1", outage, 69},
-		{"nobody there", "", "echo 'npm error code ECONNREFUSED'; exit 1", outage, 69},
-		{"a line that breaks", "", "echo 'npm error code ETIMEDOUT'; exit 1", outage, 69},
+		{"a failed name lookup", "", "echo 'npm error code ENOTFOUND'; exit 1", outage, 69},
+		{"a refused connection", "", "echo 'npm error code ECONNREFUSED'; exit 1", outage, 69},
+		{"a timeout", "", "echo 'npm error code ETIMEDOUT'; exit 1", outage, 69},
 		{"an old Node.js", "exit 1", "", "it needs Node.js 20 or newer with npm\n", 69},
-		{"another package", "", "echo 'npm error code EINTEGRITY'; exit 1", "npm error code EINTEGRITY\n", 1},
+		{"a package with another hash", "", "echo 'npm error code EINTEGRITY'; exit 1", "npm error code EINTEGRITY\n", 1},
 		{"installed", "", installed, "", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -120,18 +120,18 @@ func TestChecks_WithoutNpm(t *testing.T) {
 				cmd.Env = env
 				out, _ := cmd.CombinedOutput()
 				if code := cmd.ProcessState.ExitCode(); string(out) != tt.want || code != tt.code {
-					t.Errorf("said %q and exited with %d, want %q and %d", out, code, tt.want, tt.code)
+					t.Errorf("got %q and exit code %d, want %q and %d", out, code, tt.want, tt.code)
 				}
 			}
 			if tt.code != 0 {
 				return
 			}
 			if calls, err := os.ReadFile(filepath.Join(dir, "calls")); string(calls) != "once\n" {
-				t.Errorf("npm was called %q, %v", calls, err)
+				t.Errorf("npm was called %q, want once; %v", calls, err)
 			}
 			for name, want := range map[string]bool{"example.ts": true, "node_modules/example.go": false} {
 				if _, err := os.Stat(filepath.Join(dir, "build/it", name)); (err == nil) != want {
-					t.Errorf("%s: %v", name, err)
+					t.Errorf("%s: got %v, want it to exist: %t", name, err, want)
 				}
 			}
 		})

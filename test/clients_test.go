@@ -95,7 +95,7 @@ func TestClients_Examples(t *testing.T) {
 			t.Parallel()
 			got, want := playClient(t, language)
 			if want == "" || !strings.HasSuffix(got, want) {
-				t.Errorf("it prints\n%s\nand the page shows\n%s", got, want)
+				t.Errorf("the example prints\n%s\nwant, as on the page,\n%s", got, want)
 			}
 			t.Log("\n" + want)
 		})

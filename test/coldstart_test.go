@@ -43,10 +43,10 @@ const (
 
 const (
 	sizeRuns     = 3   // of each function, to measure memory
-	coldRuns     = 40  // of each function, in turns, to measure time
-	warmRuns     = 10  // of the cold runs, those that continue
+	coldRuns     = 40  // of each function, alternating, to measure time
+	warmRuns     = 10  // cold runs that continue
 	warmRequests = 100 // of each run that continues
-	attempts     = 3   // before a busy machine's result is believed
+	attempts     = 3   // until one meets every budget, because other load may slow one down
 	mega         = 1e6
 )
 
@@ -173,7 +173,7 @@ func (m *series) run(t *testing.T, more int) {
 		answer, err := p.Invoke(t.Context(), event)
 		took := time.Since(start)
 		if want := fmt.Sprintf(`"statusCode":%d`, m.status); err != nil || m.status != 0 && !bytes.Contains(answer, []byte(want)) {
-			t.Fatalf("%s answers %s, %v; want %s", m.name, answer, err, want)
+			t.Fatalf("%s responds with %s, %v; want %s", m.name, answer, err, want)
 		}
 		if i == 0 {
 			m.first = append(m.first, took)
@@ -301,7 +301,7 @@ func peak(t *testing.T, pid int) float64 {
 	_, after, _ := strings.Cut(string(text), "VmHWM:")
 	var kB float64
 	if _, err := fmt.Sscan(after, &kB); err != nil {
-		t.Fatalf("no peak in %s", text)
+		t.Fatalf("got no peak memory in %s", text)
 	}
 	return kB * 1024 / mega
 }

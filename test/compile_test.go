@@ -58,24 +58,24 @@ func TestCompile_AnnouncesLongBuilds(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil || stdout.Len() > 0 {
-		t.Fatalf("%v, %q, %q", err, &stdout, &stderr)
+		t.Fatalf("got %v, %q and %q, want success and nothing on stdout", err, &stdout, &stderr)
 	}
 	want := regexp.MustCompile(`^Compiling 30 packages\. The first time this takes some minutes .*\nCompiled in \d+ seconds\.\n$`)
 	if !want.MatchString(stderr.String()) {
-		t.Errorf("got %q", &stderr)
+		t.Errorf("got %q, want the announcement and the duration", &stderr)
 	}
 
 	cmd = run("compile", "build/gateway", "./cmd/gateway")
 	cmd.Env = append(cmd.Env, "PACKAGES=3")
 	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
-		t.Errorf("with little to do: %v, %q", err, out)
+		t.Errorf("with 3 packages: got %v, %q, want no output", err, out)
 	}
 
 	cmd = run("compile", "build/gateway", "./cmd/gateway")
 	cmd.Env = append(cmd.Env, "BROKEN=1")
 	out, err := cmd.CombinedOutput()
 	if err == nil || cmd.ProcessState.ExitCode() != 3 || !strings.HasSuffix(string(out), "\nmain.go:1:1: no such thing\n") {
-		t.Errorf("with a mistake: %v, %q", err, out)
+		t.Errorf("with a compile error: got %v, %q, want exit code 3 and the error", err, out)
 	}
 }
 
@@ -106,14 +106,14 @@ func TestCompile_PrintsProgressLines(t *testing.T) {
 		}
 	}
 	if err := cmd.Wait(); err != nil || !shown {
-		t.Errorf("%v; shown: %v", err, shown)
+		t.Errorf("got %v, and the progress was printed: %t", err, shown)
 	}
 }
 
 func TestRun_CompilesOnlyOutdatedBinaries(t *testing.T) {
 	t.Parallel()
 	dir, run := compileDir(t)
-	told := func() string {
+	progress := func() string {
 		t.Helper()
 		cmd := run("run", "--devcloud", "serve", "--recheck-nextcloud")
 		var stdout, stderr bytes.Buffer
@@ -127,14 +127,14 @@ func TestRun_CompilesOnlyOutdatedBinaries(t *testing.T) {
 		}
 		return stderr.String()
 	}
-	if told() == "" {
+	if progress() == "" {
 		t.Error("the first run compiled nothing")
 	}
-	if got := told(); got != "" {
+	if got := progress(); got != "" {
 		t.Errorf("the second run compiled again: %s", got)
 	}
 	writeExecutable(t, filepath.Join(dir, "cmd", "main.go"), "package main")
-	if told() == "" {
+	if progress() == "" {
 		t.Error("a change was not compiled")
 	}
 
@@ -142,11 +142,11 @@ func TestRun_CompilesOnlyOutdatedBinaries(t *testing.T) {
 	cmd.Env = append(cmd.Env, "GATEWAY_BINARY="+filepath.Join(dir, "build", "gateway"), "BROKEN=1")
 	writeExecutable(t, filepath.Join(dir, "cmd", "main.go"), "package other")
 	if out, err := cmd.CombinedOutput(); err != nil || string(out) != strconv.Itoa(cmd.Process.Pid)+" version\n" {
-		t.Errorf("with a binary at hand: %v, %q", err, out)
+		t.Errorf("with GATEWAY_BINARY: got %v, %q", err, out)
 	}
 	cmd = run("run", "version")
 	cmd.Env = append(cmd.Env, "GATEWAY_BINARY=/nowhere")
 	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "GATEWAY_BINARY is /nowhere") {
-		t.Errorf("without it: %v, %q", err, out)
+		t.Errorf("with a missing GATEWAY_BINARY: got %v, %q", err, out)
 	}
 }

@@ -57,7 +57,7 @@ func TestCompose_UsesOnlyDocumentedVariables(t *testing.T) {
 	_, explained := example(t)
 	for name := range taken(t) {
 		if !slices.Contains(explained, name) {
-			t.Errorf("docker-compose.yml takes %s, which .env.example does not explain", name)
+			t.Errorf("docker-compose.yml uses %s, which .env.example does not explain", name)
 		}
 	}
 }
@@ -72,14 +72,14 @@ func TestCompose_ReportsMissingSecrets(t *testing.T) {
 		}
 		optional := name == keyring.DataVariable // older installations have none
 		if !optional && !strings.HasPrefix(how, ":?set it in .env; openssl rand ") {
-			t.Errorf("${%s%s}: a secret has no default", name, how)
+			t.Errorf("${%s%s}: want an error message, because a secret has no default", name, how)
 		}
 		value, ok := set[name]
 		if !ok {
-			t.Errorf("%s is commented out in .env.example, and docker-compose.yml needs it", name)
+			t.Errorf(".env.example does not set %s, which docker-compose.yml requires", name)
 		}
 		if value != "" && name != keyring.Variable && !optional {
-			t.Errorf("%s has a value in .env.example, and nothing refuses it", name)
+			t.Errorf(".env.example sets %s to a value that nothing rejects", name)
 		}
 	}
 }
@@ -92,7 +92,7 @@ func TestEnvExample_PlaceholderIsRejected(t *testing.T) {
 	setting.Of[keyring.Settings](env)
 	for _, name := range []string{keyring.Variable, keyring.DataVariable} {
 		if err := env.Err(); err == nil || !strings.Contains(err.Error(), name+" is the placeholder") {
-			t.Errorf("%s=%s: %v, want that it is a placeholder", name, set[name], err)
+			t.Errorf("%s=%s: got %v, want that it is a placeholder", name, set[name], err)
 		}
 	}
 }
@@ -103,19 +103,19 @@ func TestCompose_MountsFilesNamedInTheExample(t *testing.T) {
 	t.Parallel()
 	files := regexp.MustCompile(`(?m)^#[A-Z_]+_FILE=(.*)$`).FindAllStringSubmatch(read(t, ".env.example"), -1)
 	if len(files) < 6 {
-		t.Fatalf("only %d files in .env.example", len(files))
+		t.Fatalf("got %d files in .env.example, want at least 6", len(files))
 	}
 	for _, file := range files {
 		if !strings.HasPrefix(file[1], "secrets/") {
-			t.Errorf(".env.example names %s, which is not in secrets/", file[1])
+			t.Errorf(".env.example names %s, want a file in secrets/", file[1])
 		}
 	}
 	if !slices.Contains(compose(t).Services["gateway"].Volumes, "./secrets:/secrets:ro") {
-		t.Error("docker-compose.yml does not mount secrets/ where the gateway looks for it")
+		t.Error("docker-compose.yml does not mount secrets/ at /secrets")
 	}
 	_, last, _ := strings.Cut(read(t, "Dockerfile"), "FROM scratch")
 	if strings.Contains(last, "WORKDIR") {
-		t.Error("the gateway does not begin at / in its container")
+		t.Error("the image sets a working directory, want /")
 	}
 }
 
@@ -130,7 +130,7 @@ func TestCompose_HasHealthChecks(t *testing.T) {
 				awaited[on] = true
 			case "service_healthy":
 				if !all[on].checked() {
-					t.Errorf("%s waits for the health of %s, which has no check", name, on)
+					t.Errorf("%s waits until %s is healthy, which has no health check", name, on)
 				}
 			default:
 				t.Errorf("%s depends on %s with the condition %q", name, on, how.Condition)
@@ -140,7 +140,7 @@ func TestCompose_HasHealthChecks(t *testing.T) {
 	for name, s := range all {
 		oneShot := s.Restart == "no" && awaited[name]
 		if oneShot == s.checked() {
-			t.Errorf("%s has a health check: %v, ends by itself and is waited for: %v; want one of the two",
+			t.Errorf("%s has a health check: %t, is a job that a service waits for: %t; want one of the two",
 				name, s.checked(), oneShot)
 		}
 	}
@@ -154,7 +154,7 @@ func TestCompose_PinsImages(t *testing.T) {
 	pinned := regexp.MustCompile(`^[a-z/]+:v?[0-9]+(\.[0-9]+)*(-[a-z]+)?$`)
 	for name, s := range compose(t).Services {
 		if s.Build.Context == "" && !pinned.MatchString(s.Image) {
-			t.Errorf("%s runs %q, which is no image of one version", name, s.Image)
+			t.Errorf("%s runs %q, want an image with a version", name, s.Image)
 		}
 	}
 }
@@ -165,18 +165,18 @@ func TestCompose_RunsASupportedNextcloud(t *testing.T) {
 	t.Parallel()
 	want := fmt.Sprintf("nextcloud:%d-apache", ocs.NewestVersion)
 	if got := compose(t).Services["nextcloud"].Image; got != want {
-		t.Errorf("docker-compose.yml runs %s, want the newest that is supported: %s", got, want)
+		t.Errorf("docker-compose.yml runs %s, want the newest supported version %s", got, want)
 	}
 	versions := regexp.MustCompile(`Nextcloud (\d+) to (\d+)`)
 	supported := fmt.Sprintf("Nextcloud %d to %d", ocs.OldestVersion, ocs.NewestVersion)
 	for _, name := range []string{"docs/configuration.md", "docs/nextcloud.md"} {
 		found := versions.FindAllString(read(t, name), -1)
 		if len(found) == 0 {
-			t.Errorf("%s does not tell which versions are supported", name)
+			t.Errorf("%s does not name the supported versions", name)
 		}
-		for _, told := range found {
-			if told != supported {
-				t.Errorf("%s tells %s, supported is %s", name, told, supported)
+		for _, got := range found {
+			if got != supported {
+				t.Errorf("%s says %s, want %s", name, got, supported)
 			}
 		}
 	}
@@ -220,7 +220,7 @@ func TestDockerfile_ImageHoldsOnlyTheBinary(t *testing.T) {
 	}
 	version := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(read(t, "go.mod"))[1]
 	if got := text[first[0]:first[1]]; !strings.Contains(got, " golang:"+version+"-") {
-		t.Errorf("it is built by %q, and go.mod wants Go %s", got, version)
+		t.Errorf("the first stage is %q, want Go %s, as in go.mod", got, version)
 	}
 	for _, want := range []string{
 		"\nUSER 65532:65532\n", "\nVOLUME /data\n", `CMD ["/gateway", "healthcheck"]`, "\nEXPOSE 8443 8000\n",
@@ -235,7 +235,7 @@ func TestDockerignore_IncludesTheSources(t *testing.T) {
 	t.Parallel()
 	ignore := strings.Split(read(t, ".dockerignore"), "\n")
 	if !slices.Contains(ignore, "*") {
-		t.Fatal(".dockerignore does not begin by letting nothing in")
+		t.Fatal(".dockerignore does not begin by excluding everything")
 	}
 	root, err := filepath.Abs("..")
 	if err != nil {
@@ -250,7 +250,7 @@ func TestDockerignore_IncludesTheSources(t *testing.T) {
 	}
 	dirs := strings.Fields(string(out))
 	if len(dirs) == 0 {
-		t.Fatal("the binary is built from nothing")
+		t.Fatal("got no source files of the binary")
 	}
 	for _, dir := range dirs {
 		rel, err := filepath.Rel(root, dir)
@@ -259,7 +259,7 @@ func TestDockerignore_IncludesTheSources(t *testing.T) {
 		}
 		top, _, _ := strings.Cut(rel, "/")
 		if !slices.Contains(ignore, "!"+top) || slices.Contains(strings.Split(rel, "/"), "testdata") {
-			t.Errorf(".dockerignore keeps %s out, which the binary is built from", rel)
+			t.Errorf(".dockerignore excludes %s, which the binary needs", rel)
 		}
 	}
 }

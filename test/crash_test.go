@@ -31,7 +31,7 @@ func TestKill_LosesNoAcknowledgedWrite(t *testing.T) {
 	}
 }
 
-// written holds the writes that were confirmed to a client.
+// written holds the writes that the gateway confirmed to a client.
 type written struct {
 	email    string
 	access   string
@@ -56,7 +56,7 @@ func killWhileWriting(t *testing.T, dir string, env []string, round int) {
 	select {
 	case <-reached:
 	case <-gaveUp:
-		t.Fatal("every client was refused before the kill")
+		t.Fatal("all clients stopped before the kill")
 	}
 	p.kill() // while the others are writing
 	<-gaveUp
@@ -66,7 +66,7 @@ func killWhileWriting(t *testing.T, dir string, env []string, round int) {
 		verify(t, p, &clients[i])
 	}
 	if code := p.stop(t); code != 0 {
-		t.Errorf("SIGTERM ended the gateway with %d", code)
+		t.Errorf("after SIGTERM the gateway exited with %d, want 0", code)
 	}
 }
 
@@ -134,19 +134,19 @@ func verify(t *testing.T, p *process, w *written) {
 	}
 	login := fmt.Sprintf(`{"email":%q,"password":"correct horse battery staple"}`, w.email)
 	if !call(p, "POST", "/api/auth/login", "", login, nil) {
-		t.Errorf("%s was registered, and cannot log in", w.email)
+		t.Errorf("%s registered, and cannot log in", w.email)
 	}
 	if w.access == "" {
 		return
 	}
 	for _, at := range w.sessions {
 		if !call(p, "GET", at, w.access, "", nil) {
-			t.Errorf("%s of %s was answered, and is lost", at, w.email)
+			t.Errorf("%s of %s was confirmed and is lost", at, w.email)
 		}
 	}
 	var first struct{ Title string }
 	if w.title != "" && (!call(p, "GET", w.sessions[0], w.access, "", &first) || first.Title != w.title) {
-		t.Errorf("the title of %s is %q, the answered change says %q", w.sessions[0], first.Title, w.title)
+		t.Errorf("session %s has the title %q, want the confirmed %q", w.sessions[0], first.Title, w.title)
 	}
 	if !call(p, "POST", "/api/auth/refresh", "", fmt.Sprintf(`{"refresh_token":%q}`, w.refresh), nil) {
 		t.Errorf("the refresh token of %s does not work after the restart", w.email)

@@ -151,7 +151,7 @@ func (g *silence) compare(t *testing.T, how string, c silentCall, resp *http.Res
 	if c.name == "store a file" {
 		read := step{name: "read the file", method: "GET", path: c.path, header: c.header, status: 200}
 		if got := play(t, g.target, []step{read}, g.saved)[0]; got.Body != "" {
-			t.Errorf("%s, %s: the file holds %q", c.name, how, got.Body)
+			t.Errorf("%s, %s: the file contains %q, want nothing", c.name, how, got.Body)
 		}
 	}
 }

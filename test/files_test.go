@@ -34,7 +34,7 @@ func TestFiles_ALargeFileTakesLittleMemory(t *testing.T) {
 	used := p.peakMemory(t)
 	t.Logf("at most %d KiB of memory", used>>10)
 	if used > most {
-		t.Errorf("the gateway took %d bytes of memory", used)
+		t.Errorf("the gateway used %d bytes of memory, want at most %d", used, most)
 	}
 }
 
@@ -95,7 +95,7 @@ func measureThroughput(t *testing.T) {
 		}
 		status = http.StatusNoContent
 	}
-	t.Errorf("up and down have only %.2f of the throughput", best)
+	t.Errorf("up and down, the gateway reaches only %.2f of the direct throughput", best)
 }
 
 // A relay is a file in transit. The sender waits halfway until some of it has arrived.
@@ -126,7 +126,7 @@ func (r *relay) sent(total int) {
 	select {
 	case <-r.some:
 	case <-time.After(answerTime):
-		r.t.Error("half of the file was sent, and nothing arrived")
+		r.t.Error("half of the file was sent and nothing arrived")
 		r.once.Do(func() { close(r.some) })
 	}
 }
@@ -246,7 +246,7 @@ func (p place) down(t *testing.T, came *content) time.Duration {
 		return err
 	})
 	if came.at != came.size {
-		t.Fatalf("%d bytes came", came.at)
+		t.Fatalf("received only %d bytes", came.at)
 	}
 	return took
 }
@@ -268,7 +268,7 @@ func (p place) do(t *testing.T, method string, body io.Reader, status int, take 
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != status {
-		t.Fatalf("%s %s is %s", method, p.url, resp.Status)
+		t.Fatalf("%s %s: got %s, want %d", method, p.url, resp.Status, status)
 	}
 	if err := take(resp.Body); err != nil {
 		t.Fatalf("%s %s: %v", method, p.url, err)
@@ -310,7 +310,7 @@ func (c *content) Write(p []byte) (n int, err error) {
 	for n < len(p) {
 		at, want := c.at, c.next(len(p)-n)
 		if len(want) == 0 || !bytes.Equal(p[n:n+len(want)], want) {
-			return n, fmt.Errorf("other bytes at %d", at)
+			return n, fmt.Errorf("wrong content at byte %d", at)
 		}
 		n += len(want)
 	}

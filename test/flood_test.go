@@ -71,10 +71,10 @@ func measureFlood(t *testing.T) {
 	without, _ := measure("without isolation", withoutIsolation(t), true)
 	table.Flush()
 	if ratio >= floodP99 {
-		t.Errorf("the 99th percentile grows %.1f times, want less than %d", ratio, floodP99)
+		t.Errorf("the 99th percentile grows by a factor of %.1f, want less than %d", ratio, floodP99)
 	}
 	if without < 2*p99 {
-		t.Errorf("without its isolation the gateway is as good: %v and %v", without, p99)
+		t.Errorf("without isolation the 99th percentile is %v, want at least twice the %v with it", without, p99)
 	}
 }
 
@@ -93,7 +93,7 @@ func withoutIsolation(t *testing.T) string {
 			t.Fatal(err)
 		}
 		if strings.Count(string(text), change[0]) != 1 {
-			t.Fatalf("%s has no %s to take out", file, change[0])
+			t.Fatalf("%s does not contain %s, which the test removes", file, change[0])
 		}
 		from, err := filepath.Abs(file)
 		if err != nil {
@@ -194,7 +194,7 @@ func (f *flood) judge() {
 	}
 	for _, status := range []int{http.StatusOK, http.StatusServiceUnavailable} {
 		if !f.logins.got(status) {
-			f.t.Errorf("no login was answered with %d: %v", status, f.logins.status)
+			f.t.Errorf("no login got %d: %v", status, f.logins.status)
 		}
 	}
 }
@@ -266,9 +266,9 @@ func (f *flood) getIn(longest time.Duration) {
 		status, body, err := f.post(f.t.Context(), loginAddress)
 		switch {
 		case err != nil || status != http.StatusOK && status != http.StatusServiceUnavailable:
-			f.t.Fatalf("%d %s %v", status, body, err)
+			f.t.Fatalf("log in: %d %s %v", status, body, err)
 		case time.Since(begin) > longest:
-			f.t.Errorf("%v after the flood left a login got %d; one takes %v", time.Since(begin), status, f.hash)
+			f.t.Errorf("%v after the flood a login got %d; one login takes %v", time.Since(begin), status, f.hash)
 			return
 		case status == http.StatusOK:
 			return

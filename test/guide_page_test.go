@@ -66,7 +66,7 @@ func blocks(tb testing.TB, name, page string) (all []block) {
 		case (lang == "json" || lang == "text") && follow:
 			all[len(all)-1].lang, all[len(all)-1].output = lang, text
 		case slices.Contains([]string{"bash", "shell", "console", "shell-session"}, lang):
-			tb.Errorf("%s:%d: commands are fenced as sh, not as %s", name, begin, lang)
+			tb.Errorf("%s:%d: commands are fenced as %s, want sh", name, begin, lang)
 		case lang == "":
 			bare = append(bare, begin)
 		}
@@ -83,13 +83,13 @@ func (b *block) direct(tb testing.TB, name string, line int, word, value string)
 	tb.Helper()
 	if word == "not run" {
 		if b.notRun = value; !slices.Contains(notRunReasons, value) {
-			tb.Errorf("%s:%d: %q is no reason not to run a block; reasons are %q", name, line, value, notRunReasons)
+			tb.Errorf("%s:%d: %q is not a reason to exclude a block; the reasons are %q", name, line, value, notRunReasons)
 		}
 		return
 	}
 	var err error
 	if b.exit, err = strconv.Atoi(value); err != nil {
-		tb.Errorf("%s:%d: %q is no exit status", name, line, value)
+		tb.Errorf("%s:%d: %q is not an exit status", name, line, value)
 	}
 }
 
@@ -175,7 +175,7 @@ func TestBlock_Matches(t *testing.T) {
 		{"a time that is not there", "json", `{"last_login":"2026-11-24T09:00:01.5Z"}`, `{"last_login":null}`, false},
 	} {
 		if got := (block{lang: test.lang, output: test.shown}).matches(test.got); got != test.want {
-			t.Errorf("%s: %t, want %t", test.name, got, test.want)
+			t.Errorf("%s: got %t, want %t", test.name, got, test.want)
 		}
 	}
 }

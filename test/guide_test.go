@@ -132,7 +132,7 @@ func TestGuides_CoverEveryPage(t *testing.T) {
 	played := runElsewhere()
 	for _, g := range guides() {
 		if played[g.page] != "" {
-			t.Errorf("%s is run twice", g.page)
+			t.Errorf("%s is listed twice", g.page)
 		}
 		played[g.page] = "TestGuides"
 	}
@@ -146,12 +146,12 @@ func TestGuides_CoverEveryPage(t *testing.T) {
 		case quiet == (played[page] != ""):
 			t.Errorf("%s must be either in guides, in runElsewhere or in withoutCommands", page)
 		case quiet == has:
-			t.Errorf("%s has commands: %t", page, has)
+			t.Errorf("%s is in the wrong list: it has commands: %t", page, has)
 		}
 		delete(played, page)
 	}
 	for page := range played {
-		t.Errorf("%s is no page", page)
+		t.Errorf("%s is not a page of the project", page)
 	}
 }
 
@@ -352,7 +352,7 @@ func (g guide) compare(t *testing.T, all []block, outputs []string, err error) {
 		}
 	}
 	if ran == 0 {
-		t.Errorf("%s: none of its commands can be run", g.page)
+		t.Errorf("%s: no block of commands ran", g.page)
 	}
 	t.Logf("%s: %d blocks of commands ran, left out: %v", g.page, len(outputs), left)
 }

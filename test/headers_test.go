@@ -107,7 +107,7 @@ func covers(t *testing.T, seen map[string]int, kinds ...string) {
 	t.Helper()
 	for _, kind := range kinds {
 		if seen[kind] == 0 {
-			t.Errorf("no answer was a %s, so nothing is known of those; there were %v", kind, seen)
+			t.Errorf("got no response of the kind %s, so the test proves nothing about it; got %v", kind, seen)
 		}
 	}
 }
@@ -198,15 +198,15 @@ func hold(t *testing.T, way http.RoundTripper, method, path string, seen map[str
 		delete(want, "Content-Security-Policy")
 		policy := resp.Header.Get("Content-Security-Policy")
 		if !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "frame-ancestors 'none'") || strings.Contains(policy, "unsafe") {
-			t.Errorf("the policy of the page is %q", policy)
+			t.Errorf("the page has the content security policy %q", policy)
 		}
 	}
 	for name, value := range want {
 		if got := strings.Join(resp.Header.Values(name), ", "); got != value {
-			t.Errorf("%s %s is %d with %s %q, want %q", method, path, resp.StatusCode, name, got, value)
+			t.Errorf("%s %s: got %d with %s %q, want %q", method, path, resp.StatusCode, name, got, value)
 		}
 	}
 	if resp.Header.Get("X-Correlation-ID") == "" {
-		t.Errorf("%s %s is %d without X-Correlation-ID", method, path, resp.StatusCode)
+		t.Errorf("%s %s: got %d without X-Correlation-ID", method, path, resp.StatusCode)
 	}
 }

@@ -95,7 +95,7 @@ func (l *load) client(ctx context.Context, i int, p pair) {
 	for n := i; ctx.Err() == nil; n++ {
 		l.everywhere(p.Access)
 		if !call(l.servers[n%len(l.servers)], "POST", "/api/auth/refresh", "", fmt.Sprintf(`{"refresh_token":%q}`, p.Refresh), &p) {
-			l.t.Error("a refresh token is refused")
+			l.t.Error("a refresh failed")
 			return
 		}
 		l.rounds[i].Add(1)
@@ -107,11 +107,11 @@ func (l *load) everywhere(access string) {
 	l.t.Helper()
 	for n, s := range l.servers {
 		if !call(s, "GET", "/api/users/me", access, "", nil) {
-			l.t.Errorf("server %d refuses a token of the key %s", n, kid(l.t, access))
+			l.t.Errorf("server %d rejects a token of the key %s", n, kid(l.t, access))
 		}
 	}
 	if !l.check.takes(l.t, access) {
-		l.t.Errorf("the verifier refuses a token of the key %s", kid(l.t, access))
+		l.t.Errorf("the verifier rejects a token of the key %s", kid(l.t, access))
 	}
 }
 
@@ -142,16 +142,16 @@ func until(t *testing.T, what string, done func() bool) {
 		select {
 		case <-time.After(20 * time.Millisecond):
 		case <-deadline:
-			t.Fatalf("in vain: %s", what)
+			t.Fatalf("after %v this has not happened: %s", answerTime, what)
 		}
 	}
 }
 
-// reread signals the servers in told to read the keys again, and waits until all servers
-// sign with the key of that ID.
-func (l *load) reread(p pair, id string, told ...*process) pair {
+// reread signals the given servers to read the keys again, and waits until all servers of
+// the load sign with the key of that ID.
+func (l *load) reread(p pair, id string, signaled ...*process) pair {
 	l.t.Helper()
-	for _, s := range told {
+	for _, s := range signaled {
 		if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 			l.t.Fatal(err)
 		}
@@ -159,7 +159,7 @@ func (l *load) reread(p pair, id string, told ...*process) pair {
 	for n, s := range l.servers {
 		until(l.t, fmt.Sprintf("server %d signs with %s", n, id), func() bool {
 			if !call(s, "POST", "/api/auth/refresh", "", fmt.Sprintf(`{"refresh_token":%q}`, p.Refresh), &p) {
-				l.t.Fatal("a refresh token is refused")
+				l.t.Fatal("a refresh failed")
 			}
 			return kid(l.t, p.Access) == id
 		})
@@ -194,14 +194,14 @@ func TestKeys_RotationIsInvisibleToClients(t *testing.T) {
 	states := k.states(t, "signing key")
 	second := states["next"]
 	if states["signs"] != first || second == "" || len(states) != 2 {
-		t.Fatalf("the first step, twice, left %v", states)
+		t.Fatalf("after the first step, twice, got %v", states)
 	}
 	until(t, "the next key is published", func() bool {
 		_, body := get(t, b.client, b.https+"/.well-known/jwks.json")
 		return strings.Contains(body, second)
 	})
 	if !call(a, "POST", "/api/auth/refresh", "", fmt.Sprintf(`{"refresh_token":%q}`, p.Refresh), &p) || kid(t, p.Access) != first {
-		t.Errorf("%s signs before its time", kid(t, p.Access))
+		t.Errorf("%s signs before it is due", kid(t, p.Access))
 	}
 	between := p.Access
 	l.more()
@@ -209,28 +209,28 @@ func TestKeys_RotationIsInvisibleToClients(t *testing.T) {
 	l.check.pass(t, 59*time.Minute)
 	if out := k.run(t, "rotate"); !strings.Contains(out, "nothing to do before") || len(k.states(t, "signing key")) != 2 ||
 		k.states(t, "signing key")["next"] != second {
-		t.Errorf("the second step came too early: %s", out)
+		t.Errorf("the second step was not delayed: %s", out)
 	}
 	k.age(t, 2*time.Minute)
 	l.check.pass(t, 2*time.Minute)
 
 	k.run(t, "rotate")
 	if states := k.states(t, "signing key"); states["signs"] != second || states["previous"] != first || len(states) != 2 {
-		t.Fatalf("the second step left %v", states)
+		t.Fatalf("after the second step, got %v", states)
 	}
 	p = l.reread(p, second, a)
 	c := start(t, t.TempDir(), nil, k.env...) // between two steps
 	for _, raw := range []string{before, between, p.Access} {
 		l.everywhere(raw)
 		if !call(c, "GET", "/api/users/me", raw, "", nil) {
-			t.Errorf("a server that started now refuses a token of %s", kid(t, raw))
+			t.Errorf("a newly started server rejects a token of %s", kid(t, raw))
 		}
 	}
 	l.more()
 	k.age(t, 15*time.Minute) // the last token of the old key expires now, and has its leeway
 	l.check.pass(t, 15*time.Minute)
 	if out := k.run(t, "rotate"); !strings.Contains(out, "nothing to do before") {
-		t.Errorf("the old key is removed before its tokens end: %s", out)
+		t.Errorf("the old key was removed before its tokens expired: %s", out)
 	}
 	l.everywhere(between)
 	k.age(t, 2*time.Minute)
@@ -238,7 +238,7 @@ func TestKeys_RotationIsInvisibleToClients(t *testing.T) {
 
 	k.run(t, "rotate")
 	if states := k.states(t, "signing key"); states["signs"] != second || len(states) != 1 {
-		t.Fatalf("the last step left %v", states)
+		t.Fatalf("after the last step, got %v", states)
 	}
 	until(t, "the old key is refused", func() bool {
 		return !call(a, "GET", "/api/users/me", before, "", nil) && !call(b, "GET", "/api/users/me", before, "", nil)
@@ -246,7 +246,7 @@ func TestKeys_RotationIsInvisibleToClients(t *testing.T) {
 	l.more()
 	l.end()
 	if out := k.run(t, "rotate"); !strings.Contains(out, "signs for less than 24h") {
-		t.Errorf("another rotation began at once: %s", out)
+		t.Errorf("another rotation was not delayed: %s", out)
 	}
 
 	// A broken file is reported once, and changes nothing.
@@ -274,7 +274,7 @@ func TestKeys_RotationIsInvisibleToClients(t *testing.T) {
 		l.everywhere(p.Access)
 	}
 	if n := strings.Count(a.stdout.String(), broken); n != 1 {
-		t.Errorf("a broken file was told %d times, want once", n)
+		t.Errorf("the log reports the broken file %d times, want once", n)
 	}
 	out, _ := command(t, k.dir, "", k.env, "audit", "list", "--event", "keys_rotated", "--json")
 	for _, want := range []string{
@@ -282,7 +282,7 @@ func TestKeys_RotationIsInvisibleToClients(t *testing.T) {
 		"the signing key " + second + " signs from", "the signing key " + first + " is removed",
 	} {
 		if strings.Count(out, want) != 1 {
-			t.Errorf("the audit trail does not say once: %s\n%s", want, out)
+			t.Errorf("the audit trail has %q %d times, want once\n%s", want, strings.Count(out, want), out)
 		}
 	}
 }

@@ -20,16 +20,16 @@ import (
 
 const ofAda = `{"email":"ada@example.com","password":"correct horse battery staple"}`
 
-// What a user does who is signed in and has a file in Nextcloud.
+// The steps of a user who signs in and stores a file in Nextcloud.
 var (
 	adaSignsIn = step{name: "log in", method: "POST", path: "/api/auth/login", body: ofAda, status: 200,
 		save: map[string]string{"access": "access_token", "refresh": "refresh_token"}}
 	adaRefreshes = step{name: "refresh", method: "POST", path: "/api/auth/refresh", body: `{"refresh_token":"${refresh}"}`,
 		status: 200, save: adaSignsIn.save}
-	adaReads = step{name: "a file", method: "GET", path: "/api/files/a", header: "Authorization: Bearer ${access}", status: 200}
+	adaReads = step{name: "read a file", method: "GET", path: "/api/files/a", header: "Authorization: Bearer ${access}", status: 200}
 	adaMoves = []step{
 		{name: "register", method: "POST", path: "/api/auth/register", body: ofAda, status: 200}, adaSignsIn,
-		{name: "has storage", method: "GET", path: "/api/users/me/nextcloud", header: "Authorization: Bearer ${access}", status: 200, until: `"active"`},
+		{name: "wait for the Nextcloud account", method: "GET", path: "/api/users/me/nextcloud", header: "Authorization: Bearer ${access}", status: 200, until: `"active"`},
 		{name: "upload", method: "PUT", path: "/api/files/a", header: "Authorization: Bearer ${access}", body: "in the clear", status: 201},
 	}
 )
@@ -40,7 +40,7 @@ func dataID(t *testing.T, refresh string) string {
 	t.Helper()
 	raw, err := base64.RawURLEncoding.DecodeString(refresh)
 	if err != nil || len(raw) < 4 {
-		t.Fatalf("%q is no refresh token", refresh)
+		t.Fatalf("got %q, want a refresh token", refresh)
 	}
 	return hex.EncodeToString(raw[:4])
 }
@@ -66,7 +66,7 @@ func TestKeys_RotateTheSecret(t *testing.T) {
 	}
 	play(t, g, []step{adaRefreshes}, saved)
 	if kid(t, saved["access"]) != first {
-		t.Error("a secret signs before every process knows it")
+		t.Error("the new secret signs before every process knows it")
 	}
 	k.age(t, 31*time.Second)
 	until(t, "the new secret signs", func() bool {
@@ -74,20 +74,20 @@ func TestKeys_RotateTheSecret(t *testing.T) {
 		return kid(t, saved["access"]) == second
 	})
 	if !call(p, "GET", "/api/users/me", old, "", nil) {
-		t.Error("a token of the secret before is refused")
+		t.Error("a token of the previous secret was rejected")
 	}
 	k.age(t, 15*time.Minute)
 	if out := k.run(t, "rotate"); !strings.Contains(out, "nothing to do before") {
-		t.Errorf("the old secret is removed before its tokens end: %s", out)
+		t.Errorf("the old secret was removed before its tokens expired: %s", out)
 	}
 	k.age(t, 2*time.Minute)
 	if out := k.run(t, "rotate"); !strings.Contains(out, first+" is removed") || strings.Contains(out, "sealed") {
-		t.Errorf("the last step says %s", out)
+		t.Errorf("the last step prints %s, want that %s is removed", out, first)
 	}
-	until(t, "the old secret is refused", func() bool { return !call(p, "GET", "/api/users/me", old, "", nil) })
+	until(t, "the old secret is rejected", func() bool { return !call(p, "GET", "/api/users/me", old, "", nil) })
 	play(t, g, []step{adaRefreshes, adaReads}, saved)
 	if id := dataID(t, saved["refresh"]); id != data || len(k.states(t, "data secret")) != 1 {
-		t.Errorf("the data secret is another: %s, %v", id, k.states(t, "data secret"))
+		t.Errorf("got the data secret %s, %v; want %s", id, k.states(t, "data secret"), data)
 	}
 	verifiesAudit(t, k.dir, k.env)
 }
@@ -116,17 +116,17 @@ func TestKeys_RotateTheDataSecret(t *testing.T) {
 	})
 	k.age(t, 7*24*time.Hour)
 	if out := k.run(t, "rotate", "--data"); !strings.Contains(out, "nothing to do before") {
-		t.Errorf("the old secret is removed before its refresh tokens end: %s", out)
+		t.Errorf("the old secret was removed before its refresh tokens expired: %s", out)
 	}
 	k.age(t, 2*time.Minute)
 	if out := k.run(t, "rotate", "--data"); !strings.Contains(out, first+" is removed") || !strings.Contains(out, "sealed anew with the current secret: ") {
-		t.Errorf("the last step says %s", out)
+		t.Errorf("the last step prints %s, want that %s is removed", out, first)
 	}
 	p.stop(t)
 	g = start(t, k.dir, nil, k.env...).target() // with only the new secret
 	play(t, g, []step{adaReads, adaRefreshes, adaReads}, saved)
 	if kid(t, saved["access"]) != access || len(k.states(t, "secret")) != 1 {
-		t.Errorf("access tokens have another key: %s, want %s", kid(t, saved["access"]), access)
+		t.Errorf("access tokens have the key %s, want %s", kid(t, saved["access"]), access)
 	}
 	verifiesAudit(t, k.dir, k.env)
 }
@@ -152,17 +152,17 @@ func TestKeys_RotationSeparatesTheSecrets(t *testing.T) {
 		before := dataID(t, saved["refresh"])
 		const warning = "can forge refresh tokens"
 		if n := strings.Count(p.stdout.String(), warning); n != 1 || !strings.Contains(k.run(t, "status"), warning) {
-			t.Errorf("the log warns %d times of one secret for all, status says %s", n, k.run(t, "status"))
+			t.Errorf("the log warns %d times about the shared secret, want once; status prints %s", n, k.run(t, "status"))
 		}
 
 		if leaked {
 			if out, code := command(t, k.dir, "", k.env, "keys", "rotate", "--data", "--now"); code != 1 || !strings.Contains(out, "replaces both") {
-				t.Errorf("half of a leak is mended: %d %s", code, out)
+				t.Errorf("keys rotate --data --now: exit code %d and %s, want 1 because --now alone replaces both", code, out)
 			}
 			if out := k.run(t, "rotate", "--now"); !strings.Contains(out, "sealed anew with the current secret: ") {
-				t.Error(out)
+				t.Errorf("keys rotate --now prints %s, want that the data is sealed anew", out)
 			}
-			until(t, "refresh tokens of the leaked secret are refused", func() bool {
+			until(t, "refresh tokens of the leaked secret are rejected", func() bool {
 				return !call(p, "POST", "/api/auth/refresh", "", fmt.Sprintf(`{"refresh_token":%q}`, saved["refresh"]), nil)
 			})
 			play(t, g, []step{adaSignsIn, adaReads}, saved)
@@ -176,21 +176,21 @@ func TestKeys_RotationSeparatesTheSecrets(t *testing.T) {
 			})
 		}
 		if id := dataID(t, saved["refresh"]); (id == before) == leaked {
-			t.Errorf("leaked: %v, and the data secret is %s after %s", leaked, id, before)
+			t.Errorf("leaked %t: the data secret is %s, and was %s before", leaked, id, before)
 		}
 		set, err := keystore.In(k.dir).Read()
 		if err != nil || len(set.Secrets) != 1 || len(set.Data) != 1 || set.Secrets[0].Text == set.Data[0].Text || set.Secrets[0].Text == old {
-			t.Errorf("leaked: %v, and there are %d secrets, %d data secrets, %v", leaked, len(set.Secrets), len(set.Data), err)
+			t.Errorf("leaked %t: got %d secrets and %d data secrets, %v; want one new of each", leaked, len(set.Secrets), len(set.Data), err)
 		}
 		if status := k.run(t, "status"); strings.Contains(status, warning) {
-			t.Errorf("two secrets, and still a warning: %s", status)
+			t.Errorf("with two secrets, status still warns: %s", status)
 		}
 		verifiesAudit(t, k.dir, k.env)
 	}
 }
 
-// TestKeys_AddADataSecret goes from JWT_SECRET alone to both secrets,
-// until JWT_SECRET is used for access tokens only.
+// TestKeys_AddADataSecret adds a data secret to a gateway with only JWT_SECRET, until
+// JWT_SECRET is used for access tokens only.
 func TestKeys_AddADataSecret(t *testing.T) {
 	t.Parallel()
 	for engine, open := range engines {
@@ -206,14 +206,14 @@ func TestKeys_AddADataSecret(t *testing.T) {
 			play(t, p.target(), adaMoves, saved)
 			first := saved["refresh"]
 			if !strings.Contains(p.stdout.String(), "can forge refresh tokens") {
-				t.Error("the log does not warn of one secret for all")
+				t.Error("the log does not warn about the shared secret")
 			}
 			p.stop(t)
 
 			for line, want := range map[string]int{"serve": 1, "keys reseal": 1, "audit verify": 3} {
 				out, code := command(t, dir, "", append(slices.Clone(base), "DATA_SECRET="+data, "HTTP_ADDR=127.0.0.1:0", "HTTPS_ADDR=127.0.0.1:0"), strings.Fields(line)...)
 				if code != want || !strings.Contains(out, "add its value to DATA_PREVIOUS_SECRETS") || strings.Contains(out, jwt) {
-					t.Errorf("%s with a data secret that opens nothing: %d %s", line, code, out)
+					t.Errorf("%s with a data secret that opens nothing: exit code %d, want %d\n%s", line, code, want, out)
 				}
 			}
 
@@ -237,15 +237,15 @@ func TestKeys_AddADataSecret(t *testing.T) {
 			p = serving(both)
 			play(t, p.target(), []step{adaReads, adaRefreshes, adaReads}, saved)
 			if strings.Contains(p.stdout.String(), "can forge refresh tokens") {
-				t.Error("the log warns of two secrets")
+				t.Error("the log warns about a shared secret, and there are two")
 			}
 			verifiesAudit(t, dir, append(slices.Clone(base), both))
-			for name, raw := range map[string]string{"of before": first, "forged with JWT_SECRET": forgedRefresh(t, jwt, saved["refresh"])} {
+			for name, raw := range map[string]string{"the old": first, "a forged": forgedRefresh(t, jwt, saved["refresh"])} {
 				if call(p, "POST", "/api/auth/refresh", "", fmt.Sprintf(`{"refresh_token":%q}`, raw), nil) {
-					t.Errorf("a refresh token %s is good", name)
+					t.Errorf("%s refresh token was accepted", name)
 				}
 			}
-			play(t, p.target(), []step{adaRefreshes}, saved) // nor did that end the login
+			play(t, p.target(), []step{adaRefreshes}, saved) // the attempts did not end the login
 		})
 	}
 }
@@ -259,7 +259,7 @@ func TestKeys_SigningKeysNeedNoJWTSecret(t *testing.T) {
 	play(t, p.target(), []step{adaMoves[0], adaSignsIn, adaRefreshes}, map[string]string{})
 	set, err := keystore.In(k.dir).Read()
 	if err != nil || len(set.Secrets)+len(set.Data) != 0 {
-		t.Errorf("%d secrets and %d data secrets were made, %v", len(set.Secrets), len(set.Data), err)
+		t.Errorf("the gateway generated %d secrets and %d data secrets, %v; want none", len(set.Secrets), len(set.Data), err)
 	}
 }
 
@@ -273,13 +273,13 @@ func TestKeys_GatewayGeneratesTwoSecrets(t *testing.T) {
 	after, err2 := os.ReadFile(keystore.In(dir).Path())
 	set, err3 := keystore.In(dir).Read()
 	if err := errors.Join(err1, err2, err3); err != nil || string(before) != string(after) {
-		t.Fatalf("the second start has other keys, %v", err)
+		t.Fatalf("the second start changed the keys, %v", err)
 	}
 	if len(set.Secrets) != 1 || len(set.Data) != 1 || set.Secrets[0].Text == set.Data[0].Text {
-		t.Errorf("%d secrets and %d data secrets", len(set.Secrets), len(set.Data))
+		t.Errorf("got %d secrets and %d data secrets, want one of each, not the same", len(set.Secrets), len(set.Data))
 	}
 	if strings.Contains(p.stdout.String(), "can forge refresh tokens") {
-		t.Error("the log warns of two secrets")
+		t.Error("the log warns about a shared secret, and there are two")
 	}
 }
 
@@ -303,7 +303,7 @@ func forgedRefresh(t *testing.T, key, of string) string {
 	counter := int64(binary.BigEndian.Uint64(raw[20:28]))
 	forged := signin.NewCodec(ring.Derive(signin.Purpose)).Encode(login, counter).Reveal()
 	if forged[8:36] != of[8:36] {
-		t.Fatalf("the forgery is for another login: %s, %s", forged, of)
+		t.Fatalf("the forged token %s is not for the login of %s", forged, of)
 	}
 	return forged
 }
@@ -311,6 +311,6 @@ func forgedRefresh(t *testing.T, key, of string) string {
 func verifiesAudit(t *testing.T, dir string, env []string) {
 	t.Helper()
 	if out, code := command(t, dir, "", env, "audit", "verify"); code != 0 {
-		t.Errorf("the audit trail: %s", out)
+		t.Errorf("audit verify: %s", out)
 	}
 }

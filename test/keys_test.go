@@ -48,7 +48,7 @@ func (k keyDir) run(t *testing.T, args ...string) string {
 	t.Helper()
 	out, code := command(t, k.dir, "", k.env, append([]string{"keys"}, args...)...)
 	if code != 0 {
-		t.Errorf("keys %s: %d %s", args, code, out)
+		t.Errorf("keys %s: exit code %d, want 0\n%s", args, code, out)
 	}
 	return out
 }
@@ -66,7 +66,7 @@ func (k keyDir) states(t *testing.T, kind string) map[string]string {
 	for _, key := range report.Keys {
 		if key.Kind == kind {
 			if states[key.State] != "" {
-				t.Errorf("two keys are %s: %+v", key.State, report.Keys)
+				t.Errorf("two keys have the state %s: %+v", key.State, report.Keys)
 			}
 			states[key.State] = key.KID
 		}
@@ -80,7 +80,7 @@ func kid(t testing.TB, raw string) string {
 	text, err := base64.RawURLEncoding.DecodeString(first)
 	var header struct{ Kid string }
 	if err != nil || json.Unmarshal(text, &header) != nil {
-		t.Errorf("%q is the header of no token", first)
+		t.Errorf("got %q, want the header of a token", first)
 	}
 	return header.Kid
 }
@@ -106,13 +106,13 @@ func TestKeys_KilledRotationKeepsKeys(t *testing.T) {
 		cmd.Process.Kill()
 		cmd.Wait()
 		if states := k.states(t, "signing key"); states["signs"] == "" || len(states) > 2 {
-			t.Errorf("a kill left %v", states)
+			t.Errorf("after a kill, got %v", states)
 		}
 	}
-	for range 3 { // and every rotation can be finished
+	for range 3 { // every rotation can be finished
 		k.age(t, 2*time.Hour)
 		if out := k.run(t, "rotate", "--older-than", "0s"); strings.Contains(out, "nothing") {
-			t.Errorf("a step that is due is not taken: %s", out)
+			t.Errorf("a step that is due was not taken: %s", out)
 		}
 	}
 }
@@ -125,7 +125,7 @@ func TestKeys_FromSettingsAreTheOperators(t *testing.T) {
 		t.Helper()
 		out, code := command(t, dir, "", env, append([]string{"keys"}, args...)...)
 		if code != want {
-			t.Errorf("keys %s: %d %s", args, code, out)
+			t.Errorf("keys %s: exit code %d, want %d\n%s", args, code, want, out)
 		}
 		return out
 	}
@@ -136,7 +136,7 @@ func TestKeys_FromSettingsAreTheOperators(t *testing.T) {
 		ids = append(ids, id.FindStringSubmatch(out)[1])
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil || info.Mode().Perm() != 0o600 {
-			t.Errorf("%s is %v, %v", name, info.Mode(), err)
+			t.Errorf("%s has the mode %v, want 0600; %v", name, info.Mode(), err)
 		}
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "old.pem"))
@@ -144,16 +144,16 @@ func TestKeys_FromSettingsAreTheOperators(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out := run(1, nil, "generate", "--algorithm", "ES256", "--out", "old.pem"); !strings.Contains(out, "old.pem exists") {
-		t.Errorf("a key may be lost: %s", out)
+		t.Errorf("keys generate onto a key: got %s, want that the file exists", out)
 	}
 	if now, err := os.ReadFile(filepath.Join(dir, "old.pem")); err != nil || string(now) != string(text) {
-		t.Errorf("the key was replaced, %v", err)
+		t.Errorf("keys generate replaced a key, %v", err)
 	}
 	if out := run(2, nil, "generate", "--algorithm", "none"); !strings.Contains(out, `"none"`) {
-		t.Error(out)
+		t.Errorf("got %s, want it to name the algorithm", out)
 	}
 	if out := run(0, nil, "generate", "--algorithm", "HS256"); len(strings.TrimSpace(out)) != 64 {
-		t.Errorf("the secret is %d bytes", len(out))
+		t.Errorf("got the secret in %d characters, want 64", len(strings.TrimSpace(out)))
 	}
 
 	base := []string{"JWT_ALGORITHM=ES256"}
@@ -164,34 +164,34 @@ func TestKeys_FromSettingsAreTheOperators(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{"begin", []string{"JWT_PRIVATE_KEY_FILE=old.pem"}, nil, []string{ids[0], "keys generate --algorithm ES256 --out FILE", "set JWT_NEXT_PUBLIC_KEY_FILE to FILE.pub"}},
-		{"published", []string{"JWT_PRIVATE_KEY_FILE=old.pem", "JWT_NEXT_PUBLIC_KEY_FILE=new.pem.pub"}, nil,
+		{"a single key", []string{"JWT_PRIVATE_KEY_FILE=old.pem"}, nil, []string{ids[0], "keys generate --algorithm ES256 --out FILE", "set JWT_NEXT_PUBLIC_KEY_FILE to FILE.pub"}},
+		{"a published next key", []string{"JWT_PRIVATE_KEY_FILE=old.pem", "JWT_NEXT_PUBLIC_KEY_FILE=new.pem.pub"}, nil,
 			[]string{"set JWT_PRIVATE_KEY_FILE to the private half of " + ids[1], "JWT_PREVIOUS_PUBLIC_KEY_FILE to the public half of " + ids[0], "not before"}},
-		{"signing", []string{"JWT_PRIVATE_KEY_FILE=new.pem", "JWT_PREVIOUS_PUBLIC_KEY_FILE=old.pem.pub"}, nil,
+		{"a previous key", []string{"JWT_PRIVATE_KEY_FILE=new.pem", "JWT_PREVIOUS_PUBLIC_KEY_FILE=old.pem.pub"}, nil,
 			[]string{"16m10s after " + ids[1], "take out JWT_PREVIOUS_PUBLIC_KEY"}},
-		{"a data secret of its own", []string{secret}, []string{"--data"},
+		{"no data secret", []string{secret}, []string{"--data"},
 			[]string{"Set DATA_SECRET to what JWT_SECRET is now and DATA_PREVIOUS_SECRETS to NEW", "DATA_PREVIOUS_SECRETS to what JWT_SECRET is now", "168h1m0s", "keys reseal"}},
 		{"a data secret", []string{data}, []string{"--data"}, []string{"Set DATA_PREVIOUS_SECRETS to NEW", "to what DATA_SECRET is now", "168h1m0s", "keys reseal"}},
 		{"two data secrets", []string{data, "DATA_PREVIOUS_SECRETS=vutsrqponmlkjihgfedcba9876543210"}, []string{"--data"}, []string{"exchange the values of DATA_SECRET", "keys reseal"}},
-		{"one secret for all", []string{"JWT_ALGORITHM=HS256", secret}, nil, []string{"Set JWT_PREVIOUS_SECRETS to NEW", "168h1m0s run `gateway keys reseal`", "verifies access tokens"}},
-		{"a secret apart", []string{"JWT_ALGORITHM=HS256", secret, data}, nil, []string{"Set JWT_PREVIOUS_SECRETS to NEW", "16m10s take JWT_PREVIOUS_SECRETS out"}},
+		{"one secret for everything", []string{"JWT_ALGORITHM=HS256", secret}, nil, []string{"Set JWT_PREVIOUS_SECRETS to NEW", "168h1m0s run `gateway keys reseal`", "verifies access tokens"}},
+		{"two secrets", []string{"JWT_ALGORITHM=HS256", secret, data}, nil, []string{"Set JWT_PREVIOUS_SECRETS to NEW", "16m10s take JWT_PREVIOUS_SECRETS out"}},
 	} {
 		env := append(slices.Clone(base), test.env...)
 		out := run(1, env, append([]string{"rotate"}, test.args...)...)
 		for _, want := range append(test.want, "nothing changed") {
 			if !strings.Contains(out, want) {
-				t.Errorf("%s: %q is not in\n%s", test.name, want, out)
+				t.Errorf("%s: got no %q in\n%s", test.name, want, out)
 			}
 		}
 	}
 	out := run(0, append(base, "JWT_PRIVATE_KEY_FILE=old.pem", "JWT_NEXT_PUBLIC_KEY_FILE=new.pem.pub", secret), "status")
 	for _, want := range []string{"algorithm: ES256", ids[0], ids[1], "may sign from", "JWT_SECRET"} {
 		if !strings.Contains(out, want) {
-			t.Errorf("%q is not in\n%s", want, out)
+			t.Errorf("got no %q in\n%s", want, out)
 		}
 	}
 	if _, err := os.Stat(keystore.In(dir).Path()); err == nil {
-		t.Error("a command that changes nothing made keys")
+		t.Error("a command that changes nothing created the key file")
 	}
 }
 
@@ -219,37 +219,37 @@ func TestKeys_LeakedKeysAreRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	k := keyDir{dir: t.TempDir(), env: []string{"JWT_ALGORITHM=EdDSA"}}
 	if out, code := command(t, k.dir, "", k.env, "audit", "verify"); code != 3 || !strings.Contains(out, "JWT_PRIVATE_KEY_FILE") {
-		t.Errorf("without a key: %d %s", code, out)
+		t.Errorf("audit verify without a key: exit code %d, want 3\n%s", code, out)
 	}
 	k.run(t, "rotate")
 	p := start(t, k.dir, nil, k.env...)
 	const who = `{"email":"ada@example.com","password":"correct horse battery staple"}`
 	var got pair
 	if !call(p, "POST", "/api/auth/register", "", who, nil) || !call(p, "POST", "/api/auth/login", "", who, &got) {
-		t.Fatal("nobody can sign in")
+		t.Fatal("the user cannot register and sign in")
 	}
 	k.run(t, "rotate", "--now")
 	until(t, "the leaked key is refused", func() bool { return !call(p, "GET", "/api/users/me", got.Access, "", nil) })
 	if !call(p, "POST", "/api/auth/refresh", "", fmt.Sprintf(`{"refresh_token":%q}`, got.Refresh), &got) ||
 		!call(p, "GET", "/api/users/me", got.Access, "", nil) {
-		t.Error("a refresh does not lead to the new key")
+		t.Error("after a refresh, the access token is rejected")
 	}
 	k.run(t, "rotate", "--data", "--now")
 	until(t, "refresh tokens of the leaked secret are refused", func() bool {
 		return !call(p, "POST", "/api/auth/refresh", "", fmt.Sprintf(`{"refresh_token":%q}`, got.Refresh), nil)
 	})
 	if !call(p, "POST", "/api/auth/login", "", who, nil) {
-		t.Error("nobody can sign in")
+		t.Error("the user cannot sign in after the rotation")
 	}
 	p.stop(t)
 	if n := strings.Count(p.stdout.String(), `"level":"ERROR"`); n != 0 {
-		t.Errorf("%d errors were logged", n)
+		t.Errorf("the log has %d errors, want none", n)
 	}
 
 	k.env = []string{"JWT_ALGORITHM=ES256"}
 	for line, want := range map[string]int{"keys rotate": 1, "audit verify": 3} {
 		if out, code := command(t, k.dir, "", k.env, strings.Fields(line)...); code != want || !strings.Contains(out, "does not fit ES256") {
-			t.Errorf("%s with a key of another algorithm: %d %s", line, code, out)
+			t.Errorf("%s with a key of another algorithm: exit code %d, want %d\n%s", line, code, want, out)
 		}
 	}
 	k.run(t, "rotate", "--now")
@@ -267,9 +267,9 @@ func TestKeys_AdoptAnOlderSecret(t *testing.T) {
 	start(t, dir, nil)
 	set, err := keystore.In(dir).Read()
 	if err != nil || len(set.Secrets) != 1 || set.Secrets[0].Text.Reveal() != secret || len(set.Data) != 0 {
-		t.Errorf("%d secrets, %d data secrets, %v", len(set.Secrets), len(set.Data), err)
+		t.Errorf("got %d secrets and %d data secrets, %v; want only the adopted one", len(set.Secrets), len(set.Data), err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "jwt_secret")); err == nil {
-		t.Error("the secret stays in the old file, which no rotation removes")
+		t.Error("the old file still contains the secret, and no rotation would remove it")
 	}
 }

@@ -20,7 +20,7 @@ import (
 // A door sends a request from an address through one entrance of a gateway.
 type door func(t *testing.T, from, method, path, body string, headers ...string) *http.Response
 
-// asks sends a request through rt.
+// asks sends a request through rt, and returns the response with its body closed.
 func asks(t *testing.T, rt http.RoundTripper, base, from, method, path, body string, headers ...string) *http.Response {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, base+path, strings.NewReader(body))
@@ -192,7 +192,7 @@ func TestLimits_AreEqualInEveryDeployment(t *testing.T) {
 		"binary on the database": binaryDoor(t, secret, "DATABASE_URL="+database(t), "RATE_LIMIT_STORE=database"),
 		"function":               loginFunction(t, secret, "DATABASE_URL="+database(t)),
 	} {
-		for attempt := range 10 { // until one ends before the limit gives a login back
+		for attempt := range 10 { // until one ends before the limit allows another login
 			began := time.Now()
 			all[way] = play(d, fmt.Sprintf("203.0.%d.", attempt))
 			if since(began) == 0 {
@@ -228,7 +228,7 @@ func TestLimits_WithoutRedis(t *testing.T) {
 	}
 	began := time.Now()
 	if got := ask("POST", loginAddress, credentials("ada@example.org")); got != http.StatusUnauthorized {
-		t.Errorf("a login with Redis: %d", got)
+		t.Errorf("a login with Redis got %d", got)
 	}
 	redis.Stop()
 	got := map[int]int{}
@@ -239,11 +239,11 @@ func TestLimits_WithoutRedis(t *testing.T) {
 		t.Errorf("logins without Redis: %v, want 401 for 4 of 20 and %d that came later, and 429", got, more)
 	}
 	if got := ask("GET", "/.well-known/jwks.json", ""); got != http.StatusOK {
-		t.Errorf("another call without Redis: %d", got)
+		t.Errorf("another call without Redis got %d", got)
 	}
 	n := strings.Count(p.stdout.String(), "the store of rate limits does not answer")
 	if most := 1 + int(time.Since(began)/time.Minute); n < 1 || n > most {
-		t.Errorf("the log tells it %d times, want once a minute", n)
+		t.Errorf("the log reports the outage %d times, want once a minute", n)
 	}
 }
 
@@ -259,7 +259,7 @@ func TestLimits_WrongSettingsPreventTheStart(t *testing.T) {
 		t.Run(test.setting, func(t *testing.T) {
 			t.Parallel()
 			if out, code := command(t, t.TempDir(), "", []string{test.setting}, "serve"); code != 1 || !strings.Contains(out, test.want) {
-				t.Errorf("exit code %d, %s", code, out)
+				t.Errorf("exit code %d, want 1 and the mistake\n%s", code, out)
 			}
 		})
 	}

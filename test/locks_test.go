@@ -28,7 +28,7 @@ func TestLockedSQLite(t *testing.T) {
 		return fmt.Sprintf(`{"email":"user%d@example.org","password":%q}`, n, storePassword)
 	}
 	if !call(p, "POST", "/api/auth/register", "", register(0), nil) {
-		t.Fatal("nobody can register")
+		t.Fatal("the registration failed")
 	}
 	var pair struct {
 		Access  string `json:"access_token"`
@@ -81,7 +81,7 @@ func TestLockedSQLite(t *testing.T) {
 					json.Unmarshal(text, &problem)
 				}
 				if resp.StatusCode != want || want == 503 && (problem.Code != "database_unavailable" || resp.Header.Get("Retry-After") == "") {
-					t.Errorf("locked %t: %s %s: %d %s, want %d", locked, q.method, q.path, resp.StatusCode, text, want)
+					t.Errorf("locked %t: %s %s got %d %s, want %d", locked, q.method, q.path, resp.StatusCode, text, want)
 				}
 			})
 		}
@@ -112,7 +112,7 @@ func TestMigrateUp_ReportsTheObstacle(t *testing.T) {
 	}
 	out, code := up(storetest.Pooler(t, url))
 	if code != 1 || strings.Count(out, "\n") != 1 || !strings.Contains(out, "PgBouncer") || !strings.Contains(out, "set MIGRATE_DATABASE_URL") {
-		t.Errorf("through a pooler: %d, %s", code, out)
+		t.Errorf("through a pooler: exit code %d, %s", code, out)
 	}
 	other, err := pgx.Connect(t.Context(), url)
 	if err != nil {
@@ -125,13 +125,13 @@ func TestMigrateUp_ReportsTheObstacle(t *testing.T) {
 	const waits = "waiting for another migration, which process "
 	out, code = up(url, "--wait", "2s")
 	if code != 1 || !strings.HasPrefix(out, waits) || !strings.Contains(out, "migrate up: "+waits) {
-		t.Errorf("beside another migration: %d, %s", code, out)
+		t.Errorf("during another migration: exit code %d, %s", code, out)
 	}
 	if _, err := other.Exec(t.Context(), "SELECT pg_advisory_unlock(4097083626)"); err != nil {
 		t.Fatal(err)
 	}
 	if out, code := up(url); code != 0 || !strings.Contains(out, "migrations applied") {
-		t.Errorf("when it is free: %d, %s", code, out)
+		t.Errorf("after the other migration: exit code %d, %s", code, out)
 	}
 }
 
@@ -145,7 +145,7 @@ func TestFirstStart_OfSeveralProcesses(t *testing.T) {
 		all.Go(func() {
 			out, code := command(t, dir, "", []string{"DATA_DIR=" + filepath.Join(dir, "data")}, "audit", "list")
 			if code != 0 {
-				t.Errorf("%d: %s", code, out)
+				t.Errorf("exit code %d: %s", code, out)
 			}
 		})
 	}

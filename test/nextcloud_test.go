@@ -54,10 +54,10 @@ func TestSchedule_ReconcilesOnLambda(t *testing.T) {
 	g := target{client: &http.Client{Transport: deploy(t, env...)}, url: public}
 	saved := map[string]string{}
 	play(t, g, acceptance()[:2], saved) // register, log in
-	mine := step{name: "where Nextcloud stands", method: "GET", path: "/api/users/me/nextcloud",
+	mine := step{name: "status of the Nextcloud account", method: "GET", path: "/api/users/me/nextcloud",
 		header: "Authorization: Bearer ${access}", status: 200}
 	if before := play(t, g, []step{mine}, saved)[0].Body; !strings.Contains(before, `"status":"pending"`) {
-		t.Errorf("before the schedule: %s", before)
+		t.Errorf("before the event, got %s, want pending", before)
 	}
 
 	event, err := os.ReadFile("../events/schedule.json")
@@ -70,17 +70,17 @@ func TestSchedule_ReconcilesOnLambda(t *testing.T) {
 	}
 	job.Shutdown() // the log is complete after this
 	if log := job.Log(); !strings.Contains(log, `"OldestUnprovisionedSeconds":0`) || !strings.Contains(log, `"_aws":{`) {
-		t.Errorf("the run told nothing of how long somebody waits:\n%s", log)
+		t.Errorf("the log has no metric OldestUnprovisionedSeconds:\n%s", log)
 	}
 	if after := play(t, g, []step{mine}, saved)[0].Body; !strings.Contains(after, `"status":"active"`) ||
 		!strings.Contains(after, `"total":5368709120`) {
-		t.Errorf("after the schedule: %s", after)
+		t.Errorf("after the event, got %s, want active and the quota", after)
 	}
 	if !cloud.Opens("test@example.com", "SecurePass123!") {
-		t.Error("the gateway's password does not open Nextcloud")
+		t.Error("the user cannot sign in to Nextcloud with the gateway's password")
 	}
 	if strings.Contains(job.Log(), "SecurePass123!") || strings.Contains(job.Log(), cloudPassword) {
-		t.Errorf("a password is in the log:\n%s", job.Log())
+		t.Errorf("the log contains a password:\n%s", job.Log())
 	}
 }
 
@@ -93,13 +93,13 @@ func TestReconcileCommand(t *testing.T) {
 	admin(t, dir, env)
 	out, code := command(t, dir, "", env, "nextcloud", "reconcile")
 	if code != 0 || !strings.Contains(out, "done 1, failed 0, left 0, ") {
-		t.Errorf("%d %s", code, out)
+		t.Errorf("nextcloud reconcile: exit code %d, want 0 and one account done\n%s", code, out)
 	}
 	if u, ok := cloud.User("root@example.com"); !ok || u.Quota != "5 GB" {
-		t.Errorf("Nextcloud has %+v", u)
+		t.Errorf("Nextcloud has the account %+v, want the quota 5 GB", u)
 	}
 	if out, code := command(t, dir, "", nil, "nextcloud", "reconcile"); code != 1 || !strings.Contains(out, "NEXTCLOUD_URL is not set") {
-		t.Errorf("without a Nextcloud: %d %s", code, out)
+		t.Errorf("without a Nextcloud: exit code %d, want 1\n%s", code, out)
 	}
 }
 
@@ -146,7 +146,7 @@ func TestNextcloudOutage_SlowsNoOtherRequest(t *testing.T) {
 	// Either alone may happen on a busy machine. A gateway that waits for Nextcloud always
 	// shows both.
 	if always := functionstest.Longer(took[true], took[false]) == 1; always && with > 2*alone {
-		t.Error("it is felt")
+		t.Errorf("with Nextcloud down, registering and logging in take %v, and %v without any", with, alone)
 	}
 	back.Store(true)
 	play(t, down, []step{hasStorage}, saved)

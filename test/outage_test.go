@@ -36,9 +36,9 @@ func TestOutage(t *testing.T) {
 	for n := range kills {
 		given.awaits(between)
 		select {
-		case <-given.enough: // and more are on their way
+		case <-given.enough: // more are in progress
 		case <-time.After(answerTime):
-			t.Fatalf("too little succeeds before kill %d; answers: %v", n, given)
+			t.Fatalf("too few requests succeeded before kill %d; responses: %v", n, given)
 		}
 		if n%3 == 2 {
 			server.KillSession()
@@ -52,7 +52,7 @@ func TestOutage(t *testing.T) {
 	for _, c := range all {
 		c.verify()
 	}
-	t.Logf("answers: %v", given)
+	t.Logf("responses: %v", given)
 	if strings.Contains(p.stdout.String(), `"level":"ERROR"`) {
 		t.Error("the log has an error")
 	}
@@ -158,7 +158,7 @@ func (c *patient) pair(text string) {
 		Refresh string `json:"refresh_token"`
 	}
 	if err := json.Unmarshal([]byte(text), &pair); err != nil || pair.Refresh == "" {
-		c.t.Errorf("%s: no pair of tokens in %q", c.email, text)
+		c.t.Errorf("%s: got no tokens in %q", c.email, text)
 	}
 	c.access, c.refresh = pair.Access, pair.Refresh
 }
@@ -168,7 +168,7 @@ func (c *patient) create(title string, id *string) (unknown int) {
 	var made struct{ ID string }
 	text := c.do("POST", "/api/sessions", fmt.Sprintf(`{"title":%q}`, title), &unknown, 0)
 	if err := json.Unmarshal([]byte(text), &made); err != nil {
-		c.t.Errorf("%s: no session in %q", c.email, text)
+		c.t.Errorf("%s: got no session in %q", c.email, text)
 	}
 	*id = made.ID
 	return unknown
@@ -186,11 +186,11 @@ func (c *patient) list() {
 	}
 	for id, title := range c.sessions {
 		if found[id] != title {
-			c.t.Errorf("%s: session %s is %q, was answered to be %q", c.email, id, found[id], title)
+			c.t.Errorf("%s: session %s has the title %q, want the confirmed %q", c.email, id, found[id], title)
 		}
 	}
 	if over := len(found) - len(c.sessions); over > c.unknown {
-		c.t.Errorf("%s: %d sessions more than were answered; %d answers were unknown", c.email, over, c.unknown)
+		c.t.Errorf("%s: got %d unconfirmed sessions, want at most %d, the number of unknown outcomes", c.email, over, c.unknown)
 	}
 }
 
@@ -222,7 +222,7 @@ func (c *patient) do(method, path, body string, unknown *int, done int) string {
 		case status == done && *unknown > 0:
 			return text
 		default:
-			c.t.Errorf("%s: %s %s: %d %s after %d answers that left it open", c.email, method, path, status, text, *unknown)
+			c.t.Errorf("%s: %s %s: got %d %s after %d responses with an unknown outcome", c.email, method, path, status, text, *unknown)
 			return text
 		}
 		if c.t.Context().Err() != nil {
@@ -257,7 +257,7 @@ func (c *patient) ask(method, path, body string) (status int, code, text string)
 	var problem struct{ Code string }
 	if resp.StatusCode >= 300 {
 		if err := json.Unmarshal(raw, &problem); err != nil {
-			c.t.Errorf("%d %s is no problem", resp.StatusCode, raw)
+			c.t.Errorf("got %d %s, want a problem document", resp.StatusCode, raw)
 		}
 	}
 	if resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") == "" {

@@ -37,7 +37,7 @@ func TestQuickStart(t *testing.T) {
 		quick.compare(t, again, outputs, err)
 		if round == 2 {
 			if code := s.p.stop(t); code != 0 {
-				t.Errorf("exit code %d\n%s", code, s.p.stderr)
+				t.Errorf("after SIGTERM: exit code %d, want 0\n%s", code, s.p.stderr)
 			}
 			s.start(t)
 		}
@@ -53,7 +53,7 @@ func besideItself(t *testing.T, p *process, dir string) {
 	cmd.Env = append(serveEnv(dir, usualLimits()...), "HTTPS_ADDR="+strings.TrimPrefix(p.https, "https://"))
 	out, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "address already in use: stop the process that listens there, perhaps another gateway, or set HTTPS_ADDR to another address\n") {
-		t.Errorf("a second gateway: %v\n%s", err, out)
+		t.Errorf("a second gateway: got %v, want an error about the addresses\n%s", err, out)
 	}
 }
 

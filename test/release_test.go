@@ -54,7 +54,7 @@ func TestRelease_TagsWhatIsReady(t *testing.T) {
 			c.do(tt.before...)
 		}
 		if out, err := release(tt.version); err == nil || !strings.Contains(out, tt.want) {
-			t.Errorf("%s: %v, and printed %q; want %q", tt.name, err, out, tt.want)
+			t.Errorf("%s: got %v and %q, want an error and %q", tt.name, err, out, tt.want)
 		}
 		if tt.after != nil {
 			c.do(tt.after...)

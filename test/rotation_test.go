@@ -40,13 +40,13 @@ func TestFunctions_SurviveARotation(t *testing.T) {
 		}
 	}
 	if n := manager.Fetches(); n != 0 {
-		t.Errorf("%d fetches before anybody asked", n)
+		t.Errorf("the functions fetched %d secrets before the first request, want none", n)
 	}
 	g := target{client: &http.Client{Transport: api}, url: public}
 	saved := map[string]string{"admin": "root@example.com"}
 	play(t, g, acceptance(), saved)
 	if n, functions := manager.Fetches(), len(api.processes); n == 0 || n > 3*functions {
-		t.Errorf("%d fetches of 3 secrets by %d functions, want one each at most", n, functions)
+		t.Errorf("%d functions fetched 3 secrets %d times, want at most once each", functions, n)
 	}
 
 	<-time.After(vault.MinAge) // values are not read again earlier
@@ -69,7 +69,7 @@ func TestFunctions_SurviveARotation(t *testing.T) {
 
 	for _, name := range []string{"login", "users"} {
 		if n := strings.Count(api.processes[name].Log(), `"message":"opened"`); n != 2 {
-			t.Errorf("%s was opened %d times, want 2", name, n)
+			t.Errorf("%s opened the database %d times, want 2", name, n)
 		}
 	}
 	if n := manager.Refused(); n != 0 {
@@ -78,7 +78,7 @@ func TestFunctions_SurviveARotation(t *testing.T) {
 	for name, p := range api.processes {
 		for _, s := range []string{secret, cloudPassword, password(t, first), password(t, second), secretstest.SecretKey, secretstest.SessionToken} {
 			if strings.Contains(p.Log(), s) {
-				t.Errorf("the log of %s holds %s", name, s)
+				t.Errorf("the log of %s contains the secret %s", name, s)
 			}
 		}
 	}

@@ -60,7 +60,7 @@ func TestFunctions_UnderTheRuntimeInterface(t *testing.T) {
 			least = min(least, took)
 		}
 		if least > shutdownTime {
-			t.Errorf("after SIGTERM no function ends sooner than after %v, want %v", least, shutdownTime)
+			t.Errorf("after SIGTERM the fastest function ends after %v, want at most %v", least, shutdownTime)
 		}
 	})
 	for _, s := range subjects()[1:] {
@@ -73,27 +73,27 @@ func TestFunctions_UnderTheRuntimeInterface(t *testing.T) {
 			}
 			for _, which := range []string{"first", "warm"} {
 				if got := ask(t, p, visit{s.method, s.path, s.body, 0}, nil); got.StatusCode != s.status {
-					t.Errorf("the %s answer is %d, want %d", which, got.StatusCode, s.status)
+					t.Errorf("the %s response is %d, want %d", which, got.StatusCode, s.status)
 				}
 			}
 			if n := line.Made(); n != 0 {
-				t.Errorf("%d connections to the database were made before a request needed one", n)
+				t.Errorf("the function made %d connections to the database before a request needed one", n)
 			}
 			refused(t, p)
 			v, data := visits()[s.name]
 			if !data {
 				if code := p.Shutdown(); code != -1 || line.Made() != 0 {
-					t.Errorf("exit code %d, %d connections; want a process that asks nobody and is killed", code, line.Made())
+					t.Errorf("exit code %d, %d connections; want a process that makes no connection and is killed", code, line.Made())
 				}
 				return
 			}
 			tokens := h.login(t)
 			if got := ask(t, p, v, tokens); got.StatusCode != v.status {
-				t.Errorf("an answer from the database is %d, want %d", got.StatusCode, v.status)
+				t.Errorf("a request that needs the database got %d, want %d", got.StatusCode, v.status)
 			}
 			made := line.Made()
 			if made < 1 || made > 2 {
-				t.Errorf("%d connections were made, want 1 or 2", made)
+				t.Errorf("the function made %d connections, want 1 or 2", made)
 			}
 			start := time.Now()
 			code := p.Shutdown()
@@ -102,7 +102,7 @@ func TestFunctions_UnderTheRuntimeInterface(t *testing.T) {
 				t.Errorf("after SIGTERM: exit code %d, want 0", code)
 			}
 			if n := line.Farewells(); n != made {
-				t.Errorf("%d of %d connections were closed, the others cut", n, made)
+				t.Errorf("the function closed %d of %d connections, want all", n, made)
 			}
 		})
 	}
@@ -114,12 +114,12 @@ func refused(t *testing.T, p *faastest.Process) {
 	t.Helper()
 	_, err := p.Invoke(t.Context(), []byte(`{"source":"aws.s3","detail-type":"Object Created"}`))
 	if e, ok := errors.AsType[*faastest.FunctionError](err); !ok || e.Type != "Function.UnknownEvent" {
-		t.Errorf("an event of another service = %v, want Function.UnknownEvent", err)
+		t.Errorf("an event of another service: got %v, want Function.UnknownEvent", err)
 	}
 	event := `{"version":"2.0","rawPath":"/","requestContext":{"http":{"method":"POST"}},"body":"%","isBase64Encoded":true}`
 	answer, err := p.Invoke(t.Context(), []byte(event))
 	if err != nil || !bytes.Contains(answer, []byte(`"statusCode":400`)) || !bytes.Contains(answer, []byte("malformed_request")) {
-		t.Errorf("a body that is no base64 = %s, %v; want 400", answer, err)
+		t.Errorf("a body that is not base64: got %s, %v; want 400", answer, err)
 	}
 }
 
@@ -188,7 +188,7 @@ func TestFunctions_ReportMissingSettings(t *testing.T) {
 		needs := []string{"DATABASE_URL is not set", "JWT_SECRET is not set"}
 		switch s.name {
 		case "jwks":
-			needs = nil // it publishes keys that need no secret
+			needs = nil // with these settings it publishes keys that need no secret
 		case "health":
 			needs = needs[:1]
 		}
@@ -213,7 +213,7 @@ func TestFunctions_ReportMissingSettings(t *testing.T) {
 					return
 				}
 				if e == nil || e.Type != "Function.StartFailed" || strings.Contains(e.Message, "\n") {
-					t.Fatalf("init error %v, want Function.StartFailed in one line", e)
+					t.Fatalf("got the init error %v, want Function.StartFailed in one line", e)
 				}
 				for _, want := range tt.want {
 					if !strings.Contains(e.Message, want) {
@@ -223,8 +223,8 @@ func TestFunctions_ReportMissingSettings(t *testing.T) {
 				if code := p.Wait(); code != 1 {
 					t.Errorf("exit code %d, want 1", code)
 				}
-				if said := p.Log() + e.Message; strings.Contains(said, "hunter2") {
-					t.Errorf("a secret was told: %s", said)
+				if printed := p.Log() + e.Message; strings.Contains(printed, "hunter2") {
+					t.Errorf("the output contains a secret: %s", printed)
 				}
 			})
 		}
@@ -263,7 +263,7 @@ func TestFunctions_RefuseAnOlderSchema(t *testing.T) {
 			problem = cure
 		}
 		if !strings.Contains(string(body), problem) {
-			t.Errorf("%s: the answer lacks %s: %s", name, problem, body)
+			t.Errorf("%s: the response lacks %s: %s", name, problem, body)
 		}
 	}
 	mark(true)
@@ -335,12 +335,12 @@ func TestSchedule_LooksAfterTheDatabase(t *testing.T) {
 	} {
 		var got int
 		if err := db.Handle().QueryRowContext(t.Context(), query).Scan(&got); err != nil || got != want {
-			t.Errorf("%s is %d, %v; want %d", query, got, err, want)
+			t.Errorf("%s: got %d, %v; want %d", query, got, err, want)
 		}
 	}
 	p.Shutdown()
 	if log := p.Log(); strings.Contains(log, "OldestUnprovisionedSeconds") {
-		t.Errorf("without a Nextcloud it tells how long people wait for one: %s", log)
+		t.Errorf("without a Nextcloud, the log has the metric OldestUnprovisionedSeconds: %s", log)
 	}
 }
 
@@ -388,6 +388,6 @@ func TestJWKS_PublishesTheKeyOfASecret(t *testing.T) {
 		t.Errorf("a token of login does not verify with %s", body)
 	}
 	if strings.Contains(p.Log()+string(body), "PRIVATE KEY") {
-		t.Error("the private key shows")
+		t.Error("the output contains the private key")
 	}
 }

@@ -185,7 +185,7 @@ func startAPI(t *testing.T, env map[string]string) (address string) {
 		cmd.Process.Signal(syscall.SIGTERM)
 		<-exited
 		if t.Failed() {
-			t.Logf("sam local said:\n%s", log)
+			t.Logf("sam local printed:\n%s", log)
 		}
 	})
 	select {

@@ -79,7 +79,7 @@ func (c *cloud) query(w http.ResponseWriter, form url.Values) {
 			"<ResourceType>AWS::ApiGatewayV2::Api</ResourceType></ResourceChange></member></Changes>"
 	default: // the stack does not exist yet
 		if action != "DescribeStacks" {
-			c.t.Errorf("sam deploy asks for %s", action)
+			c.t.Errorf("sam deploy sent the unexpected action %s", action)
 		}
 		w.WriteHeader(http.StatusBadRequest)
 		fmt.Fprintf(w, "<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id %s does not exist</Message></Error></ErrorResponse>",
@@ -115,7 +115,7 @@ func TestSAM_Deploys(t *testing.T) {
 		"DatabaseSecretArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:voiceassist-gateway-dev-database-000000",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("sam deploy asks for something else (-want +got):\n%s", diff)
+		t.Errorf("the change set differs (-want +got):\n%s", diff)
 	}
 	sent := c.functions(t)
 	if want := len(templateRoutes(t)); len(sent) < want {

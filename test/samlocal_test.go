@@ -53,10 +53,10 @@ func TestSAMLocal_GivesTheFunctionsTheServicesOfCompose(t *testing.T) {
 		t.Errorf("called:\n%swant:\n%s", calls, want)
 	}
 	if got := env["Parameters"]["DATABASE_URL"]; got != "postgres://gateway:0af3@postgres:5432/gateway?sslmode=disable" {
-		t.Errorf("DATABASE_URL is %q", got)
+		t.Errorf("got the DATABASE_URL %q", got)
 	}
 	if got := env["Parameters"]["JWT_SECRET"] + " " + env["Parameters"]["DATA_SECRET"] + " " + env["NcprovisionFunction"]["NEXTCLOUD_ADMIN_PASSWORD"]; got != "a+b/c= d/e 9b" {
-		t.Errorf("the secrets are %q", got)
+		t.Errorf("got the secrets %q", got)
 	}
 	var over struct {
 		Services map[string]any                   `yaml:"services"`
@@ -84,7 +84,7 @@ func TestSAMLocal_ReportsMissingSecrets(t *testing.T) {
 	} {
 		calls, env := samLocal(t, tt.dotenv)
 		if !strings.Contains(calls, tt.want) || strings.Contains(calls, "docker ") || env != nil {
-			t.Errorf("%s: said %q and made %v, want %q and nothing", tt.name, calls, env, tt.want)
+			t.Errorf("%s: got %q and the settings %v, want %q and none", tt.name, calls, env, tt.want)
 		}
 	}
 }

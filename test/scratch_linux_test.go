@@ -50,7 +50,7 @@ func TestScratch_NeedsNoTemporaryFolder(t *testing.T) {
 		defer resp.Body.Close()
 		text, err := io.ReadAll(resp.Body)
 		if err != nil || resp.StatusCode != want {
-			t.Errorf("%s %s: %d %.300s, %v; want %d", method, path, resp.StatusCode, text, err, want)
+			t.Errorf("%s %s: got %d %.300s, %v; want %d", method, path, resp.StatusCode, text, err, want)
 		}
 		return string(text)
 	}
@@ -160,7 +160,7 @@ func startScratch(t *testing.T, root string) *process {
 	return launch(t, cmd, filepath.Join(root, "data", "tls", "gateway.pem"))
 }
 
-// own gives the data to the user of the image, and makes it accessible.
+// own makes the image's user the owner of the data, and the path to it accessible.
 func own(t *testing.T, root string) {
 	t.Helper()
 	err := filepath.Walk(filepath.Join(root, "data"), func(path string, _ os.FileInfo, err error) error {

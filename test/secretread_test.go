@@ -67,12 +67,12 @@ func TestFunctions_ReadTheirSecrets(t *testing.T) {
 			read := secretsRead(t, name, all, "NEXTCLOUD_URL=https://cloud.example.org", "JWT_ALGORITHM=HS256")
 			if name == "jwks" { // under the others it publishes keys
 				if len(read) > 0 {
-					t.Errorf("under HS256 it reads of %q", read)
+					t.Errorf("under HS256 it reads the secrets of %q, want none", read)
 				}
 				read = secretsRead(t, name, all, "JWT_ALGORITHM=EdDSA")
 			}
 			if diff := cmp.Diff(may, read); diff != "" {
-				t.Errorf("the secrets that it may read and those that it reads of differ (-may +reads):\n%s", diff)
+				t.Errorf("the secrets that it may read and those that it reads differ (-may +reads):\n%s", diff)
 			}
 		})
 	}
@@ -101,7 +101,7 @@ func secretsRead(t *testing.T, name string, all map[string]string, env ...string
 		}
 	}
 	if len(opened.Names) < len(vault.Settings()) {
-		t.Fatalf("it was not opened with all settings: %s", p.Log())
+		t.Fatalf("the log does not list the secrets that the function read: %s", p.Log())
 	}
 	var of []string
 	for secret, holds := range secretHolds {
@@ -150,7 +150,7 @@ func secretsOfFunctions(t *testing.T) map[string][]string {
 			reads = everywhere
 		}
 		if diff := cmp.Diff(may, reads); diff != "" {
-			t.Errorf("%s asks for other secrets than its policies allow (-policies +%s):\n%s", id, vault.Variable, diff)
+			t.Errorf("%s names other secrets than its policies allow (-policies +%s):\n%s", id, vault.Variable, diff)
 		}
 		may = slices.DeleteFunc(may, func(secret string) bool { return secret == "DatabaseLoginSecretArn" })
 		found[strings.ToLower(strings.TrimSuffix(id, "Function"))] = may

@@ -84,7 +84,7 @@ func TestSecrets_AreNeverInPlaintext(t *testing.T) {
 			for _, args := range [][]string{{"doctor", "--json"}, {"reconcile", "--no-wait"}, {"sweep", "--plan"}} {
 				out, code := command(t, dir, "", env, append([]string{"nextcloud"}, args...)...)
 				if code == 0 {
-					t.Errorf("%s worked, and had nothing to tell: %s", args, out)
+					t.Errorf("%s succeeded and reported nothing: %s", args, out)
 				}
 				told.WriteString(out)
 			}
@@ -150,7 +150,7 @@ func keyCommands(t *testing.T, seen *secrets, dir string, env []string) string {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"keys", "status"}, {"keys", "rotate"}, {"keys", "rotate", "--data"}, {"keys", "reseal"}} {
-		run(1, k.env, args...) // the file is broken, and still not quoted
+		run(1, k.env, args...) // reports that the file is broken without quoting it
 	}
 	return told.String()
 }
@@ -237,7 +237,7 @@ func (s *secrets) lookFor(t *testing.T, places map[string]string) {
 		for place, text := range places {
 			for _, form := range forms {
 				if at := strings.Index(text, form); at >= 0 {
-					t.Errorf("%s is in %s: …%q…", what, place, text[max(0, at-80):min(len(text), at+80)])
+					t.Errorf("%s contains %s: …%q…", place, what, text[max(0, at-80):min(len(text), at+80)])
 				}
 			}
 		}

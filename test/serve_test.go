@@ -43,7 +43,7 @@ func TestServe_WithNothingConfigured(t *testing.T) {
 
 	resp, body := get(t, p.client, p.https+"/ready")
 	if resp.StatusCode != http.StatusOK || resp.Proto != "HTTP/2.0" || resp.TLS.Version < tls.VersionTLS12 {
-		t.Errorf("%s over TLS %x: %d %s", resp.Proto, resp.TLS.Version, resp.StatusCode, body)
+		t.Errorf("%s over TLS %x: got %d %s", resp.Proto, resp.TLS.Version, resp.StatusCode, body)
 	}
 	var ready struct {
 		Checks map[string]struct{ Status string }
@@ -60,10 +60,10 @@ func TestServe_WithNothingConfigured(t *testing.T) {
 	}
 	if resp, _ := get(t, p.client, p.plain+"/api/users/me?a=b"); resp.StatusCode != http.StatusPermanentRedirect ||
 		resp.Header.Get("Location") != p.https+"/api/users/me?a=b" {
-		t.Errorf("plain HTTP leads to %d %s", resp.StatusCode, resp.Header.Get("Location"))
+		t.Errorf("plain HTTP: got %d to %q, want a redirect to HTTPS", resp.StatusCode, resp.Header.Get("Location"))
 	}
 	if resp, body := get(t, p.client, p.plain+"/health"); resp.StatusCode != http.StatusOK {
-		t.Errorf("health over plain HTTP: %d %s", resp.StatusCode, body)
+		t.Errorf("health over plain HTTP: got %d %s", resp.StatusCode, body)
 	}
 	for _, path := range []string{"/openapi.json", "/docs"} {
 		if resp, _ := get(t, p.client, p.https+path); resp.StatusCode != http.StatusOK {
@@ -79,22 +79,22 @@ func TestServe_WithNothingConfigured(t *testing.T) {
 		t.Errorf("healthcheck: %s", out)
 	}
 	if code := p.stop(t); code != 0 {
-		t.Errorf("SIGTERM ended the gateway with %d", code)
+		t.Errorf("after SIGTERM the gateway exited with %d, want 0", code)
 	}
 	if strings.Contains(p.stdout.String()+p.stderr.String(), made.Secrets[0].Text.Reveal()) {
-		t.Error("the secret is in the output")
+		t.Error("the output contains the secret")
 	}
 	if info, err := os.Stat(keys.Path()); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("the secret's file is %v, %v", info.Mode(), err)
+		t.Errorf("the file of the secret has the mode %v, %v", info.Mode(), err)
 	}
 
 	again := start(t, dir, nil)
 	if kept, err := keys.Read(); err != nil || !cmp.Equal(kept, made) {
-		t.Errorf("the secret did not outlive the restart, %v", err)
+		t.Errorf("the restart changed the secret, %v", err)
 	}
 	again.stop(t)
 	if out, code := command(t, dir, "", []string{"HTTP_ADDR=127.0.0.1:1"}, "healthcheck"); code != 1 {
-		t.Errorf("healthcheck of nothing: %d %s", code, out)
+		t.Errorf("healthcheck without a gateway: exit code %d, %s", code, out)
 	}
 }
 
@@ -123,11 +123,11 @@ func TestServe_RefusesWhatIsWrong(t *testing.T) {
 			}
 			for _, want := range test.want {
 				if !strings.Contains("\n"+out, "\n"+want) {
-					t.Errorf("no line begins with %q in\n%s", want, out)
+					t.Errorf("got no line that begins with %q in\n%s", want, out)
 				}
 			}
 			if test.hide != "" && strings.Contains(out, test.hide) {
-				t.Errorf("the value is shown:\n%s", out)
+				t.Errorf("the output contains the value:\n%s", out)
 			}
 		})
 	}
@@ -143,19 +143,19 @@ func TestCommands_UnmigratedDatabase(t *testing.T) {
 	} {
 		out, code := command(t, dir, "correct horse battery staple\n", env, args...)
 		if code != 1 || !strings.Contains(out, "must be at") || !strings.Contains(out, "run gateway migrate up") {
-			t.Errorf("%v: %d %s", args, code, out)
+			t.Errorf("%v: exit code %d, %s", args, code, out)
 		}
 	}
 	p := start(t, dir, nil, env...)
 	if resp, body := get(t, p.client, p.https+"/ready"); resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "migrate up") {
-		t.Errorf("ready: %d %s", resp.StatusCode, body)
+		t.Errorf("ready: got %d %s", resp.StatusCode, body)
 	}
 	direct := []string{"MIGRATE_DATABASE_URL=" + url, "DATABASE_URL=postgres://x@127.0.0.1:1/pooler"}
 	if out, code := command(t, dir, "", direct, "migrate", "up"); code != 0 {
 		t.Fatalf("migrate up: %s", out)
 	}
 	if out, code := command(t, dir, "", env, "migrate", "status"); code != 0 || strings.Contains(out, "missing") {
-		t.Errorf("migrate status: %d %s", code, out)
+		t.Errorf("migrate status: exit code %d, %s", code, out)
 	}
 	if out, code := command(t, dir, "correct horse battery staple\n", env, "user", "create", "ada@example.com"); code != 0 {
 		t.Errorf("after the migration: %s", out)
@@ -187,7 +187,7 @@ func TestUserAndMigrateCommands(t *testing.T) {
 	} {
 		out, code := command(t, dir, step.stdin, nil, step.args...)
 		if code != step.code || !strings.Contains(out, step.want) {
-			t.Errorf("%v: %d %s; want %d %s", step.args, code, out, step.code, step.want)
+			t.Errorf("%v: exit code %d, %s; want %d, %s", step.args, code, out, step.code, step.want)
 		}
 	}
 }
@@ -208,6 +208,6 @@ func TestUserCreate_AcceptsAPasswordPipedOnWindows(t *testing.T) {
 	}
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		t.Errorf("the password opens nothing: %s", resp.Status)
+		t.Errorf("a login with the password got %s", resp.Status)
 	}
 }

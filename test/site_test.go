@@ -77,12 +77,12 @@ func TestSite(t *testing.T) {
 		}
 		look()
 	})`); got != "a page" {
-		t.Errorf("a search finds %s", got)
+		t.Errorf("the search found %s", got)
 	}
 	mu.Lock()
 	defer mu.Unlock()
 	if len(strange) > 0 {
-		t.Errorf("the pages ask for %q", strange)
+		t.Errorf("the pages request %q from other hosts", strange)
 	}
 	t.Logf("%d pages were read", len(pages))
 }

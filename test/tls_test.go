@@ -53,7 +53,7 @@ func TestTLS_ClientsTrustTheCertificate(t *testing.T) {
 			}
 			nobody := []string{"curl", "--silent", "--fail", "--cacert", filepath.Join(mkcert(t), "rootCA.pem"), p.https + "/health"}
 			if out, err := run(t.Context(), nobody); err == nil {
-				t.Errorf("curl trusts it without reason:\n%s", out)
+				t.Errorf("curl accepts the certificate without trusting its root:\n%s", out)
 			}
 		})
 	}

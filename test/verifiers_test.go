@@ -23,7 +23,7 @@ import (
 type snippet struct {
 	title   string   // the comment that it begins with
 	command []string // how to run it
-	looks   bool     // it checks the issuer
+	looks   bool     // whether it checks the issuer
 }
 
 // snippets returns the programs of the page, each written to a file beside the libraries
@@ -67,12 +67,12 @@ func snippets(t *testing.T) []snippet {
 			}
 			v.command = []string{program}
 		default:
-			t.Fatalf("nobody knows how to run %q", block[1])
+			t.Fatalf("the test cannot run blocks of %q", block[1])
 		}
 		all = append(all, v)
 	}
 	if fences := strings.Count(string(text), "```"); len(all) != 9 || fences != 2*len(all) {
-		t.Fatalf("%d programs of %d blocks, want 9 of 9", len(all), fences/2)
+		t.Fatalf("got %d programs in %d blocks, want 9 in 9", len(all), fences/2)
 	}
 	return all
 }
@@ -136,14 +136,14 @@ func TestVerifyTokens(t *testing.T) {
 					continue
 				}
 				if out, err := run(v, token); err == nil || strings.Contains(out, who) {
-					t.Errorf("%s takes a token: %s\n%s", v.title, name, out)
+					t.Errorf("%s accepts a bad token: %s\n%s", v.title, name, out)
 				}
 				refused++
 			}
 			t.Logf("%-30s %s: accepts a token, refuses %d forgeries", v.title, way.method.Alg(), refused)
 		}
 		if !call(way.p, "POST", "/api/auth/logout", good, "", nil) {
-			t.Fatal("nobody can sign out")
+			t.Fatal("the logout failed")
 		}
 		for _, v := range programs { // as the page says of a token whose login has ended
 			asks := v.title == "curl, asking the gateway"
@@ -198,7 +198,7 @@ func guest(t *testing.T, p *process, email string) (id, access string) {
 		Access string `json:"access_token"`
 	}
 	if !call(p, "POST", "/api/auth/register", "", credentials, &made) || !call(p, "POST", "/api/auth/login", "", credentials, &pair) {
-		t.Fatal("nobody can sign in")
+		t.Fatal("the user cannot register and sign in")
 	}
 	return made.User.ID, pair.Access
 }

@@ -110,7 +110,7 @@ func main() { print(version.String()) }
 		t.Fatal(err)
 	}
 	if out := c.do("scripts/version"); out != "" {
-		t.Errorf("without a history the script says %q", out)
+		t.Errorf("without a history the script prints %q", out)
 	}
 }
 
@@ -124,10 +124,10 @@ func TestVersion_IsOneEverywhere(t *testing.T) {
 	c.do("make", "gateway")
 	binary := filepath.Join(c.dir, "build", "gateway")
 	if got := c.do(binary, "version"); got != want || strings.Contains(got, "dirty") {
-		t.Errorf("gateway version says %s, want %s", got, want)
+		t.Errorf("gateway version prints %s, want %s", got, want)
 	}
 	if got := c.do(binary, "--version"); got != "gateway version "+want {
-		t.Errorf("gateway --version says %s", got)
+		t.Errorf("gateway --version prints %s", got)
 	}
 	metrics := free(t)
 	p := startProgram(t, binary, t.TempDir(), nil, "METRICS_ADDR="+metrics)
@@ -144,11 +144,11 @@ func TestVersion_IsOneEverywhere(t *testing.T) {
 		"http://" + metrics + "/metrics": `gateway_build_info{version="` + want + `"} 1`,
 	} {
 		if _, body := get(t, p.client, url); !strings.Contains(body, text) {
-			t.Errorf("%s does not say %s", url, text)
+			t.Errorf("%s does not contain %s", url, text)
 		}
 	}
 	if !strings.Contains(p.stdout.String(), `"version":"`+want+`"`) {
-		t.Errorf("the log does not say %s", want)
+		t.Errorf("the log does not contain %s", want)
 	}
 
 	if err := os.RemoveAll(filepath.Join(c.dir, ".git")); err != nil {
@@ -159,21 +159,21 @@ func TestVersion_IsOneEverywhere(t *testing.T) {
 	_, args, _ := strings.Cut(read(t, "Dockerfile"), "\nARG GATEWAY_VERSION\n")
 	given, handed := compose(t).Services["gateway"].Build.Args["GATEWAY_VERSION"]
 	if !strings.Contains(args, command) || !handed || given != nil {
-		t.Error("the image is not told its version")
+		t.Error("the build of the image does not set the version")
 	}
 	image := filepath.Join(c.dir, "image")
 	c.do("sh", "-c", strings.Replace(command, "/out/gateway", image, 1))
 	if got := c.do(image, "version"); got != want {
-		t.Errorf("the image says %s, want %s", got, want)
+		t.Errorf("the image reports %s, want %s", got, want)
 	}
 	artifacts := t.TempDir()
 	c.do("make", "build-JwksFunction", "ARTIFACTS_DIR="+artifacts, "LAMBDA_GOARCH="+runtime.GOARCH)
 	bootstrap, err := os.ReadFile(filepath.Join(artifacts, "bootstrap"))
 	if err != nil || !bytes.Contains(bootstrap, []byte(want)) {
-		t.Errorf("a function does not know its version %s: %v", want, err)
+		t.Errorf("a function does not contain its version %s: %v", want, err)
 	}
 	if !strings.Contains(read(t, "scripts/sam"), "export GATEWAY_VERSION") {
-		t.Error("SAM is not told the version")
+		t.Error("the SAM build does not set the version")
 	}
 }
 

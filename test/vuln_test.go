@@ -30,7 +30,7 @@ func TestVuln_PassesWithoutTheDatabase(t *testing.T) {
 			cmd.Env = append(cmd.Environ(), "GO="+filepath.Join(dir, "go"))
 			out, _ := cmd.CombinedOutput()
 			if code := cmd.ProcessState.ExitCode(); string(out) != tt.want || code != tt.code {
-				t.Errorf("printed %q and exited with %d, want %q and %d", out, code, tt.want, tt.code)
+				t.Errorf("got %q and exit code %d, want %q and %d", out, code, tt.want, tt.code)
 			}
 		})
 	}

@@ -56,11 +56,11 @@ func TestEveryWayAnswersAlike(t *testing.T) {
 	})
 	want := got["binary on SQLite"]
 	if len(want) != len(acceptance()) {
-		t.Fatalf("%d of %d steps were played", len(want), len(acceptance()))
+		t.Fatalf("the script played %d of %d steps", len(want), len(acceptance()))
 	}
 	for way, exchanges := range got {
 		if diff := cmp.Diff(want, exchanges); diff != "" {
-			t.Errorf("%s answers differently (- binary on SQLite, + %s):\n%s", way, way, diff)
+			t.Errorf("%s responds differently (- binary on SQLite, + %s):\n%s", way, way, diff)
 		}
 	}
 }

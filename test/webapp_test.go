@@ -61,7 +61,7 @@ func fits(t *testing.T, s step, status int, body string) {
 	t.Helper()
 	t.Logf("%-4s %-24s %d %s", s.method, s.path, status, mask(body))
 	if status != s.status {
-		t.Errorf("%s gets %d %s, want %d", s.name, status, body, s.status)
+		t.Errorf("%s: got %d %s, want %d", s.name, status, body, s.status)
 	}
 	members := map[string]json.RawMessage{}
 	if body != "" {
@@ -102,13 +102,13 @@ func playWebApp(t *testing.T, g target) {
 			"\nAccess-Control-Request-Method: " + s.method + "\nAccess-Control-Request-Headers: " + asked}, saved)
 		if h := allowed.Header; allowed.StatusCode != http.StatusNoContent || h.Get("Access-Control-Allow-Origin") != app ||
 			strings.ReplaceAll(h.Get("Access-Control-Allow-Headers"), " ", "") != asked {
-			t.Errorf("the preflight of %s gets %d %v", s.name, allowed.StatusCode, h)
+			t.Errorf("the preflight of %s got %d %v", s.name, allowed.StatusCode, h)
 		}
 		s.header += "\nOrigin: " + app
 		resp, body := g.send(t, s, saved)
 		fits(t, s, resp.StatusCode, body)
 		if h := resp.Header; h.Get("Access-Control-Allow-Origin") != app || h.Get("X-Correlation-ID") != correlation {
-			t.Errorf("%s gets %v", s.name, h)
+			t.Errorf("%s: got the headers %v", s.name, h)
 		}
 		for name, from := range s.save {
 			saved[name] = pick(t, s, resp, body, from)
@@ -184,9 +184,9 @@ func TestWebApp_InABrowser(t *testing.T) {
 		Body        string
 		Correlation string
 	}
-	said := page.runs(t, open, `(steps => `+player+`)(`+string(steps)+`)`)
-	if err := json.Unmarshal([]byte(said), &got); err != nil || len(got) != len(calls) {
-		t.Fatalf("the page says %q, %v", said, err)
+	returned := page.runs(t, open, `(steps => `+player+`)(`+string(steps)+`)`)
+	if err := json.Unmarshal([]byte(returned), &got); err != nil || len(got) != len(calls) {
+		t.Fatalf("the page returned %q, %v", returned, err)
 	}
 	if diff := cmp.Diff(want, w.since()); diff != "" {
 		t.Errorf("at the gateway (-want +got):\n%s", diff)
