@@ -178,3 +178,21 @@ func linked(t *testing.T, page string) (files []string) {
 	}
 	return files
 }
+
+// TestDocs_SharedFoldersHaveDocGo checks that doc.go in each folder directly under shared/
+// describes what is in the folder.
+func TestDocs_SharedFoldersHaveDocGo(t *testing.T) {
+	t.Parallel()
+	folders, err := os.ReadDir("shared")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range folders {
+		want := "// Package " + f.Name() + " "
+		if doc, err := os.ReadFile(filepath.Join("shared", f.Name(), "doc.go")); err != nil {
+			t.Error(err)
+		} else if !strings.HasPrefix(string(doc), want) {
+			t.Errorf("shared/%s/doc.go does not begin with %q", f.Name(), want)
+		}
+	}
+}

@@ -1,9 +1,3 @@
-// Package audit defines the events of the audit trail, and the hash chain that
-// reveals when one is removed or changed. An event is stored in the transaction of
-// the change that it records, so neither exists without the other. The package does
-// no I/O.
-//
-// Begin with [Event] and [New]. Package trail maintains the chain.
 package audit
 
 import (

@@ -1,9 +1,3 @@
-// Package config reads settings from the environment.
-//
-// Packages declare their settings with package setting. A program passes a lookup
-// such as [os.LookupEnv] to [New], and loads the settings with [Env.Load], which
-// returns all mistakes together: one line each, with the variable, its value and
-// what it accepts. Only programs and package faas may import this package.
 package config
 
 import (

@@ -1,7 +1,3 @@
-// Package conversation defines conversation sessions: a title and a context,
-// whose content the clients define, of what a user discusses with the
-// assistant. It does no I/O and imports foundation packages and account only.
-// Begin with [Session].
 package conversation
 
 import (

@@ -1,6 +1,3 @@
-// Package setup builds from settings what several programs are made of. The
-// binary and every Lambda function call the same code, so a setting means the
-// same in each of them.
 package setup
 
 import (

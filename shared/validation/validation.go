@@ -1,17 +1,3 @@
-// Package validation checks requests by their `validate` tags, with
-// go-playground/validator.
-//
-// The tags say what must be there, which words a member may be, and which of our
-// rules it keeps (email, password, title …). A rule is defined by the Parse
-// function of its type, which the function then calls to have the value; the tag
-// sees to it that everything wrong with a request is told at once.
-//
-// To check a request, tag its fields and hand [Check] to its route:
-//
-//	endpoint.JSON(http.StatusOK, f.register, validation.Check)
-//
-// A new rule is a line in rules; a tag of the library that is not used yet needs a
-// line in messages.
 package validation
 
 import (
