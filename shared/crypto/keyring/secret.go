@@ -11,8 +11,8 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/setting"
 )
 
-// The variables of this package. A list of previous secrets also takes one that
-// comes next: all of them are read with.
+// The variables of this package. A list of previous secrets may also contain the
+// next one: the gateway accepts all of them.
 const (
 	Variable         = "JWT_SECRET"           // the current secret of access tokens
 	VariablePrevious = "JWT_PREVIOUS_SECRETS" // other ones, separated by commas
@@ -22,15 +22,15 @@ const (
 )
 
 const (
-	minSecret   = 32 // bytes; 256 bits, if they are random
+	minSecret   = 32 // bytes; 256 bits of entropy if they are random
 	minDistinct = 8  // different bytes; 32 random ones have about 30
 	generated   = 48 // random bytes; 64 characters
 )
 
-// Takes says what a secret must be.
+// Takes describes a valid secret, for error messages.
 const Takes = "32 or more random bytes, for example from `openssl rand -base64 48`"
 
-// placeholders returns what stands in example files, in lower case.
+// placeholders returns the placeholders of example files, in lower case.
 func placeholders() []string {
 	return []string{
 		"changeme", "change-me", "change_me", "placeholder",
@@ -38,29 +38,29 @@ func placeholders() []string {
 	}
 }
 
-// Placeholder reports whether the text stands in an example file for a secret that
-// somebody must choose.
+// Placeholder reports whether the text contains a placeholder of an example file,
+// which somebody should have replaced with a secret.
 func Placeholder(text string) bool {
 	lower := strings.ToLower(text)
 	return slices.ContainsFunc(placeholders(), func(word string) bool { return strings.Contains(lower, word) })
 }
 
 // Generate returns a new random secret: unpadded base64url (RFC 4648 section 5)
-// of 384 bits. It cannot fail: [rand.Read] ends the program if the system has no
-// entropy.
+// of 384 random bits. It cannot fail: [rand.Read] ends the program if the system
+// has no entropy.
 func Generate() secret.String {
 	b := make([]byte, generated)
 	_, _ = rand.Read(b)
 	return secret.String(base64.RawURLEncoding.EncodeToString(b))
 }
 
-// Settings are the secrets that the keys of a [Ring] are derived from.
+// Settings are the secrets of a [Ring].
 type Settings struct {
 	Secrets []secret.String // the current one first
 }
 
-// Load loads DATA_SECRET, or JWT_SECRET and JWT_PREVIOUS_SECRETS if it is unset, and
-// then DATA_PREVIOUS_SECRETS. Weak secrets are refused.
+// Load loads DATA_SECRET or, if it is unset, JWT_SECRET and JWT_PREVIOUS_SECRETS;
+// and DATA_PREVIOUS_SECRETS. It refuses weak secrets.
 func (s *Settings) Load(r setting.Reader) {
 	if r.Secret(DataVariable) != "" {
 		s.Secrets = []secret.String{load(r, DataVariable)}
@@ -68,12 +68,12 @@ func (s *Settings) Load(r setting.Reader) {
 		s.Secrets = append([]secret.String{Require(r)}, LoadPrevious(r)...)
 	}
 	s.Secrets = append(s.Secrets, loadPrevious(r, DataVariablePrevious)...)
-	if s.Secrets[0] == "" { // which is refused
+	if s.Secrets[0] == "" { // refused
 		s.Secrets = nil
 	}
 }
 
-// Ring returns the keys derived from the secrets, which were loaded without error.
+// Ring returns a ring of the secrets. They must have been loaded without error.
 func (s *Settings) Ring() *Ring {
 	ring, err := New(s.Secrets[0], s.Secrets[1:]...)
 	if err != nil {
@@ -82,18 +82,18 @@ func (s *Settings) Ring() *Ring {
 	return ring
 }
 
-// Contains reports whether one of the given secrets is among those of the ring:
-// whoever knows it can derive the keys.
+// Contains reports whether any of the given secrets is a secret of the ring. Whoever
+// knows one can derive keys.
 func (s *Settings) Contains(others []secret.String) bool {
 	return slices.ContainsFunc(others, func(o secret.String) bool { return slices.Contains(s.Secrets, o) })
 }
 
 // Load returns JWT_SECRET, or "" if it is unset: the caller decides whether to
-// generate one or to give up. A weak secret is refused.
+// generate one or to fail. It refuses a weak secret.
 func Load(r setting.Reader) secret.String { return load(r, Variable) }
 
-// Require is [Load] for callers that need the secret: an unset JWT_SECRET is
-// refused, too.
+// Require is [Load] for callers that need the secret: it also refuses an unset
+// JWT_SECRET.
 func Require(r setting.Reader) secret.String {
 	if r.Secret(Variable) == "" {
 		r.RefuseSecret(Variable, "is not set", Takes)
@@ -101,8 +101,8 @@ func Require(r setting.Reader) secret.String {
 	return Load(r)
 }
 
-// LoadPrevious returns the secrets in JWT_PREVIOUS_SECRETS, which are still
-// accepted after a rotation. Weak ones are refused.
+// LoadPrevious returns the secrets in JWT_PREVIOUS_SECRETS, which are accepted
+// beside the current one during a rotation. It refuses weak ones.
 func LoadPrevious(r setting.Reader) []secret.String { return loadPrevious(r, VariablePrevious) }
 
 func load(r setting.Reader, name string) secret.String {
@@ -130,7 +130,7 @@ func loadPrevious(r setting.Reader, name string) []secret.String {
 	return secrets
 }
 
-// weakness says what makes s no secret, without quoting it, or returns "".
+// weakness returns why s is weak, without quoting it, or "".
 func weakness(s secret.String) string {
 	plain := s.Reveal()
 	if len(plain) < minSecret {

@@ -1,7 +1,9 @@
-// Package pemtext reads keys and certificates from PEM (RFC 7468) as tools write
-// it and people keep it: among other blocks, with explanatory text around, with
-// line breaks of any system and a byte order mark. Where it finds none, the error
-// says what is there instead. No error quotes a key.
+// Package pemtext parses keys and certificates in PEM (RFC 7468) leniently: among
+// other blocks, with text around them, with the line breaks of any system, and
+// after a byte order mark. If the key or certificate is missing, the error says what
+// the text contains instead. No error quotes a key.
+//
+// Begin with [PrivateKey].
 package pemtext
 
 import (
@@ -15,19 +17,19 @@ import (
 	"strings"
 )
 
-// Unescape returns the PEM in the value of a setting. Some ways to set a variable
-// keep no line breaks, so each may be written as \n or \r\n.
+// Unescape returns the PEM in the value of a setting. Line breaks may be written as
+// \n or \r\n, as some ways to set a variable do not preserve them.
 func Unescape(value string) []byte {
 	return []byte(strings.NewReplacer(`\r\n`, "\n", `\n`, "\n").Replace(value))
 }
 
-// Plain returns text without the byte order mark that some editors put before
-// it. It would hide the first block.
+// Plain returns text without a byte order mark, which some editors add. It would
+// hide the first block.
 func Plain(text []byte) []byte { return bytes.TrimPrefix(text, []byte("\ufeff")) }
 
-// PrivateKey returns the first private key in text, as TLS takes it: PKCS #8, or
-// what OpenSSL wrote before (SEC 1, PKCS #1), not encrypted. Blocks that are no
-// private key, such as EC PARAMETERS or a certificate, are passed over.
+// PrivateKey returns the first private key in text: unencrypted, in PKCS #8 or in the
+// older formats of OpenSSL (SEC 1, PKCS #1). It skips blocks of other types, such as
+// EC PARAMETERS or a certificate.
 func PrivateKey(text []byte) (crypto.Signer, error) {
 	var others []string
 	for _, block := range blocks(text) {
@@ -63,8 +65,9 @@ func privateKey(block *pem.Block) (crypto.Signer, error) {
 	return signer, nil
 }
 
-// PublicKey returns the one public key in text (PKIX or PKCS #1). It passes over
-// certificates: which of a chain is meant, and until when, is not for it to say.
+// PublicKey returns the only public key in text (PKIX or PKCS #1). It skips
+// certificates: it cannot know which one of a chain is meant, and does not check
+// validity.
 func PublicKey(text []byte) (crypto.PublicKey, error) {
 	var keys []crypto.PublicKey
 	var others []string
@@ -101,8 +104,8 @@ func PublicKey(text []byte) (crypto.PublicKey, error) {
 	return nil, err
 }
 
-// Authorities returns a pool of the certificates in text. Of several, those that
-// cannot be parsed are left out, as systems' bundles have some.
+// Authorities returns a pool of the certificates in text. It skips certificates that
+// cannot be parsed if others can: bundles of operating systems contain some.
 func Authorities(text []byte) (*x509.CertPool, error) {
 	pool := x509.NewCertPool()
 	if pool.AppendCertsFromPEM(Plain(text)) {
@@ -131,8 +134,8 @@ func blocks(text []byte) (all []*pem.Block) {
 	}
 }
 
-// errNotFound returns the error for text without a block of the kind that is wanted,
-// but with those of the kinds given.
+// errNotFound returns the error for text that contains no block of the wanted kind,
+// only blocks of the given kinds.
 func errNotFound(wanted string, text []byte, kinds []string) error {
 	const longest = 200
 	begun, only := bytes.Count(text, []byte("-----BEGIN ")), strings.Join(kinds, ", ")
@@ -147,7 +150,7 @@ func errNotFound(wanted string, text []byte, kinds []string) error {
 		return errors.New("a damaged PEM block")
 	case bytes.HasPrefix(text, []byte("\xff\xfe")), bytes.HasPrefix(text, []byte("\xfe\xff")):
 		return errors.New("no PEM block; the text is UTF-16, not UTF-8")
-	case bytes.HasPrefix(text, []byte("\x30")): // an ASN.1 SEQUENCE, or the digit 0
+	case bytes.HasPrefix(text, []byte("\x30")): // an ASN.1 SEQUENCE (or the digit 0)
 		return errors.New("no PEM block; it looks like DER, which openssl can convert")
 	}
 	return errors.New("no PEM block")

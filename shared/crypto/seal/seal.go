@@ -1,9 +1,11 @@
-// Package seal keeps secrets that must be given back: passwords and tokens for
-// other systems, at rest in a database that may be copied. A sealed secret opens
-// only with a key of the ring and for the owner that it was sealed for.
+// Package seal encrypts secrets that the gateway must be able to read again, such as
+// passwords and tokens for other systems, so that a copy of the database does not
+// reveal them. Decryption requires a key of the ring and the name of the owner.
 //
-// A [Box] seals with the current key and opens with any; after a rotation,
-// [Box.NeedsReseal] finds what to seal anew before the old key is dropped.
+// A [Box] seals with the current key, and opens with any key. After a rotation,
+// [Box.NeedsReseal] finds the values to seal again before the old key is removed.
+//
+// Begin with [Box.Seal].
 package seal
 
 import (
@@ -17,46 +19,47 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
-// A sealed secret is the version (1 byte), the key id (4), the nonce (12), the
-// ciphertext (as long as the secret) and the tag (16). The first two are
-// authenticated as well.
+// A sealed secret consists of the version (1 byte), the key ID (4), the nonce (12),
+// the ciphertext (as long as the secret) and the tag (16). Version and key ID are
+// authenticated, too.
 const (
 	version   = 1
 	headerLen = 5
 	nonceLen  = 12
 	tagLen    = 16
 
-	// Overhead is how many bytes longer than the secret its sealed form is.
+	// Overhead is the number of bytes that sealing adds to a secret.
 	Overhead = headerLen + nonceLen + tagLen
 )
 
-// ErrOpen is what everything gets that does not open: it was damaged, sealed
-// with a key that is gone, or for somebody else. Which of them, nobody learns.
+// ErrOpen is returned for a value that cannot be opened: it is damaged, was sealed
+// with a key that is gone, or belongs to another owner. The error does not reveal
+// which.
 var ErrOpen = errors.New("sealed secret does not open")
 
 // A Box seals and opens with AES-256-GCM (NIST SP 800-38D). It is safe for
-// concurrent use and does not print itself. Nonces are random, which is good for
-// 2^32 secrets a key (section 8.3).
+// concurrent use, and never prints its keys. Nonces are random, which is safe for
+// 2^32 secrets per key (section 8.3).
 type Box struct{ keys keyring.Keys }
 
-// New returns a box over keys, which are for this purpose alone.
+// New returns a box that uses the keys. Nothing else may use them.
 func New(keys keyring.Keys) *Box { return &Box{keys: keys} }
 
 func aead(key keyring.Key) cipher.AEAD {
 	block, err := aes.NewCipher(key.Bytes[:])
 	if err != nil {
-		panic("seal: " + err.Error()) // only for another length than 32 bytes
+		panic("seal: " + err.Error()) // only if the key does not have 32 bytes
 	}
 	gcm, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
-		panic("seal: " + err.Error()) // only for a block of another length than 16 bytes
+		panic("seal: " + err.Error()) // only if the block size is not 16 bytes
 	}
 	return gcm
 }
 
 // Seal encrypts plain with the current key. The result opens only with the same
-// aad, which names the owner and is not secret. Two calls never return the same
-// result.
+// aad (additional authenticated data), which names the owner and is not secret. Two
+// calls never return the same result.
 func (b *Box) Seal(plain secret.String, aad string) []byte {
 	key := b.keys.Current()
 	header := append(make([]byte, 0, Overhead+len(plain)), version)
@@ -64,7 +67,7 @@ func (b *Box) Seal(plain secret.String, aad string) []byte {
 	return aead(key).Seal(header, nil, []byte(plain.Reveal()), bound(header, aad))
 }
 
-// Open returns what was sealed, or [ErrOpen].
+// Open returns the sealed secret, or [ErrOpen].
 func (b *Box) Open(box []byte, aad string) (secret.String, error) {
 	id, ok := keyID(box)
 	key, known := b.keys.ByID(id)
@@ -73,20 +76,20 @@ func (b *Box) Open(box []byte, aad string) (secret.String, error) {
 	}
 	plain, err := aead(key).Open(nil, nil, box[headerLen:], bound(box[:headerLen], aad))
 	if err != nil {
-		return "", ErrOpen // err says no more
+		return "", ErrOpen // err has no more information
 	}
 	return secret.String(plain), nil
 }
 
-// NeedsReseal reports whether box was sealed with anything but the current key.
-// That it opens, it does not say.
+// NeedsReseal reports whether box was not sealed with the current key. It does not
+// check whether box opens.
 func (b *Box) NeedsReseal(box []byte) bool {
 	id, ok := keyID(box)
 	return !ok || id != b.keys.Current().ID
 }
 
-// keyID returns the id in the header of box, and whether it can be a sealed
-// secret at all.
+// keyID returns the key ID in the header of box. ok is false if box cannot be a
+// sealed secret.
 func keyID(box []byte) (id [4]byte, ok bool) {
 	if len(box) < Overhead || box[0] != version {
 		return id, false
@@ -94,17 +97,17 @@ func keyID(box []byte) (id [4]byte, ok bool) {
 	return [4]byte(box[1:headerLen]), true
 }
 
-// bound returns what is authenticated next to the secret. The header has one
-// length, so no two pairs read the same.
+// bound returns the additional authenticated data: header and aad. The header has a
+// fixed length, so the concatenation is unambiguous.
 func bound(header []byte, aad string) []byte {
 	return append(header[:headerLen:headerLen], aad...)
 }
 
 const redacted = "[box]"
 
-// String hides the keys.
+// String returns a placeholder instead of the keys.
 func (b *Box) String() string { return redacted }
 
-// Format hides the keys from every verb; without it, fmt would print the
-// ciphers.
+// Format prints a placeholder for every verb. Without it, fmt would print
+// unexported fields.
 func (b *Box) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
