@@ -34,3 +34,11 @@ func Open(algorithm string, key crypto.PublicKey, headers []string, raw string) 
 	}
 	return parser.DecodeSegment(parts[1])
 }
+
+const MaxVerified = maxVerified
+
+// Verified returns how many verified tokens the keys remember.
+func Verified(k *Keys) int {
+	v := &k.set.Load().verified
+	return len(v.recent) + len(v.former)
+}

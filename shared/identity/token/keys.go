@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -68,6 +69,7 @@ type keySet struct {
 	byHeader map[string]verifier // by the encoded header of the token
 	ids      []string            // of the accepted keys, signing key first
 	public   []publicKey         // published by [Keys.JWKS]
+	verified verifiedTokens      // by these keys
 }
 
 // NewKeys returns the keys for o, or an error if a key does not fit the
@@ -213,6 +215,18 @@ func CheckKey(algorithm string, pub crypto.PublicKey) error {
 // at now, otherwise [ErrInvalid] or [ErrExpired].
 func (k *Keys) Verify(raw string, now time.Time) (Claims, error) {
 	s := k.set.Load()
+	hash := tokenHash(sha256.Sum256([]byte(raw)))
+	if c, ok := s.verified.claims(hash, now); ok {
+		return c, nil
+	}
+	c, err := k.verify(s, raw, now)
+	if err == nil {
+		s.verified.add(hash, c)
+	}
+	return c, err
+}
+
+func (k *Keys) verify(s *keySet, raw string, now time.Time) (Claims, error) {
 	v, err := s.verifierOf(raw)
 	if err != nil {
 		return Claims{}, ErrInvalid.Because(err)
