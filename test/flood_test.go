@@ -78,15 +78,13 @@ func measureFlood(t *testing.T) {
 	}
 }
 
-// withoutIsolation returns a gateway that hashes on all processors and does not raise
-// GOMAXPROCS.
+// withoutIsolation returns a gateway that does not raise GOMAXPROCS.
 func withoutIsolation(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	replace := map[string]string{}
 	for file, change := range map[string][2]string{
-		"../shared/identity/password/hasher.go": {"max(1, runtime.GOMAXPROCS(0)-1)", "runtime.GOMAXPROCS(0)"},
-		"../cmd/gateway/serve.go":               {"runtime.GOMAXPROCS(0) + p.Passwords.Slots()", "0"},
+		"../cmd/gateway/serve.go": {"runtime.GOMAXPROCS(0) + p.Passwords.Slots()", "0"},
 	} {
 		text, err := os.ReadFile(file)
 		if err != nil {

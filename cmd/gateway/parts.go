@@ -69,6 +69,7 @@ func open(ctx context.Context, vars *variables, env *config.Env, log *slog.Logge
 		return nil, err
 	}
 	var s allSettings
+	s.Passwords.Slots = server.HashSlots()
 	if err := env.Load(&s); err != nil {
 		return nil, err
 	}

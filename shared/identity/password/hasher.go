@@ -63,21 +63,24 @@ func NewHasher(cost, slots, queue int) *Hasher {
 
 // Settings bound password hashing.
 type Settings struct {
+	// Slots is how many calls run at once. A value set before Load stays; otherwise it is one
+	// less than the processors, so that one is left to everything else, and at least one.
+	Slots int
 	Cost  int // of bcrypt; each step doubles the time
 	Queue int // how many calls may wait
 }
 
 // Load loads BCRYPT_COST and PASSWORD_QUEUE.
 func (s *Settings) Load(r setting.Reader) {
+	if s.Slots == 0 {
+		s.Slots = max(1, runtime.GOMAXPROCS(0)-1)
+	}
 	s.Cost = r.Int("BCRYPT_COST", DefaultCost, minCost, maxCost)
-	s.Queue = r.Int("PASSWORD_QUEUE", queuePerSlot*slots(), 0, maxQueue)
+	s.Queue = r.Int("PASSWORD_QUEUE", queuePerSlot*s.Slots, 0, maxQueue)
 }
 
-// Hasher returns a hasher that runs as many calls at once as there are
-// processors, but for one that is left to everything else.
-func (s Settings) Hasher() *Hasher { return NewHasher(s.Cost, slots(), s.Queue) }
-
-func slots() int { return max(1, runtime.GOMAXPROCS(0)-1) }
+// Hasher returns a hasher with these settings.
+func (s Settings) Hasher() *Hasher { return NewHasher(s.Cost, s.Slots, s.Queue) }
 
 // Slots returns how many calls run at once. Each keeps one processor of Go
 // (GOMAXPROCS) busy.
