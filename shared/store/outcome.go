@@ -27,11 +27,14 @@ var ErrOutcomeUnknown = fault.New(fault.Unavailable, "outcome_unknown",
 // its outcome is unknown. A transaction is rolled back.
 func (s *Statements) statementError(ctx context.Context, query string, err error) error {
 	alone := s.pending == nil
-	if alone && !strings.HasPrefix(strings.TrimSpace(query), "SELECT") {
+	if alone && writes(query) {
 		return s.writeError(err)
 	}
 	return s.readError(ctx, err)
 }
+
+// writes reports whether a query may change the database.
+func writes(query string) bool { return !strings.HasPrefix(strings.TrimSpace(query), "SELECT") }
 
 // readError returns the error of a statement that changes nothing, or nothing
 // yet.

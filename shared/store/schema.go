@@ -19,7 +19,7 @@ var ErrSchemaOutdated = fault.New(fault.Unavailable, "schema_outdated",
 // migration.
 func (db *DB) Schema(ctx context.Context) (int64, error) {
 	var version int64
-	err := db.sql.QueryRowContext(ctx, `
+	err := db.reads.QueryRowContext(ctx, `
 		SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied`).Scan(&version)
 	if err != nil && db.dialect.NoTable(err) {
 		return 0, nil

@@ -27,17 +27,18 @@ const (
 
 // A Dialect describes the differences between the engines beyond the DDL.
 type Dialect struct {
-	Engine      string           // [PostgreSQL] or [SQLite]
-	SkipLocked  string           // appended to the SELECT that leases rows
-	ForUpdate   string           // appended to a SELECT of users and logins, to lock them against writes
-	ForShare    string           // the same, for a lock that several transactions can hold
-	Retryable   func(error) bool // a serialization failure: run the transaction again
-	Duplicate   func(error) bool // a unique constraint was violated
-	NoParent    func(error) bool // a foreign key names a row that is gone
-	NoTable     func(error) bool // a table does not exist
-	Locked      func(error) bool // a lock was not released in time
-	Unavailable func(error) bool // the database did not answer, has no room, or denies access
-	NotApplied  func(error) bool // an Unavailable error after which the statement has certainly not taken effect
+	Engine       string           // [PostgreSQL] or [SQLite]
+	SingleWriter bool             // one write at a time; those that wait are committed together
+	SkipLocked   string           // appended to the SELECT that leases rows
+	ForUpdate    string           // appended to a SELECT of users and logins, to lock them against writes
+	ForShare     string           // the same, for a lock that several transactions can hold
+	Retryable    func(error) bool // a serialization failure: run the transaction again
+	Duplicate    func(error) bool // a unique constraint was violated
+	NoParent     func(error) bool // a foreign key names a row that is gone
+	NoTable      func(error) bool // a table does not exist
+	Locked       func(error) bool // a lock was not released in time
+	Unavailable  func(error) bool // the database did not answer, has no room, or denies access
+	NotApplied   func(error) bool // an Unavailable error after which the statement has certainly not taken effect
 }
 
 // A DB is a database with the schema of the gateway. It is safe for concurrent
@@ -45,15 +46,20 @@ type Dialect struct {
 type DB struct {
 	Statements
 
-	sql            *sql.DB
+	sql            *sql.DB     // for transactions and, on SQLite, all writes
+	reads          *sql.DB     // for other reads; on PostgreSQL, the same
 	versionChecked atomic.Bool // the schema is new enough
 }
 
-// New returns a DB on an open handle. Use the Open functions of the subpackages
+// New returns a DB on open handles, one for writes and transactions and one for
+// other reads, which may be the same. Use the Open functions of the subpackages
 // postgres and sqlite instead.
-func New(handle *sql.DB, d *Dialect) *DB {
-	db := &DB{Statements: Statements{on: handle, dialect: d}, sql: handle}
+func New(handle, reads *sql.DB, d *Dialect) *DB {
+	db := &DB{Statements: Statements{on: reads, dialect: d}, sql: handle, reads: reads}
 	db.checkSchema = db.checkVersion
+	if d.SingleWriter {
+		db.group = newGroupCommit(db)
+	}
 	return db
 }
 
@@ -80,10 +86,15 @@ func (db *DB) LogTo(log *slog.Logger) { db.log = log }
 func (db *DB) SetLoginLifetime(lifetime time.Duration) { db.logins.Absolute = lifetime }
 
 // Close closes all connections.
-func (db *DB) Close() error { return db.sql.Close() }
+func (db *DB) Close() error {
+	if db.group != nil {
+		db.group.close()
+	}
+	return errors.Join(db.reads.Close(), db.sql.Close())
+}
 
 // Ping returns nil if the database answers.
-func (db *DB) Ping(ctx context.Context) error { return db.readError(ctx, db.sql.PingContext(ctx)) }
+func (db *DB) Ping(ctx context.Context) error { return db.readError(ctx, db.reads.PingContext(ctx)) }
 
 // A Tx is a transaction. Its statements take effect together or not at all.
 type Tx struct {
@@ -113,24 +124,41 @@ func (db *DB) Update(ctx context.Context, fn func(tx *Tx) error) error {
 	}
 }
 
-func (db *DB) tryUpdate(ctx context.Context, fn func(tx *Tx) error) (err error) {
+func (db *DB) tryUpdate(ctx context.Context, fn func(tx *Tx) error) error {
 	if err := db.checkSchema(ctx); err != nil {
 		return err
 	}
+	transaction := db.transaction
+	if db.group != nil {
+		transaction = db.group.run
+	}
+	var pending []audit.Event
+	err := transaction(ctx, func(on executor) error {
+		return fn(&Tx{Statements{
+			on: on, dialect: db.dialect, observe: db.observe, logins: db.logins, checkSchema: skipCheck, pending: &pending,
+		}})
+	})
+	if err != nil {
+		return err
+	}
+	for _, e := range pending {
+		db.LogEvent(ctx, e)
+	}
+	return nil
+}
+
+// transaction calls fn with a transaction that has a connection for itself.
+func (db *DB) transaction(ctx context.Context, fn func(on executor) error) error {
 	tx, err := db.sql.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable})
 	if err != nil {
 		return fmt.Errorf("begin: %w", db.readError(ctx, err))
 	}
 	defer tx.Rollback()
-	var pending []audit.Event
-	if err := fn(&Tx{Statements{on: tx, dialect: db.dialect, observe: db.observe, logins: db.logins, checkSchema: skipCheck, pending: &pending}}); err != nil {
+	if err := fn(tx); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", db.commitError(ctx, err))
-	}
-	for _, e := range pending {
-		db.LogEvent(ctx, e)
 	}
 	return nil
 }
@@ -152,17 +180,21 @@ func pause(ctx context.Context, attempt int) error {
 // Statements are the statements of the database, one a method. A [DB] executes
 // each by itself, a [Tx] all together.
 type Statements struct {
-	on interface {
-		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-		QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-	}
+	on          executor
+	group       *groupCommit // for statements that write by themselves; may be nil
 	dialect     *Dialect
 	logins      signin.Lifetimes                // Total only
 	observe     func(took time.Duration)        // may be nil
 	checkSchema func(ctx context.Context) error // fails if the schema is too old
 	log         *slog.Logger                    // for audit events; may be nil
 	pending     *[]audit.Event                  // events of a transaction, logged after the commit
+}
+
+// An executor is a pool of connections, a connection or a transaction.
+type executor interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 // observeSince reports a statement that began at start to the observer.
@@ -176,50 +208,69 @@ func (s *Statements) observeSince(start time.Time) {
 // statement outside a transaction must have arguments: pgx sends others by the
 // simple protocol, and database/sql may then run a statement again whose answer
 // was lost.
-func (s *Statements) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	if err := s.checkSchema(ctx); err != nil {
-		return 0, err
-	}
-	defer s.observeSince(time.Now())
-	result, err := s.on.ExecContext(ctx, query, args...)
-	if err != nil {
-		return 0, s.statementError(ctx, query, err)
-	}
-	return result.RowsAffected()
+func (s *Statements) exec(ctx context.Context, query string, args ...any) (n int64, err error) {
+	err = s.run(ctx, query, func(ctx context.Context, on executor) error {
+		result, err := on.ExecContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		n, err = result.RowsAffected()
+		return err
+	})
+	return n, err
 }
 
 // queryRow scans the row of a query into dest, or returns missing if there is
 // none.
 func (s *Statements) queryRow(ctx context.Context, missing error, dest []any, query string, args ...any) error {
-	if err := s.checkSchema(ctx); err != nil {
-		return err
-	}
-	defer s.observeSince(time.Now())
 	query, args = defense.Bind(query, args)
-	err := s.on.QueryRowContext(ctx, query, args...).Scan(dest...)
+	err := s.run(ctx, query, func(ctx context.Context, on executor) error {
+		return on.QueryRowContext(ctx, query, args...).Scan(dest...)
+	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return missing
 	}
-	return s.statementError(ctx, query, err)
+	return err
 }
 
 // query calls scan for every row of a query.
 func (s *Statements) query(ctx context.Context, scan func(row scanner) error, query string, args ...any) error {
+	return s.run(ctx, query, func(ctx context.Context, on executor) error {
+		rows, err := on.QueryContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			if err := scan(rows); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+}
+
+// run calls fn to run one statement, and returns its error as callers get it.
+func (s *Statements) run(ctx context.Context, query string, fn func(context.Context, executor) error) error {
 	if err := s.checkSchema(ctx); err != nil {
 		return err
 	}
 	defer s.observeSince(time.Now())
-	rows, err := s.on.QueryContext(ctx, query, args...)
-	if err != nil {
-		return s.statementError(ctx, query, err)
+	if !s.dialect.SingleWriter {
+		return s.statementError(ctx, query, fn(ctx, s.on))
 	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return s.statementError(ctx, query, err)
-		}
+	// To watch a context costs more than most statements of SQLite, which are over in less
+	// than a millisecond. An interrupted one would roll back those of its group.
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	return s.statementError(ctx, query, rows.Err())
+	uninterrupted := context.WithoutCancel(ctx)
+	if s.group == nil || !writes(query) {
+		return s.statementError(ctx, query, fn(uninterrupted, s.on))
+	}
+	return s.group.run(ctx, func(on executor) error {
+		return s.statementError(ctx, query, fn(uninterrupted, on))
+	})
 }
 
 type scanner interface{ Scan(dest ...any) error }

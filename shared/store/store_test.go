@@ -30,14 +30,18 @@ func kept(t time.Time) time.Time { return t.Truncate(time.Microsecond) }
 // someone returns an account that is in db, with the hash "hash".
 func someone(t testing.TB, db *store.DB, email string) account.Account {
 	t.Helper()
-	a := account.Account{
-		ID: account.NewID(), Email: account.Email(email), FullName: "Ada Lovelace", Role: account.User,
-		Preferences: document.Empty, CreatedAt: kept(noon), UpdatedAt: kept(noon),
-	}
+	a := newAccount(email)
 	if err := db.CreateAccount(t.Context(), a, "hash"); err != nil {
 		t.Fatalf("create %s: %v", email, err)
 	}
 	return a
+}
+
+func newAccount(email string) account.Account {
+	return account.Account{
+		ID: account.NewID(), Email: account.Email(email), FullName: "Ada Lovelace", Role: account.User,
+		Preferences: document.Empty, CreatedAt: kept(noon), UpdatedAt: kept(noon),
+	}
 }
 
 func TestSchemaVersion_IsTheNewestMigration(t *testing.T) {

@@ -123,7 +123,7 @@ func open(c *connector, conns int) *store.DB {
 	db.SetMaxIdleConns(conns)
 	db.SetConnMaxLifetime(connLifetime - rand.N(connJitter))
 	db.SetConnMaxIdleTime(connIdle)
-	return store.New(db, &store.Dialect{
+	return store.New(db, db, &store.Dialect{
 		Engine:     store.PostgreSQL,
 		SkipLocked: " FOR UPDATE SKIP LOCKED",
 		// Lock the account first: a transaction that waits for it holds no login that others

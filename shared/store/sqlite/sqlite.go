@@ -18,8 +18,8 @@ import (
 	"github.com/voiceassist/gateway/shared/store"
 )
 
-// maxConns bounds the connections: one writer, and readers that may run beside it.
-const maxConns = 8
+// maxReads bounds the connections for reads, which run beside the one for writes.
+const maxReads = 8
 
 // lockWait is how long, in milliseconds, a statement waits for the write lock, which
 // another process or another writer in this process may hold.
@@ -39,9 +39,10 @@ func Open(path string) (*store.DB, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("open the database file: %w", err)
 	}
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+url.Values{
+	c := connector{name: "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + url.Values{
 		"_pragma": {
 			"busy_timeout(" + lockWait + ")", "journal_mode(wal)", "synchronous(full)", "foreign_keys(on)",
+			"wal_autocheckpoint(0)", // the store copies the log in the background
 			// Data that exceeds the page cache, such as a sort, stays in memory: a container
 			// has no folder for temporary files.
 			"temp_store(memory)",
@@ -50,21 +51,22 @@ func Open(path string) (*store.DB, error) {
 		// A transaction takes the write lock when it begins. Otherwise two transactions that
 		// read and then write would make each other fail.
 		"_txlock": {"immediate"},
-	}.Encode())
-	if err != nil {
-		return nil, fmt.Errorf("open the database: %w", err)
+	}.Encode()}
+	writes, reads := sql.OpenDB(c), sql.OpenDB(c)
+	for db, conns := range map[*sql.DB]int{writes: 1, reads: maxReads} {
+		db.SetMaxOpenConns(conns)
+		db.SetMaxIdleConns(conns)
 	}
-	db.SetMaxOpenConns(maxConns)
-	db.SetMaxIdleConns(maxConns)
-	return store.New(db, &store.Dialect{
-		Engine:      store.SQLite,
-		Retryable:   extended(lib.SQLITE_BUSY_SNAPSHOT), // SQLite waits for other locks
-		Duplicate:   extended(lib.SQLITE_CONSTRAINT_UNIQUE, lib.SQLITE_CONSTRAINT_PRIMARYKEY),
-		NoParent:    extended(lib.SQLITE_CONSTRAINT_FOREIGNKEY),
-		NoTable:     noTable,
-		Locked:      coded(lib.SQLITE_BUSY),
-		Unavailable: unavailable,
-		NotApplied:  undone,
+	return store.New(writes, reads, &store.Dialect{
+		Engine:       store.SQLite,
+		SingleWriter: true,
+		Retryable:    extended(lib.SQLITE_BUSY_SNAPSHOT), // SQLite waits for other locks
+		Duplicate:    extended(lib.SQLITE_CONSTRAINT_UNIQUE, lib.SQLITE_CONSTRAINT_PRIMARYKEY),
+		NoParent:     extended(lib.SQLITE_CONSTRAINT_FOREIGNKEY),
+		NoTable:      noTable,
+		Locked:       coded(lib.SQLITE_BUSY),
+		Unavailable:  unavailable,
+		NotApplied:   undone,
 	}), nil
 }
 

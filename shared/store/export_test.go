@@ -1,0 +1,12 @@
+package store
+
+import "runtime"
+
+const CheckpointAfter = checkpointAfter
+
+// WaitForQueue returns when so many writes wait for the one that runs.
+func WaitForQueue(db *DB, writes int) {
+	for db.group.queued.Load() < int64(writes) {
+		runtime.Gosched()
+	}
+}
