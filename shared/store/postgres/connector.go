@@ -19,26 +19,29 @@ import (
 // server rejects them, it fetches the current URL and, if that differs, connects with it
 // at once. So callers do not notice the rotation, and open connections stay open.
 type connector struct {
-	renew func(context.Context) secret.String // returns "" if nothing rotates
-	roots *x509.CertPool                      // nil: those of the system or of the URL
+	renew  func(context.Context) secret.String // returns "" if nothing rotates
+	roots  *x509.CertPool                      // nil: those of the system or of the URL
+	pooler pooler
 
-	mu      sync.Mutex
-	url     secret.String
-	connect driver.Connector
+	mu     sync.Mutex
+	url    secret.String
+	target driver.Connector
 }
 
-func newConnector(url secret.String, roots *x509.CertPool, renew func(context.Context) secret.String) (*connector, error) {
-	c, err := parse(url, roots)
+// parse sets the URL. It does not connect.
+func (c *connector) parse(url secret.String) error {
+	t, err := parse(url, c.roots, c.pooler)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &connector{renew: renew, roots: roots, url: url, connect: c}, nil
+	c.url, c.target = url, t
+	return nil
 }
 
 // Connect opens one connection. It implements [driver.Connector].
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
-	url, connect := c.current()
-	conn, err := connect.Connect(ctx)
+	url, target := c.current()
+	conn, err := target.Connect(ctx)
 	if err == nil || !refused(err) {
 		return conn, err
 	}
@@ -46,33 +49,33 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if fresh == "" || fresh == url {
 		return nil, err
 	}
-	connect, parseErr := parse(fresh, c.roots)
+	target, parseErr := parse(fresh, c.roots, c.pooler)
 	if parseErr != nil {
 		return nil, errors.Join(err, parseErr)
 	}
-	conn, err = connect.Connect(ctx)
+	conn, err = target.Connect(ctx)
 	if err == nil {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.url, c.connect = fresh, connect
+		c.url, c.target = fresh, target
 	}
 	return conn, err
 }
 
 // Driver returns pgx's driver.
 func (c *connector) Driver() driver.Driver {
-	_, connect := c.current()
-	return connect.Driver()
+	_, target := c.current()
+	return target.Driver()
 }
 
 func (c *connector) current() (secret.String, driver.Connector) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.url, c.connect
+	return c.url, c.target
 }
 
 // parse returns a connector for url. It does not connect.
-func parse(url secret.String, roots *x509.CertPool) (driver.Connector, error) {
+func parse(url secret.String, roots *x509.CertPool, p pooler) (driver.Connector, error) {
 	c, err := pgx.ParseConfig(url.Reveal())
 	if err != nil {
 		return nil, errors.New("cannot be parsed as a PostgreSQL URL") // the error may quote the password
@@ -81,11 +84,6 @@ func parse(url secret.String, roots *x509.CertPool) (driver.Connector, error) {
 		// In that mode pgx cannot say whether a connection was lost before or after a
 		// statement was sent, and database/sql would send the statement again.
 		return nil, errors.New("asks for default_query_exec_mode=simple_protocol, under which a write might run twice")
-	}
-	if !strings.Contains(url.Reveal(), "default_query_exec_mode=") {
-		// Named prepared statements break behind a transaction pooler. Caching only their
-		// descriptions works there and costs no round trip.
-		c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
 	if c.RuntimeParams["application_name"] == "" {
 		// Shown in pg_stat_activity, and by a migration that waits for this session.
@@ -97,7 +95,10 @@ func parse(url secret.String, roots *x509.CertPool) (driver.Connector, error) {
 	if roots != nil {
 		trust(c, roots)
 	}
-	return stdlib.GetConnector(*c, alive()...), nil
+	if strings.Contains(url.Reveal(), "default_query_exec_mode=") {
+		return stdlib.GetConnector(*c, alive()...), nil
+	}
+	return newTarget(c, p), nil
 }
 
 // trust makes c accept only server certificates that roots issued.

@@ -43,7 +43,8 @@ type Settings struct {
 	logins    signin.Lifetimes
 }
 
-// Load loads DATABASE_URL, DATABASE_MAX_CONNECTIONS, DATABASE_CA and how long logins last.
+// Load loads DATABASE_URL, DATABASE_MAX_CONNECTIONS, DATABASE_CA, DATABASE_POOLER and how
+// long logins last.
 // DATABASE_CA holds PEM certificates of the authorities that may issue the server's; the
 // default is those of the system, or sslrootcert in the URL.
 func (s *Settings) Load(r setting.Reader) {
@@ -70,6 +71,7 @@ func (s *Settings) load(r setting.Reader, variable string) {
 	const takes = "postgres://user:password@host:5432/name?sslmode=verify-full"
 	s.logins.Load(r)
 	roots := loadRoots(r)
+	p := pooler(r.OneOf("DATABASE_POOLER", string(findOut), string(pooled), string(direct)))
 	url := r.SecretURL(variable)
 	if url == "" {
 		if r.Secret(variable) == "" {
@@ -77,9 +79,12 @@ func (s *Settings) load(r setting.Reader, variable string) {
 		}
 		return
 	}
-	var err error
-	s.connector, err = newConnector(url, roots, func(ctx context.Context) secret.String { return r.Renew(ctx, variable) })
-	if err != nil {
+	s.connector = &connector{
+		renew:  func(ctx context.Context) secret.String { return r.Renew(ctx, variable) },
+		roots:  roots,
+		pooler: p,
+	}
+	if err := s.connector.parse(url); err != nil {
 		r.RefuseSecret(variable, err.Error(), takes)
 	}
 }
@@ -110,8 +115,8 @@ func (s *Settings) Open() *store.DB {
 // first statement, so a start costs no round trip. A connection that died while the
 // process was frozen is replaced before use.
 func Open(url secret.String, conns int) (*store.DB, error) {
-	c, err := newConnector(url, nil, func(context.Context) secret.String { return "" })
-	if err != nil {
+	c := &connector{renew: func(context.Context) secret.String { return "" }, pooler: findOut}
+	if err := c.parse(url); err != nil {
 		return nil, err
 	}
 	return open(c, conns), nil

@@ -137,6 +137,11 @@ func database() Group {
 				Meaning: "How many connections to PostgreSQL one process opens at most. On Lambda the default is 2.", Needs: "DATABASE_URL", ReadBy: everywhere(),
 			},
 			{
+				Name: "DATABASE_POOLER", Kind: Choice,
+				Meaning: "Whether `DATABASE_URL` goes through a transaction pooler, such as PgBouncer or RDS Proxy. On a direct connection the server keeps prepared statements, which is faster. `auto` asks the server at each new connection.",
+				Needs:   "DATABASE_URL", ReadBy: everywhere(),
+			},
+			{
 				Name: "MIGRATE_DATABASE_URL", Kind: SecretURL, Unset: "`DATABASE_URL`", Values: "`postgres://…`", Example: "postgres://owner:password@host:5432/name?sslmode=verify-full",
 				Meaning: "The database for `gateway migrate` and the function `migrate`. Set it where `DATABASE_URL` goes through a pooler, or names a role that cannot change tables.",
 				Needs:   "DATABASE_URL", ReadBy: everywhere(), SecretsManager: true, Compose: "leaves it unset, as its own database needs no other address",
