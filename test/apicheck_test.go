@@ -25,7 +25,7 @@ func TestAPI_IsAsDescribed(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	p := startBesideDevcloud(t, dir)
+	p := startWithDevcloud(t, dir)
 	const root = "root@example.com"
 	if out, code := command(t, dir, "correct horse battery staple", nil, "user", "create", "--admin", root); code != 0 {
 		t.Fatal(out)

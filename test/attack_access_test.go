@@ -51,11 +51,11 @@ func reachOthers(a *assault) {
 		{"GET", "/api/files/" + url.PathEscape(owner.email) + "/welcome.txt", ""},
 	} {
 		got := thief.do(call.method, call.path, call.body, thief.bearer(), "X-User-ID: "+owner.id)
-		a.try(got.status != http.StatusNotFound, "%s %s: %d", call.method, call.path, got.status)
+		a.attempt(got.status != http.StatusNotFound, "%s %s: %d", call.method, call.path, got.status)
 	}
 	for _, path := range []string{"/api/sessions?user_id=" + owner.id, "/api/sessions?skip=0&limit=200", "/api/users/me/logins", "/api/users/me/nextcloud/app-passwords"} {
 		got := thief.do("GET", path, "", thief.bearer())
-		a.try(strings.Contains(got.body, session) || strings.Contains(got.body, login) || strings.Contains(got.body, app), "GET %s lists it", path)
+		a.attempt(strings.Contains(got.body, session) || strings.Contains(got.body, login) || strings.Contains(got.body, app), "GET %s lists it", path)
 	}
 }
 
@@ -86,13 +86,13 @@ func administer(a *assault) {
 			body = ""
 		}
 		got := p.do(method, path, body, p.bearer(), "X-Role: admin", "X-Admin: true", "X-Original-URL: /api/users/me")
-		a.try(got.status != http.StatusForbidden, "%s %s as a user: %d", method, path, got.status)
-		nobody := a.somebody().do(method, path, body)
-		a.try(nobody.status != http.StatusUnauthorized, "%s %s as nobody: %d", method, path, nobody.status)
+		a.attempt(got.status != http.StatusForbidden, "%s %s as a user: %d", method, path, got.status)
+		nobody := a.newVisitor().do(method, path, body)
+		a.attempt(nobody.status != http.StatusUnauthorized, "%s %s as nobody: %d", method, path, nobody.status)
 	}
 }
 
-// assign sends fields that accounts have but that calls must not accept. A try gets
+// assign sends fields that accounts have but that calls must not accept. An attempt gets
 // through if the call succeeds or the account has changed.
 func assign(a *assault) {
 	p := a.person()
@@ -105,18 +105,18 @@ func assign(a *assault) {
 			before := p.do("GET", "/api/users/me", "", p.bearer())
 			got := p.do(method, "/api/users/me", "{"+field+"}", p.bearer())
 			after := p.do("GET", "/api/users/me", "", p.bearer())
-			a.try(got.ok() || after.body != before.body, "%s %s: %d %s", method, field, got.status, after.body)
+			a.attempt(got.ok() || after.body != before.body, "%s %s: %d %s", method, field, got.status, after.body)
 		}
-		c := a.somebody()
+		c := a.newVisitor()
 		made := c.do("POST", "/api/auth/register", fmt.Sprintf(`{"email":"a%s@example.org","password":%q,%s}`, c.address, plain, field))
-		a.try(made.ok(), "register with %s: %d", field, made.status)
+		a.attempt(made.ok(), "register with %s: %d", field, made.status)
 		session := p.do("POST", "/api/sessions", `{"title":"x","user_id":"019ce000-0000-7000-8000-000000000000",`+field+`}`, p.bearer())
-		a.try(session.ok(), "a session with %s: %d", field, session.status)
+		a.attempt(session.ok(), "a session with %s: %d", field, session.status)
 	}
 }
 
-// traverse tries to leave the folder with every way to write a path. A try gets through if
-// the request reaches Nextcloud outside the folder.
+// traverse attempts to leave the folder with every way to write a path. An attempt gets
+// through if the request reaches Nextcloud outside the folder.
 func traverse(a *assault) {
 	p, victim := a.person(), a.person()
 	p.hasStorage()
@@ -160,7 +160,7 @@ func (a *assault) leaves(p *person, what string, send func() answer) {
 			out = append(out, at)
 		}
 	}
-	a.try(len(out) > 0, "%q (%d) led to %q", what, got.status, out)
+	a.attempt(len(out) > 0, "%q (%d) led to %q", what, got.status, out)
 }
 
 // raw is [visitor.do] with the person's token, for paths that may be malformed.
@@ -197,13 +197,13 @@ func useEnded(a *assault) {
 		if got := end(p, p.bearer()); !got.ok() {
 			a.Fatalf("%s: %d %s", name, got.status, got.body)
 		}
-		c := a.somebody()
+		c := a.newVisitor()
 		for _, path := range []string{"/api/users/me", "/api/sessions", "/api/users/me/logins"} {
 			got := c.do("GET", path, "", "Authorization: Bearer "+access)
-			a.try(got.status != http.StatusUnauthorized, "after %s, GET %s: %d", name, path, got.status)
+			a.attempt(got.status != http.StatusUnauthorized, "after %s, GET %s: %d", name, path, got.status)
 		}
 		got := c.do("POST", "/api/auth/refresh", `{"refresh_token":"`+refresh+`"}`)
-		a.try(got.ok(), "after %s, the refresh token gives another: %d", name, got.status)
+		a.attempt(got.ok(), "after %s, the refresh token gives another: %d", name, got.status)
 	}
 }
 
@@ -219,9 +219,9 @@ func signInDisabled(a *assault) {
 		fmt.Sprintf("username=%s&password=%s&grant_type=password", p.email, strings.ReplaceAll(plain, " ", "+")),
 	} {
 		got := p.do("POST", loginAddress, body)
-		a.try(got.status != http.StatusUnauthorized, "%d", got.status)
+		a.attempt(got.status != http.StatusUnauthorized, "%d", got.status)
 	}
 	again := p.do("POST", "/api/auth/register", fmt.Sprintf(`{"email":%q,"password":"an entirely new passphrase"}`, p.email))
 	in := p.do("POST", loginAddress, fmt.Sprintf(`{"email":%q,"password":"an entirely new passphrase"}`, p.email))
-	a.try(in.ok(), "it is registered anew (%d) and opened", again.status)
+	a.attempt(in.ok(), "it is registered anew (%d) and opened", again.status)
 }

@@ -67,19 +67,19 @@ func forgeRequests(a *assault) {
 	cookie, _ := p.withCookie()
 	for page, headers := range foreignPages() {
 		for _, path := range []string{"/api/auth/refresh", "/api/auth/logout", "/api/auth/logout?all=true"} {
-			got := a.somebody().do("POST", path, "", append(headers, cookie)...)
-			a.try(got.ok(), "%s, POST %s: %d", page, path, got.status)
+			got := a.newVisitor().do("POST", path, "", append(headers, cookie)...)
+			a.attempt(got.ok(), "%s, POST %s: %d", page, path, got.status)
 		}
 	}
 	evil := []string{"Origin: https://evil.example.com", cookie}
 	for _, contentType := range []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"} {
-		got := a.somebody().do("POST", "/api/auth/refresh", `{"x":"="}`, append(evil, "Content-Type: "+contentType)...)
-		a.try(got.ok(), "refresh as %s: %d", contentType, got.status)
+		got := a.newVisitor().do("POST", "/api/auth/refresh", `{"x":"="}`, append(evil, "Content-Type: "+contentType)...)
+		a.attempt(got.ok(), "refresh as %s: %d", contentType, got.status)
 	}
 	for _, override := range []string{"X-HTTP-Method-Override: POST", "X-Method-Override: POST", "X-HTTP-Method: POST"} {
 		for _, path := range []string{"/api/auth/logout", "/api/auth/refresh", "/api/auth/logout?_method=POST"} {
-			got := a.somebody().do("GET", path, "", append(evil, override)...)
-			a.try(got.ok(), "GET %s with %s: %d", path, override, got.status)
+			got := a.newVisitor().do("GET", path, "", append(evil, override)...)
+			a.attempt(got.ok(), "GET %s with %s: %d", path, override, got.status)
 		}
 	}
 }
@@ -91,11 +91,11 @@ func forgeLogin(a *assault) {
 	body := fmt.Sprintf("username=%s&password=%s&transport=cookie", p.email, strings.ReplaceAll(plain, " ", "+"))
 	n := 0
 	for page, headers := range foreignPages() {
-		if n++; n > 8 { // each try that gets through costs a hash
+		if n++; n > 8 { // each attempt that gets through costs a hash
 			break
 		}
-		got := a.somebody().do("POST", loginAddress, body, headers...)
-		a.try(got.ok() || got.header.Get("Set-Cookie") != "", "%s: %d", page, got.status)
+		got := a.newVisitor().do("POST", loginAddress, body, headers...)
+		a.attempt(got.ok() || got.header.Get("Set-Cookie") != "", "%s: %d", page, got.status)
 	}
 }
 
@@ -113,7 +113,7 @@ func tossCookie(a *assault) {
 		"without value": {"Cookie: " + token.RefreshCookie + "=; " + strings.TrimPrefix(theirs, "Cookie: ")},
 	} {
 		got := p.do("POST", "/api/auth/refresh", "", headers...)
-		a.try(got.ok(), "%s: %d", name, got.status)
+		a.attempt(got.ok(), "%s: %d", name, got.status)
 	}
 }
 
@@ -121,12 +121,12 @@ func tossCookie(a *assault) {
 // plain HTTP.
 func readCookie(a *assault) {
 	_, c := a.person().withCookie()
-	a.try(!c.HttpOnly, "scripts can read it")
-	a.try(!c.Secure, "it goes over plain HTTP")
-	a.try(c.SameSite != http.SameSiteStrictMode, "it goes along with requests of other sites")
-	a.try(c.Domain != "", "it goes to %s", c.Domain)
-	a.try(c.Path != "/api/auth", "it goes to %s", c.Path)
-	a.try(!strings.HasPrefix(c.Name, "__Secure-"), "a page on plain HTTP can set it")
+	a.attempt(!c.HttpOnly, "scripts can read it")
+	a.attempt(!c.Secure, "it goes over plain HTTP")
+	a.attempt(c.SameSite != http.SameSiteStrictMode, "it goes along with requests of other sites")
+	a.attempt(c.Domain != "", "it goes to %s", c.Domain)
+	a.attempt(c.Path != "/api/auth", "it goes to %s", c.Path)
+	a.attempt(!strings.HasPrefix(c.Name, "__Secure-"), "a page on plain HTTP can set it")
 }
 
 // readAnswers sends requests and preflights as a foreign page, which can read a response
@@ -135,11 +135,11 @@ func readAnswers(a *assault) {
 	p := a.person()
 	for page, headers := range foreignPages() {
 		origin := strings.TrimPrefix(headers[0], "Origin: ")
-		asked := a.somebody().do("OPTIONS", "/api/users/me", "", append(headers, "Access-Control-Request-Method: PATCH", "Access-Control-Request-Headers: authorization")...)
-		got := a.somebody().do("GET", "/api/users/me", "", append(headers, p.bearer())...)
+		asked := a.newVisitor().do("OPTIONS", "/api/users/me", "", append(headers, "Access-Control-Request-Method: PATCH", "Access-Control-Request-Headers: authorization")...)
+		got := a.newVisitor().do("GET", "/api/users/me", "", append(headers, p.bearer())...)
 		for what, r := range map[string]answer{"before": asked, "the request": got} {
 			allowed := r.header.Get("Access-Control-Allow-Origin")
-			a.try(allowed == origin || allowed == "*" || r.header.Get("Access-Control-Allow-Credentials") != "" ||
+			a.attempt(allowed == origin || allowed == "*" || r.header.Get("Access-Control-Allow-Credentials") != "" ||
 				r.header.Get("Access-Control-Allow-Methods") != "", "%s, %s: %q may read", page, what, allowed)
 		}
 	}

@@ -64,7 +64,7 @@ func tracesOfDefenses(t *testing.T, program string) (found []string) {
 // attack or a race turns off.
 func TestDefenses_AreAttacked(t *testing.T) {
 	t.Parallel()
-	attacked := append(provenAgain(), "HashCost") // HashCost only saves time
+	attacked := append(recheckedDefenses(), "HashCost") // HashCost only saves time
 	for _, a := range allAttacks() {
 		attacked = append(attacked, a.without)
 	}

@@ -16,24 +16,24 @@ func passwordAttacks() []attack {
 	return []attack{
 		{name: "guess the password of an account, from one address", without: "ClientLimit", run: guess(
 			func(a *assault) func(n int) (string, visitor) {
-				c := a.somebody()
+				c := a.newVisitor()
 				// Use a different account each time, or the account would be limited instead.
 				return func(n int) (string, visitor) { return fmt.Sprintf("p%d@example.org", n%8), c }
 			})},
 		{name: "guess the password of an account, from many addresses", without: "AccountLimit", run: guess(
 			func(a *assault) func(n int) (string, visitor) {
 				spellings := []string{"ada@example.org", "ADA@example.org", " ada@Example.ORG ", "Ada@EXAMPLE.org"}
-				return func(n int) (string, visitor) { return spellings[n%len(spellings)], a.somebody() }
+				return func(n int) (string, visitor) { return spellings[n%len(spellings)], a.newVisitor() }
 			})},
 		{name: "try one password on many accounts (spraying)", without: "ClientLimit", run: guess(
 			func(a *assault) func(n int) (string, visitor) {
-				c := a.somebody()
+				c := a.newVisitor()
 				return func(n int) (string, visitor) { return fmt.Sprintf("p%d@example.org", n), c }
 			})},
 		{name: "pose as many clients with a forged X-Forwarded-For", without: "TrustedProxies", run: guess(forwarded)},
 		{name: "pose as many clients without a trusted proxy", without: "TrustedProxies",
 			settings: []string{"TRUSTED_PROXIES=192.0.2.1"}, run: guess(func(a *assault) func(n int) (string, visitor) {
-				return func(n int) (string, visitor) { return fmt.Sprintf("p%d@example.org", n), a.somebody() }
+				return func(n int) (string, visitor) { return fmt.Sprintf("p%d@example.org", n), a.newVisitor() }
 			})},
 		{name: "pose as many clients within an IPv6 network", without: "NetworkOfIPv6", run: guess(
 			func(a *assault) func(n int) (string, visitor) {
@@ -67,7 +67,7 @@ func guess(prepare func(a *assault) (next func(n int) (email string, by visitor)
 			default:
 				a.Fatalf("a guess got %d %s", got.status, got.body)
 			}
-			a.try(got.status == http.StatusUnauthorized && checked > burst+int(time.Since(began)/each),
+			a.attempt(got.status == http.StatusUnauthorized && checked > burst+int(time.Since(began)/each),
 				"%s: the %dth guess", email, checked)
 		}
 	}
@@ -110,13 +110,13 @@ func guessBehindToken(a *assault) {
 	began, checked := time.Now(), 0
 	for n := range 30 {
 		c := calls[n%len(calls)]
-		got := a.somebody().do(c.method, c.path, c.body, p.bearer())
+		got := a.newVisitor().do(c.method, c.path, c.body, p.bearer())
 		if got.status == http.StatusBadRequest {
 			checked++
 		} else if got.status != http.StatusTooManyRequests {
 			a.Fatalf("%s %s: %d %s", c.method, c.path, got.status, got.body)
 		}
-		a.try(got.status == http.StatusBadRequest && checked > burst+int(time.Since(began)/each), "the %dth guess", checked)
+		a.attempt(got.status == http.StatusBadRequest && checked > burst+int(time.Since(began)/each), "the %dth guess", checked)
 	}
 }
 
@@ -144,14 +144,14 @@ func enumerateByAnswer(a *assault) {
 	for _, kind := range []string{"nobody", "a wrong password", "somebody disabled"} {
 		got := ""
 		for range 2 {
-			r := a.somebody().do("POST", loginAddress, all[kind])
+			r := a.newVisitor().do("POST", loginAddress, all[kind])
 			got += fmt.Sprintln(r.status, masked(r.header), mask(r.body))
 		}
 		if want == "" {
 			want = got
 			continue
 		}
-		a.try(got != want, "%s is told from nobody: %s", kind, got)
+		a.attempt(got != want, "%s is told from nobody: %s", kind, got)
 	}
 }
 
@@ -167,7 +167,7 @@ func enumerateByTime(a *assault) {
 		order = append(order, slices.Repeat([]string{kind}, samples)...)
 	}
 	rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-	c := a.somebody()
+	c := a.newVisitor()
 	for _, kind := range order {
 		began := time.Now()
 		if got := c.do("POST", loginAddress, all[kind]); got.status != http.StatusUnauthorized {
@@ -180,7 +180,7 @@ func enumerateByTime(a *assault) {
 			continue
 		}
 		p := functionstest.Longer(took["a wrong password"], took[kind])
-		a.try(p < 0.5-telling || p > 0.5+telling, "a wrong password takes longer than %s with a probability of %.2f", kind, p)
+		a.attempt(p < 0.5-telling || p > 0.5+telling, "a wrong password takes longer than %s with a probability of %.2f", kind, p)
 	}
 }
 
@@ -188,12 +188,12 @@ func enumerateByTime(a *assault) {
 func enumerateByRegistration(a *assault) {
 	p := a.person()
 	ask := func(email string) string {
-		r := a.somebody().do("POST", "/api/auth/register", fmt.Sprintf(`{"email":%q,"password":%q}`, email, plain+"!"))
+		r := a.newVisitor().do("POST", "/api/auth/register", fmt.Sprintf(`{"email":%q,"password":%q}`, email, plain+"!"))
 		return strings.ReplaceAll(fmt.Sprintln(r.status, masked(r.header), mask(r.body)), strings.ToLower(email), "<email>")
 	}
 	free := ask("free@example.org")
 	for _, email := range []string{p.email, strings.ToUpper(p.email)} {
 		got := ask(email)
-		a.try(got != free, "%s is told from a free address: %s", email, got)
+		a.attempt(got != free, "%s is told from a free address: %s", email, got)
 	}
 }

@@ -49,21 +49,21 @@ func races() []race {
 	}
 }
 
-// provenAgain returns the defenses that check a right again when the request acts.
-func provenAgain() []string {
+// recheckedDefenses returns the defenses that check a right again when the request acts.
+func recheckedDefenses() []string {
 	return []string{"LiveLogin", "AccountState", "AdministratorsOnly", "ConfirmedPassword"}
 }
 
-// TestAttack_Races overtakes every writing route with everything that ends the right to
-// write, and prints how often the request acted anyway.
+// TestAttack_Races ends the right to write in every possible way while each writing route
+// handles a request, and prints how often the request acted anyway.
 //
 // If a client holds back a body, the gateway runs as delivered. Otherwise it has a pause
 // between the check and the act, and no other change. `make attack` shows the table.
 func TestAttack_Races(t *testing.T) {
 	t.Parallel()
-	t.Run("every route is raced", func(t *testing.T) {
+	t.Run("every writing route is in a race", func(t *testing.T) {
 		t.Parallel()
-		known := slices.Clone(nothingProved)
+		known := slices.Clone(publicRoutes)
 		for _, c := range writingRoutes() {
 			known = append(known, c.route)
 		}
@@ -79,7 +79,7 @@ func TestAttack_Races(t *testing.T) {
 		{program: gateway(t), does: "as delivered", parked: true},
 		{program: weak, does: "on SQLite"},
 		{program: weak, does: "on PostgreSQL", env: []string{"DATABASE_URL=" + database(t)}},
-		{program: weak, parked: true, off: provenAgain()},
+		{program: weak, parked: true, off: recheckedDefenses()},
 	}
 	t.Run("at the gateway", func(t *testing.T) {
 		for _, f := range beds {
@@ -95,7 +95,7 @@ func TestAttack_Races(t *testing.T) {
 		}
 	})
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "route\trace\ttries\tgot through\tgot through without the defense")
+	fmt.Fprintln(w, "route\trace\tattempts\tgot through\tgot through without the defense")
 	for _, c := range writingRoutes() {
 		for _, it := range races() {
 			if !c.has(it) {
@@ -108,18 +108,18 @@ func TestAttack_Races(t *testing.T) {
 					sum = &lacking
 				}
 				got := f.tallies[c.route+it.name]
-				sum.tries, sum.through = sum.tries+got.tries, sum.through+got.through
+				sum.attempts, sum.through = sum.attempts+got.attempts, sum.through+got.through
 			}
 			without := strconv.Itoa(lacking.through)
 			switch {
-			case lacking.tries == 0:
+			case lacking.attempts == 0:
 				without = "(not run)" // excluded by -run
 			case c.stoppedTwice(it):
 				without += ", stopped twice"
 			case lacking.through == 0:
 				t.Errorf("%s during %s: nothing got through without the defense, so the race proves nothing", c.route, it.name)
 			}
-			fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\n", c.route, it.name, defended.tries, defended.through, without)
+			fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\n", c.route, it.name, defended.attempts, defended.through, without)
 		}
 	}
 	w.Flush()

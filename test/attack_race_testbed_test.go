@@ -29,7 +29,7 @@ type testbed struct {
 }
 
 // A tally counts the outcomes of one race.
-type tally struct{ tries, through int }
+type tally struct{ attempts, through int }
 
 // open starts the gateway.
 func (f *testbed) open(t *testing.T) {
@@ -52,7 +52,7 @@ func (f *testbed) race(c writingRoute, it race) {
 	for _, place := range c.places(it) {
 		got := f.run(c, it, place)
 		sum := f.tallies[c.route+it.name]
-		sum.tries++
+		sum.attempts++
 		if got.ok() {
 			sum.through++
 			if f.does != "" {
@@ -81,7 +81,7 @@ func (f *testbed) run(c writingRoute, it race, place string) answer {
 	it.happen(f.assault, r)
 	close(proceed)
 	if !it.parked {
-		f.let(place)
+		f.release(place)
 	}
 	return <-done
 }
@@ -221,8 +221,8 @@ func (f *testbed) holds(what, place string) bool {
 	return err == nil
 }
 
-// let releases the held request.
-func (f *testbed) let(place string) {
+// release releases the held request.
+func (f *testbed) release(place string) {
 	f.Helper()
 	if err := os.Remove(filepath.Join(f.held, "held-"+place)); err != nil {
 		f.Fatal(err)

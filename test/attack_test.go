@@ -20,9 +20,9 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 )
 
-// An attack is one way to get something forbidden. It runs twice: against the gateway as
-// delivered, where no try may get through, and against a gateway without the targeted
-// defense, where some try must. Otherwise the attack would prove nothing.
+// An attack is one way to get something that is forbidden. It runs twice: against the gateway as
+// delivered, where no attempt may get through, and against a gateway without the targeted
+// defense, where some attempt must. Otherwise the attack would prove nothing.
 type attack struct {
 	name     string   // what is attempted
 	without  string   // the defense that the counter-proof lacks, see package defense
@@ -32,7 +32,7 @@ type attack struct {
 
 // TestAttack runs every attack and prints the outcomes.
 //
-// The columns are the attack, the number of tries, how many of them got through, and how
+// The columns are the attack, the number of attempts, how many of them got through, and how
 // many got through on the gateway without the defense. `make attack` shows the table.
 func TestAttack(t *testing.T) {
 	t.Parallel()
@@ -54,17 +54,17 @@ func TestAttack(t *testing.T) {
 				}
 				open := it.against(t, weak, off...)
 				if len(open.through) == 0 {
-					t.Errorf("without %q none of %d attempts got through, so they show nothing", it.without, open.tries)
+					t.Errorf("without %q none of %d attempts got through, so they show nothing", it.without, open.attempts)
 				}
 				t.Logf("without %q this got through: %.2000q", it.without, open.through)
-				table[i] = fmt.Sprintf("%s\t%d\t%d\t%d", it.name, defended.tries, len(defended.through), len(open.through))
+				table[i] = fmt.Sprintf("%s\t%d\t%d\t%d", it.name, defended.attempts, len(defended.through), len(open.through))
 			})
 		}
 	})
 	// Write to stdout, which go test shows without -v for the package in the current
 	// directory.
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "attack\ttries\tgot through\tgot through without the defense")
+	fmt.Fprintln(w, "attack\tattempts\tgot through\tgot through without the defense")
 	for _, row := range table {
 		fmt.Fprintln(w, cmp.Or(row, "(not run)\t\t\t"))
 	}
@@ -120,17 +120,17 @@ type assault struct {
 	cloud   *watchedCloud
 	env     []string
 
-	last    atomic.Uint32 // of the addresses
-	mu      sync.Mutex
-	tries   int
-	through []string
+	last     atomic.Uint32 // of the addresses
+	mu       sync.Mutex
+	attempts int
+	through  []string
 }
 
-// try counts one try and whether it got through.
-func (a *assault) try(through bool, format string, args ...any) {
+// attempt counts one attempt and whether it got through.
+func (a *assault) attempt(through bool, format string, args ...any) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.tries++
+	a.attempts++
 	if through {
 		a.through = append(a.through, fmt.Sprintf(format, args...))
 	}
@@ -172,8 +172,8 @@ func (r answer) get(path ...string) string {
 
 func (r answer) ok() bool { return r.status >= 200 && r.status < 300 }
 
-// somebody returns a client with a new address.
-func (a *assault) somebody(headers ...string) visitor {
+// newVisitor returns a client with a new address.
+func (a *assault) newVisitor(headers ...string) visitor {
 	return visitor{a, a.address(), headers}
 }
 
@@ -242,7 +242,7 @@ func (a *assault) person() *person {
 // personAfter is person, but calls before with the e-mail address first.
 func (a *assault) personAfter(before func(email string)) *person {
 	a.Helper()
-	c := a.somebody()
+	c := a.newVisitor()
 	p := &person{visitor: c, email: fmt.Sprintf("p%s@example.org", strings.ReplaceAll(c.address, ".", "-"))}
 	before(p.email)
 	made := c.do("POST", "/api/auth/register", fmt.Sprintf(`{"email":%q,"password":%q,"full_name":"Private Person"}`, p.email, plain))
@@ -273,7 +273,7 @@ func (a *assault) admin() *person {
 	if code != 0 {
 		a.Fatalf("user create: %s", out)
 	}
-	p := &person{visitor: a.somebody(), email: email}
+	p := &person{visitor: a.newVisitor(), email: email}
 	p.login(strings.TrimSpace(rootPassword))
 	p.id = p.do("GET", "/api/users/me", "", p.bearer()).get("id")
 	return p

@@ -46,7 +46,7 @@ func tokenAttacks() []attack {
 	}
 }
 
-// A forger has a valid token and, for most tries, the real key.
+// A forger has a valid token and, for most attempts, the real key.
 type forger struct {
 	header, claims string // of the valid token
 	key            []byte
@@ -64,8 +64,8 @@ func forge(make func(f forger) forgeries) func(a *assault) {
 			a.Fatalf("the forger lacks the key: got %s, want %s", good, p.access)
 		}
 		for name, raw := range make(f) {
-			got := a.somebody().do("GET", "/api/users/me", "", "Authorization: Bearer "+raw)
-			a.try(got.status != http.StatusUnauthorized, "%s: %d", name, got.status)
+			got := a.newVisitor().do("GET", "/api/users/me", "", "Authorization: Bearer "+raw)
+			a.attempt(got.status != http.StatusUnauthorized, "%s: %d", name, got.status)
 		}
 	}
 }
@@ -206,15 +206,15 @@ func confuse(a *assault) {
 	p := a.person()
 	header, claims := segment(a.T, p.access, 0), segment(a.T, p.access, 1)
 	text := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})
-	keys := a.somebody().do("GET", "/.well-known/jwks.json", "").body
+	keys := a.newVisitor().do("GET", "/.well-known/jwks.json", "").body
 	for name, secret := range map[string][]byte{
 		"PEM": text, "PEM without its last line break": text[:len(text)-1], "DER": public,
 		"the key set": []byte(keys), "nothing": nil,
 	} {
 		for _, alg := range []string{"HS256", "ES256"} {
 			raw := signed(with(header, "alg", `"`+alg+`"`), claims, secret)
-			got := a.somebody().do("GET", "/api/users/me", "", "Authorization: Bearer "+raw)
-			a.try(got.status != http.StatusUnauthorized, "%s under %s: %d", alg, name, got.status)
+			got := a.newVisitor().do("GET", "/api/users/me", "", "Authorization: Bearer "+raw)
+			a.attempt(got.status != http.StatusUnauthorized, "%s under %s: %d", alg, name, got.status)
 		}
 	}
 }
@@ -223,13 +223,13 @@ func confuse(a *assault) {
 func swapKinds(a *assault) {
 	p := a.person()
 	got := p.do("GET", "/api/users/me", "", "Authorization: Bearer "+p.refresh)
-	a.try(got.status != http.StatusUnauthorized, "a refresh token opens the account: %d", got.status)
+	a.attempt(got.status != http.StatusUnauthorized, "a refresh token opens the account: %d", got.status)
 	for where, got := range map[string]answer{
 		"in the body":     p.do("POST", "/api/auth/refresh", `{"refresh_token":"`+p.access+`"}`),
 		"in the cookie":   p.do("POST", "/api/auth/refresh", "", "Cookie: "+token.RefreshCookie+"="+p.access),
 		"in both headers": p.do("POST", "/api/auth/refresh", "", p.bearer()),
 	} {
-		a.try(got.ok(), "an access token %s refreshes: %d", where, got.status)
+		a.attempt(got.ok(), "an access token %s refreshes: %d", where, got.status)
 	}
 }
 
@@ -244,10 +244,10 @@ func forgeRefresh(a *assault) {
 		forged := append([]byte{}, raw...)
 		forged[bit/8] ^= 0x80 >> (bit % 8)
 		got := p.do("POST", "/api/auth/refresh", `{"refresh_token":"`+base64.RawURLEncoding.EncodeToString(forged)+`"}`)
-		a.try(got.ok(), "bit %d turned: %d", bit, got.status)
+		a.attempt(got.ok(), "bit %d turned: %d", bit, got.status)
 	}
 	got := p.do("GET", "/api/users/me", "", p.bearer())
-	a.try(!got.ok(), "forged tokens ended somebody's login: %d", got.status)
+	a.attempt(!got.ok(), "forged tokens ended somebody's login: %d", got.status)
 }
 
 // replayRefresh steals a refresh token and uses it before its owner does. When the owner
@@ -256,20 +256,20 @@ func replayRefresh(a *assault) {
 	refresh := func(c visitor, raw string) answer {
 		return c.do("POST", "/api/auth/refresh", `{"refresh_token":"`+raw+`"}`)
 	}
-	p, thief := a.person(), a.somebody()
+	p, thief := a.person(), a.newVisitor()
 	stolen := p.refresh
 	won := refresh(thief, stolen)
 	if !won.ok() {
 		a.Fatalf("refresh: %d %s", won.status, won.body)
 	}
 	again := refresh(p.visitor, stolen)
-	a.try(again.ok(), "a token is good twice")
+	a.attempt(again.ok(), "a token is good twice")
 	next := refresh(thief, won.get("refresh_token"))
-	a.try(next.ok(), "the thief's next token is good after the owner came with the stolen one")
+	a.attempt(next.ok(), "the thief's next token is good after the owner came with the stolen one")
 	me := thief.do("GET", "/api/users/me", "", "Authorization: Bearer "+won.get("access_token"))
-	a.try(me.ok(), "so is the access token")
+	a.attempt(me.ok(), "so is the access token")
 	for _, raw := range []string{stolen, won.get("refresh_token")} {
-		a.try(refresh(thief, raw).ok(), "one of them is good later")
+		a.attempt(refresh(thief, raw).ok(), "one of them is good later")
 	}
 }
 
@@ -286,8 +286,8 @@ func replayLogout(a *assault) {
 			}
 		}
 		p.login(plain)
-		got := a.somebody().do("POST", "/api/auth/logout?all=true", `{"refresh_token":"`+stolen+`"}`)
+		got := a.newVisitor().do("POST", "/api/auth/logout?all=true", `{"refresh_token":"`+stolen+`"}`)
 		me := p.do("GET", "/api/users/me", "", p.bearer())
-		a.try(!me.ok(), "a token of %d generations before answers %d and ends the other login, too", generations, got.status)
+		a.attempt(!me.ok(), "a token of %d generations before answers %d and ends the other login, too", generations, got.status)
 	}
 }

@@ -54,7 +54,7 @@ func oversize(a *assault) {
 	} {
 		got := p.do("POST", call.path, call.body, p.bearer())
 		refused := got.status == http.StatusRequestEntityTooLarge || got.status == http.StatusBadRequest || got.status == http.StatusUnprocessableEntity
-		a.try(!refused, "%s: %d", name, got.status)
+		a.attempt(!refused, "%s: %d", name, got.status)
 	}
 	// Without a Content-Length, the size is only known while reading.
 	r, err := http.NewRequestWithContext(a.Context(), "POST", a.gate.url+"/api/sessions", io.MultiReader(
@@ -64,7 +64,7 @@ func oversize(a *assault) {
 	}
 	r.Header = http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + p.access}, "X-Forwarded-For": {a.address()}}
 	got := a.roundTrip(r)
-	a.try(got.status != http.StatusRequestEntityTooLarge, "2 MiB without a length: %d", got.status)
+	a.attempt(got.status != http.StatusRequestEntityTooLarge, "2 MiB without a length: %d", got.status)
 }
 
 // bomb sends headers over HTTP/1.1, which the server has to read before it knows who sent
@@ -86,7 +86,7 @@ func bomb(a *assault) {
 			at += "?" + big
 		}
 		got := a.wire("GET " + at + " HTTP/1.1\r\nHost: voiceassist.local\r\n" + head + "\r\n")
-		a.try(len(got) > 0 && got[0].status < 400, "%s: %v", name, statuses(got))
+		a.attempt(len(got) > 0 && got[0].status < 400, "%s: %v", name, statuses(got))
 	}
 }
 
@@ -100,13 +100,13 @@ func inject(a *assault) {
 		`\u0000`, `\u202e`, `\r\nSet-Cookie: a=b`, p.email + `' --`, p.email + `\u0000`, `%27%20OR%201=1`,
 	} {
 		body := fmt.Sprintf(`{"email":"%s","password":"%s"}`, strings.NewReplacer(`"`, `\"`).Replace(escapes(text)), plain)
-		got := a.somebody().do("POST", loginAddress, body)
-		a.try(got.status != http.StatusUnauthorized, "log in as %q: %d", text, got.status)
+		got := a.newVisitor().do("POST", loginAddress, body)
+		a.attempt(got.status != http.StatusUnauthorized, "log in as %q: %d", text, got.status)
 		for _, path := range []string{
 			"/api/sessions?cursor=" + url.QueryEscape(text), "/api/sessions/" + url.PathEscape(text), "/api/sessions?limit=" + url.QueryEscape(text),
 		} {
 			got := p.from(a).do("GET", path, "", p.bearer())
-			a.try(got.ok() && strings.Contains(path, "limit=") || got.status >= 500, "GET %s: %d", path, got.status)
+			a.attempt(got.ok() && strings.Contains(path, "limit=") || got.status >= 500, "GET %s: %d", path, got.status)
 		}
 	}
 }
@@ -140,7 +140,7 @@ func forgeLog(a *assault) {
 		return fmt.Sprintf(`{%q:%s%s}`, name, b, more)
 	}
 	for _, nl := range []string{"\n", "\r\n", "\r", "\u0085", "\u2028", "\v", "\x1b[2K\n"} {
-		c := a.somebody()
+		c := a.newVisitor()
 		c.do("GET", "/x"+url.PathEscape(nl+line()), "")
 		c.do("GET", "/api/users/me?x="+url.QueryEscape(nl+line()), "")
 		c.do("POST", loginAddress, object("email", "a"+nl+line(), `,"password":"x"`))
@@ -160,7 +160,7 @@ func forgeLog(a *assault) {
 		}
 	}
 	for i, line := range forged {
-		a.try(lines[line], "the %dth", i)
+		a.attempt(lines[line], "the %dth", i)
 	}
 }
 
@@ -175,7 +175,7 @@ func printable(text string) string {
 	}, text)
 }
 
-// redirect tries to have a user redirected to another host, at the listener that redirects
+// redirect attempts to have a user redirected to another host, at the listener that redirects
 // to HTTPS and everywhere else.
 func redirect(a *assault) {
 	plainAt := strings.TrimPrefix(a.process.plain, "http://")
@@ -183,33 +183,33 @@ func redirect(a *assault) {
 		"voiceassist.local@evil.example.com", "evil.example.com/", "evil.example.com#", "evil.example.com?", "voiceassist.local:80@evil.example.com",
 		"voiceassist.local:x@evil.example.com:443", "evil.example.com%2f", "[::1]@evil.example.com", "voiceassist.local evil.example.com", "voiceassist.local\tx",
 	} {
-		a.led(host, a.send(dialPlain(plainAt), "GET / HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n"))
+		a.expectRedirects(host, a.send(dialPlain(plainAt), "GET / HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n"))
 	}
 	for _, more := range []string{
 		"X-Forwarded-Host: evil.example.com", "X-Host: evil.example.com", "Forwarded: host=evil.example.com", "X-Original-URL: https://evil.example.com/",
 		"X-Rewrite-URL: //evil.example.com/", "X-Forwarded-Server: evil.example.com", "X-Forwarded-Port: 443@evil.example.com", "Host: evil.example.com",
 	} {
-		a.led(more, a.send(dialPlain(plainAt), "GET / HTTP/1.1\r\nHost: voiceassist.local\r\n"+more+"\r\nConnection: close\r\n\r\n"))
+		a.expectRedirects(more, a.send(dialPlain(plainAt), "GET / HTTP/1.1\r\nHost: voiceassist.local\r\n"+more+"\r\nConnection: close\r\n\r\n"))
 	}
 	for _, path := range []string{
 		"//evil.example.com", "/\\evil.example.com", "/%2f%2fevil.example.com", "//evil.example.com/%2f..", "/.evil.example.com", "/@evil.example.com",
 		"/%0d%0aLocation:%20https://evil.example.com", "/x?next=https://evil.example.com", "/./", "/../", "/api/users//evil.example.com", "/api//users/me",
 		"/api/users/me/../../..//evil.example.com",
 	} {
-		a.led(path, a.send(dialPlain(plainAt), "GET "+path+" HTTP/1.1\r\nHost: voiceassist.local\r\nConnection: close\r\n\r\n"))
+		a.expectRedirects(path, a.send(dialPlain(plainAt), "GET "+path+" HTTP/1.1\r\nHost: voiceassist.local\r\nConnection: close\r\n\r\n"))
 		for _, got := range a.wire("GET " + path + " HTTP/1.1\r\nHost: voiceassist.local\r\nConnection: close\r\n\r\n") {
-			a.try(got.header.Get("Location") != "", "%s over HTTPS: to %s", path, got.header.Get("Location"))
+			a.attempt(got.header.Get("Location") != "", "%s over HTTPS: to %s", path, got.header.Get("Location"))
 		}
 	}
 }
 
-// led checks that the plain listener redirects to this host or not at all.
-func (a *assault) led(what string, got []answer) {
+// expectRedirects checks that the plain listener redirects to this host or not at all.
+func (a *assault) expectRedirects(what string, got []answer) {
 	a.Helper()
 	for _, r := range got {
 		to := r.header.Get("Location")
 		u, err := url.Parse(to)
-		a.try(to != "" && (err != nil || u.Hostname() != "voiceassist.local" || u.User != nil) || r.header.Get("Set-Cookie") != "",
+		a.attempt(to != "" && (err != nil || u.Hostname() != "voiceassist.local" || u.User != nil) || r.header.Get("Set-Cookie") != "",
 			"%q: to %s", what, to)
 	}
 }
@@ -242,7 +242,7 @@ func smuggle(a *assault) {
 		"chunked, with a blank before": "Transfer-Encoding : chunked\r\nContent-Length: 0\r\n",
 	} {
 		got := a.wire("POST /api/auth/logout HTTP/1.1\r\nHost: voiceassist.local\r\n" + head + "\r\n" + hidden)
-		a.try(len(got) > 1 || len(got) == 1 && got[0].status < 400, "%s: %v", name, statuses(got))
+		a.attempt(len(got) > 1 || len(got) == 1 && got[0].status < 400, "%s: %v", name, statuses(got))
 	}
 }
 
@@ -257,7 +257,7 @@ func smuggleChunks(a *assault) {
 		for version, length := range map[string]int{"1.1": len(chunks + hidden), "1.0": len(chunks)} {
 			got := a.wire(fmt.Sprintf("%s HTTP/%s\r\nHost: voiceassist.local\r\nConnection: keep-alive\r\nContent-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n",
 				request, version, length) + chunks + hidden)
-			a.try(len(got) != 1, "%s HTTP/%s: %v", request, version, statuses(got))
+			a.attempt(len(got) != 1, "%s HTTP/%s: %v", request, version, statuses(got))
 		}
 	}
 }

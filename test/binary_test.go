@@ -51,18 +51,18 @@ func start(tb testing.TB, dir string, args []string, env ...string) *process {
 	return startProgram(tb, gateway(tb), dir, args, env...)
 }
 
-// startBesideDevcloud is [start] with a Nextcloud for development, as in make run.
-func startBesideDevcloud(tb testing.TB, dir string, env ...string) *process {
+// startWithDevcloud is [start] with a Nextcloud for development, as in make run.
+func startWithDevcloud(tb testing.TB, dir string, env ...string) *process {
 	tb.Helper()
-	cmd := besideDevcloud(tb)
+	cmd := devcloudCommand(tb)
 	cmd.Dir = dir
 	cmd.Env = serveEnv(dir, env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // killed together
 	return launch(tb, cmd, filepath.Join(dir, "tls", "gateway.pem"))
 }
 
-// besideDevcloud returns the command that make run uses, with the built binaries.
-func besideDevcloud(tb testing.TB) *exec.Cmd {
+// devcloudCommand returns the command that make run uses, with the built binaries.
+func devcloudCommand(tb testing.TB) *exec.Cmd {
 	tb.Helper()
 	return exec.Command(faastest.Program(tb, "../cmd/devcloud"), gateway(tb), "serve", "--recheck-nextcloud")
 }

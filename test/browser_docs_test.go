@@ -30,7 +30,7 @@ type docsPage struct {
 func openDocs(t *testing.T) *docsPage {
 	t.Helper()
 	dir := t.TempDir()
-	p := startBesideDevcloud(t, dir)
+	p := startWithDevcloud(t, dir)
 	play(t, p.target(), []step{
 		{name: "register", method: "POST", path: "/api/auth/register", status: 200,
 			body: `{"email":"ada@example.org","password":"correct horse battery staple","full_name":"Ada Lovelace"}`},

@@ -108,10 +108,10 @@ func (w *world) twoTabs(t *testing.T, at tab) {
 	}
 }
 
-// foreignPages tries calls from pages of other origins while a user is signed in. Each try
-// lists what the page learns and what the gateway did: for a sibling, which the browser
-// sends the cookie for; for a foreign site, which it does not; and for the sibling if
-// ALLOWED_ORIGINS contains it, so that the try can succeed.
+// foreignPages attempts calls from pages of other origins while a user is signed in. Each
+// attempt lists what the page learns and what the gateway did: for a sibling, for which the
+// browser sends the cookie; for a foreign site, for which it does not; and for the sibling if
+// ALLOWED_ORIGINS contains it, so that the attempt can succeed.
 func (w *world) foreignPages(t *testing.T, victim tab) {
 	t.Helper()
 	allowed := w.visit(t, sibling)
@@ -122,7 +122,7 @@ func (w *world) foreignPages(t *testing.T, victim tab) {
 		refresh, cookieRefresh = "POST /api/auth/refresh: ", "POST /api/auth/refresh with the cookie: "
 		logout, cookieLogout   = "POST /api/auth/logout: ", "POST /api/auth/logout with the cookie: "
 	)
-	tries := []struct{ name, script, bySibling, byForeign, byAllowed string }{
+	attempts := []struct{ name, script, bySibling, byForeign, byAllowed string }{
 		{
 			"refreshes", `see(api + "/api/auth/refresh", {method: "POST"})`,
 			"nothing; " + cookieRefresh + "403", "nothing; " + refresh + "401", "cors 200; " + cookieRefresh + "200 and a cookie",
@@ -173,21 +173,21 @@ func (w *world) foreignPages(t *testing.T, victim tab) {
 		},
 	}
 	by := map[string]tab{sibling: w.visit(t, sibling), foreign: w.visit(t, foreign)}
-	for _, try := range tries {
-		t.Run(try.name, func(t *testing.T) {
-			for from, want := range map[string]string{sibling: try.bySibling, foreign: try.byForeign} {
+	for _, attempt := range attempts {
+		t.Run(attempt.name, func(t *testing.T) {
+			for from, want := range map[string]string{sibling: attempt.bySibling, foreign: attempt.byForeign} {
 				page, seen, _ := strings.Cut(want, "; ")
-				w.expect(t, from, by[from].runs(t, guarded, try.script), page, strings.Split(seen, "; ")...)
+				w.expect(t, from, by[from].runs(t, guarded, attempt.script), page, strings.Split(seen, "; ")...)
 				if got := victim.runs(t, guarded, `who(api)`); got != "ada@example.org" {
 					t.Errorf("after %s the visitor is signed in as %s, want ada@example.org", from, got)
 				}
 				w.since()
 			}
-			if try.byAllowed == "" {
+			if attempt.byAllowed == "" {
 				return
 			}
-			page, seen, _ := strings.Cut(try.byAllowed, "; ")
-			w.expect(t, "allowed", allowed.runs(t, open, try.script), page, strings.Split(seen, "; ")...)
+			page, seen, _ := strings.Cut(attempt.byAllowed, "; ")
+			w.expect(t, "allowed", allowed.runs(t, open, attempt.script), page, strings.Split(seen, "; ")...)
 		})
 	}
 }
@@ -195,19 +195,19 @@ func (w *world) foreignPages(t *testing.T, victim tab) {
 // navigations has pages navigate their visitors, which needs no permission.
 func (w *world) navigations(t *testing.T, victim tab) {
 	t.Helper()
-	for _, try := range []struct{ script, bySibling, byForeign string }{
+	for _, attempt := range []struct{ script, bySibling, byForeign string }{
 		{`location = api + "/api/auth/logout"`, "GET /api/auth/logout with the cookie: 405", "GET /api/auth/logout: 405"},
 		{`submit("_top", api + "/api/auth/logout", {})`, "POST /api/auth/logout with the cookie: 403", "POST /api/auth/logout: 403"},
 	} {
-		for from, want := range map[string]string{sibling: try.bySibling, foreign: try.byForeign} {
+		for from, want := range map[string]string{sibling: attempt.bySibling, foreign: attempt.byForeign} {
 			at := w.visit(t, from)
-			leave := chromedp.Evaluate[chromedp.Void](`(api => { ` + try.script + ` })("` + guarded + `")`)
+			leave := chromedp.Evaluate[chromedp.Void](`(api => { ` + attempt.script + ` })("` + guarded + `")`)
 			if _, err := chromedp.RunResponse(at.ctx, leave); err != nil {
-				t.Fatalf("%s: %v", try.script, err)
+				t.Fatalf("%s: %v", attempt.script, err)
 			}
-			w.expect(t, from+": "+try.script, "", "", want)
+			w.expect(t, from+": "+attempt.script, "", "", want)
 			if got := victim.runs(t, guarded, `who(api)`); got != "ada@example.org" {
-				t.Errorf("after %s the visitor is signed in as %s, want ada@example.org", try.script, got)
+				t.Errorf("after %s the visitor is signed in as %s, want ada@example.org", attempt.script, got)
 			}
 			w.since()
 		}

@@ -97,7 +97,7 @@ func newWorld(t *testing.T) *world {
 		p := start(t, t.TempDir(), nil, "ALLOWED_ORIGINS="+origins)
 		for _, name := range []string{"ada", "mallory"} {
 			body := `{"email":"` + name + `@example.org","password":"correct horse battery staple"}`
-			resp := asks(t, p.client.Transport, p.https, "", "POST", "/api/auth/register", body, "Content-Type: application/json")
+			resp := sendFrom(t, p.client.Transport, p.https, "", "POST", "/api/auth/register", body, "Content-Type: application/json")
 			if resp.StatusCode != http.StatusOK {
 				t.Fatalf("registering %s: %d", name, resp.StatusCode)
 			}

@@ -20,18 +20,18 @@ import (
 	"github.com/voiceassist/gateway/shared/faas/faastest"
 )
 
-// A silentCall is a request without a body. ${name} in its path is different each time.
-type silentCall struct {
+// A emptyBodyCall is a request without a body. ${name} in its path is different each time.
+type emptyBodyCall struct {
 	step
 
 	function string // the function that serves it on Lambda
 }
 
-// silentCalls returns requests whose body is unnecessary, optional, required, or the file
+// emptyBodyCalls returns requests whose body is unnecessary, optional, required, or the file
 // itself.
-func silentCalls() []silentCall {
+func emptyBodyCalls() []emptyBodyCall {
 	const bearer = "Authorization: Bearer ${access}"
-	return []silentCall{
+	return []emptyBodyCall{
 		{step{name: "log out", method: "POST", path: "/api/auth/logout", header: "Authorization: Bearer ${out}", status: 204}, "logout"},
 		{step{name: "log out without a token", method: "POST", path: "/api/auth/logout", status: 204}, "logout"},
 		{step{name: "register", method: "POST", path: "/api/auth/register", status: 422, code: "validation_failed"}, "register"},
@@ -54,7 +54,7 @@ func TestEmptyBody_AllFormsAreEqual(t *testing.T) {
 	env := append(slices.Clone(cloud), "JWT_SECRET="+keyring.Generate().Reveal())
 	admin(t, dir, env)
 	p := start(t, dir, nil, env...)
-	binary := newSilence(t, p.target(), nil)
+	binary := newEmptyBodyTest(t, p.target(), nil)
 	for name, send := range overTLS(p) {
 		binary.check(t, name, send, "", "application/json", "application/x-www-form-urlencoded", "text/odd")
 	}
@@ -64,14 +64,14 @@ func TestEmptyBody_AllFormsAreEqual(t *testing.T) {
 	env = append(env, unlimited()...)
 	admin(t, t.TempDir(), env)
 	api := deploy(t, env...)
-	functions := newSilence(t, target{client: &http.Client{Transport: api}, url: public}, binary.want)
+	functions := newEmptyBodyTest(t, target{client: &http.Client{Transport: api}, url: public}, binary.want)
 	for name, send := range throughEvents(api) {
 		functions.check(t, name, send, "", "application/json", "application/x-www-form-urlencoded")
 	}
 }
 
-// silence is a gateway that receives requests without a body.
-type silence struct {
+// An emptyBodyTest is a gateway that receives requests without a body.
+type emptyBodyTest struct {
 	target
 
 	saved map[string]string
@@ -79,8 +79,8 @@ type silence struct {
 	n     int
 }
 
-// newSilence returns the gateway with a user who has a Nextcloud folder.
-func newSilence(t *testing.T, g target, want map[string]exchange) *silence {
+// newEmptyBodyTest returns the gateway with a user who has a Nextcloud folder.
+func newEmptyBodyTest(t *testing.T, g target, want map[string]exchange) *emptyBodyTest {
 	t.Helper()
 	saved := map[string]string{"admin": "root@example.com"}
 	ready := slices.Concat(acceptance()[:2], []step{
@@ -93,20 +93,20 @@ func newSilence(t *testing.T, g target, want map[string]exchange) *silence {
 	if want == nil {
 		want = map[string]exchange{}
 	}
-	return &silence{target: g, saved: saved, want: want}
+	return &emptyBodyTest{target: g, saved: saved, want: want}
 }
 
 // A sender sends one request with exactly the given header lines and no body.
-type sender func(t *testing.T, c silentCall, header []string) *http.Response
+type sender func(t *testing.T, c emptyBodyCall, header []string) *http.Response
 
 // check sends all calls in one way, with each content type.
-func (g *silence) check(t *testing.T, way string, send sender, types ...string) {
+func (g *emptyBodyTest) check(t *testing.T, way string, send sender, types ...string) {
 	t.Helper()
 	for _, contentType := range types {
 		login := acceptance()[1]
 		login.save = map[string]string{"out": "access_token"}
 		play(t, g.target, []step{login}, g.saved)
-		for _, c := range silentCalls() {
+		for _, c := range emptyBodyCalls() {
 			g.n++
 			g.saved["name"] = "empty" + strconv.Itoa(g.n)
 			for name, value := range g.saved {
@@ -126,7 +126,7 @@ func (g *silence) check(t *testing.T, way string, send sender, types ...string) 
 
 // compare checks a response against the first one that the call got, and that one against
 // the expected status.
-func (g *silence) compare(t *testing.T, how string, c silentCall, resp *http.Response) {
+func (g *emptyBodyTest) compare(t *testing.T, how string, c emptyBodyCall, resp *http.Response) {
 	t.Helper()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
@@ -164,7 +164,7 @@ func overTLS(p *process) map[string]sender {
 		"HTTP/1.1 without a length": "\r\n", "HTTP/1.1 of length 0": "Content-Length: 0\r\n\r\n",
 		"HTTP/1.1 in no chunks": "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 	} {
-		ways[name] = func(t *testing.T, c silentCall, header []string) *http.Response {
+		ways[name] = func(t *testing.T, c emptyBodyCall, header []string) *http.Response {
 			t.Helper()
 			config := p.client.Transport.(*http.Transport).TLSClientConfig.Clone()
 			config.NextProtos = []string{"http/1.1"}
@@ -194,7 +194,7 @@ func overTLS(p *process) map[string]sender {
 		"HTTP/2, headers alone": {}, "HTTP/2, headers alone, of length 0": {[]string{"content-length: 0"}, nil},
 		"HTTP/2, empty data": {nil, []string{""}}, "HTTP/2, empty data, of length 0": {[]string{"content-length: 0"}, []string{"", ""}},
 	} {
-		ways[name] = func(t *testing.T, c silentCall, header []string) *http.Response {
+		ways[name] = func(t *testing.T, c emptyBodyCall, header []string) *http.Response {
 			t.Helper()
 			fields := []string{"x-test: 1"}
 			for _, line := range header {
@@ -220,7 +220,7 @@ func throughEvents(api lambdas) map[string]sender {
 			"body absent": {}, "body null": {"body": nil}, "body empty": {"body": ""},
 			"base64 of nothing": {"body": "", "isBase64Encoded": true}, "base64 of null": {"body": nil, "isBase64Encoded": true},
 		} {
-			ways[front.String()+", "+name] = func(t *testing.T, c silentCall, header []string) *http.Response {
+			ways[front.String()+", "+name] = func(t *testing.T, c emptyBodyCall, header []string) *http.Response {
 				t.Helper()
 				r := httptest.NewRequestWithContext(t.Context(), c.method, public+c.path, nil)
 				for _, line := range header {

@@ -27,9 +27,9 @@ const (
 	gettingIn = 8                    // hashes that a login may wait for after the flood; the queue holds 16
 )
 
-// TestFlood lets 64 clients sign in without a pause, until some were served and some told
-// to retry later. A signed-in client gets every response meanwhile, and a client that
-// signs in after the flood gets in.
+// TestFlood lets 64 clients sign in without a pause, until some have succeeded and some got
+// 503. Meanwhile a signed-in client gets every response, and after the flood another client
+// can sign in.
 //
 // Latency can only be measured on an idle machine: with FLOOD=1 the test checks the 99th
 // percentile, and compares with clients that open a connection for each request and with a
@@ -237,7 +237,7 @@ func (f *flood) ask(d time.Duration, into *sample) {
 	wg.Wait()
 }
 
-// flood signs in until ctx ends. A client that is told to retry does so about a second later.
+// flood signs in until ctx ends. A client that gets 503 retries about a second later.
 func (f *flood) flood(ctx context.Context) {
 	wait(ctx, rand.N(time.Second))
 	for ctx.Err() == nil {

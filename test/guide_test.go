@@ -271,7 +271,7 @@ func (s *scene) start(t *testing.T) {
 	t.Helper()
 	dir, env := filepath.Join(s.dir, ".data"), append(usualLimits(), s.guide.env...)
 	if s.devcloud {
-		s.p = startBesideDevcloud(t, dir, env...)
+		s.p = startWithDevcloud(t, dir, env...)
 		return
 	}
 	s.p = start(t, dir, s.serve, env...)

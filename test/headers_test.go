@@ -58,7 +58,7 @@ func TestHeaders(t *testing.T) {
 		t.Run(front.String(), func(t *testing.T) {
 			t.Parallel()
 			seen := headersOf(t, front.Client(faas.Handler(handler)), root.Access, docs.Operations())
-			hold(t, front.Client(faas.Handler(broken)), "GET", "/", seen)
+			checkResponse(t, front.Client(faas.Handler(broken)), "GET", "/", seen)
 			covers(t, seen, "2xx", "400", "401", "404", "405", "415", "422", "500")
 		})
 	}
@@ -129,27 +129,27 @@ func headersOf(t *testing.T, way http.RoundTripper, access string, operations []
 			if path == "/api/auth/logout" && len(headers) > 1 {
 				continue // the others need the token
 			}
-			hold(t, way, method, path, seen, headers...)
+			checkResponse(t, way, method, path, seen, headers...)
 		}
 	}
 	for _, path := range slices.Sorted(maps.Keys(paths)) {
-		hold(t, way, "BREW", path, seen)
-		hold(t, way, "OPTIONS", path, seen, "Origin: https://app.example.org", "Access-Control-Request-Method: GET")
-		hold(t, way, "GET", path, seen, "Origin: https://evil.example.com")
+		checkResponse(t, way, "BREW", path, seen)
+		checkResponse(t, way, "OPTIONS", path, seen, "Origin: https://app.example.org", "Access-Control-Request-Method: GET")
+		checkResponse(t, way, "GET", path, seen, "Origin: https://evil.example.com")
 	}
-	hold(t, way, "GET", "/nothing", seen)
-	hold(t, way, "GET", "//", seen)
-	hold(t, way, "POST", "/api/sessions", seen, bearer, "Content-Type: application/json", `{"title":"x"}`)
-	hold(t, way, "POST", "/api/sessions", seen, bearer, "Content-Type: application/json", `{"title":""}`)
-	hold(t, way, "POST", "/api/auth/register", seen, "Content-Type: application/json", fmt.Sprintf(`{"email":"new@example.org","password":%q}`, plain))
-	hold(t, way, "POST", loginAddress, seen, "Content-Type: application/json", fmt.Sprintf(`{"email":"new@example.org","password":%q}`, plain))
-	hold(t, way, "POST", "/api/auth/logout", seen, bearer)
+	checkResponse(t, way, "GET", "/nothing", seen)
+	checkResponse(t, way, "GET", "//", seen)
+	checkResponse(t, way, "POST", "/api/sessions", seen, bearer, "Content-Type: application/json", `{"title":"x"}`)
+	checkResponse(t, way, "POST", "/api/sessions", seen, bearer, "Content-Type: application/json", `{"title":""}`)
+	checkResponse(t, way, "POST", "/api/auth/register", seen, "Content-Type: application/json", fmt.Sprintf(`{"email":"new@example.org","password":%q}`, plain))
+	checkResponse(t, way, "POST", loginAddress, seen, "Content-Type: application/json", fmt.Sprintf(`{"email":"new@example.org","password":%q}`, plain))
+	checkResponse(t, way, "POST", "/api/auth/logout", seen, bearer)
 	return seen
 }
 
-// hold sends one request and checks its response against the table. The last element of
+// checkResponse sends one request and checks its response against the table. The last element of
 // more may be the body.
-func hold(t *testing.T, way http.RoundTripper, method, path string, seen map[string]int, more ...string) {
+func checkResponse(t *testing.T, way http.RoundTripper, method, path string, seen map[string]int, more ...string) {
 	t.Helper()
 	body := ""
 	if method == "POST" || method == "PUT" || method == "PATCH" || method == "DELETE" {

@@ -52,8 +52,8 @@ func (v *verifier) pass(t *testing.T, d time.Duration) {
 	}
 }
 
-// takes reports whether the token is valid under the verifier's key set.
-func (v *verifier) takes(t testing.TB, raw string) bool {
+// accepts reports whether the token is valid under the verifier's key set.
+func (v *verifier) accepts(t testing.TB, raw string) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	end := strings.LastIndexByte(raw, '.')
@@ -93,7 +93,7 @@ func (l *load) begin() {
 
 func (l *load) client(ctx context.Context, i int, p pair) {
 	for n := i; ctx.Err() == nil; n++ {
-		l.everywhere(p.Access)
+		l.expectAccepted(p.Access)
 		if !call(l.servers[n%len(l.servers)], "POST", "/api/auth/refresh", "", fmt.Sprintf(`{"refresh_token":%q}`, p.Refresh), &p) {
 			l.t.Error("a refresh failed")
 			return
@@ -102,15 +102,15 @@ func (l *load) client(ctx context.Context, i int, p pair) {
 	}
 }
 
-// everywhere expects every server and the verifier to accept the token.
-func (l *load) everywhere(access string) {
+// expectAccepted expects every server and the verifier to accept the token.
+func (l *load) expectAccepted(access string) {
 	l.t.Helper()
 	for n, s := range l.servers {
 		if !call(s, "GET", "/api/users/me", access, "", nil) {
 			l.t.Errorf("server %d rejects a token of the key %s", n, kid(l.t, access))
 		}
 	}
-	if !l.check.takes(l.t, access) {
+	if !l.check.accepts(l.t, access) {
 		l.t.Errorf("the verifier rejects a token of the key %s", kid(l.t, access))
 	}
 }
@@ -221,7 +221,7 @@ func TestKeys_RotationIsInvisibleToClients(t *testing.T) {
 	p = l.reread(p, second, a)
 	c := start(t, t.TempDir(), nil, k.env...) // between two steps
 	for _, raw := range []string{before, between, p.Access} {
-		l.everywhere(raw)
+		l.expectAccepted(raw)
 		if !call(c, "GET", "/api/users/me", raw, "", nil) {
 			t.Errorf("a newly started server rejects a token of %s", kid(t, raw))
 		}
@@ -232,7 +232,7 @@ func TestKeys_RotationIsInvisibleToClients(t *testing.T) {
 	if out := k.run(t, "rotate"); !strings.Contains(out, "nothing to do before") {
 		t.Errorf("the old key was removed before its tokens expired: %s", out)
 	}
-	l.everywhere(between)
+	l.expectAccepted(between)
 	k.age(t, 2*time.Minute)
 	l.check.pass(t, 2*time.Minute)
 
@@ -271,7 +271,7 @@ func TestKeys_RotationIsInvisibleToClients(t *testing.T) {
 			_ = a.cmd.Process.Signal(syscall.SIGHUP)
 			return strings.Contains(a.stdout.String(), want)
 		})
-		l.everywhere(p.Access)
+		l.expectAccepted(p.Access)
 	}
 	if n := strings.Count(a.stdout.String(), broken); n != 1 {
 		t.Errorf("the log reports the broken file %d times, want once", n)

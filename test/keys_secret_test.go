@@ -27,7 +27,7 @@ var (
 	adaRefreshes = step{name: "refresh", method: "POST", path: "/api/auth/refresh", body: `{"refresh_token":"${refresh}"}`,
 		status: 200, save: adaSignsIn.save}
 	adaReads = step{name: "read a file", method: "GET", path: "/api/files/a", header: "Authorization: Bearer ${access}", status: 200}
-	adaMoves = []step{
+	adaSetup = []step{
 		{name: "register", method: "POST", path: "/api/auth/register", body: ofAda, status: 200}, adaSignsIn,
 		{name: "wait for the Nextcloud account", method: "GET", path: "/api/users/me/nextcloud", header: "Authorization: Bearer ${access}", status: 200, until: `"active"`},
 		{name: "upload", method: "PUT", path: "/api/files/a", header: "Authorization: Bearer ${access}", body: "in the clear", status: 201},
@@ -53,7 +53,7 @@ func TestKeys_RotateTheSecret(t *testing.T) {
 	k.env = listen(t, newNextcloud(t))
 	p := start(t, k.dir, nil, k.env...)
 	g, saved := p.target(), map[string]string{}
-	play(t, g, adaMoves, saved)
+	play(t, g, adaSetup, saved)
 	old, first, data := saved["access"], kid(t, saved["access"]), dataID(t, saved["refresh"])
 	if states := k.states(t, "data secret"); len(states) != 1 || states["signs"] != data {
 		t.Fatalf("the data secret is %v, want %s", states, data)
@@ -101,7 +101,7 @@ func TestKeys_RotateTheDataSecret(t *testing.T) {
 	k.env = listen(t, newNextcloud(t))
 	p := start(t, k.dir, nil, k.env...)
 	g, saved := p.target(), map[string]string{}
-	play(t, g, adaMoves, saved)
+	play(t, g, adaSetup, saved)
 	access, first := kid(t, saved["access"]), dataID(t, saved["refresh"])
 
 	out := k.run(t, "rotate", "--data", "--older-than", "0s")
@@ -148,7 +148,7 @@ func TestKeys_RotationSeparatesTheSecrets(t *testing.T) {
 		}
 		p := start(t, k.dir, nil, k.env...)
 		g, saved := p.target(), map[string]string{}
-		play(t, g, adaMoves, saved)
+		play(t, g, adaSetup, saved)
 		before := dataID(t, saved["refresh"])
 		const warning = "can forge refresh tokens"
 		if n := strings.Count(p.stdout.String(), warning); n != 1 || !strings.Contains(k.run(t, "status"), warning) {
@@ -203,7 +203,7 @@ func TestKeys_AddADataSecret(t *testing.T) {
 			serving := func(more ...string) *process { return start(t, dir, nil, append(slices.Clone(base), more...)...) }
 			saved := map[string]string{}
 			p := serving()
-			play(t, p.target(), adaMoves, saved)
+			play(t, p.target(), adaSetup, saved)
 			first := saved["refresh"]
 			if !strings.Contains(p.stdout.String(), "can forge refresh tokens") {
 				t.Error("the log does not warn about the shared secret")
@@ -256,7 +256,7 @@ func TestKeys_SigningKeysNeedNoJWTSecret(t *testing.T) {
 	k := keyDir{dir: t.TempDir(), env: []string{"JWT_ALGORITHM=EdDSA", "DATA_SECRET=" + keyring.Generate().Reveal()}}
 	k.run(t, "rotate")
 	p := start(t, k.dir, nil, k.env...)
-	play(t, p.target(), []step{adaMoves[0], adaSignsIn, adaRefreshes}, map[string]string{})
+	play(t, p.target(), []step{adaSetup[0], adaSignsIn, adaRefreshes}, map[string]string{})
 	set, err := keystore.In(k.dir).Read()
 	if err != nil || len(set.Secrets)+len(set.Data) != 0 {
 		t.Errorf("the gateway generated %d secrets and %d data secrets, %v; want none", len(set.Secrets), len(set.Data), err)

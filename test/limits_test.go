@@ -20,8 +20,8 @@ import (
 // A door sends a request from an address through one entrance of a gateway.
 type door func(t *testing.T, from, method, path, body string, headers ...string) *http.Response
 
-// asks sends a request through rt, and returns the response with its body closed.
-func asks(t *testing.T, rt http.RoundTripper, base, from, method, path, body string, headers ...string) *http.Response {
+// sendFrom sends a request through rt, and returns the response with its body closed.
+func sendFrom(t *testing.T, rt http.RoundTripper, base, from, method, path, body string, headers ...string) *http.Response {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, base+path, strings.NewReader(body))
 	if err != nil {
@@ -58,7 +58,7 @@ func binaryDoor(t *testing.T, env ...string) door {
 				chain, headers[i] = "X-Forwarded-For: "+forged+", "+from, "X-Unused: x"
 			}
 		}
-		return asks(t, way.client.Transport, way.url, from, method, path, body, append(headers, chain)...)
+		return sendFrom(t, way.client.Transport, way.url, from, method, path, body, append(headers, chain)...)
 	}
 }
 
@@ -68,7 +68,7 @@ func loginFunction(t *testing.T, env ...string) door {
 	front := faastest.FrontV2.Client(faastest.Start(t, faastest.Build(t, "../functions/login/bootstrap"), append([]string{"BCRYPT_COST=10"}, env...)...))
 	return func(t *testing.T, from, method, path, body string, headers ...string) *http.Response {
 		t.Helper()
-		return asks(t, front, public, from, method, path, body, headers...)
+		return sendFrom(t, front, public, from, method, path, body, headers...)
 	}
 }
 
@@ -224,7 +224,7 @@ func TestLimits_WithoutRedis(t *testing.T) {
 	p := start(t, t.TempDir(), nil, append(usualLimits(), "RATE_LIMIT_STORE=redis", "REDIS_URL="+redis.URL().String())...)
 	way := p.target()
 	ask := func(method, path, body string) int {
-		return asks(t, way.client.Transport, way.url, "", method, path, body).StatusCode
+		return sendFrom(t, way.client.Transport, way.url, "", method, path, body).StatusCode
 	}
 	began := time.Now()
 	if got := ask("POST", loginAddress, credentials("ada@example.org")); got != http.StatusUnauthorized {

@@ -66,7 +66,7 @@ func TestSchedule_ReconcilesOnLambda(t *testing.T) {
 	}
 	job := faastest.Start(t, faastest.Build(t, "../functions/ncprovision/bootstrap"), env...)
 	if out, err := job.Invoke(t.Context(), event); err != nil || string(out) != "null" {
-		t.Fatalf("the job answered %s, %v", out, err)
+		t.Fatalf("the job returned %s, %v", out, err)
 	}
 	job.Shutdown() // the log is complete after this
 	if log := job.Log(); !strings.Contains(log, `"OldestUnprovisionedSeconds":0`) || !strings.Contains(log, `"_aws":{`) {

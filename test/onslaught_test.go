@@ -31,7 +31,7 @@ const handshakeTimeout = 5 * time.Second
 
 // TestOnslaught runs attacks on the binary that cost the attacker little and a careless
 // server much. Meanwhile other clients get responses, memory stays bounded, and the
-// attacker is cut off if it must be.
+// server disconnects the attacker if it must.
 func TestOnslaught(t *testing.T) {
 	t.Parallel()
 	atRest := start(t, t.TempDir(), nil)
@@ -136,7 +136,7 @@ func TestOnslaught(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 			var other sync.WaitGroup
 			here := make(chan struct{})
-			other.Go(func() { p.beside(t, ctx, here) })
+			other.Go(func() { p.sendRequests(t, ctx, here) })
 			<-here
 			attack.run(t, p)
 			stop()
@@ -153,9 +153,9 @@ func isTimeout(err error) bool {
 	return ok && e.Timeout()
 }
 
-// beside sends requests all the time, over its own connection, until ctx ends. It closes
+// sendRequests sends requests all the time, over its own connection, until ctx ends. It closes
 // here after the first response.
-func (p *process) beside(t *testing.T, ctx context.Context, here chan struct{}) {
+func (p *process) sendRequests(t *testing.T, ctx context.Context, here chan struct{}) {
 	t.Helper()
 	for n := 0; ctx.Err() == nil; n++ {
 		begin := time.Now()

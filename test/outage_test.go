@@ -17,8 +17,8 @@ import (
 )
 
 // TestOutage kills PostgreSQL ten times under load. Clients get only success, 503 with
-// Retry-After, or a correct response after a change with an unknown outcome. Everything
-// confirmed holds afterwards.
+// Retry-After, or a correct response after a change with an unknown outcome. Afterwards, the
+// gateway still has everything that it confirmed.
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	const clients, kills, between = 8, 10, 100 // successful responses between two kills
@@ -27,10 +27,10 @@ func TestOutage(t *testing.T) {
 	load, stop := context.WithCancel(t.Context())
 	defer stop()
 	given := &answers{counts: map[string]int{}, enough: make(chan struct{}, 1)}
-	all := make([]*patient, clients)
+	all := make([]*retryingClient, clients)
 	var running sync.WaitGroup
 	for i := range all {
-		all[i] = &patient{t: t, p: p, given: given, email: fmt.Sprintf("patient%d@example.org", i), password: storePassword}
+		all[i] = &retryingClient{t: t, p: p, given: given, email: fmt.Sprintf("patient%d@example.org", i), password: storePassword}
 		running.Go(func() { all[i].live(load) })
 	}
 	for n := range kills {
@@ -95,8 +95,8 @@ func (a *answers) String() string {
 	return "\n" + strings.Join(lines, "\n")
 }
 
-// A patient is a client that repeats requests that get 503, and knows what must be true.
-type patient struct {
+// A retryingClient is a client that repeats requests that get 503, and knows what must be true.
+type retryingClient struct {
 	t     *testing.T
 	p     *process
 	given *answers
@@ -108,8 +108,8 @@ type patient struct {
 }
 
 // live registers, signs in and repeats every action until ctx ends. It completes every
-// change that it has begun, so that the patient knows the outcome.
-func (c *patient) live(ctx context.Context) {
+// change that it has begun, so that the client knows the outcome.
+func (c *retryingClient) live(ctx context.Context) {
 	c.sessions = map[string]string{}
 	c.do("POST", "/api/auth/register", c.account(), nil, http.StatusConflict)
 	c.login()
@@ -139,20 +139,20 @@ func (c *patient) live(ctx context.Context) {
 	}
 }
 
-func (c *patient) account() string {
+func (c *retryingClient) account() string {
 	return fmt.Sprintf(`{"email":%q,"password":%q}`, c.email, c.password)
 }
 
-func (c *patient) login() {
+func (c *retryingClient) login() {
 	c.pair(c.do("POST", "/api/auth/login", c.account(), nil, 0))
 }
 
 // rotate refreshes. Whatever the outcome of a refresh, the same token may be sent again.
-func (c *patient) rotate() {
+func (c *retryingClient) rotate() {
 	c.pair(c.do("POST", "/api/auth/refresh", fmt.Sprintf(`{"refresh_token":%q}`, c.refresh), nil, 0))
 }
 
-func (c *patient) pair(text string) {
+func (c *retryingClient) pair(text string) {
 	var pair struct {
 		Access  string `json:"access_token"`
 		Refresh string `json:"refresh_token"`
@@ -164,7 +164,7 @@ func (c *patient) pair(text string) {
 }
 
 // create creates a session and returns how many more it may have created along the way.
-func (c *patient) create(title string, id *string) (unknown int) {
+func (c *retryingClient) create(title string, id *string) (unknown int) {
 	var made struct{ ID string }
 	text := c.do("POST", "/api/sessions", fmt.Sprintf(`{"title":%q}`, title), &unknown, 0)
 	if err := json.Unmarshal([]byte(text), &made); err != nil {
@@ -175,7 +175,7 @@ func (c *patient) create(title string, id *string) (unknown int) {
 }
 
 // list compares all sessions with the expected ones.
-func (c *patient) list() {
+func (c *retryingClient) list() {
 	var list []struct{ ID, Title string }
 	if err := json.Unmarshal([]byte(c.do("GET", "/api/sessions?limit=200", "", nil, 0)), &list); err != nil {
 		c.t.Errorf("%s: %v", c.email, err)
@@ -194,8 +194,8 @@ func (c *patient) list() {
 	}
 }
 
-// verify checks that the patient is still signed in and that its last password works.
-func (c *patient) verify() {
+// verify checks that the client is still signed in and that its last password works.
+func (c *retryingClient) verify() {
 	c.list()
 	c.rotate()
 	c.login()
@@ -204,7 +204,7 @@ func (c *patient) verify() {
 // do repeats the request until the status is not 503, and returns the body. If an earlier
 // 503 says that the change may have been made, done is the status that confirms it was;
 // otherwise only success is right. unknown counts such responses.
-func (c *patient) do(method, path, body string, unknown *int, done int) string {
+func (c *retryingClient) do(method, path, body string, unknown *int, done int) string {
 	maybe := 0
 	if unknown == nil {
 		unknown = &maybe
@@ -232,7 +232,7 @@ func (c *patient) do(method, path, body string, unknown *int, done int) string {
 }
 
 // ask sends one request.
-func (c *patient) ask(method, path, body string) (status int, code, text string) {
+func (c *retryingClient) ask(method, path, body string) (status int, code, text string) {
 	r, err := http.NewRequestWithContext(c.t.Context(), method, c.p.https+path, strings.NewReader(body))
 	if err != nil {
 		c.t.Error(err)

@@ -23,7 +23,7 @@ func TestQuickStart(t *testing.T) {
 	all, s := blocks(t, quick.page, read(t, quick.page)), quick.open(t)
 	outputs, err := s.play(t, all)
 	quick.compare(t, all, outputs, err)
-	besideItself(t, s.p, filepath.Join(s.dir, ".data"))
+	startSecondGateway(t, s.p, filepath.Join(s.dir, ".data"))
 
 	again := registered(slices.Clone(all))
 	for i, b := range again {
@@ -44,11 +44,11 @@ func TestQuickStart(t *testing.T) {
 	}
 }
 
-// besideItself starts a second gateway on the addresses and the data of p. It must exit
+// startSecondGateway starts a second gateway on the addresses and the data of p. It must exit
 // with a clear message and leave p's accounts alone.
-func besideItself(t *testing.T, p *process, dir string) {
+func startSecondGateway(t *testing.T, p *process, dir string) {
 	t.Helper()
-	cmd := besideDevcloud(t)
+	cmd := devcloudCommand(t)
 	cmd.Dir = dir
 	cmd.Env = append(serveEnv(dir, usualLimits()...), "HTTPS_ADDR="+strings.TrimPrefix(p.https, "https://"))
 	out, err := cmd.CombinedOutput()
@@ -61,7 +61,7 @@ func besideItself(t *testing.T, p *process, dir string) {
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	p := startBesideDevcloud(t, dir, usualLimits()...)
+	p := startWithDevcloud(t, dir, usualLimits()...)
 	for range 2 {
 		demo(t, "GATEWAY="+p.https, "CACERT="+filepath.Join(dir, "tls", "gateway.pem"))
 	}

@@ -57,14 +57,14 @@ func TestFunctions_SurviveARotation(t *testing.T) {
 	manager.PutText("database", login(t, second))
 	role.Disconnect() // so that every connection is new
 	for _, s := range []step{enter, me, me, enter} {
-		again(t, g, s, saved)
+		retryStep(t, g, s, saved)
 	}
 	event, err := os.ReadFile("../events/schedule.json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if out, err := api.processes["ncprovision"].Invoke(t.Context(), event); err != nil || string(out) != "null" {
-		t.Errorf("the job answered %s, %v", out, err)
+		t.Errorf("the job returned %s, %v", out, err)
 	}
 
 	for _, name := range []string{"login", "users"} {
@@ -84,9 +84,9 @@ func TestFunctions_SurviveARotation(t *testing.T) {
 	}
 }
 
-// again repeats a step until it gets its status. Until then the only other response
+// retryStep repeats a step until it gets its status. Until then the only other response
 // allowed is to retry later.
-func again(t *testing.T, g target, s step, saved map[string]string) {
+func retryStep(t *testing.T, g target, s step, saved map[string]string) {
 	t.Helper()
 	for deadline := time.After(answerTime); ; {
 		resp, body := g.send(t, s, saved)

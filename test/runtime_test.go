@@ -49,7 +49,7 @@ const shutdownTime = 500 * time.Millisecond
 // Lambda's own protocol from start to end.
 func TestFunctions_UnderTheRuntimeInterface(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newBackend(t)
 	ends := make(chan time.Duration, len(subjects()))
 	t.Cleanup(func() { // all have finished
 		close(ends)
@@ -123,16 +123,16 @@ func refused(t *testing.T, p *faastest.Process) {
 	}
 }
 
-// A house is a database with an administrator, and the settings of functions.
-type house struct {
+// A backend is a database with an administrator, and the settings of functions that use it.
+type backend struct {
 	database string
 	env      []string
 	door     *faastest.Process // the login function
 }
 
-func newHouse(t *testing.T) *house {
+func newBackend(t *testing.T) *backend {
 	t.Helper()
-	h := &house{database: database(t), env: []string{"JWT_SECRET=" + keyring.Generate().Reveal(), "BCRYPT_COST=10"}}
+	h := &backend{database: database(t), env: []string{"JWT_SECRET=" + keyring.Generate().Reveal(), "BCRYPT_COST=10"}}
 	h.env = append(h.env, unlimited()...)
 	admin(t, t.TempDir(), h.with(h.database))
 	h.door = faastest.Start(t, faastest.Build(t, "../functions/login/bootstrap"), h.with(h.database)...)
@@ -140,12 +140,12 @@ func newHouse(t *testing.T) *house {
 }
 
 // with returns the settings for the database at url.
-func (h *house) with(url string) []string {
+func (h *backend) with(url string) []string {
 	return append([]string{"DATABASE_URL=" + url}, h.env...)
 }
 
 // login returns the tokens of a new login of the administrator.
-func (h *house) login(t *testing.T) map[string]string {
+func (h *backend) login(t *testing.T) map[string]string {
 	t.Helper()
 	v := visit{"POST", "/api/auth/login", `{"email":"root@example.com","password":"` + strings.TrimSpace(rootPassword) + `"}`, 200}
 	resp := ask(t, h.door, v, nil)
@@ -236,7 +236,7 @@ func TestFunctions_ReportMissingSettings(t *testing.T) {
 func TestFunctions_RefuseAnOlderSchema(t *testing.T) {
 	t.Parallel()
 	const cure = "run gateway migrate up"
-	h := newHouse(t)
+	h := newBackend(t)
 	tokens := map[string]map[string]string{}
 	for name := range visits() {
 		tokens[name] = h.login(t)
@@ -284,7 +284,7 @@ func TestFunctions_RefuseAnOlderSchema(t *testing.T) {
 // TestFunctions_TolerateANewerSchema follows the order of a deployment: migrate first.
 func TestFunctions_TolerateANewerSchema(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newBackend(t)
 	db := storetest.OpenPostgres(t, h.database)
 	defer db.Close()
 	if _, err := db.Handle().ExecContext(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, TRUE)"); err != nil {
@@ -303,7 +303,7 @@ func TestFunctions_TolerateANewerSchema(t *testing.T) {
 // and prunes them, or removes expired logins and limits.
 func TestSchedule_LooksAfterTheDatabase(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newBackend(t)
 	h.login(t)
 	h.login(t)
 	db := storetest.OpenPostgres(t, h.database)
@@ -325,7 +325,7 @@ func TestSchedule_LooksAfterTheDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out, err := p.Invoke(t.Context(), event); err != nil || string(out) != "null" {
-		t.Fatalf("the job answered %s, %v", out, err)
+		t.Fatalf("the job returned %s, %v", out, err)
 	}
 	for query, want := range map[string]int{
 		"SELECT count(*) FROM logins":                         1,
@@ -359,7 +359,7 @@ func TestJWKS_PublishesTheKeyOfASecret(t *testing.T) {
 	key := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 	manager := secretstest.New(t)
 	arn := manager.Put(t, "gateway", map[string]string{"JWT_PRIVATE_KEY": key, "JWT_SECRET": "x", "DATABASE_URL": "x"})
-	h := newHouse(t)
+	h := newBackend(t)
 	h.env = append(h.env, "JWT_ALGORITHM=EdDSA", "JWT_PRIVATE_KEY="+key)
 	h.door = faastest.Start(t, faastest.Build(t, "../functions/login/bootstrap"), h.with(h.database)...)
 	access := strings.Split(h.login(t)["access"], ".")

@@ -80,7 +80,7 @@ func TestSAM_AnswersAlike(t *testing.T) {
 		return !slices.ContainsFunc(got, func(g exchange) bool { return g.Step == e.Step })
 	})
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("sam local answers differently (- binary, + sam local):\n%s", diff)
+		t.Errorf("sam local responds differently (- binary, + sam local):\n%s", diff)
 	}
 }
 

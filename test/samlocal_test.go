@@ -80,7 +80,7 @@ func TestSAMLocal_ReportsMissingSecrets(t *testing.T) {
 	for _, tt := range []struct{ name, dotenv, want string }{
 		{"no .env", "", "there is no .env"},
 		{"no password", "JWT_SECRET=x\n", "POSTGRES_PASSWORD in .env is empty"},
-		{"one that does not go into a URL", "JWT_SECRET=x\nPOSTGRES_PASSWORD=a@b\n", "POSTGRES_PASSWORD in .env is empty, or holds more"},
+		{"a password that a URL cannot contain", "JWT_SECRET=x\nPOSTGRES_PASSWORD=a@b\n", "POSTGRES_PASSWORD in .env is empty, or holds more"},
 	} {
 		calls, env := samLocal(t, tt.dotenv)
 		if !strings.Contains(calls, tt.want) || strings.Contains(calls, "docker ") || env != nil {

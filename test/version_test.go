@@ -103,7 +103,7 @@ func main() { print(version.String()) }
 		script := c.do("scripts/version")
 		want := "^" + strings.ReplaceAll(step.want, "COMMIT", c.do("git", "rev-parse", "HEAD")[:12]) + "$"
 		if err != nil || string(out) != script || !regexp.MustCompile(want).MatchString(script) {
-			t.Errorf("%s: the script says %s, Go %s, %v; want %s", step.name, script, out, err, want)
+			t.Errorf("%s: the script prints %s and Go %s, %v; want %s", step.name, script, out, err, want)
 		}
 	}
 	if err := os.RemoveAll(filepath.Join(c.dir, ".git")); err != nil {
@@ -137,7 +137,7 @@ func TestVersion_IsOneEverywhere(t *testing.T) {
 		} `json:"info"`
 	}
 	if _, body := get(t, p.client, p.https+"/openapi.json"); json.Unmarshal([]byte(body), &document) != nil || document.Info.Version != want {
-		t.Errorf("/openapi.json says %q", document.Info.Version)
+		t.Errorf("/openapi.json has the version %q", document.Info.Version)
 	}
 	for url, text := range map[string]string{
 		p.https + "/docs":                want + "</title>",
