@@ -1,6 +1,6 @@
 // Package functions lists the routes of all functions, for the binary and for
-// tests of the whole gateway. On Lambda, each function runs by itself from its
-// own bootstrap, which does not link this package.
+// tests of the whole gateway. On Lambda, each function has a separate bootstrap
+// program, which does not link this package.
 package functions
 
 import (
@@ -31,7 +31,7 @@ import (
 )
 
 // Parts are the dependencies of the functions. The zero value cannot serve
-// requests, but list its Routes.
+// requests, but its Routes can be listed.
 type Parts struct {
 	DB         *store.DB
 	Tokens     *token.Issuer

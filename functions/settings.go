@@ -18,7 +18,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store"
 )
 
-// Settings are those of all functions, except the database.
+// Settings are the settings of all functions, except the database.
 type Settings struct {
 	setup.HTTP
 
@@ -36,13 +36,13 @@ func (s *Settings) Load(r setting.Reader) {
 	setting.Load(r, &s.HTTP, &s.Keys, &s.Tokens, &s.Passwords, &s.Nextcloud, &s.Health, &s.Registration, &s.Sessions)
 }
 
-// Parts returns the parts of all functions on db, with the keys of ring. redis is nil
-// unless rate limits are counted there.
+// Parts returns the dependencies of all functions, with db and the keys of ring. redis is
+// nil unless rate limits are counted in Redis.
 func (s *Settings) Parts(db *store.DB, ring *keyring.Ring, redis ratelimit.Store, now func() time.Time) *Parts {
 	return &Parts{
 		DB: db, Tokens: s.Tokens.Issuer(ring), Passwords: s.Passwords.Hasher(), Now: now,
 		Desired:    desired.NewRecorder(s.Nextcloud.Policy, ring),
-		Reconciler: reconcile.New(db, s.Nextcloud, ring, time.Now), // it has deadlines of the real clock
+		Reconciler: reconcile.New(db, s.Nextcloud, ring, time.Now), // its deadlines are on the real clock
 		Storage:    access.NewStorage(s.Nextcloud.Server, db, ring, now),
 		Nextcloud:  s.Nextcloud.Server,
 		Limits:     setup.Limiter(s.Limits, ring, db, redis, now),

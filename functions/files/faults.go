@@ -13,7 +13,7 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/webdav"
 )
 
-// Errors of the API for those of the storage.
+// Errors that the API returns for errors of the storage.
 var (
 	errNotFound     = fault.New(fault.NotFound, "file_not_found", "The file or folder does not exist.")
 	errNoParent     = fault.New(fault.Conflict, "parent_missing", "The parent folder does not exist.")
@@ -32,7 +32,7 @@ var (
 	errCorrupted    = fault.New(fault.Unavailable, "upload_corrupted", "The content that arrived differs from what was sent, and was discarded. Send it again.")
 )
 
-// Errors of paths that are well-formed.
+// Errors for well-formed paths.
 var (
 	errRefused = fault.New(fault.Invalid, "storage_refused", "Nextcloud does not accept this name.")
 	errWhole   = fault.New(fault.Invalid, "whole_folder", "The root folder can only be listed.")

@@ -59,8 +59,8 @@ func (f *Function) with(serve func(http.ResponseWriter, *http.Request, target) e
 			return err
 		}
 		err = serve(w, r, t)
-		if gone := r.Context().Err(); err != nil && gone != nil {
-			return gone // which caused the failure
+		if ended := r.Context().Err(); err != nil && ended != nil {
+			return ended // it caused the failure
 		}
 		return f.faultOf(r.Context(), t.Opened, err)
 	}

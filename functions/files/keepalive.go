@@ -25,21 +25,21 @@ type keepAlive struct {
 }
 
 func (f *Function) keepAlive(w http.ResponseWriter, write time.Duration) *keepAlive {
-	l := &keepAlive{conn: http.NewResponseController(w), now: time.Now, write: write}
-	l.extend()
-	return l
+	k := &keepAlive{conn: http.NewResponseController(w), now: time.Now, write: write}
+	k.extend()
+	return k
 }
 
 // extend extends both deadlines, at most once a second. Without a connection, as on
 // Lambda, it does nothing.
-func (l *keepAlive) extend() {
-	now := l.now() // deadlines are on the machine's clock
-	if now.Sub(l.last) < time.Second {
+func (k *keepAlive) extend() {
+	now := k.now() // deadlines are on the machine's clock
+	if now.Sub(k.last) < time.Second {
 		return
 	}
-	l.last = now
-	_ = l.conn.SetReadDeadline(now.Add(receiveTime))
-	_ = l.conn.SetWriteDeadline(now.Add(l.write))
+	k.last = now
+	_ = k.conn.SetReadDeadline(now.Add(receiveTime))
+	_ = k.conn.SetWriteDeadline(now.Add(k.write))
 }
 
 // A responseWriter sends the body of a response and extends the deadlines.
@@ -51,12 +51,12 @@ type responseWriter struct {
 }
 
 // Write writes all of p in one piece.
-func (f *responseWriter) Write(p []byte) (int, error) {
-	f.extend()
-	release := endpoint.Cork(f.request)
-	n, err := f.Writer.Write(p)
-	if gone := release(); err == nil {
-		err = gone
+func (w *responseWriter) Write(p []byte) (int, error) {
+	w.extend()
+	uncork := endpoint.Cork(w.request)
+	n, err := w.Writer.Write(p)
+	if failed := uncork(); err == nil {
+		err = failed
 	}
 	return n, err
 }
@@ -68,12 +68,12 @@ type requestReader struct {
 }
 
 // Read reads from the body.
-func (a *requestReader) Read(p []byte) (int, error) {
-	a.extend()
-	n, err := a.Reader.Read(p)
+func (r *requestReader) Read(p []byte) (int, error) {
+	r.extend()
+	n, err := r.Reader.Read(p)
 	if err != nil {
-		a.last = time.Time{}
-		a.extend() // the response has its full time
+		r.last = time.Time{}
+		r.extend() // the response gets the full time
 	}
 	return n, err
 }

@@ -63,17 +63,17 @@ func (f *Function) list(w http.ResponseWriter, r *http.Request, t target) error 
 
 const maxCursor = 255 // bytes of a name in Nextcloud, at most
 
-// A page collects, of all entries of a folder, the first ones after the last entry
-// of the page before: at most limit, and at most [endpoint.MaxPage] bytes.
+// A page collects the first entries of a folder after the last one of the previous
+// page: at most limit, and at most [endpoint.MaxPage] bytes.
 type page struct {
-	after string // the name that the page before ended with
+	after string // the last name of the previous page
 	limit int
-	named bool // the limit was sent
+	named bool // the query has a limit
 
 	held items // the entries of the page so far
-	size int   // bytes that they take
+	size int   // of held, in bytes
 	text bytes.Buffer
-	cut  string // the first name that has no place, "" while there is room
+	cut  string // the first name that does not fit, "" while there is room
 }
 
 // pageOf reads limit and cursor from the query. Without a limit, the size limits the
@@ -131,7 +131,7 @@ func (p *page) body() []byte {
 	return append(body, "]\n"...)
 }
 
-// next sets the Link header to the next page.
+// next sets the Link header to the next page, if there is one.
 func (p *page) next(h http.Header, path string) {
 	last := slices.MaxFunc(p.held, func(a, b item) int { return strings.Compare(a.name, b.name) })
 	query := url.Values{"cursor": {base64.RawURLEncoding.EncodeToString([]byte(last.name))}}

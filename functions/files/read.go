@@ -67,10 +67,10 @@ type sourceReader struct {
 }
 
 // Read reads from the storage.
-func (f *sourceReader) Read(p []byte) (int, error) {
-	n, err := f.Reader.Read(p)
+func (s *sourceReader) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
-		f.err = err
+		s.err = err
 	}
 	return n, err
 }

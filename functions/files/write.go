@@ -45,7 +45,8 @@ func (f *Function) write(w http.ResponseWriter, r *http.Request, t target) error
 	return nil
 }
 
-// respondCreated responds to a request that created or replaced what is at p.
+// respondCreated responds to a request that created or replaced the file or folder
+// at p.
 func respondCreated(w http.ResponseWriter, p webdav.Path, created bool, slash string) {
 	if !created {
 		w.WriteHeader(http.StatusNoContent)
@@ -95,7 +96,7 @@ func (f *Function) remove(w http.ResponseWriter, r *http.Request, t target) erro
 	return nil
 }
 
-// A transfer moves or copies.
+// A transfer request moves or copies a file or folder.
 type transfer struct {
 	MoveTo    endpoint.Optional[string] `json:"move_to" validate:"required_without=CopyTo,omitempty,path"`
 	CopyTo    endpoint.Optional[string] `json:"copy_to" validate:"excluded_with=MoveTo,omitempty,path"`
@@ -128,7 +129,7 @@ func (q *transfer) destination() (webdav.Path, error) {
 	return to, nil
 }
 
-// A transferred is the response: where the file or folder is now.
+// A transferred response contains the new path of the file or folder.
 type transferred struct {
 	endpoint.None
 
@@ -136,7 +137,7 @@ type transferred struct {
 	created bool
 }
 
-// Status tells a new file or folder from a replaced one.
+// Status returns 201 for a new file or folder, and 204 for a replaced one.
 func (t transferred) Status() int {
 	if t.created {
 		return http.StatusCreated
@@ -144,7 +145,7 @@ func (t transferred) Status() int {
 	return http.StatusNoContent
 }
 
-// Header sets the address.
+// Header sets the Location header for a new file or folder.
 func (t transferred) Header(h http.Header) {
 	if t.created {
 		h.Set("Location", address(t.to))

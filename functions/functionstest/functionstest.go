@@ -1,6 +1,7 @@
-// Package functionstest runs the whole gateway in the test's process: all
-// functions behind the real door, on a real store, under a clock that the test
-// holds. What a request gets here, a client gets.
+// Package functionstest runs the whole gateway in the process of a test: all
+// functions behind the handler of package endpoint, with a real store and a clock
+// that the test controls. Requests get the responses that clients get. Begin with
+// [New].
 package functionstest
 
 import (
@@ -37,22 +38,22 @@ const (
 	Password = "correct horse battery staple"
 )
 
-// Origin is the one origin whose pages may call the gateway.
+// Origin is the only allowed origin.
 const Origin = "https://app.example.org"
 
-// A Gateway is a gateway of its own for one test. Its methods fail the test
-// instead of returning errors, and may be called concurrently.
+// A Gateway is a gateway for one test. Its methods fail the test instead of
+// returning errors. It is safe for concurrent use.
 type Gateway struct {
 	*functions.Parts
-	*world
+	*environment
 
 	tb       testing.TB
 	settings endpoint.Settings
 	handler  http.Handler
 }
 
-// A world is what changes around the gateway.
-type world struct {
+// An environment is the clock and the log of a gateway.
+type environment struct {
 	mu  sync.Mutex
 	now time.Time
 	log bytes.Buffer
@@ -60,7 +61,7 @@ type world struct {
 
 // In returns the same gateway for a subtest.
 func (g *Gateway) In(tb testing.TB) *Gateway {
-	return &Gateway{Parts: g.Parts, world: g.world, tb: tb, settings: g.settings, handler: g.handler}
+	return &Gateway{Parts: g.Parts, environment: g.environment, tb: tb, settings: g.settings, handler: g.handler}
 }
 
 // New returns a gateway on db. Passwords cost as little as bcrypt allows.
@@ -69,10 +70,10 @@ func New(tb testing.TB, db *store.DB) *Gateway {
 	return NewWith(tb, db, nil)
 }
 
-// NewWith is [New] with settings. Nothing is limited but what they limit.
+// NewWith is [New] with settings. There are no rate limits except those in extra.
 func NewWith(tb testing.TB, db *store.DB, extra map[string]string) *Gateway {
 	tb.Helper()
-	g := &Gateway{tb: tb, world: &world{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}
+	g := &Gateway{tb: tb, environment: &environment{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}
 	vars := map[string]string{
 		keyring.Variable: keyring.Generate().Reveal(), "ALLOWED_ORIGINS": Origin, "LOG_LEVEL": "debug",
 	}
@@ -96,7 +97,7 @@ func NewWith(tb testing.TB, db *store.DB, extra map[string]string) *Gateway {
 	const cheapest, slots, queue = 4, 4, 1000
 	g.Passwords = password.NewHasher(cheapest, slots, queue)
 	db.SetLoginLifetime(g.Tokens.Logins.Absolute)
-	log := slog.New(slog.NewJSONHandler(g.world, nil))
+	log := slog.New(slog.NewJSONHandler(g.environment, nil))
 	db.LogTo(log)
 	settings := all.Endpoint(log, g.Limits)
 	settings.Now = g.time
@@ -106,8 +107,8 @@ func NewWith(tb testing.TB, db *store.DB, extra map[string]string) *Gateway {
 	return g
 }
 
-// NewWithNextcloud is [NewWith] with a Nextcloud of its own, whose administrator
-// has the [Password].
+// NewWithNextcloud is [NewWith] with a new simulated Nextcloud. The password of its
+// administrator is [Password].
 func NewWithNextcloud(tb testing.TB, db *store.DB, extra map[string]string) (*Gateway, *nextcloudtest.Server) {
 	tb.Helper()
 	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: Password})
@@ -118,40 +119,40 @@ func NewWithNextcloud(tb testing.TB, db *store.DB, extra map[string]string) (*Ga
 	return NewWith(tb, db, vars), cloud
 }
 
-// Settings returns those of the gateway, for one that is put together otherwise.
+// Settings returns the settings of the handler, for tests that build another one.
 func (g *Gateway) Settings() endpoint.Settings { return g.settings }
 
-// Handle lets another handler answer from now on.
+// Handle replaces the handler of the gateway.
 func (g *Gateway) Handle(h http.Handler) { g.handler = h }
 
-func (w *world) time() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.now
+func (e *environment) time() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.now
 }
 
-// Advance moves the clock.
-func (w *world) Advance(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = w.now.Add(d)
+// Advance moves the clock forward by d.
+func (e *environment) Advance(d time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.now = e.now.Add(d)
 }
 
-// Log returns what was logged so far.
-func (w *world) Log() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.log.String()
+// Log returns the log so far.
+func (e *environment) Log() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.log.String()
 }
 
 // Write appends to the log.
-func (w *world) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.log.Write(p)
+func (e *environment) Write(p []byte) (int, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.log.Write(p)
 }
 
-// An Answer is what a request got.
+// An Answer is the response to a request.
 type Answer struct {
 	Status int
 	Header http.Header
@@ -169,7 +170,7 @@ func Bearer(access string) Option { return Header("Authorization", "Bearer "+acc
 // Header sets a header.
 func Header(name, value string) Option { return func(r *http.Request) { r.Header.Set(name, value) } }
 
-// From sends from another address.
+// From sends the request from another address.
 func From(address string) Option {
 	return func(r *http.Request) { r.RemoteAddr = net.JoinHostPort(address, "40000") }
 }
@@ -182,8 +183,8 @@ func Cookie(refresh string) Option {
 // Form is a body of form fields.
 type Form url.Values
 
-// Do sends a request. The body may be nil, a [Form], a string that is sent as
-// it is, or a value to send as JSON.
+// Do sends a request. The body may be nil, a [Form], a string to send unchanged,
+// or a value to send as JSON.
 func (g *Gateway) Do(method, path string, body any, options ...Option) Answer {
 	g.tb.Helper()
 	contentType := "application/json"
@@ -221,8 +222,8 @@ func (g *Gateway) Do(method, path string, body any, options ...Option) Answer {
 	return Answer{Status: resp.StatusCode, Header: resp.Header, Body: string(raw), tb: g.tb}
 }
 
-// Want fails the test unless the answer has the status and, when code is not
-// "", is a problem of that code. It returns the answer.
+// Want fails the test unless the answer has the status and, if code is not "", is
+// a problem with that code. It returns the answer.
 func (a Answer) Want(status int, code string) Answer {
 	a.tb.Helper()
 	if a.Status != status || code != "" && a.Get("code") != code {
@@ -239,8 +240,8 @@ func (a Answer) Into(v any) {
 	}
 }
 
-// Get returns the member of the body that the path of names leads to, as text;
-// "" where there is none.
+// Get returns the member of the body at the path of names as text, or "" if there
+// is none.
 func (a Answer) Get(path ...string) string {
 	a.tb.Helper()
 	var v any
@@ -263,8 +264,8 @@ func (a Answer) Get(path ...string) string {
 	}
 }
 
-// RefreshCookie returns the value of the refresh cookie that the answer sets,
-// and whether it sets one at all.
+// RefreshCookie returns the value of the refresh cookie that the answer sets, and
+// whether it sets one.
 func (a Answer) RefreshCookie() (string, bool) {
 	a.tb.Helper()
 	for _, c := range (&http.Response{Header: a.Header}).Cookies() {
@@ -281,7 +282,7 @@ type Pair struct {
 	Refresh string `json:"refresh_token"`
 }
 
-// Register makes an account and returns its id.
+// Register creates an account and returns its id.
 func (g *Gateway) Register(email, plain string) account.ID {
 	g.tb.Helper()
 	body := map[string]string{"email": email, "password": plain, "full_name": "Ada Lovelace"}
@@ -304,7 +305,7 @@ func (g *Gateway) Person() (account.ID, Pair) {
 	return id, g.Login(Email, Password)
 }
 
-// Admin makes an administrator and logs in.
+// Admin creates an administrator and logs in.
 func (g *Gateway) Admin(email string) (account.ID, Pair) {
 	g.tb.Helper()
 	id := g.Register(email, Password)

@@ -2,11 +2,11 @@ package functionstest
 
 import "time"
 
-// Longer returns how probable it is that one of a took longer than one of b: U
-// of Mann and Whitney over all pairs. Alike it is 0.5, and 0 or 1 where every
-// sample tells which it is. It looks at ranks, so a busy machine, which makes
-// some samples of both very long, does not move it; with 100 samples of each,
-// chance alone moves it by 0.04 (one standard deviation).
+// Longer returns the probability that a random sample of a is longer than one of
+// b: the Mann-Whitney U statistic, divided by the number of pairs. It is 0.5 for
+// equal distributions, and 0 or 1 if they do not overlap. Only ranks count, so a
+// few very long samples of both, as on a busy machine, do not change it. With 100
+// samples of each, its standard deviation is 0.04.
 func Longer(a, b []time.Duration) float64 {
 	var u float64
 	for _, x := range a {
@@ -22,6 +22,6 @@ func Longer(a, b []time.Duration) float64 {
 	return u / float64(len(a)*len(b))
 }
 
-// Telling is how far from 0.5 [Longer] must be to count as told apart: five
-// standard deviations of 100 samples each.
-const Telling = 0.2
+// Significant is the distance of [Longer] from 0.5 beyond which the samples count
+// as different: five standard deviations with 100 samples of each.
+const Significant = 0.2

@@ -95,7 +95,7 @@ func distinguishable(g *functionstest.Gateway) []string {
 	var differences []string
 	for _, pair := range []string{"unknown existing", "disabled existing", "unknown disabled"} {
 		a, b, _ := strings.Cut(pair, " ")
-		if p := functionstest.Longer(took[a], took[b]); math.Abs(p-0.5) > functionstest.Telling {
+		if p := functionstest.Longer(took[a], took[b]); math.Abs(p-0.5) > functionstest.Significant {
 			differences = append(differences, fmt.Sprintf("%s takes longer than %s with probability %.2f", a, b, p))
 		}
 		if answers[a] != answers[b] {

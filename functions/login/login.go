@@ -76,8 +76,8 @@ func (q *request) Bind(r *http.Request) error {
 // name returns the address, which clients may send under two names.
 func (q *request) name() string { return cmp.Or(q.Email, q.Username) }
 
-// attempts limits how often a request checks the password: again if the hash
-// was replaced during the check.
+// attempts limits how often a request checks the password. It checks again if the
+// hash was replaced during the check.
 const attempts = 3
 
 func (f *Function) login(ctx context.Context, from audit.Origin, q request) (token.Response, error) {
@@ -97,7 +97,7 @@ func (f *Function) attempt(ctx context.Context, from audit.Origin, q request) (t
 	if err != nil {
 		return token.Response{}, err
 	}
-	// An unknown account has no hash; refusing it takes as long as any other.
+	// An unknown account has no hash; its refusal takes as long as any other.
 	err = f.Passwords.Verify(ctx, hash, q.Password)
 	switch {
 	case errors.Is(err, password.ErrMismatch) && who.ID == "":
@@ -158,13 +158,13 @@ func (f *Function) givePasswordToNextcloud(ctx context.Context, who account.Acco
 // an invalid address it returns no hash.
 //
 // Attempts to log in to an account are limited, whether or not the account
-// exists, in whatever spelling and from whatever client. Networks from which
-// somebody has logged in before are exempt, and have only the limit of the
-// client: so attackers elsewhere cannot lock the owner out.
+// exists, across all spellings and all clients. Networks from which a user has
+// logged in to the account before are exempt, and have only the limit of the
+// client, so attackers elsewhere cannot lock the owner out.
 func (f *Function) account(ctx context.Context, from audit.Origin, q request) (account.Account, secret.String, error) {
 	name, err := account.ParseEmailLookup(q.name())
 	if err != nil {
-		return account.Account{}, "", nil //nolint:nilerr // nobody has such a name
+		return account.Account{}, "", nil //nolint:nilerr // no account has such a name
 	}
 	who, hash, familiar, err := f.DB.AccountForLogin(ctx, name, from.Address)
 	if err != nil && !errors.Is(err, account.ErrNotFound) {

@@ -37,7 +37,7 @@ func (f *Function) Routes() endpoint.Routes {
 
 type request struct {
 	RefreshToken     secret.String `json:"refresh_token"`
-	KeepAppPasswords bool          `json:"keep_app_passwords"` // with all
+	KeepAppPasswords bool          `json:"keep_app_passwords"` // only if all is set
 
 	all    bool          // end every login of the user
 	access string        // the bearer token, "" for none
@@ -56,7 +56,7 @@ func (q *request) Bind(r *http.Request) (err error) {
 		return wrong.Err()
 	}
 	if q.access, err = endpoint.Bearer(r); err != nil || q.access != "" || q.RefreshToken != "" {
-		return err // ignore the cookie then
+		return err // without looking at the cookie
 	}
 	if err := endpoint.CheckOrigin(r); err != nil {
 		return err // a form of another site must not clear the cookie
@@ -81,7 +81,7 @@ func (f *Function) logout(ctx context.Context, from audit.Origin, q request) (lo
 	case c.login == "" && q.all:
 		return loggedOut{}, token.ErrMissing
 	case c.login == "":
-		return loggedOut{}, nil // nobody is logged in, as requested
+		return loggedOut{}, nil // there is no login to end
 	}
 	err = f.DB.Update(ctx, func(tx *store.Tx) error { return f.end(ctx, tx, c, from, q, now) })
 	if err == nil && q.all {
@@ -97,9 +97,9 @@ type claim struct {
 	counter int64     // of the refresh token
 }
 
-// claim reads the access token, otherwise the refresh token in the body,
-// otherwise the cookie. It ignores an invalid cookie: a browser could otherwise
-// never get rid of it.
+// claim reads the access token; without one, the refresh token in the body;
+// without either, the cookie. It ignores an invalid cookie: a browser could
+// otherwise never get rid of it.
 func (f *Function) claim(q request, now time.Time) (claim, error) {
 	if q.access != "" {
 		claims, err := f.Tokens.Access.Verify(q.access, now)
@@ -120,9 +120,9 @@ func (f *Function) claim(q request, now time.Time) (claim, error) {
 }
 
 // end ends the login that c identifies, or all logins of its user, and audits
-// those that were live. Any genuine refresh token ends its own login, however
-// old it is. It ends other logins only if a refresh would accept it, since a
-// thief may have sent an older one.
+// those that were live. Any genuine refresh token ends the login that it belongs
+// to, however old it is. It ends other logins only if a refresh would accept it,
+// since a thief may have sent an older one.
 func (f *Function) end(ctx context.Context, tx *store.Tx, c claim, from audit.Origin, q request, now time.Time) error {
 	known, err := tx.Login(ctx, c.login)
 	l := known.Login
@@ -159,8 +159,8 @@ func endOne(ctx context.Context, tx *store.Tx, l signin.Login, why audit.Name, f
 	return tx.Audit(ctx, eventOf(l, why, from, now))
 }
 
-// endAll ends all logins of the user of l and, unless they are to be kept, the
-// app passwords.
+// endAll ends all logins of the user of l and, unless q keeps them, revokes the app
+// passwords.
 func (f *Function) endAll(ctx context.Context, tx *store.Tx, l signin.Login, from audit.Origin, q request, now time.Time) error {
 	const keepNone = signin.ID("")
 	by, err := tx.Authorize(ctx, signin.NewProof(l.UserID, l.ID), now)

@@ -1,10 +1,10 @@
 // Package migrate migrates the database schema at a deployment. It has no routes: a stack
 // invokes it as a custom resource, and operators invoke it with aws lambda invoke.
 //
-// Each migration runs in its own transaction, and all of them run under an advisory lock.
-// So a call that fails or is interrupted leaves no migration half done, concurrent calls
-// wait for each other, and a repeated call does nothing. Migrations are never reverted:
-// old code runs on the new schema.
+// Each migration runs in a separate transaction, and all of them run under an advisory
+// lock. So a call that fails or is interrupted leaves no migration half done, concurrent
+// calls wait for each other, and a repeated call does nothing. Migrations are never
+// reverted: old code runs on the new schema.
 package migrate
 
 import (
@@ -19,8 +19,8 @@ import (
 
 // A Function migrates one database.
 type Function struct {
-	DB   *store.DB         // over a direct connection, because the lock belongs to a session
-	Tell func(line string) // called with what a migration waits for; may be nil
+	DB     *store.DB         // over a direct connection, because the lock belongs to a session
+	Report func(line string) // called with what a migration waits for; may be nil
 }
 
 // Resource migrates for a stack. The optional property SchemaVersion is the version that
@@ -62,7 +62,7 @@ type Result struct {
 }
 
 func (f *Function) up(ctx context.Context) (Result, error) {
-	n, err := migrations.Up(ctx, f.DB, migrations.Waiting{Tell: f.Tell})
+	n, err := migrations.Up(ctx, f.DB, migrations.Waiting{Tell: f.Report})
 	if err != nil {
 		return Result{}, err
 	}
@@ -73,9 +73,9 @@ func (f *Function) up(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{Applied: n, Version: v}, err
 	}
-	const told = 20
+	const maxTwins = 20
 	twins, err := f.DB.CanonicalizeEmails(ctx)
-	return Result{Applied: n, Version: v, Twins: twins[:min(len(twins), told)]}, err
+	return Result{Applied: n, Version: v, Twins: twins[:min(len(twins), maxTwins)]}, err
 }
 
 // A Status is the state of a schema.

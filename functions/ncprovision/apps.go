@@ -24,7 +24,8 @@ func appPasswordOf(a desired.AppPassword) appPassword {
 	return appPassword{ID: a.ID, Name: a.Name, CreatedAt: a.CreatedAt}
 }
 
-// An issued is an app password with what only this response shows.
+// An issued response contains an app password with its secret, which no other response
+// shows.
 type issued struct {
 	appPassword
 
@@ -44,14 +45,14 @@ type issue struct {
 	Password        endpoint.Optional[secret.String] `json:"password" validate:"omitempty,same_as=CurrentPassword,filled"`
 }
 
-// current returns the caller's own password, from either field.
+// current returns the caller's gateway password, from either field.
 func (q *issue) current() secret.String {
 	return cmp.Or(q.CurrentPassword.Value, q.Password.Value)
 }
 
-// issue creates an app password. It first verifies the caller's own password: an
+// issue creates an app password. It first verifies the caller's gateway password: an
 // access token alone must not be enough, and a wrong password that reaches Nextcloud
-// makes it slow down everybody.
+// makes it delay all calls of the gateway.
 func (f *Function) issue(ctx context.Context, caller endpoint.Caller, q issue) (issued, error) {
 	if err := f.Apps.Ready(ctx, caller.Account.ID); err != nil {
 		return issued{}, err

@@ -58,7 +58,7 @@ func (f *Function) adopt(ctx context.Context, admin endpoint.Admin, q adopt) (en
 	return entryOf(n, reconcile.Block{}), nil
 }
 
-// What to do about an account that conflicts with the user's.
+// Instructions for the user of an account in conflict.
 const (
 	claimIt = "An account that already exists in Nextcloud conflicts with yours. If it is your own, claim it with its " +
 		"Nextcloud password: POST /api/users/me/nextcloud/claim. Otherwise, ask your administrator."
@@ -66,9 +66,9 @@ const (
 		"POST /api/users/me/nextcloud/claim."
 )
 
-// forOwner returns the code of what went wrong with an account, and what to do about
-// it, as its owner may know it. Somebody who registers an e-mail address must not
-// learn which account in Nextcloud has it, nor whether as its id or as its address.
+// forOwner returns the error code of an account and the instructions for its owner. They
+// do not reveal which account in Nextcloud has the registered e-mail address, nor whether
+// it is the id or the address of that account.
 func forOwner(n desired.Account) (code, detail *string) {
 	result := func(c, d string) (*string, *string) { return orNull(c), orNull(d) }
 	switch taken := n.LastError == reconcile.IDTaken || n.LastError == reconcile.EmailTaken; {
@@ -82,7 +82,7 @@ func forOwner(n desired.Account) (code, detail *string) {
 	return result(n.LastError, "")
 }
 
-// forAdministrators returns what to do about an account, and names the one that
+// forAdministrators returns the instructions for an account. They name the account that
 // conflicts with it.
 func forAdministrators(n desired.Account) *string {
 	id, text := n.ConflictingID(), ""

@@ -31,9 +31,9 @@ type Function struct {
 	DB         *store.DB
 	Reconciler *reconcile.Reconciler // nil: there is no Nextcloud
 	Apps       *access.AppPasswords
-	Trail      *trail.Trail        // nil: another process looks after it
+	Trail      *trail.Trail        // nil: another process maintains it
 	Janitor    *janitor.Janitor    // nil: another process cleans up
-	Resealer   *reconcile.Resealer // nil: another process seals anew
+	Resealer   *reconcile.Resealer // nil: another process reseals
 	Confirmer  *password.Confirmer
 	Public     *url.URL // the address of Nextcloud for users; nil if there is none
 	Now        func() time.Time
@@ -79,7 +79,7 @@ type quota struct {
 func (f *Function) mine(ctx context.Context, caller endpoint.Caller, _ endpoint.None) (standing, error) {
 	n, err := f.DB.NextcloudAccount(ctx, caller.Account.ID)
 	if fault.Of(err) != nil && fault.Of(err).Kind == fault.NotFound {
-		return standing{Status: desired.Pending}, nil // older than desired states
+		return standing{Status: desired.Pending}, nil // the account is older than the first desired states
 	}
 	if err == nil && f.Reconciler != nil {
 		n, err = f.Reconciler.Usage(ctx, n)
@@ -244,8 +244,8 @@ func (f *Function) reconcile(ctx context.Context, admin endpoint.Admin, _ endpoi
 }
 
 // Run is the scheduled job: it chains and prunes the audit trail, removes expired
-// rows once an hour, reseals credentials after a rotation, reconciles until nothing
-// is due that can be done now, and then compares all accounts once a day. It stops
+// rows once an hour, reseals credentials after a rotation, reconciles until no account
+// can be attempted now, and then compares all accounts once a day. It stops
 // when ctx ends; the next run continues. A failure of one part does not stop the
 // others.
 func (f *Function) Run(ctx context.Context) error {

@@ -65,9 +65,8 @@ func (q *request) Bind(r *http.Request) error {
 	return nil
 }
 
-// attempts limits the loop of [Function.refresh]. One round is the rule. A
-// second is needed if another request refreshes the login between two
-// statements.
+// attempts limits the loop of [Function.refresh]. It usually takes one round, and
+// a second one if another request refreshes the login between two statements.
 const attempts = 3
 
 func (f *Function) refresh(ctx context.Context, from audit.Origin, q request) (token.Response, error) {
@@ -106,8 +105,8 @@ func (f *Function) refresh(ctx context.Context, from audit.Origin, q request) (t
 	return token.Response{}, errContended
 }
 
-// revoke ends the login whose used token came back, since somebody else has a
-// copy. The revocation commits although the request fails.
+// revoke ends a login after one of its tokens was used twice, since someone else
+// has a copy. The revocation commits although the request fails.
 func (f *Function) revoke(ctx context.Context, l signin.Login, from audit.Origin, now time.Time) error {
 	err := f.DB.Update(ctx, func(tx *store.Tx) error {
 		live, err := tx.RevokeLogin(ctx, l.UserID, l.ID, string(audit.RefreshReused), now)

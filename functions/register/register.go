@@ -1,5 +1,5 @@
 // Package register is the function behind POST /api/auth/register, with which
-// users create their own account. Begin with Function.register.
+// users create an account. Begin with Function.register.
 package register
 
 import (

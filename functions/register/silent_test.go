@@ -42,10 +42,10 @@ func TestRegister_SilentTimingRevealsNothing(t *testing.T) {
 			g.Do("POST", path, body).Want(want, "")
 			took[kind] = append(took[kind], time.Since(begin))
 		}
-		if p := functionstest.Longer(took["free"], took["taken"]); math.Abs(p-0.5) > 2*functionstest.Telling {
+		if p := functionstest.Longer(took["free"], took["taken"]); math.Abs(p-0.5) > 2*functionstest.Significant {
 			t.Errorf("a free address takes longer than a taken one with probability %.2f", p)
 		}
-		if p := functionstest.Longer(took["taken"], took["refused"]); p < 0.5+2*functionstest.Telling {
+		if p := functionstest.Longer(took["taken"], took["refused"]); p < 0.5+2*functionstest.Significant {
 			t.Errorf("a response without a hash is not distinguishable: %.2f", p)
 		}
 	})

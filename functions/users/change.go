@@ -15,12 +15,12 @@ import (
 type changes struct {
 	store.Changes
 
-	quota *string // as [wish.ParseQuota] returns it
+	quota *string // as [desired.ParseQuota] returns it
 }
 
 // apply changes the account and, in the same transaction, everything that
 // follows: it ends the logins of a disabled account, updates the desired state
-// of the Nextcloud account, and audits what reviewers look for.
+// of the Nextcloud account, and writes the audit events.
 func (f *Function) apply(
 	ctx context.Context, caller endpoint.Caller, by signin.Proof, id account.ID, c changes,
 ) (account.Profile, error) {

@@ -39,9 +39,8 @@ func (f *Function) logins(ctx context.Context, caller endpoint.Caller, q page) (
 	})
 }
 
-// A session is the caller's login for clients that show the remaining time. The
-// remaining times are those of the login, the timeouts are the present
-// settings.
+// A session is the caller's login, for clients that show the remaining time. The
+// remaining times are those of the login; the timeouts are the current settings.
 type session struct {
 	AbsoluteTimeout     int       `json:"absolute_timeout_hours"`     // 0 for none
 	InactivityTimeout   int       `json:"inactivity_timeout_minutes"` // 0 for none

@@ -87,9 +87,9 @@ type message struct {
 	Message string `json:"message"`
 }
 
-// changePassword sets a new password, and ends all other logins and, unless
-// they are to be kept, the app passwords. Exactly one of several concurrent
-// changes succeeds; the others get [account.ErrIncorrectPassword].
+// changePassword sets a new password, ends all other logins and, unless q keeps
+// them, revokes the app passwords. Exactly one of several concurrent changes
+// succeeds; the others get [account.ErrIncorrectPassword].
 func (f *Function) changePassword(ctx context.Context, caller endpoint.Caller, q changePassword) (message, error) {
 	who := caller.Account
 	fresh, err := q.fresh(who.Email)

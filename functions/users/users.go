@@ -1,6 +1,5 @@
-// Package users is the function behind /api/users, with which users manage
-// their own account and administrators those of others. Begin with
-// [Function.Routes].
+// Package users is the function behind /api/users. Users manage their account,
+// administrators manage all accounts. Begin with [Function.Routes].
 package users
 
 import (

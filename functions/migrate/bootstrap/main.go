@@ -26,6 +26,6 @@ func (s *settings) Load(r setting.Reader) {
 // open wires the store, over a connection that bypasses any pooler.
 func open(ctx context.Context, s *settings) (faas.Function, error) {
 	db := s.Database.Open()
-	f := &migrate.Function{DB: db, Tell: func(line string) { slog.WarnContext(ctx, line) }}
+	f := &migrate.Function{DB: db, Report: func(line string) { slog.WarnContext(ctx, line) }}
 	return faas.Function{Resource: f.Resource, Command: f.Command, Close: db.Close}, nil
 }

@@ -32,7 +32,7 @@ func (s *Settings) Load(r setting.Reader) {
 		return
 	}
 	opts, err := redis.ParseURL(u.String())
-	if err != nil { // which may quote the password
+	if err != nil { // it may quote the password
 		r.RefuseSecret("REDIS_URL", "is not usable (it is no URL such as redis://:password@host:6379/0)", "redis://user:password@host:6379/0")
 		return
 	}
@@ -66,9 +66,9 @@ func (r *Redis) Check(ctx context.Context) error {
 		return nil
 	}
 	failure := probe.Failed(err)
-	if said, ok := errors.AsType[redis.Error](err); ok {
+	if reply, ok := errors.AsType[redis.Error](err); ok {
 		// The first word of an error from Redis is its code; the rest may contain anything.
-		code, _, _ := strings.Cut(said.Error(), " ")
+		code, _, _ := strings.Cut(reply.Error(), " ")
 		failure.Text = "answered with the error " + code
 	} else {
 		r.renew(client)
