@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"strings"
 	"testing"
+
+	"github.com/voiceassist/gateway/shared/foundation/fault"
 )
 
 // TestExitCodes checks the exit codes that the help topic "exit-codes" documents.
@@ -35,5 +38,26 @@ func TestServe_PrintsTheDevelopmentNextcloud(t *testing.T) {
 	_, problems := newConsole(t).do(exitUsage, "serve", "--dev-nextcloud")
 	if !strings.Contains(problems, `"make run" starts one beside it`) {
 		t.Errorf("got %q, want a hint at make run", problems)
+	}
+}
+
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	down := fault.New(fault.Unavailable, "down", "The database is not available.")
+	taken := fault.New(fault.Conflict, "taken", "The address is taken.")
+	refused := errors.New("connection refused")
+	for _, test := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"an error without a kind", refused, "connection refused"},
+		{"a failure with its cause", down.Because(refused), "The database is not available. (connection refused)"},
+		{"a failure without a cause", down, "The database is not available."},
+		{"a refusal, whose cause is private", taken.Because(refused), "The address is taken."},
+	} {
+		if got := explain(test.err).Error(); got != test.want {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
 	}
 }
