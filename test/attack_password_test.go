@@ -151,7 +151,7 @@ func enumerateByAnswer(a *assault) {
 			want = got
 			continue
 		}
-		a.attempt(got != want, "%s is told from nobody: %s", kind, got)
+		a.attempt(got != want, "%s differs from an unknown user: %s", kind, got)
 	}
 }
 
@@ -194,6 +194,6 @@ func enumerateByRegistration(a *assault) {
 	free := ask("free@example.org")
 	for _, email := range []string{p.email, strings.ToUpper(p.email)} {
 		got := ask(email)
-		a.attempt(got != free, "%s is told from a free address: %s", email, got)
+		a.attempt(got != free, "%s differs from a free address: %s", email, got)
 	}
 }
