@@ -20,8 +20,9 @@ import (
 var errPasswordDiffers = fault.New(fault.Conflict, "nextcloud_password_differs",
 	"Nextcloud does not have your password yet, or rejected it. Log in again, or change the password.")
 
-// AppPasswords issues and revokes credentials for users' own WebDAV clients. A nil
-// AppPasswords is a gateway without a Nextcloud. It is safe for concurrent use.
+// AppPasswords issues and revokes credentials for users' WebDAV clients. It is nil
+// without a Nextcloud: then List is empty, and the other methods return
+// [nextcloud.ErrNotConfigured]. It is safe for concurrent use.
 type AppPasswords struct {
 	storage *Storage
 	client  *ocs.Client
@@ -62,12 +63,12 @@ func (a *AppPasswords) open(ctx context.Context, user account.ID) (*Opened, desi
 	return o, n, err
 }
 
-// Issue creates an app password with that name. The proof includes the user's own
-// password. Nextcloud requires the account's actual password, which is either the
-// user's own or the initial one that the gateway keeps. The app password is stored,
-// sealed, because it takes an app password to revoke itself. The event, about the
-// user, is recorded with it. If the proof no longer holds at that time, the app
-// password is revoked at once and nobody sees it.
+// Issue creates an app password with that name. The proof includes the user's gateway
+// password. Nextcloud requires the account's actual password, which is either that one
+// or the initial one that the gateway stores. The app password is stored, sealed,
+// because only the app password itself can revoke it. The event, about the user, is
+// recorded with it. If the proof no longer holds at that time, Issue revokes the app
+// password and returns an error.
 func (a *AppPasswords) Issue(
 	ctx context.Context, by signin.Proof, name string, own secret.String, event audit.Event,
 ) (Issued, error) {
@@ -102,13 +103,13 @@ func (a *AppPasswords) Issue(
 		Login: n.NextcloudID, Password: token, WebDAVURL: o.Public.URL(webdav.Path{}) + "/",
 	}
 	if err := a.store(ctx, by, issued.AppPassword, event); err != nil {
-		// Nobody will ever see it, so it must not remain.
+		// The caller never gets it, so it must not remain.
 		return Issued{}, errors.Join(err, a.discard(ctx, n.NextcloudID, token))
 	}
 	return issued, nil
 }
 
-// store records a new app password. Creating it was a login with the account's own
+// store records a new app password. Creating it was a login with the account's
 // password, so revocations that Nextcloud has rejected are retried.
 func (a *AppPasswords) store(ctx context.Context, by signin.Proof, p desired.AppPassword, event audit.Event) error {
 	retry := false
@@ -148,7 +149,7 @@ func (a *AppPasswords) discard(ctx context.Context, login string, token secret.S
 	return a.client.RevokeAppPassword(ctx, login, token)
 }
 
-// faultOf returns the error for a failed call with the user's own credentials.
+// faultOf returns the error for a failed call with the user's credentials.
 func faultOf(err error) error {
 	switch {
 	case errors.Is(err, ocs.ErrUnauthorized), errors.Is(err, ocs.ErrForbidden):

@@ -36,14 +36,14 @@ func SetQuota(
 // A Quota is the quota of one account, as administrators see it.
 type Quota struct {
 	Setting string     `json:"setting"` // the override, "default" or "keep", as [desired.ParseQuota] reads it
-	Wanted  *string    `json:"wanted"`  // null: whatever it is in Nextcloud
+	Wanted  *string    `json:"wanted"`  // null if any quota in Nextcloud is right
 	Found   *string    `json:"found"`   // in Nextcloud; null until it has been read
 	Used    *int64     `json:"used"`    // bytes
 	AsOf    *time.Time `json:"as_of"`   // when Found and Used were read
 	Differs bool       `json:"differs"` // Found differs from Wanted
 }
 
-// QuotaOf returns the quota of n, with the figures that were last seen.
+// QuotaOf returns the quota of n, with the figures that were last read.
 func QuotaOf(n desired.Account) Quota {
 	q := Quota{Setting: cmp.Or(n.QuotaOverride, desired.DefaultQuota)}
 	wanted, found := n.EffectiveQuota(), quota.Unlimited

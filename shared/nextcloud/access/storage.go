@@ -21,12 +21,12 @@ var ErrNotReady = fault.New(fault.Conflict, "storage_not_ready",
 	"Your storage is not ready. GET /api/users/me/nextcloud shows its status.")
 
 const (
-	soon  = 5 * time.Second  // until a client may try again while the reconciler works on the account
-	later = 15 * time.Minute // the same for an account that waits for a person
+	soon  = 5 * time.Second  // Retry-After while the reconciler works on the account
+	later = 15 * time.Minute // Retry-After for an account that needs a user or an administrator
 )
 
-// A Storage opens users' folders in Nextcloud. A nil Storage is a gateway without a
-// Nextcloud. It is safe for concurrent use.
+// A Storage opens users' folders in Nextcloud. It is nil without a Nextcloud: then
+// Open returns [nextcloud.ErrNotConfigured]. It is safe for concurrent use.
 type Storage struct {
 	db     *store.DB
 	box    *seal.Box
@@ -54,7 +54,7 @@ func NewStorage(s nextcloud.Server, db *store.DB, ring *keyring.Ring, now func()
 type Opened struct {
 	*webdav.Folder
 
-	Public *webdav.Folder // the same folder with the addresses for the user's own clients; it cannot be used for calls
+	Public *webdav.Folder // the same folder with the addresses for users' clients; not for calls
 
 	user account.ID
 	app  []byte // sealed

@@ -30,7 +30,7 @@ func ParseAppPasswordID(s string) (AppPasswordID, error) {
 	return AppPasswordID(u), err
 }
 
-// An AppPassword opens a user's account in Nextcloud to one of their own clients.
+// An AppPassword opens a user's account in Nextcloud to one of their clients.
 type AppPassword struct {
 	ID        AppPasswordID
 	UserID    account.ID
@@ -55,9 +55,9 @@ type RevocationState string
 
 // The states.
 const (
-	RevocationPending RevocationState = "wanted"  // to carry out
+	RevocationPending RevocationState = "wanted"  // still to be carried out
 	RevocationRefused RevocationState = "refused" // rejected by Nextcloud; waits for the next login there
-	RevocationRetried RevocationState = "retried" // somebody has logged in since: to carry out, and a rejection is final
+	RevocationRetried RevocationState = "retried" // after a login: still to be carried out, and a rejection is final
 )
 
 // ParseAppName checks the name of a client: 1 to 100 printable ASCII characters,

@@ -19,8 +19,8 @@ var ErrAlreadyLinked = fault.New(fault.Conflict, "already_linked",
 // create. Nextcloud counts failed logins by network address, which is the gateway's
 // for all of its users, and locks it out after eleven of them in 30 minutes.
 const (
-	attemptsPerAccount = 3 // rejected ones, by one user or on one account
-	attemptsInTotal    = 5 // rejected ones, and those with an unknown result
+	attemptsPerAccount = 3 // rejected attempts, by one user or on one account
+	attemptsInTotal    = 5 // rejected attempts, and those with an unknown result
 
 	// AttemptsPerAccountWindow is the time in which attemptsPerAccount are allowed.
 	AttemptsPerAccountWindow = 24 * time.Hour
@@ -34,17 +34,17 @@ type ClaimAttempt struct {
 	ID          string // a UUIDv7
 	UserID      account.ID
 	NextcloudID string
-	Refused     bool // also while the result is pending; false: the result is lost
+	Refused     bool // also while the result is pending; false if the result is lost
 	At          time.Time
 }
 
-// NewClaimAttempt returns an attempt that is about to be made.
+// NewClaimAttempt returns an attempt to record before it is made.
 func NewClaimAttempt(user account.ID, nextcloudID string, now time.Time) ClaimAttempt {
 	return ClaimAttempt{ID: uid.New(), UserID: user, NextcloudID: nextcloudID, Refused: true, At: now}
 }
 
 // ClaimWait returns how long the next attempt has to wait because of the earlier
-// ones, which can be in any order; 0 for not at all.
+// ones, which can be in any order; 0 if it need not wait.
 func ClaimWait(next ClaimAttempt, earlier []ClaimAttempt) time.Duration {
 	var same, all []time.Time
 	for _, t := range earlier {

@@ -28,7 +28,7 @@ const (
 	Active   Status = "active"   // exists and is enabled, as desired
 	Inactive Status = "disabled" // is not usable, as desired
 	Conflict Status = "conflict" // conflicts with an account that the gateway does not own and leaves alone
-	Failed   Status = "failed"   // failed too often; a person has to look
+	Failed   Status = "failed"   // failed too often; needs an administrator
 )
 
 // A Link is how an account in Nextcloud that the gateway did not create became a
@@ -40,7 +40,7 @@ const (
 	NoLink   Link = ""         // the gateway created the account, or will
 	Adopted  Link = "adopted"  // an administrator linked it; the gateway cannot open it
 	Claimed  Link = "claimed"  // its owner proved it with a password of the account
-	Released Link = "released" // its user was deleted: it stays, without the gateway's app passwords
+	Released Link = "released" // its user was deleted: it remains, without the gateway's app passwords
 )
 
 // ErrBadStatus is the error of [ParseStatus].
@@ -95,11 +95,11 @@ type Account struct {
 	CreateAttempted bool   // the account may have been created with InitialPassword
 	AppPassword     []byte // with which the gateway reaches the files; nil for none
 	Owned           bool   // proved to be the gateway's
-	HasUserPassword bool   // the user's own password opens it; otherwise InitialPassword does
-	PendingIsSet    bool   // Nextcloud has PendingPassword, which is kept until the files can be reached
+	HasUserPassword bool   // the user's password opens it; otherwise InitialPassword does
+	PendingIsSet    bool   // Nextcloud has PendingPassword, which stays stored until the files can be reached
 	WantsPassword   bool   // the next login of the user supplies the password
 	KeepsEmail      bool   // a linked account keeps its e-mail address
-	KeepsName       bool   // and its name, until they change here
+	KeepsName       bool   // a linked account keeps its name; both until the user changes them in the gateway
 
 	Status       Status
 	Attempts     int        // failures in a row
@@ -151,12 +151,12 @@ type Outcome struct {
 
 const (
 	maxID          = 64         // characters of a Nextcloud user id
-	reservedPrefix = "appdata_" // of Nextcloud's own folders
+	reservedPrefix = "appdata_" // of Nextcloud's internal folders
 )
 
 // NextcloudID returns the id in Nextcloud for a new account: its e-mail address,
 // with the domain in A-labels (RFC 5890 section 2.3.2.1), if byEmail is true and
-// Nextcloud accepts it, and otherwise the account's own id.
+// Nextcloud accepts it, and otherwise the id of the account.
 func NextcloudID(a account.Account, byEmail bool) string {
 	email := a.Email.ASCII()
 	if byEmail && len(email) <= maxID && strings.IndexFunc(email, invalidInID) < 0 && !strings.HasPrefix(email, reservedPrefix) {

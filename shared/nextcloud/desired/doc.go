@@ -2,8 +2,8 @@
 // account should be, what is known about it, and the rules for both.
 //
 // Begin with [Account]. A [Recorder] writes the desired state in the transaction
-// of the change that it follows from; package reconcile makes Nextcloud agree. The
-// package does no I/O of its own: it reaches the store through [Tx], because the
-// store imports its types. It may import the foundation and the rules of the
-// domain, such as account and audit.
+// of the change that causes it; package reconcile makes Nextcloud agree. The package
+// does no I/O: it reaches the store through [Tx], because the store imports its
+// types. It may import the foundation and the rules of the domain, such as account
+// and audit.
 package desired

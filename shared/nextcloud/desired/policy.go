@@ -12,7 +12,7 @@ const QuotaUnset = "5 GB"
 type Policy struct {
 	Enabled      bool   // a Nextcloud is configured
 	Quota        string // of accounts without an override, as [quota.Parse] reads it
-	KeepQuotas   bool   // keep a quota that somebody changed in Nextcloud
+	KeepQuotas   bool   // keep a quota that was changed in Nextcloud
 	Group        string // that every account joins; "" for none
 	ByEmail      bool   // Nextcloud ids are e-mail addresses where possible
 	PasswordSync bool   // the gateway's password also opens Nextcloud

@@ -35,9 +35,9 @@ type Passwords interface {
 }
 
 // A Recorder writes the desired state of accounts. Most methods take the
-// transaction of the change that they follow from, so that both are stored or
-// neither. It also records without a Nextcloud: once one is configured, all users
-// get accounts there. It is safe for concurrent use.
+// transaction of the change that causes it, so that either both are stored or
+// neither is. It also records without a Nextcloud: once one is configured, all
+// users get accounts there. It is safe for concurrent use.
 type Recorder struct {
 	Policy
 
@@ -81,8 +81,8 @@ func (r *Recorder) PasswordChanged(
 
 // RevokeAppPasswords revokes all app passwords that the gateway has issued to a
 // user, after a change that ends everything made under the old password or login.
-// The event is that of the change; the revocation gets one of its own. The gateway
-// does not know the app passwords that a user created in Nextcloud itself.
+// change is the event of that change; the revocation gets a separate event. The
+// gateway does not know the app passwords that a user created in Nextcloud itself.
 func (r *Recorder) RevokeAppPasswords(ctx context.Context, tx Tx, change audit.Event) error {
 	n, err := tx.RevokeAppPasswords(ctx, change.User, change.At)
 	if err != nil || n == 0 {
@@ -93,10 +93,10 @@ func (r *Recorder) RevokeAppPasswords(ctx context.Context, tx Tx, change audit.E
 	return tx.Audit(ctx, event)
 }
 
-// SupplyPassword records the password of a user who has just signed in, if the
-// account lacks it: because it was created before passwords were passed on, was
-// created again, or because the gateway lost its own credentials for it. hash is
-// the hash of plain.
+// SupplyPassword records the password of a user who has just logged in, if the
+// account lacks it: because it was created before passwords were passed on, or was
+// created again, or because the gateway lost its credentials for it. hash is the
+// hash of plain.
 func (r *Recorder) SupplyPassword(
 	ctx context.Context, db Passwords, id account.ID, hash, plain secret.String, now time.Time,
 ) error {
@@ -106,9 +106,9 @@ func (r *Recorder) SupplyPassword(
 	return db.SupplyNextcloudPassword(ctx, id, hash, r.Box.Seal(plain, string(id)), now)
 }
 
-// Deleted records what the policy says about the account of a deleted user. An
-// account that the gateway did not create stays, whatever the policy; only what
-// the gateway created in it is removed.
+// Deleted applies the policy to the account of a deleted user. An account that the
+// gateway did not create remains, whatever the policy; only what the gateway
+// created in it is removed.
 func (r *Recorder) Deleted(ctx context.Context, tx Tx, a account.Account, now time.Time) error {
 	linked, err := tx.UnlinkNextcloud(ctx, a.ID, now)
 	if err == nil && linked {
@@ -123,7 +123,7 @@ func (r *Recorder) Deleted(ctx context.Context, tx Tx, a account.Account, now ti
 		}
 		return tx.DeleteUnownedNextcloud(ctx, a.ID)
 	}
-	// Nobody could revoke them later, if somebody enables the account again.
+	// They could not be revoked later, if the account is enabled again.
 	if _, err := tx.RevokeAppPasswords(ctx, a.ID, now); err != nil {
 		return err
 	}

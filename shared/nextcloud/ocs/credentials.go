@@ -34,7 +34,7 @@ func (c *Client) AppPassword(ctx context.Context, user string, password secret.S
 }
 
 // NamedAppPassword is [Client.AppPassword] with a name, which the user sees in the list
-// of devices; "" for the gateway's own name.
+// of devices; "" for the gateway's name.
 func (c *Client) NamedAppPassword(ctx context.Context, user string, password secret.String, name string) (secret.String, error) {
 	var got struct {
 		AppPassword secret.String `json:"apppassword"`

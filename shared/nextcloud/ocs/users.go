@@ -45,7 +45,7 @@ type User struct {
 	LastLogin   time.Time // zero before the first
 }
 
-// OwnBackend is the [User.Backend] of accounts in the server's own database. AdminGroup
+// OwnBackend is the [User.Backend] of accounts in the server's database. AdminGroup
 // is the group of administrators.
 const (
 	OwnBackend = "Database"
@@ -160,8 +160,8 @@ func (c *Client) Edit(ctx context.Context, id, key, value string) error {
 	return c.edit(ctx, id, c.admin, key, value)
 }
 
-// EditOwn is [Client.Edit] by the user, with the real password, under the user's own rate
-// limit. Some servers do not let users change every property.
+// EditOwn is [Client.Edit] by the user, with the real password, under the rate limit of
+// the user. Some servers do not let users change every property.
 func (c *Client) EditOwn(ctx context.Context, id string, password secret.String, key, value string) error {
 	if id == "" || password == "" || strings.Contains(id, ":") {
 		return &Error{Op: "edit " + key + " of oneself", Kind: ErrUnauthorized, cause: errNoCredentials}
@@ -346,7 +346,7 @@ func isSegment(id string) bool {
 
 func (c *Client) isAdmin(id string) bool { return strings.EqualFold(id, c.admin.user) }
 
-// rawUser is the response for one user. A user's own response lacks "enabled", since a
+// rawUser is the response for one user. The response to the user lacks "enabled", since a
 // disabled user gets no response.
 type rawUser struct {
 	ID          phpString   `json:"id"`

@@ -22,7 +22,7 @@ const (
 	// chunkAttempts is for one chunk, if all that was read of it is in memory.
 	chunkAttempts = 4
 	// assemblyAttempts is for assembling the chunks while the file is locked, for 5.5 s:
-	// the whole body has been sent, so more patience pays.
+	// the whole body has been sent, so giving up costs more.
 	assemblyAttempts = 6
 )
 
@@ -181,7 +181,7 @@ func (f *Folder) assemble(
 	if !exists && u.IfNoneMatch != "" {
 		header.Set("Overwrite", "F")
 	}
-	if u.IfMatch != "" { // still the same file, as far as its ETag shows
+	if u.IfMatch != "" { // the server checks again that the ETag is the same
 		header.Set("If", "<"+f.of(p).String()+"> (["+there.ETag+"])")
 	}
 	resp, err := f.run(ctx, call{

@@ -28,7 +28,7 @@ var (
 	ErrPrecondition = errors.New("a condition does not hold")
 	// ErrRange: the file has no such bytes.
 	ErrRange = errors.New("there is no such range")
-	// ErrLocked: somebody reads or writes it at this moment; try again shortly.
+	// ErrLocked: another client is reading or writing it; try again shortly.
 	ErrLocked = errors.New("it is in use")
 	// ErrQuota: the user's storage is full. Nothing was stored.
 	ErrQuota = errors.New("the storage is full")

@@ -8,8 +8,8 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
-// MakeFolder creates a folder and reports whether it did not exist before. If its parent
-// does not exist, it is [ErrNoParent]. A file at p is [ErrIsFile].
+// MakeFolder creates a folder and reports whether it did not exist before. It returns
+// [ErrNoParent] if the parent does not exist, and [ErrIsFile] if there is a file at p.
 func (f *Folder) MakeFolder(ctx context.Context, p Path) (made bool, err error) {
 	const op = "make folder"
 	if p.IsRoot() {

@@ -17,7 +17,7 @@ const (
 
 // withLowWater raises SO_RCVLOWAT (socket(7)) so that busy connections read larger
 // chunks. Nextcloud sends a file in writes of 8 to 16 KiB, each of which would wake the
-// gateway; where both share a processor, that is most of the cost of a transfer. The
+// gateway; if both share a processor, that is most of the cost of a transfer. The
 // socket buffers what arrives meanwhile, and a reader waits at most [maxPause] longer.
 // Only one goroutine may read at a time, as in HTTP and TLS.
 func withLowWater(c net.Conn) net.Conn {

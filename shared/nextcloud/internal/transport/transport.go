@@ -89,7 +89,7 @@ func NewHTTPClient(c Config) *http.Client {
 // Close closes idle connections. The Server stays usable.
 func (s *Server) Close() { s.http.CloseIdleConnections() }
 
-// URL returns the address of a path below the base. Each segment is escaped by itself:
+// URL returns the address of a path below the base. Each segment is escaped separately:
 // [url.URL.JoinPath] would resolve "..".
 func (s *Server) URL(segments ...string) *url.URL {
 	u := s.base
@@ -133,7 +133,7 @@ func WithoutURL(err error) error {
 }
 
 // RetryAfter reads Retry-After (RFC 9110 section 10.2.3): seconds, or a date, which is
-// relative to the server's own clock. The result is at most a day, and 0 if the field is
+// relative to the server's clock. The result is at most a day, and 0 if the field is
 // missing or malformed.
 func RetryAfter(h http.Header) time.Duration {
 	value := h.Get("Retry-After")
