@@ -25,7 +25,7 @@ func (p *parts) followKeys(ctx context.Context) {
 // readKeys reads the keys from settings and files, and uses them if they are valid.
 // It creates nothing: a missing key file is an error.
 func (p *parts) readKeys(ctx context.Context) error {
-	vars := &variables{process: p.vars.process, file: p.vars.file, kept: map[string]string{}}
+	vars := &variables{process: p.vars.process, file: p.vars.file, fromKeyFile: map[string]string{}}
 	env := config.New(vars.lookup)
 	if err := vars.load(env, p.Now()); err != nil {
 		return err

@@ -37,9 +37,9 @@ func (v *variables) load(env *config.Env, now time.Time) error {
 	return v.use(env, source, set, now)
 }
 
-// foresee is [variables.keep] without any effect outside this process: it generates
+// preview is [variables.keep] without any effect outside this process: it generates
 // the secrets that keep would create, and does not store them.
-func (v *variables) foresee(env *config.Env, now time.Time) error {
+func (v *variables) preview(env *config.Env, now time.Time) error {
 	source := keySource(env)
 	set, err := source.Preview(now)
 	if err != nil {
@@ -54,6 +54,6 @@ func (v *variables) use(env *config.Env, source *keys.Source, set keystore.Set, 
 	if err != nil {
 		return err
 	}
-	maps.Copy(v.kept, values)
+	maps.Copy(v.fromKeyFile, values)
 	return nil
 }

@@ -94,7 +94,7 @@ func rotateKeys(c *cobra.Command, vars *variables, data, now bool, olderThan tim
 func withRotator(c *cobra.Command, env *config.Env, chain keys.Chain, fn func(*keys.Rotator) error) error {
 	ctx, logs := c.Context(), c.ErrOrStderr()
 	log := setup.Log(setting.LogLevel(env), logs)
-	makeDefault(log, logs)
+	setDefaultLogger(log, logs)
 	return withDatabaseOf(c, env, new(database.Settings), func(db *store.DB) error {
 		db.LogTo(log)
 		if err := database.CheckSchema(ctx, db); err != nil {

@@ -125,13 +125,13 @@ func (p *parts) operator() *operator.Operator {
 // nothing. It returns the settings that come from the key file, or would after the
 // first start, and all mistakes.
 func checkSettings(vars *variables, env *config.Env) (kept map[string]string, err error) {
-	before := maps.Clone(vars.kept)
-	defer func() { vars.kept = before }()
-	if err := vars.foresee(env, time.Now()); err != nil {
+	before := maps.Clone(vars.fromKeyFile)
+	defer func() { vars.fromKeyFile = before }()
+	if err := vars.preview(env, time.Now()); err != nil {
 		env.AddMistake(err, keyring.Variable, keyring.DataVariable, token.VariablePrivate, token.VariablePrivate+"_FILE")
 	}
 	err = env.Load(new(allSettings))
-	return vars.kept, err
+	return vars.fromKeyFile, err
 }
 
 // readServer reads the settings that only the server needs. env collects their
@@ -151,7 +151,7 @@ func withParts(ctx context.Context, vars *variables, logs io.Writer, fn func(*pa
 		return err
 	}
 	log := setup.Log(setting.LogLevel(env), logs)
-	makeDefault(log, logs)
+	setDefaultLogger(log, logs)
 	p, err := open(ctx, vars, env, log)
 	if err != nil {
 		return err

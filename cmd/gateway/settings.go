@@ -14,9 +14,9 @@ const settingsFile = ".env"
 // variables are the sources of settings: the environment of the process, then .env in
 // the working directory, then the key file.
 type variables struct {
-	process func(string) (string, bool)
-	file    *dotenv.File
-	kept    map[string]string // from the key file
+	process     func(string) (string, bool)
+	file        *dotenv.File
+	fromKeyFile map[string]string
 }
 
 // env reads the .env file, if there is one, and returns all settings. The error is that
@@ -40,7 +40,7 @@ func (v *variables) read() (*config.Env, error) {
 	if file == nil {
 		file = &dotenv.File{}
 	}
-	v.file, v.kept = file, map[string]string{}
+	v.file, v.fromKeyFile = file, map[string]string{}
 	env := config.New(v.lookup)
 	for _, m := range wrong {
 		if _, set := v.process(m.Name); m.Name == "" || set {
@@ -55,7 +55,7 @@ func (v *variables) read() (*config.Env, error) {
 // lookup returns the value of a variable from the key file, the environment or .env.
 // The key file only has variables that the others do not set.
 func (v *variables) lookup(name string) (string, bool) {
-	if value, ok := v.kept[name]; ok {
+	if value, ok := v.fromKeyFile[name]; ok {
 		return value, true
 	}
 	if value, ok := v.process(name); ok && value != "" {
