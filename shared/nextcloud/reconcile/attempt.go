@@ -27,7 +27,7 @@ type conflict struct{ id, code string }
 func (c *conflict) Error() string { return "an account that is not ours is in the way: " + c.code }
 
 // An attempt is one try to make an account agree with its desired state. It runs
-// once: [attempt.run], then [attempt.settle].
+// once: [attempt.run], then [attempt.finish].
 type attempt struct {
 	*Reconciler
 
@@ -37,7 +37,7 @@ type attempt struct {
 	actual   *ocs.User       // the account in Nextcloud; nil for none
 	lookedAt time.Time       // when actual was read
 	drifts   []Drift         // how actual differed from the desired state
-	outcome  desired.Outcome // what to settle
+	outcome  desired.Outcome // what finish stores
 	password secret.String   // the account's current password in Nextcloud; "" if unknown
 
 	revocations
@@ -266,10 +266,10 @@ func (a *attempt) startOver(reason error) error {
 	return reason
 }
 
-// settle stores the outcome of run, which failed unless failure is nil, and ends
+// finish stores the outcome of run, which failed unless failure is nil, and ends
 // the lease. attempted is false if that was not possible; succeeded reports
 // whether the account agrees with its desired state.
-func (a *attempt) settle(ctx context.Context, failure error) (attempted, succeeded bool, err error) {
+func (a *attempt) finish(ctx context.Context, failure error) (attempted, succeeded bool, err error) {
 	now := a.now()
 	switch {
 	case failure != nil:
@@ -290,7 +290,7 @@ func (a *attempt) settle(ctx context.Context, failure error) (attempted, succeed
 	err = a.storeOutcome(ctx, now)
 	a.trace("settled")
 	if errors.Is(err, store.ErrChanged) {
-		return true, false, nil // the lease expired, and its next holder settles
+		return true, false, nil // the lease expired, and its next holder finishes
 	}
 	return true, failure == nil, err
 }

@@ -2,7 +2,7 @@
 //
 // Begin with [Reconciler], then attempt.go: one attempt looks at the account in
 // Nextcloud, compares it with the desired state ([Diff]), applies the difference
-// (the table in steps.go), and settles the outcome in the store. Every step can be
+// (the table in steps.go), and stores the outcome. Every step can be
 // repeated, and an attempt can stop after any of them: any number of reconcilers
 // can share a database. An outage of Nextcloud delays accounts and fails none.
 //

@@ -83,7 +83,7 @@ type Result struct {
 // RunBatch attempts up to n due accounts, a few at a time. The failure of one
 // account does not stop the batch. A failure of Nextcloud as a whole does, in every
 // process: an outage, a request to wait, or rejected credentials of the
-// administrator. So does the deadline of ctx, while there is still time to settle.
+// administrator. So does the deadline of ctx, while there is still time to store the outcome.
 // The error is of the database or of ctx; accounts that were leased and not
 // attempted are released.
 func (r *Reconciler) RunBatch(ctx context.Context, n int) (res Result, err error) {
@@ -183,7 +183,7 @@ func nearDeadline(ctx context.Context) bool {
 	return ok && time.Until(deadline) < minAttemptTime
 }
 
-// reconcileOne attempts one account and settles the outcome. While the circuit
+// reconcileOne attempts one account and stores the outcome. While the circuit
 // breaker is open, it does not.
 func (r *Reconciler) reconcileOne(
 	ctx context.Context, lease string, n desired.Account,
@@ -197,7 +197,7 @@ func (r *Reconciler) reconcileOne(
 	if ctx.Err() != nil {
 		return false, false, ctx.Err()
 	}
-	return a.settle(ctx, failure)
+	return a.finish(ctx, failure)
 }
 
 // Loop runs batches until ctx ends, every few seconds and whenever woken. When
