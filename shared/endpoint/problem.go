@@ -76,7 +76,7 @@ func Reject(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set("Accept-Encoding", "identity") // RFC 9110 section 12.5.3
 	}
 	if refusal, ok := errors.AsType[*ratelimit.Refusal](err); ok {
-		refusal.Verdict.Header(h)
+		refusal.Result.Header(h)
 	}
 	if f.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds()))))

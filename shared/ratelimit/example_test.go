@@ -16,8 +16,8 @@ func ExampleLimiter_Client() {
 	limiter := ratelimit.New(settings, nil, ratelimit.Stores{}, func() time.Time { return now })
 	client := netip.MustParseAddr("192.0.2.7")
 	for range 3 {
-		verdict := limiter.Client(context.Background(), ratelimit.Login, client)
-		fmt.Println(verdict.Decision.Allowed, verdict.Decision.Remaining)
+		result := limiter.Client(context.Background(), ratelimit.Login, client)
+		fmt.Println(result.Decision.Allowed, result.Decision.Remaining)
 	}
 	// Output:
 	// true 1

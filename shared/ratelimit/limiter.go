@@ -53,7 +53,7 @@ type Limiter struct {
 
 // Client counts a request from the address under the policy. An IPv6 client has a whole
 // /64, so the /64 is counted (RFC 6177 section 2).
-func (l *Limiter) Client(ctx context.Context, p Policy, from netip.Addr) Verdict {
+func (l *Limiter) Client(ctx context.Context, p Policy, from netip.Addr) Result {
 	return l.count(ctx, p, "client", Network(from))
 }
 
@@ -75,12 +75,12 @@ func (l *Limiter) Close() error {
 	return nil
 }
 
-func (l *Limiter) count(ctx context.Context, p Policy, kind, subject string) Verdict {
+func (l *Limiter) count(ctx context.Context, p Policy, kind, subject string) Result {
 	if l == nil || l.limits[p].None() {
-		return Verdict{}
+		return Result{}
 	}
 	limit := l.limits[p]
-	return Verdict{Policy: p, Limit: limit, Decision: l.take(ctx, p, l.key(p, kind, subject), limit)}
+	return Result{Policy: p, Limit: limit, Decision: l.take(ctx, p, l.key(p, kind, subject), limit)}
 }
 
 func (l *Limiter) take(ctx context.Context, p Policy, key Key, limit Limit) Decision {
@@ -120,35 +120,35 @@ func Network(a netip.Addr) string {
 	return netip.PrefixFrom(a, 64).Masked().String()
 }
 
-// A Verdict is the result of one request under a limit. The zero value means that there is
+// A Result is the outcome of one request under a limit. The zero value means that there is
 // no limit.
-type Verdict struct {
+type Result struct {
 	Policy   Policy
 	Limit    Limit
 	Decision Decision
 }
 
 // Err returns nil if the request may pass, else a [Refusal].
-func (v Verdict) Err() error {
-	if v.Limit.None() || v.Decision.Allowed {
+func (r Result) Err() error {
+	if r.Limit.None() || r.Decision.Allowed {
 		return nil
 	}
-	return &Refusal{v}
+	return &Refusal{r}
 }
 
-// Tighter reports whether v is closer to a refusal than w.
-func (v Verdict) Tighter(w Verdict) bool {
-	return !v.Limit.None() && (w.Limit.None() || v.Decision.Remaining <= w.Decision.Remaining)
+// Tighter reports whether r is closer to a refusal than other.
+func (r Result) Tighter(other Result) bool {
+	return !r.Limit.None() && (other.Limit.None() || r.Decision.Remaining <= other.Decision.Remaining)
 }
 
 // Header sets the headers of draft-ietf-httpapi-ratelimit-headers-10: the quota q in a
 // window of w seconds; r requests remain, and in t seconds there will be more.
-func (v Verdict) Header(h http.Header) {
-	if v.Limit.None() {
+func (r Result) Header(h http.Header) {
+	if r.Limit.None() {
 		return
 	}
-	h.Set("RateLimit-Policy", fmt.Sprintf("%q;q=%d;w=%d", string(v.Policy), v.Limit.Burst, seconds(v.Limit.Window)))
-	h.Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%d", string(v.Policy), v.Decision.Remaining, seconds(v.Decision.Next)))
+	h.Set("RateLimit-Policy", fmt.Sprintf("%q;q=%d;w=%d", string(r.Policy), r.Limit.Burst, seconds(r.Limit.Window)))
+	h.Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%d", string(r.Policy), r.Decision.Remaining, seconds(r.Decision.Next)))
 }
 
 // seconds rounds up, so a client that waits that long has waited long enough.
@@ -156,10 +156,10 @@ func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
 
 // A Refusal is the error of a request over a limit. It wraps [ErrLimited] and says when to
 // retry.
-type Refusal struct{ Verdict Verdict }
+type Refusal struct{ Result Result }
 
 // Error names the policy, for the log.
-func (r *Refusal) Error() string { return "over the limit " + string(r.Verdict.Policy) }
+func (r *Refusal) Error() string { return "over the limit " + string(r.Result.Policy) }
 
 // Unwrap returns the fault.
-func (r *Refusal) Unwrap() error { return ErrLimited.After(r.Verdict.Decision.Next) }
+func (r *Refusal) Unwrap() error { return ErrLimited.After(r.Result.Decision.Next) }

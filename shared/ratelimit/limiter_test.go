@@ -355,7 +355,7 @@ func TestRead_SparingUsesTheStoreOnlyForGuardingPolicies(t *testing.T) {
 	}
 }
 
-func TestVerdict_WritesStructuredFields(t *testing.T) {
+func TestResult_WritesStructuredFields(t *testing.T) {
 	t.Parallel()
 	l := limiter(t, ring(t), newStore(), nil)
 	h := http.Header{}
@@ -364,7 +364,7 @@ func TestVerdict_WritesStructuredFields(t *testing.T) {
 		t.Errorf("got %v", h)
 	}
 	// Seconds are rounded up, so that waiting for them is enough.
-	ratelimit.Verdict{
+	ratelimit.Result{
 		Policy: ratelimit.General, Limit: ratelimit.PerMinute(7), Decision: ratelimit.Decision{Next: 8_571_428 * time.Microsecond},
 	}.Header(h)
 	if h.Get("RateLimit") != `"default";r=0;t=9` {

@@ -16,7 +16,7 @@ import (
 
 func TestRateLimits_FollowTheRule(t *testing.T) {
 	t.Parallel()
-	storetest.Each(t, func(t *testing.T, db *store.DB) { ratelimittest.Judges(t, db.RateLimits()) })
+	storetest.Each(t, func(t *testing.T, db *store.DB) { ratelimittest.TestStore(t, db.RateLimits()) })
 }
 
 func TestRateLimits_ShareOneBudget(t *testing.T) {

@@ -25,9 +25,9 @@ func Key(n int) (k ratelimit.Key) {
 	return k
 }
 
-// Judges tests that s decides as [ratelimit.Bounds.Take] does, for requests that come at
+// TestStore tests that s decides as [ratelimit.Bounds.Take] does, for requests that come at
 // once, late, and from clocks that are ahead or behind.
-func Judges(t *testing.T, s ratelimit.Store) {
+func TestStore(t *testing.T, s ratelimit.Store) {
 	t.Helper()
 	const steps = 300
 	r := rand.New(rand.NewPCG(7, 7))
@@ -51,7 +51,7 @@ func Judges(t *testing.T, s ratelimit.Store) {
 			t.Fatal(err)
 		}
 		if got.UnixMicro() != want || allowed != passes {
-			t.Fatalf("step %d, limit of %d: keeps %d and %v, want %d and %v", i, limits[n].Burst, got.UnixMicro(), allowed, want, passes)
+			t.Fatalf("step %d, limit of %d: got %d and %v, want %d and %v", i, limits[n].Burst, got.UnixMicro(), allowed, want, passes)
 		}
 	}
 }

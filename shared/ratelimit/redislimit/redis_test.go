@@ -30,7 +30,7 @@ func open(tb testing.TB, u *url.URL) *redislimit.Store {
 
 func TestStore_FollowsTheRule(t *testing.T) {
 	t.Parallel()
-	ratelimittest.Judges(t, open(t, redistest.Start(t).URL()))
+	ratelimittest.TestStore(t, open(t, redistest.Start(t).URL()))
 }
 
 func TestStore_SharesOneBudget(t *testing.T) {
