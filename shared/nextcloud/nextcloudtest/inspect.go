@@ -83,7 +83,7 @@ func (s *Server) record(r *http.Request, status int) {
 }
 
 // Opens reports whether the name and password, or app password, open an account
-// now, without a login: no strike and nothing revived.
+// now. It does not log in: it neither counts as a failed login nor revives a token.
 func (s *Server) Opens(user string, password secret.String) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -270,7 +270,7 @@ func (s *Server) SetMaintenance(on bool) {
 	s.maintenance = on
 }
 
-// SetAllowListed exempts every address from strikes, or ends that.
+// SetAllowListed sets whether every address is exempt from brute-force protection.
 func (s *Server) SetAllowListed(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -290,7 +290,7 @@ func (s *Server) AddFailedLogins(address, user string, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for range n {
-		s.strikes = append(s.strikes, strike{address, strings.ToLower(user), s.opts.Now()})
+		s.failedLogins = append(s.failedLogins, failedLogin{address, strings.ToLower(user), s.opts.Now()})
 	}
 }
 
@@ -298,13 +298,13 @@ func (s *Server) AddFailedLogins(address, user string, n int) {
 func (s *Server) FailedLogins() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.strikes)
+	return len(s.failedLogins)
 }
 
-// Forgive forgets all strikes and counted edits.
+// Forgive forgets all failed logins and counted edits.
 func (s *Server) Forgive() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.strikes = nil
+	s.failedLogins = nil
 	clear(s.edits)
 }

@@ -9,19 +9,19 @@ import (
 
 // How failed logins slow an address down, as the real server does.
 const (
-	strikeMemory = 12 * time.Hour         // how long a failed login counts
-	lockWindow   = 30 * time.Minute       // more than lockFailures in it lock the address out
-	lockFailures = 10                     //
-	firstDelay   = 200 * time.Millisecond // for one failed login; doubled for each further one
-	longestDelay = 25 * time.Second       //
+	failedLoginLifetime = 12 * time.Hour         // how long a failed login counts
+	lockWindow          = 30 * time.Minute       // more than lockFailures in it lock the address out
+	lockFailures        = 10                     //
+	firstDelay          = 200 * time.Millisecond // for one failed login; doubled for each further one
+	longestDelay        = 25 * time.Second       //
 )
 
 // tokenCheck is how long an app password is believed before the server looks
 // whether the user's password is still the one it was made with.
 const tokenCheck = 5 * time.Minute
 
-// A strike is a failed login.
-type strike struct {
+// A failedLogin counts against the address that it came from.
+type failedLogin struct {
 	address string
 	user    string // as it was given, in lower case
 	at      time.Time
@@ -51,9 +51,9 @@ type loginOutcome int
 const (
 	loginNone     loginOutcome = iota // nobody: no credentials, or those of no known kind
 	loginDone                         //
-	loginRefused                      // a strike
-	loginDisabled                     // the account; no strike
-	loginLocked                       // too many strikes; the credentials were not looked at
+	loginRefused                      // counts as a failed login
+	loginDisabled                     // the account is disabled; does not count
+	loginLocked                       // too many failed logins; the credentials were not checked
 )
 
 // login checks the credentials of a request. WebDAV takes an empty password for
@@ -78,7 +78,7 @@ func (s *Server) login(r *http.Request, dav bool) (caller, loginOutcome) {
 	switch {
 	case who.account == nil:
 		if !s.allowListed {
-			s.strikes = append(s.strikes, strike{from, strings.ToLower(user), now})
+			s.failedLogins = append(s.failedLogins, failedLogin{from, strings.ToLower(user), now})
 		}
 		return caller{}, loginRefused
 	case who.account.disabled:
@@ -149,9 +149,9 @@ func (s *Server) throttle(from string, now time.Time) (delay time.Duration, lock
 		return 0, false
 	}
 	recent := 0
-	for _, k := range s.strikes {
+	for _, k := range s.failedLogins {
 		age := now.Sub(k.at)
-		if k.address != from || age >= strikeMemory {
+		if k.address != from || age >= failedLoginLifetime {
 			continue
 		}
 		if age < lockWindow {
@@ -162,15 +162,15 @@ func (s *Server) throttle(from string, now time.Time) (delay time.Duration, lock
 	return delay, recent > lockFailures
 }
 
-// forgive drops the strikes of a user who logged in; those of others stay.
+// forgive drops the failed logins of a user who logged in. It keeps those of other users.
 func (s *Server) forgive(from, user string) {
-	kept := s.strikes[:0]
-	for _, k := range s.strikes {
+	kept := s.failedLogins[:0]
+	for _, k := range s.failedLogins {
 		if k.address != from || k.user != strings.ToLower(user) {
 			kept = append(kept, k)
 		}
 	}
-	s.strikes = kept
+	s.failedLogins = kept
 }
 
 // newAppPassword makes a token for who came with the real password.

@@ -53,7 +53,7 @@ func protocol(v string) []step {
 const address = "192.0.2.1"
 
 func bruteForce() []step {
-	strikes := func(n int) func(*replay) {
+	failedLogins := func(n int) func(*replay) {
 		return func(r *replay) { r.server.AddFailedLogins(address, "victim", n) }
 	}
 	allowList := func(on bool) func(*replay) { return func(r *replay) { r.server.SetAllowListed(on) } }
@@ -62,12 +62,12 @@ func bruteForce() []step {
 			bf-ocs-correct-after-4-fails-2 bf-capabilities-shows-delay`},
 		{allowList(true), "bf-allowlisted-capabilities bf-allowlisted-correct-creds bf-allowlisted-wrong-creds"},
 		{allowList(false), "bf-dav-fail-1 bf-dav-fail-2 bf-dav-fail-3 bf-dav-correct-after-3-fails"},
-		{strikes(4), "bf-cross-user-correct-admin-1 bf-cross-user-correct-admin-2"},
-		{strikes(7), `bf-max-dav-get-correct-creds bf-max-capabilities-anon bf-max-ocs-v1-correct-creds
+		{failedLogins(4), "bf-cross-user-correct-admin-1 bf-cross-user-correct-admin-2"},
+		{failedLogins(7), `bf-max-dav-get-correct-creds bf-max-capabilities-anon bf-max-ocs-v1-correct-creds
 			bf-max-ocs-v2-correct-creds bf-max-statusphp bf-max-ocs-v2-correct-creds-xml
 			bf-max-dav-correct-creds bf-max-capabilities-auth`},
 		{forgive, "bf-after-occ-reset"},
-		{all(strikes(11), advance(31*time.Minute)), "bf-11-attempts-31min-old"},
+		{all(failedLogins(11), advance(31*time.Minute)), "bf-11-attempts-31min-old"},
 	}
 }
 

@@ -30,8 +30,8 @@ type Options struct {
 
 	// Now is the clock; nil is [time.Now].
 	Now func() time.Time
-	// Delay waits as long as the server makes those wait whose address has
-	// strikes: up to 25 seconds. nil does not wait.
+	// Delay waits as long as the server delays requests from an address with failed logins:
+	// up to 25 seconds. nil does not wait.
 	Delay func(context.Context, time.Duration)
 	// Dir is where a folder for what users store is made; "" is the system's for
 	// temporary files. [Server.Close] removes it.
@@ -46,7 +46,7 @@ type Server struct {
 	accounts     map[string]*account // by lower-case id
 	groups       map[string]bool
 	tokens       map[string]*token // app passwords, by themselves
-	strikes      []strike
+	failedLogins []failedLogin
 	edits        map[string][]time.Time // by lower-case id of the caller
 	calls        []Call
 	maintenance  bool
@@ -159,7 +159,7 @@ func answer(w http.ResponseWriter, status int, contentType, body string) {
 	_, _ = w.Write([]byte(body)) // the client may be gone
 }
 
-// address is where strikes are counted: the other end of the connection.
+// address returns the address that failed logins are counted for: the peer of the connection.
 func address(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

@@ -31,10 +31,10 @@ var (
 )
 
 const (
-	recordTime   = 5 * time.Second         // for recording an attempt whose request has ended
-	strikeMemory = 12 * time.Hour          // how long Nextcloud counts a rejected password
-	firstDelay   = 200 * time.Millisecond  // of all logins after one of them; each further one doubles it
-	longestDelay = 3200 * time.Millisecond // up to which claims go on, if only claims have caused it
+	recordTime          = 5 * time.Second         // for recording an attempt whose request has ended
+	failedLoginLifetime = 12 * time.Hour          // how long Nextcloud counts a rejected password
+	firstDelay          = 200 * time.Millisecond  // of all logins after one of them; each further one doubles it
+	longestDelay        = 3200 * time.Millisecond // up to which claims go on, if only claims have caused it
 )
 
 // Claim links the account in Nextcloud that conflicts with the caller's own to the
@@ -159,7 +159,7 @@ func (r *Reconciler) checkThrottle(ctx context.Context, now time.Time) error {
 	}
 	byClaims := time.Duration(0)
 	for _, c := range earlier {
-		if now.Sub(c.At) < strikeMemory {
+		if now.Sub(c.At) < failedLoginLifetime {
 			byClaims = min(max(2*byClaims, firstDelay), longestDelay)
 		}
 	}
