@@ -13,8 +13,8 @@ import (
 
 func TestStorage_TranslatesNextcloudErrors(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t))
-	w.do("PUT", "a", "before").Want(http.StatusCreated, "")
+	f := newFixture(t, storetest.SQLite(t))
+	f.do("PUT", "a", "before").Want(http.StatusCreated, "")
 	dav := func(status int, class string) nextcloudtest.Fault {
 		return nextcloudtest.Answer(status, "application/xml; charset=utf-8",
 			`<d:error xmlns:d="DAV:" xmlns:s="http://sabredav.org/ns"><s:exception>OCA\DAV\`+class+`</s:exception><s:message>upstream words</s:message></d:error>`, 0)
@@ -41,15 +41,15 @@ func TestStorage_TranslatesNextcloudErrors(t *testing.T) {
 		{"cut after the effect", nextcloudtest.CutAfter(), 503, "storage_unavailable", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			g := w.In(t)
-			w.cloud.Fail(func(*http.Request) nextcloudtest.Fault { return tt.fault })
-			defer w.cloud.Fail(nil)
+			g := f.In(t)
+			f.cloud.Fail(func(*http.Request) nextcloudtest.Fault { return tt.fault })
+			defer f.cloud.Fail(nil)
 			for method, path := range map[string]string{"GET": "a/", "PUT": "a", "DELETE": "b"} {
 				body := any(nil)
 				if method == "PUT" {
 					body = "after"
 				}
-				got := g.Do(method, "/api/files/"+path, body, w.ada).Want(tt.status, tt.code)
+				got := g.Do(method, "/api/files/"+path, body, f.ada).Want(tt.status, tt.code)
 				if (got.Header.Get("Retry-After") != "") != tt.retry {
 					t.Errorf("%s: got Retry-After %q", method, got.Header.Get("Retry-After"))
 				}
@@ -59,21 +59,21 @@ func TestStorage_TranslatesNextcloudErrors(t *testing.T) {
 			}
 		})
 	}
-	if got := w.do("GET", "a", nil).Body; got != "before" {
+	if got := f.do("GET", "a", nil).Body; got != "before" {
 		t.Errorf("got content %q", got)
 	}
-	w.want("a")
-	if n := w.cloud.Uploads(functionstest.Email); n != 0 {
+	f.want("a")
+	if n := f.cloud.Uploads(functionstest.Email); n != 0 {
 		t.Errorf("%d uploads were left over", n)
 	}
 }
 
 func TestStorage_NextcloudDown(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t))
-	w.server.Close()
+	f := newFixture(t, storetest.SQLite(t))
+	f.server.Close()
 	for _, method := range []string{"GET", "PUT", "DELETE"} {
-		if got := w.do(method, "a", nil).Want(http.StatusServiceUnavailable, "storage_unavailable"); got.Header.Get("Retry-After") == "" {
+		if got := f.do(method, "a", nil).Want(http.StatusServiceUnavailable, "storage_unavailable"); got.Header.Get("Retry-After") == "" {
 			t.Errorf("%s: Retry-After is missing", method)
 		}
 	}
@@ -81,17 +81,17 @@ func TestStorage_NextcloudDown(t *testing.T) {
 
 func TestStorage_NotReady(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t))
-	w.Register("bob@example.org", functionstest.Password)
-	bob := functionstest.Bearer(w.Login("bob@example.org", functionstest.Password).Access)
+	f := newFixture(t, storetest.SQLite(t))
+	f.Register("bob@example.org", functionstest.Password)
+	bob := functionstest.Bearer(f.Login("bob@example.org", functionstest.Password).Access)
 	for _, method := range []string{"GET", "PUT", "DELETE"} {
-		got := w.Do(method, "/api/files/a", nil, bob).Want(http.StatusConflict, "storage_not_ready")
+		got := f.Do(method, "/api/files/a", nil, bob).Want(http.StatusConflict, "storage_not_ready")
 		if got.Header.Get("Retry-After") == "" {
 			t.Errorf("%s: Retry-After is missing", method)
 		}
 	}
-	w.reconcile()
-	w.Do("GET", "/api/files/", nil, bob).Want(http.StatusOK, "")
+	f.reconcile()
+	f.Do("GET", "/api/files/", nil, bob).Want(http.StatusOK, "")
 
 	g := functionstest.New(t, storetest.SQLite(t))
 	_, p := g.Person()
@@ -103,20 +103,20 @@ func TestStorage_NotReady(t *testing.T) {
 func TestStorage_ReplacesAnInvalidAppPassword(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db)
-		w.do("PUT", "a", "mine").Want(http.StatusCreated, "")
-		w.cloud.RevokeAll(functionstest.Email)
-		strikes := w.cloud.FailedLogins()
+		f := newFixture(t, db)
+		f.do("PUT", "a", "mine").Want(http.StatusCreated, "")
+		f.cloud.RevokeAll(functionstest.Email)
+		failedLogins := f.cloud.FailedLogins()
 		for range 5 {
-			w.do("GET", "a", nil).Want(http.StatusConflict, "storage_not_ready")
-			w.reconcile()
+			f.do("GET", "a", nil).Want(http.StatusConflict, "storage_not_ready")
+			f.reconcile()
 		}
-		if got := w.cloud.FailedLogins() - strikes; got != 1 {
+		if got := f.cloud.FailedLogins() - failedLogins; got != 1 {
 			t.Errorf("got %d failed logins, want 1", got)
 		}
-		w.Login(functionstest.Email, functionstest.Password)
-		w.reconcile()
-		if got := w.do("GET", "a", nil).Want(http.StatusOK, ""); got.Body != "mine" {
+		f.Login(functionstest.Email, functionstest.Password)
+		f.reconcile()
+		if got := f.do("GET", "a", nil).Want(http.StatusOK, ""); got.Body != "mine" {
 			t.Errorf("got content %q", got.Body)
 		}
 	})
@@ -126,31 +126,31 @@ func TestStorage_ReplacesAnInvalidAppPassword(t *testing.T) {
 // again.
 func TestStorage_ReenablesADisabledAccount(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t))
-	w.cloud.SetEnabled(functionstest.Email, false)
-	w.do("GET", "", nil).Want(http.StatusConflict, "storage_not_ready")
-	w.reconcile()
-	w.do("GET", "", nil).Want(http.StatusOK, "")
+	f := newFixture(t, storetest.SQLite(t))
+	f.cloud.SetEnabled(functionstest.Email, false)
+	f.do("GET", "", nil).Want(http.StatusConflict, "storage_not_ready")
+	f.reconcile()
+	f.do("GET", "", nil).Want(http.StatusOK, "")
 }
 
 func TestStorage_DiscardsBrokenUploads(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t))
-	w.do("PUT", "old", "as it was").Want(http.StatusCreated, "")
-	w.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
+	f := newFixture(t, storetest.SQLite(t))
+	f.do("PUT", "old", "as it was").Want(http.StatusCreated, "")
+	f.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
 		if r.Method == http.MethodPut {
 			return nextcloudtest.Corrupt()
 		}
 		return nil
 	})
-	w.do("PUT", "new", "content").Want(http.StatusServiceUnavailable, "upload_corrupted")
-	w.do("PUT", "old", "content").Want(http.StatusServiceUnavailable, "upload_corrupted")
-	w.cloud.Fail(nil)
-	if got := w.do("GET", "old", nil).Body; got != "as it was" {
+	f.do("PUT", "new", "content").Want(http.StatusServiceUnavailable, "upload_corrupted")
+	f.do("PUT", "old", "content").Want(http.StatusServiceUnavailable, "upload_corrupted")
+	f.cloud.Fail(nil)
+	if got := f.do("GET", "old", nil).Body; got != "as it was" {
 		t.Errorf("got content %q", got)
 	}
-	w.want("old")
-	if n := w.cloud.Uploads(functionstest.Email); n != 0 {
+	f.want("old")
+	if n := f.cloud.Uploads(functionstest.Email); n != 0 {
 		t.Errorf("%d uploads were left over", n)
 	}
 }

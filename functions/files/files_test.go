@@ -21,8 +21,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
 
-// A world is a gateway with a Nextcloud, and a user with a folder there.
-type world struct {
+// A fixture is a gateway with a Nextcloud, and a user with a folder there.
+type fixture struct {
 	*functionstest.Gateway
 
 	t      *testing.T
@@ -32,49 +32,49 @@ type world struct {
 	ada    functionstest.Option
 }
 
-func newWorld(t *testing.T, db *store.DB) *world {
+func newFixture(t *testing.T, db *store.DB) *fixture {
 	t.Helper()
-	w := &world{t: t, cloud: nextcloudtest.New(nextcloudtest.Options{AdminPassword: functionstest.Password})}
+	f := &fixture{t: t, cloud: nextcloudtest.New(nextcloudtest.Options{AdminPassword: functionstest.Password})}
 	t.Cleanup(func() {
-		if err := w.cloud.Close(); err != nil {
+		if err := f.cloud.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	w.server = httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-		if front := w.front.Load(); front != nil && r.Method == "PROPFIND" {
+	f.server = httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		if front := f.front.Load(); front != nil && r.Method == "PROPFIND" {
 			(*front)(out, r)
 			return
 		}
-		w.cloud.ServeHTTP(out, r)
+		f.cloud.ServeHTTP(out, r)
 	}))
-	t.Cleanup(w.server.Close)
-	w.Gateway = functionstest.NewWith(t, db, map[string]string{
-		"NEXTCLOUD_URL": w.server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": functionstest.Password,
+	t.Cleanup(f.server.Close)
+	f.Gateway = functionstest.NewWith(t, db, map[string]string{
+		"NEXTCLOUD_URL": f.server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": functionstest.Password,
 		"NEXTCLOUD_PUBLIC_URL": "https://cloud.example.org/nc",
 	})
-	_, p := w.Person()
-	w.ada = functionstest.Bearer(p.Access)
-	w.reconcile()
-	return w
+	_, p := f.Person()
+	f.ada = functionstest.Bearer(p.Access)
+	f.reconcile()
+	return f
 }
 
-func (w *world) reconcile() {
-	w.t.Helper()
-	if res, err := w.Reconciler.RunBatch(w.t.Context(), 10); err != nil || res.Failed > 0 {
-		w.t.Fatalf("%+v, %v", res, err)
+func (f *fixture) reconcile() {
+	f.t.Helper()
+	if res, err := f.Reconciler.RunBatch(f.t.Context(), 10); err != nil || res.Failed > 0 {
+		f.t.Fatalf("%+v, %v", res, err)
 	}
 }
 
 // do sends a request for a path, escaped as in a URL, as ada.
-func (w *world) do(method, path string, body any, options ...functionstest.Option) functionstest.Answer {
-	w.t.Helper()
-	return w.Do(method, "/api/files/"+path, body, append(options, w.ada)...)
+func (f *fixture) do(method, path string, body any, options ...functionstest.Option) functionstest.Answer {
+	f.t.Helper()
+	return f.Do(method, "/api/files/"+path, body, append(options, f.ada)...)
 }
 
-func (w *world) want(paths ...string) {
-	w.t.Helper()
-	if diff := cmp.Diff(paths, w.cloud.Paths(functionstest.Email)); diff != "" {
-		w.t.Errorf("paths (-want +got):\n%s", diff)
+func (f *fixture) want(paths ...string) {
+	f.t.Helper()
+	if diff := cmp.Diff(paths, f.cloud.Paths(functionstest.Email)); diff != "" {
+		f.t.Errorf("paths (-want +got):\n%s", diff)
 	}
 }
 
@@ -83,18 +83,18 @@ func header(name, value string) functionstest.Option { return functionstest.Head
 func TestFiles(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db)
-		made := w.do("PUT", "Documents/", nil).Want(http.StatusCreated, "")
+		f := newFixture(t, db)
+		made := f.do("PUT", "Documents/", nil).Want(http.StatusCreated, "")
 		if made.Header.Get("Location") != "/api/files/Documents/" || made.Body != "" {
 			t.Errorf("got %v %q", made.Header, made.Body)
 		}
-		w.do("PUT", "Documents/", nil).Want(http.StatusNoContent, "")
-		w.do("PUT", "Documents/", nil, header("If-None-Match", "*")).Want(http.StatusPreconditionFailed, "precondition_failed")
-		stored := w.do("PUT", "Documents/a%20b.txt", "first").Want(http.StatusCreated, "")
+		f.do("PUT", "Documents/", nil).Want(http.StatusNoContent, "")
+		f.do("PUT", "Documents/", nil, header("If-None-Match", "*")).Want(http.StatusPreconditionFailed, "precondition_failed")
+		stored := f.do("PUT", "Documents/a%20b.txt", "first").Want(http.StatusCreated, "")
 		if stored.Header.Get("Location") != "/api/files/Documents/a%20b.txt" || stored.Header.Get("ETag") == "" || stored.Body != "" {
 			t.Errorf("got %v %q", stored.Header, stored.Body)
 		}
-		got := w.do("GET", "Documents/a%20b.txt", nil).Want(http.StatusOK, "")
+		got := f.do("GET", "Documents/a%20b.txt", nil).Want(http.StatusOK, "")
 		if got.Body != "first" || got.Header.Get("ETag") != stored.Header.Get("ETag") || got.Header.Get("Content-Length") != "5" ||
 			got.Header.Get("Last-Modified") == "" || got.Header.Get("Accept-Ranges") != "bytes" ||
 			!strings.HasPrefix(got.Header.Get("Content-Disposition"), "attachment") || got.Header.Get("Content-Security-Policy") != "sandbox; default-src 'none'" {
@@ -103,14 +103,14 @@ func TestFiles(t *testing.T) {
 		if len(got.Header.Values("Set-Cookie")) > 0 {
 			t.Error("cookies of Nextcloud reach the client")
 		}
-		head := w.do("HEAD", "Documents/a%20b.txt", nil).Want(http.StatusOK, "")
+		head := f.do("HEAD", "Documents/a%20b.txt", nil).Want(http.StatusOK, "")
 		if head.Body != "" || head.Header.Get("Content-Length") != "5" || head.Header.Get("ETag") != got.Header.Get("ETag") {
 			t.Errorf("got %v %q", head.Header, head.Body)
 		}
-		if a := w.do("PUT", "Documents/a%20b.txt", "the second").Want(http.StatusNoContent, ""); a.Header.Get("ETag") == "" {
+		if a := f.do("PUT", "Documents/a%20b.txt", "the second").Want(http.StatusNoContent, ""); a.Header.Get("ETag") == "" {
 			t.Errorf("got %v", a.Header)
 		}
-		list := w.do("GET", "Documents/", nil).Want(http.StatusOK, "")
+		list := f.do("GET", "Documents/", nil).Want(http.StatusOK, "")
 		var entries []map[string]any
 		list.Into(&entries)
 		if len(entries) != 1 {
@@ -121,19 +121,19 @@ func TestFiles(t *testing.T) {
 			e["content_type"] != "text/plain" || e["etag"] == "" || e["modified_at"] == nil {
 			t.Errorf("got %s", list.Body)
 		}
-		w.do("DELETE", "Documents/a%20b.txt", nil).Want(http.StatusNoContent, "")
-		w.do("DELETE", "Documents/a%20b.txt", nil).Want(http.StatusNotFound, "file_not_found")
-		if a := w.do("GET", "Documents/", nil).Want(http.StatusOK, ""); strings.TrimSpace(a.Body) != "[]" {
+		f.do("DELETE", "Documents/a%20b.txt", nil).Want(http.StatusNoContent, "")
+		f.do("DELETE", "Documents/a%20b.txt", nil).Want(http.StatusNotFound, "file_not_found")
+		if a := f.do("GET", "Documents/", nil).Want(http.StatusOK, ""); strings.TrimSpace(a.Body) != "[]" {
 			t.Errorf("got %s", a.Body)
 		}
-		w.want("Documents/")
+		f.want("Documents/")
 	})
 }
 
 func TestRead_RangesAndConditions(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t))
-	etag := w.do("PUT", "a", "0123456789").Want(http.StatusCreated, "").Header.Get("ETag")
+	f := newFixture(t, storetest.SQLite(t))
+	etag := f.do("PUT", "a", "0123456789").Want(http.StatusCreated, "").Header.Get("ETag")
 	for _, tt := range []struct {
 		name, header, value string
 		status              int
@@ -150,7 +150,7 @@ func TestRead_RangesAndConditions(t *testing.T) {
 		{"a range with another tag", "If-Range", `"x"`, 200, "0123456789"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := w.In(t).Do("GET", "/api/files/a", nil, w.ada, header(tt.header, tt.value))
+			got := f.In(t).Do("GET", "/api/files/a", nil, f.ada, header(tt.header, tt.value))
 			if got.Status != tt.status || got.Status < 400 && got.Body != tt.body {
 				t.Errorf("got %d %q", got.Status, got.Body)
 			}
@@ -163,45 +163,45 @@ func TestRead_RangesAndConditions(t *testing.T) {
 
 func TestWrite_Conditions(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t))
-	w.do("PUT", "a", "1", header("If-None-Match", "*")).Want(http.StatusCreated, "")
-	w.do("PUT", "a", "2", header("If-None-Match", "*")).Want(http.StatusPreconditionFailed, "precondition_failed")
-	w.do("PUT", "a", "3", header("If-Match", `"x"`)).Want(http.StatusPreconditionFailed, "precondition_failed")
-	w.do("PUT", "b", "4", header("If-Match", "*")).Want(http.StatusPreconditionFailed, "precondition_failed")
-	w.do("DELETE", "a", nil, header("If-Match", `"x"`)).Want(http.StatusPreconditionFailed, "precondition_failed")
-	if got := w.do("GET", "a", nil).Body; got != "1" {
+	f := newFixture(t, storetest.SQLite(t))
+	f.do("PUT", "a", "1", header("If-None-Match", "*")).Want(http.StatusCreated, "")
+	f.do("PUT", "a", "2", header("If-None-Match", "*")).Want(http.StatusPreconditionFailed, "precondition_failed")
+	f.do("PUT", "a", "3", header("If-Match", `"x"`)).Want(http.StatusPreconditionFailed, "precondition_failed")
+	f.do("PUT", "b", "4", header("If-Match", "*")).Want(http.StatusPreconditionFailed, "precondition_failed")
+	f.do("DELETE", "a", nil, header("If-Match", `"x"`)).Want(http.StatusPreconditionFailed, "precondition_failed")
+	if got := f.do("GET", "a", nil).Body; got != "1" {
 		t.Errorf("got content %q", got)
 	}
-	w.want("a")
+	f.want("a")
 }
 
 func TestWrite_Rejects(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t))
-	w.do("PUT", "folder/", nil).Want(http.StatusCreated, "")
-	w.do("PUT", "file", "x").Want(http.StatusCreated, "")
-	w.do("PUT", "a", "x", header("Content-Range", "bytes 0-0/9")).Want(http.StatusBadRequest, "partial_put")
-	w.do("PUT", "a", "x", header("Content-Encoding", "gzip")).Want(http.StatusUnsupportedMediaType, "unsupported_encoding")
-	w.do("PUT", "a/", "x").Want(http.StatusBadRequest, "unexpected_body")
+	f := newFixture(t, storetest.SQLite(t))
+	f.do("PUT", "folder/", nil).Want(http.StatusCreated, "")
+	f.do("PUT", "file", "x").Want(http.StatusCreated, "")
+	f.do("PUT", "a", "x", header("Content-Range", "bytes 0-0/9")).Want(http.StatusBadRequest, "partial_put")
+	f.do("PUT", "a", "x", header("Content-Encoding", "gzip")).Want(http.StatusUnsupportedMediaType, "unsupported_encoding")
+	f.do("PUT", "a/", "x").Want(http.StatusBadRequest, "unexpected_body")
 	inChunks := func(r *http.Request) { r.ContentLength = -1 }
-	w.do("PUT", "a/", "x", inChunks).Want(http.StatusBadRequest, "unexpected_body")
-	w.do("PUT", "no/a", "x").Want(http.StatusConflict, "parent_missing")
-	w.do("PUT", "file/a", "x").Want(http.StatusConflict, "parent_missing")
-	w.do("PUT", "no/a/", nil).Want(http.StatusConflict, "parent_missing")
-	w.do("PUT", "folder", "x").Want(http.StatusConflict, "is_folder")
-	w.do("PUT", "file/", nil).Want(http.StatusConflict, "is_file")
-	w.do("GET", "folder", nil).Want(http.StatusConflict, "is_folder")
-	w.do("GET", "file/", nil).Want(http.StatusConflict, "is_file")
-	w.do("GET", "no", nil).Want(http.StatusNotFound, "file_not_found")
-	w.do("GET", "no/", nil).Want(http.StatusNotFound, "file_not_found")
-	w.do("DELETE", "", nil).Want(http.StatusUnprocessableEntity, "validation_failed")
-	w.do("PATCH", "file", "x").Want(http.StatusMethodNotAllowed, "method_not_allowed")
-	w.want("file", "folder/")
+	f.do("PUT", "a/", "x", inChunks).Want(http.StatusBadRequest, "unexpected_body")
+	f.do("PUT", "no/a", "x").Want(http.StatusConflict, "parent_missing")
+	f.do("PUT", "file/a", "x").Want(http.StatusConflict, "parent_missing")
+	f.do("PUT", "no/a/", nil).Want(http.StatusConflict, "parent_missing")
+	f.do("PUT", "folder", "x").Want(http.StatusConflict, "is_folder")
+	f.do("PUT", "file/", nil).Want(http.StatusConflict, "is_file")
+	f.do("GET", "folder", nil).Want(http.StatusConflict, "is_folder")
+	f.do("GET", "file/", nil).Want(http.StatusConflict, "is_file")
+	f.do("GET", "no", nil).Want(http.StatusNotFound, "file_not_found")
+	f.do("GET", "no/", nil).Want(http.StatusNotFound, "file_not_found")
+	f.do("DELETE", "", nil).Want(http.StatusUnprocessableEntity, "validation_failed")
+	f.do("PATCH", "file", "x").Want(http.StatusMethodNotAllowed, "method_not_allowed")
+	f.want("file", "folder/")
 }
 
 func TestNames_RoundTrip(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t))
+	f := newFixture(t, storetest.SQLite(t))
 	for escaped, want := range map[string]string{
 		"a%20b":                       "a b",
 		"100%25":                      "100%",
@@ -214,28 +214,28 @@ func TestNames_RoundTrip(t *testing.T) {
 		strings.Repeat("n", 200):      strings.Repeat("n", 200),
 		strings.Repeat("%C3%A4", 100): strings.Repeat("ä", 100),
 	} {
-		w.do("PUT", escaped, want).Want(http.StatusCreated, "")
-		if got := w.do("GET", escaped, nil).Want(http.StatusOK, ""); got.Body != want {
+		f.do("PUT", escaped, want).Want(http.StatusCreated, "")
+		if got := f.do("GET", escaped, nil).Want(http.StatusOK, ""); got.Body != want {
 			t.Errorf("%s: got content %q", escaped, got.Body)
 		}
 		var entries []struct{ Name, Path string }
-		w.do("GET", "", nil).Want(http.StatusOK, "").Into(&entries)
+		f.do("GET", "", nil).Want(http.StatusOK, "").Into(&entries)
 		entries = slices.DeleteFunc(entries, func(e struct{ Name, Path string }) bool { return e.Name == "welcome.txt" })
 		if len(entries) != 1 || entries[0].Name != want || entries[0].Path != want {
 			t.Errorf("%s: listed as %q", escaped, entries)
 		}
-		w.do("DELETE", escaped, nil).Want(http.StatusNoContent, "")
+		f.do("DELETE", escaped, nil).Want(http.StatusNoContent, "")
 	}
 }
 
 func TestPaths_NeverLeaveTheFolder(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t))
-	w.Register("bob@example.org", functionstest.Password)
-	bob := functionstest.Bearer(w.Login("bob@example.org", functionstest.Password).Access)
-	w.reconcile()
-	w.Do("PUT", "/api/files/secret", "bob's", bob).Want(http.StatusCreated, "")
-	w.do("PUT", "a/", nil).Want(http.StatusCreated, "")
+	f := newFixture(t, storetest.SQLite(t))
+	f.Register("bob@example.org", functionstest.Password)
+	bob := functionstest.Bearer(f.Login("bob@example.org", functionstest.Password).Access)
+	f.reconcile()
+	f.Do("PUT", "/api/files/secret", "bob's", bob).Want(http.StatusCreated, "")
+	f.do("PUT", "a/", nil).Want(http.StatusCreated, "")
 	for _, path := range []string{
 		"../bob@example.org/secret", "a/../../bob@example.org/secret", "./secret", "a//secret", "//secret",
 		"%2e%2e/bob@example.org/secret", "%2e%2e%2fbob@example.org%2fsecret", "..%2fbob@example.org%2fsecret",
@@ -249,23 +249,23 @@ func TestPaths_NeverLeaveTheFolder(t *testing.T) {
 			} else if method == "PUT" {
 				body = "evil"
 			}
-			got := w.do(method, path, body)
+			got := f.do(method, path, body)
 			if got.Status != http.StatusUnprocessableEntity && got.Status != http.StatusBadRequest {
 				t.Errorf("%s %s: got %d %s", method, path, got.Status, got.Body)
 			}
 		}
 	}
 	for _, to := range []string{"../bob@example.org/b", "a/../../bob@example.org/b", "..", "a//b", `..\b`, "a\u0000b", "x.part", ""} {
-		w.do("PUT", "mine", "x")
+		f.do("PUT", "mine", "x")
 		for _, how := range []string{"move_to", "copy_to"} {
-			w.do("POST", "mine", map[string]string{how: to}).Want(http.StatusUnprocessableEntity, "validation_failed")
+			f.do("POST", "mine", map[string]string{how: to}).Want(http.StatusUnprocessableEntity, "validation_failed")
 		}
 	}
-	w.want("a/", "mine")
-	if got := w.cloud.Paths("bob@example.org"); len(got) != 1 {
+	f.want("a/", "mine")
+	if got := f.cloud.Paths("bob@example.org"); len(got) != 1 {
 		t.Errorf("bob's file: got %q", got)
 	}
-	for _, call := range w.cloud.Calls() {
+	for _, call := range f.cloud.Calls() {
 		if call.User == functionstest.Email && strings.Contains(call.Path, "bob") {
 			t.Errorf("the gateway sent %+v", call)
 		}
@@ -274,78 +274,78 @@ func TestPaths_NeverLeaveTheFolder(t *testing.T) {
 
 func TestFiles_OfOtherUsersAreNotFound(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t))
-	w.do("PUT", "secret", "ada's").Want(http.StatusCreated, "")
-	w.Register("bob@example.org", functionstest.Password)
-	bob := functionstest.Bearer(w.Login("bob@example.org", functionstest.Password).Access)
-	w.reconcile()
+	f := newFixture(t, storetest.SQLite(t))
+	f.do("PUT", "secret", "ada's").Want(http.StatusCreated, "")
+	f.Register("bob@example.org", functionstest.Password)
+	bob := functionstest.Bearer(f.Login("bob@example.org", functionstest.Password).Access)
+	f.reconcile()
 	for _, path := range []string{"secret", functionstest.Email + "/secret"} {
-		w.Do("GET", "/api/files/"+path, nil, bob).Want(http.StatusNotFound, "file_not_found")
-		w.Do("DELETE", "/api/files/"+path, nil, bob).Want(http.StatusNotFound, "file_not_found")
-		w.Do("POST", "/api/files/"+path, `{"move_to":"x"}`, bob).Want(http.StatusNotFound, "file_not_found")
+		f.Do("GET", "/api/files/"+path, nil, bob).Want(http.StatusNotFound, "file_not_found")
+		f.Do("DELETE", "/api/files/"+path, nil, bob).Want(http.StatusNotFound, "file_not_found")
+		f.Do("POST", "/api/files/"+path, `{"move_to":"x"}`, bob).Want(http.StatusNotFound, "file_not_found")
 	}
-	w.Do("GET", "/api/files/secret", nil).Want(http.StatusUnauthorized, "missing_token")
-	w.Do("PUT", "/api/files/secret", "x").Want(http.StatusUnauthorized, "missing_token")
-	w.want("secret")
+	f.Do("GET", "/api/files/secret", nil).Want(http.StatusUnauthorized, "missing_token")
+	f.Do("PUT", "/api/files/secret", "x").Want(http.StatusUnauthorized, "missing_token")
+	f.want("secret")
 }
 
 func TestFiles_MoveAndCopy(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t))
-	w.do("PUT", "a/", nil).Want(http.StatusCreated, "")
-	w.do("PUT", "1", "one").Want(http.StatusCreated, "")
-	w.do("PUT", "2", "two").Want(http.StatusCreated, "")
-	if got := w.do("POST", "1", `{"copy_to":"a/ä 100%"}`).Want(http.StatusCreated, ""); got.Header.Get("Location") != "/api/files/a/%C3%A4%20100%25" || got.Body != "" {
+	f := newFixture(t, storetest.SQLite(t))
+	f.do("PUT", "a/", nil).Want(http.StatusCreated, "")
+	f.do("PUT", "1", "one").Want(http.StatusCreated, "")
+	f.do("PUT", "2", "two").Want(http.StatusCreated, "")
+	if got := f.do("POST", "1", `{"copy_to":"a/ä 100%"}`).Want(http.StatusCreated, ""); got.Header.Get("Location") != "/api/files/a/%C3%A4%20100%25" || got.Body != "" {
 		t.Errorf("got %v %q", got.Header, got.Body)
 	}
-	w.do("POST", "1", `{"move_to":"2"}`).Want(http.StatusPreconditionFailed, "file_exists")
-	w.do("POST", "1", `{"move_to":"/2","overwrite":true}`).Want(http.StatusNoContent, "")
-	if got := w.do("GET", "2", nil).Body; got != "one" {
+	f.do("POST", "1", `{"move_to":"2"}`).Want(http.StatusPreconditionFailed, "file_exists")
+	f.do("POST", "1", `{"move_to":"/2","overwrite":true}`).Want(http.StatusNoContent, "")
+	if got := f.do("GET", "2", nil).Body; got != "one" {
 		t.Errorf("got content %q", got)
 	}
-	w.do("POST", "2", `{"move_to":"a","overwrite":true}`).Want(http.StatusConflict, "is_folder")
-	w.do("POST", "2", `{"move_to":"no/2"}`).Want(http.StatusConflict, "parent_missing")
-	w.do("POST", "no", `{"move_to":"3"}`).Want(http.StatusNotFound, "file_not_found")
+	f.do("POST", "2", `{"move_to":"a","overwrite":true}`).Want(http.StatusConflict, "is_folder")
+	f.do("POST", "2", `{"move_to":"no/2"}`).Want(http.StatusConflict, "parent_missing")
+	f.do("POST", "no", `{"move_to":"3"}`).Want(http.StatusNotFound, "file_not_found")
 	for _, body := range []string{
 		`{}`, `{"move_to":"3","copy_to":"4"}`, `{"move_to":null}`, `{"move_to":5}`, `{"moveto":"3"}`,
 		`{"move_to":"a/x/y"}`, `{"move_to":"a"}`,
 	} {
-		w.do("POST", "a", body).Want(http.StatusUnprocessableEntity, "validation_failed")
+		f.do("POST", "a", body).Want(http.StatusUnprocessableEntity, "validation_failed")
 	}
-	w.do("POST", "", `{"move_to":"x"}`).Want(http.StatusUnprocessableEntity, "validation_failed")
-	w.do("POST", "a", `{"move_to":"b"}`).Want(http.StatusCreated, "")
-	w.want("2", "b/", "b/ä 100%")
+	f.do("POST", "", `{"move_to":"x"}`).Want(http.StatusUnprocessableEntity, "validation_failed")
+	f.do("POST", "a", `{"move_to":"b"}`).Want(http.StatusCreated, "")
+	f.want("2", "b/", "b/ä 100%")
 }
 
 // A lost chunk is sent again.
 func TestWrite_RetriesLostChunks(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t))
-	w.do("PUT", "a", "before").Want(http.StatusCreated, "")
+	f := newFixture(t, storetest.SQLite(t))
+	f.do("PUT", "a", "before").Want(http.StatusCreated, "")
 	var chunks atomic.Int32
-	w.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
+	f.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
 		if r.Method == http.MethodPut && chunks.Add(1) <= 2 {
 			return nextcloudtest.CutBefore()
 		}
 		return nil
 	})
-	w.do("PUT", "a", "after").Want(http.StatusNoContent, "")
-	if got := w.do("GET", "a", nil).Body; got != "after" {
+	f.do("PUT", "a", "after").Want(http.StatusNoContent, "")
+	if got := f.do("GET", "a", nil).Body; got != "after" {
 		t.Errorf("got content %q", got)
 	}
 }
 
 func TestMaxBody_NamesTheAlternative(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t))
-	w.do("PUT", "large", strings.Repeat("x", 2000)).Want(http.StatusCreated, "")
-	f := &files.Function{
-		Auth: &endpoint.Authenticator{Keys: w.Tokens.Access, Logins: w.DB, Now: w.Now}, Storage: w.Storage, MaxBody: 1000,
+	f := newFixture(t, storetest.SQLite(t))
+	f.do("PUT", "large", strings.Repeat("x", 2000)).Want(http.StatusCreated, "")
+	function := &files.Function{
+		Auth: &endpoint.Authenticator{Keys: f.Tokens.Access, Logins: f.DB, Now: f.Now}, Storage: f.Storage, MaxBody: 1000,
 	}
-	w.Handle(endpoint.New(w.Settings(), f.Routes()...))
+	f.Handle(endpoint.New(f.Settings(), function.Routes()...))
 	for _, got := range []functionstest.Answer{
-		w.do("GET", "large", nil).Want(http.StatusRequestEntityTooLarge, "too_large_here"),
-		w.do("PUT", "a%20b", strings.Repeat("x", 1001)).Want(http.StatusRequestEntityTooLarge, "too_large_here"),
+		f.do("GET", "large", nil).Want(http.StatusRequestEntityTooLarge, "too_large_here"),
+		f.do("PUT", "a%20b", strings.Repeat("x", 1001)).Want(http.StatusRequestEntityTooLarge, "too_large_here"),
 	} {
 		for _, part := range []string{"https://cloud.example.org/nc/remote.php/dav/files/", "/api/users/me/nextcloud/app-password"} {
 			if !strings.Contains(got.Get("detail"), part) {
@@ -353,10 +353,10 @@ func TestMaxBody_NamesTheAlternative(t *testing.T) {
 			}
 		}
 	}
-	if got := w.do("GET", "large", nil, header("Range", "bytes=0-999")).Want(http.StatusPartialContent, ""); len(got.Body) != 1000 {
+	if got := f.do("GET", "large", nil, header("Range", "bytes=0-999")).Want(http.StatusPartialContent, ""); len(got.Body) != 1000 {
 		t.Errorf("got %d bytes", len(got.Body))
 	}
-	w.do("HEAD", "large", nil).Want(http.StatusOK, "")
-	w.do("PUT", "small", strings.Repeat("x", 1000)).Want(http.StatusCreated, "")
-	w.want("large", "small")
+	f.do("HEAD", "large", nil).Want(http.StatusOK, "")
+	f.do("PUT", "small", strings.Repeat("x", 1000)).Want(http.StatusCreated, "")
+	f.want("large", "small")
 }

@@ -22,7 +22,7 @@ import (
 
 // fill makes Nextcloud report n files in every folder, unordered, with pad bytes between
 // entries, and calls during after every 1000 entries.
-func (w *world) fill(n, pad int, during func()) {
+func (f *fixture) fill(n, pad int, during func()) {
 	answer := http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		out.Header().Set("Content-Type", "application/xml; charset=utf-8")
 		out.WriteHeader(http.StatusMultiStatus)
@@ -48,23 +48,23 @@ func (w *world) fill(n, pad int, during func()) {
 		}
 		b.WriteString("</d:multistatus>")
 	})
-	w.front.Store(&answer)
+	f.front.Store(&answer)
 }
 
 // numbered returns the kth name of fill; names sort like numbers.
 func numbered(k int) string { return fmt.Sprintf("Aufnahme %05d, später.txt", k) }
 
 // pages follows the links of a listing and returns the names on each page.
-func (w *world) pages(path string) (pages [][]string) {
-	w.t.Helper()
+func (f *fixture) pages(path string) (pages [][]string) {
+	f.t.Helper()
 	for next := path; next != ""; {
-		a := w.Do("GET", next, nil, w.ada).Want(http.StatusOK, "")
+		a := f.Do("GET", next, nil, f.ada).Want(http.StatusOK, "")
 		var entries []struct{ Name, Path string }
 		if err := json.Unmarshal([]byte(a.Body), &entries); err != nil {
-			w.t.Fatal(err)
+			f.t.Fatal(err)
 		}
 		if len(a.Body) > endpoint.MaxPage || len(a.Header.Get("Link")) > 1000 || len(pages) > 100 {
-			w.t.Fatalf("page %d has %d bytes, its Link header %d", len(pages)+1, len(a.Body), len(a.Header.Get("Link")))
+			f.t.Fatalf("page %d has %d bytes, its Link header %d", len(pages)+1, len(a.Body), len(a.Header.Get("Link")))
 		}
 		var names []string
 		for _, e := range entries {
@@ -79,26 +79,26 @@ func (w *world) pages(path string) (pages [][]string) {
 // TestList_IsPaginated lists a folder that does not fit into one response.
 func TestList_IsPaginated(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t))
+	f := newFixture(t, storetest.SQLite(t))
 	const n = 12_000
-	w.fill(n, 1, nil)
+	f.fill(n, 1, nil)
 	var want []string
 	for k := range n {
 		want = append(want, numbered(k))
 	}
-	pages := w.pages("/api/files/a%20b/?x=" + strings.Repeat("y", 20_000))
+	pages := f.pages("/api/files/a%20b/?x=" + strings.Repeat("y", 20_000))
 	if got := slices.Concat(pages...); !slices.Equal(got, want) || len(pages) < 2 || len(pages) > 4 {
 		t.Errorf("got %d pages with %d names, want each of %d once, in order", len(pages), len(got), n)
 	}
-	w.fill(450, 1, nil)
-	pages = w.pages("/api/files/?limit=200")
+	f.fill(450, 1, nil)
+	pages = f.pages("/api/files/?limit=200")
 	if got := slices.Concat(pages...); !slices.Equal(got, want[:450]) || len(pages) != 3 || len(pages[0]) != 200 {
 		t.Errorf("pages of %d, %d names", len(pages[0]), len(got))
 	}
-	if pages = w.pages("/api/files/"); len(pages) != 1 || len(pages[0]) != 450 {
+	if pages = f.pages("/api/files/"); len(pages) != 1 || len(pages[0]) != 450 {
 		t.Errorf("got %d pages, want one", len(pages))
 	}
-	head := w.do("HEAD", "?limit=1", nil).Want(http.StatusOK, "")
+	head := f.do("HEAD", "?limit=1", nil).Want(http.StatusOK, "")
 	if head.Header.Get("Link") == "" || head.Body != "" {
 		t.Errorf("HEAD: got %v", head.Header)
 	}
@@ -106,33 +106,33 @@ func TestList_IsPaginated(t *testing.T) {
 
 func TestList_RejectsInvalidPages(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t))
+	f := newFixture(t, storetest.SQLite(t))
 	for query, field := range map[string]string{
 		"limit=0": "limit", "limit=201": "limit", "limit=x": "limit", "limit=": "limit", "cursor=%20": "cursor", "cursor=_w": "cursor", // 0xff
 		"cursor=" + strings.Repeat("QUFB", 100): "cursor",
 	} {
 		var p struct{ Errors []struct{ Field string } }
-		w.do("GET", "?"+query, nil).Want(http.StatusUnprocessableEntity, "validation_failed").Into(&p)
+		f.do("GET", "?"+query, nil).Want(http.StatusUnprocessableEntity, "validation_failed").Into(&p)
 		if diff := cmp.Diff([]struct{ Field string }{{field}}, p.Errors); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", query, diff)
 		}
 	}
-	w.do("GET", "?limit=%FF", nil).Want(http.StatusBadRequest, "malformed_query")
+	f.do("GET", "?limit=%FF", nil).Want(http.StatusBadRequest, "malformed_query")
 }
 
 // TestList_TooManyEntries lists a folder that is slow in Nextcloud itself.
 func TestList_TooManyEntries(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t))
-	w.fill(1000, 70_000, nil)
-	w.do("GET", "?limit=1", nil).Want(http.StatusConflict, "folder_too_large")
+	f := newFixture(t, storetest.SQLite(t))
+	f.fill(1000, 70_000, nil)
+	f.do("GET", "?limit=1", nil).Want(http.StatusConflict, "folder_too_large")
 }
 
 // TestList_MemoryIsBounded measures the memory in use while four large folders are listed at
 // once. It is not parallel because it measures the process.
 func TestList_MemoryIsBounded(t *testing.T) {
 	const most, atOnce, n = 24 << 20, 4, 40_000
-	w := newWorld(t, storetest.SQLite(t))
+	f := newFixture(t, storetest.SQLite(t))
 	inUse := func() uint64 {
 		runtime.GC()
 		var m runtime.MemStats
@@ -143,7 +143,7 @@ func TestList_MemoryIsBounded(t *testing.T) {
 	var mu sync.Mutex
 	var peak uint64
 	calls := 0
-	w.fill(n, 1, func() {
+	f.fill(n, 1, func() {
 		mu.Lock()
 		defer mu.Unlock()
 		if calls++; calls%20 == 0 {
@@ -153,7 +153,7 @@ func TestList_MemoryIsBounded(t *testing.T) {
 	var wg sync.WaitGroup
 	answers := make([]functionstest.Answer, atOnce)
 	for i := range answers {
-		wg.Go(func() { answers[i] = w.do("GET", "", nil) })
+		wg.Go(func() { answers[i] = f.do("GET", "", nil) })
 	}
 	wg.Wait()
 	for _, a := range answers {

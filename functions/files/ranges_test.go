@@ -57,11 +57,11 @@ func rangedOf(t *testing.T, status int, header http.Header, body string) ranged 
 // RFC 9110 or where another response is better.
 func TestRead_Ranges(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t))
+	f := newFixture(t, storetest.SQLite(t))
 	modified := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for _, content := range []string{"", "0", "0123456789"} {
 		path := fmt.Sprintf("f%d", len(content))
-		w.do("PUT", path, content).Want(http.StatusCreated, "")
+		f.do("PUT", path, content).Want(http.StatusCreated, "")
 		whole := ranged{Status: http.StatusOK, Parts: []string{content}}
 		none := ranged{Status: http.StatusRequestedRangeNotSatisfiable, Range: fmt.Sprintf("bytes */%d", len(content))}
 		if content == "" {
@@ -96,14 +96,14 @@ func TestRead_Ranges(t *testing.T) {
 			if content == "" {
 				want = whole
 			}
-			a := w.do("GET", path, nil, functionstest.Header("Range", header))
+			a := f.do("GET", path, nil, functionstest.Header("Range", header))
 			if diff := cmp.Diff(want, rangedOf(t, a.Status, a.Header, a.Body)); diff != "" {
 				t.Errorf("%q of %d bytes (-want +got):\n%s", header, len(content), diff)
 			}
 			if length := a.Header.Get("Content-Length"); a.Status < 300 && length != fmt.Sprint(len(a.Body)) {
 				t.Errorf("%q of %d bytes: got Content-Length %s, body of %d bytes", header, len(content), length, len(a.Body))
 			}
-			head := w.do("HEAD", path, nil, functionstest.Header("Range", header))
+			head := f.do("HEAD", path, nil, functionstest.Header("Range", header))
 			if head.Status != http.StatusOK || head.Header.Get("Content-Range") != "" {
 				t.Errorf("HEAD with %q: %d %v", header, head.Status, head.Header)
 			}
@@ -113,9 +113,9 @@ func TestRead_Ranges(t *testing.T) {
 
 func TestRead_IfRange(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t))
-	stored := w.do("PUT", "a", "0123456789").Want(http.StatusCreated, "")
-	got := w.do("GET", "a", nil)
+	f := newFixture(t, storetest.SQLite(t))
+	stored := f.do("PUT", "a", "0123456789").Want(http.StatusCreated, "")
+	got := f.do("GET", "a", nil)
 	etag, modified := stored.Header.Get("ETag"), got.Header.Get("Last-Modified")
 	at, err := http.ParseTime(modified)
 	if err != nil {
@@ -138,13 +138,13 @@ func TestRead_IfRange(t *testing.T) {
 		{"another tag, several ranges", `"x"`, "bytes=0-0,2-4", 200},
 		{"the tag, several ranges", etag, "bytes=0-0,2-4", 206},
 	} {
-		a := w.do("GET", "a", nil, header("If-Range", test.ifRange), header("Range", test.asked))
+		a := f.do("GET", "a", nil, header("If-Range", test.ifRange), header("Range", test.asked))
 		if a.Status != test.want || test.want == 200 && a.Body != "0123456789" {
 			t.Errorf("%s: got %d %s, want %d", test.name, a.Status, a.Body, test.want)
 		}
 	}
 	// Conditions come first (RFC 9110 section 13.2.2).
-	w.do("GET", "a", nil, header("If-None-Match", etag), header("Range", "bytes=10-")).Want(http.StatusNotModified, "")
-	w.do("GET", "a", nil, header("If-None-Match", etag), header("Range", "bytes=-0")).Want(http.StatusNotModified, "")
-	w.do("GET", "a", nil, header("If-Match", `"x"`), header("Range", "bytes=10-")).Want(http.StatusPreconditionFailed, "precondition_failed")
+	f.do("GET", "a", nil, header("If-None-Match", etag), header("Range", "bytes=10-")).Want(http.StatusNotModified, "")
+	f.do("GET", "a", nil, header("If-None-Match", etag), header("Range", "bytes=-0")).Want(http.StatusNotModified, "")
+	f.do("GET", "a", nil, header("If-Match", `"x"`), header("Range", "bytes=10-")).Want(http.StatusPreconditionFailed, "precondition_failed")
 }

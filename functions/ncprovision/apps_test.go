@@ -21,8 +21,8 @@ const (
 	appsPath  = "/api/users/me/nextcloud/app-passwords"
 )
 
-// appWorld returns a gateway with a Nextcloud, and ada, whose account exists in both.
-func appWorld(t *testing.T, db *store.DB, sync string) (*functionstest.Gateway, *nextcloudtest.Server, functionstest.Option) {
+// gatewayWithNextcloud returns a gateway with a Nextcloud, and ada, whose account exists in both.
+func gatewayWithNextcloud(t *testing.T, db *store.DB, sync string) (*functionstest.Gateway, *nextcloudtest.Server, functionstest.Option) {
 	t.Helper()
 	g, cloud := functionstest.NewWithNextcloud(t, db, map[string]string{
 		"NEXTCLOUD_PUBLIC_URL": "https://cloud.example.org", "NEXTCLOUD_PASSWORD_SYNC": sync,
@@ -42,7 +42,7 @@ func reconcile(t *testing.T, g *functionstest.Gateway) {
 func TestAppPasswords(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		g, cloud, ada := appWorld(t, db, "true")
+		g, cloud, ada := gatewayWithNextcloud(t, db, "true")
 		got := g.Do("POST", issuePath, map[string]string{"name": "My phone", "password": functionstest.Password}, ada).
 			Want(http.StatusCreated, "")
 		secret, id := secret.String(got.Get("password")), got.Get("id")
@@ -92,8 +92,8 @@ func TestAppPasswords(t *testing.T) {
 // failed login for all clients.
 func TestAppPasswords_RequireThePassword(t *testing.T) {
 	t.Parallel()
-	g, cloud, ada := appWorld(t, storetest.SQLite(t), "true")
-	strikes := cloud.FailedLogins()
+	g, cloud, ada := gatewayWithNextcloud(t, storetest.SQLite(t), "true")
+	failedLogins := cloud.FailedLogins()
 	g.Do("POST", issuePath, `{"name":"x","password":"wrong"}`, ada).Want(http.StatusBadRequest, "incorrect_password")
 	g.Do("POST", issuePath, `{"name":"x"}`, ada).Want(http.StatusUnprocessableEntity, "validation_failed")
 	for _, name := range []string{"", " x", "ü", strings.Repeat("x", 101), "a\tb"} {
@@ -101,7 +101,7 @@ func TestAppPasswords_RequireThePassword(t *testing.T) {
 			Want(http.StatusUnprocessableEntity, "validation_failed")
 	}
 	g.Do("POST", issuePath, `{"name":"x"}`).Want(http.StatusUnauthorized, "missing_token")
-	if got := cloud.FailedLogins() - strikes; got != 0 {
+	if got := cloud.FailedLogins() - failedLogins; got != 0 {
 		t.Errorf("got %d failed logins", got)
 	}
 	if u, _ := cloud.User(functionstest.Email); len(u.AppPasswords) != 1 {
@@ -121,7 +121,7 @@ func TestAppPasswords_RequireThePassword(t *testing.T) {
 // The gateway knows a valid password, but an access token alone creates no app password.
 func TestAppPasswords_RequireThePasswordWithoutSync(t *testing.T) {
 	t.Parallel()
-	g, cloud, ada := appWorld(t, storetest.SQLite(t), "false")
+	g, cloud, ada := gatewayWithNextcloud(t, storetest.SQLite(t), "false")
 	g.Do("POST", issuePath, `{"name":"My phone"}`, ada).Want(http.StatusUnprocessableEntity, "validation_failed")
 	g.Do("POST", issuePath, `{"name":"My phone","password":"wrong"}`, ada).Want(http.StatusBadRequest, "incorrect_password")
 	if !cloud.Opens(functionstest.Email, phone(g, ada)) {
@@ -131,7 +131,7 @@ func TestAppPasswords_RequireThePasswordWithoutSync(t *testing.T) {
 
 func TestAppPasswords_Faults(t *testing.T) {
 	t.Parallel()
-	g, cloud, ada := appWorld(t, storetest.SQLite(t), "true")
+	g, cloud, ada := gatewayWithNextcloud(t, storetest.SQLite(t), "true")
 	body := map[string]string{"name": "My phone", "password": functionstest.Password}
 	id := g.Do("POST", issuePath, body, ada).Want(http.StatusCreated, "").Get("id")
 	for _, fault := range []nextcloudtest.Fault{nextcloudtest.Maintenance(), nextcloudtest.CutBefore(), nextcloudtest.Crash()} {
@@ -156,7 +156,7 @@ func TestAppPasswords_Faults(t *testing.T) {
 func TestAppPasswords_AreLimited(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		g, cloud, ada := appWorld(t, db, "false")
+		g, cloud, ada := gatewayWithNextcloud(t, db, "false")
 		body := map[string]string{"name": "x", "password": functionstest.Password}
 		for range desired.MaxAppPasswords {
 			g.Do("POST", issuePath, body, ada).Want(http.StatusCreated, "")
@@ -183,7 +183,7 @@ func TestAppPasswords_AreLimited(t *testing.T) {
 func TestAppPasswords_ConcurrentRequestsAreLimited(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		g, cloud, ada := appWorld(t, db, "false")
+		g, cloud, ada := gatewayWithNextcloud(t, db, "false")
 		body := map[string]string{"name": "x", "password": functionstest.Password}
 		for range desired.MaxAppPasswords - 2 {
 			g.Do("POST", issuePath, body, ada).Want(http.StatusCreated, "")
@@ -205,7 +205,7 @@ func TestAppPasswords_ConcurrentRequestsAreLimited(t *testing.T) {
 // TestAppPasswords_AcceptBothPasswordNames checks that errors use the name that was sent.
 func TestAppPasswords_AcceptBothPasswordNames(t *testing.T) {
 	t.Parallel()
-	g, _, ada := appWorld(t, storetest.SQLite(t), "true")
+	g, _, ada := gatewayWithNextcloud(t, storetest.SQLite(t), "true")
 	for body, want := range map[string]string{
 		`{"name":"x"}`:               `"field":"current_password","code":"required"`,
 		`{"name":"x","password":""}`: `"field":"password","code":"required"`,

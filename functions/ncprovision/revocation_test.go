@@ -68,7 +68,7 @@ func TestAppPasswords_EndWithPasswordOrLogin(t *testing.T) {
 
 func ends(t *testing.T, db *store.DB, sync string, down bool, do func(*functionstest.Gateway, functionstest.Option), kept bool) {
 	t.Helper()
-	g, cloud, ada := appWorld(t, db, sync)
+	g, cloud, ada := gatewayWithNextcloud(t, db, sync)
 	secret := phone(g, ada)
 	if down {
 		cloud.Fail(func(*http.Request) nextcloudtest.Fault { return nextcloudtest.CutBefore() })
@@ -120,7 +120,7 @@ func TestAppPasswords_RefusedIfTheLoginEndedMeanwhile(t *testing.T) {
 			t.Run(name+", sync "+sync, func(t *testing.T) {
 				t.Parallel()
 				storetest.Each(t, func(t *testing.T, db *store.DB) {
-					g, cloud, ada := appWorld(t, db, sync)
+					g, cloud, ada := gatewayWithNextcloud(t, db, sync)
 					_, root := g.Admin("root@example.org")
 					reconcile(t, g)
 					id := g.Do("GET", "/api/users/me", nil, ada).Get("id")

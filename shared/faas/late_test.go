@@ -19,9 +19,9 @@ import (
 	"github.com/voiceassist/gateway/shared/faas/secrets/secretstest"
 )
 
-// A house is a late function in a synctest bubble that records what it does. Its secret
+// A lateFixture is a late function in a synctest bubble that records what it does. Its secret
 // contains REDIS_URL.
-type house struct {
+type lateFixture struct {
 	function interface {
 		Invoke(ctx context.Context, payload []byte) ([]byte, error)
 	}
@@ -29,18 +29,18 @@ type house struct {
 	busy   chan struct{}              // "/busy" sends when it runs
 	finish chan struct{}              // and then waits for one
 
-	mu   sync.Mutex
-	now  string      // the content of the secret; "" cannot be fetched
-	said []string    // recorded actions
-	env  *config.Env // of the latest opening
+	mu      sync.Mutex
+	secret  string      // the content of the secret; "" cannot be fetched
+	actions []string    // recorded actions
+	env     *config.Env // of the latest opening
 }
 
-// inHouse runs test in a bubble, with a secret that contains "one".
-func inHouse(t *testing.T, env map[string]string, test func(t *testing.T, h *house)) {
+// testLate runs test in a bubble, with a secret that contains "one".
+func testLate(t *testing.T, env map[string]string, test func(t *testing.T, f *lateFixture)) {
 	t.Helper()
 	t.Parallel()
 	server := secretstest.New(t)
-	h := &house{now: "one", values: map[string]*secrets.Values{}}
+	f := &lateFixture{secret: "one", values: map[string]*secrets.Values{}}
 	for _, value := range []string{"one", "two", "wrong", "panic"} {
 		arn := server.Put(t, "app", map[string]string{"REDIS_URL": value, "ANOTHER": "x"})
 		vars := map[string]string{}
@@ -52,43 +52,43 @@ func inHouse(t *testing.T, env map[string]string, test func(t *testing.T, h *hou
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.values[value] = v
+		f.values[value] = v
 	}
 	synctest.Test(t, func(t *testing.T) {
-		h.busy, h.finish = make(chan struct{}), make(chan struct{}) // of the bubble
-		h.function = faas.Late(t.Context(), env, h.fetch, h.open)
-		test(t, h)
+		f.busy, f.finish = make(chan struct{}), make(chan struct{}) // of the bubble
+		f.function = faas.Late(t.Context(), env, f.fetch, f.open)
+		test(t, f)
 	})
 }
 
-func (h *house) say(format string, args ...any) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.said = append(h.said, fmt.Sprintf(format, args...))
+func (f *lateFixture) record(format string, args ...any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.actions = append(f.actions, fmt.Sprintf(format, args...))
 }
 
-func (h *house) hold(value string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.now = value
+func (f *lateFixture) setSecret(value string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.secret = value
 }
 
-func (h *house) fetch(context.Context) (*secrets.Values, error) {
-	h.say("fetch")
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.now == "" {
+func (f *lateFixture) fetch(context.Context) (*secrets.Values, error) {
+	f.record("fetch")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.secret == "" {
 		return nil, errors.New("no answer")
 	}
-	return h.values[h.now], nil
+	return f.values[f.secret], nil
 }
 
-func (h *house) open(ctx context.Context, env *config.Env) (faas.Function, error) {
+func (f *lateFixture) open(ctx context.Context, env *config.Env) (faas.Function, error) {
 	value := env.String("REDIS_URL", "nothing")
-	h.say("open %s", value)
-	h.mu.Lock()
-	h.env = env
-	h.mu.Unlock()
+	f.record("open %s", value)
+	f.mu.Lock()
+	f.env = env
+	f.mu.Unlock()
 	switch value {
 	case "panic":
 		panic("half open")
@@ -99,25 +99,25 @@ func (h *house) open(ctx context.Context, env *config.Env) (faas.Function, error
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, value) })
 	mux.HandleFunc("/busy", func(w http.ResponseWriter, _ *http.Request) {
-		h.busy <- struct{}{}
-		<-h.finish
+		f.busy <- struct{}{}
+		<-f.finish
 		fmt.Fprint(w, value, " ", ctx.Err())
 	})
 	return faas.Function{
 		HTTP:  mux,
-		Job:   func(context.Context, faas.Event) error { h.say("job with %s", value); return nil },
-		Close: func() error { h.say("close %s (%v)", value, ctx.Err()); return errors.New("close fails") },
+		Job:   func(context.Context, faas.Event) error { f.record("job with %s", value); return nil },
+		Close: func() error { f.record("close %s (%v)", value, ctx.Err()); return errors.New("close fails") },
 	}, nil
 }
 
 // get returns the response to a request.
-func (h *house) get(t *testing.T, path string) string {
+func (f *lateFixture) get(t *testing.T, path string) string {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.example.org"+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := faastest.FrontV2.Client(h.function).RoundTrip(r)
+	resp, err := faastest.FrontV2.Client(f.function).RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,155 +132,155 @@ func (h *house) get(t *testing.T, path string) string {
 	return string(b)
 }
 
-// check compares a response with want, and the actions since then with happened.
-func (h *house) check(t *testing.T, answer, want, happened string) {
+// check compares a response with want, and the actions since the last call with actions.
+func (f *lateFixture) check(t *testing.T, response, want, actions string) {
 	t.Helper()
-	if answer != want {
-		t.Errorf("got %q, want %q", answer, want)
+	if response != want {
+		t.Errorf("got %q, want %q", response, want)
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if got := strings.Join(h.said, ", "); got != happened {
-		t.Errorf("got actions %q, want %q", got, happened)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if got := strings.Join(f.actions, ", "); got != actions {
+		t.Errorf("got actions %q, want %q", got, actions)
 	}
-	h.said = nil
+	f.actions = nil
 }
 
-// pass advances the time of the bubble by d.
-func pass(d time.Duration) { <-time.After(d) }
+// wait advances the clock of the bubble by d.
+func wait(d time.Duration) { <-time.After(d) }
 
-const notYet = "503 after 1, starting: true"
+const unavailable = "503 after 1, starting: true"
 
 func TestLate_OpensOnTheFirstEvent(t *testing.T) {
-	inHouse(t, nil, func(t *testing.T, h *house) {
-		h.check(t, "", "", "")
-		h.check(t, h.get(t, "/"), "one", "fetch, open one")
-		h.check(t, h.get(t, "/"), "one", "")
-		if _, err := h.function.Invoke(t.Context(), []byte(schedule)); err != nil {
+	testLate(t, nil, func(t *testing.T, f *lateFixture) {
+		f.check(t, "", "", "")
+		f.check(t, f.get(t, "/"), "one", "fetch, open one")
+		f.check(t, f.get(t, "/"), "one", "")
+		if _, err := f.function.Invoke(t.Context(), []byte(schedule)); err != nil {
 			t.Errorf("job: %v", err)
 		}
-		h.check(t, "", "", "job with one")
+		f.check(t, "", "", "job with one")
 	})
 }
 
 func TestLate_FirstEventMayBeAJob(t *testing.T) {
-	inHouse(t, nil, func(t *testing.T, h *house) {
-		h.hold("")
-		if _, err := h.function.Invoke(t.Context(), []byte(schedule)); err == nil || !strings.Contains(err.Error(), "open: no answer") {
+	testLate(t, nil, func(t *testing.T, f *lateFixture) {
+		f.setSecret("")
+		if _, err := f.function.Invoke(t.Context(), []byte(schedule)); err == nil || !strings.Contains(err.Error(), "open: no answer") {
 			t.Errorf("job without settings: got %v, want a failure", err)
 		}
-		h.hold("one")
-		if _, err := h.function.Invoke(t.Context(), []byte(schedule)); err != nil {
+		f.setSecret("one")
+		if _, err := f.function.Invoke(t.Context(), []byte(schedule)); err != nil {
 			t.Errorf("job: %v", err)
 		}
-		h.check(t, "", "", "fetch, fetch, open one, job with one")
+		f.check(t, "", "", "fetch, fetch, open one, job with one")
 	})
 }
 
 func TestLate_FailsUntilItCanBeOpened(t *testing.T) {
-	inHouse(t, nil, func(t *testing.T, h *house) {
-		h.hold("")
-		h.check(t, h.get(t, "/"), notYet, "fetch")
-		h.hold("panic")
-		h.check(t, h.get(t, "/"), notYet, "fetch, open panic")
-		h.hold("wrong")
-		h.check(t, h.get(t, "/"), notYet, "") // no earlier retry
-		pass(secrets.MinAge)
-		h.check(t, h.get(t, "/"), notYet, "fetch, open wrong")
-		pass(secrets.MinAge)
-		h.check(t, h.get(t, "/"), notYet, "fetch") // unchanged, so not opened again
-		h.hold("one")
-		pass(secrets.MinAge)
-		h.check(t, h.get(t, "/"), "one", "fetch, open one")
+	testLate(t, nil, func(t *testing.T, f *lateFixture) {
+		f.setSecret("")
+		f.check(t, f.get(t, "/"), unavailable, "fetch")
+		f.setSecret("panic")
+		f.check(t, f.get(t, "/"), unavailable, "fetch, open panic")
+		f.setSecret("wrong")
+		f.check(t, f.get(t, "/"), unavailable, "") // no earlier retry
+		wait(secrets.MinAge)
+		f.check(t, f.get(t, "/"), unavailable, "fetch, open wrong")
+		wait(secrets.MinAge)
+		f.check(t, f.get(t, "/"), unavailable, "fetch") // unchanged, so not opened again
+		f.setSecret("one")
+		wait(secrets.MinAge)
+		f.check(t, f.get(t, "/"), "one", "fetch, open one")
 	})
 }
 
 func TestLate_ReopensWhenSecretsChange(t *testing.T) {
-	inHouse(t, nil, func(t *testing.T, h *house) {
-		h.check(t, h.get(t, "/"), "one", "fetch, open one")
-		h.hold("two")
-		h.check(t, h.get(t, "/"), "one", "")
-		pass(secrets.MaxAge)
-		h.check(t, h.get(t, "/"), "two", "fetch, open two, close one (context canceled)")
-		pass(secrets.MaxAge)
-		h.check(t, h.get(t, "/"), "two", "fetch")
+	testLate(t, nil, func(t *testing.T, f *lateFixture) {
+		f.check(t, f.get(t, "/"), "one", "fetch, open one")
+		f.setSecret("two")
+		f.check(t, f.get(t, "/"), "one", "")
+		wait(secrets.MaxAge)
+		f.check(t, f.get(t, "/"), "two", "fetch, open two, close one (context canceled)")
+		wait(secrets.MaxAge)
+		f.check(t, f.get(t, "/"), "two", "fetch")
 	})
 }
 
 func TestLate_ClosesTheOldHandlerAfterItsRequests(t *testing.T) {
-	inHouse(t, nil, func(t *testing.T, h *house) {
+	testLate(t, nil, func(t *testing.T, f *lateFixture) {
 		answers := make(chan string)
 		for range 2 {
-			go func() { answers <- h.get(t, "/busy") }()
-			<-h.busy
+			go func() { answers <- f.get(t, "/busy") }()
+			<-f.busy
 		}
-		h.check(t, "", "", "fetch, open one")
-		h.hold("two")
-		pass(secrets.MaxAge)
-		h.check(t, h.get(t, "/"), "two", "fetch, open two")
-		h.finish <- struct{}{}
-		h.check(t, <-answers, "one <nil>", "")
-		h.finish <- struct{}{}
-		h.check(t, <-answers, "one <nil>", "close one (context canceled)")
+		f.check(t, "", "", "fetch, open one")
+		f.setSecret("two")
+		wait(secrets.MaxAge)
+		f.check(t, f.get(t, "/"), "two", "fetch, open two")
+		f.finish <- struct{}{}
+		f.check(t, <-answers, "one <nil>", "")
+		f.finish <- struct{}{}
+		f.check(t, <-answers, "one <nil>", "close one (context canceled)")
 	})
 }
 
 func TestLate_KeepsTheOldHandlerIfNewSettingsFail(t *testing.T) {
-	inHouse(t, nil, func(t *testing.T, h *house) {
-		h.check(t, h.get(t, "/"), "one", "fetch, open one")
-		for _, bad := range []struct{ value, happens string }{
+	testLate(t, nil, func(t *testing.T, f *lateFixture) {
+		f.check(t, f.get(t, "/"), "one", "fetch, open one")
+		for _, bad := range []struct{ value, actions string }{
 			{"", "fetch"}, {"wrong", "fetch, open wrong"}, {"panic", "fetch, open panic"},
 		} {
-			h.hold(bad.value)
-			pass(secrets.MaxAge)
-			h.check(t, h.get(t, "/"), "one", bad.happens)
-			h.check(t, h.get(t, "/"), "one", "")
+			f.setSecret(bad.value)
+			wait(secrets.MaxAge)
+			f.check(t, f.get(t, "/"), "one", bad.actions)
+			f.check(t, f.get(t, "/"), "one", "")
 		}
-		h.hold("two")
-		pass(secrets.MaxAge)
-		h.check(t, h.get(t, "/"), "two", "fetch, open two, close one (context canceled)")
+		f.setSecret("two")
+		wait(secrets.MaxAge)
+		f.check(t, f.get(t, "/"), "two", "fetch, open two, close one (context canceled)")
 	})
 }
 
 func TestLate_RereadsARefusedCredentialAtOnce(t *testing.T) {
-	inHouse(t, nil, func(t *testing.T, h *house) {
-		h.check(t, h.get(t, "/"), "one", "fetch, open one")
-		h.hold("two")
-		refused := h.env
-		h.check(t, refused.Renew(t.Context(), "REDIS_URL").Reveal(), "one", "") // it was just read
-		pass(secrets.MinAge)
-		h.check(t, refused.Renew(t.Context(), "REDIS_URL").Reveal(), "two", "fetch")
-		h.check(t, refused.Renew(t.Context(), "REDIS_URL").Reveal(), "two", "")
-		h.check(t, h.get(t, "/"), "two", "open two, close one (context canceled)")
+	testLate(t, nil, func(t *testing.T, f *lateFixture) {
+		f.check(t, f.get(t, "/"), "one", "fetch, open one")
+		f.setSecret("two")
+		refused := f.env
+		f.check(t, refused.Renew(t.Context(), "REDIS_URL").Reveal(), "one", "") // it was just read
+		wait(secrets.MinAge)
+		f.check(t, refused.Renew(t.Context(), "REDIS_URL").Reveal(), "two", "fetch")
+		f.check(t, refused.Renew(t.Context(), "REDIS_URL").Reveal(), "two", "")
+		f.check(t, f.get(t, "/"), "two", "open two, close one (context canceled)")
 	})
 }
 
 func TestLate_EnvironmentWins(t *testing.T) {
-	inHouse(t, map[string]string{"REDIS_URL": "environment"}, func(t *testing.T, h *house) {
-		h.check(t, h.get(t, "/"), "environment", "fetch, open environment")
-		pass(secrets.MinAge)
-		h.check(t, h.env.Renew(t.Context(), "REDIS_URL").Reveal(), "environment", "fetch")
+	testLate(t, map[string]string{"REDIS_URL": "environment"}, func(t *testing.T, f *lateFixture) {
+		f.check(t, f.get(t, "/"), "environment", "fetch, open environment")
+		wait(secrets.MinAge)
+		f.check(t, f.env.Renew(t.Context(), "REDIS_URL").Reveal(), "environment", "fetch")
 	})
 }
 
 func TestLate_EmptyVariableCountsAsUnset(t *testing.T) {
-	inHouse(t, map[string]string{"REDIS_URL": " "}, func(t *testing.T, h *house) {
-		h.check(t, h.get(t, "/"), "one", "fetch, open one")
+	testLate(t, map[string]string{"REDIS_URL": " "}, func(t *testing.T, f *lateFixture) {
+		f.check(t, f.get(t, "/"), "one", "fetch, open one")
 	})
 }
 
 func TestLate_ConcurrentFirstEventsOpenOnce(t *testing.T) {
-	inHouse(t, nil, func(t *testing.T, h *house) {
+	testLate(t, nil, func(t *testing.T, f *lateFixture) {
 		var all sync.WaitGroup
 		for range 100 {
 			all.Go(func() {
-				if got := h.get(t, "/"); got != "one" {
+				if got := f.get(t, "/"); got != "one" {
 					t.Errorf("got %q", got)
 				}
 			})
 		}
 		all.Wait()
-		h.check(t, "", "", "fetch, open one")
+		f.check(t, "", "", "fetch, open one")
 	})
 }
 

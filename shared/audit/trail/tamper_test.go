@@ -26,11 +26,11 @@ const (
 func TestVerify_ReportsTheFirstBreak(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db, 0)
-		w.happen(9)
-		w.kept()
-		w.whole(9)
-		w.sql(keepCopy)
+		f := newFixture(t, db, 0)
+		f.happen(9)
+		f.kept()
+		f.whole(9)
+		f.sql(keepCopy)
 		other, third := string(account.NewID()), string(account.NewID())
 		for _, test := range []struct {
 			name string
@@ -73,13 +73,13 @@ func TestVerify_ReportsTheFirstBreak(t *testing.T) {
 			{"the head unsealed", `UPDATE audit_chain SET mac = NULL`, 9, "not among DATA_SECRET"},
 			{"pruned manually", `DELETE FROM audit_events WHERE seq < 5; UPDATE audit_chain SET pruned_seq = 4, pruned_hash = (SELECT hash FROM events_copy WHERE seq = 4)`, 9, "the head of the chain is forged"},
 		} {
-			w.sql(test.sql)
-			r := w.verify(audit.Link{})
+			f.sql(test.sql)
+			r := f.verify(audit.Link{})
 			if r.OK || r.Broken == nil || r.Broken.Seq != test.seq || !strings.Contains(r.Broken.Reason, test.want) {
 				t.Errorf("%s: got %+v, want sequence number %d and %q", test.name, r.Broken, test.seq, test.want)
 			}
-			w.sql(putBack)
-			w.whole(9)
+			f.sql(putBack)
+			f.whole(9)
 		}
 	})
 }
@@ -89,10 +89,10 @@ func TestVerify_ReportsTheFirstBreak(t *testing.T) {
 func TestVerify_DetectsARebuiltChain(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db, 0)
-		w.happen(9)
-		w.kept()
-		w.sql(`UPDATE audit_events SET detail = 'user' WHERE seq = 5`)
+		f := newFixture(t, db, 0)
+		f.happen(9)
+		f.kept()
+		f.sql(`UPDATE audit_events SET detail = 'user' WHERE seq = 5`)
 		rows, err := db.ChainedEvents(t.Context(), 0, 100)
 		if err != nil {
 			t.Fatal(err)
@@ -105,9 +105,9 @@ func TestVerify_DetectsARebuiltChain(t *testing.T) {
 			if row.Hash != link.Hash {
 				mac = link.Seal(guess)
 			}
-			w.sql(`UPDATE audit_events SET hash = $2, mac = $3 WHERE seq = $1`, link.Seq, link.Hash[:], mac[:])
+			f.sql(`UPDATE audit_events SET hash = $2, mac = $3 WHERE seq = $1`, link.Seq, link.Hash[:], mac[:])
 		}
-		if r := w.verify(audit.Link{}); r.OK || r.Broken.Seq != 5 || !strings.Contains(r.Broken.Reason, "forged") {
+		if r := f.verify(audit.Link{}); r.OK || r.Broken.Seq != 5 || !strings.Contains(r.Broken.Reason, "forged") {
 			t.Errorf("got %+v", r.Broken)
 		}
 	})
@@ -125,36 +125,36 @@ func TestKeep_DetectsARestoredChain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			storetest.Each(t, func(t *testing.T, db *store.DB) {
-				w := newWorld(t, db, 0)
-				w.happen(5)
-				w.kept()
-				w.sql(keepCopy)
-				w.happen(3)
-				w.kept()
-				w.whole(8)
-				witness, err := trail.ParseLink(w.trail.Seen())
+				f := newFixture(t, db, 0)
+				f.happen(5)
+				f.kept()
+				f.sql(keepCopy)
+				f.happen(3)
+				f.kept()
+				f.whole(8)
+				witness, err := trail.ParseLink(f.trail.Seen())
 				if err != nil || witness.Seq != 8 {
 					t.Fatal(witness, err)
 				}
-				if r := w.verify(witness); !r.OK {
+				if r := f.verify(witness); !r.OK {
 					t.Fatalf("verify with the recorded head: got %+v", r.Broken)
 				}
-				w.sql(attack)
-				w.sql(dropCopy)
-				w.happen(1)
+				f.sql(attack)
+				f.sql(dropCopy)
+				f.happen(1)
 
 				var broken *trail.Broken
-				if _, _, err := w.trail.Keep(t.Context()); !errors.As(err, &broken) {
+				if _, _, err := f.trail.Keep(t.Context()); !errors.As(err, &broken) {
 					t.Errorf("Keep in the process that knows event 8: got %v", err)
 				}
-				w.trail = trail.New(db, ring(t, first), 0, at(noon)) // after a restart
-				w.kept()
-				w.happen(4)
-				w.kept()
-				if r := w.verify(audit.Link{}); !r.OK {
+				f.trail = trail.New(db, ring(t, first), 0, at(noon)) // after a restart
+				f.kept()
+				f.happen(4)
+				f.kept()
+				if r := f.verify(audit.Link{}); !r.OK {
 					t.Errorf("without a witness: got %+v", r.Broken)
 				}
-				if r := w.verify(witness); r.OK || r.Broken == nil {
+				if r := f.verify(witness); r.OK || r.Broken == nil {
 					t.Error("verify with the recorded head reports nothing")
 				}
 			})

@@ -18,13 +18,13 @@ import (
 // right key under the right header, so only the claims can cause the refusal.
 func TestForgery_Claims(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "HS256", nil, keyring.Generate())
-	w.accepted(t)
+	f := newFixture(t, "HS256", nil, keyring.Generate())
+	f.accepted(t)
 	other := account.NewID()
 	cases := map[string]string{}
 	set := func(name string, values ...string) {
 		for _, value := range values {
-			cases[name+" = "+value] = with(t, w.claims, name, value)
+			cases[name+" = "+value] = with(t, f.claims, name, value)
 		}
 	}
 	iat := now.Unix()
@@ -44,30 +44,30 @@ func TestForgery_Claims(t *testing.T) {
 	set("jti", `""`, `"1"`, "1", "null", `"`+strings.ToUpper(string(other))+`"`)
 	set("role", `"king"`, `"ADMIN"`, `"Admin"`, `"admin "`, `["admin"]`, `""`, "null", "true", `{"admin":true}`)
 	for _, name := range []string{"iss", "aud", "sub", "sid", "role", "iat", "exp", "jti"} {
-		cases["without "+name] = with(t, w.claims, name, "")
-		cases[name+" in upper case"] = strings.Replace(w.claims, `"`+name+`"`, `"`+strings.ToUpper(name)+`"`, 1)
-		cases[name+" also in upper case"] = with(t, w.claims, strings.ToUpper(name), `"admin"`)
+		cases["without "+name] = with(t, f.claims, name, "")
+		cases[name+" in upper case"] = strings.Replace(f.claims, `"`+name+`"`, `"`+strings.ToUpper(name)+`"`, 1)
+		cases[name+" also in upper case"] = with(t, f.claims, strings.ToUpper(name), `"admin"`)
 	}
 	maps.Copy(cases, map[string]string{
-		"an unknown member": with(t, w.claims, "scope", `"admin"`), "an unused claim of RFC 7519": with(t, w.claims, "nbf", "0"),
-		"sub twice, the last is another's":  strings.Replace(w.claims, "}", `,"sub":"`+string(other)+`"}`, 1),
-		"sub twice, the first is another's": strings.Replace(w.claims, "{", `{"sub":"`+string(other)+`",`, 1),
-		"role twice":                        strings.Replace(w.claims, "}", `,"role":"admin"}`, 1), "exp twice": strings.Replace(w.claims, "}", `,"exp":9999999999}`, 1),
-		"role twice, escaped": strings.Replace(w.claims, "}", `,"rol\u0065":"admin"}`, 1), "the long s of Unicode": strings.Replace(w.claims, `"sub"`, `"ſub"`, 1),
-		"deep nesting":   with(t, w.claims, "x", strings.Repeat("[", 900)+strings.Repeat("]", 900)),
+		"an unknown member": with(t, f.claims, "scope", `"admin"`), "an unused claim of RFC 7519": with(t, f.claims, "nbf", "0"),
+		"sub twice, the last is another's":  strings.Replace(f.claims, "}", `,"sub":"`+string(other)+`"}`, 1),
+		"sub twice, the first is another's": strings.Replace(f.claims, "{", `{"sub":"`+string(other)+`",`, 1),
+		"role twice":                        strings.Replace(f.claims, "}", `,"role":"admin"}`, 1), "exp twice": strings.Replace(f.claims, "}", `,"exp":9999999999}`, 1),
+		"role twice, escaped": strings.Replace(f.claims, "}", `,"rol\u0065":"admin"}`, 1), "the long s of Unicode": strings.Replace(f.claims, `"sub"`, `"ſub"`, 1),
+		"deep nesting":   with(t, f.claims, "x", strings.Repeat("[", 900)+strings.Repeat("]", 900)),
 		"deeper nesting": strings.Repeat(`{"a":`, 400) + "1" + strings.Repeat("}", 400),
-		"a list":         "[" + w.claims + "]", "null": "null", "nothing": "", "a string": `"x"`, "a number": "1", "an empty object": "{}",
-		"two objects": w.claims + w.claims, "a missing brace": w.claims[:len(w.claims)-1], "a line break at the end": w.claims + "\n",
-		"a space": strings.Replace(w.claims, ",", ", ", 1), "a comment": strings.Replace(w.claims, "{", "{/**/", 1), "a trailing comma": strings.Replace(w.claims, "}", ",}", 1),
-		"a BOM": "\ufeff" + w.claims, "not UTF-8": strings.Replace(w.claims, "issuer", "issue\xff", 1), "an escaped letter": strings.Replace(w.claims, "issuer", `\u0069ssuer`, 1),
+		"a list":         "[" + f.claims + "]", "null": "null", "nothing": "", "a string": `"x"`, "a number": "1", "an empty object": "{}",
+		"two objects": f.claims + f.claims, "a missing brace": f.claims[:len(f.claims)-1], "a line break at the end": f.claims + "\n",
+		"a space": strings.Replace(f.claims, ",", ", ", 1), "a comment": strings.Replace(f.claims, "{", "{/**/", 1), "a trailing comma": strings.Replace(f.claims, "}", ",}", 1),
+		"a BOM": "\ufeff" + f.claims, "not UTF-8": strings.Replace(f.claims, "issuer", "issue\xff", 1), "an escaped letter": strings.Replace(f.claims, "issuer", `\u0069ssuer`, 1),
 	})
 	taken := 0
 	for name, claims := range cases {
-		raw := w.sign(t, w.header, claims)
-		if w.naive(raw) {
+		raw := f.sign(t, f.header, claims)
+		if f.naive(raw) {
 			taken++
 		}
-		w.refused(t, name, raw)
+		f.refused(t, name, raw)
 	}
 	if taken < len(cases)/2 {
 		t.Errorf("the naive verifier accepts only %d of %d", taken, len(cases))
@@ -77,7 +77,7 @@ func TestForgery_Claims(t *testing.T) {
 
 func TestVerify_Time(t *testing.T) {
 	t.Parallel()
-	keys := newWorld(t, "HS256", nil, keyring.Generate()).keys
+	keys := newFixture(t, "HS256", nil, keyring.Generate()).keys
 	raw, err := keys.Sign(signin.Login{UserID: account.NewID(), ID: signin.NewID()}, account.User, now)
 	if err != nil {
 		t.Fatal(err)

@@ -21,23 +21,23 @@ import (
 //
 // The fuzzer gets the key, so that it can pass the signature check.
 func FuzzVerify(f *testing.F) {
-	w := newWorld(f, "HS256", nil, "0123456789abcdefghijklmnopqrstuv")
+	fix := newFixture(f, "HS256", nil, "0123456789abcdefghijklmnopqrstuv")
 	for _, signed := range []bool{true, false} {
-		f.Add(w.header, w.claims, w.good, signed)
-		f.Add(w.header, strings.Replace(w.claims, "}", `,"role":"admin"}`, 1), "..", signed)
-		f.Add(strings.Replace(w.header, "HS256", "none", 1), strings.Replace(w.claims, `"role":"user"`, `"role":"admin"`, 1), w.good+"\n", signed)
-		f.Add(w.header, strings.Replace(w.claims, `"exp":`, `"exp":9`, 1), w.good+".", signed)
-		f.Add(w.header, regexp.MustCompile(`"exp":\d+`).ReplaceAllString(w.claims, fmt.Sprintf(`"exp":%d`, now.Unix()+60)), "", signed)
+		f.Add(fix.header, fix.claims, fix.good, signed)
+		f.Add(fix.header, strings.Replace(fix.claims, "}", `,"role":"admin"}`, 1), "..", signed)
+		f.Add(strings.Replace(fix.header, "HS256", "none", 1), strings.Replace(fix.claims, `"role":"user"`, `"role":"admin"`, 1), fix.good+"\n", signed)
+		f.Add(fix.header, strings.Replace(fix.claims, `"exp":`, `"exp":9`, 1), fix.good+".", signed)
+		f.Add(fix.header, regexp.MustCompile(`"exp":\d+`).ReplaceAllString(fix.claims, fmt.Sprintf(`"exp":%d`, now.Unix()+60)), "", signed)
 	}
 	f.Fuzz(func(t *testing.T, header, claims, raw string, signed bool) {
 		if signed {
-			raw = w.sign(t, header, claims)
+			raw = fix.sign(t, header, claims)
 		}
-		c, err := w.keys.Verify(raw, now)
+		c, err := fix.keys.Verify(raw, now)
 		if err != nil && fault.Of(err).Kind != fault.InvalidToken {
 			t.Fatalf("%q is rejected: %v", raw, err)
 		}
-		if want := reference(w.header, w.secret, raw, now); !errors.Is(err, want) || (err == nil) != (want == nil) {
+		if want := reference(fix.header, fix.secret, raw, now); !errors.Is(err, want) || (err == nil) != (want == nil) {
 			t.Fatalf("%q: Verify returns %v, the reference %v", raw, err, want)
 		}
 		if err != nil {
@@ -45,7 +45,7 @@ func FuzzVerify(f *testing.F) {
 		}
 		again := fmt.Sprintf(`{"iss":"issuer","aud":"audience","sub":%q,"sid":%q,"role":%q,"iat":%d,"exp":%d,"jti":%q}`,
 			c.Subject, c.Login, c.Role, c.IssuedAt.Unix(), c.ExpiresAt.Unix(), c.ID)
-		if made := w.sign(t, w.header, again); made != raw {
+		if made := fix.sign(t, fix.header, again); made != raw {
 			t.Fatalf("Verify accepts %q, but Sign makes %q from its claims", raw, made)
 		}
 	})

@@ -11,28 +11,28 @@ import (
 
 func TestJWKS(t *testing.T) {
 	t.Parallel()
-	if got := string(newWorld(t, "HS256", nil, keyring.Generate()).keys.JWKS()); got != `{"keys":[]}` {
+	if got := string(newFixture(t, "HS256", nil, keyring.Generate()).keys.JWKS()); got != `{"keys":[]}` {
 		t.Errorf("got JWKS %s of a symmetric key, want no keys", got)
 	}
 	private := signers(t)
 	for algorithm, members := range map[string]string{
 		"EdDSA": "alg crv kid kty use x", "ES256": "alg crv kid kty use x y", "RS256": "alg e kid kty n use",
 	} {
-		w := newWorld(t, algorithm, private[algorithm])
+		f := newFixture(t, algorithm, private[algorithm])
 		var set struct{ Keys []map[string]string }
-		if err := json.Unmarshal(w.keys.JWKS(), &set); err != nil || len(set.Keys) != 1 {
-			t.Fatalf("%s: %s, %v", algorithm, w.keys.JWKS(), err)
+		if err := json.Unmarshal(f.keys.JWKS(), &set); err != nil || len(set.Keys) != 1 {
+			t.Fatalf("%s: %s, %v", algorithm, f.keys.JWKS(), err)
 		}
 		for name := range strings.FieldsSeq(members) {
 			if set.Keys[0][name] == "" {
-				t.Errorf("%s: member %s missing in %s", algorithm, name, w.keys.JWKS())
+				t.Errorf("%s: member %s missing in %s", algorithm, name, f.keys.JWKS())
 			}
 		}
 		if len(set.Keys[0]) != len(strings.Fields(members)) {
-			t.Errorf("%s publishes %s, want only %s", algorithm, w.keys.JWKS(), members)
+			t.Errorf("%s publishes %s, want only %s", algorithm, f.keys.JWKS(), members)
 		}
-		if !strings.Contains(w.header, `"kid":"`+set.Keys[0]["kid"]+`"`) {
-			t.Errorf("%s: got header %s, JWKS %s", algorithm, w.header, w.keys.JWKS())
+		if !strings.Contains(f.header, `"kid":"`+set.Keys[0]["kid"]+`"`) {
+			t.Errorf("%s: got header %s, JWKS %s", algorithm, f.header, f.keys.JWKS())
 		}
 	}
 }

@@ -26,20 +26,20 @@ import (
 // them all.
 func TestRFC8725(t *testing.T) {
 	t.Parallel()
-	all := worlds(t)
-	each := func(t *testing.T, try func(t *testing.T, w *world)) {
+	all := fixtures(t)
+	each := func(t *testing.T, try func(t *testing.T, f *fixture)) {
 		t.Helper()
-		for _, w := range all {
-			w.accepted(t)
-			try(t, w)
+		for _, f := range all {
+			f.accepted(t)
+			try(t, f)
 		}
 	}
 	t.Run("3.1 perform algorithm verification", func(t *testing.T) {
 		t.Parallel()
-		each(t, func(t *testing.T, w *world) {
+		each(t, func(t *testing.T, f *fixture) {
 			for _, alg := range []string{"none", "HS256", "HS384", "ES256", "RS256", "EdDSA"} {
-				if alg != w.algorithm {
-					w.refused(t, alg, w.sign(t, with(t, w.header, "alg", fmt.Sprintf("%q", alg)), w.claims))
+				if alg != f.algorithm {
+					f.refused(t, alg, f.sign(t, with(t, f.header, "alg", fmt.Sprintf("%q", alg)), f.claims))
 				}
 			}
 		})
@@ -57,20 +57,20 @@ func TestRFC8725(t *testing.T) {
 	})
 	t.Run("3.3 validate all cryptographic operations", func(t *testing.T) {
 		t.Parallel()
-		each(t, func(t *testing.T, w *world) {
-			w.refused(t, "changed claims under the old signature",
-				strings.Split(w.good, ".")[0]+"."+b64.EncodeToString([]byte(with(t, w.claims, "role", `"admin"`)))+"."+strings.Split(w.good, ".")[2])
-			w.refused(t, "a valid token nested in an invalid one", w.sign(t, with(t, w.header, "cty", `"JWT"`), w.good))
+		each(t, func(t *testing.T, f *fixture) {
+			f.refused(t, "changed claims under the old signature",
+				strings.Split(f.good, ".")[0]+"."+b64.EncodeToString([]byte(with(t, f.claims, "role", `"admin"`)))+"."+strings.Split(f.good, ".")[2])
+			f.refused(t, "a valid token nested in an invalid one", f.sign(t, with(t, f.header, "cty", `"JWT"`), f.good))
 		})
 	})
 	t.Run("3.4 validate cryptographic inputs", func(t *testing.T) {
 		t.Parallel()
-		w := all["ES256"]
-		pkix, err := x509.MarshalPKIXPublicKey(w.private.Public())
+		f := all["ES256"]
+		pkix, err := x509.MarshalPKIXPublicKey(f.private.Public())
 		if err != nil {
 			t.Fatal(err)
 		}
-		pkcs8, err := x509.MarshalPKCS8PrivateKey(w.private)
+		pkcs8, err := x509.MarshalPKCS8PrivateKey(f.private)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +86,7 @@ func TestRFC8725(t *testing.T) {
 				t.Errorf("a point %s is accepted as a key", name)
 			}
 		}
-		w.refused(t, "r and s of zero", w.good[:strings.LastIndexByte(w.good, '.')+1]+b64.EncodeToString(make([]byte, 64)))
+		f.refused(t, "r and s of zero", f.good[:strings.LastIndexByte(f.good, '.')+1]+b64.EncodeToString(make([]byte, 64)))
 	})
 	t.Run("3.5 ensure keys have sufficient entropy", func(t *testing.T) {
 		t.Parallel()
@@ -115,56 +115,56 @@ func TestRFC8725(t *testing.T) {
 	})
 	t.Run("3.6 avoid compression of encryption inputs", func(t *testing.T) {
 		t.Parallel()
-		each(t, func(t *testing.T, w *world) {
-			w.refused(t, "compressed", w.sign(t, with(t, w.header, "zip", `"DEF"`), w.claims))
-			w.refused(t, "encrypted", w.good+".AAAA.AAAA")
+		each(t, func(t *testing.T, f *fixture) {
+			f.refused(t, "compressed", f.sign(t, with(t, f.header, "zip", `"DEF"`), f.claims))
+			f.refused(t, "encrypted", f.good+".AAAA.AAAA")
 		})
 	})
 	t.Run("3.7 use UTF-8", func(t *testing.T) {
 		t.Parallel()
-		each(t, func(t *testing.T, w *world) {
-			w.refused(t, "Latin-1", w.sign(t, w.header, strings.Replace(w.claims, "issuer", "issu\xe9r", 1)))
-			w.refused(t, "a byte order mark", w.sign(t, w.header, "\ufeff"+w.claims))
-			w.refused(t, "UTF-16", w.sign(t, w.header, strings.Join(strings.Split(w.claims, ""), "\x00")))
-			w.refused(t, "a lone surrogate", w.sign(t, w.header, strings.Replace(w.claims, "issuer", `\ud800`, 1)))
+		each(t, func(t *testing.T, f *fixture) {
+			f.refused(t, "Latin-1", f.sign(t, f.header, strings.Replace(f.claims, "issuer", "issu\xe9r", 1)))
+			f.refused(t, "a byte order mark", f.sign(t, f.header, "\ufeff"+f.claims))
+			f.refused(t, "UTF-16", f.sign(t, f.header, strings.Join(strings.Split(f.claims, ""), "\x00")))
+			f.refused(t, "a lone surrogate", f.sign(t, f.header, strings.Replace(f.claims, "issuer", `\ud800`, 1)))
 		})
 	})
 	t.Run("3.8 validate issuer and subject", func(t *testing.T) {
 		t.Parallel()
-		each(t, func(t *testing.T, w *world) {
+		each(t, func(t *testing.T, f *fixture) {
 			for _, value := range []string{"", `"other"`, `["issuer"]`, "null"} {
-				w.refused(t, "iss "+value, w.sign(t, w.header, with(t, w.claims, "iss", value)))
+				f.refused(t, "iss "+value, f.sign(t, f.header, with(t, f.claims, "iss", value)))
 			}
 			for _, value := range []string{"", `"root"`, `1`, "null"} {
-				w.refused(t, "sub "+value, w.sign(t, w.header, with(t, w.claims, "sub", value)))
+				f.refused(t, "sub "+value, f.sign(t, f.header, with(t, f.claims, "sub", value)))
 			}
 		})
 	})
 	t.Run("3.9 use and validate audience", func(t *testing.T) {
 		t.Parallel()
-		each(t, func(t *testing.T, w *world) {
+		each(t, func(t *testing.T, f *fixture) {
 			for _, value := range []string{"", `"other"`, `["other","audience"]`, `["audience"]`, "null"} {
-				w.refused(t, "aud "+value, w.sign(t, w.header, with(t, w.claims, "aud", value)))
+				f.refused(t, "aud "+value, f.sign(t, f.header, with(t, f.claims, "aud", value)))
 			}
 		})
 	})
 	t.Run("3.10 do not trust received claims", func(t *testing.T) {
 		t.Parallel()
-		each(t, func(t *testing.T, w *world) {
-			w.refused(t, "kid", w.sign(t, with(t, w.header, "kid", `"' OR 1=1 --"`), w.claims))
-			w.refused(t, "jku", w.sign(t, with(t, w.header, "jku", `"http://169.254.169.254/"`), w.claims))
-			w.refused(t, "x5u", w.sign(t, with(t, w.header, "x5u", `"http://169.254.169.254/"`), w.claims))
-			w.refused(t, "jwk", w.sign(t, with(t, w.header, "jwk", embedded(t, w)), w.claims))
+		each(t, func(t *testing.T, f *fixture) {
+			f.refused(t, "kid", f.sign(t, with(t, f.header, "kid", `"' OR 1=1 --"`), f.claims))
+			f.refused(t, "jku", f.sign(t, with(t, f.header, "jku", `"http://169.254.169.254/"`), f.claims))
+			f.refused(t, "x5u", f.sign(t, with(t, f.header, "x5u", `"http://169.254.169.254/"`), f.claims))
+			f.refused(t, "jwk", f.sign(t, with(t, f.header, "jwk", embedded(t, f)), f.claims))
 		})
 	})
 	t.Run("3.11 use explicit typing", func(t *testing.T) {
 		t.Parallel()
-		each(t, func(t *testing.T, w *world) {
-			if !strings.Contains(w.header, `"typ":"at+jwt"`) {
-				t.Errorf("got header %s", w.header)
+		each(t, func(t *testing.T, f *fixture) {
+			if !strings.Contains(f.header, `"typ":"at+jwt"`) {
+				t.Errorf("got header %s", f.header)
 			}
 			for _, value := range []string{"", `"JWT"`, `"id+jwt"`, `"secevent+jwt"`, `"application/at+jwt"`} {
-				w.refused(t, "typ "+value, w.sign(t, with(t, w.header, "typ", value), w.claims))
+				f.refused(t, "typ "+value, f.sign(t, with(t, f.header, "typ", value), f.claims))
 			}
 		})
 	})
@@ -175,10 +175,10 @@ func TestRFC8725(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := newWorld(t, "HS256", nil, current)
+		f := newFixture(t, "HS256", nil, current)
 		refresh := signin.NewCodec(r.Derive(signin.Purpose))
-		w.refused(t, "a refresh token as an access token", refresh.Encode(signin.NewID(), 1).Reveal())
-		if _, _, err := refresh.Decode(w.good); err == nil {
+		f.refused(t, "a refresh token as an access token", refresh.Encode(signin.NewID(), 1).Reveal())
+		if _, _, err := refresh.Decode(f.good); err == nil {
 			t.Error("an access token passes as a refresh token")
 		}
 		another, err := token.NewKeys(token.Options{Algorithm: "HS256", Secrets: []secret.String{current}, Issuer: "issuer", Audience: "another", Lifetime: token.DefaultLifetime})
@@ -189,6 +189,6 @@ func TestRFC8725(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.refused(t, "a token of the same keys for another audience", raw)
+		f.refused(t, "a token of the same keys for another audience", raw)
 	})
 }

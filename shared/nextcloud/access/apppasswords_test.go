@@ -25,33 +25,33 @@ import (
 )
 
 // issue issues an app password named name with a proof of the current password.
-func (w *world) issue(a account.Account, name string) (access.Issued, error) {
-	w.t.Helper()
-	return w.storage.AppPasswords().Issue(w.t.Context(), w.proof(a, "hash"), name, adasPassword, w.event(audit.AppIssued, a))
+func (f *fixture) issue(a account.Account, name string) (access.Issued, error) {
+	f.t.Helper()
+	return f.storage.AppPasswords().Issue(f.t.Context(), f.proof(a, "hash"), name, adasPassword, f.event(audit.AppIssued, a))
 }
 
 // issued returns the names of the app passwords that the gateway lists, and of those that
 // Nextcloud has for users' clients.
-func (w *world) issued(a account.Account) (listed, inNextcloud []string) {
-	w.t.Helper()
-	list, err := w.storage.AppPasswords().List(w.t.Context(), a.ID)
+func (f *fixture) issued(a account.Account) (listed, inNextcloud []string) {
+	f.t.Helper()
+	list, err := f.storage.AppPasswords().List(f.t.Context(), a.ID)
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	for _, p := range list {
 		listed = append(listed, p.Name)
 	}
-	u, _ := w.cloud.User(w.recorded(a).NextcloudID)
+	u, _ := f.cloud.User(f.recorded(a).NextcloudID)
 	return listed, slices.DeleteFunc(u.AppPasswords, func(name string) bool { return !strings.HasPrefix(name, "phone") })
 }
 
 // hold records n app passwords of the user that Nextcloud does not know.
-func (w *world) hold(a account.Account, n int) {
-	w.t.Helper()
-	storetest.AtConsole(w.t, w.db, func(tx *store.Tx, by store.Actor) error {
+func (f *fixture) hold(a account.Account, n int) {
+	f.t.Helper()
+	storetest.AtConsole(f.t, f.db, func(tx *store.Tx, by store.Actor) error {
 		for range n {
-			p := desired.AppPassword{ID: desired.NewAppPasswordID(), UserID: a.ID, Name: "old", Sealed: []byte("x"), CreatedAt: w.now}
-			if err := tx.AddAppPassword(w.t.Context(), by, p); err != nil {
+			p := desired.AppPassword{ID: desired.NewAppPasswordID(), UserID: a.ID, Name: "old", Sealed: []byte("x"), CreatedAt: f.now}
+			if err := tx.AddAppPassword(f.t.Context(), by, p); err != nil {
 				return err
 			}
 		}
@@ -64,25 +64,25 @@ func code(err error) string { return fault.Of(err).Code }
 func TestAppPasswords_IssueAndRevoke(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db)
-		a := w.provision("ada@example.org")
-		got, err := w.issue(a, "phone")
+		f := newFixture(t, db)
+		a := f.provision("ada@example.org")
+		got, err := f.issue(a, "phone")
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got.Login != "ada@example.org" || got.WebDAVURL != "https://cloud.example.org/remote.php/dav/files/ada@example.org/" || got.UserID != a.ID {
 			t.Errorf("issued %+v", got)
 		}
-		if !w.cloud.Opens(got.Login, got.Password) || !w.audited(audit.AppIssued, a) {
+		if !f.cloud.Opens(got.Login, got.Password) || !f.audited(audit.AppIssued, a) {
 			t.Error("it does not open the account, or is not audited")
 		}
-		if opened, err := w.recorder.Box.Open(got.Sealed, string(a.ID)); err != nil || opened != got.Password {
+		if opened, err := f.recorder.Box.Open(got.Sealed, string(a.ID)); err != nil || opened != got.Password {
 			t.Errorf("the sealed app password is another one: %v", err)
 		}
-		if err := w.storage.AppPasswords().Revoke(t.Context(), got.ID, w.event(audit.AppRevoked, a)); err != nil {
+		if err := f.storage.AppPasswords().Revoke(t.Context(), got.ID, f.event(audit.AppRevoked, a)); err != nil {
 			t.Fatal(err)
 		}
-		if listed, inNextcloud := w.issued(a); len(listed)+len(inNextcloud) > 0 || w.cloud.Opens(got.Login, got.Password) || !w.audited(audit.AppRevoked, a) {
+		if listed, inNextcloud := f.issued(a); len(listed)+len(inNextcloud) > 0 || f.cloud.Opens(got.Login, got.Password) || !f.audited(audit.AppRevoked, a) {
 			t.Errorf("after the revocation: %q listed, %q in Nextcloud", listed, inNextcloud)
 		}
 	})
@@ -96,8 +96,8 @@ func TestAppPasswords_IssueFails(t *testing.T) {
 	forbidden := nextcloudtest.Answer(http.StatusForbidden, "application/json",
 		`{"ocs":{"meta":{"status":"failure","statuscode":403,"message":""},"data":[]}}`, 0)
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db)
-		a := w.provision("ada@example.org")
+		f := newFixture(t, db)
+		a := f.provision("ada@example.org")
 		for _, tt := range []struct {
 			name  string
 			own   secret.String
@@ -113,15 +113,15 @@ func TestAppPasswords_IssueFails(t *testing.T) {
 			{name: "no Nextcloud", own: adasPassword, fault: answer(http.StatusOK, 0), want: nextcloud.ErrUnavailable, retry: 5 * time.Second},
 			{name: "a rate limit", own: adasPassword, fault: answer(http.StatusTooManyRequests, 90*time.Second), want: nextcloud.ErrUnavailable, retry: 90 * time.Second},
 		} {
-			w.cloud.Fail(nil)
+			f.cloud.Fail(nil)
 			if tt.fault != nil {
-				w.cloud.Fail(func(*http.Request) nextcloudtest.Fault { return tt.fault })
+				f.cloud.Fail(func(*http.Request) nextcloudtest.Fault { return tt.fault })
 			}
-			_, err := w.storage.AppPasswords().Issue(t.Context(), w.proof(a, "hash"), "phone", tt.own, w.event(audit.AppIssued, a))
+			_, err := f.storage.AppPasswords().Issue(t.Context(), f.proof(a, "hash"), "phone", tt.own, f.event(audit.AppIssued, a))
 			if tt.want != nil && !errors.Is(err, tt.want) || tt.code != "" && code(err) != tt.code || fault.Of(err).RetryAfter != tt.retry {
 				t.Errorf("%s: %v, retry after %v", tt.name, err, fault.Of(err).RetryAfter)
 			}
-			if listed, inNextcloud := w.issued(a); len(listed)+len(inNextcloud) > 0 || w.audited(audit.AppIssued, a) {
+			if listed, inNextcloud := f.issued(a); len(listed)+len(inNextcloud) > 0 || f.audited(audit.AppIssued, a) {
 				t.Errorf("%s: %q listed, %q in Nextcloud", tt.name, listed, inNextcloud)
 			}
 		}
@@ -131,12 +131,12 @@ func TestAppPasswords_IssueFails(t *testing.T) {
 func TestAppPasswords_WaitForAPendingPassword(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db)
-		a := w.provision("ada@example.org")
-		w.update(func(tx *store.Tx) error {
-			return w.recorder.PasswordChanged(t.Context(), tx, a, "an entirely new passphrase", w.now)
+		f := newFixture(t, db)
+		a := f.provision("ada@example.org")
+		f.update(func(tx *store.Tx) error {
+			return f.recorder.PasswordChanged(t.Context(), tx, a, "an entirely new passphrase", f.now)
 		})
-		_, err := w.issue(a, "phone")
+		_, err := f.issue(a, "phone")
 		if code(err) != "nextcloud_password_differs" || fault.Of(err).RetryAfter != 5*time.Second {
 			t.Errorf("got %v, retry after %v", err, fault.Of(err).RetryAfter)
 		}
@@ -147,15 +147,15 @@ func TestAppPasswords_WaitForAPendingPassword(t *testing.T) {
 func TestAppPasswords_UseTheInitialPassword(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db)
-		w.settings.PasswordSync = false
-		w.recorder = desired.NewRecorder(w.settings.Policy, w.ring)
-		a := w.provision("ada@example.org")
-		if w.cloud.Opens("ada@example.org", adasPassword) {
+		f := newFixture(t, db)
+		f.settings.PasswordSync = false
+		f.recorder = desired.NewRecorder(f.settings.Policy, f.ring)
+		a := f.provision("ada@example.org")
+		if f.cloud.Opens("ada@example.org", adasPassword) {
 			t.Fatal("the password was passed on")
 		}
-		got, err := w.issue(a, "phone")
-		if err != nil || !w.cloud.Opens(got.Login, got.Password) {
+		got, err := f.issue(a, "phone")
+		if err != nil || !f.cloud.Opens(got.Login, got.Password) {
 			t.Errorf("it does not open the account: %v", err)
 		}
 	})
@@ -166,18 +166,18 @@ func TestAppPasswords_UseTheInitialPassword(t *testing.T) {
 func TestAppPasswords_NobodyKeepsOneThatIsNotRecorded(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db)
-		a := w.provision("ada@example.org")
+		f := newFixture(t, db)
+		a := f.provision("ada@example.org")
 		for name, by := range map[string]signin.Proof{
-			"a changed password": w.proof(a, "another hash"),
+			"a changed password": f.proof(a, "another hash"),
 			"an ended login":     signin.NewProof(a.ID, signin.ID(uid.New())).WithPassword("hash"),
 			"no proof":           {},
 		} {
-			got, err := w.storage.AppPasswords().Issue(t.Context(), by, "phone", adasPassword, w.event(audit.AppIssued, a))
+			got, err := f.storage.AppPasswords().Issue(t.Context(), by, "phone", adasPassword, f.event(audit.AppIssued, a))
 			if err == nil || got.Password != "" {
 				t.Errorf("%s: issued, %v", name, err)
 			}
-			if listed, inNextcloud := w.issued(a); len(listed)+len(inNextcloud) > 0 {
+			if listed, inNextcloud := f.issued(a); len(listed)+len(inNextcloud) > 0 {
 				t.Errorf("%s: %q listed, %q in Nextcloud", name, listed, inNextcloud)
 			}
 		}
@@ -187,12 +187,12 @@ func TestAppPasswords_NobodyKeepsOneThatIsNotRecorded(t *testing.T) {
 func TestAppPasswords_Limit(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db)
-		a := w.provision("ada@example.org")
-		w.hold(a, desired.MaxAppPasswords)
-		before := len(w.cloud.Calls())
-		if _, err := w.issue(a, "phone"); !errors.Is(err, desired.ErrTooManyAppPasswords) || len(w.cloud.Calls()) != before {
-			t.Errorf("got %v after %d calls of Nextcloud", err, len(w.cloud.Calls())-before)
+		f := newFixture(t, db)
+		a := f.provision("ada@example.org")
+		f.hold(a, desired.MaxAppPasswords)
+		before := len(f.cloud.Calls())
+		if _, err := f.issue(a, "phone"); !errors.Is(err, desired.ErrTooManyAppPasswords) || len(f.cloud.Calls()) != before {
+			t.Errorf("got %v after %d calls of Nextcloud", err, len(f.cloud.Calls())-before)
 		}
 	})
 }
@@ -201,14 +201,14 @@ func TestAppPasswords_Limit(t *testing.T) {
 func TestAppPasswords_LimitHoldsInARace(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db)
-		a := w.provision("ada@example.org")
-		w.hold(a, desired.MaxAppPasswords-1)
+		f := newFixture(t, db)
+		a := f.provision("ada@example.org")
+		f.hold(a, desired.MaxAppPasswords-1)
 		const racers = 4
 		arrived := make(chan struct{}, racers)
 		proceed := make(chan struct{})
 		issuing := nextcloudtest.On(http.MethodGet, "/core/getapppassword")
-		w.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
+		f.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
 			if issuing(r) {
 				arrived <- struct{}{}
 				<-proceed
@@ -218,11 +218,11 @@ func TestAppPasswords_LimitHoldsInARace(t *testing.T) {
 		var (
 			wg   sync.WaitGroup
 			errs [racers]error
-			by   = w.proof(a, "hash")
+			by   = f.proof(a, "hash")
 		)
 		for i := range errs {
 			wg.Go(func() {
-				_, errs[i] = w.storage.AppPasswords().Issue(t.Context(), by, fmt.Sprint("phone ", i), adasPassword, w.event(audit.AppIssued, a))
+				_, errs[i] = f.storage.AppPasswords().Issue(t.Context(), by, fmt.Sprint("phone ", i), adasPassword, f.event(audit.AppIssued, a))
 			})
 		}
 		for range racers {
@@ -239,7 +239,7 @@ func TestAppPasswords_LimitHoldsInARace(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		}
-		if listed, inNextcloud := w.issued(a); issued != 1 || len(listed) != desired.MaxAppPasswords || len(inNextcloud) != 1 {
+		if listed, inNextcloud := f.issued(a); issued != 1 || len(listed) != desired.MaxAppPasswords || len(inNextcloud) != 1 {
 			t.Errorf("%d issued, %d listed, %q in Nextcloud", issued, len(listed), inNextcloud)
 		}
 	})
@@ -248,14 +248,14 @@ func TestAppPasswords_LimitHoldsInARace(t *testing.T) {
 func TestAppPasswords_RevokeFails(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db)
-		a, other := w.provision("ada@example.org"), w.provision("grace@example.org")
-		got, err := w.issue(a, "phone")
+		f := newFixture(t, db)
+		a, other := f.provision("ada@example.org"), f.provision("grace@example.org")
+		got, err := f.issue(a, "phone")
 		if err != nil {
 			t.Fatal(err)
 		}
-		apps := w.storage.AppPasswords()
-		for name, e := range map[string]audit.Event{"another user": w.event(audit.AppRevoked, other), "an unknown id": w.event(audit.AppRevoked, a)} {
+		apps := f.storage.AppPasswords()
+		for name, e := range map[string]audit.Event{"another user": f.event(audit.AppRevoked, other), "an unknown id": f.event(audit.AppRevoked, a)} {
 			id := got.ID
 			if name == "an unknown id" {
 				id = desired.NewAppPasswordID()
@@ -264,22 +264,22 @@ func TestAppPasswords_RevokeFails(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		w.cloud.SetMaintenance(true)
-		err = apps.Revoke(t.Context(), got.ID, w.event(audit.AppRevoked, a))
-		w.cloud.SetMaintenance(false)
-		if !errors.Is(err, nextcloud.ErrUnavailable) || !w.cloud.Opens(got.Login, got.Password) || w.audited(audit.AppRevoked, a) {
+		f.cloud.SetMaintenance(true)
+		err = apps.Revoke(t.Context(), got.ID, f.event(audit.AppRevoked, a))
+		f.cloud.SetMaintenance(false)
+		if !errors.Is(err, nextcloud.ErrUnavailable) || !f.cloud.Opens(got.Login, got.Password) || f.audited(audit.AppRevoked, a) {
 			t.Errorf("in maintenance: %v", err)
 		}
-		if listed, _ := w.issued(a); len(listed) != 1 {
+		if listed, _ := f.issued(a); len(listed) != 1 {
 			t.Errorf("after the failure, %q is listed", listed)
 		}
 
 		// A rejected one is removed, and kept for the reconciler in case it becomes valid again.
-		w.cloud.RevokeAll(got.Login)
-		if err := apps.Revoke(t.Context(), got.ID, w.event(audit.AppRevoked, a)); err != nil {
+		f.cloud.RevokeAll(got.Login)
+		if err := apps.Revoke(t.Context(), got.ID, f.event(audit.AppRevoked, a)); err != nil {
 			t.Errorf("rejected by Nextcloud: %v", err)
 		}
-		listed, _ := w.issued(a)
+		listed, _ := f.issued(a)
 		if kept, err := db.Revocations(t.Context(), a.ID); err != nil || len(kept) != 1 || len(listed) != 0 {
 			t.Errorf("%d revocations kept (%v), %q listed", len(kept), err, listed)
 		}

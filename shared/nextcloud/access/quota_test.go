@@ -18,21 +18,21 @@ import (
 func TestSetQuota(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db)
-		a := w.provision("ada@example.org")
+		f := newFixture(t, db)
+		a := f.provision("ada@example.org")
 		set := func(r *desired.Recorder, override string) error {
 			return db.Update(t.Context(), func(tx *store.Tx) error {
-				return access.SetQuota(t.Context(), r, tx, tx.Operator(), a, override, w.event(audit.QuotaChanged, a))
+				return access.SetQuota(t.Context(), r, tx, tx.Operator(), a, override, f.event(audit.QuotaChanged, a))
 			})
 		}
-		if err := set(desired.NewRecorder(desired.Policy{}, w.ring), "7 GB"); !errors.Is(err, nextcloud.ErrNotConfigured) || w.audited(audit.QuotaChanged, a) {
+		if err := set(desired.NewRecorder(desired.Policy{}, f.ring), "7 GB"); !errors.Is(err, nextcloud.ErrNotConfigured) || f.audited(audit.QuotaChanged, a) {
 			t.Errorf("without a Nextcloud: %v", err)
 		}
-		if err := set(w.recorder, "7 GB"); err != nil || !w.due(a) || !w.audited(audit.QuotaChanged, a) {
-			t.Errorf("got %v; the account is due: %t", err, w.due(a))
+		if err := set(f.recorder, "7 GB"); err != nil || !f.due(a) || !f.audited(audit.QuotaChanged, a) {
+			t.Errorf("got %v; the account is due: %t", err, f.due(a))
 		}
-		w.reconcile()
-		if u, _ := w.cloud.User("ada@example.org"); u.Quota != "7 GB" {
+		f.reconcile()
+		if u, _ := f.cloud.User("ada@example.org"); u.Quota != "7 GB" {
 			t.Errorf("the quota in Nextcloud is %s", u.Quota)
 		}
 	})

@@ -29,9 +29,9 @@ func notReady(t *testing.T, name string, err error, retry time.Duration) {
 func TestStorage_OpensTheFolderOfAnExistingAccount(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db)
-		a := w.provision("ada@example.org")
-		o, err := w.storage.Open(t.Context(), a.ID)
+		f := newFixture(t, db)
+		a := f.provision("ada@example.org")
+		o, err := f.storage.Open(t.Context(), a.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,50 +47,50 @@ func TestStorage_OpensTheFolderOfAnExistingAccount(t *testing.T) {
 func TestStorage_IsNotReady(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db)
-		_, err := w.storage.Open(t.Context(), account.NewID())
+		f := newFixture(t, db)
+		_, err := f.storage.Open(t.Context(), account.NewID())
 		notReady(t, "an unknown account", err, 5*time.Second)
-		a := w.register("ada@example.org")
-		_, err = w.storage.Open(t.Context(), a.ID)
+		a := f.register("ada@example.org")
+		_, err = f.storage.Open(t.Context(), a.ID)
 		notReady(t, "a due account", err, 5*time.Second)
 		const failures = 4 // each makes the next attempt later
-		w.cloud.Fail(nextcloudtest.Times(failures, nextcloudtest.Answer(http.StatusInternalServerError, "text/html", "", 0),
+		f.cloud.Fail(nextcloudtest.Times(failures, nextcloudtest.Answer(http.StatusInternalServerError, "text/html", "", 0),
 			nextcloudtest.On(http.MethodPost, "/users")))
 		for range failures {
-			w.now = w.now.Add(time.Hour)
-			w.reconcile()
+			f.now = f.now.Add(time.Hour)
+			f.reconcile()
 		}
-		if due := w.recorded(a).DueAt; due == nil || due.Sub(w.now) <= 5*time.Second {
+		if due := f.recorded(a).DueAt; due == nil || due.Sub(f.now) <= 5*time.Second {
 			t.Fatalf("the next attempt is at %v", due)
 		}
-		_, err = w.storage.Open(t.Context(), a.ID)
-		notReady(t, "an account that waits", err, w.recorded(a).DueAt.Sub(w.now).Truncate(time.Second))
+		_, err = f.storage.Open(t.Context(), a.ID)
+		notReady(t, "an account that waits", err, f.recorded(a).DueAt.Sub(f.now).Truncate(time.Second))
 
-		b := w.register("grace@example.org")
-		w.cloud.AddUser("grace@example.org", "another password", "")
-		w.reconcile()
-		_, err = w.storage.Open(t.Context(), b.ID)
-		if w.recorded(b).DueAt != nil {
+		b := f.register("grace@example.org")
+		f.cloud.AddUser("grace@example.org", "another password", "")
+		f.reconcile()
+		_, err = f.storage.Open(t.Context(), b.ID)
+		if f.recorded(b).DueAt != nil {
 			t.Fatal("the account in conflict is due")
 		}
 		notReady(t, "an account in conflict", err, 15*time.Minute)
 
-		w.recordDisabled(a)
-		_, err = w.storage.Open(t.Context(), a.ID)
+		f.recordDisabled(a)
+		_, err = f.storage.Open(t.Context(), a.ID)
 		notReady(t, "an account that should be disabled", err, 5*time.Second)
 	})
 }
 
 // recordDisabled provisions the account, and records that it should be disabled.
-func (w *world) recordDisabled(a account.Account) {
-	w.t.Helper()
-	w.now = w.now.Add(time.Hour)
-	w.reconcile()
-	if _, err := w.storage.Open(w.t.Context(), a.ID); err != nil {
-		w.t.Fatal(err)
+func (f *fixture) recordDisabled(a account.Account) {
+	f.t.Helper()
+	f.now = f.now.Add(time.Hour)
+	f.reconcile()
+	if _, err := f.storage.Open(f.t.Context(), a.ID); err != nil {
+		f.t.Fatal(err)
 	}
-	a.DisabledAt = &w.now
-	w.update(func(tx *store.Tx) error { return w.recorder.Changed(w.t.Context(), tx, a, w.now) })
+	a.DisabledAt = &f.now
+	f.update(func(tx *store.Tx) error { return f.recorder.Changed(f.t.Context(), tx, a, f.now) })
 }
 
 func TestStorage_WithoutNextcloud(t *testing.T) {
@@ -113,16 +113,16 @@ func TestStorage_WithoutNextcloud(t *testing.T) {
 func TestStorage_DiscardsAPasswordWithoutAKey(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db)
-		a := w.provision("ada@example.org")
+		f := newFixture(t, db)
+		a := f.provision("ada@example.org")
 		others, err := keyring.New(keyring.Generate())
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = w.storageWith(others).Open(t.Context(), a.ID)
+		_, err = f.storageWith(others).Open(t.Context(), a.ID)
 		notReady(t, "without the key", err, 5*time.Second)
-		if w.recorded(a).AppPassword != nil || !w.due(a) || w.notified.Load() != 1 {
-			t.Errorf("the app password remains, or the reconciler is not asked for another: due %t, notified %d", w.due(a), w.notified.Load())
+		if f.recorded(a).AppPassword != nil || !f.due(a) || f.notified.Load() != 1 {
+			t.Errorf("the app password remains, or the reconciler is not asked for another: due %t, notified %d", f.due(a), f.notified.Load())
 		}
 	})
 }
@@ -130,7 +130,7 @@ func TestStorage_DiscardsAPasswordWithoutAKey(t *testing.T) {
 func TestStorage_FailedMakesTheAccountDue(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db)
+		f := newFixture(t, db)
 		for _, tt := range []struct {
 			name     string
 			err      error // nil: the call's own
@@ -138,24 +138,24 @@ func TestStorage_FailedMakesTheAccountDue(t *testing.T) {
 			discards bool
 			repairs  bool
 		}{
-			{name: "a rejected app password", spoil: w.cloud.RevokeAll, discards: true, repairs: true},
+			{name: "a rejected app password", spoil: f.cloud.RevokeAll, discards: true, repairs: true},
 			{name: "a disabled account", err: webdav.ErrDisabled, repairs: true},
-			{name: "an outage", spoil: func(string) { w.cloud.SetMaintenance(true) }},
+			{name: "an outage", spoil: func(string) { f.cloud.SetMaintenance(true) }},
 			{name: "a failed server", err: ocs.ErrUnavailable},
 		} {
-			w.cloud.SetMaintenance(false)
-			w.now = w.now.Add(time.Hour)
-			a := w.provision(string(account.NewID()) + "@example.org")
-			w.notified.Store(0)
-			o, err := w.storage.Open(t.Context(), a.ID)
+			f.cloud.SetMaintenance(false)
+			f.now = f.now.Add(time.Hour)
+			a := f.provision(string(account.NewID()) + "@example.org")
+			f.notified.Store(0)
+			o, err := f.storage.Open(t.Context(), a.ID)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if tt.spoil != nil {
-				tt.spoil(w.recorded(a).NextcloudID)
+				tt.spoil(f.recorded(a).NextcloudID)
 				_, tt.err = o.Stat(t.Context(), webdav.Path{})
 			}
-			got := w.storage.Failed(t.Context(), o, tt.err)
+			got := f.storage.Failed(t.Context(), o, tt.err)
 			if !errors.Is(got, tt.err) || tt.err == nil {
 				t.Errorf("%s: %v, want one with the cause %v", tt.name, got, tt.err)
 			}
@@ -164,8 +164,8 @@ func TestStorage_FailedMakesTheAccountDue(t *testing.T) {
 			} else if errors.Is(got, access.ErrNotReady) {
 				t.Errorf("%s: %v", tt.name, got)
 			}
-			if discarded := w.recorded(a).AppPassword == nil; discarded != tt.discards || w.due(a) != tt.repairs || (w.notified.Load() == 1) != tt.repairs {
-				t.Errorf("%s: discarded %t, due %t, notified %d", tt.name, discarded, w.due(a), w.notified.Load())
+			if discarded := f.recorded(a).AppPassword == nil; discarded != tt.discards || f.due(a) != tt.repairs || (f.notified.Load() == 1) != tt.repairs {
+				t.Errorf("%s: discarded %t, due %t, notified %d", tt.name, discarded, f.due(a), f.notified.Load())
 			}
 		}
 	})
@@ -176,22 +176,22 @@ func TestStorage_FailedMakesTheAccountDue(t *testing.T) {
 func TestStorage_FailedKeepsANewerPassword(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db)
-		a := w.provision("ada@example.org")
-		old, err := w.storage.Open(t.Context(), a.ID)
+		f := newFixture(t, db)
+		a := f.provision("ada@example.org")
+		old, err := f.storage.Open(t.Context(), a.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = w.storage.Failed(t.Context(), old, ocs.ErrUnauthorized)
-		w.update(func(tx *store.Tx) error {
-			return w.recorder.PasswordChanged(t.Context(), tx, a, "an entirely new passphrase", w.now)
+		_ = f.storage.Failed(t.Context(), old, ocs.ErrUnauthorized)
+		f.update(func(tx *store.Tx) error {
+			return f.recorder.PasswordChanged(t.Context(), tx, a, "an entirely new passphrase", f.now)
 		})
-		w.reconcile()
-		if w.recorded(a).AppPassword == nil {
+		f.reconcile()
+		if f.recorded(a).AppPassword == nil {
 			t.Fatal("the app password was not replaced")
 		}
-		_ = w.storage.Failed(t.Context(), old, ocs.ErrUnauthorized)
-		if w.recorded(a).AppPassword == nil {
+		_ = f.storage.Failed(t.Context(), old, ocs.ErrUnauthorized)
+		if f.recorded(a).AppPassword == nil {
 			t.Error("the newer app password was discarded")
 		}
 	})

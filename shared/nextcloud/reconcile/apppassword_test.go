@@ -14,67 +14,67 @@ import (
 
 // apps returns the number of fetched app passwords, and whether the stored one is valid for
 // a's account.
-func (w *world) apps(a account.Account) (fetched int, opens bool) {
-	w.t.Helper()
-	for _, c := range w.cloud.Calls() {
+func (f *fixture) apps(a account.Account) (fetched int, opens bool) {
+	f.t.Helper()
+	for _, c := range f.cloud.Calls() {
 		if strings.HasSuffix(c.Path, "/core/getapppassword") {
 			fetched++
 		}
 	}
-	n := w.known(a)
-	app, err := w.recorder.Box.Open(n.AppPassword, string(n.UserID))
-	return fetched, err == nil && w.appPasswordOpens(n.NextcloudID, app)
+	n := f.known(a)
+	app, err := f.recorder.Box.Open(n.AppPassword, string(n.UserID))
+	return fetched, err == nil && f.appPasswordOpens(n.NextcloudID, app)
 }
 
 func TestReconciler_FetchesOneAppPassword(t *testing.T) {
 	t.Parallel()
 	t.Run("after several changes", func(t *testing.T) {
 		t.Parallel()
-		w := newWorld(t, storetest.SQLite(t), nil)
-		a := w.register("ada@example.org")
-		r := w.reconciler()
+		f := newFixture(t, storetest.SQLite(t), nil)
+		a := f.register("ada@example.org")
+		r := f.reconciler()
 		for range 3 {
-			w.batch(r)
-			w.update(func(ctx context.Context, tx *store.Tx) error {
-				return w.recorder.PasswordChanged(ctx, tx, a, "an entirely new passphrase", w.time())
+			f.batch(r)
+			f.update(func(ctx context.Context, tx *store.Tx) error {
+				return f.recorder.PasswordChanged(ctx, tx, a, "an entirely new passphrase", f.time())
 			})
 		}
-		if fetched, opens := w.apps(a); fetched != 1 || !opens {
+		if fetched, opens := f.apps(a); fetched != 1 || !opens {
 			t.Errorf("fetched %d app passwords, stored one works = %v", fetched, opens)
 		}
 	})
 	t.Run("after a crash, with the password no longer known", func(t *testing.T) {
 		t.Parallel()
-		w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_PASSWORD_SYNC": "false"})
-		a := w.register("ada@example.org")
-		r := w.reconciler()
+		f := newFixture(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_PASSWORD_SYNC": "false"})
+		a := f.register("ada@example.org")
+		r := f.reconciler()
 		reconcile.OnTrace(r, func(point string) {
 			if point == "owned" {
 				panic(errCrash{})
 			}
 		})
-		if !crashes(func() { w.batch(r) }) {
+		if !crashes(func() { f.batch(r) }) {
 			t.Fatal("it did not crash")
 		}
-		w.advance(time.Hour)
-		w.batch(w.reconciler())
-		if fetched, opens := w.apps(a); fetched != 1 || !opens {
+		f.advance(time.Hour)
+		f.batch(f.reconciler())
+		if fetched, opens := f.apps(a); fetched != 1 || !opens {
 			t.Errorf("fetched %d app passwords, stored one works = %v", fetched, opens)
 		}
 	})
 	t.Run("another one for a recreated account", func(t *testing.T) {
 		t.Parallel()
-		w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_PASSWORD_SYNC": "false"})
-		a := w.register("ada@example.org")
-		r := w.reconciler()
-		w.batch(r)
-		w.cloud.RemoveUser("ada@example.org")
-		if _, err := w.db.RecheckNextcloud(t.Context(), w.time()); err != nil {
+		f := newFixture(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_PASSWORD_SYNC": "false"})
+		a := f.register("ada@example.org")
+		r := f.reconciler()
+		f.batch(r)
+		f.cloud.RemoveUser("ada@example.org")
+		if _, err := f.db.RecheckNextcloud(t.Context(), f.time()); err != nil {
 			t.Fatal(err)
 		}
-		w.batch(r)
-		w.batch(r)
-		if fetched, opens := w.apps(a); fetched != 2 || !opens {
+		f.batch(r)
+		f.batch(r)
+		if fetched, opens := f.apps(a); fetched != 2 || !opens {
 			t.Errorf("fetched %d app passwords, stored one works = %v", fetched, opens)
 		}
 	})

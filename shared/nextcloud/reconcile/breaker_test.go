@@ -16,8 +16,8 @@ import (
 )
 
 // runConcurrently runs batches of several workers in each process at once.
-func (w *world) runConcurrently(processes ...*reconcile.Reconciler) (all reconcile.Result) {
-	w.t.Helper()
+func (f *fixture) runConcurrently(processes ...*reconcile.Reconciler) (all reconcile.Result) {
+	f.t.Helper()
 	var (
 		mu sync.Mutex
 		wg sync.WaitGroup
@@ -25,9 +25,9 @@ func (w *world) runConcurrently(processes ...*reconcile.Reconciler) (all reconci
 	for _, r := range processes {
 		for range 8 {
 			wg.Go(func() {
-				res, err := r.RunBatch(w.t.Context(), 20)
+				res, err := r.RunBatch(f.t.Context(), 20)
 				if err != nil {
-					w.t.Error(err)
+					f.t.Error(err)
 				}
 				mu.Lock()
 				defer mu.Unlock()
@@ -43,42 +43,42 @@ func (w *world) runConcurrently(processes ...*reconcile.Reconciler) (all reconci
 func TestBreaker_RefusedAdministratorIsTriedOnce(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db, nil)
-		first := w.register("first@example.org")
-		one, two := w.reconciler(), w.reconciler()
-		w.batch(one)
+		f := newFixture(t, db, nil)
+		first := f.register("first@example.org")
+		one, two := f.reconciler(), f.reconciler()
+		f.batch(one)
 		for i := range 40 {
-			w.register(fmt.Sprintf("user%d@example.org", i))
+			f.register(fmt.Sprintf("user%d@example.org", i))
 		}
-		w.cloud.SetPassword("admin", "another password")
-		restarted := w.reconciler()
-		before := len(w.cloud.Calls())
+		f.cloud.SetPassword("admin", "another password")
+		restarted := f.reconciler()
+		before := len(f.cloud.Calls())
 
 		// Both were running during the change: each worker may have a call in flight.
-		w.runConcurrently(one, two)
-		inFlight := len(w.cloud.Calls()) - before
+		f.runConcurrently(one, two)
+		inFlight := len(f.cloud.Calls()) - before
 		if inFlight > 2*8*4 {
 			t.Errorf("got %d calls", inFlight)
 		}
 		for round := 1; round <= 3; round++ {
-			w.advance(6 * time.Minute) // just over one cooldown
-			before := len(w.cloud.Calls())
+			f.advance(6 * time.Minute) // just over one cooldown
+			before := len(f.cloud.Calls())
 			for range 5 {
-				w.runConcurrently(one, restarted)
-				if _, err := one.Usage(t.Context(), w.known(first)); err != nil {
+				f.runConcurrently(one, restarted)
+				if _, err := one.Usage(t.Context(), f.known(first)); err != nil {
 					t.Fatal(err)
 				}
-				w.advance(10 * time.Second)
+				f.advance(10 * time.Second)
 			}
-			if n := len(w.cloud.Calls()) - before; n != 1 {
+			if n := len(f.cloud.Calls()) - before; n != 1 {
 				t.Errorf("round %d: %d calls with a refused password, want 1: each is a failed login", round, n)
 			}
 		}
-		w.cloud.SetPassword("admin", adminPassword)
-		w.advance(10 * time.Minute)
-		w.runConcurrently(one, two)
-		w.runConcurrently(one, two)
-		if got, err := db.NextcloudDue(t.Context(), w.time()); err != nil || got != 0 {
+		f.cloud.SetPassword("admin", adminPassword)
+		f.advance(10 * time.Minute)
+		f.runConcurrently(one, two)
+		f.runConcurrently(one, two)
+		if got, err := db.NextcloudDue(t.Context(), f.time()); err != nil || got != 0 {
 			t.Errorf("%d accounts are due after the password is correct again, %v", got, err)
 		}
 	})
@@ -87,33 +87,33 @@ func TestBreaker_RefusedAdministratorIsTriedOnce(t *testing.T) {
 // Settings with another password have another key, so their processes need not wait.
 func TestBreaker_NewCredentialsAreTriedAtOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
-	a := w.register("ada@example.org")
-	wrong := w.settings
+	f := newFixture(t, storetest.SQLite(t), nil)
+	a := f.register("ada@example.org")
+	wrong := f.settings
 	wrong.Password = "what it used to be"
-	old := reconcile.New(w.db, wrong, w.ring, w.time)
-	w.batch(old)
-	w.advance(time.Minute)
-	w.retry(a)
-	w.batch(w.reconciler())
-	w.settled(a, adasPassword)
-	before := len(w.cloud.Calls())
-	w.register("bob@example.org")
-	if got := w.batch(old); got.Attempted != 0 || len(w.cloud.Calls()) != before {
+	old := reconcile.New(f.db, wrong, f.ring, f.time)
+	f.batch(old)
+	f.advance(time.Minute)
+	f.retry(a)
+	f.batch(f.reconciler())
+	f.settled(a, adasPassword)
+	before := len(f.cloud.Calls())
+	f.register("bob@example.org")
+	if got := f.batch(old); got.Attempted != 0 || len(f.cloud.Calls()) != before {
 		t.Errorf("the refused credentials were used again: got %+v", got)
 	}
 }
 
 func TestBreaker_OneTrialAfterAnOutage(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
+	f := newFixture(t, storetest.SQLite(t), nil)
 	for i := range 30 {
-		w.register(fmt.Sprintf("user%d@example.org", i))
+		f.register(fmt.Sprintf("user%d@example.org", i))
 	}
-	one, two := w.reconciler(), w.reconciler()
+	one, two := f.reconciler(), f.reconciler()
 	down := true
 	var mu sync.Mutex
-	w.cloud.Fail(func(*http.Request) nextcloudtest.Fault {
+	f.cloud.Fail(func(*http.Request) nextcloudtest.Fault {
 		mu.Lock()
 		defer mu.Unlock()
 		if down {
@@ -123,14 +123,14 @@ func TestBreaker_OneTrialAfterAnOutage(t *testing.T) {
 	})
 	attempts := 0
 	for range 60 { // an hour, minute by minute
-		before := len(w.cloud.Calls())
-		w.runConcurrently(one, two)
-		n := len(w.cloud.Calls()) - before
+		before := len(f.cloud.Calls())
+		f.runConcurrently(one, two)
+		n := len(f.cloud.Calls()) - before
 		if n > 1 {
 			t.Fatalf("%d concurrent calls to a Nextcloud that is down", n)
 		}
 		attempts += n
-		w.advance(time.Minute)
+		f.advance(time.Minute)
 	}
 	if attempts < 4 || attempts > 15 {
 		t.Errorf("%d calls in an hour, want a few", attempts)
@@ -139,10 +139,10 @@ func TestBreaker_OneTrialAfterAnOutage(t *testing.T) {
 	down = false
 	mu.Unlock()
 	for range 40 {
-		w.runConcurrently(one, two)
-		w.advance(time.Minute)
+		f.runConcurrently(one, two)
+		f.advance(time.Minute)
 	}
-	if list, err := w.db.NextcloudAccounts(t.Context(), desired.Active, store.Page{Limit: 100}); err != nil || len(list) != 30 {
+	if list, err := f.db.NextcloudAccounts(t.Context(), desired.Active, store.Page{Limit: 100}); err != nil || len(list) != 30 {
 		t.Errorf("%d of 30 accounts are active after the outage, %v", len(list), err)
 	}
 }
@@ -152,53 +152,53 @@ func TestBreaker_OneTrialAfterAnOutage(t *testing.T) {
 func TestBreaker_AnotherProcessRepeatsALostTrial(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db, nil)
-		a := w.register("ada@example.org")
-		r := w.reconciler()
+		f := newFixture(t, db, nil)
+		a := f.register("ada@example.org")
+		r := f.reconciler()
 		tries, end := make(chan struct{}), make(chan struct{})
 		reconcile.OnTrace(r, func(string) { close(tries); <-end; panic(errCrash{}) })
 		var wg sync.WaitGroup
 		defer wg.Wait()
-		wg.Go(func() { crashes(func() { w.batch(r) }) })
+		wg.Go(func() { crashes(func() { f.batch(r) }) })
 		defer close(end)
 		<-tries
-		got := w.batch(w.reconciler())
+		got := f.batch(f.reconciler())
 		if got.Attempted != 0 || got.Remaining != 1 || got.WaitsFor == nil || *got.WaitsFor != store.BlockedByTrial {
 			t.Errorf("another process tried at the same time: got %+v", got)
 		}
-		w.advance(31 * time.Second)
-		w.batch(w.reconciler())
-		w.settled(a, adasPassword)
+		f.advance(31 * time.Second)
+		f.batch(f.reconciler())
+		f.settled(a, adasPassword)
 	})
 }
 
 func TestBreaker_NoTrialIfNothingIsDue(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
-	w.batch(w.reconciler())
-	a := w.register("ada@example.org")
-	w.batch(w.reconciler()) // the trial of the previous batch has ended
-	w.settled(a, adasPassword)
+	f := newFixture(t, storetest.SQLite(t), nil)
+	f.batch(f.reconciler())
+	a := f.register("ada@example.org")
+	f.batch(f.reconciler()) // the trial of the previous batch has ended
+	f.settled(a, adasPassword)
 }
 
 func TestReconciler_NewAccountsNeedNoAdministratorEdit(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_GROUP": "voice assist"})
+	f := newFixture(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_GROUP": "voice assist"})
 	const many = 70
 	for i := range many {
-		w.register(fmt.Sprintf("user%d@example.org", i))
+		f.register(fmt.Sprintf("user%d@example.org", i))
 	}
-	r := w.reconciler()
-	if got := w.batch(r); got.Succeeded != many {
+	r := f.reconciler()
+	if got := f.batch(r); got.Succeeded != many {
 		t.Errorf("got %+v", got)
 	}
-	for _, c := range w.cloud.Calls() {
+	for _, c := range f.cloud.Calls() {
 		if c.User == "admin" && c.Method == http.MethodPut {
 			t.Fatalf("got call %+v: the server allows only 50 edits in ten minutes", c)
 		}
 	}
 	for i := range many {
-		if !w.cloud.Opens(fmt.Sprintf("user%d@example.org", i), adasPassword) {
+		if !f.cloud.Opens(fmt.Sprintf("user%d@example.org", i), adasPassword) {
 			t.Errorf("the password of user%d does not work", i)
 		}
 	}
@@ -206,30 +206,30 @@ func TestReconciler_NewAccountsNeedNoAdministratorEdit(t *testing.T) {
 
 func TestReconciler_PacesEditsToTheServersLimit(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
+	f := newFixture(t, storetest.SQLite(t), nil)
 	const many = 120
-	r := w.reconciler()
+	r := f.reconciler()
 	for i := range many {
-		a := w.register(fmt.Sprintf("user%d@example.org", i))
-		w.batch(r)
+		a := f.register(fmt.Sprintf("user%d@example.org", i))
+		f.batch(r)
 		a.FullName = "Another Name"
-		w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Changed(ctx, tx, a, w.time()) })
+		f.update(func(ctx context.Context, tx *store.Tx) error { return f.recorder.Changed(ctx, tx, a, f.time()) })
 	}
-	start, refused := w.time(), 0
+	start, refused := f.time(), 0
 	for left := many; left > 0; {
-		if w.time().Sub(start) > 2*time.Hour {
+		if f.time().Sub(start) > 2*time.Hour {
 			t.Fatalf("%d accounts are still due after two hours", left)
 		}
-		before := len(w.cloud.Calls())
-		w.batch(r)
-		w.batch(r)
-		for _, c := range w.cloud.Calls()[before:] {
+		before := len(f.cloud.Calls())
+		f.batch(r)
+		f.batch(r)
+		for _, c := range f.cloud.Calls()[before:] {
 			if c.Status == http.StatusTooManyRequests {
 				refused++
 			}
 		}
-		w.advance(time.Minute)
-		list, err := w.db.NextcloudAccounts(t.Context(), desired.Active, store.Page{Limit: 200})
+		f.advance(time.Minute)
+		list, err := f.db.NextcloudAccounts(t.Context(), desired.Active, store.Page{Limit: 200})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -239,7 +239,7 @@ func TestReconciler_PacesEditsToTheServersLimit(t *testing.T) {
 	if refused == 0 || refused > 20 {
 		t.Errorf("%d edits were refused, want few: workers share the known limit", refused)
 	}
-	if took := w.time().Sub(start); took < 20*time.Minute || took > 60*time.Minute {
+	if took := f.time().Sub(start); took < 20*time.Minute || took > 60*time.Minute {
 		t.Errorf("%d edits took %v, although the server allows 50 in ten minutes", many, took)
 	}
 }

@@ -18,50 +18,50 @@ func TestClaim_AccountDeletedMeanwhile(t *testing.T) {
 	t.Parallel()
 	t.Run("before the claim", func(t *testing.T) {
 		t.Parallel()
-		w := newWorld(t, storetest.SQLite(t), nil)
-		a, by := w.inConflict()
-		w.cloud.RemoveUser("Countess")
-		_, err := w.claim(by, herPassword)
-		w.wantCode("claimed", err, "changed_meanwhile")
-		w.batch(w.reconciler())
-		w.settled(a, adasPassword)
+		f := newFixture(t, storetest.SQLite(t), nil)
+		a, by := f.inConflict()
+		f.cloud.RemoveUser("Countess")
+		_, err := f.claim(by, herPassword)
+		f.wantCode("claimed", err, "changed_meanwhile")
+		f.batch(f.reconciler())
+		f.settled(a, adasPassword)
 	})
 	t.Run("after the claim", func(t *testing.T) {
 		t.Parallel()
-		w := newWorld(t, storetest.SQLite(t), nil)
-		a, by := w.inConflict()
-		if _, err := w.claim(by, herPassword); err != nil {
+		f := newFixture(t, storetest.SQLite(t), nil)
+		a, by := f.inConflict()
+		if _, err := f.claim(by, herPassword); err != nil {
 			t.Fatal(err)
 		}
-		w.cloud.RemoveUser("Countess")
-		r := w.reconciler()
+		f.cloud.RemoveUser("Countess")
+		r := f.reconciler()
 		for range 3 {
-			w.batch(r)
-			w.advance(time.Hour)
+			f.batch(r)
+			f.advance(time.Hour)
 		}
-		if n := w.known(a); n.Status != desired.Active || n.Link != desired.NoLink || n.NextcloudID != "Countess" {
+		if n := f.known(a); n.Status != desired.Active || n.Link != desired.NoLink || n.NextcloudID != "Countess" {
 			t.Errorf("got row %+v", n)
 		}
-		if u, _ := w.cloud.User("Countess"); u.DisplayName != a.FullName {
+		if u, _ := f.cloud.User("Countess"); u.DisplayName != a.FullName {
 			t.Errorf("got account %+v", u)
 		}
 	})
 	t.Run("after the lookup, and the password belongs to another account", func(t *testing.T) {
 		t.Parallel()
-		w := newWorld(t, storetest.SQLite(t), nil)
-		w.cloud.AddUser("ada@example.org", "x", "")
-		a := w.register("ada@example.org")
-		r := w.reconciler()
-		w.batch(r)
+		f := newFixture(t, storetest.SQLite(t), nil)
+		f.cloud.AddUser("ada@example.org", "x", "")
+		a := f.register("ada@example.org")
+		r := f.reconciler()
+		f.batch(r)
 		reconcile.OnTrace(r, func(point string) {
 			if point == "claim begun" {
-				w.cloud.RemoveUser("ada@example.org")
-				w.cloud.AddUser("Countess", herPassword, "ada@example.org")
+				f.cloud.RemoveUser("ada@example.org")
+				f.cloud.AddUser("Countess", herPassword, "ada@example.org")
 			}
 		})
-		_, err := r.Claim(t.Context(), w.proof(a), herPassword, audit.New(audit.Claimed, a.ID, audit.Origin{}, w.time()))
-		w.wantCode("claimed", err, "wrong_nextcloud_password")
-		if n := w.known(a); n.Link != desired.NoLink {
+		_, err := r.Claim(t.Context(), f.proof(a), herPassword, audit.New(audit.Claimed, a.ID, audit.Origin{}, f.time()))
+		f.wantCode("claimed", err, "wrong_nextcloud_password")
+		if n := f.known(a); n.Link != desired.NoLink {
 			t.Errorf("got row %+v", n)
 		}
 	})
@@ -73,8 +73,8 @@ func TestClaim_SurvivesACrashAnywhere(t *testing.T) {
 	t.Parallel()
 	points := 0
 	for at := 1; points == 0 && !t.Failed(); at++ {
-		w := newWorld(t, storetest.SQLite(t), nil)
-		a, by := w.inConflict()
+		f := newFixture(t, storetest.SQLite(t), nil)
+		a, by := f.inConflict()
 		seen := 0
 		crash := func(r *reconcile.Reconciler) *reconcile.Reconciler {
 			reconcile.OnTrace(r, func(string) {
@@ -85,24 +85,24 @@ func TestClaim_SurvivesACrashAnywhere(t *testing.T) {
 			return r
 		}
 		crashed := crashes(func() {
-			event := audit.New(audit.Claimed, a.ID, audit.Origin{}, w.time())
-			if _, err := crash(w.reconciler()).Claim(t.Context(), by, herPassword, event); err != nil {
+			event := audit.New(audit.Claimed, a.ID, audit.Origin{}, f.time())
+			if _, err := crash(f.reconciler()).Claim(t.Context(), by, herPassword, event); err != nil {
 				t.Error(err)
 			}
-			w.batch(crash(w.reconciler()))
+			f.batch(crash(f.reconciler()))
 		})
 		if !crashed {
 			points = at - 1
 		}
-		w.advance(time.Hour) // the lease expires
-		if _, err := w.claim(by, herPassword); err != nil {
+		f.advance(time.Hour) // the lease expires
+		if _, err := f.claim(by, herPassword); err != nil {
 			t.Errorf("point %d: second claim: %v", at, err)
 		}
 		for range 3 {
-			w.batch(w.reconciler())
-			w.advance(time.Hour)
+			f.batch(f.reconciler())
+			f.advance(time.Hour)
 		}
-		w.unchanged(a)
+		f.unchanged(a)
 	}
 	if points < 7 { // begin, try, claim, look, fetch app password, store, touch, settle
 		t.Errorf("only %d points were tested", points)
@@ -119,29 +119,29 @@ func TestClaim_LostAnswer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, storetest.SQLite(t), nil)
-			a, by := w.inConflict()
+			f := newFixture(t, storetest.SQLite(t), nil)
+			a, by := f.inConflict()
 			fault := nextcloudtest.CutAfter()
 			if name == "of the capabilities" || name == "of the account" { // these calls may be repeated
 				fault = nextcloudtest.Maintenance()
 			}
-			w.cloud.Fail(nextcloudtest.Times(1, fault, lost))
-			_, err := w.claim(by, herPassword)
+			f.cloud.Fail(nextcloudtest.Times(1, fault, lost))
+			_, err := f.claim(by, herPassword)
 			if name != "of the app password" {
 				if c, wait := code(err); c != "nextcloud_unavailable" || wait <= 0 {
 					t.Errorf("got %v", err)
 				}
-				w.advance(time.Hour)
-				_, err = w.claim(by, herPassword)
+				f.advance(time.Hour)
+				_, err = f.claim(by, herPassword)
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
 			for range 3 {
-				w.batch(w.reconciler())
-				w.advance(time.Hour)
+				f.batch(f.reconciler())
+				f.advance(time.Hour)
 			}
-			w.unchanged(a)
+			f.unchanged(a)
 		})
 	}
 }
@@ -150,20 +150,20 @@ func TestClaim_LostAnswer(t *testing.T) {
 func TestClaim_ExactlyOneConcurrentClaimWins(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db, nil)
-		a, by := w.inConflict()
+		f := newFixture(t, db, nil)
+		a, by := f.inConflict()
 		var all sync.WaitGroup
 		for range 3 {
 			all.Go(func() {
-				if n, err := w.claim(by, herPassword); err != nil || n.NextcloudID != "Countess" {
+				if n, err := f.claim(by, herPassword); err != nil || n.NextcloudID != "Countess" {
 					t.Errorf("got %+v, %v", n, err)
 				}
 			})
 		}
 		all.Wait()
-		w.batch(w.reconciler())
-		w.unchanged(a)
-		if got := w.events(); got[audit.Claimed] != 1 {
+		f.batch(f.reconciler())
+		f.unchanged(a)
+		if got := f.events(); got[audit.Claimed] != 1 {
 			t.Errorf("got audit events %v", got)
 		}
 	})
@@ -171,26 +171,26 @@ func TestClaim_ExactlyOneConcurrentClaimWins(t *testing.T) {
 
 func TestClaim_ExcludesTheReconciler(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
-	a, by := w.inConflict()
-	w.retry(a)
-	r, claimed := w.reconciler(), false
+	f := newFixture(t, storetest.SQLite(t), nil)
+	a, by := f.inConflict()
+	f.retry(a)
+	r, claimed := f.reconciler(), false
 	reconcile.OnTrace(r, func(point string) {
 		if point == "asked for the address" {
 			claimed = true
-			_, err := w.claim(by, herPassword)
-			w.wantCode("claimed", err, "nothing_to_claim")
-			_, err = w.adopt(a.ID, "Countess")
-			w.wantCode("adopted", err, "changed_meanwhile")
+			_, err := f.claim(by, herPassword)
+			f.wantCode("claimed", err, "nothing_to_claim")
+			_, err = f.adopt(a.ID, "Countess")
+			f.wantCode("adopted", err, "changed_meanwhile")
 		}
 	})
-	w.batch(r)
+	f.batch(r)
 	if !claimed {
 		t.Fatal("the reconciler did not reach the point")
 	}
-	if _, err := w.claim(by, herPassword); err != nil {
+	if _, err := f.claim(by, herPassword); err != nil {
 		t.Fatal(err)
 	}
-	w.batch(w.reconciler())
-	w.unchanged(a)
+	f.batch(f.reconciler())
+	f.unchanged(a)
 }

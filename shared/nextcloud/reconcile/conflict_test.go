@@ -24,17 +24,17 @@ func TestReconciler_TakenAddressIsAConflict(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			storetest.Each(t, func(t *testing.T, db *store.DB) {
-				w := newWorld(t, db, nil)
-				w.cloud.AddUser("countess", "her own password", address)
-				a := w.register("ada@example.org")
-				w.batch(w.reconciler())
-				if n := w.known(a); n.Status != desired.Conflict || n.Owned || n.DueAt != nil {
+				f := newFixture(t, db, nil)
+				f.cloud.AddUser("countess", "her own password", address)
+				a := f.register("ada@example.org")
+				f.batch(f.reconciler())
+				if n := f.known(a); n.Status != desired.Conflict || n.Owned || n.DueAt != nil {
 					t.Errorf("got row %+v", n)
 				}
-				if users := w.cloud.Users(); len(users) != 2 {
+				if users := f.cloud.Users(); len(users) != 2 {
 					t.Errorf("a second account has the address: %+v", users)
 				}
-				if !w.cloud.Opens("ada@example.org", "her own password") {
+				if !f.cloud.Opens("ada@example.org", "her own password") {
 					t.Error("the first account's login by address no longer works")
 				}
 			})
@@ -44,24 +44,24 @@ func TestReconciler_TakenAddressIsAConflict(t *testing.T) {
 
 func TestReconciler_OwnAddressAfterACrashIsNoConflict(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
-	a := w.register("ada@example.org")
-	w.cloud.Fail(nextcloudtest.Times(1, nextcloudtest.CutAfter(), nextcloudtest.On(http.MethodPost, "")))
-	w.batch(w.reconciler())
-	w.advance(time.Hour)
-	w.batch(w.reconciler())
-	w.settled(a, adasPassword)
+	f := newFixture(t, storetest.SQLite(t), nil)
+	a := f.register("ada@example.org")
+	f.cloud.Fail(nextcloudtest.Times(1, nextcloudtest.CutAfter(), nextcloudtest.On(http.MethodPost, "")))
+	f.batch(f.reconciler())
+	f.advance(time.Hour)
+	f.batch(f.reconciler())
+	f.settled(a, adasPassword)
 }
 
 func TestReconciler_SimilarAddressIsNoConflict(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
+	f := newFixture(t, storetest.SQLite(t), nil)
 	for i := range 60 {
-		w.cloud.AddUser(fmt.Sprint("user", i), "a password of theirs", fmt.Sprintf("x%d.ada@example.org", i))
+		f.cloud.AddUser(fmt.Sprint("user", i), "a password of theirs", fmt.Sprintf("x%d.ada@example.org", i))
 	}
-	a := w.register("ada@example.org")
-	w.batch(w.reconciler())
-	if n := w.known(a); n.Status != desired.Active {
+	a := f.register("ada@example.org")
+	f.batch(f.reconciler())
+	if n := f.known(a); n.Status != desired.Active {
 		t.Errorf("got row %+v", n)
 	}
 }
@@ -70,19 +70,19 @@ func TestReconciler_SimilarAddressIsNoConflict(t *testing.T) {
 // reconciler examines.
 func TestReconciler_FetchesABoundedNumberOfAccounts(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
+	f := newFixture(t, storetest.SQLite(t), nil)
 	for i := range 300 {
-		w.cloud.AddUser(fmt.Sprint("user", i), "a password of theirs", fmt.Sprintf("x%d.ada@example.org", i))
+		f.cloud.AddUser(fmt.Sprint("user", i), "a password of theirs", fmt.Sprintf("x%d.ada@example.org", i))
 	}
-	a := w.register("ada@example.org")
-	w.batch(w.reconciler())
-	if n := w.known(a); n.Status != desired.Failed || n.LastError != reconcile.EmailAmbiguous || n.DueAt != nil {
+	a := f.register("ada@example.org")
+	f.batch(f.reconciler())
+	if n := f.known(a); n.Status != desired.Failed || n.LastError != reconcile.EmailAmbiguous || n.DueAt != nil {
 		t.Errorf("got row %+v", n)
 	}
-	if _, there := w.cloud.User("ada@example.org"); there {
+	if _, there := f.cloud.User("ada@example.org"); there {
 		t.Error("an account was created without knowing the owner of the address")
 	}
-	if n := len(w.cloud.Calls()); n > 8 {
+	if n := len(f.cloud.Calls()); n > 8 {
 		t.Errorf("got %d calls", n)
 	}
 }
@@ -91,21 +91,21 @@ func TestReconciler_FetchesABoundedNumberOfAccounts(t *testing.T) {
 // has in Nextcloud.
 func TestReconciler_ChangeToATakenAddressIsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
-	w.cloud.AddUser("charles", "his own password", "charles@example.org")
-	a := w.register("ada@example.org")
-	r := w.reconciler()
-	w.batch(r)
+	f := newFixture(t, storetest.SQLite(t), nil)
+	f.cloud.AddUser("charles", "his own password", "charles@example.org")
+	a := f.register("ada@example.org")
+	r := f.reconciler()
+	f.batch(r)
 	a.Email = "charles@example.org"
-	w.changed(a)
-	w.batch(r)
-	if n := w.known(a); n.Status != desired.Active || n.LastError != reconcile.EmailTaken {
+	f.changed(a)
+	f.batch(r)
+	if n := f.known(a); n.Status != desired.Active || n.LastError != reconcile.EmailTaken {
 		t.Errorf("got row %+v", n)
 	}
-	if u, _ := w.cloud.User("ada@example.org"); u.Email != "ada@example.org" {
+	if u, _ := f.cloud.User("ada@example.org"); u.Email != "ada@example.org" {
 		t.Errorf("got address %s", u.Email)
 	}
-	if !w.cloud.Opens("charles@example.org", "his own password") {
+	if !f.cloud.Opens("charles@example.org", "his own password") {
 		t.Error("the other account's login by address no longer works")
 	}
 }
@@ -121,12 +121,12 @@ func TestReconciler_DeletedUsersReleaseTheirAddress(t *testing.T) {
 		t.Run(policy, func(t *testing.T) {
 			t.Parallel()
 			storetest.Each(t, func(t *testing.T, db *store.DB) {
-				w := newWorld(t, db, map[string]string{"NEXTCLOUD_ON_DELETE": policy})
-				w.removed(w.register("ada@example.org"))
-				w.batch(w.reconciler())
-				a := w.register("ada@example.org")
-				w.batch(w.reconciler())
-				if n := w.known(a); n.Status != want {
+				f := newFixture(t, db, map[string]string{"NEXTCLOUD_ON_DELETE": policy})
+				f.removed(f.register("ada@example.org"))
+				f.batch(f.reconciler())
+				a := f.register("ada@example.org")
+				f.batch(f.reconciler())
+				if n := f.known(a); n.Status != want {
 					t.Errorf("got row %+v", n)
 				}
 			})
@@ -138,29 +138,29 @@ func TestReconciler_DeletedUsersReleaseTheirAddress(t *testing.T) {
 // gave up, before Nextcloud applies the change.
 func TestReconciler_WaitsForAnAddressToBeReleased(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_USER_ID": "uuid"})
-	r := w.reconciler()
-	ada := w.register("ada@example.org")
-	w.batch(r)
+	f := newFixture(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_USER_ID": "uuid"})
+	r := f.reconciler()
+	ada := f.register("ada@example.org")
+	f.batch(r)
 	ada.Email = "countess@example.org"
-	w.update(func(ctx context.Context, tx *store.Tx) error {
+	f.update(func(ctx context.Context, tx *store.Tx) error {
 		old, err := tx.Account(ctx, ada.ID)
 		if err != nil {
 			return err
 		}
-		_, err = tx.ChangeAccount(ctx, tx.Operator(), old, store.Changes{Email: &ada.Email}, w.time())
+		_, err = tx.ChangeAccount(ctx, tx.Operator(), old, store.Changes{Email: &ada.Email}, f.time())
 		return err
 	})
-	b := w.register("ada@example.org")
-	w.batch(r)
-	if n := w.known(b); n.Status != desired.Pending || n.LastError != reconcile.EmailTaken || n.DueAt == nil {
+	b := f.register("ada@example.org")
+	f.batch(r)
+	if n := f.known(b); n.Status != desired.Pending || n.LastError != reconcile.EmailTaken || n.DueAt == nil {
 		t.Errorf("got row %+v", n)
 	}
-	w.changed(ada)
-	w.batch(r)
-	w.advance(time.Hour)
-	w.batch(r)
-	if n := w.known(b); n.Status != desired.Active {
+	f.changed(ada)
+	f.batch(r)
+	f.advance(time.Hour)
+	f.batch(r)
+	if n := f.known(b); n.Status != desired.Active {
 		t.Errorf("got row %+v", n)
 	}
 }

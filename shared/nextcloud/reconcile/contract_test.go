@@ -29,7 +29,7 @@ func TestContract_ExistingAccounts(t *testing.T) {
 	}
 	for name, by := range map[string]string{"with the password": "password", "with an app password": "app", "adopted first": "adopted"} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, storetest.SQLite(t), env)
+			f := newFixture(t, storetest.SQLite(t), env)
 			base, err := url.Parse(env["NEXTCLOUD_URL"])
 			if err != nil {
 				t.Fatal(err)
@@ -46,9 +46,9 @@ func TestContract_ExistingAccounts(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer cloud.DeleteUser(t.Context(), id)
-			a := w.register(address)
-			w.batch(w.reconciler())
-			if n := w.known(a); n.Status != desired.Conflict || n.LastError != reconcile.EmailTaken || n.ConflictingID() != id {
+			a := f.register(address)
+			f.batch(f.reconciler())
+			if n := f.known(a); n.Status != desired.Conflict || n.LastError != reconcile.EmailTaken || n.ConflictingID() != id {
 				t.Fatalf("got row %+v", n)
 			}
 			if _, err := cloud.User(t.Context(), address); err == nil {
@@ -61,17 +61,17 @@ func TestContract_ExistingAccounts(t *testing.T) {
 				}
 			}
 			if by == "adopted" {
-				n, err := w.adopt(a.ID, "")
+				n, err := f.adopt(a.ID, "")
 				t.Logf("adopted: %s %s %s, %v", n.NextcloudID, n.Link, n.LastError, err)
 			}
-			r, login := w.reconciler(), w.proof(a)
-			if _, err := w.claim(login, "a wrong guess"); err != nil {
+			r, login := f.reconciler(), f.proof(a)
+			if _, err := f.claim(login, "a wrong guess"); err != nil {
 				t.Logf("wrong password: %v", err)
 			}
-			n, err := r.Claim(t.Context(), login, proof, audit.New(audit.Claimed, a.ID, audit.Origin{}, w.time()))
+			n, err := r.Claim(t.Context(), login, proof, audit.New(audit.Claimed, a.ID, audit.Origin{}, f.time()))
 			t.Logf("claimed: %s %s, %v", n.NextcloudID, n.Link, err)
-			w.batch(r)
-			n = w.known(a)
+			f.batch(r)
+			n = f.known(a)
 			u, err := cloud.User(t.Context(), id)
 			t.Logf("finally: %s %s; Nextcloud: %s %s %v, %v", n.Status, n.LastError, u.Email, u.DisplayName, u.Quota, err)
 			if n.Status != desired.Active || u.Email != address || u.DisplayName != "Augusta" || u.Quota != 1<<30 {
@@ -83,9 +83,9 @@ func TestContract_ExistingAccounts(t *testing.T) {
 		})
 	}
 	t.Run("administrators", func(t *testing.T) {
-		w := newWorld(t, storetest.SQLite(t), env)
-		a := w.register("contract-admin@example.org")
-		_, err := w.adopt(a.ID, env["NEXTCLOUD_ADMIN_USER"])
-		w.wantCode("adopted", err, "not_adoptable")
+		f := newFixture(t, storetest.SQLite(t), env)
+		a := f.register("contract-admin@example.org")
+		_, err := f.adopt(a.ID, env["NEXTCLOUD_ADMIN_USER"])
+		f.wantCode("adopted", err, "not_adoptable")
 	})
 }

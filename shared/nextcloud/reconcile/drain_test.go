@@ -27,19 +27,19 @@ func drainedOf(p reconcile.Progress) drained {
 // before the call.
 func TestDrain_WorksUntilNothingIsLeft(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
+	f := newFixture(t, storetest.SQLite(t), nil)
 	var got []drained
 	drain := func() {
-		p, err := w.reconciler().Drain(t.Context(), 0, func(p reconcile.Progress) { got = append(got, drainedOf(p)) })
+		p, err := f.reconciler().Drain(t.Context(), 0, func(p reconcile.Progress) { got = append(got, drainedOf(p)) })
 		if err != nil || drainedOf(p) != got[len(got)-1] {
 			t.Errorf("%+v, %v", p, err)
 		}
 	}
-	w.cloud.AddUser("ada@example.org", "theirs", "")
-	w.register("ada@example.org")
-	w.register("grace@example.org")
+	f.cloud.AddUser("ada@example.org", "theirs", "")
+	f.register("ada@example.org")
+	f.register("grace@example.org")
 	drain()
-	w.register("edith@example.org")
+	f.register("edith@example.org")
 	drain()
 	want := []drained{{0, 0, 2, ""}, {1, 1, 0, ""}, {0, 0, 1, ""}, {1, 0, 0, ""}}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -51,20 +51,20 @@ func TestDrain_WorksUntilNothingIsLeft(t *testing.T) {
 // wait, and otherwise continues after it.
 func TestDrain_WaitsForAnOutage(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
-	w.register("ada@example.org")
-	w.cloud.SetMaintenance(true)
-	p, err := w.reconciler().Drain(t.Context(), time.Millisecond, func(reconcile.Progress) {})
+	f := newFixture(t, storetest.SQLite(t), nil)
+	f.register("ada@example.org")
+	f.cloud.SetMaintenance(true)
+	p, err := f.reconciler().Drain(t.Context(), time.Millisecond, func(reconcile.Progress) {})
 	if want := (drained{0, 0, 1, store.BlockedByOutage}); err != nil || drainedOf(p) != want {
 		t.Fatalf("%+v, %v", p, err)
 	}
-	w.cloud.SetMaintenance(false)
-	w.advance(p.Backlog.Wait - time.Millisecond)
+	f.cloud.SetMaintenance(false)
+	f.advance(p.Backlog.Wait - time.Millisecond)
 	waits := 0
-	p, err = w.reconciler().Drain(t.Context(), time.Minute, func(p reconcile.Progress) {
+	p, err = f.reconciler().Drain(t.Context(), time.Minute, func(p reconcile.Progress) {
 		if p.Backlog.Wait > 0 {
 			waits++
-			w.advance(time.Millisecond)
+			f.advance(time.Millisecond)
 		}
 	})
 	if want := (drained{1, 0, 0, ""}); err != nil || drainedOf(p) != want || waits != 1 {
@@ -74,11 +74,11 @@ func TestDrain_WaitsForAnOutage(t *testing.T) {
 
 func TestDrain_StopsIfTheAdministratorIsRejected(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_ADMIN_PASSWORD": "wrong"})
-	w.register("ada@example.org")
-	p, err := w.reconciler().Drain(t.Context(), time.Hour, func(reconcile.Progress) {})
+	f := newFixture(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_ADMIN_PASSWORD": "wrong"})
+	f.register("ada@example.org")
+	p, err := f.reconciler().Drain(t.Context(), time.Hour, func(reconcile.Progress) {})
 	want := drained{0, 0, 1, store.BlockedByRefusal}
-	if !errors.Is(err, reconcile.ErrRefused) || drainedOf(p) != want || !p.Backlog.Until.After(w.time()) {
+	if !errors.Is(err, reconcile.ErrRefused) || drainedOf(p) != want || !p.Backlog.Until.After(f.time()) {
 		t.Errorf("%+v, %v", p, err)
 	}
 }
@@ -86,12 +86,12 @@ func TestDrain_StopsIfTheAdministratorIsRejected(t *testing.T) {
 // TestDrain_StopsWhenInterrupted cancels the context during a pause.
 func TestDrain_StopsWhenInterrupted(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
-	w.register("ada@example.org")
-	w.cloud.SetMaintenance(true)
+	f := newFixture(t, storetest.SQLite(t), nil)
+	f.register("ada@example.org")
+	f.cloud.SetMaintenance(true)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	p, err := w.reconciler().Drain(ctx, time.Hour, func(p reconcile.Progress) {
+	p, err := f.reconciler().Drain(ctx, time.Hour, func(p reconcile.Progress) {
 		if p.Backlog.Wait > 0 {
 			cancel()
 		}

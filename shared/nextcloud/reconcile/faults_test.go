@@ -26,26 +26,26 @@ func on(id string) func(*http.Request) bool {
 
 func TestReconciler_BrokenAccountDoesNotDelayOthers(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
-	bad := w.register("bad@example.org")
-	w.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
+	f := newFixture(t, storetest.SQLite(t), nil)
+	bad := f.register("bad@example.org")
+	f.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
 		if r.Method == http.MethodPut && on("bad@example.org")(r) {
 			return nextcloudtest.Crash() // as if a hook of the server failed for this user
 		}
 		return nil
 	})
-	r := w.reconciler()
+	r := f.reconciler()
 	for i := range 30 {
-		fresh := w.register(fmt.Sprintf("user%d@example.org", i))
-		w.batch(r)
-		w.advance(15 * time.Second)
-		w.batch(r)
-		if n := w.known(fresh); n.Status != desired.Active {
+		fresh := f.register(fmt.Sprintf("user%d@example.org", i))
+		f.batch(r)
+		f.advance(15 * time.Second)
+		f.batch(r)
+		if n := f.known(fresh); n.Status != desired.Active {
 			t.Fatalf("round %d: a broken account delays a new one: %s %s", i, n.Status, n.LastError)
 		}
-		w.advance(15 * time.Minute)
+		f.advance(15 * time.Minute)
 	}
-	if n := w.known(bad); n.Status != desired.Failed || !n.Owned {
+	if n := f.known(bad); n.Status != desired.Failed || !n.Owned {
 		t.Errorf("after many failures the broken account is %s, %d attempts; want it parked and visible", n.Status, n.Attempts)
 	}
 }
@@ -58,66 +58,66 @@ func TestReconciler_OutageParksNoAccount(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, storetest.SQLite(t), nil)
-			a := w.register("ada@example.org")
-			w.cloud.Fail(func(*http.Request) nextcloudtest.Fault { return fault })
-			r := w.reconciler()
+			f := newFixture(t, storetest.SQLite(t), nil)
+			a := f.register("ada@example.org")
+			f.cloud.Fail(func(*http.Request) nextcloudtest.Fault { return fault })
+			r := f.reconciler()
 			for range 40 {
-				w.batch(r)
-				w.advance(time.Hour)
+				f.batch(r)
+				f.advance(time.Hour)
 			}
-			if n := w.known(a); n.Status != desired.Pending || n.Attempts != 0 {
+			if n := f.known(a); n.Status != desired.Pending || n.Attempts != 0 {
 				t.Errorf("after a long outage: got %s, %d attempts", n.Status, n.Attempts)
 			}
-			w.cloud.Fail(nil)
-			w.batch(r)
-			w.settled(a, adasPassword)
+			f.cloud.Fail(nil)
+			f.batch(r)
+			f.settled(a, adasPassword)
 		})
 	}
 }
 
 func TestReconciler_RefusedAddressDoesNotBlockOtherChanges(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
-	a := w.register("ada@example.org")
-	r := w.reconciler()
-	w.batch(r)
+	f := newFixture(t, storetest.SQLite(t), nil)
+	a := f.register("ada@example.org")
+	r := f.reconciler()
+	f.batch(r)
 	a.Email = "ada@exämple.org" // valid for the gateway, refused by Nextcloud
-	w.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
+	f.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
 		if r.Method == http.MethodPut && r.FormValue("key") == "email" {
 			return nextcloudtest.Answer(http.StatusBadRequest, "application/json",
 				`{"ocs":{"meta":{"status":"failure","statuscode":102,"message":""},"data":[]}}`, 0)
 		}
 		return nil
 	})
-	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Changed(ctx, tx, a, w.time()) })
-	w.update(func(ctx context.Context, tx *store.Tx) error {
-		return w.recorder.PasswordChanged(ctx, tx, a, "an entirely new passphrase", w.time())
+	f.update(func(ctx context.Context, tx *store.Tx) error { return f.recorder.Changed(ctx, tx, a, f.time()) })
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		return f.recorder.PasswordChanged(ctx, tx, a, "an entirely new passphrase", f.time())
 	})
-	w.batch(r)
-	n := w.known(a)
+	f.batch(r)
+	n := f.known(a)
 	if n.Status != desired.Active || n.LastError != reconcile.Refused || n.DueAt != nil {
 		t.Errorf("got row %s, %s, due %v; want it active with the refusal recorded", n.Status, n.LastError, n.DueAt)
 	}
-	if !w.cloud.Opens(n.NextcloudID, "an entirely new passphrase") {
+	if !f.cloud.Opens(n.NextcloudID, "an entirely new passphrase") {
 		t.Error("the refused address blocked the password change")
 	}
 }
 
 func TestReconciler_StopsBeforeTheDeadline(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
-	w.register("ada@example.org")
+	f := newFixture(t, storetest.SQLite(t), nil)
+	f.register("ada@example.org")
 	ctx, cancel := context.WithTimeout(t.Context(), reconcile.MinAttemptTime)
 	defer cancel()
-	got, err := w.reconciler().RunBatch(ctx, 10)
+	got, err := f.reconciler().RunBatch(ctx, 10)
 	if err != nil || got != (reconcile.Result{Remaining: 1}) {
 		t.Errorf("just before the deadline: got %+v, %v; want no attempt and no error", got, err)
 	}
-	if n := len(w.cloud.Calls()); n != 0 {
+	if n := len(f.cloud.Calls()); n != 0 {
 		t.Errorf("got %d calls, want none", n)
 	}
-	if got := w.batch(w.reconciler()); got.Succeeded != 1 {
+	if got := f.batch(f.reconciler()); got.Succeeded != 1 {
 		t.Errorf("the lease was not released: %+v", got)
 	}
 }
@@ -126,12 +126,12 @@ func TestDeleted_KeepsNoPassword(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		for _, policy := range []string{"disable", "delete", "keep"} {
-			w := newWorld(t, db, map[string]string{"NEXTCLOUD_ON_DELETE": policy})
-			a := w.register(policy + "@example.org")
-			if w.known(a).PendingPassword == nil {
+			f := newFixture(t, db, map[string]string{"NEXTCLOUD_ON_DELETE": policy})
+			a := f.register(policy + "@example.org")
+			if f.known(a).PendingPassword == nil {
 				t.Fatal("no password is pending, so the test proves nothing")
 			}
-			w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Deleted(ctx, tx, a, w.time()) })
+			f.update(func(ctx context.Context, tx *store.Tx) error { return f.recorder.Deleted(ctx, tx, a, f.time()) })
 			if n, err := db.NextcloudAccount(t.Context(), a.ID); err == nil && n.PendingPassword != nil {
 				t.Errorf("%s: the password of a deleted user is still pending", policy)
 			}
@@ -141,62 +141,62 @@ func TestDeleted_KeepsNoPassword(t *testing.T) {
 
 func TestDeleted_KeepLeavesTheAccountUnchanged(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_ON_DELETE": "keep"})
-	a := w.register("ada@example.org")
-	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Deleted(ctx, tx, a, w.time()) })
-	w.batch(w.reconciler())
-	if _, there := w.cloud.User("ada@example.org"); there {
+	f := newFixture(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_ON_DELETE": "keep"})
+	a := f.register("ada@example.org")
+	f.update(func(ctx context.Context, tx *store.Tx) error { return f.recorder.Deleted(ctx, tx, a, f.time()) })
+	f.batch(f.reconciler())
+	if _, there := f.cloud.User("ada@example.org"); there {
 		t.Error("an account was created for a deleted user")
 	}
 
-	bob := w.register("bob@example.org")
-	w.batch(w.reconciler())
-	w.update(func(ctx context.Context, tx *store.Tx) error {
-		if err := w.recorder.PasswordChanged(ctx, tx, bob, "an entirely new passphrase", w.time()); err != nil {
+	bob := f.register("bob@example.org")
+	f.batch(f.reconciler())
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		if err := f.recorder.PasswordChanged(ctx, tx, bob, "an entirely new passphrase", f.time()); err != nil {
 			return err
 		}
-		return w.recorder.Deleted(ctx, tx, bob, w.time())
+		return f.recorder.Deleted(ctx, tx, bob, f.time())
 	})
-	if got := w.batch(w.reconciler()); got.Attempted != 0 {
+	if got := f.batch(f.reconciler()); got.Attempted != 0 {
 		t.Errorf("the account of a deleted user is still processed: %+v", got)
 	}
-	if n := w.known(bob); n.PendingPassword != nil || !w.cloud.Opens("bob@example.org", adasPassword) {
+	if n := f.known(bob); n.PendingPassword != nil || !f.cloud.Opens("bob@example.org", adasPassword) {
 		t.Errorf("the account was changed: %+v", n)
 	}
 }
 
 func TestReconciler_LostKeyBlocksNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_PASSWORD_SYNC": "false"})
-	a := w.register("ada@example.org")
+	f := newFixture(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_PASSWORD_SYNC": "false"})
+	a := f.register("ada@example.org")
 	ring, err := keyring.New(keyring.Generate())
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.recorder.Box = seal.New(ring.Derive(desired.Purpose))
-	r := w.reconciler()
+	f.recorder.Box = seal.New(ring.Derive(desired.Purpose))
+	r := f.reconciler()
 	for range 3 {
-		w.batch(r)
-		w.advance(time.Minute)
+		f.batch(r)
+		f.advance(time.Minute)
 	}
-	if n := w.known(a); n.Status != desired.Active || !n.Owned {
+	if n := f.known(a); n.Status != desired.Active || !n.Owned {
 		t.Errorf("got row %s, %s", n.Status, n.LastError)
 	}
 }
 
 func TestReconciler_ProvesOwnershipByTheAccountID(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
-	a := w.register("ada@example.org")
-	n := w.known(a)
-	first, err := w.recorder.Box.Open(n.InitialPassword, string(a.ID))
+	f := newFixture(t, storetest.SQLite(t), nil)
+	a := f.register("ada@example.org")
+	n := f.known(a)
+	first, err := f.recorder.Box.Open(n.InitialPassword, string(a.ID))
 	if err != nil {
 		t.Fatal(err)
 	}
 	// The ID belongs to another account, and a third one has it as its address.
-	w.cloud.AddUser("ada@example.org", "her own password", "")
-	w.cloud.AddUser("other", first, "ada@example.org")
-	w.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
+	f.cloud.AddUser("ada@example.org", "her own password", "")
+	f.cloud.AddUser("other", first, "ada@example.org")
+	f.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
 		if user, password, _ := r.BasicAuth(); user == "ada@example.org" && password == first.Reveal() {
 			// A login name may be an address: the server tries it after the ID.
 			return func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
@@ -206,8 +206,8 @@ func TestReconciler_ProvesOwnershipByTheAccountID(t *testing.T) {
 		}
 		return nil
 	})
-	w.batch(w.reconciler())
-	if n := w.known(a); n.Status != desired.Conflict || n.Owned {
+	f.batch(f.reconciler())
+	if n := f.known(a); n.Status != desired.Conflict || n.Owned {
 		t.Errorf("got row %s, owned = %v; another account accepted the password", n.Status, n.Owned)
 	}
 }
@@ -216,10 +216,10 @@ func TestReconciler_SurvivesACrashDuringAnotherRun(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		for at := 1; at <= 7; at++ {
-			w := newWorld(t, db, nil)
-			a := w.register(fmt.Sprintf("ada%d@example.org", at))
-			other := w.reconciler()
-			r, seen := w.reconciler(), 0
+			f := newFixture(t, db, nil)
+			a := f.register(fmt.Sprintf("ada%d@example.org", at))
+			other := f.reconciler()
+			r, seen := f.reconciler(), 0
 			reconcile.OnTrace(r, func(string) {
 				seen++
 				if _, err := other.RunBatch(t.Context(), 10); err != nil { // finds the account leased
@@ -229,15 +229,15 @@ func TestReconciler_SurvivesACrashDuringAnotherRun(t *testing.T) {
 					panic(errCrash{})
 				}
 			})
-			if !crashes(func() { w.batch(r) }) {
+			if !crashes(func() { f.batch(r) }) {
 				t.Fatalf("point %d was not reached", at)
 			}
-			w.advance(time.Hour)
-			w.batch(other)
-			w.batch(other)
-			w.settled(a, adasPassword)
+			f.advance(time.Hour)
+			f.batch(other)
+			f.batch(other)
+			f.settled(a, adasPassword)
 			creates := 0
-			for _, c := range w.cloud.Calls() {
+			for _, c := range f.cloud.Calls() {
 				if c.Method == http.MethodPost && c.Status == http.StatusOK {
 					creates++
 				}
@@ -251,15 +251,15 @@ func TestReconciler_SurvivesACrashDuringAnotherRun(t *testing.T) {
 
 func TestReconciler_KeepsSecretsOutOfTheRow(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
-	a := w.register("ada@example.org")
-	n := w.known(a)
+	f := newFixture(t, storetest.SQLite(t), nil)
+	a := f.register("ada@example.org")
+	n := f.known(a)
 	for _, box := range [][]byte{n.PendingPassword, n.InitialPassword} {
 		if strings.Contains(string(box), adasPassword.Reveal()) {
 			t.Error("a password is stored in plain text")
 		}
 	}
-	if _, err := w.recorder.Box.Open(n.PendingPassword, string(account.NewID())); !errors.Is(err, seal.ErrOpen) {
+	if _, err := f.recorder.Box.Open(n.PendingPassword, string(account.NewID())); !errors.Is(err, seal.ErrOpen) {
 		t.Errorf("the sealed password opens for another user: %v", err)
 	}
 }

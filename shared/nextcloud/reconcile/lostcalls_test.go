@@ -34,24 +34,24 @@ func nth(n int64, fault nextcloudtest.Fault) (choose func(*http.Request) nextclo
 // converges runs batches until a is in the desired state with that password. It fails the test
 // if the account is active while its files are unreachable, or if it reports a refusal
 // although there was none.
-func (w *world) converges(a account.Account, password secret.String, choose func(*http.Request) nextcloudtest.Fault) {
-	w.t.Helper()
+func (f *fixture) converges(a account.Account, password secret.String, choose func(*http.Request) nextcloudtest.Fault) {
+	f.t.Helper()
 	for range 3 {
-		w.cloud.Fail(choose)
-		w.batch(w.reconciler())
-		w.cloud.Fail(nil)
-		n := w.known(a)
-		if _, opens := w.apps(a); n.Status == desired.Active && !opens {
-			w.t.Error("the account is active, but its files cannot be reached")
+		f.cloud.Fail(choose)
+		f.batch(f.reconciler())
+		f.cloud.Fail(nil)
+		n := f.known(a)
+		if _, opens := f.apps(a); n.Status == desired.Active && !opens {
+			f.t.Error("the account is active, but its files cannot be reached")
 		}
 		if n.LastError == reconcile.NoAppPassword || n.LastError == reconcile.PasswordRefused || n.LastError == reconcile.PasswordLost {
-			w.t.Errorf("nothing was refused, but the account reports %s", n.LastError)
+			f.t.Errorf("nothing was refused, but the account reports %s", n.LastError)
 		}
-		w.advance(time.Minute)
+		f.advance(time.Minute)
 	}
-	w.settled(a, password)
-	w.advance(10 * time.Minute) // until older app passwords become invalid, unless the user logged in
-	w.settled(a, password)
+	f.settled(a, password)
+	f.advance(10 * time.Minute) // until older app passwords become invalid, unless the user logged in
+	f.settled(a, password)
 }
 
 // TestReconciler_SurvivesEveryLostCall loses each single call of an account's
@@ -68,21 +68,21 @@ func TestReconciler_SurvivesEveryLostCall(t *testing.T) {
 					calls := int64(0)
 					for met := true; met && !t.Failed(); {
 						calls++
-						w := newWorld(t, db, nil)
-						a := w.register(fmt.Sprintf("ada%d@example.org", calls))
+						f := newFixture(t, db, nil)
+						a := f.register(fmt.Sprintf("ada%d@example.org", calls))
 						password := adasPassword
 						if change {
-							w.batch(w.reconciler())
+							f.batch(f.reconciler())
 							password = adasNewPassword
-							w.changePassword(a, password)
+							f.changePassword(a, password)
 						}
 						choose, reached := nth(calls, fault)
-						w.converges(a, password, choose)
+						f.converges(a, password, choose)
 						met = reached() && calls < 40
 						if t.Failed() {
 							t.Errorf("after losing call %d", calls)
 						}
-						w.gone(a)
+						f.gone(a)
 					}
 				})
 			})
@@ -96,20 +96,20 @@ func TestReconciler_SurvivesACrashDuringAPasswordChange(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		for at, crashed := 1, true; crashed && !t.Failed(); at++ {
-			w := newWorld(t, db, nil)
-			a := w.register(fmt.Sprintf("ada%d@example.org", at))
-			w.batch(w.reconciler())
-			w.changePassword(a, adasNewPassword)
-			r, seen := w.reconciler(), 0
+			f := newFixture(t, db, nil)
+			a := f.register(fmt.Sprintf("ada%d@example.org", at))
+			f.batch(f.reconciler())
+			f.changePassword(a, adasNewPassword)
+			r, seen := f.reconciler(), 0
 			reconcile.OnTrace(r, func(string) {
 				if seen++; seen == at {
 					panic(errCrash{})
 				}
 			})
-			crashed = crashes(func() { w.batch(r) })
-			w.advance(time.Hour) // the lease expires
-			w.converges(a, adasNewPassword, nil)
-			w.gone(a)
+			crashed = crashes(func() { f.batch(r) })
+			f.advance(time.Hour) // the lease expires
+			f.converges(a, adasNewPassword, nil)
+			f.gone(a)
 		}
 	})
 }
@@ -119,27 +119,27 @@ func TestReconciler_SurvivesACrashDuringAPasswordChange(t *testing.T) {
 func TestReconciler_KeepsThePasswordUntilFilesAreReachable(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db, nil)
-		a := w.register("ada@example.org")
+		f := newFixture(t, db, nil)
+		a := f.register("ada@example.org")
 		const slow = 10 // more failures than it takes to park an account
 		end := make(chan struct{})
 		defer close(end)
-		w.cloud.Fail(nextcloudtest.Times(slow, nextcloudtest.Slow(end), func(r *http.Request) bool {
+		f.cloud.Fail(nextcloudtest.Times(slow, nextcloudtest.Slow(end), func(r *http.Request) bool {
 			return strings.HasSuffix(r.URL.Path, "/getapppassword")
 		}))
 		for range slow {
-			r := w.reconciler()
-			reconcile.Impatient(r, w.settings)
-			w.batch(r)
-			if n := w.known(a); n.Status != desired.Pending || n.LastError != reconcile.Unavailable || n.PendingPassword == nil || n.DueAt == nil {
+			r := f.reconciler()
+			reconcile.Impatient(r, f.settings)
+			f.batch(r)
+			if n := f.known(a); n.Status != desired.Pending || n.LastError != reconcile.Unavailable || n.PendingPassword == nil || n.DueAt == nil {
 				t.Errorf("after a timeout: got row %s, %s, due %v, password kept %v", n.Status, n.LastError, n.DueAt, n.PendingPassword != nil)
 			}
-			w.advance(20 * time.Minute)
+			f.advance(20 * time.Minute)
 		}
-		w.batch(w.reconciler())
-		w.settled(a, adasPassword)
+		f.batch(f.reconciler())
+		f.settled(a, adasPassword)
 		edits := 0
-		for _, c := range w.cloud.Calls() {
+		for _, c := range f.cloud.Calls() {
 			if c.Method == http.MethodPut {
 				edits++
 			}
@@ -150,18 +150,18 @@ func TestReconciler_KeepsThePasswordUntilFilesAreReachable(t *testing.T) {
 	})
 }
 
-func (w *world) changePassword(a account.Account, to secret.String) {
-	w.t.Helper()
-	w.update(func(ctx context.Context, tx *store.Tx) error {
-		return w.recorder.PasswordChanged(ctx, tx, a, to, w.time())
+func (f *fixture) changePassword(a account.Account, to secret.String) {
+	f.t.Helper()
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		return f.recorder.PasswordChanged(ctx, tx, a, to, f.time())
 	})
 }
 
-// gone removes a's account so that the next world can use this database.
-func (w *world) gone(a account.Account) {
-	w.t.Helper()
-	w.update(func(ctx context.Context, tx *store.Tx) error {
-		w.recorder.OnDelete = desired.Present
-		return w.recorder.Deleted(ctx, tx, a, w.time())
+// gone removes a's account so that the next fixture can use this database.
+func (f *fixture) gone(a account.Account) {
+	f.t.Helper()
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		f.recorder.OnDelete = desired.Present
+		return f.recorder.Deleted(ctx, tx, a, f.time())
 	})
 }

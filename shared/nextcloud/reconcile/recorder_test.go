@@ -26,19 +26,19 @@ func TestRecorder_KeepsThePasswordOnlyIfItWillBeUsed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, storetest.SQLite(t), test.env)
-			a := w.register("ada@example.org")
-			n := w.known(a)
+			f := newFixture(t, storetest.SQLite(t), test.env)
+			a := f.register("ada@example.org")
+			n := f.known(a)
 			if (n.PendingPassword != nil) != test.kept || n.Status != desired.Pending || n.DueAt == nil {
 				t.Errorf("got row %+v", n)
 			}
 			if bytes.Contains(n.PendingPassword, []byte(adasPassword)) {
 				t.Error("the password is not sealed")
 			}
-			w.update(func(ctx context.Context, tx *store.Tx) error {
-				return w.recorder.Changed(ctx, tx, a, w.time())
+			f.update(func(ctx context.Context, tx *store.Tx) error {
+				return f.recorder.Changed(ctx, tx, a, f.time())
 			})
-			if later := w.known(a); (later.PendingPassword != nil) != test.kept || !bytes.Equal(later.InitialPassword, n.InitialPassword) || later.Version != 2 {
+			if later := f.known(a); (later.PendingPassword != nil) != test.kept || !bytes.Equal(later.InitialPassword, n.InitialPassword) || later.Version != 2 {
 				t.Errorf("after a change without a password: got row %+v", later)
 			}
 		})
@@ -48,19 +48,19 @@ func TestRecorder_KeepsThePasswordOnlyIfItWillBeUsed(t *testing.T) {
 func TestRecorder_NeverReusesAnID(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db, nil) // NEXTCLOUD_ON_DELETE is disable: the old account stays
-		first := w.register("ada@example.org")
-		w.update(func(ctx context.Context, tx *store.Tx) error {
-			if err := w.recorder.Deleted(ctx, tx, first, w.time()); err != nil {
+		f := newFixture(t, db, nil) // NEXTCLOUD_ON_DELETE is disable: the old account stays
+		first := f.register("ada@example.org")
+		f.update(func(ctx context.Context, tx *store.Tx) error {
+			if err := f.recorder.Deleted(ctx, tx, first, f.time()); err != nil {
 				return err
 			}
 			return tx.DeleteAccount(ctx, tx.Operator(), first.ID)
 		})
-		second := w.register("ada@example.org")
-		if n := w.known(second); n.NextcloudID != string(second.ID) {
+		second := f.register("ada@example.org")
+		if n := f.known(second); n.NextcloudID != string(second.ID) {
 			t.Errorf("the second account has the ID %s of the first, which still has files", n.NextcloudID)
 		}
-		if n := w.known(first); n.State != desired.Disabled || n.NextcloudID != "ada@example.org" {
+		if n := f.known(first); n.State != desired.Disabled || n.NextcloudID != "ada@example.org" {
 			t.Errorf("got first row %+v", n)
 		}
 	})
@@ -68,12 +68,12 @@ func TestRecorder_NeverReusesAnID(t *testing.T) {
 
 func TestRecorder_KeepsDeletedUsersAccountsUnderThatPolicy(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_ON_DELETE": "keep"})
-	a := w.register("ada@example.org")
-	w.batch(w.reconciler())
-	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Deleted(ctx, tx, a, w.time()) })
-	w.batch(w.reconciler())
-	w.settled(a, adasPassword)
+	f := newFixture(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_ON_DELETE": "keep"})
+	a := f.register("ada@example.org")
+	f.batch(f.reconciler())
+	f.update(func(ctx context.Context, tx *store.Tx) error { return f.recorder.Deleted(ctx, tx, a, f.time()) })
+	f.batch(f.reconciler())
+	f.settled(a, adasPassword)
 }
 
 func TestRead_RejectsInvalidSettings(t *testing.T) {

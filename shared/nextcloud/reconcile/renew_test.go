@@ -18,46 +18,46 @@ import (
 
 // invalidateAppPassword invalidates the gateway's app password, as if the user had removed it
 // from the list of devices.
-func (w *world) invalidateAppPassword(a account.Account) {
-	w.t.Helper()
-	n := w.known(a)
-	app, err := w.recorder.Box.Open(n.AppPassword, string(a.ID))
+func (f *fixture) invalidateAppPassword(a account.Account) {
+	f.t.Helper()
+	n := f.known(a)
+	app, err := f.recorder.Box.Open(n.AppPassword, string(a.ID))
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	if err := w.client().RevokeAppPassword(w.t.Context(), n.NextcloudID, app); err != nil {
-		w.t.Fatal(err)
+	if err := f.client().RevokeAppPassword(f.t.Context(), n.NextcloudID, app); err != nil {
+		f.t.Fatal(err)
 	}
 }
 
-func (w *world) recheck() {
-	w.t.Helper()
-	if _, err := w.db.RecheckNextcloud(w.t.Context(), w.time()); err != nil {
-		w.t.Fatal(err)
+func (f *fixture) recheck() {
+	f.t.Helper()
+	if _, err := f.db.RecheckNextcloud(f.t.Context(), f.time()); err != nil {
+		f.t.Fatal(err)
 	}
 }
 
 func TestReconciler_RenewsARefusedAppPassword(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_PASSWORD_SYNC": "false"})
-	a := w.register("ada@example.org")
-	r := w.reconciler()
-	w.batch(r)
-	w.invalidateAppPassword(a)
-	w.recheck()
-	strikes := w.cloud.FailedLogins()
-	w.batch(r)
-	n := w.known(a)
-	app, err := w.recorder.Box.Open(n.AppPassword, string(a.ID))
-	if err != nil || !w.appPasswordOpens(n.NextcloudID, app) || n.Status != desired.Active {
+	f := newFixture(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_PASSWORD_SYNC": "false"})
+	a := f.register("ada@example.org")
+	r := f.reconciler()
+	f.batch(r)
+	f.invalidateAppPassword(a)
+	f.recheck()
+	failedLogins := f.cloud.FailedLogins()
+	f.batch(r)
+	n := f.known(a)
+	app, err := f.recorder.Box.Open(n.AppPassword, string(a.ID))
+	if err != nil || !f.appPasswordOpens(n.NextcloudID, app) || n.Status != desired.Active {
 		t.Errorf("app password does not work: %v, %+v", err, n)
 	}
-	if got := w.cloud.FailedLogins() - strikes; got > 1 {
+	if got := f.cloud.FailedLogins() - failedLogins; got > 1 {
 		t.Errorf("%d failed logins for one invalid password, want 1", got)
 	}
-	w.recheck()
-	w.batch(r)
-	if fetched, opens := w.apps(a); fetched != 2 || !opens {
+	f.recheck()
+	f.batch(r)
+	if fetched, opens := f.apps(a); fetched != 2 || !opens {
 		t.Errorf("fetched %d app passwords, stored one works = %v", fetched, opens)
 	}
 }
@@ -66,21 +66,21 @@ func TestReconciler_RenewsARefusedAppPassword(t *testing.T) {
 func TestReconciler_RenewsWithThePasswordOfTheNextLogin(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db, nil)
-		a := w.register("ada@example.org")
-		r := w.reconciler()
-		w.batch(r)
-		w.invalidateAppPassword(a)
-		w.recheck()
-		w.batch(r)
-		n := w.known(a)
+		f := newFixture(t, db, nil)
+		a := f.register("ada@example.org")
+		r := f.reconciler()
+		f.batch(r)
+		f.invalidateAppPassword(a)
+		f.recheck()
+		f.batch(r)
+		n := f.known(a)
 		if n.AppPassword != nil || n.LastError != reconcile.NoAppPassword || !n.WantsPassword || n.Status != desired.Pending || n.DueAt != nil {
 			t.Fatalf("got row %+v", n)
 		}
-		calls := len(w.cloud.Calls())
-		w.recheck()
-		w.batch(r)
-		for _, c := range w.cloud.Calls()[calls:] {
+		calls := len(f.cloud.Calls())
+		f.recheck()
+		f.batch(r)
+		for _, c := range f.cloud.Calls()[calls:] {
 			if c.User != "admin" {
 				t.Errorf("%+v: an invalid password is tried again", c)
 			}
@@ -89,17 +89,17 @@ func TestReconciler_RenewsWithThePasswordOfTheNextLogin(t *testing.T) {
 			t.Errorf("the login was not asked for the password: %+v, %v", who, err)
 		}
 		for range 2 { // the second one finds it stored already
-			if err := w.recorder.SupplyPassword(t.Context(), db, a.ID, "hash", adasPassword, w.time()); err != nil {
+			if err := f.recorder.SupplyPassword(t.Context(), db, a.ID, "hash", adasPassword, f.time()); err != nil {
 				t.Fatal(err)
 			}
 		}
-		w.batch(r)
-		w.settled(a, adasPassword)
+		f.batch(r)
+		f.settled(a, adasPassword)
 		if who, _, err := db.AccountByEmail(t.Context(), a.Email.Lookup()); err != nil || who.NextcloudNeedsPassword {
 			t.Errorf("the next login is asked again: %+v, %v", who, err)
 		}
-		version := w.known(a).Version
-		if err := w.recorder.SupplyPassword(t.Context(), db, a.ID, "hash", adasPassword, w.time()); err != nil || w.known(a).Version != version {
+		version := f.known(a).Version
+		if err := f.recorder.SupplyPassword(t.Context(), db, a.ID, "hash", adasPassword, f.time()); err != nil || f.known(a).Version != version {
 			t.Errorf("an unneeded password was stored: %v", err)
 		}
 	})
@@ -109,46 +109,46 @@ func TestReconciler_RenewsWithThePasswordOfTheNextLogin(t *testing.T) {
 // user's.
 func TestReconciler_RecreatedAccountNeedsThePassword(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
-	a := w.register("ada@example.org")
-	r := w.reconciler()
-	w.batch(r)
-	w.cloud.RemoveUser("ada@example.org")
-	w.recheck()
-	w.batch(r)
-	w.batch(r)
-	n := w.known(a)
+	f := newFixture(t, storetest.SQLite(t), nil)
+	a := f.register("ada@example.org")
+	r := f.reconciler()
+	f.batch(r)
+	f.cloud.RemoveUser("ada@example.org")
+	f.recheck()
+	f.batch(r)
+	f.batch(r)
+	n := f.known(a)
 	if n.HasUserPassword || !n.WantsPassword || n.Status != desired.Active || n.AppPassword == nil {
 		t.Fatalf("got row %+v", n)
 	}
-	if err := w.recorder.SupplyPassword(t.Context(), w.db, a.ID, "hash", adasPassword, w.time()); err != nil {
+	if err := f.recorder.SupplyPassword(t.Context(), f.db, a.ID, "hash", adasPassword, f.time()); err != nil {
 		t.Fatal(err)
 	}
-	w.batch(r)
-	w.settled(a, adasPassword)
+	f.batch(r)
+	f.settled(a, adasPassword)
 }
 
 func TestReconciler_AddsEveryAccountToTheGroup(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
-	before := w.register("before@example.org")
-	w.batch(w.reconciler())
-	w.settings.Group = "voice assist"
-	after := w.register("after@example.org")
-	w.recheck()
-	r := w.reconciler()
-	w.batch(r)
-	w.batch(r)
+	f := newFixture(t, storetest.SQLite(t), nil)
+	before := f.register("before@example.org")
+	f.batch(f.reconciler())
+	f.settings.Group = "voice assist"
+	after := f.register("after@example.org")
+	f.recheck()
+	r := f.reconciler()
+	f.batch(r)
+	f.batch(r)
 	for _, a := range []account.Account{before, after} {
-		u, err := w.client().User(t.Context(), w.known(a).NextcloudID)
+		u, err := f.client().User(t.Context(), f.known(a).NextcloudID)
 		if err != nil || len(u.Groups) != 1 || u.Groups[0] != "voice assist" {
 			t.Errorf("%s: got groups %q, %v", a.Email, u.Groups, err)
 		}
 	}
-	calls := len(w.cloud.Calls())
-	w.recheck()
-	w.batch(r)
-	for _, c := range w.cloud.Calls()[calls:] {
+	calls := len(f.cloud.Calls())
+	f.recheck()
+	f.batch(r)
+	for _, c := range f.cloud.Calls()[calls:] {
 		if c.Method != "GET" && c.Method != "PROPFIND" {
 			t.Errorf("got call %+v although nothing differs", c)
 		}
@@ -158,67 +158,67 @@ func TestReconciler_AddsEveryAccountToTheGroup(t *testing.T) {
 // If a server does not let users change their passwords, the administrator does.
 func TestReconciler_SetsThePasswordAsAdministratorAsALastResort(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
-	a := w.register("ada@example.org")
-	r := w.reconciler()
+	f := newFixture(t, storetest.SQLite(t), nil)
+	a := f.register("ada@example.org")
+	r := f.reconciler()
 	reconcile.OnTrace(r, func(point string) {
 		if point == "owned" { // as after a crash: changed, but not recorded
-			w.cloud.SetPassword("ada@example.org", "somebody changed it meanwhile")
+			f.cloud.SetPassword("ada@example.org", "somebody changed it meanwhile")
 		}
 	})
-	w.batch(r)
-	w.advance(time.Hour)
-	w.batch(r)
-	w.settled(a, adasPassword)
+	f.batch(r)
+	f.advance(time.Hour)
+	f.batch(r)
+	f.settled(a, adasPassword)
 }
 
 // Unreachable files do not stop the reconciler from handling other accounts.
 func TestReconciler_UnreachableFilesAffectOneAccount(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
-	a := w.register("ada@example.org")
-	r := w.reconciler()
+	f := newFixture(t, storetest.SQLite(t), nil)
+	a := f.register("ada@example.org")
+	r := f.reconciler()
 	reconcile.OnTrace(r, func(point string) {
 		if point == "app password kept" {
-			w.cloud.SetEnabled("ada@example.org", false) // 503, as in maintenance mode
+			f.cloud.SetEnabled("ada@example.org", false) // 503, as in maintenance mode
 		}
 	})
-	w.batch(r)
-	if n := w.known(a); n.Status != desired.Pending || n.LastError != reconcile.Unavailable || n.Attempts != 1 {
+	f.batch(r)
+	if n := f.known(a); n.Status != desired.Pending || n.LastError != reconcile.Unavailable || n.Attempts != 1 {
 		t.Errorf("got row %+v", n)
 	}
 	reconcile.OnTrace(r, func(string) {})
-	b := w.register("bob@example.org")
-	w.batch(r)
-	if n := w.known(b); n.Status != desired.Active {
+	b := f.register("bob@example.org")
+	f.batch(r)
+	if n := f.known(b); n.Status != desired.Active {
 		t.Errorf("another account is delayed: %+v", n)
 	}
-	w.advance(time.Minute)
-	w.batch(r)
-	if n := w.known(a); n.Status != desired.Active {
+	f.advance(time.Minute)
+	f.batch(r)
+	if n := f.known(a); n.Status != desired.Active {
 		t.Errorf("got row %+v", n)
 	}
 }
 
 func TestStorage_DependsOnTheAccountsState(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
-	a := w.register("ada@example.org")
-	env := config.Map(map[string]string{"NEXTCLOUD_URL": w.url})
-	s := access.NewStorage(*setting.Of[nextcloud.Server](env), w.db, w.ring, w.time)
+	f := newFixture(t, storetest.SQLite(t), nil)
+	a := f.register("ada@example.org")
+	env := config.Map(map[string]string{"NEXTCLOUD_URL": f.url})
+	s := access.NewStorage(*setting.Of[nextcloud.Server](env), f.db, f.ring, f.time)
 	if _, err := s.Open(t.Context(), a.ID); !isNotReady(err) {
 		t.Errorf("before the account was created: got %v", err)
 	}
-	r := w.reconciler()
-	w.batch(r)
+	r := f.reconciler()
+	f.batch(r)
 	a.FullName = "Ada King"
-	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Changed(ctx, tx, a, w.time()) })
-	if _, err := s.Open(t.Context(), a.ID); err != nil || w.known(a).Status != desired.Pending {
+	f.update(func(ctx context.Context, tx *store.Tx) error { return f.recorder.Changed(ctx, tx, a, f.time()) })
+	if _, err := s.Open(t.Context(), a.ID); err != nil || f.known(a).Status != desired.Pending {
 		t.Errorf("pending change: %v", err)
 	}
-	disabled := w.time()
+	disabled := f.time()
 	a.DisabledAt = &disabled
-	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Changed(ctx, tx, a, w.time()) })
+	f.update(func(ctx context.Context, tx *store.Tx) error { return f.recorder.Changed(ctx, tx, a, f.time()) })
 	if _, err := s.Open(t.Context(), a.ID); !isNotReady(err) {
 		t.Errorf("disabled user: got %v", err)
 	}

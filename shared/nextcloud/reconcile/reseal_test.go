@@ -15,14 +15,14 @@ import (
 
 // opened returns the content of every sealed value in the database, opened with ring, one
 // value at a time.
-func (w *world) opened(ring *keyring.Ring) map[string]secret.String {
-	w.t.Helper()
+func (f *fixture) opened(ring *keyring.Ring) map[string]secret.String {
+	f.t.Helper()
 	box, all := seal.New(ring.Derive(desired.Purpose)), map[string]secret.String{}
 	for i, place := range store.SealedColumns() {
 		for after := ""; ; {
-			values, err := w.db.SealedValues(w.t.Context(), place, after, 1)
+			values, err := f.db.SealedValues(f.t.Context(), place, after, 1)
 			if err != nil {
-				w.t.Fatal(err)
+				f.t.Fatal(err)
 			}
 			if len(values) == 0 {
 				break
@@ -41,14 +41,14 @@ func (w *world) opened(ring *keyring.Ring) map[string]secret.String {
 func TestReseal_LeavesNothingSealedWithTheOldSecret(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db, nil)
-		ada := w.register("ada@example.org")
-		w.batch(w.reconciler())
-		w.register("bob@example.org") // has a pending password
-		w.issue(ada, adasPassword, 1)
-		w.withdraw(ada, "")
-		w.issue(ada, adasPassword, 1)
-		before := w.opened(w.ring)
+		f := newFixture(t, db, nil)
+		ada := f.register("ada@example.org")
+		f.batch(f.reconciler())
+		f.register("bob@example.org") // has a pending password
+		f.issue(ada, adasPassword, 1)
+		f.withdraw(ada, "")
+		f.issue(ada, adasPassword, 1)
+		before := f.opened(f.ring)
 		kinds := map[byte]int{}
 		for place, plain := range before {
 			kinds[place[0]]++
@@ -61,7 +61,7 @@ func TestReseal_LeavesNothingSealedWithTheOldSecret(t *testing.T) {
 		}
 
 		other := keyring.Generate()
-		both, err1 := keyring.New(other, w.secret)
+		both, err1 := keyring.New(other, f.secret)
 		alone, err2 := keyring.New(other)
 		if err1 != nil || err2 != nil {
 			t.Fatal(err1, err2)
@@ -74,7 +74,7 @@ func TestReseal_LeavesNothingSealedWithTheOldSecret(t *testing.T) {
 				t.Errorf("%d sealed, %d lost, %v; want %d", n, lost, err, want)
 			}
 		}
-		if after := w.opened(alone); !maps.Equal(after, before) {
+		if after := f.opened(alone); !maps.Equal(after, before) {
 			t.Errorf("with only the new secret: got %d values that differ", len(after))
 		}
 	})
@@ -83,8 +83,8 @@ func TestReseal_LeavesNothingSealedWithTheOldSecret(t *testing.T) {
 func TestReplaceSealed_KeepsConcurrentChanges(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db, nil)
-		w.register("ada@example.org")
+		f := newFixture(t, db, nil)
+		f.register("ada@example.org")
 		place := store.SealedColumns()[0]
 		read := func() store.SealedValue {
 			t.Helper()

@@ -28,32 +28,32 @@ import (
 const freshPassword = secret.String("an entirely new passphrase")
 
 // login starts a login of a, which an app password requires.
-func (w *world) login(a account.Account) signin.ID {
-	w.t.Helper()
-	l := signin.Start(a.ID, "device", "192.0.2.1", w.time(), signin.Lifetimes{Idle: signin.DefaultIdle})
-	if err := w.db.StartLogin(w.t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, w.time())); err != nil {
-		w.t.Fatal(err)
+func (f *fixture) login(a account.Account) signin.ID {
+	f.t.Helper()
+	l := signin.Start(a.ID, "device", "192.0.2.1", f.time(), signin.Lifetimes{Idle: signin.DefaultIdle})
+	if err := f.db.StartLogin(f.t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, f.time())); err != nil {
+		f.t.Fatal(err)
 	}
 	return l.ID
 }
 
-// appPasswords returns those of the world's Nextcloud.
-func (w *world) appPasswords() *access.AppPasswords {
-	env := config.Map(map[string]string{"NEXTCLOUD_URL": w.url})
-	return access.NewStorage(*setting.Of[nextcloud.Server](env), w.db, w.ring, w.time).AppPasswords()
+// appPasswords returns those of the fixture's Nextcloud.
+func (f *fixture) appPasswords() *access.AppPasswords {
+	env := config.Map(map[string]string{"NEXTCLOUD_URL": f.url})
+	return access.NewStorage(*setting.Of[nextcloud.Server](env), f.db, f.ring, f.time).AppPasswords()
 }
 
 // issue creates n app passwords for a, confirmed with the current password.
-func (w *world) issue(a account.Account, own secret.String, n int) []secret.String {
-	w.t.Helper()
-	apps := w.appPasswords()
-	by := signin.NewProof(a.ID, w.login(a)).WithPassword("hash")
+func (f *fixture) issue(a account.Account, own secret.String, n int) []secret.String {
+	f.t.Helper()
+	apps := f.appPasswords()
+	by := signin.NewProof(a.ID, f.login(a)).WithPassword("hash")
 	var made []secret.String
 	for range n {
-		event := audit.New(audit.AppIssued, a.ID, audit.Origin{}, w.time())
-		i, err := apps.Issue(w.t.Context(), by, "x", own, event)
+		event := audit.New(audit.AppIssued, a.ID, audit.Origin{}, f.time())
+		i, err := apps.Issue(f.t.Context(), by, "x", own, event)
 		if err != nil {
-			w.t.Fatal(err)
+			f.t.Fatal(err)
 		}
 		made = append(made, i.Password)
 	}
@@ -62,25 +62,25 @@ func (w *world) issue(a account.Account, own secret.String, n int) []secret.Stri
 
 // withdraw requests the revocation of all app passwords of a, with a change of password unless
 // plain is "".
-func (w *world) withdraw(a account.Account, plain secret.String) {
-	w.t.Helper()
-	w.update(func(ctx context.Context, tx *store.Tx) error {
-		if err := w.recorder.RevokeAppPasswords(ctx, tx, audit.New(audit.PasswordChanged, a.ID, audit.Origin{}, w.time())); err != nil {
+func (f *fixture) withdraw(a account.Account, plain secret.String) {
+	f.t.Helper()
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		if err := f.recorder.RevokeAppPasswords(ctx, tx, audit.New(audit.PasswordChanged, a.ID, audit.Origin{}, f.time())); err != nil {
 			return err
 		}
 		if plain == "" {
 			return nil
 		}
-		return w.recorder.PasswordChanged(ctx, tx, a, plain, w.time())
+		return f.recorder.PasswordChanged(ctx, tx, a, plain, f.time())
 	})
 }
 
 // revocations returns the states of a's pending revocations.
-func (w *world) revocations(a account.Account) string {
-	w.t.Helper()
-	list, err := w.db.Revocations(w.t.Context(), a.ID)
+func (f *fixture) revocations(a account.Account) string {
+	f.t.Helper()
+	list, err := f.db.Revocations(f.t.Context(), a.ID)
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	var states []string
 	for _, r := range list {
@@ -91,15 +91,15 @@ func (w *world) revocations(a account.Account) string {
 
 // revoked fails the test if one of the app passwords works for a's account, now or after a
 // login with the password.
-func (w *world) revoked(a account.Account, made []secret.String, password secret.String) {
-	w.t.Helper()
-	id := w.known(a).NextcloudID
-	if _, err := w.client().Authenticate(w.t.Context(), id, password); err != nil {
-		w.t.Errorf("the password does not work: %v", err)
+func (f *fixture) revoked(a account.Account, made []secret.String, password secret.String) {
+	f.t.Helper()
+	id := f.known(a).NextcloudID
+	if _, err := f.client().Authenticate(f.t.Context(), id, password); err != nil {
+		f.t.Errorf("the password does not work: %v", err)
 	}
 	for i, app := range made {
-		if w.cloud.Opens(id, app) {
-			w.t.Errorf("app password %d of %d still works", i+1, len(made))
+		if f.cloud.Opens(id, app) {
+			f.t.Errorf("app password %d of %d still works", i+1, len(made))
 		}
 	}
 }
@@ -121,30 +121,30 @@ func first(t *testing.T, calls []nextcloudtest.Call, method, suffix string) int 
 func TestReconciler_RevokesBeforeItChangesThePassword(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db, nil)
-		a := w.register("ada@example.org")
-		r := w.reconciler()
-		w.batch(r)
-		made := w.issue(a, adasPassword, 3)
-		calls := len(w.cloud.Calls())
-		w.withdraw(a, freshPassword)
-		if got := w.revocations(a); got != "wanted wanted wanted" || !w.cloud.Opens("ada@example.org", made[0]) {
+		f := newFixture(t, db, nil)
+		a := f.register("ada@example.org")
+		r := f.reconciler()
+		f.batch(r)
+		made := f.issue(a, adasPassword, 3)
+		calls := len(f.cloud.Calls())
+		f.withdraw(a, freshPassword)
+		if got := f.revocations(a); got != "wanted wanted wanted" || !f.cloud.Opens("ada@example.org", made[0]) {
 			t.Errorf("before the revocation: %q", got)
 		}
-		w.batch(r)
-		since := w.cloud.Calls()[calls:]
+		f.batch(r)
+		since := f.cloud.Calls()[calls:]
 		revoked, changed := first(t, since, http.MethodDelete, "/core/apppassword"), first(t, since, http.MethodPut, "/users/ada@example.org")
 		if revoked > changed {
 			t.Errorf("revoked by call %d, password changed by call %d", revoked, changed)
 		}
-		w.settled(a, freshPassword)
-		w.revoked(a, made, freshPassword)
-		if got := w.revocations(a); got != "" {
+		f.settled(a, freshPassword)
+		f.revoked(a, made, freshPassword)
+		if got := f.revocations(a); got != "" {
 			t.Errorf("revocations left: %s", got)
 		}
-		w.advance(10 * time.Minute) // the gateway's own app password stays valid
-		w.settled(a, freshPassword)
-		if n := w.cloud.FailedLogins(); n != 0 {
+		f.advance(10 * time.Minute) // the gateway's own app password stays valid
+		f.settled(a, freshPassword)
+		if n := f.cloud.FailedLogins(); n != 0 {
 			t.Errorf("%d failed logins", n)
 		}
 	})
@@ -159,32 +159,32 @@ func TestReconciler_RevokesDespiteFaults(t *testing.T) {
 		for _, plain := range []secret.String{freshPassword, ""} {
 			points := 0
 			for at := 1; points == 0 && !t.Failed(); at++ {
-				w := newWorld(t, db, nil)
-				a := w.register(fmt.Sprintf("ada%d%d@example.org", at, len(plain)))
-				w.batch(w.reconciler())
-				made := w.issue(a, adasPassword, 2)
-				w.withdraw(a, plain)
-				r := w.reconciler()
+				f := newFixture(t, db, nil)
+				a := f.register(fmt.Sprintf("ada%d%d@example.org", at, len(plain)))
+				f.batch(f.reconciler())
+				made := f.issue(a, adasPassword, 2)
+				f.withdraw(a, plain)
+				r := f.reconciler()
 				seen := 0
 				reconcile.OnTrace(r, func(string) {
 					if seen++; seen == at {
 						panic(errCrash{})
 					}
 				})
-				if !crashes(func() { w.batch(r) }) {
+				if !crashes(func() { f.batch(r) }) {
 					points = at - 1
 				}
-				w.advance(time.Hour) // the lease expires, app passwords become invalid
+				f.advance(time.Hour) // the lease expires, app passwords become invalid
 				for range 3 {
-					w.batch(w.reconciler())
+					f.batch(f.reconciler())
 				}
 				want := cmp.Or(plain, adasPassword)
-				w.settled(a, want)
-				w.revoked(a, made, want)
-				if n := w.known(a); n.DueAt != nil || n.Status != desired.Active {
+				f.settled(a, want)
+				f.revoked(a, made, want)
+				if n := f.known(a); n.DueAt != nil || n.Status != desired.Active {
 					t.Errorf("stopped at point %d: got %+v", at, n)
 				}
-				if got := w.revocations(a); strings.Contains(got, "wanted") {
+				if got := f.revocations(a); strings.Contains(got, "wanted") {
 					t.Errorf("stopped at point %d: revocations left: %s", at, got)
 				}
 			}
@@ -208,27 +208,27 @@ func TestReconciler_RevokesAfterALostAnswer(t *testing.T) {
 		for _, plain := range []secret.String{freshPassword, ""} {
 			t.Run(fmt.Sprintf("%s, new password %t", name, plain != ""), func(t *testing.T) {
 				t.Parallel()
-				w := newWorld(t, storetest.SQLite(t), nil)
-				a := w.register("ada@example.org")
-				r := w.reconciler()
-				w.batch(r)
-				made := w.issue(a, adasPassword, 2)
-				w.withdraw(a, plain)
-				w.cloud.Fail(nextcloudtest.Times(2, fault, nextcloudtest.On(http.MethodDelete, "/core/apppassword")))
-				w.batch(r)
-				b := w.register("bob@example.org")
-				w.batch(r)
-				if n := w.known(b); n.Status != desired.Active && name != "maintenance" {
+				f := newFixture(t, storetest.SQLite(t), nil)
+				a := f.register("ada@example.org")
+				r := f.reconciler()
+				f.batch(r)
+				made := f.issue(a, adasPassword, 2)
+				f.withdraw(a, plain)
+				f.cloud.Fail(nextcloudtest.Times(2, fault, nextcloudtest.On(http.MethodDelete, "/core/apppassword")))
+				f.batch(r)
+				b := f.register("bob@example.org")
+				f.batch(r)
+				if n := f.known(b); n.Status != desired.Active && name != "maintenance" {
 					t.Errorf("another account is delayed: %+v", n)
 				}
 				for range 4 {
-					w.advance(time.Hour)
-					w.batch(r)
+					f.advance(time.Hour)
+					f.batch(r)
 				}
-				w.cloud.RemoveUser("bob@example.org")
+				f.cloud.RemoveUser("bob@example.org")
 				password := cmp.Or(plain, adasPassword)
-				w.settled(a, password)
-				w.revoked(a, made, password)
+				f.settled(a, password)
+				f.revoked(a, made, password)
 			})
 		}
 	}
@@ -236,22 +236,22 @@ func TestReconciler_RevokesAfterALostAnswer(t *testing.T) {
 
 func TestReconciler_RevokesWhatIsWithdrawnConcurrently(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
-	a := w.register("ada@example.org")
-	r := w.reconciler()
-	w.batch(r)
-	made := w.issue(a, adasPassword, 2)
-	w.recheck()
+	f := newFixture(t, storetest.SQLite(t), nil)
+	a := f.register("ada@example.org")
+	r := f.reconciler()
+	f.batch(r)
+	made := f.issue(a, adasPassword, 2)
+	f.recheck()
 	var once sync.Once
 	reconcile.OnTrace(r, func(point string) {
 		if point == "touched" { // long after it listed the revocations
-			once.Do(func() { w.withdraw(a, "") })
+			once.Do(func() { f.withdraw(a, "") })
 		}
 	})
-	w.batch(r)
-	w.batch(r)
-	w.settled(a, adasPassword)
-	w.revoked(a, made, adasPassword)
+	f.batch(r)
+	f.batch(r)
+	f.settled(a, adasPassword)
+	f.revoked(a, made, adasPassword)
 }
 
 // The outage lasts so long that Nextcloud would have invalidated the app passwords if the
@@ -260,24 +260,24 @@ func TestReconciler_RevokesAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		for _, plain := range []secret.String{freshPassword, ""} {
-			w := newWorld(t, db, nil)
-			a := w.register(fmt.Sprintf("ada%d@example.org", len(plain)))
-			r := w.reconciler()
-			w.batch(r)
-			made := w.issue(a, adasPassword, 2)
-			w.cloud.Fail(func(*http.Request) nextcloudtest.Fault { return nextcloudtest.CutBefore() })
-			w.withdraw(a, plain)
+			f := newFixture(t, db, nil)
+			a := f.register(fmt.Sprintf("ada%d@example.org", len(plain)))
+			r := f.reconciler()
+			f.batch(r)
+			made := f.issue(a, adasPassword, 2)
+			f.cloud.Fail(func(*http.Request) nextcloudtest.Fault { return nextcloudtest.CutBefore() })
+			f.withdraw(a, plain)
 			for range 20 {
-				w.batch(r)
-				w.advance(time.Hour)
+				f.batch(r)
+				f.advance(time.Hour)
 			}
-			if got := w.revocations(a); got != "wanted wanted" {
+			if got := f.revocations(a); got != "wanted wanted" {
 				t.Errorf("during the outage: got revocations %q", got)
 			}
-			w.cloud.Fail(nil)
-			w.batch(r)
-			w.settled(a, cmp.Or(plain, adasPassword))
-			w.revoked(a, made, cmp.Or(plain, adasPassword))
+			f.cloud.Fail(nil)
+			f.batch(r)
+			f.settled(a, cmp.Or(plain, adasPassword))
+			f.revoked(a, made, cmp.Or(plain, adasPassword))
 		}
 	})
 }
@@ -286,27 +286,27 @@ func TestReconciler_RevokesAfterAnOutage(t *testing.T) {
 func TestReconciler_ConcurrentRevocations(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db, nil)
-		a := w.register("ada@example.org")
-		w.batch(w.reconciler())
-		made := w.issue(a, adasPassword, 3)
-		w.withdraw(a, freshPassword)
-		slow := w.reconciler()
+		f := newFixture(t, db, nil)
+		a := f.register("ada@example.org")
+		f.batch(f.reconciler())
+		made := f.issue(a, adasPassword, 3)
+		f.withdraw(a, freshPassword)
+		slow := f.reconciler()
 		var once sync.Once
 		reconcile.OnTrace(slow, func(point string) {
 			if point == "app password revoked" {
 				once.Do(func() {
-					w.advance(time.Hour)
-					w.batch(w.reconciler())
+					f.advance(time.Hour)
+					f.batch(f.reconciler())
 				})
 			}
 		})
-		w.batch(slow)
-		w.advance(time.Hour)
-		w.batch(w.reconciler())
-		w.settled(a, freshPassword)
-		w.revoked(a, made, freshPassword)
-		if got := w.revocations(a); got != "" {
+		f.batch(slow)
+		f.advance(time.Hour)
+		f.batch(f.reconciler())
+		f.settled(a, freshPassword)
+		f.revoked(a, made, freshPassword)
+		if got := f.revocations(a); got != "" {
 			t.Errorf("revocations left: %s", got)
 		}
 	})
@@ -315,81 +315,81 @@ func TestReconciler_ConcurrentRevocations(t *testing.T) {
 // A disabled account refuses its app passwords, and accepts them again once it is enabled.
 func TestReconciler_DisablingAndRevoking(t *testing.T) {
 	t.Parallel()
-	disable := func(w *world, a account.Account, on bool) {
-		at := w.time()
+	disable := func(f *fixture, a account.Account, on bool) {
+		at := f.time()
 		if a.DisabledAt = nil; on {
 			a.DisabledAt = &at
 		}
-		w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Changed(ctx, tx, a, at) })
+		f.update(func(ctx context.Context, tx *store.Tx) error { return f.recorder.Changed(ctx, tx, a, at) })
 	}
-	enabledWorld := func(t *testing.T, env map[string]string) (*world, account.Account, []secret.String) {
+	withAppPasswords := func(t *testing.T, env map[string]string) (*fixture, account.Account, []secret.String) {
 		t.Helper()
-		w := newWorld(t, storetest.SQLite(t), env)
-		a := w.register("ada@example.org")
-		w.batch(w.reconciler())
-		return w, a, w.issue(a, adasPassword, 2)
+		f := newFixture(t, storetest.SQLite(t), env)
+		a := f.register("ada@example.org")
+		f.batch(f.reconciler())
+		return f, a, f.issue(a, adasPassword, 2)
 	}
 	t.Run("invalid while disabled, valid once enabled", func(t *testing.T) {
 		t.Parallel()
-		w, a, made := enabledWorld(t, nil)
-		disable(w, a, true)
-		w.batch(w.reconciler())
-		if w.appPasswordOpens("ada@example.org", made[0]) {
+		f, a, made := withAppPasswords(t, nil)
+		disable(f, a, true)
+		f.batch(f.reconciler())
+		if f.appPasswordOpens("ada@example.org", made[0]) {
 			t.Error("an app password works for a disabled account")
 		}
-		disable(w, a, false)
-		w.batch(w.reconciler())
-		if !w.appPasswordOpens("ada@example.org", made[0]) {
+		disable(f, a, false)
+		f.batch(f.reconciler())
+		if !f.appPasswordOpens("ada@example.org", made[0]) {
 			t.Error("the app password does not work after the account is enabled again")
 		}
 	})
 	t.Run("withdrawn before: revoked before the account is disabled", func(t *testing.T) {
 		t.Parallel()
-		w, a, made := enabledWorld(t, nil)
-		w.withdraw(a, freshPassword)
-		disable(w, a, true)
-		w.batch(w.reconciler())
-		w.cloud.SetEnabled("ada@example.org", true)
-		w.revoked(a, made, adasPassword)
+		f, a, made := withAppPasswords(t, nil)
+		f.withdraw(a, freshPassword)
+		disable(f, a, true)
+		f.batch(f.reconciler())
+		f.cloud.SetEnabled("ada@example.org", true)
+		f.revoked(a, made, adasPassword)
 	})
 	t.Run("disabled before: revoked once the account is enabled", func(t *testing.T) {
 		t.Parallel()
-		w, a, made := enabledWorld(t, nil)
-		disable(w, a, true)
-		w.batch(w.reconciler())
-		w.withdraw(a, "")
-		w.batch(w.reconciler())
-		if got := w.revocations(a); got != "wanted wanted" || w.known(a).DueAt != nil {
+		f, a, made := withAppPasswords(t, nil)
+		disable(f, a, true)
+		f.batch(f.reconciler())
+		f.withdraw(a, "")
+		f.batch(f.reconciler())
+		if got := f.revocations(a); got != "wanted wanted" || f.known(a).DueAt != nil {
 			t.Errorf("while disabled: got revocations %q", got)
 		}
-		disable(w, a, false)
-		w.batch(w.reconciler())
-		w.revoked(a, made, adasPassword)
+		disable(f, a, false)
+		f.batch(f.reconciler())
+		f.revoked(a, made, adasPassword)
 	})
 	for _, policy := range []string{"disable", "delete", "keep"} {
 		t.Run("deleted with policy "+policy, func(t *testing.T) {
 			t.Parallel()
-			w, a, made := enabledWorld(t, map[string]string{"NEXTCLOUD_ON_DELETE": policy})
+			f, a, made := withAppPasswords(t, map[string]string{"NEXTCLOUD_ON_DELETE": policy})
 			if policy == "keep" { // which revokes nothing on its own
-				w.withdraw(a, "")
+				f.withdraw(a, "")
 			}
-			w.update(func(ctx context.Context, tx *store.Tx) error {
-				if err := w.recorder.Deleted(ctx, tx, a, w.time()); err != nil {
+			f.update(func(ctx context.Context, tx *store.Tx) error {
+				if err := f.recorder.Deleted(ctx, tx, a, f.time()); err != nil {
 					return err
 				}
 				return tx.DeleteAccount(ctx, tx.Operator(), a.ID)
 			})
-			w.batch(w.reconciler())
-			if got := w.revocations(a); got != "" {
+			f.batch(f.reconciler())
+			if got := f.revocations(a); got != "" {
 				t.Errorf("revocations left: %s", got)
 			}
-			u, there := w.cloud.User("ada@example.org")
+			u, there := f.cloud.User("ada@example.org")
 			if there == (policy == "delete") || u.Enabled != (policy == "keep") {
 				t.Errorf("got account %+v, %t", u, there)
 			}
-			w.cloud.SetEnabled("ada@example.org", true)
+			f.cloud.SetEnabled("ada@example.org", true)
 			for _, app := range made {
-				if w.cloud.Opens("ada@example.org", app) {
+				if f.cloud.Opens("ada@example.org", app) {
 					t.Error("an app password works once the account is enabled again")
 				}
 			}

@@ -19,46 +19,46 @@ import (
 func TestReconciler_RevokesRevivedAppPasswords(t *testing.T) {
 	t.Parallel()
 	const theirs = secret.String("set by Nextcloud's administrator")
-	dead := func(t *testing.T) (*world, account.Account, []secret.String) {
+	dead := func(t *testing.T) (*fixture, account.Account, []secret.String) {
 		t.Helper()
-		w := newWorld(t, storetest.SQLite(t), nil)
-		a := w.register("ada@example.org")
-		w.batch(w.reconciler())
-		made := w.issue(a, adasPassword, 12)
-		w.cloud.SetPassword("ada@example.org", theirs)
-		w.advance(10 * time.Minute)
-		return w, a, made
+		f := newFixture(t, storetest.SQLite(t), nil)
+		a := f.register("ada@example.org")
+		f.batch(f.reconciler())
+		made := f.issue(a, adasPassword, 12)
+		f.cloud.SetPassword("ada@example.org", theirs)
+		f.advance(10 * time.Minute)
+		return f, a, made
 	}
 	t.Run("at the next password change", func(t *testing.T) {
 		t.Parallel()
-		w, a, made := dead(t)
-		w.withdraw(a, freshPassword)
-		w.batch(w.reconciler())
-		w.settled(a, freshPassword)
-		w.revoked(a, made, freshPassword)
-		if n := w.cloud.FailedLogins(); n > 0 {
+		f, a, made := dead(t)
+		f.withdraw(a, freshPassword)
+		f.batch(f.reconciler())
+		f.settled(a, freshPassword)
+		f.revoked(a, made, freshPassword)
+		if n := f.cloud.FailedLogins(); n > 0 {
 			t.Errorf("%d failed logins remain", n)
 		}
 	})
 	t.Run("at the next login", func(t *testing.T) {
 		t.Parallel()
-		w, a, made := dead(t)
-		w.withdraw(a, "")
-		r := w.reconciler()
+		f, a, made := dead(t)
+		f.withdraw(a, "")
+		r := f.reconciler()
 		for range 20 {
-			w.batch(r)
-			w.advance(10 * time.Minute)
+			f.batch(r)
+			f.advance(10 * time.Minute)
 		}
-		if n := w.cloud.FailedLogins(); n > 9 { // eleven lock out all clients
+		if n := f.cloud.FailedLogins(); n > 9 { // eleven lock out all clients
 			t.Errorf("%d failed logins", n)
 		}
-		if err := w.recorder.SupplyPassword(t.Context(), w.db, a.ID, "hash", adasPassword, w.time()); err != nil {
+		if err := f.recorder.SupplyPassword(t.Context(), f.db, a.ID, "hash", adasPassword, f.time()); err != nil {
 			t.Fatal(err)
 		}
-		w.batch(r)
-		w.settled(a, adasPassword)
-		w.revoked(a, made, adasPassword)
-		if got := w.revocations(a); got != "" {
+		f.batch(r)
+		f.settled(a, adasPassword)
+		f.revoked(a, made, adasPassword)
+		if got := f.revocations(a); got != "" {
 			t.Errorf("revocations left: %s", got)
 		}
 	})
@@ -69,36 +69,36 @@ func TestReconciler_RevokesRevivedAppPasswords(t *testing.T) {
 func TestReconciler_RevokesAppPasswordsRevivedByAnother(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db, nil)
-		w.cloud.SetKeepTokens(true) // so that the gateway's own stays valid
-		a := w.register("ada@example.org")
-		r := w.reconciler()
-		w.batch(r)
-		w.cloud.SetKeepTokens(false)
-		made := w.issue(a, adasPassword, 2)
-		w.cloud.SetPassword("ada@example.org", "set by Nextcloud's administrator")
-		w.advance(10 * time.Minute)
-		apps := w.appPasswords()
+		f := newFixture(t, db, nil)
+		f.cloud.SetKeepTokens(true) // so that the gateway's own stays valid
+		a := f.register("ada@example.org")
+		r := f.reconciler()
+		f.batch(r)
+		f.cloud.SetKeepTokens(false)
+		made := f.issue(a, adasPassword, 2)
+		f.cloud.SetPassword("ada@example.org", "set by Nextcloud's administrator")
+		f.advance(10 * time.Minute)
+		apps := f.appPasswords()
 		held, err := apps.List(t.Context(), a.ID)
 		if err == nil {
-			err = apps.Revoke(t.Context(), held[0].ID, audit.New(audit.AppRevoked, a.ID, audit.Origin{}, w.time()))
+			err = apps.Revoke(t.Context(), held[0].ID, audit.New(audit.AppRevoked, a.ID, audit.Origin{}, f.time()))
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.withdraw(a, "")
-		w.batch(r)
-		if got := w.revocations(a); got != "refused refused" {
+		f.withdraw(a, "")
+		f.batch(r)
+		if got := f.revocations(a); got != "refused refused" {
 			t.Fatalf("got revocations %q", got)
 		}
-		w.cloud.SetPassword("ada@example.org", adasPassword)
-		w.issue(a, adasPassword, 1)
-		if !w.cloud.Opens("ada@example.org", made[0]) {
+		f.cloud.SetPassword("ada@example.org", adasPassword)
+		f.issue(a, adasPassword, 1)
+		if !f.cloud.Opens("ada@example.org", made[0]) {
 			t.Fatal("the login revived nothing")
 		}
-		w.batch(r)
-		w.revoked(a, made, adasPassword)
-		if got := w.revocations(a); got != "" {
+		f.batch(r)
+		f.revoked(a, made, adasPassword)
+		if got := f.revocations(a); got != "" {
 			t.Errorf("revocations left: %s", got)
 		}
 	})
@@ -112,23 +112,23 @@ func TestReconciler_RemovedAppPasswordsCauseNoLockout(t *testing.T) {
 		for _, plain := range []secret.String{freshPassword, ""} {
 			t.Run(fmt.Sprintf("sync %s, new password %t", sync, plain != ""), func(t *testing.T) {
 				t.Parallel()
-				w := newWorld(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_PASSWORD_SYNC": sync})
-				a := w.register("ada@example.org")
-				r := w.reconciler()
-				w.batch(r)
-				w.issue(a, adasPassword, desired.MaxAppPasswords)
-				w.cloud.RevokeAll("ada@example.org")
-				w.withdraw(a, plain)
+				f := newFixture(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_PASSWORD_SYNC": sync})
+				a := f.register("ada@example.org")
+				r := f.reconciler()
+				f.batch(r)
+				f.issue(a, adasPassword, desired.MaxAppPasswords)
+				f.cloud.RevokeAll("ada@example.org")
+				f.withdraw(a, plain)
 				most := 0
-				reconcile.OnTrace(r, func(string) { most = max(most, w.cloud.FailedLogins()) })
+				reconcile.OnTrace(r, func(string) { most = max(most, f.cloud.FailedLogins()) })
 				for range 3 {
-					w.batch(r)
-					w.advance(time.Minute)
+					f.batch(r)
+					f.advance(time.Minute)
 				}
 				if most > 4 {
 					t.Errorf("up to %d failed logins at a time", most)
 				}
-				if got := w.revocations(a); (sync == "false" || plain != "") && got != "" {
+				if got := f.revocations(a); (sync == "false" || plain != "") && got != "" {
 					t.Errorf("revocations left: %s", got)
 				}
 			})
@@ -139,16 +139,16 @@ func TestReconciler_RemovedAppPasswordsCauseNoLockout(t *testing.T) {
 // A recreated account has none of the app passwords of the previous one.
 func TestReconciler_RevokesNothingOfAMissingAccount(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
-	a := w.register("ada@example.org")
-	r := w.reconciler()
-	w.batch(r)
-	w.issue(a, adasPassword, 3)
-	w.withdraw(a, "")
-	w.cloud.RemoveUser("ada@example.org")
-	w.batch(r)
-	w.batch(r)
-	if got := w.revocations(a); got != "" || w.cloud.FailedLogins() > 0 {
-		t.Errorf("revocations left: %q, %d failed logins", got, w.cloud.FailedLogins())
+	f := newFixture(t, storetest.SQLite(t), nil)
+	a := f.register("ada@example.org")
+	r := f.reconciler()
+	f.batch(r)
+	f.issue(a, adasPassword, 3)
+	f.withdraw(a, "")
+	f.cloud.RemoveUser("ada@example.org")
+	f.batch(r)
+	f.batch(r)
+	if got := f.revocations(a); got != "" || f.cloud.FailedLogins() > 0 {
+		t.Errorf("revocations left: %q, %d failed logins", got, f.cloud.FailedLogins())
 	}
 }

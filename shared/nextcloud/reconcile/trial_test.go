@@ -19,21 +19,21 @@ import (
 )
 
 // openBreaker opens the circuit breaker as an outage does, and waits until the outage is over.
-func (w *world) openBreaker() {
-	w.t.Helper()
-	err := w.db.RecordNextcloudOutage(w.t.Context(), reconcile.Key(w.reconciler()), w.time(), w.time().Add(time.Second))
+func (f *fixture) openBreaker() {
+	f.t.Helper()
+	err := f.db.RecordNextcloudOutage(f.t.Context(), reconcile.Key(f.reconciler()), f.time(), f.time().Add(time.Second))
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	w.advance(2 * time.Second)
+	f.advance(2 * time.Second)
 }
 
 // TestTrial_EndsWithAnyAnswer has accounts due first for which Nextcloud answers something
 // unusual: the accounts after them are not delayed.
 func TestTrial_EndsWithAnyAnswer(t *testing.T) {
 	t.Parallel()
-	crash := func(w *world) {
-		w.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
+	crash := func(f *fixture) {
+		f.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
 			if on("odd")(r) && r.Method == http.MethodGet {
 				return nextcloudtest.Answer(http.StatusNotFound, "application/json",
 					`{"ocs":{"meta":{"status":"failure","statuscode":418,"message":""},"data":[]}}`, 0)
@@ -41,30 +41,30 @@ func TestTrial_EndsWithAnyAnswer(t *testing.T) {
 			return nil
 		})
 	}
-	limit := func(w *world) {
-		w.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
+	limit := func(f *fixture) {
+		f.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
 			if on("odd")(r) {
 				return nextcloudtest.Answer(http.StatusTooManyRequests, "", "", 0)
 			}
 			return nil
 		})
 	}
-	remove := func(w *world) {
+	remove := func(f *fixture) {
 		for i := range 3 {
-			w.cloud.RemoveUser(fmt.Sprintf("odd%d@example.org", i))
+			f.cloud.RemoveUser(fmt.Sprintf("odd%d@example.org", i))
 		}
 	}
 	for name, c := range map[string]struct {
 		made    bool
-		prepare func(w *world)
+		prepare func(f *fixture)
 	}{
 		"removed accounts": {true, remove},
-		"lost passwords": {false, func(w *world) {
+		"lost passwords": {false, func(f *fixture) {
 			ring, err := keyring.New(keyring.Generate())
 			if err != nil {
-				w.t.Fatal(err)
+				f.t.Fatal(err)
 			}
-			w.ring, w.recorder.Box = ring, seal.New(ring.Derive(desired.Purpose))
+			f.ring, f.recorder.Box = ring, seal.New(ring.Derive(desired.Purpose))
 		}},
 		"an unknown answer": {true, crash},
 		"a rate limit":      {true, limit},
@@ -72,22 +72,22 @@ func TestTrial_EndsWithAnyAnswer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			storetest.Each(t, func(t *testing.T, db *store.DB) {
-				w := newWorld(t, db, nil)
+				f := newFixture(t, db, nil)
 				for i := range 3 {
-					w.register(fmt.Sprintf("odd%d@example.org", i))
+					f.register(fmt.Sprintf("odd%d@example.org", i))
 				}
 				if c.made {
-					w.batch(w.reconciler())
-					w.recheck()
+					f.batch(f.reconciler())
+					f.recheck()
 				}
-				c.prepare(w)
-				w.openBreaker()
-				ada := w.register("ada@example.org")
-				r := w.reconciler()
+				c.prepare(f)
+				f.openBreaker()
+				ada := f.register("ada@example.org")
+				r := f.reconciler()
 				for range 2 {
-					w.batch(r)
+					f.batch(r)
 				}
-				if n := w.known(ada); n.Status != desired.Active {
+				if n := f.known(ada); n.Status != desired.Active {
 					t.Errorf("another account is delayed: %+v", n)
 				}
 			})
@@ -98,39 +98,39 @@ func TestTrial_EndsWithAnyAnswer(t *testing.T) {
 // TestTrial_EndsWithItsCaller stops the trial's caller in every possible way.
 func TestTrial_EndsWithItsCaller(t *testing.T) {
 	t.Parallel()
-	for name, stop := range map[string]func(w *world, r *reconcile.Reconciler){
-		"a panic": func(w *world, r *reconcile.Reconciler) {
+	for name, stop := range map[string]func(f *fixture, r *reconcile.Reconciler){
+		"a panic": func(f *fixture, r *reconcile.Reconciler) {
 			reconcile.OnTrace(r, func(string) { panic(errCrash{}) })
-			if !crashes(func() { w.batch(r) }) {
-				w.t.Fatal("it did not panic")
+			if !crashes(func() { f.batch(r) }) {
+				f.t.Fatal("it did not panic")
 			}
 		},
-		"the end of the batch's context": func(w *world, r *reconcile.Reconciler) {
-			ctx, cancel := context.WithCancel(w.t.Context())
-			w.cloud.Fail(func(*http.Request) nextcloudtest.Fault { cancel(); return nextcloudtest.CutBefore() })
+		"the end of the batch's context": func(f *fixture, r *reconcile.Reconciler) {
+			ctx, cancel := context.WithCancel(f.t.Context())
+			f.cloud.Fail(func(*http.Request) nextcloudtest.Fault { cancel(); return nextcloudtest.CutBefore() })
 			if _, err := r.RunBatch(ctx, 10); err == nil {
-				w.t.Error("got no error")
+				f.t.Error("got no error")
 			}
 		},
-		"the end of a comparison's context": func(w *world, r *reconcile.Reconciler) {
-			ctx, cancel := context.WithCancel(w.t.Context())
-			w.cloud.Fail(func(*http.Request) nextcloudtest.Fault { cancel(); return nextcloudtest.CutBefore() })
+		"the end of a comparison's context": func(f *fixture, r *reconcile.Reconciler) {
+			ctx, cancel := context.WithCancel(f.t.Context())
+			f.cloud.Fail(func(*http.Request) nextcloudtest.Fault { cancel(); return nextcloudtest.CutBefore() })
 			if _, err := r.Compare(ctx); err == nil {
-				w.t.Error("got no error")
+				f.t.Error("got no error")
 			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			storetest.Each(t, func(t *testing.T, db *store.DB) {
-				w := newWorld(t, db, nil)
-				w.openBreaker()
-				w.register("ada@example.org")
-				stop(w, w.reconciler())
-				w.cloud.Fail(nil)
-				bob := w.register("bob@example.org")
-				w.batch(w.reconciler())
-				if n := w.known(bob); n.Status != desired.Active {
+				f := newFixture(t, db, nil)
+				f.openBreaker()
+				f.register("ada@example.org")
+				stop(f, f.reconciler())
+				f.cloud.Fail(nil)
+				bob := f.register("bob@example.org")
+				f.batch(f.reconciler())
+				if n := f.known(bob); n.Status != desired.Active {
 					t.Errorf("another account is delayed: %+v", n)
 				}
 			})
@@ -153,22 +153,22 @@ func TestBreaker_CorrectedSettingsResumeAtOnce(t *testing.T) {
 		t.Run(string(hold), func(t *testing.T) {
 			t.Parallel()
 			storetest.Each(t, func(t *testing.T, db *store.DB) {
-				w := newWorld(t, db, nil)
-				a := w.register("ada@example.org")
-				wrong := w.settings
+				f := newFixture(t, db, nil)
+				a := f.register("ada@example.org")
+				wrong := f.settings
 				spoil(&wrong)
-				old := reconcile.New(w.db, wrong, w.ring, w.time)
+				old := reconcile.New(f.db, wrong, f.ring, f.time)
 				for range 2 { // detects the refusal, then waits
-					got := w.batch(old)
+					got := f.batch(old)
 					if got.Attempted != 0 || got.Remaining != 1 || got.WaitsFor == nil || *got.WaitsFor != hold ||
-						got.NextAttemptAt == nil || !got.NextAttemptAt.After(w.time()) {
+						got.NextAttemptAt == nil || !got.NextAttemptAt.After(f.time()) {
 						t.Errorf("while blocked: got %+v", got)
 					}
 				}
-				if got := w.batch(w.reconciler()); got != (reconcile.Result{Attempted: 1, Succeeded: 1}) {
+				if got := f.batch(f.reconciler()); got != (reconcile.Result{Attempted: 1, Succeeded: 1}) {
 					t.Errorf("after the correction: got %+v", got)
 				}
-				w.settled(a, adasPassword)
+				f.settled(a, adasPassword)
 			})
 		})
 	}
@@ -179,35 +179,35 @@ func TestBreaker_CorrectedSettingsResumeAtOnce(t *testing.T) {
 func TestBreaker_TriesEachWrongCredentialOnce(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db, nil)
-		w.register("ada@example.org")
+		f := newFixture(t, db, nil)
+		f.register("ada@example.org")
 		var wrong []*reconcile.Reconciler
 		for _, password := range []string{"one", "two", "three"} {
-			s := w.settings
+			s := f.settings
 			s.Password = secret.String(password)
-			wrong = append(wrong, reconcile.New(w.db, s, w.ring, w.time))
+			wrong = append(wrong, reconcile.New(f.db, s, f.ring, f.time))
 		}
 		for range 5 {
 			for _, r := range wrong {
-				w.batch(r)
+				f.batch(r)
 			}
-			w.advance(10 * time.Second)
+			f.advance(10 * time.Second)
 		}
-		if n := w.cloud.FailedLogins(); n != len(wrong) {
+		if n := f.cloud.FailedLogins(); n != len(wrong) {
 			t.Errorf("%d failed logins for %d passwords, want one each", n, len(wrong))
 		}
-		right := w.reconciler()
-		w.batch(right)
+		right := f.reconciler()
+		f.batch(right)
 		for i := range 30 { // ten minutes
-			b := w.register(fmt.Sprintf("bob%d@example.org", i))
+			b := f.register(fmt.Sprintf("bob%d@example.org", i))
 			for _, r := range wrong {
-				w.batch(r)
+				f.batch(r)
 			}
-			w.batch(right)
-			if n := w.known(b); n.Status != desired.Active {
+			f.batch(right)
+			if n := f.known(b); n.Status != desired.Active {
 				t.Fatalf("round %d: processes with old passwords block those with the new one: %+v", i, n)
 			}
-			w.advance(20 * time.Second)
+			f.advance(20 * time.Second)
 		}
 	})
 }
@@ -216,30 +216,30 @@ func TestBreaker_TriesEachWrongCredentialOnce(t *testing.T) {
 // requests about one account.
 func TestBreaker_OneFailingAccountDelaysNoOther(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t), nil)
-	odd := w.register("odd@example.org")
-	w.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
+	f := newFixture(t, storetest.SQLite(t), nil)
+	odd := f.register("odd@example.org")
+	f.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
 		if on("odd")(r) {
 			return nextcloudtest.Crash()
 		}
 		return nil
 	})
-	r := w.reconciler()
+	r := f.reconciler()
 	for i := range 12 {
-		b := w.register(fmt.Sprintf("bob%d@example.org", i))
-		w.batch(r)
-		if n := w.known(b); n.Status != desired.Active {
+		b := f.register(fmt.Sprintf("bob%d@example.org", i))
+		f.batch(r)
+		if n := f.known(b); n.Status != desired.Active {
 			t.Fatalf("round %d: another account is delayed: %+v", i, n)
 		}
-		w.advance(20 * time.Minute)
+		f.advance(20 * time.Minute)
 	}
-	n := w.known(odd)
-	if n.Status != desired.Pending || n.LastError != reconcile.Unavailable || n.DueAt.Sub(w.time()) > 15*time.Minute {
+	n := f.known(odd)
+	if n.Status != desired.Pending || n.LastError != reconcile.Unavailable || n.DueAt.Sub(f.time()) > 15*time.Minute {
 		t.Errorf("the account is no longer retried: %s, %s", n.Status, n.LastError)
 	}
-	w.cloud.Fail(nil)
-	w.batch(r)
-	if n := w.known(odd); n.Status != desired.Active {
+	f.cloud.Fail(nil)
+	f.batch(r)
+	if n := f.known(odd); n.Status != desired.Active {
 		t.Errorf("the account was not created: %s, %s", n.Status, n.LastError)
 	}
 }

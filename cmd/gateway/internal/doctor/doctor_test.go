@@ -19,48 +19,48 @@ import (
 func TestExamine_HealthyServerHasNoFindings(t *testing.T) {
 	t.Parallel()
 	for _, folder := range []string{"", "/nextcloud"} {
-		w := inFolder(t, folder)
-		r := w.examine(t)
+		f := inFolder(t, folder)
+		r := f.examine(t)
 		r.without(t, doctor.Failed)
 		r.without(t, doctor.Warning)
 		r.without(t, doctor.Skipped)
 		if len(r) != 21 {
 			t.Errorf("%d findings, want one for each of 21 checks:\n%s", len(r), r)
 		}
-		w.cleared(t)
-		if n := w.withCredentials("/cloud/user"); w.cloud.FailedLogins() != 0 || n == 0 {
-			t.Errorf("got %d failed logins, %d calls", w.cloud.FailedLogins(), n)
+		f.cleared(t)
+		if n := f.withCredentials("/cloud/user"); f.cloud.FailedLogins() != 0 || n == 0 {
+			t.Errorf("got %d failed logins, %d calls", f.cloud.FailedLogins(), n)
 		}
 	}
 }
 
 func TestExamine_ReportsFindingsImmediately(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	var told []doctor.Finding
-	r := w.examine(t, func(c *doctor.Config) {
-		c.Report = func(f doctor.Finding) {
-			if f.Check == "http" && w.withCredentials("") > 0 {
-				t.Error("told too late")
+	f := newFixture(t)
+	var reported []doctor.Finding
+	r := f.examine(t, func(c *doctor.Config) {
+		c.Report = func(finding doctor.Finding) {
+			if finding.Check == "http" && f.withCredentials("") > 0 {
+				t.Error("reported only after calls with credentials")
 			}
-			told = append(told, f)
+			reported = append(reported, finding)
 		}
 	})
-	if diff := cmp.Diff([]doctor.Finding(r), told); diff != "" {
-		t.Errorf("returned (-), told (+):\n%s", diff)
+	if diff := cmp.Diff([]doctor.Finding(r), reported); diff != "" {
+		t.Errorf("findings (-returned +reported):\n%s", diff)
 	}
 }
 
 func TestExamine_ReadOnlyChangesNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	r := w.examine(t, func(c *doctor.Config) { c.ReadOnly = true })
+	f := newFixture(t)
+	r := f.examine(t, func(c *doctor.Config) { c.ReadOnly = true })
 	r.without(t, doctor.Failed)
 	r.want(t, doctor.OK, "admin-rights")
 	for _, check := range []string{"admin-password", "leftovers", "scratch-account", "dav-put", "scratch-removal"} {
 		r.want(t, doctor.Skipped, check, "read-only")
 	}
-	for _, c := range w.cloud.Calls() {
+	for _, c := range f.cloud.Calls() {
 		if c.Method != http.MethodGet || strings.HasSuffix(c.Path, "/getapppassword") {
 			t.Errorf("%s %s", c.Method, c.Path)
 		}
@@ -69,16 +69,16 @@ func TestExamine_ReadOnlyChangesNothing(t *testing.T) {
 
 func TestExamine_WarnsOfASlowCall(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	f := newFixture(t)
 	var late atomic.Int64
-	w.cloud.Fail(nextcloudtest.Times(1, func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+	f.cloud.Fail(nextcloudtest.Times(1, func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
 		late.Add(int64(3 * time.Second))
 		next.ServeHTTP(rw, r)
 	}, nextcloudtest.On(http.MethodPut, ".txt")))
-	w.examine(t, func(c *doctor.Config) {
+	f.examine(t, func(c *doctor.Config) {
 		c.Now = func() time.Time { return time.Now().Add(time.Duration(late.Load())) }
 	}).only(t, doctor.Warning, "dav-put", "a file can be stored; slow: it took 3.", "load")
-	w.cleared(t)
+	f.cleared(t)
 }
 
 func TestExamine_CleansUpAfterAnInterrupt(t *testing.T) {
@@ -93,10 +93,10 @@ func TestExamine_CleansUpAfterAnInterrupt(t *testing.T) {
 	} {
 		t.Run(at.method+at.suffix, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			f := newFixture(t)
 			ctx, interrupt := context.WithCancel(t.Context())
 			defer interrupt()
-			w.cloud.Fail(nextcloudtest.Times(1, func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+			f.cloud.Fail(nextcloudtest.Times(1, func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
 				interrupt()
 				body, _ := io.ReadAll(r.Body) // until it is read, nobody notices that the client went
 				r.Body = io.NopCloser(bytes.NewReader(body))
@@ -105,11 +105,11 @@ func TestExamine_CleansUpAfterAnInterrupt(t *testing.T) {
 				}
 				next.ServeHTTP(rw, r)
 			}, nextcloudtest.On(at.method, at.suffix)))
-			r := report(doctor.Examine(ctx, doctor.Config{Settings: w.settings}))
+			r := report(doctor.Examine(ctx, doctor.Config{Settings: f.settings}))
 			if !strings.Contains(r.String(), "interrupted") || doctor.Failures(r) > 1 {
 				t.Errorf("%d failures in\n%s", doctor.Failures(r), r)
 			}
-			w.cleared(t)
+			f.cleared(t)
 			switch at.method {
 			case http.MethodPost:
 				r.want(t, doctor.OK, "scratch-account") // its answer is waited for

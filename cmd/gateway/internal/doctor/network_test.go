@@ -105,7 +105,7 @@ func TestSettings(t *testing.T) {
 	t.Parallel()
 	nowhere := func(c *doctor.Config) { c.Resolver = nameServer(3) }
 	readOnly := func(c *doctor.Config) { c.ReadOnly = true }
-	w := newWorld(t)
+	f := newFixture(t)
 	for _, c := range []struct {
 		name           string
 		address        string
@@ -122,11 +122,11 @@ func TestSettings(t *testing.T) {
 			doctor.Warning, "address", []string{"plain http", "unencrypted", "https"}, ""},
 		{"plain http to a container", "http://nextcloud:8080", "admin", "x", nowhere, doctor.OK, "address", []string{"http://nextcloud:8080"}, ""},
 		{"plain http to a private name", "http://cloud.internal", "admin", "x", nowhere, doctor.OK, "address", nil, ""},
-		{"a password in the address", strings.Replace(w.settings.URL.String(), "://", "://root:hunter2@", 1) + "?token=hunter2",
+		{"a password in the address", strings.Replace(f.settings.URL.String(), "://", "://root:hunter2@", 1) + "?token=hunter2",
 			"admin", adminPassword, readOnly, doctor.Warning, "address", []string{"credentials, a query or a fragment"}, ""},
-		{"no user", w.settings.URL.String(), "", "x", readOnly, doctor.Failed, "credentials", []string{"ADMIN_USER is not set"}, "admin"},
-		{"a colon in the user", w.settings.URL.String(), "a:b", "x", readOnly, doctor.Failed, "credentials", []string{"colon"}, "admin"},
-		{"no password", w.settings.URL.String(), "admin", "", readOnly, doctor.Failed, "credentials", []string{"ADMIN_PASSWORD is not set"}, "admin"},
+		{"no user", f.settings.URL.String(), "", "x", readOnly, doctor.Failed, "credentials", []string{"ADMIN_USER is not set"}, "admin"},
+		{"a colon in the user", f.settings.URL.String(), "a:b", "x", readOnly, doctor.Failed, "credentials", []string{"colon"}, "admin"},
+		{"no password", f.settings.URL.String(), "admin", "", readOnly, doctor.Failed, "credentials", []string{"ADMIN_PASSWORD is not set"}, "admin"},
 		{"an app password for people", "http://nextcloud", "admin", "aBcD1-23456-zZzZz-00000-qwert", nowhere,
 			doctor.Warning, "credentials", []string{"looks like an app password", "real password"}, ""},
 		{"an app password for programs", "http://nextcloud", "admin", secret.String(strings.Repeat("aB3", 24)), nowhere,

@@ -51,12 +51,12 @@ func TestScratch(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.cloud.Fail(nextcloudtest.Times(10, c.fault, c.match))
-			w.examine(t).only(t, doctor.Failed, c.check, c.words...)
-			w.cleared(t)
-			if w.cloud.FailedLogins() != 0 {
-				t.Errorf("got %d failed logins", w.cloud.FailedLogins())
+			f := newFixture(t)
+			f.cloud.Fail(nextcloudtest.Times(10, c.fault, c.match))
+			f.examine(t).only(t, doctor.Failed, c.check, c.words...)
+			f.cleared(t)
+			if f.cloud.FailedLogins() != 0 {
+				t.Errorf("got %d failed logins", f.cloud.FailedLogins())
 			}
 		})
 	}
@@ -64,12 +64,12 @@ func TestScratch(t *testing.T) {
 
 func TestScratch_NamesTheAccountThatItCannotRemove(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.cloud.Fail(nextcloudtest.Times(9, nextcloudtest.Crash(), func(r *http.Request) bool {
+	f := newFixture(t)
+	f.cloud.Fail(nextcloudtest.Times(9, nextcloudtest.Crash(), func(r *http.Request) bool {
 		return r.Method == http.MethodDelete && strings.Contains(r.URL.Path, "/cloud/users/")
 	}))
-	r := w.examine(t)
-	for _, u := range w.cloud.Users() {
+	r := f.examine(t)
+	for _, u := range f.cloud.Users() {
 		if strings.HasPrefix(u.ID, "va-doctor-") {
 			r.only(t, doctor.Failed, "scratch-removal", u.ID, "may still exist", "occ user:delete "+u.ID)
 			return
@@ -82,12 +82,12 @@ func TestScratch_NamesTheAccountThatItCannotRemove(t *testing.T) {
 // there before it says so.
 func TestScratch_LostAnswerToTheRemoval(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.cloud.Fail(nextcloudtest.Times(1, nextcloudtest.CutAfter(), func(r *http.Request) bool {
+	f := newFixture(t)
+	f.cloud.Fail(nextcloudtest.Times(1, nextcloudtest.CutAfter(), func(r *http.Request) bool {
 		return r.Method == http.MethodDelete && strings.Contains(r.URL.Path, "/cloud/users/")
 	}))
-	w.examine(t).without(t, doctor.Failed)
-	w.cleared(t)
+	f.examine(t).without(t, doctor.Failed)
+	f.cleared(t)
 }
 
 // TestAdmin_RefusedCredentialsAreNotRetried changes the password while we
@@ -103,15 +103,15 @@ func TestAdmin_RefusedCredentialsAreNotRetried(t *testing.T) {
 	} {
 		t.Run(c.check, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.cloud.AddUser(old, "hunter2", "")
-			w.cloud.Fail(nextcloudtest.Times(1, func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
-				w.cloud.SetPassword("admin", "another one")
+			f := newFixture(t)
+			f.cloud.AddUser(old, "hunter2", "")
+			f.cloud.Fail(nextcloudtest.Times(1, func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+				f.cloud.SetPassword("admin", "another one")
 				next.ServeHTTP(rw, r)
 			}, nextcloudtest.On(c.method, c.suffix)))
-			w.examine(t).only(t, doctor.Failed, c.check, "rejected")
-			if w.cloud.FailedLogins() != 1 {
-				t.Errorf("got %d failed logins, want one", w.cloud.FailedLogins())
+			f.examine(t).only(t, doctor.Failed, c.check, "rejected")
+			if f.cloud.FailedLogins() != 1 {
+				t.Errorf("got %d failed logins, want one", f.cloud.FailedLogins())
 			}
 		})
 	}
@@ -127,19 +127,19 @@ func TestLeftovers(t *testing.T) {
 	now := func(c *doctor.Config) {
 		c.Now = func() time.Time { return time.Date(2026, 1, 2, 10, 0, 0, 0, time.UTC) }
 	}
-	w := newWorld(t)
+	f := newFixture(t)
 	for _, id := range []string{old, young, foreign} {
-		w.cloud.AddUser(id, "hunter2", "")
+		f.cloud.AddUser(id, "hunter2", "")
 	}
-	r := w.examine(t, now)
+	r := f.examine(t, now)
 	r.without(t, doctor.Failed)
 	r.want(t, doctor.OK, "leftovers", "removed "+old)
 	for id, want := range map[string]bool{old: false, young: true, foreign: true} {
-		if _, there := w.cloud.User(id); there != want {
+		if _, there := f.cloud.User(id); there != want {
 			t.Errorf("%s is there: %t, want %t", id, there, want)
 		}
 	}
-	w.cloud.AddUser(old, "hunter2", "")
-	w.cloud.Fail(nextcloudtest.Times(2, nextcloudtest.Crash(), nextcloudtest.On(http.MethodDelete, old)))
-	w.examine(t, now).want(t, doctor.Warning, "leftovers", old, "occ user:delete "+old)
+	f.cloud.AddUser(old, "hunter2", "")
+	f.cloud.Fail(nextcloudtest.Times(2, nextcloudtest.Crash(), nextcloudtest.On(http.MethodDelete, old)))
+	f.examine(t, now).want(t, doctor.Warning, "leftovers", old, "occ user:delete "+old)
 }

@@ -69,11 +69,11 @@ func TestHTTP_FindsTheFolder(t *testing.T) {
 	} {
 		t.Run(c.installed+" for "+c.configured, func(t *testing.T) {
 			t.Parallel()
-			w := inFolder(t, c.installed)
-			right := w.settings.URL.String()
-			w.settings.URL.Path = c.configured
-			w.examine(t).only(t, doctor.Failed, "http", "no Nextcloud at "+w.settings.URL.String(), "Set NEXTCLOUD_URL="+right+"\n")
-			if w.withCredentials("") != 0 {
+			f := inFolder(t, c.installed)
+			right := f.settings.URL.String()
+			f.settings.URL.Path = c.configured
+			f.examine(t).only(t, doctor.Failed, "http", "no Nextcloud at "+f.settings.URL.String(), "Set NEXTCLOUD_URL="+right+"\n")
+			if f.withCredentials("") != 0 {
 				t.Error("credentials were sent")
 			}
 		})
@@ -82,10 +82,10 @@ func TestHTTP_FindsTheFolder(t *testing.T) {
 
 func TestHTTP_FindsTheFolderBehindARedirectToTheLogin(t *testing.T) {
 	t.Parallel()
-	w := inFolder(t, "/nextcloud")
-	right := w.settings.URL.String()
-	w.settings.URL.Path = "/nextcloud/apps"
-	w.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
+	f := inFolder(t, "/nextcloud")
+	right := f.settings.URL.String()
+	f.settings.URL.Path = "/nextcloud/apps"
+	f.cloud.Fail(func(r *http.Request) nextcloudtest.Fault {
 		if r.URL.Path != "/nextcloud/apps/status.php" {
 			return nil
 		}
@@ -93,7 +93,7 @@ func TestHTTP_FindsTheFolderBehindARedirectToTheLogin(t *testing.T) {
 			http.Redirect(rw, r, "/nextcloud/login", http.StatusFound)
 		}
 	})
-	w.examine(t).only(t, doctor.Failed, "http", "no Nextcloud at", "Set NEXTCLOUD_URL="+right+"\n")
+	f.examine(t).only(t, doctor.Failed, "http", "no Nextcloud at", "Set NEXTCLOUD_URL="+right+"\n")
 }
 
 func TestVersion(t *testing.T) {
@@ -115,12 +115,12 @@ func TestVersion(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.cloud.Fail(nextcloudtest.Times(1, nextcloudtest.Answer(200, "application/json", c.status, 0),
+			f := newFixture(t)
+			f.cloud.Fail(nextcloudtest.Times(1, nextcloudtest.Answer(200, "application/json", c.status, 0),
 				nextcloudtest.On(http.MethodGet, "/status.php")))
-			r := w.examine(t)
+			r := f.examine(t)
 			r.want(t, c.level, "version", c.words...)
-			if tried := w.withCredentials("") > 0; tried != (c.level != doctor.Failed) {
+			if tried := f.withCredentials("") > 0; tried != (c.level != doctor.Failed) {
 				t.Errorf("credentials tried: %t", tried)
 			}
 		})

@@ -82,7 +82,7 @@ func (a authority) issue(t *testing.T, change func(*x509.Certificate)) tls.Certi
 }
 
 // overTLS returns a Nextcloud with that certificate; the settings trust ours.
-func overTLS(t *testing.T, c *tls.Config, ours authority) *world {
+func overTLS(t *testing.T, c *tls.Config, ours authority) *fixture {
 	t.Helper()
 	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: adminPassword, Dir: t.TempDir()})
 	s := httptest.NewUnstartedServer(cloud)
@@ -90,9 +90,9 @@ func overTLS(t *testing.T, c *tls.Config, ours authority) *world {
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	w := &world{cloud, settingsFor(t, s.URL)}
-	w.settings.Roots = ours.pool()
-	return w
+	f := &fixture{cloud, settingsFor(t, s.URL)}
+	f.settings.Roots = ours.pool()
+	return f
 }
 
 func TestTLS(t *testing.T) {
@@ -127,8 +127,8 @@ func TestTLS(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w := overTLS(t, &tls.Config{Certificates: []tls.Certificate{c.cert}}, ours)
-			r := w.examine(t)
+			f := overTLS(t, &tls.Config{Certificates: []tls.Certificate{c.cert}}, ours)
+			r := f.examine(t)
 			if c.level == doctor.OK {
 				r.without(t, doctor.Warning)
 				r.without(t, doctor.Failed)
@@ -136,8 +136,8 @@ func TestTLS(t *testing.T) {
 				return
 			}
 			r.only(t, c.level, "tls", c.words...)
-			if c.level == doctor.Failed && len(w.cloud.Calls()) != 0 {
-				t.Errorf("calls were made: %v", w.cloud.Calls())
+			if c.level == doctor.Failed && len(f.cloud.Calls()) != 0 {
+				t.Errorf("calls were made: %v", f.cloud.Calls())
 			}
 		})
 	}
@@ -148,8 +148,8 @@ func TestTLS_ReportsEveryProblemAtOnce(t *testing.T) {
 	other := newAuthority(t, "Other\nLine").issue(t, func(c *x509.Certificate) {
 		c.IPAddresses, c.NotAfter = nil, time.Now().Add(-time.Minute)
 	})
-	w := overTLS(t, &tls.Config{Certificates: []tls.Certificate{other}}, newAuthority(t, "ours"))
-	r := w.examine(t)
+	f := overTLS(t, &tls.Config{Certificates: []tls.Certificate{other}}, newAuthority(t, "ours"))
+	r := f.examine(t)
 	r.want(t, doctor.Failed, "tls", "expired")
 	r.want(t, doctor.Failed, "tls", "is for no name")
 	r.want(t, doctor.Failed, "tls", "not trusted: CN=Other?Line", "NEXTCLOUD_CA_FILE")
@@ -158,9 +158,9 @@ func TestTLS_ReportsEveryProblemAtOnce(t *testing.T) {
 func TestTLS_WithoutCAFileUsesTheSystemRoots(t *testing.T) {
 	t.Parallel()
 	ours := newAuthority(t, "ours")
-	w := overTLS(t, &tls.Config{Certificates: []tls.Certificate{ours.issue(t, nil)}}, ours)
-	w.settings.Roots = nil
-	w.examine(t).only(t, doctor.Failed, "tls", "not trusted", "Set NEXTCLOUD_CA_FILE")
+	f := overTLS(t, &tls.Config{Certificates: []tls.Certificate{ours.issue(t, nil)}}, ours)
+	f.settings.Roots = nil
+	f.examine(t).only(t, doctor.Failed, "tls", "not trusted", "Set NEXTCLOUD_CA_FILE")
 }
 
 // TestTLS_OneOfSeveralServers meets a good certificate first and then a bad one,
@@ -184,7 +184,7 @@ func TestTLS_NoHandshake(t *testing.T) {
 	old := &tls.Config{Certificates: []tls.Certificate{ours.issue(t, nil)}, MaxVersion: tls.VersionTLS11}
 	overTLS(t, old, ours).examine(t).only(t, doctor.Failed, "tls", "rejected the TLS handshake", "TLS 1.2")
 
-	plain := newWorld(t)
+	plain := newFixture(t)
 	plain.settings.URL.Scheme = "https"
 	plain.examine(t).only(t, doctor.Failed, "tls", "does not speak TLS", "http")
 

@@ -20,23 +20,23 @@ const (
 	bodyWords     = "words of the server's body"
 )
 
-// A world is a Nextcloud and the settings that name it.
-type world struct {
+// A fixture is a Nextcloud and the settings that name it.
+type fixture struct {
 	cloud    *nextcloudtest.Server
 	settings reconcile.Settings
 }
 
-func newWorld(t *testing.T) *world {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	return inFolder(t, "")
 }
 
-func inFolder(t *testing.T, folder string) *world {
+func inFolder(t *testing.T, folder string) *fixture {
 	t.Helper()
 	cloud := nextcloudtest.New(nextcloudtest.Options{
 		AdminPassword: adminPassword, BasePath: folder, Dir: t.TempDir(),
 	})
-	return &world{cloud, settingsFor(t, serve(t, cloud)+folder)}
+	return &fixture{cloud, settingsFor(t, serve(t, cloud)+folder)}
 }
 
 // serve runs a handler and returns its address.
@@ -59,10 +59,10 @@ func settingsFor(t *testing.T, address string) reconcile.Settings {
 // A report is what an examination found.
 type report []doctor.Finding
 
-// examine examines the world, and holds every report to what is promised of all.
-func (w *world) examine(t *testing.T, change ...func(*doctor.Config)) report {
+// examine runs the doctor and checks what must hold for every report.
+func (f *fixture) examine(t *testing.T, change ...func(*doctor.Config)) report {
 	t.Helper()
-	return examine(t, w.settings, change...)
+	return examine(t, f.settings, change...)
 }
 
 func examine(t *testing.T, s reconcile.Settings, change ...func(*doctor.Config)) report {
@@ -133,9 +133,9 @@ func (r report) only(t *testing.T, level doctor.Level, check string, words ...st
 }
 
 // cleared expects that no scratch account and no token is left.
-func (w *world) cleared(t *testing.T) {
+func (f *fixture) cleared(t *testing.T) {
 	t.Helper()
-	for _, u := range w.cloud.Users() {
+	for _, u := range f.cloud.Users() {
 		if strings.HasPrefix(u.ID, "va-doctor-") || len(u.AppPasswords) > 0 {
 			t.Errorf("left behind: %+v", u)
 		}
@@ -143,9 +143,9 @@ func (w *world) cleared(t *testing.T) {
 }
 
 // withCredentials returns how many calls were made in somebody's name.
-func (w *world) withCredentials(match string) int {
+func (f *fixture) withCredentials(match string) int {
 	n := 0
-	for _, c := range w.cloud.Calls() {
+	for _, c := range f.cloud.Calls() {
 		if c.User != "" && strings.Contains(c.Method+" "+c.Path, match) {
 			n++
 		}

@@ -34,8 +34,8 @@ const (
 	adasPassword  = secret.String("correct horse battery staple")
 )
 
-// A world is the store of a gateway and a Nextcloud.
-type world struct {
+// A fixture is the store of a gateway and a Nextcloud.
+type fixture struct {
 	t        *testing.T
 	db       *store.DB
 	cloud    *nextcloudtest.Server
@@ -49,142 +49,142 @@ type world struct {
 	now time.Time
 }
 
-func newWorld(t *testing.T, db *store.DB, env map[string]string) *world {
+func newFixture(t *testing.T, db *store.DB, env map[string]string) *fixture {
 	t.Helper()
-	w := &world{t: t, db: db, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	w.cloud = nextcloudtest.New(nextcloudtest.Options{AdminPassword: adminPassword, Now: w.time})
-	server := httptest.NewServer(w.cloud)
+	f := &fixture{t: t, db: db, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	f.cloud = nextcloudtest.New(nextcloudtest.Options{AdminPassword: adminPassword, Now: f.time})
+	server := httptest.NewServer(f.cloud)
 	t.Cleanup(server.Close)
-	w.url = server.URL
+	f.url = server.URL
 	all := map[string]string{
 		"NEXTCLOUD_URL": server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": adminPassword,
 	}
 	maps.Copy(all, env)
 	e := config.Map(all)
 	var err error
-	w.secret = keyring.Generate()
-	if w.ring, err = keyring.New(w.secret); err != nil {
+	f.secret = keyring.Generate()
+	if f.ring, err = keyring.New(f.secret); err != nil {
 		t.Fatal(err)
 	}
-	w.recorder = desired.NewRecorder(*setting.Of[desired.Policy](e), w.ring)
-	w.settings = *setting.Of[reconcile.Settings](e)
+	f.recorder = desired.NewRecorder(*setting.Of[desired.Policy](e), f.ring)
+	f.settings = *setting.Of[reconcile.Settings](e)
 	if err := e.Err(); err != nil {
 		t.Fatal(err)
 	}
-	return w
+	return f
 }
 
-func (w *world) time() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.now
+func (f *fixture) time() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.now
 }
 
-func (w *world) advance(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = w.now.Add(d)
+func (f *fixture) advance(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now = f.now.Add(d)
 }
 
 // reconciler returns a new reconciler, as after a restart.
-func (w *world) reconciler() *reconcile.Reconciler {
-	w.t.Helper()
-	return reconcile.New(w.db, w.settings, w.ring, w.time)
+func (f *fixture) reconciler() *reconcile.Reconciler {
+	f.t.Helper()
+	return reconcile.New(f.db, f.settings, f.ring, f.time)
 }
 
 // register creates an account with its desired state, as registration does.
-func (w *world) register(email string) account.Account {
-	w.t.Helper()
+func (f *fixture) register(email string) account.Account {
+	f.t.Helper()
 	a := account.Account{
 		ID: account.NewID(), Email: account.Email(email), FullName: "Ada Lovelace", Role: account.User,
-		Preferences: document.Empty, CreatedAt: w.time(), UpdatedAt: w.time(),
+		Preferences: document.Empty, CreatedAt: f.time(), UpdatedAt: f.time(),
 	}
-	w.update(func(ctx context.Context, tx *store.Tx) error {
+	f.update(func(ctx context.Context, tx *store.Tx) error {
 		if err := tx.CreateAccount(ctx, a, "hash"); err != nil {
 			return err
 		}
-		return w.recorder.Registered(ctx, tx, a, adasPassword, w.time())
+		return f.recorder.Registered(ctx, tx, a, adasPassword, f.time())
 	})
 	return a
 }
 
 // retry makes the account due now, as an administrator does.
-func (w *world) retry(a account.Account) {
-	w.t.Helper()
-	w.update(func(ctx context.Context, tx *store.Tx) error {
-		_, err := tx.RetryNextcloud(ctx, tx.Operator(), a.ID, w.time())
+func (f *fixture) retry(a account.Account) {
+	f.t.Helper()
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.RetryNextcloud(ctx, tx.Operator(), a.ID, f.time())
 		return err
 	})
 }
 
-func (w *world) update(fn func(ctx context.Context, tx *store.Tx) error) {
-	w.t.Helper()
-	if err := w.db.Update(w.t.Context(), func(tx *store.Tx) error { return fn(w.t.Context(), tx) }); err != nil {
-		w.t.Fatal(err)
+func (f *fixture) update(fn func(ctx context.Context, tx *store.Tx) error) {
+	f.t.Helper()
+	if err := f.db.Update(f.t.Context(), func(tx *store.Tx) error { return fn(f.t.Context(), tx) }); err != nil {
+		f.t.Fatal(err)
 	}
 }
 
 // batch runs one batch of r.
-func (w *world) batch(r *reconcile.Reconciler) reconcile.Result {
-	w.t.Helper()
-	res, err := r.RunBatch(w.t.Context(), 100)
+func (f *fixture) batch(r *reconcile.Reconciler) reconcile.Result {
+	f.t.Helper()
+	res, err := r.RunBatch(f.t.Context(), 100)
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	return res
 }
 
-func (w *world) known(a account.Account) desired.Account {
-	w.t.Helper()
-	n, err := w.db.NextcloudAccount(w.t.Context(), a.ID)
+func (f *fixture) known(a account.Account) desired.Account {
+	f.t.Helper()
+	n, err := f.db.NextcloudAccount(f.t.Context(), a.ID)
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	return n
 }
 
 // settled fails the test unless a's account exists exactly once, in the desired state.
-func (w *world) settled(a account.Account, password secret.String) {
-	w.t.Helper()
-	n := w.known(a)
+func (f *fixture) settled(a account.Account, password secret.String) {
+	f.t.Helper()
+	n := f.known(a)
 	if n.Status != desired.Active || n.DueAt != nil || n.PendingPassword != nil || !n.Owned || n.LastSyncedAt == nil {
-		w.t.Errorf("got row %+v", n)
+		f.t.Errorf("got row %+v", n)
 	}
-	if users := w.cloud.Users(); len(users) != 2 {
-		w.t.Errorf("got %d Nextcloud users, want the administrator and one more: %+v", len(users), users)
+	if users := f.cloud.Users(); len(users) != 2 {
+		f.t.Errorf("got %d Nextcloud users, want the administrator and one more: %+v", len(users), users)
 	}
-	u, ok := w.cloud.User(n.NextcloudID)
+	u, ok := f.cloud.User(n.NextcloudID)
 	if !ok || !u.Enabled || u.Email != string(a.Email) || u.DisplayName != a.FullName || u.Quota != "5 GB" {
-		w.t.Errorf("got Nextcloud user %+v", u)
+		f.t.Errorf("got Nextcloud user %+v", u)
 	}
-	if !w.cloud.Opens(n.NextcloudID, password) {
-		w.t.Error("the password does not work")
+	if !f.cloud.Opens(n.NextcloudID, password) {
+		f.t.Error("the password does not work")
 	}
-	if app, err := w.recorder.Box.Open(n.AppPassword, string(n.UserID)); err != nil || !w.appPasswordOpens(n.NextcloudID, app) {
-		w.t.Errorf("no app password works: %v", err)
+	if app, err := f.recorder.Box.Open(n.AppPassword, string(n.UserID)); err != nil || !f.appPasswordOpens(n.NextcloudID, app) {
+		f.t.Errorf("no app password works: %v", err)
 	}
-	got, err := w.db.Account(w.t.Context(), a.ID)
+	got, err := f.db.Account(f.t.Context(), a.ID)
 	if err != nil || got.NextcloudUserID != n.NextcloudID {
-		w.t.Errorf("got Nextcloud ID %q, %v", got.NextcloudUserID, err)
+		f.t.Errorf("got Nextcloud ID %q, %v", got.NextcloudUserID, err)
 	}
 }
 
 // appPasswordOpens reports whether app is a valid app password of the account.
-func (w *world) appPasswordOpens(id string, app secret.String) bool {
-	w.t.Helper()
-	u, err := w.client().Authenticate(w.t.Context(), id, app)
+func (f *fixture) appPasswordOpens(id string, app secret.String) bool {
+	f.t.Helper()
+	u, err := f.client().Authenticate(f.t.Context(), id, app)
 	return err == nil && u.ID == id && len(app) == 72 // the length of Nextcloud's app passwords
 }
 
 // client returns a client with the administrator's credentials.
-func (w *world) client() *ocs.Client {
-	w.t.Helper()
-	base, err := url.Parse(w.url)
+func (f *fixture) client() *ocs.Client {
+	f.t.Helper()
+	base, err := url.Parse(f.url)
 	if err != nil {
-		w.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	client := ocs.New(ocs.Config{URL: base, AdminUser: "admin", AdminPassword: adminPassword})
-	w.t.Cleanup(client.Close)
+	f.t.Cleanup(client.Close)
 	return client
 }
 
@@ -194,20 +194,20 @@ func isNotReady(err error) bool {
 }
 
 // changed records the desired state after a change of a.
-func (w *world) changed(a account.Account) {
-	w.t.Helper()
-	w.update(func(ctx context.Context, tx *store.Tx) error { return w.recorder.Changed(ctx, tx, a, w.time()) })
+func (f *fixture) changed(a account.Account) {
+	f.t.Helper()
+	f.update(func(ctx context.Context, tx *store.Tx) error { return f.recorder.Changed(ctx, tx, a, f.time()) })
 }
 
 // removed deletes a and applies the deletion policy.
-func (w *world) removed(a account.Account) {
-	w.t.Helper()
-	w.batch(w.reconciler())
-	w.update(func(ctx context.Context, tx *store.Tx) error {
+func (f *fixture) removed(a account.Account) {
+	f.t.Helper()
+	f.batch(f.reconciler())
+	f.update(func(ctx context.Context, tx *store.Tx) error {
 		if err := tx.DeleteAccount(ctx, tx.Operator(), a.ID); err != nil {
 			return err
 		}
-		return w.recorder.Deleted(ctx, tx, a, w.time())
+		return f.recorder.Deleted(ctx, tx, a, f.time())
 	})
-	w.batch(w.reconciler())
+	f.batch(f.reconciler())
 }

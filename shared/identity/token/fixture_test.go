@@ -27,9 +27,9 @@ import (
 
 var b64 = base64.RawURLEncoding
 
-// A world is a verifier under attack: its keys, one of its valid tokens, and the right key,
+// A fixture is a verifier to attack: its keys, one of its valid tokens, and the right key,
 // which the attacker has in most cases.
-type world struct {
+type fixture struct {
 	algorithm string
 	keys      *token.Keys
 	private   crypto.Signer // nil under HS256
@@ -39,7 +39,7 @@ type world struct {
 	claims    string
 }
 
-func newWorld(t testing.TB, algorithm string, private crypto.Signer, secrets ...secret.String) *world {
+func newFixture(t testing.TB, algorithm string, private crypto.Signer, secrets ...secret.String) *fixture {
 	t.Helper()
 	keys, err := token.NewKeys(token.Options{
 		Algorithm: algorithm, Secrets: secrets, Private: private, Issuer: "issuer", Audience: "audience", Lifetime: token.DefaultLifetime,
@@ -47,24 +47,24 @@ func newWorld(t testing.TB, algorithm string, private crypto.Signer, secrets ...
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{algorithm: algorithm, keys: keys, private: private}
+	f := &fixture{algorithm: algorithm, keys: keys, private: private}
 	if private == nil {
-		w.secret = []byte(secrets[0].Reveal())
+		f.secret = []byte(secrets[0].Reveal())
 	}
-	w.good, err = keys.Sign(signin.Login{UserID: account.NewID(), ID: signin.NewID()}, account.User, now)
+	f.good, err = keys.Sign(signin.Login{UserID: account.NewID(), ID: signin.NewID()}, account.User, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.header, w.claims = segment(t, w.good, 0), segment(t, w.good, 1)
-	return w
+	f.header, f.claims = segment(t, f.good, 0), segment(t, f.good, 1)
+	return f
 }
 
-// worlds returns one world for each kind of key.
-func worlds(t *testing.T) map[string]*world {
+// fixtures returns one fixture for each kind of key.
+func fixtures(t *testing.T) map[string]*fixture {
 	t.Helper()
-	all := map[string]*world{"HS256": newWorld(t, "HS256", nil, keyring.Generate())}
+	all := map[string]*fixture{"HS256": newFixture(t, "HS256", nil, keyring.Generate())}
 	for algorithm, private := range signers(t) {
-		all[algorithm] = newWorld(t, algorithm, private)
+		all[algorithm] = newFixture(t, algorithm, private)
 	}
 	return all
 }
@@ -78,28 +78,28 @@ func segment(t testing.TB, raw string, n int) string {
 	return string(text)
 }
 
-// sign returns header and claims, whatever they contain, signed with the world's own key.
-func (w *world) sign(t testing.TB, header, claims string) string {
+// sign returns header and claims, whatever they contain, signed with the fixture's key.
+func (f *fixture) sign(t testing.TB, header, claims string) string {
 	t.Helper()
-	return w.signText(t, b64.EncodeToString([]byte(header))+"."+b64.EncodeToString([]byte(claims)))
+	return f.signText(t, b64.EncodeToString([]byte(header))+"."+b64.EncodeToString([]byte(claims)))
 }
 
-func (w *world) signText(t testing.TB, text string) string {
+func (f *fixture) signText(t testing.TB, text string) string {
 	t.Helper()
-	return text + "." + b64.EncodeToString(w.signature(t, text))
+	return text + "." + b64.EncodeToString(f.signature(t, text))
 }
 
-func (w *world) signature(t testing.TB, text string) []byte {
+func (f *fixture) signature(t testing.TB, text string) []byte {
 	t.Helper()
 	var signature []byte
 	var err error
-	switch key := w.private.(type) {
+	switch key := f.private.(type) {
 	case nil:
-		signature = mac(w.secret, text)
+		signature = mac(f.secret, text)
 	case ed25519.PrivateKey:
 		signature = ed25519.Sign(key, []byte(text))
 	default:
-		signature, err = jwt.GetSigningMethod(w.algorithm).Sign(text, key)
+		signature, err = jwt.GetSigningMethod(f.algorithm).Sign(text, key)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -159,33 +159,33 @@ func with(t testing.TB, object, name, value string) string {
 // right key for whatever algorithm the header names, and no check of the claims. A token that
 // it accepts is well-formed and correctly signed, so only the checks of the gateway can reject
 // it.
-func (w *world) naive(raw string) bool {
+func (f *fixture) naive(raw string) bool {
 	p := jwt.NewParser(jwt.WithoutClaimsValidation())
 	_, err := p.Parse(raw, func(*jwt.Token) (any, error) {
-		if w.private != nil {
-			return w.private.Public(), nil
+		if f.private != nil {
+			return f.private.Public(), nil
 		}
-		return w.secret, nil
+		return f.secret, nil
 	})
 	return err == nil
 }
 
 // refused fails the test unless all keys reject raw.
-func (w *world) refused(t *testing.T, name, raw string) {
+func (f *fixture) refused(t *testing.T, name, raw string) {
 	t.Helper()
-	if raw == w.good {
-		t.Fatalf("%s, %s: the forgery equals the valid token", w.algorithm, name)
+	if raw == f.good {
+		t.Fatalf("%s, %s: the forgery equals the valid token", f.algorithm, name)
 	}
-	if _, err := w.keys.Verify(raw, now); !errors.Is(err, token.ErrInvalid) {
-		t.Errorf("%s, %s: got %v, want a rejection: %.200s", w.algorithm, name, err, raw)
+	if _, err := f.keys.Verify(raw, now); !errors.Is(err, token.ErrInvalid) {
+		t.Errorf("%s, %s: got %v, want a rejection: %.200s", f.algorithm, name, err, raw)
 	}
 }
 
 // accepted fails the test unless the good token still passes.
-func (w *world) accepted(t *testing.T) {
+func (f *fixture) accepted(t *testing.T) {
 	t.Helper()
-	if _, err := w.keys.Verify(w.sign(t, w.header, w.claims), now); err != nil {
-		t.Fatalf("%s: the valid token is rejected, so the rejections prove nothing: %v", w.algorithm, err)
+	if _, err := f.keys.Verify(f.sign(t, f.header, f.claims), now); err != nil {
+		t.Fatalf("%s: the valid token is rejected, so the rejections prove nothing: %v", f.algorithm, err)
 	}
 }
 
