@@ -70,8 +70,8 @@ func TestASVS_ListsEveryRequirementOnce(t *testing.T) {
 	}
 }
 
-// TestASVS_NamesExistingTests checks that what is said to be held is held by
-// tests that exist, and that what is said to be written is.
+// TestASVS_NamesExistingTests checks that every requirement that is met names
+// tests that exist, and that every documented one names its page.
 func TestASVS_NamesExistingTests(t *testing.T) {
 	t.Parallel()
 	_, rows := requirements(t)

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestLinks_Resolve has every link of a Markdown page to a file of the
-// project lead to one, and every fragment to a heading.
+// TestLinks_Resolve checks that every link of a Markdown page to a file of the
+// project leads to a file, and every fragment to a heading.
 func TestLinks_Resolve(t *testing.T) {
 	t.Parallel()
 	links := regexp.MustCompile(`\]\(([^)\s]+)\)`)

@@ -256,7 +256,7 @@ func TestTemplate_EveryFunctionHasLogsAndAlarms(t *testing.T) {
 	}
 	for name, r := range x.Resources {
 		if rule := text(t, &r.Properties); r.Type == "AWS::CloudWatch::Alarm" && !strings.Contains(rule, "AlarmActions: [!Ref Alarms]") {
-			t.Errorf("nobody is told of the alarm %s", name)
+			t.Errorf("the alarm %s notifies no topic", name)
 		}
 	}
 }
@@ -300,8 +300,8 @@ func TestTemplate_TheScheduleRunsWithOrWithoutNextcloud(t *testing.T) {
 	}
 }
 
-// TestEnvJSON holds env.json.example against the template: SAM drops what is not
-// named there, without a word.
+// TestEnvJSON holds env.json.example against the template: SAM silently drops variables
+// that the template does not name.
 func TestEnvJSON_NamesVariablesOfTheTemplate(t *testing.T) {
 	t.Parallel()
 	x := readTemplate(t)

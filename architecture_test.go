@@ -1,4 +1,4 @@
-// Package gateway_test holds the rules about the house itself: who may import
+// Package gateway_test holds the rules about the architecture: who may import
 // whom, and that the code, the deployment template and the description of the
 // interface name the same routes.
 package gateway_test

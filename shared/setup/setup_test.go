@@ -25,7 +25,7 @@ func TestHandler_ReportsAllMistakesAtOnce(t *testing.T) {
 	}
 	for _, want := range []string{"JWT_SECRET is not set", `JWT_ALGORITHM is "none"`, `ALLOWED_ORIGINS is "*"`, `TRUSTED_PROXIES is "x"`} {
 		if !strings.Contains(err.Error(), want) {
-			t.Errorf("%q is not told: %v", want, err)
+			t.Errorf("the error does not contain %q: %v", want, err)
 		}
 	}
 }

@@ -264,7 +264,7 @@ func TestReadData_UsesDataSecretOrJWTSecret(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", test.name, err, test.err)
 		}
 		if shared := keys.Contains(append(keyring.LoadPrevious(env), keyring.Load(env))); shared != test.shared {
-			t.Errorf("%s: whoever verifies tokens can forge the rest: %v", test.name, shared)
+			t.Errorf("%s: JWT_SECRET reads data: got %t, want %t", test.name, shared, test.shared)
 		}
 	}
 }

@@ -115,7 +115,7 @@ func TestFile_RoundTrips(t *testing.T) {
 		Data:    keystore.Keys{key("a data secret", 0, 0), key("the next", time.Hour, time.Hour)},
 		Signing: keystore.Keys{key("-----BEGIN\n\"", 0, 0), {Text: "another", Published: at(time.Hour)}},
 	}
-	// What a crash left behind is in nobody's way.
+	// A file that a crash left behind does no harm.
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}

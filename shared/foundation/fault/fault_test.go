@@ -23,7 +23,7 @@ func TestError_HidesItsCause(t *testing.T) {
 		t.Error("the declared value changed")
 	}
 	if errors.Is(err, fault.New(fault.Conflict, "other", "")) {
-		t.Error("faults are told apart by their code")
+		t.Error("errors.Is does not compare faults by their code")
 	}
 }
 
