@@ -38,9 +38,9 @@ func (f *Function) Routes() endpoint.Routes {
 // Fresh is how long the result of a probe is reused, for any number of callers.
 const Fresh = time.Second
 
-// FreshNextcloud is [Fresh] for Nextcloud, where each probe runs PHP and the state changes
+// freshNextcloud is [Fresh] for Nextcloud, where each probe runs PHP and the state changes
 // only when an administrator changes it.
-const FreshNextcloud = 5 * time.Second
+const freshNextcloud = 5 * time.Second
 
 // schema returns a probe that fails while the schema is older than the code needs. A newer
 // schema works with older code (expand, then contract).

@@ -35,7 +35,7 @@ func New(s Settings, db *store.DB) *Function {
 		f.Qdrant = probe.Cached(probe.Qdrant(s.qdrant), Fresh)
 	}
 	if s.Nextcloud.URL != nil {
-		f.Nextcloud = probe.Cached(probe.Nextcloud(s.Nextcloud.URL, nextcloud.HTTPClient(s.Nextcloud.Roots, probe.Timeout)), FreshNextcloud)
+		f.Nextcloud = probe.Cached(probe.Nextcloud(s.Nextcloud.URL, nextcloud.HTTPClient(s.Nextcloud.Roots, probe.Timeout)), freshNextcloud)
 	}
 	return f
 }

@@ -69,7 +69,7 @@ func JSON[Req, Resp any](status int, fn func(context.Context, audit.Origin, Req)
 		defer cancel()
 		var req Req
 		if err := dec.decode(w, r, &req); err != nil {
-			Reject(w, r, err)
+			reject(w, r, err)
 			return
 		}
 		answer(w, r, status)(fn(ctx, Origin(r), req))
@@ -113,7 +113,7 @@ func restricted[C, Req, Resp any](
 		defer cancel()
 		claims, err := a.verify(r)
 		if err != nil {
-			Reject(w, r, err)
+			reject(w, r, err)
 			return
 		}
 		var req Req
@@ -127,7 +127,7 @@ func restricted[C, Req, Resp any](
 			err = malformed
 		}
 		if err != nil {
-			Reject(w, r, err)
+			reject(w, r, err)
 			return
 		}
 		answer(w, r, status)(fn(ctx, caller, req))
@@ -139,7 +139,7 @@ func restricted[C, Req, Resp any](
 func Raw(fn func(w http.ResponseWriter, r *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := fn(w, r); err != nil {
-			Reject(w, r, err)
+			reject(w, r, err)
 		}
 	})
 }
@@ -148,7 +148,7 @@ func Raw(fn func(w http.ResponseWriter, r *http.Request) error) http.Handler {
 func answer(w http.ResponseWriter, r *http.Request, status int) func(resp any, err error) {
 	return func(resp any, err error) {
 		if err != nil {
-			Reject(w, r, err)
+			reject(w, r, err)
 			return
 		}
 		if s, ok := resp.(Status); ok {
@@ -169,17 +169,12 @@ func answer(w http.ResponseWriter, r *http.Request, status int) func(resp any, e
 	}
 }
 
-// WriteJSON sends body as JSON, for handlers of [Raw].
-func WriteJSON(w http.ResponseWriter, r *http.Request, status int, body any) {
-	write(w, r, status, "application/json", body)
-}
-
 // write sends body as JSON with its length.
 func write(w http.ResponseWriter, r *http.Request, status int, contentType string, body any) {
 	var b bytes.Buffer
 	if err := encoder(&b).Encode(body); err != nil {
 		if _, failing := body.(problem); !failing {
-			Reject(w, r, err)
+			reject(w, r, err)
 		}
 		return
 	}

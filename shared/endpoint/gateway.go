@@ -155,7 +155,7 @@ func (g *gateway) dispatch(w *recorder, r *http.Request) (route string, aborted 
 		aborted = errors.Is(err, http.ErrAbortHandler) || w.status != 0
 		cause := fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		if w.status == 0 {
-			Reject(w, r, cause)
+			reject(w, r, cause)
 		} else {
 			exchangeOf(r).fault = fault.Of(cause)
 		}
@@ -165,17 +165,17 @@ func (g *gateway) dispatch(w *recorder, r *http.Request) (route string, aborted 
 	}
 	handler, pattern := g.find(r)
 	if err := g.admit(w, r, pattern); err != nil {
-		Reject(w, r, err)
+		reject(w, r, err)
 		return pattern, false
 	}
 	x := exchangeOf(r)
 	x.foreign = defense.RequestOrigin && g.csrf.Check(r) != nil
 	if x.foreign && hasRefreshCookie(r) {
-		Reject(w, r, errCrossOrigin)
+		reject(w, r, errCrossOrigin)
 		return "", false
 	}
 	if !canonical(r.URL.Path) {
-		Reject(w, r, errNotCanonical)
+		reject(w, r, errNotCanonical)
 		return "", false
 	}
 	if pattern == "" {
@@ -225,11 +225,11 @@ func notRouted(w http.ResponseWriter, r *http.Request, handler http.Handler) {
 	probe := &recorder{ResponseWriter: discard{header: http.Header{}}}
 	handler.ServeHTTP(probe, r)
 	if probe.status != http.StatusMethodNotAllowed {
-		Reject(w, r, errNoRoute)
+		reject(w, r, errNoRoute)
 		return
 	}
 	w.Header().Set("Allow", probe.Header().Get("Allow"))
-	Reject(w, r, errNoMethod)
+	reject(w, r, errNoMethod)
 }
 
 // report logs the one event of a request. Only internal faults and failures of

@@ -15,9 +15,9 @@ import (
 
 // The sizes of a page.
 const (
-	DefaultLimit = 50
+	defaultLimit = 50
 	MaxLimit     = 200
-	MaxSkip      = 1_000_000 // beyond that, only a cursor makes sense
+	maxSkip      = 1_000_000 // beyond that, only a cursor makes sense
 )
 
 // MaxPage is the maximum size of a list response, in bytes: a page that reaches
@@ -68,8 +68,8 @@ func (p *PageQuery) Bind(r *http.Request) (err error) {
 	}
 	var wrong fault.Fields
 	p.path = r.URL.EscapedPath()
-	p.Limit = IntParam(&wrong, p.query, "limit", DefaultLimit, 1, MaxLimit)
-	p.Skip = IntParam(&wrong, p.query, "skip", 0, 0, MaxSkip)
+	p.Limit = IntParam(&wrong, p.query, "limit", defaultLimit, 1, MaxLimit)
+	p.Skip = IntParam(&wrong, p.query, "skip", 0, 0, maxSkip)
 	p.next = url.Values{"limit": {strconv.Itoa(p.Limit)}}
 	if cursor := p.query.Get("cursor"); cursor != "" {
 		raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)

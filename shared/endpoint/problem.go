@@ -57,9 +57,9 @@ var (
 	errGone    = fault.New(fault.Malformed, "client_closed_request", "The request was cancelled.")
 )
 
-// Reject responds to r with the problem for err, and records it for the log
+// reject responds to r with the problem for err, and records it for the log
 // event. All failures leave the gateway through it.
-func Reject(w http.ResponseWriter, r *http.Request, err error) {
+func reject(w http.ResponseWriter, r *http.Request, err error) {
 	f := classify(r.Context(), err)
 	x := exchangeOf(r)
 	x.fault = f

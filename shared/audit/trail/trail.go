@@ -32,9 +32,9 @@ const (
 	page     = 1000             // events that are verified or pruned at a time
 	interval = 10 * time.Second // the longest pause of the loop, and so the age of an unchained event
 
-	// StaleAfter is the age of an unchained event that shows that no process chains
+	// staleAfter is the age of an unchained event that shows that no process chains
 	// events.
-	StaleAfter = 10 * time.Minute
+	staleAfter = 10 * time.Minute
 )
 
 // A Trail is the audit trail in a database. It is safe for concurrent use, also by

@@ -21,7 +21,7 @@ type Report struct {
 	Head        string     `json:"head"`               // PLACE:HASH of the last event
 	Unchained   int64      `json:"unchained"`          // not in the chain yet, so not verified
 	Oldest      *time.Time `json:"oldest_unchained"`   // of them
-	Stale       bool       `json:"stale"`              // no process chains events; see [StaleAfter]
+	Stale       bool       `json:"stale"`              // no process chains events; see [staleAfter]
 	OlderSecret int64      `json:"with_older_secrets"` // sealed with a secret that was dropped; later events cover them
 	Broken      *Broken    `json:"broken"`             // null if ok
 }
@@ -70,7 +70,7 @@ func (t *Trail) verify(ctx context.Context, witness audit.Link) (r Report, prune
 	if r.Unchained, r.Oldest, err = t.db.CountUnchained(ctx); err != nil {
 		return r, 0, err
 	}
-	r.Stale = r.Oldest != nil && t.now().Sub(*r.Oldest) > StaleAfter
+	r.Stale = r.Oldest != nil && t.now().Sub(*r.Oldest) > staleAfter
 	if r.Broken = t.checkHead(head); r.Broken == nil {
 		r.Broken, err = t.walk(ctx, head, witness, &r)
 	}

@@ -50,7 +50,7 @@ func New(current secret.String, previous ...secret.String) (*Ring, error) {
 		}
 		seen[secret] = true
 		if got := weakness(secret); got != "" {
-			return nil, fmt.Errorf("secret %d of the key ring %s; it must be %s", i+1, got, Takes)
+			return nil, fmt.Errorf("secret %d of the key ring %s; it must be %s", i+1, got, takes)
 		}
 		// No salt: the secrets are random already, and a salt would have to be stored.
 		prk, err := hkdf.Extract(sha256.New, []byte(secret.Reveal()), nil)

@@ -27,8 +27,8 @@ const (
 	generated   = 48 // random bytes; 64 characters
 )
 
-// Takes describes a valid secret, for error messages.
-const Takes = "32 or more random bytes, for example from `openssl rand -base64 48`"
+// takes describes a valid secret, for error messages.
+const takes = "32 or more random bytes, for example from `openssl rand -base64 48`"
 
 // placeholders returns the placeholders of example files, in lower case.
 func placeholders() []string {
@@ -96,7 +96,7 @@ func Load(r setting.Reader) secret.String { return load(r, Variable) }
 // JWT_SECRET.
 func Require(r setting.Reader) secret.String {
 	if r.Secret(Variable) == "" {
-		r.RefuseSecret(Variable, "is not set", Takes)
+		r.RefuseSecret(Variable, "is not set", takes)
 	}
 	return Load(r)
 }
@@ -111,7 +111,7 @@ func load(r setting.Reader, name string) secret.String {
 		return ""
 	}
 	if got := weakness(value); got != "" {
-		r.RefuseSecret(name, got, Takes)
+		r.RefuseSecret(name, got, takes)
 		return ""
 	}
 	return value
@@ -122,7 +122,7 @@ func loadPrevious(r setting.Reader, name string) []secret.String {
 	for _, item := range r.List(name) {
 		value := secret.String(item)
 		if got := weakness(value); got != "" {
-			r.RefuseSecret(name, "has an item that "+got, Takes)
+			r.RefuseSecret(name, "has an item that "+got, takes)
 			continue
 		}
 		secrets = append(secrets, value)

@@ -80,11 +80,11 @@ type certFiles struct {
 // load reads the files, and parses them if they changed. It returns an error if
 // they do not match, as they may while somebody replaces them one by one.
 func (f *certFiles) load(time.Time) (cert *tls.Certificate, from string, err error) {
-	certPEM, err := readFile(VariableCert, f.cert)
+	certPEM, err := readFile(variableCert, f.cert)
 	if err != nil {
 		return nil, "", err
 	}
-	keyPEM, err := readFile(VariableKey, f.key)
+	keyPEM, err := readFile(variableKey, f.key)
 	if err != nil {
 		return nil, "", err
 	}
@@ -96,7 +96,7 @@ func (f *certFiles) load(time.Time) (cert *tls.Certificate, from string, err err
 		if _, wrong := pemtext.PrivateKey(keyPEM); wrong != nil {
 			err = wrong // more specific
 		}
-		return nil, "", fmt.Errorf("%s %q and %s %q: %w", VariableCert, f.cert, VariableKey, f.key, err)
+		return nil, "", fmt.Errorf("%s %q and %s %q: %w", variableCert, f.cert, variableKey, f.key, err)
 	}
 	f.last, f.certPEM, f.keyPEM = &pair, certPEM, keyPEM
 	return f.last, f.cert, nil
@@ -116,18 +116,18 @@ func (s Settings) CheckFiles(env *config.Env) {
 	if s.CertFile == "" {
 		return
 	}
-	_, certErr := readFile(VariableCert, s.CertFile)
-	_, keyErr := readFile(VariableKey, s.KeyFile)
+	_, certErr := readFile(variableCert, s.CertFile)
+	_, keyErr := readFile(variableKey, s.KeyFile)
 	if certErr != nil {
-		env.AddMistake(certErr, VariableCert)
+		env.AddMistake(certErr, variableCert)
 	}
 	if keyErr != nil {
-		env.AddMistake(keyErr, VariableKey)
+		env.AddMistake(keyErr, variableKey)
 	}
 	if certErr != nil || keyErr != nil {
 		return
 	}
 	if _, _, err := (&certFiles{cert: s.CertFile, key: s.KeyFile}).load(time.Now()); err != nil {
-		env.AddMistake(err, VariableCert)
+		env.AddMistake(err, variableCert)
 	}
 }

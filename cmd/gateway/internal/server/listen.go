@@ -28,7 +28,7 @@ type httpServer struct {
 // newServer returns a server that does not listen yet and has no handler.
 func (s *Server) newServer(ctx context.Context, variable, addr string) *httpServer {
 	base := context.WithoutCancel(ctx) // a shutdown must not end requests in flight
-	times := cmp.Or(s.Timeouts, DefaultTimeouts())
+	times := cmp.Or(s.Timeouts, defaultTimeouts())
 	return &httpServer{variable: variable, addr: addr, server: &http.Server{
 		ReadHeaderTimeout: times.Header,
 		ReadTimeout:       times.Read,

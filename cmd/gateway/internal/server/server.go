@@ -17,9 +17,9 @@ const (
 	maxHeaderBytes       = 32 << 10
 	maxConcurrentStreams = 100 // concurrent requests of one HTTP/2 connection
 
-	// DrainTimeout is how long requests in flight may continue after the shutdown
+	// drainTimeout is how long requests in flight may continue after the shutdown
 	// began.
-	DrainTimeout = 10 * time.Second
+	drainTimeout = 10 * time.Second
 )
 
 // Timeouts limit how long a connection may take.
@@ -31,8 +31,8 @@ type Timeouts struct {
 	Stall  time.Duration // until an HTTP/2 client reads any byte that is sent to it
 }
 
-// DefaultTimeouts returns the timeouts of a server whose Timeouts are zero.
-func DefaultTimeouts() Timeouts {
+// defaultTimeouts returns the timeouts of a server whose Timeouts are zero.
+func defaultTimeouts() Timeouts {
 	return Timeouts{
 		Header: 5 * time.Second, Read: 30 * time.Second, Write: time.Minute, Idle: 2 * time.Minute, Stall: time.Minute,
 	}
@@ -51,8 +51,8 @@ type Server struct {
 	Handler  http.Handler      // over HTTPS, and /health over plain HTTP
 	Metrics  http.Handler      // on METRICS_ADDR; may be nil
 	Ready    func(Addresses)   // called once, when all addresses are open; may be nil
-	Drain    time.Duration     // 0 is [DrainTimeout]
-	Timeouts Timeouts          // the zero value is [DefaultTimeouts]
+	Drain    time.Duration     // 0 is 10 seconds
+	Timeouts Timeouts          // the zero value stands for the defaults
 }
 
 // Addresses are where a server listens. A port that was given as 0 is the one
@@ -87,8 +87,8 @@ func (s *Server) Run(ctx context.Context) error {
 
 // open listens on all addresses or, if it fails, on none.
 func (s *Server) open(ctx context.Context) ([]*httpServer, Addresses, error) {
-	plain := s.newServer(ctx, VariableHTTP, s.HTTPAddr)
-	secure := s.newServer(ctx, VariableHTTPS, s.HTTPSAddr)
+	plain := s.newServer(ctx, variableHTTP, s.HTTPAddr)
+	secure := s.newServer(ctx, variableHTTPS, s.HTTPSAddr)
 	plain.limiter = &connLimiter{
 		max: s.Connections, maxPerClient: s.ConnectionsPerClient, proxies: s.Endpoint.Proxies,
 		now: s.Endpoint.Now, log: s.Endpoint.Log, perClient: map[string]int{},
@@ -96,7 +96,7 @@ func (s *Server) open(ctx context.Context) ([]*httpServer, Addresses, error) {
 	secure.limiter = plain.limiter
 	servers := []*httpServer{plain, secure}
 	if s.MetricsAddr != "" && s.Metrics != nil {
-		servers = append(servers, s.newServer(ctx, VariableMetrics, s.MetricsAddr))
+		servers = append(servers, s.newServer(ctx, variableMetrics, s.MetricsAddr))
 	}
 	for i, d := range servers {
 		if err := d.listen(ctx); err != nil {
@@ -122,7 +122,7 @@ func (s *Server) open(ctx context.Context) ([]*httpServer, Addresses, error) {
 func (s *Server) stop(ctx context.Context, servers []*httpServer) error {
 	drain := s.Drain
 	if drain == 0 {
-		drain = DrainTimeout
+		drain = drainTimeout
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()

@@ -17,11 +17,11 @@ import (
 
 // The variables of this package, besides DATA_DIR and CAROOT.
 const (
-	VariableHTTP    = "HTTP_ADDR"
-	VariableHTTPS   = "HTTPS_ADDR"
-	VariableMetrics = "METRICS_ADDR"
-	VariableCert    = "SSL_CERT_FILE"
-	VariableKey     = "SSL_KEY_FILE"
+	variableHTTP    = "HTTP_ADDR"
+	variableHTTPS   = "HTTPS_ADDR"
+	variableMetrics = "METRICS_ADDR"
+	variableCert    = "SSL_CERT_FILE"
+	variableKey     = "SSL_KEY_FILE"
 )
 
 // Limits of open connections.
@@ -51,11 +51,11 @@ type Settings struct {
 // that OpenSSL and Go trust.
 func (s *Settings) Load(env setting.Reader) {
 	*s = Settings{
-		HTTPAddr:    address(env, VariableHTTP, ":8000"),
-		HTTPSAddr:   address(env, VariableHTTPS, ":8443"),
-		MetricsAddr: address(env, VariableMetrics, ""),
-		CertFile:    env.String(VariableCert, ""),
-		KeyFile:     env.String(VariableKey, ""),
+		HTTPAddr:    address(env, variableHTTP, ":8000"),
+		HTTPSAddr:   address(env, variableHTTPS, ":8443"),
+		MetricsAddr: address(env, variableMetrics, ""),
+		CertFile:    env.String(variableCert, ""),
+		KeyFile:     env.String(variableKey, ""),
 		TLSDir:      filepath.Join(env.String("DATA_DIR", ".data"), "tls"),
 		CARoot:      caRoot(env, runtime.GOOS),
 
@@ -66,7 +66,7 @@ func (s *Settings) Load(env setting.Reader) {
 		s.CertFile, s.TrustFile = "", s.CertFile
 	}
 	if s.KeyFile != "" && s.CertFile == "" {
-		env.RefuseSecret(VariableCert, "is not set", "the file with the certificate for "+VariableKey)
+		env.RefuseSecret(variableCert, "is not set", "the file with the certificate for "+variableKey)
 	}
 }
 

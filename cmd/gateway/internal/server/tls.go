@@ -23,7 +23,7 @@ func TLS(s Settings, now func() time.Time, log *slog.Logger) (*tls.Config, error
 		r.load = (&certFiles{cert: s.CertFile, key: s.KeyFile}).load
 	}
 	if s.TrustFile != "" {
-		log.Info(VariableCert+" is set without "+VariableKey+": taken for the authorities that this machine trusts",
+		log.Info(variableCert+" is set without "+variableKey+": taken for the authorities that this machine trusts",
 			slog.String("file", s.TrustFile))
 	}
 	if err := r.refresh(context.Background()); err != nil {

@@ -115,17 +115,17 @@ func (s *Server) Do(req *http.Request) (*http.Response, error) {
 		req.Header.Set("User-Agent", UserAgent)
 	}
 	resp, err := s.http.Do(req)
-	return resp, WithoutURL(err)
+	return resp, withoutURL(err)
 }
 
 // NewRequest is [http.NewRequestWithContext] whose error does not contain the address.
 func NewRequest(ctx context.Context, method string, u *url.URL, body io.Reader) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
-	return req, WithoutURL(err)
+	return req, withoutURL(err)
 }
 
-// WithoutURL removes the [url.Error] that net/http wraps around err.
-func WithoutURL(err error) error {
+// withoutURL removes the [url.Error] that net/http wraps around err.
+func withoutURL(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err
 	}
