@@ -73,7 +73,7 @@ func (d *deployment) ask(ctx context.Context, t *testing.T, kind, version string
 		t.Errorf("Invoke = %s, %v; want null", b, err)
 	}
 	select {
-	case a := <-d.stack.Answers():
+	case a := <-d.stack.Responses():
 		return strings.TrimSpace(fmt.Sprintf("%s %s%s %s", a.Status, a.Reason, a.Data["SchemaVersion"], a.Data["Applied"]))
 	default:
 		return "no answer"

@@ -66,13 +66,13 @@ func gatherALB(q request, answer func(http.ResponseWriter)) (any, error) {
 	a, err := w.GetProxyResponse()
 	a.StatusDescription = strings.TrimSpace(strconv.Itoa(a.StatusCode) + " " + a.StatusDescription)
 	if !q.multiValue {
-		a.Headers, a.MultiValueHeaders = single(a.MultiValueHeaders), nil
+		a.Headers, a.MultiValueHeaders = singleHeaders(a.MultiValueHeaders), nil
 	}
 	return a, err
 }
 
-// single returns the headers with one value for each name.
-func single(h http.Header) map[string]string {
+// singleHeaders returns the headers with one value for each name.
+func singleHeaders(h http.Header) map[string]string {
 	out := make(map[string]string, len(h))
 	for name, lines := range h {
 		if name != "Set-Cookie" {
@@ -80,15 +80,15 @@ func single(h http.Header) map[string]string {
 		}
 	}
 	for i, cookie := range h["Set-Cookie"] {
-		out[spelling("set-cookie", i)] = cookie
+		out[caseVariant("set-cookie", i)] = cookie
 	}
 	return out
 }
 
-// spelling returns the i-th variant of a lower-case header name in upper and lower case.
+// caseVariant returns the i-th variant of a lower-case header name in upper and lower case.
 // Cookies cannot be joined by commas, and without multi-value headers a load balancer
 // accepts one value for each spelling.
-func spelling(name string, i int) string {
+func caseVariant(name string, i int) string {
 	b := []byte(name)
 	for n := range b {
 		if b[n] >= 'a' && b[n] <= 'z' {

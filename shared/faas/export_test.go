@@ -16,5 +16,5 @@ func Late(
 	open func(context.Context, *config.Env) (Function, error),
 ) lambda.Handler {
 	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
-	return newLate(ctx, lookup, fetch, open)
+	return newLazy(ctx, lookup, fetch, open)
 }

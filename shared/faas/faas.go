@@ -43,7 +43,7 @@ func (f Function) Invoke(ctx context.Context, payload []byte) (answer []byte, er
 			answer, err = nil, failure("Panic", "the function panicked; see its log")
 		}
 	}()
-	ctx, cancel := within(ctx)
+	ctx, cancel := withMargin(ctx)
 	defer cancel()
 	e, k := read(payload)
 	switch {
@@ -52,7 +52,7 @@ func (f Function) Invoke(ctx context.Context, payload []byte) (answer []byte, er
 	case k == queue && f.Job != nil:
 		return f.runQueue(ctx, payload)
 	case k == customResource && f.Resource != nil:
-		return f.change(ctx, payload)
+		return f.handleResource(ctx, payload)
 	case k == command && f.Command != nil:
 		return f.command(ctx, payload)
 	case fronts[k].read != nil && f.HTTP != nil:
@@ -61,8 +61,8 @@ func (f Function) Invoke(ctx context.Context, payload []byte) (answer []byte, er
 	return nil, failure("UnknownEvent", fmt.Sprintf("this function takes no event of kind %s", k))
 }
 
-// within returns ctx with its deadline brought forward by [Margin].
-func within(ctx context.Context) (context.Context, context.CancelFunc) {
+// withMargin returns ctx with its deadline brought forward by [Margin].
+func withMargin(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return context.WithCancel(ctx)

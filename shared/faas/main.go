@@ -61,7 +61,7 @@ func MainJob[S any, P settingsOf[S]](open func(context.Context, P) (Function, er
 // with secrets or without: a function that cannot start does not respond, and
 // CloudFormation would wait an hour for it. Opened late, it can report the failure.
 func MainResource[S any, P settingsOf[S]](open func(context.Context, P) (Function, error)) {
-	os.Exit(run(startLate(loading(open))))
+	os.Exit(run(startLazy(loading(open))))
 }
 
 // settingsOf constrains P to a pointer to S that loads the settings.
@@ -98,7 +98,7 @@ func run(start func(ctx context.Context) (instance, error)) int {
 		fmt.Fprintln(os.Stderr, "This is an AWS Lambda function; run the gateway program to serve without Lambda.")
 		return 2
 	}
-	useShare()
+	limitThreads()
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	f, err := start(ctx)
@@ -108,9 +108,9 @@ func run(start func(ctx context.Context) (instance, error)) int {
 		return 1
 	}
 	if f.close != nil { // registering for SIGTERM costs a round trip
-		onSIGTERM(ctx, api, func() {
+		notifySIGTERM(ctx, api, func() {
 			stop()
-			os.Exit(closed(f.close))
+			os.Exit(closeWithCode(f.close))
 		})
 	}
 	lambda.Start(f.Handler)
@@ -122,10 +122,10 @@ func run(start func(ctx context.Context) (instance, error)) int {
 // memory").
 const oneProcessor = 1769
 
-// useShare limits Go to one running thread if the function gets at most the time of one
+// limitThreads limits Go to one running thread if the function gets at most the time of one
 // processor, although it sees two. It serves one event at a time, and each switch between
 // threads takes time from that event. GOMAXPROCS in the environment wins.
-func useShare() {
+func limitThreads() {
 	mb, err := strconv.Atoi(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"))
 	if err == nil && mb <= oneProcessor && os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(1)
@@ -147,8 +147,8 @@ type closing struct {
 // Close calls the function that was passed to [Closing].
 func (c closing) Close() error { return c.close() }
 
-// closed calls close and returns the exit code.
-func closed(close func() error) int {
+// closeWithCode calls close and returns the exit code.
+func closeWithCode(close func() error) int {
 	if err := close(); err != nil {
 		slog.LogAttrs(context.Background(), slog.LevelError, "close", slog.String("cause", err.Error()))
 		return 1
@@ -162,21 +162,21 @@ func start(open opener) func(context.Context) (instance, error) {
 	return func(ctx context.Context) (instance, error) {
 		env, source := prepare()
 		if source == nil {
-			f, err := opening(ctx, env, open)
+			f, err := safeOpen(ctx, env, open)
 			return instance{f, f.Close}, err
 		}
-		l := newLate(ctx, os.LookupEnv, source.Fetch, open)
-		return instance{l, l.Close}, notStarted(env.Err())
+		l := newLazy(ctx, os.LookupEnv, source.Fetch, open)
+		return instance{l, l.Close}, oneLineError(env.Err())
 	}
 }
 
-// startLate returns a function that leaves the opening to the first event, which also
+// startLazy returns a function that leaves the opening to the first event, which also
 // reports an error of prepare.
-func startLate(open opener) func(context.Context) (instance, error) {
+func startLazy(open opener) func(context.Context) (instance, error) {
 	return func(ctx context.Context) (instance, error) {
 		env, source := prepare()
-		err := notStarted(env.Err())
-		l := newLate(ctx, os.LookupEnv, func(ctx context.Context) (*secrets.Values, error) {
+		err := oneLineError(env.Err())
+		l := newLazy(ctx, os.LookupEnv, func(ctx context.Context) (*secrets.Values, error) {
 			switch {
 			case err != nil:
 				return nil, err
@@ -197,20 +197,20 @@ func prepare() (*config.Env, *secrets.Source) {
 	return env, secrets.Read(env)
 }
 
-// opening calls open and turns a panic into an error.
-func opening(ctx context.Context, env *config.Env, open opener) (f Function, err error) {
+// safeOpen calls open and turns a panic into an error.
+func safeOpen(ctx context.Context, env *config.Env, open opener) (f Function, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			slog.LogAttrs(ctx, slog.LevelError, "panic", slog.String("stack", string(debug.Stack())))
 			err = fmt.Errorf("panic: %v", p)
 		}
-		err = notStarted(err)
+		err = oneLineError(err)
 	}()
 	return open(ctx, env)
 }
 
-// notStarted returns err as an error of one line.
-func notStarted(err error) error {
+// oneLineError returns err as an error of one line.
+func oneLineError(err error) error {
 	if err == nil {
 		return nil
 	}

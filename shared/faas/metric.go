@@ -8,12 +8,12 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// Seconds writes a duration to w, which must be standard output, as a metric that
+// WriteSecondsMetric writes a duration to w, which must be standard output, as a metric that
 // CloudWatch extracts from the log: namespace VoiceAssist, the given name, dimension
 // FunctionName, unit seconds. The line has the embedded metric format (CloudWatch User
 // Guide, "Specification: Embedded metric format"). It needs no API call and does not
 // depend on LOG_LEVEL.
-func Seconds(w io.Writer, name string, value time.Duration, now time.Time) error {
+func WriteSecondsMetric(w io.Writer, name string, value time.Duration, now time.Time) error {
 	type unit struct {
 		Name string
 		Unit string

@@ -11,7 +11,7 @@ import (
 func TestSeconds_WritesTheEmbeddedMetricFormat(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	if err := faas.Seconds(&b, "Age", 90*time.Second, time.UnixMilli(1773144000000)); err != nil {
+	if err := faas.WriteSecondsMetric(&b, "Age", 90*time.Second, time.UnixMilli(1773144000000)); err != nil {
 		t.Fatal(err)
 	}
 	const want = `{"Age":90,"FunctionName":"","_aws":{"CloudWatchMetrics":[{"Namespace":"VoiceAssist",` +

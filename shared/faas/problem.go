@@ -26,14 +26,14 @@ type problem struct {
 var (
 	malformed = problem{Status: http.StatusBadRequest, Code: "malformed_request",
 		Detail: "The request is malformed."}
-	broken = problem{Status: http.StatusInternalServerError, Code: "internal_error",
+	internalError = problem{Status: http.StatusInternalServerError, Code: "internal_error",
 		Detail: "The gateway failed to handle the request."}
-	notOpen = problem{Status: http.StatusServiceUnavailable, Code: "starting",
+	starting = problem{Status: http.StatusServiceUnavailable, Code: "starting",
 		Detail: "The function is still starting. Try again shortly."}
 )
 
-// refuse answers q with p.
-func (via front) refuse(ctx context.Context, q request, p problem) ([]byte, error) {
+// reject answers q with p.
+func (via front) reject(ctx context.Context, q request, p problem) ([]byte, error) {
 	p.Instance, _, _ = strings.Cut(q.Path, "?")
 	p.CorrelationID = correlationID(ctx, q.MultiValueHeaders)
 	return via.answer(q, p.send)

@@ -35,11 +35,11 @@ const (
 	maxReason      = 512             // bytes of 4096 for the response; JSON may escape one as six
 )
 
-// change answers CloudFormation's request. It always sends a response (AWS CloudFormation
+// handleResource answers CloudFormation's request. It always sends a response (AWS CloudFormation
 // User Guide, "Custom resource request types"), because a stack waits an hour for a
 // missing one. Only if the response cannot be sent does the function fail; Lambda then
 // invokes it again, and the change is repeated.
-func (f Function) change(ctx context.Context, payload []byte) ([]byte, error) {
+func (f Function) handleResource(ctx context.Context, payload []byte) ([]byte, error) {
 	e, err := decode[cfn.Event](payload)
 	if err != nil {
 		return nil, failure("UnknownEvent", err.Error())

@@ -26,22 +26,22 @@ func stack(t *testing.T, env ...string) (*faastest.Stack, *faastest.Process) {
 }
 
 // ask returns the answer to the stack, sent at once or after a failure of the function.
-func ask(t *testing.T, s *faastest.Stack, p *faastest.Process, request []byte) faastest.StackAnswer {
+func ask(t *testing.T, s *faastest.Stack, p *faastest.Process, request []byte) faastest.StackResponse {
 	t.Helper()
 	if b, err := p.Invoke(t.Context(), request); err != nil || string(b) != "null" {
 		t.Fatalf("Invoke = %s, %v; want null", b, err)
 	}
 	select {
-	case a := <-s.Answers():
+	case a := <-s.Responses():
 		return a
 	default:
 		t.Fatal("the stack received no answer")
-		return faastest.StackAnswer{}
+		return faastest.StackResponse{}
 	}
 }
 
-func answered(status, reason, physical string, data map[string]string) faastest.StackAnswer {
-	return faastest.StackAnswer{
+func answered(status, reason, physical string, data map[string]string) faastest.StackResponse {
+	return faastest.StackResponse{
 		Status: status, Reason: reason, PhysicalResourceID: physical, Data: data,
 		StackID:   "arn:aws:cloudformation:eu-central-1:123456789012:stack/gateway/0",
 		RequestID: "7bfe2d54-0c3c-4b1b-9a5e-1f0b6f4d2a11", LogicalResourceID: "Migration",
@@ -53,7 +53,7 @@ func TestResource_AlwaysAnswersTheStack(t *testing.T) {
 	s, p := stack(t)
 	for _, tt := range []struct {
 		name, kind, do string
-		want           faastest.StackAnswer
+		want           faastest.StackResponse
 	}{
 		{"a creation", "Create", "well", answered("SUCCESS", "", "Migration", map[string]string{"Did": "well"})},
 		{"an update", "Update", "well", answered("SUCCESS", "", "physical-1", map[string]string{"Did": "well"})},
@@ -85,7 +85,7 @@ func TestResource_AnswersBeforeTheDeadline(t *testing.T) {
 			if err != nil || string(b) != "null" {
 				t.Fatalf("Invoke = %s, %v; want null", b, err)
 			}
-			if diff := cmp.Diff(answered("FAILED", want, "Migration", nil), <-s.Answers()); diff != "" {
+			if diff := cmp.Diff(answered("FAILED", want, "Migration", nil), <-s.Responses()); diff != "" {
 				t.Errorf("answer (-want +got):\n%s", diff)
 			}
 		})

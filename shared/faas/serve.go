@@ -13,7 +13,7 @@ func (f Function) serve(ctx context.Context, via front, e *event) ([]byte, error
 	q := via.read(e)
 	r, err := q.http(ctx)
 	if err != nil {
-		return via.refuse(ctx, q, malformed)
+		return via.reject(ctx, q, malformed)
 	}
 	b, err := f.handle(via, q, r)
 	if err != nil || len(b) <= via.limit {
@@ -21,7 +21,7 @@ func (f Function) serve(ctx context.Context, via front, e *event) ([]byte, error
 	}
 	f.log().LogAttrs(ctx, slog.LevelError, "answer too large for Lambda",
 		slog.Int("bytes", len(b)), slog.Int("limit", via.limit), slog.String("path", r.URL.EscapedPath()))
-	return via.refuse(ctx, q, broken)
+	return via.reject(ctx, q, internalError)
 }
 
 // handle calls the handler. If the handler panics or aborts, the response is a 500,
@@ -35,7 +35,7 @@ func (f Function) handle(via front, q request, r *http.Request) (answer []byte, 
 		if err, ok := p.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
 			f.panicked(r.Context(), p)
 		}
-		answer, err = via.refuse(r.Context(), q, broken)
+		answer, err = via.reject(r.Context(), q, internalError)
 	}()
 	return via.answer(q, func(w http.ResponseWriter) { f.HTTP.ServeHTTP(w, r) })
 }

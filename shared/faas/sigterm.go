@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// onSIGTERM calls end when Lambda is about to end the instance, 500 ms in advance. Lambda
-// sends SIGTERM only if an extension is registered, so onSIGTERM registers one that
+// notifySIGTERM calls end when Lambda is about to end the instance, 500 ms in advance. Lambda
+// sends SIGTERM only if an extension is registered, so notifySIGTERM registers one that
 // subscribes to no events. The runtime library can do that too (WithEnableSIGTERM), but
 // its HTTP client adds half a millisecond to every cold start. A failure is logged, and
 // the function runs without the signal.
-func onSIGTERM(ctx context.Context, api string, end func()) {
+func notifySIGTERM(ctx context.Context, api string, end func()) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM)
 	conn, err := registerExtension(ctx, api)

@@ -30,9 +30,9 @@ const (
 	Unlimited Policy = "unlimited" // cheap requests from machines
 )
 
-// guards reports whether the policy prevents password guessing or mass registration. The
+// isProtective reports whether the policy prevents password guessing or mass registration. The
 // other policies only spread the load.
-func (p Policy) guards() bool { return p == Login || p == Register || p == Password }
+func (p Policy) isProtective() bool { return p == Login || p == Register || p == Password }
 
 // ErrLimited is the cause of a [Refusal], the error of a request over a limit.
 var ErrLimited = fault.New(fault.RateLimited, "rate_limited", "Too many requests. Retry after the time in Retry-After.")
@@ -43,12 +43,12 @@ var ErrLimited = fault.New(fault.RateLimited, "rate_limited", "Too many requests
 // Stores see only a MAC of what is counted, under a key of the gateway. They never contain
 // an IP address or an e-mail address.
 type Limiter struct {
-	limits map[Policy]Limit
-	keys   func() keyring.Key // the current key: a secret may be replaced
-	now    func() time.Time
-	memory *Memory
-	fence  *fence            // nil: memory is the only store
-	shared func(Policy) bool // reports which policies the store counts
+	limits  map[Policy]Limit
+	keys    func() keyring.Key // the current key: a secret may be replaced
+	now     func() time.Time
+	memory  *Memory
+	breaker *breaker          // nil: memory is the only store
+	shared  func(Policy) bool // reports which policies the store counts
 }
 
 // Client counts a request from the address under the policy. An IPv6 client has a whole
@@ -66,10 +66,10 @@ func (l *Limiter) Account(ctx context.Context, p Policy, subject string) error {
 
 // Close closes the store.
 func (l *Limiter) Close() error {
-	if l == nil || l.fence == nil {
+	if l == nil || l.breaker == nil {
 		return nil
 	}
-	if c, ok := l.fence.store.(io.Closer); ok {
+	if c, ok := l.breaker.store.(io.Closer); ok {
 		return c.Close()
 	}
 	return nil
@@ -86,7 +86,7 @@ func (l *Limiter) count(ctx context.Context, p Policy, kind, subject string) Res
 func (l *Limiter) take(ctx context.Context, p Policy, key Key, limit Limit) Decision {
 	now := l.now()
 	b := limit.At(now)
-	if l.fence == nil || !l.shared(p) {
+	if l.breaker == nil || !l.shared(p) {
 		return l.memory.Take(key, b)
 	}
 	// Memory keeps the store's last result. So a client that is refused anyway does not reach
@@ -94,11 +94,11 @@ func (l *Limiter) take(ctx context.Context, p Policy, key Key, limit Limit) Deci
 	if kept := l.memory.Peek(key); b.Refuses(kept) {
 		return b.decide(kept, false)
 	}
-	kept, allowed, ok := l.fence.take(ctx, key, limit, now)
+	kept, allowed, ok := l.breaker.take(ctx, key, limit, now)
 	if !ok {
 		return l.memory.Take(key, b)
 	}
-	l.memory.Note(key, kept.UnixMicro(), b)
+	l.memory.Observe(key, kept.UnixMicro(), b)
 	return b.decide(kept.UnixMicro(), allowed)
 }
 

@@ -343,7 +343,7 @@ func TestRead_SparingUsesTheStoreOnlyForGuardingPolicies(t *testing.T) {
 	env := config.Map(nil)
 	settings := ratelimit.Settings{DefaultStore: ratelimit.InDatabase}
 	settings.Load(env)
-	l := ratelimit.New(settings, ring(t), ratelimit.Stores{Database: s, Sparing: true}, time.Now)
+	l := ratelimit.New(settings, ring(t), ratelimit.Stores{Database: s, ProtectiveOnly: true}, time.Now)
 	for policy, want := range map[ratelimit.Policy]int64{
 		ratelimit.General: 0, ratelimit.Refresh: 0, ratelimit.Login: 1, ratelimit.Register: 1, ratelimit.Password: 1,
 	} {

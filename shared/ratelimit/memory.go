@@ -63,9 +63,9 @@ func (m *Memory) Peek(key Key) int64 {
 	return s.kept(key)
 }
 
-// Note records the time that a store returned for the key, unless a later valid time is
+// Observe records the time that a store returned for the key, unless a later valid time is
 // kept already.
-func (m *Memory) Note(key Key, said int64, b Bounds) {
+func (m *Memory) Observe(key Key, said int64, b Bounds) {
 	s := m.lock(key)
 	defer s.mu.Unlock()
 	if kept := s.kept(key); said > kept || kept > b.Full {
@@ -117,14 +117,14 @@ func (s *shard) keep(key Key, kept, now int64) {
 		}
 	}
 	if len(s.items) >= s.limit {
-		s.forget(s.harmless())
+		s.forget(s.victim())
 	}
 	s.index[key] = int32(len(s.items))
 	s.items = append(s.items, item{key, kept})
 }
 
-// harmless returns the item that is restored first, of a random sample.
-func (s *shard) harmless() int {
+// victim returns the item that is restored first, of a random sample.
+func (s *shard) victim() int {
 	best := rand.IntN(len(s.items))
 	for range samples - 1 {
 		if i := rand.IntN(len(s.items)); s.items[i].kept < s.items[best].kept {

@@ -13,18 +13,18 @@ import (
 // Purpose is the purpose of the derived key that names clients and accounts in stores.
 const Purpose = "rate limit v1"
 
-// A rate is a setting for the number of requests a minute.
-type rate struct {
+// A policySetting is a setting for the number of requests a minute.
+type policySetting struct {
 	policy   Policy
 	variable string
 	usual    int
 }
 
-// rates returns the limits. The limits of login and password protect passwords that people
+// policySettings returns the limits. The limits of login and password protect passwords that people
 // choose; the limit of registration bounds its cost; the others leave room for an office
 // behind one address.
-func rates() []rate {
-	return []rate{
+func policySettings() []policySetting {
+	return []policySetting{
 		{General, "RATE_LIMIT_PER_MINUTE", 100},
 		{Login, "LOGIN_RATE_LIMIT_PER_MINUTE", 5},
 		{Register, "REGISTER_RATE_LIMIT_PER_MINUTE", 10},
@@ -36,7 +36,7 @@ func rates() []rate {
 // Off returns settings that disable all limits, for tests of something else.
 func Off() map[string]string {
 	off := map[string]string{}
-	for _, s := range rates() {
+	for _, s := range policySettings() {
 		off[s.variable] = "off"
 	}
 	return off
@@ -63,7 +63,7 @@ type Settings struct {
 // Load loads RATE_LIMIT_STORE, RATE_LIMIT_PER_MINUTE and the variables of single policies.
 func (s *Settings) Load(r setting.Reader) {
 	s.PerMinute = map[Policy]int{}
-	for _, v := range rates() {
+	for _, v := range policySettings() {
 		s.PerMinute[v.policy] = loadPerMinute(r, v)
 	}
 	words := []string{InMemory, InDatabase}
@@ -78,7 +78,7 @@ func (s *Settings) Load(r setting.Reader) {
 
 // loadPerMinute returns how many requests a minute pass. Only an explicit off or 0 means
 // no limit.
-func loadPerMinute(r setting.Reader, v rate) int {
+func loadPerMinute(r setting.Reader, v policySetting) int {
 	const most = 100_000
 	got := r.String(v.variable, strconv.Itoa(v.usual))
 	if got == "off" {
@@ -97,9 +97,9 @@ func loadPerMinute(r setting.Reader, v rate) int {
 type Stores struct {
 	Database Store
 	Redis    Store
-	// Sparing keeps in memory those limits that would cost a statement for every request and
+	// ProtectiveOnly keeps in memory those limits that would cost a statement for every request and
 	// guard nothing; see docs/adr/0013-rate-limits.md.
-	Sparing bool
+	ProtectiveOnly bool
 	// Report is called if the store fails, and with nil when it works again.
 	Report func(err error)
 }
@@ -122,14 +122,14 @@ func New(s Settings, ring *keyring.Ring, stores Stores, now func() time.Time) *L
 	switch s.Store {
 	case InDatabase:
 		if stores.Database != nil {
-			l.fence = &fence{store: stores.Database, timeout: databaseTime, report: stores.Report}
+			l.breaker = &breaker{store: stores.Database, timeout: databaseTime, report: stores.Report}
 		}
-		if stores.Sparing {
-			l.shared = Policy.guards
+		if stores.ProtectiveOnly {
+			l.shared = Policy.isProtective
 		}
 	case InRedis:
 		if stores.Redis != nil {
-			l.fence = &fence{store: stores.Redis, timeout: redisTime, report: stores.Report}
+			l.breaker = &breaker{store: stores.Redis, timeout: redisTime, report: stores.Report}
 		}
 	}
 	if ring != nil {
@@ -138,6 +138,6 @@ func New(s Settings, ring *keyring.Ring, stores Stores, now func() time.Time) *L
 	}
 	var own keyring.Key
 	rand.Read(own.Bytes[:])
-	l.keys, l.fence = func() keyring.Key { return own }, nil
+	l.keys, l.breaker = func() keyring.Key { return own }, nil
 	return l
 }

@@ -20,28 +20,28 @@ type Sweeper interface {
 }
 
 const (
-	pause      = 2 * time.Second // for which a failed store is not used
-	quiet      = time.Minute     // between two reports of failures
-	sweepEvery = 1000            // requests; at most as many keys can have been added
+	breakerPause   = 2 * time.Second // for which a failed store is not used
+	reportInterval = time.Minute     // between two reports of failures
+	sweepEvery     = 1000            // requests; at most as many keys can have been added
 )
 
-// A fence is a circuit breaker between the limiter and a store: a slow or failed store
+// A breaker is a circuit breaker between the limiter and a store: a slow or failed store
 // delays few requests, and those only briefly.
-type fence struct {
+type breaker struct {
 	store   Store
 	timeout time.Duration
 	report  func(err error) // called with a failure, or with nil when the store works again
 
-	mu       sync.Mutex
-	closed   time.Time // the store is not used until then; zero: it works
-	reported time.Time // when a failure was last reported
-	down     bool      // the last report was a failure
-	taken    int
+	mu        sync.Mutex
+	openUntil time.Time // the store is not used until then; zero: it works
+	reported  time.Time // when a failure was last reported
+	down      bool      // the last report was a failure
+	taken     int
 }
 
 // take calls the store. ok reports whether the store succeeded.
-func (f *fence) take(ctx context.Context, key Key, l Limit, now time.Time) (kept time.Time, allowed, ok bool) {
-	if !f.open(now) {
+func (f *breaker) take(ctx context.Context, key Key, l Limit, now time.Time) (kept time.Time, allowed, ok bool) {
+	if !f.allow(now) {
 		return time.Time{}, false, false
 	}
 	// A client that disconnects must not look like a failed store, and its request must be
@@ -50,34 +50,34 @@ func (f *fence) take(ctx context.Context, key Key, l Limit, now time.Time) (kept
 	defer cancel()
 	kept, allowed, err := f.store.Take(ctx, key, l, now)
 	if err != nil {
-		f.failed(now, err)
+		f.recordFailure(now, err)
 		return time.Time{}, false, false
 	}
-	if f.answered() {
+	if f.recordSuccess() {
 		f.store.(Sweeper).Sweep(ctx, now) //nolint:errcheck // best effort
 	}
 	return kept, allowed, true
 }
 
-// open reports whether to call the store. After the pause, a single request tries it; the
+// allow reports whether to call the store. After the pause, a single request tries it; the
 // others continue without it meanwhile.
-func (f *fence) open(now time.Time) bool {
+func (f *breaker) allow(now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.closed.IsZero() {
+	if f.openUntil.IsZero() {
 		return true
 	}
-	if left := f.closed.Sub(now); left > 0 && left <= pause { // more than pause: the clock was set back
+	if left := f.openUntil.Sub(now); left > 0 && left <= breakerPause { // more than breakerPause: the clock was set back
 		return false
 	}
-	f.closed = now.Add(pause)
+	f.openUntil = now.Add(breakerPause)
 	return true
 }
 
-func (f *fence) failed(now time.Time, err error) {
+func (f *breaker) recordFailure(now time.Time, err error) {
 	f.mu.Lock()
-	f.closed = now.Add(pause)
-	silent := now.Sub(f.reported).Abs() < quiet
+	f.openUntil = now.Add(breakerPause)
+	silent := now.Sub(f.reported).Abs() < reportInterval
 	if !silent {
 		f.reported, f.down = now, true
 	}
@@ -87,11 +87,11 @@ func (f *fence) failed(now time.Time, err error) {
 	}
 }
 
-// answered records a success and reports whether it is time to sweep the store.
-func (f *fence) answered() (sweep bool) {
+// recordSuccess records a success and reports whether it is time to sweep the store.
+func (f *breaker) recordSuccess() (sweep bool) {
 	f.mu.Lock()
 	back := f.down
-	f.closed, f.down = time.Time{}, false
+	f.openUntil, f.down = time.Time{}, false
 	f.taken++
 	if _, sweeps := f.store.(Sweeper); sweeps && f.taken >= sweepEvery {
 		f.taken, sweep = 0, true

@@ -42,7 +42,7 @@ func (s *Function) Load(r setting.Reader) {
 // Limiter returns the rate limits of the function. ring and db are nil for a
 // function that has none.
 func (s *Function) Limiter(ring *keyring.Ring, db *store.DB) *ratelimit.Limiter {
-	stores := ratelimit.Stores{Sparing: true, Report: reportLimits}
+	stores := ratelimit.Stores{ProtectiveOnly: true, Report: reportLimits}
 	if db != nil {
 		stores.Database = db.RateLimits()
 	}

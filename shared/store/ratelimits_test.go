@@ -22,7 +22,7 @@ func TestRateLimits_FollowTheRule(t *testing.T) {
 func TestRateLimits_ShareOneBudget(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		ratelimittest.SharesExactly(t, db.RateLimits(), db.RateLimits())
+		ratelimittest.TestConcurrency(t, db.RateLimits(), db.RateLimits())
 	})
 }
 
@@ -31,7 +31,7 @@ func TestRateLimits_TwoProcesses_OnPostgres(t *testing.T) {
 	url := storetest.PostgresURL(t)
 	a, b := storetest.OpenPostgres(t, url), storetest.OpenPostgres(t, url)
 	t.Cleanup(func() { a.Close(); b.Close() })
-	ratelimittest.SharesExactly(t, a.RateLimits(), b.RateLimits())
+	ratelimittest.TestConcurrency(t, a.RateLimits(), b.RateLimits())
 }
 
 func TestRateLimits_SweepRemovesRowsWithoutEffect(t *testing.T) {
@@ -114,6 +114,6 @@ func TestAccountForLogin_KnowsFamiliarAddresses(t *testing.T) {
 
 func BenchmarkRateLimits(b *testing.B) {
 	for engine, open := range map[string]func(testing.TB) *store.DB{store.PostgreSQL: storetest.Postgres, store.SQLite: storetest.SQLite} {
-		b.Run(engine, func(b *testing.B) { ratelimittest.Bench(b, open(b).RateLimits()) })
+		b.Run(engine, func(b *testing.B) { ratelimittest.Benchmark(b, open(b).RateLimits()) })
 	}
 }

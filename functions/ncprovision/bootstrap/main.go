@@ -81,5 +81,5 @@ func measure(ctx context.Context, f *ncprovision.Function) error {
 	if err != nil {
 		return err
 	}
-	return faas.Seconds(os.Stdout, "OldestUnprovisionedSeconds", waiting, time.Now())
+	return faas.WriteSecondsMetric(os.Stdout, "OldestUnprovisionedSeconds", waiting, time.Now())
 }

@@ -16,8 +16,8 @@ type answer struct {
 	body   []byte
 }
 
-// wire combines all forms of responses; each front reads its own fields.
-type wire struct {
+// responseJSON combines all forms of responses; each front reads its own fields.
+type responseJSON struct {
 	StatusCode        int                 `json:"statusCode"`
 	StatusDescription string              `json:"statusDescription"`
 	Headers           map[string]string   `json:"headers"`
@@ -29,7 +29,7 @@ type wire struct {
 
 // parse parses a response as strictly as the front does.
 func (f Front) parse(payload []byte) (answer, error) {
-	var w wire
+	var w responseJSON
 	if err := json.Unmarshal(payload, &w); err != nil {
 		return answer{}, fmt.Errorf("decode the answer: %w", err)
 	}

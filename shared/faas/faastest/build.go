@@ -15,7 +15,7 @@ import (
 // bootstraps are the executables that this test process built. It is the only mutable
 // variable here: a build for each test would cost a second, and package testing has no
 // state that all tests of a process share.
-var bootstraps workshop
+var bootstraps buildCache
 
 // Tags are the build tags of functions. The Makefile repeats them.
 const Tags = "lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes,validator_novalidatefn"
@@ -34,21 +34,21 @@ func Build(tb testing.TB, pkg string) (bootstrap string) {
 // program.
 func Program(tb testing.TB, pkg string, flags ...string) (path string) {
 	tb.Helper()
-	if raced() {
+	if raceEnabled() {
 		return built(tb, pkg, append(flags, "-race")...)
 	}
 	return built(tb, pkg, flags...)
 }
 
-// raced reports whether the test runs under the race detector.
-func raced() bool {
+// raceEnabled reports whether the test runs under the race detector.
+func raceEnabled() bool {
 	info, ok := debug.ReadBuildInfo()
 	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 func built(tb testing.TB, pkg string, flags ...string) string {
 	tb.Helper()
-	path, err := bootstraps.build(pkg, flags)
+	path, err := bootstraps.get(pkg, flags)
 	if err != nil {
 		tb.Fatalf("build %s: %v", pkg, err)
 	}
@@ -65,13 +65,13 @@ func Run(m interface{ Run() int }) int {
 	return m.Run()
 }
 
-type workshop struct {
+type buildCache struct {
 	mu    sync.Mutex
 	dir   string
 	built map[string]func() (string, error) // by flags and package
 }
 
-func (w *workshop) build(pkg string, flags []string) (string, error) {
+func (w *buildCache) get(pkg string, flags []string) (string, error) {
 	key := strings.Join(append(slices.Clone(flags), pkg), " ")
 	w.mu.Lock()
 	once, ok := w.built[key]
@@ -87,7 +87,7 @@ func (w *workshop) build(pkg string, flags []string) (string, error) {
 	return once()
 }
 
-func (w *workshop) compile(pkg string, flags []string, n int) (string, error) {
+func (w *buildCache) compile(pkg string, flags []string, n int) (string, error) {
 	dir, err := w.folder()
 	if err != nil {
 		return "", err
@@ -106,7 +106,7 @@ func (w *workshop) compile(pkg string, flags []string, n int) (string, error) {
 	return out, nil
 }
 
-func (w *workshop) folder() (string, error) {
+func (w *buildCache) folder() (string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.dir != "" {
@@ -117,7 +117,7 @@ func (w *workshop) folder() (string, error) {
 	return dir, err
 }
 
-func (w *workshop) clear() {
+func (w *buildCache) clear() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.dir != "" {

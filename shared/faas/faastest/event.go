@@ -70,7 +70,7 @@ func (q request) v2(path, domain string) ([]byte, error) {
 			e.Headers[strings.ToLower(name)] = strings.Join(lines, ",")
 		}
 	}
-	e.Body, e.IsBase64Encoded = q.encoded(textual)
+	e.Body, e.IsBase64Encoded = q.encoded(isText)
 	c := &e.RequestContext
 	c.RouteKey, c.Stage, c.RequestID, c.DomainName = "$default", "$default", "JKJaXmPLvHcESHA=", domain
 	c.HTTP.Method, c.HTTP.Path, c.HTTP.Protocol = q.method, path, "HTTP/1.1"
@@ -121,7 +121,7 @@ func (q request) alb(multi bool) ([]byte, error) {
 	} else {
 		e.Headers, e.QueryStringParameters = last(h), last(values)
 	}
-	e.Body, e.IsBase64Encoded = q.encoded(textual)
+	e.Body, e.IsBase64Encoded = q.encoded(isText)
 	return json.Marshal(e)
 }
 
@@ -148,9 +148,9 @@ func (q request) encoded(text func(contentType string) bool) (body string, isBas
 	return base64.StdEncoding.EncodeToString(q.body), true
 }
 
-// textual reports whether HTTP APIs and load balancers pass on bodies of the type as text.
+// isText reports whether HTTP APIs and load balancers pass on bodies of the type as text.
 // Forms are not among them.
-func textual(contentType string) bool {
+func isText(contentType string) bool {
 	t, _, err := mime.ParseMediaType(contentType)
 	return err == nil && (strings.HasPrefix(t, "text/") ||
 		slices.Contains([]string{"application/json", "application/javascript", "application/xml"}, t))

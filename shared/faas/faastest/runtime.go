@@ -91,8 +91,8 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// settle completes the running call with the id in the request.
-func (a *runtimeAPI) settle(w http.ResponseWriter, r *http.Request, judge func(body []byte) outcome) {
+// complete completes the running call with the id in the request.
+func (a *runtimeAPI) complete(w http.ResponseWriter, r *http.Request, judge func(body []byte) outcome) {
 	body, err := io.ReadAll(r.Body)
 	id := r.PathValue("id")
 	a.mu.Lock()
@@ -108,11 +108,11 @@ func (a *runtimeAPI) settle(w http.ResponseWriter, r *http.Request, judge func(b
 }
 
 func (a *runtimeAPI) response(w http.ResponseWriter, r *http.Request) {
-	a.settle(w, r, func(body []byte) outcome { return outcome{payload: body} })
+	a.complete(w, r, func(body []byte) outcome { return outcome{payload: body} })
 }
 
 func (a *runtimeAPI) failure(w http.ResponseWriter, r *http.Request) {
-	a.settle(w, r, func(body []byte) outcome { return outcome{err: errorOf(body)} })
+	a.complete(w, r, func(body []byte) outcome { return outcome{err: errorOf(body)} })
 }
 
 func (a *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {

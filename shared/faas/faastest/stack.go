@@ -26,14 +26,14 @@ import (
 // trusted certificate authority. It is safe for concurrent use.
 type Stack struct {
 	env     []string
-	answers chan StackAnswer
+	answers chan StackResponse
 
 	mu    sync.Mutex
 	fails []int
 }
 
-// A StackAnswer is a function's response to CloudFormation.
-type StackAnswer struct {
+// A StackResponse is a function's response to CloudFormation.
+type StackResponse struct {
 	Status             string
 	Reason             string
 	PhysicalResourceID string `json:"PhysicalResourceId"`
@@ -44,22 +44,22 @@ type StackAnswer struct {
 }
 
 const (
-	stackHost = "cloudformation-custom-resource-response-eucentral1.s3.eu-central-1.amazonaws.com"
-	stackPath = "/arn%3Aaws%3Acloudformation%3Aeu-central-1%3A123456789012%3Astack/gateway/0"
-	stackSeal = "X-Amz-Signature=0123456789abcdef" // of the presigned URL
-	maxAnswer = 4096                               // bytes; the limit of CloudFormation
+	stackHost      = "cloudformation-custom-resource-response-eucentral1.s3.eu-central-1.amazonaws.com"
+	stackPath      = "/arn%3Aaws%3Acloudformation%3Aeu-central-1%3A123456789012%3Astack/gateway/0"
+	stackSignature = "X-Amz-Signature=0123456789abcdef" // of the presigned URL
+	maxAnswer      = 4096                               // bytes; the limit of CloudFormation
 )
 
 // NewStack starts a stack that is closed when tb ends.
 func NewStack(tb testing.TB) *Stack {
 	tb.Helper()
-	s := &Stack{answers: make(chan StackAnswer, 100)}
-	ca, certificate := certify(tb, stackHost)
+	s := &Stack{answers: make(chan StackResponse, 100)}
+	ca, certificate := newCertificate(tb, stackHost)
 	file := filepath.Join(tb.TempDir(), "ca.pem")
 	if err := os.WriteFile(file, ca, 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	bucket := httptest.NewUnstartedServer(http.HandlerFunc(s.take))
+	bucket := httptest.NewUnstartedServer(http.HandlerFunc(s.receive))
 	bucket.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
 	bucket.StartTLS()
 	tb.Cleanup(bucket.Close)
@@ -77,7 +77,7 @@ func (s *Stack) Request(tb testing.TB, kind string, properties map[string]any) [
 	tb.Helper()
 	e := map[string]any{
 		"RequestType": kind, "RequestId": "7bfe2d54-0c3c-4b1b-9a5e-1f0b6f4d2a11",
-		"ResponseURL":  "https://" + stackHost + stackPath + "?" + stackSeal,
+		"ResponseURL":  "https://" + stackHost + stackPath + "?" + stackSignature,
 		"StackId":      "arn:aws:cloudformation:eu-central-1:123456789012:stack/gateway/0",
 		"ResourceType": "Custom::Migration", "LogicalResourceId": "Migration",
 		"ResourceProperties": properties,
@@ -92,8 +92,8 @@ func (s *Stack) Request(tb testing.TB, kind string, properties map[string]any) [
 	return b
 }
 
-// Answers returns the channel of the received responses.
-func (s *Stack) Answers() <-chan StackAnswer { return s.answers }
+// Responses returns the channel of the received responses.
+func (s *Stack) Responses() <-chan StackResponse { return s.answers }
 
 // Fail makes the next responses of the function fail with these statuses.
 func (s *Stack) Fail(statuses ...int) {
@@ -102,20 +102,20 @@ func (s *Stack) Fail(statuses ...int) {
 	s.fails = append(s.fails, statuses...)
 }
 
-// take handles the presigned URL. It is signed without a content type, so a request with
+// receive handles the presigned URL. It is signed without a content type, so a request with
 // one is refused.
-func (s *Stack) take(w http.ResponseWriter, r *http.Request) {
+func (s *Stack) receive(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, typed := r.Header["Content-Type"]
-	var a StackAnswer
+	var a StackResponse
 	switch {
 	case len(s.fails) > 0:
 		w.WriteHeader(s.fails[0])
 		s.fails = s.fails[1:]
 	case r.Method != http.MethodPut || r.Host != stackHost || r.URL.EscapedPath() != stackPath ||
-		r.URL.RawQuery != stackSeal || typed:
+		r.URL.RawQuery != stackSignature || typed:
 		w.WriteHeader(http.StatusForbidden)
 	case r.ContentLength < 0: // S3 does not accept chunked encoding
 		w.WriteHeader(http.StatusLengthRequired)
@@ -150,9 +150,9 @@ func tunnel(addr string) http.HandlerFunc {
 	}
 }
 
-// certify returns a self-signed certificate for host, in PEM as the authority and with its
+// newCertificate returns a self-signed certificate for host, in PEM as the authority and with its
 // key.
-func certify(tb testing.TB, host string) ([]byte, tls.Certificate) {
+func newCertificate(tb testing.TB, host string) ([]byte, tls.Certificate) {
 	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

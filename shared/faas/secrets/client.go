@@ -80,7 +80,7 @@ func newHTTP() *http.Client {
 // retries once.
 func (c *client) get(ctx context.Context, ref Ref) (text, version string, err error) {
 	for attempt := 1; ; attempt++ {
-		text, version, err = c.try(ctx, ref)
+		text, version, err = c.getOnce(ctx, ref)
 		e, failed := errors.AsType[*Error](err)
 		if !failed || attempt == attempts || !e.retryable() || !pause(ctx) {
 			return text, version, err
@@ -100,7 +100,7 @@ func pause(ctx context.Context) bool {
 	}
 }
 
-func (c *client) try(ctx context.Context, ref Ref) (text, version string, err error) {
+func (c *client) getOnce(ctx context.Context, ref Ref) (text, version string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	status, answer, err := c.call(ctx, ref)

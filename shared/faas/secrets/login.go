@@ -77,9 +77,9 @@ func (l *login) url() secret.String {
 	return secret.String(u.String())
 }
 
-// enter returns address with the login added, unless it has a user or is not a PostgreSQL
+// addTo returns address with the login added, unless it has a user or is not a PostgreSQL
 // URL.
-func (l *login) enter(address secret.String) secret.String {
+func (l *login) addTo(address secret.String) secret.String {
 	u, err := url.Parse(address.Reveal())
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.User != nil || u.Query().Has("user") {
 		return address
@@ -88,15 +88,15 @@ func (l *login) enter(address secret.String) secret.String {
 	return secret.String(u.String())
 }
 
-// settle adds the login to those database URLs that have no user. If there is no
+// applyLogin adds the login to those database URLs that have no user. If there is no
 // DATABASE_URL, it makes one from the login.
-func (v *Values) settle() {
+func (v *Values) applyLogin() {
 	if v.login == nil {
 		return
 	}
 	for _, name := range []string{"DATABASE_URL", "MIGRATE_DATABASE_URL"} {
 		if address, ok := v.settings[name]; ok {
-			v.settings[name] = v.login.enter(address)
+			v.settings[name] = v.login.addTo(address)
 		}
 	}
 	if made := v.login.url(); made != "" && v.settings["DATABASE_URL"] == "" {

@@ -173,6 +173,6 @@ func (s *Source) Fetch(ctx context.Context) (*Values, error) {
 		}
 		v.versions = append(v.versions, version)
 	}
-	v.settle()
+	v.applyLogin()
 	return v, nil
 }

@@ -56,9 +56,9 @@ func TestStore(t *testing.T, s ratelimit.Store) {
 	}
 }
 
-// SharesExactly sends 50 concurrent requests of one key to the stores in turn, which share
+// TestConcurrency sends 50 concurrent requests of one key to the stores in turn, which share
 // one server, and tests that exactly the burst passes.
-func SharesExactly(t *testing.T, stores ...ratelimit.Store) {
+func TestConcurrency(t *testing.T, stores ...ratelimit.Store) {
 	t.Helper()
 	const requests, burst = 50, 5
 	for round := range 5 {
@@ -83,8 +83,8 @@ func SharesExactly(t *testing.T, stores ...ratelimit.Store) {
 	}
 }
 
-// Bench measures a store with eight clients, on one key and on 100,000 keys.
-func Bench(b *testing.B, s ratelimit.Store) {
+// Benchmark measures a store with eight clients, on one key and on 100,000 keys.
+func Benchmark(b *testing.B, s ratelimit.Store) {
 	b.Helper()
 	for name, keys := range map[string]int{"one key": 1, "100000 keys": 100_000} {
 		b.Run(name, func(b *testing.B) {

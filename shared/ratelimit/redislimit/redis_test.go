@@ -36,7 +36,7 @@ func TestStore_FollowsTheRule(t *testing.T) {
 func TestStore_SharesOneBudget(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	ratelimittest.SharesExactly(t, open(t, server.URL()), open(t, server.URL()))
+	ratelimittest.TestConcurrency(t, open(t, server.URL()), open(t, server.URL()))
 }
 
 func TestStore_KeysExpireAndContainNoAddress(t *testing.T) {
@@ -174,5 +174,5 @@ func TestRead(t *testing.T) {
 }
 
 func BenchmarkStore(b *testing.B) {
-	ratelimittest.Bench(b, open(b, redistest.Start(b).URL()))
+	ratelimittest.Benchmark(b, open(b, redistest.Start(b).URL()))
 }

@@ -16,13 +16,13 @@ import (
 )
 
 const (
-	startTimeout = time.Minute // far above the milliseconds it takes, for busy machines
-	startTries   = 5           // ports; another process may take one first
+	startTimeout  = time.Minute // far above the milliseconds it takes, for busy machines
+	startAttempts = 5           // ports; another process may take one first
 )
 
-// watch runs the server "$@" and stops it at the end of standard input, which comes when
+// watchScript runs the server "$@" and stops it at the end of standard input, which comes when
 // the test process ends for whatever reason.
-const watch = `
+const watchScript = `
 "$@" &
 server=$!
 exec 3<&0
@@ -49,7 +49,7 @@ func Start(tb testing.TB) *Server {
 		if err = s.run(); err == nil {
 			break
 		}
-		if try == startTries || errors.Is(err, exec.ErrNotFound) {
+		if try == startAttempts || errors.Is(err, exec.ErrNotFound) {
 			tb.Fatalf("Redis for tests: %v; install redis-server (Debian: apt-get install redis-server)", err)
 		}
 	}
@@ -84,7 +84,7 @@ func (s *Server) run() error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command("/bin/sh", "-c", watch, "sh", program, "--bind", "127.0.0.1", "--port", s.port,
+	cmd := exec.Command("/bin/sh", "-c", watchScript, "sh", program, "--bind", "127.0.0.1", "--port", s.port,
 		"--save", "", "--appendonly", "no", "--daemonize", "no", "--logfile", "")
 	cmd.Dir = "/"
 	detach(cmd)

@@ -14,20 +14,20 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
-// A late function is opened by its first event with settings from secrets, and reopened by
+// A lazy function is opened by its first event with settings from secrets, and reopened by
 // the event that finds them changed. So a cold start fetches nothing, and a rotation
 // reaches instances that are already running. It is safe for concurrent use.
-type late struct {
+type lazy struct {
 	open   opener
 	ctx    context.Context
 	lookup func(string) (string, bool)
 	source func(context.Context) (*secrets.Values, error)
 	keeper *secrets.Keeper
 
-	mu     sync.Mutex
-	now    *opened         // nil until the function is opened
-	bad    *secrets.Values // opening failed with these; nil if it did not
-	badErr error
+	mu          sync.Mutex
+	current     *opened         // nil until the function is opened
+	rejected    *secrets.Values // opening failed with these; nil if it did not
+	rejectedErr error
 }
 
 // opened is the result of one opening.
@@ -39,33 +39,33 @@ type opened struct {
 	users int // events that are running in it
 }
 
-// newLate returns a function that is opened by open, with settings from the environment
+// newLazy returns a function that is opened by open, with settings from the environment
 // (lookup) and from source.
-func newLate(
+func newLazy(
 	ctx context.Context, lookup func(string) (string, bool),
 	source func(context.Context) (*secrets.Values, error), open opener,
-) *late {
-	l := &late{open: open, ctx: ctx, lookup: lookup, source: source}
+) *lazy {
+	l := &lazy{open: open, ctx: ctx, lookup: lookup, source: source}
 	l.keeper = secrets.NewKeeper(l.fetch)
 	return l
 }
 
 // Invoke answers one event. If the function cannot be opened, it reports that in the form
 // that suits the event.
-func (l *late) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+func (l *lazy) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	o, err := l.acquire(ctx)
 	if err != nil {
-		return unopened(err).Invoke(ctx, payload)
+		return failedFunction(err).Invoke(ctx, payload)
 	}
 	defer l.release(ctx, o)
 	return o.Invoke(ctx, payload)
 }
 
 // Close closes the current function, if any.
-func (l *late) Close() error {
+func (l *lazy) Close() error {
 	l.mu.Lock()
-	o := l.now
-	l.now = nil
+	o := l.current
+	l.current = nil
 	l.mu.Unlock()
 	if o == nil {
 		return nil
@@ -75,11 +75,11 @@ func (l *late) Close() error {
 
 // acquire returns the function for the current settings. If new settings cannot be read or
 // are invalid, it returns the one for the previous settings.
-func (l *late) acquire(ctx context.Context) (*opened, error) {
-	ctx, cancel := within(ctx)
+func (l *lazy) acquire(ctx context.Context) (*opened, error) {
+	ctx, cancel := withMargin(ctx)
 	defer cancel()
 	v, err := l.keeper.Values(ctx)
-	if err == nil && l.never(v) {
+	if err == nil && l.neverOpened(v) {
 		v, err = l.keeper.Renew(ctx) // the secret may have been corrected meanwhile
 	}
 	if err != nil {
@@ -87,45 +87,45 @@ func (l *late) acquire(ctx context.Context) (*opened, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if (l.now == nil || l.now.with != v) && l.bad != v {
+	if (l.current == nil || l.current.with != v) && l.rejected != v {
 		l.replace(ctx, v)
 	}
-	if l.now == nil {
-		return nil, l.badErr
+	if l.current == nil {
+		return nil, l.rejectedErr
 	}
-	l.now.users++
-	return l.now, nil
+	l.current.users++
+	return l.current, nil
 }
 
-// never reports whether no function was opened yet because v is invalid.
-func (l *late) never(v *secrets.Values) bool {
+// neverOpened reports whether no function was opened yet because v is invalid.
+func (l *lazy) neverOpened(v *secrets.Values) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.now == nil && l.bad == v
+	return l.current == nil && l.rejected == v
 }
 
 // replace opens the function with v, and closes the previous one when its events are done.
 // The caller holds l.mu: opening only wires and takes microseconds.
-func (l *late) replace(ctx context.Context, v *secrets.Values) {
+func (l *lazy) replace(ctx context.Context, v *secrets.Values) {
 	read := map[string]bool{}
-	lookup := l.with(v)
+	lookup := l.lookupIn(v)
 	env := config.New(func(name string) (string, bool) {
 		read[name] = true
 		return lookup(name)
 	})
 	env.RenewWith(l.renew)
 	openCtx, stop := context.WithCancel(l.ctx)
-	f, err := opening(openCtx, env, l.open)
+	f, err := safeOpen(openCtx, env, l.open)
 	if err != nil {
 		stop()
-		l.bad, l.badErr = v, err
-		if l.now != nil {
+		l.rejected, l.rejectedErr = v, err
+		if l.current != nil {
 			slog.LogAttrs(ctx, slog.LevelError, "open with new settings", slog.String("cause", err.Error()))
 		}
 		return
 	}
-	before := l.now
-	l.now, l.bad, l.badErr = &opened{Function: f, with: v, stop: stop}, nil, nil
+	before := l.current
+	l.current, l.rejected, l.rejectedErr = &opened{Function: f, with: v, stop: stop}, nil, nil
 	if len(v.Versions()) > 0 {
 		slog.LogAttrs(ctx, slog.LevelInfo, "opened", slog.Any("settings_from_secrets", v.Names()),
 			slog.Any("unread", unread(v.Names(), read)), slog.Any("versions", v.Versions()), slog.Int("ignored_members", v.Ignored()))
@@ -142,11 +142,11 @@ func unread(names []string, read map[string]bool) []string {
 }
 
 // release ends one use of o. It closes o after the last use if another has replaced it.
-func (l *late) release(ctx context.Context, o *opened) {
+func (l *lazy) release(ctx context.Context, o *opened) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	o.users--
-	if o.users == 0 && o != l.now {
+	if o.users == 0 && o != l.current {
 		o.end(ctx)
 	}
 }
@@ -166,10 +166,10 @@ func (o *opened) close() error {
 	return o.Function.Close()
 }
 
-// with returns a lookup of settings in the environment and then in v. The environment
+// lookupIn returns a lookup of settings in the environment and then in v. The environment
 // wins: it is specific to this function, and it is the way out if a shared secret is
 // wrong.
-func (l *late) with(v *secrets.Values) func(string) (string, bool) {
+func (l *lazy) lookupIn(v *secrets.Values) func(string) (string, bool) {
 	return func(name string) (string, bool) {
 		if s, ok := l.lookup(name); ok && strings.TrimSpace(s) != "" {
 			return s, true
@@ -180,34 +180,34 @@ func (l *late) with(v *secrets.Values) func(string) (string, bool) {
 }
 
 // renew implements [config.Env.Renew] for everything opened here.
-func (l *late) renew(ctx context.Context, name string) secret.String {
+func (l *lazy) renew(ctx context.Context, name string) secret.String {
 	v, err := l.keeper.Renew(ctx)
 	if err != nil {
 		return ""
 	}
-	s, _ := l.with(v)(name)
+	s, _ := l.lookupIn(v)(name)
 	return secret.String(s)
 }
 
 // fetch reads the secrets. It logs a failure if older values are in use, because no caller
 // sees the error then.
-func (l *late) fetch(ctx context.Context) (*secrets.Values, error) {
+func (l *lazy) fetch(ctx context.Context) (*secrets.Values, error) {
 	v, err := l.source(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err != nil && l.now != nil {
+	if err != nil && l.current != nil {
 		slog.LogAttrs(ctx, slog.LevelError, "read the secrets again", slog.String("cause", err.Error()))
 	}
 	return v, err
 }
 
-// unopened returns a stand-in for a function that cannot be opened because of err. The
+// failedFunction returns a stand-in for a function that cannot be opened because of err. The
 // next event tries again.
-func unopened(err error) Function {
+func failedFunction(err error) Function {
 	return Function{
 		HTTP: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			slog.LogAttrs(r.Context(), slog.LevelError, "open", slog.String("cause", err.Error()))
-			p := notOpen
+			p := starting
 			p.Instance, p.CorrelationID = r.URL.EscapedPath(), correlationID(r.Context(), r.Header)
 			w.Header().Set("Retry-After", "1")
 			p.send(w)

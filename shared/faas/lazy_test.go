@@ -19,9 +19,9 @@ import (
 	"github.com/voiceassist/gateway/shared/faas/secrets/secretstest"
 )
 
-// A lateFixture is a late function in a synctest bubble that records what it does. Its secret
+// A lazyFixture is a lazy function in a synctest bubble that records what it does. Its secret
 // contains REDIS_URL.
-type lateFixture struct {
+type lazyFixture struct {
 	function interface {
 		Invoke(ctx context.Context, payload []byte) ([]byte, error)
 	}
@@ -36,11 +36,11 @@ type lateFixture struct {
 }
 
 // testLate runs test in a bubble, with a secret that contains "one".
-func testLate(t *testing.T, env map[string]string, test func(t *testing.T, f *lateFixture)) {
+func testLate(t *testing.T, env map[string]string, test func(t *testing.T, f *lazyFixture)) {
 	t.Helper()
 	t.Parallel()
 	server := secretstest.New(t)
-	f := &lateFixture{secret: "one", values: map[string]*secrets.Values{}}
+	f := &lazyFixture{secret: "one", values: map[string]*secrets.Values{}}
 	for _, value := range []string{"one", "two", "wrong", "panic"} {
 		arn := server.Put(t, "app", map[string]string{"REDIS_URL": value, "ANOTHER": "x"})
 		vars := map[string]string{}
@@ -61,19 +61,19 @@ func testLate(t *testing.T, env map[string]string, test func(t *testing.T, f *la
 	})
 }
 
-func (f *lateFixture) record(format string, args ...any) {
+func (f *lazyFixture) record(format string, args ...any) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.actions = append(f.actions, fmt.Sprintf(format, args...))
 }
 
-func (f *lateFixture) setSecret(value string) {
+func (f *lazyFixture) setSecret(value string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.secret = value
 }
 
-func (f *lateFixture) fetch(context.Context) (*secrets.Values, error) {
+func (f *lazyFixture) fetch(context.Context) (*secrets.Values, error) {
 	f.record("fetch")
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -83,7 +83,7 @@ func (f *lateFixture) fetch(context.Context) (*secrets.Values, error) {
 	return f.values[f.secret], nil
 }
 
-func (f *lateFixture) open(ctx context.Context, env *config.Env) (faas.Function, error) {
+func (f *lazyFixture) open(ctx context.Context, env *config.Env) (faas.Function, error) {
 	value := env.String("REDIS_URL", "nothing")
 	f.record("open %s", value)
 	f.mu.Lock()
@@ -111,7 +111,7 @@ func (f *lateFixture) open(ctx context.Context, env *config.Env) (faas.Function,
 }
 
 // get returns the response to a request.
-func (f *lateFixture) get(t *testing.T, path string) string {
+func (f *lazyFixture) get(t *testing.T, path string) string {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.example.org"+path, nil)
 	if err != nil {
@@ -133,7 +133,7 @@ func (f *lateFixture) get(t *testing.T, path string) string {
 }
 
 // check compares a response with want, and the actions since the last call with actions.
-func (f *lateFixture) check(t *testing.T, response, want, actions string) {
+func (f *lazyFixture) check(t *testing.T, response, want, actions string) {
 	t.Helper()
 	if response != want {
 		t.Errorf("got %q, want %q", response, want)
@@ -152,7 +152,7 @@ func wait(d time.Duration) { <-time.After(d) }
 const unavailable = "503 after 1, starting: true"
 
 func TestLate_OpensOnTheFirstEvent(t *testing.T) {
-	testLate(t, nil, func(t *testing.T, f *lateFixture) {
+	testLate(t, nil, func(t *testing.T, f *lazyFixture) {
 		f.check(t, "", "", "")
 		f.check(t, f.get(t, "/"), "one", "fetch, open one")
 		f.check(t, f.get(t, "/"), "one", "")
@@ -164,7 +164,7 @@ func TestLate_OpensOnTheFirstEvent(t *testing.T) {
 }
 
 func TestLate_FirstEventMayBeAJob(t *testing.T) {
-	testLate(t, nil, func(t *testing.T, f *lateFixture) {
+	testLate(t, nil, func(t *testing.T, f *lazyFixture) {
 		f.setSecret("")
 		if _, err := f.function.Invoke(t.Context(), []byte(schedule)); err == nil || !strings.Contains(err.Error(), "open: no answer") {
 			t.Errorf("job without settings: got %v, want a failure", err)
@@ -178,7 +178,7 @@ func TestLate_FirstEventMayBeAJob(t *testing.T) {
 }
 
 func TestLate_FailsUntilItCanBeOpened(t *testing.T) {
-	testLate(t, nil, func(t *testing.T, f *lateFixture) {
+	testLate(t, nil, func(t *testing.T, f *lazyFixture) {
 		f.setSecret("")
 		f.check(t, f.get(t, "/"), unavailable, "fetch")
 		f.setSecret("panic")
@@ -196,7 +196,7 @@ func TestLate_FailsUntilItCanBeOpened(t *testing.T) {
 }
 
 func TestLate_ReopensWhenSecretsChange(t *testing.T) {
-	testLate(t, nil, func(t *testing.T, f *lateFixture) {
+	testLate(t, nil, func(t *testing.T, f *lazyFixture) {
 		f.check(t, f.get(t, "/"), "one", "fetch, open one")
 		f.setSecret("two")
 		f.check(t, f.get(t, "/"), "one", "")
@@ -208,7 +208,7 @@ func TestLate_ReopensWhenSecretsChange(t *testing.T) {
 }
 
 func TestLate_ClosesTheOldHandlerAfterItsRequests(t *testing.T) {
-	testLate(t, nil, func(t *testing.T, f *lateFixture) {
+	testLate(t, nil, func(t *testing.T, f *lazyFixture) {
 		answers := make(chan string)
 		for range 2 {
 			go func() { answers <- f.get(t, "/busy") }()
@@ -226,7 +226,7 @@ func TestLate_ClosesTheOldHandlerAfterItsRequests(t *testing.T) {
 }
 
 func TestLate_KeepsTheOldHandlerIfNewSettingsFail(t *testing.T) {
-	testLate(t, nil, func(t *testing.T, f *lateFixture) {
+	testLate(t, nil, func(t *testing.T, f *lazyFixture) {
 		f.check(t, f.get(t, "/"), "one", "fetch, open one")
 		for _, bad := range []struct{ value, actions string }{
 			{"", "fetch"}, {"wrong", "fetch, open wrong"}, {"panic", "fetch, open panic"},
@@ -243,7 +243,7 @@ func TestLate_KeepsTheOldHandlerIfNewSettingsFail(t *testing.T) {
 }
 
 func TestLate_RereadsARefusedCredentialAtOnce(t *testing.T) {
-	testLate(t, nil, func(t *testing.T, f *lateFixture) {
+	testLate(t, nil, func(t *testing.T, f *lazyFixture) {
 		f.check(t, f.get(t, "/"), "one", "fetch, open one")
 		f.setSecret("two")
 		refused := f.env
@@ -256,7 +256,7 @@ func TestLate_RereadsARefusedCredentialAtOnce(t *testing.T) {
 }
 
 func TestLate_EnvironmentWins(t *testing.T) {
-	testLate(t, map[string]string{"REDIS_URL": "environment"}, func(t *testing.T, f *lateFixture) {
+	testLate(t, map[string]string{"REDIS_URL": "environment"}, func(t *testing.T, f *lazyFixture) {
 		f.check(t, f.get(t, "/"), "environment", "fetch, open environment")
 		wait(secrets.MinAge)
 		f.check(t, f.env.Renew(t.Context(), "REDIS_URL").Reveal(), "environment", "fetch")
@@ -264,13 +264,13 @@ func TestLate_EnvironmentWins(t *testing.T) {
 }
 
 func TestLate_EmptyVariableCountsAsUnset(t *testing.T) {
-	testLate(t, map[string]string{"REDIS_URL": " "}, func(t *testing.T, f *lateFixture) {
+	testLate(t, map[string]string{"REDIS_URL": " "}, func(t *testing.T, f *lazyFixture) {
 		f.check(t, f.get(t, "/"), "one", "fetch, open one")
 	})
 }
 
 func TestLate_ConcurrentFirstEventsOpenOnce(t *testing.T) {
-	testLate(t, nil, func(t *testing.T, f *lateFixture) {
+	testLate(t, nil, func(t *testing.T, f *lazyFixture) {
 		var all sync.WaitGroup
 		for range 100 {
 			all.Go(func() {
