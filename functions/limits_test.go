@@ -184,7 +184,7 @@ func TestLogin_LimitsDoNotRevealAccounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	disabled := true
-	storetest.AtConsole(t, g.DB, func(tx *store.Tx, by store.Actor) error {
+	storetest.AsOperator(t, g.DB, func(tx *store.Tx, by store.Actor) error {
 		_, err := tx.ChangeAccount(t.Context(), by, a, store.Changes{Disabled: &disabled}, time.Now())
 		return err
 	})

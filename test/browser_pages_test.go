@@ -16,34 +16,34 @@ const signIn = `json({email: "ada@example.org", password: "correct horse battery
 // serves the pages that may use it, and no others.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	at := w.visit(t, app)
+	f := newBrowserFixture(t)
+	at := f.visit(t, app)
 
-	w.expect(t, "a sign-in", at.runs(t, guarded, `fetch(api + "/api/auth/login", `+signIn+`).then(async answer =>
+	f.expect(t, "a sign-in", at.runs(t, guarded, `fetch(api + "/api/auth/login", `+signIn+`).then(async answer =>
 		answer.status + " " + Object.keys(await answer.json()) + " " + answer.headers.get("Set-Cookie"))`),
 		"200 access_token,token_type,expires_in,refresh_expires_in,role null",
 		"OPTIONS /api/auth/login: 204 for 7200 s", "POST /api/auth/login: 200 and a cookie")
 
-	t.Run("scripts cannot read the cookie", func(t *testing.T) { w.keptCookie(t, at) })
-	t.Run("an allowed page is served", func(t *testing.T) { w.allowedPage(t, at) })
-	t.Run("two tabs refresh at once", func(t *testing.T) { w.twoTabs(t, at) })
-	t.Run("another origin gets nothing", func(t *testing.T) { w.foreignPages(t, at) })
-	t.Run("another origin cannot navigate to a logout", func(t *testing.T) { w.navigations(t, at) })
-	t.Run("frames show no response", w.frames)
-	t.Run("HSTS replaces plain HTTP", w.transportSecurity)
+	t.Run("scripts cannot read the cookie", func(t *testing.T) { f.keptCookie(t, at) })
+	t.Run("an allowed page is served", func(t *testing.T) { f.allowedPage(t, at) })
+	t.Run("two tabs refresh at once", func(t *testing.T) { f.twoTabs(t, at) })
+	t.Run("another origin gets nothing", func(t *testing.T) { f.foreignPages(t, at) })
+	t.Run("another origin cannot navigate to a logout", func(t *testing.T) { f.navigations(t, at) })
+	t.Run("frames show no response", f.frames)
+	t.Run("HSTS replaces plain HTTP", f.transportSecurity)
 	t.Run("a logout applies to all tabs", func(t *testing.T) {
-		w.since()
-		other := w.visit(t, app)
-		w.expect(t, "logout", at.runs(t, guarded, `see(api + "/api/auth/logout", {method: "POST"})`), "cors 204",
+		f.since()
+		other := f.visit(t, app)
+		f.expect(t, "logout", at.runs(t, guarded, `see(api + "/api/auth/logout", {method: "POST"})`), "cors 204",
 			"POST /api/auth/logout with the cookie: 204 and a cookie less")
-		w.expect(t, "the other", other.runs(t, guarded, `see(api + "/api/auth/refresh", {method: "POST"})`), "cors 401",
+		f.expect(t, "the other", other.runs(t, guarded, `see(api + "/api/auth/refresh", {method: "POST"})`), "cors 401",
 			"POST /api/auth/refresh: 401")
 	})
 }
 
 // keptCookie checks the cookie of the page that signed in, through the browser and through
 // scripts.
-func (w *world) keptCookie(t *testing.T, at tab) {
+func (f *browserFixture) keptCookie(t *testing.T, at tab) {
 	t.Helper()
 	cookies, err := chromedp.Call(at.ctx, network.GetCookies, network.GetCookiesParams{URLs: []string{guarded + "/api/auth/refresh"}})
 	if err != nil || len(cookies.Cookies) != 1 {
@@ -58,48 +58,48 @@ func (w *world) keptCookie(t *testing.T, at tab) {
 	}
 	// Not even a page of the gateway's own origin, at an address that receives the cookie.
 	for _, address := range []string{guarded + "/api/auth/refresh", guarded + "/docs"} {
-		if got := w.visit(t, address).runs(t, guarded, `document.cookie`); got != "" {
+		if got := f.visit(t, address).runs(t, guarded, `document.cookie`); got != "" {
 			t.Errorf("a script at %s reads %q, want no cookie", address, got)
 		}
 	}
-	w.since()
+	f.since()
 }
 
 // allowedPage calls from the allowed page, which gets what it needs and no more.
-func (w *world) allowedPage(t *testing.T, at tab) {
+func (f *browserFixture) allowedPage(t *testing.T, at tab) {
 	t.Helper()
 	const mine = `see(api + "/api/users/me", {headers: {Authorization: "Bearer x"}})`
-	w.expect(t, "a call", at.runs(t, guarded, mine), "cors 401", "OPTIONS /api/users/me: 204 for 7200 s", "GET /api/users/me: 401")
-	w.expect(t, "the same again", at.runs(t, guarded, mine), "cors 401", "GET /api/users/me: 401")
-	w.expect(t, "every method and header", at.runs(t, guarded, `Promise.all(["PUT", "PATCH", "DELETE"].map(method =>
+	f.expect(t, "a call", at.runs(t, guarded, mine), "cors 401", "OPTIONS /api/users/me: 204 for 7200 s", "GET /api/users/me: 401")
+	f.expect(t, "the same again", at.runs(t, guarded, mine), "cors 401", "GET /api/users/me: 401")
+	f.expect(t, "every method and header", at.runs(t, guarded, `Promise.all(["PUT", "PATCH", "DELETE"].map(method =>
 		see(api + "/api/users/me", {method, headers: {Authorization: "Bearer x", "If-Match": "x", "If-None-Match": "x",
 			Range: "bytes=0-", "X-Correlation-ID": "x"}}))).then(String)`), "cors 401,cors 401,cors 401")
-	w.since()
-	w.expect(t, "the headers of an answer", at.runs(t, guarded, `fetch(api + "/api/users/me").then(answer =>
+	f.since()
+	f.expect(t, "the headers of an answer", at.runs(t, guarded, `fetch(api + "/api/users/me").then(answer =>
 		String(["X-Correlation-ID", "WWW-Authenticate", "Cache-Control"].map(name => answer.headers.has(name))))`),
 		"true,true,true", "GET /api/users/me: 401")
-	w.expect(t, "an answer as a script", at.runs(t, guarded,
+	f.expect(t, "an answer as a script", at.runs(t, guarded,
 		`load("script", {src: api + "/health", crossOrigin: "anonymous"})`), "nothing", "GET /health: 200")
 }
 
 // twoTabs refreshes in two tabs at the same moment, with the same token. The second must
 // not count as theft or remove the cookie.
-func (w *world) twoTabs(t *testing.T, at tab) {
+func (f *browserFixture) twoTabs(t *testing.T, at tab) {
 	t.Helper()
-	tabs := []tab{at, w.visit(t, app)}
+	tabs := []tab{at, f.visit(t, app)}
 	for range 5 {
-		w.refreshesMeet(len(tabs))
+		f.refreshesMeet(len(tabs))
 		got := make([]string, len(tabs))
 		var wg sync.WaitGroup
 		for i, each := range tabs {
 			wg.Go(func() { got[i] = each.runs(t, guarded, `see(api + "/api/auth/refresh", {method: "POST"})`) })
 		}
 		wg.Wait()
-		if tokens := w.refreshesMeet(0); len(tokens) != 2 || tokens[0] != tokens[1] {
+		if tokens := f.refreshesMeet(0); len(tokens) != 2 || tokens[0] != tokens[1] {
 			t.Fatalf("the tabs sent %d different cookies, want one; the test proves nothing", len(tokens))
 		}
 		const won = "POST /api/auth/refresh with the cookie: 200 and a cookie"
-		w.expect(t, "both", strings.Join(got, ", "), "cors 200, cors 200", won, won)
+		f.expect(t, "both", strings.Join(got, ", "), "cors 200, cors 200", won, won)
 	}
 	for _, each := range tabs {
 		if got := each.runs(t, guarded, `who(api)`); got != "ada@example.org" {
@@ -112,11 +112,11 @@ func (w *world) twoTabs(t *testing.T, at tab) {
 // attempt lists what the page learns and what the gateway did: for a sibling, for which the
 // browser sends the cookie; for a foreign site, for which it does not; and for the sibling if
 // ALLOWED_ORIGINS contains it, so that the attempt can succeed.
-func (w *world) foreignPages(t *testing.T, victim tab) {
+func (f *browserFixture) foreignPages(t *testing.T, victim tab) {
 	t.Helper()
-	allowed := w.visit(t, sibling)
-	w.since()
-	w.expect(t, "a sign-in", allowed.runs(t, open, `see(api + "/api/auth/login", `+signIn+`)`), "cors 200",
+	allowed := f.visit(t, sibling)
+	f.since()
+	f.expect(t, "a sign-in", allowed.runs(t, open, `see(api + "/api/auth/login", `+signIn+`)`), "cors 200",
 		"OPTIONS /api/auth/login: 204 for 7200 s", "POST /api/auth/login: 200 and a cookie")
 	const (
 		refresh, cookieRefresh = "POST /api/auth/refresh: ", "POST /api/auth/refresh with the cookie: "
@@ -172,52 +172,52 @@ func (w *world) foreignPages(t *testing.T, victim tab) {
 			"nothing; " + cookieLogout + "403", "nothing; " + logout + "403", "cors 204; " + cookieLogout + "204 and a cookie less",
 		},
 	}
-	by := map[string]tab{sibling: w.visit(t, sibling), foreign: w.visit(t, foreign)}
+	by := map[string]tab{sibling: f.visit(t, sibling), foreign: f.visit(t, foreign)}
 	for _, attempt := range attempts {
 		t.Run(attempt.name, func(t *testing.T) {
 			for from, want := range map[string]string{sibling: attempt.bySibling, foreign: attempt.byForeign} {
 				page, seen, _ := strings.Cut(want, "; ")
-				w.expect(t, from, by[from].runs(t, guarded, attempt.script), page, strings.Split(seen, "; ")...)
+				f.expect(t, from, by[from].runs(t, guarded, attempt.script), page, strings.Split(seen, "; ")...)
 				if got := victim.runs(t, guarded, `who(api)`); got != "ada@example.org" {
 					t.Errorf("after %s the visitor is signed in as %s, want ada@example.org", from, got)
 				}
-				w.since()
+				f.since()
 			}
 			if attempt.byAllowed == "" {
 				return
 			}
 			page, seen, _ := strings.Cut(attempt.byAllowed, "; ")
-			w.expect(t, "allowed", allowed.runs(t, open, attempt.script), page, strings.Split(seen, "; ")...)
+			f.expect(t, "allowed", allowed.runs(t, open, attempt.script), page, strings.Split(seen, "; ")...)
 		})
 	}
 }
 
 // navigations has pages navigate their visitors, which needs no permission.
-func (w *world) navigations(t *testing.T, victim tab) {
+func (f *browserFixture) navigations(t *testing.T, victim tab) {
 	t.Helper()
 	for _, attempt := range []struct{ script, bySibling, byForeign string }{
 		{`location = api + "/api/auth/logout"`, "GET /api/auth/logout with the cookie: 405", "GET /api/auth/logout: 405"},
 		{`submit("_top", api + "/api/auth/logout", {})`, "POST /api/auth/logout with the cookie: 403", "POST /api/auth/logout: 403"},
 	} {
 		for from, want := range map[string]string{sibling: attempt.bySibling, foreign: attempt.byForeign} {
-			at := w.visit(t, from)
+			at := f.visit(t, from)
 			leave := chromedp.Evaluate[chromedp.Void](`(api => { ` + attempt.script + ` })("` + guarded + `")`)
 			if _, err := chromedp.RunResponse(at.ctx, leave); err != nil {
 				t.Fatalf("%s: %v", attempt.script, err)
 			}
-			w.expect(t, from+": "+attempt.script, "", "", want)
+			f.expect(t, from+": "+attempt.script, "", "", want)
 			if got := victim.runs(t, guarded, `who(api)`); got != "ada@example.org" {
 				t.Errorf("after %s the visitor is signed in as %s, want ada@example.org", attempt.script, got)
 			}
-			w.since()
+			f.since()
 		}
 	}
 }
 
 // frames embeds responses from every page in frames, beside one that may be framed.
-func (w *world) frames(t *testing.T) {
+func (f *browserFixture) frames(t *testing.T) {
 	for _, from := range []string{app, sibling, foreign} {
-		at := w.visit(t, from)
+		at := f.visit(t, from)
 		if _, err := chromedp.Call(at.ctx, network.Enable, network.EnableParams{}); err != nil {
 			t.Fatal(err)
 		}
@@ -246,11 +246,11 @@ func (w *world) frames(t *testing.T) {
 
 // transportSecurity requests names without TLS: the gateway's, one below it, and one that
 // never sent HSTS.
-func (w *world) transportSecurity(t *testing.T) {
+func (f *browserFixture) transportSecurity(t *testing.T) {
 	for address, want := range map[string]string{
 		"http://api.example.org/health": "https:", "http://sub.api.example.org/": "https:", "http://evil.example.net/": "http:",
 	} {
-		if got := w.visit(t, address).runs(t, guarded, `location.protocol`); got != want {
+		if got := f.visit(t, address).runs(t, guarded, `location.protocol`); got != want {
 			t.Errorf("the browser requests %s over %s, want %s", address, got, want)
 		}
 	}

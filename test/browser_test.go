@@ -72,9 +72,9 @@ const submitted = (action, fields) => {
 }
 </script>`
 
-// A world is a browser and what it can reach: blank pages under every name, and gateways
-// behind a front that records the requests. It is not safe for concurrent use.
-type world struct {
+// A browserFixture is a browser and what it can reach: blank pages under every name, and
+// gateways behind a front that records the requests. It is not safe for concurrent use.
+type browserFixture struct {
 	browser context.Context
 	front   *httptest.Server
 
@@ -84,9 +84,9 @@ type world struct {
 	meet    *sync.WaitGroup // makes refreshes wait for each other; may be nil
 }
 
-func newWorld(t *testing.T) *world {
+func newBrowserFixture(t *testing.T) *browserFixture {
 	t.Helper()
-	w := &world{}
+	f := &browserFixture{}
 	routes := http.NewServeMux()
 	page := func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Content-Type", "text/html")
@@ -102,21 +102,21 @@ func newWorld(t *testing.T) *world {
 				t.Fatalf("registering %s: %d", name, resp.StatusCode)
 			}
 		}
-		routes.Handle(strings.TrimPrefix(name, "https://")+"/", w.before(p))
+		routes.Handle(strings.TrimPrefix(name, "https://")+"/", f.before(p))
 	}
-	w.front = httptest.NewUnstartedServer(routes)
-	w.front.EnableHTTP2 = true
-	w.front.StartTLS()
-	t.Cleanup(w.front.Close)
+	f.front = httptest.NewUnstartedServer(routes)
+	f.front.EnableHTTP2 = true
+	f.front.StartTLS()
+	t.Cleanup(f.front.Close)
 	plain := httptest.NewServer(http.HandlerFunc(page))
 	t.Cleanup(plain.Close)
-	w.browser = chromium(t, w.front, plain)
-	return w
+	f.browser = chromium(t, f.front, plain)
+	return f
 }
 
 // before forwards requests to p and records each one, whether it had the cookie, and the
 // response.
-func (w *world) before(p *process) http.Handler {
+func (f *browserFixture) before(p *process) http.Handler {
 	to, _ := url.Parse(p.https)
 	return &httputil.ReverseProxy{
 		Transport: p.target().client.Transport,
@@ -126,10 +126,10 @@ func (w *world) before(p *process) http.Handler {
 			if r.In.Method != http.MethodPost || r.In.URL.Path != "/api/auth/refresh" {
 				return
 			}
-			w.mu.Lock()
-			w.cookies = append(w.cookies, r.In.Header.Get("Cookie"))
-			meet := w.meet
-			w.mu.Unlock()
+			f.mu.Lock()
+			f.cookies = append(f.cookies, r.In.Header.Get("Cookie"))
+			meet := f.meet
+			f.mu.Unlock()
 			if meet != nil {
 				meet.Done()
 				meet.Wait()
@@ -152,45 +152,45 @@ func (w *world) before(p *process) http.Handler {
 			if resp.Request.URL.Path == "/favicon.ico" { // sent by the browser itself
 				return nil
 			}
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.seen = append(w.seen, note)
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.seen = append(f.seen, note)
 			return nil
 		},
 	}
 }
 
 // since returns what the front recorded since the last call.
-func (w *world) since() []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	seen := w.seen
-	w.seen = nil
+func (f *browserFixture) since() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	seen := f.seen
+	f.seen = nil
 	return seen
 }
 
 // expect compares what a page learned and, if seen is not empty, what the front has
 // recorded since the last check.
-func (w *world) expect(t *testing.T, what, got, want string, seen ...string) {
+func (f *browserFixture) expect(t *testing.T, what, got, want string, seen ...string) {
 	t.Helper()
 	if got != want {
 		t.Errorf("%s: the page sees %q, want %q", what, got, want)
 	}
-	if by := w.since(); seen != nil && !slices.Equal(by, seen) {
+	if by := f.since(); seen != nil && !slices.Equal(by, seen) {
 		t.Errorf("%s: the front recorded %q, want %q", what, by, seen)
 	}
 }
 
 // refreshesMeet makes later refreshes wait until n have arrived, or not at all if n is 0,
 // and returns the cookies that earlier refreshes sent.
-func (w *world) refreshesMeet(n int) []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	cookies := w.cookies
-	w.cookies, w.meet = nil, nil
+func (f *browserFixture) refreshesMeet(n int) []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	cookies := f.cookies
+	f.cookies, f.meet = nil, nil
 	if n > 0 {
-		w.meet = &sync.WaitGroup{}
-		w.meet.Add(n)
+		f.meet = &sync.WaitGroup{}
+		f.meet.Add(n)
 	}
 	return cookies
 }
@@ -235,9 +235,9 @@ func chromiumFor(t *testing.T, certificate *x509.Certificate, flags ...chromedp.
 type tab struct{ ctx context.Context }
 
 // visit opens an address in a new tab.
-func (w *world) visit(t *testing.T, address string) tab {
+func (f *browserFixture) visit(t *testing.T, address string) tab {
 	t.Helper()
-	ctx, end := chromedp.NewContext(w.browser)
+	ctx, end := chromedp.NewContext(f.browser)
 	t.Cleanup(end)
 	if err := chromedp.Do(ctx, chromedp.Navigate(address)); err != nil {
 		t.Fatalf("%s: %v", address, err)

@@ -76,7 +76,7 @@ func TestSchedule_ReconcilesOnLambda(t *testing.T) {
 		!strings.Contains(after, `"total":5368709120`) {
 		t.Errorf("after the event, got %s, want active and the quota", after)
 	}
-	if !cloud.Opens("test@example.com", "SecurePass123!") {
+	if !cloud.ValidCredentials("test@example.com", "SecurePass123!") {
 		t.Error("the user cannot sign in to Nextcloud with the gateway's password")
 	}
 	if strings.Contains(job.Log(), "SecurePass123!") || strings.Contains(job.Log(), cloudPassword) {

@@ -76,14 +76,14 @@ func TestFunctions_UnderTheRuntimeInterface(t *testing.T) {
 					t.Errorf("the %s response is %d, want %d", which, got.StatusCode, s.status)
 				}
 			}
-			if n := line.Made(); n != 0 {
+			if n := line.Connections(); n != 0 {
 				t.Errorf("the function made %d connections to the database before a request needed one", n)
 			}
 			refused(t, p)
 			v, data := visits()[s.name]
 			if !data {
-				if code := p.Shutdown(); code != -1 || line.Made() != 0 {
-					t.Errorf("exit code %d, %d connections; want a process that makes no connection and is killed", code, line.Made())
+				if code := p.Shutdown(); code != -1 || line.Connections() != 0 {
+					t.Errorf("exit code %d, %d connections; want a process that makes no connection and is killed", code, line.Connections())
 				}
 				return
 			}
@@ -91,7 +91,7 @@ func TestFunctions_UnderTheRuntimeInterface(t *testing.T) {
 			if got := ask(t, p, v, tokens); got.StatusCode != v.status {
 				t.Errorf("a request that needs the database got %d, want %d", got.StatusCode, v.status)
 			}
-			made := line.Made()
+			made := line.Connections()
 			if made < 1 || made > 2 {
 				t.Errorf("the function made %d connections, want 1 or 2", made)
 			}
@@ -101,7 +101,7 @@ func TestFunctions_UnderTheRuntimeInterface(t *testing.T) {
 			if code != 0 {
 				t.Errorf("after SIGTERM: exit code %d, want 0", code)
 			}
-			if n := line.Farewells(); n != made {
+			if n := line.CleanCloses(); n != made {
 				t.Errorf("the function closed %d of %d connections, want all", n, made)
 			}
 		})

@@ -41,8 +41,8 @@ func TestSite(t *testing.T) {
 	t.Cleanup(front.Close)
 	plain := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(plain.Close)
-	w := &world{front: front, browser: chromium(t, front, plain)}
-	at := w.visit(t, "https://"+host+"/")
+	f := &browserFixture{front: front, browser: chromium(t, front, plain)}
+	at := f.visit(t, "https://"+host+"/")
 	if err := chromedp.Do(at.ctx, chromedp.EmulateViewport(phone, 800)); err != nil {
 		t.Fatal(err)
 	}

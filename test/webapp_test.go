@@ -158,9 +158,9 @@ const player = `(async () => {
 // with the browser's own preflights.
 func TestWebApp_InABrowser(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	page := w.visit(t, foreign)
-	w.since()
+	f := newBrowserFixture(t)
+	page := f.visit(t, foreign)
+	f.since()
 	type call struct {
 		Method string            `json:"method"`
 		Path   string            `json:"path"`
@@ -188,7 +188,7 @@ func TestWebApp_InABrowser(t *testing.T) {
 	if err := json.Unmarshal([]byte(returned), &got); err != nil || len(got) != len(calls) {
 		t.Fatalf("the page returned %q, %v", returned, err)
 	}
-	if diff := cmp.Diff(want, w.since()); diff != "" {
+	if diff := cmp.Diff(want, f.since()); diff != "" {
 		t.Errorf("at the gateway (-want +got):\n%s", diff)
 	}
 	for i, s := range webApp() {

@@ -60,7 +60,7 @@ func run(args []string, stdout, stderr io.Writer) (code int, err error) {
 	fmt.Fprintf(stderr, "FOR DEVELOPMENT ONLY: a Nextcloud in memory runs at %s; it loses everything when it stops\n",
 		strings.TrimPrefix(settings[0], variableURL+"="))
 	if len(args) > 0 {
-		return beside(args, settings)
+		return runCommand(args, settings)
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), signals...)
 	defer cancel()
@@ -105,9 +105,9 @@ func start() (settings []string, stop func(), err error) {
 	}, stop, nil
 }
 
-// beside runs a command with the settings in its environment, passes signals on
+// runCommand runs a command with the settings in its environment, passes signals on
 // to it, and returns its exit code.
-func beside(args, settings []string) (code int, err error) {
+func runCommand(args, settings []string) (code int, err error) {
 	arrived := make(chan os.Signal, len(signals))
 	signal.Notify(arrived, signals...)
 	cmd := exec.Command(args[0], args[1:]...)

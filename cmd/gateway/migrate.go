@@ -99,8 +99,8 @@ others hold, says who holds them, and gives up after --wait.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return withDatabase(c, vars, new(database.DirectSettings), func(db *store.DB) error {
 				applied, progress := 0, newProgress(c)
-				n, err := migrations.Up(c.Context(), db, migrations.Waiting{
-					Longest: max(wait, 1), Tell: lineWriter(c.ErrOrStderr()),
+				n, err := migrations.Up(c.Context(), db, migrations.LockWait{
+					Longest: max(wait, 1), Report: lineWriter(c.ErrOrStderr()),
 					Applied: func(name string) {
 						applied++
 						progress.show("%d migrations applied, last %s", applied, name)

@@ -6,7 +6,6 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/config/dotenv"
-	"github.com/voiceassist/gateway/shared/foundation/setting"
 )
 
 const settingsFile = ".env"
@@ -70,5 +69,3 @@ func mistakes(err error) config.Mistakes {
 	found, _ := errors.AsType[config.Mistakes](err)
 	return found
 }
-
-func dataDir(env setting.Reader) string { return env.String("DATA_DIR", ".data") }

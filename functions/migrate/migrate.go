@@ -62,7 +62,7 @@ type Result struct {
 }
 
 func (f *Function) up(ctx context.Context) (Result, error) {
-	n, err := migrations.Up(ctx, f.DB, migrations.Waiting{Tell: f.Report})
+	n, err := migrations.Up(ctx, f.DB, migrations.LockWait{Report: f.Report})
 	if err != nil {
 		return Result{}, err
 	}

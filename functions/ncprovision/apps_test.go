@@ -46,7 +46,7 @@ func TestAppPasswords(t *testing.T) {
 		got := g.Do("POST", issuePath, map[string]string{"name": "My phone", "password": functionstest.Password}, ada).
 			Want(http.StatusCreated, "")
 		secret, id := secret.String(got.Get("password")), got.Get("id")
-		if !cloud.Opens(functionstest.Email, secret) || got.Get("user_id") != functionstest.Email ||
+		if !cloud.ValidCredentials(functionstest.Email, secret) || got.Get("user_id") != functionstest.Email ||
 			got.Get("webdav_url") != "https://cloud.example.org/remote.php/dav/files/ada@example.org/" ||
 			got.Header.Get("Location") != appsPath+"/"+id {
 			t.Errorf("got %v %s", got.Header, got.Body)
@@ -65,12 +65,12 @@ func TestAppPasswords(t *testing.T) {
 		bob := functionstest.Bearer(g.Login("bob@example.org", functionstest.Password).Access)
 		g.Do("DELETE", appsPath+"/"+id, nil, bob).Want(http.StatusNotFound, "not_found")
 		g.Do("DELETE", appsPath+"/nonsense", nil, ada).Want(http.StatusNotFound, "not_found")
-		if !cloud.Opens(functionstest.Email, secret) {
+		if !cloud.ValidCredentials(functionstest.Email, secret) {
 			t.Fatal("another user revoked the app password")
 		}
 		g.Do("DELETE", appsPath+"/"+id, nil, ada).Want(http.StatusNoContent, "")
 		g.Do("DELETE", appsPath+"/"+id, nil, ada).Want(http.StatusNotFound, "not_found")
-		if cloud.Opens(functionstest.Email, secret) {
+		if cloud.ValidCredentials(functionstest.Email, secret) {
 			t.Error("a revoked app password still works")
 		}
 		if got := strings.TrimSpace(g.Do("GET", appsPath, nil, ada).Want(http.StatusOK, "").Body); got != "[]" {
@@ -124,7 +124,7 @@ func TestAppPasswords_RequireThePasswordWithoutSync(t *testing.T) {
 	g, cloud, ada := gatewayWithNextcloud(t, storetest.SQLite(t), "false")
 	g.Do("POST", issuePath, `{"name":"My phone"}`, ada).Want(http.StatusUnprocessableEntity, "validation_failed")
 	g.Do("POST", issuePath, `{"name":"My phone","password":"wrong"}`, ada).Want(http.StatusBadRequest, "incorrect_password")
-	if !cloud.Opens(functionstest.Email, phone(g, ada)) {
+	if !cloud.ValidCredentials(functionstest.Email, phone(g, ada)) {
 		t.Error("the app password does not work")
 	}
 }

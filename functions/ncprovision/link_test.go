@@ -83,7 +83,7 @@ func TestLink_FromConflictToActive(t *testing.T) {
 				if mine := g.Do("GET", minePath, nil, ada); mine.Get("status") != "active" || mine.Get("user_id") != inNextcloud.id {
 					t.Errorf("finally: %s", mine.Body)
 				}
-				if u, _ := cloud.User(inNextcloud.id); u.Email != inNextcloud.email || !cloud.Opens(inNextcloud.id, fromBefore) {
+				if u, _ := cloud.User(inNextcloud.id); u.Email != inNextcloud.email || !cloud.ValidCredentials(inNextcloud.id, fromBefore) {
 					t.Errorf("the account was changed: %+v", u)
 				}
 			})

@@ -64,7 +64,7 @@ func TestNextcloud_FromRegistrationToActive(t *testing.T) {
 		if got := g.Do("GET", "/api/users/me", nil, ada).Get("nextcloud_user_id"); got != functionstest.Email {
 			t.Errorf("got nextcloud_user_id %q", got)
 		}
-		if !cloud.Opens(functionstest.Email, functionstest.Password) {
+		if !cloud.ValidCredentials(functionstest.Email, functionstest.Password) {
 			t.Error("the gateway's password does not work in Nextcloud")
 		}
 	})

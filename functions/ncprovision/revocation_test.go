@@ -78,9 +78,9 @@ func ends(t *testing.T, db *store.DB, sync string, down bool, do func(*functions
 	reconcile(t, g)
 	ada = functionstest.Bearer(login(g))
 	held := strings.Count(g.Do("GET", appsPath, nil, ada).Want(http.StatusOK, "").Body, "My phone")
-	if cloud.Opens(functionstest.Email, secret) != kept || held == 1 != kept {
+	if cloud.ValidCredentials(functionstest.Email, secret) != kept || held == 1 != kept {
 		t.Errorf("app password works = %t, %d listed; want kept = %t",
-			cloud.Opens(functionstest.Email, secret), held, kept)
+			cloud.ValidCredentials(functionstest.Email, secret), held, kept)
 	}
 	g.Do("PUT", "/api/files/a.txt", "still there", ada, functionstest.Header("Content-Type", "text/plain")).Want(http.StatusCreated, "")
 }

@@ -49,7 +49,7 @@ func TestChanges_ReachNextcloud(t *testing.T) {
 	g.Do("POST", "/api/users/change-password", map[string]string{
 		"old_password": functionstest.Password, "new_password": fresh,
 	}, ada).Want(http.StatusOK, "")
-	if synced(); !cloud.Opens(functionstest.Email, fresh) || cloud.Opens(functionstest.Email, functionstest.Password) {
+	if synced(); !cloud.ValidCredentials(functionstest.Email, fresh) || cloud.ValidCredentials(functionstest.Email, functionstest.Password) {
 		t.Error("the new password does not work in Nextcloud, or the old one still does")
 	}
 

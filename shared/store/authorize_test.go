@@ -32,7 +32,7 @@ func endings(db *store.DB, a account.Account, by signin.Proof) map[string]func(t
 	change := func(c store.Changes) func(t *testing.T) {
 		return func(t *testing.T) {
 			t.Helper()
-			storetest.AtConsole(t, db, func(tx *store.Tx, console store.Actor) error {
+			storetest.AsOperator(t, db, func(tx *store.Tx, console store.Actor) error {
 				was, err := tx.Account(t.Context(), a.ID)
 				if err != nil {
 					return err
@@ -60,7 +60,7 @@ func endings(db *store.DB, a account.Account, by signin.Proof) map[string]func(t
 		},
 		"deleted": func(t *testing.T) {
 			t.Helper()
-			storetest.AtConsole(t, db, func(tx *store.Tx, console store.Actor) error {
+			storetest.AsOperator(t, db, func(tx *store.Tx, console store.Actor) error {
 				return tx.DeleteAccount(t.Context(), console, a.ID)
 			})
 		},
@@ -94,7 +94,7 @@ func TestUpdateAs_ChecksTheProof(t *testing.T) {
 			t.Run(test.name, func(t *testing.T) {
 				a := someone(t, db, fmt.Sprintf("a%d@example.org", i))
 				admin := account.Admin
-				storetest.AtConsole(t, db, func(tx *store.Tx, by store.Actor) (err error) {
+				storetest.AsOperator(t, db, func(tx *store.Tx, by store.Actor) (err error) {
 					a, err = tx.ChangeAccount(t.Context(), by, a, store.Changes{Role: &admin}, noon)
 					return err
 				})

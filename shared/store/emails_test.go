@@ -67,7 +67,7 @@ func change(t *testing.T, db *store.DB, a account.Account, c store.Changes) (aft
 
 func remove(t *testing.T, db *store.DB, id account.ID) {
 	t.Helper()
-	storetest.AtConsole(t, db, func(tx *store.Tx, by store.Actor) error { return tx.DeleteAccount(t.Context(), by, id) })
+	storetest.AsOperator(t, db, func(tx *store.Tx, by store.Actor) error { return tx.DeleteAccount(t.Context(), by, id) })
 }
 
 func email(t *testing.T, db *store.DB, id account.ID) account.Email {
@@ -104,7 +104,7 @@ func TestEmails_OlderRowsAreFoundInEverySpelling(t *testing.T) {
 		if got := email(t, db, a); got != "ada@xn--bcher-kva.example" {
 			t.Errorf("before canonicalization: got address %s", got)
 		}
-		if n, err := migrations.Up(t.Context(), db, migrations.Waiting{}); err != nil || n != 0 {
+		if n, err := migrations.Up(t.Context(), db, migrations.LockWait{}); err != nil || n != 0 {
 			t.Fatal(n, err)
 		}
 		found("canonicalized")

@@ -30,7 +30,7 @@ func ExampleDB_Update() {
 	}
 	defer db.Close()
 	ctx := context.Background()
-	if _, err := migrations.Up(ctx, db, migrations.Waiting{}); err != nil {
+	if _, err := migrations.Up(ctx, db, migrations.LockWait{}); err != nil {
 		fmt.Println(err)
 		return
 	}

@@ -112,7 +112,7 @@ func (c *groupCommit) inSavepoint(fn func(on executor) error) error {
 			return
 		}
 		if err := c.open.exec("ROLLBACK TO a_write; RELEASE a_write"); err != nil {
-			c.abort(err)
+			_ = c.abort(err)
 		}
 	}()
 	if err := fn(c.open.conn); err != nil {
@@ -152,7 +152,7 @@ func (c *groupCommit) end(err error) {
 	g := c.open
 	c.open = nil
 	if err != nil {
-		g.exec("ROLLBACK") // fails if SQLite has done so
+		_ = g.exec("ROLLBACK") // fails if SQLite has done so
 	}
 	g.conn.Close()
 	g.err = err

@@ -195,7 +195,7 @@ func TestGroup_WaitsOnceForAnotherProcess(t *testing.T) {
 		return db
 	}
 	db, other := open(), open()
-	if _, err := migrations.Up(t.Context(), db, migrations.Waiting{}); err != nil {
+	if _, err := migrations.Up(t.Context(), db, migrations.LockWait{}); err != nil {
 		t.Fatal(err)
 	}
 	tx, err := other.Handle().BeginTx(t.Context(), nil)

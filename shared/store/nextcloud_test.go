@@ -190,7 +190,7 @@ func TestNextcloud_IDIsVisibleOnceOwned(t *testing.T) {
 		if got := seen(); got != "ada" {
 			t.Errorf("once it is owned: got %q", got)
 		}
-		storetest.AtConsole(t, db, func(tx *store.Tx, by store.Actor) error {
+		storetest.AsOperator(t, db, func(tx *store.Tx, by store.Actor) error {
 			return tx.DeleteAccount(t.Context(), by, a.ID)
 		})
 		if got := row(t, db, a.ID); !got.Owned {

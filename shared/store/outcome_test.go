@@ -90,7 +90,7 @@ func TestOutcome_LostConnection_OnPostgres(t *testing.T) {
 	}{
 		{"a write, before its response", func(t *testing.T, l *lost) error {
 			t.Helper()
-			l.line.Deafen()
+			l.line.DropResponses()
 			failed := make(chan error)
 			go func() { failed <- l.write(t.Context(), &l.Statements) }()
 			l.cutWhenMade(t)
@@ -102,7 +102,7 @@ func TestOutcome_LostConnection_OnPostgres(t *testing.T) {
 			go func() {
 				failed <- l.Update(t.Context(), func(tx *store.Tx) error {
 					err := l.write(t.Context(), &tx.Statements)
-					l.line.Deafen()
+					l.line.DropResponses()
 					return err
 				})
 			}()
@@ -111,7 +111,7 @@ func TestOutcome_LostConnection_OnPostgres(t *testing.T) {
 		}, store.ErrOutcomeUnknown, 1},
 		{"a write that times out", func(t *testing.T, l *lost) error {
 			t.Helper()
-			l.line.Deafen()
+			l.line.DropResponses()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			return l.write(ctx, &l.Statements)
@@ -258,7 +258,7 @@ func TestSQLite_IsUnavailable(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer db.Close()
-			if _, err := migrations.Up(t.Context(), db, migrations.Waiting{}); err != nil {
+			if _, err := migrations.Up(t.Context(), db, migrations.LockWait{}); err != nil {
 				t.Fatal(err)
 			}
 			who := someone(t, db, "ada@example.org")

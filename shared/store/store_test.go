@@ -58,7 +58,7 @@ func TestSchemaVersion_IsTheNewestMigration(t *testing.T) {
 		if got, err := db.Schema(t.Context()); err != nil || got != store.SchemaVersion {
 			t.Errorf("Schema() = %d, %v, want %d", got, err, store.SchemaVersion)
 		}
-		if n, err := migrations.Up(t.Context(), db, migrations.Waiting{}); err != nil || n != 0 {
+		if n, err := migrations.Up(t.Context(), db, migrations.LockWait{}); err != nil || n != 0 {
 			t.Errorf("a second Up applied %d, %v; want none", n, err)
 		}
 	})
@@ -73,7 +73,7 @@ func TestMigrations_ConcurrentRunsApplyOnce_OnPostgres(t *testing.T) {
 		wg.Go(func() {
 			db := storetest.OpenPostgres(t, dsn)
 			defer db.Close()
-			n, err := migrations.Up(t.Context(), db, migrations.Waiting{})
+			n, err := migrations.Up(t.Context(), db, migrations.LockWait{})
 			if err != nil {
 				t.Errorf("Up %d: %v", i, err)
 			}
@@ -189,7 +189,7 @@ func TestRotateLogin_OfADisabledAccount(t *testing.T) {
 			t.Fatal(err)
 		}
 		disabled := true
-		storetest.AtConsole(t, db, func(tx *store.Tx, by store.Actor) error {
+		storetest.AsOperator(t, db, func(tx *store.Tx, by store.Actor) error {
 			_, err := tx.ChangeAccount(t.Context(), by, a, store.Changes{Disabled: &disabled}, noon)
 			return err
 		})

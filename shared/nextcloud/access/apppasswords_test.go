@@ -48,7 +48,7 @@ func (f *fixture) issued(a account.Account) (listed, inNextcloud []string) {
 // hold records n app passwords of the user that Nextcloud does not know.
 func (f *fixture) hold(a account.Account, n int) {
 	f.t.Helper()
-	storetest.AtConsole(f.t, f.db, func(tx *store.Tx, by store.Actor) error {
+	storetest.AsOperator(f.t, f.db, func(tx *store.Tx, by store.Actor) error {
 		for range n {
 			p := desired.AppPassword{ID: desired.NewAppPasswordID(), UserID: a.ID, Name: "old", Sealed: []byte("x"), CreatedAt: f.now}
 			if err := tx.AddAppPassword(f.t.Context(), by, p); err != nil {
@@ -73,7 +73,7 @@ func TestAppPasswords_IssueAndRevoke(t *testing.T) {
 		if got.Login != "ada@example.org" || got.WebDAVURL != "https://cloud.example.org/remote.php/dav/files/ada@example.org/" || got.UserID != a.ID {
 			t.Errorf("issued %+v", got)
 		}
-		if !f.cloud.Opens(got.Login, got.Password) || !f.audited(audit.AppIssued, a) {
+		if !f.cloud.ValidCredentials(got.Login, got.Password) || !f.audited(audit.AppIssued, a) {
 			t.Error("it does not open the account, or is not audited")
 		}
 		if opened, err := f.recorder.Box.Open(got.Sealed, string(a.ID)); err != nil || opened != got.Password {
@@ -82,7 +82,7 @@ func TestAppPasswords_IssueAndRevoke(t *testing.T) {
 		if err := f.storage.AppPasswords().Revoke(t.Context(), got.ID, f.event(audit.AppRevoked, a)); err != nil {
 			t.Fatal(err)
 		}
-		if listed, inNextcloud := f.issued(a); len(listed)+len(inNextcloud) > 0 || f.cloud.Opens(got.Login, got.Password) || !f.audited(audit.AppRevoked, a) {
+		if listed, inNextcloud := f.issued(a); len(listed)+len(inNextcloud) > 0 || f.cloud.ValidCredentials(got.Login, got.Password) || !f.audited(audit.AppRevoked, a) {
 			t.Errorf("after the revocation: %q listed, %q in Nextcloud", listed, inNextcloud)
 		}
 	})
@@ -151,11 +151,11 @@ func TestAppPasswords_UseTheInitialPassword(t *testing.T) {
 		f.settings.PasswordSync = false
 		f.recorder = desired.NewRecorder(f.settings.Policy, f.ring)
 		a := f.provision("ada@example.org")
-		if f.cloud.Opens("ada@example.org", adasPassword) {
+		if f.cloud.ValidCredentials("ada@example.org", adasPassword) {
 			t.Fatal("the password was passed on")
 		}
 		got, err := f.issue(a, "phone")
-		if err != nil || !f.cloud.Opens(got.Login, got.Password) {
+		if err != nil || !f.cloud.ValidCredentials(got.Login, got.Password) {
 			t.Errorf("it does not open the account: %v", err)
 		}
 	})
@@ -267,7 +267,7 @@ func TestAppPasswords_RevokeFails(t *testing.T) {
 		f.cloud.SetMaintenance(true)
 		err = apps.Revoke(t.Context(), got.ID, f.event(audit.AppRevoked, a))
 		f.cloud.SetMaintenance(false)
-		if !errors.Is(err, nextcloud.ErrUnavailable) || !f.cloud.Opens(got.Login, got.Password) || f.audited(audit.AppRevoked, a) {
+		if !errors.Is(err, nextcloud.ErrUnavailable) || !f.cloud.ValidCredentials(got.Login, got.Password) || f.audited(audit.AppRevoked, a) {
 			t.Errorf("in maintenance: %v", err)
 		}
 		if listed, _ := f.issued(a); len(listed) != 1 {

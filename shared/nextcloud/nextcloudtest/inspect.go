@@ -82,9 +82,9 @@ func (s *Server) record(r *http.Request, status int) {
 	s.calls = append(s.calls, Call{r.Method, r.URL.Path, r.URL.Query().Get("search"), user, status})
 }
 
-// Opens reports whether the name and password, or app password, open an account
+// ValidCredentials reports whether the name and password, or app password, open an account
 // now. It does not log in: it neither counts as a failed login nor revives a token.
-func (s *Server) Opens(user string, password secret.String) bool {
+func (s *Server) ValidCredentials(user string, password secret.String) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t, ok := s.tokens[password.Reveal()]; ok {
@@ -150,9 +150,9 @@ func (s *Server) SetBackend(id, backend string) {
 	}
 }
 
-// Appoint makes an account the administrator of a group; of the group "admin",
+// MakeAdmin makes an account the administrator of a group; of the group "admin",
 // and of everything, where that is the one.
-func (s *Server) Appoint(id, group string) {
+func (s *Server) MakeAdmin(id, group string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.find(id)
@@ -301,8 +301,8 @@ func (s *Server) FailedLogins() int {
 	return len(s.failedLogins)
 }
 
-// Forgive forgets all failed logins and counted edits.
-func (s *Server) Forgive() {
+// ResetThrottle forgets all failed logins and counted edits.
+func (s *Server) ResetThrottle() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.failedLogins = nil

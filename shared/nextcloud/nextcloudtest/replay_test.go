@@ -220,7 +220,7 @@ func setPassword(id, password string) func(*replay) {
 	return func(r *replay) { r.server.SetPassword(id, secret.String(password)) }
 }
 
-func forgive(r *replay) { r.server.Forgive() }
+func forgive(r *replay) { r.server.ResetThrottle() }
 
 func all(actions ...func(*replay)) func(*replay) {
 	return func(r *replay) {

@@ -186,8 +186,8 @@ type content interface {
 	Seek(offset int64, whence int) (int64, error)
 }
 
-// errNowhere is what [walk] returns.
-var errNowhere = fmt.Errorf("no such node: %w", fs.ErrNotExist)
+// errNoNode is what [walk] returns.
+var errNoNode = fmt.Errorf("no such node: %w", fs.ErrNotExist)
 
 // walk returns the node at a path of names below root.
 func walk(root *node, names []string) (*node, error) {
@@ -195,7 +195,7 @@ func walk(root *node, names []string) (*node, error) {
 	for _, name := range names {
 		next := at.children[name]
 		if next == nil {
-			return nil, errNowhere
+			return nil, errNoNode
 		}
 		at = next
 	}
@@ -209,7 +209,7 @@ func place(root *node, names []string) (folder, at *node, err error) {
 	}
 	folder, err = walk(root, names[:len(names)-1])
 	if err != nil || !folder.folder() {
-		return nil, nil, errors.Join(errNowhere, err)
+		return nil, nil, errors.Join(errNoNode, err)
 	}
 	return folder, folder.children[names[len(names)-1]], nil
 }

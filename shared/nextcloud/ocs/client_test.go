@@ -88,7 +88,7 @@ func TestClient_CreateUser_SendsEverythingInOneCall(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("user (-want +got):\n%s", diff)
 	}
-	if !server.Opens("ada@example.org", adaPassword) {
+	if !server.ValidCredentials("ada@example.org", adaPassword) {
 		t.Error("the password does not work")
 	}
 	if calls := server.Calls(); len(calls) != 2 {
@@ -257,7 +257,7 @@ func TestClient_Edit(t *testing.T) {
 				ocs.KeyEmail: got.Email, ocs.KeyDisplayName: got.DisplayName,
 				ocs.KeyQuota: got.Quota, ocs.KeyPassword: tt.value,
 			}
-			if have[tt.key] != tt.value || (tt.key == ocs.KeyPassword && !server.Opens("ada", secret.String(tt.value))) {
+			if have[tt.key] != tt.value || (tt.key == ocs.KeyPassword && !server.ValidCredentials("ada", secret.String(tt.value))) {
 				t.Errorf("got %s %q, want %q", tt.key, have[tt.key], tt.value)
 			}
 		})

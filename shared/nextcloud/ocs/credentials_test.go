@@ -47,7 +47,7 @@ func TestClient_AppPassword(t *testing.T) {
 	server.AddUser("ada", adaPassword, "")
 	first, err := client.AppPassword(t.Context(), "ada", adaPassword)
 	must(t, err)
-	if !server.Opens("ada", first) {
+	if !server.ValidCredentials("ada", first) {
 		t.Fatal("the app password does not work")
 	}
 	second, err := client.NamedAppPassword(t.Context(), "ada", adaPassword, "Ada's phone\r\nX-Evil: 1 ä")
@@ -65,7 +65,7 @@ func TestClient_AppPassword(t *testing.T) {
 	wantError(t, err, ocs.ErrUnauthorized)
 
 	must(t, client.RevokeAppPassword(t.Context(), "ada", first))
-	if server.Opens("ada", first) || !server.Opens("ada", second) {
+	if server.ValidCredentials("ada", first) || !server.ValidCredentials("ada", second) {
 		t.Error("want the first one revoked and the second one valid")
 	}
 	wantError(t, client.RevokeAppPassword(t.Context(), "ada", first), ocs.ErrUnauthorized)

@@ -198,7 +198,7 @@ func TestReconciler_NewAccountsNeedNoAdministratorEdit(t *testing.T) {
 		}
 	}
 	for i := range many {
-		if !f.cloud.Opens(fmt.Sprintf("user%d@example.org", i), adasPassword) {
+		if !f.cloud.ValidCredentials(fmt.Sprintf("user%d@example.org", i), adasPassword) {
 			t.Errorf("the password of user%d does not work", i)
 		}
 	}

@@ -96,7 +96,7 @@ func (f *fixture) unchanged(a account.Account) {
 		f.t.Errorf("got row %+v", n)
 	}
 	u, _ := f.cloud.User("Countess")
-	if !u.Enabled || u.Email != "ada@example.org" || u.DisplayName != "Augusta Ada" || u.Quota != "1 GB" || !f.cloud.Opens("Countess", herPassword) {
+	if !u.Enabled || u.Email != "ada@example.org" || u.DisplayName != "Augusta Ada" || u.Quota != "1 GB" || !f.cloud.ValidCredentials("Countess", herPassword) {
 		f.t.Errorf("the account was changed: %+v", u)
 	}
 	if app, err := f.recorder.Box.Open(n.AppPassword, string(a.ID)); err != nil || !f.appPasswordOpens("Countess", app) {
@@ -137,7 +137,7 @@ func TestClaim_WithThePassword(t *testing.T) {
 		})
 		f.batch(r)
 		u, _ := f.cloud.User("Countess")
-		if u.DisplayName != "Ada King" || u.Quota != "1 GB" || !f.cloud.Opens("Countess", "an entirely new passphrase") {
+		if u.DisplayName != "Ada King" || u.Quota != "1 GB" || !f.cloud.ValidCredentials("Countess", "an entirely new passphrase") {
 			t.Errorf("after a change: got %+v", u)
 		}
 		if n := f.known(a); !n.HasUserPassword || n.Status != desired.Active || f.cloud.FailedLogins() != 0 {
@@ -199,13 +199,13 @@ func TestClaim_TakenID(t *testing.T) {
 func TestClaim_RefusesPrivilegedAndForeignAccounts(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(f *fixture){
-		"administrators":             func(f *fixture) { f.cloud.Appoint("Countess", "admin") },
-		"administrators of a group":  func(f *fixture) { f.cloud.Appoint("Countess", "staff") },
+		"administrators":             func(f *fixture) { f.cloud.MakeAdmin("Countess", "admin") },
+		"administrators of a group":  func(f *fixture) { f.cloud.MakeAdmin("Countess", "staff") },
 		"accounts of other backends": func(f *fixture) { f.cloud.SetBackend("Countess", "LDAP") },
 		"the gateway's own account": func(f *fixture) {
 			f.settings.Admin = "countess"
 			f.settings.Password = herPassword
-			f.cloud.Appoint("Countess", "admin")
+			f.cloud.MakeAdmin("Countess", "admin")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -236,12 +236,12 @@ func TestClaim_RefusesPrivilegedAndForeignAccounts(t *testing.T) {
 		}
 		r := f.reconciler()
 		f.batch(r)
-		f.cloud.Appoint("Countess", "admin")
+		f.cloud.MakeAdmin("Countess", "admin")
 		f.update(func(ctx context.Context, tx *store.Tx) error {
 			return f.recorder.PasswordChanged(ctx, tx, a, "an entirely new passphrase", f.time())
 		})
 		f.batch(r)
-		if n := f.known(a); n.LastError != reconcile.NotAdoptable || !f.cloud.Opens("Countess", herPassword) {
+		if n := f.known(a); n.LastError != reconcile.NotAdoptable || !f.cloud.ValidCredentials("Countess", herPassword) {
 			t.Errorf("got row %+v", n)
 		}
 	})

@@ -87,7 +87,7 @@ func TestClaim_RefusedWhileNextcloudThrottles(t *testing.T) {
 	if c, wait := code(err); c != "too_many_claims" || wait <= 0 {
 		t.Errorf("with a delay: got %v", err)
 	}
-	f.cloud.Forgive()
+	f.cloud.ResetThrottle()
 	if _, err := f.claim(by, herPassword); err != nil {
 		t.Errorf("without a delay: got %v", err)
 	}

@@ -34,7 +34,7 @@ func TestReconciler_TakenAddressIsAConflict(t *testing.T) {
 				if users := f.cloud.Users(); len(users) != 2 {
 					t.Errorf("a second account has the address: %+v", users)
 				}
-				if !f.cloud.Opens("ada@example.org", "her own password") {
+				if !f.cloud.ValidCredentials("ada@example.org", "her own password") {
 					t.Error("the first account's login by address no longer works")
 				}
 			})
@@ -105,7 +105,7 @@ func TestReconciler_ChangeToATakenAddressIsRefused(t *testing.T) {
 	if u, _ := f.cloud.User("ada@example.org"); u.Email != "ada@example.org" {
 		t.Errorf("got address %s", u.Email)
 	}
-	if !f.cloud.Opens("charles@example.org", "his own password") {
+	if !f.cloud.ValidCredentials("charles@example.org", "his own password") {
 		t.Error("the other account's login by address no longer works")
 	}
 }

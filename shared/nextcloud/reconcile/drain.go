@@ -40,7 +40,7 @@ func (r *Reconciler) Drain(ctx context.Context, maxWait time.Duration, report fu
 		}
 		p.Backlog, p.Failed = b, max(0, b.GivenUp-before)
 		report(p)
-		if b.Remaining == 0 || ctx.Err() != nil {
+		if interrupted := ctx.Err() != nil; interrupted || b.Remaining == 0 {
 			return p, nil
 		}
 		if b.Reason == store.BlockedByRefusal {

@@ -99,7 +99,7 @@ func TestReconciler_RefusedAddressDoesNotBlockOtherChanges(t *testing.T) {
 	if n.Status != desired.Active || n.LastError != reconcile.Refused || n.DueAt != nil {
 		t.Errorf("got row %s, %s, due %v; want it active with the refusal recorded", n.Status, n.LastError, n.DueAt)
 	}
-	if !f.cloud.Opens(n.NextcloudID, "an entirely new passphrase") {
+	if !f.cloud.ValidCredentials(n.NextcloudID, "an entirely new passphrase") {
 		t.Error("the refused address blocked the password change")
 	}
 }
@@ -160,7 +160,7 @@ func TestDeleted_KeepLeavesTheAccountUnchanged(t *testing.T) {
 	if got := f.batch(f.reconciler()); got.Attempted != 0 {
 		t.Errorf("the account of a deleted user is still processed: %+v", got)
 	}
-	if n := f.known(bob); n.PendingPassword != nil || !f.cloud.Opens("bob@example.org", adasPassword) {
+	if n := f.known(bob); n.PendingPassword != nil || !f.cloud.ValidCredentials("bob@example.org", adasPassword) {
 		t.Errorf("the account was changed: %+v", n)
 	}
 }

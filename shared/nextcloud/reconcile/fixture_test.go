@@ -157,7 +157,7 @@ func (f *fixture) settled(a account.Account, password secret.String) {
 	if !ok || !u.Enabled || u.Email != string(a.Email) || u.DisplayName != a.FullName || u.Quota != "5 GB" {
 		f.t.Errorf("got Nextcloud user %+v", u)
 	}
-	if !f.cloud.Opens(n.NextcloudID, password) {
+	if !f.cloud.ValidCredentials(n.NextcloudID, password) {
 		f.t.Error("the password does not work")
 	}
 	if app, err := f.recorder.Box.Open(n.AppPassword, string(n.UserID)); err != nil || !f.appPasswordOpens(n.NextcloudID, app) {

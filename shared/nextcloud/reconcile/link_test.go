@@ -70,7 +70,7 @@ func TestLinked_OutlivesItsUser(t *testing.T) {
 			r := f.reconciler()
 			f.batch(r)
 			f.removed(a)
-			if u, there := f.cloud.User("Countess"); !there || !u.Enabled || !f.cloud.Opens("Countess", herPassword) {
+			if u, there := f.cloud.User("Countess"); !there || !u.Enabled || !f.cloud.ValidCredentials("Countess", herPassword) {
 				t.Errorf("got account %+v", u)
 			}
 			if _, err := f.db.NextcloudAccount(t.Context(), a.ID); !errors.Is(err, account.ErrNotFound) {

@@ -162,7 +162,7 @@ func TestReconciler_NeverTouchesAForeignAccount(t *testing.T) {
 	f.update(func(ctx context.Context, tx *store.Tx) error { return f.recorder.Deleted(ctx, tx, a, f.time()) })
 	f.batch(f.reconciler())
 	u, ok := f.cloud.User("ada@example.org")
-	if !ok || !u.Enabled || u.Email != "somebody@example.com" || !f.cloud.Opens("ada@example.org", "her own password") {
+	if !ok || !u.Enabled || u.Email != "somebody@example.com" || !f.cloud.ValidCredentials("ada@example.org", "her own password") {
 		t.Errorf("the foreign account was changed: %+v", u)
 	}
 }

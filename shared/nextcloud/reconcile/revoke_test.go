@@ -98,7 +98,7 @@ func (f *fixture) revoked(a account.Account, made []secret.String, password secr
 		f.t.Errorf("the password does not work: %v", err)
 	}
 	for i, app := range made {
-		if f.cloud.Opens(id, app) {
+		if f.cloud.ValidCredentials(id, app) {
 			f.t.Errorf("app password %d of %d still works", i+1, len(made))
 		}
 	}
@@ -128,7 +128,7 @@ func TestReconciler_RevokesBeforeItChangesThePassword(t *testing.T) {
 		made := f.issue(a, adasPassword, 3)
 		calls := len(f.cloud.Calls())
 		f.withdraw(a, freshPassword)
-		if got := f.revocations(a); got != "wanted wanted wanted" || !f.cloud.Opens("ada@example.org", made[0]) {
+		if got := f.revocations(a); got != "wanted wanted wanted" || !f.cloud.ValidCredentials("ada@example.org", made[0]) {
 			t.Errorf("before the revocation: %q", got)
 		}
 		f.batch(r)
@@ -389,7 +389,7 @@ func TestReconciler_DisablingAndRevoking(t *testing.T) {
 			}
 			f.cloud.SetEnabled("ada@example.org", true)
 			for _, app := range made {
-				if f.cloud.Opens("ada@example.org", app) {
+				if f.cloud.ValidCredentials("ada@example.org", app) {
 					t.Error("an app password works once the account is enabled again")
 				}
 			}

@@ -93,7 +93,7 @@ func TestReconciler_RevokesAppPasswordsRevivedByAnother(t *testing.T) {
 		}
 		f.cloud.SetPassword("ada@example.org", adasPassword)
 		f.issue(a, adasPassword, 1)
-		if !f.cloud.Opens("ada@example.org", made[0]) {
+		if !f.cloud.ValidCredentials("ada@example.org", made[0]) {
 			t.Fatal("the login revived nothing")
 		}
 		f.batch(r)

@@ -169,7 +169,7 @@ func TestRunIfDue_LogsAddressesInTwoSpellings(t *testing.T) {
 	for round, want := range []string{string(twin) + " of " + string(keeper), "", "count=0"} {
 		log.Reset()
 		if round == 2 {
-			storetest.AtConsole(t, f.db, func(tx *store.Tx, by store.Actor) error {
+			storetest.AsOperator(t, f.db, func(tx *store.Tx, by store.Actor) error {
 				return tx.DeleteAccount(t.Context(), by, keeper)
 			})
 		}

@@ -19,7 +19,7 @@ func TestUp_ReportsAppliedMigrations(t *testing.T) {
 	defer db.Close()
 	var applied, want []string
 	for range 2 {
-		w := migrations.Waiting{Applied: func(name string) { applied = append(applied, name) }}
+		w := migrations.LockWait{Applied: func(name string) { applied = append(applied, name) }}
 		if _, err := migrations.Up(t.Context(), db, w); err != nil {
 			t.Fatal(err)
 		}

@@ -17,7 +17,7 @@ const folderPoll = 50 * time.Millisecond // between two attempts to lock the fol
 // lockFolder keeps other processes from migrating the SQLite file of db. SQLite's own lock
 // is not enough, because goose checks what is missing before it begins a transaction.
 // Locking the folder leaves no file behind.
-func lockFolder(ctx context.Context, db *sql.DB, t *teller, giveUp time.Time) (unlock func(), err error) {
+func lockFolder(ctx context.Context, db *sql.DB, t *waitReporter, giveUp time.Time) (unlock func(), err error) {
 	ctx, cancel := context.WithDeadline(ctx, giveUp)
 	defer cancel()
 	var file string

@@ -30,12 +30,12 @@ type Step struct {
 	Applied bool
 }
 
-// Waiting says how [Up] waits for locks that others hold: another migration, or a
+// LockWait says how [Up] waits for locks that others hold: another migration, or a
 // transaction that uses a table. The zero value waits for [LongestWait] and reports
 // nothing.
-type Waiting struct {
+type LockWait struct {
 	Longest time.Duration     // 0 means LongestWait; a running migration is never interrupted
-	Tell    func(line string) // called at once and every 10 seconds of a wait; may be nil
+	Report  func(line string) // called at once and every 10 seconds of a wait; may be nil
 	Applied func(name string) // called after each migration; may be nil
 }
 
@@ -53,11 +53,11 @@ const (
 // applied. Concurrent calls wait for each other, also in other processes. A repeated call
 // does nothing. Up returns [ErrPooled] if PostgreSQL is behind a pooler. Changes that SQL
 // cannot express follow in small statements; see [store.DB.CanonicalizeEmails].
-func Up(ctx context.Context, db *store.DB, w Waiting) (int, error) {
+func Up(ctx context.Context, db *store.DB, w LockWait) (int, error) {
 	if w.Longest == 0 {
 		w.Longest = LongestWait
 	}
-	t := &teller{to: w.Tell, applied: w.Applied}
+	t := &waitReporter{to: w.Report, applied: w.Applied}
 	total := 0
 	for giveUp := time.Now().Add(w.Longest); ; {
 		n, err := up(ctx, db, t, giveUp)
@@ -95,7 +95,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 }
 
 // up is one attempt of [Up].
-func up(ctx context.Context, db *store.DB, t *teller, giveUp time.Time) (int, error) {
+func up(ctx context.Context, db *store.DB, t *waitReporter, giveUp time.Time) (int, error) {
 	var options []goose.ProviderOption
 	if db.Engine() == store.PostgreSQL {
 		timeout := max(min(lockTimeout, time.Until(giveUp)), time.Millisecond) // 0 is no timeout

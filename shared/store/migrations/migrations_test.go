@@ -106,7 +106,7 @@ func TestUp_ReportsWhatItWaitsFor(t *testing.T) {
 			}
 			done := make(chan outcome)
 			go func() {
-				n, err := migrations.Up(t.Context(), db, migrations.Waiting{Tell: func(line string) { told <- line }})
+				n, err := migrations.Up(t.Context(), db, migrations.LockWait{Report: func(line string) { told <- line }})
 				done <- outcome{n, err}
 			}()
 			if line := <-told; !strings.HasPrefix(line, tt.want) || !strings.Contains(line, tt.applied) || !strings.Contains(line, "since ") {
@@ -124,18 +124,18 @@ func TestUp_TimesOutAndNamesTheBlocker(t *testing.T) {
 	t.Parallel()
 	db, url := old(t)
 	other := session(t, url, "BEGIN", "LOCK TABLE audit_events IN SHARE MODE")
-	n, err := migrations.Up(t.Context(), db, migrations.Waiting{Longest: 2 * time.Second})
+	n, err := migrations.Up(t.Context(), db, migrations.LockWait{Longest: 2 * time.Second})
 	if n != 0 || !db.Locked(err) || !strings.Contains(err.Error(), `migrate up: waiting for a lock on table audit_events`) {
 		t.Errorf("got %d, %v; want a timeout", n, err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
-	if _, err := migrations.Up(ctx, db, migrations.Waiting{}); !errors.Is(err, context.DeadlineExceeded) ||
+	if _, err := migrations.Up(ctx, db, migrations.LockWait{}); !errors.Is(err, context.DeadlineExceeded) ||
 		!strings.Contains(err.Error(), "audit_events") {
 		t.Errorf("timeout: got %v, want the blocker named", err)
 	}
 	run(t, other, "COMMIT")
-	if n, err := migrations.Up(t.Context(), db, migrations.Waiting{}); n != store.SchemaVersion-before || err != nil {
+	if n, err := migrations.Up(t.Context(), db, migrations.LockWait{}); n != store.SchemaVersion-before || err != nil {
 		t.Errorf("after the release: %d applied, %v", n, err)
 	}
 }
@@ -148,7 +148,7 @@ func TestUp_DoesNotBlockOthers(t *testing.T) {
 	long := session(t, url, "BEGIN", "SELECT count(*) FROM audit_events")
 	told, done := make(chan string, 1), make(chan error)
 	go func() {
-		_, err := migrations.Up(t.Context(), db, migrations.Waiting{Tell: func(line string) { told <- line }})
+		_, err := migrations.Up(t.Context(), db, migrations.LockWait{Report: func(line string) { told <- line }})
 		done <- err
 	}()
 	<-told
@@ -165,7 +165,7 @@ func TestUp_RejectsAPooler(t *testing.T) {
 	pooled := storetest.OpenPostgres(t, storetest.Pooler(t, url))
 	defer pooled.Close()
 	start := time.Now()
-	n, err := migrations.Up(t.Context(), pooled, migrations.Waiting{})
+	n, err := migrations.Up(t.Context(), pooled, migrations.LockWait{})
 	if n != 0 || !errors.Is(err, migrations.ErrPooled) || !strings.Contains(err.Error(), "MIGRATE_DATABASE_URL") {
 		t.Errorf("through PgBouncer: %d applied, %v", n, err)
 	}
@@ -174,7 +174,7 @@ func TestUp_RejectsAPooler(t *testing.T) {
 	}
 	direct := storetest.OpenPostgres(t, url)
 	defer direct.Close()
-	if n, err := migrations.Up(t.Context(), direct, migrations.Waiting{Longest: time.Second}); n != store.SchemaVersion || err != nil {
+	if n, err := migrations.Up(t.Context(), direct, migrations.LockWait{Longest: time.Second}); n != store.SchemaVersion || err != nil {
 		t.Errorf("directly afterwards: %d applied, %v; a lock may be left", n, err)
 	}
 }
@@ -196,7 +196,7 @@ func TestUp_ConcurrentRunsOnANewFolder(t *testing.T) {
 					return
 				}
 				defer db.Close()
-				if applied[i], err = migrations.Up(t.Context(), db, migrations.Waiting{}); err != nil {
+				if applied[i], err = migrations.Up(t.Context(), db, migrations.LockWait{}); err != nil {
 					t.Errorf("start %d: %v", i, err)
 				}
 			})
@@ -231,7 +231,7 @@ func TestUp_WaitsForALockedSQLiteFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	var told string
-	n, err := migrations.Up(t.Context(), db, migrations.Waiting{Tell: func(line string) {
+	n, err := migrations.Up(t.Context(), db, migrations.LockWait{Report: func(line string) {
 		told = line
 		if err := tx.Rollback(); err != nil {
 			t.Error(err)

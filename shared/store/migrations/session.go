@@ -24,7 +24,7 @@ const lockID = 4097083626
 type locker struct {
 	db      *sql.DB
 	timeout time.Duration // of one wait for a lock
-	teller  *teller
+	teller  *waitReporter
 	stop    func() // stops watch
 }
 

@@ -96,7 +96,7 @@ func parse(url secret.String, roots *x509.CertPool, p pooler) (driver.Connector,
 		trust(c, roots)
 	}
 	if strings.Contains(url.Reveal(), "default_query_exec_mode=") {
-		return stdlib.GetConnector(*c, alive()...), nil
+		return stdlib.GetConnector(*c, healthCheckOptions()...), nil
 	}
 	return newTarget(c, p), nil
 }

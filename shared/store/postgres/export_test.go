@@ -9,12 +9,12 @@ import (
 const ConnIdle, PingAfter = connIdle, pingAfter
 
 var (
-	Alive  = alive
-	Lives  = lives
+	Alive  = healthCheckOptions
+	Lives  = healthy
 	HungUp = hungUp
 
 	Unavailable = unavailable
-	Undone      = undone
+	Undone      = notApplied
 )
 
 // Rest makes c look as if it was last used that long ago.

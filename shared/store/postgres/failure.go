@@ -29,7 +29,7 @@ func unavailable(err error) bool {
 		return true
 	}
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return slices.ContainsFunc(passing, func(state string) bool { return strings.HasPrefix(e.Code, state) })
+		return slices.ContainsFunc(transientStates, func(state string) bool { return strings.HasPrefix(e.Code, state) })
 	}
 	if errors.Is(err, context.Canceled) {
 		return false // the caller has gone
@@ -40,8 +40,8 @@ func unavailable(err error) bool {
 		pgconn.SafeToRetry(err)
 }
 
-// passing are the SQLSTATEs, and classes of them, of temporary failures of a server.
-var passing = []string{
+// transientStates are the SQLSTATEs, and classes of them, of temporary failures of a server.
+var transientStates = []string{
 	"08",             // connection exceptions; also reported by poolers that lost the server
 	"53",             // out of memory, disk or connections
 	"57",             // cancelled, shutting down, starting
@@ -52,11 +52,11 @@ var passing = []string{
 	"55P03", // lock_timeout expired
 }
 
-// undone reports whether the statement has certainly not taken effect: it was not sent, or
-// the server reported that it failed. It is false if a pooler lost the server (class 08),
+// notApplied reports whether the statement has certainly not taken effect: it was not sent,
+// or the server reported that it failed. It is false if a pooler lost the server (class 08),
 // and if a connection that carried the statement was lost: a server may commit and then
 // end before it responds.
-func undone(err error) bool {
+func notApplied(err error) bool {
 	if connecting(err) {
 		return true
 	}

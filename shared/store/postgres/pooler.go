@@ -36,7 +36,7 @@ func newTarget(c *pgx.ConnConfig, p pooler) *target {
 	connector := func(mode pgx.QueryExecMode) driver.Connector {
 		c := c.Copy()
 		c.DefaultQueryExecMode = mode
-		return stdlib.GetConnector(*c, alive()...)
+		return stdlib.GetConnector(*c, healthCheckOptions()...)
 	}
 	t := &target{
 		prepared:  connector(pgx.QueryExecModeCacheStatement),

@@ -141,6 +141,6 @@ func open(c *connector, conns int) *store.DB {
 		NoTable:     coded("42P01"),
 		Locked:      coded("55P03"),
 		Unavailable: unavailable,
-		NotApplied:  undone,
+		NotApplied:  notApplied,
 	})
 }

@@ -66,7 +66,7 @@ func Open(path string) (*store.DB, error) {
 		NoTable:      noTable,
 		Locked:       coded(lib.SQLITE_BUSY),
 		Unavailable:  unavailable,
-		NotApplied:   undone,
+		NotApplied:   notApplied,
 	}), nil
 }
 
@@ -108,12 +108,12 @@ func noTable(err error) bool {
 // was not released in time, a full or broken disk, a file that is not writable, or an
 // expired deadline. A damaged database is not included.
 func unavailable(err error) bool {
-	return undone(err) || coded(lib.SQLITE_IOERR)(err) || errors.Is(err, context.DeadlineExceeded)
+	return notApplied(err) || coded(lib.SQLITE_IOERR)(err) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// undone reports whether SQLite has certainly rolled back the statement. After an I/O
+// notApplied reports whether SQLite has certainly rolled back the statement. After an I/O
 // error or an expired deadline, it is unknown whether a commit took effect.
-func undone(err error) bool {
+func notApplied(err error) bool {
 	return coded(lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_PROTOCOL, lib.SQLITE_FULL, lib.SQLITE_READONLY,
 		lib.SQLITE_CANTOPEN, lib.SQLITE_PERM, lib.SQLITE_NOMEM)(err)
 }

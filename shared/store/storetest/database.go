@@ -17,7 +17,7 @@ import (
 
 // templates holds one template database for each migration that the process
 // has asked for; see own for why it is a variable.
-var templates workshop
+var templates templateDatabases
 
 // opTimeout bounds each statement on the server; the slowest copies a template.
 const opTimeout = time.Minute
@@ -42,8 +42,8 @@ func FromTemplate(tb testing.TB, migrate func(ctx context.Context, dsn string) e
 	return dsn
 }
 
-// A workshop makes databases on one server, over one connection.
-type workshop struct {
+// templateDatabases makes databases on one server, over one connection.
+type templateDatabases struct {
 	mu    sync.Mutex
 	conn  *pgx.Conn // nil until the first database
 	admin string    // the URL behind conn
@@ -59,7 +59,7 @@ type template struct {
 }
 
 // database returns the URL of a fresh copy of the migrated template.
-func (w *workshop) database(ctx context.Context, admin string,
+func (w *templateDatabases) database(ctx context.Context, admin string,
 	migrate func(context.Context, string) error,
 ) (dsn string, drop func() error, err error) {
 	w.mu.Lock()
@@ -89,7 +89,7 @@ func (w *workshop) database(ctx context.Context, admin string,
 }
 
 // open connects, once, and takes the lock that says that this process lives.
-func (w *workshop) open(ctx context.Context, admin string) error {
+func (w *templateDatabases) open(ctx context.Context, admin string) error {
 	if w.conn != nil {
 		return nil
 	}
@@ -113,7 +113,7 @@ func (w *workshop) open(ctx context.Context, admin string) error {
 // sweep drops what test processes left behind that were killed: a server that
 // outlives them, at TEST_DATABASE_URL, would fill up. Who holds the lock whose
 // key is in the names is alive.
-func (w *workshop) sweep(ctx context.Context) error {
+func (w *templateDatabases) sweep(ctx context.Context) error {
 	rows, err := w.conn.Query(ctx, `
 		SELECT datname FROM (
 			SELECT datname, split_part(datname, '_', 3)::bigint AS key
@@ -139,7 +139,7 @@ func (w *workshop) sweep(ctx context.Context) error {
 
 // template makes a database, migrates it and closes it to everyone, since
 // PostgreSQL copies none that is in use.
-func (w *workshop) template(ctx context.Context, migrate func(context.Context, string) error) (string, error) {
+func (w *templateDatabases) template(ctx context.Context, migrate func(context.Context, string) error) (string, error) {
 	name := w.next()
 	if err := w.exec(ctx, "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
 		return name, err
@@ -151,12 +151,12 @@ func (w *workshop) template(ctx context.Context, migrate func(context.Context, s
 }
 
 // next returns a name that nobody has. It needs no quotes in SQL.
-func (w *workshop) next() string {
+func (w *templateDatabases) next() string {
 	w.made++
 	return fmt.Sprint(w.name, w.made)
 }
 
-func (w *workshop) exec(ctx context.Context, sql string) error {
+func (w *templateDatabases) exec(ctx context.Context, sql string) error {
 	ctx, cancel := context.WithTimeout(ctx, opTimeout)
 	defer cancel()
 	if _, err := w.conn.Exec(ctx, sql); err != nil {
@@ -167,7 +167,7 @@ func (w *workshop) exec(ctx context.Context, sql string) error {
 }
 
 // url returns the URL of another database on the same server.
-func (w *workshop) url(database string) string {
+func (w *templateDatabases) url(database string) string {
 	u, err := url.Parse(w.admin)
 	if err != nil {
 		panic("pgx took a URL that url.Parse does not take") // impossible: it uses url.Parse
@@ -177,7 +177,7 @@ func (w *workshop) url(database string) string {
 }
 
 // close drops the templates and ends the connection.
-func (w *workshop) close() {
+func (w *templateDatabases) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.conn == nil {

@@ -4,7 +4,7 @@ import "context"
 
 // Sweep does what the first database of a process does on the server.
 func Sweep(ctx context.Context, admin string) error {
-	var w workshop
+	var w templateDatabases
 	defer w.close()
 	return w.open(ctx, admin)
 }

@@ -31,7 +31,7 @@ func NewKillable(tb testing.TB) *Killable {
 	k := &Killable{tb: tb}
 	var err error
 	if k.bin, err = programs(); err == nil {
-		k.who, err = servant()
+		k.who, err = serverUser()
 	}
 	if err == nil {
 		k.dir, err = os.MkdirTemp("", "voiceassist-killable-")

@@ -62,17 +62,17 @@ func NewLine(tb testing.TB, dsn string) *Line {
 // URL returns that of the database behind the line.
 func (l *Line) URL() string { return l.url }
 
-// Made returns how many connections were made.
-func (l *Line) Made() int {
+// Connections returns how many connections were made.
+func (l *Line) Connections() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.made
 }
 
-// Farewells waits until no connection is open and returns how many of them ended
+// CleanCloses waits until no connection is open and returns how many of them ended
 // as they should: the client said so (Terminate, PostgreSQL section 55.7)
 // instead of being gone.
-func (l *Line) Farewells() int {
+func (l *Line) CleanCloses() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for len(l.calls) > 0 {
@@ -97,9 +97,9 @@ func (l *Line) Mute() {
 	})
 }
 
-// Deafen keeps every connection open and passes on what the client says, but
+// DropResponses keeps every connection open and passes on what the client says, but
 // nothing that the server says.
-func (l *Line) Deafen() {
+func (l *Line) DropResponses() {
 	l.each(func(c *lineCall) {
 		c.mu.Lock()
 		defer c.mu.Unlock()

@@ -47,7 +47,7 @@ var migratedFile = sync.OnceValues(func() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = migrations.Up(context.Background(), db, migrations.Waiting{})
+	_, err = migrations.Up(context.Background(), db, migrations.LockWait{})
 	// Close moves the write-ahead log into the file.
 	if err := errors.Join(err, db.Close()); err != nil {
 		return nil, err
@@ -87,8 +87,8 @@ func Each(t *testing.T, test func(t *testing.T, db *store.DB)) {
 	}
 }
 
-// AtConsole runs fn in a transaction of the operator, who may do anything.
-func AtConsole(tb testing.TB, db *store.DB, fn func(tx *store.Tx, by store.Actor) error) {
+// AsOperator runs fn in a transaction of the operator, who may do anything.
+func AsOperator(tb testing.TB, db *store.DB, fn func(tx *store.Tx, by store.Actor) error) {
 	tb.Helper()
 	if err := db.Update(tb.Context(), func(tx *store.Tx) error { return fn(tx, tx.Operator()) }); err != nil {
 		tb.Fatal(err)
@@ -114,7 +114,7 @@ func migrate(ctx context.Context, dsn string) error {
 		return err
 	}
 	defer db.Close()
-	_, err = migrations.Up(ctx, db, migrations.Waiting{})
+	_, err = migrations.Up(ctx, db, migrations.LockWait{})
 	return err
 }
 

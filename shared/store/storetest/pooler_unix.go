@@ -47,7 +47,7 @@ func startPooler(server *url.URL) (port string, stop func(), err error) {
 			return "", nil, errors.New("found no pgbouncer; install it (Debian: apt-get install pgbouncer)")
 		}
 	}
-	who, err := servant()
+	who, err := serverUser()
 	if err != nil {
 		return "", nil, err
 	}

@@ -63,7 +63,7 @@ func serveNew(settings ...string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	who, err := servant()
+	who, err := serverUser()
 	if err != nil {
 		return nil, err
 	}
@@ -78,8 +78,8 @@ func serveNew(settings ...string) (*server, error) {
 // An identity is whom the server's programs run as; nil is ourselves.
 type identity struct{ *syscall.Credential }
 
-// servant returns who shall run the server: PostgreSQL refuses to be root.
-func servant() (identity, error) {
+// serverUser returns who shall run the server: PostgreSQL refuses to be root.
+func serverUser() (identity, error) {
 	if os.Geteuid() != 0 {
 		return identity{}, nil
 	}

@@ -53,7 +53,7 @@ func (s *Settings) Open(ctx context.Context, waiting func(line string)) (*store.
 	if err != nil {
 		return nil, err
 	}
-	if _, err := migrations.Up(ctx, db, migrations.Waiting{Tell: waiting}); err != nil {
+	if _, err := migrations.Up(ctx, db, migrations.LockWait{Report: waiting}); err != nil {
 		db.Close()
 		return nil, err
 	}

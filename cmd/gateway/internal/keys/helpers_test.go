@@ -3,6 +3,7 @@ package keys_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"path/filepath"
 	"testing"
 	"time"
@@ -31,9 +32,7 @@ type vars map[string]string
 // in returns the settings with a data directory.
 func (v vars) in(dir string) vars {
 	all := vars{"DATA_DIR": dir}
-	for name, value := range v {
-		all[name] = value
-	}
+	maps.Copy(all, v)
 	return all
 }
 

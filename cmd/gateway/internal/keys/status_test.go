@@ -17,8 +17,6 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 // dataID returns the identifier of a data secret in refresh tokens.
 func dataID(t *testing.T, text secret.String) string {
 	t.Helper()
@@ -41,8 +39,8 @@ func TestStatus_OfKeysInTheFile(t *testing.T) {
 	want := keys.Report{Algorithm: "EdDSA", File: path, Keys: []keys.Line{
 		{Kind: keys.Signing, State: "previous", KeyID: old.ID, Source: path, Since: &minute},
 		{Kind: keys.Signing, State: "signs", KeyID: current.ID, Source: path, Since: &minute},
-		{Kind: keys.Signing, State: "next", KeyID: next.ID, Source: path, Since: ptr(at(2 * time.Minute)), Until: &due, Ready: ptr(false)},
-		{Kind: keys.Data, State: "signs", KeyID: dataID(t, secretA), Source: path, Since: ptr(start)},
+		{Kind: keys.Signing, State: "next", KeyID: next.ID, Source: path, Since: new(at(2 * time.Minute)), Until: &due, Ready: new(false)},
+		{Kind: keys.Data, State: "signs", KeyID: dataID(t, secretA), Source: path, Since: new(start)},
 	}}
 	got, err := keys.Status(s, set, nil, at(time.Hour))
 	if err != nil {
@@ -87,8 +85,8 @@ func TestStatus_OfConfiguredKeys(t *testing.T) {
 	}
 	due := at(61 * time.Minute)
 	want := []keys.Line{
-		{Kind: keys.Signing, State: "signs", KeyID: a.ID, Source: private, Since: ptr(start)},
-		{Kind: keys.Signing, State: "next", KeyID: b.ID, Source: next, Since: ptr(start), Until: &due, Ready: ptr(true)},
+		{Kind: keys.Signing, State: "signs", KeyID: a.ID, Source: private, Since: new(start)},
+		{Kind: keys.Signing, State: "next", KeyID: b.ID, Source: next, Since: new(start), Until: &due, Ready: new(true)},
 		{Kind: keys.Signing, State: "previous", KeyID: c.ID, Source: "JWT_PREVIOUS_PUBLIC_KEY"},
 		{Kind: keys.Data, State: "signs", KeyID: dataID(t, secretA), Source: "DATA_SECRET"},
 		{Kind: keys.Data, State: "accepted", KeyID: dataID(t, secretB), Source: "DATA_PREVIOUS_SECRETS"},

@@ -46,12 +46,12 @@ func TestPool_ReplacesDeadConnections(t *testing.T) {
 				t.Fatal(err)
 			}
 			for what, statement := range map[string]func() error{"query": query, "transaction": update} {
-				before := line.Made()
+				before := line.Connections()
 				cut(t, direct, line)
 				if err := statement(); err != nil {
 					t.Errorf("first %s afterwards: %v", what, err)
 				}
-				if made := line.Made() - before; made != 1 {
+				if made := line.Connections() - before; made != 1 {
 					t.Errorf("%d connections were opened, want 1 to replace the dead one", made)
 				}
 			}

@@ -16,11 +16,11 @@ const (
 	pingTimeout = time.Second // for the response to a ping; a working connection needs far less
 )
 
-// alive returns options that keep statements off connections that died in the pool. A
-// connection that the server closed is noticed without a round trip. One that was idle for
-// pingAfter is pinged. One that was idle for connIdle is closed without a ping, because a
-// network that drops packets would delay the request by pingTimeout.
-func alive() []stdlib.OptionOpenDB {
+// healthCheckOptions returns options that keep statements off connections that died in the
+// pool. A connection that the server closed is noticed without a round trip. One that was
+// idle for pingAfter is pinged. One that was idle for connIdle is closed without a ping,
+// because a network that drops packets would delay the request by pingTimeout.
+func healthCheckOptions() []stdlib.OptionOpenDB {
 	return []stdlib.OptionOpenDB{
 		stdlib.OptionAfterConnect(func(_ context.Context, c *pgx.Conn) error {
 			registerTypes(c)
@@ -29,7 +29,7 @@ func alive() []stdlib.OptionOpenDB {
 		}),
 		stdlib.OptionShouldPing(func(ctx context.Context, p stdlib.ShouldPingParams) bool {
 			// The ping of a closed connection fails at once, and the pool takes another.
-			return !lives(ctx, p.Conn)
+			return !healthy(ctx, p.Conn)
 		}),
 		stdlib.OptionResetSession(func(_ context.Context, c *pgx.Conn) error {
 			use(c)
@@ -38,9 +38,9 @@ func alive() []stdlib.OptionOpenDB {
 	}
 }
 
-// lives reports whether c can carry a statement. If not, it closes c.
-func lives(ctx context.Context, c *pgx.Conn) bool {
-	rest := rested(c)
+// healthy reports whether c can carry a statement. If not, it closes c.
+func healthy(ctx context.Context, c *pgx.Conn) bool {
+	rest := idleTime(c)
 	if rest < connIdle && !hungUp(c.PgConn().Conn()) {
 		if rest < pingAfter {
 			return true
@@ -61,8 +61,8 @@ const lastUse = "last use" // of a connection, in its CustomData
 // monotonic clock may stand still while the process is frozen.
 func use(c *pgx.Conn) { c.PgConn().CustomData()[lastUse] = time.Now().Round(0) }
 
-// rested returns how long ago c was taken from the pool.
-func rested(c *pgx.Conn) time.Duration {
+// idleTime returns how long ago c was taken from the pool.
+func idleTime(c *pgx.Conn) time.Duration {
 	at, _ := c.PgConn().CustomData()[lastUse].(time.Time)
 	return time.Now().Round(0).Sub(at)
 }

@@ -7,8 +7,8 @@ import (
 
 const tellEvery = 10 * time.Second // while the wait is for the same thing
 
-// A teller reports what is waited for. It is safe for concurrent use.
-type teller struct {
+// A waitReporter reports what is waited for. It is safe for concurrent use.
+type waitReporter struct {
 	to      func(line string) // may be nil
 	applied func(name string) // may be nil
 
@@ -19,7 +19,7 @@ type teller struct {
 }
 
 // tell reports line, unless it was reported less than tellEvery ago.
-func (t *teller) tell(line string) {
+func (t *waitReporter) tell(line string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.waiting && line == t.line && time.Since(t.at) < tellEvery {
@@ -32,14 +32,14 @@ func (t *teller) tell(line string) {
 }
 
 // over records that the wait is over.
-func (t *teller) over() {
+func (t *waitReporter) over() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.waiting = false
 }
 
 // last returns the last reported line, and whether that wait continues.
-func (t *teller) last() (line string, waiting bool) {
+func (t *waitReporter) last() (line string, waiting bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.line, t.waiting
