@@ -40,8 +40,8 @@ func (r *Reconciler) Drain(ctx context.Context, maxWait time.Duration, report fu
 		}
 		p.Backlog, p.Failed = b, max(0, b.GivenUp-before)
 		report(p)
-		if interrupted := ctx.Err() != nil; interrupted || b.Remaining == 0 {
-			return p, nil
+		if ctx.Err() != nil || b.Remaining == 0 {
+			return p, nil //nolint:nilerr // an interruption is no failure
 		}
 		if b.Reason == store.BlockedByRefusal {
 			return p, ErrRefused
