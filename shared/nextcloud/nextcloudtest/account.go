@@ -25,7 +25,7 @@ type account struct {
 	adminOf     []string // groups
 	disabled    bool
 	lastLogin   time.Time
-	extra       int64 // bytes that it is said to store beyond its files
+	extra       int64 // bytes that it claims to store besides its files
 	files       *node // nil until the first login
 	uploads     *node // parts; nil for none
 }
@@ -41,11 +41,11 @@ func (a *account) setPassword(password string) {
 	a.generation++
 }
 
-// find returns the account of that id in whatever letter case, or nil.
+// find returns the account with that id, ignoring letter case, or nil.
 func (s *Server) find(id string) *account { return s.accounts[strings.ToLower(id)] }
 
-// sorted returns all accounts as the server lists them: those with a name of
-// their own first, by name, then the others by id.
+// sorted returns all accounts in the order of the server: first those with a
+// display name, by that name, then the others by id.
 func (s *Server) sorted() []*account {
 	all := make([]*account, 0, len(s.accounts))
 	for _, a := range s.accounts {
@@ -53,7 +53,7 @@ func (s *Server) sorted() []*account {
 	}
 	slices.SortFunc(all, func(a, b *account) int {
 		if (a.displayName == "") != (b.displayName == "") {
-			return strings.Compare(b.displayName, a.displayName) // the nameless one is last
+			return strings.Compare(b.displayName, a.displayName) // an account without a name is last
 		}
 		return cmp.Or(
 			strings.Compare(strings.ToLower(a.displayName), strings.ToLower(b.displayName)),
@@ -70,8 +70,9 @@ func (a *account) matches(word string) bool {
 	})
 }
 
-// data is the account as the caller may see it: administrators see whether it
-// is enabled, everybody sees who may see the own properties.
+// data returns the properties of the account that the caller may see. Only
+// administrators see whether it is enabled, only its owner sees who may see each
+// property.
 func (s *Server) data(a *account, who caller) object {
 	var d object
 	scoped := func(name string, value, scope any) {

@@ -1,7 +1,7 @@
 package nextcloudtest
 
-// capabilities answers GET cloud/capabilities; those who are not logged in see
-// less. Only what the gateway may look at is here.
+// capabilities answers GET cloud/capabilities. Callers without a login see less.
+// It contains only what the gateway may read.
 func (s *Server) capabilities(q query) reply {
 	delay, _ := s.throttle(address(q.r), s.opts.Now())
 	all := object{{"bruteforce", object{

@@ -14,8 +14,8 @@ const (
 	sabre = `Sabre\DAV\Exception\`
 )
 
-// What the server says to those it does not let in, one sentence for each way
-// to log in that it tried.
+// The messages of rejected logins: one sentence for each login method that the
+// server tried.
 const (
 	davWrong = "No public access to this resource., Username or password was incorrect, " +
 		"No 'Authorization: Bearer' header found. Either the client didn't send one, or the server is mis-configured, " +

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// An object is a JSON object that keeps its order: the same document is
-// rendered as XML, where order is seen.
+// An object is a JSON object with ordered members: the same document is also
+// rendered as XML, where the order is visible.
 type object []member
 
 type member struct {
@@ -48,8 +48,8 @@ func (o object) json() string {
 	return string(b)
 }
 
-// xml renders the object as Nextcloud does: one blank more for each level, list
-// items as "element", nothing for what is empty.
+// xml renders the object as Nextcloud does: indented by one blank for each
+// level, list items as "element", empty values as nothing.
 func (o object) xml() string {
 	var b strings.Builder
 	b.WriteString("<?xml version=\"1.0\"?>\n")
@@ -81,7 +81,7 @@ func writeXML(b *strings.Builder, indent string, o object) {
 	}
 }
 
-// textXML is how PHP prints a value: true is 1, false and null are nothing.
+// textXML returns a value as PHP prints it: true is 1, false and null are empty.
 func textXML(v any) string {
 	switch v := v.(type) {
 	case nil:

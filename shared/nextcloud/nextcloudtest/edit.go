@@ -31,8 +31,8 @@ func (p params) get(name string) string {
 	return p[name][0]
 }
 
-// readParams reads a form or a JSON object. It reports broken where PHP would crash:
-// on a parameter that is no string.
+// readParams reads a form or a JSON object. broken reports that PHP would crash,
+// as on a parameter that is not a string.
 func readParams(r *http.Request) (p params, broken bool) {
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if kind != "application/json" {
@@ -109,8 +109,8 @@ func (s *Server) create(q query) reply {
 	return s.created(id, password, p)
 }
 
-// created makes the account and sets its properties one after the other: those
-// before the first that is refused stay.
+// created creates the account and sets its properties one after the other. Those
+// before the first rejected one stay.
 func (s *Server) created(id, password string, p params) reply {
 	a := newAccount(id, password)
 	a.groups = p["groups"]
@@ -135,7 +135,7 @@ func (s *Server) created(id, password string, p params) reply {
 	if language := p.get("language"); language != "" {
 		a.language = language
 	}
-	a.email = p.get("email") // whatever it is
+	a.email = p.get("email") // not validated
 	return ok(object{{"id", id}})
 }
 
@@ -161,7 +161,7 @@ func refuseID(id string) string {
 	return ""
 }
 
-// refusePassword returns what the policy has against a password, or "".
+// refusePassword returns why the policy rejects a password, or "".
 func refusePassword(password string) string {
 	switch {
 	case utf8.RuneCountInString(password) < minPassword:
@@ -203,7 +203,7 @@ func (s *Server) edit(q query) reply {
 	return refused(103, "")
 }
 
-// tooManyEdits counts the edit unless it is one too many.
+// tooManyEdits reports whether the edit exceeds the limit. Otherwise it counts it.
 func (s *Server) tooManyEdits(by *account) bool {
 	now, key := s.opts.Now(), strings.ToLower(by.id)
 	recent := s.edits[key][:0]

@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// A Fault answers a request in place of the server, which is next. It may call
-// next before or after it misbehaves, or not at all.
+// A Fault answers a request in place of the server, next. It may call next before
+// or after it fails, or not at all.
 type Fault func(w http.ResponseWriter, r *http.Request, next http.Handler)
 
-// Fail asks choose about every request from now on; the fault that it returns
-// answers, and none where it returns nil. Fail(nil) ends it. choose is called
-// from many goroutines at once.
+// Fail makes the server call choose for every request from now on. The fault that
+// choose returns answers; nil means no fault. Fail(nil) ends it. choose must be
+// safe for concurrent use.
 func (s *Server) Fail(choose func(*http.Request) Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -45,8 +45,8 @@ func On(method, suffix string) func(*http.Request) bool {
 	}
 }
 
-// Slow waits until the channel is closed or the client is gone, and then goes
-// on as usual: a client that gave up does not stop the server.
+// Slow waits until the channel is closed or the client is gone, and then
+// continues: a client that gives up does not stop the server.
 func Slow(until <-chan struct{}) Fault {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		select {
@@ -70,7 +70,7 @@ func CrashAfter() Fault {
 	}
 }
 
-// Maintenance answers one call as [Server.SetMaintenance] does all of them.
+// Maintenance answers one call as [Server.SetMaintenance] makes all calls.
 func Maintenance() Fault {
 	return func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
 		w.Header().Set("X-Nextcloud-Maintenance-Mode", "1")
@@ -101,8 +101,8 @@ func CutBefore() Fault {
 	return func(http.ResponseWriter, *http.Request, http.Handler) { cut() }
 }
 
-// CutAfter breaks the connection after the call had its effect, before a byte
-// of the answer.
+// CutAfter breaks the connection after the call had its effect, before the first
+// byte of the response.
 func CutAfter() Fault {
 	return func(_ http.ResponseWriter, r *http.Request, next http.Handler) {
 		next.ServeHTTP(&buffer{}, r)
@@ -124,8 +124,8 @@ func CutInside() Fault {
 	}
 }
 
-// Unmeasured answers as a server that cannot measure the storage of accounts: it
-// tells an empty list in its place.
+// Unmeasured answers as a server that cannot measure the storage of accounts,
+// with an empty list in place of the quota.
 func Unmeasured() Fault {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		var b buffer
@@ -178,11 +178,11 @@ type broken struct{}
 // Read fails.
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// cut closes the connection in the one way that net/http offers to handlers of
-// both HTTP versions.
+// cut closes the connection in the only way that net/http offers for both HTTP
+// versions.
 func cut() { panic(http.ErrAbortHandler) }
 
-// A buffer keeps an answer that nobody is to see yet.
+// A buffer holds a response back.
 type buffer struct {
 	header http.Header
 	status int

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// A davCall is a request about a path of the caller's own.
+// A davCall is a request for a path in the caller's folder.
 type davCall struct {
 	*Server
 
@@ -39,13 +39,13 @@ func refuse(w http.ResponseWriter, r *http.Request, f *davFault) {
 	davError(w, f.status, class, f.message)
 }
 
-// notFound is what is told of what is missing, with its path.
+// notFound is the answer for a missing path.
 func notFound(names []string) *davFault {
 	folder := strings.Join(names[:max(len(names)-1, 0)], "/")
 	return &davFault{404, "NotFound", "File with name /" + folder + "/" + names[len(names)-1] + " could not be located"}
 }
 
-// serve answers what is asked of the path.
+// serve dispatches by method.
 func (c *davCall) serve() {
 	var f *davFault
 	switch c.r.Method {
@@ -113,7 +113,7 @@ func (c *davCall) get() *davFault {
 	return c.deliver(&seen, body)
 }
 
-// typeOf is the media type by the name's extension.
+// typeOf returns the media type for the extension of a name.
 func typeOf(name string) string {
 	kind := mime.TypeByExtension(path.Ext(name))
 	kind, _, _ = strings.Cut(kind, ";")
@@ -123,7 +123,8 @@ func typeOf(name string) string {
 	return kind
 }
 
-// served is the media type that a download gets: none that a browser would run.
+// served returns the media type of a download, never one that a browser would
+// execute.
 func served(name string) string {
 	switch kind := typeOf(name); kind {
 	case "text/html", "text/plain", "image/svg+xml", "text/javascript", "application/javascript":
@@ -133,7 +134,8 @@ func served(name string) string {
 	}
 }
 
-// conditions answers If-Match and If-None-Match; n is nil where nothing is.
+// conditions evaluates If-Match and If-None-Match; n is nil if the path does not
+// exist.
 func (c *davCall) conditions(n *node) *davFault {
 	if match := c.r.Header.Get("If-Match"); match != "" {
 		if n == nil {
@@ -150,8 +152,8 @@ func (c *davCall) conditions(n *node) *davFault {
 	return c.tagged()
 }
 
-// tagged answers the If header (RFC 4918 section 10.4) with one tagged list of
-// one entity tag, which is all that a client of files needs.
+// tagged evaluates an If header (RFC 4918 section 10.4) with one tagged list of
+// one entity tag, which is all that clients of files send.
 func (c *davCall) tagged() *davFault {
 	header := c.r.Header.Get("If")
 	if header == "" {
@@ -181,7 +183,7 @@ func listed(header, etag string) bool {
 	return false
 }
 
-// written tells what a call left behind.
+// written answers a call that wrote a node, with its tags.
 func (c *davCall) written(status int, n *node) {
 	h := c.w.Header()
 	etag := `"` + n.etag + `"`
@@ -193,8 +195,8 @@ func (c *davCall) written(status int, n *node) {
 	c.w.WriteHeader(status)
 }
 
-// setTime reads X-OC-MTime. What it does not understand it says after the file
-// was written.
+// setTime reads X-OC-MTime. It rejects an invalid value after the file was
+// written, as the server does.
 func (c *davCall) setTime(n *node) *davFault {
 	value := c.r.Header.Get("X-OC-MTime")
 	if value == "" {

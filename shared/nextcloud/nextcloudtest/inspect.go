@@ -10,7 +10,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
-// A User is what the server knows of an account, for tests to compare.
+// A User is the state of an account, for tests to compare.
 type User struct {
 	ID           string
 	Email        string
@@ -43,7 +43,7 @@ func (s *Server) Users() []User {
 	return all
 }
 
-// User returns the account of that id in whatever letter case.
+// User returns the account with that id, ignoring letter case.
 func (s *Server) User(id string) (User, bool) {
 	for _, u := range s.Users() {
 		if strings.EqualFold(u.ID, id) {
@@ -57,12 +57,12 @@ func (s *Server) User(id string) (User, bool) {
 type Call struct {
 	Method string
 	Path   string // decoded, with the folder of the installation
-	Search string // what users are searched for; "" for nothing
-	User   string // of the credentials, right or wrong; "" without any
-	Status int    // 0 when the connection was cut before one
+	Search string // the search term of a list of users; may be empty
+	User   string // of the credentials, valid or not; "" without credentials
+	Status int    // 0 if the connection was cut before
 }
 
-// Calls returns every request since the start, in the order of their ends.
+// Calls returns the latest requests, in the order in which they ended.
 func (s *Server) Calls() []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,8 +95,8 @@ func (s *Server) ValidCredentials(user string, password secret.String) bool {
 	return a != nil && !a.disabled && password != "" && a.password == password.Reveal()
 }
 
-// AddUser makes an account as somebody else would, without any check. One that
-// is there is replaced, and its app passwords are gone.
+// AddUser creates an account without any check, as another program would. It
+// replaces an existing one together with its app passwords.
 func (s *Server) AddUser(id string, password secret.String, email string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +108,7 @@ func (s *Server) AddUser(id string, password secret.String, email string) {
 	s.accounts[strings.ToLower(id)] = a
 }
 
-// RemoveUser deletes an account behind the clients' back.
+// RemoveUser deletes an account, as another program would.
 func (s *Server) RemoveUser(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,7 +118,7 @@ func (s *Server) RemoveUser(id string) {
 }
 
 // Set sets the email, displayname or quota of an account as an administrator
-// would, past the limit of edits. It reports whether the account took it.
+// would, without the limit of edits. It reports whether the value was accepted.
 func (s *Server) Set(id, key, value string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,7 +141,7 @@ func (s *Server) SetEnabled(id string, on bool) {
 	}
 }
 
-// SetBackend says what keeps an account, such as "LDAP".
+// SetBackend sets the user back end of an account, such as "LDAP".
 func (s *Server) SetBackend(id, backend string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,8 +150,8 @@ func (s *Server) SetBackend(id, backend string) {
 	}
 }
 
-// MakeAdmin makes an account the administrator of a group; of the group "admin",
-// and of everything, where that is the one.
+// MakeAdmin makes an account an administrator of a group, or, for the group
+// "admin", of the server.
 func (s *Server) MakeAdmin(id, group string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,7 +165,7 @@ func (s *Server) MakeAdmin(id, group string) {
 	}
 }
 
-// SetUsed says how many bytes the user has stored.
+// SetUsed sets how many bytes the user has stored.
 func (s *Server) SetUsed(id string, bytes int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -174,7 +174,8 @@ func (s *Server) SetUsed(id string, bytes int64) {
 	}
 }
 
-// File returns what the user stores at a path, and whether anything is there.
+// File returns the content that the user stores at a path, and whether the path
+// exists.
 func (s *Server) File(user, path string) (content []byte, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -197,8 +198,8 @@ func (s *Server) File(user, path string) (content []byte, ok bool) {
 	return content, err == nil
 }
 
-// Paths returns what the user stores, sorted, folders with a slash at the end,
-// but for the file that is there from the start.
+// Paths returns the sorted paths that the user stores, without the initial file.
+// Those of folders end in a slash.
 func (s *Server) Paths(user string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -225,7 +226,7 @@ func (s *Server) Paths(user string) []string {
 	return all
 }
 
-// Uploads returns how many uploads of the user are under way or were left.
+// Uploads returns how many uploads of the user are in progress or abandoned.
 func (s *Server) Uploads(user string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -244,8 +245,8 @@ func (s *Server) SetPassword(id string, password secret.String) {
 	}
 }
 
-// RevokeAll makes every app password of the user worthless, as somebody does who
-// clears the list of devices.
+// RevokeAll revokes all app passwords of the user, as a user does who clears the
+// list of devices.
 func (s *Server) RevokeAll(user string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -256,7 +257,7 @@ func (s *Server) RevokeAll(user string) {
 	}
 }
 
-// SetDefaultQuota sets what "default" means; it is "none" at first.
+// SetDefaultQuota sets the meaning of "default", initially "none".
 func (s *Server) SetDefaultQuota(quota string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

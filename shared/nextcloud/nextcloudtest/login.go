@@ -16,48 +16,48 @@ const (
 	longestDelay        = 25 * time.Second       //
 )
 
-// tokenCheck is how long an app password is believed before the server looks
-// whether the user's password is still the one it was made with.
+// tokenCheck is how long an app password is accepted before the server checks
+// whether the user's password has changed since it was created.
 const tokenCheck = 5 * time.Minute
 
 // A failedLogin counts against the address that it came from.
 type failedLogin struct {
 	address string
-	user    string // as it was given, in lower case
+	user    string // as sent, in lower case
 	at      time.Time
 }
 
 // A token is an app password.
 type token struct {
 	owner      *account
-	loginName  string // it opens the account under this name only, or the e-mail
+	loginName  string // the only user name that it is valid with, besides the e-mail
 	name       string // among the user's devices
-	generation int    // of the password it was made with
+	generation int    // of the password at its creation
 	checked    time.Time
 	dead       bool
-	forever    bool // made when the server did not keep the password with it
+	forever    bool // created while the server did not store the password with it
 }
 
-// A caller is who a request speaks for; account is nil for nobody.
+// A caller is the sender of a request; account is nil without a login.
 type caller struct {
 	account  *account
-	password string // the one it came with
-	token    *token // when that is an app password
+	password string // as sent
+	token    *token // if the password is an app password
 }
 
-// What became of a login.
+// Outcomes of a login.
 type loginOutcome int
 
 const (
-	loginNone     loginOutcome = iota // nobody: no credentials, or those of no known kind
+	loginNone     loginOutcome = iota // no credentials, or of an unknown kind
 	loginDone                         //
 	loginRefused                      // counts as a failed login
 	loginDisabled                     // the account is disabled; does not count
 	loginLocked                       // too many failed logins; the credentials were not checked
 )
 
-// login checks the credentials of a request. WebDAV takes an empty password for
-// a wrong one, OCS for none.
+// login checks the credentials of a request. An empty password is a wrong one for
+// WebDAV, and no password for OCS.
 func (s *Server) login(r *http.Request, dav bool) (caller, loginOutcome) {
 	user, password, given := r.BasicAuth()
 	if !given || (password == "" && !dav) {
@@ -90,7 +90,7 @@ func (s *Server) login(r *http.Request, dav bool) (caller, loginOutcome) {
 	return who, loginDone
 }
 
-// open finds the account that the name and password open together.
+// open returns the account for a name and password.
 func (s *Server) open(user, password string, now time.Time) caller {
 	if t, ok := s.tokens[password]; ok {
 		if t.alive(user, now) {
@@ -110,8 +110,8 @@ func (s *Server) open(user, password string, now time.Time) caller {
 	return caller{account: a, password: password}
 }
 
-// named finds an account by id in any letter case, or by an e-mail address that
-// only one account has.
+// named returns the account with that id, ignoring letter case, or with that
+// e-mail address if only one account has it.
 func (s *Server) named(user string) *account {
 	if a := s.find(user); a != nil {
 		return a
@@ -129,8 +129,8 @@ func (s *Server) named(user string) *account {
 	return found
 }
 
-// alive reports whether the token opens its account under that name. It dies
-// when the check finds another password than the one it was made with.
+// alive reports whether the token is valid with that user name. It expires when
+// the check finds that the password has changed.
 func (t *token) alive(user string, now time.Time) bool {
 	if user != t.loginName && (t.owner.email == "" || user != t.owner.email) {
 		return false
@@ -142,8 +142,8 @@ func (t *token) alive(user string, now time.Time) bool {
 	return !t.dead
 }
 
-// throttle returns how long an address waits before its credentials are looked
-// at, or that they are not.
+// throttle returns how long an address waits before its credentials are checked,
+// or that it is locked out.
 func (s *Server) throttle(from string, now time.Time) (delay time.Duration, locked bool) {
 	if s.allowListed {
 		return 0, false
@@ -173,7 +173,7 @@ func (s *Server) forgive(from, user string) {
 	s.failedLogins = kept
 }
 
-// newAppPassword makes a token for who came with the real password.
+// newAppPassword creates a token for a caller with the account's password.
 func (s *Server) newAppPassword(q query) reply {
 	if q.who.token != nil {
 		return refused(403, "You cannot request an new apppassword with an apppassword")
@@ -188,7 +188,7 @@ func (s *Server) newAppPassword(q query) reply {
 	return ok(object{{"apppassword", plain}})
 }
 
-// dropAppPassword makes the token worthless that the call came with.
+// dropAppPassword revokes the token of the request.
 func (s *Server) dropAppPassword(q query) reply {
 	if q.who.token == nil {
 		return refused(403, "no app password in use")

@@ -11,7 +11,7 @@ type reply struct {
 	code    int
 	message string
 	data    any  // nil is the empty list
-	bare    bool // made outside the controllers: another content type, no paging in v1
+	bare    bool // not from a controller: another content type, no paging in v1
 }
 
 const (
@@ -42,7 +42,7 @@ func (s *Server) serveOCS(w http.ResponseWriter, r *http.Request, version int, p
 		render(w, r, version, crashed())
 		return
 	case loginRefused, loginDisabled:
-		// In XML to everybody: it is written before the format is read.
+		// Always XML, because it is written before the format is read.
 		w.Header().Set("WWW-Authenticate", `Basic realm="Authorisation Required"`)
 		doc := object{{"ocs", object{
 			{"meta", object{{"status", "failure"}, {"statuscode", 997}, {"message", "Unauthorised"}}},
@@ -58,7 +58,7 @@ func (s *Server) serveOCS(w http.ResponseWriter, r *http.Request, version int, p
 	s.route(w, r, version, path, who)
 }
 
-// route finds the controller. Only the capabilities are for everybody.
+// route finds the controller. Only the capabilities need no login.
 func (s *Server) route(w http.ResponseWriter, r *http.Request, version int, path string, who caller) {
 	var segments []string
 	for segment := range strings.SplitSeq(path, "/") {
@@ -92,18 +92,18 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request, version int, path
 	}
 }
 
-// A query is what an action is asked: it runs with the server locked.
+// A query is a call of an action, which runs while the server is locked.
 type query struct {
 	r       *http.Request
 	who     caller
 	subject string // the user in the path
 	params  params
-	broken  bool // the parameters are such that PHP crashes
+	broken  bool // PHP crashes on the parameters
 }
 
 type action func(query) reply
 
-// actions returns what can be done at a path, by method, and whom it is about.
+// actions returns the actions at a path, by method, and the user in the path.
 func (s *Server) actions(path []string) (methods map[string]action, subject string) {
 	switch joined := strings.Join(path, "/"); {
 	case joined == "cloud/capabilities":
@@ -176,7 +176,7 @@ func wantsJSON(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept"), "application/json")
 }
 
-// httpStatus is the HTTP status that v2 gives to a code.
+// httpStatus returns the HTTP status of a code in v2.
 func httpStatus(code int) int {
 	switch code {
 	case 997:
@@ -190,7 +190,7 @@ func httpStatus(code int) int {
 	return code
 }
 
-// codeV1 is the code that v1 gives where it differs from v2.
+// codeV1 returns the code of v1 for a code of v2.
 func codeV1(p reply) int {
 	switch {
 	case p.code == http.StatusOK:

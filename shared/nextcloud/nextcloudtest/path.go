@@ -11,12 +11,12 @@ import (
 
 const (
 	maxFileName = 250 // bytes of a name
-	maxNewName  = 227 // of a new file by PUT: a suffix is put behind it on the way
+	maxNewName  = 227 // of a new file by PUT, which gets a suffix during the upload
 )
 
-// split parses an escaped path below a user's root. Raw dots are resolved, as
-// the web server does; escaped ones are names that are refused. It returns nil
-// and an answer where a name is not taken.
+// split parses an escaped path below a user's root. It resolves raw dots, as the
+// web server does; escaped ones are invalid names. If a name is invalid, it
+// returns nil and the answer.
 func split(escaped string) (names []string, refused *davFault) {
 	escaped = strings.TrimPrefix(path.Clean("/"+escaped), "/")
 	if escaped == "" {
@@ -44,7 +44,7 @@ func split(escaped string) (names []string, refused *davFault) {
 	return names, nil
 }
 
-// refuseName is what the server says to a name anywhere in a path.
+// refuseName returns the answer for an invalid name in a path, or nil.
 func refuseName(name string) *davFault {
 	switch {
 	case strings.ContainsRune(name, '\\') || strings.IndexFunc(name, func(r rune) bool { return r < ' ' }) >= 0:
@@ -55,7 +55,7 @@ func refuseName(name string) *davFault {
 	return nil
 }
 
-// refuseNew is what it says to a name that is to be made.
+// refuseNew returns the answer for an invalid name of a new node, or nil.
 func refuseNew(name string, put bool) *davFault {
 	switch {
 	case len(name) > maxFileName:
@@ -74,8 +74,8 @@ func locked(name string) *davFault {
 	return &davFault{423, "!OCA\\DAV\\Connector\\Sabre\\Exception\\FileLocked", `"` + name + `" is locked`}
 }
 
-// A davFault is an answer to what cannot be done. A class with an exclamation
-// mark is none of Sabre's own.
+// A davFault is an error response. A class with an exclamation mark is not one of
+// Sabre.
 type davFault struct {
 	status  int
 	class   string

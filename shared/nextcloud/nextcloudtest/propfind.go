@@ -53,7 +53,7 @@ func hrefPath(escaped string) string {
 	return strings.Join(parts, "/")
 }
 
-// items writes n and what is in it, to so many levels.
+// items writes n and its descendants down to the given depth.
 func (c *davCall) items(b *strings.Builder, n *node, at string, levels int, wanted []string) {
 	known := c.props(n)
 	slash := ""
@@ -71,8 +71,8 @@ func (c *davCall) items(b *strings.Builder, n *node, at string, levels int, want
 	}
 }
 
-// propstats writes the properties that are there, and those that are not where
-// they were asked for by name.
+// propstats writes the properties that exist, and those that do not if they were
+// requested by name.
 func propstats(known map[string]string, wanted []string, named bool) string {
 	var found, missing strings.Builder
 	for _, name := range wanted {
@@ -99,7 +99,7 @@ func propstat(props, status string) string {
 	return "<d:propstat><d:prop>" + props + "</d:prop><d:status>HTTP/1.1 " + status + "</d:status></d:propstat>"
 }
 
-// props are the properties of a node of the caller's own.
+// props returns the properties of a node of the caller.
 func (c *davCall) props(n *node) map[string]string {
 	known := map[string]string{
 		"d:getlastmodified": n.modified.UTC().Format(http.TimeFormat),
@@ -131,7 +131,7 @@ func (c *davCall) props(n *node) map[string]string {
 }
 
 // wantedProps reads the properties that a PROPFIND asks for (RFC 4918 section
-// 14.20); without a body it is the few that Nextcloud gives by itself.
+// 14.20). Without a body it returns the defaults of Nextcloud.
 func wantedProps(body io.Reader) ([]string, error) {
 	var doc struct {
 		XMLName xml.Name `xml:"DAV: propfind"`

@@ -15,8 +15,8 @@ import (
 	"strings"
 )
 
-// put answers PUT: a new file appears when it is complete; one that is there is
-// written over in place, and is lost when the body breaks off.
+// put answers PUT. A new file appears when it is complete. An existing one is
+// overwritten in place, and is lost if the body breaks off.
 func (c *davCall) put() *davFault {
 	n, isNew, f := c.begin()
 	if f != nil {
@@ -72,8 +72,8 @@ func brokenOff(want, got int64) *davFault {
 
 func parentMissing(names []string) *davFault { return notFound(names[:len(names)-1]) }
 
-// begin checks what can be checked before the body, and returns the file that
-// it goes to, marked as busy.
+// begin makes the checks before the body, and returns the target file, marked as
+// busy.
 func (c *davCall) begin() (n *node, isNew bool, f *davFault) {
 	c.mu.Lock()
 	folder, there, err := place(c.root, c.names)
@@ -95,7 +95,7 @@ func (c *davCall) begin() (n *node, isNew bool, f *davFault) {
 		return nil, false, f
 	}
 	name := c.names[len(c.names)-1]
-	if strings.HasSuffix(name, ".part") && c.r.Header.Get("If-None-Match") == "*" { // it counts as being there
+	if strings.HasSuffix(name, ".part") && c.r.Header.Get("If-None-Match") == "*" { // it counts as existing
 		return nil, false, &davFault{412, "PreconditionFailed", "An If-None-Match header was specified, but the ETag matched (or * was specified)."}
 	}
 	if c.r.Header.Get("Content-Range") != "" {
@@ -146,7 +146,7 @@ func (c *davCall) receive() (blob string, got int64, sums map[string]hash.Hash, 
 			to = append(to, sums[name])
 		}
 	}
-	// The buffer is what large bodies are measured through.
+	// Large bodies are measured with this buffer.
 	got, err = io.CopyBuffer(io.MultiWriter(to...), struct{ io.Reader }{c.r.Body}, make([]byte, 256<<10))
 	return file.Name(), got, sums, errors.Join(err, file.Close())
 }

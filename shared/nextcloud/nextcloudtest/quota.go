@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// The words that stand in place of a size.
+// Values of a quota that are not sizes.
 const (
 	quotaNone    = "none"
 	quotaDefault = "default"
 )
 
-// storedQuota returns what is kept of a quota: sizes are rounded to what people
-// read. A negative one becomes "?", which no server can store.
+// storedQuota returns a quota as stored: sizes are rounded for display. A
+// negative one becomes "?", which no server can store.
 func storedQuota(value string) (stored string, valid bool) {
 	if value == quotaNone || value == quotaDefault {
 		return value, true
@@ -27,8 +27,8 @@ func storedQuota(value string) (stored string, valid bool) {
 	return humanSize(n), true
 }
 
-// sizeOf reads a size as Nextcloud does: a number, or whatever number stands in
-// front and the unit at the very end. So "5GiB" is 5 bytes and "1,5 GB" is 1 GB.
+// sizeOf parses a size as Nextcloud does: the number at the beginning and the
+// unit at the very end. So "5GiB" is 5 bytes and "1,5 GB" is 1 GB.
 func sizeOf(value string) (float64, bool) {
 	s := strings.ToLower(value)
 	if n, err := strconv.ParseFloat(strings.TrimSpace(s), 64); err == nil {
@@ -72,7 +72,7 @@ func humanSize(n float64) string {
 
 func decimal(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 
-// quotaValue is the quota in an account's data: a word, or a number.
+// quotaValue returns the quota in the data of an account: a word or a number.
 func quotaValue(stored string) any {
 	if stored == quotaNone {
 		return quotaNone
@@ -84,7 +84,7 @@ func quotaValue(stored string) any {
 	return int64(n)
 }
 
-// quotaObject is the "quota" of an account. Before the first login there is no
+// quotaObject returns the "quota" of an account. Before the first login there is no
 // folder to measure.
 func (s *Server) quotaObject(a *account) object {
 	stored := a.quota
@@ -113,11 +113,11 @@ func (s *Server) quotaObject(a *account) object {
 	}
 }
 
-// freeDisk is what an unlimited user finds free, in bytes.
+// freeDisk is the free space of a user without a quota, in bytes.
 const freeDisk = int64(75 << 30)
 
 // availableBytes is the quota-available-bytes property (RFC 4331 section 3),
-// with Nextcloud's -3 for "as much as there is".
+// with Nextcloud's -3 for "unlimited".
 func (s *Server) availableBytes(a *account) string {
 	free := s.free(a)
 	if free < 0 {

@@ -55,8 +55,8 @@ func (c *davCall) ifRange(n *node) bool {
 	return text == "" || text == `"`+n.etag+`"` || err == nil && !n.modified.Truncate(time.Second).After(date)
 }
 
-// part is what the numbers of a range mean in a file of the size; the end 0
-// counts as none, as in PHP.
+// part returns the bytes that a range selects in a file of that size. The end 0
+// counts as missing, as in PHP.
 func part(from, to string, size int64) (first, last int64, f *davFault) {
 	start, err := strconv.ParseInt(from, 10, 64)
 	if err != nil && from != "" {
@@ -67,7 +67,7 @@ func part(from, to string, size int64) (first, last int64, f *davFault) {
 		end = size - 1
 	}
 	switch {
-	case from == "" && err != nil: // more than a number can hold
+	case from == "" && err != nil: // out of range
 		return 0, size - 1, nil
 	case from == "":
 		return max(0, size-end), size - 1, nil

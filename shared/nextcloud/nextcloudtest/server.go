@@ -1,12 +1,11 @@
 // Package nextcloudtest is a Nextcloud server in memory: it answers the
 // provisioning calls, status.php, and each user's files over WebDAV with chunked
-// uploads, as a real Nextcloud 27 does. The contents of files are on disk. Its
-// test replays exchanges recorded from one. It serves
-// tests and the development server, so it imports neither testing nor
-// net/http/httptest.
+// uploads, as a real Nextcloud 27 does. The contents of files are on disk. A test
+// replays exchanges that were recorded from a real one. Tests and the development
+// server use it, so it imports neither testing nor net/http/httptest.
 //
-// Start at [New]; [Server.Fail] makes it misbehave on demand. What it leaves
-// out is listed in replay_test.go, by the name of each recorded exchange.
+// Begin with [New]; [Server.Fail] injects faults. replay_test.go lists the
+// recorded exchanges that it does not support.
 package nextcloudtest
 
 import (
@@ -20,8 +19,8 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
-// Options are what a [Server] starts with. The zero value is usable: a server
-// at the root of its host whose administrator has no password and cannot log in.
+// Options configure a [Server]. The zero value is usable: a server at the root of
+// its host whose administrator has no password and cannot log in.
 type Options struct {
 	AdminUser     string        // "" is "admin"
 	AdminPassword secret.String //
@@ -33,8 +32,8 @@ type Options struct {
 	// Delay waits as long as the server delays requests from an address with failed logins:
 	// up to 25 seconds. nil does not wait.
 	Delay func(context.Context, time.Duration)
-	// Dir is where a folder for what users store is made; "" is the system's for
-	// temporary files. [Server.Close] removes it.
+	// Dir is where the server creates a folder for files; "" is the system's folder
+	// for temporary files. [Server.Close] removes it.
 	Dir string
 }
 
@@ -54,10 +53,10 @@ type Server struct {
 	keepTokens   bool // auth.storeCryptedPassword=false: new tokens outlive password changes
 	defaultQuota string
 	fail         func(*http.Request) Fault
-	dir          string         // where contents are; "" until there is one
+	dir          string         // for contents; "" until it is needed
 	lastID       int            // of a node
 	lastTag      int            // of a folder
-	uploading    map[*node]bool // new files on their way
+	uploading    map[*node]bool // new files that are being uploaded
 }
 
 // New returns a server with the administrator as its only user.
@@ -106,7 +105,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.serve(seen, r)
 }
 
-// serve dispatches by the entry point, as the web server before PHP does.
+// serve dispatches by entry point, as the web server in front of PHP does.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	path, ok := strings.CutPrefix(r.URL.EscapedPath(), s.opts.BasePath)
 	if !ok || strings.Contains(strings.ToLower(path), "%2f") || strings.Contains(path, "%00") {
@@ -127,8 +126,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// webServerNotFound is the answer of what stands before Nextcloud; it refuses
-// an encoded slash, too.
+// webServerNotFound answers as the web server in front of Nextcloud does, also to
+// an encoded slash.
 func webServerNotFound(w http.ResponseWriter) {
 	answer(w, http.StatusNotFound, "text/html; charset=iso-8859-1",
 		"<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 4.01//EN\" \"http://www.w3.org/TR/html4/strict.dtd\">\n"+

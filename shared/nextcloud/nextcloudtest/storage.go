@@ -60,8 +60,8 @@ func (s *Server) newNode(name string, folder bool) *node {
 	return n
 }
 
-// retag gives a new entity tag. One of a file changes with the second only, as
-// the time is all that goes into it.
+// retag sets a new entity tag. That of a file depends on the time in seconds
+// only.
 func (s *Server) retag(n *node) {
 	if n.folder() {
 		s.lastTag++
@@ -72,7 +72,7 @@ func (s *Server) retag(n *node) {
 	n.etag = hex.EncodeToString(sum[:])
 }
 
-// attach puts n into the folder and tells the folders above.
+// attach adds n to the folder, and updates the folders above.
 func (s *Server) attach(folder, n *node) {
 	n.parent = folder
 	folder.children[n.name] = n
@@ -85,7 +85,7 @@ func (s *Server) detach(n *node) {
 	n.parent = nil
 }
 
-// touch tells a folder and those above it that something below changed.
+// touch updates the tags of a folder and of those above it.
 func (s *Server) touch(folder *node, grown int64) {
 	for ; folder != nil; folder = folder.parent {
 		folder.size += grown
@@ -106,7 +106,7 @@ func (s *Server) clone(n *node, name string) *node {
 	return c
 }
 
-// replace gives a file another content.
+// replace replaces the content of a file.
 func (s *Server) replace(n *node, blob string, size int64, checksum string) {
 	grown := size - n.size
 	n.blob, n.size, n.checksum, n.modified = blob, size, checksum, s.opts.Now().Truncate(time.Second)
@@ -116,7 +116,7 @@ func (s *Server) replace(n *node, blob string, size int64, checksum string) {
 	}
 }
 
-// home returns the folder of an account, which its first login makes.
+// home returns the folder of an account. The first login creates it.
 func (s *Server) home(a *account) *node {
 	if a.files == nil {
 		a.files = s.newNode("", true)
@@ -127,7 +127,7 @@ func (s *Server) home(a *account) *node {
 	return a.files
 }
 
-// usedBy returns how many bytes the account stores, as far as anybody says.
+// usedBy returns how many bytes the account stores or claims to store.
 func (s *Server) usedBy(a *account) int64 {
 	if a.lastLogin.IsZero() && a.files == nil {
 		return a.extra
@@ -135,8 +135,7 @@ func (s *Server) usedBy(a *account) int64 {
 	return s.home(a).size + a.extra
 }
 
-// free returns how many bytes the account may still store; -1 for as many as
-// there are.
+// free returns how many bytes the account may still store, or -1 without a limit.
 func (s *Server) free(a *account) int64 {
 	limit, limited := s.limit(a)
 	if !limited {
@@ -172,7 +171,7 @@ func (s *Server) Close() error {
 	return os.RemoveAll(dir)
 }
 
-// open returns the content of a file; one of the skeleton is blank.
+// open returns the content of a file. A file of the skeleton is blank.
 func (n *node) open() (content, error) {
 	if n.blob == "" {
 		return strings.NewReader(strings.Repeat(" ", int(n.size))), nil
@@ -180,13 +179,13 @@ func (n *node) open() (content, error) {
 	return os.Open(n.blob)
 }
 
-// A content can be read anywhere.
+// A content is readable at any offset.
 type content interface {
 	Read(p []byte) (int, error)
 	Seek(offset int64, whence int) (int64, error)
 }
 
-// errNoNode is what [walk] returns.
+// errNoNode is the error of [walk].
 var errNoNode = fmt.Errorf("no such node: %w", fs.ErrNotExist)
 
 // walk returns the node at a path of names below root.

@@ -66,8 +66,7 @@ func (c *davCall) remove() *davFault {
 	return nil
 }
 
-// destination parses where something goes: a URL, or its path. The host means
-// nothing.
+// destination parses a Destination: a URL or its path. The host is ignored.
 func (c *davCall) destination(header string) ([]string, *davFault) {
 	u, err := url.Parse(header)
 	if header == "" || err != nil {

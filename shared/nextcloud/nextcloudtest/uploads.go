@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// serveUploads answers below /remote.php/dav/uploads/: the parts of uploads of
-// the caller, whoever the path names ("chunked upload v2").
+// serveUploads answers below /remote.php/dav/uploads/ ("chunked upload v2"). The
+// uploads are those of the caller, whatever user the path names.
 func (s *Server) serveUploads(w http.ResponseWriter, r *http.Request, path string, who *account) {
 	_, below, _ := strings.Cut(path, "/")
 	names, f := split(below)
@@ -81,7 +81,7 @@ func (c *davCall) join(to []string, overwrite bool) *davFault {
 	return nil
 }
 
-// joinable checks what the server checks before it joins.
+// joinable makes the checks before joining.
 func (c *davCall) joinable(upload *node, to []string, overwrite bool) *davFault {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -104,7 +104,7 @@ func (c *davCall) joinable(upload *node, to []string, overwrite bool) *davFault 
 	return nil
 }
 
-// concat writes the parts behind each other.
+// concat concatenates the parts.
 func (c *davCall) concat(upload *node) (blob string, err error) {
 	file, err := c.blob()
 	if err != nil {

@@ -18,7 +18,7 @@ func (s *Server) get(q query) reply {
 	return ok(s.data(a, q.who))
 }
 
-// self answers GET cloud/user, where nobody learns whether they are enabled.
+// self answers GET cloud/user, which does not contain whether the user is enabled.
 func (s *Server) self(q query) reply {
 	d := s.data(q.who.account, q.who)
 	return ok(slices.DeleteFunc(d, func(m member) bool {
@@ -57,8 +57,8 @@ func (s *Server) details(q query) reply {
 	return ok(object{{"users", users}})
 }
 
-// page returns the accounts that the query asks for: cut in the order of names,
-// told in the order of ids.
+// page returns the accounts of a query: a page in the order of names, sorted by
+// id.
 func (s *Server) page(q query) []*account {
 	params := q.r.URL.Query()
 	var found []*account
@@ -82,8 +82,8 @@ func (s *Server) page(q query) []*account {
 func (s *Server) enable(q query) reply  { return s.setDisabled(q, false) }
 func (s *Server) disable(q query) reply { return s.setDisabled(q, true) }
 
-// setDisabled answers PUT cloud/users/{id}/enable and /disable; a user that is
-// not there and oneself read the same.
+// setDisabled answers PUT cloud/users/{id}/enable and /disable. A missing user and
+// the caller get the same answer.
 func (s *Server) setDisabled(q query, disabled bool) reply {
 	a := s.find(q.subject)
 	switch {
@@ -106,14 +106,14 @@ func (s *Server) remove(q query) reply {
 		return refused(998, "")
 	case a == q.who.account:
 		return refused(101, "")
-	case a.id == "0": // PHP takes it for nothing
+	case a.id == "0": // PHP treats it as empty
 		return crashed()
 	}
 	s.drop(a)
 	return ok(nil)
 }
 
-// drop removes the account and what hangs on it.
+// drop removes the account with its app passwords.
 func (s *Server) drop(a *account) {
 	delete(s.accounts, strings.ToLower(a.id))
 	for plain, t := range s.tokens {

@@ -1,7 +1,7 @@
-// Package contract says where the contract suites are tried: what the clients
-// of Nextcloud rely on holds at the test server always, and at a real Nextcloud
-// where the environment names one (make test-nextcloud). What it makes there is
-// removed again.
+// Package contract runs the contract suites, which check what the Nextcloud
+// clients rely on: against the test server always, and against a real Nextcloud
+// if the environment names one (make test-nextcloud). It removes what it creates
+// there.
 package contract
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
 )
 
-// A Server is one place where a contract is tried.
+// A Server is one server that a contract is checked against.
 type Server struct {
 	URL   *url.URL
 	Admin *ocs.Client
@@ -28,14 +28,14 @@ type Server struct {
 	password secret.String
 }
 
-// A User of a Server is one case's own.
+// A User is an account that only one case uses.
 type User struct {
 	ID       string
 	Password secret.String
 }
 
-// Run tries every case, by its name, at every server, side by side. The
-// variables of a real one are those of the gateway, and NEXTCLOUD_CONTRACT=1.
+// Run runs every case, by name, against every server in parallel. A real server
+// needs the variables of the gateway, and NEXTCLOUD_CONTRACT=1.
 func Run(t *testing.T, cases map[string]func(*testing.T, Server)) {
 	t.Helper()
 	t.Parallel()
@@ -93,7 +93,7 @@ func (w *lengthless) WriteHeader(status int) {
 	_ = http.NewResponseController(w.ResponseWriter).Flush() // of net/http; it can
 }
 
-// Unwrap returns what [http.ResponseController] asks.
+// Unwrap is for [http.ResponseController].
 func (w *lengthless) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func set(t *testing.T, variable string) string {
@@ -116,14 +116,14 @@ func connect(t *testing.T, base, user string, password secret.String) Server {
 	return Server{u, admin, user, password}
 }
 
-// As returns the client of a user, right or wrong.
+// As returns a client with these credentials, valid or not.
 func (s Server) As(t *testing.T, user string, password secret.String) *ocs.Client {
 	t.Helper()
 	return connect(t, s.URL.String(), user, password).Admin
 }
 
-// NewID returns an id that nobody has, whose account is removed at the end,
-// should there be one.
+// NewID returns an unused id. If the test creates the account, it is removed at
+// the end.
 func (s Server) NewID(t *testing.T) string {
 	t.Helper()
 	id := "contract-" + strings.ToLower(rand.Text())
@@ -145,8 +145,8 @@ func (s Server) Remove(t *testing.T, id string) {
 	})
 }
 
-// NewGroup returns the name of a group that does not exist, and that is removed
-// at the end of the test, should it exist then.
+// NewGroup returns the name of a group that does not exist. If the test creates
+// the group, it is removed at the end.
 func (s Server) NewGroup(t *testing.T) string {
 	t.Helper()
 	group := "contract-" + strings.ToLower(rand.Text())
@@ -179,5 +179,5 @@ func (s Server) NewUser(t *testing.T, quota string) User {
 	return u
 }
 
-// NewPassword returns a password that policies take.
+// NewPassword returns a password that satisfies password policies.
 func NewPassword() secret.String { return secret.String("va-" + rand.Text() + "-7!") }
