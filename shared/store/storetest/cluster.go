@@ -1,6 +1,5 @@
-// Package storetest gives every test a real, empty store of its own. PostgreSQL is
-// a throw-away cluster that needs no configuration, or the server at
-// TEST_DATABASE_URL. Its functions take a [testing.TB], fail it rather than
+// Package storetest gives each test a real, empty store. PostgreSQL is a temporary
+// cluster that needs no configuration, or the server at TEST_DATABASE_URL. Its functions take a [testing.TB], fail it rather than
 // return errors, and clean up after themselves.
 package storetest
 
@@ -12,19 +11,20 @@ import (
 	"testing"
 )
 
-// own is the cluster of this test process. It is the one mutable variable here:
-// a cluster per test would cost a second each, and testing knows no value that
-// all tests of a process share.
+// own is the cluster of this test process. It is a variable because a cluster for
+// each test would take a second each, and package testing has no value that all
+// tests of a process share.
 var own cluster
 
 // Cluster returns the postgres:// URL of a running PostgreSQL server on which
-// the caller may create and drop databases: TEST_DATABASE_URL where it is set,
-// else a throw-away cluster on a port of 127.0.0.1, started by the first call
-// and shared by all tests of the process. Where there is neither, tb fails and
-// says what to install; it never skips.
+// the caller may create and drop databases: TEST_DATABASE_URL if it is set,
+// otherwise a temporary cluster on a port of 127.0.0.1, started by the first call
+// and shared by all tests of the process. If it cannot start, tb fails with the
+// packages to install; it is never skipped.
 //
 // The cluster trades durability for speed (fsync is off). It ends with the test
-// process however that ends; [Run] makes it end before. Safe for concurrent use.
+// process, even if that is killed; [Run] stops it earlier. Cluster is safe for
+// concurrent use.
 func Cluster(tb testing.TB) (dsn string) {
 	tb.Helper()
 	if dsn := os.Getenv("TEST_DATABASE_URL"); dsn != "" {
@@ -40,20 +40,19 @@ func Cluster(tb testing.TB) (dsn string) {
 	return s.dsn
 }
 
-// Run runs the tests of a package and then drops what [FromTemplate] keeps and
-// stops the cluster, for packages that want nothing left when they report:
+// Run runs the tests of a package, drops the databases of [FromTemplate] and stops
+// the cluster:
 //
 //	func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
 //
-// Packages without it lose nothing but that order: the cluster notices the end
-// of the process and removes itself.
+// Without it, the cluster notices the end of the process and removes itself.
 func Run(m *testing.M) int {
 	defer own.stop()
 	defer templates.close()
 	return m.Run()
 }
 
-// A cluster is a server that starts when it is first asked for.
+// A cluster is a server that starts at its first use.
 type cluster struct {
 	once   sync.Once
 	server *server

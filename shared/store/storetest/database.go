@@ -15,19 +15,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// templates holds one template database for each migration that the process
-// has asked for; see own for why it is a variable.
+// templates holds one template database for each migration that the process has
+// used. It is a variable for the reason that own is one.
 var templates templateDatabases
 
 // opTimeout bounds each statement on the server; the slowest copies a template.
 const opTimeout = time.Minute
 
-// FromTemplate returns the URL of a database of tb's own on [Cluster], with the
-// schema that migrate makes; it is dropped, under open connections too, when tb
-// ends. migrate runs once per process, in a database from which all others are
-// copied; it must close its connections. Functions are told apart by their code,
-// so what two closures of one literal capture must not differ. Safe for
-// concurrent use.
+// FromTemplate returns the URL of a new database on [Cluster] with the schema that
+// migrate creates. When tb ends, the database is dropped, even with open
+// connections. migrate runs once per process, in a database that is copied for
+// each call; it must close its connections. Functions are distinguished by their
+// code, so two closures of one literal must not capture different values.
+// FromTemplate is safe for concurrent use.
 func FromTemplate(tb testing.TB, migrate func(ctx context.Context, dsn string) error) (dsn string) {
 	tb.Helper()
 	dsn, drop, err := templates.database(context.WithoutCancel(tb.Context()), Cluster(tb), migrate)
@@ -88,7 +88,7 @@ func (w *templateDatabases) database(ctx context.Context, admin string,
 	return w.url(name), drop, nil
 }
 
-// open connects, once, and takes the lock that says that this process lives.
+// open connects once, and takes the lock that marks this process as alive.
 func (w *templateDatabases) open(ctx context.Context, admin string) error {
 	if w.conn != nil {
 		return nil
@@ -110,9 +110,9 @@ func (w *templateDatabases) open(ctx context.Context, admin string) error {
 	return w.sweep(ctx)
 }
 
-// sweep drops what test processes left behind that were killed: a server that
-// outlives them, at TEST_DATABASE_URL, would fill up. Who holds the lock whose
-// key is in the names is alive.
+// sweep drops the databases of test processes that were killed. Otherwise they
+// would fill a server that outlives them, at TEST_DATABASE_URL. The names of
+// databases contain the key of a lock that is held while their process is alive.
 func (w *templateDatabases) sweep(ctx context.Context) error {
 	rows, err := w.conn.Query(ctx, `
 		SELECT datname FROM (
@@ -137,8 +137,8 @@ func (w *templateDatabases) sweep(ctx context.Context) error {
 	return nil
 }
 
-// template makes a database, migrates it and closes it to everyone, since
-// PostgreSQL copies none that is in use.
+// template creates a database, migrates it and rejects further connections to it,
+// because PostgreSQL copies only databases that are not in use.
 func (w *templateDatabases) template(ctx context.Context, migrate func(context.Context, string) error) (string, error) {
 	name := w.next()
 	if err := w.exec(ctx, "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
@@ -150,7 +150,7 @@ func (w *templateDatabases) template(ctx context.Context, migrate func(context.C
 	return name, w.exec(ctx, "ALTER DATABASE "+name+" WITH ALLOW_CONNECTIONS false")
 }
 
-// next returns a name that nobody has. It needs no quotes in SQL.
+// next returns an unused name. It needs no quotes in SQL.
 func (w *templateDatabases) next() string {
 	w.made++
 	return fmt.Sprint(w.name, w.made)

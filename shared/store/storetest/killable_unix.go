@@ -13,9 +13,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A Killable is a PostgreSQL server of one test's own, with one migrated
-// database, which can be killed and started again. As in production, what it has
-// committed is still there then.
+// A Killable is a PostgreSQL server for one test, with one migrated database. It
+// can be killed and started again. As in production, what it has committed
+// survives.
 type Killable struct {
 	tb   testing.TB
 	who  identity
@@ -53,13 +53,13 @@ func NewKillable(tb testing.TB) *Killable {
 	return k
 }
 
-// URL returns that of the database, the same after every start.
+// URL returns the URL of the database, which is the same after every start.
 func (k *Killable) URL() string { return k.url.String() }
 
-// Start starts the server again and returns when it takes connections.
+// Start starts the server again and returns when it accepts connections.
 func (k *Killable) Start() {
 	k.tb.Helper()
-	run, err := os.MkdirTemp(k.dir, "run-") // goes with the run; the cluster stays
+	run, err := os.MkdirTemp(k.dir, "run-") // removed after the run; the cluster stays
 	if err == nil {
 		err = k.who.own(run)
 	}
@@ -71,9 +71,9 @@ func (k *Killable) Start() {
 	}
 }
 
-// Kill ends the server and all its sessions at once, without a word to them, and
-// without writing anything more: PostgreSQL's immediate shutdown, after which it
-// recovers as after a crash.
+// Kill ends the server and all its sessions at once, without notice and without
+// writing anything: PostgreSQL's immediate shutdown, after which it recovers as
+// after a crash.
 func (k *Killable) Kill() {
 	if k.stop != nil {
 		k.stop()
@@ -82,7 +82,7 @@ func (k *Killable) Kill() {
 }
 
 // KillSession kills the process of one session, as the system does when memory
-// runs out. PostgreSQL then ends all others, recovers and goes on.
+// runs out. PostgreSQL then ends all others, recovers and continues.
 func (k *Killable) KillSession() {
 	k.tb.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(k.tb.Context()), opTimeout)

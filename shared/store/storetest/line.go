@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// A Line lies between a program and a server of [Cluster], and can be cut the
-// ways real ones are. Connections that are made after a cut work. Safe for
-// concurrent use.
+// A Line is a proxy between a program and a server of [Cluster] that can break
+// connections as networks do. Connections that are made afterwards work. It is
+// safe for concurrent use.
 type Line struct {
 	listener net.Listener
 	server   string // host and port
@@ -21,18 +21,18 @@ type Line struct {
 	mu    sync.Mutex
 	ended *sync.Cond // with mu; a connection ended
 	made  int
-	taken int                // of those made, how many the client took leave of
+	taken int                // how many the client closed with Terminate
 	calls map[*lineCall]bool // that are open
 }
 
-// A lineCall is one connection and its other half.
+// A lineCall is one connection and the one to the server.
 type lineCall struct {
 	client, server net.Conn
 
 	mu    sync.Mutex
 	cut   bool
 	muted bool // nothing is passed on
-	deaf  bool // no answer is
+	deaf  bool // responses are dropped
 }
 
 // NewLine returns a line to the database that dsn names; it ends with tb.
@@ -59,7 +59,7 @@ func NewLine(tb testing.TB, dsn string) *Line {
 	return l
 }
 
-// URL returns that of the database behind the line.
+// URL returns the URL of the database through the line.
 func (l *Line) URL() string { return l.url }
 
 // Connections returns how many connections were made.
@@ -69,9 +69,8 @@ func (l *Line) Connections() int {
 	return l.made
 }
 
-// CleanCloses waits until no connection is open and returns how many of them ended
-// as they should: the client said so (Terminate, PostgreSQL section 55.7)
-// instead of being gone.
+// CleanCloses waits until no connection is open, and returns how many of them the
+// client ended with a message (Terminate, PostgreSQL section 55.7).
 func (l *Line) CleanCloses() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -81,14 +80,14 @@ func (l *Line) CleanCloses() int {
 	return l.taken
 }
 
-// Reset ends every connection with a RST, as a router does that forgot it, or a
-// server that was killed.
+// Reset ends every connection with a RST, as a killed server or a router without
+// state does.
 func (l *Line) Reset() {
 	l.each(func(c *lineCall) { c.end() })
 }
 
-// Mute keeps every connection open and lets nothing through any more, as a
-// router does that drops what it does not know.
+// Mute keeps every connection open and drops everything, as a router does that
+// drops packets of unknown connections.
 func (l *Line) Mute() {
 	l.each(func(c *lineCall) {
 		c.mu.Lock()
@@ -97,8 +96,8 @@ func (l *Line) Mute() {
 	})
 }
 
-// DropResponses keeps every connection open and passes on what the client says, but
-// nothing that the server says.
+// DropResponses keeps every connection open and passes on requests, but no
+// responses.
 func (l *Line) DropResponses() {
 	l.each(func(c *lineCall) {
 		c.mu.Lock()
@@ -153,8 +152,8 @@ func (l *Line) pass(c *lineCall) {
 	l.ended.Broadcast()
 }
 
-// copy passes on what one side says until it or the line ends, and returns the
-// last of it.
+// copy passes on the bytes of one side until it or the line ends, and returns the
+// last ones.
 func (c *lineCall) copy(to, from net.Conn) (last []byte) {
 	defer c.end()
 	b := make([]byte, 32<<10)
@@ -177,7 +176,7 @@ func (c *lineCall) copy(to, from net.Conn) (last []byte) {
 	}
 }
 
-// end closes both sides, without a farewell.
+// end closes both sides.
 func (c *lineCall) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 	"github.com/voiceassist/gateway/shared/store/sqlite"
 )
 
-// SQLite returns a migrated store in a file of its own, closed when tb ends.
+// SQLite returns a migrated store in a new file. It is closed when tb ends.
 func SQLite(tb testing.TB) *store.DB {
 	tb.Helper()
 	content, err := migratedFile()
@@ -55,7 +55,7 @@ var migratedFile = sync.OnceValues(func() ([]byte, error) {
 	return os.ReadFile(file)
 })
 
-// Postgres returns a migrated store in a database of its own, dropped when tb
+// Postgres returns a migrated store in a new database, which is dropped when tb
 // ends. The TestMain of the package must call [Run].
 func Postgres(tb testing.TB) *store.DB {
 	tb.Helper()

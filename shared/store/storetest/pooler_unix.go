@@ -12,15 +12,15 @@ import (
 	"testing"
 )
 
-// PoolerConns is how many connections to the server a [Pooler] has, however
-// many its clients have to it.
+// PoolerConns is how many connections to the server a [Pooler] has for all its
+// clients.
 const PoolerConns = 3
 
-// Pooler runs PgBouncer for tb in transaction mode, as it stands between many
-// small processes and one server, and returns the URL of the database of dsn
-// behind it. Every transaction of a client may run on another connection, which
-// breaks whatever relies on a session. Where there is no PgBouncer, tb fails and
-// says what to install.
+// Pooler runs PgBouncer for tb in transaction mode, as used between many small
+// processes and one server, and returns the URL of the database of dsn through it.
+// Each transaction of a client may run on another connection, which breaks
+// everything that relies on a session. Without PgBouncer, tb fails with the package
+// to install.
 func Pooler(tb testing.TB, dsn string) string {
 	tb.Helper()
 	u, err := url.Parse(dsn)
@@ -42,7 +42,7 @@ func Pooler(tb testing.TB, dsn string) string {
 
 func startPooler(server *url.URL) (port string, stop func(), err error) {
 	program, err := exec.LookPath("pgbouncer")
-	if err != nil { // Debian has it where only root looks
+	if err != nil { // Debian installs it outside the PATH of other users
 		if program, err = exec.LookPath("/usr/sbin/pgbouncer"); err != nil {
 			return "", nil, errors.New("found no pgbouncer; install it (Debian: apt-get install pgbouncer)")
 		}

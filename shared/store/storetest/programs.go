@@ -16,7 +16,7 @@ var errNoPrograms = errors.New("found neither TEST_DATABASE_URL nor the programs
 	"or install a server (apt-get install postgresql)")
 
 // programs returns the directory that holds initdb and postgres: the one on
-// PATH, else what pg_config names, else the newest that a packager installed.
+// PATH, otherwise the one of pg_config, otherwise the newest in a usual place.
 func programs() (dir string, err error) {
 	for _, dir := range candidates() {
 		if runs(filepath.Join(dir, "initdb")) && runs(filepath.Join(dir, "postgres")) {
@@ -56,7 +56,7 @@ var digits = regexp.MustCompile(`\d+`)
 
 // major returns the first number in the path, which is PostgreSQL's version.
 func major(path string) int {
-	n, _ := strconv.Atoi(digits.FindString(path)) // 0 sorts what has no version last
+	n, _ := strconv.Atoi(digits.FindString(path)) // 0 sorts paths without a version last
 	return n
 }
 

@@ -18,8 +18,8 @@ type Role struct {
 	name string
 }
 
-// NewRole makes a user of the database that dsn names, who may do everything
-// there and is dropped when tb ends, and returns the URL with the first password.
+// NewRole creates a user with all rights in the database of dsn, and returns the
+// URL with the first password. The user is dropped when tb ends.
 func NewRole(tb testing.TB, dsn string) (r *Role, first string) {
 	tb.Helper()
 	r = &Role{tb: tb, dsn: dsn, name: "voiceassist_test_" + strings.ToLower(rand.Text())}
@@ -29,7 +29,7 @@ func NewRole(tb testing.TB, dsn string) (r *Role, first string) {
 }
 
 // Rotate changes the password and returns the URL with the new one. As always in
-// PostgreSQL, sessions that are open live on.
+// PostgreSQL, open sessions continue.
 func (r *Role) Rotate() (dsn string) {
 	r.tb.Helper()
 	password := rand.Text()

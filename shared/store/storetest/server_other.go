@@ -11,7 +11,7 @@ func startServer() (*server, error) {
 	return nil, errors.New("a throw-away cluster needs a Unix; set TEST_DATABASE_URL to a server's URL")
 }
 
-// StartDurable starts a server where there can be one.
+// StartDurable fails on this system.
 func StartDurable() (dsn string, stop func(), err error) {
 	_, err = startServer()
 	return "", nil, err

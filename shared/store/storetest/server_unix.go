@@ -28,10 +28,10 @@ const (
 
 var errPortTaken = errors.New("the port was taken")
 
-// watch runs the server "$@" and removes the directory $0 after it. It stops the
-// server at the end of its standard input, which the kernel brings about when
-// the test process is gone, whatever killed it. PostgreSQL stops at once by the
-// first signal, PgBouncer by the second.
+// watch runs the server "$@" and removes the directory $0 afterwards. It stops the
+// server at the end of its standard input, which the kernel closes when the test
+// process ends for any reason. The first signal stops PostgreSQL at once, the
+// second PgBouncer.
 const watch = `
 "$@" &
 server=$!
@@ -46,9 +46,9 @@ func startServer() (*server, error) {
 	return serveNew(append(fast(), "synchronous_commit=off")...)
 }
 
-// StartDurable starts a server of its own for a measurement outside of tests, with
+// StartDurable starts another server, for measurements outside of tests, with
 // PostgreSQL's default settings: what it has committed survives a crash. stop ends
-// it and removes its files; the end of the process does the same.
+// it and removes its files; so does the end of the process.
 func StartDurable() (dsn string, stop func(), err error) {
 	s, err := serveNew()
 	if err != nil {
@@ -75,10 +75,11 @@ func serveNew(settings ...string) (*server, error) {
 	}
 }
 
-// An identity is whom the server's programs run as; nil is ourselves.
+// An identity is the user of the server's processes; nil is the present one.
 type identity struct{ *syscall.Credential }
 
-// serverUser returns who shall run the server: PostgreSQL refuses to be root.
+// serverUser returns the user to run the server, because PostgreSQL refuses to run
+// as root.
 func serverUser() (identity, error) {
 	if os.Geteuid() != 0 {
 		return identity{}, nil
@@ -97,7 +98,7 @@ func serverUser() (identity, error) {
 	return identity{}, errors.New(`cannot run as root, and there is no user "postgres" or "nobody" to run as`)
 }
 
-// own hands the files to the identity.
+// own makes the identity the owner of the files.
 func (who identity) own(paths ...string) error {
 	if who.Credential == nil {
 		return nil
@@ -110,8 +111,8 @@ func (who identity) own(paths ...string) error {
 	return nil
 }
 
-// command returns a command in dir in a session of its own, so that an
-// interrupt at the terminal reaches the tests and not the server under them.
+// command returns a command in dir and in a new session, so that an interrupt at
+// the terminal reaches the tests but not the server.
 func (who identity) command(dir, name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir
@@ -184,9 +185,8 @@ func (who identity) startPostgres(bin, dir, remove, port string, settings ...str
 	return who.start(remove, "database system is ready to accept connections", filepath.Join(bin, "postgres"), args...)
 }
 
-// start runs the server and returns once it takes connections, which it says
-// with the words of ready. stop returns when the server has ended and dir is
-// gone.
+// start runs the server and returns when its log contains ready: it then accepts
+// connections. stop returns when the server has ended and dir is removed.
 func (who identity) start(dir, ready, name string, args ...string) (stop func(), err error) {
 	cmd := who.command(dir, "/bin/sh", append([]string{"-c", watch, dir, name}, args...)...)
 	in, err := cmd.StdinPipe()
@@ -215,7 +215,7 @@ func (who identity) start(dir, ready, name string, args ...string) (stop func(),
 	return stop, nil
 }
 
-// awaitReady reads the server's log until it says that it is ready.
+// awaitReady reads the server's log until it is ready.
 func awaitReady(log io.Reader, ready string) error {
 	var said []string
 	for lines := bufio.NewScanner(log); lines.Scan(); {
