@@ -37,7 +37,7 @@ func lockFolder(ctx context.Context, db *sql.DB, t *waitReporter, giveUp time.Ti
 		if locked {
 			return func() { _ = folder.Close() }, nil
 		}
-		t.tell("waiting for another process that migrates " + file)
+		t.report("waiting for another process that migrates " + file)
 		if !pause(ctx, folderPoll) {
 			return nil, errors.Join(ctx.Err(), folder.Close())
 		}

@@ -63,7 +63,7 @@ func Up(ctx context.Context, db *store.DB, w LockWait) (int, error) {
 		n, err := up(ctx, db, t, giveUp)
 		total += n
 		if err != nil && db.Engine() == store.SQLite && db.Locked(err) {
-			t.tell("waiting for another process that has locked the database file")
+			t.report("waiting for another process that has locked the database file")
 		}
 		switch {
 		case err == nil:

@@ -76,7 +76,7 @@ func (l *locker) watch(ctx context.Context, session int) {
 			case line == "":
 				l.teller.over()
 			default:
-				l.teller.tell(line)
+				l.teller.report(line)
 			}
 		}
 	})

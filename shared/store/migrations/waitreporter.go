@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-const tellEvery = 10 * time.Second // while the wait is for the same thing
+const reportEvery = 10 * time.Second // while the wait is for the same thing
 
 // A waitReporter reports what is waited for. It is safe for concurrent use.
 type waitReporter struct {
@@ -18,11 +18,11 @@ type waitReporter struct {
 	waiting bool      // the wait is not over
 }
 
-// tell reports line, unless it was reported less than tellEvery ago.
-func (t *waitReporter) tell(line string) {
+// report reports line, unless it was reported less than tellEvery ago.
+func (t *waitReporter) report(line string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.waiting && line == t.line && time.Since(t.at) < tellEvery {
+	if t.waiting && line == t.line && time.Since(t.at) < reportEvery {
 		return
 	}
 	t.line, t.at, t.waiting = line, time.Now(), true
