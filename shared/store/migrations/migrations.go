@@ -99,7 +99,7 @@ func up(ctx context.Context, db *store.DB, t *waitReporter, giveUp time.Time) (i
 	var options []goose.ProviderOption
 	if db.Engine() == store.PostgreSQL {
 		timeout := max(min(lockTimeout, time.Until(giveUp)), time.Millisecond) // 0 is no timeout
-		options = append(options, goose.WithSessionLocker(&locker{db: db.Handle(), timeout: timeout, teller: t}))
+		options = append(options, goose.WithSessionLocker(&locker{db: db.Handle(), timeout: timeout, reporter: t}))
 	} else {
 		unlock, err := lockFolder(ctx, db.Handle(), t, giveUp)
 		if err != nil {

@@ -22,10 +22,10 @@ const lockID = 4097083626
 // session that migrates. While that session waits, for the advisory lock or later for a
 // table, it reports which session holds the lock.
 type locker struct {
-	db      *sql.DB
-	timeout time.Duration // of one wait for a lock
-	teller  *waitReporter
-	stop    func() // stops watch
+	db       *sql.DB
+	timeout  time.Duration // of one wait for a lock
+	reporter *waitReporter
+	stop     func() // stops watch
 }
 
 // SessionLock takes the advisory lock on conn and limits how long conn waits for any lock.
@@ -74,9 +74,9 @@ func (l *locker) watch(ctx context.Context, session int) {
 			switch {
 			case err != nil: // the migration will report the same problem
 			case line == "":
-				l.teller.over()
+				l.reporter.over()
 			default:
-				l.teller.report(line)
+				l.reporter.report(line)
 			}
 		}
 	})

@@ -18,7 +18,7 @@ type waitReporter struct {
 	waiting bool      // the wait is not over
 }
 
-// report reports line, unless it was reported less than tellEvery ago.
+// report reports line, unless it was reported less than reportEvery ago.
 func (t *waitReporter) report(line string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
