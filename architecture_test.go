@@ -1,6 +1,6 @@
-// Package gateway_test holds the rules about the architecture: who may import
-// whom, and that the code, the deployment template and the description of the
-// interface name the same routes.
+// Package gateway_test checks the architecture: which packages may import which,
+// and that the code, the deployment template and the API description have the same
+// routes.
 package gateway_test
 
 import (

@@ -165,19 +165,19 @@ func burst(t *testing.T, doors [2]door, request func(n int) (from, email string)
 func TestLimits_AreEqualInEveryDeployment(t *testing.T) {
 	t.Parallel()
 	secret := "JWT_SECRET=" + keyring.Generate().Reveal()
-	type told struct {
+	type rateLimit struct {
 		Status              int
 		Policy, Limit, Wait string
 	}
-	all := map[string][]told{}
+	all := map[string][]rateLimit{}
 	// play is a client with one address in this network, and then another.
-	play := func(d door, network string) (answers []told) {
+	play := func(d door, network string) (answers []rateLimit) {
 		for i, from := range []string{"9", "9", "9", "9", "9", "9", "9", "10"} {
 			// Use another account each time and put another forged address before the real
 			// one.
 			resp := d(t, network+from, "POST", loginAddress, credentials(fmt.Sprintf("%s%d@example.org", network, i)),
 				fmt.Sprintf("X-Forwarded-For: 6.6.6.%d", i))
-			answer := told{resp.StatusCode, resp.Header.Get("RateLimit-Policy"), resp.Header.Get("RateLimit"), resp.Header.Get("Retry-After")}
+			answer := rateLimit{resp.StatusCode, resp.Header.Get("RateLimit-Policy"), resp.Header.Get("RateLimit"), resp.Header.Get("Retry-After")}
 			// The remaining seconds count down while passwords are checked.
 			answer.Limit, _, _ = strings.Cut(answer.Limit, ";t=")
 			if answer.Wait != "" {
@@ -200,9 +200,9 @@ func TestLimits_AreEqualInEveryDeployment(t *testing.T) {
 			}
 		}
 	}
-	want := []told{}
+	want := []rateLimit{}
 	for i, status := range []int{401, 401, 401, 401, 401, 429, 429, 401} {
-		answer := told{status, `"login";q=5;w=60`, fmt.Sprintf(`"login";r=%d`, max(0, 4-i)), ""}
+		answer := rateLimit{status, `"login";q=5;w=60`, fmt.Sprintf(`"login";r=%d`, max(0, 4-i)), ""}
 		if status == 429 {
 			answer.Wait = "some"
 		}

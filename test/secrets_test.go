@@ -44,12 +44,12 @@ func TestSecrets_AreNeverInPlaintext(t *testing.T) {
 			seen.add("root's password", strings.TrimSpace(rootPassword))
 			p := start(t, dir, nil, env...)
 			g, saved := p.target(), map[string]string{"admin": "root@example.com"}
-			var errorsTold strings.Builder
+			var errorTexts strings.Builder
 			g.check = func(_ testing.TB, _ *http.Request, sent []byte, resp *http.Response, answer []byte) {
 				seen.ofRequest(sent)
 				seen.ofAnswer(resp, answer)
 				if resp.StatusCode >= 400 {
-					errorsTold.Write(answer)
+					errorTexts.Write(answer)
 				}
 			}
 			play(t, g, acceptance(), saved)
@@ -80,19 +80,19 @@ func TestSecrets_AreNeverInPlaintext(t *testing.T) {
 			} {
 				g.send(t, s, saved)
 			}
-			var told strings.Builder
+			var output strings.Builder
 			for _, args := range [][]string{{"doctor", "--json"}, {"reconcile", "--no-wait"}, {"sweep", "--plan"}} {
 				out, code := command(t, dir, "", env, append([]string{"nextcloud"}, args...)...)
 				if code == 0 {
 					t.Errorf("%s succeeded and reported nothing: %s", args, out)
 				}
-				told.WriteString(out)
+				output.WriteString(out)
 			}
-			told.WriteString(keyCommands(t, seen, dir, env))
+			output.WriteString(keyCommands(t, seen, dir, env))
 			p.stop(t)
 
 			places := map[string]string{
-				"an error": errorsTold.String(), "a command": told.String(), "the log": p.stdout.String(), "standard error": p.stderr.String(),
+				"an error": errorTexts.String(), "a command": output.String(), "the log": p.stdout.String(), "standard error": p.stderr.String(),
 				"the rows": strings.Join(rows(t, db(), whole...), "\n"),
 			}
 			files, err := filepath.Glob(filepath.Join(dir, "gateway.db*"))
@@ -115,14 +115,14 @@ func TestSecrets_AreNeverInPlaintext(t *testing.T) {
 // keys in a key file, and returns their output. It adds the keys to seen.
 func keyCommands(t *testing.T, seen *secrets, dir string, env []string) string {
 	t.Helper()
-	var told strings.Builder
+	var output strings.Builder
 	run := func(want int, env []string, args ...string) {
 		t.Helper()
 		out, code := command(t, dir, "", env, args...)
 		if code != want || out == "" {
 			t.Errorf("%s: %d %s", args, code, out)
 		}
-		told.WriteString(out)
+		output.WriteString(out)
 	}
 	run(0, env, "audit", "list", "--json")
 	run(0, env, "audit", "list")
@@ -152,7 +152,7 @@ func keyCommands(t *testing.T, seen *secrets, dir string, env []string) string {
 	for _, args := range [][]string{{"keys", "status"}, {"keys", "rotate"}, {"keys", "rotate", "--data"}, {"keys", "reseal"}} {
 		run(1, k.env, args...) // reports that the file is broken without quoting it
 	}
-	return told.String()
+	return output.String()
 }
 
 // secrets holds the strings that must not be found, each with its kind.

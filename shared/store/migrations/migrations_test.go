@@ -99,17 +99,17 @@ func TestUp_ReportsWhatItWaitsFor(t *testing.T) {
 			t.Parallel()
 			db, url := old(t)
 			other := session(t, url, tt.take...)
-			told := make(chan string, 1)
+			reported := make(chan string, 1)
 			type outcome struct {
 				applied int
 				err     error
 			}
 			done := make(chan outcome)
 			go func() {
-				n, err := migrations.Up(t.Context(), db, migrations.LockWait{Report: func(line string) { told <- line }})
+				n, err := migrations.Up(t.Context(), db, migrations.LockWait{Report: func(line string) { reported <- line }})
 				done <- outcome{n, err}
 			}()
-			if line := <-told; !strings.HasPrefix(line, tt.want) || !strings.Contains(line, tt.applied) || !strings.Contains(line, "since ") {
+			if line := <-reported; !strings.HasPrefix(line, tt.want) || !strings.Contains(line, tt.applied) || !strings.Contains(line, "since ") {
 				t.Errorf("reported %q, want %q and %q", line, tt.want, tt.applied)
 			}
 			run(t, other, tt.give...)
@@ -146,12 +146,12 @@ func TestUp_DoesNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	db, url := old(t)
 	long := session(t, url, "BEGIN", "SELECT count(*) FROM audit_events")
-	told, done := make(chan string, 1), make(chan error)
+	reported, done := make(chan string, 1), make(chan error)
 	go func() {
-		_, err := migrations.Up(t.Context(), db, migrations.LockWait{Report: func(line string) { told <- line }})
+		_, err := migrations.Up(t.Context(), db, migrations.LockWait{Report: func(line string) { reported <- line }})
 		done <- err
 	}()
-	<-told
+	<-reported
 	run(t, session(t, url), "SELECT count(*) FROM audit_events") // queues behind the migration until that gives way
 	run(t, long, "COMMIT")
 	if err := <-done; err != nil {
@@ -230,14 +230,14 @@ func TestUp_WaitsForALockedSQLiteFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var told string
+	var reported string
 	n, err := migrations.Up(t.Context(), db, migrations.LockWait{Report: func(line string) {
-		told = line
+		reported = line
 		if err := tx.Rollback(); err != nil {
 			t.Error(err)
 		}
 	}})
-	if n != store.SchemaVersion-before || err != nil || !strings.Contains(told, "another process that has locked the database file") {
-		t.Errorf("%d applied, %v, reported %q", n, err, told)
+	if n != store.SchemaVersion-before || err != nil || !strings.Contains(reported, "another process that has locked the database file") {
+		t.Errorf("%d applied, %v, reported %q", n, err, reported)
 	}
 }

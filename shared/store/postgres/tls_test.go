@@ -56,7 +56,7 @@ func tlsServer(t *testing.T, cert tls.Certificate) (port string, trusted <-chan 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	told := make(chan bool, 100)
+	accepted := make(chan bool, 100)
 	go func() {
 		for {
 			conn, err := l.Accept()
@@ -65,7 +65,7 @@ func tlsServer(t *testing.T, cert tls.Certificate) (port string, trusted <-chan 
 			}
 			io.ReadFull(conn, make([]byte, 8))
 			conn.Write([]byte("S"))
-			told <- tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{cert}}).Handshake() == nil
+			accepted <- tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{cert}}).Handshake() == nil
 			conn.Close()
 		}
 	}()
@@ -73,7 +73,7 @@ func tlsServer(t *testing.T, cert tls.Certificate) (port string, trusted <-chan 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return port, told
+	return port, accepted
 }
 
 func TestRead_TrustsDATABASE_CA(t *testing.T) {

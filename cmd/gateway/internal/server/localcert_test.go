@@ -143,8 +143,8 @@ func TestTLS_ReplacesTheCertificateOnlyForAReason(t *testing.T) {
 			if got, want := found.Leaf == nil || !f.leaf(t).Equal(found.Leaf), tt.why != same; got != want {
 				t.Errorf("made anew at the next start: %v, want %v", got, want)
 			}
-			told := strings.Contains(f.log.String(), `msg="certificate made"`)
-			if told != (tt.why != same) || !strings.Contains(f.log.String(), tt.why) {
+			reported := strings.Contains(f.log.String(), `msg="certificate made"`)
+			if reported != (tt.why != same) || !strings.Contains(f.log.String(), tt.why) {
 				t.Errorf("the log does not say %q:\n%s", tt.why, &f.log)
 			}
 			if diff := cmp.Diff(hosts, f.leaf(t).DNSNames) + cmp.Diff(len(addrs), len(f.leaf(t).IPAddresses)); diff != "" {
