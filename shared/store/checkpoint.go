@@ -36,7 +36,7 @@ func (p *checkpoints) written(n int) {
 
 func newGroupCommit(db *DB) *groupCommit {
 	ctx, stop := context.WithCancel(context.Background())
-	c := &groupCommit{db: db, checkpoints: &checkpoints{due: make(chan struct{}), stop: stop}}
+	c := &groupCommit{db: db, turn: make(chan struct{}, 1), checkpoints: &checkpoints{due: make(chan struct{}), stop: stop}}
 	c.checkpoints.ended.Go(func() {
 		for {
 			select {
@@ -65,8 +65,8 @@ func (c *groupCommit) checkpoint(ctx context.Context) error {
 			break
 		}
 	}
-	c.turn.Lock()
-	defer c.turn.Unlock()
+	c.turn <- struct{}{}
+	defer c.unlock()
 	c.commit()
 	_, err := c.copyLog(ctx)
 	return err

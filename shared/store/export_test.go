@@ -10,3 +10,6 @@ func WaitForQueue(db *DB, writes int) {
 		runtime.Gosched()
 	}
 }
+
+// CountWaiting adds to the number of writes that the present one believes to wait.
+func CountWaiting(db *DB, n int64) { db.group.queued.Add(n) }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -19,8 +18,8 @@ const maxGroup = 64
 // a savepoint: if it fails, the others take effect.
 type groupCommit struct {
 	db     *DB
-	queued atomic.Int64 // writes that wait for turn
-	turn   sync.Mutex   // held by the write that runs
+	queued atomic.Int64  // writes that wait for turn
+	turn   chan struct{} // holds one value while a write runs
 
 	// These are guarded by turn.
 	open      *group    // the group that the next write joins; may be nil
@@ -57,24 +56,42 @@ func (c *groupCommit) run(ctx context.Context, fn func(on executor) error) error
 // waits to join it. It returns no group if fn did not run. since is when the
 // write was requested.
 func (c *groupCommit) join(ctx context.Context, since time.Time, fn func(on executor) error) (*group, error) {
-	c.queued.Add(1)
-	c.turn.Lock()
-	c.queued.Add(-1)
-	defer c.turn.Unlock()
-	defer func() {
-		if c.queued.Load() == 0 || c.open != nil && c.open.writes >= maxGroup {
-			c.commit()
-		}
-	}()
-	if err := ctx.Err(); err != nil {
+	if err := c.lock(ctx); err != nil {
 		return nil, err
 	}
+	defer c.unlock()
 	if err := c.begin(ctx, since); err != nil {
 		return nil, fmt.Errorf("begin: %w", c.db.readError(ctx, err))
 	}
 	g := c.open
 	g.writes++
 	return g, c.inSavepoint(fn)
+}
+
+// lock waits for the turn until ctx ends.
+func (c *groupCommit) lock(ctx context.Context) error {
+	c.queued.Add(1)
+	select {
+	case c.turn <- struct{}{}:
+		c.queued.Add(-1)
+		return nil
+	case <-ctx.Done():
+		c.queued.Add(-1)
+		go func() { // the write before may have left the commit to this one
+			c.turn <- struct{}{}
+			c.unlock()
+		}()
+		return ctx.Err()
+	}
+}
+
+// unlock commits the open group unless another write waits to join it, and ends
+// the turn.
+func (c *groupCommit) unlock() {
+	if c.queued.Load() == 0 || c.open != nil && c.open.writes >= maxGroup {
+		c.commit()
+	}
+	<-c.turn
 }
 
 // begin opens a group if none is open. If another process has kept the database
@@ -92,9 +109,11 @@ func (c *groupCommit) begin(ctx context.Context, since time.Time) error {
 		return err
 	}
 	g := &group{conn: conn, done: make(chan struct{})}
-	if err := g.exec("BEGIN IMMEDIATE"); err != nil {
+	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		conn.Close()
-		c.refused, c.refusedAt = err, time.Now()
+		if ctx.Err() == nil {
+			c.refused, c.refusedAt = err, time.Now()
+		}
 		return err
 	}
 	c.open = g

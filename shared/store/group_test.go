@@ -83,8 +83,6 @@ func TestGroup_AWriteFailsAlone(t *testing.T) {
 	t.Parallel()
 	db := storetest.SQLite(t)
 	someone(t, db, "taken@example.org")
-	cancelled, cancel := context.WithCancel(t.Context())
-	cancel()
 	writes := []struct {
 		email string
 		write func(email string) func() error
@@ -98,7 +96,6 @@ func TestGroup_AWriteFailsAlone(t *testing.T) {
 			return creating(t.Context(), db, email, func() error { panic(errOfWrite) })
 		}, errOfWrite},
 		{"taken@example.org", func(email string) func() error { return creating(t.Context(), db, email, nil) }, account.ErrEmailTaken},
-		{"cancelled@example.org", func(email string) func() error { return creating(cancelled, db, email, nil) }, context.Canceled},
 		{"statement@example.org", func(email string) func() error {
 			return func() error { return db.CreateAccount(t.Context(), newAccount(email), "hash") }
 		}, nil},
@@ -115,6 +112,57 @@ func TestGroup_AWriteFailsAlone(t *testing.T) {
 		}
 		if want := w.want == nil || errors.Is(w.want, account.ErrEmailTaken); exists(t, db, w.email) != want {
 			t.Errorf("%s exists: %t, want %t", w.email, !want, want)
+		}
+	}
+}
+
+// TestGroup_AWriteLeavesTheQueue ends the context of a write that waits.
+func TestGroup_AWriteLeavesTheQueue(t *testing.T) {
+	t.Parallel()
+	db := storetest.SQLite(t)
+	waiting, leave := context.WithCancel(t.Context())
+	err := db.Update(t.Context(), func(tx *store.Tx) error {
+		left := make(chan error)
+		go func() { left <- creating(waiting, db, "left@example.org", nil)() }()
+		store.WaitForQueue(db, 1)
+		leave()
+		if err := <-left; !errors.Is(err, context.Canceled) {
+			t.Errorf("the write that left: got %v, want %v", err, context.Canceled)
+		}
+		return tx.CreateAccount(t.Context(), newAccount("stayed@example.org"), "hash")
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if exists(t, db, "left@example.org") || !exists(t, db, "stayed@example.org") {
+		t.Error("want the account of the write that stayed, and no other")
+	}
+}
+
+// TestGroup_NoWriteWaitsForOneThatLeft leaves a group open for a write that then leaves the
+// queue, instead of committing the group.
+func TestGroup_NoWriteWaitsForOneThatLeft(t *testing.T) {
+	t.Parallel()
+	db := storetest.SQLite(t)
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for i := range 20 { // the write that leaves may get its turn nevertheless
+		committed := make(chan error)
+		store.CountWaiting(db, 1)
+		open := make(chan struct{})
+		go func() {
+			committed <- db.Update(t.Context(), func(tx *store.Tx) error {
+				defer close(open)
+				return tx.CreateAccount(t.Context(), newAccount(fmt.Sprintf("ada%d@example.org", i)), "hash")
+			})
+		}()
+		<-open
+		store.CountWaiting(db, -1)
+		if err := creating(cancelled, db, "left@example.org", nil)(); !errors.Is(err, context.Canceled) {
+			t.Errorf("the write that left: got %v, want %v", err, context.Canceled)
+		}
+		if err := <-committed; err != nil {
+			t.Fatal(err)
 		}
 	}
 }
