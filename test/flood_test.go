@@ -23,7 +23,7 @@ import (
 const (
 	flooders  = 64                   // clients that sign in again as soon as they get a response
 	interval  = 5 * time.Millisecond // between two requests of the signed-in client: 200 a second
-	floodP99  = 5                    // the most by which a flood may multiply its 99th percentile
+	floodP99  = 8                    // the most by which a flood may multiply its 99th percentile
 	gettingIn = 8                    // hashes that a login may wait for after the flood; the queue holds 16
 )
 
