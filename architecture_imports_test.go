@@ -31,7 +31,7 @@ var layers = []layer{
 	{name: "validation", packages: "shared/validation", imports: "foundation rules adapters"},
 
 	// Services change accounts, files and the audit trail, through adapters.
-	{name: "services", imports: "foundation keys rules adapters", packages: "shared/identity/registration " +
+	{name: "services", imports: "foundation keys rules adapters", packages: "shared/identity/registration shared/identity/revocation " +
 		"shared/nextcloud/access shared/nextcloud/reconcile shared/audit/trail shared/store/janitor"},
 	{name: "setup", packages: "shared/setup", imports: "foundation keys rules adapters services"},
 

@@ -14,6 +14,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/identity/revocation"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
@@ -162,20 +163,15 @@ func endOne(ctx context.Context, tx *store.Tx, l signin.Login, why audit.Name, f
 // endAll ends all logins of the user of l and, unless q keeps them, revokes the app
 // passwords.
 func (f *Function) endAll(ctx context.Context, tx *store.Tx, l signin.Login, from audit.Origin, q request, now time.Time) error {
-	const keepNone = signin.ID("")
 	by, err := tx.Authorize(ctx, signin.NewProof(l.UserID, l.ID), now)
 	if err != nil {
 		return err
 	}
-	ended, err := tx.RevokeLogins(ctx, by, l.UserID, keepNone, string(audit.LoggedOutAll), now)
-	if err != nil || ended == 0 {
-		return err
-	}
 	event := eventOf(l, audit.LoggedOutAll, from, now)
-	if !q.KeepAppPasswords {
-		if err := f.Desired.RevokeAppPasswords(ctx, tx, event); err != nil {
-			return err
-		}
+	revoker := revocation.Revoker{Desired: f.Desired}
+	ended, err := revoker.EndAll(ctx, tx, by, event, revocation.Keep{AppPasswords: q.KeepAppPasswords})
+	if err != nil || !ended {
+		return err
 	}
 	return tx.Audit(ctx, event)
 }

@@ -42,6 +42,7 @@ func TestAdmin_RoutesRequireTheRole(t *testing.T) {
 	for _, call := range []struct{ method, path string }{
 		{"GET", usersPath}, {"POST", usersPath},
 		{"GET", usersPath + "/" + string(id)}, {"PATCH", usersPath + "/" + string(id)}, {"DELETE", usersPath + "/" + string(id)},
+		{"POST", usersPath + "/" + string(id) + "/logout"},
 	} {
 		g.Do(call.method, call.path, `{}`).Want(http.StatusUnauthorized, "missing_token")
 		g.Do(call.method, call.path, `{}`, functionstest.Bearer(p.Access)).Want(http.StatusForbidden, "admin_required")

@@ -11,6 +11,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/password"
+	"github.com/voiceassist/gateway/shared/identity/revocation"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -111,13 +112,9 @@ func (f *Function) changePassword(ctx context.Context, caller endpoint.Caller, q
 		if err := tx.ChangePassword(ctx, by, hash); err != nil {
 			return err
 		}
-		if _, err := tx.RevokeLogins(ctx, by, who.ID, caller.Login, string(audit.PasswordChanged), now); err != nil {
+		keep := revocation.Keep{Login: caller.Login, AppPasswords: q.KeepAppPasswords}
+		if _, err := f.revoker().EndAll(ctx, tx, by, event, keep); err != nil {
 			return err
-		}
-		if !q.KeepAppPasswords {
-			if err := f.Desired.RevokeAppPasswords(ctx, tx, event); err != nil {
-				return err
-			}
 		}
 		if err := f.Desired.PasswordChanged(ctx, tx, by.Account, fresh.Reveal(), now); err != nil {
 			return err

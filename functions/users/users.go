@@ -12,6 +12,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/registration"
+	"github.com/voiceassist/gateway/shared/identity/revocation"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/ratelimit"
@@ -51,9 +52,12 @@ func (f *Function) Routes() endpoint.Routes {
 		{Pattern: "POST /api/users", Handler: endpoint.AdminOnly(f.Auth, created, f.create, validation.Check)},
 		{Pattern: "GET /api/users/{id}", Handler: endpoint.AdminOnly(f.Auth, ok, f.one)},
 		{Pattern: "PATCH /api/users/{id}", Handler: endpoint.AdminOnly(f.Auth, ok, f.change, validation.Check)},
+		{Pattern: "POST /api/users/{id}/logout", Handler: endpoint.AdminOnly(f.Auth, none, f.logout)},
 		{Pattern: "DELETE /api/users/{id}", Handler: endpoint.AdminOnly(f.Auth, none, f.delete)},
 	}
 }
+
+func (f *Function) revoker() *revocation.Revoker { return &revocation.Revoker{Desired: f.Desired} }
 
 // remove deletes the account of the event with everything that belongs to it,
 // and marks its Nextcloud account for deletion.

@@ -83,14 +83,15 @@ func (r *Recorder) PasswordChanged(
 // user, after a change that ends everything made under the old password or login.
 // change is the event of that change; the revocation gets a separate event. The
 // gateway does not know the app passwords that a user created in Nextcloud itself.
-func (r *Recorder) RevokeAppPasswords(ctx context.Context, tx Tx, change audit.Event) error {
+// The result is the number of revoked ones.
+func (r *Recorder) RevokeAppPasswords(ctx context.Context, tx Tx, change audit.Event) (int64, error) {
 	n, err := tx.RevokeAppPasswords(ctx, change.User, change.At)
 	if err != nil || n == 0 {
-		return err
+		return 0, err
 	}
 	event := audit.New(audit.AppRevoked, change.User, change.Origin, change.At)
 	event.Login, event.Actor, event.Detail = change.Login, change.Actor, audit.AllApps
-	return tx.Audit(ctx, event)
+	return n, tx.Audit(ctx, event)
 }
 
 // SupplyPassword records the password of a user who has just logged in, if the

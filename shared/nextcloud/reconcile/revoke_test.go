@@ -65,7 +65,7 @@ func (f *fixture) issue(a account.Account, own secret.String, n int) []secret.St
 func (f *fixture) withdraw(a account.Account, plain secret.String) {
 	f.t.Helper()
 	f.update(func(ctx context.Context, tx *store.Tx) error {
-		if err := f.recorder.RevokeAppPasswords(ctx, tx, audit.New(audit.PasswordChanged, a.ID, audit.Origin{}, f.time())); err != nil {
+		if _, err := f.recorder.RevokeAppPasswords(ctx, tx, audit.New(audit.PasswordChanged, a.ID, audit.Origin{}, f.time())); err != nil {
 			return err
 		}
 		if plain == "" {
