@@ -21,7 +21,7 @@ TLS = ssl.create_default_context(cafile=os.environ["API_CHECK_CERTIFICATE"])
 # Operations that end the caller's login, or change its address, password, role or state.
 DESTRUCTIVE = {
     "logout", "replaceMe", "changeMe", "deleteMe", "changePassword", "changeMyPassword",
-    "replaceMyPassword", "endMyLogin", "changeUser", "deleteUser",
+    "replaceMyPassword", "endMyLogin", "changeUser", "deleteUser", "logOutUser",
 }
 
 

@@ -55,6 +55,9 @@ func writingRoutes() []writingRoute {
 			return "/api/users/" + r.other.id, `{"nextcloud_quota":"1 GB"}`
 		}},
 		{route: "DELETE /api/users/{id}", admin: true, request: func(r *racer) (string, string) { return "/api/users/" + r.other.id, "" }},
+		{route: "POST /api/users/{id}/logout", admin: true, request: func(r *racer) (string, string) {
+			return "/api/users/" + r.other.id + "/logout", `{"keep_app_passwords":true}`
+		}},
 		{route: "POST /api/nextcloud/accounts/{user_id}/retry", admin: true, request: func(r *racer) (string, string) {
 			return "/api/nextcloud/accounts/" + r.other.id + "/retry", ""
 		}},

@@ -21,11 +21,11 @@ import (
 func userCommand(vars *variables) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "user",
-		Short: "Create accounts and change roles",
-		Long: `Create accounts and change roles from the command line, without a login. The
-audit trail records both.`,
+		Short: "Create accounts, change roles and end logins",
+		Long: `Create accounts, change roles and end logins from the command line, without a
+login. The audit trail records all changes.`,
 	}
-	c.AddCommand(userCreateCommand(vars), userSetRoleCommand(vars))
+	c.AddCommand(userCreateCommand(vars), userSetRoleCommand(vars), userLogoutCommand(vars))
 	return c
 }
 
