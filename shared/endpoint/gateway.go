@@ -37,8 +37,11 @@ type Event struct {
 	Took   time.Duration
 }
 
-// An exchange collects what is known about a request while it is handled.
+// An exchange collects what is known about a request while it is handled. It is the
+// context of the request, so that handlers find it.
 type exchange struct {
+	context.Context
+
 	foreign bool // a page of another origin sent it
 	origin  audit.Origin
 	client  netip.Addr
@@ -47,6 +50,14 @@ type exchange struct {
 }
 
 type exchangeKey struct{}
+
+// Value implements [context.Context].
+func (x *exchange) Value(key any) any {
+	if key == (exchangeKey{}) {
+		return x
+	}
+	return x.Context.Value(key)
+}
 
 // exchangeOf returns the exchange of r. A handler that runs without [New], as
 // in a test, gets a new one that nobody reads.
@@ -115,9 +126,9 @@ func (g *gateway) find(r *http.Request) (handler http.Handler, pattern string) {
 
 func (g *gateway) serve(w http.ResponseWriter, r *http.Request) {
 	start := g.Now()
-	x := &exchange{client: g.Proxies.client(r)}
+	x := &exchange{Context: r.Context(), client: g.Proxies.client(r)}
 	x.origin = origin(r, x.client)
-	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+	r = r.WithContext(x)
 	out := &recorder{ResponseWriter: w}
 	standardHeaders(out.Header(), r, x.origin.CorrelationID)
 
@@ -239,11 +250,12 @@ func (g *gateway) report(r *http.Request, x *exchange, e Event) {
 		println(r.Method, r.URL.Path, r.UserAgent())
 	}
 	level := slog.LevelInfo
-	attrs := []slog.Attr{
+	var array [8]slog.Attr
+	attrs := append(array[:0],
 		slog.String("method", e.Method), slog.String("route", e.Route), slog.Int("status", e.Status),
 		slog.Float64("took_ms", float64(e.Took.Microseconds())/1000), slog.String("correlation_id", x.origin.CorrelationID),
 		slog.String("address", x.origin.Address),
-	}
+	)
 	if x.user != "" {
 		attrs = append(attrs, slog.String("user_id", x.user))
 	}

@@ -9,28 +9,37 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/correlation"
 )
 
-// The headers of every answer. An answer that may be cached, framed or scripted
-// replaces the header concerned.
-const (
-	contentPolicy     = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-	permissionsPolicy = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
-	transportSecurity = "max-age=31536000; includeSubDomains"
-)
+// fixedHeaders are headers of every response, by their canonical names. A response that may
+// be cached, framed or scripted replaces the header concerned. All responses share the
+// values, so nothing may change their elements; [http.Header] replaces them or appends to
+// a copy.
+var fixedHeaders = []struct {
+	name  string
+	value []string
+}{
+	{"Cache-Control", []string{"no-store"}},
+	{"Content-Security-Policy", []string{"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"}},
+	{"Cross-Origin-Resource-Policy", []string{"same-site"}},
+	{"Permissions-Policy", []string{"camera=(), geolocation=(), microphone=(), payment=(), usb=()"}},
+	{"Referrer-Policy", []string{"no-referrer"}},
+	{"X-Content-Type-Options", []string{"nosniff"}},
+	{"X-Frame-Options", []string{"DENY"}},
+	{"X-Xss-Protection", []string{"1; mode=block"}}, // for browsers from before Content-Security-Policy
+}
+
+var transportSecurity = []string{"max-age=31536000; includeSubDomains"}
 
 func standardHeaders(h http.Header, r *http.Request, correlationID string) {
-	h.Set(correlation.Header, correlationID)
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", contentPolicy)
-	h.Set("Cross-Origin-Resource-Policy", "same-site")
-	h.Set("Permissions-Policy", permissionsPolicy)
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("X-XSS-Protection", "1; mode=block") // for browsers from before Content-Security-Policy
+	for _, f := range fixedHeaders {
+		h[f.name] = f.value
+	}
+	h[correlationHeader] = []string{correlationID}
 	if !isLocal(r.Host) {
-		h.Set("Strict-Transport-Security", transportSecurity)
+		h["Strict-Transport-Security"] = transportSecurity
 	}
 }
+
+var correlationHeader = http.CanonicalHeaderKey(correlation.Header)
 
 // isLocal reports whether host is localhost or an IP address. Browsers apply
 // HSTS to a host with all its ports, so it would break every other development
@@ -39,6 +48,9 @@ func isLocal(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
 	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return err == nil || host == "localhost" || strings.HasSuffix(host, ".localhost")
+	return err == nil
 }

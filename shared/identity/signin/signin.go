@@ -140,6 +140,9 @@ func (l Login) End() time.Time {
 func CleanDevice(userAgent string) string { return clean(userAgent, maxDevice) }
 
 func clean(s string, limit int) string {
+	if len(s) <= limit && isClean(s) {
+		return s
+	}
 	var b strings.Builder
 	for _, r := range strings.ToValidUTF8(s, "") {
 		if unicode.IsSpace(r) {
@@ -154,4 +157,15 @@ func clean(s string, limit int) string {
 		b.WriteRune(r)
 	}
 	return strings.TrimRight(b.String(), " ")
+}
+
+// isClean reports whether s is printable ASCII without a space at either end, as nearly
+// all are.
+func isClean(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return strings.TrimSpace(s) == s
 }

@@ -7,7 +7,6 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -215,7 +214,7 @@ func CheckKey(algorithm string, pub crypto.PublicKey) error {
 // at now, otherwise [ErrInvalid] or [ErrExpired].
 func (k *Keys) Verify(raw string, now time.Time) (Claims, error) {
 	s := k.set.Load()
-	hash := tokenHash(sha256.Sum256([]byte(raw)))
+	hash := hashOf(raw)
 	if c, ok := s.verified.claims(hash, now); ok {
 		return c, nil
 	}
