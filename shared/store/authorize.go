@@ -16,6 +16,13 @@ import (
 var liveLogin = `logins.id = $1 AND users.id = $2 AND ` + defense.SQL(defense.LiveLogin, `logins.revoked_at IS NULL
 			AND logins.expires_at > $3 AND logins.created_at > $4 AND users.disabled_at IS NULL`)
 
+// signedIn has the parameters of [liveLogin]. It is concatenated once, since every
+// request runs it.
+var signedIn = `
+	SELECT ` + accountColumns + `
+	FROM logins JOIN users ON users.id = logins.user_id
+	WHERE ` + liveLogin
+
 // SignedIn returns the enabled account with this live login, or
 // [signin.ErrRevoked]. Every authenticated request makes this one statement, so
 // the end of a login takes effect at the next request.
@@ -23,10 +30,7 @@ func (s *Statements) SignedIn(
 	ctx context.Context, id account.ID, login signin.ID, now time.Time,
 ) (account.Account, error) {
 	var a account.Account
-	err := s.queryRow(ctx, signin.ErrRevoked, accountDest(&a), `
-		SELECT `+accountColumns+`
-		FROM logins JOIN users ON users.id = logins.user_id
-		WHERE `+liveLogin, string(login), string(id), at(now), s.loginsSince(now))
+	err := s.lookUp(ctx, signin.ErrRevoked, accountDest(&a), signedIn, string(login), string(id), at(now), s.loginsSince(now))
 	if err != nil {
 		return account.Account{}, fmt.Errorf("account signed in: %w", err)
 	}

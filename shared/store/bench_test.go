@@ -17,6 +17,7 @@ import (
 func BenchmarkSignedIn(b *testing.B) {
 	benchmarkEach(b, func(b *testing.B, db *store.DB) {
 		l := startLogin(b, db, "ada@example.org")
+		b.SetParallelism(8) // as many clients as the load generator has
 		defer cpu(b)()
 		b.RunParallel(func(pb *testing.PB) {
 			// A request has a context that its client can cancel.

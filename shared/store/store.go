@@ -39,6 +39,10 @@ type Dialect struct {
 	Locked       func(error) bool // a lock was not released in time
 	Unavailable  func(error) bool // the database did not answer, has no room, or denies access
 	NotApplied   func(error) bool // an Unavailable error after which the statement has certainly not taken effect
+
+	// LookUp runs lookups in one round trip, in order, and sets their errors. It returns an
+	// error if one failed or all may have failed. nil if round trips cost nothing.
+	LookUp func(ctx context.Context, on *sql.DB, lookups []*Lookup) error
 }
 
 // A DB is a database with the schema of the gateway. It is safe for concurrent
@@ -59,6 +63,9 @@ func New(handle, reads *sql.DB, d *Dialect) *DB {
 	db.checkSchema = db.checkVersion
 	if d.SingleWriter {
 		db.group = newGroupCommit(db)
+	}
+	if d.LookUp != nil {
+		db.lookups = newLookupGroup(func(ctx context.Context, l []*Lookup) error { return d.LookUp(ctx, reads, l) })
 	}
 	return db
 }
@@ -182,6 +189,7 @@ func pause(ctx context.Context, attempt int) error {
 type Statements struct {
 	on          executor
 	group       *groupCommit // for statements that write by themselves; may be nil
+	lookups     *lookupGroup // for lookups outside a transaction; may be nil
 	dialect     *Dialect
 	logins      signin.Lifetimes                // Total only
 	observe     func(took time.Duration)        // may be nil

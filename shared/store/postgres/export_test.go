@@ -12,6 +12,7 @@ var (
 	Alive  = healthCheckOptions
 	Lives  = healthy
 	HungUp = hungUp
+	LookUp = lookUp
 
 	Unavailable = unavailable
 	Undone      = notApplied

@@ -142,5 +142,6 @@ func open(c *connector, conns int) *store.DB {
 		Locked:      coded("55P03"),
 		Unavailable: unavailable,
 		NotApplied:  notApplied,
+		LookUp:      lookUp,
 	})
 }
