@@ -23,7 +23,7 @@ var layers = []layer{
 
 	// The rules of the domain do no I/O.
 	{name: "rules", imports: "foundation keys", packages: "shared/identity/ shared/conversation shared/audit " +
-		"shared/nextcloud/desired shared/nextcloud/quota shared/ratelimit"},
+		"shared/nextcloud/desired shared/nextcloud/quota shared/ratelimit shared/mail"},
 
 	// Adapters speak SQL, HTTP, WebDAV or Redis, and never to each other.
 	{name: "adapters", imports: "foundation keys rules", apart: true, packages: "shared/store/ shared/endpoint " +

@@ -14,7 +14,7 @@ import (
 )
 
 const accountColumns = `users.id, ` + accountEmail + `, users.full_name, users.role, users.preferences,
-	users.disabled_at, users.email_verified_at, COALESCE(` + latestLogin + `, users.last_login_at),
+	users.disabled_at, users.email_verified_at, COALESCE(users.pending_email, ''), users.verification, COALESCE(` + latestLogin + `, users.last_login_at),
 	users.created_at, users.updated_at,
 	COALESCE((SELECT nextcloud_id FROM nextcloud_accounts WHERE user_id = users.id AND owned), '')`
 
@@ -23,7 +23,8 @@ const wantsPassword = `EXISTS (SELECT 1 FROM nextcloud_accounts WHERE user_id = 
 func accountDest(a *account.Account) []any {
 	return []any{
 		&a.ID, &a.Email, &a.FullName, &a.Role, &a.Preferences,
-		nullTimeScanner{&a.DisabledAt}, nullTimeScanner{&a.EmailVerifiedAt}, nullTimeScanner{&a.LastLogin}, timeScanner{&a.CreatedAt}, timeScanner{&a.UpdatedAt},
+		nullTimeScanner{&a.DisabledAt}, nullTimeScanner{&a.EmailVerifiedAt}, &a.PendingEmail, &a.Verification,
+		nullTimeScanner{&a.LastLogin}, timeScanner{&a.CreatedAt}, timeScanner{&a.UpdatedAt},
 		&a.NextcloudUserID,
 	}
 }
@@ -34,11 +35,11 @@ func accountDest(a *account.Account) []any {
 func (s *Statements) CreateAccount(ctx context.Context, a account.Account, hash secret.String) error {
 	_, err := s.exec(ctx, `
 		INSERT INTO users (id, email, full_name, role, preferences, password_hash, search,
-			disabled_at, created_at, updated_at, canonical_email, canonical_of)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $2)`,
+			disabled_at, created_at, updated_at, canonical_email, canonical_of, verification)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $2, $12)`,
 		string(a.ID), keptEmail(a.Email, a.LegacyEmail), a.FullName, string(a.Role), a.Preferences.String(), hash.Reveal(),
 		searchText(a.Email, a.FullName), atOrNull(a.DisabledAt), at(a.CreatedAt), at(a.UpdatedAt),
-		string(a.Email))
+		string(a.Email), string(a.Verification))
 	if err != nil && s.dialect.Duplicate(err) {
 		return account.ErrEmailTaken.Because(err)
 	}
@@ -147,6 +148,7 @@ func (s *Statements) Accounts(ctx context.Context, search string, p Page) ([]acc
 type Changes struct {
 	Email       *account.Email
 	LegacyEmail account.Email // of Email, see [account.LegacyEmail]; "" if it equals Email
+	Confirm     bool          // Email becomes the pending address, until it is confirmed
 	FullName    *string
 	Preferences *document.Object
 	Role        *account.Role
@@ -159,7 +161,8 @@ type Changes struct {
 // Owners may change their own fields, the address only with their password.
 // Everything else requires an administrator. Call [DB.CanonicalizeEmails]
 // before an address changes. An address that does not change keeps its stored
-// spelling, so that older code finds it.
+// spelling, so that older code finds it. A new address is not verified, and the
+// present address cancels a pending one.
 func (tx *Tx) ChangeAccount(
 	ctx context.Context, by Actor, was account.Account, c Changes, now time.Time,
 ) (account.Account, error) {
@@ -175,8 +178,18 @@ func (tx *Tx) ChangeAccount(
 	}
 	a := was
 	var email, spelled any // null if unchanged
-	if c.Email != nil && *c.Email != was.Email {
+	switch {
+	case c.Email == nil:
+	case *c.Email == was.Email:
+		a.PendingEmail = ""
+	case c.Confirm:
+		if err := tx.checkEmailFree(ctx, was.ID, *c.Email); err != nil {
+			return account.Account{}, err
+		}
+		a.PendingEmail = account.Email(keptEmail(*c.Email, c.LegacyEmail))
+	default:
 		email, spelled, a.Email = string(*c.Email), keptEmail(*c.Email, c.LegacyEmail), *c.Email
+		a.PendingEmail, a.EmailVerifiedAt = "", nil
 	}
 	set(&a.FullName, c.FullName)
 	set(&a.Preferences, c.Preferences)
@@ -188,17 +201,15 @@ func (tx *Tx) ChangeAccount(
 			a.DisabledAt = &t
 		}
 	}
-	a.UpdatedAt = at(now)
-	if !a.UpdatedAt.After(was.UpdatedAt) {
-		a.UpdatedAt = was.UpdatedAt.Add(time.Microsecond) // the version must increase, whatever the clock does
-	}
+	a.UpdatedAt = nextVersion(was, now)
 	n, err := tx.exec(ctx, `
 		UPDATE users SET email = COALESCE($3, email), canonical_email = COALESCE($10, canonical_email),
 			canonical_of = COALESCE($3, canonical_of), full_name = $4, preferences = $5, role = $6, search = $7,
-			disabled_at = $8, updated_at = $9
+			disabled_at = $8, updated_at = $9, pending_email = $11, email_verified_at = $12
 		WHERE id = $1 AND updated_at = $2`,
 		string(a.ID), at(was.UpdatedAt), spelled, a.FullName, a.Preferences.String(), string(a.Role),
-		searchText(a.Email, a.FullName), atOrNull(a.DisabledAt), a.UpdatedAt, email)
+		searchText(a.Email, a.FullName), atOrNull(a.DisabledAt), a.UpdatedAt, email,
+		orNull(a.PendingEmail), atOrNull(a.EmailVerifiedAt))
 	switch {
 	case err != nil && tx.dialect.Duplicate(err):
 		return account.Account{}, account.ErrEmailTaken.Because(err)
@@ -208,6 +219,15 @@ func (tx *Tx) ChangeAccount(
 		return account.Account{}, ErrChanged
 	}
 	return a, nil
+}
+
+// nextVersion returns the next [account.Account.UpdatedAt]. It increases, whatever the
+// clock does.
+func nextVersion(was account.Account, now time.Time) time.Time {
+	if now = at(now); now.After(was.UpdatedAt) {
+		return now
+	}
+	return was.UpdatedAt.Add(time.Microsecond)
 }
 
 // ErrChanged is returned by a compare-and-swap if the row has changed since it

@@ -70,13 +70,14 @@ func (s *Statements) whyUnmatched(ctx context.Context, by signin.Proof, now time
 
 // An Actor is the caller for whom a transaction acts. The transaction has
 // checked the [signin.Proof] of the caller, which holds until the transaction
-// ends. [Tx.Authorize] returns an Actor, and [Tx.Operator] one for the
-// operator. Statements that write for somebody require one.
+// ends. [Tx.Authorize] returns an Actor, [Tx.RedeemLinkToken] one for a user without a
+// login, and [Tx.Operator] one for the operator. Statements that write for somebody require one.
 type Actor struct {
 	Account account.Account // as read by the transaction; empty for the operator
 
 	proof    signin.Proof
 	operator bool
+	mailbox  bool // who reads the mail of the account, which is as good as the password
 	tx       *Tx
 }
 
@@ -146,10 +147,10 @@ func (c Actor) mayChange(tx *Tx, id account.ID) error {
 }
 
 // mayTakeOver returns nil if c may make changes for which a stolen token must
-// not suffice: as the owner with the password, an administrator or the
-// operator.
+// not suffice: as the owner with the password or with a token from a mail, an
+// administrator or the operator.
 func (c Actor) mayTakeOver(tx *Tx, id account.ID) error {
-	if c.tx == tx && c.proof.User() == id && c.proof.PasswordHash() != "" {
+	if c.tx == tx && c.proof.User() == id && (c.proof.PasswordHash() != "" || c.mailbox) {
 		return nil
 	}
 	return c.mayAdminister(tx)

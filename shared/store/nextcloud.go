@@ -120,7 +120,7 @@ func (s *Statements) LeaseNextcloud(
 	list, err := s.nextcloudAccounts(ctx, `
 		WITH due AS MATERIALIZED ( -- or a plan may run it once for each row, beyond the limit
 			SELECT user_id FROM nextcloud_accounts
-			WHERE due_at <= $2 AND (lease_until IS NULL OR lease_until <= $2)
+			WHERE due_at <= $2 AND (lease_until IS NULL OR lease_until <= $2) AND NOT held
 			ORDER BY due_at LIMIT $4`+s.dialect.SkipLocked+`)
 		UPDATE nextcloud_accounts SET lease = $1, lease_until = $3
 		WHERE user_id IN (SELECT user_id FROM due)
@@ -197,7 +197,7 @@ func (s *Statements) SupplyNextcloudPassword(
 	_, err := s.exec(ctx, `
 		UPDATE nextcloud_accounts SET password = $2, password_set = FALSE, wants_password = FALSE, version = version + 1,
 			attempts = 0, due_at = $3, updated_at = $3
-		WHERE user_id = $1 AND wants_password AND wish = 'present' AND status <> 'conflict'
+		WHERE user_id = $1 AND wants_password AND wish = 'present' AND status <> 'conflict' AND NOT held
 			AND EXISTS (SELECT 1 FROM users WHERE users.id = nextcloud_accounts.user_id AND users.password_hash = $4)`,
 		string(user), password, at(now), hash.Reveal())
 	if err != nil {
@@ -275,7 +275,7 @@ func leased(what string, rows int64, err error) error {
 // NextcloudDue returns the number of accounts that are due.
 func (s *Statements) NextcloudDue(ctx context.Context, now time.Time) (int, error) {
 	var n int
-	err := s.queryRow(ctx, nil, []any{&n}, `SELECT COUNT(*) FROM nextcloud_accounts WHERE due_at <= $1`, at(now))
+	err := s.queryRow(ctx, nil, []any{&n}, `SELECT COUNT(*) FROM nextcloud_accounts WHERE due_at <= $1 AND NOT held`, at(now))
 	if err != nil {
 		return 0, fmt.Errorf("count due Nextcloud accounts: %w", err)
 	}

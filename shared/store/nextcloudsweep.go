@@ -68,7 +68,7 @@ func (s *Statements) NextcloudBacklog(ctx context.Context, now time.Time) (Backl
 	err := s.queryRow(ctx, nil, []any{&b.Due, &b.Remaining, &b.GivenUp, nullTimeScanner{&b.NextDue}}, `
 		SELECT COUNT(CASE WHEN due_at <= $1 THEN 1 END), COUNT(due_at),
 			COUNT(CASE WHEN status IN ('failed', 'conflict') THEN 1 END), MIN(due_at)
-		FROM nextcloud_accounts`, at(now))
+		FROM nextcloud_accounts WHERE NOT held`, at(now))
 	if err != nil {
 		return Backlog{}, fmt.Errorf("backlog of Nextcloud: %w", err)
 	}

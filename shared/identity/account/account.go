@@ -80,9 +80,11 @@ type Account struct {
 	// user's password yet: the next login passes it on. The store sets it only
 	// together with the hash.
 	NextcloudNeedsPassword bool
-	DisabledAt             *time.Time // nil while enabled
-	EmailVerifiedAt        *time.Time // nil until the address is verified
-	LastLogin              *time.Time // nil before the first login
+	DisabledAt             *time.Time   // nil while enabled
+	EmailVerifiedAt        *time.Time   // nil until the address is verified
+	PendingEmail           Email        // replaces Email once it is confirmed; "" for none
+	Verification           Verification // of the rules when the user registered
+	LastLogin              *time.Time   // nil before the first login
 	CreatedAt              time.Time
 	UpdatedAt              time.Time
 }

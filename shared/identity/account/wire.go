@@ -10,6 +10,7 @@ import (
 type Profile struct {
 	ID              ID              `json:"id"`
 	Email           Email           `json:"email"`
+	PendingEmail    Email           `json:"pending_email,omitempty"` // replaces Email once it is confirmed
 	FullName        string          `json:"full_name"`
 	Role            Role            `json:"role"`
 	IsActive        bool            `json:"is_active"`
@@ -26,7 +27,7 @@ type Profile struct {
 // Profile returns the account as its owner and administrators see it.
 func (a Account) Profile() Profile {
 	p := Profile{
-		ID: a.ID, Email: a.Email, FullName: a.FullName, Role: a.Role,
+		ID: a.ID, Email: a.Email, PendingEmail: a.PendingEmail, FullName: a.FullName, Role: a.Role,
 		IsActive: !a.Disabled(), IsAdmin: a.Admin(), Disabled: a.Disabled(),
 		EmailVerifiedAt: a.EmailVerifiedAt, LastLogin: a.LastLogin, Preferences: a.Preferences, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt,
 	}

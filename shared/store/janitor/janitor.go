@@ -1,5 +1,5 @@
-// Package janitor removes rows that are no longer needed: logins that expired long ago,
-// and rate limits that are fully restored. It also canonicalizes e-mail addresses that
+// Package janitor removes rows that are no longer needed: logins and link tokens that
+// expired long ago, old mails, and rate limits that are fully restored. It also canonicalizes e-mail addresses that
 // older releases stored, and logs accounts that an administrator must check. The audit
 // trail prunes itself (package trail).
 //
@@ -23,6 +23,9 @@ const (
 	// Retention is how long an expired login is distinguished from one that never
 	// existed.
 	Retention = 24 * time.Hour
+	// UnverifiedPasswords is how long the gateway keeps, encrypted, the password of a user
+	// who gets no account in Nextcloud before verifying the address.
+	UnverifiedPasswords = 7 * 24 * time.Hour
 )
 
 // A Janitor cleans up one database. It is safe for concurrent use, also by several
@@ -52,10 +55,19 @@ func (j *Janitor) RunIfDue(ctx context.Context) error {
 	if n > 0 {
 		slog.LogAttrs(ctx, slog.LevelDebug, "forget logins", slog.Int64("count", n))
 	}
-	if err = errors.Join(err, j.db.RateLimits().Sweep(ctx, now), j.canonicalizeEmails(ctx)); err == nil {
+	if err = errors.Join(err, j.db.RateLimits().Sweep(ctx, now), j.cleanMail(ctx, now), j.canonicalizeEmails(ctx)); err == nil {
 		j.last = now
 	}
 	return err
+}
+
+// cleanMail deletes old mails and expired tokens, and erases the passwords of users who
+// have not verified their address.
+func (j *Janitor) cleanMail(ctx context.Context, now time.Time) error {
+	_, mails := j.db.DeleteOldMails(ctx, now)
+	_, tokens := j.db.DeleteExpiredLinkTokens(ctx, now.Add(-Retention))
+	_, passwords := j.db.EraseHeldPasswords(ctx, now.Add(-UnverifiedPasswords))
+	return errors.Join(mails, tokens, passwords)
 }
 
 // canonicalizeEmails gives accounts of older releases their canonical addresses. It logs

@@ -11,8 +11,10 @@ import (
 
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/foundation/uid"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/ratelimit/ratelimittest"
 	"github.com/voiceassist/gateway/shared/store"
@@ -100,6 +102,46 @@ func TestRunIfDue_RemovesUnneededRows(t *testing.T) {
 		f.now = noon // the clock was set back
 		due()
 		f.want(1, 0)
+	})
+}
+
+func TestRunIfDue_RemovesOldMailAndTokens(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		f := newFixture(t, db)
+		a, err := db.Account(t.Context(), f.owner)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Update(t.Context(), func(tx *store.Tx) error {
+			_, err := new(mail.Outbox).Reset(t.Context(), tx, a, "hash", noon)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		want := func(now time.Time, mails, tokens int) {
+			t.Helper()
+			if err := janitor.New(db, func() time.Time { return now }).RunIfDue(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			var gotMails, gotTokens int
+			err := db.Handle().QueryRowContext(t.Context(), "SELECT (SELECT count(*) FROM mails), (SELECT count(*) FROM link_tokens)").
+				Scan(&gotMails, &gotTokens)
+			if err != nil || gotMails != mails || gotTokens != tokens {
+				t.Errorf("at %s: got %d mails and %d tokens, %v; want %d and %d", now, gotMails, gotTokens, err, mails, tokens)
+			}
+		}
+		want(noon.Add(2*janitor.Retention), 1, 1) // the mail waits, and needs its token
+		lease := uid.New()
+		list, err := db.LeaseMails(t.Context(), lease, noon, noon.Add(time.Minute), 1)
+		if err != nil || len(list) != 1 {
+			t.Fatalf("leased %v, %v", list, err)
+		}
+		if err := db.SettleMail(t.Context(), list[0], lease, mail.Outcome{Result: mail.Sent}, noon); err != nil {
+			t.Fatal(err)
+		}
+		want(noon.Add(time.Hour), 1, 1) // the mail counts for the limit, the token is valid
+		want(noon.Add(janitor.Retention+2*time.Hour), 0, 0)
 	})
 }
 

@@ -1,0 +1,83 @@
+package mail
+
+import (
+	"context"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/linktoken"
+)
+
+// A Tx is the transaction that causes a mail. *store.Tx implements it.
+type Tx interface {
+	// PutLinkToken stores a token for an enabled account, and returns the id of the token
+	// that is valid now: an earlier one with the same state stays. It returns "" if there is
+	// no such account.
+	PutLinkToken(ctx context.Context, t linktoken.Token) (linktoken.ID, error)
+	// AddMail adds m to the outbox and reports whether it did. It does not if the token does
+	// not exist, or if the mailbox has had [PerHour] mails of that kind.
+	AddMail(ctx context.Context, m Message) (bool, error)
+}
+
+// An Outbox writes mails, in the transaction that causes them. The zero Outbox is ready
+// for use. It is safe for concurrent use.
+type Outbox struct {
+	Notify func() // called by [Outbox.Wake]; may be nil
+}
+
+// Wake notifies the dispatcher of this process that there are mails. Call it after the
+// commit; it does not block.
+func (o *Outbox) Wake() {
+	if o != nil && o.Notify != nil {
+		o.Notify()
+	}
+}
+
+// Verify asks the user to confirm the address of the account, or the address that will
+// replace it. It reports whether a mail was added.
+func (o *Outbox) Verify(ctx context.Context, tx Tx, a account.Account, now time.Time) (bool, error) {
+	kind, to := VerifyAddress, a.Email
+	if a.PendingEmail != "" {
+		kind, to = ConfirmAddress, a.PendingEmail
+	}
+	return o.add(ctx, tx, kind, a, to, "", string(to), Data{}, now)
+}
+
+// Reset sends a link with which the user can replace the password that has that hash.
+// It reports whether a mail was added. For an account that does not exist or is
+// disabled, it executes the same statements, which change nothing.
+func (o *Outbox) Reset(ctx context.Context, tx Tx, a account.Account, hash secret.String, now time.Time) (bool, error) {
+	return o.add(ctx, tx, ResetPassword, a, a.Email, "", linktoken.StateOf(hash, a.Email), Data{}, now)
+}
+
+// ChangeAddress asks the user to confirm the pending address of a, and tells the
+// present address how to undo the change. It returns [ErrTooMany] if either would get
+// too many mails; the caller must then roll back.
+func (o *Outbox) ChangeAddress(ctx context.Context, tx Tx, a account.Account, now time.Time) error {
+	asked, err := o.Verify(ctx, tx, a, now)
+	if err != nil {
+		return err
+	}
+	old := string(a.Email)
+	told, err := o.add(ctx, tx, AddressChange, a, a.Email, old, old, Data{NewEmail: a.PendingEmail}, now)
+	if err != nil {
+		return err
+	}
+	if !asked || !told {
+		return ErrTooMany
+	}
+	return nil
+}
+
+func (o *Outbox) add(
+	ctx context.Context, tx Tx, k Kind, a account.Account, to account.Email, slot, bound string, d Data, now time.Time,
+) (bool, error) {
+	id, err := tx.PutLinkToken(ctx, linktoken.New(a.ID, k.Purpose(), slot, bound, now))
+	if err != nil {
+		return false, err
+	}
+	m := newMessage(k, a, to, id, now)
+	m.Data = d
+	return tx.AddMail(ctx, m)
+}
