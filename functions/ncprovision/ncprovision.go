@@ -230,8 +230,10 @@ func (f *Function) retry(ctx context.Context, admin endpoint.Admin, q byID) (ent
 	return entryOf(n, block), err
 }
 
-// batch is the number of accounts that fit into the time of one request.
-const batch = 10
+const (
+	batch     = 16   // accounts that fit into the time of one request
+	scheduled = 1000 // accounts of a batch of the scheduled job, which ends with its time
+)
 
 func (f *Function) reconcile(ctx context.Context, admin endpoint.Admin, _ endpoint.None) (reconcile.Result, error) {
 	if f.Reconciler == nil {
@@ -280,7 +282,7 @@ func (f *Function) keepTrail(ctx context.Context) error {
 
 func (f *Function) provision(ctx context.Context) error {
 	for f.Reconciler != nil && ctx.Err() == nil {
-		r, err := f.Reconciler.RunBatch(ctx, batch)
+		r, err := f.Reconciler.RunBatch(ctx, scheduled)
 		if err != nil {
 			return err
 		}

@@ -19,7 +19,7 @@ import (
 
 // CheckTemplate compares template.yaml with the settings of a function, whose bootstrap the
 // test belongs to. The template must pass every variable that the settings read, except those
-// that name files and two limits that have the same default everywhere. The function must read
+// that name files and a few limits that have the same default everywhere. The function must read
 // every variable that the template passes to it alone.
 func CheckTemplate(tb testing.TB, settings setting.Settings) {
 	tb.Helper()
@@ -30,7 +30,7 @@ func CheckTemplate(tb testing.TB, settings setting.Settings) {
 	name := filepath.Base(filepath.Dir(dir))
 	everywhere, own := templateVariables(tb, filepath.Join(dir, "../../../template.yaml"), name)
 	read := variablesOf(tb, settings)
-	defaults := []string{"DATABASE_MAX_CONNECTIONS", "DATABASE_POOLER", "PASSWORD_QUEUE"} // their defaults suit a function
+	defaults := []string{"DATABASE_MAX_CONNECTIONS", "DATABASE_POOLER", "PASSWORD_QUEUE", "NEXTCLOUD_WORKERS"} // their defaults suit a function
 	for _, v := range read {
 		if !slices.Contains(everywhere, v) && !slices.Contains(own, v) && !strings.HasSuffix(v, "_FILE") && !slices.Contains(defaults, v) {
 			tb.Errorf("template.yaml does not pass %s to %s, which reads it", v, name)

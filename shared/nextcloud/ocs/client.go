@@ -42,6 +42,7 @@ type Config struct {
 	Timeout       time.Duration  // for a whole call; 0 for [DefaultTimeout]
 	WriteTimeout  time.Duration  // for a call that has an effect; 0 for Timeout
 	Roots         *x509.CertPool // certificate authorities of the server; nil for the system's
+	IdleConns     int            // idle connections that are kept; 0 for [transport.DefaultIdleConns]
 }
 
 // A Client calls one Nextcloud server. It is safe for concurrent use, reuses
@@ -66,7 +67,7 @@ func New(c Config) *Client {
 		c.Timeout = DefaultTimeout
 	}
 	return &Client{
-		server:       transport.New(transport.Config{URL: c.URL, Roots: c.Roots, Connect: c.Timeout}),
+		server:       transport.New(transport.Config{URL: c.URL, Roots: c.Roots, Connect: c.Timeout, IdleConns: c.IdleConns}),
 		admin:        credentials{c.AdminUser, c.AdminPassword},
 		timeout:      c.Timeout,
 		writeTimeout: cmp.Or(c.WriteTimeout, c.Timeout),

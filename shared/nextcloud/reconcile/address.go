@@ -27,27 +27,45 @@ var (
 	errIDBeingDeleted = errors.New("the account that has the id is being deleted")
 )
 
+// checkFree returns a conflict if the id or the e-mail address of an account that is to be
+// created belongs to another account. An account whose id the search does not find (of
+// another user backend) prevents the creation later.
+func (a *attempt) checkFree(ctx context.Context) error {
+	users, err := a.search(ctx, a.account.Email)
+	if err == nil && a.isNew() {
+		if i := slices.IndexFunc(users, func(u ocs.User) bool { return strings.EqualFold(u.ID, a.account.NextcloudID) }); i >= 0 {
+			err = &conflict{users[i].ID, IDTaken}
+		}
+	}
+	return a.emailFree(ctx, users, err)
+}
+
 // checkEmailFree returns a conflict if another account has the e-mail address.
 func (a *attempt) checkEmailFree(ctx context.Context) error {
-	id, err := a.accountWithEmail(ctx, a.account)
+	users, err := a.search(ctx, a.account.Email)
+	return a.emailFree(ctx, users, err)
+}
+
+// emailFree is [attempt.checkEmailFree] with the result of the search.
+func (a *attempt) emailFree(ctx context.Context, users []ocs.User, err error) error {
 	a.trace("asked for the address")
+	if err != nil {
+		return err
+	}
+	id, err := a.accountWithEmail(ctx, a.account, users)
 	if err == nil && id != "" {
 		err = &conflict{id, EmailTaken}
 	}
 	return err
 }
 
-// accountWithEmail returns the id of another account in Nextcloud that has the
+// accountWithEmail returns the id of another account among users that has the
 // e-mail address of n, or "". Accounts that the gateway disabled or is about to
 // delete do not count: nobody logs in to them. It returns errEmailInUse if the
 // gateway is about to change that account's address.
-func (r *Reconciler) accountWithEmail(ctx context.Context, n desired.Account) (string, error) {
-	users, err := r.searchEmail(ctx, n.Email)
-	if err != nil {
-		return "", err
-	}
+func (r *Reconciler) accountWithEmail(ctx context.Context, n desired.Account, users []ocs.User) (string, error) {
 	inUse := false
-	for _, u := range users {
+	for _, u := range withEmail(users, n.Email) {
 		if strings.EqualFold(u.ID, n.NextcloudID) {
 			continue
 		}
@@ -66,10 +84,9 @@ func (r *Reconciler) accountWithEmail(ctx context.Context, n desired.Account) (s
 	return "", nil
 }
 
-// searchEmail returns the accounts in Nextcloud that have the e-mail address:
-// enabled ones first, then by id. Nextcloud's search also finds accounts with a
-// longer address, id or name that contains it.
-func (r *Reconciler) searchEmail(ctx context.Context, email account.Email) (found []ocs.User, err error) {
+// search returns the accounts in Nextcloud whose e-mail address, id or name contains the
+// e-mail address.
+func (r *Reconciler) search(ctx context.Context, email account.Email) (found []ocs.User, err error) {
 	terms := []string{string(email)}
 	if ascii := email.ASCII(); ascii != terms[0] {
 		terms = append(terms, ascii)
@@ -83,23 +100,26 @@ func (r *Reconciler) searchEmail(ctx context.Context, email account.Email) (foun
 			if err != nil {
 				return nil, err
 			}
-			for _, u := range users {
-				if sameEmail(string(email), u.Email) {
-					found = append(found, u)
-				}
-			}
+			found = append(found, users...)
 			if len(users) < searchPage {
 				break
 			}
 		}
 	}
+	return found, nil
+}
+
+// withEmail returns those of the accounts that have the e-mail address: enabled ones
+// first, then by id.
+func withEmail(users []ocs.User, email account.Email) []ocs.User {
+	found := slices.DeleteFunc(slices.Clone(users), func(u ocs.User) bool { return !sameEmail(string(email), u.Email) })
 	slices.SortFunc(found, func(a, b ocs.User) int {
 		if a.Enabled != b.Enabled {
 			return map[bool]int{true: -1, false: 1}[a.Enabled]
 		}
 		return cmp.Compare(a.ID, b.ID)
 	})
-	return found, nil
+	return found
 }
 
 // useEmailAsID gives an account that was never created the e-mail address as its

@@ -11,6 +11,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
+	"github.com/voiceassist/gateway/shared/nextcloud/quota"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -57,8 +58,11 @@ func (r *Reconciler) newAttempt(n desired.Account, lease string, breaker store.B
 // run looks at the account, compares it with the desired state, and applies the
 // difference. All of it can be repeated.
 func (a *attempt) run(ctx context.Context) error {
-	if err := a.look(ctx); err != nil {
-		return err
+	a.lookedAt = a.now()
+	if !a.isNew() {
+		if err := a.look(ctx); err != nil {
+			return err
+		}
 	}
 	switch {
 	case a.account.Link == desired.Released:
@@ -67,6 +71,14 @@ func (a *attempt) run(ctx context.Context) error {
 		return a.keep(ctx)
 	}
 	return a.retire(ctx)
+}
+
+// isNew reports whether the account is to be created for the first time. There is no
+// point in looking at it first: the search for its e-mail address usually finds an account
+// that has its id, and Nextcloud refuses to create a second one.
+func (a *attempt) isNew() bool {
+	n := a.account
+	return n.State == desired.Present && n.Link == desired.NoLink && !n.Owned && !n.CreateAttempted
 }
 
 // look reads the account from Nextcloud.
@@ -151,38 +163,33 @@ func (a *attempt) create(ctx context.Context) error {
 	if err != nil { // it opens nothing yet, so it can be replaced
 		return a.startOver(errInitialPasswordLost)
 	}
-	if err := a.checkEmailFree(ctx); err != nil {
+	if err := a.checkFree(ctx); err != nil {
 		return err
 	}
 	if err := a.db.MarkNextcloudCreateAttempted(ctx, a.account.UserID, a.lease); err != nil {
 		return err
 	}
 	a.trace("create noted")
-	failure := a.createUser(ctx, initial)
+	u := a.newUser(initial)
+	failure := a.createUser(ctx, u)
 	if failure == nil {
-		a.password = initial
-		if err := a.recordOwnership(ctx); err != nil {
-			return err
-		}
-		if err := a.look(ctx); err != nil {
-			return err
-		}
-		if a.actual == nil {
-			return ocs.ErrNoUser
-		}
-		return nil
+		a.password, a.actual = initial, asCreated(u)
+		return a.recordOwnership(ctx)
 	}
 	if err := a.look(ctx); err != nil {
 		return err
 	}
-	if a.actual == nil {
+	switch {
+	case a.actual == nil:
 		return failure
+	case a.isNew() && errors.Is(failure, ocs.ErrExists) && a.actual.Backend != ocs.OwnBackend:
+		return &conflict{a.actual.ID, IDTaken} // trying the initial password would count as a failed login
 	}
 	return a.proveOwnership(ctx)
 }
 
-// createUser makes the call, and creates the group first if it is missing.
-func (a *attempt) createUser(ctx context.Context, initial secret.String) error {
+// newUser returns the account as it should be created.
+func (a *attempt) newUser(initial secret.String) ocs.NewUser {
 	n := a.account
 	u := ocs.NewUser{
 		ID: n.NextcloudID, Password: initial, Email: string(n.Email), DisplayName: displayName(n),
@@ -191,6 +198,24 @@ func (a *attempt) createUser(ctx context.Context, initial secret.String) error {
 	if a.policy.Group != "" {
 		u.Groups = []string{a.policy.Group}
 	}
+	return u
+}
+
+// asCreated returns the account as it is after Nextcloud has created it. Reading it would
+// cost one more password hash; the daily sweep finds what Nextcloud stored differently.
+func asCreated(u ocs.NewUser) *ocs.User {
+	limit, err := quota.Parse(u.Quota)
+	if err != nil {
+		limit = quota.Unknown
+	}
+	return &ocs.User{
+		ID: u.ID, Enabled: true, Email: u.Email, DisplayName: u.DisplayName, Quota: limit, Free: -1,
+		Groups: u.Groups, Backend: ocs.OwnBackend,
+	}
+}
+
+// createUser makes the call, and creates the group first if it is missing.
+func (a *attempt) createUser(ctx context.Context, u ocs.NewUser) error {
 	return a.withGroup(ctx, func() error {
 		err := a.nextcloud.CreateUser(ctx, u)
 		a.trace("created")

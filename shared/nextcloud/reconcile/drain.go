@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	drainBatch = 20              // accounts at a time; progress is reported after each batch
+	drainBatch = 100             // accounts after which progress is reported
 	drainPause = 2 * time.Second // the longest pause between two looks: other processes work on the backlog, too
 )
 

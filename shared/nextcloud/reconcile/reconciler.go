@@ -5,22 +5,17 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"sync"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/crypto/seal"
 	"github.com/voiceassist/gateway/shared/foundation/background"
-	"github.com/voiceassist/gateway/shared/foundation/uid"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
 const (
-	leaseTime      = 5 * time.Minute // of a batch; no account is begun in its second half
-	loopBatch      = 20              // accounts that the loop leases at a time
-	workers        = 4               // accounts at a time; Nextcloud spends most of each call on one password hash
+	loopBatch      = 1000            // accounts after which the loop looks at the backlog again
 	loopInterval   = 5 * time.Second // between two rounds of the loop, unless woken
 	minAttemptTime = 5 * time.Second // a slow attempt; with less time left, none is begun
 )
@@ -37,6 +32,7 @@ type Reconciler struct {
 	box       *seal.Box
 	key       string // identifies the server and the credentials in the circuit breaker
 	admin     string // the administrator's id
+	workers   int    // accounts that are attempted at a time
 	policy    desired.Policy
 	now       func() time.Time
 	wake      chan struct{}
@@ -51,7 +47,7 @@ func New(db *store.DB, s Settings, ring *keyring.Ring, now func() time.Time) *Re
 	}
 	return &Reconciler{
 		db: db, nextcloud: newClient(s), box: desired.NewBox(ring), key: breakerKey(s, ring),
-		admin: s.Admin, policy: s.Policy, now: now,
+		admin: s.Admin, workers: max(1, s.Workers), policy: s.Policy, now: now,
 		wake: make(chan struct{}, 1), trace: func(string) {},
 	}
 }
@@ -80,9 +76,9 @@ type Result struct {
 	NextAttemptAt *time.Time `json:"next_try_at"`
 }
 
-// RunBatch attempts up to n due accounts, a few at a time. The failure of one
-// account does not stop the batch. A failure of Nextcloud as a whole does, in every
-// process: an outage, a request to wait, or rejected credentials of the
+// RunBatch attempts up to n due accounts, [Settings.Workers] at a time. The failure
+// of one account does not stop the batch. A failure of Nextcloud as a whole does, in
+// every process: an outage, a request to wait, or rejected credentials of the
 // administrator. So does the deadline of ctx, while there is still time to store the outcome.
 // The error is of the database or of ctx; accounts that were leased and not
 // attempted are released.
@@ -91,7 +87,7 @@ func (r *Reconciler) RunBatch(ctx context.Context, n int) (res Result, err error
 	if err == nil && left.Due > 0 && !nearDeadline(ctx) {
 		var admitted bool
 		if admitted, err = r.admit(ctx); err == nil && admitted {
-			res, err = r.runLeased(ctx, n)
+			res, err = r.newBatch(n).run(ctx)
 		}
 		if err == nil {
 			left, err = r.Backlog(ctx)
@@ -102,78 +98,6 @@ func (r *Reconciler) RunBatch(ctx context.Context, n int) (res Result, err error
 		res.WaitsFor = &left.Reason
 	}
 	return res, err
-}
-
-// runLeased leases up to n accounts and attempts them.
-func (r *Reconciler) runLeased(ctx context.Context, n int) (res Result, err error) {
-	start, lease := r.now(), uid.New()
-	accounts, err := r.db.LeaseNextcloud(ctx, lease, start, start.Add(leaseTime), n)
-	if err != nil || len(accounts) == 0 {
-		return Result{}, err
-	}
-	b := &batch{Reconciler: r, lease: lease, accounts: accounts, until: start.Add(leaseTime / 2)}
-	var others sync.WaitGroup
-	for range min(workers, len(accounts)) - 1 {
-		others.Go(func() { b.work(ctx) })
-	}
-	b.work(ctx)
-	others.Wait()
-	return b.res, errors.Join(b.err, ctx.Err(), r.release(ctx, lease))
-}
-
-// A batch is leased accounts that workers share.
-type batch struct {
-	*Reconciler
-
-	lease string
-	until time.Time // begin no attempt later
-
-	mu       sync.Mutex
-	accounts []desired.Account // not begun
-	res      Result
-	err      error // of the database
-}
-
-// work attempts one account after the other.
-func (b *batch) work(ctx context.Context) {
-	for {
-		n, ok := b.next(ctx)
-		if !ok {
-			return
-		}
-		attempted, succeeded, err := b.reconcileOne(ctx, b.lease, n)
-		b.mu.Lock()
-		switch {
-		case attempted && succeeded:
-			b.res.Attempted++
-			b.res.Succeeded++
-		case attempted:
-			b.res.Attempted++
-			b.res.Failed++
-		}
-		b.err = errors.Join(b.err, err)
-		b.mu.Unlock()
-	}
-}
-
-// next returns the next account, unless it is time to stop.
-func (b *batch) next(ctx context.Context) (desired.Account, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.accounts) == 0 || b.err != nil || ctx.Err() != nil || nearDeadline(ctx) || b.now().After(b.until) {
-		return desired.Account{}, false
-	}
-	n := b.accounts[0]
-	b.accounts = b.accounts[1:]
-	return n, true
-}
-
-// release ends the leases of accounts that were not attempted, even if ctx has
-// ended.
-func (r *Reconciler) release(ctx context.Context, lease string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), minAttemptTime)
-	defer cancel()
-	return r.db.ReleaseNextcloudLeases(ctx, lease)
 }
 
 // nearDeadline reports whether the deadline of ctx leaves no time for another

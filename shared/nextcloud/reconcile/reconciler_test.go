@@ -161,6 +161,11 @@ func TestReconciler_NeverTouchesAForeignAccount(t *testing.T) {
 	}
 	f.update(func(ctx context.Context, tx *store.Tx) error { return f.recorder.Deleted(ctx, tx, a, f.time()) })
 	f.batch(f.reconciler())
+	for _, c := range f.cloud.Calls() {
+		if c.User != "admin" || c.Method != http.MethodGet {
+			t.Errorf("the foreign account was tried: %+v", c)
+		}
+	}
 	u, ok := f.cloud.User("ada@example.org")
 	if !ok || !u.Enabled || u.Email != "somebody@example.com" || !f.cloud.ValidCredentials("ada@example.org", "her own password") {
 		t.Errorf("the foreign account was changed: %+v", u)

@@ -15,7 +15,15 @@ type Settings struct {
 
 	Admin    string        // the administrator's id
 	Password secret.String // the administrator's
+	Workers  int           // accounts that a process attempts at a time; 0 for one
 }
+
+// The bounds of [Settings.Workers]. Nextcloud spends most of each call on one password
+// hash, so more workers than its processors only wait there.
+const (
+	defaultWorkers = 8
+	maxWorkers     = 64
+)
 
 // Load loads the settings. The credentials of the administrator are required if
 // there is a server.
@@ -37,4 +45,5 @@ func (s *Settings) Load(r setting.Reader) {
 func (s *Settings) LoadPartial(r setting.Reader) {
 	setting.Load(r, &s.Server, &s.Policy)
 	s.Admin, s.Password = r.String("NEXTCLOUD_ADMIN_USER", ""), r.Secret("NEXTCLOUD_ADMIN_PASSWORD")
+	s.Workers = r.Int("NEXTCLOUD_WORKERS", defaultWorkers, 1, maxWorkers)
 }

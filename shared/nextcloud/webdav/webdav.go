@@ -43,6 +43,8 @@ type Config struct {
 	URL   *url.URL       // base address, as in [ocs.Config]
 	Roots *x509.CertPool // certificate authorities of the server; nil for the system's
 
+	IdleConns int // idle connections that are kept; 0 for [transport.DefaultIdleConns]
+
 	// Limits of time; 0 for the defaults.
 	ResponseTimeout time.Duration // until a response begins
 	IdleTimeout     time.Duration // without progress of a transfer
@@ -71,7 +73,7 @@ func New(c Config) *Client {
 	c.ChunkSize = orDefault(c.ChunkSize, DefaultChunkSize)
 	c.BufferSize = orDefault(c.BufferSize, DefaultBufferSize)
 	return &Client{Config: c, server: transport.New(transport.Config{
-		URL: c.URL, Roots: c.Roots, Connect: connectTimeout, Buffer: transferBuffer, Continue: continueTimeout,
+		URL: c.URL, Roots: c.Roots, Connect: connectTimeout, Buffer: transferBuffer, Continue: continueTimeout, IdleConns: c.IdleConns,
 	})}
 }
 

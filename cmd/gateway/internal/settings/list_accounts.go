@@ -157,6 +157,10 @@ func nextcloud() Group {
 				Meaning: "What happens to the Nextcloud account of a deleted user.", Needs: needs, ReadBy: everywhere(),
 			},
 			{
+				Name: "NEXTCLOUD_WORKERS", Kind: Number,
+				Meaning: "How many accounts a process creates or changes in Nextcloud at a time. More than Nextcloud has processors gain little. If the administrator's password is changed meanwhile, each of them can fail to log in, and Nextcloud locks out an address after ten failures.", Needs: needs, ReadBy: everywhere(),
+			},
+			{
 				Name: "NEXTCLOUD_CA_FILE", Kind: File, Unset: "the authorities of the system", Example: "secrets/nextcloud-ca.pem",
 				Meaning: "The certificate authority of Nextcloud (PEM), where no public one signed its certificate.", Needs: needs, ReadBy: everywhere(),
 			},

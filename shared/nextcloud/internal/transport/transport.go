@@ -7,6 +7,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -26,9 +27,9 @@ const (
 	// maxHeader bounds the header of a response, in bytes. Nextcloud sends about
 	// 3 KiB, half of it cookies.
 	maxHeader = 64 << 10
-	// idleConns is the number of idle connections that are kept: one for each worker of
-	// a busy reconciler.
-	idleConns = 8
+	// DefaultIdleConns is the number of idle connections that are kept, unless a [Config]
+	// says otherwise.
+	DefaultIdleConns = 8
 	// maxRetryAfter bounds how long a server can make the gateway wait.
 	maxRetryAfter = 24 * time.Hour
 )
@@ -38,6 +39,8 @@ type Config struct {
 	URL     *url.URL       // base address, with the folder of the installation: https://host/nextcloud
 	Roots   *x509.CertPool // certificate authorities of the server; nil for the system's
 	Connect time.Duration  // limit for connecting, and for the TLS handshake
+
+	IdleConns int // idle connections that are kept for the next requests; 0 for [DefaultIdleConns]
 
 	Buffer   int           // read and write buffer of a connection, in bytes; 0 for net/http's default
 	Continue time.Duration // how long a request with Expect waits for the server's 100; 0 for no wait
@@ -74,7 +77,7 @@ func NewHTTPClient(c Config) *http.Client {
 			},
 			TLSClientConfig:        &tls.Config{RootCAs: c.Roots, MinVersion: tls.VersionTLS12},
 			TLSHandshakeTimeout:    c.Connect,
-			MaxIdleConnsPerHost:    idleConns,
+			MaxIdleConnsPerHost:    cmp.Or(c.IdleConns, DefaultIdleConns),
 			IdleConnTimeout:        time.Minute,
 			MaxResponseHeaderBytes: maxHeader,
 			ExpectContinueTimeout:  c.Continue,
