@@ -17,7 +17,7 @@ RELEASE   := -trimpath -ldflags='-s -w -X github.com/voiceassist/gateway/shared/
 TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes,validator_novalidatefn
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo certs check test test-race attack guides test-nextcloud fuzz cold-start flood throughput load load-page bench lint vuln build image up down tls-check api-check verify-tokens site clients clients-check sam-check sam-local sam-acceptance release clean
+.PHONY: help run demo certs check test cost test-race attack guides test-nextcloud fuzz cold-start flood throughput load load-page bench lint vuln build image up down tls-check api-check verify-tokens site clients clients-check sam-check sam-local sam-acceptance release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,10 @@ PARALLEL := 4
 test: ## run all tests, on SQLite and PostgreSQL
 	@scripts/postgresql && scripts/redis && scripts/pgbouncer && scripts/chromium
 	$(GO_TEST) -timeout $(TEST_TIMEOUT) -shuffle=on -parallel $(PARALLEL) ./test ./...
+
+cost: ## count what each request costs, and write the counts that make test compares
+	@scripts/postgresql
+	$(GO_TEST) -count=1 -run '^TestCost$$' ./functions -update
 
 # The tests of the built gateway that send many concurrent requests. The others gain
 # nothing from the race detector.
