@@ -113,7 +113,12 @@ func NewWithNextcloud(tb testing.TB, db *store.DB, extra map[string]string) (*Ga
 	tb.Helper()
 	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: Password})
 	server := httptest.NewServer(cloud)
-	tb.Cleanup(server.Close)
+	tb.Cleanup(func() {
+		server.Close()
+		if err := cloud.Close(); err != nil { // removes the files
+			tb.Error(err)
+		}
+	})
 	vars := map[string]string{"NEXTCLOUD_URL": server.URL, "NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": Password}
 	maps.Copy(vars, extra)
 	return NewWith(tb, db, vars), cloud
