@@ -32,6 +32,7 @@ var layers = []layer{
 
 	// Services change accounts, files and the audit trail, through adapters.
 	{name: "services", imports: "foundation keys rules adapters", packages: "shared/identity/registration shared/identity/revocation " +
+		"shared/identity/codes " +
 		"shared/nextcloud/access shared/nextcloud/reconcile shared/audit/trail shared/store/janitor"},
 	{name: "setup", packages: "shared/setup", imports: "foundation keys rules adapters services"},
 
@@ -59,6 +60,7 @@ var homes = map[string]string{
 	"github.com/golang-jwt/jwt/v5":               "shared/foundation/defense shared/identity/token",
 	"github.com/google/uuid":                     "shared/foundation/uid",
 	"github.com/jackc/pgx/v5":                    "bench/ shared/store/postgres shared/store/storetest",
+	"github.com/pquerna/otp":                     "shared/identity/codes functions/mfa",
 	"github.com/pressly/goose/v3":                "shared/store/migrations",
 	"github.com/prometheus/client_golang":        "cmd/gateway",
 	"github.com/redis/go-redis/v9":               "shared/ratelimit/redislimit functions/health/internal/",

@@ -18,6 +18,7 @@ import (
 	"github.com/voiceassist/gateway/functions/sessions"
 	"github.com/voiceassist/gateway/functions/users"
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/identity/codes"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/identity/signin"
@@ -36,6 +37,7 @@ type Parts struct {
 	DB         *store.DB
 	Tokens     *token.Issuer
 	Passwords  *password.Hasher
+	Codes      *codes.Checker
 	Desired    *desired.Recorder
 	Reconciler *reconcile.Reconciler
 	Storage    *access.Storage
@@ -58,7 +60,7 @@ func (p *Parts) Registrar() *registration.Registrar {
 // Routes returns the routes of all functions.
 func (p *Parts) Routes() endpoint.Routes {
 	callers := &endpoint.Authenticator{Logins: p.DB, Now: p.Now}
-	confirmer := &password.Confirmer{Accounts: p.DB, Hasher: p.Passwords, Limits: p.Limits, Now: p.Now}
+	confirmer := &password.Confirmer{Accounts: p.DB, Codes: p.Codes, Hasher: p.Passwords, Limits: p.Limits, Now: p.Now}
 	keys := &jwks.Function{}
 	var logins signin.Lifetimes
 	if p.Tokens != nil {

@@ -43,6 +43,7 @@ type issue struct {
 	Name            string                           `json:"name" validate:"required,app_name"`
 	CurrentPassword endpoint.Optional[secret.String] `json:"current_password" validate:"required_without=Password,omitempty,filled"`
 	Password        endpoint.Optional[secret.String] `json:"password" validate:"omitempty,same_as=CurrentPassword,filled"`
+	Code            secret.String                    `json:"code"`
 }
 
 // current returns the caller's gateway password, from either field.
@@ -57,7 +58,8 @@ func (f *Function) issue(ctx context.Context, caller endpoint.Caller, q issue) (
 	if err := f.Apps.Ready(ctx, caller.Account.ID); err != nil {
 		return issued{}, err
 	}
-	by, err := f.Confirmer.Confirm(ctx, caller.Proof(), caller.Origin, q.current(), audit.ToIssueApp)
+	sent := password.Credentials{Password: q.current(), Code: q.Code}
+	by, err := f.Confirmer.ConfirmAll(ctx, caller.Proof(), caller.Origin, sent, audit.ToIssueApp)
 	if err != nil {
 		return issued{}, err
 	}

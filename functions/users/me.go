@@ -26,6 +26,7 @@ type changeMe struct {
 	FullName        endpoint.Optional[string]          `json:"full_name" validate:"omitempty,name"`
 	Email           endpoint.Optional[string]          `json:"email" validate:"omitempty,email"`
 	CurrentPassword secret.String                      `json:"current_password" validate:"required_with=Email"`
+	Code            secret.String                      `json:"code"` // of the second factor, for a new address
 	Preferences     endpoint.Optional[json.RawMessage] `json:"preferences" validate:"preferences"`
 }
 
@@ -49,7 +50,7 @@ func (f *Function) changeMe(ctx context.Context, caller endpoint.Caller, q chang
 	}
 	by := caller.Proof()
 	if changed.Email != nil {
-		if by, err = f.Confirmer.Confirm(ctx, by, caller.Origin, q.CurrentPassword, audit.ToChangeEmail); err != nil {
+		if by, err = f.Confirmer.ConfirmAll(ctx, by, caller.Origin, password.Credentials{Password: q.CurrentPassword, Code: q.Code}, audit.ToChangeEmail); err != nil {
 			return account.Profile{}, err
 		}
 	}
@@ -131,11 +132,12 @@ func (f *Function) changePassword(ctx context.Context, caller endpoint.Caller, q
 type deleteMe struct {
 	CurrentPassword optionalSecret `json:"current_password" validate:"required_without=Password,omitempty,filled"`
 	Password        optionalSecret `json:"password" validate:"omitempty,same_as=CurrentPassword,filled"`
+	Code            secret.String  `json:"code"`
 }
 
 func (f *Function) deleteMe(ctx context.Context, caller endpoint.Caller, q deleteMe) (endpoint.None, error) {
-	current := cmp.Or(q.CurrentPassword.Value, q.Password.Value)
-	by, err := f.Confirmer.Confirm(ctx, caller.Proof(), caller.Origin, current, audit.ToDelete)
+	sent := password.Credentials{Password: cmp.Or(q.CurrentPassword.Value, q.Password.Value), Code: q.Code}
+	by, err := f.Confirmer.ConfirmAll(ctx, caller.Proof(), caller.Origin, sent, audit.ToDelete)
 	if err != nil {
 		return endpoint.None{}, err
 	}

@@ -34,13 +34,22 @@ const (
 	LoggedOutAll    Name = "logged_out_everywhere"
 	LoginRevoked    Name = "login_revoked"
 	RefreshReused   Name = "refresh_token_reused"
-	AppIssued       Name = "app_password_issued"
-	AppRevoked      Name = "app_password_revoked"
-	QuotaChanged    Name = "nextcloud_quota_changed" // the detail is the new quota, "default" or "keep"
-	IDTaken         Name = "nextcloud_conflict"      // another Nextcloud account has the ID or the address; the detail is its ID
-	Claimed         Name = "nextcloud_claimed"       // the user proved to own a Nextcloud account; the detail is its ID
-	ClaimRefused    Name = "nextcloud_claim_refused" // with a wrong password
-	Adopted         Name = "nextcloud_adopted"       // an administrator assigned a Nextcloud account to the user; the detail is its ID
+	// SecondFactorEnabled: from now on, logins require a code.
+	SecondFactorEnabled  Name = "second_factor_enabled"
+	SecondFactorDisabled Name = "second_factor_disabled"
+	// CodeRefused: a wrong code of the second factor; the detail is what it should
+	// have confirmed.
+	CodeRefused         Name = "second_factor_code_refused"
+	BackupCodeUsed      Name = "backup_code_used"      // the detail is what it confirmed, and how many remain
+	BackupCodesReplaced Name = "backup_codes_replaced" // the earlier ones are void
+
+	AppIssued    Name = "app_password_issued"
+	AppRevoked   Name = "app_password_revoked"
+	QuotaChanged Name = "nextcloud_quota_changed" // the detail is the new quota, "default" or "keep"
+	IDTaken      Name = "nextcloud_conflict"      // another Nextcloud account has the ID or the address; the detail is its ID
+	Claimed      Name = "nextcloud_claimed"       // the user proved to own a Nextcloud account; the detail is its ID
+	ClaimRefused Name = "nextcloud_claim_refused" // with a wrong password
+	Adopted      Name = "nextcloud_adopted"       // an administrator assigned a Nextcloud account to the user; the detail is its ID
 	// KeysRotated: one step of a rotation; the detail names the step and the key ID,
 	// never the key.
 	KeysRotated  Name = "keys_rotated"
@@ -51,7 +60,8 @@ const (
 func Names() []Name {
 	names := []Name{
 		Registered, RegistrationRefused, LoggedIn, LoginFailed, PasswordRefused, PasswordChanged, EmailChanged, RoleChanged, Disabled, Enabled, Deleted,
-		LoggedOut, LoggedOutAll, LoginRevoked, RefreshReused, AppIssued, AppRevoked, QuotaChanged, IDTaken,
+		LoggedOut, LoggedOutAll, LoginRevoked, RefreshReused,
+		SecondFactorEnabled, SecondFactorDisabled, CodeRefused, BackupCodeUsed, BackupCodesReplaced, AppIssued, AppRevoked, QuotaChanged, IDTaken,
 		Claimed, ClaimRefused, Adopted,
 		KeysRotated, TrailAdopted,
 	}
@@ -59,12 +69,18 @@ func Names() []Name {
 	return names
 }
 
-// What a rejected password should have confirmed.
+// What a rejected password or code should have confirmed.
 const (
 	ToChangePassword = "to change the password"
 	ToChangeEmail    = "to change the e-mail address"
 	ToDelete         = "to delete the account"
 	ToIssueApp       = "to make an app password"
+
+	ToLogIn               = "to log in"
+	ToSetUpSecondFactor   = "to set up a second factor"
+	ToEnableSecondFactor  = "to enable the second factor"
+	ToDisableSecondFactor = "to disable the second factor"
+	ToReplaceBackupCodes  = "to replace the backup codes"
 )
 
 // AllApps is the detail of [AppRevoked] for all app passwords of the user. For a

@@ -14,7 +14,8 @@ import (
 )
 
 const accountColumns = `users.id, ` + accountEmail + `, users.full_name, users.role, users.preferences,
-	users.disabled_at, users.email_verified_at, COALESCE(users.pending_email, ''), users.verification, COALESCE(` + latestLogin + `, users.last_login_at),
+	users.disabled_at, users.email_verified_at, COALESCE(users.pending_email, ''), users.verification, users.second_factor_at,
+	COALESCE(` + latestLogin + `, users.last_login_at),
 	users.created_at, users.updated_at,
 	COALESCE((SELECT nextcloud_id FROM nextcloud_accounts WHERE user_id = users.id AND owned), '')`
 
@@ -23,7 +24,7 @@ const wantsPassword = `EXISTS (SELECT 1 FROM nextcloud_accounts WHERE user_id = 
 func accountDest(a *account.Account) []any {
 	return []any{
 		&a.ID, &a.Email, &a.FullName, &a.Role, &a.Preferences,
-		nullTimeScanner{&a.DisabledAt}, nullTimeScanner{&a.EmailVerifiedAt}, &a.PendingEmail, &a.Verification,
+		nullTimeScanner{&a.DisabledAt}, nullTimeScanner{&a.EmailVerifiedAt}, &a.PendingEmail, &a.Verification, nullTimeScanner{&a.SecondFactorAt},
 		nullTimeScanner{&a.LastLogin}, timeScanner{&a.CreatedAt}, timeScanner{&a.UpdatedAt},
 		&a.NextcloudUserID,
 	}
@@ -158,7 +159,7 @@ type Changes struct {
 // ChangeAccount applies c to the account as the caller read it, and returns the
 // result. It returns [account.ErrEmailTaken] if another account has the new
 // address, and [ErrChanged] if the account has changed since it was read.
-// Owners may change their own fields, the address only with their password.
+// Owners may change their own fields, the address as [Actor.mayTakeOver] says.
 // Everything else requires an administrator. Call [DB.CanonicalizeEmails]
 // before an address changes. An address that does not change keeps its stored
 // spelling, so that older code finds it. A new address is not verified, and the
@@ -259,7 +260,7 @@ func (s *Statements) ReplaceHash(ctx context.Context, id account.ID, from, to se
 // ChangePassword sets the hash of a new password of the caller, who has proved
 // the current one.
 func (tx *Tx) ChangePassword(ctx context.Context, by Actor, to secret.String) error {
-	if err := by.mayTakeOver(tx, by.Account.ID); err != nil {
+	if err := by.knowsPassword(tx, by.Account.ID); err != nil {
 		return err
 	}
 	if err := tx.ReplaceHash(ctx, by.Account.ID, by.proof.PasswordHash(), to); err != nil {
@@ -280,7 +281,7 @@ func (s *Statements) CountOtherAdmins(ctx context.Context, id account.ID) (int, 
 }
 
 // DeleteAccount deletes the account with its logins and sessions, or returns
-// [account.ErrNotFound]. Owners must have proved their password.
+// [account.ErrNotFound]. Owners must have proved what [Actor.mayTakeOver] says.
 func (tx *Tx) DeleteAccount(ctx context.Context, by Actor, id account.ID) error {
 	if err := by.mayTakeOver(tx, id); err != nil {
 		return err

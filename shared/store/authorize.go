@@ -8,6 +8,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/mfa"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
@@ -146,12 +147,43 @@ func (c Actor) mayChange(tx *Tx, id account.ID) error {
 	return c.mayAdminister(tx)
 }
 
-// mayTakeOver returns nil if c may make changes for which a stolen token must
-// not suffice: as the owner with the password or with a token from a mail, an
-// administrator or the operator.
-func (c Actor) mayTakeOver(tx *Tx, id account.ID) error {
+// knowsPassword returns nil if c is the owner of the account, with the password or
+// with a token from a mail, an administrator or the operator.
+func (c Actor) knowsPassword(tx *Tx, id account.ID) error {
 	if c.tx == tx && c.proof.User() == id && (c.proof.PasswordHash() != "" || c.mailbox) {
 		return nil
 	}
 	return c.mayAdminister(tx)
+}
+
+// mayTakeOver returns nil if c may make changes for which neither a stolen token
+// nor a stolen password must suffice: as the owner with a token from a mail, or with
+// the password and, if the account has a second factor, a code of it; as an
+// administrator or the operator.
+// Otherwise it may return [mfa.ErrCodeRequired].
+func (c Actor) mayTakeOver(tx *Tx, id account.ID) error {
+	if err := c.knowsPassword(tx, id); err != nil {
+		return err
+	}
+	return c.sentCode(id)
+}
+
+// mayAddCredential returns nil if c is the owner of the account and has proved the
+// password, in this request or a moment ago, and, if the account has a second
+// factor, a code of it. Otherwise it may return [mfa.ErrCodeRequired].
+func (c Actor) mayAddCredential(tx *Tx, id account.ID) error {
+	if c.tx != tx || c.proof.User() != id || !c.proof.Reauthenticated() {
+		return errUnauthorized
+	}
+	return c.sentCode(id)
+}
+
+// sentCode returns [mfa.ErrCodeRequired] if c is the owner of the account, which has
+// a second factor, and sent no code of it. The factor may be younger than the check
+// of the password.
+func (c Actor) sentCode(id account.ID) error {
+	if defense.SecondFactor && !c.mailbox && c.proof.User() == id && c.Account.SecondFactor() && !c.proof.Code() {
+		return mfa.ErrCodeRequired
+	}
+	return nil
 }

@@ -92,30 +92,51 @@ func (s *Statements) AccountForLogin(
 }
 
 // StartLogin inserts l and the event that describes it if the account is
-// enabled and hash, which the password matched, is still its hash. Otherwise it
-// returns [ErrChanged].
+// enabled, hash, which the password matched, is still its hash, and it has no
+// second factor. Otherwise it returns [ErrChanged].
 //
 // It runs in a serializable transaction, as a change of password does. A single
 // statement could read the hash before that change and commit after it, unseen
 // by the statement that ends the logins.
 func (db *DB) StartLogin(ctx context.Context, l signin.Login, hash secret.String, e audit.Event) error {
+	return db.Update(ctx, func(tx *Tx) error {
+		return tx.startLogin(ctx, l, hash, ` AND `+defense.SQL(defense.SecondFactor, `users.second_factor_at IS NULL`), e)
+	})
+}
+
+// StartLoginWithCode is [DB.StartLogin] for an account whose second factor has
+// accepted a code in this transaction.
+func (tx *Tx) StartLoginWithCode(ctx context.Context, l signin.Login, hash secret.String, e audit.Event) error {
+	return tx.startLogin(ctx, l, hash, "", e)
+}
+
+func (tx *Tx) startLogin(ctx context.Context, l signin.Login, hash secret.String, and string, e audit.Event) error {
 	unchanged := defense.SQL(defense.AccountState, `users.disabled_at IS NULL`) + ` AND ` +
 		defense.SQL(defense.ConfirmedPassword, `users.password_hash = $10`)
-	return db.Update(ctx, func(tx *Tx) error {
-		n, err := tx.exec(ctx, `
-			INSERT INTO logins (id, user_id, counter, device, address, created_at, rotated_at, expires_at, network)
-			SELECT $1, users.id, $3, $4, $5, $6, $7, $8, $9 FROM users
-			WHERE users.id = $2 AND `+unchanged,
-			string(l.ID), string(l.UserID), l.Counter, l.Device, l.Address,
-			at(l.CreatedAt), at(l.RotatedAt), at(l.ExpiresAt), network(l.Address), hash.Reveal())
-		if err != nil {
-			return fmt.Errorf("start login: %w", err)
-		}
-		if n == 0 {
-			return ErrChanged
-		}
-		return tx.Audit(ctx, e)
-	})
+	n, err := tx.exec(ctx, `
+		INSERT INTO logins (id, user_id, counter, device, address, created_at, rotated_at, expires_at, network)
+		SELECT $1, users.id, $3, $4, $5, $6, $7, $8, $9 FROM users
+		WHERE users.id = $2 AND `+unchanged+and,
+		string(l.ID), string(l.UserID), l.Counter, l.Device, l.Address,
+		at(l.CreatedAt), at(l.RotatedAt), at(l.ExpiresAt), network(l.Address), hash.Reveal())
+	if err != nil {
+		return fmt.Errorf("start login: %w", err)
+	}
+	if n == 0 {
+		return ErrChanged
+	}
+	return tx.Audit(ctx, e)
+}
+
+// LoginBegan returns when the login began, or [signin.ErrRevoked] if it does not
+// exist.
+func (s *Statements) LoginBegan(ctx context.Context, id signin.ID) (time.Time, error) {
+	var began time.Time
+	err := s.queryRow(ctx, signin.ErrRevoked, []any{timeScanner{&began}}, `SELECT created_at FROM logins WHERE id = $1`, string(id))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("begin of the login: %w", err)
+	}
+	return began, nil
 }
 
 // network returns the network of the client at an address, or "".

@@ -5,22 +5,27 @@ import (
 	"fmt"
 
 	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/mfa"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 )
 
 // A SealedColumn is a column with values that are encrypted with a key of the
 // gateway.
-type SealedColumn struct{ table, id, column string }
+type SealedColumn struct{ table, id, column, purpose string }
+
+// Purpose returns the purpose for which the keys of the values are derived.
+func (c SealedColumn) Purpose() string { return c.purpose }
 
 // SealedColumns returns all of them. Their values are bound to the id of the
 // user.
 func SealedColumns() []SealedColumn {
 	return []SealedColumn{
-		{"nextcloud_accounts", "user_id", "first_password"},
-		{"nextcloud_accounts", "user_id", "password"},
-		{"nextcloud_accounts", "user_id", "app_password"},
-		{"nextcloud_app_passwords", "id", "app_password"},
-		{"nextcloud_revocations", "id", "app_password"},
+		{"nextcloud_accounts", "user_id", "first_password", desired.Purpose},
+		{"nextcloud_accounts", "user_id", "password", desired.Purpose},
+		{"nextcloud_accounts", "user_id", "app_password", desired.Purpose},
+		{"nextcloud_app_passwords", "id", "app_password", desired.Purpose},
+		{"nextcloud_revocations", "id", "app_password", desired.Purpose},
+		{"second_factors", "user_id", "secret", mfa.Purpose},
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/faas"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
+	"github.com/voiceassist/gateway/shared/identity/codes"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/nextcloud/access"
@@ -55,12 +56,14 @@ func open(ctx context.Context, s *settings) (faas.Function, error) {
 		DB:         db,
 		Reconciler: reconcile.New(db, s.Nextcloud, ring, time.Now),
 		Apps:       access.NewStorage(s.Nextcloud.Server, db, ring, time.Now).AppPasswords(),
-		Confirmer:  &password.Confirmer{Accounts: db, Hasher: s.Passwords.Hasher(), Limits: limits, Now: time.Now},
-		Trail:      trail.New(db, ring, s.Trail.Keep, time.Now),
-		Janitor:    janitor.New(db, time.Now),
-		Resealer:   reconcile.NewResealer(db, ring, time.Now),
-		Public:     s.Nextcloud.PublicURL,
-		Now:        time.Now,
+		Confirmer: &password.Confirmer{
+			Accounts: db, Codes: codes.New(db, ring, time.Now), Hasher: s.Passwords.Hasher(), Limits: limits, Now: time.Now,
+		},
+		Trail:    trail.New(db, ring, s.Trail.Keep, time.Now),
+		Janitor:  janitor.New(db, time.Now),
+		Resealer: reconcile.NewResealer(db, ring, time.Now),
+		Public:   s.Nextcloud.PublicURL,
+		Now:      time.Now,
 	}
 	return faas.Function{
 		HTTP: s.Handler(limits, f.Routes()), Close: db.Close,

@@ -11,6 +11,7 @@ import (
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/faas"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
+	"github.com/voiceassist/gateway/shared/identity/codes"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/identity/signin"
@@ -50,9 +51,11 @@ func open(_ context.Context, s *settings) (http.Handler, error) {
 		Registrar: &registration.Registrar{DB: db, Passwords: passwords, Desired: accounts, Now: time.Now},
 		Passwords: passwords,
 		Desired:   accounts,
-		Confirmer: &password.Confirmer{Accounts: db, Hasher: passwords, Limits: limits, Now: time.Now},
-		Logins:    s.Logins,
-		Now:       time.Now,
+		Confirmer: &password.Confirmer{
+			Accounts: db, Codes: codes.New(db, ring, time.Now), Hasher: passwords, Limits: limits, Now: time.Now,
+		},
+		Logins: s.Logins,
+		Now:    time.Now,
 	}
 	return faas.Closing(s.Handler(limits, f.Routes()), db.Close), nil
 }

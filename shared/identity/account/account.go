@@ -84,6 +84,7 @@ type Account struct {
 	EmailVerifiedAt        *time.Time   // nil until the address is verified
 	PendingEmail           Email        // replaces Email once it is confirmed; "" for none
 	Verification           Verification // of the rules when the user registered
+	SecondFactorAt         *time.Time   // since when logins require a second factor; nil if they do not
 	LastLogin              *time.Time   // nil before the first login
 	CreatedAt              time.Time
 	UpdatedAt              time.Time
@@ -91,6 +92,9 @@ type Account struct {
 
 // Disabled reports whether the account may not log in.
 func (a Account) Disabled() bool { return a.DisabledAt != nil }
+
+// SecondFactor reports whether logins require a second factor.
+func (a Account) SecondFactor() bool { return a.SecondFactorAt != nil }
 
 // Admin reports whether the account may manage other accounts.
 func (a Account) Admin() bool { return a.Role == Admin }

@@ -3,6 +3,7 @@ package signin
 import (
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
@@ -13,9 +14,18 @@ import (
 // administrators.
 var ErrAdminRequired = fault.New(fault.Forbidden, "admin_required", "This requires an administrator.")
 
+// ErrReauthenticationRequired is returned if a request must prove the password,
+// because the login began too long ago.
+var ErrReauthenticationRequired = fault.New(fault.Forbidden, "reauthentication_required",
+	"This requires the password, unless you have just logged in. Send it as current_password.")
+
+// ReauthenticationWindow is how long after a login some requests that would
+// otherwise require the password do not.
+const ReauthenticationWindow = 10 * time.Minute
+
 // A Proof is what a request has proved about its caller: the live login and its
-// user and, if the route requires more, the administrator role and the
-// password.
+// user and, if the route requires more, the administrator role, the password and
+// the second factor.
 //
 // All of it may cease to hold while the request is handled. Statements that
 // write for a caller therefore take the Proof, and write nothing unless it
@@ -25,6 +35,8 @@ type Proof struct {
 	login ID
 	admin bool
 	hash  secret.String
+	code  bool // of the second factor
+	fresh bool // the login gave the password a moment ago
 }
 
 // NewProof returns the proof that a request speaks for this login of this user.
@@ -44,6 +56,19 @@ func (p Proof) WithPassword(hash secret.String) Proof {
 	return p
 }
 
+// WithCode returns p for a caller who sent a right code of the second factor.
+func (p Proof) WithCode() Proof {
+	p.code = true
+	return p
+}
+
+// AsFresh returns p for a caller whose login began, with the password, no longer
+// than [ReauthenticationWindow] ago.
+func (p Proof) AsFresh() Proof {
+	p.fresh = true
+	return p
+}
+
 // User returns the account of the caller, or "" for the zero Proof.
 func (p Proof) User() account.ID { return p.user }
 
@@ -56,6 +81,13 @@ func (p Proof) Admin() bool { return p.admin }
 // PasswordHash returns the hash that the caller's password matched, or "" if
 // the request proved no password.
 func (p Proof) PasswordHash() secret.String { return p.hash }
+
+// Code reports whether the caller sent a right code of the second factor.
+func (p Proof) Code() bool { return p.code }
+
+// Reauthenticated reports whether the caller proved the password, with this request
+// or a moment ago with the login.
+func (p Proof) Reauthenticated() bool { return p.fresh || p.hash != "" }
 
 // Format hides the hash from every verb. Without it, fmt would print unexported
 // fields.

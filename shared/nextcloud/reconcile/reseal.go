@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/crypto/seal"
 	"github.com/voiceassist/gateway/shared/foundation/background"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/store"
@@ -68,8 +69,9 @@ func (r *Resealer) Loop(ctx context.Context) {
 // are. It can run beside gateways that have the ring, and beside itself. After each
 // page it calls progress with the number of values checked so far.
 func Reseal(ctx context.Context, db *store.DB, ring *keyring.Ring, progress func(checked int)) (sealed, lost int, err error) {
-	box, checked := desired.NewBox(ring), 0
+	checked := 0
 	for _, place := range store.SealedColumns() {
+		box := seal.New(ring.Derive(place.Purpose()))
 		for after := ""; ; {
 			values, err := db.SealedValues(ctx, place, after, resealPage)
 			if err != nil {
@@ -106,8 +108,8 @@ func Reseal(ctx context.Context, db *store.DB, ring *keyring.Ring, progress func
 // Opens reports whether the ring opens what is sealed, by one value of each kind.
 // It is true if nothing is sealed.
 func Opens(ctx context.Context, db *store.DB, ring *keyring.Ring) (bool, error) {
-	box := desired.NewBox(ring)
 	for _, place := range store.SealedColumns() {
+		box := seal.New(ring.Derive(place.Purpose()))
 		values, err := db.SealedValues(ctx, place, "", 1)
 		if err != nil {
 			return false, err

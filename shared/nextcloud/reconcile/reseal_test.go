@@ -3,11 +3,15 @@ package reconcile_test
 import (
 	"maps"
 	"testing"
+	"time"
 
+	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/crypto/seal"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
-	"github.com/voiceassist/gateway/shared/nextcloud/desired"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/mfa"
+	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
@@ -17,8 +21,9 @@ import (
 // value at a time.
 func (f *fixture) opened(ring *keyring.Ring) map[string]secret.String {
 	f.t.Helper()
-	box, all := seal.New(ring.Derive(desired.Purpose)), map[string]secret.String{}
+	all := map[string]secret.String{}
 	for i, place := range store.SealedColumns() {
+		box := seal.New(ring.Derive(place.Purpose()))
 		for after := ""; ; {
 			values, err := f.db.SealedValues(f.t.Context(), place, after, 1)
 			if err != nil {
@@ -38,6 +43,26 @@ func (f *fixture) opened(ring *keyring.Ring) map[string]secret.String {
 	return all
 }
 
+// setUpSecondFactor stores a second factor of the user.
+func (f *fixture) setUpSecondFactor(user account.ID) {
+	f.t.Helper()
+	a, hash, err := f.db.AccountAndHash(f.t.Context(), user)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	l := signin.Start(a.ID, "", "", f.time(), signin.Lifetimes{Idle: time.Hour})
+	if err := f.db.StartLogin(f.t.Context(), l, hash, audit.New(audit.LoggedIn, a.ID, audit.Origin{}, f.time())); err != nil {
+		f.t.Fatal(err)
+	}
+	factor := mfa.Factor{ID: mfa.NewID(), User: user, Sealed: mfa.NewBox(f.ring).Seal("KEY", string(user)), CreatedAt: f.time()}
+	err = f.db.UpdateAs(f.t.Context(), signin.NewProof(user, l.ID).AsFresh(), f.time(), func(tx *store.Tx, by store.Actor) error {
+		return tx.SetUpSecondFactor(f.t.Context(), by, factor, nil)
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+}
+
 func TestReseal_LeavesNothingSealedWithTheOldSecret(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -48,6 +73,7 @@ func TestReseal_LeavesNothingSealedWithTheOldSecret(t *testing.T) {
 		f.issue(ada, adasPassword, 1)
 		f.withdraw(ada, "")
 		f.issue(ada, adasPassword, 1)
+		f.setUpSecondFactor(ada.ID)
 		before := f.opened(f.ring)
 		kinds := map[byte]int{}
 		for place, plain := range before {

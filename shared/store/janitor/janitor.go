@@ -1,5 +1,6 @@
 // Package janitor removes rows that are no longer needed: logins and link tokens that
-// expired long ago, old mails, and rate limits that are fully restored. It also canonicalizes e-mail addresses that
+// expired long ago, answered challenges of logins, old mails, and rate limits that are
+// fully restored. It also canonicalizes e-mail addresses that
 // older releases stored, and logs accounts that an administrator must check. The audit
 // trail prunes itself (package trail).
 //
@@ -55,7 +56,9 @@ func (j *Janitor) RunIfDue(ctx context.Context) error {
 	if n > 0 {
 		slog.LogAttrs(ctx, slog.LevelDebug, "forget logins", slog.Int64("count", n))
 	}
-	if err = errors.Join(err, j.db.RateLimits().Sweep(ctx, now), j.cleanMail(ctx, now), j.canonicalizeEmails(ctx)); err == nil {
+	err = errors.Join(err, j.db.DeleteExpiredChallenges(ctx, now.Add(-Interval)), j.db.RateLimits().Sweep(ctx, now),
+		j.cleanMail(ctx, now), j.canonicalizeEmails(ctx))
+	if err == nil {
 		j.last = now
 	}
 	return err
