@@ -161,7 +161,8 @@ func (r *rig) startDevcloud(ctx context.Context) (settings []string, err error) 
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, program)
-	cmd.Dir = r.dir // ignore the project's .env
+	cmd.Dir = r.dir                       // ignore the project's .env
+	cmd.Env = []string{"TMPDIR=" + r.dir} // it is killed, so it does not remove the files of clients
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
