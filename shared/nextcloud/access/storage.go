@@ -23,6 +23,8 @@ var ErrNotReady = fault.New(fault.Conflict, "storage_not_ready",
 const (
 	soon  = 5 * time.Second  // Retry-After while the reconciler works on the account
 	later = 15 * time.Minute // Retry-After for an account that needs a user or an administrator
+
+	idleConns = 64 // to Nextcloud: concurrent transfers that need no new connection
 )
 
 // A Storage opens users' folders in Nextcloud. It is nil without a Nextcloud: then
@@ -45,7 +47,7 @@ func NewStorage(s nextcloud.Server, db *store.DB, ring *keyring.Ring, now func()
 	}
 	return &Storage{
 		db: db, box: desired.NewBox(ring), now: now,
-		client: webdav.New(webdav.Config{URL: s.URL, Roots: s.Roots}),
+		client: webdav.New(webdav.Config{URL: s.URL, Roots: s.Roots, IdleConns: idleConns}),
 		public: webdav.New(webdav.Config{URL: s.PublicURL}),
 	}
 }

@@ -20,8 +20,9 @@ type Upload struct {
 	IfMatch     string // as in RFC 9110 section 13.1.1; "" for no condition
 	IfNoneMatch string // as in RFC 9110 section 13.1.2; "" for no condition
 
-	// Confirm is called once, after the body has arrived and before the file appears.
-	// Its error ends the upload, and Put returns it. Nil confirms everything.
+	// Confirm is called after the body has arrived and before the file appears, and again
+	// if the file takes another request. Its error ends the upload, and Put returns it. Nil
+	// confirms everything.
 	Confirm func() error
 }
 
@@ -33,7 +34,8 @@ type Stored struct {
 
 // Put stores a file at p, completely or not at all. Until then, an existing file stays
 // readable. A new file is uploaded in one request, since the server publishes it only when
-// it is complete. A file that replaces another is uploaded in chunks, since the server would
+// it is complete. A small one takes no other request: see small.go. A file that replaces
+// another is uploaded in chunks, since the server would
 // overwrite the old one in place, and lose both if the connection breaks; so is a file of
 // unknown or very large size. Chunks of known size are passed on as they arrive: one that
 // breaks off is sent again if all that was read of it is in memory ([Config.BufferSize]),
@@ -48,6 +50,12 @@ func (f *Folder) Put(ctx context.Context, p Path, u Upload) (Stored, error) {
 	const op = "put"
 	if p.IsRoot() {
 		return Stored{}, &Error{Op: op, Kind: ErrIsFolder}
+	}
+	if u.isSmall() {
+		stored, done, err := f.putSmall(ctx, p, &u)
+		if done {
+			return stored, err
+		}
 	}
 	there, err := f.Stat(ctx, p)
 	exists := err == nil

@@ -60,8 +60,9 @@ type Config struct {
 type Client struct {
 	Config
 
-	server  *transport.Server
-	uploads atomic.Int64 // uploads in chunks in progress
+	server   *transport.Server
+	uploads  atomic.Int64 // uploads in chunks in progress
+	replaced *pathSet     // small files
 }
 
 // New returns a client. It does not call the server.
@@ -72,7 +73,7 @@ func New(c Config) *Client {
 	c.MaxWhole = orDefault(c.MaxWhole, DefaultMaxWhole)
 	c.ChunkSize = orDefault(c.ChunkSize, DefaultChunkSize)
 	c.BufferSize = orDefault(c.BufferSize, DefaultBufferSize)
-	return &Client{Config: c, server: transport.New(transport.Config{
+	return &Client{Config: c, replaced: newPathSet(), server: transport.New(transport.Config{
 		URL: c.URL, Roots: c.Roots, Connect: connectTimeout, Buffer: transferBuffer, Continue: continueTimeout, IdleConns: c.IdleConns,
 	})}
 }
