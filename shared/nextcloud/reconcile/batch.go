@@ -21,6 +21,8 @@ const (
 type batch struct {
 	*Reconciler
 
+	report func(Result)
+
 	mu       sync.Mutex
 	left     int      // accounts that may be leased
 	lease    lease    // the latest one
@@ -45,8 +47,10 @@ type leased struct {
 	lease string
 }
 
-// newBatch returns a batch of up to n accounts.
-func (r *Reconciler) newBatch(n int) *batch { return &batch{Reconciler: r, left: n} }
+// newBatch returns a batch of up to n accounts. It calls report before it leases more.
+func (r *Reconciler) newBatch(n int, report func(Result)) *batch {
+	return &batch{Reconciler: r, left: n, report: report}
+}
 
 // run attempts the accounts.
 func (b *batch) run(ctx context.Context) (Result, error) {
@@ -100,6 +104,7 @@ func (b *batch) next(ctx context.Context) (leased, bool) {
 		return leased{}, false
 	}
 	if len(b.accounts) == 0 && b.left > 0 {
+		b.report(b.res)
 		b.leaseMore(ctx)
 	}
 	if len(b.accounts) == 0 || b.now().After(b.lease.until) {

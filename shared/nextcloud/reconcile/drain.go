@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	drainBatch = 100             // accounts after which progress is reported
+	drainBatch = 1000            // accounts after which the backlog is counted again
 	drainPause = 2 * time.Second // the longest pause between two looks: other processes work on the backlog, too
 )
 
@@ -24,10 +24,17 @@ type Progress struct {
 	Backlog Backlog // what is left
 }
 
+// after returns the progress after a part of a batch.
+func (p Progress) after(done Result) Progress {
+	p.Done += done.Succeeded
+	p.Backlog.Remaining -= done.Succeeded
+	return p
+}
+
 // Drain works on the backlog, beside other processes, until nothing is left. It also
 // returns when what is left is not due within maxWait, when the administrator is
 // rejected (with [ErrRefused]), and when ctx ends (without an error). It calls report
-// before each batch and each pause, and before it returns.
+// every few accounts, before each pause, and before it returns.
 func (r *Reconciler) Drain(ctx context.Context, maxWait time.Duration, report func(Progress)) (p Progress, err error) {
 	before := -1 // accounts that were given up
 	for {
@@ -48,7 +55,7 @@ func (r *Reconciler) Drain(ctx context.Context, maxWait time.Duration, report fu
 		}
 		wait := b.Wait
 		if wait == 0 {
-			res, err := r.RunBatch(ctx, drainBatch)
+			res, err := r.runBatch(ctx, drainBatch, func(done Result) { report(p.after(done)) })
 			if err != nil && ctx.Err() == nil {
 				return p, err
 			}

@@ -82,12 +82,18 @@ type Result struct {
 // administrator. So does the deadline of ctx, while there is still time to store the outcome.
 // The error is of the database or of ctx; accounts that were leased and not
 // attempted are released.
-func (r *Reconciler) RunBatch(ctx context.Context, n int) (res Result, err error) {
+func (r *Reconciler) RunBatch(ctx context.Context, n int) (Result, error) {
+	return r.runBatch(ctx, n, func(Result) {})
+}
+
+// runBatch is [Reconciler.RunBatch] that also calls report now and then, with what the batch
+// did so far.
+func (r *Reconciler) runBatch(ctx context.Context, n int, report func(Result)) (res Result, err error) {
 	left, err := r.Backlog(ctx)
 	if err == nil && left.Due > 0 && !nearDeadline(ctx) {
 		var admitted bool
 		if admitted, err = r.admit(ctx); err == nil && admitted {
-			res, err = r.newBatch(n).run(ctx)
+			res, err = r.newBatch(n, report).run(ctx)
 		}
 		if err == nil {
 			left, err = r.Backlog(ctx)

@@ -30,13 +30,21 @@ const (
 // chunks, which the server then assembles and moves to p in one step.
 func (f *Folder) putChunks(
 	ctx context.Context, p Path, u Upload, from *source, there Entry, exists bool,
-) (stored Stored, err error) {
+) (Stored, error) {
 	if u.Size > f.client.ChunkSize*maxChunks {
 		return Stored{}, &Error{Op: "put", Kind: ErrTooLarge}
 	}
 	if err := f.ready(ctx, p, u.Size, there, exists); err != nil {
 		return Stored{}, err
 	}
+	return f.upload(ctx, p, u, from, func(up chunkedUpload) (Entry, bool, error) { return there, exists, up.begin(ctx) })
+}
+
+// upload uploads the body in chunks after begin, which returns what exists at p. It removes
+// the chunks if anything fails.
+func (f *Folder) upload(
+	ctx context.Context, p Path, u Upload, from *source, begin func(chunkedUpload) (Entry, bool, error),
+) (stored Stored, err error) {
 	f.client.uploads.Add(1)
 	defer f.client.uploads.Add(-1)
 	up := chunkedUpload{Folder: f, id: "gateway-" + strings.ToLower(rand.Text()), header: http.Header{"Destination": {f.of(p).String()}}}
@@ -48,10 +56,7 @@ func (f *Folder) putChunks(
 			f.abort(ctx, up.id)
 		}
 	}()
-	_, err = f.run(ctx, call{
-		op: "begin upload", method: "MKCOL", url: f.upload(up.id), header: up.header,
-		ok: []int{http.StatusCreated, http.StatusMethodNotAllowed}, // the latter on a retry
-	})
+	there, exists, err := begin(up)
 	if err != nil {
 		return Stored{}, err
 	}
@@ -71,6 +76,15 @@ type chunkedUpload struct {
 
 	id     string
 	header http.Header // of each request
+}
+
+// begin creates the folder of the chunks.
+func (up chunkedUpload) begin(ctx context.Context) error {
+	_, err := up.run(ctx, call{
+		op: "begin upload", method: "MKCOL", url: up.ofUpload(up.id), header: up.header,
+		ok: []int{http.StatusCreated, http.StatusMethodNotAllowed}, // the latter on a retry
+	})
+	return err
 }
 
 // send uploads the chunks and returns their total size.
@@ -153,7 +167,7 @@ func (up chunkedUpload) put(ctx context.Context, p chunk) error {
 	for attempt := 1; ; attempt++ {
 		body := &hashingReader{from: p.open(), sum: sha256.New()}
 		resp, err := up.run(ctx, call{
-			op: "put chunk", method: http.MethodPut, url: up.upload(up.id, fmt.Sprintf("%05d", p.n)),
+			op: "put chunk", method: http.MethodPut, url: up.ofUpload(up.id, fmt.Sprintf("%05d", p.n)),
 			header: header, body: body, size: p.size, ok: []int{http.StatusCreated, http.StatusNoContent},
 		})
 		if err == nil {
@@ -185,7 +199,7 @@ func (f *Folder) assemble(
 		header.Set("If", "<"+f.of(p).String()+"> (["+there.ETag+"])")
 	}
 	resp, err := f.run(ctx, call{
-		op: "join chunks", method: "MOVE", url: f.upload(id, ".file"), header: header, slow: true, moves: true, attempts: assemblyAttempts,
+		op: "join chunks", method: "MOVE", url: f.ofUpload(id, ".file"), header: header, slow: true, moves: true, attempts: assemblyAttempts,
 		ok: []int{http.StatusCreated, http.StatusNoContent},
 	})
 	if err != nil {
@@ -200,7 +214,7 @@ func (f *Folder) abort(ctx context.Context, id string) {
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
 	f.run(ctx, call{ //nolint:errcheck // best effort
-		op: "abandon upload", method: http.MethodDelete, url: f.upload(id),
+		op: "abandon upload", method: http.MethodDelete, url: f.ofUpload(id),
 		ok: []int{http.StatusNoContent, http.StatusNotFound},
 	})
 }

@@ -52,20 +52,11 @@ func (f *Folder) Put(ctx context.Context, p Path, u Upload) (Stored, error) {
 		return Stored{}, &Error{Op: op, Kind: ErrIsFolder}
 	}
 	if u.isSmall() {
-		stored, done, err := f.putSmall(ctx, p, &u)
-		if done {
-			return stored, err
-		}
+		return f.putSmall(ctx, p, u)
 	}
-	there, err := f.Stat(ctx, p)
-	exists := err == nil
-	switch {
-	case err != nil && !errors.Is(err, ErrNotFound):
+	there, exists, err := f.target(ctx, p, u)
+	if err != nil {
 		return Stored{}, err
-	case exists && there.Folder:
-		return Stored{}, &Error{Op: op, Kind: ErrIsFolder}
-	case !u.allows(there, exists):
-		return Stored{}, &Error{Op: op, Kind: ErrPrecondition}
 	}
 	from := &source{body: u.Body, size: u.Size}
 	if exists || u.Size < 0 || u.Size > f.client.MaxWhole {
@@ -81,6 +72,21 @@ func (f *Folder) Put(ctx context.Context, p Path, u Upload) (Stored, error) {
 		err = &Error{Op: op, Kind: ErrLocked, Status: http.StatusPreconditionFailed, RetryAfter: time.Second}
 	}
 	return stored, err
+}
+
+// target returns what exists at p, unless that rules the upload out.
+func (f *Folder) target(ctx context.Context, p Path, u Upload) (there Entry, exists bool, err error) {
+	there, err = f.Stat(ctx, p)
+	exists = err == nil
+	switch {
+	case err != nil && !errors.Is(err, ErrNotFound):
+		return Entry{}, false, err
+	case exists && there.Folder:
+		return Entry{}, false, &Error{Op: "put", Kind: ErrIsFolder}
+	case !u.allows(there, exists):
+		return Entry{}, false, &Error{Op: "put", Kind: ErrPrecondition}
+	}
+	return there, exists, nil
 }
 
 // putWhole stores a new file in one request.

@@ -2,6 +2,7 @@ package webdav
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"hash/maphash"
@@ -18,32 +19,33 @@ const maxSmall = 256 << 10
 func (u Upload) isSmall() bool { return u.Size >= 0 && u.Size <= maxSmall }
 
 // putSmall reads a small body into memory, and sends it as a new file at once, without asking
-// first whether there is one. The server refuses that if there is. done reports whether this
-// was the answer to the upload; otherwise Put goes on.
-func (f *Folder) putSmall(ctx context.Context, p Path, u *Upload) (stored Stored, done bool, err error) {
-	const op = "put"
+// first whether there is one. The server refuses that if there is. Then putSmall sends it as
+// one chunk, which replaces the file.
+func (f *Folder) putSmall(ctx context.Context, p Path, u Upload) (stored Stored, err error) {
 	content := make([]byte, u.Size)
 	if _, err := io.ReadFull(u.Body, content); err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			err = errShort
 		}
-		return Stored{}, true, &Error{Op: op, Kind: ErrSource, cause: errors.Join(ErrSource, err)}
+		return Stored{}, &Error{Op: "put", Kind: ErrSource, cause: errors.Join(ErrSource, err)}
 	}
-	u.Body = bytes.NewReader(content)
-	if u.IfMatch != "" || f.client.replaced.has(f, p) {
-		return Stored{}, false, nil // it most likely exists
+	from := func() *source { return &source{body: bytes.NewReader(content), size: u.Size} }
+	if u.IfMatch == "" && !f.client.replaced.has(f, p) { // or it most likely exists
+		stored, err = f.putWhole(ctx, p, u, from())
+		isLost := wasLost(ctx, err)
+		if u.IfNoneMatch == "*" || !isLost && !errors.Is(err, ErrPrecondition) {
+			return stored, err
+		}
+		if !isLost {
+			f.client.replaced.add(f, p)
+		}
 	}
-	stored, err = f.putWhole(ctx, p, *u, &source{body: u.Body, size: u.Size})
-	switch {
-	case u.IfNoneMatch == "*":
-		return stored, true, err
-	case errors.Is(err, ErrPrecondition):
-		f.client.replaced.add(f, p)
-	case !wasLost(ctx, err): // a lost request is repeated, in the way that suits what is there now
-		return stored, true, err
-	}
-	u.Body = bytes.NewReader(content)
-	return Stored{}, false, nil
+	return f.upload(ctx, p, u, from(), func(up chunkedUpload) (there Entry, exists bool, err error) {
+		begun := make(chan error, 1)
+		go func() { begun <- up.begin(ctx) }() // takes as long as to ask what exists
+		there, exists, err = f.target(ctx, p, u)
+		return there, exists, cmp.Or(err, <-begun)
+	})
 }
 
 // wasLost reports whether err is that of a connection that broke before the response.

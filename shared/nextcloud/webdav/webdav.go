@@ -115,8 +115,8 @@ func (f *Folder) of(p Path) *url.URL {
 	return f.client.at(append([]string{"files", f.user}, p.segments()...)...)
 }
 
-// upload returns the address of a chunk of an upload.
-func (f *Folder) upload(id string, part ...string) *url.URL {
+// ofUpload returns the address of a chunk of an upload.
+func (f *Folder) ofUpload(id string, part ...string) *url.URL {
 	return f.client.at(append([]string{"uploads", f.user, id}, part...)...)
 }
 
