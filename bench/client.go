@@ -30,6 +30,7 @@ type client struct {
 	*conn
 
 	number          int
+	engine          string // of its gateway; gateways can share a Nextcloud
 	turn            int // counts its requests
 	access, refresh string
 	gets            map[string][]byte // requests with the access token, by path
@@ -103,10 +104,15 @@ func (c *client) upload() error { return c.put(http.StatusNoContent) }
 
 // firstUpload creates the client's file as soon as its account in Nextcloud exists.
 func (c *client) firstUpload(ctx context.Context) error {
+	return eventually(ctx, func() error { return c.put(http.StatusCreated) })
+}
+
+// eventually calls fn until it succeeds.
+func eventually(ctx context.Context, fn func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, storageWait)
 	defer cancel()
 	for {
-		err := c.put(http.StatusCreated)
+		err := fn()
 		if err == nil {
 			return nil
 		}
@@ -132,7 +138,7 @@ func (c *client) get(path string) error {
 }
 
 func (c *client) credentials() map[string]string {
-	return map[string]string{"email": fmt.Sprintf("client-%d@example.org", c.number), "password": password}
+	return map[string]string{"email": fmt.Sprintf("client-%d@%s.example.org", c.number, c.engine), "password": password}
 }
 
 // post returns a request with a JSON document.

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -23,6 +24,7 @@ type conn struct {
 
 	reader *bufio.Reader
 	body   bytes.Buffer // of the last response
+	part   []byte       // of stream
 }
 
 // A response is valid until the next request on its connection.
@@ -60,14 +62,64 @@ func (c *conn) do(request []byte) (response, error) {
 
 // newRequest returns the bytes of a request. An empty token or body is left out.
 func newRequest(method, path, token, contentType, body string) []byte {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: localhost\r\n", method, path)
+	var fields string
 	if token != "" {
-		fmt.Fprintf(&b, "Authorization: Bearer %s\r\n", token)
+		fields = "Authorization: Bearer " + token + "\r\n"
 	}
 	if body != "" {
-		fmt.Fprintf(&b, "Content-Type: %s\r\nContent-Length: %d\r\n", contentType, len(body))
+		fields += "Content-Type: " + contentType + "\r\n"
 	}
-	fmt.Fprintf(&b, "\r\n%s", body)
+	return request(method, path, fields, body)
+}
+
+// request returns the bytes of a request with these header fields, each with its line end.
+func request(method, path, fields, body string) []byte {
+	var b bytes.Buffer
+	writeHead(&b, method, path, fields, len(body))
+	b.WriteString(body)
 	return b.Bytes()
 }
+
+func writeHead(w io.Writer, method, path, fields string, size int) {
+	if size > 0 {
+		fields += fmt.Sprintf("Content-Length: %d\r\n", size)
+	}
+	fmt.Fprintf(w, "%s %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", method, path, fields)
+}
+
+// stream sends a request whose body may be large, and discards that of the response.
+func (c *conn) stream(method, path, fields, body string, status int) error {
+	c.SetDeadline(time.Now().Add(answerTimeout))
+	head := bufio.NewWriterSize(c, 2*smallFile)
+	writeHead(head, method, path, fields, len(body))
+	if len(body) <= smallFile { // in one write, as request
+		head.WriteString(body)
+		body = ""
+	}
+	if err := head.Flush(); err != nil {
+		return err
+	}
+	if c.part == nil {
+		c.part = make([]byte, streamPart)
+	}
+	for len(body) > 0 {
+		n := copy(c.part, body)
+		if _, err := c.Write(c.part[:n]); err != nil {
+			return err
+		}
+		body = body[n:]
+	}
+	resp, err := http.ReadResponse(c.reader, &http.Request{Method: method})
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != status {
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, streamPart))
+		return fmt.Errorf("%s %s: status %d, want %d: %s", method, path, resp.StatusCode, status, text)
+	}
+	_, err = io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{resp.Body}, c.part)
+	return err
+}
+
+// streamPart is how many bytes of a body stream writes or reads at a time.
+const streamPart = 256 << 10

@@ -18,7 +18,7 @@ const signUps = 8
 // Nextcloud, a file.
 func (t *target) signUp(ctx context.Context, clients int, nextcloud bool) error {
 	for i := range clients {
-		t.clients = append(t.clients, &client{number: i, turn: i})
+		t.clients = append(t.clients, &client{number: i, engine: t.engine, turn: i})
 	}
 	for some := range slices.Chunk(t.clients, signUps) {
 		if err := each(some, func(c *client) error { return t.prepare(ctx, c, nextcloud) }); err != nil {

@@ -54,6 +54,10 @@ func (r run) page() string {
 	b.WriteString(r.floorTable(n))
 	fmt.Fprintf(&b, "\n### Rates and latencies\n\nLatencies in ms. In an open loop, requests are due at half the rate that %d clients reached.\n\n", n)
 	b.WriteString(r.latencyTable())
+	if cloud := r.nextcloudTable(); cloud != "" {
+		fmt.Fprintf(&b, "\n### Files and accounts in Nextcloud\n\nNextcloud is the one for development, over TLS, with which each response takes as long as the latency says. The direct measurement makes the calls that a careful client of Nextcloud makes: one PUT for a new file, an upload in one chunk and a MOVE to replace one, and all calls that provision an account. A small file has %d KiB, a large one %d MiB; a large file that was created is also removed. Latencies in ms, CPU in µs.\n\n", smallFile>>10, largeFile>>20)
+		b.WriteString(cloud)
+	}
 	if flood := r.floodTable(); flood != "" {
 		fmt.Fprintf(&b, "\n### Who am I during a flood of logins\n\nSixteen connections request `/api/users/me` %d times a second in total, while %d clients log in without a pause and obey `Retry-After` or ignore it. Latencies in ms.\n\n",
 			askRate, floodClients)
@@ -85,7 +89,7 @@ func (r run) floorTable(n int) string {
 func (r run) latencyTable() string {
 	rows := [][]string{{"scenario", "engine", "clients", "loop", "requests/s", "p50", "p90", "p99", "max", "CPU server", "CPU PostgreSQL", "CPU load generator"}}
 	for _, x := range r.Results {
-		if isFlood(x.Scenario) {
+		if isFlood(x.Scenario) || x.ofNextcloud() {
 			continue
 		}
 		loop := "closed"
@@ -175,7 +179,7 @@ func isFlood(scenario string) bool { return strings.HasPrefix(scenario, floodNam
 func (r run) usualClients() int {
 	var all []int
 	for _, x := range r.Results {
-		if x.Rate == 0 {
+		if x.Rate == 0 && !x.ofNextcloud() {
 			all = append(all, x.Clients)
 		}
 	}

@@ -66,6 +66,11 @@ func (p plan) run(ctx context.Context, out io.Writer) (run, error) {
 				return run{}, err
 			}
 		}
+		results, err := p.measureNextcloud(ctx, r, out)
+		rounds[i] = append(rounds[i], results...)
+		if err != nil {
+			return run{}, err
+		}
 	}
 	for i := range rounds[0] {
 		same := make([]result, 0, p.rounds)
@@ -114,9 +119,15 @@ func (p plan) floorScenarios() []scenario {
 	})
 }
 
+// wants reports whether to measure a scenario: the plan names it, or its group.
 func (p plan) wants(name string) bool {
-	return len(p.scenarios) == 0 || slices.Contains(p.scenarios, name)
+	return len(p.scenarios) == 0 || slices.ContainsFunc(p.scenarios, func(s string) bool {
+		return s == name || slices.Contains(groups(), s) && strings.HasPrefix(name, s+"-")
+	})
 }
+
+// groups returns the names of several scenarios each.
+func groups() []string { return []string{"files-small", "files-large"} }
 
 // measure takes one round of measurements of a subject: each scenario with each number
 // of clients in a closed loop, and then in an open loop at half the rate that the
@@ -161,7 +172,10 @@ func scenarioNames() (names []string) {
 	for _, s := range scenarios() {
 		names = append(names, s.name)
 	}
-	return append(names, floodName)
+	for _, x := range transfers() {
+		names = append(names, x.name)
+	}
+	return append(append(names, groups()...), provisioning, floodName)
 }
 
 // processorName returns that of /proc/cpuinfo.

@@ -27,7 +27,8 @@ type result struct {
 	Scenario string  `json:"scenario"`
 	Engine   string  `json:"engine"`
 	Clients  int     `json:"clients"`
-	Rate     float64 `json:"rate,omitempty"` // due requests per second of an open loop; 0: closed loop
+	Rate     float64 `json:"rate,omitempty"`       // due requests per second of an open loop; 0: closed loop
+	Latency  float64 `json:"latency_ms,omitempty"` // of each response of Nextcloud, if it was delayed
 
 	Requests  int     `json:"requests"`
 	PerSecond float64 `json:"per_second"`

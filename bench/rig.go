@@ -19,7 +19,9 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -54,6 +56,14 @@ type target struct {
 	database int     // the first process of PostgreSQL, or 0
 	idle     float64 // MB resident after the start
 	clients  []*client
+
+	process *exec.Cmd
+	command func(args ...string) *exec.Cmd // of the gateway's program, with its settings
+}
+
+// end lets the server finish its work, and waits for it.
+func (t *target) end() error {
+	return errors.Join(t.process.Process.Signal(syscall.SIGTERM), t.process.Wait())
 }
 
 // newRig returns a rig that keeps its files in dir.
@@ -126,9 +136,9 @@ func (r *rig) startGateway(ctx context.Context, engine string, nextcloud bool, c
 		settings = append(settings, name+"="+off)
 	}
 	t := &target{engine: engine, tls: r.tls}
-	gateway := func(command ...string) *exec.Cmd {
-		cmd := exec.CommandContext(ctx, program, command...)
-		cmd.Dir, cmd.Env = data, append(settings, extra...)
+	t.command = func(args ...string) *exec.Cmd {
+		cmd := exec.CommandContext(ctx, program, args...)
+		cmd.Dir, cmd.Env = data, slices.Concat(settings, extra)
 		return cmd
 	}
 	if engine == postgres {
@@ -137,7 +147,7 @@ func (r *rig) startGateway(ctx context.Context, engine string, nextcloud bool, c
 			return nil, err
 		}
 		settings, t.database = append(settings, "DATABASE_URL="+dsn), r.postmaster
-		if out, err := gateway("migrate", "up").CombinedOutput(); err != nil {
+		if out, err := t.command("migrate", "up").CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("migrate: %w\n%s", err, out)
 		}
 	}
@@ -148,7 +158,7 @@ func (r *rig) startGateway(ctx context.Context, engine string, nextcloud bool, c
 		}
 		settings = append(settings, cloud...)
 	}
-	if err := r.serve(t, gateway("serve")); err != nil {
+	if err := r.serve(t, t.command("serve")); err != nil {
 		return nil, err
 	}
 	return t, t.signUp(ctx, clients, nextcloud)
@@ -191,7 +201,7 @@ func (r *rig) serve(t *target, cmd *exec.Cmd) error {
 	if err := r.start(cmd); err != nil {
 		return err
 	}
-	t.pid = cmd.Process.Pid
+	t.process, t.pid = cmd, cmd.Process.Pid
 	var said strings.Builder
 	for lines := bufio.NewScanner(stderr); t.address == ""; {
 		if !lines.Scan() {
