@@ -45,6 +45,37 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
+// TestMeasure_Nextcloud measures uploads for a moment, first directly and then through the
+// gateway.
+func TestMeasure_Nextcloud(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "bench.json")
+	err := command(t.Context(), []string{
+		"measure", "-scenario=files-small", "-engine=sqlite", "-t=200ms", "-o", file,
+	}, t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := readRun(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Results) != 3*2*2 { // scenarios, latencies, with and without the gateway
+		t.Errorf("%d results", len(r.Results))
+	}
+	for _, x := range r.Results {
+		if x.Requests == 0 || x.Server == 0 && x.Requests > 1000 {
+			t.Errorf("%+v is not a measurement", x)
+		}
+		if x.Latency > 0 && x.P50 < x.Latency {
+			t.Errorf("%s took %v ms, and a response of Nextcloud takes %v ms", x.Scenario, x.P50, x.Latency)
+		}
+	}
+	if table := r.nextcloudTable(); strings.Count(table, "\n") != 2+3*2 {
+		t.Errorf("the table is\n%s", table)
+	}
+}
+
 func TestMeasure_RejectsWhatItCannotMeasure(t *testing.T) {
 	t.Parallel()
 	for _, flag := range []string{"-scenario=whoami", "-engine=mysql", "-c=0", "-c=257", "-c=x", "-c=", "-rounds=0"} {

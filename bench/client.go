@@ -31,7 +31,7 @@ type client struct {
 
 	number          int
 	engine          string // of its gateway; gateways can share a Nextcloud
-	turn            int // counts its requests
+	turn            int    // counts its requests
 	access, refresh string
 	gets            map[string][]byte // requests with the access token, by path
 }

@@ -17,9 +17,10 @@ import (
 )
 
 const (
-	provisioning = "provisioning" // the scenario of new accounts
-	direct       = "direct"       // the engine of calls to Nextcloud without the gateway
-	cloudLatency = 50 * time.Millisecond
+	provisioning = "provisioning"        // the scenario of new accounts
+	direct       = "direct"              // the engine of calls to Nextcloud without the gateway
+	cloudLatency = 50 * time.Millisecond // of a Nextcloud that takes its time
+	cloudRate    = 117 << 20             // bytes per second of its transfers, as over a gigabit link
 
 	smallFile, largeFile       = 16 << 10, 256 << 20
 	smallClients, largeClients = 8, 1
@@ -35,7 +36,6 @@ type transfer struct {
 	scenario
 
 	clients int
-	latency bool                // also of a Nextcloud that takes its time
 	direct  func(*client) error // what the gateway does for it
 }
 
@@ -43,24 +43,24 @@ type transfer struct {
 // old nor the new one, with and without the gateway.
 func transfers() (all []transfer) {
 	small, large := fileContent[:smallFile], largeContent
-	add := func(name string, clients int, latency bool, gateway, direct func(*client) error) {
-		all = append(all, transfer{scenario{name: name, steps: []func(*client) error{gateway}}, clients, latency, direct})
+	add := func(name string, clients int, gateway, direct func(*client) error) {
+		all = append(all, transfer{scenario{name: name, steps: []func(*client) error{gateway}}, clients, direct})
 	}
-	add("files-small-download", smallClients, true,
+	add("files-small-download", smallClients,
 		func(c *client) error { return c.viaGateway(http.MethodGet, "small", "", http.StatusOK) },
 		func(c *client) error { return c.viaDAV(http.MethodGet, "files", "small", "", "", http.StatusOK) })
-	add("files-small-create", smallClients, true,
+	add("files-small-create", smallClients,
 		func(c *client) error { return c.viaGateway(http.MethodPut, c.newName(), small, http.StatusCreated) },
 		func(c *client) error {
 			return c.viaDAV(http.MethodPut, "files", c.newName(), hashed, small, http.StatusCreated)
 		})
-	add("files-small-replace", smallClients, true,
+	add("files-small-replace", smallClients,
 		func(c *client) error { return c.viaGateway(http.MethodPut, "small", small, http.StatusNoContent) },
 		func(c *client) error { return c.replaceDirectly("small", small) })
-	add("files-large-download", largeClients, false,
+	add("files-large-download", largeClients,
 		func(c *client) error { return c.viaGateway(http.MethodGet, "large", "", http.StatusOK) },
 		func(c *client) error { return c.viaDAV(http.MethodGet, "files", "large", "", "", http.StatusOK) })
-	add("files-large-create", largeClients, false,
+	add("files-large-create", largeClients,
 		func(c *client) error {
 			name := c.newName()
 			if err := c.viaGateway(http.MethodPut, name, large(), http.StatusCreated); err != nil {
@@ -75,7 +75,7 @@ func transfers() (all []transfer) {
 			}
 			return c.viaDAV(http.MethodDelete, "files", name, "", "", http.StatusNoContent)
 		})
-	add("files-large-replace", largeClients, false,
+	add("files-large-replace", largeClients,
 		func(c *client) error { return c.viaGateway(http.MethodPut, "large", large(), http.StatusNoContent) },
 		func(c *client) error { return c.replaceDirectly("large", large()) })
 	return all
@@ -170,8 +170,11 @@ func (r *rig) startCloud(ctx context.Context, latency time.Duration) (t *target,
 	for i := range max(smallClients, provisioners) {
 		t.clients = append(t.clients, &client{number: i})
 	}
-	err = r.serve(t, exec.CommandContext(ctx, program, "-cert", r.cert, "-key", r.key, "-password", password,
-		"-users", fmt.Sprint(len(t.clients)), "-latency", latency.String()))
+	args := []string{"-cert", r.cert, "-key", r.key, "-password", password, "-users", fmt.Sprint(len(t.clients))}
+	if latency > 0 {
+		args = append(args, "-latency", latency.String(), "-rate", fmt.Sprint(cloudRate))
+	}
+	err = r.serve(t, exec.CommandContext(ctx, program, args...))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -249,7 +252,7 @@ func (r run) nextcloudTable() string {
 func (p plan) measureTransfers(ctx context.Context, r *rig, latency time.Duration, add func(result, error) error) error {
 	var chosen []transfer
 	for _, x := range transfers() {
-		if p.wants(x.name) && (latency == 0 || x.latency) {
+		if p.wants(x.name) {
 			chosen = append(chosen, x)
 		}
 	}

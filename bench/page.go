@@ -55,7 +55,7 @@ func (r run) page() string {
 	fmt.Fprintf(&b, "\n### Rates and latencies\n\nLatencies in ms. In an open loop, requests are due at half the rate that %d clients reached.\n\n", n)
 	b.WriteString(r.latencyTable())
 	if cloud := r.nextcloudTable(); cloud != "" {
-		fmt.Fprintf(&b, "\n### Files and accounts in Nextcloud\n\nNextcloud is the one for development, over TLS, with which each response takes as long as the latency says. The direct measurement makes the calls that a careful client of Nextcloud makes: one PUT for a new file, an upload in one chunk and a MOVE to replace one, and all calls that provision an account. A small file has %d KiB, a large one %d MiB; a large file that was created is also removed. Latencies in ms, CPU in µs.\n\n", smallFile>>10, largeFile>>20)
+		fmt.Fprintf(&b, "\n### Files and accounts in Nextcloud\n\nNextcloud is the one for development, over TLS, which takes next to no time of its own. Where there is a latency, each of its responses takes as long, and its transfers have %d MiB a second, as over a gigabit link. The direct measurement makes the calls that a careful client of Nextcloud makes: one PUT for a new file, an upload in one chunk and a MOVE to replace one, and all calls that provision an account. A small file has %d KiB, a large one %d MiB; a large file that was created is also removed. Latencies in ms, CPU in µs.\n\n", cloudRate>>20, smallFile>>10, largeFile>>20)
 		b.WriteString(cloud)
 	}
 	if flood := r.floodTable(); flood != "" {

@@ -186,14 +186,14 @@ func processorName() string {
 	return strings.TrimSpace(strings.TrimLeft(name, "\t :"))
 }
 
-const tableHead = "engine    scenario          clients    rate/s     req/s     p50     p90     p99     max ms   server  database  generator µs    MB"
+const tableHead = "engine    scenario              clients    rate/s     req/s     p50     p90     p99     max ms   server  database  generator µs    MB"
 
 func tableLine(x result) string {
 	rate := "closed"
 	if x.Rate > 0 {
 		rate = fmt.Sprintf("%.0f", x.Rate)
 	}
-	line := fmt.Sprintf("%-9s %-16s %8d %9s %9.0f %7.2f %7.2f %7.2f %10.2f %8.0f %9.0f %13.0f %5.1f", x.Engine, x.Scenario, x.Clients, rate,
+	line := fmt.Sprintf("%-9s %-20s %8d %9s %9.1f %7.2f %7.2f %7.2f %10.2f %8.0f %9.0f %13.0f %5.1f", x.Engine, x.Scenario, x.Clients, rate,
 		x.PerSecond, x.P50, x.P90, x.P99, x.Max, x.Server, x.Database, x.Generator, x.Memory)
 	if x.Logins > 0 {
 		line += fmt.Sprintf("   logins/s %.1f, refused/s %.0f", x.Logins, x.Refused)

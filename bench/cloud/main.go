@@ -1,6 +1,6 @@
 // Command cloud serves a Nextcloud in memory over TLS, with an account for each client of
 // the load generator that transfers files without the gateway. Each response takes at least
-// as long as -latency says.
+// as long as -latency says, and contents arrive and leave at -rate at most.
 package main
 
 import (
@@ -23,25 +23,18 @@ func main() {
 	password := flag.String("password", "", "the password of all accounts, also of the administrator")
 	users := flag.Int("users", 0, "the number of accounts direct-0, direct-1 and so on")
 	latency := flag.Duration("latency", 0, "the time of a response")
+	rate := flag.Int("rate", 0, "bytes a second of one transfer; 0: no limit")
 	flag.Parse()
-	if err := serve(*cert, *key, secret.String(*password), *users, *latency); err != nil {
+	if err := serve(*cert, *key, secret.String(*password), *users, slow{*latency, *rate}); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func serve(certFile, keyFile string, password secret.String, users int, latency time.Duration) error {
+func serve(certFile, keyFile string, password secret.String, users int, s slow) error {
 	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: password})
 	defer cloud.Close()
 	for i := range users {
 		cloud.AddUser(fmt.Sprint("direct-", i), password, "")
-	}
-	if latency > 0 {
-		cloud.Fail(func(*http.Request) nextcloudtest.Fault {
-			return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-				<-time.After(latency)
-				next.ServeHTTP(w, r)
-			}
-		})
 	}
 	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
@@ -53,7 +46,7 @@ func serve(certFile, keyFile string, password secret.String, users int, latency 
 	}
 	fmt.Fprintf(os.Stderr, "cloud: https on %s\n", listener.Addr())
 	server := &http.Server{
-		Handler: cloud, ReadHeaderTimeout: 5 * time.Second,
+		Handler: s.wrap(cloud), ReadHeaderTimeout: 5 * time.Second,
 		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}},
 	}
 	return server.ServeTLS(listener, "", "")
