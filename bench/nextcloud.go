@@ -22,7 +22,7 @@ const (
 	cloudLatency = 50 * time.Millisecond // of a Nextcloud that takes its time
 	cloudRate    = 117 << 20             // bytes per second of its transfers, as over a gigabit link
 
-	smallFile, largeFile       = 16 << 10, 256 << 20
+	smallFile, largeFile       = 16 << 10, 128 << 20
 	smallClients, largeClients = 8, 1
 	provisioners               = 8 // the gateway's workers, or clients without it
 	newAccounts                = 160
@@ -170,7 +170,7 @@ func (r *rig) startCloud(ctx context.Context, latency time.Duration) (t *target,
 	for i := range max(smallClients, provisioners) {
 		t.clients = append(t.clients, &client{number: i})
 	}
-	args := []string{"-cert", r.cert, "-key", r.key, "-password", password, "-users", fmt.Sprint(len(t.clients))}
+	args := []string{"-cert", r.cert, "-key", r.key, "-dir", r.dir, "-password", password, "-users", fmt.Sprint(len(t.clients))}
 	if latency > 0 {
 		args = append(args, "-latency", latency.String(), "-rate", fmt.Sprint(cloudRate))
 	}

@@ -21,17 +21,18 @@ func main() {
 	cert := flag.String("cert", "", "the certificate (PEM)")
 	key := flag.String("key", "", "its private key (PEM)")
 	password := flag.String("password", "", "the password of all accounts, also of the administrator")
+	dir := flag.String("dir", "", "the folder of all files, which the load generator removes")
 	users := flag.Int("users", 0, "the number of accounts direct-0, direct-1 and so on")
 	latency := flag.Duration("latency", 0, "the time of a response")
 	rate := flag.Int("rate", 0, "bytes a second of one transfer; 0: no limit")
 	flag.Parse()
-	if err := serve(*cert, *key, secret.String(*password), *users, slow{*latency, *rate}); err != nil {
+	if err := serve(*cert, *key, *dir, secret.String(*password), *users, slow{*latency, *rate}); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func serve(certFile, keyFile string, password secret.String, users int, s slow) error {
-	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: password})
+func serve(certFile, keyFile, dir string, password secret.String, users int, s slow) error {
+	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: password, Dir: dir})
 	defer cloud.Close()
 	for i := range users {
 		cloud.AddUser(fmt.Sprint("direct-", i), password, "")

@@ -54,6 +54,8 @@ func TestCalls(t *testing.T) {
 		{"a small file replaced", put("small", 2000, webdav.Upload{}), chunks + " PUT", nil},
 		{"and again", put("small", 3000, webdav.Upload{}), chunks, nil},
 		{"one that must exist", put("new", 2000, webdav.Upload{IfMatch: "*"}), chunks, nil},
+		{"the largest small file", put("largest", 256<<10, webdav.Upload{}), "PUT", nil},
+		{"a larger one", put("larger", 256<<10+1, webdav.Upload{}), "PROPFIND PUT", nil},
 		{"a large new file", put("large", 9<<20, webdav.Upload{}), "PROPFIND PUT", nil},
 		{"a large file replaced", put("large", 9<<20, webdav.Upload{}), "GET MKCOL MOVE PROPFIND PUT PUT", nil},
 	} {
