@@ -22,7 +22,7 @@ const (
 	cloudLatency = 50 * time.Millisecond // of a Nextcloud that takes its time
 	cloudRate    = 117 << 20             // bytes per second of its transfers, as over a gigabit link
 
-	smallFile, largeFile       = 16 << 10, 128 << 20
+	smallFile, largeFile       = 16 << 10, 256 << 20
 	smallClients, largeClients = 8, 1
 	provisioners               = 8 // the gateway's workers, or clients without it
 	newAccounts                = 160
