@@ -3,6 +3,7 @@ package store_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -161,4 +162,29 @@ func TestRotateLogin_AlongsideAnOlderGateway(t *testing.T) {
 			t.Errorf("the first token is %v after its grace, want reuse", got)
 		}
 	})
+}
+
+// An update that changes an indexed column adds an entry to every index of the table
+// (PostgreSQL, section 73.7).
+func TestRotateLogin_ChangesNoIndexedColumn_OnPostgres(t *testing.T) {
+	t.Parallel()
+	db := storetest.Postgres(t)
+	rows, err := db.Handle().QueryContext(t.Context(), `
+		SELECT attname FROM pg_attribute JOIN pg_index ON attrelid = indrelid AND attnum = ANY (indkey)
+		WHERE indrelid = 'logins'::regclass ORDER BY attname`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var indexed []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		indexed = append(indexed, name)
+	}
+	if want := []string{"id", "id", "user_id"}; rows.Err() != nil || !slices.Equal(indexed, want) {
+		t.Errorf("indexed columns: %q, %v; want %q", indexed, rows.Err(), want)
+	}
 }
