@@ -4,11 +4,11 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
-	"fmt"
 	"io"
 	"math"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
@@ -105,8 +105,11 @@ func (l *Limiter) take(ctx context.Context, p Policy, key Key, limit Limit) Deci
 func (l *Limiter) key(p Policy, kind, subject string) (k Key) {
 	secret := l.keys()
 	mac := hmac.New(sha256.New, secret.Bytes[:])
-	fmt.Fprintf(mac, "%s\x00%s\x00%s", p, kind, subject)
-	copy(k[:], mac.Sum(nil))
+	text := make([]byte, 0, 128)
+	text = append(append(text, p...), 0)
+	text = append(append(text, kind...), 0)
+	mac.Write(append(text, subject...))
+	copy(k[:], mac.Sum(text[:0]))
 	return k
 }
 
@@ -147,8 +150,22 @@ func (r Result) Header(h http.Header) {
 	if r.Limit.None() {
 		return
 	}
-	h.Set("RateLimit-Policy", fmt.Sprintf("%q;q=%d;w=%d", string(r.Policy), r.Limit.Burst, seconds(r.Limit.Window)))
-	h.Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%d", string(r.Policy), r.Decision.Remaining, seconds(r.Decision.Next)))
+	h[policyHeader] = []string{r.item("q", r.Limit.Burst, "w", r.Limit.Window)}
+	h[limitHeader] = []string{r.item("r", r.Decision.Remaining, "t", r.Decision.Next)}
+}
+
+// The canonical names of the headers. [http.Header.Set] would make them anew each time.
+var (
+	policyHeader = http.CanonicalHeaderKey("RateLimit-Policy")
+	limitHeader  = http.CanonicalHeaderKey("RateLimit")
+)
+
+// item returns an item named like the policy, with two parameters (RFC 9651 section 3.3).
+func (r Result) item(number string, n int, time string, d time.Duration) string {
+	text := strconv.AppendQuote(make([]byte, 0, 64), string(r.Policy))
+	text = strconv.AppendInt(append(append(append(text, ';'), number...), '='), int64(n), 10)
+	text = strconv.AppendInt(append(append(append(text, ';'), time...), '='), int64(seconds(d)), 10)
+	return string(text)
 }
 
 // seconds rounds up, so a client that waits that long has waited long enough.

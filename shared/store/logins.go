@@ -154,6 +154,14 @@ type LoginWithRole struct {
 	Role  account.Role
 }
 
+// rotateLogin is concatenated once: a client runs it every few minutes.
+var rotateLogin = `
+	UPDATE logins SET counter = counter + 1, rotated_at = $3, expires_at = $4, address = $5, network = $6,
+		uses = CASE WHEN rotated_at < $7 THEN $8 ELSE substr($8 || uses, 1, $9) END
+	WHERE id = $1 AND counter = $2 AND ` + defense.SQL(defense.LiveLogin, `revoked_at IS NULL AND expires_at > $3 AND created_at > $10
+		AND EXISTS (SELECT 1 FROM users WHERE users.id = logins.user_id AND users.disabled_at IS NULL)`) + `
+	RETURNING ` + loginColumns + `, (SELECT users.role FROM users WHERE users.id = logins.user_id)`
+
 // RotateLogin advances the counter of the login and extends the login until
 // expires, or until its absolute end, see [DB.SetLoginLifetime]. matched is
 // false if counter is not the current one or the login is not live. It records
@@ -163,12 +171,7 @@ type LoginWithRole struct {
 func (s *Statements) RotateLogin(
 	ctx context.Context, id signin.ID, counter int64, address string, now, expires time.Time,
 ) (r LoginWithRole, matched bool, err error) {
-	err = s.queryRow(ctx, errNoMatch, append(s.loginDest(&r.Login), &r.Role), `
-		UPDATE logins SET counter = counter + 1, rotated_at = $3, expires_at = $4, address = $5, network = $6,
-			uses = CASE WHEN rotated_at < $7 THEN $8 ELSE substr($8 || uses, 1, $9) END
-		WHERE id = $1 AND counter = $2 AND `+defense.SQL(defense.LiveLogin, `revoked_at IS NULL AND expires_at > $3 AND created_at > $10
-			AND EXISTS (SELECT 1 FROM users WHERE users.id = logins.user_id AND users.disabled_at IS NULL)`)+`
-		RETURNING `+loginColumns+`, (SELECT users.role FROM users WHERE users.id = logins.user_id)`,
+	err = s.queryRow(ctx, errNoMatch, append(s.loginDest(&r.Login), &r.Role), rotateLogin,
 		string(id), counter, at(now), at(expires), address, network(address),
 		at(now.Add(-signin.MaxGrace)), formatUse(at(now)), signin.MaxUses*useSize, s.loginsSince(now))
 	switch {
