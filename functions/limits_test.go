@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/voiceassist/gateway/functions"
 	"github.com/voiceassist/gateway/functions/functionstest"
 	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/store"
@@ -41,6 +43,32 @@ func TestRoutes_HaveTheirLimits(t *testing.T) {
 		"POST /api/users/me/nextcloud/claim":        ratelimit.Password,
 		"GET /health":                               ratelimit.Unlimited,
 		"GET /ready":                                ratelimit.Unlimited,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// TestRoutes_AnswerBusyBeforeAnyWork lists the routes that refuse a request before they read it
+// if too many passwords wait. Every route that always checks a password must be here.
+func TestRoutes_AnswerBusyBeforeAnyWork(t *testing.T) {
+	t.Parallel()
+	var got []string
+	busy := password.NewHasher(4, 1, 0)
+	for _, r := range (&functions.Parts{Passwords: busy}).Routes() {
+		if r.Busy != nil && r.Busy() == nil {
+			got = append(got, r.Pattern)
+		}
+	}
+	slices.Sort(got)
+	want := []string{
+		"DELETE /api/users/me",
+		"POST /api/auth/login",
+		"POST /api/auth/register",
+		"POST /api/users/change-password",
+		"POST /api/users/me/change-password",
+		"POST /api/users/me/nextcloud/app-password",
+		"PUT /api/users/me/password",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -45,7 +45,7 @@ type Function struct {
 // Routes returns the routes of the function.
 func (f *Function) Routes() endpoint.Routes {
 	return endpoint.Routes{
-		{Pattern: "POST /api/auth/login", Handler: endpoint.JSON(http.StatusOK, f.login, validation.Check), Limit: ratelimit.Login},
+		{Pattern: "POST /api/auth/login", Handler: endpoint.JSON(http.StatusOK, f.login, validation.Check), Limit: ratelimit.Login, Busy: f.Passwords.Busy},
 	}
 }
 

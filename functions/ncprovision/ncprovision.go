@@ -44,7 +44,7 @@ func (f *Function) Routes() endpoint.Routes {
 	const ok, created, none = http.StatusOK, http.StatusCreated, http.StatusNoContent
 	return endpoint.Routes{
 		{Pattern: "GET /api/users/me/nextcloud", Handler: endpoint.Authenticated(f.Auth, ok, f.mine)},
-		{Pattern: "POST /api/users/me/nextcloud/app-password", Handler: endpoint.Authenticated(f.Auth, created, f.issue, validation.Check), Limit: ratelimit.Password},
+		{Pattern: "POST /api/users/me/nextcloud/app-password", Handler: endpoint.Authenticated(f.Auth, created, f.issue, validation.Check), Limit: ratelimit.Password, Busy: f.Confirmer.Busy},
 		{Pattern: "GET /api/users/me/nextcloud/app-passwords", Handler: endpoint.Authenticated(f.Auth, ok, f.apps)},
 		{Pattern: "DELETE /api/users/me/nextcloud/app-passwords/{id}", Handler: endpoint.Authenticated(f.Auth, none, f.revoke)},
 		{Pattern: "POST /api/users/me/nextcloud/claim", Handler: endpoint.Authenticated(f.Auth, ok, f.claim, validation.Check), Limit: ratelimit.Password},

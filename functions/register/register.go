@@ -23,7 +23,7 @@ type Function struct {
 // Routes returns the routes of the function.
 func (f *Function) Routes() endpoint.Routes {
 	return endpoint.Routes{
-		{Pattern: "POST /api/auth/register", Handler: endpoint.JSON(http.StatusOK, f.register, validation.Check), Limit: ratelimit.Register},
+		{Pattern: "POST /api/auth/register", Handler: endpoint.JSON(http.StatusOK, f.register, validation.Check), Limit: ratelimit.Register, Busy: f.Registrar.Busy},
 	}
 }
 

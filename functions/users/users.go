@@ -40,10 +40,10 @@ func (f *Function) Routes() endpoint.Routes {
 		{Pattern: "GET /api/auth/me", Handler: endpoint.Authenticated(f.Auth, ok, f.me)},
 		{Pattern: "PUT /api/users/me", Handler: endpoint.Authenticated(f.Auth, ok, f.changeMe, validation.Check)},
 		{Pattern: "PATCH /api/users/me", Handler: endpoint.Authenticated(f.Auth, ok, f.changeMe, validation.Check)},
-		{Pattern: "DELETE /api/users/me", Handler: endpoint.Authenticated(f.Auth, none, f.deleteMe, validation.Check), Limit: ratelimit.Password},
-		{Pattern: "POST /api/users/change-password", Handler: endpoint.Authenticated(f.Auth, ok, f.changePassword, validation.Check), Limit: ratelimit.Password},
-		{Pattern: "POST /api/users/me/change-password", Handler: endpoint.Authenticated(f.Auth, ok, f.changePassword, validation.Check), Limit: ratelimit.Password},
-		{Pattern: "PUT /api/users/me/password", Handler: endpoint.Authenticated(f.Auth, ok, f.changePassword, validation.Check), Limit: ratelimit.Password},
+		f.confirmed("DELETE /api/users/me", endpoint.Authenticated(f.Auth, none, f.deleteMe, validation.Check)),
+		f.confirmed("POST /api/users/change-password", endpoint.Authenticated(f.Auth, ok, f.changePassword, validation.Check)),
+		f.confirmed("POST /api/users/me/change-password", endpoint.Authenticated(f.Auth, ok, f.changePassword, validation.Check)),
+		f.confirmed("PUT /api/users/me/password", endpoint.Authenticated(f.Auth, ok, f.changePassword, validation.Check)),
 		{Pattern: "GET /api/auth/session", Handler: endpoint.Authenticated(f.Auth, ok, f.session)},
 		{Pattern: "GET /api/users/me/logins", Handler: endpoint.Authenticated(f.Auth, ok, f.logins)},
 		{Pattern: "DELETE /api/users/me/logins/{id}", Handler: endpoint.Authenticated(f.Auth, none, f.endLogin)},
@@ -58,6 +58,11 @@ func (f *Function) Routes() endpoint.Routes {
 }
 
 func (f *Function) revoker() *revocation.Revoker { return &revocation.Revoker{Desired: f.Desired} }
+
+// confirmed returns the route of a request with the caller's password.
+func (f *Function) confirmed(pattern string, h http.Handler) endpoint.Route {
+	return endpoint.Route{Pattern: pattern, Handler: h, Limit: ratelimit.Password, Busy: f.Confirmer.Busy}
+}
 
 // remove deletes the account of the event with everything that belongs to it,
 // and marks its Nextcloud account for deletion.

@@ -5,13 +5,14 @@ import (
 	"time"
 )
 
-// allowed is how many failed logins per minute one process stores: more than people
-// cause, and little enough (about 25 MB a day) for an attack that changes its
+// allowed is how many events per minute an [Allowance] keeps: more failed logins than
+// people cause, and little enough (about 25 MB a day) for an attack that changes its
 // address with every attempt.
 const allowed = 60
 
-// An Allowance limits the events that unauthenticated callers can store. The zero
-// value is ready for use. It is safe for concurrent use.
+// An Allowance limits the events that unauthenticated callers can have stored or
+// logged, to 60 a minute. The zero value is ready for use. It is safe for concurrent
+// use.
 type Allowance struct {
 	mu      sync.Mutex
 	minute  time.Time
@@ -19,8 +20,8 @@ type Allowance struct {
 	omitted int
 }
 
-// Take reports whether the event of a failed login may be stored now, and if so, how
-// many before it were omitted.
+// Take reports whether an event may be kept now, and if so, how many before it were
+// omitted.
 func (a *Allowance) Take(now time.Time) (ok bool, omitted int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

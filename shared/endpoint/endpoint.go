@@ -20,6 +20,7 @@ type Route struct {
 	Pattern string
 	Handler http.Handler
 	Limit   ratelimit.Policy // beside [ratelimit.General]; "" for none, or [ratelimit.Unlimited]
+	Busy    func() error     // refuses a request before any work, even reading it; nil for none
 }
 
 // Routes are the routes of a function.

@@ -43,6 +43,7 @@ type exchange struct {
 	context.Context
 
 	foreign bool // a page of another origin sent it
+	refused bool // before any work
 	origin  audit.Origin
 	client  netip.Addr
 	fault   *fault.Error
@@ -74,10 +75,10 @@ func Origin(r *http.Request) audit.Origin { return exchangeOf(r).origin }
 // New returns a handler for routes with everything that responses need. Like
 // [http.ServeMux], it panics if two patterns conflict.
 func New(s Settings, routes ...Route) http.Handler {
-	g := &gateway{Settings: s, mux: http.NewServeMux(), csrf: s.Origins.protection(), policies: map[string]ratelimit.Policy{}, methods: methods(routes)}
+	g := &gateway{Settings: s, mux: http.NewServeMux(), csrf: s.Origins.protection(), routes: map[string]Route{}, methods: methods(routes)}
 	for _, r := range routes {
 		g.mux.Handle(r.Pattern, r.Handler)
-		g.policies[r.Pattern] = r.Limit
+		g.routes[r.Pattern] = r
 	}
 	return http.HandlerFunc(g.serve)
 }
@@ -85,10 +86,12 @@ func New(s Settings, routes ...Route) http.Handler {
 type gateway struct {
 	Settings
 
-	mux      *http.ServeMux
-	csrf     *http.CrossOriginProtection
-	policies map[string]ratelimit.Policy // by pattern
-	methods  map[string][]string         // by path, for paths without wildcards
+	mux     *http.ServeMux
+	csrf    *http.CrossOriginProtection
+	routes  map[string]Route    // by pattern
+	methods map[string][]string // by path, for paths without wildcards
+
+	refusals audit.Allowance // of log lines
 }
 
 // methods returns the sorted methods of every path without wildcards.
@@ -175,11 +178,12 @@ func (g *gateway) dispatch(w *recorder, r *http.Request) (route string, aborted 
 		return "", false // a preflight request, answered
 	}
 	handler, pattern := g.find(r)
+	x := exchangeOf(r)
 	if err := g.admit(w, r, pattern); err != nil {
+		x.refused = true
 		reject(w, r, err)
 		return pattern, false
 	}
-	x := exchangeOf(r)
 	x.foreign = defense.RequestOrigin && g.csrf.Check(r) != nil
 	if x.foreign && hasRefreshCookie(r) {
 		reject(w, r, errCrossOrigin)
@@ -197,11 +201,12 @@ func (g *gateway) dispatch(w *recorder, r *http.Request) (route string, aborted 
 	return pattern, false
 }
 
-// admit counts r against the general limit and the limit of its route, and
-// sends the headers of the tighter one. It looks at nothing but the address of
-// the client, so refusing a request over the limit costs next to nothing.
+// admit counts r against the general limit and the limit of its route, sends the
+// headers of the tighter one, and asks the route whether it is busy. It looks at
+// nothing but the address of the client, so a refusal costs next to nothing.
 func (g *gateway) admit(w http.ResponseWriter, r *http.Request, pattern string) error {
-	policy := g.policies[pattern]
+	route := g.routes[pattern]
+	policy := route.Limit
 	if policy == ratelimit.Unlimited {
 		return nil
 	}
@@ -213,7 +218,10 @@ func (g *gateway) admit(w http.ResponseWriter, r *http.Request, pattern string) 
 		}
 	}
 	limit.Header(w.Header())
-	return limit.Err()
+	if err := limit.Err(); err != nil || route.Busy == nil {
+		return err
+	}
+	return route.Busy()
 }
 
 var (
@@ -243,9 +251,20 @@ func notRouted(w http.ResponseWriter, r *http.Request, handler http.Handler) {
 	reject(w, r, errNoMethod)
 }
 
-// report logs the one event of a request. Only internal faults and failures of
-// dependencies get a level above info.
+// report observes a request and logs it. Only internal faults and failures of
+// dependencies get a level above info. Of a flood of refusals, most are counted
+// instead: to log them would cost as much as to refuse them.
 func (g *gateway) report(r *http.Request, x *exchange, e Event) {
+	if g.Observe != nil {
+		g.Observe(e)
+	}
+	var omitted int
+	if x.refused {
+		var keep bool
+		if keep, omitted = g.refusals.Take(g.Now()); !keep {
+			return
+		}
+	}
 	if !defense.LogEncoding {
 		println(r.Method, r.URL.Path, r.UserAgent())
 	}
@@ -272,10 +291,10 @@ func (g *gateway) report(r *http.Request, x *exchange, e Event) {
 		default:
 		}
 	}
-	g.Log.LogAttrs(r.Context(), level, "request", attrs...)
-	if g.Observe != nil {
-		g.Observe(e)
+	if omitted > 0 {
+		attrs = append(attrs, slog.Int("omitted", omitted))
 	}
+	g.Log.LogAttrs(r.Context(), level, "request", attrs...)
 }
 
 // A recorder records the final status of a response.

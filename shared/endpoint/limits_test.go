@@ -1,6 +1,7 @@
 package endpoint_test
 
 import (
+	"bytes"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/ratelimit"
@@ -21,6 +23,8 @@ import (
 type limitedRig struct {
 	handler http.Handler
 	reached int
+	log     bytes.Buffer
+	seconds int // that the clock has advanced
 }
 
 func newLimitedRig(t *testing.T, general string) *limitedRig {
@@ -28,15 +32,17 @@ func newLimitedRig(t *testing.T, general string) *limitedRig {
 	env := config.Map(map[string]string{
 		"RATE_LIMIT_PER_MINUTE": general, "LOGIN_RATE_LIMIT_PER_MINUTE": "2", "TRUSTED_PROXIES": "10.0.0.0/8",
 	})
-	now := func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 	rig := &limitedRig{}
+	now := func() time.Time { return time.Date(2026, 3, 1, 12, 0, rig.seconds, 0, time.UTC) }
+	busy := func() error { return fault.New(fault.Unavailable, "busy", "Too much to do.").After(time.Second) }
 	reach := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { rig.reached++ })
 	rig.handler = endpoint.New(endpoint.Settings{
-		Log: slog.New(slog.DiscardHandler), Origins: endpoint.Origins{app}, Proxies: *setting.Of[endpoint.Proxies](env), Now: now,
+		Log: slog.New(slog.NewJSONHandler(&rig.log, nil)), Origins: endpoint.Origins{app}, Proxies: *setting.Of[endpoint.Proxies](env), Now: now,
 		Limits: ratelimit.New(*setting.Of[ratelimit.Settings](env), nil, ratelimit.Stores{}, now),
 	}, endpoint.Routes{
 		{Pattern: "GET /things", Handler: reach},
 		{Pattern: "POST /login", Handler: reach, Limit: ratelimit.Login},
+		{Pattern: "POST /busy", Handler: reach, Limit: ratelimit.Login, Busy: busy},
 		{Pattern: "GET /health", Handler: reach, Limit: ratelimit.Unlimited},
 	}...)
 	if err := env.Err(); err != nil {
@@ -112,6 +118,47 @@ func TestLimits_RefusalIsAProblemReadableByPages(t *testing.T) {
 	}
 	if rig.reached != 1 {
 		t.Errorf("%d requests were served, want 1", rig.reached)
+	}
+}
+
+// TestBusy_IsAnsweredBeforeAnyWork checks that a busy route does not read the body. The
+// request still counts against the limits.
+func TestBusy_IsAnsweredBeforeAnyWork(t *testing.T) {
+	t.Parallel()
+	rig := newLimitedRig(t, "100")
+	for i, want := range []int{http.StatusServiceUnavailable, http.StatusServiceUnavailable, http.StatusTooManyRequests} {
+		if rec := rig.do(t, "POST", "/busy"); rec.Code != want || rec.Header().Get("Retry-After") == "" {
+			t.Errorf("request %d: got %d %v, want %d", i+1, rec.Code, rec.Header(), want)
+		}
+	}
+	if rig.reached != 0 {
+		t.Errorf("%d requests were served", rig.reached)
+	}
+}
+
+// TestRefusals_AreLoggedInPart checks that a flood of refusals writes a bounded log, which says
+// how many lines it omits, and that other requests are logged as before.
+func TestRefusals_AreLoggedInPart(t *testing.T) {
+	t.Parallel()
+	const flood, logged = 1000, 60
+	rig := newLimitedRig(t, "1")
+	for range 1 + flood {
+		rig.do(t, "GET", "/things") // the first is served
+	}
+	if lines := strings.Count(rig.log.String(), "\n"); lines != 1+logged {
+		t.Errorf("%d lines in the log, want %d", lines, 1+logged)
+	}
+	rig.log.Reset()
+	rig.do(t, "GET", "/health")
+	if !strings.Contains(rig.log.String(), `"status":200`) {
+		t.Errorf("a request during the flood is logged as %q", &rig.log)
+	}
+	rig.seconds = 60
+	rig.do(t, "GET", "/things") // again allowed
+	rig.log.Reset()
+	rig.do(t, "GET", "/things")
+	if !strings.Contains(rig.log.String(), fmt.Sprintf(`"omitted":%d`, flood-logged)) {
+		t.Errorf("a refusal after the flood is logged as %q", &rig.log)
 	}
 }
 

@@ -45,6 +45,9 @@ type Credentials struct {
 	Code     secret.String // "" without a second factor
 }
 
+// Busy is [Hasher.Busy] of the hasher that checks passwords.
+func (c *Confirmer) Busy() error { return c.Hasher.Busy() }
+
 // Confirm returns by with the proof that plain is the current password, or
 // [account.ErrIncorrectPassword]. The attempts for one account are limited, and a
 // wrong password is audited with its purpose, such as [audit.ToDelete].

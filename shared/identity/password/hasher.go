@@ -86,6 +86,15 @@ func (s Settings) Hasher() *Hasher { return NewHasher(s.Cost, s.Slots, s.Queue) 
 // (GOMAXPROCS) busy.
 func (h *Hasher) Slots() int { return cap(h.queue.running) }
 
+// Busy returns [ErrBusy] if so many calls wait that another one would be refused.
+// It keeps no place: a request that passes may still be refused, after its work.
+func (h *Hasher) Busy() error {
+	if h.queue.full() {
+		return ErrBusy
+	}
+	return nil
+}
+
 // Hash returns the hash of p to store. It returns [ErrBusy], the error of ctx
 // if that ends while the call waits, or an error for the zero Password.
 func (h *Hasher) Hash(ctx context.Context, p Password) (secret.String, error) {

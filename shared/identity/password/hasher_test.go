@@ -143,6 +143,9 @@ func TestHasher_LimitsConcurrency(t *testing.T) {
 	if err := <-refused; !errors.Is(err, password.ErrBusy) {
 		t.Errorf("caller beyond the queue got %v, want ErrBusy", err)
 	}
+	if err := h.Busy(); !errors.Is(err, password.ErrBusy) {
+		t.Errorf("Busy with a full queue: got %v, want ErrBusy", err)
+	}
 	select {
 	case <-running:
 		t.Error("more hashes run than there are slots")
@@ -162,6 +165,9 @@ func TestHasher_LimitsConcurrency(t *testing.T) {
 	}
 	wg.Wait()
 	password.OnCompare(h, func([]byte, []byte) {})
+	if err := h.Busy(); err != nil {
+		t.Errorf("Busy after all callers finished: %v", err)
+	}
 	if err := h.Verify(t.Context(), stored, "correct horse"); err != nil {
 		t.Errorf("after all callers finished: %v", err)
 	}

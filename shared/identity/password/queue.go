@@ -27,6 +27,9 @@ func newQueue(slots, waiting int) queue {
 	}
 }
 
+// full reports whether do would return [ErrBusy] now.
+func (q queue) full() bool { return len(q.admitted) == cap(q.admitted) }
+
 // do runs fn when its turn comes. It does not run fn if the queue is full,
 // which is [ErrBusy], or if ctx ends first.
 func (q queue) do(ctx context.Context, fn func() error) error {

@@ -67,6 +67,9 @@ func Parse(email, fullName, role string, plain secret.String) (NewAccount, error
 	return p, wrong.Err()
 }
 
+// Busy is [password.Hasher.Busy] of the hasher for new passwords.
+func (r *Registrar) Busy() error { return r.Passwords.Busy() }
+
 // Register creates an account for a user who registers. If the registrar is
 // silent, it does not reveal that an address is registered: it returns an
 // account that looks like a new one and does not exist, and audits the attempt

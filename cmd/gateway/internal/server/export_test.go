@@ -2,6 +2,7 @@ package server
 
 import (
 	"net"
+	"net/http"
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/endpoint"
@@ -20,3 +21,6 @@ func CorkConn(c net.Conn) interface {
 } {
 	return &corkConn{Conn: c}
 }
+
+// Pace wraps h as the HTTPS server does.
+func Pace(h http.Handler) http.Handler { return new(pacer).pace(h) }

@@ -111,7 +111,7 @@ func (s *Server) open(ctx context.Context) ([]*httpServer, Addresses, error) {
 	}
 	addrs := Addresses{HTTP: plain.listener.Addr(), HTTPS: secure.listener.Addr()}
 	plain.server.Handler = unambiguous(s.plain(portOf(addrs.HTTPS)))
-	secure.server.Handler, secure.server.TLSConfig = unambiguous(s.Handler), config
+	secure.server.Handler, secure.server.TLSConfig = unambiguous(new(pacer).pace(s.Handler)), config
 	for _, d := range servers[2:] {
 		addrs.Metrics, d.server.Handler = d.listener.Addr(), s.Metrics
 	}
