@@ -47,7 +47,7 @@ var layers = []layer{
 		imports: "foundation keys rules adapters services setup functions list config lambda"},
 }
 
-const bootstraps = "functions/files/bootstrap functions/health/bootstrap functions/jwks/bootstrap functions/login/bootstrap " +
+const bootstraps = "functions/files/bootstrap functions/health/bootstrap functions/jwks/bootstrap functions/keys/bootstrap functions/login/bootstrap " +
 	"functions/logout/bootstrap functions/migrate/bootstrap functions/ncprovision/bootstrap functions/refresh/bootstrap " +
 	"functions/register/bootstrap functions/sessions/bootstrap functions/users/bootstrap"
 

@@ -62,7 +62,7 @@ func TestAudit_RecordsEverySecurityEvent(t *testing.T) {
 				refused[e.Detail]++
 			}
 		}
-		want := map[string]int{audit.ToChangePassword: 1, audit.ToChangeEmail: 1, audit.ToDelete: 1, audit.ToIssueApp: 1}
+		want := map[string]int{audit.ToChangePassword: 1, audit.ToChangeEmail: 1, audit.ToDelete: 1, audit.ToIssueApp: 1, audit.ToIssueKey: 1}
 		if diff := cmp.Diff(want, refused); diff != "" {
 			t.Errorf("purposes of refused passwords (-want +got):\n%s", diff)
 		}
@@ -136,12 +136,15 @@ func happen(t *testing.T, g *functionstest.Gateway, cloud *nextcloudtest.Server)
 		{"PATCH", "/api/users/me", `{"email":"ada2@example.org","current_password":"wrong"}`},
 		{"POST", "/api/users/change-password", `{"old_password":"wrong","new_password":"another horse battery staple"}`},
 		{"DELETE", "/api/users/me", `{"password":"wrong"}`},
+		{"POST", "/api/auth/api-keys", `{"name":"x","scopes":["files:read"],"password":"wrong"}`},
 	} {
 		g.Do(wrong.method, wrong.path, wrong.body, ada).Want(http.StatusBadRequest, "incorrect_password")
 	}
 	issued := g.Do("POST", "/api/users/me/nextcloud/app-password", map[string]string{"name": "x", "password": functionstest.Password}, ada).
 		Want(http.StatusCreated, "")
 	g.Do("DELETE", "/api/users/me/nextcloud/app-passwords/"+issued.Get("id"), nil, ada).Want(http.StatusNoContent, "")
+	key := g.Do("POST", "/api/auth/api-keys", `{"name":"x","scopes":["files:read"]}`, ada).Want(http.StatusCreated, "")
+	g.Do("DELETE", "/api/auth/api-keys/"+key.Get("id"), nil, ada).Want(http.StatusNoContent, "")
 	const next = "another horse battery staple"
 	g.Do("PATCH", "/api/users/me", map[string]string{"email": "ada2@example.org", "current_password": functionstest.Password}, ada).Want(http.StatusOK, "")
 	g.Do("POST", "/api/users/change-password", map[string]string{"old_password": functionstest.Password, "new_password": next}, ada).Want(http.StatusOK, "")

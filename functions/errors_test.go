@@ -33,6 +33,8 @@ func TestErrors_AreReportedTogether(t *testing.T) {
 		{"DELETE /api/users/me", `{}`, "current_password required"},
 		{"POST /api/auth/login", `{"transport":"mail"}`, "username required, password required, transport not_allowed"},
 		{"POST /api/auth/login", `{"email":"a","username":"b","password":"c"}`, "username not_allowed"},
+		{"POST /api/auth/api-keys", `{"expires_in_days":0}`, "name required, scopes required, expires_in_days invalid_days"},
+		{"POST /api/auth/api-keys", `{"name":"\u0000","scopes":["admin"]}`, "name invalid_key_name, scopes invalid_scopes"},
 		{"POST /api/sessions", `{"context":[]}`, "title required, context not_an_object"},
 		{"POST /api/sessions", `{"title":" ","context":` + long + `}`, "title invalid_title, context too_large"},
 		{"PATCH /api/sessions/" + session, `{"title":null,"context":[]}`, "title invalid_title, context not_an_object"},

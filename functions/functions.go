@@ -10,6 +10,7 @@ import (
 	"github.com/voiceassist/gateway/functions/files"
 	"github.com/voiceassist/gateway/functions/health"
 	"github.com/voiceassist/gateway/functions/jwks"
+	"github.com/voiceassist/gateway/functions/keys"
 	"github.com/voiceassist/gateway/functions/login"
 	"github.com/voiceassist/gateway/functions/logout"
 	"github.com/voiceassist/gateway/functions/ncprovision"
@@ -61,10 +62,10 @@ func (p *Parts) Registrar() *registration.Registrar {
 func (p *Parts) Routes() endpoint.Routes {
 	callers := &endpoint.Authenticator{Logins: p.DB, Now: p.Now}
 	confirmer := &password.Confirmer{Accounts: p.DB, Codes: p.Codes, Hasher: p.Passwords, Limits: p.Limits, Now: p.Now}
-	keys := &jwks.Function{}
+	published := &jwks.Function{}
 	var logins signin.Lifetimes
 	if p.Tokens != nil {
-		callers.Keys, keys.Keys, logins = p.Tokens.Access, p.Tokens.Access, p.Tokens.Logins
+		callers.Keys, published.Keys, logins = p.Tokens.Access, p.Tokens.Access, p.Tokens.Logins
 	}
 	return slices.Concat(
 		(&register.Function{Registrar: p.Registrar()}).Routes(),
@@ -75,13 +76,14 @@ func (p *Parts) Routes() endpoint.Routes {
 			Auth: callers, DB: p.DB, Registrar: p.Registrar(), Passwords: p.Passwords, Confirmer: confirmer, Desired: p.Desired,
 			Logins: logins, Now: p.Now,
 		}).Routes(),
+		(&keys.Function{Auth: callers, DB: p.DB, Confirmer: confirmer, Now: p.Now}).Routes(),
 		(&sessions.Function{Auth: callers, DB: p.DB, PerUser: p.SessionsPerUser, Now: p.Now}).Routes(),
 		(&ncprovision.Function{
 			Auth: callers, DB: p.DB, Reconciler: p.Reconciler, Apps: p.Storage.AppPasswords(),
 			Confirmer: confirmer, Public: p.Nextcloud.PublicURL, Now: p.Now,
 		}).Routes(),
 		(&files.Function{Auth: callers, Storage: p.Storage}).Routes(),
-		keys.Routes(),
+		published.Routes(),
 		p.Health.Routes(),
 	)
 }

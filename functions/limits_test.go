@@ -260,6 +260,7 @@ func TestPassword_ConfirmationsAreLimited(t *testing.T) {
 		{"DELETE", "/api/users/me", map[string]string{"password": "wrong"}},
 		{"PATCH", "/api/users/me", map[string]string{"email": "eve@example.org", "current_password": "wrong"}},
 		{"POST", "/api/users/me/nextcloud/app-password", map[string]string{"name": "x", "password": "wrong"}},
+		{"POST", "/api/auth/api-keys", map[string]any{"name": "x", "scopes": []string{"files:read"}, "password": "wrong"}},
 	}
 	checked := 0
 	for n := range 40 {

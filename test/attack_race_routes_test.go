@@ -43,6 +43,9 @@ func writingRoutes() []writingRoute {
 		body := fmt.Sprintf(`{"name":"laptop","password":%q}`, plain)
 		r.thing = r.do("POST", "/api/users/me/nextcloud/app-password", body, r.bearer()).get("id")
 	}
+	key := func(r *racer) {
+		r.thing = r.do("POST", "/api/auth/api-keys", `{"name":"x","scopes":["files:read"]}`, r.bearer()).get("id")
+	}
 	confirmed := fmt.Sprintf(`{"password":%q}`, plain)
 	return []writingRoute{
 		{route: "POST /api/users", admin: true, request: func(r *racer) (string, string) {
@@ -78,6 +81,10 @@ func writingRoutes() []writingRoute {
 			fmt.Sprintf(`{"currentPassword":%q,"newPassword":"what a thief remembers"}`, plain))},
 		{route: "DELETE /api/users/me/logins/{id}", not: []string{"disabling"}, // which also ends that login
 			request: func(r *racer) (string, string) { return "/api/users/me/logins/" + r.login, "" }},
+		{route: "POST /api/auth/api-keys", password: true, request: at("/api/auth/api-keys",
+			fmt.Sprintf(`{"name":"x","scopes":["files:read"],"password":%q}`, plain))},
+		{route: "DELETE /api/auth/api-keys/{id}", prepare: key, request: thing("/api/auth/api-keys/", ""),
+			not: []string{"disabling", "change of password"}}, // which revoke it
 		{route: "POST /api/sessions", request: at("/api/sessions", `{"title":"x"}`)},
 		{route: "PATCH /api/sessions/{id}", prepare: session, request: thing("/api/sessions/", `{"title":"y"}`)},
 		{route: "DELETE /api/sessions/{id}", prepare: session, request: thing("/api/sessions/", "")},

@@ -22,8 +22,8 @@ func userLogoutCommand(vars *variables) *cobra.Command {
 		Use:   "logout [EMAIL]",
 		Short: "End all logins of one user or of everybody",
 		Long: `End all logins of the account with the address EMAIL, or of everybody with --all.
-Access tokens and refresh tokens stop working at once, and the app passwords that
-the gateway issued for Nextcloud are revoked. Users log in again with their
+Access tokens, refresh tokens and API keys stop working at once, and the app
+passwords that the gateway issued for Nextcloud are revoked. Users log in again with their
 password, which does not change.
 
 With --all, the command logs out a few accounts at a time, while the gateway serves
@@ -48,6 +48,7 @@ that begin while it runs.`,
 		},
 	}
 	c.Flags().BoolVar(&all, "all", false, "end the logins of all users")
+	c.Flags().BoolVar(&keep.APIKeys, "keep-api-keys", false, "keep the API keys")
 	c.Flags().BoolVar(&keep.AppPasswords, "keep-app-passwords", false, "keep the app passwords for Nextcloud")
 	return c
 }

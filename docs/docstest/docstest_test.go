@@ -110,7 +110,7 @@ func TestCheck_Fails(t *testing.T) {
 		exchange
 		want string // in the message
 	}{
-		"a status that is not listed":    {exchange{call: "GET /api/users/me", status: 418, got: problem(418, "teapot")}, "lists [200 400 401 429 500 503]"},
+		"a status that is not listed":    {exchange{call: "GET /api/users/me", status: 418, got: problem(418, "teapot")}, "lists [200 400 401 403 429 500 503]"},
 		"a path that is not described":   {exchange{call: "GET /api/nope", status: 200, got: `{}`}, "no such path"},
 		"a method that is not described": {exchange{call: "PUT /api/sessions", status: 200, got: `{}`}, "no such method"},
 		"a 405 without Allow":            {exchange{call: "PUT /api/sessions", status: 405, got: problem(405, "method_not_allowed")}, "Allow is missing"},

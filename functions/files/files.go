@@ -8,6 +8,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/identity/apikey"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/nextcloud/access"
 	"github.com/voiceassist/gateway/shared/nextcloud/webdav"
@@ -35,10 +36,10 @@ type Function struct {
 // Routes returns what the function serves.
 func (f *Function) Routes() endpoint.Routes {
 	return endpoint.Routes{
-		{Pattern: "GET /api/files/{path...}", Handler: endpoint.Raw(f.with(f.read))},
-		{Pattern: "PUT /api/files/{path...}", Handler: endpoint.Raw(f.with(f.write))},
-		{Pattern: "DELETE /api/files/{path...}", Handler: endpoint.Raw(f.with(f.remove))},
-		{Pattern: "POST /api/files/{path...}", Handler: endpoint.Authenticated(f.Auth, http.StatusNoContent, f.transfer, validation.Check)},
+		{Pattern: "GET /api/files/{path...}", Handler: endpoint.Raw(f.with(f.read)), Scope: apikey.FilesRead},
+		{Pattern: "PUT /api/files/{path...}", Handler: endpoint.Raw(f.with(f.write)), Scope: apikey.FilesWrite},
+		{Pattern: "DELETE /api/files/{path...}", Handler: endpoint.Raw(f.with(f.remove)), Scope: apikey.FilesWrite},
+		{Pattern: "POST /api/files/{path...}", Handler: endpoint.Authenticated(f.Auth, http.StatusNoContent, f.transfer, validation.Check), Scope: apikey.FilesWrite},
 	}
 }
 

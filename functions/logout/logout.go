@@ -39,6 +39,7 @@ func (f *Function) Routes() endpoint.Routes {
 type request struct {
 	RefreshToken     secret.String `json:"refresh_token"`
 	KeepAppPasswords bool          `json:"keep_app_passwords"` // only if all is set
+	KeepAPIKeys      bool          `json:"keep_api_keys"`      // only if all is set
 
 	all    bool          // end every login of the user
 	access string        // the bearer token, "" for none
@@ -161,7 +162,7 @@ func endOne(ctx context.Context, tx *store.Tx, l signin.Login, why audit.Name, f
 }
 
 // endAll ends all logins of the user of l and, unless q keeps them, revokes the app
-// passwords.
+// passwords and API keys.
 func (f *Function) endAll(ctx context.Context, tx *store.Tx, l signin.Login, from audit.Origin, q request, now time.Time) error {
 	by, err := tx.Authorize(ctx, signin.NewProof(l.UserID, l.ID), now)
 	if err != nil {
@@ -169,7 +170,7 @@ func (f *Function) endAll(ctx context.Context, tx *store.Tx, l signin.Login, fro
 	}
 	event := eventOf(l, audit.LoggedOutAll, from, now)
 	revoker := revocation.Revoker{Desired: f.Desired}
-	ended, err := revoker.EndAll(ctx, tx, by, event, revocation.Keep{AppPasswords: q.KeepAppPasswords})
+	ended, err := revoker.EndAll(ctx, tx, by, event, revocation.Keep{AppPasswords: q.KeepAppPasswords, APIKeys: q.KeepAPIKeys})
 	if err != nil || !ended {
 		return err
 	}

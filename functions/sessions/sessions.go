@@ -12,6 +12,7 @@ import (
 	"github.com/voiceassist/gateway/shared/conversation"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
+	"github.com/voiceassist/gateway/shared/identity/apikey"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/validation"
 )
@@ -39,11 +40,11 @@ func (s *Settings) Load(r setting.Reader) {
 func (f *Function) Routes() endpoint.Routes {
 	const ok, made, none = http.StatusOK, http.StatusCreated, http.StatusNoContent
 	return endpoint.Routes{
-		{Pattern: "GET /api/sessions", Handler: endpoint.Authenticated(f.Auth, ok, f.list)},
-		{Pattern: "POST /api/sessions", Handler: endpoint.Authenticated(f.Auth, made, f.create, validation.Check)},
-		{Pattern: "GET /api/sessions/{id}", Handler: endpoint.Authenticated(f.Auth, ok, f.one)},
-		{Pattern: "PATCH /api/sessions/{id}", Handler: endpoint.Authenticated(f.Auth, ok, f.change, validation.Check)},
-		{Pattern: "DELETE /api/sessions/{id}", Handler: endpoint.Authenticated(f.Auth, none, f.delete)},
+		{Pattern: "GET /api/sessions", Handler: endpoint.Authenticated(f.Auth, ok, f.list), Scope: apikey.SessionsRead},
+		{Pattern: "POST /api/sessions", Handler: endpoint.Authenticated(f.Auth, made, f.create, validation.Check), Scope: apikey.SessionsWrite},
+		{Pattern: "GET /api/sessions/{id}", Handler: endpoint.Authenticated(f.Auth, ok, f.one), Scope: apikey.SessionsRead},
+		{Pattern: "PATCH /api/sessions/{id}", Handler: endpoint.Authenticated(f.Auth, ok, f.change, validation.Check), Scope: apikey.SessionsWrite},
+		{Pattern: "DELETE /api/sessions/{id}", Handler: endpoint.Authenticated(f.Auth, none, f.delete), Scope: apikey.SessionsWrite},
 	}
 }
 

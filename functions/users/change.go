@@ -6,6 +6,7 @@ import (
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/revocation"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/nextcloud/access"
 	"github.com/voiceassist/gateway/shared/store"
@@ -19,7 +20,7 @@ type changes struct {
 }
 
 // apply changes the account and, in the same transaction, everything that
-// follows: it ends the logins of a disabled account, updates the desired state
+// follows: it ends the logins and API keys of a disabled account, updates the desired state
 // of the Nextcloud account, and writes the audit events.
 func (f *Function) apply(
 	ctx context.Context, caller endpoint.Caller, by signin.Proof, id account.ID, c changes,
@@ -46,7 +47,9 @@ func (f *Function) apply(
 			}
 		}
 		if after.Disabled() && !before.Disabled() {
-			if _, err := tx.RevokeLogins(ctx, who, id, "", string(audit.Disabled), now); err != nil {
+			// Nextcloud refuses the app passwords of a disabled account by itself.
+			disabled := caller.Event(audit.Disabled, id, now)
+			if _, err := f.revoker().EndAll(ctx, tx, who, disabled, revocation.Keep{AppPasswords: true}); err != nil {
 				return err
 			}
 		}

@@ -70,6 +70,7 @@ type changePassword struct {
 	WebNew          optionalSecret `json:"newPassword" validate:"omitempty,same_as=NewPassword,filled"`
 
 	KeepAppPasswords bool `json:"keep_app_passwords"`
+	KeepAPIKeys      bool `json:"keep_api_keys"`
 }
 
 // fresh parses the new password of the account with that address.
@@ -90,7 +91,7 @@ type message struct {
 }
 
 // changePassword sets a new password, ends all other logins and, unless q keeps
-// them, revokes the app passwords. Exactly one of several concurrent changes
+// them, revokes the app passwords and the API keys. Exactly one of several concurrent changes
 // succeeds; the others get [account.ErrIncorrectPassword].
 func (f *Function) changePassword(ctx context.Context, caller endpoint.Caller, q changePassword) (message, error) {
 	who := caller.Account
@@ -113,7 +114,7 @@ func (f *Function) changePassword(ctx context.Context, caller endpoint.Caller, q
 		if err := tx.ChangePassword(ctx, by, hash); err != nil {
 			return err
 		}
-		keep := revocation.Keep{Login: caller.Login, AppPasswords: q.KeepAppPasswords}
+		keep := revocation.Keep{Login: caller.Login, AppPasswords: q.KeepAppPasswords, APIKeys: q.KeepAPIKeys}
 		if _, err := f.revoker().EndAll(ctx, tx, by, event, keep); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/apikey"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/identity/revocation"
@@ -36,8 +37,8 @@ type Function struct {
 func (f *Function) Routes() endpoint.Routes {
 	const ok, created, none = http.StatusOK, http.StatusCreated, http.StatusNoContent
 	return endpoint.Routes{
-		{Pattern: "GET /api/users/me", Handler: endpoint.Authenticated(f.Auth, ok, f.me)},
-		{Pattern: "GET /api/auth/me", Handler: endpoint.Authenticated(f.Auth, ok, f.me)},
+		{Pattern: "GET /api/users/me", Handler: endpoint.Authenticated(f.Auth, ok, f.me), Scope: apikey.ProfileRead},
+		{Pattern: "GET /api/auth/me", Handler: endpoint.Authenticated(f.Auth, ok, f.me), Scope: apikey.ProfileRead},
 		{Pattern: "PUT /api/users/me", Handler: endpoint.Authenticated(f.Auth, ok, f.changeMe, validation.Check)},
 		{Pattern: "PATCH /api/users/me", Handler: endpoint.Authenticated(f.Auth, ok, f.changeMe, validation.Check)},
 		f.confirmed("DELETE /api/users/me", endpoint.Authenticated(f.Auth, none, f.deleteMe, validation.Check)),

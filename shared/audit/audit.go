@@ -45,6 +45,8 @@ const (
 
 	AppIssued    Name = "app_password_issued"
 	AppRevoked   Name = "app_password_revoked"
+	KeyIssued    Name = "api_key_issued"          // the detail is its name and its scopes
+	KeyRevoked   Name = "api_key_revoked"         // the detail is its ID, or AllKeys
 	QuotaChanged Name = "nextcloud_quota_changed" // the detail is the new quota, "default" or "keep"
 	IDTaken      Name = "nextcloud_conflict"      // another Nextcloud account has the ID or the address; the detail is its ID
 	Claimed      Name = "nextcloud_claimed"       // the user proved to own a Nextcloud account; the detail is its ID
@@ -61,7 +63,7 @@ func Names() []Name {
 	names := []Name{
 		Registered, RegistrationRefused, LoggedIn, LoginFailed, PasswordRefused, PasswordChanged, EmailChanged, RoleChanged, Disabled, Enabled, Deleted,
 		LoggedOut, LoggedOutAll, LoginRevoked, RefreshReused,
-		SecondFactorEnabled, SecondFactorDisabled, CodeRefused, BackupCodeUsed, BackupCodesReplaced, AppIssued, AppRevoked, QuotaChanged, IDTaken,
+		SecondFactorEnabled, SecondFactorDisabled, CodeRefused, BackupCodeUsed, BackupCodesReplaced, AppIssued, AppRevoked, KeyIssued, KeyRevoked, QuotaChanged, IDTaken,
 		Claimed, ClaimRefused, Adopted,
 		KeysRotated, TrailAdopted,
 	}
@@ -75,6 +77,7 @@ const (
 	ToChangeEmail    = "to change the e-mail address"
 	ToDelete         = "to delete the account"
 	ToIssueApp       = "to make an app password"
+	ToIssueKey       = "to create an API key"
 
 	ToLogIn               = "to log in"
 	ToSetUpSecondFactor   = "to set up a second factor"
@@ -86,6 +89,9 @@ const (
 // AllApps is the detail of [AppRevoked] for all app passwords of the user. For a
 // single one, the detail is its ID.
 const AllApps = "all"
+
+// AllKeys is the detail of [KeyRevoked] for all API keys of the user.
+const AllKeys = "all"
 
 // Why a login failed. Clients do not see the reason.
 const (

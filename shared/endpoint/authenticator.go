@@ -9,13 +9,14 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/apikey"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
-// An Authenticator finds out who sent a request by its bearer token: first it
-// checks the signature, which costs no I/O, then it asks whether the login of the
-// token is live. It is safe for concurrent use.
+// An Authenticator finds out who sent a request by its bearer token, which is an
+// access token or an API key: first it checks the signature or the form, which
+// costs no I/O, then it asks whether the login or the key is live. It is safe for concurrent use.
 type Authenticator struct {
 	Keys   *token.Keys
 	Logins Logins
@@ -27,6 +28,14 @@ type Logins interface {
 	// SignedIn returns the enabled account with that live login, or
 	// [signin.ErrRevoked].
 	SignedIn(ctx context.Context, id account.ID, login signin.ID, now time.Time) (account.Account, error)
+	// APIKey returns the key with the digest and its enabled account, or
+	// [apikey.ErrInvalid].
+	APIKey(ctx context.Context, digest apikey.Digest) (apikey.Key, account.Account, error)
+	// RecordKeyUse records that a key was used, at most once in [apikey.UseEvery].
+	RecordKeyUse(ctx context.Context, id apikey.ID, now time.Time) error
+	// Holds returns the account of the proof if it still holds, [signin.ErrRevoked]
+	// or [apikey.ErrInvalid].
+	Holds(ctx context.Context, by signin.Proof, now time.Time) (account.Account, error)
 }
 
 var errManyTokens = fault.New(fault.Malformed, "several_tokens", "Send one Authorization header.")
@@ -53,28 +62,43 @@ func Bearer(r *http.Request) (string, error) {
 // body or waited for something else must call [Authenticator.Recheck] before it
 // changes anything.
 func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request) (Caller, error) {
-	claims, err := a.verify(r)
+	sent, err := a.verify(r)
 	if err != nil {
 		return Caller{}, err
 	}
-	return a.signedIn(ctx, r, claims)
+	return a.caller(ctx, r, sent)
 }
 
-// verify returns the claims of the token that r carries.
-func (a *Authenticator) verify(r *http.Request) (token.Claims, error) {
+// A credential is a bearer token whose form has been checked.
+type credential struct {
+	claims token.Claims
+	key    apikey.Digest
+	isKey  bool // otherwise, claims are those of an access token
+}
+
+// verify checks the token that r carries, as far as that needs no I/O.
+func (a *Authenticator) verify(r *http.Request) (credential, error) {
 	bearer, err := Bearer(r)
 	if err != nil {
-		return token.Claims{}, err
+		return credential{}, err
 	}
 	if bearer == "" {
-		return token.Claims{}, token.ErrMissing
+		return credential{}, token.ErrMissing
 	}
-	return a.Keys.Verify(bearer, a.Now())
+	if apikey.Is(bearer) {
+		return verifyKey(r, bearer)
+	}
+	claims, err := a.Keys.Verify(bearer, a.Now())
+	return credential{claims: claims}, err
 }
 
-// signedIn returns the caller of r, whose token has these claims, and records the
-// account for the log event.
-func (a *Authenticator) signedIn(ctx context.Context, r *http.Request, claims token.Claims) (Caller, error) {
+// caller returns the caller of r, who sent the credential, and records the account
+// for the log event.
+func (a *Authenticator) caller(ctx context.Context, r *http.Request, sent credential) (Caller, error) {
+	if sent.isKey {
+		return a.keyHolder(ctx, r, sent.key)
+	}
+	claims := sent.claims
 	owner, err := a.Logins.SignedIn(ctx, claims.Subject, claims.Login, a.Now())
 	if err != nil {
 		return Caller{}, err
@@ -85,13 +109,13 @@ func (a *Authenticator) signedIn(ctx context.Context, r *http.Request, claims to
 	return Caller{Account: owner, Login: claims.Login, Origin: x.origin}, nil
 }
 
-// Recheck returns nil if the proof still holds, [signin.ErrRevoked] or
-// [signin.ErrAdminRequired]. The store checks proofs in its statements; call
+// Recheck returns nil if the proof still holds, [signin.ErrRevoked],
+// [apikey.ErrInvalid] or [signin.ErrAdminRequired]. The store checks proofs in its statements; call
 // Recheck immediately before an effect outside the store, such as one in
 // Nextcloud. It accepts a token that has expired since: the client could refresh
 // it.
 func (a *Authenticator) Recheck(ctx context.Context, by signin.Proof) error {
-	owner, err := a.Logins.SignedIn(ctx, by.User(), by.Login(), a.Now())
+	owner, err := a.Logins.Holds(ctx, by, a.Now())
 	if err == nil && by.Admin() && !owner.Admin() && defense.AdministratorsOnly {
 		return signin.ErrAdminRequired
 	}

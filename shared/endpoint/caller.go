@@ -5,20 +5,28 @@ import (
 
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/apikey"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
-// A Caller is the user who sent a request, through which login and from where.
+// A Caller is the user who sent a request, through which login or API key, and
+// from where.
 // Only an [Authenticator] creates one, so a function with a Caller as parameter
 // runs for authenticated requests only.
 type Caller struct {
 	Account account.Account
-	Login   signin.ID
+	Login   signin.ID // "" with an API key
+	Key     apikey.ID // "" with a login
 	Origin  audit.Origin
 }
 
 // Proof returns the proof that statements which write for c demand.
-func (c Caller) Proof() signin.Proof { return signin.NewProof(c.Account.ID, c.Login) }
+func (c Caller) Proof() signin.Proof {
+	if c.Key != "" {
+		return signin.NewKeyProof(c.Account.ID, c.Key)
+	}
+	return signin.NewProof(c.Account.ID, c.Login)
+}
 
 // Event returns an audit event about user that c caused. c is its actor unless
 // user is c.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/foundation/defense"
+	"github.com/voiceassist/gateway/shared/identity/apikey"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
@@ -21,6 +22,7 @@ type Route struct {
 	Handler http.Handler
 	Limit   ratelimit.Policy // beside [ratelimit.General]; "" for none, or [ratelimit.Unlimited]
 	Busy    func() error     // refuses a request before any work, even reading it; nil for none
+	Scope   apikey.Scope     // what an API key needs for it; "" refuses API keys
 }
 
 // Routes are the routes of a function.
@@ -77,7 +79,8 @@ func JSON[Req, Resp any](status int, fn func(context.Context, audit.Origin, Req)
 	})
 }
 
-// Authenticated adapts fn for callers with the bearer token of a live login.
+// Authenticated adapts fn for callers with the access token of a live login or,
+// if the route has a Scope, with an API key.
 func Authenticated[Req, Resp any](
 	a *Authenticator, status int, fn func(context.Context, Caller, Req) (Resp, error), checks ...Check,
 ) http.Handler {
@@ -93,6 +96,9 @@ func AdminOnly[Req, Resp any](
 }
 
 func admin(c Caller) (Admin, error) {
+	if c.Key != "" {
+		return Admin{}, apikey.ErrNotAccepted // whatever the route says
+	}
 	if defense.AdministratorsOnly && !c.Account.Admin() {
 		return Admin{}, signin.ErrAdminRequired
 	}
@@ -101,7 +107,7 @@ func admin(c Caller) (Admin, error) {
 
 // restricted adapts fn for the callers that admit accepts.
 //
-// It checks the signature of the token before it reads the body, so that only
+// It checks the signature of the token, or the form of the API key, before it reads the body, so that only
 // clients of ours can make it read one. It checks the login and the caller's
 // role after it has read the body, because a client may take long to send one.
 func restricted[C, Req, Resp any](
@@ -112,14 +118,14 @@ func restricted[C, Req, Resp any](
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTime)
 		defer cancel()
-		claims, err := a.verify(r)
+		sent, err := a.verify(r)
 		if err != nil {
 			reject(w, r, err)
 			return
 		}
 		var req Req
 		malformed := dec.decode(w, r, &req)
-		who, err := a.signedIn(ctx, r, claims)
+		who, err := a.caller(ctx, r, sent)
 		var caller C
 		if err == nil {
 			caller, err = admit(who)

@@ -17,6 +17,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/apikey"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
 )
@@ -64,6 +65,17 @@ func (logins) SignedIn(_ context.Context, id account.ID, login signin.ID, _ time
 		return account.Account{ID: root, Role: account.Admin}, nil
 	}
 	return account.Account{}, signin.ErrRevoked
+}
+
+// APIKey knows no keys.
+func (logins) APIKey(context.Context, apikey.Digest) (apikey.Key, account.Account, error) {
+	return apikey.Key{}, account.Account{}, apikey.ErrInvalid
+}
+
+func (logins) RecordKeyUse(context.Context, apikey.ID, time.Time) error { return nil }
+
+func (l logins) Holds(ctx context.Context, by signin.Proof, now time.Time) (account.Account, error) {
+	return l.SignedIn(ctx, by.User(), by.Login(), now)
 }
 
 // newAuthenticator returns an authenticator for logins, and the Authorization

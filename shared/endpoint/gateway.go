@@ -46,8 +46,10 @@ type exchange struct {
 	refused bool // before any work
 	origin  audit.Origin
 	client  netip.Addr
+	gateway *gateway
 	fault   *fault.Error
 	user    string
+	key     string // the id of the API key; "" for none
 }
 
 type exchangeKey struct{}
@@ -129,7 +131,7 @@ func (g *gateway) find(r *http.Request) (handler http.Handler, pattern string) {
 
 func (g *gateway) serve(w http.ResponseWriter, r *http.Request) {
 	start := g.Now()
-	x := &exchange{Context: r.Context(), client: g.Proxies.client(r)}
+	x := &exchange{Context: r.Context(), gateway: g, client: g.Proxies.client(r)}
 	x.origin = origin(r, x.client)
 	r = r.WithContext(x)
 	out := &recorder{ResponseWriter: w}
@@ -277,6 +279,9 @@ func (g *gateway) report(r *http.Request, x *exchange, e Event) {
 	)
 	if x.user != "" {
 		attrs = append(attrs, slog.String("user_id", x.user))
+	}
+	if x.key != "" {
+		attrs = append(attrs, slog.String("api_key_id", x.key))
 	}
 	if f := x.fault; f != nil {
 		attrs = append(attrs, slog.String("code", f.Code))

@@ -27,6 +27,7 @@ const (
 	Register  Policy = "register"
 	Refresh   Policy = "refresh"
 	Password  Policy = "password"  // a signed-in user confirms the password
+	APIKey    Policy = "api_key"   // requests with one API key, from everywhere together
 	Unlimited Policy = "unlimited" // cheap requests from machines
 )
 

@@ -30,6 +30,7 @@ func policySettings() []policySetting {
 		{Register, "REGISTER_RATE_LIMIT_PER_MINUTE", 10},
 		{Refresh, "REFRESH_RATE_LIMIT_PER_MINUTE", 60},
 		{Password, "PASSWORD_RATE_LIMIT_PER_MINUTE", 10},
+		{APIKey, "API_KEY_RATE_LIMIT_PER_MINUTE", 300},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/apikey"
 	"github.com/voiceassist/gateway/shared/identity/mfa"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 )
@@ -23,6 +24,42 @@ var signedIn = `
 	SELECT ` + accountColumns + `
 	FROM logins JOIN users ON users.id = logins.user_id
 	WHERE ` + liveLogin
+
+// liveKey is [liveLogin] for an API key. Its table takes the place of logins in the
+// statement, and its parameters those of the login; the last is the zero time.
+var liveKey = `logins.id = $1 AND users.id = $2 AND ` + defense.SQL(defense.LiveLogin, `(logins.expires_at IS NULL OR logins.expires_at > $3)
+			AND logins.created_at > $4 AND users.disabled_at IS NULL`)
+
+// live returns the table of what by rests on, under the name logins, and the
+// condition that it is live. [Statements.liveArgs] returns the parameters.
+func live(by signin.Proof) (table, condition string) {
+	if by.Key() != "" {
+		return `api_keys AS logins`, liveKey
+	}
+	return `logins`, liveLogin
+}
+
+// endedError returns the error of a caller whose login or API key is not live.
+func endedError(by signin.Proof) error {
+	if by.Key() != "" {
+		return apikey.ErrInvalid
+	}
+	return signin.ErrRevoked
+}
+
+// Holds returns the enabled account of a caller whose login or API key is live,
+// [signin.ErrRevoked] or [apikey.ErrInvalid].
+func (s *Statements) Holds(ctx context.Context, by signin.Proof, now time.Time) (account.Account, error) {
+	var a account.Account
+	table, condition := live(by)
+	err := s.queryRow(ctx, endedError(by), accountDest(&a), `
+		SELECT `+accountColumns+` FROM `+table+` JOIN users ON users.id = logins.user_id
+		WHERE `+condition, s.liveArgs(by, now)...)
+	if err != nil {
+		return account.Account{}, fmt.Errorf("account of the caller: %w", err)
+	}
+	return a, nil
+}
 
 // SignedIn returns the enabled account with this live login, or
 // [signin.ErrRevoked]. Every authenticated request makes this one statement, so
@@ -42,13 +79,18 @@ func (s *Statements) SignedIn(
 // caller. Its first four parameters are those of [liveLogin]. On PostgreSQL it
 // locks the rows until the statement is committed, so that no request that ends
 // the login or disables the account is answered in between.
-func (s *Statements) whileLive() string {
-	return `EXISTS (SELECT 1 FROM users JOIN logins ON logins.user_id = users.id WHERE ` + liveLogin + s.dialect.ForShare + `)`
+func (s *Statements) whileLive(by signin.Proof) string {
+	table, condition := live(by)
+	return `EXISTS (SELECT 1 FROM users JOIN ` + table + ` ON logins.user_id = users.id WHERE ` + condition + s.dialect.ForShare + `)`
 }
 
-// liveLoginArgs returns the parameters of [liveLogin] followed by args.
-func (s *Statements) liveLoginArgs(by signin.Proof, now time.Time, args ...any) []any {
-	return append([]any{string(by.Login()), string(by.User()), at(now), s.loginsSince(now)}, args...)
+// liveArgs returns the parameters of the condition of [live] followed by args.
+func (s *Statements) liveArgs(by signin.Proof, now time.Time, args ...any) []any {
+	id, since := string(by.Login()), s.loginsSince(now)
+	if by.Key() != "" {
+		id, since = string(by.Key()), time.Time{}
+	}
+	return append([]any{id, string(by.User()), at(now), since}, args...)
 }
 
 // loginsSince returns the time at or before which a login must have begun to be
@@ -61,9 +103,9 @@ func (s *Statements) loginsSince(now time.Time) time.Time {
 }
 
 // whyUnmatched returns why a statement with [Statements.whileLive] matched no
-// row: [signin.ErrRevoked], or else missing.
+// row: the error of [Statements.Holds], or else missing.
 func (s *Statements) whyUnmatched(ctx context.Context, by signin.Proof, now time.Time, missing error) error {
-	if _, err := s.SignedIn(ctx, by.User(), by.Login(), now); err != nil {
+	if _, err := s.Holds(ctx, by, now); err != nil {
 		return err
 	}
 	return missing
@@ -107,10 +149,11 @@ func (tx *Tx) Authorize(ctx context.Context, by signin.Proof, now time.Time) (Ac
 	}
 	c := Actor{proof: by, tx: tx}
 	var hash string
-	err := tx.queryRow(ctx, signin.ErrRevoked, append(accountDest(&c.Account), &hash), `
+	table, condition := live(by)
+	err := tx.queryRow(ctx, endedError(by), append(accountDest(&c.Account), &hash), `
 		SELECT `+accountColumns+`, users.password_hash
-		FROM logins JOIN users ON users.id = logins.user_id
-		WHERE `+liveLogin+tx.dialect.ForUpdate, tx.liveLoginArgs(by, now)...)
+		FROM `+table+` JOIN users ON users.id = logins.user_id
+		WHERE `+condition+tx.dialect.ForUpdate, tx.liveArgs(by, now)...)
 	switch {
 	case err != nil:
 		return Actor{}, fmt.Errorf("confirm: %w", err)
@@ -132,7 +175,7 @@ var errUnauthorized = errors.New("store: the caller was not confirmed for this")
 
 // mayAdminister returns nil if c is an administrator or the operator.
 func (c Actor) mayAdminister(tx *Tx) error {
-	if c.tx != tx || !c.operator && !c.proof.Admin() {
+	if c.tx != tx || !c.operator && (!c.proof.Admin() || c.proof.Key() != "") {
 		return errUnauthorized
 	}
 	return nil
@@ -141,16 +184,21 @@ func (c Actor) mayAdminister(tx *Tx) error {
 // mayChange returns nil if c may change the account: as its owner, an
 // administrator or the operator.
 func (c Actor) mayChange(tx *Tx, id account.ID) error {
-	if c.tx == tx && c.proof.User() == id && id != "" {
+	if c.owns(tx, id) {
 		return nil
 	}
 	return c.mayAdminister(tx)
 }
 
+// owns reports whether c acts for the owner of the account, and not through an API key.
+func (c Actor) owns(tx *Tx, id account.ID) bool {
+	return c.tx == tx && c.proof.User() == id && id != "" && c.proof.Key() == ""
+}
+
 // knowsPassword returns nil if c is the owner of the account, with the password or
 // with a token from a mail, an administrator or the operator.
 func (c Actor) knowsPassword(tx *Tx, id account.ID) error {
-	if c.tx == tx && c.proof.User() == id && (c.proof.PasswordHash() != "" || c.mailbox) {
+	if c.owns(tx, id) && (c.proof.PasswordHash() != "" || c.mailbox) {
 		return nil
 	}
 	return c.mayAdminister(tx)
@@ -172,7 +220,7 @@ func (c Actor) mayTakeOver(tx *Tx, id account.ID) error {
 // password, in this request or a moment ago, and, if the account has a second
 // factor, a code of it. Otherwise it may return [mfa.ErrCodeRequired].
 func (c Actor) mayAddCredential(tx *Tx, id account.ID) error {
-	if c.tx != tx || c.proof.User() != id || !c.proof.Reauthenticated() {
+	if !c.owns(tx, id) || !c.proof.Reauthenticated() {
 		return errUnauthorized
 	}
 	return c.sentCode(id)

@@ -257,8 +257,8 @@ func (tx *Tx) RevokeLogins(
 	return n, nil
 }
 
-// AccountsWithAccess returns the ids of accounts that have a live login or an app
-// password, at most limit, in order, behind the id after; "" is before the first.
+// AccountsWithAccess returns the ids of accounts that have a live login, an app
+// password or an API key, at most limit, in order, behind the id after; "" is before the first.
 // Like [Tx.RevokeLogins], it counts logins that are too old as live.
 func (s *Statements) AccountsWithAccess(ctx context.Context, after account.ID, limit int, now time.Time) ([]account.ID, error) {
 	if after == "" {
@@ -272,7 +272,8 @@ func (s *Statements) AccountsWithAccess(ctx context.Context, after account.ID, l
 	}, `
 		SELECT users.id FROM users WHERE users.id > $1 AND (
 			EXISTS (SELECT 1 FROM logins WHERE user_id = users.id AND revoked_at IS NULL AND expires_at > $2)
-			OR EXISTS (SELECT 1 FROM nextcloud_app_passwords WHERE user_id = users.id))
+			OR EXISTS (SELECT 1 FROM nextcloud_app_passwords WHERE user_id = users.id)
+			OR EXISTS (SELECT 1 FROM api_keys WHERE user_id = users.id))
 		ORDER BY users.id LIMIT $3`, string(after), at(now), limit)
 	if err != nil {
 		return nil, fmt.Errorf("accounts with access: %w", err)

@@ -51,14 +51,14 @@ const (
 )
 
 // insertSession reports whether the proof holds and the limit allows another
-// session. On PostgreSQL it is one statement, which locks the user before the
+// session. For a login on PostgreSQL it is one statement, which locks the user before the
 // login, as [DB.UpdateAs] does. If the login has ended, it increases the bound
 // for nothing. SQLite cannot write two tables in one statement.
 func (db *DB) insertSession(
 	ctx context.Context, by signin.Proof, c conversation.Session, limit int,
 ) (made bool, err error) {
 	const insert = `INSERT INTO sessions (id, user_id, title, context, created_at, updated_at) `
-	if db.Engine() == PostgreSQL {
+	if db.Engine() == PostgreSQL && by.Key() == "" {
 		n, err := db.exec(ctx, `
 			WITH raised AS (`+raiseBound+` AND disabled_at IS NULL RETURNING id),
 			live AS (
@@ -86,7 +86,7 @@ func (db *DB) insertSession(
 // returns [conversation.ErrTooMany] or [signin.ErrRevoked]. A concurrent insert
 // increases the bound, which makes the transaction run again.
 func (db *DB) countSessions(ctx context.Context, by signin.Proof, limit int, now time.Time) error {
-	if _, err := db.SignedIn(ctx, by.User(), by.Login(), now); err != nil {
+	if _, err := db.Holds(ctx, by, now); err != nil {
 		return err
 	}
 	var n int
@@ -152,8 +152,8 @@ func (s *Statements) ChangeSession(
 	var c conversation.Session
 	err := s.queryRow(ctx, errNoMatch, sessionDest(&c), `
 		UPDATE sessions SET title = COALESCE($6, title), context = COALESCE($7, context), updated_at = $3
-		WHERE id = $5 AND `+defense.SQL(defense.OwnersOnly, `user_id = $2`)+` AND `+s.whileLive()+` RETURNING `+sessionColumns,
-		s.liveLoginArgs(by, now, string(id), title, (*string)(content))...)
+		WHERE id = $5 AND `+defense.SQL(defense.OwnersOnly, `user_id = $2`)+` AND `+s.whileLive(by)+` RETURNING `+sessionColumns,
+		s.liveArgs(by, now, string(id), title, (*string)(content))...)
 	if errors.Is(err, errNoMatch) {
 		err = s.whyUnmatched(ctx, by, now, conversation.ErrNotFound)
 	}
@@ -167,8 +167,8 @@ func (s *Statements) ChangeSession(
 // [conversation.ErrNotFound].
 func (s *Statements) DeleteSession(ctx context.Context, by signin.Proof, id conversation.ID, now time.Time) error {
 	n, err := s.exec(ctx, `
-		DELETE FROM sessions WHERE id = $5 AND `+defense.SQL(defense.OwnersOnly, `user_id = $2`)+` AND `+s.whileLive(),
-		s.liveLoginArgs(by, now, string(id))...)
+		DELETE FROM sessions WHERE id = $5 AND `+defense.SQL(defense.OwnersOnly, `user_id = $2`)+` AND `+s.whileLive(by),
+		s.liveArgs(by, now, string(id))...)
 	if err == nil && n == 0 {
 		err = s.whyUnmatched(ctx, by, now, conversation.ErrNotFound)
 	}

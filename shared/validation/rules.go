@@ -12,6 +12,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/apikey"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/webdav"
@@ -34,9 +35,11 @@ func rules() map[string]rule {
 	return map[string]rule{
 		"app_name":    byParse(desired.ParseAppName),
 		"context":     byParse(conversation.ParseContext),
+		"days":        days,
 		"email":       byParse(account.ParseEmail),
 		"filled":      filled,
 		"flag":        flag,
+		"key_name":    byParse(apikey.ParseName),
 		"name":        byParse(account.ParseName),
 		"password":    newPassword,
 		"path":        path,
@@ -44,6 +47,7 @@ func rules() map[string]rule {
 		"quota":       quota,
 		"role":        byParse(account.ParseRole),
 		"same_as":     sameAs,
+		"scopes":      byParse(apikey.ParseScopes),
 		"title":       byParse(conversation.ParseTitle),
 	}
 }
@@ -114,6 +118,15 @@ func quota(field validator.FieldLevel) error {
 		return nil
 	}
 	_, err := desired.ParseQuota(value[string](field))
+	return err
+}
+
+// days is the rule for the lifetime of an API key; null is no limit.
+func days(field validator.FieldLevel) error {
+	if sent, ok := reflect.TypeAssert[endpoint.Optional[int]](field.Field()); ok && sent.Null {
+		return nil
+	}
+	_, err := apikey.ParseDays(value[int](field))
 	return err
 }
 

@@ -18,6 +18,7 @@ const (
 	LiveLogin          = true // the login has not ended and its account is enabled
 	AdministratorsOnly = true // the role of the caller
 	OwnersOnly         = true // the owner, in every statement
+	KeyScopes          = true // an API key does only what its scopes and the route allow
 	SecondFactor       = true // a code, besides the password, where an account has a second factor
 	ChallengeSeal      = true // a code is only checked with the proof that the password was right
 	ChallengeOnce      = true // a challenge starts one login, after at most some tries, while the password stays

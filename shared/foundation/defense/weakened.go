@@ -42,6 +42,7 @@ var (
 	LiveLogin          = on("LiveLogin")
 	AdministratorsOnly = on("AdministratorsOnly")
 	OwnersOnly         = on("OwnersOnly")
+	KeyScopes          = on("KeyScopes")
 	SecondFactor       = on("SecondFactor")
 	ChallengeSeal      = on("ChallengeSeal")
 	ChallengeOnce      = on("ChallengeOnce")

@@ -23,11 +23,12 @@ type Revoker struct {
 type Keep struct {
 	Login        signin.ID // "" for none
 	AppPasswords bool      // those that the gateway issued for Nextcloud
+	APIKeys      bool
 }
 
 // EndAll ends all access of the user of event, which describes the change that
 // requires it, and reports whether there was any. The caller records event; the
-// end of app passwords gets an event of its own. Call [desired.Recorder.Wake]
+// end of API keys and of app passwords get events of their own. Call [desired.Recorder.Wake]
 // after the commit.
 func (r *Revoker) EndAll(ctx context.Context, tx *store.Tx, by store.Actor, event audit.Event, keep Keep) (ended bool, err error) {
 	logins, err := tx.RevokeLogins(ctx, by, event.User, keep.Login, string(event.Name), event.At)
@@ -35,6 +36,13 @@ func (r *Revoker) EndAll(ctx context.Context, tx *store.Tx, by store.Actor, even
 		return false, err
 	}
 	ended = logins > 0
+	if !keep.APIKeys {
+		keys, err := endKeys(ctx, tx, by, event)
+		if err != nil {
+			return false, err
+		}
+		ended = ended || keys
+	}
 	if !keep.AppPasswords {
 		apps, err := r.Desired.RevokeAppPasswords(ctx, tx, event)
 		if err != nil {
@@ -43,4 +51,15 @@ func (r *Revoker) EndAll(ctx context.Context, tx *store.Tx, by store.Actor, even
 		ended = ended || apps > 0
 	}
 	return ended, nil
+}
+
+// endKeys revokes the API keys of the user, and reports whether there were any.
+func endKeys(ctx context.Context, tx *store.Tx, by store.Actor, change audit.Event) (bool, error) {
+	n, err := tx.RevokeAPIKeys(ctx, by, change.User)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	event := audit.New(audit.KeyRevoked, change.User, change.Origin, change.At)
+	event.Login, event.Actor, event.Detail = change.Login, change.Actor, audit.AllKeys
+	return true, tx.Audit(ctx, event)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/apikey"
 )
 
 // ErrAdminRequired is returned to callers who are not, or no longer,
@@ -25,7 +26,8 @@ const ReauthenticationWindow = 10 * time.Minute
 
 // A Proof is what a request has proved about its caller: the live login and its
 // user and, if the route requires more, the administrator role, the password and
-// the second factor.
+// the second factor. In place of a login, it may be an API key, which never proves
+// more.
 //
 // All of it may cease to hold while the request is handled. Statements that
 // write for a caller therefore take the Proof, and write nothing unless it
@@ -33,6 +35,7 @@ const ReauthenticationWindow = 10 * time.Minute
 type Proof struct {
 	user  account.ID
 	login ID
+	key   apikey.ID
 	admin bool
 	hash  secret.String
 	code  bool // of the second factor
@@ -42,6 +45,10 @@ type Proof struct {
 // NewProof returns the proof that a request speaks for this login of this user.
 // Call it only after checking a token.
 func NewProof(user account.ID, login ID) Proof { return Proof{user: user, login: login} }
+
+// NewKeyProof returns the proof that a request speaks for this API key of this
+// user. Call it only after checking the key and its scopes.
+func NewKeyProof(user account.ID, key apikey.ID) Proof { return Proof{user: user, key: key} }
 
 // AsAdmin returns p for a caller who was an administrator.
 func (p Proof) AsAdmin() Proof {
@@ -72,8 +79,11 @@ func (p Proof) AsFresh() Proof {
 // User returns the account of the caller, or "" for the zero Proof.
 func (p Proof) User() account.ID { return p.user }
 
-// Login returns the login of the caller's token.
+// Login returns the login of the caller's token, or "" for an API key.
 func (p Proof) Login() ID { return p.login }
+
+// Key returns the API key of the caller, or "" for a login.
+func (p Proof) Key() apikey.ID { return p.key }
 
 // Admin reports whether the caller acts as an administrator.
 func (p Proof) Admin() bool { return p.admin }

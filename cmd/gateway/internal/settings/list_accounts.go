@@ -109,6 +109,7 @@ func rateLimits() Group {
 			limit("REGISTER_RATE_LIMIT_PER_MINUTE", "Registrations of a client."),
 			limit("REFRESH_RATE_LIMIT_PER_MINUTE", "Token refreshes of a client, and of one login."),
 			limit("PASSWORD_RATE_LIMIT_PER_MINUTE", "Requests with the current password, such as to change it: of a client, and for one account."),
+			limit("API_KEY_RATE_LIMIT_PER_MINUTE", "Requests with one API key, from all clients together."),
 			{
 				Name: "RATE_LIMIT_STORE", Kind: Choice,
 				Meaning: "Where requests are counted. Use `database` or `redis` where several processes share the limits. On Lambda the default is `database`, and `redis` is not available.",

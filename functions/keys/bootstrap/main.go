@@ -1,0 +1,51 @@
+// Command bootstrap is the keys function on AWS Lambda.
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/voiceassist/gateway/functions/keys"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
+	"github.com/voiceassist/gateway/shared/identity/codes"
+	"github.com/voiceassist/gateway/shared/identity/password"
+	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/setup"
+	"github.com/voiceassist/gateway/shared/store/postgres"
+)
+
+func main() { faas.Main(open) }
+
+// settings are the settings of the function.
+type settings struct {
+	setup.Function
+
+	Database  postgres.Settings
+	Keys      keyring.Settings
+	Tokens    token.Settings
+	Passwords password.Settings
+}
+
+// Load loads all settings.
+func (s *settings) Load(r setting.Reader) {
+	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Passwords)
+}
+
+// open wires the store, token verification and password checks.
+func open(_ context.Context, s *settings) (http.Handler, error) {
+	db, ring := s.Database.Open(), s.Keys.Ring()
+	limits := s.Limiter(ring, db)
+	f := &keys.Function{
+		Auth: &endpoint.Authenticator{Keys: s.Tokens.Keys(), Logins: db, Now: time.Now},
+		DB:   db,
+		Confirmer: &password.Confirmer{
+			Accounts: db, Codes: codes.New(db, ring, time.Now), Hasher: s.Passwords.Hasher(), Limits: limits, Now: time.Now,
+		},
+		Now: time.Now,
+	}
+	return faas.Closing(s.Handler(limits, f.Routes()), db.Close), nil
+}
