@@ -43,10 +43,18 @@ type representation struct {
 // newFile returns a file of content, which is compressed at the first request for
 // gzip.
 func newFile(contentType, caching string, content []byte) *file {
+	return newRenderedFile(contentType, caching, func() []byte { return content })
+}
+
+// newRenderedFile returns a file of what render returns, which is called once, at the
+// first request: to render the page takes longer than everything else at the start of
+// the server.
+func newRenderedFile(contentType, caching string, render func() []byte) *file {
+	content := sync.OnceValue(render)
 	return &file{
 		contentType: contentType, caching: caching,
-		plain:  lazily(func() ([]byte, error) { return content, nil }),
-		zipped: lazily(func() ([]byte, error) { return compress(content) }),
+		plain:  lazily(func() ([]byte, error) { return content(), nil }),
+		zipped: lazily(func() ([]byte, error) { return compress(content()) }),
 	}
 }
 

@@ -11,12 +11,13 @@ import (
 	"github.com/voiceassist/gateway/shared/endpoint"
 )
 
-// Routes returns the routes of the document, the page and its files. It renders the
-// page, once.
+// Routes returns the routes of the document, the page and its files.
 func Routes() endpoint.Routes {
 	v := newViewer()
+	document := newRenderedFile(jsonType, cacheBriefly, func() []byte { return []byte(documentText()) })
+	page := newRenderedFile(htmlType, cacheBriefly, func() []byte { return []byte(render(load(), v)) })
 	return append(v.routes(),
-		endpoint.Route{Pattern: "GET /openapi.json", Handler: newFile(jsonType, cacheBriefly, []byte(documentText()))},
-		endpoint.Route{Pattern: "GET /docs", Handler: newFile(htmlType, cacheBriefly, []byte(render(load(), v))).withPolicy(pagePolicy)},
+		endpoint.Route{Pattern: "GET /openapi.json", Handler: document},
+		endpoint.Route{Pattern: "GET /docs", Handler: page.withPolicy(pagePolicy)},
 	)
 }
