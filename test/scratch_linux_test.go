@@ -54,7 +54,7 @@ func TestScratch_NeedsNoTemporaryFolder(t *testing.T) {
 		}
 		return string(text)
 	}
-	if list := ask(admin, "GET", "/api/users?search=number%2059999&limit=200", "", 200); !strings.Contains(list, "user59999@example.org") {
+	if list := ask(admin, "GET", "/api/users?q=number%2059999&limit=200", "", 200); !strings.Contains(list, "user59999@example.org") {
 		t.Errorf("the search found %.300s", list)
 	}
 	ask(admin, "GET", "/api/users?skip=50000&limit=200", "", 200)

@@ -176,7 +176,7 @@ func TestUserSetRole_IsAudited(t *testing.T) {
 	c.do(0, "migrate", "up")
 	c.store(func(ctx context.Context, db *store.DB) {
 		a := account.Account{ID: account.NewID(), Email: "ada@example.org", Role: account.User, CreatedAt: time.Now(), UpdatedAt: time.Now()}
-		if err := db.CreateAccount(ctx, a, "hash"); err != nil {
+		if err := db.Update(ctx, func(tx *store.Tx) error { return tx.CreateAccount(ctx, a, "hash") }); err != nil {
 			t.Fatal(err)
 		}
 	})

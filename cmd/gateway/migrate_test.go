@@ -58,7 +58,7 @@ func TestUser_InAnySpelling(t *testing.T) {
 	id := account.NewID()
 	c.store(func(ctx context.Context, db *store.DB) {
 		a := account.Account{ID: id, Email: "bob@bücher.example", Role: account.User, CreatedAt: time.Now(), UpdatedAt: time.Now()}
-		if err := db.CreateAccount(ctx, a, "hash"); err != nil {
+		if err := db.Update(ctx, func(tx *store.Tx) error { return tx.CreateAccount(ctx, a, "hash") }); err != nil {
 			t.Fatal(err)
 		}
 	})

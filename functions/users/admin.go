@@ -19,29 +19,42 @@ const maxSearch = account.MaxEmail // bytes; no stored text is longer
 
 type list struct {
 	page   endpoint.PageQuery
-	search string
+	prefix string // of search keys; "" for all accounts
 }
 
 // Bind reads the page and the search text.
 func (q *list) Bind(r *http.Request) error {
-	if err := q.page.Bind(r); err != nil {
+	if err := q.page.BindKeyed(r); err != nil {
 		return err
 	}
-	q.search = q.page.Param("q")
+	search := q.page.Param("q")
 	var wrong fault.Fields
-	wrong.Check(len(q.search) <= maxSearch, "q", "too_long", "Must be at most 254 bytes.")
-	return wrong.Err()
+	wrong.Check(len(search) <= maxSearch, "q", "too_long", "Must be at most 254 bytes.")
+	if err := wrong.Err(); err != nil {
+		return err
+	}
+	q.prefix = account.SearchPrefix(search)
+	return q.page.CheckCursor(q.prefix != "")
 }
 
 func (f *Function) list(ctx context.Context, _ endpoint.Admin, q list) (endpoint.List, error) {
-	rows, err := f.DB.Accounts(ctx, q.search, store.Page{
-		Before: q.page.Before, Skip: q.page.Skip, Limit: q.page.Limit + 1, Bytes: endpoint.MaxPage,
-	})
+	page := store.Page{
+		Before: q.page.Before, Key: q.page.Key, Skip: q.page.Skip, Limit: q.page.Limit + 1, Bytes: endpoint.MaxPage,
+	}
+	if q.prefix == "" {
+		rows, err := f.DB.Accounts(ctx, page)
+		if err != nil {
+			return endpoint.List{}, err
+		}
+		id := func(a account.Account) string { return string(a.ID) }
+		return endpoint.NewList(q.page, rows, id, account.Account.Profile)
+	}
+	rows, err := f.DB.SearchAccounts(ctx, q.prefix, page)
 	if err != nil {
 		return endpoint.List{}, err
 	}
-	id := func(a account.Account) string { return string(a.ID) }
-	return endpoint.NewList(q.page, rows, id, account.Account.Profile)
+	cursor := func(found store.Found) string { return string(found.ID) + found.Key }
+	return endpoint.NewList(q.page, rows, cursor, func(found store.Found) account.Profile { return found.Profile() })
 }
 
 type create struct {

@@ -125,15 +125,21 @@ func TestAdmin_ListsAndSearches(t *testing.T) {
 		}
 		first, next := list("?q=USER_&limit=3")
 		second, end := list(next)
-		if got := fmt.Sprint(first, second); got != "[user_3 user_2 user_1] [user_0]" || end != "" {
+		if got := fmt.Sprint(first, second); got != "[user_0 user_1 user_2] [user_3]" || end != "" {
 			t.Errorf("got %s, then %q", got, end)
 		}
-		for query, want := range map[string]int{"": 5, "?q=%25": 0, "?q=lovelace": 5, "?q=nobody": 0} {
+		for query, want := range map[string]int{"": 5, "?q=%25": 0, "?q=lovelace": 5, "?q=ovelace": 0, "?q=ada+l": 5, "?q=nobody": 0, "?q=%E2%80%8B": 5} {
 			if got, _ := list(query); len(got) != want {
 				t.Errorf("%q: got %v, want %d", query, got, want)
 			}
 		}
 		g.Do("GET", usersPath+"?q="+strings.Repeat("x", 255), nil, admin).Want(422, "validation_failed")
+
+		// A cursor belongs to a search or to the list of all.
+		_, all := list("?limit=3")
+		for _, cursor := range []string{all + "&q=user", strings.ReplaceAll(next, "q=", "x=")} {
+			g.Do("GET", usersPath+cursor, nil, admin).Want(422, "validation_failed")
+		}
 	})
 }
 

@@ -55,14 +55,24 @@ type PageQuery struct {
 	Limit  int    `json:"-"`
 	Skip   int    `json:"-"`
 	Before string `json:"-"` // the id in the cursor
+	Key    string `json:"-"` // in the cursor of a list that is sorted by a key and then by id
 
 	path  string
 	query url.Values // as it was sent
 	next  url.Values // the query of the next page
 }
 
-// Bind parses the query.
-func (p *PageQuery) Bind(r *http.Request) (err error) {
+// Bind parses the query of a list that is sorted by id.
+func (p *PageQuery) Bind(r *http.Request) error {
+	if err := p.BindKeyed(r); err != nil {
+		return err
+	}
+	return p.CheckCursor(false)
+}
+
+// BindKeyed parses the query of a list that may be sorted by a key. Call
+// CheckCursor after it.
+func (p *PageQuery) BindKeyed(r *http.Request) (err error) {
 	if p.query, err = Query(r); err != nil {
 		return err
 	}
@@ -74,10 +84,22 @@ func (p *PageQuery) Bind(r *http.Request) (err error) {
 	if cursor := p.query.Get("cursor"); cursor != "" {
 		raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 		if err == nil {
-			p.Before, err = uid.Parse(string(raw))
+			id := raw[:min(len(raw), uid.Length)]
+			p.Key = string(raw[len(id):])
+			p.Before, err = uid.Parse(string(id))
 		}
-		wrong.Check(err == nil, "cursor", "invalid_cursor", "Must be a cursor from a Link header.")
+		wrong.Check(err == nil, "cursor", "invalid_cursor", badCursor)
 	}
+	return wrong.Err()
+}
+
+const badCursor = "Must be a cursor from a Link header."
+
+// CheckCursor returns an error for a cursor of another list: keyed is whether the
+// list is sorted by a key.
+func (p *PageQuery) CheckCursor(keyed bool) error {
+	var wrong fault.Fields
+	wrong.Check(p.Before == "" || keyed == (p.Key != ""), "cursor", "invalid_cursor", badCursor)
 	return wrong.Err()
 }
 
@@ -114,8 +136,9 @@ type List struct {
 // NewList returns the page of rows, which the caller queried with a limit one
 // higher than that of the page: a surplus row shows that there is a next page.
 // The page ends before it exceeds its limit or [MaxPage], but always contains
-// the first row. id returns the id of a row, conv its form on the wire.
-func NewList[Row, T any](p PageQuery, rows []Row, id func(Row) string, conv func(Row) T) (List, error) {
+// the first row. cursor returns the id of a row, followed by the key if the list is
+// sorted by one. conv returns the form of a row on the wire.
+func NewList[Row, T any](p PageQuery, rows []Row, cursor func(Row) string, conv func(Row) T) (List, error) {
 	var b bytes.Buffer
 	enc := encoder(&b)
 	shown := 0
@@ -139,7 +162,7 @@ func NewList[Row, T any](p PageQuery, rows []Row, id func(Row) string, conv func
 	l := List{body: b.Bytes(), path: p.path}
 	if shown < len(rows) {
 		l.next = p.next
-		l.next.Set("cursor", base64.RawURLEncoding.EncodeToString([]byte(id(rows[shown-1]))))
+		l.next.Set("cursor", base64.RawURLEncoding.EncodeToString([]byte(cursor(rows[shown-1]))))
 	}
 	return l, nil
 }

@@ -33,11 +33,18 @@ func accountDest(a *account.Account) []any {
 // CreateAccount inserts a. Exactly one of several concurrent calls with the
 // same e-mail address succeeds, and the others get [account.ErrEmailTaken].
 // Call [DB.CanonicalizeEmails] before.
-func (s *Statements) CreateAccount(ctx context.Context, a account.Account, hash secret.String) error {
+func (tx *Tx) CreateAccount(ctx context.Context, a account.Account, hash secret.String) error {
+	if err := tx.insertAccount(ctx, a, hash); err != nil {
+		return err
+	}
+	return tx.insertSearchKeys(ctx, searchKeys(a))
+}
+
+func (s *Statements) insertAccount(ctx context.Context, a account.Account, hash secret.String) error {
 	_, err := s.exec(ctx, `
-		INSERT INTO users (id, email, full_name, role, preferences, password_hash, search,
+		INSERT INTO users (id, email, full_name, role, preferences, password_hash, search, indexed_search,
 			disabled_at, created_at, updated_at, canonical_email, canonical_of, verification)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $2, $12)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $11, $2, $12)`,
 		string(a.ID), keptEmail(a.Email, a.LegacyEmail), a.FullName, string(a.Role), a.Preferences.String(), hash.Reveal(),
 		searchText(a.Email, a.FullName), atOrNull(a.DisabledAt), at(a.CreatedAt), at(a.UpdatedAt),
 		string(a.Email), string(a.Verification))
@@ -86,9 +93,11 @@ func (s *Statements) Account(ctx context.Context, id account.ID) (account.Accoun
 	return a, nil
 }
 
-// A Page limits a list that is sorted newest first.
+// A Page limits a list that is sorted newest first, unless its statement says
+// otherwise.
 type Page struct {
 	Before string // the id of the last row of the previous page; "" for the first page
+	Key    string // by which that row is sorted before its id, if the list has such a key
 	Skip   int    // rows to skip, for clients without a cursor; the cost grows with it
 	Limit  int    // maximum number of rows
 	Bytes  int    // the page ends after the row whose document exceeds this total; 0 for no limit
@@ -114,17 +123,16 @@ func (p Page) bytes() int {
 }
 
 // idsWithinBytes returns a query for the ids of a page, given a SELECT of ids
-// and sizes, newest first. It drops the rows after those whose sizes fill $5
-// bytes. Both engines know the length of a document without reading it.
-func idsWithinBytes(page string) string {
+// and sizes, newest first. It drops the rows after those whose sizes fill as many
+// bytes as the parameter says. Both engines know the length of a document without
+// reading it.
+func idsWithinBytes(page, bytes string) string {
 	return `(SELECT id FROM (SELECT id, SUM(size) OVER (ORDER BY id DESC) - size AS before FROM (` + page + `) AS asked) AS summed
-		WHERE before < $5)`
+		WHERE before < ` + bytes + `)`
 }
 
-// Accounts returns a page of the accounts, newest first, whose e-mail address,
-// in U-labels or A-labels, or whose name contains search in the comparison of
-// [account.Fold].
-func (s *Statements) Accounts(ctx context.Context, search string, p Page) ([]account.Account, error) {
+// Accounts returns a page of the accounts, newest first.
+func (s *Statements) Accounts(ctx context.Context, p Page) ([]account.Account, error) {
 	list := make([]account.Account, 0, p.Limit)
 	err := s.query(ctx, func(row scanner) error {
 		var a account.Account
@@ -136,9 +144,9 @@ func (s *Statements) Accounts(ctx context.Context, search string, p Page) ([]acc
 	}, `
 		SELECT `+accountColumns+` FROM users WHERE users.id IN `+idsWithinBytes(`
 			SELECT id, octet_length(preferences) AS size FROM users
-			WHERE search LIKE $1 ESCAPE '!' AND id < $2 ORDER BY id DESC LIMIT $3 OFFSET $4`)+`
+			WHERE id < $1 ORDER BY id DESC LIMIT $2 OFFSET $3`, "$4")+`
 		ORDER BY users.id DESC`,
-		likePattern(account.Fold(search)), p.before(), p.Limit, p.Skip, p.bytes())
+		p.before(), p.Limit, p.Skip, p.bytes())
 	if err != nil {
 		return nil, fmt.Errorf("accounts: %w", err)
 	}
@@ -203,14 +211,16 @@ func (tx *Tx) ChangeAccount(
 		}
 	}
 	a.UpdatedAt = nextVersion(was, now)
+	search, reindexed := changedSearchText(was, a)
 	n, err := tx.exec(ctx, `
 		UPDATE users SET email = COALESCE($3, email), canonical_email = COALESCE($10, canonical_email),
 			canonical_of = COALESCE($3, canonical_of), full_name = $4, preferences = $5, role = $6, search = $7,
+			indexed_search = CASE WHEN $13 THEN $7 ELSE indexed_search END,
 			disabled_at = $8, updated_at = $9, pending_email = $11, email_verified_at = $12
 		WHERE id = $1 AND updated_at = $2`,
 		string(a.ID), at(was.UpdatedAt), spelled, a.FullName, a.Preferences.String(), string(a.Role),
-		searchText(a.Email, a.FullName), atOrNull(a.DisabledAt), a.UpdatedAt, email,
-		orNull(a.PendingEmail), atOrNull(a.EmailVerifiedAt))
+		search, atOrNull(a.DisabledAt), a.UpdatedAt, email,
+		orNull(a.PendingEmail), atOrNull(a.EmailVerifiedAt), reindexed)
 	switch {
 	case err != nil && tx.dialect.Duplicate(err):
 		return account.Account{}, account.ErrEmailTaken.Because(err)
@@ -219,7 +229,10 @@ func (tx *Tx) ChangeAccount(
 	case n == 0:
 		return account.Account{}, ErrChanged
 	}
-	return a, nil
+	if reindexed {
+		err = tx.replaceSearchKeys(ctx, searchKeys(a))
+	}
+	return a, err
 }
 
 // nextVersion returns the next [account.Account.UpdatedAt]. It increases, whatever the

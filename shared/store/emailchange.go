@@ -90,12 +90,14 @@ func (tx *Tx) storeEmail(ctx context.Context, was, a account.Account, now time.T
 		email, spelled = string(a.Email), keptEmail(a.Email, a.LegacyEmail)
 	}
 	a.UpdatedAt = nextVersion(was, now)
+	search, reindexed := changedSearchText(was, a)
 	n, err := tx.exec(ctx, `
 		UPDATE users SET email = COALESCE($3, email), canonical_email = COALESCE($4, canonical_email),
-			canonical_of = COALESCE($3, canonical_of), search = $5, pending_email = $6, email_verified_at = $7, updated_at = $8
+			canonical_of = COALESCE($3, canonical_of), search = $5, indexed_search = CASE WHEN $9 THEN $5 ELSE indexed_search END,
+			pending_email = $6, email_verified_at = $7, updated_at = $8
 		WHERE id = $1 AND updated_at = $2`,
-		string(a.ID), at(was.UpdatedAt), spelled, email, searchText(a.Email, a.FullName),
-		orNull(a.PendingEmail), atOrNull(a.EmailVerifiedAt), a.UpdatedAt)
+		string(a.ID), at(was.UpdatedAt), spelled, email, search,
+		orNull(a.PendingEmail), atOrNull(a.EmailVerifiedAt), a.UpdatedAt, reindexed)
 	switch {
 	case err != nil && tx.dialect.Duplicate(err):
 		return was, account.ErrEmailTaken.Because(err)
@@ -104,5 +106,8 @@ func (tx *Tx) storeEmail(ctx context.Context, was, a account.Account, now time.T
 	case n == 0:
 		return was, ErrChanged
 	}
-	return a, nil
+	if reindexed {
+		err = tx.replaceSearchKeys(ctx, searchKeys(a))
+	}
+	return a, err
 }

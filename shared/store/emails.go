@@ -40,16 +40,6 @@ func keptEmail(e, spelled account.Email) string {
 	return string(e)
 }
 
-// searchText returns the text that [Statements.Accounts] searches. Go code
-// makes it, since the engines fold letters differently.
-func searchText(email account.Email, name string) string {
-	text := account.Fold(string(email) + " " + name)
-	if ascii := email.ASCII(); ascii != string(email) {
-		text += " " + ascii
-	}
-	return text
-}
-
 // An EmailConflict is an account without a canonical address, because another
 // account has it. Both were created before addresses had a canonical form, or
 // one by older code since. Only its exact spelling finds it.

@@ -5,6 +5,9 @@ import (
 	"runtime"
 )
 
+// InsertAccount is the statement of [Tx.CreateAccount] that inserts the account.
+var InsertAccount = (*Statements).insertAccount
+
 const CheckpointAfter = checkpointAfter
 
 // WaitForQueue returns when so many writes wait for the one that runs.

@@ -97,7 +97,7 @@ func TestGroup_AWriteFailsAlone(t *testing.T) {
 		}, errOfWrite},
 		{"taken@example.org", func(email string) func() error { return creating(t.Context(), db, email, nil) }, account.ErrEmailTaken},
 		{"statement@example.org", func(email string) func() error {
-			return func() error { return db.CreateAccount(t.Context(), newAccount(email), "hash") }
+			return func() error { return store.InsertAccount(&db.Statements, t.Context(), newAccount(email), "hash") }
 		}, nil},
 		{"last@example.org", func(email string) func() error { return creating(t.Context(), db, email, nil) }, nil},
 	}
@@ -213,7 +213,7 @@ func TestGroup_NothingIsHalfDoneWithoutRoom(t *testing.T) {
 	large.FullName = strings.Repeat("long ", 20_000)
 	errs := together(t, db,
 		creating(t.Context(), db, "before@example.org", nil),
-		func() error { return db.CreateAccount(t.Context(), large, "hash") },
+		func() error { return create(t.Context(), db, large) },
 		creating(t.Context(), db, "after@example.org", nil),
 	)
 	for i, email := range []string{"before@example.org", "large@example.org", "after@example.org"} {
@@ -254,7 +254,7 @@ func TestGroup_WaitsOnceForAnotherProcess(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
-			err := db.CreateAccount(t.Context(), newAccount(fmt.Sprintf("ada%d@example.org", i)), "hash")
+			err := create(t.Context(), db, newAccount(fmt.Sprintf("ada%d@example.org", i)))
 			if !errors.Is(err, store.ErrUnavailable) {
 				t.Errorf("got %v, want %v", err, store.ErrUnavailable)
 			}
@@ -267,7 +267,7 @@ func TestGroup_WaitsOnceForAnotherProcess(t *testing.T) {
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.CreateAccount(t.Context(), newAccount("ada@example.org"), "hash"); err != nil {
+	if err := create(t.Context(), db, newAccount("ada@example.org")); err != nil {
 		t.Errorf("after the lock was released: %v", err)
 	}
 }

@@ -174,7 +174,7 @@ func TestNextcloud_IDIsVisibleOnceOwned(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			all, err := db.Accounts(t.Context(), "", store.Page{Limit: 1})
+			all, err := db.Accounts(t.Context(), store.Page{Limit: 1})
 			if err != nil || all[0].NextcloudUserID != got.NextcloudUserID {
 				t.Errorf("got list %+v, %v", all, err)
 			}

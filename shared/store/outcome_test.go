@@ -53,7 +53,7 @@ func newLost(t *testing.T) *lost {
 func (l *lost) write(ctx context.Context, s *store.Statements) error {
 	a := l.who
 	a.ID, a.Email = account.NewID(), l.email
-	return s.CreateAccount(ctx, a, "hash")
+	return store.InsertAccount(s, ctx, a, "hash")
 }
 
 // made returns the number of such accounts.
@@ -221,7 +221,7 @@ func TestOutcome_CanceledCaller(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		err := db.Update(ctx, func(tx *store.Tx) error {
 			cancel()
-			_, err := tx.Accounts(ctx, "", store.Page{Limit: 1})
+			_, err := tx.Accounts(ctx, store.Page{Limit: 1})
 			return err
 		})
 		if !errors.Is(err, context.Canceled) || errors.Is(err, store.ErrUnavailable) {
@@ -265,7 +265,7 @@ func TestSQLite_IsUnavailable(t *testing.T) {
 			who.Email, who.ID, who.FullName = "eve@example.org", account.NewID(), strings.Repeat("long ", 20_000)
 			spoil(t, db, path)
 			start := time.Now()
-			if err := db.CreateAccount(t.Context(), who, "hash"); !errors.Is(err, store.ErrUnavailable) {
+			if err := store.InsertAccount(&db.Statements, t.Context(), who, "hash"); !errors.Is(err, store.ErrUnavailable) {
 				t.Errorf("statement: got %v", err)
 			}
 			err = db.Update(t.Context(), func(tx *store.Tx) error { return tx.CreateAccount(t.Context(), who, "hash") })
@@ -275,7 +275,7 @@ func TestSQLite_IsUnavailable(t *testing.T) {
 			if took := time.Since(start); took > 20*time.Second {
 				t.Errorf("both took %v, want about 5 s each", took)
 			}
-			if _, err := db.Accounts(t.Context(), "ada", store.Page{Limit: 1}); err != nil {
+			if _, err := db.SearchAccounts(t.Context(), "ada", store.Page{Limit: 1}); err != nil {
 				t.Errorf("read: %v", err)
 			}
 		})

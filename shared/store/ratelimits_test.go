@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/ratelimit"
@@ -66,7 +65,7 @@ func TestAccountForLogin_KnowsFamiliarAddresses(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		a := account.Account{ID: account.NewID(), Email: "ada@example.org", Role: account.User, CreatedAt: noon, UpdatedAt: noon}
-		if err := db.CreateAccount(t.Context(), a, secret.String("hash")); err != nil {
+		if err := create(t.Context(), db, a); err != nil {
 			t.Fatal(err)
 		}
 		login := func(address string) signin.Login {

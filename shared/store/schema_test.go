@@ -23,7 +23,7 @@ func TestSchema_OlderIsRefusedUntilMigrated(t *testing.T) {
 		if !errors.Is(err, store.ErrSchemaOutdated) || !strings.Contains(err.Error(), "run gateway migrate up") {
 			t.Errorf("query: got %v, want ErrSchemaOutdated with a remedy", err)
 		}
-		if _, err := db.Accounts(t.Context(), "", store.Page{Limit: 1}); !errors.Is(err, store.ErrSchemaOutdated) {
+		if _, err := db.Accounts(t.Context(), store.Page{Limit: 1}); !errors.Is(err, store.ErrSchemaOutdated) {
 			t.Errorf("list: got %v, want ErrSchemaOutdated", err)
 		}
 		began := false
@@ -37,7 +37,7 @@ func TestSchema_OlderIsRefusedUntilMigrated(t *testing.T) {
 		if _, err := handle.ExecContext(t.Context(), "UPDATE goose_db_version SET is_applied = TRUE"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := db.Accounts(t.Context(), "", store.Page{Limit: 1}); err != nil {
+		if _, err := db.Accounts(t.Context(), store.Page{Limit: 1}); err != nil {
 			t.Errorf("after the migration: %v", err)
 		}
 	})
@@ -50,7 +50,7 @@ func TestSchema_NewerIsTolerated(t *testing.T) {
 			"INSERT INTO goose_db_version (version_id, is_applied) VALUES ($1, TRUE)", store.SchemaVersion+1); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := db.Accounts(t.Context(), "", store.Page{Limit: 1}); err != nil {
+		if _, err := db.Accounts(t.Context(), store.Page{Limit: 1}); err != nil {
 			t.Errorf("on a newer schema: %v", err)
 		}
 	})
@@ -71,7 +71,7 @@ func TestSchema_IsQueriedOnce(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		list := func() error {
-			_, err := db.Accounts(t.Context(), "", store.Page{Limit: 1})
+			_, err := db.Accounts(t.Context(), store.Page{Limit: 1})
 			return err
 		}
 		if err := list(); err != nil {

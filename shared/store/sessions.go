@@ -133,7 +133,7 @@ func (s *Statements) Sessions(ctx context.Context, user account.ID, p Page) ([]c
 	}, `
 		SELECT `+sessionColumns+` FROM sessions WHERE id IN `+idsWithinBytes(`
 			SELECT id, octet_length(context) AS size FROM sessions
-			WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3 OFFSET $4`)+`
+			WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3 OFFSET $4`, "$5")+`
 		ORDER BY id DESC`,
 		string(user), p.before(), p.Limit, p.Skip, p.bytes())
 	if err != nil {

@@ -31,10 +31,15 @@ func kept(t time.Time) time.Time { return t.Truncate(time.Microsecond) }
 func someone(t testing.TB, db *store.DB, email string) account.Account {
 	t.Helper()
 	a := newAccount(email)
-	if err := db.CreateAccount(t.Context(), a, "hash"); err != nil {
+	if err := create(t.Context(), db, a); err != nil {
 		t.Fatalf("create %s: %v", email, err)
 	}
 	return a
+}
+
+// create creates an account with the hash "hash".
+func create(ctx context.Context, db *store.DB, a account.Account) error {
+	return db.Update(ctx, func(tx *store.Tx) error { return tx.CreateAccount(ctx, a, "hash") })
 }
 
 func newAccount(email string) account.Account {
@@ -115,7 +120,7 @@ func TestUpdate_RollsBackOnErrorAndPanic(t *testing.T) {
 				panic("stop")
 			})
 		}()
-		all, err := db.Accounts(t.Context(), "", store.Page{Limit: 10})
+		all, err := db.Accounts(t.Context(), store.Page{Limit: 10})
 		if err != nil || len(all) != 0 {
 			t.Errorf("after the rollbacks: got accounts %v, %v; want none", all, err)
 		}

@@ -4,7 +4,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -68,12 +67,6 @@ func (m nullTextScanner[S]) Scan(value any) error {
 	}
 	*m.to = S(s.String)
 	return nil
-}
-
-// likePattern returns the LIKE pattern for texts that contain s, for ESCAPE
-// '!'.
-func likePattern(s string) string {
-	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(s) + "%"
 }
 
 // errNoMatch is returned by a compare-and-swap that matched no row.

@@ -13,6 +13,9 @@ import (
 // without a resource.
 var ErrUnknown = fault.New(fault.NotFound, "not_found", "The resource does not exist.")
 
+// Length is the number of bytes of a canonical id.
+const Length = 36
+
 // New returns a new UUIDv7 in its canonical text form. The ids of one process sort
 // in the order of their creation. New is safe for concurrent use.
 func New() string {
@@ -23,7 +26,7 @@ func New() string {
 // hyphens. It accepts letters of either case.
 func Parse(s string) (string, error) {
 	u, err := uuid.Parse(s)
-	if err != nil || len(s) != len(u.String()) {
+	if err != nil || len(s) != Length {
 		return "", ErrUnknown
 	}
 	return u.String(), nil

@@ -91,7 +91,7 @@ func newFixture(t *testing.T, db *store.DB) *fixture {
 	f := &fixture{T: t, db: db, now: noon, key: "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"}
 	f.checker = codes.New(db, ring, f.time)
 	a := account.Account{ID: account.NewID(), Email: "ada@example.org", Role: account.User, CreatedAt: noon, UpdatedAt: noon}
-	if err := db.CreateAccount(t.Context(), a, "hash"); err != nil {
+	if err := db.Update(t.Context(), func(tx *store.Tx) error { return tx.CreateAccount(t.Context(), a, "hash") }); err != nil {
 		t.Fatal(err)
 	}
 	l := signin.Start(a.ID, "device", "192.0.2.1", noon, signin.Lifetimes{Idle: 100 * time.Hour})

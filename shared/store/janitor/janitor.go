@@ -1,8 +1,8 @@
 // Package janitor removes rows that are no longer needed: logins and link tokens that
 // expired long ago, answered challenges of logins, old mails, and rate limits that are
-// fully restored. It also canonicalizes e-mail addresses that
-// older releases stored, and logs accounts that an administrator must check. The audit
-// trail prunes itself (package trail).
+// fully restored. It also canonicalizes e-mail addresses that older releases stored,
+// indexes their accounts for searches, and logs accounts that an administrator must
+// check. The audit trail prunes itself (package trail).
 //
 // Start with [Janitor].
 package janitor
@@ -57,7 +57,7 @@ func (j *Janitor) RunIfDue(ctx context.Context) error {
 		slog.LogAttrs(ctx, slog.LevelDebug, "forget logins", slog.Int64("count", n))
 	}
 	err = errors.Join(err, j.db.DeleteExpiredChallenges(ctx, now.Add(-Interval)), j.db.RateLimits().Sweep(ctx, now),
-		j.cleanMail(ctx, now), j.canonicalizeEmails(ctx))
+		j.cleanMail(ctx, now), j.canonicalizeEmails(ctx), j.db.IndexAccounts(ctx))
 	if err == nil {
 		j.last = now
 	}

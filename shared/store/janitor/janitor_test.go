@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
-	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/foundation/uid"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
@@ -39,7 +38,7 @@ func newFixture(t *testing.T, db *store.DB) *fixture {
 	t.Helper()
 	f := &fixture{T: t, db: db, owner: account.NewID(), now: noon}
 	a := account.Account{ID: f.owner, Email: "ada@example.org", Role: account.User, CreatedAt: noon, UpdatedAt: noon}
-	if err := db.CreateAccount(t.Context(), a, secret.String("hash")); err != nil {
+	if err := db.Update(t.Context(), func(tx *store.Tx) error { return tx.CreateAccount(t.Context(), a, "hash") }); err != nil {
 		t.Fatal(err)
 	}
 	return f

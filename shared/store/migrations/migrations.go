@@ -52,7 +52,8 @@ const (
 // Up applies the missing migrations, each in its own transaction, and returns how many it
 // applied. Concurrent calls wait for each other, also in other processes. A repeated call
 // does nothing. Up returns [ErrPooled] if PostgreSQL is behind a pooler. Changes that SQL
-// cannot express follow in small statements; see [store.DB.CanonicalizeEmails].
+// cannot express follow in small statements; see [store.DB.CanonicalizeEmails] and
+// [store.DB.IndexAccounts].
 func Up(ctx context.Context, db *store.DB, w LockWait) (int, error) {
 	if w.Longest == 0 {
 		w.Longest = LongestWait
@@ -122,6 +123,9 @@ func up(ctx context.Context, db *store.DB, t *waitReporter, giveUp time.Time) (i
 	}
 	if err == nil {
 		_, err = db.CanonicalizeEmails(ctx)
+	}
+	if err == nil {
+		err = db.IndexAccounts(ctx)
 	}
 	return len(done), err
 }

@@ -33,12 +33,12 @@ func TestPool_ReplacesDeadConnections(t *testing.T) {
 			db := storetest.OpenPostgres(t, line.URL())
 			defer db.Close()
 			query := func() error {
-				_, err := db.Accounts(t.Context(), "", store.Page{Limit: 1})
+				_, err := db.Accounts(t.Context(), store.Page{Limit: 1})
 				return err
 			}
 			update := func() error {
 				return db.Update(t.Context(), func(tx *store.Tx) error {
-					_, err := tx.Accounts(t.Context(), "", store.Page{Limit: 1})
+					_, err := tx.Accounts(t.Context(), store.Page{Limit: 1})
 					return err
 				})
 			}

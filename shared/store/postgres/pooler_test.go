@@ -33,7 +33,7 @@ func TestPooler_DecidesWhetherStatementsStayPrepared(t *testing.T) {
 				"DATABASE_URL": test.url, "DATABASE_POOLER": test.setting, "DATABASE_MAX_CONNECTIONS": "1",
 			})).Open()
 			t.Cleanup(func() { db.Close() })
-			if _, err := db.Accounts(t.Context(), "", store.Page{Limit: 1}); err != nil {
+			if _, err := db.Accounts(t.Context(), store.Page{Limit: 1}); err != nil {
 				t.Fatal(err)
 			}
 			var n int
@@ -58,11 +58,11 @@ func TestPooler_CarriesStatementsOfManyConnections(t *testing.T) {
 	for range 2 * storetest.PoolerConns {
 		clients.Go(func() {
 			for range 20 {
-				if _, err := db.Accounts(t.Context(), "", store.Page{Limit: 1}); err != nil {
+				if _, err := db.Accounts(t.Context(), store.Page{Limit: 1}); err != nil {
 					t.Error(err)
 				}
 				if err := db.Update(t.Context(), func(tx *store.Tx) error {
-					_, err := tx.Accounts(t.Context(), "", store.Page{Limit: 1})
+					_, err := tx.Accounts(t.Context(), store.Page{Limit: 1})
 					return err
 				}); err != nil {
 					t.Error(err)

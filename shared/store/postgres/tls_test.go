@@ -105,7 +105,7 @@ func TestRead_TrustsDATABASE_CA(t *testing.T) {
 			}
 			db := settings.Open()
 			defer db.Close()
-			if _, err := db.Accounts(t.Context(), "", store.Page{Limit: 1}); err == nil {
+			if _, err := db.Accounts(t.Context(), store.Page{Limit: 1}); err == nil {
 				t.Fatal("query succeeded on a server that answers nothing")
 			}
 			if got := <-trusted; got != tt.want {
