@@ -86,8 +86,8 @@ T ?= 30s
 fuzz: ## run each fuzz target for T (30s)
 	@scripts/fuzz $(T)
 
-cold-start: ## measure the start of each function, compared with an empty one
-	@COLD_START=1 $(GO) test -count=1 -v -run '^TestColdStart$$' ./test
+cold-start: ## measure the start of the gateway, and of each function, compared with an empty one
+	@COLD_START=1 $(GO) test -count=1 -v -run '^Test(ColdStart|Start_AnswersSoon)$$' ./test
 
 flood: ## measure how a flood of logins affects other requests
 	@FLOOD=1 $(GO) test -count=1 -v -run '^TestFlood$$' ./test

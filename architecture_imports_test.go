@@ -58,6 +58,7 @@ var homes = map[string]string{
 	"github.com/awslabs/aws-lambda-go-api-proxy": "shared/faas",
 	"github.com/go-playground/validator/v10":     "shared/validation",
 	"github.com/golang-jwt/jwt/v5":               "shared/foundation/defense shared/identity/token",
+	"github.com/KimMachineGun/automemlimit":      "cmd/gateway/internal/server",
 	"github.com/google/uuid":                     "shared/foundation/uid",
 	"github.com/jackc/pgx/v5":                    "bench/ shared/store/postgres shared/store/storetest",
 	"github.com/pquerna/otp":                     "shared/identity/codes functions/mfa",

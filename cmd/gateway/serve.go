@@ -61,6 +61,7 @@ func runServer(ctx context.Context, vars *variables, recheck bool, stdout, stder
 	}
 	at := readServer(env)
 	log := setup.Log(setting.LogLevel(env), stdout)
+	server.TuneMemory(ctx, log)
 	p, err := open(ctx, vars, env, log)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"modernc.org/sqlite"
@@ -18,8 +19,10 @@ import (
 	"github.com/voiceassist/gateway/shared/store"
 )
 
-// maxReads bounds the connections for reads, which run beside the one for writes.
-const maxReads = 8
+// maxReads returns the number of connections for reads, which run beside the one for
+// writes. Reads hardly wait for the disk, so more than there are processors gain nothing,
+// and each has a page cache.
+func maxReads() int { return max(4, runtime.GOMAXPROCS(0)) }
 
 // lockWait is how long, in milliseconds, a statement waits for the write lock, which
 // another process or another writer in this process may hold.
@@ -53,7 +56,7 @@ func Open(path string) (*store.DB, error) {
 		"_txlock": {"immediate"},
 	}.Encode()}
 	writes, reads := sql.OpenDB(c), sql.OpenDB(c)
-	for db, conns := range map[*sql.DB]int{writes: 1, reads: maxReads} {
+	for db, conns := range map[*sql.DB]int{writes: 1, reads: maxReads()} {
 		db.SetMaxOpenConns(conns)
 		db.SetMaxIdleConns(conns)
 	}
