@@ -33,7 +33,7 @@ var layers = []layer{
 	// Services change accounts, files and the audit trail, through adapters.
 	{name: "services", imports: "foundation keys rules adapters", packages: "shared/identity/registration shared/identity/revocation " +
 		"shared/identity/codes " +
-		"shared/nextcloud/access shared/nextcloud/reconcile shared/audit/trail shared/store/janitor"},
+		"shared/nextcloud/access shared/nextcloud/reconcile shared/audit/trail shared/store/janitor shared/mail/delivery"},
 	{name: "setup", packages: "shared/setup", imports: "foundation keys rules adapters services"},
 
 	// No function imports another; functions/functions.go lists them all.
@@ -68,6 +68,7 @@ var homes = map[string]string{
 	"github.com/spf13/cobra":                     "cmd/gateway",
 	"github.com/spf13/pflag":                     "cmd/gateway",
 	"github.com/swaggest/swgui":                  "cmd/gateway/internal/reference",
+	"github.com/wneessen/go-mail":                "shared/mail/delivery",
 	"golang.org/x/crypto":                        "bench/floor shared/identity/password",
 	"golang.org/x/net":                           "shared/identity/account",
 	"golang.org/x/sync":                          "cmd/gateway/ functions/ shared/",

@@ -197,6 +197,7 @@ func TestCompose_PublishesOnlyTheGateway(t *testing.T) {
 	t.Parallel()
 	want := map[string][]string{
 		"gateway":   {"${HTTPS_PORT:-8443}:${HTTPS_PORT:-8443}", "${HTTP_PORT:-8000}:${HTTP_PORT:-8000}"},
+		"mailpit":   {"127.0.0.1:8025:8025"},
 		"nextcloud": {"127.0.0.1:${NEXTCLOUD_PORT:-8080}:80"},
 	}
 	got := map[string][]string{}

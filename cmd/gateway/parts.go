@@ -17,6 +17,7 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/mail/delivery"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/ratelimit/redislimit"
 	"github.com/voiceassist/gateway/shared/setup"
@@ -28,6 +29,7 @@ type parts struct {
 	functions.Parts
 
 	Trail *trail.Trail
+	Mails *delivery.Dispatcher // nil: mails stay in the outbox
 
 	http *setup.HTTP
 	vars *variables
@@ -42,6 +44,7 @@ type allSettings struct {
 
 	Database database.Settings
 	Trail    trail.Settings
+	Mail     delivery.Settings
 	Redis    redislimit.Settings // only loaded if rate limits are counted in Redis
 }
 
@@ -50,6 +53,8 @@ func (s *allSettings) Load(r setting.Reader) {
 	setting.LogLevel(r) // only to find mistakes; the logger exists already
 	s.Limits.AllowRedis = true
 	setting.Load(r, &s.Database, &s.Settings, &s.Trail)
+	s.Mail.DefaultDir = s.Database.MailFolder()
+	s.Mail.Load(r)
 	if s.Limits.Store == ratelimit.InRedis {
 		s.Redis.Load(r)
 	}
@@ -81,7 +86,10 @@ func open(ctx context.Context, vars *variables, env *config.Env, log *slog.Logge
 		return nil, err
 	}
 	db.LogTo(log)
-	return assemble(&s, vars, env, db, log), nil
+	if !s.Mail.Configured() {
+		log.InfoContext(ctx, "mails stay in the outbox, because neither SMTP_URL nor MAIL_DIR is set")
+	}
+	return assemble(&s, vars, env, db, log)
 }
 
 // sharedSecret returns the warning of [setup.SharedSecretWarning], or "". env collects the
@@ -94,14 +102,18 @@ func sharedSecret(env *config.Env) string {
 }
 
 // assemble builds the parts from the settings and db.
-func assemble(s *allSettings, vars *variables, env *config.Env, db *store.DB, log *slog.Logger) *parts {
+func assemble(s *allSettings, vars *variables, env *config.Env, db *store.DB, log *slog.Logger) (*parts, error) {
 	var redis ratelimit.Store
 	if s.Limits.Store == ratelimit.InRedis {
 		redis = s.Redis.Open()
 	}
 	ring := s.Keys.Ring()
+	mails, err := delivery.New(db, s.Mail, ring, time.Now)
+	if err != nil {
+		return nil, err
+	}
 	p := &parts{
-		Parts: *s.Parts(db, ring, redis, time.Now), Trail: trail.New(db, ring, s.Trail.Keep, time.Now),
+		Parts: *s.Parts(db, ring, redis, time.Now), Trail: trail.New(db, ring, s.Trail.Keep, time.Now), Mails: mails,
 		http: &s.HTTP, vars: vars, env: env, ring: ring, log: log,
 	}
 	if p.Reconciler != nil {
@@ -110,7 +122,7 @@ func assemble(s *allSettings, vars *variables, env *config.Env, db *store.DB, lo
 			p.Storage.Notify = p.Reconciler.Wake
 		}
 	}
-	return p
+	return p, nil
 }
 
 // operator returns the operator whose changes the commands make.

@@ -120,6 +120,9 @@ func (p *parts) work(ctx context.Context, recheck bool) {
 	var others sync.WaitGroup
 	others.Go(func() { p.Reconciler.Loop(ctx) })
 	others.Go(func() { p.Trail.Loop(ctx) })
+	if p.Mails != nil {
+		others.Go(func() { p.Mails.Loop(ctx) })
+	}
 	others.Go(func() { p.followKeys(ctx) })
 	others.Go(func() { reconcile.NewResealer(p.DB, p.ring, p.Now).Loop(ctx) })
 	janitor.New(p.DB, p.Now).Loop(ctx)

@@ -42,6 +42,15 @@ func (s *Settings) loadEmbedded(r setting.Reader) {
 	s.Embedded = r.Secret("DATABASE_URL") == ""
 }
 
+// MailFolder returns where mails become files unless a setting says otherwise: a folder
+// beside the embedded database, or "" with a database server.
+func (s *Settings) MailFolder() string {
+	if !s.Embedded {
+		return ""
+	}
+	return filepath.Join(s.dir, "mail")
+}
+
 // Open opens the database, and migrates it if it is embedded. waiting is called
 // with a line for people while the migration waits for a lock. The caller closes
 // the database.

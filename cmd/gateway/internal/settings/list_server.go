@@ -58,7 +58,7 @@ func compose() Group {
 			{Name: "HTTP_PORT", Kind: Number, Default: "8000", Meaning: "The port on which the gateway serves plain HTTP, which redirects to HTTPS.", ReadBy: only},
 			{Name: "NEXTCLOUD_PORT", Kind: Number, Default: "8080", Meaning: "The port of Nextcloud's web page, on this machine only.", ReadBy: only},
 			{
-				Name: "COMPOSE_PROFILES", Kind: List, Example: "redis,qdrant", Values: "`redis`, `qdrant`",
+				Name: "COMPOSE_PROFILES", Kind: List, Example: "redis,qdrant", Values: "`redis`, `qdrant`, `mail`",
 				Meaning: "Optional services to start. See `REDIS_URL` and `QDRANT_URL`.", ReadBy: only,
 			},
 		},

@@ -41,7 +41,7 @@ CREATE INDEX mails_user_id_idx ON mails (user_id);
 CREATE INDEX mails_finished_at_idx ON mails (finished_at);
 
 ALTER TABLE users ADD COLUMN pending_email text; -- replaces email once it is confirmed
-ALTER TABLE users ADD COLUMN verification text NOT NULL DEFAULT ''; -- EMAIL_VERIFICATION when the user registered
+ALTER TABLE users ADD COLUMN verification text NOT NULL DEFAULT ''; -- what the user may not do before verifying; '' for nothing
 ALTER TABLE nextcloud_accounts ADD COLUMN held boolean NOT NULL DEFAULT FALSE; -- until the address is verified
 
 -- +goose Down

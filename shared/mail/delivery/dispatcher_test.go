@@ -1,0 +1,432 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-smtp"
+	gomail "github.com/wneessen/go-mail"
+
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/foundation/document"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/linktoken"
+	"github.com/voiceassist/gateway/shared/mail"
+	"github.com/voiceassist/gateway/shared/store"
+	"github.com/voiceassist/gateway/shared/store/storetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
+
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+// A fixture is an outbox with a dispatcher and a clock.
+type fixture struct {
+	*testing.T
+	*Dispatcher
+
+	clock time.Time
+	users int
+}
+
+func newFixture(t *testing.T, db *store.DB, over transport) *fixture {
+	t.Helper()
+	ring, err := keyring.New("a secret of 32 bytes, at the least!")
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := url.Parse("https://gateway.example/base")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{T: t, clock: noon}
+	f.Dispatcher, err = New(db, Settings{From: "VoiceAssist <gateway@example.org>", Public: public, Dir: t.TempDir()}, ring,
+		func() time.Time { return f.clock })
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.transport = over
+	return f
+}
+
+// user returns a new account.
+func (f *fixture) user(preferences string) account.Account {
+	f.Helper()
+	f.users++
+	a := account.Account{
+		ID: account.NewID(), Email: account.Email(fmt.Sprintf("user%d@example.org", f.users)), Role: account.User,
+		Preferences: document.Object(preferences), CreatedAt: noon, UpdatedAt: noon,
+	}
+	if err := f.db.CreateAccount(f.Context(), a, "hash"); err != nil {
+		f.Fatal(err)
+	}
+	return a
+}
+
+// post adds a reset mail for a.
+func (f *fixture) post(a account.Account) {
+	f.Helper()
+	err := f.db.Update(f.Context(), func(tx *store.Tx) error {
+		added, err := new(mail.Outbox).Reset(f.Context(), tx, a, "hash", f.clock)
+		if err == nil && !added {
+			f.Error("the mail was not added")
+		}
+		return err
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+}
+
+// round runs one round of the loop, which need not succeed.
+func (f *fixture) round() error {
+	if f.pausing() {
+		return nil
+	}
+	return f.RunBatch(f.Context())
+}
+
+func (f *fixture) backlog(waiting, dead, sent int) {
+	f.Helper()
+	b, err := f.db.MailBacklog(f.Context())
+	if err != nil || b.Waiting != waiting || b.Dead != dead || b.Sent != sent {
+		f.Errorf("got %+v, %v; want %d waiting, %d dead, %d sent", b, err, waiting, dead, sent)
+	}
+}
+
+var link = regexp.MustCompile(`https://\S+`)
+
+func TestDispatcher_SendsOverSTARTTLSWithAWorkingLink(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		office := newPostOffice(t, true)
+		f := newFixture(t, db, office.transport("smtp", ""))
+		a := f.user(`{"language":"de-AT"}`)
+		f.post(a)
+		if err := f.round(); err != nil {
+			t.Fatal(err)
+		}
+		f.backlog(0, 0, 1)
+		got := office.mails()
+		if len(got) != 1 || !slices.Equal(office.secure, []bool{true}) || !slices.Equal(office.users, []string{"gateway"}) {
+			t.Fatalf("got %d mails, encrypted %v, as %v", len(got), office.secure, office.users)
+		}
+		h := got[0].Header
+		if h.Get("To") != "<user1@example.org>" || h.Get("Auto-Submitted") != "auto-generated" || !strings.Contains(h.Get("Message-ID"), "@gateway.example>") {
+			t.Errorf("got headers %v", h)
+		}
+		body := decoded(t, got[0].Body)
+		if !strings.Contains(body, "Jemand") && !strings.Contains(body, "wurde ein neues Passwort angefordert") {
+			t.Errorf("not in German: %s", body)
+		}
+		at := link.FindString(body)
+		page, token, _ := strings.Cut(at, "#")
+		if page != "https://gateway.example/base/reset-password" {
+			t.Errorf("the link leads to %s", page)
+		}
+		id, err := f.codec.Decode(secret.String(token), linktoken.Reset, noon.Add(linktoken.ResetLifetime-time.Second))
+		if err != nil {
+			t.Fatalf("token %q: %v", token, err)
+		}
+		if _, who, err := db.LinkToken(t.Context(), id, linktoken.Reset, noon.Add(time.Minute)); err != nil || who.ID != a.ID {
+			t.Errorf("the token is of %s, %v", who.ID, err)
+		}
+	})
+}
+
+// decoded undoes quoted-printable.
+func decoded(t testing.TB, body io.Reader) string {
+	t.Helper()
+	b, err := io.ReadAll(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.ReplaceAll(string(b), "=\r\n", "")
+	return strings.NewReplacer("=3D", "=", "=3d", "=").Replace(text)
+}
+
+func TestDispatcher_RequiresTLSUnlessToldOtherwise(t *testing.T) {
+	t.Parallel()
+	plain := newPostOffice(t, false)
+	for query, want := range map[string]int{"": 0, "starttls=required": 0, "starttls=off": 1} {
+		s := plain.transport("smtp", query)
+		s.url.User = nil
+		f := newFixture(t, storetest.SQLite(t), s)
+		f.post(f.user(""))
+		before := len(plain.mails())
+		err := f.round()
+		if got := len(plain.mails()) - before; got != want || (err == nil) != (want == 1) {
+			t.Errorf("%q: %d mails were sent without encryption, %v", query, got, err)
+		}
+	}
+	untrusted := newPostOffice(t, true)
+	untrusted.pool = nil
+	f := newFixture(t, storetest.SQLite(t), untrusted.transport("smtp", ""))
+	f.post(f.user(""))
+	if err := f.round(); err == nil || len(untrusted.mails()) != 0 {
+		t.Errorf("a server with an unknown certificate got %d mails, %v", len(untrusted.mails()), err)
+	}
+	f.backlog(1, 0, 0)
+}
+
+func TestDispatcher_TemporaryAndPermanentFailures(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		office := newPostOffice(t, true)
+		f := newFixture(t, db, office.transport("smtp", ""))
+		tries := map[string]int{}
+		office.answer(func(to string) error {
+			tries[to]++
+			switch {
+			case to == "user1@example.org" && tries[to] <= 2:
+				return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 7, 1}, Message: "greylisted"}
+			case to == "user2@example.org":
+				return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such user"}
+			}
+			return nil
+		}, nil)
+		grey, unknown, third := f.user(""), f.user(""), f.user("")
+		for _, a := range []account.Account{grey, unknown, third, grey} {
+			f.post(a)
+		}
+		if err := f.round(); err != nil {
+			t.Fatal(err)
+		}
+		f.backlog(2, 1, 1) // the second mail to the greylisted address waits for the first
+		list, err := db.TroubledMails(t.Context(), 5)
+		if err != nil || len(list) != 2 || !strings.Contains(list[0].LastError, "no such user") {
+			t.Errorf("troubled: got %+v, %v", list, err)
+		}
+		for range 10 {
+			f.clock = f.clock.Add(time.Minute)
+			if err := f.round(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f.backlog(0, 1, 3)
+		if tries["user2@example.org"] != 1 {
+			t.Errorf("the unknown address was tried %d times, want 1", tries["user2@example.org"])
+		}
+	})
+}
+
+// While the server is down for an hour, mails are written as always. Afterwards each is
+// sent once, in order.
+func TestDispatcher_ServerDownForAnHour(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		office := newPostOffice(t, true)
+		f := newFixture(t, db, office.transport("smtp", ""))
+		office.stop()
+		var want []string
+		attempts := 0
+		for minute := range 60 {
+			if minute%3 == 0 {
+				a := f.user("")
+				f.post(a)
+				want = append(want, "<"+string(a.Email)+">")
+			}
+			if !f.pausing() {
+				attempts++
+				if err := f.RunBatch(t.Context()); err == nil {
+					t.Fatal("the server is down, and a batch succeeded")
+				}
+			}
+			f.clock = f.clock.Add(time.Minute)
+		}
+		f.backlog(len(want), 0, 0)
+		office.start()
+		for range 3 {
+			f.clock = f.clock.Add(time.Minute)
+			if err := f.round(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f.backlog(0, 0, len(want))
+		var got []string
+		for _, m := range office.mails() {
+			got = append(got, m.Header.Get("To"))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("got mails to %v, want %v", got, want)
+		}
+	})
+}
+
+// A process that ends, or a connection that breaks, between sending and recording that
+// makes the mail go out once more, with the same Message-ID, and not a third time.
+func TestDispatcher_InterruptedMailIsRepeatedOnce(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		office := newPostOffice(t, true)
+		f := newFixture(t, db, office.transport("smtp", ""))
+		f.post(f.user(""))
+		office.answer(nil, func() error { return errCut })
+		for range 5 {
+			_ = f.round()
+			f.clock = f.clock.Add(time.Hour)
+		}
+		got := office.mails()
+		if len(got) != 2 || got[0].Header.Get("Message-ID") != got[1].Header.Get("Message-ID") {
+			t.Fatalf("the mail was sent %d times", len(got))
+		}
+		f.backlog(0, 1, 0)
+	})
+}
+
+func TestDispatcher_DropsLinksThatNoLongerWork(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		office := newPostOffice(t, true)
+		f := newFixture(t, db, office.transport("smtp", ""))
+		a := f.user("")
+		f.post(a)
+		disabled := true
+		storetest.AsOperator(t, db, func(tx *store.Tx, by store.Actor) error {
+			_, err := tx.ChangeAccount(t.Context(), by, a, store.Changes{Disabled: &disabled}, noon)
+			return err
+		})
+		if err := f.round(); err != nil {
+			t.Fatal(err)
+		}
+		f.backlog(0, 0, 0)
+		if n := len(office.mails()); n != 0 {
+			t.Errorf("%d mails were sent to a disabled user", n)
+		}
+	})
+}
+
+func TestDispatcher_WritesFilesWithoutAServer(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "mail")
+	f := newFixture(t, storetest.SQLite(t), &folder{dir: dir})
+	f.post(f.user(""))
+	if err := f.round(); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.eml"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("got %v, %v", files, err)
+	}
+	b, err := os.ReadFile(files[0])
+	if err != nil || !strings.Contains(string(b), "Subject: Choose a new password") {
+		t.Errorf("got %s, %v", b, err)
+	}
+	if info, err := os.Stat(files[0]); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("others can read the mail: %v, %v", info.Mode(), err)
+	}
+}
+
+func TestTemplates_HaveOneLinkAndNoRemoteContent(t *testing.T) {
+	t.Parallel()
+	all, err := parseTemplates("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := &url.URL{Scheme: "https", Host: "gateway.example"}
+	remote := regexp.MustCompile(`(?i)<img|<script|<link|url\(|@import|<iframe`)
+	for _, k := range mail.Kinds() {
+		subjects := map[string]bool{}
+		for _, language := range []string{"en", "de"} {
+			m := mail.Message{Kind: k, Language: language, Recipient: "ada@example.org", Data: mail.Data{NewEmail: "new@example.org"}}
+			l, err := all.render(m, public, "TOKEN", noon)
+			if err != nil {
+				t.Fatal(err)
+			}
+			subjects[l.subject] = true
+			want := "https://gateway.example" + k.Page() + "#TOKEN"
+			if got := link.FindAllString(l.text, -1); len(got) != 1 || got[0] != want {
+				t.Errorf("%s.%s.txt: links %v, want %s", k, language, got, want)
+			}
+			if n := strings.Count(l.html, "href="); n != 1 || !strings.Contains(l.html, `href="`+want+`"`) || remote.MatchString(l.html) {
+				t.Errorf("%s.%s.html: %s", k, language, l.html)
+			}
+		}
+		if len(subjects) != 2 {
+			t.Errorf("%s: the subjects are %v", k, subjects)
+		}
+		if l, err := all.render(mail.Message{Kind: k, Language: "xx", Recipient: "ada@example.org"}, public, "T", noon); err != nil || !strings.Contains(l.html, `lang="en"`) {
+			t.Errorf("%s in an unknown language: %v", k, err)
+		}
+	}
+}
+
+func TestTemplates_AreReplacedFromAFolder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name, content string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("reset-password.fr.txt", "Subject: Nouveau mot de passe\n\n{{.Link}}\n")
+	if _, err := parseTemplates(dir); err == nil || !strings.Contains(err.Error(), "reset-password.fr.html") {
+		t.Errorf("a text without HTML: got %v", err)
+	}
+	write("reset-password.fr.html", `{{define "content"}}<a href="{{.Link}}">ici</a>{{end}}`)
+	all, err := parseTemplates(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := all.render(mail.Message{Kind: mail.ResetPassword, Language: "fr"}, &url.URL{Host: "gateway.example"}, "T", noon)
+	if err != nil || l.subject != "Nouveau mot de passe" {
+		t.Errorf("got %+v, %v", l, err)
+	}
+	write("reset-password.fr.txt", "Subject: {{.Password}}\n")
+	if _, err := parseTemplates(dir); err == nil {
+		t.Error("a template with an unknown field was accepted")
+	}
+}
+
+// A subject or an address with line breaks must not become a header.
+func TestMessage_HeadersCannotBeInjected(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, storetest.SQLite(t), &folder{dir: t.TempDir()})
+	a := f.user("")
+	for _, to := range []account.Email{"eve@example.org\r\nBcc: all@example.org", "eve@example.org\nBcc: all@example.org"} {
+		m := mail.Message{ID: "id", Kind: mail.ResetPassword, Recipient: to, Token: linktoken.New(a.ID, linktoken.Reset, "", "", noon).ID}
+		s := &sending{Dispatcher: f.Dispatcher, ctx: t.Context()}
+		msg, err := s.message(m, noon)
+		if err == nil && strings.Contains(raw(t, msg), "\nBcc:") {
+			t.Errorf("%q: a header was injected", to)
+		}
+	}
+}
+
+func raw(t testing.TB, m *gomail.Msg) string {
+	t.Helper()
+	var b strings.Builder
+	if _, err := m.WriteTo(&b); err != nil {
+		return ""
+	}
+	return b.String()
+}
+
+func TestLoop_SendsWhenWoken(t *testing.T) {
+	t.Parallel()
+	office := newPostOffice(t, true)
+	arrived := make(chan struct{}, 2)
+	office.answer(nil, func() error { arrived <- struct{}{}; return nil })
+	f := newFixture(t, storetest.SQLite(t), office.transport("smtp", ""))
+	f.post(f.user(""))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { f.Loop(ctx); close(done) }()
+	<-arrived
+	f.post(f.user(""))
+	f.Wake()
+	<-arrived
+	cancel()
+	<-done
+}
