@@ -18,7 +18,7 @@ func Explain(db *DB, fn func(db *DB) error) (plans string, err error) {
 	e := &explainer{Conn: conn, prefix: "EXPLAIN QUERY PLAN "}
 	if db.Engine() == PostgreSQL {
 		e.prefix = "EXPLAIN (COSTS OFF) "
-		for _, setting := range []string{"enable_seqscan = off", "enable_bitmapscan = off", "enable_sort = off"} {
+		for _, setting := range []string{"enable_seqscan = off", "enable_sort = off"} {
 			if _, err := conn.ExecContext(context.Background(), "SET "+setting); err != nil {
 				return "", err
 			}

@@ -297,10 +297,13 @@ func (s *Statements) NextcloudAccount(ctx context.Context, user account.ID) (des
 // NextcloudAccounts returns a page of the accounts with that status ("" for all),
 // newest first.
 func (s *Statements) NextcloudAccounts(ctx context.Context, status desired.Status, p Page) ([]desired.Account, error) {
+	where, args := `user_id < $1`, []any{p.before(), p.Limit, p.Skip}
+	if status != "" { // a condition that covers both cases would use no index
+		where, args = `status = $4 AND `+where, append(args, string(status))
+	}
 	list, err := s.nextcloudAccounts(ctx, `
 		SELECT `+nextcloudColumns+` FROM nextcloud_accounts
-		WHERE ($1 = '' OR status = $1) AND user_id < $2 ORDER BY user_id DESC LIMIT $3 OFFSET $4`,
-		string(status), p.before(), p.Limit, p.Skip)
+		WHERE `+where+` ORDER BY user_id DESC LIMIT $2 OFFSET $3`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("accounts in Nextcloud: %w", err)
 	}

@@ -66,9 +66,11 @@ type Backlog struct {
 func (s *Statements) NextcloudBacklog(ctx context.Context, now time.Time) (Backlog, error) {
 	var b Backlog
 	err := s.queryRow(ctx, nil, []any{&b.Due, &b.Remaining, &b.GivenUp, nullTimeScanner{&b.NextDue}}, `
-		SELECT COUNT(CASE WHEN due_at <= $1 THEN 1 END), COUNT(due_at),
-			COUNT(CASE WHEN status IN ('failed', 'conflict') THEN 1 END), MIN(due_at)
-		FROM nextcloud_accounts WHERE NOT held`, at(now))
+		SELECT (SELECT COUNT(*) FROM nextcloud_accounts WHERE due_at <= $1 AND NOT held),
+			(SELECT COUNT(*) FROM nextcloud_accounts WHERE due_at > $2 AND NOT held),
+			(SELECT COUNT(*) FROM nextcloud_accounts WHERE status IN ('failed', 'conflict') AND NOT held),
+			(SELECT MIN(due_at) FROM nextcloud_accounts WHERE due_at > $2 AND NOT held)`,
+		at(now), time.Time{}) // SQLite uses the index for a comparison, not for IS NOT NULL
 	if err != nil {
 		return Backlog{}, fmt.Errorf("backlog of Nextcloud: %w", err)
 	}
