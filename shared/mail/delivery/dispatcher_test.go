@@ -67,7 +67,7 @@ func (f *fixture) user(preferences string) account.Account {
 		ID: account.NewID(), Email: account.Email(fmt.Sprintf("user%d@example.org", f.users)), Role: account.User,
 		Preferences: document.Object(preferences), CreatedAt: noon, UpdatedAt: noon,
 	}
-	if err := f.db.CreateAccount(f.Context(), a, "hash"); err != nil {
+	if err := f.db.Update(f.Context(), func(tx *store.Tx) error { return tx.CreateAccount(f.Context(), a, "hash") }); err != nil {
 		f.Fatal(err)
 	}
 	return a
