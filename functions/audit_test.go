@@ -10,10 +10,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/pquerna/otp/totp"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/codes"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
@@ -165,11 +167,35 @@ func happen(t *testing.T, g *functionstest.Gateway, cloud *nextcloudtest.Server)
 	g.Do("POST", "/api/auth/refresh", map[string]string{"refresh_token": stolen.Refresh}).Want(http.StatusOK, "").Into(&fresh)
 	g.Advance(time.Minute)
 	g.Do("POST", "/api/auth/refresh", map[string]string{"refresh_token": stolen.Refresh}).Want(http.StatusUnauthorized, "token_reused")
+	secondFactor(t, g, ada, next)
 	g.Do("POST", "/api/auth/logout", nil, ada).Want(http.StatusNoContent, "")
 	g.Do("POST", "/api/auth/logout?all=true", nil, functionstest.Bearer(g.Login("ada2@example.org", next).Access)).Want(http.StatusNoContent, "")
 	if a, err := g.DB.Account(t.Context(), id); err != nil || a.Email != account.Email("ada2@example.org") {
 		t.Fatal(a, err)
 	}
+}
+
+// secondFactor enables a second factor of the user, replaces its backup codes and
+// disables it.
+func secondFactor(t *testing.T, g *functionstest.Gateway, user functionstest.Option, plain string) {
+	t.Helper()
+	const prefix = "/api/auth/2fa/"
+	key := g.Do("POST", prefix+"setup", map[string]string{"password": plain}, user).Want(http.StatusOK, "").Get("manual_entry_key")
+	code, err := totp.GenerateCode(key, g.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Do("POST", prefix+"verify", map[string]string{"code": "none"}, user).Want(http.StatusBadRequest, "bad_code")
+	g.Do("POST", prefix+"verify", map[string]string{"code": code}, user).Want(http.StatusOK, "")
+	g.Advance(codes.Period)
+	if code, err = totp.GenerateCode(key, g.Now()); err != nil {
+		t.Fatal(err)
+	}
+	var fresh struct {
+		Codes []string `json:"backup_codes"`
+	}
+	g.Do("POST", prefix+"backup-codes", map[string]string{"code": code}, user).Want(http.StatusOK, "").Into(&fresh)
+	g.Do("POST", prefix+"disable", map[string]string{"password": plain, "code": fresh.Codes[0]}, user).Want(http.StatusOK, "")
 }
 
 // TestFailedLogins_AreBounded floods the login. Each failure is in the log, and the number

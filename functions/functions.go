@@ -13,6 +13,7 @@ import (
 	"github.com/voiceassist/gateway/functions/keys"
 	"github.com/voiceassist/gateway/functions/login"
 	"github.com/voiceassist/gateway/functions/logout"
+	"github.com/voiceassist/gateway/functions/mfa"
 	"github.com/voiceassist/gateway/functions/ncprovision"
 	"github.com/voiceassist/gateway/functions/refresh"
 	"github.com/voiceassist/gateway/functions/register"
@@ -20,6 +21,7 @@ import (
 	"github.com/voiceassist/gateway/functions/users"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/identity/codes"
+	secondfactor "github.com/voiceassist/gateway/shared/identity/mfa"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/identity/signin"
@@ -39,6 +41,8 @@ type Parts struct {
 	Tokens     *token.Issuer
 	Passwords  *password.Hasher
 	Codes      *codes.Checker
+	Challenges *secondfactor.ChallengeCodec
+	Admins     endpoint.AdminPolicy
 	Desired    *desired.Recorder
 	Reconciler *reconcile.Reconciler
 	Storage    *access.Storage
@@ -60,7 +64,7 @@ func (p *Parts) Registrar() *registration.Registrar {
 
 // Routes returns the routes of all functions.
 func (p *Parts) Routes() endpoint.Routes {
-	callers := &endpoint.Authenticator{Logins: p.DB, Now: p.Now}
+	callers := &endpoint.Authenticator{Logins: p.DB, Now: p.Now, Admins: p.Admins}
 	confirmer := &password.Confirmer{Accounts: p.DB, Codes: p.Codes, Hasher: p.Passwords, Limits: p.Limits, Now: p.Now}
 	published := &jwks.Function{}
 	var logins signin.Lifetimes
@@ -69,7 +73,10 @@ func (p *Parts) Routes() endpoint.Routes {
 	}
 	return slices.Concat(
 		(&register.Function{Registrar: p.Registrar()}).Routes(),
-		(&login.Function{DB: p.DB, Passwords: p.Passwords, Tokens: p.Tokens, Desired: p.Desired, Limits: p.Limits, Now: p.Now}).Routes(),
+		(&login.Function{DB: p.DB, Passwords: p.Passwords, Tokens: p.Tokens, Challenges: p.Challenges, Desired: p.Desired, Limits: p.Limits, Now: p.Now}).Routes(),
+		(&mfa.Function{
+			Auth: callers, DB: p.DB, Codes: p.Codes, Challenges: p.Challenges, Confirmer: confirmer, Tokens: p.Tokens, Now: p.Now,
+		}).Routes(),
 		(&refresh.Function{DB: p.DB, Tokens: p.Tokens, Limits: p.Limits, Now: p.Now}).Routes(),
 		(&logout.Function{DB: p.DB, Tokens: p.Tokens, Desired: p.Desired, Now: p.Now}).Routes(),
 		(&users.Function{

@@ -35,6 +35,12 @@ func TestRoutes_HaveTheirLimits(t *testing.T) {
 		"POST /api/auth/login":                      ratelimit.Login,
 		"POST /api/auth/register":                   ratelimit.Register,
 		"POST /api/auth/refresh":                    ratelimit.Refresh,
+		"POST /api/auth/api-keys":                   ratelimit.Password,
+		"POST /api/auth/2fa/verify-login":           ratelimit.Password,
+		"POST /api/auth/2fa/setup":                  ratelimit.Password,
+		"POST /api/auth/2fa/verify":                 ratelimit.Password,
+		"POST /api/auth/2fa/disable":                ratelimit.Password,
+		"POST /api/auth/2fa/backup-codes":           ratelimit.Password,
 		"POST /api/users/change-password":           ratelimit.Password,
 		"POST /api/users/me/change-password":        ratelimit.Password,
 		"PUT /api/users/me/password":                ratelimit.Password,
@@ -62,7 +68,7 @@ func TestRoutes_AnswerBusyBeforeAnyWork(t *testing.T) {
 	}
 	slices.Sort(got)
 	want := []string{
-		"DELETE /api/users/me",
+		"DELETE /api/users/me", "POST /api/auth/2fa/disable", "POST /api/auth/2fa/setup",
 		"POST /api/auth/login",
 		"POST /api/auth/register",
 		"POST /api/users/change-password",

@@ -8,6 +8,7 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/codes"
+	"github.com/voiceassist/gateway/shared/identity/mfa"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/identity/token"
@@ -42,6 +43,7 @@ func (s *Settings) Load(r setting.Reader) {
 func (s *Settings) Parts(db *store.DB, ring *keyring.Ring, redis ratelimit.Store, now func() time.Time) *Parts {
 	return &Parts{
 		DB: db, Tokens: s.Tokens.Issuer(ring), Passwords: s.Passwords.Hasher(), Codes: codes.New(db, ring, now), Now: now,
+		Challenges: mfa.NewChallengeCodec(ring), Admins: s.Admins,
 		Desired:    desired.NewRecorder(s.Nextcloud.Policy, ring),
 		Reconciler: reconcile.New(db, s.Nextcloud, ring, time.Now), // its deadlines are on the real clock
 		Storage:    access.NewStorage(s.Nextcloud.Server, db, ring, now),

@@ -75,6 +75,7 @@ func subjects() []subject {
 		of("files", "GET", "/api/files/", "", 401),
 		of("sessions", "GET", "/api/sessions", "", 401),
 		of("login", "POST", "/api/auth/login", `{}`, 422),
+		of("mfa", "POST", "/api/auth/2fa/verify-login", `{}`, 422),
 		of("register", "POST", "/api/auth/register", `{}`, 422),
 		of("users", "GET", "/api/users/me", "", 401),
 		of("ncprovision", "GET", "/api/nextcloud/accounts", "", 401),

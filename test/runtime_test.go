@@ -34,6 +34,7 @@ func visits() map[string]visit {
 		"health":      {"GET", "/ready", "", 200},
 		"login":       {"POST", "/api/auth/login", `{"email":"nobody@example.com","password":"wrong"}`, 401},
 		"logout":      {"POST", "/api/auth/logout", `{"refresh_token":"${refresh}"}`, 204},
+		"mfa":         {"GET", "/api/auth/2fa/status", "", 200},
 		"ncprovision": {"GET", "/api/nextcloud/accounts", "", 200},
 		"refresh":     {"POST", "/api/auth/refresh", `{"refresh_token":"${refresh}"}`, 200},
 		"register":    {"POST", "/api/auth/register", `{"email":"ada@example.com","password":"correct horse battery"}`, 200},

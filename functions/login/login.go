@@ -1,6 +1,7 @@
 // Package login is the function behind POST /api/auth/login. It exchanges an
 // e-mail address and a password for tokens, as JSON or as a form of the OAuth
-// 2.0 password grant (RFC 6749 section 4.3.2). Begin with Function.login.
+// 2.0 password grant (RFC 6749 section 4.3.2). If the account has a second factor,
+// it exchanges them for a challenge. Begin with Function.login.
 package login
 
 import (
@@ -17,6 +18,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/mfa"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
@@ -38,6 +40,8 @@ type Function struct {
 	Desired   *desired.Recorder
 	Limits    *ratelimit.Limiter
 	Now       func() time.Time
+
+	Challenges *mfa.ChallengeCodec
 
 	failures audit.Allowance
 }
@@ -80,46 +84,71 @@ func (q *request) name() string { return cmp.Or(q.Email, q.Username) }
 // hash was replaced during the check.
 const attempts = 3
 
-func (f *Function) login(ctx context.Context, from audit.Origin, q request) (token.Response, error) {
+// A challenge is the response to the right password of an account with a second
+// factor. A code completes the login at POST /api/auth/2fa/verify-login.
+type challenge struct {
+	Requires2FA bool   `json:"requires_2fa"`
+	Challenge   string `json:"user_id"` // sealed; clients return it unchanged under this name
+	Message     string `json:"message"`
+}
+
+// login returns a [token.Response] or a [challenge].
+func (f *Function) login(ctx context.Context, from audit.Origin, q request) (any, error) {
 	for range attempts {
 		response, err := f.attempt(ctx, from, q)
 		if !errors.Is(err, store.ErrChanged) {
 			return response, err
 		}
 	}
-	return token.Response{}, errIncorrect.Because(store.ErrChanged)
+	return nil, errIncorrect.Because(store.ErrChanged)
 }
 
 // attempt logs in once. It returns [store.ErrChanged] if the account was
 // deleted, disabled or got another password before the login started.
-func (f *Function) attempt(ctx context.Context, from audit.Origin, q request) (token.Response, error) {
+func (f *Function) attempt(ctx context.Context, from audit.Origin, q request) (any, error) {
 	who, hash, err := f.account(ctx, from, q)
 	if err != nil {
-		return token.Response{}, err
+		return nil, err
 	}
 	// An unknown account has no hash; its refusal takes as long as any other.
 	err = f.Passwords.Verify(ctx, hash, q.Password)
 	switch {
 	case errors.Is(err, password.ErrMismatch) && who.ID == "":
-		return token.Response{}, f.refuse(ctx, who, from, audit.UnknownAccount)
+		return nil, f.refuse(ctx, who, from, audit.UnknownAccount)
 	case errors.Is(err, password.ErrMismatch):
-		return token.Response{}, f.refuse(ctx, who, from, audit.WrongPassword)
+		return nil, f.refuse(ctx, who, from, audit.WrongPassword)
 	case err != nil:
-		return token.Response{}, err
+		return nil, err
 	case who.Disabled() && defense.AccountState:
-		return token.Response{}, f.refuse(ctx, who, from, audit.DisabledAccount)
+		return nil, f.refuse(ctx, who, from, audit.DisabledAccount)
 	}
 	now := f.Now()
 	defense.Pause(defense.PasswordVerified)
+	if who.SecondFactor() && defense.SecondFactor {
+		return f.challenge(ctx, who, hash, q, now)
+	}
 	l := signin.Start(who.ID, from.Device, from.Address, now, f.Tokens.Logins)
 	event := audit.New(audit.LoggedIn, who.ID, from, now)
 	event.Login = l.ID
 	if err := f.DB.StartLogin(ctx, l, hash, event); err != nil {
-		return token.Response{}, err
+		return nil, err
 	}
 	f.givePasswordToNextcloud(ctx, who, hash, q.Password, now)
 	f.upgradeHash(ctx, who.ID, hash, q.Password)
 	return f.Tokens.Issue(l, who.Role, q.Transport, now)
+}
+
+// challenge returns the challenge for a login whose password matched hash. It stores
+// nothing: the login begins when a code answers the challenge. The password is not
+// available then, so everything that needs it happens now.
+func (f *Function) challenge(ctx context.Context, who account.Account, hash secret.String, q request, now time.Time) (any, error) {
+	f.givePasswordToNextcloud(ctx, who, hash, q.Password, now)
+	hash = f.upgradeHash(ctx, who.ID, hash, q.Password)
+	text, err := f.Challenges.Encode(mfa.NewChallenge(who.ID, hash, q.Transport == token.InCookie, now))
+	if err != nil {
+		return nil, err
+	}
+	return challenge{true, text, "Send a code of your second factor to complete the login."}, nil
 }
 
 // refuse audits a failed login and returns the response to it. It costs the
@@ -176,13 +205,14 @@ func (f *Function) account(ctx context.Context, from audit.Origin, q request) (a
 	return who, hash, f.Limits.Account(ctx, ratelimit.Login, name.Key())
 }
 
-// upgradeHash replaces a hash of a lower cost. Best effort: the old hash stays
-// valid, and the next login tries again.
-func (f *Function) upgradeHash(ctx context.Context, id account.ID, hash, plain secret.String) {
+// upgradeHash replaces a hash of a lower cost, and returns the hash that the account
+// has now. Best effort: the old hash stays valid, and the next login tries again.
+func (f *Function) upgradeHash(ctx context.Context, id account.ID, hash, plain secret.String) secret.String {
 	if !f.Passwords.NeedsRehash(hash) {
-		return
+		return hash
 	}
-	if stronger, err := f.Passwords.Rehash(ctx, plain); err == nil {
-		_ = f.DB.ReplaceHash(ctx, id, hash, stronger)
+	if stronger, err := f.Passwords.Rehash(ctx, plain); err == nil && f.DB.ReplaceHash(ctx, id, hash, stronger) == nil {
+		return stronger
 	}
+	return hash
 }

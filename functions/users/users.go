@@ -36,16 +36,17 @@ type Function struct {
 // Routes returns the routes of the function.
 func (f *Function) Routes() endpoint.Routes {
 	const ok, created, none = http.StatusOK, http.StatusCreated, http.StatusNoContent
+	whoAmI := endpoint.Authenticated(f.Auth.ForSetup(), ok, f.me)
 	return endpoint.Routes{
-		{Pattern: "GET /api/users/me", Handler: endpoint.Authenticated(f.Auth, ok, f.me), Scope: apikey.ProfileRead},
-		{Pattern: "GET /api/auth/me", Handler: endpoint.Authenticated(f.Auth, ok, f.me), Scope: apikey.ProfileRead},
+		{Pattern: "GET /api/users/me", Handler: whoAmI, Scope: apikey.ProfileRead},
+		{Pattern: "GET /api/auth/me", Handler: whoAmI, Scope: apikey.ProfileRead},
 		{Pattern: "PUT /api/users/me", Handler: endpoint.Authenticated(f.Auth, ok, f.changeMe, validation.Check)},
 		{Pattern: "PATCH /api/users/me", Handler: endpoint.Authenticated(f.Auth, ok, f.changeMe, validation.Check)},
 		f.confirmed("DELETE /api/users/me", endpoint.Authenticated(f.Auth, none, f.deleteMe, validation.Check)),
 		f.confirmed("POST /api/users/change-password", endpoint.Authenticated(f.Auth, ok, f.changePassword, validation.Check)),
 		f.confirmed("POST /api/users/me/change-password", endpoint.Authenticated(f.Auth, ok, f.changePassword, validation.Check)),
 		f.confirmed("PUT /api/users/me/password", endpoint.Authenticated(f.Auth, ok, f.changePassword, validation.Check)),
-		{Pattern: "GET /api/auth/session", Handler: endpoint.Authenticated(f.Auth, ok, f.session)},
+		{Pattern: "GET /api/auth/session", Handler: endpoint.Authenticated(f.Auth.ForSetup(), ok, f.session)},
 		{Pattern: "GET /api/users/me/logins", Handler: endpoint.Authenticated(f.Auth, ok, f.logins)},
 		{Pattern: "DELETE /api/users/me/logins/{id}", Handler: endpoint.Authenticated(f.Auth, none, f.endLogin)},
 

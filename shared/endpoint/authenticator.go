@@ -8,6 +8,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/apikey"
 	"github.com/voiceassist/gateway/shared/identity/signin"
@@ -21,6 +22,25 @@ type Authenticator struct {
 	Keys   *token.Keys
 	Logins Logins
 	Now    func() time.Time
+	Admins AdminPolicy
+}
+
+// An AdminPolicy is what administrators need beside a login.
+type AdminPolicy struct {
+	SecondFactor bool // without one, they reach only what its setup needs
+}
+
+// Load loads REQUIRE_2FA_FOR_ADMINS.
+func (p *AdminPolicy) Load(r setting.Reader) {
+	p.SecondFactor = r.Bool("REQUIRE_2FA_FOR_ADMINS", false)
+}
+
+// ForSetup returns an Authenticator for the routes that administrators need to set up
+// the second factor that they must have.
+func (a *Authenticator) ForSetup() *Authenticator {
+	b := *a
+	b.Admins.SecondFactor = false
+	return &b
 }
 
 // Logins knows which logins are live. The store implements it.
@@ -103,14 +123,19 @@ func (a *Authenticator) caller(ctx context.Context, r *http.Request, sent creden
 	if err != nil {
 		return Caller{}, err
 	}
+	needs := a.Admins.SecondFactor && owner.Admin() && defense.SecondFactor
+	if needs && !owner.SecondFactor() {
+		return Caller{}, signin.ErrSecondFactorRequired
+	}
 	x := exchangeOf(r)
 	x.user = string(owner.ID)
 	defense.Pause(defense.Admitted)
-	return Caller{Account: owner, Login: claims.Login, Origin: x.origin}, nil
+	return Caller{Account: owner, Login: claims.Login, Origin: x.origin, needsSecondFactor: needs}, nil
 }
 
 // Recheck returns nil if the proof still holds, [signin.ErrRevoked],
-// [apikey.ErrInvalid] or [signin.ErrAdminRequired]. The store checks proofs in its statements; call
+// [apikey.ErrInvalid], [signin.ErrAdminRequired] or
+// [signin.ErrSecondFactorRequired]. The store checks proofs in its statements; call
 // Recheck immediately before an effect outside the store, such as one in
 // Nextcloud. It accepts a token that has expired since: the client could refresh
 // it.
@@ -118,6 +143,9 @@ func (a *Authenticator) Recheck(ctx context.Context, by signin.Proof) error {
 	owner, err := a.Logins.Holds(ctx, by, a.Now())
 	if err == nil && by.Admin() && !owner.Admin() && defense.AdministratorsOnly {
 		return signin.ErrAdminRequired
+	}
+	if err == nil && by.NeedsSecondFactor() && !owner.SecondFactor() {
+		return signin.ErrSecondFactorRequired
 	}
 	return err
 }

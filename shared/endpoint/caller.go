@@ -18,6 +18,8 @@ type Caller struct {
 	Login   signin.ID // "" with an API key
 	Key     apikey.ID // "" with a login
 	Origin  audit.Origin
+
+	needsSecondFactor bool // acts only while the account has one
 }
 
 // Proof returns the proof that statements which write for c demand.
@@ -25,7 +27,11 @@ func (c Caller) Proof() signin.Proof {
 	if c.Key != "" {
 		return signin.NewKeyProof(c.Account.ID, c.Key)
 	}
-	return signin.NewProof(c.Account.ID, c.Login)
+	p := signin.NewProof(c.Account.ID, c.Login)
+	if c.needsSecondFactor {
+		p = p.NeedingSecondFactor()
+	}
+	return p
 }
 
 // Event returns an audit event about user that c caused. c is its actor unless

@@ -19,10 +19,12 @@ type HTTP struct {
 	Origins endpoint.Origins
 	Proxies endpoint.Proxies
 	Limits  ratelimit.Settings
+	Admins  endpoint.AdminPolicy
 }
 
-// Load loads ALLOWED_ORIGINS, TRUSTED_PROXIES and the rate limits.
-func (s *HTTP) Load(r setting.Reader) { setting.Load(r, &s.Origins, &s.Proxies, &s.Limits) }
+// Load loads ALLOWED_ORIGINS, TRUSTED_PROXIES, REQUIRE_2FA_FOR_ADMINS and the rate
+// limits.
+func (s *HTTP) Load(r setting.Reader) { setting.Load(r, &s.Origins, &s.Proxies, &s.Limits, &s.Admins) }
 
 // Endpoint returns the settings for [endpoint.New].
 func (s *HTTP) Endpoint(log *slog.Logger, limits *ratelimit.Limiter) endpoint.Settings {

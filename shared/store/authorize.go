@@ -125,8 +125,8 @@ type Actor struct {
 }
 
 // UpdateAs is [DB.Update] for a caller. If part of the proof no longer holds,
-// it returns [signin.ErrRevoked], [signin.ErrAdminRequired] or
-// [account.ErrIncorrectPassword] without running fn. On PostgreSQL it locks the
+// it returns [signin.ErrRevoked], [signin.ErrAdminRequired],
+// [signin.ErrSecondFactorRequired] or [account.ErrIncorrectPassword] without running fn. On PostgreSQL it locks the
 // rows of the account and the login: a request that changes or ends them is
 // answered before the transaction begins or after it ends.
 func (db *DB) UpdateAs(
@@ -159,6 +159,8 @@ func (tx *Tx) Authorize(ctx context.Context, by signin.Proof, now time.Time) (Ac
 		return Actor{}, fmt.Errorf("confirm: %w", err)
 	case by.Admin() && !c.Account.Admin() && defense.AdministratorsOnly:
 		return Actor{}, signin.ErrAdminRequired
+	case by.NeedsSecondFactor() && !c.Account.SecondFactor() && defense.SecondFactor:
+		return Actor{}, signin.ErrSecondFactorRequired
 	case defense.ConfirmedPassword && by.PasswordHash() != "" && by.PasswordHash().Reveal() != hash:
 		return Actor{}, account.ErrIncorrectPassword.Because(errors.New("it was changed meanwhile"))
 	}

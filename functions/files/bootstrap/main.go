@@ -39,7 +39,7 @@ func (s *settings) Load(r setting.Reader) {
 func open(_ context.Context, s *settings) (http.Handler, error) {
 	db, ring := s.Database.Open(), s.Keys.Ring()
 	f := &files.Function{
-		Auth:    &endpoint.Authenticator{Keys: s.Tokens.Keys(), Logins: db, Now: time.Now},
+		Auth:    &endpoint.Authenticator{Keys: s.Tokens.Keys(), Logins: db, Now: time.Now, Admins: s.Admins},
 		Storage: access.NewStorage(s.Nextcloud, db, ring, time.Now),
 		MaxBody: files.LambdaBody,
 	}

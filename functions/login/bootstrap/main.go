@@ -10,6 +10,7 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/faas"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
+	"github.com/voiceassist/gateway/shared/identity/mfa"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
@@ -41,7 +42,7 @@ func open(_ context.Context, s *settings) (http.Handler, error) {
 	limits := s.Limiter(ring, db)
 	f := &login.Function{
 		DB: db, Passwords: s.Passwords.Hasher(), Tokens: s.Tokens.Issuer(ring),
-		Desired: desired.NewRecorder(s.Desired, ring), Limits: limits, Now: time.Now,
+		Desired: desired.NewRecorder(s.Desired, ring), Limits: limits, Now: time.Now, Challenges: mfa.NewChallengeCodec(ring),
 	}
 	return faas.Closing(s.Handler(limits, f.Routes()), db.Close), nil
 }

@@ -52,7 +52,7 @@ func open(ctx context.Context, s *settings) (faas.Function, error) {
 		slog.WarnContext(ctx, warning)
 	}
 	f := &ncprovision.Function{
-		Auth:       &endpoint.Authenticator{Keys: s.Tokens.Keys(), Logins: db, Now: time.Now},
+		Auth:       &endpoint.Authenticator{Keys: s.Tokens.Keys(), Logins: db, Now: time.Now, Admins: s.Admins},
 		DB:         db,
 		Reconciler: reconcile.New(db, s.Nextcloud, ring, time.Now),
 		Apps:       access.NewStorage(s.Nextcloud.Server, db, ring, time.Now).AppPasswords(),

@@ -37,7 +37,7 @@ func (s *settings) Load(r setting.Reader) {
 func open(_ context.Context, s *settings) (http.Handler, error) {
 	db, ring := s.Database.Open(), s.Keys.Ring()
 	f := &sessions.Function{
-		Auth: &endpoint.Authenticator{Keys: s.Tokens.Keys(), Logins: db, Now: time.Now},
+		Auth: &endpoint.Authenticator{Keys: s.Tokens.Keys(), Logins: db, Now: time.Now, Admins: s.Admins},
 		DB:   db, PerUser: s.Sessions.PerUser, Now: time.Now,
 	}
 	return faas.Closing(s.Handler(s.Limiter(ring, db), f.Routes()), db.Close), nil

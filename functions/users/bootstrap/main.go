@@ -46,7 +46,7 @@ func open(_ context.Context, s *settings) (http.Handler, error) {
 	limits := s.Limiter(ring, db)
 	passwords, accounts := s.Passwords.Hasher(), desired.NewRecorder(s.Desired, ring)
 	f := &users.Function{
-		Auth:      &endpoint.Authenticator{Keys: s.Tokens.Keys(), Logins: db, Now: time.Now},
+		Auth:      &endpoint.Authenticator{Keys: s.Tokens.Keys(), Logins: db, Now: time.Now, Admins: s.Admins},
 		DB:        db,
 		Registrar: &registration.Registrar{DB: db, Passwords: passwords, Desired: accounts, Now: time.Now},
 		Passwords: passwords,

@@ -24,6 +24,11 @@ var ErrReauthenticationRequired = fault.New(fault.Forbidden, "reauthentication_r
 // otherwise require the password do not.
 const ReauthenticationWindow = 10 * time.Minute
 
+// ErrSecondFactorRequired is returned to administrators without a second factor
+// where they must have one.
+var ErrSecondFactorRequired = fault.New(fault.Forbidden, "second_factor_required",
+	"Administrators need a second factor here. Set one up with POST /api/auth/2fa/setup.")
+
 // A Proof is what a request has proved about its caller: the live login and its
 // user and, if the route requires more, the administrator role, the password and
 // the second factor. In place of a login, it may be an API key, which never proves
@@ -40,6 +45,8 @@ type Proof struct {
 	hash  secret.String
 	code  bool // of the second factor
 	fresh bool // the login gave the password a moment ago
+
+	secondFactor bool // the account must have a second factor
 }
 
 // NewProof returns the proof that a request speaks for this login of this user.
@@ -75,6 +82,16 @@ func (p Proof) AsFresh() Proof {
 	p.fresh = true
 	return p
 }
+
+// NeedingSecondFactor returns p for a caller who may only act while the account has
+// a second factor.
+func (p Proof) NeedingSecondFactor() Proof {
+	p.secondFactor = true
+	return p
+}
+
+// NeedsSecondFactor reports whether the account must have a second factor.
+func (p Proof) NeedsSecondFactor() bool { return p.secondFactor }
 
 // User returns the account of the caller, or "" for the zero Proof.
 func (p Proof) User() account.ID { return p.user }

@@ -84,6 +84,11 @@ func passwords() Group {
 				ReadBy:  everywhere(),
 			},
 			{
+				Name: "REQUIRE_2FA_FOR_ADMINS", Kind: Boolean,
+				Meaning: "Whether administrators must have a second factor. One without reaches only the setup, who am I and the logout. See [Second factor](second-factor.md).",
+				ReadBy:  everywhere(),
+			},
+			{
 				Name: "BCRYPT_COST", Kind: Number,
 				Meaning: "The cost of password hashes. Each step doubles the time. A login renews a hash with a lower cost.", ReadBy: everywhere(),
 			},

@@ -1,0 +1,51 @@
+// Command bootstrap is the mfa function on AWS Lambda.
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/voiceassist/gateway/functions/mfa"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
+	"github.com/voiceassist/gateway/shared/identity/codes"
+	rules "github.com/voiceassist/gateway/shared/identity/mfa"
+	"github.com/voiceassist/gateway/shared/identity/password"
+	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/setup"
+	"github.com/voiceassist/gateway/shared/store/postgres"
+)
+
+func main() { faas.Main(open) }
+
+// settings are the settings of the function.
+type settings struct {
+	setup.Function
+
+	Database  postgres.Settings
+	Keys      keyring.Settings
+	Tokens    token.IssuerSettings
+	Passwords password.Settings
+}
+
+// Load loads all settings.
+func (s *settings) Load(r setting.Reader) {
+	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Passwords)
+}
+
+// open wires the store, tokens, passwords and codes.
+func open(_ context.Context, s *settings) (http.Handler, error) {
+	db, ring := s.Database.Open(), s.Keys.Ring()
+	limits, tokens, checker := s.Limiter(ring, db), s.Tokens.Issuer(ring), codes.New(db, ring, time.Now)
+	f := &mfa.Function{
+		Auth: &endpoint.Authenticator{Keys: tokens.Access, Logins: db, Now: time.Now, Admins: s.Admins},
+		DB:   db, Codes: checker, Challenges: rules.NewChallengeCodec(ring), Tokens: tokens, Now: time.Now,
+		Confirmer: &password.Confirmer{
+			Accounts: db, Codes: checker, Hasher: s.Passwords.Hasher(), Limits: limits, Now: time.Now,
+		},
+	}
+	return faas.Closing(s.Handler(limits, f.Routes()), db.Close), nil
+}
