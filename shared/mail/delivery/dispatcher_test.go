@@ -220,6 +220,34 @@ func TestDispatcher_TemporaryAndPermanentFailures(t *testing.T) {
 	})
 }
 
+// A server that closes the connection in the middle of a mail (421) is down for all:
+// the failure counts for no mail, and the others are not tried.
+func TestDispatcher_OutageDuringAMailCountsForNone(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		office := newPostOffice(t, true)
+		f := newFixture(t, db, office.transport("smtp", ""))
+		tried := 0
+		office.answer(func(string) error {
+			tried++
+			return &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 3, 2}, Message: "shutting down"}
+		}, nil)
+		f.post(f.user(""))
+		f.post(f.user(""))
+		if err := f.round(); err == nil || tried != 1 {
+			t.Errorf("%d mails were tried, %v; want 1 and an error", tried, err)
+		}
+		list, err := db.TroubledMails(t.Context(), 5)
+		if err != nil || len(list) != 1 || list[0].Attempts != 0 {
+			t.Errorf("got %+v, %v; want one mail without a counted attempt", list, err)
+		}
+		if !f.pausing() {
+			t.Error("the loop does not pause")
+		}
+		f.backlog(2, 0, 0)
+	})
+}
+
 // While the server is down for an hour, mails are written as always. Afterwards each is
 // sent once, in order.
 func TestDispatcher_ServerDownForAnHour(t *testing.T) {
