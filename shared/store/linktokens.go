@@ -79,7 +79,7 @@ func checkLinkState(t linktoken.Token, a account.Account, hash secret.String) er
 	case linktoken.Undo:
 		valid = t.Bound == t.Slot
 	}
-	if !valid && defense.LinkTokenState {
+	if !valid {
 		return linktoken.ErrBad.Because(errors.New("the account has changed"))
 	}
 	return nil
@@ -101,14 +101,12 @@ func (tx *Tx) RedeemLinkToken(
 	if err != nil {
 		return Actor{}, t, err
 	}
-	if defense.LinkTokenState {
-		n, err := tx.exec(ctx, `DELETE FROM link_tokens WHERE id = $1`, string(id))
-		if err != nil {
-			return Actor{}, t, fmt.Errorf("spend link token: %w", err)
-		}
-		if n == 0 {
-			return Actor{}, t, linktoken.ErrBad
-		}
+	n, err := tx.exec(ctx, `DELETE FROM link_tokens WHERE id = $1`, string(id))
+	if err != nil {
+		return Actor{}, t, fmt.Errorf("spend link token: %w", err)
+	}
+	if n == 0 {
+		return Actor{}, t, linktoken.ErrBad
 	}
 	by := Actor{Account: a, proof: signin.NewProof(a.ID, ""), mailbox: p != linktoken.Verify, tx: tx}
 	if by.mailbox {

@@ -33,10 +33,6 @@ const (
 	TokenKind         = true // an access token is no refresh token
 	RefreshTokenMAC   = true // the MAC of refresh tokens
 	RefreshTokenReuse = true // a used refresh token ends its login
-	LinkTokenMAC      = true // the MAC of the tokens in mails
-	LinkTokenExpiry   = true // tokens in mails expire
-	LinkTokenState    = true // a token in a mail works once, for its account, in the state in which it was requested
-	MailLimit         = true // mails of one kind to one mailbox
 	RequestOrigin     = true // foreign pages cannot use the cookie (CSRF)
 	AllowedOrigins    = true // foreign pages cannot read responses (CORS)
 	SingleCookie      = true // a second refresh cookie is refused
