@@ -19,6 +19,7 @@ func accessAttacks() []attack {
 		{name: "set fields that no call accepts (mass assignment)", without: "KnownFields", run: assign},
 		{name: "leave the user's folder (path traversal)", without: "FilePaths", settings: unlimited(), run: traverse},
 		{name: "use tokens after logout, password change or disabling", without: "LiveLogin", run: useEnded},
+		{name: "use an API key beyond its scopes", without: "KeyScopes", run: exceedScopes},
 		{name: "sign in to a disabled account", without: "AccountState", run: signInDisabled},
 	}
 }
@@ -56,6 +57,38 @@ func reachOthers(a *assault) {
 	for _, path := range []string{"/api/sessions?user_id=" + owner.id, "/api/sessions?skip=0&limit=200", "/api/users/me/logins", "/api/users/me/nextcloud/app-passwords"} {
 		got := thief.do("GET", path, "", thief.bearer())
 		a.attempt(strings.Contains(got.body, session) || strings.Contains(got.body, login) || strings.Contains(got.body, app), "GET %s lists it", path)
+	}
+}
+
+// exceedScopes uses an administrator's key that may only read the profile for everything
+// else. The password is known, so only the scopes are in the way.
+func exceedScopes(a *assault) {
+	p := a.admin()
+	session := p.do("POST", "/api/sessions", `{"title":"a secret"}`, p.bearer()).get("id")
+	made := p.do("POST", "/api/auth/api-keys", `{"name":"a script","scopes":["profile:read"]}`, p.bearer())
+	key := "Authorization: Bearer " + made.get("key")
+	if got := p.do("GET", "/api/users/me", "", key); session == "" || !got.ok() {
+		a.Fatalf("with the session %q, the key reads its profile: %d %s", session, got.status, made.body)
+	}
+	for _, call := range []struct{ method, path, body string }{
+		{"GET", "/api/sessions", ""},
+		{"GET", "/api/sessions/" + session, ""},
+		{"POST", "/api/sessions", `{"title":"x"}`},
+		{"PATCH", "/api/sessions/" + session, `{"title":"x"}`},
+		{"DELETE", "/api/sessions/" + session, ""},
+		{"GET", "/api/files/", ""},
+		{"GET", "/api/users", ""},
+		{"GET", "/api/users/" + p.id, ""},
+		{"GET", "/api/users/me/logins", ""},
+		{"PATCH", "/api/users/me", `{"full_name":"x"}`},
+		{"GET", "/api/auth/api-keys", ""},
+		{"POST", "/api/auth/api-keys", fmt.Sprintf(`{"name":"more","scopes":["files:write"],"password":%q}`, plain)},
+		{"POST", "/api/users/change-password", fmt.Sprintf(`{"current_password":%q,"new_password":"another horse battery staple"}`, plain)},
+		{"POST", "/api/auth/logout?all=true", ""},
+		{"DELETE", "/api/users/me", fmt.Sprintf(`{"current_password":%q}`, plain)},
+	} {
+		got := p.do(call.method, call.path, call.body, key)
+		a.attempt(got.ok(), "%s %s: %d", call.method, call.path, got.status)
 	}
 }
 
