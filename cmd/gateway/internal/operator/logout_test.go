@@ -12,6 +12,7 @@ import (
 	"github.com/voiceassist/gateway/cmd/gateway/internal/operator"
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/apikey"
 	"github.com/voiceassist/gateway/shared/identity/revocation"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/store"
@@ -97,4 +98,46 @@ func TestLogOutAll(t *testing.T) {
 			t.Errorf("%d events for %d users, want one for each of %d", len(list), len(seen), users)
 		}
 	})
+}
+
+// TestLogOutAll_PassesWhatItKeeps has users with nothing but keys, which it finds and
+// leaves alone. It must get past them, to the user after them.
+func TestLogOutAll_PassesWhatItKeeps(t *testing.T) {
+	t.Parallel()
+	o, _ := newOperator(t)
+	const users = 45
+	ids := make([]account.ID, users)
+	for n := range ids {
+		ids[n] = add(t, o, account.Email(fmt.Sprintf("user%d@example.org", n)), account.User, false).ID
+		_, digest, prefix := apikey.New()
+		k := apikey.Key{ID: apikey.NewID(), UserID: ids[n], Name: "a script", Prefix: prefix, Scopes: apikey.AllScopes(), CreatedAt: noon}
+		l := logIn(t, o, ids[n])
+		err := o.DB.UpdateAs(t.Context(), signin.NewProof(ids[n], l.ID).AsFresh(), noon, func(tx *store.Tx, by store.Actor) error {
+			return tx.CreateAPIKey(t.Context(), by, k, digest)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok, err := o.DB.RevokeLogin(t.Context(), ids[n], l.ID, "logout", noon); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+	}
+	last := add(t, o, "last@example.org", account.User, false)
+	logIn(t, o, last.ID)
+
+	ctx, stop := context.WithCancel(t.Context())
+	steps := 0
+	done, err := o.LogOutAll(ctx, revocation.Keep{APIKeys: true}, func(int) {
+		if steps++; steps > users { // it would go on forever
+			stop()
+		}
+	})
+	if err != nil || done != 1 {
+		t.Errorf("logged out %d users in %d steps, %v; want 1", done, steps, err)
+	}
+	for _, id := range ids {
+		if keys, err := o.DB.APIKeys(t.Context(), id); err != nil || len(keys) != 1 {
+			t.Errorf("%d keys are left, %v; want 1", len(keys), err)
+		}
+	}
 }
