@@ -193,7 +193,11 @@ func TestConfirm_OneOfConcurrentCallsWins(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		f := newFixture(t, db)
-		for name, code := range map[string]secret.String{"of the app": f.code(0), "backup": secret.String(f.backup[3])} {
+		for name, newest := range map[string]func() secret.String{
+			"of the app": func() secret.String { return f.code(0) },
+			"backup":     func() secret.String { return secret.String(f.backup[3]) },
+		} {
+			code := newest() // the clock is advanced between them
 			var accepted, other atomic.Int32
 			var wg sync.WaitGroup
 			for range 6 {
