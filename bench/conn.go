@@ -93,7 +93,7 @@ func (c *conn) stream(method, path, fields, body string, status int) error {
 	head := bufio.NewWriterSize(c, 2*smallFile)
 	writeHead(head, method, path, fields, len(body))
 	if len(body) <= smallFile { // in one write, as request
-		head.WriteString(body)
+		fmt.Fprint(head, body)
 		body = ""
 	}
 	if err := head.Flush(); err != nil {

@@ -127,8 +127,8 @@ func (c *client) provisionDirectly() error {
 	const ocs, query = "/ocs/v2.php/", "?format=json"
 	form := func(values ...string) string {
 		v := url.Values{}
-		for i := 0; i < len(values); i += 2 {
-			v.Set(values[i], values[i+1])
+		for pair := range slices.Chunk(values, 2) {
+			v.Set(pair[0], pair[1])
 		}
 		return v.Encode()
 	}

@@ -63,7 +63,7 @@ func TestKeys(t *testing.T) {
 		g.Do("DELETE", at, nil, key).Want(http.StatusNoContent, "")
 
 		list := g.Do("GET", keysPath, nil, ada).Want(http.StatusOK, "")
-		var held []struct{ ID, Last_used_at string } //nolint:revive,staticcheck // the names of the wire
+		var held []struct{ ID, Last_used_at string } //nolint:revive // the names of the wire
 		list.Into(&held)
 		if len(held) != 1 || held[0].ID != id || held[0].Last_used_at != "2026-03-01T12:00:00Z" || strings.Contains(list.Body, plain) {
 			t.Errorf("got %s", list.Body)

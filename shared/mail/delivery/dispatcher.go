@@ -148,7 +148,7 @@ func backoff(n int, first, last time.Duration) time.Duration {
 // all deadlines, it is on the machine's clock.
 func nearDeadline(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
-	return ok && time.Until(deadline) < minSendTime
+	return ctx.Err() != nil || ok && time.Until(deadline) < minSendTime
 }
 
 // A sending is one run, with one connection.
@@ -169,7 +169,7 @@ func (s *sending) close() {
 // sendAll sends the mails in order. It stops at a failure of the server.
 func (s *sending) sendAll(lease string, mails []mail.Message) error {
 	for _, m := range mails {
-		if s.ctx.Err() != nil || nearDeadline(s.ctx) {
+		if nearDeadline(s.ctx) {
 			return nil
 		}
 		if err := s.sendOne(lease, m); err != nil && !errors.Is(err, store.ErrChanged) {

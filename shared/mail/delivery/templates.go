@@ -6,6 +6,7 @@ import (
 	"fmt"
 	htmltemplate "html/template"
 	"io/fs"
+	"maps"
 	"net/url"
 	"strings"
 	texttemplate "text/template"
@@ -81,9 +82,7 @@ func allTemplates(dir string) (map[string]string, error) {
 		files[d.Name()] = string(b)
 		return err
 	})
-	for name, content := range replaced {
-		files[name] = content
-	}
+	maps.Copy(files, replaced)
 	return files, err
 }
 
