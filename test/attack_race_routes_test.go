@@ -46,6 +46,15 @@ func writingRoutes() []writingRoute {
 	key := func(r *racer) {
 		r.thing = r.do("POST", "/api/auth/api-keys", `{"name":"x","scopes":["files:read"]}`, r.bearer()).get("id")
 	}
+	setUp := func(r *racer) {
+		key := r.do("POST", "/api/auth/2fa/setup", `{}`, r.bearer()).get("manual_entry_key")
+		r.thing = r.code(key, 0)
+	}
+	enrolled := func(r *racer) { r.thing = r.code(r.enroll(), 1) }
+	challenged := func(r *racer) {
+		code := r.code(r.enroll(), 1)
+		r.thing = fmt.Sprintf(`{"user_id":%q,"code":%q}`, r.passwordOnly().get("user_id"), code)
+	}
 	confirmed := fmt.Sprintf(`{"password":%q}`, plain)
 	return []writingRoute{
 		{route: "POST /api/users", admin: true, request: func(r *racer) (string, string) {
@@ -85,6 +94,19 @@ func writingRoutes() []writingRoute {
 			fmt.Sprintf(`{"name":"x","scopes":["files:read"],"password":%q}`, plain))},
 		{route: "DELETE /api/auth/api-keys/{id}", prepare: key, request: thing("/api/auth/api-keys/", ""),
 			not: []string{"disabling", "change of password"}}, // which revoke it
+		{route: "POST /api/auth/2fa/setup", password: true, request: at("/api/auth/2fa/setup", confirmed)},
+		{route: "POST /api/auth/2fa/verify", prepare: setUp, request: func(r *racer) (string, string) {
+			return "/api/auth/2fa/verify", fmt.Sprintf(`{"code":%q}`, r.thing)
+		}},
+		// With a second factor, a change of password needs a code of its own.
+		{route: "POST /api/auth/2fa/disable", password: true, prepare: enrolled, not: []string{"change of password"},
+			request: func(r *racer) (string, string) {
+				return "/api/auth/2fa/disable", fmt.Sprintf(`{"password":%q,"code":%q}`, plain, r.thing)
+			}},
+		{route: "POST /api/auth/2fa/backup-codes", prepare: enrolled, not: []string{"change of password"},
+			request: func(r *racer) (string, string) {
+				return "/api/auth/2fa/backup-codes", fmt.Sprintf(`{"code":%q}`, r.thing)
+			}},
 		{route: "POST /api/sessions", request: at("/api/sessions", `{"title":"x"}`)},
 		{route: "PATCH /api/sessions/{id}", prepare: session, request: thing("/api/sessions/", `{"title":"y"}`)},
 		{route: "DELETE /api/sessions/{id}", prepare: session, request: thing("/api/sessions/", "")},
@@ -103,6 +125,9 @@ func writingRoutes() []writingRoute {
 		{route: "POST /api/auth/login", public: true, password: true, not: []string{"logout"}, request: func(r *racer) (string, string) {
 			return loginAddress, fmt.Sprintf(`{"email":%q,"password":%q}`, r.email, plain)
 		}},
+		{route: "POST /api/auth/2fa/verify-login", public: true, prepare: challenged, not: []string{"logout", "change of password"},
+			twice:   []string{"disabling"}, // also checked with the challenge
+			request: func(r *racer) (string, string) { return "/api/auth/2fa/verify-login", r.thing }},
 		{route: "POST /api/auth/refresh", public: true, request: func(r *racer) (string, string) {
 			return "/api/auth/refresh", fmt.Sprintf(`{"refresh_token":%q}`, r.refresh)
 		}},
