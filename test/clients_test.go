@@ -26,7 +26,7 @@ var installs = regexp.MustCompile(`(?m)^(npm ci|python3 -m venv .*|pip install .
 func playClient(t *testing.T, section string) (got, want string) {
 	t.Helper()
 	dir := t.TempDir()
-	p := startWithDevcloud(t, dir, usualLimits()...)
+	p := startWithDevcloud(t, dir, append(usualLimits(), "PASSWORD_RATE_LIMIT_PER_MINUTE=20")...) // as the page says
 	const admin, password = "root@example.com", "correct horse battery staple"
 	if out, code := command(t, dir, password, nil, "user", "create", "--admin", admin); code != 0 {
 		t.Fatal(out)

@@ -38,6 +38,7 @@ func visits() map[string]visit {
 		"ncprovision": {"GET", "/api/nextcloud/accounts", "", 200},
 		"refresh":     {"POST", "/api/auth/refresh", `{"refresh_token":"${refresh}"}`, 200},
 		"register":    {"POST", "/api/auth/register", `{"email":"ada@example.com","password":"correct horse battery"}`, 200},
+		"keys":        {"GET", "/api/auth/api-keys", "", 200},
 		"sessions":    {"GET", "/api/sessions", "", 200},
 		"users":       {"GET", "/api/users/me", "", 200},
 	}

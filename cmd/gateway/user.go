@@ -25,7 +25,7 @@ func userCommand(vars *variables) *cobra.Command {
 		Long: `Create accounts, change roles and end logins from the command line, without a
 login. The audit trail records all changes.`,
 	}
-	c.AddCommand(userCreateCommand(vars), userSetRoleCommand(vars), userLogoutCommand(vars))
+	c.AddCommand(userCreateCommand(vars), userSetRoleCommand(vars), userLogoutCommand(vars), userDisable2FACommand(vars))
 	return c
 }
 

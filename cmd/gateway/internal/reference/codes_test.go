@@ -293,6 +293,7 @@ func TestDocument_UsesExistingCodes(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, code := range regexp.MustCompile(`[a-z_]+`).FindAllString(m[2], -1) {
+			status := status
 			if code == "bad_code" && status == http.StatusBadRequest {
 				status = http.StatusUnauthorized // both: a login has no token that clients would discard
 			}
