@@ -37,6 +37,8 @@ const password = "correct horse battery staple";
 ok(await gateway.POST("/api/auth/register", { body: { email, password, full_name: "Ada Lovelace" } }));
 
 const login = ok(await gateway.POST("/api/auth/login", { body: { email, password } }));
+// An account with a second factor gets a challenge, for /api/auth/2fa/verify-login.
+if ("requires_2fa" in login) throw new Error("the login needs a code");
 accessToken = login.access_token;
 console.log("logged in, for", login.expires_in, "seconds");
 
