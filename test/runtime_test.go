@@ -110,6 +110,30 @@ func TestFunctions_UnderTheRuntimeInterface(t *testing.T) {
 	}
 }
 
+// TestFunctions_RequireASecondFactorOfAdministrators calls the functions for signed-in users
+// as an administrator who must have a second factor and has none.
+func TestFunctions_RequireASecondFactorOfAdministrators(t *testing.T) {
+	t.Parallel()
+	h := newBackend(t)
+	tokens := h.login(t)
+	for name, path := range map[string]string{
+		"files": "/api/files/", "keys": "/api/auth/api-keys", "ncprovision": "/api/nextcloud/accounts",
+		"sessions": "/api/sessions", "users": "/api/users",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			env := append(h.with(h.database), "REQUIRE_2FA_FOR_ADMINS=true")
+			p := faastest.Start(t, faastest.Build(t, "../functions/"+name+"/bootstrap"), env...)
+			resp := ask(t, p, visit{"GET", path, "", http.StatusForbidden}, tokens)
+			defer resp.Body.Close()
+			b, err := io.ReadAll(resp.Body)
+			if err != nil || resp.StatusCode != http.StatusForbidden || !strings.Contains(string(b), "second_factor_required") {
+				t.Errorf("got %d %s, %v; want 403 second_factor_required", resp.StatusCode, b, err)
+			}
+		})
+	}
+}
+
 // refused sends an event that is not a request, and a bad request. They get a function
 // error and a response to the client, and neither affects the next event.
 func refused(t *testing.T, p *faastest.Process) {

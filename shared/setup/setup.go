@@ -41,6 +41,11 @@ func (s *Function) Load(r setting.Reader) {
 	s.HTTP.Load(r)
 }
 
+// Authenticator returns an authenticator of callers with the policy of the settings.
+func (s *Function) Authenticator(keys *token.Keys, logins endpoint.Logins) *endpoint.Authenticator {
+	return &endpoint.Authenticator{Keys: keys, Logins: logins, Now: time.Now, Admins: s.Admins}
+}
+
 // Limiter returns the rate limits of the function. ring and db are nil for a
 // function that has none.
 func (s *Function) Limiter(ring *keyring.Ring, db *store.DB) *ratelimit.Limiter {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/voiceassist/gateway/functions/files"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
-	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/faas"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/token"
@@ -39,7 +38,7 @@ func (s *settings) Load(r setting.Reader) {
 func open(_ context.Context, s *settings) (http.Handler, error) {
 	db, ring := s.Database.Open(), s.Keys.Ring()
 	f := &files.Function{
-		Auth:    &endpoint.Authenticator{Keys: s.Tokens.Keys(), Logins: db, Now: time.Now, Admins: s.Admins},
+		Auth:    s.Authenticator(s.Tokens.Keys(), db),
 		Storage: access.NewStorage(s.Nextcloud, db, ring, time.Now),
 		MaxBody: files.LambdaBody,
 	}

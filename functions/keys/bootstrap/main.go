@@ -8,7 +8,6 @@ import (
 
 	"github.com/voiceassist/gateway/functions/keys"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
-	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/faas"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/codes"
@@ -40,7 +39,7 @@ func open(_ context.Context, s *settings) (http.Handler, error) {
 	db, ring := s.Database.Open(), s.Keys.Ring()
 	limits := s.Limiter(ring, db)
 	f := &keys.Function{
-		Auth: &endpoint.Authenticator{Keys: s.Tokens.Keys(), Logins: db, Now: time.Now},
+		Auth: s.Authenticator(s.Tokens.Keys(), db),
 		DB:   db,
 		Confirmer: &password.Confirmer{
 			Accounts: db, Codes: codes.New(db, ring, time.Now), Hasher: s.Passwords.Hasher(), Limits: limits, Now: time.Now,

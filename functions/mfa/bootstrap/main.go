@@ -8,7 +8,6 @@ import (
 
 	"github.com/voiceassist/gateway/functions/mfa"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
-	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/faas"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/codes"
@@ -41,7 +40,7 @@ func open(_ context.Context, s *settings) (http.Handler, error) {
 	db, ring := s.Database.Open(), s.Keys.Ring()
 	limits, tokens, checker := s.Limiter(ring, db), s.Tokens.Issuer(ring), codes.New(db, ring, time.Now)
 	f := &mfa.Function{
-		Auth: &endpoint.Authenticator{Keys: tokens.Access, Logins: db, Now: time.Now, Admins: s.Admins},
+		Auth: s.Authenticator(tokens.Access, db),
 		DB:   db, Codes: checker, Challenges: rules.NewChallengeCodec(ring), Tokens: tokens, Now: time.Now,
 		Confirmer: &password.Confirmer{
 			Accounts: db, Codes: checker, Hasher: s.Passwords.Hasher(), Limits: limits, Now: time.Now,

@@ -12,7 +12,6 @@ import (
 	"github.com/voiceassist/gateway/functions/ncprovision"
 	"github.com/voiceassist/gateway/shared/audit/trail"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
-	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/faas"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/codes"
@@ -52,7 +51,7 @@ func open(ctx context.Context, s *settings) (faas.Function, error) {
 		slog.WarnContext(ctx, warning)
 	}
 	f := &ncprovision.Function{
-		Auth:       &endpoint.Authenticator{Keys: s.Tokens.Keys(), Logins: db, Now: time.Now, Admins: s.Admins},
+		Auth:       s.Authenticator(s.Tokens.Keys(), db),
 		DB:         db,
 		Reconciler: reconcile.New(db, s.Nextcloud, ring, time.Now),
 		Apps:       access.NewStorage(s.Nextcloud.Server, db, ring, time.Now).AppPasswords(),

@@ -8,7 +8,6 @@ import (
 
 	"github.com/voiceassist/gateway/functions/sessions"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
-	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/faas"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/token"
@@ -37,7 +36,7 @@ func (s *settings) Load(r setting.Reader) {
 func open(_ context.Context, s *settings) (http.Handler, error) {
 	db, ring := s.Database.Open(), s.Keys.Ring()
 	f := &sessions.Function{
-		Auth: &endpoint.Authenticator{Keys: s.Tokens.Keys(), Logins: db, Now: time.Now, Admins: s.Admins},
+		Auth: s.Authenticator(s.Tokens.Keys(), db),
 		DB:   db, PerUser: s.Sessions.PerUser, Now: time.Now,
 	}
 	return faas.Closing(s.Handler(s.Limiter(ring, db), f.Routes()), db.Close), nil

@@ -8,7 +8,6 @@ import (
 
 	"github.com/voiceassist/gateway/functions/users"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
-	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/faas"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/codes"
@@ -46,7 +45,7 @@ func open(_ context.Context, s *settings) (http.Handler, error) {
 	limits := s.Limiter(ring, db)
 	passwords, accounts := s.Passwords.Hasher(), desired.NewRecorder(s.Desired, ring)
 	f := &users.Function{
-		Auth:      &endpoint.Authenticator{Keys: s.Tokens.Keys(), Logins: db, Now: time.Now, Admins: s.Admins},
+		Auth:      s.Authenticator(s.Tokens.Keys(), db),
 		DB:        db,
 		Registrar: &registration.Registrar{DB: db, Passwords: passwords, Desired: accounts, Now: time.Now},
 		Passwords: passwords,
