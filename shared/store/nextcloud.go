@@ -143,25 +143,28 @@ func (s *Statements) MarkNextcloudCreateAttempted(ctx context.Context, user acco
 
 // ReserveNextcloudID gives an account that was never created the given id in
 // Nextcloud, unless another row has it, in any letter case. beingDeleted reports
-// that the other account is still to be deleted. Both results are false if the lease
-// was lost.
+// that the other account is still to be deleted. Both results are false if neither
+// holds, or if the lease was lost.
 func (s *Statements) ReserveNextcloudID(
 	ctx context.Context, user account.ID, lease, id string, now time.Time,
 ) (reserved, beingDeleted bool, err error) {
-	n, err := s.exec(ctx, `
-		UPDATE nextcloud_accounts SET nextcloud_id = $3, updated_at = $4
-		WHERE user_id = $1 AND lease = $2 AND NOT owned AND NOT create_tried AND link = ''
-			AND NOT EXISTS (SELECT 1 FROM nextcloud_accounts other WHERE LOWER(other.nextcloud_id) = LOWER($3))`,
-		string(user), lease, id, at(now))
-	if err == nil && n == 0 {
-		err = s.queryRow(ctx, nil, []any{&beingDeleted}, `
-			SELECT EXISTS (SELECT 1 FROM nextcloud_accounts
-				WHERE LOWER(nextcloud_id) = LOWER($1) AND wish = 'absent' AND due_at IS NOT NULL)`, id)
+	// Asked first: the deletion may end between the two statements, and then the id can
+	// be reserved. In the other order, neither statement would see that.
+	err = s.queryRow(ctx, nil, []any{&beingDeleted}, `
+		SELECT EXISTS (SELECT 1 FROM nextcloud_accounts
+			WHERE LOWER(nextcloud_id) = LOWER($1) AND wish = 'absent' AND due_at IS NOT NULL)`, id)
+	var n int64
+	if err == nil {
+		n, err = s.exec(ctx, `
+			UPDATE nextcloud_accounts SET nextcloud_id = $3, updated_at = $4
+			WHERE user_id = $1 AND lease = $2 AND NOT owned AND NOT create_tried AND link = ''
+				AND NOT EXISTS (SELECT 1 FROM nextcloud_accounts other WHERE LOWER(other.nextcloud_id) = LOWER($3))`,
+			string(user), lease, id, at(now))
 	}
 	if err != nil {
 		return false, false, fmt.Errorf("reserve id in Nextcloud: %w", err)
 	}
-	return n > 0, beingDeleted, nil
+	return n > 0, n == 0 && beingDeleted, nil
 }
 
 // MarkNextcloudOwned records that the gateway owns the account, and discards what

@@ -190,3 +190,37 @@ func TestForgetNextcloud_KeepsConcurrentChanges(t *testing.T) {
 		}
 	})
 }
+
+// TestReserveNextcloudID_WhileTheOtherIsDeleted reserves an id while the row that has it
+// disappears: either it is still being deleted, or the id is free.
+func TestReserveNextcloudID_WhileTheOtherIsDeleted(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		for i := range 50 {
+			id := fmt.Sprint("user", i)
+			addDesired(t, db, "spare of "+id, 0)
+			holder, rows := lease(t, db, 1)
+			old := addDesired(t, db, id, 0)
+			old.State = desired.Absent
+			if err := db.SetNextcloudDesired(t.Context(), old, "spare", noon); err != nil {
+				t.Fatal(err)
+			}
+			deleter, leased := lease(t, db, 1)
+			var deletion sync.WaitGroup
+			deletion.Go(func() {
+				if err := db.DeleteNextcloud(t.Context(), leased[0], deleter); err != nil {
+					t.Error(err)
+				}
+			})
+			for reserved := false; !reserved && !t.Failed(); {
+				var beingDeleted bool
+				var err error
+				reserved, beingDeleted, err = db.ReserveNextcloudID(t.Context(), rows[0].UserID, holder, id, noon)
+				if err != nil || !reserved && !beingDeleted {
+					t.Errorf("reserved %v, being deleted %v, %v", reserved, beingDeleted, err)
+				}
+			}
+			deletion.Wait()
+		}
+	})
+}
