@@ -26,6 +26,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/nextcloud/access"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
@@ -43,6 +44,7 @@ type Parts struct {
 	Codes      *codes.Checker
 	Challenges *secondfactor.ChallengeCodec
 	Admins     endpoint.AdminPolicy
+	Outbox     *mail.Outbox
 	Desired    *desired.Recorder
 	Reconciler *reconcile.Reconciler
 	Storage    *access.Storage

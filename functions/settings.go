@@ -12,6 +12,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/nextcloud/access"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
@@ -44,6 +45,7 @@ func (s *Settings) Parts(db *store.DB, ring *keyring.Ring, redis ratelimit.Store
 	return &Parts{
 		DB: db, Tokens: s.Tokens.Issuer(ring), Passwords: s.Passwords.Hasher(), Codes: codes.New(db, ring, now), Now: now,
 		Challenges: mfa.NewChallengeCodec(ring), Admins: s.Admins,
+		Outbox:     new(mail.Outbox),
 		Desired:    desired.NewRecorder(s.Nextcloud.Policy, ring),
 		Reconciler: reconcile.New(db, s.Nextcloud, ring, time.Now), // its deadlines are on the real clock
 		Storage:    access.NewStorage(s.Nextcloud.Server, db, ring, now),

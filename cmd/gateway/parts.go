@@ -116,6 +116,9 @@ func assemble(s *allSettings, vars *variables, env *config.Env, db *store.DB, lo
 		Parts: *s.Parts(db, ring, redis, time.Now), Trail: trail.New(db, ring, s.Trail.Keep, time.Now), Mails: mails,
 		http: &s.HTTP, vars: vars, env: env, ring: ring, log: log,
 	}
+	if p.Mails != nil {
+		p.Outbox.Notify = p.Mails.Wake
+	}
 	if p.Reconciler != nil {
 		p.Desired.Notify = p.Reconciler.Wake
 		if p.Storage != nil {
