@@ -32,7 +32,7 @@ var layers = []layer{
 
 	// Services change accounts, files and the audit trail, through adapters.
 	{name: "services", imports: "foundation keys rules adapters", packages: "shared/identity/registration shared/identity/revocation " +
-		"shared/identity/codes " +
+		"shared/identity/codes shared/identity/lifecycle " +
 		"shared/nextcloud/access shared/nextcloud/reconcile shared/audit/trail shared/store/janitor shared/mail/delivery"},
 	{name: "setup", packages: "shared/setup", imports: "foundation keys rules adapters services"},
 

@@ -10,6 +10,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/lifecycle"
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/store"
@@ -110,7 +111,7 @@ type change struct {
 }
 
 // changes returns the requested changes.
-func (q *change) changes() (c changes, err error) {
+func (q *change) changes() (c lifecycle.Changes, err error) {
 	if c.FullName, err = endpoint.ParseOptional(q.FullName, account.ParseName); err != nil {
 		return c, err
 	}
@@ -123,7 +124,7 @@ func (q *change) changes() (c changes, err error) {
 	if q.Quota.Null {
 		q.Quota.Value = desired.DefaultQuota
 	}
-	c.quota, err = endpoint.ParseOptional(q.Quota, desired.ParseQuota)
+	c.Quota, err = endpoint.ParseOptional(q.Quota, desired.ParseQuota)
 	return c, err
 }
 

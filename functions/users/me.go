@@ -10,6 +10,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/lifecycle"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/revocation"
 	"github.com/voiceassist/gateway/shared/store"
@@ -54,7 +55,7 @@ func (f *Function) changeMe(ctx context.Context, caller endpoint.Caller, q chang
 			return account.Profile{}, err
 		}
 	}
-	return f.apply(ctx, caller, by, caller.Account.ID, changes{Changes: changed})
+	return f.apply(ctx, caller, by, caller.Account.ID, lifecycle.Changes{Changes: changed})
 }
 
 type optionalSecret = endpoint.Optional[secret.String]

@@ -3,13 +3,10 @@
 package users
 
 import (
-	"context"
 	"net/http"
 	"time"
 
-	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/endpoint"
-	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/apikey"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/registration"
@@ -64,43 +61,4 @@ func (f *Function) revoker() *revocation.Revoker { return &revocation.Revoker{De
 // confirmed returns the route of a request with the caller's password.
 func (f *Function) confirmed(pattern string, h http.Handler) endpoint.Route {
 	return endpoint.Route{Pattern: pattern, Handler: h, Limit: ratelimit.Password, Busy: f.Confirmer.Busy}
-}
-
-// remove deletes the account of the event with everything that belongs to it,
-// and marks its Nextcloud account for deletion.
-func (f *Function) remove(ctx context.Context, by signin.Proof, event audit.Event) error {
-	id := event.User
-	err := f.DB.UpdateAs(ctx, by, event.At, func(tx *store.Tx, by store.Actor) error {
-		a, err := tx.Account(ctx, id)
-		if err != nil {
-			return err
-		}
-		if err := checkLastAdmin(ctx, tx, a); err != nil {
-			return err
-		}
-		if err := f.Desired.Deleted(ctx, tx, a, event.At); err != nil {
-			return err
-		}
-		if err := tx.DeleteAccount(ctx, by, id); err != nil {
-			return err
-		}
-		return tx.Audit(ctx, event)
-	})
-	if err == nil {
-		f.Desired.Wake()
-	}
-	return err
-}
-
-// checkLastAdmin returns [account.ErrLastAdmin] if no enabled administrator
-// would remain without leaving.
-func checkLastAdmin(ctx context.Context, tx *store.Tx, leaving account.Account) error {
-	if !leaving.Admin() || leaving.Disabled() {
-		return nil
-	}
-	others, err := tx.CountOtherAdmins(ctx, leaving.ID)
-	if err == nil && others == 0 {
-		err = account.ErrLastAdmin
-	}
-	return err
 }
