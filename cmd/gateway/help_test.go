@@ -96,6 +96,8 @@ var exampleCodes = map[string]int{
 	"gateway audit adopt":                     1, // the trail is intact
 	"gateway healthcheck":                     1, // no server is running
 	"gateway nextcloud adopt ada@example.org": 1, // no account is in conflict
+
+	"echo ada@example.org | gateway user delete ada@example.org": 1, // the example before deleted it
 }
 
 // isServe reports whether an example runs until it is stopped.

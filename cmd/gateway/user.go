@@ -21,11 +21,12 @@ import (
 func userCommand(vars *variables) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "user",
-		Short: "Create accounts, change roles and end logins",
-		Long: `Create accounts, change roles and end logins from the command line, without a
-login. The audit trail records all changes.`,
+		Short: "Manage accounts",
+		Long: `Manage accounts from the command line, without a login. The audit trail records all
+changes.`,
 	}
-	c.AddCommand(userCreateCommand(vars), userSetRoleCommand(vars), userLogoutCommand(vars), userDisable2FACommand(vars))
+	c.AddCommand(userCreateCommand(vars), userListCommand(vars), userShowCommand(vars), userSetRoleCommand(vars), userDisableCommand(vars),
+		userEnableCommand(vars), userDeleteCommand(vars), userLogoutCommand(vars), userDisable2FACommand(vars))
 	return c
 }
 

@@ -131,9 +131,9 @@ func idsWithinBytes(page, bytes string) string {
 		WHERE before < ` + bytes + `)`
 }
 
-// Accounts returns a page of the accounts, newest first.
-func (s *Statements) Accounts(ctx context.Context, p Page) ([]account.Account, error) {
-	list := make([]account.Account, 0, p.Limit)
+// accounts runs a query for about n accounts.
+func (s *Statements) accounts(ctx context.Context, n int, query string, args ...any) ([]account.Account, error) {
+	list := make([]account.Account, 0, n)
 	err := s.query(ctx, func(row scanner) error {
 		var a account.Account
 		if err := row.Scan(accountDest(&a)...); err != nil {
@@ -141,7 +141,13 @@ func (s *Statements) Accounts(ctx context.Context, p Page) ([]account.Account, e
 		}
 		list = append(list, a)
 		return nil
-	}, `
+	}, query, args...)
+	return list, err
+}
+
+// Accounts returns a page of the accounts, newest first.
+func (s *Statements) Accounts(ctx context.Context, p Page) ([]account.Account, error) {
+	list, err := s.accounts(ctx, p.Limit, `
 		SELECT `+accountColumns+` FROM users WHERE users.id IN `+idsWithinBytes(`
 			SELECT id, octet_length(preferences) AS size FROM users
 			WHERE id < $1 ORDER BY id DESC LIMIT $2 OFFSET $3`, "$4")+`
@@ -149,6 +155,35 @@ func (s *Statements) Accounts(ctx context.Context, p Page) ([]account.Account, e
 		p.before(), p.Limit, p.Skip, p.bytes())
 	if err != nil {
 		return nil, fmt.Errorf("accounts: %w", err)
+	}
+	return list, nil
+}
+
+// An AccountFilter selects accounts. The zero value selects all.
+type AccountFilter struct {
+	Role     account.Role // "" for all
+	Disabled bool         // only disabled accounts
+}
+
+// Selects reports whether f selects a.
+func (f AccountFilter) Selects(a account.Account) bool {
+	return (f.Role == "" || a.Role == f.Role) && (!f.Disabled || a.Disabled())
+}
+
+// AccountsWhere returns a page of the accounts that f selects, newest first. It ignores
+// [Page.Skip] and [Page.Bytes]. It may read all accounts: it is for operators.
+func (s *Statements) AccountsWhere(ctx context.Context, f AccountFilter, p Page) ([]account.Account, error) {
+	query, args := `SELECT `+accountColumns+` FROM users WHERE users.id < $1`, []any{p.before(), p.Limit}
+	if f.Role != "" {
+		args = append(args, string(f.Role))
+		query += ` AND users.role = $3`
+	}
+	if f.Disabled {
+		query += ` AND users.disabled_at IS NOT NULL`
+	}
+	list, err := s.accounts(ctx, p.Limit, query+` ORDER BY users.id DESC LIMIT $2`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("accounts where: %w", err)
 	}
 	return list, nil
 }
