@@ -30,8 +30,9 @@ func TestFunctions_LinkOnlyWhatTheyNeed(t *testing.T) {
 		{module + "docs", nil},
 		{module + "cmd/gateway/internal/reference", nil},
 		{module + "cmd/gateway/internal/server", nil},
-		{"text/template", []string{"migrate"}}, // it comes with goose; its calls by name make the linker keep every method there is
-		{"html/template", nil},
+		{"text/template", []string{"mail", "migrate"}}, // goose and mails use it; its calls by name make the linker keep every method there is
+		{"html/template", []string{"mail"}},
+		{"github.com/wneessen/go-mail", []string{"mail"}},
 		{"testing", nil},
 		{"net/http/pprof", nil},
 		{"github.com/redis/go-redis", []string{"health"}},

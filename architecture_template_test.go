@@ -153,12 +153,15 @@ func TestTemplate_LeastPrivilege(t *testing.T) {
 	policies := map[string][]string{
 		"health":      {"DatabaseSecretPolicy", "NoNetworkPolicy"},
 		"jwks":        {"PublishesKeys SecretPolicy AWS::NoValue", "NoNetworkPolicy"},
+		"mail":        append(slices.Clone(usual), "HasMailSecret MailSecretPolicy AWS::NoValue"),
 		"migrate":     {"NoNetworkPolicy", "HasMigrationSecret MigrationSecretPolicy DatabaseSecretPolicy"},
 		"ncprovision": append(slices.Clone(usual), "HasNextcloudSecret NextcloudSecretPolicy AWS::NoValue"),
 	}
 	arns := map[string]string{
-		"health":  login,
-		"jwks":    "PublishesKeys SecretArn ",
+		"health": login,
+		"jwks":   "PublishesKeys SecretArn ",
+		"mail": ", SecretArn DatabaseSecretArn HasDatabaseLogin DatabaseLoginSecretArn AWS::NoValue " +
+			"HasMailSecret MailSecretArn AWS::NoValue",
 		"migrate": "HasMigrationSecret MigrationSecretArn " + login,
 		"ncprovision": ", SecretArn DatabaseSecretArn HasDatabaseLogin DatabaseLoginSecretArn AWS::NoValue " +
 			"HasNextcloudSecret NextcloudSecretArn AWS::NoValue",

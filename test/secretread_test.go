@@ -32,6 +32,7 @@ var secretHolds = map[string][]string{
 	"DatabaseSecretArn":  {"DATABASE_URL", "DATABASE_CA", "REDIS_URL", "QDRANT_URL"},
 	"MigrationSecretArn": {"MIGRATE_DATABASE_URL"},
 	"NextcloudSecretArn": {"NEXTCLOUD_ADMIN_USER", "NEXTCLOUD_ADMIN_PASSWORD"},
+	"MailSecretArn":      {"SMTP_URL"},
 }
 
 // TestFunctions_ReadTheirSecrets starts every function with secrets that hold
@@ -84,9 +85,12 @@ func secretsRead(t *testing.T, name string, all map[string]string, env ...string
 	manager := secretstest.New(t)
 	env = append(manager.Env(manager.Put(t, "all", all)), env...)
 	p := faastest.Start(t, faastest.Build(t, "../functions/"+name+"/bootstrap"), env...)
-	if name == "migrate" {
+	switch name {
+	case "migrate":
 		_, _ = p.Invoke(t.Context(), []byte(`{"action":"status"}`)) // there is no database
-	} else {
+	case "mail":
+		_, _ = p.Invoke(t.Context(), schedule(t))
+	default:
 		ask(t, p, visit{http.MethodGet, "/nowhere", "", http.StatusNotFound}, nil)
 	}
 	p.Shutdown() // the log is complete after this
