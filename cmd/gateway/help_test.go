@@ -93,9 +93,10 @@ func TestHelp_SuggestsNextSteps(t *testing.T) {
 
 // exampleCodes holds the exit codes of the examples that cannot succeed in these tests.
 var exampleCodes = map[string]int{
-	"gateway audit adopt":                     1, // the trail is intact
-	"gateway healthcheck":                     1, // no server is running
-	"gateway nextcloud adopt ada@example.org": 1, // no account is in conflict
+	"gateway audit adopt": 1, // the trail is intact
+	"gateway healthcheck": 1, // no server is running
+	"gateway mail retry 0198f7a0-7c3b-7d2e-9f11-0123456789ab": 1, // there is no such mail
+	"gateway nextcloud adopt ada@example.org":                 1, // no account is in conflict
 
 	"echo ada@example.org | gateway user delete ada@example.org": 1, // the example before deleted it
 }

@@ -71,7 +71,7 @@ Without any, "gateway serve" starts with an embedded database in .data.`,
 		SilenceErrors: true,
 		Version:       version.String(),
 	}
-	c.AddCommand(serveCommand(vars), migrateCommand(vars), userCommand(vars), nextcloudCommand(vars), auditCommand(vars), keysCommand(vars), configCommand(vars),
+	c.AddCommand(serveCommand(vars), migrateCommand(vars), userCommand(vars), nextcloudCommand(vars), auditCommand(vars), mailCommand(vars), keysCommand(vars), configCommand(vars),
 		healthcheckCommand(vars), versionCommand())
 	c.SetOut(stdout)
 	c.SetErr(stderr)

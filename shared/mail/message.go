@@ -78,6 +78,7 @@ type Message struct {
 	Token     linktoken.ID // of the link
 	Data      Data
 	CreatedAt time.Time
+	DueAt     *time.Time // of the next attempt; nil if the mail is finished
 
 	Attempts    int    // that failed
 	Interrupted bool   // the last attempt did not end: the mail may have been sent

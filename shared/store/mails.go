@@ -13,7 +13,7 @@ import (
 
 var _ mail.Tx = (*Tx)(nil)
 
-const mailColumns = `id, user_id, kind, recipient, language, COALESCE(CAST(token_id AS TEXT), ''), data, created_at,
+const mailColumns = `id, user_id, kind, recipient, language, COALESCE(CAST(token_id AS TEXT), ''), data, created_at, due_at,
 	attempts, sending, repeated, last_error`
 
 // mails runs a query for mails.
@@ -22,7 +22,7 @@ func (s *Statements) mails(ctx context.Context, query string, args ...any) ([]ma
 	err := s.query(ctx, func(row scanner) error {
 		var m mail.Message
 		var data string
-		err := row.Scan(&m.ID, &m.User, &m.Kind, &m.Recipient, &m.Language, &m.Token, &data, timeScanner{&m.CreatedAt},
+		err := row.Scan(&m.ID, &m.User, &m.Kind, &m.Recipient, &m.Language, &m.Token, &data, timeScanner{&m.CreatedAt}, nullTimeScanner{&m.DueAt},
 			&m.Attempts, &m.Interrupted, &m.Repeated, &m.LastError)
 		if err == nil {
 			m.Data, err = mail.ParseData(data)
@@ -152,12 +152,16 @@ func (s *Statements) TroubledMails(ctx context.Context, n int) ([]mail.Message, 
 	return list, nil
 }
 
-// RetryMails makes all mails due now that could not be sent or that wait for another
-// attempt, and returns their number.
-func (s *Statements) RetryMails(ctx context.Context, now time.Time) (int64, error) {
-	n, err := s.exec(ctx, `
+// RetryMails makes the mail with the id due now if it could not be sent or waits for
+// another attempt, or all such mails if the id is "". It returns their number.
+func (s *Statements) RetryMails(ctx context.Context, id string, now time.Time) (int64, error) {
+	query, args := `
 		UPDATE mails SET due_at = $1, outcome = NULL, finished_at = NULL, attempts = 0, sending = FALSE, repeated = FALSE
-		WHERE outcome = 'dead' OR due_at > $1`, at(now))
+		WHERE (outcome = 'dead' OR due_at > $1)`, []any{at(now)}
+	if id != "" {
+		query, args = query+` AND id = $2`, append(args, id)
+	}
+	n, err := s.exec(ctx, query, args...)
 	if err != nil {
 		return 0, fmt.Errorf("retry mails: %w", err)
 	}

@@ -156,7 +156,19 @@ func TestRetryMails_RevivesDeadOnes(t *testing.T) {
 		if list, err := db.TroubledMails(t.Context(), 10); err != nil || len(list) != 1 || list[0].LastError != "550 no such user" {
 			t.Errorf("troubled: got %+v, %v", list, err)
 		}
-		if n, err := db.RetryMails(t.Context(), noon); err != nil || n != 1 {
+		if n, err := db.RetryMails(t.Context(), uid.New(), noon); err != nil || n != 0 {
+			t.Errorf("retry of another mail: got %d, %v", n, err)
+		}
+		for _, id := range []string{m.ID, ""} {
+			if n, err := db.RetryMails(t.Context(), id, noon); err != nil || n != 1 {
+				t.Errorf("retry of %q: got %d, %v", id, n, err)
+			}
+			m = leaseMail(t, db, name, noon, 1)[0]
+			if err := db.SettleMail(t.Context(), m, name, mail.Outcome{Result: mail.Dead}, noon); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n, err := db.RetryMails(t.Context(), "", noon); err != nil || n != 1 {
 			t.Errorf("retry: got %d, %v", n, err)
 		}
 		if len(leaseMail(t, db, uid.New(), noon, 1)) != 1 {
