@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/foundation/uid"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 )
@@ -79,9 +80,13 @@ type AuditFilter struct {
 	Limit int
 }
 
-// AuditEvents returns the latest events that the filter selects, newest first.
+// auditSkew is how much earlier than the time of an event its id may have been made.
+const auditSkew = 24 * time.Hour
+
+// AuditEvents returns the latest events that the filter selects, newest first. It reads no
+// older ones: ids begin with the time.
 func (s *Statements) AuditEvents(ctx context.Context, f AuditFilter) ([]audit.Event, error) {
-	query, args := `SELECT `+eventColumns+` FROM audit_events WHERE at >= $1`, []any{at(f.Since), f.Limit}
+	query, args := `SELECT `+eventColumns+` FROM audit_events WHERE at >= $1 AND id > $3`, []any{at(f.Since), f.Limit, uid.Since(f.Since.Add(-auditSkew))}
 	for _, part := range []struct{ column, value string }{{"user_id", string(f.User)}, {"event", string(f.Name)}} {
 		if part.value != "" {
 			args = append(args, part.value)

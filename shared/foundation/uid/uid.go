@@ -4,6 +4,9 @@
 package uid
 
 import (
+	"fmt"
+	"time"
+
 	"github.com/google/uuid"
 
 	"github.com/voiceassist/gateway/shared/foundation/fault"
@@ -20,6 +23,13 @@ const Length = 36
 // in the order of their creation. New is safe for concurrent use.
 func New() string {
 	return uuid.Must(uuid.NewV7()).String() // fails only without system entropy
+}
+
+// Since returns an id that sorts before those that are created at t or later. Ids begin
+// with the time in milliseconds (RFC 9562 section 5.7).
+func Since(t time.Time) string {
+	millis := max(t.UnixMilli(), 0)
+	return fmt.Sprintf("%08x-%04x-7000-8000-000000000000", millis>>16, millis&0xffff)
 }
 
 // Parse returns the canonical form of s, or [ErrUnknown] unless s is a UUID with
