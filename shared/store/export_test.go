@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"runtime"
 )
 
@@ -19,6 +20,41 @@ func WaitForQueue(db *DB, writes int) {
 
 // CountWaiting adds to the number of writes that the present one believes to wait.
 func CountWaiting(db *DB, n int64) { db.group.queued.Add(n) }
+
+// How many rows a statement of housekeeping changes at most; the second is for rate limits.
+const (
+	HousekeepingBatch = housekeepingBatch
+	SweepBatch        = sweepBatch
+)
+
+// CountChanges returns how many rows each statement of fn changes, which it runs on a DB
+// without transactions.
+func CountChanges(db *DB, fn func(db *DB) error) (rows []int64, err error) {
+	conn, err := db.sql.Conn(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	c := &changeCounter{Conn: conn}
+	err = fn(&DB{Statements: Statements{on: c, dialect: db.dialect, checkSchema: skipCheck}, sql: db.sql, reads: db.reads})
+	return c.rows, err
+}
+
+type changeCounter struct {
+	*sql.Conn
+
+	rows []int64
+}
+
+func (c *changeCounter) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	result, err := c.Conn.ExecContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	n, err := result.RowsAffected()
+	c.rows = append(c.rows, n)
+	return result, err
+}
 
 // LookupGroup is the group of lookups that share round trips.
 type LookupGroup = lookupGroup

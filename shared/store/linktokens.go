@@ -133,9 +133,8 @@ func (tx *Tx) DeleteLinkTokens(ctx context.Context, by Actor, since time.Time) e
 // DeleteExpiredLinkTokens deletes tokens that expired before the given time, unless a
 // mail that waits to be sent needs them.
 func (s *Statements) DeleteExpiredLinkTokens(ctx context.Context, before time.Time) (int64, error) {
-	n, err := s.exec(ctx, `
-		DELETE FROM link_tokens WHERE expires_at < $1
-			AND NOT EXISTS (SELECT 1 FROM mails WHERE mails.token_id = link_tokens.id AND mails.due_at IS NOT NULL)`, at(before))
+	n, err := s.deleteInBatches(ctx, `link_tokens`, `expires_at < $1
+		AND NOT EXISTS (SELECT 1 FROM mails WHERE mails.token_id = link_tokens.id AND mails.due_at IS NOT NULL)`, at(before))
 	if err != nil {
 		return 0, fmt.Errorf("delete expired link tokens: %w", err)
 	}

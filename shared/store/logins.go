@@ -118,8 +118,8 @@ func (tx *Tx) startLogin(ctx context.Context, l signin.Login, hash secret.String
 	unchanged := defense.SQL(defense.AccountState, `users.disabled_at IS NULL`) + ` AND ` +
 		defense.SQL(defense.ConfirmedPassword, `users.password_hash = $10`)
 	n, err := tx.exec(ctx, `
-		INSERT INTO logins (id, user_id, counter, device, address, created_at, rotated_at, expires_at, network)
-		SELECT $1, users.id, $3, $4, $5, $6, $7, $8, $9 FROM users
+		INSERT INTO logins (id, user_id, counter, device, address, created_at, rotated_at, expires_at, sweep_at, network)
+		SELECT $1, users.id, $3, $4, $5, $6, $7, $8, $8, $9 FROM users
 		WHERE users.id = $2 AND `+unchanged+and,
 		string(l.ID), string(l.UserID), l.Counter, l.Device, l.Address,
 		at(l.CreatedAt), at(l.RotatedAt), at(l.ExpiresAt), network(l.Address), hash.Reveal())
@@ -283,24 +283,4 @@ func (s *Statements) AccountsWithAccess(ctx context.Context, after account.ID, l
 		return nil, fmt.Errorf("accounts with access: %w", err)
 	}
 	return ids, nil
-}
-
-// DeleteExpiredLogins deletes logins that expired before the given time. Until
-// then, a late refresh gets the reason why it is refused. The account keeps the
-// time of its last login if no other login remains. The two statements need no
-// transaction: an expired login stays expired, so the second deletes none that
-// the first has not seen.
-func (db *DB) DeleteExpiredLogins(ctx context.Context, before time.Time) (int64, error) {
-	_, err := db.exec(ctx, `
-		UPDATE users SET last_login_at = `+latestLogin+`
-		WHERE id IN (SELECT user_id FROM logins WHERE expires_at < $1)
-			AND NOT EXISTS (SELECT 1 FROM logins WHERE user_id = users.id AND expires_at >= $1)`, at(before))
-	if err != nil {
-		return 0, fmt.Errorf("keep the times of last logins: %w", err)
-	}
-	n, err := db.exec(ctx, `DELETE FROM logins WHERE expires_at < $1`, at(before))
-	if err != nil {
-		return 0, fmt.Errorf("forget logins: %w", err)
-	}
-	return n, nil
 }

@@ -171,12 +171,15 @@ func (s *Statements) RetryMails(ctx context.Context, id string, now time.Time) (
 // DeleteOldMails deletes mails that were sent before the time [mail.KeepSent] ago, and
 // those that nobody could send for [mail.KeepDead].
 func (s *Statements) DeleteOldMails(ctx context.Context, now time.Time) (int64, error) {
-	n, err := s.exec(ctx, `
-		DELETE FROM mails WHERE outcome IN ('sent', 'dropped') AND finished_at < $1
-			OR outcome = 'dead' AND finished_at < $2 OR due_at IS NOT NULL AND created_at < $2`,
-		at(now.Add(-mail.KeepSent)), at(now.Add(-mail.KeepDead)))
+	dead := at(now.Add(-mail.KeepDead))
+	finished, err := s.deleteInBatches(ctx, `mails`, `finished_at < $1 AND (outcome <> 'dead' OR finished_at < $2)`,
+		at(now.Add(-mail.KeepSent)), dead)
 	if err != nil {
-		return 0, fmt.Errorf("delete old mails: %w", err)
+		return finished, fmt.Errorf("delete old mails: %w", err)
 	}
-	return n, nil
+	waiting, err := s.deleteInBatches(ctx, `mails`, `due_at IS NOT NULL AND created_at < $1`, dead)
+	if err != nil {
+		return finished + waiting, fmt.Errorf("delete mails that waited too long: %w", err)
+	}
+	return finished + waiting, nil
 }

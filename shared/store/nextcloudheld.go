@@ -39,9 +39,9 @@ func (s *Statements) ReleaseAllNextcloud(ctx context.Context) error {
 // EraseHeldPasswords erases the sealed passwords of accounts that have been held since
 // before the given time. The next login after the release supplies them again.
 func (s *Statements) EraseHeldPasswords(ctx context.Context, before time.Time) (int64, error) {
-	n, err := s.exec(ctx, `
-		UPDATE nextcloud_accounts SET password = NULL, password_set = FALSE, wants_password = TRUE, version = version + 1
-		WHERE held AND password IS NOT NULL AND created_at < $1`, at(before))
+	n, err := s.changeInBatches(ctx,
+		`UPDATE nextcloud_accounts SET password = NULL, password_set = FALSE, wants_password = TRUE, version = version + 1`,
+		`nextcloud_accounts`, `user_id`, `held AND password IS NOT NULL AND created_at < $1`, at(before))
 	if err != nil {
 		return 0, fmt.Errorf("erase passwords of held accounts: %w", err)
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // wholeTable matches a line of a plan that reads all rows of a table.
-var wholeTable = regexp.MustCompile(`Seq Scan on \w+|SCAN (users|search_keys|found|earlier|logins|latest|sessions|audit_events|nextcloud_\w+|other|rate_limits)\b.*`)
+var wholeTable = regexp.MustCompile(`Seq Scan on \w+|SCAN (users|search_keys|found|earlier|logins|latest|sessions|audit_events|nextcloud_\w+|other|rate_limits|link_tokens|mails|login_challenges)\b.*`)
 
 // TestStatements_UseIndexes checks the plans of statements whose cost must not grow with
 // the number of accounts.
@@ -77,6 +77,16 @@ func TestStatements_UseIndexes(t *testing.T) {
 			"end of leases":        func(db *store.DB) error { return db.ReleaseNextcloudLeases(t.Context(), "lease") },
 			"backlog of Nextcloud": func(db *store.DB) error { _, err := db.NextcloudBacklog(t.Context(), noon); return err },
 			"due in Nextcloud":     func(db *store.DB) error { _, err := db.NextcloudDue(t.Context(), noon); return err },
+			"expired logins":       func(db *store.DB) error { _, err := db.DeleteExpiredLogins(t.Context(), noon); return err },
+			"expired challenges":   func(db *store.DB) error { return db.DeleteExpiredChallenges(t.Context(), noon) },
+			"expired link tokens":  func(db *store.DB) error { _, err := db.DeleteExpiredLinkTokens(t.Context(), noon); return err },
+			"old mails":            func(db *store.DB) error { _, err := db.DeleteOldMails(t.Context(), noon); return err },
+			"held passwords":       func(db *store.DB) error { _, err := db.EraseHeldPasswords(t.Context(), noon); return err },
+			"sweep of limits":      func(db *store.DB) error { return db.RateLimits().Sweep(t.Context(), noon) },
+			"audit trail since": func(db *store.DB) error {
+				_, err := db.AuditEvents(t.Context(), store.AuditFilter{Since: noon, Limit: 50})
+				return err
+			},
 			"oldest without account in Nextcloud": func(db *store.DB) error {
 				_, err := db.OldestUnprovisioned(t.Context())
 				return err

@@ -1,7 +1,10 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"time"
 
@@ -46,19 +49,57 @@ func (r RateLimits) Take(
 }
 
 const (
-	sweepBatch = 10_000      // maximum number of rows in one sweep
 	clockSkew  = time.Minute // how far the clock of another process may be behind
+	sweepBatch = 2000        // rows that a statement looks at; they are in one index, and small
 )
 
-// Sweep deletes rows that have their full burst again: a missing row means the
-// same.
+// Sweep deletes rows that have their full burst again: a missing row means the same. It
+// looks at some rows only, from a random place on, so its cost has a bound. The limiter
+// calls it whenever half as many may have been added.
 func (r RateLimits) Sweep(ctx context.Context, now time.Time) error {
-	_, err := r.on.exec(ctx, `
-		DELETE FROM rate_limits WHERE key IN (
-			SELECT key FROM rate_limits WHERE kept < $1 LIMIT $2`+r.on.dialect.SkipLocked+`)`,
-		now.Add(-clockSkew).UnixMicro(), sweepBatch)
-	if err != nil {
-		return fmt.Errorf("sweep rate limits: %w", err)
+	var first ratelimit.Key
+	if _, err := rand.Read(first[:]); err != nil { // keys are hashes, so they are spread evenly
+		return err
+	}
+	for range 2 {
+		last, _, err := r.sweepAfter(ctx, first[:], now)
+		if err != nil || last != nil {
+			return err
+		}
+		clear(first[:]) // at the end; go on at the beginning
 	}
 	return nil
+}
+
+// SweepAll is [RateLimits.Sweep] for all rows, in batches. It may stop at any point, and
+// several processes may call it at once.
+func (r RateLimits) SweepAll(ctx context.Context, now time.Time) error {
+	last := make([]byte, len(ratelimit.Key{}))
+	_, err := inBatches(ctx, func() (looked int64, err error) {
+		last, looked, err = r.sweepAfter(ctx, last, now)
+		return looked, err
+	})
+	return err
+}
+
+// sweepAfter looks at a batch of rows after a key. It returns the last key of the batch, or
+// nil at the end of the table, and how many rows it looked at.
+func (r RateLimits) sweepAfter(ctx context.Context, key []byte, now time.Time) (last []byte, looked int64, err error) {
+	looked = sweepBatch
+	err = r.on.queryRow(ctx, errNoMatch, []any{&last}, `
+		SELECT key FROM rate_limits WHERE key > $1 ORDER BY key LIMIT 1 OFFSET $2`, key, sweepBatch-1)
+	end := last
+	if errors.Is(err, errNoMatch) { // fewer are left than a batch has
+		end, looked, err = bytes.Repeat([]byte{0xff}, len(ratelimit.Key{})+1), 0, nil
+	}
+	if err == nil {
+		_, err = r.on.exec(ctx, `
+			WITH batch AS MATERIALIZED (
+				SELECT key FROM rate_limits WHERE key > $1 AND key <= $2 AND kept < $3`+r.on.dialect.SkipLocked+`)
+			DELETE FROM rate_limits WHERE key IN (SELECT key FROM batch)`, key, end, now.Add(-clockSkew).UnixMicro())
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("sweep rate limits: %w", err)
+	}
+	return last, looked, nil
 }

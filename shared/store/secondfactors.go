@@ -182,7 +182,7 @@ func (tx *Tx) SpendChallenge(ctx context.Context, c mfa.Challenge) error {
 // DeleteExpiredChallenges deletes the challenges that expired before the given time.
 // They are rejected because of their expiry, so nothing refers to their rows.
 func (db *DB) DeleteExpiredChallenges(ctx context.Context, before time.Time) error {
-	if _, err := db.exec(ctx, `DELETE FROM login_challenges WHERE expires_at < $1`, at(before)); err != nil {
+	if _, err := db.deleteInBatches(ctx, `login_challenges`, `expires_at < $1`, at(before)); err != nil {
 		return fmt.Errorf("delete expired challenges: %w", err)
 	}
 	return nil

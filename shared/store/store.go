@@ -17,7 +17,7 @@ import (
 
 // SchemaVersion is the newest migration that this code requires. Readiness and
 // every statement refuse an older schema. A newer one is accepted.
-const SchemaVersion = 22
+const SchemaVersion = 23
 
 // The names of the engines.
 const (
@@ -174,14 +174,7 @@ func (db *DB) transaction(ctx context.Context, fn func(on executor) error) error
 // further one.
 func pause(ctx context.Context, attempt int) error {
 	base := time.Millisecond << attempt
-	t := time.NewTimer(base/2 + rand.N(base/2))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return wait(ctx, base/2+rand.N(base/2))
 }
 
 // Statements are the statements of the database, one a method. A [DB] executes

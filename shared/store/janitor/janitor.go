@@ -56,7 +56,7 @@ func (j *Janitor) RunIfDue(ctx context.Context) error {
 	if n > 0 {
 		slog.LogAttrs(ctx, slog.LevelDebug, "forget logins", slog.Int64("count", n))
 	}
-	err = errors.Join(err, j.db.DeleteExpiredChallenges(ctx, now.Add(-Interval)), j.db.RateLimits().Sweep(ctx, now),
+	err = errors.Join(err, j.db.DeleteExpiredChallenges(ctx, now.Add(-Interval)), j.db.RateLimits().SweepAll(ctx, now),
 		j.cleanMail(ctx, now), j.canonicalizeEmails(ctx), j.db.IndexAccounts(ctx))
 	if err == nil {
 		j.last = now
