@@ -17,7 +17,7 @@ RELEASE   := -trimpath -ldflags='-s -w -X github.com/voiceassist/gateway/shared/
 TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes,validator_novalidatefn
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo certs check test cost test-race attack guides test-nextcloud fuzz cold-start flood throughput load load-page bench lint vuln build image up down tls-check api-check verify-tokens site clients clients-check sam-check sam-local sam-acceptance release clean
+.PHONY: help run demo certs check test cost test-race attack guides test-nextcloud fuzz cold-start flood throughput load load-page growth growth-page bench lint vuln build image up down tls-check api-check verify-tokens site clients clients-check sam-check sam-local sam-acceptance release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -107,6 +107,15 @@ load: ## measure requests under load, next to the least they can cost; SCENARIO,
 
 load-page: ## write the results of make load into docs/performance.md
 	$(GO) run ./bench page
+
+GROWTH := GROWTH=1 $(GO_TEST) -count=1 -timeout $(TEST_TIMEOUT) -v -run '^TestGrowth$$' ./bench/growth
+growth: ## compare each call of the API on databases with a thousand and with a million users
+	@scripts/postgresql
+	$(GROWTH)
+
+growth-page: ## the same, and write the results into docs/performance.md
+	@scripts/postgresql
+	$(GROWTH) -update
 
 BENCH ?= .
 bench: ## run the Go benchmarks that match BENCH, and compare them with those of the first run
