@@ -20,6 +20,7 @@ import (
 	"github.com/voiceassist/gateway/functions/sessions"
 	"github.com/voiceassist/gateway/functions/users"
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/codes"
 	secondfactor "github.com/voiceassist/gateway/shared/identity/mfa"
 	"github.com/voiceassist/gateway/shared/identity/password"
@@ -53,6 +54,7 @@ type Parts struct {
 
 	Health *health.Function
 
+	Rules              account.Rules
 	SilentRegistration bool // see [registration.Settings]
 	SessionsPerUser    int  // see [sessions.Settings]
 
@@ -61,7 +63,9 @@ type Parts struct {
 
 // Registrar returns the registrar of the gateway.
 func (p *Parts) Registrar() *registration.Registrar {
-	return &registration.Registrar{DB: p.DB, Passwords: p.Passwords, Desired: p.Desired, Now: p.Now, Silent: p.SilentRegistration}
+	return &registration.Registrar{
+		DB: p.DB, Passwords: p.Passwords, Desired: p.Desired, Outbox: p.Outbox, Rules: p.Rules, Now: p.Now, Silent: p.SilentRegistration,
+	}
 }
 
 // Routes returns the routes of all functions.
@@ -75,7 +79,9 @@ func (p *Parts) Routes() endpoint.Routes {
 	}
 	return slices.Concat(
 		(&register.Function{Registrar: p.Registrar()}).Routes(),
-		(&login.Function{DB: p.DB, Passwords: p.Passwords, Tokens: p.Tokens, Challenges: p.Challenges, Desired: p.Desired, Limits: p.Limits, Now: p.Now}).Routes(),
+		(&login.Function{
+			DB: p.DB, Passwords: p.Passwords, Tokens: p.Tokens, Challenges: p.Challenges, Desired: p.Desired, Rules: p.Rules, Limits: p.Limits, Now: p.Now,
+		}).Routes(),
 		(&mfa.Function{
 			Auth: callers, DB: p.DB, Codes: p.Codes, Challenges: p.Challenges, Confirmer: confirmer, Tokens: p.Tokens, Now: p.Now,
 		}).Routes(),
@@ -83,7 +89,7 @@ func (p *Parts) Routes() endpoint.Routes {
 		(&logout.Function{DB: p.DB, Tokens: p.Tokens, Desired: p.Desired, Now: p.Now}).Routes(),
 		(&users.Function{
 			Auth: callers, DB: p.DB, Registrar: p.Registrar(), Passwords: p.Passwords, Confirmer: confirmer, Desired: p.Desired,
-			Logins: logins, Now: p.Now,
+			Outbox: p.Outbox, Rules: p.Rules, Logins: logins, Now: p.Now,
 		}).Routes(),
 		(&keys.Function{Auth: callers, DB: p.DB, Confirmer: confirmer, Now: p.Now}).Routes(),
 		(&sessions.Function{Auth: callers, DB: p.DB, PerUser: p.SessionsPerUser, Now: p.Now}).Routes(),

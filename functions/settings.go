@@ -7,6 +7,7 @@ import (
 	"github.com/voiceassist/gateway/functions/sessions"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
+	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/codes"
 	"github.com/voiceassist/gateway/shared/identity/mfa"
 	"github.com/voiceassist/gateway/shared/identity/password"
@@ -31,12 +32,13 @@ type Settings struct {
 	Nextcloud    reconcile.Settings
 	Health       health.Settings
 	Registration registration.Settings
+	Rules        account.Rules
 	Sessions     sessions.Settings
 }
 
 // Load loads all of them.
 func (s *Settings) Load(r setting.Reader) {
-	setting.Load(r, &s.HTTP, &s.Keys, &s.Tokens, &s.Passwords, &s.Nextcloud, &s.Health, &s.Registration, &s.Sessions)
+	setting.Load(r, &s.HTTP, &s.Keys, &s.Tokens, &s.Passwords, &s.Nextcloud, &s.Health, &s.Registration, &s.Rules, &s.Sessions)
 }
 
 // Parts returns the dependencies of all functions, with db and the keys of ring. redis is
@@ -53,6 +55,6 @@ func (s *Settings) Parts(db *store.DB, ring *keyring.Ring, redis ratelimit.Store
 		Limits:     setup.Limiter(s.Limits, ring, db, redis, now),
 		Health:     health.New(s.Health, db),
 
-		SilentRegistration: s.Registration.Silent, SessionsPerUser: s.Sessions.PerUser,
+		Rules: s.Rules, SilentRegistration: s.Registration.Silent, SessionsPerUser: s.Sessions.PerUser,
 	}
 }

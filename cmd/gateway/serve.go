@@ -125,6 +125,6 @@ func (p *parts) work(ctx context.Context, recheck bool) {
 	}
 	others.Go(func() { p.followKeys(ctx) })
 	others.Go(func() { reconcile.NewResealer(p.DB, p.ring, p.Now).Loop(ctx) })
-	janitor.New(p.DB, p.Now).Loop(ctx)
+	janitor.New(p.DB, p.Rules, p.Now).Loop(ctx)
 	others.Wait()
 }

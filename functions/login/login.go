@@ -38,6 +38,7 @@ type Function struct {
 	Passwords *password.Hasher
 	Tokens    *token.Issuer
 	Desired   *desired.Recorder
+	Rules     account.Rules
 	Limits    *ratelimit.Limiter
 	Now       func() time.Time
 
@@ -121,6 +122,9 @@ func (f *Function) attempt(ctx context.Context, from audit.Origin, q request) (a
 		return nil, err
 	case who.Disabled() && defense.AccountState:
 		return nil, f.refuse(ctx, who, from, audit.DisabledAccount)
+	case !f.Rules.MayLogIn(who) && defense.VerifiedAddress:
+		// Only who knows the password learns this.
+		return nil, f.fail(ctx, account.ErrUnverified, who, from, audit.UnverifiedAddress)
 	}
 	now := f.Now()
 	defense.Pause(defense.PasswordVerified)
@@ -152,19 +156,24 @@ func (f *Function) challenge(ctx context.Context, who account.Account, hash secr
 }
 
 // refuse audits a failed login and returns the response to it. It costs the
-// same for an unknown account as for a known one. The number of stored events
-// is limited for each minute; the rest of a flood is only logged.
+// same for an unknown account as for a known one.
 func (f *Function) refuse(ctx context.Context, who account.Account, origin audit.Origin, why string) error {
-	now := f.Now()
-	event := audit.New(audit.LoginFailed, who.ID, origin, now)
-	event.Detail = why
 	if !defense.OneAnswer {
 		return fault.New(fault.Unauthenticated, "incorrect_credentials", why)
 	}
+	return f.fail(ctx, errIncorrect, who, origin, why)
+}
+
+// fail audits a failed login and returns answer. The number of stored events is limited
+// for each minute; the rest of a flood is only logged.
+func (f *Function) fail(ctx context.Context, answer *fault.Error, who account.Account, origin audit.Origin, why string) error {
+	now := f.Now()
+	event := audit.New(audit.LoginFailed, who.ID, origin, now)
+	event.Detail = why
 	keep, omitted := f.failures.Take(now)
 	if !keep {
 		f.DB.LogEvent(ctx, event)
-		return errIncorrect.Because(errors.New(why))
+		return answer.Because(errors.New(why))
 	}
 	if omitted > 0 {
 		event.Detail += fmt.Sprintf("; before it, %d failed logins were only logged", omitted)
@@ -172,7 +181,7 @@ func (f *Function) refuse(ctx context.Context, who account.Account, origin audit
 	if err := f.DB.Audit(ctx, event); err != nil {
 		return err
 	}
-	return errIncorrect.Because(errors.New(why))
+	return answer.Because(errors.New(why))
 }
 
 // givePasswordToNextcloud passes the password on to Nextcloud if the account

@@ -32,6 +32,7 @@ func (f *Function) apply(
 		return account.Profile{}, err
 	}
 	f.Desired.Wake()
+	f.Outbox.Wake()
 	return after.Profile(), nil
 }
 
@@ -47,4 +48,6 @@ func (f *Function) remove(ctx context.Context, by signin.Proof, event audit.Even
 	return err
 }
 
-func (f *Function) manager() *lifecycle.Manager { return &lifecycle.Manager{Desired: f.Desired} }
+func (f *Function) manager() *lifecycle.Manager {
+	return &lifecycle.Manager{Desired: f.Desired, Outbox: f.Outbox, Rules: f.Rules}
+}

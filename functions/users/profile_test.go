@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
+	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/janitor"
@@ -88,7 +89,7 @@ func TestProfile_ReportsTheLastLogin(t *testing.T) {
 
 		g.Advance(signin.DefaultIdle + janitor.Retention + time.Hour)
 		for range 2 { // the second round finds nothing
-			if err := janitor.New(db, g.Now).RunIfDue(t.Context()); err != nil {
+			if err := janitor.New(db, account.Rules{}, g.Now).RunIfDue(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -7,11 +7,13 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/apikey"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/identity/revocation"
 	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/store"
@@ -26,6 +28,8 @@ type Function struct {
 	Passwords *password.Hasher
 	Confirmer *password.Confirmer
 	Desired   *desired.Recorder
+	Outbox    *mail.Outbox
+	Rules     account.Rules
 	Logins    signin.Lifetimes
 	Now       func() time.Time
 }

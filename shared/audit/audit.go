@@ -26,14 +26,17 @@ const (
 	PasswordRefused Name = "password_refused"
 	PasswordChanged Name = "password_changed"
 	EmailChanged    Name = "email_changed"
-	RoleChanged     Name = "role_changed" // the detail is the new role
-	Disabled        Name = "account_disabled"
-	Enabled         Name = "account_enabled"
-	Deleted         Name = "account_deleted"
-	LoggedOut       Name = "logged_out"
-	LoggedOutAll    Name = "logged_out_everywhere"
-	LoginRevoked    Name = "login_revoked"
-	RefreshReused   Name = "refresh_token_reused"
+	// EmailChangeRequested: the address changes once the user confirms the new one.
+	EmailChangeRequested Name = "email_change_requested"
+	EmailChangeCanceled  Name = "email_change_canceled"
+	RoleChanged          Name = "role_changed" // the detail is the new role
+	Disabled             Name = "account_disabled"
+	Enabled              Name = "account_enabled"
+	Deleted              Name = "account_deleted"
+	LoggedOut            Name = "logged_out"
+	LoggedOutAll         Name = "logged_out_everywhere"
+	LoginRevoked         Name = "login_revoked"
+	RefreshReused        Name = "refresh_token_reused"
 	// SecondFactorEnabled: from now on, logins require a code.
 	SecondFactorEnabled  Name = "second_factor_enabled"
 	SecondFactorDisabled Name = "second_factor_disabled"
@@ -61,7 +64,7 @@ const (
 // Names returns all names, sorted.
 func Names() []Name {
 	names := []Name{
-		Registered, RegistrationRefused, LoggedIn, LoginFailed, PasswordRefused, PasswordChanged, EmailChanged, RoleChanged, Disabled, Enabled, Deleted,
+		Registered, RegistrationRefused, LoggedIn, LoginFailed, PasswordRefused, PasswordChanged, EmailChanged, EmailChangeRequested, EmailChangeCanceled, RoleChanged, Disabled, Enabled, Deleted,
 		LoggedOut, LoggedOutAll, LoginRevoked, RefreshReused,
 		SecondFactorEnabled, SecondFactorDisabled, CodeRefused, BackupCodeUsed, BackupCodesReplaced, AppIssued, AppRevoked, KeyIssued, KeyRevoked, QuotaChanged, IDTaken,
 		Claimed, ClaimRefused, Adopted,
@@ -98,6 +101,8 @@ const (
 	UnknownAccount  = "unknown account" // the name is not stored: people type passwords there
 	WrongPassword   = "wrong password"
 	DisabledAccount = "disabled account"
+	// UnverifiedAddress: the password was right. It is the only reason that clients see.
+	UnverifiedAddress = "address not verified"
 )
 
 // An Origin is where a request came from, as recorded in the log and in the audit

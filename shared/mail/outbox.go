@@ -52,12 +52,19 @@ func (o *Outbox) Reset(ctx context.Context, tx Tx, a account.Account, hash secre
 }
 
 // ChangeAddress asks the user to confirm the pending address of a, and tells the
-// present address how to undo the change. It returns [ErrTooMany] if either would get
+// present address how to undo the change. The present address is not told if the user
+// registered with it and never verified it: it may be a stranger's. It returns [ErrTooMany] if either would get
 // too many mails; the caller must then roll back.
 func (o *Outbox) ChangeAddress(ctx context.Context, tx Tx, a account.Account, now time.Time) error {
 	asked, err := o.Verify(ctx, tx, a, now)
 	if err != nil {
 		return err
+	}
+	if a.AwaitsVerification() {
+		if !asked {
+			return ErrTooMany
+		}
+		return nil
 	}
 	old := string(a.Email)
 	told, err := o.add(ctx, tx, AddressChange, a, a.Email, old, old, Data{NewEmail: a.PendingEmail}, now)

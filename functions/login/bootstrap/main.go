@@ -10,6 +10,7 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/faas"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
+	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/mfa"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/token"
@@ -29,11 +30,12 @@ type settings struct {
 	Tokens    token.IssuerSettings
 	Passwords password.Settings
 	Desired   desired.Policy
+	Rules     account.Rules
 }
 
 // Load loads all settings.
 func (s *settings) Load(r setting.Reader) {
-	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Passwords, &s.Desired)
+	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Passwords, &s.Desired, &s.Rules)
 }
 
 // open wires the store, passwords, tokens and the desired state of Nextcloud accounts.
@@ -42,7 +44,7 @@ func open(_ context.Context, s *settings) (http.Handler, error) {
 	limits := s.Limiter(ring, db)
 	f := &login.Function{
 		DB: db, Passwords: s.Passwords.Hasher(), Tokens: s.Tokens.Issuer(ring),
-		Desired: desired.NewRecorder(s.Desired, ring), Limits: limits, Now: time.Now, Challenges: mfa.NewChallengeCodec(ring),
+		Desired: desired.NewRecorder(s.Desired, ring), Rules: s.Rules, Limits: limits, Now: time.Now, Challenges: mfa.NewChallengeCodec(ring),
 	}
 	return faas.Closing(s.Handler(limits, f.Routes()), db.Close), nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/faas"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
+	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/codes"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/token"
@@ -36,11 +37,12 @@ type settings struct {
 	Passwords password.Settings
 	Nextcloud reconcile.Settings
 	Trail     trail.Settings
+	Rules     account.Rules
 }
 
 // Load loads all settings.
 func (s *settings) Load(r setting.Reader) {
-	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Passwords, &s.Nextcloud, &s.Trail)
+	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Passwords, &s.Nextcloud, &s.Trail, &s.Rules)
 }
 
 // open wires the store, token verification and the reconciler.
@@ -59,7 +61,7 @@ func open(ctx context.Context, s *settings) (faas.Function, error) {
 			Accounts: db, Codes: codes.New(db, ring, time.Now), Hasher: s.Passwords.Hasher(), Limits: limits, Now: time.Now,
 		},
 		Trail:    trail.New(db, ring, s.Trail.Keep, time.Now),
-		Janitor:  janitor.New(db, time.Now),
+		Janitor:  janitor.New(db, s.Rules, time.Now),
 		Resealer: reconcile.NewResealer(db, ring, time.Now),
 		Public:   s.Nextcloud.PublicURL,
 		Now:      time.Now,

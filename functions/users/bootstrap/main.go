@@ -10,11 +10,13 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/faas"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
+	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/codes"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store/postgres"
@@ -32,11 +34,12 @@ type settings struct {
 	Logins    signin.Lifetimes
 	Passwords password.Settings
 	Desired   desired.Policy
+	Rules     account.Rules
 }
 
 // Load loads all settings.
 func (s *settings) Load(r setting.Reader) {
-	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Logins, &s.Passwords, &s.Desired)
+	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Logins, &s.Passwords, &s.Desired, &s.Rules)
 }
 
 // open wires the store, tokens, passwords and the desired state of Nextcloud accounts.
@@ -50,6 +53,8 @@ func open(_ context.Context, s *settings) (http.Handler, error) {
 		Registrar: &registration.Registrar{DB: db, Passwords: passwords, Desired: accounts, Now: time.Now},
 		Passwords: passwords,
 		Desired:   accounts,
+		Outbox:    new(mail.Outbox),
+		Rules:     s.Rules,
 		Confirmer: &password.Confirmer{
 			Accounts: db, Codes: codes.New(db, ring, time.Now), Hasher: passwords, Limits: limits, Now: time.Now,
 		},

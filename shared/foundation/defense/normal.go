@@ -14,6 +14,7 @@ const (
 	OneAnswer          = true // all failed logins get the same answer
 	SilentRegistration = true // does not reveal that an address is registered
 	AccountState       = true // a disabled account cannot log in
+	VerifiedAddress    = true // no login before the address is verified, where a setting says so
 	ConfirmedPassword  = true // the password is still the one that was verified
 	LiveLogin          = true // the login has not ended and its account is enabled
 	AdministratorsOnly = true // the role of the caller

@@ -38,6 +38,7 @@ var (
 	OneAnswer          = on("OneAnswer")
 	SilentRegistration = on("SilentRegistration")
 	AccountState       = on("AccountState")
+	VerifiedAddress    = on("VerifiedAddress")
 	ConfirmedPassword  = on("ConfirmedPassword")
 	LiveLogin          = on("LiveLogin")
 	AdministratorsOnly = on("AdministratorsOnly")

@@ -1,5 +1,15 @@
 package account
 
+import (
+	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
+)
+
+// ErrUnverified is returned to a user who logs in with the right password before the
+// e-mail address is verified, where [BeforeSigningIn] requires it.
+var ErrUnverified = fault.New(fault.Forbidden, "email_unverified",
+	"Confirm your e-mail address first. The link is in the mail that was sent to it.")
+
 // A Verification is what a user may not do before the e-mail address is verified.
 type Verification string
 
@@ -12,6 +22,14 @@ const (
 
 // Rules are the rules for accounts that operators choose.
 type Rules struct{ Verification Verification }
+
+// Load loads EMAIL_VERIFICATION: off (the default), storage or login.
+func (r *Rules) Load(s setting.Reader) {
+	r.Verification = Verification(s.OneOf("EMAIL_VERIFICATION", "off", string(BeforeStorage), string(BeforeSigningIn)))
+	if r.Verification == "off" {
+		r.Verification = NoVerification
+	}
+}
 
 // Verifies reports whether new addresses must be verified.
 func (r Rules) Verifies() bool { return r.Verification != NoVerification }

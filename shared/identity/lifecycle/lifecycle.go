@@ -12,15 +12,19 @@ import (
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/revocation"
+	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/nextcloud/access"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
 // A Manager changes and deletes accounts, within the transactions of its callers, who
-// call [desired.Recorder.Wake] after the commit. It is safe for concurrent use.
+// call [desired.Recorder.Wake] and [mail.Outbox.Wake] after the commit. It is safe for
+// concurrent use.
 type Manager struct {
 	Desired *desired.Recorder
+	Outbox  *mail.Outbox
+	Rules   account.Rules // say whether a new address must be confirmed
 }
 
 // Changes are changes of an account and its quota.
@@ -32,7 +36,8 @@ type Changes struct {
 
 // Change applies c to the account of cause, and returns the result: it ends the logins
 // and API keys of a disabled account, updates the desired state of the Nextcloud
-// account, and writes the audit events. cause says who does it, from where and when;
+// account, and writes mails and audit events. A new address must be confirmed first if
+// the rules say so; Change returns [mail.ErrTooMany] if that takes too many mails. cause says who does it, from where and when;
 // its name and detail do not matter. The last enabled administrator is neither
 // disabled nor demoted: Change returns [account.ErrLastAdmin].
 func (m *Manager) Change(ctx context.Context, tx *store.Tx, by store.Actor, c Changes, cause audit.Event) (account.Account, error) {
@@ -40,9 +45,15 @@ func (m *Manager) Change(ctx context.Context, tx *store.Tx, by store.Actor, c Ch
 	if err != nil {
 		return account.Account{}, err
 	}
+	c.Confirm = m.Rules.Verifies()
 	after, err := tx.ChangeAccount(ctx, by, before, c.Changes, cause.At)
 	if err != nil {
 		return account.Account{}, err
+	}
+	if c.Email != nil && after.PendingEmail != "" {
+		if err := m.Outbox.ChangeAddress(ctx, tx, after, cause.At); err != nil {
+			return account.Account{}, err
+		}
 	}
 	if !after.Admin() || after.Disabled() {
 		if err := checkLastAdmin(ctx, tx, before); err != nil {
@@ -134,6 +145,13 @@ func events(before, after account.Account) []audit.Name {
 	var names []audit.Name
 	if before.Email != after.Email {
 		names = append(names, audit.EmailChanged)
+	}
+	switch {
+	case before.PendingEmail == after.PendingEmail:
+	case after.PendingEmail != "":
+		names = append(names, audit.EmailChangeRequested)
+	case before.Email == after.Email:
+		names = append(names, audit.EmailChangeCanceled)
 	}
 	if before.Role != after.Role {
 		names = append(names, audit.RoleChanged)

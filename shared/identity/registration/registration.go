@@ -19,6 +19,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/store"
 )
@@ -28,8 +29,10 @@ type Registrar struct {
 	DB        *store.DB
 	Passwords *password.Hasher
 	Desired   *desired.Recorder
+	Outbox    *mail.Outbox
+	Rules     account.Rules
 	Now       func() time.Time
-	Silent    bool // see [ReadSilent]
+	Silent    bool // see [Settings]
 }
 
 // Settings say what registration reveals.
@@ -70,12 +73,12 @@ func Parse(email, fullName, role string, plain secret.String) (NewAccount, error
 // Busy is [password.Hasher.Busy] of the hasher for new passwords.
 func (r *Registrar) Busy() error { return r.Passwords.Busy() }
 
-// Register creates an account for a user who registers. If the registrar is
-// silent, it does not reveal that an address is registered: it returns an
-// account that looks like a new one and does not exist, and audits the attempt
-// for the owner of the address.
+// Register creates an account for a user who registers, and asks the user to verify
+// the address if the rules require it. If the registrar is silent, it does not reveal
+// that an address is registered: it returns an account that looks like a new one and
+// does not exist, and audits the attempt for the owner of the address.
 func (r *Registrar) Register(ctx context.Context, p NewAccount, origin audit.Origin) (account.Account, error) {
-	a, err := r.Create(ctx, p, signin.Proof{}, origin)
+	a, err := r.create(ctx, p, r.Rules.Verification, signin.Proof{}, origin)
 	if r.Silent && defense.SilentRegistration && errors.Is(err, account.ErrEmailTaken) {
 		return r.pretendCreate(ctx, p, origin)
 	}
@@ -83,7 +86,9 @@ func (r *Registrar) Register(ctx context.Context, p NewAccount, origin audit.Ori
 }
 
 // pretendCreate returns the account that p would have got. The audit event that
-// it writes takes as long to commit as an account.
+// it writes takes as long to commit as an account. Where a new account would cause a
+// mail, the owner of the address gets the same one, unless the address is verified:
+// then the statements are the same and add nothing.
 func (r *Registrar) pretendCreate(ctx context.Context, p NewAccount, origin audit.Origin) (account.Account, error) {
 	a := r.newAccount(p)
 	err := r.DB.Update(ctx, func(tx *store.Tx) error {
@@ -94,8 +99,18 @@ func (r *Registrar) pretendCreate(ctx context.Context, p NewAccount, origin audi
 		if err != nil {
 			return err
 		}
+		if r.Rules.Verifies() {
+			asked := owner
+			if owner.EmailVerifiedAt != nil {
+				asked.ID = "" // nobody
+			}
+			if _, err := r.Outbox.Verify(ctx, tx, asked, a.CreatedAt); err != nil {
+				return err
+			}
+		}
 		return tx.Audit(ctx, audit.New(audit.RegistrationRefused, owner.ID, origin, a.CreatedAt))
 	})
+	r.Outbox.Wake()
 	return a, err
 }
 
@@ -113,9 +128,18 @@ func (r *Registrar) newAccount(p NewAccount) account.Account {
 // it, who must still be one at the commit; the zero proof stands for the user
 // or the operator. Exactly one of several concurrent calls with the same
 // address succeeds, and the others get [account.ErrEmailTaken]. A registered
-// address costs the same hash as a new one.
+// address costs the same hash as a new one. The address need not be verified:
+// whoever creates the account for its user vouches for it.
 func (r *Registrar) Create(
 	ctx context.Context, p NewAccount, by signin.Proof, origin audit.Origin,
+) (account.Account, error) {
+	return r.create(ctx, p, account.NoVerification, by, origin)
+}
+
+// create is [Registrar.Create]. v is what the user may not do before the address is
+// verified.
+func (r *Registrar) create(
+	ctx context.Context, p NewAccount, v account.Verification, by signin.Proof, origin audit.Origin,
 ) (account.Account, error) {
 	hash, err := r.Passwords.Hash(ctx, p.Password)
 	if err != nil {
@@ -125,6 +149,7 @@ func (r *Registrar) Create(
 		return account.Account{}, err
 	}
 	a := r.newAccount(p)
+	a.Verification = v
 	now := a.CreatedAt
 	event := audit.New(audit.Registered, a.ID, origin, now)
 	event.Actor = by.User()
@@ -135,13 +160,30 @@ func (r *Registrar) Create(
 		if err := r.Desired.Registered(ctx, tx, a, p.Password.Reveal(), now); err != nil {
 			return err
 		}
+		if a.AwaitsVerification() {
+			if err := r.askToVerify(ctx, tx, a, now); err != nil {
+				return err
+			}
+		}
 		return tx.Audit(ctx, event)
 	})
 	if err != nil {
 		return account.Account{}, err
 	}
 	r.Desired.Wake()
+	r.Outbox.Wake()
 	return a, nil
+}
+
+// askToVerify adds a mail that asks the user to verify the address, and delays the
+// account in Nextcloud until then. A mailbox that got too many mails gets none: the
+// user requests another one later.
+func (r *Registrar) askToVerify(ctx context.Context, tx *store.Tx, a account.Account, now time.Time) error {
+	if err := tx.HoldNextcloud(ctx, a.ID); err != nil {
+		return err
+	}
+	_, err := r.Outbox.Verify(ctx, tx, a, now)
+	return err
 }
 
 // update runs fn in a transaction, which requires an administrator unless by is

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/foundation/background"
+	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -32,8 +33,9 @@ const (
 // A Janitor cleans up one database. It is safe for concurrent use, also by several
 // processes.
 type Janitor struct {
-	db  *store.DB
-	now func() time.Time
+	db    *store.DB
+	rules account.Rules
+	now   func() time.Time
 
 	mu        sync.Mutex
 	last      time.Time // of the last successful run
@@ -41,7 +43,9 @@ type Janitor struct {
 }
 
 // New returns a Janitor for db.
-func New(db *store.DB, now func() time.Time) *Janitor { return &Janitor{db: db, now: now} }
+func New(db *store.DB, rules account.Rules, now func() time.Time) *Janitor {
+	return &Janitor{db: db, rules: rules, now: now}
+}
 
 // RunIfDue cleans up, unless this process did so within the last [Interval]. It suits
 // functions that are invoked more often.
@@ -65,12 +69,17 @@ func (j *Janitor) RunIfDue(ctx context.Context) error {
 }
 
 // cleanMail deletes old mails and expired tokens, and erases the passwords of users who
-// have not verified their address.
+// have not verified their address. If addresses need not be verified any more, those
+// users get their accounts in Nextcloud.
 func (j *Janitor) cleanMail(ctx context.Context, now time.Time) error {
 	_, mails := j.db.DeleteOldMails(ctx, now)
 	_, tokens := j.db.DeleteExpiredLinkTokens(ctx, now.Add(-Retention))
 	_, passwords := j.db.EraseHeldPasswords(ctx, now.Add(-UnverifiedPasswords))
-	return errors.Join(mails, tokens, passwords)
+	var released error
+	if !j.rules.Verifies() {
+		released = j.db.ReleaseAllNextcloud(ctx)
+	}
+	return errors.Join(mails, tokens, passwords, released)
 }
 
 // canonicalizeEmails gives accounts of older releases their canonical addresses. It logs

@@ -75,7 +75,7 @@ func TestRunIfDue_RemovesUnneededRows(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		f := newFixture(t, db)
-		j := janitor.New(db, func() time.Time { return f.now })
+		j := janitor.New(db, account.Rules{}, func() time.Time { return f.now })
 		due := func() {
 			t.Helper()
 			if err := j.RunIfDue(t.Context()); err != nil {
@@ -120,7 +120,7 @@ func TestRunIfDue_RemovesOldMailAndTokens(t *testing.T) {
 		}
 		want := func(now time.Time, mails, tokens int) {
 			t.Helper()
-			if err := janitor.New(db, func() time.Time { return now }).RunIfDue(t.Context()); err != nil {
+			if err := janitor.New(db, account.Rules{}, func() time.Time { return now }).RunIfDue(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			var gotMails, gotTokens int
@@ -147,7 +147,7 @@ func TestRunIfDue_RemovesOldMailAndTokens(t *testing.T) {
 func TestRunIfDue_RetriesAfterAFailure(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, storetest.SQLite(t))
-	j := janitor.New(f.db, func() time.Time { return f.now })
+	j := janitor.New(f.db, account.Rules{}, func() time.Time { return f.now })
 	f.login(noon.Add(-2 * janitor.Retention))
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -169,7 +169,7 @@ func TestLoop_RunsAtOnceAndEnds(t *testing.T) {
 	done, asked := make(chan struct{}), make(chan struct{}, 1)
 	go func() {
 		defer close(done)
-		janitor.New(f.db, func() time.Time { asked <- struct{}{}; return noon }).Loop(ctx)
+		janitor.New(f.db, account.Rules{}, func() time.Time { asked <- struct{}{}; return noon }).Loop(ctx)
 	}()
 	<-asked
 	for deadline := time.After(time.Minute); ; {
@@ -206,7 +206,7 @@ func TestRunIfDue_LogsAddressesInTwoSpellings(t *testing.T) {
 		return id
 	}
 	keeper, twin := olderCode("bob@bücher.example"), olderCode("bob@xn--bcher-kva.example")
-	j := janitor.New(f.db, func() time.Time { return f.now })
+	j := janitor.New(f.db, account.Rules{}, func() time.Time { return f.now })
 	for round, want := range []string{string(twin) + " of " + string(keeper), "", "count=0"} {
 		log.Reset()
 		if round == 2 {

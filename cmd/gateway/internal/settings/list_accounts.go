@@ -84,6 +84,11 @@ func passwords() Group {
 				ReadBy:  everywhere(),
 			},
 			{
+				Name: "EMAIL_VERIFICATION", Kind: Choice,
+				Meaning: "What users who register may not do before they verify their e-mail address: with `storage` they get no account in Nextcloud, with `login` they cannot log in either. Accounts that are older than the setting are exempt. Unless it is `off`, a changed address must be confirmed. See [Verification](mail.md#verification).",
+				ReadBy:  everywhere(),
+			},
+			{
 				Name: "REQUIRE_2FA_FOR_ADMINS", Kind: Boolean,
 				Meaning: "Whether administrators must have a second factor. One without reaches only the setup, who am I and the logout. See [Second factor](second-factor.md).",
 				ReadBy:  everywhere(),
