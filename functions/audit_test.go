@@ -21,9 +21,11 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// byCommand lists the events that only commands write, and the one of a setting; they are
+// byCommand lists the events that only commands write, and those of settings; they are
 // tested elsewhere.
-var byCommand = []audit.Name{audit.TrailAdopted, audit.KeysRotated, audit.RegistrationRefused}
+var byCommand = []audit.Name{
+	audit.TrailAdopted, audit.KeysRotated, audit.RegistrationRefused, audit.EmailChangeRequested, audit.EmailChangeCanceled,
+}
 
 // TestAudit_RecordsEverySecurityEvent makes each event happen, and expects it as a row and as a log
 // line with the same facts: correlation ID, address, device.
@@ -125,6 +127,7 @@ func happen(t *testing.T, g *functionstest.Gateway, cloud *nextcloudtest.Server)
 	}
 	login("eve@example.org", functionstest.Password, http.StatusUnauthorized)
 	g.Do("PATCH", "/api/users/"+eve, `{"disabled":false}`, admin).Want(http.StatusOK, "")
+	g.Do("POST", "/api/users/"+eve+"/reset-password", nil, admin).Want(http.StatusAccepted, "")
 	g.Do("DELETE", "/api/users/"+eve, nil, admin).Want(http.StatusNoContent, "")
 
 	const claim = "/api/users/me/nextcloud/claim"

@@ -67,6 +67,9 @@ func writingRoutes() []writingRoute {
 			return "/api/users/" + r.other.id, `{"nextcloud_quota":"1 GB"}`
 		}},
 		{route: "DELETE /api/users/{id}", admin: true, request: func(r *racer) (string, string) { return "/api/users/" + r.other.id, "" }},
+		{route: "POST /api/users/{id}/reset-password", admin: true, request: func(r *racer) (string, string) {
+			return "/api/users/" + r.other.id + "/reset-password", ""
+		}},
 		{route: "POST /api/users/{id}/logout", admin: true, request: func(r *racer) (string, string) {
 			return "/api/users/" + r.other.id + "/logout", `{"keep_app_passwords":true}`
 		}},

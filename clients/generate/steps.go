@@ -160,6 +160,7 @@ func administration() []step {
 		{operation: "createUser", as: admin, body: `{"email": "other-{{email}}", "password": "{{password}}"}`, status: 201,
 			save: []field{{"other_user_id", "body.id"}}},
 		{operation: "user", as: admin, path: userID, status: 200},
+		{operation: "resetUserPassword", as: admin, path: userID, status: 202},
 		{operation: "logOutUser", as: admin, path: userID, body: `{}`, status: 204},
 		{name: "Disable a user", operation: "changeUser", as: admin, path: userID, body: `{"disabled": true}`, status: 200},
 		{operation: "nextcloudAccounts", as: admin, query: []field{{"limit", "10"}}, status: 200},

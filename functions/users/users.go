@@ -55,6 +55,7 @@ func (f *Function) Routes() endpoint.Routes {
 		{Pattern: "POST /api/users", Handler: endpoint.AdminOnly(f.Auth, created, f.create, validation.Check)},
 		{Pattern: "GET /api/users/{id}", Handler: endpoint.AdminOnly(f.Auth, ok, f.one)},
 		{Pattern: "PATCH /api/users/{id}", Handler: endpoint.AdminOnly(f.Auth, ok, f.change, validation.Check)},
+		{Pattern: "POST /api/users/{id}/reset-password", Handler: endpoint.AdminOnly(f.Auth, http.StatusAccepted, f.resetPassword)},
 		{Pattern: "POST /api/users/{id}/logout", Handler: endpoint.AdminOnly(f.Auth, none, f.logout)},
 		{Pattern: "DELETE /api/users/{id}", Handler: endpoint.AdminOnly(f.Auth, none, f.delete)},
 	}

@@ -25,6 +25,7 @@ const (
 	// it should have confirmed.
 	PasswordRefused Name = "password_refused"
 	PasswordChanged Name = "password_changed"
+	ResetRequested  Name = "password_reset_requested" // for the user, by an administrator or an operator
 	EmailChanged    Name = "email_changed"
 	// EmailChangeRequested: the address changes once the user confirms the new one.
 	EmailChangeRequested Name = "email_change_requested"
@@ -64,7 +65,7 @@ const (
 // Names returns all names, sorted.
 func Names() []Name {
 	names := []Name{
-		Registered, RegistrationRefused, LoggedIn, LoginFailed, PasswordRefused, PasswordChanged, EmailChanged, EmailChangeRequested, EmailChangeCanceled, RoleChanged, Disabled, Enabled, Deleted,
+		Registered, RegistrationRefused, LoggedIn, LoginFailed, PasswordRefused, PasswordChanged, ResetRequested, EmailChanged, EmailChangeRequested, EmailChangeCanceled, RoleChanged, Disabled, Enabled, Deleted,
 		LoggedOut, LoggedOutAll, LoginRevoked, RefreshReused,
 		SecondFactorEnabled, SecondFactorDisabled, CodeRefused, BackupCodeUsed, BackupCodesReplaced, AppIssued, AppRevoked, KeyIssued, KeyRevoked, QuotaChanged, IDTaken,
 		Claimed, ClaimRefused, Adopted,

@@ -27,6 +27,7 @@ var (
 	ErrBadEmail          = fault.New(fault.Invalid, "invalid_email", "Must be an e-mail address such as ada@example.org, of at most 254 bytes.")
 	ErrBadName           = fault.New(fault.Invalid, "invalid_name", "Must be at most 100 characters, without control characters.")
 	ErrBadRole           = fault.New(fault.Invalid, "invalid_role", `Must be "user" or "admin".`)
+	ErrDisabled          = fault.New(fault.Conflict, "account_disabled", "The account is disabled. Enable it first.")
 	ErrIncorrectPassword = fault.New(fault.Malformed, "incorrect_password", "The current password is wrong.")
 	ErrLastAdmin         = fault.New(fault.Conflict, "last_admin", "This is the last enabled administrator. Make another user an administrator first.")
 )
