@@ -29,9 +29,9 @@ const (
 var errNotSent = errors.New("the round trip failed")
 
 // lookupGroup sends lookups to a server. Most of what a lookup costs is the round trip:
-// system calls and context switches on both sides. So while as many round trips as there
-// are processors are under way, further lookups wait for the next and share it. A lookup
-// reads what was committed before it began, since it is sent afterwards.
+// system calls and context switches on both sides. So while half as many round trips as
+// there are processors are under way, further lookups wait for the next and share it. A
+// lookup reads what was committed before it began, since it is sent afterwards.
 type lookupGroup struct {
 	send  func(context.Context, []*Lookup) error
 	trips int // round trips at a time
@@ -43,7 +43,7 @@ type lookupGroup struct {
 }
 
 func newLookupGroup(send func(context.Context, []*Lookup) error) *lookupGroup {
-	return &lookupGroup{send: send, trips: max(2, runtime.GOMAXPROCS(0))}
+	return &lookupGroup{send: send, trips: max(1, runtime.GOMAXPROCS(0)/2)}
 }
 
 // run calls alone if a round trip is free. Otherwise, l is sent with others.
