@@ -350,6 +350,9 @@ func TestDispatcher_WritesFilesWithoutAServer(t *testing.T) {
 	if err != nil || !strings.Contains(string(b), "Subject: Choose a new password") {
 		t.Errorf("got %s, %v", b, err)
 	}
+	if link := regexp.MustCompile(`(?m)^https://gateway.example/base/reset-password#[\w-]{80}\r?$`); !link.Match(b) {
+		t.Errorf("no line of %s is the link", b)
+	}
 	if info, err := os.Stat(files[0]); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("others can read the mail: %v, %v", info.Mode(), err)
 	}

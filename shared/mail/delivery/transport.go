@@ -136,9 +136,13 @@ func (f *folder) open(context.Context) (connection, error) {
 	return f, nil
 }
 
-// send writes the mail to a file, replacing one of an earlier attempt.
+// send writes the mail to a file, replacing one of an earlier attempt. The text is not
+// encoded, so that people can copy the link from the file.
 func (f *folder) send(ctx context.Context, id string, m *gomail.Msg) error {
 	name := filepath.Join(f.dir, id+".eml")
+	for _, part := range m.GetParts() {
+		part.SetEncoding(gomail.NoEncoding)
+	}
 	var b strings.Builder
 	_, err := m.WriteTo(&b)
 	if err == nil {
