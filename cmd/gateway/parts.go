@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net/url"
 	"time"
 
 	"github.com/voiceassist/gateway/cmd/gateway/internal/configcheck"
@@ -30,6 +31,8 @@ type parts struct {
 
 	Trail *trail.Trail
 	Mails *delivery.Dispatcher // nil: mails stay in the outbox
+
+	public *url.URL // where users reach the gateway
 
 	http *setup.HTTP
 	vars *variables
@@ -113,7 +116,7 @@ func assemble(s *allSettings, vars *variables, env *config.Env, db *store.DB, lo
 		return nil, err
 	}
 	p := &parts{
-		Parts: *s.Parts(db, ring, redis, time.Now), Trail: trail.New(db, ring, s.Trail.Keep, time.Now), Mails: mails,
+		Parts: *s.Parts(db, ring, redis, time.Now), Trail: trail.New(db, ring, s.Trail.Keep, time.Now), Mails: mails, public: s.Mail.Public,
 		http: &s.HTTP, vars: vars, env: env, ring: ring, log: log,
 	}
 	if p.Mails != nil {

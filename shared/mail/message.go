@@ -2,11 +2,13 @@ package mail
 
 import (
 	"encoding/json"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/foundation/document"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/foundation/uid"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/linktoken"
@@ -48,6 +50,14 @@ func (k Kind) Page() string {
 	case linktoken.Verify:
 	}
 	return "/verify"
+}
+
+// Link returns where the link of the mail leads: to a page on the public address of the
+// gateway. The token is in the fragment, which browsers send to no server.
+func (k Kind) Link(public *url.URL, token secret.String) string {
+	link := *public.JoinPath(k.Page())
+	link.Fragment = token.Reveal()
+	return link.String()
 }
 
 // The limits of the outbox.

@@ -118,11 +118,9 @@ func (t *templates) render(m mail.Message, public *url.URL, token secret.String,
 	if text == nil || html == nil {
 		return letter{}, fmt.Errorf("no template %s", name)
 	}
-	link := *public.JoinPath(m.Kind.Page())
-	link.Fragment = token.Reveal()
 	v := view{
 		Language: strings.TrimPrefix(name, string(m.Kind)+"."), Service: public.Host, Email: string(m.Recipient),
-		NewEmail: string(m.Data.NewEmail), Link: link.String(), Expires: expires.UTC().Format("2006-01-02 15:04 MST"),
+		NewEmail: string(m.Data.NewEmail), Link: m.Kind.Link(public, token), Expires: expires.UTC().Format("2006-01-02 15:04 MST"),
 	}
 	var b strings.Builder
 	if err := text.Execute(&b, v); err != nil {
