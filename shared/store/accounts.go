@@ -41,13 +41,7 @@ func (tx *Tx) CreateAccount(ctx context.Context, a account.Account, hash secret.
 }
 
 func (s *Statements) insertAccount(ctx context.Context, a account.Account, hash secret.String) error {
-	_, err := s.exec(ctx, `
-		INSERT INTO users (id, email, full_name, role, preferences, password_hash, search, indexed_search,
-			disabled_at, created_at, updated_at, canonical_email, canonical_of, verification)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $11, $2, $12)`,
-		string(a.ID), keptEmail(a.Email, a.LegacyEmail), a.FullName, string(a.Role), a.Preferences.String(), hash.Reveal(),
-		searchText(a.Email, a.FullName), atOrNull(a.DisabledAt), at(a.CreatedAt), at(a.UpdatedAt),
-		string(a.Email), string(a.Verification))
+	_, err := s.exec(ctx, insertUser, accountRow(a, hash)...)
 	if err != nil && s.dialect.Duplicate(err) {
 		return account.ErrEmailTaken.Because(err)
 	}
@@ -55,6 +49,22 @@ func (s *Statements) insertAccount(ctx context.Context, a account.Account, hash 
 		return fmt.Errorf("create account: %w", err)
 	}
 	return nil
+}
+
+const insertUsers = `
+	INSERT INTO users (id, email, full_name, role, preferences, password_hash, search, indexed_search,
+		disabled_at, email_verified_at, created_at, updated_at, canonical_email, canonical_of, verification)
+	VALUES `
+
+var insertUser = insertUsers + `(` + placeholders(1, len(accountRow(account.Account{}, ""))) + `)`
+
+// accountRow returns the row for [insertUsers].
+func accountRow(a account.Account, hash secret.String) []any {
+	kept, search := keptEmail(a.Email, a.LegacyEmail), searchText(a.Email, a.FullName)
+	return []any{
+		string(a.ID), kept, a.FullName, string(a.Role), a.Preferences.String(), hash.Reveal(), search, search,
+		atOrNull(a.DisabledAt), atOrNull(a.EmailVerifiedAt), at(a.CreatedAt), at(a.UpdatedAt), string(a.Email), kept, string(a.Verification),
+	}
 }
 
 // AccountByEmail returns the account with that address and its password hash,

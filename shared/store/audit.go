@@ -12,15 +12,21 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
+const insertEvents = `
+	INSERT INTO audit_events (id, at, event, user_id, actor_id, login_id, address, device, correlation_id, detail)
+	VALUES `
+
+// eventRow returns the row for [insertEvents].
+func eventRow(e audit.Event) []any {
+	return []any{
+		e.ID, at(e.At), string(e.Name), orNull(e.User), orNull(e.Actor), orNull(e.Login),
+		e.Origin.Address, e.Origin.Device, e.Origin.CorrelationID, e.Detail,
+	}
+}
+
 // Audit inserts e and, once it is committed, logs it.
 func (s *Statements) Audit(ctx context.Context, e audit.Event) error {
-	_, err := s.exec(ctx, `
-		INSERT INTO audit_events (id, at, event, user_id, actor_id, login_id, address, device,
-			correlation_id, detail)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		e.ID, at(e.At), string(e.Name), orNull(e.User), orNull(e.Actor), orNull(e.Login),
-		e.Origin.Address, e.Origin.Device, e.Origin.CorrelationID, e.Detail)
-	if err != nil {
+	if _, err := s.exec(ctx, insertEvents+`($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, eventRow(e)...); err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
 	s.audited(ctx, e)
