@@ -51,14 +51,18 @@ func NewHasher(cost, slots, queue int) *Hasher {
 		cost = bcrypt.MinCost
 	}
 	return &Hasher{
-		cost:  cost,
-		queue: newQueue(slots, queue),
-		// A well-formed hash of that cost which matches no known password. It is a
-		// constant, because computing it would delay the first unknown account.
-		dummyHash: fmt.Appendf(nil, "$2a$%02d$%s", cost, strings.Repeat(".", 53)),
+		cost:      cost,
+		queue:     newQueue(slots, queue),
+		dummyHash: dummyHash(cost),
 		generate:  bcrypt.GenerateFromPassword,
 		compare:   bcrypt.CompareHashAndPassword,
 	}
+}
+
+// dummyHash returns a well-formed hash of that cost which matches no known password. It
+// is a constant, because computing it would delay the first unknown account.
+func dummyHash(cost int) []byte {
+	return fmt.Appendf(nil, "$2a$%02d$%s", cost, strings.Repeat(".", 53))
 }
 
 // Settings bound password hashing.
@@ -144,6 +148,9 @@ func (h *Hasher) Verify(ctx context.Context, hash, plain secret.String) error {
 	var mismatch error
 	err := h.queue.do(ctx, func() error {
 		mismatch = h.compare(stored, []byte(typed))
+		if mismatch != nil && defense.HashForEveryLogin {
+			h.compareAtHigherCosts(stored, []byte(typed))
+		}
 		return nil
 	})
 	switch {
@@ -155,6 +162,18 @@ func (h *Hasher) Verify(ctx context.Context, hash, plain secret.String) error {
 		return fmt.Errorf("verify password: %w", mismatch)
 	}
 	return nil
+}
+
+// compareAtHigherCosts takes the time that the comparison with stored lacks, if the hash
+// has a lower cost than others, as imported ones may have. Otherwise a wrong password for
+// such an account would be refused sooner than for an unknown one. Each cost takes twice
+// the time of the one before, so all from that of stored up to the present one make up
+// the difference exactly.
+func (h *Hasher) compareAtHigherCosts(stored, typed []byte) {
+	cost, err := bcrypt.Cost(stored)
+	for ; err == nil && cost < h.cost; cost++ {
+		_ = h.compare(dummyHash(cost), typed)
+	}
 }
 
 // NeedsRehash reports whether the cost of hash is lower than the present one.
