@@ -63,6 +63,14 @@ func (r *Recorder) Registered(ctx context.Context, tx Tx, a account.Account, pla
 	return r.record(ctx, tx, a, plain, now)
 }
 
+// Imported returns the account of the new user a, whose password the gateway does not
+// know. The first login supplies it.
+func (r *Recorder) Imported(a account.Account) Account {
+	n := r.account(a)
+	n.WantsPassword = r.SyncsPasswords()
+	return n
+}
+
 // Changed records a new e-mail address, name or state of a.
 func (r *Recorder) Changed(ctx context.Context, tx Tx, a account.Account, now time.Time) error {
 	return r.record(ctx, tx, a, "", now)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/nextcloud/access"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
@@ -21,9 +22,11 @@ import (
 var Origin = audit.Origin{Device: "command line"}
 
 // An Operator changes accounts. Desired and Reconciler are only needed by methods
-// that concern Nextcloud. It is safe for concurrent use.
+// that concern Nextcloud, and Registrar by those that create accounts. It is safe for
+// concurrent use.
 type Operator struct {
 	DB         *store.DB
+	Registrar  *registration.Registrar
 	Desired    *desired.Recorder
 	Reconciler *reconcile.Reconciler
 	Now        func() time.Time
