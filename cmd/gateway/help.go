@@ -39,8 +39,8 @@ func exitCodesTopic() *cobra.Command {
   1  The command failed, or a check found something wrong: "audit verify" found
      a changed or missing event, "nextcloud doctor" a fault, "healthcheck" no
      healthy gateway, "nextcloud reconcile" left accounts behind, "config check"
-     wrong settings. "keys rotate" also exits with 1 where the keys come from
-     settings, which it does not change.
+     wrong settings, "user import" wrong records. "keys rotate" also exits with 1
+     where the keys come from settings, which it does not change.
   2  The command line is invalid: an unknown command or flag, a missing or
      unexpected argument. Nothing was done.
   3  A check could not run: "audit verify" and "nextcloud doctor" exit with 3
@@ -61,11 +61,11 @@ Their wording may change in any release. An empty list prints a line on stderr
 and nothing on stdout. Progress is one line that is rewritten on a terminal, and
 otherwise a line every 10 seconds.
 
-With --output json, stdout is one JSON document. "audit list" prints one object a
-line (JSON Lines) instead, so that log pipelines can read it. Fields may be added
-in any release; none is renamed or removed within a major version. Times are in
-UTC (RFC 3339). There is no progress and no hint. "serve", "healthcheck", "help"
-and "completion" print no result and ignore the flag.
+With --output json, stdout is one JSON document. "audit list" and "user export"
+print one object a line (JSON Lines) instead, so that pipelines can read them.
+Fields may be added in any release; none is renamed or removed within a major
+version. Times are in UTC (RFC 3339). There is no progress and no hint. "serve",
+"healthcheck", "help" and "completion" print no result and ignore the flag.
 
 Errors are plain text on stderr in both formats: use the exit code in scripts. A
 check that finds something wrong prints its document and exits with 1.`,

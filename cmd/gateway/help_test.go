@@ -224,8 +224,14 @@ func newExampleShell(t *testing.T, bin string) exampleShell {
 	for name, value := range s.env {
 		shell.env = append(shell.env, name+"="+value)
 	}
-	if err := os.WriteFile(filepath.Join(shell.dir, "password.txt"), []byte("a password of some length\n"), 0o600); err != nil {
-		t.Fatal(err)
+	for name, text := range map[string]string{
+		"password.txt": "a password of some length\n",
+		"users.csv":    projectFile(t, "cmd/gateway/internal/userfile/testdata/supabase.csv"),
+		"realm.json":   projectFile(t, "cmd/gateway/internal/userfile/testdata/keycloak.json"),
+	} {
+		if err := os.WriteFile(filepath.Join(shell.dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return shell
 }

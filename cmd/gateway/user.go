@@ -26,7 +26,8 @@ func userCommand(vars *variables) *cobra.Command {
 changes.`,
 	}
 	c.AddCommand(userCreateCommand(vars), userListCommand(vars), userShowCommand(vars), userSetRoleCommand(vars), userDisableCommand(vars),
-		userEnableCommand(vars), userDeleteCommand(vars), userLogoutCommand(vars), userDisable2FACommand(vars), userResetPasswordCommand(vars))
+		userEnableCommand(vars), userDeleteCommand(vars), userImportCommand(vars), userExportCommand(vars), userLogoutCommand(vars),
+		userDisable2FACommand(vars), userResetPasswordCommand(vars))
 	return c
 }
 
