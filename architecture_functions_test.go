@@ -38,8 +38,8 @@ func TestFunctions_LinkOnlyWhatTheyNeed(t *testing.T) {
 		{"github.com/redis/go-redis", []string{"health"}},
 		{"github.com/pressly/goose", []string{"migrate"}},
 		{"github.com/pquerna/otp", []string{"keys", "mfa", "ncprovision", "users"}}, // which check codes
-		{"github.com/go-playground/validator", []string{"files", "keys", "login", "mfa", "ncprovision", "register", "sessions", "users"}}, // whose requests have tags
-		{"golang.org/x/crypto/bcrypt", []string{"files", "keys", "login", "mfa", "ncprovision", "register", "sessions", "users"}},         // by the rules of shared/validation, too
+		{"github.com/go-playground/validator", []string{"files", "keys", "login", "mfa", "ncprovision", "recover", "register", "sessions", "users"}}, // whose requests have tags
+		{"golang.org/x/crypto/bcrypt", []string{"files", "keys", "login", "mfa", "ncprovision", "recover", "register", "sessions", "users"}},         // by the rules of shared/validation, too
 	} {
 		for name, deps := range linked {
 			links := slices.ContainsFunc(deps, func(d string) bool { return d == rule.pkg || strings.HasPrefix(d, rule.pkg+"/") })

@@ -31,7 +31,7 @@ var layers = []layer{
 	{name: "validation", packages: "shared/validation", imports: "foundation rules adapters"},
 
 	// Services change accounts, files and the audit trail, through adapters.
-	{name: "services", imports: "foundation keys rules adapters", packages: "shared/identity/registration shared/identity/revocation " +
+	{name: "services", imports: "foundation keys rules adapters", packages: "shared/identity/registration shared/identity/recovery shared/identity/revocation " +
 		"shared/identity/codes shared/identity/lifecycle " +
 		"shared/nextcloud/access shared/nextcloud/reconcile shared/audit/trail shared/store/janitor shared/mail/delivery"},
 	{name: "setup", packages: "shared/setup", imports: "foundation keys rules adapters services"},
@@ -48,7 +48,7 @@ var layers = []layer{
 }
 
 const bootstraps = "functions/files/bootstrap functions/health/bootstrap functions/jwks/bootstrap functions/keys/bootstrap functions/login/bootstrap " +
-	"functions/logout/bootstrap functions/mail/bootstrap functions/mfa/bootstrap functions/migrate/bootstrap functions/ncprovision/bootstrap functions/refresh/bootstrap " +
+	"functions/logout/bootstrap functions/mail/bootstrap functions/mfa/bootstrap functions/migrate/bootstrap functions/ncprovision/bootstrap functions/recover/bootstrap functions/refresh/bootstrap " +
 	"functions/register/bootstrap functions/sessions/bootstrap functions/users/bootstrap"
 
 // homes names the packages that may import a third-party module.

@@ -16,6 +16,7 @@ import (
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/codes"
+	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
@@ -173,9 +174,48 @@ func happen(t *testing.T, g *functionstest.Gateway, cloud *nextcloudtest.Server)
 	secondFactor(t, g, ada, next)
 	g.Do("POST", "/api/auth/logout", nil, ada).Want(http.StatusNoContent, "")
 	g.Do("POST", "/api/auth/logout?all=true", nil, functionstest.Bearer(g.Login("ada2@example.org", next).Access)).Want(http.StatusNoContent, "")
+	recoverAccount(t, g, id)
 	if a, err := g.DB.Account(t.Context(), id); err != nil || a.Email != account.Email("ada2@example.org") {
 		t.Fatal(a, err)
 	}
+}
+
+// recoverAccount verifies the address of the user, undoes a change of it and resets the
+// password.
+func recoverAccount(t *testing.T, g *functionstest.Gateway, id account.ID) {
+	t.Helper()
+	var last string // token
+	post := func(path string, body map[string]string, status int) {
+		t.Helper()
+		g.Do("POST", "/api/auth/"+path, body).Want(status, "")
+		for _, m := range g.Mails() {
+			last = m.Code
+		}
+	}
+	post("request-verify-token", map[string]string{"email": "ada2@example.org"}, http.StatusAccepted)
+	post("verify", map[string]string{"token": last}, http.StatusOK)
+	err := g.DB.Update(t.Context(), func(tx *store.Tx) error {
+		a, err := tx.Account(t.Context(), id)
+		if err != nil {
+			return err
+		}
+		changed := store.Changes{Email: new(account.Email("ada3@example.org")), Confirm: true}
+		if a, err = tx.ChangeAccount(t.Context(), tx.Operator(), a, changed, g.Now()); err != nil {
+			return err
+		}
+		return g.Outbox.ChangeAddress(t.Context(), tx, a, g.Now())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range g.Mails() {
+		if m.Kind == mail.AddressChange {
+			last = m.Code
+		}
+	}
+	post("undo", map[string]string{"token": last}, http.StatusOK)
+	post("reset-password", map[string]string{"token": last, "password": functionstest.Password}, http.StatusOK)
+	post("forgot-password", map[string]string{"email": "ada2@example.org"}, http.StatusAccepted)
 }
 
 // secondFactor enables a second factor of the user, replaces its backup codes and

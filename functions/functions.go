@@ -15,6 +15,7 @@ import (
 	"github.com/voiceassist/gateway/functions/logout"
 	"github.com/voiceassist/gateway/functions/mfa"
 	"github.com/voiceassist/gateway/functions/ncprovision"
+	recovering "github.com/voiceassist/gateway/functions/recover"
 	"github.com/voiceassist/gateway/functions/refresh"
 	"github.com/voiceassist/gateway/functions/register"
 	"github.com/voiceassist/gateway/functions/sessions"
@@ -22,8 +23,10 @@ import (
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/codes"
+	"github.com/voiceassist/gateway/shared/identity/linktoken"
 	secondfactor "github.com/voiceassist/gateway/shared/identity/mfa"
 	"github.com/voiceassist/gateway/shared/identity/password"
+	"github.com/voiceassist/gateway/shared/identity/recovery"
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
@@ -46,6 +49,7 @@ type Parts struct {
 	Challenges *secondfactor.ChallengeCodec
 	Admins     endpoint.AdminPolicy
 	Outbox     *mail.Outbox
+	Links      *linktoken.Codec
 	Desired    *desired.Recorder
 	Reconciler *reconcile.Reconciler
 	Storage    *access.Storage
@@ -58,6 +62,8 @@ type Parts struct {
 	SilentRegistration bool // see [registration.Settings]
 	SessionsPerUser    int  // see [sessions.Settings]
 
+	AnswerStep time.Duration // see [recovery.Service]
+
 	Now func() time.Time
 }
 
@@ -65,6 +71,14 @@ type Parts struct {
 func (p *Parts) Registrar() *registration.Registrar {
 	return &registration.Registrar{
 		DB: p.DB, Passwords: p.Passwords, Desired: p.Desired, Outbox: p.Outbox, Rules: p.Rules, Now: p.Now, Silent: p.SilentRegistration,
+	}
+}
+
+// Recovery returns what recovers accounts.
+func (p *Parts) Recovery() *recovery.Service {
+	return &recovery.Service{
+		DB: p.DB, Tokens: p.Links, Passwords: p.Passwords, Desired: p.Desired, Outbox: p.Outbox, Limits: p.Limits, Now: p.Now,
+		Step: p.AnswerStep,
 	}
 }
 
@@ -87,6 +101,7 @@ func (p *Parts) Routes() endpoint.Routes {
 		}).Routes(),
 		(&refresh.Function{DB: p.DB, Tokens: p.Tokens, Limits: p.Limits, Now: p.Now}).Routes(),
 		(&logout.Function{DB: p.DB, Tokens: p.Tokens, Desired: p.Desired, Now: p.Now}).Routes(),
+		(&recovering.Function{Service: p.Recovery()}).Routes(),
 		(&users.Function{
 			Auth: callers, DB: p.DB, Registrar: p.Registrar(), Passwords: p.Passwords, Confirmer: confirmer, Desired: p.Desired,
 			Outbox: p.Outbox, Rules: p.Rules, Logins: logins, Now: p.Now,

@@ -9,8 +9,10 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/codes"
+	"github.com/voiceassist/gateway/shared/identity/linktoken"
 	"github.com/voiceassist/gateway/shared/identity/mfa"
 	"github.com/voiceassist/gateway/shared/identity/password"
+	"github.com/voiceassist/gateway/shared/identity/recovery"
 	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/mail"
@@ -48,6 +50,7 @@ func (s *Settings) Parts(db *store.DB, ring *keyring.Ring, redis ratelimit.Store
 		DB: db, Tokens: s.Tokens.Issuer(ring), Passwords: s.Passwords.Hasher(), Codes: codes.New(db, ring, now), Now: now,
 		Challenges: mfa.NewChallengeCodec(ring), Admins: s.Admins,
 		Outbox:     new(mail.Outbox),
+		Links:      linktoken.NewCodec(ring),
 		Desired:    desired.NewRecorder(s.Nextcloud.Policy, ring),
 		Reconciler: reconcile.New(db, s.Nextcloud, ring, time.Now), // its deadlines are on the real clock
 		Storage:    access.NewStorage(s.Nextcloud.Server, db, ring, now),
@@ -55,6 +58,6 @@ func (s *Settings) Parts(db *store.DB, ring *keyring.Ring, redis ratelimit.Store
 		Limits:     setup.Limiter(s.Limits, ring, db, redis, now),
 		Health:     health.New(s.Health, db),
 
-		Rules: s.Rules, SilentRegistration: s.Registration.Silent, SessionsPerUser: s.Sessions.PerUser,
+		Rules: s.Rules, SilentRegistration: s.Registration.Silent, SessionsPerUser: s.Sessions.PerUser, AnswerStep: recovery.AnswerStep,
 	}
 }

@@ -77,6 +77,7 @@ func subjects() []subject {
 		of("sessions", "GET", "/api/sessions", "", 401),
 		of("login", "POST", "/api/auth/login", `{}`, 422),
 		of("mfa", "POST", "/api/auth/2fa/verify-login", `{}`, 422),
+		of("recover", "POST", "/api/auth/verify", `{}`, 422),
 		of("keys", "GET", "/api/auth/api-keys", "", 401),
 		of("register", "POST", "/api/auth/register", `{}`, 422),
 		of("users", "GET", "/api/users/me", "", 401),

@@ -36,6 +36,7 @@ func visits() map[string]visit {
 		"logout":      {"POST", "/api/auth/logout", `{"refresh_token":"${refresh}"}`, 204},
 		"mfa":         {"GET", "/api/auth/2fa/status", "", 200},
 		"ncprovision": {"GET", "/api/nextcloud/accounts", "", 200},
+		"recover":     {"POST", "/api/auth/forgot-password", `{"email":"nobody@example.com"}`, 202},
 		"refresh":     {"POST", "/api/auth/refresh", `{"refresh_token":"${refresh}"}`, 200},
 		"register":    {"POST", "/api/auth/register", `{"email":"ada@example.com","password":"correct horse battery"}`, 200},
 		"keys":        {"GET", "/api/auth/api-keys", "", 200},

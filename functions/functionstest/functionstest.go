@@ -94,6 +94,7 @@ func NewWith(tb testing.TB, db *store.DB, extra map[string]string) *Gateway {
 		limits = redis.Open()
 	}
 	g.Parts = all.Parts(db, all.Keys.Ring(), limits, g.time)
+	g.AnswerStep = 0 // tests of the time of responses set it
 	const cheapest, slots, queue = 4, 4, 1000
 	g.Passwords = password.NewHasher(cheapest, slots, queue)
 	db.SetLoginLifetime(g.Tokens.Logins.Absolute)

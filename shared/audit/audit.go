@@ -25,19 +25,27 @@ const (
 	// it should have confirmed.
 	PasswordRefused Name = "password_refused"
 	PasswordChanged Name = "password_changed"
-	ResetRequested  Name = "password_reset_requested" // for the user, by an administrator or an operator
-	EmailChanged    Name = "email_changed"
+	// ResetRequested: an administrator, an operator or anybody else asked for a mail with
+	// which the user can choose a new password. The address may be of no account.
+	ResetRequested Name = "password_reset_requested"
+	EmailChanged   Name = "email_changed"
 	// EmailChangeRequested: the address changes once the user confirms the new one.
 	EmailChangeRequested Name = "email_change_requested"
 	EmailChangeCanceled  Name = "email_change_canceled"
-	RoleChanged          Name = "role_changed" // the detail is the new role
-	Disabled             Name = "account_disabled"
-	Enabled              Name = "account_enabled"
-	Deleted              Name = "account_deleted"
-	LoggedOut            Name = "logged_out"
-	LoggedOutAll         Name = "logged_out_everywhere"
-	LoginRevoked         Name = "login_revoked"
-	RefreshReused        Name = "refresh_token_reused"
+	PasswordReset        Name = "password_reset" // with the link in a mail
+	// VerificationRequested: somebody asked for a mail that verifies an address, which may
+	// be of no account.
+	VerificationRequested Name = "verification_requested"
+	EmailVerified         Name = "email_verified"
+	EmailRestored         Name = "email_restored" // the user undid a change of the address
+	RoleChanged           Name = "role_changed"   // the detail is the new role
+	Disabled              Name = "account_disabled"
+	Enabled               Name = "account_enabled"
+	Deleted               Name = "account_deleted"
+	LoggedOut             Name = "logged_out"
+	LoggedOutAll          Name = "logged_out_everywhere"
+	LoginRevoked          Name = "login_revoked"
+	RefreshReused         Name = "refresh_token_reused"
 	// SecondFactorEnabled: from now on, logins require a code.
 	SecondFactorEnabled  Name = "second_factor_enabled"
 	SecondFactorDisabled Name = "second_factor_disabled"
@@ -66,6 +74,7 @@ const (
 func Names() []Name {
 	names := []Name{
 		Registered, RegistrationRefused, LoggedIn, LoginFailed, PasswordRefused, PasswordChanged, ResetRequested, EmailChanged, EmailChangeRequested, EmailChangeCanceled, RoleChanged, Disabled, Enabled, Deleted,
+		PasswordReset, VerificationRequested, EmailVerified, EmailRestored,
 		LoggedOut, LoggedOutAll, LoginRevoked, RefreshReused,
 		SecondFactorEnabled, SecondFactorDisabled, CodeRefused, BackupCodeUsed, BackupCodesReplaced, AppIssued, AppRevoked, KeyIssued, KeyRevoked, QuotaChanged, IDTaken,
 		Claimed, ClaimRefused, Adopted,

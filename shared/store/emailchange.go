@@ -39,6 +39,29 @@ func (tx *Tx) VerifyEmail(ctx context.Context, by Actor, now time.Time) (account
 	return tx.storeEmail(ctx, by.Account, a, now)
 }
 
+// ReclaimEmail is [Tx.VerifyEmail] for a user who could not log in. It also cancels a
+// change of address that was not confirmed: somebody who knew the password may have
+// asked for it, and would take the account over by confirming it. All tokens of the user
+// end, except those that undo changes of address.
+func (tx *Tx) ReclaimEmail(ctx context.Context, by Actor, now time.Time) (account.Account, error) {
+	a := by.Account
+	if err := by.mayTakeOver(tx, a.ID); err != nil {
+		return a, err
+	}
+	if err := tx.DeleteLinkTokens(ctx, by, never); err != nil {
+		return a, err
+	}
+	if a.PendingEmail == "" {
+		return tx.VerifyEmail(ctx, by, now)
+	}
+	a.PendingEmail = ""
+	if a.EmailVerifiedAt == nil {
+		verified := at(now)
+		a.EmailVerifiedAt = &verified
+	}
+	return tx.storeEmail(ctx, by.Account, a, now)
+}
+
 // ConfirmEmail verifies the address to which the token is bound: it replaces the address
 // of the account if it is the pending one. It returns [account.ErrEmailTaken] if another
 // account has it by now.

@@ -115,6 +115,10 @@ func (tx *Tx) RedeemLinkToken(
 	return by, t, nil
 }
 
+// never is after every time of a row. For [Tx.DeleteLinkTokens] it keeps all tokens that
+// undo changes.
+var never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // DeleteLinkTokens deletes all tokens of the user that were created at or after the
 // time, except those that undo earlier changes of address.
 func (tx *Tx) DeleteLinkTokens(ctx context.Context, by Actor, since time.Time) error {

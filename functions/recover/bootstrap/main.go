@@ -1,0 +1,49 @@
+// Command bootstrap is the recover function on AWS Lambda.
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	recovering "github.com/voiceassist/gateway/functions/recover"
+	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/faas"
+	"github.com/voiceassist/gateway/shared/foundation/setting"
+	"github.com/voiceassist/gateway/shared/identity/linktoken"
+	"github.com/voiceassist/gateway/shared/identity/password"
+	"github.com/voiceassist/gateway/shared/identity/recovery"
+	"github.com/voiceassist/gateway/shared/mail"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
+	"github.com/voiceassist/gateway/shared/setup"
+	"github.com/voiceassist/gateway/shared/store/postgres"
+)
+
+func main() { faas.Main(open) }
+
+// settings are the settings of the function.
+type settings struct {
+	setup.Function
+
+	Database  postgres.Settings
+	Keys      keyring.Settings
+	Passwords password.Settings
+	Desired   desired.Policy
+}
+
+// Load loads all settings.
+func (s *settings) Load(r setting.Reader) {
+	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Passwords, &s.Desired)
+}
+
+// open wires the store, the tokens in links, passwords and the outbox, which another
+// function sends.
+func open(_ context.Context, s *settings) (http.Handler, error) {
+	db, ring := s.Database.Open(), s.Keys.Ring()
+	limits := s.Limiter(ring, db)
+	f := &recovering.Function{Service: &recovery.Service{
+		DB: db, Tokens: linktoken.NewCodec(ring), Passwords: s.Passwords.Hasher(), Desired: desired.NewRecorder(s.Desired, ring),
+		Outbox: new(mail.Outbox), Limits: limits, Now: time.Now, Step: recovery.AnswerStep,
+	}}
+	return faas.Closing(s.Handler(limits, f.Routes()), db.Close), nil
+}
