@@ -3,12 +3,14 @@ package growth_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
 	"github.com/pquerna/otp/totp"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
+	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/identity/codes"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 	"github.com/voiceassist/gateway/shared/store"
@@ -44,11 +46,12 @@ type fields = map[string]any
 type deployment struct {
 	*functionstest.Gateway
 
-	tb    testing.TB
-	db    *store.DB
-	cloud *nextcloudtest.Server
-	users int // that the database was filled with
-	turn  int // counts users and names
+	tb     testing.TB
+	db     *store.DB
+	cloud  *nextcloudtest.Server
+	server *httptest.Server
+	users  int // that the database was filled with
+	turn   int // counts users and names
 
 	admin, stored functionstest.Option // an administrator, and a user with files
 }
@@ -63,6 +66,8 @@ func newDeployment(tb testing.TB, db *store.DB, users int) *deployment {
 	d.Gateway, d.cloud = functionstest.NewWithNextcloud(tb, db, map[string]string{
 		"ACCESS_TOKEN_EXPIRE_MINUTES": "1440", "SESSIONS_PER_USER": high, "LOG_LEVEL": "error",
 	})
+	d.server = httptest.NewTLSServer(endpoint.New(d.Settings(), d.Routes()...))
+	tb.Cleanup(d.server.Close)
 	d.Advance(time.Since(d.Now())) // the reconciler uses the real clock
 	fill(tb, db, users, d.Now())
 	_, root := d.Admin("root@example.org")
