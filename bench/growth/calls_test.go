@@ -351,6 +351,9 @@ func adminCalls() []call {
 		{"POST " + users + "/{id}/logout", "", func(d *deployment) request {
 			return request{"POST", users + "/" + d.id() + "/logout", nil, d.admin, http.StatusNoContent}
 		}},
+		{"POST " + users + "/{id}/reset-password", "", func(d *deployment) request {
+			return request{"POST", users + "/" + d.id() + "/reset-password", nil, d.admin, http.StatusAccepted}
+		}},
 		{"DELETE " + users + "/{id}", "", func(d *deployment) request {
 			id, _ := d.register(d.newEmail())
 			return request{"DELETE", users + "/" + id, nil, d.admin, http.StatusNoContent}
