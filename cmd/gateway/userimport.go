@@ -133,7 +133,7 @@ func (i *userImport) print(c *cobra.Command, r operator.ImportReport) error {
 		fmt.Fprintf(w, "%d %s, %d of them without a usable password; %d skipped, since their address has an account; %d wrong\n",
 			r.Imported+r.Pending, verb, r.Pending, r.Existing, r.Wrong)
 		if r.Demoted > 0 {
-			fmt.Fprintf(w, "%d administrators as users; gateway user set-role appoints administrators\n", r.Demoted)
+			fmt.Fprintf(w, "administrators who become users: %d; gateway user set-role appoints administrators\n", r.Demoted)
 		}
 	})
 }
