@@ -137,7 +137,8 @@ func (f *folder) open(context.Context) (connection, error) {
 }
 
 // send writes the mail to a file, replacing one of an earlier attempt. The text is not
-// encoded, so that people can copy the link from the file.
+// encoded, so that people can copy the link from the file. Whoever watches the folder sees
+// whole mails only.
 func (f *folder) send(ctx context.Context, id string, m *gomail.Msg) error {
 	name := filepath.Join(f.dir, id+".eml")
 	for _, part := range m.GetParts() {
@@ -146,7 +147,10 @@ func (f *folder) send(ctx context.Context, id string, m *gomail.Msg) error {
 	var b strings.Builder
 	_, err := m.WriteTo(&b)
 	if err == nil {
-		err = os.WriteFile(name, []byte(b.String()), 0o600)
+		err = os.WriteFile(name+".new", []byte(b.String()), 0o600)
+	}
+	if err == nil {
+		err = os.Rename(name+".new", name)
 	}
 	if err != nil {
 		return &failure{scope: ofServer, cause: err}
