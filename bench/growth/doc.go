@@ -2,6 +2,6 @@
 // users. Its test seeds databases with few and with many users, and makes the same calls
 // to the real handlers on both, in turns: make growth.
 //
-// To read on: growth_test.go measures, calls_test.go lists the calls, seed_test.go fills
-// the databases, and page_test.go writes the section "Growth" of docs/performance.md.
+// To read on: growth_test.go measures, calls_test.go lists the calls, deployment_test.go
+// prepares users for them, seed_test.go fills the databases, and page_test.go writes the section "Growth" of docs/performance.md.
 package growth
