@@ -18,6 +18,22 @@ func (s *Statements) HoldNextcloud(ctx context.Context, user account.ID) error {
 	return nil
 }
 
+// HoldAllNextcloud is [Statements.HoldNextcloud] for many users.
+func (tx *Tx) HoldAllNextcloud(ctx context.Context, users []account.ID) error {
+	rows := make([][]any, len(users))
+	for i, id := range users {
+		rows[i] = []any{string(id)}
+	}
+	err := eachChunk(rows, func(_ string, args []any) error {
+		_, err := tx.exec(ctx, `UPDATE nextcloud_accounts SET held = TRUE WHERE NOT owned AND user_id IN (`+placeholders(1, len(args))+`)`, args...)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("hold Nextcloud accounts: %w", err)
+	}
+	return nil
+}
+
 // ReleaseNextcloud ends [Statements.HoldNextcloud]: the account is due as usual.
 func (s *Statements) ReleaseNextcloud(ctx context.Context, user account.ID) error {
 	_, err := s.exec(ctx, `UPDATE nextcloud_accounts SET held = FALSE WHERE user_id = $1 AND held`, string(user))

@@ -32,7 +32,8 @@ type Imported struct {
 // Import creates the accounts of list whose addresses are free, with the desired states
 // of their Nextcloud accounts and the audit events, in one transaction. It returns for
 // each whether it was created. The first login of a user passes the password on to
-// Nextcloud. resets, if not nil, sends those without a hash a link to set a password;
+// Nextcloud; an account without a hash gets none there before its user sets a password.
+// resets, if not nil, sends those without a hash a link to set a password;
 // call [mail.Outbox.Wake] afterwards. Concurrent calls are safe: each address is
 // created once. Keep list short, since other writes wait for it on SQLite.
 func (r *Registrar) Import(ctx context.Context, list []Imported, resets *mail.Outbox, origin audit.Origin) ([]bool, error) {
@@ -51,6 +52,7 @@ func (r *Registrar) Import(ctx context.Context, list []Imported, resets *mail.Ou
 		}
 		var states []desired.Account
 		var events []audit.Event
+		var pending []account.ID
 		for i, a := range rows {
 			if created[i] = ids[a.ID]; !created[i] {
 				continue
@@ -59,13 +61,20 @@ func (r *Registrar) Import(ctx context.Context, list []Imported, resets *mail.Ou
 			event := audit.New(audit.Registered, a.ID, origin, a.UpdatedAt)
 			event.Detail = importedDetail
 			events = append(events, event)
-			if a.Hash == "" && resets != nil {
+			if a.Hash != "" {
+				continue
+			}
+			pending = append(pending, a.ID)
+			if resets != nil {
 				if _, err := resets.Reset(ctx, tx, a.Account, a.Hash, a.UpdatedAt); err != nil {
 					return err
 				}
 			}
 		}
 		if err := tx.CreateNextcloudDesired(ctx, states, r.Now()); err != nil {
+			return err
+		}
+		if err := tx.HoldAllNextcloud(ctx, pending); err != nil {
 			return err
 		}
 		return tx.AuditAll(ctx, events)

@@ -45,7 +45,7 @@ func (r ImportReport) Read() int { return r.Imported + r.Pending + r.Existing + 
 func (o *Operator) Import(
 	ctx context.Context, records iter.Seq2[userfile.Record, error], opts ImportOptions,
 ) (report ImportReport, err error) {
-	batch := make([]registration.Imported, 0, importBatch)
+	batch := make([]userfile.Record, 0, importBatch)
 	flush := func() error {
 		err := o.importBatch(ctx, batch, opts, &report)
 		batch = batch[:0]
@@ -64,12 +64,7 @@ func (o *Operator) Import(
 			opts.Wrong(r)
 			continue
 		}
-		if r.Role = account.User; r.Admin && opts.AllowAdmins {
-			r.Role = account.Admin
-		} else if r.Admin {
-			report.Demoted++
-		}
-		if batch = append(batch, r.Imported); len(batch) == importBatch {
+		if batch = append(batch, r); len(batch) == importBatch {
 			if err := flush(); err != nil {
 				return report, err
 			}
@@ -82,22 +77,33 @@ func (o *Operator) Import(
 }
 
 // importBatch imports a batch and adds the result to the report.
-func (o *Operator) importBatch(ctx context.Context, batch []registration.Imported, opts ImportOptions, report *ImportReport) error {
+func (o *Operator) importBatch(ctx context.Context, batch []userfile.Record, opts ImportOptions, report *ImportReport) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	created, err := o.createBatch(ctx, batch, opts)
+	list := make([]registration.Imported, len(batch))
+	for i, r := range batch {
+		list[i] = r.Imported
+		if list[i].Role = account.User; r.Admin && opts.AllowAdmins {
+			list[i].Role = account.Admin
+		}
+	}
+	created, err := o.createBatch(ctx, list, opts)
 	if err != nil {
 		return err
 	}
-	for i, p := range batch {
-		switch {
-		case !created[i]:
+	for i, r := range batch {
+		if !created[i] {
 			report.Existing++
-		case p.Hash == "":
+			continue
+		}
+		if r.Hash == "" {
 			report.Pending++
-		default:
+		} else {
 			report.Imported++
+		}
+		if r.Admin && list[i].Role == account.User {
+			report.Demoted++
 		}
 	}
 	return nil

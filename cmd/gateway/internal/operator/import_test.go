@@ -68,7 +68,7 @@ mallory@example.org,,` + bcryptHash + `,,true,,,
 		for n, want := range []operator.ImportReport{
 			{Imported: 3, Pending: 1, Existing: 2, Wrong: 1, Demoted: 1}, // a dry run
 			{Imported: 3, Pending: 1, Existing: 2, Wrong: 1, Demoted: 1},
-			{Existing: 6, Wrong: 1, Demoted: 1},
+			{Existing: 6, Wrong: 1},
 		} {
 			wrong, report, err := importFile(t, o, t.Context(), strings.NewReader(file), operator.ImportOptions{DryRun: n == 0})
 			if diff := cmp.Diff(want, report); err != nil || diff != "" {
@@ -97,6 +97,15 @@ mallory@example.org,,` + bcryptHash + `,,true,,,
 		n, err := db.NextcloudAccount(t.Context(), ada.ID)
 		if err != nil || n.State != desired.Present || n.NextcloudID != "ada@example.org" || n.Quota != "5 GB" || n.DueAt == nil || len(n.InitialPassword) == 0 {
 			t.Errorf("in Nextcloud: %+v, %v", n, err)
+		}
+		leased, err := db.LeaseNextcloud(t.Context(), uid.New(), noon, noon.Add(time.Hour), 10)
+		for _, n := range leased {
+			if n.Email == "grace@example.org" {
+				t.Error("an account without a password is created in Nextcloud")
+			}
+		}
+		if err != nil || len(leased) != 4 { // bob, ada, root and mallory
+			t.Errorf("leased %d accounts, %v", len(leased), err)
 		}
 		mallory, err := o.Show(t.Context(), account.Email("mallory@example.org").Lookup())
 		if err != nil || !mallory.Disabled() || mallory.Nextcloud.State != desired.Disabled {
