@@ -34,7 +34,7 @@ type exported struct {
 	Hash       string          `json:"password_hash,omitempty"`
 }
 
-var columns = []string{ //nolint:gochecknoglobals // a constant list
+var columns = []string{
 	"id", "email", "full_name", "role", "disabled", "email_verified_at", "last_login", "created_at", "preferences",
 }
 
