@@ -21,8 +21,11 @@ var layers = []layer{
 	{name: "foundation", packages: "shared/foundation/ docs"},
 	{name: "keys", packages: "shared/crypto/", imports: "foundation"},
 
+	// A client of one service, which knows no rule.
+	{name: "breach", packages: "shared/identity/breach", imports: "foundation"},
+
 	// The rules of the domain do no I/O.
-	{name: "rules", imports: "foundation keys", packages: "shared/identity/ shared/conversation shared/audit " +
+	{name: "rules", imports: "foundation keys breach", packages: "shared/identity/ shared/conversation shared/audit " +
 		"shared/nextcloud/desired shared/nextcloud/quota shared/ratelimit shared/mail"},
 
 	// Adapters speak SQL, HTTP, WebDAV or Redis, and never to each other.
@@ -44,7 +47,7 @@ var layers = []layer{
 	{name: "config", packages: "shared/config/", imports: "foundation"},
 	{name: "lambda", packages: "shared/faas/", imports: "foundation config"},
 	{name: "programs", packages: "bench/ cmd/ clients/ functions/functionstest " + bootstraps,
-		imports: "foundation keys rules adapters services setup functions list config lambda"},
+		imports: "foundation keys breach rules adapters services setup functions list config lambda"},
 }
 
 const bootstraps = "functions/files/bootstrap functions/health/bootstrap functions/jwks/bootstrap functions/keys/bootstrap functions/login/bootstrap " +

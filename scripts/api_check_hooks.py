@@ -109,6 +109,7 @@ BEYOND_SCHEMA = {
     "password_too_short": "the limit is in bytes, and a schema counts characters",
     "password_too_long": "the limit is in bytes, and a schema counts characters",
     "password_common": "depends on a long list",
+    "password_breached": "depends on another service",
     "invalid_email": "depends on the rules of IDNA and on invisible characters",
     "invalid_name": "depends on Unicode's properties of characters",
     "name_reserved": "compared without regard to case",

@@ -97,6 +97,7 @@ func NewWith(tb testing.TB, db *store.DB, extra map[string]string) *Gateway {
 	g.AnswerStep = 0 // tests of the time of responses set it
 	const cheapest, slots, queue = 4, 4, 1000
 	g.Passwords = password.NewHasher(cheapest, slots, queue)
+	g.Passwords.Breaches = all.Passwords.Breaches.Checker()
 	db.SetLoginLifetime(g.Tokens.Logins.Absolute)
 	log := slog.New(slog.NewJSONHandler(g.environment, nil))
 	db.LogTo(log)

@@ -74,14 +74,19 @@ type changePassword struct {
 	KeepAPIKeys      bool `json:"keep_api_keys"`
 }
 
+// newPassword returns the name under which the new password was sent.
+func (q *changePassword) newPassword() string {
+	if q.NewPassword.Set {
+		return "new_password"
+	}
+	return "newPassword"
+}
+
 // fresh parses the new password of the account with that address.
 func (q *changePassword) fresh(email account.Email) (password.Password, error) {
-	name, plain := "new_password", q.NewPassword
-	if !plain.Set {
-		name, plain = "newPassword", q.WebNew
-	}
+	plain := cmp.Or(q.NewPassword.Value, q.WebNew.Value)
 	var wrong fault.Fields
-	p := fault.ParseField(&wrong, name, plain.Value, func(plain secret.String) (password.Password, error) {
+	p := fault.ParseField(&wrong, q.newPassword(), plain, func(plain secret.String) (password.Password, error) {
 		return password.Parse(plain.Reveal(), email)
 	})
 	return p, wrong.Err()
@@ -107,7 +112,7 @@ func (f *Function) changePassword(ctx context.Context, caller endpoint.Caller, q
 	}
 	hash, err := f.Passwords.Hash(ctx, fresh)
 	if err != nil {
-		return message{}, err
+		return message{}, password.InField(q.newPassword(), err)
 	}
 	now := f.Now()
 	event := caller.Event(audit.PasswordChanged, who.ID, now)

@@ -11,8 +11,10 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/voiceassist/gateway/shared/foundation/defense"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
+	"github.com/voiceassist/gateway/shared/identity/breach"
 )
 
 // The bounds of BCRYPT_COST. Each step doubles the time of a hash; cost 12 takes
@@ -35,6 +37,8 @@ var ErrMismatch = errors.New("password mismatch")
 // A Hasher hashes and verifies passwords with bcrypt. It is safe for concurrent
 // use.
 type Hasher struct {
+	Breaches *breach.Checker // refuses new passwords; nil for none
+
 	cost      int
 	queue     queue
 	dummyHash []byte // stands in for the hash of an unknown account
@@ -72,19 +76,26 @@ type Settings struct {
 	Slots int
 	Cost  int // of bcrypt; each step doubles the time
 	Queue int // how many calls may wait
+
+	Breaches breach.Settings
 }
 
-// Load loads BCRYPT_COST and PASSWORD_QUEUE.
+// Load loads BCRYPT_COST, PASSWORD_QUEUE and PWNED_PASSWORDS_URL.
 func (s *Settings) Load(r setting.Reader) {
 	if s.Slots == 0 {
 		s.Slots = max(1, runtime.GOMAXPROCS(0)-1)
 	}
 	s.Cost = r.Int("BCRYPT_COST", DefaultCost, minCost, maxCost)
 	s.Queue = r.Int("PASSWORD_QUEUE", queuePerSlot*s.Slots, 0, maxQueue)
+	s.Breaches.Load(r)
 }
 
 // Hasher returns a hasher with these settings.
-func (s Settings) Hasher() *Hasher { return NewHasher(s.Cost, s.Slots, s.Queue) }
+func (s Settings) Hasher() *Hasher {
+	h := NewHasher(s.Cost, s.Slots, s.Queue)
+	h.Breaches = s.Breaches.Checker()
+	return h
+}
 
 // Slots returns how many calls run at once. Each keeps one processor of Go
 // (GOMAXPROCS) busy.
@@ -99,13 +110,30 @@ func (h *Hasher) Busy() error {
 	return nil
 }
 
-// Hash returns the hash of p to store. It returns [ErrBusy], the error of ctx
-// if that ends while the call waits, or an error for the zero Password.
+// Hash returns the hash of p to store, which is a new password of an account. It
+// returns [ErrBreached], [ErrBusy], the error of ctx if that ends while the call
+// waits, or an error for the zero Password. [InField] makes the first the fault of a
+// field.
 func (h *Hasher) Hash(ctx context.Context, p Password) (secret.String, error) {
 	if p.plain == "" {
 		return "", errors.New("hash password: it was never parsed")
 	}
+	if h.Breaches.Breached(ctx, p.plain) {
+		return "", ErrBreached
+	}
 	return h.hash(ctx, p.plain.Reveal())
+}
+
+// InField returns the error of [Hasher.Hash] for a password that a request has in the
+// field: [ErrBreached] becomes a fault that names it, as if [Parse] had refused the
+// password. Other errors stay as they are.
+func InField(field string, err error) error {
+	if !errors.Is(err, ErrBreached) {
+		return err
+	}
+	var wrong fault.Fields
+	wrong.Parse(field, err)
+	return wrong.Err()
 }
 
 // Rehash returns a hash at the present cost of a password that was just

@@ -7,7 +7,7 @@
 // many wait. A [Confirmer] confirms the current password of a logged-in user.
 // Nothing here prints a password, and no fault quotes one.
 //
-// The package imports account, signin, audit and ratelimit. Begin with
+// The package imports account, signin, breach, audit and ratelimit. Begin with
 // [Hasher].
 package password
 
@@ -41,6 +41,7 @@ var (
 	ErrTooShort = fault.New(fault.Invalid, "password_too_short", "Must be at least 8 bytes long.")
 	ErrTooLong  = fault.New(fault.Invalid, "password_too_long", "Must be at most 72 bytes long: 72 ASCII characters, or fewer of other scripts.")
 	ErrCommon   = fault.New(fault.Invalid, "password_common", "Is one of the most common passwords. Choose another one.")
+	ErrBreached = fault.New(fault.Invalid, "password_breached", "Is known from a breach of another service. Choose another one.")
 	ErrIsEmail  = fault.New(fault.Invalid, "password_is_email", "Must not be the e-mail address or the part before its @.")
 	ErrInvalid  = fault.New(fault.Invalid, "invalid_password", "Must be UTF-8 text without NUL.")
 )

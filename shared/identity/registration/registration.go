@@ -143,7 +143,7 @@ func (r *Registrar) create(
 ) (account.Account, error) {
 	hash, err := r.Passwords.Hash(ctx, p.Password)
 	if err != nil {
-		return account.Account{}, err
+		return account.Account{}, password.InField("password", err)
 	}
 	if _, err := r.DB.CanonicalizeEmails(ctx); err != nil {
 		return account.Account{}, err

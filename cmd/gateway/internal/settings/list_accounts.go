@@ -94,6 +94,12 @@ func passwords() Group {
 				ReadBy:  everywhere(),
 			},
 			{
+				Name: "PWNED_PASSWORDS_URL", Kind: URL, Unset: "only the built-in list of common passwords", Values: "`https://…`, or `http://…` on the same machine",
+				Example: "https://api.pwnedpasswords.com",
+				Meaning: "A service that knows passwords from breaches, with the range API of Have I Been Pwned. It learns five digits of the hash of a new password, not the password. A password passes if the service does not answer within a second.",
+				ReadBy:  everywhere(),
+			},
+			{
 				Name: "BCRYPT_COST", Kind: Number,
 				Meaning: "The cost of password hashes. Each step doubles the time. A login renews a hash with a lower cost.", ReadBy: everywhere(),
 			},
