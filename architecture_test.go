@@ -181,6 +181,10 @@ func TestTemplate_DeploysEveryFunction(t *testing.T) {
 		t.Errorf("functions/ (-) and template.yaml (+) differ:\n%s", diff)
 	}
 	var want []string
+	for _, page := range (&functions.Parts{}).Pages() {
+		_, p, _ := strings.Cut(page.Pattern, " ")
+		want = append(want, p)
+	}
 	for pattern := range routes() {
 		_, p, _ := strings.Cut(pattern, " ")
 		if folder, greedy := strings.CutSuffix(p, "{path...}"); greedy {

@@ -82,7 +82,11 @@ func (p *Parts) Recovery() *recovery.Service {
 	}
 }
 
-// Routes returns the routes of all functions.
+// Pages returns the routes of the pages for people, which the API description does not
+// contain.
+func (p *Parts) Pages() endpoint.Routes { return (&recovering.Function{Service: p.Recovery()}).Pages() }
+
+// Routes returns the routes of all functions, except their pages.
 func (p *Parts) Routes() endpoint.Routes {
 	callers := &endpoint.Authenticator{Logins: p.DB, Now: p.Now, Admins: p.Admins}
 	confirmer := &password.Confirmer{Accounts: p.DB, Codes: p.Codes, Hasher: p.Passwords, Limits: p.Limits, Now: p.Now}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -78,7 +79,7 @@ func runServer(ctx context.Context, vars *variables, recheck bool, stdout, stder
 	m := newMetrics()
 	settings.Observe = m.observe
 	p.DB.Observe(m.statement)
-	routes := append(p.Routes(), reference.Routes()...)
+	routes := slices.Concat(p.Routes(), p.Pages(), reference.Routes())
 	slog.SetDefault(log)
 
 	// Password hashing gets additional processors of the Go scheduler. On a shared

@@ -105,7 +105,7 @@ func NewWith(tb testing.TB, db *store.DB, extra map[string]string) *Gateway {
 	settings.Now = g.time
 	tb.Cleanup(func() { g.Limits.Close() })
 	g.settings = settings
-	g.handler = endpoint.New(settings, g.Routes()...)
+	g.handler = endpoint.New(settings, append(g.Routes(), g.Pages()...)...)
 	return g
 }
 

@@ -45,5 +45,5 @@ func open(_ context.Context, s *settings) (http.Handler, error) {
 		DB: db, Tokens: linktoken.NewCodec(ring), Passwords: s.Passwords.Hasher(), Desired: desired.NewRecorder(s.Desired, ring),
 		Outbox: new(mail.Outbox), Limits: limits, Now: time.Now, Step: recovery.AnswerStep,
 	}}
-	return faas.Closing(s.Handler(limits, f.Routes()), db.Close), nil
+	return faas.Closing(s.Handler(limits, append(f.Routes(), f.Pages()...)), db.Close), nil
 }

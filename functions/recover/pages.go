@@ -1,0 +1,218 @@
+package recover
+
+import (
+	"context"
+	_ "embed"
+	"html"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
+	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/ratelimit"
+)
+
+//go:embed page.css
+var style []byte
+
+//go:embed page.js
+var script []byte
+
+const (
+	stylePath  = "/pages/link.css"
+	scriptPath = "/pages/link.js"
+
+	htmlType = "text/html; charset=utf-8"
+	maxForm  = 16 << 10         // bytes; a token has 80, a password at most some hundred
+	actTime  = 25 * time.Second // API Gateway gives up after 29
+)
+
+// pagePolicy is the content security policy of the pages: scripts and styles come from
+// files, and forms go to the gateway.
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// A page is where a link in a mail leads. Opening it changes nothing, so programs that
+// look into links of mails cannot use them up: the form acts. The token is its only
+// credential, so no page of another origin can act for somebody with it.
+type page struct {
+	path     string
+	password bool // asks for a new password
+	title    text
+	intro    text
+	button   text
+	done     text // what the page says after success
+	act      func(ctx context.Context, from audit.Origin, token, password secret.String) error
+}
+
+func (f *Function) pages() []page {
+	return []page{
+		{
+			path:   "/verify",
+			title:  text{"Confirm your e-mail address", "E-Mail-Adresse bestätigen"},
+			intro:  text{"Confirm that you read mail at this address.", "Bestätigen Sie, dass Sie E-Mails an diese Adresse lesen."},
+			button: text{"Confirm", "Bestätigen"},
+			done:   text{"The address is confirmed. You can close this page.", "Die Adresse ist bestätigt. Sie können diese Seite schließen."},
+			act: func(ctx context.Context, from audit.Origin, token, _ secret.String) error {
+				_, err := f.Service.Verify(ctx, token, from)
+				return err
+			},
+		},
+		{
+			path: "/reset-password", password: true,
+			title:  text{"Choose a new password", "Neues Passwort wählen"},
+			intro:  text{"The new password logs out all devices.", "Mit dem neuen Passwort werden alle Geräte abgemeldet."},
+			button: text{"Set the password", "Passwort setzen"},
+			done:   text{"The password is changed. Log in with it now.", "Das Passwort ist geändert. Melden Sie sich jetzt damit an."},
+			act: func(ctx context.Context, from audit.Origin, token, password secret.String) error {
+				return f.Service.Reset(ctx, token, password, from)
+			},
+		},
+		{
+			path:   "/undo",
+			title:  text{"Undo the change of address", "Änderung der Adresse rückgängig machen"},
+			intro:  text{"Your account gets its previous address again. All devices are logged out, and you choose a new password.", "Ihr Konto bekommt wieder die bisherige Adresse. Alle Geräte werden abgemeldet, und Sie wählen ein neues Passwort."},
+			button: text{"Undo the change", "Rückgängig machen"},
+			done:   text{"The change is undone. A link to choose a new password is on its way to you.", "Die Änderung ist rückgängig gemacht. Ein Link, mit dem Sie ein neues Passwort wählen, ist unterwegs zu Ihnen."},
+			act: func(ctx context.Context, from audit.Origin, token, _ secret.String) error {
+				_, err := f.Service.Undo(ctx, token, from)
+				return err
+			},
+		},
+	}
+}
+
+// Pages returns the routes of the pages and their files. They are for people, so the
+// API description does not contain them.
+func (f *Function) Pages() endpoint.Routes {
+	routes := endpoint.Routes{
+		{Pattern: "GET " + stylePath, Handler: file("text/css; charset=utf-8", style)},
+		{Pattern: "GET " + scriptPath, Handler: file("text/javascript; charset=utf-8", script)},
+	}
+	for _, p := range f.pages() {
+		routes = append(routes,
+			endpoint.Route{Pattern: "GET " + p.path, Handler: endpoint.Raw(p.show)},
+			endpoint.Route{Pattern: "POST " + p.path, Handler: endpoint.Raw(p.submit), Limit: ratelimit.Password},
+		)
+	}
+	return routes
+}
+
+// file serves a file of the pages.
+func file(contentType string, content []byte) http.Handler {
+	tag := endpoint.ETag(content)
+	return endpoint.Raw(func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Cache-Control", "public, max-age=300")
+		if !endpoint.NotModified(w, r, tag) {
+			endpoint.WriteBytes(w, r, http.StatusOK, contentType, content)
+		}
+		return nil
+	})
+}
+
+// show shows the form.
+func (p page) show(w http.ResponseWriter, r *http.Request) error {
+	p.write(w, r, http.StatusOK, content{form: true})
+	return nil
+}
+
+// Errors of forms that no page of the gateway sends.
+var (
+	errForm     = fault.New(fault.UnsupportedMediaType, "unsupported_media_type", "This page reads application/x-www-form-urlencoded.")
+	errTooLarge = fault.New(fault.TooLarge, "body_too_large", "The form is too large.")
+	errFormData = fault.New(fault.Malformed, "malformed_form", "The body is not form data.")
+)
+
+// submit acts on the form, and shows what came of it.
+func (p page) submit(w http.ResponseWriter, r *http.Request) error {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "application/x-www-form-urlencoded" {
+		return errForm
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
+	if err != nil {
+		return errTooLarge.Because(err)
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return errFormData.Because(err)
+	}
+	token := strings.TrimSpace(form.Get("token"))
+	token = token[strings.LastIndexByte(token, '#')+1:] // people paste the whole link, too
+	ctx, cancel := context.WithTimeout(r.Context(), actTime)
+	defer cancel()
+	err = p.act(ctx, endpoint.Origin(r), secret.String(token), secret.String(form.Get("password")))
+	if err == nil {
+		p.write(w, r, http.StatusOK, content{})
+		return nil
+	}
+	f := fault.Of(err)
+	failure, known := failures[codeOf(f)]
+	if !known {
+		return err
+	}
+	endpoint.RecordError(r, err)
+	p.write(w, r, endpoint.StatusOf(f.Kind), content{form: true, failure: failure, token: token})
+	return nil
+}
+
+// codeOf returns the code of the fault, or that of its first field.
+func codeOf(f *fault.Error) string {
+	if len(f.Fields) > 0 {
+		return f.Fields[0].Code
+	}
+	return f.Code
+}
+
+// A content is what a page shows.
+type content struct {
+	form    bool   // the form; otherwise that it has succeeded
+	failure text   // of the last attempt
+	token   string // that was sent with it
+}
+
+func (p page) write(w http.ResponseWriter, r *http.Request, status int, c content) {
+	l := preferred(r.Header.Get("Accept-Language"))
+	h := w.Header()
+	h.Set("Content-Security-Policy", pagePolicy)
+	h.Set("Content-Language", l.tag())
+	h.Add("Vary", "Accept-Language")
+	endpoint.WriteBytes(w, r, status, htmlType, []byte(p.html(l, c)))
+}
+
+// html returns the document. Everything that is not from this file is escaped. Links are
+// relative, because PUBLIC_URL may have a path.
+func (p page) html(l language, c content) string {
+	var b strings.Builder
+	put := func(parts ...string) {
+		for _, part := range parts {
+			b.WriteString(part)
+		}
+	}
+	title := html.EscapeString(p.title[l])
+	put("<!doctype html>\n<html lang=\"", l.tag(), "\">\n<head>\n<meta charset=\"utf-8\">\n",
+		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>", title, "</title>\n",
+		"<link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"", stylePath[1:], "\">\n",
+		"<script src=\"", scriptPath[1:], "\" defer></script>\n</head>\n<body>\n<main>\n<h1>", title, "</h1>\n")
+	if c.failure != (text{}) {
+		put("<p class=\"error\" role=\"alert\">", html.EscapeString(c.failure[l]), "</p>\n")
+	}
+	if !c.form {
+		put("<p role=\"status\">", html.EscapeString(p.done[l]), "</p>\n</main>\n</body>\n</html>\n")
+		return b.String()
+	}
+	put("<p>", html.EscapeString(p.intro[l]), "</p>\n<form method=\"post\">\n",
+		"<label>", html.EscapeString(codeLabel[l]), " <span class=\"hint\">", html.EscapeString(codeHint[l]), "</span>",
+		"<input name=\"token\" value=\"", html.EscapeString(c.token), "\" required autocomplete=\"off\" autocapitalize=\"none\" spellcheck=\"false\"></label>\n")
+	if p.password {
+		put("<label>", html.EscapeString(passwordLabel[l]), " <span class=\"hint\">", html.EscapeString(passwordHint[l]), "</span>",
+			"<input name=\"password\" type=\"password\" required minlength=\"8\" autocomplete=\"new-password\"></label>\n")
+	}
+	put("<button>", html.EscapeString(p.button[l]), "</button>\n</form>\n</main>\n</body>\n</html>\n")
+	return b.String()
+}
