@@ -187,7 +187,7 @@ func TestUserAndMigrateCommands(t *testing.T) {
 		{[]string{"version"}, "", 0, ""},
 		{[]string{"sever"}, "", 2, "unknown command"},
 		{[]string{"migrate", "down"}, "", 2, "status, up"},
-		{[]string{"user", "rename", "ada@example.com"}, "", 2, "logout, set-role"},
+		{[]string{"user", "rename", "ada@example.com"}, "", 2, "set-role, show"},
 	} {
 		out, code := command(t, dir, step.stdin, nil, step.args...)
 		if code != step.code || !strings.Contains(out, step.want) {

@@ -70,7 +70,7 @@ func (s *Statements) TakenEmails(ctx context.Context, emails []account.Email) (m
 			err := row.Scan(&e)
 			taken[e] = true
 			return err
-		}, `SELECT canonical_email FROM users WHERE canonical_email IN (`+placeholders(1, len(args))+`)`, args...)
+		}, `SELECT canonical_email FROM users WHERE canonical_email IN (`+placeholders(len(args))+`)`, args...)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("taken addresses: %w", err)

@@ -56,7 +56,7 @@ const insertUsers = `
 		disabled_at, email_verified_at, created_at, updated_at, canonical_email, canonical_of, verification)
 	VALUES `
 
-var insertUser = insertUsers + `(` + placeholders(1, len(accountRow(account.Account{}, ""))) + `)`
+var insertUser = insertUsers + `(` + placeholders(len(accountRow(account.Account{}, ""))) + `)`
 
 // accountRow returns the row for [insertUsers].
 func accountRow(a account.Account, hash secret.String) []any {

@@ -143,7 +143,7 @@ func (tx *Tx) replaceSearchKeys(ctx context.Context, keys map[account.ID][]strin
 	for id := range keys {
 		ids = append(ids, string(id))
 	}
-	_, err := tx.exec(ctx, `DELETE FROM search_keys WHERE user_id IN (`+placeholders(1, len(ids))+`)`, ids...)
+	_, err := tx.exec(ctx, `DELETE FROM search_keys WHERE user_id IN (`+placeholders(len(ids))+`)`, ids...)
 	if err != nil {
 		return fmt.Errorf("delete search keys: %w", err)
 	}

@@ -144,7 +144,7 @@ func (s *Statements) emailHolders(ctx context.Context, batch []uncanonical) (map
 		err := row.Scan(&id, &email)
 		keepers[email] = id
 		return err
-	}, `SELECT id, canonical_email FROM users WHERE canonical_email IN (`+placeholders(1, len(args))+`)`, args...)
+	}, `SELECT id, canonical_email FROM users WHERE canonical_email IN (`+placeholders(len(args))+`)`, args...)
 	return keepers, err
 }
 
@@ -172,11 +172,11 @@ func (s *Statements) canonicalize(ctx context.Context, batch []uncanonical) (int
 		WHERE canonical_of IS DISTINCT FROM email AND (`+same.String()+`)`, args...)
 }
 
-// placeholders returns n placeholders from $first on, separated by commas.
-func placeholders(first, n int) string {
+// placeholders returns n placeholders from $1 on, separated by commas.
+func placeholders(n int) string {
 	list := make([]string, n)
 	for i := range list {
-		list[i] = fmt.Sprintf("$%d", first+i)
+		list[i] = fmt.Sprintf("$%d", i+1)
 	}
 	return strings.Join(list, ", ")
 }

@@ -25,7 +25,7 @@ func (tx *Tx) HoldAllNextcloud(ctx context.Context, users []account.ID) error {
 		rows[i] = []any{string(id)}
 	}
 	err := eachChunk(rows, func(_ string, args []any) error {
-		_, err := tx.exec(ctx, `UPDATE nextcloud_accounts SET held = TRUE WHERE NOT owned AND user_id IN (`+placeholders(1, len(args))+`)`, args...)
+		_, err := tx.exec(ctx, `UPDATE nextcloud_accounts SET held = TRUE WHERE NOT owned AND user_id IN (`+placeholders(len(args))+`)`, args...)
 		return err
 	})
 	if err != nil {

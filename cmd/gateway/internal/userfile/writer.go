@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -48,7 +49,7 @@ func NewWriter(w io.Writer, f Format, hashes bool) (*Writer, error) {
 		out := &Writer{rows: csv.NewWriter(w), hashes: hashes}
 		header := columns
 		if hashes {
-			header = append(header[:len(header):len(header)], hashColumn)
+			header = append(slices.Clip(header), hashColumn)
 		}
 		return out, out.rows.Write(header)
 	case JSONLines:
