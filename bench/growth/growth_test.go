@@ -2,6 +2,7 @@ package growth_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 
 const (
 	few, many   = 1000, 1_000_000
-	repetitions = 120  // of each call on each database
+	repetitions = 100  // of each call on each database
 	counted     = 9    // further ones, whose pages are counted
 	unmeasured  = 10   // before them: statements get prepared and planned
 	conns       = 8    // to PostgreSQL
@@ -130,13 +131,25 @@ func compare(t *testing.T, engine string, s size, report func(growth)) (took tim
 	runtime.GC()
 	for _, c := range calls() {
 		ok := t.Run(c.String(), func(t *testing.T) {
-			report(s.measure(t, both, c))
+			report(s.settle(t, both, c))
 		})
 		if !ok {
 			return took
 		}
 	}
 	return took
+}
+
+// settle measures the call, and again if it seems to grow: what else the machine does can
+// slow one side down. Then the run with the middle one of three ratios counts.
+func (s size) settle(t *testing.T, both [2]*deployment, c call) growth {
+	t.Helper()
+	runs := []growth{s.measure(t, both, c)}
+	if runs[0].ratio() > bound && s.repetitions > 1 {
+		runs = append(runs, s.measure(t, both, c), s.measure(t, both, c))
+	}
+	slices.SortFunc(runs, func(a, b growth) int { return cmp.Compare(a.ratio(), b.ratio()) })
+	return runs[len(runs)/2]
 }
 
 // measure makes the call on both databases in turns, so that both get the same share of
