@@ -38,6 +38,15 @@ func openDocs(t *testing.T) *docsPage {
 			body: `{"email":"ada@example.org","password":"correct horse battery staple"}`},
 		hasStorage,
 	}, map[string]string{})
+	d := &docsPage{process: p, ctx: chromiumFor(t, certificateIn(t, dir))}
+	d.complaints(t)
+	d.do(t, "open the page", chromedp.EmulateViewport(1280, 900), chromedp.Navigate(p.https+"/docs?"+foreignDocument))
+	return d
+}
+
+// certificateIn returns the certificate of a gateway that keeps its data in dir.
+func certificateIn(t *testing.T, dir string) *x509.Certificate {
+	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, "tls", "gateway.pem"))
 	if err != nil {
 		t.Fatal(err)
@@ -47,10 +56,7 @@ func openDocs(t *testing.T) *docsPage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &docsPage{process: p, ctx: chromiumFor(t, certificate)}
-	d.complaints(t)
-	d.do(t, "open the page", chromedp.EmulateViewport(1280, 900), chromedp.Navigate(p.https+"/docs?"+foreignDocument))
-	return d
+	return certificate
 }
 
 // complaints fails the test for every console error and warning until the page closes,
