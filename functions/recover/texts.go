@@ -61,6 +61,7 @@ var failures = map[string]text{
 	"password_too_short": {"The password must have at least 8 characters.", "Das Passwort braucht mindestens 8 Zeichen."},
 	"password_too_long":  {"The password must have at most 72 characters.", "Das Passwort darf höchstens 72 Zeichen haben."},
 	"password_common":    {"Many people use this password. Choose another one.", "Dieses Passwort benutzen viele. Wählen Sie ein anderes."},
+	"password_breached":  {"This password is known from a breach of another service. Choose another one.", "Dieses Passwort ist aus einem Datenleck eines anderen Dienstes bekannt. Wählen Sie ein anderes."},
 	"password_is_email":  {"The password must not be the e-mail address.", "Das Passwort darf nicht die E-Mail-Adresse sein."},
 	"invalid_password":   {"The password contains a character that is not allowed.", "Das Passwort enthält ein Zeichen, das nicht erlaubt ist."},
 }

@@ -103,7 +103,7 @@ func (s *Service) Reset(ctx context.Context, raw, plain secret.String, from audi
 	}
 	hash, err := s.Passwords.Hash(ctx, fresh)
 	if err != nil {
-		return err
+		return password.InField("password", err)
 	}
 	return s.redeem(ctx, raw, linktoken.Reset, audit.PasswordReset, from,
 		func(tx *store.Tx, by store.Actor, _ linktoken.Token, event audit.Event) error {
