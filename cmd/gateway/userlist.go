@@ -94,8 +94,11 @@ func writeUsers(w io.Writer, list []account.Account) {
 
 // userStatus returns in a word whether the account can log in.
 func userStatus(a account.Account) string {
-	if a.Disabled() {
+	switch {
+	case a.Disabled():
 		return "disabled"
+	case a.Pending:
+		return "pending"
 	}
 	return "active"
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/foundation/document"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/token"
@@ -329,4 +330,18 @@ func (g *Gateway) Admin(email string) (account.ID, Pair) {
 		g.tb.Fatal(err)
 	}
 	return id, g.Login(email, Password)
+}
+
+// Pending creates an account without a password and returns its id.
+func (g *Gateway) Pending(email account.Email) account.ID {
+	g.tb.Helper()
+	now := g.time()
+	a := account.Account{
+		ID: account.NewID(), Email: email, Role: account.User, Preferences: document.Empty, CreatedAt: now, UpdatedAt: now,
+	}
+	err := g.DB.Update(g.tb.Context(), func(tx *store.Tx) error { return tx.CreateAccount(g.tb.Context(), a, "") })
+	if err != nil {
+		g.tb.Fatal(err)
+	}
+	return a.ID
 }

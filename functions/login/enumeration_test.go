@@ -26,8 +26,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
 
-// TestLogin_TimingRevealsNothing mixes many logins of an unknown, a disabled and an
-// existing account, and compares how long each kind took. It checks that the same
+// TestLogin_TimingRevealsNothing mixes many logins of an unknown, a disabled, a
+// pending and an existing account, and compares how long each kind took. It checks that the same
 // comparison detects a login that returns early.
 func TestLogin_TimingRevealsNothing(t *testing.T) {
 	t.Parallel()
@@ -40,6 +40,7 @@ func TestLogin_TimingRevealsNothing(t *testing.T) {
 		_, admin := g.Admin("root@example.org")
 		g.Do("PATCH", "/api/users/"+string(disabled), map[string]bool{"disabled": true}, functionstest.Bearer(admin.Access)).
 			Want(http.StatusOK, "")
+		g.Pending("grace@example.org")
 
 		if differences := distinguishable(g); len(differences) > 0 {
 			t.Errorf("response times distinguish kinds of accounts: %v", differences)
@@ -75,6 +76,7 @@ func distinguishable(g *functionstest.Gateway) []string {
 	const samples = 100
 	emails := map[string]string{
 		"unknown": "nobody@example.org", "disabled": "eve@example.org", "existing": functionstest.Email,
+		"pending": "grace@example.org",
 	}
 	var order []string
 	for kind := range emails {
@@ -93,7 +95,7 @@ func distinguishable(g *functionstest.Gateway) []string {
 		answers[kind] = varies.ReplaceAllString(fmt.Sprint(a.Status, a.Header, a.Body), "<id>")
 	}
 	var differences []string
-	for _, pair := range []string{"unknown existing", "disabled existing", "unknown disabled"} {
+	for _, pair := range []string{"unknown existing", "disabled existing", "unknown disabled", "pending existing", "unknown pending"} {
 		a, b, _ := strings.Cut(pair, " ")
 		if p := functionstest.Longer(took[a], took[b]); math.Abs(p-0.5) > functionstest.Significant {
 			differences = append(differences, fmt.Sprintf("%s takes longer than %s with probability %.2f", a, b, p))

@@ -28,8 +28,8 @@ import (
 	"github.com/voiceassist/gateway/shared/validation"
 )
 
-// errIncorrect is the only response to an unknown address, a wrong password and
-// a disabled account. It does not reveal which accounts exist.
+// errIncorrect is the only response to an unknown address, a wrong password, and
+// a disabled or pending account. It does not reveal which accounts exist.
 var errIncorrect = fault.New(fault.Unauthenticated, "incorrect_credentials", "Incorrect credentials")
 
 // A Function logs users in.
@@ -111,11 +111,13 @@ func (f *Function) attempt(ctx context.Context, from audit.Origin, q request) (a
 	if err != nil {
 		return nil, err
 	}
-	// An unknown account has no hash; its refusal takes as long as any other.
+	// Unknown and pending accounts have no hash; their refusal takes as long as any other.
 	err = f.Passwords.Verify(ctx, hash, q.Password)
 	switch {
 	case errors.Is(err, password.ErrMismatch) && who.ID == "":
 		return nil, f.refuse(ctx, who, from, audit.UnknownAccount)
+	case errors.Is(err, password.ErrMismatch) && who.Pending:
+		return nil, f.refuse(ctx, who, from, audit.PendingAccount)
 	case errors.Is(err, password.ErrMismatch):
 		return nil, f.refuse(ctx, who, from, audit.WrongPassword)
 	case err != nil:

@@ -111,6 +111,7 @@ const (
 	UnknownAccount  = "unknown account" // the name is not stored: people type passwords there
 	WrongPassword   = "wrong password"
 	DisabledAccount = "disabled account"
+	PendingAccount  = "pending account"
 	// UnverifiedAddress: the password was right. It is the only reason that clients see.
 	UnverifiedAddress = "address not verified"
 )

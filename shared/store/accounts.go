@@ -14,7 +14,7 @@ import (
 )
 
 const accountColumns = `users.id, ` + accountEmail + `, users.full_name, users.role, users.preferences,
-	users.disabled_at, users.email_verified_at, COALESCE(users.pending_email, ''), users.verification, users.second_factor_at,
+	users.disabled_at, users.password_hash = '', users.email_verified_at, COALESCE(users.pending_email, ''), users.verification, users.second_factor_at,
 	COALESCE(` + latestLogin + `, users.last_login_at),
 	users.created_at, users.updated_at,
 	COALESCE((SELECT nextcloud_id FROM nextcloud_accounts WHERE user_id = users.id AND owned), '')`
@@ -24,13 +24,13 @@ const wantsPassword = `EXISTS (SELECT 1 FROM nextcloud_accounts WHERE user_id = 
 func accountDest(a *account.Account) []any {
 	return []any{
 		&a.ID, &a.Email, &a.FullName, &a.Role, &a.Preferences,
-		nullTimeScanner{&a.DisabledAt}, nullTimeScanner{&a.EmailVerifiedAt}, &a.PendingEmail, &a.Verification, nullTimeScanner{&a.SecondFactorAt},
+		nullTimeScanner{&a.DisabledAt}, &a.Pending, nullTimeScanner{&a.EmailVerifiedAt}, &a.PendingEmail, &a.Verification, nullTimeScanner{&a.SecondFactorAt},
 		nullTimeScanner{&a.LastLogin}, timeScanner{&a.CreatedAt}, timeScanner{&a.UpdatedAt},
 		&a.NextcloudUserID,
 	}
 }
 
-// CreateAccount inserts a. Exactly one of several concurrent calls with the
+// CreateAccount inserts a, which is pending if hash is "". Exactly one of several concurrent calls with the
 // same e-mail address succeeds, and the others get [account.ErrEmailTaken].
 // Call [DB.CanonicalizeEmails] before.
 func (tx *Tx) CreateAccount(ctx context.Context, a account.Account, hash secret.String) error {
@@ -327,11 +327,12 @@ func (tx *Tx) ChangePassword(ctx context.Context, by Actor, to secret.String) er
 	return nil
 }
 
-// CountOtherAdmins returns the number of enabled administrators other than id.
+// CountOtherAdmins returns the number of enabled administrators other than id. Those who
+// have no password yet do not count.
 func (s *Statements) CountOtherAdmins(ctx context.Context, id account.ID) (int, error) {
 	var n int
 	err := s.queryRow(ctx, nil, []any{&n}, `
-		SELECT COUNT(*) FROM users WHERE role = 'admin' AND disabled_at IS NULL AND id <> $1`, string(id))
+		SELECT COUNT(*) FROM users WHERE role = 'admin' AND disabled_at IS NULL AND password_hash <> '' AND id <> $1`, string(id))
 	if err != nil {
 		return 0, fmt.Errorf("count other admins: %w", err)
 	}

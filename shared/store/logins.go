@@ -96,7 +96,7 @@ func (s *Statements) AccountForLogin(
 var noSecondFactor = ` AND ` + defense.SQL(defense.SecondFactor, `users.second_factor_at IS NULL`)
 
 // StartLogin inserts l and the event that describes it if the account is
-// enabled, hash, which the password matched, is still its hash, and it has no
+// enabled and not pending, hash, which the password matched, is still its hash, and it has no
 // second factor. Otherwise it returns [ErrChanged].
 //
 // It runs in a serializable transaction, as a change of password does. A single
@@ -115,7 +115,7 @@ func (tx *Tx) StartLoginWithCode(ctx context.Context, l signin.Login, hash secre
 }
 
 func (tx *Tx) startLogin(ctx context.Context, l signin.Login, hash secret.String, and string, e audit.Event) error {
-	unchanged := defense.SQL(defense.AccountState, `users.disabled_at IS NULL`) + ` AND ` +
+	unchanged := defense.SQL(defense.AccountState, `users.disabled_at IS NULL AND users.password_hash <> ''`) + ` AND ` +
 		defense.SQL(defense.ConfirmedPassword, `users.password_hash = $10`)
 	n, err := tx.exec(ctx, `
 		INSERT INTO logins (id, user_id, counter, device, address, created_at, rotated_at, expires_at, sweep_at, network)

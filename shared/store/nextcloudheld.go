@@ -43,9 +43,11 @@ func (s *Statements) ReleaseNextcloud(ctx context.Context, user account.ID) erro
 	return nil
 }
 
-// ReleaseAllNextcloud releases all accounts, when addresses need no longer be verified.
+// ReleaseAllNextcloud releases all accounts whose users have a password, when addresses
+// need no longer be verified.
 func (s *Statements) ReleaseAllNextcloud(ctx context.Context) error {
-	_, err := s.exec(ctx, `UPDATE nextcloud_accounts SET held = FALSE WHERE held`)
+	_, err := s.exec(ctx, `UPDATE nextcloud_accounts SET held = FALSE WHERE held
+		AND NOT EXISTS (SELECT 1 FROM users WHERE users.id = nextcloud_accounts.user_id AND users.password_hash = '')`)
 	if err != nil {
 		return fmt.Errorf("release all Nextcloud accounts: %w", err)
 	}

@@ -129,7 +129,7 @@ func (s *Statements) RecheckNextcloudConflict(ctx context.Context, n desired.Acc
 }
 
 // UnlinkNextcloud releases the account in Nextcloud of a deleted user if the gateway
-// did not create it, and reports whether that is so. The reconciler finishes the
+// did not create it, or was not to create it yet, and reports whether that is so. The reconciler finishes the
 // release of a claimed account.
 func (tx *Tx) UnlinkNextcloud(ctx context.Context, user account.ID, now time.Time) (bool, error) {
 	n, err := tx.exec(ctx, `
@@ -139,7 +139,7 @@ func (tx *Tx) UnlinkNextcloud(ctx context.Context, user account.ID, now time.Tim
 	if err == nil && n == 0 {
 		n, err = tx.exec(ctx, `
 			DELETE FROM nextcloud_accounts
-			WHERE user_id = $1 AND NOT owned AND (link = 'adopted' OR status = 'conflict')`, string(user))
+			WHERE user_id = $1 AND NOT owned AND (link = 'adopted' OR status = 'conflict' OR held)`, string(user))
 	}
 	if err != nil {
 		return false, fmt.Errorf("unlink account in Nextcloud: %w", err)

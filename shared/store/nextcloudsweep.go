@@ -83,7 +83,7 @@ func (s *Statements) NextcloudBacklog(ctx context.Context, now time.Time) (Backl
 func (s *Statements) OldestUnprovisioned(ctx context.Context) (since *time.Time, err error) {
 	err = s.queryRow(ctx, nil, []any{nullTimeScanner{&since}}, `
 		SELECT MIN(created_at) FROM nextcloud_accounts
-		WHERE wish = 'present' AND last_synced_at IS NULL AND status IN ('pending', 'failed')`)
+		WHERE wish = 'present' AND NOT held AND last_synced_at IS NULL AND status IN ('pending', 'failed')`)
 	if err != nil {
 		return nil, fmt.Errorf("oldest unprovisioned account: %w", err)
 	}

@@ -81,14 +81,19 @@ type Account struct {
 	// user's password yet: the next login passes it on. The store sets it only
 	// together with the hash.
 	NextcloudNeedsPassword bool
-	DisabledAt             *time.Time   // nil while enabled
-	EmailVerifiedAt        *time.Time   // nil until the address is verified
-	PendingEmail           Email        // replaces Email once it is confirmed; "" for none
-	Verification           Verification // of the rules when the user registered
-	SecondFactorAt         *time.Time   // since when logins require a second factor; nil if they do not
-	LastLogin              *time.Time   // nil before the first login
-	CreatedAt              time.Time
-	UpdatedAt              time.Time
+	// Pending means that the account has no password, so nobody can log in: its user has
+	// not accepted the invitation yet, or has to reset the password. It follows from the
+	// hash, so setting a password ends it.
+	Pending bool
+
+	DisabledAt      *time.Time   // nil while enabled
+	EmailVerifiedAt *time.Time   // nil until the address is verified
+	PendingEmail    Email        // replaces Email once it is confirmed; "" for none
+	Verification    Verification // of the rules when the user registered
+	SecondFactorAt  *time.Time   // since when logins require a second factor; nil if they do not
+	LastLogin       *time.Time   // nil before the first login
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
 }
 
 // Disabled reports whether the account may not log in.

@@ -13,7 +13,7 @@ type Profile struct {
 	PendingEmail    Email           `json:"pending_email,omitempty"` // replaces Email once it is confirmed
 	FullName        string          `json:"full_name"`
 	Role            Role            `json:"role"`
-	IsActive        bool            `json:"is_active"`
+	IsActive        bool            `json:"is_active"` // neither disabled nor pending
 	IsAdmin         bool            `json:"is_admin"`
 	Disabled        bool            `json:"disabled,omitempty"` // only administrators ever see true
 	EmailVerifiedAt *time.Time      `json:"email_verified_at"`  // null until verified
@@ -28,7 +28,7 @@ type Profile struct {
 func (a Account) Profile() Profile {
 	p := Profile{
 		ID: a.ID, Email: a.Email, PendingEmail: a.PendingEmail, FullName: a.FullName, Role: a.Role,
-		IsActive: !a.Disabled(), IsAdmin: a.Admin(), Disabled: a.Disabled(),
+		IsActive: !a.Disabled() && !a.Pending, IsAdmin: a.Admin(), Disabled: a.Disabled(),
 		EmailVerifiedAt: a.EmailVerifiedAt, LastLogin: a.LastLogin, Preferences: a.Preferences, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt,
 	}
 	if a.NextcloudUserID != "" {

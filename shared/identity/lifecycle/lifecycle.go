@@ -111,7 +111,7 @@ func (m *Manager) Delete(ctx context.Context, tx *store.Tx, by store.Actor, even
 // checkLastAdmin returns [account.ErrLastAdmin] if no enabled administrator
 // would remain without leaving.
 func checkLastAdmin(ctx context.Context, tx *store.Tx, leaving account.Account) error {
-	if !leaving.Admin() || leaving.Disabled() {
+	if !leaving.Admin() || leaving.Disabled() || leaving.Pending {
 		return nil
 	}
 	others, err := tx.CountOtherAdmins(ctx, leaving.ID)
