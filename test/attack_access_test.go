@@ -21,6 +21,7 @@ func accessAttacks() []attack {
 		{name: "use tokens after logout, password change or disabling", without: "LiveLogin", run: useEnded},
 		{name: "use an API key beyond its scopes", without: "KeyScopes", run: exceedScopes},
 		{name: "sign in to a disabled account", without: "AccountState", run: signInDisabled},
+		{name: "sign in before the address is verified", without: "VerifiedAddress", settings: []string{"EMAIL_VERIFICATION=login"}, run: signInUnverified},
 	}
 }
 
@@ -257,4 +258,21 @@ func signInDisabled(a *assault) {
 	again := p.do("POST", "/api/auth/register", fmt.Sprintf(`{"email":%q,"password":"an entirely new passphrase"}`, p.email))
 	in := p.do("POST", loginAddress, fmt.Sprintf(`{"email":%q,"password":"an entirely new passphrase"}`, p.email))
 	a.attempt(in.ok(), "it is registered anew (%d) and opened", again.status)
+}
+
+// signInUnverified registers with an address whose mail somebody else reads, and signs in.
+func signInUnverified(a *assault) {
+	c := a.newVisitor()
+	const email = "somebody.else@example.org"
+	if made := c.do("POST", "/api/auth/register", fmt.Sprintf(`{"email":%q,"password":%q}`, email, plain)); !made.ok() {
+		a.Fatalf("register: %d %s", made.status, made.body)
+	}
+	for _, body := range []string{
+		fmt.Sprintf(`{"email":%q,"password":%q}`, email, plain),
+		fmt.Sprintf(`{"username":%q,"password":%q,"transport":"cookie"}`, strings.ToUpper(email), plain),
+		fmt.Sprintf("username=%s&password=%s&grant_type=password", email, strings.ReplaceAll(plain, " ", "+")),
+	} {
+		got := c.do("POST", loginAddress, body)
+		a.attempt(got.status != http.StatusForbidden, "%d", got.status)
+	}
 }

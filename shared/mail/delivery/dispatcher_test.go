@@ -22,6 +22,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/linktoken"
 	"github.com/voiceassist/gateway/shared/mail"
+	"github.com/voiceassist/gateway/shared/mail/mailtest"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
@@ -109,17 +110,17 @@ var link = regexp.MustCompile(`https://\S+`)
 func TestDispatcher_SendsOverSTARTTLSWithAWorkingLink(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		office := newPostOffice(t, true)
-		f := newFixture(t, db, office.transport("smtp", ""))
+		office := mailtest.New(t, true)
+		f := newFixture(t, db, transportTo(office, "smtp", ""))
 		a := f.user(`{"language":"de-AT"}`)
 		f.post(a)
 		if err := f.round(); err != nil {
 			t.Fatal(err)
 		}
 		f.backlog(0, 0, 1)
-		got := office.mails()
-		if len(got) != 1 || !slices.Equal(office.secure, []bool{true}) || !slices.Equal(office.users, []string{"gateway"}) {
-			t.Fatalf("got %d mails, encrypted %v, as %v", len(got), office.secure, office.users)
+		got := office.Mails()
+		if len(got) != 1 || !slices.Equal(office.Encrypted(), []bool{true}) || !slices.Equal(office.Users(), []string{"gateway"}) {
+			t.Fatalf("got %d mails, encrypted %v, as %v", len(got), office.Encrypted(), office.Users())
 		}
 		h := got[0].Header
 		if h.Get("To") != "<user1@example.org>" || h.Get("Auto-Submitted") != "auto-generated" || !strings.Contains(h.Get("Message-ID"), "@gateway.example>") {
@@ -157,24 +158,24 @@ func decoded(t testing.TB, body io.Reader) string {
 
 func TestDispatcher_RequiresTLSUnlessToldOtherwise(t *testing.T) {
 	t.Parallel()
-	plain := newPostOffice(t, false)
+	plain := mailtest.New(t, false)
 	for query, want := range map[string]int{"": 0, "starttls=required": 0, "starttls=off": 1} {
-		s := plain.transport("smtp", query)
+		s := transportTo(plain, "smtp", query)
 		s.url.User = nil
 		f := newFixture(t, storetest.SQLite(t), s)
 		f.post(f.user(""))
-		before := len(plain.mails())
+		before := len(plain.Mails())
 		err := f.round()
-		if got := len(plain.mails()) - before; got != want || (err == nil) != (want == 1) {
+		if got := len(plain.Mails()) - before; got != want || (err == nil) != (want == 1) {
 			t.Errorf("%q: %d mails were sent without encryption, %v", query, got, err)
 		}
 	}
-	untrusted := newPostOffice(t, true)
-	untrusted.pool = nil
-	f := newFixture(t, storetest.SQLite(t), untrusted.transport("smtp", ""))
+	untrusted := mailtest.New(t, true)
+	untrusted.Pool = nil
+	f := newFixture(t, storetest.SQLite(t), transportTo(untrusted, "smtp", ""))
 	f.post(f.user(""))
-	if err := f.round(); err == nil || len(untrusted.mails()) != 0 {
-		t.Errorf("a server with an unknown certificate got %d mails, %v", len(untrusted.mails()), err)
+	if err := f.round(); err == nil || len(untrusted.Mails()) != 0 {
+		t.Errorf("a server with an unknown certificate got %d mails, %v", len(untrusted.Mails()), err)
 	}
 	f.backlog(1, 0, 0)
 }
@@ -182,10 +183,10 @@ func TestDispatcher_RequiresTLSUnlessToldOtherwise(t *testing.T) {
 func TestDispatcher_TemporaryAndPermanentFailures(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		office := newPostOffice(t, true)
-		f := newFixture(t, db, office.transport("smtp", ""))
+		office := mailtest.New(t, true)
+		f := newFixture(t, db, transportTo(office, "smtp", ""))
 		tries := map[string]int{}
-		office.answer(func(to string) error {
+		office.Answer(func(to string) error {
 			tries[to]++
 			switch {
 			case to == "user1@example.org" && tries[to] <= 2:
@@ -225,10 +226,10 @@ func TestDispatcher_TemporaryAndPermanentFailures(t *testing.T) {
 func TestDispatcher_OutageDuringAMailCountsForNone(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		office := newPostOffice(t, true)
-		f := newFixture(t, db, office.transport("smtp", ""))
+		office := mailtest.New(t, true)
+		f := newFixture(t, db, transportTo(office, "smtp", ""))
 		tried := 0
-		office.answer(func(string) error {
+		office.Answer(func(string) error {
 			tried++
 			return &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 3, 2}, Message: "shutting down"}
 		}, nil)
@@ -253,9 +254,9 @@ func TestDispatcher_OutageDuringAMailCountsForNone(t *testing.T) {
 func TestDispatcher_ServerDownForAnHour(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		office := newPostOffice(t, true)
-		f := newFixture(t, db, office.transport("smtp", ""))
-		office.stop()
+		office := mailtest.New(t, true)
+		f := newFixture(t, db, transportTo(office, "smtp", ""))
+		office.Stop()
 		var want []string
 		attempts := 0
 		for minute := range 60 {
@@ -273,7 +274,7 @@ func TestDispatcher_ServerDownForAnHour(t *testing.T) {
 			f.clock = f.clock.Add(time.Minute)
 		}
 		f.backlog(len(want), 0, 0)
-		office.start()
+		office.Start()
 		for range 3 {
 			f.clock = f.clock.Add(time.Minute)
 			if err := f.round(); err != nil {
@@ -282,7 +283,7 @@ func TestDispatcher_ServerDownForAnHour(t *testing.T) {
 		}
 		f.backlog(0, 0, len(want))
 		var got []string
-		for _, m := range office.mails() {
+		for _, m := range office.Mails() {
 			got = append(got, m.Header.Get("To"))
 		}
 		if !slices.Equal(got, want) {
@@ -296,15 +297,15 @@ func TestDispatcher_ServerDownForAnHour(t *testing.T) {
 func TestDispatcher_InterruptedMailIsRepeatedOnce(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		office := newPostOffice(t, true)
-		f := newFixture(t, db, office.transport("smtp", ""))
+		office := mailtest.New(t, true)
+		f := newFixture(t, db, transportTo(office, "smtp", ""))
 		f.post(f.user(""))
-		office.answer(nil, func() error { return errCut })
+		office.Answer(nil, func() error { return mailtest.ErrCut })
 		for range 5 {
 			_ = f.round()
 			f.clock = f.clock.Add(time.Hour)
 		}
-		got := office.mails()
+		got := office.Mails()
 		if len(got) != 2 || got[0].Header.Get("Message-ID") != got[1].Header.Get("Message-ID") {
 			t.Fatalf("the mail was sent %d times", len(got))
 		}
@@ -315,8 +316,8 @@ func TestDispatcher_InterruptedMailIsRepeatedOnce(t *testing.T) {
 func TestDispatcher_DropsLinksThatNoLongerWork(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		office := newPostOffice(t, true)
-		f := newFixture(t, db, office.transport("smtp", ""))
+		office := mailtest.New(t, true)
+		f := newFixture(t, db, transportTo(office, "smtp", ""))
 		a := f.user("")
 		f.post(a)
 		disabled := true
@@ -328,7 +329,7 @@ func TestDispatcher_DropsLinksThatNoLongerWork(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.backlog(0, 0, 0)
-		if n := len(office.mails()); n != 0 {
+		if n := len(office.Mails()); n != 0 {
 			t.Errorf("%d mails were sent to a disabled user", n)
 		}
 	})
@@ -384,10 +385,10 @@ func raw(t testing.TB, m *gomail.Msg) string {
 
 func TestLoop_SendsWhenWoken(t *testing.T) {
 	t.Parallel()
-	office := newPostOffice(t, true)
+	office := mailtest.New(t, true)
 	arrived := make(chan struct{}, 2)
-	office.answer(nil, func() error { arrived <- struct{}{}; return nil })
-	f := newFixture(t, storetest.SQLite(t), office.transport("smtp", ""))
+	office.Answer(nil, func() error { arrived <- struct{}{}; return nil })
+	f := newFixture(t, storetest.SQLite(t), transportTo(office, "smtp", ""))
 	f.post(f.user(""))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
