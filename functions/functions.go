@@ -101,16 +101,16 @@ func (p *Parts) Routes() endpoint.Routes {
 			DB: p.DB, Passwords: p.Passwords, Tokens: p.Tokens, Challenges: p.Challenges, Desired: p.Desired, Rules: p.Rules, Limits: p.Limits, Now: p.Now,
 		}).Routes(),
 		(&mfa.Function{
-			Auth: callers, DB: p.DB, Codes: p.Codes, Challenges: p.Challenges, Confirmer: confirmer, Tokens: p.Tokens, Now: p.Now,
+			Auth: callers, DB: p.DB, Codes: p.Codes, Challenges: p.Challenges, Confirmer: confirmer, Tokens: p.Tokens, Outbox: p.Outbox, Now: p.Now,
 		}).Routes(),
-		(&refresh.Function{DB: p.DB, Tokens: p.Tokens, Limits: p.Limits, Now: p.Now}).Routes(),
+		(&refresh.Function{DB: p.DB, Tokens: p.Tokens, Outbox: p.Outbox, Limits: p.Limits, Now: p.Now}).Routes(),
 		(&logout.Function{DB: p.DB, Tokens: p.Tokens, Desired: p.Desired, Now: p.Now}).Routes(),
 		(&recovering.Function{Service: p.Recovery()}).Routes(),
 		(&users.Function{
 			Auth: callers, DB: p.DB, Registrar: p.Registrar(), Passwords: p.Passwords, Confirmer: confirmer, Desired: p.Desired,
 			Outbox: p.Outbox, Rules: p.Rules, Logins: logins, Now: p.Now,
 		}).Routes(),
-		(&keys.Function{Auth: callers, DB: p.DB, Confirmer: confirmer, Now: p.Now}).Routes(),
+		(&keys.Function{Auth: callers, DB: p.DB, Confirmer: confirmer, Outbox: p.Outbox, Now: p.Now}).Routes(),
 		(&sessions.Function{Auth: callers, DB: p.DB, PerUser: p.SessionsPerUser, Now: p.Now}).Routes(),
 		(&ncprovision.Function{
 			Auth: callers, DB: p.DB, Reconciler: p.Reconciler, Apps: p.Storage.AppPasswords(),

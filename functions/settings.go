@@ -46,7 +46,7 @@ func (s *Settings) Load(r setting.Reader) {
 // Parts returns the dependencies of all functions, with db and the keys of ring. redis is
 // nil unless rate limits are counted in Redis.
 func (s *Settings) Parts(db *store.DB, ring *keyring.Ring, redis ratelimit.Store, now func() time.Time) *Parts {
-	return &Parts{
+	p := &Parts{
 		DB: db, Tokens: s.Tokens.Issuer(ring), Passwords: s.Passwords.Hasher(), Codes: codes.New(db, ring, now), Now: now,
 		Challenges: mfa.NewChallengeCodec(ring), Admins: s.Admins,
 		Outbox:     new(mail.Outbox),
@@ -60,4 +60,8 @@ func (s *Settings) Parts(db *store.DB, ring *keyring.Ring, redis ratelimit.Store
 
 		Rules: s.Rules, SilentRegistration: s.Registration.Silent, SessionsPerUser: s.Sessions.PerUser, AnswerStep: recovery.AnswerStep,
 	}
+	if p.Storage != nil {
+		p.Storage.Outbox = p.Outbox
+	}
+	return p
 }

@@ -120,7 +120,7 @@ func assemble(s *allSettings, vars *variables, env *config.Env, db *store.DB, lo
 		http: &s.HTTP, vars: vars, env: env, ring: ring, log: log,
 	}
 	if p.Mails != nil {
-		p.Outbox.Notify = p.Mails.Wake
+		p.Outbox.Notify, p.Outbox.Notices = p.Mails.Wake, true
 	}
 	if p.Reconciler != nil {
 		p.Desired.Notify = p.Reconciler.Wake

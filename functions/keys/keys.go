@@ -13,6 +13,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/apikey"
 	"github.com/voiceassist/gateway/shared/identity/password"
+	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/validation"
@@ -23,6 +24,7 @@ type Function struct {
 	Auth      *endpoint.Authenticator
 	DB        *store.DB
 	Confirmer *password.Confirmer
+	Outbox    *mail.Outbox
 	Now       func() time.Time
 }
 
@@ -125,11 +127,15 @@ func (f *Function) create(ctx context.Context, caller endpoint.Caller, q create)
 		if err := tx.CreateAPIKey(ctx, by, k, digest); err != nil {
 			return err
 		}
+		if err := f.Outbox.Notice(ctx, tx, mail.APIKeyCreated, by.Account, event); err != nil {
+			return err
+		}
 		return tx.Audit(ctx, event)
 	})
 	if err != nil {
 		return created{}, err
 	}
+	f.Outbox.Wake()
 	return created{keyOf(k), plain.Reveal()}, nil
 }
 

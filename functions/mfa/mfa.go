@@ -10,10 +10,12 @@ import (
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/codes"
 	"github.com/voiceassist/gateway/shared/identity/mfa"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/validation"
@@ -27,6 +29,7 @@ type Function struct {
 	Challenges *mfa.ChallengeCodec
 	Confirmer  *password.Confirmer
 	Tokens     *token.Issuer
+	Outbox     *mail.Outbox
 	Now        func() time.Time
 }
 
@@ -102,9 +105,18 @@ func (f *Function) verify(ctx context.Context, caller endpoint.Caller, q withCod
 		if err := tx.EnableSecondFactor(ctx, by, factor, now); err != nil {
 			return err
 		}
-		return tx.Audit(ctx, caller.Event(audit.SecondFactorEnabled, caller.Account.ID, now))
+		return f.record(ctx, tx, by.Account, mail.SecondFactorEnabled, caller.Event(audit.SecondFactorEnabled, caller.Account.ID, now))
 	})
+	f.Outbox.Wake()
 	return message{"The second factor is enabled."}, err
+}
+
+// record stores event and tells the user of it.
+func (f *Function) record(ctx context.Context, tx *store.Tx, a account.Account, notice mail.Kind, event audit.Event) error {
+	if err := f.Outbox.Notice(ctx, tx, notice, a, event); err != nil {
+		return err
+	}
+	return tx.Audit(ctx, event)
 }
 
 type optionalSecret = endpoint.Optional[secret.String]
@@ -133,8 +145,9 @@ func (f *Function) disable(ctx context.Context, caller endpoint.Caller, q disabl
 		case !enabled:
 			return mfa.ErrNotEnabled
 		}
-		return tx.Audit(ctx, caller.Event(audit.SecondFactorDisabled, caller.Account.ID, now))
+		return f.record(ctx, tx, by.Account, mail.SecondFactorDisabled, caller.Event(audit.SecondFactorDisabled, caller.Account.ID, now))
 	})
+	f.Outbox.Wake()
 	return message{"The second factor is disabled."}, err
 }
 
@@ -148,7 +161,8 @@ func (f *Function) replaceBackupCodes(ctx context.Context, caller endpoint.Calle
 	var fresh []string
 	refused := f.refusal(caller, audit.ToReplaceBackupCodes, now)
 	err := f.Codes.Attempt(ctx, mfa.ErrBadCode, refused, func(tx *store.Tx) error {
-		if _, err := tx.Authorize(ctx, caller.Proof(), now); err != nil {
+		by, err := tx.Authorize(ctx, caller.Proof(), now)
+		if err != nil {
 			return err
 		}
 		factor, err := tx.SecondFactor(ctx, caller.Account.ID)
@@ -170,10 +184,11 @@ func (f *Function) replaceBackupCodes(ctx context.Context, caller endpoint.Calle
 			return err
 		}
 		fresh = shown
-		return tx.Audit(ctx, caller.Event(audit.BackupCodesReplaced, factor.User, now))
+		return f.record(ctx, tx, by.Account, mail.BackupCodesReplaced, caller.Event(audit.BackupCodesReplaced, factor.User, now))
 	})
 	if err != nil {
 		return backupCodes{}, err
 	}
+	f.Outbox.Wake()
 	return backupCodes{fresh, "The earlier backup codes are void."}, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/store"
 )
@@ -31,6 +32,7 @@ var (
 type Function struct {
 	DB     *store.DB
 	Tokens *token.Issuer
+	Outbox *mail.Outbox
 	Limits *ratelimit.Limiter
 	Now    func() time.Time
 }
@@ -115,10 +117,26 @@ func (f *Function) revoke(ctx context.Context, l signin.Login, from audit.Origin
 		}
 		event := audit.New(audit.RefreshReused, l.UserID, from, now)
 		event.Login = l.ID
+		if err := f.notify(ctx, tx, event); err != nil {
+			return err
+		}
 		return tx.Audit(ctx, event)
 	})
 	if err != nil {
 		return err
 	}
+	f.Outbox.Wake()
 	return signin.ErrReused
+}
+
+// notify tells the user that somebody used a copy of a token.
+func (f *Function) notify(ctx context.Context, tx *store.Tx, event audit.Event) error {
+	if f.Outbox == nil || !f.Outbox.Notices {
+		return nil
+	}
+	a, err := tx.Account(ctx, event.User)
+	if err != nil {
+		return err
+	}
+	return f.Outbox.Notice(ctx, tx, mail.TokenReused, a, event)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/lifecycle"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/revocation"
+	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -127,12 +128,16 @@ func (f *Function) changePassword(ctx context.Context, caller endpoint.Caller, q
 		if err := f.Desired.PasswordChanged(ctx, tx, by.Account, fresh.Reveal(), now); err != nil {
 			return err
 		}
+		if err := f.Outbox.Notice(ctx, tx, mail.PasswordChanged, by.Account, event); err != nil {
+			return err
+		}
 		return tx.Audit(ctx, event)
 	})
 	if err != nil {
 		return message{}, err
 	}
 	f.Desired.Wake()
+	f.Outbox.Wake()
 	return message{Message: "Password updated successfully"}, nil
 }
 

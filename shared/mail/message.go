@@ -26,15 +26,19 @@ const (
 )
 
 // Kinds returns all kinds.
-func Kinds() []Kind { return []Kind{VerifyAddress, ConfirmAddress, AddressChange, ResetPassword} }
+func Kinds() []Kind {
+	return append([]Kind{VerifyAddress, ConfirmAddress, AddressChange, ResetPassword}, Notices()...)
+}
 
 // Purpose returns the purpose of the token in the link of the mail.
 func (k Kind) Purpose() linktoken.Purpose {
 	switch k {
 	case ResetPassword:
 		return linktoken.Reset
-	case AddressChange:
+	case AddressChange, AddressChanged:
 		return linktoken.Undo
+	case PasswordChanged, SecondFactorEnabled, SecondFactorDisabled, BackupCodesReplaced, TokenReused, AppPasswordCreated, APIKeyCreated:
+		return linktoken.Disown
 	case VerifyAddress, ConfirmAddress:
 	}
 	return linktoken.Verify
@@ -47,6 +51,8 @@ func (k Kind) Page() string {
 		return "/reset-password"
 	case linktoken.Undo:
 		return "/undo"
+	case linktoken.Disown:
+		return "/not-me"
 	case linktoken.Verify:
 	}
 	return "/verify"
@@ -89,6 +95,7 @@ type Message struct {
 	Data      Data
 	CreatedAt time.Time
 	DueAt     *time.Time // of the next attempt; nil if the mail is finished
+	Own       bool       // the limit ignores the mails of other users, see [Outbox.Notice]; not stored
 
 	Attempts    int    // that failed
 	Interrupted bool   // the last attempt did not end: the mail may have been sent
@@ -118,7 +125,9 @@ type Outcome struct {
 
 // Data is what a mail says beyond its kind.
 type Data struct {
-	NewEmail account.Email `json:"new_email,omitempty"` // of [AddressChange]
+	NewEmail account.Email `json:"new_email,omitempty"` // of [AddressChange] and [AddressChanged]
+	Device   string        `json:"device,omitempty"`    // of a notice, see [DeviceOf]
+	Address  string        `json:"address,omitempty"`   // of a notice: the network address of the client
 }
 
 // Encode returns d as the outbox stores it.

@@ -18,12 +18,15 @@ type Tx interface {
 	// AddMail adds m to the outbox and reports whether it did. It does not if the token does
 	// not exist, or if the mailbox has had [PerHour] mails of that kind.
 	AddMail(ctx context.Context, m Message) (bool, error)
+	// HasLinkToken reports whether the user has a token with that purpose and slot.
+	HasLinkToken(ctx context.Context, user account.ID, p linktoken.Purpose, slot string, now time.Time) (bool, error)
 }
 
 // An Outbox writes mails, in the transaction that causes them. The zero Outbox is ready
 // for use. It is safe for concurrent use.
 type Outbox struct {
-	Notify func() // called by [Outbox.Wake]; may be nil
+	Notify  func() // called by [Outbox.Wake]; may be nil
+	Notices bool   // whether to write notices: without a way to send mail, they would pile up
 }
 
 // Wake notifies the dispatcher of this process that there are mails. Call it after the

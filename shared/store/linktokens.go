@@ -67,6 +67,19 @@ func (s *Statements) LinkToken(
 	return t, a, checkLinkState(t, a, secret.String(hash))
 }
 
+// HasLinkToken reports whether the user has a token of that purpose and slot which has
+// not expired.
+func (s *Statements) HasLinkToken(ctx context.Context, user account.ID, p linktoken.Purpose, slot string, now time.Time) (bool, error) {
+	var has bool
+	err := s.queryRow(ctx, nil, []any{&has}, `
+		SELECT EXISTS (SELECT 1 FROM link_tokens WHERE user_id = $1 AND purpose = $2 AND slot = $3 AND expires_at > $4)`,
+		string(user), string(p), slot, at(now))
+	if err != nil {
+		return false, fmt.Errorf("has link token: %w", err)
+	}
+	return has, nil
+}
+
 // checkLinkState returns [linktoken.ErrBad] unless the account is in the state to which
 // the token is bound.
 func checkLinkState(t linktoken.Token, a account.Account, hash secret.String) error {
@@ -78,6 +91,8 @@ func checkLinkState(t linktoken.Token, a account.Account, hash secret.String) er
 		valid = t.Bound == string(a.Email) || t.Bound == string(a.PendingEmail)
 	case linktoken.Undo:
 		valid = t.Bound == t.Slot
+	case linktoken.Disown:
+		valid = t.Bound == string(a.Email) // an address that the account no longer has is nobody's
 	}
 	if !valid {
 		return linktoken.ErrBad.Because(errors.New("the account has changed"))

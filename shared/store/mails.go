@@ -35,16 +35,18 @@ func (s *Statements) mails(ctx context.Context, query string, args ...any) ([]ma
 
 // AddMail adds m to the outbox and reports whether it did. It does not if the token does
 // not exist, or if the mailbox has had [mail.PerHour] mails of that kind in the last
-// hour. The transaction is serializable, so concurrent calls do not exceed the limit.
+// hour; those of other users do not count if m.Own is set. The transaction is
+// serializable, so concurrent calls do not exceed the limit.
 func (tx *Tx) AddMail(ctx context.Context, m mail.Message) (bool, error) {
 	n, err := tx.exec(ctx, `
 		INSERT INTO mails (id, user_id, kind, recipient, mailbox, language, token_id, data, created_at, due_at)
 		SELECT $1, link_tokens.user_id, $3, $4, $5, $6, link_tokens.id, $8, $9, $9
 		FROM link_tokens WHERE link_tokens.id = $7 AND link_tokens.user_id = $2
 			AND (SELECT COUNT(*) FROM mails AS earlier
-				WHERE earlier.mailbox = $5 AND earlier.kind = $3 AND earlier.created_at > $10) < $11`,
+				WHERE earlier.mailbox = $5 AND earlier.kind = $3 AND earlier.created_at > $10
+					AND (earlier.user_id = $2 OR NOT $12)) < $11`,
 		m.ID, idOrNobody(m.User), string(m.Kind), string(m.Recipient), mail.Mailbox(m.Recipient), m.Language, idOrNobody(m.Token),
-		m.Data.Encode(), at(m.CreatedAt), at(m.CreatedAt.Add(-time.Hour)), mail.PerHour)
+		m.Data.Encode(), at(m.CreatedAt), at(m.CreatedAt.Add(-time.Hour)), mail.PerHour, m.Own)
 	if err != nil {
 		return false, fmt.Errorf("add mail: %w", err)
 	}

@@ -55,6 +55,11 @@ func (m *Manager) Change(ctx context.Context, tx *store.Tx, by store.Actor, c Ch
 			return account.Account{}, err
 		}
 	}
+	if before.Email != after.Email {
+		if err := m.Outbox.AddressChanged(ctx, tx, before, after.Email, cause); err != nil {
+			return account.Account{}, err
+		}
+	}
 	if !after.Admin() || after.Disabled() {
 		if err := checkLastAdmin(ctx, tx, before); err != nil {
 			return account.Account{}, err

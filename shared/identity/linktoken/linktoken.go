@@ -26,6 +26,7 @@ const (
 	Verify Purpose = "verify" // proves that the user reads mail at an address
 	Reset  Purpose = "reset"  // sets a new password
 	Undo   Purpose = "undo"   // restores the previous address
+	Disown Purpose = "disown" // ends all access: the user did not make a change
 )
 
 // The lifetimes of tokens, from the time at which the mail is sent.
@@ -34,7 +35,8 @@ const (
 	ResetLifetime  = time.Hour
 	// UndoLifetime leaves at least 72 hours after the change took effect: the new
 	// address may be confirmed until [VerifyLifetime] after the mail was sent.
-	UndoLifetime = 72*time.Hour + VerifyLifetime
+	UndoLifetime   = 72*time.Hour + VerifyLifetime
+	DisownLifetime = 72 * time.Hour
 )
 
 // Lifetime returns how long a token of that purpose works after it was mailed.
@@ -44,6 +46,8 @@ func (p Purpose) Lifetime() time.Duration {
 		return ResetLifetime
 	case Undo:
 		return UndoLifetime
+	case Disown:
+		return DisownLifetime
 	case Verify:
 	}
 	return VerifyLifetime
@@ -54,7 +58,7 @@ type Token struct {
 	ID        ID
 	User      account.ID
 	Purpose   Purpose
-	Slot      string    // the address that [Undo] restores; otherwise ""
+	Slot      string    // the address that [Undo] restores, the kind of the notice of [Disown]; otherwise ""
 	Bound     string    // the state in which the token works: an address, or [StateOf]
 	CreatedAt time.Time // of the row
 	ExpiresAt time.Time // of the latest token that was mailed, or could be

@@ -22,6 +22,8 @@ var embedded embed.FS
 // fallback is the language of users who prefer one without templates.
 const fallback = "en"
 
+const timeFormat = "2006-01-02 15:04 MST"
+
 // A view is what templates can show. Nothing in it is a name or a text that a user
 // chose, so nobody can make the gateway send a text of theirs to others.
 type view struct {
@@ -29,7 +31,10 @@ type view struct {
 	Subject  string // only in HTML
 	Service  string // the host name of the gateway
 	Email    string // of the recipient
-	NewEmail string // only in address-change
+	NewEmail string // only in address-change and address-changed
+	Device   string // only in notices: the browser and the system, from a fixed list; may be ""
+	Address  string // only in notices: the network address of the client; may be ""
+	Time     string // only in notices: when it happened
 	Link     string // contains the token
 	Expires  string // when the link stops working
 }
@@ -120,7 +125,8 @@ func (t *templates) render(m mail.Message, public *url.URL, token secret.String,
 	}
 	v := view{
 		Language: strings.TrimPrefix(name, string(m.Kind)+"."), Service: public.Host, Email: string(m.Recipient),
-		NewEmail: string(m.Data.NewEmail), Link: m.Kind.Link(public, token), Expires: expires.UTC().Format("2006-01-02 15:04 MST"),
+		NewEmail: string(m.Data.NewEmail), Link: m.Kind.Link(public, token), Expires: expires.UTC().Format(timeFormat),
+		Device: m.Data.Device, Address: m.Data.Address, Time: m.CreatedAt.UTC().Format(timeFormat),
 	}
 	var b strings.Builder
 	if err := text.Execute(&b, v); err != nil {

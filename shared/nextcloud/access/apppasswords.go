@@ -10,6 +10,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
@@ -124,8 +125,14 @@ func (a *AppPasswords) store(ctx context.Context, by signin.Proof, p desired.App
 		if retry, err = tx.RetryRevocations(ctx, p.UserID, p.CreatedAt); err != nil {
 			return err
 		}
+		if err := a.storage.Outbox.Notice(ctx, tx, mail.AppPasswordCreated, by.Account, event); err != nil {
+			return err
+		}
 		return tx.Audit(ctx, event)
 	})
+	if err == nil {
+		a.storage.Outbox.Wake()
+	}
 	if retry {
 		return a.storage.notify(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/seal"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/nextcloud"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/ocs"
@@ -36,7 +37,8 @@ type Storage struct {
 	public *webdav.Client // with the address for users
 	now    func() time.Time
 
-	Notify func() // wakes the reconciler of this process; may be nil
+	Notify func()       // wakes the reconciler of this process; may be nil
+	Outbox *mail.Outbox // for notices; may be nil
 }
 
 // NewStorage returns the storage on the server, or nil if none is configured. It
