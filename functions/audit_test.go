@@ -175,6 +175,7 @@ func happen(t *testing.T, g *functionstest.Gateway, cloud *nextcloudtest.Server)
 	g.Do("POST", "/api/auth/logout", nil, ada).Want(http.StatusNoContent, "")
 	g.Do("POST", "/api/auth/logout?all=true", nil, functionstest.Bearer(g.Login("ada2@example.org", next).Access)).Want(http.StatusNoContent, "")
 	recoverAccount(t, g, id)
+	disown(t, g, id)
 	if a, err := g.DB.Account(t.Context(), id); err != nil || a.Email != account.Email("ada2@example.org") {
 		t.Fatal(a, err)
 	}
@@ -216,6 +217,23 @@ func recoverAccount(t *testing.T, g *functionstest.Gateway, id account.ID) {
 	post("undo", map[string]string{"token": last}, http.StatusOK)
 	post("reset-password", map[string]string{"token": last, "password": functionstest.Password}, http.StatusOK)
 	post("forgot-password", map[string]string{"email": "ada2@example.org"}, http.StatusAccepted)
+}
+
+// disown tells the user of a new API key, and follows the link of that mail.
+func disown(t *testing.T, g *functionstest.Gateway, id account.ID) {
+	t.Helper()
+	g.Mails()
+	if err := g.DB.Update(t.Context(), func(tx *store.Tx) error {
+		a, err := tx.Account(t.Context(), id)
+		if err != nil {
+			return err
+		}
+		notices := mail.Outbox{Notices: true}
+		return notices.Notice(t.Context(), tx, mail.APIKeyCreated, a, audit.New(audit.KeyIssued, id, audit.Origin{}, g.Now()))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	g.Do("POST", "/api/auth/not-me", map[string]string{"token": g.Mail(mail.APIKeyCreated).Code}).Want(http.StatusOK, "")
 }
 
 // secondFactor enables a second factor of the user, replaces its backup codes and

@@ -41,6 +41,7 @@ func TestRoutes_HaveTheirLimits(t *testing.T) {
 		"POST /api/auth/forgot-password":            ratelimit.Password,
 		"POST /api/auth/reset-password":             ratelimit.Password,
 		"POST /api/auth/undo":                       ratelimit.Password,
+		"POST /api/auth/not-me":                     ratelimit.Password,
 		"POST /api/auth/2fa/verify-login":           ratelimit.Password,
 		"POST /api/auth/2fa/setup":                  ratelimit.Password,
 		"POST /api/auth/2fa/verify":                 ratelimit.Password,

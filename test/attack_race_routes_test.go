@@ -142,7 +142,7 @@ func writingRoutes() []writingRoute {
 var publicRoutes = []string{
 	"POST /api/auth/register", "POST /api/auth/request-verify-token", "POST /api/auth/forgot-password",
 	// A token in a mail is spent by the statement that acts.
-	"POST /api/auth/verify", "POST /api/auth/reset-password", "POST /api/auth/undo",
+	"POST /api/auth/verify", "POST /api/auth/reset-password", "POST /api/auth/undo", "POST /api/auth/not-me",
 }
 
 func (c writingRoute) has(it race) bool {

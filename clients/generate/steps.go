@@ -66,6 +66,7 @@ func steps() []folder {
 			{name: "A made-up token verifies nothing", operation: "verifyEmail", as: "nobody", body: `{"token": "made-up"}`, status: 400, code: "bad_token"},
 			{name: "A made-up token resets nothing", operation: "resetPassword", as: "nobody", body: `{"token": "made-up", "password": "{{password}}"}`, status: 400, code: "bad_token"},
 			{name: "A made-up token undoes nothing", operation: "undoEmailChange", as: "nobody", body: `{"token": "made-up"}`, status: 400, code: "bad_token"},
+			{name: "A made-up token disowns nothing", operation: "disownChange", as: "nobody", body: `{"token": "made-up"}`, status: 400, code: "bad_token"},
 			{name: "An id is no challenge", operation: "verifyLogin", as: "nobody", body: `{"user_id": "{{user_id}}", "code": "none"}`, status: 401, code: "challenge_expired"},
 			{name: "Change the name", operation: "changeMe", body: `{"full_name": "Augusta Ada King"}`, status: 200},
 			{name: "Change the preferences", operation: "replaceMe", body: `{"preferences": {"language": "de"}}`, status: 200},

@@ -84,6 +84,16 @@ func (f *Function) pages() []page {
 				return err
 			},
 		},
+		{
+			path:   "/not-me",
+			title:  text{"It was not me", "Das war ich nicht"},
+			intro:  text{"All devices are logged out, app passwords and API keys end, and you choose a new password.", "Alle Geräte werden abgemeldet, App-Passwörter und API-Schlüssel enden, und Sie wählen ein neues Passwort."},
+			button: text{"It was not me", "Das war ich nicht"},
+			done:   text{"All access to your account has ended. A link to choose a new password is on its way to you.", "Alle Zugänge zu Ihrem Konto sind beendet. Ein Link, mit dem Sie ein neues Passwort wählen, ist unterwegs zu Ihnen."},
+			act: func(ctx context.Context, from audit.Origin, token, _ secret.String) error {
+				return f.Service.Disown(ctx, token, from)
+			},
+		},
 	}
 }
 

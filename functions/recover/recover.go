@@ -29,6 +29,7 @@ func (f *Function) Routes() endpoint.Routes {
 		{Pattern: "POST /api/auth/forgot-password", Handler: endpoint.JSON(accepted, f.requestReset, validation.Check), Limit: limit},
 		{Pattern: "POST /api/auth/reset-password", Handler: endpoint.JSON(ok, f.reset, validation.Check), Limit: limit, Busy: f.Service.Busy},
 		{Pattern: "POST /api/auth/undo", Handler: endpoint.JSON(ok, f.undo, validation.Check), Limit: limit},
+		{Pattern: "POST /api/auth/not-me", Handler: endpoint.JSON(ok, f.disown, validation.Check), Limit: limit},
 	}
 }
 
@@ -71,6 +72,10 @@ func (f *Function) verify(ctx context.Context, from audit.Origin, q link) (done,
 func (f *Function) undo(ctx context.Context, from audit.Origin, q link) (done, error) {
 	a, err := f.Service.Undo(ctx, q.Token, from)
 	return done{"The account has its previous address again. Choose a new password with the link in the mail to it.", a.Profile()}, err
+}
+
+func (f *Function) disown(ctx context.Context, from audit.Origin, q link) (message, error) {
+	return message{"All access to the account has ended. Choose a new password with the link in the mail to you."}, f.Service.Disown(ctx, q.Token, from)
 }
 
 type reset struct {

@@ -37,8 +37,9 @@ const (
 	// be of no account.
 	VerificationRequested Name = "verification_requested"
 	EmailVerified         Name = "email_verified"
-	EmailRestored         Name = "email_restored" // the user undid a change of the address
-	RoleChanged           Name = "role_changed"   // the detail is the new role
+	EmailRestored         Name = "email_restored"  // the user undid a change of the address
+	Disowned              Name = "change_disowned" // the user says "it was not me"; the detail is the kind of the notice
+	RoleChanged           Name = "role_changed"    // the detail is the new role
 	Disabled              Name = "account_disabled"
 	Enabled               Name = "account_enabled"
 	Deleted               Name = "account_deleted"
@@ -74,7 +75,7 @@ const (
 func Names() []Name {
 	names := []Name{
 		Registered, RegistrationRefused, LoggedIn, LoginFailed, PasswordRefused, PasswordChanged, ResetRequested, EmailChanged, EmailChangeRequested, EmailChangeCanceled, RoleChanged, Disabled, Enabled, Deleted,
-		PasswordReset, VerificationRequested, EmailVerified, EmailRestored,
+		PasswordReset, VerificationRequested, EmailVerified, EmailRestored, Disowned,
 		LoggedOut, LoggedOutAll, LoginRevoked, RefreshReused,
 		SecondFactorEnabled, SecondFactorDisabled, CodeRefused, BackupCodeUsed, BackupCodesReplaced, AppIssued, AppRevoked, KeyIssued, KeyRevoked, QuotaChanged, IDTaken,
 		Claimed, ClaimRefused, Adopted,

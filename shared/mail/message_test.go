@@ -43,6 +43,22 @@ func TestMailbox_IsOneForAllItsAddresses(t *testing.T) {
 	}
 }
 
+func TestDeviceOf_SaysOnlyWordsOfAList(t *testing.T) {
+	t.Parallel()
+	for agent, want := range map[string]string{
+		"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0":                                                "Firefox, Linux",
+		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36 Edg/140.0": "Edge, Windows",
+		"Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile/15E148 Safari/604.1":   "Safari, iPhone",
+		"curl/8.14.1": "curl",
+		"You won! Claim it at https://thief.example\r\nBcc: all@example.org": "",
+		"": "",
+	} {
+		if got := mail.DeviceOf(agent); got != want {
+			t.Errorf("%s: got %q, want %q", agent, got, want)
+		}
+	}
+}
+
 func TestKinds_HaveAPageForTheirPurpose(t *testing.T) {
 	t.Parallel()
 	for _, k := range mail.Kinds() {

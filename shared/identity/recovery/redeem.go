@@ -19,7 +19,7 @@ import (
 // several concurrent calls succeeds.
 func (s *Service) redeem(
 	ctx context.Context, raw secret.String, p linktoken.Purpose, name audit.Name, from audit.Origin,
-	fn func(tx *store.Tx, by store.Actor, t linktoken.Token, event audit.Event) error,
+	fn func(tx *store.Tx, by store.Actor, t linktoken.Token, event *audit.Event) error,
 ) error {
 	now := s.Now()
 	id, err := s.Tokens.Decode(raw, p, now)
@@ -32,7 +32,7 @@ func (s *Service) redeem(
 			return err
 		}
 		event := audit.New(name, by.Account.ID, from, now)
-		if err := fn(tx, by, t, event); err != nil {
+		if err := fn(tx, by, t, &event); err != nil {
 			return err
 		}
 		return tx.Audit(ctx, event)
@@ -56,13 +56,13 @@ func (s *Service) Verify(ctx context.Context, raw secret.String, from audit.Orig
 		return a, err
 	}
 	err = s.redeem(ctx, raw, linktoken.Verify, audit.EmailVerified, from,
-		func(tx *store.Tx, by store.Actor, t linktoken.Token, event audit.Event) error {
+		func(tx *store.Tx, by store.Actor, t linktoken.Token, event *audit.Event) error {
 			a, err = tx.ConfirmEmail(ctx, by, t, event.At)
 			if err != nil {
 				return err
 			}
 			if a.Email != by.Account.Email {
-				if err := s.emailChanged(ctx, tx, a, event); err != nil {
+				if err := s.emailChanged(ctx, tx, a, *event); err != nil {
 					return err
 				}
 			}
@@ -106,7 +106,7 @@ func (s *Service) Reset(ctx context.Context, raw, plain secret.String, from audi
 		return password.InField("password", err)
 	}
 	return s.redeem(ctx, raw, linktoken.Reset, audit.PasswordReset, from,
-		func(tx *store.Tx, by store.Actor, _ linktoken.Token, event audit.Event) error {
+		func(tx *store.Tx, by store.Actor, _ linktoken.Token, event *audit.Event) error {
 			if err := tx.ChangePassword(ctx, by, hash); err != nil {
 				return err
 			}
@@ -115,11 +115,11 @@ func (s *Service) Reset(ctx context.Context, raw, plain secret.String, from audi
 				return err
 			}
 			if by.Account.EmailVerifiedAt == nil {
-				if err := s.removeSecondFactor(ctx, tx, by, event); err != nil {
+				if err := s.removeSecondFactor(ctx, tx, by, *event); err != nil {
 					return err
 				}
 			}
-			if err := s.endAll(ctx, tx, by, event); err != nil {
+			if err := s.endAll(ctx, tx, by, *event); err != nil {
 				return err
 			}
 			if err := s.Desired.PasswordChanged(ctx, tx, after, fresh.Reveal(), event.At); err != nil {
@@ -143,17 +143,17 @@ func (s *Service) Undo(ctx context.Context, raw secret.String, from audit.Origin
 		return a, err
 	}
 	err = s.redeem(ctx, raw, linktoken.Undo, audit.EmailRestored, from,
-		func(tx *store.Tx, by store.Actor, t linktoken.Token, event audit.Event) error {
+		func(tx *store.Tx, by store.Actor, t linktoken.Token, event *audit.Event) error {
 			a, err = tx.RestoreEmail(ctx, by, t, event.At)
 			if err != nil {
 				return err
 			}
 			if since := by.Account.SecondFactorAt; since == nil || !since.Before(t.CreatedAt) {
-				if err := s.removeSecondFactor(ctx, tx, by, event); err != nil {
+				if err := s.removeSecondFactor(ctx, tx, by, *event); err != nil {
 					return err
 				}
 			}
-			if err := s.endAll(ctx, tx, by, event); err != nil {
+			if err := s.endAll(ctx, tx, by, *event); err != nil {
 				return err
 			}
 			if err := s.Desired.Changed(ctx, tx, a, event.At); err != nil {
