@@ -349,7 +349,7 @@ func TestSchedule_LooksAfterTheDatabase(t *testing.T) {
 	db := storetest.OpenPostgres(t, h.database)
 	defer db.Close()
 	for _, sql := range []string{
-		"UPDATE logins SET expires_at = now() - interval '25 hours' WHERE id = (SELECT id FROM logins ORDER BY id LIMIT 1)",
+		"UPDATE logins SET expires_at = now() - interval '25 hours', sweep_at = now() - interval '25 hours' WHERE id = (SELECT id FROM logins ORDER BY id LIMIT 1)",
 		"UPDATE audit_events SET at = now() - interval '2 days' WHERE id = (SELECT id FROM audit_events ORDER BY id LIMIT 1)",
 		"INSERT INTO rate_limits (key, kept, allowed) VALUES ('old', 0, TRUE)",
 	} {

@@ -30,8 +30,8 @@ func inBatches(ctx context.Context, batch func() (int64, error)) (total int64, e
 
 // changeInBatches runs the statement on the rows of the table that meet the condition, in
 // batches, and returns how many it changed. change begins the statement: DELETE or UPDATE
-// with its assignments. key is the primary key of the table. Rows that are locked are left to the next call, so calls of several
-// processes neither wait for each other nor deadlock.
+// with its assignments. key is the primary key of the table. Rows that are locked are left
+// to the next call, so calls of several processes neither wait for each other nor deadlock.
 func (s *Statements) changeInBatches(ctx context.Context, change, table, key, condition string, args ...any) (int64, error) {
 	query := `
 		WITH batch AS MATERIALIZED ( -- or a plan may run it once for each row, beyond the limit
