@@ -9,8 +9,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/version"
+	"github.com/voiceassist/gateway/shared/identity/breach"
 )
 
 // metrics are the metrics of the server, for GET /metrics on METRICS_ADDR.
@@ -18,6 +20,8 @@ type metrics struct {
 	registry   *prometheus.Registry
 	duration   *prometheus.HistogramVec
 	statements prometheus.Histogram
+	events     *prometheus.CounterVec
+	breaches   *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -35,12 +39,24 @@ func newMetrics() *metrics {
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .1, .5, 2.5},
 		}),
 	}
+	m.events = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gateway_audit_events_total", Help: "Audit events of this process, by name.",
+	}, []string{"event"})
+	for _, name := range audit.Names() { // so that a rate sees the first event, too
+		m.events.WithLabelValues(string(name))
+	}
+	m.breaches = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gateway_password_breach_checks_total", Help: "Checks of new passwords by PWNED_PASSWORDS_URL, by outcome.",
+	}, []string{"outcome"})
+	for _, outcome := range []breach.Outcome{breach.Unknown, breach.Known, breach.Unavailable} {
+		m.breaches.WithLabelValues(string(outcome))
+	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "gateway_build_info", Help: "The version of the gateway, as a label; always 1.",
 		ConstLabels: prometheus.Labels{"version": version.String()},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.duration, m.statements, build, collectors.NewGoCollector(),
+	m.registry.MustRegister(m.duration, m.statements, m.events, m.breaches, build, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -57,6 +73,21 @@ func (m *metrics) observe(e endpoint.Event) {
 
 // statement counts one database statement.
 func (m *metrics) statement(took time.Duration) { m.statements.Observe(took.Seconds()) }
+
+// watch makes the parts report to m. Call it before the first statement.
+func (m *metrics) watch(p *parts) {
+	p.DB.Observe(m.statement)
+	p.DB.ObserveEvents(m.event)
+	if p.Passwords.Breaches != nil {
+		p.Passwords.Breaches.Observe = m.breach
+	}
+}
+
+// event counts one audit event. Names are those of [audit.Names], so labels are bounded.
+func (m *metrics) event(e audit.Event) { m.events.WithLabelValues(string(e.Name)).Inc() }
+
+// breach counts one check of a new password.
+func (m *metrics) breach(o breach.Outcome) { m.breaches.WithLabelValues(string(o)).Inc() }
 
 func (m *metrics) handler() http.Handler {
 	mux := http.NewServeMux()

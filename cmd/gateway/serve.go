@@ -78,7 +78,7 @@ func runServer(ctx context.Context, vars *variables, recheck bool, stdout, stder
 	}
 	m := newMetrics()
 	settings.Observe = m.observe
-	p.DB.Observe(m.statement)
+	m.watch(p)
 	routes := slices.Concat(p.Routes(), p.Pages(), reference.Routes())
 	slog.SetDefault(log)
 

@@ -52,6 +52,9 @@ func (s *Statements) LogEvent(ctx context.Context, e audit.Event) {
 		level = slog.LevelWarn
 	}
 	log.LogAttrs(ctx, level, "audit", e.LogAttrs()...)
+	if s.observeEvent != nil {
+		s.observeEvent(e)
+	}
 }
 
 const eventColumns = `id, at, event, user_id, actor_id, login_id, address, device, correlation_id, detail`

@@ -83,6 +83,10 @@ func (db *DB) Locked(err error) bool { return db.dialect.Locked(err) }
 // be called concurrently. Call Observe before the first statement.
 func (db *DB) Observe(fn func(took time.Duration)) { db.observe = fn }
 
+// ObserveEvents sets fn to be called with every audit event, after its commit. fn may
+// be called concurrently. Call ObserveEvents before the first statement.
+func (db *DB) ObserveEvents(fn func(audit.Event)) { db.observeEvent = fn }
+
 // LogTo sets the logger for audit events, [slog.Default] if unset. Call it
 // before the first statement.
 func (db *DB) LogTo(log *slog.Logger) { db.log = log }
@@ -180,15 +184,16 @@ func pause(ctx context.Context, attempt int) error {
 // Statements are the statements of the database, one a method. A [DB] executes
 // each by itself, a [Tx] all together.
 type Statements struct {
-	on          executor
-	group       *groupCommit // for statements that write by themselves; may be nil
-	lookups     *lookupGroup // for lookups outside a transaction; may be nil
-	dialect     *Dialect
-	logins      signin.Lifetimes                // Total only
-	observe     func(took time.Duration)        // may be nil
-	checkSchema func(ctx context.Context) error // fails if the schema is too old
-	log         *slog.Logger                    // for audit events; may be nil
-	pending     *[]audit.Event                  // events of a transaction, logged after the commit
+	on           executor
+	group        *groupCommit // for statements that write by themselves; may be nil
+	lookups      *lookupGroup // for lookups outside a transaction; may be nil
+	dialect      *Dialect
+	logins       signin.Lifetimes                // Total only
+	observe      func(took time.Duration)        // may be nil
+	observeEvent func(audit.Event)               // may be nil
+	checkSchema  func(ctx context.Context) error // fails if the schema is too old
+	log          *slog.Logger                    // for audit events; may be nil
+	pending      *[]audit.Event                  // events of a transaction, logged after the commit
 }
 
 // An executor is a pool of connections, a connection or a transaction.
