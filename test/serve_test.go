@@ -98,6 +98,23 @@ func TestServe_WithNothingConfigured(t *testing.T) {
 	}
 }
 
+// TestServe_CountsWhatHappens: the parts of the server report to its metrics.
+func TestServe_CountsWhatHappens(t *testing.T) {
+	t.Parallel()
+	address := free(t)
+	p := start(t, t.TempDir(), nil, "METRICS_ADDR="+address, "PWNED_PASSWORDS_URL=http://127.0.0.1:1")
+	register(t, p, "ada@example.org", "Ada")
+	_, body := get(t, p.client, "http://"+address+"/metrics")
+	for _, want := range []string{
+		`gateway_audit_events_total{event="account_registered"} 1`,
+		`gateway_password_breach_checks_total{outcome="unavailable"} 1`,
+	} {
+		if !strings.Contains(body, want+"\n") {
+			t.Errorf("%s is missing", want)
+		}
+	}
+}
+
 func TestServe_RefusesWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
