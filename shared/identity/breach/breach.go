@@ -104,7 +104,7 @@ func (s Settings) Checker() *Checker {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 2
 	return &Checker{
-		base: s.URL, now: time.Now,
+		base: s.URL, now: time.Now, //nolint:forbidigo // the age of a cache; no rule depends on it
 		client: &http.Client{
 			Transport:     transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
