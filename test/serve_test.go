@@ -104,7 +104,11 @@ func TestServe_CountsWhatHappens(t *testing.T) {
 	address := free(t)
 	p := start(t, t.TempDir(), nil, "METRICS_ADDR="+address, "PWNED_PASSWORDS_URL=http://127.0.0.1:1")
 	register(t, p, "ada@example.org", "Ada")
-	_, body := get(t, p.client, "http://"+address+"/metrics")
+	var body string
+	await(t, "the count of mails", func() bool {
+		_, body = get(t, p.client, "http://"+address+"/metrics")
+		return strings.Contains(body, `gateway_mails{status="waiting"} 0`)
+	})
 	for _, want := range []string{
 		`gateway_audit_events_total{event="account_registered"} 1`,
 		`gateway_password_breach_checks_total{outcome="unavailable"} 1`,

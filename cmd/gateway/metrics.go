@@ -22,6 +22,7 @@ type metrics struct {
 	statements prometheus.Histogram
 	events     *prometheus.CounterVec
 	breaches   *prometheus.CounterVec
+	mails      mailMetrics
 }
 
 func newMetrics() *metrics {
@@ -56,6 +57,7 @@ func newMetrics() *metrics {
 		ConstLabels: prometheus.Labels{"version": version.String()},
 	})
 	build.Set(1)
+	m.mails = newMailMetrics(m.registry)
 	m.registry.MustRegister(m.duration, m.statements, m.events, m.breaches, build, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

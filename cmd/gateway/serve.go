@@ -94,6 +94,9 @@ func runServer(ctx context.Context, vars *variables, recheck bool, stdout, stder
 		// uses the addresses, this one must not create its accounts in Nextcloud.
 		Ready: func(a server.Addresses) {
 			working.Go(func() { p.work(background, recheck) })
+			if at.MetricsAddr != "" {
+				working.Go(func() { m.mails.loop(background, p.DB) })
+			}
 			logAddresses(stderr, log, a)
 		},
 	}
