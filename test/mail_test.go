@@ -3,6 +3,7 @@ package test_test
 import (
 	"fmt"
 	"io"
+	"net/http"
 	"net/mail"
 	"path/filepath"
 	"slices"
@@ -205,5 +206,39 @@ func TestSchedule_SendsMails(t *testing.T) {
 	defer db.Close()
 	if b, err := db.MailBacklog(t.Context()); err != nil || b.Sent != 1 || b.Waiting != 0 {
 		t.Errorf("got %+v, %v", b, err)
+	}
+}
+
+// TestFunctions_WriteNotices changes the password in the users function with and without
+// MAIL_NOTICES.
+func TestFunctions_WriteNotices(t *testing.T) {
+	t.Parallel()
+	h := newBackend(t)
+	db := storetest.OpenPostgres(t, h.database)
+	defer db.Close()
+	tokens := h.login(t) // a change of password keeps the login
+	for _, step := range []struct {
+		setting  string
+		old, new string
+		want     int
+	}{
+		{"false", strings.TrimSpace(rootPassword), "another horse battery staple", 0},
+		{"true", "another horse battery staple", strings.TrimSpace(rootPassword), 1},
+	} {
+		p := faastest.Start(t, faastest.Build(t, "../functions/users/bootstrap"), append(h.with(h.database), "MAIL_NOTICES="+step.setting)...)
+		body := `{"old_password":"` + step.old + `","new_password":"` + step.new + `"}`
+		r, err := http.NewRequestWithContext(t.Context(), "POST", public+"/api/users/change-password", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", "Bearer "+tokens["access"])
+		resp, err := faastest.FrontV2.Client(p).RoundTrip(r)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("MAIL_NOTICES=%s: got %v, %v", step.setting, resp, err)
+		}
+		if b, err := db.MailBacklog(t.Context()); err != nil || b.Waiting != step.want {
+			t.Errorf("MAIL_NOTICES=%s: got %+v, %v; want %d waiting", step.setting, b, err, step.want)
+		}
 	}
 }

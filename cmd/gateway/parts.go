@@ -18,6 +18,7 @@ import (
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/mail/delivery"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/ratelimit/redislimit"
@@ -48,6 +49,7 @@ type allSettings struct {
 	Database database.Settings
 	Trail    trail.Settings
 	Mail     delivery.Settings
+	Outbox   mail.Settings
 	Redis    redislimit.Settings // only loaded if rate limits are counted in Redis
 }
 
@@ -55,7 +57,7 @@ type allSettings struct {
 func (s *allSettings) Load(r setting.Reader) {
 	setting.LogLevel(r) // only to find mistakes; the logger exists already
 	s.Limits.AllowRedis = true
-	setting.Load(r, &s.Database, &s.Settings, &s.Trail)
+	setting.Load(r, &s.Database, &s.Settings, &s.Trail, &s.Outbox)
 	s.Mail.DefaultDir = s.Database.MailFolder()
 	s.Mail.Load(r)
 	if s.Limits.Store == ratelimit.InRedis {
@@ -120,7 +122,7 @@ func assemble(s *allSettings, vars *variables, env *config.Env, db *store.DB, lo
 		http: &s.HTTP, vars: vars, env: env, ring: ring, log: log,
 	}
 	if p.Mails != nil {
-		p.Outbox.Notify, p.Outbox.Notices = p.Mails.Wake, true
+		p.Outbox.Notify, p.Outbox.Notices = p.Mails.Wake, s.Outbox.Notices
 	}
 	if p.Reconciler != nil {
 		p.Desired.Notify = p.Reconciler.Wake

@@ -13,6 +13,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/codes"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store/postgres"
 )
@@ -27,11 +28,12 @@ type settings struct {
 	Keys      keyring.Settings
 	Tokens    token.Settings
 	Passwords password.Settings
+	Mail      mail.Settings
 }
 
 // Load loads all settings.
 func (s *settings) Load(r setting.Reader) {
-	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Passwords)
+	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Passwords, &s.Mail)
 }
 
 // open wires the store, token verification and password checks.
@@ -44,7 +46,8 @@ func open(_ context.Context, s *settings) (http.Handler, error) {
 		Confirmer: &password.Confirmer{
 			Accounts: db, Codes: codes.New(db, ring, time.Now), Hasher: s.Passwords.Hasher(), Limits: limits, Now: time.Now,
 		},
-		Now: time.Now,
+		Outbox: s.Mail.Outbox(),
+		Now:    time.Now,
 	}
 	return faas.Closing(s.Handler(limits, f.Routes()), db.Close), nil
 }

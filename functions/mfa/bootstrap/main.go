@@ -14,6 +14,7 @@ import (
 	rules "github.com/voiceassist/gateway/shared/identity/mfa"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store/postgres"
 )
@@ -28,11 +29,12 @@ type settings struct {
 	Keys      keyring.Settings
 	Tokens    token.IssuerSettings
 	Passwords password.Settings
+	Mail      mail.Settings
 }
 
 // Load loads all settings.
 func (s *settings) Load(r setting.Reader) {
-	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Passwords)
+	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Passwords, &s.Mail)
 }
 
 // open wires the store, tokens, passwords and codes.
@@ -41,7 +43,7 @@ func open(_ context.Context, s *settings) (http.Handler, error) {
 	limits, tokens, checker := s.Limiter(ring, db), s.Tokens.Issuer(ring), codes.New(db, ring, time.Now)
 	f := &mfa.Function{
 		Auth: s.Authenticator(tokens.Access, db),
-		DB:   db, Codes: checker, Challenges: rules.NewChallengeCodec(ring), Tokens: tokens, Now: time.Now,
+		DB:   db, Codes: checker, Challenges: rules.NewChallengeCodec(ring), Tokens: tokens, Outbox: s.Mail.Outbox(), Now: time.Now,
 		Confirmer: &password.Confirmer{
 			Accounts: db, Codes: checker, Hasher: s.Passwords.Hasher(), Limits: limits, Now: time.Now,
 		},

@@ -18,6 +18,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/codes"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/nextcloud/access"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/setup"
@@ -38,11 +39,12 @@ type settings struct {
 	Nextcloud reconcile.Settings
 	Trail     trail.Settings
 	Rules     account.Rules
+	Mail      mail.Settings
 }
 
 // Load loads all settings.
 func (s *settings) Load(r setting.Reader) {
-	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Passwords, &s.Nextcloud, &s.Trail, &s.Rules)
+	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Passwords, &s.Nextcloud, &s.Trail, &s.Rules, &s.Mail)
 }
 
 // open wires the store, token verification and the reconciler.
@@ -52,11 +54,15 @@ func open(ctx context.Context, s *settings) (faas.Function, error) {
 	if warning := setup.SharedSecretWarning(&s.Tokens, &s.Keys); warning != "" {
 		slog.WarnContext(ctx, warning)
 	}
+	storage := access.NewStorage(s.Nextcloud.Server, db, ring, time.Now)
+	if storage != nil {
+		storage.Outbox = s.Mail.Outbox()
+	}
 	f := &ncprovision.Function{
 		Auth:       s.Authenticator(s.Tokens.Keys(), db),
 		DB:         db,
 		Reconciler: reconcile.New(db, s.Nextcloud, ring, time.Now),
-		Apps:       access.NewStorage(s.Nextcloud.Server, db, ring, time.Now).AppPasswords(),
+		Apps:       storage.AppPasswords(),
 		Confirmer: &password.Confirmer{
 			Accounts: db, Codes: codes.New(db, ring, time.Now), Hasher: s.Passwords.Hasher(), Limits: limits, Now: time.Now,
 		},

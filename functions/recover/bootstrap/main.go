@@ -29,11 +29,12 @@ type settings struct {
 	Keys      keyring.Settings
 	Passwords password.Settings
 	Desired   desired.Policy
+	Mail      mail.Settings
 }
 
 // Load loads all settings.
 func (s *settings) Load(r setting.Reader) {
-	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Passwords, &s.Desired)
+	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Passwords, &s.Desired, &s.Mail)
 }
 
 // open wires the store, the tokens in links, passwords and the outbox, which another
@@ -43,7 +44,7 @@ func open(_ context.Context, s *settings) (http.Handler, error) {
 	limits := s.Limiter(ring, db)
 	f := &recovering.Function{Service: &recovery.Service{
 		DB: db, Tokens: linktoken.NewCodec(ring), Passwords: s.Passwords.Hasher(), Desired: desired.NewRecorder(s.Desired, ring),
-		Outbox: new(mail.Outbox), Limits: limits, Now: time.Now, Step: recovery.AnswerStep,
+		Outbox: s.Mail.Outbox(), Limits: limits, Now: time.Now, Step: recovery.AnswerStep,
 	}}
 	return faas.Closing(s.Handler(limits, append(f.Routes(), f.Pages()...)), db.Close), nil
 }

@@ -35,11 +35,12 @@ type settings struct {
 	Passwords password.Settings
 	Desired   desired.Policy
 	Rules     account.Rules
+	Mail      mail.Settings
 }
 
 // Load loads all settings.
 func (s *settings) Load(r setting.Reader) {
-	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Logins, &s.Passwords, &s.Desired, &s.Rules)
+	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Logins, &s.Passwords, &s.Desired, &s.Rules, &s.Mail)
 }
 
 // open wires the store, tokens, passwords and the desired state of Nextcloud accounts.
@@ -53,7 +54,7 @@ func open(_ context.Context, s *settings) (http.Handler, error) {
 		Registrar: &registration.Registrar{DB: db, Passwords: passwords, Desired: accounts, Now: time.Now},
 		Passwords: passwords,
 		Desired:   accounts,
-		Outbox:    new(mail.Outbox),
+		Outbox:    s.Mail.Outbox(),
 		Rules:     s.Rules,
 		Confirmer: &password.Confirmer{
 			Accounts: db, Codes: codes.New(db, ring, time.Now), Hasher: passwords, Limits: limits, Now: time.Now,

@@ -28,6 +28,10 @@ func mails() Group {
 				Name: "MAIL_DIR", Kind: Folder, Unset: "`DATA_DIR/mail` with the embedded database; otherwise mails wait in the outbox",
 				Meaning: "Where mails become files while `SMTP_URL` is unset.", ReadBy: everywhere(),
 			},
+			{
+				Name: "MAIL_NOTICES", Kind: Boolean,
+				Meaning: "Whether users are told by mail of changes that somebody else may have made to their account. Without a way to send mails, none are written. See [Notices](mail.md#notices).", ReadBy: everywhere(),
+			},
 		},
 	}
 }
