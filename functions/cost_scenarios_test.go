@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
+	"github.com/voiceassist/gateway/shared/mail"
 )
 
 // listed is how many accounts, sessions and logins lists contain.
@@ -34,6 +35,7 @@ func plainGateway(tb testing.TB, db *meteredDB) *metered {
 	}
 	m.scenarios = append(m.loginScenarios(), m.userScenarios(ada.Access, admin.Access)...)
 	m.scenarios = append(m.scenarios, m.sessionScenarios(ada.Access)...)
+	m.scenarios = append(m.scenarios, m.recoveryScenarios()...)
 	for range listed + 1 { // the last accounts, in front of lists
 		m.Register(m.newEmail(), functionstest.Password)
 	}
@@ -152,6 +154,33 @@ func (m *metered) sessionScenarios(ada string) []scenario {
 // createSession returns the path of a new session.
 func (m *metered) createSession(access string) string {
 	return m.Do("POST", "/api/sessions", `{"title":"Kitchen"}`, functionstest.Bearer(access)).Want(201, "").Header.Get("Location")
+}
+
+// recoveryScenarios are the requests for a mail, which must not reveal whether there is an
+// account, and what the link in it does.
+func (m *metered) recoveryScenarios() []scenario {
+	const forgot = "/api/auth/forgot-password"
+	// Each request is for another mailbox, so that none is over the limit of mails.
+	mailbox := func() string { return "owner-of-" + m.newEmail() }
+	known := func() string {
+		email := mailbox()
+		m.Register(email, functionstest.Password)
+		return email
+	}
+	request := func(email func() string) func() []byte {
+		return func() []byte { return post(forgot, "", map[string]string{"email": email()}) }
+	}
+	return []scenario{
+		{"forgot-password", 202, request(known)},
+		{"forgot-unknown-email", 202, request(mailbox)},
+		{"reset-password", 200, func() []byte {
+			m.Mails()
+			m.Do("POST", forgot, map[string]string{"email": known()}).Want(202, "")
+			return post("/api/auth/reset-password", "", map[string]string{
+				"token": m.Mail(mail.ResetPassword).Code, "password": "an entirely new passphrase",
+			})
+		}},
+	}
 }
 
 // nextcloudGateway returns a gateway with a Nextcloud in another process, and the

@@ -86,6 +86,12 @@ func TestCost(t *testing.T) {
 					})
 				}
 			}
+			owned, unknown := got[engine+" forgot-password"], got[engine+" forgot-unknown-email"]
+			for c := range allocations {
+				if owned[c] != unknown[c] {
+					t.Errorf("%s: %.0f for forgot-password, %.0f for forgot-unknown-email", countNames[c], owned[c], unknown[c])
+				}
+			}
 			for row := range want {
 				switch {
 				case !strings.HasPrefix(row, engine+" ") || known[row]:
