@@ -73,7 +73,7 @@ func TestAttack(t *testing.T) {
 }
 
 func allAttacks() []attack {
-	return slices.Concat(passwordAttacks(), codeAttacks(), tokenAttacks(), browserAttacks(), accessAttacks(), wireAttacks())
+	return slices.Concat(passwordAttacks(), codeAttacks(), tokenAttacks(), mailAttacks(), browserAttacks(), accessAttacks(), wireAttacks())
 }
 
 // against runs the attack on a new gateway without the given defenses.

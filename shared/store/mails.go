@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/identity/linktoken"
 	"github.com/voiceassist/gateway/shared/mail"
 )
@@ -41,10 +42,10 @@ func (tx *Tx) AddMail(ctx context.Context, m mail.Message) (bool, error) {
 	n, err := tx.exec(ctx, `
 		INSERT INTO mails (id, user_id, kind, recipient, mailbox, language, token_id, data, created_at, due_at)
 		SELECT $1, link_tokens.user_id, $3, $4, $5, $6, link_tokens.id, $8, $9, $9
-		FROM link_tokens WHERE link_tokens.id = $7 AND link_tokens.user_id = $2
-			AND (SELECT COUNT(*) FROM mails AS earlier
-				WHERE earlier.mailbox = $5 AND earlier.kind = $3 AND earlier.created_at > $10
-					AND (earlier.user_id = $2 OR NOT $12)) < $11`,
+		FROM link_tokens WHERE link_tokens.id = $7 AND link_tokens.user_id = $2 AND `+
+		defense.SQL(defense.MailLimit, `(SELECT COUNT(*) FROM mails AS earlier
+			WHERE earlier.mailbox = $5 AND earlier.kind = $3 AND earlier.created_at > $10
+				AND (earlier.user_id = $2 OR NOT $12)) < $11`),
 		m.ID, idOrNobody(m.User), string(m.Kind), string(m.Recipient), mail.Mailbox(m.Recipient), m.Language, idOrNobody(m.Token),
 		m.Data.Encode(), at(m.CreatedAt), at(m.CreatedAt.Add(-time.Hour)), mail.PerHour, m.Own)
 	if err != nil {

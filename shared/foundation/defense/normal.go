@@ -13,6 +13,8 @@ const (
 	HashForEveryLogin  = true // an unknown account takes as long to refuse as a known one
 	OneAnswer          = true // all failed logins get the same answer
 	SilentRegistration = true // does not reveal that an address is registered
+	SilentRecovery     = true // neither does the answer to a request for a mail
+	EvenRecovery       = true // nor the time that it takes
 	AccountState       = true // a disabled account cannot log in
 	VerifiedAddress    = true // no login before the address is verified, where a setting says so
 	ConfirmedPassword  = true // the password is still the one that was verified
@@ -34,6 +36,10 @@ const (
 	TokenKind         = true // an access token is no refresh token
 	RefreshTokenMAC   = true // the MAC of refresh tokens
 	RefreshTokenReuse = true // a used refresh token ends its login
+	LinkTokenMAC      = true // the MAC of tokens in mails
+	LinkTokenPurpose  = true // a token in a mail is for one purpose
+	LinkTokenExpiry   = true // tokens in mails expire
+	LinkTokenState    = true // a token in a mail works once, while the account is as it was
 	RequestOrigin     = true // foreign pages cannot use the cookie (CSRF)
 	AllowedOrigins    = true // foreign pages cannot read responses (CORS)
 	SingleCookie      = true // a second refresh cookie is refused
@@ -42,6 +48,7 @@ const (
 
 // Requests.
 const (
+	MailLimit        = true // how many mails of one kind a mailbox gets
 	KnownFields      = true // unknown members of a body are refused
 	BodyLimits       = true // size, depth, and members that appear twice
 	HeaderLimit      = true // the size of all headers

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/foundation/defense"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
@@ -89,6 +90,10 @@ func (s *Service) request(ctx context.Context, email string, from audit.Origin, 
 	err = s.DB.Update(ctx, func(tx *store.Tx) error {
 		who, hash, err := tx.AccountByEmail(ctx, to)
 		switch {
+		case errors.Is(err, account.ErrNotFound) && !defense.SilentRecovery:
+			return err
+		case errors.Is(err, account.ErrNotFound) && !defense.EvenRecovery:
+			return nil
 		case errors.Is(err, account.ErrNotFound):
 			who = account.Account{Email: account.Email(to.Key())}
 		case err != nil:
@@ -119,7 +124,7 @@ func (s *Service) request(ctx context.Context, email string, from audit.Origin, 
 // even returns a function that waits until a multiple of the step has passed since the
 // call of even, or ctx ends. Whatever happens in between, its duration is not visible.
 func (s *Service) even(ctx context.Context) (wait func()) {
-	if s.Step <= 0 {
+	if s.Step <= 0 || !defense.EvenRecovery {
 		return func() {}
 	}
 	steps := time.NewTicker(s.Step)
