@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"image/png"
+	"maps"
 	"net/http"
 	"os"
 	"testing"
@@ -205,24 +206,33 @@ func TestSetup_RequiresThePasswordAfterAWhile(t *testing.T) {
 	g.Login(functionstest.Email, functionstest.Password) // needs no code yet
 }
 
+// TestCode_IsRequiredForWhatTakesOver: neither a stolen token nor a stolen password
+// suffices to take over the account, or to create a credential that outlasts the login.
 func TestCode_IsRequiredForWhatTakesOver(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		u := enroll(t, functionstest.New(t, db))
-		for _, request := range []struct{ method, path, member string }{
-			{"PATCH", "/api/users/me", "current_password"},
-			{"DELETE", "/api/users/me", "password"},
+		g, _ := functionstest.NewWithNextcloud(t, db, nil)
+		u := enroll(t, g)
+		if _, err := g.Reconciler.RunBatch(t.Context(), 10); err != nil {
+			t.Fatal(err)
+		}
+		for _, request := range []struct {
+			method, path, member string
+			more                 fields
+		}{
+			{"POST", "/api/users/me/nextcloud/app-password", "password", fields{"name": "a phone"}},
+			{"POST", "/api/auth/api-keys", "password", fields{"name": "a script", "scopes": []string{"profile:read"}}},
+			{"PATCH", "/api/users/me", "current_password", fields{"email": "new@example.org"}},
+			{"DELETE", "/api/users/me", "password", nil},
 		} {
 			body := fields{request.member: functionstest.Password}
-			if request.method == "PATCH" {
-				body["email"] = "new@example.org"
-			}
+			maps.Copy(body, request.more)
 			u.Do(request.method, request.path, body, u.bearer).Want(http.StatusForbidden, "code_required")
 			body["code"] = "000000"
 			u.Do(request.method, request.path, body, u.bearer).Want(http.StatusBadRequest, "bad_code")
 			body["code"] = u.next()
 			if a := u.Do(request.method, request.path, body, u.bearer); a.Status >= 300 {
-				t.Errorf("%s: got %d %s", request.method, a.Status, a.Body)
+				t.Errorf("%s %s: got %d %s", request.method, request.path, a.Status, a.Body)
 			}
 		}
 	})

@@ -144,6 +144,28 @@ func TestRunIfDue_RemovesOldMailAndTokens(t *testing.T) {
 	})
 }
 
+// TestRunIfDue_RemovesAnsweredChallenges keeps a challenge for an [janitor.Interval] after its
+// end: until then, the same challenge must not start a second login.
+func TestRunIfDue_RemovesAnsweredChallenges(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		f := newFixture(t, db)
+		for _, expires := range []time.Time{noon.Add(-janitor.Interval - time.Second), noon.Add(-janitor.Interval + time.Second), noon} {
+			if _, err := db.Handle().ExecContext(t.Context(),
+				"INSERT INTO login_challenges (id, user_id, tries, expires_at) VALUES ($1, $2, 1, $3)", uid.New(), string(f.owner), expires); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := janitor.New(db, account.Rules{}, func() time.Time { return noon }).RunIfDue(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var left int
+		if err := db.Handle().QueryRowContext(t.Context(), "SELECT count(*) FROM login_challenges").Scan(&left); err != nil || left != 2 {
+			t.Errorf("%d challenges are left, %v; want 2", left, err)
+		}
+	})
+}
+
 func TestRunIfDue_RetriesAfterAFailure(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, storetest.SQLite(t))
