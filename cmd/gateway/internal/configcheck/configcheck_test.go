@@ -119,6 +119,11 @@ func TestCheck_Warns(t *testing.T) {
 		{text: "LOG_LEVEL=warn", change: func(s *configcheck.Source) { s.Debug = true }, want: "LOG_LEVEL has no effect with DEBUG=true"},
 		{text: "LOG_LEVEL=debug", change: func(s *configcheck.Source) { s.Debug = true }},
 		{text: "LOG_LEVEL=warn"},
+		{text: "EMAIL_VERIFICATION=storage", want: "EMAIL_VERIFICATION is storage, but mails only become files: set SMTP_URL"},
+		{text: "EMAIL_VERIFICATION=login\nDATABASE_URL=postgres://u@db.lan/x", want: "EMAIL_VERIFICATION is login, but mails stay in the outbox: set SMTP_URL"},
+		{text: "EMAIL_VERIFICATION=login\nDATABASE_URL=postgres://u@db.lan/x\nMAIL_DIR=mails", want: "EMAIL_VERIFICATION is login, but mails only become files: set SMTP_URL"},
+		{text: "EMAIL_VERIFICATION=login\nSMTP_URL=smtp://mail.lan"},
+		{text: "EMAIL_VERIFICATION=off\nDATABASE_URL=postgres://u@db.lan/x"},
 	} {
 		s := source(t, nil, test.text)
 		if test.change != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/voiceassist/gateway/cmd/gateway/internal/settings"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
@@ -28,6 +29,9 @@ func (c *checker) warnings() []Finding {
 	if _, server := c.given("DATABASE_URL"); server && c.ownSecret() {
 		all = append(all, c.finding(keyring.Variable, OwnSecret))
 	}
+	if text := c.unverifiable(); text != "" {
+		all = append(all, c.finding("EMAIL_VERIFICATION", text))
+	}
 	for _, s := range c.all {
 		value, set := c.given(s.Name)
 		if !set {
@@ -41,6 +45,21 @@ func (c *checker) warnings() []Finding {
 		}
 	}
 	return all
+}
+
+// unverifiable describes why users get no mail with which they could verify their
+// address, although they must, or returns "".
+func (c *checker) unverifiable() string {
+	verification := c.value("EMAIL_VERIFICATION")
+	if verification != string(account.BeforeStorage) && verification != string(account.BeforeSigningIn) || c.value("SMTP_URL") != "" {
+		return ""
+	}
+	text := "EMAIL_VERIFICATION is " + verification + ", but mails "
+	_, server := c.given("DATABASE_URL")
+	if _, folder := c.given("MAIL_DIR"); server && !folder {
+		return text + "stay in the outbox: set SMTP_URL"
+	}
+	return text + "only become files: set SMTP_URL"
 }
 
 // unknown returns warnings about names in .env that neither the gateway nor docker
