@@ -195,6 +195,25 @@ func TestVerification_SilentRegistration(t *testing.T) {
 	})
 }
 
+// TestVerification_TheWayBackCannotBeUndone changes the address, as a thief does, and then
+// back, as the owner does. The address of the thief gets no link to undo that.
+func TestVerification_TheWayBackCannotBeUndone(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		functionstest.New(t, db).Person()
+		g := verifying(t, db, "storage")
+		ada := functionstest.Bearer(g.Login(functionstest.Email, functionstest.Password).Access)
+		change(g, ada, "thief@example.org").Want(http.StatusOK, "")
+		if err := follow(t, g, empty(t, g), mail.ConfirmAddress); err != nil {
+			t.Fatal(err)
+		}
+		change(g, ada, functionstest.Email).Want(http.StatusOK, "")
+		if got := posted(t, g); fmt.Sprint(got) != "[confirm-address ada@example.org]" {
+			t.Errorf("got the mails %q", got)
+		}
+	})
+}
+
 // change asks for another address.
 func change(g *functionstest.Gateway, as functionstest.Option, email string) functionstest.Answer {
 	return g.Do("PATCH", "/api/users/me", map[string]string{"email": email, "current_password": functionstest.Password}, as)

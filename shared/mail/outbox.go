@@ -56,25 +56,31 @@ func (o *Outbox) Reset(ctx context.Context, tx Tx, a account.Account, hash secre
 
 // ChangeAddress asks the user to confirm the pending address of a, and tells the
 // present address how to undo the change. The present address is not told if the user
-// registered with it and never verified it: it may be a stranger's. It returns [ErrTooMany] if either would get
-// too many mails; the caller must then roll back.
+// registered with it and never verified it: it may be a stranger's. It is not told either
+// if the user goes back to an address that can undo an earlier change, as with
+// [Outbox.AddressChanged]. ChangeAddress returns [ErrTooMany] if either would get too many
+// mails; the caller must then roll back.
 func (o *Outbox) ChangeAddress(ctx context.Context, tx Tx, a account.Account, now time.Time) error {
 	asked, err := o.Verify(ctx, tx, a, now)
 	if err != nil {
 		return err
 	}
+	if !asked {
+		return ErrTooMany
+	}
 	if a.AwaitsVerification() {
-		if !asked {
-			return ErrTooMany
-		}
 		return nil
+	}
+	back, err := tx.HasLinkToken(ctx, a.ID, linktoken.Undo, string(a.PendingEmail), now)
+	if err != nil || back {
+		return err
 	}
 	old := string(a.Email)
 	told, err := o.add(ctx, tx, AddressChange, a, a.Email, old, old, Data{NewEmail: a.PendingEmail}, now)
 	if err != nil {
 		return err
 	}
-	if !asked || !told {
+	if !told {
 		return ErrTooMany
 	}
 	return nil
