@@ -135,7 +135,7 @@ func assemble(s *allSettings, vars *variables, env *config.Env, db *store.DB, lo
 
 // operator returns the operator whose changes the commands make.
 func (p *parts) operator() *operator.Operator {
-	return &operator.Operator{DB: p.DB, Registrar: p.Registrar(), Desired: p.Desired, Reconciler: p.Reconciler, Now: p.Now}
+	return &operator.Operator{DB: p.DB, Registrar: p.Registrar(), Desired: p.Desired, Reconciler: p.Reconciler, Outbox: p.Outbox, Now: p.Now}
 }
 
 // checkSettings reads the settings as [open] does. It creates, changes and contacts

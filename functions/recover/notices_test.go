@@ -109,10 +109,24 @@ func TestNotMe_LinksDoNotOutliveAReset(t *testing.T) {
 	notice := g.Mail(mail.APIKeyCreated).Code
 	g.Do("POST", resetting, reset(forget(g), fresh)).Want(http.StatusOK, "")
 	g.Do("POST", disowning, token(notice)).Want(http.StatusBadRequest, "bad_token")
+	g.Mail(mail.PasswordChanged)
 	makeKey(g, functionstest.Bearer(g.Login(functionstest.Email, fresh).Access))
 	notice = g.Mail(mail.APIKeyCreated).Code
 	g.Advance(linktoken.DisownLifetime)
 	g.Do("POST", disowning, token(notice)).Want(http.StatusBadRequest, "bad_token")
+}
+
+// TestNotMe_UndoesAReset is for an owner whose mail somebody else reads too: the notice of
+// the reset voids the password that was chosen.
+func TestNotMe_UndoesAReset(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		g, _ := noticing(t, db)
+		g.Do("POST", resetting, reset(forget(g), fresh)).Want(http.StatusOK, "")
+		g.Do("POST", disowning, token(g.Mail(mail.PasswordChanged).Code)).Want(http.StatusOK, "")
+		g.Do("POST", "/api/auth/login", map[string]string{"email": functionstest.Email, "password": fresh}).
+			Want(http.StatusUnauthorized, "")
+	})
 }
 
 // TestNotices_OfAnAddress changes the address, as a thief does, and then back, as the

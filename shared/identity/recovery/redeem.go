@@ -11,6 +11,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/linktoken"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/revocation"
+	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -80,8 +81,8 @@ func (s *Service) emailChanged(ctx context.Context, tx *store.Tx, a account.Acco
 }
 
 // Reset replaces the password of the account to which the token was mailed. It ends all
-// access to the account, and a change of address that was not confirmed. A second factor
-// stays only if the address was verified before: otherwise it may be of somebody who
+// access to the account, and a change of address that was not confirmed, and tells the
+// user. A second factor stays only if the address was verified before: otherwise it may be of somebody who
 // registered with the address of another person. Reset returns [linktoken.ErrBad], or a
 // fault that names the field password.
 func (s *Service) Reset(ctx context.Context, raw, plain secret.String, from audit.Origin) error {
@@ -123,6 +124,9 @@ func (s *Service) Reset(ctx context.Context, raw, plain secret.String, from audi
 				return err
 			}
 			if err := s.Desired.PasswordChanged(ctx, tx, after, fresh.Reveal(), event.At); err != nil {
+				return err
+			}
+			if err := s.Outbox.Notice(ctx, tx, mail.PasswordChanged, after, *event); err != nil {
 				return err
 			}
 			return tx.ReleaseNextcloud(ctx, after.ID)

@@ -12,6 +12,7 @@ import (
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/registration"
+	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/nextcloud/access"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
@@ -22,13 +23,14 @@ import (
 var Origin = audit.Origin{Device: "command line"}
 
 // An Operator changes accounts. Desired and Reconciler are only needed by methods
-// that concern Nextcloud, and Registrar by those that create accounts. It is safe for
-// concurrent use.
+// that concern Nextcloud, and Registrar by those that create accounts. Without Outbox,
+// users are not told of changes. It is safe for concurrent use.
 type Operator struct {
 	DB         *store.DB
 	Registrar  *registration.Registrar
 	Desired    *desired.Recorder
 	Reconciler *reconcile.Reconciler
+	Outbox     *mail.Outbox
 	Now        func() time.Time
 }
 

@@ -4,13 +4,16 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/voiceassist/gateway/shared/audit"
+	"github.com/voiceassist/gateway/shared/foundation/uid"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/mfa"
 	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
@@ -19,7 +22,7 @@ func TestDisableSecondFactor(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		o, _ := newOperator(t)
-		o.DB = db
+		o.DB, o.Outbox = db, &mail.Outbox{Notices: true}
 		a := add(t, o, "ada@example.org", account.User, true)
 		l := logIn(t, o, a.ID)
 		factor := mfa.Factor{ID: mfa.NewID(), User: a.ID, Sealed: []byte("sealed"), CreatedAt: noon}
@@ -35,6 +38,10 @@ func TestDisableSecondFactor(t *testing.T) {
 			if _, disabled, err := o.DisableSecondFactor(t.Context(), a.Email.Lookup()); err != nil || disabled != (n == 0) {
 				t.Errorf("call %d: disabled %v, %v", n+1, disabled, err)
 			}
+		}
+		told, err := db.LeaseMails(t.Context(), uid.New(), noon, noon.Add(time.Minute), 10)
+		if err != nil || len(told) != 1 || told[0].Kind != mail.SecondFactorDisabled || told[0].Recipient != "ada@example.org" {
+			t.Errorf("got the mails %v, %v; want one second-factor-disabled", told, err)
 		}
 		if got, err := db.SignedIn(t.Context(), a.ID, l.ID, noon); err != nil || got.SecondFactor() {
 			t.Errorf("the login: second factor %v, %v", got.SecondFactor(), err)
