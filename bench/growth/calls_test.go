@@ -215,6 +215,9 @@ func mailCalls() []call {
 		{"POST " + undo, "", func(d *deployment) request {
 			return request{"POST", undo, fields{"token": d.changeAddress()}, anybody, http.StatusOK}
 		}},
+		{"POST /api/auth/not-me", "", func(d *deployment) request {
+			return request{"POST", "/api/auth/not-me", fields{"token": d.changePassword()}, anybody, http.StatusOK}
+		}},
 	}
 }
 

@@ -154,6 +154,18 @@ func (d *deployment) code(k mail.Kind, to string) (code string) {
 	return code
 }
 
+// changePassword changes the password of a new user, and returns the token that says that
+// it was somebody else.
+func (d *deployment) changePassword() (notMe string) {
+	email := d.newEmail()
+	_, by := d.register(email)
+	d.Outbox.Notices = true
+	defer func() { d.Outbox.Notices = false }()
+	body := fields{"old_password": functionstest.Password, "new_password": functionstest.Password + "?"}
+	d.Do("POST", "/api/users/change-password", body, by).Want(http.StatusOK, "")
+	return d.code(mail.PasswordChanged, email)
+}
+
 // changeAddress asks for another address of a new user, as where addresses are confirmed,
 // and returns the token that undoes it.
 func (d *deployment) changeAddress() (undo string) {
