@@ -37,9 +37,10 @@ type Changes struct {
 // Change applies c to the account of cause, and returns the result: it ends the logins
 // and API keys of a disabled account, updates the desired state of the Nextcloud
 // account, and writes mails and audit events. A new address must be confirmed first if
-// the rules say so; Change returns [mail.ErrTooMany] if that takes too many mails. cause says who does it, from where and when;
-// its name and detail do not matter. The last enabled administrator is neither
-// disabled nor demoted: Change returns [account.ErrLastAdmin].
+// the rules say so; Change returns [mail.ErrTooMany] if that takes too many mails. cause
+// says who does it, from where and when; its name and detail do not matter. The last
+// enabled administrator is neither disabled nor demoted: Change returns
+// [account.ErrLastAdmin].
 func (m *Manager) Change(ctx context.Context, tx *store.Tx, by store.Actor, c Changes, cause audit.Event) (account.Account, error) {
 	before, err := tx.Account(ctx, cause.User)
 	if err != nil {
