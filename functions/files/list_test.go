@@ -131,7 +131,7 @@ func TestList_TooManyEntries(t *testing.T) {
 // TestList_MemoryIsBounded measures the memory in use while four large folders are listed at
 // once. It is not parallel because it measures the process.
 func TestList_MemoryIsBounded(t *testing.T) {
-	const most, atOnce, n = 48 << 20, 4, 40_000 // whole listings would take 100 MiB
+	const most, atOnce, n = 48 << 20, 4, 40_000 // whole listings would take 80 MiB
 	f := newFixture(t, storetest.SQLite(t))
 	inUse := func() uint64 {
 		runtime.GC()
