@@ -98,9 +98,15 @@ func pause(ctx context.Context, d time.Duration) bool {
 // up is one attempt of [Up].
 func up(ctx context.Context, db *store.DB, t *waitReporter, giveUp time.Time) (int, error) {
 	var options []goose.ProviderOption
+	migrate := ctx // the context of the migration
 	if db.Engine() == store.PostgreSQL {
 		timeout := max(min(lockTimeout, time.Until(giveUp)), time.Millisecond) // 0 is no timeout
-		options = append(options, goose.WithSessionLocker(&locker{db: db.Handle(), timeout: timeout, reporter: t}))
+		own, abandon := context.WithCancel(context.WithoutCancel(ctx))
+		defer abandon()
+		options = append(options, goose.WithSessionLocker(&locker{
+			db: db.Handle(), caller: ctx, abandon: abandon, timeout: timeout, reporter: t,
+		}))
+		migrate = own
 	} else {
 		unlock, err := lockFolder(ctx, db.Handle(), t, giveUp)
 		if err != nil {
@@ -117,7 +123,7 @@ func up(ctx context.Context, db *store.DB, t *waitReporter, giveUp time.Time) (i
 	if err != nil {
 		return 0, err
 	}
-	done, err := p.Up(ctx)
+	done, err := p.Up(migrate)
 	if partial, ok := errors.AsType[*goose.PartialError](err); ok {
 		done = partial.Applied
 	}

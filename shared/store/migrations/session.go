@@ -21,20 +21,32 @@ const lockID = 4097083626
 // A locker serializes migrations of one PostgreSQL database by an advisory lock of the
 // session that migrates. While that session waits, for the advisory lock or later for a
 // table, it reports which session holds the lock.
+//
+// A done context of database/sql would close the connection of an open transaction in
+// another goroutine, while SessionUnlock uses it. So the migration gets a context of its
+// own, and the server cancels its statement instead.
 type locker struct {
 	db       *sql.DB
-	timeout  time.Duration // of one wait for a lock
+	caller   context.Context // when it is done, the server is asked to cancel
+	abandon  func()          // ends the migration's own context: the server does not answer
+	timeout  time.Duration   // of one wait for a lock
 	reporter *waitReporter
-	stop     func() // stops watch
+	stop     func() (abandoned bool) // stops watch
 }
+
+const (
+	watchEvery    = 500 * time.Millisecond // the delay until a wait is noticed
+	cancelEvery   = 50 * time.Millisecond  // a statement may just have ended, and the next one begun
+	cancelTimeout = 2 * time.Second        // of one request to cancel
+)
 
 // SessionLock takes the advisory lock on conn and limits how long conn waits for any lock.
 func (l *locker) SessionLock(ctx context.Context, conn *sql.Conn) error {
-	session, err := unpooled(ctx, l.db, conn)
+	session, err := unpooled(l.caller, l.db, conn)
 	if err != nil {
 		return err
 	}
-	if _, err := conn.ExecContext(ctx, fmt.Sprintf("SET lock_timeout = %d", l.timeout.Milliseconds())); err != nil {
+	if _, err := conn.ExecContext(l.caller, fmt.Sprintf("SET lock_timeout = %d", l.timeout.Milliseconds())); err != nil {
 		return fmt.Errorf("set lock_timeout: %w", err)
 	}
 	l.watch(ctx, session)
@@ -47,7 +59,9 @@ func (l *locker) SessionLock(ctx context.Context, conn *sql.Conn) error {
 
 // SessionUnlock releases the lock.
 func (l *locker) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
-	l.stop()
+	if abandoned := l.stop(); abandoned {
+		return nil // the lock ends with the connection
+	}
 	var held bool
 	err := conn.QueryRowContext(ctx, "SELECT pg_advisory_unlock($1)", int64(lockID)).Scan(&held)
 	if err == nil && !held {
@@ -62,15 +76,15 @@ func (l *locker) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
 	return nil
 }
 
-const watchEvery = 500 * time.Millisecond // the delay until a wait is noticed
-
-// watch reports what the session waits for, until stop is called.
+// watch reports what the session waits for, until stop is called. If the caller's context
+// is done, it cancels what the session does.
 func (l *locker) watch(ctx context.Context, session int) {
-	ctx, cancel := context.WithCancel(ctx)
+	caller, cancel := context.WithCancel(l.caller)
+	stopped, stop := context.WithCancel(ctx)
 	var done sync.WaitGroup
 	done.Go(func() {
-		for pause(ctx, watchEvery) {
-			line, err := waitsFor(ctx, l.db, session)
+		for pause(caller, watchEvery) {
+			line, err := waitsFor(caller, l.db, session)
 			switch {
 			case err != nil: // the migration will report the same problem
 			case line == "":
@@ -79,11 +93,28 @@ func (l *locker) watch(ctx context.Context, session int) {
 				l.reporter.report(line)
 			}
 		}
+		for stopped.Err() == nil {
+			if err := cancelStatement(stopped, l.db, session); err != nil && stopped.Err() == nil {
+				l.abandon()
+				return
+			}
+			pause(stopped, cancelEvery)
+		}
 	})
-	l.stop = func() {
+	l.stop = func() (abandoned bool) {
+		stop()
 		cancel()
 		done.Wait()
+		return ctx.Err() != nil
 	}
+}
+
+// cancelStatement cancels the statement that the session executes, if any.
+func cancelStatement(ctx context.Context, db *sql.DB, session int) error {
+	ctx, cancel := context.WithTimeout(ctx, cancelTimeout)
+	defer cancel()
+	_, err := db.ExecContext(ctx, "SELECT pg_cancel_backend($1)", session)
+	return err
 }
 
 // waitsFor describes what the session waits for, or returns "" if it does not wait.
