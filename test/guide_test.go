@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/voiceassist/gateway/shared/foundation/porttest"
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
 )
 
@@ -217,7 +218,7 @@ func (g guide) open(t *testing.T) *scene {
 	if g.checkout {
 		dir = cleanCopy(t)
 	}
-	s := &scene{guide: g, dir: dir, program: "gateway", shown: []string{shownMetrics}, actual: []string{free(t)}}
+	s := &scene{guide: g, dir: dir, program: "gateway", shown: []string{shownMetrics}, actual: []string{porttest.Address(t)}}
 	if err := os.Symlink(gateway(t), filepath.Join(bin, "gateway")); err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +249,7 @@ func (g guide) open(t *testing.T) *scene {
 		s.env = append(append(s.env, caches(t)...), "CGO_ENABLED=0", "GOFLAGS=-trimpath -count=1")
 	}
 	if g.serve == nil {
-		s.listen(free(t), free(t))
+		s.listen(porttest.Address(t), porttest.Address(t))
 		return s
 	}
 	if err := os.Mkdir(filepath.Join(dir, ".data"), 0o700); err != nil {

@@ -32,6 +32,7 @@ import (
 
 	"github.com/voiceassist/gateway/docs/docstest"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
+	"github.com/voiceassist/gateway/shared/foundation/porttest"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 
@@ -148,12 +149,7 @@ func startAPI(t *testing.T, env map[string]string) (address string) {
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address = free.Addr().String()
-	free.Close()
+	address = porttest.Address(t)
 	_, port, _ := net.SplitHostPort(address)
 	args := []string{"--port", port, "--env-vars", file}
 	if image := os.Getenv("SAM_INVOKE_IMAGE"); image != "" {

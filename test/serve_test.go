@@ -15,6 +15,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/crypto/keystore"
+	"github.com/voiceassist/gateway/shared/foundation/porttest"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
@@ -101,7 +102,7 @@ func TestServe_WithNothingConfigured(t *testing.T) {
 // TestServe_CountsWhatHappens: the parts of the server report to its metrics.
 func TestServe_CountsWhatHappens(t *testing.T) {
 	t.Parallel()
-	address := free(t)
+	address := porttest.Address(t)
 	p := start(t, t.TempDir(), nil, "METRICS_ADDR="+address, "PWNED_PASSWORDS_URL=http://127.0.0.1:1")
 	register(t, p, "ada@example.org", "Ada")
 	var body string

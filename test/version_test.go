@@ -3,7 +3,6 @@ package test_test
 import (
 	"bytes"
 	"encoding/json"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +10,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/voiceassist/gateway/shared/foundation/porttest"
 )
 
 // A checkout is a copy of the source with its own Git history.
@@ -129,7 +130,7 @@ func TestVersion_IsOneEverywhere(t *testing.T) {
 	if got := c.do(binary, "--version"); got != "gateway version "+want {
 		t.Errorf("gateway --version prints %s", got)
 	}
-	metrics := free(t)
+	metrics := porttest.Address(t)
 	p := startProgram(t, binary, t.TempDir(), nil, "METRICS_ADDR="+metrics)
 	var document struct {
 		Info struct {
@@ -175,15 +176,4 @@ func TestVersion_IsOneEverywhere(t *testing.T) {
 	if !strings.Contains(read(t, "scripts/sam"), "export GATEWAY_VERSION") {
 		t.Error("the SAM build does not set the version")
 	}
-}
-
-// free returns an unused address.
-func free(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

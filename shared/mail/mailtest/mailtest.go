@@ -17,6 +17,8 @@ import (
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
+
+	"github.com/voiceassist/gateway/shared/foundation/porttest"
 )
 
 // The credentials that an [Office] with TLS requires.
@@ -56,7 +58,7 @@ func New(tb testing.TB, withTLS bool) *Office {
 		p.Pool = x509.NewCertPool()
 		p.Pool.AddCert(https.Certificate())
 	}
-	p.Address = "127.0.0.1:0"
+	p.Address = porttest.Address(tb)
 	p.Start()
 	tb.Cleanup(func() { _ = p.server.Close() })
 	return p
@@ -70,7 +72,7 @@ func (p *Office) Start() {
 	if err != nil {
 		p.tb.Fatal(err)
 	}
-	p.Address, p.listens = l.Addr().String(), l
+	p.listens = l
 	go func() { _ = p.server.Serve(l) }()
 }
 

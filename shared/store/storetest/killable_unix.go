@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/voiceassist/gateway/shared/foundation/porttest"
 )
 
 // A Killable is a PostgreSQL server for one test, with one migrated database. It
@@ -41,7 +43,7 @@ func NewKillable(tb testing.TB) *Killable {
 			k.Kill()
 			os.RemoveAll(k.dir)
 		})
-		k.url, err = k.who.initialize(k.bin, k.dir)
+		k.url, err = k.who.initialize(k.bin, k.dir, porttest.Address(tb))
 	}
 	if err != nil {
 		tb.Fatalf("PostgreSQL to kill: %v", err)

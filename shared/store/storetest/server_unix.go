@@ -128,7 +128,11 @@ func (who identity) serve(bin string, settings []string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	dsn, err := who.initialize(bin, dir)
+	port, err := freePort()
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	dsn, err := who.initialize(bin, dir, net.JoinHostPort("127.0.0.1", port))
 	if err == nil {
 		var stop func()
 		if stop, err = who.startPostgres(bin, dir, dir, dsn.Port(), settings...); err == nil {
@@ -139,8 +143,8 @@ func (who identity) serve(bin string, settings []string) (*server, error) {
 	return nil, err
 }
 
-// initialize makes a cluster in dir, for a free port, and returns its URL.
-func (who identity) initialize(bin, dir string) (*url.URL, error) {
+// initialize makes a cluster in dir, for the address, and returns its URL.
+func (who identity) initialize(bin, dir, address string) (*url.URL, error) {
 	password, file := rand.Text(), filepath.Join(dir, "password")
 	if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
 		return nil, err
@@ -154,13 +158,9 @@ func (who identity) initialize(bin, dir string) (*url.URL, error) {
 	if err != nil {
 		return nil, fmt.Errorf("initdb: %w: %s", err, strings.TrimSpace(string(out)))
 	}
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
 	return &url.URL{
 		Scheme: "postgres", User: url.UserPassword("postgres", password),
-		Host: net.JoinHostPort("127.0.0.1", port), Path: "/postgres", RawQuery: "sslmode=disable",
+		Host: address, Path: "/postgres", RawQuery: "sslmode=disable",
 	}, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/voiceassist/gateway/cmd/gateway/internal/doctor"
+	"github.com/voiceassist/gateway/shared/foundation/porttest"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 )
 
@@ -74,13 +75,7 @@ func TestDNS(t *testing.T) {
 
 func TestConnect(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed := l.Addr().String()
-	l.Close()
-	examine(t, settingsFor(t, "https://"+closed)).only(t, doctor.Failed, "connect", "nothing listens", "Start")
+	examine(t, settingsFor(t, "https://"+porttest.Address(t))).only(t, doctor.Failed, "connect", "nothing listens", "Start")
 
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/voiceassist/gateway/cmd/gateway/internal/server"
 	"github.com/voiceassist/gateway/shared/endpoint"
+	"github.com/voiceassist/gateway/shared/foundation/porttest"
 )
 
 func TestRun_ServesHTTP2AndHTTP1OverTLS(t *testing.T) {
@@ -101,39 +102,32 @@ func TestRun_ServesMetricsAtASeparateAddress(t *testing.T) {
 
 func TestRun_NamesTheVariableOfAnAddressInUse(t *testing.T) {
 	t.Parallel()
-	used, free := listener(t), listener(t)
-	free.Close()
+	listens, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listens.Close()
+	used, free := listens.Addr().String(), porttest.Address(t)
 	for variable, change := range map[string]func(*server.Settings, string){
 		"HTTP_ADDR":    func(s *server.Settings, addr string) { s.HTTPAddr = addr },
 		"HTTPS_ADDR":   func(s *server.Settings, addr string) { s.HTTPSAddr = addr },
 		"METRICS_ADDR": func(s *server.Settings, addr string) { s.MetricsAddr = addr },
 	} {
 		s := newServer(t, http.NotFoundHandler())
-		s.HTTPAddr = free.Addr().String()
-		change(&s.Settings, used.Addr().String())
+		s.HTTPAddr = free
+		change(&s.Settings, used)
 		s.Ready = func(server.Addresses) { t.Errorf("with %s in use it is ready", variable) }
-		want := variable + ": listen tcp " + used.Addr().String() + ": bind: address already in use: stop the process that listens there, perhaps another gateway, or set " +
+		want := variable + ": listen tcp " + used + ": bind: address already in use: stop the process that listens there, perhaps another gateway, or set " +
 			variable + " to another address"
 		if err := s.Run(t.Context()); err == nil || err.Error() != want {
 			t.Errorf("Run = %v, want %s", err, want)
 		}
-		l, err := net.Listen("tcp", free.Addr().String())
+		l, err := net.Listen("tcp", free)
 		if err != nil {
 			t.Fatalf("with %s in use, HTTP_ADDR is still listened on: %v", variable, err)
 		}
 		l.Close()
 	}
-}
-
-// listener returns a listener on a free port.
-func listener(t *testing.T) net.Listener {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	return l
 }
 
 func TestRun_FailsOnAnInvalidCertificate(t *testing.T) {

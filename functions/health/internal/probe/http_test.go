@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/functions/health/internal/probe"
+	"github.com/voiceassist/gateway/shared/foundation/porttest"
 	"github.com/voiceassist/gateway/shared/nextcloud"
 )
 
@@ -116,9 +117,7 @@ func TestNextcloud_ChecksTheCertificate(t *testing.T) {
 
 func TestProbe_ErrorsOmitAddressesAndCredentials(t *testing.T) {
 	t.Parallel()
-	closed := listen(t)
-	closed.Close()
-	base := parse(t, "http://ada:hunter2@"+closed.Addr().String())
+	base := parse(t, "http://ada:hunter2@"+porttest.Address(t))
 	err := probe.Qdrant(base)(t.Context())
 	if want := "connection refused"; text(err) != want {
 		t.Errorf("Qdrant = %q, want %q", text(err), want)

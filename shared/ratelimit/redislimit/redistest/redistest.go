@@ -4,7 +4,6 @@ package redistest
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,12 +12,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/voiceassist/gateway/shared/foundation/porttest"
 )
 
-const (
-	startTimeout  = time.Minute // far above the milliseconds it takes, for busy machines
-	startAttempts = 5           // ports; another process may take one first
-)
+const startTimeout = time.Minute // far above the milliseconds it takes, for busy machines
 
 // watchScript runs the server "$@" and stops it at the end of standard input, which comes when
 // the test process ends for whatever reason.
@@ -32,26 +30,17 @@ wait $server
 
 // A Server is a Redis server for one test.
 type Server struct {
-	port string
-	stop func()
+	address string // host and port
+	stop    func()
 }
 
 // Start starts a server that is stopped when tb ends. If redis-server is not installed, tb
 // fails and says what to install; it is never skipped.
 func Start(tb testing.TB) *Server {
 	tb.Helper()
-	s := &Server{}
-	for try := 1; ; try++ {
-		var err error
-		if s.port, err = freePort(); err != nil {
-			tb.Fatal(err)
-		}
-		if err = s.run(); err == nil {
-			break
-		}
-		if try == startAttempts || errors.Is(err, exec.ErrNotFound) {
-			tb.Fatalf("Redis for tests: %v; install redis-server (Debian: apt-get install redis-server)", err)
-		}
+	s := &Server{address: porttest.Address(tb)}
+	if err := s.run(); err != nil {
+		tb.Fatalf("Redis for tests: %v; install redis-server (Debian: apt-get install redis-server)", err)
 	}
 	tb.Cleanup(s.Stop)
 	return s
@@ -59,7 +48,7 @@ func Start(tb testing.TB) *Server {
 
 // URL returns the server's address in the form of REDIS_URL.
 func (s *Server) URL() *url.URL {
-	return &url.URL{Scheme: "redis", Host: "127.0.0.1:" + s.port, Path: "/0"}
+	return &url.URL{Scheme: "redis", Host: s.address, Path: "/0"}
 }
 
 // Stop ends the server at once, like a crash; its data is lost. Stopping a stopped server
@@ -84,7 +73,11 @@ func (s *Server) run() error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command("/bin/sh", "-c", watchScript, "sh", program, "--bind", "127.0.0.1", "--port", s.port,
+	host, port, err := net.SplitHostPort(s.address)
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command("/bin/sh", "-c", watchScript, "sh", program, "--bind", host, "--port", port,
 		"--save", "", "--appendonly", "no", "--daemonize", "no", "--logfile", "")
 	cmd.Dir = "/"
 	detach(cmd)
@@ -133,14 +126,4 @@ func awaitReady(log io.Reader) error {
 		said = append(said, lines.Text())
 	}
 	return fmt.Errorf("it did not start: %s", strings.Join(said, "\n"))
-}
-
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, err
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/voiceassist/gateway/functions/health/internal/probe/redisprobe"
 	"github.com/voiceassist/gateway/shared/config"
+	"github.com/voiceassist/gateway/shared/foundation/porttest"
 )
 
 func TestRedis_Check(t *testing.T) {
@@ -36,9 +37,7 @@ func TestRedis_Check(t *testing.T) {
 
 func TestRedis_Reconnects(t *testing.T) {
 	t.Parallel()
-	l := listen(t)
-	addr := l.Addr().String()
-	l.Close()
+	addr := porttest.Address(t)
 	r := open(t, "redis://:hunter2@"+addr)
 	if got, want := text(r.Check(t.Context())), "connection refused"; got != want {
 		t.Fatalf("Check() without a server = %q, want %q", got, want)
