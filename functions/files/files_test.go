@@ -236,6 +236,7 @@ func TestPaths_NeverLeaveTheFolder(t *testing.T) {
 	f.reconcile()
 	f.Do("PUT", "/api/files/secret", "bob's", bob).Want(http.StatusCreated, "")
 	f.do("PUT", "a/", nil).Want(http.StatusCreated, "")
+	f.Undescribed = true // which path is meant is in doubt
 	for _, path := range []string{
 		"../bob@example.org/secret", "a/../../bob@example.org/secret", "./secret", "a//secret", "//secret",
 		"%2e%2e/bob@example.org/secret", "%2e%2e%2fbob@example.org%2fsecret", "..%2fbob@example.org%2fsecret",

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/voiceassist/gateway/docs/docstest"
 	"github.com/voiceassist/gateway/functions"
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
@@ -47,6 +48,7 @@ const Origin = "https://app.example.org"
 type Gateway struct {
 	*functions.Parts
 	*environment
+	Undescribed bool // responses are not compared with docs/openapi.json
 
 	tb       testing.TB
 	settings endpoint.Settings
@@ -62,7 +64,7 @@ type environment struct {
 
 // In returns the same gateway for a subtest.
 func (g *Gateway) In(tb testing.TB) *Gateway {
-	return &Gateway{Parts: g.Parts, environment: g.environment, tb: tb, settings: g.settings, handler: g.handler}
+	return &Gateway{Parts: g.Parts, environment: g.environment, Undescribed: g.Undescribed, tb: tb, settings: g.settings, handler: g.handler}
 }
 
 // New returns a gateway on db. Passwords cost as little as bcrypt allows.
@@ -130,8 +132,8 @@ func NewWithNextcloud(tb testing.TB, db *store.DB, extra map[string]string) (*Ga
 // Settings returns the settings of the handler, for tests that build another one.
 func (g *Gateway) Settings() endpoint.Settings { return g.settings }
 
-// Handle replaces the handler of the gateway.
-func (g *Gateway) Handle(h http.Handler) { g.handler = h }
+// Handle replaces the handler of the gateway, and sets Undescribed.
+func (g *Gateway) Handle(h http.Handler) { g.handler, g.Undescribed = h, true }
 
 func (e *environment) time() time.Time {
 	e.mu.Lock()
@@ -165,6 +167,7 @@ type Answer struct {
 	Status int
 	Header http.Header
 	Body   string
+	Took   time.Duration
 
 	tb testing.TB
 }
@@ -192,7 +195,8 @@ func Cookie(refresh string) Option {
 type Form url.Values
 
 // Do sends a request. The body may be nil, a [Form], a string to send unchanged,
-// or a value to send as JSON.
+// or a value to send as JSON. The test fails if docs/openapi.json does not describe the
+// response, unless g is Undescribed.
 func (g *Gateway) Do(method, path string, body any, options ...Option) Answer {
 	g.tb.Helper()
 	contentType := "application/json"
@@ -221,13 +225,18 @@ func (g *Gateway) Do(method, path string, body any, options ...Option) Answer {
 		option(r)
 	}
 	rec := httptest.NewRecorder()
+	begin := time.Now()
 	g.handler.ServeHTTP(rec, r)
+	took := time.Since(begin)
 	resp := rec.Result()
 	raw, err := io.ReadAll(resp.Body)
 	if err != nil {
 		g.tb.Fatalf("answer of %s %s: %v", method, path, err)
 	}
-	return Answer{Status: resp.StatusCode, Header: resp.Header, Body: string(raw), tb: g.tb}
+	if isCall := strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/.well-known/"); isCall && !g.Undescribed {
+		docstest.CheckResponse(g.tb, r, resp, raw)
+	}
+	return Answer{Status: resp.StatusCode, Header: resp.Header, Body: string(raw), Took: took, tb: g.tb}
 }
 
 // Want fails the test unless the answer has the status and, if code is not "", is

@@ -89,9 +89,8 @@ func distinguishable(g *functionstest.Gateway) []string {
 	varies := regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 	for _, kind := range order {
 		body := map[string]string{"email": emails[kind], "password": "a wrong passphrase"}
-		begin := time.Now()
 		a := g.Do("POST", path, body)
-		took[kind] = append(took[kind], time.Since(begin))
+		took[kind] = append(took[kind], a.Took)
 		answers[kind] = varies.ReplaceAllString(fmt.Sprint(a.Status, a.Header, a.Body), "<id>")
 	}
 	var differences []string

@@ -88,9 +88,8 @@ func distinguishable(g *functionstest.Gateway, path string) []string {
 	took, answers := map[string][]time.Duration{}, map[string]string{}
 	varies := regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 	for _, kind := range order {
-		begin := time.Now()
 		a := g.Do("POST", path, email(emails[kind]))
-		took[kind] = append(took[kind], time.Since(begin))
+		took[kind] = append(took[kind], a.Took)
 		answers[kind] = varies.ReplaceAllString(fmt.Sprint(a.Status, a.Header, a.Body), "<id>")
 	}
 	var differences []string
