@@ -80,6 +80,7 @@ func acceptance() []step {
 
 		storage(bearer),
 		badInput(bearer),
+		accounts(),
 
 		step{name: "change the password", method: "POST", path: "/api/users/change-password", header: bearer,
 			body: `{"old_password":"SecurePass123!","new_password":"an entirely new passphrase"}`, status: 200},

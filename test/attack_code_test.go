@@ -3,6 +3,7 @@ package test_test
 import (
 	"fmt"
 	"net/http"
+	"testing"
 	"time"
 
 	"github.com/pquerna/otp/totp"
@@ -32,9 +33,20 @@ func (p *person) enroll() (key string) {
 // code returns the code of the time step that is some steps from now.
 func (p *person) code(key string, steps int) string {
 	p.a.Helper()
-	code, err := totp.GenerateCode(key, time.Now().Add(time.Duration(steps)*30*time.Second))
+	return codeAt(p.a, key, steps)
+}
+
+// codeAt returns the code of the time step that is some steps from now. An earlier code is
+// valid only until the current step ends, so it waits for the next one if that is soon.
+func codeAt(tb testing.TB, key string, steps int) string {
+	tb.Helper()
+	const step, soon = 30 * time.Second, 5 * time.Second
+	if left := step - time.Duration(time.Now().UnixNano())%step; steps < 0 && left < soon {
+		time.Sleep(left)
+	}
+	code, err := totp.GenerateCode(key, time.Now().Add(time.Duration(steps)*step))
 	if err != nil {
-		p.a.Fatal(err)
+		tb.Fatal(err)
 	}
 	return code
 }

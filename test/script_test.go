@@ -6,13 +6,15 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
 
 // A step is one request of the acceptance script and the expected response. ${name} in
-// path, header and body stands for what an earlier step saved.
+// path, header and body stands for what an earlier step saved, and ${totp:n} for the code of
+// the saved key "totp", n time steps from now.
 type step struct {
 	name   string
 	method string
@@ -70,13 +72,18 @@ func play(t *testing.T, g target, script []step, saved map[string]string) []exch
 	return exchanges
 }
 
+var timeCode = regexp.MustCompile(`\$\{totp:(-?\d)\}`)
+
 func (g target) send(t *testing.T, s step, saved map[string]string) (*http.Response, string) {
 	t.Helper()
 	fill := func(text string) string {
 		for name, value := range saved {
 			text = strings.ReplaceAll(text, "${"+name+"}", value)
 		}
-		return text
+		return timeCode.ReplaceAllStringFunc(text, func(at string) string {
+			n, _ := strconv.Atoi(timeCode.FindStringSubmatch(at)[1])
+			return codeAt(t, saved["totp"], n)
+		})
 	}
 	sent := fill(s.body)
 	r, err := http.NewRequestWithContext(t.Context(), s.method, g.url+fill(s.path), strings.NewReader(sent))
@@ -104,7 +111,7 @@ func (g target) send(t *testing.T, s step, saved map[string]string) (*http.Respo
 	if err != nil {
 		t.Fatalf("%s: %v", s.name, err)
 	}
-	if g.check != nil {
+	if page := strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html"); g.check != nil && !page {
 		g.check(t, r, []byte(sent), resp, body)
 	}
 	return resp, string(body)
@@ -124,8 +131,14 @@ func pick(t *testing.T, s step, resp *http.Response, body, from string) string {
 		t.Fatalf("%s: %v in %s", s.name, err, body)
 	}
 	for name := range strings.SplitSeq(from, ".") {
-		object, _ := v.(map[string]any)
-		v = object[name]
+		switch in := v.(type) {
+		case map[string]any:
+			v = in[name]
+		case []any:
+			if i, err := strconv.Atoi(name); err == nil && i < len(in) {
+				v = in[i]
+			}
+		}
 	}
 	text, ok := v.(string)
 	if !ok {
@@ -159,6 +172,9 @@ var masks = []struct {
 	{regexp.MustCompile(`\\?"[0-9a-f]{32}\\?"`), "<etag>"},
 	{regexp.MustCompile(`[0-9A-Za-z]{72}|([0-9A-Za-z]{5}-){4}[0-9A-Za-z]{5}`), "<app password>"},
 	{regexp.MustCompile(`Last-Modified: .*`), "Last-Modified: <time>"},
+	{regexp.MustCompile(`"qr_code":"[^"]*","manual_entry_key":"[^"]*","otpauth_url":"[^"]*","backup_codes":\[[^]]*\]`), "<second factor>"},
+	{regexp.MustCompile(`"requires_2fa":true,"user_id":"[^"]*"`), "<challenge>"},
+	{regexp.MustCompile(`va_\w+`), "<API key>"},
 }
 
 func mask(text string) string {
@@ -168,13 +184,17 @@ func mask(text string) string {
 	return text
 }
 
-// masked returns the headers in order, without those that the transport adds.
+// masked returns the headers in order, without those that the transport adds. Lines of one
+// header are joined, as API Gateway does it (RFC 9110 section 5.3), but for cookies.
 func masked(h http.Header) []string {
 	var lines []string
 	for name, values := range h {
 		switch name {
 		case "Date", "Content-Length", "Alt-Svc":
 			continue
+		case "Set-Cookie":
+		default:
+			values = []string{strings.Join(values, ",")}
 		}
 		for _, v := range values {
 			lines = append(lines, mask(name+": "+v))
