@@ -46,8 +46,8 @@ func (s *Statements) ReleaseNextcloud(ctx context.Context, user account.ID) erro
 // ReleaseAllNextcloud releases all accounts whose users have a password, when addresses
 // need no longer be verified.
 func (s *Statements) ReleaseAllNextcloud(ctx context.Context) error {
-	_, err := s.exec(ctx, `UPDATE nextcloud_accounts SET held = FALSE WHERE held
-		AND NOT EXISTS (SELECT 1 FROM users WHERE users.id = nextcloud_accounts.user_id AND users.password_hash = '')`)
+	_, err := s.changeInBatches(ctx, `UPDATE nextcloud_accounts SET held = FALSE`, `nextcloud_accounts`, `user_id`,
+		`held AND NOT EXISTS (SELECT 1 FROM users WHERE users.id = nextcloud_accounts.user_id AND users.password_hash = '')`)
 	if err != nil {
 		return fmt.Errorf("release all Nextcloud accounts: %w", err)
 	}

@@ -82,6 +82,7 @@ func TestStatements_UseIndexes(t *testing.T) {
 			"expired link tokens":  func(db *store.DB) error { _, err := db.DeleteExpiredLinkTokens(t.Context(), noon); return err },
 			"old mails":            func(db *store.DB) error { _, err := db.DeleteOldMails(t.Context(), noon); return err },
 			"held passwords":       func(db *store.DB) error { _, err := db.EraseHeldPasswords(t.Context(), noon); return err },
+			"held accounts":        func(db *store.DB) error { return db.ReleaseAllNextcloud(t.Context()) },
 			"sweep of limits":      func(db *store.DB) error { return db.RateLimits().Sweep(t.Context(), noon) },
 			"audit trail since": func(db *store.DB) error {
 				_, err := db.AuditEvents(t.Context(), store.AuditFilter{Since: noon, Limit: 50})
