@@ -129,7 +129,8 @@ func TestBatch_AttemptsAtMostSoMany(t *testing.T) {
 }
 
 // TestBatch_ReusesConnections: each worker needs one connection for accounts and one for
-// files. net/http gives one up if the machine takes more than 50 ms to write a request.
+// files. net/http gives one up if the machine takes more than 50 ms to write a request. If
+// only 8 are kept for 12 workers, about 75 are opened.
 func TestBatch_ReusesConnections(t *testing.T) {
 	t.Parallel()
 	for _, workers := range []int{1, 12} {
@@ -137,7 +138,7 @@ func TestBatch_ReusesConnections(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, storetest.SQLite(t), map[string]string{"NEXTCLOUD_WORKERS": fmt.Sprint(workers)})
 			var opened atomic.Int64
-			server := httptest.NewUnstartedServer(f.cloud)
+			server := httptest.NewUnstartedServer(nextcloudtest.Together(workers, f.cloud))
 			server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
 				if s == http.StateNew {
 					opened.Add(1)
@@ -155,7 +156,7 @@ func TestBatch_ReusesConnections(t *testing.T) {
 			if got := f.batch(f.reconciler()); got.Succeeded != 60 {
 				t.Errorf("got %+v", got)
 			}
-			if n := opened.Load(); n > int64(2*workers+6) {
+			if n := opened.Load(); n > int64(2*workers+30) {
 				t.Errorf("%d connections were opened by %d workers", n, workers)
 			}
 		})
