@@ -44,12 +44,14 @@ func TestBrowser_Account(t *testing.T) {
 	tokens := w.call(t, "log in with the new password", "POST /api/auth/login", "", `{"email":"`+ada+`","password":"`+chosen+`"}`, 200)
 	access := tokens["access_token"].(string)
 
+	// Each code is of a later time step than the one before. None is of a past step, which
+	// might be too long ago when the code arrives.
 	setup := w.call(t, "set up a second factor", "POST /api/auth/2fa/setup", access, `{}`, 200)
 	code := func(steps int) string {
 		t.Helper()
 		return codeAt(t, setup["manual_entry_key"].(string), steps)
 	}
-	w.call(t, "turn it on", "POST /api/auth/2fa/verify", access, `{"code":"`+code(-1)+`"}`, 200)
+	w.call(t, "turn it on", "POST /api/auth/2fa/verify", access, `{"code":"`+code(0)+`"}`, 200)
 	challenge := func() string {
 		t.Helper()
 		got := w.call(t, "log in", "POST /api/auth/login", "", `{"email":"`+ada+`","password":"`+chosen+`"}`, 200)
@@ -58,15 +60,15 @@ func TestBrowser_Account(t *testing.T) {
 		}
 		return got["user_id"].(string)
 	}
-	w.call(t, "log in with a code", "POST /api/auth/2fa/verify-login", "", `{"user_id":"`+challenge()+`","code":"`+code(0)+`"}`, 200)
-	backup := setup["backup_codes"].([]any)[0].(string)
+	w.call(t, "log in with a code", "POST /api/auth/2fa/verify-login", "", `{"user_id":"`+challenge()+`","code":"`+code(1)+`"}`, 200)
+	backup := func(n int) string { return setup["backup_codes"].([]any)[n].(string) }
 	tokens = w.call(t, "log in with a backup code", "POST /api/auth/2fa/verify-login", "",
-		`{"user_id":"`+challenge()+`","code":"`+backup+`","is_backup_code":true}`, 200)
+		`{"user_id":"`+challenge()+`","code":"`+backup(0)+`","is_backup_code":true}`, 200)
 	access = tokens["access_token"].(string)
 
 	created := w.call(t, "create a session", "POST /api/sessions", access, `{"title":"Lovelace","context":{}}`, 201)
 	key := w.call(t, "create an API key", "POST /api/auth/api-keys", access,
-		`{"name":"reader","scopes":["sessions:read"],"current_password":"`+chosen+`","code":"`+code(1)+`"}`, 201)["key"].(string)
+		`{"name":"reader","scopes":["sessions:read"],"current_password":"`+chosen+`","code":"`+backup(1)+`"}`, 201)["key"].(string)
 	if got := w.call(t, "read the session with the key", "GET /api/sessions/"+created["id"].(string), key, "", 200); got["title"] != "Lovelace" {
 		t.Errorf("the key reads %v", got)
 	}

@@ -49,15 +49,16 @@ grep -q '^{".*}$' "${6#file://}" || exit 1
 echo "{\"ARN\": \"arn:aws:secretsmanager:eu-central-1:123456789012:secret:$4-x1y2z3\", \"Name\": \"$4\", \"VersionId\": \"019ab3f0-6c1e-7d3a-9c55-0242ac120002\"}"
 `
 
-// oathtool stands in for the program of that name. Its first code is of the time step
-// before the present one, and each line of the file steps leads to the next.
+// oathtool stands in for the program of that name. Its first code is of the present time
+// step, and each line of the file steps leads to the next. All are accepted for another 30
+// seconds at least.
 const oathtool = `
 [ "$1 $2" = "--totp --base32" ] || exit 2
 steps=$(cat "$HOME/steps" 2>/dev/null | wc -l)
 exec python3 -c '
 import base64, hashlib, hmac, struct, sys, time
 key = base64.b32decode(sys.argv[1] + "=" * (-len(sys.argv[1]) % 8))
-mac = hmac.new(key, struct.pack(">Q", int(time.time()) // 30 - 1 + int(sys.argv[2])), hashlib.sha1).digest()
+mac = hmac.new(key, struct.pack(">Q", int(time.time()) // 30 + int(sys.argv[2])), hashlib.sha1).digest()
 at = mac[-1] & 15
 print("%06d" % ((struct.unpack(">I", mac[at:at + 4])[0] & 0x7fffffff) % 10**6))
 ' "$3" "$steps"
