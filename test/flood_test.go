@@ -86,7 +86,7 @@ func withoutIsolation(t *testing.T) string {
 	dir := t.TempDir()
 	replace := map[string]string{}
 	for file, change := range map[string][2]string{
-		"../cmd/gateway/serve.go": {"runtime.GOMAXPROCS(0) + p.Passwords.Slots()", "0"},
+		"../cmd/gateway/serve.go": {"server.NewSpare(p.Passwords.Slots())", "server.NewSpare(0)"},
 	} {
 		text, err := os.ReadFile(file)
 		if err != nil {

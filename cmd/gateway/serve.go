@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"runtime"
 	"slices"
 	"sync"
 
@@ -81,11 +80,7 @@ func runServer(ctx context.Context, vars *variables, recheck bool, stdout, stder
 	m.watch(p)
 	routes := slices.Concat(p.Routes(), p.Pages(), reference.Routes())
 	slog.SetDefault(log)
-
-	// Password hashing gets additional processors of the Go scheduler. On a shared
-	// processor, other goroutines would wait up to 10 ms, until the scheduler preempts
-	// the hash. The operating system has shorter time slices (ADR 17).
-	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + p.Passwords.Slots())
+	p.Passwords.Begin = server.NewSpare(p.Passwords.Slots()).Hash
 	background, stop := context.WithCancel(ctx)
 	var working sync.WaitGroup
 	server := &server.Server{

@@ -37,7 +37,8 @@ var ErrMismatch = errors.New("password mismatch")
 // A Hasher hashes and verifies passwords with bcrypt. It is safe for concurrent
 // use.
 type Hasher struct {
-	Breaches *breach.Checker // refuses new passwords; nil for none
+	Breaches *breach.Checker     // refuses new passwords; nil for none
+	Begin    func() (end func()) // called before each hash, and end after it; nil for nothing
 
 	cost      int
 	queue     queue
@@ -149,7 +150,7 @@ func (h *Hasher) Rehash(ctx context.Context, verified secret.String) (secret.Str
 
 func (h *Hasher) hash(ctx context.Context, plain string) (secret.String, error) {
 	var hash []byte
-	err := h.queue.do(ctx, func() (err error) {
+	err := h.do(ctx, func() (err error) {
 		hash, err = h.generate([]byte(plain), h.cost)
 		return err
 	})
@@ -157,6 +158,16 @@ func (h *Hasher) hash(ctx context.Context, plain string) (secret.String, error) 
 		return "", fmt.Errorf("hash password: %w", err)
 	}
 	return secret.String(hash), nil
+}
+
+// do runs a hash when its turn comes.
+func (h *Hasher) do(ctx context.Context, hash func() error) error {
+	return h.queue.do(ctx, func() error {
+		if h.Begin != nil {
+			defer h.Begin()()
+		}
+		return hash()
+	})
 }
 
 // Verify returns nil if plain is the password of the hash, and [ErrMismatch]
@@ -174,7 +185,7 @@ func (h *Hasher) Verify(ctx context.Context, hash, plain secret.String) error {
 	}
 	typed, possible := normalize(plain.Reveal())
 	var mismatch error
-	err := h.queue.do(ctx, func() error {
+	err := h.do(ctx, func() error {
 		mismatch = h.compare(stored, []byte(typed))
 		if mismatch != nil && defense.HashForEveryLogin {
 			h.compareAtHigherCosts(stored, []byte(typed))

@@ -173,6 +173,23 @@ func TestHasher_LimitsConcurrency(t *testing.T) {
 	}
 }
 
+func TestHasher_TellsWhenItHashes(t *testing.T) {
+	t.Parallel()
+	h := password.NewHasher(cheap, 1, 0)
+	var begun, ended int
+	h.Begin = func() func() {
+		begun++
+		return func() { ended++ }
+	}
+	stored := hash(t, h, "correct horse")
+	_ = h.Verify(t.Context(), stored, "correct horse")
+	_ = h.Verify(t.Context(), "", "correct horse")
+	_ = h.Verify(t.Context(), "no bcrypt hash", "correct horse")
+	if begun != 4 || ended != 4 {
+		t.Errorf("%d hashes began, %d ended, want 4", begun, ended)
+	}
+}
+
 func TestRead_RejectsInvalidCosts(t *testing.T) {
 	t.Parallel()
 	for _, cost := range []string{"9", "17", "x"} {

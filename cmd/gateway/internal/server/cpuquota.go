@@ -9,7 +9,7 @@ import (
 )
 
 // HashSlots returns how many passwords may be hashed at once. Without a CPU quota it is one
-// for each processor: Serve has raised GOMAXPROCS, so the system can run everything else in
+// for each processor: [Spare] raises GOMAXPROCS, so the system can run everything else in
 // between. A quota stops all threads once it is used up, so hashes must not use all of it
 // (ADR 17).
 func HashSlots() int {
