@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/identity/account"
@@ -22,6 +23,31 @@ func (s *Statements) NextcloudAccountByID(ctx context.Context, id string) (n des
 		return desired.Account{}, false, fmt.Errorf("account by id in Nextcloud: %w", err)
 	}
 	return n, userDeleted, nil
+}
+
+// TakenNextcloudIDs returns those of the ids in Nextcloud, in lower case, that a user has
+// or waits for, or whose accounts the gateway still manages after their users were
+// deleted. Accounts that it left behind are free.
+func (s *Statements) TakenNextcloudIDs(ctx context.Context, ids []string) (map[string]bool, error) {
+	rows := make([][]any, len(ids))
+	for i, id := range ids {
+		rows[i] = []any{strings.ToLower(id)} // ASCII, see [desired.NextcloudID]
+	}
+	taken := map[string]bool{}
+	err := eachChunk(rows, func(_ string, args []any) error {
+		return s.query(ctx, func(row scanner) error {
+			var id string
+			err := row.Scan(&id)
+			taken[strings.ToLower(id)] = true
+			return err
+		}, `SELECT nextcloud_id FROM nextcloud_accounts WHERE LOWER(nextcloud_id) IN (`+placeholders(len(args))+`)
+			AND NOT (wish = 'present' AND due_at IS NULL
+				AND NOT EXISTS (SELECT 1 FROM users WHERE users.id = nextcloud_accounts.user_id))`, args...)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("taken ids in Nextcloud: %w", err)
+	}
+	return taken, nil
 }
 
 // ClaimNextcloud links the account with that id in Nextcloud to the caller and makes

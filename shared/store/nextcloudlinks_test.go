@@ -2,9 +2,12 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
@@ -283,6 +286,44 @@ func TestClaimAttempts_AreBounded(t *testing.T) {
 		}
 		if left, err := db.ClaimAttempts(t.Context(), noon); err != nil || len(left) != 1 {
 			t.Errorf("%d rows are left, %v; want none", len(left), err)
+		}
+	})
+}
+
+func TestTakenNextcloudIDs(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		kept, by := conflicted(t, db, "kept@example.org", "Kept")
+		if err := claim(t, db, by, "Kept"); err != nil {
+			t.Fatal(err)
+		}
+		conflicted(t, db, "Ada@example.org", "countess")
+		taken := func() map[string]bool {
+			t.Helper()
+			ids := []string{"KEPT", "ada@EXAMPLE.org", "countess", "kept@example.org"}
+			for i := range 200 { // more than one statement
+				ids = append(ids, fmt.Sprint(i))
+			}
+			got, err := db.TakenNextcloudIDs(t.Context(), ids)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got
+		}
+		if diff := cmp.Diff(map[string]bool{"kept": true, "ada@example.org": true}, taken()); diff != "" {
+			t.Error(diff)
+		}
+		// As after the deletion of a user whose account is kept.
+		for _, statement := range []string{
+			`UPDATE nextcloud_accounts SET due_at = NULL WHERE nextcloud_id = 'Kept'`,
+			`DELETE FROM users WHERE email = '` + string(kept.Email) + `'`,
+		} {
+			if _, err := db.Handle().ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if diff := cmp.Diff(map[string]bool{"ada@example.org": true}, taken()); diff != "" {
+			t.Error(diff)
 		}
 	})
 }

@@ -66,6 +66,10 @@ func TestStatements_UseIndexes(t *testing.T) {
 				_, _, err := db.NextcloudAccountByID(t.Context(), "x")
 				return notFoundIsNil(err)
 			},
+			"taken ids in Nextcloud": func(db *store.DB) error {
+				_, err := db.TakenNextcloudIDs(t.Context(), []string{"x", "y"})
+				return err
+			},
 			"reserved id in Nextcloud": func(db *store.DB) error {
 				_, _, err := db.ReserveNextcloudID(t.Context(), id, "lease", "x", noon)
 				return err
