@@ -22,3 +22,6 @@ func Key(r *Reconciler) string { return r.key }
 func Impatient(r *Reconciler, s Settings) {
 	r.nextcloud.Client = ocs.New(ocs.Config{URL: s.URL, AdminUser: s.Admin, AdminPassword: s.Password, Timeout: 300 * time.Millisecond})
 }
+
+// PausePages sets the waits before r reads a page of users again.
+func PausePages(r *Reconciler, pauses ...time.Duration) { r.pauses = pauses }

@@ -36,6 +36,7 @@ type Reconciler struct {
 	policy    desired.Policy
 	now       func() time.Time
 	wake      chan struct{}
+	pauses    []time.Duration    // see [pagePauses]
 	trace     func(point string) // called after each call and commit, for tests
 }
 
@@ -48,7 +49,7 @@ func New(db *store.DB, s Settings, ring *keyring.Ring, now func() time.Time) *Re
 	return &Reconciler{
 		db: db, nextcloud: newClient(s), box: desired.NewBox(ring), key: breakerKey(s, ring),
 		admin: s.Admin, workers: max(1, s.Workers), policy: s.Policy, now: now,
-		wake: make(chan struct{}, 1), trace: func(string) {},
+		wake: make(chan struct{}, 1), pauses: pagePauses(), trace: func(string) {},
 	}
 }
 

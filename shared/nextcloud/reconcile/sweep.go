@@ -113,21 +113,36 @@ type sweep struct {
 // read reads all accounts of Nextcloud.
 func (s *sweep) read(ctx context.Context) error {
 	s.actual = map[string]ocs.User{}
-	for offset := 0; ; offset += sweepPage {
-		page, err := s.nextcloud.UserDetails(ctx, sweepPage, offset)
-		if err != nil {
-			return err
-		}
-		before := len(s.actual)
+	return s.eachPage(ctx, s.nextcloud.UserDetails, func(page []ocs.User) int {
 		for _, u := range page {
 			s.actual[strings.ToLower(u.ID)] = u
 		}
 		s.progress()
-		if len(page) < sweepPage || len(s.actual) == before { // the end, or a server without pages
+		return len(s.actual)
+	})
+}
+
+// eachPage calls fn for each page of the users of Nextcloud, which read reads. A user who
+// is created or deleted meanwhile can be on two pages, or on none. fn returns the number
+// of users it knows by now.
+func (r *Reconciler) eachPage(
+	ctx context.Context, read func(ctx context.Context, limit, offset int) ([]ocs.User, error), fn func([]ocs.User) int,
+) error {
+	isAdmin := func(u ocs.User) bool { return strings.EqualFold(u.ID, r.admin) }
+	complete := false
+	for offset, before := 0, 0; ; offset += sweepPage {
+		page, err := read(ctx, sweepPage, offset)
+		if err != nil {
+			return err
+		}
+		complete = complete || slices.ContainsFunc(page, isAdmin)
+		known := fn(page)
+		if len(page) < sweepPage || known == before { // the end, or a server without pages
 			break
 		}
+		before = known
 	}
-	if _, ok := s.actual[strings.ToLower(s.admin)]; !ok {
+	if !complete {
 		// Acting on a list without its own reader would create everybody again.
 		return fmt.Errorf("%w: its list of users lacks the administrator", ocs.ErrBadAnswer)
 	}
@@ -142,9 +157,9 @@ func (s *sweep) progress() {
 
 // failed returns the failure of a call, and opens the circuit breaker if it
 // concerns Nextcloud as a whole.
-func (s *sweep) failed(ctx context.Context, failure error) error {
+func (r *Reconciler) failed(ctx context.Context, failure error) error {
 	if ctx.Err() == nil && (isRefusal(failure) || isOutage(failure)) {
-		return errors.Join(failure, s.trip(ctx, failure))
+		return errors.Join(failure, r.trip(ctx, failure))
 	}
 	return failure
 }
