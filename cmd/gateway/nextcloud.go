@@ -13,7 +13,7 @@ func nextcloudCommand(vars *variables) *cobra.Command {
 		Long: `Check the configured Nextcloud, and manage the accounts that users have there.
 These commands need NEXTCLOUD_URL and the administrator's credentials.`,
 	}
-	c.AddCommand(reconcileCommand(vars), sweepCommand(vars), quotaCommand(vars), adoptCommand(vars), doctorCommand(vars))
+	c.AddCommand(reconcileCommand(vars), sweepCommand(vars), quotaCommand(vars), adoptCommand(vars), nextcloudImportCommand(vars), doctorCommand(vars))
 	return c
 }
 

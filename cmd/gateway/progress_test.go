@@ -22,6 +22,7 @@ func TestProgress_RewritesOneLineOnATerminal(t *testing.T) {
 		stdout string
 	}{
 		{"nextcloud sweep --plan", []string{"1 accounts read from Nextcloud, 0 compared"}, "compared 0, "},
+		{"nextcloud import", []string{"1 users read from Nextcloud", "1 of 1 users, 0 imported, 1 left out"}, "NEXTCLOUD ID  ADDRESS  RESULT\n"},
 		{"nextcloud reconcile", []string{"done 0, failed 0, left 2, 0.0/s, time left unknown"}, "done 2, failed 0, left 0, "},
 		{"keys reseal", []string{" events of the audit trail chained", " encrypted values checked"}, "sealed anew with the current secret: "},
 		{"audit verify", []string{" events chained", " events verified"}, "ok: "},

@@ -37,6 +37,30 @@ type Imported struct {
 // call [mail.Outbox.Wake] afterwards. Concurrent calls are safe: each address is
 // created once. Keep list short, since other writes wait for it on SQLite.
 func (r *Registrar) Import(ctx context.Context, list []Imported, resets *mail.Outbox, origin audit.Origin) ([]bool, error) {
+	return r.importAll(ctx, list, nil, resets, origin)
+}
+
+// A Link is to an account in Nextcloud that the gateway did not create.
+type Link struct {
+	ID   string                         // of the account
+	Code string                         // the account's last error until its user claims it
+	By   func(tx *store.Tx) store.Actor // who links it
+}
+
+// ImportLinked is [Registrar.Import] of one user, who has to claim the account of the link.
+// It returns [desired.ErrAlreadyLinked], and creates nothing, if another user has that
+// account or waits for it.
+func (r *Registrar) ImportLinked(
+	ctx context.Context, p Imported, to Link, resets *mail.Outbox, origin audit.Origin,
+) (created bool, err error) {
+	list, err := r.importAll(ctx, []Imported{p}, &to, resets, origin)
+	return err == nil && list[0], err
+}
+
+// importAll is [Registrar.Import], and with a link [Registrar.ImportLinked].
+func (r *Registrar) importAll(
+	ctx context.Context, list []Imported, link *Link, resets *mail.Outbox, origin audit.Origin,
+) ([]bool, error) {
 	if _, err := r.DB.CanonicalizeEmails(ctx); err != nil {
 		return nil, err
 	}
@@ -71,10 +95,16 @@ func (r *Registrar) Import(ctx context.Context, list []Imported, resets *mail.Ou
 				}
 			}
 		}
+		if err := link.check(ctx, tx, events); err != nil {
+			return err
+		}
 		if err := tx.CreateNextcloudDesired(ctx, states, r.Now()); err != nil {
 			return err
 		}
 		if err := tx.HoldAllNextcloud(ctx, pending); err != nil {
+			return err
+		}
+		if events, err = link.make(ctx, tx, events); err != nil {
 			return err
 		}
 		return tx.AuditAll(ctx, events)
@@ -84,6 +114,33 @@ func (r *Registrar) Import(ctx context.Context, list []Imported, resets *mail.Ou
 	}
 	r.Desired.Wake()
 	return created, nil
+}
+
+// check returns [desired.ErrAlreadyLinked] if the account is taken. The user whose import
+// the events record must not have a desired state yet, which can reserve the id. It does
+// nothing without a link or a user.
+func (l *Link) check(ctx context.Context, tx *store.Tx, imported []audit.Event) error {
+	if l == nil || len(imported) == 0 {
+		return nil
+	}
+	taken, err := tx.TakenNextcloudIDs(ctx, []string{l.ID})
+	if err == nil && len(taken) > 0 {
+		err = desired.ErrAlreadyLinked
+	}
+	return err
+}
+
+// make links the account to the user whose import the events record, and returns them with
+// its own event. It does nothing without a link or a user.
+func (l *Link) make(ctx context.Context, tx *store.Tx, imported []audit.Event) ([]audit.Event, error) {
+	if l == nil || len(imported) == 0 {
+		return imported, nil
+	}
+	event := imported[0]
+	link := audit.New(audit.Adopted, event.User, event.Origin, event.At)
+	link.Detail = l.ID
+	_, err := tx.AdoptNextcloud(ctx, l.By(tx), event.User, l.ID, l.Code, event.At)
+	return append(imported, link), err
 }
 
 // importedAccount returns a new account for p.

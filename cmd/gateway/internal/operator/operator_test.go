@@ -30,6 +30,12 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // newOperator returns an operator of a gateway with a Nextcloud.
 func newOperator(t *testing.T) (*operator.Operator, *nextcloudtest.Server) {
 	t.Helper()
+	return newOperatorOn(t, storetest.SQLite(t))
+}
+
+// newOperatorOn is [newOperator] with db.
+func newOperatorOn(t *testing.T, db *store.DB) (*operator.Operator, *nextcloudtest.Server) {
+	t.Helper()
 	now := func() time.Time { return noon }
 	const password = "the administrator's own password"
 	cloud := nextcloudtest.New(nextcloudtest.Options{AdminPassword: password, Now: now})
@@ -44,7 +50,7 @@ func newOperator(t *testing.T) (*operator.Operator, *nextcloudtest.Server) {
 	if err := env.Err(); err != nil {
 		t.Fatal(err)
 	}
-	db, ring := storetest.SQLite(t), keys.Ring()
+	ring := keys.Ring()
 	return &operator.Operator{
 		DB: db, Now: now, Desired: desired.NewRecorder(settings.Policy, ring),
 		Reconciler: reconcile.New(db, *settings, ring, now),
