@@ -72,7 +72,7 @@ func play(t *testing.T, g target, script []step, saved map[string]string) []exch
 	return exchanges
 }
 
-var timeCode = regexp.MustCompile(`\$\{totp:(-?\d)\}`)
+var timeCode = regexp.MustCompile(`\$\{totp:(\d)\}`)
 
 func (g target) send(t *testing.T, s step, saved map[string]string) (*http.Response, string) {
 	t.Helper()
