@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +13,7 @@ import (
 // Budgets of the gateway on an existing embedded database.
 const (
 	startBudget = 50 * time.Millisecond // from exec to the first answer over TLS
-	idleBudget  = 32                    // MB, resident memory after that
+	idleBudget  = 16                    // MB, its own memory after that; 8 is normal
 	startRuns   = 9
 )
 
@@ -27,7 +28,7 @@ func TestStart_AnswersSoon(t *testing.T) {
 	dir := t.TempDir()
 	start(t, dir, nil).kill() // creates the database, the keys and the certificate
 	var took []time.Duration
-	var memory int
+	var memory []int
 	for range startRuns {
 		begun := time.Now()
 		p := start(t, dir, nil)
@@ -35,26 +36,28 @@ func TestStart_AnswersSoon(t *testing.T) {
 			t.Fatalf("/health: got %d", r.StatusCode)
 		}
 		took = append(took, time.Since(begun))
-		memory = residentMB(t, p.cmd.Process.Pid)
+		memory = append(memory, ownMB(t, p.cmd.Process.Pid))
 		p.kill()
 	}
-	t.Logf("the first answer came after %v (median of %d), with %d MB", median(took), startRuns, memory)
+	used := slices.Max(memory)
+	t.Logf("the first answer came after %v (median of %d), with %d MB", median(took), startRuns, used)
 	if timed && median(took) > startBudget {
 		t.Errorf("the first answer came after %v, want at most %v", median(took), startBudget)
 	}
-	if memory > idleBudget {
-		t.Errorf("%d MB are resident, want at most %d", memory, idleBudget)
+	if used > idleBudget {
+		t.Errorf("the gateway uses %d MB, want at most %d", used, idleBudget)
 	}
 }
 
-// residentMB returns the resident memory of a process.
-func residentMB(t *testing.T, pid int) int {
+// ownMB returns how much memory a process uses for itself. It does not count the pages of its
+// executable: the kernel decides how many of these it maps, and can take them back.
+func ownMB(t *testing.T, pid int) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	_, rest, _ := strings.Cut(string(status), "RssAnon:")
 	var kB int
 	if _, err := fmt.Sscan(rest, &kB); err != nil {
 		t.Fatal(err)
