@@ -113,6 +113,8 @@ func TestServe_CountsWhatHappens(t *testing.T) {
 	for _, want := range []string{
 		`gateway_audit_events_total{event="account_registered"} 1`,
 		`gateway_password_breach_checks_total{outcome="unavailable"} 1`,
+		`gateway_password_hashes{state="running"} 0`, `gateway_password_hashes{state="waiting"} 0`,
+		`go_sql_max_open_connections{db_name="sqlite"} 1`,
 	} {
 		if !strings.Contains(body, want+"\n") {
 			t.Errorf("%s is missing", want)

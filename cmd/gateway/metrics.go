@@ -22,7 +22,7 @@ type metrics struct {
 	statements prometheus.Histogram
 	events     *prometheus.CounterVec
 	breaches   *prometheus.CounterVec
-	mails      mailMetrics
+	backlog    backlogMetrics
 }
 
 func newMetrics() *metrics {
@@ -57,7 +57,7 @@ func newMetrics() *metrics {
 		ConstLabels: prometheus.Labels{"version": version.String()},
 	})
 	build.Set(1)
-	m.mails = newMailMetrics(m.registry)
+	m.backlog = newBacklogMetrics(m.registry)
 	m.registry.MustRegister(m.duration, m.statements, m.events, m.breaches, build, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -83,6 +83,15 @@ func (m *metrics) watch(p *parts) {
 	if p.Passwords.Breaches != nil {
 		p.Passwords.Breaches.Observe = m.breach
 	}
+	m.registry.MustRegister(collectors.NewDBStatsCollector(p.DB.Handle(), p.DB.Engine()))
+	hashes := func(state string, n func() int) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "gateway_password_hashes", Help: "Password hashes that run, or wait for a processor.",
+			ConstLabels: prometheus.Labels{"state": state},
+		}, func() float64 { return float64(n()) }))
+	}
+	hashes("running", func() int { running, _ := p.Passwords.Load(); return running })
+	hashes("waiting", func() int { _, waiting := p.Passwords.Load(); return waiting })
 }
 
 // event counts one audit event. Names are those of [audit.Names], so labels are bounded.

@@ -43,13 +43,14 @@ func TestMetrics_CountEvents(t *testing.T) {
 	)
 }
 
-// TestMetrics_ShowTheOutbox has a mail that waits, and one that was sent.
-func TestMetrics_ShowTheOutbox(t *testing.T) {
+// TestMetrics_ShowTheBacklog has a mail that waits, one that was sent, and an account that
+// does not exist in Nextcloud.
+func TestMetrics_ShowTheBacklog(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		m, g := newMetrics(), functionstest.New(t, db)
 		sample := func(now time.Time) {
-			if err := m.mails.sample(t.Context(), db, now); err != nil {
+			if err := m.backlog.sample(t.Context(), db, now); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -82,6 +83,6 @@ func TestMetrics_ShowTheOutbox(t *testing.T) {
 		write(now.Add(time.Minute))
 		sample(now.Add(2 * time.Minute))
 		m.scrape(t, `gateway_mails{status="waiting"} 1`, `gateway_mails{status="dead"} 0`, `gateway_mails{status="sent"} 1`,
-			`gateway_mail_oldest_waiting_seconds 60`)
+			`gateway_mail_oldest_waiting_seconds 60`, `gateway_nextcloud_oldest_waiting_seconds 120`)
 	})
 }

@@ -90,7 +90,7 @@ func runServer(ctx context.Context, vars *variables, recheck bool, stdout, stder
 		Ready: func(a server.Addresses) {
 			working.Go(func() { p.work(background, recheck) })
 			if at.MetricsAddr != "" {
-				working.Go(func() { m.mails.loop(background, p.DB) })
+				working.Go(func() { m.backlog.loop(background, p.DB) })
 			}
 			logAddresses(stderr, log, a)
 		},

@@ -102,6 +102,12 @@ func (s Settings) Hasher() *Hasher {
 // (GOMAXPROCS) busy.
 func (h *Hasher) Slots() int { return cap(h.queue.running) }
 
+// Load returns how many calls run and how many wait now.
+func (h *Hasher) Load() (running, waiting int) {
+	running = len(h.queue.running)
+	return running, max(0, len(h.queue.admitted)-running)
+}
+
 // Busy returns [ErrBusy] if so many calls wait that another one would be refused.
 // It keeps no place: a request that passes may still be refused, after its work.
 func (h *Hasher) Busy() error {

@@ -146,6 +146,9 @@ func TestHasher_LimitsConcurrency(t *testing.T) {
 	if err := h.Busy(); !errors.Is(err, password.ErrBusy) {
 		t.Errorf("Busy with a full queue: got %v, want ErrBusy", err)
 	}
+	if running, waiting := h.Load(); running != slots || waiting != queue {
+		t.Errorf("%d hashes run and %d wait, want %d and %d", running, waiting, slots, queue)
+	}
 	select {
 	case <-running:
 		t.Error("more hashes run than there are slots")
