@@ -130,6 +130,7 @@ func happen(t *testing.T, g *functionstest.Gateway, cloud *nextcloudtest.Server)
 	g.Do("PATCH", "/api/users/"+eve, `{"disabled":false}`, admin).Want(http.StatusOK, "")
 	g.Do("POST", "/api/users/"+eve+"/reset-password", nil, admin).Want(http.StatusAccepted, "")
 	g.Do("DELETE", "/api/users/"+eve, nil, admin).Want(http.StatusNoContent, "")
+	invite(g, admin)
 
 	const claim = "/api/users/me/nextcloud/claim"
 	owner := functionstest.Bearer(g.Login("zoe@example.org", functionstest.Password).Access)
@@ -179,6 +180,15 @@ func happen(t *testing.T, g *functionstest.Gateway, cloud *nextcloudtest.Server)
 	if a, err := g.DB.Account(t.Context(), id); err != nil || a.Email != account.Email("ada2@example.org") {
 		t.Fatal(a, err)
 	}
+}
+
+// invite invites a user twice, who accepts.
+func invite(g *functionstest.Gateway, admin functionstest.Option) {
+	id := g.Do("POST", "/api/users/invite", `{"email":"grace@example.org"}`, admin).Want(http.StatusCreated, "").Get("id")
+	g.Do("POST", "/api/users/"+id+"/resend-invitation", nil, admin).Want(http.StatusAccepted, "")
+	mails := g.Mails()
+	last := map[string]string{"token": mails[len(mails)-1].Code, "password": functionstest.Password}
+	g.Do("POST", "/api/auth/accept-invitation", last).Want(http.StatusOK, "")
 }
 
 // recoverAccount verifies the address of the user, undoes a change of it and resets the

@@ -35,7 +35,7 @@ func plainGateway(tb testing.TB, db *meteredDB) *metered {
 	}
 	m.scenarios = append(m.loginScenarios(), m.userScenarios(ada.Access, admin.Access)...)
 	m.scenarios = append(m.scenarios, m.sessionScenarios(ada.Access)...)
-	m.scenarios = append(m.scenarios, m.recoveryScenarios()...)
+	m.scenarios = append(m.scenarios, m.recoveryScenarios(admin.Access)...)
 	for range listed + 1 { // the last accounts, in front of lists
 		m.Register(m.newEmail(), functionstest.Password)
 	}
@@ -158,7 +158,7 @@ func (m *metered) createSession(access string) string {
 
 // recoveryScenarios are the requests for a mail, which must not reveal whether there is an
 // account, and what the link in it does.
-func (m *metered) recoveryScenarios() []scenario {
+func (m *metered) recoveryScenarios(admin string) []scenario {
 	const forgot = "/api/auth/forgot-password"
 	// Each request is for another mailbox, so that none is over the limit of mails.
 	mailbox := func() string { return "owner-of-" + m.newEmail() }
@@ -178,6 +178,14 @@ func (m *metered) recoveryScenarios() []scenario {
 			m.Do("POST", forgot, map[string]string{"email": known()}).Want(202, "")
 			return post("/api/auth/reset-password", "", map[string]string{
 				"token": m.Mail(mail.ResetPassword).Code, "password": "an entirely new passphrase",
+			})
+		}},
+		{"users-invite", 201, func() []byte { return post("/api/users/invite", admin, map[string]string{"email": mailbox()}) }},
+		{"accept-invitation", 200, func() []byte {
+			m.Mails()
+			m.Do("POST", "/api/users/invite", map[string]string{"email": mailbox()}, functionstest.Bearer(admin)).Want(201, "")
+			return post("/api/auth/accept-invitation", "", map[string]string{
+				"token": m.Mail(mail.Invitation).Code, "password": "an entirely new passphrase",
 			})
 		}},
 	}

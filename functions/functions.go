@@ -77,14 +77,18 @@ func (p *Parts) Registrar() *registration.Registrar {
 // Recovery returns what recovers accounts.
 func (p *Parts) Recovery() *recovery.Service {
 	return &recovery.Service{
-		DB: p.DB, Tokens: p.Links, Passwords: p.Passwords, Desired: p.Desired, Outbox: p.Outbox, Limits: p.Limits, Now: p.Now,
+		DB: p.DB, Tokens: p.Links, Passwords: p.Passwords, Desired: p.Desired, Outbox: p.Outbox, Rules: p.Rules, Limits: p.Limits, Now: p.Now,
 		Step: p.AnswerStep,
 	}
 }
 
 // Pages returns the routes of the pages for people, which the API description does not
 // contain.
-func (p *Parts) Pages() endpoint.Routes { return (&recovering.Function{Service: p.Recovery()}).Pages() }
+func (p *Parts) Pages() endpoint.Routes { return p.recoverer().Pages() }
+
+func (p *Parts) recoverer() *recovering.Function {
+	return &recovering.Function{Service: p.Recovery(), Tokens: p.Tokens}
+}
 
 // Routes returns the routes of all functions, except their pages.
 func (p *Parts) Routes() endpoint.Routes {
@@ -105,7 +109,7 @@ func (p *Parts) Routes() endpoint.Routes {
 		}).Routes(),
 		(&refresh.Function{DB: p.DB, Tokens: p.Tokens, Outbox: p.Outbox, Limits: p.Limits, Now: p.Now}).Routes(),
 		(&logout.Function{DB: p.DB, Tokens: p.Tokens, Desired: p.Desired, Now: p.Now}).Routes(),
-		(&recovering.Function{Service: p.Recovery()}).Routes(),
+		p.recoverer().Routes(),
 		(&users.Function{
 			Auth: callers, DB: p.DB, Registrar: p.Registrar(), Passwords: p.Passwords, Confirmer: confirmer, Desired: p.Desired,
 			Outbox: p.Outbox, Rules: p.Rules, Logins: logins, Now: p.Now,

@@ -40,6 +40,7 @@ func TestRoutes_HaveTheirLimits(t *testing.T) {
 		"POST /api/auth/verify":                     ratelimit.Password,
 		"POST /api/auth/forgot-password":            ratelimit.Password,
 		"POST /api/auth/reset-password":             ratelimit.Password,
+		"POST /api/auth/accept-invitation":          ratelimit.Password,
 		"POST /api/auth/undo":                       ratelimit.Password,
 		"POST /api/auth/not-me":                     ratelimit.Password,
 		"POST /api/auth/2fa/verify-login":           ratelimit.Password,
@@ -75,6 +76,7 @@ func TestRoutes_AnswerBusyBeforeAnyWork(t *testing.T) {
 	slices.Sort(got)
 	want := []string{
 		"DELETE /api/users/me", "POST /api/auth/2fa/disable", "POST /api/auth/2fa/setup",
+		"POST /api/auth/accept-invitation",
 		"POST /api/auth/login",
 		"POST /api/auth/register",
 		"POST /api/auth/reset-password",

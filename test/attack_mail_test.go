@@ -37,6 +37,7 @@ func mailAttacks() []attack {
 		{name: "an expired token of a mail", without: "LinkTokenExpiry", settings: unlimited(), run: useExpiredLinks},
 		{name: "a used token of a mail, or one from before a change", without: "LinkTokenState", settings: unlimited(), run: useStaleLinks},
 		{name: "flood a mailbox with mails to its tags, from many addresses", without: "MailLimit", run: floodMailbox},
+		{name: "register without an invitation, or learn who has one", without: "InvitedUsersOnly", settings: append(unlimited(), "REGISTRATION=invite"), run: registerUninvited},
 		{name: "learn from requests for mails who has an account", without: "SilentRecovery", settings: unlimited(), run: enumerateByMailAnswer},
 		{name: "learn from how long they take who has an account", without: "EvenRecovery", settings: unlimited(), run: enumerateByMailTime},
 	}
@@ -101,7 +102,7 @@ func (p *person) resetToken() string {
 func (c visitor) redeem(page, token string) answer {
 	c.a.Helper()
 	body := fmt.Sprintf(`{"token":%q}`, token)
-	if page == "reset-password" {
+	if page == "reset-password" || page == "accept-invitation" {
 		body = fmt.Sprintf(`{"token":%q,"password":"what a thief remembers"}`, token)
 	}
 	return c.do("POST", "/api/auth/"+page, body)
@@ -119,9 +120,15 @@ func linkBytes(a *assault, token string) []byte {
 // forgeLink has a token of its own and knows the id of somebody else's, which is also in
 // the database. The layout of tokens is that of package linktoken.
 func forgeLink(a *assault) {
+	root := a.admin()
+	own, victim := linkBytes(a, a.person().resetToken()), linkBytes(a, a.person().resetToken())
+	tryForged(a, "reset-password", own, victim)
+	tryForged(a, "accept-invitation", linkBytes(a, a.invites(root).mailed("accept-invitation")), linkBytes(a, a.invites(root).mailed("accept-invitation")))
+}
+
+// tryForged sends forged tokens for the victim to a page's call.
+func tryForged(a *assault, page string, own, victim []byte) {
 	const id, mac = 4, 28
-	own := linkBytes(a, a.person().resetToken())
-	victim := linkBytes(a, a.person().resetToken())
 	for name, change := range map[string]func(raw []byte){
 		"no HMAC":                 func(raw []byte) { clear(raw[mac:]) },
 		"the HMAC of another":     func(raw []byte) { copy(raw[mac:], own[mac:]) },
@@ -131,8 +138,8 @@ func forgeLink(a *assault) {
 	} {
 		raw := slices.Clone(victim)
 		change(raw)
-		got := a.newVisitor().redeem("reset-password", base64.RawURLEncoding.EncodeToString(raw))
-		a.attempt(got.ok(), "%s: %d", name, got.status)
+		got := a.newVisitor().redeem(page, base64.RawURLEncoding.EncodeToString(raw))
+		a.attempt(got.ok(), "%s: %s: %d", page, name, got.status)
 	}
 }
 
@@ -140,12 +147,14 @@ func forgeLink(a *assault) {
 func crossPurposes(a *assault) {
 	p, moved := a.person(), a.person()
 	p.asks(askingToVerify)
+	invited := a.invites(a.admin())
 	if got := p.do("POST", "/api/auth/api-keys", fmt.Sprintf(`{"name":"x","scopes":["files:read"],"password":%q}`, plain), p.bearer()); !got.ok() {
 		a.Fatalf("create a key: %d %s", got.status, got.body)
 	}
 	moved.moves()
 	tokens := map[string]string{
 		"verify": p.mailed("verify"), "reset-password": p.resetToken(), "not-me": p.mailed("not-me"), "undo": moved.mailed("undo"),
+		"accept-invitation": invited.mailed("accept-invitation"),
 	}
 	for page := range tokens {
 		for other, token := range tokens {
@@ -173,15 +182,28 @@ func useExpiredLinks(a *assault) {
 	if err != nil {
 		a.Fatal(err)
 	}
-	id := linktoken.ID(uid.FromBytes([16]byte(linkBytes(a, a.person().resetToken())[4:20])))
-	old := linktoken.NewCodec(ring).Encode(id, linktoken.Reset, time.Now().Add(-time.Second))
-	got := a.newVisitor().redeem("reset-password", old.Reveal())
-	a.attempt(got.ok(), "the token has expired: %d", got.status)
-
-	token := a.person().resetToken()
-	a.inDatabase("UPDATE link_tokens SET expires_at = created_at")
-	got = a.newVisitor().redeem("reset-password", token)
-	a.attempt(got.ok(), "its row has expired: %d", got.status)
+	root := a.admin()
+	invitation := func() string { return a.invites(root).mailed("accept-invitation") }
+	kinds := []struct {
+		page    string
+		purpose linktoken.Purpose
+		token   func() string
+	}{
+		{"reset-password", linktoken.Reset, func() string { return a.person().resetToken() }},
+		{"accept-invitation", linktoken.Invite, invitation},
+	}
+	for _, k := range kinds {
+		id := linktoken.ID(uid.FromBytes([16]byte(linkBytes(a, k.token())[4:20])))
+		old := linktoken.NewCodec(ring).Encode(id, k.purpose, time.Now().Add(-time.Second))
+		got := a.newVisitor().redeem(k.page, old.Reveal())
+		a.attempt(got.ok(), "%s: the token has expired: %d", k.page, got.status)
+	}
+	for _, k := range kinds {
+		token := k.token()
+		a.inDatabase("UPDATE link_tokens SET expires_at = created_at")
+		got := a.newVisitor().redeem(k.page, token)
+		a.attempt(got.ok(), "%s: its row has expired: %d", k.page, got.status)
+	}
 }
 
 // inDatabase runs a statement in the database of the gateway and returns the numbers in
@@ -232,6 +254,42 @@ func useStaleLinks(a *assault) {
 	for what, token := range map[string]string{"the password has changed": before, "the address has changed": elsewhere} {
 		got := a.newVisitor().redeem("reset-password", token)
 		a.attempt(got.ok(), "%s: %d", what, got.status)
+	}
+
+	accepted := a.invites(a.admin()).mailed("accept-invitation")
+	if got := a.newVisitor().redeem("accept-invitation", accepted); !got.ok() {
+		a.Fatalf("accept: %d %s", got.status, got.body)
+	}
+	got = a.newVisitor().redeem("accept-invitation", accepted)
+	a.attempt(got.ok(), "the invitation was accepted: %d", got.status)
+}
+
+// invites lets an administrator invite somebody, who has no password and no login yet.
+func (a *assault) invites(root *person) *person {
+	a.Helper()
+	invited := &person{visitor: a.newVisitor(), email: fmt.Sprintf("invited-%s@example.org", uid.New())}
+	got := root.do("POST", "/api/users/invite", fmt.Sprintf(`{"email":%q}`, invited.email), root.bearer())
+	if !got.ok() {
+		a.Fatalf("invite: %d %s", got.status, got.body)
+	}
+	return invited
+}
+
+// registerUninvited registers with addresses that have an account, an invitation or
+// nothing. All responses must be alike.
+func registerUninvited(a *assault) {
+	root := a.admin()
+	invited := a.invites(root)
+	register := func(email string) answer {
+		a.Helper()
+		return a.newVisitor().do("POST", "/api/auth/register", fmt.Sprintf(`{"email":%q,"password":%q}`, email, plain))
+	}
+	text := func(r answer) string { return fmt.Sprintln(r.status, masked(r.header), mask(r.body)) }
+	stranger := register("stranger@example.org")
+	a.attempt(stranger.ok(), "a stranger registers: %d", stranger.status)
+	for who, email := range map[string]string{"invited": invited.email, "registered": root.email} {
+		got := register(email)
+		a.attempt(text(got) != text(stranger), "somebody %s differs from a stranger: %d %s", who, got.status, got.body)
 	}
 }
 

@@ -46,6 +46,10 @@ func writingRoutes() []writingRoute {
 	key := func(r *racer) {
 		r.thing = r.do("POST", "/api/auth/api-keys", `{"name":"x","scopes":["files:read"]}`, r.bearer()).get("id")
 	}
+	invited := func(r *racer) {
+		body := fmt.Sprintf(`{"email":"invited-%s"}`, r.email)
+		r.thing = r.root.do("POST", "/api/users/invite", body, r.root.bearer()).get("id")
+	}
 	setUp := func(r *racer) {
 		key := r.do("POST", "/api/auth/2fa/setup", `{}`, r.bearer()).get("manual_entry_key")
 		r.thing = r.code(key, 0)
@@ -67,6 +71,12 @@ func writingRoutes() []writingRoute {
 			return "/api/users/" + r.other.id, `{"nextcloud_quota":"1 GB"}`
 		}},
 		{route: "DELETE /api/users/{id}", admin: true, request: func(r *racer) (string, string) { return "/api/users/" + r.other.id, "" }},
+		{route: "POST /api/users/invite", admin: true, request: func(r *racer) (string, string) {
+			return "/api/users/invite", fmt.Sprintf(`{"email":"new-%s","role":"admin"}`, r.email)
+		}},
+		{route: "POST /api/users/{id}/resend-invitation", admin: true, prepare: invited, request: func(r *racer) (string, string) {
+			return "/api/users/" + r.thing + "/resend-invitation", ""
+		}},
 		{route: "POST /api/users/{id}/reset-password", admin: true, request: func(r *racer) (string, string) {
 			return "/api/users/" + r.other.id + "/reset-password", ""
 		}},
@@ -142,7 +152,7 @@ func writingRoutes() []writingRoute {
 var publicRoutes = []string{
 	"POST /api/auth/register", "POST /api/auth/request-verify-token", "POST /api/auth/forgot-password",
 	// A token in a mail is spent by the statement that acts.
-	"POST /api/auth/verify", "POST /api/auth/reset-password", "POST /api/auth/undo", "POST /api/auth/not-me",
+	"POST /api/auth/verify", "POST /api/auth/reset-password", "POST /api/auth/accept-invitation", "POST /api/auth/undo", "POST /api/auth/not-me",
 }
 
 func (c writingRoute) has(it race) bool {

@@ -215,6 +215,10 @@ func mailCalls() []call {
 		{"POST " + undo, "", func(d *deployment) request {
 			return request{"POST", undo, fields{"token": d.changeAddress()}, anybody, http.StatusOK}
 		}},
+		{"POST /api/auth/accept-invitation", "", func(d *deployment) request {
+			_, token := d.invite()
+			return request{"POST", "/api/auth/accept-invitation", fields{"token": token, "password": functionstest.Password}, anybody, http.StatusOK}
+		}},
 		{"POST /api/auth/not-me", "", func(d *deployment) request {
 			return request{"POST", "/api/auth/not-me", fields{"token": d.changePassword()}, anybody, http.StatusOK}
 		}},
@@ -238,6 +242,13 @@ func adminCalls() []call {
 		list("search that finds none", "?q=nobody"),
 		{"POST " + users, "", func(d *deployment) request {
 			return request{"POST", users, fields{"email": d.newEmail(), "password": functionstest.Password}, d.admin, http.StatusCreated}
+		}},
+		{"POST " + users + "/invite", "", func(d *deployment) request {
+			return request{"POST", users + "/invite", fields{"email": d.newEmail()}, d.admin, http.StatusCreated}
+		}},
+		{"POST " + users + "/{id}/resend-invitation", "", func(d *deployment) request {
+			id, _ := d.invite()
+			return request{"POST", users + "/" + id + "/resend-invitation", nil, d.admin, http.StatusAccepted}
 		}},
 		{"GET " + users + "/{id}", "", func(d *deployment) request { return request{"GET", users + "/" + d.id(), nil, d.admin, http.StatusOK} }},
 		{"PATCH " + users + "/{id}", "", func(d *deployment) request {

@@ -166,6 +166,13 @@ func (d *deployment) changePassword() (notMe string) {
 	return d.code(mail.PasswordChanged, email)
 }
 
+// invite invites a new user, and returns the id and the token of the invitation.
+func (d *deployment) invite() (id, token string) {
+	email := d.newEmail()
+	id = d.Do("POST", "/api/users/invite", fields{"email": email}, d.admin).Want(http.StatusCreated, "").Get("id")
+	return id, d.code(mail.Invitation, email)
+}
+
 // changeAddress asks for another address of a new user, as where addresses are confirmed,
 // and returns the token that undoes it.
 func (d *deployment) changeAddress() (undo string) {

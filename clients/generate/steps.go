@@ -32,6 +32,7 @@ type field struct{ name, value string }
 const (
 	sessionID = "{{session_id}}"
 	userID    = "{{other_user_id}}"
+	invitedID = "{{invited_user_id}}"
 	admin     = "admin_token"
 	nobody    = "nobody"
 	file      = "Documents/hello.txt"
@@ -65,6 +66,7 @@ func steps() []folder {
 			{operation: "requestReset", as: "nobody", body: `{"email": "nobody@example.org"}`, status: 202},
 			{name: "A made-up token verifies nothing", operation: "verifyEmail", as: "nobody", body: `{"token": "made-up"}`, status: 400, code: "bad_token"},
 			{name: "A made-up token resets nothing", operation: "resetPassword", as: "nobody", body: `{"token": "made-up", "password": "{{password}}"}`, status: 400, code: "bad_token"},
+			{name: "A made-up token accepts nothing", operation: "acceptInvitation", as: "nobody", body: `{"token": "made-up", "password": "{{password}}"}`, status: 400, code: "bad_token"},
 			{name: "A made-up token undoes nothing", operation: "undoEmailChange", as: "nobody", body: `{"token": "made-up"}`, status: 400, code: "bad_token"},
 			{name: "A made-up token disowns nothing", operation: "disownChange", as: "nobody", body: `{"token": "made-up"}`, status: 400, code: "bad_token"},
 			{name: "An id is no challenge", operation: "verifyLogin", as: "nobody", body: `{"user_id": "{{user_id}}", "code": "none"}`, status: 401, code: "challenge_expired"},
@@ -166,6 +168,9 @@ func administration() []step {
 		{operation: "createUser", as: admin, body: `{"email": "other-{{email}}", "password": "{{password}}"}`, status: 201,
 			save: []field{{"other_user_id", "body.id"}}},
 		{operation: "user", as: admin, path: userID, status: 200},
+		{operation: "inviteUser", as: admin, body: `{"email": "invited-{{email}}"}`, status: 201, save: []field{{"invited_user_id", "body.id"}}},
+		{operation: "resendInvitation", as: admin, path: invitedID, status: 202},
+		{name: "Delete the invited user", operation: "deleteUser", as: admin, path: invitedID, status: 204},
 		{operation: "resetUserPassword", as: admin, path: userID, status: 202},
 		{operation: "logOutUser", as: admin, path: userID, body: `{}`, status: 204},
 		{name: "Disable a user", operation: "changeUser", as: admin, path: userID, body: `{"disabled": true}`, status: 200},

@@ -102,7 +102,7 @@ func linkedFolders(t *testing.T) []string {
 // of environment variables.
 func variablesInSource(t *testing.T, folders []string) []string {
 	t.Helper()
-	pattern := regexp.MustCompile(`"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|DEBUG|CAROOT|HOME|GOMAXPROCS|LocalAppData)"(\+"_FILE")?`)
+	pattern := regexp.MustCompile(`"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|DEBUG|REGISTRATION|CAROOT|HOME|GOMAXPROCS|LocalAppData)"(\+"_FILE")?`)
 	var names []string
 	for _, folder := range folders {
 		files, err := filepath.Glob(filepath.Join(folder, "*.go"))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -25,7 +26,7 @@ func userCommand(vars *variables) *cobra.Command {
 		Long: `Manage accounts from the command line, without a login. The audit trail records all
 changes.`,
 	}
-	c.AddCommand(userCreateCommand(vars), userListCommand(vars), userShowCommand(vars), userSetRoleCommand(vars), userDisableCommand(vars),
+	c.AddCommand(userCreateCommand(vars), userInviteCommand(vars), userListCommand(vars), userShowCommand(vars), userSetRoleCommand(vars), userDisableCommand(vars),
 		userEnableCommand(vars), userDeleteCommand(vars), userImportCommand(vars), userExportCommand(vars), userLogoutCommand(vars),
 		userDisable2FACommand(vars), userResetPasswordCommand(vars))
 	return c
@@ -41,9 +42,13 @@ func userCreateCommand(vars *variables) *cobra.Command {
 		Short: "Create an account; the password comes from standard input",
 		Long: `Create an account for the address EMAIL. The password is the first line of
 standard input, so that it appears neither in the shell history nor in the list of
-processes. The rules for passwords are those of the API.`,
+processes. The rules for passwords are those of the API.
+
+If standard input is empty, the user gets a mail with a link to choose the password, as
+with "user invite".`,
 		Example: `  echo 'correct horse battery staple' | gateway user create --admin root@example.org
-  gateway user create --name 'Grace Hopper' grace@example.org < password.txt`,
+  gateway user create --name 'Grace Hopper' grace@example.org < password.txt
+  gateway user create eve@example.org < /dev/null`,
 		Annotations: next(`Log in with POST /api/auth/login, or with "Authorize" on /docs.`),
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 { // one of them may be the password
@@ -52,16 +57,20 @@ processes. The rules for passwords are those of the API.`,
 			return cobra.ExactArgs(1)(nil, args)
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			plain, err := secret.ReadLine(c.InOrStdin())
-			switch {
-			case errors.Is(err, secret.ErrNoLine):
-				return errors.New("no password on standard input")
-			case err != nil:
-				return fmt.Errorf("the password on standard input %w", err)
-			}
 			role := account.User
 			if admin {
 				role = account.Admin
+			}
+			stdin := bufio.NewReader(c.InOrStdin())
+			if _, err := stdin.Peek(1); errors.Is(err, io.EOF) {
+				return (&userInvitation{name: name, role: role, fixed: true}).run(c, vars, args[0])
+			}
+			plain, err := secret.ReadLine(stdin)
+			switch {
+			case errors.Is(err, secret.ErrNoLine):
+				return errors.New("the first line of standard input is empty; it must be the password")
+			case err != nil:
+				return fmt.Errorf("the password on standard input %w", err)
 			}
 			p, err := registration.Parse(args[0], name, string(role), plain)
 			if err != nil {

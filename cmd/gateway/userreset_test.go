@@ -15,6 +15,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/identity/linktoken"
+	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -71,7 +72,7 @@ func TestUserResetPassword_PrintsALink(t *testing.T) {
 			t.Errorf("the link works twice: %v", err)
 		}
 		events, err := db.AuditEvents(ctx, store.AuditFilter{Name: audit.ResetRequested, Limit: 10})
-		if err != nil || len(events) != 1 || events[0].Detail != operator.LinkShown || events[0].Origin.Device != operator.Origin.Device {
+		if err != nil || len(events) != 1 || events[0].Detail != registration.LinkShown || events[0].Origin.Device != operator.Origin.Device {
 			t.Errorf("audited %+v, %v", events, err)
 		}
 	})

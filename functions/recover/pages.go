@@ -15,6 +15,7 @@ import (
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
+	"github.com/voiceassist/gateway/shared/identity/recovery"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 
@@ -43,11 +44,18 @@ const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; for
 type page struct {
 	path     string
 	password bool // asks for a new password
+	name     bool // asks for a name
 	title    text
 	intro    text
 	button   text
 	done     text // what the page says after success
-	act      func(ctx context.Context, from audit.Origin, token, password secret.String) error
+	act      func(ctx context.Context, from audit.Origin, q form) error
+}
+
+// A form is what the user has filled in.
+type form struct {
+	token, password secret.String
+	name            string
 }
 
 func (f *Function) pages() []page {
@@ -58,8 +66,8 @@ func (f *Function) pages() []page {
 			intro:  text{"Confirm that you read mail at this address.", "Bestätigen Sie, dass Sie E-Mails an diese Adresse lesen."},
 			button: text{"Confirm", "Bestätigen"},
 			done:   text{"The address is confirmed. You can close this page.", "Die Adresse ist bestätigt. Sie können diese Seite schließen."},
-			act: func(ctx context.Context, from audit.Origin, token, _ secret.String) error {
-				_, err := f.Service.Verify(ctx, token, from)
+			act: func(ctx context.Context, from audit.Origin, q form) error {
+				_, err := f.Service.Verify(ctx, q.token, from)
 				return err
 			},
 		},
@@ -69,8 +77,19 @@ func (f *Function) pages() []page {
 			intro:  text{"The new password logs out all devices.", "Mit dem neuen Passwort werden alle Geräte abgemeldet."},
 			button: text{"Set the password", "Passwort setzen"},
 			done:   text{"The password is changed. Log in with it now.", "Das Passwort ist geändert. Melden Sie sich jetzt damit an."},
-			act: func(ctx context.Context, from audit.Origin, token, password secret.String) error {
-				return f.Service.Reset(ctx, token, password, from)
+			act: func(ctx context.Context, from audit.Origin, q form) error {
+				return f.Service.Reset(ctx, q.token, q.password, from)
+			},
+		},
+		{
+			path: "/accept-invitation", password: true, name: true,
+			title:  text{"Welcome", "Willkommen"},
+			intro:  text{"An account was created for you. Choose a password for it.", "Für Sie wurde ein Konto angelegt. Wählen Sie ein Passwort dafür."},
+			button: text{"Set up the account", "Konto einrichten"},
+			done:   text{"Your account is ready. Log in with your e-mail address and the password.", "Ihr Konto ist bereit. Melden Sie sich mit Ihrer E-Mail-Adresse und dem Passwort an."},
+			act: func(ctx context.Context, from audit.Origin, q form) error {
+				_, _, err := f.Service.Accept(ctx, recovery.Acceptance{Token: q.token, Password: q.password, FullName: q.name}, from, nil)
+				return err
 			},
 		},
 		{
@@ -79,8 +98,8 @@ func (f *Function) pages() []page {
 			intro:  text{"Your account gets its previous address again. All devices are logged out, and you choose a new password.", "Ihr Konto bekommt wieder die bisherige Adresse. Alle Geräte werden abgemeldet, und Sie wählen ein neues Passwort."},
 			button: text{"Undo the change", "Rückgängig machen"},
 			done:   text{"The change is undone. A link to choose a new password is on its way to you.", "Die Änderung ist rückgängig gemacht. Ein Link, mit dem Sie ein neues Passwort wählen, ist unterwegs zu Ihnen."},
-			act: func(ctx context.Context, from audit.Origin, token, _ secret.String) error {
-				_, err := f.Service.Undo(ctx, token, from)
+			act: func(ctx context.Context, from audit.Origin, q form) error {
+				_, err := f.Service.Undo(ctx, q.token, from)
 				return err
 			},
 		},
@@ -90,8 +109,8 @@ func (f *Function) pages() []page {
 			intro:  text{"All devices are logged out, app passwords and API keys end, and you choose a new password.", "Alle Geräte werden abgemeldet, App-Passwörter und API-Schlüssel enden, und Sie wählen ein neues Passwort."},
 			button: text{"It was not me", "Das war ich nicht"},
 			done:   text{"All access to your account has ended. A link to choose a new password is on its way to you.", "Alle Zugänge zu Ihrem Konto sind beendet. Ein Link, mit dem Sie ein neues Passwort wählen, ist unterwegs zu Ihnen."},
-			act: func(ctx context.Context, from audit.Origin, token, _ secret.String) error {
-				return f.Service.Disown(ctx, token, from)
+			act: func(ctx context.Context, from audit.Origin, q form) error {
+				return f.Service.Disown(ctx, q.token, from)
 			},
 		},
 	}
@@ -148,15 +167,15 @@ func (p page) submit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return errTooLarge.Because(err)
 	}
-	form, err := url.ParseQuery(string(body))
+	values, err := url.ParseQuery(string(body))
 	if err != nil {
 		return errFormData.Because(err)
 	}
-	token := strings.TrimSpace(form.Get("token"))
+	token := strings.TrimSpace(values.Get("token"))
 	token = token[strings.LastIndexByte(token, '#')+1:] // people paste the whole link, too
 	ctx, cancel := context.WithTimeout(r.Context(), actTime)
 	defer cancel()
-	err = p.act(ctx, endpoint.Origin(r), secret.String(token), secret.String(form.Get("password")))
+	err = p.act(ctx, endpoint.Origin(r), form{secret.String(token), secret.String(values.Get("password")), values.Get("name")})
 	if err == nil {
 		p.write(w, r, http.StatusOK, content{})
 		return nil
@@ -167,7 +186,7 @@ func (p page) submit(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	endpoint.RecordError(r, err)
-	p.write(w, r, endpoint.StatusOf(f.Kind), content{form: true, failure: failure, token: token})
+	p.write(w, r, endpoint.StatusOf(f.Kind), content{form: true, failure: failure, token: token, name: values.Get("name")})
 	return nil
 }
 
@@ -184,6 +203,7 @@ type content struct {
 	form    bool   // the form; otherwise that it has succeeded
 	failure text   // of the last attempt
 	token   string // that was sent with it
+	name    string
 }
 
 func (p page) write(w http.ResponseWriter, r *http.Request, status int, c content) {
@@ -219,6 +239,10 @@ func (p page) html(l language, c content) string {
 	put("<p>", html.EscapeString(p.intro[l]), "</p>\n<form method=\"post\">\n",
 		"<label>", html.EscapeString(codeLabel[l]), " <span class=\"hint\">", html.EscapeString(codeHint[l]), "</span>",
 		"<input name=\"token\" value=\"", html.EscapeString(c.token), "\" required autocomplete=\"off\" autocapitalize=\"none\" spellcheck=\"false\"></label>\n")
+	if p.name {
+		put("<label>", html.EscapeString(nameLabel[l]), " <span class=\"hint\">", html.EscapeString(nameHint[l]), "</span>",
+			"<input name=\"name\" value=\"", html.EscapeString(c.name), "\" autocomplete=\"name\"></label>\n")
+	}
 	if p.password {
 		put("<label>", html.EscapeString(passwordLabel[l]), " <span class=\"hint\">", html.EscapeString(passwordHint[l]), "</span>",
 			"<input name=\"password\" type=\"password\" required minlength=\"8\" autocomplete=\"new-password\"></label>\n")

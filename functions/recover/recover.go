@@ -1,6 +1,6 @@
-// Package recover is the function with which people get back into their accounts by
-// mail: they verify an address, choose a new password, or undo a change of address. It
-// serves programs, and the pages to which the links in mails lead. Begin with
+// Package recover is the function with which people get into their accounts by mail:
+// they accept an invitation, verify an address, choose a new password, or undo a change
+// of address. It serves programs, and the pages to which the links in mails lead. Begin with
 // [Function.Routes] and [Function.Pages].
 package recover
 
@@ -13,12 +13,17 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/recovery"
+	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/validation"
 )
 
-// A Function recovers accounts.
-type Function struct{ Service *recovery.Service }
+// A Function recovers accounts. Tokens are for the logins of users who accept an
+// invitation.
+type Function struct {
+	Service *recovery.Service
+	Tokens  *token.Issuer
+}
 
 // Routes returns the routes of the function for programs.
 func (f *Function) Routes() endpoint.Routes {
@@ -28,6 +33,7 @@ func (f *Function) Routes() endpoint.Routes {
 		{Pattern: "POST /api/auth/verify", Handler: endpoint.JSON(ok, f.verify, validation.Check), Limit: limit},
 		{Pattern: "POST /api/auth/forgot-password", Handler: endpoint.JSON(accepted, f.requestReset, validation.Check), Limit: limit},
 		{Pattern: "POST /api/auth/reset-password", Handler: endpoint.JSON(ok, f.reset, validation.Check), Limit: limit, Busy: f.Service.Busy},
+		{Pattern: "POST /api/auth/accept-invitation", Handler: endpoint.JSON(ok, f.accept, validation.Check), Limit: limit, Busy: f.Service.Busy},
 		{Pattern: "POST /api/auth/undo", Handler: endpoint.JSON(ok, f.undo, validation.Check), Limit: limit},
 		{Pattern: "POST /api/auth/not-me", Handler: endpoint.JSON(ok, f.disown, validation.Check), Limit: limit},
 	}

@@ -45,6 +45,8 @@ var (
 	codeLabel     = text{"Code from the mail", "Code aus der E-Mail"}
 	codeHint      = text{"It is the part of the link after #.", "Es ist der Teil des Links hinter #."}
 	passwordLabel = text{"New password", "Neues Passwort"}
+	nameLabel     = text{"Your name", "Ihr Name"}
+	nameHint      = text{"You can leave it empty.", "Sie können das Feld leer lassen."}
 	passwordHint  = text{"At least 8 characters.", "Mindestens 8 Zeichen."}
 )
 
@@ -55,8 +57,10 @@ var failures = map[string]text{
 		"This link is not valid. It may have been used, or have expired. Request a new one.",
 		"Dieser Link ist nicht gültig. Vielleicht wurde er schon benutzt oder ist abgelaufen. Fordern Sie einen neuen an.",
 	},
-	"email_taken": {"Another account uses this address by now.", "Ein anderes Konto benutzt inzwischen diese Adresse."},
-	"busy":        {"Too many requests at the moment. Try again shortly.", "Im Moment gibt es zu viele Anfragen. Versuchen Sie es gleich noch einmal."},
+	"invalid_name":        {"The name is too long, or contains a character that is not allowed.", "Der Name ist zu lang oder enthält ein Zeichen, das nicht erlaubt ist."},
+	"registration_closed": {"Registration is closed, and so are invitations.", "Zurzeit werden keine Konten eingerichtet."},
+	"email_taken":         {"Another account uses this address by now.", "Ein anderes Konto benutzt inzwischen diese Adresse."},
+	"busy":                {"Too many requests at the moment. Try again shortly.", "Im Moment gibt es zu viele Anfragen. Versuchen Sie es gleich noch einmal."},
 
 	"password_too_short": {"The password must have at least 8 characters.", "Das Passwort braucht mindestens 8 Zeichen."},
 	"password_too_long":  {"The password must have at most 72 characters.", "Das Passwort darf höchstens 72 Zeichen haben."},

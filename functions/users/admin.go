@@ -59,10 +59,10 @@ func (f *Function) list(ctx context.Context, _ endpoint.Admin, q list) (endpoint
 }
 
 type create struct {
-	Email    string        `json:"email" validate:"required,email"`
-	FullName string        `json:"full_name" validate:"name"`
-	Role     string        `json:"role" validate:"omitempty,role"`
-	Password secret.String `json:"password" validate:"required,password=Email"`
+	Email    string                           `json:"email" validate:"required,email"`
+	FullName string                           `json:"full_name" validate:"name"`
+	Role     string                           `json:"role" validate:"omitempty,role"`
+	Password endpoint.Optional[secret.String] `json:"password" validate:"omitempty,password=Email"` // absent to invite the user
 }
 
 // A created response contains the new account and its location.
@@ -72,7 +72,10 @@ type created struct{ account.Profile }
 func (c created) Header(h http.Header) { h.Set("Location", "/api/users/"+string(c.ID)) }
 
 func (f *Function) create(ctx context.Context, caller endpoint.Admin, q create) (created, error) {
-	p, err := registration.Parse(q.Email, q.FullName, cmp.Or(q.Role, string(account.User)), q.Password)
+	if !q.Password.Set {
+		return f.invite(ctx, caller, invitation{q.Email, q.FullName, q.Role})
+	}
+	p, err := registration.Parse(q.Email, q.FullName, cmp.Or(q.Role, string(account.User)), q.Password.Value)
 	if err != nil {
 		return created{}, err
 	}

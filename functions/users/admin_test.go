@@ -179,7 +179,6 @@ func TestAdmin_BadInput(t *testing.T) {
 		{"a role of null", "PATCH", at, `{"role":null}`},
 		{"disabled of null", "PATCH", at, `{"disabled":null}`},
 		{"somebody's password", "PATCH", at, `{"password":"x"}`},
-		{"a new account without a password", "POST", usersPath, `{"email":"x@example.org"}`},
 		{"a new account with a bad role", "POST", usersPath, `{"email":"x@example.org","password":"` + functionstest.Password + `","role":"x"}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -53,9 +53,11 @@ func (f *Function) Routes() endpoint.Routes {
 
 		{Pattern: "GET /api/users", Handler: endpoint.AdminOnly(f.Auth, ok, f.list)},
 		{Pattern: "POST /api/users", Handler: endpoint.AdminOnly(f.Auth, created, f.create, validation.Check)},
+		{Pattern: "POST /api/users/invite", Handler: endpoint.AdminOnly(f.Auth, created, f.invite, validation.Check)},
 		{Pattern: "GET /api/users/{id}", Handler: endpoint.AdminOnly(f.Auth, ok, f.one)},
 		{Pattern: "PATCH /api/users/{id}", Handler: endpoint.AdminOnly(f.Auth, ok, f.change, validation.Check)},
 		{Pattern: "POST /api/users/{id}/reset-password", Handler: endpoint.AdminOnly(f.Auth, http.StatusAccepted, f.resetPassword)},
+		{Pattern: "POST /api/users/{id}/resend-invitation", Handler: endpoint.AdminOnly(f.Auth, http.StatusAccepted, f.inviteAgain)},
 		{Pattern: "POST /api/users/{id}/logout", Handler: endpoint.AdminOnly(f.Auth, none, f.logout)},
 		{Pattern: "DELETE /api/users/{id}", Handler: endpoint.AdminOnly(f.Auth, none, f.delete)},
 	}

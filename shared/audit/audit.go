@@ -28,7 +28,11 @@ const (
 	// ResetRequested: an administrator, an operator or anybody else asked for a mail with
 	// which the user can choose a new password. The address may be of no account.
 	ResetRequested Name = "password_reset_requested"
-	EmailChanged   Name = "email_changed"
+	// Invited: an administrator or an operator sent the user another invitation, which
+	// replaces earlier ones. The detail of [Registered] says so of the first one.
+	Invited            Name = "invitation_sent"
+	InvitationAccepted Name = "invitation_accepted" // the user chose the first password
+	EmailChanged       Name = "email_changed"
 	// EmailChangeRequested: the address changes once the user confirms the new one.
 	EmailChangeRequested Name = "email_change_requested"
 	EmailChangeCanceled  Name = "email_change_canceled"
@@ -74,7 +78,7 @@ const (
 // Names returns all names, sorted.
 func Names() []Name {
 	names := []Name{
-		Registered, RegistrationRefused, LoggedIn, LoginFailed, PasswordRefused, PasswordChanged, ResetRequested, EmailChanged, EmailChangeRequested, EmailChangeCanceled, RoleChanged, Disabled, Enabled, Deleted,
+		Registered, RegistrationRefused, LoggedIn, LoginFailed, PasswordRefused, PasswordChanged, ResetRequested, Invited, InvitationAccepted, EmailChanged, EmailChangeRequested, EmailChangeCanceled, RoleChanged, Disabled, Enabled, Deleted,
 		PasswordReset, VerificationRequested, EmailVerified, EmailRestored, Disowned,
 		LoggedOut, LoggedOutAll, LoginRevoked, RefreshReused,
 		SecondFactorEnabled, SecondFactorDisabled, CodeRefused, BackupCodeUsed, BackupCodesReplaced, AppIssued, AppRevoked, KeyIssued, KeyRevoked, QuotaChanged, IDTaken,

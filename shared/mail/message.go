@@ -23,11 +23,12 @@ const (
 	ConfirmAddress Kind = "confirm-address" // to the new address of a user: confirm it
 	AddressChange  Kind = "address-change"  // to the previous address: it changes, and how to undo that
 	ResetPassword  Kind = "reset-password"  // choose a new password
+	Invitation     Kind = "invitation"      // somebody created an account for you: choose its password
 )
 
 // Kinds returns all kinds.
 func Kinds() []Kind {
-	return append([]Kind{VerifyAddress, ConfirmAddress, AddressChange, ResetPassword}, Notices()...)
+	return append([]Kind{VerifyAddress, ConfirmAddress, AddressChange, ResetPassword, Invitation}, Notices()...)
 }
 
 // Purpose returns the purpose of the token in the link of the mail.
@@ -35,6 +36,8 @@ func (k Kind) Purpose() linktoken.Purpose {
 	switch k {
 	case ResetPassword:
 		return linktoken.Reset
+	case Invitation:
+		return linktoken.Invite
 	case AddressChange, AddressChanged:
 		return linktoken.Undo
 	case PasswordChanged, SecondFactorEnabled, SecondFactorDisabled, BackupCodesReplaced, TokenReused, AppPasswordCreated, APIKeyCreated:
@@ -49,6 +52,8 @@ func (k Kind) Page() string {
 	switch k.Purpose() {
 	case linktoken.Reset:
 		return "/reset-password"
+	case linktoken.Invite:
+		return "/accept-invitation"
 	case linktoken.Undo:
 		return "/undo"
 	case linktoken.Disown:

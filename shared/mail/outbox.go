@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -18,6 +19,8 @@ type Tx interface {
 	// AddMail adds m to the outbox and reports whether it did. It does not if the token does
 	// not exist, or if the mailbox has had [PerHour] mails of that kind.
 	AddMail(ctx context.Context, m Message) (bool, error)
+	// DeleteLinkToken deletes the token with that purpose and slot, if there is one.
+	DeleteLinkToken(ctx context.Context, user account.ID, p linktoken.Purpose, slot string) error
 	// HasLinkToken reports whether the user has a token with that purpose and slot.
 	HasLinkToken(ctx context.Context, user account.ID, p linktoken.Purpose, slot string, now time.Time) (bool, error)
 }
@@ -52,6 +55,29 @@ func (o *Outbox) Verify(ctx context.Context, tx Tx, a account.Account, now time.
 // disabled, it executes the same statements, which change nothing.
 func (o *Outbox) Reset(ctx context.Context, tx Tx, a account.Account, hash secret.String, now time.Time) (bool, error) {
 	return o.add(ctx, tx, ResetPassword, a, a.Email, "", linktoken.StateOf(hash, a.Email), Data{}, now)
+}
+
+// Invite sends the user of a, who has no password, a link to choose one. The links of
+// earlier invitations no longer work. The mail is in the language of a user who has
+// chosen one, and otherwise in the language of the user who invites. Invite reports
+// whether a mail was added; if not, the caller must roll back.
+func (o *Outbox) Invite(ctx context.Context, tx Tx, a account.Account, language string, now time.Time) (bool, error) {
+	id, err := PutInvitation(ctx, tx, a, now)
+	if err != nil {
+		return false, err
+	}
+	m := newMessage(Invitation, a, a.Email, id, now)
+	m.Language = cmp.Or(m.Language, language)
+	return tx.AddMail(ctx, m)
+}
+
+// PutInvitation stores the token of an invitation in place of an earlier one, as
+// [Outbox.Invite] does, without a mail.
+func PutInvitation(ctx context.Context, tx Tx, a account.Account, now time.Time) (linktoken.ID, error) {
+	if err := tx.DeleteLinkToken(ctx, a.ID, linktoken.Invite, ""); err != nil {
+		return "", err
+	}
+	return tx.PutLinkToken(ctx, linktoken.New(a.ID, linktoken.Invite, "", linktoken.StateOf("", a.Email), now))
 }
 
 // ChangeAddress asks the user to confirm the pending address of a, and tells the

@@ -38,6 +38,17 @@ func (tx *Tx) PutLinkToken(ctx context.Context, t linktoken.Token) (linktoken.ID
 	return id, nil
 }
 
+// DeleteLinkToken deletes the token of the user with that purpose and slot, if there is
+// one.
+func (tx *Tx) DeleteLinkToken(ctx context.Context, user account.ID, p linktoken.Purpose, slot string) error {
+	_, err := tx.exec(ctx, `DELETE FROM link_tokens WHERE user_id = $1 AND purpose = $2 AND slot = $3`,
+		string(user), string(p), slot)
+	if err != nil {
+		return fmt.Errorf("delete link token: %w", err)
+	}
+	return nil
+}
+
 // idOrNobody returns the id, or one that no row has: PostgreSQL accepts no empty id.
 func idOrNobody[S ~string](id S) string {
 	if id == "" {
@@ -86,7 +97,7 @@ func (s *Statements) HasLinkToken(ctx context.Context, user account.ID, p linkto
 func checkLinkState(t linktoken.Token, a account.Account, hash secret.String) error {
 	var valid bool
 	switch t.Purpose {
-	case linktoken.Reset:
+	case linktoken.Reset, linktoken.Invite:
 		valid = t.Bound == linktoken.StateOf(hash, a.Email)
 	case linktoken.Verify:
 		valid = t.Bound == string(a.Email) || t.Bound == string(a.PendingEmail)

@@ -103,9 +103,12 @@ var noSecondFactor = ` AND ` + defense.SQL(defense.SecondFactor, `users.second_f
 // statement could read the hash before that change and commit after it, unseen
 // by the statement that ends the logins.
 func (db *DB) StartLogin(ctx context.Context, l signin.Login, hash secret.String, e audit.Event) error {
-	return db.Update(ctx, func(tx *Tx) error {
-		return tx.startLogin(ctx, l, hash, noSecondFactor, e)
-	})
+	return db.Update(ctx, func(tx *Tx) error { return tx.StartLogin(ctx, l, hash, e) })
+}
+
+// StartLogin is [DB.StartLogin] within a transaction.
+func (tx *Tx) StartLogin(ctx context.Context, l signin.Login, hash secret.String, e audit.Event) error {
+	return tx.startLogin(ctx, l, hash, noSecondFactor, e)
 }
 
 // StartLoginWithCode is [DB.StartLogin] for an account whose second factor has

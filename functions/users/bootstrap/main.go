@@ -47,14 +47,14 @@ func (s *settings) Load(r setting.Reader) {
 func open(_ context.Context, s *settings) (http.Handler, error) {
 	db, ring := s.Database.Open(), s.Keys.Ring()
 	limits := s.Limiter(ring, db)
-	passwords, accounts := s.Passwords.Hasher(), desired.NewRecorder(s.Desired, ring)
+	passwords, accounts, outbox := s.Passwords.Hasher(), desired.NewRecorder(s.Desired, ring), s.Mail.Outbox()
 	f := &users.Function{
 		Auth:      s.Authenticator(s.Tokens.Keys(), db),
 		DB:        db,
-		Registrar: &registration.Registrar{DB: db, Passwords: passwords, Desired: accounts, Now: time.Now},
+		Registrar: &registration.Registrar{DB: db, Passwords: passwords, Desired: accounts, Outbox: outbox, Rules: s.Rules, Now: time.Now},
 		Passwords: passwords,
 		Desired:   accounts,
-		Outbox:    s.Mail.Outbox(),
+		Outbox:    outbox,
 		Rules:     s.Rules,
 		Confirmer: &password.Confirmer{
 			Accounts: db, Codes: codes.New(db, ring, time.Now), Hasher: passwords, Limits: limits, Now: time.Now,

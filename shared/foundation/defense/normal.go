@@ -13,6 +13,7 @@ const (
 	HashForEveryLogin  = true // an unknown account takes as long to refuse as a known one
 	OneAnswer          = true // all failed logins get the same answer
 	SilentRegistration = true // does not reveal that an address is registered
+	InvitedUsersOnly   = true // nobody registers where users are invited
 	SilentRecovery     = true // neither does the answer to a request for a mail
 	EvenRecovery       = true // nor the time that it takes
 	AccountState       = true // a disabled account cannot log in

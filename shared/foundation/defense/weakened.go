@@ -37,6 +37,7 @@ var (
 	HashForEveryLogin  = on("HashForEveryLogin")
 	OneAnswer          = on("OneAnswer")
 	SilentRegistration = on("SilentRegistration")
+	InvitedUsersOnly   = on("InvitedUsersOnly")
 	SilentRecovery     = on("SilentRecovery")
 	EvenRecovery       = on("EvenRecovery")
 	AccountState       = on("AccountState")

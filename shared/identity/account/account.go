@@ -29,6 +29,7 @@ var (
 	ErrBadRole           = fault.New(fault.Invalid, "invalid_role", `Must be "user" or "admin".`)
 	ErrDisabled          = fault.New(fault.Conflict, "account_disabled", "The account is disabled. Enable it first.")
 	ErrIncorrectPassword = fault.New(fault.Malformed, "incorrect_password", "The current password is wrong.")
+	ErrNotPending        = fault.New(fault.Conflict, "not_pending", "The account has been in use, so there is no invitation to send. Reset the password instead.")
 	ErrLastAdmin         = fault.New(fault.Conflict, "last_admin", "This is the last enabled administrator. Make another user an administrator first.")
 )
 
@@ -101,6 +102,11 @@ func (a Account) Disabled() bool { return a.DisabledAt != nil }
 
 // SecondFactor reports whether logins require a second factor.
 func (a Account) SecondFactor() bool { return a.SecondFactorAt != nil }
+
+// Unused reports whether nobody has ever had access to the account: its user was invited
+// or imported, and has not chosen a password. Unlike that, an account whose user undid a
+// change is pending, too, but may have a second factor.
+func (a Account) Unused() bool { return a.Pending && a.LastLogin == nil && !a.SecondFactor() }
 
 // Admin reports whether the account may manage other accounts.
 func (a Account) Admin() bool { return a.Role == Admin }

@@ -21,10 +21,15 @@ const (
 )
 
 // Rules are the rules for accounts that operators choose.
-type Rules struct{ Verification Verification }
+type Rules struct {
+	Verification Verification
+	Registration Registration
+}
 
-// Load loads EMAIL_VERIFICATION: off (the default), storage or login.
+// Load loads EMAIL_VERIFICATION: off (the default), storage or login; and REGISTRATION:
+// open (the default), invite or closed.
 func (r *Rules) Load(s setting.Reader) {
+	r.Registration = Registration(s.OneOf("REGISTRATION", string(OpenRegistration), string(InvitedRegistration), string(ClosedRegistration)))
 	r.Verification = Verification(s.OneOf("EMAIL_VERIFICATION", "off", string(BeforeStorage), string(BeforeSigningIn)))
 	if r.Verification == "off" {
 		r.Verification = NoVerification

@@ -27,6 +27,7 @@ const (
 	Reset  Purpose = "reset"  // sets a new password
 	Undo   Purpose = "undo"   // restores the previous address
 	Disown Purpose = "disown" // ends all access: the user did not make a change
+	Invite Purpose = "invite" // sets the first password of an account that was created for its user
 )
 
 // The lifetimes of tokens, from the time at which the mail is sent.
@@ -37,6 +38,7 @@ const (
 	// address may be confirmed until [VerifyLifetime] after the mail was sent.
 	UndoLifetime   = 72*time.Hour + VerifyLifetime
 	DisownLifetime = 72 * time.Hour
+	InviteLifetime = 7 * 24 * time.Hour
 )
 
 // Lifetime returns how long a token of that purpose works after it was mailed.
@@ -48,6 +50,8 @@ func (p Purpose) Lifetime() time.Duration {
 		return UndoLifetime
 	case Disown:
 		return DisownLifetime
+	case Invite:
+		return InviteLifetime
 	case Verify:
 	}
 	return VerifyLifetime
@@ -69,8 +73,9 @@ func New(user account.ID, p Purpose, slot, bound string, now time.Time) Token {
 	return Token{ID: ID(uid.New()), User: user, Purpose: p, Slot: slot, Bound: bound, CreatedAt: now, ExpiresAt: now.Add(p.Lifetime())}
 }
 
-// StateOf returns the state to which a [Reset] token is bound: the password that it
-// replaces, and the address to which it was sent. Neither can be derived from it.
+// StateOf returns the state to which a [Reset] or [Invite] token is bound: the password
+// that it replaces, "" for none, and the address to which it was sent. Neither can be
+// derived from it.
 func StateOf(hash secret.String, email account.Email) string {
 	sum := sha256.Sum256([]byte("voiceassist reset state v1\x00" + hash.Reveal() + "\x00" + string(email)))
 	return hex.EncodeToString(sum[:])

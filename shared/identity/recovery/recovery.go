@@ -30,6 +30,7 @@ type Service struct {
 	Passwords *password.Hasher
 	Desired   *desired.Recorder
 	Outbox    *mail.Outbox
+	Rules     account.Rules
 	Limits    *ratelimit.Limiter
 	Now       func() time.Time
 	Step      time.Duration // responses to requests for mails take a multiple of it

@@ -58,26 +58,35 @@ type NewAccount struct {
 // invalid input under its name on the wire.
 func Parse(email, fullName, role string, plain secret.String) (NewAccount, error) {
 	var wrong fault.Fields
-	p := NewAccount{
-		Email:    fault.ParseField(&wrong, "email", email, account.ParseEmail),
-		Spelled:  account.LegacyEmail(email),
-		FullName: fault.ParseField(&wrong, "full_name", fullName, account.ParseName),
-		Role:     fault.ParseField(&wrong, "role", role, account.ParseRole),
-	}
+	p := parse(&wrong, email, fullName, role)
 	p.Password = fault.ParseField(&wrong, "password", plain, func(plain secret.String) (password.Password, error) {
 		return password.Parse(plain.Reveal(), p.Email)
 	})
 	return p, wrong.Err()
 }
 
+// parse parses all except the password.
+func parse(wrong *fault.Fields, email, fullName, role string) NewAccount {
+	return NewAccount{
+		Email:    fault.ParseField(wrong, "email", email, account.ParseEmail),
+		Spelled:  account.LegacyEmail(email),
+		FullName: fault.ParseField(wrong, "full_name", fullName, account.ParseName),
+		Role:     fault.ParseField(wrong, "role", role, account.ParseRole),
+	}
+}
+
 // Busy is [password.Hasher.Busy] of the hasher for new passwords.
 func (r *Registrar) Busy() error { return r.Passwords.Busy() }
 
 // Register creates an account for a user who registers, and asks the user to verify
-// the address if the rules require it. If the registrar is silent, it does not reveal
+// the address if the rules require it. If users may not register by themselves, it
+// returns the error of [account.Rules.CheckRegistration], whatever the address. If the registrar is silent, it does not reveal
 // that an address is registered: it returns an account that looks like a new one and
 // does not exist, and audits the attempt for the owner of the address.
 func (r *Registrar) Register(ctx context.Context, p NewAccount, origin audit.Origin) (account.Account, error) {
+	if err := r.Rules.CheckRegistration(); err != nil && defense.InvitedUsersOnly {
+		return account.Account{}, err
+	}
 	a, err := r.create(ctx, p, r.Rules.Verification, signin.Proof{}, origin)
 	if r.Silent && defense.SilentRegistration && errors.Is(err, account.ErrEmailTaken) {
 		return r.pretendCreate(ctx, p, origin)
@@ -153,7 +162,7 @@ func (r *Registrar) create(
 	now := a.CreatedAt
 	event := audit.New(audit.Registered, a.ID, origin, now)
 	event.Actor = by.User()
-	err = r.update(ctx, by, now, func(tx *store.Tx) error {
+	err = r.update(ctx, by, now, func(tx *store.Tx, _ store.Actor) error {
 		if err := tx.CreateAccount(ctx, a, hash); err != nil {
 			return err
 		}
@@ -187,10 +196,10 @@ func (r *Registrar) askToVerify(ctx context.Context, tx *store.Tx, a account.Acc
 }
 
 // update runs fn in a transaction, which requires an administrator unless by is
-// the zero proof.
-func (r *Registrar) update(ctx context.Context, by signin.Proof, now time.Time, fn func(tx *store.Tx) error) error {
+// the zero proof; then the Actor is empty, too.
+func (r *Registrar) update(ctx context.Context, by signin.Proof, now time.Time, fn func(tx *store.Tx, by store.Actor) error) error {
 	if by == (signin.Proof{}) {
-		return r.DB.Update(ctx, fn)
+		return r.DB.Update(ctx, func(tx *store.Tx) error { return fn(tx, store.Actor{}) })
 	}
-	return r.DB.UpdateAs(ctx, by.AsAdmin(), now, func(tx *store.Tx, _ store.Actor) error { return fn(tx) })
+	return r.DB.UpdateAs(ctx, by.AsAdmin(), now, fn)
 }

@@ -123,6 +123,9 @@ func TestCheck_Warns(t *testing.T) {
 		{text: "EMAIL_VERIFICATION=login\nDATABASE_URL=postgres://u@db.lan/x", want: "EMAIL_VERIFICATION is login, but mails stay in the outbox: set SMTP_URL"},
 		{text: "EMAIL_VERIFICATION=login\nDATABASE_URL=postgres://u@db.lan/x\nMAIL_DIR=mails", want: "EMAIL_VERIFICATION is login, but mails only become files: set SMTP_URL"},
 		{text: "EMAIL_VERIFICATION=login\nSMTP_URL=smtp://mail.lan"},
+		{text: "REGISTRATION=invite\nDATABASE_URL=postgres://u@db.lan/x", want: "REGISTRATION is invite, but mails stay in the outbox: set SMTP_URL"},
+		{text: "REGISTRATION=invite\nSMTP_URL=smtp://mail.lan"},
+		{text: "REGISTRATION=closed"},
 		{text: "EMAIL_VERIFICATION=off\nDATABASE_URL=postgres://u@db.lan/x"},
 	} {
 		s := source(t, nil, test.text)

@@ -29,8 +29,10 @@ func (c *checker) warnings() []Finding {
 	if _, server := c.given("DATABASE_URL"); server && c.ownSecret() {
 		all = append(all, c.finding(keyring.Variable, OwnSecret))
 	}
-	if text := c.unverifiable(); text != "" {
-		all = append(all, c.finding("EMAIL_VERIFICATION", text))
+	for _, name := range []string{"EMAIL_VERIFICATION", "REGISTRATION"} {
+		if text := c.withoutMail(name); text != "" {
+			all = append(all, c.finding(name, text))
+		}
 	}
 	for _, s := range c.all {
 		value, set := c.given(s.Name)
@@ -47,14 +49,15 @@ func (c *checker) warnings() []Finding {
 	return all
 }
 
-// unverifiable describes why users get no mail with which they could verify their
-// address, although they must, or returns "".
-func (c *checker) unverifiable() string {
-	verification := c.value("EMAIL_VERIFICATION")
-	if verification != string(account.BeforeStorage) && verification != string(account.BeforeSigningIn) || c.value("SMTP_URL") != "" {
+// withoutMail describes why users get no mail, although they need one with the value of
+// that setting, or returns "".
+func (c *checker) withoutMail(name string) string {
+	value := c.value(name)
+	needs := []string{string(account.BeforeStorage), string(account.BeforeSigningIn), string(account.InvitedRegistration)}
+	if !slices.Contains(needs, value) || c.value("SMTP_URL") != "" {
 		return ""
 	}
-	text := "EMAIL_VERIFICATION is " + verification + ", but mails "
+	text := name + " is " + value + ", but mails "
 	_, server := c.given("DATABASE_URL")
 	if _, folder := c.given("MAIL_DIR"); server && !folder {
 		return text + "stay in the outbox: set SMTP_URL"

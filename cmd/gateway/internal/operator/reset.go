@@ -7,6 +7,7 @@ import (
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/linktoken"
+	"github.com/voiceassist/gateway/shared/identity/registration"
 	"github.com/voiceassist/gateway/shared/store"
 )
 
@@ -22,9 +23,6 @@ func (o *Operator) RequestReset(ctx context.Context, address account.EmailLookup
 	})
 	return a, err
 }
-
-// LinkShown is the detail of [audit.ResetRequested] if the operator got the link.
-const LinkShown = "the link was shown to the operator"
 
 // CreateReset returns the token of a link like that of [Operator.RequestReset], without
 // a mail, and the time until which it works. The same rules hold for both.
@@ -48,7 +46,7 @@ func (o *Operator) CreateReset(ctx context.Context, address account.EmailLookup)
 			return err
 		}
 		event := audit.New(audit.ResetRequested, a.ID, Origin, now)
-		event.Detail = LinkShown
+		event.Detail = registration.LinkShown
 		return tx.Audit(ctx, event)
 	})
 	return a, id, expires, err

@@ -79,6 +79,11 @@ func passwords() Group {
 		Title: "Registration and passwords",
 		Settings: []Setting{
 			{
+				Name: "REGISTRATION", Kind: Choice,
+				Meaning: "Who may get an account: with `open` everybody, with `invite` whom an administrator invites, with `closed` nobody, and invitations do not work either. Administrators can always create accounts with a password. See [Invitations](mail.md#invitations).",
+				ReadBy:  everywhere(),
+			},
+			{
 				Name: "REGISTRATION_CONFLICT", Kind: Choice,
 				Meaning: "The response to a registration with an address that has an account: `reveal` returns 409, `silent` returns the same response as for a new address. See [Registration](api.md).",
 				ReadBy:  everywhere(),
