@@ -102,7 +102,8 @@ func (p *Parts) Routes() endpoint.Routes {
 	return slices.Concat(
 		(&register.Function{Registrar: p.Registrar()}).Routes(),
 		(&login.Function{
-			DB: p.DB, Passwords: p.Passwords, Tokens: p.Tokens, Challenges: p.Challenges, Desired: p.Desired, Rules: p.Rules, Limits: p.Limits, Now: p.Now,
+			DB: p.DB, Passwords: p.Passwords, Tokens: p.Tokens, Challenges: p.Challenges, Desired: p.Desired, Outbox: p.Outbox,
+			Rules: p.Rules, Limits: p.Limits, Now: p.Now,
 		}).Routes(),
 		(&mfa.Function{
 			Auth: callers, DB: p.DB, Codes: p.Codes, Challenges: p.Challenges, Confirmer: confirmer, Tokens: p.Tokens, Outbox: p.Outbox, Now: p.Now,

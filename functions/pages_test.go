@@ -135,7 +135,7 @@ func TestLogins_ArePaginated(t *testing.T) {
 		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 		for i := range 450 {
 			l := signin.Start(id, strings.Repeat(`"`, 300), "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", now.Add(-time.Duration(i)*time.Second), signin.Lifetimes{Idle: signin.DefaultIdle})
-			if err := db.StartLogin(t.Context(), l, hash, audit.New(audit.LoggedIn, id, audit.Origin{}, now)); err != nil {
+			if err := db.StartLogin(t.Context(), l, hash, audit.New(audit.LoggedIn, id, audit.Origin{}, now), nil); err != nil {
 				t.Fatal(err)
 			}
 			logins = append([]string{string(l.ID)}, logins...)

@@ -22,6 +22,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 	"github.com/voiceassist/gateway/shared/store"
@@ -38,6 +39,7 @@ type Function struct {
 	Passwords *password.Hasher
 	Tokens    *token.Issuer
 	Desired   *desired.Recorder
+	Outbox    *mail.Outbox // it is not woken: a notice waits for the next round of its loop
 	Rules     account.Rules
 	Limits    *ratelimit.Limiter
 	Now       func() time.Time
@@ -136,7 +138,7 @@ func (f *Function) attempt(ctx context.Context, from audit.Origin, q request) (a
 	l := signin.Start(who.ID, from.Device, from.Address, now, f.Tokens.Logins)
 	event := audit.New(audit.LoggedIn, who.ID, from, now)
 	event.Login = l.ID
-	if err := f.DB.StartLogin(ctx, l, hash, event); err != nil {
+	if err := f.DB.StartLogin(ctx, l, hash, event, f.Outbox); err != nil {
 		return nil, err
 	}
 	f.givePasswordToNextcloud(ctx, who, hash, q.Password, now)

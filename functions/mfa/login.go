@@ -87,7 +87,7 @@ func (f *Function) verifyLogin(ctx context.Context, from audit.Origin, q verifyL
 			return err
 		}
 		role = who.Role
-		return tx.StartLoginWithCode(ctx, l, hash, started)
+		return tx.StartLoginWithCode(ctx, l, hash, started, f.Outbox)
 	})
 	if errors.Is(err, account.ErrNotFound) { // deleted since
 		err = mfa.ErrChallengeExpired

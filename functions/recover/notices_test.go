@@ -26,6 +26,16 @@ func noticing(t *testing.T, db *store.DB) (*functionstest.Gateway, functionstest
 	return g, functionstest.Bearer(p.Access)
 }
 
+// oneTime returns the present code of a second factor.
+func oneTime(t *testing.T, g *functionstest.Gateway, key string) string {
+	t.Helper()
+	code, err := totp.GenerateCode(key, g.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return code
+}
+
 func makeKey(g *functionstest.Gateway, ada functionstest.Option) string {
 	return g.Do("POST", "/api/auth/api-keys", map[string]any{"name": "Spend <money>", "scopes": []string{"profile:read"}}, ada).
 		Want(http.StatusCreated, "").Get("key")
@@ -69,11 +79,7 @@ func TestNotMe_RemovesAFactorOfSomebodyElse(t *testing.T) {
 	g.Do("POST", requested, email(functionstest.Email)).Want(http.StatusAccepted, "")
 	g.Do("POST", verifying, token(g.Mail(mail.VerifyAddress).Code)).Want(http.StatusOK, "")
 	key := g.Do("POST", "/api/auth/2fa/setup", map[string]string{"password": functionstest.Password}, ada).Want(http.StatusOK, "").Get("manual_entry_key")
-	code, err := totp.GenerateCode(key, g.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	g.Do("POST", "/api/auth/2fa/verify", map[string]string{"code": code}, ada).Want(http.StatusOK, "")
+	g.Do("POST", "/api/auth/2fa/verify", map[string]string{"code": oneTime(t, g, key)}, ada).Want(http.StatusOK, "")
 	g.Mail(mail.SecondFactorEnabled)
 	g.Advance(time.Minute)
 	g.Do("POST", "/api/users/change-password", map[string]string{"old_password": functionstest.Password, "new_password": "of the thief, long"}, ada).Want(http.StatusOK, "")

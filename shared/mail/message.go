@@ -40,7 +40,7 @@ func (k Kind) Purpose() linktoken.Purpose {
 		return linktoken.Invite
 	case AddressChange, AddressChanged:
 		return linktoken.Undo
-	case PasswordChanged, SecondFactorEnabled, SecondFactorDisabled, BackupCodesReplaced, TokenReused, AppPasswordCreated, APIKeyCreated:
+	case PasswordChanged, SecondFactorEnabled, SecondFactorDisabled, BackupCodesReplaced, TokenReused, AppPasswordCreated, APIKeyCreated, NewNetwork:
 		return linktoken.Disown
 	case VerifyAddress, ConfirmAddress:
 	}
@@ -172,6 +172,18 @@ func Language(preferences document.Object) string {
 		}
 	}
 	return strings.ToLower(tag)
+}
+
+// WantsLogins reports whether a user wants to be told of logins from new networks: unless
+// the member "notices" of the preferences is false.
+func WantsLogins(preferences document.Object) bool {
+	var p struct {
+		Notices any `json:"notices"` // clients store what they like
+	}
+	if err := json.Unmarshal([]byte(preferences.String()), &p); err != nil {
+		return true
+	}
+	return p.Notices != false
 }
 
 // Mailbox returns what addresses of the same mailbox have in common, for the limit of

@@ -21,13 +21,14 @@ const (
 	TokenReused          Kind = "refresh-token-reused"
 	AppPasswordCreated   Kind = "app-password-created"
 	APIKeyCreated        Kind = "api-key-created"
+	NewNetwork           Kind = "login-from-new-network"
 )
 
 // Notices returns the kinds of notices.
 func Notices() []Kind {
 	return []Kind{
 		PasswordChanged, AddressChanged, SecondFactorEnabled, SecondFactorDisabled, BackupCodesReplaced,
-		TokenReused, AppPasswordCreated, APIKeyCreated,
+		TokenReused, AppPasswordCreated, APIKeyCreated, NewNetwork,
 	}
 }
 
@@ -45,6 +46,17 @@ func (o *Outbox) Notice(ctx context.Context, tx Tx, k Kind, a account.Account, c
 		return nil
 	}
 	return o.notify(ctx, tx, linktoken.New(a.ID, k.Purpose(), string(k), string(a.Email), cause.At), k, a, Data{}, cause)
+}
+
+// NewNetwork tells the user of a that somebody logged in from a network from which nobody
+// did before, unless the preferences of the user turn that off. It is the only kind that
+// users can turn off: who has taken over an account must not be able to silence what tells
+// the owner of a change.
+func (o *Outbox) NewNetwork(ctx context.Context, tx Tx, a account.Account, cause audit.Event) error {
+	if !WantsLogins(a.Preferences) {
+		return nil
+	}
+	return o.Notice(ctx, tx, NewNetwork, a, cause)
 }
 
 // AddressChanged tells the previous address that now is the address of the account, and

@@ -11,6 +11,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
+	"github.com/voiceassist/gateway/shared/identity/signin"
 )
 
 const accountColumns = `users.id, ` + accountEmail + `, users.full_name, users.role, users.preferences,
@@ -323,6 +324,24 @@ func (tx *Tx) ChangePassword(ctx context.Context, by Actor, to secret.String) er
 	}
 	if err := tx.ReplaceHash(ctx, by.Account.ID, by.proof.PasswordHash(), to); err != nil {
 		return fmt.Errorf("change password: %w", err)
+	}
+	return nil
+}
+
+// RecoverPassword is [Tx.ChangePassword] for a caller with a token from a mail. The networks
+// of earlier logins are forgotten, since some may have been somebody else's; networks are
+// those that are known from now on.
+func (tx *Tx) RecoverPassword(ctx context.Context, by Actor, to secret.String, networks signin.Networks) error {
+	if !by.mailbox || !by.owns(tx, by.Account.ID) {
+		return errUnauthorized
+	}
+	n, err := tx.exec(ctx, `UPDATE users SET password_hash = $3, login_networks = $4 WHERE id = $1 AND password_hash = $2`,
+		string(by.Account.ID), by.proof.PasswordHash().Reveal(), to.Reveal(), string(networks))
+	if err == nil && n == 0 {
+		err = ErrChanged
+	}
+	if err != nil {
+		return fmt.Errorf("recover password: %w", err)
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ import (
 func signedIn(t testing.TB, db *store.DB, a account.Account) signin.Proof {
 	t.Helper()
 	l := signin.Start(a.ID, "device", "192.0.2.1", noon, signin.Lifetimes{Idle: time.Hour})
-	if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon)); err != nil {
+	if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon), nil); err != nil {
 		t.Fatal(err)
 	}
 	return signin.NewProof(a.ID, l.ID)
@@ -241,7 +241,7 @@ func TestStartLogin_DuringAPasswordChange(t *testing.T) {
 				wg.Go(func() {
 					<-begin
 					l := signin.Start(a.ID, "late", "192.0.2.2", noon, signin.Lifetimes{Idle: time.Hour})
-					err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon))
+					err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon), nil)
 					if err != nil && !errors.Is(err, store.ErrChanged) && !errors.Is(err, store.ErrUnavailable) {
 						t.Errorf("start login: %v", err)
 					}

@@ -56,7 +56,7 @@ func BenchmarkRotateLogin(b *testing.B) {
 func startLogin(tb testing.TB, db *store.DB, email string) signin.Login {
 	tb.Helper()
 	l := signin.Start(someone(tb, db, email).ID, "device", "192.0.2.1", noon, signin.Lifetimes{Idle: signin.DefaultIdle})
-	if err := db.StartLogin(context.Background(), l, "hash", audit.New(audit.LoggedIn, l.UserID, audit.Origin{}, noon)); err != nil {
+	if err := db.StartLogin(context.Background(), l, "hash", audit.New(audit.LoggedIn, l.UserID, audit.Origin{}, noon), nil); err != nil {
 		tb.Fatal(err)
 	}
 	return l

@@ -188,7 +188,7 @@ func TestDeleteExpiredLogins_PutsLiveLoginsOff(t *testing.T) {
 			t.Fatal(err)
 		}
 		l := signin.Start(a.ID, "device", "192.0.2.1", noon, signin.Lifetimes{Idle: time.Hour})
-		if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon)); err != nil {
+		if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon), nil); err != nil {
 			t.Fatal(err)
 		}
 		expires := kept(noon).Add(48 * time.Hour)

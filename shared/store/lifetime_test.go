@@ -24,7 +24,7 @@ func TestLimitLogins(t *testing.T) {
 		db.SetLoginLifetime(lifetime)
 		a := someone(t, db, "ada@example.org")
 		l := signin.Start(a.ID, "device", "192.0.2.1", noon, signin.Lifetimes{Idle: 365 * day, Absolute: lifetime})
-		if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon)); err != nil {
+		if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon), nil); err != nil {
 			t.Fatal(err)
 		}
 		end := l.CreatedAt.Add(lifetime)

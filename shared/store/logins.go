@@ -14,6 +14,7 @@ import (
 	"github.com/voiceassist/gateway/shared/foundation/secret"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
+	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 
@@ -97,42 +98,68 @@ var noSecondFactor = ` AND ` + defense.SQL(defense.SecondFactor, `users.second_f
 
 // StartLogin inserts l and the event that describes it if the account is
 // enabled and not pending, hash, which the password matched, is still its hash, and it has no
-// second factor. Otherwise it returns [ErrChanged].
+// second factor. Otherwise it returns [ErrChanged]. If nobody has logged in to the account
+// from the network before, except for its first login, it tells the user through o, which
+// may be nil.
 //
 // It runs in a serializable transaction, as a change of password does. A single
 // statement could read the hash before that change and commit after it, unseen
-// by the statement that ends the logins.
-func (db *DB) StartLogin(ctx context.Context, l signin.Login, hash secret.String, e audit.Event) error {
-	return db.Update(ctx, func(tx *Tx) error { return tx.StartLogin(ctx, l, hash, e) })
+// by the statement that ends the logins. Of several logins from the same new network at
+// the same time, one tells the user: all of them write the row of the user, and all but
+// one run again.
+func (db *DB) StartLogin(ctx context.Context, l signin.Login, hash secret.String, e audit.Event, o *mail.Outbox) error {
+	return db.Update(ctx, func(tx *Tx) error { return tx.StartLogin(ctx, l, hash, e, o) })
 }
 
 // StartLogin is [DB.StartLogin] within a transaction.
-func (tx *Tx) StartLogin(ctx context.Context, l signin.Login, hash secret.String, e audit.Event) error {
-	return tx.startLogin(ctx, l, hash, noSecondFactor, e)
+func (tx *Tx) StartLogin(ctx context.Context, l signin.Login, hash secret.String, e audit.Event, o *mail.Outbox) error {
+	return tx.startLogin(ctx, l, hash, noSecondFactor, e, o)
 }
 
 // StartLoginWithCode is [DB.StartLogin] for an account whose second factor has
 // accepted a code in this transaction.
-func (tx *Tx) StartLoginWithCode(ctx context.Context, l signin.Login, hash secret.String, e audit.Event) error {
-	return tx.startLogin(ctx, l, hash, "", e)
+func (tx *Tx) StartLoginWithCode(ctx context.Context, l signin.Login, hash secret.String, e audit.Event, o *mail.Outbox) error {
+	return tx.startLogin(ctx, l, hash, "", e, o)
 }
 
-func (tx *Tx) startLogin(ctx context.Context, l signin.Login, hash secret.String, and string, e audit.Event) error {
+func (tx *Tx) startLogin(ctx context.Context, l signin.Login, hash secret.String, and string, e audit.Event, o *mail.Outbox) error {
 	unchanged := defense.SQL(defense.AccountState, `users.disabled_at IS NULL AND users.password_hash <> ''`) + ` AND ` +
 		defense.SQL(defense.ConfirmedPassword, `users.password_hash = $10`)
-	n, err := tx.exec(ctx, `
+	var known signin.Networks
+	err := tx.queryRow(ctx, ErrChanged, []any{&known}, `
 		INSERT INTO logins (id, user_id, counter, device, address, created_at, rotated_at, expires_at, sweep_at, network)
 		SELECT $1, users.id, $3, $4, $5, $6, $7, $8, $8, $9 FROM users
-		WHERE users.id = $2 AND `+unchanged+and,
+		WHERE users.id = $2 AND `+unchanged+and+`
+		RETURNING (SELECT users.login_networks FROM users WHERE users.id = logins.user_id)`,
 		string(l.ID), string(l.UserID), l.Counter, l.Device, l.Address,
 		at(l.CreatedAt), at(l.RotatedAt), at(l.ExpiresAt), network(l.Address), hash.Reveal())
 	if err != nil {
 		return fmt.Errorf("start login: %w", err)
 	}
-	if n == 0 {
-		return ErrChanged
+	if err := tx.recordNetwork(ctx, known, l, e, o); err != nil {
+		return err
 	}
 	return tx.Audit(ctx, e)
+}
+
+// recordNetwork adds the network of l to those of the account, and tells the user if it
+// was unknown.
+func (tx *Tx) recordNetwork(ctx context.Context, known signin.Networks, l signin.Login, e audit.Event, o *mail.Outbox) error {
+	after, unknown := known.Add(l.Address, l.CreatedAt)
+	if after == known {
+		return nil
+	}
+	if _, err := tx.exec(ctx, `UPDATE users SET login_networks = $2 WHERE id = $1`, string(l.UserID), string(after)); err != nil {
+		return fmt.Errorf("record the network of a login: %w", err)
+	}
+	if !unknown || o == nil || !o.Notices {
+		return nil
+	}
+	a, err := tx.Account(ctx, l.UserID)
+	if err != nil {
+		return err
+	}
+	return o.NewNetwork(ctx, tx, a, e)
 }
 
 // LoginBegan returns when the login began, or [signin.ErrRevoked] if it does not

@@ -24,7 +24,7 @@ type history struct {
 func newHistory(t *testing.T, db *store.DB, email string) *history {
 	t.Helper()
 	l := signin.Start(someone(t, db, email).ID, "device", "192.0.2.1", noon, signin.Lifetimes{Idle: signin.DefaultIdle})
-	if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, l.UserID, audit.Origin{}, noon)); err != nil {
+	if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, l.UserID, audit.Origin{}, noon), nil); err != nil {
 		t.Fatal(err)
 	}
 	return &history{T: t, db: db, id: l.ID}

@@ -96,7 +96,7 @@ func TestPendingAccount_StartsNoLogin(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		a := invited(t, db, "ada@example.org", "")
 		l := signin.Start(a.ID, "device", "192.0.2.1", noon, signin.Lifetimes{Idle: signin.DefaultIdle})
-		if err := db.StartLogin(t.Context(), l, "", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon)); err == nil {
+		if err := db.StartLogin(t.Context(), l, "", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon), nil); err == nil {
 			t.Error("a login has begun")
 		}
 	})

@@ -70,7 +70,7 @@ func TestAccountForLogin_KnowsFamiliarAddresses(t *testing.T) {
 		}
 		login := func(address string) signin.Login {
 			l := signin.Start(a.ID, "device", address, noon, signin.Lifetimes{Idle: time.Hour})
-			if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon)); err != nil {
+			if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon), nil); err != nil {
 				t.Fatal(err)
 			}
 			return l

@@ -190,7 +190,7 @@ func TestRotateLogin_OfADisabledAccount(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		a := someone(t, db, "ada@example.org")
 		l := signin.Start(a.ID, "device", "192.0.2.1", noon, signin.Lifetimes{Idle: signin.DefaultIdle})
-		if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, l.UserID, audit.Origin{}, noon)); err != nil {
+		if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, l.UserID, audit.Origin{}, noon), nil); err != nil {
 			t.Fatal(err)
 		}
 		disabled := true
@@ -204,7 +204,7 @@ func TestRotateLogin_OfADisabledAccount(t *testing.T) {
 		if r, err := db.Login(t.Context(), l.ID); err != nil || r.Login.Active(noon) {
 			t.Errorf("login of a disabled account is live: %+v, %v", r, err)
 		}
-		if err := db.StartLogin(t.Context(), signin.Start(a.ID, "", "", noon, signin.Lifetimes{Idle: time.Hour}), "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon)); !errors.Is(err, store.ErrChanged) {
+		if err := db.StartLogin(t.Context(), signin.Start(a.ID, "", "", noon, signin.Lifetimes{Idle: time.Hour}), "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon), nil); !errors.Is(err, store.ErrChanged) {
 			t.Errorf("disabled account started a login: %v", err)
 		}
 	})

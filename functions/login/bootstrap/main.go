@@ -14,6 +14,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/mfa"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/token"
+	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store/postgres"
@@ -31,11 +32,12 @@ type settings struct {
 	Passwords password.Settings
 	Desired   desired.Policy
 	Rules     account.Rules
+	Mail      mail.Settings
 }
 
 // Load loads all settings.
 func (s *settings) Load(r setting.Reader) {
-	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Passwords, &s.Desired, &s.Rules)
+	setting.Load(r, &s.Function, &s.Database, &s.Keys, &s.Tokens, &s.Passwords, &s.Desired, &s.Rules, &s.Mail)
 }
 
 // open wires the store, passwords, tokens and the desired state of Nextcloud accounts.
@@ -44,7 +46,8 @@ func open(_ context.Context, s *settings) (http.Handler, error) {
 	limits := s.Limiter(ring, db)
 	f := &login.Function{
 		DB: db, Passwords: s.Passwords.Hasher(), Tokens: s.Tokens.Issuer(ring),
-		Desired: desired.NewRecorder(s.Desired, ring), Rules: s.Rules, Limits: limits, Now: time.Now, Challenges: mfa.NewChallengeCodec(ring),
+		Desired: desired.NewRecorder(s.Desired, ring), Outbox: s.Mail.Outbox(), Rules: s.Rules, Limits: limits, Now: time.Now,
+		Challenges: mfa.NewChallengeCodec(ring),
 	}
 	return faas.Closing(s.Handler(limits, f.Routes()), db.Close), nil
 }

@@ -95,7 +95,7 @@ func newFixture(t *testing.T, db *store.DB) *fixture {
 		t.Fatal(err)
 	}
 	l := signin.Start(a.ID, "device", "192.0.2.1", noon, signin.Lifetimes{Idle: 100 * time.Hour})
-	if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon)); err != nil {
+	if err := db.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, noon), nil); err != nil {
 		t.Fatal(err)
 	}
 	f.by = signin.NewProof(a.ID, l.ID)

@@ -60,7 +60,7 @@ func (s *Service) Accept(ctx context.Context, q Acceptance, from audit.Origin, l
 			l = signin.Start(a.ID, from.Device, from.Address, event.At, *logins)
 			started := audit.New(audit.LoggedIn, a.ID, from, event.At)
 			started.Login = l.ID
-			return tx.StartLogin(ctx, l, hash, started)
+			return tx.StartLogin(ctx, l, hash, started, s.Outbox)
 		})
 	return a, l, err
 }
@@ -73,7 +73,8 @@ func (s *Service) activate(
 	if !by.Account.Unused() && defense.LinkTokenState {
 		return by.Account, linktoken.ErrBad
 	}
-	if err := tx.ChangePassword(ctx, by, hash); err != nil {
+	known, _ := signin.ForgottenNetworks.Add(event.Origin.Address, event.At) // that of the first login
+	if err := tx.RecoverPassword(ctx, by, hash, known); err != nil {
 		return by.Account, err
 	}
 	a, err := tx.ReclaimEmail(ctx, by, event.At)

@@ -11,6 +11,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/linktoken"
 	"github.com/voiceassist/gateway/shared/identity/password"
 	"github.com/voiceassist/gateway/shared/identity/revocation"
+	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/store"
 )
@@ -82,7 +83,8 @@ func (s *Service) emailChanged(ctx context.Context, tx *store.Tx, a account.Acco
 
 // Reset replaces the password of the account to which the token was mailed. It ends all
 // access to the account, and a change of address that was not confirmed, and tells the
-// user. A second factor stays only if the address was verified before: otherwise it may be of somebody who
+// user. Of the networks from which somebody logged in, only that of this request stays
+// known. A second factor stays only if the address was verified before: otherwise it may be of somebody who
 // registered with the address of another person. Reset returns [linktoken.ErrBad], or a
 // fault that names the field password.
 func (s *Service) Reset(ctx context.Context, raw, plain secret.String, from audit.Origin) error {
@@ -108,7 +110,10 @@ func (s *Service) Reset(ctx context.Context, raw, plain secret.String, from audi
 	}
 	return s.redeem(ctx, raw, linktoken.Reset, audit.PasswordReset, from,
 		func(tx *store.Tx, by store.Actor, _ linktoken.Token, event *audit.Event) error {
-			if err := tx.ChangePassword(ctx, by, hash); err != nil {
+			// The next login is from where the link was opened. Others may be of whoever knew
+			// the password.
+			known, _ := signin.ForgottenNetworks.Add(from.Address, now)
+			if err := tx.RecoverPassword(ctx, by, hash, known); err != nil {
 				return err
 			}
 			after, err := tx.ReclaimEmail(ctx, by, event.At)

@@ -133,7 +133,7 @@ func (f *fixture) due(a account.Account) bool {
 func (f *fixture) proof(a account.Account, hash secret.String) signin.Proof {
 	f.t.Helper()
 	l := signin.Start(a.ID, "device", "192.0.2.1", f.now, signin.Lifetimes{Idle: signin.DefaultIdle})
-	if err := f.db.StartLogin(f.t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, f.now)); err != nil {
+	if err := f.db.StartLogin(f.t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, f.now), nil); err != nil {
 		f.t.Fatal(err)
 	}
 	return signin.NewProof(a.ID, l.ID).WithPassword(hash)

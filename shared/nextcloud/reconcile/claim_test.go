@@ -24,7 +24,7 @@ const herPassword = secret.String("a password from before")
 func (f *fixture) proof(a account.Account) signin.Proof {
 	f.t.Helper()
 	l := signin.Start(a.ID, "device", "192.0.2.1", f.time(), signin.Lifetimes{Idle: 48 * time.Hour})
-	if err := f.db.StartLogin(f.t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, f.time())); err != nil {
+	if err := f.db.StartLogin(f.t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, f.time()), nil); err != nil {
 		f.t.Fatal(err)
 	}
 	return signin.NewProof(a.ID, l.ID)

@@ -51,7 +51,7 @@ func (f *fixture) setUpSecondFactor(user account.ID) {
 		f.t.Fatal(err)
 	}
 	l := signin.Start(a.ID, "", "", f.time(), signin.Lifetimes{Idle: time.Hour})
-	if err := f.db.StartLogin(f.t.Context(), l, hash, audit.New(audit.LoggedIn, a.ID, audit.Origin{}, f.time())); err != nil {
+	if err := f.db.StartLogin(f.t.Context(), l, hash, audit.New(audit.LoggedIn, a.ID, audit.Origin{}, f.time()), nil); err != nil {
 		f.t.Fatal(err)
 	}
 	factor := mfa.Factor{ID: mfa.NewID(), User: user, Sealed: mfa.NewBox(f.ring).Seal("KEY", string(user)), CreatedAt: f.time()}

@@ -31,7 +31,7 @@ const freshPassword = secret.String("an entirely new passphrase")
 func (f *fixture) login(a account.Account) signin.ID {
 	f.t.Helper()
 	l := signin.Start(a.ID, "device", "192.0.2.1", f.time(), signin.Lifetimes{Idle: signin.DefaultIdle})
-	if err := f.db.StartLogin(f.t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, f.time())); err != nil {
+	if err := f.db.StartLogin(f.t.Context(), l, "hash", audit.New(audit.LoggedIn, a.ID, audit.Origin{}, f.time()), nil); err != nil {
 		f.t.Fatal(err)
 	}
 	return l.ID

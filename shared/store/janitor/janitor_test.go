@@ -48,7 +48,7 @@ func newFixture(t *testing.T, db *store.DB) *fixture {
 func (f *fixture) login(expires time.Time) {
 	f.Helper()
 	l := signin.Start(f.owner, "device", "203.0.113.7", expires.Add(-time.Hour), signin.Lifetimes{Idle: time.Hour})
-	if err := f.db.StartLogin(f.Context(), l, "hash", audit.New(audit.LoggedIn, f.owner, audit.Origin{}, noon)); err != nil {
+	if err := f.db.StartLogin(f.Context(), l, "hash", audit.New(audit.LoggedIn, f.owner, audit.Origin{}, noon), nil); err != nil {
 		f.Fatal(err)
 	}
 }

@@ -23,7 +23,7 @@ import (
 func logIn(t *testing.T, o *operator.Operator, id account.ID) signin.Login {
 	t.Helper()
 	l := signin.Start(id, "a device", "192.0.2.1", noon, signin.Lifetimes{Idle: signin.DefaultIdle})
-	if err := o.DB.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, id, audit.Origin{}, noon)); err != nil {
+	if err := o.DB.StartLogin(t.Context(), l, "hash", audit.New(audit.LoggedIn, id, audit.Origin{}, noon), nil); err != nil {
 		t.Fatal(err)
 	}
 	return l
