@@ -40,7 +40,7 @@ const (
 type Dispatcher struct {
 	db        *store.DB
 	codec     *linktoken.Codec
-	templates *templates
+	templates func() (*templates, error)
 	transport transport
 	public    *url.URL
 	from      string
@@ -59,9 +59,13 @@ func New(db *store.DB, s Settings, ring *keyring.Ring, now func() time.Time) (*D
 	if t == nil {
 		return nil, nil //nolint:nilnil // no dispatcher is a valid configuration
 	}
-	parsed, err := parseTemplates(s.Templates)
-	if err != nil {
-		return nil, fmt.Errorf("mail templates: %w", err)
+	// The built-in templates wait for the first mail: they take more memory than the rest of
+	// the start.
+	parsed := sync.OnceValues(func() (*templates, error) { return parseTemplates(s.Templates) })
+	if s.Templates != "" {
+		if _, err := parsed(); err != nil {
+			return nil, fmt.Errorf("mail templates: %w", err)
+		}
 	}
 	return &Dispatcher{
 		db: db, codec: linktoken.NewCodec(ring), templates: parsed, transport: t, public: s.Public, from: s.From,
@@ -270,7 +274,11 @@ func text(err error) string {
 
 // message renders m. Its Message-ID is the same for every attempt.
 func (s *sending) message(m mail.Message, expires time.Time) (*gomail.Msg, error) {
-	l, err := s.templates.render(m, s.public, s.codec.Encode(m.Token, m.Kind.Purpose(), expires), expires)
+	t, err := s.templates()
+	if err != nil {
+		return nil, err
+	}
+	l, err := t.render(m, s.public, s.codec.Encode(m.Token, m.Kind.Purpose(), expires), expires)
 	if err != nil {
 		return nil, err
 	}

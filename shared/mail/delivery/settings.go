@@ -47,8 +47,10 @@ func (s *Settings) Load(r setting.Reader) {
 	if s.Public.RawQuery != "" || s.Public.Fragment != "" {
 		r.Refuse("PUBLIC_URL", s.Public.String(), "a URL without query and fragment")
 	}
-	if _, err := parseTemplates(s.Templates); err != nil {
-		r.Refuse("MAIL_TEMPLATES", s.Templates, "a folder with valid templates: "+err.Error())
+	if s.Templates != "" {
+		if _, err := parseTemplates(s.Templates); err != nil {
+			r.Refuse("MAIL_TEMPLATES", s.Templates, "a folder with valid templates: "+err.Error())
+		}
 	}
 }
 

@@ -59,11 +59,17 @@ func newRenderedFile(contentType, caching string, render func() []byte) *file {
 }
 
 // newZippedFile returns a file from gzip-compressed content.
-func newZippedFile(contentType, caching string, zipped []byte) *file {
+func newZippedFile(contentType, caching string, zipped func() ([]byte, error)) *file {
 	return &file{
 		contentType: contentType, caching: caching,
-		plain:  lazily(func() ([]byte, error) { return decompress(zipped) }),
-		zipped: lazily(func() ([]byte, error) { return zipped, nil }),
+		plain: lazily(func() ([]byte, error) {
+			content, err := zipped()
+			if err != nil {
+				return nil, err
+			}
+			return decompress(content)
+		}),
+		zipped: lazily(zipped),
 	}
 }
 

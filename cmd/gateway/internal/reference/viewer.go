@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
+	"io"
 
 	"github.com/swaggest/swgui/v5/static"
 
@@ -52,11 +53,30 @@ func newViewer() *viewer {
 
 // swaggerAsset returns a file of Swagger UI. Its module contains them compressed.
 func swaggerAsset(name, contentType string) asset {
-	zipped, err := static.FS.ReadFile(name + ".gz")
+	zipped := func() ([]byte, error) { return static.FS.ReadFile(name + ".gz") }
+	sum, err := gzipSum(name + ".gz")
 	if err != nil {
 		panic("reference: " + err.Error()) // it is part of the program
 	}
-	return newAsset(name, zipped, newZippedFile(contentType, cacheForever, zipped))
+	return newAsset(name, sum, newZippedFile(contentType, cacheForever, zipped))
+}
+
+// gzipSum returns the checksum and the size of the content, which end a gzip file (RFC 1952).
+// To read the whole file would take memory, which few servers need again.
+func gzipSum(file string) ([]byte, error) {
+	f, err := static.FS.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	const size = 8
+	sum := make([]byte, size)
+	from := f.(io.ReadSeeker) // as of every file of an embed.FS
+	if _, err := from.Seek(-size, io.SeekEnd); err != nil {
+		return nil, err
+	}
+	_, err = io.ReadFull(from, sum)
+	return sum, err
 }
 
 func newAsset(name string, content []byte, f *file) asset {
