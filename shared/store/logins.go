@@ -194,18 +194,21 @@ var rotateLogin = `
 		uses = CASE WHEN rotated_at < $7 THEN $8 ELSE substr($8 || uses, 1, $9) END
 	WHERE id = $1 AND counter = $2 AND ` + defense.SQL(defense.LiveLogin, `revoked_at IS NULL AND expires_at > $3 AND created_at > $10
 		AND EXISTS (SELECT 1 FROM users WHERE users.id = logins.user_id AND users.disabled_at IS NULL)`) + `
-	RETURNING ` + loginColumns + `, (SELECT users.role FROM users WHERE users.id = logins.user_id)`
+	RETURNING logins.user_id, logins.created_at, (SELECT users.role FROM users WHERE users.id = logins.user_id)`
 
 // RotateLogin advances the counter of the login and extends the login until
 // expires, or until its absolute end, see [DB.SetLoginLifetime]. matched is
 // false if counter is not the current one or the login is not live. It records
 // the address and the use of the token, and drops earlier uses if the last one
 // is longer ago than [signin.MaxGrace]. Exactly one of several concurrent calls
-// with the same counter matches.
+// with the same counter matches. The result lacks what new tokens do not need: the
+// device and the uses.
 func (s *Statements) RotateLogin(
 	ctx context.Context, id signin.ID, counter int64, address string, now, expires time.Time,
 ) (r LoginWithRole, matched bool, err error) {
-	err = s.queryRow(ctx, errNoMatch, append(s.loginDest(&r.Login), &r.Role), rotateLogin,
+	r.Login = signin.Login{ID: id, Counter: counter + 1, RotatedAt: at(now), ExpiresAt: at(expires), Address: address}
+	dest := []any{&r.Login.UserID, createdScanner{&r.Login, s.logins}, &r.Role}
+	err = s.queryRow(ctx, errNoMatch, dest, rotateLogin,
 		string(id), counter, at(now), at(expires), address, network(address),
 		at(now.Add(-signin.MaxGrace)), formatUse(at(now)), signin.MaxUses*useSize, s.loginsSince(now))
 	switch {
