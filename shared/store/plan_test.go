@@ -102,7 +102,8 @@ func TestStatements_UseIndexes(t *testing.T) {
 				t.Errorf("%s: %v", what, err)
 			}
 			line := wholeTable.FindString(plan)
-			if strings.HasSuffix(line, "INDEX users_admins_idx") { // which holds few rows
+			// The first holds few rows, and the second only those that the statement changes.
+			if strings.HasSuffix(line, "INDEX users_admins_idx") || strings.HasSuffix(line, "INDEX nextcloud_accounts_held_idx") {
 				line = ""
 			}
 			if line != "" {
