@@ -74,7 +74,7 @@ func (n *naive) forgot(ctx context.Context, _ audit.Origin, q naiveRequest) (end
 // distinguishable returns which kinds of addresses differ in their response times or
 // responses.
 func distinguishable(g *functionstest.Gateway, path string) []string {
-	const samples = 80
+	const samples = 100
 	emails := map[string]string{
 		"unknown": "nobody@example.org", "disabled": "eve@example.org", "verified": "zoe@example.org", "unverified": functionstest.Email,
 	}

@@ -123,12 +123,14 @@ func TestUp_ReportsWhatItWaitsFor(t *testing.T) {
 func TestUp_TimesOutAndNamesTheBlocker(t *testing.T) {
 	t.Parallel()
 	db, url := old(t)
+	// Less than Up waits at a time, and enough to be noticed on a busy machine.
+	const wait = 4 * time.Second
 	other := session(t, url, "BEGIN", "LOCK TABLE audit_events IN SHARE MODE")
-	n, err := migrations.Up(t.Context(), db, migrations.LockWait{Longest: 2 * time.Second})
+	n, err := migrations.Up(t.Context(), db, migrations.LockWait{Longest: wait})
 	if n != 0 || !db.Locked(err) || !strings.Contains(err.Error(), `migrate up: waiting for a lock on table audit_events`) {
 		t.Errorf("got %d, %v; want a timeout", n, err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), wait)
 	defer cancel()
 	if _, err := migrations.Up(ctx, db, migrations.LockWait{}); !errors.Is(err, context.DeadlineExceeded) ||
 		!strings.Contains(err.Error(), "audit_events") || !strings.Contains(err.Error(), "canceling statement due to user request") {
