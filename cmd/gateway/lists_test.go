@@ -50,7 +50,13 @@ func expectEqualSets(t *testing.T, name string, list []string, otherName string,
 func TestSettings_AreDescribed(t *testing.T) {
 	t.Parallel()
 	ofSystem := func(s settings.Setting) bool { return s.System && s.IsReadBy(settings.Binary) } // where CAROOT is unset
-	expectEqualSets(t, "the settings that the binary reads", append(variablesRead(t), describedSettings(ofSystem)...), "the descriptions", describedSettings(readBy(settings.Binary)))
+	described := describedSettings(readBy(settings.Binary))
+	for _, s := range describe().All() {
+		if s.File != "" {
+			described = append(described, s.File)
+		}
+	}
+	expectEqualSets(t, "the settings that the binary reads", append(variablesRead(t), describedSettings(ofSystem)...), "the descriptions", described)
 	expectEqualSets(t, "the source of the functions", variablesInSource(t, linkedFolders(t)), "the descriptions", describedSettings(readBy(settings.Functions)))
 
 	var all []string

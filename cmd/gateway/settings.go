@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io/fs"
+	"strings"
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/config/dotenv"
@@ -56,6 +57,11 @@ func (v *variables) read() (*config.Env, error) {
 func (v *variables) lookup(name string) (string, bool) {
 	if value, ok := v.fromKeyFile[name]; ok {
 		return value, true
+	}
+	if secret, ok := strings.CutSuffix(name, config.FileSuffix); ok {
+		if _, ok := v.fromKeyFile[secret]; ok { // with the content of a file in it
+			return "", false
+		}
 	}
 	if value, ok := v.process(name); ok && value != "" {
 		return value, true

@@ -19,10 +19,12 @@ type Env struct {
 	renew      func(context.Context, string) secret.String
 	mistakes   Mistakes
 	unreliable map[string]bool // variables for which later mistakes are not reported
+	files      secretFiles
 }
 
 // New returns an Env that reads through lookup, such as [os.LookupEnv]. A
-// variable that is set to the empty string counts as unset.
+// variable that is set to the empty string counts as unset. The variables of
+// [FileSecrets] can be in files.
 func New(lookup func(string) (string, bool)) *Env { return &Env{lookup: lookup} }
 
 // Map returns an Env over m.
@@ -44,9 +46,13 @@ func (e *Env) Load(all ...setting.Settings) error {
 func (e *Env) RenewWith(renew func(ctx context.Context, name string) secret.String) { e.renew = renew }
 
 // Renew returns the current value of a credential that a service rejected. It may
-// be the rejected one. It is empty if settings cannot change while the process
-// runs. Renew is safe for concurrent use.
+// be the rejected one. A file with it is read again. It is empty if settings cannot
+// change while the process runs. Renew is safe for concurrent use.
 func (e *Env) Renew(ctx context.Context, name string) secret.String {
+	if path := e.files.path(name); path != "" {
+		value, _ := ReadSecretFile(path) // empty while the file is being replaced
+		return value
+	}
 	if e.renew == nil {
 		return ""
 	}
@@ -56,6 +62,9 @@ func (e *Env) Renew(ctx context.Context, name string) secret.String {
 func (e *Env) get(name string) (string, bool) {
 	v, ok := e.lookup(name)
 	v = strings.TrimSpace(v)
+	if file := e.fromFile(name, v); file != "" {
+		return file, true
+	}
 	return v, ok && v != ""
 }
 

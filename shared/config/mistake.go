@@ -68,6 +68,11 @@ func (e *Env) AddMistake(err error, variables ...string) {
 	}
 	// Not addOnce: two lines may have the same mistake.
 	e.mistakes = append(e.mistakes, Mistake{about, err})
+	e.distrust(variables...)
+}
+
+// distrust drops later mistakes about these variables.
+func (e *Env) distrust(variables ...string) {
 	for _, name := range variables {
 		if e.unreliable == nil {
 			e.unreliable = map[string]bool{}

@@ -158,14 +158,18 @@ func LoadLifetime(r setting.Reader) time.Duration {
 // names; ok is false after a mistake.
 func loadKey[K any](r setting.Reader, name, kind, algorithm string, parse func(text []byte) (K, error)) (key K, ok bool) {
 	takes := "a PEM " + kind + " key for " + algorithm
+	path := r.String(name+"_FILE", "")
 	if text := r.Secret(name); text != "" {
+		if path != "" {
+			r.RefuseSecret(name+"_FILE", "is set, and "+name+" is, too", "the only one of the two")
+			return key, false
+		}
 		key, err := parse(pemtext.Unescape(text.Reveal()))
 		if err != nil {
 			r.RefuseSecret(name, "cannot be read ("+err.Error()+")", takes)
 		}
 		return key, err == nil
 	}
-	path := r.String(name+"_FILE", "")
 	text, err := os.ReadFile(path)
 	if err == nil {
 		key, err = parse(text)

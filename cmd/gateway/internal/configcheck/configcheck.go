@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/voiceassist/gateway/cmd/gateway/internal/settings"
+	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/config/dotenv"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/foundation/secret"
@@ -42,7 +43,7 @@ type Report struct {
 type Setting struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
-	From  string `json:"from"` // "environment", a line of .env, the path of the key file, "default" or "generated at the first start"
+	From  string `json:"from"` // "environment", a line of .env, the path of the key file or of a file with the secret, "default" or "generated at the first start"
 	Set   bool   `json:"set"`  // the value is not the default
 }
 
@@ -71,6 +72,9 @@ func Check(all []settings.Setting, source Source) *Report {
 	r := &Report{Settings: []Setting{}, Mistakes: []Finding{}}
 	for _, s := range all {
 		c.known[s.Name] = s
+		if s.File != "" {
+			c.known[s.File] = settings.Setting{Name: s.File, Kind: settings.File, ReadBy: s.ReadBy}
+		}
 	}
 	for _, s := range all {
 		if _, set := c.given(s.Name); !s.System && s.IsReadBy(settings.Binary) || set && s.IsReadBy(settings.Compose) {
@@ -92,15 +96,31 @@ type checker struct {
 	known map[string]settings.Setting // by name
 }
 
-// given returns the value of a variable in the environment or .env. An empty
-// variable is not set.
+// given returns the value of a variable in the environment or .env, or in the file that
+// it names for the variable. An empty variable is not set.
 func (c *checker) given(name string) (value string, set bool) {
 	value, _ = c.Environment(name)
 	if value == "" {
 		value = c.File.Vars[name]
 	}
 	value = strings.TrimSpace(value)
+	if value == "" {
+		if path := c.secretFile(name); path != "" {
+			content, err := config.ReadSecretFile(path) // an error is a mistake already
+			return content.Reveal(), err == nil
+		}
+	}
 	return value, value != ""
+}
+
+// secretFile returns the path of the file with the value of a variable, or "".
+func (c *checker) secretFile(name string) string {
+	s := c.known[name]
+	if s.File == "" {
+		return ""
+	}
+	path, _ := c.given(s.File)
+	return path
 }
 
 // value returns the value of a setting, which may be its default.
@@ -126,6 +146,8 @@ func (c *checker) from(name string) string {
 	switch {
 	case process != "":
 		return "environment"
+	case !inFile && c.secretFile(name) != "":
+		return c.secretFile(name)
 	case inFile && (set || c.File.Vars[name] == "" && c.unreadable(name)):
 		return fmt.Sprintf("%s:%d", c.FileName, line)
 	case c.key(name) == "":

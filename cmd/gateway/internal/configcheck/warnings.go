@@ -136,13 +136,10 @@ func (c *checker) noEffect(s settings.Setting, value string) string {
 	if condition := s.Missing(c.value); condition != "" {
 		return c.unmet(condition)
 	}
-	_, pem := c.given(strings.TrimSuffix(s.Name, "_FILE"))
 	algorithm := c.value("JWT_ALGORITHM")
 	_, data := c.given(keyring.DataVariable)
 	_, own := c.given("SSL_KEY_FILE")
 	switch {
-	case strings.HasPrefix(s.Name, "JWT_") && strings.HasSuffix(s.Name, "_FILE") && pem:
-		return ": " + strings.TrimSuffix(s.Name, "_FILE") + " takes precedence"
 	case (s.Name == keyring.Variable || s.Name == keyring.VariablePrevious) && data && !token.Symmetric(algorithm):
 		return " with JWT_ALGORITHM=" + algorithm + " and DATA_SECRET"
 	case s.Name == "CAROOT" && own:

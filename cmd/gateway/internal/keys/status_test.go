@@ -73,8 +73,8 @@ func TestStatus_OfConfiguredKeys(t *testing.T) {
 	}
 	s, env := vars{
 		"JWT_ALGORITHM": "ES256", "JWT_PRIVATE_KEY_FILE": private, "JWT_NEXT_PUBLIC_KEY_FILE": next,
-		"JWT_PREVIOUS_PUBLIC_KEY": c.Public, "JWT_PREVIOUS_PUBLIC_KEY_FILE": next, // which the variable overrides
-		"DATA_SECRET": secretA.Reveal(), "DATA_PREVIOUS_SECRETS": secretB.Reveal(),
+		"JWT_PREVIOUS_PUBLIC_KEY": c.Public,
+		"DATA_SECRET":             secretA.Reveal(), "DATA_PREVIOUS_SECRETS": secretB.Reveal(),
 	}.load(t)
 	configured := map[keys.Kind][]keys.Configured{}
 	for _, c := range s.Chains() {

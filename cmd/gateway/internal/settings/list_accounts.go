@@ -13,7 +13,7 @@ func keys() Group {
 			},
 			{
 				Name: name, Kind: Secret, Values: "PEM, on one line with `\\n` for line ends",
-				Meaning: "The same as text instead of a file. It takes precedence over `" + name + "_FILE`.",
+				Meaning: "The same as text, instead of `" + name + "_FILE`.",
 				Needs:   asymmetric, ReadBy: everywhere(), SecretsManager: true,
 			},
 		}

@@ -61,6 +61,9 @@ func (s Setting) meaningText() string {
 	if s.Compose != "" {
 		text += " docker compose " + s.Compose + "."
 	}
+	if s.File != "" {
+		text += " `" + s.File + "` can name a file with it."
+	}
 	if s.Example != "" && s.initial == nil {
 		text += " Example: `" + s.Example + "`"
 	}
@@ -128,6 +131,9 @@ func (s Setting) exampleText() string {
 	}
 	if s.Compose != "" {
 		text += " docker compose " + s.Compose + "."
+	}
+	if s.File != "" {
+		text += " Or the path of a file with it: `" + s.File + "`."
 	}
 	return text
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
 )
 
@@ -63,6 +64,8 @@ type Setting struct {
 	// Compose says what docker compose does instead of passing the setting to the
 	// gateway.
 	Compose string `json:"compose,omitempty"`
+	// File is the variable that can name a file with the value instead; "" for none.
+	File string `json:"file,omitempty"`
 	// SecretsManager reports whether a secret of AWS Secrets Manager may hold it.
 	SecretsManager bool `json:"secrets_manager,omitempty"`
 	// System reports whether the operating system or Lambda sets the variable, so
@@ -103,6 +106,9 @@ func Describe(declarations ...setting.Settings) Groups {
 
 // complete takes over from the declaration what the description leaves open.
 func (s *Setting) complete(d declaration) {
+	if slices.Contains(config.FileSecrets(), s.Name) {
+		s.File = s.Name + config.FileSuffix
+	}
 	if s.Default == "" && s.Unset == "" {
 		s.Default = d.standard
 	}
