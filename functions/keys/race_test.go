@@ -2,10 +2,13 @@ package keys_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
 	"github.com/voiceassist/gateway/shared/store"
@@ -71,4 +74,76 @@ func TestDelete_EndsRequestsThatRun(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestCreateSession_ConcurrentlyWithOneKey creates sessions with one key from many clients
+// at once, up to the limit, and then deletes the key while they go on. No request fails
+// because of the others, and the limit is exact.
+func TestCreateSession_ConcurrentlyWithOneKey(t *testing.T) {
+	t.Parallel()
+	const limit, clients, each = 40, 16, 5
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		g := functionstest.NewWith(t, db, map[string]string{
+			"RATE_LIMIT_PER_MINUTE": "off", "API_KEY_RATE_LIMIT_PER_MINUTE": "off", "SESSIONS_PER_USER": strconv.Itoa(limit),
+		})
+		_, p := g.Person()
+		ada := functionstest.Bearer(p.Access)
+		key, id := create(g, ada, request("sessions:write"))
+		statuses := func() (counts map[int]int) {
+			counts = map[int]int{}
+			var mu sync.Mutex
+			var wg sync.WaitGroup
+			for range clients {
+				wg.Go(func() {
+					for range each {
+						a := g.Do("POST", sessionsPath, `{"title":"x"}`, key)
+						mu.Lock()
+						counts[a.Status]++
+						mu.Unlock()
+					}
+				})
+			}
+			wg.Wait()
+			return counts
+		}
+		if got, want := statuses(), (map[int]int{http.StatusCreated: limit, http.StatusConflict: clients*each - limit}); !maps.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+		if _, err := db.Handle().ExecContext(t.Context(), "DELETE FROM sessions"); err != nil {
+			t.Fatal(err)
+		}
+		var ended sync.WaitGroup
+		ended.Go(func() { g.Do("DELETE", keysPath+"/"+id, nil, ada).Want(http.StatusNoContent, "") })
+		got := statuses()
+		ended.Wait()
+		delete(got, http.StatusCreated)
+		delete(got, http.StatusConflict)
+		delete(got, http.StatusUnauthorized)
+		if len(got) != 0 {
+			t.Errorf("while the key is deleted: also got %v", got)
+		}
+		g.Do("POST", sessionsPath, `{"title":"x"}`, key).Want(http.StatusUnauthorized, "")
+	})
+}
+
+// TestCreateSession_WithAKeyIsOneStatement counts the statements of a request with a key on
+// PostgreSQL, where a transaction would conflict with others of the same user: one
+// authenticates, and one creates the session.
+func TestCreateSession_WithAKeyIsOneStatement(t *testing.T) {
+	t.Parallel()
+	db := storetest.Postgres(t)
+	var statements atomic.Int64
+	db.Observe(func(time.Duration) { statements.Add(1) })
+	g := functionstest.New(t, db)
+	_, p := g.Person()
+	key, _ := create(g, functionstest.Bearer(p.Access), request("sessions:write"))
+	post := func() int64 {
+		before := statements.Load()
+		g.Do("POST", sessionsPath, `{"title":"x"}`, key).Want(http.StatusCreated, "")
+		return statements.Load() - before
+	}
+	post() // the first one records the use of the key
+	if got := post(); got != 2 {
+		t.Errorf("%d statements, want 2", got)
+	}
 }

@@ -51,23 +51,28 @@ const (
 )
 
 // insertSession reports whether the proof holds and the limit allows another
-// session. For a login on PostgreSQL it is one statement, which locks the user before the
-// login, as [DB.UpdateAs] does. If the login has ended, it increases the bound
+// session. On PostgreSQL it is one statement, which locks the user before the
+// login or the API key, as [DB.UpdateAs] does. If that has ended, it increases the bound
 // for nothing. SQLite cannot write two tables in one statement.
 func (db *DB) insertSession(
 	ctx context.Context, by signin.Proof, c conversation.Session, limit int,
 ) (made bool, err error) {
 	const insert = `INSERT INTO sessions (id, user_id, title, context, created_at, updated_at) `
-	if db.Engine() == PostgreSQL && by.Key() == "" {
+	if db.Engine() == PostgreSQL {
+		table, alive := `logins`, `logins.revoked_at IS NULL AND logins.expires_at > $4`
+		if by.Key() != "" {
+			table, alive = `api_keys AS logins`, `(logins.expires_at IS NULL OR logins.expires_at > $4)`
+		}
+		args := db.liveArgs(by, c.CreatedAt)
+		id, since := args[0], args[3]
 		n, err := db.exec(ctx, `
 			WITH raised AS (`+raiseBound+` AND disabled_at IS NULL RETURNING id),
 			live AS (
-				SELECT logins.id FROM raised JOIN logins ON logins.user_id = raised.id
-				WHERE logins.id = $3 AND logins.revoked_at IS NULL AND logins.expires_at > $4
-					AND logins.created_at > $9 FOR SHARE OF logins)
+				SELECT logins.id FROM raised JOIN `+table+` ON logins.user_id = raised.id
+				WHERE logins.id = $3 AND `+alive+` AND logins.created_at > $9 FOR SHARE OF logins)
 			`+insert+`SELECT $5, raised.id, $6, $7, $4, $8 FROM raised, live`,
-			limit, string(by.User()), string(by.Login()), at(c.CreatedAt),
-			string(c.ID), c.Title, c.Context.String(), at(c.UpdatedAt), db.loginsSince(c.CreatedAt))
+			limit, string(by.User()), id, at(c.CreatedAt),
+			string(c.ID), c.Title, c.Context.String(), at(c.UpdatedAt), since)
 		return n > 0, err
 	}
 	err = db.UpdateAs(ctx, by, c.CreatedAt, func(tx *Tx, _ Actor) error {
