@@ -379,8 +379,8 @@ func enumerateByMailTime(a *assault) {
 	}
 }
 
-// TestMail_LinksLeadToThePublicURL requests mails to somebody else, in the name of a server
-// that would collect the tokens. No switch of a defense would show more: the sender of mails
+// TestMail_LinksLeadToThePublicURL requests mails to somebody else, and invites people, in
+// the name of a server that would collect the tokens. No switch of a defense would show more: the sender of mails
 // knows nothing of requests.
 func TestMail_LinksLeadToThePublicURL(t *testing.T) {
 	t.Parallel()
@@ -388,32 +388,48 @@ func TestMail_LinksLeadToThePublicURL(t *testing.T) {
 	dir := t.TempDir()
 	p := start(t, dir, nil, append(unlimited(), "PUBLIC_URL=https://gateway.example.org/voice", "TRUSTED_PROXIES=127.0.0.1")...)
 	register(t, p, ada, "Ada")
+	if out, code := command(t, dir, plain, nil, "user", "create", "--admin", "root@example.org"); code != 0 {
+		t.Fatal(out)
+	}
+	var root struct {
+		Access string `json:"access_token"`
+	}
+	if !call(p, "POST", "/api/auth/login", "", fmt.Sprintf(`{"email":"root@example.org","password":%q}`, plain), &root) {
+		t.Fatal("the administrator cannot log in")
+	}
 	for n, forged := range []http.Header{
 		{"Host": {evil}},
 		{"X-Forwarded-Host": {evil}, "X-Forwarded-Proto": {"http"}, "X-Forwarded-Port": {"8080"}, "X-Forwarded-Prefix": {"/" + evil}},
 		{"Forwarded": {"host=" + evil + ";proto=http"}, "X-Host": {evil}, "X-Original-Host": {evil}, "X-Original-Url": {"https://" + evil}},
 		{"Referer": {"https://" + evil + "/"}},
 	} {
-		gate := p.target()
-		r, err := http.NewRequestWithContext(t.Context(), "POST", gate.url+forgetting, strings.NewReader(`{"email":"`+ada+`"}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header, r.Host = forged, forged.Get("Host")
-		r.Header.Set("Content-Type", "application/json")
-		resp, err := gate.client.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-		if resp.StatusCode != http.StatusAccepted {
-			t.Fatalf("%v: got %d", forged, resp.StatusCode)
-		}
-		var links []sentLink
-		await(t, "the mail", func() bool { links = linksTo(t, dir, ada); return len(links) > n })
-		for _, l := range links {
-			if l.base != "https://gateway.example.org/voice" || l.page != "reset-password" {
-				t.Errorf("%v: the link leads to %s/%s", forged, l.base, l.page)
+		grace := fmt.Sprintf("grace%d@example.org", n)
+		for _, ask := range []struct {
+			path, to, page string
+			mails, status  int
+		}{{forgetting, ada, "reset-password", n + 1, http.StatusAccepted}, {"/api/users/invite", grace, "accept-invitation", 1, http.StatusCreated}} {
+			gate := p.target()
+			r, err := http.NewRequestWithContext(t.Context(), "POST", gate.url+ask.path, strings.NewReader(`{"email":"`+ask.to+`"}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header, r.Host = forged.Clone(), forged.Get("Host")
+			r.Header.Set("Content-Type", "application/json")
+			r.Header.Set("Authorization", "Bearer "+root.Access)
+			resp, err := gate.client.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if resp.StatusCode != ask.status {
+				t.Fatalf("%s %v: got %d", ask.path, forged, resp.StatusCode)
+			}
+			var links []sentLink
+			await(t, "the mail", func() bool { links = linksTo(t, dir, ask.to); return len(links) >= ask.mails })
+			for _, l := range links {
+				if l.base != "https://gateway.example.org/voice" || l.page != ask.page {
+					t.Errorf("%v: the link leads to %s/%s", forged, l.base, l.page)
+				}
 			}
 		}
 	}

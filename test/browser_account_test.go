@@ -26,8 +26,8 @@ type accountWay struct {
 }
 
 // TestBrowser_Account takes an account from its registration through verification, a
-// forgotten password and the second factor to an API key, in Chromium.
-// The mails are files, as on a laptop.
+// forgotten password and the second factor to an API key, and another one from its
+// invitation to its first login, in Chromium. The mails are files, as on a laptop.
 func TestBrowser_Account(t *testing.T) {
 	t.Parallel()
 	w := openAccountWay(t)
@@ -74,6 +74,25 @@ func TestBrowser_Account(t *testing.T) {
 	}
 	w.call(t, "change the password with the key", "POST /api/users/change-password", key,
 		`{"old_password":"`+chosen+`","new_password":"`+forgotten+`"}`, 403)
+	w.invitation(t)
+}
+
+// invitation lets the administrator invite somebody, who chooses a password on the page
+// and logs in with it.
+func (w *accountWay) invitation(t *testing.T) {
+	t.Helper()
+	const grace, first, chosen = "grace@example.org", "correct horse battery staple", "a compiler for everyone"
+	root := w.call(t, "log in as the administrator", "POST /api/auth/login", "", `{"email":"root@example.org","password":"`+first+`"}`, 200)["access_token"].(string)
+	if got := w.call(t, "invite", "POST /api/users/invite", root, `{"email":"`+grace+`","full_name":"Grace"}`, 201); got["is_active"] != false {
+		t.Errorf("the invitation made %v", got)
+	}
+	w.call(t, "log in before accepting", "POST /api/auth/login", "", `{"email":"`+grace+`","password":"`+chosen+`"}`, 401)
+	w.follow(t, "accept-invitation", grace, chosen)
+	tokens := w.call(t, "log in with the chosen password", "POST /api/auth/login", "", `{"email":"`+grace+`","password":"`+chosen+`"}`, 200)
+	if got := w.call(t, "who am I", "GET /api/users/me", tokens["access_token"].(string), "", 200); got["is_active"] != true || got["full_name"] != "Grace" ||
+		got["email_verified_at"] == nil {
+		t.Errorf("accepting made %v", got)
+	}
 }
 
 func openAccountWay(t *testing.T) *accountWay {

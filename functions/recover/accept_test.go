@@ -256,3 +256,31 @@ func TestPages_AcceptAnInvitation(t *testing.T) {
 	}
 	g.Login(grace, fresh)
 }
+
+// TestAccept_NotTheUserOfAVoidPassword has a token of an invitation for an account that
+// was in use and has no password any more. It would go around the second factor.
+func TestAccept_NotTheUserOfAVoidPassword(t *testing.T) {
+	t.Parallel()
+	g := functionstest.New(t, storetest.SQLite(t))
+	id, _ := g.Person()
+	_, hash, err := g.DB.AccountAndHash(t.Context(), id)
+	if err == nil {
+		err = g.DB.ReplaceHash(t.Context(), id, hash, "")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var invitation linktoken.ID
+	err = g.DB.Update(t.Context(), func(tx *store.Tx) error {
+		a, err := tx.Account(t.Context(), id)
+		if err == nil {
+			invitation, err = mail.PutInvitation(t.Context(), tx, a, g.Now())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := g.Links.Encode(invitation, linktoken.Invite, g.Now().Add(linktoken.InviteLifetime)).Reveal()
+	g.Do("POST", accepting, reset(code, fresh)).Want(http.StatusBadRequest, "bad_token")
+}
