@@ -61,16 +61,12 @@ with "user invite".`,
 			if admin {
 				role = account.Admin
 			}
-			stdin := bufio.NewReader(c.InOrStdin())
-			if _, err := stdin.Peek(1); errors.Is(err, io.EOF) {
+			plain, err := readPassword(c.InOrStdin())
+			if errors.Is(err, io.EOF) {
 				return (&userInvitation{name: name, role: role, fixed: true}).run(c, vars, args[0])
 			}
-			plain, err := secret.ReadLine(stdin)
-			switch {
-			case errors.Is(err, secret.ErrNoLine):
-				return errors.New("the first line of standard input is empty; it must be the password")
-			case err != nil:
-				return fmt.Errorf("the password on standard input %w", err)
+			if err != nil {
+				return err
 			}
 			p, err := registration.Parse(args[0], name, string(role), plain)
 			if err != nil {
@@ -97,6 +93,22 @@ with "user invite".`,
 	c.Flags().StringVar(&name, "name", "", "full `NAME` of the user")
 	c.Flags().BoolVar(&admin, "admin", false, "make the account an administrator")
 	return c
+}
+
+// readPassword returns the first line of r, or [io.EOF] if r is empty.
+func readPassword(r io.Reader) (secret.String, error) {
+	in := bufio.NewReader(r)
+	if _, err := in.Peek(1); errors.Is(err, io.EOF) {
+		return "", io.EOF
+	}
+	plain, err := secret.ReadLine(in)
+	switch {
+	case errors.Is(err, secret.ErrNoLine):
+		return "", errors.New("the first line of standard input is empty; it must be the password")
+	case err != nil:
+		return "", fmt.Errorf("the password on standard input %w", err)
+	}
+	return plain, nil
 }
 
 // A userJSON is an account under --output json.
