@@ -12,6 +12,7 @@ import (
 	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/version"
+	"github.com/voiceassist/gateway/shared/identity/apikey"
 	"github.com/voiceassist/gateway/shared/identity/breach"
 )
 
@@ -22,6 +23,7 @@ type metrics struct {
 	statements prometheus.Histogram
 	events     *prometheus.CounterVec
 	breaches   *prometheus.CounterVec
+	keys       *prometheus.CounterVec
 	backlog    backlogMetrics
 }
 
@@ -52,13 +54,21 @@ func newMetrics() *metrics {
 	for _, outcome := range []breach.Outcome{breach.Unknown, breach.Known, breach.Unavailable} {
 		m.breaches.WithLabelValues(string(outcome))
 	}
+	m.keys = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gateway_api_key_requests_total", Help: "Requests with an API key, by outcome: accepted, or the code of the error.",
+	}, []string{"outcome"})
+	for _, outcome := range []string{
+		endpoint.KeyAccepted, apikey.ErrInvalid.Code, apikey.ErrExpired.Code, apikey.ErrScope.Code, apikey.ErrNotAccepted.Code,
+	} {
+		m.keys.WithLabelValues(outcome)
+	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "gateway_build_info", Help: "The version of the gateway, as a label; always 1.",
 		ConstLabels: prometheus.Labels{"version": version.String()},
 	})
 	build.Set(1)
 	m.backlog = newBacklogMetrics(m.registry)
-	m.registry.MustRegister(m.duration, m.statements, m.events, m.breaches, build, collectors.NewGoCollector(),
+	m.registry.MustRegister(m.duration, m.statements, m.events, m.breaches, m.keys, build, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -71,6 +81,9 @@ func (m *metrics) observe(e endpoint.Event) {
 		method = "other"
 	}
 	m.duration.WithLabelValues(e.Route, method, strconv.Itoa(e.Status)).Observe(e.Took.Seconds())
+	if e.Key != "" {
+		m.keys.WithLabelValues(e.Key).Inc()
+	}
 }
 
 // statement counts one database statement.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
+	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/uid"
 	"github.com/voiceassist/gateway/shared/identity/breach"
 	"github.com/voiceassist/gateway/shared/mail"
@@ -36,7 +37,9 @@ func TestMetrics_CountEvents(t *testing.T) {
 	g.Person()
 	g.Do("POST", "/api/auth/login", map[string]string{"email": functionstest.Email, "password": "wrong"}).Want(401, "")
 	m.breach(breach.Known)
+	m.observe(endpoint.Event{Key: endpoint.KeyAccepted})
 	m.scrape(t,
+		`gateway_api_key_requests_total{outcome="accepted"} 1`, `gateway_api_key_requests_total{outcome="api_key_expired"} 0`,
 		`gateway_audit_events_total{event="account_registered"} 1`, `gateway_audit_events_total{event="logged_in"} 1`,
 		`gateway_audit_events_total{event="login_failed"} 1`, `gateway_audit_events_total{event="second_factor_code_refused"} 0`,
 		`gateway_password_breach_checks_total{outcome="breached"} 1`, `gateway_password_breach_checks_total{outcome="unavailable"} 0`,

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
+	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/identity/apikey"
 	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/storetest"
@@ -272,4 +273,30 @@ func TestCreate_BadInput(t *testing.T) {
 		g.Do("POST", keysPath, body, functionstest.Bearer(p.Access)).Want(http.StatusUnprocessableEntity, "validation_failed")
 	}
 	g.Do("POST", keysPath, `{"name":"x","scopes":["files:read"],"expires_in_days":null}`, functionstest.Bearer(p.Access)).Want(http.StatusCreated, "")
+}
+
+// TestKeys_OutcomesAreObserved: the server's metrics count what becomes of keys.
+func TestKeys_OutcomesAreObserved(t *testing.T) {
+	t.Parallel()
+	g := functionstest.NewWith(t, storetest.SQLite(t), map[string]string{"API_KEY_RATE_LIMIT_PER_MINUTE": "1"})
+	var got []string
+	settings := g.Settings()
+	settings.Observe = func(e endpoint.Event) { got = append(got, e.Key) }
+	g.Handle(endpoint.New(settings, g.Routes()...))
+	_, p := g.Person()
+	key, _ := create(g, functionstest.Bearer(p.Access), request("profile:read"))
+	got = nil
+	for _, call := range []struct {
+		path string
+		key  functionstest.Option
+	}{
+		{mePath, functionstest.Bearer(p.Access)}, {mePath, key}, {mePath, key}, {"/api/sessions", key}, {keysPath, key},
+		{mePath, functionstest.Bearer("va_mistyped")},
+	} {
+		g.Do("GET", call.path, nil, call.key)
+	}
+	want := []string{"", endpoint.KeyAccepted, "rate_limited", "insufficient_scope", "api_key_not_accepted", "invalid_api_key"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
 }

@@ -35,7 +35,11 @@ type Event struct {
 	Route  string // the pattern that matched, or ""
 	Status int
 	Took   time.Duration
+	Key    string // what became of the API key that was sent: [KeyAccepted], or the code of the fault; "" for none
 }
+
+// KeyAccepted is the Key of an [Event] whose API key was accepted.
+const KeyAccepted = "accepted"
 
 // An exchange collects what is known about a request while it is handled. It is the
 // context of the request, so that handlers find it.
@@ -50,6 +54,8 @@ type exchange struct {
 	fault   *fault.Error
 	user    string
 	key     string // the id of the API key; "" for none
+
+	keyResult string // see Event
 }
 
 type exchangeKey struct{}
@@ -143,7 +149,7 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request) {
 	if status == 0 {
 		status = http.StatusOK // as net/http sends for a handler that wrote nothing
 	}
-	g.report(r, x, Event{Method: method(r), Route: route, Status: status, Took: g.Now().Sub(start)})
+	g.report(r, x, Event{Method: method(r), Route: route, Status: status, Took: g.Now().Sub(start), Key: x.keyResult})
 	if aborted {
 		panic(http.ErrAbortHandler) // the response is incomplete, so close the connection
 	}

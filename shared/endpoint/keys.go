@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/voiceassist/gateway/shared/foundation/defense"
+	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/identity/apikey"
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
@@ -12,11 +13,12 @@ import (
 // verifyKey checks the form of an API key, and that the route accepts keys.
 func verifyKey(r *http.Request, plain string) (credential, error) {
 	digest, err := apikey.Parse(plain)
-	if err != nil {
-		return credential{}, err
+	if err == nil && scopeOf(r) == "" && defense.KeyScopes {
+		err = apikey.ErrNotAccepted
 	}
-	if scopeOf(r) == "" && defense.KeyScopes {
-		return credential{}, apikey.ErrNotAccepted
+	if err != nil {
+		exchangeOf(r).keyResult = fault.Of(err).Code
+		return credential{}, err
 	}
 	return credential{key: digest, isKey: true}, nil
 }
@@ -32,11 +34,20 @@ func scopeOf(r *http.Request) apikey.Scope {
 // keyHolder returns the caller of r, who sent the API key with the digest. Requests
 // with one key are limited wherever they come from.
 func (a *Authenticator) keyHolder(ctx context.Context, r *http.Request, digest apikey.Digest) (Caller, error) {
+	x := exchangeOf(r)
+	c, err := a.authenticateKey(ctx, r, x, digest)
+	if x.keyResult = KeyAccepted; err != nil {
+		x.keyResult = fault.Of(err).Code
+	}
+	return c, err
+}
+
+func (a *Authenticator) authenticateKey(ctx context.Context, r *http.Request, x *exchange, digest apikey.Digest) (Caller, error) {
 	key, owner, err := a.Logins.APIKey(ctx, digest)
 	if err != nil {
 		return Caller{}, err
 	}
-	x, now := exchangeOf(r), a.Now()
+	now := a.Now()
 	x.user, x.key = string(owner.ID), string(key.ID)
 	switch {
 	case key.Expired(now) && defense.LiveLogin:
