@@ -35,6 +35,7 @@ type Office struct {
 	tb      testing.TB
 	server  *smtp.Server
 	listens net.Listener
+	served  chan struct{} // closed when the server no longer accepts connections
 
 	mu       sync.Mutex
 	rcpt     func(to string) error // what RCPT answers; nil accepts
@@ -72,8 +73,11 @@ func (p *Office) Start() {
 	if err != nil {
 		p.tb.Fatal(err)
 	}
-	p.listens = l
-	go func() { _ = p.server.Serve(l) }()
+	p.listens, p.served = l, make(chan struct{})
+	go func(server *smtp.Server, served chan struct{}) {
+		defer close(served)
+		_ = server.Serve(l)
+	}(p.server, p.served)
 }
 
 // Stop closes the listener and all connections.
@@ -82,6 +86,7 @@ func (p *Office) Stop() {
 	old := p.server
 	_ = old.Close() // which knows the listener only once it has begun to serve
 	_ = p.listens.Close()
+	<-p.served
 	p.server = smtp.NewServer(p)
 	p.server.Domain, p.server.ErrorLog, p.server.TLSConfig = old.Domain, old.ErrorLog, old.TLSConfig
 }
