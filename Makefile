@@ -70,7 +70,7 @@ RACE_EXCEPT := -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=golang.org/x
 
 test-race: ## run the tests under the race detector
 	@scripts/postgresql && scripts/redis && scripts/pgbouncer
-	$(GO) test -timeout $(TEST_TIMEOUT) -race $(RACE_EXCEPT) -shuffle=on $$($(GO) list ./... | grep -v '/test$$')
+	$(GO) test -timeout $(TEST_TIMEOUT) -race $(RACE_EXCEPT) -shuffle=on -parallel $(PARALLEL) $$($(GO) list ./... | grep -v '/test$$')
 	$(GO) test -timeout $(TEST_TIMEOUT) -race $(RACE_EXCEPT) -run '$(RACE_TESTS)' ./test
 
 attack: ## run all known attacks against the gateway, and print the results
