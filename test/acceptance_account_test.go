@@ -6,6 +6,7 @@ func accounts() []step {
 		user   = `{"email":"factor@example.com","password":"correct horse battery staple"}`
 		bearer = "Authorization: Bearer ${factor}"
 		key    = "Authorization: Bearer ${key}"
+		root   = "Authorization: Bearer ${root}"
 		keys   = "/api/auth/api-keys"
 		forged = `{"token":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"`
 	)
@@ -34,6 +35,17 @@ func accounts() []step {
 		step{name: "the page to verify an address, in German", method: "GET", path: "/verify", header: "Accept-Language: de", status: 200},
 		step{name: "the page to undo a change", method: "GET", path: "/undo", status: 200},
 		step{name: "the page to disown", method: "GET", path: "/not-me", status: 200},
+
+		saving(post("invite a user", "/api/users/invite", root, `{"email":"guest@example.com","full_name":"Guest"}`, 201, ""),
+			map[string]string{"guest": "id"}),
+		post("invite the user again", "/api/users/invite", root, `{"email":"guest@example.com"}`, 409, "email_taken"),
+		post("send the invitation again", "/api/users/${guest}/resend-invitation", root, "", 202, ""),
+		post("invite without being an administrator", "/api/users/invite", bearer, `{"email":"other@example.com"}`, 403, "admin_required"),
+		post("accept a forged invitation", "/api/auth/accept-invitation", "", forged+`,"password":"an entirely new passphrase"}`, 400, "bad_token"),
+		post("log in before the invitation is accepted", "/api/auth/login", "",
+			`{"email":"guest@example.com","password":"correct horse battery staple"}`, 401, "incorrect_credentials"),
+		step{name: "the page for an invitation", method: "GET", path: "/accept-invitation", status: 200},
+		step{name: "delete the invited user", method: "DELETE", path: "/api/users/${guest}", header: root, status: 204},
 
 		step{name: "no second factor", method: "GET", path: "/api/auth/2fa/status", header: bearer, status: 200},
 		post("a code without a setup", "/api/auth/2fa/verify", bearer, `{"code":"123456"}`, 409, ""),
