@@ -2,6 +2,7 @@ package account
 
 import (
 	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -36,12 +37,13 @@ func SearchKeys(email Email, name string) []string {
 // s has no visible characters.
 func SearchPrefix(s string) string { return searchKey(s) }
 
-// searchKey returns the beginning of s in the form of [Fold].
+// searchKey returns the beginning of s in the form of [Fold], which has no space at the
+// end.
 func searchKey(s string) string {
 	s = Fold(s)
 	end := min(len(s), maxSearchKey)
 	for end < len(s) && !utf8.RuneStart(s[end]) {
 		end--
 	}
-	return s[:end]
+	return strings.TrimSuffix(s[:end], " ")
 }
