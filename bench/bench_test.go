@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -75,6 +76,34 @@ func TestMeasure_Nextcloud(t *testing.T) {
 		t.Errorf("the table is\n%s", table)
 	}
 }
+
+// TestMeasure_KeepsCompleteRounds ends the measurement in its second round.
+func TestMeasure_KeepsCompleteRounds(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "bench.json")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	lines := 0
+	out := writerFunc(func(text []byte) (int, error) {
+		if strings.HasPrefix(string(text), "floor ") {
+			if lines++; lines == 3 { // of two in each round
+				cancel()
+			}
+		}
+		return len(text), nil
+	})
+	args := []string{"measure", "-scenario=who-am-i", "-engine=sqlite", "-c=1", "-t=50ms", "-rounds=1000", "-o", file}
+	if err := command(ctx, args, out); err == nil {
+		t.Error("the round that ended early is no error")
+	}
+	if r, err := readRun(file); err != nil || r.Rounds != 1 || len(r.Results) == 0 {
+		t.Errorf("%d results of %d rounds were kept, %v", len(r.Results), r.Rounds, err)
+	}
+}
+
+type writerFunc func(text []byte) (int, error)
+
+func (f writerFunc) Write(text []byte) (int, error) { return f(text) }
 
 func TestMeasure_RejectsWhatItCannotMeasure(t *testing.T) {
 	t.Parallel()

@@ -100,8 +100,8 @@ func measureCommand(ctx context.Context, args []string, out io.Writer) error {
 	}
 	slices.Sort(p.clients)
 	r, err := p.run(ctx, out)
-	if err != nil {
-		return err
+	if r.Rounds > 0 {
+		err = errors.Join(err, r.write(*file))
 	}
-	return r.write(*file)
+	return err
 }

@@ -36,7 +36,7 @@ type subject struct {
 }
 
 // run starts all servers, measures each scenario in each round, and returns the
-// medians. Progress goes to out.
+// medians of the complete rounds, and the error that ended another one. Progress goes to out.
 func (p plan) run(ctx context.Context, out io.Writer) (run, error) {
 	dir, err := os.MkdirTemp("", "gateway-bench-")
 	if err != nil {
@@ -54,32 +54,42 @@ func (p plan) run(ctx context.Context, out io.Writer) (run, error) {
 	}
 	done := run{
 		Date: time.Now().UTC().Format(time.DateOnly), Processor: processorName(), Cores: runtime.NumCPU(), Go: runtime.Version(),
-		Rounds: p.rounds, Seconds: p.time.Seconds(),
+		Seconds: p.time.Seconds(),
 	}
 	fmt.Fprintln(out, tableHead)
-	rounds := make([][]result, p.rounds)
-	for i := range rounds {
-		for _, s := range subjects {
-			results, err := p.measure(ctx, s, func(x result) { fmt.Fprintln(out, tableLine(x)) })
-			rounds[i] = append(rounds[i], results...)
-			if err != nil {
-				return run{}, err
-			}
+	var rounds [][]result
+	for range p.rounds {
+		results, failed := p.round(ctx, r, subjects, out)
+		if err = failed; err != nil {
+			break
 		}
-		results, err := p.measureNextcloud(ctx, r, out)
-		rounds[i] = append(rounds[i], results...)
-		if err != nil {
-			return run{}, err
-		}
+		rounds = append(rounds, results)
 	}
+	if len(rounds) == 0 {
+		return run{}, err
+	}
+	done.Rounds = len(rounds)
 	for i := range rounds[0] {
-		same := make([]result, 0, p.rounds)
+		same := make([]result, 0, len(rounds))
 		for _, results := range rounds {
 			same = append(same, results[i])
 		}
 		done.Results = append(done.Results, middle(same))
 	}
-	return done, nil
+	return done, err
+}
+
+// round takes each measurement once.
+func (p plan) round(ctx context.Context, r *rig, subjects []subject, out io.Writer) (all []result, err error) {
+	for _, s := range subjects {
+		results, err := p.measure(ctx, s, func(x result) { fmt.Fprintln(out, tableLine(x)) })
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, results...)
+	}
+	results, err := p.measureNextcloud(ctx, r, out)
+	return append(all, results...), err
 }
 
 // start starts the servers that the plan needs, the floor first.
