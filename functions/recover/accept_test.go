@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
@@ -110,21 +109,7 @@ func TestAccept_OneOfSeveralWins(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		g := functionstest.New(t, db)
 		_, id, code := invited(g)
-		answers := make([]functionstest.Answer, 6)
-		var all sync.WaitGroup
-		for i := range answers {
-			all.Go(func() { answers[i] = g.Do("POST", accepting, reset(code, fresh)) })
-		}
-		all.Wait()
-		won := 0
-		for _, a := range answers {
-			switch {
-			case a.Status == http.StatusOK:
-				won++
-			case a.Get("code") != "bad_token":
-				t.Errorf("got %d %s", a.Status, a.Body)
-			}
-		}
+		won := redeemAtOnce(t, g, accepting, code)
 		logins, err := db.Logins(t.Context(), id, store.Page{Limit: 10}, g.Now())
 		if won != 1 || err != nil || len(logins) != 1 {
 			t.Errorf("%d acceptances succeeded and %d logins began, %v; want 1", won, len(logins), err)
