@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,13 +20,18 @@ import (
 // A Function reports health. A nil probe means that the dependency is not configured: it
 // is reported as "disabled" and does not affect readiness.
 type Function struct {
-	Database  probe.Probe
-	Schema    probe.Probe
+	Database  probe.Probe // always required, as almost every response needs it
+	Schema    probe.Probe // always required
 	Redis     probe.Probe
 	Qdrant    probe.Probe
 	Nextcloud probe.Probe
+	Requires  []string // which of the others are required; see [Optional]
 	Now       func() time.Time
 }
+
+// Optional returns the dependencies without which the gateway serves in part: it is
+// degraded unless [Function.Requires] names the one that fails.
+func Optional() []string { return []string{"redis", "qdrant", "nextcloud"} }
 
 // Routes returns the routes of the function.
 func (f *Function) Routes() endpoint.Routes {
@@ -61,13 +67,14 @@ func (*Function) health(w http.ResponseWriter, r *http.Request) error {
 
 // A check is the state of one dependency.
 type check struct {
-	Status  string   `json:"status"`               // ok, failed or disabled
-	Latency *float64 `json:"latency_ms,omitempty"` // of the probe, which another caller may have started
-	Error   string   `json:"error,omitempty"`      // contains no addresses and no text of the dependency
+	Status   string   `json:"status"`               // ok, failed or disabled
+	Required bool     `json:"required,omitempty"`   // the gateway is unavailable without it
+	Latency  *float64 `json:"latency_ms,omitempty"` // of the probe, which another caller may have started
+	Error    string   `json:"error,omitempty"`      // contains no addresses and no text of the dependency
 }
 
 type readiness struct {
-	Status string `json:"status"` // ready or unavailable
+	Status string `json:"status"` // ready, degraded or unavailable
 	Checks struct {
 		Database  check `json:"database"`
 		Schema    check `json:"schema"`
@@ -77,9 +84,11 @@ type readiness struct {
 	} `json:"checks"`
 }
 
-// ready probes all dependencies concurrently. It responds with 200 if every configured one
-// works, else with 503. The body has the same form in both cases: load balancers read the
-// status, people read the body.
+// ready probes all dependencies concurrently. It responds with 503 if a required one
+// fails, and with 200 otherwise: a load balancer that took every gateway out of service
+// because they share a failed dependency would make a part of an outage a whole one. The
+// body has the same form in all cases: load balancers read the status code, people read
+// the body.
 func (f *Function) ready(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), probe.Timeout)
 	defer cancel()
@@ -88,25 +97,33 @@ func (f *Function) ready(w http.ResponseWriter, r *http.Request) error {
 		wg   sync.WaitGroup
 	)
 	all := []struct {
-		probe probe.Probe
-		check *check
+		probe    probe.Probe
+		required bool
+		check    *check
 	}{
-		{f.Database, &body.Checks.Database},
-		{f.Schema, &body.Checks.Schema},
-		{f.Redis, &body.Checks.Redis},
-		{f.Qdrant, &body.Checks.Qdrant},
-		{f.Nextcloud, &body.Checks.Nextcloud},
+		{f.Database, true, &body.Checks.Database},
+		{f.Schema, true, &body.Checks.Schema},
+		{f.Redis, slices.Contains(f.Requires, "redis"), &body.Checks.Redis},
+		{f.Qdrant, slices.Contains(f.Requires, "qdrant"), &body.Checks.Qdrant},
+		{f.Nextcloud, slices.Contains(f.Requires, "nextcloud"), &body.Checks.Nextcloud},
 	}
 	for _, a := range all {
-		wg.Go(func() { *a.check = f.ask(ctx, a.probe) })
+		wg.Go(func() {
+			*a.check = f.ask(ctx, a.probe)
+			a.check.Required = a.required && a.probe != nil
+		})
 	}
 	wg.Wait()
 	body.Status = "ready"
 	status := http.StatusOK
 	for _, a := range all {
-		if a.check.Status == failed {
+		switch {
+		case a.check.Status != failed:
+		case a.required:
 			body.Status, status = "unavailable", http.StatusServiceUnavailable
 			w.Header().Set("Retry-After", "2")
+		case status == http.StatusOK:
+			body.Status = "degraded"
 		}
 	}
 	text, err := json.Marshal(body)

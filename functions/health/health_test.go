@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,7 +27,10 @@ func TestMain(m *testing.M) { os.Exit(storetest.Run(m)) }
 
 type readiness struct {
 	Status string
-	Checks map[string]struct{ Status, Error string }
+	Checks map[string]struct {
+		Status, Error string
+		Required      bool
+	}
 }
 
 func ready(t *testing.T, f *health.Function) (int, readiness, string) {
@@ -73,19 +77,55 @@ func TestReady_WithAnEmptyDatabase_OnPostgres(t *testing.T) {
 	}
 }
 
+// TestReady_WithADependencyDown fails each dependency in turn. Only a required one takes
+// the gateway out of service.
 func TestReady_WithADependencyDown(t *testing.T) {
 	t.Parallel()
-	fine := func(context.Context) error { return nil }
-	f := &health.Function{Now: time.Now, Database: fine, Schema: fine, Qdrant: func(context.Context) error {
-		return probe.Failed(errors.New("dial tcp 10.0.0.5:6333: secret"))
-	}}
-	status, body, text := ready(t, f)
-	if status != http.StatusServiceUnavailable || body.Status != "unavailable" ||
-		body.Checks["qdrant"].Error == "" || body.Checks["database"].Status != "ok" {
-		t.Errorf("%d %s", status, text)
-	}
-	if strings.Contains(text, "10.0.0.5") || strings.Contains(text, "secret") {
-		t.Errorf("the body leaks the cause: %s", text)
+	down := func(context.Context) error { return probe.Failed(errors.New("dial tcp 10.0.0.5:6333: secret")) }
+	for _, tt := range []struct {
+		down     string
+		requires []string
+		code     int
+		want     string
+	}{
+		{"", nil, 200, "ready"},
+		{"database", nil, 503, "unavailable"},
+		{"schema", nil, 503, "unavailable"},
+		{"redis", nil, 200, "degraded"},
+		{"redis", []string{"nextcloud", "redis"}, 503, "unavailable"},
+		{"qdrant", nil, 200, "degraded"},
+		{"qdrant", []string{"qdrant"}, 503, "unavailable"},
+		{"nextcloud", nil, 200, "degraded"},
+		{"nextcloud", []string{"nextcloud"}, 503, "unavailable"},
+		{"nextcloud", []string{"redis", "qdrant"}, 200, "degraded"},
+		{"redis nextcloud", []string{"nextcloud"}, 503, "unavailable"},
+		{"redis nextcloud", []string{"redis"}, 503, "unavailable"},
+	} {
+		p := map[string]probe.Probe{}
+		for _, name := range []string{"database", "schema", "redis", "qdrant", "nextcloud"} {
+			p[name] = func(context.Context) error { return nil }
+			if slices.Contains(strings.Fields(tt.down), name) {
+				p[name] = down
+			}
+		}
+		f := &health.Function{
+			Now: time.Now, Database: p["database"], Schema: p["schema"], Redis: p["redis"], Qdrant: p["qdrant"], Nextcloud: p["nextcloud"],
+			Requires: tt.requires,
+		}
+		code, body, text := ready(t, f)
+		if code != tt.code || body.Status != tt.want {
+			t.Errorf("%q down, %q required: got %d %s, want %d %s", tt.down, tt.requires, code, text, tt.code, tt.want)
+		}
+		for name, check := range body.Checks {
+			failed := slices.Contains(strings.Fields(tt.down), name)
+			required := name == "database" || name == "schema" || slices.Contains(tt.requires, name)
+			if failed != (check.Status == "failed" && check.Error != "") || required != check.Required {
+				t.Errorf("%q down, %q required: %s is %+v", tt.down, tt.requires, name, check)
+			}
+		}
+		if strings.Contains(text, "10.0.0.5") || strings.Contains(text, "secret") {
+			t.Errorf("the body leaks the cause: %s", text)
+		}
 	}
 }
 
@@ -148,7 +188,7 @@ func TestReady_ReportsAnUnusableNextcloud(t *testing.T) {
 				return nextcloudtest.Answer(http.StatusOK, "application/json", c.status, 0)
 			})
 			status, body, text := ready(t, nextcloudHealth(t, cloud))
-			if status != http.StatusServiceUnavailable || body.Checks["nextcloud"].Error != c.want {
+			if status != http.StatusOK || body.Status != "degraded" || body.Checks["nextcloud"].Error != c.want {
 				t.Errorf("%d %s", status, text)
 			}
 		})
@@ -163,6 +203,33 @@ func nextcloudHealth(t *testing.T, cloud *nextcloudtest.Server) *health.Function
 	f := health.New(*setting.Of[health.Settings](config.Map(map[string]string{"NEXTCLOUD_URL": server.URL})), &store.DB{})
 	f.Database, f.Schema = nil, nil
 	return f
+}
+
+// TestRead_Requirements also checks that a requirement without effect is refused.
+func TestRead_Requirements(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ requires, want string }{
+		{"redis , nextcloud", ""},
+		{"qdrant", `READY_REQUIRES is "qdrant"; it must be a configured dependency; set QDRANT_URL`},
+		{"database", `READY_REQUIRES is "database"; it must be a list of redis, qdrant, nextcloud`},
+	} {
+		env := config.Map(map[string]string{
+			"REDIS_URL": "redis://127.0.0.1:1", "NEXTCLOUD_URL": "http://127.0.0.1:1",
+			"NEXTCLOUD_ADMIN_USER": "admin", "NEXTCLOUD_ADMIN_PASSWORD": "x", "READY_REQUIRES": tt.requires,
+		})
+		f := health.New(*setting.Of[health.Settings](env), &store.DB{})
+		if tt.want != "" {
+			if err := env.Err(); err == nil || err.Error() != tt.want {
+				t.Errorf("%s: got %v, want %s", tt.requires, err, tt.want)
+			}
+			continue
+		}
+		f.Database, f.Schema = nil, nil // there is none
+		status, body, text := ready(t, f)
+		if env.Err() != nil || status != http.StatusServiceUnavailable || !body.Checks["redis"].Required {
+			t.Errorf("%s: got %v, %d %s", tt.requires, env.Err(), status, text)
+		}
+	}
 }
 
 func TestRead_RejectsInvalidSettings(t *testing.T) {

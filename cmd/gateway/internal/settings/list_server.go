@@ -164,6 +164,11 @@ func services() Group {
 				Meaning: "Qdrant, which only `/ready` checks. In docker compose with the profile `qdrant`: `http://qdrant:6333`.",
 				ReadBy:  everywhere(), SecretsManager: true,
 			},
+			{
+				Name: "READY_REQUIRES", Kind: List, Unset: "none", Values: "`redis`, `qdrant`, `nextcloud`, separated by commas", Example: "nextcloud",
+				Meaning: "Which of these must respond for `/ready` to return 200. Without one of the others, the gateway is `degraded` and stays in service. The database is always required.",
+				ReadBy:  everywhere(),
+			},
 		},
 	}
 }
