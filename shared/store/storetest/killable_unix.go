@@ -7,6 +7,9 @@ import (
 	"errors"
 	"net/url"
 	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -73,14 +76,28 @@ func (k *Killable) Start() {
 	}
 }
 
-// Kill ends the server and all its sessions at once, without notice and without
-// writing anything: PostgreSQL's immediate shutdown, after which it recovers as
-// after a crash.
+// Kill ends the server with SIGKILL, and with it all its sessions: without notice and
+// without writing anything. It returns when their processes have ended.
 func (k *Killable) Kill() {
-	if k.stop != nil {
-		k.stop()
-		k.stop = nil
+	if k.stop == nil {
+		return
 	}
+	if process, err := k.process(); err == nil { // else it has ended
+		_ = syscall.Kill(process, syscall.SIGKILL)
+	}
+	k.stop()
+	k.stop = nil
+}
+
+// process returns the id of the server's first process, which is the first line of its
+// lock file. The others end when it does.
+func (k *Killable) process() (int, error) {
+	text, err := os.ReadFile(filepath.Join(dataOf(k.dir), "postmaster.pid"))
+	if err != nil {
+		return 0, err
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	return strconv.Atoi(line)
 }
 
 // KillSession kills the process of one session, as the system does when memory

@@ -1,0 +1,105 @@
+package test_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// update makes TestFailures write its results into the page.
+var update = flag.Bool("update", false, "write the results of TestFailures into docs/failures.md; needs FAILURES=1")
+
+// A failure is something that breaks under a gateway while clients use it.
+type failure struct {
+	name string // also of its section in docs/failures.md
+	long bool   // takes too long for every run of the tests
+
+	// happen starts the built gateway, lets clients use it over TLS, and injects the fault:
+	// several times if whole is set, as few times as show something if not.
+	happen func(t *testing.T, given *answers, whole bool)
+}
+
+// failures are all of them, in the order of the page.
+func failures() []failure {
+	return []failure{
+		{name: "PostgreSQL is killed", happen: postgresIsKilled},
+	}
+}
+
+// TestFailures lets everything fail that the gateway depends on, under load. Clients get only
+// success, 503 with Retry-After, or a correct response after a change with an unknown
+// outcome. Afterwards, the gateway still has everything that it acknowledged.
+//
+// With FAILURES=1 it injects every fault repeatedly, one scenario after the other, and
+// measures how long the gateway takes to recover.
+func TestFailures(t *testing.T) {
+	whole := os.Getenv("FAILURES") != ""
+	if !whole {
+		t.Parallel()
+	}
+	table := &failureTable{}
+	for _, f := range failures() {
+		if f.long && !whole {
+			continue
+		}
+		t.Run(f.name, func(t *testing.T) {
+			if !whole {
+				t.Parallel()
+			}
+			given := newAnswers(t)
+			f.happen(t, given, whole)
+			table.add(f.name, given)
+		})
+	}
+	if !whole {
+		return
+	}
+	fmt.Fprint(t.Output(), table)
+	if *update && !t.Failed() {
+		if err := table.write(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+const (
+	failuresPage  = "../docs/failures.md"
+	failuresBegin = "<!-- begin of what \"make failures-page\" writes -->\n"
+	failuresEnd   = "<!-- end of what \"make failures-page\" writes -->\n"
+)
+
+// A failureTable collects the results of the scenarios.
+type failureTable struct{ rows strings.Builder }
+
+func (f *failureTable) add(name string, a *answers) {
+	slowest := a.slowest()
+	fmt.Fprintf(&f.rows, "| [%s](#%s) | %d | %d | %d | %d | %d | %d | %s |\n", name, strings.ReplaceAll(strings.ToLower(name), " ", "-"),
+		a.faults, a.acknowledged, a.retry, a.unanswered, a.lost, a.wrong, seconds(slowest))
+}
+
+// String returns the table in Markdown.
+func (f *failureTable) String() string {
+	return "| what fails | times | acknowledged | 503 | no response | lost | wrong | well after |\n" +
+		strings.Repeat("|---", 8) + "|\n" + f.rows.String()
+}
+
+// write replaces the table in the page.
+func (f *failureTable) write() error {
+	text, err := os.ReadFile(failuresPage)
+	if err != nil {
+		return err
+	}
+	before, rest, found := strings.Cut(string(text), failuresBegin)
+	_, after, ended := strings.Cut(rest, failuresEnd)
+	if !found || !ended {
+		return errors.New(failuresPage + " lacks the marks of the table")
+	}
+	table := fmt.Sprintf("\nMeasured on %s.\n\n%s\n", time.Now().UTC().Format(time.DateOnly), f)
+	return os.WriteFile(failuresPage, []byte(before+failuresBegin+table+failuresEnd+after), 0o644)
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
