@@ -22,8 +22,7 @@ type answers struct {
 	unanswered   int            // requests without a response
 	lost         int            // acknowledged changes that are gone
 	wrong        int            // any other response
-	left         int            // successes still awaited
-	enough       chan struct{}  // receives a value once there are that many
+	succeeded    int            // requests
 
 	faults int
 	ended  time.Time // when the latest fault ended; zero while one lasts
@@ -33,7 +32,7 @@ type answers struct {
 
 func newAnswers(t *testing.T) *answers {
 	t.Helper()
-	return &answers{t: t, counts: map[string]int{}, enough: make(chan struct{}, 1)}
+	return &answers{t: t, counts: map[string]int{}}
 }
 
 // An outcome is how a request ended, as answers count it.
@@ -68,17 +67,17 @@ func (a *answers) note(what string, o outcome) {
 	case a.well.IsZero():
 		a.well = time.Now()
 	}
-	if o > changed {
-		return
-	}
-	if a.left--; a.left == 0 {
-		a.enough <- struct{}{}
+	if o <= changed {
+		a.succeeded++
 	}
 }
 
 // isWrong counts a response that no client should get, and fails the test.
 func (a *answers) isWrong(format string, args ...any) {
 	a.t.Helper()
+	if a.t.Context().Err() != nil {
+		return // the test has ended early
+	}
 	a.mu.Lock()
 	a.wrong++
 	a.mu.Unlock()
@@ -88,23 +87,42 @@ func (a *answers) isWrong(format string, args ...any) {
 // isLost counts an acknowledged change that is gone, and fails the test.
 func (a *answers) isLost(format string, args ...any) {
 	a.t.Helper()
+	if a.t.Context().Err() != nil {
+		return // the test has ended early
+	}
 	a.mu.Lock()
 	a.lost++
 	a.mu.Unlock()
 	a.t.Errorf(format, args...)
 }
 
-// await returns after n more successes. Requests that were in progress when the last
-// of them came go on.
+// await returns after n more successes.
 func (a *answers) await(n int) {
 	a.t.Helper()
-	a.mu.Lock()
-	a.left = n
-	a.mu.Unlock()
-	select {
-	case <-a.enough:
-	case <-time.After(answerTime):
-		a.t.Fatalf("too few requests succeeded; responses: %v", a)
+	a.more(n, "successes", func() int { return a.succeeded })
+}
+
+// awaitFailures returns after n more requests have got 503 or no response.
+func (a *answers) awaitFailures(n int) {
+	a.t.Helper()
+	a.more(n, "failures", func() int { return a.retry + a.unanswered })
+}
+
+// more returns when count has grown by n.
+func (a *answers) more(n int, what string, count func() int) {
+	a.t.Helper()
+	now := func() int {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return count()
+	}
+	late := time.After(answerTime)
+	for enough := now() + n; now() < enough; {
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-late:
+			a.t.Fatalf("too few %s; responses: %v", what, a)
+		}
 	}
 }
 

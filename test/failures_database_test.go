@@ -39,3 +39,52 @@ func postgresIsKilled(t *testing.T, given *answers, _ bool) {
 	clients.leave()
 	hasNoError(t, p)
 }
+
+// postgresFailsOver ends the primary and promotes its standby, or makes the primary
+// read-only before: it then keeps its connections, which must not be used any more.
+func postgresFailsOver(t *testing.T, given *answers, whole bool) {
+	pair := storetest.NewPair(t)
+	p := start(t, t.TempDir(), nil, "DATABASE_URL="+pair.URL())
+	clients := newCrowd(given, p, 8, allowance{})
+	times := 2
+	if whole {
+		times = 6
+	}
+	for n := range times {
+		given.await(between)
+		given.during(func() {
+			if n%2 == 0 {
+				pair.Kill()
+			} else {
+				pair.SetReadOnly()
+				given.awaitFailures(between / 2)
+			}
+			pair.Promote()
+		})
+		given.await(between)
+		pair.Rejoin()
+	}
+	clients.leave()
+	hasNoError(t, p)
+}
+
+// poolerIsRestarted ends PgBouncer, and starts it again.
+func poolerIsRestarted(t *testing.T, given *answers, whole bool) {
+	pooler := storetest.NewKillablePooler(t, database(t))
+	p := start(t, t.TempDir(), nil, "DATABASE_URL="+pooler.URL())
+	clients := newCrowd(given, p, 8, allowance{})
+	times := 3
+	if whole {
+		times = 10
+	}
+	for range times {
+		given.await(between)
+		given.during(func() {
+			pooler.Kill()
+			pooler.Start()
+		})
+	}
+	given.await(between)
+	clients.leave()
+	hasNoError(t, p)
+}

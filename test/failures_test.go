@@ -27,6 +27,8 @@ type failure struct {
 func failures() []failure {
 	return []failure{
 		{name: "PostgreSQL is killed", happen: postgresIsKilled},
+		{name: "PostgreSQL fails over", happen: postgresFailsOver},
+		{name: "PgBouncer is restarted", happen: poolerIsRestarted},
 	}
 }
 

@@ -95,10 +95,11 @@ func parse(url secret.String, roots *x509.CertPool, p pooler) (driver.Connector,
 	if roots != nil {
 		trust(c, roots)
 	}
+	lost := watchPrimary(c)
 	if strings.Contains(url.Reveal(), "default_query_exec_mode=") {
-		return stdlib.GetConnector(*c, healthCheckOptions()...), nil
+		return stdlib.GetConnector(*c, healthCheckOptions(lost)...), nil
 	}
-	return newTarget(c, p), nil
+	return newTarget(c, p, lost), nil
 }
 
 // trust makes c accept only server certificates that roots issued.

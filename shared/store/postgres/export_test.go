@@ -8,6 +8,8 @@ import (
 
 const ConnIdle, PingAfter = connIdle, pingAfter
 
+type PrimaryLoss = primaryLoss
+
 var (
 	Alive  = healthCheckOptions
 	Lives  = healthy

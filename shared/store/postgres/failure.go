@@ -46,7 +46,7 @@ var transientStates = []string{
 	"53",             // out of memory, disk or connections
 	"57",             // cancelled, shutting down, starting
 	"58",             // a system error, such as one of the disk
-	"25006",          // read-only: no longer the primary
+	"25006", "0A000", // a standby, or no longer the primary
 	"25P03", "25P04", // the session was ended after too long in a transaction
 	"40003", // the outcome is unknown
 	"55P03", // lock_timeout expired

@@ -16,6 +16,7 @@ import (
 
 	"github.com/voiceassist/gateway/shared/config"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
+	"github.com/voiceassist/gateway/shared/store"
 	"github.com/voiceassist/gateway/shared/store/postgres"
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
@@ -50,6 +51,7 @@ func TestFailures(t *testing.T) {
 		{"disk_full", state("53100"), true, true},
 		{"io_error", state("58030"), true, true},
 		{"read_only_sql_transaction, after a failover", state("25006"), true, true},
+		{"feature_not_supported, from a standby that is asked for a serializable transaction", state("0A000"), true, true},
 		{"idle_in_transaction_session_timeout", state("25P03"), true, true},
 		{"lock_not_available", state("55P03"), true, true},
 		{"connection_failure, from a pooler", state("08006"), true, false},
@@ -91,6 +93,21 @@ func TestUndone_CommitThatWasNotSent(t *testing.T) {
 	}
 	if !postgres.Unavailable(err) || !postgres.Undone(err) {
 		t.Errorf("%v: Unavailable = %t, Undone = %t; want both true", err, postgres.Unavailable(err), postgres.Undone(err))
+	}
+}
+
+// A name may still lead to a server that became a standby in a failover.
+func TestStandby_IsUnavailable(t *testing.T) {
+	t.Parallel()
+	db := storetest.OpenPostgres(t, storetest.NewPair(t).StandbyURL())
+	defer db.Close()
+	for what, change := range map[string]func() error{
+		"transaction": func() error { return db.Update(t.Context(), func(*store.Tx) error { return nil }) },
+		"statement":   func() error { _, err := db.RecheckNextcloud(t.Context(), time.Unix(0, 0)); return err },
+	} {
+		if err := change(); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("a %s on a standby: got %v, want %v", what, err, store.ErrUnavailable)
+		}
 	}
 }
 

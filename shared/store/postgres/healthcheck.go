@@ -19,17 +19,19 @@ const (
 // healthCheckOptions returns options that keep statements off connections that died in the
 // pool. A connection that the server closed is noticed without a round trip. One that was
 // idle for pingAfter is pinged. One that was idle for connIdle is closed without a ping,
-// because a network that drops packets would delay the request by pingTimeout.
-func healthCheckOptions() []stdlib.OptionOpenDB {
+// because a network that drops packets would delay the request by pingTimeout. One that was
+// opened before the primary was lost is closed, too.
+func healthCheckOptions(lost *primaryLoss) []stdlib.OptionOpenDB {
 	return []stdlib.OptionOpenDB{
 		stdlib.OptionAfterConnect(func(_ context.Context, c *pgx.Conn) error {
 			registerTypes(c)
 			use(c)
+			lost.opened(c)
 			return nil
 		}),
 		stdlib.OptionShouldPing(func(ctx context.Context, p stdlib.ShouldPingParams) bool {
 			// The ping of a closed connection fails at once, and the pool takes another.
-			return !healthy(ctx, p.Conn)
+			return lost.before(ctx, p.Conn) || !healthy(ctx, p.Conn)
 		}),
 		stdlib.OptionResetSession(func(_ context.Context, c *pgx.Conn) error {
 			use(c)

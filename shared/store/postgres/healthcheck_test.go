@@ -126,7 +126,7 @@ func connect(t *testing.T, url string) *pgx.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := stdlib.GetConnector(*config, postgres.Alive()...).Connect(t.Context())
+	conn, err := stdlib.GetConnector(*config, postgres.Alive(new(postgres.PrimaryLoss))...).Connect(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,11 +32,11 @@ type target struct {
 	pooled  atomic.Bool
 }
 
-func newTarget(c *pgx.ConnConfig, p pooler) *target {
+func newTarget(c *pgx.ConnConfig, p pooler, lost *primaryLoss) *target {
 	connector := func(mode pgx.QueryExecMode) driver.Connector {
 		c := c.Copy()
 		c.DefaultQueryExecMode = mode
-		return stdlib.GetConnector(*c, healthCheckOptions()...)
+		return stdlib.GetConnector(*c, healthCheckOptions(lost)...)
 	}
 	t := &target{
 		prepared:  connector(pgx.QueryExecModeCacheStatement),

@@ -28,12 +28,19 @@ type Killable struct {
 	dir  string
 	url  *url.URL
 	stop func() // nil while it does not run
+
+	settings []string
 }
 
 // NewKillable starts the server; it ends with tb.
 func NewKillable(tb testing.TB) *Killable {
 	tb.Helper()
-	k := &Killable{tb: tb}
+	return newKillable(tb, fast()...)
+}
+
+func newKillable(tb testing.TB, settings ...string) *Killable {
+	tb.Helper()
+	k := &Killable{tb: tb, settings: settings}
 	var err error
 	if k.bin, err = programs(); err == nil {
 		k.who, err = serverUser()
@@ -69,7 +76,7 @@ func (k *Killable) Start() {
 		err = k.who.own(run)
 	}
 	if err == nil {
-		k.stop, err = k.who.startPostgres(k.bin, k.dir, run, k.url.Port(), fast()...)
+		k.stop, err = k.who.startPostgres(k.bin, k.dir, run, k.url.Port(), k.settings...)
 	}
 	if err != nil {
 		k.tb.Fatalf("start PostgreSQL again: %v", err)

@@ -5,11 +5,14 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/voiceassist/gateway/shared/foundation/porttest"
 )
 
 // PoolerConns is how many connections to the server a [Pooler] has for all its
@@ -23,49 +26,83 @@ const PoolerConns = 3
 // to install.
 func Pooler(tb testing.TB, dsn string) string {
 	tb.Helper()
-	u, err := url.Parse(dsn)
-	if err != nil {
+	return NewKillablePooler(tb, dsn).URL()
+}
+
+// A KillablePooler is a [Pooler] that can be killed and started again.
+type KillablePooler struct {
+	tb      testing.TB
+	who     identity
+	program string
+	server  *url.URL
+	address string
+	stop    func() // nil while it does not run
+}
+
+// NewKillablePooler starts PgBouncer; it ends with tb.
+func NewKillablePooler(tb testing.TB, dsn string) *KillablePooler {
+	tb.Helper()
+	p := &KillablePooler{tb: tb, address: porttest.Address(tb)}
+	var err error
+	if p.server, err = url.Parse(dsn); err != nil {
 		tb.Fatal("a DSN of this package is no URL")
 	}
-	for try := 1; ; try++ {
-		port, stop, err := startPooler(u)
-		if err == nil {
-			tb.Cleanup(stop)
-			u.Host = "127.0.0.1:" + port
-			return u.String()
+	if p.who, err = serverUser(); err != nil {
+		tb.Fatalf("PgBouncer for tests: %v", err)
+	}
+	if p.program, err = exec.LookPath("pgbouncer"); err != nil { // Debian installs it outside the PATH of other users
+		if p.program, err = exec.LookPath("/usr/sbin/pgbouncer"); err != nil {
+			tb.Fatal("found no pgbouncer; install it (Debian: apt-get install pgbouncer)")
 		}
-		if try == startTries || !errors.Is(err, errPortTaken) {
-			tb.Fatalf("PgBouncer for tests: %v", err)
-		}
+	}
+	p.Start()
+	tb.Cleanup(p.Kill)
+	return p
+}
+
+// URL returns the URL of the database through the pooler, which is the same after every
+// start.
+func (p *KillablePooler) URL() string {
+	u := *p.server
+	u.Host = p.address
+	return u.String()
+}
+
+// Kill ends the pooler and all connections of its clients.
+func (p *KillablePooler) Kill() {
+	if p.stop != nil {
+		p.stop()
+		p.stop = nil
 	}
 }
 
-func startPooler(server *url.URL) (port string, stop func(), err error) {
-	program, err := exec.LookPath("pgbouncer")
-	if err != nil { // Debian installs it outside the PATH of other users
-		if program, err = exec.LookPath("/usr/sbin/pgbouncer"); err != nil {
-			return "", nil, errors.New("found no pgbouncer; install it (Debian: apt-get install pgbouncer)")
-		}
-	}
-	who, err := serverUser()
-	if err != nil {
-		return "", nil, err
-	}
-	if port, err = freePort(); err != nil {
-		return "", nil, err
-	}
+// Start starts the pooler again and returns when it accepts connections.
+func (p *KillablePooler) Start() {
+	p.tb.Helper()
 	dir, err := os.MkdirTemp("", "voiceassist-pgbouncer-")
+	if err == nil {
+		p.stop, err = p.start(dir)
+	}
 	if err != nil {
-		return "", nil, err
+		os.RemoveAll(dir)
+		p.tb.Fatalf("PgBouncer for tests: %v", err)
+	}
+}
+
+// start serves with its files in dir, which is removed afterwards.
+func (p *KillablePooler) start(dir string) (stop func(), err error) {
+	host, port, err := net.SplitHostPort(p.address)
+	if err != nil {
+		return nil, err
 	}
 	settings, users := filepath.Join(dir, "pgbouncer.ini"), filepath.Join(dir, "users.txt")
-	password, _ := server.User.Password()
+	password, _ := p.server.User.Password()
 	err = errors.Join(
-		os.WriteFile(users, fmt.Appendf(nil, "%q %q\n", server.User.Username(), password), 0o600),
+		os.WriteFile(users, fmt.Appendf(nil, "%q %q\n", p.server.User.Username(), password), 0o600),
 		os.WriteFile(settings, fmt.Appendf(nil, `[databases]
 * = host=%s port=%s
 [pgbouncer]
-listen_addr = 127.0.0.1
+listen_addr = %s
 listen_port = %s
 unix_socket_dir =
 auth_type = scram-sha-256
@@ -73,17 +110,13 @@ auth_file = %s
 pool_mode = transaction
 default_pool_size = %d
 max_client_conn = 200
-`, server.Hostname(), server.Port(), port, users, PoolerConns), 0o600),
+`, p.server.Hostname(), p.server.Port(), host, port, users, PoolerConns), 0o600),
 	)
 	if err == nil {
-		err = who.own(dir, settings, users)
-	}
-	if err == nil {
-		stop, err = who.start(dir, "process up", program, settings)
+		err = p.who.own(dir, settings, users)
 	}
 	if err != nil {
-		os.RemoveAll(dir)
-		return "", nil, err
+		return nil, err
 	}
-	return port, stop, nil
+	return p.who.start(dir, "process up", p.program, settings)
 }

@@ -48,3 +48,50 @@ func Pooler(tb testing.TB, _ string) string {
 	tb.Fatal("PgBouncer does not run here")
 	return ""
 }
+
+// A KillablePooler is a pooler that can be killed; see pooler_unix.go.
+type KillablePooler struct{}
+
+// NewKillablePooler starts PgBouncer where there is one.
+func NewKillablePooler(tb testing.TB, dsn string) *KillablePooler {
+	tb.Helper()
+	Pooler(tb, dsn)
+	return nil
+}
+
+// URL returns that of the database through the pooler.
+func (*KillablePooler) URL() string { return "" }
+
+// Kill ends the pooler.
+func (*KillablePooler) Kill() {}
+
+// Start starts the pooler again.
+func (*KillablePooler) Start() {}
+
+// A Pair is a server with a standby; see pair_unix.go.
+type Pair struct{}
+
+// NewPair starts servers where there can be some.
+func NewPair(tb testing.TB) *Pair {
+	tb.Helper()
+	tb.Fatal("PostgreSQL does not run here")
+	return nil
+}
+
+// URL returns that of the database on the primary.
+func (*Pair) URL() string { return "" }
+
+// StandbyURL returns that of the database on the standby.
+func (*Pair) StandbyURL() string { return "" }
+
+// Kill ends the primary.
+func (*Pair) Kill() {}
+
+// SetReadOnly makes the primary refuse changes.
+func (*Pair) SetReadOnly() {}
+
+// Promote makes the standby the primary.
+func (*Pair) Promote() {}
+
+// Rejoin makes the other server a standby.
+func (*Pair) Rejoin() {}

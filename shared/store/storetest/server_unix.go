@@ -182,7 +182,7 @@ func (who identity) startPostgres(bin, dir, remove, port string, settings ...str
 		"listen_addresses=127.0.0.1", "port="+port, "unix_socket_directories=", "max_connections=200", "logging_collector=off") {
 		args = append(args, "-c", s)
 	}
-	return who.start(remove, "database system is ready to accept connections", filepath.Join(bin, "postgres"), args...)
+	return who.start(remove, "database system is ready to accept", filepath.Join(bin, "postgres"), args...)
 }
 
 // start runs the server and returns when its log contains ready: it then accepts
