@@ -1,7 +1,7 @@
 # The commands of the project; `make` lists them.
 
 GO        ?= go
-FUNCTIONS := register login mfa recover refresh logout users sessions keys ncprovision mail files jwks health migrate
+FUNCTIONS := register login mfa recover refresh logout users sessions keys ncprovision mail files page jwks health migrate
 BUILD     := build
 # The version of the build. SAM and Docker builds have no access to the Git history,
 # so they get the version from the environment.
@@ -17,7 +17,7 @@ RELEASE   := -trimpath -ldflags='-s -w -X github.com/voiceassist/gateway/shared/
 TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes,validator_novalidatefn
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo certs check test cost test-race attack guides test-nextcloud fuzz cold-start flood throughput load load-page growth growth-page bench lint vuln build image up down tls-check api-check verify-tokens site clients clients-check sam-check sam-local sam-acceptance release clean
+.PHONY: help run demo certs check test cost test-race attack guides test-nextcloud fuzz cold-start flood throughput load load-page growth growth-page bench lint vuln build image up down tls-check api-check verify-tokens site web web-check clients clients-check sam-check sam-local sam-acceptance release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -161,6 +161,12 @@ verify-tokens: ## run the programs in docs/verify-tokens.md with their libraries
 
 site: ## build the documentation site in build/site
 	@scripts/site
+
+web: ## build the page for people from web/ into functions/page/dist
+	@scripts/web
+
+web-check: ## check that functions/page/dist is what web/ builds into
+	@scripts/web --check
 
 clients: ## generate the collections (clients/) and the TypeScript and Python clients (build/) from docs/openapi.json
 	$(GO) run ./clients/generate clients

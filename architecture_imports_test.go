@@ -51,7 +51,7 @@ var layers = []layer{
 }
 
 const bootstraps = "functions/files/bootstrap functions/health/bootstrap functions/jwks/bootstrap functions/keys/bootstrap functions/login/bootstrap " +
-	"functions/logout/bootstrap functions/mail/bootstrap functions/mfa/bootstrap functions/migrate/bootstrap functions/ncprovision/bootstrap functions/recover/bootstrap functions/refresh/bootstrap " +
+	"functions/logout/bootstrap functions/mail/bootstrap functions/mfa/bootstrap functions/migrate/bootstrap functions/ncprovision/bootstrap functions/page/bootstrap functions/recover/bootstrap functions/refresh/bootstrap " +
 	"functions/register/bootstrap functions/sessions/bootstrap functions/users/bootstrap"
 
 // homes names the packages that may import a third-party module.

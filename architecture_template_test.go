@@ -155,6 +155,7 @@ func TestTemplate_LeastPrivilege(t *testing.T) {
 		"jwks":        {"PublishesKeys SecretPolicy AWS::NoValue", "NoNetworkPolicy"},
 		"mail":        append(slices.Clone(usual), "HasMailSecret MailSecretPolicy AWS::NoValue"),
 		"migrate":     {"NoNetworkPolicy", "HasMigrationSecret MigrationSecretPolicy DatabaseSecretPolicy"},
+		"page":        {"NoNetworkPolicy"},
 		"ncprovision": append(slices.Clone(usual), "HasNextcloudSecret NextcloudSecretPolicy AWS::NoValue"),
 	}
 	arns := map[string]string{

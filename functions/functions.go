@@ -15,6 +15,7 @@ import (
 	"github.com/voiceassist/gateway/functions/logout"
 	"github.com/voiceassist/gateway/functions/mfa"
 	"github.com/voiceassist/gateway/functions/ncprovision"
+	"github.com/voiceassist/gateway/functions/page"
 	recovering "github.com/voiceassist/gateway/functions/recover"
 	"github.com/voiceassist/gateway/functions/refresh"
 	"github.com/voiceassist/gateway/functions/register"
@@ -84,7 +85,9 @@ func (p *Parts) Recovery() *recovery.Service {
 
 // Pages returns the routes of the pages for people, which the API description does not
 // contain.
-func (p *Parts) Pages() endpoint.Routes { return p.recoverer().Pages() }
+func (p *Parts) Pages() endpoint.Routes {
+	return slices.Concat(new(page.Function).Pages(), p.recoverer().Pages())
+}
 
 func (p *Parts) recoverer() *recovering.Function {
 	return &recovering.Function{Service: p.Recovery(), Tokens: p.Tokens}

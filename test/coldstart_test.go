@@ -67,9 +67,11 @@ func subjects() []subject {
 	}
 	jwks := of("jwks", "GET", "/.well-known/jwks.json", "", 200)
 	jwks.bare = true
+	page := of("page", "GET", "/assets/x", "", 404) // which it serves like any file
+	page.bare = true
 	return []subject{
 		{name: "hello", pkg: "../shared/faas/testdata/hello", method: "GET", path: "/"},
-		jwks,
+		jwks, page,
 		of("health", "GET", "/health", "", 200),
 		of("logout", "POST", "/api/auth/logout", `{"refresh_token":"x"}`, 401),
 		of("refresh", "POST", "/api/auth/refresh", `{"refresh_token":"x"}`, 401),

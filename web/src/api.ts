@@ -1,0 +1,54 @@
+// The client of the gateway's API, typed by docs/openapi.json.
+import createClient, { defaultPathSerializer } from "openapi-fetch";
+import type { components, paths } from "./gateway";
+import { offline, problemIn } from "./problem";
+import { freshToken, refresh } from "./session";
+
+export type Schemas = components["schemas"];
+
+/** Where the gateway is, without a slash at the end. The page may be below a path. */
+export const root = new URL(".", location.href).href.replace(/\/$/, "");
+
+/** Sends a request, and reports a missing connection as a problem. */
+export async function send(request: Request | string, init?: RequestInit): Promise<Response> {
+  try {
+    return await fetch(request, init);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw offline();
+  }
+}
+
+/** Sends a request with the access token. If the token has just expired, it sends it again. */
+async function authorized(request: Request): Promise<Response> {
+  const again = request.clone();
+  const token = await freshToken();
+  request.headers.set("Authorization", `Bearer ${token}`);
+  const response = await send(request);
+  const code = response.headers.get("WWW-Authenticate")?.match(/error_description="(\w+)"/)?.[1];
+  if (response.status !== 401 || !code) return response;
+  again.headers.set("Authorization", `Bearer ${await refresh(token)}`);
+  return send(again);
+}
+
+const options = {
+  baseUrl: root,
+  // The path of a file has several parts, whose slashes must stay.
+  pathSerializer: (path: string, values: Record<string, unknown>) => defaultPathSerializer(path, values).replaceAll("%2F", "/"),
+};
+
+/** Calls of somebody who is signed in. */
+export const api = createClient<paths>({ ...options, fetch: authorized });
+
+/** Calls that need no access token. */
+export const open = createClient<paths>({ ...options, fetch: send });
+
+/** Returns the body of a successful response, and throws the problem of a failed one. */
+export async function ok<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+  const { data, error, response } = await call;
+  if (response.ok) return data as T;
+  throw problemIn(response.status, typeof error === "string" ? error : JSON.stringify(error), response.headers.get("Retry-After"));
+}
+
+/** Returns the parameters of a call for a file or, with a slash at the end, a folder. */
+export const file = (path: string) => ({ params: { path: { path } } });

@@ -1,0 +1,43 @@
+// What a failed call of the API means.
+import type { components } from "./gateway";
+
+type Body = components["schemas"]["Problem"];
+
+/** A failed call. Offline, the code is "offline" and the status 0. */
+export class Problem extends Error {
+  constructor(
+    readonly code: string,
+    readonly status: number,
+    readonly detail = "",
+    /** The invalid values, by the name of their field. */
+    readonly fields: Record<string, { code: string; message: string }> = {},
+    /** Seconds after which to try again; 0 if the server named no time. */
+    readonly retryAfter = 0,
+    readonly correlation = "",
+  ) {
+    super(`${code} ${detail}`);
+  }
+}
+
+export const offline = () => new Problem("offline", 0);
+
+/** Returns the problem in a response that is no success. */
+export function problemIn(status: number, text: string, retryAfter: string | null): Problem {
+  let body: Partial<Body> = {};
+  try {
+    body = JSON.parse(text) as Body;
+  } catch {
+    // something in front of the gateway has answered
+  }
+  const fields: Problem["fields"] = {};
+  for (const e of body.errors ?? []) fields[e.field] ??= e;
+  return new Problem(body.code ?? "unknown", status, body.detail, fields, Number(retryAfter) || 0, body.correlation_id);
+}
+
+/** Returns any failure as a problem. fetch fails with a TypeError without a connection. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof TypeError) return offline();
+  console.error(error);
+  return new Problem("unknown", 0);
+}

@@ -1,0 +1,35 @@
+// What the page says, in the language of the user, or else of the browser.
+import { signal } from "@preact/signals";
+import { de } from "./de";
+import { en, type Texts } from "./en";
+
+const languages: Record<string, Texts> = { en, de };
+
+/** The names of the languages, in themselves. */
+export const languageNames = { en: "English", de: "Deutsch" };
+
+const preferred = () => navigator.languages.map(base).find((tag) => tag in languages) ?? "en";
+const base = (tag: string) => tag.slice(0, 2).toLowerCase();
+
+export const language = signal(preferred());
+
+/** The texts of the language. A component that reads them is shown again when it changes. */
+export const t = (): Texts => languages[language.value]!;
+
+/** Selects a language, such as "de" or "de-AT", if there are texts in it. */
+export function use(tag: string): void {
+  if (base(tag) in languages) language.value = base(tag);
+}
+
+/** Returns a time as people write it. */
+export const time = (iso: string): string =>
+  new Intl.DateTimeFormat(language.value, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
+
+/** Returns a number of bytes as people write it, such as 1.5 MB. */
+export function size(bytes: number): string {
+  const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
+  const unit = Math.min(units.length - 1, bytes < 1000 ? 0 : Math.floor(Math.log10(bytes) / 3));
+  return new Intl.NumberFormat(language.value, {
+    style: "unit", unit: units[unit], unitDisplay: unit === 0 ? "long" : "short", maximumFractionDigits: unit > 1 ? 1 : 0,
+  }).format(bytes / 1000 ** unit);
+}

@@ -1,0 +1,86 @@
+import { useState } from "preact/hooks";
+import { api, ok, open, type Schemas } from "../api";
+import { changed, user } from "../session";
+import { language, languageNames, t, use } from "../texts";
+import { Field, Form, Submit } from "../ui/form";
+import { Note } from "../ui/message";
+import { Section, Title } from "../ui/page";
+import { ProofCode, useSecondFactor } from "../ui/proof";
+
+export function Account() {
+  return (
+    <>
+      <Title>{t().account.title}</Title>
+      <Profile me={user.value!} />
+      <Address me={user.value!} />
+    </>
+  );
+}
+
+function Profile({ me }: { me: Schemas["User"] }) {
+  const [saved, setSaved] = useState(false);
+  return (
+    <Section title={t().account.profile}>
+      <Form
+        action={async ({ full_name, language: tag }) => {
+          setSaved(false);
+          // Others may have changed other preferences, which the new ones replace.
+          const { preferences } = await ok(api.GET("/api/users/me"));
+          const next = await ok(api.PATCH("/api/users/me", { body: { full_name: full_name!, preferences: { ...preferences, language: tag } } }));
+          use(tag!);
+          changed(next);
+          setSaved(true);
+        }}
+      >
+        <Field name="full_name" label={t().fullName} optional autocomplete="name" defaultValue={me.full_name} />
+        <div class="field">
+          <label for="language">{t().account.language}</label>
+          <select id="language" name="language" aria-describedby="language-hint" defaultValue={language.value}>
+            {Object.entries(languageNames).map(([tag, name]) => <option key={tag} value={tag} lang={tag}>{name}</option>)}
+          </select>
+          <p class="hint" id="language-hint">{t().account.languageHint}</p>
+        </div>
+        <Submit>{t().save}</Submit>
+        <Note>{saved && t().saved}</Note>
+      </Form>
+    </Section>
+  );
+}
+
+function Address({ me }: { me: Schemas["User"] }) {
+  const [note, setNote] = useState("");
+  const [round, setRound] = useState(0); // a new form after each success
+  const factor = useSecondFactor();
+  async function sendAgain() {
+    await ok(open.POST("/api/auth/request-verify-token", { body: { email: me.pending_email ?? me.email } })).catch(() => {});
+    setNote(t().account.linkSent);
+  }
+  const waiting = me.pending_email || !me.email_verified_at;
+  return (
+    <Section title={t().account.address} intro={t().account.addressIntro(me.email)}>
+      <p>
+        <span class={me.email_verified_at ? "tag good" : "tag"}>
+          {me.email_verified_at ? t().account.verified : t().account.unverified}
+        </span>
+        {me.pending_email && <> {t().account.pending(me.pending_email)}</>}
+        {waiting && <button type="button" class="plain" onClick={sendAgain}>{t().account.sendLink}</button>}
+      </p>
+      <Form
+        key={round}
+        action={async ({ email, current_password, code }) => {
+          setNote("");
+          const next = await ok(api.PATCH("/api/users/me", { body: { email: email!, current_password: current_password!, ...(code && { code }) } }));
+          changed(next);
+          setNote(next.pending_email ? t().account.pending(next.pending_email) : t().account.addressChanged);
+          setRound(round + 1);
+        }}
+      >
+        <Field name="email" label={t().account.newAddress} type="email" autocomplete="email" />
+        <Field name="current_password" label={t().account.currentPassword} type="password" autocomplete="current-password" />
+        <ProofCode factor={factor} />
+        <Submit>{t().account.changeAddress}</Submit>
+      </Form>
+      <Note>{note}</Note>
+    </Section>
+  );
+}
