@@ -17,7 +17,7 @@ RELEASE   := -trimpath -ldflags='-s -w -X github.com/voiceassist/gateway/shared/
 TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes,validator_novalidatefn
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo certs check test cost test-race attack guides test-nextcloud fuzz cold-start flood throughput load load-page growth growth-page bench lint vuln build image up down tls-check api-check verify-tokens site web web-check clients clients-check sam-check sam-local sam-acceptance release clean
+.PHONY: help run demo certs check test cost test-race attack guides test-nextcloud fuzz cold-start flood throughput load load-page growth growth-page bench lint vuln build image up down tls-check api-check verify-tokens site web web-check e2e clients clients-check sam-check sam-local sam-acceptance release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -164,6 +164,14 @@ site: ## build the documentation site in build/site
 
 web: ## build the page for people from web/ into functions/page/dist
 	@scripts/web
+
+# Where make e2e writes pictures of the views; empty: nowhere.
+SCREENSHOTS ?=
+e2e: ## take people through all views of the page in Chromium, with axe; SCREENSHOTS=docs/screenshots makes pictures
+	@scripts/chromium
+	@scripts/npm web build/web || [ $$? = 69 ]
+	AXE=$$(ls "$(CURDIR)/build/web/node_modules/axe-core/axe.min.js") SCREENSHOTS='$(abspath $(SCREENSHOTS))' \
+		$(GO_TEST) -count=1 -v -run '^TestPage' ./test
 
 web-check: ## check that functions/page/dist is what web/ builds into
 	@scripts/web --check

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,8 +61,9 @@ func certificateIn(t *testing.T, dir string) *x509.Certificate {
 }
 
 // complaints fails the test for every console error and warning until the page closes,
-// including what the content security policy blocks.
-func (d *docsPage) complaints(t *testing.T) {
+// including what the content security policy blocks. It ignores messages that contain one
+// of the texts.
+func (d *docsPage) complaints(t *testing.T, except ...string) {
 	ctx, stop := context.WithCancel(d.ctx)
 	messages, done := chromedp.Console(ctx), make(chan struct{})
 	go func() {
@@ -70,7 +72,8 @@ func (d *docsPage) complaints(t *testing.T) {
 			if err != nil {
 				return
 			}
-			if m.Type == "error" || m.Type == "warning" || m.IsException() {
+			expected := func(text string) bool { return strings.Contains(fmt.Sprint(m), text) }
+			if (m.Type == "error" || m.Type == "warning" || m.IsException()) && !slices.ContainsFunc(except, expected) {
 				t.Errorf("the page logged to the console: %s", m)
 			}
 		}

@@ -25,11 +25,11 @@ export function use(tag: string): void {
 export const time = (iso: string): string =>
   new Intl.DateTimeFormat(language.value, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
 
-/** Returns a number of bytes as people write it, such as 1.5 MB. */
+/** Returns a number of bytes as people write it, such as 1.5 MB: of 1024 KB, as Nextcloud counts. */
 export function size(bytes: number): string {
   const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
-  const unit = Math.min(units.length - 1, bytes < 1000 ? 0 : Math.floor(Math.log10(bytes) / 3));
+  const unit = Math.min(units.length - 1, bytes < 1024 ? 0 : Math.floor(Math.log2(bytes) / 10));
   return new Intl.NumberFormat(language.value, {
     style: "unit", unit: units[unit], unitDisplay: unit === 0 ? "long" : "short", maximumFractionDigits: unit > 1 ? 1 : 0,
-  }).format(bytes / 1000 ** unit);
+  }).format(bytes / 1024 ** unit);
 }

@@ -71,10 +71,14 @@ function requireAll(form: HTMLFormElement) {
 /** The fields that problems without a list of fields are about. */
 const fieldOf: Record<string, string> = {
   incorrect_password: "current_password", bad_code: "code", code_required: "code", email_taken: "email",
+  wrong_nextcloud_password: "password", file_exists: "name", is_file: "name", is_folder: "name",
 };
 
 function atItsField(problem: Problem, form: HTMLFormElement): Problem {
   const name = fieldOf[problem.code];
+  // The gateway calls a file by its path.
+  const path = problem.fields.path ?? problem.fields.move_to;
+  if (path) problem.fields.name ??= path;
   if (name && form.elements.namedItem(name)) problem.fields[name] ??= { code: problem.code, message: problem.detail };
   return problem;
 }
@@ -129,10 +133,10 @@ export const CodeField = ({ label }: { label: string }) => (
 );
 
 /** The button of the form. It stays focusable while the request runs. */
-export function Submit({ children }: { children: string }) {
+export function Submit({ children, danger }: { children: string; danger?: boolean }) {
   const { busy } = useContext(Current);
   return (
-    <button class="main" aria-disabled={busy}>
+    <button class={danger ? "main danger" : "main"} aria-disabled={busy}>
       {busy && <span class="spinner" aria-hidden="true" />}
       {children}
     </button>

@@ -66,3 +66,16 @@ export function Section({ title, intro, children }: { title: string; intro?: str
     </section>
   );
 }
+
+/** A form that stays hidden until somebody wants it. */
+export function Reveal({ label, children }: { label: string; children: ComponentChildren }) {
+  return (
+    <details
+      class="reveal"
+      onToggle={(event) => event.currentTarget.open && event.currentTarget.querySelector<HTMLElement>("input")?.focus()}
+    >
+      <summary>{label}</summary>
+      {children}
+    </details>
+  );
+}

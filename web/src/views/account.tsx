@@ -4,7 +4,7 @@ import { changed, user } from "../session";
 import { language, languageNames, t, use } from "../texts";
 import { Field, Form, Submit } from "../ui/form";
 import { Note } from "../ui/message";
-import { Section, Title } from "../ui/page";
+import { Reveal, Section, Title } from "../ui/page";
 import { ProofCode, useSecondFactor } from "../ui/proof";
 
 export function Account() {
@@ -65,21 +65,22 @@ function Address({ me }: { me: Schemas["User"] }) {
         {me.pending_email && <> {t().account.pending(me.pending_email)}</>}
         {waiting && <button type="button" class="plain" onClick={sendAgain}>{t().account.sendLink}</button>}
       </p>
-      <Form
-        key={round}
-        action={async ({ email, current_password, code }) => {
-          setNote("");
-          const next = await ok(api.PATCH("/api/users/me", { body: { email: email!, current_password: current_password!, ...(code && { code }) } }));
-          changed(next);
-          setNote(next.pending_email ? t().account.pending(next.pending_email) : t().account.addressChanged);
-          setRound(round + 1);
-        }}
-      >
-        <Field name="email" label={t().account.newAddress} type="email" autocomplete="email" />
-        <Field name="current_password" label={t().account.currentPassword} type="password" autocomplete="current-password" />
-        <ProofCode factor={factor} />
-        <Submit>{t().account.changeAddress}</Submit>
-      </Form>
+      <Reveal key={round} label={t().account.changeAddress}>
+        <Form
+          action={async ({ email, current_password, code }) => {
+            setNote("");
+            const next = await ok(api.PATCH("/api/users/me", { body: { email: email!, current_password: current_password!, ...(code && { code }) } }));
+            changed(next);
+            setNote(next.pending_email ? t().account.pending(next.pending_email) : t().account.addressChanged);
+            setRound(round + 1);
+          }}
+        >
+          <Field name="email" label={t().account.newAddress} type="email" autocomplete="email" />
+          <Field name="current_password" label={t().account.currentPassword} type="password" autocomplete="current-password" />
+          <ProofCode factor={factor} />
+          <Submit>{t().account.changeAddress}</Submit>
+        </Form>
+      </Reveal>
       <Note>{note}</Note>
     </Section>
   );

@@ -6,7 +6,7 @@ import { t, time } from "../texts";
 import { Field, Form, Submit } from "../ui/form";
 import { useLoad } from "../ui/load";
 import { Loading, Note, Trouble } from "../ui/message";
-import { Section, Title } from "../ui/page";
+import { Reveal, Section, Title } from "../ui/page";
 
 export function Security() {
   const logins = useLoad(allLogins);
@@ -23,19 +23,20 @@ function Password({ changed }: { changed: () => void }) {
   const [rounds, setRounds] = useState(0); // a new form after each success
   return (
     <Section title={t().security.password} intro={t().security.changeHint}>
-      <Form
-        key={rounds}
-        action={async ({ current_password, new_password }) => {
-          const body = { current_password: current_password!, new_password: new_password! };
-          await ok(api.POST("/api/users/change-password", { body }));
-          setRounds(rounds + 1);
-          changed();
-        }}
-      >
-        <Field name="current_password" label={t().security.current} type="password" autocomplete="current-password" />
-        <Field name="new_password" label={t().security.next} type="password" autocomplete="new-password" hint={t().newPasswordHint} />
-        <Submit>{t().security.change}</Submit>
-      </Form>
+      <Reveal key={rounds} label={t().security.change}>
+        <Form
+          action={async ({ current_password, new_password }) => {
+            const body = { current_password: current_password!, new_password: new_password! };
+            await ok(api.POST("/api/users/change-password", { body }));
+            setRounds(rounds + 1);
+            changed();
+          }}
+        >
+          <Field name="current_password" label={t().security.current} type="password" autocomplete="current-password" />
+          <Field name="new_password" label={t().security.next} type="password" autocomplete="new-password" hint={t().newPasswordHint} />
+          <Submit>{t().security.change}</Submit>
+        </Form>
+      </Reveal>
       <Note>{rounds > 0 && t().security.changed}</Note>
     </Section>
   );

@@ -1,0 +1,154 @@
+package test_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+// The environment variables of make e2e: what the test does beyond checking the way of a
+// person.
+var (
+	axeScript   = os.Getenv("AXE")         // the file of axe-core, which then checks every view
+	screenshots = os.Getenv("SCREENSHOTS") // the folder for pictures of every view
+)
+
+// A pageUser is somebody at the page of a gateway, in one tab of a browser.
+type pageUser struct{ *docsPage }
+
+// openPage opens the page of a gateway with a Nextcloud, in a new browser.
+func openPage(t *testing.T, env ...string) pageUser {
+	t.Helper()
+	dir := t.TempDir()
+	p := startWithDevcloud(t, dir, env...)
+	who := pageUser{&docsPage{process: p, ctx: chromiumFor(t, certificateIn(t, dir), chromedp.Flag("lang", "en-US"))}}
+	who.do(t, "open the page", chromedp.EmulateViewport(1280, 900), chromedp.Navigate(p.https+"/"))
+	return who
+}
+
+// waits waits until a script in the page is true.
+func (p pageUser) waits(t *testing.T, what, condition string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, answerTime/2)
+	defer cancel()
+	if err := chromedp.Do(ctx, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Run(ctx, chromedp.Poll[bool](condition))
+		return err
+	})); err != nil {
+		t.Fatalf("%s: %v; the page shows:\n%s", what, err, evaluate[string](t, p.docsPage, `document.body.innerText`))
+	}
+}
+
+// sees waits until the page shows the heading.
+func (p pageUser) sees(t *testing.T, heading string) {
+	t.Helper()
+	p.waits(t, heading, fmt.Sprintf(`document.querySelector("h1")?.innerText === %q`, heading))
+}
+
+// reads waits until the page shows the text.
+func (p pageUser) reads(t *testing.T, text string) {
+	t.Helper()
+	p.waits(t, text, fmt.Sprintf(`document.body.innerText.includes(%q)`, text))
+}
+
+// asks waits until the page shows the dialog.
+func (p pageUser) asks(t *testing.T, title string) {
+	t.Helper()
+	p.waits(t, title, fmt.Sprintf(`document.querySelector("dialog[open] h2")?.innerText === %q`, title))
+}
+
+// types replaces the text of the field with the name.
+func (p pageUser) types(t *testing.T, name, text string) {
+	t.Helper()
+	field := fmt.Sprintf(`[name=%q]`, name)
+	p.do(t, name, chromedp.WaitVisible(chromedp.CSS(field)),
+		chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`document.querySelector(%q).select(), undefined`, field)), enter(field, text))
+}
+
+// clicks clicks on the button or link with the text or label, as soon as there is one.
+func (p pageUser) clicks(t *testing.T, text string) {
+	t.Helper()
+	const mark = `(() => {
+		document.querySelectorAll("[data-click]").forEach(e => e.removeAttribute("data-click"))
+		const found = [...(document.querySelector("dialog[open]") ?? document).querySelectorAll("button, a")].find(
+		e => e.checkVisibility() && (e.getAttribute("aria-label") ?? e.innerText).trim() === %q)
+		found?.setAttribute("data-click", "")
+		return !!found
+	})()`
+	p.waits(t, "to click on "+text, fmt.Sprintf(mark, text))
+	p.do(t, text, click("[data-click]"))
+}
+
+// A look is one way to show a view.
+type look struct {
+	name   string
+	width  int64
+	scheme string
+}
+
+var looks = []look{{"light", 1280, "light"}, {"dark", 1280, "dark"}, {"narrow", 360, "light"}}
+
+// looks checks that the view fits into each window, and with make e2e that axe finds
+// nothing in it.
+func (p pageUser) looks(t *testing.T, view string) {
+	t.Helper()
+	for _, l := range looks {
+		p.do(t, view, chromedp.EmulateViewport(l.width, 800))
+		if _, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if got := evaluate[int64](t, p.docsPage, `document.documentElement.scrollWidth`); got > l.width {
+			t.Errorf("%s, %s: the page is %d pixels wide, want at most %d", view, l.name, got, l.width)
+		}
+		p.axe(t, view+", "+l.name)
+		p.shoots(t, view+"-"+l.name+".png")
+	}
+	p.do(t, view, chromedp.EmulateViewport(1280, 900))
+	if _, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// axe lets axe-core check the view, if AXE names its file.
+func (p pageUser) axe(t *testing.T, view string) {
+	t.Helper()
+	if axeScript == "" {
+		return
+	}
+	if !evaluate[bool](t, p.docsPage, `!!window.axe`) {
+		script, err := os.ReadFile(axeScript)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.do(t, "load axe", chromedp.Evaluate[chromedp.Void](string(script)+";undefined"))
+	}
+	found := evaluate[string](t, p.docsPage, `axe.run(document, {resultTypes: ["violations"]}).then(({violations}) =>
+		violations.map(v => v.id + ": " + v.help + "\n  " + v.nodes.map(n => n.html + " " + n.failureSummary).join("\n  ")).join("\n"))`)
+	if found != "" {
+		t.Errorf("%s: axe finds %s", view, found)
+	}
+}
+
+// shoots writes a picture of the page, if SCREENSHOTS names a folder.
+func (p pageUser) shoots(t *testing.T, name string) {
+	t.Helper()
+	if screenshots == "" {
+		return
+	}
+	all := !evaluate[bool](t, p.docsPage, `!!document.querySelector("dialog[open]")`) // a dialog covers the window only
+	got, err := chromedp.Call(p.ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: &all})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(screenshots, name), got.Data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

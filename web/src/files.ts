@@ -1,0 +1,68 @@
+// The user's files: paths, lists, and what becomes of them.
+import { api, file, ok, root, send, type Schemas } from "./api";
+import { problemIn } from "./problem";
+import { language } from "./texts";
+import { freshToken } from "./session";
+
+export type Entry = Schemas["Entry"];
+
+/** Returns the path of a folder, with a slash at its end unless it is the whole. */
+export const folderPath = (parts: string[]) => parts.filter(Boolean).map((part) => part + "/").join("");
+
+/** Returns the entries of a folder, folders first, in the order of the user's language. */
+export async function list(folder: string): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await api.GET("/api/files/{path}", { params: { path: { path: folder }, query: cursor ? { cursor } : {} } });
+    entries.push(...((await ok(Promise.resolve(page))) as unknown as Entry[]));
+    cursor = page.response.headers.get("Link")?.match(/[?&]cursor=([^&>]+)/)?.[1];
+  } while (cursor);
+  const order = new Intl.Collator(language.value, { numeric: true });
+  return entries.sort((a, b) => Number(b.type === "folder") - Number(a.type === "folder") || order.compare(a.name, b.name));
+}
+
+/** Creates a folder. The gateway would accept that it exists already. */
+export async function createFolder(folder: string, name: string, siblings: Entry[]): Promise<void> {
+  if (siblings.some((entry) => entry.name === name)) throw problemIn(412, '{"code":"file_exists"}', null);
+  await ok(api.PUT("/api/files/{path}", file(folder + name + "/")));
+}
+
+export async function move(entry: Entry, to: string): Promise<void> {
+  await ok(api.POST("/api/files/{path}", { ...file(entry.path), body: { move_to: to, overwrite: false } }));
+}
+
+export async function remove(entry: Entry): Promise<void> {
+  await ok(api.DELETE("/api/files/{path}", file(entry.path)));
+}
+
+/** Returns the content of a file, or only its beginning. */
+export async function read(entry: Entry, bytes?: number): Promise<Blob> {
+  const headers: Record<string, string> = { Authorization: `Bearer ${await freshToken()}` };
+  if (bytes !== undefined && entry.size > bytes) headers.Range = `bytes=0-${bytes - 1}`;
+  const response = await send(address(entry.path), { headers });
+  if (!response.ok) throw problemIn(response.status, await response.text(), response.headers.get("Retry-After"));
+  return response.blob();
+}
+
+/** Returns the address of a file. */
+export const address = (path: string) => `${root}/api/files/${path.split("/").map(encodeURIComponent).join("/")}`;
+
+/** Lets the browser save a file. It is in memory until then, as links carry no token. */
+export async function save(entry: Entry): Promise<void> {
+  const url = URL.createObjectURL(await read(entry));
+  Object.assign(document.createElement("a"), { href: url, download: entry.name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+/** The pictures that browsers decode without running anything. */
+const pictures = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"];
+const maxPicture = 25_000_000; // bytes
+export const maxText = 200_000; // bytes
+
+/** Returns what the page can show of a file. */
+export function preview(entry: Entry): "picture" | "text" | null {
+  const type = (entry.content_type ?? "").split(";")[0]!.trim();
+  if (pictures.includes(type) && entry.size <= maxPicture) return "picture";
+  return type === "text/plain" ? "text" : null;
+}

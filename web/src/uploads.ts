@@ -1,0 +1,131 @@
+// The files that are being uploaded, one after the other. They continue while the user
+// looks at other views.
+import { signal, type Signal } from "@preact/signals";
+import { address } from "./files";
+import { offline, Problem, problemIn, problemOf } from "./problem";
+import { freshToken, refresh } from "./session";
+import { t } from "./texts";
+
+type State = "waiting" | "sending" | "done" | "exists" | "failed" | "cancelled";
+
+export interface Upload {
+  readonly file: File;
+  readonly path: string;
+  readonly state: Signal<State>;
+  /** How many bytes are sent. */
+  readonly sent: Signal<number>;
+  /** Why it failed, or why it waits. */
+  readonly problem: Signal<Problem | null>;
+  replaces: boolean;
+  stop: () => void;
+}
+
+export const uploads = signal<Upload[]>([]);
+/** Counts the uploads that have arrived, so that folders are read again. */
+export const arrived = signal(0);
+
+/** Adds files for a folder. Those that have arrived before are of no interest any more. */
+export function add(folder: string, files: Iterable<File>): void {
+  const added = Array.from(files, (file) => ({
+    file, path: folder + file.name, state: signal<State>("waiting"), sent: signal(0), problem: signal<Problem | null>(null),
+    replaces: false, stop: () => {},
+  }));
+  const now = new Set(added.map((u) => u.path));
+  uploads.value = [...uploads.value.filter((u) => active(u) || (u.state.value !== "done" && !now.has(u.path))), ...added];
+  void work();
+}
+
+/** Uploads a file again, instead of the one with its name if it replaces that. */
+export function again(upload: Upload, replaces = upload.replaces): void {
+  upload.replaces = replaces;
+  upload.problem.value = null;
+  upload.sent.value = 0;
+  upload.state.value = "waiting";
+  void work();
+}
+
+export function cancel(upload: Upload): void {
+  upload.state.value = "cancelled";
+  upload.stop();
+}
+
+/** Removes the uploads that are over. */
+export function clear(): void {
+  uploads.value = uploads.value.filter(active);
+}
+
+export const active = (upload: Upload) => upload.state.value === "waiting" || upload.state.value === "sending";
+
+let working = false;
+
+async function work() {
+  if (working) return;
+  working = true;
+  for (let next; (next = uploads.value.find((u) => u.state.value === "waiting")); ) await upload(next);
+  working = false;
+}
+
+const maxTries = 20; // while the server says when to try again
+
+async function upload(u: Upload) {
+  for (let tries = 1; u.state.value !== "cancelled"; tries++) {
+    u.state.value = "sending";
+    u.sent.value = 0;
+    u.problem.value = null;
+    try {
+      await put(u);
+      u.state.value = "done";
+      arrived.value++;
+      return;
+    } catch (error) {
+      if ((u.state.value as State) === "cancelled") return;
+      const problem = problemOf(error);
+      u.problem.value = problem;
+      if (problem.status === 412) u.state.value = "exists";
+      else if (problem.retryAfter === 0 || tries === maxTries) u.state.value = "failed";
+      else await pause(u, problem.retryAfter);
+      if (u.state.value !== "sending") return;
+    }
+  }
+}
+
+/** Waits, unless the upload is cancelled. */
+const pause = (u: Upload, seconds: number) =>
+  new Promise<void>((done) => {
+    const timer = setTimeout(done, seconds * 1000);
+    u.stop = () => (clearTimeout(timer), done());
+  });
+
+async function put(u: Upload): Promise<void> {
+  const token = await freshToken();
+  const problem = await transfer(u, token);
+  if (problem?.status !== 401) {
+    if (problem) throw problem;
+    return;
+  }
+  const second = await transfer(u, await refresh(token));
+  if (second) throw second;
+}
+
+/** Sends the file once. fetch would not report how far it is. */
+function transfer(u: Upload, token: string): Promise<Problem | null> {
+  return new Promise((done) => {
+    const x = new XMLHttpRequest();
+    x.open("PUT", address(u.path));
+    x.setRequestHeader("Authorization", `Bearer ${token}`);
+    x.setRequestHeader("Content-Type", "application/octet-stream");
+    if (!u.replaces) x.setRequestHeader("If-None-Match", "*");
+    x.upload.onprogress = (event) => (u.sent.value = event.loaded);
+    x.onload = () => done(x.status < 300 ? null : problemIn(x.status, x.responseText, x.getResponseHeader("Retry-After")));
+    x.onerror = () => done(offline());
+    x.onabort = () => done(new Problem("cancelled", 0));
+    u.stop = () => x.abort();
+    x.send(u.file);
+  });
+}
+
+addEventListener("beforeunload", (event) => {
+  if (!uploads.value.some(active)) return;
+  event.preventDefault();
+  event.returnValue = t().uploads.leave;
+});

@@ -1,0 +1,231 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { api, ok } from "../api";
+import { createFolder, folderPath, list, preview, save, type Entry } from "../files";
+import { problemOf, type Problem } from "../problem";
+import { route, to } from "../route";
+import { size, t, time } from "../texts";
+import { Dialog } from "../ui/dialog";
+import { Field, Form, Submit } from "../ui/form";
+import { Icon } from "../ui/icon";
+import { useLoad } from "../ui/load";
+import { Loading, Note, Trouble } from "../ui/message";
+import { Title } from "../ui/page";
+import { add, arrived } from "../uploads";
+import { Preview, Remove, Rename, Relocate } from "./file";
+import { Storage } from "./storage";
+import { Uploads } from "./uploads";
+
+type Question = { kind: "actions" | "preview" | "rename" | "move" | "remove"; entry: Entry } | { kind: "folder" } | null;
+
+export function Files() {
+  const parts = route.value.slice(1).filter(Boolean);
+  const folder = folderPath(parts);
+  const standing = useLoad(() => ok(api.GET("/api/users/me/nextcloud")));
+  const entries = useLoad(() => list(folder), [folder]);
+  const [question, ask] = useState<Question>(null);
+  const [note, setNote] = useState("");
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const input = useRef<HTMLInputElement>(null);
+
+  useEffect(() => {
+    if (arrived.value > 0) void Promise.all([entries.reload(), standing.reload()]);
+  }, [arrived.value]);
+  useEffect(() => setNote(""), [folder]);
+
+  /** Shows what an action has done. */
+  function done(text: string) {
+    ask(null);
+    setNote(text);
+    void entries.reload();
+  }
+  async function download(entry: Entry) {
+    ask(null);
+    setProblem(null);
+    setNote(t().files.downloading(entry.name));
+    try {
+      await save(entry);
+      setNote(t().files.downloaded(entry.name));
+    } catch (error) {
+      setNote("");
+      setProblem(problemOf(error));
+    }
+  }
+
+  const unusable = standing.data && standing.data.status !== "active" && standing.data.status !== "pending";
+  if (unusable) {
+    return <><Title>{t().files.title}</Title><Storage standing={standing.data!} reload={standing.reload} /></>;
+  }
+  return (
+    <DropZone folder={folder} refuse={() => setNote(t().files.noDirectories)}>
+      <div class="head">
+        <Title>{t().files.title}</Title>
+        <div class="tools">
+          <button type="button" class="main" onClick={() => input.current!.click()}>{t().files.upload}</button>
+          <button type="button" onClick={() => ask({ kind: "folder" })}>{t().files.newFolder}</button>
+          <input
+            ref={input} type="file" multiple hidden aria-label={t().files.upload}
+            onChange={() => {
+              add(folder, input.current!.files!);
+              input.current!.value = "";
+            }}
+          />
+        </div>
+      </div>
+      <Quota quota={standing.data?.quota ?? null} />
+      <Uploads />
+      <Note>{note}</Note>
+      {problem && <Trouble problem={problem} />}
+      <section class="listing">
+        <Path parts={parts} />
+        {entries.problem ? <Trouble problem={entries.problem} retry={entries.reload} /> : !entries.data && <Loading />}
+        {entries.data?.length === 0 && <p class="empty">{t().files.empty}<br /><span class="quiet">{t().files.emptyHint}</span></p>}
+        {entries.data && entries.data.length > 0 && <Table entries={entries.data} parts={parts} ask={ask} />}
+      </section>
+      <Answer question={question} folder={folder} entries={entries.data ?? []} ask={ask} done={done} download={download} />
+    </DropZone>
+  );
+}
+
+function Quota({ quota }: { quota: { used: number; total: number | null } | null }) {
+  if (!quota) return null;
+  const text = quota.total === null ? t().files.usedOnly(size(quota.used)) : t().files.used(size(quota.used), size(quota.total));
+  return (
+    <p class="quota quiet">
+      {quota.total !== null && <progress max={quota.total} value={quota.used} aria-label={text} />} {text}
+    </p>
+  );
+}
+
+/** The folder and those around it. */
+function Path({ parts }: { parts: string[] }) {
+  return (
+    <nav class="path" aria-label={t().files.path}>
+      <ol>
+        {["", ...parts].map((part, i) => (
+          <li key={i}>
+            <a href={to("files", ...parts.slice(0, i))} aria-current={i === parts.length ? "page" : undefined}>{part || t().files.home}</a>
+          </li>
+        ))}
+      </ol>
+    </nav>
+  );
+}
+
+function Table({ entries, parts, ask }: { entries: Entry[]; parts: string[]; ask: (question: Question) => void }) {
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">{t().files.name}</th>
+          <th scope="col" class="number">{t().files.size}</th>
+          <th scope="col" class="when">{t().files.changed}</th>
+          <th scope="col"><span class="unseen">{t().files.actions}</span></th>
+        </tr>
+      </thead>
+      <tbody>
+        {entries.map((entry) => (
+          <tr key={entry.name}>
+            <td>
+              <span class="entry">
+                <Icon name={entry.type} />
+                {entry.type === "folder"
+                  ? <a href={to("files", ...parts, entry.name)}>{entry.name}</a>
+                  : <button type="button" class="plain" onClick={() => ask({ kind: preview(entry) ? "preview" : "actions", entry })}>{entry.name}</button>}
+              </span>
+            </td>
+            <td class="number">{entry.type === "file" ? size(entry.size) : ""}</td>
+            <td class="when">{entry.modified_at && time(entry.modified_at)}</td>
+            <td class="more">
+              <button type="button" aria-label={t().files.actionsOf(entry.name)} aria-haspopup="dialog" onClick={() => ask({ kind: "actions", entry })}>
+                <Icon name="more" />
+              </button>
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+interface AnswerProps {
+  question: Question;
+  folder: string;
+  entries: Entry[];
+  ask: (question: Question) => void;
+  done: (note: string) => void;
+  download: (entry: Entry) => void;
+}
+
+/** The dialog for the question. */
+function Answer({ question, folder, entries, ask, done, download }: AnswerProps) {
+  const close = () => ask(null);
+  switch (question?.kind) {
+    case undefined:
+      return null;
+    case "folder":
+      return (
+        <Dialog title={t().files.newFolder} close={close}>
+          <Form
+            action={async ({ name }) => {
+              await createFolder(folder, name!.trim(), entries);
+              done(t().files.created(name!.trim()));
+            }}
+          >
+            <Field name="name" label={t().files.folderName} autocomplete="off" />
+            <Submit>{t().files.create}</Submit>
+          </Form>
+        </Dialog>
+      );
+    case "actions":
+      return (
+        <Dialog key="actions" title={question.entry.name} close={close}>
+          <div class="choices">
+            {question.entry.type === "file" && (
+              <>
+                {preview(question.entry)
+                  ? <button type="button" onClick={() => ask({ kind: "preview", entry: question.entry })}>{t().files.show}</button>
+                  : <p class="quiet">{t().files.noPreview}</p>}
+                <button type="button" onClick={() => download(question.entry)}>{t().files.download}</button>
+              </>
+            )}
+            <button type="button" onClick={() => ask({ kind: "rename", entry: question.entry })}>{t().files.rename}</button>
+            <button type="button" onClick={() => ask({ kind: "move", entry: question.entry })}>{t().files.move}</button>
+            <button type="button" class="danger" onClick={() => ask({ kind: "remove", entry: question.entry })}>{t().files.remove}</button>
+          </div>
+        </Dialog>
+      );
+    case "preview":
+      return <Preview key="preview" entry={question.entry} close={close} download={() => download(question.entry)} />;
+    case "rename":
+      return <Rename key="rename" entry={question.entry} folder={folder} close={close} done={done} />;
+    case "move":
+      return <Relocate key="move" entry={question.entry} folder={folder} close={close} done={done} />;
+    case "remove":
+      return <Remove key="remove" entry={question.entry} close={close} done={done} />;
+  }
+}
+
+/** Uploads what is dropped anywhere on the view. */
+function DropZone({ folder, refuse, children }: { folder: string; refuse: () => void; children: preact.ComponentChildren }) {
+  const [over, setOver] = useState(0); // elements below the pointer that have said so
+  const holdsFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files");
+  return (
+    <div
+      class={over > 0 ? "drop over" : "drop"} data-hint={t().files.drop}
+      onDragEnter={(event) => holdsFiles(event) && setOver((n) => n + 1)}
+      onDragLeave={(event) => holdsFiles(event) && setOver((n) => Math.max(0, n - 1))}
+      onDragOver={(event) => holdsFiles(event) && event.preventDefault()}
+      onDrop={(event) => {
+        if (!holdsFiles(event)) return;
+        event.preventDefault();
+        setOver(0);
+        const items = Array.from(event.dataTransfer!.items).filter((item) => item.kind === "file");
+        const files = items.filter((item) => !item.webkitGetAsEntry()?.isDirectory).map((item) => item.getAsFile()!);
+        if (files.length < items.length) refuse();
+        add(folder, files);
+      }}
+    >
+      {children}
+    </div>
+  );
+}
