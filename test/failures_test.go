@@ -29,6 +29,7 @@ func failures() []failure {
 		{name: "PostgreSQL is killed", happen: postgresIsKilled},
 		{name: "PostgreSQL fails over", happen: postgresFailsOver},
 		{name: "PgBouncer is restarted", happen: poolerIsRestarted},
+		{name: "Redis is lost", happen: redisIsLost},
 	}
 }
 

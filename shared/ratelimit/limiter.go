@@ -91,11 +91,12 @@ func (l *Limiter) take(ctx context.Context, p Policy, key Key, limit Limit) Deci
 		return l.memory.Take(key, b)
 	}
 	// Memory keeps the store's last result. So a client that is refused anyway does not reach
-	// the store, and a failing store does not reset any limit.
-	if kept := l.memory.Peek(key); b.Refuses(kept) {
-		return b.decide(kept, false)
+	// the store, and neither a failing store nor one that has lost its data resets any limit.
+	known := l.memory.Peek(key)
+	if b.Refuses(known) {
+		return b.decide(known, false)
 	}
-	kept, allowed, ok := l.breaker.take(ctx, key, limit, now)
+	kept, allowed, ok := l.breaker.take(ctx, key, limit, now, time.UnixMicro(known))
 	if !ok {
 		return l.memory.Take(key, b)
 	}

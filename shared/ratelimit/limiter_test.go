@@ -39,7 +39,7 @@ func (s *store) set(err error, hangs bool) {
 	s.err, s.hangs = err, hangs
 }
 
-func (s *store) Take(ctx context.Context, k ratelimit.Key, l ratelimit.Limit, now time.Time) (time.Time, bool, error) {
+func (s *store) Take(ctx context.Context, k ratelimit.Key, l ratelimit.Limit, now, _ time.Time) (time.Time, bool, error) {
 	s.asked.Add(1)
 	s.keys.Store(k, true)
 	if err := ctx.Err(); err != nil {

@@ -7,10 +7,11 @@ import (
 )
 
 // A Store keeps limits for several processes. Take decides a request of the key at now
-// with the rule of [Bounds.Take], in one atomic step, and returns the time that it keeps.
-// A Store is safe for concurrent use.
+// with the rule of [Bounds.Take], in one atomic step, and returns the time that it keeps. If
+// it has none for the key, it continues from known, which it may have returned before it
+// lost its data; the Unix epoch stands for none. A Store is safe for concurrent use.
 type Store interface {
-	Take(ctx context.Context, key Key, l Limit, now time.Time) (kept time.Time, allowed bool, err error)
+	Take(ctx context.Context, key Key, l Limit, now, known time.Time) (kept time.Time, allowed bool, err error)
 }
 
 // A Sweeper is a store that does not remove restored keys on its own. Sweep removes some
@@ -40,7 +41,7 @@ type breaker struct {
 }
 
 // take calls the store. ok reports whether the store succeeded.
-func (f *breaker) take(ctx context.Context, key Key, l Limit, now time.Time) (kept time.Time, allowed, ok bool) {
+func (f *breaker) take(ctx context.Context, key Key, l Limit, now, known time.Time) (kept time.Time, allowed, ok bool) {
 	if !f.allow(now) {
 		return time.Time{}, false, false
 	}
@@ -48,7 +49,7 @@ func (f *breaker) take(ctx context.Context, key Key, l Limit, now time.Time) (ke
 	// counted.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.timeout)
 	defer cancel()
-	kept, allowed, err := f.store.Take(ctx, key, l, now)
+	kept, allowed, err := f.store.Take(ctx, key, l, now, known)
 	if err != nil {
 		f.recordFailure(now, err)
 		return time.Time{}, false, false

@@ -26,12 +26,13 @@ var (
 // Take decides on a request in one statement: [ratelimit.Bounds.Take] in SQL.
 // The row lock of the upsert makes it atomic at any isolation level.
 func (r RateLimits) Take(
-	ctx context.Context, key ratelimit.Key, l ratelimit.Limit, now time.Time,
+	ctx context.Context, key ratelimit.Key, l ratelimit.Limit, now, known time.Time,
 ) (kept time.Time, allowed bool, err error) {
 	b := l.At(now)
+	first, passes := b.Take(known.UnixMicro())
 	var micros int64
 	err = r.on.queryRow(ctx, nil, []any{&micros, &allowed}, `
-		INSERT INTO rate_limits (key, kept, allowed) VALUES ($1, $2, TRUE)
+		INSERT INTO rate_limits (key, kept, allowed) VALUES ($1, $7, $8)
 		ON CONFLICT (key) DO UPDATE SET
 			kept = CASE
 				WHEN rate_limits.kept <= $3 THEN $2
@@ -41,7 +42,7 @@ func (r RateLimits) Take(
 			END,
 			allowed = rate_limits.kept <= $4
 		RETURNING kept, allowed`,
-		key[:], b.Now+b.Interval, b.Now, b.Last, b.Interval, b.Full)
+		key[:], b.Now+b.Interval, b.Now, b.Last, b.Interval, b.Full, first, passes)
 	if err != nil {
 		return time.Time{}, false, fmt.Errorf("take from a rate limit: %w", err)
 	}

@@ -38,7 +38,7 @@ func TestRateLimits_SweepRemovesRowsWithoutEffect(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		limits, five := db.RateLimits(), ratelimit.PerMinute(5)
 		take := func(n int, now time.Time) bool {
-			_, allowed, err := limits.Take(t.Context(), ratelimittest.Key(n), five, now)
+			_, allowed, err := limits.Take(t.Context(), ratelimittest.Key(n), five, now, time.UnixMicro(0))
 			if err != nil {
 				t.Fatal(err)
 			}

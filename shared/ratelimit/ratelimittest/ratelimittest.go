@@ -17,6 +17,9 @@ import (
 // Noon is the time at which the tests run.
 var Noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
+// none is the time that a caller knows of a new key.
+var none = time.UnixMicro(0)
+
 // Key returns the n-th key, evenly distributed like a MAC.
 func Key(n int) (k ratelimit.Key) {
 	r := rand.New(rand.NewPCG(uint64(n), 1))
@@ -46,12 +49,30 @@ func TestStore(t *testing.T, s ratelimit.Store) {
 		}
 		want, passes := limits[n].At(now).Take(kept[n])
 		kept[n] = want
-		got, allowed, err := s.Take(t.Context(), Key(n), limits[n], now)
+		got, allowed, err := s.Take(t.Context(), Key(n), limits[n], now, none)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got.UnixMicro() != want || allowed != passes {
 			t.Fatalf("step %d, limit of %d: got %d and %v, want %d and %v", i, limits[n].Burst, got.UnixMicro(), allowed, want, passes)
+		}
+	}
+	testLostKey(t, s)
+}
+
+// testLostKey tests that a store that has lost a key continues from what the caller knows.
+func testLostKey(t *testing.T, s ratelimit.Store) {
+	t.Helper()
+	l := ratelimit.PerMinute(5)
+	b := l.At(Noon)
+	for i, known := range []int64{0, b.Now, b.Now + 1, b.Last, b.Last + 1, b.Full, b.Full + 1} {
+		want, passes := b.Take(known)
+		got, allowed, err := s.Take(t.Context(), Key(3000+i), l, Noon, time.UnixMicro(known))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.UnixMicro() != want || allowed != passes {
+			t.Errorf("a lost key that was kept until %d: got %d and %v, want %d and %v", known-b.Now, got.UnixMicro()-b.Now, allowed, want-b.Now, passes)
 		}
 	}
 }
@@ -67,7 +88,7 @@ func TestConcurrency(t *testing.T, stores ...ratelimit.Store) {
 		for i := range requests {
 			s := stores[i%len(stores)]
 			wg.Go(func() {
-				_, allowed, err := s.Take(t.Context(), Key(1000+round), ratelimit.PerMinute(burst), Noon)
+				_, allowed, err := s.Take(t.Context(), Key(1000+round), ratelimit.PerMinute(burst), Noon, none)
 				if err != nil {
 					t.Error(err)
 				}
@@ -93,7 +114,7 @@ func Benchmark(b *testing.B, s ratelimit.Store) {
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
 					i := int(n.Add(1))
-					_, _, err := s.Take(context.Background(), Key(i%keys), ratelimit.PerMinute(100), Noon.Add(time.Duration(i)*time.Microsecond))
+					_, _, err := s.Take(context.Background(), Key(i%keys), ratelimit.PerMinute(100), Noon.Add(time.Duration(i)*time.Microsecond), none)
 					if err != nil {
 						b.Error(err)
 						return

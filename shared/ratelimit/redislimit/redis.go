@@ -87,11 +87,11 @@ func open(opts *redis.Options) *Store {
 
 // Take decides a request in one round trip.
 func (s *Store) Take(
-	ctx context.Context, key ratelimit.Key, l ratelimit.Limit, now time.Time,
+	ctx context.Context, key ratelimit.Key, l ratelimit.Limit, now, known time.Time,
 ) (kept time.Time, allowed bool, err error) {
 	b := l.At(now)
 	// As text: Redis truncates Lua numbers to integers, and differently in each version.
-	result, err := s.take.Run(ctx, s.client, []string{prefix + hex.EncodeToString(key[:])}, b.Now, b.Interval, b.Last, b.Full).StringSlice()
+	result, err := s.take.Run(ctx, s.client, []string{prefix + hex.EncodeToString(key[:])}, b.Now, b.Interval, b.Last, b.Full, known.UnixMicro()).StringSlice()
 	if err != nil {
 		return time.Time{}, false, fmt.Errorf("take from a rate limit: %w", err)
 	}

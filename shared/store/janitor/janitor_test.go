@@ -56,7 +56,7 @@ func (f *fixture) login(expires time.Time) {
 // limit counts a request of client n at the given time.
 func (f *fixture) limit(n int, at time.Time) {
 	f.Helper()
-	if _, _, err := f.db.RateLimits().Take(f.Context(), ratelimittest.Key(n), ratelimit.PerMinute(5), at); err != nil {
+	if _, _, err := f.db.RateLimits().Take(f.Context(), ratelimittest.Key(n), ratelimit.PerMinute(5), at, time.UnixMicro(0)); err != nil {
 		f.Fatal(err)
 	}
 }
