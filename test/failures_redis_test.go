@@ -21,7 +21,7 @@ func redisIsLost(t *testing.T, given *answers, whole bool) {
 	s := &stranger{given: given, p: p}
 	s.register(12)
 	s.judge()
-	awaitReady(given, p, "ready", "ok")
+	awaitReady(given, p, "ready", "redis", "ok")
 	times := 1
 	if whole {
 		times = 5
@@ -30,12 +30,12 @@ func redisIsLost(t *testing.T, given *answers, whole bool) {
 		given.await(between)
 		given.during(func() {
 			redis.Stop()
-			awaitReady(given, p, "degraded", "failed")
+			awaitReady(given, p, "degraded", "redis", "failed")
 			s.register(12)
 			given.await(between)
 			redis.Restart(t)
 		})
-		awaitReady(given, p, "ready", "ok")
+		awaitReady(given, p, "ready", "redis", "ok")
 		given.await(between)
 		// Once the limit lets one more through, Redis decides again.
 		wait(t.Context(), perRegistration)
@@ -87,13 +87,13 @@ func (s *stranger) judge() {
 	}
 }
 
-// awaitReady returns when /ready reports the state, and that of Redis.
-func awaitReady(given *answers, p *process, state, redis string) {
+// awaitReady returns when /ready reports the state, and that of one dependency.
+func awaitReady(given *answers, p *process, state, dependency, status string) {
 	given.t.Helper()
 	for late := time.After(answerTime); ; {
 		var body struct {
 			Status string
-			Checks struct{ Redis struct{ Status string } }
+			Checks map[string]struct{ Status string }
 		}
 		resp, err := p.client.Get(p.https + "/ready")
 		if err == nil {
@@ -103,13 +103,13 @@ func awaitReady(given *answers, p *process, state, redis string) {
 		if err != nil {
 			given.isWrong("/ready: %v", err)
 		}
-		if body.Status == state && body.Checks.Redis.Status == redis {
+		if body.Status == state && body.Checks[dependency].Status == status {
 			return
 		}
 		select {
 		case <-time.After(50 * time.Millisecond):
 		case <-late:
-			given.t.Fatalf("/ready responds with %+v, want %s, and Redis %s", body, state, redis)
+			given.t.Fatalf("/ready responds with %+v, want %s, and %s %s", body, state, dependency, status)
 		}
 	}
 }

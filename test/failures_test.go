@@ -30,6 +30,7 @@ func failures() []failure {
 		{name: "PostgreSQL fails over", happen: postgresFailsOver},
 		{name: "PgBouncer is restarted", happen: poolerIsRestarted},
 		{name: "Redis is lost", happen: redisIsLost},
+		{name: "The disk is full", happen: diskIsFull},
 	}
 }
 

@@ -47,8 +47,9 @@ func (c *groupCommit) run(ctx context.Context, fn func(on executor) error) error
 	}
 	<-g.done
 	if g.err != nil && err == nil {
-		return g.err
+		err = g.err
 	}
+	c.db.noteRefusal(err)
 	return err
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"strings"
@@ -28,9 +29,30 @@ var ErrOutcomeUnknown = fault.New(fault.Unavailable, "outcome_unknown",
 func (s *Statements) statementError(ctx context.Context, query string, err error) error {
 	alone := s.pending == nil
 	if alone && writes(query) {
-		return s.writeError(err)
+		err = s.writeError(err)
+		s.noteRefusal(err)
+		return err
 	}
 	return s.readError(ctx, err)
+}
+
+// noteRefusal records that a change failed because of the database; see [DB.Ping].
+func (s *Statements) noteRefusal(err error) {
+	if errors.Is(err, ErrUnavailable) || errors.Is(err, ErrOutcomeUnknown) {
+		s.refused.Store(true)
+	}
+}
+
+// tryChange adds a row and removes it.
+func (db *DB) tryChange(ctx context.Context) error {
+	return db.Update(ctx, func(tx *Tx) error {
+		row := []byte(rand.Text())
+		if _, err := tx.exec(ctx, "INSERT INTO rate_limits (key, kept, allowed) VALUES ($1, 0, TRUE)", row); err != nil {
+			return err
+		}
+		_, err := tx.exec(ctx, "DELETE FROM rate_limits WHERE key = $1", row)
+		return err
+	})
 }
 
 // writes reports whether a query may change the database.

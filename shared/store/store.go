@@ -59,7 +59,7 @@ type DB struct {
 // other reads, which may be the same. Use the Open functions of the subpackages
 // postgres and sqlite instead.
 func New(handle, reads *sql.DB, d *Dialect) *DB {
-	db := &DB{Statements: Statements{on: reads, dialect: d}, sql: handle, reads: reads}
+	db := &DB{Statements: Statements{on: reads, dialect: d, refused: new(atomic.Bool)}, sql: handle, reads: reads}
 	db.checkSchema = db.checkVersion
 	if d.SingleWriter {
 		db.group = newGroupCommit(db)
@@ -104,8 +104,21 @@ func (db *DB) Close() error {
 	return errors.Join(db.reads.Close(), db.sql.Close())
 }
 
-// Ping returns nil if the database answers.
-func (db *DB) Ping(ctx context.Context) error { return db.readError(ctx, db.reads.PingContext(ctx)) }
+// Ping returns nil if the database answers. If it has refused a change, because the disk is
+// full or the server is a standby now, Ping returns an error until it accepts one.
+func (db *DB) Ping(ctx context.Context) error {
+	if err := db.reads.PingContext(ctx); err != nil {
+		return db.readError(ctx, err)
+	}
+	if !db.refused.Load() {
+		return nil
+	}
+	if err := db.tryChange(ctx); err != nil {
+		return err
+	}
+	db.refused.Store(false)
+	return nil
+}
 
 // A Tx is a transaction. Its statements take effect together or not at all.
 type Tx struct {
@@ -124,6 +137,7 @@ func (db *DB) Update(ctx context.Context, fn func(tx *Tx) error) error {
 	for attempt := 1; ; attempt++ {
 		err := db.tryUpdate(ctx, fn)
 		if err == nil || !db.dialect.Retryable(err) {
+			db.noteRefusal(err)
 			return err
 		}
 		if attempt == maxAttempts {
@@ -192,6 +206,7 @@ type Statements struct {
 	observe      func(took time.Duration)        // may be nil
 	observeEvent func(audit.Event)               // may be nil
 	checkSchema  func(ctx context.Context) error // fails if the schema is too old
+	refused      *atomic.Bool                    // a change failed because of the database; nil in a transaction
 	log          *slog.Logger                    // for audit events; may be nil
 	pending      *[]audit.Event                  // events of a transaction, logged after the commit
 }

@@ -1,0 +1,72 @@
+package test_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// diskIsFull fills the file system of the embedded database until changes fail, and frees it
+// again. The gateway goes on without a restart.
+func diskIsFull(t *testing.T, given *answers, whole bool) {
+	dir := smallDisk(t)
+	p := start(t, dir, nil)
+	clients := newCrowd(given, p, 8, allowance{})
+	times := 1
+	if whole {
+		times = 5
+	}
+	for range times {
+		given.await(between)
+		given.during(func() {
+			free := fillDisk(t, filepath.Join(dir, "ballast"))
+			given.awaitFailures(between)
+			awaitReady(given, p, "unavailable", "database", "failed")
+			free()
+		})
+		awaitReady(given, p, "ready", "database", "ok")
+	}
+	given.await(between)
+	clients.leave()
+	hasNoError(t, p)
+}
+
+// smallDisk returns a folder on a file system of its own.
+func smallDisk(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=16m,mode=0700"); err != nil {
+		t.Skipf("a small file system cannot be mounted, which takes root: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// fillDisk writes to the file until there is no room left. free removes it.
+func fillDisk(t *testing.T, path string) (free func()) {
+	t.Helper()
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for size := 1 << 20; size > 0; {
+		if _, err = file.Write(make([]byte, size)); err != nil {
+			size /= 2
+		}
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("fill the disk: %v", err)
+	}
+	return func() {
+		if err := os.Remove(path); err != nil {
+			t.Error(err)
+		}
+	}
+}
