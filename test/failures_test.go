@@ -31,6 +31,10 @@ func failures() []failure {
 		{name: "PgBouncer is restarted", happen: poolerIsRestarted},
 		{name: "Redis is lost", happen: redisIsLost},
 		{name: "The disk is full", happen: diskIsFull},
+		{name: "The certificate is replaced", long: true, happen: certificateIsReplaced},
+		{name: "The gateway is stopped", happen: gatewayIsStopped},
+		{name: "The gateway is killed", happen: gatewayIsKilled},
+		{name: "Nextcloud fails", happen: nextcloudFails},
 	}
 }
 
