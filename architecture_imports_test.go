@@ -56,6 +56,7 @@ const bootstraps = "functions/files/bootstrap functions/health/bootstrap functio
 
 // homes names the packages that may import a third-party module.
 var homes = map[string]string{
+	"filippo.io/age":                             "cmd/gateway/internal/backup",
 	"github.com/aws/aws-lambda-go":               "shared/faas/",
 	"github.com/aws/aws-sdk-go-v2":               "shared/faas/secrets",
 	"github.com/awslabs/aws-lambda-go-api-proxy": "shared/faas",

@@ -97,6 +97,8 @@ var exampleCodes = map[string]int{
 	"gateway healthcheck": 1, // no server is running
 	"gateway mail retry 0198f7a0-7c3b-7d2e-9f11-0123456789ab": 1, // there is no such mail
 	"gateway nextcloud adopt ada@example.org":                 1, // no account is in conflict
+	"gateway restore --plan gateway.backup":                   1, // DATA_DIR is not empty
+	"gateway restore gateway.backup":                          1,
 
 	"echo ada@example.org | gateway user delete ada@example.org": 1, // the example before deleted it
 }
@@ -115,6 +117,9 @@ func TestHelp_ExamplesRun(t *testing.T) {
 			continue
 		}
 		shell := newExampleShell(t, bin)
+		if c.Name() == "restore" {
+			shell = shell.withBackup(t)
+		}
 		for line := range strings.Lines(c.Example) {
 			line = strings.TrimSpace(line)
 			if isServe(line) {
@@ -159,7 +164,11 @@ func TestOutput_EveryCommandHasJSON(t *testing.T) {
 			continue
 		}
 		line, _, _ := strings.Cut(strings.TrimSpace(c.Example), "\n")
-		code, out, problems := newExampleShell(t, bin).run(t, line+" --output json")
+		shell := newExampleShell(t, bin)
+		if c.Name() == "restore" {
+			shell = shell.withBackup(t)
+		}
+		code, out, problems := shell.run(t, line+" --output json")
 		for documents := json.NewDecoder(strings.NewReader(out)); ; {
 			var document map[string]any
 			err := documents.Decode(&document)
@@ -234,6 +243,15 @@ func newExampleShell(t *testing.T, bin string) exampleShell {
 		}
 	}
 	return shell
+}
+
+// withBackup returns the shell with the file gateway.backup.
+func (s exampleShell) withBackup(t *testing.T) exampleShell {
+	t.Helper()
+	if code, out, problems := s.run(t, "gateway backup gateway.backup"); code != 0 {
+		t.Fatalf("backup: %s%s", out, problems)
+	}
+	return s
 }
 
 func TestCompletion(t *testing.T) {

@@ -72,7 +72,7 @@ Without any, "gateway serve" starts with an embedded database in .data.`,
 		Version:       version.String(),
 	}
 	c.AddCommand(serveCommand(vars), migrateCommand(vars), userCommand(vars), nextcloudCommand(vars), auditCommand(vars), mailCommand(vars), keysCommand(vars), configCommand(vars),
-		healthcheckCommand(vars), versionCommand())
+		healthcheckCommand(vars), versionCommand(), backupCommand(vars), restoreCommand(vars))
 	c.SetOut(stdout)
 	c.SetErr(stderr)
 	addOutput(c)

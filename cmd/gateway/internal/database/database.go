@@ -5,6 +5,8 @@ package database
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/voiceassist/gateway/shared/foundation/setting"
@@ -17,6 +19,10 @@ import (
 
 // File is the name of the embedded database in DATA_DIR.
 const File = "gateway.db"
+
+// Restoring is the name of a folder in DATA_DIR. While it exists, a backup is being
+// restored, or a restore was interrupted.
+const Restoring = ".restore"
 
 // Settings name the database.
 type Settings struct {
@@ -71,6 +77,10 @@ func (s *Settings) Open(ctx context.Context, waiting func(line string)) (*store.
 
 // openEmbedded opens the embedded database without migrating it.
 func (s *Settings) openEmbedded() (*store.DB, error) {
+	if _, err := os.Lstat(filepath.Join(s.dir, Restoring)); err == nil {
+		return nil, fmt.Errorf("%s contains %s: a backup is being restored, or its restore did not finish; then empty the folder, and restore again",
+			s.dir, Restoring)
+	}
 	db, err := sqlite.Open(filepath.Join(s.dir, File))
 	if err != nil {
 		return nil, err

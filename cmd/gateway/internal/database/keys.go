@@ -16,7 +16,7 @@ import (
 // existing installation: the gateway would give up what it cannot open and sign
 // everybody out.
 func CheckKeys(ctx context.Context, db *store.DB, ring *keyring.Ring, r setting.Reader) error {
-	if ok, err := sealedWith(ctx, db, ring); err != nil || ok {
+	if ok, err := SealedWith(ctx, db, ring); err != nil || ok {
 		return err
 	}
 	secrets := append(keyring.LoadPrevious(r), keyring.Load(r))
@@ -24,16 +24,16 @@ func CheckKeys(ctx context.Context, db *store.DB, ring *keyring.Ring, r setting.
 	if err != nil {
 		return nil //nolint:nilerr // there is no JWT_SECRET, so it sealed nothing
 	}
-	if ok, err := sealedWith(ctx, db, older); err != nil || !ok {
+	if ok, err := SealedWith(ctx, db, older); err != nil || !ok {
 		return err
 	}
 	return fmt.Errorf("%s is not the secret that encrypted this database, which is %s: add its value to %s (docs/operations.md, Keys)",
 		keyring.DataVariable, keyring.Variable, keyring.DataVariablePrevious)
 }
 
-// sealedWith reports whether the ring has the keys that sealed the audit trail and
+// SealedWith reports whether the ring has the keys that sealed the audit trail and
 // the data in the database. An empty database is sealed with any ring.
-func sealedWith(ctx context.Context, db *store.DB, ring *keyring.Ring) (bool, error) {
+func SealedWith(ctx context.Context, db *store.DB, ring *keyring.Ring) (bool, error) {
 	head, err := db.AuditHead(ctx)
 	if err != nil {
 		return false, err

@@ -160,4 +160,4 @@ func TestGenerate_MakesKeysForTheAlgorithm(t *testing.T) {
 	}
 }
 
-func legacyFile(dir string) string { return filepath.Join(dir, "jwt_secret") }
+func LegacyFile(dir string) string { return filepath.Join(dir, "jwt_secret") }

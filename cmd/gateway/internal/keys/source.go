@@ -18,8 +18,8 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
-// legacyFile, in DATA_DIR, contained the only secret before there was a key file.
-const legacyFile = "jwt_secret"
+// LegacyFile, in DATA_DIR, contained the only secret before there was a key file.
+const LegacyFile = "jwt_secret"
 
 // A Source says where keys come from: each kind from settings if these name it,
 // otherwise from the key file.
@@ -36,7 +36,7 @@ type Source struct {
 func (s *Source) Load(r setting.Reader) {
 	data := r.String("DATA_DIR", ".data")
 	s.File = keystore.In(r.String("JWT_KEYS_DIR", data))
-	s.legacy = filepath.Join(data, legacyFile)
+	s.legacy = filepath.Join(data, LegacyFile)
 	s.Algorithm = token.LoadAlgorithm(r)
 	s.hasSecret = r.Secret(keyring.Variable) != ""
 	s.hasData = r.Secret(keyring.DataVariable) != ""

@@ -90,7 +90,7 @@ func TestSource_CreatesSecretsOnce(t *testing.T) {
 		s, _ := test.vars.in(dir).load(t)
 		store(t, s.File, test.before)
 		if test.legacy != "" {
-			if err := os.WriteFile(legacyFile(dir), []byte(test.legacy), 0o600); err != nil {
+			if err := os.WriteFile(LegacyFile(dir), []byte(test.legacy), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -109,7 +109,7 @@ func TestSource_CreatesSecretsOnce(t *testing.T) {
 		if err != nil || len(set.Secrets) != 1 || len(set.Data) != test.data || len(preview.Secrets) != 1 || len(preview.Data) != test.data {
 			t.Errorf("%s: %d and %d secrets, %v", test.name, len(set.Secrets), len(set.Data), err)
 		}
-		if _, err := os.Stat(legacyFile(dir)); err == nil || test.legacy != "" && set.Secrets[0].Text != secretA {
+		if _, err := os.Stat(LegacyFile(dir)); err == nil || test.legacy != "" && set.Secrets[0].Text != secretA {
 			t.Errorf("%s: the legacy secret was not moved", test.name)
 		}
 		if err := s.CreateSecrets(t.Context(), at(time.Hour)); err != nil || !cmp.Equal(read(t, s.File), set) {
