@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/voiceassist/gateway/bench/seed"
 	"github.com/voiceassist/gateway/functions/functionstest"
 	"github.com/voiceassist/gateway/shared/mail"
 )
@@ -124,10 +125,10 @@ func loginCalls() []call {
 	return []call{
 		simple("GET", "/ready", func(*deployment) functionstest.Option { return functionstest.From("192.0.2.7") }),
 		{"POST " + login, "", func(d *deployment) request {
-			return request{"POST", login, fields{"email": emailOf(d.next()), "password": functionstest.Password}, anybody, http.StatusOK}
+			return request{"POST", login, fields{"email": seed.Email(d.next()), "password": functionstest.Password}, anybody, http.StatusOK}
 		}},
 		{"POST " + login, "unknown address", func(d *deployment) request {
-			return request{"POST", login, fields{"email": "un" + emailOf(d.next()), "password": functionstest.Password}, anybody, http.StatusUnauthorized}
+			return request{"POST", login, fields{"email": "un" + seed.Email(d.next()), "password": functionstest.Password}, anybody, http.StatusUnauthorized}
 		}},
 		{"POST /api/auth/refresh", "", func(d *deployment) request {
 			return request{"POST", "/api/auth/refresh", fields{"refresh_token": d.login().Refresh}, anybody, http.StatusOK}
@@ -145,7 +146,7 @@ func loginCalls() []call {
 			return request{"POST", "/api/auth/register", body, anybody, http.StatusOK}
 		}},
 		{"POST /api/auth/register", "address taken", func(d *deployment) request {
-			return request{"POST", "/api/auth/register", fields{"email": emailOf(d.next()), "password": functionstest.Password}, anybody, http.StatusConflict}
+			return request{"POST", "/api/auth/register", fields{"email": seed.Email(d.next()), "password": functionstest.Password}, anybody, http.StatusConflict}
 		}},
 	}
 }
@@ -199,7 +200,7 @@ func mailCalls() []call {
 	}
 	ask := func(path string) call {
 		return call{"POST " + path, "", func(d *deployment) request {
-			return request{"POST", path, fields{"email": emailOf(d.next())}, anybody, http.StatusAccepted}
+			return request{"POST", path, fields{"email": seed.Email(d.next())}, anybody, http.StatusAccepted}
 		}}
 	}
 	return []call{
@@ -237,7 +238,7 @@ func adminCalls() []call {
 		list("search that finds all", "?q=given"),
 		list("search that finds many", "?q=family1&limit=20"),
 		{"GET " + users, "search that finds one", func(d *deployment) request {
-			return request{"GET", users + "?q=" + emailOf(d.next()), nil, d.admin, http.StatusOK}
+			return request{"GET", users + "?q=" + seed.Email(d.next()), nil, d.admin, http.StatusOK}
 		}},
 		list("search that finds none", "?q=nobody"),
 		{"POST " + users, "", func(d *deployment) request {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pquerna/otp/totp"
 
+	"github.com/voiceassist/gateway/bench/seed"
 	"github.com/voiceassist/gateway/functions/functionstest"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/identity/account"
@@ -74,7 +75,7 @@ func (d *deployment) provision() {
 func (d *deployment) next() int {
 	d.turn++
 	n := 1 + d.turn*7919%d.users
-	if n%perSecondFactor == 0 {
+	if n%seed.PerSecondFactor == 0 {
 		n--
 	}
 	return n
@@ -84,7 +85,7 @@ func (d *deployment) next() int {
 func (d *deployment) user() functionstest.Option { return functionstest.Bearer(d.login().Access) }
 
 func (d *deployment) login() functionstest.Pair {
-	return d.Login(emailOf(d.next()), functionstest.Password)
+	return d.Login(seed.Email(d.next()), functionstest.Password)
 }
 
 // id returns the id of the next user.

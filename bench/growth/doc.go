@@ -3,6 +3,6 @@
 // to the real handlers on both, in turns: make growth.
 //
 // To read on: growth_test.go measures, calls_test.go lists the calls, deployment_test.go
-// prepares users for them, seed_test.go fills the databases, and page_test.go writes the
+// prepares users for them, package seed fills the databases, and page_test.go writes the
 // section "Growth" of docs/performance.md.
 package growth
