@@ -117,6 +117,18 @@ growth-page: ## the same, and write the results into docs/performance.md
 	@scripts/postgresql
 	$(GROWTH) -update
 
+# What make scale measures.
+.PHONY: scale scale-page
+USERS ?= 1000,100000,1000000
+scale: T = 3s
+scale: ENGINE = postgres,sqlite
+scale: ## measure requests, backups and housekeeping with a thousand to a million USERS, in ten minutes; ENGINE, T (3s for each measurement)
+	@scripts/postgresql
+	CGO_ENABLED=0 $(GO) run ./bench scale -users='$(USERS)' -engine='$(ENGINE)' -t='$(T)'
+
+scale-page: ## write the results of make scale into docs/scale.md
+	$(GO) run ./bench scale-page
+
 BENCH ?= .
 bench: ## run the Go benchmarks that match BENCH, and compare them with those of the first run
 	@GO='$(GO)' scripts/bench '$(BENCH)'

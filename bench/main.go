@@ -3,6 +3,8 @@
 //
 //	bench measure [flags]    measure, and write build/bench.json; make load
 //	bench page [FILE]        write these results into docs/performance.md; make load-page
+//	bench scale [flags]      measure with up to a million users; make scale
+//	bench scale-page         write these results into docs/scale.md; make scale-page
 //
 // It builds the gateway and starts it over TLS with an empty database: the embedded
 // SQLite, or a PostgreSQL server with default settings, which waits for the disk. Rate
@@ -13,7 +15,8 @@
 //
 // To read on: scenario.go lists what is measured, client.go has the requests, load.go
 // the closed and the open loop, rig.go starts the servers, measure.go takes one
-// measurement, plan.go takes all, and page.go writes the page.
+// measurement, plan.go takes all, and page.go writes the page. scale.go and its
+// companions are for databases with many users.
 //
 // The load generator is no library. vegeta, the usual one for Go, cannot send what
 // depends on the last response, as a refresh does, and takes twice the processor time:
@@ -60,8 +63,12 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 			return err
 		}
 		return r.writePage("docs")
+	case len(args) > 0 && args[0] == "scale":
+		return scaleCommand(ctx, args[1:], out)
+	case len(args) == 1 && args[0] == "scale-page":
+		return writeScalePage("docs", scaleFile)
 	}
-	return fmt.Errorf("usage: bench measure [flags] | bench page [FILE]")
+	return fmt.Errorf("usage: bench measure [flags] | bench page [FILE] | bench scale [flags] | bench scale-page")
 }
 
 func measureCommand(ctx context.Context, args []string, out io.Writer) error {
