@@ -55,6 +55,7 @@ PARALLEL := 4
 test: ## run all tests, on SQLite and PostgreSQL
 	@scripts/postgresql && scripts/redis && scripts/pgbouncer && scripts/chromium
 	$(GO_TEST) -timeout $(TEST_TIMEOUT) -shuffle=on -parallel $(PARALLEL) ./test ./...
+	cd deploy/kubernetes && $(GO_TEST) ./...
 
 cost: ## count what each request costs, and write the counts that make test compares
 	@scripts/postgresql

@@ -1,7 +1,6 @@
 package test_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -237,19 +236,12 @@ func TestFleet_WorkIsDoneOnce(t *testing.T) {
 // the balancer, and starts new ones. Everything that was confirmed is there.
 func TestFleet_ReplacedUnderLoad(t *testing.T) {
 	t.Parallel()
-	const clients, between = 6, 60 // successful responses before each change
+	const between = 60 // successful responses before each change
 	f := newFleet(t)
-	load, stop := context.WithCancel(t.Context())
-	defer stop()
-	given := &answers{counts: map[string]int{}, enough: make(chan struct{}, 1)}
-	all := make([]*retryingClient, clients)
-	var running sync.WaitGroup
-	for i := range all {
-		all[i] = &retryingClient{t: t, p: f.process, given: given, email: fmt.Sprintf("patient%d@example.org", i), password: storePassword}
-		running.Go(func() { all[i].live(load) })
-	}
+	given := newAnswers(t)
+	c := newCrowd(given, f.process, 6, allowance{})
 	old := slices.Clone(f.gateways)
-	for n, change := range []func(){
+	for _, change := range []func(){
 		func() { old[0].kill() },
 		func() { f.replace(0, f.launch()) },
 		func() {
@@ -259,20 +251,10 @@ func TestFleet_ReplacedUnderLoad(t *testing.T) {
 		},
 		func() { f.replace(1, f.launch()) },
 	} {
-		given.awaits(between)
-		select {
-		case <-given.enough:
-		case <-time.After(answerTime):
-			t.Fatalf("too few requests succeeded before change %d; responses: %v", n, given)
-		}
+		given.await(between)
 		change()
 	}
-	stop()
-	running.Wait()
-	for _, c := range all {
-		c.verify()
-	}
-	t.Logf("responses: %v", given)
+	c.leave()
 	f.expectNoErrors()
 }
 

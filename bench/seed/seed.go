@@ -45,6 +45,7 @@ func seeds(d dialect, hash string) []seed {
 	name := given + ` || ' ' || ` + family
 	email := given + ` || '.' || ` + family + ` || '.' || n || '@example.org'`
 	past, future, recent := d.time("n"), d.ahead(30*24*time.Hour), d.ahead(-12*time.Hour)
+	expiry := `CASE WHEN row % 2 = 0 THEN ` + future + ` ELSE ` + recent + ` END`
 	return []seed{
 		{
 			table: "users", per: 1,
@@ -58,10 +59,10 @@ func seeds(d dialect, hash string) []seed {
 		},
 		{
 			table: "logins", per: 2,
-			columns: `id, user_id, counter, device, address, created_at, rotated_at, expires_at, network`,
+			columns: `id, user_id, counter, device, address, created_at, rotated_at, expires_at, sweep_at, network`,
 			values: strings.Join([]string{
 				row(1), user, strconv.Itoa(Counter), `'Firefox on Linux'`, `'192.0.2.7'`, past, past,
-				`CASE WHEN row % 2 = 0 THEN ` + future + ` ELSE ` + recent + ` END`, `'192.0.2.7'`,
+				expiry, expiry, `'192.0.2.7'`,
 			}, ", "),
 		},
 		{

@@ -68,3 +68,6 @@ func NewLookupGroup(trips int, send func(context.Context, []*Lookup) error) *Loo
 func (g *lookupGroup) Run(ctx context.Context, l *Lookup, alone func() error) error {
 	return g.run(ctx, l, alone)
 }
+
+// SweptLogins begins the statement that puts logins off.
+var SweptLogins = sweptLogins(`expires_at >= $3`, " FOR UPDATE SKIP LOCKED")

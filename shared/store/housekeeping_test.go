@@ -273,3 +273,28 @@ func TestSweep_IsBounded(t *testing.T) {
 		}
 	})
 }
+
+// TestDeleteExpiredLogins_PostgresReadsByIndex has logins of before the column sweep_at, which
+// all have the same value in it. A batch must not read the whole table.
+func TestDeleteExpiredLogins_PostgresReadsByIndex(t *testing.T) {
+	t.Parallel()
+	db := storetest.Postgres(t)
+	for _, query := range []string{
+		`INSERT INTO users (id, email, full_name, role, preferences, password_hash, search, created_at, updated_at)
+			VALUES ('01a22511-d1fa-7740-a38b-eefc091155fd', 'ada@example.org', '', 'user', '{}', '', '', now(), now())`,
+		`INSERT INTO logins (id, user_id, counter, device, address, created_at, rotated_at, expires_at)
+			SELECT gen_random_uuid(), '01a22511-d1fa-7740-a38b-eefc091155fd', 1, '', '', now(), now(), now() + interval '1 day'
+			FROM generate_series(1, 20000)`,
+		`ANALYZE logins`,
+	} {
+		if _, err := db.Handle().ExecContext(t.Context(), query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var plan string
+	err := db.Handle().QueryRowContext(t.Context(), `EXPLAIN (FORMAT JSON) `+store.SweptLogins+` SELECT * FROM batch`,
+		"1970-01-01T00:00:00Z", "ffffffff-ffff-ffff-ffff-ffffffffffff", "2026-01-01T00:00:00Z").Scan(&plan)
+	if err != nil || strings.Contains(plan, "Seq Scan") || !strings.Contains(plan, "logins_sweep_at_idx") {
+		t.Errorf("the batch is found by %s, %v", plan, err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/identity/signin"
@@ -54,9 +55,13 @@ func (s *Statements) endOfSweep(ctx context.Context, before time.Time) (sweepEnd
 }
 
 // sweptLogins returns the beginning of a statement on the logins of a batch that meet a
-// condition. Its first parameters are those of a [sweepEnd].
+// condition. Its first parameters are those of a [sweepEnd]. Without the order and the
+// limit, PostgreSQL reads the whole table if many logins have the same sweep_at, as after
+// the migration that added it.
 func sweptLogins(condition, skipLocked string) string {
-	return `WITH batch AS MATERIALIZED (SELECT id, user_id FROM logins WHERE (sweep_at, id) <= ($1, $2) AND ` + condition + skipLocked + `)`
+	return `WITH batch AS MATERIALIZED (
+		SELECT id, user_id FROM logins WHERE (sweep_at, id) <= ($1, $2) AND ` + condition + `
+		ORDER BY sweep_at, id LIMIT ` + strconv.Itoa(housekeepingBatch) + skipLocked + `)`
 }
 
 // deleteLogins deletes the expired logins of a batch. Its statements need no transaction:
