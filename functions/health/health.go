@@ -36,8 +36,8 @@ func Optional() []string { return []string{"redis", "qdrant", "nextcloud"} }
 // Routes returns the routes of the function.
 func (f *Function) Routes() endpoint.Routes {
 	return endpoint.Routes{
-		{Pattern: "GET /health", Handler: endpoint.Raw(f.health), Limit: ratelimit.Unlimited},
-		{Pattern: "GET /ready", Handler: endpoint.Raw(f.ready), Limit: ratelimit.Unlimited},
+		{Pattern: "GET /health", Handler: endpoint.Raw(f.health), Limit: ratelimit.Unlimited, Quiet: true},
+		{Pattern: "GET /ready", Handler: endpoint.Raw(f.ready), Limit: ratelimit.Unlimited, Quiet: true},
 	}
 }
 

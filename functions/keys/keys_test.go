@@ -1,6 +1,7 @@
 package keys_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -281,7 +282,7 @@ func TestKeys_OutcomesAreObserved(t *testing.T) {
 	g := functionstest.NewWith(t, storetest.SQLite(t), map[string]string{"API_KEY_RATE_LIMIT_PER_MINUTE": "1"})
 	var got []string
 	settings := g.Settings()
-	settings.Observe = func(e endpoint.Event) { got = append(got, e.Key) }
+	settings.Observe = func(_ context.Context, e endpoint.Event) { got = append(got, e.Key) }
 	g.Handle(endpoint.New(settings, g.Routes()...))
 	_, p := g.Person()
 	key, _ := create(g, functionstest.Bearer(p.Access), request("profile:read"))

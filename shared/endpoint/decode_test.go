@@ -2,6 +2,7 @@ package endpoint_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -133,7 +134,7 @@ func TestMethods_UnknownAreNotRecorded(t *testing.T) {
 	seen := map[string]bool{}
 	h := endpoint.New(endpoint.Settings{
 		Log: slog.New(slog.NewJSONHandler(&log, nil)), Now: time.Now,
-		Observe: func(e endpoint.Event) { seen[e.Method+" "+e.Route] = true },
+		Observe: func(_ context.Context, e endpoint.Event) { seen[e.Method+" "+e.Route] = true },
 	}, endpoint.Route{Pattern: "/", Handler: endpoint.Raw(func(w http.ResponseWriter, _ *http.Request) error {
 		w.WriteHeader(http.StatusNoContent)
 		return nil

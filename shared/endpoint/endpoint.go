@@ -23,6 +23,7 @@ type Route struct {
 	Limit   ratelimit.Policy // beside [ratelimit.General]; "" for none, or [ratelimit.Unlimited]
 	Busy    func() error     // refuses a request before any work, even reading it; nil for none
 	Scope   apikey.Scope     // what an API key needs for it; "" refuses API keys
+	Quiet   bool             // a machine asks often, so a success is logged at DEBUG
 }
 
 // Routes are the routes of a function.

@@ -112,7 +112,7 @@ func newRig(t *testing.T, origins ...string) *rig {
 	}
 	r.handler = endpoint.New(endpoint.Settings{
 		Log: slog.New(slog.NewJSONHandler(&r.log, nil)), Origins: origins, Now: time.Now,
-		Observe: func(e endpoint.Event) { r.events = append(r.events, e) },
+		Observe: func(_ context.Context, e endpoint.Event) { r.events = append(r.events, e) },
 	}, endpoint.Routes{
 		{Pattern: "POST /things", Handler: endpoint.JSON(http.StatusCreated, func(_ context.Context, _ audit.Origin, q thing) (echo, error) {
 			return echo{q.Name, q.Maybe.Set, q.Maybe.Null, q.Maybe.Value, string(q.Any.Value)}, nil

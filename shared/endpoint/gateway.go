@@ -26,7 +26,9 @@ type Settings struct {
 	Proxies Proxies            // proxies whose X-Forwarded-For is trusted
 	Limits  *ratelimit.Limiter // rate limits of clients; nil for none
 	Now     func() time.Time   // measures the duration of requests
-	Observe func(Event)        // called once for each request; may be nil
+	// Observe is called once for each request, after its response and with its context; may
+	// be nil.
+	Observe func(context.Context, Event)
 }
 
 // An Event describes one request after its response.
@@ -35,6 +37,7 @@ type Event struct {
 	Route  string // the pattern that matched, or ""
 	Status int
 	Took   time.Duration
+	Code   string // of the fault that was the response; "" for none
 	Key    string // what became of the API key that was sent: [KeyAccepted], or the code of the fault; "" for none
 }
 
@@ -149,7 +152,11 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request) {
 	if status == 0 {
 		status = http.StatusOK // as net/http sends for a handler that wrote nothing
 	}
-	g.report(r, x, Event{Method: method(r), Route: route, Status: status, Took: g.Now().Sub(start), Key: x.keyResult})
+	e := Event{Method: method(r), Route: route, Status: status, Took: g.Now().Sub(start), Key: x.keyResult}
+	if x.fault != nil {
+		e.Code = x.fault.Code
+	}
+	g.report(r, x, e)
 	if aborted {
 		panic(http.ErrAbortHandler) // the response is incomplete, so close the connection
 	}
@@ -260,11 +267,11 @@ func notRouted(w http.ResponseWriter, r *http.Request, handler http.Handler) {
 }
 
 // report observes a request and logs it. Only internal faults and failures of
-// dependencies get a level above info. Of a flood of refusals, most are counted
+// dependencies get a level above info, and successful probes one below. Of a flood of refusals, most are counted
 // instead: to log them would cost as much as to refuse them.
 func (g *gateway) report(r *http.Request, x *exchange, e Event) {
 	if g.Observe != nil {
-		g.Observe(e)
+		g.Observe(r.Context(), e)
 	}
 	var omitted int
 	if x.refused {
@@ -277,6 +284,9 @@ func (g *gateway) report(r *http.Request, x *exchange, e Event) {
 		println(r.Method, r.URL.Path, r.UserAgent())
 	}
 	level := slog.LevelInfo
+	if e.Status < http.StatusInternalServerError && g.routes[e.Route].Quiet {
+		level = slog.LevelDebug
+	}
 	var array [8]slog.Attr
 	attrs := append(array[:0],
 		slog.String("method", e.Method), slog.String("route", e.Route), slog.Int("status", e.Status),

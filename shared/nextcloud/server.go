@@ -2,8 +2,10 @@ package nextcloud
 
 import (
 	"crypto/x509"
+	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/crypto/pemtext"
@@ -27,6 +29,10 @@ type Server struct {
 	URL       *url.URL       // as the gateway reaches it; nil for none
 	PublicURL *url.URL       // as users reach it
 	Roots     *x509.CertPool // nil for the system's
+
+	// Wrap observes all requests to the server but those of health checks: it returns what
+	// sends them instead of the transport that it is given. nil for that transport.
+	Wrap func(http.RoundTripper) http.RoundTripper
 }
 
 // Load loads NEXTCLOUD_URL, NEXTCLOUD_PUBLIC_URL and NEXTCLOUD_CA_FILE.
@@ -39,6 +45,15 @@ func (s *Server) Load(r setting.Reader) {
 	if s.PublicURL == nil {
 		s.PublicURL = s.URL
 	}
+}
+
+// API returns which API a request to Nextcloud calls: "ocs", for accounts, or "webdav",
+// for files.
+func API(r *http.Request) string {
+	if strings.Contains(r.URL.Path, "/ocs/v") {
+		return "ocs"
+	}
+	return "webdav"
 }
 
 // loadRoots returns the certificate authorities in the file that NEXTCLOUD_CA_FILE

@@ -31,6 +31,9 @@ const (
 	Unlimited Policy = "unlimited" // cheap requests from machines
 )
 
+// Policies returns the policies that can refuse a request.
+func Policies() []Policy { return []Policy{General, Login, Register, Refresh, Password, APIKey} }
+
 // isProtective reports whether the policy prevents password guessing or mass registration. The
 // other policies only spread the load.
 func (p Policy) isProtective() bool { return p == Login || p == Register || p == Password }
@@ -50,6 +53,7 @@ type Limiter struct {
 	memory  *Memory
 	breaker *breaker          // nil: memory is the only store
 	shared  func(Policy) bool // reports which policies the store counts
+	refused func(Policy)      // may be nil
 }
 
 // Client counts a request from the address under the policy. An IPv6 client has a whole
@@ -64,6 +68,14 @@ func (l *Limiter) Client(ctx context.Context, p Policy, from netip.Addr) Result 
 func (l *Limiter) Account(ctx context.Context, p Policy, subject string) error {
 	return l.count(ctx, p, "account", subject).Err()
 }
+
+// ObserveRefusals sets fn to be called for each refused request, with the policy whose
+// limit it exceeded. fn may be called concurrently. Call ObserveRefusals before the first
+// request.
+func (l *Limiter) ObserveRefusals(fn func(Policy)) { l.refused = fn }
+
+// Alone reports whether the store has failed, so that this process counts by itself.
+func (l *Limiter) Alone() bool { return l.breaker != nil && l.breaker.isOpen() }
 
 // Close closes the store.
 func (l *Limiter) Close() error {
@@ -81,7 +93,11 @@ func (l *Limiter) count(ctx context.Context, p Policy, kind, subject string) Res
 		return Result{}
 	}
 	limit := l.limits[p]
-	return Result{Policy: p, Limit: limit, Decision: l.take(ctx, p, l.key(p, kind, subject), limit)}
+	r := Result{Policy: p, Limit: limit, Decision: l.take(ctx, p, l.key(p, kind, subject), limit)}
+	if l.refused != nil && !r.Decision.Allowed {
+		l.refused(p)
+	}
+	return r
 }
 
 func (l *Limiter) take(ctx context.Context, p Policy, key Key, limit Limit) Decision {

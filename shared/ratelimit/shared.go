@@ -75,6 +75,13 @@ func (f *breaker) allow(now time.Time) bool {
 	return true
 }
 
+// isOpen reports whether the store has failed since it last worked.
+func (f *breaker) isOpen() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !f.openUntil.IsZero()
+}
+
 func (f *breaker) recordFailure(now time.Time, err error) {
 	f.mu.Lock()
 	f.openUntil = now.Add(breakerPause)

@@ -88,6 +88,6 @@ func SharedSecretWarning(tokens *token.Settings, keys *keyring.Settings) string 
 }
 
 // Log returns a logger that writes one JSON object per line.
-func Log(level slog.Level, w io.Writer) *slog.Logger {
+func Log(level slog.Leveler, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
 }

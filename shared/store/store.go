@@ -83,6 +83,13 @@ func (db *DB) Locked(err error) bool { return db.dialect.Locked(err) }
 // be called concurrently. Call Observe before the first statement.
 func (db *DB) Observe(fn func(took time.Duration)) { db.observe = fn }
 
+// Trace sets begin to be called before every statement with its text, and end after it
+// with its error. They may be called concurrently; end may be nil. Call Trace before the
+// first statement.
+func (db *DB) Trace(begin func(ctx context.Context, query string) (end func(error))) {
+	db.trace = begin
+}
+
 // ObserveEvents sets fn to be called with every audit event, after its commit. fn may
 // be called concurrently. Call ObserveEvents before the first statement.
 func (db *DB) ObserveEvents(fn func(audit.Event)) { db.observeEvent = fn }
@@ -160,7 +167,7 @@ func (db *DB) tryUpdate(ctx context.Context, fn func(tx *Tx) error) error {
 	var pending []audit.Event
 	err := transaction(ctx, func(on executor) error {
 		return fn(&Tx{Statements{
-			on: on, dialect: db.dialect, observe: db.observe, logins: db.logins, checkSchema: skipCheck, pending: &pending,
+			on: on, dialect: db.dialect, observe: db.observe, trace: db.trace, logins: db.logins, checkSchema: skipCheck, pending: &pending,
 		}})
 	})
 	if err != nil {
@@ -202,13 +209,14 @@ type Statements struct {
 	group        *groupCommit // for statements that write by themselves; may be nil
 	lookups      *lookupGroup // for lookups outside a transaction; may be nil
 	dialect      *Dialect
-	logins       signin.Lifetimes                // Total only
-	observe      func(took time.Duration)        // may be nil
-	observeEvent func(audit.Event)               // may be nil
-	checkSchema  func(ctx context.Context) error // fails if the schema is too old
-	refused      *atomic.Bool                    // a change failed because of the database; nil in a transaction
-	log          *slog.Logger                    // for audit events; may be nil
-	pending      *[]audit.Event                  // events of a transaction, logged after the commit
+	logins       signin.Lifetimes                          // Total only
+	observe      func(took time.Duration)                  // may be nil
+	trace        func(context.Context, string) func(error) // see [DB.Trace]; may be nil
+	observeEvent func(audit.Event)                         // may be nil
+	checkSchema  func(ctx context.Context) error           // fails if the schema is too old
+	refused      *atomic.Bool                              // a change failed because of the database; nil in a transaction
+	log          *slog.Logger                              // for audit events; may be nil
+	pending      *[]audit.Event                            // events of a transaction, logged after the commit
 }
 
 // An executor is a pool of connections, a connection or a transaction.
@@ -272,11 +280,16 @@ func (s *Statements) query(ctx context.Context, scan func(row scanner) error, qu
 }
 
 // run calls fn to run one statement, and returns its error as callers get it.
-func (s *Statements) run(ctx context.Context, query string, fn func(context.Context, executor) error) error {
+func (s *Statements) run(ctx context.Context, query string, fn func(context.Context, executor) error) (err error) {
 	if err := s.checkSchema(ctx); err != nil {
 		return err
 	}
 	defer s.observeSince(time.Now())
+	if s.trace != nil {
+		if end := s.trace(ctx, query); end != nil {
+			defer func() { end(found(err)) }()
+		}
+	}
 	if !s.dialect.SingleWriter {
 		return s.statementError(ctx, query, fn(ctx, s.on))
 	}
@@ -292,6 +305,14 @@ func (s *Statements) run(ctx context.Context, query string, fn func(context.Cont
 	return s.group.run(ctx, func(on executor) error {
 		return s.statementError(ctx, query, fn(uninterrupted, on))
 	})
+}
+
+// found returns err, or nil if a query found no row, which is not a failure.
+func found(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	return err
 }
 
 type scanner interface{ Scan(dest ...any) error }

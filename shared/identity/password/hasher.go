@@ -40,6 +40,10 @@ type Hasher struct {
 	Breaches *breach.Checker     // refuses new passwords; nil for none
 	Begin    func() (end func()) // called before each hash, and end after it; nil for nothing
 
+	// Wait is called before each call waits for its turn, and end when the turn has come, or
+	// with the error of a call whose turn never comes; nil for nothing.
+	Wait func(context.Context) (end func(error))
+
 	cost      int
 	queue     queue
 	dummyHash []byte // stands in for the hash of an unknown account
@@ -168,12 +172,23 @@ func (h *Hasher) hash(ctx context.Context, plain string) (secret.String, error) 
 
 // do runs a hash when its turn comes.
 func (h *Hasher) do(ctx context.Context, hash func() error) error {
-	return h.queue.do(ctx, func() error {
+	waited := func(error) {}
+	if h.Wait != nil {
+		waited = h.Wait(ctx)
+	}
+	ran := false
+	err := h.queue.do(ctx, func() error {
+		ran = true
+		waited(nil)
 		if h.Begin != nil {
 			defer h.Begin()()
 		}
 		return hash()
 	})
+	if !ran {
+		waited(err)
+	}
+	return err
 }
 
 // Verify returns nil if plain is the password of the hash, and [ErrMismatch]

@@ -34,7 +34,7 @@ func (s *Storage) AppPasswords() *AppPasswords {
 	if s == nil {
 		return nil
 	}
-	return &AppPasswords{storage: s, client: ocs.New(ocs.Config{URL: s.client.URL, Roots: s.client.Roots})}
+	return &AppPasswords{storage: s, client: ocs.New(ocs.Config{URL: s.client.URL, Roots: s.client.Roots, Wrap: s.client.Wrap})}
 }
 
 // An Issued is a new app password. It is shown once.

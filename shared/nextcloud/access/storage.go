@@ -49,7 +49,7 @@ func NewStorage(s nextcloud.Server, db *store.DB, ring *keyring.Ring, now func()
 	}
 	return &Storage{
 		db: db, box: desired.NewBox(ring), now: now,
-		client: webdav.New(webdav.Config{URL: s.URL, Roots: s.Roots, IdleConns: idleConns}),
+		client: webdav.New(webdav.Config{URL: s.URL, Roots: s.Roots, IdleConns: idleConns, Wrap: s.Wrap}),
 		public: webdav.New(webdav.Config{URL: s.PublicURL}),
 	}
 }

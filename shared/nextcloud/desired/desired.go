@@ -2,6 +2,7 @@ package desired
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,14 +44,16 @@ const (
 	Released Link = "released" // its user was deleted: it remains, without the gateway's app passwords
 )
 
+// Statuses returns all statuses.
+func Statuses() []Status { return []Status{Pending, Active, Inactive, Conflict, Failed} }
+
 // ErrBadStatus is the error of [ParseStatus].
 var ErrBadStatus = fault.New(fault.Invalid, "invalid_status",
 	"Must be pending, active, disabled, conflict or failed.")
 
 // ParseStatus parses a status; "" stands for all of them.
 func ParseStatus(s string) (Status, error) {
-	switch st := Status(s); st {
-	case "", Pending, Active, Inactive, Conflict, Failed:
+	if st := Status(s); st == "" || slices.Contains(Statuses(), st) {
 		return st, nil
 	}
 	return "", ErrBadStatus

@@ -12,6 +12,7 @@ package ocs
 import (
 	"cmp"
 	"crypto/x509"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -43,6 +44,8 @@ type Config struct {
 	WriteTimeout  time.Duration  // for a call that has an effect; 0 for Timeout
 	Roots         *x509.CertPool // certificate authorities of the server; nil for the system's
 	IdleConns     int            // idle connections that are kept; 0 for [transport.DefaultIdleConns]
+
+	Wrap func(http.RoundTripper) http.RoundTripper // observes requests, see [transport.Config]; nil for nothing
 }
 
 // A Client calls one Nextcloud server. It is safe for concurrent use, reuses
@@ -67,7 +70,7 @@ func New(c Config) *Client {
 		c.Timeout = DefaultTimeout
 	}
 	return &Client{
-		server:       transport.New(transport.Config{URL: c.URL, Roots: c.Roots, Connect: c.Timeout, IdleConns: c.IdleConns}),
+		server:       transport.New(transport.Config{URL: c.URL, Roots: c.Roots, Connect: c.Timeout, IdleConns: c.IdleConns, Wrap: c.Wrap}),
 		admin:        credentials{c.AdminUser, c.AdminPassword},
 		timeout:      c.Timeout,
 		writeTimeout: cmp.Or(c.WriteTimeout, c.Timeout),

@@ -23,9 +23,9 @@ const writeTime = 35 * time.Second
 func newClient(s Settings) *client {
 	return &client{
 		ocs.New(ocs.Config{
-			URL: s.URL, AdminUser: s.Admin, AdminPassword: s.Password, Roots: s.Roots, WriteTimeout: writeTime, IdleConns: s.Workers,
+			URL: s.URL, AdminUser: s.Admin, AdminPassword: s.Password, Roots: s.Roots, WriteTimeout: writeTime, IdleConns: s.Workers, Wrap: s.Wrap,
 		}),
-		webdav.New(webdav.Config{URL: s.URL, Roots: s.Roots, IdleConns: s.Workers}),
+		webdav.New(webdav.Config{URL: s.URL, Roots: s.Roots, IdleConns: s.Workers, Wrap: s.Wrap}),
 	}
 }
 

@@ -13,6 +13,7 @@ package webdav
 
 import (
 	"crypto/x509"
+	"net/http"
 	"net/url"
 	"sync/atomic"
 	"time"
@@ -45,6 +46,8 @@ type Config struct {
 
 	IdleConns int // idle connections that are kept; 0 for [transport.DefaultIdleConns]
 
+	Wrap func(http.RoundTripper) http.RoundTripper // observes requests, see [transport.Config]; nil for nothing
+
 	// Limits of time; 0 for the defaults.
 	ResponseTimeout time.Duration // until a response begins
 	IdleTimeout     time.Duration // without progress of a transfer
@@ -74,7 +77,7 @@ func New(c Config) *Client {
 	c.ChunkSize = orDefault(c.ChunkSize, DefaultChunkSize)
 	c.BufferSize = orDefault(c.BufferSize, DefaultBufferSize)
 	return &Client{Config: c, replaced: newPathSet(), server: transport.New(transport.Config{
-		URL: c.URL, Roots: c.Roots, Connect: connectTimeout, Buffer: transferBuffer, Continue: continueTimeout, IdleConns: c.IdleConns,
+		URL: c.URL, Roots: c.Roots, Connect: connectTimeout, Buffer: transferBuffer, Continue: continueTimeout, IdleConns: c.IdleConns, Wrap: c.Wrap,
 	})}
 }
 

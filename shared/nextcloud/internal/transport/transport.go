@@ -42,6 +42,10 @@ type Config struct {
 
 	IdleConns int // idle connections that are kept for the next requests; 0 for [DefaultIdleConns]
 
+	// Wrap returns what sends requests instead of the transport that it is given, to observe
+	// them; nil for that transport.
+	Wrap func(http.RoundTripper) http.RoundTripper
+
 	Buffer   int           // read and write buffer of a connection, in bytes; 0 for net/http's default
 	Continue time.Duration // how long a request with Expect waits for the server's 100; 0 for no wait
 }
@@ -65,26 +69,30 @@ func New(c Config) *Server {
 // NewHTTPClient returns the HTTP client of [New]. It does not use c.URL.
 func NewHTTPClient(c Config) *http.Client {
 	dialer := net.Dialer{Timeout: c.Connect}
-	return &http.Client{
-		Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment,
-			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-				conn, err := dialer.DialContext(ctx, network, addr)
-				if err != nil {
-					return nil, err
-				}
-				return withLowWater(conn), nil
-			},
-			TLSClientConfig:        &tls.Config{RootCAs: c.Roots, MinVersion: tls.VersionTLS12},
-			TLSHandshakeTimeout:    c.Connect,
-			MaxIdleConnsPerHost:    cmp.Or(c.IdleConns, DefaultIdleConns),
-			IdleConnTimeout:        time.Minute,
-			MaxResponseHeaderBytes: maxHeader,
-			ExpectContinueTimeout:  c.Continue,
-			WriteBufferSize:        c.Buffer,
-			ReadBufferSize:         c.Buffer,
-			ForceAttemptHTTP2:      true,
+	var sender http.RoundTripper = &http.Transport{
+		Proxy: http.ProxyFromEnvironment,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := dialer.DialContext(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return withLowWater(conn), nil
 		},
+		TLSClientConfig:        &tls.Config{RootCAs: c.Roots, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    c.Connect,
+		MaxIdleConnsPerHost:    cmp.Or(c.IdleConns, DefaultIdleConns),
+		IdleConnTimeout:        time.Minute,
+		MaxResponseHeaderBytes: maxHeader,
+		ExpectContinueTimeout:  c.Continue,
+		WriteBufferSize:        c.Buffer,
+		ReadBufferSize:         c.Buffer,
+		ForceAttemptHTTP2:      true,
+	}
+	if c.Wrap != nil {
+		sender = c.Wrap(sender)
+	}
+	return &http.Client{
+		Transport:     sender,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
