@@ -26,6 +26,8 @@ func TestFunctions_LinkOnlyWhatTheyNeed(t *testing.T) {
 		{module + "shared/config/dotenv", nil},
 		{module + "cmd/gateway/internal/settings", nil},
 		{"github.com/prometheus", nil},
+		{"go.opentelemetry.io", nil},
+		{"google.golang.org", nil},
 		{"github.com/aws/aws-sdk-go", nil},
 		{module + "docs", nil},
 		{module + "cmd/gateway/internal/reference", nil},

@@ -11,6 +11,7 @@ import (
 	"github.com/voiceassist/gateway/cmd/gateway/internal/configcheck"
 	"github.com/voiceassist/gateway/cmd/gateway/internal/server"
 	"github.com/voiceassist/gateway/cmd/gateway/internal/settings"
+	"github.com/voiceassist/gateway/cmd/gateway/internal/tracing"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/store/postgres"
 )
@@ -23,7 +24,9 @@ func configCommand(vars *variables) *cobra.Command {
 }
 
 // describe returns the descriptions of all settings.
-func describe() settings.Groups { return settings.Describe(new(server.Settings), new(allSettings)) }
+func describe() settings.Groups {
+	return settings.Describe(new(server.Settings), new(tracing.Settings), new(allSettings))
+}
 
 func configCheckCommand(vars *variables) *cobra.Command {
 	var onlySet bool

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/voiceassist/gateway/cmd/gateway/internal/database"
 	"github.com/voiceassist/gateway/cmd/gateway/internal/operator"
 	"github.com/voiceassist/gateway/cmd/gateway/internal/server"
+	"github.com/voiceassist/gateway/cmd/gateway/internal/tracing"
 	"github.com/voiceassist/gateway/functions"
 	"github.com/voiceassist/gateway/shared/audit/trail"
 	"github.com/voiceassist/gateway/shared/config"
@@ -66,8 +68,11 @@ func (s *allSettings) Load(r setting.Reader) {
 }
 
 // open builds the parts from the settings. It creates and changes nothing unless all
-// settings are valid. The caller closes the database.
-func open(ctx context.Context, vars *variables, env *config.Env, log *slog.Logger) (*parts, error) {
+// settings are valid. observe, which may be nil, sees all calls of Nextcloud. The caller
+// closes the database.
+func open(
+	ctx context.Context, vars *variables, env *config.Env, log *slog.Logger, observe func(http.RoundTripper) http.RoundTripper,
+) (*parts, error) {
 	if _, err := checkSettings(vars, env); err != nil {
 		return nil, err
 	}
@@ -80,6 +85,7 @@ func open(ctx context.Context, vars *variables, env *config.Env, log *slog.Logge
 	if err := env.Load(&s); err != nil {
 		return nil, err
 	}
+	s.Nextcloud.Wrap = observe
 	if own && !s.Database.Embedded {
 		log.WarnContext(ctx, configcheck.OwnSecret, slog.String("file", keySource(env).File.Path()))
 	}
@@ -153,11 +159,10 @@ func checkSettings(vars *variables, env *config.Env) (kept map[string]string, er
 
 // readServer reads the settings that only the server needs. env collects their
 // mistakes, which [open] returns.
-func readServer(env *config.Env) server.Settings {
-	var at server.Settings
-	at.Load(env)
+func readServer(env *config.Env) (at server.Settings, traces tracing.Settings) {
+	setting.Load(env, &at, &traces)
 	at.CheckFiles(env)
-	return at
+	return at, traces
 }
 
 // withParts runs fn with the parts, and logs to logs. It returns an error if the
@@ -169,7 +174,7 @@ func withParts(ctx context.Context, vars *variables, logs io.Writer, fn func(*pa
 	}
 	log := setup.Log(setting.LogLevel(env), logs)
 	setDefaultLogger(log, logs)
-	p, err := open(ctx, vars, env, log)
+	p, err := open(ctx, vars, env, log, nil)
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/voiceassist/gateway/cmd/gateway/internal/database"
+	"github.com/voiceassist/gateway/cmd/gateway/internal/metrics"
 	"github.com/voiceassist/gateway/cmd/gateway/internal/reference"
 	"github.com/voiceassist/gateway/cmd/gateway/internal/server"
+	"github.com/voiceassist/gateway/cmd/gateway/internal/tracing"
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
 	"github.com/voiceassist/gateway/shared/foundation/version"
@@ -29,7 +31,8 @@ func serveCommand(vars *variables) *cobra.Command {
 		Long: `Run the server over HTTPS, with its background work. It starts without any
 setting: it then makes a certificate, keys and an embedded database in .data.
 SIGTERM or Ctrl-C stops it: it finishes requests for up to 10 seconds.
-SIGHUP makes it read its keys again. Logs are JSON lines on stdout.`,
+SIGHUP makes it read its keys again. SIGUSR1 switches the log level to debug, and
+back. Logs are JSON lines on stdout.`,
 		Example: `  gateway serve
   gateway serve --recheck-nextcloud
   DATABASE_URL=postgres://gateway@db.example.org/gateway gateway serve`,
@@ -59,10 +62,17 @@ func runServer(ctx context.Context, vars *variables, recheck bool, stdout, stder
 	if err != nil {
 		return err
 	}
-	at := readServer(env)
-	log := setup.Log(setting.LogLevel(env), stdout)
+	at, traces := readServer(env)
+	level := new(slog.LevelVar)
+	level.Set(setting.LogLevel(env))
+	log := tracing.Log(setup.Log(level, stdout))
 	server.TuneMemory(ctx, log)
-	p, err := open(ctx, vars, env, log)
+	s, err := newSignals(ctx, traces, log)
+	if err != nil {
+		return err
+	}
+	defer s.close(log)
+	p, err := open(ctx, vars, env, log, s.nextcloud)
 	if err != nil {
 		return err
 	}
@@ -75,26 +85,28 @@ func runServer(ctx context.Context, vars *variables, recheck bool, stdout, stder
 	} else if err := database.CheckKeys(ctx, p.DB, p.ring, p.env); err != nil {
 		return explain(err)
 	}
-	m := newMetrics()
-	settings.Observe = m.observe
-	m.watch(p)
+	settings.Observe = s.request
 	routes := slices.Concat(p.Routes(), p.Pages(), reference.Routes())
 	slog.SetDefault(log)
 	p.Passwords.Begin = server.NewSpare(p.Passwords.Slots()).Hash
 	background, stop := context.WithCancel(ctx)
 	var working sync.WaitGroup
 	server := &server.Server{
-		Settings: at, Endpoint: settings, Handler: endpoint.New(settings, routes...), Metrics: m.handler(),
+		Settings: at, Endpoint: settings, Handler: s.tracer.Handler(endpoint.New(settings, routes...)), Metrics: s.metrics.Handler(),
 		// Background work starts once the server listens. If another gateway already
 		// uses the addresses, this one must not create its accounts in Nextcloud.
 		Ready: func(a server.Addresses) {
 			working.Go(func() { p.work(background, recheck) })
 			if at.MetricsAddr != "" {
-				working.Go(func() { m.backlog.loop(background, p.DB) })
+				working.Go(func() {
+					s.metrics.Loop(background, metrics.Sources{DB: p.DB, Reconciler: p.Reconciler, Keys: p.keysSince})
+				})
 			}
+			working.Go(func() { followLevel(background, level, log) })
 			logAddresses(stderr, log, a)
 		},
 	}
+	s.watch(p, server.Status)
 	err = server.Run(ctx)
 	stop()
 	working.Wait() // before the database is closed

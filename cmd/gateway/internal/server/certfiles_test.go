@@ -109,7 +109,7 @@ func TestTLS_RejectsAnInvalidPairInOneLine(t *testing.T) {
 			g := newOperator(t)
 			write(t, g.CertFile, tt.cert)
 			write(t, g.KeyFile, tt.key)
-			_, err := server.TLS(g.Settings, g.clock, slog.New(slog.DiscardHandler))
+			_, _, err := server.TLS(g.Settings, g.clock, slog.New(slog.DiscardHandler))
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.HasPrefix(err.Error(), "SSL_") ||
 				strings.Contains(err.Error(), "\n") {
 				t.Errorf("TLS = %v, want one line with %s", err, tt.want)
@@ -123,7 +123,7 @@ func TestTLS_OneHandshakeReadsTheFilesWhileOthersContinue(t *testing.T) {
 	f := newLocal(t)
 	looking, looked := make(chan struct{}), make(chan struct{})
 	asked := 0
-	config, err := server.TLS(f.Settings, func() time.Time {
+	config, _, err := server.TLS(f.Settings, func() time.Time {
 		if asked++; asked == 2 {
 			close(looking)
 			<-looked
@@ -173,7 +173,7 @@ func (f *fixture) clock() time.Time { return f.now }
 // open creates a new configuration, as a new process does.
 func (f *fixture) open(t *testing.T) {
 	t.Helper()
-	config, err := server.TLS(f.Settings, f.clock, slog.New(slog.NewTextHandler(&f.log, nil)))
+	config, _, err := server.TLS(f.Settings, f.clock, slog.New(slog.NewTextHandler(&f.log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

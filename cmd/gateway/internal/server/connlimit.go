@@ -29,6 +29,7 @@ type connLimiter struct {
 	perClient map[string]int
 	logged    time.Time // when rejections were last logged
 	rejected  int       // since then
+	refused   int       // since the start
 }
 
 // acquire counts a connection from addr, or reports that the limit is reached.
@@ -56,6 +57,13 @@ func (l *connLimiter) release(addr net.Addr) {
 	}
 }
 
+// counts returns how many connections are open, and how many were refused.
+func (l *connLimiter) counts() (open, refused int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.open, l.refused
+}
+
 // client returns the key of the client at addr, or "" for a proxy.
 func (l *connLimiter) client(addr net.Addr) string {
 	from, err := netip.ParseAddrPort(addr.String())
@@ -69,6 +77,7 @@ func (l *connLimiter) client(addr net.Addr) string {
 // holds l.mu.
 func (l *connLimiter) logRejection(client string) {
 	l.rejected++
+	l.refused++
 	now := l.now()
 	if now.Sub(l.logged) < rejectionLogInterval {
 		return

@@ -191,7 +191,7 @@ func TestTLS_AllowsProcessesThatStartTogether(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range configs {
 		wg.Go(func() {
-			config, err := server.TLS(f.Settings, func() time.Time { return day }, slog.New(slog.DiscardHandler))
+			config, _, err := server.TLS(f.Settings, func() time.Time { return day }, slog.New(slog.DiscardHandler))
 			if err != nil {
 				t.Error(err)
 			}
@@ -212,7 +212,7 @@ func TestTLS_NamesTheFolderItCannotWrite(t *testing.T) {
 	t.Parallel()
 	f := newLocal(t)
 	write(t, f.TLSDir, []byte("a file in the folder's place"))
-	_, err := server.TLS(f.Settings, f.clock, slog.New(slog.DiscardHandler))
+	_, _, err := server.TLS(f.Settings, f.clock, slog.New(slog.DiscardHandler))
 	if err == nil || !strings.Contains(err.Error(), "make a certificate in "+f.TLSDir) ||
 		strings.Contains(err.Error(), "\n") {
 		t.Errorf("TLS = %v, want one line with the folder", err)
@@ -225,7 +225,7 @@ func TestTLS_RemovesTemporaryFiles(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(f.file(), "in the way"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := server.TLS(f.Settings, f.clock, slog.New(slog.DiscardHandler)); err == nil {
+	if _, _, err := server.TLS(f.Settings, f.clock, slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("TLS made a file where a folder is")
 	}
 	files, err := filepath.Glob(filepath.Join(f.TLSDir, "*"))

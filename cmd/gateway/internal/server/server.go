@@ -1,10 +1,13 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -43,7 +46,7 @@ func defaultTimeouts() Timeouts {
 var ErrAborted = errors.New("some requests did not end in time and were aborted")
 
 // A Server serves the gateway on the network. Do not change its fields after Run
-// was called.
+// was called, nor copy it.
 type Server struct {
 	Settings
 
@@ -53,6 +56,23 @@ type Server struct {
 	Ready    func(Addresses)   // called once, when all addresses are open; may be nil
 	Drain    time.Duration     // 0 is 10 seconds
 	Timeouts Timeouts          // the zero value stands for the defaults
+
+	running atomic.Pointer[func() Status] // nil before Run
+}
+
+// A Status describes a server that runs. The zero value is that of one that does not.
+type Status struct {
+	Connections        int       // open ones, over HTTPS and plain HTTP
+	Refused            int       // connections, since the start
+	CertificateExpires time.Time // of the certificate for HTTPS
+}
+
+// Status returns the status of the server. It may be called at any time, and concurrently.
+func (s *Server) Status() Status {
+	if status := s.running.Load(); status != nil {
+		return (*status)()
+	}
+	return Status{}
 }
 
 // Addresses are where a server listens. A port that was given as 0 is the one
@@ -81,6 +101,8 @@ func (s *Server) Run(ctx context.Context) error {
 		g.Go(d.serve)
 	}
 	<-serving.Done() // ctx ended, or a listener failed
+	s.Endpoint.Log.LogAttrs(context.WithoutCancel(ctx), slog.LevelInfo, "stopping",
+		slog.Int("connections", s.Status().Connections), slog.Float64("drain_s", s.drain().Seconds()))
 	stopped := s.stop(ctx, servers)
 	return errors.Join(g.Wait(), stopped)
 }
@@ -104,11 +126,15 @@ func (s *Server) open(ctx context.Context) ([]*httpServer, Addresses, error) {
 			return nil, Addresses{}, err
 		}
 	}
-	config, err := TLS(s.Settings, s.Endpoint.Now, s.Endpoint.Log)
+	config, expires, err := TLS(s.Settings, s.Endpoint.Now, s.Endpoint.Log)
 	if err != nil {
 		closeAll(servers)
 		return nil, Addresses{}, err
 	}
+	s.running.Store(new(func() Status {
+		open, refused := plain.limiter.counts()
+		return Status{Connections: open, Refused: refused, CertificateExpires: expires()}
+	}))
 	addrs := Addresses{HTTP: plain.listener.Addr(), HTTPS: secure.listener.Addr()}
 	plain.server.Handler = unambiguous(s.plain(portOf(addrs.HTTPS)))
 	secure.server.Handler, secure.server.TLSConfig = unambiguous(new(pacer).pace(s.Handler)), config
@@ -118,13 +144,12 @@ func (s *Server) open(ctx context.Context) ([]*httpServer, Addresses, error) {
 	return servers, addrs, nil
 }
 
+// drain returns how long requests in flight may continue.
+func (s *Server) drain() time.Duration { return cmp.Or(s.Drain, drainTimeout) }
+
 // stop shuts all servers down at once. ctx has ended; only its values are used.
 func (s *Server) stop(ctx context.Context, servers []*httpServer) error {
-	drain := s.Drain
-	if drain == 0 {
-		drain = drainTimeout
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.drain())
 	defer cancel()
 	var g errgroup.Group
 	for _, d := range servers {

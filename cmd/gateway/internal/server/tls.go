@@ -17,7 +17,9 @@ import (
 // expires, and when names, root or the form of certificates change. An error names
 // the variable or the folder. After TLS has returned, errors are logged and the
 // last good certificate stays in use.
-func TLS(s Settings, now func() time.Time, log *slog.Logger) (*tls.Config, error) {
+//
+// expires returns when the certificate in use expires.
+func TLS(s Settings, now func() time.Time, log *slog.Logger) (config *tls.Config, expires func() time.Time, err error) {
 	r := &certReloader{load: (&localCert{dir: s.TLSDir, root: s.CARoot, log: log}).load, now: now, log: log}
 	if s.CertFile != "" {
 		r.load = (&certFiles{cert: s.CertFile, key: s.KeyFile}).load
@@ -27,11 +29,12 @@ func TLS(s Settings, now func() time.Time, log *slog.Logger) (*tls.Config, error
 			slog.String("file", s.TrustFile))
 	}
 	if err := r.refresh(context.Background()); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return &tls.Config{
+	config = &tls.Config{
 		MinVersion: tls.VersionTLS12, CipherSuites: cipherSuites(), CurvePreferences: keyExchanges(), GetCertificate: r.get,
-	}, nil
+	}
+	return config, func() time.Time { return r.current.Load().Leaf.NotAfter }, nil
 }
 
 // cipherSuites returns the suites of TLS 1.2 with ephemeral keys and authenticated

@@ -93,7 +93,7 @@ type Groups []Group
 func Describe(declarations ...setting.Settings) Groups {
 	groups := Groups{
 		essential(), compose(), network(), database(), keys(), tokens(), passwords(),
-		rateLimits(), nextcloud(), mails(), services(), records(), lambda(), system(),
+		rateLimits(), nextcloud(), mails(), services(), records(), traces(), lambda(), system(),
 	}
 	declared := record(declarations)
 	for _, g := range groups {
