@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -10,16 +11,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// TestWorkflow_RunsTheChecks verifies that the workflow of GitHub Actions runs
-// .ci/run, and that every action it uses is pinned to a commit.
+// TestWorkflow_RunsTheChecks verifies that the workflow of GitHub Actions runs .ci/run.
 func TestWorkflow_RunsTheChecks(t *testing.T) {
 	t.Parallel()
 	var workflow struct {
 		On   map[string]any
-		Jobs map[string]struct {
-			Container string
-			Steps     []struct{ Uses, Run string }
-		}
+		Jobs map[string]struct{ Steps []struct{ Run string } }
 	}
 	if err := yaml.Unmarshal([]byte(textOf(t, ".github/workflows/ci.yml")), &workflow); err != nil {
 		t.Fatal(err)
@@ -30,22 +27,68 @@ func TestWorkflow_RunsTheChecks(t *testing.T) {
 		}
 	}
 	runs := 0
-	pinned := regexp.MustCompile(`^[\w-]+/[\w-]+@[0-9a-f]{40}$`)
-	for name, job := range workflow.Jobs {
-		if want := goImage(t); job.Container != want {
-			t.Errorf("job %s runs in %q, want %q", name, job.Container, want)
-		}
+	for _, job := range workflow.Jobs {
 		for _, step := range job.Steps {
 			if step.Run == ".ci/run" {
 				runs++
-			}
-			if step.Uses != "" && !pinned.MatchString(step.Uses) {
-				t.Errorf("job %s uses %s, which is not pinned to a commit", name, step.Uses)
 			}
 		}
 	}
 	if runs != 1 {
 		t.Errorf("the workflow runs .ci/run %d times, want once", runs)
+	}
+}
+
+// TestWorkflows_PinActions verifies that every action in any workflow is pinned to a
+// commit, and that no workflow has more permissions than it names.
+func TestWorkflows_PinActions(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(".github/workflows/*.yml")
+	if err != nil || len(files) < 2 {
+		t.Fatalf("found %q, %v", files, err)
+	}
+	pinned := regexp.MustCompile(`^[\w-]+/[\w-]+@[0-9a-f]{40}$`)
+	for _, file := range files {
+		var workflow struct {
+			Permissions *map[string]string
+			Jobs        map[string]struct {
+				Container string
+				Steps     []struct{ Uses, Run string }
+			}
+		}
+		if err := yaml.Unmarshal([]byte(textOf(t, file)), &workflow); err != nil {
+			t.Fatal(err)
+		}
+		if workflow.Permissions == nil {
+			t.Errorf("%s has the default permissions", file)
+		}
+		for name, job := range workflow.Jobs {
+			if want := goImage(t); job.Container != want {
+				t.Errorf("%s: job %s runs in %q, want %q", file, name, job.Container, want)
+			}
+			for _, step := range job.Steps {
+				if step.Uses != "" && !pinned.MatchString(step.Uses) {
+					t.Errorf("%s: job %s uses %s, which is not pinned to a commit", file, name, step.Uses)
+				}
+			}
+		}
+	}
+}
+
+// TestWorkflow_ReleasesTags verifies that the release workflow runs for the tags that
+// make tag creates, and signs what make release builds.
+func TestWorkflow_ReleasesTags(t *testing.T) {
+	t.Parallel()
+	text := textOf(t, ".github/workflows/release.yml")
+	for _, want := range []string{`tags: ["v*"]`, "run: make release\n", "subject-checksums: build/release/SHA256SUMS", "cosign sign-blob "} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the release workflow lacks %s", want)
+		}
+	}
+	for _, target := range []string{"\ntag:", "\nrelease:"} {
+		if !strings.Contains(textOf(t, "Makefile"), target) {
+			t.Errorf("the Makefile lacks %s", target)
+		}
 	}
 }
 
