@@ -17,7 +17,7 @@ RELEASE   := -trimpath -ldflags='-s -w -X github.com/voiceassist/gateway/shared/
 TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes,validator_novalidatefn
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo certs check test cost test-race attack guides test-nextcloud fuzz cold-start flood throughput load load-page growth growth-page bench lint vuln build image up down tls-check api-check verify-tokens site web web-check e2e clients clients-check sam-check sam-local sam-acceptance release clean
+.PHONY: help run demo certs check test cost test-race attack guides test-nextcloud fuzz cold-start flood throughput load load-page growth growth-page bench lint vuln build image up down tls-check api-check verify-tokens site web web-check e2e clients clients-check sam-check sam-local sam-acceptance clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -214,8 +214,19 @@ up: ## start the gateway, PostgreSQL and Nextcloud in containers
 down: ## stop the containers and keep their data
 	docker compose down
 
-release: ## tag this commit as VERSION; CHANGELOG.md must have a section for it
-	@scripts/release '$(VERSION)'
+.PHONY: tag release release-check
+tag: ## tag this commit as VERSION; CHANGELOG.md must have a section for it
+	@scripts/tag '$(VERSION)'
+
+# The systems for which a release has the gateway.
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
+
+release: ## build the files of a release from this commit in build/release, always with the same bytes; PLATFORMS, FUNCTIONS
+	@CGO_ENABLED=0 $(GO) run -trimpath ./release -out $(BUILD)/release -version '$(GATEWAY_VERSION)' \
+		-platforms '$(PLATFORMS)' -functions '$(FUNCTIONS)' -tags $(TAGS) -- $(RELEASE)
+
+release-check: ## build the files of a release twice, in different folders and settings, and compare their bytes
+	@RELEASE_CHECK=1 $(GO_TEST) -count=1 -timeout $(TEST_TIMEOUT) -v -run '^TestRelease_HasTheSameBytes$$' ./release
 
 clean: ## remove all build results
 	rm -rf $(BUILD)

@@ -46,7 +46,7 @@ var layers = []layer{
 	// The edges: only here does anything know the environment.
 	{name: "config", packages: "shared/config/", imports: "foundation"},
 	{name: "lambda", packages: "shared/faas/", imports: "foundation config"},
-	{name: "programs", packages: "bench/ cmd/ clients/ functions/functionstest " + bootstraps,
+	{name: "programs", packages: "bench/ cmd/ clients/ release functions/functionstest " + bootstraps,
 		imports: "foundation keys breach rules adapters services setup functions list config lambda"},
 }
 
@@ -60,9 +60,11 @@ var homes = map[string]string{
 	"github.com/aws/aws-lambda-go":               "shared/faas/",
 	"github.com/aws/aws-sdk-go-v2":               "shared/faas/secrets",
 	"github.com/awslabs/aws-lambda-go-api-proxy": "shared/faas",
+	"github.com/CycloneDX/cyclonedx-go":          "release",
 	"github.com/go-playground/validator/v10":     "shared/validation",
 	"github.com/golang-jwt/jwt/v5":               "shared/foundation/defense shared/identity/token",
 	"github.com/KimMachineGun/automemlimit":      "cmd/gateway/internal/server",
+	"github.com/google/go-containerregistry":     "release",
 	"github.com/google/uuid":                     "shared/foundation/uid",
 	"github.com/jackc/pgx/v5":                    "bench/ shared/store/postgres shared/store/storetest",
 	"github.com/pquerna/otp":                     "shared/identity/codes functions/mfa",
@@ -74,7 +76,7 @@ var homes = map[string]string{
 	"github.com/swaggest/swgui":                  "cmd/gateway/internal/reference",
 	"github.com/wneessen/go-mail":                "shared/mail/delivery",
 	"go.opentelemetry.io/otel":                   "cmd/gateway/internal/metrics cmd/gateway/internal/tracing",
-	"golang.org/x/crypto":                        "bench/floor shared/identity/password",
+	"golang.org/x/crypto":                        "bench/floor release shared/identity/password",
 	"golang.org/x/net":                           "shared/identity/account",
 	"golang.org/x/sync":                          "cmd/gateway/ functions/ shared/",
 	"golang.org/x/term":                          "cmd/gateway",

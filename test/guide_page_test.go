@@ -23,7 +23,7 @@ type block struct {
 }
 
 // The reasons for which a page may exclude a block of commands from the tests.
-var notRunReasons = []string{"needs Docker", "needs AWS", "needs root", "needs a Nextcloud server", "needs Kubernetes"}
+var notRunReasons = []string{"needs Docker", "needs Kubernetes", "needs AWS", "needs root", "needs a Nextcloud server", "needs a published release", "needs cosign"}
 
 var (
 	fence     = regexp.MustCompile("^( *)(```+)(\\S*) *$")

@@ -119,6 +119,7 @@ func runElsewhere() map[string]string {
 	return map[string]string{
 		"README.md":             "TestCleanClone",
 		"docs/quick-start.md":   "TestCleanClone, TestQuickStart",
+		"docs/releases.md":      "release.TestRelease_HasTheSameBytes",
 		"docs/verify-tokens.md": "TestVerifyTokens",
 	}
 }

@@ -6,11 +6,11 @@ import (
 	"testing"
 )
 
-// TestRelease_TagsWhatIsReady releases from a scratch repository. Each unmet precondition
+// TestTag_TagsWhatIsReady tags releases in a scratch repository. Each unmet precondition
 // is an error that leaves no tag.
-func TestRelease_TagsWhatIsReady(t *testing.T) {
+func TestTag_TagsWhatIsReady(t *testing.T) {
 	t.Parallel()
-	c := newCheckout(t, "scripts/release", "scripts/version", "Makefile")
+	c := newCheckout(t, "scripts/tag", "scripts/version", "Makefile")
 	c.do("git", "branch", "--move", "main")
 	c.write("CHANGELOG.md", `# Changelog
 
@@ -30,8 +30,8 @@ func TestRelease_TagsWhatIsReady(t *testing.T) {
 `)
 	c.commit()
 
-	release := func(version string) (output string, err error) {
-		cmd := exec.CommandContext(t.Context(), "make", "release", "VERSION="+version)
+	tag := func(version string) (output string, err error) {
+		cmd := exec.CommandContext(t.Context(), "make", "tag", "VERSION="+version)
 		cmd.Dir, cmd.Env = c.dir, c.env
 		out, err := cmd.CombinedOutput()
 		return string(out), err
@@ -53,7 +53,7 @@ func TestRelease_TagsWhatIsReady(t *testing.T) {
 		if tt.before != nil {
 			c.do(tt.before...)
 		}
-		if out, err := release(tt.version); err == nil || !strings.Contains(out, tt.want) {
+		if out, err := tag(tt.version); err == nil || !strings.Contains(out, tt.want) {
 			t.Errorf("%s: got %v and %q, want an error and %q", tt.name, err, out, tt.want)
 		}
 		if tt.after != nil {
@@ -61,10 +61,10 @@ func TestRelease_TagsWhatIsReady(t *testing.T) {
 		}
 	}
 	if tags := c.do("git", "tag"); tags != "" {
-		t.Fatalf("failed releases left the tags %q", tags)
+		t.Fatalf("failed commands left the tags %q", tags)
 	}
 
-	if out, err := release("v1.2.3"); err != nil { // the v is optional
+	if out, err := tag("v1.2.3"); err != nil { // the v is optional
 		t.Fatalf("%v: %s", err, out)
 	}
 	const want = "tag Version 1.2.3\n\n### Fixed\n\n- A fault."
