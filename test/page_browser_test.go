@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
@@ -26,7 +27,12 @@ type pageUser struct{ *docsPage }
 func openPage(t *testing.T, env ...string) pageUser {
 	t.Helper()
 	dir := t.TempDir()
-	p := startWithDevcloud(t, dir, env...)
+	return startWithDevcloud(t, dir, env...).open(t, dir)
+}
+
+// open opens the page of a gateway in a new browser.
+func (p *process) open(t *testing.T, dir string) pageUser {
+	t.Helper()
 	who := pageUser{&docsPage{process: p, ctx: chromiumFor(t, certificateIn(t, dir), chromedp.Flag("lang", "en-US"))}}
 	who.do(t, "open the page", chromedp.EmulateViewport(1280, 900), chromedp.Navigate(p.https+"/"))
 	return who
@@ -38,7 +44,7 @@ func (p pageUser) waits(t *testing.T, what, condition string) {
 	ctx, cancel := context.WithTimeout(p.ctx, answerTime/2)
 	defer cancel()
 	if err := chromedp.Do(ctx, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
-		_, err := chromedp.Run(ctx, chromedp.Poll[bool](condition))
+		_, err := chromedp.Run(ctx, chromedp.Poll[bool](condition, chromedp.WithPollingInterval(50*time.Millisecond)))
 		return err
 	})); err != nil {
 		t.Fatalf("%s: %v; the page shows:\n%s", what, err, evaluate[string](t, p.docsPage, `document.body.innerText`))
