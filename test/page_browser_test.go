@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,10 +70,13 @@ func (p pageUser) asks(t *testing.T, title string) {
 	p.waits(t, title, fmt.Sprintf(`document.querySelector("dialog[open] h2")?.innerText === %q`, title))
 }
 
-// types replaces the text of the field with the name.
+// types replaces the text of the field with the name, or that a selector finds.
 func (p pageUser) types(t *testing.T, name, text string) {
 	t.Helper()
-	field := fmt.Sprintf(`[name=%q]`, name)
+	field := name
+	if !strings.Contains(name, "[") {
+		field = fmt.Sprintf(`[name=%q]`, name)
+	}
 	p.do(t, name, chromedp.WaitVisible(chromedp.CSS(field)),
 		chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`document.querySelector(%q).select(), undefined`, field)), enter(field, text))
 }
@@ -82,7 +86,7 @@ func (p pageUser) clicks(t *testing.T, text string) {
 	t.Helper()
 	const mark = `(() => {
 		document.querySelectorAll("[data-click]").forEach(e => e.removeAttribute("data-click"))
-		const found = [...(document.querySelector("dialog[open]") ?? document).querySelectorAll("button, a")].find(
+		const found = [...(document.querySelector("dialog[open]") ?? document).querySelectorAll("button, a, summary")].find(
 		e => e.checkVisibility() && (e.getAttribute("aria-label") ?? e.innerText).trim() === %q)
 		found?.setAttribute("data-click", "")
 		return !!found

@@ -19,7 +19,8 @@ const (
 func TestPage(t *testing.T) {
 	t.Parallel()
 	p := openPage(t)
-	p.complaints(t, "status of 409", "status of 412") // the storage is not ready yet; a file exists
+	p.complaints(t, "status of 409", "status of 412", // the storage is not ready yet; a file exists
+		"status of 400", "status of 422") // a wrong code; a key without scopes
 	p.sees(t, "Sign in")
 	p.looks(t, "sign-in")
 	p.clicks(t, "Forgot your password?")
@@ -44,8 +45,92 @@ func TestPage(t *testing.T) {
 	p.sees(t, "Security")
 	p.reads(t, "This device")
 	p.looks(t, "security")
+	p.apps(t)
+	p.secondFactor(t)
+	p.german(t)
+}
+
+// apps creates an app password and a key, and removes both.
+func (p pageUser) apps(t *testing.T) {
+	t.Helper()
+	p.clicks(t, "Apps")
+	p.sees(t, "Apps")
+	p.waits(t, "both lists", `document.querySelectorAll("section details").length === 2`)
+	p.clicks(t, "Add an app")
+	p.types(t, "details[open] [name=name]", "Phone")
+	p.types(t, "details[open] [name=current_password]", herPassword)
+	p.clicks(t, "Create")
+	p.reads(t, "Connect Phone")
+	p.clicks(t, "Create a key")
+	p.types(t, "details[open] [name=name]", "Backup")
+	p.types(t, "details[open] [name=current_password]", herPassword)
+	p.clicks(t, "Create")
+	p.reads(t, "Choose at least one.")
+	p.do(t, "choose a scope", click(`[value="files:read"]`))
+	p.clicks(t, "Create")
+	p.reads(t, "Copy the key now.")
+	p.looks(t, "apps")
+	p.clicks(t, "Remove Phone")
+	p.reads(t, "Phone is removed.")
+	p.clicks(t, "Remove Backup")
+	p.reads(t, "Backup is removed.")
+}
+
+// secondFactor turns the second factor on, signs in with it, and turns it off.
+func (p pageUser) secondFactor(t *testing.T) {
+	t.Helper()
+	p.clicks(t, "Security")
+	p.clicks(t, "Set up")
+	p.reads(t, "Or type this key into the app:")
+	p.looks(t, "second-factor")
+	key := evaluate[string](t, p.docsPage, `document.querySelector("code").innerText`)
+	p.types(t, "code", "000000")
+	p.clicks(t, "Turn on")
+	p.reads(t, "This code is wrong or was used before.")
+	p.types(t, "code", codeAt(t, key, 0))
+	p.clicks(t, "Turn on")
+	p.reads(t, "The second factor is on.")
+	p.looks(t, "backup-codes")
+	backup := evaluate[string](t, p.docsPage, `document.querySelector(".codes code").innerText`)
+	p.clicks(t, "I have kept them")
+	p.reads(t, "10 backup codes are left.")
 	p.clicks(t, "Sign out")
 	p.sees(t, "Sign in")
+	p.types(t, "email", herAddress)
+	p.types(t, "password", herPassword)
+	p.clicks(t, "Sign in")
+	p.sees(t, "One more step")
+	p.looks(t, "code")
+	p.types(t, "code", codeAt(t, key, 1))
+	p.clicks(t, "Continue")
+	p.sees(t, "Security")
+	p.clicks(t, "Turn off")
+	p.types(t, "details[open] [name=current_password]", herPassword)
+	p.types(t, "details[open] [name=code]", backup)
+	p.clicks(t, "Turn off")
+	p.reads(t, "The second factor is off.")
+}
+
+// german shows every view in German, whose words are longer, in a narrow window.
+func (p pageUser) german(t *testing.T) {
+	t.Helper()
+	p.clicks(t, "Account")
+	p.sees(t, "Account")
+	p.do(t, "select a language", chromedp.SetValue(chromedp.CSS("#language"), "de"))
+	p.clicks(t, "Save")
+	p.sees(t, "Konto")
+	if got := evaluate[string](t, p.docsPage, `document.documentElement.lang`); got != "de" {
+		t.Errorf("the language of the page is %q", got)
+	}
+	for _, view := range []string{"Dateien", "Sicherheit", "Apps", "Konto"} {
+		p.clicks(t, view)
+		p.sees(t, view)
+		p.fits(t, 360)
+		p.do(t, "a wide window", chromedp.EmulateViewport(1280, 900))
+	}
+	p.clicks(t, "Abmelden")
+	p.sees(t, "Anmelden")
+	p.fits(t, 360)
 }
 
 // files uploads files, and does with them what one does with files.

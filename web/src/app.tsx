@@ -7,6 +7,7 @@ import { language, t } from "./texts";
 import { Loading, Trouble } from "./ui/message";
 import { Logo } from "./ui/page";
 import { Account } from "./views/account";
+import { Apps } from "./views/apps";
 import { Files } from "./views/files";
 import { Forgot, Register } from "./views/register";
 import { Security } from "./views/security";
@@ -16,7 +17,7 @@ const online = signal(navigator.onLine);
 for (const event of ["online", "offline"]) addEventListener(event, () => (online.value = navigator.onLine));
 
 /** The views of somebody who is signed in; the first one is shown if the address names none. */
-const views = { files: Files, account: Account, security: Security };
+const views = { files: Files, account: Account, security: Security, apps: Apps };
 type View = keyof typeof views;
 const isView = (name: string | undefined): name is View => name !== undefined && Object.hasOwn(views, name);
 

@@ -16,7 +16,7 @@ const Current = createContext<Context>({ busy: false, problem: null });
 export type Values = Record<string, string>;
 
 interface Props {
-  action: (values: Values) => Promise<void>;
+  action: (values: Values, all: FormData) => Promise<void>;
   children: ComponentChildren;
   /** Shows problems itself, and reports whether it did. */
   onProblem?: (problem: Problem) => boolean;
@@ -35,7 +35,8 @@ export function Form({ action, children, onProblem }: Props) {
     let problem: Problem | null = null;
     try {
       requireAll(form.current!);
-      await action(Object.fromEntries(new FormData(form.current!)) as Values);
+      const all = new FormData(form.current!);
+      await action(Object.fromEntries(all) as Values, all);
     } catch (error) {
       problem = atItsField(problemOf(error), form.current!);
       if (onProblem?.(problem)) problem = null;
@@ -125,6 +126,21 @@ export function Field({ name, label, hint, optional, type = "text", ...rest }: F
       {hint && <p class="hint" id={`${id}-hint`}>{hint}</p>}
     </div>
   );
+}
+
+/** A choice that is on or off. */
+export function Check({ name, value, label, defaultChecked }: { name: string; value?: string; label: string; defaultChecked?: boolean }) {
+  return (
+    <label class="check">
+      <input type="checkbox" name={name} value={value} defaultChecked={defaultChecked} /> {label}
+    </label>
+  );
+}
+
+/** The error about a group of choices. */
+export function FieldError({ name }: { name: string }) {
+  const error = useContext(Current).problem?.fields[name];
+  return error ? <p class="error" role="alert">{t().fields[error.code] ?? error.message}</p> : null;
 }
 
 /** The field for a code of the second factor. */

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { api, ok, open, type Schemas } from "../api";
 import { changed, user } from "../session";
 import { language, languageNames, t, use } from "../texts";
-import { Field, Form, Submit } from "../ui/form";
+import { Check, Field, Form, Submit } from "../ui/form";
 import { Note } from "../ui/message";
 import { Reveal, Section, Title } from "../ui/page";
 import { ProofCode, useSecondFactor } from "../ui/proof";
@@ -22,11 +22,12 @@ function Profile({ me }: { me: Schemas["User"] }) {
   return (
     <Section title={t().account.profile}>
       <Form
-        action={async ({ full_name, language: tag }) => {
+        action={async ({ full_name, language: tag, notices }) => {
           setSaved(false);
           // Others may have changed other preferences, which the new ones replace.
           const { preferences } = await ok(api.GET("/api/users/me"));
-          const next = await ok(api.PATCH("/api/users/me", { body: { full_name: full_name!, preferences: { ...preferences, language: tag } } }));
+          const chosen = { ...preferences, language: tag, notices: notices === "on" };
+          const next = await ok(api.PATCH("/api/users/me", { body: { full_name: full_name!, preferences: chosen } }));
           use(tag!);
           changed(next);
           setSaved(true);
@@ -40,6 +41,7 @@ function Profile({ me }: { me: Schemas["User"] }) {
           </select>
           <p class="hint" id="language-hint">{t().account.languageHint}</p>
         </div>
+        <Check name="notices" label={t().account.notices} defaultChecked={me.preferences.notices !== false} />
         <Submit>{t().save}</Submit>
         <Note>{saved && t().saved}</Note>
       </Form>

@@ -7,6 +7,7 @@ import { Field, Form, Submit } from "../ui/form";
 import { useLoad } from "../ui/load";
 import { Loading, Note, Trouble } from "../ui/message";
 import { Reveal, Section, Title } from "../ui/page";
+import { SecondFactor } from "./factor";
 
 export function Security() {
   const logins = useLoad(allLogins);
@@ -14,6 +15,7 @@ export function Security() {
     <>
       <Title>{t().security.title}</Title>
       <Password changed={logins.reload} />
+      <SecondFactor />
       <Devices {...logins} />
     </>
   );
