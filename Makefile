@@ -17,7 +17,7 @@ RELEASE   := -trimpath -ldflags='-s -w -X github.com/voiceassist/gateway/shared/
 TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes,validator_novalidatefn
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo certs check test cost test-race attack guides test-nextcloud fuzz cold-start flood throughput load load-page growth growth-page bench lint vuln build image up down tls-check api-check verify-tokens site web web-check e2e clients clients-check sam-check sam-local sam-acceptance clean
+.PHONY: help run demo certs check test cost test-race attack guides test-nextcloud fuzz cold-start flood failures failures-page throughput load load-page growth growth-page bench lint vuln build image up down tls-check api-check verify-tokens site web web-check e2e clients clients-check sam-check sam-local sam-acceptance clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,6 +92,17 @@ cold-start: ## measure the start of the gateway, and of each function, compared 
 
 flood: ## measure how a flood of logins affects other requests
 	@FLOOD=1 $(GO) test -count=1 -v -run '^TestFlood$$' ./test
+
+# Needs root for a small file system. The first run compiles a gateway whose clock can be
+# moved, with all packages of the standard library.
+FAIL := FAILURES=1 $(GO_TEST) -count=1 -timeout $(TEST_TIMEOUT) -v -run '^TestFailures$$' ./test
+failures: ## let everything fail that the gateway depends on, under load, and print what was lost and how long it took
+	@scripts/postgresql && scripts/redis && scripts/pgbouncer
+	$(FAIL)
+
+failures-page: ## the same, and write the results into docs/failures.md
+	@scripts/postgresql && scripts/redis && scripts/pgbouncer
+	$(FAIL) -update
 
 throughput: ## measure the speed of file transfers through the gateway
 	@THROUGHPUT=1 $(GO) test -count=1 -v -run '^TestFiles_' ./test

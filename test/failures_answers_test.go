@@ -15,6 +15,9 @@ import (
 type answers struct {
 	t *testing.T
 
+	clients int // that use the gateway
+	between int // successes between two faults
+
 	mu           sync.Mutex
 	counts       map[string]int // responses by status, code and request
 	acknowledged int            // changes
@@ -32,7 +35,7 @@ type answers struct {
 
 func newAnswers(t *testing.T) *answers {
 	t.Helper()
-	return &answers{t: t, counts: map[string]int{}}
+	return &answers{t: t, clients: 4, between: 30, counts: map[string]int{}}
 }
 
 // An outcome is how a request ended, as answers count it.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,12 +22,12 @@ type crowd struct {
 	running sync.WaitGroup
 }
 
-// newCrowd starts n clients of the gateway.
-func newCrowd(given *answers, p *process, n int, allow allowance) *crowd {
+// newCrowd starts clients of the gateway.
+func newCrowd(given *answers, p *process, allow allowance) *crowd {
 	ctx, stop := context.WithCancel(given.t.Context())
 	c := &crowd{given: given, stop: stop}
 	given.t.Cleanup(func() { stop(); c.running.Wait() })
-	for i := range n {
+	for i := range given.clients {
 		client := &retryingClient{
 			url: p.https, http: p.client, given: given, allow: allow,
 			email: fmt.Sprintf("patient%d@example.org", i), password: storePassword,
@@ -52,14 +53,16 @@ type allowance struct {
 	cut     bool // connections that break without a response, because the gateway is killed
 	refused bool // connections that are refused, because the gateway does not run
 	expired bool // access tokens that expire
+	limited bool // rate limits
 }
 
 // A retryingClient is a client that repeats requests that get 503, and knows what must be true.
 type retryingClient struct {
-	url   string
-	http  *http.Client
-	given *answers
-	allow allowance
+	url    string
+	others []string // further gateways, which the client uses in turn with url
+	http   *http.Client
+	given  *answers
+	allow  allowance
 
 	email, password string
 	access, refresh string
@@ -108,6 +111,18 @@ func (c *retryingClient) account() string {
 
 func (c *retryingClient) login() {
 	c.pair(c.do("POST", "/api/auth/login", c.account(), nil, 0))
+}
+
+// expiredCodes are the codes of access tokens that a refresh replaces: those that expired,
+// and those that are not good at this gateway.
+var expiredCodes = []string{"token_expired", "invalid_token"}
+
+// refreshHere refreshes at the gateway that has refused the access token.
+func (c *retryingClient) refreshHere() {
+	others := c.others
+	c.others = nil
+	c.rotate()
+	c.others = others
 }
 
 // rotate refreshes. Whatever the outcome of a refresh, the same token may be sent again.
@@ -172,7 +187,10 @@ func (c *retryingClient) do(method, path, body string, unknown *int, done int) s
 	if unknown == nil {
 		unknown = &maybe
 	}
-	for c.given.t.Context().Err() == nil {
+	if len(c.others) > 0 {
+		c.url, c.others = c.others[0], append(c.others[1:], c.url)
+	}
+	for refreshes := 0; c.given.t.Context().Err() == nil; {
 		status, code, text := c.ask(method, path, body)
 		switch {
 		case status > 0 && status < 300:
@@ -182,8 +200,11 @@ func (c *retryingClient) do(method, path, body string, unknown *int, done int) s
 				*unknown++
 			}
 			wait(c.given.t.Context(), 20*time.Millisecond)
-		case status == http.StatusUnauthorized && code == "token_expired" && c.allow.expired && path != refreshPath:
-			c.rotate()
+		case status == http.StatusUnauthorized && c.allow.expired && slices.Contains(expiredCodes, code) && path != refreshPath && refreshes == 0:
+			refreshes++ // as docs/authentication.md says
+			c.refreshHere()
+		case status == http.StatusTooManyRequests && c.allow.limited:
+			wait(c.given.t.Context(), time.Second)
 		case status == done && *unknown > 0:
 			return text
 		default:

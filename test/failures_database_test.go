@@ -7,9 +7,6 @@ import (
 	"github.com/voiceassist/gateway/shared/store/storetest"
 )
 
-// between is how many requests succeed between two faults.
-const between = 100
-
 // hasNoError fails if the gateway logged an error: a fault of something else is a warning.
 func hasNoError(t *testing.T, p *process) {
 	t.Helper()
@@ -21,11 +18,12 @@ func hasNoError(t *testing.T, p *process) {
 // postgresIsKilled ends all of PostgreSQL, or the process of one session, as the system does
 // when memory runs out.
 func postgresIsKilled(t *testing.T, given *answers, _ bool) {
+	given.clients, given.between = 8, 100
 	server := storetest.NewKillable(t)
 	p := start(t, t.TempDir(), nil, "DATABASE_URL="+server.URL())
-	clients := newCrowd(given, p, 8, allowance{})
+	clients := newCrowd(given, p, allowance{})
 	for n := range 10 {
-		given.await(between)
+		given.await(given.between)
 		given.during(func() {
 			if n%3 == 2 {
 				server.KillSession()
@@ -35,7 +33,7 @@ func postgresIsKilled(t *testing.T, given *answers, _ bool) {
 			server.Start()
 		})
 	}
-	given.await(between)
+	given.await(given.between)
 	clients.leave()
 	hasNoError(t, p)
 }
@@ -45,23 +43,23 @@ func postgresIsKilled(t *testing.T, given *answers, _ bool) {
 func postgresFailsOver(t *testing.T, given *answers, whole bool) {
 	pair := storetest.NewPair(t)
 	p := start(t, t.TempDir(), nil, "DATABASE_URL="+pair.URL())
-	clients := newCrowd(given, p, 8, allowance{})
+	clients := newCrowd(given, p, allowance{})
 	times := 2
 	if whole {
 		times = 6
 	}
 	for n := range times {
-		given.await(between)
+		given.await(given.between)
 		given.during(func() {
 			if n%2 == 0 {
 				pair.Kill()
 			} else {
 				pair.SetReadOnly()
-				given.awaitFailures(between / 2)
+				given.awaitFailures(given.between / 2)
 			}
 			pair.Promote()
 		})
-		given.await(between)
+		given.await(given.between)
 		pair.Rejoin()
 	}
 	clients.leave()
@@ -72,19 +70,19 @@ func postgresFailsOver(t *testing.T, given *answers, whole bool) {
 func poolerIsRestarted(t *testing.T, given *answers, whole bool) {
 	pooler := storetest.NewKillablePooler(t, database(t))
 	p := start(t, t.TempDir(), nil, "DATABASE_URL="+pooler.URL())
-	clients := newCrowd(given, p, 8, allowance{})
+	clients := newCrowd(given, p, allowance{})
 	times := 3
 	if whole {
 		times = 10
 	}
 	for range times {
-		given.await(between)
+		given.await(given.between)
 		given.during(func() {
 			pooler.Kill()
 			pooler.Start()
 		})
 	}
-	given.await(between)
+	given.await(given.between)
 	clients.leave()
 	hasNoError(t, p)
 }

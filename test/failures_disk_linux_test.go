@@ -13,22 +13,22 @@ import (
 func diskIsFull(t *testing.T, given *answers, whole bool) {
 	dir := smallDisk(t)
 	p := start(t, dir, nil)
-	clients := newCrowd(given, p, 8, allowance{})
+	clients := newCrowd(given, p, allowance{})
 	times := 1
 	if whole {
 		times = 5
 	}
 	for range times {
-		given.await(between)
+		given.await(given.between)
 		given.during(func() {
 			free := fillDisk(t, filepath.Join(dir, "ballast"))
-			given.awaitFailures(between)
+			given.awaitFailures(given.between)
 			awaitReady(given, p, "unavailable", "database", "failed")
 			free()
 		})
 		awaitReady(given, p, "ready", "database", "ok")
 	}
-	given.await(between)
+	given.await(given.between)
 	clients.leave()
 	hasNoError(t, p)
 }

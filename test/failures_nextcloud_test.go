@@ -40,7 +40,7 @@ func nextcloudFails(t *testing.T, given *answers, whole bool) {
 		ways, times = append(ways, slow(cloud)), 3
 	}
 	for n := range times * len(ways) {
-		given.await(between / 5)
+		given.await(given.between / 5)
 		late := newUploader(given, p, fmt.Sprintf("late%d@example.org", n))
 		given.during(func() {
 			end := ways[n%len(ways)]()
@@ -51,7 +51,7 @@ func nextcloudFails(t *testing.T, given *answers, whole bool) {
 		})
 		late.awaitStorage()
 	}
-	given.await(between / 5)
+	given.await(given.between / 5)
 	stop()
 	running.Wait()
 	for _, u := range uploaders {
@@ -132,7 +132,7 @@ func (u *uploader) live(ctx context.Context) {
 
 // awaitStorage returns when the user's account in Nextcloud exists.
 func (u *uploader) awaitStorage() {
-	for late := time.After(answerTime); ; {
+	for late := time.After(answerTime); !u.given.t.Failed(); {
 		if strings.Contains(u.do("GET", "/api/users/me/nextcloud", "", nil, 0), `"status":"active"`) {
 			return
 		}

@@ -28,20 +28,20 @@ func restarted(t *testing.T, given *answers, whole bool, allow allowance, end fu
 	dir := t.TempDir()
 	env = append(env, "HTTPS_ADDR="+porttest.Address(t), "JWT_SECRET="+keyring.Generate().Reveal())
 	p := start(t, dir, nil, env...)
-	clients := newCrowd(given, p, 8, allow)
+	clients := newCrowd(given, p, allow)
 	times := 2
 	if whole {
 		times = 10
 	}
 	for range times {
-		given.await(between)
+		given.await(given.between)
 		given.during(func() {
 			end(p)
 			hasNoError(t, p)
 			p = start(t, dir, nil, env...)
 		})
 	}
-	given.await(between)
+	given.await(given.between)
 	clients.leave()
 	hasNoError(t, p)
 }
@@ -83,13 +83,13 @@ func certificateIsReplaced(t *testing.T, given *answers, whole bool) {
 			},
 		},
 	}}
-	clients := newCrowd(given, p, 4, allowance{})
+	clients := newCrowd(given, p, allowance{})
 	times := int64(1)
 	if whole {
 		times = 2
 	}
 	for n := range times {
-		given.await(between)
+		given.await(given.between)
 		given.during(func() {
 			root.issue(cert, key, n+2)
 			late := time.After(2 * answerTime)
@@ -102,7 +102,7 @@ func certificateIsReplaced(t *testing.T, given *answers, whole bool) {
 			}
 		})
 	}
-	given.await(between)
+	given.await(given.between)
 	clients.leave()
 	hasNoError(t, p)
 }

@@ -17,7 +17,7 @@ func redisIsLost(t *testing.T, given *answers, whole bool) {
 	redis := redistest.Start(t)
 	p := start(t, t.TempDir(), nil, "RATE_LIMIT_STORE=redis", "REDIS_URL="+redis.URL().String(), "TRUSTED_PROXIES=127.0.0.1",
 		"RATE_LIMIT_PER_MINUTE=100000", "REGISTER_RATE_LIMIT_PER_MINUTE=10")
-	clients := newCrowd(given, p, 8, allowance{})
+	clients := newCrowd(given, p, allowance{})
 	s := &stranger{given: given, p: p}
 	s.register(12)
 	s.judge()
@@ -27,16 +27,16 @@ func redisIsLost(t *testing.T, given *answers, whole bool) {
 		times = 5
 	}
 	for range times {
-		given.await(between)
+		given.await(given.between)
 		given.during(func() {
 			redis.Stop()
 			awaitReady(given, p, "degraded", "redis", "failed")
 			s.register(12)
-			given.await(between)
+			given.await(given.between)
 			redis.Restart(t)
 		})
 		awaitReady(given, p, "ready", "redis", "ok")
-		given.await(between)
+		given.await(given.between)
 		// Once the limit lets one more through, Redis decides again.
 		wait(t.Context(), perRegistration)
 		s.register(12)

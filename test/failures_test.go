@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // update makes TestFailures write its results into the page.
@@ -29,12 +31,14 @@ func failures() []failure {
 		{name: "PostgreSQL is killed", happen: postgresIsKilled},
 		{name: "PostgreSQL fails over", happen: postgresFailsOver},
 		{name: "PgBouncer is restarted", happen: poolerIsRestarted},
-		{name: "Redis is lost", happen: redisIsLost},
+		{name: "Redis is lost", long: true, happen: redisIsLost},
 		{name: "The disk is full", happen: diskIsFull},
 		{name: "The certificate is replaced", long: true, happen: certificateIsReplaced},
 		{name: "The gateway is stopped", happen: gatewayIsStopped},
-		{name: "The gateway is killed", happen: gatewayIsKilled},
+		{name: "The gateway is killed", long: true, happen: gatewayIsKilled},
 		{name: "Nextcloud fails", happen: nextcloudFails},
+		{name: "The clock is moved", long: true, happen: clockIsMoved},
+		{name: "Clocks differ", long: true, happen: clocksDiffer},
 	}
 }
 
@@ -59,6 +63,9 @@ func TestFailures(t *testing.T) {
 				t.Parallel()
 			}
 			given := newAnswers(t)
+			if whole {
+				given.clients, given.between = 8, 100
+			}
 			f.happen(t, given, whole)
 			table.add(f.name, given)
 		})
@@ -71,6 +78,28 @@ func TestFailures(t *testing.T) {
 		if err := table.write(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestFailures_AreOnThePage compares the scenarios with the sections of the page.
+func TestFailures_AreOnThePage(t *testing.T) {
+	t.Parallel()
+	var want []string
+	for _, f := range failures() {
+		want = append(want, f.name)
+	}
+	text, err := os.ReadFile(failuresPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for line := range strings.Lines(string(text)) {
+		if title, ok := strings.CutPrefix(line, "## "); ok {
+			got = append(got, strings.TrimSpace(title))
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the sections of %s (-want +got)\n%s", failuresPage, diff)
 	}
 }
 

@@ -236,10 +236,10 @@ func TestFleet_WorkIsDoneOnce(t *testing.T) {
 // the balancer, and starts new ones. Everything that was confirmed is there.
 func TestFleet_ReplacedUnderLoad(t *testing.T) {
 	t.Parallel()
-	const between = 60 // successful responses before each change
 	f := newFleet(t)
 	given := newAnswers(t)
-	c := newCrowd(given, f.process, 6, allowance{})
+	given.clients, given.between = 6, 60
+	c := newCrowd(given, f.process, allowance{})
 	old := slices.Clone(f.gateways)
 	for _, change := range []func(){
 		func() { old[0].kill() },
@@ -251,7 +251,7 @@ func TestFleet_ReplacedUnderLoad(t *testing.T) {
 		},
 		func() { f.replace(1, f.launch()) },
 	} {
-		given.await(between)
+		given.await(given.between)
 		change()
 	}
 	c.leave()

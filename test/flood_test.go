@@ -83,24 +83,36 @@ func measureFlood(t *testing.T) {
 // withoutIsolation returns a gateway that does not raise GOMAXPROCS.
 func withoutIsolation(t *testing.T) string {
 	t.Helper()
+	const file = "../cmd/gateway/serve.go"
+	return gatewayWith(t, map[string]string{file: changedFile(t, file, "server.NewSpare(p.Passwords.Slots())", "server.NewSpare(0)")})
+}
+
+// changedFile returns the text of a file with a change of one place.
+func changedFile(t *testing.T, file, from, to string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Count(string(text), from) != 1 {
+		t.Fatalf("%s does not contain %q once, which the test changes", file, from)
+	}
+	return strings.Replace(string(text), from, to, 1)
+}
+
+// gatewayWith returns a gateway built with other texts of some source files, which may be
+// new ones.
+func gatewayWith(t *testing.T, texts map[string]string) (binary string) {
+	t.Helper()
 	dir := t.TempDir()
 	replace := map[string]string{}
-	for file, change := range map[string][2]string{
-		"../cmd/gateway/serve.go": {"server.NewSpare(p.Passwords.Slots())", "server.NewSpare(0)"},
-	} {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.Count(string(text), change[0]) != 1 {
-			t.Fatalf("%s does not contain %s, which the test removes", file, change[0])
-		}
+	for file, text := range texts {
 		from, err := filepath.Abs(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		replace[from] = filepath.Join(dir, filepath.Base(file))
-		if err := os.WriteFile(replace[from], []byte(strings.Replace(string(text), change[0], change[1], 1)), 0o600); err != nil {
+		replace[from] = filepath.Join(dir, fmt.Sprintf("%d.go", len(replace)))
+		if err := os.WriteFile(replace[from], []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -135,6 +135,7 @@ func (p *parts) work(ctx context.Context, recheck bool) {
 		others.Go(func() { p.Mails.Loop(ctx) })
 	}
 	others.Go(func() { p.followKeys(ctx) })
+	others.Go(func() { p.followClock(ctx) })
 	others.Go(func() { reconcile.NewResealer(p.DB, p.ring, p.Now).Loop(ctx) })
 	janitor.New(p.DB, p.Rules, p.Now).Loop(ctx)
 	others.Wait()
