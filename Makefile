@@ -141,6 +141,11 @@ scale: ## measure requests, backups and housekeeping with a thousand to a millio
 scale-page: ## write the results of make scale into docs/scale.md
 	$(GO) run ./bench scale-page
 
+.PHONY: migration
+migration: ## migrate a database of the first release with a million users, and measure how long requests wait
+	@scripts/postgresql
+	MIGRATION=1 $(GO_TEST) -count=1 -timeout $(TEST_TIMEOUT) -v -run '^TestMigration$$' ./bench/growth
+
 BENCH ?= .
 bench: ## run the Go benchmarks that match BENCH, and compare them with those of the first run
 	@GO='$(GO)' scripts/bench '$(BENCH)'

@@ -15,14 +15,14 @@ import (
 func migrateCommand(vars *variables) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "migrate",
-		Short: "Migrate the database schema, or show its state",
+		Short: "Migrate the database schema, or show its state or the plan",
 		Long: `Migrate the database schema. PostgreSQL needs "migrate up" before each new
 version of the gateway starts; the embedded SQLite migrates itself. With a
 transaction pooler in DATABASE_URL, set MIGRATE_DATABASE_URL to a direct
 connection.`,
 	}
 	c.AddCommand(
-		migrateUpCommand(vars),
+		migrateUpCommand(vars), migratePlanCommand(vars),
 		&cobra.Command{
 			Use:         "status",
 			Short:       "List all migrations and whether they are applied",
@@ -89,9 +89,10 @@ func migrateUpCommand(vars *variables) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "up",
 		Short: "Apply missing migrations",
-		Long: `Apply missing migrations, each in a transaction of its own. It is safe to run
-twice, several at once, and while an older gateway serves. It waits for locks that
-others hold, says who holds them, and gives up after --wait.`,
+		Long: `Apply missing migrations. It is safe to run twice, several at once, and while an older
+gateway serves: no migration blocks others for a time that grows with the size of a
+table. An interrupted migration is undone or continued by the next run. The command waits
+for locks that others hold, says who holds them, and gives up after --wait.`,
 		Example: `  gateway migrate up
   gateway migrate up --wait 30s`,
 		Annotations: next(`Start or restart the gateway: gateway serve.`),

@@ -158,15 +158,20 @@ func (s *Statements) TroubledMails(ctx context.Context, n int) ([]mail.Message, 
 // RetryMails makes the mail with the id due now if it could not be sent or waits for
 // another attempt, or all such mails if the id is "". It returns their number.
 func (s *Statements) RetryMails(ctx context.Context, id string, now time.Time) (int64, error) {
-	query, args := `
-		UPDATE mails SET due_at = $1, outcome = NULL, finished_at = NULL, attempts = 0, sending = FALSE, repeated = FALSE
-		WHERE (outcome = 'dead' OR due_at > $1)`, []any{at(now)}
-	if id != "" {
-		query, args = query+` AND id = $2`, append(args, id)
+	const (
+		change   = `UPDATE mails SET due_at = $1, outcome = NULL, finished_at = NULL, attempts = 0, sending = FALSE, repeated = FALSE`
+		unsent   = `(outcome = 'dead' OR due_at > $1)`
+		thisMail = ` AND id = $2`
+	)
+	var n int64
+	var err error
+	if id == "" {
+		n, err = s.changeInBatches(ctx, change, `mails`, `id`, unsent, at(now))
+	} else {
+		n, err = s.exec(ctx, change+` WHERE `+unsent+thisMail, at(now), id)
 	}
-	n, err := s.exec(ctx, query, args...)
 	if err != nil {
-		return 0, fmt.Errorf("retry mails: %w", err)
+		return n, fmt.Errorf("retry mails: %w", err)
 	}
 	return n, nil
 }

@@ -331,13 +331,13 @@ func (tx *Tx) RetryNextcloud(
 }
 
 // RecheckNextcloud makes every settled account of an existing user due now, for a
-// Nextcloud that has lost accounts. It returns their number.
+// Nextcloud that has lost accounts. It works in batches and returns the number of accounts.
 func (s *Statements) RecheckNextcloud(ctx context.Context, now time.Time) (int64, error) {
-	n, err := s.exec(ctx, `
-		UPDATE nextcloud_accounts SET due_at = $1
-		WHERE (status = 'active' OR status = 'pending' AND due_at IS NULL) AND EXISTS (SELECT 1 FROM users WHERE users.id = nextcloud_accounts.user_id)`, at(now))
+	n, err := s.changeInBatches(ctx, `UPDATE nextcloud_accounts SET due_at = $1`, `nextcloud_accounts`, `user_id`, `
+		(status = 'active' OR status = 'pending' AND due_at IS NULL) AND (due_at IS NULL OR due_at > $1)
+		AND EXISTS (SELECT 1 FROM users WHERE users.id = nextcloud_accounts.user_id)`, at(now))
 	if err != nil {
-		return 0, fmt.Errorf("recheck Nextcloud accounts: %w", err)
+		return n, fmt.Errorf("recheck Nextcloud accounts: %w", err)
 	}
 	return n, nil
 }

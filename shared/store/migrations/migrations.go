@@ -43,14 +43,17 @@ type LockWait struct {
 const LongestWait = 5 * time.Minute
 
 // A session that waits for a table lock blocks all later sessions, even readers. So a wait
-// ends after lockTimeout, lets others proceed for lockPause, and starts again.
+// ends after lockTimeout, lets others proceed for lockPause, and starts again. Requests
+// wait for a migration at most that long and as long as it takes to change a catalog.
 const (
-	lockTimeout = 5 * time.Second
+	lockTimeout = time.Second
 	lockPause   = time.Second
 )
 
-// Up applies the missing migrations, each in its own transaction, and returns how many it
-// applied. Concurrent calls wait for each other, also in other processes. A repeated call
+// Up applies the missing migrations, and returns how many it applied. Each runs in a
+// transaction of its own, except those that build indexes on PostgreSQL: their statements
+// can be repeated. No migration locks a table for a time that grows with its rows; see
+// [Plan]. Concurrent calls wait for each other, also in other processes. A repeated call
 // does nothing. Up returns [ErrPooled] if PostgreSQL is behind a pooler. Changes that SQL
 // cannot express follow in small statements; see [store.DB.CanonicalizeEmails] and
 // [store.DB.IndexAccounts].
@@ -76,7 +79,7 @@ func Up(ctx context.Context, db *store.DB, w LockWait) (int, error) {
 		case ctx.Err() != nil && !errors.Is(err, ctx.Err()):
 			err = fmt.Errorf("%w: %w", ctx.Err(), err)
 		}
-		if line, waiting := t.last(); line != "" && (waiting || db.Locked(err)) {
+		if line, waiting := t.last(); line != "" && (waiting || db.Locked(err)) { // who holds the lock
 			err = fmt.Errorf("%s: %w", line, err)
 		}
 		return total, fmt.Errorf("migrate up: %w", err)
@@ -104,7 +107,7 @@ func up(ctx context.Context, db *store.DB, t *waitReporter, giveUp time.Time) (i
 		own, abandon := context.WithCancel(context.WithoutCancel(ctx))
 		defer abandon()
 		options = append(options, goose.WithSessionLocker(&locker{
-			db: db.Handle(), caller: ctx, abandon: abandon, timeout: timeout, reporter: t,
+			db: db.Handle(), caller: ctx, abandon: abandon, timeout: timeout, giveUp: giveUp, reporter: t,
 		}))
 		migrate = own
 	} else {

@@ -18,6 +18,9 @@ var ErrPooled = errors.New("the database is behind a connection pooler (PgBounce
 // for it, too.
 const lockID = 4097083626
 
+// errBusy is returned if another migration still holds the advisory lock in the end.
+var errBusy = errors.New("another migration is running")
+
 // A locker serializes migrations of one PostgreSQL database by an advisory lock of the
 // session that migrates. While that session waits, for the advisory lock or later for a
 // table, it reports which session holds the lock.
@@ -29,18 +32,22 @@ type locker struct {
 	db       *sql.DB
 	caller   context.Context // when it is done, the server is asked to cancel
 	abandon  func()          // ends the migration's own context: the server does not answer
-	timeout  time.Duration   // of one wait for a lock
+	timeout  time.Duration   // of one wait for the lock of a table
+	giveUp   time.Time       // when to stop waiting for the advisory lock
 	reporter *waitReporter
 	stop     func() (abandoned bool) // stops watch
 }
 
 const (
+	lockEvery     = 100 * time.Millisecond // between two attempts to take the advisory lock
 	watchEvery    = 500 * time.Millisecond // the delay until a wait is noticed
 	cancelEvery   = 50 * time.Millisecond  // a statement may just have ended, and the next one begun
 	cancelTimeout = 2 * time.Second        // of one request to cancel
 )
 
 // SessionLock takes the advisory lock on conn and limits how long conn waits for any lock.
+// It polls: a statement that waits for the lock has a snapshot, for whose end the holder
+// of the lock waits when it builds an index concurrently.
 func (l *locker) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	session, err := unpooled(l.caller, l.db, conn)
 	if err != nil {
@@ -49,12 +56,26 @@ func (l *locker) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	if _, err := conn.ExecContext(l.caller, fmt.Sprintf("SET lock_timeout = %d", l.timeout.Milliseconds())); err != nil {
 		return fmt.Errorf("set lock_timeout: %w", err)
 	}
-	l.watch(ctx, session)
-	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(lockID)); err != nil {
-		l.stop()
-		return fmt.Errorf("advisory lock: %w", err)
+	for {
+		var locked bool
+		if err := conn.QueryRowContext(l.caller, "SELECT pg_try_advisory_lock($1)", int64(lockID)).Scan(&locked); err != nil {
+			return fmt.Errorf("advisory lock: %w", err)
+		}
+		if locked {
+			l.reporter.over()
+			l.watch(ctx, session)
+			return nil
+		}
+		if line, err := waitsFor(l.caller, l.db, holderQuery, int64(lockID)); err == nil && line != "" {
+			l.reporter.report(line)
+		}
+		if !time.Now().Before(l.giveUp) {
+			return errBusy
+		}
+		if !pause(l.caller, lockEvery) {
+			return l.caller.Err()
+		}
 	}
-	return nil
 }
 
 // SessionUnlock releases the lock.
@@ -84,7 +105,7 @@ func (l *locker) watch(ctx context.Context, session int) {
 	var done sync.WaitGroup
 	done.Go(func() {
 		for pause(caller, watchEvery) {
-			line, err := waitsFor(caller, l.db, session)
+			line, err := waitsFor(caller, l.db, blockerQuery, session)
 			switch {
 			case err != nil: // the migration will report the same problem
 			case line == "":
@@ -117,22 +138,34 @@ func cancelStatement(ctx context.Context, db *sql.DB, session int) error {
 	return err
 }
 
-// waitsFor describes what the session waits for, or returns "" if it does not wait.
-// PostgreSQL shows details of other sessions only to the same user and to members of
-// pg_read_all_stats.
-func waitsFor(ctx context.Context, db *sql.DB, session int) (string, error) {
+// Queries for the session that another one, $1, waits for, and for the one that holds the
+// advisory lock $1. PostgreSQL shows details of other sessions only to the same user and
+// to members of pg_read_all_stats.
+const (
+	sessionColumns = `b.pid, COALESCE(a.usename::text, ''), COALESCE(a.application_name, ''), COALESCE(a.state, ''),
+			COALESCE(a.xact_start, a.backend_start)`
+	blockerQuery = `
+		SELECT l.locktype, COALESCE(l.relation::regclass::text, ''), ` + sessionColumns + `
+		FROM pg_locks l CROSS JOIN LATERAL unnest(pg_blocking_pids(l.pid)) AS b (pid)
+			LEFT JOIN pg_stat_activity a ON a.pid = b.pid
+		WHERE l.pid = $1 AND NOT l.granted
+		ORDER BY a.xact_start LIMIT 1`
+	holderQuery = `
+		SELECT 'advisory', '', ` + sessionColumns + `
+		FROM pg_locks b LEFT JOIN pg_stat_activity a ON a.pid = b.pid
+		WHERE b.locktype = 'advisory' AND b.granted AND b.objid::bigint = $1 AND b.classid = 0 AND b.objsubid = 1
+			AND b.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+		LIMIT 1`
+)
+
+// waitsFor describes what the query finds, or returns "" if there is no wait.
+func waitsFor(ctx context.Context, db *sql.DB, query string, arg any) (string, error) {
 	var (
 		what, table, user, program, state string
 		holder                            int
 		since                             sql.NullTime
 	)
-	err := db.QueryRowContext(ctx, `
-		SELECT l.locktype, COALESCE(l.relation::regclass::text, ''), b.pid, COALESCE(a.usename::text, ''),
-			COALESCE(a.application_name, ''), COALESCE(a.state, ''), COALESCE(a.xact_start, a.backend_start)
-		FROM pg_locks l CROSS JOIN LATERAL unnest(pg_blocking_pids(l.pid)) AS b (pid)
-			LEFT JOIN pg_stat_activity a ON a.pid = b.pid
-		WHERE l.pid = $1 AND NOT l.granted
-		ORDER BY a.xact_start LIMIT 1`, session).Scan(&what, &table, &holder, &user, &program, &state, &since)
+	err := db.QueryRowContext(ctx, query, arg).Scan(&what, &table, &holder, &user, &program, &state, &since)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
