@@ -52,7 +52,7 @@ func TestBounds_AreComplete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table := regexp.MustCompile(`(?m)^CREATE (?:UNLOGGED )?TABLE (\w+)`)
+	table := regexp.MustCompile(`(?m)^CREATE (?:UNLOGGED )?TABLE (?:IF NOT EXISTS )?(\w+)`)
 	for _, file := range files {
 		b, err := os.ReadFile(file)
 		if err != nil {
