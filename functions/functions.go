@@ -62,6 +62,7 @@ type Parts struct {
 	Rules              account.Rules
 	SilentRegistration bool // see [registration.Settings]
 	SessionsPerUser    int  // see [sessions.Settings]
+	Page               page.Settings
 
 	AnswerStep time.Duration // see [recovery.Service]
 
@@ -86,7 +87,7 @@ func (p *Parts) Recovery() *recovery.Service {
 // Pages returns the routes of the pages for people, which the API description does not
 // contain.
 func (p *Parts) Pages() endpoint.Routes {
-	return slices.Concat(new(page.Function).Pages(), p.recoverer().Pages())
+	return slices.Concat((&page.Function{Settings: p.Page, Now: p.Now}).Pages(), p.recoverer().Pages())
 }
 
 func (p *Parts) recoverer() *recovering.Function {

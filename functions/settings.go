@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/voiceassist/gateway/functions/health"
+	"github.com/voiceassist/gateway/functions/page"
 	"github.com/voiceassist/gateway/functions/sessions"
 	"github.com/voiceassist/gateway/shared/crypto/keyring"
 	"github.com/voiceassist/gateway/shared/foundation/setting"
@@ -36,11 +37,12 @@ type Settings struct {
 	Registration registration.Settings
 	Rules        account.Rules
 	Sessions     sessions.Settings
+	Page         page.Settings
 }
 
 // Load loads all of them.
 func (s *Settings) Load(r setting.Reader) {
-	setting.Load(r, &s.HTTP, &s.Keys, &s.Tokens, &s.Passwords, &s.Nextcloud, &s.Health, &s.Registration, &s.Rules, &s.Sessions)
+	setting.Load(r, &s.HTTP, &s.Keys, &s.Tokens, &s.Passwords, &s.Nextcloud, &s.Health, &s.Registration, &s.Rules, &s.Sessions, &s.Page)
 }
 
 // Parts returns the dependencies of all functions, with db and the keys of ring. redis is
@@ -59,6 +61,7 @@ func (s *Settings) Parts(db *store.DB, ring *keyring.Ring, redis ratelimit.Store
 		Health:     health.New(s.Health, db),
 
 		Rules: s.Rules, SilentRegistration: s.Registration.Silent, SessionsPerUser: s.Sessions.PerUser, AnswerStep: recovery.AnswerStep,
+		Page: s.Page,
 	}
 	if p.Storage != nil {
 		p.Storage.Outbox = p.Outbox

@@ -1,7 +1,8 @@
 // Package page is the function behind GET /, the page on which people register, sign in
 // and manage their account and their files. It is a client of the public API like any
-// other: the function only serves its files, which `make web` builds from web/. Begin
-// with [Function.Pages].
+// other: the function only serves its files, which `make web` builds from web/. It also
+// serves what browsers expect at fixed addresses, such as /favicon.ico. Begin with
+// [Function.Pages].
 package page
 
 import (
@@ -9,6 +10,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"time"
 
 	"github.com/voiceassist/gateway/shared/endpoint"
 	"github.com/voiceassist/gateway/shared/foundation/fault"
@@ -24,16 +26,20 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 	"manifest-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types 'none'"
 
-// A Function serves the page. The zero value is ready for use.
-type Function struct{}
+// A Function serves the page.
+type Function struct {
+	Settings
+
+	Now func() time.Time
+}
 
 // Pages returns the routes of the page. They are for people, so the API description does
 // not contain them.
 func (f *Function) Pages() endpoint.Routes {
-	return endpoint.Routes{
+	return append(f.wellKnown(), endpoint.Routes{
 		{Pattern: "GET /{$}", Handler: endpoint.Raw(show(load("index.html")))},
 		{Pattern: "GET /assets/{file}", Handler: endpoint.Raw(assets())},
-	}
+	}...)
 }
 
 var errNotFound = fault.New(fault.NotFound, "not_found", "Nothing exists at this path.")

@@ -21,7 +21,7 @@ import (
 // get returns the response to a request with headers, given as name and value in turn.
 func get(t *testing.T, path string, headers ...string) *http.Response {
 	t.Helper()
-	h := endpoint.New(endpoint.Settings{Log: slog.New(slog.DiscardHandler), Now: time.Now}, new(page.Function).Pages()...)
+	h := endpoint.New(endpoint.Settings{Log: slog.New(slog.DiscardHandler), Now: time.Now}, (&page.Function{Settings: contact(t), Now: time.Now}).Pages()...)
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.example.org"+path, nil)
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])

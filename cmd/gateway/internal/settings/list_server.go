@@ -94,6 +94,10 @@ func network() Group {
 				ReadBy: binary(), Compose: "leaves it unset, as nothing trusts mkcert's root there",
 			},
 			{
+				Name: "SECURITY_CONTACT", Kind: Text, Unset: "the gateway has no such file", Values: "an e-mail address, or a URL that begins with `https://`", Example: "security@example.org",
+				Meaning: "Where people report vulnerabilities of this installation, for `/.well-known/security.txt` (RFC 9116).", ReadBy: everywhere(),
+			},
+			{
 				Name: "ALLOWED_ORIGINS", Kind: List, Values: "exact origins, separated by commas; no `*`", Example: "https://app.example.org",
 				Unset: "none", Meaning: "Origins of web pages that may call the gateway (CORS).", ReadBy: everywhere(),
 			},
