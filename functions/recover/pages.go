@@ -34,9 +34,9 @@ const (
 	actTime  = 25 * time.Second // API Gateway gives up after 29
 )
 
-// pagePolicy is the content security policy of the pages: scripts and styles come from
+// pagePolicy is the content security policy of the pages: scripts, styles and the icon come from
 // files, and forms go to the gateway.
-const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // A page is where a link in a mail leads. Opening it changes nothing, so programs that
 // look into links of mails cannot use them up: the form acts. The token is its only
@@ -207,7 +207,7 @@ type content struct {
 }
 
 func (p page) write(w http.ResponseWriter, r *http.Request, status int, c content) {
-	l := preferred(r.Header.Get("Accept-Language"))
+	l := preferred(r)
 	h := w.Header()
 	h.Set("Content-Security-Policy", pagePolicy)
 	h.Set("Content-Language", l.tag())
@@ -227,7 +227,7 @@ func (p page) html(l language, c content) string {
 	title := html.EscapeString(p.title[l])
 	put("<!doctype html>\n<html lang=\"", l.tag(), "\">\n<head>\n<meta charset=\"utf-8\">\n",
 		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>", title, "</title>\n",
-		"<link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"", stylePath[1:], "\">\n",
+		"<link rel=\"icon\" href=\"favicon.ico\">\n<link rel=\"stylesheet\" href=\"", stylePath[1:], "\">\n",
 		"<script src=\"", scriptPath[1:], "\" defer></script>\n</head>\n<body>\n<main>\n<h1>", title, "</h1>\n")
 	if c.failure != (text{}) {
 		put("<p class=\"error\" role=\"alert\">", html.EscapeString(c.failure[l]), "</p>\n")

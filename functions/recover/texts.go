@@ -1,8 +1,9 @@
 package recover
 
 import (
-	"strconv"
-	"strings"
+	"net/http"
+
+	"github.com/voiceassist/gateway/shared/endpoint"
 )
 
 // A language is one of the languages of the pages.
@@ -20,24 +21,9 @@ func (l language) tag() string { return [languages]string{"en", "de"}[l] }
 // A text is a text in each language.
 type text [languages]string
 
-// preferred returns the language of the pages that an Accept-Language header prefers
-// (RFC 9110 section 12.5.4), or English.
-func preferred(header string) language {
-	best, weight := english, 0.0
-	for _, option := range strings.SplitN(header, ",", 20) {
-		tag, params, _ := strings.Cut(option, ";")
-		q := 1.0
-		if value, ok := strings.CutPrefix(strings.TrimSpace(params), "q="); ok {
-			q, _ = strconv.ParseFloat(value, 64) // 0 for what is no number
-		}
-		base, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(tag)), "-")
-		for l := range languages {
-			if base == l.tag() && q > weight {
-				best, weight = l, q
-			}
-		}
-	}
-	return best
+// preferred returns the language of the pages that r prefers, or English.
+func preferred(r *http.Request) language {
+	return language(endpoint.Language(r, english.tag(), german.tag()))
 }
 
 // The texts that all pages share.

@@ -38,8 +38,8 @@ var statusOf = map[fault.Kind]int{
 // kind.
 func StatusOf(k fault.Kind) int { return statusOf[k] }
 
-// A problem is the body of every failed request (RFC 9457 section 3). Its type
-// is a URN with the code, as there is no page to dereference.
+// A problem is the body of every failed request (RFC 9457 section 3), except of browsers
+// that asked for a page. Its type is a URN with the code, as there is no page to dereference.
 type problem struct {
 	Type          string        `json:"type"`
 	Title         string        `json:"title"`
@@ -57,7 +57,7 @@ var (
 	errGone    = fault.New(fault.Malformed, "client_closed_request", "The request was cancelled.")
 )
 
-// reject responds to r with the problem for err, and records it for the log
+// reject responds to r with the problem for err, or a page about it, and records it for the log
 // event. All failures leave the gateway through it.
 func reject(w http.ResponseWriter, r *http.Request, err error) {
 	f := classify(r.Context(), err)
@@ -81,11 +81,16 @@ func reject(w http.ResponseWriter, r *http.Request, err error) {
 	if f.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds()))))
 	}
-	write(w, r, status, "application/problem+json", problem{
+	p := problem{
 		Type: "urn:voiceassist:problem:" + f.Code, Title: http.StatusText(status), Status: status,
 		Detail: f.Detail, Instance: instance(r.URL), Code: f.Code,
 		CorrelationID: x.origin.CorrelationID, Errors: f.Fields, Truncated: f.Truncated,
-	})
+	}
+	if wantsPage(r) {
+		writePage(w, r, p)
+		return
+	}
+	write(w, r, status, "application/problem+json", p)
 }
 
 const maxInstance = 1000 // bytes before escaping
