@@ -17,7 +17,7 @@ RELEASE   := -trimpath -ldflags='-s -w -X github.com/voiceassist/gateway/shared/
 TAGS      := lambda.norpc,nethttpomithttp2,nopgxregisterdefaulttypes,validator_novalidatefn
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo certs check test cost test-race attack guides test-nextcloud fuzz cold-start flood failures failures-page throughput load load-page growth growth-page bench lint vuln build image up down tls-check api-check verify-tokens site web web-check e2e clients clients-check sam-check sam-local sam-acceptance clean
+.PHONY: help run demo certs check test cost test-race attack guides test-nextcloud fuzz cold-start flood dashboard failures failures-page throughput load load-page growth growth-page bench lint vuln build image up down tls-check api-check verify-tokens site web web-check e2e clients clients-check sam-check sam-local sam-acceptance clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,7 +53,7 @@ PARALLEL := 4
 
 # The tests of the built programs take the longest, so they start first.
 test: ## run all tests, on SQLite and PostgreSQL
-	@scripts/postgresql && scripts/redis && scripts/pgbouncer && scripts/chromium
+	@scripts/postgresql && scripts/redis && scripts/pgbouncer && scripts/chromium && scripts/prometheus
 	$(GO_TEST) -timeout $(TEST_TIMEOUT) -shuffle=on -parallel $(PARALLEL) ./test ./...
 	cd deploy/kubernetes && $(GO_TEST) ./...
 
@@ -145,6 +145,11 @@ scale-page: ## write the results of make scale into docs/scale.md
 migration: ## migrate a database of the first release with a million users, and measure how long requests wait
 	@scripts/postgresql
 	MIGRATION=1 $(GO_TEST) -count=1 -timeout $(TEST_TIMEOUT) -v -run '^TestMigration$$' ./bench/growth
+
+dashboard: T = 5m
+dashboard: ## draw docs/dashboard.svg: what Prometheus knows of a gateway after T (5m) of load
+	@scripts/prometheus
+	@DASHBOARD=$(T) $(GO) test -count=1 -v -run '^TestDashboard$$' ./test
 
 BENCH ?= .
 bench: ## run the Go benchmarks that match BENCH, and compare them with those of the first run

@@ -42,17 +42,37 @@ func spoken(t *testing.T) []string {
 	return said
 }
 
+// embeddedMetrics returns the names of the metrics that functions write into their logs.
+func embeddedMetrics(t *testing.T) map[string]bool {
+	t.Helper()
+	names := map[string]bool{}
+	files, err := filepath.Glob("functions/*/bootstrap/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range regexp.MustCompile(`faas\.Metric\{Name: "(\w+)"`).FindAllStringSubmatch(string(source), -1) {
+			names[found[1]] = true
+		}
+	}
+	return names
+}
+
 // TestDeployGuide_NamesExistingThings holds docs/deploy.md against what it names:
-// commands, files, settings, and names of template.yaml.
+// commands, files, settings, metrics, and names of template.yaml.
 func TestDeployGuide_NamesExistingThings(t *testing.T) {
 	t.Parallel()
-	x := readTemplate(t)
+	x, metrics := readTemplate(t), embeddedMetrics(t)
 	known := func(name string) bool {
 		_, parameter := x.Parameters[name]
 		_, resource := x.Resources[name]
 		_, output := x.Outputs[name]
 		aws := []string{"ReservedConcurrentExecutions", "ThrottlingRateLimit", "EdDSA", "SomeFunction", "SchemaVersion"}
-		return parameter || resource || output || slices.Contains(aws, name)
+		return parameter || resource || output || slices.Contains(aws, name) || metrics[name]
 	}
 	makefile, err := os.ReadFile("Makefile")
 	if err != nil {

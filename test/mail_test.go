@@ -199,7 +199,7 @@ func TestSchedule_SendsMails(t *testing.T) {
 		t.Errorf("got the mails %v", mails)
 	}
 	sends.Shutdown()
-	if log := sends.Log(); !strings.Contains(log, `"OldestMailSeconds":0`) {
+	if log := sends.Log(); !strings.Contains(log, `"OldestMailSeconds":0`) || !strings.Contains(log, `"MailsDead":0`) {
 		t.Errorf("the log has no metric OldestMailSeconds: %s", log)
 	}
 	db := storetest.OpenPostgres(t, h.database)

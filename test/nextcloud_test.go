@@ -69,7 +69,8 @@ func TestSchedule_ReconcilesOnLambda(t *testing.T) {
 		t.Fatalf("the job returned %s, %v", out, err)
 	}
 	job.Shutdown() // the log is complete after this
-	if log := job.Log(); !strings.Contains(log, `"OldestUnprovisionedSeconds":0`) || !strings.Contains(log, `"_aws":{`) {
+	if log := job.Log(); !strings.Contains(log, `"OldestUnprovisionedSeconds":0`) ||
+		!strings.Contains(log, `"AccountsRemaining":0`) || !strings.Contains(log, `"NextcloudAllowed":1`) || !strings.Contains(log, `"_aws":{`) {
 		t.Errorf("the log has no metric OldestUnprovisionedSeconds:\n%s", log)
 	}
 	if after := play(t, g, []step{mine}, saved)[0].Body; !strings.Contains(after, `"status":"active"`) ||

@@ -41,8 +41,8 @@ func open(_ context.Context, s *settings) (faas.Function, error) {
 	}, nil
 }
 
-// measure writes the metric of how long the oldest mail has been waiting. It runs after
-// each run, also after one that timed out, which is when the metric matters. Without a
+// measure writes the metrics of the outbox. It runs after
+// each run, also after one that timed out, which is when they matter. Without a
 // mail server all mails wait, so it writes nothing.
 func measure(ctx context.Context, f *mail.Function) error {
 	if f.Dispatcher == nil {
@@ -54,5 +54,13 @@ func measure(ctx context.Context, f *mail.Function) error {
 	if err != nil {
 		return err
 	}
-	return faas.WriteSecondsMetric(os.Stdout, "OldestMailSeconds", waiting, time.Now())
+	backlog, err := f.DB.MailBacklog(ctx)
+	if err != nil {
+		return err
+	}
+	return faas.WriteMetrics(os.Stdout, time.Now(),
+		faas.Metric{Name: "OldestMailSeconds", Unit: faas.Seconds, Value: waiting.Seconds()},
+		faas.Metric{Name: "MailsWaiting", Unit: faas.Count, Value: float64(backlog.Waiting)},
+		faas.Metric{Name: "MailsDead", Unit: faas.Count, Value: float64(backlog.Dead)},
+	)
 }

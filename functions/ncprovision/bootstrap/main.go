@@ -78,8 +78,8 @@ func open(ctx context.Context, s *settings) (faas.Function, error) {
 	}, nil
 }
 
-// measure writes the metric of how long the oldest account has been waiting. It runs after
-// each run, also after one that timed out, which is when the metric matters. Without a
+// measure writes the metrics of accounts in Nextcloud and of the audit trail. It runs after
+// each run, also after one that timed out, which is when they matter. Without a
 // Nextcloud server all accounts wait, so it writes nothing.
 func measure(ctx context.Context, f *ncprovision.Function) error {
 	if f.Reconciler == nil {
@@ -91,5 +91,27 @@ func measure(ctx context.Context, f *ncprovision.Function) error {
 	if err != nil {
 		return err
 	}
-	return faas.WriteSecondsMetric(os.Stdout, "OldestUnprovisionedSeconds", waiting, time.Now())
+	backlog, err := f.Reconciler.Backlog(ctx)
+	if err != nil {
+		return err
+	}
+	blocked, err := f.Reconciler.Blocked(ctx)
+	if err != nil {
+		return err
+	}
+	unchained, _, err := f.DB.CountUnchained(ctx)
+	if err != nil {
+		return err
+	}
+	closed := 1.0
+	if blocked.Reason != "" {
+		closed = 0
+	}
+	return faas.WriteMetrics(os.Stdout, time.Now(),
+		faas.Metric{Name: "OldestUnprovisionedSeconds", Unit: faas.Seconds, Value: waiting.Seconds()},
+		faas.Metric{Name: "AccountsRemaining", Unit: faas.Count, Value: float64(backlog.Remaining)},
+		faas.Metric{Name: "AccountsGivenUp", Unit: faas.Count, Value: float64(backlog.GivenUp)},
+		faas.Metric{Name: "NextcloudAllowed", Unit: faas.Count, Value: closed},
+		faas.Metric{Name: "AuditEventsUnchained", Unit: faas.Count, Value: float64(unchained)},
+	)
 }

@@ -39,7 +39,7 @@ type Metrics struct {
 	events     *prometheus.CounterVec
 	breaches   *prometheus.CounterVec
 	keys       *prometheus.CounterVec
-	signins    signins
+	logins     logins
 	waits      prometheus.Histogram
 	refusals   *prometheus.CounterVec
 	calls      *prometheus.HistogramVec
@@ -63,7 +63,7 @@ func New() *Metrics {
 		"outcome", breach.Unknown, breach.Known, breach.Unavailable)
 	m.keys = counters(m, "gateway_api_key_requests_total", "Requests with an API key, by outcome: accepted, or the code of the error.",
 		"outcome", endpoint.KeyAccepted, apikey.ErrInvalid.Code, apikey.ErrExpired.Code, apikey.ErrScope.Code, apikey.ErrNotAccepted.Code)
-	m.signins = newSignins(m)
+	m.logins = newLogins(m)
 	m.waits = m.histogram("gateway_password_hash_wait_seconds", "How long password hashes waited for a processor.",
 		[]float64{.001, .01, .05, .1, .25, .5, 1, 2.5, 5, 10})
 	m.refusals = counters(m, "gateway_rate_limit_refusals_total", "Requests over a rate limit, by its policy.", "policy", ratelimit.Policies()...)
@@ -162,7 +162,7 @@ func (m *Metrics) Request(ctx context.Context, e endpoint.Event) {
 	if e.Key != "" {
 		m.keys.WithLabelValues(e.Key).Inc()
 	}
-	m.signins.count(e)
+	m.logins.count(e)
 }
 
 // Handler returns the handler of GET /metrics, in the format of Prometheus or, for clients

@@ -98,7 +98,7 @@ func TestMetrics_RoutesExist(t *testing.T) {
 	for _, r := range new(functions.Parts).Routes() {
 		served = append(served, r.Pattern)
 	}
-	for route := range New().signins {
+	for route := range New().logins {
 		if !slices.Contains(served, route) {
 			t.Errorf("%s is no route", route)
 		}

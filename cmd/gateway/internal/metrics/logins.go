@@ -22,22 +22,22 @@ const (
 // incorrectCredentials is the code of a login with a wrong password or an unknown address.
 const incorrectCredentials = "incorrect_credentials"
 
-// signins count the responses of the routes that sign people in, by route and outcome.
-type signins map[string]map[string]prometheus.Counter
+// logins count the responses of the routes that sign people in, by route and outcome.
+type logins map[string]map[string]prometheus.Counter
 
-func newSignins(m *Metrics) signins {
-	logins := prometheus.NewCounterVec(prometheus.CounterOpts{
+func newLogins(m *Metrics) logins {
+	steps := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gateway_logins_total",
 		Help: "Logins by step and outcome. The password of an account with a second factor succeeds, and its code is another step.",
 	}, []string{"step", "outcome"})
 	refreshes := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gateway_refreshes_total", Help: "Refreshes of access tokens, by outcome.",
 	}, []string{"outcome"})
-	m.registry.MustRegister(logins, refreshes)
-	return signins{
-		"POST /api/auth/login": outcomes(logins.MustCurryWith(prometheus.Labels{"step": "password"}),
+	m.registry.MustRegister(steps, refreshes)
+	return logins{
+		"POST /api/auth/login": outcomes(steps.MustCurryWith(prometheus.Labels{"step": "password"}),
 			incorrectCredentials, account.ErrUnverified.Code, password.ErrBusy.Code),
-		"POST /api/auth/2fa/verify-login": outcomes(logins.MustCurryWith(prometheus.Labels{"step": "second_factor"}),
+		"POST /api/auth/2fa/verify-login": outcomes(steps.MustCurryWith(prometheus.Labels{"step": "second_factor"}),
 			mfa.ErrBadLoginCode.Code, mfa.ErrChallengeExpired.Code, mfa.ErrTooManyCodes.Code),
 		"POST /api/auth/refresh": outcomes(refreshes, token.ErrMissing.Code, signin.ErrInvalidRefresh.Code,
 			signin.ErrExpired.Code, signin.ErrReused.Code, signin.ErrRevoked.Code),
@@ -54,7 +54,7 @@ func outcomes(c *prometheus.CounterVec, codes ...string) map[string]prometheus.C
 }
 
 // count counts the response if its route signs people in.
-func (s signins) count(e endpoint.Event) {
+func (s logins) count(e endpoint.Event) {
 	by := s[e.Route]
 	if by == nil {
 		return
