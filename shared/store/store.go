@@ -36,7 +36,7 @@ type Dialect struct {
 	Duplicate    func(error) bool // a unique constraint was violated
 	NoParent     func(error) bool // a foreign key names a row that is gone
 	NoTable      func(error) bool // a table does not exist
-	Locked       func(error) bool // a lock was not released in time
+	Locked       func(error) bool // a lock was not released in time; the statement had no effect
 	Unavailable  func(error) bool // the database did not answer, has no room, or denies access
 	NotApplied   func(error) bool // an Unavailable error after which the statement has certainly not taken effect
 

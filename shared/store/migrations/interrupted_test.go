@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pressly/goose/v3"
 
@@ -74,8 +75,50 @@ func TestUp_ContinuesAfterAnInterruption_OnPostgres(t *testing.T) {
 	}
 }
 
-// TestUp_ConcurrentRunsThatBuildIndexes_OnPostgres starts several migrations at once, none
-// of which may wait for a statement of another one that waits for it.
+// TestUp_BesideAnOlderRelease_OnPostgres has a session wait for the advisory lock in one
+// statement, as releases up to 0.1.0 do. An index that is built meanwhile waits for the end
+// of that statement, so PostgreSQL ends one of the two. The migration starts again.
+func TestUp_BesideAnOlderRelease_OnPostgres(t *testing.T) {
+	t.Parallel()
+	url := empty(t)
+	db := storetest.OpenPostgres(t, url)
+	defer db.Close()
+	upTo(t, goose.DialectPostgres, db, 20)
+	transaction := session(t, url, "BEGIN ISOLATION LEVEL REPEATABLE READ", "SELECT count(*) FROM audit_chain")
+	waits, done := make(chan string, 10), make(chan error)
+	go func() {
+		_, err := migrations.Up(t.Context(), db, migrations.LockWait{Report: func(line string) { waits <- line }})
+		done <- err
+	}()
+	if line := <-waits; !strings.Contains(line, "waiting for a lock (virtualxid)") {
+		t.Fatalf("the index does not wait for the transaction: %s", line)
+	}
+	older, released := session(t, url), make(chan error)
+	go func() {
+		_, err := older.Exec(t.Context(), "SELECT pg_advisory_lock(4097083626)")
+		released <- err
+	}()
+	watcher := session(t, url)
+	for waiting := false; !waiting; {
+		err := watcher.QueryRow(t.Context(), `SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+			AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`).Scan(&waiting)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A session looks for a deadlock once, a second after it began to wait. After that, it is
+	// the migration that finds it.
+	<-time.After(1500 * time.Millisecond)
+	run(t, transaction, "COMMIT")
+	if err := <-released; err == nil {
+		run(t, older, "SELECT pg_advisory_unlock(4097083626)")
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestUp_ConcurrentRunsThatBuildIndexes_OnPostgres starts several migrations at once.
 func TestUp_ConcurrentRunsThatBuildIndexes_OnPostgres(t *testing.T) {
 	t.Parallel()
 	url := empty(t)

@@ -139,7 +139,7 @@ func open(c *connector, conns int) *store.DB {
 		Duplicate:   coded("23505"),
 		NoParent:    coded("23503"),
 		NoTable:     coded("42P01"),
-		Locked:      coded("55P03"),
+		Locked:      coded("55P03", "40P01"), // or two sessions waited for each other
 		Unavailable: unavailable,
 		NotApplied:  notApplied,
 		LookUp:      lookUp,
