@@ -95,8 +95,8 @@ flood: ## measure how a flood of logins affects other requests
 
 # Needs root for a small file system. The first run compiles a gateway whose clock can be
 # moved, with all packages of the standard library.
-FAIL := FAILURES=1 $(GO_TEST) -count=1 -timeout $(TEST_TIMEOUT) -v -run '^TestFailures$$' ./test
-failures: ## let everything fail that the gateway depends on, under load, and print what was lost and how long it took
+FAIL := FAILURES=1 $(GO_TEST) -count=1 -timeout $(TEST_TIMEOUT) -v -run '^TestFailures$$/$(SCENARIO)' ./test
+failures: ## let what the gateway depends on fail under load, and print what was lost and how long it took; SCENARIO selects some
 	@scripts/postgresql && scripts/redis && scripts/pgbouncer
 	$(FAIL)
 

@@ -111,7 +111,7 @@ func (a *answers) awaitFailures(n int) {
 	a.more(n, "failures", func() int { return a.retry + a.unanswered })
 }
 
-// more returns when count has grown by n.
+// more returns when count has grown by n. A failure may take longer than a success.
 func (a *answers) more(n int, what string, count func() int) {
 	a.t.Helper()
 	now := func() int {
@@ -119,7 +119,7 @@ func (a *answers) more(n int, what string, count func() int) {
 		defer a.mu.Unlock()
 		return count()
 	}
-	late := time.After(answerTime)
+	late := time.After(3 * answerTime)
 	for enough := now() + n; now() < enough; {
 		select {
 		case <-time.After(5 * time.Millisecond):

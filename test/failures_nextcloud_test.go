@@ -103,9 +103,15 @@ type versions struct {
 	sent         map[string]bool
 }
 
+// uploadTime limits a request of an uploader. A Nextcloud that answers nothing is given four
+// attempts for a chunk.
+const uploadTime = 5 * time.Minute
+
 func newUploader(given *answers, p *process, email string) *uploader {
+	patient := *p.client
+	patient.Timeout = uploadTime
 	return &uploader{
-		retryingClient: &retryingClient{url: p.https, http: p.client, given: given, email: email, password: storePassword},
+		retryingClient: &retryingClient{url: p.https, http: &patient, given: given, email: email, password: storePassword},
 		files:          map[string]*versions{},
 	}
 }

@@ -53,7 +53,7 @@ func TestFailures(t *testing.T) {
 	if !whole {
 		t.Parallel()
 	}
-	table := &failureTable{}
+	table := &failureTable{rows: map[string]string{}}
 	for _, f := range failures() {
 		if f.long && !whole {
 			continue
@@ -67,7 +67,9 @@ func TestFailures(t *testing.T) {
 				given.clients, given.between = 8, 100
 			}
 			f.happen(t, given, whole)
-			table.add(f.name, given)
+			if whole {
+				table.add(f.name, given)
+			}
 		})
 	}
 	if !whole {
@@ -110,21 +112,29 @@ const (
 )
 
 // A failureTable collects the results of the scenarios.
-type failureTable struct{ rows strings.Builder }
+type failureTable struct{ rows map[string]string } // by name
 
 func (f *failureTable) add(name string, a *answers) {
 	slowest := a.slowest()
-	fmt.Fprintf(&f.rows, "| [%s](#%s) | %d | %d | %d | %d | %d | %d | %s |\n", name, strings.ReplaceAll(strings.ToLower(name), " ", "-"),
-		a.faults, a.acknowledged, a.retry, a.unanswered, a.lost, a.wrong, seconds(slowest))
+	f.rows[name] = fmt.Sprintf("%s%d | %d | %d | %d | %d | %d | %s |\n", rowOf(name), a.faults, a.acknowledged, a.retry, a.unanswered, a.lost, a.wrong, seconds(slowest))
+}
+
+// rowOf returns the beginning of the row of a scenario.
+func rowOf(name string) string {
+	return fmt.Sprintf("| [%s](#%s) | ", name, strings.ReplaceAll(strings.ToLower(name), " ", "-"))
 }
 
 // String returns the table in Markdown.
 func (f *failureTable) String() string {
-	return "| what fails | times | acknowledged | 503 | no response | lost | wrong | well after |\n" +
-		strings.Repeat("|---", 8) + "|\n" + f.rows.String()
+	var b strings.Builder
+	b.WriteString("| what fails | times | acknowledged | 503 | no response | lost | wrong | well after |\n" + strings.Repeat("|---", 8) + "|\n")
+	for _, scenario := range failures() {
+		b.WriteString(f.rows[scenario.name])
+	}
+	return b.String()
 }
 
-// write replaces the table in the page.
+// write replaces the table in the page. Rows of scenarios that did not run stay.
 func (f *failureTable) write() error {
 	text, err := os.ReadFile(failuresPage)
 	if err != nil {
@@ -134,6 +144,13 @@ func (f *failureTable) write() error {
 	_, after, ended := strings.Cut(rest, failuresEnd)
 	if !found || !ended {
 		return errors.New(failuresPage + " lacks the marks of the table")
+	}
+	for line := range strings.Lines(rest) {
+		for _, scenario := range failures() {
+			if f.rows[scenario.name] == "" && strings.HasPrefix(line, rowOf(scenario.name)) {
+				f.rows[scenario.name] = line
+			}
+		}
 	}
 	table := fmt.Sprintf("\nMeasured on %s.\n\n%s\n", time.Now().UTC().Format(time.DateOnly), f)
 	return os.WriteFile(failuresPage, []byte(before+failuresBegin+table+failuresEnd+after), 0o644)
