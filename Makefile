@@ -129,6 +129,14 @@ growth-page: ## the same, and write the results into docs/performance.md
 	@scripts/postgresql
 	$(GROWTH) -update
 
+# Tests that write to the database by themselves, or measure how long it waits, do not
+# expect failures.
+EXPECT_NO_CONFLICTS := ^Test(Update_RollsBackOnErrorAndPanic|Sweep_|Outcome_|Housekeeping_|DeleteExpiredLogins_|IndexAccounts_|SearchAccounts_|Emails_|CanonicalizeEmails_|CreateSession_EnforcesTheLimit|CreateAccount_RejectsEvery|Cost|Keys_LastUseIsWrittenOnceAMinute)
+.PHONY: conflicts
+conflicts: ## run the tests of the store and the functions with one in ten writes and commits failing, as in a distributed database
+	@scripts/postgresql
+	TEST_CONFLICTS=10 $(GO_TEST) -timeout $(TEST_TIMEOUT) -skip '$(EXPECT_NO_CONFLICTS)' ./shared/store ./shared/store/janitor ./functions/...
+
 # What make scale measures.
 .PHONY: scale scale-page
 USERS ?= 1000,100000,1000000

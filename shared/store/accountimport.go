@@ -85,7 +85,7 @@ func (s *Statements) AccountsAndHashes(ctx context.Context, after account.ID, n 
 		after = oldest
 	}
 	list := make([]HashedAccount, 0, n)
-	err := s.query(ctx, func(row scanner) error {
+	err := queryList(ctx, s, &list, func(row scanner) error {
 		var a HashedAccount
 		var hash string
 		if err := row.Scan(append(accountDest(&a.Account), &hash)...); err != nil {

@@ -145,7 +145,7 @@ func idsWithinBytes(page, bytes string) string {
 // accounts runs a query for about n accounts.
 func (s *Statements) accounts(ctx context.Context, n int, query string, args ...any) ([]account.Account, error) {
 	list := make([]account.Account, 0, n)
-	err := s.query(ctx, func(row scanner) error {
+	err := queryList(ctx, s, &list, func(row scanner) error {
 		var a account.Account
 		if err := row.Scan(accountDest(&a)...); err != nil {
 			return err

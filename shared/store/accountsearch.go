@@ -31,7 +31,7 @@ func (s *Statements) SearchAccounts(ctx context.Context, prefix string, p Page) 
 	if after == "" {
 		after = oldest
 	}
-	err := s.query(ctx, func(row scanner) error {
+	err := queryList(ctx, s, &list, func(row scanner) error {
 		var f Found
 		var key []byte
 		if err := row.Scan(append(accountDest(&f.Account), &key)...); err != nil {

@@ -64,7 +64,7 @@ func (s *Statements) RecordKeyUse(ctx context.Context, id apikey.ID, now time.Ti
 // [apikey.MaxPerUser].
 func (s *Statements) APIKeys(ctx context.Context, user account.ID) ([]apikey.Key, error) {
 	list := []apikey.Key{}
-	err := s.query(ctx, func(row scanner) error {
+	err := queryList(ctx, s, &list, func(row scanner) error {
 		var k apikey.Key
 		if err := row.Scan(keyDest(&k)...); err != nil {
 			return err

@@ -70,7 +70,7 @@ func eventDest(e *audit.Event) []any {
 // events runs a query for events.
 func (s *Statements) events(ctx context.Context, query string, args ...any) ([]audit.Event, error) {
 	list := []audit.Event{}
-	err := s.query(ctx, func(row scanner) error {
+	err := queryList(ctx, s, &list, func(row scanner) error {
 		var e audit.Event
 		if err := row.Scan(eventDest(&e)...); err != nil {
 			return err

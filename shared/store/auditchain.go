@@ -120,7 +120,7 @@ type ChainedEvent struct {
 // ChainedEvents returns the events after the place, in order.
 func (s *Statements) ChainedEvents(ctx context.Context, after int64, limit int) ([]ChainedEvent, error) {
 	list := make([]ChainedEvent, 0, limit)
-	err := s.query(ctx, func(row scanner) error {
+	err := queryList(ctx, s, &list, func(row scanner) error {
 		var e ChainedEvent
 		err := row.Scan(append(eventDest(&e.Event), &e.Seq, bytesScanner(e.Hash[:]), bytesScanner(e.MAC[:]))...)
 		list = append(list, e)

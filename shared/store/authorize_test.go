@@ -94,8 +94,9 @@ func TestUpdateAs_ChecksTheProof(t *testing.T) {
 			t.Run(test.name, func(t *testing.T) {
 				a := someone(t, db, fmt.Sprintf("a%d@example.org", i))
 				admin := account.Admin
+				created := a
 				storetest.AsOperator(t, db, func(tx *store.Tx, by store.Actor) (err error) {
-					a, err = tx.ChangeAccount(t.Context(), by, a, store.Changes{Role: &admin}, noon)
+					a, err = tx.ChangeAccount(t.Context(), by, created, store.Changes{Role: &admin}, noon)
 					return err
 				})
 				by := signedIn(t, db, a)

@@ -113,7 +113,7 @@ func (db *DB) canonicalizeAll(ctx context.Context) (settled int64, twins []Email
 
 func (s *Statements) uncanonical(ctx context.Context, after string) ([]uncanonical, error) {
 	var batch []uncanonical
-	err := s.query(ctx, func(row scanner) error {
+	err := queryList(ctx, s, &batch, func(row scanner) error {
 		var u uncanonical
 		if err := row.Scan(&u.id, &u.email, &u.name, timeScanner{&u.updatedAt}); err != nil {
 			return err

@@ -240,7 +240,7 @@ func (s *Statements) Login(ctx context.Context, id signin.ID) (LoginWithRole, er
 // Logins returns a page of the live logins of the user, newest first.
 func (s *Statements) Logins(ctx context.Context, user account.ID, p Page, now time.Time) ([]signin.Login, error) {
 	list := []signin.Login{}
-	err := s.query(ctx, func(row scanner) error {
+	err := queryList(ctx, s, &list, func(row scanner) error {
 		var l signin.Login
 		if err := row.Scan(s.loginDest(&l)...); err != nil {
 			return err
@@ -302,7 +302,7 @@ func (s *Statements) AccountsWithAccess(ctx context.Context, after account.ID, l
 		after = oldest
 	}
 	var ids []account.ID
-	err := s.query(ctx, func(row scanner) error {
+	err := queryList(ctx, s, &ids, func(row scanner) error {
 		var id account.ID
 		ids = append(ids, id)
 		return row.Scan(&ids[len(ids)-1])

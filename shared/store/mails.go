@@ -20,7 +20,7 @@ const mailColumns = `id, user_id, kind, recipient, language, COALESCE(CAST(token
 // mails runs a query for mails.
 func (s *Statements) mails(ctx context.Context, query string, args ...any) ([]mail.Message, error) {
 	list := []mail.Message{}
-	err := s.query(ctx, func(row scanner) error {
+	err := queryList(ctx, s, &list, func(row scanner) error {
 		var m mail.Message
 		var data string
 		err := row.Scan(&m.ID, &m.User, &m.Kind, &m.Recipient, &m.Language, &m.Token, &data, timeScanner{&m.CreatedAt}, nullTimeScanner{&m.DueAt},

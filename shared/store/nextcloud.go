@@ -344,7 +344,7 @@ func (s *Statements) RecheckNextcloud(ctx context.Context, now time.Time) (int64
 
 func (s *Statements) nextcloudAccounts(ctx context.Context, query string, args ...any) ([]desired.Account, error) {
 	list := []desired.Account{}
-	err := s.query(ctx, func(row scanner) error {
+	err := queryList(ctx, s, &list, func(row scanner) error {
 		var n desired.Account
 		if err := row.Scan(nextcloudDest(&n)...); err != nil {
 			return err

@@ -48,7 +48,7 @@ func (s *Statements) AppPasswordsHeld(ctx context.Context, user account.ID) (int
 // AppPasswords returns the user's app passwords, newest first.
 func (s *Statements) AppPasswords(ctx context.Context, user account.ID) ([]desired.AppPassword, error) {
 	list := []desired.AppPassword{}
-	err := s.query(ctx, func(row scanner) error {
+	err := queryList(ctx, s, &list, func(row scanner) error {
 		var a desired.AppPassword
 		if err := row.Scan(appPasswordDest(&a)...); err != nil {
 			return err

@@ -38,7 +38,7 @@ func (tx *Tx) BeginClaimAttempt(ctx context.Context, by Actor, c desired.ClaimAt
 // ClaimAttempts returns the attempts that still count at the given time.
 func (s *Statements) ClaimAttempts(ctx context.Context, now time.Time) ([]desired.ClaimAttempt, error) {
 	var list []desired.ClaimAttempt
-	err := s.query(ctx, func(row scanner) error {
+	err := queryList(ctx, s, &list, func(row scanner) error {
 		var t desired.ClaimAttempt
 		if err := row.Scan(&t.ID, &t.UserID, &t.NextcloudID, &t.Refused, timeScanner{&t.At}); err != nil {
 			return err

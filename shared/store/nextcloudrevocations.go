@@ -66,7 +66,7 @@ func (s *Statements) makeDue(ctx context.Context, user account.ID, now time.Time
 // password first.
 func (s *Statements) Revocations(ctx context.Context, user account.ID) ([]desired.Revocation, error) {
 	var list []desired.Revocation
-	err := s.query(ctx, func(row scanner) error {
+	err := queryList(ctx, s, &list, func(row scanner) error {
 		var r desired.Revocation
 		if err := row.Scan(&r.ID, &r.Sealed, &r.State); err != nil {
 			return err

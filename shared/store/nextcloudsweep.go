@@ -19,7 +19,7 @@ func (s *Statements) NextcloudAccountsAfter(
 		after = oldest
 	}
 	abandoned = map[account.ID]bool{}
-	err = s.query(ctx, func(row scanner) error {
+	err = queryList(ctx, s, &list, func(row scanner) error {
 		var (
 			a    desired.Account
 			gone bool

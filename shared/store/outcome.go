@@ -27,8 +27,7 @@ var ErrOutcomeUnknown = fault.New(fault.Unavailable, "outcome_unknown",
 // statement is committed before it is answered, so if its connection is lost,
 // its outcome is unknown. A transaction is rolled back.
 func (s *Statements) statementError(ctx context.Context, query string, err error) error {
-	alone := s.pending == nil
-	if alone && writes(query) {
+	if s.alone() && writes(query) {
 		err = s.writeError(err)
 		s.noteRefusal(err)
 		return err

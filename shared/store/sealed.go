@@ -44,7 +44,7 @@ func (s *Statements) SealedValues(ctx context.Context, in SealedColumn, after st
 	if after != "" { // which is no id of PostgreSQL's
 		where, args = ` AND `+in.id+` > $2`, append(args, after)
 	}
-	err := s.query(ctx, func(row scanner) error {
+	err := queryList(ctx, s, &list, func(row scanner) error {
 		var v SealedValue
 		if err := row.Scan(&v.ID, &v.Owner, &v.Box); err != nil {
 			return err

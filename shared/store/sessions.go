@@ -128,7 +128,7 @@ func (s *Statements) Session(
 // [Page.Before], the cost does not depend on the depth.
 func (s *Statements) Sessions(ctx context.Context, user account.ID, p Page) ([]conversation.Session, error) {
 	list := []conversation.Session{}
-	err := s.query(ctx, func(row scanner) error {
+	err := queryList(ctx, s, &list, func(row scanner) error {
 		var c conversation.Session
 		if err := row.Scan(sessionDest(&c)...); err != nil {
 			return err

@@ -262,25 +262,58 @@ func (s *Statements) queryRow(ctx context.Context, missing error, dest []any, qu
 	return err
 }
 
-// query calls scan for every row of a query.
+// query calls scan for every row of a query. If the query runs again, scan gets rows again;
+// use [queryList] for a scan that appends to a list.
 func (s *Statements) query(ctx context.Context, scan func(row scanner) error, query string, args ...any) error {
+	return s.run(ctx, query, func(ctx context.Context, on executor) error { return each(ctx, on, scan, query, args) })
+}
+
+// queryList is [Statements.query] for a scan that appends to the list, which is empty
+// whenever the query begins.
+func queryList[T any](ctx context.Context, s *Statements, list *[]T, scan func(row scanner) error, query string, args ...any) error {
 	return s.run(ctx, query, func(ctx context.Context, on executor) error {
-		rows, err := on.QueryContext(ctx, query, args...)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			if err := scan(rows); err != nil {
-				return err
-			}
-		}
-		return rows.Err()
+		*list = (*list)[:0]
+		return each(ctx, on, scan, query, args)
 	})
 }
 
-// run calls fn to run one statement, and returns its error as callers get it.
-func (s *Statements) run(ctx context.Context, query string, fn func(context.Context, executor) error) (err error) {
+// each calls scan for every row.
+func each(ctx context.Context, on executor, scan func(row scanner) error, query string, args []any) error {
+	rows, err := on.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// alone reports whether statements have no transaction around them.
+func (s *Statements) alone() bool { return s.pending == nil }
+
+// run calls fn to run one statement, and returns its error as callers get it. After a
+// serialization failure, a statement outside a transaction has had no effect, and runs
+// again as [DB.Update] does. Within one, the transaction runs again.
+func (s *Statements) run(ctx context.Context, query string, fn func(context.Context, executor) error) error {
+	for attempt := 1; ; attempt++ {
+		err := s.runOnce(ctx, query, fn)
+		if err == nil || !s.alone() || s.dialect.SingleWriter || !s.dialect.Retryable(err) {
+			return err
+		}
+		if attempt == maxAttempts {
+			return ErrUnavailable.Because(err)
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *Statements) runOnce(ctx context.Context, query string, fn func(context.Context, executor) error) (err error) {
 	if err := s.checkSchema(ctx); err != nil {
 		return err
 	}

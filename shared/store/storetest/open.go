@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -114,9 +115,18 @@ func migrate(ctx context.Context, dsn string) error {
 		return err
 	}
 	defer db.Close()
-	_, err = migrations.Up(ctx, db, migrations.LockWait{})
-	return err
+	if _, err = migrations.Up(ctx, db, migrations.LockWait{}); err != nil {
+		return err
+	}
+	if percent, err := strconv.Atoi(os.Getenv(conflictsVariable)); err == nil {
+		return addConflicts(ctx, dsn, percent)
+	}
+	return nil
 }
+
+// conflictsVariable is the environment variable that turns on [Conflicts] in every database
+// on PostgreSQL: make conflicts.
+const conflictsVariable = "TEST_CONFLICTS"
 
 func closing(tb testing.TB, db *store.DB) {
 	tb.Helper()
