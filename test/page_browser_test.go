@@ -14,9 +14,10 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// The environment variables of make e2e: what the test does beyond checking the way of a
-// person.
+// The environment variables of make e2e, without which the tests of the page are skipped:
+// they take a minute.
 var (
+	endToEnd    = os.Getenv("E2E") != ""
 	axeScript   = os.Getenv("AXE")         // the file of axe-core, which then checks every view
 	screenshots = os.Getenv("SCREENSHOTS") // the folder for pictures of every view
 )
@@ -31,6 +32,15 @@ func openPage(t *testing.T, env ...string) pageUser {
 	return startWithDevcloud(t, dir, env...).open(t, dir)
 }
 
+// onlyEndToEnd skips the test unless make e2e runs it.
+func onlyEndToEnd(t *testing.T) {
+	t.Helper()
+	if !endToEnd {
+		t.Skip("make e2e runs this test")
+	}
+	t.Parallel()
+}
+
 // open opens the page of a gateway in a new browser.
 func (p *process) open(t *testing.T, dir string) pageUser {
 	t.Helper()
@@ -42,7 +52,13 @@ func (p *process) open(t *testing.T, dir string) pageUser {
 // waits waits until a script in the page is true.
 func (p pageUser) waits(t *testing.T, what, condition string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, answerTime/2)
+	p.waitsFor(t, answerTime/2, what, condition)
+}
+
+// waitsFor is waits with a time limit.
+func (p pageUser) waitsFor(t *testing.T, limit time.Duration, what, condition string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, limit)
 	defer cancel()
 	if err := chromedp.Do(ctx, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		_, err := chromedp.Run(ctx, chromedp.Poll[bool](condition, chromedp.WithPollingInterval(50*time.Millisecond)))

@@ -3,7 +3,9 @@ package test_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 )
@@ -17,7 +19,7 @@ const (
 
 // TestPage takes a person from her registration through all views of the page.
 func TestPage(t *testing.T) {
-	t.Parallel()
+	onlyEndToEnd(t)
 	p := openPage(t)
 	p.complaints(t, "status of 409", "status of 412", // the storage is not ready yet; a file exists
 		"status of 400", "status of 422") // a wrong code; a key without scopes
@@ -69,6 +71,9 @@ func (p pageUser) apps(t *testing.T) {
 	p.do(t, "choose a scope", click(`[value="files:read"]`))
 	p.clicks(t, "Create")
 	p.reads(t, "Copy the key now.")
+	if got, want := evaluate[string](t, p.docsPage, `document.body.innerText`), time.Now().AddDate(0, 0, 90).Format("valid until Jan 2, 2006"); !strings.Contains(got, want) {
+		t.Errorf("the page lacks %q:\n%s", want, got)
+	}
 	p.looks(t, "apps")
 	p.clicks(t, "Remove Phone")
 	p.reads(t, "Phone is removed.")
@@ -119,6 +124,7 @@ func (p pageUser) german(t *testing.T) {
 	p.do(t, "select a language", chromedp.SetValue(chromedp.CSS("#language"), "de"))
 	p.clicks(t, "Save")
 	p.sees(t, "Konto")
+	p.waits(t, "the language in the list", `document.querySelector("#language").value === "de"`)
 	if got := evaluate[string](t, p.docsPage, `document.documentElement.lang`); got != "de" {
 		t.Errorf("the language of the page is %q", got)
 	}

@@ -60,7 +60,7 @@ func (p pageUser) call(t *testing.T, method, path, body string, headers ...strin
 // TestPage_Troubles meets a person with a wrong password, a session that ends in two tabs, no
 // network, and a Nextcloud that is down.
 func TestPage_Troubles(t *testing.T) {
-	t.Parallel()
+	onlyEndToEnd(t)
 	dir, cloud := t.TempDir(), newNextcloud(t)
 	process := start(t, dir, nil, append(listen(t, cloud), "LOGIN_RATE_LIMIT_PER_MINUTE=20")...)
 	p := process.open(t, dir)
@@ -84,7 +84,6 @@ func TestPage_Troubles(t *testing.T) {
 	t.Run("the access token expires in two tabs at once", func(t *testing.T) { p.expires(t, other) })
 	t.Run("the session ends in two tabs at once", func(t *testing.T) { p.ends(t, other) })
 	t.Run("there is no network", p.offline)
-	t.Run("an upload is cancelled and repeated", p.cancels)
 	t.Run("Nextcloud is down", func(t *testing.T) {
 		cloud.Fail(func(*http.Request) nextcloudtest.Fault { return nextcloudtest.Maintenance() })
 		p.clicks(t, "Account")
@@ -158,17 +157,21 @@ func (p pageUser) offline(t *testing.T) {
 	p.reads(t, "welcome.txt")
 }
 
-// cancels cancels an upload of a large file and repeats it.
-func (p pageUser) cancels(t *testing.T) {
+// TestPage_LargeUpload cancels an upload of 1 GiB and repeats it.
+func TestPage_LargeUpload(t *testing.T) {
+	onlyEndToEnd(t)
+	p := openPage(t)
+	p.clicks(t, "Create an account")
+	p.sees(t, "Create your account")
+	p.types(t, "email", herAddress)
+	p.types(t, "password", herPassword)
+	p.clicks(t, "Create account")
+	p.reads(t, "welcome.txt")
 	large := filepath.Join(t.TempDir(), "large.bin")
-	size := int64(64 << 20)
-	if axeScript != "" { // make e2e
-		size = 1 << 30
-	}
 	if err := os.WriteFile(large, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(large, size); err != nil {
+	if err := os.Truncate(large, 1<<30); err != nil {
 		t.Fatal(err)
 	}
 	p.connects(t, true, 4<<20)
@@ -179,7 +182,7 @@ func (p pageUser) cancels(t *testing.T) {
 	p.reads(t, "Cancelled")
 	p.connects(t, true, -1)
 	p.clicks(t, "Try again: large.bin")
-	p.waits(t, "the upload", `[...document.querySelectorAll(".uploads [role=status]")].some(e => e.innerText === "Done")`)
+	p.waitsFor(t, 2*answerTime, "the upload", `[...document.querySelectorAll(".uploads [role=status]")].some(e => e.innerText === "Done")`)
 	p.reads(t, "large.bin")
 	p.clicks(t, "Clear the list")
 }

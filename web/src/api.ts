@@ -9,13 +9,22 @@ export type Schemas = components["schemas"];
 /** Where the gateway is, without a slash at the end. The page may be below a path. */
 export const root = new URL(".", location.href).href.replace(/\/$/, "");
 
-/** Sends a request, and reports a missing connection as a problem. */
-export async function send(request: Request | string, init?: RequestInit): Promise<Response> {
-  try {
-    return await fetch(request, init);
-  } catch (error) {
-    if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw offline();
+/** Milliseconds after which a request that only reads is sent again. */
+const pauses = [300, 1500];
+
+/**
+ * Sends a request, and reports a missing connection as a problem. A device that changes its
+ * network loses all connections; requests that only read are then sent again.
+ */
+export async function send(request: Request): Promise<Response> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await fetch(request);
+    } catch {
+      const pause = pauses[tries];
+      if (request.method !== "GET" || pause === undefined || !navigator.onLine) throw offline();
+      await new Promise((done) => setTimeout(done, pause));
+    }
   }
 }
 

@@ -40,7 +40,7 @@ export async function remove(entry: Entry): Promise<void> {
 export async function read(entry: Entry, bytes?: number): Promise<Blob> {
   const headers: Record<string, string> = { Authorization: `Bearer ${await freshToken()}` };
   if (bytes !== undefined && entry.size > bytes) headers.Range = `bytes=0-${bytes - 1}`;
-  const response = await send(address(entry.path), { headers });
+  const response = await send(new Request(address(entry.path), { headers }));
   if (!response.ok) throw problemIn(response.status, await response.text(), response.headers.get("Retry-After"));
   return response.blob();
 }

@@ -19,7 +19,7 @@ export class Problem extends Error {
   }
 }
 
-export const offline = () => new Problem("offline", 0);
+export const offline = (retryAfter = 0) => new Problem("offline", 0, "", {}, retryAfter);
 
 /** Returns the problem in a response that is no success. */
 export function problemIn(status: number, text: string, retryAfter: string | null): Problem {

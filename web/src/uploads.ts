@@ -65,7 +65,8 @@ async function work() {
   working = false;
 }
 
-const maxTries = 20; // while the server says when to try again
+const maxTries = 20; // while the server says when to try again, or there is no connection
+const pauseOffline = 3; // seconds
 
 async function upload(u: Upload) {
   for (let tries = 1; u.state.value !== "cancelled"; tries++) {
@@ -117,7 +118,7 @@ function transfer(u: Upload, token: string): Promise<Problem | null> {
     if (!u.replaces) x.setRequestHeader("If-None-Match", "*");
     x.upload.onprogress = (event) => (u.sent.value = event.loaded);
     x.onload = () => done(x.status < 300 ? null : problemIn(x.status, x.responseText, x.getResponseHeader("Retry-After")));
-    x.onerror = () => done(offline());
+    x.onerror = () => done(offline(pauseOffline));
     x.onabort = () => done(new Problem("cancelled", 0));
     u.stop = () => x.abort();
     x.send(u.file);

@@ -36,8 +36,8 @@ function Profile({ me }: { me: Schemas["User"] }) {
         <Field name="full_name" label={t().fullName} optional autocomplete="name" defaultValue={me.full_name} />
         <div class="field">
           <label for="language">{t().account.language}</label>
-          <select id="language" name="language" aria-describedby="language-hint" defaultValue={language.value}>
-            {Object.entries(languageNames).map(([tag, name]) => <option key={tag} value={tag} lang={tag}>{name}</option>)}
+          <select id="language" name="language" aria-describedby="language-hint">
+            {Object.entries(languageNames).map(([tag, name]) => <option key={tag} value={tag} lang={tag} selected={tag === language.value}>{name}</option>)}
           </select>
           <p class="hint" id="language-hint">{t().account.languageHint}</p>
         </div>

@@ -57,8 +57,8 @@ export function Keys({ factor }: { factor: ReturnType<typeof useSecondFactor> })
               </fieldset>
               <div class="field">
                 <label for="days">{t().apps.expires}</label>
-                <select id="days" name="days" defaultValue="90">
-                  {lifetimes.map((n) => <option key={n} value={n}>{t().apps.days(n)}</option>)}
+                <select id="days" name="days">
+                  {lifetimes.map((n) => <option key={n} value={n} selected={n === 90}>{t().apps.days(n)}</option>)}
                   <option value="">{t().apps.forever}</option>
                 </select>
               </div>

@@ -1,0 +1,117 @@
+package test_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/cdproto/dom"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// focused describes what has the focus: its label or its text.
+const focused = `(e => e?.labels?.[0]?.firstChild.textContent.trim() || e?.getAttribute("aria-label") || e?.innerText?.trim() || "")(document.activeElement)`
+
+// tabs presses Tab until something has the focus.
+func (p pageUser) tabs(t *testing.T, to string) {
+	t.Helper()
+	var passed []string
+	for range 40 {
+		got := evaluate[string](t, p.docsPage, focused)
+		if got == to {
+			return
+		}
+		passed = append(passed, got)
+		p.do(t, "Tab", chromedp.KeyEvent(kb.Tab))
+	}
+	t.Fatalf("Tab does not reach %q, but %q", to, passed)
+}
+
+func (p pageUser) presses(t *testing.T, keys string) {
+	t.Helper()
+	p.do(t, keys, chromedp.KeyEvent(keys))
+}
+
+// TestPage_Keyboard goes the way of a new user with the keyboard alone.
+func TestPage_Keyboard(t *testing.T) {
+	onlyEndToEnd(t)
+	p := openPage(t)
+	p.sees(t, "Sign in")
+	if got := evaluate[string](t, p.docsPage, focused); got != "E-mail address" {
+		t.Errorf("the focus begins at %q, want the first field", got)
+	}
+	p.tabs(t, "Create an account")
+	p.presses(t, kb.Enter)
+	p.sees(t, "Create your account")
+	p.waits(t, "the first field", focused+` === "Name"`)
+	p.presses(t, herName)
+	p.tabs(t, "E-mail address")
+	p.presses(t, herAddress)
+	p.tabs(t, "Password")
+	p.presses(t, herPassword+kb.Enter)
+	p.reads(t, "welcome.txt")
+
+	p.tabs(t, "New folder")
+	p.presses(t, kb.Enter)
+	p.asks(t, "New folder")
+	p.presses(t, "Travel"+kb.Enter) // the dialog has the focus
+	p.reads(t, "The folder Travel is created.")
+	p.waits(t, "the focus back", focused+` === "New folder"`)
+
+	p.choosesFile(t)
+	p.reads(t, "hello.txt")
+	p.tabs(t, "Actions for hello.txt")
+	p.presses(t, kb.Enter)
+	p.asks(t, "hello.txt")
+	p.tabs(t, "Delete")
+	p.presses(t, kb.Enter)
+	p.asks(t, "Delete “hello.txt”?")
+	p.tabs(t, "Delete")
+	p.presses(t, kb.Enter)
+	p.reads(t, "hello.txt is deleted.")
+	p.tabs(t, "Actions for welcome.txt")
+	p.presses(t, kb.Enter)
+	p.asks(t, "welcome.txt")
+	p.presses(t, kb.Escape)
+	p.waits(t, "the focus back", focused+` === "Actions for welcome.txt"`)
+
+	p.do(t, "start over", chromedp.Reload())
+	p.reads(t, "welcome.txt")
+	p.tabs(t, "Skip to content")
+	p.presses(t, kb.Enter+kb.Tab)
+	if got := evaluate[string](t, p.docsPage, focused); got != "Upload files" {
+		t.Errorf("behind the link past the navigation, the focus is at %q", got)
+	}
+	p.do(t, "start over", chromedp.Reload())
+	p.reads(t, "welcome.txt")
+	p.tabs(t, "Account")
+	p.presses(t, kb.Enter)
+	p.sees(t, "Account")
+	p.waits(t, "the focus at the heading", `document.activeElement === document.querySelector("h1")`)
+	p.tabs(t, "Name")
+	p.presses(t, "!"+kb.Enter)
+	p.reads(t, "Saved.")
+}
+
+// choosesFile opens the file chooser with the keyboard, and gives it a file. Chromium has no
+// window for it here.
+func (p pageUser) choosesFile(t *testing.T) {
+	t.Helper()
+	if _, err := chromedp.Call(p.ctx, page.SetInterceptFileChooserDialog, page.SetInterceptFileChooserDialogParams{Enabled: true}); err != nil {
+		t.Fatal(err)
+	}
+	p.tabs(t, "Upload files")
+	opened, err := chromedp.Run(p.ctx, chromedp.WaitEvent(page.FileChooserOpened, func(page.EventFileChooserOpened) bool { return true }, chromedp.KeyEvent(kb.Enter)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "hello.txt")
+	if err := os.WriteFile(file, []byte("Hello!\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chromedp.Call(p.ctx, dom.SetFileInputFiles, dom.SetFileInputFilesParams{Files: []string{file}, BackendNodeID: opened.BackendNodeID}); err != nil {
+		t.Fatal(err)
+	}
+}
