@@ -22,7 +22,8 @@ func TestPage(t *testing.T) {
 	onlyEndToEnd(t)
 	p := openPage(t)
 	p.complaints(t, "status of 409", "status of 412", // the storage is not ready yet; a file exists
-		"status of 400", "status of 422") // a wrong code; a key without scopes
+		"status of 400", "status of 422", // a wrong code; a key without scopes
+		"ERR_NETWORK_CHANGED") // on this machine; the page sends the request again
 	p.sees(t, "Sign in")
 	p.looks(t, "sign-in")
 	p.clicks(t, "Forgot your password?")
