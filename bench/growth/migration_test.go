@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"os"
 	"sync"
 	"testing"
@@ -63,7 +64,9 @@ func TestMigration(t *testing.T) {
 	begin, last := time.Now(), time.Now()
 	n, err := migrations.Up(t.Context(), db, migrations.LockWait{Applied: func(name string) {
 		t.Logf("%8s  %s", time.Since(last).Round(time.Millisecond), name)
-		last = time.Now()
+		if last = time.Now(); name == plan[len(plan)-1].Name {
+			load.report(t, "during the migrations")
+		}
 	}})
 	took := time.Since(begin)
 	if err != nil || n != store.SchemaVersion-released {
@@ -71,8 +74,8 @@ func TestMigration(t *testing.T) {
 	}
 	t.Logf("%8s  code: the search index", time.Since(last).Round(time.Millisecond))
 	t.Logf("%d users: %s in all, estimated %s", users, took.Round(time.Millisecond), estimate.Round(time.Millisecond))
-	for name, stall := range load.stop() {
-		t.Logf("%8s  longest %s (%d statements)", stall.longest.Round(time.Millisecond), name, stall.count)
+	load.stop()
+	for name, stall := range load.report(t, "until the end") {
 		if stall.longest > maxStall || stall.count == 0 {
 			t.Errorf("%s: %d statements, and one waited for %v; want at most %v", name, stall.count, stall.longest, maxStall)
 		}
@@ -151,9 +154,19 @@ func (l *load) note(name string, took time.Duration) {
 	l.stalls[name] = stall{max(s.longest, took), s.count + 1}
 }
 
-// stop ends the clients and returns what they found.
-func (l *load) stop() map[string]stall {
+// stop ends the clients.
+func (l *load) stop() {
 	l.end()
 	l.ended.Wait()
-	return l.stalls
+}
+
+// report logs what the clients found so far, and returns it.
+func (l *load) report(t *testing.T, when string) map[string]stall {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for name, s := range l.stalls {
+		t.Logf("%8s  longest %s %s (%d statements)", s.longest.Round(time.Millisecond), name, when, s.count)
+	}
+	return maps.Clone(l.stalls)
 }

@@ -209,11 +209,14 @@ func TestCreate_LeavesNothingAfterAnError(t *testing.T) {
 	t.Parallel()
 	ended, end := context.WithCancel(t.Context())
 	end()
+	with := func(dump ...string) func(*backup.Job) context.Context {
+		return func(j *backup.Job) context.Context { j.Dump = dump; return t.Context() }
+	}
 	for name, change := range map[string]func(*backup.Job) context.Context{
-		"a dump that fails":  func(j *backup.Job) context.Context { j.Dump = []string{"sh", "-c", "echo part; exit 3"}; return t.Context() },
-		"a dump of no bytes": func(j *backup.Job) context.Context { j.Dump = []string{"true"}; return t.Context() },
-		"no such program":    func(j *backup.Job) context.Context { j.Dump = []string{"no-such-program"}; return t.Context() },
-		"an interrupt":       func(j *backup.Job) context.Context { j.Dump = nil; return ended },
+		"a dump that fails":  with("sh", "-c", "echo part; exit 3"),
+		"a dump of no bytes": with("true"),
+		"no such program":    with("no-such-program"),
+		"an interrupt":       func(*backup.Job) context.Context { return ended },
 		"keys that change": func(j *backup.Job) context.Context {
 			j.Dump = []string{"sh", "-c", `echo >> "$0"; echo a dump`, filepath.Join(j.Dir, "keys.json")}
 			return t.Context()

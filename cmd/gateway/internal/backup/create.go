@@ -205,7 +205,8 @@ func (j *Job) copyDatabase(ctx context.Context, dir string) (state State, file s
 	if err != nil {
 		return state, "", err
 	}
-	cmd := exec.CommandContext(ctx, j.Dump[0], j.Dump[1:]...) //nolint:gosec // the operator's own command
+	// The command is the operator's own, and no shell reads it.
+	cmd := exec.CommandContext(ctx, j.Dump[0], j.Dump[1:]...)
 	cmd.Stdout, cmd.Stderr = w, j.Errors
 	if err = cmd.Run(); err != nil {
 		err = fmt.Errorf("%s: %w", j.Dump[0], err)

@@ -18,7 +18,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/token"
 )
 
-// LegacyFile, in DATA_DIR, contained the only secret before there was a key file.
+// LegacyFile is the file in DATA_DIR with the only secret, before there was a key file.
 const LegacyFile = "jwt_secret"
 
 // A Source says where keys come from: each kind from settings if these name it,
