@@ -38,7 +38,7 @@ TEST_TIMEOUT := 30m
 # need PostgreSQL have Postgres in their names, and -short skips PostgreSQL in tests
 # that run on both engines. The invalid TEST_DATABASE_URL makes any other test that
 # uses PostgreSQL fail.
-NEED_SERVER := /bench$$|/test$$|/shared/faas$$|/faastest$$|/functions/migrate$$|/redislimit|/redisprobe$$|/store/(migrations|postgres|storetest)$$
+NEED_SERVER := /bench$$|/release$$|/test$$|/shared/faas$$|/faastest$$|/functions/migrate$$|/redislimit|/redisprobe$$|/store/(migrations|postgres|storetest)$$
 
 # The tests are compiled like the programs that they build, so that both use the same
 # entries of the build cache. `make lint` runs vet.
@@ -61,8 +61,8 @@ cost: ## count what each request costs, and write the counts that make test comp
 	@scripts/postgresql
 	$(GO_TEST) -count=1 -run '^TestCost$$' ./functions -update
 
-# The tests of the built gateway that send many concurrent requests. The others gain
-# nothing from the race detector.
+# The tests of the built gateway that send many concurrent requests. The others, and
+# those of release, gain nothing from the race detector.
 RACE_TESTS := ^Test(Keys_RotationIsInvisibleToClients|Limits_TwoProcessesShareOneBudget)$$
 
 # Turns the race detector off for packages that only compute: SQLite, which is
@@ -71,7 +71,7 @@ RACE_EXCEPT := -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=golang.org/x
 
 test-race: ## run the tests under the race detector
 	@scripts/postgresql && scripts/redis && scripts/pgbouncer
-	$(GO) test -timeout $(TEST_TIMEOUT) -race $(RACE_EXCEPT) -shuffle=on -parallel $(PARALLEL) $$($(GO) list ./... | grep -v '/test$$')
+	$(GO) test -timeout $(TEST_TIMEOUT) -race $(RACE_EXCEPT) -shuffle=on -parallel $(PARALLEL) $$($(GO) list ./... | grep -vE '/(release|test)$$')
 	$(GO) test -timeout $(TEST_TIMEOUT) -race $(RACE_EXCEPT) -run '$(RACE_TESTS)' ./test
 
 attack: ## run all known attacks against the gateway, and print the results
