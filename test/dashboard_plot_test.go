@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -174,8 +175,7 @@ func area(values []float64, below map[int]float64, x func(int) float64, y func(f
 		fmt.Fprintf(&up, "%c%.1f %.1f", "ML"[min(i, 1)], x(i), y(below[i]+v))
 		below[i] += v
 	}
-	for i := len(values) - 1; i >= 0; i-- {
-		v := values[i]
+	for i, v := range slices.Backward(values) {
 		if math.IsNaN(v) {
 			v = 0
 		}
@@ -186,9 +186,9 @@ func area(values []float64, below map[int]float64, x func(int) float64, y func(f
 
 // last returns the last number of the values.
 func last(values []float64) float64 {
-	for i := len(values) - 1; i >= 0; i-- {
-		if !math.IsNaN(values[i]) {
-			return values[i]
+	for _, v := range slices.Backward(values) {
+		if !math.IsNaN(v) {
+			return v
 		}
 	}
 	return math.NaN()
