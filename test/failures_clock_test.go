@@ -108,6 +108,7 @@ func (c *clock) set(p *process, ahead time.Duration) {
 // back. Access tokens of another hour are refused; nobody is logged out, and what was to
 // be done later is not done an hour later.
 func clockIsMoved(t *testing.T, given *answers, _ bool) {
+	t.Helper()
 	cloud := newNextcloud(t)
 	dir := t.TempDir()
 	env := append(listen(t, cloud), "JWT_SECRET="+keyring.Generate().Reveal(), "REGISTER_RATE_LIMIT_PER_MINUTE=30", "TRUSTED_PROXIES=127.0.0.1")
@@ -145,6 +146,7 @@ func clockIsMoved(t *testing.T, given *answers, _ bool) {
 // clocksDiffer runs a gateway whose clock is an hour ahead, and then behind, beside a right
 // one. Clients use both in turn.
 func clocksDiffer(t *testing.T, given *answers, _ bool) {
+	t.Helper()
 	env := []string{"DATABASE_URL=" + database(t), "JWT_SECRET=" + keyring.Generate().Reveal(), "RATE_LIMIT_STORE=database"}
 	dirs := []string{t.TempDir(), t.TempDir()}
 	right := start(t, dirs[0], nil, env...)

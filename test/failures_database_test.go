@@ -18,6 +18,7 @@ func hasNoError(t *testing.T, p *process) {
 // postgresIsKilled ends all of PostgreSQL, or the process of one session, as the system does
 // when memory runs out.
 func postgresIsKilled(t *testing.T, given *answers, _ bool) {
+	t.Helper()
 	given.clients, given.between = 8, 100
 	server := storetest.NewKillable(t)
 	p := start(t, t.TempDir(), nil, "DATABASE_URL="+server.URL())
@@ -41,6 +42,7 @@ func postgresIsKilled(t *testing.T, given *answers, _ bool) {
 // postgresFailsOver ends the primary and promotes its standby, or makes the primary
 // read-only before: it then keeps its connections, which must not be used any more.
 func postgresFailsOver(t *testing.T, given *answers, whole bool) {
+	t.Helper()
 	pair := storetest.NewPair(t)
 	p := start(t, t.TempDir(), nil, "DATABASE_URL="+pair.URL())
 	clients := newCrowd(given, p, allowance{})
@@ -68,6 +70,7 @@ func postgresFailsOver(t *testing.T, given *answers, whole bool) {
 
 // poolerIsRestarted ends PgBouncer, and starts it again.
 func poolerIsRestarted(t *testing.T, given *answers, whole bool) {
+	t.Helper()
 	pooler := storetest.NewKillablePooler(t, database(t))
 	p := start(t, t.TempDir(), nil, "DATABASE_URL="+pooler.URL())
 	clients := newCrowd(given, p, allowance{})

@@ -11,6 +11,7 @@ import (
 // diskIsFull fills the file system of the embedded database until changes fail, and frees it
 // again. The gateway goes on without a restart.
 func diskIsFull(t *testing.T, given *answers, whole bool) {
+	t.Helper()
 	dir := smallDisk(t)
 	p := start(t, dir, nil)
 	clients := newCrowd(given, p, allowance{})

@@ -21,6 +21,7 @@ import (
 // nextcloudFails breaks Nextcloud while clients upload files, small ones and large ones in
 // chunks. Users who register meanwhile get their storage afterwards.
 func nextcloudFails(t *testing.T, given *answers, whole bool) {
+	t.Helper()
 	cloud := newNextcloud(t)
 	server := httptest.NewServer(cloud)
 	t.Cleanup(server.Close)

@@ -49,6 +49,7 @@ func restarted(t *testing.T, given *answers, whole bool, allow allowance, end fu
 // gatewayIsStopped ends the gateway with SIGTERM. Until the next one listens, connections
 // are refused, but no connection ends before its response.
 func gatewayIsStopped(t *testing.T, given *answers, whole bool) {
+	t.Helper()
 	restarted(t, given, whole, allowance{refused: true}, func(p *process) {
 		if code := p.stop(t); code != 0 {
 			given.isWrong("after SIGTERM the gateway exited with %d, want 0", code)
@@ -58,12 +59,14 @@ func gatewayIsStopped(t *testing.T, given *answers, whole bool) {
 
 // gatewayIsKilled ends the gateway with SIGKILL, on the embedded database.
 func gatewayIsKilled(t *testing.T, given *answers, whole bool) {
+	t.Helper()
 	restarted(t, given, whole, allowance{refused: true, cut: true}, (*process).kill)
 }
 
 // certificateIsReplaced writes a new certificate while clients open a connection for each
 // request. It is served a minute later at most, and no connection fails.
 func certificateIsReplaced(t *testing.T, given *answers, whole bool) {
+	t.Helper()
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "tls", "gateway.pem"), filepath.Join(dir, "tls", "gateway.key")
 	if err := os.Mkdir(filepath.Dir(cert), 0o700); err != nil {

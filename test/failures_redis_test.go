@@ -14,6 +14,7 @@ import (
 // redisIsLost ends Redis, in which all requests are counted, and starts it again without its
 // data. A stranger who has used up the limit of registrations gets no further ones from it.
 func redisIsLost(t *testing.T, given *answers, whole bool) {
+	t.Helper()
 	redis := redistest.Start(t)
 	p := start(t, t.TempDir(), nil, "RATE_LIMIT_STORE=redis", "REDIS_URL="+redis.URL().String(), "TRUSTED_PROXIES=127.0.0.1",
 		"RATE_LIMIT_PER_MINUTE=100000", "REGISTER_RATE_LIMIT_PER_MINUTE=10")
