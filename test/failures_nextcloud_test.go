@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -154,11 +155,16 @@ func (u *uploader) awaitStorage() {
 	}
 }
 
+func hashOf(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}
+
 // put stores random bytes, as often as it takes.
 func (u *uploader) put(name string, size int) {
 	content := make([]byte, size)
 	rand.Read(content)
-	hash := fmt.Sprintf("%x", sha256.Sum256(content))
+	hash := hashOf(content)
 	v := u.files[name]
 	if v == nil {
 		v = &versions{sent: map[string]bool{}}
@@ -177,7 +183,7 @@ func (u *uploader) get(name string) {
 		return
 	}
 	content, ok := u.transfer(http.MethodGet, name, nil)
-	hash := fmt.Sprintf("%x", sha256.Sum256(content))
+	hash := hashOf(content)
 	switch {
 	case u.given.t.Context().Err() != nil:
 	case !ok && v.acknowledged != "":
