@@ -39,7 +39,7 @@ type seed struct {
 }
 
 // seeds returns those of all tables that grow with the number of users.
-func seeds(d dialect, hash string) []seed {
+func seeds(d dialect, hash string) []seed { //nolint:funlen // a table
 	user, row := d.id("n", 0), func(table int) string { return d.id("row", table) }
 	const given, family = `'given' || (n * 7919 % 5003)`, `'family' || (n * 104729 % 20011)`
 	name := given + ` || ' ' || ` + family
