@@ -135,7 +135,7 @@ EXPECT_NO_CONFLICTS := ^Test(Update_RollsBackOnErrorAndPanic|Sweep_|Outcome_|Hou
 .PHONY: conflicts
 conflicts: ## run the tests of the store and the functions with one in ten writes and commits failing, as in a distributed database
 	@scripts/postgresql
-	TEST_CONFLICTS=10 $(GO_TEST) -timeout $(TEST_TIMEOUT) -skip '$(EXPECT_NO_CONFLICTS)' ./shared/store ./shared/store/janitor ./functions/...
+	TEST_CONFLICTS=10 $(GO_TEST) -timeout $(TEST_TIMEOUT) -skip '$(EXPECT_NO_CONFLICTS)' ./shared/store ./functions/...
 
 # What make scale measures.
 .PHONY: scale scale-page
