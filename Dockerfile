@@ -26,7 +26,7 @@ VOLUME /data
 USER 65532:65532
 EXPOSE 8443 8000
 # Uses plain HTTP, which serves /health without a certificate.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --start-interval=1s --retries=3 \
+HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=6 \
     CMD ["/gateway", "healthcheck"]
 ENTRYPOINT ["/gateway"]
 CMD ["serve"]

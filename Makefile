@@ -28,8 +28,12 @@ run: ## start the gateway with the embedded database and a Nextcloud for develop
 demo: ## run a complete scenario against the running gateway
 	@scripts/demo
 
-certs: ## create a local certificate authority with mkcert, which the gateway then uses
-	$(GO) tool mkcert -install
+.PHONY: env
+env: ## write .env for containers, with new secrets; an existing one stays as it is
+	@scripts/env
+
+certs: ## create a local certificate authority with mkcert, which browsers here trust, and the certificate of the containers
+	@GO='$(GO)' scripts/certs --install
 
 # The timeout of the tests of one package, on a busy machine.
 TEST_TIMEOUT := 30m
@@ -237,11 +241,17 @@ sam-acceptance: ## run the acceptance script against sam local start-api (needs 
 image: ## build the container image
 	docker build --build-arg GATEWAY_VERSION -t voiceassist/gateway .
 
-up: ## start the gateway, PostgreSQL and Nextcloud in containers
+up: ## start the gateway, PostgreSQL and Nextcloud in containers; make env writes their settings
+	@[ -f secrets/tls.crt ] || GO='$(GO)' scripts/certs
+	@docker compose run --rm secrets
 	docker compose up --build --detach --wait
 
 down: ## stop the containers and keep their data
 	docker compose down
+
+.PHONY: stack-test
+stack-test: ## test docker-compose.yml with a Docker engine, which it starts if it can
+	@GO='$(GO)' scripts/stack-test
 
 .PHONY: tag release release-check
 tag: ## tag this commit as VERSION; CHANGELOG.md must have a section for it

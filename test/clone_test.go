@@ -1,9 +1,11 @@
 package test_test
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -12,11 +14,13 @@ import (
 
 // TestCleanClone runs the commands of README and then docs/quick-start.md in a clean copy
 // of the project, on a machine with only Go, make and the standard Unix tools. The gateway
-// is the one that make run builds and starts there.
+// is the one that make run builds and starts there. The .env of docker compose is in the
+// way, and must not change anything.
 func TestCleanClone(t *testing.T) {
 	t.Parallel()
 	dir := cleanCopy(t)
 	s := &scene{dir: dir, env: append(onlyGoAndMake(t), "HTTPS_ADDR=127.0.0.1:0", "HTTP_ADDR=127.0.0.1:0")}
+	makeEnv(t, dir, s.env)
 	began := time.Now()
 	s.p = makeRun(t, dir, s.env)
 	t.Logf("make run listened after %s; it printed:\n%s", time.Since(began).Round(time.Second), s.p.stderr)
@@ -31,6 +35,41 @@ func TestCleanClone(t *testing.T) {
 		}
 		outputs, err := s.play(t, all[1:])
 		s.compare(t, all[1:], outputs, err)
+	}
+}
+
+// makeEnv runs make env twice: the second time must change nothing. It adds settings to
+// .env with which the gateway would not start.
+func makeEnv(t *testing.T, dir string, env []string) {
+	t.Helper()
+	path := filepath.Join(dir, ".env")
+	var first []byte
+	for range 2 {
+		cmd := exec.CommandContext(t.Context(), "make", "env")
+		cmd.Dir, cmd.Env = dir, env
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = text
+		} else if !bytes.Equal(first, text) {
+			t.Error("make env has changed an .env")
+		}
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf(".env: %v, %v", info.Mode(), err)
+		}
+	}
+	secrets := regexp.MustCompile(`(?m)^(?:[A-Z_]+_PASSWORD|[A-Z]+_SECRET)=(.{32,})$`).FindAllSubmatch(first, -1)
+	if len(secrets) != 5 || bytes.Contains(first, []byte("changeme")) {
+		t.Errorf(".env has %d secrets, want 5", len(secrets))
+	}
+	if err := os.WriteFile(path, append(first, "LOG_LEVEL=nonsense\nNEXTCLOUD_URL=https://nextcloud.invalid\n"...), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -74,7 +113,7 @@ func onlyGoAndMake(t *testing.T) []string {
 	t.Helper()
 	bin := t.TempDir()
 	for name := range strings.FieldsSeq(`go make curl
-		awk basename bash cat chmod cksum cp cut date dirname env expr find grep head id kill ln ls mkdir mktemp mv
+		awk base64 basename bash cat chmod cksum cp cut date dirname env expr find grep head id kill ln ls mkdir mktemp mv
 		printf pwd rm rmdir sed sh sleep sort tail tar tee test touch tr uname uniq wc xargs`) {
 		path, err := exec.LookPath(name)
 		if err != nil {

@@ -2,6 +2,7 @@ package test_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,8 +27,9 @@ type composition struct {
 }
 
 type service struct {
-	Image string `yaml:"image"`
-	Build struct {
+	Image   string `yaml:"image"`
+	Command any    `yaml:"command"`
+	Build   struct {
 		Context string             `yaml:"context"`
 		Args    map[string]*string `yaml:"args"`
 	} `yaml:"build"`
@@ -38,6 +40,10 @@ type service struct {
 	Ports       []string           `yaml:"ports"`
 	Volumes     []string           `yaml:"volumes"`
 	Environment map[string]*string `yaml:"environment"` // nil takes the value from .env
+	User        string             `yaml:"user"`
+	Logging     struct {
+		Options map[string]string `yaml:"options"`
+	} `yaml:"logging"`
 	Healthcheck struct {
 		Test    any  `yaml:"test"`
 		Disable bool `yaml:"disable"`
@@ -62,24 +68,48 @@ func TestCompose_UsesOnlyDocumentedVariables(t *testing.T) {
 	}
 }
 
+// TestCompose_ReportsMissingSecrets runs the script of the service secrets, which every
+// other service waits for.
 func TestCompose_ReportsMissingSecrets(t *testing.T) {
 	t.Parallel()
+	gate := compose(t).Services["secrets"]
+	var secrets []string
 	set, _ := example(t)
-	for name, how := range taken(t) {
-		secret := strings.HasSuffix(name, "_PASSWORD") || strings.HasSuffix(name, "_SECRET")
-		if !secret {
-			continue
+	for name := range set {
+		if strings.HasSuffix(name, "_PASSWORD") || strings.HasSuffix(name, "_SECRET") {
+			if set[name] != "" && name != keyring.Variable && name != keyring.DataVariable {
+				t.Errorf(".env.example sets %s to a value that nothing rejects", name)
+			}
+			if name != keyring.DataVariable { // older installations have none
+				secrets = append(secrets, name)
+			}
 		}
-		optional := name == keyring.DataVariable // older installations have none
-		if !optional && !strings.HasPrefix(how, ":?set it in .env; openssl rand ") {
-			t.Errorf("${%s%s}: want an error message, because a secret has no default", name, how)
+	}
+	slices.Sort(secrets)
+	if got := slices.Sorted(maps.Keys(gate.Environment)); !slices.Equal(got, secrets) {
+		t.Errorf("the service secrets checks %v, want %v", got, secrets)
+	}
+	for _, name := range secrets {
+		if got, want := *gate.Environment[name], fmt.Sprintf("${%s:+x}${%[1]s_FILE:+x}", name); got != want {
+			t.Errorf("%s: %s, want %s, which contains no secret", name, got, want)
 		}
-		value, ok := set[name]
-		if !ok {
-			t.Errorf(".env.example does not set %s, which docker-compose.yml requires", name)
-		}
-		if value != "" && name != keyring.Variable && !optional {
-			t.Errorf(".env.example sets %s to a value that nothing rejects", name)
+	}
+	check := func(set ...string) (string, error) {
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", strings.ReplaceAll(gate.Command.([]any)[0].(string), "$$", "$"))
+		cmd.Env = set
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := check("POSTGRES_PASSWORD=x"); err == nil ||
+		!strings.Contains(out, ": JWT_SECRET NEXTCLOUD_ADMIN_PASSWORD NEXTCLOUD_POSTGRES_PASSWORD\n") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if out, err := check("POSTGRES_PASSWORD=x", "JWT_SECRET=x", "NEXTCLOUD_ADMIN_PASSWORD=x", "NEXTCLOUD_POSTGRES_PASSWORD=x"); err != nil || out != "" {
+		t.Errorf("%v\n%s", err, out)
+	}
+	for name, s := range compose(t).Services {
+		if strings.Contains(s.Image, "postgres") && name != "secrets" && s.DependsOn["secrets"].Condition != "service_completed_successfully" {
+			t.Errorf("%s does not wait for the service secrets", name)
 		}
 	}
 }
@@ -182,23 +212,30 @@ func TestCompose_RunsASupportedNextcloud(t *testing.T) {
 	}
 }
 
-func TestCompose_HardensTheGateway(t *testing.T) {
+// TestCompose_ConfinesContainers names the only exceptions: those that their images need.
+func TestCompose_ConfinesContainers(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"gateway", "migrate"} {
-		s := compose(t).Services[name]
-		if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) ||
-			!slices.Contains(s.SecurityOpt, "no-new-privileges:true") {
-			t.Errorf("%s may write to its image or gain privileges: %+v", name, s)
+	writable := []string{"nextcloud", "qdrant"}
+	for name, s := range compose(t).Services {
+		if !s.ReadOnly && !slices.Contains(writable, name) {
+			t.Errorf("%s may write to its image", name)
+		}
+		if !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Contains(s.SecurityOpt, "no-new-privileges:true") {
+			t.Errorf("%s has capabilities, or may gain privileges: %+v", name, s)
+		}
+		if s.Logging.Options["max-size"] == "" || s.Logging.Options["max-file"] == "" {
+			t.Errorf("the log of %s grows without bound", name)
 		}
 	}
 }
 
-func TestCompose_PublishesOnlyTheGateway(t *testing.T) {
+func TestCompose_PublishesOnlyHTTPS(t *testing.T) {
 	t.Parallel()
 	want := map[string][]string{
-		"gateway":   {"${HTTPS_PORT:-8443}:${HTTPS_PORT:-8443}", "${HTTP_PORT:-8000}:${HTTP_PORT:-8000}"},
-		"mailpit":   {"127.0.0.1:8025:8025"},
-		"nextcloud": {"127.0.0.1:${NEXTCLOUD_PORT:-8080}:80"},
+		"gateway": {"${HTTPS_PORT:-8443}:${HTTPS_PORT:-8443}", "${HTTP_PORT:-8000}:${HTTP_PORT:-8000}"},
+		"proxy":   {"${NEXTCLOUD_PORT:-8444}:443"}, // Nextcloud
+		"mailpit": {"127.0.0.1:8025:8025"},
+		"grafana": {"127.0.0.1:3000:3000"},
 	}
 	got := map[string][]string{}
 	for name, s := range compose(t).Services {
@@ -304,6 +341,7 @@ func example(t *testing.T) (set map[string]string, explained []string) {
 	for _, m := range regexp.MustCompile(`(?m)^#?([A-Z][A-Z0-9_]*)=`).FindAllStringSubmatch(text, -1) {
 		explained = append(explained, m[1])
 	}
+	explained = append(explained, regexp.MustCompile(`[A-Z_]+_FILE`).FindAllString(text, -1)...)
 	return file.Vars, explained
 }
 

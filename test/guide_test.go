@@ -346,7 +346,7 @@ func (s *scene) play(t *testing.T, all []block) (outputs []string, err error) {
 func (s *scene) rename() (commands, printed *strings.Replacer) {
 	to, from := []string{}, []string{}
 	if s.program != "" {
-		to = append(to, "go run ./cmd/gateway", s.program)
+		to = append(to, "go run ./cmd/gateway", s.program, "scripts/run", s.program)
 	}
 	shown, actual := append(slices.Clone(s.shown), "https://localhost:8443", "http://localhost:8000"), append(slices.Clone(s.actual), s.p.https, s.p.plain)
 	for i := range shown {

@@ -63,7 +63,7 @@ func TestDemo(t *testing.T) {
 	dir := t.TempDir()
 	p := startWithDevcloud(t, dir, usualLimits()...)
 	for range 2 {
-		demo(t, "GATEWAY="+p.https, "CACERT="+filepath.Join(dir, "tls", "gateway.pem"))
+		demo(t, t.TempDir(), "GATEWAY="+p.https, "CACERT="+filepath.Join(dir, "tls", "gateway.pem"))
 	}
 }
 
@@ -77,25 +77,39 @@ func TestDemo_FindsTheGatewayOfCompose(t *testing.T) {
 	docker := `#!/bin/sh
 case "$*" in
 "compose ps --status running --quiet gateway") echo 0123456789ab ;;
-"compose cp gateway:/data/tls/gateway.pem "*) cp "$DATA/tls/gateway.pem" "$4" ;;
 *) echo "docker $*: what is that?" >&2; exit 1 ;;
 esac
 `
 	writeExecutable(t, filepath.Join(bin, "docker"), docker)
-	port := p.https[strings.LastIndex(p.https, ":")+1:]
+	project := t.TempDir()
+	certificate, err := os.ReadFile(filepath.Join(dir, "tls", "gateway.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(project, "secrets"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		".env": "HTTPS_PORT=" + p.https[strings.LastIndex(p.https, ":")+1:] + "\n", "secrets/ca.pem": string(certificate),
+	} {
+		if err := os.WriteFile(filepath.Join(project, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for range 2 {
-		demo(t, "PATH="+bin+":"+os.Getenv("PATH"), "DATA="+dir, "HTTPS_PORT="+port)
+		demo(t, project, "PATH="+bin+":"+os.Getenv("PATH"))
 	}
 }
 
-func demo(t *testing.T, env ...string) {
+// demo runs scripts/demo in a folder.
+func demo(t *testing.T, dir string, env ...string) {
 	t.Helper()
 	script, err := filepath.Abs("../scripts/demo")
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(script)
-	cmd.Dir = t.TempDir() // no .env
+	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), `"status":"active"`) ||

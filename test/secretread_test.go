@@ -29,7 +29,7 @@ var secretHolds = map[string][]string{
 	"SecretArn": {
 		"JWT_SECRET", "JWT_PREVIOUS_SECRETS", "DATA_SECRET", "DATA_PREVIOUS_SECRETS", "JWT_PRIVATE_KEY", "JWT_NEXT_PUBLIC_KEY", "JWT_PREVIOUS_PUBLIC_KEY",
 	},
-	"DatabaseSecretArn":  {"DATABASE_URL", "DATABASE_CA", "REDIS_URL", "QDRANT_URL"},
+	"DatabaseSecretArn":  {"DATABASE_URL", "DATABASE_PASSWORD", "DATABASE_CA", "REDIS_URL", "QDRANT_URL"},
 	"MigrationSecretArn": {"MIGRATE_DATABASE_URL"},
 	"NextcloudSecretArn": {"NEXTCLOUD_ADMIN_USER", "NEXTCLOUD_ADMIN_PASSWORD"},
 	"MailSecretArn":      {"SMTP_URL"},

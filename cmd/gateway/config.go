@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -115,8 +116,9 @@ func examine(vars *variables) *configcheck.Report {
 	if env.Secret("MIGRATE_DATABASE_URL") != "" {
 		err = env.Load(new(postgres.DirectSettings))
 	}
+	path, _ := vars.fileName()
 	source := configcheck.Source{
-		Environment: vars.process, FileName: settingsFile, File: vars.file, Keys: kept,
+		Environment: vars.process, FileName: path, File: vars.file, Keys: kept,
 		SharedSecret: sharedSecret(env), Debug: setting.LogLevel(env) == slog.LevelDebug,
 	}
 	for _, m := range mistakes(err) {
@@ -151,10 +153,11 @@ func writeReport(w io.Writer, r *configcheck.Report) {
 
 // withLine returns the text of the finding after the line of .env that it is about.
 func withLine(f configcheck.Finding) string {
-	if strings.HasPrefix(f.From, settingsFile+":") && !strings.HasPrefix(f.Text, settingsFile+":") {
-		return f.From + ": " + f.Text
+	at := strings.LastIndexByte(f.From, ':')
+	if _, err := strconv.Atoi(f.From[at+1:]); at < 0 || err != nil || strings.HasPrefix(f.Text, f.From[:at+1]) {
+		return f.Text
 	}
-	return f.Text
+	return f.From + ": " + f.Text
 }
 
 // shorten truncates a value to the width of its column.

@@ -119,3 +119,22 @@ func TestDoctor_ReadsThePasswordFromAFile(t *testing.T) {
 		t.Errorf("without the file: exit code %d\n%s%s", code, out, problems)
 	}
 }
+
+// TestEnvFile_IsTheOneThatIsNamed reads settings from another file than .env.
+func TestEnvFile_IsTheOneThatIsNamed(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t)
+	c.env["ENV_FILE"] = c.secret("other.env", "LOG_LEVEL=warn\nDEBUG=perhaps")
+	out, problems := c.do(exitFailed, "config", "check", "--set")
+	for _, want := range []string{c.env["ENV_FILE"] + ":1\n", "mistake  " + c.env["ENV_FILE"] + `:2: DEBUG is "perhaps"`} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s%s", want, out, problems)
+		}
+	}
+	c.env["ENV_FILE"] = os.DevNull
+	c.do(0, "config", "check")
+	c.env["ENV_FILE"] = "/nonexistent/.env"
+	if out, problems = c.do(exitFailed, "user", "list"); !strings.Contains(problems, "/nonexistent/.env") {
+		t.Errorf("a file that does not exist: %s%s", out, problems)
+	}
+}

@@ -9,14 +9,25 @@ import (
 	"github.com/voiceassist/gateway/shared/config/dotenv"
 )
 
+// settingsFile is where settings are read from unless ENV_FILE names another file.
 const settingsFile = ".env"
 
 // variables are the sources of settings: the environment of the process, then .env in
-// the working directory, then the key file.
+// the working directory or the file that ENV_FILE names, then the key file.
 type variables struct {
 	process     func(string) (string, bool)
 	file        *dotenv.File
 	fromKeyFile map[string]string
+}
+
+// fileName returns the path of the .env file, and whether ENV_FILE names it, so that it
+// must exist.
+func (v *variables) fileName() (path string, named bool) {
+	path, named = v.process("ENV_FILE")
+	if path == "" {
+		return settingsFile, false
+	}
+	return path, named
 }
 
 // env reads the .env file, if there is one, and returns all settings. The error is that
@@ -32,9 +43,10 @@ func (v *variables) env() (*config.Env, error) {
 // read is [variables.env] for callers that report all mistakes together: the returned
 // Env has those of the file. The error is that of a file that cannot be read at all.
 func (v *variables) read() (*config.Env, error) {
-	file, err := dotenv.Read(settingsFile, v.process)
+	path, named := v.fileName()
+	file, err := dotenv.Read(path, v.process)
 	wrong, readable := errors.AsType[dotenv.Mistakes](err)
-	if err != nil && !readable && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !readable && (named || !errors.Is(err, fs.ErrNotExist)) {
 		return nil, err
 	}
 	if file == nil {

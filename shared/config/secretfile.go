@@ -23,7 +23,7 @@ const maxSecretFile = 64 << 10 // bytes
 // [FileSuffix] names. The keys in PEM are not among them: package token reads their files.
 func FileSecrets() []string {
 	return []string{
-		"DATABASE_URL", "MIGRATE_DATABASE_URL", "REDIS_URL", "QDRANT_URL", "SMTP_URL",
+		"DATABASE_URL", "DATABASE_PASSWORD", "MIGRATE_DATABASE_URL", "REDIS_URL", "QDRANT_URL", "SMTP_URL",
 		"JWT_SECRET", "JWT_PREVIOUS_SECRETS", "DATA_SECRET", "DATA_PREVIOUS_SECRETS",
 		"NEXTCLOUD_ADMIN_PASSWORD",
 	}

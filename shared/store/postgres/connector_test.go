@@ -125,3 +125,71 @@ func TestReadDirect_BypassesThePooler(t *testing.T) {
 		t.Error("nothing set: want an error")
 	}
 }
+
+// TestConnector_TakesAPasswordThatNoURLHolds connects with a password beside the URL, which
+// follows a rotation as one in the URL does.
+func TestConnector_TakesAPasswordThatNoURLHolds(t *testing.T) {
+	t.Parallel()
+	_, first := storetest.NewRole(t, storetest.PostgresURL(t))
+	u, err := url.Parse(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const strange, stranger = `a@b:c/d?e#f%67 "g$h\i&j`, `%%?&=@`
+	owner, err := postgres.Open(secret.String(first), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer owner.Close()
+	change := func(to string) {
+		if _, err := owner.Handle().ExecContext(t.Context(), "ALTER ROLE CURRENT_USER PASSWORD '"+to+"'"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(strange)
+	bare := *u
+	bare.User = url.User(u.User.Username())
+	parameter := bare
+	parameter.User, parameter.RawQuery = nil, bare.RawQuery+"&user="+u.User.Username()
+	other := *u
+	other.User = url.UserPassword(u.User.Username(), "wrong")
+	for _, tt := range []struct {
+		name, address string
+		ok            bool
+	}{
+		{"a user", bare.String(), true},
+		{"the user as a parameter", parameter.String(), true},
+		{"a password of its own", other.String(), false},
+	} {
+		env := config.Map(map[string]string{"DATABASE_URL": tt.address, "DATABASE_PASSWORD": strange})
+		var settings postgres.Settings
+		if err := env.Load(&settings); err != nil {
+			t.Fatal(err)
+		}
+		db := settings.Open()
+		if _, err := db.Schema(t.Context()); (err == nil) != tt.ok {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		db.Close()
+	}
+
+	k := &keeper{}
+	env := config.Map(map[string]string{"DATABASE_URL": bare.String(), "DATABASE_PASSWORD": strange})
+	env.RenewWith(func(_ context.Context, name string) secret.String {
+		if name != "DATABASE_PASSWORD" {
+			return ""
+		}
+		return k.renew(t.Context(), "DATABASE_URL")
+	})
+	var settings postgres.Settings
+	if err := env.Load(&settings); err != nil {
+		t.Fatal(err)
+	}
+	db := settings.Open()
+	defer db.Close()
+	db.Handle().SetMaxIdleConns(0)
+	ask(t, db, k, 0)
+	change(stranger)
+	k.url.Store(stranger)
+	ask(t, db, k, 1)
+}

@@ -7,6 +7,8 @@ import (
 	"crypto/x509"
 	"database/sql"
 	"math/rand/v2"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/crypto/pemtext"
@@ -43,8 +45,10 @@ type Settings struct {
 	logins    signin.Lifetimes
 }
 
-// Load loads DATABASE_URL, DATABASE_MAX_CONNECTIONS, DATABASE_CA, DATABASE_POOLER and how
-// long logins last.
+// Load loads DATABASE_URL, DATABASE_PASSWORD, DATABASE_MAX_CONNECTIONS, DATABASE_CA,
+// DATABASE_POOLER and how long logins last.
+// DATABASE_PASSWORD is the password of a URL that has none, so that no program has to
+// escape it for one.
 // DATABASE_CA holds PEM certificates of the authorities that may issue the server's; the
 // default is those of the system, or sslrootcert in the URL.
 func (s *Settings) Load(r setting.Reader) {
@@ -72,21 +76,43 @@ func (s *Settings) load(r setting.Reader, variable string) {
 	s.logins.Load(r)
 	roots := loadRoots(r)
 	p := pooler(r.OneOf("DATABASE_POOLER", string(findOut), string(pooled), string(direct)))
-	url := r.SecretURL(variable)
-	if url == "" {
+	address := r.SecretURL(variable)
+	if address == "" {
 		if r.Secret(variable) == "" {
 			r.RefuseSecret(variable, "is not set", takes)
 		}
 		return
 	}
+	const own = "DATABASE_PASSWORD"
+	password := r.Secret(own)
 	s.connector = &connector{
-		renew:  func(ctx context.Context) secret.String { return r.Renew(ctx, variable) },
+		renew: func(ctx context.Context) secret.String {
+			return withPassword(cmp.Or(r.Renew(ctx, variable), address), cmp.Or(r.Renew(ctx, own), password))
+		},
 		roots:  roots,
 		pooler: p,
 	}
-	if err := s.connector.parse(url); err != nil {
+	if err := s.connector.parse(withPassword(address, password)); err != nil {
 		r.RefuseSecret(variable, err.Error(), takes)
 	}
+}
+
+// withPassword returns the URL with the password, unless there is none or the URL has one.
+func withPassword(address, password secret.String) secret.String {
+	u, err := url.Parse(address.Reveal())
+	if err != nil || password == "" || u.Query().Has("password") {
+		return address
+	}
+	if _, has := u.User.Password(); has {
+		return address
+	}
+	if u.User == nil { // the user is a parameter, too, or that of the system
+		// A plus sign is no space in PostgreSQL's URLs.
+		u.RawQuery = strings.TrimPrefix(u.RawQuery+"&password="+strings.ReplaceAll(url.QueryEscape(password.Reveal()), "+", "%20"), "&")
+	} else {
+		u.User = url.UserPassword(u.User.Username(), password.Reveal())
+	}
+	return secret.String(u.String())
 }
 
 // loadRoots returns the certificates in DATABASE_CA, or nil if it is unset.
@@ -111,12 +137,12 @@ func (s *Settings) Open() *store.DB {
 	return db
 }
 
-// Open returns a store in the database that url names. It does not connect before the
+// Open returns a store in the database that address, a URL, names. It does not connect before the
 // first statement, so a start costs no round trip. A connection that died while the
 // process was frozen is replaced before use.
-func Open(url secret.String, conns int) (*store.DB, error) {
+func Open(address secret.String, conns int) (*store.DB, error) {
 	c := &connector{renew: func(context.Context) secret.String { return "" }, pooler: findOut}
-	if err := c.parse(url); err != nil {
+	if err := c.parse(address); err != nil {
 		return nil, err
 	}
 	return open(c, conns), nil

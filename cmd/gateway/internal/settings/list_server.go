@@ -8,7 +8,7 @@ const (
 func essential() Group {
 	return Group{
 		Title: "Secrets and passwords",
-		Intro: "Set these first. docker compose needs all of them except `DATA_SECRET`; the binary alone generates its two secrets at the first start.",
+		Intro: "docker compose needs all of them except `DATA_SECRET`; `make env` writes an .env with new ones. The binary alone generates its two secrets at the first start.",
 		Settings: []Setting{
 			{
 				Name: "JWT_SECRET", Kind: Secret, Unset: "generated at the first start, and kept in the key file",
@@ -35,13 +35,13 @@ func essential() Group {
 				Required: "with `NEXTCLOUD_URL` and with docker compose", Needs: "NEXTCLOUD_URL", ReadBy: everywhere(), SecretsManager: true, initial: new(""),
 			},
 			{
-				Name: "POSTGRES_PASSWORD", Kind: Secret, Values: "letters and digits, as it becomes part of a URL",
-				Meaning:  "The password of the gateway's database in docker compose. `openssl rand -hex 24` generates one.",
+				Name: "POSTGRES_PASSWORD", Kind: Secret, File: "POSTGRES_PASSWORD_FILE",
+				Meaning:  "The password of the gateway's database in docker compose. A change needs `ALTER ROLE` in the database, too.",
 				Required: "with docker compose", ReadBy: []Reader{Compose}, initial: new(""),
 			},
 			{
-				Name: "NEXTCLOUD_POSTGRES_PASSWORD", Kind: Secret,
-				Meaning:  "The password of Nextcloud's database in docker compose. `openssl rand -hex 24` generates one.",
+				Name: "NEXTCLOUD_POSTGRES_PASSWORD", Kind: Secret, File: "NEXTCLOUD_POSTGRES_PASSWORD_FILE",
+				Meaning:  "The password of Nextcloud's database in docker compose. Nextcloud keeps it at its installation.",
 				Required: "with docker compose", ReadBy: []Reader{Compose}, initial: new(""),
 			},
 		},
@@ -52,14 +52,30 @@ func compose() Group {
 	only := []Reader{Compose}
 	return Group{
 		Title: "docker compose",
-		Intro: "Only docker compose reads these.",
+		Intro: "Only docker compose and the scripts for it read these.",
 		Settings: []Setting{
 			{Name: "HTTPS_PORT", Kind: Number, Default: "8443", Meaning: "The port on which the gateway serves HTTPS.", ReadBy: only},
 			{Name: "HTTP_PORT", Kind: Number, Default: "8000", Meaning: "The port on which the gateway serves plain HTTP, which redirects to HTTPS.", ReadBy: only},
-			{Name: "NEXTCLOUD_PORT", Kind: Number, Default: "8080", Meaning: "The port of Nextcloud's web page, on this machine only.", ReadBy: only},
+			{Name: "NEXTCLOUD_PORT", Kind: Number, Default: "8444", Meaning: "The port of Nextcloud's web page, which is HTTPS.", ReadBy: only},
 			{
-				Name: "COMPOSE_PROFILES", Kind: List, Example: "redis,qdrant", Values: "`redis`, `qdrant`, `mail`",
-				Meaning: "Optional services to start. See `REDIS_URL` and `QDRANT_URL`.", ReadBy: only,
+				Name: "NEXTCLOUD_HOST", Kind: Text, Default: "nextcloud.local",
+				Meaning: "The name of Nextcloud, for its users and for the gateway. After a change, run `make certs`; an installed Nextcloud must also [trust it](nextcloud.md#set-up-nextcloud).", ReadBy: only,
+			},
+			{
+				Name: "CERT_NAMES", Kind: List, Example: "voice.example.org,192.168.1.20", Unset: "none",
+				Meaning: "Names and addresses for which `make certs` makes the certificate, besides `localhost`, `voiceassist.local`, `*.voiceassist.local`, `nextcloud.local` and `NEXTCLOUD_HOST`.", ReadBy: only,
+			},
+			{
+				Name: "COMPOSE_PROFILES", Kind: List, Example: "redis,qdrant", Values: "`redis`, `qdrant`, `mail`, `observability`",
+				Meaning: "Optional services to start. See `REDIS_URL`, `QDRANT_URL` and `SMTP_URL`; `observability` needs nothing else.", ReadBy: only,
+			},
+			{
+				Name: "SECRETS_GID", Kind: Number, Default: "65532",
+				Meaning: "The number of the group that may read the files in `secrets`. Containers join it. `make env` sets it to yours.", ReadBy: only,
+			},
+			{
+				Name: "NETWORK_PREFIX", Kind: Text, Default: "172.30.84",
+				Meaning: "The first three numbers of the network between the gateway, Nextcloud and its proxy. Set it if the network overlaps with another one.", ReadBy: only,
 			},
 		},
 	}
@@ -84,14 +100,14 @@ func network() Group {
 			{
 				Name: "SSL_CERT_FILE", Kind: File, Unset: "the gateway generates a certificate for `localhost` and `voiceassist.local`", Example: "secrets/tls.crt",
 				Meaning:  "The TLS certificate (PEM, leaf first). The gateway loads it again when the file changes.",
-				Required: "with `SSL_KEY_FILE`", Needs: "SSL_KEY_FILE", ReadBy: binary(),
+				Required: "with `SSL_KEY_FILE`", Needs: "SSL_KEY_FILE", ReadBy: binary(), Compose: "sets it to `secrets/tls.crt`, which `make certs` creates",
 			},
 			{
-				Name: "SSL_KEY_FILE", Kind: File, Example: "secrets/tls.key", Meaning: "The private key of that certificate (PEM, not encrypted).", ReadBy: binary(),
+				Name: "SSL_KEY_FILE", Kind: File, Example: "secrets/tls.key", Meaning: "The private key of that certificate (PEM, not encrypted).", ReadBy: binary(), Compose: "sets it to `secrets/tls.key`",
 			},
 			{
 				Name: "CAROOT", Kind: Folder, Unset: "mkcert's default", Meaning: "The folder with mkcert's root, which signs the generated certificate.",
-				ReadBy: binary(), Compose: "leaves it unset, as nothing trusts mkcert's root there",
+				ReadBy: binary(), Compose: "leaves it unset: `make certs` creates the certificate",
 			},
 			{
 				Name: "SECURITY_CONTACT", Kind: Text, Unset: "the gateway has no such file", Values: "an e-mail address, or a URL that begins with `https://`", Example: "security@example.org",
@@ -130,6 +146,11 @@ func database() Group {
 				Name: "DATABASE_URL", Kind: SecretURL, Unset: "an SQLite database in `DATA_DIR`", Values: "`postgres://…`", Example: url,
 				Meaning:  "The PostgreSQL database (14 or newer). Run `gateway migrate up` before the first start and after every update.",
 				Required: "on Lambda", ReadBy: everywhere(), SecretsManager: true, Compose: "sets it to its own database",
+			},
+			{
+				Name: "DATABASE_PASSWORD", Kind: Secret, Unset: "none",
+				Meaning: "The password for `DATABASE_URL` or `MIGRATE_DATABASE_URL`, if the URL has none. Here it needs no escaping.",
+				Needs:   "DATABASE_URL", ReadBy: everywhere(), SecretsManager: true, Compose: "sets it to `POSTGRES_PASSWORD`",
 			},
 			{
 				Name: "DATABASE_CA", Kind: Text, Unset: "the authorities of the system", Values: "certificates in PEM, on one line with `\\n` for line ends",
@@ -232,8 +253,13 @@ func lambda() Group {
 func system() Group {
 	return Group{
 		Title: "Operating system",
-		Intro: "The system sets these. Without `CAROOT`, the gateway looks for mkcert's root there.",
+		Intro: "Only the environment sets these, not `.env`. Without `CAROOT`, the gateway looks for mkcert's root in the last three.",
 		Settings: []Setting{
+			{
+				Name: "ENV_FILE", Kind: File, Unset: "`.env` in the working directory, if there is one",
+				Meaning: "The file that the binary reads settings from. It must exist; `/dev/null` means none. `make run` reads none unless this names one, so an `.env` for docker compose does not change it.",
+				ReadBy:  binary(), System: true,
+			},
 			{Name: "HOME", Kind: Folder, Meaning: "The home folder of the user.", ReadBy: binary(), System: true},
 			{Name: "XDG_DATA_HOME", Kind: Folder, Unset: "`.local/share` in `HOME`", Meaning: "The folder for data of programs on Linux.", ReadBy: binary(), System: true},
 			{Name: "LocalAppData", Kind: Folder, Meaning: "The folder for data of programs on Windows.", ReadBy: binary(), System: true},
