@@ -3,11 +3,13 @@
 //
 //	devcloud                           print the gateway's settings for it, until Ctrl-C
 //	devcloud COMMAND [ARGUMENT ...]    run a command with these settings, and stop with it
+//	devcloud --listen ADDRESS          serve there, in place of the image in docker-compose.yml
 //
 // `make run` starts the gateway with it. The gateway itself does not contain it.
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,8 +49,13 @@ func main() {
 // the exit code: that of the command where there is one.
 func run(args []string, stdout, stderr io.Writer) (code int, err error) {
 	switch {
+	case len(args) == 2 && args[0] == "--listen":
+		if err := serveStack(args[1], stdout); err != nil {
+			return 1, err
+		}
+		return 0, nil
 	case len(args) > 0 && strings.HasPrefix(args[0], "-"):
-		return 2, errors.New("usage: devcloud [COMMAND [ARGUMENT ...]]")
+		return 2, errors.New("usage: devcloud [--listen ADDRESS | COMMAND [ARGUMENT ...]]")
 	case len(args) > 0 && configured():
 		return 1, errors.New(variableURL + " is set; a gateway has one Nextcloud")
 	}
@@ -69,13 +76,13 @@ func run(args []string, stdout, stderr io.Writer) (code int, err error) {
 	return 0, nil
 }
 
-// configured reports whether the environment or .env names another Nextcloud,
-// with which the command's accounts may be linked.
+// configured reports whether the environment or .env, or the file that ENV_FILE names
+// instead, names another Nextcloud, with which the command's accounts may be linked.
 func configured() bool {
 	if os.Getenv(variableURL) != "" {
 		return true
 	}
-	file, err := dotenv.Read(".env", os.LookupEnv)
+	file, err := dotenv.Read(cmp.Or(os.Getenv("ENV_FILE"), ".env"), os.LookupEnv)
 	return err == nil && file.Vars[variableURL] != "" // the command reports what is wrong with the file
 }
 
@@ -88,11 +95,7 @@ func start() (settings []string, stop func(), err error) {
 		return nil, nil, err
 	}
 	cloud := nextcloudtest.New(nextcloudtest.Options{AdminUser: admin, AdminPassword: password})
-	server := &http.Server{
-		Handler:           cloud,
-		ReadHeaderTimeout: time.Second,
-		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
-	}
+	server := newServer(cloud)
 	go server.Serve(listener) // until Close
 	stop = func() {
 		server.Close()
@@ -103,6 +106,14 @@ func start() (settings []string, stop func(), err error) {
 		"NEXTCLOUD_ADMIN_USER=" + admin,
 		"NEXTCLOUD_ADMIN_PASSWORD=" + password.Reveal(),
 	}, stop, nil
+}
+
+func newServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: time.Second,
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
+	}
 }
 
 // runCommand runs a command with the settings in its environment, passes signals on
