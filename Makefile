@@ -216,8 +216,8 @@ SCREENSHOTS ?=
 e2e: ## take people through all views of the page in Chromium, with axe; SCREENSHOTS=docs/screenshots makes pictures
 	@scripts/chromium
 	@scripts/npm web build/web || [ $$? = 69 ]
-	E2E=1 AXE=$$(ls "$(CURDIR)/build/web/node_modules/axe-core/axe.min.js") SCREENSHOTS='$(abspath $(SCREENSHOTS))' \
-		$(GO_TEST) -count=1 -v -parallel 2 -run '^TestPage' ./test
+	AXE=$$(ls "$(CURDIR)/build/web/node_modules/axe-core/axe.min.js") SCREENSHOTS='$(abspath $(SCREENSHOTS))' \
+		$(GO_TEST) -tags e2e -count=1 -v -parallel 2 -run '^TestPage' ./test
 
 web-check: ## check that functions/page/dist is what web/ builds into
 	@scripts/web --check

@@ -1,3 +1,5 @@
+//go:build e2e
+
 package test_test
 
 import (
@@ -14,10 +16,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// The environment variables of make e2e, without which the tests of the page are skipped:
-// they take a minute.
+// The environment variables of make e2e.
 var (
-	endToEnd    = os.Getenv("E2E") != ""
 	axeScript   = os.Getenv("AXE")         // the file of axe-core, which then checks every view
 	screenshots = os.Getenv("SCREENSHOTS") // the folder for pictures of every view
 )
@@ -30,15 +30,6 @@ func openPage(t *testing.T, env ...string) pageUser {
 	t.Helper()
 	dir := t.TempDir()
 	return startWithDevcloud(t, dir, env...).open(t, dir)
-}
-
-// onlyEndToEnd skips the test unless make e2e runs it.
-func onlyEndToEnd(t *testing.T) {
-	t.Helper()
-	if !endToEnd {
-		t.Skip("make e2e runs this test")
-	}
-	t.Parallel()
 }
 
 // open opens the page of a gateway in a new browser.

@@ -1,3 +1,5 @@
+//go:build e2e
+
 package test_test
 
 import (
@@ -36,7 +38,7 @@ func (p pageUser) presses(t *testing.T, keys string) {
 
 // TestPage_Keyboard goes the way of a new user with the keyboard alone.
 func TestPage_Keyboard(t *testing.T) {
-	onlyEndToEnd(t)
+	t.Parallel()
 	p := openPage(t)
 	p.sees(t, "Sign in")
 	if got := evaluate[string](t, p.docsPage, focused); got != "E-mail address" {

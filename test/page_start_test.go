@@ -1,3 +1,5 @@
+//go:build e2e
+
 package test_test
 
 import (
@@ -18,9 +20,6 @@ const usable = `new MutationObserver(() => {
 // TestPage_Start measures how soon a stranger sees and can use the page, without a cache. It
 // runs before the others, which would slow it down.
 func TestPage_Start(t *testing.T) {
-	if !endToEnd {
-		t.Skip("make e2e runs this test")
-	}
 	p := openPage(t)
 	for _, err := range []error{
 		second(chromedp.Call(p.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: usable})),

@@ -1,3 +1,5 @@
+//go:build e2e
+
 package test_test
 
 import (
@@ -19,7 +21,7 @@ const (
 
 // TestPage takes a person from her registration through all views of the page.
 func TestPage(t *testing.T) {
-	onlyEndToEnd(t)
+	t.Parallel()
 	p := openPage(t)
 	p.complaints(t, "status of 409", "status of 412", // the storage is not ready yet; a file exists
 		"status of 400", "status of 422", // a wrong code; a key without scopes

@@ -1,3 +1,5 @@
+//go:build e2e
+
 package test_test
 
 import (
@@ -60,7 +62,7 @@ func (p pageUser) call(t *testing.T, method, path, body string, headers ...strin
 // TestPage_Troubles meets a person with a wrong password, a session that ends in two tabs, no
 // network, and a Nextcloud that is down.
 func TestPage_Troubles(t *testing.T) {
-	onlyEndToEnd(t)
+	t.Parallel()
 	dir, cloud := t.TempDir(), newNextcloud(t)
 	process := start(t, dir, nil, append(listen(t, cloud), "LOGIN_RATE_LIMIT_PER_MINUTE=20")...)
 	p := process.open(t, dir)
@@ -159,7 +161,7 @@ func (p pageUser) offline(t *testing.T) {
 
 // TestPage_LargeUpload cancels an upload of 1 GiB and repeats it.
 func TestPage_LargeUpload(t *testing.T) {
-	onlyEndToEnd(t)
+	t.Parallel()
 	p := openPage(t)
 	p.clicks(t, "Create an account")
 	p.sees(t, "Create your account")
