@@ -39,7 +39,7 @@ func smallDisk(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=16m,mode=0700"); err != nil {
-		t.Skipf("a small file system cannot be mounted, which takes root: %v", err)
+		t.Skipf("a small file system cannot be mounted, which takes root: %v", err) //nolint:forbidigo // only root can mount
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
