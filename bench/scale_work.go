@@ -92,7 +92,7 @@ func runUntil(ctx context.Context, cmd *exec.Cmd) (time.Duration, error) {
 	case <-ctx.Done():
 		took := time.Since(begin)
 		err := cmd.Process.Signal(os.Interrupt)
-		_ = <-ended // it was interrupted
+		<-ended // it was interrupted
 		return took, err
 	}
 }

@@ -85,9 +85,10 @@ func TestBackup_RestoresEverything(t *testing.T) {
 			old := installation{t.TempDir(), cloud}
 			fresh := installation{filepath.Join(t.TempDir(), "data"), cloud}
 			var dump []string
-			url, empty := "", ""
+			var empty string
 			if engine == "postgres" {
-				url, empty = database(t), storetest.FromTemplate(t, func(context.Context, string) error { return nil })
+				url := database(t)
+				empty = storetest.FromTemplate(t, func(context.Context, string) error { return nil })
 				old.env, fresh.env = append([]string{"DATABASE_URL=" + url}, cloud...), append([]string{"DATABASE_URL=" + empty}, cloud...)
 				dump = []string{"--", "pg_dump", "--format=custom", url}
 			}

@@ -35,7 +35,7 @@ func previousRelease(t *testing.T) (program, commit string) {
 		}
 	}
 	if _, err := git("cat-file", "-e", commit+"^{commit}"); err != nil {
-		t.Skipf("this clone does not contain the previous release, commit %s: fetch the whole history (git fetch --unshallow)", commit)
+		t.Skipf("this clone does not contain the previous release, commit %s: fetch the whole history (git fetch --unshallow)", commit) //nolint:forbidigo // it needs the history
 	}
 	program, err := filepath.Abs(filepath.Join("../build/previous-release", commit[:12]))
 	if err != nil {
