@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -140,6 +141,7 @@ func TestImage_IsThatOfTheDockerfile(t *testing.T) {
 			command, _ := json.Marshal(h.Test[1:])
 			for _, want := range []string{
 				"--interval=" + h.Interval.String(), "--timeout=" + h.Timeout.String(), "--start-period=" + h.StartPeriod.String(),
+				"--retries=" + strconv.Itoa(h.Retries),
 				"CMD " + strings.ReplaceAll(string(command), ",", ", "),
 			} {
 				if !strings.Contains(value, want) {

@@ -7,7 +7,7 @@ import (
 
 // operatorFiles is what it takes to run the image: files and folders of the repository.
 var operatorFiles = []string{
-	"docker-compose.yml", ".env.example", "deploy", "LICENSE", "CHANGELOG.md", "SECURITY.md",
+	"docker-compose.yml", ".env.example", "scripts/env", "deploy", "LICENSE", "CHANGELOG.md", "SECURITY.md",
 }
 
 // releaseFiles returns the files of the release, except their sums.

@@ -34,7 +34,7 @@ var imageConfig = v1.Config{
 	ExposedPorts: map[string]struct{}{"8443": {}, "8000": {}},
 	Healthcheck: &v1.HealthConfig{
 		Test:     []string{"CMD", "/gateway", "healthcheck"},
-		Interval: 10 * time.Second, Timeout: 5 * time.Second, StartPeriod: 30 * time.Second, Retries: 3,
+		Interval: 5 * time.Second, Timeout: 5 * time.Second, StartPeriod: 30 * time.Second, Retries: 6,
 	},
 }
 

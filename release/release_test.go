@@ -72,8 +72,11 @@ func makeRelease(t *testing.T, dir, umask string, env ...string) (string, error)
 	cmd := exec.CommandContext(t.Context(), "sh", args...)
 	cmd.Dir = dir
 	// make exports the version of the repository that the test runs in.
-	cmd.Env = append(append(os.Environ(), "GATEWAY_VERSION="), env...)
-	cmd.Env = slices.DeleteFunc(cmd.Env, func(v string) bool { return v == "GATEWAY_VERSION=" || strings.HasPrefix(v, "MAKE") })
+	// What the Makefile that runs the tests exports is not for this one.
+	inherited := slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "GATEWAY_VERSION=") || strings.HasPrefix(v, "MAKE")
+	})
+	cmd.Env = append(inherited, env...)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
