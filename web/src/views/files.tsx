@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { type Dispatch, type StateUpdater, useEffect, useRef, useState } from "preact/hooks";
 import { api, ok } from "../api";
 import { createFolder, folderPath, list, preview, save, type Entry } from "../files";
 import { problemOf, type Problem } from "../problem";
@@ -151,14 +151,15 @@ interface AnswerProps {
   question: Question;
   folder: string;
   entries: Entry[];
-  ask: (question: Question) => void;
+  ask: Dispatch<StateUpdater<Question>>;
   done: (note: string) => void;
   download: (entry: Entry) => void;
 }
 
 /** The dialog for the question. */
 function Answer({ question, folder, entries, ask, done, download }: AnswerProps) {
-  const close = () => ask(null);
+  // A dialog tells a moment later that it was closed, when another may be open.
+  const close = () => ask((now) => (now === question ? null : now));
   switch (question?.kind) {
     case undefined:
       return null;
