@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -163,7 +164,7 @@ func (x atScale) budget() string {
 	fmt.Fprintf(&b, "\nSo, in the busiest hour, with %d cores for the gateways and as many for PostgreSQL:\n\n", shares)
 	limits := [][]string{{"", "what gives way", "at users", "of which"}}
 	for i, l := range bounds {
-		limits = append(limits, []string{strconv.Itoa(i + 1), l.resource, number(l.users), l.how})
+		limits = append(limits, []string{strconv.Itoa(i + 1), l.resource, number(rough(l.users)), l.how})
 	}
 	b.WriteString(table(limits))
 	fmt.Fprintf(&b, "\nRare events cost more than the busiest hour:\n\n")
@@ -173,4 +174,13 @@ func (x atScale) budget() string {
 		number(1e6/cloudPace/3600), number(cloudPace), number(x.Provisioned))
 	fmt.Fprintf(&b, "- `gateway user logout --all` ends the logins of a million users in %s minutes, and can be interrupted. To end all at once, rotate the data secret.\n", number(1e6/x.LoggedOut/60))
 	return b.String()
+}
+
+// rough returns v with two digits: an estimate has no more.
+func rough(v float64) float64 {
+	if v <= 0 {
+		return 0
+	}
+	unit := math.Pow(10, math.Floor(math.Log10(v))-1)
+	return math.Round(v/unit) * unit
 }
