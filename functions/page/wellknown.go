@@ -46,30 +46,20 @@ const robots = "User-agent: *\nDisallow: /\n"
 // changePassword is where the page has the form, relative to the well-known address.
 const changePassword = "../#/security"
 
+const day = 24 * time.Hour
+
 // expiry is how long security.txt is valid. RFC 9116 section 2.5.5 recommends less than a
 // year, so that a copy of it gets old.
-const expiry = 180 * 24 * time.Hour
+const expiry = 180 * day
 
 // wellKnown returns the routes that browsers and programs expect at fixed addresses.
 func (f *Function) wellKnown() endpoint.Routes {
 	return endpoint.Routes{
-		{Pattern: "GET /favicon.ico", Handler: fixed("image/vnd.microsoft.icon", icon)},
-		{Pattern: "GET /robots.txt", Handler: fixed("text/plain; charset=utf-8", []byte(robots))},
+		{Pattern: "GET /favicon.ico", Handler: endpoint.File("image/vnd.microsoft.icon", icon, day)},
+		{Pattern: "GET /robots.txt", Handler: endpoint.File("text/plain; charset=utf-8", []byte(robots), day)},
 		{Pattern: "GET /.well-known/change-password", Handler: endpoint.Raw(redirect)},
 		{Pattern: "GET /.well-known/security.txt", Handler: endpoint.Raw(f.security)},
 	}
-}
-
-// fixed serves a file that is the same for everybody.
-func fixed(contentType string, content []byte) http.Handler {
-	tag := endpoint.ETag(content)
-	return endpoint.Raw(func(w http.ResponseWriter, r *http.Request) error {
-		w.Header().Set("Cache-Control", "public, max-age=86400")
-		if !endpoint.NotModified(w, r, tag) {
-			endpoint.WriteBytes(w, r, http.StatusOK, contentType, content)
-		}
-		return nil
-	})
 }
 
 // redirect leads password managers to the form (W3C, A Well-Known URL for Changing

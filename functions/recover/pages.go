@@ -29,6 +29,8 @@ const (
 	stylePath  = "/pages/link.css"
 	scriptPath = "/pages/link.js"
 
+	fresh = 5 * time.Minute // how long browsers keep the files
+
 	htmlType = "text/html; charset=utf-8"
 	maxForm  = 16 << 10         // bytes; a token has 80, a password at most some hundred
 	actTime  = 25 * time.Second // API Gateway gives up after 29
@@ -120,8 +122,8 @@ func (f *Function) pages() []page {
 // API description does not contain them.
 func (f *Function) Pages() endpoint.Routes {
 	routes := endpoint.Routes{
-		{Pattern: "GET " + stylePath, Handler: file("text/css; charset=utf-8", style)},
-		{Pattern: "GET " + scriptPath, Handler: file("text/javascript; charset=utf-8", script)},
+		{Pattern: "GET " + stylePath, Handler: endpoint.File("text/css; charset=utf-8", style, fresh)},
+		{Pattern: "GET " + scriptPath, Handler: endpoint.File("text/javascript; charset=utf-8", script, fresh)},
 	}
 	for _, p := range f.pages() {
 		routes = append(routes,
@@ -130,18 +132,6 @@ func (f *Function) Pages() endpoint.Routes {
 		)
 	}
 	return routes
-}
-
-// file serves a file of the pages.
-func file(contentType string, content []byte) http.Handler {
-	tag := endpoint.ETag(content)
-	return endpoint.Raw(func(w http.ResponseWriter, r *http.Request) error {
-		w.Header().Set("Cache-Control", "public, max-age=300")
-		if !endpoint.NotModified(w, r, tag) {
-			endpoint.WriteBytes(w, r, http.StatusOK, contentType, content)
-		}
-		return nil
-	})
 }
 
 // show shows the form.

@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // ETag returns a strong entity tag for body (RFC 9110 section 8.8.3). All
@@ -30,4 +32,18 @@ func NotModified(w http.ResponseWriter, r *http.Request, tag string) bool {
 		}
 	}
 	return false
+}
+
+// File returns a handler of a file that is the same for everybody. Clients may keep it for
+// age, and revalidate it afterwards (RFC 9111 section 4.3).
+func File(contentType string, content []byte, age time.Duration) http.Handler {
+	tag := ETag(content)
+	keep := "public, max-age=" + strconv.Itoa(int(age.Seconds()))
+	return Raw(func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Cache-Control", keep)
+		if !NotModified(w, r, tag) {
+			WriteBytes(w, r, http.StatusOK, contentType, content)
+		}
+		return nil
+	})
 }
