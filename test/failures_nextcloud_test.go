@@ -215,6 +215,12 @@ func (u *uploader) transfer(method, name string, content []byte) (body []byte, o
 		}
 		r.Header.Set("Authorization", "Bearer "+u.access)
 		resp, raw, err := u.send(r)
+		if err != nil && resp != nil && method == http.MethodGet {
+			// A response that has begun cannot become another one. It is cut, so that
+			// nobody takes a part for the file.
+			u.given.note("a download was cut", unanswered)
+			continue
+		}
 		if err != nil {
 			u.unanswered(r, err)
 			continue

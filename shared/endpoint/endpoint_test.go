@@ -141,6 +141,11 @@ func newRig(t *testing.T, origins ...string) *rig {
 			w.WriteHeader(http.StatusOK)
 			panic("in the middle")
 		})},
+		{Pattern: "GET /cut", Handler: endpoint.Raw(func(w http.ResponseWriter, r *http.Request) error {
+			w.WriteHeader(http.StatusOK)
+			endpoint.RecordError(r, fault.New(fault.Unavailable, "down", "Down."))
+			panic(http.ErrAbortHandler)
+		})},
 	}...)
 	return r
 }

@@ -183,16 +183,19 @@ func (g *gateway) dispatch(w *recorder, r *http.Request) (route string, aborted 
 		err, _ := p.(error)
 		aborted = errors.Is(err, http.ErrAbortHandler) || w.status != 0
 		cause := fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		if w.status == 0 {
+		switch x := exchangeOf(r); {
+		case errors.Is(err, http.ErrAbortHandler) && x.fault != nil: // the handler has recorded why
+		case w.status == 0:
 			reject(w, r, cause)
-		} else {
-			exchangeOf(r).fault = fault.Of(cause)
+		default:
+			x.fault = fault.Of(cause)
 		}
 	}()
 	if g.Origins.serve(w, r) {
 		return "", false // a preflight request, answered
 	}
 	handler, pattern := g.find(r)
+	route = pattern // for a panic, too
 	x := exchangeOf(r)
 	if err := g.admit(w, r, pattern); err != nil {
 		x.refused = true

@@ -39,16 +39,21 @@ func TestResponse_HidesTheCauseAndLogsIt(t *testing.T) {
 
 func TestResponse_AbortClosesTheConnection(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	defer func() {
-		if p, _ := recover().(error); !errors.Is(p, http.ErrAbortHandler) {
-			t.Errorf("got the panic %v, want http.ErrAbortHandler: the client could not detect a truncated response", p)
-		}
-		if !strings.Contains(r.log.String(), "in the middle") {
-			t.Errorf("logged %s", &r.log)
-		}
-	}()
-	r.do(t, "GET", "/half", "")
+	for path, want := range map[string]string{"/half": "in the middle", "/cut": `"level":"WARN","msg":"request"`} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			defer func() {
+				if p, _ := recover().(error); !errors.Is(p, http.ErrAbortHandler) {
+					t.Errorf("got the panic %v, want http.ErrAbortHandler: the client could not detect a truncated response", p)
+				}
+				if !strings.Contains(r.log.String(), want) || !strings.Contains(r.log.String(), `"route":"GET `+path) {
+					t.Errorf("logged %s", &r.log)
+				}
+			}()
+			r.do(t, "GET", path, "")
+		})
+	}
 }
 
 func TestResponse_DependencyDown(t *testing.T) {
