@@ -195,7 +195,6 @@ func (g *gateway) dispatch(w *recorder, r *http.Request) (route string, aborted 
 		return "", false // a preflight request, answered
 	}
 	handler, pattern := g.find(r)
-	route = pattern // for a panic, too
 	x := exchangeOf(r)
 	if err := g.admit(w, r, pattern); err != nil {
 		x.refused = true
@@ -215,8 +214,9 @@ func (g *gateway) dispatch(w *recorder, r *http.Request) (route string, aborted 
 		notRouted(w, r, handler)
 		return "", false
 	}
+	route = pattern // for a panic, too
 	g.mux.ServeHTTP(w, r)
-	return pattern, false
+	return route, false
 }
 
 // admit counts r against the general limit and the limit of its route, sends the
