@@ -35,6 +35,9 @@ func previousRelease(t *testing.T) (program, commit string) {
 		}
 	}
 	if _, err := git("cat-file", "-e", commit+"^{commit}"); err != nil {
+		if shallow, err := git("rev-parse", "--is-shallow-repository"); err != nil || shallow != "true" {
+			t.Fatalf("the history lacks the previous release, commit %s: %v", commit, err)
+		}
 		t.Skipf("this clone does not contain the previous release, commit %s: fetch the whole history (git fetch --unshallow)", commit) //nolint:forbidigo // it needs the history
 	}
 	program, err := filepath.Abs(filepath.Join("../build/previous-release", commit[:12]))
