@@ -148,30 +148,70 @@ func TestFiles_AreCompressedForWhoeverAcceptsIt(t *testing.T) {
 // for on a slow line, and far more than the page needs.
 const maxSize = 150_000 // bytes
 
+// maxFirst is what everybody loads before the first view. The page loads the rest when it is
+// needed.
+const maxFirst = 60_000 // bytes
+
 func TestFiles_AreSmall(t *testing.T) {
 	t.Parallel()
-	total := 0
-	for _, pattern := range []string{"dist/index.html", "dist/assets/*"} {
-		files, err := filepath.Glob(pattern)
-		if err != nil || len(files) == 0 {
-			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
+	all, err := filepath.Glob("dist/assets/*")
+	if err != nil || len(all) == 0 {
+		t.Fatalf("%d files, %v", len(all), err)
+	}
+	total := compressed(t, "dist/index.html")
+	for _, name := range all {
+		total += compressed(t, name)
+	}
+	first := compressed(t, "dist/index.html")
+	for _, f := range named.FindAllStringSubmatch(body(t, get(t, "/", "Accept", browser)), -1) {
+		first += compressed(t, "dist/"+f[1])
+	}
+	t.Logf("%d bytes, of them %d at first", total, first)
+	if total > maxSize || first > maxFirst || first >= total {
+		t.Errorf("the page has %d bytes, compressed, of them %d at first; want at most %d and %d, and some later", total, first, maxSize, maxFirst)
+	}
+}
+
+// compressed returns how many bytes of the file are sent.
+func compressed(t *testing.T, name string) int {
+	t.Helper()
+	content, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if _, err := z.Write(content); err != nil {
+		t.Fatal(err)
+	}
+	z.Close()
+	return b.Len()
+}
+
+// chunk is the name of a file that a script loads when it is needed.
+var chunk = regexp.MustCompile("[\"'`]\\./([\\w.-]+\\.(?:js|css))[\"'`]")
+
+// TestFiles_AreThereWhenNeeded follows what scripts load later.
+func TestFiles_AreThereWhenNeeded(t *testing.T) {
+	t.Parallel()
+	scripts, err := filepath.Glob("dist/assets/*.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, script := range scripts {
+		content, err := os.ReadFile(script)
+		if err != nil {
+			t.Fatal(err)
 		}
-		for _, file := range files {
-			content, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
+		for _, name := range chunk.FindAllSubmatch(content, -1) {
+			found++
+			if resp := get(t, "/assets/"+string(name[1])); resp.StatusCode != http.StatusOK {
+				t.Errorf("%s loads %s: %d", script, name[1], resp.StatusCode)
 			}
-			var b bytes.Buffer
-			z, _ := gzip.NewWriterLevel(&b, gzip.BestCompression)
-			if _, err := z.Write(content); err != nil {
-				t.Fatal(err)
-			}
-			z.Close()
-			total += b.Len()
 		}
 	}
-	t.Logf("%d bytes", total)
-	if total > maxSize {
-		t.Errorf("the page has %d bytes, compressed; want at most %d", total, maxSize)
+	if found == 0 {
+		t.Error("no script loads another one")
 	}
 }

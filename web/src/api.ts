@@ -59,5 +59,18 @@ export async function ok<T>(call: Promise<{ data?: T; error?: unknown; response:
   throw problemIn(response.status, typeof error === "string" ? error : JSON.stringify(error), response.headers.get("Retry-After"));
 }
 
+/** A part of a list, and the cursor of the next one if there is one. */
+export interface Page<T> {
+  items: T[];
+  next: string | undefined;
+}
+
+/** Returns a page of a list, and throws the problem of a failed response. */
+export async function page<T>(call: Promise<{ data?: T[]; error?: unknown; response: Response }>): Promise<Page<T>> {
+  const result = await call;
+  const items = await ok(Promise.resolve(result));
+  return { items, next: result.response.headers.get("Link")?.match(/[?&]cursor=([^&>]+)[^>]*>; *rel="?next/)?.[1] };
+}
+
 /** Returns the parameters of a call for a file or, with a slash at the end, a folder. */
 export const file = (path: string) => ({ params: { path: { path } } });

@@ -4,6 +4,7 @@ import { problemOf, type Problem } from "./problem";
 import { go, route, to } from "./route";
 import { failure, signOut, start, state, user } from "./session";
 import { language, t } from "./texts";
+import { lazy } from "./ui/lazy";
 import { Loading, Trouble } from "./ui/message";
 import { Logo } from "./ui/page";
 import { Account } from "./views/account";
@@ -16,10 +17,13 @@ import { SignIn } from "./views/signin";
 const online = signal(navigator.onLine);
 for (const event of ["online", "offline"]) addEventListener(event, () => (online.value = navigator.onLine));
 
+// Only administrators need its code.
+const Administration = lazy(async () => (await import("./admin")).Administration);
+
 /** The views of somebody who is signed in; the first one is shown if the address names none. */
-const views = { files: Files, account: Account, security: Security, apps: Apps };
-type View = keyof typeof views;
-const isView = (name: string | undefined): name is View => name !== undefined && Object.hasOwn(views, name);
+const everyone = { files: Files, account: Account, security: Security, apps: Apps };
+const administrators = { ...everyone, admin: Administration };
+type View = keyof typeof administrators;
 
 export function App() {
   useEffect(() => {
@@ -47,15 +51,17 @@ function Shown() {
 }
 
 function Inside() {
+  const views: Partial<typeof administrators> = user.value!.is_admin ? administrators : everyone;
+  const names = Object.keys(views) as View[];
   const named = route.value[0];
-  const view = isView(named) ? named : (Object.keys(views)[0] as View);
+  const view = names.find((name) => name === named) ?? names[0]!;
   const [open, setOpen] = useState(false); // the menu of narrow windows
   const [problem, setProblem] = useState<Problem | null>(null);
   useEffect(() => setOpen(false), [route.value]);
   useEffect(() => {
-    if (!isView(named)) go(view);
-  }, [named]);
-  const View = views[view];
+    if (named !== view) go(view);
+  }, [named, view]);
+  const View = views[view]!;
   return (
     <>
       <a class="skip" href="#content" onClick={skip}>{t().skip}</a>
@@ -63,7 +69,7 @@ function Inside() {
         <p class="brand"><Logo /> {t().name}</p>
         <button type="button" class="menu" aria-expanded={open} aria-controls="nav" onClick={() => setOpen(!open)}>{t().menu}</button>
         <nav id="nav" class={open ? "open" : ""} aria-label={t().nav.label}>
-          {(Object.keys(views) as View[]).map((name) => (
+          {names.map((name) => (
             <a key={name} href={to(name)} aria-current={name === view ? "page" : undefined}>{t().nav[name]}</a>
           ))}
           <span class="who">{user.value!.full_name || user.value!.email}</span>
@@ -72,7 +78,7 @@ function Inside() {
       </header>
       <main id="content" tabIndex={-1}>
         {problem && <Trouble problem={problem} />}
-        <View key={view} />
+        {named === view && <View key={view} />}
       </main>
     </>
   );

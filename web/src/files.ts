@@ -1,5 +1,5 @@
 // The user's files: paths, lists, and what becomes of them.
-import { api, file, ok, root, send, type Schemas } from "./api";
+import { api, file, ok, page, root, send, type Schemas } from "./api";
 import { problemIn } from "./problem";
 import { language } from "./texts";
 import { freshToken } from "./session";
@@ -14,9 +14,10 @@ export async function list(folder: string): Promise<Entry[]> {
   const entries: Entry[] = [];
   let cursor: string | undefined;
   do {
-    const page = await api.GET("/api/files/{path}", { params: { path: { path: folder }, query: cursor ? { cursor } : {} } });
-    entries.push(...((await ok(Promise.resolve(page))) as unknown as Entry[]));
-    cursor = page.response.headers.get("Link")?.match(/[?&]cursor=([^&>]+)/)?.[1];
+    const call = api.GET("/api/files/{path}", { params: { path: { path: folder }, query: cursor ? { cursor } : {} } });
+    const { items, next } = await page(call as unknown as Parameters<typeof page<Entry>>[0]); // a file would be no list
+    entries.push(...items);
+    cursor = next;
   } while (cursor);
   const order = new Intl.Collator(language.value, { numeric: true });
   return entries.sort((a, b) => Number(b.type === "folder") - Number(a.type === "folder") || order.compare(a.name, b.name));

@@ -8,6 +8,8 @@ export const de: Texts = {
   close: "Schließen",
   save: "Speichern",
   saved: "Gespeichert.",
+  more: "Mehr anzeigen",
+  listed: (n, more) => (more ? `Die ersten ${n} werden gezeigt.` : n === 1 ? "1 wird gezeigt." : `${n} werden gezeigt.`),
   optional: "freiwillig",
   skip: "Zum Inhalt",
   menu: "Menü",
@@ -55,7 +57,7 @@ export const de: Texts = {
     button: "Link senden",
   },
 
-  nav: { label: "Hauptmenü", files: "Dateien", account: "Konto", security: "Sicherheit", apps: "Apps", signOut: "Abmelden" },
+  nav: { label: "Hauptmenü", files: "Dateien", account: "Konto", security: "Sicherheit", apps: "Apps", admin: "Verwaltung", signOut: "Abmelden" },
 
   files: {
     title: "Dateien",

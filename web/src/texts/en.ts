@@ -6,6 +6,8 @@ export const en = {
   close: "Close",
   save: "Save",
   saved: "Saved.",
+  more: "Show more",
+  listed: (n: number, more: boolean) => (more ? `The first ${n} are shown.` : n === 1 ? "1 is shown." : `${n} are shown.`),
   optional: "optional",
   skip: "Skip to content",
   menu: "Menu",
@@ -53,7 +55,7 @@ export const en = {
     button: "Send the link",
   },
 
-  nav: { label: "Main", files: "Files", account: "Account", security: "Security", apps: "Apps", signOut: "Sign out" },
+  nav: { label: "Main", files: "Files", account: "Account", security: "Security", apps: "Apps", admin: "Administration", signOut: "Sign out" },
 
   files: {
     title: "Files",

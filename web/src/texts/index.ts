@@ -21,6 +21,11 @@ export function use(tag: string): void {
   if (base(tag) in languages) language.value = base(tag);
 }
 
+/** Adds what a part of the page that is loaded later says about problems. */
+export function learn(tag: string, problems: Texts["problems"]): void {
+  Object.assign(languages[tag]!.problems, problems);
+}
+
 /** Returns a time as people write it. */
 export const time = (iso: string): string =>
   new Intl.DateTimeFormat(language.value, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
