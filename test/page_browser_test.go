@@ -40,6 +40,18 @@ func (p *process) open(t *testing.T, dir string) pageUser {
 	return who
 }
 
+// registers creates the account of the person, from the page for signing in, and waits for her files.
+func (p pageUser) registers(t *testing.T) {
+	t.Helper()
+	p.clicks(t, "Create an account")
+	p.sees(t, "Create your account")
+	p.types(t, "full_name", herName)
+	p.types(t, "email", herAddress)
+	p.types(t, "password", herPassword)
+	p.clicks(t, "Create account")
+	p.reads(t, "welcome.txt")
+}
+
 // waits waits until a script in the page is true.
 func (p pageUser) waits(t *testing.T, what, condition string) {
 	t.Helper()

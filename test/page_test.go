@@ -131,7 +131,7 @@ func (p pageUser) german(t *testing.T) {
 	if got := evaluate[string](t, p.docsPage, `document.documentElement.lang`); got != "de" {
 		t.Errorf("the language of the page is %q", got)
 	}
-	for _, view := range []string{"Dateien", "Sicherheit", "Apps", "Konto"} {
+	for _, view := range []string{"Dateien", "Gespräche", "Sicherheit", "Apps", "Konto"} {
 		p.clicks(t, view)
 		p.sees(t, view)
 		p.fits(t, 360)

@@ -163,12 +163,7 @@ func (p pageUser) offline(t *testing.T) {
 func TestPage_LargeUpload(t *testing.T) {
 	t.Parallel()
 	p := openPage(t)
-	p.clicks(t, "Create an account")
-	p.sees(t, "Create your account")
-	p.types(t, "email", herAddress)
-	p.types(t, "password", herPassword)
-	p.clicks(t, "Create account")
-	p.reads(t, "welcome.txt")
+	p.registers(t)
 	large := filepath.Join(t.TempDir(), "large.bin")
 	if err := os.WriteFile(large, nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import { Loading, Trouble } from "./ui/message";
 import { Logo } from "./ui/page";
 import { Account } from "./views/account";
 import { Apps } from "./views/apps";
+import { Conversations } from "./views/conversations";
 import { Files } from "./views/files";
 import { Forgot, Register } from "./views/register";
 import { Security } from "./views/security";
@@ -21,7 +22,7 @@ for (const event of ["online", "offline"]) addEventListener(event, () => (online
 const Administration = lazy(async () => (await import("./admin")).Administration);
 
 /** The views of somebody who is signed in; the first one is shown if the address names none. */
-const everyone = { files: Files, account: Account, security: Security, apps: Apps };
+const everyone = { files: Files, conversations: Conversations, account: Account, security: Security, apps: Apps };
 const administrators = { ...everyone, admin: Administration };
 type View = keyof typeof administrators;
 

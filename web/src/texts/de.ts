@@ -57,7 +57,7 @@ export const de: Texts = {
     button: "Link senden",
   },
 
-  nav: { label: "Hauptmenü", files: "Dateien", account: "Konto", security: "Sicherheit", apps: "Apps", admin: "Verwaltung", signOut: "Abmelden" },
+  nav: { label: "Hauptmenü", files: "Dateien", conversations: "Gespräche", account: "Konto", security: "Sicherheit", apps: "Apps", admin: "Verwaltung", signOut: "Abmelden" },
 
   files: {
     title: "Dateien",
@@ -117,6 +117,26 @@ export const de: Texts = {
     replaceOf: (name) => `${name} ersetzen`,
     clear: "Liste leeren",
     leave: "Es werden noch Dateien hochgeladen.",
+  },
+  conversations: {
+    title: "Gespräche",
+    intro: "Worüber Sie mit den Apps gesprochen haben, die dieses Konto benutzen, die neuesten zuerst.",
+    empty: "Es gibt noch keine Gespräche.",
+    emptyHint: "Sobald Sie mit einer App von VoiceAssist sprechen, erscheint das Gespräch hier.",
+    changed: (when) => `Zuletzt geändert ${when}`,
+    times: (begun, changed) => `Begonnen ${begun}, zuletzt geändert ${changed}`,
+    back: "Alle Gespräche",
+    gone: "Dieses Gespräch gibt es nicht, oder es wurde gelöscht.",
+    rename: "Umbenennen",
+    newTitle: "Neuer Titel",
+    renamed: (title) => `Der Titel ist jetzt ${title}.`,
+    remove: "Löschen",
+    removeTitle: (title) => `„${title}“ löschen?`,
+    removeText: "Das Gespräch ist dann in allen Ihren Apps endgültig weg.",
+    removed: (title) => `${title} ist gelöscht.`,
+    context: "Was die App sich merkt",
+    contextIntro: "So hat die App es gespeichert.",
+    nothing: "Die App hat zu diesem Gespräch nichts gespeichert.",
   },
   storage: {
     none: "Dieser Server hat keinen Speicher für Dateien.",
@@ -289,6 +309,7 @@ export const de: Texts = {
     password_common: "Dieses Passwort benutzen viele. Wählen Sie ein anderes.",
     password_breached: "Dieses Passwort ist aus einem Datenleck eines anderen Dienstes bekannt. Wählen Sie ein anderes.",
     password_is_email: "Das Passwort darf nicht Ihre E-Mail-Adresse sein.",
+    invalid_title: "1 bis 200 Zeichen.",
     invalid_app_name: "1 bis 100 Buchstaben, Ziffern und einfache Zeichen, ohne Umlaute.",
     invalid_key_name: "1 bis 100 Zeichen.",
     invalid_scopes: "Wählen Sie mindestens eines.",

@@ -55,7 +55,7 @@ export const en = {
     button: "Send the link",
   },
 
-  nav: { label: "Main", files: "Files", account: "Account", security: "Security", apps: "Apps", admin: "Administration", signOut: "Sign out" },
+  nav: { label: "Main", files: "Files", conversations: "Conversations", account: "Account", security: "Security", apps: "Apps", admin: "Administration", signOut: "Sign out" },
 
   files: {
     title: "Files",
@@ -115,6 +115,26 @@ export const en = {
     replaceOf: (name: string) => `Replace ${name}`,
     clear: "Clear the list",
     leave: "Files are still being uploaded.",
+  },
+  conversations: {
+    title: "Conversations",
+    intro: "What you talked about with the apps that use this account, newest first.",
+    empty: "There are no conversations yet.",
+    emptyHint: "As soon as you talk to an app of VoiceAssist, the conversation appears here.",
+    changed: (when: string) => `Last changed ${when}`,
+    times: (begun: string, changed: string) => `Begun ${begun}, last changed ${changed}`,
+    back: "All conversations",
+    gone: "This conversation does not exist, or it was deleted.",
+    rename: "Rename",
+    newTitle: "New title",
+    renamed: (title: string) => `It is called ${title} now.`,
+    remove: "Delete",
+    removeTitle: (title: string) => `Delete “${title}”?`,
+    removeText: "The conversation is gone for good, in all your apps.",
+    removed: (title: string) => `${title} is deleted.`,
+    context: "What the app remembers",
+    contextIntro: "As the app has stored it.",
+    nothing: "The app has stored nothing for this conversation.",
   },
   storage: {
     none: "This server has no storage for files.",
@@ -289,6 +309,7 @@ export const en = {
     password_common: "Many people use this password. Choose another one.",
     password_breached: "This password is known from a breach of another service. Choose another one.",
     password_is_email: "The password must not be your e-mail address.",
+    invalid_title: "1 to 200 characters.",
     invalid_app_name: "1 to 100 letters, digits and simple signs, without umlauts.",
     invalid_key_name: "1 to 100 characters.",
     invalid_scopes: "Choose at least one.",
