@@ -76,6 +76,9 @@ func nextcloudCalls() []call {
 		{"GET " + accounts, "of a status", func(d *deployment) request {
 			return request{"GET", accounts + "?status=active", nil, d.admin, http.StatusOK}
 		}},
+		{"GET /api/nextcloud/accounts/{user_id}", "", func(d *deployment) request {
+			return request{"GET", accounts + "/" + d.id(), nil, d.admin, http.StatusOK}
+		}},
 		{"POST /api/nextcloud/accounts/{user_id}/retry", "", func(d *deployment) request {
 			return request{"POST", accounts + "/" + d.id() + "/retry", nil, d.admin, http.StatusOK}
 		}},

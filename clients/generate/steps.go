@@ -175,6 +175,7 @@ func administration() []step {
 		{operation: "logOutUser", as: admin, path: userID, body: `{}`, status: 204},
 		{name: "Disable a user", operation: "changeUser", as: admin, path: userID, body: `{"disabled": true}`, status: 200},
 		{operation: "nextcloudAccounts", as: admin, query: []field{{"limit", "10"}}, status: 200},
+		{operation: "nextcloudAccount", as: admin, path: "{{user_id}}", status: 200},
 		{operation: "retryNextcloudAccount", as: admin, path: "{{user_id}}", status: 200},
 		{name: "No such account to adopt", operation: "adoptNextcloudAccount", as: admin, path: userID, status: 409, code: "no_nextcloud_account"},
 		{operation: "reconcileNextcloud", as: admin, status: 200},

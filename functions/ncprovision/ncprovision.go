@@ -49,6 +49,7 @@ func (f *Function) Routes() endpoint.Routes {
 		{Pattern: "DELETE /api/users/me/nextcloud/app-passwords/{id}", Handler: endpoint.Authenticated(f.Auth, none, f.revoke)},
 		{Pattern: "POST /api/users/me/nextcloud/claim", Handler: endpoint.Authenticated(f.Auth, ok, f.claim, validation.Check), Limit: ratelimit.Password},
 		{Pattern: "GET /api/nextcloud/accounts", Handler: endpoint.AdminOnly(f.Auth, ok, f.list)},
+		{Pattern: "GET /api/nextcloud/accounts/{user_id}", Handler: endpoint.AdminOnly(f.Auth, ok, f.one)},
 		{Pattern: "POST /api/nextcloud/accounts/{user_id}/retry", Handler: endpoint.AdminOnly(f.Auth, ok, f.retry)},
 		{Pattern: "POST /api/nextcloud/accounts/{user_id}/adopt", Handler: endpoint.AdminOnly(f.Auth, ok, f.adopt, validation.Check)},
 		{Pattern: "POST /api/nextcloud/reconcile", Handler: endpoint.AdminOnly(f.Auth, ok, f.reconcile)},
@@ -210,6 +211,15 @@ type byID struct{ id account.ID }
 func (q *byID) Bind(r *http.Request) (err error) {
 	q.id, err = account.ParseID(r.PathValue("user_id"))
 	return err
+}
+
+func (f *Function) one(ctx context.Context, _ endpoint.Admin, q byID) (entry, error) {
+	n, err := f.DB.NextcloudAccount(ctx, q.id)
+	if err != nil {
+		return entry{}, err
+	}
+	block, err := f.blocked(ctx, n)
+	return entryOf(n, block), err
 }
 
 // retry makes an account due now, even if it is in conflict or has failed.

@@ -133,6 +133,13 @@ func TestNextcloud_AdministratorsListAccountsOutOfSync(t *testing.T) {
 		t.Errorf("all: %+v", list)
 	}
 	g.Do("GET", accounts+"?status=lost", nil, admin).Want(422, "validation_failed")
+	one := g.Do("GET", accounts+"/"+string(id), nil, admin).Want(http.StatusOK, "")
+	if one.Get("user_id") != string(id) || one.Get("status") != "conflict" || one.Get("conflict_with") != functionstest.Email {
+		t.Errorf("one: %s", one.Body)
+	}
+	g.Do("GET", accounts+"/"+string(id), nil, functionstest.Bearer(p.Access)).Want(http.StatusForbidden, "admin_required")
+	g.Do("GET", accounts+"/x", nil, admin).Want(http.StatusNotFound, "not_found")
+	g.Do("GET", accounts+"/019ce000-0000-7000-8000-000000000000", nil, admin).Want(http.StatusNotFound, "not_found")
 	cloud.RemoveUser(functionstest.Email)
 	g.Do("POST", accounts+"/"+string(id)+"/retry", nil, admin).Want(http.StatusOK, "")
 	g.Do("POST", accounts+"/x/retry", nil, admin).Want(http.StatusNotFound, "not_found")
