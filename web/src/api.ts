@@ -56,7 +56,7 @@ export const open = createClient<paths>({ ...options, fetch: send });
 export async function ok<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
   const { data, error, response } = await call;
   if (response.ok) return data as T;
-  throw problemIn(response.status, typeof error === "string" ? error : JSON.stringify(error), response.headers.get("Retry-After"));
+  throw problemIn(response.status, typeof error === "string" ? error : JSON.stringify(error), (name) => response.headers.get(name));
 }
 
 /** A part of a list, and the cursor of the next one if there is one. */

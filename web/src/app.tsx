@@ -73,7 +73,7 @@ function Inside() {
           {names.map((name) => (
             <a key={name} href={to(name)} aria-current={name === view ? "page" : undefined}>{t().nav[name]}</a>
           ))}
-          <span class="who">{user.value!.full_name || user.value!.email}</span>
+          <bdi class="who">{user.value!.full_name || user.value!.email}</bdi>
           <button type="button" class="plain" onClick={() => signOut().catch((error) => setProblem(problemOf(error)))}>{t().nav.signOut}</button>
         </nav>
       </header>

@@ -1,6 +1,6 @@
 // The user's files: paths, lists, and what becomes of them.
 import { api, file, ok, page, root, send, type Schemas } from "./api";
-import { problemIn } from "./problem";
+import { Problem, problemIn } from "./problem";
 import { language } from "./texts";
 import { freshToken } from "./session";
 
@@ -25,7 +25,7 @@ export async function list(folder: string): Promise<Entry[]> {
 
 /** Creates a folder. The gateway would accept that it exists already. */
 export async function createFolder(folder: string, name: string, siblings: Entry[]): Promise<void> {
-  if (siblings.some((entry) => entry.name === name)) throw problemIn(412, '{"code":"file_exists"}', null);
+  if (siblings.some((entry) => entry.name === name)) throw new Problem("file_exists", 412);
   await ok(api.PUT("/api/files/{path}", file(folder + name + "/")));
 }
 
@@ -42,7 +42,7 @@ export async function read(entry: Entry, bytes?: number): Promise<Blob> {
   const headers: Record<string, string> = { Authorization: `Bearer ${await freshToken()}` };
   if (bytes !== undefined && entry.size > bytes) headers.Range = `bytes=0-${bytes - 1}`;
   const response = await send(new Request(address(entry.path), { headers }));
-  if (!response.ok) throw problemIn(response.status, await response.text(), response.headers.get("Retry-After"));
+  if (!response.ok) throw problemIn(response.status, await response.text(), (name) => response.headers.get(name));
   return response.blob();
 }
 

@@ -21,17 +21,23 @@ export class Problem extends Error {
 
 export const offline = (retryAfter = 0) => new Problem("offline", 0, "", {}, retryAfter);
 
+/** The codes of responses that are not from the gateway, but from something in front of it. */
+const codes: Record<number, string> = {
+  413: "file_too_large", 429: "rate_limited", 502: "unreachable", 503: "unreachable", 504: "unreachable",
+};
+
 /** Returns the problem in a response that is no success. */
-export function problemIn(status: number, text: string, retryAfter: string | null): Problem {
+export function problemIn(status: number, text: string, header: (name: string) => string | null): Problem {
   let body: Partial<Body> = {};
   try {
-    body = JSON.parse(text) as Body;
+    body = (JSON.parse(text) as Body | null) ?? {};
   } catch {
-    // something in front of the gateway has answered
+    // a page of something in front of the gateway
   }
   const fields: Problem["fields"] = {};
   for (const e of body.errors ?? []) fields[e.field] ??= e;
-  return new Problem(body.code ?? "unknown", status, body.detail, fields, Number(retryAfter) || 0, body.correlation_id);
+  const correlation = body.correlation_id ?? header("X-Correlation-ID") ?? "";
+  return new Problem(body.code ?? codes[status] ?? "unknown", status, body.detail, fields, Number(header("Retry-After")) || 0, correlation);
 }
 
 /** Returns any failure as a problem. fetch fails with a TypeError without a connection. */

@@ -117,7 +117,7 @@ function transfer(u: Upload, token: string): Promise<Problem | null> {
     x.setRequestHeader("Content-Type", "application/octet-stream");
     if (!u.replaces) x.setRequestHeader("If-None-Match", "*");
     x.upload.onprogress = (event) => (u.sent.value = event.loaded);
-    x.onload = () => done(x.status < 300 ? null : problemIn(x.status, x.responseText, x.getResponseHeader("Retry-After")));
+    x.onload = () => done(x.status < 300 ? null : problemIn(x.status, x.responseText, (name) => x.getResponseHeader(name)));
     x.onerror = () => done(offline(pauseOffline));
     x.onabort = () => done(new Problem("cancelled", 0));
     u.stop = () => x.abort();

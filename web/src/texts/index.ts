@@ -26,6 +26,13 @@ export function learn(tag: string, problems: Texts["problems"]): void {
   Object.assign(languages[tag]!.problems, problems);
 }
 
+/**
+ * Returns a name for a sentence. One with letters from right to left, or with characters that
+ * change the direction, would otherwise move the words around it.
+ */
+export const isolated = (name: string): string =>
+  /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc]/.test(name) ? `\u2068${name}\u2069` : name;
+
 /** Returns a time as people write it. */
 export const time = (iso: string): string =>
   new Intl.DateTimeFormat(language.value, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));

@@ -3,6 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { t } from "../texts";
+import { Icon } from "./icon";
 
 interface Props {
   title: string;
@@ -32,7 +33,8 @@ export function Dialog({ title, close, wide, children }: Props) {
       <div class="inner">
         <h2 id={id}>{title}</h2>
         {children}
-        <button type="button" class="plain close" onClick={() => dialog.current!.close()}>{t().close}</button>
+        {/* It is the last one, so that the focus begins at the choices. */}
+        <button type="button" class="close" aria-label={t().close} onClick={() => dialog.current!.close()}><Icon name="close" /></button>
       </div>
     </dialog>
   );

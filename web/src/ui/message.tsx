@@ -33,9 +33,10 @@ export function Trouble({ problem, retry }: { problem: Problem; retry?: () => vo
   }, [left]);
   return (
     <div class="message bad" role="alert">
-      <p>{sentence(problem)}</p>
-      {left > 0 && <p aria-live="off">{t().retryIn(left)}</p>}
-      {problem.code === "internal_error" && <p class="quiet">{t().correlation(problem.correlation)}</p>}
+      <p>
+        {sentence(problem)} {left > 0 && <span aria-live="off">{retry ? t().retriesIn(left) : t().retryIn(left)}</span>}
+      </p>
+      {problem.status >= 500 && problem.correlation && <p class="quiet">{t().correlation(problem.correlation)}</p>}
       {retry && <button type="button" class="plain" onClick={retry}>{t().retry}</button>}
     </div>
   );

@@ -56,13 +56,15 @@ export const Logo = () => (
   </svg>
 );
 
-/** A part of a view with its heading. */
+/** A part of a view. In wide windows, its heading is beside what it is about. */
 export function Section({ title, intro, children }: { title: string; intro?: string; children: ComponentChildren }) {
   return (
-    <section>
-      <h2>{title}</h2>
-      {intro && <p class="quiet">{intro}</p>}
-      {children}
+    <section class="split">
+      <header>
+        <h2>{title}</h2>
+        {intro && <p class="quiet">{intro}</p>}
+      </header>
+      <div>{children}</div>
     </section>
   );
 }

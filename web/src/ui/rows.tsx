@@ -1,45 +1,45 @@
 import { useState } from "preact/hooks";
-import { problemOf, type Problem } from "../problem";
 import { t } from "../texts";
-import { Note, Trouble } from "./message";
+import { Ask } from "./ask";
+import { Note } from "./message";
 
 interface Rows<T> {
   items: T[];
   about: (item: T) => string;
+  /** What happens when one is removed. */
+  warning: string;
   remove: (id: string) => Promise<unknown>;
   reload: () => Promise<void>;
 }
 
-/** The app passwords or keys, each with a button that removes it. */
-export function Rows<T extends { id: string; name: string }>({ items, about, remove, reload }: Rows<T>) {
+/** The app passwords or keys, each with a button that removes it after a question. */
+export function Rows<T extends { id: string; name: string }>({ items, about, warning, remove, reload }: Rows<T>) {
   const [note, setNote] = useState("");
-  const [problem, setProblem] = useState<Problem | null>(null);
+  const [asked, ask] = useState<T | null>(null);
   async function end(item: T) {
-    setProblem(null);
-    try {
-      await remove(item.id);
-      setNote(t().apps.ended(item.name));
-      await reload();
-    } catch (error) {
-      setProblem(problemOf(error));
-    }
+    await remove(item.id);
+    ask(null);
+    setNote(t().apps.ended(item.name));
+    await reload();
   }
   return (
     <>
       <Note>{note}</Note>
-      {problem && <Trouble problem={problem} />}
       {items.length === 0 && <p class="quiet">{t().apps.none}</p>}
       <ul class="rows">
         {items.map((item) => (
           <li key={item.id}>
             <div>
-              <strong>{item.name}</strong>
+              <strong><bdi>{item.name}</bdi></strong>
               <p class="quiet">{about(item)}</p>
             </div>
-            <button type="button" aria-label={t().apps.endOf(item.name)} onClick={() => end(item)}>{t().apps.end}</button>
+            <button type="button" aria-label={t().apps.endOf(item.name)} onClick={() => ask(item)}>{t().apps.end}</button>
           </li>
         ))}
       </ul>
+      {asked && (
+        <Ask title={t().apps.endTitle(asked.name)} text={warning} button={t().apps.end} close={() => ask(null)} action={() => end(asked)} />
+      )}
     </>
   );
 }

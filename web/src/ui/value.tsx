@@ -1,20 +1,24 @@
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { t } from "../texts";
 
 /** A value that is copied into another program. */
 export function Value({ label, children }: { label: string; children: string }) {
   const [copied, setCopied] = useState(false);
+  const code = useRef<HTMLElement>(null);
+  async function copy() {
+    try {
+      await navigator.clipboard.writeText(children);
+      setCopied(true);
+    } catch {
+      getSelection()?.selectAllChildren(code.current!); // the browser does not allow it, or has no clipboard
+    }
+  }
   return (
     <div class="value">
-      <span class="quiet">{label}</span>
-      <code>{children}</code>
-      <button
-        type="button" class="plain" aria-label={`${t().apps.copy}: ${label}`}
-        onClick={() => navigator.clipboard.writeText(children).then(() => setCopied(true))}
-      >
-        {t().apps.copy}
-      </button>
-      <span role="status">{copied && t().apps.copied}</span>
+      <p class="quiet">{label}</p>
+      <code ref={code}>{children}</code>
+      <button type="button" aria-label={`${t().copy}: ${label}`} onClick={copy}>{copied ? t().copied : t().copy}</button>
+      <span class="unseen" role="status">{copied && t().copied}</span>
     </div>
   );
 }

@@ -60,11 +60,11 @@ function Address({ me }: { me: Schemas["User"] }) {
   const waiting = me.pending_email || !me.email_verified_at;
   return (
     <Section title={t().account.address} intro={t().account.addressIntro(me.email)}>
-      <p>
+      <p class="line">
         <span class={me.email_verified_at ? "tag good" : "tag"}>
           {me.email_verified_at ? t().account.verified : t().account.unverified}
         </span>
-        {me.pending_email && <> {t().account.pending(me.pending_email)}</>}
+        {me.pending_email && <span>{t().account.pending(me.pending_email)}</span>}
         {waiting && <button type="button" class="plain" onClick={sendAgain}>{t().account.sendLink}</button>}
       </p>
       <Reveal key={round} label={t().account.changeAddress}>

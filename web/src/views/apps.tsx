@@ -32,7 +32,7 @@ function Passwords({ factor }: { factor: ReturnType<typeof useSecondFactor> }) {
       {data && (
         <>
           <Rows
-            items={data} about={(item) => t().apps.created(time(item.created_at))} reload={reload}
+            items={data} warning={t().apps.endPassword} about={(item) => t().apps.created(time(item.created_at))} reload={reload}
             remove={(id) => ok(api.DELETE("/api/users/me/nextcloud/app-passwords/{id}", { params: { path: { id } } }))}
           />
           <Reveal key={issued?.id} label={t().apps.add}>

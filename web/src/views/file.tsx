@@ -2,7 +2,8 @@
 import { useEffect, useState } from "preact/hooks";
 import { list, maxText, move, preview, read, remove, type Entry } from "../files";
 import { problemOf, type Problem } from "../problem";
-import { t } from "../texts";
+import { isolated, t } from "../texts";
+import { Ask } from "../ui/ask";
 import { Dialog } from "../ui/dialog";
 import { Field, Form, Submit } from "../ui/form";
 import { Icon } from "../ui/icon";
@@ -21,7 +22,7 @@ export function Rename({ entry, folder, close, done }: Props & { folder: string 
       <Form
         action={async ({ name }) => {
           await move(entry, folder + name!.trim());
-          done(t().files.renamed(name!.trim()));
+          done(t().files.renamed(isolated(name!.trim())));
         }}
       >
         <Field name="name" label={t().files.newName} defaultValue={entry.name} autocomplete="off" />
@@ -33,17 +34,14 @@ export function Rename({ entry, folder, close, done }: Props & { folder: string 
 
 export function Remove({ entry, close, done }: Props) {
   return (
-    <Dialog title={t().files.removeTitle(entry.name)} close={close}>
-      <p>{entry.type === "folder" ? t().files.removeFolder : t().files.removeFile}</p>
-      <Form
-        action={async () => {
-          await remove(entry);
-          done(t().files.removed(entry.name));
-        }}
-      >
-        <Submit danger>{t().files.remove}</Submit>
-      </Form>
-    </Dialog>
+    <Ask
+      title={t().files.removeTitle(isolated(entry.name))} text={entry.type === "folder" ? t().files.removeFolder : t().files.removeFile}
+      button={t().files.remove} close={close}
+      action={async () => {
+        await remove(entry);
+        done(t().files.removed(isolated(entry.name)));
+      }}
+    />
   );
 }
 
@@ -53,21 +51,21 @@ export function Relocate({ entry, folder, close, done }: Props & { folder: strin
   const folders = useLoad(async () => (await list(at)).filter((e) => e.type === "folder" && e.path !== entry.path.replace(/\/$/, "")), [at]);
   const name = at.split("/").at(-2) ?? t().files.home;
   return (
-    <Dialog title={t().files.moveTitle(entry.name)} close={close}>
-      <p aria-live="polite">{t().files.moveTo(name)}</p>
+    <Dialog title={t().files.moveTitle(isolated(entry.name))} close={close}>
+      <p aria-live="polite">{t().files.moveTo(isolated(name))}</p>
       <div class="choices folders">
         {at && <button type="button" onClick={() => setAt(at.replace(/[^/]+\/$/, ""))}><Icon name="up" /> {t().files.up}</button>}
         {folders.problem && <Trouble problem={folders.problem} retry={folders.reload} />}
         {!folders.data && !folders.problem && <Loading />}
         {folders.data?.map((f) => (
-          <button type="button" key={f.name} onClick={() => setAt(`${at}${f.name}/`)}><Icon name="folder" /> {f.name}</button>
+          <button type="button" key={f.name} onClick={() => setAt(`${at}${f.name}/`)}><Icon name="folder" /> <bdi>{f.name}</bdi></button>
         ))}
         {folders.data?.length === 0 && <p class="quiet">{t().files.noFolders}</p>}
       </div>
       <Form
         action={async () => {
           if (at !== folder) await move(entry, at + entry.name);
-          done(t().files.moved(entry.name, name));
+          done(t().files.moved(isolated(entry.name), isolated(name)));
         }}
       >
         <Submit>{t().files.moveHere}</Submit>
@@ -98,7 +96,7 @@ export function Preview({ entry, close, download }: { entry: Entry; close: () =>
     };
   }, []);
   return (
-    <Dialog title={entry.name} close={close} wide>
+    <Dialog title={isolated(entry.name)} close={close} wide>
       {problem ? <Trouble problem={problem} /> : !shown && <Loading />}
       {shown?.url && <img class="preview" src={shown.url} alt={entry.name} />}
       {shown?.text !== undefined && <pre class="preview" tabIndex={0}>{shown.text}</pre>}

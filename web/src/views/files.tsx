@@ -3,7 +3,7 @@ import { api, ok } from "../api";
 import { createFolder, folderPath, list, preview, save, type Entry } from "../files";
 import { problemOf, type Problem } from "../problem";
 import { route, to } from "../route";
-import { size, t, time } from "../texts";
+import { isolated, size, t, time } from "../texts";
 import { Dialog } from "../ui/dialog";
 import { Field, Form, Submit } from "../ui/form";
 import { Icon } from "../ui/icon";
@@ -41,10 +41,10 @@ export function Files() {
   async function download(entry: Entry) {
     ask(null);
     setProblem(null);
-    setNote(t().files.downloading(entry.name));
+    setNote(t().files.downloading(isolated(entry.name)));
     try {
       await save(entry);
-      setNote(t().files.downloaded(entry.name));
+      setNote(t().files.downloaded(isolated(entry.name)));
     } catch (error) {
       setNote("");
       setProblem(problemOf(error));
@@ -103,7 +103,7 @@ function Path({ parts }: { parts: string[] }) {
       <ol>
         {["", ...parts].map((part, i) => (
           <li key={i}>
-            <a href={to("files", ...parts.slice(0, i))} aria-current={i === parts.length ? "page" : undefined}>{part || t().files.home}</a>
+            <a href={to("files", ...parts.slice(0, i))} aria-current={i === parts.length ? "page" : undefined}><bdi>{part || t().files.home}</bdi></a>
           </li>
         ))}
       </ol>
@@ -128,9 +128,12 @@ function Table({ entries, parts, ask }: { entries: Entry[]; parts: string[]; ask
             <td>
               <span class="entry">
                 <Icon name={entry.type} />
-                {entry.type === "folder"
-                  ? <a href={to("files", ...parts, entry.name)}>{entry.name}</a>
-                  : <button type="button" class="plain" onClick={() => ask({ kind: preview(entry) ? "preview" : "actions", entry })}>{entry.name}</button>}
+                <span>
+                  {entry.type === "folder"
+                    ? <a href={to("files", ...parts, entry.name)}><bdi>{entry.name}</bdi></a>
+                    : <button type="button" class="plain" onClick={() => ask({ kind: preview(entry) ? "preview" : "actions", entry })}><bdi>{entry.name}</bdi></button>}
+                  {entry.type === "file" && <span class="detail">{size(entry.size)}</span>}
+                </span>
               </span>
             </td>
             <td class="number">{entry.type === "file" ? size(entry.size) : ""}</td>
@@ -169,7 +172,7 @@ function Answer({ question, folder, entries, ask, done, download }: AnswerProps)
           <Form
             action={async ({ name }) => {
               await createFolder(folder, name!.trim(), entries);
-              done(t().files.created(name!.trim()));
+              done(t().files.created(isolated(name!.trim())));
             }}
           >
             <Field name="name" label={t().files.folderName} autocomplete="off" />
@@ -179,7 +182,7 @@ function Answer({ question, folder, entries, ask, done, download }: AnswerProps)
       );
     case "actions":
       return (
-        <Dialog key="actions" title={question.entry.name} close={close}>
+        <Dialog key="actions" title={isolated(question.entry.name)} close={close}>
           <div class="choices">
             {question.entry.type === "file" && (
               <>

@@ -35,7 +35,7 @@ export function Keys({ factor }: { factor: ReturnType<typeof useSecondFactor> })
       {data && (
         <>
           <Rows
-            items={data} about={about} reload={reload}
+            items={data} about={about} warning={t().apps.endKey} reload={reload}
             remove={(id) => ok(api.DELETE("/api/auth/api-keys/{id}", { params: { path: { id } } }))}
           />
           <Reveal key={created?.id} label={t().apps.addKey}>

@@ -54,7 +54,7 @@ function Password({ challenged }: { challenged: (challenge: string) => void }) {
         <Submit>{t().signIn.button}</Submit>
       </Form>
       <p class="links">
-        <a href={to("forgot")}>{t().signIn.forgot}</a>
+        <span><a href={to("forgot")}>{t().signIn.forgot}</a></span>
         <span>{t().signIn.noAccount} <a href={to("register")}>{t().signIn.register}</a></span>
       </p>
     </Card>

@@ -1,0 +1,30 @@
+import type { ComponentChildren } from "preact";
+import { t } from "../texts";
+import { Dialog } from "./dialog";
+import { Form, Submit, type Values } from "./form";
+
+interface Props {
+  title: string;
+  /** What happens then. */
+  text: string;
+  /** What the button says that does it. */
+  button: string;
+  action: (values: Values) => Promise<void>;
+  close: () => void;
+  /** Fields that the answer needs. */
+  children?: ComponentChildren;
+}
+
+/** Asks before something that cannot be undone. */
+export const Ask = ({ title, text, button, action, close, children }: Props) => (
+  <Dialog title={title} close={close}>
+    <p>{text}</p>
+    <Form action={action}>
+      {children}
+      <div class="answers">
+        <button type="button" onClick={close}>{t().cancel}</button>
+        <Submit danger>{button}</Submit>
+      </div>
+    </Form>
+  </Dialog>
+);
