@@ -1,16 +1,20 @@
 // The files that are being uploaded, one after the other. They continue while the user
 // looks at other views.
-import { signal, type Signal } from "@preact/signals";
+import { effect, signal, untracked, type Signal } from "@preact/signals";
+import { api, file, ok } from "./api";
+import type { Dropped } from "./dropped";
 import { address } from "./files";
 import { offline, Problem, problemIn, problemOf } from "./problem";
-import { freshToken, refresh } from "./session";
+import { expired, freshToken, refresh, state, user } from "./session";
 import { t } from "./texts";
 
 type State = "waiting" | "sending" | "done" | "exists" | "failed" | "cancelled";
 
 export interface Upload {
   readonly file: File;
+  /** Its path, and the part of it that was dropped. */
   readonly path: string;
+  readonly name: string;
   readonly state: Signal<State>;
   /** How many bytes are sent. */
   readonly sent: Signal<number>;
@@ -21,13 +25,23 @@ export interface Upload {
 }
 
 export const uploads = signal<Upload[]>([]);
-/** Counts the uploads that have arrived, so that folders are read again. */
+/** Changes when uploads have arrived, so that folders are read again: every few seconds at most. */
 export const arrived = signal(0);
+const pauseArrived = 3000; // milliseconds
+let told = 0;
+let untold = false;
+
+function tell(now: boolean) {
+  untold = !now;
+  if (!now) return;
+  told = Date.now();
+  arrived.value++;
+}
 
 /** Adds files for a folder. Those that have arrived before are of no interest any more. */
-export function add(folder: string, files: Iterable<File>): void {
-  const added = Array.from(files, (file) => ({
-    file, path: folder + file.name, state: signal<State>("waiting"), sent: signal(0), problem: signal<Problem | null>(null),
+export function add(folder: string, files: Dropped[]): void {
+  const added = files.map(({ file, path }) => ({
+    file, path: folder + path, name: path, state: signal<State>("waiting"), sent: signal(0), problem: signal<Problem | null>(null),
     replaces: false, stop: () => {},
   }));
   const now = new Set(added.map((u) => u.path));
@@ -44,9 +58,9 @@ export function again(upload: Upload, replaces = upload.replaces): void {
   void work();
 }
 
-export function cancel(upload: Upload): void {
-  upload.state.value = "cancelled";
-  upload.stop();
+export function cancel(...some: Upload[]): void {
+  for (const upload of some) upload.state.value = "cancelled";
+  for (const upload of some) upload.stop();
 }
 
 /** Removes the uploads that are over. */
@@ -63,6 +77,8 @@ async function work() {
   working = true;
   for (let next; (next = uploads.value.find((u) => u.state.value === "waiting")); ) await upload(next);
   working = false;
+  created.clear(); // somebody may delete them
+  if (untold) tell(true);
 }
 
 const maxTries = 20; // while the server says when to try again, or there is no connection
@@ -76,7 +92,7 @@ async function upload(u: Upload) {
     try {
       await put(u);
       u.state.value = "done";
-      arrived.value++;
+      tell(Date.now() - told > pauseArrived);
       return;
     } catch (error) {
       if ((u.state.value as State) === "cancelled") return;
@@ -97,7 +113,21 @@ const pause = (u: Upload, seconds: number) =>
     u.stop = () => (clearTimeout(timer), done());
   });
 
+/** Creates the folders that were dropped around a file. The gateway accepts that they exist. */
+async function createFolders(u: Upload): Promise<void> {
+  const top = u.path.slice(0, u.path.length - u.name.length);
+  for (const { index } of u.name.matchAll(/\//g)) {
+    const folder = top + u.name.slice(0, index + 1);
+    if (created.has(folder)) continue;
+    await ok(api.PUT("/api/files/{path}", file(folder)));
+    created.add(folder);
+  }
+}
+
+const created = new Set<string>();
+
 async function put(u: Upload): Promise<void> {
+  await createFolders(u);
   const token = await freshToken();
   const problem = await transfer(u, token);
   if (problem?.status !== 401) {
@@ -124,6 +154,16 @@ function transfer(u: Upload, token: string): Promise<Problem | null> {
     x.send(u.file);
   });
 }
+
+// Uploads are those of one user. After an expired session, the same user may continue them.
+let owner: string | undefined;
+effect(() => {
+  const other = user.value ? user.value.id !== owner : state.value === "out" && !expired.value;
+  owner = user.value?.id ?? owner;
+  if (!other) return;
+  untracked(() => cancel(...uploads.value.filter(active)));
+  uploads.value = [];
+});
 
 addEventListener("beforeunload", (event) => {
   if (!uploads.value.some(active)) return;

@@ -36,7 +36,7 @@ export function Trouble({ problem, retry }: { problem: Problem; retry?: () => vo
       <p>
         {sentence(problem)} {left > 0 && <span aria-live="off">{retry ? t().retriesIn(left) : t().retryIn(left)}</span>}
       </p>
-      {problem.status >= 500 && problem.correlation && <p class="quiet">{t().correlation(problem.correlation)}</p>}
+      {problem.status >= 500 && problem.retryAfter === 0 && problem.correlation && <p class="quiet">{t().correlation(problem.correlation)}</p>}
       {retry && <button type="button" class="plain" onClick={retry}>{t().retry}</button>}
     </div>
   );

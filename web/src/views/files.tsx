@@ -1,5 +1,6 @@
 import { type Dispatch, type StateUpdater, useEffect, useRef, useState } from "preact/hooks";
 import { api, ok } from "../api";
+import { dropped } from "../dropped";
 import { createFolder, folderPath, list, preview, save, type Entry } from "../files";
 import { problemOf, type Problem } from "../problem";
 import { route, to } from "../route";
@@ -56,7 +57,7 @@ export function Files() {
     return <><Title>{t().files.title}</Title><Storage standing={standing.data!} reload={standing.reload} /></>;
   }
   return (
-    <DropZone folder={folder} refuse={() => setNote(t().files.noDirectories)}>
+    <DropZone folder={folder} refuse={() => setNote(t().files.unreadable)}>
       <div class="head">
         <Title>{t().files.title}</Title>
         <div class="tools">
@@ -65,7 +66,7 @@ export function Files() {
           <input
             ref={input} type="file" multiple hidden aria-label={t().files.upload}
             onChange={() => {
-              add(folder, input.current!.files!);
+              add(folder, Array.from(input.current!.files!, (file) => ({ file, path: file.name })));
               input.current!.value = "";
             }}
           />
@@ -79,7 +80,7 @@ export function Files() {
         <Path parts={parts} />
         {entries.problem ? <Trouble problem={entries.problem} retry={entries.reload} /> : !entries.data && <Loading />}
         {entries.data?.length === 0 && <p class="empty">{t().files.empty}<br /><span class="quiet">{t().files.emptyHint}</span></p>}
-        {entries.data && entries.data.length > 0 && <Table entries={entries.data} parts={parts} ask={ask} />}
+        {entries.data && entries.data.length > 0 && <Table key={folder} entries={entries.data} parts={parts} ask={ask} />}
       </section>
       <Answer question={question} folder={folder} entries={entries.data ?? []} ask={ask} done={done} download={download} />
     </DropZone>
@@ -111,42 +112,48 @@ function Path({ parts }: { parts: string[] }) {
   );
 }
 
+const step = 200; // rows
+
 function Table({ entries, parts, ask }: { entries: Entry[]; parts: string[]; ask: (question: Question) => void }) {
+  const [shown, setShown] = useState(step);
   return (
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">{t().files.name}</th>
-          <th scope="col" class="number">{t().files.size}</th>
-          <th scope="col" class="when">{t().files.changed}</th>
-          <th scope="col"><span class="unseen">{t().files.actions}</span></th>
-        </tr>
-      </thead>
-      <tbody>
-        {entries.map((entry) => (
-          <tr key={entry.name}>
-            <td>
-              <span class="entry">
-                <Icon name={entry.type} />
-                <span>
-                  {entry.type === "folder"
-                    ? <a href={to("files", ...parts, entry.name)}><bdi>{entry.name}</bdi></a>
-                    : <button type="button" class="plain" onClick={() => ask({ kind: preview(entry) ? "preview" : "actions", entry })}><bdi>{entry.name}</bdi></button>}
-                  {entry.type === "file" && <span class="detail">{size(entry.size)}</span>}
-                </span>
-              </span>
-            </td>
-            <td class="number">{entry.type === "file" ? size(entry.size) : ""}</td>
-            <td class="when">{entry.modified_at && time(entry.modified_at)}</td>
-            <td class="more">
-              <button type="button" aria-label={t().files.actionsOf(entry.name)} aria-haspopup="dialog" onClick={() => ask({ kind: "actions", entry })}>
-                <Icon name="more" />
-              </button>
-            </td>
+    <>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">{t().files.name}</th>
+            <th scope="col" class="number">{t().files.size}</th>
+            <th scope="col" class="when">{t().files.changed}</th>
+            <th scope="col"><span class="unseen">{t().files.actions}</span></th>
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody>
+          {entries.slice(0, shown).map((entry) => (
+            <tr key={entry.name}>
+              <td>
+                <span class="entry">
+                  <Icon name={entry.type} />
+                  <span>
+                    {entry.type === "folder"
+                      ? <a href={to("files", ...parts, entry.name)}><bdi>{entry.name}</bdi></a>
+                      : <button type="button" class="plain" onClick={() => ask({ kind: preview(entry) ? "preview" : "actions", entry })}><bdi>{entry.name}</bdi></button>}
+                    {entry.type === "file" && <span class="detail">{size(entry.size)}</span>}
+                  </span>
+                </span>
+              </td>
+              <td class="number">{entry.type === "file" ? size(entry.size) : ""}</td>
+              <td class="when">{entry.modified_at && time(entry.modified_at)}</td>
+              <td class="more">
+                <button type="button" aria-label={t().files.actionsOf(entry.name)} aria-haspopup="dialog" onClick={() => ask({ kind: "actions", entry })}>
+                  <Icon name="more" />
+                </button>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {entries.length > shown && <button type="button" class="further" onClick={() => setShown(shown + step)}>{t().more}</button>}
+    </>
   );
 }
 
@@ -223,10 +230,7 @@ function DropZone({ folder, refuse, children }: { folder: string; refuse: () => 
         if (!holdsFiles(event)) return;
         event.preventDefault();
         setOver(0);
-        const items = Array.from(event.dataTransfer!.items).filter((item) => item.kind === "file");
-        const files = items.filter((item) => !item.webkitGetAsEntry()?.isDirectory).map((item) => item.getAsFile()!);
-        if (files.length < items.length) refuse();
-        add(folder, files);
+        dropped(event.dataTransfer!).then((files) => add(folder, files), refuse);
       }}
     >
       {children}
