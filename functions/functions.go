@@ -123,7 +123,7 @@ func (p *Parts) Routes() endpoint.Routes {
 		(&sessions.Function{Auth: callers, DB: p.DB, PerUser: p.SessionsPerUser, Now: p.Now}).Routes(),
 		(&ncprovision.Function{
 			Auth: callers, DB: p.DB, Reconciler: p.Reconciler, Apps: p.Storage.AppPasswords(),
-			Confirmer: confirmer, Public: p.Nextcloud.PublicURL, Now: p.Now,
+			Confirmer: confirmer, Public: p.Nextcloud.PublicURL, Desired: p.Desired, Now: p.Now,
 		}).Routes(),
 		(&files.Function{Auth: callers, Storage: p.Storage}).Routes(),
 		published.Routes(),

@@ -138,6 +138,7 @@ func TestVerification_BeforeStorage(t *testing.T) {
 			t.Parallel()
 			g, cloud := functionstest.NewWithNextcloud(t, storetest.SQLite(t), map[string]string{"EMAIL_VERIFICATION": setting})
 			g.Register(functionstest.Email, functionstest.Password)
+			mails := empty(t, g)
 			exists := func(want bool) {
 				t.Helper()
 				if res, err := g.Reconciler.RunBatch(t.Context(), 10); err != nil || res.Failed > 0 {
@@ -151,10 +152,17 @@ func TestVerification_BeforeStorage(t *testing.T) {
 			if setting == "storage" {
 				ada := functionstest.Bearer(g.Login(functionstest.Email, functionstest.Password).Access)
 				g.Do("GET", "/api/files/", nil, ada).Want(http.StatusConflict, "storage_not_ready")
+				if got := g.Do("GET", "/api/users/me/nextcloud", nil, ada).Want(http.StatusOK, ""); got.Get("last_error") != "email_unverified" || got.Get("detail") == "" {
+					t.Errorf("the user is not told why: %s", got.Body)
+				}
+				_, root := g.Admin("root@example.org")
+				if got := g.Do("GET", "/api/nextcloud/accounts?status=pending", nil, functionstest.Bearer(root.Access)).Want(http.StatusOK, ""); !strings.Contains(got.Body, `"last_error":"email_unverified"`) {
+					t.Errorf("administrators are not told why: %s", got.Body)
+				}
 				g.Do("PATCH", "/api/users/me", `{"full_name":"Countess Lovelace"}`, ada).Want(http.StatusOK, "")
 				exists(false)
 			}
-			if err := follow(t, g, empty(t, g), mail.VerifyAddress); err != nil {
+			if err := follow(t, g, mails, mail.VerifyAddress); err != nil {
 				t.Fatal(err)
 			}
 			exists(true)

@@ -58,8 +58,14 @@ func (f *Function) adopt(ctx context.Context, admin endpoint.Admin, q adopt) (en
 	return entryOf(n, reconcile.Block{}), nil
 }
 
-// Instructions for the user of an account in conflict.
+// unverified is the error code of an account that waits for its user to verify the
+// address.
+const unverified = "email_unverified"
+
+// Instructions for the user of an account in conflict, or of one that waits.
 const (
+	verifyIt = "Your account in Nextcloud is created as soon as you have verified your e-mail address. Follow the link in " +
+		"the mail, or request another one: POST /api/auth/request-verify-token."
 	claimIt = "An account that already exists in Nextcloud conflicts with yours. If it is your own, claim it with its " +
 		"Nextcloud password: POST /api/users/me/nextcloud/claim. Otherwise, ask your administrator."
 	claimYours = "Your account in Nextcloud existed before the gateway was connected. Claim it with its Nextcloud password: " +
@@ -72,6 +78,8 @@ const (
 func forOwner(n desired.Account) (code, detail *string) {
 	result := func(c, d string) (*string, *string) { return orNull(c), orNull(d) }
 	switch taken := n.LastError == reconcile.IDTaken || n.LastError == reconcile.EmailTaken; {
+	case n.Held:
+		return result(unverified, verifyIt)
 	case n.Status == desired.Conflict && n.LastError == reconcile.ClaimRequired:
 		return result(n.LastError, claimYours)
 	case n.Status == desired.Conflict && taken:
@@ -86,6 +94,10 @@ func forOwner(n desired.Account) (code, detail *string) {
 // conflicts with it.
 func forAdministrators(n desired.Account) *string {
 	id, text := n.ConflictingID(), ""
+	if n.Held {
+		text = "The account is created as soon as the user has verified the e-mail address, or accepted the invitation."
+		return &text
+	}
 	switch n.LastError {
 	case reconcile.IDTaken:
 		text = fmt.Sprintf("The account %q in Nextcloud has the id that this user's account would get. The user can claim it with its Nextcloud password, or you can adopt it for the user.", id)

@@ -76,7 +76,7 @@ func TestLink_FromConflictToActive(t *testing.T) {
 					t.Errorf("adopted, mine: %s", mine.Body)
 				}
 				claimed := g.Do("POST", claimPath, map[string]string{"password": fromBefore}, ada).Want(http.StatusOK, "")
-				if claimed.Get("status") != "pending" || claimed.Get("user_id") != inNextcloud.id || claimed.Get("detail") != "" {
+				if claimed.Get("on_delete") != "keep" || claimed.Get("status") != "pending" || claimed.Get("user_id") != inNextcloud.id || claimed.Get("detail") != "" {
 					t.Errorf("claimed: %s", claimed.Body)
 				}
 				run()
@@ -109,6 +109,9 @@ func TestLink_WaitsForADeletion(t *testing.T) {
 	g.Advance(time.Since(g.Now())) // the reconciler uses the real clock
 	_, root := g.Admin("root@example.org")
 	_, p := g.Person()
+	if got := g.Do("GET", minePath, nil, functionstest.Bearer(p.Access)).Want(http.StatusOK, "").Get("on_delete"); got != "delete" {
+		t.Errorf("the user is told %q about a deletion, want delete", got)
+	}
 	reconcile(t, g)
 	cloud.Fail(nextcloudtest.Times(100, nextcloudtest.Maintenance(), nextcloudtest.On(http.MethodDelete, "")))
 	g.Do("DELETE", "/api/users/me", map[string]string{"password": functionstest.Password}, functionstest.Bearer(p.Access)).

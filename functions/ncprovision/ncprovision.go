@@ -35,7 +35,8 @@ type Function struct {
 	Janitor    *janitor.Janitor    // nil: another process cleans up
 	Resealer   *reconcile.Resealer // nil: another process reseals
 	Confirmer  *password.Confirmer
-	Public     *url.URL // the address of Nextcloud for users; nil if there is none
+	Public     *url.URL          // the address of Nextcloud for users; nil if there is none
+	Desired    *desired.Recorder // its policy for the accounts of deleted users
 	Now        func() time.Time
 }
 
@@ -66,6 +67,7 @@ type standing struct {
 	LastSyncedAt *time.Time     `json:"last_synced_at"`
 	LastError    *string        `json:"last_error"` // a stable code
 	Detail       *string        `json:"detail"`     // what to do about it; null if nothing
+	OnDelete     *string        `json:"on_delete"`  // what becomes of it if the user is deleted; null without a Nextcloud
 }
 
 // A quota is the storage usage in bytes. It is at most a minute old while Nextcloud
@@ -80,7 +82,7 @@ type quota struct {
 func (f *Function) mine(ctx context.Context, caller endpoint.Caller, _ endpoint.None) (standing, error) {
 	n, err := f.DB.NextcloudAccount(ctx, caller.Account.ID)
 	if fault.Of(err) != nil && fault.Of(err).Kind == fault.NotFound {
-		return standing{Status: desired.Pending}, nil // the account is older than the first desired states
+		return f.standing(desired.Account{Status: desired.Pending}), nil // the account is older than the first desired states
 	}
 	if err == nil && f.Reconciler != nil {
 		n, err = f.Reconciler.Usage(ctx, n)
@@ -102,13 +104,25 @@ func (f *Function) standing(n desired.Account) standing {
 	s := standing{Status: n.Status, LastSyncedAt: n.LastSyncedAt, Quota: quotaOf(n)}
 	s.LastError, s.Detail = forOwner(n)
 	if f.Public != nil {
-		s.URL = orNull(f.Public.String())
+		s.URL, s.OnDelete = orNull(f.Public.String()), orNull(f.onDelete(n))
 		if n.Owned {
 			s.UserID = &n.NextcloudID
 			s.WebDAVURL = orNull(ocs.New(ocs.Config{URL: f.Public}).WebDAVURL(n.NextcloudID))
 		}
 	}
 	return s
+}
+
+// onDelete returns what becomes of the account if its user is deleted, in the words of
+// NEXTCLOUD_ON_DELETE. An account that the gateway did not create stays.
+func (f *Function) onDelete(n desired.Account) string {
+	switch {
+	case n.Link != desired.NoLink, f.Desired.OnDelete == desired.Present:
+		return "keep"
+	case f.Desired.OnDelete == desired.Absent:
+		return "delete"
+	}
+	return "disable"
 }
 
 // blocked returns why the gateway may not call Nextcloud, if one of the accounts
@@ -168,6 +182,9 @@ func entryOf(n desired.Account, block reconcile.Block) entry {
 	}
 	if n.Link != desired.NoLink {
 		e.Link = &n.Link
+	}
+	if n.Held {
+		e.LastError = orNull(unverified)
 	}
 	if block.Reason != "" && n.DueAt != nil && n.DueAt.Before(block.Until) {
 		e.NextTryAt, e.WaitsFor = &block.Until, &block.Reason

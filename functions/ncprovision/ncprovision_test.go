@@ -36,7 +36,7 @@ func TestNextcloud_FromRegistrationToActive(t *testing.T) {
 		}
 		before := g.Do("GET", minePath, nil, ada).Want(http.StatusOK, "")
 		if before.Get("status") != "pending" || before.Get("user_id") != "" || before.Get("quota") != "" ||
-			before.Get("url") != "https://cloud.example.org/nc" {
+			before.Get("url") != "https://cloud.example.org/nc" || before.Get("on_delete") != "disable" {
 			t.Errorf("before: %s", before.Body)
 		}
 		_, root := g.Admin("root@example.org")
@@ -157,7 +157,7 @@ func TestNextcloud_NotConfigured(t *testing.T) {
 	g := functionstest.New(t, storetest.SQLite(t))
 	_, root := g.Admin("root@example.org")
 	admin := functionstest.Bearer(root.Access)
-	if got := g.Do("GET", minePath, nil, admin).Want(http.StatusOK, ""); got.Get("status") != "pending" || got.Get("url") != "" {
+	if got := g.Do("GET", minePath, nil, admin).Want(http.StatusOK, ""); got.Get("status") != "pending" || got.Get("url") != "" || got.Get("on_delete") != "" {
 		t.Errorf("got %s", got.Body)
 	}
 	g.Do("POST", "/api/nextcloud/reconcile", nil, admin).Want(http.StatusConflict, "nextcloud_disabled")

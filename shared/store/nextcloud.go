@@ -14,7 +14,7 @@ import (
 const nextcloudColumns = `user_id, nextcloud_id, wish, email, full_name, quota, password, first_password,
 	version, owned, status, attempts, due_at, last_error, last_synced_at, used_bytes, total_bytes,
 	created_at, updated_at, app_password, personal, wants_password, own_quota, set_quota, used_at, password_set,
-	link, conflict_id, create_tried, keeps_email, keeps_name`
+	link, conflict_id, create_tried, keeps_email, keeps_name, held`
 
 func nextcloudDest(n *desired.Account) []any {
 	return []any{
@@ -22,7 +22,7 @@ func nextcloudDest(n *desired.Account) []any {
 		&n.Version, &n.Owned, &n.Status, &n.Attempts, nullTimeScanner{&n.DueAt}, &n.LastError,
 		nullTimeScanner{&n.LastSyncedAt}, &n.Used, &n.Total, timeScanner{&n.CreatedAt}, timeScanner{&n.UpdatedAt},
 		&n.AppPassword, &n.HasUserPassword, &n.WantsPassword, &n.QuotaOverride, &n.LastSetQuota, nullTimeScanner{&n.UsedAt}, &n.PendingIsSet,
-		&n.Link, nullTextScanner[string]{&n.ConflictID}, &n.CreateAttempted, &n.KeepsEmail, &n.KeepsName,
+		&n.Link, nullTextScanner[string]{&n.ConflictID}, &n.CreateAttempted, &n.KeepsEmail, &n.KeepsName, &n.Held,
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/voiceassist/gateway/shared/identity/token"
 	"github.com/voiceassist/gateway/shared/mail"
 	"github.com/voiceassist/gateway/shared/nextcloud/access"
+	"github.com/voiceassist/gateway/shared/nextcloud/desired"
 	"github.com/voiceassist/gateway/shared/nextcloud/reconcile"
 	"github.com/voiceassist/gateway/shared/setup"
 	"github.com/voiceassist/gateway/shared/store/janitor"
@@ -70,6 +71,7 @@ func open(ctx context.Context, s *settings) (faas.Function, error) {
 		Janitor:  janitor.New(db, s.Rules, time.Now),
 		Resealer: reconcile.NewResealer(db, ring, time.Now),
 		Public:   s.Nextcloud.PublicURL,
+		Desired:  desired.NewRecorder(s.Nextcloud.Policy, ring),
 		Now:      time.Now,
 	}
 	return faas.Function{

@@ -103,6 +103,7 @@ type Account struct {
 	WantsPassword   bool   // the next login of the user supplies the password
 	KeepsEmail      bool   // a linked account keeps its e-mail address
 	KeepsName       bool   // a linked account keeps its name; both until the user changes them in the gateway
+	Held            bool   // not created before the user's address is verified
 
 	Status       Status
 	Attempts     int        // failures in a row
