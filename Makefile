@@ -1,7 +1,7 @@
 # The commands of the project; `make` lists them.
 
 GO        ?= go
-FUNCTIONS := register login mfa recover refresh logout users sessions keys ncprovision mail files page jwks health migrate
+FUNCTIONS := register login mfa recover refresh logout users sessions keys audit ncprovision mail files page jwks health migrate
 BUILD     := build
 # The version of the build. SAM and Docker builds have no access to the Git history,
 # so they get the version from the environment.

@@ -50,7 +50,7 @@ var layers = []layer{
 		imports: "foundation keys breach rules adapters services setup functions list config lambda"},
 }
 
-const bootstraps = "functions/files/bootstrap functions/health/bootstrap functions/jwks/bootstrap functions/keys/bootstrap functions/login/bootstrap " +
+const bootstraps = "functions/audit/bootstrap functions/files/bootstrap functions/health/bootstrap functions/jwks/bootstrap functions/keys/bootstrap functions/login/bootstrap " +
 	"functions/logout/bootstrap functions/mail/bootstrap functions/mfa/bootstrap functions/migrate/bootstrap functions/ncprovision/bootstrap functions/page/bootstrap functions/recover/bootstrap functions/refresh/bootstrap " +
 	"functions/register/bootstrap functions/sessions/bootstrap functions/users/bootstrap"
 

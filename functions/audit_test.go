@@ -281,7 +281,7 @@ func TestFailedLogins_AreBounded(t *testing.T) {
 		}
 	}
 	rows := func() []audit.Event {
-		events, err := g.DB.AuditEvents(t.Context(), store.AuditFilter{Name: audit.LoginFailed, Since: time.Unix(0, 0), Limit: 1000})
+		events, err := g.DB.AuditEvents(t.Context(), store.AuditFilter{Names: []audit.Name{audit.LoginFailed}, Since: time.Unix(0, 0), Limit: 1000})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -129,6 +129,7 @@ func (m *metered) userScenarios(ada, admin string) []scenario {
 		}},
 		{"users-list", 200, always(get("/api/users?limit="+strconv.Itoa(listed), admin))},
 		{"users-search", 200, always(get("/api/users?q=person&limit="+strconv.Itoa(listed), admin))},
+		{"audit-list", 200, always(get("/api/audit?limit="+strconv.Itoa(listed), admin))},
 		{"users-get", 200, always(get("/api/users/"+id, admin))},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/voiceassist/gateway/functions/audit"
 	"github.com/voiceassist/gateway/functions/files"
 	"github.com/voiceassist/gateway/functions/health"
 	"github.com/voiceassist/gateway/functions/jwks"
@@ -125,6 +126,7 @@ func (p *Parts) Routes() endpoint.Routes {
 			Auth: callers, DB: p.DB, Reconciler: p.Reconciler, Apps: p.Storage.AppPasswords(),
 			Confirmer: confirmer, Public: p.Nextcloud.PublicURL, Desired: p.Desired, Now: p.Now,
 		}).Routes(),
+		(&audit.Function{Auth: callers, DB: p.DB}).Routes(),
 		(&files.Function{Auth: callers, Storage: p.Storage}).Routes(),
 		published.Routes(),
 		p.Health.Routes(),

@@ -105,6 +105,7 @@ BEYOND_SCHEMA = {
     "bad_code": "depends on the time and on the key of the second factor",
     "precondition_failed": "depends on the stored file",
     "invalid_cursor": "a cursor is opaque",
+    "not_after_since": "compares two times",
     "invalid_quota": "the largest quota is a number of bytes, whatever the unit",
     "password_too_short": "the limit is in bytes, and a schema counts characters",
     "password_too_long": "the limit is in bytes, and a schema counts characters",

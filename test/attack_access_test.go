@@ -81,6 +81,7 @@ func exceedScopes(a *assault) {
 		{"GET", "/api/users", ""},
 		{"GET", "/api/users/" + p.id, ""},
 		{"GET", "/api/users/me/logins", ""},
+		{"GET", "/api/audit", ""},
 		{"PATCH", "/api/users/me", `{"full_name":"x"}`},
 		{"GET", "/api/auth/api-keys", ""},
 		{"POST", "/api/auth/api-keys", fmt.Sprintf(`{"name":"more","scopes":["files:write"],"password":%q}`, plain)},
@@ -109,7 +110,7 @@ func administer(a *assault) {
 	p, victim := a.person(), a.person()
 	for _, operation := range docs.Operations() {
 		method, path, _ := strings.Cut(operation, " ")
-		if path != "/api/users" && !strings.HasPrefix(path, "/api/users/{id}") && !strings.HasPrefix(path, "/api/nextcloud/") {
+		if path != "/api/users" && path != "/api/audit" && !strings.HasPrefix(path, "/api/users/{id}") && !strings.HasPrefix(path, "/api/nextcloud/") {
 			continue
 		}
 		path = strings.NewReplacer("{id}", victim.id, "{user_id}", victim.id).Replace(path)

@@ -77,6 +77,7 @@ func subjects() []subject {
 		of("refresh", "POST", "/api/auth/refresh", `{"refresh_token":"x"}`, 401),
 		of("files", "GET", "/api/files/", "", 401),
 		of("sessions", "GET", "/api/sessions", "", 401),
+		of("audit", "GET", "/api/audit", "", 401),
 		of("login", "POST", "/api/auth/login", `{}`, 422),
 		of("mfa", "POST", "/api/auth/2fa/verify-login", `{}`, 422),
 		of("recover", "POST", "/api/auth/verify", `{}`, 422),

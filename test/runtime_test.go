@@ -30,6 +30,7 @@ type visit struct {
 
 func visits() map[string]visit {
 	return map[string]visit{
+		"audit":       {"GET", "/api/audit", "", 200},
 		"files":       {"GET", "/api/files/", "", 409},
 		"health":      {"GET", "/ready", "", 200},
 		"login":       {"POST", "/api/auth/login", `{"email":"nobody@example.com","password":"wrong"}`, 401},
@@ -121,7 +122,7 @@ func TestFunctions_RequireASecondFactorOfAdministrators(t *testing.T) {
 	h := newBackend(t)
 	tokens := h.login(t)
 	for name, path := range map[string]string{
-		"files": "/api/files/", "keys": "/api/auth/api-keys", "ncprovision": "/api/nextcloud/accounts",
+		"audit": "/api/audit", "files": "/api/files/", "keys": "/api/auth/api-keys", "ncprovision": "/api/nextcloud/accounts",
 		"sessions": "/api/sessions", "users": "/api/users",
 	} {
 		t.Run(name, func(t *testing.T) {

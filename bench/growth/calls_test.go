@@ -3,6 +3,7 @@ package growth_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/voiceassist/gateway/bench/seed"
 	"github.com/voiceassist/gateway/functions/functionstest"
@@ -45,6 +46,7 @@ func calls() []call {
 	all = append(all, profileCalls()...)
 	all = append(all, mailCalls()...)
 	all = append(all, adminCalls()...)
+	all = append(all, auditCalls()...)
 	all = append(all, sessionCalls()...)
 	all = append(all, keyCalls()...)
 	return append(all, secondFactorCalls()...)
@@ -273,6 +275,21 @@ func adminCalls() []call {
 			id, _ := d.register(d.newEmail())
 			return request{"DELETE", users + "/" + id, nil, d.admin, http.StatusNoContent}
 		}},
+	}
+}
+
+func auditCalls() []call {
+	const trail = "/api/audit"
+	of := func(what, query string) call {
+		return call{"GET " + trail, what, func(d *deployment) request {
+			return request{"GET", trail + "?" + strings.ReplaceAll(query, "ID", d.id()), nil, d.admin, http.StatusOK}
+		}}
+	}
+	return []call{
+		simple("GET", trail, admin),
+		of("of a user", "user_id=ID"),
+		of("of two names", "event=login_failed,logged_in"),
+		of("of a user and a name", "user_id=ID&event=logged_in"),
 	}
 }
 

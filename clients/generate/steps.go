@@ -174,6 +174,7 @@ func administration() []step {
 		{operation: "resetUserPassword", as: admin, path: userID, status: 202},
 		{operation: "logOutUser", as: admin, path: userID, body: `{}`, status: 204},
 		{name: "Disable a user", operation: "changeUser", as: admin, path: userID, body: `{"disabled": true}`, status: 200},
+		{operation: "auditTrail", as: admin, query: []field{{"user_id", userID}, {"event", "account_disabled"}}, status: 200},
 		{operation: "nextcloudAccounts", as: admin, query: []field{{"limit", "10"}}, status: 200},
 		{operation: "nextcloudAccount", as: admin, path: "{{user_id}}", status: 200},
 		{operation: "retryNextcloudAccount", as: admin, path: "{{user_id}}", status: 200},

@@ -64,7 +64,7 @@ JSON object a line.`,
 		},
 	}
 	c.Flags().StringVar(&user, "user", "", "only events of the account with this address or id (`EMAIL|ID`)")
-	c.Flags().StringVar(&event, "event", "", "only events with this `NAME`, such as login_failed")
+	c.Flags().StringVar(&event, "event", "", "only events with this `NAME`, such as login_failed, or with one of several names, separated by commas")
 	c.Flags().StringVar(&since, "since", "", "only events since `TIME`: a duration such as 24h, or a time such as 2026-11-24T12:00:00Z")
 	_ = c.RegisterFlagCompletionFunc("event", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		var names []string
@@ -80,19 +80,17 @@ JSON object a line.`,
 
 // auditFilter parses the flags of the command. now is the end of a duration.
 func auditFilter(event, since string, limit int, now time.Time) (store.AuditFilter, error) {
-	f := store.AuditFilter{Name: audit.Name(event), Since: time.Unix(0, 0), Limit: limit}
+	f := store.AuditFilter{Limit: limit}
 	if limit < 1 {
 		return f, usagef("--limit is %d; it must be 1 or more", limit)
 	}
-	if known := audit.Names(); event != "" {
-		names := make([]string, len(known))
-		found := false
-		for i, n := range known {
-			names[i], found = string(n), found || n == f.Name
+	var err error
+	if f.Names, err = audit.ParseNames(event); err != nil {
+		names := make([]string, len(audit.Names()))
+		for i, n := range audit.Names() {
+			names[i] = string(n)
 		}
-		if !found {
-			return f, usagef("--event is %q; it must be one of %s", event, strings.Join(names, ", "))
-		}
+		return f, usagef("--event is %q; it must be one of %s", event, strings.Join(names, ", "))
 	}
 	if since == "" {
 		return f, nil

@@ -71,7 +71,7 @@ func TestUserResetPassword_PrintsALink(t *testing.T) {
 		if err := redeem(); !errors.Is(err, linktoken.ErrBad) {
 			t.Errorf("the link works twice: %v", err)
 		}
-		events, err := db.AuditEvents(ctx, store.AuditFilter{Name: audit.ResetRequested, Limit: 10})
+		events, err := db.AuditEvents(ctx, store.AuditFilter{Names: []audit.Name{audit.ResetRequested}, Limit: 10})
 		if err != nil || len(events) != 1 || events[0].Detail != registration.LinkShown || events[0].Origin.Device != operator.Origin.Device {
 			t.Errorf("audited %+v, %v", events, err)
 		}

@@ -312,7 +312,7 @@ func TestRequests_OverTheLimitOfAnAddressAreAccepted(t *testing.T) {
 	if n := len(g.Mails()); n != 2 {
 		t.Errorf("%d mails, want 2", n)
 	}
-	events, err := db.AuditEvents(t.Context(), store.AuditFilter{Since: time.Unix(0, 0), Limit: 100, Name: audit.ResetRequested})
+	events, err := db.AuditEvents(t.Context(), store.AuditFilter{Since: time.Unix(0, 0), Limit: 100, Names: []audit.Name{audit.ResetRequested}})
 	if err != nil || len(events) != 2 {
 		t.Errorf("%d events, %v; want 2", len(events), err)
 	}

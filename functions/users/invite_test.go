@@ -61,7 +61,7 @@ func TestInvite(t *testing.T) {
 				}
 			}
 			g.Do("POST", again, nil, admin).Want(http.StatusConflict, "not_pending")
-			events, err := db.AuditEvents(t.Context(), store.AuditFilter{User: account.ID(made.Get("id")), Name: audit.Invited, Limit: 10})
+			events, err := db.AuditEvents(t.Context(), store.AuditFilter{User: account.ID(made.Get("id")), Names: []audit.Name{audit.Invited}, Limit: 10})
 			if err != nil || len(events) != mail.PerHour-1 || events[0].Actor != rootID {
 				t.Errorf("audited %+v, %v", events, err)
 			}

@@ -136,7 +136,7 @@ func TestQuota_SetByAdministrators(t *testing.T) {
 		}
 		g.Do("PATCH", at, `{"nextcloud_quota":"1 GB"}`, ada).Want(http.StatusForbidden, "admin_required")
 		g.Do("PATCH", mePath, `{"nextcloud_quota":"1 GB"}`, ada).Want(http.StatusUnprocessableEntity, "validation_failed")
-		events, err := db.AuditEvents(t.Context(), store.AuditFilter{Name: audit.QuotaChanged, Since: time.Unix(0, 0), Limit: 100})
+		events, err := db.AuditEvents(t.Context(), store.AuditFilter{Names: []audit.Name{audit.QuotaChanged}, Since: time.Unix(0, 0), Limit: 100})
 		if err != nil || len(events) != 7 {
 			t.Errorf("%d events, %v", len(events), err)
 		}
@@ -165,7 +165,7 @@ func TestQuota_ConcurrentAdministrators(t *testing.T) {
 		if err != nil || n.QuotaOverride != "1 GB" && n.QuotaOverride != "2 GB" || n.Version != 3 {
 			t.Errorf("got row %+v, %v", n, err)
 		}
-		events, err := db.AuditEvents(t.Context(), store.AuditFilter{Name: audit.QuotaChanged, Since: time.Unix(0, 0), Limit: 100})
+		events, err := db.AuditEvents(t.Context(), store.AuditFilter{Names: []audit.Name{audit.QuotaChanged}, Since: time.Unix(0, 0), Limit: 100})
 		if err != nil || len(events) != 2 || events[0].Actor == events[1].Actor {
 			t.Errorf("%+v, %v", events, err)
 		}

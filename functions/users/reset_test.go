@@ -37,7 +37,7 @@ func TestAdmin_ResetsAPassword(t *testing.T) {
 		}
 		g.Do("GET", mePath, nil, ada).Want(http.StatusOK, "")
 		g.Login(functionstest.Email, functionstest.Password)
-		events, err := db.AuditEvents(t.Context(), store.AuditFilter{User: id, Name: audit.ResetRequested, Limit: 10})
+		events, err := db.AuditEvents(t.Context(), store.AuditFilter{User: id, Names: []audit.Name{audit.ResetRequested}, Limit: 10})
 		if err != nil || len(events) != 1 || events[0].Actor != rootID {
 			t.Errorf("audited %+v, %v", events, err)
 		}

@@ -3,8 +3,10 @@ package audit
 import (
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/voiceassist/gateway/shared/foundation/fault"
 	"github.com/voiceassist/gateway/shared/foundation/uid"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
@@ -87,6 +89,28 @@ func Names() []Name {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// ErrUnknownName is the error for the name of no event.
+var ErrUnknownName = fault.New(fault.Invalid, "unknown_event", "Must be names of events such as login_failed, separated by commas.")
+
+// ParseNames parses names that are separated by commas, or returns [ErrUnknownName]. The
+// result is sorted and has no name twice; it is empty if s is.
+func ParseNames(s string) ([]Name, error) {
+	if s == "" {
+		return nil, nil
+	}
+	known := Names()
+	var names []Name
+	for part := range strings.SplitSeq(s, ",") {
+		name := Name(part)
+		if _, found := slices.BinarySearch(known, name); !found {
+			return nil, ErrUnknownName
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
 }
 
 // What a rejected password or code should have confirmed.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/voiceassist/gateway/shared/audit"
@@ -83,28 +84,96 @@ func (s *Statements) events(ctx context.Context, query string, args ...any) ([]a
 
 // An AuditFilter selects events. Empty fields select all.
 type AuditFilter struct {
-	User  account.ID // the user whom they concern
-	Name  audit.Name
-	Since time.Time
-	Limit int
+	User   account.ID // the user whom they concern
+	Names  []audit.Name
+	Since  time.Time // the earliest time
+	Until  time.Time // the time before which they happened
+	Before string    // the id of the last event of the previous page
+	Limit  int
 }
 
-// auditSkew is how much earlier than the time of an event its id may have been made.
-const auditSkew = 24 * time.Hour
+// auditSkew is how far the time of an event may be from that in its id. No request and no
+// batch lasts that long.
+const auditSkew = time.Hour
 
-// AuditEvents returns the latest events that the filter selects, newest first. It reads no
-// older ones: ids begin with the time.
-func (s *Statements) AuditEvents(ctx context.Context, f AuditFilter) ([]audit.Event, error) {
-	query, args := `SELECT `+eventColumns+` FROM audit_events WHERE at >= $1 AND id > $3`, []any{at(f.Since), f.Limit, uid.Since(f.Since.Add(-auditSkew))}
-	for _, part := range []struct{ column, value string }{{"user_id", string(f.User)}, {"event", string(f.Name)}} {
-		if part.value != "" {
-			args = append(args, part.value)
-			query += fmt.Sprintf(` AND %s = $%d`, part.column, len(args))
-		}
+// latest returns a query for the latest events that f selects, newest first, and its
+// arguments. It reads no others: ids begin with the time, and each part of the query is a
+// range of one index. Comparing rows, and sorting by all columns of the index, leaves no
+// choice of another one, from which the database would expect to find matches soon.
+func (f AuditFilter) latest() (query string, args []any) {
+	from, to := oldest, Page{Before: f.Before}.before()
+	if !f.Since.IsZero() {
+		from = uid.Since(f.Since.Add(-auditSkew))
 	}
-	list, err := s.events(ctx, query+` ORDER BY id DESC LIMIT $2`, args...)
+	if !f.Until.IsZero() {
+		to = min(to, uid.Since(f.Until.Add(auditSkew)))
+	}
+	arg := func(value any) string {
+		args = append(args, value)
+		return fmt.Sprintf("$%d", len(args))
+	}
+	low, high, limit, exactly := arg(from), arg(to), arg(f.Limit), ""
+	if !f.Since.IsZero() {
+		exactly += " AND at >= " + arg(at(f.Since))
+	}
+	if !f.Until.IsZero() {
+		exactly += " AND at < " + arg(at(f.Until))
+	}
+	of := func(columns, values string) string {
+		return fmt.Sprintf("SELECT %s FROM audit_events WHERE (%sid) > (%s%s) AND (%[2]sid) < (%[3]s%[5]s)%s ORDER BY %[7]sid DESC LIMIT %s",
+			eventColumns, columns, values, low, high, exactly, strings.ReplaceAll(columns, ",", " DESC,"), limit)
+	}
+	columns, values := "", ""
+	if f.User != "" {
+		columns, values = "user_id, ", arg(string(f.User))+", "
+	}
+	if len(f.Names) == 0 {
+		return of(columns, values), args
+	}
+	parts := make([]string, len(f.Names))
+	for i, name := range f.Names {
+		parts[i] = "SELECT * FROM (" + of(columns+"event, ", values+arg(string(name))+", ") + ") AS of_a_name"
+	}
+	return strings.Join(parts, " UNION ALL ") + " ORDER BY id DESC LIMIT " + limit, args
+}
+
+// AuditEvents returns the latest events that the filter selects, newest first.
+func (s *Statements) AuditEvents(ctx context.Context, f AuditFilter) ([]audit.Event, error) {
+	query, args := f.latest()
+	list, err := s.events(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("audit events: %w", err)
+	}
+	return list, nil
+}
+
+// A NamedEvent is an event with the present e-mail addresses of the accounts that it
+// names. An address is "" if there is no such account any more.
+type NamedEvent struct {
+	audit.Event
+
+	UserEmail, ActorEmail account.Email
+}
+
+// NamedEvents is [Statements.AuditEvents] with e-mail addresses.
+func (s *Statements) NamedEvents(ctx context.Context, f AuditFilter) ([]NamedEvent, error) {
+	query, args := f.latest()
+	list := make([]NamedEvent, 0, f.Limit)
+	err := queryList(ctx, s, &list, func(row scanner) error {
+		var e NamedEvent
+		dest := append(eventDest(&e.Event), nullTextScanner[account.Email]{&e.UserEmail}, nullTextScanner[account.Email]{&e.ActorEmail})
+		if err := row.Scan(dest...); err != nil {
+			return err
+		}
+		list = append(list, e)
+		return nil
+	}, `
+		SELECT `+eventColumns+`,
+			(SELECT email FROM users WHERE users.id = page.user_id),
+			(SELECT email FROM users WHERE users.id = page.actor_id)
+		FROM (`+query+`) AS page ORDER BY id DESC`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("audit events with e-mail addresses: %w", err)
 	}
 	return list, nil
 }
@@ -112,5 +181,5 @@ func (s *Statements) AuditEvents(ctx context.Context, f AuditFilter) ([]audit.Ev
 // AuditOf returns at most limit of the latest events that concern the user,
 // newest first.
 func (s *Statements) AuditOf(ctx context.Context, user account.ID, limit int) ([]audit.Event, error) {
-	return s.AuditEvents(ctx, AuditFilter{User: user, Since: time.Unix(0, 0), Limit: limit})
+	return s.AuditEvents(ctx, AuditFilter{User: user, Limit: limit})
 }

@@ -6,7 +6,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/voiceassist/gateway/shared/audit"
 	"github.com/voiceassist/gateway/shared/identity/account"
 	"github.com/voiceassist/gateway/shared/identity/signin"
 	"github.com/voiceassist/gateway/shared/nextcloud/desired"
@@ -88,6 +90,16 @@ func TestStatements_UseIndexes(t *testing.T) {
 			"held passwords":       func(db *store.DB) error { _, err := db.EraseHeldPasswords(t.Context(), noon); return err },
 			"held accounts":        func(db *store.DB) error { return db.ReleaseAllNextcloud(t.Context()) },
 			"sweep of limits":      func(db *store.DB) error { return db.RateLimits().Sweep(t.Context(), noon) },
+			"audit trail": func(db *store.DB) error {
+				_, err := db.NamedEvents(t.Context(), store.AuditFilter{Limit: 51})
+				return err
+			},
+			"audit trail of a user, of two names, in a time": func(db *store.DB) error {
+				_, err := db.NamedEvents(t.Context(), store.AuditFilter{
+					User: id, Names: []audit.Name{audit.LoggedIn, audit.LoginFailed}, Since: noon, Until: noon.Add(time.Hour), Limit: 51,
+				})
+				return err
+			},
 			"audit trail since": func(db *store.DB) error {
 				_, err := db.AuditEvents(t.Context(), store.AuditFilter{Since: noon, Limit: 50})
 				return err

@@ -17,7 +17,7 @@ import (
 
 // SchemaVersion is the newest migration that this code requires. Readiness and
 // every statement refuse an older schema. A newer one is accepted.
-const SchemaVersion = 24
+const SchemaVersion = 25
 
 // The names of the engines.
 const (

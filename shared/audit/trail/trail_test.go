@@ -278,7 +278,7 @@ func TestAdopt(t *testing.T) {
 			if r := f.verify(audit.Link{}); !r.OK {
 				t.Errorf("%s: after adoption: got %v", wrong, r.Broken)
 			}
-			events, err := db.AuditEvents(t.Context(), store.AuditFilter{Name: audit.TrailAdopted, Since: time.Unix(0, 0), Limit: 1})
+			events, err := db.AuditEvents(t.Context(), store.AuditFilter{Names: []audit.Name{audit.TrailAdopted}, Since: time.Unix(0, 0), Limit: 1})
 			if err != nil || len(events) != 1 || events[0].Detail != was.Broken.Error() || events[0].Origin.Device == "" {
 				t.Errorf("got events %+v, %v; want %v", events, err, was.Broken)
 			}

@@ -87,7 +87,7 @@ func TestLogOutAll(t *testing.T) {
 			}
 		}
 		seen := map[account.ID]int{}
-		list, err := db.AuditEvents(t.Context(), store.AuditFilter{Name: audit.LoggedOutAll, Limit: 100})
+		list, err := db.AuditEvents(t.Context(), store.AuditFilter{Names: []audit.Name{audit.LoggedOutAll}, Limit: 100})
 		if err != nil {
 			t.Fatal(err)
 		}
