@@ -58,10 +58,6 @@ func (f *Function) adopt(ctx context.Context, admin endpoint.Admin, q adopt) (en
 	return entryOf(n, reconcile.Block{}), nil
 }
 
-// unverified is the error code of an account that waits for its user to verify the
-// address.
-const unverified = "email_unverified"
-
 // Instructions for the user of an account in conflict, or of one that waits.
 const (
 	verifyIt = "Your account in Nextcloud is created as soon as you have verified your e-mail address. Follow the link in " +
@@ -79,7 +75,7 @@ func forOwner(n desired.Account) (code, detail *string) {
 	result := func(c, d string) (*string, *string) { return orNull(c), orNull(d) }
 	switch taken := n.LastError == reconcile.IDTaken || n.LastError == reconcile.EmailTaken; {
 	case n.Held:
-		return result(unverified, verifyIt)
+		return result(reconcile.EmailUnverified, verifyIt)
 	case n.Status == desired.Conflict && n.LastError == reconcile.ClaimRequired:
 		return result(n.LastError, claimYours)
 	case n.Status == desired.Conflict && taken:

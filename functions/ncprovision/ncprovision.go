@@ -184,7 +184,7 @@ func entryOf(n desired.Account, block reconcile.Block) entry {
 		e.Link = &n.Link
 	}
 	if n.Held {
-		e.LastError = orNull(unverified)
+		e.LastError = orNull(reconcile.EmailUnverified)
 	}
 	if block.Reason != "" && n.DueAt != nil && n.DueAt.Before(block.Until) {
 		e.NextTryAt, e.WaitsFor = &block.Until, &block.Reason

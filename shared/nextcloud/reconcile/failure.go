@@ -27,6 +27,7 @@ const (
 	EmailTaken      = "email_taken"           // an account that is not the gateway's has the e-mail address
 	EmailAmbiguous  = "email_unclear"         // too many accounts match the e-mail address to tell whether one has it
 	ClaimRequired   = "claim_required"        // the user has to claim the account
+	EmailUnverified = "email_unverified"      // the user has to verify the address first; never stored
 	NotAdoptable    = "not_adoptable"         // the account was linked, and is an administrator of Nextcloud now
 )
 
