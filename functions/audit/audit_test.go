@@ -3,6 +3,7 @@ package audit_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -69,9 +70,7 @@ func TestTrail_TellsWhatHappened(t *testing.T) {
 				"user_email": functionstest.Email, "actor_id": nil, "actor_email": nil, "login_id": list[i]["login_id"], "detail": "",
 				"address": "192.0.2.7", "device": "test device", "correlation_id": list[i]["correlation_id"],
 			}
-			for name, value := range changes {
-				want[name] = value
-			}
+			maps.Copy(want, changes)
 			if diff := cmp.Diff(want, list[i]); diff != "" || list[i]["correlation_id"] == "" {
 				t.Errorf("event %d (-want +got):\n%s", i, diff)
 			}
