@@ -166,6 +166,8 @@ func (p pageUser) axe(t *testing.T, view string) {
 	}
 }
 
+const highest = 2000 // pixels of a picture; the rest of a longer page looks the same
+
 // shoots writes a picture of the page, if SCREENSHOTS names a folder.
 func (p pageUser) shoots(t *testing.T, name string) {
 	t.Helper()
@@ -173,7 +175,11 @@ func (p pageUser) shoots(t *testing.T, name string) {
 		return
 	}
 	all := !evaluate[bool](t, p.docsPage, `!!document.querySelector("dialog[open]")`) // a dialog covers the window only
-	got, err := chromedp.Call(p.ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: &all})
+	shot := page.CaptureScreenshotParams{CaptureBeyondViewport: &all}
+	if size := evaluate[[]float64](t, p.docsPage, `[innerWidth, document.documentElement.scrollHeight]`); all && size[1] > highest {
+		shot.Clip = &page.Viewport{Width: size[0], Height: highest, Scale: 1}
+	}
+	got, err := chromedp.Call(p.ctx, page.CaptureScreenshot, shot)
 	if err != nil {
 		t.Fatal(err)
 	}

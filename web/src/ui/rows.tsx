@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import { t } from "../texts";
 import { Ask } from "./ask";
+import { Row } from "./focus";
 import { Note } from "./message";
 
 interface Rows<T> {
@@ -28,13 +29,13 @@ export function Rows<T extends { id: string; name: string }>({ items, about, war
       {items.length === 0 && <p class="quiet">{t().apps.none}</p>}
       <ul class="rows">
         {items.map((item) => (
-          <li key={item.id}>
+          <Row key={item.id}>
             <div>
               <strong><bdi>{item.name}</bdi></strong>
               <p class="quiet">{about(item)}</p>
             </div>
             <button type="button" aria-label={t().apps.endOf(item.name)} onClick={() => ask(item)}>{t().apps.end}</button>
-          </li>
+          </Row>
         ))}
       </ul>
       {asked && (

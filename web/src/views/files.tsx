@@ -52,9 +52,14 @@ export function Files() {
     }
   }
 
+  async function claimed() {
+    await Promise.all([standing.reload(), entries.reload()]);
+    setNote(t().storage.claimed);
+  }
+
   const unusable = standing.data && standing.data.status !== "active" && standing.data.status !== "pending";
   if (unusable) {
-    return <><Title>{t().files.title}</Title><Storage standing={standing.data!} reload={standing.reload} /></>;
+    return <><Title>{t().files.title}</Title><Storage standing={standing.data!} claimed={claimed} /></>;
   }
   return (
     <DropZone folder={folder} refuse={() => setNote(t().files.unreadable)}>
@@ -216,24 +221,22 @@ function Answer({ question, folder, entries, ask, done, download }: AnswerProps)
   }
 }
 
-/** Uploads what is dropped anywhere on the view. */
+/** Uploads what is dropped anywhere in the window. */
 function DropZone({ folder, refuse, children }: { folder: string; refuse: () => void; children: preact.ComponentChildren }) {
   const [over, setOver] = useState(0); // elements below the pointer that have said so
-  const holdsFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files");
-  return (
-    <div
-      class={over > 0 ? "drop over" : "drop"} data-hint={t().files.drop}
-      onDragEnter={(event) => holdsFiles(event) && setOver((n) => n + 1)}
-      onDragLeave={(event) => holdsFiles(event) && setOver((n) => Math.max(0, n - 1))}
-      onDragOver={(event) => holdsFiles(event) && event.preventDefault()}
-      onDrop={(event) => {
-        if (!holdsFiles(event)) return;
-        event.preventDefault();
-        setOver(0);
-        dropped(event.dataTransfer!).then((files) => add(folder, files), refuse);
-      }}
-    >
-      {children}
-    </div>
-  );
+  useEffect(() => {
+    const ends = new AbortController();
+    const on = (type: "dragenter" | "dragleave" | "dragover" | "drop", act: (event: DragEvent) => void) =>
+      addEventListener(type, (event) => event.dataTransfer?.types.includes("Files") && act(event), { signal: ends.signal });
+    on("dragenter", () => setOver((n) => n + 1));
+    on("dragleave", () => setOver((n) => Math.max(0, n - 1)));
+    on("dragover", (event) => event.preventDefault());
+    on("drop", (event) => {
+      event.preventDefault();
+      setOver(0);
+      dropped(event.dataTransfer!).then((files) => add(folder, files), refuse);
+    });
+    return () => ends.abort();
+  }, [folder]);
+  return <div class={over > 0 ? "drop over" : "drop"} data-hint={t().files.drop}>{children}</div>;
 }

@@ -3,6 +3,7 @@ import { api, ok, type Schemas } from "../api";
 import { deviceName } from "../device";
 import { problemOf, type Problem } from "../problem";
 import { t, time } from "../texts";
+import { Row } from "../ui/focus";
 import { Field, Form, Submit } from "../ui/form";
 import { useLoad } from "../ui/load";
 import { Loading, Note, Trouble } from "../ui/message";
@@ -69,7 +70,7 @@ function Devices({ data, problem, reload }: ReturnType<typeof useLoad<Login[]>>)
       {problem ? <Trouble problem={problem} retry={reload} /> : !data && <Loading />}
       <ul class="rows">
         {data?.toSorted((a, b) => Number(b.current) - Number(a.current) || b.last_used_at.localeCompare(a.last_used_at)).map((login) => (
-          <li key={login.id}>
+          <Row key={login.id}>
             <div>
               <strong>{deviceName(login.device)}</strong> {login.current && <span class="tag good">{t().security.thisDevice}</span>}
               <p class="quiet">{t().security.lastUsed(time(login.last_used_at), login.address)}</p>
@@ -77,7 +78,7 @@ function Devices({ data, problem, reload }: ReturnType<typeof useLoad<Login[]>>)
             {!login.current && (
               <button type="button" aria-label={t().security.endOf(deviceName(login.device))} onClick={() => end(login)}>{t().security.end}</button>
             )}
-          </li>
+          </Row>
         ))}
       </ul>
     </Section>

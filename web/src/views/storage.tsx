@@ -5,7 +5,7 @@ import { Field, Form, Submit } from "../ui/form";
 import { Section } from "../ui/page";
 
 /** Says why there are no files, and lets the owner of an older account claim it. */
-export function Storage({ standing, reload }: { standing: Schemas["NextcloudStanding"]; reload: () => Promise<void> }) {
+export function Storage({ standing, claimed }: { standing: Schemas["NextcloudStanding"]; claimed: () => Promise<void> }) {
   if (!standing.url) return <p class="message">{t().storage.none}</p>;
   if (standing.status !== "conflict") return <p class="message">{standing.status === "disabled" ? t().storage.disabled : t().storage.failed}</p>;
   return (
@@ -13,7 +13,7 @@ export function Storage({ standing, reload }: { standing: Schemas["NextcloudStan
       <Form
         action={async ({ password }) => {
           await ok(api.POST("/api/users/me/nextcloud/claim", { body: { password: password! } }));
-          await reload();
+          await claimed();
         }}
       >
         <Field name="password" label={t().storage.claimPassword} type="password" autocomplete="off" />

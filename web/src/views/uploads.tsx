@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { size, t } from "../texts";
-import { useFocusAfter } from "../ui/focus";
+import { Row, useFocusAfter } from "../ui/focus";
 import { sentence } from "../ui/message";
 import { active, again, cancel, clear, uploads, type Upload } from "../uploads";
 
@@ -30,7 +30,7 @@ export function Uploads() {
       <p class="unseen" role="status">{pending.length === 0 && summary}</p>
       {pending.length > 0 && all.length > 1 && <progress max={all.length} value={done} aria-label={summary} />}
       {hidden.size < all.length && (
-        <ul class="rows">{all.filter((u) => !hidden.has(u)).map((upload) => <Row key={upload} upload={upload} />)}</ul>
+        <ul class="rows">{all.filter((u) => !hidden.has(u)).map((upload) => <One key={upload} upload={upload} />)}</ul>
       )}
     </Area>
   );
@@ -42,9 +42,7 @@ function Area({ children }: { children: ComponentChildren }) {
   return <section class="uploads" ref={area} aria-label={t().uploads.title}>{children}</section>;
 }
 
-function Row({ upload }: { upload: Upload }) {
-  const row = useRef<HTMLLIElement>(null);
-  useFocusAfter(row);
+function One({ upload }: { upload: Upload }) {
   const { name } = upload;
   const state = upload.state.value;
   // One button, so that it keeps the focus when it becomes another.
@@ -54,14 +52,14 @@ function Row({ upload }: { upload: Upload }) {
       ? [t().uploads.replace, t().uploads.replaceOf(name), () => again(upload, true)]
       : [t().retry, t().uploads.retryOf(name), () => again(upload)];
   return (
-    <li ref={row}>
+    <Row>
       <div>
         <strong><bdi>{name}</bdi></strong>
         <p class={state === "failed" ? "error" : "quiet"} role="status"><Standing upload={upload} /></p>
         {state === "sending" && <progress max={upload.file.size || 1} value={upload.sent.value} aria-label={name} />}
       </div>
       <button type="button" aria-label={title} onClick={act}>{label}</button>
-    </li>
+    </Row>
   );
 }
 
