@@ -55,7 +55,7 @@ func (f *Function) adopt(ctx context.Context, admin endpoint.Admin, q adopt) (en
 	if err != nil {
 		return entry{}, err
 	}
-	return entryOf(n, reconcile.Block{}), nil
+	return f.entry(n, reconcile.Block{}), nil
 }
 
 // Instructions for the user of an account in conflict, or of one that waits.

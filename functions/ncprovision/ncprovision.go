@@ -162,7 +162,7 @@ type entry struct {
 	Wish            desired.State      `json:"wish"`
 	Status          desired.Status     `json:"status"`
 	Attempts        int                `json:"attempts"`
-	NextTryAt       *time.Time         `json:"next_try_at"` // null if nothing is due
+	NextTryAt       *time.Time         `json:"next_try_at"` // null if nothing is due, or if it waits for the user
 	WaitsFor        *store.BlockReason `json:"waits_for"`   // what delays the next attempt; null for nothing
 	LastSyncedAt    *time.Time         `json:"last_synced_at"`
 	LastError       *string            `json:"last_error"`
@@ -170,21 +170,24 @@ type entry struct {
 	Link            *desired.Link      `json:"link"`          // null for an account that the gateway created
 	ConflictWith    *string            `json:"conflict_with"` // the id in Nextcloud; null without a conflict
 	UpdatedAt       time.Time          `json:"updated_at"`
+	OnDelete        string             `json:"on_delete"` // what becomes of it if the user is deleted
 
 	Quota access.Quota `json:"quota"`
 }
 
-func entryOf(n desired.Account, block reconcile.Block) entry {
+func (f *Function) entry(n desired.Account, block reconcile.Block) entry {
 	e := entry{
 		UserID: n.UserID, NextcloudUserID: n.NextcloudID, Email: n.Email, Wish: n.State, Status: n.Status,
 		Attempts: n.Attempts, NextTryAt: n.DueAt, LastSyncedAt: n.LastSyncedAt, LastError: orNull(n.LastError),
 		Detail: forAdministrators(n), ConflictWith: orNull(n.ConflictingID()), UpdatedAt: n.UpdatedAt, Quota: access.QuotaOf(n),
+		OnDelete: f.onDelete(n),
 	}
 	if n.Link != desired.NoLink {
 		e.Link = &n.Link
 	}
 	if n.Held {
-		e.LastError = orNull(reconcile.EmailUnverified)
+		e.LastError, e.NextTryAt = orNull(reconcile.EmailUnverified), nil
+		return e
 	}
 	if block.Reason != "" && n.DueAt != nil && n.DueAt.Before(block.Until) {
 		e.NextTryAt, e.WaitsFor = &block.Until, &block.Reason
@@ -219,7 +222,7 @@ func (f *Function) list(ctx context.Context, _ endpoint.Admin, q list) (endpoint
 		return endpoint.List{}, err
 	}
 	return endpoint.NewList(q.page, rows, func(n desired.Account) string { return string(n.UserID) },
-		func(n desired.Account) entry { return entryOf(n, block) })
+		func(n desired.Account) entry { return f.entry(n, block) })
 }
 
 type byID struct{ id account.ID }
@@ -236,7 +239,7 @@ func (f *Function) one(ctx context.Context, _ endpoint.Admin, q byID) (entry, er
 		return entry{}, err
 	}
 	block, err := f.blocked(ctx, n)
-	return entryOf(n, block), err
+	return f.entry(n, block), err
 }
 
 // retry makes an account due now, even if it is in conflict or has failed.
@@ -254,7 +257,7 @@ func (f *Function) retry(ctx context.Context, admin endpoint.Admin, q byID) (ent
 		f.Reconciler.Wake()
 	}
 	block, err := f.blocked(ctx, n)
-	return entryOf(n, block), err
+	return f.entry(n, block), err
 }
 
 const (

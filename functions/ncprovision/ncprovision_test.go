@@ -183,6 +183,21 @@ func TestRun_MaintainsTheAuditTrail(t *testing.T) {
 	}
 }
 
+// TestNextcloud_WaitsForInvitedUsers shows that nobody need look after such an account.
+func TestNextcloud_WaitsForInvitedUsers(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		g, _ := functionstest.NewWithNextcloud(t, db, nil)
+		_, root := g.Admin("root@example.org")
+		admin := functionstest.Bearer(root.Access)
+		id := g.Do("POST", "/api/users/invite", `{"email":"ada@example.org"}`, admin).Want(http.StatusCreated, "").Get("id")
+		got := g.Do("GET", "/api/nextcloud/accounts/"+id, nil, admin).Want(http.StatusOK, "")
+		if got.Get("last_error") != "email_unverified" || got.Get("next_try_at") != "" || got.Get("status") != "pending" || got.Get("on_delete") != "disable" {
+			t.Errorf("got %s", got.Body)
+		}
+	})
+}
+
 // TestNextcloud_ReportsWhatItWaitsFor has a Nextcloud that is down, and one that refuses the
 // administrator.
 func TestNextcloud_ReportsWhatItWaitsFor(t *testing.T) {
