@@ -80,7 +80,7 @@ func (p pageUser) sees(t *testing.T, heading string) {
 // reads waits until the page shows the text.
 func (p pageUser) reads(t *testing.T, text string) {
 	t.Helper()
-	p.waits(t, text, fmt.Sprintf(`document.body.innerText.includes(%q)`, text))
+	p.waits(t, text, fmt.Sprintf(`document.body?.innerText.includes(%q)`, text))
 }
 
 // asks waits until the page shows the dialog.

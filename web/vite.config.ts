@@ -9,6 +9,7 @@ export default defineConfig({
     target: "es2022",
     assetsInlineLimit: 0, // the policy of the page allows no data: addresses
     modulePreload: false,
+    cssCodeSplit: false, // one small file; a style that fails to load would not be tried again
     license: { fileName: "licenses.md" },
   },
   // npm run dev: the page on another port, with the API of a gateway that make run started.

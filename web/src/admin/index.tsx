@@ -4,6 +4,7 @@ import { go, route, to } from "../route";
 import { a } from "./texts";
 import { Storage } from "./storage";
 import { Users } from "./users";
+import "./style.css";
 
 /** The views, by their names in the address, such as #/admin/users; the first one is shown if it names none. */
 const views = { users: Users, storage: Storage };

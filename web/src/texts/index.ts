@@ -37,6 +37,15 @@ export const isolated = (name: string): string =>
 export const time = (iso: string): string =>
   new Intl.DateTimeFormat(language.value, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
 
+const units: [Intl.RelativeTimeFormatUnit, number][] = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]]; // in seconds
+
+/** Returns how far a time is away, such as "in 5 minutes" or "2 days ago". */
+export function relative(iso: string): string {
+  const seconds = (Date.parse(iso) - Date.now()) / 1000;
+  const [unit, length] = units.find(([, length]) => Math.abs(seconds) >= length) ?? units.at(-1)!;
+  return new Intl.RelativeTimeFormat(language.value, { numeric: "auto" }).format(Math.round(seconds / length), unit);
+}
+
 /** Returns a number of bytes as people write it, such as 1.5 MB: of 1024 KB, as Nextcloud counts. */
 export function size(bytes: number): string {
   const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];

@@ -11,19 +11,21 @@ interface Props {
   button: string;
   action: (values: Values) => Promise<void>;
   close: () => void;
+  /** Whether it can be undone. */
+  harmless?: boolean;
   /** Fields that the answer needs. */
   children?: ComponentChildren;
 }
 
-/** Asks before something that cannot be undone. */
-export const Ask = ({ title, text, button, action, close, children }: Props) => (
+/** Asks before something that has consequences. */
+export const Ask = ({ title, text, button, action, close, harmless, children }: Props) => (
   <Dialog title={title} close={close}>
     <p>{text}</p>
     <Form action={action}>
       {children}
       <div class="answers">
         <button type="button" onClick={close}>{t().cancel}</button>
-        <Submit danger>{button}</Submit>
+        <Submit danger={!harmless}>{button}</Submit>
       </div>
     </Form>
   </Dialog>
