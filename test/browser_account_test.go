@@ -18,9 +18,9 @@ import (
 // An accountWay is a gateway that writes its mails to files, and a browser with two kinds
 // of tabs: one that calls the API, and those that follow links from mails.
 type accountWay struct {
+	mailbox
+
 	process *process
-	mails   string
-	read    []string // the mails that were read, by file name
 	browser context.Context
 	app     tab
 }
@@ -102,7 +102,7 @@ func openAccountWay(t *testing.T) *accountWay {
 	if out, code := command(t, dir, "correct horse battery staple", env, "user", "create", "--admin", "root@example.org"); code != 0 {
 		t.Fatal(out)
 	}
-	w := &accountWay{process: start(t, dir, nil, env...), mails: filepath.Join(dir, "mail")}
+	w := &accountWay{process: start(t, dir, nil, env...), mailbox: mailbox{folder: filepath.Join(dir, "mail")}}
 	w.browser = chromiumFor(t, certificateIn(t, dir), chromedp.Flag("host-resolver-rules",
 		"MAP "+strings.TrimPrefix(public, "https://")+":443 "+strings.TrimPrefix(w.process.https, "https://")))
 	w.app = w.visit(t, public+"/docs")
@@ -176,21 +176,27 @@ func (w *accountWay) follow(t *testing.T, kind, to, password string) {
 	}
 }
 
+// A mailbox is a folder of mails, as a gateway without a mail server writes them.
+type mailbox struct {
+	folder string
+	read   []string // the mails that were read, by file name
+}
+
 // link returns the link of the only mail to the address that was not read yet.
-func (w *accountWay) link(t *testing.T, to string) string {
+func (m *mailbox) link(t *testing.T, to string) string {
 	t.Helper()
 	for deadline := time.Now().Add(answerTime); time.Now().Before(deadline); <-time.After(50 * time.Millisecond) {
-		files, err := filepath.Glob(filepath.Join(w.mails, "*.eml"))
+		files, err := filepath.Glob(filepath.Join(m.folder, "*.eml"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, f := range files {
 			b, err := os.ReadFile(f)
 			link := strings.TrimSpace(string(linkInMail.Find(b)))
-			if err != nil || link == "" || slices.Contains(w.read, f) || !strings.Contains(string(b), "\r\nTo: <"+to+">") {
+			if err != nil || link == "" || slices.Contains(m.read, f) || !strings.Contains(string(b), "\r\nTo: <"+to+">") {
 				continue
 			}
-			w.read = append(w.read, f)
+			m.read = append(m.read, f)
 			return link
 		}
 	}

@@ -221,7 +221,7 @@ func (p pageUser) leaves(t *testing.T, cloud *nextcloudtest.Server) {
 	p.connects(t, true, -1)
 	p.call(t, "POST", "/api/auth/register", fmt.Sprintf(`{"email":%q,"password":%q}`, address, herPassword))
 	p.signsIn(t, address, herPassword)
-	p.reads(t, "Is this your Nextcloud account?")
+	p.reads(t, "There is already a Nextcloud account with your address.")
 	p.looks(t, "claim")
 	p.types(t, "password", "wrong")
 	p.clicks(t, "Use this account")

@@ -44,6 +44,7 @@ func TestPage(t *testing.T) {
 	p.clicks(t, "Account")
 	p.sees(t, "Account")
 	p.reads(t, herName)
+	p.reads(t, "Everything is in order.")
 	p.looks(t, "account")
 	p.clicks(t, "Security")
 	p.sees(t, "Security")

@@ -12,15 +12,17 @@ export const state = signal<State>("starting");
 export const user = signal<Schemas["User"] | null>(null);
 /** Why the state is "failed". */
 export const failure = signal<Problem | null>(null);
-/** Whether the last login ended without a sign-out in this browser. */
-export const expired = signal(false);
+type Ending = "expired" | "deleted";
+/** How the last login in this browser ended, unless by a sign-out. */
+export const ended = signal<Ending | null>(null);
 
 let access: { token: string; until: number } | null = null;
 
-type News = { token: string; until: number } | "out" | "expired" | "changed";
+type News = { token: string; until: number } | "out" | "changed" | Ending;
 const channel = new BroadcastChannel("voiceassist");
 channel.onmessage = ({ data }: MessageEvent<News>) => {
-  if (data === "out" || data === "expired") return leave(data === "expired");
+  if (data === "out") return leave(null);
+  if (data === "expired" || data === "deleted") return leave(data);
   if (data === "changed") return void load().catch(() => {});
   access = data;
   if (state.value !== "in") void load().catch(fail);
@@ -46,7 +48,7 @@ function attempt<T>(read: () => T, otherwise: T): T {
 export async function start(): Promise<void> {
   state.value = "starting";
   failure.value = null;
-  if (!hint.get()) return leave(false);
+  if (!hint.get()) return leave(null);
   try {
     await refresh();
     await load();
@@ -86,12 +88,12 @@ export function changed(next: Schemas["User"]): void {
 function show(next: Schemas["User"]) {
   if (typeof next.preferences.language === "string") use(next.preferences.language);
   user.value = next;
-  expired.value = false;
+  ended.value = null;
   state.value = "in";
 }
 
-function leave(byExpiry: boolean) {
-  expired.value ||= byExpiry && state.value === "in";
+function leave(by: Ending | null) {
+  if (by && state.value === "in") ended.value = by;
   access = null;
   user.value = null;
   hint.set(false);
@@ -103,8 +105,14 @@ export async function signOut(): Promise<void> {
   await ok(api.POST("/api/auth/logout", { body: {} })).catch((error: unknown) => {
     if (problemOf(error).status !== 401) throw error; // otherwise it has ended already
   });
-  leave(false);
+  leave(null);
   tell("out");
+}
+
+/** Leaves all tabs, because the account is deleted. */
+export function deleted(): void {
+  leave("deleted");
+  tell("deleted");
 }
 
 /** Returns an access token that is valid for at least some seconds. */
@@ -124,7 +132,7 @@ export function refresh(stale?: string): Promise<string> {
       return access!.token;
     } catch (error) {
       if (problemOf(error).status === 401) {
-        leave(true);
+        leave("expired");
         tell("expired");
       }
       throw error;

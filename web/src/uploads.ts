@@ -5,7 +5,7 @@ import { api, file, ok } from "./api";
 import type { Dropped } from "./dropped";
 import { address } from "./files";
 import { offline, Problem, problemIn, problemOf } from "./problem";
-import { expired, freshToken, refresh, state, user } from "./session";
+import { ended, freshToken, refresh, state, user } from "./session";
 import { t } from "./texts";
 
 type State = "waiting" | "sending" | "done" | "exists" | "failed" | "cancelled";
@@ -158,7 +158,7 @@ function transfer(u: Upload, token: string): Promise<Problem | null> {
 // Uploads are those of one user. After an expired session, the same user may continue them.
 let owner: string | undefined;
 effect(() => {
-  const other = user.value ? user.value.id !== owner : state.value === "out" && !expired.value;
+  const other = user.value ? user.value.id !== owner : state.value === "out" && ended.value !== "expired";
   owner = user.value?.id ?? owner;
   if (!other) return;
   untracked(() => cancel(...uploads.value.filter(active)));

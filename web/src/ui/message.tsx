@@ -1,6 +1,6 @@
 // What the page says about successes and failures.
 import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Problem } from "../problem";
 import { t } from "../texts";
 
@@ -9,35 +9,43 @@ export function sentence(p: Problem): string {
   return t().problems[p.code] ?? (p.detail || t().problems.unknown!);
 }
 
-/** Counts the seconds down, from when the problem occurred. */
-function useCountdown(problem: Problem): number {
-  const [left, setLeft] = useState(problem.retryAfter);
+/** Counts the seconds down, from when it is given others. */
+export function useCountdown(wait: { seconds: number }): number {
+  const [left, setLeft] = useState(wait.seconds);
   useEffect(() => {
-    const end = Date.now() + problem.retryAfter * 1000;
-    setLeft(problem.retryAfter);
+    const end = Date.now() + wait.seconds * 1000;
+    setLeft(wait.seconds);
+    if (wait.seconds === 0) return;
     const timer = setInterval(() => {
       const rest = Math.max(0, Math.ceil((end - Date.now()) / 1000));
       setLeft(rest);
       if (rest === 0) clearInterval(timer);
     }, 1000);
     return () => clearInterval(timer);
-  }, [problem]);
+  }, [wait]);
+  return left;
+}
+
+/** Tries again when the server said so, and returns in how many seconds that is. */
+export function useRetry(problem: Problem, retry?: () => void): number {
+  const wait = useMemo(() => ({ seconds: problem.retryAfter }), [problem]);
+  const left = useCountdown(wait);
+  useEffect(() => {
+    if (retry && problem.retryAfter > 0 && left === 0) retry();
+  }, [left]);
   return left;
 }
 
 /** A problem. With retry, the page tries again by itself when the server said so. */
 export function Trouble({ problem, retry }: { problem: Problem; retry?: () => void }) {
-  const left = useCountdown(problem);
-  useEffect(() => {
-    if (retry && problem.retryAfter > 0 && left === 0) retry();
-  }, [left]);
+  const left = useRetry(problem, retry);
   return (
     <div class="message bad" role="alert">
       <p>
         {sentence(problem)} {left > 0 && <span aria-live="off">{retry ? t().retriesIn(left) : t().retryIn(left)}</span>}
       </p>
       {problem.status >= 500 && problem.retryAfter === 0 && problem.correlation && <p class="quiet">{t().correlation(problem.correlation)}</p>}
-      {retry && <button type="button" class="plain" onClick={retry}>{t().retry}</button>}
+      {retry && <button type="button" class="plain" onClick={retry}>{left > 0 ? t().retryNow : t().retry}</button>}
     </div>
   );
 }

@@ -1,18 +1,24 @@
 import { useState } from "preact/hooks";
-import { api, ok, open, type Schemas } from "../api";
+import { api, ok, type Schemas } from "../api";
 import { changed, user } from "../session";
 import { language, languageNames, t, use } from "../texts";
 import { Check, Field, Form, Submit } from "../ui/form";
 import { Note } from "../ui/message";
 import { Reveal, Section, Title } from "../ui/page";
 import { ProofCode, useSecondFactor } from "../ui/proof";
+import { SendLink } from "../ui/sendlink";
+import { Deletion } from "./deletion";
+import { Nextcloud, useStanding } from "./storage";
 
 export function Account() {
+  const storage = useStanding();
   return (
     <>
       <Title>{t().account.title}</Title>
       <Profile me={user.value!} />
       <Address me={user.value!} />
+      <Nextcloud {...storage} />
+      <Deletion standing={storage.data} />
     </>
   );
 }
@@ -53,10 +59,6 @@ function Address({ me }: { me: Schemas["User"] }) {
   const [note, setNote] = useState("");
   const [round, setRound] = useState(0); // a new form after each success
   const factor = useSecondFactor();
-  async function sendAgain() {
-    await ok(open.POST("/api/auth/request-verify-token", { body: { email: me.pending_email ?? me.email } })).catch(() => {});
-    setNote(t().account.linkSent);
-  }
   const waiting = me.pending_email || !me.email_verified_at;
   return (
     <Section title={t().account.address} intro={t().account.addressIntro(me.email)}>
@@ -65,8 +67,8 @@ function Address({ me }: { me: Schemas["User"] }) {
           {me.email_verified_at ? t().account.verified : t().account.unverified}
         </span>
         {me.pending_email && <span>{t().account.pending(me.pending_email)}</span>}
-        {waiting && <button type="button" class="plain" onClick={sendAgain}>{t().account.sendLink}</button>}
       </p>
+      {waiting && <SendLink email={me.pending_email ?? me.email} label={t().account.sendLink} />}
       <Reveal key={round} label={t().account.changeAddress}>
         <Form
           action={async ({ email, current_password, code }) => {

@@ -1,5 +1,4 @@
 import { type Dispatch, type StateUpdater, useEffect, useRef, useState } from "preact/hooks";
-import { api, ok } from "../api";
 import { dropped } from "../dropped";
 import { createFolder, folderPath, list, preview, save, type Entry } from "../files";
 import { problemOf, type Problem } from "../problem";
@@ -13,7 +12,7 @@ import { Loading, Note, Trouble } from "../ui/message";
 import { Title } from "../ui/page";
 import { add, arrived } from "../uploads";
 import { Preview, Remove, Rename, Relocate } from "./file";
-import { Storage } from "./storage";
+import { Nextcloud, NotReady, Quota, useStanding } from "./storage";
 import { Uploads } from "./uploads";
 
 type Question = { kind: "actions" | "preview" | "rename" | "move" | "remove"; entry: Entry } | { kind: "folder" } | null;
@@ -21,7 +20,7 @@ type Question = { kind: "actions" | "preview" | "rename" | "move" | "remove"; en
 export function Files() {
   const parts = route.value.slice(1).filter(Boolean);
   const folder = folderPath(parts);
-  const standing = useLoad(() => ok(api.GET("/api/users/me/nextcloud")));
+  const standing = useStanding();
   const entries = useLoad(() => list(folder), [folder]);
   const [question, ask] = useState<Question>(null);
   const [note, setNote] = useState("");
@@ -31,6 +30,9 @@ export function Files() {
   useEffect(() => {
     if (arrived.value > 0) void Promise.all([entries.reload(), standing.reload()]);
   }, [arrived.value]);
+  useEffect(() => {
+    if (standing.data?.status === "active" && entries.problem?.code === "storage_not_ready") void entries.reload();
+  }, [standing.data]);
   useEffect(() => setNote(""), [folder]);
 
   /** Shows what an action has done. */
@@ -59,7 +61,7 @@ export function Files() {
 
   const unusable = standing.data && standing.data.status !== "active" && standing.data.status !== "pending";
   if (unusable) {
-    return <><Title>{t().files.title}</Title><Storage standing={standing.data!} claimed={claimed} /></>;
+    return <><Title>{t().files.title}</Title><Nextcloud {...standing} claimed={claimed} /></>;
   }
   return (
     <DropZone folder={folder} refuse={() => setNote(t().files.unreadable)}>
@@ -83,22 +85,16 @@ export function Files() {
       {problem && <Trouble problem={problem} />}
       <section class="listing">
         <Path parts={parts} />
-        {entries.problem ? <Trouble problem={entries.problem} retry={entries.reload} /> : !entries.data && <Loading />}
+        {entries.problem
+          ? entries.problem.code === "storage_not_ready" && standing.data
+            ? <NotReady standing={standing.data} problem={entries.problem} retry={entries.reload} />
+            : <Trouble problem={entries.problem} retry={entries.reload} />
+          : !entries.data && <Loading />}
         {entries.data?.length === 0 && <p class="empty">{t().files.empty}<br /><span class="quiet">{t().files.emptyHint}</span></p>}
         {entries.data && entries.data.length > 0 && <Table key={folder} entries={entries.data} parts={parts} ask={ask} />}
       </section>
       <Answer question={question} folder={folder} entries={entries.data ?? []} ask={ask} done={done} download={download} />
     </DropZone>
-  );
-}
-
-function Quota({ quota }: { quota: { used: number; total: number | null } | null }) {
-  if (!quota) return null;
-  const text = quota.total === null ? t().files.usedOnly(size(quota.used)) : t().files.used(size(quota.used), size(quota.total));
-  return (
-    <p class="quota quiet">
-      {quota.total !== null && <progress max={quota.total} value={quota.used} aria-label={text} />} {text}
-    </p>
   );
 }
 

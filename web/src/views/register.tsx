@@ -1,3 +1,4 @@
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { ok, open } from "../api";
 import { problemOf } from "../problem";
@@ -5,12 +6,19 @@ import { to } from "../route";
 import { t } from "../texts";
 import { Field, Form, Submit } from "../ui/form";
 import { Card } from "../ui/page";
+import { SendLink } from "../ui/sendlink";
 import { signIn } from "./signin";
+
+/** The reasons why strangers can create no account. */
+const refusals = ["invitation_required", "registration_closed"] as const;
+type Refusal = (typeof refusals)[number];
 
 /** Creates an account and signs in with it, unless its address must be confirmed first. */
 export function Register() {
   const [mailTo, setMailTo] = useState<string | null>(null);
-  if (mailTo) return <MailSent text={t().mailSent.verify(mailTo)} />;
+  const [refused, setRefused] = useState<Refusal | null>(null);
+  if (mailTo) return <MailSent text={t().mailSent.verify(mailTo)}><SendLink email={mailTo} /></MailSent>;
+  if (refused) return <Closed by={refused} />;
   return (
     <Card title={t().register.title}>
       <Form
@@ -21,6 +29,11 @@ export function Register() {
             if (!["email_unverified", "incorrect_credentials"].includes(problemOf(error).code)) throw error;
             setMailTo(email!);
           });
+        }}
+        onProblem={({ code }) => {
+          const refusal = refusals.find((r) => r === code);
+          if (refusal) setRefused(refusal);
+          return !!refusal;
         }}
       >
         <Field name="full_name" label={t().fullName} optional autocomplete="name" />
@@ -54,10 +67,19 @@ export function Forgot() {
   );
 }
 
-const MailSent = ({ text }: { text: string }) => (
+const MailSent = ({ text, children }: { text: string; children?: ComponentChildren }) => (
   <Card title={t().mailSent.title}>
     <p>{text}</p>
     <p class="quiet">{t().mailSent.nothing}</p>
+    {children}
+    <p class="links"><a href={to()}>{t().mailSent.back}</a></p>
+  </Card>
+);
+
+/** Says that and why there are no new accounts. */
+const Closed = ({ by }: { by: Refusal }) => (
+  <Card title={t().register.closed[by]}>
+    <p>{t().problems[by]}</p>
     <p class="links"><a href={to()}>{t().mailSent.back}</a></p>
   </Card>
 );

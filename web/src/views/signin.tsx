@@ -1,11 +1,11 @@
 import { useState } from "preact/hooks";
 import { ok, open, type Schemas } from "../api";
 import { to } from "../route";
-import { enter, expired } from "../session";
+import { ended, enter } from "../session";
 import { t } from "../texts";
 import { CodeField, Field, Form, Submit } from "../ui/form";
-import { Note } from "../ui/message";
 import { Card } from "../ui/page";
+import { SendLink } from "../ui/sendlink";
 
 /** Signs in with the password, and then with a code if the account has a second factor. */
 export function SignIn() {
@@ -23,21 +23,15 @@ export async function signIn(email: string, password: string): Promise<string | 
 
 function Password({ challenged }: { challenged: (challenge: string) => void }) {
   const [unverified, setUnverified] = useState<string | null>(null);
-  const [sent, setSent] = useState(false);
-  async function sendAgain() {
-    await ok(open.POST("/api/auth/request-verify-token", { body: { email: unverified! } })).catch(() => {});
-    setSent(true);
-  }
   return (
     <Card title={t().signIn.title}>
-      {expired.value && <p class="message" role="status">{t().signIn.expired}</p>}
+      {ended.value && <p class="message" role="status">{t().signIn[ended.value]}</p>}
       {unverified && (
-        <div class="message bad" role="alert">
-          <p>{t().signIn.unverified}</p>
-          <button type="button" class="plain" onClick={sendAgain}>{t().signIn.sendAgain}</button>
+        <div class="message">
+          <p role="alert">{t().signIn.unverified}</p>
+          <SendLink email={unverified} />
         </div>
       )}
-      <Note>{sent && t().account.linkSent}</Note>
       <Form
         action={async (values) => {
           setUnverified(null);

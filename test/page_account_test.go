@@ -1,0 +1,208 @@
+//go:build e2e
+
+package test_test
+
+import (
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
+)
+
+// opens opens another address of the gateway in the tab.
+func (p pageUser) opens(t *testing.T, path string) {
+	t.Helper()
+	p.do(t, "open "+path, chromedp.Navigate(p.process.https+path))
+}
+
+// confirms presses the button on the page of a link.
+func (p pageUser) confirms(t *testing.T) {
+	t.Helper()
+	p.do(t, "confirm", click("form button"), chromedp.WaitVisible(chromedp.CSS(`[role="status"]`)))
+}
+
+// TestPage_Deletion deletes an account with a second factor, while another tab is open.
+func TestPage_Deletion(t *testing.T) {
+	t.Parallel()
+	p := openPage(t)
+	p.registers(t)
+	other := p.another(t, "#/security")
+	other.reads(t, "This device")
+	login := fmt.Sprintf(`{"email":%q,"password":%q}`, herAddress, herPassword)
+	bearer := fmt.Sprintf("Authorization: Bearer %s", p.call(t, "POST", "/api/auth/login", login)["access_token"])
+	key, _ := p.call(t, "POST", "/api/auth/2fa/setup", `{}`, bearer)["manual_entry_key"].(string)
+	p.call(t, "POST", "/api/auth/2fa/verify", fmt.Sprintf(`{"code":%q}`, codeAt(t, key, 0)), bearer)
+
+	p.clicks(t, "Account")
+	p.reads(t, "Everything is in order.") // so that the page knows what becomes of the files
+	p.clicks(t, "Delete my account")
+	p.asks(t, "Delete your account?")
+	p.reads(t, "Your Nextcloud account is switched off")
+	p.waits(t, "the field for a code", `!!document.querySelector("dialog [name=code]")`)
+	p.looks(t, "deletion")
+	p.types(t, "dialog [name=current_password]", "wrong")
+	p.types(t, "dialog [name=code]", codeAt(t, key, 1))
+	p.clicks(t, "Delete my account")
+	p.reads(t, "The password is wrong.")
+	p.types(t, "dialog [name=current_password]", herPassword)
+	p.types(t, "dialog [name=code]", "000000")
+	p.clicks(t, "Delete my account")
+	p.reads(t, "This code is wrong or was used before.")
+	p.types(t, "dialog [name=code]", codeAt(t, key, 1))
+	p.clicks(t, "Delete my account")
+	p.sees(t, "Sign in")
+	p.reads(t, "Your account is deleted.")
+	p.looks(t, "deleted")
+	other.sees(t, "Sign in") // it was told
+	other.reads(t, "Your account is deleted.")
+	p.types(t, "email", herAddress)
+	p.types(t, "password", herPassword)
+	p.clicks(t, "Sign in")
+	p.reads(t, "The e-mail address or the password is wrong.")
+}
+
+// TestPage_Nextcloud shows an account in Nextcloud that cannot be created yet, one that was
+// there before, and a gateway that has none.
+func TestPage_Nextcloud(t *testing.T) {
+	t.Parallel()
+	t.Run("down", func(t *testing.T) {
+		t.Parallel()
+		dir, cloud := t.TempDir(), newNextcloud(t)
+		cloud.Fail(func(*http.Request) nextcloudtest.Fault { return nextcloudtest.Maintenance() })
+		p := start(t, dir, nil, listen(t, cloud)...).open(t, dir)
+		p.clicks(t, "Create an account")
+		p.types(t, "email", herAddress)
+		p.types(t, "password", herPassword)
+		p.clicks(t, "Create account")
+		p.sees(t, "Files")
+		p.reads(t, "Nextcloud cannot be reached at the moment. It goes on by itself")
+		p.looks(t, "files-waiting")
+		p.clicks(t, "Account")
+		p.reads(t, "Nextcloud cannot be reached at the moment. It goes on by itself")
+		p.looks(t, "storage-waiting")
+		cloud.Fail(nil)
+		p.reads(t, "Everything is in order.") // without a click
+		p.reads(t, "/remote.php/dav/files/ada@example.org/")
+		p.clicks(t, "Files")
+		p.reads(t, "welcome.txt")
+	})
+	t.Run("there before", func(t *testing.T) {
+		t.Parallel()
+		dir, cloud := t.TempDir(), newNextcloud(t)
+		cloud.AddUser("countess", "from before", herAddress)
+		p := start(t, dir, nil, listen(t, cloud)...).open(t, dir)
+		p.clicks(t, "Create an account")
+		p.types(t, "email", herAddress)
+		p.types(t, "password", herPassword)
+		p.clicks(t, "Create account")
+		p.sees(t, "Files")
+		p.reads(t, "There is already a Nextcloud account with your address.")
+		p.types(t, "password", "from before")
+		p.clicks(t, "Use this account")
+		p.reads(t, "welcome.txt")
+		p.clicks(t, "Account")
+		p.reads(t, "countess")
+		p.clicks(t, "Delete my account")
+		p.reads(t, "Your Nextcloud account stays, with all your files.")
+	})
+	t.Run("none", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		p := start(t, dir, nil).open(t, dir)
+		p.clicks(t, "Create an account")
+		p.types(t, "email", herAddress)
+		p.types(t, "password", herPassword)
+		p.clicks(t, "Create account")
+		p.sees(t, "Files")
+		p.reads(t, "This server has no storage for files.")
+		p.looks(t, "storage-none")
+	})
+}
+
+// TestPage_Verification registers where the address has to be verified before the first
+// sign-in, and where it has to be before there is storage.
+func TestPage_Verification(t *testing.T) {
+	t.Parallel()
+	t.Run("login", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		p := start(t, dir, nil, "EMAIL_VERIFICATION=login", "PUBLIC_URL="+public).open(t, dir)
+		p.clicks(t, "Create an account")
+		p.types(t, "email", herAddress)
+		p.types(t, "password", herPassword)
+		p.clicks(t, "Create account")
+		p.sees(t, "Check your mail")
+		p.looks(t, "mail-sent")
+		p.clicks(t, "Send me the link again")
+		p.reads(t, "A mail with a link is on its way.")
+		p.reads(t, "possible again in")
+		p.clicks(t, "Back to sign-in")
+		p.sees(t, "Sign in")
+		p.types(t, "email", herAddress)
+		p.types(t, "password", herPassword)
+		p.clicks(t, "Sign in")
+		p.reads(t, "Confirm your e-mail address first")
+		p.looks(t, "unverified")
+		mails := mailbox{folder: filepath.Join(dir, "mail")}
+		p.opens(t, strings.TrimPrefix(mails.link(t, herAddress), public))
+		p.confirms(t)
+		p.opens(t, "/")
+		p.signsIn(t, herAddress, herPassword)
+	})
+	t.Run("storage", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		p := startWithDevcloud(t, dir, "EMAIL_VERIFICATION=storage", "PUBLIC_URL="+public).open(t, dir)
+		p.clicks(t, "Create an account")
+		p.types(t, "email", herAddress)
+		p.types(t, "password", herPassword)
+		p.clicks(t, "Create account")
+		p.sees(t, "Files")
+		p.reads(t, "Your storage is set up as soon as you have confirmed your e-mail address.")
+		p.looks(t, "files-unverified")
+		mails := mailbox{folder: filepath.Join(dir, "mail")}
+		other := p.another(t, strings.TrimPrefix(mails.link(t, herAddress), public+"/"))
+		other.confirms(t)
+		p.reads(t, "welcome.txt") // without a click
+	})
+	t.Run("too many mails", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		p := start(t, dir, nil, "EMAIL_VERIFICATION=login", "PUBLIC_URL="+public, "PASSWORD_RATE_LIMIT_PER_MINUTE=1").open(t, dir)
+		p.clicks(t, "Create an account")
+		p.types(t, "email", herAddress)
+		p.types(t, "password", herPassword)
+		p.clicks(t, "Create account")
+		p.sees(t, "Check your mail")
+		p.call(t, "POST", "/api/auth/request-verify-token", fmt.Sprintf(`{"email":%q}`, herAddress))
+		p.clicks(t, "Send me the link again")
+		p.reads(t, "Too many attempts.")
+		p.reads(t, "possible again in")
+		p.looks(t, "too-many-mails")
+	})
+}
+
+// TestPage_Closed tells strangers why they can create no account.
+func TestPage_Closed(t *testing.T) {
+	t.Parallel()
+	for mode, heading := range map[string]string{"invite": "By invitation only", "closed": "No new accounts"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			p := start(t, dir, nil, "REGISTRATION="+mode).open(t, dir)
+			p.clicks(t, "Create an account")
+			p.types(t, "email", herAddress)
+			p.types(t, "password", herPassword)
+			p.clicks(t, "Create account")
+			p.sees(t, heading)
+			p.looks(t, "registration-"+mode)
+			p.clicks(t, "Back to sign-in")
+			p.sees(t, "Sign in")
+		})
+	}
+}
