@@ -61,8 +61,8 @@ func (p pageUser) goes(t *testing.T, hash string) {
 	p.do(t, hash, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`location.hash = %q, undefined`, hash)))
 }
 
-// chooses chooses from the list with the name.
-func (p pageUser) chooses(t *testing.T, name, value string) {
+// selects chooses from the list with the name.
+func (p pageUser) selects(t *testing.T, name, value string) {
 	t.Helper()
 	field := fmt.Sprintf(`select[name=%q]`, name)
 	p.do(t, name, chromedp.WaitVisible(chromedp.CSS(field)), chromedp.SetValue(chromedp.CSS(field), value))
@@ -177,7 +177,7 @@ func (p pageUser) accepts(t *testing.T, dir string, mails int) {
 func (a administration) space(t *testing.T) {
 	t.Helper()
 	a.clicks(t, "Change the space")
-	a.chooses(t, "setting", "own")
+	a.selects(t, "setting", "own")
 	a.types(t, "amount", "plenty")
 	a.clicks(t, "Save")
 	a.reads(t, "A whole number, such as 20.")
