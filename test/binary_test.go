@@ -56,7 +56,7 @@ func startWithDevcloud(tb testing.TB, dir string, env ...string) *process {
 	tb.Helper()
 	cmd := devcloudCommand(tb)
 	cmd.Dir = dir
-	cmd.Env = serveEnv(dir, env...)
+	cmd.Env = append(serveEnv(dir, env...), "TMPDIR="+dir) // killed programs leave the files of users there
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // killed together
 	return launch(tb, cmd, filepath.Join(dir, "tls", "gateway.pem"))
 }
