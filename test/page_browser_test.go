@@ -64,8 +64,12 @@ func (p pageUser) waitsFor(t *testing.T, limit time.Duration, what, condition st
 	ctx, cancel := context.WithTimeout(p.ctx, limit)
 	defer cancel()
 	if err := chromedp.Do(ctx, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
-		_, err := chromedp.Run(ctx, chromedp.Poll[bool](condition, chromedp.WithPollingInterval(50*time.Millisecond)))
-		return err
+		for {
+			_, err := chromedp.Run(ctx, chromedp.Poll[bool](condition, chromedp.WithPollingInterval(50*time.Millisecond)))
+			if err == nil || !strings.Contains(err.Error(), "Cannot find context") { // of the page before a reload
+				return err
+			}
+		}
 	})); err != nil {
 		t.Fatalf("%s: %v; the page shows:\n%s", what, err, evaluate[string](t, p.docsPage, `document.body.innerText`))
 	}

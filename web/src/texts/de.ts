@@ -357,7 +357,7 @@ export const de: Texts = {
     required: "Bitte füllen Sie dieses Feld aus.",
     invalid_email: "Das ist keine E-Mail-Adresse.",
     invalid_name: "Der Name ist zu lang oder enthält ein Zeichen, das nicht erlaubt ist.",
-    password_too_short: "Mindestens 8 Zeichen.",
+    password_too_short: "Dieses Passwort ist zu kurz.",
     password_too_long: "Höchstens 72 Zeichen.",
     password_common: "Dieses Passwort benutzen viele. Wählen Sie ein anderes.",
     password_breached: "Dieses Passwort ist aus einem Datenleck eines anderen Dienstes bekannt. Wählen Sie ein anderes.",
@@ -373,5 +373,6 @@ export const de: Texts = {
   retriesIn: (seconds) => `Die Seite versucht es in ${seconds === 1 ? "1 Sekunde" : `${seconds} Sekunden`} von selbst noch einmal.`,
   retryNow: "Jetzt noch einmal versuchen",
   retryIn: (seconds) => `Versuchen Sie es in ${seconds === 1 ? "1 Sekunde" : `${seconds} Sekunden`} noch einmal.`,
+  retryPossible: "Sie können es jetzt noch einmal versuchen.",
   correlation: (id) => `Wenn Sie um Hilfe bitten, nennen Sie ${id}.`,
 };

@@ -358,7 +358,7 @@ export const en = {
     required: "Please fill in this field.",
     invalid_email: "This is not an e-mail address.",
     invalid_name: "The name is too long, or contains a character that is not allowed.",
-    password_too_short: "At least 8 characters.",
+    password_too_short: "This password is too short.",
     password_too_long: "At most 72 characters.",
     password_common: "Many people use this password. Choose another one.",
     password_breached: "This password is known from a breach of another service. Choose another one.",
@@ -374,6 +374,7 @@ export const en = {
   retriesIn: (seconds: number) => `The page tries again by itself in ${seconds === 1 ? "1 second" : `${seconds} seconds`}.`,
   retryNow: "Try again now",
   retryIn: (seconds: number) => `Try again in ${seconds === 1 ? "1 second" : `${seconds} seconds`}.`,
+  retryPossible: "You can try again now.",
   correlation: (id: string) => `If you ask for help, quote ${id}.`,
 };
 

@@ -43,6 +43,7 @@ export function Trouble({ problem, retry }: { problem: Problem; retry?: () => vo
     <div class="message bad" role="alert">
       <p>
         {sentence(problem)} {left > 0 && <span aria-live="off">{retry ? t().retriesIn(left) : t().retryIn(left)}</span>}
+        {left === 0 && problem.retryAfter > 0 && !retry && t().retryPossible}
       </p>
       {problem.status >= 500 && problem.retryAfter === 0 && problem.correlation && <p class="quiet">{t().correlation(problem.correlation)}</p>}
       {retry && <button type="button" class="plain" onClick={retry}>{left > 0 ? t().retryNow : t().retry}</button>}

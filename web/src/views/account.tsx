@@ -62,12 +62,12 @@ function Address({ me }: { me: Schemas["User"] }) {
   const waiting = me.pending_email || !me.email_verified_at;
   return (
     <Section title={t().account.address} intro={t().account.addressIntro(me.email)}>
-      <p class="line">
+      <p>
         <span class={me.email_verified_at ? "tag good" : "tag"}>
           {me.email_verified_at ? t().account.verified : t().account.unverified}
         </span>
-        {me.pending_email && <span>{t().account.pending(me.pending_email)}</span>}
       </p>
+      <div role="status">{me.pending_email && <p class="message">{t().account.pending(me.pending_email)}</p>}</div>
       {waiting && <SendLink email={me.pending_email ?? me.email} label={t().account.sendLink} />}
       <Reveal key={round} label={t().account.changeAddress}>
         <Form
@@ -75,7 +75,7 @@ function Address({ me }: { me: Schemas["User"] }) {
             setNote("");
             const next = await ok(api.PATCH("/api/users/me", { body: { email: email!, current_password: current_password!, ...(code && { code }) } }));
             changed(next);
-            setNote(next.pending_email ? t().account.pending(next.pending_email) : t().account.addressChanged);
+            if (!next.pending_email) setNote(t().account.addressChanged);
             setRound(round + 1);
           }}
         >

@@ -25,6 +25,7 @@ export function Apps() {
 function Passwords({ factor }: { factor: ReturnType<typeof useSecondFactor> }) {
   const { data, problem, reload } = useLoad(() => ok(api.GET("/api/users/me/nextcloud/app-passwords")));
   const [issued, setIssued] = useState<Schemas["IssuedAppPassword"] | null>(null);
+  if (problem?.code === "nextcloud_disabled") return null;
   return (
     <Section title={t().apps.passwords} intro={t().apps.passwordsIntro}>
       {problem ? <Trouble problem={problem} retry={reload} /> : !data && <Loading />}

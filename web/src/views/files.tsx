@@ -59,7 +59,7 @@ export function Files() {
     setNote(t().storage.claimed);
   }
 
-  const unusable = standing.data && standing.data.status !== "active" && standing.data.status !== "pending";
+  const unusable = standing.data && !(standing.data.url && ["active", "pending"].includes(standing.data.status));
   if (unusable) {
     return <><Title>{t().files.title}</Title><Nextcloud {...standing} claimed={claimed} /></>;
   }

@@ -68,19 +68,21 @@ function Devices({ data, problem, reload }: ReturnType<typeof useLoad<Login[]>>)
       <Note>{note}</Note>
       {failed && <Trouble problem={failed} />}
       {problem ? <Trouble problem={problem} retry={reload} /> : !data && <Loading />}
-      <ul class="rows">
-        {data?.toSorted((a, b) => Number(b.current) - Number(a.current) || b.last_used_at.localeCompare(a.last_used_at)).map((login) => (
-          <Row key={login.id}>
-            <div>
-              <strong>{deviceName(login.device)}</strong> {login.current && <span class="tag good">{t().security.thisDevice}</span>}
-              <p class="quiet">{t().security.lastUsed(time(login.last_used_at), login.address)}</p>
-            </div>
-            {!login.current && (
-              <button type="button" aria-label={t().security.endOf(deviceName(login.device))} onClick={() => end(login)}>{t().security.end}</button>
-            )}
-          </Row>
-        ))}
-      </ul>
+      {data && (
+        <ul class="rows">
+          {data.toSorted((a, b) => Number(b.current) - Number(a.current) || b.last_used_at.localeCompare(a.last_used_at)).map((login) => (
+            <Row key={login.id}>
+              <div>
+                <strong>{deviceName(login.device)}</strong> {login.current && <span class="tag good">{t().security.thisDevice}</span>}
+                <p class="quiet">{t().security.lastUsed(time(login.last_used_at), login.address)}</p>
+              </div>
+              {!login.current && (
+                <button type="button" aria-label={t().security.endOf(deviceName(login.device))} onClick={() => end(login)}>{t().security.end}</button>
+              )}
+            </Row>
+          ))}
+        </ul>
+      )}
     </Section>
   );
 }
