@@ -127,6 +127,11 @@ type look struct {
 
 var looks = []look{{"light", 1280, "light"}, {"dark", 1280, "dark"}, {"narrow", 360, "light"}}
 
+// tooSmall lists what is hard to touch. Links within sentences may be lower.
+const tooSmall = `[...(document.querySelector("dialog[open]") ?? document).querySelectorAll("button, summary, select, .check, input:not(.check input), nav a, li a, td a")]
+	.filter(e => e.checkVisibility() && !e.closest("p, .unseen") && e.getBoundingClientRect().height < 43.9)
+	.map(e => Math.round(e.getBoundingClientRect().height) + " pixels: " + e.outerHTML.slice(0, 200)).join("\n")`
+
 // looks checks that the view fits into each window, and with make e2e that axe finds
 // nothing in it.
 func (p pageUser) looks(t *testing.T, view string) {
@@ -141,9 +146,14 @@ func (p pageUser) looks(t *testing.T, view string) {
 		if got := evaluate[int64](t, p.docsPage, `document.documentElement.scrollWidth`); got > l.width {
 			t.Errorf("%s, %s: the page is %d pixels wide, want at most %d", view, l.name, got, l.width)
 		}
+		if found := evaluate[string](t, p.docsPage, tooSmall); found != "" {
+			t.Errorf("%s, %s: fingers miss what is less than 44 pixels high:\n%s", view, l.name, found)
+		}
 		p.axe(t, view+", "+l.name)
 		p.shoots(t, view+"-"+l.name+".png")
 	}
+	p.fits(t, 320) // a wide window at a zoom of 400 percent
+	p.fits(t, 768)
 	p.do(t, view, chromedp.EmulateViewport(1280, 900))
 	if _, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{}); err != nil {
 		t.Fatal(err)

@@ -74,7 +74,7 @@ func (p pageUser) changesPassword(t *testing.T) {
 
 // endsDevice ends the login of one device, and no other.
 func (p pageUser) endsDevice(t *testing.T) {
-	phone, tablet := p.signsInFrom(t, "Firefox/140.0 (Android)"), p.signsInFrom(t, "Safari/605 (iPad)")
+	phone, tablet := p.signsInFrom(t, herNewPassword, "Firefox/140.0 (Android)"), p.signsInFrom(t, herNewPassword, "Safari/605 (iPad)")
 	p.do(t, "reload", chromedp.Reload())
 	p.reads(t, "Safari on iPad")
 	p.clicks(t, "Sign out Firefox on Android")
@@ -91,9 +91,9 @@ func (p pageUser) endsDevice(t *testing.T) {
 
 // signsInFrom signs in beside the browser with the User-Agent, and returns the header with
 // the access token.
-func (p pageUser) signsInFrom(t *testing.T, agent string) string {
+func (p pageUser) signsInFrom(t *testing.T, password, agent string) string {
 	t.Helper()
-	tokens := p.call(t, "POST", "/api/auth/login", fmt.Sprintf(`{"email":%q,"password":%q}`, herAddress, herNewPassword), "User-Agent: "+agent)
+	tokens := p.call(t, "POST", "/api/auth/login", fmt.Sprintf(`{"email":%q,"password":%q}`, herAddress, password), "User-Agent: "+agent)
 	return fmt.Sprintf("Authorization: Bearer %s", tokens["access_token"])
 }
 

@@ -95,6 +95,78 @@ func TestPage_Keyboard(t *testing.T) {
 	p.tabs(t, "Name")
 	p.presses(t, "!"+kb.Enter)
 	p.reads(t, "Saved.")
+	t.Run("security", p.securityByKeyboard)
+	t.Run("apps", p.appsByKeyboard)
+	t.Run("conversations", p.conversationsByKeyboard)
+}
+
+// views opens a view with the navigation. The focus goes to its heading.
+func (p pageUser) views(t *testing.T, name string) {
+	t.Helper()
+	p.do(t, "start over", chromedp.Reload())
+	p.waits(t, "the navigation", `!!document.querySelector("#nav")`)
+	p.tabs(t, name)
+	p.presses(t, kb.Enter)
+	p.sees(t, name)
+	p.waits(t, "the focus at the heading", `document.activeElement === document.querySelector("h1")`)
+}
+
+func (p pageUser) securityByKeyboard(t *testing.T) {
+	p.signsInFrom(t, herPassword, "Firefox/140.0 (Android)")
+	p.views(t, "Security")
+	p.reads(t, "Firefox on Android")
+	p.tabs(t, "Change password")
+	p.presses(t, kb.Enter)
+	p.waits(t, "the focus in the form", focused+` === "Current password"`)
+	p.presses(t, herPassword)
+	p.tabs(t, "New password")
+	p.presses(t, "short"+kb.Enter)
+	p.waits(t, "the focus on what is wrong", `document.activeElement.name === "new_password" && document.activeElement.getAttribute("aria-invalid") === "true"`)
+	p.tabs(t, "Sign out Firefox on Android")
+	p.presses(t, kb.Enter)
+	p.reads(t, "is signed out.")
+	p.waits(t, "the focus at the heading", `document.activeElement === document.querySelector("h1")`)
+}
+
+func (p pageUser) appsByKeyboard(t *testing.T) {
+	p.views(t, "Apps")
+	p.waits(t, "both lists", `document.querySelectorAll("section details").length === 2`)
+	p.tabs(t, "Add an app")
+	p.presses(t, kb.Enter)
+	p.waits(t, "the focus in the form", focused+` === "Name of the app"`)
+	p.presses(t, "Phone")
+	p.tabs(t, "Current password")
+	p.presses(t, herPassword+kb.Enter)
+	p.reads(t, "Connect Phone")
+	p.tabs(t, "Copy: Password")
+	p.tabs(t, "Remove Phone")
+	p.presses(t, kb.Enter)
+	p.asks(t, "Remove “Phone”?")
+	p.waits(t, "the focus on the harmless choice", focused+` === "Cancel"`)
+	p.presses(t, kb.Escape)
+	p.waits(t, "the focus back", focused+` === "Remove Phone"`)
+	p.presses(t, kb.Enter)
+	p.asks(t, "Remove “Phone”?")
+	p.tabs(t, "Remove")
+	p.presses(t, kb.Enter)
+	p.reads(t, "Phone is removed.")
+	p.waits(t, "the focus at the heading", `document.activeElement === document.querySelector("h1")`)
+}
+
+func (p pageUser) conversationsByKeyboard(t *testing.T) {
+	p.call(t, "POST", "/api/sessions", `{"title":"Weather"}`, p.bearer(t, herAddress, herPassword))
+	p.views(t, "Conversations")
+	p.reads(t, "Weather")
+	p.tabs(t, "Weather")
+	p.presses(t, kb.Enter)
+	p.sees(t, "Weather")
+	p.waits(t, "the focus at the heading", `document.activeElement === document.querySelector("h1")`)
+	p.tabs(t, "Delete")
+	p.presses(t, kb.Enter)
+	p.asks(t, "Delete “Weather”?")
+	p.tabs(t, "Delete")
+	p.presses(t, kb.Enter)
+	p.reads(t, "Weather is deleted.")
 }
 
 // choosesFile opens the file chooser with the keyboard, and gives it a file. Chromium has no

@@ -61,7 +61,12 @@ export function Files() {
 
   const unusable = standing.data && !(standing.data.url && ["active", "pending"].includes(standing.data.status));
   if (unusable) {
-    return <><Title>{t().files.title}</Title><Nextcloud {...standing} claimed={claimed} /></>;
+    return (
+      <>
+        <Title>{t().files.title}</Title>
+        {standing.data!.url ? <Nextcloud {...standing} claimed={claimed} /> : <p class="message">{t().storage.none}</p>}
+      </>
+    );
   }
   return (
     <DropZone folder={folder} refuse={() => setNote(t().files.unreadable)}>

@@ -33,9 +33,8 @@ export function useStanding(): Loaded<Standing> {
 }
 
 /** Says in plain words how the account stands, and what to do about it. */
-function sentence({ status, url, last_error }: Standing): string {
-  const { none, causes, states } = t().storage;
-  if (!url) return none;
+function sentence({ status, last_error }: Standing): string {
+  const { causes, states } = t().storage;
   const cause = last_error ? causes[last_error] : undefined;
   return status === "disabled" ? states.disabled.text : cause ?? states[status].text;
 }
@@ -45,6 +44,7 @@ const tones = { active: "good", pending: "busy", disabled: undefined, conflict: 
 /** The section about the account, with what other programs need to know about it. */
 export function Nextcloud({ data, problem, reload, claimed = reload }: Loaded<Standing> & { claimed?: () => Promise<void> }) {
   const [note, setNote] = useState("");
+  if (data && !data.url) return null; // this server has none
   return (
     <Section title={t().storage.title} intro={t().storage.intro}>
       {problem ? <Trouble problem={problem} retry={reload} /> : !data && <Loading />}
@@ -52,11 +52,11 @@ export function Nextcloud({ data, problem, reload, claimed = reload }: Loaded<St
       {data && (
         <>
           <div aria-live="polite">
-            {data.url && <Tag tone={tones[data.status]}>{t().storage.states[data.status].tag}</Tag>}
+            <Tag tone={tones[data.status]}>{t().storage.states[data.status].tag}</Tag>
             <p>{sentence(data)}</p>
           </div>
           {data.last_error === "email_unverified" && <SendLink email={user.value!.email} />}
-          {data.url && data.status === "conflict" && data.last_error !== "not_adoptable" && (
+          {data.status === "conflict" && data.last_error !== "not_adoptable" && (
             <Claim claimed={() => (setNote(t().storage.claimed), claimed())} />
           )}
           <Facts standing={data} />
