@@ -46,7 +46,7 @@ func (q *list) Bind(r *http.Request) error {
 	var wrong fault.Fields
 	q.filter = store.AuditFilter{
 		User:   fault.ParseField(&wrong, "user_id", q.page.Param("user_id"), parseUser),
-		Names:  fault.ParseField(&wrong, "event", q.page.Param("event"), audit.ParseNames),
+		Names:  fault.ParseField(&wrong, "event", q.page.Params("event"), audit.ParseNames),
 		Since:  fault.ParseField(&wrong, "since", q.page.Param("since"), parseTime),
 		Until:  fault.ParseField(&wrong, "until", q.page.Param("until"), parseTime),
 		Before: q.page.Before,

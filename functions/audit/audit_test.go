@@ -129,7 +129,7 @@ func TestTrail_LinksLeadThroughAllPages(t *testing.T) {
 			}
 		}
 		slices.Reverse(want)
-		query := "event=logged_in,login_failed&limit=3&since=2026-05-01T10:02:00%2B02:00&until=2026-05-01T08:08:00Z&user_id=" + string(user)
+		query := "event=logged_in&event=login_failed&limit=3&since=2026-05-01T10:02:00%2B02:00&until=2026-05-01T08:08:00Z&user_id=" + string(user)
 		var got []string
 		pages := 0
 		for next := trailPath + "?" + query + "&unknown=x"; next != ""; pages++ {

@@ -113,6 +113,15 @@ func (p *PageQuery) Param(name string) string {
 	return value
 }
 
+// Params is Param for a list: it returns all values of the parameter, separated by commas.
+func (p *PageQuery) Params(name string) string {
+	values := strings.Join(p.query[name], ",")
+	if values != "" {
+		p.next.Set(name, values)
+	}
+	return values
+}
+
 // IntParam returns a query parameter as an integer from lo to hi, or def if it
 // is absent. It adds an error to wrong for any other value.
 func IntParam(wrong *fault.Fields, query url.Values, name string, def, lo, hi int) int {

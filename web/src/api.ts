@@ -42,6 +42,7 @@ async function authorized(request: Request): Promise<Response> {
 
 const options = {
   baseUrl: root,
+  querySerializer: { array: { style: "form" as const, explode: false } },
   // The path of a file has several parts, whose slashes must stay.
   pathSerializer: (path: string, values: Record<string, unknown>) => defaultPathSerializer(path, values).replaceAll("%2F", "/"),
 };

@@ -5,10 +5,10 @@ import { computed, signal } from "@preact/signals";
 const hash = signal(location.hash);
 addEventListener("hashchange", () => (hash.value = location.hash));
 
-/** The parts of the address behind #/, without escapes. */
+/** The parts of the address behind #/, without escapes, and without what follows a ?. */
 export const route = computed(() =>
   hash.value
-    .replace(/^#\/?/, "")
+    .replace(/^#\/?|\?.*$/g, "")
     .split("/")
     .map((part) => {
       try {
@@ -19,8 +19,17 @@ export const route = computed(() =>
     }),
 );
 
+/** What follows a ? in the address, such as the filter of a list: #/admin/trail?user=ID. */
+export const query = computed(() => new URLSearchParams(hash.value.split("?")[1] ?? ""));
+
 /** Returns the address of a view. */
 export const to = (...parts: string[]): string => "#/" + parts.map(encodeURIComponent).join("/");
+
+/** Returns the address of a view with the values that are not empty. */
+export function toQuery(view: string, values: Record<string, string>): string {
+  const text = new URLSearchParams(Object.entries(values).filter(([, value]) => value)).toString();
+  return text ? `${view}?${text}` : view;
+}
 
 /** Shows a view. */
 export function go(...parts: string[]): void {

@@ -2,12 +2,14 @@
 import { useEffect } from "preact/hooks";
 import { go, route, to } from "../route";
 import { a } from "./texts";
+import { Health } from "./health";
 import { Storage } from "./storage";
+import { Trail } from "./trail";
 import { Users } from "./users";
 import "./style.css";
 
 /** The views, by their names in the address, such as #/admin/users; the first one is shown if it names none. */
-const views = { users: Users, storage: Storage };
+const views = { users: Users, storage: Storage, trail: Trail, health: Health };
 type View = keyof typeof views;
 
 export function Administration() {

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { api, ok } from "../api";
 import { problemOf } from "../problem";
-import { to } from "../route";
+import { to, toQuery } from "../route";
 import { changed } from "../session";
 import { t, time } from "../texts";
 import { Field, Form, Submit } from "../ui/form";
@@ -58,6 +58,7 @@ function About({ user, reload }: { user: User; reload: () => Promise<void> }) {
         <dt>{texts.since}</dt>
         <dd>{time(user.created_at)}</dd>
       </dl>
+      <p><a href={toQuery(to("admin", "trail"), { user: user.id })}>{a().trail.ofUser}</a></p>
       <Reveal key={user.updated_at} label={texts.rename}>
         <Form
           action={async ({ full_name }) => {

@@ -1,3 +1,4 @@
+import { de as events } from "./events";
 import type { Texts } from "./en";
 
 export const de: Texts = {
@@ -184,6 +185,66 @@ export const de: Texts = {
     run: "Alle jetzt versuchen",
     nothingDue: (remaining) => (remaining === 0 ? "Es gibt nichts zu tun." : `In diesem Moment kann nichts versucht werden. ${remaining} warten.`),
     ran: (r) => `${r.claimed} versucht: ${r.succeeded} bereit, ${r.failed} gescheitert. ${r.remaining === 0 ? "Nichts ist offen." : `${r.remaining} offen.`}`,
+  },
+
+  ...events,
+  trail: {
+    title: "Protokoll",
+    intro: "Was mit Konten geschah, das Neueste zuerst: Anmeldungen, Änderungen und fehlgeschlagene Versuche. Hier kann niemand etwas daran ändern.",
+    none: "Nichts Passendes ist geschehen.",
+    what: "Was", who: "Wer", from: "Woher", when: "Wann",
+    alarming: "Bitte prüfen",
+    by: (who) => `durch ${who}`,
+    deleted: "Gelöschtes Konto",
+    nobody: "Unbekannt",
+    console: "Befehl auf dem Server",
+    gateway: "Das Gateway selbst",
+    ofUser: "Was mit diesem Konto geschah",
+    onlyOf: (who) => `Nur ${who} zeigen`,
+    only: (who) => `Nur ${who}`,
+    everybody: "Alle zeigen",
+    search: "Nur ein Benutzer: Name oder Adresse",
+    noUser: "Niemand gefunden.",
+    kind: "Was geschah",
+    anything: "Alles",
+    all: (group) => `${group}: alle`,
+    time: "Zeit",
+    times: { "": "Beliebig", today: "Heute", "7": "Letzte 7 Tage", "30": "Letzte 30 Tage", range: "Von … bis …" },
+    first: "Von", last: "Bis",
+    reload: "Aktualisieren",
+    save: "Als CSV speichern",
+    saved: (n) => (n === 1 ? "1 Ereignis ist in der Datei." : `${n} Ereignisse sind in der Datei.`),
+  },
+  health: {
+    title: "Zustand",
+    states: {
+      ready: { tag: "Alles in Ordnung", text: "Alles, was eingerichtet ist, antwortet." },
+      degraded: { tag: "Arbeitet eingeschränkt", text: "Etwas antwortet nicht. Unten ist es markiert, mit dem, was das bedeutet." },
+      unavailable: { tag: "Außer Betrieb", text: "Etwas, das dieses Gateway braucht, antwortet nicht. Unten ist es markiert, mit dem, was das bedeutet." },
+    },
+    checked: (time) => `Geprüft um ${time}. Diese Ansicht prüft alle 10 Sekunden erneut.`,
+    again: "Jetzt prüfen",
+    names: { database: "Datenbank", schema: "Tabellen der Datenbank", redis: "Redis", qdrant: "Qdrant", nextcloud: "Nextcloud" },
+    purposes: {
+      database: "Bewahrt Konten, Anmeldungen, Gespräche und das Protokoll auf.",
+      schema: "Ob sie zu dieser Version des Gateways passen.",
+      redis: "Zählt Anfragen für mehrere Gateways gemeinsam.",
+      qdrant: "Das Gedächtnis des Assistenten. Das Gateway prüft es nur für andere.",
+      nextcloud: "Bewahrt alle Dateien auf.",
+    },
+    failures: {
+      database: "Niemand kann sich anmelden oder etwas tun, bis sie zurück ist.",
+      schema: "Führen Sie auf dem Server „gateway migrate up“ aus.",
+      redis: "Jedes Gateway zählt für sich. Sonst fehlt nichts.",
+      qdrant: "Das Gateway arbeitet auch ohne.",
+      nextcloud: "Dateien sind nicht erreichbar, und neue Konten warten auf ihren Speicher. Anmelden geht.",
+    },
+    tags: { ok: "Antwortet", failed: "Antwortet nicht", disabled: "Nicht eingerichtet" },
+    wrong: "Passen nicht",
+    took: (ms) => `nach ${ms} ms`,
+    required: "notwendig",
+    reported: (words) => `Gemeldet: ${words}`,
+    columns: { part: "Teil", state: "Zustand" },
   },
 
   problems: {

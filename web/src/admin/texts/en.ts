@@ -1,3 +1,4 @@
+import { en as events } from "./events";
 export const en = {
   nav: { label: "Administration", users: "Users", storage: "Storage", trail: "Audit trail", health: "Health" },
 
@@ -183,6 +184,66 @@ export const en = {
     nothingDue: (remaining: number) => (remaining === 0 ? "There is nothing to do." : `Nothing can be tried at this moment. ${remaining} waiting.`),
     ran: (r: { claimed: number; succeeded: number; failed: number; remaining: number }) =>
       `Tried ${r.claimed}: ${r.succeeded} ready, ${r.failed} failed. ${r.remaining === 0 ? "Nothing is left." : `${r.remaining} left.`}`,
+  },
+
+  ...events,
+  trail: {
+    title: "Audit trail",
+    intro: "What happened to accounts, newest first: sign-ins, changes and failed attempts. Nobody can change it here.",
+    none: "Nothing happened that matches.",
+    what: "What", who: "Who", from: "From", when: "When",
+    alarming: "Look into this",
+    by: (who: string) => `by ${who}`,
+    deleted: "Deleted account",
+    nobody: "Unknown",
+    console: "Command on the server",
+    gateway: "The gateway itself",
+    ofUser: "What happened to this account",
+    onlyOf: (who: string) => `Show only ${who}`,
+    only: (who: string) => `Only ${who}`,
+    everybody: "Show everybody",
+    search: "Only one user: name or address",
+    noUser: "Nobody is found.",
+    kind: "What happened",
+    anything: "Everything",
+    all: (group: string) => `${group}: all`,
+    time: "Time",
+    times: { "": "Any time", today: "Today", "7": "Last 7 days", "30": "Last 30 days", range: "From … to …" } as Record<string, string>,
+    first: "From", last: "To",
+    reload: "Refresh",
+    save: "Save as CSV",
+    saved: (n: number) => (n === 1 ? "1 event is in the file." : `${n} events are in the file.`),
+  },
+  health: {
+    title: "Health",
+    states: {
+      ready: { tag: "All is well", text: "Everything that is set up responds." },
+      degraded: { tag: "Works, with limits", text: "Something does not respond. It is marked below, with what that means." },
+      unavailable: { tag: "Out of service", text: "Something that this gateway requires does not respond. It is marked below, with what that means." },
+    },
+    checked: (time: string) => `Checked at ${time}. This view checks again every 10 seconds.`,
+    again: "Check now",
+    names: { database: "Database", schema: "Tables of the database", redis: "Redis", qdrant: "Qdrant", nextcloud: "Nextcloud" },
+    purposes: {
+      database: "Keeps accounts, sign-ins, conversations and the audit trail.",
+      schema: "Whether they fit this version of the gateway.",
+      redis: "Counts requests for several gateways together.",
+      qdrant: "The memory of the assistant. The gateway only checks it for others.",
+      nextcloud: "Keeps everybody's files.",
+    },
+    failures: {
+      database: "Nobody can sign in or do anything until it is back.",
+      schema: "Run “gateway migrate up” on the server.",
+      redis: "Each gateway counts for itself. Nothing else is missing.",
+      qdrant: "The gateway works without it.",
+      nextcloud: "Files cannot be reached, and new accounts wait for their storage. Signing in works.",
+    },
+    tags: { ok: "Responds", failed: "Does not respond", disabled: "Not set up" },
+    wrong: "Does not fit",
+    took: (ms: string) => `within ${ms} ms`,
+    required: "required",
+    reported: (words: string) => `Reported: ${words}`,
+    columns: { part: "Part", state: "State" },
   },
 
   problems: {
