@@ -22,14 +22,14 @@ export async function send(request: Request): Promise<Response> {
       return await fetch(request);
     } catch {
       const pause = pauses[tries];
-      if (request.method !== "GET" || pause === undefined || !navigator.onLine) throw offline();
+      if (request.method !== "GET" || request.signal.aborted || pause === undefined || !navigator.onLine) throw offline();
       await new Promise((done) => setTimeout(done, pause));
     }
   }
 }
 
 /** Sends a request with the access token. If the token has just expired, it sends it again. */
-async function authorized(request: Request): Promise<Response> {
+export async function authorized(request: Request): Promise<Response> {
   const again = request.clone();
   const token = await freshToken();
   request.headers.set("Authorization", `Bearer ${token}`);

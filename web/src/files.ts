@@ -49,13 +49,6 @@ export async function read(entry: Entry, bytes?: number): Promise<Blob> {
 /** Returns the address of a file. */
 export const address = (path: string) => `${root}/api/files/${path.split("/").map(encodeURIComponent).join("/")}`;
 
-/** Lets the browser save a file. It is in memory until then, as links carry no token. */
-export async function save(entry: Entry): Promise<void> {
-  const url = URL.createObjectURL(await read(entry));
-  Object.assign(document.createElement("a"), { href: url, download: entry.name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
-}
-
 /** The pictures that browsers decode without running anything. */
 const pictures = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"];
 const maxPicture = 25_000_000; // bytes

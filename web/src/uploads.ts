@@ -1,11 +1,12 @@
 // The files that are being uploaded, one after the other. They continue while the user
 // looks at other views.
-import { effect, signal, untracked, type Signal } from "@preact/signals";
+import { signal, type Signal } from "@preact/signals";
 import { api, file, ok } from "./api";
 import type { Dropped } from "./dropped";
 import { address } from "./files";
+import { ofOneUser } from "./owner";
 import { offline, Problem, problemIn, problemOf } from "./problem";
-import { ended, freshToken, refresh, state, user } from "./session";
+import { freshToken, refresh } from "./session";
 import { t } from "./texts";
 
 type State = "waiting" | "sending" | "done" | "exists" | "failed" | "cancelled";
@@ -155,13 +156,8 @@ function transfer(u: Upload, token: string): Promise<Problem | null> {
   });
 }
 
-// Uploads are those of one user. After an expired session, the same user may continue them.
-let owner: string | undefined;
-effect(() => {
-  const other = user.value ? user.value.id !== owner : state.value === "out" && ended.value !== "expired";
-  owner = user.value?.id ?? owner;
-  if (!other) return;
-  untracked(() => cancel(...uploads.value.filter(active)));
+ofOneUser(() => {
+  cancel(...uploads.value.filter(active));
   uploads.value = [];
 });
 

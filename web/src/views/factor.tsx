@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { api, ok, type Schemas } from "../api";
 import { problemOf } from "../problem";
+import { save } from "../save";
 import { t, time } from "../texts";
 import { CodeField, Field, Form, Submit } from "../ui/form";
 import { useLoad } from "../ui/load";
@@ -86,11 +87,7 @@ function Picture({ base64 }: { base64: string }) {
 }
 
 function Codes({ codes, close }: { codes: string[]; close: () => void }) {
-  function download() {
-    const url = URL.createObjectURL(new Blob([codes.join("\n") + "\n"], { type: "text/plain" }));
-    Object.assign(document.createElement("a"), { href: url, download: t().factor.file }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
-  }
+  const download = () => save(new Blob([codes.join("\n") + "\n"], { type: "text/plain" }), t().factor.file);
   return (
     <>
       <h3>{t().factor.codes}</h3>

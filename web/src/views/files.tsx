@@ -1,7 +1,7 @@
 import { type Dispatch, type StateUpdater, useEffect, useRef, useState } from "preact/hooks";
+import { download } from "../downloads";
 import { dropped } from "../dropped";
-import { createFolder, folderPath, list, preview, save, type Entry } from "../files";
-import { problemOf, type Problem } from "../problem";
+import { createFolder, folderPath, list, preview, type Entry } from "../files";
 import { route, to } from "../route";
 import { isolated, size, t, time } from "../texts";
 import { Dialog } from "../ui/dialog";
@@ -11,6 +11,7 @@ import { useLoad } from "../ui/load";
 import { Loading, Note, Trouble } from "../ui/message";
 import { Title } from "../ui/page";
 import { add, arrived } from "../uploads";
+import { Downloads } from "./downloads";
 import { Preview, Remove, Rename, Relocate } from "./file";
 import { Nextcloud, NotReady, Quota, useStanding } from "./storage";
 import { Uploads } from "./uploads";
@@ -24,7 +25,6 @@ export function Files() {
   const entries = useLoad(() => list(folder), [folder]);
   const [question, ask] = useState<Question>(null);
   const [note, setNote] = useState("");
-  const [problem, setProblem] = useState<Problem | null>(null);
   const input = useRef<HTMLInputElement>(null);
 
   useEffect(() => {
@@ -41,17 +41,10 @@ export function Files() {
     setNote(text);
     void entries.reload();
   }
-  async function download(entry: Entry) {
+  function fetch(entry: Entry) {
     ask(null);
-    setProblem(null);
-    setNote(t().files.downloading(isolated(entry.name)));
-    try {
-      await save(entry);
-      setNote(t().files.downloaded(isolated(entry.name)));
-    } catch (error) {
-      setNote("");
-      setProblem(problemOf(error));
-    }
+    setNote("");
+    download(entry);
   }
 
   async function claimed() {
@@ -86,8 +79,8 @@ export function Files() {
       </div>
       <Quota quota={standing.data?.quota ?? null} />
       <Uploads />
+      <Downloads />
       <Note>{note}</Note>
-      {problem && <Trouble problem={problem} />}
       <section class="listing">
         <Path parts={parts} />
         {entries.problem
@@ -98,7 +91,7 @@ export function Files() {
         {entries.data?.length === 0 && <p class="empty">{t().files.empty}<br /><span class="quiet">{t().files.emptyHint}</span></p>}
         {entries.data && entries.data.length > 0 && <Table key={folder} entries={entries.data} parts={parts} ask={ask} />}
       </section>
-      <Answer question={question} folder={folder} entries={entries.data ?? []} ask={ask} done={done} download={download} />
+      <Answer question={question} folder={folder} entries={entries.data ?? []} ask={ask} done={done} download={fetch} />
     </DropZone>
   );
 }

@@ -18,7 +18,7 @@ export function Uploads() {
   const hidden = new Set([...are("done"), ...are("waiting").slice(waitingShown)]);
   const summary = pending.length > 0 ? t().uploads.progress(done, all.length) : t().uploads.over(done);
   return (
-    <Area>
+    <Area label={t().uploads.title}>
       <div class="head">
         <h2>{summary}</h2>
         <div class="tools">
@@ -36,10 +36,11 @@ export function Uploads() {
   );
 }
 
-function Area({ children }: { children: ComponentChildren }) {
+/** The frame around uploads or downloads. */
+export function Area({ label, children }: { label: string; children: ComponentChildren }) {
   const area = useRef<HTMLElement>(null);
   useFocusAfter(area);
-  return <section class="uploads" ref={area} aria-label={t().uploads.title}>{children}</section>;
+  return <section class="uploads" ref={area} aria-label={label}>{children}</section>;
 }
 
 function One({ upload }: { upload: Upload }) {
