@@ -6,7 +6,7 @@ import { Form, Submit, type Values } from "./form";
 interface Props {
   title: string;
   /** What happens then. */
-  text: string;
+  text: ComponentChildren;
   /** What the button says that does it. */
   button: string;
   action: (values: Values) => Promise<void>;
@@ -20,7 +20,7 @@ interface Props {
 /** Asks before something that has consequences. */
 export const Ask = ({ title, text, button, action, close, harmless, children }: Props) => (
   <Dialog title={title} close={close}>
-    <p>{text}</p>
+    {typeof text === "string" ? <p>{text}</p> : text}
     <Form action={action}>
       {children}
       <div class="answers">

@@ -1,7 +1,8 @@
 import { useEffect, useState } from "preact/hooks";
 import { api, ok, page, type Schemas } from "../api";
 import { go, route, to } from "../route";
-import { t, time } from "../texts";
+import { isolated, t, time } from "../texts";
+import { Ask } from "../ui/ask";
 import { Dialog } from "../ui/dialog";
 import { Field, Form, Submit } from "../ui/form";
 import { useLoad } from "../ui/load";
@@ -19,7 +20,7 @@ export function Conversations() {
     if (id) setNote("");
   }, [id]);
   function removed(title: string) {
-    setNote(t().conversations.removed(title));
+    setNote(t().conversations.removed(isolated(title)));
     go("conversations");
   }
   return id ? <One key={id} id={id} removed={removed} /> : <All note={note} />;
@@ -42,7 +43,7 @@ function All({ note }: { note: string }) {
               <ul class="rows">
                 {items.map((each) => (
                   <li key={each.id}>
-                    <div><a class="entry" href={to("conversations", each.id)}>{each.title}</a></div>
+                    <div><a class="entry" href={to("conversations", each.id)}><bdi>{each.title}</bdi></a></div>
                     <p class="quiet">{t().conversations.changed(time(each.updated_at))}</p>
                   </li>
                 ))}
@@ -86,7 +87,7 @@ function One({ id, removed }: { id: string; removed: (title: string) => void }) 
             action={async ({ title }) => {
               const next = await ok(api.PATCH("/api/sessions/{id}", { ...params, body: { title: title! } }));
               close();
-              setNote(t().conversations.renamed(next.title));
+              setNote(t().conversations.renamed(isolated(next.title)));
               await reload();
             }}
           >
@@ -96,17 +97,13 @@ function One({ id, removed }: { id: string; removed: (title: string) => void }) 
         </Dialog>
       )}
       {asks === "remove" && (
-        <Dialog title={t().conversations.removeTitle(data.title)} close={close}>
-          <p>{t().conversations.removeText}</p>
-          <Form
-            action={async () => {
-              await ok(api.DELETE("/api/sessions/{id}", params));
-              removed(data.title);
-            }}
-          >
-            <Submit danger>{t().conversations.remove}</Submit>
-          </Form>
-        </Dialog>
+        <Ask
+          title={t().conversations.removeTitle(isolated(data.title))} text={t().conversations.removeText} button={t().conversations.remove} close={close}
+          action={async () => {
+            await ok(api.DELETE("/api/sessions/{id}", params));
+            removed(data.title);
+          }}
+        />
       )}
     </>
   );

@@ -3,8 +3,8 @@ import { api, ok, type Schemas } from "../api";
 import { go } from "../route";
 import { deleted } from "../session";
 import { t } from "../texts";
-import { Dialog } from "../ui/dialog";
-import { Field, Form, Submit } from "../ui/form";
+import { Ask } from "../ui/ask";
+import { Field } from "../ui/form";
 import { Section } from "../ui/page";
 import { ProofCode, useSecondFactor } from "../ui/proof";
 
@@ -25,25 +25,27 @@ function Question({ standing, close }: { standing: Schemas["NextcloudStanding"] 
   // Nobody who does not know should lose files: what is not known yet may be the worst.
   const fate = standing ? standing.on_delete && files[standing.on_delete] : files.unknown;
   return (
-    <Dialog title={t().deletion.question} close={close}>
-      <ul>
-        <li>{t().deletion.devices}</li>
-        <li>{t().deletion.conversations}</li>
-        {fate && <li>{fate}</li>}
-      </ul>
-      <p>{t().deletion.final}</p>
-      <Form
-        action={async ({ current_password, code }) => {
-          const body = { current_password: current_password!, ...(code && { code: code.trim() }) };
-          await ok(api.DELETE("/api/users/me", { body }));
-          go();
-          deleted();
-        }}
-      >
-        <Field name="current_password" label={t().account.currentPassword} type="password" autocomplete="current-password" />
-        <ProofCode factor={factor} />
-        <Submit danger>{t().deletion.button}</Submit>
-      </Form>
-    </Dialog>
+    <Ask
+      title={t().deletion.question} button={t().deletion.button} close={close}
+      text={
+        <>
+          <ul>
+            <li>{t().deletion.devices}</li>
+            <li>{t().deletion.conversations}</li>
+            {fate && <li>{fate}</li>}
+          </ul>
+          <p>{t().deletion.final}</p>
+        </>
+      }
+      action={async ({ current_password, code }) => {
+        const body = { current_password: current_password!, ...(code && { code: code.trim() }) };
+        await ok(api.DELETE("/api/users/me", { body }));
+        go();
+        deleted();
+      }}
+    >
+      <Field name="current_password" label={t().account.currentPassword} type="password" autocomplete="current-password" />
+      <ProofCode factor={factor} />
+    </Ask>
   );
 }
