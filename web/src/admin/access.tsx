@@ -27,6 +27,9 @@ function possible(user: User): Question[] {
   return isInvited(user) ? ["invite", "disable", role, "delete"] : ["reset", "logout", "disable", role, "delete"];
 }
 
+/** What replaces another action when that is done. Its button stays, and keeps the focus. */
+const opposites: Partial<Record<Question, Question>> = { enable: "disable", demote: "promote" };
+
 /** The statuses of responses that tell that somebody else has changed or deleted the user. */
 const meanwhile = [404, 409, 412];
 
@@ -49,7 +52,7 @@ export function Access({ user, account, reload, deleted }: Props) {
       <Note>{note}</Note>
       <ul class="rows">
         {possible(user).map((each) => (
-          <li key={each}>
+          <li key={opposites[each] ?? each}>
             <div>
               <strong>{texts.actions[each].title}</strong>
               <p class="quiet">{texts.actions[each].about}</p>
@@ -69,10 +72,10 @@ export function Access({ user, account, reload, deleted }: Props) {
               if (meanwhile.includes(problemOf(error).status)) await reload();
               throw error;
             });
-            ask(null);
             if (question === "delete") return deleted();
+            await reload(); // first, as the button may be gone then, to which the dialog gives the focus back
+            ask(null);
             setNote(texts.actions[question].done(nameOf(user)));
-            await reload();
           }}
         >
           {question === "logout" && (

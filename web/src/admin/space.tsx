@@ -7,7 +7,6 @@ import type { Loaded } from "../ui/load";
 import { Loading, Note, Trouble } from "../ui/message";
 import { Reveal, Section } from "../ui/page";
 import { Select } from "../ui/select";
-import type { User } from "./people";
 import { isMoving, Remedies, Standing, Status, type Account } from "./standing";
 import { a } from "./texts";
 import { useRefresh } from "./refresh";
@@ -22,11 +21,10 @@ export async function accountOf(id: string): Promise<{ account: Account | null }
   }
 }
 
-/** The user's storage. It follows what becomes of the user. */
-export function Space({ user, data, problem, reload }: { user: User } & Loaded<{ account: Account | null }>) {
+export function Space({ data, problem, reload }: Loaded<{ account: Account | null }>) {
   const [note, setNote] = useState("");
   const account = data?.account;
-  useRefresh(!!account && isMoving(account), reload, user.updated_at);
+  useRefresh(!!account && isMoving(account), reload, note);
   return (
     <Section title={a().space.title}>
       <Note>{note}</Note>

@@ -14,8 +14,9 @@ export type Account = Schemas["NextcloudAccount"];
 /** Whether the user has to confirm the address, or to accept the invitation, before anything happens. */
 const waitsForUser = (account: Account): boolean => account.last_error === "email_unverified";
 
-/** Whether the gateway works on an account, so that it will soon be different. */
-export const isMoving = (account: Account): boolean => account.status === "pending" && !waitsForUser(account);
+/** Whether an account can soon be different: the gateway works on it, or its user may claim another one. */
+export const isMoving = (account: Account): boolean =>
+  account.status === "conflict" || (account.status === "pending" && !waitsForUser(account));
 
 const tones = { pending: "busy", active: "good", disabled: undefined, conflict: "bad", failed: "bad" } as const;
 
@@ -30,8 +31,9 @@ export function Standing({ account }: { account: Account }) {
   const { attempts, last_error: error, next_try_at: next } = account;
   return (
     <>
-      <p>{account.status === "pending" ? texts.wishes[account.last_synced_at && account.wish === "present" ? "changed" : account.wish] : texts.means[account.status]}</p>
+      {account.status === "pending" && <p>{texts.wishes[account.last_synced_at && account.wish === "present" ? "changed" : account.wish]}</p>}
       {error && <p>{error === "email_taken" && !account.conflict_with ? texts.emailMoves : texts.errors[error](id)}</p>}
+      {account.status !== "pending" && <p>{texts.means[account.status]}</p>}
       {(attempts > 0 || next) && (
         <p class="quiet">
           {attempts > 0 && texts.attempts(attempts)} {next && (Date.parse(next) > Date.now() ? texts.next(relative(next)) : texts.now)}

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { api, ok, page, type Page } from "../api";
 import { problemOf, type Problem } from "../problem";
 import { route, to } from "../route";
@@ -39,7 +39,8 @@ export function Storage() {
   const cloud = useLoad(() => ok(api.GET("/api/users/me/nextcloud")));
   const [note, setNote] = useState("");
   const texts = a().storage;
-  useRefresh(list.items?.some(isMoving) ?? false, list.reload);
+  useEffect(() => setNote(""), [filter]);
+  useRefresh(list.items?.some(isMoving) ?? false, list.reload, note);
   if (cloud.data && !cloud.data.url) return <><Title>{texts.title}</Title><p class="message">{texts.notConfigured}</p></>;
   return (
     <>
@@ -48,7 +49,6 @@ export function Storage() {
         <Run note={setNote} reload={list.reload} />
       </div>
       <Note>{note}</Note>
-      <Held accounts={list.items ?? []} />
       <section class="listing">
         <nav class="filter" aria-label={texts.filter}>
           {names.map((name) => (
@@ -57,6 +57,7 @@ export function Storage() {
             </a>
           ))}
         </nav>
+        <Held accounts={list.items ?? []} />
         <Paged list={list} empty={<p class="empty">{filter === "attention" ? texts.fine : texts.none}</p>}>
           {(accounts) => (
             <ul class="rows accounts">

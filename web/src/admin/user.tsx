@@ -18,6 +18,8 @@ import { a } from "./texts";
 export function One({ id, deleted }: { id: string; deleted: (name: string) => void }) {
   const { data, problem, reload } = useLoad(() => ok(api.GET("/api/users/{id}", { params: { path: { id } } })));
   const storage = useLoad(() => accountOf(id));
+  /** Reads everything again: the storage follows what becomes of the user. */
+  const both = async () => void (await Promise.all([reload(), storage.reload()]));
   const back = <p class="back"><a href={to("admin", "users")}>{a().user.all}</a></p>;
   if (problem?.status === 404) return <>{back}<Title>{a().user.title}</Title><p class="message">{a().user.gone}</p></>;
   return (
@@ -28,9 +30,9 @@ export function One({ id, deleted }: { id: string; deleted: (name: string) => vo
       {data && (
         <>
           <Title>{nameOf(data)}</Title>
-          <About user={data} reload={reload} />
-          <Access user={data} account={storage.data?.account ?? null} reload={reload} deleted={() => deleted(nameOf(data))} />
-          <Space user={data} {...storage} />
+          <About user={data} reload={both} />
+          <Access user={data} account={storage.data?.account ?? null} reload={both} deleted={() => deleted(nameOf(data))} />
+          <Space {...storage} />
         </>
       )}
     </>
@@ -46,7 +48,7 @@ function About({ user, reload }: { user: User; reload: () => Promise<void> }) {
       <dl class="facts">
         <dt>{t().email}</dt>
         <dd>
-          {user.email} {!user.email_verified_at && <Tag>{t().account.unverified}</Tag>}
+          {user.email} {user.disabled && !user.email_verified_at && <Tag>{t().account.unverified}</Tag>}
           {user.pending_email && <p class="quiet">{texts.pending(user.pending_email)}</p>}
         </dd>
         <dt>{a().users.state}</dt>

@@ -42,9 +42,6 @@ export const de: Texts = {
     since: "Konto seit",
     pending: (email) => `Soll ${email} werden, was noch nicht bestätigt ist.`,
     rename: "Namen ändern",
-    trail: "Was geschehen ist",
-    trailIntro: "Anmeldungen, Änderungen und was die Verwaltung getan hat, mit Zeit und Ort.",
-    trailLink: "Im Protokoll zeigen",
   },
   access: {
     title: "Zugang",

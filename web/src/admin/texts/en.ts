@@ -40,9 +40,6 @@ export const en = {
     since: "Account since",
     pending: (email: string) => `Is to be ${email}, which is not confirmed yet.`,
     rename: "Change the name",
-    trail: "What happened",
-    trailIntro: "Sign-ins, changes and what administrators did, with time and place.",
-    trailLink: "Show in the audit trail",
   },
   access: {
     title: "Access",
