@@ -57,7 +57,7 @@ func startWithDevcloud(tb testing.TB, dir string, env ...string) *process {
 	cmd := devcloudCommand(tb)
 	cmd.Dir = dir
 	cmd.Env = append(serveEnv(dir, env...), "TMPDIR="+dir) // killed programs leave the files of users there
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // killed together
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}  // killed together
 	return launch(tb, cmd, filepath.Join(dir, "tls", "gateway.pem"))
 }
 

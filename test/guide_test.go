@@ -129,7 +129,7 @@ func withoutCommands() []string {
 	return []string{
 		"CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md",
 		"docs/README.md", "docs/adr/", "docs/architecture.md", "docs/asvs.md", "docs/bounds.md", "docs/cli.md",
-		"docs/divergences.md", "docs/failures.md", "docs/mail.md", "docs/performance.md", "docs/runbooks.md", "docs/scale.md",
+		"docs/divergences.md", "docs/failures.md", "docs/mail.md", "docs/page.md", "docs/performance.md", "docs/runbooks.md", "docs/scale.md",
 		"docs/second-factor.md", "docs/tour.md",
 	}
 }

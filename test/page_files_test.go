@@ -239,4 +239,3 @@ func (p pageUser) leaves(t *testing.T, cloud *nextcloudtest.Server) {
 		}
 	}
 }
-
