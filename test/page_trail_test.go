@@ -72,7 +72,7 @@ func TestPage_AuditTrail(t *testing.T) {
 	p.clicks(t, "Administration")
 	p.clicks(t, "Audit trail")
 	p.sees(t, "Audit trail")
-	for _, text := range []string{"Account disabled", "Administrator", "by " + rootAddress, herAddress, "Look into this", "Firefox on Windows", "Command on the server"} {
+	for _, text := range []string{"Account disabled", "Administrator", "by " + rootAddress, herAddress, "Look into this", "The sign-in has been ended.", "Firefox on Windows", "Command on the server"} {
 		p.reads(t, text)
 	}
 	p.looks(t, "trail")
@@ -123,6 +123,15 @@ func TestPage_AuditTrail(t *testing.T) {
 	p.reads(t, "Try again")
 	p.filters(t, "What happened", "")
 	p.reads(t, "Account enabled")
+
+	p.call(t, "PATCH", "/api/users/me", `{"preferences":{"language":"de"}}`, root)
+	p.goes(t, "#/admin/trail?event=signins")
+	p.do(t, "reload", chromedp.Reload())
+	p.sees(t, "Protokoll")
+	p.reads(t, "Anmeldung vielleicht gestohlen")
+	p.goes(t, "#/admin/health")
+	p.sees(t, "Zustand")
+	p.reads(t, "Alles in Ordnung")
 }
 
 // steals uses an old refresh token of the administrator.

@@ -10,6 +10,7 @@ import { Table } from "../ui/table";
 import { Tag } from "../ui/tag";
 import { csv, save } from "./csv";
 import { a } from "./texts";
+import { named } from "./texts/events";
 import { Filter, filterOf, filterQuery } from "./trailfilter";
 
 type Event = Schemas["AuditEvent"];
@@ -55,14 +56,20 @@ export function Trail() {
 }
 
 function What({ event, detail, alarming }: Event) {
-  const [reason, ...more] = detail.split("; "); // a backup code says what it was for, and how many remain
-  const known = a().details[reason!];
   return (
     <div>
       <strong>{a().events[event] ?? event}</strong> {alarming && <Tag tone="bad">{a().trail.alarming}</Tag>}
-      {detail && <p class="quiet">{known ? [known, ...more].join("; ") : detail}</p>}
+      {detail && <p class="quiet">{named.includes(event) ? detail : inWords(detail)}</p>}
+      {a().advice[event] && <p class="quiet">{a().advice[event]}</p>}
     </div>
   );
+}
+
+/** Returns a detail in the language of the page. For a backup code it is what it was for, and how many remain. */
+function inWords(detail: string): string {
+  const [, reason, codes] = /^(.*); (\d+) remain$/.exec(detail) ?? [, detail];
+  const words = a().details[reason!] ?? reason!;
+  return codes ? `${words}; ${a().remaining(Number(codes))}` : words;
 }
 
 function Who({ user_id, user_email, actor_id, actor_email }: Event) {

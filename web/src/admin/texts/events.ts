@@ -29,11 +29,19 @@ export type Group = keyof typeof groups;
 const complete: Exclude<EventName, (typeof groups)[Group][number]> extends never ? true : false = true;
 void complete;
 
-/** What happened, and what is known of it: reasons, and what a password or code was for. */
+/** Events whose detail is a name that somebody chose, or an id. */
+export const named: readonly EventName[] = [
+  "app_password_issued", "api_key_issued", "nextcloud_conflict", "nextcloud_claimed", "nextcloud_claim_refused", "nextcloud_adopted",
+];
+
+/** What happened, what is known of it, and what to do about it. */
 export interface EventTexts {
   events: Record<EventName, string>;
   groups: Record<Group, string>;
+  /** Reasons, and what a password or code was for. */
   details: Record<string, string>;
+  remaining: (codes: number) => string;
+  advice: Partial<Record<EventName, string>>;
 }
 
 export const en: EventTexts = {
@@ -107,6 +115,20 @@ export const en: EventTexts = {
     admin: "Administrator",
     default: "The usual limit",
     keep: "As it is in Nextcloud",
+    "password-changed": "Password changed",
+    "address-changed": "Address changed",
+    "second-factor-enabled": "Second factor turned on",
+    "second-factor-disabled": "Second factor turned off",
+    "backup-codes-replaced": "New backup codes made",
+    "refresh-token-reused": "Sign-in may be stolen",
+    "app-password-created": "App password created",
+    "api-key-created": "API key created",
+    "login-from-new-network": "Sign-in from a new network",
+  },
+  remaining: (codes) => (codes === 1 ? "1 code is left" : `${codes} codes are left`),
+  advice: {
+    refresh_token_reused: "An old key of it was used again, so somebody may have a copy. The sign-in has been ended. Ask the user.",
+    nextcloud_conflict: "If it belongs to the user, they can claim it, or you can assign it under Storage.",
   },
 };
 
@@ -181,5 +203,19 @@ export const de: EventTexts = {
     admin: "Verwaltung",
     default: "Die übliche Grenze",
     keep: "Wie in Nextcloud",
+    "password-changed": "Passwort geändert",
+    "address-changed": "Adresse geändert",
+    "second-factor-enabled": "Zweiten Faktor eingeschaltet",
+    "second-factor-disabled": "Zweiten Faktor ausgeschaltet",
+    "backup-codes-replaced": "Neue Ersatzcodes erstellt",
+    "refresh-token-reused": "Anmeldung vielleicht gestohlen",
+    "app-password-created": "App-Passwort erstellt",
+    "api-key-created": "API-Schlüssel erstellt",
+    "login-from-new-network": "Anmeldung aus einem neuen Netz",
+  },
+  remaining: (codes) => (codes === 1 ? "1 Code ist übrig" : `${codes} Codes sind übrig`),
+  advice: {
+    refresh_token_reused: "Ein alter Schlüssel davon wurde benutzt; vielleicht gibt es eine Kopie. Die Anmeldung ist beendet. Fragen Sie nach.",
+    nextcloud_conflict: "Gehört es der Person, kann sie es übernehmen, oder Sie ordnen es unter Speicher zu.",
   },
 };
