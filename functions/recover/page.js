@@ -5,6 +5,6 @@ const field = document.querySelector("input[name=token]");
 const code = location.hash.slice(1);
 if (field && code) {
   field.value = code;
-  field.closest("label").hidden = true;
+  field.closest(".field").hidden = true;
   history.replaceState(null, "", location.pathname);
 }

@@ -19,15 +19,12 @@ import (
 	"github.com/voiceassist/gateway/shared/ratelimit"
 )
 
-//go:embed page.css
-var style []byte
-
 //go:embed page.js
 var script []byte
 
 const (
-	stylePath  = "/pages/link.css"
-	scriptPath = "/pages/link.js"
+	styleFile  = "pages/link.css"
+	scriptFile = "pages/link.js"
 
 	fresh = 5 * time.Minute // how long browsers keep the files
 
@@ -50,7 +47,10 @@ type page struct {
 	title    text
 	intro    text
 	button   text
-	done     text // what the page says after success
+	done     text   // what the page says after success
+	signsIn  bool   // the user can sign in then
+	another  text   // how to get another link, beside a refusal; empty if the page at / has no way
+	way      string // to that, in the page at /
 	act      func(ctx context.Context, from audit.Origin, q form) error
 }
 
@@ -63,11 +63,12 @@ type form struct {
 func (f *Function) pages() []page {
 	return []page{
 		{
-			path:   "/verify",
-			title:  text{"Confirm your e-mail address", "E-Mail-Adresse bestätigen"},
-			intro:  text{"Confirm that you read mail at this address.", "Bestätigen Sie, dass Sie E-Mails an diese Adresse lesen."},
-			button: text{"Confirm", "Bestätigen"},
-			done:   text{"The address is confirmed. You can close this page.", "Die Adresse ist bestätigt. Sie können diese Seite schließen."},
+			path:    "/verify",
+			title:   text{"Confirm your e-mail address", "E-Mail-Adresse bestätigen"},
+			intro:   text{"Confirm that you read mail at this address.", "Bestätigen Sie, dass Sie E-Mails an diese Adresse lesen."},
+			button:  text{"Confirm", "Bestätigen"},
+			done:    text{"The address is confirmed. You can sign in now.", "Die Adresse ist bestätigt. Sie können sich jetzt anmelden."},
+			signsIn: true, another: text{"Sign in to get another link", "Anmelden, um einen neuen Link zu bekommen"}, way: "./",
 			act: func(ctx context.Context, from audit.Origin, q form) error {
 				_, err := f.Service.Verify(ctx, q.token, from)
 				return err
@@ -75,20 +76,22 @@ func (f *Function) pages() []page {
 		},
 		{
 			path: "/reset-password", password: true,
-			title:  text{"Choose a new password", "Neues Passwort wählen"},
-			intro:  text{"The new password logs out all devices.", "Mit dem neuen Passwort werden alle Geräte abgemeldet."},
-			button: text{"Set the password", "Passwort setzen"},
-			done:   text{"The password is changed. Log in with it now.", "Das Passwort ist geändert. Melden Sie sich jetzt damit an."},
+			title:   text{"Choose a new password", "Neues Passwort wählen"},
+			intro:   text{"All your devices are signed out when you set it.", "Wenn Sie es setzen, werden alle Ihre Geräte abgemeldet."},
+			button:  text{"Set the password", "Passwort setzen"},
+			done:    text{"The password is changed. Sign in with it now.", "Das Passwort ist geändert. Melden Sie sich jetzt damit an."},
+			signsIn: true, another: text{"Get another link", "Einen neuen Link bekommen"}, way: "./#/forgot",
 			act: func(ctx context.Context, from audit.Origin, q form) error {
 				return f.Service.Reset(ctx, q.token, q.password, from)
 			},
 		},
 		{
 			path: "/accept-invitation", password: true, name: true,
-			title:  text{"Welcome", "Willkommen"},
-			intro:  text{"An account was created for you. Choose a password for it.", "Für Sie wurde ein Konto angelegt. Wählen Sie ein Passwort dafür."},
-			button: text{"Set up the account", "Konto einrichten"},
-			done:   text{"Your account is ready. Log in with your e-mail address and the password.", "Ihr Konto ist bereit. Melden Sie sich mit Ihrer E-Mail-Adresse und dem Passwort an."},
+			title:   text{"Welcome", "Willkommen"},
+			intro:   text{"An account was created for you. Choose a password for it.", "Für Sie wurde ein Konto angelegt. Wählen Sie ein Passwort dafür."},
+			button:  text{"Set up the account", "Konto einrichten"},
+			done:    text{"Your account is ready. Sign in with your e-mail address and the password.", "Ihr Konto ist bereit. Melden Sie sich mit Ihrer E-Mail-Adresse und dem Passwort an."},
+			signsIn: true,
 			act: func(ctx context.Context, from audit.Origin, q form) error {
 				_, _, err := f.Service.Accept(ctx, recovery.Acceptance{Token: q.token, Password: q.password, FullName: q.name}, from, nil)
 				return err
@@ -97,7 +100,7 @@ func (f *Function) pages() []page {
 		{
 			path:   "/undo",
 			title:  text{"Undo the change of address", "Änderung der Adresse rückgängig machen"},
-			intro:  text{"Your account gets its previous address again. All devices are logged out, and you choose a new password.", "Ihr Konto bekommt wieder die bisherige Adresse. Alle Geräte werden abgemeldet, und Sie wählen ein neues Passwort."},
+			intro:  text{"Your account gets its previous address again. All devices are signed out, and you choose a new password.", "Ihr Konto bekommt wieder die bisherige Adresse. Alle Geräte werden abgemeldet, und Sie wählen ein neues Passwort."},
 			button: text{"Undo the change", "Rückgängig machen"},
 			done:   text{"The change is undone. A link to choose a new password is on its way to you.", "Die Änderung ist rückgängig gemacht. Ein Link, mit dem Sie ein neues Passwort wählen, ist unterwegs zu Ihnen."},
 			act: func(ctx context.Context, from audit.Origin, q form) error {
@@ -108,7 +111,7 @@ func (f *Function) pages() []page {
 		{
 			path:   "/not-me",
 			title:  text{"It was not me", "Das war ich nicht"},
-			intro:  text{"All devices are logged out, app passwords and API keys end, and you choose a new password.", "Alle Geräte werden abgemeldet, App-Passwörter und API-Schlüssel enden, und Sie wählen ein neues Passwort."},
+			intro:  text{"All devices are signed out, app passwords and API keys end, and you choose a new password.", "Alle Geräte werden abgemeldet, App-Passwörter und API-Schlüssel enden, und Sie wählen ein neues Passwort."},
 			button: text{"It was not me", "Das war ich nicht"},
 			done:   text{"All access to your account has ended. A link to choose a new password is on its way to you.", "Alle Zugänge zu Ihrem Konto sind beendet. Ein Link, mit dem Sie ein neues Passwort wählen, ist unterwegs zu Ihnen."},
 			act: func(ctx context.Context, from audit.Origin, q form) error {
@@ -122,8 +125,8 @@ func (f *Function) pages() []page {
 // API description does not contain them.
 func (f *Function) Pages() endpoint.Routes {
 	routes := endpoint.Routes{
-		{Pattern: "GET " + stylePath, Handler: endpoint.File("text/css; charset=utf-8", style, fresh)},
-		{Pattern: "GET " + scriptPath, Handler: endpoint.File("text/javascript; charset=utf-8", script, fresh)},
+		{Pattern: "GET /" + styleFile, Handler: endpoint.File("text/css; charset=utf-8", []byte(endpoint.DocumentStyle()), fresh)},
+		{Pattern: "GET /" + scriptFile, Handler: endpoint.File("text/javascript; charset=utf-8", script, fresh)},
 	}
 	for _, p := range f.pages() {
 		routes = append(routes,
@@ -176,7 +179,7 @@ func (p page) submit(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	endpoint.RecordError(r, err)
-	p.write(w, r, endpoint.StatusOf(f.Kind), content{form: true, failure: failure, token: token, name: values.Get("name")})
+	p.write(w, r, endpoint.StatusOf(f.Kind), content{form: true, failure: failure, expired: codeOf(f) == "bad_token", token: token, name: values.Get("name")})
 	return nil
 }
 
@@ -192,6 +195,7 @@ func codeOf(f *fault.Error) string {
 type content struct {
 	form    bool   // the form; otherwise that it has succeeded
 	failure text   // of the last attempt
+	expired bool   // the failure is the token's
 	token   string // that was sent with it
 	name    string
 }
@@ -202,41 +206,56 @@ func (p page) write(w http.ResponseWriter, r *http.Request, status int, c conten
 	h.Set("Content-Security-Policy", pagePolicy)
 	h.Set("Content-Language", l.tag())
 	h.Add("Vary", "Accept-Language")
-	endpoint.WriteBytes(w, r, status, htmlType, []byte(p.html(l, c)))
+	endpoint.WriteBytes(w, r, status, htmlType, p.html(l, c))
 }
 
-// html returns the document. Everything that is not from this file is escaped. Links are
-// relative, because PUBLIC_URL may have a path.
-func (p page) html(l language, c content) string {
+// head is the head of the pages. Links are relative, because PUBLIC_URL may have a path.
+const head = "<link rel=\"icon\" href=\"favicon.ico\">\n<link rel=\"stylesheet\" href=\"" + styleFile + "\">\n" +
+	"<script src=\"" + scriptFile + "\" defer></script>\n"
+
+// html returns the document. Everything that is not from this file is escaped.
+func (p page) html(l language, c content) []byte {
 	var b strings.Builder
 	put := func(parts ...string) {
 		for _, part := range parts {
 			b.WriteString(part)
 		}
 	}
-	title := html.EscapeString(p.title[l])
-	put("<!doctype html>\n<html lang=\"", l.tag(), "\">\n<head>\n<meta charset=\"utf-8\">\n",
-		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>", title, "</title>\n",
-		"<link rel=\"icon\" href=\"favicon.ico\">\n<link rel=\"stylesheet\" href=\"", stylePath[1:], "\">\n",
-		"<script src=\"", scriptPath[1:], "\" defer></script>\n</head>\n<body>\n<main>\n<h1>", title, "</h1>\n")
 	if c.failure != (text{}) {
-		put("<p class=\"error\" role=\"alert\">", html.EscapeString(c.failure[l]), "</p>\n")
+		put("<p class=\"message bad\" role=\"alert\">", html.EscapeString(c.failure[l]), "</p>\n")
 	}
-	if !c.form {
-		put("<p role=\"status\">", html.EscapeString(p.done[l]), "</p>\n</main>\n</body>\n</html>\n")
-		return b.String()
+	if c.form {
+		p.putForm(put, l, c)
+	} else {
+		put("<p class=\"message good\" role=\"status\">", html.EscapeString(p.done[l]), "</p>\n")
 	}
-	put("<p>", html.EscapeString(p.intro[l]), "</p>\n<form method=\"post\">\n",
-		"<label>", html.EscapeString(codeLabel[l]), " <span class=\"hint\">", html.EscapeString(codeHint[l]), "</span>",
-		"<input name=\"token\" value=\"", html.EscapeString(c.token), "\" required autocomplete=\"off\" autocapitalize=\"none\" spellcheck=\"false\"></label>\n")
+	switch {
+	case !c.form && p.signsIn:
+		put("<a class=\"main\" href=\"./\">", html.EscapeString(signInText[l]), "</a>\n")
+	case c.expired && p.way != "":
+		put("<p class=\"links\"><a href=\"", p.way, "\">", html.EscapeString(p.another[l]), "</a></p>\n")
+	}
+	return endpoint.Document{Language: l.tag(), Title: p.title[l], Head: head, Body: b.String()}.HTML()
+}
+
+// putForm puts the form. The script hides the field of the token when the address has it.
+func (p page) putForm(put func(...string), l language, c content) {
+	field := func(name string, label, hint text, attributes string) {
+		put("<div class=\"field\"><label for=\"", name, "\">", html.EscapeString(label[l]), "</label><div class=\"input\"><input id=\"", name,
+			"\" name=\"", name, "\" aria-describedby=\"", name, "-hint\"", attributes, "></div><p class=\"hint\" id=\"", name, "-hint\">",
+			html.EscapeString(hint[l]), "</p></div>\n")
+	}
+	put("<p>", html.EscapeString(p.intro[l]), "</p>\n<form method=\"post\">\n")
+	if value := " value=\"" + html.EscapeString(c.token) + "\""; c.token == "" || c.expired {
+		field("token", codeLabel, codeHint, value+" required autocomplete=\"off\" autocapitalize=\"none\" spellcheck=\"false\"")
+	} else { // it is not the token that the user has to correct
+		put("<input type=\"hidden\" name=\"token\"", value, ">\n")
+	}
 	if p.name {
-		put("<label>", html.EscapeString(nameLabel[l]), " <span class=\"hint\">", html.EscapeString(nameHint[l]), "</span>",
-			"<input name=\"name\" value=\"", html.EscapeString(c.name), "\" autocomplete=\"name\"></label>\n")
+		field("name", nameLabel, nameHint, " value=\""+html.EscapeString(c.name)+"\" autocomplete=\"name\"")
 	}
 	if p.password {
-		put("<label>", html.EscapeString(passwordLabel[l]), " <span class=\"hint\">", html.EscapeString(passwordHint[l]), "</span>",
-			"<input name=\"password\" type=\"password\" required minlength=\"8\" autocomplete=\"new-password\"></label>\n")
+		field("password", passwordLabel, passwordHint, " type=\"password\" required minlength=\"8\" autocomplete=\"new-password\"")
 	}
-	put("<button>", html.EscapeString(p.button[l]), "</button>\n</form>\n</main>\n</body>\n</html>\n")
-	return b.String()
+	put("<button class=\"main\">", html.EscapeString(p.button[l]), "</button>\n</form>\n")
 }

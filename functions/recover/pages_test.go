@@ -55,7 +55,12 @@ func TestPages_ResetAPassword(t *testing.T) {
 	if page := send(`"><script>`, fresh, http.StatusBadRequest); strings.Contains(page, `"><script>`) {
 		t.Errorf("the page repeats what was sent:\n%s", page)
 	}
-	send("https://gateway.example.org/reset-password#"+code+" ", fresh, http.StatusOK)
+	if page := send("no token", fresh, http.StatusBadRequest); !strings.Contains(page, `href="./#/forgot"`) {
+		t.Errorf("the page does not say where to get another link:\n%s", page)
+	}
+	if page := send("https://gateway.example.org/reset-password#"+code+" ", fresh, http.StatusOK); !strings.Contains(page, `<a class="main" href="./">Sign in</a>`) {
+		t.Errorf("the page does not lead to the sign-in:\n%s", page)
+	}
 	g.Login(functionstest.Email, fresh)
 	g.Do("POST", "/reset-password", `{"token":"x"}`).Want(http.StatusUnsupportedMediaType, "unsupported_media_type")
 	g.Do("POST", "/reset-password", functionstest.Form{"token": {strings.Repeat("x", 1<<20)}}).Want(http.StatusRequestEntityTooLarge, "body_too_large")

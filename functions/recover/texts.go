@@ -31,6 +31,7 @@ var (
 	codeLabel     = text{"Code from the mail", "Code aus der E-Mail"}
 	codeHint      = text{"It is the part of the link after #.", "Es ist der Teil des Links hinter #."}
 	passwordLabel = text{"New password", "Neues Passwort"}
+	signInText    = text{"Sign in", "Anmelden"}
 	nameLabel     = text{"Your name", "Ihr Name"}
 	nameHint      = text{"You can leave it empty.", "Sie können das Feld leer lassen."}
 	passwordHint  = text{"At least 8 characters.", "Mindestens 8 Zeichen."}

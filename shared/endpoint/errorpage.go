@@ -106,24 +106,31 @@ var pageTexts = map[int][2]wording{
 
 var (
 	retryText     = wording{"Try again in %s seconds.", "Versuchen Sie es in %s Sekunden noch einmal."}
+	retryOneText  = wording{"Try again in 1 second.", "Versuchen Sie es in 1 Sekunde noch einmal."}
 	referenceText = wording{"If you ask for help, give this reference:", "Wenn Sie um Hilfe bitten, nennen Sie diese Kennung:"}
+	startText     = wording{"To the start page", "Zur Startseite"}
 )
 
-// pageStyle is in the page itself: a page about a failure must not need another request.
-const pageStyle = `:root{color-scheme:light dark;--ink:#1b1b1f;--paper:#fff;--soft:#f3f3f6}` +
-	`@media (prefers-color-scheme:dark){:root{--ink:#e6e6eb;--paper:#17171a;--soft:#232328}}` +
-	`*{box-sizing:border-box}` +
-	`body{margin:0;padding:1.5rem 1rem;color:var(--ink);background:var(--soft);font:1rem/1.5 system-ui,sans-serif}` +
-	`main{max-width:26rem;margin:5vh auto 0;padding:1.5rem;background:var(--paper);border-radius:.5rem}` +
-	`h1{margin:0 0 .75rem;font-size:1.375rem;line-height:1.25}p{margin:0 0 1rem;overflow-wrap:anywhere}` +
-	`small{display:block}code{font:.875em ui-monospace,monospace}`
-
-// pagePolicy allows that style, and the icon that browsers look for.
+// pagePolicy allows the style, which is in the page itself, and the icon that browsers look
+// for. A page about a failure must not need another request.
 var pagePolicy = sync.OnceValue(func() string {
-	sum := sha256.Sum256([]byte(pageStyle))
+	sum := sha256.Sum256([]byte(documentStyle))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
 		"'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 })
+
+// startDepth is the depth of a path up to which its error page has a link to the start page.
+const startDepth = 10
+
+// start returns the address of the start page, relative to the path of r, because PUBLIC_URL
+// may have a path; "" if it would be long.
+func start(r *http.Request) string {
+	depth := strings.Count(r.URL.EscapedPath(), "/") - 1
+	if depth < 0 || depth > startDepth {
+		return ""
+	}
+	return "./" + strings.Repeat("../", depth)
+}
 
 // writePage responds with a page that says what the problem means for a person, and has
 // the correlation ID for whoever helps.
@@ -138,15 +145,22 @@ func writePage(w http.ResponseWriter, r *http.Request, p problem) {
 	l := Language(r, languageTags...)
 	h := w.Header()
 	advice := texts[1][l]
-	if seconds := h.Get("Retry-After"); seconds != "" {
+	switch seconds := h.Get("Retry-After"); seconds {
+	case "":
+	case "1":
+		advice += " " + retryOneText[l]
+	default:
 		advice += " " + strings.Replace(retryText[l], "%s", seconds, 1)
 	}
 	h.Set("Content-Security-Policy", pagePolicy())
 	h.Set("Content-Language", languageTags[l])
 	h.Add("Vary", "Accept, Accept-Language")
-	title := html.EscapeString(texts[0][l])
-	WriteBytes(w, r, p.Status, "text/html; charset=utf-8", []byte("<!doctype html>\n<html lang=\""+languageTags[l]+"\">\n<head>\n"+
-		"<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>"+title+"</title>\n"+
-		"<style>"+pageStyle+"</style>\n</head>\n<body>\n<main>\n<h1>"+title+"</h1>\n<p>"+html.EscapeString(advice)+"</p>\n<small>"+
-		html.EscapeString(referenceText[l])+" <code>"+html.EscapeString(p.CorrelationID)+"</code></small>\n</main>\n</body>\n</html>\n"))
+	body := "<p>" + html.EscapeString(advice) + "</p>\n<p class=\"quiet\">" + html.EscapeString(referenceText[l]) +
+		" <code>" + html.EscapeString(p.CorrelationID) + "</code></p>\n"
+	if to := start(r); to != "" {
+		body += "<p class=\"links\"><a href=\"" + to + "\">" + html.EscapeString(startText[l]) + "</a></p>\n"
+	}
+	WriteBytes(w, r, p.Status, "text/html; charset=utf-8", Document{
+		Language: languageTags[l], Title: texts[0][l], Head: "<style>" + documentStyle + "</style>\n", Body: body,
+	}.HTML())
 }

@@ -97,6 +97,14 @@ func TestErrorPage_SaysWhatToDo(t *testing.T) {
 	if w.Header().Get("Retry-After") != "3" {
 		t.Errorf("Retry-After is %s", w.Header().Get("Retry-After"))
 	}
+	for path, want := range map[string]string{
+		"/nothing": `href="./"`, "/nothing/": `href="./../"`, "/not%2Fhing/a/b": `href="./../../"`, strings.Repeat("/deep", 500): "",
+	} {
+		body := fetch(t, "GET", path, map[string]string{"Accept": browser}).Body.String()
+		if !strings.Contains(body, want) || want == "" && (strings.Contains(body, "href") || len(body) > 8000) {
+			t.Errorf("%s: the way to the start page is not %s:\n%s", path, want, body)
+		}
+	}
 	w = fetch(t, "GET", "/broken", map[string]string{"Accept": browser, "Accept-Language": "fr, de-CH;q=0.9, en;q=0.5"})
 	if body := w.Body.String(); !strings.Contains(body, `<html lang="de">`) || !strings.Contains(body, "schiefgegangen") || strings.Contains(body, "secret") {
 		t.Errorf("the page in German is\n%s", body)
