@@ -121,7 +121,43 @@ func TestPage_Nextcloud(t *testing.T) {
 		p.sees(t, "Files")
 		p.reads(t, "This server has no storage for files.")
 		p.looks(t, "storage-none")
+		p.standings(t)
 	})
+}
+
+// standings shows states of the account that take the gateway long to reach: its answer is
+// replaced in the page.
+func (p pageUser) standings(t *testing.T) {
+	t.Helper()
+	for _, s := range []struct{ status, cause, tag, text string }{
+		{"failed", "", "Not working", "Your storage could not be set up. Whoever runs this server has to look at it."},
+		{"failed", "refused", "Not working", "Nextcloud refuses to set up your storage."},
+		{"pending", "app_password_refused", "Being set up", "Sign out and in again with your password, and your files are back."},
+		{"pending", "a cause that is new", "Being set up", "This takes a moment, and goes on by itself."},
+		{"conflict", "not_adoptable", "Not working", "may manage other accounts there"},
+		{"disabled", "refused", "Switched off", "Your storage is switched off."},
+	} {
+		p.goes(t, "#/security")
+		p.sees(t, "Security")
+		p.do(t, "replace the answer", chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`(real => {
+			window.fetch = request => request.url.endsWith("/api/users/me/nextcloud")
+				? Promise.resolve(Response.json({status: %q, user_id: "ada", url: "https://cloud.example.org", webdav_url: null, quota: null,
+					last_synced_at: null, last_error: %q || null, detail: null, on_delete: "delete"}))
+				: real(request)
+			window.realFetch = real
+		})(window.realFetch ?? window.fetch)`, s.status, s.cause)))
+		p.goes(t, "#/account")
+		p.waits(t, s.tag, fmt.Sprintf(`document.querySelector("section div > .tag + p")?.parentElement.innerText.startsWith(%q)`, s.tag))
+		p.reads(t, s.text)
+		if claims := evaluate[bool](t, p.docsPage, `document.body.innerText.includes("Use this account")`); claims {
+			t.Errorf("%s, %s: the page offers to claim the account", s.status, s.cause)
+		}
+		if s.status != "pending" {
+			p.looks(t, "storage-"+s.status)
+		}
+	}
+	p.clicks(t, "Delete my account")
+	p.reads(t, "Your Nextcloud account and all your files are deleted.")
 }
 
 // TestPage_Verification registers where the address has to be verified before the first

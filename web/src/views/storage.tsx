@@ -45,6 +45,8 @@ const tones = { active: "good", pending: "busy", disabled: undefined, conflict: 
 export function Nextcloud({ data, problem, reload, claimed = reload }: Loaded<Standing> & { claimed?: () => Promise<void> }) {
   const [note, setNote] = useState("");
   if (data && !data.url) return null; // this server has none
+  // An account that cannot be claimed is no question to its owner.
+  const state = data?.last_error === "not_adoptable" ? "failed" : data?.status ?? "pending";
   return (
     <Section title={t().storage.title} intro={t().storage.intro}>
       {problem ? <Trouble problem={problem} retry={reload} /> : !data && <Loading />}
@@ -52,13 +54,11 @@ export function Nextcloud({ data, problem, reload, claimed = reload }: Loaded<St
       {data && (
         <>
           <div aria-live="polite">
-            <Tag tone={tones[data.status]}>{t().storage.states[data.status].tag}</Tag>
+            <Tag tone={tones[state]}>{t().storage.states[state].tag}</Tag>
             <p>{sentence(data)}</p>
           </div>
           {data.last_error === "email_unverified" && <SendLink email={user.value!.email} />}
-          {data.status === "conflict" && data.last_error !== "not_adoptable" && (
-            <Claim claimed={() => (setNote(t().storage.claimed), claimed())} />
-          )}
+          {state === "conflict" && <Claim claimed={() => (setNote(t().storage.claimed), claimed())} />}
           <Facts standing={data} />
         </>
       )}
@@ -67,14 +67,18 @@ export function Nextcloud({ data, problem, reload, claimed = reload }: Loaded<St
 }
 
 function Facts({ standing: { url, user_id, webdav_url, quota, last_synced_at, status } }: { standing: Standing }) {
-  if (!url || !user_id || status === "disabled") return null;
+  if (!url || !user_id || (status !== "active" && status !== "pending")) return null;
   return (
     <>
       <Quota quota={quota} />
       <p><a href={url} target="_blank" rel="noopener noreferrer">{t().storage.open}</a></p>
       <Value label={t().storage.user}>{user_id}</Value>
-      {webdav_url && <Value label={t().storage.webdav}>{webdav_url}</Value>}
-      <p class="quiet">{t().storage.webdavHint} <a href={to("apps")}>{t().storage.webdavApps}</a></p>
+      {webdav_url && (
+        <>
+          <Value label={t().storage.webdav}>{webdav_url}</Value>
+          <p class="quiet">{t().storage.webdavHint} <a href={to("apps")}>{t().storage.webdavApps}</a></p>
+        </>
+      )}
       {last_synced_at && <p class="quiet">{t().storage.synced(time(last_synced_at))}</p>}
     </>
   );
