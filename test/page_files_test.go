@@ -186,10 +186,12 @@ func (p pageUser) manyFiles(t *testing.T) {
 	}
 	lists := func() int { return strings.Count(p.process.stdout.String(), `"route":"GET /api/files/{path...}"`) }
 	before := lists()
+	p.connects(t, true, 20_000) // bytes per second, so that there is time to look
 	p.chooses(t, paths...)
 	p.waits(t, "a short list", `(n => n > 0 && n <= 4)(document.querySelectorAll(".uploads li").length)`)
 	p.reads(t, "of 100 files uploaded")
 	p.looks(t, "uploading-many")
+	p.connects(t, true, -1)
 	p.reads(t, "100 files are uploaded.")
 	p.waits(t, "the first 200 entries", `document.querySelectorAll("tbody tr").length === 200`)
 	if got := lists() - before; got < 1 || got > 20 {

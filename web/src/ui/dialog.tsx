@@ -25,16 +25,21 @@ export function Dialog({ title, close, wide, children }: Props) {
       else document.querySelector<HTMLElement>("h1")?.focus();
     };
   }, []);
+  // At once: the event of the browser follows later, when the dialog may be wanted again.
+  function cancel(event: Event) {
+    event.preventDefault();
+    close();
+  }
   return (
     <dialog
-      ref={dialog} class={wide ? "wide" : ""} aria-labelledby={id} onClose={close}
-      onClick={(event) => event.target === event.currentTarget && event.currentTarget.close()}
+      ref={dialog} class={wide ? "wide" : ""} aria-labelledby={id} onClose={close} onCancel={cancel}
+      onClick={(event) => event.target === event.currentTarget && close()}
     >
       <div class="inner">
         <h2 id={id}>{title}</h2>
         {children}
         {/* It is the last one, so that the focus begins at the choices. */}
-        <button type="button" class="close" aria-label={t().close} onClick={() => dialog.current!.close()}><Icon name="close" /></button>
+        <button type="button" class="close" aria-label={t().close} onClick={close}><Icon name="close" /></button>
       </div>
     </dialog>
   );
