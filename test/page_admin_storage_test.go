@@ -70,7 +70,7 @@ func (a administration) adopts(t *testing.T) {
 	a.clicks(t, "Needs attention")
 	a.reads(t, "The Nextcloud account “countess” already has this address.")
 	a.looks(t, "admin-storage-conflict")
-	a.clicks(t, "Link a Nextcloud account: "+herAddress)
+	a.clicks(t, "Link an account: "+herAddress)
 	a.asks(t, "Link a Nextcloud account to "+herAddress)
 	a.types(t, "nextcloud_user_id", "nobody")
 	a.clicks(t, "Link an account")

@@ -167,7 +167,7 @@ export const de: Texts = {
     retryOf: (email) => `Noch einmal versuchen: ${email}`,
     retried: (email) => `Für ${email} wird es noch einmal versucht.`,
     link: "Konto verbinden",
-    linkOf: (email) => `Nextcloud-Konto verbinden: ${email}`,
+    linkOf: (email) => `Konto verbinden: ${email}`,
     linkTitle: (email) => `Ein Nextcloud-Konto mit ${email} verbinden`,
     linkAbout:
       "Tun Sie das nur, wenn Sie wissen, dass das Konto diesem Benutzer gehört. Darin ändert sich nichts. Seine Dateien erscheinen hier, sobald der Benutzer das Nextcloud-Passwort eingegeben hat.",

@@ -165,7 +165,7 @@ export const en = {
     retryOf: (email: string) => `Try again: ${email}`,
     retried: (email: string) => `${email} is tried again.`,
     link: "Link an account",
-    linkOf: (email: string) => `Link a Nextcloud account: ${email}`,
+    linkOf: (email: string) => `Link an account: ${email}`,
     linkTitle: (email: string) => `Link a Nextcloud account to ${email}`,
     linkAbout:
       "Do this only if you know that the account belongs to this user. Nothing in it is changed. Its files appear here as soon as the user has entered its Nextcloud password.",
