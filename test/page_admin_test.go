@@ -32,7 +32,7 @@ func openAdministration(t *testing.T, env ...string) administration {
 	p := start(t, a.dir, nil, append(listen(t, a.cloud), env...)...)
 	a.pageUser = p.open(t, a.dir)
 	a.complaints(t, "status of 409", // the storage is not ready yet; an address is taken
-		"status of 404", "status of 422", // somebody was deleted; a quota is no number
+		"status of 403", "status of 404", "status of 422", // no second factor; somebody was deleted; a quota is no number
 		"ERR_INTERNET_DISCONNECTED", "ERR_NETWORK_CHANGED") // by the test; the page sends the request again
 	a.signsIn(t, rootAddress, strings.TrimSpace(rootPassword))
 	return a
@@ -263,4 +263,59 @@ func (a administration) ends(t *testing.T, ada pageUser) {
 	other.clicks(t, "Disable")
 	other.reads(t, "This account does not exist any more.")
 	other.looks(t, "admin-user-gone")
+}
+
+// TestPage_ManyUsers looks through more users than a page of the list holds, and creates one
+// with a password.
+func TestPage_ManyUsers(t *testing.T) {
+	t.Parallel()
+	a := openAdministration(t)
+	root := a.call(t, "POST", "/api/auth/login", fmt.Sprintf(`{"email":%q,"password":%q}`, rootAddress, strings.TrimSpace(rootPassword)))
+	for i := range 60 {
+		a.call(t, "POST", "/api/users/invite", fmt.Sprintf(`{"email":"guest-%02d@example.org"}`, i), fmt.Sprintf("Authorization: Bearer %s", root["access_token"]))
+	}
+	rows := func(n int) string { return fmt.Sprintf(`document.querySelectorAll("tbody tr").length === %d`, n) }
+	a.clicks(t, "Administration")
+	a.waits(t, "the first page", rows(50)+` && document.body.innerText.includes("The first 50 are shown.")`)
+	a.looks(t, "admin-users-many")
+	a.clicks(t, "Show more")
+	a.waits(t, "all users", rows(61))
+	a.waits(t, "the focus on the first that is new", `document.activeElement === document.querySelectorAll("tbody tr")[50].querySelector("a")`)
+	if evaluate[bool](t, a.docsPage, `[...document.querySelectorAll("button")].some(b => b.innerText === "Show more")`) {
+		t.Error("there is more after all users")
+	}
+	a.types(t, "q", "guest-1")
+	a.waits(t, "who is found", rows(10))
+	a.clicks(t, "guest-17@example.org")
+	a.sees(t, "guest-17@example.org")
+	a.clicks(t, "All users")
+	a.waits(t, "the search as it was", rows(10)+` && document.querySelector("[name=q]").value === "guest-1"`)
+
+	a.clicks(t, "Add a user")
+	a.selects(t, "way", "password")
+	a.types(t, "email", herAddress)
+	a.types(t, "[type=password]", "short")
+	a.clicks(t, "Create the account")
+	a.reads(t, "This password is too short.")
+	a.types(t, "[type=password]", herPassword)
+	a.looks(t, "admin-create")
+	a.clicks(t, "Create the account")
+	a.reads(t, "The account of "+herAddress+" is created.")
+	a.call(t, "POST", "/api/auth/login", fmt.Sprintf(`{"email":%q,"password":%q}`, herAddress, herPassword))
+
+	a.types(t, "q", "root")
+	a.clicks(t, rootAddress)
+	a.reads(t, "This is your own account.")
+	a.looks(t, "admin-user-own")
+	a.goes(t, "#/admin/users/nonsense")
+	a.reads(t, "This account does not exist any more.")
+}
+
+// TestPage_AdministratorsNeedASecondFactor tells an administrator without one what to do.
+func TestPage_AdministratorsNeedASecondFactor(t *testing.T) {
+	t.Parallel()
+	a := openAdministration(t, "REQUIRE_2FA_FOR_ADMINS=true")
+	a.clicks(t, "Administration")
+	a.reads(t, "Administrators need a second factor here. Turn it on under “Security”.")
+	a.looks(t, "admin-second-factor")
 }

@@ -21,8 +21,8 @@ export const de: Texts = {
   invite: {
     title: "Benutzer hinzufügen",
     roleHint: "Wer zur Verwaltung gehört, darf alles, was Sie hier sehen.",
-    way: "Passwort",
-    ways: { mail: "Wird selbst gewählt", password: "Wähle ich" },
+    way: "Wer wählt das Passwort",
+    ways: { mail: "Der Benutzer", password: "Ich" },
     wayHints: {
       mail: "Eine E-Mail mit einem Link geht hinaus, der 7 Tage gilt. Bis dahin kann sich niemand anmelden.",
       password: "Es geht keine E-Mail hinaus: Sie teilen das Passwort mit, und es sollte bald geändert werden.",
@@ -45,7 +45,7 @@ export const de: Texts = {
   },
   access: {
     title: "Zugang",
-    own: "Das ist Ihr eigenes Konto. Jemand anderes aus der Verwaltung kann es sperren, löschen oder Ihre Rolle ändern. Ihre Geräte und Ihr Passwort finden Sie unter",
+    own: "Das ist Ihr eigenes Konto. Jemand anderes aus der Verwaltung kann es sperren, löschen oder Ihre Rolle ändern. Ihr Passwort und Ihre Geräte:",
     keepKeys: "API-Schlüssel gelten weiter",
     keepApps: "App-Passwörter für Nextcloud gelten weiter",
     files: {

@@ -19,8 +19,8 @@ export const en = {
   invite: {
     title: "Add a user",
     roleHint: "Administrators can do everything that you see here.",
-    way: "Password",
-    ways: { mail: "They choose it themselves", password: "I choose it" },
+    way: "Who chooses the password",
+    ways: { mail: "The user", password: "I do" },
     wayHints: {
       mail: "They get a mail with a link, which works for 7 days. Until then nobody can sign in.",
       password: "No mail is sent: you tell them the password, and they should change it.",
@@ -43,7 +43,7 @@ export const en = {
   },
   access: {
     title: "Access",
-    own: "This is your own account. Another administrator can disable or delete it, or change your role. Your devices and your password are under",
+    own: "This is your own account. Another administrator can disable or delete it, or change your role. Your password and your devices:",
     keepKeys: "API keys go on working",
     keepApps: "App passwords for Nextcloud go on working",
     files: {
