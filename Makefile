@@ -218,6 +218,7 @@ e2e: ## take people through all views of the page in Chromium, with axe; SCREENS
 	@scripts/npm web build/web || [ $$? = 69 ]
 	AXE=$$(ls "$(CURDIR)/build/web/node_modules/axe-core/axe.min.js") SCREENSHOTS='$(abspath $(SCREENSHOTS))' \
 		$(GO_TEST) -tags e2e -count=1 -v -parallel 2 -run '^TestPage' ./test
+	@[ -z '$(SCREENSHOTS)' ] || scripts/pictures '$(abspath $(SCREENSHOTS))'
 
 web-check: ## check that functions/page/dist is what web/ builds into
 	@scripts/web --check

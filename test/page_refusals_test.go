@@ -85,7 +85,7 @@ func (p pageUser) failures(t *testing.T) {
 	p.clicks(t, "Account")
 	p.sees(t, "Account")
 	p.clicks(t, "Save")
-	p.reads(t, "Something went wrong. Try again.")
+	p.waits(t, "the failure of the form", `document.querySelector("form .message.bad")?.innerText === "Something went wrong. Try again."`)
 	p.do(t, "let it work", chromedp.Evaluate[chromedp.Void](`window.fetch = realFetch, undefined`))
 	p.clicks(t, "Save")
 	p.reads(t, "Saved.")
