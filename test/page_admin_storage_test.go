@@ -3,6 +3,7 @@
 package test_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -32,6 +33,13 @@ func TestPage_Provisioning(t *testing.T) {
 	t.Run("in German", a.german)
 }
 
+// shows shows the accounts of a filter, which reads them again.
+func (a administration) shows(t *testing.T, hash, filter string) {
+	t.Helper()
+	a.goes(t, hash)
+	a.waits(t, filter, fmt.Sprintf(`document.querySelector(".filter [aria-current]")?.innerText === %q`, filter))
+}
+
 // refused tries an account again that Nextcloud has refused.
 func (a administration) refused(t *testing.T) {
 	const bob = "bob@example.org"
@@ -44,8 +52,8 @@ func (a administration) refused(t *testing.T) {
 			`{"ocs":{"meta":{"status":"failure","statuscode":150,"message":""},"data":[]}}`, 0)
 	})
 	a.registers(t, "Bob", bob)
-	a.clicks(t, "All")
-	a.clicks(t, "Needs attention")
+	a.shows(t, "#/admin/storage/all", "All")
+	a.shows(t, "#/admin/storage", "Needs attention")
 	a.reads(t, "Nextcloud refused a value. The log of the server has the reason.")
 	a.reads(t, "attempt failed. Next attempt")
 	a.looks(t, "admin-storage-refused")
@@ -55,10 +63,9 @@ func (a administration) refused(t *testing.T) {
 	if _, exists := a.cloud.User(bob); !exists {
 		t.Error("Nextcloud has no account for " + bob)
 	}
-	a.clicks(t, "All")
+	a.shows(t, "#/admin/storage/all", "All")
 	a.waits(t, "both accounts", `document.querySelectorAll(".accounts li").length === 2`)
 	a.looks(t, "admin-storage-all")
-	a.clicks(t, "Needs attention")
 }
 
 // adopts links the account that a user has had before, and the user claims it.
@@ -66,8 +73,7 @@ func (a administration) adopts(t *testing.T) {
 	const before = "the password of the countess"
 	a.cloud.AddUser("countess", before, herAddress)
 	a.registers(t, herName, herAddress)
-	a.clicks(t, "In conflict")
-	a.clicks(t, "Needs attention")
+	a.shows(t, "#/admin/storage", "Needs attention")
 	a.reads(t, "The Nextcloud account “countess” already has this address.")
 	a.looks(t, "admin-storage-conflict")
 	a.clicks(t, "Link an account: "+herAddress)
@@ -97,7 +103,8 @@ func (a administration) down(t *testing.T) {
 	a.cloud.SetMaintenance(true)
 	a.registers(t, "Cleo", "cleo@example.org")
 	a.clicks(t, "Under way")
-	a.clicks(t, "Needs attention")
+	a.waits(t, "the filter", `location.hash === "#/admin/storage/pending"`)
+	a.shows(t, "#/admin/storage", "Needs attention")
 	a.reads(t, "Nextcloud does not respond.")
 	a.reads(t, "Next attempt in")
 	a.clicks(t, "Try all now")

@@ -48,7 +48,6 @@ export function Storage() {
         <Title>{texts.title}</Title>
         <Run note={setNote} reload={list.reload} />
       </div>
-      <Note>{note}</Note>
       <section class="listing">
         <nav class="filter" aria-label={texts.filter}>
           {names.map((name) => (
@@ -57,6 +56,7 @@ export function Storage() {
             </a>
           ))}
         </nav>
+        <Note>{note}</Note>
         <Held accounts={list.items ?? []} />
         <Paged list={list} empty={<p class="empty">{filter === "attention" ? texts.fine : texts.none}</p>}>
           {(accounts) => (
