@@ -125,7 +125,7 @@ func TestPage_AuditTrail(t *testing.T) {
 	p.reads(t, "Account enabled")
 
 	p.call(t, "PATCH", "/api/users/me", `{"preferences":{"language":"de"}}`, root)
-	p.goes(t, "#/admin/trail?event=signins")
+	p.goes(t, "#/admin/trail?event=logins")
 	p.do(t, "reload", chromedp.Reload())
 	p.sees(t, "Protokoll")
 	p.reads(t, "Anmeldung vielleicht gestohlen")

@@ -6,7 +6,7 @@ export type EventName = Schemas["AuditEventName"];
 
 export const groups = {
   attention: ["refresh_token_reused", "nextcloud_conflict"],
-  signins: ["logged_in", "login_failed", "logged_out", "logged_out_everywhere", "login_revoked", "refresh_token_reused"],
+  logins: ["logged_in", "login_failed", "logged_out", "logged_out_everywhere", "login_revoked", "refresh_token_reused"],
   proofs: [
     "password_changed", "password_refused", "password_reset_requested", "password_reset", "second_factor_enabled", "second_factor_disabled",
     "second_factor_code_refused", "backup_code_used", "backup_codes_replaced",
@@ -46,7 +46,7 @@ export interface EventTexts {
 
 export const en: EventTexts = {
   groups: {
-    attention: "Needs attention", signins: "Signing in and out", proofs: "Password and second factor", accounts: "Accounts", addresses: "E-mail addresses",
+    attention: "Needs attention", logins: "Signing in and out", proofs: "Password and second factor", accounts: "Accounts", addresses: "E-mail addresses",
     apps: "App passwords and API keys", storage: "Storage", operation: "Operation",
   },
   events: {
@@ -134,7 +134,7 @@ export const en: EventTexts = {
 
 export const de: EventTexts = {
   groups: {
-    attention: "Braucht Aufmerksamkeit", signins: "An- und Abmelden", proofs: "Passwort und zweiter Faktor", accounts: "Konten", addresses: "E-Mail-Adressen",
+    attention: "Braucht Aufmerksamkeit", logins: "An- und Abmelden", proofs: "Passwort und zweiter Faktor", accounts: "Konten", addresses: "E-Mail-Adressen",
     apps: "App-Passwörter und API-Schlüssel", storage: "Speicher", operation: "Betrieb",
   },
   events: {
