@@ -80,7 +80,7 @@ func TestPage_Keyboard(t *testing.T) {
 	p.waits(t, "the focus back", focused+` === "New folder" && !document.querySelector("dialog")`)
 
 	p.choosesFile(t)
-	p.reads(t, "hello.txt")
+	p.waits(t, "the uploaded file in the folder", `!!document.querySelector("[aria-label='Actions for hello.txt']")`)
 	p.tabs(t, "Actions for hello.txt")
 	p.presses(t, kb.Enter)
 	p.asks(t, "hello.txt")
