@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,9 @@ func (p pageUser) waits(t *testing.T, what, condition string) {
 	p.waitsFor(t, answerTime/2, what, condition)
 }
 
+// leftPage matches what Chromium says about a script whose page another one replaced.
+var leftPage = regexp.MustCompile("Cannot find context|Inspected target navigated|Execution context was destroyed")
+
 // waitsFor is waits with a time limit.
 func (p pageUser) waitsFor(t *testing.T, limit time.Duration, what, condition string) {
 	t.Helper()
@@ -66,7 +70,7 @@ func (p pageUser) waitsFor(t *testing.T, limit time.Duration, what, condition st
 	if err := chromedp.Do(ctx, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		for {
 			_, err := chromedp.Run(ctx, chromedp.Poll[bool](condition, chromedp.WithPollingInterval(50*time.Millisecond)))
-			if err == nil || !strings.Contains(err.Error(), "Cannot find context") { // of the page before a reload
+			if err == nil || !leftPage.MatchString(err.Error()) {
 				return err
 			}
 		}
