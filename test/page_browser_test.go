@@ -41,8 +41,8 @@ func (p *process) open(t *testing.T, dir string) pageUser {
 	return who
 }
 
-// registers creates the account of the person, from the page for signing in, and waits for her files.
-func (p pageUser) registers(t *testing.T) {
+// creates fills in and sends the form for an account, from the page for signing in.
+func (p pageUser) creates(t *testing.T) {
 	t.Helper()
 	p.clicks(t, "Create an account")
 	p.sees(t, "Create your account")
@@ -50,6 +50,12 @@ func (p pageUser) registers(t *testing.T) {
 	p.types(t, "email", herAddress)
 	p.types(t, "password", herPassword)
 	p.clicks(t, "Create account")
+}
+
+// registers creates the account of the person, and waits for her files.
+func (p pageUser) registers(t *testing.T) {
+	t.Helper()
+	p.creates(t)
 	p.reads(t, "welcome.txt")
 }
 
