@@ -4,6 +4,7 @@ package test_test
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -239,5 +240,45 @@ func (p pageUser) leaves(t *testing.T, cloud *nextcloudtest.Server) {
 		if strings.Contains(path, "hers.bin") {
 			t.Error("the upload of somebody else arrived here")
 		}
+	}
+}
+
+// header returns the header of a response.
+func (p *process) header(t *testing.T, path, bearer string) http.Header {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.https+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", strings.TrimPrefix(bearer, "Authorization: "))
+	resp, err := p.client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	return resp.Header
+}
+
+// TestPage_ManyFilesLeaveRequests uploads more files than the server accepts requests at the
+// moment. The page goes slower before it is refused, so that somebody can use it meanwhile.
+func TestPage_ManyFilesLeaveRequests(t *testing.T) {
+	t.Parallel()
+	p := openPage(t, "RATE_LIMIT_PER_MINUTE=600")
+	p.registers(t)
+	bearer := p.bearer(t, herAddress, herPassword)
+	for left := 600; left > 20; {
+		limit := p.process.header(t, "/api/users/me", bearer).Get("RateLimit")
+		if _, err := fmt.Sscanf(limit, `"default";r=%d`, &left); err != nil {
+			t.Fatalf("RateLimit is %q: %v", limit, err)
+		}
+	}
+	from, paths := t.TempDir(), []string{}
+	for n := range 60 {
+		paths = append(paths, saved(t, filepath.Join(from, fmt.Sprintf("%d.txt", n)), []byte("x")))
+	}
+	p.chooses(t, paths...)
+	p.reads(t, "60 files are uploaded.")
+	if got := strings.Count(p.process.stdout.String(), `"status":429`); got > 0 {
+		t.Errorf("the server refused %d requests", got)
 	}
 }

@@ -72,11 +72,25 @@ export function clear(): void {
 export const active = (upload: Upload) => upload.state.value === "waiting" || upload.state.value === "sending";
 
 let working = false;
+let rest = 0; // milliseconds until the next file
+
+/**
+ * Returns the milliseconds to wait after a response, so that many files do not use up the
+ * requests that the server accepts from somebody: a quarter is left for what they do meanwhile.
+ */
+function restAfter(x: XMLHttpRequest): number {
+  const [, left] = x.getResponseHeader("RateLimit")?.match(/;r=(\d+)/) ?? [];
+  const [, quota, seconds] = x.getResponseHeader("RateLimit-Policy")?.match(/;q=(\d+);w=(\d+)/) ?? [];
+  return Number(left) < Number(quota) / 4 ? (Number(seconds) * 1000) / Number(quota) : 0;
+}
 
 async function work() {
   if (working) return;
   working = true;
-  for (let next; (next = uploads.value.find((u) => u.state.value === "waiting")); ) await upload(next);
+  for (let next; (next = uploads.value.find((u) => u.state.value === "waiting")); ) {
+    await upload(next);
+    if (rest > 0) await new Promise((done) => setTimeout(done, rest));
+  }
   working = false;
   created.clear(); // somebody may delete them
   if (untold) tell(true);
@@ -148,7 +162,10 @@ function transfer(u: Upload, token: string): Promise<Problem | null> {
     x.setRequestHeader("Content-Type", "application/octet-stream");
     if (!u.replaces) x.setRequestHeader("If-None-Match", "*");
     x.upload.onprogress = (event) => (u.sent.value = event.loaded);
-    x.onload = () => done(x.status < 300 ? null : problemIn(x.status, x.responseText, (name) => x.getResponseHeader(name)));
+    x.onload = () => {
+      rest = restAfter(x);
+      done(x.status < 300 ? null : problemIn(x.status, x.responseText, (name) => x.getResponseHeader(name)));
+    };
     x.onerror = () => done(offline(pauseOffline));
     x.onabort = () => done(new Problem("cancelled", 0));
     u.stop = () => x.abort();
