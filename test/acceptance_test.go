@@ -98,6 +98,7 @@ func acceptance() []step {
 
 		step{name: "get the keys", method: "GET", path: "/.well-known/jwks.json", status: 200, save: map[string]string{"keys": "header:Etag"}},
 		step{name: "get the unchanged keys", method: "GET", path: "/.well-known/jwks.json", header: "If-None-Match: ${keys}", status: 304},
+		step{name: "who may register", method: "GET", path: "/api/auth/registration", status: 200},
 		step{name: "health", method: "GET", path: "/health", status: 200},
 	)
 }

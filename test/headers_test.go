@@ -42,6 +42,7 @@ const (
 // operation. It applies to statuses below 400 only.
 var cached = map[string]string{
 	"GET /.well-known/jwks.json": "public, max-age=3600", "GET /openapi.json": "public, max-age=300", "GET /docs": "public, max-age=300",
+	"GET /api/auth/registration": "public, max-age=60",
 }
 
 // TestHeaders calls every operation in ways that succeed and fail, through every way of

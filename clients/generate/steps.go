@@ -98,6 +98,7 @@ func steps() []folder {
 
 func registerAndLogIn() []step {
 	return []step{
+		{operation: "registration", status: 200},
 		{name: "Register", operation: "register", body: `{"email": "{{email}}", "password": "{{password}}", "full_name": "Ada Lovelace"}`, status: 200,
 			before: `pm.collectionVariables.set("email", "ada-" + Date.now() + "@example.com");`,
 			save:   []field{{"user_id", "body.user.id"}}},

@@ -2,6 +2,7 @@ package register_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/voiceassist/gateway/functions/functionstest"
@@ -44,5 +45,27 @@ func TestRegister_OnlyWhereItIsOpen(t *testing.T) {
 				t.Errorf("%s: audited %+v, %v", mode, events, err)
 			}
 		}
+	}
+}
+
+// TestRule_IsWhatRegistrationDoes checks that clients learn beforehand what they would be told.
+func TestRule_IsWhatRegistrationDoes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		setting, rule string
+		status        int
+		code          string
+	}{
+		{"", "open", http.StatusOK, ""},
+		{"open", "open", http.StatusOK, ""},
+		{"invite", "invite", http.StatusForbidden, "invitation_required"},
+		{"closed", "closed", http.StatusForbidden, "registration_closed"},
+	} {
+		g := functionstest.NewWith(t, storetest.SQLite(t), map[string]string{"REGISTRATION": c.setting})
+		a := g.Do("GET", "/api/auth/registration", nil).Want(http.StatusOK, "")
+		if want := `{"registration":"` + c.rule + `"}`; strings.TrimSpace(a.Body) != want || a.Header.Get("Cache-Control") != "public, max-age=60" {
+			t.Errorf("REGISTRATION=%s: got %s, Cache-Control %s, want %s", c.setting, a.Body, a.Header.Get("Cache-Control"), want)
+		}
+		g.Do("POST", path, map[string]string{"email": functionstest.Email, "password": functionstest.Password}).Want(c.status, c.code)
 	}
 }

@@ -1,8 +1,10 @@
 // Package register is the function behind POST /api/auth/register, with which
-// users create an account. Begin with Function.register.
+// users create an account, and GET /api/auth/registration, which says whether they
+// may. Begin with Function.register.
 package register
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
@@ -24,6 +26,7 @@ type Function struct {
 func (f *Function) Routes() endpoint.Routes {
 	return endpoint.Routes{
 		{Pattern: "POST /api/auth/register", Handler: endpoint.JSON(http.StatusOK, f.register, validation.Check), Limit: ratelimit.Register, Busy: f.Registrar.Busy},
+		{Pattern: "GET /api/auth/registration", Handler: endpoint.JSON(http.StatusOK, f.rule)},
 	}
 }
 
@@ -48,4 +51,18 @@ func (f *Function) register(ctx context.Context, from audit.Origin, q request) (
 		return response{}, err
 	}
 	return response{Message: "User created successfully", User: a.Profile()}, nil
+}
+
+// A rule is what clients need to know before they show a form. Registering reveals it, too.
+type rule struct {
+	Registration account.Registration `json:"registration"`
+}
+
+// Header lets clients and proxies keep the rule for a minute; it changes only when the
+// gateway is started again.
+func (rule) Header(h http.Header) { h.Set("Cache-Control", "public, max-age=60") }
+
+// rule says who may register. It needs no database, because every visitor of the page asks.
+func (f *Function) rule(context.Context, audit.Origin, endpoint.None) (rule, error) {
+	return rule{Registration: cmp.Or(f.Registrar.Rules.Registration, account.OpenRegistration)}, nil
 }
