@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
 	"github.com/voiceassist/gateway/shared/nextcloud/nextcloudtest"
@@ -204,19 +205,45 @@ func TestPage_Verification(t *testing.T) {
 	})
 }
 
-// TestPage_Closed tells strangers why they can create no account.
+// TestPage_Closed tells strangers that and why they can create no account: before they fill
+// in a form, or, where the page could not ask, after they have sent it.
 func TestPage_Closed(t *testing.T) {
 	t.Parallel()
-	for mode, heading := range map[string]string{"invite": "By invitation only", "closed": "No new accounts"} {
+	for mode, says := range map[string][2]string{
+		"invite": {"New accounts are by invitation.", "By invitation only"},
+		"closed": {"No new accounts at the moment.", "No new accounts"},
+	} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			p := start(t, dir, nil, "REGISTRATION="+mode).open(t, dir)
-			p.creates(t)
-			p.sees(t, heading)
+			p.reads(t, says[0])
+			p.goes(t, "#/register") // from a bookmark
+			p.sees(t, says[1])
 			p.looks(t, "registration-"+mode)
 			p.clicks(t, "Back to sign-in")
 			p.sees(t, "Sign in")
+			if evaluate[bool](t, p.docsPage, `!!document.querySelector("[href='#/register']")`) {
+				t.Error("there is a link to a form that nobody can send")
+			}
+			p.looks(t, "sign-in-"+mode)
+			p.do(t, "hold a phone", chromedp.EmulateViewport(360, 800))
+			const layout = `[...document.querySelectorAll("h1, input, form button")].map(e => e.getBoundingClientRect().top).join(", ")`
+			known := evaluate[string](t, p.docsPage, layout)
+
+			if _, err := chromedp.Call(p.ctx, network.SetBlockedURLs, network.SetBlockedURLsParams{
+				URLPatterns: []*network.BlockPattern{{URLPattern: p.process.https + "/api/auth/registration", Block: true}},
+			}); err != nil {
+				t.Fatal(err)
+			}
+			p.opens(t, "/")
+			p.sees(t, "Sign in")
+			p.reads(t, "Create an account")
+			if unknown := evaluate[string](t, p.docsPage, layout); unknown != known {
+				t.Errorf("the answer moves the fields from %s to %s", unknown, known)
+			}
+			p.creates(t)
+			p.sees(t, says[1])
 		})
 	}
 }

@@ -31,6 +31,7 @@ export const de: Texts = {
     forgot: "Passwort vergessen?",
     noAccount: "Noch kein Konto?",
     register: "Konto anlegen",
+    closed: { invite: "Neue Konten nur auf Einladung.", closed: "Zurzeit keine neuen Konten." },
     unverified: "Bestätigen Sie zuerst Ihre E-Mail-Adresse: Bei der Registrierung haben wir Ihnen einen Link geschickt.",
   },
   code: {
@@ -45,7 +46,7 @@ export const de: Texts = {
     button: "Konto anlegen",
     haveAccount: "Sie haben schon ein Konto?",
     signIn: "Anmelden",
-    closed: { invitation_required: "Nur auf Einladung", registration_closed: "Keine neuen Konten" },
+    closed: { invite: "Nur auf Einladung", closed: "Keine neuen Konten" },
   },
   mailSent: {
     title: "Sehen Sie in Ihre E-Mails",

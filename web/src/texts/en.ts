@@ -29,6 +29,7 @@ export const en = {
     forgot: "Forgot your password?",
     noAccount: "No account yet?",
     register: "Create an account",
+    closed: { invite: "New accounts are by invitation.", closed: "No new accounts at the moment." },
     unverified: "Confirm your e-mail address first: we sent you a link when you registered.",
   },
   code: {
@@ -43,7 +44,7 @@ export const en = {
     button: "Create account",
     haveAccount: "Already have an account?",
     signIn: "Sign in",
-    closed: { invitation_required: "By invitation only", registration_closed: "No new accounts" },
+    closed: { invite: "By invitation only", closed: "No new accounts" },
   },
   mailSent: {
     title: "Check your mail",

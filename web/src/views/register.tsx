@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { ok, open } from "../api";
 import { problemOf } from "../problem";
+import { registration, useRegistration } from "../registration";
 import { to } from "../route";
 import { t } from "../texts";
 import { Field, Form, Submit } from "../ui/form";
@@ -9,16 +10,16 @@ import { Card } from "../ui/page";
 import { SendLink } from "../ui/sendlink";
 import { signIn } from "./signin";
 
-/** The reasons why strangers can create no account. */
-const refusals = ["invitation_required", "registration_closed"] as const;
-type Refusal = (typeof refusals)[number];
+/** The reasons why strangers can create no account, by who can. */
+const refusals = { invite: "invitation_required", closed: "registration_closed" } as const;
+type Refused = keyof typeof refusals;
 
 /** Creates an account and signs in with it, unless its address must be confirmed first. */
 export function Register() {
   const [mailTo, setMailTo] = useState<string | null>(null);
-  const [refused, setRefused] = useState<Refusal | null>(null);
+  const rule = useRegistration();
   if (mailTo) return <MailSent text={t().mailSent.verify(mailTo)}><SendLink email={mailTo} /></MailSent>;
-  if (refused) return <Closed by={refused} />;
+  if (rule && rule !== "open") return <Closed by={rule} />;
   return (
     <Card title={t().register.title}>
       <Form
@@ -31,9 +32,9 @@ export function Register() {
           });
         }}
         onProblem={({ code }) => {
-          const refusal = refusals.find((r) => r === code);
-          if (refusal) setRefused(refusal);
-          return !!refusal;
+          const refused = (Object.keys(refusals) as Refused[]).find((rule) => refusals[rule] === code);
+          if (refused) registration.value = refused;
+          return !!refused;
         }}
       >
         <Field name="full_name" label={t().fullName} optional autocomplete="name" />
@@ -77,9 +78,9 @@ const MailSent = ({ text, children }: { text: string; children?: ComponentChildr
 );
 
 /** Says that and why there are no new accounts. */
-const Closed = ({ by }: { by: Refusal }) => (
+const Closed = ({ by }: { by: Refused }) => (
   <Card title={t().register.closed[by]}>
-    <p>{t().problems[by]}</p>
+    <p>{t().problems[refusals[by]]}</p>
     <p class="links"><a href={to()}>{t().mailSent.back}</a></p>
   </Card>
 );

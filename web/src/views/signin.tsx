@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import { ok, open, type Schemas } from "../api";
+import { useRegistration } from "../registration";
 import { to } from "../route";
 import { ended, enter } from "../session";
 import { t } from "../texts";
@@ -23,6 +24,7 @@ export async function signIn(email: string, password: string): Promise<string | 
 
 function Password({ challenged }: { challenged: (challenge: string) => void }) {
   const [unverified, setUnverified] = useState<string | null>(null);
+  const rule = useRegistration() ?? "open";
   return (
     <Card title={t().signIn.title}>
       {ended.value && <p class="message" role="status">{t().signIn[ended.value]}</p>}
@@ -49,7 +51,11 @@ function Password({ challenged }: { challenged: (challenge: string) => void }) {
       </Form>
       <p class="links">
         <span><a href={to("forgot")}>{t().signIn.forgot}</a></span>
-        <span>{t().signIn.noAccount} <a href={to("register")}>{t().signIn.register}</a></span>
+        {rule === "open" ? (
+          <span>{t().signIn.noAccount} <a href={to("register")}>{t().signIn.register}</a></span>
+        ) : (
+          <span class="quiet">{t().signIn.closed[rule]}</span>
+        )}
       </p>
     </Card>
   );
