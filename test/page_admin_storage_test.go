@@ -40,6 +40,18 @@ func (a administration) shows(t *testing.T, hash, filter string) {
 	a.waits(t, filter, fmt.Sprintf(`document.querySelector(".filter [aria-current]")?.innerText === %q`, filter))
 }
 
+// attends waits until an account needs attention for the reason. The page does not read an
+// empty list again, and the gateway may not have tried yet.
+func (a administration) attends(t *testing.T, reason string) {
+	t.Helper()
+	until(t, reason, func() bool {
+		a.shows(t, "#/admin/storage/all", "All")
+		a.shows(t, "#/admin/storage", "Needs attention")
+		a.waits(t, "the list", `/Everything is as it should be|Next attempt|already has this address/.test(document.body.innerText)`)
+		return evaluate[bool](t, a.docsPage, fmt.Sprintf(`document.body.innerText.includes(%q)`, reason))
+	})
+}
+
 // refused tries an account again that Nextcloud has refused.
 func (a administration) refused(t *testing.T) {
 	const bob = "bob@example.org"
@@ -52,9 +64,7 @@ func (a administration) refused(t *testing.T) {
 			`{"ocs":{"meta":{"status":"failure","statuscode":150,"message":""},"data":[]}}`, 0)
 	})
 	a.registers(t, "Bob", bob)
-	a.shows(t, "#/admin/storage/all", "All")
-	a.shows(t, "#/admin/storage", "Needs attention")
-	a.reads(t, "Nextcloud refused a value. The log of the server has the reason.")
+	a.attends(t, "Nextcloud refused a value. The log of the server has the reason.")
 	a.reads(t, "attempt failed. Next attempt")
 	a.looks(t, "admin-storage-refused")
 	a.cloud.Fail(nil)
@@ -73,8 +83,7 @@ func (a administration) adopts(t *testing.T) {
 	const before = "the password of the countess"
 	a.cloud.AddUser("countess", before, herAddress)
 	a.registers(t, herName, herAddress)
-	a.shows(t, "#/admin/storage", "Needs attention")
-	a.reads(t, "The Nextcloud account “countess” already has this address.")
+	a.attends(t, "The Nextcloud account “countess” already has this address.")
 	a.looks(t, "admin-storage-conflict")
 	a.clicks(t, "Link an account: "+herAddress)
 	a.asks(t, "Link a Nextcloud account to "+herAddress)
@@ -104,8 +113,7 @@ func (a administration) down(t *testing.T) {
 	a.registers(t, "Cleo", "cleo@example.org")
 	a.clicks(t, "Under way")
 	a.waits(t, "the filter", `location.hash === "#/admin/storage/pending"`)
-	a.shows(t, "#/admin/storage", "Needs attention")
-	a.reads(t, "Nextcloud does not respond.")
+	a.attends(t, "Nextcloud does not respond.")
 	a.reads(t, "Next attempt in")
 	a.clicks(t, "Try all now")
 	a.reads(t, "Nothing can be tried at this moment. 1 waiting.")
