@@ -164,7 +164,7 @@ func TestPage_Verification(t *testing.T) {
 		p.looks(t, "mail-sent")
 		p.clicks(t, "Send me the link again")
 		p.reads(t, "A mail with a link is on its way.")
-		p.reads(t, "possible again in")
+		p.reads(t, "Possible again in")
 		p.clicks(t, "Back to sign-in")
 		p.sees(t, "Sign in")
 		p.types(t, "email", herAddress)
@@ -200,7 +200,7 @@ func TestPage_Verification(t *testing.T) {
 		p.call(t, "POST", "/api/auth/request-verify-token", fmt.Sprintf(`{"email":%q}`, herAddress))
 		p.clicks(t, "Send me the link again")
 		p.reads(t, "Too many attempts.")
-		p.reads(t, "possible again in")
+		p.reads(t, "Possible again in")
 		p.looks(t, "too-many-mails")
 	})
 }

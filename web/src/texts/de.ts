@@ -54,7 +54,7 @@ export const de: Texts = {
     reset: (email) => `Wenn es ein Konto für ${email} gibt, ist eine E-Mail mit einem Link für ein neues Passwort unterwegs.`,
     nothing: "Nach einigen Minuten nichts angekommen? Sehen Sie auch im Spam-Ordner nach.",
     again: "Link noch einmal senden",
-    againIn: (seconds) => `wieder möglich in ${seconds === 1 ? "1 Sekunde" : `${seconds} Sekunden`}`,
+    againIn: (seconds) => `Wieder möglich in ${seconds === 1 ? "1 Sekunde" : `${seconds} Sekunden`}.`,
     back: "Zurück zur Anmeldung",
   },
   forgot: {

@@ -52,7 +52,7 @@ export const en = {
     reset: (email: string) => `If there is an account for ${email}, a mail with a link to choose a new password is on its way.`,
     nothing: "Nothing there after a few minutes? Look into the spam folder, too.",
     again: "Send me the link again",
-    againIn: (seconds: number) => `possible again in ${seconds === 1 ? "1 second" : `${seconds} seconds`}`,
+    againIn: (seconds: number) => `Possible again in ${seconds === 1 ? "1 second" : `${seconds} seconds`}.`,
     back: "Back to sign-in",
   },
   forgot: {
