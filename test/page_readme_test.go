@@ -29,7 +29,11 @@ func TestPage_README(t *testing.T) {
 		{"`make run`", func() { p.docsPage = &docsPage{process: makeRun(t, dir, env)} }},
 		{"Open <https://localhost:8443>.", func() { p = p.process.open(t, filepath.Join(dir, ".data")) }},
 		{"Choose “Create an account”, and enter an e-mail address and a password.", func() {
-			p.creates(t)
+			p.clicks(t, "Create an account")
+			p.sees(t, "Create your account")
+			p.types(t, "email", herAddress)
+			p.types(t, "password", herPassword)
+			p.clicks(t, "Create account")
 		}},
 		{"Choose “Upload files”, or drop a file on the page.", func() {
 			p.waits(t, "the button", `[...document.querySelectorAll("button")].some(b => b.innerText === "Upload files")`)
