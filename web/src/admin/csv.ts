@@ -5,19 +5,12 @@ const columns = [
 ] as const satisfies (keyof Schemas["AuditEvent"])[];
 
 /**
- * Returns the events as a table (RFC 4180). Anybody can choose the name of their device, so a
- * value that spreadsheets would take for a formula begins with an apostrophe.
+ * Returns the events as a table (RFC 4180), with the mark that tells spreadsheets that it is
+ * UTF-8. Anybody can choose the name of their device, so a value that spreadsheets would take
+ * for a formula begins with an apostrophe.
  */
-export function csv(events: Schemas["AuditEvent"][]): string {
+export function csv(events: Schemas["AuditEvent"][]): Blob {
   const cell = (value: unknown) => `"${String(value ?? "").replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;
-  return [columns, ...events.map((event) => columns.map((name) => event[name]))].map((row) => row.map(cell).join(",") + "\r\n").join("");
-}
-
-/** Saves a text as a file. The mark at its beginning tells spreadsheets that it is UTF-8. */
-export function save(name: string, text: string) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob(["\ufeff", text], { type: "text/csv;charset=utf-8" }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  const rows = [columns, ...events.map((event) => columns.map((name) => event[name]))];
+  return new Blob(["\ufeff", ...rows.map((row) => row.map(cell).join(",") + "\r\n")], { type: "text/csv;charset=utf-8" });
 }

@@ -2,13 +2,14 @@ import { useEffect, useState } from "preact/hooks";
 import { api, page, type Schemas } from "../api";
 import { deviceName } from "../device";
 import { query, to, toQuery } from "../route";
+import { save } from "../save";
 import { time } from "../texts";
 import { Note } from "../ui/message";
 import { Paged, usePages } from "../ui/pages";
 import { Title } from "../ui/page";
 import { Table } from "../ui/table";
 import { Tag } from "../ui/tag";
-import { csv, save } from "./csv";
+import { csv } from "./csv";
 import { a } from "./texts";
 import { named } from "./texts/events";
 import { Filter, filterOf, filterQuery } from "./trailfilter";
@@ -31,7 +32,7 @@ export function Trail() {
     { label: a().trail.when, cell: (e: Event) => <time dateTime={e.at}>{time(e.at)}</time> },
   ];
   function download(events: Event[]) {
-    save(`audit-trail-${new Date().toISOString().slice(0, 10)}.csv`, csv(events));
+    save(csv(events), `audit-trail-${new Date().toISOString().slice(0, 10)}.csv`);
     setSaved(events.length);
   }
   return (

@@ -1,8 +1,8 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import { size, t } from "../texts";
 import { Row, useFocusAfter } from "../ui/focus";
-import { sentence } from "../ui/message";
+import { sentence, useCountdown } from "../ui/message";
 import { active, again, cancel, clear, uploads, type Upload } from "../uploads";
 
 const waitingShown = 3; // of the uploads that wait; the number of the others is enough
@@ -67,12 +67,7 @@ function One({ upload }: { upload: Upload }) {
 /** Says how an upload stands. Screen readers hear of changes, but not of each percent. */
 function Standing({ upload }: { upload: Upload }) {
   const problem = upload.problem.value;
-  const [left, setLeft] = useState(0);
-  useEffect(() => {
-    setLeft(problem?.retryAfter ?? 0);
-    const timer = setInterval(() => setLeft((n) => Math.max(0, n - 1)), 1000);
-    return () => clearInterval(timer);
-  }, [problem]);
+  const left = useCountdown(useMemo(() => ({ seconds: problem?.retryAfter ?? 0 }), [problem]));
   switch (upload.state.value) {
     case "sending":
       if (problem) return <>{problem.code === "rate_limited" ? t().uploads.many : sentence(problem)} {left > 0 && t().uploads.paused(left)}</>;
